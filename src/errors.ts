@@ -1,0 +1,107 @@
+/**
+ * The one error class. Its `code` is stable, its `retryable` says whether the same call may succeed later,
+ * and its message reads: what cannot be done, the rule, the value at hand. No message carries a secret or a body.
+ *
+ * @module
+ */
+
+/**
+ * What went wrong, for `switch`. Codes are never renamed.
+ *
+ * | code | meaning |
+ * |---|---|
+ * | `INVALID_OPTION` | an option is missing, malformed or out of range; nothing was changed |
+ * | `INVALID_ID` | an `app_user_id` that cannot be one; nothing was changed |
+ * | `INVALID_RESOURCE` | a FHIR resource, type, version or id that cannot be sent |
+ * | `CREDENTIALS_REFUSED` | 1upHealth does not accept the client id and secret |
+ * | `FORBIDDEN` | 1upHealth answered 403: often a blocked region |
+ * | `RATE_LIMITED` | 1upHealth answered 429 |
+ * | `UNAVAILABLE` | 1upHealth could not be reached, or answered 5xx |
+ * | `BAD_ANSWER` | an answer that is neither a success nor a refusal we know |
+ * | `IN_DOUBT` | the call may or may not have been carried out |
+ * | `USER_UNKNOWN` | this store has no such user; call `onboard()` first |
+ * | `USER_NOT_READY` | no usable access token yet; the lifecycle goes on |
+ * | `USER_FAILED` | the user's lifecycle ended in `failed`; `retry()` goes back to where it failed |
+ * | `USER_CONFLICT` | another user has that `app_user_id` |
+ * | `USER_OFFBOARDED` | the user was offboarded; `onboard()` starts anew |
+ * | `RENAMED` | the user has another id now |
+ * | `FHIR_REFUSED` | the FHIR endpoint refused the call |
+ * | `STORE_UNAVAILABLE` | the store did not answer in time or failed; nothing is lost |
+ * | `STORE_UNUSABLE` | the store cannot be opened as it is |
+ * | `KEY_REFUSED` | the encryption key is missing, malformed, or does not open this store |
+ * | `RECORD_TOO_NEW` | a newer version of this library wrote the record; it was left untouched |
+ * | `RECORD_DAMAGED` | a record does not decode or does not open |
+ * | `CLOSED` | the lifecycle was closed |
+ */
+export type ErrorCode =
+  | "INVALID_OPTION"
+  | "INVALID_ID"
+  | "INVALID_RESOURCE"
+  | "CREDENTIALS_REFUSED"
+  | "FORBIDDEN"
+  | "RATE_LIMITED"
+  | "UNAVAILABLE"
+  | "BAD_ANSWER"
+  | "IN_DOUBT"
+  | "USER_UNKNOWN"
+  | "USER_NOT_READY"
+  | "USER_FAILED"
+  | "USER_CONFLICT"
+  | "USER_OFFBOARDED"
+  | "RENAMED"
+  | "FHIR_REFUSED"
+  | "STORE_UNAVAILABLE"
+  | "STORE_UNUSABLE"
+  | "KEY_REFUSED"
+  | "RECORD_TOO_NEW"
+  | "RECORD_DAMAGED"
+  | "CLOSED";
+
+/** What a {@link LifecycleError} carries beside its code and message. */
+export interface LifecycleErrorDetails {
+  /** May the same call succeed later, with nothing changed by you? @default false */
+  readonly retryable?: boolean;
+  /** What was underneath. Never an answer's body. */
+  readonly cause?: unknown;
+  /** When to try again, in milliseconds from now, if that is known. */
+  readonly retryAfterMs?: number | undefined;
+  /** HTTP status of the answer, if there was one. */
+  readonly status?: number | undefined;
+  /** Further facts that depend on the code, e.g. `{ renamedTo }` or the issues of an OperationOutcome. No secrets. */
+  readonly facts?: Readonly<Record<string, unknown>>;
+}
+
+const brand = Symbol.for("oneup-lifecycle.LifecycleError");
+
+/** Every error that this library throws on purpose. */
+export class LifecycleError extends Error {
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
+  readonly status: number | undefined;
+  readonly facts: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, details: LifecycleErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = "LifecycleError";
+    this.code = code;
+    this.retryable = details.retryable ?? false;
+    this.retryAfterMs = details.retryAfterMs;
+    this.status = details.status;
+    this.facts = details.facts ?? {};
+    Object.defineProperty(this, brand, { value: true });
+  }
+}
+
+/**
+ * Is this an error of ours, and (if given) of that code? Recognised by a shared symbol, so it also works when
+ * two copies of the library are loaded.
+ */
+export function isLifecycleError(error: unknown, code?: ErrorCode): error is LifecycleError {
+  return (
+    typeof error === "object" &&
+    error !== null &&
+    brand in error &&
+    (code === undefined || ("code" in error && error.code === code))
+  );
+}

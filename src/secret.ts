@@ -1,0 +1,37 @@
+/**
+ * Codes, tokens and client secrets while they are in memory.
+ *
+ * @module
+ */
+/**
+ * A string that does not leak by accident: it prints, inspects and serialises as `[redacted]` and throws when
+ * it is put into a template or joined to a string. {@link Secret.reveal} is the only way in.
+ */
+export class Secret {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  /** The string itself. Call it where the secret is used, and nowhere earlier. */
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return "[redacted]";
+  }
+
+  toJSON(): string {
+    return "[redacted]";
+  }
+
+  [Symbol.toPrimitive](): never {
+    throw new TypeError("Cannot turn a secret into text by accident: call reveal() where it is used");
+  }
+}
+
+for (const inspect of ["nodejs.util.inspect.custom", "Deno.customInspect"]) {
+  Object.defineProperty(Secret.prototype, Symbol.for(inspect), { value: () => "[redacted]" });
+}
