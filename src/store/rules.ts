@@ -1,0 +1,88 @@
+/**
+ * The rules of a write, pure: what becomes of a row. Adapters that run in this process share them; those whose
+ * server decides (Lua, SQL) say the same in its language, and the conformance suite holds all of them to it.
+ *
+ * @module
+ */
+import type { Commit, Json, Lane, Lease, StoredRecord } from "./contract.ts";
+
+/**
+ * A record as it is kept: Keyv's own form (`{ "value": … }`) with the store's bookkeeping beside the value,
+ * so any Keyv tool can read it.
+ */
+export interface Row {
+  readonly value: Json;
+  readonly revision: number;
+  readonly writeId: string;
+  readonly state: string;
+  /** Store time, ms. */
+  readonly dueAt: number | null;
+  readonly lane: Lane | null;
+  /** When it began to wait in its lane. */
+  readonly waitsSince: number | null;
+  readonly lease: { readonly id: string; readonly owner: string; readonly until: number } | null;
+}
+
+/** What is left under an id that was renamed. */
+export interface Tombstone {
+  readonly renamedTo: string;
+}
+
+/** When `claim` may take the row: at the lease's end, else when due; `null` = never. */
+export function claimableAt(row: Row): number | null {
+  if (row.lease !== null) return row.lease.until;
+  return row.lane === null ? row.dueAt : null;
+}
+
+/** The lane in which the row waits for `grant`, if it does. */
+export function waitsIn(row: Row): { readonly lane: Lane; readonly since: number } | null {
+  return row.lane !== null && row.lease === null ? { lane: row.lane, since: row.waitsSince ?? 0 } : null;
+}
+
+/** May this commit be written over `row`? `again`: it is there already, the first answer was lost. */
+export function verdict(
+  row: Row | Tombstone | undefined,
+  commit: Commit,
+  now: number,
+): "write" | "again" | "conflict" {
+  if (row === undefined) return commit.expectedRevision === 0 && commit.mode !== "keep" && commit.mode !== "end" ? "write" : "conflict";
+  if ("renamedTo" in row) return "conflict";
+  if (row.writeId === commit.writeId) return "again";
+  if (row.revision !== commit.expectedRevision) return "conflict";
+  const ours = row.lease !== null && row.lease.id === commit.lease.id;
+  if (commit.mode === "keep" || commit.mode === "end") return ours ? "write" : "conflict";
+  const live = row.lease !== null && row.lease.until > now;
+  return live && !(ours && commit.mode === "take") ? "conflict" : "write";
+}
+
+/** The row after the commit. */
+export function written(row: Row | undefined, commit: Commit, now: number): Row {
+  const leased = commit.mode === "take" || commit.mode === "keep";
+  return {
+    value: commit.value,
+    revision: commit.expectedRevision + 1,
+    writeId: commit.writeId,
+    state: commit.state,
+    dueAt: commit.dueInMs === null ? null : now + commit.dueInMs,
+    lane: commit.lane,
+    waitsSince: commit.lane === null ? null : commit.lane === row?.lane ? (row.waitsSince ?? now) : now,
+    lease: leased ? { id: commit.lease.id, owner: commit.lease.owner, until: now + commit.lease.ms } : null,
+  };
+}
+
+/** The row once it is leased by `claim` or `grant`; the revision stays. */
+export function leasedTo(row: Row, lease: Lease, now: number): Row {
+  return { ...row, lease: { id: lease.id, owner: lease.owner, until: now + lease.ms } };
+}
+
+/** The row as the contract shows it. */
+export function shown(id: string, row: Row, now: number): StoredRecord {
+  return {
+    id,
+    value: row.value,
+    revision: row.revision,
+    dueInMs: row.dueAt === null || row.lane !== null ? null : row.dueAt - now,
+    lane: row.lane,
+    lease: row.lease && { id: row.lease.id, owner: row.lease.owner, leftMs: row.lease.until - now },
+  };
+}

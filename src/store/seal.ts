@@ -1,0 +1,122 @@
+/**
+ * Secrets at rest. A key ring (yours) wraps one store key, which stands in the account's record; every process
+ * start derives a data key of its own from it, with a fresh salt that travels with each sealed text. So a rotated
+ * ring key re-wraps one key and not a million records, and no data key is used for long.
+ *
+ * AES-256-GCM throughout. The additional data names format, account, user and fields: a secret that was moved to
+ * another user, account or field does not open, nor does one with a changed byte.
+ *
+ * @module
+ */
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomBytes } from "node:crypto";
+import type { KeyObject } from "node:crypto";
+import { LifecycleError } from "../errors.ts";
+import { Secret } from "../secret.ts";
+
+/** Sealed secrets and, in clear, which ones they are. */
+export interface Sealed {
+  readonly fields: readonly string[];
+  /** base64: salt of the data key (16 bytes), nonce (12), tag (16), ciphertext. */
+  readonly text: string;
+}
+
+/** A user's secrets by name. */
+export type Secrets = Readonly<Partial<Record<SecretName, Secret>>>;
+
+/** The secrets a user can have. */
+export type SecretName = "code" | "accessToken" | "refreshToken";
+
+const names: readonly SecretName[] = ["code", "accessToken", "refreshToken"];
+const saltBytes = 16;
+const nonceBytes = 12;
+const tagBytes = 16;
+
+/** A data key seals at most 2^30 times: far below the bound at which random nonces of AES-GCM could meet. */
+const sealsPerKey = 2 ** 30;
+
+/** Data keys of other process starts that are kept at hand. */
+const cachedKeys = 1_000;
+
+/** Seals and opens the secrets of one account's users. */
+export class Sealer {
+  readonly #storeKey: KeyObject;
+  readonly #account: string;
+  readonly #others = new Map<string, KeyObject>();
+  #own: { readonly salt: Buffer; readonly key: KeyObject } | null = null;
+  #seals = 0;
+
+  /** `storeKey`: 32 bytes. */
+  constructor(storeKey: Uint8Array, account: string) {
+    this.#storeKey = createSecretKey(storeKey);
+    this.#account = account;
+  }
+
+  /** The sealed form; `null` for no secrets. */
+  seal(user: string, secrets: Secrets): Sealed | null {
+    const fields = names.filter((name) => secrets[name] !== undefined);
+    if (fields.length === 0) return null;
+    const { salt, key } = this.#ownKey();
+    const nonce = randomBytes(nonceBytes);
+    const cipher = createCipheriv("aes-256-gcm", key, nonce);
+    cipher.setAAD(this.#boundTo(user, fields));
+    const plain = JSON.stringify(fields.map((name) => secrets[name]?.reveal()));
+    const sealed = cipher.update(plain, "utf8");
+    const rest = cipher.final();
+    const text = Buffer.concat([salt, nonce, cipher.getAuthTag(), sealed, rest]).toString("base64");
+    return { fields, text };
+  }
+
+  /** @throws {LifecycleError} `RECORD_DAMAGED` if it was not sealed for this user, account and fields, or was changed */
+  open(user: string, sealed: Sealed | null): Secrets {
+    if (sealed === null) return {};
+    try {
+      const bytes = Buffer.from(sealed.text, "base64");
+      const nonce = bytes.subarray(saltBytes, saltBytes + nonceBytes);
+      const start = saltBytes + nonceBytes + tagBytes;
+      const decipher = createDecipheriv("aes-256-gcm", this.#keyOf(bytes.subarray(0, saltBytes)), nonce, {
+        authTagLength: tagBytes,
+      });
+      decipher.setAAD(this.#boundTo(user, sealed.fields));
+      decipher.setAuthTag(bytes.subarray(saltBytes + nonceBytes, start));
+      const plain = decipher.update(bytes.subarray(start)).toString("utf8") + decipher.final("utf8");
+      const values: unknown = JSON.parse(plain);
+      if (!Array.isArray(values)) throw new TypeError("not a list");
+      return Object.fromEntries(sealed.fields.map((name, index) => [name, new Secret(String(values[index]))]));
+    } catch {
+      throw new LifecycleError(
+        "RECORD_DAMAGED",
+        `Cannot open the secrets of user ${JSON.stringify(user)}: they were sealed for another user or store, or were changed`,
+      );
+    }
+  }
+
+  #boundTo(user: string, fields: readonly string[]): Buffer {
+    return Buffer.from(JSON.stringify([1, this.#account, user, fields]));
+  }
+
+  #ownKey(): { readonly salt: Buffer; readonly key: KeyObject } {
+    if (this.#own === null || this.#seals >= sealsPerKey) {
+      const salt = randomBytes(saltBytes);
+      this.#own = { salt, key: this.#derive(salt) };
+      this.#seals = 0;
+    }
+    this.#seals++;
+    return this.#own;
+  }
+
+  #keyOf(salt: Buffer): KeyObject {
+    const name = salt.toString("latin1");
+    let key = this.#others.get(name);
+    if (key === undefined) {
+      key = this.#derive(salt);
+      if (this.#others.size >= cachedKeys) this.#others.clear();
+      this.#others.set(name, key);
+    }
+    return key;
+  }
+
+  #derive(salt: Buffer): KeyObject {
+    const bytes = hkdfSync("sha256", this.#storeKey, salt, "oneup-lifecycle data key", 32);
+    return createSecretKey(new Uint8Array(bytes));
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * A store over plain ordered tables and a transaction: what the adapters that decide in this process share.
+ * An adapter supplies the tables and says how a unit of work becomes atomic and durable.
+ *
+ * @module
+ */
+import { lanes } from "./contract.ts";
+import type { Claimed, Commit, Committed, Lane, Lease, Limit, Slot, SlotRequest, Store } from "./contract.ts";
+import type { AccountRecord, Batch, Loaded, Move } from "./contract.ts";
+import { claimableAt, leasedTo, shown, verdict, waitsIn, written } from "./rules.ts";
+import type { Row, Tombstone } from "./rules.ts";
+import { add, emptyLog, free, grantedInMs, prune, settled, slotAt, used } from "./window.ts";
+import type { SlotLog } from "./window.ts";
+
+/** Ids ordered by a number. */
+export interface Queue {
+  add(at: number, id: string): void;
+  delete(at: number, id: string): void;
+  /** The first `limit` entries, lowest number first, then by id. */
+  first(limit: number): readonly { readonly at: number; readonly id: string }[];
+}
+
+/** The account's record with the name of its last write. */
+export interface AccountRow extends AccountRecord {
+  readonly writeId: string;
+}
+
+/** What an adapter supplies. All of it is synchronous inside a unit. */
+export interface Tables {
+  readonly rows: {
+    get(id: string): Row | Tombstone | undefined;
+    set(id: string, row: Row | Tombstone): void;
+  };
+  readonly due: Queue;
+  readonly waiting: Readonly<Record<Lane, Queue>>;
+  /** Ids grouped by state, ascending within each. */
+  readonly states: {
+    add(state: string, id: string): void;
+    delete(state: string, id: string): void;
+    page(state: string, after: string | undefined, limit: number): readonly string[];
+    counts(): Readonly<Record<string, number>>;
+  };
+  readonly logs: { get(limit: string): SlotLog | undefined; set(limit: string, log: SlotLog): void };
+  readonly account: { get(): AccountRow | undefined; set(row: AccountRow): void };
+}
+
+/** How units run. */
+export interface Engine {
+  /** Runs `unit` alone; resolves with its value once everything it wrote is durable. */
+  write<T>(unit: (tables: Tables, now: number) => T): Promise<T>;
+  /** Runs `unit`, which only reads. */
+  read<T>(unit: (tables: Tables, now: number) => T): T;
+  close(): Promise<void>;
+}
+
+/** The contract over an {@link Engine}. */
+export function tableStore(engine: Engine): Store {
+  return {
+    load: async (id) => engine.read((tables, now) => load(tables, now, id)),
+    commit: (commit) => engine.write((tables, now) => write(tables, now, commit)),
+    claim: (ask) => engine.write((tables, now) => claim(tables, now, ask.limit, ask.lease)),
+    grant: (ask) => engine.write((tables, now) => grant(tables, now, ask)),
+    slots: {
+      take: (request) =>
+        engine.write((tables, now) => {
+          const slot = take(tables, now, request);
+          return typeof slot === "number" ? { type: "refused", retryInMs: slot } : { type: "taken", slot };
+        }),
+      settle: (slot) => engine.write((tables, now) => settle(tables, slot, now)),
+      giveBack: (slot) => engine.write((tables) => giveBack(tables, slot)),
+      forecast: async (limit, calls) =>
+        engine.read((tables, now) => {
+          const log = tables.logs.get(limit.name) ?? emptyLog;
+          return { used: used(log, limit, now), inMs: grantedInMs(log, limit, now, calls) };
+        }),
+    },
+    move: (move) => engine.write((tables, now) => rename(tables, now, move)),
+    page: async ({ state, after, limit }) =>
+      engine.read((tables) => tables.states.page(state, after, limit)),
+    counts: async () => engine.read((tables) => tables.states.counts()),
+    account: {
+      load: async () =>
+        engine.read((tables) => {
+          const row = tables.account.get();
+          return row === undefined ? null : { value: row.value, revision: row.revision };
+        }),
+      commit: ({ value, expectedRevision, writeId }) =>
+        engine.write((tables) => {
+          const row = tables.account.get();
+          if (row?.writeId === writeId) return true;
+          if ((row?.revision ?? 0) !== expectedRevision) return false;
+          tables.account.set({ value, revision: expectedRevision + 1, writeId });
+          return true;
+        }),
+    },
+    close: () => engine.close(),
+  };
+}
+
+function load(tables: Tables, now: number, id: string): Loaded {
+  const row = tables.rows.get(id);
+  if (row === undefined) return { type: "absent" };
+  if ("renamedTo" in row) return { type: "renamed", to: row.renamedTo };
+  return { type: "record", record: shown(id, row, now) };
+}
+
+function write(tables: Tables, now: number, commit: Commit): Committed {
+  const row = tables.rows.get(commit.id);
+  return change(tables, now, commit, row, commit.id);
+}
+
+function rename(tables: Tables, now: number, { from, commit }: Move): Committed {
+  const target = tables.rows.get(commit.id);
+  if (target !== undefined && !("renamedTo" in target)) {
+    return target.writeId === commit.writeId
+      ? { type: "committed", revision: target.revision, slot: null }
+      : { type: "conflict" };
+  }
+  const done = change(tables, now, commit, tables.rows.get(from), from);
+  if (done.type === "committed") tables.rows.set(from, { renamedTo: commit.id });
+  return done;
+}
+
+/** One write: the verdict, the slots, then the row (which stood under the id `was`) and every index it stands in. */
+function change(
+  tables: Tables,
+  now: number,
+  commit: Commit,
+  row: Row | Tombstone | undefined,
+  was: string,
+): Committed {
+  const ruling = verdict(row, commit, now);
+  if (ruling === "conflict") return { type: "conflict" };
+  if (ruling === "again") return { type: "committed", revision: commit.expectedRevision + 1, slot: null };
+  const before = row as Row | undefined; // a verdict of "write" rules a tombstone out
+  const slot = commit.take === undefined ? null : take(tables, now, commit.take);
+  if (typeof slot === "number") return { type: "refused", retryInMs: slot };
+  if (commit.giveBack !== undefined) giveBack(tables, commit.giveBack);
+  if (commit.settle !== undefined) settle(tables, commit.settle, now);
+  put(tables, was, before, commit.id, written(before, commit, now));
+  return { type: "committed", revision: commit.expectedRevision + 1, slot };
+}
+
+/** Writes a row and moves its entries in the indexes. */
+function put(tables: Tables, was: string, before: Row | undefined, id: string, after: Row): void {
+  const moved = was !== id;
+  const dueBefore = before === undefined ? null : claimableAt(before);
+  const dueAfter = claimableAt(after);
+  if (moved || dueBefore !== dueAfter) {
+    if (dueBefore !== null) tables.due.delete(dueBefore, was);
+    if (dueAfter !== null) tables.due.add(dueAfter, id);
+  }
+  const waitBefore = before === undefined ? null : waitsIn(before);
+  const waitAfter = waitsIn(after);
+  if (moved || waitBefore?.lane !== waitAfter?.lane || waitBefore?.since !== waitAfter?.since) {
+    if (waitBefore !== null) tables.waiting[waitBefore.lane].delete(waitBefore.since, was);
+    if (waitAfter !== null) tables.waiting[waitAfter.lane].add(waitAfter.since, id);
+  }
+  if (moved || before?.state !== after.state) {
+    if (before !== undefined) tables.states.delete(before.state, was);
+    tables.states.add(after.state, id);
+  }
+  tables.rows.set(id, after);
+}
+
+function claim(tables: Tables, now: number, limit: number, lease: Lease): Batch {
+  const claimed: Claimed[] = [];
+  for (const { at, id } of tables.due.first(limit)) {
+    if (at > now) break;
+    claimed.push({ record: leaseOut(tables, now, id, lease), slot: null });
+  }
+  const next = tables.due.first(1)[0];
+  return { claimed, nextInMs: next === undefined ? null : Math.max(0, next.at - now) };
+}
+
+function grant(
+  tables: Tables,
+  now: number,
+  ask: { limit: Limit; max: number; holdMs: number; lease: Lease },
+): Batch {
+  const log = prune(tables.logs.get(ask.limit.name) ?? emptyLog, ask.limit, now);
+  const places = Math.min(ask.max, free(log, ask.limit, now));
+  const slot = slotAt(ask.limit, now, ask.holdMs);
+  const claimed: Claimed[] = [];
+  for (const lane of lanes) {
+    for (const { id } of tables.waiting[lane].first(places - claimed.length)) {
+      claimed.push({ record: leaseOut(tables, now, id, ask.lease), slot });
+    }
+  }
+  const after = add(log, slot.at, claimed.length);
+  if (claimed.length > 0) tables.logs.set(ask.limit.name, after);
+  const more = lanes.some((lane) => tables.waiting[lane].first(1).length > 0);
+  return { claimed, nextInMs: more ? grantedInMs(after, ask.limit, now, 1) : null };
+}
+
+function leaseOut(tables: Tables, now: number, id: string, lease: Lease): Claimed["record"] {
+  const before = tables.rows.get(id) as Row; // the indexes hold live rows only
+  const after = leasedTo(before, lease, now);
+  put(tables, id, before, id, after);
+  return shown(id, after, now);
+}
+
+/** A slot, or in how many milliseconds to ask again. */
+function take(tables: Tables, now: number, { limit, holdMs, lane }: SlotRequest): Slot | number {
+  const log = prune(tables.logs.get(limit.name) ?? emptyLog, limit, now);
+  const ahead = lanes.slice(0, lanes.indexOf(lane) + 1);
+  const waiting = ahead.some((other) => tables.waiting[other].first(1).length > 0);
+  if (waiting || free(log, limit, now) === 0) return grantedInMs(log, limit, now, 1);
+  const slot = slotAt(limit, now, holdMs);
+  tables.logs.set(limit.name, add(log, slot.at, 1));
+  return slot;
+}
+
+function changeLog(tables: Tables, slot: Slot, change: (log: SlotLog) => SlotLog): void {
+  const log = tables.logs.get(slot.limit) ?? emptyLog;
+  const after = change(log);
+  if (after !== log) tables.logs.set(slot.limit, after);
+}
+
+function settle(tables: Tables, slot: Slot, now: number): void {
+  changeLog(tables, slot, (log) => settled(log, slot, now));
+}
+
+function giveBack(tables: Tables, slot: Slot): void {
+  changeLog(tables, slot, (log) => add(log, slot.at, -1));
+}
