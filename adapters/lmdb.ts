@@ -37,7 +37,10 @@ export interface LmdbOptions {
  */
 export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter {
   if (typeof path !== "string" || path === "") {
-    throw new LifecycleError("INVALID_OPTION", `Cannot use an LMDB store: its path must be a folder, not ${String(path)}`);
+    throw new LifecycleError(
+      "INVALID_OPTION",
+      `Cannot use an LMDB store: its path must be a folder, not ${String(path)}`,
+    );
   }
   const folder = resolve(path);
   return {
@@ -90,10 +93,14 @@ function groupCommits(root: RootDatabase, tables: Tables, now: () => number): En
         });
         for (const unit of units) unit.resolve();
       } catch (cause) {
-        const error = new LifecycleError("STORE_UNAVAILABLE", "Cannot write to the LMDB store: the transaction failed", {
-          retryable: true,
-          cause,
-        });
+        const error = new LifecycleError(
+          "STORE_UNAVAILABLE",
+          "Cannot write to the LMDB store: the transaction failed",
+          {
+            retryable: true,
+            cause,
+          },
+        );
         for (const unit of units) unit.reject(error);
       }
     }
@@ -174,4 +181,3 @@ function laneQueue(waiting: Database<true, [string, number, string]>, lane: Lane
 function write(done: Promise<boolean>): void {
   void done;
 }
-

@@ -65,7 +65,9 @@ function memoryTables(): Tables {
       delete: (state, id) => group(state).delete(id),
       page: (state, after, limit) => group(state).after(after, limit),
       counts: () =>
-        Object.fromEntries([...states].map(([state, ids]) => [state, ids.size]).filter(([, size]) => size !== 0)),
+        Object.fromEntries(
+          [...states].map(([state, ids]) => [state, ids.size]).filter(([, size]) => size !== 0),
+        ),
     },
     logs: { get: (limit) => logs.get(limit), set: (limit, log) => void logs.set(limit, log) },
     account: { get: () => account, set: (row) => void (account = structuredClone(row)) },

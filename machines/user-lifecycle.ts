@@ -97,9 +97,7 @@ export interface UserStateMeta {
 }
 
 /** How XState writes a {@link UserState}: leaves of `authorized` are nested. */
-export type UserStateValue =
-  | Exclude<UserState, AuthorizedState>
-  | { readonly authorized: AuthorizedState };
+export type UserStateValue = Exclude<UserState, AuthorizedState> | { readonly authorized: AuthorizedState };
 
 /** The states in which a grant is in hand. */
 export type AuthorizedState = "tokenActive" | "expiring" | "refreshed" | "reauthorized";

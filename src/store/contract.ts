@@ -163,7 +163,8 @@ export interface Store {
     take(
       request: SlotRequest,
     ): Promise<
-      { readonly type: "taken"; readonly slot: Slot } | { readonly type: "refused"; readonly retryInMs: number }
+      | { readonly type: "taken"; readonly slot: Slot }
+      | { readonly type: "refused"; readonly retryInMs: number }
     >;
     settle(slot: Slot): Promise<void>;
     giveBack(slot: Slot): Promise<void>;

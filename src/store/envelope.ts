@@ -66,7 +66,9 @@ export interface Envelope {
 }
 
 /** Steps from each older format to the next: `upgrades[n]` takes format n to n + 1. */
-const upgrades: Readonly<Record<number, (value: Readonly<Record<string, Json>>) => Readonly<Record<string, Json>>>> = {};
+const upgrades: Readonly<
+  Record<number, (value: Readonly<Record<string, Json>>) => Readonly<Record<string, Json>>>
+> = {};
 
 /**
  * Reads what is kept.
@@ -75,7 +77,8 @@ const upgrades: Readonly<Record<number, (value: Readonly<Record<string, Json>>) 
  */
 export function readEnvelope(value: Json, user: string): Envelope {
   let record = value;
-  if (!isObject(record) || typeof record["format"] !== "number") throw damaged(user, "it has no format number");
+  if (!isObject(record) || typeof record["format"] !== "number")
+    throw damaged(user, "it has no format number");
   for (let found = record["format"]; found !== format; found++) {
     if (found > format) {
       throw new LifecycleError(
@@ -107,7 +110,8 @@ function isEnvelope(record: unknown): record is Envelope {
     typeof lane === "string" &&
     Array.isArray(history) &&
     isObject(calls) &&
-    (sealed === null || (isObject(sealed) && typeof sealed["text"] === "string" && Array.isArray(sealed["fields"])))
+    (sealed === null ||
+      (isObject(sealed) && typeof sealed["text"] === "string" && Array.isArray(sealed["fields"])))
   );
 }
 

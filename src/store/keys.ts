@@ -57,7 +57,9 @@ function readIfThere(file: string): string | null {
     return readFileSync(file, "utf8");
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return null;
-    throw new LifecycleError("KEY_REFUSED", `Cannot read the key file: it must be a readable file: ${file}`, { cause });
+    throw new LifecycleError("KEY_REFUSED", `Cannot read the key file: it must be a readable file: ${file}`, {
+      cause,
+    });
   }
 }
 
@@ -77,7 +79,9 @@ function makeKeyFile(file: string): string {
     }
     return readFileSync(file, "utf8");
   } catch (cause) {
-    throw new LifecycleError("KEY_REFUSED", `Cannot make a key file: its folder must be writable: ${file}`, { cause });
+    throw new LifecycleError("KEY_REFUSED", `Cannot make a key file: its folder must be writable: ${file}`, {
+      cause,
+    });
   }
 }
 
@@ -143,7 +147,10 @@ function unwrap(value: Json, account: string, ring: readonly RingKey[]): Uint8Ar
   const by = record?.storeKey?.by;
   const wrapped = record?.storeKey?.wrapped;
   if (typeof by !== "string" || typeof wrapped !== "string") {
-    throw new LifecycleError("RECORD_DAMAGED", "Cannot open the store: the account's record holds no store key");
+    throw new LifecycleError(
+      "RECORD_DAMAGED",
+      "Cannot open the store: the account's record holds no store key",
+    );
   }
   const key = ring.find(({ id }) => id === by);
   if (key === undefined) {
@@ -161,6 +168,9 @@ function unwrap(value: Json, account: string, ring: readonly RingKey[]): Uint8Ar
     decipher.setAuthTag(bytes.subarray(12, 28));
     return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]);
   } catch {
-    throw new LifecycleError("RECORD_DAMAGED", `Cannot open the store: its store key does not open with key ${by}`);
+    throw new LifecycleError(
+      "RECORD_DAMAGED",
+      `Cannot open the store: its store key does not open with key ${by}`,
+    );
   }
 }

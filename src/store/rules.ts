@@ -45,7 +45,10 @@ export function verdict(
   commit: Commit,
   now: number,
 ): "write" | "again" | "conflict" {
-  if (row === undefined) return commit.expectedRevision === 0 && commit.mode !== "keep" && commit.mode !== "end" ? "write" : "conflict";
+  if (row === undefined)
+    return commit.expectedRevision === 0 && commit.mode !== "keep" && commit.mode !== "end"
+      ? "write"
+      : "conflict";
   if ("renamedTo" in row) return "conflict";
   if (row.writeId === commit.writeId) return "again";
   if (row.revision !== commit.expectedRevision) return "conflict";

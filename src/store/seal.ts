@@ -8,7 +8,14 @@
  *
  * @module
  */
-import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomBytes } from "node:crypto";
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  randomBytes,
+} from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { LifecycleError } from "../errors.ts";
 import { Secret } from "../secret.ts";
@@ -40,6 +47,7 @@ const cachedKeys = 1_000;
 /** Seals and opens the secrets of one account's users. */
 export class Sealer {
   readonly #storeKey: KeyObject;
+  readonly #aliasKey: KeyObject;
   readonly #account: string;
   readonly #others = new Map<string, KeyObject>();
   #own: { readonly salt: Buffer; readonly key: KeyObject } | null = null;
@@ -48,7 +56,16 @@ export class Sealer {
   /** `storeKey`: 32 bytes. */
   constructor(storeKey: Uint8Array, account: string) {
     this.#storeKey = createSecretKey(storeKey);
+    this.#aliasKey = derive(this.#storeKey, Buffer.alloc(0), "oneup-lifecycle alias");
     this.#account = account;
+  }
+
+  /**
+   * The user's name in logs and messages: ids are often e-mail addresses, so they do not stand there.
+   * The same user has the same alias as long as the store lives.
+   */
+  alias(user: string): string {
+    return `#${createHmac("sha256", this.#aliasKey).update(user).digest("hex").slice(0, 10)}`;
   }
 
   /** The sealed form; `null` for no secrets. */
@@ -81,11 +98,13 @@ export class Sealer {
       const plain = decipher.update(bytes.subarray(start)).toString("utf8") + decipher.final("utf8");
       const values: unknown = JSON.parse(plain);
       if (!Array.isArray(values)) throw new TypeError("not a list");
-      return Object.fromEntries(sealed.fields.map((name, index) => [name, new Secret(String(values[index]))]));
+      return Object.fromEntries(
+        sealed.fields.map((name, index) => [name, new Secret(String(values[index]))]),
+      );
     } catch {
       throw new LifecycleError(
         "RECORD_DAMAGED",
-        `Cannot open the secrets of user ${JSON.stringify(user)}: they were sealed for another user or store, or were changed`,
+        `Cannot open the secrets of user ${this.alias(user)}: they were sealed for another user or store, or were changed`,
       );
     }
   }
@@ -97,7 +116,7 @@ export class Sealer {
   #ownKey(): { readonly salt: Buffer; readonly key: KeyObject } {
     if (this.#own === null || this.#seals >= sealsPerKey) {
       const salt = randomBytes(saltBytes);
-      this.#own = { salt, key: this.#derive(salt) };
+      this.#own = { salt, key: derive(this.#storeKey, salt, "oneup-lifecycle data key") };
       this.#seals = 0;
     }
     this.#seals++;
@@ -108,15 +127,14 @@ export class Sealer {
     const name = salt.toString("latin1");
     let key = this.#others.get(name);
     if (key === undefined) {
-      key = this.#derive(salt);
+      key = derive(this.#storeKey, salt, "oneup-lifecycle data key");
       if (this.#others.size >= cachedKeys) this.#others.clear();
       this.#others.set(name, key);
     }
     return key;
   }
+}
 
-  #derive(salt: Buffer): KeyObject {
-    const bytes = hkdfSync("sha256", this.#storeKey, salt, "oneup-lifecycle data key", 32);
-    return createSecretKey(new Uint8Array(bytes));
-  }
+function derive(from: KeyObject, salt: Uint8Array, purpose: string): KeyObject {
+  return createSecretKey(new Uint8Array(hkdfSync("sha256", from, salt, purpose, 32)));
 }

@@ -75,8 +75,7 @@ export function tableStore(engine: Engine): Store {
         }),
     },
     move: (move) => engine.write((tables, now) => rename(tables, now, move)),
-    page: async ({ state, after, limit }) =>
-      engine.read((tables) => tables.states.page(state, after, limit)),
+    page: async ({ state, after, limit }) => engine.read((tables) => tables.states.page(state, after, limit)),
     counts: async () => engine.read((tables) => tables.states.counts()),
     account: {
       load: async () =>

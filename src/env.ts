@@ -1,0 +1,78 @@
+/**
+ * A lifecycle from environment variables.
+ *
+ * @module
+ */
+import { LifecycleError } from "./errors.ts";
+import type { Encryption } from "./store/keys.ts";
+import { keyFile } from "./store/keys.ts";
+import type { StoreAdapter } from "./store/contract.ts";
+import { openLifecycle } from "./runtime/lifecycle.ts";
+import type { Lifecycle } from "./runtime/lifecycle.ts";
+import type { LifecycleOptions } from "./runtime/options.ts";
+
+/** Opens lifecycles. */
+export interface CreateLifecycle {
+  /**
+   * Opens a lifecycle.
+   *
+   * @throws {LifecycleError} `INVALID_OPTION`, `KEY_REFUSED`, `STORE_UNUSABLE`; nothing was changed
+   */
+  (options: LifecycleOptions): Promise<Lifecycle>;
+  /**
+   * Opens a lifecycle from the environment; `overrides` go first.
+   *
+   * | variable | meaning |
+   * |---|---|
+   * | `ONEUP_CLIENT_ID`, `ONEUP_CLIENT_SECRET` | from the developer console |
+   * | `ONEUP_STORE` | the folder of an LMDB store |
+   * | `ONEUP_KEY` | 32 bytes as base64 or hexadecimal; several with commas, newest first |
+   * | `ONEUP_KEY_FILE` | instead: the file the key stands in |
+   *
+   * @throws {LifecycleError} `INVALID_OPTION` that names the missing variable; as {@link CreateLifecycle}
+   */
+  fromEnv(overrides?: Partial<LifecycleOptions>): Promise<Lifecycle>;
+}
+
+/** Opens a lifecycle: {@link CreateLifecycle}. */
+export const createLifecycle: CreateLifecycle = Object.assign(openLifecycle, {
+  async fromEnv(overrides: Partial<LifecycleOptions> = {}): Promise<Lifecycle> {
+    const encryption =
+      overrides.encryption ?? keyFrom(process.env["ONEUP_KEY"], process.env["ONEUP_KEY_FILE"]);
+    return openLifecycle({
+      ...overrides,
+      credentials: overrides.credentials ?? {
+        clientId: required("ONEUP_CLIENT_ID"),
+        clientSecret: required("ONEUP_CLIENT_SECRET"),
+      },
+      store: overrides.store ?? (await storeFrom(required("ONEUP_STORE"))),
+      ...(encryption && { encryption }),
+    });
+  },
+});
+
+function required(name: string): string {
+  const value = process.env[name];
+  if (value !== undefined && value !== "") return value;
+  throw new LifecycleError(
+    "INVALID_OPTION",
+    `Cannot start: the environment variable ${name} must be set, and it is not`,
+  );
+}
+
+function keyFrom(keys: string | undefined, file: string | undefined): Encryption | undefined {
+  if (keys !== undefined && keys !== "") return { keys: keys.split(",") };
+  return file === undefined || file === "" ? undefined : keyFile(file);
+}
+
+async function storeFrom(place: string): Promise<StoreAdapter> {
+  const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(place)?.[1];
+  if (scheme !== undefined) {
+    throw new LifecycleError(
+      "INVALID_OPTION",
+      `Cannot start: ONEUP_STORE must be the path of a folder, and it is a ${scheme}: URL`,
+    );
+  }
+  const { lmdb } = await import("../adapters/lmdb.ts"); // only whoever stores there loads it
+  return lmdb(place);
+}

@@ -1,0 +1,44 @@
+/**
+ * What of an OperationOutcome may be shown: codes and places, no text and no values, because both quote patients.
+ *
+ * @module
+ */
+import { field } from "../http/json.ts";
+
+/** One issue of an OperationOutcome. */
+export interface FhirIssue {
+  /** `fatal`, `error`, `warning` or `information`. */
+  readonly severity?: string;
+  /** Of FHIR's issue types: `invalid`, `not-found`, … */
+  readonly code?: string;
+  /** Where in the resource: FHIRPath (`expression`), else XPath (`location`). */
+  readonly at: readonly string[];
+}
+
+const mostIssues = 20;
+const word = /^[a-z-]{1,40}$/;
+/** Names, dots and slashes, and indexes in brackets; quotes and free text never. */
+const place = /^[A-Za-z][\w.:/]*(\[\d{1,6}\][\w.:/]*)*$|^\/[\w.:/]*(\[\d{1,6}\][\w.:/]*)*$/;
+
+/** The issues of a body, if it is an OperationOutcome; otherwise none. */
+export function issuesIn(body: unknown): readonly FhirIssue[] {
+  const issues = field(body, "resourceType") === "OperationOutcome" ? field(body, "issue") : undefined;
+  if (!Array.isArray(issues)) return [];
+  return issues.slice(0, mostIssues).map((issue: unknown) => {
+    const severity = field(issue, "severity");
+    const code = field(issue, "code");
+    const at = places(field(issue, "expression"));
+    return {
+      ...(typeof severity === "string" && word.test(severity) && { severity }),
+      ...(typeof code === "string" && word.test(code) && { code }),
+      at: at.length > 0 ? at : places(field(issue, "location")),
+    };
+  });
+}
+
+function places(value: unknown): readonly string[] {
+  if (!Array.isArray(value)) return [];
+  return value
+    .slice(0, mostIssues)
+    .filter((one: unknown): one is string => typeof one === "string" && one.length <= 200 && place.test(one));
+}

@@ -1,0 +1,87 @@
+/**
+ * The transport for runtimes where undici does not run, on the platform's `fetch`.
+ *
+ * @module
+ */
+import {
+  aborted,
+  codeOf,
+  heldBack,
+  networkError,
+  tooBig,
+  TransportError,
+  type Transport,
+  type TransportResponse,
+} from "./transport.ts";
+
+/** Codes of failures that come before a connection exists (undici, Node's sockets, Bun). */
+const beforeConnection = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EAI_FAIL",
+  "EAI_NODATA",
+  "EAI_NONAME",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "ConnectionRefused",
+  "FailedToOpenSocket",
+]);
+
+/**
+ * A {@link Transport} on `fetch`. It knows less than `undiciTransport`: a call counts as sent from the moment
+ * `fetch` is called, unless the error proves that there was no connection.
+ *
+ * @param fetch @default globalThis.fetch
+ */
+export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch): Transport {
+  return {
+    async send({ method, url, headers, body, signal, maxBytes, onSending }) {
+      if (signal.aborted) throw aborted(false);
+      if (!onSending()) throw heldBack();
+      try {
+        const init = { method, headers: { ...headers }, signal, redirect: "manual" } as const;
+        const response = await fetch(url, body === undefined ? init : { ...init, body });
+        return await read(response, maxBytes);
+      } catch (error) {
+        if (error instanceof TransportError) throw error;
+        if (signal.aborted) throw aborted(true);
+        if (!failedToConnect(error)) throw networkError(error, true);
+        throw networkError({ code: codeOf(error) ?? "CONNECT_FAILED" }, false);
+      }
+    },
+  };
+}
+
+async function read(response: Response, maxBytes: number): Promise<TransportResponse> {
+  // Browsers hide a redirect that they did not follow behind an opaque answer of status 0.
+  const status = response.type === "opaqueredirect" ? 302 : response.status;
+  const headers: Record<string, string> = {};
+  response.headers.forEach((value, name) => (headers[name.toLowerCase()] = value));
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  const reader = response.body?.getReader();
+  for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read()) {
+    bytes += part.value.byteLength;
+    if (bytes > maxBytes) {
+      reader?.cancel().catch(() => {}); // the answer is given up; how that ends does not matter
+      throw tooBig(maxBytes);
+    }
+    text += decoder.decode(part.value, { stream: true });
+  }
+  return { status, headers, text: text + decoder.decode() };
+}
+
+/** Does the error prove that there never was a connection to write to? */
+function failedToConnect(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code !== undefined && beforeConnection.has(code)) return true;
+  for (let at = error, depth = 0; typeof at === "object" && at !== null && depth < 5; depth++) {
+    if ("syscall" in at && (at.syscall === "connect" || at.syscall === "getaddrinfo")) return true;
+    // Deno gives no code, but names the phase.
+    if ("message" in at && typeof at.message === "string" && at.message.includes("client error (Connect)"))
+      return true;
+    at = "cause" in at ? at.cause : undefined;
+  }
+  return false;
+}

@@ -1,0 +1,160 @@
+/**
+ * The transport for Node and Deno servers, on undici's `dispatch`.
+ *
+ * @module
+ */
+import { Agent, type Dispatcher } from "undici";
+import { LifecycleError } from "../errors.ts";
+import { splitUrl } from "./safety.ts";
+import {
+  aborted,
+  heldBack,
+  networkError,
+  tooBig,
+  type Transport,
+  type TransportError,
+  type TransportRequest,
+  type TransportResponse,
+} from "./transport.ts";
+
+export interface UndiciTransportOptions {
+  /**
+   * An `Agent`, `ProxyAgent`, `Pool`, … of yours, which stays yours to close. It must not retry or redirect.
+   *
+   * @default an `Agent` of the transport's own
+   */
+  readonly dispatcher?: Pick<Dispatcher, "dispatch">;
+  /**
+   * Most connections to one origin, if the dispatcher is the transport's own. Further calls wait for a free one.
+   *
+   * @default 64
+   */
+  readonly connections?: number;
+}
+
+/**
+ * A {@link Transport} on undici. Every connection carries one request at a time, so a call is written in the very
+ * tick in which undici starts it, and a failure before that tick is a call that was not sent.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION`
+ */
+export function undiciTransport(options: UndiciTransportOptions = {}): Transport {
+  const { connections = 64 } = options;
+  if (!Number.isSafeInteger(connections) || connections < 1)
+    throw new LifecycleError(
+      "INVALID_OPTION",
+      `Cannot create a transport: connections must be a whole number from 1, got ${connections}`,
+    );
+  let own: Agent | undefined;
+  return {
+    send(request) {
+      const dispatcher = options.dispatcher ?? (own ??= new Agent({ connections }));
+      return new Promise((resolve, reject) => new Exchange(request, resolve, reject).begin(dispatcher));
+    },
+    async close() {
+      const agent = own;
+      own = undefined;
+      await agent?.close();
+    },
+  };
+}
+
+/** One request on its way: undici calls the `on…` methods, in their order, at most once each unless said otherwise. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #request: TransportRequest;
+  readonly #resolve: (response: TransportResponse) => void;
+  readonly #reject: (error: TransportError) => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  /** Once true it stays true, also if a dispatcher starts the request a second time. */
+  #sent = false;
+  #settled = false;
+  #status = 0;
+  #headers: Readonly<Record<string, string>> = {};
+  #body: Buffer | undefined;
+  #rest: Buffer[] | undefined;
+  #bytes = 0;
+
+  constructor(
+    request: TransportRequest,
+    resolve: (response: TransportResponse) => void,
+    reject: (error: TransportError) => void,
+  ) {
+    this.#request = request;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  begin(dispatcher: Pick<Dispatcher, "dispatch">): void {
+    const { method, url, headers, body = null, whenAborted } = this.#request;
+    whenAborted(() => this.#fail(aborted(this.#sent)));
+    if (this.#settled) return;
+    const { origin, path } = splitUrl(url);
+    // The sender's time-out covers the whole call, so undici's own two timers are off.
+    const options = { origin, path, method, headers, body, headersTimeout: 0, bodyTimeout: 0 };
+    try {
+      dispatcher.dispatch(options, this);
+    } catch (error) {
+      this.#fail(networkError(error, this.#sent));
+    }
+  }
+
+  /** undici writes the request as soon as this returns, unless it was aborted. */
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#settled) controller.abort(aborted(this.#sent));
+    else if (this.#request.onSending()) this.#sent = true;
+    else this.#fail(this.#sent ? aborted(true) : heldBack());
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    if (status < 200) return; // informational: the answer follows
+    this.#sent = true;
+    this.#status = status;
+    this.#headers = isFlat(headers) ? headers : flatten(headers);
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#settled) return;
+    this.#bytes += chunk.length;
+    if (this.#bytes > this.#request.maxBytes) this.#fail(tooBig(this.#request.maxBytes));
+    else if (this.#body === undefined) this.#body = chunk;
+    else (this.#rest ??= [this.#body]).push(chunk);
+  }
+
+  onResponseEnd(): void {
+    if (!this.#settle()) return;
+    const body = this.#rest === undefined ? this.#body : Buffer.concat(this.#rest, this.#bytes);
+    this.#resolve({ status: this.#status, headers: this.#headers, text: body?.toString("utf8") ?? "" });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#settle()) this.#reject(networkError(error, this.#sent));
+  }
+
+  #fail(error: TransportError): void {
+    if (!this.#settle()) return;
+    this.#reject(error);
+    this.#controller?.abort(error);
+  }
+
+  #settle(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    return true;
+  }
+}
+
+function isFlat(headers: Record<string, unknown>): headers is Record<string, string> {
+  for (const name in headers) if (typeof headers[name] !== "string") return false;
+  return true;
+}
+
+function flatten(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, [value ?? ""].flat().join(", ")]),
+  );
+}

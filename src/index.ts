@@ -1,0 +1,55 @@
+/**
+ * Takes your users through 1upHealth and keeps them there.
+ *
+ * @module
+ */
+export { createLifecycle } from "./env.ts";
+export type { CreateLifecycle } from "./env.ts";
+export { isLifecycleError, LifecycleError } from "./errors.ts";
+export type { ErrorCode, LifecycleErrorDetails } from "./errors.ts";
+export { systemClock } from "./clock.ts";
+export type { Clock } from "./clock.ts";
+export { Secret } from "./secret.ts";
+export { keyFile } from "./store/keys.ts";
+export type { Encryption, KeySource, RingKey } from "./store/keys.ts";
+export { fetchTransport } from "./http/fetch-transport.ts";
+export { undiciTransport } from "./http/undici-transport.ts";
+export type { UndiciTransportOptions } from "./http/undici-transport.ts";
+export { TransportError } from "./http/transport.ts";
+export type { Transport, TransportRequest, TransportResponse } from "./http/transport.ts";
+export { createFhirClient } from "./fhir/client.ts";
+export type { FhirCallOptions, FhirClient, FhirClientOptions, TokenSource } from "./fhir/client.ts";
+export type { FhirVersion, ResourceOf, ResourceType } from "./fhir/versions.ts";
+export type {
+  Cancellable,
+  Lifecycle,
+  OnboardOptions,
+  WaitOptions,
+  WorkOptions,
+} from "./runtime/lifecycle.ts";
+export type { LifecycleOptions, Logger, RefreshPolicy } from "./runtime/options.ts";
+export type { ListOptions, Remote } from "./runtime/remote.ts";
+export type { RemoteUser } from "./http/user-management.ts";
+export type { UserStatus } from "./runtime/status.ts";
+export type { WorkSummary } from "./runtime/worker.ts";
+export type { PauseReason } from "./store/envelope.ts";
+export type {
+  AccountRecord,
+  Batch,
+  Claimed,
+  Commit,
+  Committed,
+  Json,
+  Lane,
+  Lease,
+  LeaseMode,
+  Limit,
+  Loaded,
+  Move,
+  Slot,
+  SlotRequest,
+  Store,
+  StoreAdapter,
+  StoredRecord,
+} from "./store/contract.ts";
+export type { FailureReason, UserState } from "../machines/index.ts";

@@ -1,0 +1,212 @@
+/**
+ * Makes the call a state asks for and says what it means: an event for the machine, the secrets that came,
+ * and how long to wait if nothing was decided.
+ *
+ * @module
+ */
+import type { UserCall, UserEvent, UserState } from "../../machines/index.ts";
+import type { Answer, Call, Unanswered } from "../http/call.ts";
+import { exchangeCodeCall, readTokens, refreshTokenCall } from "../http/token.ts";
+import type { Tokens } from "../http/token.ts";
+import {
+  createUserCall,
+  issueAuthCodeCall,
+  readCreatedUser,
+  readIssuedCode,
+} from "../http/user-management.ts";
+import type { Pause, PauseReason } from "../store/envelope.ts";
+import type { Secrets } from "../store/seal.ts";
+import type { Engine } from "./engine.ts";
+import {
+  afterForbidden,
+  afterRefusedCredentials,
+  afterThrottling,
+  afterTrouble,
+  beforeNextCode,
+  codeRegistersMs,
+  doubling,
+  fullJitter,
+  longestThrottlingMs,
+} from "./pauses.ts";
+import { stepped } from "./user.ts";
+import type { User } from "./user.ts";
+
+/** What was heard, whichever call it answers. */
+export type Heard =
+  | Unanswered
+  | ReturnType<typeof readCreatedUser>
+  | ReturnType<typeof readIssuedCode>
+  | ReturnType<typeof readTokens>;
+
+/** Calls that need a slot of the management limit. */
+export function needsSlot(call: UserCall): boolean {
+  return call === "createUser" || call === "issueAuthCode";
+}
+
+/** Makes the call. Trouble on the way is a value, like every other outcome. */
+export async function act(engine: Engine, user: User, call: UserCall, notAfter: number): Promise<Heard> {
+  const { client, sender, gather } = engine;
+  const asked = async (described: Call): Promise<Answer | Unanswered> => {
+    const answer = await sender.send(described, { notAfter });
+    await gather();
+    return answer;
+  };
+  switch (call) {
+    case "createUser": {
+      const answer = await asked(createUserCall(client, user.id));
+      return answer.type === "answer" ? readCreatedUser(answer) : answer;
+    }
+    case "issueAuthCode": {
+      const answer = await asked(issueAuthCodeCall(client, user.id));
+      return answer.type === "answer" ? readIssuedCode(answer) : answer;
+    }
+    case "exchangeCode": {
+      const { code } = user.secrets;
+      if (code === undefined) return { type: "grantRefused", why: "invalid_code" };
+      const answer = await asked(exchangeCodeCall(client, code));
+      return answer.type === "answer" ? readTokens(answer) : answer;
+    }
+    case "refreshToken": {
+      const { refreshToken } = user.secrets;
+      if (refreshToken === undefined) return { type: "grantRefused", why: "invalid_grant" };
+      const answer = await asked(refreshTokenCall(client, refreshToken));
+      return answer.type === "answer" ? readTokens(answer) : answer;
+    }
+  }
+}
+
+/** The user once the outcome is known: stepped, with the secrets its new state may hold and the pause it needs. */
+export function heardBy(user: User, heard: Heard, at: number, dice: number): User {
+  const after = stepped({ ...user, intent: null, pause: null }, eventOf(user.position.state, heard, at));
+  return {
+    ...after,
+    secrets: held(after.position.state, { ...user.secrets, ...newSecrets(heard) }, user.secrets),
+    pause: pauseAfter(heard, after, at, dice),
+    // Whoever got a token once comes back, if ever, to recover.
+    lane: heard.type === "tokens" || heard.type === "authorized" ? "recovery" : after.lane,
+  };
+}
+
+/** A call was under way when its process died: nobody heard the outcome. */
+export function heardByNobody(user: User, at: number): User {
+  const after = stepped({ ...user, intent: null }, { type: "IN_DOUBT", at });
+  const wait = beforeNextCode(waitingCodes(after));
+  return {
+    ...after,
+    secrets: held(after.position.state, user.secrets, user.secrets),
+    pause: wait === 0 ? null : { reason: "codesSpent", until: at + wait },
+  };
+}
+
+function eventOf(state: UserState, heard: Heard, at: number): UserEvent {
+  switch (heard.type) {
+    case "created":
+      return { type: "USER_CREATED", at, user: heard };
+    case "authorized":
+      return { type: "USER_AUTHORIZED", at, user: heard, expiresAt: heard.tokens.expiresAt };
+    case "exists":
+      return { type: "USER_EXISTS", at };
+    case "missing":
+      return { type: "USER_MISSING", at };
+    case "code":
+      return { type: "CODE_ISSUED", at, user: heard };
+    case "tokens":
+      return { type: "TOKEN_GRANTED", at, expiresAt: heard.tokens.expiresAt };
+    case "grantRefused":
+      return { type: state === "codeIssued" ? "CODE_REFUSED" : "GRANT_LOST", at };
+    case "notSent":
+    case "throttled":
+    case "credentialsRefused":
+    case "forbidden":
+      return { type: "HELD", at };
+    case "lost":
+    case "inDoubt":
+      return { type: "IN_DOUBT", at };
+    case "refused":
+      return { type: "REFUSED", at, why: heard.why };
+  }
+}
+
+function newSecrets(heard: Heard): Secrets {
+  const ofTokens = ({ accessToken, refreshToken }: Tokens): Secrets =>
+    refreshToken === undefined ? { accessToken } : { accessToken, refreshToken };
+  switch (heard.type) {
+    case "created":
+    case "code":
+      return { code: heard.code };
+    case "authorized":
+    case "tokens":
+      return ofTokens(heard.tokens);
+    default:
+      return {};
+  }
+}
+
+const none: Secrets = {};
+
+/** The secrets that a state may hold; everything else is erased. The same object if nothing changed. */
+function held(state: UserState, secrets: Secrets, before: Secrets): Secrets {
+  const kept = keptIn(state, secrets);
+  const same = (["code", "accessToken", "refreshToken"] as const).every(
+    (name) => kept[name] === before[name],
+  );
+  return same ? before : kept;
+}
+
+function keptIn(state: UserState, { code, accessToken, refreshToken }: Secrets): Secrets {
+  switch (state) {
+    case "codeIssued":
+      return code === undefined ? none : { code };
+    case "tokenActive":
+    case "expiring":
+    case "refreshed":
+    case "reauthorized":
+      return { ...(accessToken && { accessToken }), ...(refreshToken && { refreshToken }) };
+    case "created":
+    case "reauthorizing":
+    case "failed":
+    case "offboarded":
+      return none;
+  }
+}
+
+function waitingCodes(user: User): number {
+  return user.position.state === "reauthorizing" ? user.position.context.codesSpent : 0;
+}
+
+function pauseAfter(heard: Heard, after: User, at: number, dice: number): Pause | null {
+  const { state, context } = after.position;
+  const attempt = Math.max(1, context.attempt);
+  const pause = (reason: PauseReason, ms: number): Pause | null =>
+    ms <= 0 ? null : { reason, until: at + ms };
+  const nextCode = beforeNextCode(waitingCodes(after));
+  switch (heard.type) {
+    case "notSent":
+    case "lost":
+    case "inDoubt":
+      return nextCode > 0
+        ? pause("codesSpent", nextCode)
+        : pause("unavailable", fullJitter(afterTrouble, attempt, dice));
+    case "refused":
+      return state === "expiring" ? pause("unavailable", fullJitter(afterTrouble, attempt, dice)) : null;
+    case "throttled":
+      return pause(
+        "throttled",
+        Math.min(heard.retryAfterMs ?? doubling(afterThrottling, attempt), longestThrottlingMs),
+      );
+    case "credentialsRefused":
+      return pause("credentials", doubling(afterRefusedCredentials, attempt));
+    case "forbidden":
+      return pause("forbidden", doubling(afterForbidden, attempt));
+    case "grantRefused":
+      return state === "codeIssued" ? pause("codeRegisters", codeRegistersMs) : pause("codesSpent", nextCode);
+    case "missing":
+      return attempt > 1 ? pause("unavailable", fullJitter(afterTrouble, attempt, dice)) : null;
+    case "created":
+    case "authorized":
+    case "exists":
+    case "code":
+    case "tokens":
+      return null;
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * Waits for one user to become usable, and does the work itself whenever nobody else is at it.
+ *
+ * @module
+ */
+import { LifecycleError } from "../errors.ts";
+import type { UserEvent } from "../../machines/index.ts";
+import { drive } from "./drive.ts";
+import type { Engine } from "./engine.ts";
+import { load } from "./load.ts";
+import type { Found } from "./load.ts";
+import { awake, isUsable } from "./status.ts";
+import { stepped } from "./user.ts";
+import type { User } from "./user.ts";
+
+/** How long to wait. */
+export interface Patience {
+  /** On `clock.monotonic()`. */
+  readonly until: number;
+  readonly signal: AbortSignal;
+}
+
+/** Shortest and longest pause between two looks at a user on whom another process works, ms. */
+const firstLookMs = 25;
+const longestLookMs = 1_000;
+
+/**
+ * Brings the user to rest in a usable state, or `failed`, or `offboarded`, or to the end of `patience`. The user it
+ * resolves with may be any of these.
+ *
+ * @throws the signal's reason; {@link LifecycleError} as {@link load}
+ */
+export async function arrive(engine: Engine, id: string, patience: Patience): Promise<User> {
+  let look = firstLookMs;
+  let tried = false;
+  for (;;) {
+    patience.signal.throwIfAborted();
+    const found = await load(engine, id);
+    const { user, record } = found;
+    const left = patience.until - engine.clock.monotonic();
+    if (settled(engine, found, tried) || left <= 0) return user;
+
+    const ours = engine.driving.get(id);
+    if (ours !== undefined) {
+      await within(engine, ours, patience);
+    } else if (record.lease !== null && record.lease.leftMs > 0) {
+      await engine.changes.ofUser(id, Math.min(left, look, record.lease.leftMs), patience.signal);
+      look = Math.min(longestLookMs, look * 2);
+    } else if (record.lane !== null) {
+      const leave = engine.lanes.join();
+      await engine.changes.ofUser(id, Math.min(left, longestLookMs), patience.signal).finally(leave);
+    } else if (pausedMs(engine, user) > 0 && (tried || !stops(user))) {
+      await engine.changes.ofUser(id, Math.min(left, pausedMs(engine, user)), patience.signal);
+    } else {
+      tried = true;
+      const rested = { ...awake(user, engine.settings.windowMs, engine.clock.now()), pause: null };
+      await within(engine, drive(engine, rested), patience);
+    }
+  }
+}
+
+function pausedMs(engine: Engine, user: User): number {
+  return user.pause === null ? 0 : user.pause.until - engine.clock.now();
+}
+
+/** A reason to wait that a person must look at; worth one try of a new caller, not a wait. */
+function stops(user: User): boolean {
+  return user.pause?.reason === "credentials" || user.pause?.reason === "forbidden";
+}
+
+function settled(engine: Engine, { user }: Found, tried: boolean): boolean {
+  const { state } = user.position;
+  if (state === "failed" || state === "offboarded") return true;
+  return isUsable(user, engine.clock.now()) || (tried && stops(user));
+}
+
+/**
+ * Sends an event to a user who is at rest, waiting for whoever works on it, and drives it on.
+ * Resolves once the event was taken, or at once if it means nothing in the user's state.
+ *
+ * @throws the signal's reason; {@link LifecycleError} `USER_NOT_READY` when patience ends first
+ */
+export async function tell(engine: Engine, id: string, event: UserEvent, patience: Patience): Promise<void> {
+  let look = firstLookMs;
+  for (;;) {
+    patience.signal.throwIfAborted();
+    const { user, record } = await load(engine, id);
+    const left = patience.until - engine.clock.monotonic();
+    const ours = engine.driving.get(id);
+    if (ours === undefined && (record.lease === null || record.lease.leftMs <= 0) && user.intent === null) {
+      const next = stepped(user, event);
+      if (next === user) return;
+      const driven = await within(
+        engine,
+        drive(engine, { ...next, pause: null, lane: "interactive" }),
+        patience,
+      );
+      if (driven?.type === "rested" || driven === undefined) return;
+    } else if (left <= 0) {
+      throw new LifecycleError(
+        "USER_NOT_READY",
+        `Cannot send ${event.type} to user ${engine.sealer.alias(id)}: another call for it is under way`,
+        { retryable: true },
+      );
+    } else if (ours !== undefined) {
+      await within(engine, ours, patience);
+    } else if (user.intent !== null && (record.lease === null || record.lease.leftMs <= 0)) {
+      await within(engine, drive(engine, user), patience);
+    } else {
+      await engine.changes.ofUser(id, Math.min(left, look), patience.signal);
+      look = Math.min(longestLookMs, look * 2);
+    }
+  }
+}
+
+/** What `work` comes to, or nothing if patience ends first: the work itself goes on. */
+export function within<T>(
+  engine: Engine,
+  work: Promise<T>,
+  { until, signal }: Patience,
+): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const end = (settle: () => void): void => {
+      cancel();
+      signal.removeEventListener("abort", stop);
+      settle();
+    };
+    const stop = (): void => end(() => reject(signal.reason));
+    const cancel = engine.clock.timer(Math.max(0, until - engine.clock.monotonic()), () =>
+      end(() => resolve(undefined)),
+    );
+    signal.addEventListener("abort", stop, { once: true });
+    work.then(
+      (value) => end(() => resolve(value)),
+      (error: unknown) => end(() => reject(error)),
+    );
+  });
+}

@@ -1,0 +1,72 @@
+/**
+ * News of users within this process.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import type { User } from "./user.ts";
+
+/** Who wants to hear of what. */
+export class Changes {
+  readonly #clock: Clock;
+  readonly #listeners = new Set<(user: User) => void>();
+  readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #idle = new Set<() => void>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Calls `listener` after every step that this process has made durable, until the returned function is called. */
+  subscribe(listener: (user: User) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** A user took a step and is worked on further. */
+  moved(user: User): void {
+    for (const listener of this.#listeners) listener(user);
+  }
+
+  /** A user came to rest. */
+  rested(user: User): void {
+    this.moved(user);
+    const waiting = this.#waiting.get(user.id);
+    if (waiting !== undefined) for (const wake of waiting) wake();
+    this.wakeWorkers();
+  }
+
+  /** There may be something to do. */
+  wakeWorkers(): void {
+    for (const wake of this.#idle) wake();
+  }
+
+  /** Resolves when user `id` comes to rest here, or after `ms`, or when `signal` aborts. Never rejects. */
+  ofUser(id: string, ms: number, signal: AbortSignal): Promise<void> {
+    const waiting = this.#waiting.get(id) ?? new Set();
+    this.#waiting.set(id, waiting);
+    return this.#until(waiting, ms, signal).finally(() => {
+      if (waiting.size === 0) this.#waiting.delete(id);
+    });
+  }
+
+  /** Resolves when anybody does, or after `ms`, or when `signal` aborts. Never rejects. */
+  ofAnybody(ms: number, signal: AbortSignal): Promise<void> {
+    return this.#until(this.#idle, ms, signal);
+  }
+
+  #until(wakes: Set<() => void>, ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      const done = (): void => {
+        cancel();
+        wakes.delete(done);
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      const cancel = this.#clock.timer(ms, done);
+      wakes.add(done);
+      signal.addEventListener("abort", done, { once: true });
+    });
+  }
+}

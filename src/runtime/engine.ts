@@ -1,0 +1,63 @@
+/**
+ * What every part of the runtime works with: the opened store, the sender, the guard, time.
+ *
+ * @module
+ */
+import { randomName } from "../clock.ts";
+import type { Clock } from "../clock.ts";
+import type { Guard } from "../guard/guard.ts";
+import type { Client } from "../http/call.ts";
+import type { Sender } from "../http/send.ts";
+import type { Lease, Store } from "../store/contract.ts";
+import type { Sealer } from "../store/seal.ts";
+import type { Changes } from "./changes.ts";
+import type { Settings } from "./options.ts";
+import type { Driven } from "./drive.ts";
+
+/** One opened lifecycle, from the inside. */
+export interface Engine {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly sealer: Sealer;
+  readonly guard: Guard;
+  readonly sender: Sender;
+  readonly client: Client;
+  /** This process's name in leases. */
+  readonly owner: string;
+  readonly changes: Changes;
+  /** Users that this process is working on. */
+  readonly driving: Map<string, Promise<Driven>>;
+  /** Serves waiting lanes while somebody here waits in one. */
+  readonly lanes: LaneService;
+  /** Aborts when the lifecycle closes: waits end, calls under way finish. */
+  readonly closing: AbortSignal;
+  /** Resolves at the end of this turn of the event loop, once for all who wait. */
+  readonly gather: () => Promise<void>;
+}
+
+/** Serves the lanes of the store for as long as somebody in this process waits in one. */
+export interface LaneService {
+  /** Somebody waits; the returned function says that it waits no longer. */
+  join(): () => void;
+}
+
+/** A fresh lease of this process. */
+export function newLease(engine: Engine): Lease {
+  return { id: randomName(engine.clock), owner: engine.owner, ms: engine.settings.leaseMs };
+}
+
+/**
+ * Answers that arrive in one turn of the event loop are handled back to back, and their writes share one commit.
+ * A quarter less CPU under load, for a fraction of a millisecond.
+ */
+export function gathering(nextTurn: (task: () => void) => void): () => Promise<void> {
+  let turn: Promise<void> | null = null;
+  return () =>
+    (turn ??= new Promise((resolve) => {
+      nextTurn(() => {
+        turn = null;
+        resolve();
+      });
+    }));
+}

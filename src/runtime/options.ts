@@ -1,0 +1,219 @@
+/**
+ * The options of a lifecycle, checked at the door.
+ *
+ * @module
+ */
+import { systemClock } from "../clock.ts";
+import type { Clock } from "../clock.ts";
+import { LifecycleError } from "../errors.ts";
+import { isLoopback } from "../http/safety.ts";
+import type { Transport } from "../http/transport.ts";
+import { Secret } from "../secret.ts";
+import type { Lane, Limit, StoreAdapter } from "../store/contract.ts";
+import { lanes } from "../store/contract.ts";
+import type { Encryption } from "../store/keys.ts";
+
+/** When an access token is renewed. */
+export type RefreshPolicy =
+  /** On demand, and at least every 7 days so that an idle user keeps its refresh token. */
+  | "keepAlive"
+  /** By the worker, before it expires. */
+  | "eager"
+  /** On demand only. */
+  | "lazy";
+
+/** Where messages go; `console` fits. Users appear by alias, never by id. */
+export interface Logger {
+  debug(message: string): void;
+  info(message: string): void;
+  warn(message: string): void;
+}
+
+/** What {@link createLifecycle} takes. */
+export interface LifecycleOptions {
+  /** From the 1upHealth developer console. */
+  readonly credentials: { readonly clientId: string; readonly clientSecret: string };
+  /** Where users are kept, e.g. `lmdb("./data/lifecycle")`. */
+  readonly store: StoreAdapter;
+  /** The key to the secrets in the store, e.g. `keyFile("./data/lifecycle.key")`. Needed by every store that outlives the process. */
+  readonly encryption?: Encryption;
+  /**
+   * Base URLs; `http:` for loopback only.
+   * @default { api: "https://api.1up.health", auth: "https://auth.1up.health" }
+   */
+  readonly endpoints?: { readonly api?: string; readonly auth?: string };
+  /** The account's limits. @default { management: { calls: 300, windowMs: 3_600_000 } } */
+  readonly limits?: { readonly management?: { readonly calls: number; readonly windowMs: number } };
+  readonly refresh?: {
+    /** @default "keepAlive" */
+    readonly policy?: RefreshPolicy;
+    /** How long before its end a token is renewed, ms, 2 min to 1 h. @default 600_000 */
+    readonly windowMs?: number;
+  };
+  /** The longest time for one HTTP call, ms, 10 to 120 000. @default 30_000 */
+  readonly timeoutMs?: number;
+  /** How much later than its time-out a request may still arrive at 1upHealth, ms. @default 10_000 */
+  readonly graceMs?: number;
+  /** How long a process may be silent before others take over its users, ms. @default timeoutMs + graceMs + 5_000 */
+  readonly leaseMs?: number;
+  /** How many access tokens are kept in memory. @default 10_000 */
+  readonly cachedTokens?: number;
+  /** Time and chance. @default systemClock */
+  readonly clock?: Clock;
+  /** What carries calls. @default undiciTransport() */
+  readonly transport?: Transport;
+  /** @default nothing is logged */
+  readonly logger?: Logger;
+}
+
+/** Options with every default filled in. */
+export interface Settings {
+  readonly clientId: string;
+  readonly clientSecret: Secret;
+  readonly store: StoreAdapter;
+  readonly encryption: Encryption | undefined;
+  readonly api: string;
+  readonly auth: string;
+  readonly limit: Limit;
+  readonly policy: RefreshPolicy;
+  readonly windowMs: number;
+  readonly timeoutMs: number;
+  readonly graceMs: number;
+  readonly leaseMs: number;
+  readonly cachedTokens: number;
+  readonly clock: Clock;
+  readonly transport: Transport | undefined;
+  readonly logger: Logger;
+}
+
+/** An idle user's token is renewed this often under `keepAlive`, ms. */
+export const keepAliveMs: number = 7 * 24 * 3_600_000;
+
+const minute = 60_000;
+const nothing = (): void => {};
+
+/** @throws {LifecycleError} `INVALID_OPTION`, `KEY_REFUSED` */
+export function checkOptions(options: LifecycleOptions): Settings {
+  if (typeof options !== "object" || options === null) throw wrong("options", "an object", options);
+  const { credentials, store, encryption, endpoints = {}, limits = {}, refresh = {} } = options;
+  const timeoutMs = number("timeoutMs", options.timeoutMs ?? 30_000, 10, 2 * minute);
+  const graceMs = number("graceMs", options.graceMs ?? 10_000, 0, minute);
+  const management = limits.management ?? { calls: 300, windowMs: 60 * minute };
+  return {
+    clientId: header("credentials.clientId", credentials?.clientId),
+    clientSecret: new Secret(header("credentials.clientSecret", credentials?.clientSecret)),
+    store: checkStore(store),
+    encryption: checkEncryption(encryption, store),
+    api: endpoint("endpoints.api", endpoints.api ?? "https://api.1up.health"),
+    auth: endpoint("endpoints.auth", endpoints.auth ?? "https://auth.1up.health"),
+    limit: {
+      name: "management",
+      calls: number("limits.management.calls", management.calls, 1, 1e9, true),
+      windowMs: number("limits.management.windowMs", management.windowMs, 1, 31 * 24 * 60 * minute),
+    },
+    policy: oneOf("refresh.policy", refresh.policy ?? "keepAlive", ["keepAlive", "eager", "lazy"]),
+    windowMs: number("refresh.windowMs", refresh.windowMs ?? 10 * minute, 2 * minute, 60 * minute),
+    timeoutMs,
+    graceMs,
+    leaseMs: number("leaseMs", options.leaseMs ?? timeoutMs + graceMs + 5_000, 10, 60 * minute),
+    cachedTokens: number("cachedTokens", options.cachedTokens ?? 10_000, 0, 1e7, true),
+    clock: options.clock ?? systemClock,
+    transport: options.transport,
+    logger: options.logger ?? { debug: nothing, info: nothing, warn: nothing },
+  };
+}
+
+/** @throws {LifecycleError} `INVALID_ID` unless it is 1–512 bytes of UTF-8 without control characters */
+export function checkId(id: string): string {
+  if (typeof id !== "string") throw badId(`a string, not ${typeof id}`);
+  // oneup ids go into HTTP, keys and logs: what cannot be seen has no place in them
+  if (id.length === 0 || id.length > 512 || (id.length > 128 && Buffer.byteLength(id) > 512)) {
+    throw badId(`1 to 512 bytes long, not ${Buffer.byteLength(id)}`);
+  }
+  if (/[\p{Cc}]/u.test(id) || !id.isWellFormed()) throw badId("well-formed text without control characters");
+  return id;
+}
+
+function badId(rule: string): LifecycleError {
+  return new LifecycleError("INVALID_ID", `Cannot use this app_user_id: it must be ${rule}`);
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkLane(lane: Lane): Lane {
+  return oneOf("lane", lane, lanes);
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function number(name: string, value: unknown, least: number, most: number, whole = false): number {
+  if (typeof value === "number" && value >= least && value <= most && (!whole || Number.isInteger(value)))
+    return value;
+  throw wrong(name, `${whole ? "a whole number" : "a number"} from ${least} to ${most}`, value);
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
+  if (allowed.includes(value)) return value;
+  throw wrong(name, `one of ${allowed.join(", ")}`, value);
+}
+
+function header(name: string, value: unknown): string {
+  if (typeof value === "string" && /^[\x21-\x7e]+$/.test(value)) return value;
+  // The value itself may be a secret, so only its kind is told.
+  const kind =
+    typeof value !== "string" ? typeof value : value === "" ? "empty" : "text with other characters";
+  throw new LifecycleError(
+    "INVALID_OPTION",
+    `Cannot start: ${name} must be visible ASCII text without spaces, as in the developer console, and it is ${kind}`,
+  );
+}
+
+function endpoint(name: string, value: string): string {
+  const rule = "an https: URL without query, or http: on loopback";
+  if (typeof value !== "string" || !URL.canParse(value)) throw wrong(name, rule, value);
+  const url = new URL(value);
+  if (url.username !== "" || url.password !== "")
+    throw wrong(name, "a URL without user and password", "[redacted]");
+  const safe = url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
+  if (!safe || url.search !== "" || url.hash !== "") throw wrong(name, rule, value);
+  return value.replace(/\/+$/, "");
+}
+
+function checkStore(store: StoreAdapter): StoreAdapter {
+  if (typeof store === "object" && store !== null && typeof store.open === "function") return store;
+  throw new LifecycleError(
+    "INVALID_OPTION",
+    `Cannot start: store must be an adapter such as lmdb("./data"), and it is ${store === null ? "null" : typeof store}`,
+  );
+}
+
+function checkEncryption(encryption: Encryption | undefined, store: StoreAdapter): Encryption | undefined {
+  if (encryption === undefined) {
+    if (!store.durable) return undefined;
+    throw new LifecycleError(
+      "KEY_REFUSED",
+      `Cannot start: the ${store.name} store keeps tokens on disk, so it needs encryption, e.g. keyFile("./lifecycle.key")`,
+    );
+  }
+  const path = "ring" in encryption ? encryption.path : undefined;
+  if (path !== undefined && store.folder !== undefined && path.startsWith(`${store.folder}/`)) {
+    throw new LifecycleError(
+      "INVALID_OPTION",
+      `Cannot start: the key file must stand outside the store's folder, or every copy of the store brings its key along: ${path}`,
+    );
+  }
+  if (!("ring" in encryption) && !Array.isArray(encryption.keys)) {
+    throw new LifecycleError(
+      "INVALID_OPTION",
+      "Cannot start: encryption must be keyFile(…) or { keys: […] }",
+    );
+  }
+  return encryption;
+}
+
+function wrong(name: string, rule: string, value: unknown): LifecycleError {
+  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
+  return new LifecycleError(
+    "INVALID_OPTION",
+    `Cannot start: ${name} must be ${rule}, and it is ${shown.slice(0, 100)}`,
+  );
+}

@@ -1,0 +1,101 @@
+/**
+ * What 1upHealth itself says about users. Every page is one management call, behind the guard.
+ *
+ * @module
+ */
+import { LifecycleError } from "../errors.ts";
+import { listUsersCall, readUserList } from "../http/user-management.ts";
+import type { RemoteUser, UserQuery } from "../http/user-management.ts";
+import type { Engine } from "./engine.ts";
+import { number } from "./options.ts";
+
+/** Options of {@link Remote.list}. */
+export interface ListOptions {
+  /** Users a page, 1 to 1000. @default 100 */
+  readonly pageSize?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** See {@link createRemote}. */
+export interface Remote {
+  /**
+   * Every user of the account at 1upHealth, page by page. Ends when a page is empty, short, or repeats the one
+   * before (a server that ignores the paging parameters).
+   *
+   * @throws {LifecycleError} `CREDENTIALS_REFUSED`, `FORBIDDEN`, `RATE_LIMITED`, `UNAVAILABLE`, `BAD_ANSWER`
+   */
+  list(options?: ListOptions): AsyncGenerator<RemoteUser, void, undefined>;
+  /**
+   * The user with this `app_user_id` or `oneup_user_id`, or `null`.
+   *
+   * @throws as {@link list}
+   */
+  find(
+    query: { readonly appUserId: string } | { readonly oneupUserId: number },
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<RemoteUser | null>;
+}
+
+/** Asks 1upHealth, within the account's limit. */
+export function createRemote(engine: Engine): Remote {
+  async function ask(query: UserQuery, signal: AbortSignal | undefined): Promise<readonly RemoteUser[]> {
+    const answer = await engine.guard.spend(
+      "interactive",
+      async (notAfter) => {
+        const value = await engine.sender.send(listUsersCall(engine.client, query), { notAfter, signal });
+        return { sent: value.type !== "notSent", value };
+      },
+      signal,
+    );
+    const heard = answer.type === "answer" ? readUserList(answer) : answer;
+    switch (heard.type) {
+      case "users":
+        return heard.users;
+      case "credentialsRefused":
+        throw refused("CREDENTIALS_REFUSED", "1upHealth refuses the client id and secret");
+      case "forbidden":
+        throw refused("FORBIDDEN", "1upHealth answered 403, often because of where the call comes from");
+      case "throttled":
+        throw refused("RATE_LIMITED", "1upHealth answered 429", heard.retryAfterMs ?? 60_000);
+      case "refused":
+        throw refused("BAD_ANSWER", `1upHealth refused the question (${heard.why})`);
+      case "notSent":
+      case "lost":
+      case "inDoubt":
+        throw refused("UNAVAILABLE", "1upHealth did not answer", 1_000);
+    }
+  }
+
+  return {
+    async *list({ pageSize = 100, signal } = {}) {
+      number("pageSize", pageSize, 1, 1_000, true);
+      let first: number | undefined;
+      for (let skip = 0; ; skip += pageSize) {
+        const page = await ask({ page: { skip, limit: pageSize } }, signal);
+        if (page[0] === undefined || page[0].oneupUserId === first) return;
+        first = page[0].oneupUserId;
+        yield* page;
+        if (page.length < pageSize) return;
+      }
+    },
+
+    async find(query, { signal } = {}) {
+      const users = await ask(query, signal);
+      const found = users.find((user) =>
+        "appUserId" in query ? user.appUserId === query.appUserId : user.oneupUserId === query.oneupUserId,
+      );
+      return found ?? null;
+    },
+  };
+}
+
+function refused(
+  code: "CREDENTIALS_REFUSED" | "FORBIDDEN" | "RATE_LIMITED" | "BAD_ANSWER" | "UNAVAILABLE",
+  why: string,
+  retryAfterMs?: number,
+): LifecycleError {
+  return new LifecycleError(code, `Cannot list users: ${why}`, {
+    retryable: retryAfterMs !== undefined,
+    retryAfterMs,
+  });
+}

@@ -1,0 +1,48 @@
+/**
+ * Writes a user back.
+ *
+ * @module
+ */
+import { randomName, sleep } from "../clock.ts";
+import { isLifecycleError } from "../errors.ts";
+import type { Commit, Committed } from "../store/contract.ts";
+import type { Engine } from "./engine.ts";
+import { afterTrouble, fullJitter } from "./pauses.ts";
+import { writeUser } from "./user.ts";
+import type { User } from "./user.ts";
+
+/** What a commit says beside the user itself. */
+export type How = Omit<Commit, "id" | "value" | "expectedRevision" | "writeId" | "state">;
+
+/**
+ * Writes the user. Once a call's outcome is in hand it is not let go because the store is away: the same write is
+ * repeated until it is there, or somebody else was faster, or the lifecycle closes. With `from`, the record moves
+ * here from that id.
+ */
+export async function save(
+  engine: Engine,
+  user: User,
+  insist: boolean,
+  how: How,
+  from?: string,
+): Promise<Committed> {
+  const commit: Commit = {
+    id: user.id,
+    value: writeUser(user, engine.sealer),
+    expectedRevision: user.revision,
+    writeId: randomName(engine.clock),
+    state: user.position.state,
+    ...how,
+  };
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await (from === undefined ? engine.store.commit(commit) : engine.store.move({ from, commit }));
+    } catch (error) {
+      if (!insist || engine.closing.aborted || !isLifecycleError(error) || !error.retryable) throw error;
+      engine.settings.logger.warn(
+        `Cannot save user ${engine.sealer.alias(user.id)} yet: ${error.message}; trying again`,
+      );
+      await sleep(engine.clock, fullJitter(afterTrouble, attempt, engine.clock.random()), engine.closing);
+    }
+  }
+}

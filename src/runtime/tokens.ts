@@ -1,0 +1,110 @@
+/**
+ * Access tokens on demand: from memory, else from the store, else from 1upHealth. However many ask, in however many
+ * processes, one refresh goes out: whoever gets the user's lease sends it, the others wait and read its result.
+ *
+ * @module
+ */
+import { LifecycleError } from "../errors.ts";
+import type { Secret } from "../secret.ts";
+import { arrive, tell } from "./arrive.ts";
+import type { Patience } from "./arrive.ts";
+import { drive } from "./drive.ts";
+import type { Engine } from "./engine.ts";
+import { load } from "./load.ts";
+import { awake, isUsable, refreshAt } from "./status.ts";
+import type { User } from "./user.ts";
+import { notUsable } from "./verdict.ts";
+
+/** See {@link createTokens}. */
+export interface Tokens {
+  /** A token that works now. */
+  get(id: string, patience: () => Patience): Promise<string>;
+  /** 1upHealth answered 401 to `token`: another one that works. */
+  rejected(id: string, token: string, patience: () => Patience): Promise<string>;
+  /** Forgets what is in memory of a user. */
+  forget(id: string): void;
+}
+
+interface Cached {
+  readonly token: Secret;
+  /** Until then nothing needs to be done, ms since 1970. */
+  readonly renewAt: number;
+}
+
+/** A user's token is given up on a 401 at most this often, ms. */
+const forcedRefreshMs = 60_000;
+
+/** The access tokens of one lifecycle. */
+export function createTokens(engine: Engine): Tokens {
+  const { clock, settings } = engine;
+  const cache = new Map<string, Cached>();
+  const asking = new Map<string, Promise<string>>();
+
+  /** Keeps the token in memory, dropping the oldest beyond the bound, and hands it out. */
+  function handOut(user: User): string {
+    const token = user.secrets.accessToken;
+    if (token === undefined || !isUsable(user, clock.now())) throw notUsable(engine, user);
+    cache.delete(user.id);
+    if (settings.cachedTokens > 0) {
+      for (const oldest of cache.keys()) {
+        if (cache.size < settings.cachedTokens) break;
+        cache.delete(oldest);
+      }
+      cache.set(user.id, { token, renewAt: refreshAt(user, settings.windowMs) });
+    }
+    return token.reveal();
+  }
+
+  async function fromStore(id: string, patience: Patience): Promise<string> {
+    const { user, record } = await load(engine, id);
+    const now = clock.now();
+    if (!isUsable(user, now)) return handOut(await arrive(engine, id, patience));
+    const next = awake(user, settings.windowMs, now);
+    const busy = record.lease !== null && record.lease.leftMs > 0;
+    const waits = user.pause !== null && user.pause.until > now;
+    if (next.position.state === "expiring" && !busy && !waits) {
+      drive(engine, next).catch((error: unknown) => {
+        settings.logger.warn(
+          `Cannot refresh user ${engine.sealer.alias(id)} ahead of time: ${String(error)}`,
+        );
+      });
+    }
+    return handOut(user);
+  }
+
+  /** One question to the store a user, however many ask at once. */
+  function ask(id: string, patience: Patience): Promise<string> {
+    const under = asking.get(id);
+    if (under !== undefined) return under;
+    const answer = fromStore(id, patience).finally(() => asking.delete(id));
+    asking.set(id, answer);
+    return answer;
+  }
+
+  return {
+    async get(id, patience) {
+      const hit = cache.get(id);
+      return hit !== undefined && clock.now() < hit.renewAt ? hit.token.reveal() : ask(id, patience());
+    },
+
+    async rejected(id, token, patience) {
+      cache.delete(id);
+      const { user } = await load(engine, id);
+      const stored = user.secrets.accessToken?.reveal();
+      if (isUsable(user, clock.now()) && stored === token) {
+        const { grantedAt } = user.position.context;
+        if (grantedAt !== null && clock.now() - grantedAt < forcedRefreshMs && clock.now() >= grantedAt) {
+          throw new LifecycleError(
+            "USER_NOT_READY",
+            `Cannot use the token of user ${engine.sealer.alias(id)}: 1upHealth refuses it although it was granted less than a minute ago`,
+            { retryable: true, retryAfterMs: forcedRefreshMs },
+          );
+        }
+        await tell(engine, id, { type: "TOKEN_REJECTED", at: clock.now() }, patience());
+      }
+      return handOut(await arrive(engine, id, patience()));
+    },
+
+    forget: (id) => void cache.delete(id),
+  };
+}

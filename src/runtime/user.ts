@@ -1,0 +1,98 @@
+/**
+ * A user as the runtime holds it for a moment: read from the store, changed step by step, written back.
+ *
+ * @module
+ */
+import { nothingKnown } from "../../machines/index.ts";
+import type { UserContext, UserEvent, UserState } from "../../machines/index.ts";
+import type { Json, Lane, StoredRecord } from "../store/contract.ts";
+import { format, readEnvelope } from "../store/envelope.ts";
+import type { Envelope, HistoryEntry, Intent, Pause } from "../store/envelope.ts";
+import type { Sealed, Sealer, Secrets } from "../store/seal.ts";
+import { step } from "./step.ts";
+import type { Position } from "./step.ts";
+
+/** One user, outside the store. */
+export interface User {
+  readonly id: string;
+  /** The revision that was read; 0 = not stored yet. */
+  readonly revision: number;
+  readonly position: Position;
+  readonly intent: Intent | null;
+  readonly pause: Pause | null;
+  readonly lane: Lane;
+  readonly history: readonly HistoryEntry[];
+  readonly calls: Envelope["calls"];
+  readonly secrets: Secrets;
+}
+
+/** Steps of the history that a record keeps. */
+const keptSteps = 12;
+
+/** A user nobody has heard of. */
+export function newUser(id: string, lane: Lane, at: number): User {
+  return {
+    id,
+    revision: 0,
+    position: { state: "created", context: nothingKnown },
+    intent: null,
+    pause: null,
+    lane,
+    history: [[at, "created", "ONBOARD"]],
+    calls: { management: 0, token: 0 },
+    secrets: {},
+  };
+}
+
+/** Sealed forms by the secrets they hold, so that unchanged secrets are sealed once. */
+const sealedForms = new WeakMap<Secrets, Sealed | null>();
+
+/** Reads a record. @throws {LifecycleError} `RECORD_TOO_NEW`, `RECORD_DAMAGED` */
+export function readUser(record: StoredRecord, sealer: Sealer): User {
+  const kept = readEnvelope(record.value, sealer.alias(record.id));
+  const secrets = sealer.open(record.id, kept.sealed);
+  sealedForms.set(secrets, kept.sealed);
+  return {
+    id: record.id,
+    revision: record.revision,
+    position: {
+      state: kept.state as UserState, // written by writeUser; resolveState() refuses a state the machine lacks
+      context: { ...nothingKnown, ...kept.context } as UserContext, // likewise
+    },
+    intent: kept.intent,
+    pause: kept.pause,
+    lane: kept.lane,
+    history: kept.history,
+    calls: kept.calls,
+    secrets,
+  };
+}
+
+/** What is written of a user. */
+export function writeUser(user: User, sealer: Sealer): Json {
+  let sealed = sealedForms.get(user.secrets);
+  if (sealed === undefined) {
+    sealed = sealer.seal(user.id, user.secrets);
+    sealedForms.set(user.secrets, sealed);
+  }
+  const envelope: Envelope = {
+    format,
+    state: user.position.state,
+    context: user.position.context as unknown as Envelope["context"], // an interface of plain JSON values
+    intent: user.intent,
+    pause: user.pause,
+    lane: user.lane,
+    history: user.history,
+    calls: user.calls,
+    sealed,
+  };
+  return envelope as unknown as Json; // likewise
+}
+
+/** The user after `event`; unchanged if the event means nothing where it stands. */
+export function stepped(user: User, event: UserEvent): User {
+  const position = step(user.position, event);
+  if (position === user.position) return user;
+  const entry: HistoryEntry = [event.at, position.state, event.type];
+  return { ...user, position, history: [...user.history, entry].slice(-keptSteps) };
+}

@@ -1,0 +1,135 @@
+/**
+ * Drives whoever is due or was granted a slot. Nothing here knows a user's state: the store says who, `drive` how.
+ *
+ * @module
+ */
+import { sleep } from "../clock.ts";
+import { isLifecycleError } from "../errors.ts";
+import type { Batch, Claimed, Lease } from "../store/contract.ts";
+import { drive } from "./drive.ts";
+import { newLease } from "./engine.ts";
+import type { Engine, LaneService } from "./engine.ts";
+import { awake } from "./status.ts";
+import { readUser } from "./user.ts";
+import type { UserState } from "../../machines/index.ts";
+
+/** What a worker did. */
+export interface WorkSummary {
+  /** How often a user was taken up. */
+  readonly taken: number;
+  /** How often one came to rest, by the state in which it did. */
+  readonly rested: Readonly<Partial<Record<UserState, number>>>;
+}
+
+interface Job {
+  readonly concurrency: number;
+  /** Due users as well, or waiting lanes only. */
+  readonly due: boolean;
+  readonly stop: AbortSignal;
+  /** Ends when nothing is left that could be done now. */
+  readonly untilIdle: boolean;
+}
+
+/** How long a worker sleeps at most: other processes' writes do not wake it. */
+const longestSleepMs = 1_000;
+
+/** Works until `stop` aborts (or nothing is left), then lets every user it works on come to rest. */
+export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
+  const active = new Set<Promise<void>>();
+  const rested: Partial<Record<UserState, number>> = {};
+  let taken = 0;
+
+  async function take(claimed: Claimed, lease: Lease, notAfter: number): Promise<void> {
+    try {
+      const user = readUser(claimed.record, engine.sealer);
+      const driven = await drive(engine, awake(user, engine.settings.windowMs, engine.clock.now()), {
+        by: "claimed",
+        lease,
+        slot: claimed.slot,
+        notAfter,
+      });
+      if (driven.type === "rested") {
+        const { state } = driven.user.position;
+        rested[state] = (rested[state] ?? 0) + 1;
+      }
+    } catch (error) {
+      engine.settings.logger.warn(
+        `Cannot work on user ${engine.sealer.alias(claimed.record.id)}: ${String(error)}`,
+      );
+    }
+  }
+
+  /** Takes up to `room` users; says when there may be more. */
+  async function fetch(room: number): Promise<{ started: number; nextInMs: number | null }> {
+    const lease = newLease(engine);
+    const due: Batch = job.due
+      ? await engine.store.claim({ limit: room, lease })
+      : { claimed: [], nextInMs: null };
+    const asked = engine.guard.ask("interactive");
+    const granted = await engine.store.grant({
+      limit: engine.guard.limit,
+      max: room - due.claimed.length,
+      holdMs: engine.guard.holdMs,
+      lease,
+    });
+    for (const claimed of [...due.claimed, ...granted.claimed]) {
+      const job: Promise<void> = take(claimed, lease, asked.notAfter).finally(() => {
+        active.delete(job);
+        engine.changes.wakeWorkers();
+      });
+      active.add(job);
+    }
+    const started = due.claimed.length + granted.claimed.length;
+    taken += started;
+    const times = [due.nextInMs, granted.nextInMs].filter((ms) => ms !== null);
+    return { started, nextInMs: times.length === 0 ? null : Math.min(...times) };
+  }
+
+  while (!job.stop.aborted) {
+    const room = job.concurrency - active.size;
+    let waitMs = longestSleepMs;
+    if (room > 0) {
+      try {
+        const { started, nextInMs } = await fetch(room);
+        if (started > 0) continue;
+        if (job.untilIdle && active.size === 0) break;
+        if (nextInMs !== null) waitMs = Math.min(waitMs, Math.max(1, nextInMs));
+      } catch (error) {
+        if (!isLifecycleError(error) || !error.retryable) throw error;
+        engine.settings.logger.warn(`Cannot ask the store for work: ${error.message}; trying again`);
+        await sleep(engine.clock, longestSleepMs, job.stop).catch(() => {}); // the loop's condition sees the abort
+        continue;
+      }
+    }
+    await engine.changes.ofAnybody(waitMs, job.stop);
+  }
+  await Promise.all(active);
+  return { taken, rested };
+}
+
+/** At most this many users at once are served on behalf of those who wait here. */
+const laneConcurrency = 16;
+
+/** One loop serves the lanes while anybody waits; it works for whoever is first, so everybody's turn comes. */
+export function laneService(engine: () => Engine): LaneService {
+  let waiting = 0;
+  let stop: AbortController | null = null;
+  return {
+    join() {
+      waiting++;
+      if (stop === null) {
+        const own = new AbortController();
+        stop = own;
+        const job = { concurrency: laneConcurrency, due: false, stop: own.signal, untilIdle: false };
+        work(engine(), job).catch((error: unknown) => {
+          engine().settings.logger.warn(`Cannot serve waiting users: ${String(error)}`);
+        });
+      }
+      return () => {
+        if (--waiting > 0) return;
+        stop?.abort();
+        stop = null;
+      };
+    },
+  };
+}

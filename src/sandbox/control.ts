@@ -1,0 +1,75 @@
+/** `/_sandbox/…`: what another process may read and set. Not counted, not written down, hit by no fault. */
+
+import { isLifecycleError, LifecycleError } from "../errors.ts";
+import { type Incoming, json, type Outgoing, parseObject } from "./message.ts";
+import type { ClockReading } from "./remote-clock.ts";
+import type { Sandbox } from "./sandbox.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
+
+/** Where control calls live. */
+export const controlBase = "/_sandbox/";
+
+/** Does this ask for the stream of clock readings? Only the server has it. */
+export function isClockStream({ method, path, query }: Incoming): boolean {
+  return path === "/_sandbox/clock" && method === "GET" && new URLSearchParams(query).has("follow");
+}
+
+/** Reads the clock for another process. */
+export function readClock(clock: VirtualClock): ClockReading {
+  return { now: clock.now(), offset: clock.offset, running: clock.running };
+}
+
+/** Answers a control call. */
+export function control(sandbox: Sandbox, incoming: Incoming): Outgoing {
+  try {
+    return carryOut(sandbox, incoming);
+  } catch (error) {
+    if (isLifecycleError(error)) return json(400, { code: error.code, message: error.message });
+    throw error;
+  }
+}
+
+function carryOut(sandbox: Sandbox, incoming: Incoming): Outgoing {
+  switch (`${incoming.method} ${incoming.path.slice(controlBase.length)}`) {
+    case "GET clock":
+      return json(200, readClock(sandbox.clock));
+    case "POST clock":
+      sandbox.clock.advance(numberOf(incoming, "advanceMs"));
+      return json(200, readClock(sandbox.clock));
+    case "GET journal":
+      return json(200, sandbox.journal.entries());
+    case "GET users":
+      return json(200, sandbox.users());
+    case "POST faults":
+      // fail() checks every field.
+      sandbox.fail(bodyOf(incoming));
+      return json(200, { ok: true });
+    case "POST revoke":
+      sandbox.revokeGrant(stringOf(incoming, "appUserId"));
+      return json(200, { ok: true });
+    case "POST reset":
+      sandbox.reset();
+      return json(200, { ok: true });
+    default:
+      return json(404, { message: "Not Found" });
+  }
+}
+
+function bodyOf(incoming: Incoming): Record<string, unknown> {
+  const body = parseObject(incoming.body);
+  if (body !== undefined) return body;
+  throw new LifecycleError(
+    "INVALID_OPTION",
+    "Cannot carry out the control call: its body must be a JSON object",
+  );
+}
+
+function numberOf(incoming: Incoming, name: string): number {
+  const value = bodyOf(incoming)[name];
+  return typeof value === "number" ? value : NaN;
+}
+
+function stringOf(incoming: Incoming, name: string): string {
+  const value = bodyOf(incoming)[name];
+  return typeof value === "string" ? value : "";
+}

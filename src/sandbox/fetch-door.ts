@@ -1,0 +1,70 @@
+/** The door without a socket: a `fetch` that ends in the sandbox. The host is ignored, the path decides. */
+
+import { control, controlBase } from "./control.ts";
+import type { Handler } from "./handler.ts";
+import { type Incoming, longestBody, type Outgoing, tooLarge } from "./message.ts";
+import type { Sandbox } from "./sandbox.ts";
+
+/**
+ * Answers `request` as `fetch` would: a cut connection rejects with a TypeError, an aborted signal with its
+ * reason, and redirects follow `request.redirect`. A call that is aborted while it waits is still carried out.
+ */
+export async function answerRequest(handler: Handler, sandbox: Sandbox, request: Request): Promise<Response> {
+  const { signal } = request;
+  signal.throwIfAborted();
+  const response = await Promise.race([aborted(signal), answerOnce(handler, sandbox, request)]);
+  const location = response.headers.get("location");
+  if (response.status < 300 || response.status > 399 || location === null) return response;
+  if (request.redirect === "error") throw new TypeError("fetch failed: unexpected redirect");
+  if (request.redirect === "manual") return response;
+  const next = new Request(new URL(location, request.url), { headers: request.headers, signal });
+  return answerRequest(handler, sandbox, next);
+}
+
+async function answerOnce(handler: Handler, sandbox: Sandbox, request: Request): Promise<Response> {
+  const body = await request.text();
+  if (body.length > longestBody) return toResponse(tooLarge());
+  const { origin, pathname, search } = new URL(request.url);
+  const incoming: Incoming = {
+    method: request.method,
+    path: pathname,
+    query: search.slice(1),
+    headers: Object.fromEntries(request.headers),
+    body,
+    origin,
+  };
+  if (pathname.startsWith(controlBase)) return toResponse(control(sandbox, incoming));
+  const delivery = await handler.handle(incoming);
+  switch (delivery.type) {
+    case "answer":
+      return toResponse(delivery.outgoing);
+    case "cut":
+      return toResponse(delivery.outgoing, cutBody(delivery.outgoing.body));
+    case "dropped":
+      throw new TypeError("fetch failed: the connection was closed");
+    default:
+      return delivery satisfies never;
+  }
+}
+
+function toResponse({ status, headers, body }: Outgoing, stream?: ReadableStream<Uint8Array>): Response {
+  const empty = status === 204 || status === 205 || status === 304;
+  return new Response(empty ? null : (stream ?? body), { status, headers: { ...headers } });
+}
+
+function cutBody(body: string): ReadableStream<Uint8Array> {
+  let sent = false;
+  return new ReadableStream({
+    pull(controller) {
+      if (sent) return controller.error(new TypeError("terminated: the connection was closed"));
+      sent = true;
+      controller.enqueue(new TextEncoder().encode(body.slice(0, Math.ceil(body.length / 2)) || " "));
+    },
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}

@@ -1,0 +1,111 @@
+/**
+ * `/{dstu2,stu3,r4}/…` (and the alias `/fhir/{version}/…`) with a Bearer token, or with the client's credentials
+ * and `x-oneup-user-id` in headers. The server assigns ids and `meta` (1upHealth user management guide,
+ * Create a FHIR Resource).
+ */
+
+import { type FhirCall, carryOutFhir } from "./fhir-calls.ts";
+import { isFhirVersion, isServed } from "./fhir-types.ts";
+import { header, type Incoming } from "./message.ts";
+import { issue } from "./operation-outcome.ts";
+import {
+  type CallName,
+  type Carried,
+  type FhirCallName,
+  type Plan,
+  refused,
+  type Secrets,
+  type Subject,
+} from "./plan.ts";
+import type { Reader } from "./resources.ts";
+import type { World } from "./world.ts";
+
+/** Understands a FHIR call. */
+export function planFhir(world: World, incoming: Incoming): Plan | undefined {
+  const aliased = incoming.path.startsWith("/fhir/");
+  const segments = split(aliased ? incoming.path.slice(5) : incoming.path);
+  const [version = "", type = "", ...rest] = segments ?? [];
+  if (!isFhirVersion(version)) {
+    const fhirLike = aliased || (segments !== undefined && isServed("r4", type));
+    return fhirLike ? refusal("unknown", issue(404, "not-found", "Unknown FHIR version")) : undefined;
+  }
+  const call = nameOf(incoming.method, type, rest);
+  const { reader, ...known } = authenticate(world, incoming);
+  if (reader === undefined) {
+    return refusal(call ?? "unknown", refused("unauthorized", { status: 401, headers: {}, body: "" }), known);
+  }
+  if (call !== "fhir.purge" && !isServed(version, type)) {
+    return refusal(call ?? "unknown", issue(404, "not-found", "Unknown resource type"), known);
+  }
+  if (call === undefined) {
+    return refusal("unknown", issue(404, "not-supported", "Unknown FHIR interaction"), known);
+  }
+  const [id = "", , with_ = ""] = rest;
+  const root = `${incoming.origin}${aliased ? "/fhir" : ""}/${version}`;
+  const fhirCall: FhirCall = { world, incoming, reader, version, type, id, with: with_, root };
+  return { call, ...known, carryOut: () => carryOutFhir(call, fhirCall) };
+}
+
+/** Who calls, as far as that is known, and what the caller presented. */
+interface Known extends Subject {
+  readonly secrets?: Secrets;
+}
+
+interface Access extends Known {
+  /** Missing when the caller may read nothing. */
+  readonly reader?: Reader;
+}
+
+function authenticate(world: World, incoming: Incoming): Access {
+  const accessToken = /^bearer +(\S+)$/i.exec(header(incoming, "authorization") ?? "")?.[1];
+  if (accessToken !== undefined) {
+    const owner = subject(world, world.grants.ownerOf("accessToken", accessToken));
+    const reader = world.grants.userOfAccessToken(accessToken, world.now());
+    return { ...owner, secrets: { accessToken }, ...(reader === undefined ? {} : { reader }) };
+  }
+  if (!world.knows(header(incoming, "client_id"), header(incoming, "client_secret"))) return {};
+  const named = header(incoming, "x-oneup-user-id");
+  if (named === "client") return { reader: "client" };
+  const user = world.users.byId(Number(named));
+  return user === undefined ? {} : { reader: user.oneupUserId, ...subject(world, user.oneupUserId) };
+}
+
+function subject(world: World, oneupUserId: number | undefined): Subject {
+  if (oneupUserId === undefined) return {};
+  return { oneupUserId, appUserId: world.users.byId(oneupUserId)?.appUserId };
+}
+
+function nameOf(method: string, type: string, rest: readonly string[]): FhirCallName | undefined {
+  const [id, third, fourth] = rest;
+  if (type === "purge" && rest.length === 0) return method === "DELETE" ? "fhir.purge" : undefined;
+  if (rest.length === 0) {
+    if (method === "POST") return "fhir.create";
+    return method === "GET" ? "fhir.search" : undefined;
+  }
+  if (id === "" || type === "") return undefined;
+  if (rest.length === 1) {
+    if (method === "GET") return "fhir.read";
+    // 1upHealth's pages describe an update as a POST to the resource's id; its capability statements as a PUT.
+    if (method === "PUT" || method === "POST") return "fhir.update";
+    return method === "DELETE" ? "fhir.delete" : undefined;
+  }
+  if (type !== "Patient") return undefined;
+  if (rest.length === 2 && third === "$everything" && method === "GET") return "fhir.everything";
+  if (rest.length === 3 && third === "_permission" && fourth !== "") {
+    if (method === "PUT") return "fhir.share";
+    if (method === "DELETE") return "fhir.unshare";
+  }
+  return undefined;
+}
+
+function refusal(call: CallName, carried: Carried, known: Known = {}): Plan {
+  return { call, ...known, carryOut: () => carried };
+}
+
+function split(path: string): string[] | undefined {
+  try {
+    return path.slice(1).split("/").map(decodeURIComponent);
+  } catch {
+    return undefined; // Not percent-encoded properly: no such path.
+  }
+}

@@ -1,0 +1,163 @@
+/** Codes, access tokens and refresh tokens: who may do what until when. Times are milliseconds since 1970. */
+
+import type { Chance } from "./chance.ts";
+import type { Settings } from "./options.ts";
+
+/** A one-time authorization code. */
+export interface Code {
+  readonly code: string;
+  readonly oneupUserId: number;
+  readonly readyAt: number;
+  readonly expiresAt: number;
+  spent: boolean;
+}
+
+/** An access token. */
+export interface AccessToken {
+  readonly token: string;
+  readonly oneupUserId: number;
+  readonly expiresAt: number;
+  revoked: boolean;
+}
+
+/** A refresh token, with the access tokens that end with it. */
+export interface RefreshToken {
+  readonly token: string;
+  readonly oneupUserId: number;
+  /** Tokens that descend from one code share it. */
+  readonly family: string;
+  readonly expiresAt: number;
+  accessTokens: string[];
+  state: "live" | "spent" | "revoked";
+}
+
+/** What the token endpoint hands out. */
+export interface TokenPair {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+}
+
+/** All grants. Part of a snapshot, secrets in clear. */
+export interface GrantsState {
+  readonly codes: readonly Code[];
+  readonly accessTokens: readonly AccessToken[];
+  readonly refreshTokens: readonly RefreshToken[];
+}
+
+/** Issues, spends, rotates and revokes. */
+export class Grants {
+  readonly #settings: Settings;
+  readonly #chance: Chance;
+  readonly #codes = new Map<string, Code>();
+  readonly #access = new Map<string, AccessToken>();
+  readonly #refresh = new Map<string, RefreshToken>();
+  /** Live refresh tokens by user, so that a revocation scans nothing. */
+  readonly #live = new Map<number, Set<RefreshToken>>();
+
+  constructor(settings: Settings, chance: Chance) {
+    this.#settings = settings;
+    this.#chance = chance;
+  }
+
+  /** Issues a code; earlier codes and tokens stay as they are. */
+  issueCode(oneupUserId: number, now: number): string {
+    const { codeReadyMs, codeLifeMs } = this.#settings;
+    const code = this.#chance.hex(40);
+    const expiresAt = now + codeLifeMs;
+    this.#codes.set(code, { code, oneupUserId, readyAt: now + codeReadyMs, expiresAt, spent: false });
+    return code;
+  }
+
+  /** Exchanges a code, once. One that has not registered yet is refused and not spent. */
+  exchange(code: string, now: number): TokenPair | undefined {
+    const found = this.#codes.get(code);
+    if (found === undefined || found.spent || now < found.readyAt || now >= found.expiresAt) return undefined;
+    found.spent = true;
+    return this.#issue(found.oneupUserId, this.#chance.hex(12), now);
+  }
+
+  /** Refreshes; `undefined` when the token is unknown, expired, spent or revoked. */
+  refresh(token: string, now: number): TokenPair | undefined {
+    const found = this.#refresh.get(token);
+    if (found === undefined) return undefined;
+    if (found.state === "spent" && this.#settings.reuse === "revokeFamily") {
+      this.revoke(found.oneupUserId, found.family);
+    }
+    if (found.state !== "live" || now >= found.expiresAt) return undefined;
+    if (!this.#settings.rotate) {
+      found.accessTokens = found.accessTokens.filter((old) => this.userOfAccessToken(old, now) !== undefined);
+      const accessToken = this.#issueAccess(found.oneupUserId, now);
+      found.accessTokens.push(accessToken);
+      return { accessToken, refreshToken: token };
+    }
+    this.#end(found, "spent");
+    return this.#issue(found.oneupUserId, found.family, now);
+  }
+
+  /** Ends all tokens of a user, or those of one family. Codes stay. */
+  revoke(oneupUserId: number, family?: string): void {
+    for (const token of this.#live.get(oneupUserId) ?? []) {
+      if (family === undefined || token.family === family) this.#end(token, "revoked");
+    }
+  }
+
+  /** Whose valid access token is this? */
+  userOfAccessToken(token: string, now: number): number | undefined {
+    const found = this.#access.get(token);
+    return found === undefined || found.revoked || now >= found.expiresAt ? undefined : found.oneupUserId;
+  }
+
+  /** Whose code, access token or refresh token is this, valid or not? */
+  ownerOf(kind: "code" | "accessToken" | "refreshToken", secret: string): number | undefined {
+    const from = { code: this.#codes, accessToken: this.#access, refreshToken: this.#refresh }[kind];
+    return from.get(secret)?.oneupUserId;
+  }
+
+  get state(): GrantsState {
+    return structuredClone({
+      codes: [...this.#codes.values()],
+      accessTokens: [...this.#access.values()],
+      refreshTokens: [...this.#refresh.values()],
+    });
+  }
+
+  set state(state: GrantsState) {
+    const { codes, accessTokens, refreshTokens } = structuredClone(state);
+    for (const map of [this.#codes, this.#access, this.#refresh, this.#live]) map.clear();
+    for (const code of codes) this.#codes.set(code.code, code);
+    for (const token of accessTokens) this.#access.set(token.token, token);
+    for (const token of refreshTokens) this.#keep(token);
+  }
+
+  #issue(oneupUserId: number, family: string, now: number): TokenPair {
+    const accessToken = this.#issueAccess(oneupUserId, now);
+    const token = this.#chance.hex(40);
+    const expiresAt = now + this.#settings.refreshTokenLifeMs;
+    this.#keep({ token, oneupUserId, family, expiresAt, accessTokens: [accessToken], state: "live" });
+    return { accessToken, refreshToken: token };
+  }
+
+  #issueAccess(oneupUserId: number, now: number): string {
+    const token = this.#chance.hex(40);
+    const expiresAt = now + this.#settings.accessTokenLifeMs;
+    this.#access.set(token, { token, oneupUserId, expiresAt, revoked: false });
+    return token;
+  }
+
+  #keep(token: RefreshToken): void {
+    this.#refresh.set(token.token, token);
+    if (token.state !== "live") return;
+    const live = this.#live.get(token.oneupUserId);
+    if (live === undefined) this.#live.set(token.oneupUserId, new Set([token]));
+    else live.add(token);
+  }
+
+  #end(token: RefreshToken, state: "spent" | "revoked"): void {
+    token.state = state;
+    this.#live.get(token.oneupUserId)?.delete(token);
+    for (const name of token.accessTokens) {
+      const access = this.#access.get(name);
+      if (access !== undefined) access.revoked = true;
+    }
+  }
+}

@@ -1,0 +1,107 @@
+/** One call from arrival to answer: understand, wait, go wrong as scripted, carry out, write down. */
+
+import { sleep, systemClock } from "../clock.ts";
+import { Chance } from "./chance.ts";
+import { describeFault, type Fault, Faults } from "./faults.ts";
+import { planFhir } from "./fhir.ts";
+import { maskPath, WrittenJournal } from "./journal.ts";
+import { type Incoming, json, type Outgoing, parseObject } from "./message.ts";
+import { type Carried, type Plan, refused } from "./plan.ts";
+import { planToken } from "./token.ts";
+import { loginPage, planUserManagement } from "./user-management.ts";
+import type { World } from "./world.ts";
+
+/** What a door has to do: send an answer, send half of it and cut, or just cut. */
+export type Delivery =
+  | { readonly type: "answer" | "cut"; readonly outgoing: Outgoing }
+  | { readonly type: "dropped" };
+
+/** Answers calls over one world. */
+export class Handler {
+  readonly world: World;
+  readonly faults: Faults = new Faults();
+  readonly journal: WrittenJournal = new WrittenJournal();
+  /** Apart from the world's chance, so that latency does not change which ids and tokens come next. */
+  readonly #latency: Chance;
+
+  constructor(world: World) {
+    this.world = world;
+    this.#latency = new Chance(world.settings.seed + 1);
+  }
+
+  /** Handles any call but a control call. Never rejects. */
+  async handle(incoming: Incoming): Promise<Delivery> {
+    const at = this.world.now();
+    const plan = understand(this.world, incoming);
+    const fault = this.faults.match(plan.call, plan.appUserId);
+    const delayMs = fault?.delayMs ?? 0;
+    const late = fault?.delay === "after";
+    const waitMs = this.#latencyMs() + (late ? 0 : delayMs);
+    if (waitMs > 0) await sleep(systemClock, waitMs);
+    const carried = carryOut(plan, fault);
+    this.#write(incoming, at, plan, carried, fault);
+    if (late && delayMs > 0) await sleep(systemClock, delayMs);
+    if (fault?.drop === "body") return { type: "cut", outgoing: carried.outgoing };
+    if (fault?.drop !== undefined) return { type: "dropped" };
+    return { type: "answer", outgoing: carried.outgoing };
+  }
+
+  #latencyMs(): number {
+    const [least, most] = this.world.settings.latencyMs;
+    return least === most ? least : least + this.#latency.next() * (most - least);
+  }
+
+  #write(incoming: Incoming, at: number, plan: Plan, carried: Carried, fault: Fault | undefined): void {
+    const appUserId = carried.appUserId ?? plan.appUserId;
+    const oneupUserId = carried.oneupUserId ?? plan.oneupUserId;
+    this.journal.add({
+      at,
+      call: plan.call,
+      method: incoming.method,
+      path: maskPath(incoming.path, incoming.query),
+      ...(appUserId === undefined ? {} : { appUserId }),
+      ...(oneupUserId === undefined ? {} : { oneupUserId }),
+      status: fault?.drop === undefined ? carried.outgoing.status : "dropped",
+      outcome: carried.outcome,
+      committed: carried.committed,
+      ...(fault === undefined ? {} : { fault: describeFault(fault) }),
+      secrets: { ...plan.secrets, ...carried.secrets },
+    });
+  }
+}
+
+function understand(world: World, incoming: Incoming): Plan {
+  const plan = planUserManagement(world, incoming) ?? planToken(world, incoming) ?? planFhir(world, incoming);
+  if (plan !== undefined) return plan;
+  if (incoming.path === "/login" && incoming.method === "GET") {
+    return { call: "loginPage", carryOut: () => refused("unknown", loginPage) };
+  }
+  return { call: "unknown", carryOut: () => refused("unknown", json(404, { message: "Not Found" })) };
+}
+
+const nothing: Carried = refused("fault", { status: 500, headers: {}, body: "" });
+
+function carryOut(plan: Plan, fault: Fault | undefined): Carried {
+  if (fault === undefined) return plan.carryOut();
+  if (fault.drop === "before") return nothing;
+  if (fault.status !== undefined) {
+    const carried = fault.commit ? plan.carryOut() : nothing;
+    return { ...carried, outgoing: replaced(fault.status, fault) };
+  }
+  const carried = plan.carryOut();
+  return fault.omit === undefined ? carried : { ...carried, outgoing: without(carried.outgoing, fault.omit) };
+}
+
+function replaced(status: number, { body, headers }: Fault): Outgoing {
+  if (body === undefined) return { status, headers: headers ?? {}, body: "" };
+  if (typeof body !== "string") return json(status, body, headers);
+  const type = body.trimStart().startsWith("<") ? "text/html" : "text/plain";
+  return { status, headers: { "content-type": `${type}; charset=utf-8`, ...headers }, body };
+}
+
+function without(outgoing: Outgoing, fields: readonly string[]): Outgoing {
+  const body = parseObject(outgoing.body);
+  if (body === undefined) return outgoing;
+  for (const field of fields) delete body[field];
+  return { ...outgoing, body: JSON.stringify(body) };
+}

@@ -1,0 +1,140 @@
+/** What reached the sandbox, in the order in which it was carried out, with secrets masked. */
+
+import { createHash } from "node:crypto";
+import { type CallName, kindOf, type Secrets } from "./plan.ts";
+
+/** One call. Control calls (`/_sandbox/…`) are not written down. */
+export interface JournalEntry {
+  /** Counts from 1, in the order in which calls were carried out. */
+  readonly n: number;
+  /** When the call arrived, in milliseconds of the sandbox's clock. */
+  readonly at: number;
+  readonly call: CallName;
+  readonly method: string;
+  /** Path and query; only values known to be harmless are shown, the others read `…`. */
+  readonly path: string;
+  readonly appUserId?: string;
+  readonly oneupUserId?: number;
+  /** Status of the answer; `dropped` when the connection was cut. */
+  readonly status: number | "dropped";
+  /**
+   * One word: `created`, `exists`, `missing`, `code`, `listed`, `renamed`, `tokens`, `rate_limited`, `unauthorized`,
+   * `invalid`, an OAuth2 error (`invalid_grant`, …), `read`, `found`, `updated`, `deleted`, `shared`, `unshared`,
+   * `purged`, `cut`, `unknown`; `fault` when a fault came before the call was carried out.
+   */
+  readonly outcome: string;
+  /** Was the call carried out as asked (for a write: did the world change), whatever the answer said? */
+  readonly committed: boolean;
+  /** The scripted fault that hit it, in words. */
+  readonly fault?: string;
+  /** Short fingerprints of the secrets that were presented and `issued…`: equal ones stand for the same secret. */
+  readonly secrets: Secrets;
+}
+
+/** The calls of a sandbox, and what tests ask about them. */
+export interface Journal {
+  /** All entries, oldest first. */
+  entries(): readonly JournalEntry[];
+  /** How many calls, or how many of one name. */
+  count(call?: CallName): number;
+  /** Forgets every entry and starts again at 1. The quota stays. */
+  clear(): void;
+  /**
+   * The app user ids for which a `POST /user` came after an earlier one had created that user, whatever the
+   * answer was. Follows renames.
+   */
+  createdTwice(): string[];
+  /**
+   * The most management calls that arrived in any rolling window of `windowMs` milliseconds. Counts refused ones.
+   * Two calls exactly `windowMs` apart are not in one window.
+   */
+  mostInWindow(windowMs: number): number;
+  /** How many calls each endpoint got. */
+  spent(): { readonly management: number; readonly token: number; readonly fhir: number };
+}
+
+/** The journal, as the sandbox writes it. */
+export class WrittenJournal implements Journal {
+  #entries: JournalEntry[] = [];
+
+  /** Writes down a call; masks `secrets` first. */
+  add(entry: Omit<JournalEntry, "n">): void {
+    this.#entries.push({ n: this.#entries.length + 1, ...entry, secrets: mask(entry.secrets) });
+  }
+
+  entries(): readonly JournalEntry[] {
+    return [...this.#entries];
+  }
+
+  count(call?: CallName): number {
+    if (call === undefined) return this.#entries.length;
+    return this.#entries.filter((entry) => entry.call === call).length;
+  }
+
+  clear(): void {
+    this.#entries = [];
+  }
+
+  createdTwice(): string[] {
+    const created = new Set<string>();
+    const names = new Map<number, string>();
+    const twice = new Set<string>();
+    for (const { call, appUserId, oneupUserId, committed } of this.#entries) {
+      if (appUserId === undefined) continue;
+      if (call === "createUser" && created.has(appUserId)) twice.add(appUserId);
+      if (!committed || oneupUserId === undefined) continue;
+      const former = names.get(oneupUserId);
+      if (call === "createUser" || (call === "updateUser" && former !== undefined)) {
+        if (former !== undefined) created.delete(former);
+        created.add(appUserId);
+        names.set(oneupUserId, appUserId);
+      }
+    }
+    return [...twice];
+  }
+
+  mostInWindow(windowMs: number): number {
+    const times = this.#entries.filter(({ call }) => kindOf(call) === "management").map(({ at }) => at);
+    times.sort((a, b) => a - b);
+    let most = 0;
+    let first = 0;
+    for (const [last, at] of times.entries()) {
+      while ((times[first] ?? at) <= at - windowMs) first += 1;
+      most = Math.max(most, last - first + 1);
+    }
+    return most;
+  }
+
+  spent(): { readonly management: number; readonly token: number; readonly fhir: number } {
+    const spent = { management: 0, token: 0, fhir: 0 };
+    for (const { call } of this.#entries) {
+      const kind = kindOf(call);
+      if (kind !== undefined) spent[kind] += 1;
+    }
+    return spent;
+  }
+}
+
+const harmless = new Set(["app_user_id", "oneup_user_id", "skip", "limit"]);
+const harmlessFhir = new Set(["_count", "_skip", "_after", "_before", "_id", "_sort", "_lastUpdated"]);
+
+/** A path with its query, for the journal: values that are not known to be harmless are left out. */
+export function maskPath(path: string, query: string): string {
+  if (query === "") return path;
+  const shown = [...new URLSearchParams(query)].map(([name, value]) => {
+    const known = harmless.has(name) || harmlessFhir.has(name);
+    return `${encodeURIComponent(name)}=${known ? encodeURIComponent(value) : "…"}`;
+  });
+  return `${path}?${shown.join("&")}`;
+}
+
+function mask(secrets: Secrets): Secrets {
+  const masked: Record<string, string> = {};
+  for (const [name, secret] of Object.entries(secrets)) masked[name] = fingerprint(name, secret);
+  return masked;
+}
+
+function fingerprint(name: string, secret: string): string {
+  const kind = name.replace("issued", "").toLowerCase();
+  return `${kind}:${createHash("sha256").update(secret).digest("hex").slice(0, 12)}…`;
+}

@@ -1,0 +1,69 @@
+/** The limit on user management calls (1upHealth user management guide, Rate Limits). */
+
+/** How many calls, in which kind of window. */
+export interface QuotaLimit {
+  readonly calls: number;
+  readonly windowMs: number;
+  readonly window: "rolling" | "fixed";
+}
+
+/** What a quota remembers. Part of a snapshot. */
+export interface QuotaState {
+  /** Arrival times of the latest `calls` calls (rolling), in milliseconds since 1970; a ring from `next` on. */
+  readonly times: readonly number[];
+  readonly next: number;
+  /** Number of the window that is being counted (fixed). */
+  readonly current: number;
+  readonly used: number;
+}
+
+/**
+ * Counts every call that arrives, the refused ones too. A rolling window needs only the time of the call
+ * `limit.calls` calls ago, so each call costs O(1).
+ */
+export class Quota {
+  readonly #limit: QuotaLimit;
+  #times: number[] = [];
+  #next = 0;
+  #current = 0;
+  #used = 0;
+
+  constructor(limit: QuotaLimit) {
+    this.#limit = limit;
+  }
+
+  /** Counts a call that arrives at `now`; false when it is one too many. */
+  take(now: number): boolean {
+    const { calls, windowMs, window } = this.#limit;
+    if (calls === Infinity) return true;
+    if (window === "fixed") {
+      const current = Math.floor(now / windowMs);
+      if (current !== this.#current) this.#used = 0;
+      this.#current = current;
+      this.#used += 1;
+      return this.#used <= calls;
+    }
+    const oldest = this.#times[this.#next];
+    this.#times[this.#next] = now;
+    this.#next = (this.#next + 1) % calls;
+    return oldest === undefined || oldest <= now - windowMs;
+  }
+
+  /** Milliseconds until a call would be answered again, if none arrives before. */
+  waitMs(now: number): number {
+    const { windowMs, window } = this.#limit;
+    if (window === "fixed") return windowMs - (now % windowMs);
+    return Math.max(0, (this.#times[this.#next] ?? now - windowMs) + windowMs - now);
+  }
+
+  get state(): QuotaState {
+    return { times: [...this.#times], next: this.#next, current: this.#current, used: this.#used };
+  }
+
+  set state(state: QuotaState) {
+    this.#times = [...state.times];
+    this.#next = state.next;
+    this.#current = state.current;
+    this.#used = state.used;
+  }
+}

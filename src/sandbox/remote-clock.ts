@@ -1,0 +1,111 @@
+/** The sandbox's clock, followed from another process. */
+
+import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import { type Clock, systemClock } from "../clock.ts";
+import { LifecycleError } from "../errors.ts";
+import { createVirtualClock, type VirtualClock } from "./virtual-clock.ts";
+
+/** One reading of the sandbox's clock: a line of `GET /_sandbox/clock?follow`. */
+export interface ClockReading {
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** How far ahead of the machine's clock, in milliseconds. */
+  readonly offset: number;
+  /** Does it go on by itself? */
+  readonly running: boolean;
+}
+
+/** Options of {@link connectSandboxClock}. */
+export interface ConnectClockOptions {
+  /** Ends the attempt, and afterwards the following. */
+  readonly signal?: AbortSignal;
+}
+
+/** A clock that follows another process's sandbox. */
+export interface RemoteClock extends Clock {
+  /** Stops following; the clock goes on from where it is. */
+  close(): void;
+}
+
+/**
+ * Follows the clock of a sandbox that listens at `url` (its {@link SandboxServer.url}) on this machine. Timers
+ * of this clock fire early when the sandbox's clock jumps over them. The connection keeps no process alive.
+ *
+ * @throws {LifecycleError} `UNAVAILABLE` when no sandbox answers there
+ * @throws the signal's reason when `signal` aborts before the first reading
+ */
+export function connectSandboxClock(url: string, options: ConnectClockOptions = {}): Promise<RemoteClock> {
+  const { signal } = options;
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    let clock: VirtualClock | undefined;
+    const call: ClientRequest = request(new URL("/_sandbox/clock?follow", url), { agent: false });
+    function close(): void {
+      signal?.removeEventListener("abort", close);
+      call.destroy();
+      if (clock === undefined) reject(signal?.aborted ? signal.reason : refuse(url));
+    }
+    signal?.addEventListener("abort", close, { once: true });
+    call.on("error", (cause) => reject(refuse(url, cause)));
+    call.on("response", (answer: IncomingMessage) => {
+      answer.on("error", () => {}); // The sandbox went away: the clock goes on from where it is.
+      answer.on("close", close);
+      eachLine(answer, (line) => {
+        const reading = readReading(line);
+        if (reading === undefined) return close();
+        if (clock !== undefined) return follow(clock, reading);
+        clock = createVirtualClock({ now: reading.now, running: reading.running });
+        follow(clock, reading);
+        answer.socket.unref();
+        resolve(asClock(clock, close));
+      });
+    });
+    call.end();
+  });
+}
+
+function follow(clock: VirtualClock, reading: ClockReading): void {
+  clock.set(reading.running ? systemClock.now() + reading.offset : reading.now);
+}
+
+function asClock(clock: VirtualClock, close: () => void): RemoteClock {
+  return {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    timer: (ms, task) => clock.timer(ms, task),
+    random: () => clock.random(),
+    close,
+  };
+}
+
+function eachLine(answer: IncomingMessage, use: (line: string) => void): void {
+  let rest = "";
+  answer.setEncoding("utf8");
+  answer.on("data", (chunk: string) => {
+    const lines = (rest + chunk).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) use(line);
+  });
+}
+
+function readReading(line: string): ClockReading | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== "object" || value === null) return undefined;
+  if (!("now" in value) || !("offset" in value) || !("running" in value)) return undefined;
+  const { now, offset, running } = value;
+  if (typeof now !== "number" || typeof offset !== "number" || typeof running !== "boolean") return undefined;
+  return { now, offset, running };
+}
+
+function refuse(url: string, cause?: unknown): LifecycleError {
+  return new LifecycleError(
+    "UNAVAILABLE",
+    `Cannot follow the sandbox's clock: no sandbox answers at ${url}`,
+    cause === undefined ? { retryable: true } : { retryable: true, cause },
+  );
+}

@@ -1,0 +1,110 @@
+/** The sandbox as its users hold it: doors, clock, journal, faults, and a hand in the world. */
+
+import { LifecycleError } from "../errors.ts";
+import type { Fault } from "./faults.ts";
+import { answerRequest } from "./fetch-door.ts";
+import { Handler } from "./handler.ts";
+import type { Journal } from "./journal.ts";
+import { readOptions, type SandboxOptions } from "./options.ts";
+import { listen, type ListenOptions, type SandboxServer } from "./server.ts";
+import type { SandboxUser } from "./users.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
+import { type SandboxCredentials, type SandboxSnapshot, World } from "./world.ts";
+
+/** A local, stateful 1upHealth for one application. */
+export interface Sandbox {
+  /** What it accepts now. */
+  readonly credentials: SandboxCredentials;
+  readonly clock: VirtualClock;
+  readonly journal: Journal;
+  /**
+   * The form without a socket: give it to whatever takes a `fetch`. Any host; the path decides. A `Request`
+   * carries no body on a GET: for that use `listen()`.
+   */
+  fetch(input: Request | URL | string, init?: RequestInit): Promise<Response>;
+  /** The form with a socket: an HTTP server on 127.0.0.1. */
+  listen(options?: ListenOptions): Promise<SandboxServer>;
+  /**
+   * Scripts a fault. Each call is hit by the first waiting fault that fits it.
+   *
+   * @throws {LifecycleError} `INVALID_OPTION`
+   */
+  fail(fault: Fault): void;
+  /** Forgets the faults that still wait. */
+  clearFaults(): void;
+  /**
+   * Ends every access token and refresh token of a user. Codes stay.
+   *
+   * @throws {LifecycleError} `USER_UNKNOWN`
+   */
+  revokeGrant(appUserId: string): void;
+  /** Puts a user there as if it had always been: no call, no journal. Returns its `oneup_user_id`. */
+  createUser(appUserId: string): number;
+  /**
+   * Sets what answers show as `active`.
+   *
+   * @throws {LifecycleError} `USER_UNKNOWN`
+   */
+  setActive(appUserId: string, active: boolean): void;
+  /** All users, in order of creation. */
+  users(): readonly SandboxUser[];
+  /** Rotates the credentials; what is left out stays. Grants stay. */
+  setCredentials(credentials: Partial<SandboxCredentials>): void;
+  /** Back to the beginning: no users, grants, resources, calls, faults; credentials as created. The clock stays. */
+  reset(): void;
+  /** The whole world as JSON, with its secrets in clear; without clock, journal and faults. */
+  snapshot(): SandboxSnapshot;
+  /** Puts a world back. Clock, journal and faults stay. */
+  restore(snapshot: SandboxSnapshot): void;
+}
+
+/**
+ * Creates a local 1upHealth.
+ *
+ * ```ts
+ * const sandbox = createSandbox();
+ * const server = await sandbox.listen();
+ * // … a client with `endpoints: server.endpoints`, `credentials: sandbox.credentials` …
+ * sandbox.clock.advance(7_200_000); // two hours later
+ * await server.close();
+ * ```
+ *
+ * @throws {LifecycleError} `INVALID_OPTION`
+ */
+export function createSandbox(options: SandboxOptions = {}): Sandbox {
+  const world = new World(readOptions(options));
+  const handler = new Handler(world);
+  const userNamed = (verb: string, appUserId: string): SandboxUser => {
+    const user = world.users.find(appUserId);
+    if (user !== undefined) return user;
+    throw new LifecycleError("USER_UNKNOWN", `Cannot ${verb}: the sandbox has no user "${appUserId}"`);
+  };
+  const sandbox: Sandbox = {
+    get credentials() {
+      return world.credentials;
+    },
+    clock: world.settings.clock,
+    journal: handler.journal,
+    fetch: (input, init) => answerRequest(handler, sandbox, new Request(input, init)),
+    listen: (listenOptions = {}) => listen(handler, sandbox, listenOptions),
+    fail: (fault) => handler.faults.add(fault),
+    clearFaults: () => handler.faults.clear(),
+    revokeGrant: (appUserId) => world.grants.revoke(userNamed("revoke the grant", appUserId).oneupUserId),
+    createUser: (appUserId) => (world.users.find(appUserId) ?? world.users.add(appUserId)).oneupUserId,
+    setActive(appUserId, active) {
+      world.users.change(userNamed("change the user", appUserId), { active });
+    },
+    users: () => world.users.all,
+    setCredentials(credentials) {
+      world.credentials = { ...world.credentials, ...credentials };
+    },
+    reset() {
+      world.reset();
+      handler.faults.clear();
+      handler.journal.clear();
+    },
+    snapshot: () => world.snapshot(),
+    restore: (snapshot) => world.restore(snapshot),
+  };
+  return sandbox;
+}

@@ -1,0 +1,134 @@
+/** The door with a socket: an HTTP server on loopback. It alone takes a GET with a body. */
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { control, controlBase, isClockStream, readClock } from "./control.ts";
+import type { Handler } from "./handler.ts";
+import { type Incoming, json, longestBody, type Outgoing, tooLarge } from "./message.ts";
+import type { Sandbox } from "./sandbox.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
+
+/** A sandbox that listens. */
+export interface SandboxServer {
+  /** Its origin, e.g. `http://127.0.0.1:40123`. */
+  readonly url: string;
+  /** For the client's option of the same name: `api` stands for https://api.1up.health, `auth` for https://auth.1up.health. */
+  readonly endpoints: { readonly api: string; readonly auth: string };
+  /** Stops listening and ends every connection. May be called again. */
+  close(): Promise<void>;
+}
+
+/** Options of {@link Sandbox.listen}. */
+export interface ListenOptions {
+  /** @default 0 (any free port) */
+  readonly port?: number;
+}
+
+/** Idle connections are kept this long, in milliseconds: longer than clients keep theirs. */
+const keepAliveMs = 65_000;
+
+/** Listens on 127.0.0.1. Rejects with Node's error when the port is taken. */
+export function listen(
+  handler: Handler,
+  sandbox: Sandbox,
+  { port = 0 }: ListenOptions,
+): Promise<SandboxServer> {
+  const server = createServer((request, response) => receive(handler, sandbox, request, response));
+  server.keepAliveTimeout = keepAliveMs;
+  server.headersTimeout = keepAliveMs + 1000;
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => {
+      server.off("error", reject);
+      const address = server.address();
+      const bound = typeof address === "object" && address !== null ? address.port : port;
+      const url = `http://127.0.0.1:${bound}`;
+      let closed: Promise<void> | undefined;
+      const close = (): Promise<void> => (closed ??= stop(server));
+      resolve({ url, endpoints: { api: url, auth: url }, close });
+    });
+  });
+}
+
+function stop(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+function receive(
+  handler: Handler,
+  sandbox: Sandbox,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  request.on("error", () => {}); // The client went away; what was read in full is still carried out.
+  response.on("error", () => {});
+  request.on("data", (chunk: Buffer) => {
+    length += chunk.length;
+    if (length <= longestBody) chunks.push(chunk);
+  });
+  request.on("end", () => {
+    if (length > longestBody) return send(response, tooLarge());
+    answer(handler, sandbox, read(request, chunks), response).catch(() => {
+      // A fault of the sandbox itself: one call fails, the server lives.
+      if (response.headersSent) response.destroy();
+      else send(response, json(500, { message: "Internal Server Error" }));
+    });
+  });
+}
+
+function read(request: IncomingMessage, chunks: readonly Buffer[]): Incoming {
+  const target = request.url ?? "/";
+  const mark = target.indexOf("?");
+  return {
+    method: request.method ?? "GET",
+    path: mark < 0 ? target : target.slice(0, mark),
+    query: mark < 0 ? "" : target.slice(mark + 1),
+    headers: request.headers,
+    body: chunks.length === 0 ? "" : Buffer.concat(chunks).toString("utf8"),
+    origin: `http://${request.headers.host ?? "127.0.0.1"}`,
+  };
+}
+
+async function answer(
+  handler: Handler,
+  sandbox: Sandbox,
+  incoming: Incoming,
+  response: ServerResponse,
+): Promise<void> {
+  if (isClockStream(incoming)) return streamClock(sandbox.clock, response);
+  if (incoming.path.startsWith(controlBase)) return send(response, control(sandbox, incoming));
+  const delivery = await handler.handle(incoming);
+  switch (delivery.type) {
+    case "answer":
+      return send(response, delivery.outgoing);
+    case "cut":
+      return sendHalf(response, delivery.outgoing);
+    case "dropped":
+      return void response.destroy();
+    default:
+      return delivery satisfies never;
+  }
+}
+
+function send(response: ServerResponse, { status, headers, body }: Outgoing): void {
+  // A 204 has no body and must not have a length.
+  const length = status === 204 || status === 304 ? {} : { "content-length": Buffer.byteLength(body) };
+  response.writeHead(status, { ...headers, ...length }).end(body);
+}
+
+function sendHalf(response: ServerResponse, { status, headers, body }: Outgoing): void {
+  const bytes = Buffer.from(body === "" ? "  " : body);
+  response.writeHead(status, { ...headers, "content-length": bytes.length });
+  response.write(bytes.subarray(0, Math.ceil(bytes.length / 2)), () => response.destroy());
+}
+
+function streamClock(clock: VirtualClock, response: ServerResponse): void {
+  const write = (): void => void response.write(`${JSON.stringify(readClock(clock))}\n`);
+  response.writeHead(200, { "content-type": "application/x-ndjson" });
+  write();
+  response.on("close", clock.onChange(write));
+}

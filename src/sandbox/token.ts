@@ -1,0 +1,106 @@
+/**
+ * `POST /oauth2/token` (and the older `/fhir/oauth2/token`): a form with the credentials inside it, as in the
+ * 1upHealth user management guide. Errors follow RFC 6749, section 5.2. HTTP Basic is not read.
+ */
+
+import type { TokenPair } from "./grants.ts";
+import { header, type Incoming, json, type Parameters, readForm } from "./message.ts";
+import { type Carried, type Plan, refused } from "./plan.ts";
+import type { World } from "./world.ts";
+
+const uncached = { "cache-control": "no-store", pragma: "no-cache" };
+
+/** Understands a call to the token endpoint. */
+export function planToken(world: World, incoming: Incoming): Plan | undefined {
+  if (incoming.path !== "/oauth2/token" && incoming.path !== "/fhir/oauth2/token") return undefined;
+  if (incoming.method !== "POST") return unknown(405, "invalid_request", "Only POST");
+  const type = header(incoming, "content-type") ?? "application/x-www-form-urlencoded";
+  if (!type.startsWith("application/x-www-form-urlencoded")) {
+    return unknown(400, "invalid_request", "The body is not a form");
+  }
+  const form = readForm(incoming.body);
+  switch (form.get("grant_type")) {
+    case "authorization_code":
+      return exchange(world, form);
+    case "refresh_token":
+      return refresh(world, form);
+    case undefined:
+      return unknown(400, "invalid_request", "Missing parameter: grant_type");
+    default:
+      return unknown(400, "unsupported_grant_type", "Unsupported grant type");
+  }
+}
+
+function exchange(world: World, form: Parameters): Plan {
+  const code = form.get("code");
+  if (code === undefined) return { ...missing("code"), call: "exchangeCode" };
+  const oneupUserId = world.grants.ownerOf("code", code);
+  return {
+    call: "exchangeCode",
+    ...userOf(world, oneupUserId),
+    secrets: { code },
+    carryOut: () =>
+      strangerOf(world, form) ??
+      answer(world.grants.exchange(code, world.now()), world, true, "Invalid code"),
+  };
+}
+
+function refresh(world: World, form: Parameters): Plan {
+  const refreshToken = form.get("refresh_token");
+  if (refreshToken === undefined) return { ...missing("refresh_token"), call: "refreshToken" };
+  return {
+    call: "refreshToken",
+    ...userOf(world, world.grants.ownerOf("refreshToken", refreshToken)),
+    secrets: { refreshToken },
+    carryOut: () =>
+      strangerOf(world, form) ??
+      answer(
+        world.grants.refresh(refreshToken, world.now()),
+        world,
+        world.settings.rotate,
+        "Invalid refresh token",
+      ),
+  };
+}
+
+function answer(pair: TokenPair | undefined, world: World, rotated: boolean, complaint: string): Carried {
+  if (pair === undefined) return refusal(400, "invalid_grant", complaint);
+  const { accessToken, refreshToken } = pair;
+  const body = {
+    access_token: accessToken,
+    token_type: "Bearer",
+    expires_in: Math.floor(world.settings.accessTokenLifeMs / 1000),
+    ...(rotated ? { refresh_token: refreshToken } : {}),
+    scope: "user",
+  };
+  return {
+    outgoing: json(200, body, uncached),
+    outcome: "tokens",
+    committed: true,
+    secrets: rotated
+      ? { issuedAccessToken: accessToken, issuedRefreshToken: refreshToken }
+      : { issuedAccessToken: accessToken },
+  };
+}
+
+function strangerOf(world: World, form: Parameters): Carried | undefined {
+  if (world.knows(form.get("client_id"), form.get("client_secret"))) return undefined;
+  return refusal(401, "invalid_client", "Invalid client: client is invalid");
+}
+
+function userOf(world: World, oneupUserId: number | undefined): Pick<Plan, "appUserId" | "oneupUserId"> {
+  if (oneupUserId === undefined) return {};
+  return { oneupUserId, appUserId: world.users.byId(oneupUserId)?.appUserId };
+}
+
+function missing(name: string): Plan {
+  return unknown(400, "invalid_request", `Missing parameter: ${name}`);
+}
+
+function unknown(status: number, error: string, description: string): Plan {
+  return { call: "unknown", carryOut: () => refusal(status, error, description) };
+}
+
+function refusal(status: number, error: string, description: string): Carried {
+  return refused(error, json(status, { error, error_description: description }, uncached));
+}

@@ -1,0 +1,182 @@
+/** A clock that a test moves: hours pass in no time, and every timer fires when it should. */
+
+import { type Clock, systemClock } from "../clock.ts";
+import { LifecycleError } from "../errors.ts";
+import { Chance } from "./chance.ts";
+import { TimerQueue } from "./timer-queue.ts";
+
+/** Options of {@link createVirtualClock}. */
+export interface VirtualClockOptions {
+  /** Where it starts, in milliseconds since 1970. @default the machine's time */
+  readonly now?: number;
+  /**
+   * `true`: goes on with real time, and can be advanced beside that. `false`: stands still and moves only by
+   * `advance()` and `set()`. @default true
+   */
+  readonly running?: boolean;
+  /** Makes `random()` repeatable. @default the machine's own chance */
+  readonly seed?: number;
+}
+
+/** A {@link Clock} that can be moved. */
+export interface VirtualClock extends Clock {
+  /** Does it go on by itself? */
+  readonly running: boolean;
+  /**
+   * How far it is ahead of the machine's clock, in milliseconds. Of a clock that stands still: ahead of the
+   * machine's clock at the moment it was created.
+   */
+  readonly offset: number;
+  /**
+   * Jumps `ms` milliseconds ahead. Timers that fall due on the way fire in order, each at its own time, before
+   * this returns; promises that they settle go on afterwards.
+   *
+   * @throws {LifecycleError} `INVALID_OPTION` when `ms` is negative or not finite
+   */
+  advance(ms: number): void;
+  /**
+   * Sets the wall clock to `ms` milliseconds since 1970. Ahead is the same as `advance()`; back moves `now()`
+   * alone: `monotonic()` and timers never go back.
+   *
+   * @throws {LifecycleError} `INVALID_OPTION` when `ms` is not finite
+   */
+  set(ms: number): void;
+  /** Calls `listener` after every jump. The returned function stops that. */
+  onChange(listener: () => void): () => void;
+}
+
+/**
+ * Creates a clock that can be moved.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION` when `now` is not finite
+ */
+export function createVirtualClock(options: VirtualClockOptions = {}): VirtualClock {
+  return new SteeredClock(options);
+}
+
+class SteeredClock implements VirtualClock {
+  readonly running: boolean;
+  readonly random: () => number;
+  readonly #started = systemClock.now();
+  readonly #startedMonotonic = systemClock.monotonic();
+  readonly #queue = new TimerQueue();
+  readonly #listeners = new Set<() => void>();
+  #offset: number;
+  /** What jumps added to the monotonic clock. */
+  #jumped = 0;
+  /** The one real timer, set for the head of the queue. */
+  #armed: { readonly due: number; readonly cancel: () => void } | undefined;
+
+  constructor({ now, running = true, seed }: VirtualClockOptions) {
+    this.running = running;
+    this.#offset = now === undefined ? 0 : finite("now", now) - this.#started;
+    if (seed === undefined) this.random = systemClock.random;
+    else {
+      const chance = new Chance(finite("seed", seed));
+      this.random = () => chance.next();
+    }
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  now(): number {
+    return (this.running ? systemClock.now() : this.#started) + this.#offset;
+  }
+
+  monotonic(): number {
+    return (this.running ? systemClock.monotonic() : this.#startedMonotonic) + this.#jumped;
+  }
+
+  timer(ms: number, task: () => void): () => void {
+    const timer = this.#queue.add(this.monotonic() + Math.max(0, ms), task);
+    this.#arm();
+    return () => {
+      this.#queue.remove(timer);
+      this.#arm();
+    };
+  }
+
+  advance(ms: number): void {
+    if (!(finite("ms", ms) >= 0)) throw refuse("ms", "at least 0; use set() to go back", ms);
+    this.#shift(ms);
+  }
+
+  set(ms: number): void {
+    this.#shift(finite("ms", ms) - this.now());
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  #shift(ms: number): void {
+    let left = ms;
+    try {
+      for (;;) {
+        const head = this.#queue.peek();
+        const gap = head === undefined ? Infinity : Math.max(0, head.due - this.monotonic());
+        if (head === undefined || gap > left) break;
+        this.#jump(gap);
+        left -= gap;
+        this.#queue.remove(head);
+        head.task();
+      }
+    } finally {
+      if (left > 0) this.#jump(left);
+      else this.#offset += left;
+      this.#disarm(); // It was set for the time before the jump.
+      this.#arm();
+      for (const listener of this.#listeners) listener();
+    }
+  }
+
+  #jump(ms: number): void {
+    this.#offset += ms;
+    this.#jumped += ms;
+  }
+
+  /** Keeps one real timer for the head; none when nothing waits, so that an idle clock keeps no process alive. */
+  #arm(): void {
+    const head = this.#queue.peek();
+    if (head !== undefined && this.#armed !== undefined && this.#armed.due <= head.due) return;
+    this.#disarm();
+    if (head === undefined) return;
+    const wait = head.due - this.monotonic();
+    if (!this.running && wait > 0) return;
+    this.#armed = { due: head.due, cancel: systemClock.timer(wait, () => this.#fireDue()) };
+  }
+
+  #disarm(): void {
+    this.#armed?.cancel();
+    this.#armed = undefined;
+  }
+
+  #fireDue(): void {
+    this.#armed = undefined;
+    try {
+      for (;;) {
+        const head = this.#queue.peek();
+        if (head === undefined || head.due > this.monotonic()) return;
+        this.#queue.remove(head);
+        head.task();
+      }
+    } finally {
+      this.#arm();
+    }
+  }
+}
+
+function finite(name: string, value: number): number {
+  if (!Number.isFinite(value)) throw refuse(name, "a finite number", value);
+  return value;
+}
+
+function refuse(name: string, rule: string, value: unknown): LifecycleError {
+  return new LifecycleError(
+    "INVALID_OPTION",
+    `Cannot set the virtual clock: ${name} must be ${rule}, got ${String(value)}`,
+  );
+}

@@ -1,0 +1,83 @@
+/** The truth: everything that the sandbox's 1upHealth knows, and nothing of HTTP. */
+
+import { Chance, type ChanceState } from "./chance.ts";
+import { Grants, type GrantsState } from "./grants.ts";
+import type { Settings } from "./options.ts";
+import { Quota, type QuotaState } from "./quota.ts";
+import { Resources, type StoredResource } from "./resources.ts";
+import { type SandboxUser, Users } from "./users.ts";
+
+/** The application's credentials. */
+export interface SandboxCredentials {
+  readonly clientId: string;
+  readonly clientSecret: string;
+}
+
+/**
+ * A sandbox's state as JSON. Holds codes, tokens and the client secret in clear, and absolute times: it does not
+ * hold the clock, the journal or the scripted faults.
+ */
+export interface SandboxSnapshot {
+  readonly format: 1;
+  readonly credentials: SandboxCredentials;
+  readonly chance: ChanceState;
+  readonly users: readonly SandboxUser[];
+  readonly grants: GrantsState;
+  readonly resources: readonly StoredResource[];
+  readonly quota: QuotaState;
+}
+
+/** Users, grants, resources and the quota of one application. */
+export class World {
+  readonly settings: Settings;
+  readonly chance: Chance;
+  readonly users: Users = new Users();
+  readonly grants: Grants;
+  readonly resources: Resources;
+  readonly quota: Quota;
+  credentials: SandboxCredentials;
+  readonly #empty: SandboxSnapshot;
+
+  constructor(settings: Settings) {
+    this.settings = settings;
+    this.chance = new Chance(settings.seed);
+    this.grants = new Grants(settings, this.chance);
+    this.resources = new Resources(this.chance, settings.readLagMs);
+    this.quota = new Quota(settings);
+    this.credentials = { clientId: settings.clientId, clientSecret: settings.clientSecret };
+    this.#empty = this.snapshot();
+  }
+
+  now(): number {
+    return this.settings.clock.now();
+  }
+
+  knows(clientId: string | undefined, clientSecret: string | undefined): boolean {
+    return clientId === this.credentials.clientId && clientSecret === this.credentials.clientSecret;
+  }
+
+  reset(): void {
+    this.restore(this.#empty);
+  }
+
+  snapshot(): SandboxSnapshot {
+    return {
+      format: 1,
+      credentials: this.credentials,
+      chance: this.chance.state,
+      users: this.users.all,
+      grants: this.grants.state,
+      resources: this.resources.state,
+      quota: this.quota.state,
+    };
+  }
+
+  restore(snapshot: SandboxSnapshot): void {
+    this.credentials = snapshot.credentials;
+    this.chance.state = snapshot.chance;
+    this.users.all = snapshot.users;
+    this.grants.state = snapshot.grants;
+    this.resources.state = snapshot.resources;
+    this.quota.state = snapshot.quota;
+  }
+}

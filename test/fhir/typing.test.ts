@@ -1,0 +1,61 @@
+import type * as dstu2 from "fhir/r2.js";
+import type * as stu3 from "fhir/r3.js";
+import type * as r4 from "fhir/r4.js";
+import { describe, expectTypeOf, it } from "vitest";
+import type { FhirClient } from "../../src/fhir/client.ts";
+import type { ResourceOf, ResourceType } from "../../src/fhir/versions.ts";
+
+// Never called: the compiler is the judge.
+type Reading = (one: FhirClient<"dstu2">, two: FhirClient<"stu3">, three: FhirClient<"r4">) => void;
+
+describe("the types of the FHIR client", () => {
+  it("read() returns the resource of that version and name", () => {
+    const check: Reading = (one, two, three) => {
+      expectTypeOf(one.read("Patient", "1")).resolves.toEqualTypeOf<dstu2.Patient>();
+      expectTypeOf(two.read("Patient", "1")).resolves.toEqualTypeOf<stu3.Patient>();
+      expectTypeOf(three.read("Patient", "1")).resolves.toEqualTypeOf<r4.Patient>();
+      expectTypeOf(three.read("Observation", "1")).resolves.toEqualTypeOf<r4.Observation>();
+    };
+    expectTypeOf(check).toBeFunction();
+  });
+
+  it("read() takes only names of that version", () => {
+    const check: Reading = (one, _, three) => {
+      // @ts-expect-error DSTU2 has no Task
+      void one.read("Task", "1");
+      // @ts-expect-error no such resource
+      void three.read("patient", "1");
+    };
+    expectTypeOf(check).toBeFunction();
+    expectTypeOf<"Task">().not.toExtend<ResourceType<"dstu2">>();
+    expectTypeOf<"Task">().toExtend<ResourceType<"r4">>();
+  });
+
+  it("create() returns the type of what was sent and checks its shape by version", () => {
+    const check: Reading = (one, _, three) => {
+      const sent = { resourceType: "Patient", name: [{ family: ["Baggins"] }] } as const;
+      expectTypeOf(
+        one.create({ resourceType: "Patient", name: [{ family: ["Baggins"] }] }),
+      ).resolves.toEqualTypeOf<dstu2.Patient>();
+      expectTypeOf(
+        three.create({ resourceType: "Patient", name: [{ family: "Baggins" }] }),
+      ).resolves.toEqualTypeOf<r4.Patient>();
+      // @ts-expect-error in R4 a family name is one string
+      void three.create({ resourceType: "Patient", name: [{ family: ["Baggins"] }] });
+      // @ts-expect-error no such field
+      void three.create({ resourceType: "Patient", nome: "Baggins" });
+      // @ts-expect-error no resource
+      void three.create({ name: "Baggins" });
+      expectTypeOf(sent.resourceType).toEqualTypeOf<"Patient">();
+    };
+    expectTypeOf(check).toBeFunction();
+  });
+
+  it("create() takes a value that is already typed", () => {
+    const check = (three: FhirClient<"r4">, patient: r4.Patient): void => {
+      expectTypeOf(three.create(patient)).resolves.toEqualTypeOf<r4.Patient>();
+    };
+    expectTypeOf(check).toBeFunction();
+    expectTypeOf<ResourceOf<"stu3", "Bundle">>().toEqualTypeOf<stu3.Bundle>();
+  });
+});

@@ -1,0 +1,90 @@
+import { describe, expect, it } from "vitest";
+import { readTokens } from "../../src/http/token.ts";
+import { answer, opened } from "./samples.ts";
+
+const full = {
+  access_token: "at",
+  token_type: "Bearer",
+  expires_in: 7200,
+  refresh_token: "rt",
+  scope: "user",
+};
+const tokens = { accessToken: "at", refreshToken: "rt", expiresAt: 7_201_000, scope: "user" };
+const said = (error: string, error_description?: string) => ({ error, error_description });
+
+describe("readTokens()", () => {
+  it.each([
+    ["a pair", full, tokens],
+    ["a lower-case type", { ...full, token_type: "bearer" }, tokens],
+    ["a life in quotes", { ...full, expires_in: "3599" }, { ...tokens, expiresAt: 3_600_000 }],
+    [
+      "no scope and no refresh token",
+      { access_token: "at", expires_in: 60 },
+      { accessToken: "at", expiresAt: 61_000 },
+    ],
+    ["no life", { ...full, expires_in: undefined }, { ...tokens, expiresAt: 301_000 }],
+    ["a life of 0", { ...full, expires_in: 0 }, { ...tokens, expiresAt: 301_000 }],
+    ["a negative life", { ...full, expires_in: -1 }, { ...tokens, expiresAt: 301_000 }],
+    ["a life that is no number", { ...full, expires_in: "soon" }, { ...tokens, expiresAt: 301_000 }],
+    ["an endless life", { ...full, expires_in: 1e300 }, { ...tokens, expiresAt: 301_000 }],
+  ])("counts from the sending and reads %s", (_, body, expected) => {
+    expect(opened(readTokens(answer(200, body)))).toEqual({ type: "tokens", tokens: expected });
+  });
+
+  it.each([
+    ["invalid_grant, 400", 400, said("invalid_grant"), "invalid_grant"],
+    [
+      "invalid_grant, 401",
+      401,
+      said("invalid_grant", "Invalid grant: refresh token is invalid"),
+      "invalid_grant",
+    ],
+    ["invalid_grant, 503", 503, said("invalid_grant"), "invalid_grant"],
+    ["an invalid code", 400, said("invalid_request", "Invalid code"), "invalid_code"],
+    ["an unsafe code", 400, said("invalid_request", "Invalid parameter: `code`"), "invalid_code"],
+    ["an expired code", 400, { message: "authorization code has expired" }, "invalid_code"],
+    ["a revoked refresh token", 401, { message: "Refresh token was revoked" }, "invalid_code"],
+    ["an invalid code in a 200", 200, { success: false, error: "Invalid code" }, "invalid_code"],
+  ])("reads %s as a refused grant", (_, status, body, why) => {
+    expect(readTokens(answer(status, body))).toEqual({ type: "grantRefused", why });
+  });
+
+  it.each([
+    ["invalid_client, 400", 400, said("invalid_client"), { type: "credentialsRefused" }],
+    [
+      "invalid_client, 401",
+      401,
+      said("invalid_client", "Invalid client: client is invalid"),
+      { type: "credentialsRefused" },
+    ],
+    [
+      "a missing parameter",
+      400,
+      said("invalid_request", "Missing parameter: `code`"),
+      { type: "refused", why: "invalid_request" },
+    ],
+    [
+      "an unsupported grant",
+      401,
+      said("unsupported_grant_type"),
+      { type: "refused", why: "unsupported_grant_type" },
+    ],
+    [
+      "server_error for a spent code",
+      503,
+      said("server_error", "Invalid code"),
+      { type: "inDoubt", why: "server_error" },
+    ],
+    ["a bare 503", 503, "", { type: "inDoubt", why: "http_503" }],
+    [
+      "a token that no header can hold",
+      200,
+      { access_token: "a\r\nb" },
+      { type: "inDoubt", why: "says_nothing" },
+    ],
+    ["a 200 without a token", 200, {}, { type: "inDoubt", why: "says_nothing" }],
+    ["tokens in a 500", 500, full, { type: "inDoubt", why: "http_500" }],
+  ])("leaves the grant alone on %s", (_, status, body, expected) => {
+    expect(readTokens(answer(status, body))).toEqual(expected);
+  });
+});

@@ -1,0 +1,283 @@
+import { Agent, MockAgent, Pool, type Dispatcher } from "undici";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import type { Answer, Call, Unanswered } from "../../src/http/call.ts";
+import { fetchTransport } from "../../src/http/fetch-transport.ts";
+import { createSender, type SendOptions } from "../../src/http/send.ts";
+import { TransportError, type Transport } from "../../src/http/transport.ts";
+import { undiciTransport, type UndiciTransportOptions } from "../../src/http/undici-transport.ts";
+import { deadPort, serve } from "./local-server.ts";
+import { secretCall } from "./samples.ts";
+
+interface Bounds extends SendOptions {
+  readonly timeoutMs?: number;
+  readonly maxBytes?: number;
+}
+
+function sendOver(transport: Transport, call: Call, bounds: Bounds = {}): Promise<Answer | Unanswered> {
+  const { timeoutMs = 2000, maxBytes = 1000, ...options } = bounds;
+  const sender = createSender({ transport, clock: systemClock, timeoutMs, maxBytes });
+  onTestFinished(() => sender.close());
+  return sender.send(call, options);
+}
+
+/** What is told apart: whether it was sent, and why there is no answer. */
+function outcome(result: Answer | Unanswered): string {
+  if (result.type === "answer") return `answer ${result.status}`;
+  return `${result.type} ${result.cause instanceof TransportError ? result.cause.code : "?"}`;
+}
+
+describe.each([
+  ["undiciTransport()", undiciTransport],
+  ["fetchTransport()", () => fetchTransport()],
+])("%s", (_, open) => {
+  it("sends method, path, headers and body and gives back the whole answer", async () => {
+    const { url, seen } = await serve((response) => {
+      response.writeHead(201, { "X-One": "1", "Retry-After": "7" }).write("grüß");
+      response.end(" dich €");
+    });
+    const before = systemClock.now();
+    const result = await sendOver(open(), secretCall(url));
+    expect(seen).toMatchObject([
+      {
+        method: "POST",
+        path: "/user?code=hush-query",
+        body: "code=hush-body",
+        headers: { client_secret: "hush-header" },
+      },
+    ]);
+    expect(result).toMatchObject({ type: "answer", status: 201, text: "grüß dich €" });
+    expect(result).toMatchObject({ headers: { "x-one": "1", "retry-after": "7" } });
+    if (result.type !== "answer") throw new Error(result.type);
+    expect(before <= result.sentAt && result.sentAt <= result.receivedAt).toBe(true);
+  });
+
+  it("joins several headers of one name", async () => {
+    const { url } = await serve((response) => response.writeHead(200, { "x-many": ["a", "b"] }).end());
+    expect(await sendOver(open(), secretCall(url))).toMatchObject({ headers: { "x-many": "a, b" } });
+  });
+
+  it("joins an answer whose characters are cut between chunks", async () => {
+    const bytes = Buffer.from('{"a":"€"}');
+    const { url } = await serve((response) => {
+      response.write(bytes.subarray(0, 7));
+      setImmediate(() => response.end(bytes.subarray(7)));
+    });
+    expect(await sendOver(open(), secretCall(url))).toMatchObject({ text: '{"a":"€"}' });
+  });
+
+  it("knows a refused connection as not sent", async () => {
+    const result = await sendOver(open(), secretCall(`http://127.0.0.1:${await deadPort()}`));
+    expect(outcome(result)).toMatch(/^notSent (ECONNREFUSED|CONNECT_FAILED)$/); // the latter on Deno
+  });
+
+  it("knows a connection that ends after the request was read as lost", async () => {
+    const { url, seen } = await serve((_, __, request) => request.socket.destroy());
+    expect((await sendOver(open(), secretCall(url))).type).toBe("lost");
+    expect(seen).toHaveLength(1);
+  });
+
+  it("knows a body that is cut as lost", async () => {
+    const { url } = await serve((response, _, request) => {
+      response.writeHead(200, { "content-length": "100" }).write("{");
+      setTimeout(() => request.socket.destroy(), 20);
+    });
+    expect((await sendOver(open(), secretCall(url))).type).toBe("lost");
+  });
+
+  it("sends nothing once the deadline has passed", async () => {
+    const { url, seen } = await serve((response) => response.end());
+    const result = await sendOver(open(), secretCall(url), { notAfter: systemClock.monotonic() - 1 });
+    expect(outcome(result)).toBe("notSent DEADLINE_PASSED");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(seen).toHaveLength(0);
+  });
+
+  it("gives an answer up when the time is over", async () => {
+    const { url } = await serve(() => {});
+    expect(outcome(await sendOver(open(), secretCall(url), { timeoutMs: 40 }))).toBe("lost TIMEOUT");
+  });
+
+  it("gives a body up that stops half-way", async () => {
+    const { url } = await serve((response) => void response.write("{"));
+    expect(outcome(await sendOver(open(), secretCall(url), { timeoutMs: 40 }))).toBe("lost TIMEOUT");
+  });
+
+  it("does not follow a redirect", async () => {
+    const { url, seen } = await serve((response) => response.writeHead(302, { location: "/login" }).end());
+    expect(outcome(await sendOver(open(), secretCall(url)))).toBe("answer 302");
+    expect(seen).toHaveLength(1);
+  });
+
+  it("reads a body up to the limit and gives a longer one up", async () => {
+    const { url } = await serve((response) => response.end("x".repeat(50_000)));
+    expect(outcome(await sendOver(open(), secretCall(url), { maxBytes: 50_000 }))).toBe("answer 200");
+    const result = await sendOver(open(), secretCall(url), { maxBytes: 49_999 });
+    expect(outcome(result)).toBe("lost ANSWER_TOO_BIG");
+    expect(result).toMatchObject({
+      cause: { message: "Cannot read the answer: its body must not exceed 49999 bytes" },
+    });
+  });
+
+  it("ends the wait when the caller's signal aborts, with the signal's reason", async () => {
+    const stop = new AbortController();
+    const { url } = await serve(() => stop.abort("enough"));
+    await expect(sendOver(open(), secretCall(url), { signal: stop.signal })).rejects.toBe("enough");
+  });
+
+  it("sends a call without a body", async () => {
+    const { url, seen } = await serve((response) => response.end("[]"));
+    const call = secretCall(url, { method: "GET" });
+    const { body, ...bare } = call;
+    expect(body).toBeDefined();
+    expect(await sendOver(open(), bare)).toMatchObject({ status: 200, text: "[]" });
+    expect(seen).toMatchObject([{ method: "GET", body: "" }]);
+  });
+});
+
+describe("undiciTransport()", () => {
+  it("does not send a call that was aborted or late while it waited for a connection", async () => {
+    let release = (): void => {};
+    const { url, seen } = await serve((response) => (release = () => void response.end("{}")));
+    const transport = undiciTransport({ connections: 1 });
+    const first = sendOver(transport, secretCall(url));
+    const waiting = sendOver(transport, secretCall(url), { timeoutMs: 30 });
+    const late = sendOver(transport, secretCall(url), { notAfter: systemClock.monotonic() + 30 });
+    expect(outcome(await waiting)).toBe("notSent TIMEOUT");
+    release();
+    expect(outcome(await first)).toBe("answer 200");
+    expect(outcome(await late)).toBe("notSent DEADLINE_PASSED");
+    expect(seen).toHaveLength(1);
+  });
+
+  it("goes on after a connection was given up", async () => {
+    const { url } = await serve((response, { body }) => (body === "quiet" ? undefined : response.end("{}")));
+    const transport = undiciTransport({ connections: 1 });
+    expect(outcome(await sendOver(transport, secretCall(url, { body: "quiet" }), { timeoutMs: 30 }))).toBe(
+      "lost TIMEOUT",
+    );
+    expect(outcome(await sendOver(transport, secretCall(url)))).toBe("answer 200");
+  });
+
+  it("never pipelines a POST, whatever the dispatcher allows", async () => {
+    let under = 0;
+    let most = 0;
+    const { url } = await serve((response) => {
+      most = Math.max(most, ++under);
+      setTimeout(() => response.end("{}", () => under--), 10);
+    });
+    const pool = new Pool(url, { connections: 1, pipelining: 10 });
+    onTestFinished(() => pool.close());
+    const transport = undiciTransport({ dispatcher: pool });
+    await Promise.all([1, 2, 3].map(() => sendOver(transport, secretCall(url))));
+    expect(most).toBe(1);
+  });
+
+  it("uses a dispatcher that is given and leaves it open", async () => {
+    const { url } = await serve((response) => response.end("{}"));
+    const dispatcher = new Agent();
+    onTestFinished(() => dispatcher.close());
+    const transport = undiciTransport({ dispatcher });
+    await sendOver(transport, secretCall(url));
+    await transport.close?.();
+    expect(outcome(await sendOver(transport, secretCall(url)))).toBe("answer 200");
+  });
+
+  it("knows a host without an address as not sent", async () => {
+    const error = Object.assign(new Error("hush"), { code: "ENOTFOUND" });
+    const dispatcher = new Agent({ connect: { lookup: (_host, _options, done) => done(error, "", 4) } });
+    onTestFinished(() => dispatcher.close());
+    const result = await sendOver(undiciTransport({ dispatcher }), secretCall("https://nowhere.invalid"));
+    expect(outcome(result)).toBe("notSent ENOTFOUND");
+  });
+
+  it("works with undici's own MockAgent", async () => {
+    const dispatcher = new MockAgent();
+    dispatcher.disableNetConnect();
+    const mock = dispatcher.get("https://api.1up.health");
+    mock.intercept({ path: "/user?code=hush-query", method: "POST" }).reply(200, "{}");
+    const result = await sendOver(undiciTransport({ dispatcher }), secretCall("https://api.1up.health"));
+    expect(outcome(result)).toBe("answer 200");
+  });
+
+  it("stays with sent when a dispatcher starts a request a second time, too late", async () => {
+    const controller = { aborted: false, paused: false, reason: null, abort() {}, pause() {}, resume() {} };
+    const dispatcher: Pick<Dispatcher, "dispatch"> = {
+      dispatch(_, handler) {
+        handler.onRequestStart?.(controller, null);
+        setTimeout(() => handler.onRequestStart?.(controller, null), 30);
+        return true;
+      },
+    };
+    const notAfter = systemClock.monotonic() + 20;
+    const result = await sendOver(undiciTransport({ dispatcher }), secretCall("https://a.example"), {
+      notAfter,
+    });
+    expect(result.type).toBe("lost");
+  });
+
+  it("calls a request that a dispatcher refuses outright not sent", async () => {
+    const dispatcher = {
+      dispatch: (): boolean => {
+        throw new Error("hush");
+      },
+    };
+    const result = await sendOver(undiciTransport({ dispatcher }), secretCall("https://api.1up.health"));
+    expect(outcome(result)).toBe("notSent UNKNOWN");
+  });
+
+  it.each<UndiciTransportOptions>([{ connections: 0 }, { connections: 1.5 }, { connections: NaN }])(
+    "refuses %j",
+    (options) => {
+      expect(() => undiciTransport(options)).toThrow(/connections must be a whole number from 1, got/);
+    },
+  );
+});
+
+describe("fetchTransport()", () => {
+  const answering = (answer: () => Promise<Response>): Transport => fetchTransport(answer);
+  const call = secretCall("https://api.1up.health");
+
+  it("reads a redirect that a browser hides as 302", async () => {
+    const hidden = new Response("");
+    Object.defineProperties(hidden, { type: { value: "opaqueredirect" }, status: { value: 0 } });
+    expect(
+      outcome(
+        await sendOver(
+          answering(async () => hidden),
+          call,
+        ),
+      ),
+    ).toBe("answer 302");
+  });
+
+  it.each([
+    [
+      "Deno's words",
+      new TypeError("error sending request for url: client error (Connect): tcp"),
+      "notSent CONNECT_FAILED",
+    ],
+    ["Bun's code", Object.assign(new Error("x"), { code: "ConnectionRefused" }), "notSent ConnectionRefused"],
+    [
+      "a failed system call",
+      Object.assign(new Error("x"), { code: "ENETUNREACH", syscall: "connect" }),
+      "notSent ENETUNREACH",
+    ],
+    [
+      "an unknown host",
+      new TypeError("fetch failed", { cause: Object.assign(new Error("x"), { code: "ENOTFOUND" }) }),
+      "notSent ENOTFOUND",
+    ],
+    ["a reset", Object.assign(new Error("x"), { code: "ECONNRESET" }), "lost ECONNRESET"],
+    ["an unknown error", new TypeError("fetch failed"), "lost UNKNOWN"],
+  ])("judges %s", async (_, error, expected) => {
+    expect(
+      outcome(
+        await sendOver(
+          answering(() => Promise.reject(error)),
+          call,
+        ),
+      ),
+    ).toBe(expected);
+  });
+});

@@ -1,0 +1,123 @@
+import { describe, expect, it } from "vitest";
+import {
+  readCreatedUser,
+  readIssuedCode,
+  readUpdatedUser,
+  readUserList,
+} from "../../src/http/user-management.ts";
+import { answer, opened } from "./samples.ts";
+
+const created = { success: true, code: "c0de", oneup_user_id: 251, app_user_id: "ada", active: true };
+const pair = { access_token: "at", refresh_token: "rt", expires_in: 7200 };
+const no = (error: string) => ({ success: false, error });
+
+describe("readCreatedUser()", () => {
+  it.each([
+    ["a new user", 200, created, { type: "created", oneupUserId: 251, active: true, code: "c0de" }],
+    ["201", 201, created, { type: "created", oneupUserId: 251, active: true, code: "c0de" }],
+    ["an id in quotes", 200, { ...created, oneup_user_id: "251" }, { type: "created", oneupUserId: 251 }],
+    ["an id in camelCase", 200, { code: "c0de", oneUpUserId: 251 }, { type: "created", oneupUserId: 251 }],
+    ["an inactive user", 200, { ...created, active: false }, { type: "created", active: false }],
+    [
+      "tokens in the answer",
+      200,
+      { ...created, ...pair },
+      {
+        type: "authorized",
+        oneupUserId: 251,
+        tokens: { accessToken: "at", refreshToken: "rt", expiresAt: 7_201_000 },
+      },
+    ],
+    [
+      "a code beside a token that cannot be refreshed",
+      200,
+      { ...created, access_token: "at" },
+      { type: "created", code: "c0de" },
+    ],
+    ["exists, 200", 200, no("this user already exists"), { type: "exists" }],
+    ["exists, 400", 400, no("this user already exists"), { type: "exists" }],
+    ["exists, 404", 404, no("This User Already Exists"), { type: "exists" }],
+    ["exists, 500", 500, no("this user already exists"), { type: "exists" }],
+    ["exists, in another field", 409, { message: "User already exists" }, { type: "exists" }],
+    ["exists, as plain text", 400, "this user already exists", { type: "exists" }],
+    ["a success without a code", 200, { success: true, oneup_user_id: 251 }, { type: "exists" }],
+    ["a success with a null code", 200, { success: true, code: null }, { type: "exists" }],
+    ["a code without an id", 200, { success: true, code: "c0de" }, { type: "exists" }],
+    ["an id beyond safe integers", 200, { ...created, oneup_user_id: 2 ** 60 }, { type: "exists" }],
+    ["an id of 0", 200, { ...created, oneup_user_id: 0 }, { type: "exists" }],
+    ["a refusal in a 200", 200, no("app_user_id is required"), { type: "refused", why: "http_200" }],
+    ["a passing trouble in a 200", 200, no("please try again"), { type: "inDoubt" }],
+    ["a 200 that says nothing", 200, {}, { type: "inDoubt", why: "says_nothing" }],
+    [
+      "an inherited success",
+      200,
+      '{"__proto__":{"success":true,"code":"x","oneup_user_id":1}}',
+      { type: "inDoubt" },
+    ],
+    ["an empty body", 200, "", { type: "inDoubt", why: "unreadable_body" }],
+    ["a cut body", 200, '{"success":true,"code":"c0', { type: "inDoubt", why: "unreadable_body" }],
+    ["a code in a 500", 500, created, { type: "inDoubt", why: "http_500" }],
+  ])("reads %s", (_, status, body, expected) => {
+    expect(opened(readCreatedUser(answer(status, body)))).toMatchObject(expected);
+  });
+
+  it("reads a body that begins with a byte order mark", () => {
+    expect(readCreatedUser(answer(200, `\ufeff${JSON.stringify(created)}`)).type).toBe("created");
+  });
+});
+
+describe("readIssuedCode()", () => {
+  it.each([
+    ["a code", 200, created, { type: "code", oneupUserId: 251, active: true, code: "c0de" }],
+    ["a code alone", 200, { success: true, code: "c0de" }, { type: "code", code: "c0de" }],
+    ["missing, 200", 200, no("this user does not exist"), { type: "missing" }],
+    ["missing, 404", 404, no("This user does not exist."), { type: "missing" }],
+    ["missing, in other words", 404, { message: "app_user_id not found" }, { type: "missing" }],
+    ["missing, in a 500", 500, no("this user doesn't exist"), { type: "missing" }],
+    ["no code for now", 200, { success: false, code: null }, { type: "inDoubt", why: "says_nothing" }],
+    ["a success without a code", 200, { success: true }, { type: "inDoubt", why: "says_nothing" }],
+    ["a wrong path", 404, { message: "Not Found" }, { type: "refused", why: "http_404" }],
+  ])("reads %s", (_, status, body, expected) => {
+    expect(opened(readIssuedCode(answer(status, body)))).toEqual(expected);
+  });
+});
+
+describe("readUserList()", () => {
+  const ada = { oneup_user_id: 251, app_user_id: "ada", active: true };
+  const bob = { oneup_user_id: "252", app_user_id: 7, active: false };
+  const users = [
+    { oneupUserId: 251, appUserId: "ada", active: true },
+    { oneupUserId: 252, appUserId: "7", active: false },
+  ];
+  it.each([
+    ["a list", 200, { success: true, entry: [ada, bob] }, { type: "users", users }],
+    ["a bare list", 200, [ada, bob], { type: "users", users }],
+    ["a bare user", 200, ada, { type: "users", users: users.slice(0, 1) }],
+    ["one user as entry", 200, { entry: ada }, { type: "users", users: users.slice(0, 1) }],
+    ["no match, empty", 200, { success: true, entry: [] }, { type: "users", users: [] }],
+    ["no match, 400", 400, { success: false }, { type: "users", users: [] }],
+    ["no match, 404", 404, no("this user does not exist"), { type: "users", users: [] }],
+    ["a refused client, 400", 400, { error: "invalid_client" }, { type: "credentialsRefused" }],
+    ["a malformed request", 400, { error: "invalid_request" }, { type: "refused", why: "invalid_request" }],
+    ["entries without ids", 200, { entry: [{ a: 1 }] }, { type: "inDoubt", why: "unreadable_body" }],
+    ["nothing known", 200, { success: true }, { type: "inDoubt", why: "says_nothing" }],
+    ["a list in a 500", 500, [ada], { type: "inDoubt", why: "http_500" }],
+  ])("reads %s", (_, status, body, expected) => {
+    expect(readUserList(answer(status, body))).toEqual(expected);
+  });
+});
+
+describe("readUpdatedUser()", () => {
+  it.each([
+    ["camelCase", 200, { oneUpUserId: 251, success: true }, { type: "updated" }],
+    ["the user", 200, { oneup_user_id: 251, app_user_id: "bob", active: true }, { type: "updated" }],
+    ["the user in a list", 200, { entry: [{ oneup_user_id: 251 }] }, { type: "updated" }],
+    ["a taken id", 400, no("this user already exists"), { type: "conflict" }],
+    ["a taken id, other words", 200, no("app_user_id is already in use"), { type: "conflict" }],
+    ["an unknown user", 404, no("this user does not exist"), { type: "missing" }],
+    ["a denial", 200, no("app_user_id must be a string"), { type: "refused", why: "http_200" }],
+    ["nothing", 200, {}, { type: "inDoubt", why: "says_nothing" }],
+  ])("reads %s", (_, status, body, expected) => {
+    expect(readUpdatedUser(answer(status, body))).toEqual(expected);
+  });
+});

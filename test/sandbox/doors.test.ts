@@ -1,0 +1,98 @@
+import { connect } from "node:net";
+import { describe, expect, it } from "vitest";
+import { createSandbox, type SandboxOptions } from "../../src/sandbox/index.ts";
+import { headersOf, open } from "./support.ts";
+
+const address = "https://api.1up.health/user-management/v1/user";
+
+describe("sandbox/doors", () => {
+  it("fetch() works detached, with any host, and answers like the server", async () => {
+    const sandbox = createSandbox();
+    const { fetch: detached } = sandbox;
+    const body = new URLSearchParams({ app_user_id: "ada" });
+    const created = await detached(
+      new Request(address, { method: "POST", headers: headersOf(sandbox), body }),
+    );
+    const { code } = (await created.json()) as { code: string };
+    const form = new URLSearchParams({ grant_type: "authorization_code", code, ...headersOf(sandbox) });
+    const pair = await detached("https://auth.1up.health/oauth2/token", { method: "POST", body: form });
+    expect([pair.status, pair.headers.get("cache-control")]).toEqual([200, "no-store"]);
+    const users = await detached("http://any/_sandbox/users");
+    expect(await users.json()).toEqual(sandbox.users());
+  });
+
+  it("fetch() honours redirect and signal", async () => {
+    const sandbox = createSandbox({ unauthorized: 302, latencyMs: 50 });
+    expect((await sandbox.fetch(address, { redirect: "manual" })).status).toBe(302);
+    expect(await (await sandbox.fetch(address)).text()).toContain("Log in");
+    await expect(sandbox.fetch(address, { redirect: "error" })).rejects.toBeInstanceOf(TypeError);
+    const signal = AbortSignal.timeout(5);
+    await expect(sandbox.fetch(address, { signal })).rejects.toMatchObject({ name: "TimeoutError" });
+  });
+
+  it("listen() endures what is not a call of 1upHealth", async () => {
+    const { call, sandbox } = await open();
+    expect((await call("GET", "/nowhere")).status).toBe(404);
+    expect((await call("GET", "/r4/%E0%A4%A")).status).toBe(404);
+    expect((await call("DELETE", "/user-management/v1/user")).status).toBe(404);
+    expect((await call("POST", "/_sandbox/nothing")).status).toBe(404);
+    expect((await call("POST", "/user-management/v1/user", { body: "x".repeat(1_048_577) })).status).toBe(
+      413,
+    );
+    expect((await call("GET", "/user-management/v1/user", { headers: headersOf(sandbox) })).status).toBe(200);
+  });
+
+  it("listen() survives bytes that are not HTTP", async () => {
+    const { call, url } = await open();
+    const socket = connect(Number(new URL(url).port), "127.0.0.1");
+    await new Promise((done) =>
+      socket
+        .on("close", done)
+        .on("data", () => {})
+        .end("\0\0 nonsense\r\n\r\n"),
+    );
+    expect((await call("GET", "/_sandbox/clock")).status).toBe(200);
+  });
+
+  it("close() may be called again and ends a clock stream", async () => {
+    const server = await createSandbox().listen();
+    const stream = await fetch(`${server.url}/_sandbox/clock?follow`);
+    await Promise.all([server.close(), server.close()]);
+    await expect(stream.text()).rejects.toBeInstanceOf(TypeError);
+    await expect(fetch(server.url)).rejects.toBeInstanceOf(TypeError);
+  });
+
+  it("/_sandbox/ scripts faults, revokes, resets; it is not counted and not written down", async () => {
+    const { call, onboard, token, sandbox } = await open({ limit: { calls: 1 } });
+    const { refresh } = await onboard("ada");
+    const post = (path: string, body: unknown) =>
+      call("POST", `/_sandbox/${path}`, { body: JSON.stringify(body) });
+    expect((await post("faults", { call: "refreshToken", status: 503 })).status).toBe(200);
+    expect((await post("faults", { status: 1 })).body["code"]).toBe("INVALID_OPTION");
+    expect((await post("revoke", { appUserId: "ada" })).status).toBe(200);
+    expect((await post("revoke", { appUserId: "eve" })).body["code"]).toBe("USER_UNKNOWN");
+    const form = { grant_type: "refresh_token", refresh_token: refresh };
+    expect([(await token(form)).status, (await token(form)).status]).toEqual([503, 400]);
+    expect((await call("GET", "/_sandbox/journal")).body).toHaveLength(4);
+    await post("reset", {});
+    expect([sandbox.users(), sandbox.journal.entries()]).toEqual([[], []]);
+  });
+
+  it("latencyMs makes every answer wait", async () => {
+    const { call } = await open({ latencyMs: [20, 30] });
+    const start = performance.now();
+    await call("GET", "/r4/Patient");
+    expect(performance.now() - start).toBeGreaterThan(18);
+  });
+
+  it.each<SandboxOptions>([
+    { limit: { calls: 0 } },
+    { limit: { windowMs: 0 } },
+    { latencyMs: [2, 1] },
+    { codeLifeMs: -1 },
+    { accessTokenLifeMs: Infinity },
+    { clientSecret: "" },
+  ])("createSandbox() refuses %j", (options) => {
+    expect(() => createSandbox(options)).toThrow(/Cannot create the sandbox: \w+/);
+  });
+});

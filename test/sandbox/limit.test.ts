@@ -1,0 +1,72 @@
+import { describe, expect, it } from "vitest";
+import { createVirtualClock, type SandboxOptions } from "../../src/sandbox/index.ts";
+import { headersOf, open } from "./support.ts";
+
+const hour = 3_600_000;
+
+async function openStill(options: SandboxOptions = {}) {
+  const clock = createVirtualClock({ now: 1000 * hour, running: false });
+  const local = await open({ clock, ...options });
+  const answer = () => local.call("GET", "/user-management/v1/user", { headers: headersOf(local.sandbox) });
+  const status = async () => (await answer()).status;
+  return { ...local, clock, answer, status };
+}
+
+describe("sandbox/limit", () => {
+  it("the 301st management call in an hour answers 429 and changes nothing", async () => {
+    const { status, user, token, sandbox } = await openStill();
+    const first = await Promise.all(Array.from({ length: 300 }, status));
+    expect(new Set(first)).toEqual(new Set([200]));
+    const refused = await user("POST", "", { app_user_id: "ada" });
+    expect([refused.status, refused.body]).toEqual([429, { message: "Too Many Requests" }]);
+    expect(refused.headers.has("retry-after")).toBe(false);
+    expect(sandbox.users()).toEqual([]);
+    expect((await token({ grant_type: "refresh_token", refresh_token: "x" })).status).toBe(400);
+    expect(sandbox.journal.mostInWindow(hour)).toBe(301);
+  });
+
+  it("a rolling window forgets a call exactly one window later, and counts refused ones", async () => {
+    const { clock, status } = await openStill({ limit: { calls: 2, windowMs: 100 } });
+    expect([await status(), await status(), await status()]).toEqual([200, 200, 429]);
+    clock.advance(99);
+    expect(await status()).toBe(429);
+    clock.advance(1);
+    expect(await status()).toBe(200); // what is left are the call at 99 and this one
+    expect(await status()).toBe(429);
+  });
+
+  it("a fixed window starts anew at its multiple, so that two windows' calls can stand side by side", async () => {
+    const { clock, status, sandbox } = await openStill({
+      limit: { calls: 2, windowMs: 100, window: "fixed" },
+    });
+    clock.advance(99);
+    expect([await status(), await status(), await status()]).toEqual([200, 200, 429]);
+    clock.advance(1);
+    expect([await status(), await status()]).toEqual([200, 200]);
+    expect(sandbox.journal.mostInWindow(100)).toBe(5);
+  });
+
+  it.each(["rolling", "fixed"] as const)("retryAfter tells the seconds to wait (%s)", async (window) => {
+    const { clock, answer, status } = await openStill({
+      limit: { calls: 1, windowMs: 60_000, window },
+      retryAfter: true,
+    });
+    await status();
+    clock.advance(10_500);
+    const seconds = Number((await answer()).headers.get("retry-after"));
+    expect(seconds).toBe(window === "rolling" ? 60 : 50);
+    clock.advance(seconds * 1000);
+    expect(await status()).toBe(200);
+  });
+
+  it("calls with wrong credentials and calls to other endpoints do not count", async () => {
+    const { call, status } = await openStill({ limit: { calls: 1 } });
+    for (const path of ["/user-management/v1/user", "/r4/Patient", "/nowhere"]) await call("GET", path);
+    expect([await status(), await status()]).toEqual([200, 429]);
+  });
+
+  it("the limit can be off", async () => {
+    const { status } = await openStill({ limit: { calls: Infinity } });
+    expect(new Set(await Promise.all(Array.from({ length: 400 }, status)))).toEqual(new Set([200]));
+  });
+});

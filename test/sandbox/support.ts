@@ -1,0 +1,78 @@
+/** A sandbox that listens, and the calls of the user management guide as one-liners over real HTTP. */
+
+import { onTestFinished } from "vitest";
+import { createSandbox, type Sandbox, type SandboxOptions } from "../../src/sandbox/index.ts";
+
+export interface Answer {
+  readonly status: number;
+  // Tests read whatever came; a wrong shape fails the test.
+  readonly body: Record<string, any>;
+  readonly text: string;
+  readonly headers: Headers;
+}
+
+export interface Local {
+  readonly sandbox: Sandbox;
+  readonly url: string;
+  call(method: string, path: string, init?: RequestInit): Promise<Answer>;
+  user(method: string, path: string, form: Record<string, string>): Promise<Answer>;
+  token(form: Record<string, string>): Promise<Answer>;
+  /** Registers a user and exchanges its code. */
+  onboard(appUserId: string): Promise<{ id: number; access: string; refresh: string }>;
+}
+
+export async function open(options: SandboxOptions = {}): Promise<Local> {
+  const sandbox = createSandbox({ seed: 1, ...options });
+  const server = await sandbox.listen();
+  onTestFinished(() => server.close());
+  const call: Local["call"] = (method, path, init) => send(`${server.url}${path}`, { method, ...init });
+  const token: Local["token"] = (form) =>
+    call("POST", "/oauth2/token", {
+      body: new URLSearchParams({
+        client_id: sandbox.credentials.clientId,
+        client_secret: sandbox.credentials.clientSecret,
+        ...form,
+      }),
+    });
+  const user: Local["user"] = (method, path, form) =>
+    call(method, `/user-management/v1/user${path}`, {
+      headers: headersOf(sandbox),
+      body: new URLSearchParams(form),
+    });
+  return {
+    sandbox,
+    url: server.url,
+    call,
+    user,
+    token,
+    async onboard(appUserId) {
+      const created = await user("POST", "", { app_user_id: appUserId });
+      const pair = await token({ grant_type: "authorization_code", code: created.body["code"] });
+      return {
+        id: created.body["oneup_user_id"],
+        access: pair.body["access_token"],
+        refresh: pair.body["refresh_token"],
+      };
+    },
+  };
+}
+
+export function headersOf(sandbox: Sandbox): Record<string, string> {
+  return { client_id: sandbox.credentials.clientId, client_secret: sandbox.credentials.clientSecret };
+}
+
+export function bearer(token: string): { authorization: string } {
+  return { authorization: `Bearer ${token}` };
+}
+
+async function send(url: string, init: RequestInit): Promise<Answer> {
+  const response = await fetch(url, { redirect: "manual", ...init });
+  const text = await response.text();
+  const isJson = response.headers.get("content-type")?.includes("json") === true;
+  return {
+    status: response.status,
+    body: isJson ? JSON.parse(text) : {},
+    text,
+    headers: response.headers,
+  };
+}
