@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { mermaid } from "./diagram.ts";
 export { leafOf, nothingKnown, userLifecycle, valueOf } from "./user-lifecycle.ts";
 export type {
   AuthorizedState,

@@ -3,11 +3,12 @@
  *
  * @module
  */
+import { sleep } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
 import type { UserEvent } from "../../machines/index.ts";
 import { drive } from "./drive.ts";
 import type { Engine } from "./engine.ts";
-import { load } from "./load.ts";
+import { find, load } from "./load.ts";
 import type { Found } from "./load.ts";
 import { awake, isUsable } from "./status.ts";
 import { stepped } from "./user.ts";
@@ -26,16 +27,17 @@ const longestLookMs = 1_000;
 
 /**
  * Brings the user to rest in a usable state, or `failed`, or `offboarded`, or to the end of `patience`. The user it
- * resolves with may be any of these.
+ * resolves with may be any of these. `begun`: the caller has driven it already, so a refusal of the account is news
+ * enough.
  *
  * @throws the signal's reason; {@link LifecycleError} as {@link load}
  */
-export async function arrive(engine: Engine, id: string, patience: Patience): Promise<User> {
+export async function arrive(engine: Engine, id: string, patience: Patience, begun = false): Promise<User> {
   let look = firstLookMs;
-  let tried = false;
+  let tried = begun;
   for (;;) {
     patience.signal.throwIfAborted();
-    const found = await load(engine, id);
+    const found = await stored(engine, id);
     const { user, record } = found;
     const left = patience.until - engine.clock.monotonic();
     if (settled(engine, found, tried) || left <= 0) return user;
@@ -61,6 +63,16 @@ export async function arrive(engine: Engine, id: string, patience: Patience): Pr
 
 function pausedMs(engine: Engine, user: User): number {
   return user.pause === null ? 0 : user.pause.until - engine.clock.now();
+}
+
+/** The user, who may be on the way to its first write here: whoever waits is told of nobody who is not durable. */
+async function stored(engine: Engine, id: string): Promise<Found> {
+  while (engine.driving.has(id)) {
+    const found = await find(engine, id);
+    if (found !== null) return found;
+    await sleep(engine.clock, 1);
+  }
+  return load(engine, id);
 }
 
 /** A reason to wait that a person must look at; worth one try of a new caller, not a wait. */

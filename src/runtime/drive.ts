@@ -39,13 +39,17 @@ export interface Start {
 }
 
 /**
- * Drives `user` until it rests. One drive a user and process: a second call joins the first.
+ * Drives `user` until it rests. One drive a user and process: a second call joins the first, unless it brings a
+ * lease of its own; then it follows it, for the first has ended, or has lost the user and does not know it yet.
  *
  * @throws {LifecycleError} `STORE_UNAVAILABLE` if nothing could be written before the first call
  */
 export function drive(engine: Engine, user: User, start?: Start): Promise<Driven> {
   const under = engine.driving.get(user.id);
-  if (under !== undefined) return under;
+  if (under !== undefined) {
+    const again = (): Promise<Driven> => drive(engine, user, start);
+    return start?.by === "claimed" ? under.then(again, again) : under;
+  }
   const from = start ?? { by: "free", lease: newLease(engine) };
   const way = (renaming(user) ? finishRename(engine, user, from) : onward(engine, user, from)).finally(() =>
     engine.driving.delete(user.id),
@@ -61,6 +65,7 @@ async function onward(
 ): Promise<Driven> {
   const { clock, guard, settings } = engine;
   let user = start.intent === null ? start : heardByNobody(start, clock.now());
+  if (slot !== null) user = { ...user, pause: null }; // what it waited for has come
   let mode: "take" | "keep" = by === "claimed" ? "keep" : "take";
   /** The slot of the call that is over, settled or given back with the next commit. */
   let over: Pick<Commit, "settle" | "giveBack"> = {};

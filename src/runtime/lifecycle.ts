@@ -202,15 +202,15 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
   }
 
   /** Waits until the user has arrived, and says so. */
-  async function arrived(id: string, wait: Patience): Promise<UserStatus> {
-    const user = await arrive(engine, id, wait);
+  async function arrived(id: string, wait: Patience, begun = false): Promise<UserStatus> {
+    const user = await arrive(engine, id, wait, begun);
     const problem = refusal(engine, user);
     if (problem !== null) throw problem;
     return describe(user);
   }
 
-  /** Takes the first step of a user nobody has heard of, or who was offboarded. */
-  async function begin(id: string, { expect = "new", lane = "interactive" }: OnboardOptions): Promise<void> {
+  /** Takes the first step of a user nobody has heard of, or who was offboarded; says whether there was one to take. */
+  async function begin(id: string, { expect = "new", lane = "interactive" }: OnboardOptions): Promise<boolean> {
     const now = clock.now();
     const found = await find(engine, id);
     if (found === null) {
@@ -218,7 +218,10 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
       await drive(engine, expect === "existing" ? stepped(user, { type: "EXPECT_EXISTING", at: now }) : user);
     } else if (found.user.position.state === "offboarded") {
       await drive(engine, stepped({ ...found.user, lane }, { type: "ONBOARD", at: now }));
+    } else {
+      return false;
     }
+    return true;
   }
 
   function worker(untilIdle: boolean, { signal, concurrency = 32 }: WorkOptions): Promise<WorkSummary> {
@@ -238,8 +241,7 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
       const id = checkId(appUserId);
       if (options.lane !== undefined) checkLane(options.lane);
       const wait = patience(options);
-      await within(engine, begin(id, options), wait);
-      return arrived(id, wait);
+      return arrived(id, wait, await within(engine, begin(id, options), wait));
     },
 
     async accessToken(appUserId, options) {

@@ -7,7 +7,7 @@ import { LifecycleError } from "../errors.ts";
 import { listUsersCall, readUserList } from "../http/user-management.ts";
 import type { RemoteUser, UserQuery } from "../http/user-management.ts";
 import type { Engine } from "./engine.ts";
-import { number } from "./options.ts";
+import { checkId, number } from "./options.ts";
 
 /** Options of {@link Remote.list}. */
 export interface ListOptions {
@@ -80,6 +80,8 @@ export function createRemote(engine: Engine): Remote {
     },
 
     async find(query, { signal } = {}) {
+      if ("appUserId" in query) checkId(query.appUserId);
+      else number("oneupUserId", query.oneupUserId, 1, Number.MAX_SAFE_INTEGER, true);
       const users = await ask(query, signal);
       const found = users.find((user) =>
         "appUserId" in query ? user.appUserId === query.appUserId : user.oneupUserId === query.oneupUserId,

@@ -11,6 +11,7 @@ import type { Patience } from "./arrive.ts";
 import { drive } from "./drive.ts";
 import type { Engine } from "./engine.ts";
 import { load } from "./load.ts";
+import { checkId } from "./options.ts";
 import { awake, isUsable, refreshAt } from "./status.ts";
 import type { User } from "./user.ts";
 import { notUsable } from "./verdict.ts";
@@ -56,7 +57,7 @@ export function createTokens(engine: Engine): Tokens {
   }
 
   async function fromStore(id: string, patience: Patience): Promise<string> {
-    const { user, record } = await load(engine, id);
+    const { user, record } = await load(engine, checkId(id));
     const now = clock.now();
     if (!isUsable(user, now)) return handOut(await arrive(engine, id, patience));
     const next = awake(user, settings.windowMs, now);

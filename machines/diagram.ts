@@ -1,0 +1,67 @@
+/**
+ * A machine as a Mermaid state diagram: the picture in the README is made by this function, and a test compares them.
+ *
+ * @module
+ */
+import { userLifecycle } from "./user-lifecycle.ts";
+import type { UserStateMeta } from "./user-lifecycle.ts";
+
+/** What is read of a state node. XState's own type carries much more. */
+interface Node {
+  readonly key: string;
+  readonly id: string;
+  readonly meta?: UserStateMeta;
+  readonly states: Readonly<Record<string, Node>>;
+  readonly initial?: { readonly target: readonly Node[] } | undefined;
+  readonly transitions: ReadonlyMap<string, readonly Arrow[]>;
+}
+
+interface Arrow {
+  readonly target: readonly Node[] | undefined;
+  readonly source: Node;
+}
+
+/**
+ * The lifecycle as the text of a Mermaid `stateDiagram-v2`: every state with the call it makes, every transition
+ * that leads to another state. The way out to `offboarded`, open everywhere, is drawn once.
+ */
+export function mermaid(): string {
+  const root = userLifecycle.root as unknown as Node; // its own type is XState's, with these fields among others
+  const lines = ["stateDiagram-v2", "  direction TB", `  [*] --> ${initialOf(root)}`];
+  for (const state of Object.values(root.states)) lines.push(...drawn(state, "  "));
+  const arrows = new Map<string, string[]>();
+  for (const node of everyNode(root)) {
+    for (const [event, transitions] of node.transitions) {
+      for (const { target } of transitions) {
+        const to = target?.[0];
+        if (to === undefined || (node === root && event !== "OFFBOARDED")) continue;
+        const from = node === root ? Object.keys(root.states).find((key) => key === "authorized") : node.key;
+        const way = `${from} --> ${to.key}`;
+        const labels = arrows.get(way) ?? [];
+        if (!labels.includes(event)) arrows.set(way, [...labels, event]);
+      }
+    }
+  }
+  for (const [way, events] of arrows) lines.push(`  ${way}: ${events.join(", ")}`);
+  return lines.join("\n");
+}
+
+function drawn(state: Node, indent: string): readonly string[] {
+  const call = state.meta?.call;
+  const own = call === undefined ? [] : [`${indent}${state.key}: ${state.key}<br><i>${call}</i>`];
+  const inner = Object.values(state.states);
+  if (inner.length === 0) return own;
+  const body = inner.flatMap((child) => {
+    const lines = drawn(child, `${indent}  `);
+    return lines.length > 0 ? lines : [`${indent}  ${child.key}`];
+  });
+  return [`${indent}state ${state.key} {`, ...body, `${indent}}`];
+}
+
+function initialOf(node: Node): string {
+  return node.initial?.target[0]?.key ?? "";
+}
+
+function everyNode(node: Node): readonly Node[] {
+  return [node, ...Object.values(node.states).flatMap(everyNode)];
+}

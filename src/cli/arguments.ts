@@ -1,0 +1,84 @@
+/**
+ * Reads the words of a command line against what a command knows, and says plainly what it does not.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+
+/** An option of a command. */
+export interface OptionHelp {
+  readonly type: "boolean" | "string";
+  /** What stands for the value, e.g. `N`. */
+  readonly value?: string;
+  readonly says: string;
+}
+
+/** A command, as `help` describes it. */
+export interface CommandHelp {
+  readonly name: string;
+  readonly says: string;
+  /** More about it, a line each; for its own help. */
+  readonly more: readonly string[];
+  readonly options: Readonly<Record<string, OptionHelp>>;
+}
+
+/** What stood on the command line: texts and switches by the option's name. */
+export interface Given {
+  readonly texts: ReadonlyMap<string, string>;
+  readonly switches: ReadonlySet<string>;
+}
+
+/** The command line cannot be understood: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** @throws {UsageError} that names the word and what there is instead */
+export function readArguments(command: CommandHelp, words: readonly string[]): Given {
+  const { tokens } = parseArgs({
+    args: [...words],
+    options: Object.fromEntries(
+      Object.entries({ ...command.options, help }).map(([name, { type }]) => [name, { type }]),
+    ),
+    strict: false,
+    tokens: true,
+  });
+  const texts = new Map<string, string>();
+  const switches = new Set<string>();
+  for (const token of tokens) {
+    if (token.kind === "option-terminator") continue;
+    if (token.kind === "positional") throw unknown(command, "argument", token.value);
+    const known = token.name === "help" ? help : ownOption(command, token.name);
+    if (known === undefined) throw unknown(command, "option", token.rawName);
+    if (known.type === "boolean") {
+      if (token.value !== undefined) throw new UsageError(`Option --${token.name} takes no value`);
+      switches.add(token.name);
+    } else {
+      if (token.value === undefined || token.value === "") {
+        throw new UsageError(`Option --${token.name} needs a value: --${token.name} ${known.value}`);
+      }
+      texts.set(token.name, token.value);
+    }
+  }
+  return { texts, switches };
+}
+
+const help: OptionHelp = { type: "boolean", says: "what this command does and takes" };
+
+function ownOption({ options }: CommandHelp, name: string): OptionHelp | undefined {
+  return Object.hasOwn(options, name) ? options[name] : undefined;
+}
+
+function unknown({ name, options }: CommandHelp, kind: string, word: string): UsageError {
+  const known = [...Object.keys(options), "help"].map((option) => `--${option}`).join(", ");
+  return new UsageError(`Unknown ${kind} ${JSON.stringify(word)}: ${name} takes ${known}`);
+}
+
+/** The help of one command. */
+export function describeCommand({ name, says, more, options }: CommandHelp): string {
+  const rows = Object.entries({ ...options, help }).map(([option, { value, says: meaning }]) => {
+    const left = value === undefined ? `--${option}` : `--${option} ${value}`;
+    return `  ${left.padEnd(24)} ${meaning}`;
+  });
+  return [`oneup-lifecycle ${name}: ${says}`, "", ...more, "", ...rows].join("\n");
+}

@@ -1,0 +1,133 @@
+/**
+ * What the story needs around it: a sandbox, a folder, worker processes, and an eye on the store.
+ *
+ * @module
+ */
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { systemClock } from "../../clock.ts";
+import { isLifecycleError } from "../../errors.ts";
+import { createLifecycle, keyFile } from "../../index.ts";
+import type { Lifecycle, UserStatus } from "../../index.ts";
+import { createSandbox } from "../../sandbox/index.ts";
+import type { Sandbox } from "../../sandbox/index.ts";
+import { lmdb } from "../../../adapters/lmdb.ts";
+import { times, workerCommand } from "./worker.ts";
+import type { Task } from "./worker.ts";
+
+/** A worker process. */
+export interface WorkerProcess {
+  readonly pid: number;
+  /** It ended, though nobody asked it to. */
+  readonly died: boolean;
+  /** `kill -9`. Resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Asks it to end, and insists after a while. */
+  end(): Promise<void>;
+}
+
+/** See {@link setStage}. */
+export interface Stage {
+  readonly sandbox: Sandbox;
+  readonly url: string;
+  readonly folder: string;
+  /** This process's own lifecycle on the workers' store. It works for nobody unless it is asked. */
+  readonly lifecycle: Lifecycle;
+  startWorker(users: readonly string[]): WorkerProcess;
+  /** Where these users stand, as the store says; null for one it has never heard of. */
+  look(users: readonly string[]): Promise<(UserStatus | null)[]>;
+  /** Ends every process and connection, and removes the folder unless it is to be kept. */
+  strike(options: { readonly keep: boolean }): Promise<void>;
+}
+
+/** The sandbox's delay of each call, ms: enough to be in the middle of something at any time. */
+const latencyMs = [60, 180] as const;
+
+/** How long a new resource stays invisible at the sandbox, ms. 1upHealth says less than a second. */
+const readLagMs = 400;
+
+/** Sets the stage. `self` is the address of the command's main module. */
+export async function setStage(self: string): Promise<Stage> {
+  const folder = await mkdtemp(join(tmpdir(), "oneup-lifecycle-demo-"));
+  const sandbox = createSandbox({ latencyMs, readLagMs });
+  const server = await sandbox.listen();
+  const { clientId, clientSecret } = sandbox.credentials;
+  const place = { store: join(folder, "store"), key: join(folder, "lifecycle.key") };
+  const lifecycle = await createLifecycle({
+    credentials: sandbox.credentials,
+    endpoints: server.endpoints,
+    store: lmdb(place.store),
+    encryption: keyFile(place.key),
+    clock: sandbox.clock,
+    ...times,
+  });
+  const workers: WorkerProcess[] = [];
+  return {
+    sandbox,
+    url: server.url,
+    folder,
+    lifecycle,
+    startWorker(users) {
+      const worker = startProcess(self, { url: server.url, clientId, clientSecret, ...place, users });
+      workers.push(worker);
+      return worker;
+    },
+    look: (users) => Promise.all(users.map((user) => inspect(lifecycle, user))),
+    async strike({ keep }) {
+      await Promise.all(workers.map((worker) => worker.end()));
+      await lifecycle.close();
+      await server.close();
+      if (!keep) await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function inspect(lifecycle: Lifecycle, user: string): Promise<UserStatus | null> {
+  try {
+    return await lifecycle.inspect(user);
+  } catch (error) {
+    if (isLifecycleError(error, "USER_UNKNOWN")) return null;
+    throw error;
+  }
+}
+
+/** How long a worker may take to end by itself, ms. */
+const farewellMs = 3_000;
+
+function startProcess(self: string, task: Task): WorkerProcess {
+  const main = self.startsWith("file:") ? fileURLToPath(self) : self;
+  const runtime = "deno" in process.versions ? ["run", "-A"] : process.execArgv;
+  const child: ChildProcess = spawn(process.execPath, [...runtime, main, workerCommand], {
+    stdio: ["pipe", "ignore", "inherit"],
+  });
+  const gone = once(child, "exit");
+  gone.catch(() => {}); // it could not be started: `died` says so
+  let asked = false;
+  child.stdin?.on("error", () => {}); // it is gone: `died` says so
+  child.stdin?.write(`${JSON.stringify(task)}\n`);
+  const kill = async (): Promise<void> => {
+    asked = true;
+    child.kill("SIGKILL");
+    await gone.catch(() => {});
+  };
+  return {
+    pid: child.pid ?? 0,
+    get died() {
+      return !asked && (child.exitCode !== null || child.signalCode !== null || child.pid === undefined);
+    },
+    kill,
+    async end() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      asked = true;
+      child.stdin?.end();
+      const insist = systemClock.timer(farewellMs, () => child.kill("SIGKILL"));
+      await gone.catch(() => {});
+      insist();
+    },
+  };
+}

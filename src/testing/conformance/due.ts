@@ -1,0 +1,125 @@
+/**
+ * The due index: `claim`.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { committed } from "./bench.ts";
+import type { Chapter } from "./bench.ts";
+
+export const due: Chapter = (it) => {
+  it("claim() gives due records, oldest first, and none that is due later or never", async (bench) => {
+    const { store, write, unit } = bench;
+    await store.commit(write("later", { dueInMs: 30 * unit }));
+    await store.commit(write("third", { dueInMs: 3 * unit }));
+    await store.commit(write("first", { dueInMs: 1 * unit }));
+    await store.commit(write("never", { dueInMs: null }));
+    await store.commit(write("second", { dueInMs: 2 * unit }));
+    assert.deepEqual(await bench.claim(9), []);
+    await bench.pass(4);
+    assert.deepEqual(await bench.claim(9), ["first", "second", "third"]);
+  });
+
+  it("claim() gives what is due at once in the same moment", async (bench) => {
+    await bench.store.commit(bench.write("ada", { dueInMs: 0 }));
+    assert.deepEqual(await bench.claim(1), ["ada"]);
+  });
+
+  it("claim() gives at most `limit` records, none for 0", async (bench) => {
+    const { store, write } = bench;
+    for (const id of ["a", "b", "c"]) await store.commit(write(id, { dueInMs: 0 }));
+    assert.deepEqual(await bench.claim(0), []);
+    assert.equal((await bench.claim(2)).length, 2);
+    assert.equal((await bench.claim(2)).length, 1);
+    assert.equal((await bench.claim(2)).length, 0);
+  });
+
+  it("claim() leases each record to the caller, and its revision stays", async (bench) => {
+    const { store, write, lease } = bench;
+    await store.commit(write("ada", { dueInMs: 0, value: "as it was" }));
+    const [claimed] = (await store.claim({ limit: 1, lease: lease("mine") })).claimed;
+    assert.equal(claimed?.slot, null);
+    assert.deepEqual(claimed.record, await bench.record("ada"));
+    assert.equal(claimed.record.value, "as it was");
+    assert.equal(claimed.record.revision, 1);
+    assert.equal(claimed.record.lease?.id, "mine");
+    bench.about(claimed.record.lease.leftMs, 10);
+    committed(await store.commit(write("ada", { expectedRevision: 1, mode: "end", lease: lease("mine") })));
+  });
+
+  it("claim() passes leased records by until their lease ends: so a dead owner's user goes on", async (bench) => {
+    const { store, write, lease } = bench;
+    await store.commit(write("taken", { mode: "take", lease: lease("dead"), dueInMs: 0 }));
+    await store.commit(write("claimed", { dueInMs: 0 }));
+    assert.deepEqual(await bench.claim(9, "dead too"), ["claimed"]);
+    await bench.pass(9);
+    assert.deepEqual(await bench.claim(9, "alive"), []);
+    await bench.pass(2);
+    assert.deepEqual(new Set(await bench.claim(9, "alive")), new Set(["taken", "claimed"]));
+  });
+
+  it("claim() gives a leased record without a due time when its lease ends", async (bench) => {
+    const { store, write, lease } = bench;
+    await store.commit(write("ada", { mode: "take", lease: lease("dead"), dueInMs: null }));
+    await bench.pass(11);
+    assert.deepEqual(await bench.claim(9), ["ada"]);
+  });
+
+  it("claim() goes by the due time of the last commit alone", async (bench) => {
+    const { store, write, unit } = bench;
+    for (const id of ["sooner", "later", "never"]) await store.commit(write(id, { dueInMs: 5 * unit }));
+    await store.commit(write("sooner", { expectedRevision: 1, dueInMs: 0 }));
+    await store.commit(write("later", { expectedRevision: 1, dueInMs: 8 * unit }));
+    await store.commit(write("never", { expectedRevision: 1, dueInMs: null }));
+    assert.deepEqual(await bench.claim(9), ["sooner"]);
+    await bench.pass(6);
+    assert.deepEqual(await bench.claim(9), []);
+    await bench.pass(2.5);
+    assert.deepEqual(await bench.claim(9), ["later"]);
+  });
+
+  it("claim() gives a record again once it was committed as due", async (bench) => {
+    const { store, write, lease } = bench;
+    await store.commit(write("ada", { dueInMs: 0 }));
+    await bench.claim(1, "mine");
+    await store.commit(write("ada", { expectedRevision: 1, mode: "end", lease: lease("mine"), dueInMs: 0 }));
+    assert.deepEqual(await bench.claim(1, "next"), ["ada"]);
+  });
+
+  it("claim() says when more will be due, and null when nothing is planned", async (bench) => {
+    const { store, write, lease, unit } = bench;
+    const nextInMs = async (limit = 9): Promise<number | null> =>
+      (await store.claim({ limit, lease: lease("mine") })).nextInMs;
+    await store.commit(write("never", { dueInMs: null }));
+    assert.equal(await nextInMs(), null);
+    await store.commit(write("ada", { dueInMs: 5 * unit }));
+    bench.about(await nextInMs(), 5);
+    await store.commit(write("bob", { dueInMs: 0 }));
+    await store.commit(write("eve", { dueInMs: 0 }));
+    assert.equal(await nextInMs(1), 0, "more is due now");
+    bench.about(await nextInMs(), 5);
+    await bench.pass(6);
+    await nextInMs();
+    bench.about(await nextInMs(), 4); // the end of the first lease
+  });
+
+  it("claim() never gives a record twice, however many ask at once", async (bench) => {
+    const { store, write } = bench;
+    const stores = [store, await bench.another()];
+    await Promise.all(Array.from({ length: 40 }, (_, n) => store.commit(write(`user ${n}`, { dueInMs: 0 }))));
+    const batches = await Promise.all(
+      Array.from({ length: 12 }, (_, n) => bench.claim(5, `worker ${n}`, stores[n % 2])),
+    );
+    assert.ok(batches.every(({ length }) => length <= 5));
+    assert.equal(batches.flat().length, 40);
+    assert.equal(new Set(batches.flat()).size, 40);
+  });
+
+  it("load() counts the due time down, and below zero", async (bench) => {
+    await bench.store.commit(bench.write("ada", { dueInMs: 3 * bench.unit }));
+    await bench.pass(1);
+    bench.about((await bench.record("ada")).dueInMs, 2);
+    await bench.pass(4);
+    bench.about((await bench.record("ada")).dueInMs, -2);
+  });
+};

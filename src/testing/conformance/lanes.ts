@@ -1,0 +1,170 @@
+/**
+ * Lanes: users who wait for a slot, and `grant`.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { Lane } from "../../store/contract.ts";
+import { committed } from "./bench.ts";
+import type { Chapter } from "./bench.ts";
+
+export const lanes: Chapter = (it) => {
+  it("claim() passes users by who wait in a lane", async (bench) => {
+    await bench.store.commit(bench.write("ada", { lane: "interactive", dueInMs: 0 }));
+    assert.deepEqual(await bench.store.claim({ limit: 9, lease: bench.lease("mine") }), {
+      claimed: [],
+      nextInMs: null,
+    });
+    const { lane, dueInMs } = await bench.record("ada");
+    assert.deepEqual({ lane, dueInMs }, { lane: "interactive", dueInMs: null });
+  });
+
+  it("grant() takes a slot and leases the user in one unit", async (bench) => {
+    const { store, limit, lease, unit } = bench;
+    await bench.wait("bulk", "ada");
+    const batch = await store.grant({ limit, max: 9, holdMs: 5 * unit, lease: lease("mine") });
+    const [granted] = batch.claimed;
+    assert.equal(granted?.slot?.limit, limit.name);
+    assert.equal(granted.slot.windowMs, limit.windowMs);
+    assert.deepEqual(granted.record, await bench.record("ada"));
+    assert.equal(granted.record.revision, 1, "the revision stays");
+    assert.equal(granted.record.lease?.id, "mine");
+    bench.about(granted.record.lease.leftMs, 10);
+    assert.equal(await bench.used(), 1);
+  });
+
+  it("grant() passes users by who wait for no slot, and takes none for them", async (bench) => {
+    await bench.store.commit(bench.write("ada", { dueInMs: 0 }));
+    assert.deepEqual(await bench.grant(9), []);
+    assert.equal(await bench.used(), 0);
+  });
+
+  it("grant() serves interactive before recovery before bulk, first come first served", async (bench) => {
+    const { store, write, unit, lease } = bench;
+    const limit = { ...bench.limit, calls: 99 };
+    await bench.wait("bulk", "z1", "a2");
+    await bench.wait("recovery", "z3", "a4");
+    await bench.wait("interactive", "z5", "a6");
+    await bench.wait("bulk", "a7");
+    await store.commit(write("due only", { dueInMs: 0 }));
+    const order: string[] = [];
+    for (const max of [1, 2, 9]) {
+      const { claimed } = await store.grant({ limit, max, holdMs: 5 * unit, lease: lease("mine") });
+      order.push(...claimed.map(({ record }) => record.id));
+    }
+    assert.deepEqual(order, ["z5", "a6", "z3", "a4", "z1", "a2", "a7"]);
+  });
+
+  it("grant() keeps the place of a user who is written again in its lane", async (bench) => {
+    await bench.wait("bulk", "first", "second");
+    await bench.store.commit(bench.write("first", { expectedRevision: 1, lane: "bulk", value: "edited" }));
+    assert.deepEqual(await bench.grant(2), ["first", "second"]);
+  });
+
+  it("grant() puts a user who changes the lane at the end of the new one", async (bench) => {
+    await bench.wait("bulk", "mover");
+    await bench.wait("recovery", "there before");
+    await bench.store.commit(bench.write("mover", { expectedRevision: 1, lane: "recovery" }));
+    assert.deepEqual(await bench.grant(2), ["there before", "mover"]);
+  });
+
+  it("grant() gives at most `max`, none for 0", async (bench) => {
+    await bench.wait("bulk", "a", "b", "c");
+    assert.deepEqual(await bench.grant(0), []);
+    assert.equal(await bench.used(), 0);
+    assert.deepEqual(await bench.grant(2), ["a", "b"]);
+    assert.equal(await bench.used(), 2);
+  });
+
+  it("grant() never gives more than the slots that are free", async (bench) => {
+    await bench.take();
+    await bench.wait("bulk", "a", "b", "c");
+    assert.deepEqual(await bench.grant(9), ["a", "b"]);
+    assert.deepEqual(await bench.grant(9), []);
+    assert.equal(await bench.used(), bench.limit.calls);
+    assert.equal((await bench.record("c")).lease, null);
+  });
+
+  it("grant() gives exactly the free slots, and no user twice, however many ask at once", async (bench) => {
+    const stores = [bench.store, await bench.another()];
+    await bench.take();
+    await bench.wait("bulk", ...Array.from({ length: 12 }, (_, n) => `user ${n}`));
+    const batches = await Promise.all(
+      Array.from({ length: 10 }, (_, n) => bench.grant(2, `worker ${n}`, stores[n % 2])),
+    );
+    assert.equal(batches.flat().length, bench.limit.calls - 1);
+    assert.equal(new Set(batches.flat()).size, bench.limit.calls - 1);
+    assert.equal(await bench.used(), bench.limit.calls);
+  });
+
+  it("grant() says when the next slot comes, and null when nobody is left", async (bench) => {
+    const { store, limit, lease, unit } = bench;
+    const ask = { limit, holdMs: 5 * unit, lease: lease("mine") };
+    assert.equal((await store.grant({ ...ask, max: 9 })).nextInMs, null);
+    await bench.wait("bulk", "a", "b", "c", "d");
+    assert.equal((await store.grant({ ...ask, max: 1 })).nextInMs, 0, "a slot is free, somebody waits");
+    const full = await store.grant({ ...ask, max: 9 });
+    assert.deepEqual(
+      full.claimed.map(({ record }) => record.id),
+      ["b", "c"],
+    );
+    bench.about(full.nextInMs, 25, "rounded up"); // hold and window of the first
+    await bench.pass(25.5);
+    const last = await store.grant({ ...ask, max: 9 });
+    assert.deepEqual([last.claimed.length, last.nextInMs], [1, null]);
+  });
+
+  it("grant() does not give a user who is leased; if the owner dies, claim() gives it when the lease ends", async (bench) => {
+    await bench.wait("bulk", "ada");
+    assert.deepEqual(await bench.grant(1, "dead"), ["ada"]);
+    assert.deepEqual(await bench.grant(1, "other"), []);
+    await bench.pass(9);
+    assert.deepEqual(await bench.claim(1, "other"), []);
+    await bench.pass(2);
+    const [found] = (await bench.store.claim({ limit: 1, lease: bench.lease("alive") })).claimed;
+    assert.equal(found?.record.id, "ada");
+    assert.equal(found.slot, null, "the dead owner's slot is not handed on");
+    assert.deepEqual(await bench.grant(1, "other"), []);
+  });
+
+  it("grant() gives a user again who was put back into the lane", async (bench) => {
+    const { store, write, lease } = bench;
+    await bench.wait("bulk", "ada");
+    await bench.grant(1, "mine");
+    const back = { expectedRevision: 1, mode: "end", lease: lease("mine"), lane: "bulk" } as const;
+    committed(await store.commit(write("ada", back)));
+    assert.deepEqual(await bench.claim(1), []);
+    assert.deepEqual(await bench.grant(1, "next"), ["ada"]);
+  });
+
+  it("grant() no longer gives a user who left the lane", async (bench) => {
+    await bench.wait("bulk", "ada");
+    await bench.store.commit(bench.write("ada", { expectedRevision: 1, lane: null, dueInMs: 0 }));
+    assert.deepEqual(await bench.grant(1), []);
+    assert.deepEqual(await bench.claim(1), ["ada"]);
+  });
+
+  const served: readonly Lane[] = ["interactive", "recovery", "bulk"];
+  for (const [place, lane] of served.entries()) {
+    it(`slots.take() in ${lane} is refused while users wait in that lane or one before it`, async (bench) => {
+      for (const [other, waits] of served.entries()) {
+        await bench.wait(waits, waits);
+        const taken = await bench.store.slots.take(bench.ask(lane));
+        assert.equal(taken.type, other <= place ? "refused" : "taken", `${waits} waits`);
+        assert.deepEqual(await bench.claim(9), []);
+        await bench.store.commit(bench.write(waits, { expectedRevision: 1, lane: null }));
+      }
+    });
+
+    it(`commit({ take }) in ${lane} is refused while users wait in that lane or one before it`, async (bench) => {
+      for (const [other, waits] of served.entries()) {
+        await bench.wait(waits, waits);
+        const id = `behind ${waits}`;
+        const done = await bench.store.commit(bench.write(id, { take: bench.ask(lane) }));
+        assert.equal(done.type, other <= place ? "refused" : "committed", `${waits} waits`);
+        assert.equal((await bench.store.load(id)).type, other <= place ? "absent" : "record");
+        await bench.store.commit(bench.write(waits, { expectedRevision: 1, lane: null }));
+      }
+    });
+  }
+};

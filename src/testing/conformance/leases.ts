@@ -1,0 +1,182 @@
+/**
+ * Leases: who may commit.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { Commit } from "../../store/contract.ts";
+import { committed, refusedAsConflict } from "./bench.ts";
+import type { Bench, Chapter } from "./bench.ts";
+
+/** A record at revision 1 under a lease of 10 units. */
+async function leased({ store, write, lease }: Bench, id: string, by: string): Promise<void> {
+  committed(await store.commit(write(id, { mode: "take", lease: lease(by) })));
+}
+
+const second: Partial<Commit> = { expectedRevision: 1, value: "second" };
+
+export const leases: Chapter = (it) => {
+  it("commit({ mode: take }) leases the record to the caller", async (bench) => {
+    await leased(bench, "ada", "mine");
+    const { lease, dueInMs } = await bench.record("ada");
+    assert.equal(lease?.id, "mine");
+    assert.equal(lease.owner, "process of mine");
+    bench.about(lease.leftMs, 10);
+    assert.equal(dueInMs, null, "a lease does not make it due");
+  });
+
+  it("commit({ mode: take }) is refused while another's lease is live", async (bench) => {
+    const { store, write, lease } = bench;
+    await leased(bench, "ada", "mine");
+    await bench.pass(9);
+    refusedAsConflict(await store.commit(write("ada", { ...second, mode: "take", lease: lease("other") })));
+    assert.equal((await bench.record("ada")).lease?.id, "mine");
+  });
+
+  it("commit({ mode: take }) of the lease's own holder runs it again", async (bench) => {
+    const { store, write, lease } = bench;
+    await leased(bench, "ada", "mine");
+    await bench.pass(6);
+    committed(await store.commit(write("ada", { ...second, mode: "take", lease: lease("mine") })));
+    bench.about((await bench.record("ada")).lease?.leftMs, 10);
+  });
+
+  it("commit({ mode: take }) takes over a lease that has ended", async (bench) => {
+    const { store, write, lease } = bench;
+    await leased(bench, "ada", "mine");
+    await bench.pass(11);
+    committed(await store.commit(write("ada", { ...second, mode: "take", lease: lease("other") })));
+    assert.equal((await bench.record("ada")).lease?.id, "other");
+    const late = { expectedRevision: 2, lease: lease("mine") };
+    for (const mode of ["keep", "end", "take", "none"] as const) {
+      refusedAsConflict(await store.commit(write("ada", { ...late, mode })));
+    }
+  });
+
+  it("commit({ mode: none }) is refused while a lease is live, even the caller's own", async (bench) => {
+    const { store, write, lease } = bench;
+    await leased(bench, "ada", "mine");
+    refusedAsConflict(await store.commit(write("ada", { ...second, mode: "none" })));
+    refusedAsConflict(await store.commit(write("ada", { ...second, mode: "none", lease: lease("mine") })));
+    assert.equal((await bench.record("ada")).revision, 1);
+  });
+
+  it("commit({ mode: none }) succeeds when the lease has ended, and leaves none", async (bench) => {
+    const { store, write, lease } = bench;
+    await leased(bench, "ada", "mine");
+    await bench.pass(11);
+    committed(await store.commit(write("ada", { ...second, mode: "none" })));
+    assert.equal((await bench.record("ada")).lease, null);
+    refusedAsConflict(
+      await store.commit(write("ada", { expectedRevision: 2, mode: "keep", lease: lease("mine") })),
+    );
+  });
+
+  it("commit({ mode: keep }) runs the lease again, for as long as it says", async (bench) => {
+    const { store, write, lease } = bench;
+    await leased(bench, "ada", "mine");
+    await bench.pass(6);
+    committed(await store.commit(write("ada", { ...second, mode: "keep", lease: lease("mine", 4) })));
+    bench.about((await bench.record("ada")).lease?.leftMs, 4);
+    assert.deepEqual(await bench.claim(1), []);
+    await bench.pass(4.5);
+    assert.deepEqual(await bench.claim(1), ["ada"]);
+  });
+
+  for (const mode of ["keep", "end"] as const) {
+    it(`commit({ mode: ${mode} }) succeeds though the lease has ended, as long as nobody claimed`, async (bench) => {
+      const { store, write, lease } = bench;
+      await leased(bench, "ada", "mine");
+      await bench.pass(100);
+      assert.ok(
+        Number((await bench.record("ada")).lease?.leftMs) < 0,
+        "load() shows the lease that has ended",
+      );
+      committed(await store.commit(write("ada", { ...second, mode, lease: lease("mine") })));
+    });
+
+    it(`commit({ mode: ${mode} }) is refused once somebody claimed, at the same revision`, async (bench) => {
+      const { store, write, lease } = bench;
+      await leased(bench, "ada", "mine");
+      await bench.pass(11);
+      assert.deepEqual(await bench.claim(1, "other"), ["ada"]);
+      refusedAsConflict(await store.commit(write("ada", { ...second, mode, lease: lease("mine") })));
+      committed(await store.commit(write("ada", { ...second, mode, lease: lease("other") })));
+    });
+
+    it(`commit({ mode: ${mode} }) goes by the lease's id, not by its owner`, async (bench) => {
+      const { store, write, lease } = bench;
+      await leased(bench, "ada", "mine");
+      const another = { ...lease("mine"), id: "another lease of the same process" };
+      refusedAsConflict(await store.commit(write("ada", { ...second, mode, lease: another })));
+    });
+
+    it(`commit({ mode: ${mode} }) is refused where no lease is`, async (bench) => {
+      const { store, write, lease } = bench;
+      await store.commit(write("ada"));
+      refusedAsConflict(await store.commit(write("ada", { ...second, mode, lease: lease("mine") })));
+      refusedAsConflict(await store.commit(write("bob", { mode, lease: lease("mine") })));
+      assert.deepEqual(await store.load("bob"), { type: "absent" });
+    });
+  }
+
+  it("commit({ mode: end }) leaves no lease, so the next one may take it", async (bench) => {
+    const { store, write, lease } = bench;
+    await leased(bench, "ada", "mine");
+    committed(await store.commit(write("ada", { ...second, mode: "end", lease: lease("mine") })));
+    assert.equal((await bench.record("ada")).lease, null);
+    committed(await store.commit(write("ada", { expectedRevision: 2, mode: "take", lease: lease("other") })));
+  });
+
+  it("commit() of 128 owners at once leaves one winner, in every round", async (bench) => {
+    const { store, write, lease } = bench;
+    const stores = [store, await bench.another()];
+    await store.commit(write("ada"));
+    for (let round = 1; round <= 5; round++) {
+      const answers = await Promise.all(
+        Array.from({ length: 128 }, (_, owner) =>
+          (stores[owner % 2] ?? store).commit(
+            write("ada", {
+              expectedRevision: 2 * round - 1,
+              mode: owner % 3 === 0 ? "none" : "take",
+              lease: lease(`owner ${owner}`),
+              value: owner,
+            }),
+          ),
+        ),
+      );
+      const winners = answers.flatMap(({ type }, owner) => (type === "committed" ? [owner] : []));
+      assert.equal(winners.length, 1);
+      const { value, lease: held, revision } = await bench.record("ada");
+      assert.deepEqual([value, revision], [winners[0], 2 * round]);
+      const ending: Partial<Commit> =
+        held === null ? { mode: "none" } : { mode: "end", lease: lease(held.id) };
+      committed(await store.commit(write("ada", { ...ending, expectedRevision: 2 * round })));
+    }
+  });
+
+  it("commit() and claim() of 128 owners at once leave one holder of a lease that has ended", async (bench) => {
+    const { store, write, lease } = bench;
+    const stores = [store, await bench.another()];
+    for (let round = 0; round < 5; round++) {
+      const id = `user ${round}`;
+      await leased(bench, id, "old owner");
+      await bench.pass(11);
+      const old = store.commit.bind(store, write(id, { ...second, mode: "keep", lease: lease("old owner") }));
+      const holders = await Promise.all(
+        Array.from({ length: 128 }, async (_, owner) => {
+          if (owner === 17 * round) return (await old()).type === "committed" ? ["old owner"] : [];
+          const mine = await bench.claim(1, `owner ${owner}`, stores[owner % 2]);
+          return mine.length > 0 ? [`owner ${owner}`] : [];
+        }),
+      );
+      assert.equal(holders.flat().length, 1);
+      const held = (await bench.record(id)).lease?.id ?? "nobody";
+      assert.equal(held, holders.flat()[0]);
+      const { revision } = await bench.record(id);
+      committed(
+        await store.commit(write(id, { expectedRevision: revision, mode: "end", lease: lease(held) })),
+      );
+    }
+  });
+};

@@ -1,0 +1,85 @@
+/**
+ * Listing: `page` and `counts`.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { Chapter } from "./bench.ts";
+import { ids } from "./records.ts";
+
+export const listing: Chapter = (it) => {
+  it("page() lists the ids of one state in ascending order", async ({ store, write }) => {
+    for (const id of ["b", "a10", "c", "a2", "B", "a"]) await store.commit(write(id));
+    await store.commit(write("elsewhere", { state: "failed" }));
+    assert.deepEqual(await store.page({ state: "created", limit: 99 }), ["B", "a", "a10", "a2", "b", "c"]);
+    assert.deepEqual(await store.page({ state: "failed", limit: 99 }), ["elsewhere"]);
+    assert.deepEqual(await store.page({ state: "no such state", limit: 99 }), []);
+  });
+
+  it("page({ after }) goes on behind an id, whether that is still there or not", async ({ store, write }) => {
+    for (const id of ["a", "b", "d"]) await store.commit(write(id));
+    const page = (after: string): Promise<readonly string[]> =>
+      store.page({ state: "created", after, limit: 9 });
+    assert.deepEqual(await page("a"), ["b", "d"]);
+    assert.deepEqual(await page("c"), ["d"]);
+    assert.deepEqual(await page("d"), []);
+    assert.deepEqual(await page(""), ["a", "b", "d"]);
+  });
+
+  it("page({ limit }) gives no more than that", async ({ store, write }) => {
+    for (const id of ["a", "b", "c", "d"]) await store.commit(write(id));
+    assert.deepEqual(await store.page({ state: "created", limit: 2 }), ["a", "b"]);
+    assert.deepEqual(await store.page({ state: "created", after: "a", limit: 2 }), ["b", "c"]);
+    assert.deepEqual(await store.page({ state: "created", limit: 0 }), []);
+  });
+
+  it("page() walks over every id once, whatever the ids look like", async ({ store, write }) => {
+    for (const id of ids) await store.commit(write(id));
+    const seen: string[] = [];
+    let after: string | undefined;
+    for (let round = 0; round <= ids.length; round++) {
+      const page = await store.page({ state: "created", after, limit: 5 });
+      seen.push(...page);
+      after = page.at(-1);
+      if (after === undefined) break;
+    }
+    assert.equal(seen.length, ids.length);
+    assert.deepEqual(new Set(seen), new Set(ids));
+  });
+
+  it("counts() is empty for an empty store", async ({ store }) => {
+    assert.deepEqual(await store.counts(), {});
+  });
+
+  it("counts() stays exact over many changes, some of them refused", async ({ store, write }) => {
+    const states = ["created", "codeIssued", "tokenActive", "failed"];
+    const truth = new Map<string, { state: string; revision: number }>();
+    for (let turn = 0; turn < 120; turn++) {
+      const id = `user ${(turn * 7) % 11}`;
+      const state = states[(turn * 5) % 4] ?? "";
+      const revision = truth.get(id)?.revision ?? 0;
+      const stale = turn % 6 === 5;
+      const expectedRevision = stale ? revision + 1 : revision;
+      await store.commit(write(id, { state, expectedRevision }));
+      if (!stale) truth.set(id, { state, revision: revision + 1 });
+    }
+    const expected: Record<string, number> = {};
+    for (const { state } of truth.values()) expected[state] = (expected[state] ?? 0) + 1;
+    assert.deepEqual({ ...(await store.counts()) }, expected);
+    for (const state of states) {
+      const listed = await store.page({ state, limit: 99 });
+      assert.deepEqual(
+        new Set(listed),
+        new Set([...truth].flatMap(([id, now]) => (now.state === state ? [id] : []))),
+      );
+    }
+  });
+
+  it("claim() and grant() change no state", async (bench) => {
+    await bench.store.commit(bench.write("ada", { dueInMs: 0 }));
+    await bench.wait("bulk", "bob");
+    await bench.claim(9);
+    await bench.grant(9);
+    assert.deepEqual(await bench.store.counts(), { created: 2 });
+  });
+};

@@ -1,0 +1,183 @@
+/**
+ * Renaming: `move`.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { committed, refusedAsConflict } from "./bench.ts";
+import type { Chapter } from "./bench.ts";
+
+export const moves: Chapter = (it) => {
+  it("move() brings the record under its new id, written anew", async ({ store, write, record }) => {
+    await store.commit(write("old"));
+    const commit = write("new", { expectedRevision: 1, value: "moved" });
+    assert.deepEqual(await store.move({ from: "old", commit }), {
+      type: "committed",
+      revision: 2,
+      slot: null,
+    });
+    const { id, value, revision } = await record("new");
+    assert.deepEqual({ id, value, revision }, { id: "new", value: "moved", revision: 2 });
+  });
+
+  it("load() of the old id answers with the new one, after one move or two", async ({ store, write }) => {
+    await store.commit(write("a"));
+    await store.move({ from: "a", commit: write("b", { expectedRevision: 1 }) });
+    assert.deepEqual(await store.load("a"), { type: "renamed", to: "b" });
+    await store.move({ from: "b", commit: write("c", { expectedRevision: 2 }) });
+    assert.deepEqual(await store.load("a"), { type: "renamed", to: "b" });
+    assert.deepEqual(await store.load("b"), { type: "renamed", to: "c" });
+  });
+
+  it("commit() under an id that was renamed is refused", async ({ store, write }) => {
+    await store.commit(write("old"));
+    await store.move({ from: "old", commit: write("new", { expectedRevision: 1 }) });
+    for (const expectedRevision of [0, 1, 2]) {
+      refusedAsConflict(await store.commit(write("old", { expectedRevision })));
+    }
+    assert.deepEqual(await store.counts(), { created: 1 });
+  });
+
+  it("move() to an id that is taken is refused, and changes neither", async ({ store, write, record }) => {
+    await store.commit(write("old", { value: "mine" }));
+    await store.commit(write("taken", { value: "hers" }));
+    for (const expectedRevision of [0, 1]) {
+      refusedAsConflict(await store.move({ from: "old", commit: write("taken", { expectedRevision }) }));
+    }
+    assert.equal((await record("old")).value, "mine");
+    assert.equal((await record("taken")).value, "hers");
+  });
+
+  it("move() refuses a stale revision", async ({ store, write, record }) => {
+    await store.commit(write("old"));
+    await store.commit(write("old", { expectedRevision: 1, value: "latest" }));
+    refusedAsConflict(await store.move({ from: "old", commit: write("new", { expectedRevision: 1 }) }));
+    assert.equal((await record("old")).value, "latest");
+    assert.deepEqual(await store.load("new"), { type: "absent" });
+  });
+
+  it("move() of an id that is not there is refused, whatever the revision", async ({ store, write }) => {
+    for (const expectedRevision of [0, 1]) {
+      refusedAsConflict(await store.move({ from: "nobody", commit: write("new", { expectedRevision }) }));
+    }
+    assert.deepEqual(await store.load("new"), { type: "absent" });
+    assert.deepEqual(await store.load("nobody"), { type: "absent" });
+  });
+
+  it("move() of an id that was renamed is refused", async ({ store, write }) => {
+    await store.commit(write("a"));
+    await store.move({ from: "a", commit: write("b", { expectedRevision: 1 }) });
+    refusedAsConflict(await store.move({ from: "a", commit: write("c", { expectedRevision: 2 }) }));
+    assert.deepEqual(await store.load("a"), { type: "renamed", to: "b" });
+  });
+
+  it("move() back over what the first move left", async ({ store, write, record }) => {
+    await store.commit(write("a"));
+    await store.move({ from: "a", commit: write("b", { expectedRevision: 1 }) });
+    committed(await store.move({ from: "b", commit: write("a", { expectedRevision: 2, value: "home" }) }));
+    assert.equal((await record("a")).value, "home");
+    assert.equal((await record("a")).revision, 3);
+    assert.deepEqual(await store.load("b"), { type: "renamed", to: "a" });
+    assert.deepEqual(await store.page({ state: "created", limit: 9 }), ["a"]);
+  });
+
+  it("move() of another user to an id that was renamed gives it that id", async ({
+    store,
+    write,
+    record,
+  }) => {
+    await store.commit(write("ada"));
+    await store.move({ from: "ada", commit: write("lovelace", { expectedRevision: 1 }) });
+    await store.commit(write("eve"));
+    committed(await store.move({ from: "eve", commit: write("ada", { expectedRevision: 1, value: "eve" }) }));
+    assert.equal((await record("ada")).value, "eve");
+    assert.equal((await record("lovelace")).revision, 2);
+  });
+
+  it("move() takes the due time along", async (bench) => {
+    const { store, write } = bench;
+    await store.commit(write("old", { dueInMs: 0 }));
+    await store.move({ from: "old", commit: write("new", { expectedRevision: 1, dueInMs: 0 }) });
+    assert.deepEqual(await bench.claim(9), ["new"]);
+  });
+
+  it("move() takes the place in the lane along", async (bench) => {
+    const { store, write } = bench;
+    await bench.wait("bulk", "old", "later");
+    await store.move({ from: "old", commit: write("new", { expectedRevision: 1, lane: "bulk" }) });
+    assert.deepEqual(await bench.grant(9), ["new", "later"]);
+  });
+
+  it("move() takes the state along, in pages and counts", async ({ store, write }) => {
+    await store.commit(write("old", { state: "created" }));
+    await store.move({ from: "old", commit: write("new", { expectedRevision: 1, state: "codeIssued" }) });
+    assert.deepEqual(await store.counts(), { codeIssued: 1 });
+    assert.deepEqual(await store.page({ state: "codeIssued", limit: 9 }), ["new"]);
+    assert.deepEqual(await store.page({ state: "created", limit: 9 }), []);
+  });
+
+  it("move() follows the rules of the lease", async (bench) => {
+    const { store, write, lease } = bench;
+    await store.commit(write("old", { mode: "take", lease: lease("mine") }));
+    const change = { expectedRevision: 1, lease: lease("other") };
+    for (const mode of ["take", "keep", "end", "none"] as const) {
+      refusedAsConflict(await store.move({ from: "old", commit: write("new", { ...change, mode }) }));
+    }
+    const mine = write("new", { expectedRevision: 1, mode: "keep", lease: lease("mine") });
+    committed(await store.move({ from: "old", commit: mine }));
+    assert.equal((await bench.record("new")).lease?.id, "mine");
+    await bench.pass(11);
+    assert.deepEqual(await bench.claim(9), ["new"]);
+  });
+
+  it("move({ take }) takes a slot, and moves nothing if none is free", async (bench) => {
+    const { store, write, ask } = bench;
+    await store.commit(write("a"));
+    const moved = await store.move({
+      from: "a",
+      commit: write("b", { expectedRevision: 1, take: ask() }),
+    });
+    assert.ok(committed(moved).slot);
+    await bench.take();
+    await bench.take();
+    const refused = await store.move({
+      from: "b",
+      commit: write("c", { expectedRevision: 2, take: ask() }),
+    });
+    assert.equal(refused.type, "refused");
+    assert.equal((await bench.record("b")).revision, 2);
+    assert.deepEqual(await store.load("c"), { type: "absent" });
+  });
+
+  it("move({ settle }) lets the slot count from now", async (bench) => {
+    const { store, write } = bench;
+    await store.commit(write("old"));
+    const settle = await bench.take();
+    await store.move({ from: "old", commit: write("new", { expectedRevision: 1, settle }) });
+    await bench.pass(20.5);
+    assert.equal(await bench.used(), 0);
+  });
+
+  it("move() that is there already is acknowledged again, and takes no second slot", async (bench) => {
+    const { store, write, ask } = bench;
+    await store.commit(write("old"));
+    const move = { from: "old", commit: write("new", { expectedRevision: 1, take: ask() }) };
+    assert.equal(committed(await store.move(move)).revision, 2);
+    assert.equal(committed(await store.move(move)).revision, 2);
+    assert.equal((await bench.record("new")).revision, 2);
+    assert.equal(await bench.used(), 1);
+  });
+
+  it("move() of two users to one id at once succeeds for one", async (bench) => {
+    const { store, write } = bench;
+    const other = await bench.another();
+    await store.commit(write("a"));
+    await store.commit(write("b"));
+    const answers = await Promise.all([
+      store.move({ from: "a", commit: write("new", { expectedRevision: 1 }) }),
+      other.move({ from: "b", commit: write("new", { expectedRevision: 1 }) }),
+    ]);
+    assert.deepEqual(answers.map(({ type }) => type).sort(), ["committed", "conflict"]);
+    assert.deepEqual(await store.counts(), { created: 2 });
+  });
+};

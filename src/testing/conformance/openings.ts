@@ -1,0 +1,134 @@
+/**
+ * Several openings of one store, one after the other and at the same time.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { isLifecycleError } from "../../errors.ts";
+import { committed, refusedAsConflict } from "./bench.ts";
+import type { Chapter } from "./bench.ts";
+
+export const openings: Chapter = (it, options) => {
+  it("open() twice gives two stores that see each other's writes", async (bench) => {
+    const { store, write, lease } = bench;
+    const other = await bench.another();
+    await store.commit(write("ada", { dueInMs: 0 }));
+    assert.equal((await other.load("ada")).type, "record");
+    assert.deepEqual(await bench.claim(9, "there", other), ["ada"]);
+    assert.deepEqual(await bench.claim(9, "here"), []);
+    refusedAsConflict(await store.commit(write("ada", { expectedRevision: 1 })));
+    const back = write("ada", { expectedRevision: 1, mode: "end", lease: lease("there"), state: "failed" });
+    committed(await other.commit(back));
+    assert.deepEqual(await store.counts(), { failed: 1 });
+    await store.account.commit({ value: "ours", expectedRevision: 0, writeId: "a" });
+    assert.deepEqual(await other.account.load(), { value: "ours", revision: 1 });
+  });
+
+  it("open() twice gives two stores that count the same slots and serve the same lanes", async (bench) => {
+    const other = await bench.another();
+    const slot = await bench.take();
+    assert.equal((await other.slots.forecast(bench.limit, 1)).used, 1);
+    await other.slots.giveBack(slot);
+    assert.equal(await bench.used(), 0);
+    await bench.wait("bulk", "ada");
+    assert.equal((await other.slots.take(bench.ask())).type, "refused");
+    assert.deepEqual(await bench.grant(1, "there", other), ["ada"]);
+    assert.equal(await bench.used(), 1);
+  });
+
+  it("open() keeps accounts apart", async (bench) => {
+    const { store, write, limit } = bench;
+    const other = await bench.another("another account");
+    await store.commit(write("ada", { dueInMs: 0 }));
+    await bench.take();
+    await bench.wait("interactive", "bob");
+    await store.account.commit({ value: "first", expectedRevision: 0, writeId: "a" });
+    assert.deepEqual(await other.load("ada"), { type: "absent" });
+    assert.deepEqual(await other.counts(), {});
+    assert.deepEqual(await bench.claim(9, "there", other), []);
+    assert.deepEqual(await bench.grant(9, "there", other), []);
+    assert.equal((await other.slots.forecast(limit, 1)).used, 0);
+    assert.equal((await other.slots.take(bench.ask())).type, "taken");
+    assert.equal(await other.account.load(), null);
+    committed(await other.commit(write("ada", { value: "another ada" })));
+    assert.deepEqual((await bench.record("ada")).value, { hello: "ada" });
+  });
+
+  it("close() of one opening leaves the other working", async (bench) => {
+    const other = await bench.another();
+    await bench.store.commit(bench.write("ada"));
+    await other.close();
+    committed(await bench.store.commit(bench.write("bob")));
+    assert.deepEqual(await bench.store.counts(), { created: 2 });
+  });
+
+  it("close() waits for the writes that were begun before it", async (bench) => {
+    const other = await bench.another();
+    const writes = Array.from({ length: 20 }, (_, n) => other.commit(bench.write(`user ${n}`)));
+    await other.close();
+    for (const done of await Promise.all(writes)) committed(done);
+    assert.deepEqual(await bench.store.counts(), { created: 20 });
+  });
+
+  it("close() twice is no error", async (bench) => {
+    const other = await bench.another();
+    await other.close();
+    await other.close();
+  });
+
+  it("close() leaves a store that answers or rejects with a LifecycleError, and never hangs", async (bench) => {
+    const other = await bench.another();
+    await other.close();
+    const asked = [
+      () => other.load("ada"),
+      () => other.commit(bench.write("ada")),
+      () => other.claim({ limit: 1, lease: bench.lease("late") }),
+      () => other.slots.take(bench.ask()),
+      () => other.slots.forecast(bench.limit, 1),
+      () => other.page({ state: "created", limit: 1 }),
+      () => other.counts(),
+      () => other.account.load(),
+    ];
+    for (const ask of asked) {
+      try {
+        await ask();
+      } catch (error) {
+        assert.ok(isLifecycleError(error), `${ask} rejected with ${error}`);
+      }
+    }
+  });
+
+  if (options.survivesClose ?? true) {
+    it("open() after close() finds everything as it was", async (bench) => {
+      const { store, write, lease, unit } = bench;
+      await store.commit(
+        write("ada", { value: { n: 1 }, mode: "take", lease: lease("mine"), state: "codeIssued" }),
+      );
+      await store.commit(write("due", { dueInMs: 3 * unit }));
+      await store.commit(write("old"));
+      await store.move({ from: "old", commit: write("new", { expectedRevision: 1, state: "failed" }) });
+      await bench.wait("recovery", "waiting");
+      const slot = await bench.take("interactive");
+      await store.account.commit({ value: "account", expectedRevision: 0, writeId: "a" });
+      await store.close();
+
+      const again = await bench.another();
+      const loaded = await again.load("ada");
+      assert.equal(loaded.type, "record");
+      if (loaded.type === "record") {
+        assert.deepEqual([loaded.record.value, loaded.record.revision], [{ n: 1 }, 1]);
+        assert.equal(loaded.record.lease?.id, "mine");
+      }
+      assert.deepEqual(await again.load("old"), { type: "renamed", to: "new" });
+      assert.deepEqual(await again.counts(), { codeIssued: 1, created: 2, failed: 1 });
+      assert.deepEqual(await again.account.load(), { value: "account", revision: 1 });
+      assert.equal((await again.slots.forecast(bench.limit, 1)).used, 1);
+      await again.slots.giveBack(slot);
+      assert.equal((await again.slots.forecast(bench.limit, 1)).used, 0);
+      assert.deepEqual(await bench.grant(9, "next", again), ["waiting"]);
+      await bench.pass(4);
+      assert.deepEqual(await bench.claim(9, "next", again), ["due"]);
+      committed(await again.commit(write("ada", { expectedRevision: 1, mode: "end", lease: lease("mine") })));
+    });
+  }
+};

@@ -1,0 +1,218 @@
+/**
+ * Records: `load` and the compare-and-set of `commit`.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { isLifecycleError } from "../../errors.ts";
+import type { Json } from "../../store/contract.ts";
+import { committed, refusedAsConflict } from "./bench.ts";
+import type { Chapter } from "./bench.ts";
+
+/** Values that trip up encoders. */
+const values: Readonly<Record<string, Json>> = {
+  null: null,
+  false: false,
+  zero: 0,
+  "an empty text": "",
+  "an empty list": [],
+  "an empty object": {},
+  numbers: [0, -1, 0.1, 1e-7, 1e21, 2 ** 53 - 1, 1_767_225_600_000],
+  "text of every kind": ["é", "😀", "\u0000", "\u2028", "\ud800", '"', "\\", "</script>", " ", "null"],
+  "odd keys": { "": 1, __proto: 2, constructor: 3, "a.b": 4, $set: 5, "0": 6, "😀": 7 },
+  "a deep object": { a: [{ b: [[{ c: [null, { d: {} }] }]] }] },
+  "a long text": "0123456789abcdef".repeat(4_096),
+};
+
+/** Ids that trip up keys, patterns and separators. */
+export const ids: readonly string[] = [
+  "ada@example.org",
+  "ada+oneup@example.org",
+  "org/7/user/9",
+  "a b",
+  " leading and trailing ",
+  'she said "so"',
+  "it's",
+  "%41%2F",
+  "user:1:*?[a]{b}",
+  "$1; drop table users --",
+  "back\\slash",
+  "42",
+  "-1",
+  "true",
+  "null",
+  "__proto__",
+  "constructor",
+  "Ада",
+  "ADA",
+  "ada",
+  "e\u0301",
+  "\u00e9",
+  "😀",
+  "\uffff",
+];
+
+export const records: Chapter = (it, options) => {
+  it("load() answers absent for an id that was never written", async ({ store }) => {
+    assert.deepEqual(await store.load("ada"), { type: "absent" });
+  });
+
+  it("load() answers with everything that commit() wrote", async ({ store, write, record, about }) => {
+    await store.commit(write("ada", { value: { n: 1 }, dueInMs: 7_000 }));
+    const { dueInMs, ...rest } = await record("ada");
+    assert.deepEqual(rest, { id: "ada", value: { n: 1 }, revision: 1, lane: null, lease: null });
+    assert.equal(typeof dueInMs, "number");
+    about(Number(dueInMs) - 7_000, 0);
+  });
+
+  it("load() gives a value of its own, which a caller may change", async ({ store, write, record }) => {
+    const value = { list: [1] };
+    await store.commit(write("ada", { value }));
+    value.list.push(2);
+    ((await record("ada")).value as { list: number[] }).list.push(3); // what was written above
+    assert.deepEqual((await record("ada")).value, { list: [1] });
+  });
+
+  it("commit() creates a record at revision 1 if revision 0 is expected", async ({ store, write }) => {
+    assert.deepEqual(await store.commit(write("ada")), { type: "committed", revision: 1, slot: null });
+  });
+
+  it("commit() refuses to create a record that is there", async ({ store, write, record }) => {
+    await store.commit(write("ada", { value: "first" }));
+    refusedAsConflict(await store.commit(write("ada", { value: "second" })));
+    assert.equal((await record("ada")).value, "first");
+  });
+
+  it("commit() refuses to change a record that is not there", async ({ store, write }) => {
+    refusedAsConflict(await store.commit(write("ada", { expectedRevision: 1 })));
+    assert.deepEqual(await store.load("ada"), { type: "absent" });
+    assert.deepEqual(await store.counts(), {});
+  });
+
+  it("commit() adds one to the revision, every time", async ({ store, write, record }) => {
+    for (let revision = 0; revision < 5; revision++) {
+      const done = await store.commit(write("ada", { expectedRevision: revision, value: revision }));
+      assert.equal(committed(done).revision, revision + 1);
+    }
+    assert.equal((await record("ada")).revision, 5);
+    assert.equal((await record("ada")).value, 4);
+  });
+
+  it("commit() refuses a stale revision, and one of the future", async ({ store, write, record }) => {
+    await store.commit(write("ada"));
+    await store.commit(write("ada", { expectedRevision: 1, value: "latest" }));
+    for (const expectedRevision of [0, 1, 3]) {
+      refusedAsConflict(await store.commit(write("ada", { expectedRevision, value: "lost" })));
+    }
+    assert.deepEqual(await record("ada"), {
+      id: "ada",
+      value: "latest",
+      revision: 2,
+      dueInMs: null,
+      lane: null,
+      lease: null,
+    });
+  });
+
+  it("commit() that met a conflict leaves state, due time, lane and slots alone", async (bench) => {
+    const { store, write, ask, take } = bench;
+    const [settled, given] = [await take(), await take()];
+    await store.commit(write("ada", { state: "created" }));
+    const before = await store.slots.forecast(bench.limit, 2);
+    const stale = { expectedRevision: 7, state: "failed", settle: settled, giveBack: given, take: ask() };
+    refusedAsConflict(await store.commit(write("ada", { ...stale, dueInMs: 0 })));
+    refusedAsConflict(await store.commit(write("ada", { ...stale, lane: "bulk" })));
+    assert.deepEqual(await store.counts(), { created: 1 });
+    assert.deepEqual(await bench.claim(9), []);
+    assert.deepEqual(await bench.grant(9), []);
+    assert.deepEqual(await store.slots.forecast(bench.limit, 2), before);
+  });
+
+  it("commit() acknowledges a write that is there already, whose first answer was lost", async (bench) => {
+    const { store, write } = bench;
+    await store.commit(write("ada"));
+    const lost = write("ada", { expectedRevision: 1, state: "codeIssued", value: "written once" });
+    assert.equal(committed(await store.commit(lost)).revision, 2);
+    assert.equal(committed(await store.commit(lost)).revision, 2);
+    assert.equal((await bench.record("ada")).revision, 2);
+    assert.deepEqual(await store.counts(), { codeIssued: 1 });
+  });
+
+  it("commit() acknowledges a creation again", async ({ store, write, record }) => {
+    const creation = write("ada");
+    await store.commit(creation);
+    assert.equal(committed(await store.commit(creation)).revision, 1);
+    assert.equal((await record("ada")).revision, 1);
+  });
+
+  it("commit() acknowledges a write again though its lease has ended and another claimed", async (bench) => {
+    const { store, write, lease } = bench;
+    const lost = write("ada", { mode: "take", lease: lease("slow") });
+    await store.commit(lost);
+    await bench.pass(11);
+    assert.deepEqual(await bench.claim(1, "faster"), ["ada"]);
+    committed(await store.commit(lost));
+    assert.equal((await bench.record("ada")).lease?.id, "faster", "the replay changes nothing");
+  });
+
+  it("commit() does not acknowledge a write that another has followed", async ({ store, write, record }) => {
+    const first = write("ada", { value: "first" });
+    await store.commit(first);
+    await store.commit(write("ada", { expectedRevision: 1, value: "second" }));
+    refusedAsConflict(await store.commit(first));
+    assert.equal((await record("ada")).value, "second");
+  });
+
+  it("commit() that rejects has changed nothing, and spoils no other", async (bench) => {
+    const { store, write } = bench;
+    const unwritable = write("eve", { value: 1n as unknown as Json, dueInMs: 0 }); // no JSON
+    const ended = await Promise.allSettled([
+      store.commit(write("ada")),
+      store.commit(unwritable),
+      store.commit(write("bob")),
+    ]);
+    assert.deepEqual(
+      ended.map(({ status }) => status),
+      ["fulfilled", "rejected", "fulfilled"],
+    );
+    assert.ok(
+      isLifecycleError((ended[1] as PromiseRejectedResult).reason),
+      "a rejection is a LifecycleError",
+    );
+    assert.deepEqual(await store.load("eve"), { type: "absent" });
+    assert.deepEqual(await store.counts(), { created: 2 });
+    assert.deepEqual(await bench.claim(9), []);
+  });
+
+  for (const [name, value] of Object.entries(values)) {
+    it(`commit() keeps ${name} as it is`, async ({ store, write, record, another }) => {
+      await store.commit(write("ada", { value }));
+      assert.deepEqual((await record("ada")).value, value);
+      const elsewhere = await (await another()).load("ada");
+      assert.deepEqual(elsewhere.type === "record" && elsewhere.record.value, value);
+    });
+  }
+
+  it("commit() keeps every id apart, whatever it looks like", async (bench) => {
+    const { store, write } = bench;
+    for (const id of ids) await store.commit(write(id, { value: `of ${id}`, dueInMs: 0 }));
+    for (const id of ids) {
+      const { value, revision } = await bench.record(id);
+      assert.deepEqual({ value, revision }, { value: `of ${id}`, revision: 1 });
+    }
+    assert.deepEqual(await store.counts(), { created: ids.length });
+    assert.deepEqual(new Set(await bench.claim(ids.length + 1)), new Set(ids));
+  });
+
+  it("commit() keeps ids of the greatest length, in every index", async (bench) => {
+    const { store, write } = bench;
+    const longest = options.longestId ?? 512;
+    const long = ["a".repeat(longest), "é".repeat(longest / 2), "😀".repeat(longest / 4)];
+    const near = "a".repeat(longest - 1) + "b"; // differs in the last byte
+    for (const id of [...long, near]) await store.commit(write(id, { dueInMs: 0 }));
+    assert.deepEqual(new Set(await bench.claim(9)), new Set([...long, near]));
+    assert.deepEqual(new Set(await store.page({ state: "created", limit: 9 })), new Set([...long, near]));
+    await bench.wait("bulk", `w${near.slice(1)}`);
+    assert.deepEqual(await bench.grant(9), [`w${near.slice(1)}`]);
+  });
+};

@@ -1,0 +1,115 @@
+/**
+ * Slots that change in the same unit as a record: `take`, `settle` and `giveBack` of a commit.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { committed, refusedAsConflict } from "./bench.ts";
+import type { Chapter } from "./bench.ts";
+
+export const slotsInCommits: Chapter = (it) => {
+  it("commit({ take }) takes a slot with the write", async (bench) => {
+    const { slot } = committed(await bench.store.commit(bench.write("ada", { take: bench.ask() })));
+    assert.deepEqual(
+      { limit: slot?.limit, windowMs: slot?.windowMs },
+      { limit: bench.limit.name, windowMs: bench.limit.windowMs },
+    );
+    assert.equal(await bench.used(), 1);
+    assert.ok(slot);
+    await bench.store.slots.giveBack(slot);
+    assert.equal(await bench.used(), 0);
+  });
+
+  it("commit({ take }) writes nothing at all if no slot is free, and says when one will be", async (bench) => {
+    const { store, write, ask, limit } = bench;
+    await store.commit(write("ada", { state: "created", value: "before" }));
+    const [first] = [await bench.take(), await bench.take(), await bench.take()];
+    const change = { expectedRevision: 1, state: "codeIssued", dueInMs: 0, settle: first, take: ask() };
+    for (const refused of [
+      await store.commit(write("ada", { ...change, mode: "take", lease: bench.lease("mine") })),
+      await store.commit(write("new", { state: "codeIssued", take: ask() })),
+    ]) {
+      assert.equal(refused.type, "refused");
+      bench.about(refused.type === "refused" ? refused.retryInMs : null, 25, "rounded up");
+    }
+    assert.deepEqual(await bench.record("ada"), {
+      id: "ada",
+      value: "before",
+      revision: 1,
+      dueInMs: null,
+      lane: null,
+      lease: null,
+    });
+    assert.deepEqual(await store.load("new"), { type: "absent" });
+    assert.deepEqual(await store.counts(), { created: 1 });
+    assert.deepEqual(await bench.claim(9), []);
+    bench.about((await store.slots.forecast(limit, 1)).inMs, 25, "rounded up"); // nothing was settled
+  });
+
+  it("commit({ take }) of any number at once succeeds for exactly the free slots", async (bench) => {
+    const { store, write, ask } = bench;
+    const stores = [store, await bench.another()];
+    const limit = { ...bench.limit, calls: 30 };
+    await bench.take("bulk", limit);
+    const answers = await Promise.all(
+      Array.from({ length: 70 }, (_, n) =>
+        (stores[n % 2] ?? store).commit(write(`user ${n}`, { take: ask("bulk", limit) })),
+      ),
+    );
+    const done = answers.flatMap(({ type }, n) => (type === "committed" ? [`user ${n}`] : []));
+    assert.equal(done.length, 29);
+    assert.ok(answers.every(({ type }) => type === "committed" || type === "refused"));
+    assert.equal(await bench.used(limit), 30);
+    assert.deepEqual(new Set(await store.page({ state: "created", limit: 99 })), new Set(done));
+  });
+
+  it("commit({ take }) that is acknowledged again takes no second slot", async (bench) => {
+    const write = bench.write("ada", { take: bench.ask() });
+    committed(await bench.store.commit(write));
+    committed(await bench.store.commit(write));
+    assert.equal(await bench.used(), 1);
+  });
+
+  it("commit({ take }) that meets a conflict takes no slot", async (bench) => {
+    refusedAsConflict(
+      await bench.store.commit(bench.write("ada", { expectedRevision: 4, take: bench.ask() })),
+    );
+    assert.equal(await bench.used(), 0);
+  });
+
+  it("commit({ settle }) lets the slot of a call that is over count from now", async (bench) => {
+    const slot = await bench.take();
+    await bench.pass(2);
+    committed(await bench.store.commit(bench.write("ada", { settle: slot })));
+    await bench.pass(19.5);
+    assert.equal(await bench.used(), 1);
+    await bench.pass(1);
+    assert.equal(await bench.used(), 0);
+  });
+
+  it("commit({ settle }) that is acknowledged again settles no other call's slot", async (bench) => {
+    const slot = await bench.take();
+    await bench.take();
+    const write = bench.write("ada", { settle: slot });
+    committed(await bench.store.commit(write));
+    committed(await bench.store.commit(write));
+    await bench.pass(20.5);
+    assert.equal(await bench.used(), 1, "the other call may still be under way");
+  });
+
+  it("commit({ giveBack }) frees the slot of a call that was not sent", async (bench) => {
+    const slot = await bench.take();
+    await bench.take();
+    committed(await bench.store.commit(bench.write("ada", { giveBack: slot })));
+    assert.equal(await bench.used(), 1);
+  });
+
+  it("commit({ settle, take }) ends one call and begins the next in one write", async (bench) => {
+    const settle = await bench.take();
+    const done = committed(await bench.store.commit(bench.write("ada", { settle, take: bench.ask() })));
+    assert.ok(done.slot);
+    assert.equal(await bench.used(), 2);
+    await bench.pass(20.5);
+    assert.equal(await bench.used(), 1);
+  });
+};

@@ -1,0 +1,122 @@
+/**
+ * The log of calls: `slots.take`, `settle`, `giveBack`, `forecast`. No rolling window may hold more calls than the
+ * limit, so a slot counts for a whole window after the latest moment at which its call may have arrived.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { Chapter } from "./bench.ts";
+
+export const slots: Chapter = (it) => {
+  it("slots.take() gives as many slots as the limit has, then says when to ask again", async (bench) => {
+    for (let call = 1; call <= bench.limit.calls; call++) {
+      const slot = await bench.take();
+      assert.deepEqual(
+        { limit: slot.limit, windowMs: slot.windowMs },
+        { limit: bench.limit.name, windowMs: bench.limit.windowMs },
+      );
+      assert.equal(await bench.used(), call);
+    }
+    const refused = await bench.store.slots.take(bench.ask());
+    assert.equal(refused.type, "refused");
+    bench.about(refused.type === "refused" ? refused.retryInMs : null, 25, "rounded up");
+    assert.equal(await bench.used(), bench.limit.calls);
+  });
+
+  it("slots.take() succeeds when the time has come that a refusal named", async (bench) => {
+    for (let call = 1; call <= bench.limit.calls; call++) await bench.take();
+    await bench.pass(3);
+    const refused = await bench.store.slots.take(bench.ask());
+    assert.equal(refused.type, "refused");
+    await bench.pass((refused.type === "refused" ? refused.retryInMs : 0) / bench.unit);
+    await bench.take();
+  });
+
+  it("slots.take() gives exactly the free slots to any number who ask at once", async (bench) => {
+    const stores = [bench.store, await bench.another()];
+    await bench.take();
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, n) => (stores[n % 2] ?? bench.store).slots.take(bench.ask())),
+    );
+    assert.equal(answers.filter(({ type }) => type === "taken").length, bench.limit.calls - 1);
+    assert.equal(await bench.used(), bench.limit.calls);
+  });
+
+  it("slots.take() keeps one log for each limit", async (bench) => {
+    const other = { ...bench.limit, name: "token", calls: 1 };
+    for (let call = 1; call <= bench.limit.calls; call++) await bench.take();
+    await bench.take("bulk", other);
+    assert.equal((await bench.store.slots.take(bench.ask("bulk", other))).type, "refused");
+    assert.deepEqual([await bench.used(), await bench.used(other)], [3, 1]);
+  });
+
+  it("slots.take() holds a slot that is never settled for hold and window, no longer", async (bench) => {
+    await bench.take();
+    await bench.pass(24.5);
+    assert.equal(await bench.used(), 1);
+    await bench.pass(1);
+    assert.equal(await bench.used(), 0);
+  });
+
+  it("slots.settle() lets the slot count from now: it is free a window later", async (bench) => {
+    const slot = await bench.take();
+    await bench.pass(2);
+    await bench.store.slots.settle(slot);
+    await bench.pass(19.5);
+    assert.equal(await bench.used(), 1);
+    await bench.pass(1);
+    assert.equal(await bench.used(), 0);
+  });
+
+  it("slots.settle() of one slot leaves the others at their hold", async (bench) => {
+    const slot = await bench.take();
+    await bench.take();
+    await bench.store.slots.settle(slot);
+    assert.equal(await bench.used(), 2);
+    await bench.pass(20.5);
+    assert.equal(await bench.used(), 1);
+    await bench.pass(5);
+    assert.equal(await bench.used(), 0);
+  });
+
+  it("slots.settle() after the hold does not let the slot count longer", async (bench) => {
+    const slot = await bench.take();
+    await bench.pass(9);
+    await bench.store.slots.settle(slot);
+    await bench.pass(16.5);
+    assert.equal(await bench.used(), 0);
+  });
+
+  it("slots.settle() and giveBack() of a slot that no longer counts change nothing", async (bench) => {
+    const [settled, given] = [await bench.take(), await bench.take()];
+    await bench.pass(26);
+    await bench.take();
+    await bench.store.slots.settle(settled);
+    await bench.store.slots.giveBack(given);
+    assert.equal(await bench.used(), 1);
+  });
+
+  it("slots.giveBack() frees the slot at once, and only that one", async (bench) => {
+    const slot = await bench.take();
+    await bench.take();
+    await bench.take();
+    await bench.store.slots.giveBack(slot);
+    assert.equal(await bench.used(), 2);
+    await bench.take();
+    assert.equal((await bench.store.slots.take(bench.ask())).type, "refused");
+  });
+
+  it("slots.forecast() counts the used slots and names the wait for more", async (bench) => {
+    const { limit, store } = bench;
+    assert.deepEqual(await store.slots.forecast(limit, 3), { used: 0, inMs: 0 });
+    const slot = await bench.take();
+    await store.slots.settle(slot);
+    await bench.pass(4);
+    await bench.take();
+    assert.deepEqual(await store.slots.forecast(limit, 1), { used: 2, inMs: 0 });
+    bench.about((await store.slots.forecast(limit, 2)).inMs, 16, "rounded up"); // 20 after the first
+    bench.about((await store.slots.forecast(limit, 3)).inMs, 25, "rounded up"); // 25 after the second
+    bench.about((await store.slots.forecast(limit, 4)).inMs, 20, "rounded up"); // a window after the free one
+    assert.equal(await bench.used(), 2, "asking takes nothing");
+  });
+};

@@ -1,0 +1,49 @@
+import { createSandbox } from "oneup-lifecycle/sandbox";
+import { describe, expect, it } from "vitest";
+import { startChild } from "../support/child.ts";
+import { onDisk } from "../support/on-disk.ts";
+import { afterwards, folder, scene } from "../support/scene.ts";
+import type { Share } from "./onboarder.child.ts";
+
+const script = new URL("./onboarder.child.ts", import.meta.url);
+
+describe("two processes on one LMDB store", () => {
+  it("share 100 calls per 2 s among 600 users: no refusal, each user in one hand at a time", async () => {
+    const limit = { calls: 100, windowMs: 2_000 };
+    const sandbox = createSandbox({ limit, latencyMs: [0, 60] });
+    // One call in twenty is slow: the slot must be held for as long as the call can still arrive.
+    for (let skip = 0; skip < 30; skip++) sandbox.fail({ call: "createUser", skip, delayMs: 400 });
+    const server = await sandbox.listen();
+    afterwards(() => server.close());
+    const path = folder("shared-limit");
+    const users = Array.from({ length: 600 }, (_, index) => `user ${index}`);
+    // Both processes ask for every hundredth user, so some are wanted in two places at once.
+    const share = (half: number): Share => ({
+      url: server.url,
+      credentials: sandbox.credentials,
+      path,
+      limit,
+      ids: users.filter((_, index) => index % 2 === half || index % 100 === 0),
+    });
+    const began = performance.now();
+    const children = [startChild(script, share(0)), startChild(script, share(1))];
+    for (const child of children) {
+      const { code, out, err } = await child.ended;
+      expect({ code, err }).toEqual({ code: 0, err: "" });
+      expect(JSON.parse(out)).toEqual({ usable: out.includes("306") ? 306 : 300 });
+    }
+    const seconds = (performance.now() - began) / 1_000;
+
+    const entries = sandbox.journal.entries();
+    expect(entries.filter((entry) => entry.status === 429)).toEqual([]);
+    expect(sandbox.journal.mostInWindow(2_000)).toBeLessThanOrEqual(100);
+    // Worked on by one process at a time: nobody's calls were made twice.
+    expect(entries.filter((entry) => entry.call === "createUser")).toHaveLength(600);
+    expect(entries.filter((entry) => entry.call === "exchangeCode")).toHaveLength(600);
+    expect(seconds).toBeLessThan(60);
+
+    const { open } = await scene({ clientId: sandbox.credentials.clientId });
+    const after = await open(onDisk(path));
+    expect(await after.counts()).toEqual({ tokenActive: 600 });
+  }, 90_000);
+});

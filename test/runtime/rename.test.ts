@@ -1,0 +1,101 @@
+import { describe, expect, it } from "vitest";
+import { hurry, scene, spentOn } from "../support/scene.ts";
+
+describe("rename()", () => {
+  it("gives the user another id, here and at 1upHealth, and keeps its token", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    const { oneupUserId } = await lifecycle.onboard("ada");
+    const token = await lifecycle.accessToken("ada");
+    expect(await lifecycle.rename("ada", "ada+new@example.org")).toMatchObject({
+      appUserId: "ada+new@example.org",
+      oneupUserId,
+    });
+    expect(await lifecycle.accessToken("ada+new@example.org")).toBe(token);
+    expect(sandbox.users()).toEqual([{ oneupUserId, appUserId: "ada+new@example.org", active: true }]);
+    for (const call of [lifecycle.inspect("ada"), lifecycle.onboard("ada"), lifecycle.accessToken("ada")]) {
+      await expect(call).rejects.toMatchObject({
+        code: "RENAMED",
+        facts: { renamedTo: "ada+new@example.org" },
+      });
+    }
+    expect(await lifecycle.rename("ada+new@example.org", "ada")).toMatchObject({ appUserId: "ada" });
+  });
+
+  it("refuses an id that somebody has, here or at 1upHealth, and changes nothing", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    await lifecycle.onboard("ada");
+    await lifecycle.onboard("bob");
+    sandbox.createUser("eve");
+    for (const taken of ["bob", "eve"]) {
+      await expect(lifecycle.rename("ada", taken)).rejects.toMatchObject({ code: "USER_CONFLICT" });
+    }
+    expect(await lifecycle.inspect("ada")).toMatchObject({ usable: true, underWay: null });
+  });
+
+  it.each(["before", "after"] as const)(
+    "finds out what became of a call whose answer is lost (%s)",
+    async (drop) => {
+      const { sandbox, open } = await scene();
+      const lifecycle = await open();
+      await lifecycle.onboard("ada");
+      sandbox.fail({ call: "updateUser", drop });
+      hurry(sandbox);
+      const renamed = await lifecycle.rename("ada", "new").then(
+        () => true,
+        (error: { code: string }) => error.code,
+      );
+      expect(renamed).toBe(drop === "after" ? true : "UNAVAILABLE");
+      const name = drop === "after" ? "new" : "ada";
+      expect(await lifecycle.inspect(name)).toMatchObject({ usable: true, underWay: null });
+      expect(sandbox.users().map((user) => user.appUserId)).toEqual([name]);
+      expect(spentOn(sandbox, "ada")[0]).toBe("createUser");
+    },
+  );
+});
+
+describe("remote", () => {
+  it("lists every user at 1upHealth page by page, also when the server ignores the paging", async () => {
+    for (const pager of [
+      { skip: "skip", limit: "limit" },
+      { skip: "ignored", limit: "ignored" },
+    ]) {
+      const { sandbox, open } = await scene({ pager });
+      for (let index = 0; index < 25; index++) sandbox.createUser(`user ${index}`);
+      const lifecycle = await open();
+      const seen = [];
+      for await (const user of lifecycle.remote.list({ pageSize: 10 })) seen.push(user.appUserId);
+      expect(seen).toEqual(sandbox.users().map((user) => user.appUserId));
+    }
+  });
+
+  it("finds a user by either id, or says null", async () => {
+    const { sandbox, open } = await scene();
+    const oneupUserId = sandbox.createUser("ada");
+    const lifecycle = await open();
+    expect(await lifecycle.remote.find({ appUserId: "ada" })).toEqual({
+      appUserId: "ada",
+      oneupUserId,
+      active: true,
+    });
+    expect(await lifecycle.remote.find({ oneupUserId })).toMatchObject({ appUserId: "ada" });
+    expect(await lifecycle.remote.find({ appUserId: "nobody" })).toBeNull();
+    expect(await lifecycle.forecast()).toMatchObject({ used: 3 });
+  });
+
+  it("turns refusals into errors with codes", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    sandbox.fail({ call: "listUsers", status: 429, body: "", headers: { "retry-after": "7" } });
+    await expect(lifecycle.remote.find({ appUserId: "a" })).rejects.toMatchObject({
+      code: "RATE_LIMITED",
+      retryAfterMs: 7_000,
+    });
+    sandbox.fail({ call: "listUsers", status: 500, body: "" });
+    await expect(lifecycle.remote.find({ appUserId: "a" })).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      retryable: true,
+    });
+  });
+});

@@ -1,0 +1,124 @@
+import { describe, expect, it, vi } from "vitest";
+import { hurry, scene } from "../support/scene.ts";
+
+const hour = 3_600_000;
+
+describe("work()", () => {
+  it("brings users on whose waits nobody attends any more, in every lane", async () => {
+    const { sandbox, open } = await scene();
+    const limits = { management: { calls: 4, windowMs: 60_000 } };
+    const lifecycle = await open({ limits });
+    const lanes = ["bulk", "interactive", "recovery"] as const;
+    await Promise.all(
+      Array.from({ length: 12 }, (_, index) =>
+        lifecycle.onboard(`user ${index}`, { waitMs: 0, lane: lanes[index % 3] }),
+      ),
+    );
+    const stop = new AbortController();
+    const working = lifecycle.work({ signal: stop.signal });
+    hurry(sandbox);
+    await vi.waitFor(async () => expect(await lifecycle.counts()).toEqual({ tokenActive: 12 }), 10_000);
+    stop.abort();
+    const summary = await working;
+    expect(summary.rested.tokenActive).toBeGreaterThanOrEqual(8);
+    expect(sandbox.journal.mostInWindow(60_000)).toBeLessThanOrEqual(4);
+  });
+
+  it("refreshes before expiry under the eager policy, with no management call", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open({ refresh: { policy: "eager" } });
+    const ids = ["a", "b", "c"];
+    for (const id of ids) await lifecycle.onboard(id);
+    sandbox.clock.advance(1.9 * hour);
+    const { rested } = await lifecycle.resume();
+    expect(rested).toEqual({ refreshed: 3 });
+    expect(sandbox.journal.spent()).toMatchObject({ management: 3, token: 6 });
+    for (const id of ids) expect(await lifecycle.inspect(id)).toMatchObject({ state: "refreshed" });
+  });
+
+  it("keeps an idle user's grant alive every seven days under the default policy", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    await lifecycle.onboard("idle");
+    sandbox.clock.advance(6 * 24 * hour);
+    expect(await lifecycle.resume()).toEqual({ taken: 0, rested: {} });
+    sandbox.clock.advance(24 * hour);
+    expect(await lifecycle.resume()).toEqual({ taken: 1, rested: { refreshed: 1 } });
+  });
+
+  it("leaves users alone under the lazy policy", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open({ refresh: { policy: "lazy" } });
+    await lifecycle.onboard("idle");
+    sandbox.clock.advance(30 * 24 * hour);
+    expect(await lifecycle.resume()).toEqual({ taken: 0, rested: {} });
+  });
+
+  it("takes over from a process that fell silent, once its lease is over", async () => {
+    const { sandbox, open } = await scene();
+    const times = { timeoutMs: 20_000, leaseMs: 500 };
+    const silent = await open(times);
+    sandbox.fail({ call: "createUser", delayMs: 1_500, delay: "after" });
+    const lost = silent.onboard("ada", { waitMs: 60_000 });
+    await vi.waitFor(() => expect(sandbox.journal.count("createUser")).toBe(1), 2_000);
+    const lifecycle = await open(times);
+    const stop = new AbortController();
+    const working = lifecycle.work({ signal: stop.signal });
+    await vi.waitFor(async () => expect((await lifecycle.inspect("ada")).usable).toBe(true), 5_000);
+    expect(await lost).toMatchObject({ usable: true });
+    stop.abort();
+    await working;
+    expect(sandbox.journal.createdTwice()).toEqual([]);
+    expect(sandbox.journal.entries().map((entry) => entry.call)).toEqual([
+      "createUser",
+      "issueAuthCode",
+      "exchangeCode",
+    ]);
+  });
+});
+
+describe("users() and counts()", () => {
+  it("list everybody, or one state, page by page", async () => {
+    const { open } = await scene({ limit: { calls: 1_000 } });
+    const lifecycle = await open({ limits: { management: { calls: 1_000, windowMs: hour } } });
+    await Promise.all(Array.from({ length: 230 }, (_, index) => lifecycle.onboard(`user ${index}`)));
+    const all: string[] = [];
+    for await (const user of lifecycle.users()) all.push(user.appUserId);
+    expect(new Set(all).size).toBe(230);
+    const none = [];
+    for await (const user of lifecycle.users({ state: "failed" })) none.push(user);
+    expect(none).toEqual([]);
+    expect(await lifecycle.counts()).toEqual({ tokenActive: 230 });
+  });
+});
+
+describe("subscribe()", () => {
+  it("hears of every durable step, until it is ended", async () => {
+    const { open } = await scene();
+    const lifecycle = await open();
+    const states: string[] = [];
+    const end = lifecycle.subscribe((user) => states.push(`${user.appUserId} ${user.state}`));
+    await lifecycle.onboard("ada");
+    end();
+    await lifecycle.onboard("bob");
+    expect(states).toEqual(["ada created", "ada codeIssued", "ada tokenActive"]);
+  });
+});
+
+describe("close()", () => {
+  it("lets the calls under way finish and keeps what they brought", async () => {
+    const { sandbox, open } = await scene({ latencyMs: 200 });
+    const lifecycle = await open();
+    const onboarding = lifecycle.onboard("ada");
+    onboarding.catch(() => {});
+    await vi.waitFor(() =>
+      expect(lifecycle.inspect("ada")).resolves.toMatchObject({ underWay: "createUser" }),
+    );
+    await lifecycle.close();
+    await expect(onboarding).rejects.toMatchObject({ code: "CLOSED" });
+    await expect(lifecycle.inspect("ada")).rejects.toMatchObject({ code: "CLOSED" });
+    const next = await open();
+    expect(await next.onboard("ada")).toMatchObject({ usable: true });
+    expect(sandbox.journal.entries().map((entry) => entry.call)).toEqual(["createUser", "exchangeCode"]);
+  });
+});

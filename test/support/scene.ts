@@ -1,0 +1,74 @@
+/** What most tests of the runtime need: a sandbox with a server, a folder, and lifecycles on them. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createLifecycle } from "oneup-lifecycle";
+import type { Lifecycle, LifecycleOptions } from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
+import { createSandbox } from "oneup-lifecycle/sandbox";
+import type { Sandbox, SandboxOptions, SandboxServer } from "oneup-lifecycle/sandbox";
+import { afterEach } from "vitest";
+
+type Closable = () => Promise<void> | void;
+const open: Closable[] = [];
+
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close();
+});
+
+/** Closes something after the test, newest first. */
+export function afterwards(close: Closable): void {
+  open.push(close);
+}
+
+/** An empty folder, removed after the test. */
+export function folder(name: string): string {
+  const path = mkdtempSync(join(tmpdir(), `oneup-${name}-`));
+  afterwards(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** A sandbox on loopback and a way to open lifecycles against it, all closed after the test. */
+export interface Scene {
+  readonly sandbox: Sandbox;
+  readonly server: SandboxServer;
+  /** One memory store for the whole scene, unless another is given. */
+  open(options?: Partial<LifecycleOptions>): Promise<Lifecycle>;
+}
+
+export async function scene(options: SandboxOptions = {}): Promise<Scene> {
+  const sandbox = createSandbox(options);
+  const server = await sandbox.listen();
+  afterwards(() => server.close());
+  const store = memory();
+  return {
+    sandbox,
+    server,
+    async open(more = {}) {
+      const lifecycle = await createLifecycle({
+        credentials: sandbox.credentials,
+        endpoints: server.endpoints,
+        clock: sandbox.clock,
+        store,
+        ...more,
+      });
+      afterwards(() => lifecycle.close());
+      return lifecycle;
+    },
+  };
+}
+
+/** Lets virtual time run about 500 times faster than real time until the test ends, so that pauses pass. */
+export function hurry({ clock }: Sandbox): void {
+  const timer = setInterval(() => clock.advance(5_000), 10);
+  afterwards(() => clearInterval(timer));
+}
+
+/** The management calls that reached the sandbox for one user, in order. */
+export function spentOn({ journal }: Sandbox, appUserId: string): readonly string[] {
+  const management = ["createUser", "issueAuthCode", "listUsers", "updateUser"];
+  return journal
+    .entries()
+    .filter((entry) => entry.appUserId === appUserId && management.includes(entry.call))
+    .map((entry) => entry.call);
+}
