@@ -115,7 +115,16 @@ function groupCommits(root: RootDatabase, tables: Tables, now: () => number): En
         running ??= flush();
       });
     },
-    read: (unit) => unit(tables, now()),
+    read(unit) {
+      try {
+        return unit(tables, now());
+      } catch (cause) {
+        throw new LifecycleError("STORE_UNAVAILABLE", "Cannot read the LMDB store", {
+          retryable: true,
+          cause,
+        });
+      }
+    },
     async close() {
       await running;
       await root.close();

@@ -18,7 +18,6 @@ interface Node {
 
 interface Arrow {
   readonly target: readonly Node[] | undefined;
-  readonly source: Node;
 }
 
 /**
@@ -32,13 +31,12 @@ export function mermaid(): string {
   const arrows = new Map<string, string[]>();
   for (const node of everyNode(root)) {
     for (const [event, transitions] of node.transitions) {
-      for (const { target } of transitions) {
-        const to = target?.[0];
-        if (to === undefined || (node === root && event !== "OFFBOARDED")) continue;
-        const from = node === root ? Object.keys(root.states).find((key) => key === "authorized") : node.key;
-        const way = `${from} --> ${to.key}`;
-        const labels = arrows.get(way) ?? [];
-        if (!labels.includes(event)) arrows.set(way, [...labels, event]);
+      for (const to of transitions.flatMap(({ target }) => target?.slice(0, 1) ?? [])) {
+        for (const from of starts(node, event, to)) {
+          const way = `${from} --> ${to.key}`;
+          const labels = arrows.get(way) ?? [];
+          if (!labels.includes(event)) arrows.set(way, [...labels, event]);
+        }
       }
     }
   }
@@ -56,6 +54,17 @@ function drawn(state: Node, indent: string): readonly string[] {
     return lines.length > 0 ? lines : [`${indent}  ${child.key}`];
   });
   return [`${indent}state ${state.key} {`, ...body, `${indent}}`];
+}
+
+/**
+ * Where the arrow of a transition starts: at the state itself, but inside a state at every leaf that has no answer of
+ * its own. The way out of everywhere is drawn once, from where users spend their time.
+ */
+function starts(node: Node, event: string, to: Node): readonly string[] {
+  const inner = Object.values(node.states);
+  if (node.key === userLifecycle.id) return ["authorized"];
+  if (!inner.includes(to)) return [node.key];
+  return inner.filter((leaf) => leaf !== to && !leaf.transitions.has(event)).map((leaf) => leaf.key);
 }
 
 function initialOf(node: Node): string {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import process from "node:process";
 import { LifecycleError } from "./errors.ts";
 import type { Encryption } from "./store/keys.ts";
 import { keyFile } from "./store/keys.ts";

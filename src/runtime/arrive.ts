@@ -21,7 +21,7 @@ export interface Patience {
   readonly signal: AbortSignal;
 }
 
-/** Shortest and longest pause between two looks at a user on whom another process works, ms. */
+/** Shortest and longest pause between two looks at a user on whom another process may work, ms. */
 const firstLookMs = 25;
 const longestLookMs = 1_000;
 
@@ -52,7 +52,7 @@ export async function arrive(engine: Engine, id: string, patience: Patience, beg
       const leave = engine.lanes.join();
       await engine.changes.ofUser(id, Math.min(left, longestLookMs), patience.signal).finally(leave);
     } else if (pausedMs(engine, user) > 0 && (tried || !stops(user))) {
-      await engine.changes.ofUser(id, Math.min(left, pausedMs(engine, user)), patience.signal);
+      await engine.changes.ofUser(id, Math.min(left, pausedMs(engine, user), longestLookMs), patience.signal);
     } else {
       tried = true;
       const rested = { ...awake(user, engine.settings.windowMs, engine.clock.now()), pause: null };

@@ -12,6 +12,8 @@ export class Changes {
   readonly #listeners = new Set<(user: User) => void>();
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #idle = new Set<() => void>();
+  /** Grows with every piece of news for workers. */
+  news = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -38,6 +40,7 @@ export class Changes {
 
   /** There may be something to do. */
   wakeWorkers(): void {
+    this.news++;
     for (const wake of this.#idle) wake();
   }
 
@@ -50,9 +53,9 @@ export class Changes {
     });
   }
 
-  /** Resolves when anybody does, or after `ms`, or when `signal` aborts. Never rejects. */
-  ofAnybody(ms: number, signal: AbortSignal): Promise<void> {
-    return this.#until(this.#idle, ms, signal);
+  /** Resolves when there is {@link news} since `seen`, or after `ms`, or when `signal` aborts. Never rejects. */
+  ofAnybody(seen: number, ms: number, signal: AbortSignal): Promise<void> {
+    return this.news === seen ? this.#until(this.#idle, ms, signal) : Promise.resolve();
   }
 
   #until(wakes: Set<() => void>, ms: number, signal: AbortSignal): Promise<void> {

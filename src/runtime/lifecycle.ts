@@ -4,10 +4,11 @@
  * @module
  */
 import { setMaxListeners } from "node:events";
+import process from "node:process";
 import { setImmediate } from "node:timers";
 import { randomBytes } from "node:crypto";
 import { randomName } from "../clock.ts";
-import { LifecycleError } from "../errors.ts";
+import { isLifecycleError, LifecycleError } from "../errors.ts";
 import { createFhirClient } from "../fhir/client.ts";
 import type { FhirClient } from "../fhir/client.ts";
 import { checkVersion } from "../fhir/calls.ts";
@@ -201,6 +202,17 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
     return describeUser(user, settings.windowMs, clock.now());
   }
 
+  /** The user, unless it is gone from here meanwhile, or its record cannot be read: that hides nobody else. */
+  async function readable(id: string): Promise<User | null> {
+    try {
+      return (await find(engine, id))?.user ?? null;
+    } catch (error) {
+      if (!isLifecycleError(error) || error.retryable) throw error;
+      if (error.code !== "RENAMED") settings.logger.warn(`Cannot list a user: ${error.message}`);
+      return null;
+    }
+  }
+
   /** Waits until the user has arrived, and says so. */
   async function arrived(id: string, wait: Patience, begun = false): Promise<UserStatus> {
     const user = await arrive(engine, id, wait, begun);
@@ -210,7 +222,10 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
   }
 
   /** Takes the first step of a user nobody has heard of, or who was offboarded; says whether there was one to take. */
-  async function begin(id: string, { expect = "new", lane = "interactive" }: OnboardOptions): Promise<boolean> {
+  async function begin(
+    id: string,
+    { expect = "new", lane = "interactive" }: OnboardOptions,
+  ): Promise<boolean> {
     const now = clock.now();
     const found = await find(engine, id);
     if (found === null) {
@@ -276,8 +291,8 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
         for (;;) {
           const page = await store.page({ state: each, after, limit: pageSize });
           for (const id of page) {
-            const loaded = await store.load(id);
-            if (loaded.type === "record") yield describe((await load(engine, id)).user);
+            const user = await readable(id);
+            if (user !== null) yield describe(user);
           }
           after = page.at(-1);
           if (page.length < pageSize) break;

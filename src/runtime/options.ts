@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { systemClock } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";

@@ -33,6 +33,8 @@ interface Job {
 /** How long a worker sleeps at most: other processes' writes do not wake it. */
 const longestSleepMs = 1_000;
 
+const nobody: Batch = { claimed: [], nextInMs: null };
+
 /** Works until `stop` aborts (or nothing is left), then lets every user it works on come to rest. */
 export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
   const active = new Set<Promise<void>>();
@@ -59,33 +61,35 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     }
   }
 
-  /** Takes up to `room` users; says when there may be more. */
-  async function fetch(room: number): Promise<{ started: number; nextInMs: number | null }> {
-    const lease = newLease(engine);
-    const due: Batch = job.due
-      ? await engine.store.claim({ limit: room, lease })
-      : { claimed: [], nextInMs: null };
-    const asked = engine.guard.ask("interactive");
-    const granted = await engine.store.grant({
-      limit: engine.guard.limit,
-      max: room - due.claimed.length,
-      holdMs: engine.guard.holdMs,
-      lease,
-    });
-    for (const claimed of [...due.claimed, ...granted.claimed]) {
-      const job: Promise<void> = take(claimed, lease, asked.notAfter).finally(() => {
-        active.delete(job);
+  function start(claimed: readonly Claimed[], lease: Lease, notAfter: number): number {
+    for (const each of claimed) {
+      const under: Promise<void> = take(each, lease, notAfter).finally(() => {
+        active.delete(under);
         engine.changes.wakeWorkers();
       });
-      active.add(job);
+      active.add(under);
     }
-    const started = due.claimed.length + granted.claimed.length;
-    taken += started;
-    const times = [due.nextInMs, granted.nextInMs].filter((ms) => ms !== null);
-    return { started, nextInMs: times.length === 0 ? null : Math.min(...times) };
+    taken += claimed.length;
+    return claimed.length;
+  }
+
+  /** Takes up to `room` users; says when there may be more. */
+  async function fetch(room: number): Promise<{ started: number; nextInMs: number }> {
+    const { store, guard } = engine;
+    const lease = newLease(engine);
+    const due = job.due ? await store.claim({ limit: room, lease }) : nobody;
+    const started = start(due.claimed, lease, 0);
+    const { notAfter } = guard.ask("interactive");
+    const max = room - started;
+    const granted = await store.grant({ limit: guard.limit, max, holdMs: guard.holdMs, lease });
+    return {
+      started: started + start(granted.claimed, lease, notAfter),
+      nextInMs: Math.min(due.nextInMs ?? longestSleepMs, granted.nextInMs ?? longestSleepMs),
+    };
   }
 
   while (!job.stop.aborted) {
+    const seen = engine.changes.news;
     const room = job.concurrency - active.size;
     let waitMs = longestSleepMs;
     if (room > 0) {
@@ -93,7 +97,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
         const { started, nextInMs } = await fetch(room);
         if (started > 0) continue;
         if (job.untilIdle && active.size === 0) break;
-        if (nextInMs !== null) waitMs = Math.min(waitMs, Math.max(1, nextInMs));
+        waitMs = Math.min(waitMs, Math.max(1, nextInMs));
       } catch (error) {
         if (!isLifecycleError(error) || !error.retryable) throw error;
         engine.settings.logger.warn(`Cannot ask the store for work: ${error.message}; trying again`);
@@ -101,7 +105,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
         continue;
       }
     }
-    await engine.changes.ofAnybody(waitMs, job.stop);
+    await engine.changes.ofAnybody(seen, waitMs, job.stop);
   }
   await Promise.all(active);
   return { taken, rested };

@@ -3,11 +3,13 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
 import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { LifecycleError } from "../errors.ts";
 import type { Json, Store } from "./contract.ts";
+import { format } from "./envelope.ts";
 
 /** A key of the ring: 32 bytes, known by an id that says nothing about it. */
 export interface RingKey {
@@ -129,7 +131,7 @@ export async function openStoreKey(
     if (found !== null) return unwrap(found.value, account, ring);
     const newest = ring[0] as RingKey; // ringOf() refuses an empty ring
     const storeKey = randomBytes(32);
-    const value = { format: 1, storeKey: { by: newest.id, wrapped: wrap(storeKey, account, newest) } };
+    const value = { format, storeKey: { by: newest.id, wrapped: wrap(storeKey, account, newest) } };
     if (await store.account.commit({ value, expectedRevision: 0, writeId })) return storeKey;
   }
 }
@@ -143,7 +145,13 @@ function wrap(storeKey: Uint8Array, account: string, by: RingKey): string {
 }
 
 function unwrap(value: Json, account: string, ring: readonly RingKey[]): Uint8Array {
-  const record = value as { storeKey?: { by?: unknown; wrapped?: unknown } } | null; // checked field by field
+  const record = value as { format?: unknown; storeKey?: { by?: unknown; wrapped?: unknown } } | null; // checked field by field
+  if (typeof record?.format === "number" && record.format > format) {
+    throw new LifecycleError(
+      "RECORD_TOO_NEW",
+      `Cannot open the store: its account has format ${record.format}, this release knows formats up to ${format}; update oneup-lifecycle`,
+    );
+  }
   const by = record?.storeKey?.by;
   const wrapped = record?.storeKey?.wrapped;
   if (typeof by !== "string" || typeof wrapped !== "string") {
