@@ -7,12 +7,12 @@ import { chmodSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { open } from "lmdb";
 import type { Database, RootDatabase } from "lmdb";
-import { LifecycleError } from "../src/errors.ts";
+import { isLifecycleError, LifecycleError } from "../src/errors.ts";
 import { lanes } from "../src/store/contract.ts";
 import type { Lane, Store, StoreAdapter } from "../src/store/contract.ts";
 import { tableStore } from "../src/store/tables.ts";
 import type { AccountRow, Engine, Queue, Tables } from "../src/store/tables.ts";
-import type { Row, Tombstone } from "../src/store/rules.ts";
+import { decodeRow, encodeRow } from "../src/store/rules.ts";
 import type { SlotLog } from "../src/store/window.ts";
 
 /** Options of {@link lmdb}. */
@@ -48,8 +48,7 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter {
     durable: true,
     folder,
     async open({ account, clock }): Promise<Store> {
-      const root = openFolder(folder, options.maxAccounts ?? 8);
-      const tables = lmdbTables(root, account);
+      const { root, tables } = await openFolder(folder, options.maxAccounts ?? 8, account);
       let latest = 0;
       const now = (): number => (latest = Math.max(latest, clock.now()));
       return tableStore(groupCommits(root, tables, now));
@@ -57,51 +56,52 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter {
   };
 }
 
-function openFolder(folder: string, maxAccounts: number): RootDatabase {
+async function openFolder(
+  folder: string,
+  maxAccounts: number,
+  account: string,
+): Promise<{ readonly root: RootDatabase; readonly tables: LmdbTables }> {
+  let root: RootDatabase | undefined;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     // Without overlappingSync a commit is on disk when its promise resolves; with it, only visible.
-    const root = open({ path: folder, maxDbs: 6 * maxAccounts, overlappingSync: false });
+    root = open({ path: folder, maxDbs: databasesPerAccount * maxAccounts, overlappingSync: false });
     chmodSync(join(folder, "data.mdb"), 0o600);
-    return root;
+    return { root, tables: lmdbTables(root, account) };
   } catch (cause) {
-    throw new LifecycleError(
-      "STORE_UNUSABLE",
-      `Cannot open the store: the folder must be writable and hold an LMDB store or nothing: ${folder}`,
-      { cause },
-    );
+    await root?.close();
+    const full = cause instanceof Error && cause.message.includes("MDB_DBS_FULL");
+    const rule = full
+      ? `it holds ${maxAccounts} accounts, the most that its option maxAccounts allows`
+      : "the folder must be writable and hold an LMDB store or nothing";
+    throw new LifecycleError("STORE_UNUSABLE", `Cannot open the store: ${rule}: ${folder}`, { cause });
   }
 }
 
 /** Runs the units that arrived meanwhile in one transaction: they share its sync, which is what a commit costs. */
-function groupCommits(root: RootDatabase, tables: Tables, now: () => number): Engine {
+function groupCommits(root: RootDatabase, { tables, within }: LmdbTables, now: () => number): Engine {
   interface Unit {
     readonly run: () => void;
-    readonly resolve: () => void;
+    readonly settle: () => void;
     readonly reject: (error: unknown) => void;
   }
   let waiting: Unit[] = [];
   let running: Promise<void> | null = null;
+  let closed = false;
 
-  async function flush(): Promise<void> {
+  async function commitAll(): Promise<void> {
     while (waiting.length > 0) {
-      const units = waiting;
-      waiting = [];
+      let units: Unit[] = [];
       try {
         await root.transaction(() => {
-          for (const unit of units) unit.run();
+          units = waiting; // with those that came while the transaction waited for its turn
+          waiting = [];
+          within(() => units.forEach((unit) => unit.run()));
         });
-        for (const unit of units) unit.resolve();
+        for (const unit of units) unit.settle();
       } catch (cause) {
-        const error = new LifecycleError(
-          "STORE_UNAVAILABLE",
-          "Cannot write to the LMDB store: the transaction failed",
-          {
-            retryable: true,
-            cause,
-          },
-        );
-        for (const unit of units) unit.reject(error);
+        const failed = units.length > 0 ? units : waiting.splice(0);
+        for (const unit of failed) unit.reject(unavailable("write to", cause));
       }
     }
     running = null;
@@ -109,32 +109,61 @@ function groupCommits(root: RootDatabase, tables: Tables, now: () => number): En
 
   return {
     write<T>(unit: (tables: Tables, now: number) => T): Promise<T> {
+      if (closed) return Promise.reject(closedStore());
       return new Promise<T>((resolve, reject) => {
-        let value: T;
-        waiting.push({ run: () => (value = unit(tables, now())), resolve: () => resolve(value), reject });
-        running ??= flush();
+        let end: () => void;
+        const run = (): void => {
+          // A unit that throws has changed nothing (see change() in tables.ts) and spoils no other. It must not throw
+          // out of the transaction: LMDB would keep what others wrote and never answer again.
+          try {
+            const value = unit(tables, now());
+            end = () => resolve(value);
+          } catch (error) {
+            end = () => reject(isLifecycleError(error) ? error : unavailable("write to", error));
+          }
+        };
+        waiting.push({ run, settle: () => end(), reject });
+        running ??= commitAll();
       });
     },
     read(unit) {
+      if (closed) throw closedStore();
       try {
         return unit(tables, now());
       } catch (cause) {
-        throw new LifecycleError("STORE_UNAVAILABLE", "Cannot read the LMDB store", {
-          retryable: true,
-          cause,
-        });
+        throw unavailable("read", cause);
       }
     },
     async close() {
+      closed = true;
       await running;
       await root.close();
     },
   };
 }
 
+function unavailable(doing: string, cause: unknown): LifecycleError {
+  return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the LMDB store`, {
+    retryable: true,
+    cause,
+  });
+}
+
+function closedStore(): LifecycleError {
+  return new LifecycleError("CLOSED", "Cannot use the LMDB store: it was closed");
+}
+
+interface LmdbTables {
+  readonly tables: Tables;
+  /** Runs the units of one transaction; what they changed and was kept back is written at its end. */
+  readonly within: (units: () => void) => void;
+}
+
+const databasesPerAccount = 6;
+
 /** Databases of one account: rows, due and waiting indexes, ids by state, logs of slots, the account's record. */
-function lmdbTables(root: RootDatabase, account: string): Tables {
-  const rows = root.openDB<Row | Tombstone, string>({ name: `${account}/users`, encoding: "json" });
+function lmdbTables(root: RootDatabase, account: string): LmdbTables {
+  const rows = root.openDB<string, string>({ name: `${account}/users`, encoding: "string" });
   const due = root.openDB<true, [number, string]>({ name: `${account}/due`, encoding: "ordered-binary" });
   const waiting = root.openDB<true, [string, number, string]>({
     name: `${account}/waiting`,
@@ -147,8 +176,15 @@ function lmdbTables(root: RootDatabase, account: string): Tables {
   });
   const logs = root.openDB<SlotLog, string>({ name: `${account}/slots`, encoding: "json" });
   const accountRows = root.openDB<AccountRow, string>({ name: `${account}/account`, encoding: "json" });
-  return {
-    rows: { get: (id) => rows.get(id), set: (id, row) => write(rows.put(id, row)) },
+  const changedLogs = new Map<string, SlotLog>(); // a busy log is written once a transaction, not once a slot
+  const tables: Tables = {
+    rows: {
+      get(id) {
+        const text = rows.get(id);
+        return text === undefined ? undefined : decodeRow(text);
+      },
+      set: (id, row) => write(rows.put(id, encodeRow(row))),
+    },
     due: {
       add: (at, id) => write(due.put([at, id], true)),
       delete: (at, id) => write(due.remove([at, id])),
@@ -167,9 +203,21 @@ function lmdbTables(root: RootDatabase, account: string): Tables {
       counts: () =>
         Object.fromEntries(Array.from(states.getKeys({}), (state) => [state, states.getValuesCount(state)])),
     },
-    logs: { get: (limit) => logs.get(limit), set: (limit, log) => write(logs.put(limit, log)) },
+    logs: {
+      get: (limit) => changedLogs.get(limit) ?? logs.get(limit),
+      set: (limit, log) => void changedLogs.set(limit, log),
+    },
     account: { get: () => accountRows.get("account"), set: (row) => write(accountRows.put("account", row)) },
   };
+  const within = (units: () => void): void => {
+    try {
+      units();
+      for (const [limit, log] of changedLogs) write(logs.put(limit, log));
+    } finally {
+      changedLogs.clear();
+    }
+  };
+  return { tables, within };
 }
 
 function laneQueue(waiting: Database<true, [string, number, string]>, lane: Lane): Queue {

@@ -7,7 +7,7 @@ import { lanes } from "../src/store/contract.ts";
 import type { Lane, Store, StoreAdapter } from "../src/store/contract.ts";
 import { tableStore } from "../src/store/tables.ts";
 import type { AccountRow, Engine, Queue, Tables } from "../src/store/tables.ts";
-import type { Row, Tombstone } from "../src/store/rules.ts";
+import { decodeRow, encodeRow } from "../src/store/rules.ts";
 import type { SlotLog } from "../src/store/window.ts";
 
 /**
@@ -54,9 +54,9 @@ function memoryTables(): Tables {
     rows: {
       get(id) {
         const text = rows.get(id);
-        return text === undefined ? undefined : (JSON.parse(text) as Row | Tombstone); // written by `set` alone
+        return text === undefined ? undefined : decodeRow(text);
       },
-      set: (id, row) => void rows.set(id, JSON.stringify(row)),
+      set: (id, row) => void rows.set(id, encodeRow(row)),
     },
     due: queue(),
     waiting: Object.fromEntries(lanes.map((lane) => [lane, queue()])) as Record<Lane, Queue>, // of all lanes
@@ -64,10 +64,11 @@ function memoryTables(): Tables {
       add: (state, id) => group(state).add(id),
       delete: (state, id) => group(state).delete(id),
       page: (state, after, limit) => group(state).after(after, limit),
-      counts: () =>
-        Object.fromEntries(
-          [...states].map(([state, ids]) => [state, ids.size]).filter(([, size]) => size !== 0),
-        ),
+      counts() {
+        const counts: Record<string, number> = {};
+        for (const [state, ids] of states) if (ids.size > 0) counts[state] = ids.size;
+        return counts;
+      },
     },
     logs: { get: (limit) => logs.get(limit), set: (limit, log) => void logs.set(limit, log) },
     account: { get: () => account, set: (row) => void (account = structuredClone(row)) },

@@ -4,7 +4,7 @@
  * @module
  */
 import { userLifecycle } from "./user-lifecycle.ts";
-import type { UserStateMeta } from "./user-lifecycle.ts";
+import type { UserStateMeta } from "./user.ts";
 
 /** What is read of a state node. XState's own type carries much more. */
 interface Node {

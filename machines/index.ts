@@ -4,7 +4,9 @@
  * @module
  */
 export { mermaid } from "./diagram.ts";
-export { leafOf, nothingKnown, userLifecycle, valueOf } from "./user-lifecycle.ts";
+export { userLifecycle } from "./user-lifecycle.ts";
+export type { UserLifecycle } from "./user-lifecycle.ts";
+export { leafOf, nothingKnown, valueOf } from "./user.ts";
 export type {
   AuthorizedState,
   FailureReason,
@@ -12,8 +14,7 @@ export type {
   UserContext,
   UserEvent,
   UserFacts,
-  UserLifecycle,
   UserState,
   UserStateMeta,
   UserStateValue,
-} from "./user-lifecycle.ts";
+} from "./user.ts";

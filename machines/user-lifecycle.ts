@@ -9,98 +9,15 @@
  */
 import { assign, setup } from "xstate";
 import type { EventObject, NonReducibleUnknown, StateMachine, StateSchema } from "xstate";
-
-/** Leaf states, by the names people see in `inspect()`, tests and pages. */
-export type UserState =
-  | "created"
-  | "codeIssued"
-  | "tokenActive"
-  | "expiring"
-  | "refreshed"
-  | "reauthorized"
-  | "reauthorizing"
-  | "failed"
-  | "offboarded";
-
-/** The call a state asks for. */
-export type UserCall = "createUser" | "issueAuthCode" | "exchangeCode" | "refreshToken";
-
-/** Why a user ended in `failed`. */
-export type FailureReason =
-  /** 1upHealth refused the request itself for good. */
-  | "refused"
-  /** Three codes in a row were refused by the token endpoint. */
-  | "codesRefused"
-  /** 1upHealth says in turn that the user exists and that it does not. */
-  | "contradiction";
-
-/** What is known about a user. Facts only: ids, times in ms since 1970, counts. Never a secret. */
-export interface UserContext {
-  readonly oneupUserId: number | null;
-  readonly active: boolean | null;
-  /** How the code in hand (or the last one) came to be. */
-  readonly codeFrom: "creation" | "request" | null;
-  readonly codeAt: number | null;
-  /** Exchanges of the code in hand that brought no token. */
-  readonly exchanges: number;
-  /** Codes in a row that brought no token, whatever the reason. */
-  readonly codesSpent: number;
-  /** Codes in a row that the token endpoint refused. */
-  readonly codesRefused: number;
-  /** The answer to a create was "already exists". */
-  readonly saidExists: boolean;
-  /** After that, the answer to a request for a code was "does not exist". */
-  readonly saidMissing: boolean;
-  /** Calls in a row, in this state, that decided nothing. */
-  readonly attempt: number;
-  /** When the access token stops working. */
-  readonly expiresAt: number | null;
-  /** When the tokens in hand were granted. */
-  readonly grantedAt: number | null;
-  readonly failure: { readonly in: UserState; readonly reason: FailureReason; readonly why: string } | null;
-}
-
-/** A user as 1upHealth describes it. */
-export interface UserFacts {
-  readonly oneupUserId?: number | undefined;
-  readonly active?: boolean | undefined;
-}
-
-/** Everything that can happen to a user. `at` is the time it happened, in ms since 1970. */
-export type UserEvent = { readonly at: number } & (
-  | { readonly type: "EXPECT_EXISTING" }
-  | { readonly type: "USER_CREATED"; readonly user: UserFacts }
-  | { readonly type: "USER_AUTHORIZED"; readonly user: UserFacts; readonly expiresAt: number }
-  | { readonly type: "USER_EXISTS" }
-  | { readonly type: "USER_MISSING" }
-  | { readonly type: "CODE_ISSUED"; readonly user: UserFacts }
-  | { readonly type: "CODE_REFUSED" }
-  | { readonly type: "TOKEN_GRANTED"; readonly expiresAt: number }
-  | { readonly type: "TOKEN_REJECTED" }
-  | { readonly type: "GRANT_LOST" }
-  | { readonly type: "IN_DOUBT" }
-  | { readonly type: "HELD" }
-  | { readonly type: "REFUSED"; readonly why: string }
-  | { readonly type: "DUE" }
-  | { readonly type: "REAUTHORIZE" }
-  | { readonly type: "RETRY" }
-  | { readonly type: "OFFBOARDED" }
-  | { readonly type: "ONBOARD" }
-);
-
-/** What a state's `meta` says. */
-export interface UserStateMeta {
-  /** The call this state asks for, if any. */
-  readonly call?: UserCall;
-  /** The state in words. */
-  readonly says: string;
-}
-
-/** How XState writes a {@link UserState}: leaves of `authorized` are nested. */
-export type UserStateValue = Exclude<UserState, AuthorizedState> | { readonly authorized: AuthorizedState };
-
-/** The states in which a grant is in hand. */
-export type AuthorizedState = "tokenActive" | "expiring" | "refreshed" | "reauthorized";
+import { nothingKnown } from "./user.ts";
+import type {
+  FailureReason,
+  UserContext,
+  UserEvent,
+  UserState,
+  UserStateMeta,
+  UserStateValue,
+} from "./user.ts";
 
 /** The machine's public type, spelled out so that documentation tools need not infer it. */
 export type UserLifecycle = StateMachine<
@@ -122,23 +39,6 @@ export type UserLifecycle = StateMachine<
 
 /** A code that was refused this soon after it was issued may not have registered yet (1upHealth's own demo waits a second). */
 const registersWithinMs = 5_000;
-
-/** A user about whom nothing is known yet. */
-export const nothingKnown: UserContext = {
-  oneupUserId: null,
-  active: null,
-  codeFrom: null,
-  codeAt: null,
-  exchanges: 0,
-  codesSpent: 0,
-  codesRefused: 0,
-  saidExists: false,
-  saidMissing: false,
-  attempt: 0,
-  expiresAt: null,
-  grantedAt: null,
-  failure: null,
-};
 
 type Facts = Partial<UserContext>;
 
@@ -335,21 +235,3 @@ export const userLifecycle: UserLifecycle = life.createMachine({
     },
   },
 });
-
-/** The machine's state value for a leaf state's name. */
-export function valueOf(state: UserState): UserStateValue {
-  switch (state) {
-    case "tokenActive":
-    case "expiring":
-    case "refreshed":
-    case "reauthorized":
-      return { authorized: state };
-    default:
-      return state;
-  }
-}
-
-/** The leaf state's name of a state value. */
-export function leafOf(value: UserStateValue): UserState {
-  return typeof value === "string" ? value : value.authorized;
-}

@@ -8,7 +8,7 @@ import { LifecycleError } from "./errors.ts";
 import type { Encryption } from "./store/keys.ts";
 import { keyFile } from "./store/keys.ts";
 import type { StoreAdapter } from "./store/contract.ts";
-import { openLifecycle } from "./runtime/lifecycle.ts";
+import { openLifecycle } from "./runtime/open.ts";
 import type { Lifecycle } from "./runtime/lifecycle.ts";
 import type { LifecycleOptions } from "./runtime/options.ts";
 

@@ -65,6 +65,7 @@ const stopping = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const) {
   process.once(name, () => stopping.abort()); // a second one ends the process at once
 }
+process.stdout.on("error", () => stopping.abort()); // nobody reads any more: `demo | head`
 
 try {
   process.exitCode = await run(process.argv.slice(2), stopping.signal);

@@ -76,7 +76,9 @@ function readOptions(texts: ReadonlyMap<string, string>, window: string): Sandbo
 function whole(name: string, text: string, least: number, most: number): number {
   const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
   if (value >= least && value <= most) return value;
-  throw new UsageError(`--${name} must be a whole number from ${least} to ${most}, got ${JSON.stringify(text)}`);
+  throw new UsageError(
+    `--${name} must be a whole number from ${least} to ${most}, got ${JSON.stringify(text)}`,
+  );
 }
 
 const units: ReadonlyMap<string, number> = new Map([
@@ -110,10 +112,8 @@ function introduction(
 ): string {
   const row = (name: string, value: string): string => `  ${name.padEnd(15)} ${value}`;
   const header = (name: string, value: string): string => quoted(`${name}: ${value}`);
-  const get = (path: string, says: string): string =>
-    `  curl ${url}/_sandbox/${path.padEnd(9)} ${paint.quiet(`# ${says}`)}`;
-  const post = (path: string, body: string, says: string): string =>
-    `  curl ${url}/_sandbox/${path} -d ${quoted(body)} ${paint.quiet(`# ${says}`)}`;
+  const control = (call: string, body: string, says: string): string =>
+    `  ${call.padEnd(24)} ${body.padEnd(24)} ${paint.quiet(says)}`.trimEnd();
   return [
     paint.strong("A local 1upHealth is listening"),
     "",
@@ -127,15 +127,15 @@ function introduction(
     `    -H ${header("client_id", credentials.clientId)} -H ${header("client_secret", credentials.clientSecret)}`,
     "",
     paint.strong("Look and steer"),
-    get("journal", "every call, secrets masked"),
-    get("users", "who is here"),
-    post("clock", '{"advanceMs":7200000}', "two hours later"),
-    post("revoke", '{"appUserId":"bilbo"}', "end bilbo's tokens"),
-    post("faults", '{"call":"createUser","status":500,"commit":true}', ""),
-    post("reset", "{}", "forget everything"),
+    control("GET  /_sandbox/journal", "", "every call, secrets masked"),
+    control("GET  /_sandbox/users", "", "who is here"),
+    control("POST /_sandbox/clock", '{"advanceMs":7200000}', "two hours later"),
+    control("POST /_sandbox/revoke", '{"appUserId":"bilbo"}', "end bilbo's tokens"),
+    control("POST /_sandbox/faults", '{"call":"createUser","status":500,"commit":true}', ""),
+    control("POST /_sandbox/reset", "", "forget everything"),
     "",
     paint.strong("Calls as they come") + paint.quiet(" (Ctrl-C ends the sandbox)"),
-    paint.quiet(row("#  time".padEnd(15), "call            status  outcome       user").trimEnd()),
+    paint.quiet(columns("#", "time", "call", "status", "outcome", "user")),
   ].join("\n");
 }
 
@@ -145,7 +145,11 @@ function quoted(text: string): string {
 }
 
 /** Hands every new entry of the journal to `use`, until `signal` aborts. */
-async function follow(world: Sandbox, signal: AbortSignal, use: (entry: JournalEntry) => void): Promise<void> {
+async function follow(
+  world: Sandbox,
+  signal: AbortSignal,
+  use: (entry: JournalEntry) => void,
+): Promise<void> {
   let seen = 0;
   while (!signal.aborted) {
     const count = world.journal.count();
@@ -156,12 +160,34 @@ async function follow(world: Sandbox, signal: AbortSignal, use: (entry: JournalE
   }
 }
 
-function describeEntry({ n, at, call, status, outcome, appUserId, fault }: JournalEntry, paint: Paint): string {
+function describeEntry(
+  { n, at, call, status, outcome, appUserId, fault }: JournalEntry,
+  paint: Paint,
+): string {
   const time = new Date(at).toISOString().slice(11, 19);
   const tone = status === "dropped" || status >= 400 ? paint.bad : status >= 300 ? paint.busy : paint.good;
-  const user = appUserId === undefined ? "" : visible(appUserId);
-  const line = `  ${String(n).padStart(4)}  ${paint.quiet(time)}  ${call.padEnd(15)} ${tone(String(status).padEnd(7))} ${outcome.padEnd(13)} ${user}`;
-  return (fault === undefined ? line : `${line} ${paint.busy(`(${fault})`)}`).trimEnd();
+  const line = columns(
+    String(n),
+    time,
+    call,
+    tone(String(status).padEnd(statusWidth)),
+    outcome,
+    appUserId === undefined ? "" : visible(appUserId),
+  );
+  return fault === undefined ? line : `${line} ${paint.busy(`(${fault})`)}`;
+}
+
+const statusWidth = 7;
+
+function columns(
+  n: string,
+  time: string,
+  call: string,
+  status: string,
+  outcome: string,
+  user: string,
+): string {
+  return `  ${n.padStart(4)}  ${time.padEnd(8)}  ${call.padEnd(15)} ${status.padEnd(statusWidth)} ${outcome.padEnd(13)} ${user}`.trimEnd();
 }
 
 /** An id comes from whoever calls: what would steer the terminal is escaped. */

@@ -13,7 +13,8 @@ export function version(): string {
   for (const place of places) {
     try {
       const found: unknown = JSON.parse(readFileSync(new URL(place, import.meta.url), "utf8"));
-      if (typeof found !== "object" || found === null || !("name" in found) || !("version" in found)) continue;
+      if (typeof found !== "object" || found === null || !("name" in found) || !("version" in found))
+        continue;
       if (found.name === "oneup-lifecycle" && typeof found.version === "string") return found.version;
     } catch {
       // Not there: the next place.

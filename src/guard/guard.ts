@@ -46,8 +46,14 @@ export interface Guard {
   forecast(calls: number): Promise<{ readonly used: number; readonly inMs: number }>;
 }
 
-/** Shortest wait between two questions for a slot, ms. */
+/** Shortest and longest wait between two questions for a slot, ms: calls under way may end, and free it, sooner. */
 const leastWaitMs = 10;
+const longestWaitMs = 1_000;
+
+/** How long to wait before a slot is asked for again, ms. */
+export function beforeAskingAgain(retryInMs: number): number {
+  return Math.min(longestWaitMs, Math.max(leastWaitMs, retryInMs));
+}
 
 /** A guard over one log of slots. */
 export function createGuard({ slots, clock, limit, timeoutMs, graceMs }: GuardOptions): Guard {
@@ -66,7 +72,7 @@ export function createGuard({ slots, clock, limit, timeoutMs, graceMs }: GuardOp
       const asked = ask(lane);
       const answer = await slots.take(asked.slot);
       if (answer.type === "taken") return { slot: answer.slot, notAfter: asked.notAfter };
-      await sleep(clock, Math.max(leastWaitMs, answer.retryInMs), signal);
+      await sleep(clock, beforeAskingAgain(answer.retryInMs), signal);
     }
   }
 
@@ -82,7 +88,8 @@ export function createGuard({ slots, clock, limit, timeoutMs, graceMs }: GuardOp
         sent = done.sent;
         return done.value;
       } finally {
-        await (sent ? slots.settle(slot) : slots.giveBack(slot));
+        // If the store is away the slot counts for longer than it must; what the call brought is not lost for that.
+        await (sent ? slots.settle(slot) : slots.giveBack(slot)).catch(() => {});
       }
     },
     forecast: (calls) => slots.forecast(limit, calls),

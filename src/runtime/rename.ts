@@ -6,6 +6,7 @@
  */
 import { randomName, sleep } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
+import { beforeAskingAgain } from "../guard/guard.ts";
 import { listUsersCall, readUpdatedUser, readUserList, updateUserCall } from "../http/user-management.ts";
 import type { Commit, Slot } from "../store/contract.ts";
 import type { Patience } from "./arrive.ts";
@@ -55,7 +56,7 @@ export async function rename(engine: Engine, id: string, to: string, patience: P
       const saved = { ...intended, revision: done.revision };
       return put(engine, saved, { by: "claimed", lease }, to, done.slot, ask.notAfter);
     }
-    await sleep(engine.clock, Math.max(10, done.retryInMs), patience.signal);
+    await sleep(engine.clock, beforeAskingAgain(done.retryInMs), patience.signal);
   }
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { nothingKnown } from "../../machines/index.ts";
-import type { UserContext, UserEvent, UserState } from "../../machines/index.ts";
+import type { UserEvent, UserState } from "../../machines/index.ts";
 import type { Json, Lane, StoredRecord } from "../store/contract.ts";
 import { format, readEnvelope } from "../store/envelope.ts";
 import type { Envelope, HistoryEntry, Intent, Pause } from "../store/envelope.ts";
@@ -49,7 +49,7 @@ const sealedForms = new WeakMap<Secrets, Sealed | null>();
 
 /** Reads a record. @throws {LifecycleError} `RECORD_TOO_NEW`, `RECORD_DAMAGED` */
 export function readUser(record: StoredRecord, sealer: Sealer): User {
-  const kept = readEnvelope(record.value, sealer.alias(record.id));
+  const kept = readEnvelope(record.value, () => sealer.alias(record.id));
   const secrets = sealer.open(record.id, kept.sealed);
   sealedForms.set(secrets, kept.sealed);
   return {
@@ -57,7 +57,7 @@ export function readUser(record: StoredRecord, sealer: Sealer): User {
     revision: record.revision,
     position: {
       state: kept.state as UserState, // written by writeUser; resolveState() refuses a state the machine lacks
-      context: { ...nothingKnown, ...kept.context } as UserContext, // likewise
+      context: { ...nothingKnown, ...kept.context },
     },
     intent: kept.intent,
     pause: kept.pause,

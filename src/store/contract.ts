@@ -176,7 +176,7 @@ export interface Store {
    * A conflict if the new id is taken.
    */
   move(move: Move): Promise<Committed>;
-  /** Ids of one state in ascending order, for listing without loading everything. */
+  /** Ids of one state, ascending in an order of the store's own, each once: for listing without loading everything. */
   page(ask: {
     readonly state: string;
     readonly after?: string | undefined;

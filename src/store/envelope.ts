@@ -5,6 +5,7 @@
  * @module
  */
 import { LifecycleError } from "../errors.ts";
+import { lanes } from "./contract.ts";
 import type { Json, Lane } from "./contract.ts";
 import type { Sealed } from "./seal.ts";
 
@@ -71,11 +72,11 @@ const upgrades: Readonly<
 > = {};
 
 /**
- * Reads what is kept.
+ * Reads what is kept. `user` names it for messages.
  *
  * @throws {LifecycleError} `RECORD_TOO_NEW` if a newer release wrote it, `RECORD_DAMAGED` if it is no record of ours
  */
-export function readEnvelope(value: Json, user: string): Envelope {
+export function readEnvelope(value: Json, user: () => string): Envelope {
   let record = value;
   if (!isObject(record) || typeof record["format"] !== "number")
     throw damaged(user, "it has no format number");
@@ -83,7 +84,7 @@ export function readEnvelope(value: Json, user: string): Envelope {
     if (found > format) {
       throw new LifecycleError(
         "RECORD_TOO_NEW",
-        `Cannot read user ${user}: its record has format ${found}, this release knows formats up to ${format}; update oneup-lifecycle`,
+        `Cannot read user ${user()}: its record has format ${found}, this release knows formats up to ${format}; update oneup-lifecycle`,
         { facts: { format: found } },
       );
     }
@@ -107,14 +108,16 @@ function isEnvelope(record: unknown): record is Envelope {
     isObject(context) &&
     (intent === null || (isObject(intent) && typeof intent["call"] === "string")) &&
     (pause === null || (isObject(pause) && typeof pause["until"] === "number")) &&
-    typeof lane === "string" &&
+    lanes.some((known) => known === lane) &&
     Array.isArray(history) &&
     isObject(calls) &&
+    typeof calls["management"] === "number" &&
+    typeof calls["token"] === "number" &&
     (sealed === null ||
       (isObject(sealed) && typeof sealed["text"] === "string" && Array.isArray(sealed["fields"])))
   );
 }
 
-function damaged(user: string, why: string): LifecycleError {
-  return new LifecycleError("RECORD_DAMAGED", `Cannot read user ${user}: ${why}`);
+function damaged(user: () => string, why: string): LifecycleError {
+  return new LifecycleError("RECORD_DAMAGED", `Cannot read user ${user()}: ${why}`);
 }

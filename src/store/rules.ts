@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { LifecycleError } from "../errors.ts";
 import type { Commit, Json, Lane, Lease, StoredRecord } from "./contract.ts";
 
 /**
@@ -88,4 +89,22 @@ export function shown(id: string, row: Row, now: number): StoredRecord {
     lane: row.lane,
     lease: row.lease && { id: row.lease.id, owner: row.lease.owner, leftMs: row.lease.until - now },
   };
+}
+
+/**
+ * The row as text. Adapters call it before they touch anything, so what cannot be written changes nothing.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION` if the value does not survive JSON
+ */
+export function encodeRow(row: Row | Tombstone): string {
+  try {
+    return JSON.stringify(row);
+  } catch (cause) {
+    throw new LifecycleError("INVALID_OPTION", "Cannot store this value: it must survive JSON", { cause });
+  }
+}
+
+/** Reads what {@link encodeRow} wrote. */
+export function decodeRow(text: string): Row | Tombstone {
+  return JSON.parse(text) as Row | Tombstone; // written by encodeRow() alone
 }

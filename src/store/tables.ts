@@ -63,8 +63,10 @@ export function tableStore(engine: Engine): Store {
     slots: {
       take: (request) =>
         engine.write((tables, now) => {
-          const slot = take(tables, now, request);
-          return typeof slot === "number" ? { type: "refused", retryInMs: slot } : { type: "taken", slot };
+          const slot = freeSlot(tables, now, request);
+          if (typeof slot === "number") return { type: "refused", retryInMs: slot };
+          note(tables, slot);
+          return { type: "taken", slot };
         }),
       settle: (slot) => engine.write((tables, now) => settle(tables, slot, now)),
       giveBack: (slot) => engine.write((tables) => giveBack(tables, slot)),
@@ -109,18 +111,23 @@ function write(tables: Tables, now: number, commit: Commit): Committed {
 }
 
 function rename(tables: Tables, now: number, { from, commit }: Move): Committed {
+  const source = tables.rows.get(from);
   const target = tables.rows.get(commit.id);
   if (target !== undefined && !("renamedTo" in target)) {
     return target.writeId === commit.writeId
       ? { type: "committed", revision: target.revision, slot: null }
       : { type: "conflict" };
   }
-  const done = change(tables, now, commit, tables.rows.get(from), from);
+  if (source === undefined) return { type: "conflict" };
+  const done = change(tables, now, commit, source, from);
   if (done.type === "committed") tables.rows.set(from, { renamedTo: commit.id });
   return done;
 }
 
-/** One write: the verdict, the slots, then the row (which stood under the id `was`) and every index it stands in. */
+/**
+ * One write: the verdict and the slot first, then the row (which stood under the id `was`), then every index it stands
+ * in and the log. What can fail comes before what is changed.
+ */
 function change(
   tables: Tables,
   now: number,
@@ -129,19 +136,22 @@ function change(
   was: string,
 ): Committed {
   const ruling = verdict(row, commit, now);
+  const revision = commit.expectedRevision + 1;
   if (ruling === "conflict") return { type: "conflict" };
-  if (ruling === "again") return { type: "committed", revision: commit.expectedRevision + 1, slot: null };
+  if (ruling === "again") return { type: "committed", revision, slot: null };
   const before = row as Row | undefined; // a verdict of "write" rules a tombstone out
-  const slot = commit.take === undefined ? null : take(tables, now, commit.take);
+  const slot = commit.take === undefined ? null : freeSlot(tables, now, commit.take);
   if (typeof slot === "number") return { type: "refused", retryInMs: slot };
+  put(tables, was, before, commit.id, written(before, commit, now));
+  if (slot !== null) note(tables, slot);
   if (commit.giveBack !== undefined) giveBack(tables, commit.giveBack);
   if (commit.settle !== undefined) settle(tables, commit.settle, now);
-  put(tables, was, before, commit.id, written(before, commit, now));
-  return { type: "committed", revision: commit.expectedRevision + 1, slot };
+  return { type: "committed", revision, slot };
 }
 
 /** Writes a row and moves its entries in the indexes. */
 function put(tables: Tables, was: string, before: Row | undefined, id: string, after: Row): void {
+  tables.rows.set(id, after);
   const moved = was !== id;
   const dueBefore = before === undefined ? null : claimableAt(before);
   const dueAfter = claimableAt(after);
@@ -159,7 +169,6 @@ function put(tables: Tables, was: string, before: Row | undefined, id: string, a
     if (before !== undefined) tables.states.delete(before.state, was);
     tables.states.add(after.state, id);
   }
-  tables.rows.set(id, after);
 }
 
 function claim(tables: Tables, now: number, limit: number, lease: Lease): Batch {
@@ -199,15 +208,18 @@ function leaseOut(tables: Tables, now: number, id: string, lease: Lease): Claime
   return shown(id, after, now);
 }
 
-/** A slot, or in how many milliseconds to ask again. */
-function take(tables: Tables, now: number, { limit, holdMs, lane }: SlotRequest): Slot | number {
-  const log = prune(tables.logs.get(limit.name) ?? emptyLog, limit, now);
+/** The slot that `note` would take, or in how many milliseconds to ask again. */
+function freeSlot(tables: Tables, now: number, { limit, holdMs, lane }: SlotRequest): Slot | number {
+  const log = tables.logs.get(limit.name) ?? emptyLog;
   const ahead = lanes.slice(0, lanes.indexOf(lane) + 1);
   const waiting = ahead.some((other) => tables.waiting[other].first(1).length > 0);
-  if (waiting || free(log, limit, now) === 0) return grantedInMs(log, limit, now, 1);
-  const slot = slotAt(limit, now, holdMs);
-  tables.logs.set(limit.name, add(log, slot.at, 1));
-  return slot;
+  return waiting || free(log, limit, now) === 0
+    ? grantedInMs(log, limit, now, 1)
+    : slotAt(limit, now, holdMs);
+}
+
+function note(tables: Tables, slot: Slot): void {
+  changeLog(tables, slot, (log) => add(log, slot.at, 1));
 }
 
 function changeLog(tables: Tables, slot: Slot, change: (log: SlotLog) => SlotLog): void {

@@ -46,20 +46,33 @@ export function add(log: SlotLog, at: number, calls: number): SlotLog {
 }
 
 /**
- * In how many milliseconds, counted from `now`, `calls` more calls will have been granted if each is settled as
- * soon as it is granted. 0 = all at once. A call that never ends gives its slot back after a window at the latest.
+ * In how many milliseconds, counted from `now`, `calls` more calls will have been granted if each is over as soon as
+ * it is granted. Every place of the window is free again at some moment, and then once a window: the answer is the
+ * `calls`-th of these moments.
  */
 export function grantedInMs(log: SlotLog, limit: Limit, now: number, calls: number): number {
-  let open = free(log, limit, now);
-  if (calls <= open) return 0;
-  const rounds = Math.floor((calls - 1) / limit.calls);
-  const last = calls - rounds * limit.calls;
-  if (last <= open) return rounds * limit.windowMs;
-  for (const [at, count] of prune(log, limit, now)) {
-    open += count;
-    if (last <= open) return rounds * limit.windowMs + at + limit.windowMs - now;
+  const kept = prune(log, limit, now);
+  let surplus = Math.max(0, used(kept, limit, now) - limit.calls); // after the limit was lowered
+  const places: (readonly [freeInMs: number, calls: number])[] = [[0, free(kept, limit, now)]];
+  for (const [at, count] of kept) {
+    const skipped = Math.min(surplus, count);
+    surplus -= skipped;
+    places.push([at + limit.windowMs - now, count - skipped]);
   }
-  return (rounds + 1) * limit.windowMs;
+  const grantedBy = (ms: number): number =>
+    places.reduce(
+      (sum, [freeInMs, count]) =>
+        ms < freeInMs ? sum : sum + count * (Math.floor((ms - freeInMs) / limit.windowMs) + 1),
+      0,
+    );
+  let low = 0;
+  let high = Math.ceil((places.at(-1)?.[0] ?? 0) + limit.windowMs * Math.ceil(calls / limit.calls));
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (grantedBy(middle) >= calls) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /** The slot of a call that is granted at `now` and may arrive up to `holdMs` later. */

@@ -111,7 +111,7 @@ describe("sandbox/token", () => {
     [{}, 400, "invalid_request"],
   ])("POST /oauth2/token answers %j with %i %s", async (form, status, error) => {
     const { token } = await open();
-    const answer = await token(form as Record<string, string>);
+    const answer = await token(form);
     expect([answer.status, answer.body["error"]]).toEqual([status, error]);
   });
 

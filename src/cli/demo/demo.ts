@@ -35,7 +35,8 @@ export const demoHelp: CommandHelp = {
 export async function demo({ texts, switches }: Given, self: string, signal: AbortSignal): Promise<number> {
   const screen = new Screen(process.stdout);
   if (switches.has("live")) {
-    if (switches.has("keep")) throw new UsageError("Option --keep does not go with --live: its store is always kept");
+    if (switches.has("keep"))
+      throw new UsageError("Option --keep does not go with --live: its store is always kept");
     return live(screen, texts, signal);
   }
   const [stray] = texts.keys();

@@ -15,14 +15,14 @@ export interface Settled {
 /** What the event after `IN_DOUBT` means, by the call that was in doubt. */
 const meanings: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   createUser: {
-    CODE_ISSUED: "had been created: asked for a fresh code, not for a second user",
-    USER_MISSING: "had not been created: created now",
+    CODE_ISSUED: "the user was there: only a fresh code was asked for",
+    USER_MISSING: "the user was not there: created now",
   },
   exchangeCode: {
     TOKEN_GRANTED: "the code was still good: exchanged now",
-    CODE_REFUSED: "the code was spent: asked for a fresh one",
+    CODE_REFUSED: "the code was spent: a fresh one was asked for",
   },
-  issueAuthCode: { CODE_ISSUED: "the code was lost: asked for another one" },
+  issueAuthCode: { CODE_ISSUED: "the code was lost: another one was asked for" },
 };
 
 /** Groups the settled users. `before` is how they stood when the process died, `after` how they stand now. */
@@ -30,7 +30,9 @@ export function settle(before: readonly UserStatus[], after: readonly (UserStatu
   const groups = new Map<string, { call: string; how: string; users: string[] }>();
   for (const { appUserId, underWay } of before) {
     if (underWay === null) continue;
-    const events = (after.find((one) => one?.appUserId === appUserId)?.history ?? []).map(({ event }) => event);
+    const events = (after.find((one) => one?.appUserId === appUserId)?.history ?? []).map(
+      ({ event }) => event,
+    );
     const next = events[events.lastIndexOf("IN_DOUBT") + 1];
     const how = (next !== undefined && meanings[underWay]?.[next]) || `went on with ${next ?? "nothing yet"}`;
     const key = `${underWay} ${how}`;

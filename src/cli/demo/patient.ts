@@ -15,7 +15,7 @@ const bilbo = {
 } as const;
 
 /** Who the Patient is, in one line. */
-export const patientSays = `Bilbo Baggins, ${bilbo.gender}, born ${bilbo.birthDate}`;
+export const patientSays: string = `Bilbo Baggins, ${bilbo.gender}, born ${bilbo.birthDate}`;
 
 /** How often to look for a resource that was just written, and for how long, ms. */
 const lookMs = 150;
@@ -29,7 +29,10 @@ export async function createAndRead(
 ): Promise<{ readonly id: string; readonly readableAfterMs: number }> {
   const fhir = lifecycle.fhir(appUserId, "dstu2");
   const { id } = await fhir.create<"Patient">(
-    { ...bilbo, name: bilbo.name.map((name) => ({ ...name, family: [...name.family], given: [...name.given] })) },
+    {
+      ...bilbo,
+      name: bilbo.name.map((name) => ({ ...name, family: [...name.family], given: [...name.given] })),
+    },
     { signal },
   );
   if (id === undefined) throw new Error("The Patient came back without an id");
@@ -41,7 +44,8 @@ export async function createAndRead(
     } catch (error) {
       const waited = systemClock.monotonic() - written;
       // A resource can be read a short while after it was written (1upHealth: less than a second).
-      if (!isLifecycleError(error, "FHIR_REFUSED") || error.status !== 404 || waited > patienceMs) throw error;
+      if (!isLifecycleError(error, "FHIR_REFUSED") || error.status !== 404 || waited > patienceMs)
+        throw error;
       await sleep(systemClock, lookMs, signal);
     }
   }

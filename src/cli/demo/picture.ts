@@ -28,39 +28,37 @@ const looks: Readonly<Record<Standing, Look>> = {
   inDoubt: { dot: "?", tone: "bad", says: "call in doubt" },
 };
 
-/** Where a user stands. With `dead`, nobody works on it: a call that was under way is in doubt. */
-function standing(status: UserStatus | null, dead: boolean): Standing {
+function standing(status: UserStatus | null, inDoubt: (status: UserStatus) => boolean): Standing {
   if (status === null || status.state === "offboarded") return "notBegun";
-  return dead && status.underWay !== null ? "inDoubt" : status.state;
+  return inDoubt(status) ? "inDoubt" : status.state;
 }
 
-/** States beside the dots, in two columns of four. */
-const legend: readonly (readonly [Standing, Standing])[] = [
-  ["created", "expiring"],
+/** States beside the dots, in two columns of four; the third takes the place of the second while anybody is there. */
+const legend: readonly (readonly [left: Standing, right: Standing, trouble?: Standing])[] = [
+  ["created", "expiring", "inDoubt"],
   ["codeIssued", "refreshed"],
-  ["tokenActive", "reauthorizing"],
+  ["tokenActive", "reauthorizing", "failed"],
   ["notBegun", "reauthorized"],
 ];
 
 const dotsInRow = 10;
 
-/** Draws the users, the count of each state, and a line below. */
+/** Draws the users, the count of each state, and a line below. `inDoubt`: nobody alive is at this user's call. */
 export function picture(
   users: readonly (UserStatus | null)[],
   below: string,
   paint: Paint,
-  { dead = false }: { readonly dead?: boolean } = {},
+  inDoubt: (status: UserStatus) => boolean,
 ): string[] {
-  const standings = users.map((status) => standing(status, dead));
+  const standings = users.map((status) => standing(status, inDoubt));
   const count = (one: Standing): number => standings.filter((other) => other === one).length;
   const entry = (one: Standing): string => {
     const { dot, tone, says } = looks[one];
     const text = `${says.padEnd(14)} ${String(count(one)).padStart(3)}`;
     return count(one) === 0 ? paint.quiet(`${dot} ${text}`) : `${paint[tone](dot)} ${text}`;
   };
-  const lines = legend.map(([left, right], row) => {
-    const shown = right === "reauthorizing" && count("failed") > 0 ? "failed" : right;
-    const second = dead && right === "expiring" ? "inDoubt" : shown;
+  const lines = legend.map(([left, right, trouble], row) => {
+    const second = trouble !== undefined && count(trouble) > 0 ? trouble : right;
     const dots = standings
       .slice(row * dotsInRow, (row + 1) * dotsInRow)
       .map((one) => paint[looks[one].tone](looks[one].dot))

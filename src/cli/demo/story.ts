@@ -3,16 +3,14 @@
  *
  * @module
  */
-import { sleep, systemClock } from "../../clock.ts";
-import type { UserStatus } from "../../index.ts";
 import { settle } from "./doubt.ts";
 import { createAndRead, patientSays } from "./patient.ts";
-import { picture, spentBar } from "./picture.ts";
-import type { Screen } from "./screen.ts";
-import { width } from "./screen.ts";
+import { headline, lineOfLife, listed, plural } from "./prose.ts";
 import { users } from "./shire.ts";
 import { setStage } from "./stage.ts";
-import type { Stage, WorkerProcess } from "./stage.ts";
+import type { Screen } from "./screen.ts";
+import type { Stage } from "./stage.ts";
+import { hourMs, limit, Watch } from "./watch.ts";
 import { times } from "./worker.ts";
 
 /** What {@link tellStory} takes. */
@@ -24,24 +22,147 @@ export interface StoryOptions {
   readonly signal: AbortSignal;
 }
 
-type Seen = readonly (UserStatus | null)[];
-
-const hourMs = 3_600_000;
-const limit = 300;
 /** The one whose Patient is created, and whose grant is revoked. */
 const hero = "bilbo";
+
+/** How long a reader gets between two acts, ms. */
+const breathMs = 900;
 
 /** Tells the story; gives the exit code. */
 export async function tellStory({ screen, self, keep, signal }: StoryOptions): Promise<number> {
   const stage = await setStage(self);
+  let code = 130;
   try {
-    return await new Story(stage, screen, signal).tell();
+    screen.say(
+      "",
+      `  ${screen.paint.strong("oneup-lifecycle")}  a local 1upHealth answers at ${stage.url}`,
+      screen.paint.quiet("  Nothing leaves this machine."),
+    );
+    await allActs(stage, screen, signal);
+    if (keep) screen.say("", `  Kept: ${stage.folder}`);
+    code = await verdict(stage, screen);
   } catch (error) {
     if (!signal.aborted) throw error;
-    screen.say("", "Stopped: the worker processes are gone, and so is everything they wrote");
-    return 130;
+    screen.say("", "  Stopped");
   } finally {
     await stage.strike({ keep });
-    if (keep) console.error(`Kept: ${stage.folder}`);
   }
+  return code;
+}
+
+async function allActs(stage: Stage, screen: Screen, signal: AbortSignal): Promise<void> {
+  const { sandbox, lifecycle } = stage;
+  const { journal } = sandbox;
+  const { paint } = screen;
+  const watch = new Watch(stage, screen, signal);
+  const management = (): number => journal.spent().management;
+  const act = async (number: number, title: string): Promise<void> => {
+    if (number > 1) await screen.pause(breathMs, signal);
+    screen.say("", headline(number, title, paint));
+  };
+  const tell = (...lines: readonly string[]): void => screen.say(...lines.map((line) => `     ${line}`));
+
+  const first = stage.startWorker(users);
+  await act(1, `${users.length} people sign up; worker process ${first.pid} takes them to 1upHealth`);
+  await watch.until(first, (seen) => {
+    const calls = seen.flatMap((user) => user?.underWay ?? []);
+    const arrived = seen.filter((user) => user?.usable).length;
+    return arrived * 2 >= users.length && calls.includes("createUser") && calls.includes("exchangeCode");
+  });
+  await first.kill();
+  const cut = await watch.settleDead();
+  const inDoubt = cut.flatMap((user) => (user?.underWay ? [user] : []));
+  const unheard = cut.filter((user) => user === null).length;
+
+  await act(2, `kill -9 ${first.pid}, in the middle of its work`);
+  const arrived = cut.filter((user) => user?.usable).length;
+  tell(
+    "The store remembers, whatever the process was doing:",
+    `${paint.good(`${arrived} have a token`)}, ${paint.bad(`${inDoubt.length} have a call in doubt`)}, ${unheard} have not begun.`,
+    `In doubt: ${listed(inDoubt.map(({ underWay }) => underWay ?? ""))}. Nobody heard how they ended.`,
+  );
+
+  const second = stage.startWorker(users);
+  await act(3, `Worker process ${second.pid} goes on where ${first.pid} was cut off`);
+  tell(
+    paint.quiet(
+      `It may touch the dead worker's users when their lease of ${times.leaseMs / 1_000} s is over.`,
+    ),
+  );
+  const resumed = await watch.until(second, (seen) => seen.every((user) => user?.usable));
+  await watch.settle();
+  if (!resumed.every((user) => user?.usable)) return; // the verdict says who is missing
+  screen.say("");
+  for (const { call, how, users: names } of settle(inDoubt, resumed)) {
+    tell(`${paint.saved("◆")} ${names.length} × ${call.padEnd(13)} ${how}`);
+  }
+  const onboarded = management();
+  tell(
+    `${plural(users.length, "user")} for ${plural(onboarded, "management call")}: one each, ${onboarded - users.length} more to settle the doubt.`,
+  );
+
+  await act(4, `${hero} gets a Patient: the one of 1upHealth's guide, FHIR DSTU2`);
+  const patient = await createAndRead(lifecycle, hero, signal);
+  tell(
+    `${paint.good("●")} Patient/${patient.id}`,
+    `  ${patientSays}: created, and read back ${(patient.readableAfterMs / 1_000).toFixed(1)} s later.`,
+  );
+
+  await act(5, "Two hours later every access token has run out");
+  const before = journal.spent();
+  sandbox.clock.advance(2 * hourMs);
+  const late = await watch.glance();
+  await screen.pause(breathMs / 3, signal);
+  await watch.until(second, (seen) => seen.every((user) => user?.state === "refreshed"));
+  const renewed = await watch.settle();
+  if (!renewed.every((user) => user?.usable)) return;
+  const after = journal.spent();
+  screen.say("");
+  tell(
+    `${late.filter((user) => user?.state === "expiring").length} were expiring; ${after.token - before.token} refreshes renewed them, for ${plural(after.management - before.management, "management call")}.`,
+  );
+
+  await act(6, `1upHealth revokes ${hero}'s grant; the next FHIR call finds out`);
+  sandbox.clock.advance(hourMs / 4);
+  const revokedFrom = management();
+  sandbox.revokeGrant(hero);
+  await lifecycle.fhir(hero, "dstu2").read("Patient", patient.id, { signal });
+  const saved = await lifecycle.inspect(hero);
+  tell(
+    `${paint.saved("◆")} ${saved.state}, for ${plural(management() - revokedFrom, "management call")}, and the Patient is read.`,
+    ...lineOfLife(hero, saved.history),
+  );
+}
+
+/** The account, and the last line. Gives the exit code. */
+async function verdict({ sandbox, look }: Stage, screen: Screen): Promise<number> {
+  const { journal } = sandbox;
+  const { paint } = screen;
+  const seen = await look(users);
+  const twice = journal.createdTwice();
+  const spent = journal.spent();
+  const row = (name: string, value: string): string => `     ${name.padEnd(34)}${value}`;
+  screen.say(
+    "",
+    headline(7, "What the sandbox wrote down", paint),
+    row("users there", String(sandbox.users().length)),
+    row("created twice", twice.length === 0 ? "0" : paint.bad(twice.join(", "))),
+    row(
+      "management calls",
+      `${spent.management}, at most ${journal.mostInWindow(hourMs)} of ${limit} in any hour`,
+    ),
+    row("token calls", String(spent.token)),
+    row("FHIR calls", String(spent.fhir)),
+    "",
+  );
+  const lost = users.filter((_, index) => seen[index]?.usable !== true);
+  for (const user of lost) {
+    const status = seen[users.indexOf(user)];
+    const why = status?.failure?.why ?? status?.pause?.reason ?? status?.underWay ?? "nobody began";
+    screen.say(paint.bad(`${user} did not arrive: ${status?.state ?? "unknown"}, ${why}`));
+  }
+  const good = lost.length === 0 && twice.length === 0 && sandbox.users().length === users.length;
+  const line = `${users.length - lost.length} users arrived, ${lost.length} lost, ${twice.length} created twice, ${spent.management} management calls`;
+  screen.say(good ? paint.good(line) : paint.bad(line));
+  return good ? 0 : 1;
 }

@@ -6,7 +6,6 @@
  * @module
  */
 import { createInterface } from "node:readline";
-import { isLifecycleError } from "../../errors.ts";
 import { createLifecycle, keyFile } from "../../index.ts";
 import { connectSandboxClock } from "../../sandbox/index.ts";
 import { lmdb } from "../../../adapters/lmdb.ts";
@@ -31,19 +30,30 @@ export const times = { timeoutMs: 2_000, graceMs: 500, leaseMs: 3_000 } as const
 /** How many users a worker has in hand at once. */
 const concurrency = 6;
 
-/** Onboards everybody it was told of, and works for whoever is due. */
+/** Waits for its task, and works on it until standard input closes or `signal` aborts. */
 export async function runWorker(signal: AbortSignal): Promise<number> {
   const lines = createInterface({ input: process.stdin });
   const stop = new AbortController();
   lines.once("close", () => stop.abort());
   signal.addEventListener("abort", () => stop.abort(), { once: true });
-  const task = await new Promise<Task | null>((resolve) => {
-    lines.once("line", (line) => resolve(JSON.parse(line) as Task)); // from our own parent
-    lines.once("close", () => resolve(null));
-  });
-  if (task === null) return 0;
+  try {
+    const task = await new Promise<Task | null>((resolve) => {
+      lines.once("line", (line) => resolve(JSON.parse(line) as Task)); // from our own parent
+      lines.once("close", () => resolve(null));
+    });
+    if (task !== null) await perform(task, stop.signal);
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  } finally {
+    lines.close();
+  }
+  return 0;
+}
+
+/** Onboards everybody it was told of, and works for whoever is due. */
+async function perform(task: Task, signal: AbortSignal): Promise<void> {
   const { url, clientId, clientSecret } = task;
-  const clock = await connectSandboxClock(url, { signal: stop.signal });
+  const clock = await connectSandboxClock(url, { signal });
   const lifecycle = await createLifecycle({
     credentials: { clientId, clientSecret },
     endpoints: { api: url, auth: url },
@@ -53,21 +63,17 @@ export async function runWorker(signal: AbortSignal): Promise<number> {
     clock,
     ...times,
   });
+  const left = [...task.users];
+  async function onboard(): Promise<void> {
+    for (let user = left.shift(); user !== undefined && !signal.aborted; user = left.shift()) {
+      await lifecycle.onboard(user, { waitMs: 60_000, signal });
+    }
+  }
   try {
-    const due = lifecycle.work({ concurrency, signal: stop.signal });
-    const left = [...task.users];
-    const onboard = async (): Promise<void> => {
-      for (let user = left.shift(); user !== undefined && !stop.signal.aborted; user = left.shift()) {
-        await lifecycle.onboard(user, { waitMs: 60_000, signal: stop.signal });
-      }
-    };
+    const due = lifecycle.work({ concurrency, signal });
     await Promise.all([due, ...Array.from({ length: concurrency }, onboard)]);
-  } catch (error) {
-    if (!stop.signal.aborted || isLifecycleError(error)) throw error;
   } finally {
     await lifecycle.close();
     clock.close();
-    lines.close();
   }
-  return 0;
 }

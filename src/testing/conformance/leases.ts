@@ -87,7 +87,7 @@ export const leases: Chapter = (it) => {
     it(`commit({ mode: ${mode} }) succeeds though the lease has ended, as long as nobody claimed`, async (bench) => {
       const { store, write, lease } = bench;
       await leased(bench, "ada", "mine");
-      await bench.pass(100);
+      await bench.pass(30);
       assert.ok(
         Number((await bench.record("ada")).lease?.leftMs) < 0,
         "load() shows the lease that has ended",

@@ -73,6 +73,10 @@ export const listing: Chapter = (it) => {
         new Set([...truth].flatMap(([id, now]) => (now.state === state ? [id] : []))),
       );
     }
+    for (const [id, { revision }] of truth) {
+      await store.commit(write(id, { state: "offboarded", expectedRevision: revision }));
+    }
+    assert.deepEqual({ ...(await store.counts()) }, { offboarded: truth.size });
   });
 
   it("claim() and grant() change no state", async (bench) => {

@@ -4,9 +4,24 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { sleep, systemClock } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
 import { committed, refusedAsConflict } from "./bench.ts";
 import type { Chapter } from "./bench.ts";
+
+/** Fails if `answer` is not there after `ms` real milliseconds: a store that hangs must not hang the suite. */
+async function within(ms: number, answer: Promise<unknown>): Promise<void> {
+  const done = new AbortController();
+  const tooLate = sleep(systemClock, ms, done.signal).then(
+    () => assert.fail(`no answer within ${ms} ms`),
+    () => {}, // the answer came first
+  );
+  try {
+    await Promise.race([answer, tooLate]);
+  } finally {
+    done.abort();
+  }
+}
 
 export const openings: Chapter = (it, options) => {
   it("open() twice gives two stores that see each other's writes", async (bench) => {
@@ -91,9 +106,9 @@ export const openings: Chapter = (it, options) => {
     ];
     for (const ask of asked) {
       try {
-        await ask();
+        await within(2_000, ask());
       } catch (error) {
-        assert.ok(isLifecycleError(error), `${ask} rejected with ${error}`);
+        assert.ok(isLifecycleError(error), `${String(ask)} rejected with ${String(error)}`);
       }
     }
   });

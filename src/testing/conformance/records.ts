@@ -118,14 +118,15 @@ export const records: Chapter = (it, options) => {
     const { store, write, ask, take } = bench;
     const [settled, given] = [await take(), await take()];
     await store.commit(write("ada", { state: "created" }));
-    const before = await store.slots.forecast(bench.limit, 2);
     const stale = { expectedRevision: 7, state: "failed", settle: settled, giveBack: given, take: ask() };
     refusedAsConflict(await store.commit(write("ada", { ...stale, dueInMs: 0 })));
     refusedAsConflict(await store.commit(write("ada", { ...stale, lane: "bulk" })));
     assert.deepEqual(await store.counts(), { created: 1 });
     assert.deepEqual(await bench.claim(9), []);
     assert.deepEqual(await bench.grant(9), []);
-    assert.deepEqual(await store.slots.forecast(bench.limit, 2), before);
+    const { used, inMs } = await store.slots.forecast(bench.limit, 3);
+    assert.equal(used, 2);
+    bench.about(inMs, 25, "rounded up"); // neither settled nor given back
   });
 
   it("commit() acknowledges a write that is there already, whose first answer was lost", async (bench) => {

@@ -1,0 +1,56 @@
+/**
+ * `onboard()` against the same two calls by hand.
+ *
+ * @module
+ */
+import { startProvider } from "./provider.ts";
+import type { Measurement } from "./report.ts";
+import { median, pairs, round } from "./rounds.ts";
+import type { Pair } from "./rounds.ts";
+import { loops } from "./settings.ts";
+import type { Effort } from "./settings.ts";
+import { bareSide, durableSide } from "./sides.ts";
+
+/** A provider 25 ms away: what an application sees. */
+export async function onboardAt25Ms(effort: Effort): Promise<Measurement[]> {
+  const measured = await compare(25, effort);
+  return [{ name: "onboard.ratio.25ms", value: ratio(measured), unit: "of bare", bar: 0.93 }];
+}
+
+/** A provider that answers at once: what the library itself costs. */
+export async function onboardAt0Ms(effort: Effort): Promise<Measurement[]> {
+  const measured = await compare(0, effort);
+  const cpu = median(measured.map(({ bare, durable }) => bare.cpuMicros / durable.cpuMicros));
+  const perSecond = (side: keyof Pair): number => median(measured.map((pair) => pair[side].perSecond));
+  const micros = (side: keyof Pair): number => median(measured.map((pair) => pair[side].cpuMicros));
+  return [
+    { name: "onboard.ratio.0ms", value: ratio(measured), unit: "of bare", bar: 0.3 },
+    { name: "onboard.cpu.0ms", value: cpu, unit: "of bare", bar: null },
+    { name: "onboard.users_per_s.0ms", value: perSecond("durable"), unit: "users/s", bar: null },
+    { name: "onboard.bare_per_s.0ms", value: perSecond("bare"), unit: "users/s", bar: null },
+    { name: "onboard.cpu_per_user.0ms", value: micros("durable"), unit: "µs", bar: null },
+    { name: "onboard.bare_cpu_per_user.0ms", value: micros("bare"), unit: "µs", bar: null },
+  ];
+}
+
+function ratio(measured: readonly Pair[]): number {
+  return median(measured.map(({ bare, durable }) => durable.perSecond / bare.perSecond));
+}
+
+async function compare(latencyMs: number, effort: Effort): Promise<readonly Pair[]> {
+  const provider = await startProvider(latencyMs);
+  const bare = bareSide(provider.url);
+  const durable = await durableSide(provider.url);
+  let users = 0;
+  try {
+    return await pairs(
+      (each) => round(() => bare.onboard(`user-${++users}@example.org`), loops, each),
+      (each) => round(() => durable.onboard(`user-${++users}@example.org`), loops, each),
+      effort,
+    );
+  } finally {
+    await durable.close();
+    await bare.close();
+    await provider.close();
+  }
+}

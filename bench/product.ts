@@ -1,0 +1,23 @@
+/**
+ * The library as it is shipped: the built JavaScript. Run from source through a loader it would carry the loader's
+ * wrappers around its functions, and that is not what users run.
+ *
+ * @module
+ */
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const built = new URL("../dist/", import.meta.url);
+
+/** The built front door. */
+export const frontDoor: URL = new URL("src/index.js", built);
+
+if (!existsSync(fileURLToPath(frontDoor))) {
+  throw new Error("Cannot measure: the library is not built; run `npm run build` first");
+}
+
+/** What an application imports, from the built files. The types are those of the source. */
+export const { createLifecycle, keyFile }: typeof import("oneup-lifecycle") = await import(frontDoor.href);
+export const { lmdb }: typeof import("oneup-lifecycle/adapters/lmdb") = await import(
+  new URL("adapters/lmdb.js", built).href
+);

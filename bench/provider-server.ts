@@ -1,0 +1,52 @@
+/**
+ * A provider that knows two answers: a created user with its code, and a pair of tokens. It looks at nothing but
+ * the path, because a slow provider would hide what is measured. Argument: latency of an answer in ms.
+ *
+ * @module
+ */
+import { createServer } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+const latencyMs = Number(process.argv[2]);
+let users = 0;
+
+const server = createServer((request, response) => {
+  request.resume();
+  request.on("end", () => {
+    if (latencyMs > 0) setTimeout(answer, latencyMs, request, response);
+    else answer(request, response);
+  });
+});
+
+function answer(request: IncomingMessage, response: ServerResponse): void {
+  const body = request.url === "/oauth2/token" ? tokens() : createdUser();
+  response.writeHead(200, { "content-type": "application/json", "content-length": body.length });
+  response.end(body);
+}
+
+function createdUser(): string {
+  const id = ++users;
+  return `{"success":true,"code":"${word(id, "c")}","oneup_user_id":${id},"active":true}`;
+}
+
+function tokens(): string {
+  const accessToken = word(users, "a");
+  const refreshToken = word(users, "b");
+  return `{"refresh_token":"${refreshToken}","token_type":"bearer","access_token":"${accessToken}","expires_in":7200,"scope":"user/*.*"}`;
+}
+
+/** 40 characters, as 1upHealth's tokens have. */
+function word(id: number, fill: string): string {
+  return id.toString(16).padStart(40, fill);
+}
+
+server.keepAliveTimeout = 0; // a connection stays open while the other side has its round
+server.requestTimeout = 0;
+server.listen(0, "127.0.0.1", () => {
+  const { port } = server.address() as AddressInfo; // of a server that listens on TCP
+  const url = `http://127.0.0.1:${port}`;
+  if (process.send === undefined) console.log(url);
+  else process.send(url);
+});
+process.on("disconnect", () => process.exit(0));

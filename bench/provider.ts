@@ -1,0 +1,33 @@
+/**
+ * Starts the provider both sides call, in a process of its own, so that its work is not counted as theirs.
+ *
+ * @module
+ */
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+/** A provider that answers. */
+export interface Provider {
+  /** `http://127.0.0.1:…` */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Starts a provider that answers each call after `latencyMs`. */
+export async function startProvider(latencyMs: number): Promise<Provider> {
+  const server = fork(fileURLToPath(new URL("provider-server.ts", import.meta.url)), [String(latencyMs)]);
+  const [url] = (await Promise.race([once(server, "message"), failed(once(server, "exit"))])) as [string];
+  return {
+    url,
+    async close() {
+      const exit = once(server, "exit");
+      server.disconnect(); // it ends by itself then, as it does when this process dies
+      await exit;
+    },
+  };
+}
+
+async function failed(exit: Promise<readonly unknown[]>): Promise<never> {
+  throw new Error(`Cannot start the provider: its process ended with code ${String((await exit)[0])}`);
+}

@@ -1,0 +1,54 @@
+/**
+ * What a measurement says, and how it is shown.
+ *
+ * @module
+ */
+
+/** One number. */
+export interface Measurement {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  /** The least value that is good enough; `null` where there is none. */
+  readonly bar: number | null;
+}
+
+/** Does the value reach its bar? `null` where there is none. */
+export function holds({ value, bar }: Measurement): boolean | null {
+  return bar === null ? null : value >= bar;
+}
+
+/** One JSON object, for one line. */
+export function asJson(measurement: Measurement): string {
+  const { name, value, unit, bar } = measurement;
+  return JSON.stringify({ name, value: Number(value.toPrecision(4)), unit, bar, holds: holds(measurement) });
+}
+
+/** Aligned columns: name, value, unit, bar, holds. */
+export function asTable(measurements: readonly Measurement[]): string {
+  const head = ["name", "value", "unit", "bar", "holds"];
+  const rows = measurements.map((one) => {
+    const held = holds(one);
+    const bar = one.bar === null ? "" : `≥ ${shown(one.bar)}`;
+    return [one.name, shown(one.value), one.unit, bar, held === null ? "" : held ? "yes" : "NO"];
+  });
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)),
+  );
+  return [head, ...rows].map((row) => aligned(row, widths)).join("\n");
+}
+
+function aligned(row: readonly string[], widths: readonly number[]): string {
+  const cells = row.map((cell, column) => {
+    const width = widths[column] ?? 0;
+    return column === 1 || column === 3 ? cell.padStart(width) : cell.padEnd(width);
+  });
+  return cells.join("  ").trimEnd();
+}
+
+/** Three digits that mean something; whole numbers from a hundred on. */
+function shown(value: number): string {
+  return Math.abs(value) >= 100
+    ? Math.round(value).toLocaleString("en-US")
+    : String(Number(value.toPrecision(3)));
+}

@@ -1,0 +1,82 @@
+/**
+ * The two sides of the comparison: the same two calls by hand, and the library.
+ *
+ * @module
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Pool } from "undici";
+import type { Lifecycle, LifecycleOptions } from "oneup-lifecycle";
+import { createLifecycle, keyFile, lmdb } from "./product.ts";
+import { connections, credentials } from "./settings.ts";
+
+/** Takes users from nothing to a working access token. */
+export interface Side {
+  onboard(appUserId: string): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** undici and nothing else: no store, no retry, no limit. What a script would do that may never fail. */
+export function bareSide(providerUrl: string): Side {
+  const pool = new Pool(providerUrl, { connections });
+  const { clientId: client_id, clientSecret: client_secret } = credentials;
+  const content = { "content-type": "application/x-www-form-urlencoded", accept: "application/json" };
+  const identified = { ...content, client_id, client_secret };
+
+  async function post(path: string, headers: Record<string, string>, fields: Record<string, string>) {
+    const body = new URLSearchParams(fields).toString();
+    const answer = await pool.request({ method: "POST", path, headers, body });
+    return (await answer.body.json()) as Record<string, unknown>; // an object, as our own provider answers
+  }
+
+  return {
+    async onboard(app_user_id) {
+      const user = await post("/user-management/v1/user", identified, { app_user_id });
+      const grant = {
+        client_id,
+        client_secret,
+        code: String(user["code"]),
+        grant_type: "authorization_code",
+      };
+      const tokens = await post("/oauth2/token", content, grant);
+      if (typeof tokens["access_token"] !== "string") throw new Error(`No token for ${app_user_id}`);
+    },
+    close: () => pool.close(),
+  };
+}
+
+/** The library's side. */
+export interface Durable extends Side {
+  readonly lifecycle: Lifecycle;
+}
+
+/**
+ * The library with everything on: limit, lease, sealed secrets, counts, commits synced to disk. Only the limit is
+ * too high to be reached. Its folder is removed at the end.
+ */
+export async function durableSide(
+  providerUrl: string,
+  options: Partial<LifecycleOptions> = {},
+): Promise<Durable> {
+  const folder = await mkdtemp(join(tmpdir(), "oneup-bench-"));
+  const lifecycle = await createLifecycle({
+    credentials,
+    store: lmdb(join(folder, "store")),
+    encryption: keyFile(join(folder, "store.key")),
+    endpoints: { api: providerUrl, auth: providerUrl },
+    limits: { management: { calls: 1e9, windowMs: 3_600_000 } },
+    ...options,
+  });
+  return {
+    lifecycle,
+    async onboard(appUserId) {
+      const { usable } = await lifecycle.onboard(appUserId);
+      if (!usable) throw new Error(`No token for ${appUserId}`);
+    },
+    async close() {
+      await lifecycle.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}

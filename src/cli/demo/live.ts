@@ -1,0 +1,120 @@
+/**
+ * `oneup-lifecycle demo --live`: one user at 1upHealth itself.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { randomName, systemClock } from "../../clock.ts";
+import { createLifecycle, isLifecycleError, keyFile } from "../../index.ts";
+import type { Lifecycle } from "../../index.ts";
+import { lmdb } from "../../../adapters/lmdb.ts";
+import { UsageError } from "../arguments.ts";
+import { createAndRead, patientSays } from "./patient.ts";
+import { headline, lineOfLife, plural } from "./prose.ts";
+import type { Screen } from "./screen.ts";
+
+const prefix = "oneup-lifecycle-demo-";
+
+/** How long to wait for the user, ms: 1upHealth may throttle, and a code may take a second to register. */
+const waitMs = 90_000;
+
+/** Runs against 1upHealth; gives the exit code. @throws {UsageError} without credentials */
+export async function live(
+  screen: Screen,
+  texts: ReadonlyMap<string, string>,
+  signal: AbortSignal,
+): Promise<number> {
+  const { ONEUP_CLIENT_ID: clientId = "", ONEUP_CLIENT_SECRET: clientSecret = "" } = process.env;
+  if (clientId === "" || clientSecret === "") {
+    throw new UsageError("demo --live needs ONEUP_CLIENT_ID and ONEUP_CLIENT_SECRET in the environment");
+  }
+  const folder = texts.get("store") ?? "./oneup-lifecycle-demo";
+  const api = texts.get("api");
+  const auth = texts.get("auth");
+  const lifecycle = await createLifecycle({
+    credentials: { clientId, clientSecret },
+    endpoints: { ...(api !== undefined && { api }), ...(auth !== undefined && { auth }) },
+    store: lmdb(join(folder, "store")),
+    encryption: keyFile(join(folder, "lifecycle.key")),
+  });
+  try {
+    const { user, known } = await choose(lifecycle, texts.get("user"));
+    return await acts(lifecycle, user, known, {
+      screen,
+      folder,
+      signal,
+      api: api ?? "https://api.1up.health",
+    });
+  } catch (error) {
+    if (signal.aborted) return 130;
+    if (!isLifecycleError(error)) throw error;
+    screen.say("", screen.paint.bad(`${error.message} [${error.code}]`));
+    return 1;
+  } finally {
+    await lifecycle.close();
+  }
+}
+
+/** The user that was asked for; else the one of the last run, so that no run leaves another user behind; else a new one. */
+async function choose(
+  lifecycle: Lifecycle,
+  asked: string | undefined,
+): Promise<{ readonly user: string; readonly known: boolean }> {
+  for await (const { appUserId, state } of lifecycle.users()) {
+    if (state === "offboarded" || state === "failed") continue;
+    if (asked === undefined ? appUserId.startsWith(prefix) : appUserId === asked) {
+      return { user: appUserId, known: true };
+    }
+  }
+  return { user: asked ?? prefix + randomName(systemClock), known: false };
+}
+
+interface Setting {
+  readonly screen: Screen;
+  readonly folder: string;
+  readonly api: string;
+  readonly signal: AbortSignal;
+}
+
+async function acts(
+  lifecycle: Lifecycle,
+  user: string,
+  known: boolean,
+  { screen, folder, api, signal }: Setting,
+): Promise<number> {
+  const { paint } = screen;
+  screen.say("", headline(1, `${known ? "Going on with" : "Onboarding"} ${user} at ${api}`, paint));
+  const began = systemClock.monotonic();
+  let last = "";
+  const leave = lifecycle.subscribe(({ state, pause }) => {
+    const now = pause === null ? state : `${state}, waiting (${pause.reason})`;
+    if (now === last) return;
+    last = now;
+    const seconds = ((systemClock.monotonic() - began) / 1_000).toFixed(1).padStart(6);
+    screen.say(`     ${paint.quiet(`${seconds} s`)}  ${now}`);
+  });
+  const status = await lifecycle.onboard(user, { waitMs, signal }).finally(leave);
+  if (!status.usable) {
+    const until = status.pause?.until.toISOString() ?? "it is looked at again";
+    screen.say(
+      "",
+      paint.busy(`${user} is ${status.state} and waits until ${until}; run this again to go on`),
+    );
+    return 1;
+  }
+  screen.say(`     ${paint.good("●")} ${status.state}, usable until ${status.expiresAt?.toISOString()}`);
+
+  screen.say("", headline(2, "A Patient: the one of 1upHealth's guide, FHIR DSTU2", paint));
+  const patient = await createAndRead(lifecycle, user, signal);
+  const delay = (patient.readableAfterMs / 1_000).toFixed(1);
+  screen.say(
+    `     ${paint.good("●")} Patient/${patient.id}`,
+    `       ${patientSays}: created, and read back ${delay} s later.`,
+  );
+
+  const { calls, history, state } = await lifecycle.inspect(user);
+  screen.say("", ...lineOfLife("so far", history).map((line) => `     ${line}`));
+  screen.say(`     The store is kept in ${folder}; run this again to go on with the same user.`, "");
+  screen.say(paint.good(`${user} is ${state}, for ${plural(calls.management, "management call")}`));
+  return 0;
+}

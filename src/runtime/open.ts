@@ -1,0 +1,283 @@
+/**
+ * Opens a lifecycle: puts the rooms of the house together.
+ *
+ * @module
+ */
+import { setMaxListeners } from "node:events";
+import process from "node:process";
+import { setImmediate } from "node:timers";
+import { randomBytes } from "node:crypto";
+import { randomName } from "../clock.ts";
+import { isLifecycleError, LifecycleError } from "../errors.ts";
+import { createFhirClient } from "../fhir/client.ts";
+import { checkVersion } from "../fhir/calls.ts";
+import { createGuard } from "../guard/guard.ts";
+import { createSender } from "../http/send.ts";
+import { undiciTransport } from "../http/undici-transport.ts";
+import { openStoreKey } from "../store/keys.ts";
+import { accountOf } from "../store/account.ts";
+import { Sealer } from "../store/seal.ts";
+import { arrive, tell, within } from "./arrive.ts";
+import type { Patience } from "./arrive.ts";
+import { Changes } from "./changes.ts";
+import { drive } from "./drive.ts";
+import type { Driven } from "./drive.ts";
+import { gathering } from "./engine.ts";
+import type { Engine } from "./engine.ts";
+import type { Lifecycle, OnboardOptions, WaitOptions, WorkOptions } from "./lifecycle.ts";
+import { find, load } from "./load.ts";
+import { checkId, checkLane, checkOptions, number } from "./options.ts";
+import type { LifecycleOptions, Settings } from "./options.ts";
+import { createRemote } from "./remote.ts";
+import { rename } from "./rename.ts";
+import { describeUser, isUsable } from "./status.ts";
+import type { UserStatus } from "./status.ts";
+import { createTokens } from "./tokens.ts";
+import { newUser, stepped } from "./user.ts";
+import type { User } from "./user.ts";
+import { refusal } from "./verdict.ts";
+import { laneService, work } from "./worker.ts";
+import type { WorkSummary } from "./worker.ts";
+
+/** Opens a lifecycle. @throws {LifecycleError} `INVALID_OPTION`, `KEY_REFUSED`, `STORE_UNUSABLE` */
+export async function openLifecycle(options: LifecycleOptions): Promise<Lifecycle> {
+  const settings = checkOptions(options);
+  const closing = new AbortController();
+  setMaxListeners(0, closing.signal);
+  return lifecycleOver(await openEngine(settings, closing.signal), closing);
+}
+
+async function openEngine(settings: Settings, closing: AbortSignal): Promise<Engine> {
+  const { clock, clientId, timeoutMs, graceMs } = settings;
+  const account = accountOf(clientId);
+  const store = await settings.store.open({ account, clock });
+  try {
+    const encryption = settings.encryption;
+    const storeKey =
+      encryption === undefined
+        ? await openStoreKey(store, account, { keys: [memoryKey] }, randomName(clock))
+        : await openStoreKey(store, account, encryption, randomName(clock));
+    const engine: Engine = {
+      settings,
+      clock,
+      store,
+      sealer: new Sealer(storeKey, account),
+      guard: createGuard({ slots: store.slots, clock, limit: settings.limit, timeoutMs, graceMs }),
+      sender: createSender({
+        transport: settings.transport ?? undiciTransport(),
+        clock,
+        timeoutMs,
+        maxBytes: longestAnswer,
+      }),
+      client: { api: settings.api, auth: settings.auth, clientId, clientSecret: settings.clientSecret },
+      owner: `${process.pid}-${randomName(clock)}`,
+      changes: new Changes(clock),
+      driving: new Map(),
+      lanes: laneService(() => engine),
+      closing,
+      gather: gathering(setImmediate),
+    };
+    return engine;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** Bytes of an answer that are read at most: FHIR resources can carry documents. */
+const longestAnswer = 16 * 1024 * 1024;
+
+/** Stores that die with the process need no key of yours; this one dies with them. */
+const memoryKey = randomBytes(32);
+
+const defaultWaitMs = 30_000;
+
+function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
+  const { clock, settings, store } = engine;
+  const tokens = createTokens(engine);
+  const working = new Set<Promise<unknown>>();
+
+  function open(): void {
+    if (closing.signal.aborted) throw closed();
+  }
+
+  function patience({ waitMs = defaultWaitMs, signal }: WaitOptions = {}): Patience {
+    number("waitMs", waitMs, 0, Number.MAX_SAFE_INTEGER);
+    return {
+      until: clock.monotonic() + waitMs,
+      signal: signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]),
+    };
+  }
+
+  function describe(user: User): UserStatus {
+    return describeUser(user, settings.windowMs, clock.now());
+  }
+
+  /** The user, unless it is gone from here meanwhile, or its record cannot be read: that hides nobody else. */
+  async function readable(id: string): Promise<User | null> {
+    try {
+      return (await find(engine, id))?.user ?? null;
+    } catch (error) {
+      if (!isLifecycleError(error) || error.retryable) throw error;
+      if (error.code !== "RENAMED") settings.logger.warn(`Cannot list a user: ${error.message}`);
+      return null;
+    }
+  }
+
+  /** Waits until the user has arrived, and says so. */
+  async function arrived(id: string, wait: Patience, begun = false): Promise<UserStatus> {
+    const user = await arrive(engine, id, wait, begun);
+    const problem = refusal(engine, user);
+    if (problem !== null) throw problem;
+    return describe(user);
+  }
+
+  /** Takes the first step of a user nobody has heard of, or who was offboarded. */
+  async function begin(
+    id: string,
+    { expect = "new", lane = "interactive" }: OnboardOptions,
+  ): Promise<Driven | null> {
+    const now = clock.now();
+    const found = await find(engine, id);
+    if (found === null) {
+      const user = newUser(id, lane, now);
+      return drive(
+        engine,
+        expect === "existing" ? stepped(user, { type: "EXPECT_EXISTING", at: now }) : user,
+      );
+    }
+    if (found.user.position.state !== "offboarded") return null;
+    return drive(engine, stepped({ ...found.user, lane }, { type: "ONBOARD", at: now }));
+  }
+
+  function worker(untilIdle: boolean, { signal, concurrency = 32 }: WorkOptions): Promise<WorkSummary> {
+    open();
+    number("concurrency", concurrency, 1, 1_024, true);
+    const stop = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
+    const done = work(engine, { concurrency, due: true, stop, untilIdle }).finally(() =>
+      working.delete(done),
+    );
+    working.add(done);
+    return done;
+  }
+
+  const lifecycle: Lifecycle = {
+    async onboard(appUserId, options = {}) {
+      open();
+      const id = checkId(appUserId);
+      if (options.lane !== undefined) checkLane(options.lane);
+      const wait = patience(options);
+      const begun = await within(engine, begin(id, options), wait);
+      if (begun?.type === "rested" && isUsable(begun.user, clock.now())) return describe(begun.user);
+      return arrived(id, wait, begun !== null);
+    },
+
+    async accessToken(appUserId, options) {
+      open();
+      return tokens.get(appUserId, () => patience(options));
+    },
+
+    fhir(appUserId, version) {
+      open();
+      checkVersion(version);
+      const id = checkId(appUserId);
+      return createFhirClient({
+        token: {
+          get: (signal) => tokens.get(id, () => patience({ signal })),
+          rejected: (token) => tokens.rejected(id, token, () => patience()),
+        },
+        sender: engine.sender,
+        api: settings.api,
+        version,
+      });
+    },
+
+    async inspect(appUserId) {
+      open();
+      return describe((await load(engine, checkId(appUserId))).user);
+    },
+
+    async *users({ state } = {}) {
+      open();
+      for (const each of state === undefined ? Object.keys(await store.counts()) : [state]) {
+        let after: string | undefined;
+        for (;;) {
+          const page = await store.page({ state: each, after, limit: pageSize });
+          for (const id of page) {
+            const user = await readable(id);
+            if (user !== null) yield describe(user);
+          }
+          after = page.at(-1);
+          if (page.length < pageSize) break;
+        }
+      }
+    },
+
+    async counts() {
+      open();
+      return store.counts();
+    },
+
+    work: (options = {}) => worker(false, options),
+    resume: (options = {}) => worker(true, options),
+
+    async reauthorize(appUserId, options) {
+      open();
+      const id = checkId(appUserId);
+      const wait = patience(options);
+      tokens.forget(id);
+      await tell(engine, id, { type: "REAUTHORIZE", at: clock.now() }, wait);
+      return arrived(id, wait);
+    },
+
+    async retry(appUserId, options) {
+      open();
+      const id = checkId(appUserId);
+      const wait = patience(options);
+      await tell(engine, id, { type: "RETRY", at: clock.now() }, wait);
+      return arrived(id, wait);
+    },
+
+    async rename(appUserId, newAppUserId, options) {
+      open();
+      const id = checkId(appUserId);
+      const to = checkId(newAppUserId);
+      await rename(engine, id, to, patience(options));
+      tokens.forget(id);
+      return describe((await load(engine, to)).user);
+    },
+
+    remote: createRemote(engine),
+
+    subscribe: (listener) => engine.changes.subscribe((user) => listener(describe(user))),
+
+    async forecast(calls = 1) {
+      open();
+      number("calls", calls, 1, 1e9, true);
+      return { ...(await engine.guard.forecast(calls)), of: settings.limit.calls };
+    },
+
+    alias: (appUserId) => engine.sealer.alias(appUserId),
+
+    async close() {
+      if (closing.signal.aborted) return;
+      closing.abort(closed());
+      await Promise.allSettled([...working, ...engine.driving.values()]);
+      await engine.sender.close();
+      await store.close();
+    },
+
+    [Symbol.asyncDispose]: () => lifecycle.close(),
+  };
+  return lifecycle;
+}
+
+/** Users that are listed with one question to the store. */
+const pageSize = 100;
+
+function closed(): LifecycleError {
+  return new LifecycleError(
+    "CLOSED",
+    "Cannot go on: this lifecycle was closed; what was begun is kept and resumes elsewhere",
+  );
+}

@@ -1,0 +1,174 @@
+import { spawn } from "node:child_process";
+import type { ChildProcessByStdio } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { lmdb } from "../../adapters/lmdb.ts";
+import { systemClock } from "../../src/clock.ts";
+import { isLifecycleError } from "../../src/errors.ts";
+import type { Commit, Store } from "../../src/store/contract.ts";
+import { storeConformance } from "../../src/testing/index.ts";
+import { newFolder, removeFolder } from "./folders.ts";
+
+describe("adapters/lmdb", () =>
+  storeConformance(it, {
+    open: () => lmdb(newFolder("conformance")),
+    reopen: ({ folder }) => lmdb(folder ?? ""),
+    remove: ({ folder }) => removeFolder(folder ?? ""),
+  }));
+
+function folderOfTest(): string {
+  const folder = newFolder("lmdb");
+  onTestFinished(() => removeFolder(folder));
+  return folder;
+}
+
+async function openStore(folder: string): Promise<Store> {
+  const store = await lmdb(folder).open({ account: "account", clock: systemClock });
+  onTestFinished(() => store.close());
+  return store;
+}
+
+function write(id: string, change: Partial<Commit> = {}): Commit {
+  return {
+    id,
+    value: null,
+    expectedRevision: 0,
+    writeId: `write of ${id}`,
+    mode: "none",
+    lease: { id: "lease", owner: "test", ms: 60_000 },
+    state: "created",
+    dueInMs: null,
+    lane: null,
+    ...change,
+  };
+}
+
+/** Starts another process on the folder. */
+function child(folder: string, task: string, name: string): ChildProcessByStdio<null, Readable, null> {
+  const script = fileURLToPath(new URL("./writer.child.ts", import.meta.url));
+  const run = "Deno" in globalThis ? ["run", "-A", script] : ["--import", "tsx", script];
+  const started = spawn(process.execPath, [...run, folder, task, name], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void started.kill("SIGKILL"));
+  return started;
+}
+
+/** Runs it to its end; the lines it said. */
+async function linesOf(folder: string, task: string, name: string): Promise<readonly string[]> {
+  const started = child(folder, task, name);
+  let said = "";
+  started.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
+  const [code] = await once(started, "close");
+  expect(code).toBe(0);
+  return said.split("\n").filter((line) => line !== "");
+}
+
+describe("adapters/lmdb on disk", () => {
+  it("lmdb() refuses a path that is no path", () => {
+    expect(() => lmdb("")).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
+    expect(() => lmdb(7 as unknown as string)).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
+  });
+
+  it("open() makes the folder with mode 0700 and its data with mode 0600", async () => {
+    const folder = join(folderOfTest(), "deep", "inside");
+    await openStore(folder);
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+    expect(statSync(join(folder, "data.mdb")).mode & 0o777).toBe(0o600);
+  });
+
+  it("open() rejects with STORE_UNUSABLE where no folder can be", async () => {
+    const file = join(folderOfTest(), "a file");
+    writeFileSync(file, "");
+    const opening = lmdb(join(file, "store")).open({ account: "account", clock: systemClock });
+    await expect(opening).rejects.toMatchObject({ code: "STORE_UNUSABLE", retryable: false });
+    await expect(opening).rejects.toThrow(/^Cannot open the store: .*a file\/store$/);
+  });
+
+  it("open() rejects with STORE_UNUSABLE where something else lies, and leaves it alone", async () => {
+    const folder = folderOfTest();
+    mkdirSync(join(folder, "data.mdb"));
+    const opening = lmdb(folder).open({ account: "account", clock: systemClock });
+    await expect(opening).rejects.toMatchObject({ code: "STORE_UNUSABLE" });
+    expect(existsSync(join(folder, "data.mdb"))).toBe(true);
+  });
+
+  it("open() holds as many accounts as `maxAccounts` says, and rejects with STORE_UNUSABLE beyond", async () => {
+    const adapter = lmdb(folderOfTest(), { maxAccounts: 2 });
+    for (const account of ["a", "b"]) {
+      const store = await adapter.open({ account, clock: systemClock });
+      onTestFinished(() => store.close());
+      await store.commit(write("ada"));
+    }
+    const third = adapter.open({ account: "c", clock: systemClock });
+    await expect(third).rejects.toSatisfy((error) => isLifecycleError(error, "STORE_UNUSABLE"));
+  });
+
+  it("commit({ take }) of three processes at once never takes more slots than are free", async () => {
+    const folder = folderOfTest();
+    const store = await openStore(folder);
+    const taken = await Promise.all(["a", "b", "c"].map((name) => linesOf(folder, "take slots", name)));
+    expect(taken.flat()).toHaveLength(30);
+    expect(await store.counts()).toEqual({ created: 30 });
+    for (const id of taken.flat()) expect((await store.load(id)).type).toBe("record");
+  });
+
+  it("claim() of two processes at once gives every record to one of them", async () => {
+    const folder = folderOfTest();
+    const store = await openStore(folder);
+    await Promise.all(Array.from({ length: 60 }, (_, n) => store.commit(write(`user ${n}`, { dueInMs: 0 }))));
+    const [one = [], two = []] = await Promise.all(
+      ["one", "two"].map((name) => linesOf(folder, "claim", name)),
+    );
+    expect(one.length + two.length).toBe(60);
+    expect(new Set([...one, ...two]).size).toBe(60);
+    for (const [name, ids] of Object.entries({ one, two })) {
+      for (const id of ids) {
+        expect(await store.load(id)).toMatchObject({ record: { lease: { id: name } } });
+      }
+    }
+  });
+
+  it("commit() that was acknowledged is there after kill -9, and the store goes on", async () => {
+    const folder = folderOfTest();
+    const killed = child(folder, "write for ever", "killed");
+    let said = "";
+    killed.stdout.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+      if (said.length > 2_000) killed.kill("SIGKILL");
+    });
+    const [, signal] = await once(killed, "close");
+    expect(signal).toBe("SIGKILL");
+    const acknowledged = said.split("\n").filter((line) => /^user \d+$/.test(line));
+    expect(acknowledged.length).toBeGreaterThan(100);
+
+    const store = await openStore(folder);
+    for (const id of acknowledged) {
+      expect(await store.load(id)).toMatchObject({ record: { value: `of ${id}`, revision: 1 } });
+    }
+    const { created = 0 } = await store.counts();
+    expect(created).toBeGreaterThanOrEqual(acknowledged.length);
+    const lease = { id: "next", owner: "test", ms: 60_000 };
+    expect((await store.claim({ limit: created + 9, lease })).claimed).toHaveLength(created);
+    expect(await store.commit(write("after"))).toMatchObject({ type: "committed" });
+  });
+
+  it("open() after kill -9 in the middle of a write finds record and indexes in step", async () => {
+    const folder = folderOfTest();
+    for (const round of [1, 2]) {
+      const killed = child(folder, "write for ever", `round ${round}`);
+      await once(killed.stdout, "data");
+      killed.kill("SIGKILL");
+      await once(killed, "close");
+      const store = await openStore(folder);
+      const ids = await store.page({ state: "created", limit: 10_000 });
+      expect(await store.counts()).toEqual({ created: ids.length });
+      for (const id of ids) expect((await store.load(id)).type).toBe("record");
+      expect((await store.load(`user ${ids.length}`)).type).toBe("absent");
+    }
+  });
+});

@@ -1,0 +1,206 @@
+/** The conformance suite itself: it takes any runner, any clock, and it bites. */
+
+import { describe, expect, it } from "vitest";
+import nodeTest from "node:test";
+import { memory } from "../../adapters/memory.ts";
+import type { Commit, Store, StoreAdapter } from "../../src/store/contract.ts";
+import { manualClock, storeConformance } from "../../src/testing/index.ts";
+import type { MovableClock, StoreConformanceOptions, TestFunction } from "../../src/testing/index.ts";
+
+/** Runs the suite; the titles that failed. */
+async function failuresOf(options: StoreConformanceOptions): Promise<readonly string[]> {
+  const tests: { title: string; run: () => Promise<void> }[] = [];
+  storeConformance((title, run) => tests.push({ title, run }), options);
+  const failed = await Promise.all(
+    tests.map(async ({ title, run }) => {
+      try {
+        await run();
+        return [];
+      } catch {
+        return [title];
+      }
+    }),
+  );
+  return failed.flat();
+}
+
+const sound = await failuresOf({ open: memory });
+
+/** A store in memory with a mistake in it. */
+function mistaken(mistake: (store: Store) => Partial<Store>): StoreAdapter {
+  const adapter = memory();
+  return {
+    ...adapter,
+    async open(options) {
+      const store = await adapter.open(options);
+      return { ...store, ...mistake(store) };
+    },
+  };
+}
+
+const changing =
+  (change: (commit: Commit) => Partial<Commit>) =>
+  (store: Store): Partial<Store> => ({
+    commit: (commit) => store.commit({ ...commit, ...change(commit) }),
+  });
+
+/** Mistakes that are easily made, each with a test that must notice it. */
+const mistakes: readonly [name: string, notices: RegExp, mistake: (store: Store) => Partial<Store>][] = [
+  [
+    "forgets the writeId",
+    /acknowledges a write that is there/,
+    changing(() => ({ writeId: String(Math.random()) })),
+  ],
+  ["ignores the lane", /claim\(\) passes users by who wait/, changing(() => ({ lane: null }))],
+  ["forgets to settle", /commit\(\{ settle \}\) lets/, changing(() => ({ settle: undefined }))],
+  ["forgets to give back", /commit\(\{ giveBack \}\) frees/, changing(() => ({ giveBack: undefined }))],
+  ["never takes a slot", /commit\(\{ take \}\) of any number/, changing(() => ({ take: undefined }))],
+  [
+    "takes every lease as none",
+    /128 owners at once/,
+    changing(({ mode }) => (mode === "take" ? { mode: "none" } : {})),
+  ],
+  [
+    "lets leases run on",
+    /claim\(\) passes leased records by/,
+    changing(({ lease }) => ({ lease: { ...lease, ms: 1e9 } })),
+  ],
+  [
+    "compares leases by owner",
+    /goes by the lease's id/,
+    changing(({ lease }) => ({ lease: { ...lease, id: lease.owner } })),
+  ],
+  [
+    "takes the slot before it looks at the record",
+    /meets a conflict takes no slot/,
+    (store) => ({
+      async commit(commit) {
+        if (commit.take !== undefined) {
+          const answer = await store.slots.take(commit.take);
+          if (answer.type === "refused") return answer;
+        }
+        return store.commit({ ...commit, take: undefined });
+      },
+    }),
+  ],
+  [
+    "checks for a free slot in one step and writes in the next",
+    /commit\(\{ take \}\) of any number at once/,
+    (store) => ({
+      async commit(commit) {
+        if (commit.take === undefined) return store.commit(commit);
+        const { inMs } = await store.slots.forecast(commit.take.limit, 1);
+        if (inMs > 0) return { type: "refused", retryInMs: inMs };
+        return store.commit({
+          ...commit,
+          take: { ...commit.take, limit: { ...commit.take.limit, calls: 999 } },
+        });
+      },
+    }),
+  ],
+  [
+    "grants more than max",
+    /grant\(\) gives at most `max`/,
+    (store) => ({ grant: (ask) => store.grant({ ...ask, max: 9 }) }),
+  ],
+  [
+    "grants more than the limit",
+    /never gives more than the slots/,
+    (store) => ({ grant: (ask) => store.grant({ ...ask, limit: { ...ask.limit, calls: 99 } }) }),
+  ],
+  [
+    "claims more than asked",
+    /claim\(\) gives at most/,
+    (store) => ({ claim: (ask) => store.claim({ ...ask, limit: 9 }) }),
+  ],
+  [
+    "leaves nothing under a renamed id",
+    /load\(\) of the old id/,
+    (store) => ({
+      async load(id) {
+        const loaded = await store.load(id);
+        return loaded.type === "renamed" ? { type: "absent" } : loaded;
+      },
+    }),
+  ],
+  [
+    "starts every page at the top",
+    /page\(\{ after \}\)/,
+    (store) => ({ page: ({ state, limit }) => store.page({ state, limit }) }),
+  ],
+  [
+    "counts what was once there",
+    /counts\(\) stays exact/,
+    (store) => {
+      const seen = new Set<string>();
+      return {
+        commit(commit) {
+          seen.add(commit.state);
+          return store.commit(commit);
+        },
+        counts: async () => ({
+          ...Object.fromEntries([...seen].map((state) => [state, 0])),
+          ...(await store.counts()),
+        }),
+      };
+    },
+  ],
+  [
+    "settles nothing",
+    /slots.settle\(\) lets the slot count/,
+    (store) => ({ slots: { ...store.slots, settle: async () => {} } }),
+  ],
+  [
+    "lets others pass those who wait",
+    /slots.take\(\) in bulk is refused/,
+    (store) => ({
+      slots: { ...store.slots, take: (ask) => store.slots.take({ ...ask, lane: "interactive" }) },
+    }),
+  ],
+  [
+    "overwrites the account",
+    /account.commit\(\) is a compare-and-set/,
+    (store) => ({
+      account: {
+        ...store.account,
+        commit: async (write) =>
+          store.account.commit({ ...write, expectedRevision: (await store.account.load())?.revision ?? 0 }),
+      },
+    }),
+  ],
+];
+
+describe("testing/storeConformance", () => {
+  for (const [name, notices, mistake] of mistakes) {
+    it(`storeConformance() notices a store that ${name}`, async () => {
+      const failed = await failuresOf({ open: () => mistaken(mistake) });
+      expect(failed.filter((title) => !sound.includes(title))).toContainEqual(expect.stringMatching(notices));
+    });
+  }
+
+  it("storeConformance() gives every test a title of its own", () => {
+    const titles: string[] = [];
+    storeConformance((title) => titles.push(title), { open: memory });
+    expect(new Set(titles).size).toBe(titles.length);
+    expect(titles.length).toBeGreaterThan(90);
+  });
+
+  it("storeConformance() takes the test functions of vitest and node:test", () => {
+    const shapes: readonly TestFunction[] = [it, nodeTest];
+    expect(shapes).toHaveLength(2);
+  });
+
+  it("storeConformance() allows for time that goes by between two calls", async () => {
+    const failed = await failuresOf({ open: memory, clock: restless, slackMs: 400 });
+    expect(failed.filter((title) => !sound.includes(title))).toEqual([]);
+    const strict = await failuresOf({ open: memory, clock: restless });
+    expect(strict.length).toBeGreaterThan(sound.length);
+  });
+});
+
+/** A clock that goes on by a millisecond whenever it is read, as one that really waits would. */
+function restless(): MovableClock {
+  const clock = manualClock();
+  let reads = 0;
+  return { ...clock, now: () => clock.now() + ++reads };
+}

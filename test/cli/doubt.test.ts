@@ -1,0 +1,49 @@
+import { describe, expect, it } from "vitest";
+import type { UserStatus } from "../../src/index.ts";
+import { settle } from "../../src/cli/demo/doubt.ts";
+
+const at = new Date(0);
+
+function user(appUserId: string, underWay: string | null, ...events: readonly string[]): UserStatus {
+  return {
+    appUserId,
+    oneupUserId: null,
+    state: "created",
+    since: at,
+    usable: false,
+    expiresAt: null,
+    active: null,
+    pause: null,
+    failure: null,
+    underWay,
+    calls: { management: 1, token: 0 },
+    history: events.map((event) => ({ at, state: "created", event })),
+  };
+}
+
+describe("cli demo", () => {
+  it("settle() groups calls in doubt by how they were settled", () => {
+    const before = [
+      user("a", "createUser"),
+      user("b", "exchangeCode"),
+      user("c", "createUser"),
+      user("d", null),
+    ];
+    const after = [
+      user("a", null, "ONBOARD", "IN_DOUBT", "CODE_ISSUED", "TOKEN_GRANTED"),
+      user("b", null, "ONBOARD", "USER_CREATED", "IN_DOUBT", "CODE_REFUSED", "CODE_ISSUED", "TOKEN_GRANTED"),
+      user("c", null, "ONBOARD", "IN_DOUBT", "USER_MISSING", "USER_CREATED", "TOKEN_GRANTED"),
+    ];
+    expect(settle(before, after)).toEqual([
+      { call: "createUser", how: "the user was there: only a fresh code was asked for", users: ["a"] },
+      { call: "exchangeCode", how: "the code was spent: a fresh one was asked for", users: ["b"] },
+      { call: "createUser", how: "the user was not there: created now", users: ["c"] },
+    ]);
+  });
+
+  it("settle() says so when nothing has come of a call yet", () => {
+    expect(settle([user("a", "createUser")], [null])).toEqual([
+      { call: "createUser", how: "went on with nothing yet", users: ["a"] },
+    ]);
+  });
+});

@@ -1,0 +1,71 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { start } from "./started.ts";
+
+const main = "src/cli/main.ts";
+
+async function post(url: string, headers: Record<string, string>, body: string): Promise<Response> {
+  const form = { "content-type": "application/x-www-form-urlencoded" };
+  return fetch(`${url}/user-management/v1/user`, { method: "POST", headers: { ...form, ...headers }, body });
+}
+
+describe("cli sandbox", () => {
+  it("answers where it says, prints each call without secrets, and ends cleanly", async () => {
+    const sandbox = start(main, [
+      "sandbox",
+      "--client-id",
+      "me",
+      "--client-secret",
+      "it's mine",
+      "--limit",
+      "1",
+    ]);
+    const url = await sandbox.said(/api and auth +(http:\/\/127\.0\.0\.1:\d+)/);
+    const credentials = { client_id: "me", client_secret: "it's mine" };
+    const created = await post(url, credentials, "app_user_id=%1b%5b31mada");
+    expect(created.status).toBe(200);
+    const { code } = (await created.json()) as { code: string };
+    expect((await post(url, credentials, "app_user_id=bob")).status).toBe(429);
+
+    await sandbox.said(/ 1 {2}[\d:]{8} {2}createUser +200 +created +\\u001b\[31mada\n/);
+    await sandbox.said(/ 2 {2}[\d:]{8} {2}createUser +429 +rate_limited +bob\n/);
+    sandbox.kill("SIGINT");
+    const ended = await sandbox.ended;
+    expect({ code: ended.code, err: ended.err }).toEqual({ code: 0, err: "" });
+    expect(ended.out).not.toContain(code);
+    expect(ended.out).not.toContain("\u001b");
+  });
+
+  it("prints a curl line that works", async () => {
+    const sandbox = start(main, ["sandbox", "--client-secret", "it's mine"]);
+    const line = await sandbox.said(/^ {2}(curl .*\\\n.*)\n/m);
+    const { stdout } = await promisify(execFile)("sh", ["-c", line]);
+    expect(JSON.parse(stdout)).toMatchObject({ success: true, app_user_id: "bilbo" });
+    sandbox.kill("SIGTERM");
+    expect((await sandbox.ended).code).toBe(0);
+  });
+
+  it.each([
+    [["--port", "x"], '--port must be a whole number from 0 to 65535, got "x"'],
+    [["--limit", "0"], '--limit must be a whole number from 1 to 9007199254740991, got "0"'],
+    [["--window", "1"], '--window must be a time such as 90s, 30m or 1h, got "1"'],
+    [["--latency", "9-3"], '--latency must be milliseconds such as 80, or a range such as 40-120, got "9-3"'],
+    [["--client-id"], "Option --client-id needs a value: --client-id ID"],
+    [["--latncy", "3"], 'Unknown option "--latncy": sandbox takes --port,'],
+  ])("refuses %j with exit code 2", async (words, message) => {
+    const { code, out, err } = await start(main, ["sandbox", ...words]).ended;
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toContain(message);
+  });
+
+  it("refuses a port that is taken with exit code 2", async () => {
+    const first = start(main, ["sandbox"]);
+    const port = await first.said(/127\.0\.0\.1:(\d+)/);
+    const { code, err } = await start(main, ["sandbox", "--port", port]).ended;
+    first.kill("SIGTERM");
+    await first.ended;
+    expect(code).toBe(2);
+    expect(err).toContain(`Cannot listen on port ${port}: EADDRINUSE`);
+  });
+});

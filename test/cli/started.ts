@@ -1,0 +1,86 @@
+/** Starts a script as people do: from source, on the runtime the test runs on, with words and an environment. */
+import { execFile, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+/** How a process ended. */
+export interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A running process. */
+export interface Started {
+  readonly pid: number;
+  readonly ended: Promise<Ended>;
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves with what `pattern` found, once it was printed. */
+  said(pattern: RegExp): Promise<string>;
+}
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The runtime of the test. */
+const here: readonly string[] =
+  "Deno" in globalThis ? [process.execPath, "run", "-A"] : [process.execPath, "--import", "tsx"];
+
+/** Deno, of the version the project is checked with, where the test runs on Node. */
+export async function deno(): Promise<readonly string[]> {
+  const asked = ["-y", "deno@2.9.6", "eval", "console.log(Deno.execPath())"];
+  const { stdout } = await promisify(execFile)("npx", asked);
+  return [stdout.trim(), "run", "-A"]; // not npx itself, which would take the signals for it
+}
+
+/** Starts `path`, relative to the repository. */
+export function start(
+  path: string,
+  words: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+  runtime: readonly string[] = here,
+): Started {
+  const [command = process.execPath, ...before] = runtime;
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("ONEUP_"));
+  const child = spawn(command, [...before, path, ...words], {
+    cwd: root,
+    env: { ...Object.fromEntries(inherited), NO_COLOR: "", FORCE_COLOR: "0", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let out = "";
+  let err = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code, out, err }));
+  });
+  const pid = child.pid ?? 0;
+  return {
+    pid,
+    ended,
+    // Not child.kill(): after that Deno reports the signal, however the process ended.
+    kill: (signal) => void process.kill(pid, signal),
+    said: (pattern) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          const found = pattern.exec(out);
+          if (found === null) return;
+          child.stdout.off("data", look);
+          resolve(found[1] ?? found[0]);
+        };
+        child.stdout.on("data", look);
+        look();
+        void ended.then(() => reject(new Error(`ended without saying ${pattern}:\n${out}\n${err}`)));
+      }),
+  };
+}
+
+/** Is this process there? */
+export function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

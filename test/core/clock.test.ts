@@ -1,0 +1,175 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { randomName, sleep, systemClock } from "../../src/clock.ts";
+import { manualClock } from "../../src/testing/index.ts";
+
+afterEach(() => void vi.useRealTimers());
+
+describe("clock systemClock", () => {
+  it("timer() runs its task once, after the time", () => {
+    vi.useFakeTimers();
+    const task = vi.fn<() => void>();
+    systemClock.timer(1_000, task);
+    vi.advanceTimersByTime(999);
+    expect(task).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1);
+    vi.advanceTimersByTime(10_000);
+    expect(task).toHaveBeenCalledOnce();
+  });
+
+  for (const [name, ms] of Object.entries({ "2^31": 2 ** 31, "60 days": 60 * 86_400_000 })) {
+    it(`timer() of ${name} milliseconds waits that long, though setTimeout cannot`, () => {
+      vi.useFakeTimers();
+      const task = vi.fn<() => void>();
+      systemClock.timer(ms, task);
+      vi.advanceTimersByTime(ms - 1);
+      expect(task).not.toHaveBeenCalled();
+      vi.advanceTimersByTime(1);
+      expect(task).toHaveBeenCalledOnce();
+    });
+  }
+
+  it("timer() can be cancelled, in its second stretch too", () => {
+    vi.useFakeTimers();
+    const task = vi.fn<() => void>();
+    const cancel = systemClock.timer(2 ** 32, task);
+    vi.advanceTimersByTime(2 ** 31 + 1_000);
+    cancel();
+    vi.advanceTimersByTime(2 ** 32);
+    expect(task).not.toHaveBeenCalled();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("timer() of a time that is over runs at once, but not before it returns", () => {
+    vi.useFakeTimers();
+    const task = vi.fn<() => void>();
+    systemClock.timer(-5, task);
+    expect(task).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(0);
+    expect(task).toHaveBeenCalledOnce();
+  });
+
+  it("now() is the wall clock, monotonic() goes forward, random() stays in [0, 1)", () => {
+    expect(Math.abs(systemClock.now() - Date.now())).toBeLessThan(1_000);
+    const readings = Array.from({ length: 100 }, () => systemClock.monotonic());
+    expect(readings).toEqual([...readings].sort((a, b) => a - b));
+    const dice = Array.from({ length: 100 }, () => systemClock.random());
+    expect(dice.every((die) => die >= 0 && die < 1)).toBe(true);
+    expect(new Set(dice).size).toBeGreaterThan(90);
+  });
+});
+
+describe("clock sleep()", () => {
+  it("sleep() resolves after the time, on the clock it is given", async () => {
+    const clock = manualClock();
+    const awake = vi.fn<() => void>();
+    const slept = sleep(clock, 1_000).then(awake);
+    await clock.advance(999);
+    expect(awake).not.toHaveBeenCalled();
+    await clock.advance(1);
+    await slept;
+    expect(awake).toHaveBeenCalledOnce();
+  });
+
+  it("sleep() rejects with the signal's reason as soon as it aborts, and leaves no timer", async () => {
+    const clock = manualClock();
+    const stop = new AbortController();
+    const slept = sleep(clock, 1_000, stop.signal);
+    expect(clock.timers).toBe(1);
+    const reason = new Error("enough");
+    stop.abort(reason);
+    await expect(slept).rejects.toBe(reason);
+    expect(clock.timers).toBe(0);
+  });
+
+  it("sleep() rejects at once if the signal was aborted before, and sets no timer", async () => {
+    const clock = manualClock();
+    await expect(sleep(clock, 1_000, AbortSignal.abort("before"))).rejects.toBe("before");
+    expect(clock.timers).toBe(0);
+  });
+
+  it("sleep() leaves nothing on a signal that outlives it", async () => {
+    const clock = manualClock();
+    const { signal } = new AbortController();
+    const added = vi.spyOn(signal, "addEventListener");
+    const removed = vi.spyOn(signal, "removeEventListener");
+    for (let n = 0; n < 3; n++) {
+      const slept = sleep(clock, 10, signal);
+      await clock.advance(10);
+      await slept;
+    }
+    expect(added).toHaveBeenCalledTimes(3);
+    expect(removed.mock.calls.map(([, listener]) => listener)).toEqual(
+      added.mock.calls.map(([, listener]) => listener),
+    );
+  });
+});
+
+describe("clock randomName()", () => {
+  it("randomName() gives 16 characters from the clock's chance", () => {
+    expect(randomName({ ...systemClock, random: () => 0 })).toBe("0000000000000000");
+    expect(randomName({ ...systemClock, random: () => 1 - 2 ** -53 })).toBe("vvvvvvvvvvvvvvvv");
+    expect(randomName(manualClock())).toBe(randomName(manualClock()));
+  });
+
+  it("randomName() gives another name every time", () => {
+    const names = Array.from({ length: 1_000 }, () => randomName(systemClock));
+    expect(new Set(names).size).toBe(1_000);
+    expect(names.every((name) => /^[0-9a-v]{16}$/.test(name))).toBe(true);
+  });
+});
+
+describe("testing manualClock()", () => {
+  it("manualClock() stands still until advance()", async () => {
+    const clock = manualClock(5_000);
+    expect([clock.now(), clock.monotonic()]).toEqual([5_000, 0]);
+    await clock.advance(70);
+    expect([clock.now(), clock.monotonic()]).toEqual([5_070, 70]);
+  });
+
+  it("advance() runs timers in the order of their times, each at its own time", async () => {
+    const clock = manualClock();
+    const ran: [string, number][] = [];
+    const note = (name: string) => () => void ran.push([name, clock.monotonic()]);
+    clock.timer(30, note("third"));
+    clock.timer(10, () => {
+      note("first")();
+      clock.timer(10, note("set by first"));
+    });
+    clock.timer(100, note("later"));
+    clock.timer(10, note("second"));
+    await clock.advance(50);
+    expect(ran).toEqual([
+      ["first", 10],
+      ["second", 10],
+      ["set by first", 20],
+      ["third", 30],
+    ]);
+    expect(clock.timers).toBe(1);
+  });
+
+  it("advance() lets what waits for a timer go on before the next one runs", async () => {
+    const clock = manualClock();
+    const seen: number[] = [];
+    const walk = async (): Promise<void> => {
+      for (let step = 0; step < 3; step++) {
+        await sleep(clock, 10);
+        seen.push(clock.monotonic());
+      }
+    };
+    const walked = walk();
+    await clock.advance(100);
+    await walked;
+    expect(seen).toEqual([10, 20, 30]);
+  });
+
+  it("jumpTo() sets the wall clock alone", async () => {
+    const clock = manualClock();
+    const slept = sleep(clock, 10);
+    await clock.advance(4);
+    clock.jumpTo(1_000);
+    expect([clock.now(), clock.monotonic()]).toEqual([1_000, 4]);
+    await clock.advance(6);
+    await slept;
+    expect(clock.now()).toBe(1_006);
+  });
+});

@@ -1,0 +1,83 @@
+import { describe, expect, it, vi } from "vitest";
+import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
+
+describe("errors", () => {
+  it("LifecycleError carries code, message and cause, and is an Error", () => {
+    const cause = new TypeError("underneath");
+    const error = new LifecycleError("UNAVAILABLE", "Cannot refresh the token of user #ada: HTTP 503", {
+      cause,
+      retryable: true,
+      retryAfterMs: 5_000,
+      status: 503,
+      facts: { call: "refreshToken" },
+    });
+    expect(error).toBeInstanceOf(Error);
+    expect(error).toMatchObject({
+      name: "LifecycleError",
+      code: "UNAVAILABLE",
+      message: "Cannot refresh the token of user #ada: HTTP 503",
+      cause,
+      retryable: true,
+      retryAfterMs: 5_000,
+      status: 503,
+      facts: { call: "refreshToken" },
+    });
+    expect(String(error)).toBe("LifecycleError: Cannot refresh the token of user #ada: HTTP 503");
+    expect(error.stack).toContain("errors.test");
+  });
+
+  it("LifecycleError is not retryable, has no cause and no facts, unless it says so", () => {
+    const error = new LifecycleError("CLOSED", "Cannot go on: closed");
+    expect(error.retryable).toBe(false);
+    expect("cause" in error).toBe(false);
+    expect(error.facts).toEqual({});
+  });
+
+  it("isLifecycleError() knows our errors, and the code if one is asked for", () => {
+    const error = new LifecycleError("CLOSED", "Cannot go on: closed");
+    expect(isLifecycleError(error)).toBe(true);
+    expect(isLifecycleError(error, "CLOSED")).toBe(true);
+    expect(isLifecycleError(error, "RENAMED")).toBe(false);
+  });
+
+  it("isLifecycleError() knows errors of another copy of the library", async () => {
+    vi.resetModules();
+    const copy = await import("../../src/errors.ts");
+    expect(copy.LifecycleError).not.toBe(LifecycleError);
+    const error = new copy.LifecycleError("RENAMED", "Cannot find the user: it was renamed");
+    expect(error).not.toBeInstanceOf(LifecycleError);
+    expect(isLifecycleError(error, "RENAMED")).toBe(true);
+    expect(isLifecycleError(error, "CLOSED")).toBe(false);
+  });
+
+  it("isLifecycleError() knows a subclass", () => {
+    class Special extends LifecycleError {}
+    expect(isLifecycleError(new Special("CLOSED", "Cannot go on: closed"), "CLOSED")).toBe(true);
+  });
+
+  for (const [name, other] of Object.entries({
+    "another error": new Error("CLOSED"),
+    "an object that looks like one": { name: "LifecycleError", code: "CLOSED", retryable: false },
+    null: null,
+    undefined: undefined,
+    "a text": "CLOSED",
+    "a number": 7,
+    "a function": () => {},
+  })) {
+    it(`isLifecycleError() is false for ${name}`, () => {
+      expect(isLifecycleError(other)).toBe(false);
+      expect(isLifecycleError(other, "CLOSED")).toBe(false);
+    });
+  }
+
+  it("LifecycleError shows no brand when it is listed or serialised", () => {
+    const error = new LifecycleError("CLOSED", "Cannot go on: closed");
+    expect(Object.getOwnPropertySymbols(Object.assign({}, error))).toEqual([]);
+    expect(JSON.parse(JSON.stringify(error))).toEqual({
+      name: "LifecycleError",
+      code: "CLOSED",
+      retryable: false,
+      facts: {},
+    });
+  });
+});

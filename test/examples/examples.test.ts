@@ -1,0 +1,78 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { deno, start } from "../cli/started.ts";
+import type { Started } from "../cli/started.ts";
+
+const examples = new URL("../../examples/", import.meta.url);
+const onDeno = "Deno" in globalThis;
+const inCi = process.env["CI"] === "true";
+
+async function signUp(url: string, body: string): Promise<{ status: number; body: unknown }> {
+  const response = await fetch(url, { method: "POST", body });
+  return { status: response.status, body: await response.json() };
+}
+
+async function statusOf(url: string): Promise<{ status: number; body: unknown }> {
+  const response = await fetch(url);
+  return { status: response.status, body: await response.json() };
+}
+
+const active = { state: "tokenActive", usable: true };
+
+/** What both sign-up servers promise. */
+async function signUpServer(server: Started): Promise<void> {
+  const url = await server.said(/Sign up at (http:\/\/127\.0\.0\.1:\d+\/sign-up)/);
+  try {
+    expect(await signUp(url, '{"email":"ada@example.org"}')).toEqual({ status: 201, body: active });
+    expect(await signUp(url, '{"email":"ada@example.org"}')).toEqual({ status: 201, body: active });
+    expect(await statusOf(`${url}/ada%40example.org`)).toEqual({ status: 200, body: active });
+    expect(await statusOf(`${url}/nobody`)).toEqual({ status: 404, body: { error: "USER_UNKNOWN" } });
+    expect((await signUp(url, '{"email":"a\\u0000b"}')).status).toBe(400);
+    expect((await signUp(url, "null")).status).toBe(400);
+    expect((await signUp(url, "not JSON")).status).toBe(400);
+    expect((await signUp(url, JSON.stringify({ email: "a".repeat(10_000) }))).status).toBe(400);
+    expect((await statusOf(`${url}/%zz`)).status).toBe(400);
+    expect((await statusOf(new URL("/", url).href)).status).toBe(404);
+  } finally {
+    server.kill("SIGTERM");
+  }
+  const { code, out } = await server.ended;
+  expect(code).toBe(0);
+  expect(out).toMatch(/Stopped\n$/);
+}
+
+describe("examples", () => {
+  it("01-first-user takes a user to a Patient of its own for one management call", async () => {
+    const { code, out, err } = await start("examples/01-first-user.ts").ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toMatch(/is created\n.*is codeIssued\n.*is tokenActive\nusable: true, until 2/);
+    expect(out).toMatch(/Patient\/\w+: Ada Lovelace\nmanagement calls: 1 of 300\n$/);
+  });
+
+  it("02-resume goes on after kill -9 and creates nobody twice", async () => {
+    const { code, out, err } = await start("examples/02-resume.ts").ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain(
+      "first process:  ended by SIGKILL\nthe store says: codeIssued, exchangeCode is in doubt\n",
+    );
+    expect(out).toMatch(/usable: true\ncalls: 1 management, 1 token\ncreated twice: 0\n$/);
+  });
+
+  it("03-onboarding-server signs people up, says where they stand, and stops gracefully", async () => {
+    await signUpServer(start("examples/03-onboarding-server.ts", [], { PORT: "0" }));
+  });
+
+  it.runIf(onDeno || inCi)("04-deno does the same on Deno", async () => {
+    await signUpServer(start("examples/04-deno.ts", [], { PORT: "0" }, onDeno ? undefined : await deno()));
+  });
+
+  it("the table names every example, and each is short enough to read at once", () => {
+    const table = readFileSync(new URL("README.md", examples), "utf8");
+    const scripts = readdirSync(examples).filter((name) => /^\d.*\.ts$/.test(name));
+    expect([...table.matchAll(/\]\((\d[^)]+\.ts)\)/g)].map(([, name]) => name)).toEqual(scripts.sort());
+    for (const name of scripts) {
+      const lines = readFileSync(new URL(name, examples), "utf8").trimEnd().split("\n");
+      expect({ name, lines: Math.max(80, lines.length) }).toEqual({ name, lines: 80 });
+    }
+  });
+});

@@ -1,0 +1,211 @@
+import { describe, expect, it } from "vitest";
+import { memory } from "../../adapters/memory.ts";
+import { createGuard } from "../../src/guard/guard.ts";
+import type { Guard } from "../../src/guard/guard.ts";
+import type { Commit, Limit, Store } from "../../src/store/contract.ts";
+import { manualClock } from "../../src/testing/index.ts";
+import type { ManualClock } from "../../src/testing/index.ts";
+
+const limit: Limit = { name: "management", calls: 2, windowMs: 60_000 };
+
+interface Bench {
+  readonly store: Store;
+  readonly clock: ManualClock;
+  readonly guard: Guard;
+  used(): Promise<number>;
+  /** Spends a slot on a call that is sent at once. */
+  call(): Promise<string>;
+}
+
+async function bench(): Promise<Bench> {
+  const clock = manualClock();
+  const store = await memory().open({ account: "account", clock });
+  const guard = createGuard({ slots: store.slots, clock, limit, timeoutMs: 5_000, graceMs: 2_000 });
+  return {
+    store,
+    clock,
+    guard,
+    used: async () => (await guard.forecast(1)).used,
+    call: () => guard.spend("bulk", async () => ({ sent: true, value: "answer" })),
+  };
+}
+
+describe("guard", () => {
+  it("ask() asks for a slot for time-out and grace, and dates the deadline from now", async () => {
+    const { guard, clock } = await bench();
+    await clock.advance(1_234);
+    expect(guard.holdMs).toBe(7_000);
+    expect(guard.ask("recovery")).toEqual({
+      slot: { limit, holdMs: 7_000, lane: "recovery" },
+      notAfter: 6_234,
+    });
+  });
+
+  it("spend() gives the call's value, and settles the slot: it counts a window from the answer", async () => {
+    const { guard, clock, used } = await bench();
+    const value = await guard.spend("bulk", async () => {
+      await clock.advance(300);
+      expect(await used()).toBe(1);
+      return { sent: true, value: "answer" };
+    });
+    expect(value).toBe("answer");
+    await clock.advance(limit.windowMs - 1);
+    expect(await used()).toBe(1);
+    await clock.advance(120); // a moment is rounded up by at most 1/512 of the window
+    expect(await used()).toBe(0);
+  });
+
+  it("spend() gives the slot back if the call was not sent", async () => {
+    const { guard, used } = await bench();
+    expect(await guard.spend("bulk", async () => ({ sent: false, value: "not sent" }))).toBe("not sent");
+    expect(await used()).toBe(0);
+  });
+
+  it("spend() settles the slot of a call that throws, for it may have been sent", async () => {
+    const { guard, clock, used } = await bench();
+    const failure = new Error("the answer was cut off");
+    await expect(guard.spend("bulk", () => Promise.reject(failure))).rejects.toBe(failure);
+    expect(await used()).toBe(1);
+    await clock.advance(limit.windowMs + 120);
+    expect(await used()).toBe(0);
+  });
+
+  it("spend() waits for a slot, then calls at once", async () => {
+    const { guard, clock, call } = await bench();
+    await call();
+    await call();
+    const started: number[] = [];
+    const third = guard.spend("bulk", async () => {
+      started.push(clock.monotonic());
+      return { sent: true, value: "third" };
+    });
+    await clock.advance(limit.windowMs - 1);
+    expect(started).toEqual([]);
+    await clock.advance(120);
+    expect(await third).toBe("third");
+    expect(started[0]).toBeGreaterThanOrEqual(limit.windowMs);
+    expect(clock.timers).toBe(0);
+  });
+
+  it("spend() of many at once never has more calls in a window than the limit", async () => {
+    const { guard, clock } = await bench();
+    const sent: number[] = [];
+    const all = Promise.all(
+      Array.from({ length: 7 }, () =>
+        guard.spend("bulk", async () => {
+          sent.push(clock.monotonic());
+          return { sent: true, value: null };
+        }),
+      ),
+    );
+    for (let minute = 0; minute < 6; minute++) await clock.advance(limit.windowMs);
+    await all;
+    expect(sent).toHaveLength(7);
+    for (const [index, at] of sent.slice(limit.calls).entries()) {
+      expect(at - (sent[index] ?? Number.NaN)).toBeGreaterThanOrEqual(limit.windowMs);
+    }
+    // Those who asked while calls were under way were told the end of the hold.
+    expect(sent.at(-1)).toBeLessThanOrEqual(3 * (limit.windowMs + guard.holdMs + 120));
+  });
+
+  it("spend() dates the deadline from the question that was granted, not from the first", async () => {
+    const { guard, clock, call } = await bench();
+    await call();
+    await call();
+    let deadline = Number.NaN;
+    let began = Number.NaN;
+    const third = guard.spend("bulk", async (notAfter) => {
+      [deadline, began] = [notAfter, clock.monotonic()];
+      return { sent: true, value: null };
+    });
+    await clock.advance(limit.windowMs + 120);
+    await third;
+    expect(began).toBeGreaterThanOrEqual(limit.windowMs);
+    expect(deadline - began).toBe(5_000);
+  });
+
+  it("spend() dates the deadline from the question, not from a store's late answer", async () => {
+    const { store, clock } = await bench();
+    const slots: Store["slots"] = {
+      ...store.slots,
+      async take(request) {
+        await clock.advance(3_000);
+        return store.slots.take(request);
+      },
+    };
+    const guard = createGuard({ slots, clock, limit, timeoutMs: 5_000, graceMs: 2_000 });
+    const left = await guard.spend("bulk", async (notAfter) => ({
+      sent: true,
+      value: notAfter - clock.monotonic(),
+    }));
+    expect(left).toBe(2_000);
+  });
+
+  it("spend() stops waiting when the signal aborts, with its reason, and takes no slot", async () => {
+    const { guard, clock, call, used } = await bench();
+    await call();
+    await call();
+    const stop = new AbortController();
+    let called = false;
+    const third = guard.spend(
+      "bulk",
+      async () => {
+        called = true;
+        return { sent: true, value: null };
+      },
+      stop.signal,
+    );
+    const refusal = third.catch((reason: unknown) => reason);
+    await clock.advance(1_000);
+    stop.abort("no longer wanted");
+    expect(await refusal).toBe("no longer wanted");
+    expect(clock.timers).toBe(0);
+    await clock.advance(2 * limit.windowMs);
+    expect(called).toBe(false);
+    expect(await used()).toBe(0);
+  });
+
+  it("spend() does not begin when the signal was aborted before", async () => {
+    const { guard, used } = await bench();
+    const call = async (): Promise<never> => expect.unreachable();
+    await expect(guard.spend("bulk", call, AbortSignal.abort("too late"))).rejects.toBe("too late");
+    expect(await used()).toBe(0);
+  });
+
+  it("spend() lets those go first who wait in its lane or one before it", async () => {
+    const { store, guard, clock } = await bench();
+    const waiting: Commit = {
+      id: "ada",
+      value: null,
+      expectedRevision: 0,
+      writeId: "a",
+      mode: "none",
+      lease: { id: "lease", owner: "test", ms: 60_000 },
+      state: "created",
+      dueInMs: null,
+      lane: "recovery",
+    };
+    await store.commit(waiting);
+    const order: string[] = [];
+    const spend = (lane: "interactive" | "bulk"): Promise<string> =>
+      guard.spend(lane, async () => ({ sent: true, value: order.push(lane) ? lane : "" }));
+    const behind = spend("bulk");
+    await spend("interactive");
+    expect(order).toEqual(["interactive"]);
+    await clock.advance(1_000);
+    expect(order).toEqual(["interactive"]);
+    await store.grant({ limit, max: 1, holdMs: 7_000, lease: waiting.lease });
+    await clock.advance(2 * limit.windowMs);
+    expect(await behind).toBe("bulk");
+  });
+
+  it("forecast() tells slots in use and the wait for more", async () => {
+    const { guard, call } = await bench();
+    expect(await guard.forecast(2)).toEqual({ used: 0, inMs: 0 });
+    await call();
+    const { used, inMs } = await guard.forecast(2);
+    expect(used).toBe(1);
+    expect(inMs).toBeGreaterThanOrEqual(limit.windowMs);
+    expect(inMs).toBeLessThan(limit.windowMs + 120);
+  });
+});

@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import { code, places, read, sources } from "./repository.ts";
+
+const product = sources("src", "machines", "adapters");
+const everything = [...product, ...sources("test", "examples", "bench")];
+
+/** A reader's patience with one file. */
+const longestFile = 350;
+
+describe("code", () => {
+  it("takes time and chance from src/clock.ts alone", () => {
+    const pattern =
+      /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bMath\.random\b|\bset(?:Timeout|Interval)\b/;
+    const others = product.filter((path) => path !== "src/clock.ts");
+    expect(others.flatMap((path) => places(path, code(path), pattern))).toEqual([]);
+  });
+
+  it("knows XState in the machines and in one file of the runtime", () => {
+    const pattern = /from "(?:xstate|xstate\/[^"]+)"/;
+    const users = product.filter((path) => places(path, code(path), pattern).length > 0);
+    expect(users.filter((path) => !path.startsWith("machines/"))).toEqual(["src/runtime/step.ts"]);
+  });
+
+  it("lets no type check be switched off", () => {
+    const pattern = /\bas any\b|<\s*any\s*>/;
+    const silenced = everything.flatMap((path) => [
+      ...places(path, code(path), pattern),
+      ...places(path, read(path), /@ts-(?:ignore|nocheck)\b/), // these two are comments
+    ]);
+    expect(silenced).toEqual([]);
+  });
+
+  it("leaves no test out and none alone", () => {
+    const pattern = /\b(?:it|test|describe|suite|bench)\.(?:only|skip|todo)\b/;
+    expect(sources("test", "examples").flatMap((path) => places(path, code(path), pattern))).toEqual([]);
+  });
+
+  it("only re-exports, by name, from an index.ts", () => {
+    for (const path of product.filter((name) => name.endsWith("/index.ts"))) {
+      const rest = code(path).replaceAll(/export (?:type )?\{[^}]*\} from "[^"]+";/g, "");
+      expect({ path, rest: rest.trim() }).toEqual({ path, rest: "" });
+    }
+  });
+
+  it("has no file whose name says nothing", () => {
+    const vague = /(?:^|\/)(?:utils?|helpers?|common|types|misc|shared)(?:\.[^/]*)?\.ts$/;
+    expect(everything.filter((path) => vague.test(path))).toEqual([]);
+  });
+
+  it(`has no file of more than ${longestFile} lines`, () => {
+    const lengths = everything.map((path) => ({ path, lines: read(path).split("\n").length - 1 }));
+    expect(lengths.filter(({ lines }) => lines > longestFile)).toEqual([]);
+  });
+});

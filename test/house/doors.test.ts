@@ -1,0 +1,74 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { read, readJson, root, sources } from "./repository.ts";
+
+interface Package {
+  readonly version: string;
+  readonly bin: Readonly<Record<string, string>>;
+  readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>;
+  readonly dependencies: Readonly<Record<string, string>>;
+}
+
+interface Deno {
+  readonly version: string;
+  readonly exports: Readonly<Record<string, string>>;
+  readonly imports: Readonly<Record<string, string>>;
+}
+
+const npm = readJson<Package>("package.json");
+const deno = readJson<Deno>("deno.json");
+
+/** The source that `./dist/….js` is built from. */
+function sourceOf(built: string): string {
+  return built.replace(/^\.\/dist\//, "./").replace(/\.js$/, ".ts");
+}
+
+describe("doors", () => {
+  it("package.json and deno.json open the same doors on the same files", () => {
+    const doors = Object.entries(npm.exports).flatMap(([door, target]) =>
+      typeof target === "string" ? [] : [[door, sourceOf(target.default)]],
+    );
+    expect(Object.fromEntries(doors)).toEqual(deno.exports);
+  });
+
+  it("package.json gives every door its types and itself", () => {
+    for (const target of Object.values(npm.exports)) {
+      if (typeof target === "string") continue;
+      expect(target.types).toBe(target.default.replace(/\.js$/, ".d.ts"));
+    }
+    expect(npm.exports["./package.json"]).toBe("./package.json");
+  });
+
+  it.each(Object.entries(deno.exports))("%s opens on a file that says what it is for", (_door, file) => {
+    expect(existsSync(join(root, file))).toBe(true);
+    expect(read(file)).toMatch(/^\/\*\*[^]*?@module\b[^]*?\*\//);
+  });
+
+  it("every adapter has a door", () => {
+    const adapters = sources("adapters").map((path) => `./${path}`);
+    expect(Object.values(deno.exports).filter((file) => file.startsWith("./adapters/"))).toEqual(
+      expect.arrayContaining(adapters),
+    );
+  });
+
+  it("deno.json knows the doors by name, and the versions of package.json", () => {
+    for (const [door, file] of Object.entries(deno.exports)) {
+      expect(deno.imports[door.replace(/^\./, "oneup-lifecycle")]).toBe(file);
+    }
+    for (const [name, range] of Object.entries(npm.dependencies)) {
+      if (!name.startsWith("@types/")) expect(deno.imports[name]).toBe(`npm:${name}@${range}`);
+    }
+    const fhir = npm.dependencies["@types/fhir"];
+    for (const version of ["r2", "r3", "r4"]) {
+      expect(deno.imports[`fhir/${version}.js`]).toBe(`npm:@types/fhir@${fhir}/${version}.d.ts`);
+    }
+    expect(deno.version).toBe(npm.version);
+  });
+
+  it("the command starts with a line that tells a shell what runs it", () => {
+    for (const built of Object.values(npm.bin)) {
+      expect(read(sourceOf(built))).toMatch(/^#!\/usr\/bin\/env node\n/);
+    }
+  });
+});

@@ -1,0 +1,87 @@
+/** Every event once, with the facts that an outcome usually brings. */
+
+import type { UserContext, UserEvent, UserState } from "../../machines/index.ts";
+import { nothingKnown } from "../../machines/index.ts";
+
+/** When a code in hand was issued. */
+export const issuedAt = 1_767_225_600_000;
+/** So soon after that a code may still register. */
+export const soon = issuedAt + 4_999;
+/** When it must have registered. */
+export const later = issuedAt + 5_000;
+
+const user = { oneupUserId: 42, active: true };
+
+/** One event of every type. */
+export function eventsAt(at: number): readonly UserEvent[] {
+  const expiresAt = at + 7_200_000;
+  return [
+    { type: "EXPECT_EXISTING", at },
+    { type: "USER_CREATED", at, user },
+    { type: "USER_AUTHORIZED", at, user, expiresAt },
+    { type: "USER_EXISTS", at },
+    { type: "USER_MISSING", at },
+    { type: "CODE_ISSUED", at, user },
+    { type: "CODE_REFUSED", at },
+    { type: "TOKEN_GRANTED", at, expiresAt },
+    { type: "TOKEN_REJECTED", at },
+    { type: "GRANT_LOST", at },
+    { type: "IN_DOUBT", at },
+    { type: "HELD", at },
+    { type: "REFUSED", at, why: "HTTP 400" },
+    { type: "DUE", at },
+    { type: "REAUTHORIZE", at },
+    { type: "RETRY", at },
+    { type: "OFFBOARDED", at },
+    { type: "ONBOARD", at },
+  ];
+}
+
+/** The event of a type. */
+export function event(type: UserEvent["type"], at: number = later): UserEvent {
+  const found = eventsAt(at).find((one) => one.type === type);
+  if (found === undefined) throw new Error(`no event ${type}`);
+  return found;
+}
+
+export const states: readonly UserState[] = [
+  "created",
+  "codeIssued",
+  "tokenActive",
+  "expiring",
+  "refreshed",
+  "reauthorized",
+  "reauthorizing",
+  "failed",
+  "offboarded",
+];
+
+/** Contexts that flip every guard, in every combination. */
+export function contexts(): readonly UserContext[] {
+  const all: UserContext[] = [];
+  for (const codeFrom of [null, "creation", "request"] as const)
+    for (const codeAt of [null, issuedAt])
+      for (const exchanges of [0, 1])
+        for (const codesRefused of [0, 1, 2])
+          for (const [saidExists, saidMissing] of [
+            [false, false],
+            [true, false],
+            [true, true],
+          ] as const)
+            for (const failedIn of [null, "created", "codeIssued"] as const)
+              all.push({
+                ...nothingKnown,
+                oneupUserId: 7,
+                codeFrom,
+                codeAt,
+                exchanges,
+                codesRefused,
+                codesSpent: codesRefused,
+                saidExists,
+                saidMissing,
+                attempt: exchanges,
+                expiresAt: codeFrom === null ? null : issuedAt + 60_000,
+                failure: failedIn && { in: failedIn, reason: "refused", why: "HTTP 400" },
+              });
+  return all;
+}

@@ -1,0 +1,170 @@
+import { isDeepStrictEqual } from "node:util";
+import { describe, expect, it } from "vitest";
+import { transition } from "xstate";
+import { getShortestPaths } from "xstate/graph";
+import { leafOf, nothingKnown, userLifecycle, valueOf } from "../../machines/index.ts";
+import type { UserContext } from "../../machines/index.ts";
+import { callOf, step } from "../../src/runtime/step.ts";
+import { contexts, eventsAt, issuedAt, later, soon, states } from "./events.ts";
+
+const events = [...eventsAt(soon), ...eventsAt(later)];
+const some = contexts();
+
+describe("machines/user-lifecycle as a model", () => {
+  for (const state of states) {
+    it(`step() from ${state} is XState's own transition(), for every event and every guard`, () => {
+      for (const context of some) {
+        const snapshot = userLifecycle.resolveState({ value: valueOf(state), context });
+        const position = { state, context };
+        for (const event of events) {
+          const [next, actions] = transition(userLifecycle, snapshot, event);
+          const stepped = step(position, event);
+          const same =
+            stepped.state === leafOf(next.value) &&
+            isDeepStrictEqual(stepped.context, next.context) &&
+            actions.length === 0 &&
+            next.status === "active";
+          if (!same) expect({ event, stepped, actions }).toEqual({ event, stepped: next.value, actions: [] });
+          if (stepped === position && !isDeepStrictEqual(next.context, context))
+            expect.unreachable(event.type);
+        }
+      }
+      expect(some.length * events.length).toBeGreaterThan(10_000);
+    });
+  }
+
+  it("step() changes neither the position nor the event it is given", () => {
+    const context = Object.freeze({ ...nothingKnown });
+    for (const state of states) {
+      for (const event of events) step(Object.freeze({ state, context }), Object.freeze(event));
+    }
+    expect(context).toEqual(nothingKnown);
+  });
+
+  /** What a guard can tell apart; counts beyond that make no new state. */
+  const told = ({
+    codeFrom,
+    codeAt,
+    exchanges,
+    codesRefused,
+    saidExists,
+    saidMissing,
+    failure,
+  }: UserContext) => [
+    codeFrom,
+    codeAt !== null,
+    exchanges,
+    Math.min(codesRefused, 2),
+    saidExists,
+    saidMissing,
+    failure?.in === "created",
+    failure?.reason,
+  ];
+  const paths = getShortestPaths(userLifecycle, {
+    events: [...eventsAt(issuedAt), ...events],
+    serializeState: ({ value, context }) => JSON.stringify([value, told(context)]),
+  });
+
+  it("getShortestPaths() reaches every state from the beginning", () => {
+    const reached = new Set(paths.map(({ state }) => leafOf(state.value)));
+    expect([...reached].sort()).toEqual([...states].sort());
+  });
+
+  it("getShortestPaths() reaches every transition", () => {
+    const nodes = [userLifecycle.root];
+    for (const node of nodes) nodes.push(...Object.values(node.states));
+    const written = new Set(nodes.flatMap((node) => [...node.transitions.values()].flat()));
+    const taken = new Set(
+      paths.flatMap(({ state }) => events.flatMap((event) => userLifecycle.getTransitionData(state, event))),
+    );
+    const never = [...written].filter((one) => !taken.has(one));
+    expect(never.map(({ source, eventType }) => `${source.key} ${eventType}`)).toEqual([]);
+    expect(written.size).toBeGreaterThan(30);
+  });
+
+  it("getShortestPaths() takes the straight way to a refreshed user in four events", () => {
+    const straight = paths
+      .filter(({ state }) => leafOf(state.value) === "refreshed")
+      .sort((a, b) => a.weight - b.weight)[0];
+    expect(straight?.weight).toBeLessThanOrEqual(4);
+  });
+
+  it("getShortestPaths() finds a way from everywhere to a usable token", () => {
+    const usable = new Set(["tokenActive", "refreshed", "reauthorized"]);
+    for (const { state } of paths) {
+      let reached = [{ state: leafOf(state.value), context: state.context }];
+      for (let steps = 0; steps < 5 && !reached.some((at) => usable.has(at.state)); steps++) {
+        reached = reached.flatMap((at) =>
+          events.map((event) => step(at, event)).filter((next) => next !== at),
+        );
+        reached = [
+          ...new Map(reached.map((at) => [JSON.stringify([at.state, told(at.context)]), at])).values(),
+        ];
+      }
+      expect(
+        reached.some((at) => usable.has(at.state)),
+        `from ${leafOf(state.value)}`,
+      ).toBe(true);
+    }
+  });
+
+  it("userLifecycle has no effects: no invoke, no after, no delay, no spawned actor", () => {
+    const text = JSON.stringify(userLifecycle.config);
+    expect(text).not.toMatch(/"(invoke|after|delay|always|entry|exit|onDone|output)"/);
+    for (const { state } of paths) expect(Object.keys(state.children)).toEqual([]);
+  });
+
+  it("userLifecycle keeps facts and no secret", () => {
+    for (const { state } of paths) {
+      expect(Object.keys(state.context).sort()).toEqual(Object.keys(nothingKnown).sort());
+      for (const [key, value] of Object.entries(state.context)) {
+        expect(key).not.toMatch(/(token|secret|password|code|key)$/i);
+        expect(["number", "boolean", "object", "string"]).toContain(typeof value);
+      }
+      expect(JSON.parse(JSON.stringify(state.context))).toEqual(state.context);
+    }
+  });
+
+  it("userLifecycle survives being stored: a restored snapshot is where it was", () => {
+    for (const { state } of paths) {
+      const stored: unknown = JSON.parse(
+        JSON.stringify({ state: leafOf(state.value), context: state.context }),
+      );
+      const { state: leaf, context } = stored as { state: (typeof states)[number]; context: UserContext };
+      const restored = userLifecycle.resolveState({ value: valueOf(leaf), context });
+      expect(restored.value).toEqual(state.value);
+      expect(restored.context).toEqual(state.context);
+    }
+  });
+
+  it("callOf() names the call of each state, as its meta says", () => {
+    expect(Object.fromEntries(states.map((state) => [state, callOf(state)]))).toEqual({
+      created: "createUser",
+      codeIssued: "exchangeCode",
+      tokenActive: undefined,
+      expiring: "refreshToken",
+      refreshed: undefined,
+      reauthorized: undefined,
+      reauthorizing: "issueAuthCode",
+      failed: undefined,
+      offboarded: undefined,
+    });
+  });
+
+  it("meta says every state in words", () => {
+    for (const state of states) {
+      const snapshot = userLifecycle.resolveState({ value: valueOf(state), context: nothingKnown });
+      expect(Object.values(snapshot.getMeta()).some((meta) => (meta?.says.length ?? 0) > 10)).toBe(true);
+    }
+  });
+
+  it("valueOf() and leafOf() undo each other", () => {
+    for (const state of states) expect(leafOf(valueOf(state))).toBe(state);
+  });
+
+  it("userLifecycle begins in created with nothing known", () => {
+    const [snapshot] = paths.filter(({ steps }) => steps.length <= 1);
+    expect(leafOf(snapshot?.state.value ?? "failed")).toBe("created");
+    expect(snapshot?.state.context).toEqual(nothingKnown);
+  });
+});

@@ -1,0 +1,179 @@
+import { describe, expect, it } from "vitest";
+import { nothingKnown } from "../../machines/index.ts";
+import type { UserEvent, UserState } from "../../machines/index.ts";
+import { step } from "../../src/runtime/step.ts";
+import type { Position } from "../../src/runtime/step.ts";
+import { event, issuedAt } from "./events.ts";
+
+/** What happened, how long after the last thing, and where the user then is. */
+type Chapter = readonly [what: UserEvent["type"], state: UserState, afterMs?: number];
+
+/** Lives a life; where it ends. */
+function live(...chapters: readonly Chapter[]): Position {
+  let at = issuedAt;
+  let position: Position = { state: "created", context: nothingKnown };
+  for (const [what, state, afterMs = 10_000] of chapters) {
+    at += afterMs;
+    position = step(position, event(what, at));
+    expect(position.state, `after ${what}`).toBe(state);
+  }
+  return position;
+}
+
+describe("machines/user-lifecycle life stories", () => {
+  it("a new user is created, exchanges the code, and refreshes the token for years", () => {
+    const { context } = live(
+      ["USER_CREATED", "codeIssued"],
+      ["TOKEN_GRANTED", "tokenActive"],
+      ["DUE", "expiring"],
+      ["TOKEN_GRANTED", "refreshed"],
+      ["DUE", "expiring"],
+      ["TOKEN_GRANTED", "refreshed"],
+    );
+    expect(context).toMatchObject({ oneupUserId: 42, codeFrom: "creation", codesSpent: 0, attempt: 0 });
+  });
+
+  it("a user whose creation is in doubt asks for a code, and is not created a second time", () => {
+    live(["IN_DOUBT", "reauthorizing"], ["CODE_ISSUED", "codeIssued"], ["TOKEN_GRANTED", "reauthorized"]);
+  });
+
+  it("a user whose creation is in doubt and did not happen is created then", () => {
+    live(
+      ["IN_DOUBT", "reauthorizing"],
+      ["USER_MISSING", "created"],
+      ["USER_CREATED", "codeIssued"],
+      ["TOKEN_GRANTED", "tokenActive"],
+    );
+  });
+
+  it("a user who turns out to exist asks for a code", () => {
+    live(["USER_EXISTS", "reauthorizing"], ["CODE_ISSUED", "codeIssued"], ["TOKEN_GRANTED", "reauthorized"]);
+  });
+
+  it("a user who is known to exist is never created", () => {
+    live(
+      ["EXPECT_EXISTING", "reauthorizing"],
+      ["CODE_ISSUED", "codeIssued"],
+      ["TOKEN_GRANTED", "reauthorized"],
+    );
+  });
+
+  it("a user who is adopted with tokens makes no call at all", () => {
+    const { context } = live(["USER_AUTHORIZED", "tokenActive"], ["DUE", "expiring"]);
+    expect(context).toMatchObject({ oneupUserId: 42, active: true });
+  });
+
+  it("a user who exists and does not in turn fails, after one more look", () => {
+    const { context } = live(
+      ["USER_EXISTS", "reauthorizing"],
+      ["USER_MISSING", "created"],
+      ["USER_EXISTS", "reauthorizing"],
+      ["USER_MISSING", "failed"],
+    );
+    expect(context.failure).toMatchObject({ in: "reauthorizing", reason: "contradiction" });
+  });
+
+  it("a user who really vanished and came back is no contradiction", () => {
+    live(
+      ["USER_EXISTS", "reauthorizing"],
+      ["CODE_ISSUED", "codeIssued"],
+      ["TOKEN_GRANTED", "reauthorized"],
+      ["REAUTHORIZE", "reauthorizing"],
+      ["USER_MISSING", "created"],
+      ["USER_EXISTS", "reauthorizing"],
+      ["CODE_ISSUED", "codeIssued"],
+    );
+  });
+
+  it("a code that has not registered yet is tried once more", () => {
+    live(
+      ["USER_CREATED", "codeIssued"],
+      ["CODE_REFUSED", "codeIssued", 500],
+      ["TOKEN_GRANTED", "tokenActive", 1_000],
+    );
+  });
+
+  it("a code whose exchange is in doubt is tried once more, then replaced", () => {
+    const { context } = live(
+      ["USER_CREATED", "codeIssued"],
+      ["IN_DOUBT", "codeIssued"],
+      ["CODE_REFUSED", "reauthorizing"],
+      ["CODE_ISSUED", "codeIssued"],
+      ["TOKEN_GRANTED", "reauthorized"],
+    );
+    expect(context).toMatchObject({ codesRefused: 0, codesSpent: 0, exchanges: 0 });
+  });
+
+  it("the third refused code in a row ends in failed; retry starts with a fresh count", () => {
+    const refusedTwice: readonly Chapter[] = [
+      ["USER_CREATED", "codeIssued"],
+      ["CODE_REFUSED", "reauthorizing"],
+      ["CODE_ISSUED", "codeIssued"],
+      ["CODE_REFUSED", "reauthorizing"],
+      ["CODE_ISSUED", "codeIssued"],
+    ];
+    live(...refusedTwice, ["TOKEN_GRANTED", "reauthorized"]);
+    const { context } = live(...refusedTwice, ["CODE_REFUSED", "failed"], ["RETRY", "reauthorizing"]);
+    expect(context).toMatchObject({ failure: null, codesRefused: 0, codesSpent: 0 });
+  });
+
+  it("codes that are lost in doubt never end in failed, however many", () => {
+    const lost: readonly Chapter[] = [
+      ["CODE_ISSUED", "codeIssued"],
+      ["IN_DOUBT", "codeIssued"],
+      ["IN_DOUBT", "reauthorizing"],
+    ];
+    const { context } = live(["EXPECT_EXISTING", "reauthorizing"], ...lost, ...lost, ...lost, ...lost);
+    expect(context).toMatchObject({ codesSpent: 4, codesRefused: 0 });
+  });
+
+  it("a creation that is refused for good fails, and retry creates", () => {
+    live(["REFUSED", "failed"], ["RETRY", "created"], ["USER_CREATED", "codeIssued"]);
+  });
+
+  it("a refresh that is in doubt, held or refused keeps the grant", () => {
+    const { context } = live(
+      ["USER_CREATED", "codeIssued"],
+      ["TOKEN_GRANTED", "tokenActive"],
+      ["DUE", "expiring"],
+      ["IN_DOUBT", "expiring"],
+      ["HELD", "expiring"],
+      ["REFUSED", "expiring"],
+    );
+    expect(context.attempt).toBe(3);
+    expect(context.grantedAt).not.toBeNull();
+  });
+
+  it("a lost grant is replaced by a fresh code", () => {
+    const { context } = live(
+      ["USER_CREATED", "codeIssued"],
+      ["TOKEN_GRANTED", "tokenActive"],
+      ["TOKEN_REJECTED", "expiring"],
+      ["GRANT_LOST", "reauthorizing"],
+      ["CODE_ISSUED", "codeIssued"],
+      ["TOKEN_GRANTED", "reauthorized"],
+    );
+    expect(context.codeFrom).toBe("request");
+  });
+
+  it("a user who is offboarded keeps the id at 1upHealth alone, and comes back with a fresh code", () => {
+    const gone = live(
+      ["USER_CREATED", "codeIssued"],
+      ["TOKEN_GRANTED", "tokenActive"],
+      ["OFFBOARDED", "offboarded"],
+    );
+    expect(gone.context).toEqual({ ...nothingKnown, oneupUserId: 42 });
+    live(
+      ["OFFBOARDED", "offboarded"],
+      ["ONBOARD", "reauthorizing"],
+      ["CODE_ISSUED", "codeIssued"],
+      ["TOKEN_GRANTED", "reauthorized"],
+    );
+  });
+
+  it("waiting calls only count, in every state that calls", () => {
+    expect(live(["HELD", "created"], ["HELD", "created"]).context.attempt).toBe(2);
+    expect(live(["EXPECT_EXISTING", "reauthorizing"], ["HELD", "reauthorizing"]).context.attempt).toBe(1);
+    expect(live(["USER_CREATED", "codeIssued"], ["HELD", "codeIssued"]).context.attempt).toBe(1);
+  });
+});

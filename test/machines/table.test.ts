@@ -1,0 +1,245 @@
+import { describe, expect, it } from "vitest";
+import { nothingKnown } from "../../machines/index.ts";
+import type { UserContext, UserEvent, UserState } from "../../machines/index.ts";
+import { step } from "../../src/runtime/step.ts";
+import { event, eventsAt, issuedAt, later, soon, states } from "./events.ts";
+
+/*
+ * What every event does in every state, for a user with nothing special about it.
+ * A name: goes there. `stays`: remembers something, and stays. `-`: means nothing here, nothing changes.
+ */
+const withoutGrant = `
+                | created       | codeIssued    | reauthorizing | failed        | offboarded    |
+EXPECT_EXISTING | reauthorizing | -             | -             | -             | -             |
+USER_CREATED    | codeIssued    | -             | -             | -             | -             |
+USER_AUTHORIZED | tokenActive   | -             | -             | -             | -             |
+USER_EXISTS     | reauthorizing | -             | -             | -             | -             |
+USER_MISSING    | -             | -             | created       | -             | -             |
+CODE_ISSUED     | -             | -             | codeIssued    | -             | -             |
+CODE_REFUSED    | -             | reauthorizing | -             | -             | -             |
+TOKEN_GRANTED   | -             | reauthorized  | -             | -             | -             |
+TOKEN_REJECTED  | -             | -             | -             | -             | -             |
+GRANT_LOST      | -             | -             | -             | -             | -             |
+IN_DOUBT        | reauthorizing | stays         | stays         | -             | -             |
+HELD            | stays         | stays         | stays         | -             | -             |
+REFUSED         | failed        | failed        | failed        | -             | -             |
+DUE             | -             | -             | -             | -             | -             |
+REAUTHORIZE     | -             | reauthorizing | -             | -             | -             |
+RETRY           | -             | -             | -             | reauthorizing | -             |
+OFFBOARDED      | offboarded    | offboarded    | offboarded    | offboarded    | -             |
+ONBOARD         | -             | -             | -             | -             | reauthorizing |
+`;
+
+const withGrant = `
+                | tokenActive   | expiring      | refreshed     | reauthorized  |
+EXPECT_EXISTING | -             | -             | -             | -             |
+USER_CREATED    | -             | -             | -             | -             |
+USER_AUTHORIZED | -             | -             | -             | -             |
+USER_EXISTS     | -             | -             | -             | -             |
+USER_MISSING    | -             | -             | -             | -             |
+CODE_ISSUED     | -             | -             | -             | -             |
+CODE_REFUSED    | -             | -             | -             | -             |
+TOKEN_GRANTED   | -             | refreshed     | -             | -             |
+TOKEN_REJECTED  | expiring      | stays         | expiring      | expiring      |
+GRANT_LOST      | -             | reauthorizing | -             | -             |
+IN_DOUBT        | -             | stays         | -             | -             |
+HELD            | -             | stays         | -             | -             |
+REFUSED         | -             | stays         | -             | -             |
+DUE             | expiring      | -             | expiring      | expiring      |
+REAUTHORIZE     | reauthorizing | reauthorizing | reauthorizing | reauthorizing |
+RETRY           | -             | -             | -             | -             |
+OFFBOARDED      | offboarded    | offboarded    | offboarded    | offboarded    |
+ONBOARD         | -             | -             | -             | -             |
+`;
+
+/** [state, event, answer] of a table. */
+function cellsOf(table: string): readonly (readonly [state: string, event: string, answer: string])[] {
+  const [head = [], ...rows] = table
+    .trim()
+    .split("\n")
+    .map((line) => line.split("|").map((cell) => cell.trim()));
+  const columns = head[0] === "" ? head.slice(1) : head;
+  return rows.flatMap(([type = "", ...answers]) =>
+    columns.flatMap((state, index) => (state === "" ? [] : [[state, type, answers[index] ?? ""] as const])),
+  );
+}
+
+const cells = [...cellsOf(withoutGrant), ...cellsOf(withGrant)];
+
+/** A user in the middle of things: a code that was requested, tokens that last. */
+const usual: UserContext = {
+  ...nothingKnown,
+  oneupUserId: 7,
+  codeFrom: "request",
+  codeAt: issuedAt,
+  attempt: 3,
+  expiresAt: later + 60_000,
+  grantedAt: issuedAt,
+};
+
+describe("machines/user-lifecycle state × event → state", () => {
+  it("step() has an answer for every event in every state", () => {
+    const types = eventsAt(0).map(({ type }) => type);
+    expect(cells.map(([state, type]) => `${state} ${type}`).sort()).toEqual(
+      states.flatMap((state) => types.map((type) => `${state} ${type}`)).sort(),
+    );
+  });
+
+  for (const state of states) {
+    it(`step() from ${state} follows the table`, () => {
+      for (const [, type, answer] of cells.filter(([from]) => from === state)) {
+        const position = { state, context: usual };
+        const next = step(position, event(type as UserEvent["type"]));
+        if (answer === "-") {
+          expect(next, `on ${type}`).toBe(position);
+        } else {
+          expect(next.state, `on ${type}`).toBe(answer === "stays" ? state : answer);
+          expect(next.context, `on ${type}`).not.toEqual(usual);
+        }
+      }
+    });
+  }
+});
+
+/** Where it depends on what is known. */
+const depends: readonly [
+  from: UserState,
+  known: string,
+  facts: Partial<UserContext>,
+  what: UserEvent,
+  to: UserState,
+  remembers: Partial<UserContext>,
+][] = [
+  [
+    "codeIssued",
+    "whose code came with the creation",
+    { codeFrom: "creation" },
+    event("TOKEN_GRANTED"),
+    "tokenActive",
+    { expiresAt: later + 7_200_000, grantedAt: later },
+  ],
+  [
+    "codeIssued",
+    "whose code was requested",
+    { codeFrom: "request" },
+    event("TOKEN_GRANTED"),
+    "reauthorized",
+    {},
+  ],
+  [
+    "codeIssued",
+    "whose code is younger than 5 s",
+    {},
+    event("CODE_REFUSED", soon),
+    "codeIssued",
+    { exchanges: 1, codesRefused: 0 },
+  ],
+  [
+    "codeIssued",
+    "whose young code was tried once more",
+    { exchanges: 1 },
+    event("CODE_REFUSED", soon),
+    "reauthorizing",
+    { codesRefused: 1, codesSpent: 1 },
+  ],
+  [
+    "codeIssued",
+    "whose code is 5 s old",
+    {},
+    event("CODE_REFUSED", later),
+    "reauthorizing",
+    { codesRefused: 1, codesSpent: 1 },
+  ],
+  [
+    "codeIssued",
+    "whose two codes before were refused",
+    { codesRefused: 2 },
+    event("CODE_REFUSED"),
+    "failed",
+    { failure: { in: "codeIssued", reason: "codesRefused", why: "codesRefused" } },
+  ],
+  ["codeIssued", "never tried", {}, event("IN_DOUBT"), "codeIssued", { exchanges: 1, codesSpent: 0 }],
+  [
+    "codeIssued",
+    "tried once more",
+    { exchanges: 1 },
+    event("IN_DOUBT"),
+    "reauthorizing",
+    { codesSpent: 1, codesRefused: 0 },
+  ],
+  [
+    "reauthorizing",
+    "of whom 1upHealth said that it exists",
+    { saidExists: true },
+    event("USER_MISSING"),
+    "created",
+    { saidMissing: true, oneupUserId: null },
+  ],
+  [
+    "reauthorizing",
+    "of whom 1upHealth said that it exists, that it does not, and that it does",
+    { saidExists: true, saidMissing: true },
+    event("USER_MISSING"),
+    "failed",
+    { failure: { in: "reauthorizing", reason: "contradiction", why: "contradiction" } },
+  ],
+  [
+    "created",
+    "in any case",
+    {},
+    event("REFUSED"),
+    "failed",
+    { failure: { in: "created", reason: "refused", why: "HTTP 400" } },
+  ],
+  [
+    "failed",
+    "that failed while it was created",
+    { failure: { in: "created", reason: "refused", why: "" } },
+    event("RETRY"),
+    "created",
+    { failure: null },
+  ],
+  [
+    "failed",
+    "that failed with a code in hand",
+    { failure: { in: "codeIssued", reason: "refused", why: "" }, codesRefused: 2, codesSpent: 2 },
+    event("RETRY"),
+    "reauthorizing",
+    { failure: null, codesRefused: 0, codesSpent: 0 },
+  ],
+  ["tokenActive", "whose token lasts", {}, event("TOKEN_REJECTED"), "expiring", { expiresAt: later }],
+  [
+    "expiring",
+    "whose token is over already",
+    { expiresAt: issuedAt },
+    event("TOKEN_REJECTED"),
+    "expiring",
+    { expiresAt: issuedAt },
+  ],
+  [
+    "reauthorized",
+    "in any case",
+    {},
+    event("REAUTHORIZE"),
+    "reauthorizing",
+    { expiresAt: null, grantedAt: null },
+  ],
+  [
+    "refreshed",
+    "in any case",
+    {},
+    event("OFFBOARDED"),
+    "offboarded",
+    { ...nothingKnown, oneupUserId: usual.oneupUserId },
+  ],
+];
+
+describe("machines/user-lifecycle with what is known", () => {
+  for (const [from, known, facts, what, to, remembers] of depends) {
+    it(`step() of ${what.type} takes a user in ${from}, ${known}, to ${to}`, () => {
+      const next = step({ state: from, context: { ...usual, ...facts } }, what);
+      expect(next.state).toBe(to);
+      expect(next.context).toMatchObject(remembers);
+    });
+  }
+});

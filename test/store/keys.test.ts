@@ -1,0 +1,219 @@
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { memory } from "../../adapters/memory.ts";
+import type { Store } from "../../src/store/contract.ts";
+import { keyFile, openStoreKey } from "../../src/store/keys.ts";
+import type { Encryption } from "../../src/store/keys.ts";
+import { manualClock } from "../../src/testing/index.ts";
+
+function folderOfTest(): string {
+  const folder = mkdtempSync(join(tmpdir(), "oneup-keys-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function emptyStore(): Promise<Store> {
+  return memory().open({ account: "account", clock: manualClock() });
+}
+
+let writes = 0;
+const open = (store: Store, encryption: Encryption): Promise<Uint8Array> =>
+  openStoreKey(store, "account", encryption, `write ${++writes}`);
+const refused = expect.objectContaining({ code: "KEY_REFUSED", retryable: false });
+
+describe("store/keys keyFile()", () => {
+  it("keyFile() makes the file once, for an empty store, with mode 0600", async () => {
+    const folder = folderOfTest();
+    const file = join(folder, "lifecycle.key");
+    const store = await emptyStore();
+    const key = await open(store, keyFile(file));
+    expect(key).toHaveLength(32);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const text = readFileSync(file, "utf8");
+    expect(Buffer.from(text.trim(), "base64")).toHaveLength(32);
+    expect(await open(store, keyFile(file))).toEqual(Buffer.from(key));
+    expect(readFileSync(file, "utf8")).toBe(text);
+    expect(readdirSync(folder)).toEqual(["lifecycle.key"]);
+  });
+
+  it("keyFile() makes the folder too, for its owner alone", async () => {
+    const folder = join(folderOfTest(), "not", "there");
+    await open(await emptyStore(), keyFile(join(folder, "lifecycle.key")));
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+  });
+
+  it("keyFile() uses a file that is there, even for an empty store", async () => {
+    const file = join(folderOfTest(), "lifecycle.key");
+    const text = `${randomBytes(32).toString("hex")}\n`;
+    writeFileSync(file, text);
+    await open(await emptyStore(), keyFile(file));
+    expect(readFileSync(file, "utf8")).toBe(text);
+  });
+
+  it("keyFile() refuses when the file is missing though the store is not empty, and makes none", async () => {
+    const file = join(folderOfTest(), "lifecycle.key");
+    const store = await emptyStore();
+    await open(store, keyFile(file));
+    rmSync(file);
+    await expect(open(store, keyFile(file))).rejects.toThrow(refused);
+    await expect(open(store, keyFile(file))).rejects.toThrow(file);
+    expect(existsSync(file)).toBe(false);
+  });
+
+  for (const [name, content] of Object.entries({
+    "an empty file": "",
+    "a key that is too short": randomBytes(31).toString("base64"),
+    "a key that is too long": randomBytes(33).toString("base64"),
+    "hexadecimal digits that are one too few": randomBytes(32).toString("hex").slice(1),
+    "a passphrase": "correct horse battery staple",
+  })) {
+    it(`keyFile() refuses ${name}, changes nothing and does not repeat it`, async () => {
+      const file = join(folderOfTest(), "lifecycle.key");
+      writeFileSync(file, content);
+      const store = await emptyStore();
+      await expect(open(store, keyFile(file))).rejects.toThrow(refused);
+      const error = await open(store, keyFile(file)).catch(String);
+      if (content !== "") expect(error).not.toContain(content);
+      expect(await store.account.load()).toBeNull();
+      expect(readFileSync(file, "utf8")).toBe(content);
+    });
+  }
+
+  it("keyFile() refuses a path that cannot be read or made", async () => {
+    const folder = folderOfTest();
+    mkdirSync(join(folder, "a folder"));
+    writeFileSync(join(folder, "a file"), "");
+    await expect(open(await emptyStore(), keyFile(join(folder, "a folder")))).rejects.toThrow(refused);
+    await expect(open(await emptyStore(), keyFile(join(folder, "a file", "key")))).rejects.toThrow(refused);
+  });
+
+  it("keyFile() throws INVALID_OPTION for a path that is no path", () => {
+    for (const path of ["", 7 as unknown as string]) {
+      expect(() => keyFile(path)).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
+    }
+  });
+
+  it("keyFile() gives one key to several processes that start at once", async () => {
+    const folder = folderOfTest();
+    const script = fileURLToPath(new URL("./key.child.ts", import.meta.url));
+    const run = "Deno" in globalThis ? ["run", "-A", script] : ["--import", "tsx", script];
+    const told = await Promise.all(
+      [1, 2, 3].map(() =>
+        promisify(execFile)(process.execPath, [...run, join(folder, "store"), join(folder, "keys", "key")]),
+      ),
+    );
+    expect(new Set(told.map(({ stdout }) => stdout)).size).toBe(1);
+    expect(told[0]?.stdout).toMatch(/^[0-9a-f]{64}\n$/);
+    expect(readdirSync(join(folder, "keys"))).toEqual(["key"]);
+  });
+});
+
+describe("store/keys openStoreKey()", () => {
+  const [older, newer] = [randomBytes(32), randomBytes(32)];
+
+  it("openStoreKey() gives every opening the same key", async () => {
+    const store = await emptyStore();
+    const keys = await Promise.all(Array.from({ length: 20 }, () => open(store, { keys: [older] })));
+    expect(new Set(keys.map((key) => Buffer.from(key).toString("hex"))).size).toBe(1);
+    expect((await store.account.load())?.revision).toBe(1);
+  });
+
+  it("openStoreKey() takes bytes, base64 and hexadecimal digits for the same key", async () => {
+    const store = await emptyStore();
+    const key = await open(store, { keys: [older] });
+    expect(await open(store, { keys: [older.toString("base64")] })).toEqual(Buffer.from(key));
+    expect(await open(store, { keys: [older.toString("hex")] })).toEqual(Buffer.from(key));
+    expect(await open(store, { keys: [` ${older.toString("hex").toUpperCase()}\n`] })).toEqual(
+      Buffer.from(key),
+    );
+  });
+
+  it("openStoreKey() opens with an older key of the ring, and seals new stores with the newest", async () => {
+    const store = await emptyStore();
+    const key = await open(store, { keys: [older] });
+    expect(await open(store, { keys: [newer, older] })).toEqual(Buffer.from(key));
+    const another = await emptyStore();
+    await open(another, { keys: [newer, older] });
+    await expect(open(another, { keys: [older] })).rejects.toThrow(refused);
+  });
+
+  it("openStoreKey() refuses another key, names both, and changes nothing", async () => {
+    const store = await emptyStore();
+    await open(store, { keys: [older] });
+    const before = await store.account.load();
+    const error: unknown = await open(store, { keys: [newer] }).catch((caught: unknown) => caught);
+    expect(error).toEqual(refused);
+    expect(String(error)).toMatch(
+      /written with key [0-9a-f]{12}, and the keys given are [0-9a-f]{12}; nothing was changed/,
+    );
+    expect(String(error)).not.toContain(newer.toString("hex").slice(0, 12));
+    expect(await store.account.load()).toEqual(before);
+  });
+
+  it("openStoreKey() of two processes with different keys on an empty store succeeds for one", async () => {
+    const store = await emptyStore();
+    const ended = await Promise.allSettled([open(store, { keys: [older] }), open(store, { keys: [newer] })]);
+    expect(ended.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    expect(ended.find(({ status }) => status === "rejected")).toMatchObject({
+      reason: { code: "KEY_REFUSED" },
+    });
+  });
+
+  it("openStoreKey() keeps the key wrapped: neither key stands in the record", async () => {
+    const store = await emptyStore();
+    const key = Buffer.from(await open(store, { keys: [older] }));
+    const text = JSON.stringify(await store.account.load());
+    const raw = Buffer.from(text.match(/"wrapped":"([^"]+)"/)?.[1] ?? "", "base64");
+    expect(raw.length).toBe(12 + 16 + 32);
+    for (const secret of [key, older]) {
+      expect(raw.includes(secret)).toBe(false);
+      expect(text).not.toContain(secret.toString("base64").slice(0, 20));
+      expect(text).not.toContain(secret.toString("hex").slice(0, 20));
+    }
+  });
+
+  it("openStoreKey() refuses a store key that was changed or moved to another account", async () => {
+    const store = await emptyStore();
+    await open(store, { keys: [older] });
+    const damaged = expect.objectContaining({ code: "RECORD_DAMAGED" });
+    await expect(openStoreKey(store, "another", { keys: [older] }, "w")).rejects.toThrow(damaged);
+    const { value } = (await store.account.load()) ?? { value: null };
+    const { storeKey } = value as { storeKey: { by: string; wrapped: string } }; // as it was just written
+    const bytes = Buffer.from(storeKey.wrapped, "base64");
+    bytes.writeUInt8(bytes.readUInt8(40) ^ 1, 40);
+    const values = [
+      { format: 1, storeKey: { ...storeKey, wrapped: bytes.toString("base64") } },
+      { format: 1, storeKey: { ...storeKey, wrapped: "" } },
+      { format: 1, storeKey: null },
+      { format: 1 },
+      "nonsense",
+      null,
+    ];
+    for (const [index, changed] of values.entries()) {
+      await store.account.commit({ value: changed, expectedRevision: index + 1, writeId: `damage ${index}` });
+      await expect(open(store, { keys: [older] })).rejects.toThrow(damaged);
+    }
+  });
+
+  it("openStoreKey() throws INVALID_OPTION for an empty ring and KEY_REFUSED for a malformed key, by its place", async () => {
+    const store = await emptyStore();
+    await expect(open(store, { keys: [] })).rejects.toMatchObject({ code: "INVALID_OPTION" });
+    await expect(open(store, { keys: [older, "short"] })).rejects.toThrow(/encryption\.keys\[1\]/);
+    expect(await store.account.load()).toBeNull();
+  });
+});
