@@ -12,7 +12,7 @@ import { lanes } from "../src/store/contract.ts";
 import type { Lane, Store, StoreAdapter } from "../src/store/contract.ts";
 import { tableStore } from "../src/store/tables.ts";
 import type { AccountRow, Engine, Queue, Tables } from "../src/store/tables.ts";
-import { decodeRow, encodeRow } from "../src/store/rules.ts";
+import { decodeHead, decodeRow, encodeRow } from "../src/store/rules.ts";
 import type { SlotLog } from "../src/store/window.ts";
 
 /** Options of {@link lmdb}. */
@@ -177,11 +177,16 @@ function lmdbTables(root: RootDatabase, account: string): LmdbTables {
   const logs = root.openDB<SlotLog, string>({ name: `${account}/slots`, encoding: "json" });
   const accountRows = root.openDB<AccountRow, string>({ name: `${account}/account`, encoding: "json" });
   const changedLogs = new Map<string, SlotLog>(); // a busy log is written once a transaction, not once a slot
+  const emptyLanes = new Set<Lane>(); // found empty in this transaction: every slot asks, and mostly nobody waits
   const tables: Tables = {
     rows: {
       get(id) {
         const text = rows.get(id);
         return text === undefined ? undefined : decodeRow(text);
+      },
+      head(id) {
+        const text = rows.get(id);
+        return text === undefined ? undefined : decodeHead(text);
       },
       set: (id, row) => write(rows.put(id, encodeRow(row))),
     },
@@ -190,7 +195,10 @@ function lmdbTables(root: RootDatabase, account: string): LmdbTables {
       delete: (at, id) => write(due.remove([at, id])),
       first: (limit) => Array.from(due.getKeys({ limit }), ([at, id]) => ({ at, id })),
     },
-    waiting: Object.fromEntries(lanes.map((lane) => [lane, laneQueue(waiting, lane)])) as Record<Lane, Queue>, // of all lanes
+    waiting: Object.fromEntries(lanes.map((lane) => [lane, laneQueue(waiting, lane, emptyLanes)])) as Record<
+      Lane,
+      Queue
+    >, // of all lanes
     states: {
       add: (state, id) => write(states.put(state, id)),
       delete: (state, id) => write(states.remove(state, id)),
@@ -215,22 +223,33 @@ function lmdbTables(root: RootDatabase, account: string): LmdbTables {
       for (const [limit, log] of changedLogs) write(logs.put(limit, log));
     } finally {
       changedLogs.clear();
+      emptyLanes.clear();
     }
   };
   return { tables, within };
 }
 
-function laneQueue(waiting: Database<true, [string, number, string]>, lane: Lane): Queue {
+function laneQueue(
+  waiting: Database<true, [string, number, string]>,
+  lane: Lane,
+  emptyLanes: Set<Lane>,
+): Queue {
+  const range = { start: [lane, 0, ""], end: [lane, Number.MAX_VALUE, ""] } satisfies {
+    start: [string, number, string];
+    end: [string, number, string];
+  };
   return {
-    add: (at, id) => write(waiting.put([lane, at, id], true)),
+    add(at, id) {
+      emptyLanes.delete(lane);
+      write(waiting.put([lane, at, id], true));
+    },
     delete: (at, id) => write(waiting.remove([lane, at, id])),
-    first: (limit) =>
-      limit <= 0
-        ? []
-        : Array.from(
-            waiting.getKeys({ start: [lane, 0, ""], end: [lane, Number.MAX_VALUE, ""], limit }),
-            ([, at, id]) => ({ at, id }),
-          ),
+    first(limit) {
+      if (limit <= 0 || emptyLanes.has(lane)) return [];
+      const found = Array.from(waiting.getKeys({ ...range, limit }), ([, at, id]) => ({ at, id }));
+      if (found.length === 0) emptyLanes.add(lane);
+      return found;
+    },
   };
 }
 

@@ -7,7 +7,7 @@ import { lanes } from "../src/store/contract.ts";
 import type { Lane, Store, StoreAdapter } from "../src/store/contract.ts";
 import { tableStore } from "../src/store/tables.ts";
 import type { AccountRow, Engine, Queue, Tables } from "../src/store/tables.ts";
-import { decodeRow, encodeRow } from "../src/store/rules.ts";
+import { decodeHead, decodeRow, encodeRow } from "../src/store/rules.ts";
 import type { SlotLog } from "../src/store/window.ts";
 
 /**
@@ -55,6 +55,10 @@ function memoryTables(): Tables {
       get(id) {
         const text = rows.get(id);
         return text === undefined ? undefined : decodeRow(text);
+      },
+      head(id) {
+        const text = rows.get(id);
+        return text === undefined ? undefined : decodeHead(text);
       },
       set: (id, row) => void rows.set(id, encodeRow(row)),
     },

@@ -9,15 +9,9 @@
  */
 import { assign, setup } from "xstate";
 import type { EventObject, NonReducibleUnknown, StateMachine, StateSchema } from "xstate";
+import { changes, conditions } from "./user-changes.ts";
 import { nothingKnown } from "./user.ts";
-import type {
-  FailureReason,
-  UserContext,
-  UserEvent,
-  UserState,
-  UserStateMeta,
-  UserStateValue,
-} from "./user.ts";
+import type { UserContext, UserEvent, UserStateMeta, UserStateValue } from "./user.ts";
 
 /** The machine's public type, spelled out so that documentation tools need not infer it. */
 export type UserLifecycle = StateMachine<
@@ -37,38 +31,21 @@ export type UserLifecycle = StateMachine<
   StateSchema
 >;
 
-/** A code that was refused this soon after it was issued may not have registered yet (1upHealth's own demo waits a second). */
-const registersWithinMs = 5_000;
+/** The same functions as XState takes them. */
+const actions = mapped(changes, (change) =>
+  assign<UserContext, UserEvent, undefined, UserEvent, never>(({ context, event }) => change(context, event)),
+);
+const guards = mapped(
+  conditions,
+  (condition) =>
+    ({ context, event }: { context: UserContext; event: UserEvent }) =>
+      condition(context, event),
+);
 
-type Facts = Partial<UserContext>;
-
-/** A change of the context from what happened; an event's own fields are read where it carries them. */
-const remember = (change: (context: UserContext, event: UserEvent) => Facts) =>
-  assign<UserContext, UserEvent, undefined, UserEvent, never>(({ context, event }) => change(context, event));
-
-const userOf = (context: UserContext, event: UserEvent): Facts =>
-  "user" in event
-    ? {
-        oneupUserId: event.user.oneupUserId ?? context.oneupUserId,
-        active: event.user.active ?? context.active,
-      }
-    : {};
-
-const codeInHand = (context: UserContext, event: UserEvent, codeFrom: "creation" | "request"): Facts => ({
-  ...userOf(context, event),
-  codeFrom,
-  codeAt: event.at,
-  exchanges: 0,
-  saidExists: false,
-  saidMissing: false,
-  attempt: 0,
-});
-
-const failing = (state: UserState, reason: FailureReason) =>
-  remember((_, event) => ({
-    failure: { in: state, reason, why: "why" in event ? event.why : reason },
-    attempt: 0,
-  }));
+function mapped<K extends string, A, B>(table: Readonly<Record<K, A>>, turn: (value: A) => B): Record<K, B> {
+  const entries = Object.entries<A>(table).map(([name, value]) => [name, turn(value)]);
+  return Object.fromEntries(entries) as Record<K, B>; // the same keys
+}
 
 const life = setup({
   types: {
@@ -76,65 +53,8 @@ const life = setup({
     events: {} as UserEvent, // likewise
     meta: {} as UserStateMeta, // likewise
   },
-  actions: {
-    tryAgainLater: remember((context) => ({ attempt: context.attempt + 1 })),
-    startOver: remember(() => ({ attempt: 0 })),
-    noteExists: remember(() => ({ saidExists: true, attempt: 0 })),
-    noteMissing: remember((context) => ({
-      saidMissing: context.saidExists,
-      attempt: context.attempt + 1,
-      oneupUserId: null,
-    })),
-    holdFirstCode: remember((context, event) => codeInHand(context, event, "creation")),
-    holdRequestedCode: remember((context, event) => codeInHand(context, event, "request")),
-    exchangeOnceMore: remember((context) => ({ exchanges: 1, attempt: context.attempt + 1 })),
-    giveUpCode: remember((context) => ({ codesSpent: context.codesSpent + 1, attempt: 0 })),
-    giveUpRefusedCode: remember((context) => ({
-      codesSpent: context.codesSpent + 1,
-      codesRefused: context.codesRefused + 1,
-      attempt: 0,
-    })),
-    holdTokens: remember((context, event) => ({
-      ...userOf(context, event),
-      expiresAt: "expiresAt" in event ? event.expiresAt : null,
-      grantedAt: event.at,
-      exchanges: 0,
-      codesSpent: 0,
-      codesRefused: 0,
-      saidExists: false,
-      saidMissing: false,
-      attempt: 0,
-      failure: null,
-    })),
-    markUnusable: remember((context, event) => ({
-      expiresAt: Math.min(context.expiresAt ?? event.at, event.at),
-      attempt: 0,
-    })),
-    loseGrant: remember(() => ({ expiresAt: null, grantedAt: null, attempt: 0 })),
-    failRefused: failing("created", "refused"),
-    failRefusedCode: failing("codeIssued", "refused"),
-    failRefusedRequest: failing("reauthorizing", "refused"),
-    failCodesRefused: failing("codeIssued", "codesRefused"),
-    failContradiction: failing("reauthorizing", "contradiction"),
-    retry: remember(() => ({
-      failure: null,
-      attempt: 0,
-      codesSpent: 0,
-      codesRefused: 0,
-      saidExists: false,
-      saidMissing: false,
-    })),
-    forgetEverything: remember((context) => ({ ...nothingKnown, oneupUserId: context.oneupUserId })),
-  },
-  guards: {
-    codeCameWithCreation: ({ context }) => context.codeFrom === "creation",
-    codeMayStillRegister: ({ context, event }) =>
-      context.exchanges === 0 && event.at - (context.codeAt ?? 0) < registersWithinMs,
-    neverExchanged: ({ context }) => context.exchanges === 0,
-    twoCodesRefusedBefore: ({ context }) => context.codesRefused >= 2,
-    contradictedBefore: ({ context }) => context.saidExists && context.saidMissing,
-    failedWhileCreating: ({ context }) => context.failure?.in === "created",
-  },
+  actions,
+  guards,
 });
 
 /** One user, from created to offboarded. */

@@ -58,11 +58,8 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   });
 }
 
-/** A short random name (16 characters, 80 bits of the clock's chance) for attempts, leases and processes. Not a secret. */
+/** A short random name (about 20 characters, 96 bits of the clock's chance) for attempts, leases and processes. Not a secret. */
 export function randomName(clock: Clock): string {
-  const part = (): string =>
-    Math.floor(clock.random() * 2 ** 40)
-      .toString(32)
-      .padStart(8, "0");
+  const part = (): string => Math.floor(clock.random() * 2 ** 48).toString(36);
   return part() + part();
 }

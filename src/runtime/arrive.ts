@@ -133,16 +133,17 @@ export function within<T>(
 ): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
+    // A lifecycle that closes lets its work come to rest: only the caller's own signal need be heard, and it is dear.
+    const heard = signal === engine.closing ? undefined : signal;
     const end = (settle: () => void): void => {
       cancel();
-      signal.removeEventListener("abort", stop);
+      heard?.removeEventListener("abort", stop);
       settle();
     };
     const stop = (): void => end(() => reject(signal.reason));
-    const cancel = engine.clock.timer(Math.max(0, until - engine.clock.monotonic()), () =>
-      end(() => resolve(undefined)),
-    );
-    signal.addEventListener("abort", stop, { once: true });
+    const leftMs = Math.max(0, until - engine.clock.monotonic());
+    const cancel = engine.clock.timer(leftMs, () => end(() => resolve(undefined)));
+    heard?.addEventListener("abort", stop, { once: true });
     work.then(
       (value) => end(() => resolve(value)),
       (error: unknown) => end(() => reject(error)),

@@ -1,11 +1,15 @@
 /**
  * The one place that steps the machine: everything the runtime asks of XState stands here.
  *
+ * XState's public `transition()` builds a throw-away actor per call: 36 µs and most of the memory that an onboarding
+ * touches. This machine is a table without effects, so its own table is read here instead: the transitions that XState
+ * made of it, innermost state first, the first whose condition holds. A test compares the two for every state, event
+ * and condition.
+ *
  * @module
  */
-import { createActor } from "xstate";
-import { leafOf, userLifecycle, valueOf } from "../../machines/index.ts";
-import type { UserCall, UserContext, UserEvent, UserState } from "../../machines/index.ts";
+import { changes, conditions, userLifecycle, valueOf } from "../../machines/index.ts";
+import type { Change, Condition, UserCall, UserContext, UserEvent, UserState } from "../../machines/index.ts";
 
 /** Where a user stands: what a snapshot of the machine comes down to. */
 export interface Position {
@@ -13,38 +17,88 @@ export interface Position {
   readonly context: UserContext;
 }
 
-/**
- * XState's public `transition()` builds a throw-away actor per call, five times the cost of the transition itself.
- * The machine has no effects, so one scope serves all users; a test compares the two for every state and event.
- */
-const self = createActor(userLifecycle);
-const nothing = (): void => {};
-const scope: Parameters<typeof userLifecycle.transition>[2] = {
-  self,
-  system: self.system,
-  id: "userLifecycle",
-  sessionId: "userLifecycle",
-  logger: nothing,
-  defer: nothing,
-  emit: nothing,
-  stopChild: nothing,
-  actionExecutor: nothing,
-};
+/** One row of the table. */
+interface Edge {
+  readonly condition: Condition | undefined;
+  readonly change: Change | undefined;
+  /** The leaf it leads to; none: the state stays. */
+  readonly to: UserState | undefined;
+}
 
 /** Where `event` takes a user. The same object comes back when the event means nothing in that state. */
 export function step(position: Position, event: UserEvent): Position {
-  const snapshot = userLifecycle.resolveState({ value: valueOf(position.state), context: position.context });
-  const next = userLifecycle.transition(snapshot, event, scope);
-  return next === snapshot ? position : { state: leafOf(next.value), context: next.context };
+  const { state, context } = position;
+  const edge = edgesOf(state, event.type).find(({ condition }) => condition?.(context, event) ?? true);
+  if (edge === undefined || (edge.to === undefined && edge.change === undefined)) return position;
+  return {
+    state: edge.to ?? state,
+    context: edge.change === undefined ? context : { ...context, ...edge.change(context, event) },
+  };
 }
-
-const calls = new Map<UserState, UserCall | undefined>();
 
 /** The call that a state asks for. */
 export function callOf(state: UserState): UserCall | undefined {
-  if (!calls.has(state)) {
-    const node = userLifecycle.resolveState({ value: valueOf(state), context: self.getSnapshot().context });
-    calls.set(state, Object.values(node.getMeta()).find((meta) => meta?.call !== undefined)?.call);
+  return rowsOf(state).call;
+}
+
+type Node = typeof userLifecycle.root;
+
+interface Rows {
+  readonly call: UserCall | undefined;
+  readonly edges: Map<UserEvent["type"], readonly Edge[]>;
+  /** The state's node and those around it, innermost first. */
+  readonly nodes: readonly Node[];
+}
+
+const table = new Map<UserState, Rows>();
+
+function rowsOf(state: UserState): Rows {
+  let rows = table.get(state);
+  if (rows === undefined) {
+    const nodes = nodesOf(state);
+    rows = { call: nodes[0]?.meta?.call, edges: new Map(), nodes };
+    table.set(state, rows);
   }
-  return calls.get(state);
+  return rows;
+}
+
+function edgesOf(state: UserState, type: UserEvent["type"]): readonly Edge[] {
+  const { edges, nodes } = rowsOf(state);
+  let found = edges.get(type);
+  if (found === undefined) {
+    found = nodes.flatMap((node) => node.transitions.get(type) ?? []).map(edgeOf);
+    edges.set(type, found);
+  }
+  return found;
+}
+
+function nodesOf(state: UserState): readonly Node[] {
+  const value = valueOf(state);
+  const path = typeof value === "string" ? [value] : Object.entries(value).flat();
+  const nodes = [userLifecycle.root];
+  for (const key of path) {
+    const inner = nodes[0]?.states[key];
+    if (inner !== undefined) nodes.unshift(inner);
+  }
+  return nodes;
+}
+
+type Transition = Node["transitions"] extends Map<string, (infer T)[]> ? T : never;
+
+/** Every transition of this machine has at most one condition, one change and one target. */
+function edgeOf({ guard, actions, target }: Transition): Edge {
+  let to = target?.[0];
+  while (to?.initial !== undefined && Object.keys(to.states).length > 0) to = to.initial.target[0];
+  const change = nameOf(actions[0]);
+  const condition = nameOf(guard);
+  return {
+    condition: condition === undefined ? undefined : conditions[condition as keyof typeof conditions], // XState checked the name
+    change: change === undefined ? undefined : changes[change as keyof typeof changes], // likewise
+    to: to?.key as UserState | undefined, // leaves are named by their states
+  };
+}
+
+function nameOf(thing: unknown): string | undefined {
+  if (typeof thing === "string") return thing;
+  return typeof thing === "object" && thing !== null && "type" in thing ? String(thing.type) : undefined;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { nothingKnown } from "../../machines/index.ts";
-import type { UserEvent, UserState } from "../../machines/index.ts";
+import type { UserContext, UserEvent, UserState } from "../../machines/index.ts";
 import type { Json, Lane, StoredRecord } from "../store/contract.ts";
 import { format, readEnvelope } from "../store/envelope.ts";
 import type { Envelope, HistoryEntry, Intent, Pause } from "../store/envelope.ts";
@@ -78,7 +78,7 @@ export function writeUser(user: User, sealer: Sealer): Json {
   const envelope: Envelope = {
     format,
     state: user.position.state,
-    context: user.position.context as unknown as Envelope["context"], // an interface of plain JSON values
+    context: known(user.position.context),
     intent: user.intent,
     pause: user.pause,
     lane: user.lane,
@@ -87,6 +87,16 @@ export function writeUser(user: User, sealer: Sealer): Json {
     sealed,
   };
   return envelope as unknown as Json; // likewise
+}
+
+/** What is known, without the rest: a fact that was never learnt takes no room on disk. */
+function known(context: UserContext): Envelope["context"] {
+  const facts: Record<string, unknown> = {};
+  for (const name in nothingKnown) {
+    const fact = name as keyof UserContext; // nothingKnown has these keys and no others
+    if (context[fact] !== nothingKnown[fact]) facts[fact] = context[fact];
+  }
+  return facts as Envelope["context"]; // the facts of a context are plain JSON values
 }
 
 /** The user after `event`; unchanged if the event means nothing where it stands. */

@@ -7,12 +7,8 @@
 import { LifecycleError } from "../errors.ts";
 import type { Commit, Json, Lane, Lease, StoredRecord } from "./contract.ts";
 
-/**
- * A record as it is kept: Keyv's own form (`{ "value": … }`) with the store's bookkeeping beside the value,
- * so any Keyv tool can read it.
- */
-export interface Row {
-  readonly value: Json;
+/** What a store notes beside a record's value: all that the rules look at. */
+export interface Head {
   readonly revision: number;
   readonly writeId: string;
   readonly state: string;
@@ -24,25 +20,33 @@ export interface Row {
   readonly lease: { readonly id: string; readonly owner: string; readonly until: number } | null;
 }
 
+/**
+ * A record as it is kept: Keyv's own form (`{ "value": … }`) with the store's bookkeeping beside the value,
+ * so any Keyv tool can read it.
+ */
+export interface Row extends Head {
+  readonly value: Json;
+}
+
 /** What is left under an id that was renamed. */
 export interface Tombstone {
   readonly renamedTo: string;
 }
 
 /** When `claim` may take the row: at the lease's end, else when due; `null` = never. */
-export function claimableAt(row: Row): number | null {
+export function claimableAt(row: Head): number | null {
   if (row.lease !== null) return row.lease.until;
   return row.lane === null ? row.dueAt : null;
 }
 
 /** The lane in which the row waits for `grant`, if it does. */
-export function waitsIn(row: Row): { readonly lane: Lane; readonly since: number } | null {
+export function waitsIn(row: Head): { readonly lane: Lane; readonly since: number } | null {
   return row.lane !== null && row.lease === null ? { lane: row.lane, since: row.waitsSince ?? 0 } : null;
 }
 
 /** May this commit be written over `row`? `again`: it is there already, the first answer was lost. */
 export function verdict(
-  row: Row | Tombstone | undefined,
+  row: Head | Tombstone | undefined,
   commit: Commit,
   now: number,
 ): "write" | "again" | "conflict" {
@@ -60,10 +64,9 @@ export function verdict(
 }
 
 /** The row after the commit. */
-export function written(row: Row | undefined, commit: Commit, now: number): Row {
+export function written(row: Head | undefined, commit: Commit, now: number): Row {
   const leased = commit.mode === "take" || commit.mode === "keep";
   return {
-    value: commit.value,
     revision: commit.expectedRevision + 1,
     writeId: commit.writeId,
     state: commit.state,
@@ -71,6 +74,7 @@ export function written(row: Row | undefined, commit: Commit, now: number): Row 
     lane: commit.lane,
     waitsSince: commit.lane === null ? null : commit.lane === row?.lane ? (row.waitsSince ?? now) : now,
     lease: leased ? { id: commit.lease.id, owner: commit.lease.owner, until: now + commit.lease.ms } : null,
+    value: commit.value,
   };
 }
 
@@ -91,20 +95,34 @@ export function shown(id: string, row: Row, now: number): StoredRecord {
   };
 }
 
+const beforeValue = ',"value":';
+
 /**
- * The row as text. Adapters call it before they touch anything, so what cannot be written changes nothing.
+ * The row as text, its value last. Adapters call it before they touch anything, so what cannot be written changes
+ * nothing.
  *
  * @throws {LifecycleError} `INVALID_OPTION` if the value does not survive JSON
  */
 export function encodeRow(row: Row | Tombstone): string {
+  if ("renamedTo" in row) return JSON.stringify(row);
+  const { value, ...head } = row;
   try {
-    return JSON.stringify(row);
+    const text = JSON.stringify(value) as string | undefined; // undefined for what JSON does not know
+    if (text !== undefined) return `${JSON.stringify(head).slice(0, -1)}${beforeValue}${text}}`;
   } catch (cause) {
     throw new LifecycleError("INVALID_OPTION", "Cannot store this value: it must survive JSON", { cause });
   }
+  throw new LifecycleError("INVALID_OPTION", "Cannot store this value: it must survive JSON");
 }
 
 /** Reads what {@link encodeRow} wrote. */
 export function decodeRow(text: string): Row | Tombstone {
   return JSON.parse(text) as Row | Tombstone; // written by encodeRow() alone
+}
+
+/** Reads the bookkeeping of what {@link encodeRow} wrote and skips the value, the bulk of it. */
+export function decodeHead(text: string): Head | Tombstone {
+  // Quotation marks within strings are escaped, so this is the first key "value", and the last key of all.
+  const end = text.indexOf(beforeValue);
+  return JSON.parse(end < 0 ? text : `${text.slice(0, end)}}`) as Head | Tombstone; // likewise
 }

@@ -8,7 +8,7 @@ import { lanes } from "./contract.ts";
 import type { Claimed, Commit, Committed, Lane, Lease, Limit, Slot, SlotRequest, Store } from "./contract.ts";
 import type { AccountRecord, Batch, Loaded, Move } from "./contract.ts";
 import { claimableAt, leasedTo, shown, verdict, waitsIn, written } from "./rules.ts";
-import type { Row, Tombstone } from "./rules.ts";
+import type { Head, Row, Tombstone } from "./rules.ts";
 import { add, emptyLog, free, grantedInMs, prune, settled, slotAt, used } from "./window.ts";
 import type { SlotLog } from "./window.ts";
 
@@ -29,6 +29,8 @@ export interface AccountRow extends AccountRecord {
 export interface Tables {
   readonly rows: {
     get(id: string): Row | Tombstone | undefined;
+    /** The same without the value, for less. */
+    head(id: string): Head | Tombstone | undefined;
     set(id: string, row: Row | Tombstone): void;
   };
   readonly due: Queue;
@@ -106,13 +108,13 @@ function load(tables: Tables, now: number, id: string): Loaded {
 }
 
 function write(tables: Tables, now: number, commit: Commit): Committed {
-  const row = tables.rows.get(commit.id);
+  const row = tables.rows.head(commit.id);
   return change(tables, now, commit, row, commit.id);
 }
 
 function rename(tables: Tables, now: number, { from, commit }: Move): Committed {
-  const source = tables.rows.get(from);
-  const target = tables.rows.get(commit.id);
+  const source = tables.rows.head(from);
+  const target = tables.rows.head(commit.id);
   if (target !== undefined && !("renamedTo" in target)) {
     return target.writeId === commit.writeId
       ? { type: "committed", revision: target.revision, slot: null }
@@ -132,14 +134,14 @@ function change(
   tables: Tables,
   now: number,
   commit: Commit,
-  row: Row | Tombstone | undefined,
+  row: Head | Tombstone | undefined,
   was: string,
 ): Committed {
   const ruling = verdict(row, commit, now);
   const revision = commit.expectedRevision + 1;
   if (ruling === "conflict") return { type: "conflict" };
   if (ruling === "again") return { type: "committed", revision, slot: null };
-  const before = row as Row | undefined; // a verdict of "write" rules a tombstone out
+  const before = row as Head | undefined; // a verdict of "write" rules a tombstone out
   const slot = commit.take === undefined ? null : freeSlot(tables, now, commit.take);
   if (typeof slot === "number") return { type: "refused", retryInMs: slot };
   put(tables, was, before, commit.id, written(before, commit, now));
@@ -150,7 +152,7 @@ function change(
 }
 
 /** Writes a row and moves its entries in the indexes. */
-function put(tables: Tables, was: string, before: Row | undefined, id: string, after: Row): void {
+function put(tables: Tables, was: string, before: Head | undefined, id: string, after: Row): void {
   tables.rows.set(id, after);
   const moved = was !== id;
   const dueBefore = before === undefined ? null : claimableAt(before);

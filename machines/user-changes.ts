@@ -1,0 +1,140 @@
+/**
+ * What a user's context learns at each step, and what a step may depend on: pure functions under the names that the
+ * table of the machine uses.
+ *
+ * @module
+ */
+import { nothingKnown } from "./user.ts";
+import type { FailureReason, UserContext, UserEvent, UserState } from "./user.ts";
+
+/** The facts that change. An event's own fields are read where it carries them. */
+export type Change = (context: UserContext, event: UserEvent) => Partial<UserContext>;
+
+/** Is it so? */
+export type Condition = (context: UserContext, event: UserEvent) => boolean;
+
+/** A code that was refused this soon after it was issued may not have registered yet (1upHealth's own demo waits a second). */
+const registersWithinMs = 5_000;
+
+const userOf = (context: UserContext, event: UserEvent): Partial<UserContext> =>
+  "user" in event
+    ? {
+        oneupUserId: event.user.oneupUserId ?? context.oneupUserId,
+        active: event.user.active ?? context.active,
+      }
+    : {};
+
+const codeInHand = (
+  context: UserContext,
+  event: UserEvent,
+  codeFrom: "creation" | "request",
+): Partial<UserContext> => ({
+  ...userOf(context, event),
+  codeFrom,
+  codeAt: event.at,
+  exchanges: 0,
+  saidExists: false,
+  saidMissing: false,
+  attempt: 0,
+});
+
+const failing =
+  (state: UserState, reason: FailureReason): Change =>
+  (_, event) => ({
+    failure: { in: state, reason, why: "why" in event ? event.why : reason },
+    attempt: 0,
+  });
+
+/** The names of all changes. */
+export type ChangeName =
+  | "tryAgainLater"
+  | "startOver"
+  | "noteExists"
+  | "noteMissing"
+  | "holdFirstCode"
+  | "holdRequestedCode"
+  | "exchangeOnceMore"
+  | "giveUpCode"
+  | "giveUpRefusedCode"
+  | "holdTokens"
+  | "markUnusable"
+  | "loseGrant"
+  | "failRefused"
+  | "failRefusedCode"
+  | "failRefusedRequest"
+  | "failCodesRefused"
+  | "failContradiction"
+  | "retry"
+  | "forgetEverything";
+
+/** What is remembered, by name. */
+export const changes: Readonly<Record<ChangeName, Change>> = {
+  tryAgainLater: (context) => ({ attempt: context.attempt + 1 }),
+  startOver: () => ({ attempt: 0 }),
+  noteExists: () => ({ saidExists: true, attempt: 0 }),
+  noteMissing: (context) => ({
+    saidMissing: context.saidExists,
+    attempt: context.attempt + 1,
+    oneupUserId: null,
+  }),
+  holdFirstCode: (context, event) => codeInHand(context, event, "creation"),
+  holdRequestedCode: (context, event) => codeInHand(context, event, "request"),
+  exchangeOnceMore: (context) => ({ exchanges: 1, attempt: context.attempt + 1 }),
+  giveUpCode: (context) => ({ codesSpent: context.codesSpent + 1, attempt: 0 }),
+  giveUpRefusedCode: (context) => ({
+    codesSpent: context.codesSpent + 1,
+    codesRefused: context.codesRefused + 1,
+    attempt: 0,
+  }),
+  holdTokens: (context, event) => ({
+    ...userOf(context, event),
+    expiresAt: "expiresAt" in event ? event.expiresAt : null,
+    grantedAt: event.at,
+    exchanges: 0,
+    codesSpent: 0,
+    codesRefused: 0,
+    saidExists: false,
+    saidMissing: false,
+    attempt: 0,
+    failure: null,
+  }),
+  markUnusable: (context, event) => ({
+    expiresAt: Math.min(context.expiresAt ?? event.at, event.at),
+    attempt: 0,
+  }),
+  loseGrant: () => ({ expiresAt: null, grantedAt: null, attempt: 0 }),
+  failRefused: failing("created", "refused"),
+  failRefusedCode: failing("codeIssued", "refused"),
+  failRefusedRequest: failing("reauthorizing", "refused"),
+  failCodesRefused: failing("codeIssued", "codesRefused"),
+  failContradiction: failing("reauthorizing", "contradiction"),
+  retry: () => ({
+    failure: null,
+    attempt: 0,
+    codesSpent: 0,
+    codesRefused: 0,
+    saidExists: false,
+    saidMissing: false,
+  }),
+  forgetEverything: (context) => ({ ...nothingKnown, oneupUserId: context.oneupUserId }),
+};
+
+/** The names of all conditions. */
+export type ConditionName =
+  | "codeCameWithCreation"
+  | "codeMayStillRegister"
+  | "neverExchanged"
+  | "twoCodesRefusedBefore"
+  | "contradictedBefore"
+  | "failedWhileCreating";
+
+/** What a step may depend on, by name. */
+export const conditions: Readonly<Record<ConditionName, Condition>> = {
+  codeCameWithCreation: (context) => context.codeFrom === "creation",
+  codeMayStillRegister: (context, event) =>
+    context.exchanges === 0 && event.at - (context.codeAt ?? 0) < registersWithinMs,
+  neverExchanged: (context) => context.exchanges === 0,
+  twoCodesRefusedBefore: (context) => context.codesRefused >= 2,
+  contradictedBefore: (context) => context.saidExists && context.saidMissing,
+  failedWhileCreating: (context) => context.failure?.in === "created",
+};
