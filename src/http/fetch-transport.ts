@@ -29,17 +29,19 @@ const beforeConnection = new Set([
 
 /**
  * A {@link Transport} on `fetch`. It knows less than `undiciTransport`: a call counts as sent from the moment
- * `fetch` is called, unless the error proves that there was no connection.
+ * `fetch` is called, unless the error proves that there was no connection. On Deno it opens a connection for every
+ * call, because Deno's `fetch` silently repeats a call, a POST too, when a kept connection breaks before the answer.
  *
  * @param fetch @default globalThis.fetch
  */
 export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch): Transport {
+  const once = sendsOnce();
   return {
     async send({ method, url, headers, body, signal, maxBytes, onSending }) {
       if (signal.aborted) throw aborted(false);
       if (!onSending()) throw heldBack();
       try {
-        const init = { method, headers: { ...headers }, signal, redirect: "manual" } as const;
+        const init = { method, headers: { ...headers }, signal, redirect: "manual", ...once } as const;
         const response = await fetch(url, body === undefined ? init : { ...init, body });
         return await read(response, maxBytes);
       } catch (error) {
@@ -50,6 +52,12 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
       }
     },
   };
+}
+
+/** What `fetch` must be told to send a call once. */
+function sendsOnce(): object {
+  const { Deno } = globalThis as unknown as { Deno?: { createHttpClient(options: object): unknown } }; // its own types are Deno's
+  return Deno === undefined ? {} : { client: Deno.createHttpClient({ poolMaxIdlePerHost: 0 }) };
 }
 
 async function read(response: Response, maxBytes: number): Promise<TransportResponse> {

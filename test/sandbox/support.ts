@@ -3,6 +3,10 @@
 import { onTestFinished } from "vitest";
 import { createSandbox, type Sandbox, type SandboxOptions } from "../../src/sandbox/index.ts";
 
+/** Deno's fetch repeats a call when a kept connection is cut; a client that keeps none sends it once. */
+const { Deno } = globalThis as unknown as { Deno?: { createHttpClient(options: object): unknown } };
+const once = Deno === undefined ? {} : { client: Deno.createHttpClient({ poolMaxIdlePerHost: 0 }) };
+
 export interface Answer {
   readonly status: number;
   // Tests read whatever came; a wrong shape fails the test.
@@ -66,7 +70,7 @@ export function bearer(token: string): { authorization: string } {
 }
 
 async function send(url: string, init: RequestInit): Promise<Answer> {
-  const response = await fetch(url, { redirect: "manual", ...init });
+  const response = await fetch(url, { redirect: "manual", ...once, ...init });
   const text = await response.text();
   const isJson = response.headers.get("content-type")?.includes("json") === true;
   return {
