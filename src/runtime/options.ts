@@ -55,7 +55,10 @@ export interface LifecycleOptions {
   readonly timeoutMs?: number;
   /** How much later than its time-out a request may still arrive at 1upHealth, ms. @default 10_000 */
   readonly graceMs?: number;
-  /** How long a process may be silent before others take over its users, ms. @default timeoutMs + graceMs + 5_000 */
+  /**
+   * How long a process may be silent before others take over its users, ms, at least `timeoutMs + graceMs`.
+   * @default timeoutMs + graceMs + 5_000
+   */
   readonly leaseMs?: number;
   /** How many access tokens are kept in memory. @default 10_000 */
   readonly cachedTokens?: number;
@@ -116,7 +119,13 @@ export function checkOptions(options: LifecycleOptions): Settings {
     windowMs: number("refresh.windowMs", refresh.windowMs ?? 10 * minute, 2 * minute, 60 * minute),
     timeoutMs,
     graceMs,
-    leaseMs: number("leaseMs", options.leaseMs ?? timeoutMs + graceMs + 5_000, 10, 60 * minute),
+    // No shorter, or a call of a stalled process could arrive after somebody else has taken its user over.
+    leaseMs: number(
+      "leaseMs",
+      options.leaseMs ?? timeoutMs + graceMs + 5_000,
+      timeoutMs + graceMs,
+      60 * minute,
+    ),
     cachedTokens: number("cachedTokens", options.cachedTokens ?? 10_000, 0, 1e7, true),
     clock: options.clock ?? systemClock,
     transport: options.transport,

@@ -89,6 +89,12 @@ describe("createLifecycle()", () => {
       /timeoutMs must be a number/,
     ],
     [
+      "a lease that a call outlives",
+      { ...good, timeoutMs: 5_000, graceMs: 1_000, leaseMs: 5_999 },
+      "INVALID_OPTION",
+      /leaseMs must be a number from 6000/,
+    ],
+    [
       "an unknown policy",
       { ...good, refresh: { policy: "never" } },
       "INVALID_OPTION",

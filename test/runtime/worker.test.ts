@@ -1,3 +1,4 @@
+import { undiciTransport } from "oneup-lifecycle";
 import { describe, expect, it, vi } from "vitest";
 import { hurry, scene } from "../support/scene.ts";
 
@@ -56,9 +57,24 @@ describe("work()", () => {
 
   it("takes over from a process that fell silent, once its lease is over", async () => {
     const { sandbox, open } = await scene();
-    const times = { timeoutMs: 20_000, leaseMs: 500 };
-    const silent = await open(times);
-    sandbox.fail({ call: "createUser", delayMs: 1_500, delay: "after" });
+    const times = { timeoutMs: 300, graceMs: 100, leaseMs: 500 };
+    const inner = undiciTransport();
+    let stalled = false;
+    const silent = await open({
+      ...times,
+      transport: {
+        // The first answer is there, and the process does nothing with it for three times its lease.
+        async send(request) {
+          const answer = await inner.send(request);
+          if (!stalled) {
+            stalled = true;
+            await new Promise((resolve) => setTimeout(resolve, 1_500));
+          }
+          return answer;
+        },
+        close: async () => inner.close?.(),
+      },
+    });
     const lost = silent.onboard("ada", { waitMs: 60_000 });
     await vi.waitFor(() => expect(sandbox.journal.count("createUser")).toBe(1), 2_000);
     const lifecycle = await open(times);
