@@ -1,0 +1,43 @@
+import { memory } from "oneup-lifecycle/adapters/memory";
+import { describe, expect, it } from "vitest";
+import { accountOf } from "../../src/store/account.ts";
+import { scene } from "../support/scene.ts";
+
+const lease = { id: "lease of the test", owner: "the test", ms: 1 };
+
+describe("a record that this release cannot read", () => {
+  it.each([
+    { value: { format: 99, wisdom: "of a later release" }, code: "RECORD_TOO_NEW" },
+    { value: { format: 1, state: "created" }, code: "RECORD_DAMAGED" },
+    { value: "nonsense", code: "RECORD_DAMAGED" },
+  ])(
+    "($code: $value) is left untouched and reported, and everybody else goes on",
+    async ({ value, code }) => {
+      const { sandbox, open } = await scene();
+      const adapter = memory();
+      const warnings: string[] = [];
+      const warn = (line: string): void => void warnings.push(line);
+      const lifecycle = await open({ store: adapter, logger: { debug: warn, info: warn, warn } });
+      const store = await adapter.open({ account: accountOf("sandbox-client"), clock: sandbox.clock });
+      const write = { id: "strange", expectedRevision: 0, writeId: "w", mode: "none", lease } as const;
+      await store.commit({ ...write, value, state: "created", dueInMs: 0, lane: null });
+
+      await lifecycle.onboard("ada");
+      sandbox.clock.advance(7 * 24 * 3_600_000);
+      expect(await lifecycle.resume()).toMatchObject({ rested: { refreshed: 1 } });
+      for (const call of [
+        lifecycle.inspect("strange"),
+        lifecycle.onboard("strange"),
+        lifecycle.accessToken("strange"),
+      ]) {
+        await expect(call).rejects.toMatchObject({ code, retryable: false });
+      }
+      const listed: string[] = [];
+      for await (const user of lifecycle.users()) listed.push(user.appUserId);
+      expect(listed).toEqual(["ada"]);
+      expect(warnings.some((line) => line.includes(lifecycle.alias("strange")))).toBe(true);
+      expect(await store.load("strange")).toMatchObject({ record: { value, revision: 1 } });
+      expect(sandbox.users().map((user) => user.appUserId)).toEqual(["ada"]);
+    },
+  );
+});
