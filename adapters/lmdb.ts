@@ -12,7 +12,6 @@ import { lanes } from "../src/store/contract.ts";
 import type { Lane, Store, StoreAdapter } from "../src/store/contract.ts";
 import { tableStore } from "../src/store/tables.ts";
 import type { AccountRow, Engine, Queue, Tables } from "../src/store/tables.ts";
-import { decodeHead, decodeRow, encodeRow } from "../src/store/rules.ts";
 import type { SlotLog } from "../src/store/window.ts";
 
 /** Options of {@link lmdb}. */
@@ -179,17 +178,7 @@ function lmdbTables(root: RootDatabase, account: string): LmdbTables {
   const changedLogs = new Map<string, SlotLog>(); // a busy log is written once a transaction, not once a slot
   const emptyLanes = new Set<Lane>(); // found empty in this transaction: every slot asks, and mostly nobody waits
   const tables: Tables = {
-    rows: {
-      get(id) {
-        const text = rows.get(id);
-        return text === undefined ? undefined : decodeRow(text);
-      },
-      head(id) {
-        const text = rows.get(id);
-        return text === undefined ? undefined : decodeHead(text);
-      },
-      set: (id, row) => write(rows.put(id, encodeRow(row))),
-    },
+    rows: { get: (id) => rows.get(id), set: (id, text) => write(rows.put(id, text)) },
     due: {
       add: (at, id) => write(due.put([at, id], true)),
       delete: (at, id) => write(due.remove([at, id])),

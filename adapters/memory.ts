@@ -7,7 +7,6 @@ import { lanes } from "../src/store/contract.ts";
 import type { Lane, Store, StoreAdapter } from "../src/store/contract.ts";
 import { tableStore } from "../src/store/tables.ts";
 import type { AccountRow, Engine, Queue, Tables } from "../src/store/tables.ts";
-import { decodeHead, decodeRow, encodeRow } from "../src/store/rules.ts";
 import type { SlotLog } from "../src/store/window.ts";
 
 /**
@@ -51,17 +50,7 @@ function memoryTables(): Tables {
     return ids;
   };
   return {
-    rows: {
-      get(id) {
-        const text = rows.get(id);
-        return text === undefined ? undefined : decodeRow(text);
-      },
-      head(id) {
-        const text = rows.get(id);
-        return text === undefined ? undefined : decodeHead(text);
-      },
-      set: (id, row) => void rows.set(id, encodeRow(row)),
-    },
+    rows: { get: (id) => rows.get(id), set: (id, text) => void rows.set(id, text) },
     due: queue(),
     waiting: Object.fromEntries(lanes.map((lane) => [lane, queue()])) as Record<Lane, Queue>, // of all lanes
     states: {

@@ -7,7 +7,17 @@
 import { lanes } from "./contract.ts";
 import type { Claimed, Commit, Committed, Lane, Lease, Limit, Slot, SlotRequest, Store } from "./contract.ts";
 import type { AccountRecord, Batch, Loaded, Move } from "./contract.ts";
-import { claimableAt, leasedTo, shown, verdict, waitsIn, written } from "./rules.ts";
+import {
+  claimableAt,
+  decodeHead,
+  decodeRow,
+  encodeRow,
+  leasedTo,
+  shown,
+  verdict,
+  waitsIn,
+  written,
+} from "./rules.ts";
 import type { Head, Row, Tombstone } from "./rules.ts";
 import { add, emptyLog, free, grantedInMs, prune, settled, slotAt, used } from "./window.ts";
 import type { SlotLog } from "./window.ts";
@@ -27,12 +37,8 @@ export interface AccountRow extends AccountRecord {
 
 /** What an adapter supplies. All of it is synchronous inside a unit. */
 export interface Tables {
-  readonly rows: {
-    get(id: string): Row | Tombstone | undefined;
-    /** The same without the value, for less. */
-    head(id: string): Head | Tombstone | undefined;
-    set(id: string, row: Row | Tombstone): void;
-  };
+  /** Rows as text, see {@link encodeRow}. */
+  readonly rows: { get(id: string): string | undefined; set(id: string, text: string): void };
   readonly due: Queue;
   readonly waiting: Readonly<Record<Lane, Queue>>;
   /** Ids grouped by state, ascending within each. */
@@ -100,21 +106,31 @@ export function tableStore(engine: Engine): Store {
   };
 }
 
+function rowOf(tables: Tables, id: string): Row | Tombstone | undefined {
+  const text = tables.rows.get(id);
+  return text === undefined ? undefined : decodeRow(text);
+}
+
+function headOf(tables: Tables, id: string): Head | Tombstone | undefined {
+  const text = tables.rows.get(id);
+  return text === undefined ? undefined : decodeHead(text);
+}
+
 function load(tables: Tables, now: number, id: string): Loaded {
-  const row = tables.rows.get(id);
+  const row = rowOf(tables, id);
   if (row === undefined) return { type: "absent" };
   if ("renamedTo" in row) return { type: "renamed", to: row.renamedTo };
   return { type: "record", record: shown(id, row, now) };
 }
 
 function write(tables: Tables, now: number, commit: Commit): Committed {
-  const row = tables.rows.head(commit.id);
+  const row = headOf(tables, commit.id);
   return change(tables, now, commit, row, commit.id);
 }
 
 function rename(tables: Tables, now: number, { from, commit }: Move): Committed {
-  const source = tables.rows.head(from);
-  const target = tables.rows.head(commit.id);
+  const source = headOf(tables, from);
+  const target = headOf(tables, commit.id);
   if (target !== undefined && !("renamedTo" in target)) {
     return target.writeId === commit.writeId
       ? { type: "committed", revision: target.revision, slot: null }
@@ -122,7 +138,7 @@ function rename(tables: Tables, now: number, { from, commit }: Move): Committed 
   }
   if (source === undefined) return { type: "conflict" };
   const done = change(tables, now, commit, source, from);
-  if (done.type === "committed") tables.rows.set(from, { renamedTo: commit.id });
+  if (done.type === "committed") tables.rows.set(from, encodeRow({ renamedTo: commit.id }));
   return done;
 }
 
@@ -153,7 +169,7 @@ function change(
 
 /** Writes a row and moves its entries in the indexes. */
 function put(tables: Tables, was: string, before: Head | undefined, id: string, after: Row): void {
-  tables.rows.set(id, after);
+  tables.rows.set(id, encodeRow(after));
   const moved = was !== id;
   const dueBefore = before === undefined ? null : claimableAt(before);
   const dueAfter = claimableAt(after);
@@ -204,7 +220,7 @@ function grant(
 }
 
 function leaseOut(tables: Tables, now: number, id: string, lease: Lease): Claimed["record"] {
-  const before = tables.rows.get(id) as Row; // the indexes hold live rows only
+  const before = rowOf(tables, id) as Row; // the indexes hold live rows only
   const after = leasedTo(before, lease, now);
   put(tables, id, before, id, after);
   return shown(id, after, now);

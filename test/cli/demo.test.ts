@@ -2,8 +2,8 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { isThere, start } from "./started.ts";
-import type { Started } from "./started.ts";
+import { isThere, start } from "../support/started.ts";
+import type { Started } from "../support/started.ts";
 
 /** The worker processes that the demo told of. */
 function workers(out: string): number[] {

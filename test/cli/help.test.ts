@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { start } from "./started.ts";
+import { start } from "../support/started.ts";
 
 const main = "src/cli/main.ts";
 

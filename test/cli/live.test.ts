@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSandbox } from "../../src/sandbox/index.ts";
 import type { Sandbox, SandboxServer } from "../../src/sandbox/index.ts";
-import { start } from "./started.ts";
-import type { Ended } from "./started.ts";
+import { start } from "../support/started.ts";
+import type { Ended } from "../support/started.ts";
 
 let sandbox: Sandbox;
 let server: SandboxServer;

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { start } from "./started.ts";
+import { start } from "../support/started.ts";
 
 const main = "src/cli/main.ts";
 

@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { deno, start } from "../cli/started.ts";
-import type { Started } from "../cli/started.ts";
+import { deno, start } from "../support/started.ts";
+import type { Started } from "../support/started.ts";
 
 const examples = new URL("../../examples/", import.meta.url);
 const onDeno = "Deno" in globalThis;

@@ -1,59 +1,12 @@
-/** Starts a TypeScript file as a process of its own, on the runtime the test runs on. */
-import { spawn } from "node:child_process";
+/** Children of a test: a TypeScript file beside it, as a process of its own, with one JSON argument. */
+import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { start } from "./started.ts";
+import type { Started } from "./started.ts";
 
-/** How a child ended. */
-export interface Ended {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** A running child. */
-export interface Child {
-  readonly pid: number;
-  readonly ended: Promise<Ended>;
-  kill(signal: NodeJS.Signals): void;
-  /** Resolves when a line with this text was printed. */
-  said(text: string): Promise<void>;
-}
-
-/** Starts `script` (a URL beside the test) with one JSON argument. */
-export function startChild(script: URL, argument: unknown): Child {
-  const path = fileURLToPath(script);
-  const before = "Deno" in globalThis ? ["run", "-A", "--node-modules-dir=manual"] : ["--import", "tsx"];
-  const child = spawn(process.execPath, [...before, path, JSON.stringify(argument)], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let out = "";
-  let err = "";
-  const listeners = new Set<() => void>();
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    out += text;
-    for (const listener of listeners) listener();
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
-  const ended = new Promise<Ended>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code, signal) => resolve({ code, signal, out, err }));
-  });
-  return {
-    pid: child.pid ?? 0,
-    ended,
-    kill: (signal) => void child.kill(signal),
-    said: (text) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          if (!out.includes(text)) return;
-          listeners.delete(look);
-          resolve();
-        };
-        listeners.add(look);
-        look();
-        void ended.then(() => reject(new Error(`the child ended before it said "${text}":\n${out}\n${err}`)));
-      }),
-  };
+/** Starts `script` (a URL beside the test). */
+export function startChild(script: URL, argument: unknown): Started {
+  return start(fileURLToPath(script), [JSON.stringify(argument)]);
 }
 
 /** The JSON argument of this process. */

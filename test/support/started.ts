@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 /** How a process ended. */
 export interface Ended {
   readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
   readonly out: string;
   readonly err: string;
 }
@@ -52,7 +53,7 @@ export function start(
   child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", (code) => resolve({ code, out, err }));
+    child.once("close", (code, signal) => resolve({ code, signal, out, err }));
   });
   const pid = child.pid ?? 0;
   return {
