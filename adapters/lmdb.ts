@@ -64,7 +64,12 @@ async function openFolder(
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     // Without overlappingSync a commit is on disk when its promise resolves; with it, only visible.
-    root = open({ path: folder, maxDbs: databasesPerAccount * maxAccounts, overlappingSync: false });
+    root = open({
+      path: folder,
+      maxDbs: databasesPerAccount * maxAccounts,
+      overlappingSync: false,
+      eventTurnBatching: false, // its own promise of a batch would reject unseen on a full disk
+    });
     chmodSync(join(folder, "data.mdb"), 0o600);
     return { root, tables: lmdbTables(root, account) };
   } catch (cause) {
@@ -92,11 +97,13 @@ function groupCommits(root: RootDatabase, { tables, within }: LmdbTables, now: (
     while (waiting.length > 0) {
       let units: Unit[] = [];
       try {
-        await root.transaction(() => {
+        const transaction = root.transaction(() => {
           units = waiting; // with those that came while the transaction waited for its turn
           waiting = [];
           within(() => units.forEach((unit) => unit.run()));
         });
+        transaction.catch(hearAll);
+        await transaction;
         for (const unit of units) unit.settle();
       } catch (cause) {
         const failed = units.length > 0 ? units : waiting.splice(0);
@@ -130,7 +137,7 @@ function groupCommits(root: RootDatabase, { tables, within }: LmdbTables, now: (
       try {
         return unit(tables, now());
       } catch (cause) {
-        throw unavailable("read", cause);
+        throw isLifecycleError(cause) ? cause : unavailable("read", cause);
       }
     },
     async close() {
@@ -139,6 +146,12 @@ function groupCommits(root: RootDatabase, { tables, within }: LmdbTables, now: (
       await root.close();
     },
   };
+}
+
+/** LMDB hangs a second rejected promise on its error; unheard, it would end the process. */
+async function hearAll(failure: unknown): Promise<void> {
+  if (typeof failure !== "object" || failure === null || !("commitError" in failure)) return;
+  await Promise.allSettled([failure.commitError]);
 }
 
 function unavailable(doing: string, cause: unknown): LifecycleError {

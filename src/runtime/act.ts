@@ -76,12 +76,12 @@ export async function act(engine: Engine, user: User, call: UserCall, notAfter: 
 }
 
 /** The user once the outcome is known: stepped, with the secrets its new state may hold and the pause it needs. */
-export function heardBy(user: User, heard: Heard, at: number, dice: number): User {
+export function heardBy(user: User, heard: Heard, at: number, dice: number, graceMs: number): User {
   const after = stepped({ ...user, intent: null, pause: null }, eventOf(user.position.state, heard, at));
   return {
     ...after,
     secrets: held(after.position.state, { ...user.secrets, ...newSecrets(heard) }, user.secrets),
-    pause: pauseAfter(heard, after, at, dice),
+    pause: lateArrival(user, heard, at, graceMs) ?? pauseAfter(heard, after, at, dice),
     // Whoever got a token once comes back, if ever, to recover.
     lane: heard.type === "tokens" || heard.type === "authorized" ? "recovery" : after.lane,
   };
@@ -172,6 +172,16 @@ function keptIn(state: UserState, { code, accessToken, refreshToken }: Secrets):
 
 function waitingCodes(user: User): number {
   return user.position.state === "reauthorizing" ? user.position.context.codesSpent : 0;
+}
+
+/**
+ * A create that nobody answered may still be on its way: "does not exist" says something only when it cannot arrive
+ * any more, or the user would be created twice.
+ */
+function lateArrival(before: User, heard: Heard, at: number, graceMs: number): Pause | null {
+  const unheard = heard.type === "lost" || heard.type === "inDoubt";
+  if (!unheard || before.position.state !== "created") return null;
+  return { reason: "unavailable", until: at + Math.max(graceMs, 1) };
 }
 
 function pauseAfter(heard: Heard, after: User, at: number, dice: number): Pause | null {

@@ -10,6 +10,7 @@ import { drive } from "./drive.ts";
 import type { Engine } from "./engine.ts";
 import { find, load } from "./load.ts";
 import type { Found } from "./load.ts";
+import { renaming } from "./renaming.ts";
 import { awake, isUsable } from "./status.ts";
 import { stepped } from "./user.ts";
 import type { User } from "./user.ts";
@@ -23,7 +24,7 @@ export interface Patience {
 
 /** Shortest and longest pause between two looks at a user on whom another process may work, ms. */
 const firstLookMs = 25;
-const longestLookMs = 1_000;
+export const longestLookMs = 1_000;
 
 /**
  * Brings the user to rest in a usable state, or `failed`, or `offboarded`, or to the end of `patience`. The user it
@@ -51,8 +52,8 @@ export async function arrive(engine: Engine, id: string, patience: Patience, beg
     } else if (record.lane !== null) {
       const leave = engine.lanes.join();
       await engine.changes.ofUser(id, Math.min(left, longestLookMs), patience.signal).finally(leave);
-    } else if (pausedMs(engine, user) > 0 && (tried || !stops(user))) {
-      await engine.changes.ofUser(id, Math.min(left, pausedMs(engine, user), longestLookMs), patience.signal);
+    } else if (restsMs(engine, found) > 0 && (tried || !stops(user))) {
+      await engine.changes.ofUser(id, Math.min(left, restsMs(engine, found), longestLookMs), patience.signal);
     } else {
       tried = true;
       const rested = { ...awake(user, engine.settings.windowMs, engine.clock.now()), pause: null };
@@ -61,7 +62,9 @@ export async function arrive(engine: Engine, id: string, patience: Patience, beg
   }
 }
 
-function pausedMs(engine: Engine, user: User): number {
+/** How long the user must be left alone: it pauses, or a rename is in doubt and cannot be settled yet. */
+function restsMs(engine: Engine, { user, record }: Found): number {
+  if (renaming(user)) return record.dueInMs ?? 0;
   return user.pause === null ? 0 : user.pause.until - engine.clock.now();
 }
 
@@ -116,6 +119,8 @@ export async function tell(engine: Engine, id: string, event: UserEvent, patienc
       );
     } else if (ours !== undefined) {
       await within(engine, ours, patience);
+    } else if (renaming(user) && record.lease === null && (record.dueInMs ?? 0) > 0) {
+      await engine.changes.ofUser(id, Math.min(left, record.dueInMs ?? 0, longestLookMs), patience.signal);
     } else if (user.intent !== null && (record.lease === null || record.lease.leftMs <= 0)) {
       await within(engine, drive(engine, user), patience);
     } else {

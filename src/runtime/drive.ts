@@ -14,7 +14,7 @@ import { act, heardBy, heardByNobody, needsSlot } from "./act.ts";
 import { newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { keepAliveMs } from "./options.ts";
-import { finishRename, renaming } from "./rename.ts";
+import { finishRename, renaming } from "./renaming.ts";
 import { save } from "./save.ts";
 import { callOf } from "./step.ts";
 import { refreshAt } from "./status.ts";
@@ -105,7 +105,7 @@ async function onward(
     const heard = await act(engine, user, call, deadline);
     over = slot === null ? {} : heard.type === "notSent" ? { giveBack: slot } : { settle: slot };
     slot = null;
-    user = heardBy(user, heard, clock.now(), clock.random());
+    user = heardBy(user, heard, clock.now(), clock.random(), settings.graceMs);
     heardSomething = true;
   }
 }

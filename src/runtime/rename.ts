@@ -1,30 +1,25 @@
 /**
- * Gives a user another `app_user_id`: at 1upHealth first, then here. The intent stands in the record, so a rename
- * that was cut short is finished by whoever takes the user up next.
+ * Gives a user another `app_user_id`: at 1upHealth first, then here.
  *
  * @module
  */
 import { randomName, sleep } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
 import { beforeAskingAgain } from "../guard/guard.ts";
-import { listUsersCall, readUpdatedUser, readUserList, updateUserCall } from "../http/user-management.ts";
-import type { Commit, Slot } from "../store/contract.ts";
+import { readUpdatedUser, updateUserCall } from "../http/user-management.ts";
+import type { Slot } from "../store/contract.ts";
+import { longestLookMs, within } from "./arrive.ts";
 import type { Patience } from "./arrive.ts";
-import type { Driven, Start } from "./drive.ts";
+import { drive } from "./drive.ts";
+import type { Start } from "./drive.ts";
 import { newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
-import { find, load } from "./load.ts";
-import { afterTrouble, fullJitter } from "./pauses.ts";
+import { load } from "./load.ts";
+import { doubt, move, renameCall, renaming, stay } from "./renaming.ts";
 import { save } from "./save.ts";
 import type { How } from "./save.ts";
+import { readUser } from "./user.ts";
 import type { User } from "./user.ts";
-
-const call = "updateUser";
-
-/** Is a rename of this user under way, or in doubt? */
-export function renaming(user: User): boolean {
-  return user.intent?.call === call;
-}
 
 /**
  * Renames a user who is at rest.
@@ -43,7 +38,12 @@ export async function rename(engine: Engine, id: string, to: string, patience: P
   if (oneupUserId === null) throw notReady(engine, id, "1upHealth does not know it yet");
 
   const lease = newLease(engine);
-  const intent = { call, attempt: randomName(engine.clock), at: engine.clock.now(), facts: { to } };
+  const intent = {
+    call: renameCall,
+    attempt: randomName(engine.clock),
+    at: engine.clock.now(),
+    facts: { to },
+  };
   const calls = { ...user.calls, management: user.calls.management + 1 };
   for (;;) {
     patience.signal.throwIfAborted();
@@ -54,12 +54,15 @@ export async function rename(engine: Engine, id: string, to: string, patience: P
     if (done.type === "conflict") throw notReady(engine, id, "another call for it is under way");
     if (done.type === "committed") {
       const saved = { ...intended, revision: done.revision };
-      return put(engine, saved, { by: "claimed", lease }, to, done.slot, ask.notAfter);
+      const start: Start = { by: "claimed", lease };
+      if (await put(engine, saved, start, to, done.slot, ask.notAfter)) return;
+      return outcome(engine, id, patience);
     }
     await sleep(engine.clock, beforeAskingAgain(done.retryInMs), patience.signal);
   }
 }
 
+/** Makes the call. False: what became of it, or of the record, must be found out. */
 async function put(
   engine: Engine,
   user: User,
@@ -67,7 +70,7 @@ async function put(
   to: string,
   slot: Slot | null,
   notAfter: number,
-): Promise<void> {
+): Promise<boolean> {
   const oneupUserId = user.position.context.oneupUserId ?? 0; // rename() refuses a user without one
   const answer = await engine.sender.send(updateUserCall(engine.client, { oneupUserId, appUserId: to }), {
     notAfter,
@@ -76,82 +79,36 @@ async function put(
   const over = slot === null ? {} : heard.type === "notSent" ? { giveBack: slot } : { settle: slot };
   switch (heard.type) {
     case "updated":
-      await move(engine, user, start, to, over);
-      return;
+      return (await move(engine, user, start, to, over)).type === "rested";
     case "conflict":
       await stay(engine, user, start, over);
       throw conflict(engine, user.id);
     case "lost":
-    case "inDoubt": {
-      // Nobody knows whether it was carried out: look, now if possible, else whoever takes the user up next.
-      const driven = await finishRename(engine, user, start, over);
-      if (driven.type === "rested" && driven.user.id === to) return;
-      throw unanswered(engine, user.id);
-    }
+    case "inDoubt":
+      await doubt(engine, user, start, over);
+      return false;
     default:
       await stay(engine, user, start, over);
       throw unanswered(engine, user.id);
   }
 }
 
-type Over = Pick<Commit, "settle" | "giveBack">;
-
-/** A rename is in doubt: asks 1upHealth who the user is, then moves the record or leaves it where it is. */
-export async function finishRename(
-  engine: Engine,
-  user: User,
-  start: Start,
-  over: Over = {},
-): Promise<Driven> {
-  const to = user.intent?.facts?.["to"] ?? user.id;
-  const oneupUserId = user.position.context.oneupUserId ?? 0; // rename() refuses a user without one
-  const answer = await engine.guard.spend(
-    user.lane,
-    async (notAfter) => {
-      const value = await engine.sender.send(listUsersCall(engine.client, { oneupUserId }), { notAfter });
-      return { sent: value.type !== "notSent", value };
-    },
-    engine.closing,
-  );
-  const found = answer.type === "answer" ? readUserList(answer) : answer;
-  if (found.type !== "users") {
-    const waitMs = fullJitter(afterTrouble, 3, engine.clock.random());
-    return end(engine, user, start, { ...over, dueInMs: waitMs, lane: null });
+/** Waits until the rename in doubt is decided, and takes part in deciding it. */
+async function outcome(engine: Engine, id: string, patience: Patience): Promise<void> {
+  for (;;) {
+    const loaded = await engine.store.load(id);
+    if (loaded.type === "renamed") return;
+    const user = loaded.type === "record" ? readUser(loaded.record, engine.sealer) : null;
+    const left = patience.until - engine.clock.monotonic();
+    if (loaded.type !== "record" || user === null || !renaming(user) || left <= 0)
+      throw unanswered(engine, id);
+    const { lease, dueInMs } = loaded.record;
+    const busyMs = lease === null ? (dueInMs ?? 0) : lease.leftMs;
+    if (busyMs > 0) {
+      await engine.changes.ofUser(id, Math.min(left, busyMs, longestLookMs), patience.signal);
+      patience.signal.throwIfAborted();
+    } else await within(engine, drive(engine, user), patience);
   }
-  const there = found.users.find((remote) => remote.oneupUserId === oneupUserId);
-  return there?.appUserId === to ? move(engine, user, start, to, over) : stay(engine, user, start, over);
-}
-
-/** The record goes to the new id; its secrets are sealed anew, for they are bound to the id. */
-async function move(engine: Engine, user: User, start: Start, to: string, over: Over): Promise<Driven> {
-  const moved: User = { ...user, id: to, intent: null, secrets: { ...user.secrets } };
-  const driven = await end(engine, moved, start, { ...over, dueInMs: 0, lane: null }, user.id);
-  if (driven.type === "lost" && (await find(engine, to)) !== null) {
-    // The id was taken here while 1upHealth gave it to this user: nothing is overwritten, a person must decide.
-    engine.settings.logger.warn(
-      `Cannot move user ${engine.sealer.alias(user.id)}: its new id is taken in this store`,
-    );
-  }
-  return driven;
-}
-
-function stay(engine: Engine, user: User, start: Start, over: Over): Promise<Driven> {
-  return end(engine, { ...user, intent: null }, start, { ...over, dueInMs: 0, lane: null });
-}
-
-async function end(
-  engine: Engine,
-  user: User,
-  start: Start,
-  how: Omit<How, "mode" | "lease">,
-  from?: string,
-): Promise<Driven> {
-  const mode = start.by === "claimed" ? "end" : "none";
-  const done = await save(engine, user, true, { ...how, mode, lease: start.lease }, from);
-  if (done.type !== "committed") return { type: "lost" };
-  const rested = { ...user, revision: done.revision };
-  engine.changes.rested(rested);
-  return { type: "rested", user: rested };
 }
 
 function conflict(engine: Engine, id: string): LifecycleError {

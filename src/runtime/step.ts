@@ -36,6 +36,18 @@ export function step(position: Position, event: UserEvent): Position {
   };
 }
 
+const leaves: ReadonlySet<string> = new Set(
+  Object.values(userLifecycle.root.states).flatMap((node) => {
+    const inner = Object.keys(node.states);
+    return inner.length > 0 ? inner : [node.key];
+  }),
+);
+
+/** Is this the name of a state of the machine? */
+export function isState(name: string): name is UserState {
+  return leaves.has(name);
+}
+
 /** The call that a state asks for. */
 export function callOf(state: UserState): UserCall | undefined {
   return rowsOf(state).call;

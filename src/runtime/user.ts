@@ -3,13 +3,14 @@
  *
  * @module
  */
+import { LifecycleError } from "../errors.ts";
 import { nothingKnown } from "../../machines/index.ts";
-import type { UserContext, UserEvent, UserState } from "../../machines/index.ts";
+import type { UserContext, UserEvent } from "../../machines/index.ts";
 import type { Json, Lane, StoredRecord } from "../store/contract.ts";
 import { format, readEnvelope } from "../store/envelope.ts";
 import type { Envelope, HistoryEntry, Intent, Pause } from "../store/envelope.ts";
 import type { Sealed, Sealer, Secrets } from "../store/seal.ts";
-import { step } from "./step.ts";
+import { isState, step } from "./step.ts";
 import type { Position } from "./step.ts";
 
 /** One user, outside the store. */
@@ -50,13 +51,19 @@ const sealedForms = new WeakMap<Secrets, Sealed | null>();
 /** Reads a record. @throws {LifecycleError} `RECORD_TOO_NEW`, `RECORD_DAMAGED` */
 export function readUser(record: StoredRecord, sealer: Sealer): User {
   const kept = readEnvelope(record.value, () => sealer.alias(record.id));
+  if (!isState(kept.state)) {
+    throw new LifecycleError(
+      "RECORD_DAMAGED",
+      `Cannot read user ${sealer.alias(record.id)}: its state is none that the lifecycle knows`,
+    );
+  }
   const secrets = sealer.open(record.id, kept.sealed);
   sealedForms.set(secrets, kept.sealed);
   return {
     id: record.id,
     revision: record.revision,
     position: {
-      state: kept.state as UserState, // written by writeUser; resolveState() refuses a state the machine lacks
+      state: kept.state,
       context: { ...nothingKnown, ...kept.context },
     },
     intent: kept.intent,

@@ -115,14 +115,65 @@ export function encodeRow(row: Row | Tombstone): string {
   throw new LifecycleError("INVALID_OPTION", "Cannot store this value: it must survive JSON");
 }
 
-/** Reads what {@link encodeRow} wrote. */
+/**
+ * Reads what {@link encodeRow} wrote.
+ *
+ * @throws {LifecycleError} `RECORD_DAMAGED` if that is not what stands there
+ */
 export function decodeRow(text: string): Row | Tombstone {
-  return JSON.parse(text) as Row | Tombstone; // written by encodeRow() alone
+  const row = parsed(text);
+  if (isTombstone(row) || (isHead(row) && "value" in row)) return row as Row | Tombstone; // just checked
+  throw damaged();
 }
 
-/** Reads the bookkeeping of what {@link encodeRow} wrote and skips the value, the bulk of it. */
+/** Reads the bookkeeping of what {@link encodeRow} wrote and skips the value, the bulk of it. @throws as {@link decodeRow} */
 export function decodeHead(text: string): Head | Tombstone {
   // Quotation marks within strings are escaped, so this is the first key "value", and the last key of all.
   const end = text.indexOf(beforeValue);
-  return JSON.parse(end < 0 ? text : `${text.slice(0, end)}}`) as Head | Tombstone; // likewise
+  const row = parsed(end < 0 ? text : `${text.slice(0, end)}}`);
+  if (isTombstone(row) || isHead(row)) return row;
+  throw damaged();
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw damaged();
+  }
+}
+
+function isTombstone(row: unknown): row is Tombstone {
+  return typeof row === "object" && row !== null && "renamedTo" in row && typeof row.renamedTo === "string";
+}
+
+function isHead(row: unknown): row is Head {
+  if (typeof row !== "object" || row === null) return false;
+  const { revision, writeId, state, dueAt, waitsSince, lease } = row as Partial<Record<keyof Head, unknown>>; // checked next
+  return (
+    typeof revision === "number" &&
+    typeof writeId === "string" &&
+    typeof state === "string" &&
+    (dueAt === null || typeof dueAt === "number") &&
+    (waitsSince === null || typeof waitsSince === "number") &&
+    (lease === null || isLease(lease))
+  );
+}
+
+function isLease(lease: unknown): boolean {
+  return (
+    typeof lease === "object" &&
+    lease !== null &&
+    "id" in lease &&
+    typeof lease.id === "string" &&
+    "until" in lease &&
+    typeof lease.until === "number"
+  );
+}
+
+function damaged(): LifecycleError {
+  return new LifecycleError(
+    "RECORD_DAMAGED",
+    "Cannot read a record: what stands in its place was not written by a store of ours",
+  );
 }

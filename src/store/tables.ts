@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isLifecycleError } from "../errors.ts";
 import { lanes } from "./contract.ts";
 import type { Claimed, Commit, Committed, Lane, Lease, Limit, Slot, SlotRequest, Store } from "./contract.ts";
 import type { AccountRecord, Batch, Loaded, Move } from "./contract.ts";
@@ -193,7 +194,10 @@ function claim(tables: Tables, now: number, limit: number, lease: Lease): Batch 
   const claimed: Claimed[] = [];
   for (const { at, id } of tables.due.first(limit)) {
     if (at > now) break;
-    claimed.push({ record: leaseOut(tables, now, id, lease), slot: null });
+    const row = readableRow(tables, id);
+    if (row !== undefined && claimableAt(row) === at) {
+      claimed.push({ record: leaseOut(tables, now, id, row, lease), slot: null });
+    } else tables.due.delete(at, id); // it points nowhere: whoever asks for that id is told why
   }
   const next = tables.due.first(1)[0];
   return { claimed, nextInMs: next === undefined ? null : Math.max(0, next.at - now) };
@@ -209,8 +213,12 @@ function grant(
   const slot = slotAt(ask.limit, now, ask.holdMs);
   const claimed: Claimed[] = [];
   for (const lane of lanes) {
-    for (const { id } of tables.waiting[lane].first(places - claimed.length)) {
-      claimed.push({ record: leaseOut(tables, now, id, ask.lease), slot });
+    for (const { at, id } of tables.waiting[lane].first(places - claimed.length)) {
+      const row = readableRow(tables, id);
+      const waits = row === undefined ? null : waitsIn(row);
+      if (row !== undefined && waits?.lane === lane && waits.since === at) {
+        claimed.push({ record: leaseOut(tables, now, id, row, ask.lease), slot });
+      } else tables.waiting[lane].delete(at, id); // likewise
     }
   }
   const after = add(log, slot.at, claimed.length);
@@ -219,10 +227,20 @@ function grant(
   return { claimed, nextInMs: more ? grantedInMs(after, ask.limit, now, 1) : null };
 }
 
-function leaseOut(tables: Tables, now: number, id: string, lease: Lease): Claimed["record"] {
-  const before = rowOf(tables, id) as Row; // the indexes hold live rows only
-  const after = leasedTo(before, lease, now);
-  put(tables, id, before, id, after);
+/** The row an index points at; `undefined` if it is gone or cannot be read. One bad row must not stop the others. */
+function readableRow(tables: Tables, id: string): Row | undefined {
+  try {
+    const row = rowOf(tables, id);
+    return row === undefined || "renamedTo" in row ? undefined : row;
+  } catch (error) {
+    if (isLifecycleError(error, "RECORD_DAMAGED")) return undefined;
+    throw error;
+  }
+}
+
+function leaseOut(tables: Tables, now: number, id: string, row: Row, lease: Lease): Claimed["record"] {
+  const after = leasedTo(row, lease, now);
+  put(tables, id, row, id, after);
   return shown(id, after, now);
 }
 

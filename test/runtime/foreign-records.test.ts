@@ -5,11 +5,23 @@ import { scene } from "../support/scene.ts";
 
 const lease = { id: "lease of the test", owner: "the test", ms: 1 };
 
+const envelope = {
+  format: 1,
+  context: {},
+  intent: null,
+  pause: null,
+  lane: "bulk",
+  history: [],
+  calls: { management: 0, token: 0 },
+  sealed: null,
+};
+
 describe("a record that this release cannot read", () => {
   it.each([
     { value: { format: 99, wisdom: "of a later release" }, code: "RECORD_TOO_NEW" },
     { value: { format: 1, state: "created" }, code: "RECORD_DAMAGED" },
     { value: "nonsense", code: "RECORD_DAMAGED" },
+    { value: { ...envelope, state: "dancing" }, code: "RECORD_DAMAGED" },
   ])(
     "($code: $value) is left untouched and reported, and everybody else goes on",
     async ({ value, code }) => {

@@ -156,6 +156,15 @@ describe("onboard() when 1upHealth misbehaves", () => {
     expect(spentOn(sandbox, id).length).toBeLessThanOrEqual(3);
   });
 
+  it("creates nobody twice when a create is carried out after its time-out, within the grace", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open({ timeoutMs: 200, graceMs: 800, leaseMs: 1_000 });
+    sandbox.fail({ call: "createUser", delayMs: 600 });
+    expect(await lifecycle.onboard(id)).toMatchObject({ usable: true });
+    expect(spentOn(sandbox, id)).toEqual(["createUser", "issueAuthCode"]);
+    expect(sandbox.journal.createdTwice()).toEqual([]);
+  });
+
   it("tries a code once more that has not registered yet", async () => {
     const { sandbox, open } = await scene({ codeReadyMs: 900 });
     const lifecycle = await open();

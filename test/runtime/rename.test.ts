@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { hurry, scene, spentOn } from "../support/scene.ts";
 
 describe("rename()", () => {
@@ -53,6 +53,38 @@ describe("rename()", () => {
       expect(spentOn(sandbox, "ada")[0]).toBe("createUser");
     },
   );
+});
+
+describe("rename() in doubt", () => {
+  it("waits until the call can no longer arrive before it believes that nothing happened", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open({ timeoutMs: 200, graceMs: 800, leaseMs: 1_000 });
+    await lifecycle.onboard("ada");
+    sandbox.fail({ call: "updateUser", delayMs: 600 }); // answered too late, and carried out later still
+    expect(await lifecycle.rename("ada", "new")).toMatchObject({ appUserId: "new" });
+    expect(await lifecycle.reauthorize("new")).toMatchObject({ usable: true });
+    expect(sandbox.users()).toHaveLength(1);
+  });
+
+  it("without a free slot leaves the worker to others, and ends with its wait", async () => {
+    const { sandbox, open } = await scene();
+    const limits = { management: { calls: 3, windowMs: 3_600_000 } };
+    const times = { timeoutMs: 100, graceMs: 50, leaseMs: 200 };
+    const lifecycle = await open({ limits, ...times, refresh: { policy: "eager" } });
+    await lifecycle.onboard("ada");
+    await lifecycle.onboard("bob");
+    sandbox.fail({ call: "updateUser", drop: "after" });
+    await expect(lifecycle.rename("ada", "new", { waitMs: 400 })).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+    });
+    const stop = new AbortController();
+    const working = lifecycle.work({ signal: stop.signal, concurrency: 1 });
+    sandbox.clock.advance(1.9 * 3_600_000); // the slots are free again as well
+    await vi.waitFor(async () => expect((await lifecycle.inspect("new")).usable).toBe(true), 5_000);
+    await vi.waitFor(async () => expect((await lifecycle.inspect("bob")).state).toBe("refreshed"), 5_000);
+    stop.abort();
+    await working;
+  });
 });
 
 describe("remote", () => {

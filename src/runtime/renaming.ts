@@ -1,0 +1,111 @@
+/**
+ * A rename that was begun, and how it comes to its end: the intent stands in the record, so whoever takes the user up
+ * next finishes it.
+ *
+ * @module
+ */
+import { beforeAskingAgain } from "../guard/guard.ts";
+import { listUsersCall, readUserList } from "../http/user-management.ts";
+import type { Commit } from "../store/contract.ts";
+import type { Driven, Start } from "./drive.ts";
+import type { Engine } from "./engine.ts";
+import { find } from "./load.ts";
+import { afterTrouble, fullJitter } from "./pauses.ts";
+import { save } from "./save.ts";
+import type { How } from "./save.ts";
+import type { User } from "./user.ts";
+
+/** The call whose intent marks a rename. */
+export const renameCall = "updateUser";
+
+/** Is a rename of this user under way, or in doubt? */
+export function renaming(user: User): boolean {
+  return user.intent?.call === renameCall;
+}
+
+/** What becomes of the slot of a call that is over. */
+export type Over = Pick<Commit, "settle" | "giveBack">;
+
+/**
+ * A rename is in doubt: asks 1upHealth who the user is, then moves the record or leaves it where it is. Without a free
+ * slot the doubt stays and the user comes back later: nobody waits here, for others need the worker's place.
+ */
+export async function finishRename(
+  engine: Engine,
+  user: User,
+  start: Start,
+  over: Over = {},
+): Promise<Driven> {
+  const to = user.intent?.facts?.["to"] ?? user.id;
+  const oneupUserId = user.position.context.oneupUserId ?? 0; // rename() refuses a user without one
+  const later = (ms: number): Promise<Driven> =>
+    end(engine, user, start, { ...over, dueInMs: ms, lane: null });
+  const waitMs = conclusiveAt(engine, user) - engine.clock.now();
+  if (waitMs > 0) return later(waitMs);
+  const ask = engine.guard.ask(user.lane);
+  const taken = await engine.store.slots.take(ask.slot);
+  if (taken.type === "refused") return later(beforeAskingAgain(taken.retryInMs));
+  const answer = await engine.sender.send(listUsersCall(engine.client, { oneupUserId }), {
+    notAfter: ask.notAfter,
+  });
+  const { slots } = engine.store;
+  await (answer.type === "notSent" ? slots.giveBack(taken.slot) : slots.settle(taken.slot));
+  const found = answer.type === "answer" ? readUserList(answer) : answer;
+  if (found.type !== "users") return later(fullJitter(afterTrouble, 3, engine.clock.random()));
+  const there = found.users.find((remote) => remote.oneupUserId === oneupUserId);
+  return there?.appUserId === to ? move(engine, user, start, to, over) : stay(engine, user, start, over);
+}
+
+/** From when a look at 1upHealth says what became of the call: it cannot arrive any more. */
+function conclusiveAt(engine: Engine, { intent }: User): number {
+  const { timeoutMs, graceMs } = engine.settings;
+  const told = Number(intent?.facts?.["conclusiveAt"]);
+  return Number.isFinite(told) ? told : (intent?.at ?? 0) + timeoutMs + graceMs;
+}
+
+/** The call is over and nobody heard how it ended: the doubt is written down, with the moment from which it can be settled. */
+export function doubt(engine: Engine, user: User, start: Start, over: Over): Promise<Driven> {
+  const { graceMs } = engine.settings;
+  const facts = { ...user.intent?.facts, conclusiveAt: String(engine.clock.now() + graceMs) };
+  const doubtful = { ...user, intent: user.intent && { ...user.intent, facts } };
+  return end(engine, doubtful, start, { ...over, dueInMs: graceMs, lane: null });
+}
+
+/** The record goes to the new id; its secrets are sealed anew, for they are bound to the id. */
+export async function move(
+  engine: Engine,
+  user: User,
+  start: Start,
+  to: string,
+  over: Over,
+): Promise<Driven> {
+  const moved: User = { ...user, id: to, intent: null, secrets: { ...user.secrets } };
+  const driven = await end(engine, moved, start, { ...over, dueInMs: 0, lane: null }, user.id);
+  const there = driven.type === "lost" ? await find(engine, to) : null;
+  if (there !== null && there.user.position.context.oneupUserId !== user.position.context.oneupUserId) {
+    // The id was taken here while 1upHealth gave it to this user: nothing is overwritten, a person must decide.
+    engine.settings.logger.warn(
+      `Cannot move user ${engine.sealer.alias(user.id)}: its new id is taken in this store`,
+    );
+  }
+  return driven;
+}
+
+export function stay(engine: Engine, user: User, start: Start, over: Over): Promise<Driven> {
+  return end(engine, { ...user, intent: null }, start, { ...over, dueInMs: 0, lane: null });
+}
+
+async function end(
+  engine: Engine,
+  user: User,
+  start: Start,
+  how: Omit<How, "mode" | "lease">,
+  from?: string,
+): Promise<Driven> {
+  const mode = start.by === "claimed" ? "end" : "none";
+  const done = await save(engine, user, true, { ...how, mode, lease: start.lease }, from);
+  if (done.type !== "committed") return { type: "lost" };
+  const rested = { ...user, revision: done.revision };
+  engine.changes.rested(rested);
+  return { type: "rested", user: rested };
+}
