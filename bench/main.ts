@@ -12,15 +12,21 @@ import { quick, thorough } from "./settings.ts";
 import type { Effort } from "./settings.ts";
 import { tokenFromMemory, tokenFromStore } from "./token.ts";
 
-/** What can be measured, by the name it is selected with. */
-const measurements: Readonly<Record<string, (effort: Effort) => Promise<Measurement[]>>> = {
-  "onboard.25ms": onboardAt25Ms,
-  "onboard.0ms": onboardAt0Ms,
-  "onboard.rss": onboardMemory,
-  "token.warm": tokenFromMemory,
-  "token.store": tokenFromStore,
-  "import.ms": importTime,
-};
+interface Measurable {
+  /** What it prints: any of these names, or the beginning of one, selects it. */
+  readonly names: readonly string[];
+  readonly take: (effort: Effort) => Promise<Measurement[]>;
+}
+
+const of0Ms = ["ratio", "cpu", "users_per_s", "bare_per_s", "cpu_per_user", "bare_cpu_per_user"];
+const measurables: readonly Measurable[] = [
+  { names: ["onboard.ratio.25ms"], take: onboardAt25Ms },
+  { names: of0Ms.map((what) => `onboard.${what}.0ms`), take: onboardAt0Ms },
+  { names: ["onboard.rss"], take: onboardMemory },
+  { names: ["token.warm"], take: tokenFromMemory },
+  { names: ["token.store"], take: tokenFromStore },
+  { names: ["import.ms"], take: importTime },
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -33,21 +39,22 @@ const { values, positionals } = parseArgs({
 
 const unknown = positionals.filter((prefix) => chosen([prefix]).length === 0);
 if (unknown.length > 0) {
-  const known = Object.keys(measurements).join(", ");
+  const known = measurables.flatMap(({ names }) => names).join(", ");
   throw new Error(`Cannot measure ${unknown.join(", ")}: a name must begin one of ${known}`);
 }
 
 const taken: Measurement[] = [];
-for (const name of chosen(positionals)) {
-  const fresh = (await measurements[name]?.(values.quick ? quick : thorough)) ?? [];
+for (const { take } of chosen(positionals)) {
+  const fresh = await take(values.quick ? quick : thorough);
   taken.push(...fresh);
   if (values.json) for (const one of fresh) console.log(asJson(one));
 }
 if (!values.json) console.log(asTable(taken));
 if (values.strict && taken.some((one) => holds(one) === false)) process.exitCode = 1;
 
-function chosen(prefixes: readonly string[]): string[] {
-  return Object.keys(measurements).filter(
-    (name) => prefixes.length === 0 || prefixes.some((prefix) => name.startsWith(prefix)),
+function chosen(prefixes: readonly string[]): readonly Measurable[] {
+  if (prefixes.length === 0) return measurables;
+  return measurables.filter(({ names }) =>
+    names.some((name) => prefixes.some((prefix) => name.startsWith(prefix))),
   );
 }
