@@ -58,7 +58,8 @@ class SteeredClock implements VirtualClock {
   readonly running: boolean;
   readonly random: () => number;
   readonly #started = systemClock.now();
-  readonly #startedMonotonic = systemClock.monotonic();
+  /** Whole, so that sums of whole milliseconds stay exact: a timer must not be missed by a rounding error. */
+  readonly #startedMonotonic = Math.ceil(systemClock.monotonic());
   readonly #queue = new TimerQueue();
   readonly #listeners = new Set<() => void>();
   #offset: number;

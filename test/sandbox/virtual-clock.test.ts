@@ -46,7 +46,7 @@ describe("sandbox/virtual-clock", () => {
     clock.set(400);
     expect([clock.now(), clock.monotonic() - start, clock.offset < 0]).toEqual([400, 0, true]);
     clock.set(500);
-    expect([Math.round(clock.monotonic() - start), fired]).toEqual([100, true]);
+    expect([clock.monotonic() - start, fired]).toEqual([100, true]);
   });
 
   it("a running clock goes on with real time, and fires early when advance() jumps over a timer", async () => {
