@@ -192,8 +192,7 @@ function columns(
 
 /** An id comes from whoever calls: what would steer the terminal is escaped. */
 function visible(id: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what this looks for
-  return id.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (one) => {
+  return id.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (one) => {
     return `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`;
   });
 }
