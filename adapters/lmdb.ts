@@ -11,7 +11,7 @@ import { isLifecycleError, LifecycleError } from "../src/errors.ts";
 import { lanes } from "../src/store/contract.ts";
 import type { Lane, Store, StoreAdapter } from "../src/store/contract.ts";
 import { tableStore } from "../src/store/tables.ts";
-import type { AccountRow, Engine, Queue, Tables } from "../src/store/tables.ts";
+import type { AccountRow, Engine, LaneQueue, Tables } from "../src/store/tables.ts";
 import type { SlotLog } from "../src/store/window.ts";
 
 /** Options of {@link lmdb}. */
@@ -171,16 +171,14 @@ interface LmdbTables {
   readonly within: (units: () => void) => void;
 }
 
-const databasesPerAccount = 6;
+const databasesPerAccount = 8;
 
-/** Databases of one account: rows, due and waiting indexes, ids by state, logs of slots, the account's record. */
+/** Databases of one account: rows, due index, three lanes, ids by state, logs of slots, the account's record. */
 function lmdbTables(root: RootDatabase, account: string): LmdbTables {
   const rows = root.openDB<string, string>({ name: `${account}/users`, encoding: "string" });
   const due = root.openDB<true, [number, string]>({ name: `${account}/due`, encoding: "ordered-binary" });
-  const waiting = root.openDB<true, [string, number, string]>({
-    name: `${account}/waiting`,
-    encoding: "ordered-binary",
-  });
+  const laneOf = (lane: Lane): Database<true, [number, string]> =>
+    root.openDB<true, [number, string]>({ name: `${account}/${lane}`, encoding: "ordered-binary" });
   const states = root.openDB<string, string>({
     name: `${account}/states`,
     encoding: "ordered-binary",
@@ -197,10 +195,9 @@ function lmdbTables(root: RootDatabase, account: string): LmdbTables {
       delete: (at, id) => write(due.remove([at, id])),
       first: (limit) => Array.from(due.getKeys({ limit }), ([at, id]) => ({ at, id })),
     },
-    waiting: Object.fromEntries(lanes.map((lane) => [lane, laneQueue(waiting, lane, emptyLanes)])) as Record<
-      Lane,
-      Queue
-    >, // of all lanes
+    waiting: Object.fromEntries(
+      lanes.map((lane) => [lane, laneQueue(laneOf(lane), lane, emptyLanes)]),
+    ) as Record<Lane, LaneQueue>, // of all lanes
     states: {
       add: (state, id) => write(states.put(state, id)),
       delete: (state, id) => write(states.remove(state, id)),
@@ -231,27 +228,20 @@ function lmdbTables(root: RootDatabase, account: string): LmdbTables {
   return { tables, within };
 }
 
-function laneQueue(
-  waiting: Database<true, [string, number, string]>,
-  lane: Lane,
-  emptyLanes: Set<Lane>,
-): Queue {
-  const range = { start: [lane, 0, ""], end: [lane, Number.MAX_VALUE, ""] } satisfies {
-    start: [string, number, string];
-    end: [string, number, string];
-  };
+function laneQueue(waiting: Database<true, [number, string]>, lane: Lane, emptyLanes: Set<Lane>): LaneQueue {
   return {
     add(at, id) {
       emptyLanes.delete(lane);
-      write(waiting.put([lane, at, id], true));
+      write(waiting.put([at, id], true));
     },
-    delete: (at, id) => write(waiting.remove([lane, at, id])),
+    delete: (at, id) => write(waiting.remove([at, id])),
     first(limit) {
       if (limit <= 0 || emptyLanes.has(lane)) return [];
-      const found = Array.from(waiting.getKeys({ ...range, limit }), ([, at, id]) => ({ at, id }));
+      const found = Array.from(waiting.getKeys({ limit }), ([at, id]) => ({ at, id }));
       if (found.length === 0) emptyLanes.add(lane);
       return found;
     },
+    size: () => (waiting.getStats() as { entryCount: number }).entryCount, // typed as {} by lmdb
   };
 }
 

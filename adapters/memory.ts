@@ -6,7 +6,7 @@
 import { lanes } from "../src/store/contract.ts";
 import type { Lane, Store, StoreAdapter } from "../src/store/contract.ts";
 import { tableStore } from "../src/store/tables.ts";
-import type { AccountRow, Engine, Queue, Tables } from "../src/store/tables.ts";
+import type { AccountRow, Engine, LaneQueue, Tables } from "../src/store/tables.ts";
 import type { SlotLog } from "../src/store/window.ts";
 
 /**
@@ -52,7 +52,7 @@ function memoryTables(): Tables {
   return {
     rows: { get: (id) => rows.get(id), set: (id, text) => void rows.set(id, text) },
     due: queue(),
-    waiting: Object.fromEntries(lanes.map((lane) => [lane, queue()])) as Record<Lane, Queue>, // of all lanes
+    waiting: Object.fromEntries(lanes.map((lane) => [lane, queue()])) as Record<Lane, LaneQueue>, // of all lanes
     states: {
       add: (state, id) => group(state).add(id),
       delete: (state, id) => group(state).delete(id),
@@ -68,13 +68,14 @@ function memoryTables(): Tables {
   };
 }
 
-function queue(): Queue {
+function queue(): LaneQueue {
   type Entry = { readonly at: number; readonly id: string };
   const sorted = new Sorted<Entry>((a, b) => a.at - b.at || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
   return {
     add: (at, id) => sorted.add({ at, id }),
     delete: (at, id) => sorted.delete({ at, id }),
     first: (limit) => sorted.after(undefined, limit),
+    size: () => sorted.size,
   };
 }
 

@@ -6,7 +6,7 @@
  */
 import { sleep } from "../clock.ts";
 import type { Clock } from "../clock.ts";
-import type { Lane, Limit, Slot, SlotRequest, Store } from "../store/contract.ts";
+import type { Forecast, Lane, Limit, Slot, SlotRequest, Store } from "../store/contract.ts";
 
 /** A request for a slot, and until when the call may leave for the promise about the window to hold. */
 export interface Ask {
@@ -42,8 +42,8 @@ export interface Guard {
     call: (notAfter: number) => Promise<{ readonly sent: boolean; readonly value: T }>,
     signal?: AbortSignal,
   ): Promise<T>;
-  /** Slots in use, and when `calls` more will have been granted. */
-  forecast(calls: number): Promise<{ readonly used: number; readonly inMs: number }>;
+  /** Slots in use, users who wait, and when `calls` more of `lane` will have been granted. */
+  forecast(calls: number, lane: Lane): Promise<Forecast>;
 }
 
 /** Shortest and longest wait between two questions for a slot, ms: calls under way may end, and free it, sooner. */
@@ -92,6 +92,6 @@ export function createGuard({ slots, clock, limit, timeoutMs, graceMs }: GuardOp
         await (sent ? slots.settle(slot) : slots.giveBack(slot)).catch(() => {});
       }
     },
-    forecast: (calls) => slots.forecast(limit, calls),
+    forecast: (calls, lane) => slots.forecast({ limit, calls, lane }),
   };
 }

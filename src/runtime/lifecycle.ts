@@ -89,8 +89,19 @@ export interface Lifecycle extends AsyncDisposable {
   readonly remote: Remote;
   /** Calls `listener` after every step that this process has made durable. The returned function ends it. */
   subscribe(listener: (status: UserStatus) => void): () => void;
-  /** Slots of the hourly limit in use, and in how many ms `calls` more (1 by default) will have been granted. */
-  forecast(calls?: number): Promise<{ readonly used: number; readonly of: number; readonly inMs: number }>;
+  /**
+   * Slots of the hourly limit in use, users who go first, and in how many ms `calls` more (1 by default) will have been
+   * granted in `lane` ("interactive" by default) if nobody else asks.
+   */
+  forecast(
+    calls?: number,
+    lane?: Lane,
+  ): Promise<{
+    readonly used: number;
+    readonly of: number;
+    readonly ahead: number;
+    readonly inMs: number;
+  }>;
   /** The name under which this user appears in logs and messages. */
   alias(appUserId: string): string;
   /** Lets the users in hand come to rest, then closes connections and store. */

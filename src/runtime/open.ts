@@ -17,6 +17,7 @@ import { undiciTransport } from "../http/undici-transport.ts";
 import { openStoreKey } from "../store/keys.ts";
 import { accountOf } from "../store/account.ts";
 import { Sealer } from "../store/seal.ts";
+import { ahead, total } from "../store/shares.ts";
 import { arrive, tell, within } from "./arrive.ts";
 import type { Patience } from "./arrive.ts";
 import { Changes } from "./changes.ts";
@@ -251,10 +252,11 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
 
     subscribe: (listener) => engine.changes.subscribe((user) => listener(describe(user))),
 
-    async forecast(calls = 1) {
+    async forecast(calls = 1, lane = "interactive") {
       open();
       number("calls", calls, 1, 1e9, true);
-      return { ...(await engine.guard.forecast(calls)), of: settings.limit.calls };
+      const { used, waiting, inMs } = await engine.guard.forecast(calls, checkLane(lane));
+      return { used: total(used), of: settings.limit.calls, ahead: ahead(waiting, lane), inMs };
     },
 
     alias: (appUserId) => engine.sealer.alias(appUserId),

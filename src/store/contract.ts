@@ -21,12 +21,19 @@ export type Lane = "interactive" | "recovery" | "bulk";
 /** The lanes in the order in which they are served. */
 export const lanes: readonly Lane[] = ["interactive", "recovery", "bulk"];
 
-/** How many calls fit into any rolling window of the account. */
+/** A number for each lane. */
+export type Counts = Readonly<Record<Lane, number>>;
+
+/** How many calls fit into any rolling window of the account, and how lanes share them. */
 export interface Limit {
   /** One log of slots is kept per name. */
   readonly name: string;
   readonly calls: number;
   readonly windowMs: number;
+  /** Places that `recovery` and `bulk` leave free for `interactive`. @default 0 */
+  readonly kept?: number;
+  /** Places of a window that a lane gets, if it asks for them, however many wait in the lanes before it. @default 0 */
+  readonly least?: { readonly recovery: number; readonly bulk: number };
 }
 
 /** A place in the log of calls. `at` (store time, ms) is the latest moment the call may have arrived, as far as known. */
@@ -34,6 +41,8 @@ export interface Slot {
   /** Name and window of its limit. */
   readonly limit: string;
   readonly windowMs: number;
+  /** The lane it was taken in. */
+  readonly lane: Lane;
   readonly at: number;
 }
 
@@ -42,8 +51,24 @@ export interface SlotRequest {
   readonly limit: Limit;
   /** The slot counts from now plus this until it is settled: time-out plus grace of the call. */
   readonly holdMs: number;
-  /** A request is refused while users wait in this lane or one before it. */
-  readonly lane: Lane;
+  /**
+   * A request is refused while users wait in this lane or one before it. `null`: nobody queues for this limit,
+   * whoever asks while a place is free gets it (counted as `interactive`).
+   */
+  readonly lane: Lane | null;
+}
+
+/** What the log of a limit and its lanes say about `calls` more in one lane. */
+export interface Forecast {
+  /** Slots that count now, by the lane they were taken in. */
+  readonly used: Counts;
+  /** Users who wait, by lane. */
+  readonly waiting: Counts;
+  /**
+   * In how many milliseconds they will have been granted, after those who wait in the lane or one before it, if
+   * nobody else asks.
+   */
+  readonly inMs: number;
 }
 
 /** The right to write a record. `id` is random and compared for equality. */
@@ -88,7 +113,7 @@ export interface Commit {
   readonly value: Json;
   /** Compare-and-set: the revision the record must have; 0 = it must not exist. */
   readonly expectedRevision: number;
-  /** Names this write. A commit whose `writeId` the record already carries is acknowledged again, unchanged. */
+  /** Names this write. A commit whose `writeId` the record already carries is acknowledged again, with the slot it took. */
   readonly writeId: string;
   readonly mode: LeaseMode;
   readonly lease: Lease;
@@ -148,8 +173,8 @@ export interface Store {
   /** Records that are due and not waiting in a lane, oldest first, each leased to the caller. */
   claim(ask: { readonly limit: number; readonly lease: Lease }): Promise<Batch>;
   /**
-   * Takes free slots **and** leases that many waiting users, lane by lane, first come first served,
-   * never more than `max`.
+   * Takes free slots **and** leases that many waiting users, first come first served within a lane, never more than
+   * `max`. Whose turn it is among the lanes, slot by slot: see {@link turn} in `shares.ts`.
    */
   grant(ask: {
     readonly limit: Limit;
@@ -168,8 +193,8 @@ export interface Store {
     >;
     settle(slot: Slot): Promise<void>;
     giveBack(slot: Slot): Promise<void>;
-    /** Slots that count now, and in how many milliseconds `calls` more would have been granted. */
-    forecast(limit: Limit, calls: number): Promise<{ readonly used: number; readonly inMs: number }>;
+    /** Takes nothing. */
+    forecast(ask: { readonly limit: Limit; readonly calls: number; readonly lane: Lane }): Promise<Forecast>;
   };
   /**
    * Renames a record with the lease and slot rules of a commit. Afterwards the old id answers `renamed`.

@@ -5,7 +5,7 @@
  * @module
  */
 import { LifecycleError } from "../errors.ts";
-import type { Commit, Json, Lane, Lease, StoredRecord } from "./contract.ts";
+import type { Commit, Json, Lane, Lease, Slot, StoredRecord } from "./contract.ts";
 
 /** What a store notes beside a record's value: all that the rules look at. */
 export interface Head {
@@ -18,6 +18,8 @@ export interface Head {
   /** When it began to wait in its lane. */
   readonly waitsSince: number | null;
   readonly lease: { readonly id: string; readonly owner: string; readonly until: number } | null;
+  /** The slot that the last commit took, for a caller who did not hear the answer. */
+  readonly took?: Slot;
 }
 
 /**
@@ -64,7 +66,7 @@ export function verdict(
 }
 
 /** The row after the commit. */
-export function written(row: Head | undefined, commit: Commit, now: number): Row {
+export function written(row: Head | undefined, commit: Commit, now: number, took: Slot | null = null): Row {
   const leased = commit.mode === "take" || commit.mode === "keep";
   return {
     revision: commit.expectedRevision + 1,
@@ -74,6 +76,7 @@ export function written(row: Head | undefined, commit: Commit, now: number): Row
     lane: commit.lane,
     waitsSince: commit.lane === null ? null : commit.lane === row?.lane ? (row.waitsSince ?? now) : now,
     lease: leased ? { id: commit.lease.id, owner: commit.lease.owner, until: now + commit.lease.ms } : null,
+    ...(took && { took }),
     value: commit.value,
   };
 }

@@ -7,7 +7,7 @@
 import { isLifecycleError } from "../errors.ts";
 import { lanes } from "./contract.ts";
 import type { Claimed, Commit, Committed, Lane, Lease, Limit, Slot, SlotRequest, Store } from "./contract.ts";
-import type { AccountRecord, Batch, Loaded, Move } from "./contract.ts";
+import type { AccountRecord, Batch, Forecast, Loaded, Move } from "./contract.ts";
 import {
   claimableAt,
   decodeHead,
@@ -20,7 +20,8 @@ import {
   written,
 } from "./rules.ts";
 import type { Head, Row, Tombstone } from "./rules.ts";
-import { add, emptyLog, free, grantedInMs, prune, settled, slotAt, used } from "./window.ts";
+import { ahead, turn } from "./shares.ts";
+import { add, emptyLog, freeInMs, grantedInMs, prune, settled, slotAt, used } from "./window.ts";
 import type { SlotLog } from "./window.ts";
 
 /** Ids ordered by a number. */
@@ -29,6 +30,11 @@ export interface Queue {
   delete(at: number, id: string): void;
   /** The first `limit` entries, lowest number first, then by id. */
   first(limit: number): readonly { readonly at: number; readonly id: string }[];
+}
+
+/** A queue that knows its length. */
+export interface LaneQueue extends Queue {
+  size(): number;
 }
 
 /** The account's record with the name of its last write. */
@@ -41,7 +47,7 @@ export interface Tables {
   /** Rows as text, see {@link encodeRow}. */
   readonly rows: { get(id: string): string | undefined; set(id: string, text: string): void };
   readonly due: Queue;
-  readonly waiting: Readonly<Record<Lane, Queue>>;
+  readonly waiting: Readonly<Record<Lane, LaneQueue>>;
   /** Ids grouped by state, ascending within each. */
   readonly states: {
     add(state: string, id: string): void;
@@ -79,11 +85,7 @@ export function tableStore(engine: Engine): Store {
         }),
       settle: (slot) => engine.write((tables, now) => settle(tables, slot, now)),
       giveBack: (slot) => engine.write((tables) => giveBack(tables, slot)),
-      forecast: async (limit, calls) =>
-        engine.read((tables, now) => {
-          const log = tables.logs.get(limit.name) ?? emptyLog;
-          return { used: used(log, limit, now), inMs: grantedInMs(log, limit, now, calls) };
-        }),
+      forecast: async (ask) => engine.read((tables, now) => forecast(tables, now, ask)),
     },
     move: (move) => engine.write((tables, now) => rename(tables, now, move)),
     page: async ({ state, after, limit }) => engine.read((tables) => tables.states.page(state, after, limit)),
@@ -134,7 +136,7 @@ function rename(tables: Tables, now: number, { from, commit }: Move): Committed 
   const target = headOf(tables, commit.id);
   if (target !== undefined && !("renamedTo" in target)) {
     return target.writeId === commit.writeId
-      ? { type: "committed", revision: target.revision, slot: null }
+      ? { type: "committed", revision: target.revision, slot: target.took ?? null }
       : { type: "conflict" };
   }
   if (source === undefined) return { type: "conflict" };
@@ -157,11 +159,11 @@ function change(
   const ruling = verdict(row, commit, now);
   const revision = commit.expectedRevision + 1;
   if (ruling === "conflict") return { type: "conflict" };
-  if (ruling === "again") return { type: "committed", revision, slot: null };
-  const before = row as Head | undefined; // a verdict of "write" rules a tombstone out
+  const before = row as Head | undefined; // a verdict other than "conflict" rules a tombstone out
+  if (ruling === "again") return { type: "committed", revision, slot: before?.took ?? null };
   const slot = commit.take === undefined ? null : freeSlot(tables, now, commit.take);
   if (typeof slot === "number") return { type: "refused", retryInMs: slot };
-  put(tables, was, before, commit.id, written(before, commit, now));
+  put(tables, was, before, commit.id, written(before, commit, now, slot));
   if (slot !== null) note(tables, slot);
   if (commit.giveBack !== undefined) giveBack(tables, commit.giveBack);
   if (commit.settle !== undefined) settle(tables, commit.settle, now);
@@ -203,28 +205,59 @@ function claim(tables: Tables, now: number, limit: number, lease: Lease): Batch 
   return { claimed, nextInMs: next === undefined ? null : Math.max(0, next.at - now) };
 }
 
+/**
+ * Slot by slot, the lane whose turn it is; its first user. An entry that points nowhere is taken out and costs no slot.
+ */
 function grant(
   tables: Tables,
   now: number,
   ask: { limit: Limit; max: number; holdMs: number; lease: Lease },
 ): Batch {
-  const log = prune(tables.logs.get(ask.limit.name) ?? emptyLog, ask.limit, now);
-  const places = Math.min(ask.max, free(log, ask.limit, now));
-  const slot = slotAt(ask.limit, now, ask.holdMs);
+  const { limit, max, lease } = ask;
+  let log = prune(tables.logs.get(limit.name) ?? emptyLog, limit.windowMs, now);
+  let counts = used(log, limit.windowMs, now);
   const claimed: Claimed[] = [];
-  for (const lane of lanes) {
-    for (const { at, id } of tables.waiting[lane].first(places - claimed.length)) {
-      const row = readableRow(tables, id);
-      const waits = row === undefined ? null : waitsIn(row);
-      if (row !== undefined && waits?.lane === lane && waits.since === at) {
-        claimed.push({ record: leaseOut(tables, now, id, row, ask.lease), slot });
-      } else tables.waiting[lane].delete(at, id); // likewise
+  const queues = lanes.map((lane) => ({ lane, entries: [...tables.waiting[lane].first(max)] }));
+  const entriesOf = (lane: Lane): { readonly at: number; readonly id: string }[] =>
+    queues[lanes.indexOf(lane)]?.entries ?? [];
+  while (claimed.length < max) {
+    const lane = turn(limit, counts, (other) => entriesOf(other).length > 0);
+    const first = lane === null ? undefined : entriesOf(lane).shift();
+    if (lane === null || first === undefined) break;
+    const row = readableRow(tables, first.id);
+    const waits = row === undefined ? null : waitsIn(row);
+    if (row === undefined || waits?.lane !== lane || waits.since !== first.at) {
+      tables.waiting[lane].delete(first.at, first.id);
+      continue;
     }
+    const slot = slotAt(limit, now, ask.holdMs, lane);
+    claimed.push({ record: leaseOut(tables, now, first.id, row, lease), slot });
+    log = add(log, slot.at, lane, 1);
+    counts = { ...counts, [lane]: counts[lane] + 1 };
   }
-  const after = add(log, slot.at, claimed.length);
-  if (claimed.length > 0) tables.logs.set(ask.limit.name, after);
-  const more = lanes.some((lane) => tables.waiting[lane].first(1).length > 0);
-  return { claimed, nextInMs: more ? grantedInMs(after, ask.limit, now, 1) : null };
+  if (claimed.length > 0) tables.logs.set(limit.name, log);
+  const more = lanes.filter((lane) => tables.waiting[lane].first(1).length > 0);
+  return {
+    claimed,
+    nextInMs: more.length > 0 ? freeInMs(log, limit, now, (lane) => more.includes(lane)) : null,
+  };
+}
+
+function forecast(
+  tables: Tables,
+  now: number,
+  { limit, calls, lane }: { limit: Limit; calls: number; lane: Lane },
+): Forecast {
+  const log = tables.logs.get(limit.name) ?? emptyLog;
+  const waiting = Object.fromEntries(lanes.map((each) => [each, tables.waiting[each].size()])) as Record<
+    Lane,
+    number
+  >; // of all lanes
+  return {
+    used: used(log, limit.windowMs, now),
+    waiting,
+    inMs: grantedInMs(log, limit, now, ahead(waiting, lane) + calls, lane),
+  };
 }
 
 /** The row an index points at; `undefined` if it is gone or cannot be read. One bad row must not stop the others. */
@@ -247,15 +280,18 @@ function leaseOut(tables: Tables, now: number, id: string, row: Row, lease: Leas
 /** The slot that `note` would take, or in how many milliseconds to ask again. */
 function freeSlot(tables: Tables, now: number, { limit, holdMs, lane }: SlotRequest): Slot | number {
   const log = tables.logs.get(limit.name) ?? emptyLog;
-  const ahead = lanes.slice(0, lanes.indexOf(lane) + 1);
-  const waiting = ahead.some((other) => tables.waiting[other].first(1).length > 0);
-  return waiting || free(log, limit, now) === 0
-    ? grantedInMs(log, limit, now, 1)
-    : slotAt(limit, now, holdMs);
+  const counted = lane ?? "interactive";
+  const waits = (other: Lane): boolean => lane !== null && tables.waiting[other].first(1).length > 0;
+  const asks = (other: Lane): boolean => other === counted || waits(other);
+  const queued = lanes.slice(0, lanes.indexOf(counted) + 1).some(waits);
+  if (!queued && turn(limit, used(log, limit.windowMs, now), asks) === counted) {
+    return slotAt(limit, now, holdMs, counted);
+  }
+  return freeInMs(log, limit, now, asks) ?? limit.windowMs;
 }
 
 function note(tables: Tables, slot: Slot): void {
-  changeLog(tables, slot, (log) => add(log, slot.at, 1));
+  changeLog(tables, slot, (log) => add(log, slot.at, slot.lane, 1));
 }
 
 function changeLog(tables: Tables, slot: Slot, change: (log: SlotLog) => SlotLog): void {
@@ -269,5 +305,5 @@ function settle(tables: Tables, slot: Slot, now: number): void {
 }
 
 function giveBack(tables: Tables, slot: Slot): void {
-  changeLog(tables, slot, (log) => add(log, slot.at, -1));
+  changeLog(tables, slot, (log) => add(log, slot.at, slot.lane, -1));
 }

@@ -7,10 +7,11 @@
  *
  * @module
  */
-import type { Limit, Slot } from "./contract.ts";
+import type { Counts, Lane, Limit, Slot } from "./contract.ts";
+import { reach, total, turn } from "./shares.ts";
 
-/** Moments (ms, ascending) and how many calls count from each. */
-export type SlotLog = readonly (readonly [at: number, calls: number])[];
+/** Moments (ms, ascending) and how many calls of each lane count from each. */
+export type SlotLog = readonly (readonly [at: number, interactive: number, recovery: number, bulk: number])[];
 
 /** A log without calls. */
 export const emptyLog: SlotLog = [];
@@ -22,39 +23,68 @@ export function noted(windowMs: number, at: number): number {
 }
 
 /** The log without what no longer counts at `now`. */
-export function prune(log: SlotLog, limit: Limit, now: number): SlotLog {
-  const first = log.findIndex(([at]) => at + limit.windowMs > now);
+export function prune(log: SlotLog, windowMs: number, now: number): SlotLog {
+  const first = log.findIndex(([at]) => at + windowMs > now);
   return first === 0 ? log : first < 0 ? emptyLog : log.slice(first);
 }
 
-/** How many calls count at `now`. */
-export function used(log: SlotLog, limit: Limit, now: number): number {
-  return prune(log, limit, now).reduce((sum, [, calls]) => sum + calls, 0);
+/** How many calls count at `now`, by lane. */
+export function used(log: SlotLog, windowMs: number, now: number): Counts {
+  let [interactive, recovery, bulk] = [0, 0, 0];
+  for (const [at, ofInteractive, ofRecovery, ofBulk] of log) {
+    if (at + windowMs <= now) continue;
+    interactive += ofInteractive;
+    recovery += ofRecovery;
+    bulk += ofBulk;
+  }
+  return { interactive, recovery, bulk };
 }
 
-/** How many more calls may be granted at `now`. */
-export function free(log: SlotLog, limit: Limit, now: number): number {
-  return Math.max(0, limit.calls - used(log, limit, now));
-}
+const place = { interactive: 1, recovery: 2, bulk: 3 } as const satisfies Record<Lane, number>;
 
-/** The log with `calls` more (or fewer, if negative) noted at the moment `at`. */
-export function add(log: SlotLog, at: number, calls: number): SlotLog {
+/** The log with `calls` more (or fewer, if negative) of `lane` noted at the moment `at`. */
+export function add(log: SlotLog, at: number, lane: Lane, calls: number): SlotLog {
   const index = log.findIndex(([other]) => other >= at);
   const found = index < 0 ? undefined : log[index];
-  if (found?.[0] === at) return log.with(index, [at, found[1] + calls]).filter(([, count]) => count > 0);
-  return calls > 0 ? log.toSpliced(index < 0 ? log.length : index, 0, [at, calls]) : log;
+  if (found?.[0] !== at && calls <= 0) return log;
+  const moment: [number, number, number, number] = found?.[0] === at ? [...found] : [at, 0, 0, 0];
+  moment[place[lane]] = Math.max(0, moment[place[lane]] + calls);
+  if (found?.[0] !== at) return log.toSpliced(index < 0 ? log.length : index, 0, moment);
+  return moment[1] + moment[2] + moment[3] > 0 ? log.with(index, moment) : log.toSpliced(index, 1);
 }
 
 /**
- * In how many milliseconds, counted from `now`, `calls` more calls will have been granted if each is over as soon as
- * it is granted. Every place of the window is free again at some moment, and then once a window: the answer is the
- * `calls`-th of these moments.
+ * In how many milliseconds, counted from `now`, the first of the asking lanes may have a place, if nothing else
+ * changes until then. `null`: none of them ever may.
  */
-export function grantedInMs(log: SlotLog, limit: Limit, now: number, calls: number): number {
-  const kept = prune(log, limit, now);
-  let surplus = Math.max(0, used(kept, limit, now) - limit.calls); // after the limit was lowered
-  const places: (readonly [freeInMs: number, calls: number])[] = [[0, free(kept, limit, now)]];
-  for (const [at, count] of kept) {
+export function freeInMs(
+  log: SlotLog,
+  limit: Limit,
+  now: number,
+  asks: (lane: Lane) => boolean,
+): number | null {
+  const kept = prune(log, limit.windowMs, now);
+  if (turn(limit, used(kept, limit.windowMs, now), asks) !== null) return 0;
+  for (const [at] of kept) {
+    const then = at + limit.windowMs;
+    if (turn(limit, used(kept, limit.windowMs, then), asks) !== null) return then - now;
+  }
+  return null;
+}
+
+/**
+ * In how many milliseconds, counted from `now`, `calls` more calls of `lane` will have been granted if each is over as
+ * soon as it is granted and no other lane asks. Every place of the window is free again at some moment, and then once
+ * a window: the answer is the `calls`-th of these moments.
+ */
+export function grantedInMs(log: SlotLog, limit: Limit, now: number, calls: number, lane: Lane): number {
+  const kept = prune(log, limit.windowMs, now);
+  const most = reach(limit, lane);
+  const taken = total(used(kept, limit.windowMs, now));
+  let surplus = Math.max(0, taken - most); // other lanes may fill more, or the limit was lowered
+  const places: (readonly [freeInMs: number, calls: number])[] = [[0, Math.max(0, most - taken)]];
+  for (const [at, ...counts] of kept) {
+    const count = counts.reduce((sum, one) => sum + one, 0);
     const skipped = Math.min(surplus, count);
     surplus -= skipped;
     places.push([at + limit.windowMs - now, count - skipped]);
@@ -66,7 +96,7 @@ export function grantedInMs(log: SlotLog, limit: Limit, now: number, calls: numb
       0,
     );
   let low = 0;
-  let high = Math.ceil((places.at(-1)?.[0] ?? 0) + limit.windowMs * Math.ceil(calls / limit.calls));
+  let high = Math.ceil((places.at(-1)?.[0] ?? 0) + limit.windowMs * Math.ceil(calls / most));
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
     if (grantedBy(middle) >= calls) high = middle;
@@ -76,13 +106,13 @@ export function grantedInMs(log: SlotLog, limit: Limit, now: number, calls: numb
 }
 
 /** The slot of a call that is granted at `now` and may arrive up to `holdMs` later. */
-export function slotAt(limit: Limit, now: number, holdMs: number): Slot {
-  return { limit: limit.name, windowMs: limit.windowMs, at: noted(limit.windowMs, now + holdMs) };
+export function slotAt(limit: Limit, now: number, holdMs: number, lane: Lane): Slot {
+  return { limit: limit.name, windowMs: limit.windowMs, lane, at: noted(limit.windowMs, now + holdMs) };
 }
 
 /** The log once the call of `slot` is over at `now`. It cannot have arrived later than that. */
 export function settled(log: SlotLog, slot: Slot, now: number): SlotLog {
   const at = noted(slot.windowMs, now);
-  const held = log.some(([moment]) => moment === slot.at);
-  return held && at < slot.at ? add(add(log, slot.at, -1), at, 1) : log;
+  const held = log.some((moment) => moment[0] === slot.at && moment[place[slot.lane]] > 0);
+  return held && at < slot.at ? add(add(log, slot.at, slot.lane, -1), at, slot.lane, 1) : log;
 }

@@ -89,7 +89,7 @@ const mistakes: readonly [name: string, notices: RegExp, mistake: (store: Store)
     (store) => ({
       async commit(commit) {
         if (commit.take === undefined) return store.commit(commit);
-        const { inMs } = await store.slots.forecast(commit.take.limit, 1);
+        const { inMs } = await store.slots.forecast({ limit: commit.take.limit, calls: 1, lane: "bulk" });
         if (inMs > 0) return { type: "refused", retryInMs: inMs };
         return store.commit({
           ...commit,

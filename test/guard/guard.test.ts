@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { createGuard } from "../../src/guard/guard.ts";
 import type { Guard } from "../../src/guard/guard.ts";
+import { none, total } from "../../src/store/shares.ts";
 import type { Commit, Limit, Store } from "../../src/store/contract.ts";
 import { manualClock } from "../../src/testing/index.ts";
 import type { ManualClock } from "../../src/testing/index.ts";
@@ -25,7 +26,7 @@ async function bench(): Promise<Bench> {
     store,
     clock,
     guard,
-    used: async () => (await guard.forecast(1)).used,
+    used: async () => total((await guard.forecast(1, "bulk")).used),
     call: () => guard.spend("bulk", async () => ({ sent: true, value: "answer" })),
   };
 }
@@ -201,10 +202,10 @@ describe("guard", () => {
 
   it("forecast() tells slots in use and the wait for more", async () => {
     const { guard, call } = await bench();
-    expect(await guard.forecast(2)).toEqual({ used: 0, inMs: 0 });
+    expect(await guard.forecast(2, "bulk")).toEqual({ used: none, waiting: none, inMs: 0 });
     await call();
-    const { used, inMs } = await guard.forecast(2);
-    expect(used).toBe(1);
+    const { used, inMs } = await guard.forecast(2, "bulk");
+    expect(used).toEqual({ ...none, bulk: 1 });
     expect(inMs).toBeGreaterThanOrEqual(limit.windowMs);
     expect(inMs).toBeLessThan(limit.windowMs + 120);
   });

@@ -1,18 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Limit, Slot } from "../../src/store/contract.ts";
-import {
-  add,
-  emptyLog,
-  free,
-  grantedInMs,
-  noted,
-  prune,
-  settled,
-  slotAt,
-  used,
-} from "../../src/store/window.ts";
+import { add, emptyLog, grantedInMs, noted, prune, settled, slotAt, used } from "../../src/store/window.ts";
 import type { SlotLog } from "../../src/store/window.ts";
+import { total } from "../../src/store/shares.ts";
+
+/** How many more calls may be granted. */
+function free(log: SlotLog, limit: Limit, now: number): number {
+  return Math.max(0, limit.calls - total(used(log, limit.windowMs, now)));
+}
 
 /** One attempt to call: how long after the one before, and what became of it if there was a slot. */
 interface Attempt {
@@ -56,17 +52,17 @@ function play({
   let open: { readonly at: number; readonly slot: Slot; readonly back: boolean }[] = [];
   const closeUntil = (time: number): void => {
     for (const { at, slot, back } of open.filter((call) => call.at <= time).sort((a, b) => a.at - b.at)) {
-      log = back ? add(log, slot.at, -1) : settled(log, slot, at);
+      log = back ? add(log, slot.at, "bulk", -1) : settled(log, slot, at);
     }
     open = open.filter(({ at }) => at > time);
   };
   for (const { afterMs, arrives, over, fate } of attempts) {
     now += afterMs;
     closeUntil(now);
-    log = prune(log, limit, now);
+    log = prune(log, limit.windowMs, now);
     if (free(log, limit, now) === 0) continue;
-    const slot = slotAt(limit, now, holdMs);
-    log = add(log, slot.at, 1);
+    const slot = slotAt(limit, now, holdMs, "bulk");
+    log = add(log, slot.at, "bulk", 1);
     if (fate !== "notSent") arrivals.push(now + arrives * holdMs);
     if (fate !== "lost")
       open.push({ at: Math.floor(now + over * holdMs) + 1, slot, back: fate === "notSent" });
@@ -94,7 +90,7 @@ describe("store/window", () => {
     let later = log;
     for (let waited = 0; ; waited++) {
       const taken = Math.min(free(later, limit, now + waited), calls - granted);
-      if (taken > 0) later = add(later, now + waited, taken);
+      if (taken > 0) later = add(later, now + waited, "bulk", taken);
       granted += taken;
       if (granted === calls) return waited;
     }
@@ -110,7 +106,7 @@ describe("store/window", () => {
       fc.property(questions, ([plan, calls]) => {
         const { limit, log, now } = play(plan);
         const then = now + plan.holdMs; // by then every call is over
-        expect(grantedInMs(log, limit, then, calls)).toBe(waitedFor(log, limit, then, calls));
+        expect(grantedInMs(log, limit, then, calls, "bulk")).toBe(waitedFor(log, limit, then, calls));
       }),
       { numRuns: 300, interruptAfterTimeLimit: 2_000 },
     );
@@ -120,7 +116,7 @@ describe("store/window", () => {
     fc.assert(
       fc.property(questions, ([plan, calls]) => {
         const { limit, log, now } = play(plan);
-        expect(grantedInMs(log, limit, now, calls)).toBe(waitedFor(log, limit, now, calls));
+        expect(grantedInMs(log, limit, now, calls, "bulk")).toBe(waitedFor(log, limit, now, calls));
       }),
       { numRuns: 300, interruptAfterTimeLimit: 2_000 },
     );
@@ -128,15 +124,15 @@ describe("store/window", () => {
 
   it("grantedInMs() counts that a slot which is free now is free again before one whose call is under way", () => {
     const limit: Limit = { name: "calls", calls: 2, windowMs: 100 };
-    const log = add(emptyLog, slotAt(limit, 1_000, 50).at, 1);
-    expect(grantedInMs(log, limit, 1_000, 2)).toBe(waitedFor(log, limit, 1_000, 2));
+    const log = add(emptyLog, slotAt(limit, 1_000, 50, "bulk").at, "bulk", 1);
+    expect(grantedInMs(log, limit, 1_000, 2, "bulk")).toBe(waitedFor(log, limit, 1_000, 2));
   });
 
   it("grantedInMs() for one call names a moment at which a slot is free, and not a millisecond before", () => {
     fc.assert(
       fc.property(schedule, (plan) => {
         const { limit, log, now } = play(plan);
-        const wait = grantedInMs(log, limit, now, 1);
+        const wait = grantedInMs(log, limit, now, 1, "bulk");
         expect(free(log, limit, now + wait)).toBeGreaterThan(0);
         if (wait > 0) expect(free(log, limit, now + wait - 1)).toBe(0);
       }),
@@ -149,7 +145,7 @@ describe("store/window", () => {
       fc.property(schedule, (plan) => {
         const { limit, log, now } = play(plan);
         const lower = { ...limit, calls: Math.max(1, limit.calls - 2) };
-        const wait = grantedInMs(log, lower, now, 1);
+        const wait = grantedInMs(log, lower, now, 1, "bulk");
         if (wait > 0) expect(free(log, lower, now + wait - 1)).toBe(0);
       }),
       { numRuns: 200, interruptAfterTimeLimit: 2_000 },
@@ -174,29 +170,31 @@ describe("store/window", () => {
     const entries = fc.array(fc.tuple(fc.integer({ min: 0, max: 30 }), fc.integer({ min: 1, max: 3 })));
     fc.assert(
       fc.property(entries, (moments) => {
-        const full = moments.reduce<SlotLog>((log, [at, calls]) => add(log, at, calls), emptyLog);
+        const full = moments.reduce<SlotLog>((log, [at, calls]) => add(log, at, "bulk", calls), emptyLog);
         expect(full.map(([at]) => at)).toEqual([...new Set(moments.map(([at]) => at))].sort((a, b) => a - b));
-        expect(full.reduce((sum, [, calls]) => sum + calls, 0)).toBe(
+        expect(full.reduce((sum, [, , , calls]) => sum + calls, 0)).toBe(
           moments.reduce((sum, [, calls]) => sum + calls, 0),
         );
-        expect(moments.reduce<SlotLog>((log, [at, calls]) => add(log, at, -calls), full)).toEqual([]);
+        expect(moments.reduce<SlotLog>((log, [at, calls]) => add(log, at, "bulk", -calls), full)).toEqual([]);
       }),
     );
   });
 
   it("settled() never lets a call count longer than its hold, nor loses one", () => {
     const limit: Limit = { name: "calls", calls: 3, windowMs: 100 };
-    const slot = slotAt(limit, 1_000, 50);
-    const log = add(emptyLog, slot.at, 1);
-    expect(settled(log, slot, 1_010)).toEqual([[1_010, 1]]);
+    const slot = slotAt(limit, 1_000, 50, "bulk");
+    const log = add(emptyLog, slot.at, "bulk", 1);
+    expect(settled(log, slot, 1_010)).toEqual([[1_010, 0, 0, 1]]);
     expect(settled(log, slot, 1_080)).toBe(log);
     expect(settled(emptyLog, slot, 1_010)).toBe(emptyLog);
   });
 
   it("used() and free() count until a whole window has passed, and not a millisecond longer", () => {
     const limit: Limit = { name: "calls", calls: 3, windowMs: 100 };
-    const log = add(add(emptyLog, 1_000, 1), 1_040, 2);
-    expect([1_000, 1_099, 1_100, 1_139, 1_140].map((now) => used(log, limit, now))).toEqual([3, 3, 2, 2, 0]);
+    const log = add(add(emptyLog, 1_000, "bulk", 1), 1_040, "bulk", 2);
+    expect([1_000, 1_099, 1_100, 1_139, 1_140].map((now) => total(used(log, limit.windowMs, now)))).toEqual([
+      3, 3, 2, 2, 0,
+    ]);
     expect([1_099, 1_100, 1_140].map((now) => free(log, limit, now))).toEqual([0, 1, 3]);
     expect(free(log, { ...limit, calls: 1 }, 1_050)).toBe(0);
   });
@@ -206,9 +204,9 @@ describe("store/window", () => {
     let log: SlotLog = emptyLog;
     let longest = 0;
     for (let now = 0; now < 3 * limit.windowMs; now += 1_777) {
-      log = prune(log, limit, now);
-      const slot = slotAt(limit, now, 40_000);
-      log = settled(add(log, slot.at, 1), slot, now + 300);
+      log = prune(log, limit.windowMs, now);
+      const slot = slotAt(limit, now, 40_000, "bulk");
+      log = settled(add(log, slot.at, "bulk", 1), slot, now + 300);
       longest = Math.max(longest, log.length);
     }
     expect(longest).toBeGreaterThan(256);
@@ -228,20 +226,20 @@ describe("store/window", () => {
       let held = 0;
       for (let now = 0; grants.length <= windows * limit.calls;) {
         while (open[0] !== undefined && open[0].at <= now) {
-          const { at, slot } = open.shift() ?? { at: 0, slot: slotAt(limit, 0, 0) };
+          const { at, slot } = open.shift() ?? { at: 0, slot: slotAt(limit, 0, 0, "bulk") };
           log = settled(log, slot, at);
         }
-        log = prune(log, limit, now);
+        log = prune(log, limit.windowMs, now);
         while (free(log, limit, now) > 0) {
-          const slot = slotAt(limit, now, 40_000);
+          const slot = slotAt(limit, now, 40_000, "bulk");
           const took = latency(grants.length);
-          log = add(log, slot.at, 1);
+          log = add(log, slot.at, "bulk", 1);
           held += took;
           grants.push(now);
           open.push({ at: now + took, slot });
           open.sort((a, b) => a.at - b.at);
         }
-        const wait = grantedInMs(log, limit, now, 1);
+        const wait = grantedInMs(log, limit, now, 1, "bulk");
         now = Math.min(now + wait, open[0]?.at ?? Number.POSITIVE_INFINITY);
       }
       const took = (grants[windows * limit.calls] ?? 0) - (grants[0] ?? 0);

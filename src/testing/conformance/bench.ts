@@ -4,7 +4,16 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { Commit, Committed, Lane, Lease, Limit, Slot, SlotRequest } from "../../store/contract.ts";
+import type {
+  Commit,
+  Committed,
+  Forecast,
+  Lane,
+  Lease,
+  Limit,
+  Slot,
+  SlotRequest,
+} from "../../store/contract.ts";
 import type { Store, StoredRecord } from "../../store/contract.ts";
 import { manualClock } from "../manual-clock.ts";
 import type { MovableClock } from "../manual-clock.ts";
@@ -41,8 +50,10 @@ export interface Bench {
   claim(limit: number, by?: string, from?: Store): Promise<readonly string[]>;
   /** Takes a slot that must be there. */
   take(lane?: Lane, limit?: Limit): Promise<Slot>;
-  /** Slots that count now. */
-  used(limit?: Limit): Promise<number>;
+  /** Slots that count now, of all lanes. */
+  used(limit?: Limit, from?: Store): Promise<number>;
+  /** What the log says about so many calls more of `lane`. */
+  forecast(calls: number, lane?: Lane, limit?: Limit): Promise<Forecast>;
   /** A record that must be there. */
   record(id: string): Promise<StoredRecord>;
   /** Fails unless `actual` milliseconds are `units`; a moment of the log may be rounded up to 1/512 of its window. */
@@ -117,7 +128,11 @@ export async function createBench(options: StoreConformanceOptions): Promise<Ben
       assert.equal(answer.type, "taken");
       return (answer as { slot: Slot }).slot; // "taken" carries one
     },
-    used: async (of = limit) => (await store.slots.forecast(of, 1)).used,
+    async used(of = limit, from = store) {
+      const { used } = await from.slots.forecast({ limit: of, calls: 1, lane: "bulk" });
+      return used.interactive + used.recovery + used.bulk;
+    },
+    forecast: (calls, lane = "bulk", of = limit) => store.slots.forecast({ limit: of, calls, lane }),
     async record(id) {
       const loaded = await store.load(id);
       assert.equal(loaded.type, "record", `${id} must be a record`);

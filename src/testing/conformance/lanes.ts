@@ -4,9 +4,20 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { Lane } from "../../store/contract.ts";
+import type { Lane, Limit } from "../../store/contract.ts";
 import { committed, withoutTimes } from "./bench.ts";
-import type { Chapter } from "./bench.ts";
+import type { Bench, Chapter } from "./bench.ts";
+
+/** Ten places: two are kept for people at the screen; recovery gets three and bulk two in any case. */
+function shared({ limit }: Bench): Limit {
+  return { ...limit, calls: 10, kept: 2, least: { recovery: 3, bulk: 2 } };
+}
+
+/** Grants up to `max` places of {@link shared}; the ids. */
+async function granted(bench: Bench, max: number): Promise<string> {
+  const ask = { limit: shared(bench), max, holdMs: 5 * bench.unit, lease: bench.lease("mine") };
+  return (await bench.store.grant(ask)).claimed.map(({ record }) => record.id).join(" ");
+}
 
 export const lanes: Chapter = (it) => {
   it("claim() passes users by who wait in a lane", async (bench) => {
@@ -167,4 +178,70 @@ export const lanes: Chapter = (it) => {
       }
     });
   }
+
+  it("grant() leaves `kept` places to interactive", async (bench) => {
+    await bench.wait("bulk", "b1", "b2", "b3", "b4", "b5", "b6", "b7", "b8", "b9");
+    assert.equal(await granted(bench, 99), "b1 b2 b3 b4 b5 b6 b7 b8");
+    assert.equal(await granted(bench, 99), "");
+    await bench.wait("interactive", "i1", "i2", "i3");
+    assert.equal(await granted(bench, 99), "i1 i2");
+    assert.equal(await bench.used(shared(bench)), 10);
+  });
+
+  it("slots.take() leaves `kept` places to interactive, and says when bulk may ask again", async (bench) => {
+    const limit = shared(bench);
+    for (let call = 1; call <= 8; call++) await bench.take("bulk", limit);
+    const refused = await bench.store.slots.take(bench.ask("bulk", limit));
+    bench.about(refused.type === "refused" ? refused.retryInMs : null, 25, "rounded up");
+    await bench.take("interactive", limit);
+    await bench.take("interactive", limit);
+    assert.equal((await bench.store.slots.take(bench.ask("interactive", limit))).type, "refused");
+  });
+
+  it("grant() gives recovery and bulk their least places, however many wait in interactive", async (bench) => {
+    const names = (lane: string, count: number): string[] =>
+      Array.from({ length: count }, (_, n) => `${lane}${n + 1}`);
+    await bench.wait("bulk", ...names("b", 5));
+    await bench.wait("recovery", ...names("r", 5));
+    await bench.wait("interactive", ...names("i", 9));
+    assert.equal(await granted(bench, 99), "i1 i2 i3 i4 i5 r1 r2 r3 b1 b2");
+    await bench.pass(25.5); // all of them are over, and everybody is owed again
+    assert.equal(await granted(bench, 99), "i6 i7 i8 i9 r4 r5 b3 b4", "and two stay free");
+  });
+
+  it("grant() gives a lane the places it is owed, when people took them while nobody waited there", async (bench) => {
+    const limit = shared(bench);
+    for (let call = 1; call <= 8; call++) {
+      await bench.store.slots.settle(await bench.take("interactive", limit));
+      await bench.pass(1);
+    }
+    await bench.wait("bulk", "b1", "b2", "b3", "b4");
+    await bench.wait("recovery", "r1");
+    await bench.wait("interactive", "i1");
+    assert.equal(await granted(bench, 99), "r1 b1", "two are free, three are owed");
+    await bench.pass(12); // the first of the people's calls is over
+    assert.equal(await granted(bench, 99), "b2");
+    await bench.pass(1);
+    assert.equal(await granted(bench, 99), "i1", "everybody has had their least");
+  });
+
+  it("grant() says when a place comes that the waiting lane may have", async (bench) => {
+    const limit = shared(bench);
+    for (let call = 1; call <= 5; call++) await bench.store.slots.settle(await bench.take("bulk", limit));
+    await bench.pass(3);
+    for (let call = 1; call <= 3; call++) await bench.take("bulk", limit);
+    await bench.wait("bulk", "late");
+    const ask = { limit, max: 9, holdMs: 5 * bench.unit, lease: bench.lease("mine") };
+    const batch = await bench.store.grant(ask);
+    assert.equal(batch.claimed.length, 0);
+    bench.about(batch.nextInMs, 16.9, "rounded up"); // 20 after the first five
+  });
+
+  it("slots.take() does not take what a waiting lane is owed", async (bench) => {
+    const limit = shared(bench);
+    await bench.wait("bulk", "b1", "b2");
+    for (let call = 1; call <= 8; call++) await bench.take("interactive", limit);
+    assert.equal((await bench.store.slots.take(bench.ask("interactive", limit))).type, "refused");
+    assert.equal(await granted(bench, 99), "b1 b2");
+  });
 };

@@ -21,7 +21,7 @@ export const slotsInCommits: Chapter = (it) => {
   });
 
   it("commit({ take }) writes nothing at all if no slot is free, and says when one will be", async (bench) => {
-    const { store, write, ask, limit } = bench;
+    const { store, write, ask } = bench;
     await store.commit(write("ada", { state: "created", value: "before" }));
     const [first] = [await bench.take(), await bench.take(), await bench.take()];
     const change = { expectedRevision: 1, state: "codeIssued", dueInMs: 0, settle: first, take: ask() };
@@ -43,7 +43,7 @@ export const slotsInCommits: Chapter = (it) => {
     assert.deepEqual(await store.load("new"), { type: "absent" });
     assert.deepEqual(await store.counts(), { created: 1 });
     assert.deepEqual(await bench.claim(9), []);
-    bench.about((await store.slots.forecast(limit, 1)).inMs, 25, "rounded up"); // nothing was settled
+    bench.about((await bench.forecast(1)).inMs, 25, "rounded up"); // nothing was settled
   });
 
   it("commit({ take }) of any number at once succeeds for exactly the free slots", async (bench) => {
@@ -63,11 +63,20 @@ export const slotsInCommits: Chapter = (it) => {
     assert.deepEqual(new Set(await store.page({ state: "created", limit: 99 })), new Set(done));
   });
 
-  it("commit({ take }) that is acknowledged again takes no second slot", async (bench) => {
+  it("commit({ take }) that is acknowledged again takes no second slot, and names the first", async (bench) => {
     const write = bench.write("ada", { take: bench.ask() });
-    committed(await bench.store.commit(write));
-    committed(await bench.store.commit(write));
+    const { slot } = committed(await bench.store.commit(write));
+    assert.ok(slot);
+    assert.deepEqual(committed(await bench.store.commit(write)).slot, slot);
     assert.equal(await bench.used(), 1);
+    committed(await bench.store.commit(bench.write("ada", { expectedRevision: 1, settle: slot })));
+    const last = bench.write("ada", { expectedRevision: 2 });
+    assert.equal(committed(await bench.store.commit(last)).slot, null);
+    assert.equal(
+      committed(await bench.store.commit(last)).slot,
+      null,
+      "the slot of an earlier write is over",
+    );
   });
 
   it("commit({ take }) that meets a conflict takes no slot", async (bench) => {

@@ -106,17 +106,42 @@ export const slots: Chapter = (it) => {
     assert.equal((await bench.store.slots.take(bench.ask())).type, "refused");
   });
 
-  it("slots.forecast() counts the used slots and names the wait for more", async (bench) => {
-    const { limit, store } = bench;
-    assert.deepEqual(await store.slots.forecast(limit, 3), { used: 0, inMs: 0 });
-    const slot = await bench.take();
-    await store.slots.settle(slot);
+  it("slots.take() for a limit without a queue passes nobody by and is refused for nobody who waits", async (bench) => {
+    const other = { ...bench.limit, name: "token" };
+    const ask = { ...bench.ask("interactive", other), lane: null };
+    await bench.wait("interactive", "ada");
+    for (let call = 1; call <= other.calls; call++) {
+      assert.equal((await bench.store.slots.take(ask)).type, "taken");
+    }
+    const refused = await bench.store.slots.take(ask);
+    bench.about(refused.type === "refused" ? refused.retryInMs : null, 25, "rounded up");
+    assert.deepEqual((await bench.forecast(1, "interactive", other)).used, {
+      interactive: 3,
+      recovery: 0,
+      bulk: 0,
+    });
+  });
+
+  it("slots.forecast() counts the used slots by lane and names the wait for more", async (bench) => {
+    const unused = { interactive: 0, recovery: 0, bulk: 0 };
+    assert.deepEqual(await bench.forecast(3), { used: unused, waiting: unused, inMs: 0 });
+    const slot = await bench.take("recovery");
+    await bench.store.slots.settle(slot);
     await bench.pass(4);
-    await bench.take();
-    assert.deepEqual(await store.slots.forecast(limit, 1), { used: 2, inMs: 0 });
-    bench.about((await store.slots.forecast(limit, 2)).inMs, 16, "rounded up"); // 20 after the first
-    bench.about((await store.slots.forecast(limit, 3)).inMs, 20, "rounded up"); // a window after the free one
-    bench.about((await store.slots.forecast(limit, 4)).inMs, 25, "rounded up"); // 25 after the second
+    await bench.take("interactive");
+    const now = await bench.forecast(1);
+    assert.deepEqual(now, { used: { interactive: 1, recovery: 1, bulk: 0 }, waiting: unused, inMs: 0 });
+    bench.about((await bench.forecast(2)).inMs, 16, "rounded up"); // 20 after the first
+    bench.about((await bench.forecast(3)).inMs, 20, "rounded up"); // a window after the free one
+    bench.about((await bench.forecast(4)).inMs, 25, "rounded up"); // 25 after the second
     assert.equal(await bench.used(), 2, "asking takes nothing");
+  });
+
+  it("slots.forecast() lets those go first who wait in the lane or one before it", async (bench) => {
+    await bench.wait("bulk", "a", "b");
+    await bench.wait("recovery", "c");
+    const { waiting, inMs } = await bench.forecast(1, "recovery");
+    assert.deepEqual([waiting, inMs], [{ interactive: 0, recovery: 1, bulk: 2 }, 0]);
+    bench.about((await bench.forecast(1, "bulk")).inMs, 20, "rounded up"); // a window after the first of three
   });
 };
