@@ -3,6 +3,8 @@
  *
  * @module
  */
+export { accountGate, openGate, stepGate } from "./account.ts";
+export type { AccountGate, Gate, GateContext, GateEvent, GateReason, GateState } from "./account.ts";
 export { mermaid } from "./diagram.ts";
 export { userLifecycle } from "./user-lifecycle.ts";
 export type { UserLifecycle } from "./user-lifecycle.ts";

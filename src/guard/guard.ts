@@ -1,6 +1,6 @@
 /**
- * The one gate in front of the user-management endpoint: every call needs a slot of the account's limit, held from
- * the moment it is asked for until the call is over. The log of slots lives in the store, so all processes share it.
+ * The account's limits: every call to an endpoint that has one needs a slot, held from the moment it is asked for until
+ * the call is over. The logs of slots live in the store, so all processes share them.
  *
  * @module
  */
@@ -10,16 +10,23 @@ import type { Forecast, Lane, Limit, Slot, SlotRequest, Store } from "../store/c
 
 /** A request for a slot, and until when the call may leave for the promise about the window to hold. */
 export interface Ask {
-  readonly slot: SlotRequest;
+  readonly slot: SlotRequest | undefined;
   /** On `clock.monotonic()`. */
   readonly notAfter: number;
+}
+
+/** The limits of the endpoints; `null`: none. */
+export interface Limits {
+  readonly management: Limit;
+  readonly token: Limit | null;
+  readonly fhir: Limit | null;
 }
 
 /** Options of {@link createGuard}. */
 export interface GuardOptions {
   readonly slots: Store["slots"];
   readonly clock: Clock;
-  readonly limit: Limit;
+  readonly limits: Limits;
   /** The time-out of a call, ms. */
   readonly timeoutMs: number;
   /** How much later than its time-out a request may still reach the server, ms. */
@@ -28,21 +35,26 @@ export interface GuardOptions {
 
 /** See {@link createGuard}. */
 export interface Guard {
-  readonly limit: Limit;
+  readonly limits: Limits;
   /** How long a slot counts while its call is under way, ms. */
   readonly holdMs: number;
-  /** Asks for a slot as part of a commit. Ask anew for every attempt: the deadline runs from here. */
-  ask(lane: Lane): Ask;
   /**
-   * Waits for a slot, then makes a call that belongs to no user's record.
+   * A request for a slot, to be made as part of a commit; without one where the endpoint has no limit. Ask anew for
+   * every attempt: the deadline runs from here. Users queue for management calls only; `lane: null` passes them by.
+   */
+  ask(endpoint: keyof Limits, lane: Lane | null): Ask;
+  /**
+   * Waits for a slot, if the endpoint has a limit, then makes a call that belongs to no user's record. `lane` is asked
+   * before every attempt.
    * @throws the signal's reason, while it waits
    */
   spend<T>(
-    lane: Lane,
+    endpoint: keyof Limits,
+    lane: () => Lane | null,
     call: (notAfter: number) => Promise<{ readonly sent: boolean; readonly value: T }>,
     signal?: AbortSignal,
   ): Promise<T>;
-  /** Slots in use, users who wait, and when `calls` more of `lane` will have been granted. */
+  /** Management slots in use, users who wait, and when `calls` more of `lane` will have been granted. */
   forecast(calls: number, lane: Lane): Promise<Forecast>;
 }
 
@@ -55,21 +67,26 @@ export function beforeAskingAgain(retryInMs: number): number {
   return Math.min(longestWaitMs, Math.max(leastWaitMs, retryInMs));
 }
 
-/** A guard over one log of slots. */
-export function createGuard({ slots, clock, limit, timeoutMs, graceMs }: GuardOptions): Guard {
+/** A guard over the account's logs of slots. */
+export function createGuard({ slots, clock, limits, timeoutMs, graceMs }: GuardOptions): Guard {
   const holdMs = timeoutMs + graceMs;
-  const ask = (lane: Lane): Ask => ({
-    slot: { limit, holdMs, lane },
-    notAfter: clock.monotonic() + timeoutMs,
-  });
+  const ask = (endpoint: keyof Limits, lane: Lane | null): Ask => {
+    const limit = limits[endpoint];
+    return {
+      slot: limit === null ? undefined : { limit, holdMs, lane: endpoint === "management" ? lane : null },
+      notAfter: clock.monotonic() + timeoutMs,
+    };
+  };
 
   async function slotFor(
-    lane: Lane,
+    endpoint: keyof Limits,
+    lane: () => Lane | null,
     signal: AbortSignal | undefined,
-  ): Promise<{ slot: Slot; notAfter: number }> {
+  ): Promise<{ slot: Slot | null; notAfter: number }> {
     for (;;) {
       signal?.throwIfAborted();
-      const asked = ask(lane);
+      const asked = ask(endpoint, lane());
+      if (asked.slot === undefined) return { slot: null, notAfter: asked.notAfter };
       const answer = await slots.take(asked.slot);
       if (answer.type === "taken") return { slot: answer.slot, notAfter: asked.notAfter };
       await sleep(clock, beforeAskingAgain(answer.retryInMs), signal);
@@ -77,11 +94,12 @@ export function createGuard({ slots, clock, limit, timeoutMs, graceMs }: GuardOp
   }
 
   return {
-    limit,
+    limits,
     holdMs,
     ask,
-    async spend(lane, call, signal) {
-      const { slot, notAfter } = await slotFor(lane, signal);
+    async spend(endpoint, lane, call, signal) {
+      const { slot, notAfter } = await slotFor(endpoint, lane, signal);
+      if (slot === null) return (await call(notAfter)).value;
       let sent = true; // unless the call says otherwise: one that threw may have been sent
       try {
         const done = await call(notAfter);
@@ -92,6 +110,6 @@ export function createGuard({ slots, clock, limit, timeoutMs, graceMs }: GuardOp
         await (sent ? slots.settle(slot) : slots.giveBack(slot)).catch(() => {});
       }
     },
-    forecast: (calls, lane) => slots.forecast({ limit, calls, lane }),
+    forecast: (calls, lane) => slots.forecast({ limit: limits.management, calls, lane }),
   };
 }

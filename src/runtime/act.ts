@@ -16,18 +16,9 @@ import {
 } from "../http/user-management.ts";
 import type { Pause, PauseReason } from "../store/envelope.ts";
 import type { Secrets } from "../store/seal.ts";
+import { clientOf } from "./engine.ts";
 import type { Engine } from "./engine.ts";
-import {
-  afterForbidden,
-  afterRefusedCredentials,
-  afterThrottling,
-  afterTrouble,
-  beforeNextCode,
-  codeRegistersMs,
-  doubling,
-  fullJitter,
-  longestThrottlingMs,
-} from "./pauses.ts";
+import { afterTrouble, beforeNextCode, codeRegistersMs, fullJitter } from "./pauses.ts";
 import { stepped } from "./user.ts";
 import type { User } from "./user.ts";
 
@@ -38,14 +29,15 @@ export type Heard =
   | ReturnType<typeof readIssuedCode>
   | ReturnType<typeof readTokens>;
 
-/** Calls that need a slot of the management limit. */
-export function needsSlot(call: UserCall): boolean {
-  return call === "createUser" || call === "issueAuthCode";
+/** The endpoint a call goes to: whose slots it needs. */
+export function endpointOf(call: UserCall): "management" | "token" {
+  return call === "createUser" || call === "issueAuthCode" ? "management" : "token";
 }
 
 /** Makes the call. Trouble on the way is a value, like every other outcome. */
 export async function act(engine: Engine, user: User, call: UserCall, notAfter: number): Promise<Heard> {
-  const { client, sender, gather } = engine;
+  const { sender, gather } = engine;
+  const client = clientOf(engine);
   const asked = async (described: Call): Promise<Answer | Unanswered> => {
     const answer = await sender.send(described, { notAfter });
     await gather();
@@ -75,9 +67,20 @@ export async function act(engine: Engine, user: User, call: UserCall, notAfter: 
   }
 }
 
-/** The user once the outcome is known: stepped, with the secrets its new state may hold and the pause it needs. */
-export function heardBy(user: User, heard: Heard, at: number, dice: number, graceMs: number): User {
-  const after = stepped({ ...user, intent: null, pause: null }, eventOf(user.position.state, heard, at));
+/**
+ * The user once the outcome is known: stepped, with the secrets its new state may hold and the pause it needs.
+ * `kept`: what is in doubt leaves everything as it is, for it is not the user's fault.
+ */
+export function heardBy(
+  user: User,
+  heard: Heard,
+  at: number,
+  dice: number,
+  graceMs: number,
+  kept = false,
+): User {
+  const event = kept ? ({ type: "HELD", at } as const) : eventOf(user.position.state, heard, at);
+  const after = stepped({ ...user, intent: null, pause: null }, event);
   return {
     ...after,
     secrets: held(after.position.state, { ...user.secrets, ...newSecrets(heard) }, user.secrets),
@@ -199,17 +202,13 @@ function pauseAfter(heard: Heard, after: User, at: number, dice: number): Pause 
         : pause("unavailable", fullJitter(afterTrouble, attempt, dice));
     case "refused":
       return state === "expiring" ? pause("unavailable", fullJitter(afterTrouble, attempt, dice)) : null;
-    case "throttled":
-      return pause(
-        "throttled",
-        Math.min(heard.retryAfterMs ?? doubling(afterThrottling, attempt), longestThrottlingMs),
-      );
-    case "credentialsRefused":
-      return pause("credentials", doubling(afterRefusedCredentials, attempt));
-    case "forbidden":
-      return pause("forbidden", doubling(afterForbidden, attempt));
     case "grantRefused":
       return state === "codeIssued" ? pause("codeRegisters", codeRegistersMs) : pause("codesSpent", nextCode);
+    // The account's gates wait for all users together.
+    case "throttled":
+    case "credentialsRefused":
+    case "forbidden":
+      return null;
     case "missing":
       return attempt > 1 ? pause("unavailable", fullJitter(afterTrouble, attempt, dice)) : null;
     case "created":

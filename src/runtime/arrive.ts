@@ -6,12 +6,14 @@
 import { sleep } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
 import type { UserEvent } from "../../machines/index.ts";
+import type { Barrier } from "./account.ts";
 import { drive } from "./drive.ts";
 import type { Engine } from "./engine.ts";
 import { find, load } from "./load.ts";
 import type { Found } from "./load.ts";
 import { renaming } from "./renaming.ts";
 import { awake, isUsable } from "./status.ts";
+import { callOf } from "./step.ts";
 import { stepped } from "./user.ts";
 import type { User } from "./user.ts";
 
@@ -27,21 +29,22 @@ const firstLookMs = 25;
 export const longestLookMs = 1_000;
 
 /**
- * Brings the user to rest in a usable state, or `failed`, or `offboarded`, or to the end of `patience`. The user it
- * resolves with may be any of these. `begun`: the caller has driven it already, so a refusal of the account is news
- * enough.
+ * Brings the user to rest in a usable state, or `failed`, or `offboarded`, or before a gate that a person must look at,
+ * or to the end of `patience`. The user it resolves with may be any of these.
  *
  * @throws the signal's reason; {@link LifecycleError} as {@link load}
  */
-export async function arrive(engine: Engine, id: string, patience: Patience, begun = false): Promise<User> {
+export async function arrive(engine: Engine, id: string, patience: Patience): Promise<User> {
   let look = firstLookMs;
-  let tried = begun;
   for (;;) {
     patience.signal.throwIfAborted();
     const found = await stored(engine, id);
     const { user, record } = found;
     const left = patience.until - engine.clock.monotonic();
-    if (settled(engine, found, tried) || left <= 0) return user;
+    const next = awake(user, engine.settings.windowMs, engine.clock.now());
+    const call = callOf(next.position.state);
+    const barrier = call === undefined ? null : await engine.account.stands(call);
+    if (settled(engine, user, barrier) || left <= 0) return user;
 
     const ours = engine.driving.get(id);
     if (ours !== undefined) {
@@ -52,20 +55,19 @@ export async function arrive(engine: Engine, id: string, patience: Patience, beg
     } else if (record.lane !== null) {
       const leave = engine.lanes.join();
       await engine.changes.ofUser(id, Math.min(left, longestLookMs), patience.signal).finally(leave);
-    } else if (restsMs(engine, found) > 0 && (tried || !stops(user))) {
-      await engine.changes.ofUser(id, Math.min(left, restsMs(engine, found), longestLookMs), patience.signal);
+    } else if (restsMs(engine, found, barrier) > 0) {
+      const ms = Math.min(left, restsMs(engine, found, barrier), longestLookMs);
+      await engine.changes.ofUser(id, ms, patience.signal);
     } else {
-      tried = true;
-      const rested = { ...awake(user, engine.settings.windowMs, engine.clock.now()), pause: null };
-      await within(engine, drive(engine, rested), patience);
+      await within(engine, drive(engine, { ...next, pause: null }), patience);
     }
   }
 }
 
-/** How long the user must be left alone: it pauses, or a rename is in doubt and cannot be settled yet. */
-function restsMs(engine: Engine, { user, record }: Found): number {
+/** How long it must be left alone: it pauses, or the account does, or a rename is in doubt and cannot be settled yet. */
+function restsMs(engine: Engine, { user, record }: Found, barrier: Barrier | null): number {
   if (renaming(user)) return record.dueInMs ?? 0;
-  return user.pause === null ? 0 : user.pause.until - engine.clock.now();
+  return Math.max(user.pause?.until ?? 0, barrier?.until ?? 0) - engine.clock.now();
 }
 
 /** The user, who may be on the way to its first write here: whoever waits is told of nobody who is not durable. */
@@ -78,15 +80,12 @@ async function stored(engine: Engine, id: string): Promise<Found> {
   return load(engine, id);
 }
 
-/** A reason to wait that a person must look at; worth one try of a new caller, not a wait. */
-function stops(user: User): boolean {
-  return user.pause?.reason === "credentials" || user.pause?.reason === "forbidden";
-}
-
-function settled(engine: Engine, { user }: Found, tried: boolean): boolean {
+/** Nothing to wait for: it is usable, or at an end, or a person must look at the account. */
+function settled(engine: Engine, user: User, barrier: Barrier | null): boolean {
   const { state } = user.position;
   if (state === "failed" || state === "offboarded") return true;
-  return isUsable(user, engine.clock.now()) || (tried && stops(user));
+  if (isUsable(user, engine.clock.now())) return true;
+  return barrier?.reason === "credentials" || barrier?.reason === "forbidden";
 }
 
 /**

@@ -10,14 +10,15 @@
 import { randomName } from "../clock.ts";
 import type { Commit, Lease, Slot } from "../store/contract.ts";
 import type { UserCall } from "../../machines/index.ts";
-import { act, heardBy, heardByNobody, needsSlot } from "./act.ts";
+import type { Barrier, Pass } from "./account.ts";
+import { act, endpointOf, heardBy, heardByNobody } from "./act.ts";
+import type { Heard } from "./act.ts";
 import { newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
-import { keepAliveMs } from "./options.ts";
 import { finishRename, renaming } from "./renaming.ts";
+import { restingPlace } from "./rest.ts";
 import { save } from "./save.ts";
 import { callOf } from "./step.ts";
-import { refreshAt } from "./status.ts";
 import type { User } from "./user.ts";
 
 /** How a drive ended. */
@@ -36,6 +37,8 @@ export interface Start {
   readonly slot?: Slot | null;
   /** `clock.monotonic()` after which a call on that slot must not leave. */
   readonly notAfter?: number;
+  /** Once it aborts no further management call is begun; the call under way, and the exchange of its code, are. */
+  readonly stop?: AbortSignal;
 }
 
 /**
@@ -51,35 +54,48 @@ export function drive(engine: Engine, user: User, start?: Start): Promise<Driven
     return start?.by === "claimed" ? under.then(again, again) : under;
   }
   const from = start ?? { by: "free", lease: newLease(engine) };
-  const way = (renaming(user) ? finishRename(engine, user, from) : onward(engine, user, from)).finally(() =>
+  const way = (renaming(user) ? finishRename(engine, user, from) : withPass(engine, user, from)).finally(() =>
     engine.driving.delete(user.id),
   );
   engine.driving.set(user.id, way);
   return way;
 }
 
-async function onward(
-  engine: Engine,
-  start: User,
-  { by, lease, slot = null, notAfter = 0 }: Start,
-): Promise<Driven> {
-  const { clock, guard, settings } = engine;
+/** Whatever happens, a gate that this drive was the one to try is left to others. */
+async function withPass(engine: Engine, user: User, start: Start): Promise<Driven> {
+  const pass = engine.account.pass();
+  try {
+    return await onward(engine, user, start, pass);
+  } finally {
+    await engine.account.leave(pass);
+  }
+}
+
+async function onward(engine: Engine, start: User, from: Start, pass: Pass): Promise<Driven> {
+  const { account, clock, guard, settings } = engine;
+  const { by, lease, stop } = from;
+  let { slot = null, notAfter = 0 } = from;
   let user = start.intent === null ? start : heardByNobody(start, clock.now());
   if (slot !== null) user = { ...user, pause: null }; // what it waited for has come
   let mode: "take" | "keep" = by === "claimed" ? "keep" : "take";
   /** The slot of the call that is over, settled or given back with the next commit. */
   let over: Pick<Commit, "settle" | "giveBack"> = {};
   let heardSomething = false;
+  const rest = (waits: Barrier | "slot" | null): Promise<Driven> =>
+    end(engine, user, lease, mode, over, heardSomething, waits);
 
   for (;;) {
-    const call = nextCall(user, clock.now());
-    if (slot !== null && (call === undefined || !needsSlot(call))) {
+    const stopping = engine.closing.aborted || (stop?.aborted ?? false);
+    const call = nextCall(user, clock.now(), stopping);
+    const endpoint = call === undefined ? undefined : endpointOf(call);
+    const barrier = call === undefined ? null : await account.enter(call, pass);
+    if (slot !== null && (endpoint !== "management" || barrier !== null)) {
       over = { giveBack: slot };
       slot = null;
     }
-    if (call === undefined) return rest(engine, user, lease, mode, over, heardSomething);
+    if (call === undefined || endpoint === undefined || barrier !== null) return rest(barrier);
 
-    const ask = needsSlot(call) && slot === null ? guard.ask(user.lane) : null;
+    const ask = slot === null ? guard.ask(endpoint, user.lane) : null;
     const intended = withIntent(engine, user, call);
     const done = await save(engine, intended, heardSomething, {
       mode,
@@ -92,7 +108,7 @@ async function onward(
     if (done.type === "conflict") return { type: "lost" };
     if (done.type === "refused") {
       user = { ...user, pause: { reason: "rateLimit", until: clock.now() + done.retryInMs } };
-      return rest(engine, user, lease, mode, over, heardSomething);
+      return rest(endpoint === "management" ? "slot" : null);
     }
     if (ask !== null) {
       slot = done.slot;
@@ -101,22 +117,48 @@ async function onward(
     mode = "keep";
     user = { ...intended, revision: done.revision };
     engine.changes.moved(user);
-    const deadline = needsSlot(call) ? notAfter : clock.monotonic() + settings.timeoutMs;
-    const heard = await act(engine, user, call, deadline);
+    const heard = await act(engine, user, call, notAfter);
     over = slot === null ? {} : heard.type === "notSent" ? { giveBack: slot } : { settle: slot };
     slot = null;
-    user = heardBy(user, heard, clock.now(), clock.random(), settings.graceMs);
+    const kept = await reported(engine, user, call, heard, pass);
+    user = heardBy(user, heard, clock.now(), clock.random(), settings.graceMs, kept);
     heardSomething = true;
   }
 }
 
+/**
+ * Tells the account what came of a call. True: a code whose exchange is in doubt is kept as it is, for the token
+ * endpoint is down and a further code would bring nothing.
+ */
+async function reported(
+  engine: Engine,
+  user: User,
+  call: UserCall,
+  heard: Heard,
+  pass: Pass,
+): Promise<boolean> {
+  const { account } = engine;
+  const doubtful = call === "exchangeCode" && (heard.type === "lost" || heard.type === "inDoubt");
+  const again = doubtful && user.position.context.exchanges > 0;
+  if (!again) {
+    await account.heard(call, heard, pass);
+    return false;
+  }
+  // Others get through, so it is this code's own trouble; or one code may be spent to find out whose it is.
+  if (!pass.tries.has("exchange") || account.spendCode(pass)) return false;
+  await account.heard(call, heard, pass);
+  return true;
+}
+
 /** The call to make now, unless the user has arrived or must wait. */
-function nextCall(user: User, now: number): UserCall | undefined {
-  return user.pause !== null && user.pause.until > now ? undefined : callOf(user.position.state);
+function nextCall(user: User, now: number, stopping: boolean): UserCall | undefined {
+  if (user.pause !== null && user.pause.until > now) return undefined;
+  const call = callOf(user.position.state);
+  return stopping && call !== undefined && endpointOf(call) === "management" ? undefined : call;
 }
 
 function withIntent(engine: Engine, user: User, call: UserCall): User {
-  const kind = needsSlot(call) ? "management" : "token";
+  const kind = endpointOf(call);
   return {
     ...user,
     pause: null,
@@ -126,44 +168,23 @@ function withIntent(engine: Engine, user: User, call: UserCall): User {
 }
 
 /** The last commit of a drive: the lease ends, and the record says when it wants to be looked at again. */
-async function rest(
+async function end(
   engine: Engine,
   user: User,
   lease: Lease,
   mode: "take" | "keep",
   over: Pick<Commit, "settle" | "giveBack">,
   heardSomething: boolean,
+  waits: Barrier | "slot" | null,
 ): Promise<Driven> {
-  const waitsForSlot = user.pause?.reason === "rateLimit";
   const done = await save(engine, user, heardSomething, {
     mode: mode === "keep" ? "end" : "none",
     lease,
-    dueInMs: waitsForSlot ? null : dueInMs(engine, user),
-    lane: waitsForSlot ? user.lane : null,
+    ...restingPlace(engine, user, waits),
     ...over,
   });
   if (done.type !== "committed") return { type: "lost" };
   const rested = { ...user, revision: done.revision };
   engine.changes.rested(rested);
   return { type: "rested", user: rested };
-}
-
-/** When a resting user wants to be looked at again. */
-function dueInMs(engine: Engine, user: User): number | null {
-  const now = engine.clock.now();
-  const { state, context } = user.position;
-  if (user.pause !== null) return Math.max(0, user.pause.until - now);
-  if (callOf(state) !== undefined) return 0;
-  if (context.expiresAt === null || state === "failed" || state === "offboarded") return null;
-  switch (engine.settings.policy) {
-    case "eager":
-      return Math.max(0, refreshAt(user, engine.settings.windowMs) - now);
-    case "keepAlive":
-      return Math.max(
-        0,
-        (context.grantedAt ?? now) + keepAliveMs * (0.9 + 0.1 * engine.clock.random()) - now,
-      );
-    case "lazy":
-      return null;
-  }
 }

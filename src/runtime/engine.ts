@@ -8,8 +8,9 @@ import type { Clock } from "../clock.ts";
 import type { Guard } from "../guard/guard.ts";
 import type { Client } from "../http/call.ts";
 import type { Sender } from "../http/send.ts";
-import type { Lease, Store } from "../store/contract.ts";
+import type { Lane, Lease, Store } from "../store/contract.ts";
 import type { Sealer } from "../store/seal.ts";
+import type { Account } from "./account.ts";
 import type { Changes } from "./changes.ts";
 import type { Settings } from "./options.ts";
 import type { Driven } from "./drive.ts";
@@ -22,7 +23,8 @@ export interface Engine {
   readonly sealer: Sealer;
   readonly guard: Guard;
   readonly sender: Sender;
-  readonly client: Client;
+  /** The account's gates and credentials. */
+  readonly account: Account;
   /** This process's name in leases. */
   readonly owner: string;
   readonly changes: Changes;
@@ -40,6 +42,19 @@ export interface Engine {
 export interface LaneService {
   /** Somebody waits; the returned function says that it waits no longer. */
   join(): () => void;
+}
+
+/** The client's side of every call, with the credentials in use now. */
+export function clientOf({ settings, account }: Engine): Client {
+  return { api: settings.api, auth: settings.auth, ...account.credentials };
+}
+
+/**
+ * Where a call that belongs to no lane's user queues: with the people at the screen, unless all who wait do so for
+ * something other than a slot. Then it would wait for nothing.
+ */
+export function laneOfCalls({ account }: Engine): Lane | null {
+  return account.standing("createUser") === "open" ? "interactive" : null;
 }
 
 /** A fresh lease of this process. */

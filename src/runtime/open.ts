@@ -18,6 +18,7 @@ import { openStoreKey } from "../store/keys.ts";
 import { accountOf } from "../store/account.ts";
 import { Sealer } from "../store/seal.ts";
 import { ahead, total } from "../store/shares.ts";
+import { Account } from "./account.ts";
 import { arrive, tell, within } from "./arrive.ts";
 import type { Patience } from "./arrive.ts";
 import { Changes } from "./changes.ts";
@@ -26,6 +27,7 @@ import type { Driven } from "./drive.ts";
 import { gathering } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import type { Lifecycle, OnboardOptions, WaitOptions, WorkOptions } from "./lifecycle.ts";
+import { fhirSender } from "./fhir-sender.ts";
 import { find, load } from "./load.ts";
 import { checkId, checkLane, checkOptions, number } from "./options.ts";
 import type { LifecycleOptions, Settings } from "./options.ts";
@@ -36,7 +38,7 @@ import type { UserStatus } from "./status.ts";
 import { createTokens } from "./tokens.ts";
 import { newUser, stepped } from "./user.ts";
 import type { User } from "./user.ts";
-import { refusal } from "./verdict.ts";
+import { barrierOf, refusal } from "./verdict.ts";
 import { laneService, work } from "./worker.ts";
 import type { WorkSummary } from "./worker.ts";
 
@@ -49,8 +51,9 @@ export async function openLifecycle(options: LifecycleOptions): Promise<Lifecycl
 }
 
 async function openEngine(settings: Settings, closing: AbortSignal): Promise<Engine> {
-  const { clock, clientId, timeoutMs, graceMs } = settings;
-  const account = accountOf(clientId);
+  const { clock, limits, timeoutMs, graceMs } = settings;
+  const credentials = await settings.credentials.ask();
+  const account = accountOf(credentials.clientId);
   const store = await settings.store.open({ account, clock });
   try {
     const encryption = settings.encryption;
@@ -58,21 +61,33 @@ async function openEngine(settings: Settings, closing: AbortSignal): Promise<Eng
       encryption === undefined
         ? await openStoreKey(store, account, { keys: [memoryKey] }, randomName(clock))
         : await openStoreKey(store, account, encryption, randomName(clock));
+    const sealer = new Sealer(storeKey, account);
+    const changes = new Changes(clock);
     const engine: Engine = {
       settings,
       clock,
       store,
-      sealer: new Sealer(storeKey, account),
-      guard: createGuard({ slots: store.slots, clock, limit: settings.limit, timeoutMs, graceMs }),
+      sealer,
+      guard: createGuard({ slots: store.slots, clock, limits, timeoutMs, graceMs }),
+      account: new Account({
+        record: store.account,
+        clock,
+        source: settings.credentials,
+        credentials,
+        fingerprint: (secret) => sealer.fingerprint(secret),
+        windowMs: limits.management.windowMs,
+        lostMs: timeoutMs + graceMs,
+        logger: settings.logger,
+        changed: () => changes.wakeWorkers(),
+      }),
       sender: createSender({
         transport: settings.transport ?? undiciTransport(),
         clock,
         timeoutMs,
         maxBytes: longestAnswer,
       }),
-      client: { api: settings.api, auth: settings.auth, clientId, clientSecret: settings.clientSecret },
       owner: `${process.pid}-${randomName(clock)}`,
-      changes: new Changes(clock),
+      changes,
       driving: new Map(),
       lanes: laneService(() => engine),
       closing,
@@ -111,7 +126,7 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
   }
 
   function describe(user: User): UserStatus {
-    return describeUser(user, settings.windowMs, clock.now());
+    return describeUser(user, settings.windowMs, clock.now(), barrierOf(engine, user));
   }
 
   /** The user, unless it is gone from here meanwhile, or its record cannot be read: that hides nobody else. */
@@ -126,8 +141,8 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
   }
 
   /** Waits until the user has arrived, and says so. */
-  async function arrived(id: string, wait: Patience, begun = false): Promise<UserStatus> {
-    const user = await arrive(engine, id, wait, begun);
+  async function arrived(id: string, wait: Patience): Promise<UserStatus> {
+    const user = await arrive(engine, id, wait);
     const problem = refusal(engine, user);
     if (problem !== null) throw problem;
     return describe(user);
@@ -170,7 +185,7 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
       const wait = patience(options);
       const begun = await within(engine, begin(id, options), wait);
       if (begun?.type === "rested" && isUsable(begun.user, clock.now())) return describe(begun.user);
-      return arrived(id, wait, begun !== null);
+      return arrived(id, wait);
     },
 
     async accessToken(appUserId, options) {
@@ -187,7 +202,7 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
           get: (signal) => tokens.get(id, () => patience({ signal })),
           rejected: (token) => tokens.rejected(id, token, () => patience()),
         },
-        sender: engine.sender,
+        sender: fhirSender(engine),
         api: settings.api,
         version,
       });
@@ -256,7 +271,7 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
       open();
       number("calls", calls, 1, 1e9, true);
       const { used, waiting, inMs } = await engine.guard.forecast(calls, checkLane(lane));
-      return { used: total(used), of: settings.limit.calls, ahead: ahead(waiting, lane), inMs };
+      return { used: total(used), of: settings.limits.management.calls, ahead: ahead(waiting, lane), inMs };
     },
 
     alias: (appUserId) => engine.sealer.alias(appUserId),

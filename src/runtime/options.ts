@@ -9,10 +9,12 @@ import type { Clock } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
 import { isLoopback } from "../http/safety.ts";
 import type { Transport } from "../http/transport.ts";
-import { Secret } from "../secret.ts";
 import type { Lane, Limit, StoreAdapter } from "../store/contract.ts";
 import { lanes } from "../store/contract.ts";
 import type { Encryption } from "../store/keys.ts";
+import type { Limits } from "../guard/guard.ts";
+import { credentialSource } from "./credentials.ts";
+import type { Credentials, CredentialSource } from "./credentials.ts";
 
 /** When an access token is renewed. */
 export type RefreshPolicy =
@@ -30,10 +32,20 @@ export interface Logger {
   warn(message: string): void;
 }
 
+/** So many calls in any rolling window. */
+export interface Ceiling {
+  readonly calls: number;
+  /** Milliseconds. */
+  readonly windowMs: number;
+}
+
 /** What {@link createLifecycle} takes. */
 export interface LifecycleOptions {
-  /** From the 1upHealth developer console. */
-  readonly credentials: { readonly clientId: string; readonly clientSecret: string };
+  /**
+   * From the 1upHealth developer console; a function is asked again when 1upHealth refuses the secret in hand, so a
+   * secret that is rotated needs no restart. The client id must stay the same.
+   */
+  readonly credentials: Credentials | (() => Credentials | Promise<Credentials>);
   /** Where users are kept, e.g. `lmdb("./data/lifecycle")`. */
   readonly store: StoreAdapter;
   /** The key to the secrets in the store, e.g. `keyFile("./data/lifecycle.key")`. Needed by every store that outlives the process. */
@@ -43,8 +55,26 @@ export interface LifecycleOptions {
    * @default { api: "https://api.1up.health", auth: "https://auth.1up.health" }
    */
   readonly endpoints?: { readonly api?: string; readonly auth?: string };
-  /** The account's limits. @default { management: { calls: 300, windowMs: 3_600_000 } } */
-  readonly limits?: { readonly management?: { readonly calls: number; readonly windowMs: number } };
+  /**
+   * How many calls each endpoint takes in any rolling window. `token` and `fhir` have no ceiling of their own; a 429
+   * there is honoured by the whole account all the same.
+   * @default { management: { calls: 300, windowMs: 3_600_000 } }
+   */
+  readonly limits?: {
+    readonly management?: Ceiling & {
+      /** Shares of the lanes, 0 to 1. @default { kept: 0.1, recovery: 0.2, bulk: 0.1 } */
+      readonly lanes?: {
+        /** Of all calls: left free by `recovery` and `bulk` for people who wait at the screen. */
+        readonly kept?: number;
+        /** Of the rest: what `recovery` gets in any case. */
+        readonly recovery?: number;
+        /** Of the rest: what `bulk` gets in any case. */
+        readonly bulk?: number;
+      };
+    };
+    readonly token?: Ceiling;
+    readonly fhir?: Ceiling;
+  };
   readonly refresh?: {
     /** @default "keepAlive" */
     readonly policy?: RefreshPolicy;
@@ -72,13 +102,12 @@ export interface LifecycleOptions {
 
 /** Options with every default filled in. */
 export interface Settings {
-  readonly clientId: string;
-  readonly clientSecret: Secret;
+  readonly credentials: CredentialSource;
   readonly store: StoreAdapter;
   readonly encryption: Encryption | undefined;
   readonly api: string;
   readonly auth: string;
-  readonly limit: Limit;
+  readonly limits: Limits;
   readonly policy: RefreshPolicy;
   readonly windowMs: number;
   readonly timeoutMs: number;
@@ -99,21 +128,19 @@ const nothing = (): void => {};
 /** @throws {LifecycleError} `INVALID_OPTION`, `KEY_REFUSED` */
 export function checkOptions(options: LifecycleOptions): Settings {
   if (typeof options !== "object" || options === null) throw wrong("options", "an object", options);
-  const { credentials, store, encryption, endpoints = {}, limits = {}, refresh = {} } = options;
+  const { store, encryption, endpoints = {}, limits = {}, refresh = {} } = options;
   const timeoutMs = number("timeoutMs", options.timeoutMs ?? 30_000, 10, 2 * minute);
   const graceMs = number("graceMs", options.graceMs ?? 10_000, 0, minute);
-  const management = limits.management ?? { calls: 300, windowMs: 60 * minute };
   return {
-    clientId: header("credentials.clientId", credentials?.clientId),
-    clientSecret: new Secret(header("credentials.clientSecret", credentials?.clientSecret)),
+    credentials: credentialSource(options.credentials),
     store: checkStore(store),
     encryption: checkEncryption(encryption, store),
     api: endpoint("endpoints.api", endpoints.api ?? "https://api.1up.health"),
     auth: endpoint("endpoints.auth", endpoints.auth ?? "https://auth.1up.health"),
-    limit: {
-      name: "management",
-      calls: number("limits.management.calls", management.calls, 1, 1e9, true),
-      windowMs: number("limits.management.windowMs", management.windowMs, 1, 31 * 24 * 60 * minute),
+    limits: {
+      management: shared(limits.management ?? { calls: 300, windowMs: 60 * minute }),
+      token: limits.token === undefined ? null : ceiling("token", limits.token),
+      fhir: limits.fhir === undefined ? null : ceiling("fhir", limits.fhir),
     },
     policy: oneOf("refresh.policy", refresh.policy ?? "keepAlive", ["keepAlive", "eager", "lazy"]),
     windowMs: number("refresh.windowMs", refresh.windowMs ?? 10 * minute, 2 * minute, 60 * minute),
@@ -131,6 +158,34 @@ export function checkOptions(options: LifecycleOptions): Settings {
     transport: options.transport,
     logger: options.logger ?? { debug: nothing, info: nothing, warn: nothing },
   };
+}
+
+function ceiling(name: keyof Limits, { calls, windowMs }: Ceiling): Limit {
+  return {
+    name,
+    calls: number(`limits.${name}.calls`, calls, 1, 1e9, true),
+    windowMs: number(`limits.${name}.windowMs`, windowMs, 1, 31 * 24 * 60 * minute),
+  };
+}
+
+function shared(given: NonNullable<NonNullable<LifecycleOptions["limits"]>["management"]>): Limit {
+  const limit = ceiling("management", given);
+  const share = (name: "kept" | "recovery" | "bulk", byDefault: number): number =>
+    number(`limits.management.lanes.${name}`, given.lanes?.[name] ?? byDefault, 0, 1);
+  const kept = Math.floor(limit.calls * share("kept", 0.1));
+  const rest = limit.calls - kept;
+  const least = {
+    recovery: Math.floor(rest * share("recovery", 0.2)),
+    bulk: Math.floor(rest * share("bulk", 0.1)),
+  };
+  if (least.recovery + least.bulk > rest) {
+    throw wrong(
+      "limits.management.lanes",
+      "shares of which recovery and bulk are 1 at most together",
+      "more",
+    );
+  }
+  return { ...limit, kept, least };
 }
 
 /** @throws {LifecycleError} `INVALID_ID` unless it is 1–512 bytes of UTF-8 without control characters */
@@ -164,17 +219,6 @@ export function number(name: string, value: unknown, least: number, most: number
 export function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value;
   throw wrong(name, `one of ${allowed.join(", ")}`, value);
-}
-
-function header(name: string, value: unknown): string {
-  if (typeof value === "string" && /^[\x21-\x7e]+$/.test(value)) return value;
-  // The value itself may be a secret, so only its kind is told.
-  const kind =
-    typeof value !== "string" ? typeof value : value === "" ? "empty" : "text with other characters";
-  throw new LifecycleError(
-    "INVALID_OPTION",
-    `Cannot start: ${name} must be visible ASCII text without spaces, as in the developer console, and it is ${kind}`,
-  );
 }
 
 function endpoint(name: string, value: string): string {

@@ -4,8 +4,10 @@
  * @module
  */
 import { LifecycleError } from "../errors.ts";
+import type { Unanswered } from "../http/call.ts";
 import { listUsersCall, readUserList } from "../http/user-management.ts";
 import type { RemoteUser, UserQuery } from "../http/user-management.ts";
+import { clientOf, laneOfCalls } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { checkId, number } from "./options.ts";
 
@@ -36,18 +38,30 @@ export interface Remote {
   ): Promise<RemoteUser | null>;
 }
 
+type Heard = Unanswered | ReturnType<typeof readUserList>;
+
 /** Asks 1upHealth, within the account's limit. */
 export function createRemote(engine: Engine): Remote {
   async function ask(query: UserQuery, signal: AbortSignal | undefined): Promise<readonly RemoteUser[]> {
-    const answer = await engine.guard.spend(
-      "interactive",
-      async (notAfter) => {
-        const value = await engine.sender.send(listUsersCall(engine.client, query), { notAfter, signal });
-        return { sent: value.type !== "notSent", value };
-      },
-      signal,
-    );
-    const heard = answer.type === "answer" ? readUserList(answer) : answer;
+    const { account, clock, guard, sender } = engine;
+    const pass = account.pass();
+    const barrier = await account.enter("listUsers", pass);
+    if (barrier !== null)
+      throw refused(codeOf[barrier.reason], "nothing is sent now", barrier.until - clock.now());
+    const served = engine.lanes.join(); // whoever waits goes first, so somebody has to serve them
+    const send = async (notAfter: number): Promise<{ sent: boolean; value: Heard }> => {
+      const answer = await sender.send(listUsersCall(clientOf(engine), query), { notAfter, signal });
+      const value = answer.type === "answer" ? readUserList(answer) : answer;
+      await account.heard("listUsers", value, pass);
+      return { sent: value.type !== "notSent", value };
+    };
+    let heard: Heard;
+    try {
+      heard = await guard.spend("management", () => laneOfCalls(engine), send, signal);
+    } finally {
+      served();
+      await account.leave(pass);
+    }
     switch (heard.type) {
       case "users":
         return heard.users;
@@ -90,6 +104,13 @@ export function createRemote(engine: Engine): Remote {
     },
   };
 }
+
+const codeOf = {
+  throttled: "RATE_LIMITED",
+  unavailable: "UNAVAILABLE",
+  credentials: "CREDENTIALS_REFUSED",
+  forbidden: "FORBIDDEN",
+} as const;
 
 function refused(
   code: "CREDENTIALS_REFUSED" | "FORBIDDEN" | "RATE_LIMITED" | "BAD_ANSWER" | "UNAVAILABLE",

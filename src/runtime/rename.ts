@@ -12,7 +12,7 @@ import { longestLookMs, within } from "./arrive.ts";
 import type { Patience } from "./arrive.ts";
 import { drive } from "./drive.ts";
 import type { Start } from "./drive.ts";
-import { newLease } from "./engine.ts";
+import { clientOf, laneOfCalls, newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { load } from "./load.ts";
 import { doubt, move, renameCall, renaming, stay } from "./renaming.ts";
@@ -47,7 +47,9 @@ export async function rename(engine: Engine, id: string, to: string, patience: P
   const calls = { ...user.calls, management: user.calls.management + 1 };
   for (;;) {
     patience.signal.throwIfAborted();
-    const ask = engine.guard.ask("interactive");
+    const barrier = await engine.account.stands(renameCall);
+    if (barrier !== null) throw notReady(engine, id, `1upHealth takes no calls now (${barrier.reason})`);
+    const ask = engine.guard.ask("management", laneOfCalls(engine));
     const intended: User = { ...user, intent, calls };
     const how: How = { mode: "take", lease, dueInMs: null, lane: null, take: ask.slot };
     const done = await save(engine, intended, false, how);
@@ -58,7 +60,8 @@ export async function rename(engine: Engine, id: string, to: string, patience: P
       if (await put(engine, saved, start, to, done.slot, ask.notAfter)) return;
       return outcome(engine, id, patience);
     }
-    await sleep(engine.clock, beforeAskingAgain(done.retryInMs), patience.signal);
+    const served = engine.lanes.join(); // whoever waits goes first, so somebody has to serve them
+    await sleep(engine.clock, beforeAskingAgain(done.retryInMs), patience.signal).finally(served);
   }
 }
 
@@ -72,10 +75,11 @@ async function put(
   notAfter: number,
 ): Promise<boolean> {
   const oneupUserId = user.position.context.oneupUserId ?? 0; // rename() refuses a user without one
-  const answer = await engine.sender.send(updateUserCall(engine.client, { oneupUserId, appUserId: to }), {
-    notAfter,
-  });
+  const pass = engine.account.pass();
+  const call = updateUserCall(clientOf(engine), { oneupUserId, appUserId: to });
+  const answer = await engine.sender.send(call, { notAfter });
   const heard = answer.type === "answer" ? readUpdatedUser(answer) : answer;
+  await engine.account.heard(renameCall, heard, pass);
   const over = slot === null ? {} : heard.type === "notSent" ? { giveBack: slot } : { settle: slot };
   switch (heard.type) {
     case "updated":

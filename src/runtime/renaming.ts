@@ -8,6 +8,7 @@ import { beforeAskingAgain } from "../guard/guard.ts";
 import { listUsersCall, readUserList } from "../http/user-management.ts";
 import type { Commit } from "../store/contract.ts";
 import type { Driven, Start } from "./drive.ts";
+import { clientOf, laneOfCalls } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { find } from "./load.ts";
 import { afterTrouble, fullJitter } from "./pauses.ts";
@@ -42,15 +43,21 @@ export async function finishRename(
     end(engine, user, start, { ...over, dueInMs: ms, lane: null });
   const waitMs = conclusiveAt(engine, user) - engine.clock.now();
   if (waitMs > 0) return later(waitMs);
-  const ask = engine.guard.ask(user.lane);
-  const taken = await engine.store.slots.take(ask.slot);
-  if (taken.type === "refused") return later(beforeAskingAgain(taken.retryInMs));
-  const answer = await engine.sender.send(listUsersCall(engine.client, { oneupUserId }), {
-    notAfter: ask.notAfter,
-  });
-  const { slots } = engine.store;
-  await (answer.type === "notSent" ? slots.giveBack(taken.slot) : slots.settle(taken.slot));
+  const { account, guard, sender, store } = engine;
+  const pass = account.pass();
+  const barrier = await account.enter("listUsers", pass);
+  if (barrier !== null) return later(Math.max(0, barrier.until - engine.clock.now()));
+  const { slot: request, notAfter } = guard.ask("management", laneOfCalls(engine) && user.lane);
+  const taken = request === undefined ? null : await store.slots.take(request);
+  if (taken?.type === "refused") {
+    await account.leave(pass);
+    return later(beforeAskingAgain(taken.retryInMs));
+  }
+  const answer = await sender.send(listUsersCall(clientOf(engine), { oneupUserId }), { notAfter });
   const found = answer.type === "answer" ? readUserList(answer) : answer;
+  await account.heard("listUsers", found, pass);
+  if (taken !== null)
+    await (answer.type === "notSent" ? store.slots.giveBack : store.slots.settle)(taken.slot);
   if (found.type !== "users") return later(fullJitter(afterTrouble, 3, engine.clock.random()));
   const there = found.users.find((remote) => remote.oneupUserId === oneupUserId);
   return there?.appUserId === to ? move(engine, user, start, to, over) : stay(engine, user, start, over);

@@ -5,6 +5,7 @@
  */
 import type { FailureReason, UserState } from "../../machines/index.ts";
 import type { PauseReason } from "../store/envelope.ts";
+import type { Barrier } from "./account.ts";
 import { stepped } from "./user.ts";
 import type { User } from "./user.ts";
 
@@ -34,8 +35,16 @@ export interface UserStatus {
   readonly history: readonly { readonly at: Date; readonly state: string; readonly event: string }[];
 }
 
-/** Describes a user at `now`. A token within its refresh window makes the state `expiring`, written down or not. */
-export function describeUser(user: User, windowMs: number, now: number): UserStatus {
+/**
+ * Describes a user at `now`. A token within its refresh window makes the state `expiring`, written down or not.
+ * `barrier`: what stands before its next call.
+ */
+export function describeUser(
+  user: User,
+  windowMs: number,
+  now: number,
+  barrier: Barrier | null = null,
+): UserStatus {
   const { state, context } = user.position;
   const usable = isUsable(user, now);
   const authorized = state === "tokenActive" || state === "refreshed" || state === "reauthorized";
@@ -49,16 +58,26 @@ export function describeUser(user: User, windowMs: number, now: number): UserSta
     usable,
     expiresAt: context.expiresAt === null ? null : new Date(context.expiresAt),
     active: context.active,
-    pause: user.pause && {
-      reason: user.pause.reason,
-      until: new Date(user.pause.until),
-      attempt: context.attempt + 1,
-    },
+    pause: pauseOf(user, barrier),
     failure: context.failure,
     underWay: user.intent?.call ?? null,
     calls: user.calls,
     history: user.history.map(([at, to, event]) => ({ at: new Date(at), state: to, event })),
   };
+}
+
+/** The account's gate, or the user's own pause, whichever is longer. */
+function pauseOf({ pause, position }: User, barrier: Barrier | null): UserStatus["pause"] {
+  if (barrier !== null && barrier.until >= (pause?.until ?? 0)) {
+    return { reason: barrier.reason, until: new Date(barrier.until), attempt: barrier.attempt };
+  }
+  return (
+    pause && {
+      reason: pause.reason,
+      until: new Date(pause.until),
+      attempt: position.context.attempt + 1,
+    }
+  );
 }
 
 /** When the user came into its state: the first of the last entries that name it. */

@@ -14,7 +14,7 @@ import { load } from "./load.ts";
 import { checkId } from "./options.ts";
 import { awake, isUsable, refreshAt } from "./status.ts";
 import type { User } from "./user.ts";
-import { notUsable } from "./verdict.ts";
+import { barrierOf, notUsable } from "./verdict.ts";
 
 /** See {@link createTokens}. */
 export interface Tokens {
@@ -63,7 +63,7 @@ export function createTokens(engine: Engine): Tokens {
     const next = awake(user, settings.windowMs, now);
     const busy = record.lease !== null && record.lease.leftMs > 0;
     const waits = user.pause !== null && user.pause.until > now;
-    if (next.position.state === "expiring" && !busy && !waits) {
+    if (next.position.state === "expiring" && !busy && !waits && barrierOf(engine, next) === null) {
       drive(engine, next).catch((error: unknown) => {
         settings.logger.warn(
           `Cannot refresh user ${engine.sealer.alias(id)} ahead of time: ${String(error)}`,

@@ -4,7 +4,9 @@
  * @module
  */
 import { LifecycleError } from "../errors.ts";
+import type { Barrier } from "./account.ts";
 import type { Engine } from "./engine.ts";
+import { callOf } from "./step.ts";
 import type { User } from "./user.ts";
 
 /** The error for a user without a working token. */
@@ -30,13 +32,14 @@ export function refusal(engine: Engine, user: User): LifecycleError | null {
       `Cannot use ${who}: it was offboarded; onboard() starts anew`,
     );
   }
-  if (user.pause?.reason === "credentials") {
+  const barrier = barrierOf(engine, user);
+  if (barrier?.reason === "credentials") {
     return new LifecycleError(
       "CREDENTIALS_REFUSED",
       `Cannot go on with ${who}: 1upHealth refuses the client id and secret; the user is kept and goes on when they are right`,
     );
   }
-  if (user.pause?.reason === "forbidden") {
+  if (barrier?.reason === "forbidden") {
     return new LifecycleError(
       "FORBIDDEN",
       `Cannot go on with ${who}: 1upHealth answered 403, often because of where the call comes from; the user is kept`,
@@ -45,9 +48,16 @@ export function refusal(engine: Engine, user: User): LifecycleError | null {
   return null;
 }
 
+/** What stands before the next call of the user, if it needs one. */
+export function barrierOf(engine: Engine, user: User): Barrier | null {
+  const call = callOf(user.position.state);
+  return call === undefined ? null : engine.account.barrier(call);
+}
+
 function notReady(engine: Engine, user: User): LifecycleError {
-  const wait = user.pause === null ? undefined : Math.max(0, user.pause.until - engine.clock.now());
-  const why = user.pause === null ? "a call is under way" : `it waits (${user.pause.reason})`;
+  const pause = barrierOf(engine, user) ?? user.pause;
+  const wait = pause === null ? undefined : Math.max(0, pause.until - engine.clock.now());
+  const why = pause === null ? "a call is under way" : `it waits (${pause.reason})`;
   return new LifecycleError(
     "USER_NOT_READY",
     `Cannot use user ${engine.sealer.alias(user.id)} yet: it is ${user.position.state} and ${why}`,

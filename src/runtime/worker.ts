@@ -49,6 +49,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
         lease,
         slot: claimed.slot,
         notAfter,
+        stop: job.stop,
       });
       if (driven.type === "rested") {
         const { state } = driven.user.position;
@@ -73,15 +74,28 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     return claimed.length;
   }
 
+  /** So many users may be taken for such a call: none at a shut gate, one to try it. */
+  function allowed(call: "any" | "createUser", room: number): number {
+    switch (engine.account.standing(call)) {
+      case "open":
+        return room;
+      case "try":
+        return Math.min(1, room);
+      case "shut":
+        return 0;
+    }
+  }
+
   /** Takes up to `room` users; says when there may be more. */
   async function fetch(room: number): Promise<{ started: number; nextInMs: number }> {
-    const { store, guard } = engine;
+    const { account, store, guard } = engine;
+    await account.stands("any"); // looks at what other processes heard
     const lease = newLease(engine);
-    const due = job.due ? await store.claim({ limit: room, lease }) : nobody;
+    const due = job.due ? await store.claim({ limit: allowed("any", room), lease }) : nobody;
     const started = start(due.claimed, lease, 0);
-    const { notAfter } = guard.ask("interactive");
-    const max = room - started;
-    const granted = await store.grant({ limit: guard.limit, max, holdMs: guard.holdMs, lease });
+    const { notAfter } = guard.ask("management", "interactive");
+    const max = allowed("createUser", room - started);
+    const granted = await store.grant({ limit: guard.limits.management, max, holdMs: guard.holdMs, lease });
     return {
       started: started + start(granted.claimed, lease, notAfter),
       nextInMs: Math.min(due.nextInMs ?? longestSleepMs, granted.nextInMs ?? longestSleepMs),

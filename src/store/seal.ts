@@ -69,6 +69,15 @@ export class Sealer {
     return `#${createHmac("sha256", this.#aliasKey).update(user).digest("hex").slice(0, 10)}`;
   }
 
+  /** A name for a client secret that says nothing about it, the same for every process that knows both. */
+  fingerprint(secret: string): string {
+    return createHmac("sha256", this.#aliasKey)
+      .update("client secret")
+      .update(secret)
+      .digest("hex")
+      .slice(0, 16);
+  }
+
   /** The sealed form; `null` for no secrets. */
   seal(user: string, secrets: Secrets): Sealed | null {
     const fields = names.filter((name) => secrets[name] !== undefined);

@@ -8,6 +8,7 @@ import { manualClock } from "../../src/testing/index.ts";
 import type { ManualClock } from "../../src/testing/index.ts";
 
 const limit: Limit = { name: "management", calls: 2, windowMs: 60_000 };
+const limits = { management: limit, token: null, fhir: null };
 
 interface Bench {
   readonly store: Store;
@@ -21,13 +22,18 @@ interface Bench {
 async function bench(): Promise<Bench> {
   const clock = manualClock();
   const store = await memory().open({ account: "account", clock });
-  const guard = createGuard({ slots: store.slots, clock, limit, timeoutMs: 5_000, graceMs: 2_000 });
+  const guard = createGuard({ slots: store.slots, clock, limits, timeoutMs: 5_000, graceMs: 2_000 });
   return {
     store,
     clock,
     guard,
     used: async () => total((await guard.forecast(1, "bulk")).used),
-    call: () => guard.spend("bulk", async () => ({ sent: true, value: "answer" })),
+    call: () =>
+      guard.spend(
+        "management",
+        () => "bulk",
+        async () => ({ sent: true, value: "answer" }),
+      ),
   };
 }
 
@@ -36,7 +42,7 @@ describe("guard", () => {
     const { guard, clock } = await bench();
     await clock.advance(1_234);
     expect(guard.holdMs).toBe(7_000);
-    expect(guard.ask("recovery")).toEqual({
+    expect(guard.ask("management", "recovery")).toEqual({
       slot: { limit, holdMs: 7_000, lane: "recovery" },
       notAfter: 6_234,
     });
@@ -44,11 +50,15 @@ describe("guard", () => {
 
   it("spend() gives the call's value, and settles the slot: it counts a window from the answer", async () => {
     const { guard, clock, used } = await bench();
-    const value = await guard.spend("bulk", async () => {
-      await clock.advance(300);
-      expect(await used()).toBe(1);
-      return { sent: true, value: "answer" };
-    });
+    const value = await guard.spend(
+      "management",
+      () => "bulk",
+      async () => {
+        await clock.advance(300);
+        expect(await used()).toBe(1);
+        return { sent: true, value: "answer" };
+      },
+    );
     expect(value).toBe("answer");
     await clock.advance(limit.windowMs - 1);
     expect(await used()).toBe(1);
@@ -58,14 +68,26 @@ describe("guard", () => {
 
   it("spend() gives the slot back if the call was not sent", async () => {
     const { guard, used } = await bench();
-    expect(await guard.spend("bulk", async () => ({ sent: false, value: "not sent" }))).toBe("not sent");
+    expect(
+      await guard.spend(
+        "management",
+        () => "bulk",
+        async () => ({ sent: false, value: "not sent" }),
+      ),
+    ).toBe("not sent");
     expect(await used()).toBe(0);
   });
 
   it("spend() settles the slot of a call that throws, for it may have been sent", async () => {
     const { guard, clock, used } = await bench();
     const failure = new Error("the answer was cut off");
-    await expect(guard.spend("bulk", () => Promise.reject(failure))).rejects.toBe(failure);
+    await expect(
+      guard.spend(
+        "management",
+        () => "bulk",
+        () => Promise.reject(failure),
+      ),
+    ).rejects.toBe(failure);
     expect(await used()).toBe(1);
     await clock.advance(limit.windowMs + 120);
     expect(await used()).toBe(0);
@@ -76,10 +98,14 @@ describe("guard", () => {
     await call();
     await call();
     const started: number[] = [];
-    const third = guard.spend("bulk", async () => {
-      started.push(clock.monotonic());
-      return { sent: true, value: "third" };
-    });
+    const third = guard.spend(
+      "management",
+      () => "bulk",
+      async () => {
+        started.push(clock.monotonic());
+        return { sent: true, value: "third" };
+      },
+    );
     await clock.advance(limit.windowMs - 1);
     expect(started).toEqual([]);
     await clock.advance(120);
@@ -93,10 +119,14 @@ describe("guard", () => {
     const sent: number[] = [];
     const all = Promise.all(
       Array.from({ length: 7 }, () =>
-        guard.spend("bulk", async () => {
-          sent.push(clock.monotonic());
-          return { sent: true, value: null };
-        }),
+        guard.spend(
+          "management",
+          () => "bulk",
+          async () => {
+            sent.push(clock.monotonic());
+            return { sent: true, value: null };
+          },
+        ),
       ),
     );
     for (let minute = 0; minute < 6; minute++) await clock.advance(limit.windowMs);
@@ -115,10 +145,14 @@ describe("guard", () => {
     await call();
     let deadline = Number.NaN;
     let began = Number.NaN;
-    const third = guard.spend("bulk", async (notAfter) => {
-      [deadline, began] = [notAfter, clock.monotonic()];
-      return { sent: true, value: null };
-    });
+    const third = guard.spend(
+      "management",
+      () => "bulk",
+      async (notAfter) => {
+        [deadline, began] = [notAfter, clock.monotonic()];
+        return { sent: true, value: null };
+      },
+    );
     await clock.advance(limit.windowMs + 120);
     await third;
     expect(began).toBeGreaterThanOrEqual(limit.windowMs);
@@ -134,11 +168,15 @@ describe("guard", () => {
         return store.slots.take(request);
       },
     };
-    const guard = createGuard({ slots, clock, limit, timeoutMs: 5_000, graceMs: 2_000 });
-    const left = await guard.spend("bulk", async (notAfter) => ({
-      sent: true,
-      value: notAfter - clock.monotonic(),
-    }));
+    const guard = createGuard({ slots, clock, limits, timeoutMs: 5_000, graceMs: 2_000 });
+    const left = await guard.spend(
+      "management",
+      () => "bulk",
+      async (notAfter) => ({
+        sent: true,
+        value: notAfter - clock.monotonic(),
+      }),
+    );
     expect(left).toBe(2_000);
   });
 
@@ -149,7 +187,8 @@ describe("guard", () => {
     const stop = new AbortController();
     let called = false;
     const third = guard.spend(
-      "bulk",
+      "management",
+      () => "bulk",
       async () => {
         called = true;
         return { sent: true, value: null };
@@ -169,7 +208,9 @@ describe("guard", () => {
   it("spend() does not begin when the signal was aborted before", async () => {
     const { guard, used } = await bench();
     const call = async (): Promise<never> => expect.unreachable();
-    await expect(guard.spend("bulk", call, AbortSignal.abort("too late"))).rejects.toBe("too late");
+    await expect(guard.spend("management", () => "bulk", call, AbortSignal.abort("too late"))).rejects.toBe(
+      "too late",
+    );
     expect(await used()).toBe(0);
   });
 
@@ -189,7 +230,11 @@ describe("guard", () => {
     await store.commit(waiting);
     const order: string[] = [];
     const spend = (lane: "interactive" | "bulk"): Promise<string> =>
-      guard.spend(lane, async () => ({ sent: true, value: order.push(lane) ? lane : "" }));
+      guard.spend(
+        "management",
+        () => lane,
+        async () => ({ sent: true, value: order.push(lane) ? lane : "" }),
+      );
     const behind = spend("bulk");
     await spend("interactive");
     expect(order).toEqual(["interactive"]);

@@ -240,6 +240,9 @@ describe("onboard() when 1upHealth misbehaves", () => {
     sandbox.fail({ call: "createUser", status: 403, body: { message: "Forbidden" } });
     const lifecycle = await open();
     await expect(lifecycle.onboard(id)).rejects.toMatchObject({ code: "FORBIDDEN" });
+    await expect(lifecycle.onboard(id)).rejects.toMatchObject({ code: "FORBIDDEN" });
+    expect(sandbox.journal.count("createUser"), "nothing is sent for five minutes").toBe(1);
+    sandbox.clock.advance(301_000);
     expect(await lifecycle.onboard(id)).toMatchObject({ usable: true });
   });
 

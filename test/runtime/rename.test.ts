@@ -124,6 +124,10 @@ describe("remote", () => {
       code: "RATE_LIMITED",
       retryAfterMs: 7_000,
     });
+    const held = lifecycle.remote.find({ appUserId: "a" });
+    await expect(held).rejects.toMatchObject({ code: "RATE_LIMITED", retryable: true });
+    expect(sandbox.journal.count("listUsers"), "nothing is sent until the time is over").toBe(1);
+    sandbox.clock.advance(7_001);
     sandbox.fail({ call: "listUsers", status: 500, body: "" });
     await expect(lifecycle.remote.find({ appUserId: "a" })).rejects.toMatchObject({
       code: "UNAVAILABLE",

@@ -1,0 +1,325 @@
+/**
+ * The account as this process sees it: its gates, which all processes share through the account's record, and the
+ * credentials in use. Every call asks here before it leaves and says here what came back.
+ *
+ * @module
+ */
+import { randomName } from "../clock.ts";
+import type { Clock } from "../clock.ts";
+import { LifecycleError } from "../errors.ts";
+import { gatesBefore, maySpendCode, mayTry } from "../guard/gates.ts";
+import type { GatedCall, GateName } from "../guard/gates.ts";
+import type { Gate, GateReason } from "../../machines/index.ts";
+import type { Store } from "../store/contract.ts";
+import type { CredentialSource, KnownCredentials } from "./credentials.ts";
+import { GateBoard, gateNames, staleMs } from "./gate-board.ts";
+import type { Logger } from "./options.ts";
+import { afterForbidden, afterRefusedCredentials, afterThrottling, afterTrouble } from "./pauses.ts";
+import { doubling, longestThrottlingMs } from "./pauses.ts";
+import type { Growth } from "./pauses.ts";
+
+/** What stands before a call: why, and until when (ms since 1970) at least. */
+export interface Barrier {
+  readonly reason: GateReason;
+  readonly until: number;
+  readonly attempt: number;
+}
+
+/** The right of one driver to call: through gates that are open, and those it is the one to try. */
+export interface Pass {
+  readonly name: string;
+  /** Gates that this pass tries. */
+  readonly tries: Set<GateName>;
+  /** When it last came through, on `clock.monotonic()`: news of calls before a gate was opened again is no news. */
+  enteredAt: number;
+  /** When it spent a further code on trying. */
+  codeAt: number | undefined;
+}
+
+/** What came of a call, as far as gates care. */
+export interface Outcome {
+  readonly type: string;
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** What an {@link Account} works with. */
+export interface AccountParts {
+  readonly record: Store["account"];
+  readonly clock: Clock;
+  readonly source: CredentialSource;
+  readonly credentials: KnownCredentials;
+  /** The name under which a secret's gate is kept: says nothing about the secret. */
+  readonly fingerprint: (secret: string) => string;
+  /** Longest throttling without a time from 1upHealth: the window of the management limit, ms. */
+  readonly windowMs: number;
+  /** After so long a call under way counts as lost, ms. */
+  readonly lostMs: number;
+  readonly logger: Logger;
+  /** Called when a gate changed. */
+  readonly changed: () => void;
+}
+
+/** A call waits for a fresh look at the gates once the last one is this old, ms. */
+const tooStaleMs = 5_000;
+
+/** See the module. */
+export class Account {
+  readonly #parts: AccountParts;
+  readonly #board: GateBoard;
+  #credentials: KnownCredentials;
+  #secretKey: string;
+  #askedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: AccountParts) {
+    this.#parts = parts;
+    this.#credentials = parts.credentials;
+    this.#secretKey = this.#keyOf(parts.credentials);
+    this.#board = new GateBoard({ ...parts, secretKey: () => this.#secretKey });
+  }
+
+  #keyOf({ clientSecret }: KnownCredentials): string {
+    return `secret:${this.#parts.fingerprint(clientSecret.reveal())}`;
+  }
+
+  /** The credentials that calls carry now. */
+  get credentials(): KnownCredentials {
+    return this.#credentials;
+  }
+
+  /** A pass for one driver. */
+  pass(): Pass {
+    return {
+      name: randomName(this.#parts.clock),
+      tries: new Set(),
+      enteredAt: Number.NEGATIVE_INFINITY,
+      codeAt: undefined,
+    };
+  }
+
+  /** All gates, as last seen. */
+  gates(): Readonly<Record<GateName, Gate>> {
+    return Object.fromEntries(gateNames.map((name) => [name, this.#board.gate(name)])) as Record<
+      GateName,
+      Gate
+    >; // of all names
+  }
+
+  /** What stands before `call`, as last seen; `null` = nothing, or it may be the one that tries. */
+  barrier(call: GatedCall): Barrier | null {
+    const now = this.#parts.clock.now();
+    let highest: Barrier | null = null;
+    for (const name of gatesBefore[call]) {
+      const gate = this.#board.gate(name);
+      if (gate.state === "open" || mayTry(name, gate, call, now)) continue;
+      if (highest === null || gate.until > highest.until) highest = barrierOf(gate);
+    }
+    return highest;
+  }
+
+  /** Looks what other processes have written, if the last look is older than `ms`. Never rejects. */
+  look(ms: number = staleMs): Promise<void> {
+    return this.#board.look(ms);
+  }
+
+  /** How `call` stands: all gates are open; one must be tried, which is a job for a single user; or shut. */
+  standing(call: GatedCall): "open" | "try" | "shut" {
+    if (this.barrier(call) !== null) return "shut";
+    return gatesBefore[call].every((name) => this.#board.gate(name).state === "open") ? "open" : "try";
+  }
+
+  /** {@link barrier} after a look at the store, and at the credentials if the ones in hand are refused. */
+  async stands(call: GatedCall): Promise<Barrier | null> {
+    await this.look();
+    if (this.#board.gate("secret").state !== "open") await this.#renew(false);
+    return this.barrier(call);
+  }
+
+  /**
+   * May `call` leave now? Where a gate is shut and its time has come, this pass becomes the one that tries it.
+   * `null` = it may; remember to say what came of it: {@link heard} or {@link leave}.
+   */
+  async enter(call: GatedCall, pass: Pass): Promise<Barrier | null> {
+    const { clock } = this.#parts;
+    if (this.#board.ageMs > tooStaleMs) await this.look();
+    else if (this.#board.ageMs > staleMs) void this.look(); // in time for the next one
+    for (const name of gatesBefore[call]) {
+      if (this.#board.gate(name).state === "open" || pass.tries.has(name)) continue;
+      const barrier = await this.#try(name, call, pass);
+      if (barrier === null) continue;
+      await this.leave(pass);
+      return barrier;
+    }
+    pass.enteredAt = clock.monotonic();
+    return null;
+  }
+
+  /** Says what came of a call that {@link enter} let through. */
+  async heard(call: GatedCall, outcome: Outcome, pass: Pass): Promise<void> {
+    const shut = shutBy(call, outcome.type);
+    if (shut === null && pass.tries.size === 0) return;
+    if (shut !== null) await this.#shut(shut, outcome, pass);
+    const undecided = outcome.type === "notSent" || outcome.type === "lost" || outcome.type === "inDoubt";
+    for (const name of pass.tries) {
+      // An answer that shuts one gate says nothing about another, nor does none at all.
+      if (shut === null && !undecided) {
+        await this.#board.change(name, { type: "ANSWERED", at: this.#parts.clock.now() });
+      } else if (undecided) await this.#again(name, pass);
+      else await this.#board.change(name, { type: "LEFT", at: this.#parts.clock.now(), by: pass.name });
+    }
+    pass.tries.clear();
+    pass.codeAt = undefined;
+  }
+
+  /** The pass ends without a call: somebody else may try. */
+  async leave(pass: Pass): Promise<void> {
+    for (const name of pass.tries) {
+      if (pass.codeAt === undefined) {
+        await this.#board.change(name, { type: "LEFT", at: this.#parts.clock.now(), by: pass.name });
+      } else await this.#again(name, pass);
+    }
+    pass.tries.clear();
+    pass.codeAt = undefined;
+  }
+
+  /**
+   * The exchange of a code that this pass tries met no answer a second time. True: it may get one further code to find
+   * out whether the code or the endpoint is at fault; at most one an hour and account.
+   */
+  spendCode(pass: Pass): boolean {
+    const now = this.#parts.clock.now();
+    if (!pass.tries.has("exchange") || pass.codeAt !== undefined) return false;
+    if (!maySpendCode(this.#board.gate("exchange").codeAt, now)) return false;
+    pass.codeAt = now;
+    return true;
+  }
+
+  /** Opens every gate and asks for credentials anew: a person says that it is in order again. */
+  async reopen(): Promise<void> {
+    await this.look(0);
+    await this.#renew(true);
+    for (const name of gateNames) {
+      await this.#board.change(name, { type: "REOPEN", at: this.#parts.clock.now() });
+    }
+  }
+
+  async #try(name: GateName, call: GatedCall, pass: Pass): Promise<Barrier | null> {
+    const { clock, lostMs } = this.#parts;
+    if (name === "secret" && (await this.#renew(false))) return null;
+    const gate = this.#board.gate(name);
+    const now = clock.now();
+    if (gate.state === "open") return null;
+    if (!mayTry(name, gate, call, now)) return barrierOf(gate);
+    const probe = { type: "PROBE", at: now, by: pass.name, until: now + lostMs } as const;
+    if ((await this.#board.change(name, probe)).probe !== pass.name) {
+      const found = this.#board.gate(name);
+      return found.state === "open" ? null : barrierOf(found);
+    }
+    pass.tries.add(name);
+    if (name === "exchange" && call !== "exchangeCode") pass.codeAt = now;
+    return null;
+  }
+
+  async #shut(name: GateName, outcome: Outcome, pass: Pass): Promise<void> {
+    const gate = this.#board.gate(name);
+    const tries = pass.tries.delete(name);
+    if (!tries && gate.state === "open" && pass.enteredAt < this.#board.openedAt(name)) return;
+    if (!tries && gate.state !== "open") return;
+    const now = this.#parts.clock.now();
+    const reason = reasonOf(name);
+    const until = now + this.#waitMs(name, gate.attempt + 1, outcome.retryAfterMs);
+    const type = reason === "credentials" || reason === "forbidden" ? "REFUSED" : "HELD";
+    await this.#board.change(
+      name,
+      { type, at: now, reason, until, codeAt: pass.codeAt },
+      outcome.type === "notSent",
+    );
+  }
+
+  /** Whoever tried does not know more than before. */
+  async #again(name: GateName, pass: Pass): Promise<void> {
+    const now = this.#parts.clock.now();
+    const gate = this.#board.gate(name);
+    if (gate.probe !== pass.name) return;
+    const reason = gate.reason ?? reasonOf(name);
+    const until = now + this.#waitMs(name, gate.attempt + 1);
+    const type = reason === "credentials" || reason === "forbidden" ? "REFUSED" : "HELD";
+    await this.#board.change(name, { type, at: now, reason, until, codeAt: pass.codeAt });
+  }
+
+  #waitMs(name: GateName, attempt: number, retryAfterMs?: number): number {
+    if (retryAfterMs !== undefined) return Math.min(Math.max(retryAfterMs, 1), longestThrottlingMs);
+    const wait = doubling(growth[name], attempt);
+    return name === "management" || name === "token" || name === "fhir"
+      ? Math.min(wait, this.#parts.windowMs)
+      : wait;
+  }
+
+  /** Asks for credentials that may have changed. True: there are others now, and their gate is open. */
+  async #renew(now: boolean): Promise<boolean> {
+    const { clock, source, logger } = this.#parts;
+    const askedMs = clock.monotonic() - this.#askedAt;
+    if (!source.mayChange || (!now && askedMs < tooStaleMs)) return false;
+    this.#askedAt = clock.monotonic();
+    try {
+      const next = await source.ask();
+      if (next.clientId !== this.#credentials.clientId) {
+        throw new LifecycleError(
+          "INVALID_OPTION",
+          "Cannot change credentials: the client id must stay the same, another one is another account",
+        );
+      }
+      this.#credentials = next;
+      this.#secretKey = this.#keyOf(next);
+    } catch (error) {
+      logger.warn(`Cannot renew the credentials: ${String(error)}`);
+    }
+    return this.#board.gate("secret").state === "open";
+  }
+}
+
+const growth: Readonly<Record<GateName, Growth>> = {
+  management: afterThrottling,
+  token: afterThrottling,
+  fhir: afterThrottling,
+  exchange: afterTrouble,
+  secret: afterRefusedCredentials,
+  region: afterForbidden,
+};
+
+function reasonOf(name: GateName): GateReason {
+  switch (name) {
+    case "management":
+    case "token":
+    case "fhir":
+      return "throttled";
+    case "exchange":
+      return "unavailable";
+    case "secret":
+      return "credentials";
+    case "region":
+      return "forbidden";
+  }
+}
+
+/** The gate that an outcome shuts. */
+function shutBy(call: GatedCall, outcome: string): GateName | null {
+  switch (outcome) {
+    case "throttled":
+      if (call === "fhir") return "fhir";
+      return call === "exchangeCode" || call === "refreshToken" ? "token" : "management";
+    case "credentialsRefused":
+      return call === "fhir" ? null : "secret";
+    case "forbidden":
+      return call === "fhir" ? null : "region"; // a 403 of FHIR is that call's own
+    case "notSent":
+    case "lost":
+    case "inDoubt":
+      return call === "exchangeCode" ? "exchange" : null;
+    default:
+      return null;
+  }
+}
+
+function barrierOf(gate: Gate): Barrier {
+  return { reason: gate.reason ?? "unavailable", until: gate.until, attempt: gate.attempt };
+}
