@@ -27,7 +27,10 @@ export type {
   WaitOptions,
   WorkOptions,
 } from "./runtime/lifecycle.ts";
-export type { LifecycleOptions, Logger, RefreshPolicy } from "./runtime/options.ts";
+export type { Budget, BudgetView, ShutGate } from "./runtime/budget.ts";
+export type { Credentials } from "./runtime/credentials.ts";
+export type { Health } from "./runtime/health.ts";
+export type { Ceiling, LifecycleOptions, Logger, RefreshPolicy } from "./runtime/options.ts";
 export type { ListOptions, Remote } from "./runtime/remote.ts";
 export type { RemoteUser } from "./http/user-management.ts";
 export type { UserStatus } from "./runtime/status.ts";
@@ -39,6 +42,8 @@ export type {
   Claimed,
   Commit,
   Committed,
+  Counts,
+  Forecast,
   Json,
   Lane,
   Lease,
@@ -52,4 +57,5 @@ export type {
   StoreAdapter,
   StoredRecord,
 } from "./store/contract.ts";
-export type { FailureReason, UserState } from "../machines/index.ts";
+export type { GateName } from "./guard/gates.ts";
+export type { FailureReason, GateReason, GateState, UserState } from "../machines/index.ts";

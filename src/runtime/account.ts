@@ -159,15 +159,16 @@ export class Account {
     if (shut === null && pass.tries.size === 0) return;
     if (shut !== null) await this.#shut(shut, outcome, pass);
     const undecided = outcome.type === "notSent" || outcome.type === "lost" || outcome.type === "inDoubt";
-    for (const name of pass.tries) {
+    for (const name of [...pass.tries]) {
+      if (name === "exchange" && call !== "exchangeCode") continue; // its own call comes next
+      pass.tries.delete(name);
       // An answer that shuts one gate says nothing about another, nor does none at all.
       if (shut === null && !undecided) {
         await this.#board.change(name, { type: "ANSWERED", at: this.#parts.clock.now() });
       } else if (undecided) await this.#again(name, pass);
       else await this.#board.change(name, { type: "LEFT", at: this.#parts.clock.now(), by: pass.name });
     }
-    pass.tries.clear();
-    pass.codeAt = undefined;
+    if (pass.tries.size === 0) pass.codeAt = undefined;
   }
 
   /** The pass ends without a call: somebody else may try. */

@@ -197,9 +197,10 @@ function pauseAfter(heard: Heard, after: User, at: number, dice: number): Pause 
     case "notSent":
     case "lost":
     case "inDoubt":
-      return nextCode > 0
-        ? pause("codesSpent", nextCode)
-        : pause("unavailable", fullJitter(afterTrouble, attempt, dice));
+      if (nextCode > 0) return pause("codesSpent", nextCode);
+      // A code was just given up: the next one is asked for at once.
+      if (state === "reauthorizing" && context.attempt === 0) return null;
+      return pause("unavailable", fullJitter(afterTrouble, attempt, dice));
     case "refused":
       return state === "expiring" ? pause("unavailable", fullJitter(afterTrouble, attempt, dice)) : null;
     case "grantRefused":

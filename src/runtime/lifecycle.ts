@@ -7,6 +7,8 @@ import type { UserState } from "../../machines/index.ts";
 import type { FhirClient } from "../fhir/client.ts";
 import type { FhirVersion } from "../fhir/versions.ts";
 import type { Lane } from "../store/contract.ts";
+import type { Budget } from "./budget.ts";
+import type { Health } from "./health.ts";
 import type { Remote } from "./remote.ts";
 import type { UserStatus } from "./status.ts";
 import type { WorkSummary } from "./worker.ts";
@@ -102,6 +104,19 @@ export interface Lifecycle extends AsyncDisposable {
     readonly ahead: number;
     readonly inMs: number;
   }>;
+  /** The limit, the lanes, the gates and users by state, to watch. */
+  readonly budget: Budget;
+  /** Is this process fit for work? Makes no call and never rejects. */
+  health(): Promise<Health>;
+  /** The 1upHealth account that all users of this lifecycle share. */
+  readonly account: {
+    /**
+     * Opens what a refusal of 1upHealth had shut, in all processes, and asks for the credentials anew if they are a
+     * function: call it when the console says that things are in order again. Otherwise one call tries by itself,
+     * every minute at first, in the end every hour.
+     */
+    reopen(): Promise<void>;
+  };
   /** The name under which this user appears in logs and messages. */
   alias(appUserId: string): string;
   /** Lets the users in hand come to rest, then closes connections and store. */

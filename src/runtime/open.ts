@@ -21,11 +21,13 @@ import { ahead, total } from "../store/shares.ts";
 import { Account } from "./account.ts";
 import { arrive, tell, within } from "./arrive.ts";
 import type { Patience } from "./arrive.ts";
+import { createBudget } from "./budget.ts";
 import { Changes } from "./changes.ts";
 import { drive } from "./drive.ts";
 import type { Driven } from "./drive.ts";
 import { gathering } from "./engine.ts";
 import type { Engine } from "./engine.ts";
+import { health } from "./health.ts";
 import type { Lifecycle, OnboardOptions, WaitOptions, WorkOptions } from "./lifecycle.ts";
 import { fhirSender } from "./fhir-sender.ts";
 import { find, load } from "./load.ts";
@@ -272,6 +274,15 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
       number("calls", calls, 1, 1e9, true);
       const { used, waiting, inMs } = await engine.guard.forecast(calls, checkLane(lane));
       return { used: total(used), of: settings.limits.management.calls, ahead: ahead(waiting, lane), inMs };
+    },
+
+    budget: createBudget(engine),
+    health: () => health(engine),
+    account: {
+      async reopen() {
+        open();
+        await engine.account.reopen();
+      },
     },
 
     alias: (appUserId) => engine.sealer.alias(appUserId),

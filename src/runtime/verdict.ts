@@ -6,6 +6,7 @@
 import { LifecycleError } from "../errors.ts";
 import type { Barrier } from "./account.ts";
 import type { Engine } from "./engine.ts";
+import { awake } from "./status.ts";
 import { callOf } from "./step.ts";
 import type { User } from "./user.ts";
 
@@ -50,7 +51,7 @@ export function refusal(engine: Engine, user: User): LifecycleError | null {
 
 /** What stands before the next call of the user, if it needs one. */
 export function barrierOf(engine: Engine, user: User): Barrier | null {
-  const call = callOf(user.position.state);
+  const call = callOf(awake(user, engine.settings.windowMs, engine.clock.now()).position.state);
   return call === undefined ? null : engine.account.barrier(call);
 }
 

@@ -1,0 +1,293 @@
+import type { Lifecycle } from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
+import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
+import { describe, expect, it, vi } from "vitest";
+import { afterwards, hurry, scene, spentOn } from "../support/scene.ts";
+
+const minute = 60_000;
+const hour = 60 * minute;
+
+/** Somebody else's program, that spends the same account. */
+async function spendElsewhere(
+  { credentials }: Sandbox,
+  { url }: SandboxServer,
+  calls: number,
+): Promise<void> {
+  const { clientId, clientSecret } = credentials;
+  const headers = { client_id: clientId, client_secret: clientSecret };
+  for (let call = 0; call < calls; call++) {
+    await (await fetch(`${url}/user-management/v1/user?app_user_id=x`, { headers })).text();
+  }
+}
+
+/** A worker until the test ends. */
+function working(lifecycle: Lifecycle): Lifecycle {
+  const stop = new AbortController();
+  const done = lifecycle.work({ signal: stop.signal });
+  afterwards(async () => {
+    stop.abort();
+    await done;
+  });
+  return lifecycle;
+}
+
+const wrong = { code: "CREDENTIALS_REFUSED", retryable: false };
+
+describe("a throttled account", () => {
+  it("goes on within a window after somebody else has spent half of it", async () => {
+    const limit = { calls: 20, windowMs: hour };
+    const { sandbox, server, open } = await scene({ limit });
+    const lifecycle = working(await open({ limits: { management: limit } }));
+    await spendElsewhere(sandbox, server, 10);
+    const began = sandbox.clock.now();
+    const ids = Array.from({ length: 18 }, (_, index) => `user ${index}`);
+    await Promise.all(ids.map((id) => lifecycle.onboard(id, { waitMs: 60 })));
+    await vi.waitFor(async () => {
+      expect((await lifecycle.health()).shut).toMatchObject([{ gate: "management", reason: "throttled" }]);
+    });
+    const refusals = (): number => sandbox.journal.entries().filter(({ status }) => status === 429).length;
+    const atFirst = refusals(); // all that were under way
+    expect(atFirst).toBeLessThanOrEqual(8);
+    hurry(sandbox);
+    await vi.waitFor(async () => expect(await lifecycle.counts()).toEqual({ tokenActive: 18 }), 20_000);
+    expect(sandbox.clock.now() - began).toBeLessThan(2.2 * hour);
+    expect(sandbox.journal.createdTwice()).toEqual([]);
+    expect(refusals() - atFirst, "one at a time tries, later and later").toBeLessThan(12);
+  });
+
+  it("sends nothing before the time that 1upHealth names, whoever asks in whichever process", async () => {
+    const { sandbox, open } = await scene();
+    const [one, two] = [await open(), await open()];
+    sandbox.fail({ call: "createUser", status: 429, body: "", headers: { "retry-after": "600" } });
+    await one.onboard("ada", { waitMs: 60 });
+    expect(await one.inspect("ada")).toMatchObject({ state: "created", pause: { reason: "throttled" } });
+    sandbox.clock.advance(2_000); // the other process looks once a second
+    await two.onboard("bob", { waitMs: 60 });
+    sandbox.clock.advance(595_000);
+    await two.resume();
+    expect(sandbox.journal.count("createUser")).toBe(1);
+    sandbox.clock.advance(5_000);
+    await two.resume();
+    expect(await two.counts()).toEqual({ tokenActive: 2 });
+    expect((await one.health()).shut).toEqual([]);
+  });
+
+  it("lets one call try, not all that wait", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    sandbox.fail({ call: "createUser", times: 3, status: 429, body: "" });
+    for (let user = 0; user < 30; user++) await lifecycle.onboard(`user ${user}`, { waitMs: 60 });
+    expect(sandbox.journal.count("createUser")).toBe(1);
+    for (const [wait, calls] of [
+      [minute, 2],
+      [2 * minute, 3],
+      [4 * minute, 32],
+    ] as const) {
+      sandbox.clock.advance(wait);
+      await lifecycle.resume();
+      expect(sandbox.journal.count("createUser")).toBe(calls + (calls === 32 ? 1 : 0));
+    }
+  });
+
+  it("holds refreshes and exchanges back when the token endpoint says 429, and FHIR calls when FHIR does", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    await lifecycle.onboard("ada");
+    sandbox.fail({ call: "exchangeCode", status: 429, body: "", headers: { "retry-after": "30" } });
+    const bob = await lifecycle.onboard("bob", { waitMs: 60 });
+    expect(bob).toMatchObject({ state: "codeIssued", pause: { reason: "throttled" } });
+    sandbox.clock.advance(2.5 * hour);
+    sandbox.fail({ call: "refreshToken", status: 429, body: "", headers: { "retry-after": "30" } });
+    await expect(lifecycle.accessToken("ada", { waitMs: 60 })).rejects.toMatchObject({
+      code: "USER_NOT_READY",
+      retryable: true,
+    });
+    sandbox.clock.advance(31_000);
+    expect(await lifecycle.accessToken("ada")).toMatch(/./);
+
+    sandbox.fail({ call: "fhir.read", status: 429, body: "", headers: { "retry-after": "9" } });
+    const read = (): Promise<unknown> => lifecycle.fhir("ada", "r4").read("Patient", "none");
+    await expect(read()).rejects.toMatchObject({ code: "RATE_LIMITED", retryAfterMs: 9_000 });
+    await expect(read()).rejects.toMatchObject({ code: "RATE_LIMITED" });
+    expect(sandbox.journal.count("fhir.read")).toBe(1);
+    sandbox.clock.advance(9_001);
+    await expect(read()).rejects.toMatchObject({ code: "FHIR_REFUSED", status: 404 });
+  });
+
+  it("keeps to a limit of the token endpoint and of FHIR, if one is set", async () => {
+    const { sandbox, open } = await scene();
+    const ceiling = { calls: 2, windowMs: minute };
+    const lifecycle = await open({ limits: { token: ceiling, fhir: ceiling } });
+    hurry(sandbox);
+    const ids = ["a", "b", "c", "d", "e"];
+    await Promise.all(ids.map((id) => lifecycle.onboard(id, { waitMs: hour })));
+    const at = (call: string): number[] =>
+      sandbox.journal
+        .entries()
+        .filter((entry) => entry.call === call)
+        .map((entry) => entry.at);
+    const spread = (times: number[]): boolean =>
+      times.every((time, index) => index < 2 || time - (times[index - 2] ?? 0) >= minute);
+    expect(spread(at("exchangeCode"))).toBe(true);
+    const fhir = lifecycle.fhir("a", "r4");
+    await Promise.all(ids.map(() => fhir.create({ resourceType: "Patient" })));
+    expect(spread(at("fhir.create"))).toBe(true);
+  });
+});
+
+describe("refused credentials", () => {
+  it("stop the process that has them and no other, and cost no user its state", async () => {
+    const { sandbox, open } = await scene();
+    const store = memory();
+    const right = await open({ store });
+    await right.onboard("there before");
+    sandbox.clock.advance(3 * hour);
+    const stale = await open({ store, credentials: { ...sandbox.credentials, clientSecret: "yesterday's" } });
+    await expect(stale.onboard("ada")).rejects.toMatchObject(wrong);
+    const refusals = sandbox.journal.entries().length;
+    await expect(stale.accessToken("there before")).rejects.toMatchObject(wrong);
+    await expect(stale.onboard("bob")).rejects.toMatchObject(wrong);
+    expect(await stale.resume()).toEqual({ taken: 0, rested: {} });
+    expect(sandbox.journal.entries().length, "nothing more is sent").toBe(refusals);
+    expect(await stale.inspect("bob")).toMatchObject({ state: "created", pause: { reason: "credentials" } });
+    expect(await stale.health()).toMatchObject({ ready: false, shut: [{ gate: "secret" }] });
+
+    expect(await right.health()).toMatchObject({ ready: true, shut: [] });
+    await right.resume();
+    expect(await right.counts()).toMatchObject({ tokenActive: 3 });
+    expect(await right.inspect("bob")).toMatchObject({ usable: true });
+    expect(await right.accessToken("there before")).toMatch(/./);
+  });
+
+  it("are asked for anew when they are a function: a rotated secret needs no restart", async () => {
+    const { sandbox, open } = await scene();
+    let clientSecret = "yesterday's";
+    const lifecycle = await open({
+      credentials: async () => ({ clientId: sandbox.credentials.clientId, clientSecret }),
+    });
+    await expect(lifecycle.onboard("ada")).rejects.toMatchObject(wrong);
+    clientSecret = sandbox.credentials.clientSecret;
+    sandbox.clock.advance(6_000); // it is asked every five seconds at most
+    expect(await lifecycle.onboard("ada")).toMatchObject({ usable: true });
+  });
+
+  it("never change to another client id", async () => {
+    const { sandbox, open } = await scene();
+    const warnings: string[] = [];
+    const logger = { debug() {}, info() {}, warn: (line: string) => void warnings.push(line) };
+    let clientId = sandbox.credentials.clientId;
+    const lifecycle = await open({ logger, credentials: () => ({ clientId, clientSecret: "wrong" }) });
+    clientId = "another-account";
+    await expect(lifecycle.onboard("ada")).rejects.toMatchObject(wrong);
+    sandbox.clock.advance(6_000);
+    await expect(lifecycle.onboard("ada")).rejects.toMatchObject(wrong);
+    expect(warnings.join()).toContain("the client id must stay the same");
+  });
+
+  it("are tried again by one call after a minute, then later and later, so nobody is stuck", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    sandbox.fail({ call: "createUser", times: 2, status: 302, body: "", headers: { location: "/login" } });
+    await expect(lifecycle.onboard("ada")).rejects.toMatchObject(wrong);
+    for (const [wait, calls] of [
+      [minute, 2],
+      [minute, 2],
+      [minute, 3],
+    ] as const) {
+      sandbox.clock.advance(wait);
+      await lifecycle.resume();
+      expect(sandbox.journal.count("createUser")).toBe(calls);
+    }
+    expect(await lifecycle.inspect("ada")).toMatchObject({ usable: true });
+  });
+
+  it("are forgiven by account.reopen(), at once and in all processes", async () => {
+    const { sandbox, open } = await scene();
+    const [one, two] = [await open(), await open()];
+    sandbox.fail({ call: "createUser", status: 401, body: { message: "Unauthorized" } });
+    await expect(one.onboard("ada")).rejects.toMatchObject(wrong);
+    sandbox.clock.advance(1_100);
+    await expect(two.onboard("bob")).rejects.toMatchObject(wrong);
+    await two.account.reopen();
+    expect(await two.onboard("bob")).toMatchObject({ usable: true });
+    sandbox.clock.advance(1_100);
+    expect(await one.onboard("ada")).toMatchObject({ usable: true });
+  });
+
+  it("leave nothing of themselves in the account's record", async () => {
+    const { sandbox, open } = await scene();
+    const store = memory();
+    let record = "";
+    const watched = {
+      ...store,
+      open: async (options: Parameters<typeof store.open>[0]) => {
+        const opened = await store.open(options);
+        const commit: typeof opened.account.commit = (write) => {
+          record += JSON.stringify(write);
+          return opened.account.commit(write);
+        };
+        return { ...opened, account: { ...opened.account, commit } };
+      },
+    };
+    const lifecycle = await open({
+      store: watched,
+      credentials: { ...sandbox.credentials, clientSecret: "planted-secret" },
+    });
+    await expect(lifecycle.onboard("ada")).rejects.toMatchObject(wrong);
+    expect(record).toContain("suspended");
+    expect(record).not.toContain("planted");
+  });
+});
+
+describe("a token endpoint that answers 503 for an hour", () => {
+  it("costs no code beyond the one user's who tries, and everybody arrives afterwards", async () => {
+    const { sandbox, open } = await scene({ codeLifeMs: 2 * hour });
+    const lifecycle = working(await open());
+    sandbox.fail({ call: "exchangeCode", times: 10_000, status: 503, body: { error: "server_error" } });
+    const early = ["e0", "e1", "e2", "e3", "e4"];
+    await Promise.all(early.map((id) => lifecycle.onboard(id, { waitMs: 60 })));
+    const began = sandbox.clock.now();
+    const pass = async (until: number): Promise<void> => {
+      while (sandbox.clock.now() - began < until) {
+        sandbox.clock.advance(2_000);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    };
+    await pass(10 * minute);
+    const late = ["l0", "l1", "l2", "l3", "l4"];
+    await Promise.all(late.map((id) => lifecycle.onboard(id, { waitMs: 60 })));
+    expect(await lifecycle.inspect("l0")).toMatchObject({
+      state: "created",
+      pause: { reason: "unavailable" },
+    });
+    await pass(hour - minute);
+    // Five creates brought five codes, one more was spent by the user who tried.
+    expect(sandbox.journal.spent().management).toBe(6);
+    expect(sandbox.journal.count("exchangeCode")).toBeLessThan(45);
+    sandbox.clearFaults();
+    hurry(sandbox);
+    await vi.waitFor(async () => {
+      const { tokenActive = 0, reauthorized = 0, ...others } = await lifecycle.counts();
+      expect([tokenActive + reauthorized, others]).toEqual([10, {}]);
+    }, 15_000);
+    expect(sandbox.journal.createdTwice()).toEqual([]);
+    expect(sandbox.journal.spent().management).toBe(11);
+  }, 60_000);
+
+  it("is told from one code that answers 503 alone: that user gets another, nobody else waits for long", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = working(await open());
+    sandbox.fail({
+      call: "exchangeCode",
+      appUserId: "ada",
+      times: 2,
+      status: 503,
+      body: { error: "server_error" },
+    });
+    hurry(sandbox);
+    expect(await lifecycle.onboard("ada", { waitMs: hour })).toMatchObject({ state: "reauthorized" });
+    expect(await lifecycle.onboard("bob", { waitMs: hour })).toMatchObject({ usable: true });
+    expect(spentOn(sandbox, "ada")).toEqual(["createUser", "issueAuthCode"]);
+    expect((await lifecycle.health()).shut).toEqual([]);
+  });
+});

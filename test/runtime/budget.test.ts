@@ -1,0 +1,95 @@
+import { describe, expect, it, vi } from "vitest";
+import type { BudgetView } from "oneup-lifecycle";
+import { hurry, scene } from "../support/scene.ts";
+
+const limits = { management: { calls: 20, windowMs: 60_000 } };
+
+describe("budget", () => {
+  it("shows nothing before the first look", async () => {
+    const lifecycle = await (await scene()).open({ limits });
+    expect(lifecycle.budget.get()).toMatchObject({ at: null, of: 20, users: {}, shut: [] });
+  });
+
+  it("look() shows slots by lane, users by state, who waits, and when the next call may leave", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open({ limits });
+    await lifecycle.onboard("ada");
+    const ids = Array.from({ length: 20 }, (_, index) => `bulk ${index}`);
+    await Promise.all(ids.map((id) => lifecycle.onboard(id, { lane: "bulk", waitMs: 200 })));
+    const view = await lifecycle.budget.look();
+    expect(view).toMatchObject({
+      at: expect.any(Date),
+      used: { interactive: 1, recovery: 0, bulk: 17 },
+      of: 20,
+      waiting: { interactive: 0, recovery: 0, bulk: 3 },
+      nextInMs: 0,
+      users: { tokenActive: 18, created: 3 },
+      inHand: 0,
+    });
+    expect(lifecycle.budget.get()).toEqual(view);
+    expect(sandbox.journal.spent().management).toBe(18);
+  });
+
+  it("subscribe() tells of progress until everybody has arrived, and of nothing after it was ended", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open({ limits });
+    const views: BudgetView[] = [];
+    const end = lifecycle.budget.subscribe((view) => views.push(view));
+    const ids = Array.from({ length: 30 }, (_, index) => `user ${index}`);
+    hurry(sandbox);
+    await Promise.all(ids.map((id) => lifecycle.onboard(id, { waitMs: 600_000 })));
+    await vi.waitFor(() => expect(views.at(-1)?.users).toEqual({ tokenActive: 30 }));
+    expect(views.some(({ waiting }) => waiting.interactive > 0)).toBe(true);
+    end();
+    end();
+    const seen = views.length;
+    await lifecycle.onboard("late");
+    await lifecycle.budget.look();
+    expect(views).toHaveLength(seen);
+  });
+
+  it("subscribe() of one does not end with that of another, and close() ends all", async () => {
+    const { open } = await scene();
+    const lifecycle = await open();
+    const [one, two] = [vi.fn(), vi.fn()];
+    lifecycle.budget.subscribe(one)();
+    lifecycle.budget.subscribe(two);
+    await vi.waitFor(() => expect(two).toHaveBeenCalled());
+    expect(one).not.toHaveBeenCalled();
+    await lifecycle.close();
+    const seen = two.mock.calls.length;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(two).toHaveBeenCalledTimes(seen);
+  });
+});
+
+describe("lanes", () => {
+  it("let a person in at once while an import waits, and the import goes on beside many people", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open({ limits });
+    const imported = Array.from({ length: 40 }, (_, index) => `import ${index}`);
+    const all = imported.map((id) => lifecycle.onboard(id, { lane: "bulk", waitMs: 3_600_000 }));
+    await vi.waitFor(async () => expect((await lifecycle.forecast(1, "bulk")).ahead).toBe(22));
+    expect(await lifecycle.onboard("ada", { waitMs: 1_000 })).toMatchObject({ usable: true });
+    expect(await lifecycle.onboard("bob", { waitMs: 1_000 })).toMatchObject({ usable: true });
+    expect((await lifecycle.forecast(1, "bulk")).inMs).toBeGreaterThan(60_000);
+    const people = Array.from({ length: 60 }, (_, index) => `person ${index}`);
+    all.push(...people.map((id) => lifecycle.onboard(id, { waitMs: 3_600_000 })));
+    hurry(sandbox);
+    expect((await Promise.all(all)).every(({ usable }) => usable)).toBe(true);
+    expect(sandbox.journal.mostInWindow(60_000)).toBeLessThanOrEqual(20);
+    const creates = sandbox.journal.entries().filter(({ call }) => call === "createUser");
+    const lastPerson = creates.findLastIndex(({ appUserId }) => appUserId?.startsWith("person"));
+    const before = creates.slice(0, lastPerson).filter(({ appUserId }) => appUserId?.startsWith("import"));
+    expect(before.length, "beyond the first 18, while people waited").toBeGreaterThan(18);
+  });
+});
+
+describe("health()", () => {
+  it("says ready while the store answers, and never rejects", async () => {
+    const { open } = await scene();
+    const lifecycle = await open();
+    expect(await lifecycle.health()).toMatchObject({ ready: true, problem: null, shut: [], inHand: 0 });
+    expect((await lifecycle.health()).storeMs).toBeGreaterThanOrEqual(0);
+  });
+});
