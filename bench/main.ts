@@ -6,6 +6,7 @@
 import { parseArgs } from "node:util";
 import { importTime, onboardMemory } from "./fresh.ts";
 import { onboardAt0Ms, onboardAt25Ms } from "./onboard.ts";
+import { redisAt0Ms, redisAt50Ms, redisTrips } from "./redis.ts";
 import { asJson, asTable, holds } from "./report.ts";
 import type { Measurement } from "./report.ts";
 import { quick, thorough } from "./settings.ts";
@@ -25,6 +26,9 @@ const measurables: readonly Measurable[] = [
   { names: ["onboard.rss"], take: onboardMemory },
   { names: ["token.warm"], take: tokenFromMemory },
   { names: ["token.store"], take: tokenFromStore },
+  { names: ["redis.onboard.ratio.50ms"], take: redisAt50Ms },
+  { names: ["redis.onboard.ratio.0ms"], take: redisAt0Ms },
+  { names: ["redis.trips", "redis.commands"], take: redisTrips },
   { names: ["import.ms"], take: importTime },
 ];
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { LifecycleOptions } from "oneup-lifecycle";
 import { startProvider } from "./provider.ts";
 import type { Measurement } from "./report.ts";
 import { median, pairs, round } from "./rounds.ts";
@@ -33,14 +34,20 @@ export async function onboardAt0Ms(effort: Effort): Promise<Measurement[]> {
   ];
 }
 
-function ratio(measured: readonly Pair[]): number {
+/** How much of the bare side's throughput is left. */
+export function ratio(measured: readonly Pair[]): number {
   return median(measured.map(({ bare, durable }) => durable.perSecond / bare.perSecond));
 }
 
-async function compare(latencyMs: number, effort: Effort): Promise<readonly Pair[]> {
+/** Both sides in turn, against a provider that answers after `latencyMs`. */
+export async function compare(
+  latencyMs: number,
+  effort: Effort,
+  options: Partial<LifecycleOptions> = {},
+): Promise<readonly Pair[]> {
   const provider = await startProvider(latencyMs);
   const bare = bareSide(provider.url);
-  const durable = await durableSide(provider.url);
+  const durable = await durableSide(provider.url, options);
   let users = 0;
   try {
     return await pairs(

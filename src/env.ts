@@ -26,7 +26,7 @@ export interface CreateLifecycle {
    * | variable | meaning |
    * |---|---|
    * | `ONEUP_CLIENT_ID`, `ONEUP_CLIENT_SECRET` | from the developer console |
-   * | `ONEUP_STORE` | the folder of an LMDB store |
+   * | `ONEUP_STORE` | the folder of an LMDB store, or the `redis:` or `rediss:` URL of a server |
    * | `ONEUP_KEY` | 32 bytes as base64 or hexadecimal; several with commas, newest first |
    * | `ONEUP_KEY_FILE` | instead: the file the key stands in |
    *
@@ -68,12 +68,11 @@ function keyFrom(keys: string | undefined, file: string | undefined): Encryption
 
 async function storeFrom(place: string): Promise<StoreAdapter> {
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(place)?.[1];
-  if (scheme !== undefined) {
-    throw new LifecycleError(
-      "INVALID_OPTION",
-      `Cannot start: ONEUP_STORE must be the path of a folder, and it is a ${scheme}: URL`,
-    );
-  }
-  const { lmdb } = await import("../adapters/lmdb.ts"); // only whoever stores there loads it
-  return lmdb(place);
+  // Only whoever stores there loads it.
+  if (scheme === undefined) return (await import("../adapters/lmdb.ts")).lmdb(place);
+  if (scheme === "redis" || scheme === "rediss") return (await import("../adapters/redis.ts")).redis(place);
+  throw new LifecycleError(
+    "INVALID_OPTION",
+    `Cannot start: ONEUP_STORE must be the path of a folder or a redis: URL, and it is a ${scheme}: URL`,
+  );
 }

@@ -26,6 +26,8 @@ export interface Patience {
 
 /** Shortest and longest pause between two looks at a user on whom another process may work, ms. */
 const firstLookMs = 25;
+/** Pause between two looks for the first write of a user, ms. */
+const firstWriteMs = 2;
 export const longestLookMs = 1_000;
 
 /**
@@ -70,12 +72,15 @@ function restsMs(engine: Engine, { user, record }: Found, barrier: Barrier | nul
   return Math.max(user.pause?.until ?? 0, barrier?.until ?? 0) - engine.clock.now();
 }
 
-/** The user, who may be on the way to its first write here: whoever waits is told of nobody who is not durable. */
+/**
+ * The user, who may be on the way to its first write here: whoever waits is told of nobody who is not durable, however
+ * short its patience, and of the trouble if that write fails.
+ */
 async function stored(engine: Engine, id: string): Promise<Found> {
-  while (engine.driving.has(id)) {
+  for (let ours = engine.driving.get(id); ours !== undefined; ours = engine.driving.get(id)) {
     const found = await find(engine, id);
     if (found !== null) return found;
-    await sleep(engine.clock, 1);
+    await Promise.race([ours, sleep(engine.clock, firstWriteMs)]);
   }
   return load(engine, id);
 }

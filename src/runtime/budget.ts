@@ -10,6 +10,7 @@ import type { Gate, GateReason, GateState, UserState } from "../../machines/inde
 import type { GateName } from "../guard/gates.ts";
 import type { Counts } from "../store/contract.ts";
 import { none } from "../store/shares.ts";
+import { tell } from "./changes.ts";
 import type { Engine } from "./engine.ts";
 
 /** A gate of the account that is not open. */
@@ -120,7 +121,7 @@ export function createBudget(engine: Engine): Budget {
     get: () => store.get().context.view,
     look,
     subscribe(listener) {
-      const { unsubscribe } = store.subscribe(({ context }) => listener(context.view));
+      const { unsubscribe } = store.subscribe(({ context }) => tell(listener, context.view));
       if (++listeners === 1) void keepLooking();
       let ended = false;
       return () => {

@@ -27,7 +27,7 @@ export class Changes {
 
   /** A user took a step and is worked on further. */
   moved(user: User): void {
-    for (const listener of this.#listeners) listener(user);
+    for (const listener of this.#listeners) tell(listener, user);
   }
 
   /** A user came to rest. */
@@ -70,6 +70,20 @@ export class Changes {
       const cancel = this.#clock.timer(ms, done);
       wakes.add(done);
       signal.addEventListener("abort", done, { once: true });
+    });
+  }
+}
+
+/**
+ * Tells an application's listener. What it throws is its own affair: the work goes on, and the error comes out where
+ * nobody can overlook it, as an uncaught one.
+ */
+export function tell<T>(listener: (news: T) => void, news: T): void {
+  try {
+    listener(news);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
     });
   }
 }

@@ -24,13 +24,13 @@ import type { Patience } from "./arrive.ts";
 import { createBudget } from "./budget.ts";
 import { Changes } from "./changes.ts";
 import { drive } from "./drive.ts";
-import type { Driven } from "./drive.ts";
 import { gathering } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { health } from "./health.ts";
 import type { Lifecycle, OnboardOptions, WaitOptions, WorkOptions } from "./lifecycle.ts";
 import { fhirSender } from "./fhir-sender.ts";
 import { find, load } from "./load.ts";
+import type { Found } from "./load.ts";
 import { checkId, checkLane, checkOptions, number } from "./options.ts";
 import type { LifecycleOptions, Settings } from "./options.ts";
 import { createRemote } from "./remote.ts";
@@ -150,22 +150,19 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
     return describe(user);
   }
 
-  /** Takes the first step of a user nobody has heard of, or who was offboarded. */
-  async function begin(
+  /** The first step of a user nobody has heard of, or who was offboarded; `null` for one who is on the way. */
+  function firstStep(
     id: string,
+    found: Found | null,
     { expect = "new", lane = "interactive" }: OnboardOptions,
-  ): Promise<Driven | null> {
-    const now = clock.now();
-    const found = await find(engine, id);
+  ): User | null {
+    const at = clock.now();
     if (found === null) {
-      const user = newUser(id, lane, now);
-      return drive(
-        engine,
-        expect === "existing" ? stepped(user, { type: "EXPECT_EXISTING", at: now }) : user,
-      );
+      const user = newUser(id, lane, at);
+      return expect === "existing" ? stepped(user, { type: "EXPECT_EXISTING", at }) : user;
     }
     if (found.user.position.state !== "offboarded") return null;
-    return drive(engine, stepped({ ...found.user, lane }, { type: "ONBOARD", at: now }));
+    return stepped({ ...found.user, lane }, { type: "ONBOARD", at });
   }
 
   function worker(untilIdle: boolean, { signal, concurrency = 32 }: WorkOptions): Promise<WorkSummary> {
@@ -185,7 +182,9 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
       const id = checkId(appUserId);
       if (options.lane !== undefined) checkLane(options.lane);
       const wait = patience(options);
-      const begun = await within(engine, begin(id, options), wait);
+      wait.signal.throwIfAborted();
+      const user = firstStep(id, await find(engine, id), options);
+      const begun = user === null ? undefined : await within(engine, drive(engine, user), wait);
       if (begun?.type === "rested" && isUsable(begun.user, clock.now())) return describe(begun.user);
       return arrived(id, wait);
     },

@@ -30,7 +30,7 @@ interface Job {
   readonly untilIdle: boolean;
 }
 
-/** How long a worker sleeps at most: other processes' writes do not wake it. */
+/** How long a worker sleeps at most, give or take a quarter: other processes' writes do not wake it. */
 const longestSleepMs = 1_000;
 
 const nobody: Batch = { claimed: [], nextInMs: null };
@@ -91,21 +91,24 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     const { account, store, guard } = engine;
     await account.stands("any"); // looks at what other processes heard
     const lease = newLease(engine);
-    const due = job.due ? await store.claim({ limit: allowed("any", room), lease }) : nobody;
+    // At a shut gate the store is not asked, for it would say that somebody is due now.
+    const dues = job.due ? allowed("any", room) : 0;
+    const due = dues > 0 ? await store.claim({ limit: dues, lease }) : nobody;
     const started = start(due.claimed, lease, 0);
     const { notAfter } = guard.ask("management", "interactive");
     const max = allowed("createUser", room - started);
-    const granted = await store.grant({ limit: guard.limits.management, max, holdMs: guard.holdMs, lease });
+    const ask = { limit: guard.limits.management, max, holdMs: guard.holdMs, lease };
+    const granted = max > 0 ? await store.grant(ask) : nobody;
     return {
       started: started + start(granted.claimed, lease, notAfter),
-      nextInMs: Math.min(due.nextInMs ?? longestSleepMs, granted.nextInMs ?? longestSleepMs),
+      nextInMs: Math.min(due.nextInMs ?? Infinity, granted.nextInMs ?? Infinity),
     };
   }
 
   while (!job.stop.aborted) {
     const seen = engine.changes.news;
     const room = job.concurrency - active.size;
-    let waitMs = longestSleepMs;
+    let waitMs = longestSleepMs * (0.75 + 0.5 * engine.clock.random());
     if (room > 0) {
       try {
         const { started, nextInMs } = await fetch(room);

@@ -109,6 +109,68 @@ const mistakes: readonly [name: string, notices: RegExp, mistake: (store: Store)
     (store) => ({ grant: (ask) => store.grant({ ...ask, limit: { ...ask.limit, calls: 99 } }) }),
   ],
   [
+    "keeps no place for people",
+    /leaves `kept` places to interactive$/,
+    (store) => ({
+      grant: (ask) => store.grant({ ...ask, limit: { ...ask.limit, kept: 0 } }),
+    }),
+  ],
+  [
+    "lets people take every place",
+    /gives recovery and bulk their least places/,
+    (store) => ({
+      grant: ({ limit: { least: _, ...limit }, ...ask }) => store.grant({ ...ask, limit }),
+    }),
+  ],
+  [
+    "takes what a waiting lane is owed",
+    /does not take what a waiting lane is owed/,
+    (store) => ({
+      slots: {
+        ...store.slots,
+        take: ({ limit: { least: _, ...limit }, ...ask }) => store.slots.take({ ...ask, limit }),
+      },
+    }),
+  ],
+  [
+    "queues for every limit",
+    /limit without a queue/,
+    (store) => ({
+      slots: {
+        ...store.slots,
+        take: (ask) => store.slots.take({ ...ask, lane: ask.lane ?? "interactive" }),
+      },
+    }),
+  ],
+  [
+    "forgets the slot of a write that is acknowledged again",
+    /takes no second slot, and names the first/,
+    (store) => {
+      const seen = new Set<string>();
+      return {
+        async commit(commit) {
+          const done = await store.commit(commit);
+          const again = seen.has(commit.writeId);
+          seen.add(commit.writeId);
+          return again && done.type === "committed" ? { ...done, slot: null } : done;
+        },
+      };
+    },
+  ],
+  [
+    "forecasts as if nobody waited",
+    /lets those go first who wait/,
+    (store) => ({
+      slots: {
+        ...store.slots,
+        forecast: async (ask) => ({
+          ...(await store.slots.forecast(ask)),
+          waiting: { interactive: 0, recovery: 0, bulk: 0 },
+        }),
+      },
+    }),
+  ],
+  [
     "claims more than asked",
     /claim\(\) gives at most/,
     (store) => ({ claim: (ask) => store.claim({ ...ask, limit: 9 }) }),

@@ -1,5 +1,6 @@
 import { readFileSync, readdirSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { isInstalled, startServer } from "../support/servers.ts";
 import { deno, start } from "../support/started.ts";
 import type { Started } from "../support/started.ts";
 
@@ -17,6 +18,7 @@ async function statusOf(url: string): Promise<{ status: number; body: unknown }>
   return { status: response.status, body: await response.json() };
 }
 
+const hasRedis = isInstalled("redis-server", "examples/05-fleet");
 const active = { state: "tokenActive", usable: true };
 
 /** What both sign-up servers promise. */
@@ -66,6 +68,24 @@ describe("examples", () => {
 
   it.runIf(onDeno || inCi)("04-deno does the same on Deno", async () => {
     await signUpServer(start("examples/04-deno.ts", [], { PORT: "0" }, onDeno ? undefined : await deno()));
+  });
+
+  if (hasRedis) {
+    it("05-fleet brings everybody in though a worker is killed", async () => {
+      const server = await startServer("redis-server");
+      onTestFinished(() => server.stop());
+      const { code, out, err } = await start("examples/05-fleet.ts", [], { REDIS_URL: server.url }).ended;
+      expect({ code, err }).toEqual({ code: 0, err: "" });
+      expect(out).toContain("200 users are in Redis, 3 workers are at work\n");
+      expect(out).toContain("worker 1 is killed, with users in hand\n");
+      expect(out).toMatch(/█{20} 200 usable, 0 waiting, .*\ncreated twice: 0, refused by the limit: 0\n$/);
+    }, 60_000);
+  }
+
+  it("05-fleet says what it needs", async () => {
+    const { code, err } = await start("examples/05-fleet.ts", [], { REDIS_URL: "" }).ended;
+    expect(code).not.toBe(0);
+    expect(err).toContain("Cannot start: REDIS_URL must be the URL of a Redis or Valkey server");
   });
 
   it("the table names every example, and each is short enough to read at once", () => {

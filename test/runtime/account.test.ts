@@ -159,6 +159,39 @@ describe("refused credentials", () => {
     expect(await right.accessToken("there before")).toMatch(/./);
   });
 
+  it("let the worker of that process rest: it asks the store no more than once a second or so", async () => {
+    const { sandbox, open } = await scene();
+    const store = memory();
+    let asked = 0;
+    const counting = {
+      ...store,
+      open: async (options: Parameters<typeof store.open>[0]) => {
+        const opened = await store.open(options);
+        const counted =
+          <A extends unknown[], T>(verb: (...args: A) => Promise<T>) =>
+          (...args: A): Promise<T> => {
+            asked++;
+            return verb(...args);
+          };
+        return {
+          ...opened,
+          claim: counted(opened.claim),
+          grant: counted(opened.grant),
+          load: counted(opened.load),
+        };
+      },
+    };
+    const stale = await open({
+      store: counting,
+      credentials: { ...sandbox.credentials, clientSecret: "wrong" },
+    });
+    for (const id of ["ada", "bob"]) await expect(stale.onboard(id)).rejects.toMatchObject(wrong);
+    working(stale);
+    asked = 0;
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(asked).toBeLessThan(10);
+  });
+
   it("are asked for anew when they are a function: a rotated secret needs no restart", async () => {
     const { sandbox, open } = await scene();
     let clientSecret = "yesterday's";

@@ -1,3 +1,6 @@
+import { LifecycleError } from "oneup-lifecycle";
+import type { StoreAdapter } from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
 import { hurry, scene, spentOn } from "../support/scene.ts";
 
@@ -253,6 +256,45 @@ describe("onboard() when 1upHealth misbehaves", () => {
     const status = await lifecycle.onboard(id, { waitMs: 300 });
     expect(status).toMatchObject({ state: "created", usable: false, pause: { reason: "unavailable" } });
     expect(await lifecycle.forecast()).toMatchObject({ used: 0 });
+    expect(sandbox.journal.entries()).toEqual([]);
+  });
+});
+
+describe("onboard() without patience", () => {
+  /** The memory store, whose verbs take a while, as a server's do; `broken` ones fail. */
+  const slow = (broken: () => boolean): StoreAdapter => {
+    const adapter = memory();
+    return {
+      ...adapter,
+      async open(options) {
+        const store = await adapter.open(options);
+        const late =
+          <A extends unknown[], T>(verb: (...args: A) => Promise<T>) =>
+          async (...args: A): Promise<T> => {
+            await new Promise((resolve) => setTimeout(resolve, 5));
+            if (broken()) throw new LifecycleError("STORE_UNAVAILABLE", "Cannot write", { retryable: true });
+            return verb(...args);
+          };
+        return { ...store, load: late(store.load), commit: late(store.commit) };
+      },
+    };
+  };
+
+  it("still resolves with a user who is written down, however slow the store is", async () => {
+    const { open } = await scene({ latencyMs: 100 });
+    const lifecycle = await open({ store: slow(() => false) });
+    expect(await lifecycle.onboard(id, { waitMs: 0 })).toMatchObject({ state: "created", usable: false });
+    expect(await lifecycle.onboard(id)).toMatchObject({ usable: true });
+  });
+
+  it("says so if the user could not be written down", async () => {
+    const { sandbox, open } = await scene();
+    let writes = 0;
+    const lifecycle = await open({ store: slow(() => ++writes > 1) });
+    await expect(lifecycle.onboard(id, { waitMs: 0 })).rejects.toMatchObject({
+      code: "STORE_UNAVAILABLE",
+      retryable: true,
+    });
     expect(sandbox.journal.entries()).toEqual([]);
   });
 });

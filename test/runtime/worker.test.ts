@@ -93,6 +93,30 @@ describe("work()", () => {
   });
 });
 
+describe("work() that is told to stop", () => {
+  it("finishes the calls under way, begins no user's registration, and leaves no lease behind", async () => {
+    const { sandbox, open } = await scene({ latencyMs: 150 });
+    const lifecycle = await open({ limits: { management: { calls: 1_000, windowMs: hour } } });
+    const ids = Array.from({ length: 40 }, (_, index) => `user ${index}`);
+    const holding = await open({ limits: { management: { calls: 1, windowMs: hour } } });
+    await holding.remote.find({ appUserId: "somebody" }); // nobody else gets a slot there, so all wait in the lane
+    await Promise.all(ids.map((id) => holding.onboard(id, { waitMs: 0 })));
+    await vi.waitFor(async () => expect((await lifecycle.forecast()).ahead).toBe(40));
+    const stop = new AbortController();
+    const working = lifecycle.work({ signal: stop.signal, concurrency: 10 });
+    await vi.waitFor(() => expect(sandbox.journal.count("createUser")).toBe(10));
+    stop.abort();
+    const { rested } = await working;
+    expect(rested).toEqual({ tokenActive: 10 });
+    expect(sandbox.journal.count("createUser")).toBe(10);
+    const next = await open({ limits: { management: { calls: 1_000, windowMs: hour } } });
+    const { taken } = await next.resume();
+    expect(taken, "at once, without waiting for a lease to end").toBe(30);
+    expect(await next.counts()).toEqual({ tokenActive: 40 });
+    expect(sandbox.journal.createdTwice()).toEqual([]);
+  });
+});
+
 describe("users() and counts()", () => {
   it("list everybody, or one state, page by page", async () => {
     const { open } = await scene({ limit: { calls: 1_000 } });
@@ -118,6 +142,26 @@ describe("subscribe()", () => {
     end();
     await lifecycle.onboard("bob");
     expect(states).toEqual(["ada created", "ada codeIssued", "ada tokenActive"]);
+  });
+});
+
+describe("a listener that throws", () => {
+  it("stops nobody's lifecycle, and its error comes out as an uncaught one", async () => {
+    const { open } = await scene();
+    const lifecycle = await open();
+    const uncaught: unknown[] = [];
+    const others = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException").on("uncaughtException", (error) => uncaught.push(error));
+    try {
+      lifecycle.subscribe(() => {
+        throw new Error("a mistake in the page");
+      });
+      expect(await lifecycle.onboard("ada")).toMatchObject({ usable: true });
+      expect(uncaught).toEqual(Array.from({ length: 3 }, () => new Error("a mistake in the page")));
+    } finally {
+      process.removeAllListeners("uncaughtException");
+      for (const other of others) process.on("uncaughtException", other);
+    }
   });
 });
 

@@ -1,0 +1,90 @@
+/**
+ * The same comparison with users in Redis: `onboard()` against the same two calls by hand, and what one onboarding
+ * costs the server. Needs `redis-server` in PATH, or `REDIS_URL`, a server that may be emptied.
+ *
+ * @module
+ */
+import { createClient } from "@keyv/redis";
+import { compare, ratio } from "./onboard.ts";
+import type { Measurement } from "./report.ts";
+import { startServer } from "../test/support/servers.ts";
+import { redis } from "./product.ts";
+import { startProvider } from "./provider.ts";
+import { inLoops } from "./rounds.ts";
+import { durableSide } from "./sides.ts";
+import type { Effort } from "./settings.ts";
+
+/** Any key is as good as another. */
+const encryption = { keys: ["0f".repeat(32)] };
+
+/** A Redis that syncs its log with every write (`appendfsync always`), and a way to end it. */
+async function server(): Promise<{ readonly url: string; stop(): Promise<void> }> {
+  const url = process.env["REDIS_URL"];
+  return url === undefined ? startServer("redis-server") : { url, stop: async () => {} };
+}
+
+async function onRedis(
+  name: string,
+  latencyMs: number,
+  bar: number | null,
+  effort: Effort,
+): Promise<Measurement[]> {
+  const { url, stop } = await server();
+  try {
+    const measured = await compare(latencyMs, effort, { store: redis(url), encryption });
+    return [{ name, value: ratio(measured), unit: "of bare", bar }];
+  } finally {
+    await stop();
+  }
+}
+
+/** A provider 50 ms away. */
+export function redisAt50Ms(effort: Effort): Promise<Measurement[]> {
+  return onRedis("redis.onboard.ratio.50ms", 50, 0.9, effort);
+}
+
+/** A provider that answers at once. */
+export function redisAt0Ms(effort: Effort): Promise<Measurement[]> {
+  return onRedis("redis.onboard.ratio.0ms", 0, null, effort);
+}
+
+/** Onboardings whose cost is counted. */
+const counted = 500;
+
+/** Round trips of one onboarding, and the commands that the server carried out for it, those within scripts included. */
+export async function redisTrips(): Promise<Measurement[]> {
+  const { url, stop } = await server();
+  const provider = await startProvider(0);
+  const durable = await durableSide(provider.url, { store: redis(url), encryption });
+  const client = createClient({ url });
+  await client.connect();
+  const calls = async (): Promise<{ trips: number; commands: number }> => {
+    const counts = [...(await client.info("commandstats")).matchAll(/cmdstat_([\w|]+):calls=(\d+)/g)]
+      .map(([, name = "", count = ""]) => ({ name, count: Number(count) }))
+      .filter(({ name }) => name !== "info");
+    const of = (which: (name: string) => boolean): number =>
+      counts.filter(({ name }) => which(name)).reduce((sum, { count }) => sum + count, 0);
+    return { trips: of((name) => name === "evalsha"), commands: of((name) => name !== "evalsha") };
+  };
+  try {
+    await durable.onboard("first@example.org");
+    const before = await calls();
+    const users = Array.from({ length: counted }, (_, index) => `user-${index}@example.org`);
+    await inLoops(users, 8, (user) => durable.onboard(user));
+    const after = await calls();
+    return [
+      { name: "redis.trips", value: (after.trips - before.trips) / counted, unit: "a user", bar: null },
+      {
+        name: "redis.commands",
+        value: (after.commands - before.commands) / counted,
+        unit: "a user",
+        bar: null,
+      },
+    ];
+  } finally {
+    client.destroy();
+    await durable.close();
+    await provider.close();
+    await stop();
+  }
+}

@@ -1,0 +1,37 @@
+/** Asks for the token of one user whenever the parent says so, and says what it got. */
+import { createLifecycle, isLifecycleError, systemClock } from "oneup-lifecycle";
+import { argument } from "../support/child.ts";
+import { at } from "../support/places.ts";
+import type { Place } from "../support/places.ts";
+
+/** What the parent says. */
+export interface Asker {
+  readonly place: Place;
+  readonly url: string;
+  readonly credentials: { readonly clientId: string; readonly clientSecret: string };
+  readonly user: string;
+  /** Where the next word is waited for: `GET` with the last answer, until the answer is "end" or the time it is. */
+  readonly parent: string;
+  readonly times?: { readonly timeoutMs: number; readonly graceMs: number; readonly leaseMs: number };
+}
+
+const { place, url, credentials, user, parent, times } = argument<Asker>();
+let ahead = 0;
+const lifecycle = await createLifecycle({
+  credentials,
+  endpoints: { api: url, auth: url },
+  clock: { ...systemClock, now: () => systemClock.now() + ahead },
+  ...times,
+  ...at(place),
+});
+
+let said = "here";
+for (;;) {
+  const word = await (await fetch(`${parent}?said=${encodeURIComponent(said)}`)).text();
+  if (word === "end") break;
+  ahead = Number(word) - systemClock.now();
+  said = await lifecycle
+    .accessToken(user, { waitMs: 20_000 })
+    .catch((error: unknown) => (isLifecycleError(error) ? error.code : String(error)));
+}
+await lifecycle.close();

@@ -1,0 +1,119 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { createLifecycle } from "oneup-lifecycle";
+import type { Lifecycle } from "oneup-lifecycle";
+import { createSandbox } from "oneup-lifecycle/sandbox";
+import type { Sandbox, SandboxOptions } from "oneup-lifecycle/sandbox";
+import { expect, it, vi } from "vitest";
+import { startChild } from "../support/child.ts";
+import { anyKey, at } from "../support/places.ts";
+import { afterwards } from "../support/scene.ts";
+import { withServer } from "../support/servers.ts";
+import type { Server } from "../support/servers.ts";
+import type { Started } from "../support/started.ts";
+import type { Member } from "./fleet.child.ts";
+
+const script = new URL("./fleet.child.ts", import.meta.url);
+
+/** How long the store is away: long in CI, long enough to meet every time limit everywhere. */
+const outageMs = process.env["CI"] === "true" ? 30_000 : 8_000;
+
+interface Fleet {
+  readonly sandbox: Sandbox;
+  readonly members: readonly Started[];
+  /** A lifecycle on the same store, to look from. */
+  look(): Promise<Lifecycle>;
+}
+
+/** So many processes, each with its share of the users. */
+async function fleet(server: Server, size: number, users: number, options: SandboxOptions): Promise<Fleet> {
+  const limit = { calls: 300, windowMs: 3_600_000, ...options.limit };
+  const sandbox = createSandbox({ ...options, limit });
+  const oneup = await sandbox.listen();
+  afterwards(() => oneup.close());
+  const place = { type: "redis", url: server.url, key: anyKey } as const;
+  const ids = Array.from({ length: users }, (_, index) => `user ${index}`);
+  const members = Array.from({ length: size }, (_, member) =>
+    startChild(script, {
+      place,
+      url: oneup.url,
+      credentials: sandbox.credentials,
+      limit,
+      users: ids.filter((_, index) => index % size === member),
+    } satisfies Member),
+  );
+  for (const { pid, ended } of members) {
+    let over = false;
+    void ended.then(() => (over = true));
+    afterwards(() => void (over || process.kill(pid, "SIGKILL")));
+  }
+  return {
+    sandbox,
+    members,
+    async look() {
+      const lifecycle = await createLifecycle({
+        credentials: sandbox.credentials,
+        endpoints: oneup.endpoints,
+        limits: { management: limit },
+        ...at(place),
+      });
+      afterwards(() => lifecycle.close());
+      return lifecycle;
+    },
+  };
+}
+
+async function arrived(lifecycle: Lifecycle, least: number, withinMs: number): Promise<void> {
+  await vi.waitFor(async () => {
+    const { tokenActive = 0, reauthorized = 0 } = await lifecycle.counts();
+    expect(tokenActive + reauthorized).toBeGreaterThanOrEqual(least);
+  }, withinMs);
+}
+
+withServer("redis", "three processes on one Redis store", (server) => {
+  it("bring everybody in though one is killed in the middle: nobody twice, never above the limit", async () => {
+    const limit = { calls: 100, windowMs: 2_000 };
+    const { sandbox, members, look } = await fleet(await server(), 3, 600, { limit, latencyMs: [0, 60] });
+    const lifecycle = await look();
+    await arrived(lifecycle, 200, 30_000);
+    members[1]?.kill("SIGKILL");
+    // What the killed one was told of and had not yet written down is the application's to ask for again.
+    const mine = Array.from({ length: 200 }, (_, index) => `user ${3 * index + 1}`);
+    await Promise.all(mine.map((id) => lifecycle.onboard(id, { waitMs: 60_000 })));
+    await arrived(lifecycle, 600, 40_000);
+    for (const member of [members[0], members[2]]) {
+      member?.kill("SIGTERM");
+      expect(await member?.ended).toMatchObject({ code: 0, err: "" });
+    }
+    expect((await members[1]?.ended)?.signal).toBe("SIGKILL");
+    expect(sandbox.journal.createdTwice()).toEqual([]);
+    expect(sandbox.journal.entries().filter(({ status }) => status === 429)).toEqual([]);
+    expect(sandbox.journal.mostInWindow(limit.windowMs)).toBeLessThanOrEqual(limit.calls);
+    expect(
+      sandbox.journal.spent().management,
+      "a call more for whoever the dead one had in hand",
+    ).toBeLessThan(600 + 2 * 250);
+  }, 90_000);
+
+  it(`bring 500 users in though Redis is killed and away for ${outageMs / 1_000} s in the middle`, async () => {
+    const redis = await server();
+    const limit = { calls: 10_000, windowMs: 3_600_000 };
+    const { sandbox, members, look } = await fleet(redis, 2, 500, { limit, latencyMs: [100, 400] });
+    await vi.waitFor(() => expect(sandbox.journal.count("exchangeCode")).toBeGreaterThan(50), 30_000);
+    await redis.kill("SIGKILL");
+    await pause(outageMs);
+    await redis.restart();
+    await Promise.all(members.map((member) => member.said(/brought in/)));
+    for (const member of members) member.kill("SIGTERM");
+    for (const { ended } of members) {
+      const { code, err, out } = await ended;
+      expect({ code, err }).toEqual({ code: 0, err: "" });
+      const met = JSON.parse(/met (.*)/.exec(out)?.[1] ?? "null") as Record<string, number>; // our own child
+      expect(Object.keys(met)).toEqual(["STORE_UNAVAILABLE"]);
+      expect(met["STORE_UNAVAILABLE"], "an answer within the time limit").toBeLessThan(20_000);
+    }
+    const lifecycle = await look();
+    const { tokenActive = 0, reauthorized = 0, ...others } = await lifecycle.counts();
+    expect([tokenActive + reauthorized, others]).toEqual([500, {}]);
+    expect(sandbox.journal.createdTwice()).toEqual([]);
+  }, 120_000);
+});

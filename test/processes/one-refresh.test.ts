@@ -1,0 +1,106 @@
+import { createSandbox } from "oneup-lifecycle/sandbox";
+import { createLifecycle } from "oneup-lifecycle";
+import { describe, expect, it } from "vitest";
+import { startChild } from "../support/child.ts";
+import { anyKey, at } from "../support/places.ts";
+import type { Place } from "../support/places.ts";
+import { afterwards, folder } from "../support/scene.ts";
+import { withServer } from "../support/servers.ts";
+import type { Asker } from "./asker.child.ts";
+import { rounds } from "./rounds.ts";
+
+const script = new URL("./asker.child.ts", import.meta.url);
+const user = "ada@example.org";
+const hours = (count: number): number => count * 3_600_000;
+
+/** Is this token the one that 1upHealth takes? */
+async function works(url: string, token: string): Promise<boolean> {
+  const headers = { authorization: `Bearer ${token}` };
+  const { status } = await fetch(`${url}/r4/Patient`, { headers });
+  return status === 200;
+}
+
+function processes(place: () => Promise<Place>): void {
+  it("send one refresh a round, though 8 ask at the same instant, 200 rounds", async () => {
+    const sandbox = createSandbox({ latencyMs: [0, 4], reuse: "revokeFamily" });
+    const server = await sandbox.listen();
+    afterwards(() => server.close());
+    const parent = await rounds(8);
+    const argument: Asker = {
+      place: await place(),
+      url: server.url,
+      credentials: sandbox.credentials,
+      user,
+      parent: parent.url,
+    };
+    const first = await createLifecycle({
+      credentials: sandbox.credentials,
+      endpoints: server.endpoints,
+      clock: sandbox.clock,
+      ...at(argument.place),
+    });
+    await first.onboard(user);
+    await first.close();
+    const children = Array.from({ length: 8 }, () => startChild(script, argument));
+    await parent.gathered();
+    for (let round = 1; round <= 200; round++) {
+      sandbox.clock.advance(hours(2.1));
+      parent.say(String(sandbox.clock.now()));
+      const tokens = new Set(await parent.gathered());
+      expect(tokens.size, `one token for all: ${[...tokens].join(" ")}`).toBe(1);
+      expect(sandbox.journal.count("refreshToken")).toBe(round);
+      expect(await works(server.url, [...tokens][0] ?? "")).toBe(true);
+    }
+    expect(sandbox.journal.spent().management).toBe(1);
+    parent.say("end");
+    for (const { ended } of children) expect(await ended).toMatchObject({ code: 0, err: "" });
+  }, 90_000);
+
+  it("send at most two when the first stalls past its lease; the late one writes nothing, the user is usable", async () => {
+    const sandbox = createSandbox();
+    const server = await sandbox.listen();
+    afterwards(() => server.close());
+    const times = { timeoutMs: 900, graceMs: 100, leaseMs: 1_000 };
+    const where = await place();
+    const common = { place: where, url: server.url, credentials: sandbox.credentials, user, times };
+    const first = await createLifecycle({
+      credentials: sandbox.credentials,
+      endpoints: server.endpoints,
+      clock: sandbox.clock,
+      ...at(where),
+    });
+    await first.onboard(user);
+    await first.close();
+    const [stalls, goesOn] = [await rounds(1), await rounds(1)];
+    const holder = startChild(script, { ...common, parent: stalls.url } satisfies Asker);
+    const other = startChild(script, { ...common, parent: goesOn.url } satisfies Asker);
+    await Promise.all([stalls.gathered(), goesOn.gathered()]);
+
+    sandbox.clock.advance(hours(2.1));
+    sandbox.fail({ call: "refreshToken", delayMs: 400, delay: "after" });
+    const now = String(sandbox.clock.now());
+    stalls.say(now);
+    while (sandbox.journal.count("refreshToken") === 0)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    holder.kill("SIGSTOP");
+    goesOn.say(now);
+    const [token = ""] = await goesOn.gathered();
+    expect(await works(server.url, token)).toBe(true);
+    expect(sandbox.journal.count("refreshToken")).toBeLessThanOrEqual(2);
+    holder.kill("SIGCONT");
+    expect(await stalls.gathered()).toEqual([token]);
+    expect(sandbox.journal.count("refreshToken")).toBeLessThanOrEqual(2);
+    expect(sandbox.journal.createdTwice()).toEqual([]);
+    stalls.say("end");
+    goesOn.say("end");
+    for (const { ended } of [holder, other]) expect(await ended).toMatchObject({ code: 0, err: "" });
+  }, 60_000);
+}
+
+describe("processes on one LMDB store", () => {
+  processes(async () => ({ type: "lmdb", path: folder("one-refresh") }));
+});
+
+withServer("redis", "processes on one Redis store", (server) => {
+  processes(async () => ({ type: "redis", url: (await server()).url, key: anyKey }));
+});

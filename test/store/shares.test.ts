@@ -1,0 +1,83 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { lanes } from "../../src/store/contract.ts";
+import type { Counts, Lane, Limit } from "../../src/store/contract.ts";
+import { ahead, none, reach, total, turn } from "../../src/store/shares.ts";
+
+const limits: fc.Arbitrary<Limit> = fc
+  .record({ calls: fc.integer({ min: 1, max: 40 }), kept: fc.double({ min: 0, max: 1, noNaN: true }) })
+  .chain(({ calls, kept }) => {
+    const rest = calls - Math.floor(calls * kept);
+    return fc.tuple(fc.integer({ min: 0, max: rest }), fc.integer({ min: 0, max: rest })).map(([a, b]) => ({
+      name: "calls",
+      calls,
+      windowMs: 1_000,
+      kept: calls - rest,
+      least: { recovery: Math.min(a, rest - Math.min(b, rest)), bulk: Math.min(b, rest) },
+    }));
+  });
+
+/** Which lanes ask, at each of many moments. */
+const moments = fc.array(fc.subarray([...lanes]), { minLength: 1, maxLength: 150 });
+
+/** Gives every asking moment a place if there is one; what was used in the end. */
+function filled(limit: Limit, asking: readonly (readonly Lane[])[]): Counts {
+  let used = none;
+  for (const asks of asking) {
+    const lane = turn(limit, used, (other) => asks.includes(other));
+    if (lane !== null) used = { ...used, [lane]: used[lane] + 1 };
+  }
+  return used;
+}
+
+describe("store/shares", () => {
+  it("turn() never fills more than the limit, and gives places to nobody who does not ask", () => {
+    fc.assert(
+      fc.property(limits, moments, (limit, asking) => {
+        expect(total(filled(limit, asking))).toBeLessThanOrEqual(limit.calls);
+        const silent = lanes.filter((lane) => asking.every((asks) => !asks.includes(lane)));
+        for (const lane of silent) expect(filled(limit, asking)[lane]).toBe(0);
+      }),
+    );
+  });
+
+  it("turn() gives each lane that always asks its least, whoever else asks", () => {
+    fc.assert(
+      fc.property(limits, (limit) => {
+        const used = filled(
+          limit,
+          Array.from({ length: limit.calls + 5 }, () => lanes),
+        );
+        expect(used.recovery).toBeGreaterThanOrEqual(limit.least?.recovery ?? 0);
+        expect(used.bulk).toBeGreaterThanOrEqual(limit.least?.bulk ?? 0);
+        expect(total(used)).toBe(limit.calls);
+      }),
+    );
+  });
+
+  it("turn() leaves `kept` places to people, whatever the others are owed", () => {
+    fc.assert(
+      fc.property(limits, moments, (limit, asking) => {
+        const used = filled(limit, asking);
+        const others = used.recovery + used.bulk;
+        expect(others).toBeLessThanOrEqual(limit.calls - (limit.kept ?? 0));
+      }),
+    );
+  });
+
+  it("turn() lets no place go unused that the one lane which asks may have", () => {
+    fc.assert(
+      fc.property(limits, fc.constantFrom(...lanes), (limit, lane) => {
+        const asking = Array.from({ length: limit.calls + 5 }, () => [lane]);
+        const most = lane === "interactive" ? limit.calls : Math.max(limit.calls - (limit.kept ?? 0), 0);
+        expect(filled(limit, asking)[lane]).toBe(most);
+        expect(reach(limit, lane)).toBe(Math.max(1, most));
+      }),
+    );
+  });
+
+  it("ahead() counts those who wait in the lane or one before it", () => {
+    const waiting = { interactive: 1, recovery: 20, bulk: 300 };
+    expect(lanes.map((lane) => ahead(waiting, lane))).toEqual([1, 21, 321]);
+  });
+});

@@ -1,0 +1,24 @@
+/** Where a test keeps its users, in words that a child process can be told. */
+import { join } from "node:path";
+import { keyFile } from "oneup-lifecycle";
+import type { LifecycleOptions } from "oneup-lifecycle";
+import { lmdb } from "oneup-lifecycle/adapters/lmdb";
+import { redis } from "oneup-lifecycle/adapters/redis";
+
+/** A folder for LMDB and the key, or a Redis server and a key. */
+export type Place =
+  | { readonly type: "lmdb"; readonly path: string }
+  | { readonly type: "redis"; readonly url: string; readonly key: string };
+
+/** The options of a lifecycle that keeps its users there. */
+export function at(place: Place): Pick<LifecycleOptions, "store" | "encryption"> {
+  switch (place.type) {
+    case "lmdb":
+      return { store: lmdb(join(place.path, "store")), encryption: keyFile(join(place.path, "key")) };
+    case "redis":
+      return { store: redis(place.url), encryption: { keys: [place.key] } };
+  }
+}
+
+/** A key that is as good as any in a test. */
+export const anyKey: string = "ab".repeat(32);
