@@ -1,0 +1,94 @@
+import { join } from "node:path";
+import { createLifecycle } from "oneup-lifecycle";
+import { createSandbox } from "oneup-lifecycle/sandbox";
+import type { Fault } from "oneup-lifecycle/sandbox";
+import { describe, expect, it, vi } from "vitest";
+import { each, startChild } from "../support/child.ts";
+import type { Instant } from "../support/dying.ts";
+import { onDisk } from "../support/on-disk.ts";
+import { afterwards, folder } from "../support/scene.ts";
+import type { JourneyArgument } from "./journeys.ts";
+
+const script = new URL("./journey.child.ts", import.meta.url);
+const times = { timeoutMs: 1_000, graceMs: 100, leaseMs: 1_200 };
+
+/** Troubles that shut a gate of the account on the way of one onboarding, and what that costs beyond its one call. */
+const troubles: Readonly<
+  Record<string, { readonly fault: Fault; readonly extra: number; readonly writes: number }>
+> = {
+  "a 429": {
+    fault: { call: "createUser", status: 429, body: "", headers: { "retry-after": "1" } },
+    extra: 1, // the refused call itself
+    writes: 5,
+  },
+  "a token endpoint that is away": {
+    fault: { call: "exchangeCode", times: 2, status: 503, body: { error: "server_error" } },
+    extra: 1, // the further code
+    writes: 5,
+  },
+  "a login page instead of an answer": {
+    fault: { call: "createUser", status: 302, body: "", headers: { location: "/login" } },
+    extra: 1,
+    writes: 4, // then its caller is told
+  },
+};
+
+describe("a process that is killed while a gate of the account is shut", () => {
+  for (const [trouble, { fault, extra, writes }] of Object.entries(troubles)) {
+    it(`by ${trouble}: before and after every write, leaves nobody stuck or created twice`, async () => {
+      const path = folder("gates");
+      const sandbox = createSandbox({ limit: { calls: 10_000 } });
+      const server = await sandbox.listen();
+      afterwards(() => server.close());
+      /** The user, in an account's store of its own, so that gates do not meet. */
+      const argument = (id: string, instant: Instant | null): JourneyArgument => ({
+        url: server.url,
+        credentials: sandbox.credentials,
+        path: join(path, id.replaceAll(/\W/g, "_")),
+        id,
+        journey: "onboard",
+        instant,
+        times,
+      });
+      const dies = async (id: string, instant: Instant): Promise<void> => {
+        sandbox.fail({ ...fault, appUserId: id });
+        const { signal, err } = await startChild(script, argument(id, instant)).ended;
+        expect({ id, signal, err }).toEqual({ id, signal: "SIGKILL", err: "" });
+      };
+      const instants: readonly Instant[] = Array.from({ length: writes }, (_, index) => index + 1).flatMap(
+        (n) => (["before", "after"] as const).map((when) => ({ of: "write", n, when }) as const),
+      );
+      await each(instants, 4, async (instant) => {
+        const id = `${trouble} ${instant.when} write ${instant.n}`;
+        await dies(id, instant);
+        const lifecycle = await createLifecycle({
+          credentials: sandbox.credentials,
+          endpoints: server.endpoints,
+          clock: sandbox.clock,
+          ...onDisk(argument(id, null).path),
+          ...times,
+        });
+        const stop = new AbortController();
+        const working = lifecycle.work({ signal: stop.signal });
+        try {
+          // A refused secret is tried again after a minute; here a person says that it is in order.
+          const usable = async (): Promise<void> => {
+            await lifecycle.account.reopen();
+            expect(await lifecycle.onboard(id, { waitMs: 10_000 })).toMatchObject({ usable: true });
+          };
+          await vi.waitFor(usable, { timeout: 15_000, interval: 100 });
+          expect((await lifecycle.budget.look()).shut).toEqual([]);
+        } finally {
+          stop.abort();
+          await working;
+          await lifecycle.close();
+        }
+        const management = sandbox.journal
+          .entries()
+          .filter(({ appUserId, call }) => appUserId === id && !/^(exchange|refresh)/.test(call));
+        expect(management.length, id).toBeLessThanOrEqual(1 + extra + 2);
+      });
+      expect(sandbox.journal.createdTwice()).toEqual([]);
+    }, 90_000);
+  }
+});
