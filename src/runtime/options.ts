@@ -172,20 +172,18 @@ function shared(given: NonNullable<NonNullable<LifecycleOptions["limits"]>["mana
   const limit = ceiling("management", given);
   const share = (name: "kept" | "recovery" | "bulk", byDefault: number): number =>
     number(`limits.management.lanes.${name}`, given.lanes?.[name] ?? byDefault, 0, 1);
-  const kept = Math.floor(limit.calls * share("kept", 0.1));
-  const rest = limit.calls - kept;
-  const least = {
-    recovery: Math.floor(rest * share("recovery", 0.2)),
-    bulk: Math.floor(rest * share("bulk", 0.1)),
-  };
-  if (least.recovery + least.bulk > rest) {
+  const [kept, recovery, bulk] = [share("kept", 0.1), share("recovery", 0.2), share("bulk", 0.1)];
+  if (recovery + bulk > 1) {
     throw wrong(
       "limits.management.lanes",
       "shares of which recovery and bulk are 1 at most together",
-      "more",
+      recovery + bulk,
     );
   }
-  return { ...limit, kept, least };
+  const left = Math.floor(limit.calls * kept);
+  const rest = limit.calls - left;
+  const least = { recovery: Math.floor(rest * recovery), bulk: Math.floor(rest * bulk) };
+  return { ...limit, kept: left, least };
 }
 
 /** @throws {LifecycleError} `INVALID_ID` unless it is 1–512 bytes of UTF-8 without control characters */

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { createLifecycle, isLifecycleError, keyFile } from "oneup-lifecycle";
 import type { LifecycleOptions } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
@@ -81,6 +82,36 @@ describe("createLifecycle()", () => {
       { ...good, limits: { management: { calls: 1.5, windowMs: 1 } } },
       "INVALID_OPTION",
       /whole number/,
+    ],
+    [
+      "a share of more than all",
+      { ...good, limits: { management: { calls: 300, windowMs: 1, lanes: { kept: 10 } } } },
+      "INVALID_OPTION",
+      /limits\.management\.lanes\.kept must be a number from 0 to 1/,
+    ],
+    [
+      "shares that are more than all together",
+      { ...good, limits: { management: { calls: 300, windowMs: 1, lanes: { recovery: 0.7, bulk: 0.4 } } } },
+      "INVALID_OPTION",
+      /recovery and bulk are 1 at most together/,
+    ],
+    [
+      "no call of the token endpoint",
+      { ...good, limits: { token: { calls: 0, windowMs: 1 } } },
+      "INVALID_OPTION",
+      /limits\.token\.calls/,
+    ],
+    [
+      "a function that gives no credentials",
+      { ...good, credentials: () => ({ clientId: "x", clientSecret: "planted-secret\n" }) },
+      "INVALID_OPTION",
+      /clientSecret must be visible ASCII/,
+    ],
+    [
+      "a function that fails to give credentials",
+      { ...good, credentials: () => Promise.reject(new Error("planted-secret")) },
+      "INVALID_OPTION",
+      /the function given failed/,
     ],
     [
       "a time-out that is no number",
@@ -226,11 +257,22 @@ describe("createLifecycle.fromEnv()", () => {
     expect(readdirSync(path).sort()).toEqual(["key", "store"]);
   });
 
+  it("opens a Redis store by its URL, and says without the password that it is not there", async () => {
+    vi.stubEnv("ONEUP_CLIENT_ID", "client");
+    vi.stubEnv("ONEUP_CLIENT_SECRET", "secret");
+    vi.stubEnv("ONEUP_STORE", "redis://user:planted-secret@127.0.0.1:1/0");
+    vi.stubEnv("ONEUP_KEY", "ab".repeat(32));
+    const refused = await createLifecycle.fromEnv().catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
+    expect(String(refused)).toContain("Cannot reach Redis at redis://127.0.0.1:1/0");
+    expect(inspect(refused, { depth: 9, showHidden: true })).not.toContain("planted");
+  });
+
   it.each([
     ["ONEUP_CLIENT_ID", undefined, /ONEUP_CLIENT_ID must be set/],
     ["ONEUP_CLIENT_SECRET", "", /ONEUP_CLIENT_SECRET must be set/],
     ["ONEUP_STORE", undefined, /ONEUP_STORE must be set/],
-    ["ONEUP_STORE", "mysql://localhost", /ONEUP_STORE must be the path of a folder/],
+    ["ONEUP_STORE", "mysql://localhost", /ONEUP_STORE must be the path of a folder or a redis: URL/],
   ])("names the variable that is wrong: %s=%s", async (name, value, message) => {
     for (const [other, set] of Object.entries({
       ONEUP_CLIENT_ID: "x",
