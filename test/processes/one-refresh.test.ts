@@ -95,6 +95,44 @@ function processes(place: () => Promise<Place>): void {
     goesOn.say("end");
     for (const { ended } of [holder, other]) expect(await ended).toMatchObject({ code: 0, err: "" });
   }, 60_000);
+
+  it("go on though one of them has yesterday's secret: it stops by itself and spends nothing", async () => {
+    const sandbox = createSandbox();
+    const server = await sandbox.listen();
+    afterwards(() => server.close());
+    const where = await place();
+    const first = await createLifecycle({
+      credentials: sandbox.credentials,
+      endpoints: server.endpoints,
+      clock: sandbox.clock,
+      ...at(where),
+    });
+    await first.onboard(user);
+    await first.close();
+    const common = { place: where, url: server.url, user };
+    const yesterdays = { ...sandbox.credentials, clientSecret: "yesterday's" };
+    const [stale, right] = [await rounds(1), await rounds(1)];
+    const children = [
+      startChild(script, { ...common, credentials: yesterdays, parent: stale.url } satisfies Asker),
+      startChild(script, { ...common, credentials: sandbox.credentials, parent: right.url } satisfies Asker),
+    ];
+    await Promise.all([stale.gathered(), right.gathered()]);
+    for (let round = 1; round <= 5; round++) {
+      sandbox.clock.advance(hours(2.1));
+      stale.say(String(sandbox.clock.now()));
+      expect(await stale.gathered()).toEqual(["CREDENTIALS_REFUSED"]);
+      right.say(String(sandbox.clock.now()));
+      const [token = ""] = await right.gathered();
+      expect(await works(server.url, token)).toBe(true);
+    }
+    // One try each time its hour is over, and not one user's grant was lost to it.
+    expect(sandbox.journal.entries().filter(({ status }) => status === 401)).toHaveLength(5);
+    expect(sandbox.journal.count("refreshToken")).toBe(10);
+    expect(sandbox.journal.spent().management).toBe(1);
+    stale.say("end");
+    right.say("end");
+    for (const { ended } of children) expect(await ended).toMatchObject({ code: 0, err: "" });
+  }, 60_000);
 }
 
 describe("processes on one LMDB store", () => {
