@@ -10,6 +10,8 @@ import type { Database, RootDatabase } from "lmdb";
 import { isLifecycleError, LifecycleError } from "../src/errors.ts";
 import { lanes } from "../src/store/contract.ts";
 import type { Lane, Store, StoreAdapter } from "../src/store/contract.ts";
+import { expiringTexts, keyvDoor, sharedBackend } from "../src/store/keyv-door.ts";
+import type { Kept, KeyvBackend, KeyvDoor } from "../src/store/keyv-door.ts";
 import { tableStore } from "../src/store/tables.ts";
 import type { AccountRow, Engine, LaneQueue, Tables } from "../src/store/tables.ts";
 import type { SlotLog } from "../src/store/window.ts";
@@ -34,7 +36,7 @@ export interface LmdbOptions {
  * });
  * ```
  */
-export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter {
+export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & KeyvDoor {
   if (typeof path !== "string" || path === "") {
     throw new LifecycleError(
       "INVALID_OPTION",
@@ -42,12 +44,21 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter {
     );
   }
   const folder = resolve(path);
+  const maxAccounts = options.maxAccounts ?? 8;
+  const accounts = new Set<string>();
+  // Every opening takes one of LMDB's 126 places for readers, so all doors share one.
+  const backend = sharedBackend(() => openFolder(folder, maxAccounts, keyvBackend));
   return {
     name: "lmdb",
     durable: true,
     folder,
+    keyv: (keyvOptions) => keyvDoor(keyvOptions, backend, accounts),
     async open({ account, clock }): Promise<Store> {
-      const { root, tables } = await openFolder(folder, options.maxAccounts ?? 8, account);
+      const { root, tables } = await openFolder(folder, maxAccounts, (root) => ({
+        root,
+        tables: lmdbTables(root, account),
+      }));
+      accounts.add(account);
       let latest = 0;
       const now = (): number => (latest = Math.max(latest, clock.now()));
       return tableStore(groupCommits(root, tables, now));
@@ -55,23 +66,25 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter {
   };
 }
 
-async function openFolder(
+/** Opens the folder and what `use` wants of it; `kept` holds what Keyv stores through {@link KeyvDoor}. */
+async function openFolder<T>(
   folder: string,
   maxAccounts: number,
-  account: string,
-): Promise<{ readonly root: RootDatabase; readonly tables: LmdbTables }> {
+  use: (root: RootDatabase, kept: Database<Kept, string>) => T,
+): Promise<T> {
   let root: RootDatabase | undefined;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     // Without overlappingSync a commit is on disk when its promise resolves; with it, only visible.
     root = open({
       path: folder,
-      maxDbs: databasesPerAccount * maxAccounts,
+      maxDbs: databasesPerAccount * maxAccounts + 1,
       overlappingSync: false,
       eventTurnBatching: false, // its own promise of a batch would reject unseen on a full disk
     });
     chmodSync(join(folder, "data.mdb"), 0o600);
-    return { root, tables: lmdbTables(root, account) };
+    // Opened each time, so that no account takes its place. No other name is without a slash.
+    return use(root, root.openDB<Kept, string>({ name: "keyv", encoding: "json" }));
   } catch (cause) {
     await root?.close();
     const full = cause instanceof Error && cause.message.includes("MDB_DBS_FULL");
@@ -102,12 +115,12 @@ function groupCommits(root: RootDatabase, { tables, within }: LmdbTables, now: (
           waiting = [];
           within(() => units.forEach((unit) => unit.run()));
         });
-        transaction.catch(hearAll);
-        await transaction;
+        await onDisk(transaction);
         for (const unit of units) unit.settle();
       } catch (cause) {
         const failed = units.length > 0 ? units : waiting.splice(0);
-        for (const unit of failed) unit.reject(unavailable("write to", cause));
+        const error = isLifecycleError(cause) ? cause : unavailable("write to", cause);
+        for (const unit of failed) unit.reject(error);
       }
     }
     running = null;
@@ -134,11 +147,7 @@ function groupCommits(root: RootDatabase, { tables, within }: LmdbTables, now: (
     },
     read(unit) {
       if (closed) throw closedStore();
-      try {
-        return unit(tables, now());
-      } catch (cause) {
-        throw isLifecycleError(cause) ? cause : unavailable("read", cause);
-      }
+      return reading(() => unit(tables, now()));
     },
     async close() {
       closed = true;
@@ -243,6 +252,90 @@ function laneQueue(waiting: Database<true, [number, string]>, lane: Lane, emptyL
     },
     size: () => (waiting.getStats() as { entryCount: number }).entryCount, // typed as {} by lmdb
   };
+}
+
+/** What the doors of Keyv stand on. */
+function keyvBackend(root: RootDatabase, kept: Database<Kept, string>): KeyvBackend {
+  const known = new Map<string, Database<string, string>>();
+  const rowsOf = (account: string): Database<string, string> | undefined => {
+    const name = `${account}/users`;
+    const [there] = root.getKeys({ start: name, limit: 1 });
+    if (there !== name) return undefined; // opening it would make it
+    const rows = known.get(account) ?? root.openDB<string, string>({ name, encoding: "string" });
+    known.set(account, rows);
+    return rows;
+  };
+  return {
+    users: (account) => ({
+      get: async (id) => reading(() => rowsOf(account)?.get(id)),
+      async *entries() {
+        const rows = reading(() => rowsOf(account));
+        if (rows !== undefined) yield* inPages(rows, "");
+      },
+    }),
+    texts: expiringTexts({
+      get: (key) => reading(() => kept.get(key)),
+      put: async (key, value) => void (await onDisk(kept.put(key, value))),
+      take: (key, passes) =>
+        alone(root, () => {
+          const found = kept.get(key);
+          if (found === undefined || !passes(found)) return undefined;
+          write(kept.remove(key));
+          return found;
+        }),
+      entries: (prefix) => inPages(kept, prefix),
+      clear: (prefix) =>
+        alone(root, () => {
+          for (const [key] of Array.from(inPages(kept, prefix))) write(kept.remove(key));
+        }),
+    }),
+    close: () => root.close(),
+  };
+}
+
+/** Entries under keys that begin so. Between two pages no read transaction of LMDB is held. */
+function* inPages<T>(from: Database<T, string>, prefix: string): Generator<readonly [string, T], void> {
+  let last: string | undefined;
+  for (;;) {
+    const page = reading(() => Array.from(from.getRange({ start: last ?? prefix, limit: 100 })));
+    for (const { key, value } of page) {
+      if (!key.startsWith(prefix)) return;
+      if (key !== last) yield [key, value];
+    }
+    if (page.length < 100) return;
+    last = page.at(-1)?.key;
+  }
+}
+
+function reading<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw isLifecycleError(cause) ? cause : unavailable("read", cause);
+  }
+}
+
+/** Runs `unit` in a transaction of its own. It must not throw out of it, see {@link groupCommits}. */
+async function alone<T>(root: RootDatabase, unit: () => T): Promise<T> {
+  const run = (): { readonly value: T } | { readonly error: unknown } => {
+    try {
+      return { value: unit() };
+    } catch (error) {
+      return { error };
+    }
+  };
+  const ended = await onDisk(root.transaction(run));
+  if ("value" in ended) return ended.value;
+  throw isLifecycleError(ended.error) ? ended.error : unavailable("write to", ended.error);
+}
+
+async function onDisk<T>(written: Promise<T>): Promise<T> {
+  written.catch(hearAll);
+  try {
+    return await written;
+  } catch (cause) {
+    throw unavailable("write to", cause);
+  }
 }
 
 /** Inside a transaction a write is done when the call returns; the promise that lmdb hands out then means nothing. */

@@ -30,9 +30,11 @@ export function turn(limit: Limit, used: Counts, asks: (lane: Lane) => boolean):
   if (free <= 0) return null;
   const owed = (lane: Lane): number =>
     lane === "interactive" ? 0 : Math.max(0, (limit.least?.[lane] ?? 0) - used[lane]);
+  const rest = limit.calls - (limit.kept ?? 0);
   const asking = lanes.filter(asks);
+  // What people took of the rest does not cost the other lanes what they are owed.
   const allowed = asking.filter(
-    (lane) => lane === "interactive" || owed(lane) > 0 || taken < limit.calls - (limit.kept ?? 0),
+    (lane) => lane === "interactive" || taken < rest || (owed(lane) > 0 && used.recovery + used.bulk < rest),
   );
   const spare = (lane: Lane): boolean =>
     free > asking.reduce((sum, other) => (other === lane ? sum : sum + owed(other)), 0);

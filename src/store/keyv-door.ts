@@ -1,0 +1,346 @@
+/**
+ * The way from a store of ours back to Keyv: a plain Keyv 5 storage adapter on the backend of an adapter.
+ * Namespace `users` shows the sealed snapshots and changes nothing; every other one is ordinary storage.
+ *
+ * An adapter supplies a {@link KeyvBackend}: where its rows are read, and where texts can be kept. One whose server
+ * knows no time to live wraps its table with {@link expiringTexts}.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { systemClock } from "../clock.ts";
+import { isLifecycleError, LifecycleError } from "../errors.ts";
+import { accountOf } from "./account.ts";
+import type { Json } from "./contract.ts";
+import { decodeRow } from "./rules.ts";
+
+/** Options of {@link KeyvDoor.keyv}. */
+export interface KeyvDoorOptions {
+  /** `users` shows the users, read-only. Any other name, 1 to 128 bytes, is storage of its own. */
+  readonly namespace: string;
+  /**
+   * Whose users, for namespace `users`; the others do not look at it.
+   * @default the account of the only lifecycle that this adapter object has opened
+   */
+  readonly clientId?: string | undefined;
+}
+
+/** What an adapter has that can be used through Keyv. */
+export interface KeyvDoor {
+  /**
+   * A Keyv storage adapter on the same backend. Give each Keyv one of its own: Keyv writes its namespace into it.
+   *
+   * Namespace `users` answers under a user's id with the sealed snapshot, in Keyv's own form; writing rejects with
+   * `INVALID_OPTION` and changes nothing. An id that was renamed is not there. Of ids that begin with the namespace
+   * of the Keyv and a colon, these are taken off, as Keyv itself does.
+   *
+   * In any other namespace, keys have at most 1024 bytes and values are text, which is what Keyv makes of them.
+   *
+   * @throws {LifecycleError} `INVALID_OPTION` if the namespace cannot be one, or if it is open whose users are meant
+   * @example
+   * ```ts
+   * const users = new Keyv({ store: adapter.keyv({ namespace: "users", clientId }) });
+   * const snapshot = await users.get("ada@example.org"); // no secret in clear
+   * const cache = new Keyv({ store: adapter.keyv({ namespace: "cache" }), ttl: 60_000 });
+   * ```
+   */
+  keyv(options: KeyvDoorOptions): KeyvStorage;
+}
+
+/** A storage adapter as Keyv 5 wants it: `new Keyv({ store })`. */
+export interface KeyvStorage {
+  /** Keyv's own namespace; Keyv sets it. What was written under one is not seen under another. */
+  namespace?: string | undefined;
+  readonly opts: Record<string, unknown>;
+  get<Value = string>(key: string): Promise<Value | undefined>;
+  /** Many at once; users whose record is damaged read as `undefined` here and reject in `get`. */
+  getMany<Value = string>(keys: string[]): Promise<(Value | undefined)[]>;
+  has(key: string): Promise<boolean>;
+  /** @param ttl Milliseconds; none or 0 = for ever. */
+  set(key: string, value: unknown, ttl?: number): Promise<boolean>;
+  setMany(entries: { key: string; value: unknown; ttl?: number }[]): Promise<void>;
+  /** True if it was there. */
+  delete(key: string): Promise<boolean>;
+  /** True if any was there. */
+  deleteMany(keys: string[]): Promise<boolean>;
+  /** Removes what was written under this namespace of the door and of its Keyv. */
+  clear(): Promise<void>;
+  iterator<Value = string>(namespace?: string): AsyncGenerator<[string, Awaited<Value>], void>;
+  /** Lets go of the backend. */
+  disconnect(): Promise<void>;
+  /** For Keyv, which asks for it. Nothing is emitted: what fails rejects. */
+  on(event: string, listener: (...facts: unknown[]) => void): KeyvStorage;
+}
+
+/** Texts under keys. Keys and prefixes begin with the namespace in letters, digits and `-_.!~'()%`, then a colon. */
+export interface TextStorage {
+  get(key: string): Promise<string | undefined>;
+  /** Resolves when it is durable. */
+  set(key: string, text: string, ttlMs: number | undefined): Promise<void>;
+  /** True if it was there. */
+  delete(key: string): Promise<boolean>;
+  /** What is there under keys that begin so, in any order. */
+  entries(prefix: string): AsyncIterable<readonly [key: string, text: string]>;
+  clear(prefix: string): Promise<void>;
+}
+
+/** The rows of one account as text, see `encodeRow`. */
+export interface RowReader {
+  get(id: string): Promise<string | undefined>;
+  entries(): AsyncIterable<readonly [id: string, text: string]>;
+}
+
+/** What an adapter supplies. Whatever rejects does so with a {@link LifecycleError}. */
+export interface KeyvBackend {
+  users(account: string): RowReader;
+  readonly texts: TextStorage;
+  close(): Promise<void>;
+}
+
+/**
+ * A door.
+ *
+ * @param connect called once, when the door is first used; again if it failed
+ * @param opened the accounts that the adapter object has opened
+ */
+export function keyvDoor(
+  options: KeyvDoorOptions,
+  connect: () => KeyvBackend | Promise<KeyvBackend>,
+  opened: Iterable<string>,
+): KeyvStorage {
+  const { namespace } = options;
+  checkName(namespace, "its namespace");
+  let backend: Promise<KeyvBackend> | undefined;
+  let closed = false;
+  const session: Session = {
+    async backend() {
+      if (closed) throw new LifecycleError("CLOSED", "Cannot use this Keyv storage: it was disconnected");
+      const connection = (backend ??= Promise.resolve().then(connect));
+      try {
+        return await connection;
+      } catch (error) {
+        if (backend === connection) backend = undefined;
+        throw error;
+      }
+    },
+    async disconnect() {
+      closed = true;
+      const connected = await backend?.catch(() => undefined);
+      backend = undefined;
+      await connected?.close();
+    },
+  };
+  return namespace === "users"
+    ? usersDoor(session, accountMeant(options, [...opened]))
+    : storageDoor(session, namespace);
+}
+
+/**
+ * One connection for all doors of an adapter object: the first door makes it, the last one that disconnects closes it.
+ */
+export function sharedBackend(connect: () => Promise<KeyvBackend>): () => Promise<KeyvBackend> {
+  let doors = 0;
+  let shared: Promise<KeyvBackend> | undefined;
+  return async () => {
+    const connection = (shared ??= connect());
+    doors++;
+    try {
+      const backend = await connection;
+      return {
+        ...backend,
+        async close() {
+          if (--doors > 0) return;
+          shared = undefined;
+          await backend.close();
+        },
+      };
+    } catch (error) {
+      doors--;
+      if (shared === connection) shared = undefined;
+      throw error;
+    }
+  };
+}
+
+interface Session {
+  backend(): Promise<KeyvBackend>;
+  disconnect(): Promise<void>;
+}
+
+function accountMeant({ clientId }: KeyvDoorOptions, opened: readonly string[]): string {
+  if (typeof clientId === "string" && clientId !== "") return accountOf(clientId);
+  const [only] = opened;
+  if (clientId === undefined && only !== undefined && opened.length === 1) return only;
+  throw new LifecycleError(
+    "INVALID_OPTION",
+    `Cannot show users through Keyv: clientId must say whose, unless this adapter has opened one account; it has opened ${opened.length}`,
+  );
+}
+
+function checkName(name: unknown, what: string): asserts name is string {
+  if (typeof name === "string" && name !== "" && name.isWellFormed() && Buffer.byteLength(name) <= 128)
+    return;
+  throw new LifecycleError(
+    "INVALID_OPTION",
+    `Cannot open a Keyv storage: ${what} must be a text of 1 to 128 bytes`,
+  );
+}
+
+/** What every door has beside its content. Keyv 5 iterates only over stores of a dialect it knows, and asks no more of it. */
+function fittings(session: Session): Pick<KeyvStorage, "opts" | "on" | "disconnect"> {
+  return {
+    opts: { dialect: "redis" },
+    disconnect: () => session.disconnect(),
+    on(this: KeyvStorage) {
+      return this;
+    },
+  };
+}
+
+function usersDoor(session: Session, account: string): KeyvStorage {
+  const rows = async (): Promise<RowReader> => (await session.backend()).users(account);
+  const refuse = async (): Promise<never> => {
+    throw new LifecycleError(
+      "INVALID_OPTION",
+      'Cannot change users through Keyv: the namespace "users" is read-only, only a lifecycle writes them',
+    );
+  };
+  const prefix = (): string => (door.namespace ? `${door.namespace}:` : "");
+  const idOf = (key: string): string => (key.startsWith(prefix()) ? key.slice(prefix().length) : key);
+  const snapshot = async (key: string): Promise<string | undefined> => {
+    const text = await (await rows()).get(idOf(key));
+    return text === undefined ? undefined : shownValue(text);
+  };
+  const door: KeyvStorage = {
+    ...fittings(session),
+    get: <Value>(key: string) => snapshot(key) as Promise<Value | undefined>, // Keyv decodes it
+    getMany: <Value>(keys: string[]) =>
+      Promise.all(keys.map((key) => snapshot(key).catch(undefinedIfDamaged))) as Promise<Value[]>, // likewise
+    has: async (key) => (await snapshot(key)) !== undefined,
+    set: refuse,
+    setMany: refuse,
+    delete: refuse,
+    deleteMany: refuse,
+    clear: refuse,
+    async *iterator<Value>() {
+      for await (const [id, text] of (await rows()).entries()) {
+        const value = await Promise.resolve(text).then(shownValue).catch(undefinedIfDamaged);
+        if (value !== undefined) yield [`${prefix()}${id}`, value as Awaited<Value>]; // likewise
+      }
+    },
+  };
+  return door;
+}
+
+/** The snapshot as Keyv's serializer writes it, without the store's bookkeeping; `undefined` for a renamed user. */
+function shownValue(text: string): string | undefined {
+  const row = decodeRow(text);
+  if ("renamedTo" in row) return undefined;
+  // Keyv takes a colon off the texts that begin with one.
+  const escaped = (_key: string, value: Json): Json =>
+    typeof value === "string" && value.startsWith(":") ? `:${value}` : value;
+  return JSON.stringify({ value: row.value }, escaped);
+}
+
+function undefinedIfDamaged(error: unknown): undefined {
+  if (!isLifecycleError(error, "RECORD_DAMAGED")) throw error;
+}
+
+function storageDoor(session: Session, namespace: string): KeyvStorage {
+  const texts = async (): Promise<TextStorage> => (await session.backend()).texts;
+  /** Both namespaces, in letters that are in no backend's way. */
+  const partition = (): string => {
+    const inner = door.namespace ?? "";
+    if (inner !== "") checkName(inner, "the namespace of its Keyv");
+    const parts = [namespace, inner].map((name) => encodeURIComponent(name).replaceAll("*", "%2A"));
+    return `${parts.join(":")}:`;
+  };
+  const place = (key: string): string => {
+    if (typeof key === "string" && key.isWellFormed() && Buffer.byteLength(key) <= 1024) {
+      return `${partition()}${key}`;
+    }
+    throw new LifecycleError(
+      "INVALID_OPTION",
+      "Cannot use a key of a Keyv storage: it must be a text of at most 1024 bytes",
+    );
+  };
+  const find = async (key: string): Promise<string | undefined> => (await texts()).get(place(key));
+  const write = async (key: string, value: unknown, ttl?: number): Promise<boolean> => {
+    if (typeof value !== "string") {
+      throw new LifecycleError(
+        "INVALID_OPTION",
+        `Cannot keep a value in a Keyv storage: it must be text, as Keyv's serializer makes it, not ${typeof value}`,
+      );
+    }
+    const ttlMs = ttl && Number.isFinite(ttl) ? Math.max(1, Math.ceil(ttl)) : undefined;
+    await (await texts()).set(place(key), value, ttlMs);
+    return true;
+  };
+  const remove = async (key: string): Promise<boolean> => (await texts()).delete(place(key));
+  const door: KeyvStorage = {
+    ...fittings(session),
+    get: <Value>(key: string) => find(key) as Promise<Value | undefined>, // Keyv decodes it
+    getMany: <Value>(keys: string[]) => Promise.all(keys.map(find)) as Promise<(Value | undefined)[]>, // likewise
+    has: async (key) => (await find(key)) !== undefined,
+    set: write,
+    // Keyv types it as void and hands it on as its own answer, which is a list.
+    setMany: (entries) =>
+      Promise.all(
+        entries.map(({ key, value, ttl }) => write(key, value, ttl)),
+      ) as Promise<unknown> as Promise<void>,
+    delete: remove,
+    deleteMany: async (keys) => (await Promise.all(keys.map(remove))).includes(true),
+    clear: async () => (await texts()).clear(partition()),
+    async *iterator<Value>() {
+      const prefix = partition();
+      for await (const [key, text] of (await texts()).entries(prefix)) {
+        yield [key.slice(prefix.length), text as Awaited<Value>]; // likewise
+      }
+    },
+  };
+  return door;
+}
+
+/** A text and the moment (ms since 1970) from which it is no longer there; `null`: it stays. */
+export interface Kept {
+  readonly text: string;
+  readonly until: number | null;
+}
+
+/** A table without a clock. */
+export interface KeptTable {
+  get(key: string): Kept | undefined;
+  /** Resolves when it is durable. */
+  put(key: string, kept: Kept): Promise<void>;
+  /** Takes out what is there if it passes, in one unit; what it took out. */
+  take(key: string, passes: (kept: Kept) => boolean): Promise<Kept | undefined>;
+  /** What stands under keys that begin so. It is not disturbed by what is written meanwhile. */
+  entries(prefix: string): Iterable<readonly [key: string, kept: Kept]>;
+  clear(prefix: string): Promise<void>;
+}
+
+/** Texts with a time to live, over a table without one. What has expired is taken out when somebody meets it. */
+export function expiringTexts(table: KeptTable): TextStorage {
+  const expired = ({ until }: Kept): boolean => until !== null && until <= systemClock.now();
+  return {
+    async get(key) {
+      const kept = table.get(key);
+      if (kept === undefined || !expired(kept)) return kept?.text;
+      await table.take(key, expired);
+      return undefined;
+    },
+    set: (key, text, ttlMs) =>
+      table.put(key, { text, until: ttlMs === undefined ? null : systemClock.now() + ttlMs }),
+    async delete(key) {
+      const taken = await table.take(key, () => true);
+      return taken !== undefined && !expired(taken);
+    },
+    async *entries(prefix) {
+      for (const [key, kept] of table.entries(prefix)) {
+        if (expired(kept)) await table.take(key, expired);
+        else yield [key, kept.text];
+      }
+    },
+    clear: (prefix) => table.clear(prefix),
+  };
+}

@@ -1,0 +1,350 @@
+import { inspect } from "node:util";
+import KeyvRedis, { createClient, createCluster } from "@keyv/redis";
+import { afterAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { redis } from "../../adapters/redis.ts";
+import type { RedisOptions, Where } from "../../adapters/redis.ts";
+import { sleep, systemClock } from "../../src/clock.ts";
+import type { Limit, Store } from "../../src/store/contract.ts";
+import { decodeRow, encodeRow } from "../../src/store/rules.ts";
+import { storeConformance } from "../../src/testing/index.ts";
+import { startChild } from "../support/child.ts";
+import { ask, lineTo, withServer, withSharedServer, write } from "../support/servers.ts";
+
+vi.setConfig({ maxConcurrency: 64 }); // the suite mostly waits for the servers' clocks
+
+/** The suite on a server, whose own clock it must wait for. */
+function conformance(place: () => Promise<{ readonly where: Where; readonly prefix: string }>): void {
+  storeConformance(it, {
+    async open() {
+      const { where, prefix } = await place();
+      return redis(where, { prefix });
+    },
+    clock: () => ({ ...systemClock, advance: (ms) => sleep(systemClock, ms) }),
+    unitMs: 350,
+    slackMs: 170,
+  });
+}
+
+for (const name of ["redis", "valkey"] as const) {
+  withSharedServer(name, `adapters/redis on ${name}`, conformance);
+}
+
+withSharedServer(
+  "redis",
+  "adapters/redis on a cluster",
+  (place) => {
+    const clusters: { destroy(): void }[] = [];
+    conformance(async () => {
+      const { where, prefix } = await place();
+      const cluster = createCluster({ rootNodes: [{ url: where }] });
+      clusters.push(cluster);
+      return { where: cluster, prefix };
+    });
+    afterAll(() => clusters.forEach((cluster) => cluster.destroy()));
+  },
+  { "cluster-enabled": "yes", "cluster-announce-ip": "127.0.0.1" },
+);
+
+const limit: Limit = { name: "calls", calls: 3, windowMs: 3_600_000 };
+const { lease } = write("nobody");
+const unavailable = { code: "STORE_UNAVAILABLE", retryable: true };
+
+async function openStore(where: Where, options?: RedisOptions): Promise<Store> {
+  const store = await redis(where, options).open({ account: "account", clock: systemClock });
+  onTestFinished(() => store.close());
+  return store;
+}
+
+/** What opening fails with. */
+async function refusal(where: Where, options?: RedisOptions): Promise<Error> {
+  const [opened] = await Promise.allSettled([openStore(where, options)]);
+  return (opened as PromiseRejectedResult).reason;
+}
+
+describe("adapters/redis without a server", () => {
+  it("redis() refuses what is no URL of Redis and no client, and repeats no password", () => {
+    const urls = ["http://:secret@h", "redis://:secret@h:x", "secret@h", "redis://:secret@", "redis://h/x"];
+    for (const where of urls) {
+      const telling = { code: "INVALID_OPTION", message: expect.not.stringContaining("secret") };
+      expect(() => redis(where)).toThrow(expect.objectContaining(telling));
+    }
+    for (const where of [7, null, {}, new KeyvRedis({ sentinelRootNodes: [], name: "s" })]) {
+      expect(() => redis(where as Where)).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
+    }
+    for (const options of [{ timeoutMs: 0 }, { timeoutMs: NaN }, { prefix: "a{b" }, { prefix: "" }]) {
+      expect(() => redis("redis://localhost", options)).toThrow(
+        /^Cannot use a Redis store: `(timeoutMs|prefix)` must /,
+      );
+    }
+  });
+
+  it("open() rejects at once with STORE_UNAVAILABLE where nobody listens, without user and password", async () => {
+    const error = await refusal("redis://grace:secret@127.0.0.1:1/2");
+    expect(error).toMatchObject(unavailable);
+    expect(error.message).toBe("Cannot reach Redis at redis://127.0.0.1:1/2: ECONNREFUSED");
+    expect(inspect(error, { depth: null })).not.toMatch(/secret|grace/);
+  });
+});
+
+withServer("redis", "adapters/redis and its server", (server) => {
+  it("open() rejects with STORE_UNUSABLE for a wrong password or none, and repeats none", async () => {
+    const { port } = await server({ requirepass: "the right one" });
+    const wrong = await refusal(`redis://:secret@127.0.0.1:${port}`);
+    expect(wrong).toMatchObject({ code: "STORE_UNUSABLE", retryable: false });
+    expect(wrong.message).toMatch(
+      /^Cannot open the store in Redis at redis:\/\/127.0.0.1:\d+: Redis refused the user/,
+    );
+    expect(inspect(wrong, { depth: null })).not.toContain("secret");
+    expect((await refusal(`redis://127.0.0.1:${port}`)).message).toMatch(/: Redis asks for a password$/);
+    const store = await openStore(`redis://:the%20right%20one@127.0.0.1:${port}`);
+    expect(await store.commit(write("ada"))).toMatchObject({ type: "committed" });
+    expect(inspect(store, { depth: null })).not.toContain("right");
+  });
+
+  it("open() rejects with STORE_UNAVAILABLE when its time is over", async () => {
+    const { url, kill } = await server();
+    await kill("SIGSTOP");
+    const error = await refusal(url, { timeoutMs: 300 });
+    expect(error).toMatchObject(unavailable);
+    expect(error.message).toBe(`Cannot reach Redis at ${url}: no answer within 300 ms`);
+  });
+
+  it("open() refuses a server that evicts keys, and says what to set", async () => {
+    const { url } = await server({ "maxmemory-policy": "allkeys-lru" });
+    const error = await refusal(url);
+    expect(error).toMatchObject({ code: "STORE_UNUSABLE", retryable: false });
+    expect(error.message).toMatch(/maxmemory-policy must be noeviction.*CONFIG SET.*, not allkeys-lru$/);
+  });
+
+  it("commit() goes on after a restart of the server, which forgot the scripts", async () => {
+    const { url, kill, restart } = await server();
+    const store = await openStore(url);
+    await store.commit(write("ada"));
+    await kill("SIGTERM");
+    const late = store.commit(write("ada", { expectedRevision: 1, writeId: "second" }));
+    await restart();
+    expect(await late).toEqual({ type: "committed", revision: 2, slot: null });
+    expect((await store.claim({ limit: 1, lease })).claimed).toEqual([]);
+  });
+
+  it("commit() of 64 writers loses nothing acknowledged to kill -9 of the server, and writes nothing twice", async () => {
+    const { url, kill, restart } = await server();
+    const store = await openStore(url);
+    const acknowledged = Array.from({ length: 64 }, () => 0);
+    let over = false;
+    const writers = acknowledged.map(async (_, n) => {
+      for (let revision = 1; !over; revision++) {
+        const change = { expectedRevision: revision - 1, writeId: `${n}: ${revision}`, value: revision };
+        expect(await store.commit(write(`writer ${n}`, change))).toEqual({
+          type: "committed",
+          revision,
+          slot: null,
+        });
+        acknowledged[n] = revision;
+      }
+    });
+    for (let round = 0; round < 3; round++) {
+      const before = [...acknowledged];
+      await vi.waitUntil(() => acknowledged.every((revision, n) => revision > (before[n] ?? 0) + 3), 10_000);
+      await kill("SIGKILL");
+      await restart();
+    }
+    over = true;
+    await Promise.all(writers);
+    for (const [n, revision] of acknowledged.entries()) {
+      expect(await store.load(`writer ${n}`)).toMatchObject({ record: { revision, value: revision } });
+    }
+    expect(await store.counts()).toEqual({ created: 64 });
+  });
+
+  it("commit() whose answer is lost is written once, and acknowledged with its slot; claim() rejects", async () => {
+    const { port, url } = await server();
+    const line = await lineTo(port);
+    const store = await openStore(line.url);
+    const direct = await openStore(url);
+    line.cutNextAnswer();
+    const take = { limit, holdMs: 60_000, lane: "bulk" } as const;
+    const done = await store.commit(write("ada", { take, dueInMs: 0 }));
+    expect(done).toMatchObject({ type: "committed", revision: 1, slot: { limit: "calls", lane: "bulk" } });
+    expect((await direct.slots.forecast({ limit, calls: 1, lane: "bulk" })).used.bulk).toBe(1);
+    line.cutNextAnswer();
+    await expect(store.claim({ limit: 1, lease })).rejects.toMatchObject(unavailable);
+    expect((await store.load("ada")).type).toBe("record");
+    expect(await direct.load("ada")).toMatchObject({ record: { revision: 1, lease: { id: "lease" } } });
+  });
+
+  it("every verb rejects in time while the server is paused, and answers when it goes on", async () => {
+    const { url, kill } = await server();
+    const store = await openStore(url, { timeoutMs: 400 });
+    await kill("SIGSTOP");
+    const began = performance.now();
+    const slot = { limit: "calls", windowMs: 1_000, lane: "bulk", at: 0 } as const;
+    const take = { limit, holdMs: 1, lane: null };
+    const asked = await Promise.allSettled([
+      store.load("ada"),
+      store.commit(write("ada")),
+      store.move({ from: "ada", commit: write("eve") }),
+      store.claim({ limit: 1, lease }),
+      store.grant({ limit, max: 1, holdMs: 1, lease }),
+      store.slots.take(take),
+      store.slots.settle(slot),
+      store.slots.giveBack(slot),
+      store.slots.forecast({ limit, calls: 1, lane: "bulk" }),
+      store.page({ state: "created", limit: 1 }),
+      store.counts(),
+      store.account.load(),
+      store.account.commit({ value: 1, expectedRevision: 0, writeId: "a" }),
+    ]);
+    expect(performance.now() - began).toBeLessThan(1_500);
+    for (const answer of asked) {
+      expect(answer).toMatchObject({ status: "rejected", reason: unavailable });
+      expect(String((answer as PromiseRejectedResult).reason)).toMatch(
+        /Cannot (read|write to) the Redis store: (no answer within 400 ms from|the connection to) Redis at /,
+      );
+    }
+    await kill("SIGCONT");
+    await vi.waitUntil(() => store.counts().catch(() => false), 5_000);
+    expect(await store.commit(write("ada"))).toMatchObject({ type: "committed" });
+  });
+
+  it("a verb after a silent loss of the connection rejects, and the next one has a new connection", async () => {
+    const { port } = await server();
+    const line = await lineTo(port);
+    const store = await openStore(line.url, { timeoutMs: 400 });
+    await sleep(systemClock, 450);
+    line.silence();
+    await expect(store.commit(write("ada"))).rejects.toMatchObject(unavailable);
+    expect(await store.commit(write("ada"))).toMatchObject({ type: "committed", revision: 1 });
+  });
+
+  it("verbs reject in time while the server is gone, close() ends, and nothing is written afterwards", async () => {
+    const { url, kill, restart } = await server();
+    const connected = async (): Promise<Where> => {
+      const client = await createClient({ url }).connect();
+      onTestFinished(() => client.on("error", () => {}).destroy());
+      return client;
+    };
+    for (const where of [url, connected]) {
+      const adapter = redis(typeof where === "string" ? where : await where(), { timeoutMs: 300 });
+      const store = await adapter.open({ account: "account", clock: systemClock });
+      await kill("SIGKILL");
+      await expect(store.commit(write("ada"))).rejects.toMatchObject(unavailable);
+      const last = store.claim({ limit: 1, lease });
+      await Promise.all([expect(last).rejects.toMatchObject(unavailable), store.close()]);
+      await expect(store.load("ada")).rejects.toMatchObject({ code: "CLOSED" });
+      await restart();
+      await sleep(systemClock, 300);
+      expect(await (await openStore(url)).load("ada")).toEqual({ type: "absent" });
+    }
+  });
+
+  it("commit() rejects where Redis is out of memory, with nothing half-written, and goes on when it has some", async () => {
+    const { url } = await server();
+    const store = await openStore(url);
+    await store.commit(write("ada", { dueInMs: 0 }));
+    await ask(url, "CONFIG", "SET", "maxmemory", "1");
+    const moved = write("eve", { expectedRevision: 1, writeId: "moved", state: "moved" });
+    const take = { limit, holdMs: 1, lane: null };
+    for (const failing of [
+      store.commit(write("bob", { take })),
+      store.move({ from: "ada", commit: moved }),
+      store.claim({ limit: 1, lease }),
+      store.slots.take(take),
+    ]) {
+      await expect(failing).rejects.toMatchObject(unavailable);
+      await expect(failing).rejects.toThrow(
+        "Cannot write to the Redis store: Redis is out of memory: maxmemory is reached",
+      );
+    }
+    expect(await store.load("ada")).toMatchObject({ record: { revision: 1, lease: null } });
+    expect(await store.page({ state: "created", limit: 9 })).toEqual(["ada"]);
+    await ask(url, "CONFIG", "SET", "maxmemory", "0");
+    expect(await store.counts()).toEqual({ created: 1 });
+    expect((await store.slots.forecast({ limit, calls: 1, lane: "bulk" })).used.interactive).toBe(0);
+    expect(await store.move({ from: "ada", commit: moved })).toMatchObject({
+      type: "committed",
+      revision: 2,
+    });
+    expect((await store.claim({ limit: 9, lease })).claimed).toEqual([]);
+  });
+
+  it("open() works on a KeyvRedis and on a client, and close() leaves them open", async () => {
+    const { url } = await server();
+    const keyv = new KeyvRedis<string>(url);
+    const client = await createClient({ url, RESP: 3 }).connect();
+    onTestFinished(async () => {
+      await keyv.disconnect(true);
+      client.destroy();
+    });
+    for (const [n, where] of [keyv, client].entries()) {
+      const store = await redis(where).open({ account: "account", clock: systemClock });
+      expect(await store.commit(write(`user ${n}`))).toMatchObject({ type: "committed" });
+      expect(await store.counts()).toEqual({ created: n + 1 });
+      await store.close();
+    }
+    await keyv.set("other", "value");
+    expect(await client.get("other")).toBe("value");
+  });
+
+  it("commit({ take }) of three processes at once never takes more slots than are free", async () => {
+    const { url } = await server();
+    const script = new URL("./redis-writer.child.ts", import.meta.url);
+    const children = ["a", "b", "c"].map((name) => startChild(script, { url, name }).ended);
+    const ended = await Promise.all(children);
+    for (const { code, err } of ended) expect({ code, err }).toEqual({ code: 0, err: "" });
+    const taken = ended.flatMap(({ out }) => out.split("\n")).filter((id) => id !== "");
+    expect(new Set(taken).size).toBe(30);
+    const store = await openStore(url);
+    expect(await store.counts()).toEqual({ created: 30 });
+    for (const id of taken) expect((await store.load(id)).type).toBe("record");
+  });
+
+  it("commit(), claim() and grant() write rows as encodeRow() does", async () => {
+    const { url } = await server();
+    const store = await openStore(url);
+    const odd = { id: 'a/"b"\\', owner: "process/7 é😀\u2028", ms: 60_000 };
+    const take = { limit, holdMs: 60_000, lane: "bulk" } as const;
+    await store.commit(write("ada", { take, lease: odd, mode: "take", value: ["/", "\ud800"] }));
+    await store.commit(write("bob", { dueInMs: 0.25, writeId: "a/b" }));
+    await sleep(systemClock, 5);
+    await store.claim({ limit: 1, lease: odd });
+    await store.commit(write("eve", { lane: "recovery", value: null }));
+    await store.grant({ limit, max: 1, holdMs: 0, lease: odd });
+    for (const id of ["ada", "bob", "eve"]) {
+      const text = String(await ask(url, "GET", `oneup:{account}:users:${id}`));
+      expect(encodeRow(decodeRow(text))).toBe(text);
+      expect(decodeRow(text)).toMatchObject({ lease: { id: odd.id, owner: odd.owner } });
+    }
+  });
+
+  const garbage = [
+    '{"cut',
+    "null",
+    "7",
+    '{"value":1}',
+    '{"revision":1,"value":{}}',
+    '{"renamedTo":"elsewhere"}',
+  ];
+  it.each([...garbage, "HSET"])(
+    "a row that no store of ours wrote (%s) stops nobody, and its id says why",
+    async (text) => {
+      const { url } = await server();
+      const store = await openStore(url);
+      const key = "oneup:{account}:users:b";
+      for (const id of ["a", "b", "c"]) await store.commit(write(id, { dueInMs: 0 }));
+      for (const id of ["d", "e"]) await store.commit(write(id, { lane: "bulk" }));
+      await ask(url, "DEL", key);
+      await ask(url, ...(text === "HSET" ? ["HSET", key, "a", "b"] : ["SET", key, text]));
+      const { claimed } = await store.claim({ limit: 10, lease });
+      expect(claimed.map(({ record }) => record.id)).toEqual(["a", "c"]);
+      expect(await store.claim({ limit: 10, lease })).toMatchObject({ claimed: [] });
+      await ask(url, "SET", "oneup:{account}:users:d", text);
+      const granted = await store.grant({ limit, max: 9, holdMs: 1, lease });
+      expect(granted).toMatchObject({ claimed: [{ record: { id: "e" } }], nextInMs: null });
+      if (text.includes("renamedTo")) return;
+      const stale = write("b", { expectedRevision: 1, writeId: "again" });
+      await expect(store.load("b")).rejects.toMatchObject({ code: "RECORD_DAMAGED", retryable: false });
+      await expect(store.commit(stale)).rejects.toMatchObject({ code: "RECORD_DAMAGED" });
+    },
+  );
+});
