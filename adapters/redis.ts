@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemClock } from "../src/clock.ts";
 import type { Clock } from "../src/clock.ts";
 import { isLifecycleError, LifecycleError } from "../src/errors.ts";
 import { lanes } from "../src/store/contract.ts";
@@ -16,6 +17,8 @@ import type {
   Store,
   StoreAdapter,
 } from "../src/store/contract.ts";
+import { keyvDoor, sharedBackend } from "../src/store/keyv-door.ts";
+import type { KeyvDoor } from "../src/store/keyv-door.ts";
 import { decodeRow, encodeRow, shown } from "../src/store/rules.ts";
 import type { Row } from "../src/store/rules.ts";
 import { ahead } from "../src/store/shares.ts";
@@ -23,6 +26,7 @@ import { grantedInMs, used } from "../src/store/window.ts";
 import type { SlotLog } from "../src/store/window.ts";
 import { Connection } from "./redis/connection.ts";
 import type { Reply } from "./redis/connection.ts";
+import { doorBackend } from "./redis/door.ts";
 import { targetOf } from "./redis/links.ts";
 import type { Where } from "./redis/links.ts";
 import { scripts } from "./redis/scripts.ts";
@@ -67,7 +71,7 @@ export interface RedisOptions {
  * });
  * ```
  */
-export function redis(where: Where, options: RedisOptions = {}): StoreAdapter {
+export function redis(where: Where, options: RedisOptions = {}): StoreAdapter & KeyvDoor {
   const { timeoutMs = 5_000, prefix = "oneup" } = options;
   if (!Number.isFinite(timeoutMs) || timeoutMs <= 0) {
     throw invalid("`timeoutMs` must be a number of milliseconds above 0", timeoutMs);
@@ -76,13 +80,21 @@ export function redis(where: Where, options: RedisOptions = {}): StoreAdapter {
     throw invalid("`prefix` must be a text without braces, which Redis reads as a hash tag", prefix);
   }
   const target = targetOf(where);
+  const accounts = new Set<string>();
+  const backend = sharedBackend(async () => {
+    const connection = new Connection(target.link(systemClock, timeoutMs), systemClock, timeoutMs);
+    await connection.open([scripts.counts], scripts.counts, keysOf(prefix, "keyv").indexes);
+    return doorBackend(connection, prefix, (account, id) => keysOf(prefix, account).user(id));
+  });
   return {
     name: "redis",
     durable: true,
+    keyv: (keyvOptions) => keyvDoor(keyvOptions, backend, accounts),
     async open({ account, clock }: { readonly account: string; readonly clock: Clock }): Promise<Store> {
       const keys = keysOf(prefix, account);
       const connection = new Connection(target.link(clock, timeoutMs), clock, timeoutMs);
       await connection.open(Object.values(scripts), scripts.counts, keys.indexes);
+      accounts.add(account);
       return redisStore(connection, keys);
     },
   };

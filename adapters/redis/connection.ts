@@ -71,48 +71,67 @@ export class Connection {
   }
 
   /** Runs a script; `keys[0]` says on which server. @throws {LifecycleError} */
-  async run(script: Script, keys: readonly string[], args: readonly string[]): Promise<Reply> {
+  run(script: Script, keys: readonly string[], args: readonly string[]): Promise<Reply> {
+    return this.#answered(script.doing, (signal) => this.#ofScript(script, keys, args, signal));
+  }
+
+  /** Runs a command that makes no difference when it runs twice, on the server that has `key`. @throws {LifecycleError} */
+  command(doing: Script["doing"], key: string, command: readonly string[]): Promise<Reply> {
+    return this.#answered(doing, (signal) => this.#untilAnswered(key, command, true, signal));
+  }
+
+  async #answered(doing: Script["doing"], question: (signal: AbortSignal) => Promise<Reply>): Promise<Reply> {
     if (this.#closing !== undefined) {
       throw new LifecycleError("CLOSED", "Cannot use the Redis store: it was closed");
     }
     const began = this.#clock.monotonic();
     this.#underWay++;
     try {
-      return await this.#limited((signal) => this.#untilAnswered(script, keys, args, signal));
+      return await this.#limited(question);
     } catch (error) {
       // A connection that was cut without a word never fails by itself; a server that was replaced has a new address.
       const silent = error instanceof Silence && this.#lastAnswer < began;
       if (silent || whyOf(error) === "READONLY") this.#link.renew();
-      throw storeError(script.doing, this.#link, error);
+      throw storeError(doing, this.#link, error);
     } finally {
       if (--this.#underWay === 0) this.#idle?.();
     }
   }
 
-  async #untilAnswered(
+  async #ofScript(
     script: Script,
     keys: readonly string[],
     args: readonly string[],
     signal: AbortSignal,
   ): Promise<Reply> {
+    const key = keys[0] ?? "";
     const rest = [String(keys.length), ...keys, ...args];
-    let what = ["EVALSHA", script.sha];
-    for (let pauseMs = 10; ;) {
+    try {
+      return await this.#untilAnswered(key, ["EVALSHA", script.sha, ...rest], script.repeatable, signal);
+    } catch (error) {
+      if (whyOf(error) !== "NOSCRIPT") throw error;
+      // The server was restarted.
+      return this.#untilAnswered(key, ["EVAL", script.text, ...rest], script.repeatable, signal);
+    }
+  }
+
+  async #untilAnswered(
+    key: string,
+    command: readonly string[],
+    repeatable: boolean,
+    signal: AbortSignal,
+  ): Promise<Reply> {
+    for (let pauseMs = 10; ; pauseMs = Math.min(2 * pauseMs, 250)) {
       try {
-        const reply = await this.#link.send(keys[0] ?? "", [...what, ...rest], signal);
+        const reply = await this.#link.send(key, command, signal);
         this.#lastAnswer = this.#clock.monotonic();
-        return reply as Reply; // what a script can answer
+        return reply as Reply; // what a command can answer
       } catch (error) {
         const why = whyOf(error);
         if (isAnswer(why)) this.#lastAnswer = this.#clock.monotonic();
-        if (why === "NOSCRIPT") {
-          what = ["EVAL", script.text]; // the server was restarted
-          continue;
-        }
-        if (why !== "offline" && !(why === "lost" && script.repeatable)) throw error;
+        if (why !== "offline" && !(why === "lost" && repeatable)) throw error;
       }
       await sleep(this.#clock, pauseMs, signal);
-      pauseMs = Math.min(2 * pauseMs, 250);
     }
   }
 
