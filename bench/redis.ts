@@ -7,9 +7,9 @@
 import { createClient } from "@keyv/redis";
 import { compare, ratio } from "./onboard.ts";
 import type { Measurement } from "./report.ts";
-import { startServer } from "../test/support/servers.ts";
 import { redis } from "./product.ts";
 import { startProvider } from "./provider.ts";
+import { startRedis } from "./redis-server.ts";
 import { inLoops } from "./rounds.ts";
 import { durableSide } from "./sides.ts";
 import type { Effort } from "./settings.ts";
@@ -17,19 +17,13 @@ import type { Effort } from "./settings.ts";
 /** Any key is as good as another. */
 const encryption = { keys: ["0f".repeat(32)] };
 
-/** A Redis that syncs its log with every write (`appendfsync always`), and a way to end it. */
-async function server(): Promise<{ readonly url: string; stop(): Promise<void> }> {
-  const url = process.env["REDIS_URL"];
-  return url === undefined ? startServer("redis-server") : { url, stop: async () => {} };
-}
-
 async function onRedis(
   name: string,
   latencyMs: number,
   bar: number | null,
   effort: Effort,
 ): Promise<Measurement[]> {
-  const { url, stop } = await server();
+  const { url, stop } = await startRedis();
   try {
     const measured = await compare(latencyMs, effort, { store: redis(url), encryption });
     return [{ name, value: ratio(measured), unit: "of bare", bar }];
@@ -53,7 +47,7 @@ const counted = 500;
 
 /** Round trips of one onboarding, and the commands that the server carried out for it, those within scripts included. */
 export async function redisTrips(): Promise<Measurement[]> {
-  const { url, stop } = await server();
+  const { url, stop } = await startRedis();
   const provider = await startProvider(0);
   const durable = await durableSide(provider.url, { store: redis(url), encryption });
   const client = createClient({ url });

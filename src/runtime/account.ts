@@ -159,7 +159,7 @@ export class Account {
     if (shut === null && pass.tries.size === 0) return;
     if (shut !== null) await this.#shut(shut, outcome, pass);
     const undecided = outcome.type === "notSent" || outcome.type === "lost" || outcome.type === "inDoubt";
-    for (const name of [...pass.tries]) {
+    for (const name of pass.tries) {
       if (name === "exchange" && call !== "exchangeCode") continue; // its own call comes next
       pass.tries.delete(name);
       // An answer that shuts one gate says nothing about another, nor does none at all.

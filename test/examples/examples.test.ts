@@ -70,8 +70,9 @@ describe("examples", () => {
     await signUpServer(start("examples/04-deno.ts", [], { PORT: "0" }, onDeno ? undefined : await deno()));
   });
 
-  if (hasRedis) {
-    it("05-fleet brings everybody in though a worker is killed", async () => {
+  it.runIf(hasRedis)(
+    "05-fleet brings everybody in though a worker is killed",
+    async () => {
       const server = await startServer("redis-server");
       onTestFinished(() => server.stop());
       const { code, out, err } = await start("examples/05-fleet.ts", [], { REDIS_URL: server.url }).ended;
@@ -79,8 +80,9 @@ describe("examples", () => {
       expect(out).toContain("200 users are in Redis, 3 workers are at work\n");
       expect(out).toContain("worker 1 is killed, with users in hand\n");
       expect(out).toMatch(/█{20} 200 usable, 0 waiting, .*\ncreated twice: 0, refused by the limit: 0\n$/);
-    }, 60_000);
-  }
+    },
+    60_000,
+  );
 
   it("05-fleet says what it needs", async () => {
     const { code, err } = await start("examples/05-fleet.ts", [], { REDIS_URL: "" }).ended;

@@ -51,7 +51,7 @@ describe("budget", () => {
   it("subscribe() of one does not end with that of another, and close() ends all", async () => {
     const { open } = await scene();
     const lifecycle = await open();
-    const [one, two] = [vi.fn(), vi.fn()];
+    const [one, two] = [vi.fn<() => void>(), vi.fn<() => void>()];
     lifecycle.budget.subscribe(one)();
     lifecycle.budget.subscribe(two);
     await vi.waitFor(() => expect(two).toHaveBeenCalled());

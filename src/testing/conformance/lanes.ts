@@ -188,6 +188,15 @@ export const lanes: Chapter = (it) => {
     assert.equal(await bench.used(shared(bench)), 10);
   });
 
+  it("grant() leaves `kept` places to interactive, also from a lane that is owed some", async (bench) => {
+    await bench.wait("recovery", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8");
+    assert.equal(await granted(bench, 99), "r1 r2 r3 r4 r5 r6 r7 r8");
+    await bench.wait("bulk", "b1");
+    assert.equal(await granted(bench, 99), "", "it is owed two, but not of those");
+    await bench.wait("interactive", "i1");
+    assert.equal(await granted(bench, 99), "i1");
+  });
+
   it("slots.take() leaves `kept` places to interactive, and says when bulk may ask again", async (bench) => {
     const limit = shared(bench);
     for (let call = 1; call <= 8; call++) await bench.take("bulk", limit);

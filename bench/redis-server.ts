@@ -1,0 +1,72 @@
+/**
+ * A Redis of the benchmark's own, which syncs its log with every write.
+ *
+ * @module
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { createClient } from "@keyv/redis";
+
+/** A server that answers. */
+export interface RedisServer {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Starts `redis-server`, or takes the one that `REDIS_URL` names. */
+export async function startRedis(): Promise<RedisServer> {
+  const given = process.env["REDIS_URL"];
+  if (given !== undefined) return { url: given, stop: async () => {} };
+  const folder = await mkdtemp(join(tmpdir(), "oneup-bench-redis-"));
+  const port = await freePort();
+  const settings = {
+    port,
+    dir: folder,
+    bind: "127.0.0.1",
+    save: "",
+    appendonly: "yes",
+    appendfsync: "always",
+  };
+  const words = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const server = spawn("redis-server", words, { stdio: "ignore" });
+  const url = `redis://127.0.0.1:${port}`;
+  for (let tries = 0; !(await answers(url)); tries++) {
+    if (server.exitCode !== null || tries === 100)
+      throw new Error("Cannot start redis-server: it does not answer");
+    await wait(50);
+  }
+  return {
+    url,
+    async stop() {
+      server.kill("SIGKILL");
+      await once(server, "exit");
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  if (address === null || typeof address === "string") throw new Error("Cannot find a free port");
+  return address.port;
+}
+
+async function answers(url: string): Promise<boolean> {
+  const client = createClient({ url, socket: { reconnectStrategy: false } });
+  client.on("error", () => {}); // said by connect()
+  try {
+    await client.connect();
+    client.destroy();
+    return true;
+  } catch {
+    return false;
+  }
+}
