@@ -192,15 +192,15 @@ local function turn(limit, taken, asks)
   local sum = taken.interactive + taken.recovery + taken.bulk
   local free = limit.calls - sum
   if free <= 0 then return nil end
-  local owed, owedToAll = {}, 0
+  local owed, owedToAll, rest = {}, 0, limit.calls - (limit.kept or 0)
   for _, lane in ipairs(lanes) do
     local least = lane ~= 'interactive' and limit.least and limit.least[lane] or 0
-    owed[lane] = math.max(0, least - taken[lane])
+    owed[lane] = math.max(0, math.min(rest - taken.recovery - taken.bulk, least - taken[lane]))
     if asks[lane] then owedToAll = owedToAll + owed[lane] end
   end
-  local owing, rest = nil, limit.calls - (limit.kept or 0)
+  local owing = nil
   for _, lane in ipairs(lanes) do
-    if asks[lane] and (lane == 'interactive' or sum < rest or owed[lane] > 0 and taken.recovery + taken.bulk < rest) then
+    if asks[lane] and (lane == 'interactive' or sum < rest or owed[lane] > 0) then
       if free > owedToAll - owed[lane] then return lane end
       if owed[lane] > 0 and not owing then owing = lane end
     end

@@ -28,14 +28,12 @@ export function turn(limit: Limit, used: Counts, asks: (lane: Lane) => boolean):
   const taken = total(used);
   const free = limit.calls - taken;
   if (free <= 0) return null;
-  const owed = (lane: Lane): number =>
-    lane === "interactive" ? 0 : Math.max(0, (limit.least?.[lane] ?? 0) - used[lane]);
   const rest = limit.calls - (limit.kept ?? 0);
+  const left = rest - used.recovery - used.bulk; // what people took of the rest costs nobody what it is owed
+  const owed = (lane: Lane): number =>
+    lane === "interactive" ? 0 : Math.max(0, Math.min(left, (limit.least?.[lane] ?? 0) - used[lane]));
   const asking = lanes.filter(asks);
-  // What people took of the rest does not cost the other lanes what they are owed.
-  const allowed = asking.filter(
-    (lane) => lane === "interactive" || taken < rest || (owed(lane) > 0 && used.recovery + used.bulk < rest),
-  );
+  const allowed = asking.filter((lane) => lane === "interactive" || taken < rest || owed(lane) > 0);
   const spare = (lane: Lane): boolean =>
     free > asking.reduce((sum, other) => (other === lane ? sum : sum + owed(other)), 0);
   return allowed.find(spare) ?? allowed.find((lane) => owed(lane) > 0) ?? null;

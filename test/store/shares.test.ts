@@ -76,6 +76,18 @@ describe("store/shares", () => {
     );
   });
 
+  it("turn() gives a free place to somebody whenever people ask", () => {
+    fc.assert(
+      fc.property(limits, moments, (limit, asking) => {
+        const used = filled(limit, asking);
+        for (const others of [[], ["recovery"], ["bulk"], ["recovery", "bulk"]]) {
+          const lane = turn(limit, used, (other) => other === "interactive" || others.includes(other));
+          expect(lane === null).toBe(total(used) === limit.calls);
+        }
+      }),
+    );
+  });
+
   it("ahead() counts those who wait in the lane or one before it", () => {
     const waiting = { interactive: 1, recovery: 20, bulk: 300 };
     expect(lanes.map((lane) => ahead(waiting, lane))).toEqual([1, 21, 321]);
