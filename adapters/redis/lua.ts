@@ -111,10 +111,20 @@ local function index(id, row)
   end
 end
 
+-- The same where the row that stood under the id is known, if there was one: what has not changed is not touched.
+local function reindex(id, row, before)
+  local at, was = claimableAt(row), before and claimableAt(before)
+  if at and at ~= was then redis.call('ZADD', due, at, id) elseif was and not at then redis.call('ZREM', due, id) end
+  for _, lane in ipairs(lanes) do
+    local since, wasSince = waitsIn(row, lane), before and waitsIn(before, lane)
+    if since and since ~= wasSince then redis.call('ZADD', queue[lane], since, id)
+    elseif wasSince and not since then redis.call('ZREM', queue[lane], id) end
+  end
+end
+
 local function put(id, row)
   local text = rowText(row)
   redis.call('SET', users .. id, text)
-  index(id, row)
   return text
 end
 
@@ -170,8 +180,11 @@ end
 local function settle(slot)
   local at = noted(slot.windowMs, now)
   if at >= slot.at or not isHeld(slot) then return end
-  add(slot, -1)
-  add({ limit = slot.limit, lane = slot.lane, at = at }, 1)
+  local moments, log = logOf(slot.limit)
+  local moment = json(at)
+  redis.call('HINCRBY', log, json(slot.at) .. ':' .. slot.lane, -1)
+  redis.call('HINCRBY', log, moment .. ':' .. slot.lane, 1)
+  redis.call('ZADD', moments, moment, moment)
 end
 
 -- How many slots count now, by lane. What no longer counts is taken out of the log on the way.
@@ -222,7 +235,8 @@ local function freeInMs(limit, taken, asks)
 end
 
 local function waiting()
-  local waits = {}
+  local waits = { interactive = false, recovery = false, bulk = false }
+  if redis.call('EXISTS', KEYS[2], KEYS[3], KEYS[4]) == 0 then return waits end -- mostly nobody does
   for _, lane in ipairs(lanes) do waits[lane] = redis.call('EXISTS', queue[lane]) == 1 end
   return waits
 end
@@ -299,6 +313,7 @@ local function change(commit, rest, row, was)
   end
   local after = written(row, commit, rest, slot)
   put(commit.id, after)
+  reindex(commit.id, after, was == commit.id and row or nil)
   if was ~= commit.id then index(was, nil) end
   if not row or row.state ~= after.state or was ~= commit.id then
     if row then count(row.state, -redis.call('ZREM', states, row.state .. '\0' .. was)) end

@@ -87,6 +87,7 @@ for n = 1, #entries, 2 do
   if row and claimableAt(row) == tonumber(entries[n + 1]) then
     row.lease = lease(ask.lease)
     claimed[#claimed + 1] = { id, put(id, row), false }
+    index(id, row)
   else
     index(id, row) -- it pointed astray; whoever asks for an id whose row is damaged is told why
   end
@@ -123,6 +124,7 @@ while #claimed < ask.max do
     local slot = slotAt(limit, ask.holdMs, lane)
     row.lease = lease(ask.lease)
     claimed[#claimed + 1] = { id, put(id, row), slotText(slot) }
+    index(id, row)
     add(slot, 1)
     taken[lane] = taken[lane] + 1
   else
@@ -132,7 +134,7 @@ end
 local more = waiting()
 local waits = more.interactive or more.recovery or more.bulk
 local next = waits and freeInMs(limit, taken, more)
-return { json(now), next and json(next), claimed }
+return { json(now), next and json(next) or false, claimed } -- nil would end the reply
 `,
 );
 
