@@ -80,7 +80,7 @@ export function tableStore(engine: Engine): Store {
         engine.write((tables, now) => {
           const slot = freeSlot(tables, now, request);
           if (typeof slot === "number") return { type: "refused", retryInMs: slot };
-          note(tables, slot);
+          note(tables, slot, now);
           return { type: "taken", slot };
         }),
       settle: (slot) => engine.write((tables, now) => settle(tables, slot, now)),
@@ -139,7 +139,10 @@ function rename(tables: Tables, now: number, { from, commit }: Move): Committed 
       ? { type: "committed", revision: target.revision, slot: target.took ?? null }
       : { type: "conflict" };
   }
-  if (source === undefined) return { type: "conflict" };
+  // A write that stands under the old id already is another one: acknowledged here, it would be lost with the old row.
+  if (source === undefined || ("writeId" in source && source.writeId === commit.writeId)) {
+    return { type: "conflict" };
+  }
   const done = change(tables, now, commit, source, from);
   if (done.type === "committed") tables.rows.set(from, encodeRow({ renamedTo: commit.id }));
   return done;
@@ -164,7 +167,7 @@ function change(
   const slot = commit.take === undefined ? null : freeSlot(tables, now, commit.take);
   if (typeof slot === "number") return { type: "refused", retryInMs: slot };
   put(tables, was, before, commit.id, written(before, commit, now, slot));
-  if (slot !== null) note(tables, slot);
+  if (slot !== null) note(tables, slot, now);
   if (commit.giveBack !== undefined) giveBack(tables, commit.giveBack);
   if (commit.settle !== undefined) settle(tables, commit.settle, now);
   return { type: "committed", revision, slot };
@@ -290,8 +293,9 @@ function freeSlot(tables: Tables, now: number, { limit, holdMs, lane }: SlotRequ
   return freeInMs(log, limit, now, asks) ?? limit.windowMs;
 }
 
-function note(tables: Tables, slot: Slot): void {
-  changeLog(tables, slot, (log) => add(log, slot.at, slot.lane, 1));
+/** Notes a slot, and forgets what no longer counts: a log that only grew would in the end be all there is. */
+function note(tables: Tables, slot: Slot, now: number): void {
+  changeLog(tables, slot, (log) => add(prune(log, slot.windowMs, now), slot.at, slot.lane, 1));
 }
 
 function changeLog(tables: Tables, slot: Slot, change: (log: SlotLog) => SlotLog): void {

@@ -168,6 +168,15 @@ export const moves: Chapter = (it) => {
     assert.equal(await bench.used(), 1);
   });
 
+  it("move() under the writeId of the old record's own last write is a conflict, and loses nobody", async (bench) => {
+    const { store, write } = bench;
+    await store.commit(write("old", { writeId: "the same" }));
+    const move = { from: "old", commit: write("new", { expectedRevision: 1, writeId: "the same" }) };
+    refusedAsConflict(await store.move(move));
+    assert.equal((await bench.record("old")).revision, 1);
+    assert.deepEqual(await store.load("new"), { type: "absent" });
+  });
+
   it("move() of two users to one id at once succeeds for one", async (bench) => {
     const { store, write } = bench;
     const other = await bench.another();
