@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLifecycle } from "oneup-lifecycle";
-import type { Lifecycle, LifecycleOptions } from "oneup-lifecycle";
+import type { Lifecycle, LifecycleOptions, UserState } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import type { Sandbox, SandboxOptions, SandboxServer } from "oneup-lifecycle/sandbox";
@@ -62,6 +62,15 @@ export async function scene(options: SandboxOptions = {}): Promise<Scene> {
 export function hurry({ clock }: Sandbox): void {
   const timer = setInterval(() => clock.advance(5_000), 10);
   afterwards(() => clearInterval(timer));
+}
+
+/**
+ * How many users have a working token, when nobody is anywhere else; otherwise -1. In hurried time a code can pass
+ * before it is exchanged, so some may have got another one.
+ */
+export function arrivedIn(counts: Readonly<Partial<Record<UserState, number>>>): number {
+  const { tokenActive = 0, reauthorized = 0, refreshed = 0, ...others } = counts;
+  return Object.keys(others).length === 0 ? tokenActive + reauthorized + refreshed : -1;
 }
 
 /** The management calls that reached the sandbox for one user, in order. */
