@@ -1,4 +1,5 @@
 import { createSandbox } from "oneup-lifecycle/sandbox";
+import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
 import { createLifecycle } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { startChild } from "../support/child.ts";
@@ -20,6 +21,14 @@ async function works(url: string, token: string): Promise<boolean> {
   return status === 200;
 }
 
+/** The user comes into being; whoever saw to it is gone. */
+async function onboard(sandbox: Sandbox, { endpoints }: SandboxServer, place: Place): Promise<void> {
+  const { credentials, clock } = sandbox;
+  const lifecycle = await createLifecycle({ credentials, endpoints, clock, ...at(place) });
+  await lifecycle.onboard(user);
+  await lifecycle.close();
+}
+
 function processes(place: () => Promise<Place>, times: number): void {
   it(`send one refresh a round, though 8 ask at the same instant, ${times} rounds`, async () => {
     const sandbox = createSandbox({ latencyMs: [0, 4], reuse: "revokeFamily" });
@@ -33,14 +42,7 @@ function processes(place: () => Promise<Place>, times: number): void {
       user,
       parent: parent.url,
     };
-    const first = await createLifecycle({
-      credentials: sandbox.credentials,
-      endpoints: server.endpoints,
-      clock: sandbox.clock,
-      ...at(argument.place),
-    });
-    await first.onboard(user);
-    await first.close();
+    await onboard(sandbox, server, argument.place);
     const children = Array.from({ length: 8 }, () => startChild(script, argument));
     await parent.gathered();
     for (let round = 1; round <= times; round++) {
@@ -63,14 +65,7 @@ function processes(place: () => Promise<Place>, times: number): void {
     const times = { timeoutMs: 900, graceMs: 100, leaseMs: 1_000 };
     const where = await place();
     const common = { place: where, url: server.url, credentials: sandbox.credentials, user, times };
-    const first = await createLifecycle({
-      credentials: sandbox.credentials,
-      endpoints: server.endpoints,
-      clock: sandbox.clock,
-      ...at(where),
-    });
-    await first.onboard(user);
-    await first.close();
+    await onboard(sandbox, server, where);
     const [stalls, goesOn] = [await rounds(1), await rounds(1)];
     const holder = startChild(script, { ...common, parent: stalls.url } satisfies Asker);
     const other = startChild(script, { ...common, parent: goesOn.url } satisfies Asker);
@@ -101,14 +96,7 @@ function processes(place: () => Promise<Place>, times: number): void {
     const server = await sandbox.listen();
     afterwards(() => server.close());
     const where = await place();
-    const first = await createLifecycle({
-      credentials: sandbox.credentials,
-      endpoints: server.endpoints,
-      clock: sandbox.clock,
-      ...at(where),
-    });
-    await first.onboard(user);
-    await first.close();
+    await onboard(sandbox, server, where);
     const common = { place: where, url: server.url, user };
     const yesterdays = { ...sandbox.credentials, clientSecret: "yesterday's" };
     const [stale, right] = [await rounds(1), await rounds(1)];
