@@ -8,7 +8,10 @@ import { redis } from "oneup-lifecycle/adapters/redis";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 
 const { REDIS_URL: redisUrl = "", ONEUP_URL: oneupUrl, ONEUP_CLIENT_ID: clientId = "" } = process.env;
-if (redisUrl === "") throw new Error("Cannot start: REDIS_URL must be the URL of a Redis or Valkey server");
+if (redisUrl === "") {
+  console.error("Cannot start: REDIS_URL must be the URL of a Redis or Valkey server");
+  process.exit(1);
+}
 const limit = { calls: 50, windowMs: 4_000 }; // 1upHealth allows 300 an hour; here nobody wants to wait so long
 
 // The same options in every process. In production: createLifecycle.fromEnv(), with ONEUP_STORE=redis://… and the

@@ -17,6 +17,8 @@ export type GateState = "open" | "throttled" | "probing" | "suspended";
 export type GateReason =
   /** 1upHealth answered 429 although a slot was free: somebody else spends the account. */
   | "throttled"
+  /** The limit that was set for the endpoint is reached. */
+  | "rateLimit"
   /** The token endpoint does not answer, or with errors of its own. */
   | "unavailable"
   /** 1upHealth refuses the client id and secret. */

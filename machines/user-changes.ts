@@ -16,6 +16,9 @@ export type Condition = (context: UserContext, event: UserEvent) => boolean;
 /** A code that was refused this soon after it was issued may not have registered yet (1upHealth's own demo waits a second). */
 const registersWithinMs = 5_000;
 
+/** A code may live as short as this (1upHealth's documents name two hours and five minutes), so a later refusal is no news. */
+const shortestLifeMs = 300_000;
+
 const userOf = (context: UserContext, event: UserEvent): Partial<UserContext> =>
   "user" in event
     ? {
@@ -123,6 +126,7 @@ export const changes: Readonly<Record<ChangeName, Change>> = {
 export type ConditionName =
   | "codeCameWithCreation"
   | "codeMayStillRegister"
+  | "codeMayHaveExpired"
   | "neverExchanged"
   | "twoCodesRefusedBefore"
   | "contradictedBefore"
@@ -133,6 +137,7 @@ export const conditions: Readonly<Record<ConditionName, Condition>> = {
   codeCameWithCreation: (context) => context.codeFrom === "creation",
   codeMayStillRegister: (context, event) =>
     context.exchanges === 0 && event.at - (context.codeAt ?? 0) < registersWithinMs,
+  codeMayHaveExpired: (context, event) => event.at - (context.codeAt ?? 0) >= shortestLifeMs,
   neverExchanged: (context) => context.exchanges === 0,
   twoCodesRefusedBefore: (context) => context.codesRefused >= 2,
   contradictedBefore: (context) => context.saidExists && context.saidMissing,

@@ -87,6 +87,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
         ],
         CODE_REFUSED: [
           { guard: "codeMayStillRegister", actions: "exchangeOnceMore" },
+          { guard: "codeMayHaveExpired", target: "reauthorizing", actions: "giveUpCode" },
           { guard: "twoCodesRefusedBefore", target: "failed", actions: "failCodesRefused" },
           { target: "reauthorizing", actions: "giveUpRefusedCode" },
         ],

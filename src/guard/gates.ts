@@ -22,12 +22,12 @@ export type GatedCall =
   | "any";
 
 /**
- * The gates before a call; `any`: before each one that is made with the client's credentials. Calls that bring a code wait for the exchange as well: a code is worth something for minutes
- * only.
+ * The gates before a call; `any`: before each one that is made with the client's credentials. Calls that bring a code
+ * wait for its exchange as well: a code is worth something for minutes only.
  */
 export const gatesBefore: Readonly<Record<GatedCall, readonly GateName[]>> = {
-  createUser: ["secret", "region", "exchange", "management"],
-  issueAuthCode: ["secret", "region", "exchange", "management"],
+  createUser: ["secret", "region", "token", "exchange", "management"],
+  issueAuthCode: ["secret", "region", "token", "exchange", "management"],
   listUsers: ["secret", "region", "management"],
   updateUser: ["secret", "region", "management"],
   exchangeCode: ["secret", "region", "token", "exchange"],
@@ -55,6 +55,12 @@ export function mayTry(
   call: GatedCall,
   now: number,
 ): boolean {
-  if (name !== "exchange" || call === "exchangeCode") return now >= gate.until;
+  if (!comesLater(name, call)) return now >= gate.until;
   return now >= gate.until + (maySpendCode(gate.codeAt, now) ? withoutCodeMs : afterCodeMs);
+}
+
+/** Does the gate stand before a call that brings a code, for the sake of the exchange that follows? */
+export function comesLater(name: GateName, call: GatedCall): boolean {
+  const forExchange = name === "exchange" || name === "token";
+  return forExchange && (call === "createUser" || call === "issueAuthCode");
 }

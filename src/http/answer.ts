@@ -39,6 +39,9 @@ export function oauthCode(body: unknown): string | undefined {
   return code !== undefined && oauthCodes.has(code) ? code : undefined;
 }
 
+/** So many characters of a page tell whether it asks for a login. */
+const longestPage = 10_000;
+
 /** Beyond this many characters it is no remark any more. */
 const longestRemark = 500;
 
@@ -80,7 +83,12 @@ export function readRefusal(answer: Answer, body: unknown): Refusal {
   // A gateway gave up on reading or early data: it does not say what happened behind it.
   if (status < 200 || status === 408 || status === 425 || status >= 500 || !Number.isInteger(status))
     return { type: "inDoubt", why: `http_${status}` };
-  if (isHtml(answer)) return { type: "credentialsRefused" };
+  if (isHtml(answer)) {
+    // A gateway that knows no such place says nothing about the caller, unless its page is that of a login.
+    const nowhere = status === 404 || status === 405 || status === 410;
+    const login = /\b(log|sign)[ -]?in\b|password/i.test(answer.text.slice(0, longestPage));
+    return nowhere && !login ? { type: "inDoubt", why: `http_${status}` } : { type: "credentialsRefused" };
+  }
   if (code !== undefined) return { type: "refused", why: code };
   if (status === 401 || /^\s*unauthorized\s*$/.test(said)) return { type: "credentialsRefused" };
   if (!isObject(body)) return { type: "inDoubt", why: "unreadable_body" };

@@ -4,19 +4,18 @@
  *
  * @module
  */
-import { randomName } from "../clock.ts";
+import { randomName, sleep } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
-import { gatesBefore, maySpendCode, mayTry } from "../guard/gates.ts";
+import { comesLater, gatesBefore, maySpendCode, mayTry } from "../guard/gates.ts";
 import type { GatedCall, GateName } from "../guard/gates.ts";
 import type { Gate, GateReason } from "../../machines/index.ts";
-import type { Store } from "../store/contract.ts";
+import type { Slot, Store } from "../store/contract.ts";
 import type { CredentialSource, KnownCredentials } from "./credentials.ts";
 import { GateBoard, gateNames, staleMs } from "./gate-board.ts";
 import type { Logger } from "./options.ts";
-import { afterForbidden, afterRefusedCredentials, afterThrottling, afterTrouble } from "./pauses.ts";
 import { doubling, longestThrottlingMs } from "./pauses.ts";
-import type { Growth } from "./pauses.ts";
+import { growth, reasonOf, shutBy } from "./shutting.ts";
 
 /** What stands before a call: why, and until when (ms since 1970) at least. */
 export interface Barrier {
@@ -34,6 +33,10 @@ export interface Pass {
   enteredAt: number;
   /** When it spent a further code on trying. */
   codeAt: number | undefined;
+  /** A slot of the token endpoint's limit, taken before a code was asked for, so that the code can be exchanged. */
+  reserved: Slot | null;
+  /** The key of the secret it came through with: news of an old one says nothing about the new one. */
+  secret: string;
 }
 
 /** What came of a call, as far as gates care. */
@@ -61,6 +64,9 @@ export interface AccountParts {
 
 /** A call waits for a fresh look at the gates once the last one is this old, ms. */
 const tooStaleMs = 5_000;
+
+/** A function for credentials has so long to answer, ms. */
+const credentialsMs = 5_000;
 
 /** See the module. */
 export class Account {
@@ -93,6 +99,8 @@ export class Account {
       tries: new Set(),
       enteredAt: Number.NEGATIVE_INFINITY,
       codeAt: undefined,
+      reserved: null,
+      secret: this.#secretKey,
     };
   }
 
@@ -143,13 +151,16 @@ export class Account {
     if (this.#board.ageMs > tooStaleMs) await this.look();
     else if (this.#board.ageMs > staleMs) void this.look(); // in time for the next one
     for (const name of gatesBefore[call]) {
-      if (this.#board.gate(name).state === "open" || pass.tries.has(name)) continue;
+      const gate = this.#board.gate(name);
+      if (gate.state === "open" || pass.tries.has(name)) continue;
+      if (gate.reason === "rateLimit" && pass.reserved !== null) continue; // its own place is taken
       const barrier = await this.#try(name, call, pass);
       if (barrier === null) continue;
       await this.leave(pass);
       return barrier;
     }
     pass.enteredAt = clock.monotonic();
+    pass.secret = this.#secretKey;
     return null;
   }
 
@@ -160,7 +171,7 @@ export class Account {
     if (shut !== null) await this.#shut(shut, outcome, pass);
     const undecided = outcome.type === "notSent" || outcome.type === "lost" || outcome.type === "inDoubt";
     for (const name of pass.tries) {
-      if (name === "exchange" && call !== "exchangeCode") continue; // its own call comes next
+      if (comesLater(name, call)) continue; // the exchange will tell
       pass.tries.delete(name);
       // An answer that shuts one gate says nothing about another, nor does none at all.
       if (shut === null && !undecided) {
@@ -169,6 +180,13 @@ export class Account {
       else await this.#board.change(name, { type: "LEFT", at: this.#parts.clock.now(), by: pass.name });
     }
     if (pass.tries.size === 0) pass.codeAt = undefined;
+  }
+
+  /** The limit set for the token endpoint is reached: in this process nobody asks before `ms` are over. */
+  async full(ms: number): Promise<Barrier> {
+    const at = this.#parts.clock.now();
+    const held = { type: "HELD", at, reason: "rateLimit", until: at + ms } as const;
+    return barrierOf(await this.#board.change("token", held, true));
   }
 
   /** The pass ends without a call: somebody else may try. */
@@ -194,8 +212,12 @@ export class Account {
     return true;
   }
 
-  /** Opens every gate and asks for credentials anew: a person says that it is in order again. */
+  /**
+   * Opens every gate and asks for credentials anew: a person says that it is in order again.
+   * @throws {LifecycleError} `STORE_UNAVAILABLE`
+   */
   async reopen(): Promise<void> {
+    await this.#parts.record.load(); // a person should hear if the store is away
     await this.look(0);
     await this.#renew(true);
     for (const name of gateNames) {
@@ -223,6 +245,7 @@ export class Account {
   async #shut(name: GateName, outcome: Outcome, pass: Pass): Promise<void> {
     const gate = this.#board.gate(name);
     const tries = pass.tries.delete(name);
+    if (name === "secret" && pass.secret !== this.#secretKey) return;
     if (!tries && gate.state === "open" && pass.enteredAt < this.#board.openedAt(name)) return;
     if (!tries && gate.state !== "open") return;
     const now = this.#parts.clock.now();
@@ -255,6 +278,23 @@ export class Account {
       : wait;
   }
 
+  /** A function that never answers must not stop everything else. */
+  async #inTime<T>(answer: Promise<T>): Promise<T> {
+    const over = new AbortController();
+    const tooLate = sleep(this.#parts.clock, credentialsMs, over.signal).then(() => {
+      throw new LifecycleError(
+        "INVALID_OPTION",
+        `Cannot renew the credentials: no answer within ${credentialsMs} ms`,
+      );
+    });
+    try {
+      return await Promise.race([answer, tooLate]);
+    } finally {
+      tooLate.catch(() => {}); // the answer was faster
+      over.abort();
+    }
+  }
+
   /** Asks for credentials that may have changed. True: there are others now, and their gate is open. */
   async #renew(now: boolean): Promise<boolean> {
     const { clock, source, logger } = this.#parts;
@@ -262,7 +302,7 @@ export class Account {
     if (!source.mayChange || (!now && askedMs < tooStaleMs)) return false;
     this.#askedAt = clock.monotonic();
     try {
-      const next = await source.ask();
+      const next = await this.#inTime(source.ask());
       if (next.clientId !== this.#credentials.clientId) {
         throw new LifecycleError(
           "INVALID_OPTION",
@@ -275,49 +315,6 @@ export class Account {
       logger.warn(`Cannot renew the credentials: ${String(error)}`);
     }
     return this.#board.gate("secret").state === "open";
-  }
-}
-
-const growth: Readonly<Record<GateName, Growth>> = {
-  management: afterThrottling,
-  token: afterThrottling,
-  fhir: afterThrottling,
-  exchange: afterTrouble,
-  secret: afterRefusedCredentials,
-  region: afterForbidden,
-};
-
-function reasonOf(name: GateName): GateReason {
-  switch (name) {
-    case "management":
-    case "token":
-    case "fhir":
-      return "throttled";
-    case "exchange":
-      return "unavailable";
-    case "secret":
-      return "credentials";
-    case "region":
-      return "forbidden";
-  }
-}
-
-/** The gate that an outcome shuts. */
-function shutBy(call: GatedCall, outcome: string): GateName | null {
-  switch (outcome) {
-    case "throttled":
-      if (call === "fhir") return "fhir";
-      return call === "exchangeCode" || call === "refreshToken" ? "token" : "management";
-    case "credentialsRefused":
-      return call === "fhir" ? null : "secret";
-    case "forbidden":
-      return call === "fhir" ? null : "region"; // a 403 of FHIR is that call's own
-    case "notSent":
-    case "lost":
-    case "inDoubt":
-      return call === "exchangeCode" ? "exchange" : null;
-    default:
-      return null;
   }
 }
 

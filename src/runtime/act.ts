@@ -18,7 +18,8 @@ import type { Pause, PauseReason } from "../store/envelope.ts";
 import type { Secrets } from "../store/seal.ts";
 import { clientOf } from "./engine.ts";
 import type { Engine } from "./engine.ts";
-import { afterTrouble, beforeNextCode, codeRegistersMs, fullJitter } from "./pauses.ts";
+import { afterForbidden, afterRefusedCredentials, afterTrouble } from "./pauses.ts";
+import { beforeNextCode, codeRegistersMs, doubling, fullJitter } from "./pauses.ts";
 import { stepped } from "./user.ts";
 import type { User } from "./user.ts";
 
@@ -68,23 +69,27 @@ export async function act(engine: Engine, user: User, call: UserCall, notAfter: 
 }
 
 /**
- * The user once the outcome is known: stepped, with the secrets its new state may hold and the pause it needs.
- * `kept`: what is in doubt leaves everything as it is, for it is not the user's fault.
+ * What an outcome means for the user beside what was heard: nothing more; `kept`: what is in doubt leaves everything as
+ * it is, for the endpoint is down and a further code would bring nothing; `own`: a refusal is the user's, too.
  */
+export type Verdict = "plain" | "kept" | "own";
+
+/** The user once the outcome is known: stepped, with the secrets its new state may hold and the pause it needs. */
 export function heardBy(
   user: User,
   heard: Heard,
   at: number,
   dice: number,
   graceMs: number,
-  kept = false,
+  verdict: Verdict = "plain",
 ): User {
-  const event = kept ? ({ type: "HELD", at } as const) : eventOf(user.position.state, heard, at);
+  const event =
+    verdict === "kept" ? ({ type: "HELD", at } as const) : eventOf(user.position.state, heard, at);
   const after = stepped({ ...user, intent: null, pause: null }, event);
   return {
     ...after,
     secrets: held(after.position.state, { ...user.secrets, ...newSecrets(heard) }, user.secrets),
-    pause: lateArrival(user, heard, at, graceMs) ?? pauseAfter(heard, after, at, dice),
+    pause: lateArrival(user, heard, at, graceMs) ?? pauseAfter(heard, after, at, dice, verdict),
     // Whoever got a token once comes back, if ever, to recover.
     lane: heard.type === "tokens" || heard.type === "authorized" ? "recovery" : after.lane,
   };
@@ -187,7 +192,7 @@ function lateArrival(before: User, heard: Heard, at: number, graceMs: number): P
   return { reason: "unavailable", until: at + Math.max(graceMs, 1) };
 }
 
-function pauseAfter(heard: Heard, after: User, at: number, dice: number): Pause | null {
+function pauseAfter(heard: Heard, after: User, at: number, dice: number, verdict: Verdict): Pause | null {
   const { state, context } = after.position;
   const attempt = Math.max(1, context.attempt);
   const pause = (reason: PauseReason, ms: number): Pause | null =>
@@ -205,11 +210,13 @@ function pauseAfter(heard: Heard, after: User, at: number, dice: number): Pause 
       return state === "expiring" ? pause("unavailable", fullJitter(afterTrouble, attempt, dice)) : null;
     case "grantRefused":
       return state === "codeIssued" ? pause("codeRegisters", codeRegistersMs) : pause("codesSpent", nextCode);
-    // The account's gates wait for all users together.
+    // The account's gates wait for all users together; whoever shut one waits longer, so that another tries it next.
     case "throttled":
-    case "credentialsRefused":
-    case "forbidden":
       return null;
+    case "credentialsRefused":
+      return verdict === "own" ? pause("credentials", 2 * doubling(afterRefusedCredentials, attempt)) : null;
+    case "forbidden":
+      return verdict === "own" ? pause("forbidden", 2 * doubling(afterForbidden, attempt)) : null;
     case "missing":
       return attempt > 1 ? pause("unavailable", fullJitter(afterTrouble, attempt, dice)) : null;
     case "created":

@@ -12,7 +12,7 @@ import type { Commit, Lease, Slot } from "../store/contract.ts";
 import type { UserCall } from "../../machines/index.ts";
 import type { Barrier, Pass } from "./account.ts";
 import { act, endpointOf, heardBy, heardByNobody } from "./act.ts";
-import type { Heard } from "./act.ts";
+import type { Heard, Verdict } from "./act.ts";
 import { newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { finishRename, renaming } from "./renaming.ts";
@@ -68,11 +68,12 @@ async function withPass(engine: Engine, user: User, start: Start): Promise<Drive
     return await onward(engine, user, start, pass);
   } finally {
     await engine.account.leave(pass);
+    if (pass.reserved !== null) await engine.store.slots.giveBack(pass.reserved).catch(() => {}); // it passes by itself
   }
 }
 
 async function onward(engine: Engine, start: User, from: Start, pass: Pass): Promise<Driven> {
-  const { account, clock, guard, settings } = engine;
+  const { clock, guard, settings } = engine;
   const { by, lease, stop } = from;
   let { slot = null, notAfter = 0 } = from;
   let user = start.intent === null ? start : heardByNobody(start, clock.now());
@@ -88,13 +89,17 @@ async function onward(engine: Engine, start: User, from: Start, pass: Pass): Pro
     const stopping = engine.closing.aborted || (stop?.aborted ?? false);
     const call = nextCall(user, clock.now(), stopping);
     const endpoint = call === undefined ? undefined : endpointOf(call);
-    const barrier = call === undefined ? null : await account.enter(call, pass);
+    const barrier = call === undefined ? null : await barrierBefore(engine, call, pass);
     if (slot !== null && (endpoint !== "management" || barrier !== null)) {
       over = { giveBack: slot };
       slot = null;
     }
     if (call === undefined || endpoint === undefined || barrier !== null) return rest(barrier);
 
+    if (endpoint === "token" && pass.reserved !== null) {
+      [slot, pass.reserved] = [pass.reserved, null];
+      notAfter = clock.monotonic() + settings.timeoutMs;
+    }
     const ask = slot === null ? guard.ask(endpoint, user.lane) : null;
     const intended = withIntent(engine, user, call);
     const done = await save(engine, intended, heardSomething, {
@@ -120,34 +125,54 @@ async function onward(engine: Engine, start: User, from: Start, pass: Pass): Pro
     const heard = await act(engine, user, call, notAfter);
     over = slot === null ? {} : heard.type === "notSent" ? { giveBack: slot } : { settle: slot };
     slot = null;
-    const kept = await reported(engine, user, call, heard, pass);
-    user = heardBy(user, heard, clock.now(), clock.random(), settings.graceMs, kept);
+    const verdict = await reported(engine, user, call, heard, pass);
+    user = heardBy(user, heard, clock.now(), clock.random(), settings.graceMs, verdict);
     heardSomething = true;
   }
 }
 
 /**
- * Tells the account what came of a call. True: a code whose exchange is in doubt is kept as it is, for the token
- * endpoint is down and a further code would bring nothing.
+ * What stands before the call. Where the token endpoint has a limit, a code is asked for only once a slot for its
+ * exchange is taken: it would not live until the next one.
  */
+async function barrierBefore(engine: Engine, call: UserCall, pass: Pass): Promise<Barrier | null> {
+  const { account, guard, store } = engine;
+  const barrier = await account.enter(call, pass);
+  const limit = guard.limits.token;
+  if (barrier !== null || limit === null || endpointOf(call) === "token" || pass.reserved !== null)
+    return barrier;
+  const holdMs = 2 * guard.holdMs; // the call for the code comes first
+  const taken = await store.slots.take({ limit, holdMs, lane: null });
+  if (taken.type === "taken") pass.reserved = taken.slot;
+  else await account.leave(pass);
+  return taken.type === "taken" ? null : account.full(taken.retryInMs);
+}
+
+/** Tells the account what came of a call, and says what that means for the user beside what was heard. */
 async function reported(
   engine: Engine,
   user: User,
   call: UserCall,
   heard: Heard,
   pass: Pass,
-): Promise<boolean> {
+): Promise<Verdict> {
   const { account } = engine;
-  const doubtful = call === "exchangeCode" && (heard.type === "lost" || heard.type === "inDoubt");
-  const again = doubtful && user.position.context.exchanges > 0;
-  if (!again) {
-    await account.heard(call, heard, pass);
-    return false;
+  const { exchanges, attempt } = user.position.context;
+  const tried = pass.tries.size > 0;
+  if (heard.type === "credentialsRefused" || heard.type === "forbidden") {
+    // Refused once more though others get through: it is this user's own trouble and holds nobody else back. Whoever
+    // tried a gate in vain rests for a while, so that somebody else tries next.
+    if (tried || attempt === 0) await account.heard(call, heard, pass);
+    return tried || attempt > 0 ? "own" : "plain";
   }
-  // Others get through, so it is this code's own trouble; or one code may be spent to find out whose it is.
-  if (!pass.tries.has("exchange") || account.spendCode(pass)) return false;
+  if (call === "exchangeCode" && exchanges > 0 && (heard.type === "lost" || heard.type === "inDoubt")) {
+    // Others get through, so it is this code's own trouble; or one code may be spent to find out whose it is.
+    if (!pass.tries.has("exchange") || account.spendCode(pass)) return "plain";
+    await account.heard(call, heard, pass);
+    return "kept";
+  }
   await account.heard(call, heard, pass);
-  return true;
+  return "plain";
 }
 
 /** The call to make now, unless the user has arrived or must wait. */

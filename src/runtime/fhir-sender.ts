@@ -7,7 +7,7 @@ import { LifecycleError } from "../errors.ts";
 import type { Answer, Unanswered } from "../http/call.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
 import type { Sender } from "../http/send.ts";
-import type { Outcome } from "./account.ts";
+import type { Barrier, Outcome } from "./account.ts";
 import type { Engine } from "./engine.ts";
 
 /** A sender for FHIR calls. @throws {LifecycleError} on sending, `RATE_LIMITED` while the endpoint is throttled */
@@ -17,23 +17,21 @@ export function fhirSender(engine: Engine): Pick<Sender, "send"> {
     async send(call, options = {}) {
       const pass = account.pass();
       const barrier = await account.enter("fhir", pass);
-      if (barrier !== null) {
-        throw new LifecycleError(
-          "RATE_LIMITED",
-          "Cannot call FHIR now: 1upHealth answered 429 to this account, and nothing is sent until its time is over",
-          { retryable: true, retryAfterMs: Math.max(1, barrier.until - clock.now()) },
-        );
-      }
+      if (barrier !== null) throw throttled(barrier.until - clock.now());
       try {
-        const answer = await guard.spend(
+        const answer = await guard.spend<Answer | Unanswered | Barrier>(
           "fhir",
           () => null,
           async (notAfter) => {
+            // The gate may have been shut while this call waited for its slot.
+            const shut = pass.tries.size > 0 ? null : account.barrier("fhir");
+            if (shut !== null) return { sent: false, value: shut };
             const value = await sender.send(call, { ...options, notAfter });
             return { sent: value.type !== "notSent", value };
           },
           options.signal,
         );
+        if ("until" in answer) throw throttled(answer.until - clock.now());
         await account.heard("fhir", outcomeOf(answer), pass);
         return answer;
       } finally {
@@ -41,6 +39,14 @@ export function fhirSender(engine: Engine): Pick<Sender, "send"> {
       }
     },
   };
+}
+
+function throttled(waitMs: number): LifecycleError {
+  return new LifecycleError(
+    "RATE_LIMITED",
+    "Cannot call FHIR now: 1upHealth answered 429 to this account, and nothing is sent until its time is over",
+    { retryable: true, retryAfterMs: Math.max(1, waitMs) },
+  );
 }
 
 function outcomeOf(answer: Answer | Unanswered): Outcome {

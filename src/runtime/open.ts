@@ -29,6 +29,7 @@ import type { Engine } from "./engine.ts";
 import { health } from "./health.ts";
 import type { Lifecycle, OnboardOptions, WaitOptions, WorkOptions } from "./lifecycle.ts";
 import { fhirSender } from "./fhir-sender.ts";
+import { comeForward } from "./lane.ts";
 import { find, load } from "./load.ts";
 import type { Found } from "./load.ts";
 import { checkId, checkLane, checkOptions, number } from "./options.ts";
@@ -183,7 +184,9 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
       if (options.lane !== undefined) checkLane(options.lane);
       const wait = patience(options);
       wait.signal.throwIfAborted();
-      const user = firstStep(id, await find(engine, id), options);
+      const found = await find(engine, id);
+      if (found !== null) await comeForward(engine, found, options.lane ?? "interactive");
+      const user = firstStep(id, found, options);
       const begun = user === null ? undefined : await within(engine, drive(engine, user), wait);
       if (begun?.type === "rested" && isUsable(begun.user, clock.now())) return describe(begun.user);
       return arrived(id, wait);

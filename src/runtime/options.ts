@@ -64,11 +64,11 @@ export interface LifecycleOptions {
     readonly management?: Ceiling & {
       /** Shares of the lanes, 0 to 1. @default { kept: 0.1, recovery: 0.2, bulk: 0.1 } */
       readonly lanes?: {
-        /** Of all calls: left free by `recovery` and `bulk` for people who wait at the screen. */
+        /** Of all calls but one: left free by `recovery` and `bulk` for people who wait at the screen. */
         readonly kept?: number;
-        /** Of the rest: what `recovery` gets in any case. */
+        /** Of the rest, if that is 3 or more: what `recovery` gets in any case, at least one. */
         readonly recovery?: number;
-        /** Of the rest: what `bulk` gets in any case. */
+        /** Of the rest, if that is 3 or more: what `bulk` gets in any case, at least one. */
         readonly bulk?: number;
       };
     };
@@ -168,6 +168,9 @@ function ceiling(name: keyof Limits, { calls, windowMs }: Ceiling): Limit {
   };
 }
 
+/** Below so many places there are no minima: they would leave nothing for people. */
+const fewest = 3;
+
 function shared(given: NonNullable<NonNullable<LifecycleOptions["limits"]>["management"]>): Limit {
   const limit = ceiling("management", given);
   const share = (name: "kept" | "recovery" | "bulk", byDefault: number): number =>
@@ -180,10 +183,10 @@ function shared(given: NonNullable<NonNullable<LifecycleOptions["limits"]>["mana
       recovery + bulk,
     );
   }
-  const left = Math.floor(limit.calls * kept);
+  const left = Math.min(Math.floor(limit.calls * kept), limit.calls - 1); // somebody else must find a place, too
   const rest = limit.calls - left;
-  const least = { recovery: Math.floor(rest * recovery), bulk: Math.floor(rest * bulk) };
-  return { ...limit, kept: left, least };
+  const least = (of: number): number => (of === 0 || rest < fewest ? 0 : Math.max(1, Math.floor(rest * of)));
+  return { ...limit, kept: left, least: { recovery: least(recovery), bulk: least(bulk) } };
 }
 
 /** @throws {LifecycleError} `INVALID_ID` unless it is 1–512 bytes of UTF-8 without control characters */

@@ -107,6 +107,7 @@ export function createRemote(engine: Engine): Remote {
 
 const codeOf = {
   throttled: "RATE_LIMITED",
+  rateLimit: "RATE_LIMITED",
   unavailable: "UNAVAILABLE",
   credentials: "CREDENTIALS_REFUSED",
   forbidden: "FORBIDDEN",

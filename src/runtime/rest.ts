@@ -14,6 +14,8 @@ import type { User } from "./user.ts";
 
 /** Users who wait for one gate come back within so long of each other, ms. */
 const spreadMs = 1_000;
+/** A gate may open early, and nobody tells those who wait: they look again after so long, ms. */
+const longestLookMs = 60_000;
 
 /**
  * What the record of a resting user says. `waits`: for a slot, or at a gate of the account. Whoever needs a management
@@ -30,7 +32,8 @@ export function restingPlace(
     return { dueInMs: null, lane: user.lane };
   }
   const { clock } = engine;
-  return { dueInMs: Math.max(0, waits.until - clock.now()) + spreadMs * clock.random(), lane: null };
+  const waitMs = Math.min(longestLookMs, Math.max(0, waits.until - clock.now()));
+  return { dueInMs: waitMs + spreadMs * clock.random(), lane: null };
 }
 
 /** When a resting user wants to be looked at again. */

@@ -39,7 +39,7 @@ const forcedRefreshMs = 60_000;
 export function createTokens(engine: Engine): Tokens {
   const { clock, settings } = engine;
   const cache = new Map<string, Cached>();
-  const asking = new Map<string, Promise<string>>();
+  const asking = new Map<string, Promise<string | null>>();
 
   /** Keeps the token in memory, dropping the oldest beyond the bound, and hands it out. */
   function handOut(user: User): string {
@@ -56,10 +56,11 @@ export function createTokens(engine: Engine): Tokens {
     return token.reveal();
   }
 
-  async function fromStore(id: string, patience: Patience): Promise<string> {
+  /** A token without waiting for a call, or `null`: then whoever asks waits, each with a patience of its own. */
+  async function fromStore(id: string): Promise<string | null> {
     const { user, record } = await load(engine, checkId(id));
     const now = clock.now();
-    if (!isUsable(user, now)) return handOut(await arrive(engine, id, patience));
+    if (!isUsable(user, now)) return null;
     const next = awake(user, settings.windowMs, now);
     const busy = record.lease !== null && record.lease.leftMs > 0;
     const waits = user.pause !== null && user.pause.until > now;
@@ -74,10 +75,10 @@ export function createTokens(engine: Engine): Tokens {
   }
 
   /** One question to the store a user, however many ask at once. */
-  function ask(id: string, patience: Patience): Promise<string> {
+  function ask(id: string): Promise<string | null> {
     const under = asking.get(id);
     if (under !== undefined) return under;
-    const answer = fromStore(id, patience).finally(() => asking.delete(id));
+    const answer = fromStore(id).finally(() => asking.delete(id));
     asking.set(id, answer);
     return answer;
   }
@@ -85,7 +86,10 @@ export function createTokens(engine: Engine): Tokens {
   return {
     async get(id, patience) {
       const hit = cache.get(id);
-      return hit !== undefined && clock.now() < hit.renewAt ? hit.token.reveal() : ask(id, patience());
+      if (hit !== undefined && clock.now() < hit.renewAt) return hit.token.reveal();
+      const own = patience();
+      own.signal.throwIfAborted();
+      return (await ask(id)) ?? handOut(await arrive(engine, id, own));
     },
 
     async rejected(id, token, patience) {

@@ -10,6 +10,9 @@ export const soon = issuedAt + 4_999;
 /** When it must have registered. */
 export const later = issuedAt + 5_000;
 
+/** When it may have expired. */
+export const tooLate = issuedAt + 300_000;
+
 const user = { oneupUserId: 42, active: true };
 
 /** One event of every type. */

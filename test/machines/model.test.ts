@@ -5,9 +5,9 @@ import { getShortestPaths } from "xstate/graph";
 import { leafOf, nothingKnown, userLifecycle, valueOf } from "../../machines/index.ts";
 import type { UserContext } from "../../machines/index.ts";
 import { callOf, step } from "../../src/runtime/step.ts";
-import { contexts, eventsAt, issuedAt, later, soon, states } from "./events.ts";
+import { contexts, eventsAt, issuedAt, later, soon, states, tooLate } from "./events.ts";
 
-const events = [...eventsAt(soon), ...eventsAt(later)];
+const events = [...eventsAt(soon), ...eventsAt(later), ...eventsAt(tooLate)];
 const some = contexts();
 
 describe("machines/user-lifecycle as a model", () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { nothingKnown } from "../../machines/index.ts";
 import type { UserContext, UserEvent, UserState } from "../../machines/index.ts";
 import { step } from "../../src/runtime/step.ts";
-import { event, eventsAt, issuedAt, later, soon, states } from "./events.ts";
+import { event, eventsAt, issuedAt, later, soon, states, tooLate } from "./events.ts";
 
 /*
  * What every event does in every state, for a user with nothing special about it.
@@ -149,6 +149,14 @@ const depends: readonly [
     event("CODE_REFUSED", later),
     "reauthorizing",
     { codesRefused: 1, codesSpent: 1 },
+  ],
+  [
+    "codeIssued",
+    "whose code may have expired",
+    { codesRefused: 2 },
+    event("CODE_REFUSED", tooLate),
+    "reauthorizing",
+    { codesRefused: 2, codesSpent: 1 },
   ],
   [
     "codeIssued",

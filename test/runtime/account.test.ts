@@ -114,6 +114,18 @@ describe("a throttled account", () => {
     await expect(read()).rejects.toMatchObject({ code: "FHIR_REFUSED", status: 404 });
   });
 
+  it("sends no FHIR call that waited for its slot while the endpoint was throttled", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open({ limits: { fhir: { calls: 1, windowMs: 200 } } });
+    await lifecycle.onboard("ada");
+    sandbox.fail({ call: "fhir.read", status: 429, body: "", headers: { "retry-after": "600" } });
+    const reads = [1, 2, 3, 4].map((id) => lifecycle.fhir("ada", "r4").read("Patient", String(id)));
+    for (const read of await Promise.allSettled(reads)) {
+      expect(read).toMatchObject({ status: "rejected", reason: { code: "RATE_LIMITED" } });
+    }
+    expect(sandbox.journal.count("fhir.read")).toBe(1);
+  });
+
   it("keeps to a limit of the token endpoint and of FHIR, if one is set", async () => {
     const { sandbox, open } = await scene();
     const ceiling = { calls: 2, windowMs: minute };
@@ -133,6 +145,65 @@ describe("a throttled account", () => {
     await Promise.all(ids.map(() => fhir.create({ resourceType: "Patient" })));
     expect(spread(at("fhir.create"))).toBe(true);
   });
+});
+
+describe("a code that must wait for its exchange", () => {
+  it("is not asked for while the token endpoint is throttled, and nobody fails for what passed meanwhile", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = working(await open());
+    const late = { call: "exchangeCode", status: 429, body: "", headers: { "retry-after": "600" } } as const;
+    for (let round = 0; round < 4; round++) sandbox.fail({ ...late, skip: round });
+    hurry(sandbox);
+    const ids = Array.from({ length: 20 }, (_, index) => `user ${index}`);
+    await Promise.all(ids.map((id) => lifecycle.onboard(id, { waitMs: 24 * hour })));
+    expect(arrivedIn(await lifecycle.counts())).toBe(20);
+    // Twenty were under way when it was throttled for longer than a code lives; nobody else spends one more.
+    expect(sandbox.journal.spent().management).toBeLessThanOrEqual(20 + 20 + 4);
+  }, 60_000);
+
+  it("is asked for once a slot of the token limit is there: none passes, nobody fails", async () => {
+    const { sandbox, open } = await scene({ limit: { calls: 1_000 } });
+    const lifecycle = working(
+      await open({
+        limits: {
+          management: { calls: 1_000, windowMs: hour },
+          token: { calls: 6, windowMs: 10 * minute },
+        },
+      }),
+    );
+    const ids = Array.from({ length: 30 }, (_, index) => `user ${index}`);
+    await Promise.all(ids.map((id) => lifecycle.onboard(id, { waitMs: 60, lane: "bulk" })));
+    hurry(sandbox);
+    await vi.waitFor(async () => expect(arrivedIn(await lifecycle.counts())).toBe(30), 40_000);
+    expect(sandbox.journal.spent().management).toBeLessThanOrEqual(33);
+  }, 60_000);
+});
+
+describe("a user whom 1upHealth refuses while others get through", () => {
+  it.each([403, 401])(
+    "waits by itself (%s): the others arrive, and people are let in",
+    async (status) => {
+      const { sandbox, open } = await scene({ limit: { calls: 1_000 } });
+      const lifecycle = working(await open({ limits: { management: { calls: 1_000, windowMs: hour } } }));
+      const body = { message: "Unauthorized" };
+      sandbox.fail({ call: "createUser", appUserId: "poison", times: 1e6, status, body });
+      sandbox.fail({ call: "issueAuthCode", appUserId: "poison", times: 1e6, status, body });
+      await expect(lifecycle.onboard("poison")).rejects.toMatchObject({ retryable: false });
+      const ids = Array.from({ length: 20 }, (_, index) => `user ${index}`);
+      await Promise.allSettled(ids.map((id) => lifecycle.onboard(id, { lane: "bulk", waitMs: 60 })));
+      hurry(sandbox);
+      await vi.waitFor(async () => {
+        const { created = 0, reauthorizing = 0, ...others } = await lifecycle.counts();
+        expect([created + reauthorizing, arrivedIn(others)]).toEqual([1, 20]);
+      }, 20_000);
+      for (let person = 0; person < 12; person++) {
+        sandbox.clock.advance(20 * minute);
+        expect(await lifecycle.onboard(`person ${person}`, { waitMs: hour })).toMatchObject({ usable: true });
+      }
+      expect(await lifecycle.inspect("poison")).toMatchObject({ usable: false });
+    },
+    60_000,
+  );
 });
 
 describe("refused credentials", () => {
@@ -224,14 +295,46 @@ describe("refused credentials", () => {
     await expect(lifecycle.onboard("ada")).rejects.toMatchObject(wrong);
     for (const [wait, calls] of [
       [minute, 2],
-      [minute, 2],
-      [minute, 3],
+      [2 * minute, 2],
+      [2 * minute, 3],
     ] as const) {
       sandbox.clock.advance(wait);
       await lifecycle.resume();
       expect(sandbox.journal.count("createUser")).toBe(calls);
     }
     expect(await lifecycle.inspect("ada")).toMatchObject({ usable: true });
+  });
+
+  it("of a function that never answers stop nothing else", async () => {
+    const { sandbox, open } = await scene();
+    let asked = 0;
+    const lifecycle = await open({
+      credentials: () =>
+        asked++ === 0
+          ? Promise.resolve({ ...sandbox.credentials, clientSecret: "wrong" })
+          : new Promise<never>(() => {}),
+    });
+    const began = performance.now();
+    await expect(lifecycle.onboard("ada")).rejects.toMatchObject(wrong);
+    await lifecycle.close();
+    expect(performance.now() - began).toBeLessThan(12_000);
+  });
+
+  it("of yesterday say nothing about today's: a late 401 shuts no gate", async () => {
+    const { sandbox, open } = await scene();
+    let clientSecret = "yesterday's";
+    const lifecycle = await open({
+      credentials: () => ({ clientId: sandbox.credentials.clientId, clientSecret }),
+    });
+    sandbox.fail({ call: "createUser", appUserId: "slow", delayMs: 500 });
+    const slow = lifecycle.onboard("slow");
+    await vi.waitFor(async () => expect((await lifecycle.inspect("slow")).underWay).toBe("createUser"));
+    await expect(lifecycle.onboard("ada")).rejects.toMatchObject(wrong);
+    clientSecret = sandbox.credentials.clientSecret;
+    await lifecycle.account.reopen();
+    expect(await lifecycle.onboard("ada")).toMatchObject({ usable: true });
+    expect(await slow).toMatchObject({ usable: true });
+    expect(await lifecycle.health()).toMatchObject({ ready: true, shut: [] });
   });
 
   it("are forgiven by account.reopen(), at once and in all processes", async () => {
@@ -269,6 +372,23 @@ describe("refused credentials", () => {
     await expect(lifecycle.onboard("ada")).rejects.toMatchObject(wrong);
     expect(record).toContain("suspended");
     expect(record).not.toContain("planted");
+  });
+});
+
+describe("account.reopen()", () => {
+  it("wakes those who wait at a gate within a minute, before their codes pass", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = working(await open());
+    sandbox.fail({ call: "exchangeCode", status: 429, body: "", headers: { "retry-after": "86400" } });
+    const ids = Array.from({ length: 8 }, (_, index) => `user ${index}`);
+    await Promise.all(ids.map((id) => lifecycle.onboard(id, { waitMs: 60 })));
+    await lifecycle.account.reopen();
+    for (let second = 0; second < 70; second++) {
+      sandbox.clock.advance(1_000);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await vi.waitFor(async () => expect(arrivedIn(await lifecycle.counts())).toBe(8));
+    expect(sandbox.journal.spent().management).toBe(8);
   });
 });
 

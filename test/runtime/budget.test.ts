@@ -85,6 +85,40 @@ describe("lanes", () => {
   });
 });
 
+describe("lanes of small or strange limits", () => {
+  it("let bulk in even if all is kept for people", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open({
+      limits: { management: { calls: 5, windowMs: 60_000, lanes: { kept: 1 } } },
+    });
+    hurry(sandbox);
+    expect(await lifecycle.onboard("ada", { lane: "bulk", waitMs: 600_000 })).toMatchObject({ usable: true });
+  });
+
+  it("let bulk in beside many people, from three calls on", async () => {
+    const limit = { calls: 3, windowMs: 300 };
+    const { sandbox, open } = await scene({ limit });
+    const lifecycle = await open({ limits: { management: limit }, timeoutMs: 150, graceMs: 10 });
+    const people = Array.from({ length: 18 }, (_, index) => `person ${index}`);
+    const all = people.map((id) => lifecycle.onboard(id));
+    await vi.waitFor(async () => expect((await lifecycle.forecast()).ahead).toBeGreaterThan(12));
+    all.push(lifecycle.onboard("import", { lane: "bulk" }));
+    await Promise.all(all);
+    const order = sandbox.journal.entries().filter(({ call }) => call === "createUser");
+    expect(order.findIndex(({ appUserId }) => appUserId === "import")).toBeLessThan(12);
+  });
+
+  it("let somebody come forward who was imported and now sits at the screen", async () => {
+    const { open } = await scene();
+    const lifecycle = await open({ limits });
+    const imported = Array.from({ length: 60 }, (_, index) => `user ${index}`);
+    await Promise.all(imported.map((id) => lifecycle.onboard(id, { lane: "bulk", waitMs: 60 })));
+    expect((await lifecycle.forecast(1, "bulk")).ahead).toBe(42);
+    expect(await lifecycle.onboard("user 59", { waitMs: 2_000 })).toMatchObject({ usable: true });
+    expect((await lifecycle.forecast(1, "bulk")).ahead).toBe(41);
+  });
+});
+
 describe("health()", () => {
   it("says ready while the store answers, and never rejects", async () => {
     const { open } = await scene();

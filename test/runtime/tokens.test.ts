@@ -47,6 +47,24 @@ describe("accessToken()", () => {
     expect(spentOn(sandbox, id)).toEqual(["createUser"]);
   });
 
+  it("lets nobody's impatience end another's wait", async () => {
+    const { sandbox, open } = await scene({ latencyMs: 60 });
+    const lifecycle = await open();
+    await lifecycle.onboard(id);
+    sandbox.clock.advance(3 * hour);
+    const stop = new AbortController();
+    const aborted = lifecycle.accessToken(id, { signal: stop.signal });
+    const impatient = lifecycle.accessToken(id, { waitMs: 0 });
+    const patient = lifecycle.accessToken(id);
+    const reading = lifecycle.fhir(id, "r4").read("Patient", "none");
+    stop.abort(new Error("no longer wanted"));
+    await expect(aborted).rejects.toThrow("no longer wanted");
+    await expect(impatient).rejects.toMatchObject({ code: "USER_NOT_READY" });
+    expect(await patient).toMatch(/./);
+    await expect(reading).rejects.toMatchObject({ code: "FHIR_REFUSED", status: 404 });
+    expect(refreshes(sandbox)).toBe(1);
+  });
+
   it("keeps the refresh token if the answer brings none", async () => {
     const { sandbox, open } = await scene({ rotate: false });
     const lifecycle = await open();
