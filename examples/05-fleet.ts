@@ -44,9 +44,8 @@ async function worker(url: string): Promise<void> {
 async function fleet(): Promise<void> {
   const sandbox = createSandbox({ clientId: `fleet-${Date.now()}`, limit, latencyMs: [20, 80] }); // an account of its own
   const server = await sandbox.listen();
-  const account = sandbox.credentials.clientId;
-  const lifecycle = await open(server.url, account);
-  const env = { ...process.env, ONEUP_URL: server.url, ONEUP_CLIENT_ID: account };
+  const lifecycle = await open(server.url, sandbox.credentials.clientId);
+  const env = { ...process.env, ONEUP_URL: server.url, ONEUP_CLIENT_ID: sandbox.credentials.clientId };
   const workers = [1, 2, 3].map(() => fork(new URL(import.meta.url), { env }));
 
   // The import: 200 users are written down; those who find no slot wait in the bulk lane, at no cost.
