@@ -58,6 +58,17 @@ export async function scene(options: SandboxOptions = {}): Promise<Scene> {
   };
 }
 
+/** A worker that works until the test ends. */
+export function working(lifecycle: Lifecycle): Lifecycle {
+  const stop = new AbortController();
+  const done = lifecycle.work({ signal: stop.signal });
+  afterwards(async () => {
+    stop.abort();
+    await done;
+  });
+  return lifecycle;
+}
+
 /** Lets virtual time run about 500 times faster than real time until the test ends, so that pauses pass. */
 export function hurry({ clock }: Sandbox): void {
   const timer = setInterval(() => clock.advance(5_000), 10);

@@ -1,0 +1,204 @@
+import { memory } from "oneup-lifecycle/adapters/memory";
+import { describe, expect, it, vi } from "vitest";
+import { arrivedIn, hurry, scene, working } from "../support/scene.ts";
+
+const minute = 60_000;
+const hour = 60 * minute;
+
+const wrong = { code: "CREDENTIALS_REFUSED", retryable: false };
+
+describe("refused credentials", () => {
+  it("stop the process that has them and no other, and cost no user its state", async () => {
+    const { sandbox, open } = await scene();
+    const store = memory();
+    const right = await open({ store });
+    await right.onboard("there before");
+    sandbox.clock.advance(3 * hour);
+    const stale = await open({ store, credentials: { ...sandbox.credentials, clientSecret: "yesterday's" } });
+    await expect(stale.onboard("ada")).rejects.toMatchObject(wrong);
+    const refusals = sandbox.journal.entries().length;
+    await expect(stale.accessToken("there before")).rejects.toMatchObject(wrong);
+    await expect(stale.onboard("bob")).rejects.toMatchObject(wrong);
+    expect(await stale.resume()).toEqual({ taken: 0, rested: {} });
+    expect(sandbox.journal.entries().length, "nothing more is sent").toBe(refusals);
+    expect(await stale.inspect("bob")).toMatchObject({ state: "created", pause: { reason: "credentials" } });
+    expect(await stale.health()).toMatchObject({ ready: false, shut: [{ gate: "secret" }] });
+
+    expect(await right.health()).toMatchObject({ ready: true, shut: [] });
+    await right.resume();
+    expect(await right.counts()).toMatchObject({ tokenActive: 3 });
+    expect(await right.inspect("bob")).toMatchObject({ usable: true });
+    expect(await right.accessToken("there before")).toMatch(/./);
+  });
+
+  it("let the worker of that process rest: it asks the store no more than once a second or so", async () => {
+    const { sandbox, open } = await scene();
+    const store = memory();
+    let asked = 0;
+    const counting = {
+      ...store,
+      open: async (options: Parameters<typeof store.open>[0]) => {
+        const opened = await store.open(options);
+        const counted =
+          <A extends unknown[], T>(verb: (...args: A) => Promise<T>) =>
+          (...args: A): Promise<T> => {
+            asked++;
+            return verb(...args);
+          };
+        return {
+          ...opened,
+          claim: counted(opened.claim),
+          grant: counted(opened.grant),
+          load: counted(opened.load),
+        };
+      },
+    };
+    const stale = await open({
+      store: counting,
+      credentials: { ...sandbox.credentials, clientSecret: "wrong" },
+    });
+    for (const id of ["ada", "bob"]) await expect(stale.onboard(id)).rejects.toMatchObject(wrong);
+    working(stale);
+    asked = 0;
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(asked).toBeLessThan(10);
+  });
+
+  it("are asked for anew when they are a function: a rotated secret needs no restart", async () => {
+    const { sandbox, open } = await scene();
+    let clientSecret = "yesterday's";
+    const lifecycle = await open({
+      credentials: async () => ({ clientId: sandbox.credentials.clientId, clientSecret }),
+    });
+    await expect(lifecycle.onboard("ada")).rejects.toMatchObject(wrong);
+    clientSecret = sandbox.credentials.clientSecret;
+    sandbox.clock.advance(6_000); // it is asked every five seconds at most
+    expect(await lifecycle.onboard("ada")).toMatchObject({ usable: true });
+  });
+
+  it("never change to another client id", async () => {
+    const { sandbox, open } = await scene();
+    const warnings: string[] = [];
+    const logger = { debug() {}, info() {}, warn: (line: string) => void warnings.push(line) };
+    let clientId = sandbox.credentials.clientId;
+    const lifecycle = await open({ logger, credentials: () => ({ clientId, clientSecret: "wrong" }) });
+    clientId = "another-account";
+    await expect(lifecycle.onboard("ada")).rejects.toMatchObject(wrong);
+    sandbox.clock.advance(6_000);
+    await expect(lifecycle.onboard("ada")).rejects.toMatchObject(wrong);
+    expect(warnings.join()).toContain("the client id must stay the same");
+  });
+
+  it("are tried again by one call after a minute, then later and later, so nobody is stuck", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    sandbox.fail({ call: "createUser", times: 2, status: 302, body: "", headers: { location: "/login" } });
+    await expect(lifecycle.onboard("ada")).rejects.toMatchObject(wrong);
+    for (const [wait, calls] of [
+      [minute, 2],
+      [2 * minute, 2],
+      [2 * minute, 3],
+    ] as const) {
+      sandbox.clock.advance(wait);
+      await lifecycle.resume();
+      expect(sandbox.journal.count("createUser")).toBe(calls);
+    }
+    expect(await lifecycle.inspect("ada")).toMatchObject({ usable: true });
+  });
+
+  it("of a function that never answers stop nothing else", async () => {
+    const { sandbox, open } = await scene();
+    let asked = 0;
+    const lifecycle = await open({
+      credentials: () =>
+        asked++ === 0
+          ? Promise.resolve({ ...sandbox.credentials, clientSecret: "wrong" })
+          : new Promise<never>(() => {}),
+    });
+    const began = performance.now();
+    await expect(lifecycle.onboard("ada")).rejects.toMatchObject(wrong);
+    await lifecycle.close();
+    expect(performance.now() - began).toBeLessThan(12_000);
+  });
+
+  it("of yesterday say nothing about today's: a late 401 shuts no gate", async () => {
+    const { sandbox, open } = await scene();
+    let clientSecret = "yesterday's";
+    const lifecycle = await open({
+      credentials: () => ({ clientId: sandbox.credentials.clientId, clientSecret }),
+    });
+    sandbox.fail({ call: "createUser", appUserId: "slow", delayMs: 500 });
+    const slow = lifecycle.onboard("slow");
+    await vi.waitFor(async () => expect((await lifecycle.inspect("slow")).underWay).toBe("createUser"));
+    await expect(lifecycle.onboard("ada")).rejects.toMatchObject(wrong);
+    clientSecret = sandbox.credentials.clientSecret;
+    await lifecycle.account.reopen();
+    expect(await lifecycle.onboard("ada")).toMatchObject({ usable: true });
+    expect(await slow).toMatchObject({ usable: true });
+    expect(await lifecycle.health()).toMatchObject({ ready: true, shut: [] });
+  });
+
+  it("are forgiven by account.reopen(), at once and in all processes", async () => {
+    const { sandbox, open } = await scene();
+    const [one, two] = [await open(), await open()];
+    sandbox.fail({ call: "createUser", status: 401, body: { message: "Unauthorized" } });
+    await expect(one.onboard("ada")).rejects.toMatchObject(wrong);
+    sandbox.clock.advance(1_100);
+    await expect(two.onboard("bob")).rejects.toMatchObject(wrong);
+    await two.account.reopen();
+    expect(await two.onboard("bob")).toMatchObject({ usable: true });
+    sandbox.clock.advance(1_100);
+    expect(await one.onboard("ada")).toMatchObject({ usable: true });
+  });
+
+  it("leave nothing of themselves in the account's record", async () => {
+    const { sandbox, open } = await scene();
+    const store = memory();
+    let record = "";
+    const watched = {
+      ...store,
+      open: async (options: Parameters<typeof store.open>[0]) => {
+        const opened = await store.open(options);
+        const commit: typeof opened.account.commit = (write) => {
+          record += JSON.stringify(write);
+          return opened.account.commit(write);
+        };
+        return { ...opened, account: { ...opened.account, commit } };
+      },
+    };
+    const lifecycle = await open({
+      store: watched,
+      credentials: { ...sandbox.credentials, clientSecret: "planted-secret" },
+    });
+    await expect(lifecycle.onboard("ada")).rejects.toMatchObject(wrong);
+    expect(record).toContain("suspended");
+    expect(record).not.toContain("planted");
+  });
+});
+
+describe("a user whom 1upHealth refuses while others get through", () => {
+  it.each([403, 401])(
+    "waits by itself (%s): the others arrive, and people are let in",
+    async (status) => {
+      const { sandbox, open } = await scene({ limit: { calls: 1_000 } });
+      const lifecycle = working(await open({ limits: { management: { calls: 1_000, windowMs: hour } } }));
+      const body = { message: "Unauthorized" };
+      sandbox.fail({ call: "createUser", appUserId: "poison", times: 1e6, status, body });
+      sandbox.fail({ call: "issueAuthCode", appUserId: "poison", times: 1e6, status, body });
+      await expect(lifecycle.onboard("poison")).rejects.toMatchObject({ retryable: false });
+      const ids = Array.from({ length: 20 }, (_, index) => `user ${index}`);
+      await Promise.allSettled(ids.map((id) => lifecycle.onboard(id, { lane: "bulk", waitMs: 60 })));
+      hurry(sandbox);
+      await vi.waitFor(async () => {
+        const { created = 0, reauthorizing = 0, ...others } = await lifecycle.counts();
+        expect([created + reauthorizing, arrivedIn(others)]).toEqual([1, 20]);
+      }, 20_000);
+      for (let person = 0; person < 12; person++) {
+        sandbox.clock.advance(20 * minute);
+        expect(await lifecycle.onboard(`person ${person}`, { waitMs: hour })).toMatchObject({ usable: true });
+      }
+      expect(await lifecycle.inspect("poison")).toMatchObject({ usable: false });
+    },
+    60_000,
+  );
+});
