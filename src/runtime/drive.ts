@@ -157,13 +157,14 @@ async function reported(
   pass: Pass,
 ): Promise<Verdict> {
   const { account } = engine;
-  const { exchanges, attempt } = user.position.context;
+  const { exchanges } = user.position.context;
   const tried = pass.tries.size > 0;
   if (heard.type === "credentialsRefused" || heard.type === "forbidden") {
-    // Refused once more though others get through: it is this user's own trouble and holds nobody else back. Whoever
-    // tried a gate in vain rests for a while, so that somebody else tries next.
-    if (tried || attempt === 0) await account.heard(call, heard, pass);
-    return tried || attempt > 0 ? "own" : "plain";
+    // Put off once more though others get through: it is this user's own trouble and holds nobody else back.
+    if (!tried && user.history.at(-1)?.[2] === "HELD") return "own";
+    await account.heard(call, heard, pass);
+    // Whoever tried a gate in vain would be the first in its lane to try again.
+    return tried && endpointOf(call) === "management" ? "own" : "plain";
   }
   if (call === "exchangeCode" && exchanges > 0 && (heard.type === "lost" || heard.type === "inDoubt")) {
     // Others get through, so it is this code's own trouble; or one code may be spent to find out whose it is.
