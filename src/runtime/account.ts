@@ -26,9 +26,10 @@ export interface Barrier {
 
 /** The right of one driver to call: through gates that are open, and those it is the one to try. */
 export interface Pass {
-  readonly name: string;
+  /** Together with the process's name it is the pass's own. */
+  readonly number: number;
   /** Gates that this pass tries. */
-  readonly tries: Set<GateName>;
+  tries: ReadonlySet<GateName>;
   /** When it last came through, on `clock.monotonic()`: news of calls before a gate was opened again is no news. */
   enteredAt: number;
   /** When it spent a further code on trying. */
@@ -68,19 +69,33 @@ const tooStaleMs = 5_000;
 /** A function for credentials has so long to answer, ms. */
 const credentialsMs = 5_000;
 
+const noTries: ReadonlySet<GateName> = new Set();
+
+function drop(pass: Pass, name: GateName): void {
+  if (pass.tries.has(name)) pass.tries = new Set([...pass.tries].filter((other) => other !== name));
+}
+
 /** See the module. */
 export class Account {
   readonly #parts: AccountParts;
   readonly #board: GateBoard;
   #credentials: KnownCredentials;
   #secretKey: string;
+  /** Passes are many, and their names must differ between processes: one random name and a number. */
+  readonly #name: string;
+  #passes = 0;
   #askedAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: AccountParts) {
     this.#parts = parts;
+    this.#name = randomName(parts.clock);
     this.#credentials = parts.credentials;
     this.#secretKey = this.#keyOf(parts.credentials);
     this.#board = new GateBoard({ ...parts, secretKey: () => this.#secretKey });
+  }
+
+  #nameOf({ number }: Pass): string {
+    return `${this.#name}/${number}`;
   }
 
   #keyOf({ clientSecret }: KnownCredentials): string {
@@ -92,11 +107,16 @@ export class Account {
     return this.#credentials;
   }
 
+  /** No gate is shut, as far as this process has seen. */
+  get isQuiet(): boolean {
+    return this.#board.isQuiet;
+  }
+
   /** A pass for one driver. */
   pass(): Pass {
     return {
-      name: randomName(this.#parts.clock),
-      tries: new Set(),
+      number: ++this.#passes,
+      tries: noTries,
       enteredAt: Number.NEGATIVE_INFINITY,
       codeAt: undefined,
       reserved: null,
@@ -116,7 +136,7 @@ export class Account {
   barrier(call: GatedCall): Barrier | null {
     const now = this.#parts.clock.now();
     let highest: Barrier | null = null;
-    for (const name of gatesBefore[call]) {
+    for (const name of this.#board.isQuiet ? [] : gatesBefore[call]) {
       const gate = this.#board.gate(name);
       if (gate.state === "open" || mayTry(name, gate, call, now)) continue;
       if (highest === null || gate.until > highest.until) highest = barrierOf(gate);
@@ -172,12 +192,13 @@ export class Account {
     const undecided = outcome.type === "notSent" || outcome.type === "lost" || outcome.type === "inDoubt";
     for (const name of pass.tries) {
       if (comesLater(name, call)) continue; // the exchange will tell
-      pass.tries.delete(name);
+      drop(pass, name);
       // An answer that shuts one gate says nothing about another, nor does none at all.
       if (shut === null && !undecided) {
         await this.#board.change(name, { type: "ANSWERED", at: this.#parts.clock.now() });
       } else if (undecided) await this.#again(name, pass);
-      else await this.#board.change(name, { type: "LEFT", at: this.#parts.clock.now(), by: pass.name });
+      else
+        await this.#board.change(name, { type: "LEFT", at: this.#parts.clock.now(), by: this.#nameOf(pass) });
     }
     if (pass.tries.size === 0) pass.codeAt = undefined;
   }
@@ -193,10 +214,10 @@ export class Account {
   async leave(pass: Pass): Promise<void> {
     for (const name of pass.tries) {
       if (pass.codeAt === undefined) {
-        await this.#board.change(name, { type: "LEFT", at: this.#parts.clock.now(), by: pass.name });
+        await this.#board.change(name, { type: "LEFT", at: this.#parts.clock.now(), by: this.#nameOf(pass) });
       } else await this.#again(name, pass);
     }
-    pass.tries.clear();
+    pass.tries = noTries;
     pass.codeAt = undefined;
   }
 
@@ -232,19 +253,20 @@ export class Account {
     const now = clock.now();
     if (gate.state === "open") return null;
     if (!mayTry(name, gate, call, now)) return barrierOf(gate);
-    const probe = { type: "PROBE", at: now, by: pass.name, until: now + lostMs } as const;
-    if ((await this.#board.change(name, probe)).probe !== pass.name) {
+    const probe = { type: "PROBE", at: now, by: this.#nameOf(pass), until: now + lostMs } as const;
+    if ((await this.#board.change(name, probe)).probe !== this.#nameOf(pass)) {
       const found = this.#board.gate(name);
       return found.state === "open" ? null : barrierOf(found);
     }
-    pass.tries.add(name);
+    pass.tries = new Set([...pass.tries, name]);
     if (name === "exchange" && call !== "exchangeCode") pass.codeAt = now;
     return null;
   }
 
   async #shut(name: GateName, outcome: Outcome, pass: Pass): Promise<void> {
     const gate = this.#board.gate(name);
-    const tries = pass.tries.delete(name);
+    const tries = pass.tries.has(name);
+    drop(pass, name);
     if (name === "secret" && pass.secret !== this.#secretKey) return;
     if (!tries && gate.state === "open" && pass.enteredAt < this.#board.openedAt(name)) return;
     if (!tries && gate.state !== "open") return;
@@ -263,7 +285,7 @@ export class Account {
   async #again(name: GateName, pass: Pass): Promise<void> {
     const now = this.#parts.clock.now();
     const gate = this.#board.gate(name);
-    if (gate.probe !== pass.name) return;
+    if (gate.probe !== this.#nameOf(pass)) return;
     const reason = gate.reason ?? reasonOf(name);
     const until = now + this.#waitMs(name, gate.attempt + 1);
     const type = reason === "credentials" || reason === "forbidden" ? "REFUSED" : "HELD";

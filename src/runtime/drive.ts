@@ -8,7 +8,7 @@
  * @module
  */
 import { randomName } from "../clock.ts";
-import type { Commit, Lease, Slot } from "../store/contract.ts";
+import type { Commit, Lease, Limit, Slot } from "../store/contract.ts";
 import type { UserCall } from "../../machines/index.ts";
 import type { Barrier, Pass } from "./account.ts";
 import { act, endpointOf, heardBy, heardByNobody } from "./act.ts";
@@ -67,7 +67,7 @@ async function withPass(engine: Engine, user: User, start: Start): Promise<Drive
   try {
     return await onward(engine, user, start, pass);
   } finally {
-    await engine.account.leave(pass);
+    if (pass.tries.size > 0) await engine.account.leave(pass);
     if (pass.reserved !== null) await engine.store.slots.giveBack(pass.reserved).catch(() => {}); // it passes by itself
   }
 }
@@ -131,16 +131,25 @@ async function onward(engine: Engine, start: User, from: Start, pass: Pass): Pro
   }
 }
 
+/** What stands before the call. */
+function barrierBefore(engine: Engine, call: UserCall, pass: Pass): Promise<Barrier | null> {
+  const limit = engine.guard.limits.token;
+  const plain = limit === null || endpointOf(call) === "token" || pass.reserved !== null;
+  return plain ? engine.account.enter(call, pass) : withPlaceForItsCode(engine, call, pass, limit);
+}
+
 /**
- * What stands before the call. Where the token endpoint has a limit, a code is asked for only once a slot for its
- * exchange is taken: it would not live until the next one.
+ * Where the token endpoint has a limit, a code is asked for only once a slot for its exchange is taken: it would not
+ * live until the next one.
  */
-async function barrierBefore(engine: Engine, call: UserCall, pass: Pass): Promise<Barrier | null> {
-  const { account, guard, store } = engine;
+async function withPlaceForItsCode(
+  { account, guard, store }: Engine,
+  call: UserCall,
+  pass: Pass,
+  limit: Limit,
+): Promise<Barrier | null> {
   const barrier = await account.enter(call, pass);
-  const limit = guard.limits.token;
-  if (barrier !== null || limit === null || endpointOf(call) === "token" || pass.reserved !== null)
-    return barrier;
+  if (barrier !== null) return barrier;
   const holdMs = 2 * guard.holdMs; // the call for the code comes first
   const taken = await store.slots.take({ limit, holdMs, lane: null });
   if (taken.type === "taken") pass.reserved = taken.slot;

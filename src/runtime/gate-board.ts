@@ -34,6 +34,7 @@ export const staleMs = 1_000;
 export class GateBoard {
   readonly #parts: BoardParts;
   #shared: Readonly<Record<string, Gate>> = {};
+  #sharedIsQuiet = true;
   /** Gates of this process alone: the region's, and those that could not be written down. Better than forgetting. */
   readonly #own = new Map<string, Gate>();
   readonly #openedAt = new Map<GateName, number>();
@@ -42,6 +43,11 @@ export class GateBoard {
 
   constructor(parts: BoardParts) {
     this.#parts = parts;
+  }
+
+  /** Nothing is shut, as far as this process has seen: the usual case, and every call asks. */
+  get isQuiet(): boolean {
+    return this.#own.size === 0 && this.#sharedIsQuiet;
   }
 
   /** How old the view is, ms. */
@@ -136,6 +142,7 @@ export class GateBoard {
       news ||= before !== after;
     }
     this.#shared = gates;
+    this.#sharedIsQuiet = Object.values(gates).every(({ state }) => state === "open");
     this.#readAt = now;
     if (news) this.#parts.changed();
   }

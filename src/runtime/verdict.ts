@@ -51,6 +51,7 @@ export function refusal(engine: Engine, user: User): LifecycleError | null {
 
 /** What stands before the next call of the user, if it needs one. */
 export function barrierOf(engine: Engine, user: User): Barrier | null {
+  if (engine.account.isQuiet) return null;
   const call = callOf(awake(user, engine.settings.windowMs, engine.clock.now()).position.state);
   return call === undefined ? null : engine.account.barrier(call);
 }

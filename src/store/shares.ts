@@ -15,7 +15,7 @@ export const none: Counts = { interactive: 0, recovery: 0, bulk: 0 };
 
 /** All lanes together. */
 export function total(counts: Counts): number {
-  return lanes.reduce((sum, lane) => sum + counts[lane], 0);
+  return counts.interactive + counts.recovery + counts.bulk;
 }
 
 /**
@@ -37,6 +37,15 @@ export function turn(limit: Limit, used: Counts, asks: (lane: Lane) => boolean):
   const spare = (lane: Lane): boolean =>
     free > asking.reduce((sum, other) => (other === lane ? sum : sum + owed(other)), 0);
   return allowed.find(spare) ?? allowed.find((lane) => owed(lane) > 0) ?? null;
+}
+
+/** May the lane have the next place if nobody else asks? As {@link turn} says, without its search: the usual case. */
+export function mayTake(limit: Limit, used: Counts, lane: Lane): boolean {
+  const taken = total(used);
+  if (taken >= limit.calls) return false;
+  const rest = limit.calls - (limit.kept ?? 0);
+  if (lane === "interactive" || taken < rest) return true;
+  return used.recovery + used.bulk < rest && used[lane] < (limit.least?.[lane] ?? 0);
 }
 
 /** How many places the lane can fill if nobody else asks. */

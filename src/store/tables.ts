@@ -20,7 +20,7 @@ import {
   written,
 } from "./rules.ts";
 import type { Head, Row, Tombstone } from "./rules.ts";
-import { ahead, turn } from "./shares.ts";
+import { ahead, mayTake, turn } from "./shares.ts";
 import { add, emptyLog, freeInMs, grantedInMs, prune, settled, slotAt, used } from "./window.ts";
 import type { SlotLog } from "./window.ts";
 
@@ -284,6 +284,9 @@ function leaseOut(tables: Tables, now: number, id: string, row: Row, lease: Leas
 function freeSlot(tables: Tables, now: number, { limit, holdMs, lane }: SlotRequest): Slot | number {
   const log = tables.logs.get(limit.name) ?? emptyLog;
   const counted = lane ?? "interactive";
+  if (lane === null || nobodyWaits(tables)) {
+    if (mayTake(limit, used(log, limit.windowMs, now), counted)) return slotAt(limit, now, holdMs, counted);
+  }
   const waits = (other: Lane): boolean => lane !== null && tables.waiting[other].first(1).length > 0;
   const asks = (other: Lane): boolean => other === counted || waits(other);
   const queued = lanes.slice(0, lanes.indexOf(counted) + 1).some(waits);
@@ -296,6 +299,11 @@ function freeSlot(tables: Tables, now: number, { limit, holdMs, lane }: SlotRequ
 /** Notes a slot, and forgets what no longer counts: a log that only grew would in the end be all there is. */
 function note(tables: Tables, slot: Slot, now: number): void {
   changeLog(tables, slot, (log) => add(prune(log, slot.windowMs, now), slot.at, slot.lane, 1));
+}
+
+function nobodyWaits({ waiting }: Tables): boolean {
+  for (const lane of lanes) if (waiting[lane].first(1).length > 0) return false;
+  return true;
 }
 
 function changeLog(tables: Tables, slot: Slot, change: (log: SlotLog) => SlotLog): void {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { lanes } from "../../src/store/contract.ts";
 import type { Counts, Lane, Limit } from "../../src/store/contract.ts";
-import { ahead, none, reach, total, turn } from "../../src/store/shares.ts";
+import { ahead, mayTake, none, reach, total, turn } from "../../src/store/shares.ts";
 
 const limits: fc.Arbitrary<Limit> = fc
   .record({ calls: fc.integer({ min: 1, max: 40 }), kept: fc.double({ min: 0, max: 1, noNaN: true }) })
@@ -85,6 +85,18 @@ describe("store/shares", () => {
           expect(lane === null).toBe(total(used) === limit.calls);
         }
       }),
+    );
+  });
+
+  it("mayTake() is turn() with one who asks", () => {
+    fc.assert(
+      fc.property(limits, moments, fc.constantFrom(...lanes), (limit, asking, lane) => {
+        for (let upTo = 0; upTo <= asking.length; upTo++) {
+          const used = filled(limit, asking.slice(0, upTo));
+          expect(mayTake(limit, used, lane)).toBe(turn(limit, used, (other) => other === lane) === lane);
+        }
+      }),
+      { numRuns: 60 },
     );
   });
 
