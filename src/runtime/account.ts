@@ -170,7 +170,7 @@ export class Account {
     const { clock } = this.#parts;
     if (this.#board.ageMs > tooStaleMs) await this.look();
     else if (this.#board.ageMs > staleMs) void this.look(); // in time for the next one
-    for (const name of gatesBefore[call]) {
+    for (const name of this.#board.isQuiet ? [] : gatesBefore[call]) {
       const gate = this.#board.gate(name);
       if (gate.state === "open" || pass.tries.has(name)) continue;
       if (gate.reason === "rateLimit" && pass.reserved !== null) continue; // its own place is taken
@@ -270,26 +270,21 @@ export class Account {
     if (name === "secret" && pass.secret !== this.#secretKey) return;
     if (!tries && gate.state === "open" && pass.enteredAt < this.#board.openedAt(name)) return;
     if (!tries && gate.state !== "open") return;
-    const now = this.#parts.clock.now();
-    const reason = reasonOf(name);
-    const until = now + this.#waitMs(name, gate.attempt + 1, outcome.retryAfterMs);
-    const type = reason === "credentials" || reason === "forbidden" ? "REFUSED" : "HELD";
-    await this.#board.change(
-      name,
-      { type, at: now, reason, until, codeAt: pass.codeAt },
-      outcome.type === "notSent",
-    );
+    await this.#hold(name, gate, pass, reasonOf(name), outcome);
   }
 
   /** Whoever tried does not know more than before. */
   async #again(name: GateName, pass: Pass): Promise<void> {
-    const now = this.#parts.clock.now();
     const gate = this.#board.gate(name);
-    if (gate.probe !== this.#nameOf(pass)) return;
-    const reason = gate.reason ?? reasonOf(name);
-    const until = now + this.#waitMs(name, gate.attempt + 1);
+    if (gate.probe === this.#nameOf(pass)) await this.#hold(name, gate, pass, gate.reason ?? reasonOf(name));
+  }
+
+  async #hold(name: GateName, gate: Gate, pass: Pass, reason: GateReason, outcome?: Outcome): Promise<void> {
+    const at = this.#parts.clock.now();
+    const until = at + this.#waitMs(name, gate.attempt + 1, outcome?.retryAfterMs);
     const type = reason === "credentials" || reason === "forbidden" ? "REFUSED" : "HELD";
-    await this.#board.change(name, { type, at: now, reason, until, codeAt: pass.codeAt });
+    const alone = outcome?.type === "notSent"; // perhaps it is this process that hears nobody
+    await this.#board.change(name, { type, at, reason, until, codeAt: pass.codeAt }, alone);
   }
 
   #waitMs(name: GateName, attempt: number, retryAfterMs?: number): number {
