@@ -35,8 +35,10 @@ export interface CreateLifecycle {
   fromEnv(overrides?: Partial<LifecycleOptions>): Promise<Lifecycle>;
 }
 
+const create = (options: LifecycleOptions): Promise<Lifecycle> => openLifecycle(options);
+
 /** Opens a lifecycle: {@link CreateLifecycle}. */
-export const createLifecycle: CreateLifecycle = Object.assign(openLifecycle, {
+export const createLifecycle: CreateLifecycle = Object.assign(create, {
   async fromEnv(overrides: Partial<LifecycleOptions> = {}): Promise<Lifecycle> {
     const encryption =
       overrides.encryption ?? keyFrom(process.env["ONEUP_KEY"], process.env["ONEUP_KEY_FILE"]);

@@ -39,6 +39,12 @@ export interface OnboardOptions extends WaitOptions {
 export interface WorkOptions extends Cancellable {
   /** How many users to work on at once, 1 to 1024. @default 32 */
   readonly concurrency?: number | undefined;
+  /**
+   * How long it sleeps at most between two looks at the store, ms, 10 to 3 600 000, when it knows of nothing that is
+   * due sooner. What this process writes wakes it at once; what others write is seen at the next look.
+   * @default 1_000
+   */
+  readonly lookMs?: number | undefined;
 }
 
 /** Users of one 1upHealth account, each a durable state machine. */

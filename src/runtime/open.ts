@@ -45,15 +45,24 @@ import { barrierOf, refusal } from "./verdict.ts";
 import { laneService, work } from "./worker.ts";
 import type { WorkSummary } from "./worker.ts";
 
+/** What a simulation decides in place of the platform. */
+export interface Seams {
+  /** Runs a task at the end of this turn of the event loop. */
+  readonly nextTurn: (task: () => void) => void;
+}
+
 /** Opens a lifecycle. @throws {LifecycleError} `INVALID_OPTION`, `KEY_REFUSED`, `STORE_UNUSABLE` */
-export async function openLifecycle(options: LifecycleOptions): Promise<Lifecycle> {
+export async function openLifecycle(
+  options: LifecycleOptions,
+  seams: Seams = { nextTurn: setImmediate },
+): Promise<Lifecycle> {
   const settings = checkOptions(options);
   const closing = new AbortController();
   setMaxListeners(0, closing.signal);
-  return lifecycleOver(await openEngine(settings, closing.signal), closing);
+  return lifecycleOver(await openEngine(settings, seams, closing.signal), closing);
 }
 
-async function openEngine(settings: Settings, closing: AbortSignal): Promise<Engine> {
+async function openEngine(settings: Settings, seams: Seams, closing: AbortSignal): Promise<Engine> {
   const { clock, limits, timeoutMs, graceMs } = settings;
   const credentials = await settings.credentials.ask();
   const account = accountOf(credentials.clientId);
@@ -94,7 +103,7 @@ async function openEngine(settings: Settings, closing: AbortSignal): Promise<Eng
       driving: new Map(),
       lanes: laneService(() => engine),
       closing,
-      gather: gathering(setImmediate),
+      gather: gathering(seams.nextTurn),
     };
     return engine;
   } catch (error) {
@@ -166,11 +175,15 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
     return stepped({ ...found.user, lane }, { type: "ONBOARD", at });
   }
 
-  function worker(untilIdle: boolean, { signal, concurrency = 32 }: WorkOptions): Promise<WorkSummary> {
+  function worker(
+    untilIdle: boolean,
+    { signal, concurrency = 32, lookMs = 1_000 }: WorkOptions,
+  ): Promise<WorkSummary> {
     open();
     number("concurrency", concurrency, 1, 1_024, true);
+    number("lookMs", lookMs, 10, 3_600_000);
     const stop = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
-    const done = work(engine, { concurrency, due: true, stop, untilIdle }).finally(() =>
+    const done = work(engine, { concurrency, due: true, stop, untilIdle, lookMs }).finally(() =>
       working.delete(done),
     );
     working.add(done);

@@ -28,10 +28,12 @@ interface Job {
   readonly stop: AbortSignal;
   /** Ends when nothing is left that could be done now. */
   readonly untilIdle: boolean;
+  /** How long it sleeps at most, give or take a quarter: other processes' writes do not wake it, ms. */
+  readonly lookMs: number;
 }
 
-/** How long a worker sleeps at most, give or take a quarter: other processes' writes do not wake it. */
-const longestSleepMs = 1_000;
+/** Before a store that did not answer is asked again, ms. */
+const afterSilenceMs = 1_000;
 
 const nobody: Batch = { claimed: [], nextInMs: null };
 
@@ -108,7 +110,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
   while (!job.stop.aborted) {
     const seen = engine.changes.news;
     const room = job.concurrency - active.size;
-    let waitMs = longestSleepMs * (0.75 + 0.5 * engine.clock.random());
+    let waitMs = job.lookMs * (0.75 + 0.5 * engine.clock.random());
     if (room > 0) {
       try {
         const { started, nextInMs } = await fetch(room);
@@ -118,7 +120,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
       } catch (error) {
         if (!isLifecycleError(error) || !error.retryable) throw error;
         engine.settings.logger.warn(`Cannot ask the store for work: ${error.message}; trying again`);
-        await sleep(engine.clock, longestSleepMs, job.stop).catch(() => {}); // the loop's condition sees the abort
+        await sleep(engine.clock, afterSilenceMs, job.stop).catch(() => {}); // the loop's condition sees the abort
         continue;
       }
     }
@@ -130,6 +132,8 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
 
 /** At most this many users at once are served on behalf of those who wait here. */
 const laneConcurrency = 16;
+/** They are people at a screen: their worker looks this often, ms. */
+const laneLookMs = 1_000;
 
 /** One loop serves the lanes while anybody waits; it works for whoever is first, so everybody's turn comes. */
 export function laneService(engine: () => Engine): LaneService {
@@ -141,8 +145,13 @@ export function laneService(engine: () => Engine): LaneService {
       if (stop === null) {
         const own = new AbortController();
         stop = own;
-        const job = { concurrency: laneConcurrency, due: false, stop: own.signal, untilIdle: false };
-        work(engine(), job).catch((error: unknown) => {
+        work(engine(), {
+          concurrency: laneConcurrency,
+          due: false,
+          stop: own.signal,
+          untilIdle: false,
+          lookMs: laneLookMs,
+        }).catch((error: unknown) => {
           engine().settings.logger.warn(`Cannot serve waiting users: ${String(error)}`);
         });
       }

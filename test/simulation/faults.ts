@@ -1,0 +1,90 @@
+/** What 1upHealth itself may get wrong, by the call it is asked for. */
+import type { Fault } from "oneup-lifecycle/sandbox";
+import type { Incoming } from "../../src/sandbox/message.ts";
+import type { Simulation } from "./simulation.ts";
+import type { Dice } from "./time.ts";
+
+/** What is asked for, as far as faults care. */
+export type Asked = "createUser" | "issueAuthCode" | "listUsers" | "updateUser" | "exchangeCode" | "refreshToken" | "fhir";
+
+const login = { status: 302, headers: { location: "/login" } } as const;
+const loginPage = { status: 200, body: "<!doctype html><title>Log in</title><input type=password>" } as const;
+const gatewayPage = { status: 502, body: "<html><body>Bad Gateway</body></html>" } as const;
+const serverError = { status: 503, body: { error: "server_error" } } as const;
+
+/** Whatever is asked for. */
+const always: readonly Fault[] = [
+  { status: 500 },
+  { status: 500, commit: true },
+  { status: 503, body: { message: "Service Unavailable" } },
+  { ...gatewayPage },
+  { ...gatewayPage, commit: true },
+  { drop: "before" },
+  { drop: "after" },
+  { drop: "body" },
+  { status: 200, commit: true, body: '{"success":tr' },
+  { status: 200, commit: true, body: "" },
+  { status: 200, commit: true, body: "[".repeat(2_000) },
+  { status: 504, commit: true },
+];
+
+/** Refusals of the account rather than of the call; rarer, for they shut gates. */
+const refusals: readonly Fault[] = [
+  { ...login },
+  { ...loginPage },
+  { status: 401, body: { message: "Unauthorized" } },
+  { status: 401, body: { error: "invalid_client" } },
+  { status: 403, body: { message: "Forbidden" } },
+  { status: 429, body: { message: "Too Many Requests" } },
+  { status: 429, headers: { "retry-after": "90" } },
+  { status: 429, headers: { "retry-after": "Tue, 24 Nov 2026 02:00:00 GMT" } },
+];
+
+/** What only one call can get wrong. */
+const special: Readonly<Record<Asked, readonly Fault[]>> = {
+  createUser: [
+    { omit: ["code"] },
+    { omit: ["oneup_user_id"] },
+    { status: 200, body: { success: false, error: "this user already exists" } },
+    { status: 404, body: { success: false, error: "This user already exists" } },
+  ],
+  issueAuthCode: [{ omit: ["code"] }, { status: 200, body: { success: false, code: null } }],
+  listUsers: [],
+  updateUser: [],
+  exchangeCode: [
+    { omit: ["expires_in"] },
+    { omit: ["refresh_token"] },
+    { omit: ["scope", "token_type"] },
+    { ...serverError },
+    { ...serverError, commit: true },
+  ],
+  refreshToken: [
+    { omit: ["expires_in"] },
+    { omit: ["refresh_token"] },
+    { omit: ["scope"] },
+    { ...serverError },
+    { ...serverError, commit: true },
+  ],
+  fhir: [{ status: 401 }],
+};
+
+/** The fault that meets this call, if any does. */
+export function faultFor(simulation: Simulation, incoming: Incoming, dice: Dice): Fault | undefined {
+  const call = askedBy(incoming);
+  const token = call === "exchangeCode" || call === "refreshToken";
+  if (token && simulation.isOn("tokenDown")) return serverError;
+  if (call !== "fhir" && simulation.isOn("forbidden")) return { status: 403, body: { message: "Forbidden" } };
+  if (call !== "fhir" && simulation.isOn("loginPage")) return login;
+  if (!dice.hits(simulation.rates.fault)) return undefined;
+  if (dice.hits(0.2)) return dice.pick(refusals);
+  const own = special[call];
+  return own.length > 0 && dice.hits(0.4) ? dice.pick(own) : dice.pick(always);
+}
+
+/** What a request asks for. */
+export function askedBy({ method, path, body }: Incoming): Asked {
+  if (path.endsWith("/oauth2/token")) return body.includes("grant_type=refresh_token") ? "refreshToken" : "exchangeCode";
+  if (path.endsWith("/user/auth-code")) return "issueAuthCode";
+  if (!path.endsWith("/user-management/v1/user")) return "fhir";
+  return method === "GET" ? "listUsers" : method === "PUT" ? "updateUser" : "createUser";
+}

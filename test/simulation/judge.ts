@@ -1,0 +1,293 @@
+/**
+ * Holds the library to its promises, with an eye that sees everything: every call that arrives at 1upHealth, every
+ * record that is written, every token that is handed out. It knows nothing of how the library works, only what it
+ * promised (P1 … P8 of the README) and what must have happened before a user may take a step.
+ */
+import type { Committed, Commit, Lease, UserStatus } from "oneup-lifecycle";
+import type { JournalEntry } from "oneup-lifecycle/sandbox";
+import type { Envelope } from "../../src/store/envelope.ts";
+import type { Claimed } from "../../src/store/contract.ts";
+import type { Sealer } from "../../src/store/seal.ts";
+import type { World } from "../../src/sandbox/world.ts";
+import type { Life } from "./process.ts";
+import type { Scenario } from "./scenario.ts";
+import { minute } from "./time.ts";
+import type { Time } from "./time.ts";
+import type { Trace } from "./trace.ts";
+
+/** What the judge knows of one user. */
+export class Dossier {
+  id: string;
+  /** Management calls that it may cost if nothing goes wrong. */
+  base = 0;
+  /** What went wrong for it; each may cost two calls more. */
+  readonly causes: string[] = [];
+  /** Management calls that arrived. */
+  spent = 0;
+  /** Somebody was told of it, or it stood in the store. */
+  isKnown = false;
+  /** As it was last written. */
+  envelope: Envelope | null = null;
+  revision = 0;
+  lease: { readonly id: string; readonly by: string; readonly until: number } | null = null;
+  lastWriteId = "";
+  /** Refusals that 1upHealth gave it, and steps that need one. */
+  readonly refusals = { code: 0, grant: 0, other: 0 };
+  readonly steps = { code: 0, grant: 0, other: 0 };
+  /** It had a token, and none to renew it with. */
+  withoutRefreshToken = 0;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+}
+
+/** See the module. */
+export class Judge {
+  readonly #scenario: Scenario;
+  readonly #time: Time;
+  readonly #trace: Trace;
+  readonly #world: World;
+  readonly #dossiers = new Map<string, Dossier>();
+  /** The same users by the id that never changes. */
+  readonly #byRemote = new Map<number, Dossier>();
+  readonly #created = new Set<string>();
+  /** Access tokens that stood in the store once. */
+  readonly #saved = new Set<string>();
+  readonly #arrivals: number[] = [];
+  /** When somebody else spends the account's calls. */
+  readonly #foreign: { readonly from: number; readonly until: number }[] = [];
+  readonly #sealer: Sealer;
+  readonly blamed: string[] = [];
+
+  constructor(scenario: Scenario, time: Time, trace: Trace, world: World, sealer: Sealer) {
+    this.#scenario = scenario;
+    this.#time = time;
+    this.#trace = trace;
+    this.#world = world;
+    this.#sealer = sealer;
+  }
+
+  /** A promise was broken. */
+  blame(what: string): void {
+    this.#trace.note("JUDGE", what);
+    this.blamed.push(what);
+  }
+
+  /** Somebody else spends the account's calls. */
+  othersSpend(from: number, until: number): void {
+    this.#foreign.push({ from, until });
+  }
+
+  of(id: string): Dossier {
+    let dossier = this.#dossiers.get(id);
+    if (dossier === undefined) this.#dossiers.set(id, (dossier = new Dossier(id)));
+    return dossier;
+  }
+
+  /** All users, each once. */
+  all(): readonly Dossier[] {
+    return [...new Set(this.#dossiers.values())];
+  }
+
+  /** The application asks for something that costs so many management calls when nothing goes wrong. */
+  expects(id: string, calls: number): void {
+    this.of(id).base += calls;
+  }
+
+  /** Something went wrong for a user: it may cost two calls more. */
+  suffers(id: string, what: string): void {
+    this.of(id).causes.push(what);
+  }
+
+  /** A process is no more: whoever it worked on is in doubt. */
+  died(process: string): void {
+    for (const dossier of this.all()) if (dossier.lease?.by === process) dossier.causes.push(`${process} died`);
+  }
+
+  /** A process stands still: others may take its users over meanwhile. */
+  stalled(process: string): void {
+    for (const dossier of this.all()) {
+      if (dossier.lease?.by === process) dossier.causes.push(`${process} stood still`);
+    }
+  }
+
+  /** A call arrived and was carried out or refused. Returns its user, if it has one. */
+  arrived(life: Life, entry: JournalEntry): string | undefined {
+    const { appUserId, oneupUserId, call, outcome, status, fault } = entry;
+    const found = oneupUserId === undefined ? undefined : this.#world.users.byId(oneupUserId)?.appUserId;
+    const id = call === "updateUser" || call === "listUsers" ? (found ?? appUserId) : (appUserId ?? found);
+    const committed = entry.committed ? "" : " (not carried out)";
+    this.#trace.note(life.name, `→ ${call} ${id ?? "?"}: ${status} ${outcome}${committed} ${fault ?? ""}`);
+    const management = call === "createUser" || call === "issueAuthCode" || call === "listUsers" || call === "updateUser";
+    if (management) this.#window(outcome);
+    if (id === undefined) return undefined;
+    const dossier = (oneupUserId === undefined ? undefined : this.#byRemote.get(oneupUserId)) ?? this.of(id);
+    if (oneupUserId !== undefined) this.#byRemote.set(oneupUserId, dossier);
+    if (call === "updateUser" && entry.committed) this.#alsoKnownAs(dossier, id);
+    if (management) dossier.spent++;
+    if (fault !== undefined) dossier.causes.push(`${call}: ${fault}`);
+    else if (outcome === "rate_limited" || outcome === "unauthorized" || outcome === "invalid_client") {
+      dossier.causes.push(`${call}: ${outcome}`);
+    }
+    this.#refusal(dossier, entry);
+    if (call === "createUser") {
+      if (this.#created.has(id)) this.blame(`P2: ${id} was created twice`);
+      if (entry.committed) this.#created.add(id);
+    }
+    if (call === "updateUser" && entry.committed && this.#created.delete(dossier.id)) this.#created.add(id);
+    if (management && dossier.spent > dossier.base + 2 * dossier.causes.length) {
+      this.blame(
+        `P6: ${id} cost ${dossier.spent} management calls; ${dossier.base} were due, and went wrong: ${dossier.causes.join("; ") || "nothing"}`,
+      );
+    }
+    return id;
+  }
+
+  #refusal({ refusals }: Dossier, { call, outcome, status, fault }: JournalEntry): void {
+    if (call === "exchangeCode" && outcome === "invalid_grant") refusals.code++;
+    else if (call === "refreshToken" && outcome === "invalid_grant") refusals.grant++;
+    else if (fault !== undefined || (typeof status === "number" && status >= 400)) refusals.other++;
+  }
+
+  /** Counts a management call in the window that ends now. */
+  #window(outcome: string): void {
+    const { calls, windowMs } = this.#scenario.limit;
+    const { now } = this.#time;
+    this.#arrivals.push(now);
+    while ((this.#arrivals[0] ?? now) <= now - windowMs) this.#arrivals.shift();
+    if (this.#arrivals.length > calls) this.blame(`P4: ${this.#arrivals.length} calls within a window of ${calls}`);
+    if (outcome === "rate_limited" && !this.#foreign.some(({ from, until }) => now >= from && now <= until)) {
+      this.blame("P4: a call was refused although nobody else spends the account's calls");
+    }
+  }
+
+  /** The store answered a commit. */
+  committed(life: Life, commit: Commit, answer: Committed): void {
+    const dossier = this.of(commit.id);
+    if (answer.type !== "committed") {
+      if (answer.type === "conflict" && dossier.lastWriteId === commit.writeId) {
+        this.blame(`P1: the write of ${commit.id} that was repeated is called a conflict`);
+      }
+      return;
+    }
+    if (dossier.lastWriteId === commit.writeId) return; // repeated, and acknowledged again
+    const { lease } = dossier;
+    const keeps = commit.mode === "keep" || commit.mode === "end";
+    const live = lease !== null && lease.until > this.#time.now;
+    if (keeps ? lease?.id !== commit.lease.id : live && lease.id !== commit.lease.id) {
+      this.blame(`P3: ${life.name} wrote ${commit.id} on which ${lease?.by ?? "nobody"} works`);
+    }
+    if (answer.revision !== dossier.revision + 1) this.blame(`P1: a write of ${commit.id} was lost`);
+    if (!life.alive) this.suffers(commit.id, `${life.name} was dead when its write arrived`);
+    if (life.stalledUntil > this.#time.now) this.suffers(commit.id, `${life.name} stands still`);
+    const holds = commit.mode === "take" || commit.mode === "keep";
+    dossier.lastWriteId = commit.writeId;
+    dossier.revision = answer.revision;
+    dossier.lease = holds ? this.#leaseOf(life, commit.lease) : null;
+    dossier.isKnown = true;
+    this.#written(life, dossier, commit);
+  }
+
+  /** Users were leased to a process. */
+  leased(life: Life, claimed: readonly Claimed[], lease: Lease): void {
+    for (const { record } of claimed) {
+      const dossier = this.of(record.id);
+      if (dossier.lease !== null && dossier.lease.until > this.#time.now) {
+        this.blame(`P3: ${record.id} was given to ${life.name} while ${dossier.lease.by} works on it`);
+      }
+      if (record.revision !== dossier.revision) this.blame(`P1: ${record.id} came back at an older revision`);
+      dossier.lease = this.#leaseOf(life, lease);
+      this.#trace.note(life.name, `takes ${record.id} up`);
+    }
+  }
+
+  /** A record has another id now. */
+  moved(from: string, to: string): void {
+    const dossier = this.of(from);
+    const there = this.#dossiers.get(to);
+    if (there !== dossier && there?.envelope) this.blame(`P2: ${to} was overwritten by ${from}`);
+    this.#alsoKnownAs(dossier, to);
+    dossier.id = to;
+  }
+
+  #alsoKnownAs(dossier: Dossier, name: string): void {
+    const there = this.#dossiers.get(name);
+    if (there === dossier) return;
+    if (there !== undefined) {
+      dossier.causes.push(...there.causes); // noted when a write under that name went wrong
+      dossier.spent += there.spent;
+    }
+    this.#dossiers.set(name, dossier);
+  }
+
+  #leaseOf(life: Life, { id, ms }: Lease): NonNullable<Dossier["lease"]> {
+    return { id, by: life.name, until: this.#time.now + ms };
+  }
+
+  /** Looks into what was written: was there a reason for every step, and which tokens are safe now? */
+  #written(life: Life, dossier: Dossier, commit: Commit): void {
+    const before = dossier.envelope;
+    const after = commit.value as unknown as Envelope; // written by the library itself
+    dossier.envelope = after;
+    const wait = after.pause === null ? "" : `, waits (${after.pause.reason})`;
+    this.#trace.note(life.name, `${commit.id} is ${after.state}${after.intent ? `, ${after.intent.call}` : ""}${wait}`);
+    const last = before?.history.at(-1);
+    const seen = last === undefined ? -1 : after.history.findLastIndex((entry) => same(entry, last));
+    for (const [, state, event] of after.history.slice(seen + 1)) this.#step(dossier, state, event);
+    if (after.sealed === null || after.sealed.text === before?.sealed?.text) return;
+    const { accessToken, refreshToken } = this.#sealer.open(commit.id, after.sealed);
+    if (accessToken !== undefined) this.#saved.add(accessToken.reveal());
+    if (accessToken !== undefined && refreshToken === undefined) dossier.withoutRefreshToken++;
+  }
+
+  #step(dossier: Dossier, state: string, event: string): void {
+    const { refusals, steps, id } = dossier;
+    if (event === "GRANT_LOST" && ++steps.grant > refusals.grant + dossier.withoutRefreshToken) {
+      this.blame(`P2: the grant of ${id} was given up although 1upHealth did not refuse it`);
+    }
+    if (event === "CODE_REFUSED" && ++steps.code > refusals.code) {
+      this.blame(`P2: a code of ${id} was given up although 1upHealth did not refuse it`);
+    }
+    if (state === "failed" && refusals.other === 0) {
+      this.blame(`P2: ${id} failed (${event}) although 1upHealth refused it nothing but spent codes`);
+    }
+  }
+
+  /** A token left the library. */
+  handedOut(life: Life, id: string, token: string): void {
+    const { envelope } = this.of(id);
+    const owner = this.#world.grants.ownerOf("accessToken", token);
+    const oneupUserId = this.#world.users.find(this.of(id).id)?.oneupUserId;
+    if (owner === undefined || owner !== oneupUserId) this.blame(`P5: ${life.name} handed out a token that is not ${id}'s`);
+    if (!this.#saved.has(token)) this.blame(`P1: ${life.name} handed out a token of ${id} before it was saved`);
+    const expiresAt = envelope?.context.expiresAt ?? 0;
+    if (typeof expiresAt === "number" && this.#time.now > expiresAt + 4 * minute) {
+      this.blame(`P7: ${life.name} handed out a token of ${id} that has expired`);
+    }
+  }
+
+  /** The library told how a user stands. */
+  told(life: Life, status: UserStatus): void {
+    this.read(`a status from ${life.name}`, JSON.stringify(status));
+    const { envelope } = this.of(status.appUserId);
+    if (envelope === null) return this.blame(`P1: ${life.name} tells of ${status.appUserId}, who is not stored`);
+    if (status.usable && !(envelope.sealed?.fields.includes("accessToken") ?? false)) {
+      this.blame(`P1: ${life.name} calls ${status.appUserId} usable, and no token of it is stored`);
+    }
+  }
+
+  /** Nothing that people may read holds a secret. */
+  read(what: string, text: string): void {
+    if (text.includes(this.#world.credentials.clientSecret)) this.blame(`P5: ${what} holds the client secret`);
+    for (const [word] of text.matchAll(/[0-9a-f]{40}/g)) {
+      for (const kind of ["code", "accessToken", "refreshToken"] as const) {
+        if (this.#world.grants.ownerOf(kind, word) !== undefined) this.blame(`P5: ${what} holds a secret (${kind})`);
+      }
+    }
+  }
+}
+
+function same(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return one.every((part, index) => part === other[index]);
+}

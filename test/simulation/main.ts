@@ -1,0 +1,32 @@
+/** `npm run simulate -- --seeds 1000 [--seed 4711] [--trace]`: plays seeds, and tells of those that break a promise. */
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { simulate } from "./simulation.ts";
+import type { Outcome } from "./simulation.ts";
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "100" },
+    seed: { type: "string" },
+    trace: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+  },
+});
+
+const first = Number(values.seed ?? 1);
+const count = values.seed === undefined ? Number(values.seeds) : 1;
+const started = performance.now();
+const bad: Outcome[] = [];
+let calls = 0;
+for (let seed = first; seed < first + count; seed++) {
+  const outcome = await simulate(seed, { trace: values.trace });
+  calls += outcome.calls;
+  if (values.trace) process.stdout.write(`${outcome.trace.join("\n")}\n`);
+  if (outcome.blamed.length > 0) {
+    bad.push(outcome);
+    process.stdout.write(`seed ${seed}: ${outcome.blamed.join("\n  ")}\n`);
+  }
+}
+const seconds = (performance.now() - started) / 1_000;
+process.stdout.write(`${count} seeds in ${seconds.toFixed(1)} s (${(count / seconds).toFixed(0)}/s), ${calls} calls, ${bad.length} failed\n`);
+process.exitCode = bad.length > 0 ? 1 : 0;

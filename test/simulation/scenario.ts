@@ -1,0 +1,144 @@
+/**
+ * What a seed is about. Every seed switches some kinds of trouble on and others off, so that rare meetings of two
+ * kinds are not drowned by all the others.
+ */
+import type { RefreshPolicy } from "oneup-lifecycle";
+import type { SandboxOptions } from "oneup-lifecycle/sandbox";
+import { Dice, hour, minute } from "./time.ts";
+
+/** How often things go wrong, of 1, each time they could. */
+export interface Rates {
+  /** The process dies: before, during or after what it does. */
+  readonly crash: number;
+  /** The process stands still for up to three minutes, and goes on as if nothing had been. */
+  readonly stall: number;
+  /** The store refuses a question. */
+  readonly storeDown: number;
+  /** The store carries it out, and nobody hears of it. */
+  readonly storeLost: number;
+  /** The store takes up to five seconds. */
+  readonly storeSlow: number;
+  /** No connection. */
+  readonly unreachable: number;
+  /** The request is lost on its way. */
+  readonly requestLost: number;
+  /** The answer is lost on its way. */
+  readonly answerLost: number;
+  /** The request arrives up to the grace late, or the answer takes up to a minute. */
+  readonly slow: number;
+  /** 1upHealth itself answers something else than it should: one of {@link faults}. */
+  readonly fault: number;
+}
+
+/** The kinds of trouble. */
+export const troubles: readonly (keyof Rates)[] = [
+  "crash",
+  "stall",
+  "storeDown",
+  "storeLost",
+  "storeSlow",
+  "unreachable",
+  "requestLost",
+  "answerLost",
+  "slow",
+  "fault",
+];
+
+/** What happens to whom, drawn from a seed. */
+export interface Scenario {
+  readonly seed: number;
+  readonly processes: number;
+  readonly users: number;
+  /** How long things go wrong, ms; afterwards they are in order. */
+  readonly troubleMs: number;
+  readonly rates: Rates;
+  readonly limit: { readonly calls: number; readonly windowMs: number };
+  readonly tokenLimit: { readonly calls: number; readonly windowMs: number } | undefined;
+  readonly policy: RefreshPolicy;
+  /** How wrong each process's clock is, ms. */
+  readonly skewMs: readonly number[];
+  readonly sandbox: SandboxOptions;
+  /** Spells in which something is wrong for everybody. */
+  readonly spells: readonly Spell[];
+  /** When the client secret is changed, and which processes hear of it only when they start anew. */
+  readonly rotation: { readonly atMs: number; readonly deaf: readonly number[] } | null;
+  /** Everybody arrives within so long, ms. */
+  readonly arrivalMs: number;
+}
+
+/** A spell of trouble: from when, for how long. */
+export interface Spell {
+  readonly type: "tokenDown" | "storeDown" | "forbidden" | "networkDown" | "spender" | "loginPage";
+  readonly atMs: number;
+  readonly forMs: number;
+}
+
+const calm: Rates = {
+  crash: 0,
+  stall: 0,
+  storeDown: 0,
+  storeLost: 0,
+  storeSlow: 0,
+  unreachable: 0,
+  requestLost: 0,
+  answerLost: 0,
+  slow: 0,
+  fault: 0,
+};
+
+/** Nothing goes wrong. */
+export const noRates: Rates = calm;
+
+/** The scenario of a seed. */
+export function scenarioOf(seed: number): Scenario {
+  const dice = new Dice(seed, "scenario");
+  const processes = 3;
+  const troubleMs = 5 * hour;
+  const rates: Record<keyof Rates, number> = { ...calm };
+  for (const trouble of troubles) if (dice.hits(0.4)) rates[trouble] = dice.pick([0.005, 0.02, 0.05, 0.15]);
+  rates.crash = Math.min(rates.crash, 0.05);
+  rates.stall = Math.min(rates.stall, 0.02);
+  const tight = dice.hits(0.4);
+  return {
+    seed,
+    processes,
+    users: 20,
+    troubleMs,
+    rates,
+    limit: tight
+      ? { calls: dice.between(3, 12), windowMs: dice.pick([5, 10, 20]) * minute }
+      : { calls: 300, windowMs: hour },
+    tokenLimit: dice.hits(0.15) ? { calls: dice.between(4, 12), windowMs: dice.between(2, 10) * minute } : undefined,
+    policy: dice.pick(["keepAlive", "eager", "lazy"]),
+    skewMs: Array.from({ length: processes }, () => (dice.hits(0.5) ? dice.between(-2 * minute, 2 * minute) : 0)),
+    sandbox: {
+      limit: { window: dice.pick(["rolling", "rolling", "fixed"]) },
+      exists: dice.pick([200, 400, 404]),
+      missing: dice.pick([200, 404]),
+      unauthorized: dice.pick([302, 401]),
+      retryAfter: dice.hits(0.5),
+      reuse: dice.pick(["refuse", "refuse", "revokeFamily"]),
+      rotate: dice.hits(0.85),
+      codeReadyMs: dice.hits(0.2) ? 1_000 : 0,
+      accessTokenLifeMs: dice.pick([2, 2, 1]) * hour,
+    },
+    spells: dice.hits(0.5) ? spells(dice, troubleMs) : [],
+    rotation: dice.hits(0.25)
+      ? { atMs: dice.between(minute, troubleMs), deaf: dice.hits(0.5) ? [dice.between(0, processes - 1)] : [] }
+      : null,
+    arrivalMs: dice.pick([minute, hour, 4 * hour]),
+  };
+}
+
+function spells(dice: Dice, troubleMs: number): readonly Spell[] {
+  return Array.from({ length: dice.between(1, 3) }, () => {
+    const type = dice.pick(["tokenDown", "storeDown", "forbidden", "networkDown", "spender", "loginPage"] as const);
+    const forMs = dice.pick([2 * minute, 10 * minute, hour]);
+    return { type, atMs: dice.between(0, troubleMs - forMs), forMs };
+  });
+}
+
+/** Is a spell of this type on, so long after the beginning? */
+export function isOn({ spells: all }: Scenario, type: Spell["type"], ms: number): boolean {
+  return all.some((spell) => spell.type === type && ms >= spell.atMs && ms < spell.atMs + spell.forMs);
+}

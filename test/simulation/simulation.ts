@@ -1,0 +1,183 @@
+/**
+ * The whole system in one process, on virtual time, from one seed: processes with workers, the store, the network,
+ * 1upHealth, people, and everything that can go wrong between them. The same seed is the same story, step by step.
+ */
+import { createHash } from "node:crypto";
+import type { Store } from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
+import { readOptions } from "../../src/sandbox/options.ts";
+import { Handler } from "../../src/sandbox/handler.ts";
+import { World } from "../../src/sandbox/world.ts";
+import { accountOf } from "../../src/store/account.ts";
+import { openStoreKey } from "../../src/store/keys.ts";
+import { Sealer } from "../../src/store/seal.ts";
+import { Judge } from "./judge.ts";
+import { Person } from "./people.ts";
+import { Process, ringKey } from "./process.ts";
+import { isOn, noRates, scenarioOf } from "./scenario.ts";
+import type { Rates, Scenario, Spell } from "./scenario.ts";
+import { beginning, Dice, hour, minute, Time } from "./time.ts";
+import { Trace } from "./trace.ts";
+
+/** How a seed ended. */
+export interface Outcome {
+  readonly seed: number;
+  /** Broken promises; none if all is well. */
+  readonly blamed: readonly string[];
+  /** Things that happened. */
+  readonly steps: number;
+  readonly calls: number;
+  /** Of everything that reached 1upHealth: two runs of one seed have the same. */
+  readonly digest: string;
+  readonly trace: readonly string[];
+}
+
+/** Plays one seed to its end. */
+export async function simulate(seed: number, { trace = false } = {}): Promise<Outcome> {
+  const simulation = await Simulation.of(scenarioOf(seed), trace);
+  return simulation.play();
+}
+
+/** One seed's world. */
+export class Simulation {
+  readonly scenario: Scenario;
+  readonly time: Time;
+  readonly trace: Trace;
+  readonly handler: Handler;
+  readonly store: Store;
+  readonly judge: Judge;
+  readonly processes: readonly Process[];
+  readonly #people: readonly Person[];
+  /** What goes wrong now. */
+  rates: Rates;
+  /** Nobody begins anything new. */
+  isOver = false;
+
+  private constructor(parts: Pick<Simulation, "scenario" | "time" | "trace" | "handler" | "store" | "judge">) {
+    this.scenario = parts.scenario;
+    this.time = parts.time;
+    this.trace = parts.trace;
+    this.handler = parts.handler;
+    this.store = parts.store;
+    this.judge = parts.judge;
+    this.rates = parts.scenario.rates;
+    const { processes, users } = parts.scenario;
+    this.processes = Array.from({ length: processes }, (_, index) => new Process(this, index));
+    this.#people = Array.from({ length: users }, (_, index) => new Person(this, index + 1));
+  }
+
+  static async of(scenario: Scenario, wanted: boolean): Promise<Simulation> {
+    const time = new Time();
+    const trace = new Trace(time, wanted);
+    const { sandbox, limit, seed } = scenario;
+    const settings = readOptions({
+      ...sandbox,
+      limit: { ...sandbox.limit, ...limit },
+      clientSecret: "the-first-client-secret",
+      clock: time.clock(),
+      seed,
+    });
+    const handler = new Handler(new World(settings));
+    const account = accountOf(settings.clientId);
+    const store = await memory().open({ account, clock: time.clock() });
+    const key = await openStoreKey(store, account, { keys: [ringKey] }, "the simulation");
+    const judge = new Judge(scenario, time, trace, handler.world, new Sealer(key, account));
+    return new Simulation({ scenario, time, trace, handler, store, judge });
+  }
+
+  /** Is a spell of this type on? */
+  isOn(type: Spell["type"]): boolean {
+    const { scenario, time } = this;
+    return scenario.spells.length > 0 && isOn(scenario, type, time.now - beginning);
+  }
+
+  async play(): Promise<Outcome> {
+    const { time, judge, scenario, handler, trace } = this;
+    for (const process of this.processes) process.start();
+    this.#happenings();
+    const broken = (): boolean => judge.blamed.length > 0;
+    await time.run(beginning + scenario.troubleMs, broken);
+    trace.note("", "everything is in order from now on");
+    this.rates = noRates;
+    this.isOver = true;
+    for (const person of this.#people) if (!person.hasArrived) this.#signUpAgain(person);
+    await time.run(beginning + scenario.troubleMs + hour, broken);
+    // Pauses grow up to six hours, and a tight limit lets few users pass an hour.
+    await time.run(time.now + 48 * hour, () => broken() || judge.all().every(hasArrived));
+    if (!broken()) await this.#checkUp(broken);
+    if (!broken()) await this.#lastLook();
+    return {
+      seed: scenario.seed,
+      blamed: judge.blamed,
+      steps: time.steps,
+      calls: handler.journal.count(),
+      digest: createHash("sha256").update(JSON.stringify(handler.journal.entries())).digest("hex").slice(0, 16),
+      trace: trace.lines,
+    };
+  }
+
+  /** Whoever was never told of its token asks once more. */
+  #signUpAgain(person: Person): void {
+    const dice = new Dice(this.scenario.seed, `again ${person.id}`);
+    this.time.after(dice.between(0, 10 * minute), () => person.signUp());
+  }
+
+  /** What happens whatever anybody does. */
+  #happenings(): void {
+    const { scenario, time, handler, judge, trace } = this;
+    const { rotation, spells, limit } = scenario;
+    if (rotation !== null) {
+      time.after(rotation.atMs, () => {
+        trace.note("1up", "the client secret is changed");
+        handler.world.credentials = { ...handler.world.credentials, clientSecret: "the-second-client-secret" };
+      });
+    }
+    for (const { type, atMs, forMs } of spells) {
+      time.after(atMs, () => trace.note("", `a spell of ${type} begins`));
+      time.after(atMs + forMs, () => trace.note("", `the spell of ${type} is over`));
+      if (type !== "spender") continue;
+      const dice = new Dice(scenario.seed, `spender ${atMs}`);
+      const spend = (): void => {
+        for (let calls = dice.between(1, Math.ceil(limit.calls / 3)); calls > 0; calls--) {
+          handler.world.quota.take(time.now);
+        }
+        if (this.isOn("spender")) time.after(dice.between(1_000, limit.windowMs / 4), spend);
+      };
+      time.after(atMs, spend);
+      judge.othersSpend(beginning + atMs, beginning + atMs + forMs + 2 * limit.windowMs);
+    }
+  }
+
+  /** Every user's FHIR works. */
+  async #checkUp(broken: () => boolean): Promise<void> {
+    let left = this.#people.length;
+    for (const person of this.#people) person.checkUp(() => left--);
+    await this.time.run(this.time.now + 24 * hour, () => broken() || left === 0);
+    if (!broken() && left > 0) this.judge.blame(`P2: ${left} users have no working token in the end`);
+  }
+
+  /** Nobody is lost, stuck, duplicated or leaked. */
+  async #lastLook(): Promise<void> {
+    const { judge, handler, store } = this;
+    for (const dossier of judge.all()) {
+      if (!hasArrived(dossier)) judge.blame(`P2: ${dossier.id} is stuck in ${dossier.envelope?.state ?? "nowhere"}`);
+      const loaded = await store.load(dossier.id);
+      const remote = handler.world.users.find(dossier.id);
+      if (loaded.type !== "record") judge.blame(`P1: ${dossier.id} is lost`);
+      else if (dossier.envelope?.context["oneupUserId"] !== remote?.oneupUserId) {
+        judge.blame(`P2: ${dossier.id} is somebody else at 1upHealth`);
+      }
+      judge.read(`the record of ${dossier.id}`, JSON.stringify(loaded));
+    }
+    for (const id of handler.journal.createdTwice()) judge.blame(`P2: ${id} was created twice`);
+    judge.read("the account's record", JSON.stringify(await store.account.load()));
+    const users = handler.world.users.all.length;
+    if (users !== this.#people.length) judge.blame(`P2: ${this.#people.length} people are ${users} users`);
+  }
+}
+
+function hasArrived({ envelope }: ReturnType<Judge["of"]>): boolean {
+  if (envelope === null || envelope.intent !== null) return false;
+  const { state } = envelope;
+  return state === "tokenActive" || state === "refreshed" || state === "reauthorized" || state === "expiring";
+}

@@ -1,0 +1,105 @@
+/** The way from a process to 1upHealth and back: late, cut anywhere, or answered by something else. */
+import type { Transport, TransportRequest, TransportResponse } from "oneup-lifecycle";
+import { aborted, heldBack, networkError, TransportError } from "../../src/http/transport.ts";
+import type { Delivery } from "../../src/sandbox/handler.ts";
+import type { Incoming } from "../../src/sandbox/message.ts";
+import type { World } from "../../src/sandbox/world.ts";
+import { faultFor } from "./faults.ts";
+import type { Life, Process } from "./process.ts";
+import { never } from "./process.ts";
+import type { Simulation } from "./simulation.ts";
+import { Dice } from "./time.ts";
+
+/** A transport for one life of a process. */
+export function unreliableNetwork(simulation: Simulation, process: Process, life: Life): Transport {
+  const { handler, time, judge, scenario } = simulation;
+  const dice = new Dice(scenario.seed, `network of ${life.name}`);
+
+  /** The call did not arrive. */
+  function suffers(incoming: Incoming): void {
+    const id = userOf(handler.world, incoming);
+    if (id !== undefined) judge.suffers(id, "a call did not arrive");
+  }
+
+  return {
+    send(request) {
+      if (!life.alive || process.meetsItsFate(life)) return never();
+      return new Promise((resolve, reject) => {
+        const { rates } = simulation;
+        const incoming = incomingOf(request);
+        let sent = false;
+        request.whenAborted(() => reject(aborted(sent)));
+        const lost = (ms: number, code: string): void => {
+          life.hear(ms, () => reject(networkError({ code }, sent)));
+        };
+
+        const write = (): void => {
+          if (simulation.isOn("networkDown") || dice.hits(rates.unreachable)) {
+            suffers(incoming);
+            return lost(dice.between(1, 3_000), "ECONNREFUSED");
+          }
+          if (!request.onSending()) return reject(heldBack());
+          sent = true;
+          if (dice.hits(rates.requestLost)) {
+            suffers(incoming);
+            return lost(dice.between(1, 3_000), "ECONNRESET");
+          }
+          // What is on its way arrives, whatever becomes of the one who sent it.
+          time.after(dice.hits(rates.slow) ? dice.between(1_000, 9_900) : dice.between(5, 80), arrive);
+        };
+
+        const arrive = (): void => {
+          const fault = faultFor(simulation, incoming, dice);
+          if (fault !== undefined) handler.faults.add(fault);
+          void handler.handle(incoming).then((delivery) => {
+            const entry = handler.journal.entries().at(-1);
+            const id = entry === undefined ? undefined : judge.arrived(life, entry);
+            back(delivery, id);
+          });
+        };
+
+        const back = (delivery: Delivery, id: string | undefined): void => {
+          const ms = dice.hits(rates.slow) ? dice.between(1_000, 60_000) : dice.between(5, 80);
+          if (process.meetsItsFate(life)) return;
+          const isLost = dice.hits(rates.answerLost);
+          if (id !== undefined && (isLost || ms > 25_000)) judge.suffers(id, "an answer was lost");
+          if (isLost) return lost(ms, "ECONNRESET");
+          life.hear(ms, () => {
+            if (delivery.type === "answer") resolve(responseOf(delivery.outgoing));
+            else reject(cut());
+          });
+        };
+
+        // A connection takes its time, and the process may stand still before the first byte leaves.
+        life.hear(dice.hits(rates.slow) ? dice.between(1_000, 35_000) : dice.between(0, 20), write);
+      });
+    },
+  };
+}
+
+function incomingOf({ method, url, headers, body }: TransportRequest): Incoming {
+  const { pathname, search, origin } = new URL(url);
+  return { method, path: pathname, query: search.slice(1), headers, body: body ?? "", origin };
+}
+
+/** Whom a call is about. */
+function userOf(world: World, { path, query, body }: Incoming): string | undefined {
+  const fields = new URLSearchParams(body === "" ? query : body);
+  const named = fields.get("app_user_id");
+  const [code, refreshToken] = [fields.get("code"), fields.get("refresh_token")];
+  const owner = path.endsWith("/oauth2/token")
+    ? (world.grants.ownerOf("code", code ?? "") ?? world.grants.ownerOf("refreshToken", refreshToken ?? ""))
+    : Number(fields.get("oneup_user_id") ?? NaN);
+  return world.users.byId(owner ?? NaN)?.appUserId ?? named ?? undefined;
+}
+
+function responseOf({ status, headers, body }: { status: number; headers: object; body: string }): TransportResponse {
+  return { status, headers: { ...headers }, text: body };
+}
+
+function cut(): TransportError {
+  return new TransportError("Cannot tell what became of the call: the connection was cut", {
+    sent: true,
+    code: "ECONNRESET",
+  });
+}
