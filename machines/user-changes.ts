@@ -19,6 +19,8 @@ const registersWithinMs = 5_000;
 /** A code may live as short as this (1upHealth's documents name two hours and five minutes), so a later refusal is no news. */
 const shortestLifeMs = 300_000;
 
+const askedAt = (event: UserEvent): number => ("askedAt" in event ? (event.askedAt ?? event.at) : event.at);
+
 const userOf = (context: UserContext, event: UserEvent): Partial<UserContext> =>
   "user" in event
     ? {
@@ -36,6 +38,7 @@ const codeInHand = (
   codeFrom,
   codeAt: event.at,
   exchanges: 0,
+  maybeSpent: false,
   saidExists: false,
   saidMissing: false,
   attempt: 0,
@@ -57,6 +60,7 @@ export type ChangeName =
   | "holdFirstCode"
   | "holdRequestedCode"
   | "exchangeOnceMore"
+  | "exchangeInDoubt"
   | "giveUpCode"
   | "giveUpRefusedCode"
   | "holdTokens"
@@ -83,6 +87,7 @@ export const changes: Readonly<Record<ChangeName, Change>> = {
   holdFirstCode: (context, event) => codeInHand(context, event, "creation"),
   holdRequestedCode: (context, event) => codeInHand(context, event, "request"),
   exchangeOnceMore: (context) => ({ exchanges: 1, attempt: context.attempt + 1 }),
+  exchangeInDoubt: (context) => ({ exchanges: 1, maybeSpent: true, attempt: context.attempt + 1 }),
   giveUpCode: (context) => ({ codesSpent: context.codesSpent + 1, attempt: 0 }),
   giveUpRefusedCode: (context) => ({
     codesSpent: context.codesSpent + 1,
@@ -94,6 +99,7 @@ export const changes: Readonly<Record<ChangeName, Change>> = {
     expiresAt: "expiresAt" in event ? event.expiresAt : null,
     grantedAt: event.at,
     exchanges: 0,
+    maybeSpent: false,
     codesSpent: 0,
     codesRefused: 0,
     saidExists: false,
@@ -126,7 +132,7 @@ export const changes: Readonly<Record<ChangeName, Change>> = {
 export type ConditionName =
   | "codeCameWithCreation"
   | "codeMayStillRegister"
-  | "codeMayHaveExpired"
+  | "codeMayBeSpentOrExpired"
   | "neverExchanged"
   | "twoCodesRefusedBefore"
   | "contradictedBefore"
@@ -136,8 +142,9 @@ export type ConditionName =
 export const conditions: Readonly<Record<ConditionName, Condition>> = {
   codeCameWithCreation: (context) => context.codeFrom === "creation",
   codeMayStillRegister: (context, event) =>
-    context.exchanges === 0 && event.at - (context.codeAt ?? 0) < registersWithinMs,
-  codeMayHaveExpired: (context, event) => event.at - (context.codeAt ?? 0) >= shortestLifeMs,
+    context.exchanges === 0 && askedAt(event) - (context.codeAt ?? 0) < registersWithinMs,
+  codeMayBeSpentOrExpired: (context, event) =>
+    context.maybeSpent || event.at - (context.codeAt ?? 0) >= shortestLifeMs,
   neverExchanged: (context) => context.exchanges === 0,
   twoCodesRefusedBefore: (context) => context.codesRefused >= 2,
   contradictedBefore: (context) => context.saidExists && context.saidMissing,

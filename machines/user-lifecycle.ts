@@ -87,12 +87,12 @@ export const userLifecycle: UserLifecycle = life.createMachine({
         ],
         CODE_REFUSED: [
           { guard: "codeMayStillRegister", actions: "exchangeOnceMore" },
-          { guard: "codeMayHaveExpired", target: "reauthorizing", actions: "giveUpCode" },
+          { guard: "codeMayBeSpentOrExpired", target: "reauthorizing", actions: "giveUpCode" },
           { guard: "twoCodesRefusedBefore", target: "failed", actions: "failCodesRefused" },
           { target: "reauthorizing", actions: "giveUpRefusedCode" },
         ],
         IN_DOUBT: [
-          { guard: "neverExchanged", actions: "exchangeOnceMore" },
+          { guard: "neverExchanged", actions: "exchangeInDoubt" },
           { target: "reauthorizing", actions: "giveUpCode" },
         ],
         HELD: { actions: "tryAgainLater" },

@@ -37,6 +37,8 @@ export interface UserContext {
   readonly codeAt: number | null;
   /** Exchanges of the code in hand that brought no token. */
   readonly exchanges: number;
+  /** Nobody heard how an exchange of the code in hand ended: a later refusal says no more than that it went through. */
+  readonly maybeSpent: boolean;
   /** Codes in a row that brought no token, whatever the reason. */
   readonly codesSpent: number;
   /** Codes in a row that the token endpoint refused. */
@@ -68,7 +70,8 @@ export type UserEvent = { readonly at: number } & (
   | { readonly type: "USER_EXISTS" }
   | { readonly type: "USER_MISSING" }
   | { readonly type: "CODE_ISSUED"; readonly user: UserFacts }
-  | { readonly type: "CODE_REFUSED" }
+  /** `askedAt`: when the exchange was decided, if that is known; the answer may have been slow. */
+  | { readonly type: "CODE_REFUSED"; readonly askedAt?: number | undefined }
   | { readonly type: "TOKEN_GRANTED"; readonly expiresAt: number }
   | { readonly type: "TOKEN_REJECTED" }
   | { readonly type: "GRANT_LOST" }
@@ -103,6 +106,7 @@ export const nothingKnown: UserContext = {
   codeFrom: null,
   codeAt: null,
   exchanges: 0,
+  maybeSpent: false,
   codesSpent: 0,
   codesRefused: 0,
   saidExists: false,

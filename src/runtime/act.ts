@@ -84,7 +84,9 @@ export function heardBy(
   verdict: Verdict = "plain",
 ): User {
   const event =
-    verdict === "kept" ? ({ type: "HELD", at } as const) : eventOf(user.position.state, heard, at);
+    verdict === "kept"
+      ? ({ type: "HELD", at } as const)
+      : eventOf(user.position.state, heard, at, user.intent?.at);
   const after = stepped({ ...user, intent: null, pause: null }, event);
   return {
     ...after,
@@ -106,7 +108,7 @@ export function heardByNobody(user: User, at: number): User {
   };
 }
 
-function eventOf(state: UserState, heard: Heard, at: number): UserEvent {
+function eventOf(state: UserState, heard: Heard, at: number, askedAt: number | undefined): UserEvent {
   switch (heard.type) {
     case "created":
       return { type: "USER_CREATED", at, user: heard };
@@ -121,7 +123,7 @@ function eventOf(state: UserState, heard: Heard, at: number): UserEvent {
     case "tokens":
       return { type: "TOKEN_GRANTED", at, expiresAt: heard.tokens.expiresAt };
     case "grantRefused":
-      return { type: state === "codeIssued" ? "CODE_REFUSED" : "GRANT_LOST", at };
+      return state === "codeIssued" ? { type: "CODE_REFUSED", at, askedAt } : { type: "GRANT_LOST", at };
     case "notSent":
     case "throttled":
     case "credentialsRefused":

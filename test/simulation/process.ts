@@ -116,7 +116,7 @@ export class Process {
       (lifecycle) => {
         if (this.life !== life) return;
         this.lifecycle = lifecycle;
-        lifecycle.work({ lookMs: minute }).catch((error: unknown) => {
+        lifecycle.work({ lookMs: 5 * minute }).catch((error: unknown) => {
           judge.blame(`the worker of ${life.name} ended: ${String(error)}`);
         });
       },

@@ -105,6 +105,7 @@ export class Simulation {
     // Pauses grow up to six hours, and a tight limit lets few users pass an hour.
     await time.run(time.now + 48 * hour, () => broken() || judge.all().every(hasArrived));
     if (!broken()) await this.#checkUp(broken);
+    if (!broken()) await time.run(time.now + 5 * minute, broken); // a refresh that was begun ends
     if (!broken()) await this.#lastLook();
     return {
       seed: scenario.seed,

@@ -2,7 +2,7 @@
  * Virtual time: one queue of everything that is going to happen, and the order in which it does. Nothing in a
  * simulation waits for real time, and nothing happens at the same time as anything else.
  */
-import { setImmediate } from "node:timers";
+import process from "node:process";
 import { Chance } from "../../src/sandbox/chance.ts";
 import { TimerQueue } from "../../src/sandbox/timer-queue.ts";
 import type { VirtualClock } from "../../src/sandbox/virtual-clock.ts";
@@ -57,9 +57,9 @@ export class Time {
   }
 }
 
-/** Every promise that can go on has gone on. */
+/** Every promise that can go on has gone on: the next tick comes once no promise's reaction is left. */
 function settled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => process.nextTick(resolve));
 }
 
 /** The chance of one thing in a simulation, by the seed and the thing's name: what one draws disturbs no other. */
