@@ -42,7 +42,20 @@ function carryOut(sandbox: Sandbox, incoming: Incoming): Outgoing {
       return json(200, sandbox.users());
     case "POST faults":
       // fail() checks every field.
-      sandbox.fail(bodyOf(incoming));
+      sandbox.fail(timesOf(bodyOf(incoming)));
+      return json(200, { ok: true });
+    case "DELETE faults":
+      sandbox.clearFaults();
+      return json(200, { ok: true });
+    case "POST behave":
+      // behave() checks every field.
+      sandbox.behave(bodyOf(incoming));
+      return json(200, { ok: true });
+    case "POST spend":
+      sandbox.spend(numberOf(incoming, "calls"));
+      return json(200, { ok: true });
+    case "POST active":
+      sandbox.setActive(stringOf(incoming, "appUserId"), bodyOf(incoming)["active"] !== false);
       return json(200, { ok: true });
     case "POST revoke":
       sandbox.revokeGrant(stringOf(incoming, "appUserId"));
@@ -62,6 +75,11 @@ function bodyOf(incoming: Incoming): Record<string, unknown> {
     "INVALID_OPTION",
     "Cannot carry out the control call: its body must be a JSON object",
   );
+}
+
+/** JSON writes Infinity as null. */
+function timesOf(fault: Record<string, unknown>): Record<string, unknown> {
+  return fault["times"] === null ? { ...fault, times: Infinity } : fault;
 }
 
 function numberOf(incoming: Incoming, name: string): number {
