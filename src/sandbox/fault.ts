@@ -16,7 +16,7 @@ import { type Saying, sayings } from "./sayings.ts";
  * // before the commit, after it, in the middle of the body, late
  * sandbox.fail({ call: "createUser", status: 500 });                // not created
  * sandbox.fail({ call: "createUser", status: 500, commit: true });  // created, but the answer says 500
- * sandbox.fail({ call: "createUser", drop: "before" });             // the call never arrives
+ * sandbox.fail({ call: "createUser", drop: "before" });             // read, counted, and not carried out
  * sandbox.fail({ call: "refreshToken", drop: "after" });            // rotated, and nobody hears of it
  * sandbox.fail({ call: "exchangeCode", drop: "body" });             // half an answer, then a cut connection
  * sandbox.fail({ delayMs: 2000 });                                  // carried out late; `delay: "after"`: answered late
