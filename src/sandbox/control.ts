@@ -1,4 +1,21 @@
-/** `/_sandbox/…`: what another process may read and set. Not counted, not written down, hit by no fault. */
+/**
+ * `/_sandbox/…`: what another process may read and set. Not counted, not written down, hit by no fault. Bodies are
+ * JSON; what a verb refuses is answered with 400 `{ code, message }`.
+ *
+ * ```text
+ * GET    clock                          the reading; with ?follow, a stream of them (server only)
+ * POST   clock    { advanceMs }         jump ahead
+ * GET    journal                        every call, secrets masked
+ * GET    users                          who is here
+ * POST   faults   a Fault               fail(); JSON writes `times: Infinity` as null
+ * DELETE faults                         clearFaults()
+ * POST   behave   a Partial<Behaviour>  behave()
+ * POST   spend    { calls }             spend()
+ * POST   active   { appUserId, active } setActive()
+ * POST   revoke   { appUserId }         revokeGrant()
+ * POST   reset                          reset()
+ * ```
+ */
 
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import { type Incoming, json, type Outgoing, parseObject } from "./message.ts";
@@ -55,7 +72,7 @@ function carryOut(sandbox: Sandbox, incoming: Incoming): Outgoing {
       sandbox.spend(numberOf(incoming, "calls"));
       return json(200, { ok: true });
     case "POST active":
-      sandbox.setActive(stringOf(incoming, "appUserId"), bodyOf(incoming)["active"] !== false);
+      sandbox.setActive(stringOf(incoming, "appUserId"), flagOf(incoming, "active"));
       return json(200, { ok: true });
     case "POST revoke":
       sandbox.revokeGrant(stringOf(incoming, "appUserId"));
@@ -80,6 +97,13 @@ function bodyOf(incoming: Incoming): Record<string, unknown> {
 /** JSON writes Infinity as null. */
 function timesOf(fault: Record<string, unknown>): Record<string, unknown> {
   return fault["times"] === null ? { ...fault, times: Infinity } : fault;
+}
+
+function flagOf(incoming: Incoming, name: string): boolean {
+  const value = bodyOf(incoming)[name];
+  if (typeof value === "boolean") return value;
+  const message = `Cannot carry out the control call: ${name} must be true or false, got ${typeof value}`;
+  throw new LifecycleError("INVALID_OPTION", message);
 }
 
 function numberOf(incoming: Incoming, name: string): number {

@@ -74,6 +74,7 @@ describe("sandbox/behaviour", () => {
     expect(await tell("POST", "behave", { exists: 404 })).toEqual({ ok: true });
     expect(await tell("POST", "behave", { exist: 404 })).toMatchObject({ code: "INVALID_OPTION" });
     expect(await tell("POST", "active", { appUserId: "ada", active: false })).toEqual({ ok: true });
+    expect(await tell("POST", "active", { appUserId: "ada" })).toMatchObject({ code: "INVALID_OPTION" });
     expect(await tell("POST", "faults", { says: "noCode", times: Infinity })).toEqual({ ok: true });
     expect((await user("POST", "", ada)).body["code"]).toBe(null);
     expect((await user("POST", "/auth-code", ada)).body["code"]).toBe(null);

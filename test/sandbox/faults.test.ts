@@ -159,6 +159,7 @@ describe("sandbox/faults", () => {
     const clock = createVirtualClock({ running: false });
     const { user, token, sandbox } = await open({ clock });
     sandbox.fail({ codeReadyMs: 1000 });
+    await user("PUT", "", ada); // issues no code, so it is left alone
     const late = (await user("POST", "", ada)).body["code"];
     const prompt = (await user("POST", "/auth-code", ada)).body["code"];
     const exchange = async (code: string) => (await token({ grant_type: "authorization_code", code })).status;
@@ -166,7 +167,7 @@ describe("sandbox/faults", () => {
     expect([await exchange(late), await exchange(prompt)]).toEqual([400, 200]);
     clock.advance(1);
     expect(await exchange(late)).toBe(200);
-    expect(sandbox.journal.entries()[0]?.fault).toBe("code registers after 1000 ms");
+    expect(sandbox.journal.entries()[1]?.fault).toBe("code registers after 1000 ms");
   });
 
   it("waitOn: clock makes a delay wait for the sandbox's clock, to the millisecond", async () => {

@@ -95,8 +95,9 @@ describe("sandbox/limit", () => {
     sandbox.behave({ spender: false });
     clock.advance(100);
     expect(await answers()).toEqual([200, 200, 200]);
-    sandbox.reset();
-    expect(await answers()).toEqual([200, 200, 200]);
+    sandbox.reset(); // and the spender is back, an everyMs from now
+    clock.advance(50);
+    expect(await answers()).toEqual([200, 200, 429]);
   });
 
   it("calls with wrong credentials and calls to other endpoints do not count", async () => {
