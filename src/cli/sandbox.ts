@@ -132,6 +132,7 @@ function introduction(
     control("POST /_sandbox/clock", '{"advanceMs":7200000}', "two hours later"),
     control("POST /_sandbox/revoke", '{"appUserId":"bilbo"}', "end bilbo's tokens"),
     control("POST /_sandbox/faults", '{"call":"createUser","status":500,"commit":true}', ""),
+    control("POST /_sandbox/behave", '{"exists":404}', '"already exists" with 404'),
     control("POST /_sandbox/reset", "", "forget everything"),
     "",
     paint.strong("Calls as they come") + paint.quiet(" (Ctrl-C ends the sandbox)"),

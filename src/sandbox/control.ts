@@ -1,4 +1,21 @@
-/** `/_sandbox/…`: what another process may read and set. Not counted, not written down, hit by no fault. */
+/**
+ * `/_sandbox/…`: what another process may read and set. Not counted, not written down, hit by no fault. Bodies are
+ * JSON; what a verb refuses is answered with 400 `{ code, message }`.
+ *
+ * ```text
+ * GET    clock                          the reading; with ?follow, a stream of them (server only)
+ * POST   clock    { advanceMs }         jump ahead
+ * GET    journal                        every call, secrets masked
+ * GET    users                          who is here
+ * POST   faults   a Fault               fail(); JSON writes `times: Infinity` as null
+ * DELETE faults                         clearFaults()
+ * POST   behave   a Partial<Behaviour>  behave()
+ * POST   spend    { calls }             spend()
+ * POST   active   { appUserId, active } setActive()
+ * POST   revoke   { appUserId }         revokeGrant()
+ * POST   reset                          reset()
+ * ```
+ */
 
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import { type Incoming, json, type Outgoing, parseObject } from "./message.ts";
@@ -42,7 +59,20 @@ function carryOut(sandbox: Sandbox, incoming: Incoming): Outgoing {
       return json(200, sandbox.users());
     case "POST faults":
       // fail() checks every field.
-      sandbox.fail(bodyOf(incoming));
+      sandbox.fail(timesOf(bodyOf(incoming)));
+      return json(200, { ok: true });
+    case "DELETE faults":
+      sandbox.clearFaults();
+      return json(200, { ok: true });
+    case "POST behave":
+      // behave() checks every field.
+      sandbox.behave(bodyOf(incoming));
+      return json(200, { ok: true });
+    case "POST spend":
+      sandbox.spend(numberOf(incoming, "calls"));
+      return json(200, { ok: true });
+    case "POST active":
+      sandbox.setActive(stringOf(incoming, "appUserId"), flagOf(incoming, "active"));
       return json(200, { ok: true });
     case "POST revoke":
       sandbox.revokeGrant(stringOf(incoming, "appUserId"));
@@ -62,6 +92,18 @@ function bodyOf(incoming: Incoming): Record<string, unknown> {
     "INVALID_OPTION",
     "Cannot carry out the control call: its body must be a JSON object",
   );
+}
+
+/** JSON writes Infinity as null. */
+function timesOf(fault: Record<string, unknown>): Record<string, unknown> {
+  return fault["times"] === null ? { ...fault, times: Infinity } : fault;
+}
+
+function flagOf(incoming: Incoming, name: string): boolean {
+  const value = bodyOf(incoming)[name];
+  if (typeof value === "boolean") return value;
+  const message = `Cannot carry out the control call: ${name} must be true or false, got ${typeof value}`;
+  throw new LifecycleError("INVALID_OPTION", message);
 }
 
 function numberOf(incoming: Incoming, name: string): number {

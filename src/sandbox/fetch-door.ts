@@ -9,7 +9,12 @@ import type { Sandbox } from "./sandbox.ts";
  * Answers `request` as `fetch` would: a cut connection rejects with a TypeError, an aborted signal with its
  * reason, and redirects follow `request.redirect`. A call that is aborted while it waits is still carried out.
  */
-export async function answerRequest(handler: Handler, sandbox: Sandbox, request: Request): Promise<Response> {
+export async function answerRequest(
+  handler: Handler,
+  sandbox: Sandbox,
+  request: Request,
+  redirectsLeft = 20,
+): Promise<Response> {
   const { signal } = request;
   signal.throwIfAborted();
   const response = await Promise.race([aborted(signal), answerOnce(handler, sandbox, request)]);
@@ -17,8 +22,10 @@ export async function answerRequest(handler: Handler, sandbox: Sandbox, request:
   if (response.status < 300 || response.status > 399 || location === null) return response;
   if (request.redirect === "error") throw new TypeError("fetch failed: unexpected redirect");
   if (request.redirect === "manual") return response;
+  // A fault may lead in a circle; fetch gives up after 20 too.
+  if (redirectsLeft === 0) throw new TypeError("fetch failed: redirect count exceeded");
   const next = new Request(new URL(location, request.url), { headers: request.headers, signal });
-  return answerRequest(handler, sandbox, next);
+  return answerRequest(handler, sandbox, next, redirectsLeft - 1);
 }
 
 async function answerOnce(handler: Handler, sandbox: Sandbox, request: Request): Promise<Response> {

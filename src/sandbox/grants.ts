@@ -7,7 +7,7 @@ import type { Settings } from "./options.ts";
 export interface Code {
   readonly code: string;
   readonly oneupUserId: number;
-  readonly readyAt: number;
+  readyAt: number;
   readonly expiresAt: number;
   spent: boolean;
 }
@@ -66,6 +66,12 @@ export class Grants {
     const expiresAt = now + codeLifeMs;
     this.#codes.set(code, { code, oneupUserId, readyAt: now + codeReadyMs, expiresAt, spent: false });
     return code;
+  }
+
+  /** Lets a code register no sooner than `readyAt`. */
+  holdBack(code: string, readyAt: number): void {
+    const found = this.#codes.get(code);
+    if (found !== undefined) found.readyAt = Math.max(found.readyAt, readyAt);
   }
 
   /** Exchanges a code, once. One that has not registered yet is refused and not spent. */

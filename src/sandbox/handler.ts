@@ -1,11 +1,13 @@
 /** One call from arrival to answer: understand, wait, go wrong as scripted, carry out, write down. */
 
-import { sleep, systemClock } from "../clock.ts";
-import { Chance } from "./chance.ts";
-import { describeFault, type Fault, Faults } from "./faults.ts";
+import { type Clock, sleep, systemClock } from "../clock.ts";
+import { carryOut } from "./carry-out.ts";
+import { Chance, type ChanceState } from "./chance.ts";
+import { describeFault, type Fault } from "./fault.ts";
+import { Faults } from "./faults.ts";
 import { planFhir } from "./fhir.ts";
 import { maskPath, WrittenJournal } from "./journal.ts";
-import { type Incoming, json, type Outgoing, parseObject } from "./message.ts";
+import { type Incoming, json, type Outgoing } from "./message.ts";
 import { type Carried, type Plan, refused } from "./plan.ts";
 import { planToken } from "./token.ts";
 import { loginPage, planUserManagement } from "./user-management.ts";
@@ -19,14 +21,28 @@ export type Delivery =
 /** Answers calls over one world. */
 export class Handler {
   readonly world: World;
-  readonly faults: Faults = new Faults();
+  readonly faults: Faults;
   readonly journal: WrittenJournal = new WrittenJournal();
-  /** Apart from the world's chance, so that latency does not change which ids and tokens come next. */
+  /** Apart from the world's chance, so that latency and faults do not change which ids and tokens come next. */
   readonly #latency: Chance;
+  readonly #start: ChanceState;
+  readonly #clock: Clock;
 
   constructor(world: World) {
+    const { seed, waitOn, clock } = world.settings;
     this.world = world;
-    this.#latency = new Chance(world.settings.seed + 1);
+    this.faults = new Faults(seed + 2);
+    this.#latency = new Chance(seed + 1);
+    this.#start = this.#latency.state;
+    this.#clock = waitOn === "clock" ? clock : systemClock;
+  }
+
+  /** Back to the beginning, the world too. */
+  reset(): void {
+    this.world.reset();
+    this.faults.reset();
+    this.journal.clear();
+    this.#latency.state = this.#start;
   }
 
   /** Handles any call but a control call. Never rejects. */
@@ -37,10 +53,10 @@ export class Handler {
     const delayMs = fault?.delayMs ?? 0;
     const late = fault?.delay === "after";
     const waitMs = this.#latencyMs() + (late ? 0 : delayMs);
-    if (waitMs > 0) await sleep(systemClock, waitMs);
-    const carried = carryOut(plan, fault);
+    if (waitMs > 0) await sleep(this.#clock, waitMs);
+    const carried = carryOut(this.world, plan, fault);
     this.#write(incoming, at, plan, carried, fault);
-    if (late && delayMs > 0) await sleep(systemClock, delayMs);
+    if (late && delayMs > 0) await sleep(this.#clock, delayMs);
     if (fault?.drop === "body") return { type: "cut", outgoing: carried.outgoing };
     if (fault?.drop !== undefined) return { type: "dropped" };
     return { type: "answer", outgoing: carried.outgoing };
@@ -77,31 +93,4 @@ function understand(world: World, incoming: Incoming): Plan {
     return { call: "loginPage", carryOut: () => refused("unknown", loginPage) };
   }
   return { call: "unknown", carryOut: () => refused("unknown", json(404, { message: "Not Found" })) };
-}
-
-const nothing: Carried = refused("fault", { status: 500, headers: {}, body: "" });
-
-function carryOut(plan: Plan, fault: Fault | undefined): Carried {
-  if (fault === undefined) return plan.carryOut();
-  if (fault.drop === "before") return nothing;
-  if (fault.status !== undefined) {
-    const carried = fault.commit ? plan.carryOut() : nothing;
-    return { ...carried, outgoing: replaced(fault.status, fault) };
-  }
-  const carried = plan.carryOut();
-  return fault.omit === undefined ? carried : { ...carried, outgoing: without(carried.outgoing, fault.omit) };
-}
-
-function replaced(status: number, { body, headers }: Fault): Outgoing {
-  if (body === undefined) return { status, headers: headers ?? {}, body: "" };
-  if (typeof body !== "string") return json(status, body, headers);
-  const type = body.trimStart().startsWith("<") ? "text/html" : "text/plain";
-  return { status, headers: { "content-type": `${type}; charset=utf-8`, ...headers }, body };
-}
-
-function without(outgoing: Outgoing, fields: readonly string[]): Outgoing {
-  const body = parseObject(outgoing.body);
-  if (body === undefined) return outgoing;
-  for (const field of fields) delete body[field];
-  return { ...outgoing, body: JSON.stringify(body) };
 }

@@ -8,7 +8,8 @@
  * @module
  */
 
-export type { Fault } from "./faults.ts";
+export type { Behaviour } from "./behaviour.ts";
+export type { Fault } from "./fault.ts";
 export type { Journal, JournalEntry } from "./journal.ts";
 export type { SandboxOptions } from "./options.ts";
 export type { CallName, Secrets } from "./plan.ts";
@@ -19,6 +20,7 @@ export {
   type RemoteClock,
 } from "./remote-clock.ts";
 export { createSandbox, type Sandbox } from "./sandbox.ts";
+export type { Saying } from "./sayings.ts";
 export type { ListenOptions, SandboxServer } from "./server.ts";
 export type { SandboxUser } from "./users.ts";
 export { createVirtualClock, type VirtualClock, type VirtualClockOptions } from "./virtual-clock.ts";

@@ -45,7 +45,8 @@ export interface Journal {
    */
   createdTwice(): string[];
   /**
-   * The most management calls that arrived in any rolling window of `windowMs` milliseconds. Counts refused ones.
+   * The most management calls that arrived in any rolling window of `windowMs` milliseconds. Counts refused ones;
+   * not those of somebody else, see {@link Sandbox.spend}.
    * Two calls exactly `windowMs` apart are not in one window.
    */
   mostInWindow(windowMs: number): number;

@@ -5,6 +5,8 @@ export interface QuotaLimit {
   readonly calls: number;
   readonly windowMs: number;
   readonly window: "rolling" | "fixed";
+  /** Somebody else who spends: one call at each multiple of `everyMs`. */
+  readonly spender: { readonly everyMs: number } | false;
 }
 
 /** What a quota remembers. Part of a snapshot. */
@@ -15,6 +17,8 @@ export interface QuotaState {
   /** Number of the window that is being counted (fixed). */
   readonly current: number;
   readonly used: number;
+  /** Up to when the steady spender's calls are counted, in milliseconds since 1970. */
+  readonly settledAt?: number | undefined;
 }
 
 /**
@@ -27,6 +31,7 @@ export class Quota {
   #next = 0;
   #current = 0;
   #used = 0;
+  #settledAt: number | undefined;
 
   constructor(limit: QuotaLimit) {
     this.#limit = limit;
@@ -34,6 +39,23 @@ export class Quota {
 
   /** Counts a call that arrives at `now`; false when it is one too many. */
   take(now: number): boolean {
+    this.settle(now);
+    return this.#count(now);
+  }
+
+  /** Counts the calls that the steady spender made up to `now`; call it before its pace changes. */
+  settle(now: number): void {
+    const { spender, windowMs } = this.#limit;
+    const settledAt = this.#settledAt ?? now;
+    this.#settledAt = Math.max(now, settledAt);
+    if (spender === false) return;
+    const { everyMs } = spender;
+    // What is older than a window counts no more.
+    const from = Math.max(settledAt, now - windowMs);
+    for (let at = (Math.floor(from / everyMs) + 1) * everyMs; at <= now; at += everyMs) this.#count(at);
+  }
+
+  #count(now: number): boolean {
     const { calls, windowMs, window } = this.#limit;
     if (calls === Infinity) return true;
     if (window === "fixed") {
@@ -57,7 +79,13 @@ export class Quota {
   }
 
   get state(): QuotaState {
-    return { times: [...this.#times], next: this.#next, current: this.#current, used: this.#used };
+    return {
+      times: [...this.#times],
+      next: this.#next,
+      current: this.#current,
+      used: this.#used,
+      settledAt: this.#settledAt,
+    };
   }
 
   set state(state: QuotaState) {
@@ -65,5 +93,6 @@ export class Quota {
     this.#next = state.next;
     this.#current = state.current;
     this.#used = state.used;
+    this.#settledAt = state.settledAt;
   }
 }

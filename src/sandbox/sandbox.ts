@@ -1,11 +1,13 @@
 /** The sandbox as its users hold it: doors, clock, journal, faults, and a hand in the world. */
 
 import { LifecycleError } from "../errors.ts";
-import type { Fault } from "./faults.ts";
+import type { Behaviour } from "./behaviour.ts";
+import type { Fault } from "./fault.ts";
 import { answerRequest } from "./fetch-door.ts";
 import { Handler } from "./handler.ts";
 import type { Journal } from "./journal.ts";
 import { readOptions, type SandboxOptions } from "./options.ts";
+import { check, whole } from "./rules.ts";
 import { listen, type ListenOptions, type SandboxServer } from "./server.ts";
 import type { SandboxUser } from "./users.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
@@ -33,6 +35,20 @@ export interface Sandbox {
   /** Forgets the faults that still wait. */
   clearFaults(): void;
   /**
+   * Changes options that hold for a {@link Behaviour}, from now on: `behave({ exists: 404, retryAfter: "date" })`.
+   * What is left out stays.
+   *
+   * @throws {LifecycleError} `INVALID_OPTION`
+   */
+  behave(change: Partial<Behaviour>): void;
+  /**
+   * Somebody else spends the account's management calls: counts `calls` of them now. They are in no journal. For
+   * a steady one see {@link Behaviour.spender}.
+   *
+   * @throws {LifecycleError} `INVALID_OPTION` when `calls` is no whole number from 1
+   */
+  spend(calls: number): void;
+  /**
    * Ends every access token and refresh token of a user. Codes stay.
    *
    * @throws {LifecycleError} `USER_UNKNOWN`
@@ -50,7 +66,10 @@ export interface Sandbox {
   users(): readonly SandboxUser[];
   /** Rotates the credentials; what is left out stays. Grants stay. */
   setCredentials(credentials: Partial<SandboxCredentials>): void;
-  /** Back to the beginning: no users, grants, resources, calls, faults; credentials as created. The clock stays. */
+  /**
+   * Back to the beginning: no users, grants, resources, calls, faults; credentials, behaviour and seed as created.
+   * The clock stays.
+   */
   reset(): void;
   /** The whole world as JSON, with its secrets in clear; without clock, journal and faults. */
   snapshot(): SandboxSnapshot;
@@ -89,8 +108,14 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     listen: (listenOptions = {}) => listen(handler, sandbox, listenOptions),
     fail: (fault) => handler.faults.add(fault),
     clearFaults: () => handler.faults.clear(),
+    behave: (change) => world.behave(change),
+    spend(calls) {
+      check("spend", { calls }, { calls: whole(1) });
+      for (let i = 0; i < calls; i++) world.quota.take(world.now());
+    },
     revokeGrant: (appUserId) => world.grants.revoke(userNamed("revoke the grant", appUserId).oneupUserId),
-    createUser: (appUserId) => (world.users.find(appUserId) ?? world.users.add(appUserId)).oneupUserId,
+    createUser: (appUserId) =>
+      (world.users.find(appUserId) ?? world.users.add(appUserId, world.settings.active)).oneupUserId,
     setActive(appUserId, active) {
       world.users.change(userNamed("change the user", appUserId), { active });
     },
@@ -98,11 +123,7 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     setCredentials(credentials) {
       world.credentials = { ...world.credentials, ...credentials };
     },
-    reset() {
-      world.reset();
-      handler.faults.clear();
-      handler.journal.clear();
-    },
+    reset: () => handler.reset(),
     snapshot: () => world.snapshot(),
     restore: (snapshot) => world.restore(snapshot),
   };

@@ -4,7 +4,7 @@
  */
 
 import type { TokenPair } from "./grants.ts";
-import { header, type Incoming, json, type Parameters, readForm } from "./message.ts";
+import { header, type Incoming, json, type Outgoing, type Parameters, readForm } from "./message.ts";
 import { type Carried, type Plan, refused } from "./plan.ts";
 import type { World } from "./world.ts";
 
@@ -41,7 +41,8 @@ function exchange(world: World, form: Parameters): Plan {
     secrets: { code },
     carryOut: () =>
       strangerOf(world, form) ??
-      answer(world.grants.exchange(code, world.now()), world, true, "Invalid code"),
+      answer(world.grants.exchange(code, world.now()), world, true) ??
+      refusedCode(world),
   };
 }
 
@@ -54,17 +55,13 @@ function refresh(world: World, form: Parameters): Plan {
     secrets: { refreshToken },
     carryOut: () =>
       strangerOf(world, form) ??
-      answer(
-        world.grants.refresh(refreshToken, world.now()),
-        world,
-        world.settings.rotate,
-        "Invalid refresh token",
-      ),
+      answer(world.grants.refresh(refreshToken, world.now()), world, world.settings.rotate) ??
+      refused("invalid_grant", invalidGrant("Invalid refresh token")),
   };
 }
 
-function answer(pair: TokenPair | undefined, world: World, rotated: boolean, complaint: string): Carried {
-  if (pair === undefined) return refusal(400, "invalid_grant", complaint);
+function answer(pair: TokenPair | undefined, world: World, rotated: boolean): Carried | undefined {
+  if (pair === undefined) return undefined;
   const { accessToken, refreshToken } = pair;
   const body = {
     access_token: accessToken,
@@ -81,6 +78,20 @@ function answer(pair: TokenPair | undefined, world: World, rotated: boolean, com
       ? { issuedAccessToken: accessToken, issuedRefreshToken: refreshToken }
       : { issuedAccessToken: accessToken },
   };
+}
+
+function refusedCode({ settings: { spentCode } }: World): Carried {
+  return refused(spentCode === 503 ? "server_error" : "invalid_grant", badCode(spentCode));
+}
+
+/** The answer to a code that is spent, unknown, expired or not registered yet: 503 has been seen beside 400. */
+export function badCode(status: number): Outgoing {
+  return status === 503 ? oauthError(503, "server_error", "Server error") : invalidGrant("Invalid code");
+}
+
+/** The answer to a grant that does not hold. */
+export function invalidGrant(description: string): Outgoing {
+  return oauthError(400, "invalid_grant", description);
 }
 
 function strangerOf(world: World, form: Parameters): Carried | undefined {
@@ -102,5 +113,9 @@ function unknown(status: number, error: string, description: string): Plan {
 }
 
 function refusal(status: number, error: string, description: string): Carried {
-  return refused(error, json(status, { error, error_description: description }, uncached));
+  return refused(error, oauthError(status, error, description));
+}
+
+function oauthError(status: number, error: string, description: string): Outgoing {
+  return json(status, { error, error_description: description }, uncached);
 }

@@ -20,6 +20,13 @@ export const loginPage: Outgoing = {
   body: "<!doctype html><title>Log in</title><form><input name=email></form>",
 };
 
+/** The way there. */
+export const loginRedirect: Outgoing = {
+  status: 302,
+  headers: { ...loginPage.headers, location: "/login" },
+  body: "<!doctype html><title>Found</title>",
+};
+
 /** Understands a user management call, and counts it against the limit: that happens when it arrives. */
 export function planUserManagement(world: World, incoming: Incoming): Plan | undefined {
   const call = nameOf(incoming);
@@ -63,19 +70,32 @@ function admit(world: World, incoming: Incoming): Carried | undefined {
   const { unauthorized, retryAfter } = world.settings;
   if (!world.knows(header(incoming, "client_id"), header(incoming, "client_secret"))) {
     if (unauthorized === 401) return refused("unauthorized", json(401, { message: "Unauthorized" }));
-    const headers = { ...loginPage.headers, location: "/login" };
-    return refused("unauthorized", { status: 302, headers, body: "<!doctype html><title>Found</title>" });
+    return refused("unauthorized", loginRedirect);
   }
   const now = world.now();
   if (world.quota.take(now)) return undefined;
-  const seconds = String(Math.ceil(world.quota.waitMs(now) / 1000));
-  const headers = retryAfter ? { "retry-after": seconds } : undefined;
-  return refused("rate_limited", json(429, { message: "Too Many Requests" }, headers));
+  const headers = retryAfter === false ? {} : retryAfterHeader(retryAfter, now, world.quota.waitMs(now));
+  return refused("rate_limited", rateLimited(headers));
+}
+
+/** The gateway's answer to one call too many. */
+export function rateLimited(headers: Readonly<Record<string, string>>): Outgoing {
+  return json(429, { message: "Too Many Requests" }, headers);
+}
+
+/** `Retry-After`, `waitMs` from `now`, in whole seconds rounded up: a number of them (`true` too), or an HTTP date. */
+export function retryAfterHeader(
+  form: true | "seconds" | "date",
+  now: number,
+  waitMs: number,
+): Readonly<Record<string, string>> {
+  if (form !== "date") return { "retry-after": String(Math.ceil(waitMs / 1000)) };
+  return { "retry-after": new Date(Math.ceil((now + waitMs) / 1000) * 1000).toUTCString() };
 }
 
 function create(world: World, appUserId: string): Carried {
   if (world.users.find(appUserId) !== undefined) return taken(world);
-  return withCode(world, world.users.add(appUserId), "created");
+  return withCode(world, world.users.add(appUserId, world.settings.active), "created");
 }
 
 function issueCode(world: World, appUserId: string): Carried {
@@ -109,6 +129,7 @@ function find(world: World, parameters: Parameters): readonly SandboxUser[] {
   }
   if (appUserId !== undefined) return byApp === undefined ? [] : [byApp];
   const { pager } = world.settings;
+  if (pager === false) return world.users.page(0, pageSize);
   return world.users.page(
     whole(parameters.get(pager.skip)) ?? 0,
     whole(parameters.get(pager.limit)) ?? pageSize,
@@ -133,11 +154,21 @@ function rename(world: World, parameters: Parameters, appUserId: string): Carrie
 }
 
 function taken(world: World): Carried {
-  return refused("exists", failure(world.settings.exists, "this user already exists"));
+  return refused("exists", userExists(world.settings.exists));
 }
 
 function absent(world: World): Carried {
-  return refused("missing", failure(world.settings.missing, "this user does not exist"));
+  return refused("missing", userMissing(world.settings.missing));
+}
+
+/** "This user already exists", as 1upHealth words it. */
+export function userExists(status: number): Outgoing {
+  return failure(status, "this user already exists");
+}
+
+/** "This user does not exist", as 1upHealth words it. */
+export function userMissing(status: number): Outgoing {
+  return failure(status, "this user does not exist");
 }
 
 function missingParameter(name: string): Carried {

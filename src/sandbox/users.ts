@@ -27,8 +27,8 @@ export class Users {
   }
 
   /** Creates a user. The caller has made sure that `appUserId` is free. */
-  add(appUserId: string): SandboxUser {
-    return this.#put({ oneupUserId: 1001 + this.#all.length, appUserId, active: true });
+  add(appUserId: string, active: boolean): SandboxUser {
+    return this.#put({ oneupUserId: 1001 + this.#all.length, appUserId, active });
   }
 
   /** Changes what may change. The caller has made sure that a new `appUserId` is free. */

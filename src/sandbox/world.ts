@@ -1,5 +1,6 @@
 /** The truth: everything that the sandbox's 1upHealth knows, and nothing of HTTP. */
 
+import { type Behaviour, readChange } from "./behaviour.ts";
 import { Chance, type ChanceState } from "./chance.ts";
 import { Grants, type GrantsState } from "./grants.ts";
 import type { Settings } from "./options.ts";
@@ -25,10 +26,13 @@ export interface SandboxSnapshot {
   readonly grants: GrantsState;
   readonly resources: readonly StoredResource[];
   readonly quota: QuotaState;
+  /** What `behave()` changed. */
+  readonly behaviour?: Partial<Behaviour>;
 }
 
 /** Users, grants, resources and the quota of one application. */
 export class World {
+  /** As they are now: `behave()` changes this very object, and everybody looks into it afresh. */
   readonly settings: Settings;
   readonly chance: Chance;
   readonly users: Users = new Users();
@@ -36,16 +40,20 @@ export class World {
   readonly resources: Resources;
   readonly quota: Quota;
   credentials: SandboxCredentials;
+  readonly #asCreated: Settings;
+  #changed: Partial<Behaviour> = {};
   readonly #empty: SandboxSnapshot;
 
   constructor(settings: Settings) {
-    this.settings = settings;
+    this.#asCreated = settings;
+    this.settings = { ...settings };
     this.chance = new Chance(settings.seed);
-    this.grants = new Grants(settings, this.chance);
+    this.grants = new Grants(this.settings, this.chance);
     this.resources = new Resources(this.chance, settings.readLagMs);
-    this.quota = new Quota(settings);
+    this.quota = new Quota(this.settings);
     this.credentials = { clientId: settings.clientId, clientSecret: settings.clientSecret };
     this.#empty = this.snapshot();
+    this.quota.settle(this.now());
   }
 
   now(): number {
@@ -56,8 +64,16 @@ export class World {
     return clientId === this.credentials.clientId && clientSecret === this.credentials.clientSecret;
   }
 
+  /** Changes how it behaves from now on. @throws {LifecycleError} `INVALID_OPTION` */
+  behave(change: Partial<Behaviour>): void {
+    const changed = { ...this.#changed, ...readChange(change) };
+    this.quota.settle(this.now());
+    this.#setBehaviour(changed);
+  }
+
   reset(): void {
     this.restore(this.#empty);
+    this.quota.settle(this.now());
   }
 
   snapshot(): SandboxSnapshot {
@@ -69,6 +85,7 @@ export class World {
       grants: this.grants.state,
       resources: this.resources.state,
       quota: this.quota.state,
+      behaviour: this.#changed,
     };
   }
 
@@ -79,5 +96,11 @@ export class World {
     this.grants.state = snapshot.grants;
     this.resources.state = snapshot.resources;
     this.quota.state = snapshot.quota;
+    this.#setBehaviour(snapshot.behaviour ?? {});
+  }
+
+  #setBehaviour(changed: Partial<Behaviour>): void {
+    this.#changed = changed;
+    Object.assign(this.settings, this.#asCreated, changed);
   }
 }

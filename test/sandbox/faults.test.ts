@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createSandbox, type Fault } from "../../src/sandbox/index.ts";
+import { createSandbox, createVirtualClock, type Fault, type Sandbox } from "../../src/sandbox/index.ts";
 import { headersOf, open } from "./support.ts";
 
 const ada = { app_user_id: "ada" };
@@ -110,6 +110,88 @@ describe("sandbox/faults", () => {
     expect((await user("POST", "", ada)).status).toBe(200);
   });
 
+  it("fail() with times Infinity hits until clearFaults()", async () => {
+    const sandbox = createSandbox();
+    sandbox.fail({ times: Infinity, status: 503 });
+    const statuses = async (n: number) =>
+      Promise.all(Array.from({ length: n }, async () => (await sandbox.fetch("http://x/r4/Patient")).status));
+    expect(new Set(await statuses(50))).toEqual(new Set([503]));
+    sandbox.clearFaults();
+    expect(await statuses(1)).toEqual([401]);
+  });
+
+  it("fail() with a probability hits as the seed says, and ids, codes and tokens stay the seed's", async () => {
+    const play = async (seed: number, fault?: Fault) => {
+      const sandbox = createSandbox({ seed, limit: { calls: Infinity } });
+      if (fault !== undefined) sandbox.fail(fault);
+      const played = () => journalOf(sandbox, 100);
+      const first = await played();
+      sandbox.reset();
+      if (fault !== undefined) sandbox.fail(fault);
+      expect(await played()).toEqual(first);
+      return first;
+    };
+    const fault: Fault = { call: "createUser", probability: 0.1, status: 500, commit: true };
+    const [one, again, other, calm] = [
+      await play(1, fault),
+      await play(1, fault),
+      await play(2, fault),
+      await play(1),
+    ];
+    const hits = (entries: typeof one) => entries.flatMap(({ n, fault }) => (fault === undefined ? [] : [n]));
+    expect(again).toEqual(one);
+    expect(hits(other)).not.toEqual(hits(one));
+    expect(hits(one).length).toBeGreaterThan(3);
+    expect(hits(one).length).toBeLessThan(20);
+    expect(one.find(({ fault }) => fault)?.fault).toBe("500 after commit, by chance of 0.1");
+    const issued = (entries: typeof one) => entries.map(({ secrets }) => secrets);
+    expect(issued(one)).toEqual(issued(calm));
+  });
+
+  it("fail() with a probability stops after times hits, and counts no miss", async () => {
+    const sandbox = createSandbox({ seed: 1, limit: { calls: Infinity } });
+    sandbox.fail({ probability: 0.2, times: 3, status: 500 });
+    const entries = await journalOf(sandbox, 100);
+    expect(entries.filter(({ fault }) => fault)).toHaveLength(3);
+  });
+
+  it("fail() lets one code register late: refused before, good after", async () => {
+    const clock = createVirtualClock({ running: false });
+    const { user, token, sandbox } = await open({ clock });
+    sandbox.fail({ codeReadyMs: 1000 });
+    await user("PUT", "", ada); // issues no code, so it is left alone
+    const late = (await user("POST", "", ada)).body["code"];
+    const prompt = (await user("POST", "/auth-code", ada)).body["code"];
+    const exchange = async (code: string) => (await token({ grant_type: "authorization_code", code })).status;
+    clock.advance(999);
+    expect([await exchange(late), await exchange(prompt)]).toEqual([400, 200]);
+    clock.advance(1);
+    expect(await exchange(late)).toBe(200);
+    expect(sandbox.journal.entries()[1]?.fault).toBe("code registers after 1000 ms");
+  });
+
+  it("waitOn: clock makes a delay wait for the sandbox's clock, to the millisecond", async () => {
+    const clock = createVirtualClock({ running: false });
+    const sandbox = createSandbox({ clock, waitOn: "clock" });
+    sandbox.fail({ delayMs: 3_600_000 });
+    let answered = false;
+    const call = sandbox.fetch("http://x/r4/Patient").then(() => (answered = true));
+    for (const ms of [0, 3_599_999]) {
+      clock.advance(ms);
+      for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+      expect(answered).toBe(false);
+    }
+    clock.advance(1);
+    await call;
+  });
+
+  it("fetch() gives up on a login page that leads to itself", async () => {
+    const sandbox = createSandbox();
+    sandbox.fail({ call: "*", times: Infinity, says: "loginPage" });
+    await expect(sandbox.fetch("http://x/r4/Patient")).rejects.toThrow("redirect count");
+    expect(sandbox.journal.count()).toBe(21);
+  });
+
   it.each([
     {},
     { status: 99 },
@@ -119,7 +201,37 @@ describe("sandbox/faults", () => {
     { drop: "sometimes" },
     { omit: "code" },
     { status: 500, times: 0 },
-  ])("fail() refuses %j", (fault) => {
-    expect(() => createSandbox().fail(fault as Fault)).toThrow(/Cannot script the fault/);
+    { status: 500, times: 1.5 },
+    { status: 500, times: null },
+    { status: 500, probability: 0 },
+    { status: 500, probability: 1.1 },
+    { status: 500, probabilty: 0.1 },
+    { body: "alone", delayMs: 1 },
+    { says: "nothing" },
+    { says: "alreadyExists", status: 500 },
+    { says: "truncated", status: 200 },
+    { says: "truncated", commit: false },
+    { says: "html", body: "<p>" },
+    { says: "noCode", drop: "after" },
+    { drop: "after", commit: true },
+    { status: 429, retryAfter: "date" },
+    { status: 429, headers: { "retry-after": "1\r\nx: y" } },
+    { status: 429, retryAfterMs: -1 },
+    { status: 200, body: 1n },
+    { delay: "after", status: 500 },
+    { omit: [1] },
+    { codeReadyMs: NaN },
+  ])("fail() refuses %o", (fault) => {
+    expect(() => createSandbox().fail(fault as Fault)).toThrow(/^Cannot script the fault: .+ must .+, got /);
   });
 });
+
+/** Creates users without a socket, and tells what was written down, without times. */
+async function journalOf(sandbox: Sandbox, users: number) {
+  for (let i = 0; i < users; i++) {
+    const body = new URLSearchParams({ app_user_id: `user-${i}` });
+    const init = { method: "POST", headers: headersOf(sandbox), body };
+    await sandbox.fetch("http://x/user-management/v1/user", init);
+  }
+  return sandbox.journal.entries().map(({ at: _at, ...entry }) => entry);
+}

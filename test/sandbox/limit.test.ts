@@ -59,6 +59,47 @@ describe("sandbox/limit", () => {
     expect(await status()).toBe(200);
   });
 
+  it("retryAfter tells the date to come back, in whole seconds", async () => {
+    const { clock, answer, status } = await openStill({
+      limit: { calls: 1, windowMs: 60_000 },
+      retryAfter: "date",
+    });
+    await status();
+    clock.advance(10_500);
+    const date = (await answer()).headers.get("retry-after") ?? "";
+    expect([date, Date.parse(date)]).toEqual([expect.stringMatching(/ GMT$/), clock.now() + 60_500]);
+    clock.set(Date.parse(date));
+    expect(await status()).toBe(200);
+  });
+
+  it("spend() takes calls that others make now, and they leave the window as all do", async () => {
+    const { clock, status, sandbox } = await openStill({ limit: { calls: 5, windowMs: 100 } });
+    sandbox.spend(4);
+    expect([await status(), await status()]).toEqual([200, 429]);
+    expect(sandbox.journal.count()).toBe(2);
+    clock.advance(100);
+    expect(await status()).toBe(200);
+    expect(() => sandbox.spend(0.5)).toThrow("Cannot spend: calls must be a whole number from 1, got 0.5");
+  });
+
+  it.each(["rolling", "fixed"] as const)("a spender takes one call at each everyMs (%s)", async (window) => {
+    const { clock, status, sandbox } = await openStill({
+      limit: { calls: 3, windowMs: 100, window },
+      spender: { everyMs: 50 },
+    });
+    const answers = async () => [await status(), await status(), await status()];
+    expect(await answers()).toEqual([200, 200, 200]); // its first call comes 50 ms after the sandbox
+    clock.advance(200);
+    expect(await answers()).toEqual(window === "rolling" ? [200, 429, 429] : [200, 200, 429]);
+    clock.advance(hour);
+    sandbox.behave({ spender: false });
+    clock.advance(100);
+    expect(await answers()).toEqual([200, 200, 200]);
+    sandbox.reset(); // and the spender is back, an everyMs from now
+    clock.advance(50);
+    expect(await answers()).toEqual([200, 200, 429]);
+  });
+
   it("calls with wrong credentials and calls to other endpoints do not count", async () => {
     const { call, status } = await openStill({ limit: { calls: 1 } });
     for (const path of ["/user-management/v1/user", "/r4/Patient", "/nowhere"]) await call("GET", path);

@@ -75,8 +75,17 @@ async function send(url: string, init: RequestInit): Promise<Answer> {
   const isJson = response.headers.get("content-type")?.includes("json") === true;
   return {
     status: response.status,
-    body: isJson ? JSON.parse(text) : {},
+    body: isJson ? parse(text) : {},
     text,
     headers: response.headers,
   };
+}
+
+/** A fault may declare as JSON what is none. */
+function parse(text: string): Record<string, any> {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
 }
