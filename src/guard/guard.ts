@@ -6,7 +6,7 @@
  */
 import { sleep } from "../clock.ts";
 import type { Clock } from "../clock.ts";
-import type { Forecast, Lane, Limit, Slot, SlotRequest, Store } from "../store/contract.ts";
+import type { Commit, Forecast, Lane, Limit, Slot, SlotRequest, Store } from "../store/contract.ts";
 
 /** A request for a slot, and until when the call may leave for the promise about the window to hold. */
 export interface Ask {
@@ -33,6 +33,18 @@ export interface GuardOptions {
   readonly graceMs: number;
 }
 
+/**
+ * How a call that had a slot ended. `lost`: nobody heard of it, and it may still be on its way, so the slot counts as
+ * it did while the call was under way.
+ */
+export type Ended = "answered" | "notSent" | "lost";
+
+/** What becomes of the slot of a call, as part of a commit. */
+export function slotAfter(slot: Slot | null, outcome: string): Pick<Commit, "settle" | "giveBack"> {
+  if (slot === null || outcome === "lost") return {};
+  return outcome === "notSent" ? { giveBack: slot } : { settle: slot };
+}
+
 /** See {@link createGuard}. */
 export interface Guard {
   readonly limits: Limits;
@@ -51,7 +63,7 @@ export interface Guard {
   spend<T>(
     endpoint: keyof Limits,
     lane: () => Lane | null,
-    call: (notAfter: number) => Promise<{ readonly sent: boolean; readonly value: T }>,
+    call: (notAfter: number) => Promise<{ readonly ended: Ended; readonly value: T }>,
     signal?: AbortSignal,
   ): Promise<T>;
   /** Management slots in use, users who wait, and when `calls` more of `lane` will have been granted. */
@@ -100,15 +112,12 @@ export function createGuard({ slots, clock, limits, timeoutMs, graceMs }: GuardO
     async spend(endpoint, lane, call, signal) {
       const { slot, notAfter } = await slotFor(endpoint, lane, signal);
       if (slot === null) return (await call(notAfter)).value;
-      let sent = true; // unless the call says otherwise: one that threw may have been sent
-      try {
-        const done = await call(notAfter);
-        sent = done.sent;
-        return done.value;
-      } finally {
-        // If the store is away the slot counts for longer than it must; what the call brought is not lost for that.
-        await (sent ? slots.settle(slot) : slots.giveBack(slot)).catch(() => {});
-      }
+      const { ended, value } = await call(notAfter); // one that throws may have been sent: its slot goes on counting
+      const { settle, giveBack } = slotAfter(slot, ended);
+      // If the store is away the slot counts for longer than it must; what the call brought is not lost for that.
+      if (settle !== undefined) await slots.settle(settle).catch(() => {});
+      if (giveBack !== undefined) await slots.giveBack(giveBack).catch(() => {});
+      return value;
     },
     forecast: (calls, lane) => slots.forecast({ limit: limits.management, calls, lane }),
   };

@@ -10,6 +10,7 @@
 import { randomName } from "../clock.ts";
 import type { Commit, Lease, Limit, Slot } from "../store/contract.ts";
 import type { UserCall } from "../../machines/index.ts";
+import { slotAfter } from "../guard/guard.ts";
 import type { Barrier, Pass } from "./account.ts";
 import { act, endpointOf, heardBy, heardByNobody } from "./act.ts";
 import type { Heard, Verdict } from "./act.ts";
@@ -79,7 +80,7 @@ async function onward(engine: Engine, start: User, from: Start, pass: Pass): Pro
   let user = start.intent === null ? start : heardByNobody(start, clock.now());
   if (slot !== null) user = { ...user, pause: null }; // what it waited for has come
   let mode: "take" | "keep" = by === "claimed" ? "keep" : "take";
-  /** The slot of the call that is over, settled or given back with the next commit. */
+  /** What becomes of the slot of the call that is over, with the next commit. */
   let over: Pick<Commit, "settle" | "giveBack"> = {};
   let heardSomething = false;
   const rest = (waits: Barrier | "slot" | null): Promise<Driven> =>
@@ -123,7 +124,7 @@ async function onward(engine: Engine, start: User, from: Start, pass: Pass): Pro
     user = { ...intended, revision: done.revision };
     engine.changes.moved(user);
     const heard = await act(engine, user, call, notAfter);
-    over = slot === null ? {} : heard.type === "notSent" ? { giveBack: slot } : { settle: slot };
+    over = slotAfter(slot, heard.type);
     slot = null;
     const verdict = await reported(engine, user, call, heard, pass);
     user = heardBy(user, heard, clock.now(), clock.random(), settings.graceMs, verdict);

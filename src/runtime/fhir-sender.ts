@@ -25,9 +25,9 @@ export function fhirSender(engine: Engine): Pick<Sender, "send"> {
           async (notAfter) => {
             // The gate may have been shut while this call waited for its slot.
             const shut = pass.tries.size > 0 ? null : account.barrier("fhir");
-            if (shut !== null) return { sent: false, value: shut };
+            if (shut !== null) return { ended: "notSent", value: shut };
             const value = await sender.send(call, { ...options, notAfter });
-            return { sent: value.type !== "notSent", value };
+            return { ended: value.type === "answer" ? "answered" : value.type, value };
           },
           options.signal,
         );

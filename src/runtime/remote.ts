@@ -4,6 +4,7 @@
  * @module
  */
 import { LifecycleError } from "../errors.ts";
+import type { Ended } from "../guard/guard.ts";
 import type { Unanswered } from "../http/call.ts";
 import { listUsersCall, readUserList } from "../http/user-management.ts";
 import type { RemoteUser, UserQuery } from "../http/user-management.ts";
@@ -49,11 +50,11 @@ export function createRemote(engine: Engine): Remote {
     if (barrier !== null)
       throw refused(codeOf[barrier.reason], "nothing is sent now", barrier.until - clock.now());
     const served = engine.lanes.join(); // whoever waits goes first, so somebody has to serve them
-    const send = async (notAfter: number): Promise<{ sent: boolean; value: Heard }> => {
+    const send = async (notAfter: number): Promise<{ ended: Ended; value: Heard }> => {
       const answer = await sender.send(listUsersCall(clientOf(engine), query), { notAfter, signal });
       const value = answer.type === "answer" ? readUserList(answer) : answer;
       await account.heard("listUsers", value, pass);
-      return { sent: value.type !== "notSent", value };
+      return { ended: answer.type === "answer" ? "answered" : answer.type, value };
     };
     let heard: Heard;
     try {

@@ -5,7 +5,7 @@
  */
 import { randomName, sleep } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
-import { beforeAskingAgain } from "../guard/guard.ts";
+import { beforeAskingAgain, slotAfter } from "../guard/guard.ts";
 import { readUpdatedUser, updateUserCall } from "../http/user-management.ts";
 import type { Slot } from "../store/contract.ts";
 import { longestLookMs, within } from "./arrive.ts";
@@ -60,8 +60,11 @@ export async function rename(engine: Engine, id: string, to: string, patience: P
       if (await put(engine, saved, start, to, done.slot, ask.notAfter)) return;
       return outcome(engine, id, patience);
     }
+    const left = patience.until - engine.clock.monotonic();
+    if (left <= 0) throw notReady(engine, id, "no slot of the account's limit is free");
     const served = engine.lanes.join(); // whoever waits goes first, so somebody has to serve them
-    await sleep(engine.clock, beforeAskingAgain(done.retryInMs), patience.signal).finally(served);
+    const waitMs = Math.min(left, beforeAskingAgain(done.retryInMs));
+    await sleep(engine.clock, waitMs, patience.signal).finally(served);
   }
 }
 
@@ -80,7 +83,7 @@ async function put(
   const answer = await engine.sender.send(call, { notAfter });
   const heard = answer.type === "answer" ? readUpdatedUser(answer) : answer;
   await engine.account.heard(renameCall, heard, pass);
-  const over = slot === null ? {} : heard.type === "notSent" ? { giveBack: slot } : { settle: slot };
+  const over = slotAfter(slot, heard.type);
   switch (heard.type) {
     case "updated":
       return (await move(engine, user, start, to, over)).type === "rested";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { beforeAskingAgain } from "../guard/guard.ts";
+import { beforeAskingAgain, slotAfter } from "../guard/guard.ts";
 import { listUsersCall, readUserList } from "../http/user-management.ts";
 import type { Commit } from "../store/contract.ts";
 import type { Driven, Start } from "./drive.ts";
@@ -56,8 +56,9 @@ export async function finishRename(
   const answer = await sender.send(listUsersCall(clientOf(engine), { oneupUserId }), { notAfter });
   const found = answer.type === "answer" ? readUserList(answer) : answer;
   await account.heard("listUsers", found, pass);
-  if (taken !== null)
-    await (answer.type === "notSent" ? store.slots.giveBack : store.slots.settle)(taken.slot);
+  const { settle, giveBack } = slotAfter(taken?.slot ?? null, answer.type);
+  if (settle !== undefined) await store.slots.settle(settle);
+  if (giveBack !== undefined) await store.slots.giveBack(giveBack);
   if (found.type !== "users") return later(fullJitter(afterTrouble, 3, engine.clock.random()));
   const there = found.users.find((remote) => remote.oneupUserId === oneupUserId);
   return there?.appUserId === to ? move(engine, user, start, to, over) : stay(engine, user, start, over);

@@ -32,7 +32,7 @@ async function bench(): Promise<Bench> {
       guard.spend(
         "management",
         () => "bulk",
-        async () => ({ sent: true, value: "answer" }),
+        async () => ({ ended: "answered" as const, value: "answer" }),
       ),
   };
 }
@@ -56,7 +56,7 @@ describe("guard", () => {
       async () => {
         await clock.advance(300);
         expect(await used()).toBe(1);
-        return { sent: true, value: "answer" };
+        return { ended: "answered" as const, value: "answer" };
       },
     );
     expect(value).toBe("answer");
@@ -72,13 +72,23 @@ describe("guard", () => {
       await guard.spend(
         "management",
         () => "bulk",
-        async () => ({ sent: false, value: "not sent" }),
+        async () => ({ ended: "notSent" as const, value: "not sent" }),
       ),
     ).toBe("not sent");
     expect(await used()).toBe(0);
   });
 
-  it("spend() settles the slot of a call that throws, for it may have been sent", async () => {
+  it("spend() lets the slot of a call that nobody heard of count for as long as it may still arrive", async () => {
+    const { guard, clock, used } = await bench();
+    const lost = async () => ({ ended: "lost" as const, value: "nothing" });
+    await guard.spend("management", () => "bulk", lost);
+    await clock.advance(limit.windowMs + guard.holdMs - 1);
+    expect(await used()).toBe(1);
+    await clock.advance(120);
+    expect(await used()).toBe(0);
+  });
+
+  it("spend() does the same for a call that throws, for it may have been sent", async () => {
     const { guard, clock, used } = await bench();
     const failure = new Error("the answer was cut off");
     await expect(
@@ -88,8 +98,9 @@ describe("guard", () => {
         () => Promise.reject(failure),
       ),
     ).rejects.toBe(failure);
+    await clock.advance(limit.windowMs + guard.holdMs - 1);
     expect(await used()).toBe(1);
-    await clock.advance(limit.windowMs + 120);
+    await clock.advance(120);
     expect(await used()).toBe(0);
   });
 
@@ -103,7 +114,7 @@ describe("guard", () => {
       () => "bulk",
       async () => {
         started.push(clock.monotonic());
-        return { sent: true, value: "third" };
+        return { ended: "answered" as const, value: "third" };
       },
     );
     await clock.advance(limit.windowMs - 1);
@@ -124,7 +135,7 @@ describe("guard", () => {
           () => "bulk",
           async () => {
             sent.push(clock.monotonic());
-            return { sent: true, value: null };
+            return { ended: "answered" as const, value: null };
           },
         ),
       ),
@@ -150,7 +161,7 @@ describe("guard", () => {
       () => "bulk",
       async (notAfter) => {
         [deadline, began] = [notAfter, clock.monotonic()];
-        return { sent: true, value: null };
+        return { ended: "answered" as const, value: null };
       },
     );
     await clock.advance(limit.windowMs + 120);
@@ -173,7 +184,7 @@ describe("guard", () => {
       "management",
       () => "bulk",
       async (notAfter) => ({
-        sent: true,
+        ended: "answered" as const,
         value: notAfter - clock.monotonic(),
       }),
     );
@@ -191,7 +202,7 @@ describe("guard", () => {
       () => "bulk",
       async () => {
         called = true;
-        return { sent: true, value: null };
+        return { ended: "answered" as const, value: null };
       },
       stop.signal,
     );
@@ -233,7 +244,7 @@ describe("guard", () => {
       guard.spend(
         "management",
         () => lane,
-        async () => ({ sent: true, value: order.push(lane) ? lane : "" }),
+        async () => ({ ended: "answered" as const, value: order.push(lane) ? lane : "" }),
       );
     const behind = spend("bulk");
     await spend("interactive");

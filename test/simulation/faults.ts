@@ -5,7 +5,14 @@ import type { Simulation } from "./simulation.ts";
 import type { Dice } from "./time.ts";
 
 /** What is asked for, as far as faults care. */
-export type Asked = "createUser" | "issueAuthCode" | "listUsers" | "updateUser" | "exchangeCode" | "refreshToken" | "fhir";
+export type Asked =
+  | "createUser"
+  | "issueAuthCode"
+  | "listUsers"
+  | "updateUser"
+  | "exchangeCode"
+  | "refreshToken"
+  | "fhir";
 
 const login = { status: 302, headers: { location: "/login" } } as const;
 const loginPage = { status: 200, body: "<!doctype html><title>Log in</title><input type=password>" } as const;
@@ -83,7 +90,8 @@ export function faultFor(simulation: Simulation, incoming: Incoming, dice: Dice)
 
 /** What a request asks for. */
 export function askedBy({ method, path, body }: Incoming): Asked {
-  if (path.endsWith("/oauth2/token")) return body.includes("grant_type=refresh_token") ? "refreshToken" : "exchangeCode";
+  if (path.endsWith("/oauth2/token"))
+    return body.includes("grant_type=refresh_token") ? "refreshToken" : "exchangeCode";
   if (path.endsWith("/user/auth-code")) return "issueAuthCode";
   if (!path.endsWith("/user-management/v1/user")) return "fhir";
   return method === "GET" ? "listUsers" : method === "PUT" ? "updateUser" : "createUser";

@@ -52,8 +52,8 @@ export class Judge {
   /** The same users by the id that never changes. */
   readonly #byRemote = new Map<number, Dossier>();
   readonly #created = new Set<string>();
-  /** Access tokens that stood in the store once. */
-  readonly #saved = new Set<string>();
+  /** Access tokens that stood in the store once, and when they end. */
+  readonly #saved = new Map<string, number>();
   readonly #arrivals: number[] = [];
   /** When somebody else spends the account's calls. */
   readonly #foreign: { readonly from: number; readonly until: number }[] = [];
@@ -102,7 +102,8 @@ export class Judge {
 
   /** A process is no more: whoever it worked on is in doubt. */
   died(process: string): void {
-    for (const dossier of this.all()) if (dossier.lease?.by === process) dossier.causes.push(`${process} died`);
+    for (const dossier of this.all())
+      if (dossier.lease?.by === process) dossier.causes.push(`${process} died`);
   }
 
   /** A process stands still: others may take its users over meanwhile. */
@@ -119,7 +120,8 @@ export class Judge {
     const id = call === "updateUser" || call === "listUsers" ? (found ?? appUserId) : (appUserId ?? found);
     const committed = entry.committed ? "" : " (not carried out)";
     this.#trace.note(life.name, `→ ${call} ${id ?? "?"}: ${status} ${outcome}${committed} ${fault ?? ""}`);
-    const management = call === "createUser" || call === "issueAuthCode" || call === "listUsers" || call === "updateUser";
+    const management =
+      call === "createUser" || call === "issueAuthCode" || call === "listUsers" || call === "updateUser";
     if (management) this.#window(outcome);
     if (id === undefined) return undefined;
     const dossier = (oneupUserId === undefined ? undefined : this.#byRemote.get(oneupUserId)) ?? this.of(id);
@@ -156,7 +158,8 @@ export class Judge {
     const { now } = this.#time;
     this.#arrivals.push(now);
     while ((this.#arrivals[0] ?? now) <= now - windowMs) this.#arrivals.shift();
-    if (this.#arrivals.length > calls) this.blame(`P4: ${this.#arrivals.length} calls within a window of ${calls}`);
+    if (this.#arrivals.length > calls)
+      this.blame(`P4: ${this.#arrivals.length} calls within a window of ${calls}`);
     if (outcome === "rate_limited" && !this.#foreign.some(({ from, until }) => now >= from && now <= until)) {
       this.blame("P4: a call was refused although nobody else spends the account's calls");
     }
@@ -231,13 +234,21 @@ export class Judge {
     const after = commit.value as unknown as Envelope; // written by the library itself
     dossier.envelope = after;
     const wait = after.pause === null ? "" : `, waits (${after.pause.reason})`;
-    this.#trace.note(life.name, `${commit.id} is ${after.state}${after.intent ? `, ${after.intent.call}` : ""}${wait}`);
+    this.#trace.note(
+      life.name,
+      `${commit.id} is ${after.state}${after.intent ? `, ${after.intent.call}` : ""}${wait}`,
+    );
+    if (isHeldWithCode(after) && (after.pause === null || (before !== null && isHeldWithCode(before)))) {
+      dossier.causes.push("a gate was shut, or no place free, before its code"); // which may pass meanwhile
+    }
     const last = before?.history.at(-1);
     const seen = last === undefined ? -1 : after.history.findLastIndex((entry) => same(entry, last));
     for (const [, state, event] of after.history.slice(seen + 1)) this.#step(dossier, state, event);
     if (after.sealed === null || after.sealed.text === before?.sealed?.text) return;
     const { accessToken, refreshToken } = this.#sealer.open(commit.id, after.sealed);
-    if (accessToken !== undefined) this.#saved.add(accessToken.reveal());
+    if (accessToken !== undefined) {
+      this.#saved.set(accessToken.reveal(), Number(after.context["expiresAt"] ?? Infinity));
+    }
     if (accessToken !== undefined && refreshToken === undefined) dossier.withoutRefreshToken++;
   }
 
@@ -256,13 +267,13 @@ export class Judge {
 
   /** A token left the library. */
   handedOut(life: Life, id: string, token: string): void {
-    const { envelope } = this.of(id);
     const owner = this.#world.grants.ownerOf("accessToken", token);
     const oneupUserId = this.#world.users.find(this.of(id).id)?.oneupUserId;
-    if (owner === undefined || owner !== oneupUserId) this.blame(`P5: ${life.name} handed out a token that is not ${id}'s`);
-    if (!this.#saved.has(token)) this.blame(`P1: ${life.name} handed out a token of ${id} before it was saved`);
-    const expiresAt = envelope?.context.expiresAt ?? 0;
-    if (typeof expiresAt === "number" && this.#time.now > expiresAt + 4 * minute) {
+    if (owner === undefined || owner !== oneupUserId)
+      this.blame(`P5: ${life.name} handed out a token that is not ${id}'s`);
+    const expiresAt = this.#saved.get(token);
+    if (expiresAt === undefined) this.blame(`P1: ${life.name} handed out a token of ${id} before it was saved`);
+    else if (this.#time.now > expiresAt + 4 * minute) {
       this.blame(`P7: ${life.name} handed out a token of ${id} that has expired`);
     }
   }
@@ -271,7 +282,8 @@ export class Judge {
   told(life: Life, status: UserStatus): void {
     this.read(`a status from ${life.name}`, JSON.stringify(status));
     const { envelope } = this.of(status.appUserId);
-    if (envelope === null) return this.blame(`P1: ${life.name} tells of ${status.appUserId}, who is not stored`);
+    if (envelope === null)
+      return this.blame(`P1: ${life.name} tells of ${status.appUserId}, who is not stored`);
     if (status.usable && !(envelope.sealed?.fields.includes("accessToken") ?? false)) {
       this.blame(`P1: ${life.name} calls ${status.appUserId} usable, and no token of it is stored`);
     }
@@ -279,10 +291,12 @@ export class Judge {
 
   /** Nothing that people may read holds a secret. */
   read(what: string, text: string): void {
-    if (text.includes(this.#world.credentials.clientSecret)) this.blame(`P5: ${what} holds the client secret`);
+    if (text.includes(this.#world.credentials.clientSecret))
+      this.blame(`P5: ${what} holds the client secret`);
     for (const [word] of text.matchAll(/[0-9a-f]{40}/g)) {
       for (const kind of ["code", "accessToken", "refreshToken"] as const) {
-        if (this.#world.grants.ownerOf(kind, word) !== undefined) this.blame(`P5: ${what} holds a secret (${kind})`);
+        if (this.#world.grants.ownerOf(kind, word) !== undefined)
+          this.blame(`P5: ${what} holds a secret (${kind})`);
       }
     }
   }
@@ -290,4 +304,8 @@ export class Judge {
 
 function same(one: readonly unknown[], other: readonly unknown[]): boolean {
   return one.every((part, index) => part === other[index]);
+}
+
+function isHeldWithCode({ state, intent }: Envelope): boolean {
+  return state === "codeIssued" && intent === null;
 }

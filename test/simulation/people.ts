@@ -42,7 +42,8 @@ export class Person {
     this.id = `user-${number}`;
     this.#dice = new Dice(simulation.scenario.seed, this.id);
     this.#kind = this.#dice.pick(["new", "new", "new", "new", "unexpected", "existing", "believedToExist"]);
-    if (this.#kind === "unexpected" || this.#kind === "existing") simulation.handler.world.users.add(this.id);
+    if (this.#kind === "unexpected" || this.#kind === "existing")
+      simulation.handler.world.users.add(this.id, true);
     simulation.time.after(this.#dice.between(0, simulation.scenario.arrivalMs), () => this.signUp());
   }
 
@@ -60,12 +61,18 @@ export class Person {
       const ms = ++this.#attempts < 4 ? this.#dice.between(second, 10 * minute) : 2 * hour;
       this.#later(ms, () => this.signUp());
     };
-    this.#ask("onboard", waitMs, (lifecycle) => lifecycle.onboard(this.id, { expect, lane, waitMs }), again, (life, status) => {
-      judge.told(life, status);
-      this.hasArrived ||= status.usable;
-      if (status.usable) this.#comeBack();
-      else again();
-    });
+    this.#ask(
+      "onboard",
+      waitMs,
+      (lifecycle) => lifecycle.onboard(this.id, { expect, lane, waitMs }),
+      again,
+      (life, status) => {
+        judge.told(life, status);
+        this.hasArrived ||= status.usable;
+        if (status.usable) this.#comeBack();
+        else again();
+      },
+    );
   }
 
   #comeBack(): void {
@@ -79,19 +86,31 @@ export class Person {
     const waitMs = 20 * second;
     const roll = this.#dice.between(1, 20);
     if (roll <= 10) {
-      this.#ask("accessToken", waitMs, (lifecycle) => lifecycle.accessToken(this.id, { waitMs }), next, (life, token) => {
-        judge.handedOut(life, this.id, token);
-        next();
-      });
+      this.#ask(
+        "accessToken",
+        waitMs,
+        (lifecycle) => lifecycle.accessToken(this.id, { waitMs }),
+        next,
+        (life, token) => {
+          judge.handedOut(life, this.id, token);
+          next();
+        },
+      );
     } else if (roll <= 14) {
       const write = (lifecycle: Lifecycle): Promise<unknown> =>
         lifecycle.fhir(this.id, "r4").create({ resourceType: "Patient" });
       this.#ask("fhir.create", 70 * second, write, next, next);
     } else if (roll <= 16) {
-      this.#ask("inspect", 0, (lifecycle) => lifecycle.inspect(this.id), next, (life, status) => {
-        judge.told(life, status);
-        next();
-      });
+      this.#ask(
+        "inspect",
+        0,
+        (lifecycle) => lifecycle.inspect(this.id),
+        next,
+        (life, status) => {
+          judge.told(life, status);
+          next();
+        },
+      );
     } else if (roll === 17) {
       judge.expects(this.id, 1);
       this.#ask("reauthorize", waitMs, (lifecycle) => lifecycle.reauthorize(this.id, { waitMs }), next, next);
@@ -136,7 +155,8 @@ export class Person {
       if (!open) return;
       open = false;
       // resume() has no time limit: it waits for a store that is away, and for whoever it works on.
-      if (life.alive && !life.hasStalled && what !== "resume") judge.blame(`P2: ${what}(${this.id}) of ${life.name} was never answered`);
+      if (life.alive && !life.hasStalled && what !== "resume")
+        judge.blame(`P2: ${what}(${this.id}) of ${life.name} was never answered`);
       otherwise();
     });
     const close = (how: string): boolean => {
@@ -159,7 +179,8 @@ export class Person {
   #hear(life: Life, what: string, error: unknown): void {
     const { judge, time } = this.#simulation;
     judge.read(`an error of ${life.name}`, `${String(error)} ${JSON.stringify(error)}`);
-    if (!isLifecycleError(error)) return judge.blame(`P7: ${what}(${this.id}) rejected with ${String(error)}`);
+    if (!isLifecycleError(error))
+      return judge.blame(`P7: ${what}(${this.id}) rejected with ${String(error)}`);
     const { renamedTo } = error.facts;
     if (error.code === "RENAMED" && typeof renamedTo === "string") this.id = renamedTo;
     else if (error.code === "USER_UNKNOWN") {
@@ -167,7 +188,13 @@ export class Person {
     } else if (error.code === "USER_FAILED") {
       judge.expects(this.id, 2);
       time.after(minute, () =>
-        this.#ask("retry", 0, (lifecycle) => lifecycle.retry(this.id, { waitMs: 0 }), () => {}, () => {}),
+        this.#ask(
+          "retry",
+          0,
+          (lifecycle) => lifecycle.retry(this.id, { waitMs: 0 }),
+          () => {},
+          () => {},
+        ),
       );
     } else if (!fairErrors.includes(error.code)) {
       judge.blame(`P7: ${what}(${this.id}) rejected with ${error.code}: ${error.message}`);

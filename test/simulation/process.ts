@@ -122,7 +122,8 @@ export class Process {
       },
       (error: unknown) => {
         trace.note(life.name, `cannot start: ${String(error)}`);
-        if (!isLifecycleError(error) || !error.retryable) judge.blame(`${life.name} cannot start: ${String(error)}`);
+        if (!isLifecycleError(error) || !error.retryable)
+          judge.blame(`${life.name} cannot start: ${String(error)}`);
         this.end(life);
         time.after(30 * second, () => this.start());
       },

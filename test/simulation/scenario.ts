@@ -108,9 +108,13 @@ export function scenarioOf(seed: number): Scenario {
     limit: tight
       ? { calls: dice.between(3, 12), windowMs: dice.pick([5, 10, 20]) * minute }
       : { calls: 300, windowMs: hour },
-    tokenLimit: dice.hits(0.15) ? { calls: dice.between(4, 12), windowMs: dice.between(2, 10) * minute } : undefined,
+    tokenLimit: dice.hits(0.15)
+      ? { calls: dice.between(4, 12), windowMs: dice.between(2, 10) * minute }
+      : undefined,
     policy: dice.pick(["keepAlive", "eager", "lazy"]),
-    skewMs: Array.from({ length: processes }, () => (dice.hits(0.5) ? dice.between(-2 * minute, 2 * minute) : 0)),
+    skewMs: Array.from({ length: processes }, () =>
+      dice.hits(0.5) ? dice.between(-2 * minute, 2 * minute) : 0,
+    ),
     sandbox: {
       limit: { window: dice.pick(["rolling", "rolling", "fixed"]) },
       exists: dice.pick([200, 400, 404]),
@@ -124,7 +128,10 @@ export function scenarioOf(seed: number): Scenario {
     },
     spells: dice.hits(0.5) ? spells(dice, troubleMs) : [],
     rotation: dice.hits(0.25)
-      ? { atMs: dice.between(minute, troubleMs), deaf: dice.hits(0.5) ? [dice.between(0, processes - 1)] : [] }
+      ? {
+          atMs: dice.between(minute, troubleMs),
+          deaf: dice.hits(0.5) ? [dice.between(0, processes - 1)] : [],
+        }
       : null,
     arrivalMs: dice.pick([minute, hour, 4 * hour]),
   };
@@ -132,7 +139,14 @@ export function scenarioOf(seed: number): Scenario {
 
 function spells(dice: Dice, troubleMs: number): readonly Spell[] {
   return Array.from({ length: dice.between(1, 3) }, () => {
-    const type = dice.pick(["tokenDown", "storeDown", "forbidden", "networkDown", "spender", "loginPage"] as const);
+    const type = dice.pick([
+      "tokenDown",
+      "storeDown",
+      "forbidden",
+      "networkDown",
+      "spender",
+      "loginPage",
+    ] as const);
     const forMs = dice.pick([2 * minute, 10 * minute, hour]);
     return { type, atMs: dice.between(0, troubleMs - forMs), forMs };
   });

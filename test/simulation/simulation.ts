@@ -53,7 +53,9 @@ export class Simulation {
   /** Nobody begins anything new. */
   isOver = false;
 
-  private constructor(parts: Pick<Simulation, "scenario" | "time" | "trace" | "handler" | "store" | "judge">) {
+  private constructor(
+    parts: Pick<Simulation, "scenario" | "time" | "trace" | "handler" | "store" | "judge">,
+  ) {
     this.scenario = parts.scenario;
     this.time = parts.time;
     this.trace = parts.trace;
@@ -112,7 +114,10 @@ export class Simulation {
       blamed: judge.blamed,
       steps: time.steps,
       calls: handler.journal.count(),
-      digest: createHash("sha256").update(JSON.stringify(handler.journal.entries())).digest("hex").slice(0, 16),
+      digest: createHash("sha256")
+        .update(JSON.stringify(handler.journal.entries()))
+        .digest("hex")
+        .slice(0, 16),
       trace: trace.lines,
     };
   }
@@ -130,7 +135,10 @@ export class Simulation {
     if (rotation !== null) {
       time.after(rotation.atMs, () => {
         trace.note("1up", "the client secret is changed");
-        handler.world.credentials = { ...handler.world.credentials, clientSecret: "the-second-client-secret" };
+        handler.world.credentials = {
+          ...handler.world.credentials,
+          clientSecret: "the-second-client-secret",
+        };
       });
     }
     for (const { type, atMs, forMs } of spells) {
@@ -161,7 +169,8 @@ export class Simulation {
   async #lastLook(): Promise<void> {
     const { judge, handler, store } = this;
     for (const dossier of judge.all()) {
-      if (!hasArrived(dossier)) judge.blame(`P2: ${dossier.id} is stuck in ${dossier.envelope?.state ?? "nowhere"}`);
+      if (!hasArrived(dossier))
+        judge.blame(`P2: ${dossier.id} is stuck in ${dossier.envelope?.state ?? "nowhere"}`);
       const loaded = await store.load(dossier.id);
       const remote = handler.world.users.find(dossier.id);
       if (loaded.type !== "record") judge.blame(`P1: ${dossier.id} is lost`);

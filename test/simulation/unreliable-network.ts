@@ -15,10 +15,10 @@ export function unreliableNetwork(simulation: Simulation, process: Process, life
   const { handler, time, judge, scenario } = simulation;
   const dice = new Dice(scenario.seed, `network of ${life.name}`);
 
-  /** The call did not arrive. */
+  /** Nobody hears what came of the call. */
   function suffers(incoming: Incoming): void {
     const id = userOf(handler.world, incoming);
-    if (id !== undefined) judge.suffers(id, "a call did not arrive");
+    if (id !== undefined) judge.suffers(id, "a call was lost");
   }
 
   return {
@@ -28,7 +28,10 @@ export function unreliableNetwork(simulation: Simulation, process: Process, life
         const { rates } = simulation;
         const incoming = incomingOf(request);
         let sent = false;
-        request.whenAborted(() => reject(aborted(sent)));
+        request.whenAborted(() => {
+          suffers(incoming);
+          reject(aborted(sent));
+        });
         const lost = (ms: number, code: string): void => {
           life.hear(ms, () => reject(networkError({ code }, sent)));
         };
@@ -61,9 +64,10 @@ export function unreliableNetwork(simulation: Simulation, process: Process, life
         const back = (delivery: Delivery, id: string | undefined): void => {
           const ms = dice.hits(rates.slow) ? dice.between(1_000, 60_000) : dice.between(5, 80);
           if (process.meetsItsFate(life)) return;
-          const isLost = dice.hits(rates.answerLost);
-          if (id !== undefined && (isLost || ms > 25_000)) judge.suffers(id, "an answer was lost");
-          if (isLost) return lost(ms, "ECONNRESET");
+          if (dice.hits(rates.answerLost)) {
+            if (id !== undefined) judge.suffers(id, "an answer was lost");
+            return lost(ms, "ECONNRESET");
+          }
           life.hear(ms, () => {
             if (delivery.type === "answer") resolve(responseOf(delivery.outgoing));
             else reject(cut());
@@ -93,7 +97,15 @@ function userOf(world: World, { path, query, body }: Incoming): string | undefin
   return world.users.byId(owner ?? NaN)?.appUserId ?? named ?? undefined;
 }
 
-function responseOf({ status, headers, body }: { status: number; headers: object; body: string }): TransportResponse {
+function responseOf({
+  status,
+  headers,
+  body,
+}: {
+  status: number;
+  headers: object;
+  body: string;
+}): TransportResponse {
   return { status, headers: { ...headers }, text: body };
 }
 

@@ -22,11 +22,13 @@ export function unreliableStore(simulation: Simulation, process: Process, life: 
         life.hear(ms, () => reject(away(verb)));
       };
       const arrive = (): void => {
-        if (simulation.isOn("storeDown") || dice.hits(rates.storeDown)) return fail(dice.between(1, 50), "refused");
+        if (simulation.isOn("storeDown") || dice.hits(rates.storeDown))
+          return fail(dice.between(1, 50), "refused");
         question().then(
           (answer) => {
             if (process.meetsItsFate(life)) return; // it is written, and nobody is left to hear so
-            if (dice.hits(rates.storeLost)) return fail(dice.between(1, 5_000), "done, but nobody hears of it");
+            if (dice.hits(rates.storeLost))
+              return fail(dice.between(1, 5_000), "done, but nobody hears of it");
             life.hear(dice.hits(rates.storeSlow) ? dice.between(50, 5_000) : 1, () => resolve(answer));
           },
           (error: unknown) => void life.hear(1, () => reject(error)),
@@ -83,5 +85,7 @@ export function unreliableStore(simulation: Simulation, process: Process, life: 
 }
 
 function away(verb: string): LifecycleError {
-  return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${verb}: the store does not answer`, { retryable: true });
+  return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${verb}: the store does not answer`, {
+    retryable: true,
+  });
 }
