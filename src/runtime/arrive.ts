@@ -66,10 +66,13 @@ export async function arrive(engine: Engine, id: string, patience: Patience): Pr
   }
 }
 
-/** How long it must be left alone: it pauses, or the account does, or a rename is in doubt and cannot be settled yet. */
+/**
+ * How long it must be left alone: it pauses, or the account does, or a rename is in doubt and cannot be settled yet. The
+ * store measures it, for another process, whose clock may be another, wrote down until when.
+ */
 function restsMs(engine: Engine, { user, record }: Found, barrier: Barrier | null): number {
-  if (renaming(user)) return record.dueInMs ?? 0;
-  return Math.max(user.pause?.until ?? 0, barrier?.until ?? 0) - engine.clock.now();
+  const ownMs = renaming(user) || user.pause !== null ? (record.dueInMs ?? 0) : 0;
+  return renaming(user) ? ownMs : Math.max(ownMs, (barrier?.until ?? 0) - engine.clock.now());
 }
 
 /**

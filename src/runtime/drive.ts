@@ -77,8 +77,10 @@ async function onward(engine: Engine, start: User, from: Start, pass: Pass): Pro
   const { clock, guard, settings } = engine;
   const { by, lease, stop } = from;
   let { slot = null, notAfter = 0 } = from;
-  let user = start.intent === null ? start : heardByNobody(start, clock.now());
-  if (slot !== null) user = { ...user, pause: null }; // what it waited for has come
+  // Whoever was claimed, or brings a slot, has what it waited for: the store says so, whose clock is everybody's.
+  const waited = by === "claimed" || slot !== null;
+  let user =
+    start.intent !== null ? heardByNobody(start, clock.now()) : waited ? { ...start, pause: null } : start;
   let mode: "take" | "keep" = by === "claimed" ? "keep" : "take";
   /** What becomes of the slot of the call that is over, with the next commit. */
   let over: Pick<Commit, "settle" | "giveBack"> = {};

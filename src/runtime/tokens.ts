@@ -63,7 +63,7 @@ export function createTokens(engine: Engine): Tokens {
     if (!isUsable(user, now)) return null;
     const next = awake(user, settings.windowMs, now);
     const busy = record.lease !== null && record.lease.leftMs > 0;
-    const waits = user.pause !== null && user.pause.until > now;
+    const waits = user.pause !== null && (record.dueInMs ?? 0) > 0;
     if (next.position.state === "expiring" && !busy && !waits && barrierOf(engine, next) === null) {
       drive(engine, next).catch((error: unknown) => {
         settings.logger.warn(

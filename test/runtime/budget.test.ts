@@ -16,6 +16,7 @@ describe("budget", () => {
     await lifecycle.onboard("ada");
     const ids = Array.from({ length: 20 }, (_, index) => `bulk ${index}`);
     await Promise.all(ids.map((id) => lifecycle.onboard(id, { lane: "bulk", waitMs: 200 })));
+    await vi.waitFor(async () => expect((await lifecycle.counts()).tokenActive).toBe(18), 5_000);
     const view = await lifecycle.budget.look();
     expect(view).toMatchObject({
       at: expect.any(Date),

@@ -34,6 +34,8 @@ export class Dossier {
   /** Refusals that 1upHealth gave it, and steps that need one. */
   readonly refusals = { code: 0, grant: 0, other: 0 };
   readonly steps = { code: 0, grant: 0, other: 0 };
+  /** When its tokens that stood in the store ended. */
+  readonly ends = new Set<number>();
   /** It had a token, and none to renew it with. */
   withoutRefreshToken = 0;
 
@@ -247,7 +249,9 @@ export class Judge {
     if (after.sealed === null || after.sealed.text === before?.sealed?.text) return;
     const { accessToken, refreshToken } = this.#sealer.open(commit.id, after.sealed);
     if (accessToken !== undefined) {
-      this.#saved.set(accessToken.reveal(), Number(after.context["expiresAt"] ?? Infinity));
+      const expiresAt = Number(after.context["expiresAt"] ?? Infinity);
+      this.#saved.set(accessToken.reveal(), expiresAt);
+      dossier.ends.add(expiresAt);
     }
     if (accessToken !== undefined && refreshToken === undefined) dossier.withoutRefreshToken++;
   }
@@ -281,11 +285,10 @@ export class Judge {
   /** The library told how a user stands. */
   told(life: Life, status: UserStatus): void {
     this.read(`a status from ${life.name}`, JSON.stringify(status));
-    const { envelope } = this.of(status.appUserId);
-    if (envelope === null)
-      return this.blame(`P1: ${life.name} tells of ${status.appUserId}, who is not stored`);
-    if (status.usable && !(envelope.sealed?.fields.includes("accessToken") ?? false)) {
-      this.blame(`P1: ${life.name} calls ${status.appUserId} usable, and no token of it is stored`);
+    const { envelope, ends } = this.of(status.appUserId);
+    if (envelope === null) this.blame(`P1: ${life.name} tells of ${status.appUserId}, who is not stored`);
+    if (status.usable && !ends.has(status.expiresAt?.getTime() ?? NaN)) {
+      this.blame(`P1: ${life.name} calls ${status.appUserId} usable, and no such token of it was stored`);
     }
   }
 

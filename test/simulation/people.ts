@@ -76,7 +76,9 @@ export class Person {
   }
 
   #comeBack(): void {
-    this.#later(this.#dice.between(minute, 80 * minute), () => this.#visit());
+    this.#later(this.#dice.between(minute, 80 * minute), () => {
+      if (!this.#simulation.isOver) this.#visit();
+    });
   }
 
   /** Does something that people do. */
@@ -202,9 +204,7 @@ export class Person {
   }
 
   #later(ms: number, task: () => void): void {
-    this.#simulation.time.after(ms, () => {
-      if (!this.#simulation.isOver) task();
-    });
+    this.#simulation.time.after(ms, task);
   }
 
   #somebody(): Process | undefined {

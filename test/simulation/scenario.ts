@@ -96,7 +96,7 @@ export function scenarioOf(seed: number): Scenario {
   const troubleMs = 5 * hour;
   const rates: Record<keyof Rates, number> = { ...calm };
   for (const trouble of troubles) if (dice.hits(0.4)) rates[trouble] = dice.pick([0.005, 0.02, 0.05, 0.15]);
-  rates.crash = Math.min(rates.crash, 0.05);
+  rates.crash = Math.min(rates.crash, 0.02);
   rates.stall = Math.min(rates.stall, 0.02);
   const tight = dice.hits(0.4);
   return {

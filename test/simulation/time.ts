@@ -21,9 +21,9 @@ export class Time {
   /** Things that have happened. */
   steps = 0;
 
-  /** Lets `task` happen `ms` from now. The returned function takes it back. */
+  /** Lets `task` happen `ms` from now, in whole milliseconds. The returned function takes it back. */
   after(ms: number, task: () => void): () => void {
-    const timer = this.#queue.add(this.now + Math.max(0, ms), task);
+    const timer = this.#queue.add(this.now + Math.max(0, Math.ceil(ms)), task);
     return () => this.#queue.remove(timer);
   }
 
