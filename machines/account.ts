@@ -53,6 +53,8 @@ export type GateEvent = { readonly at: number } &
       }
     /** The client's credentials were refused, or the region. */
     | { readonly type: "REFUSED"; readonly reason: GateReason; readonly until: number }
+    /** A call that had left before was told to wait until `until`. */
+    | { readonly type: "TOLD"; readonly until: number }
     /** `by` wants to be the one that tries, and will have heard by `until`. */
     | { readonly type: "PROBE"; readonly by: string; readonly until: number }
     /** Who tries ended without having called. */
@@ -117,6 +119,7 @@ const gate = setup({
           }
         : {},
     ),
+    waitLonger: assign(({ event }) => (event.type === "TOLD" ? { until: event.until } : {})),
     letOneTry: assign(({ event }) =>
       event.type === "PROBE" ? { until: event.until, since: event.at, probe: event.by } : {},
     ),
@@ -124,6 +127,7 @@ const gate = setup({
     forget: assign(({ event }) => ({ ...nothingInTheWay, since: event.at })),
   },
   guards: {
+    itIsLonger: ({ context, event }) => event.type === "TOLD" && event.until > context.until,
     itIsTime: ({ context, event }) => event.at >= context.until,
     itIsTheirs: ({ context, event }) => event.type === "LEFT" && event.by === context.probe,
     itIsARefusal: ({ context, event }) =>
@@ -149,6 +153,7 @@ export const accountGate: AccountGate = gate.createMachine({
     throttled: {
       meta: { says: "nobody calls until the time has come; then one tries" },
       on: {
+        TOLD: { guard: "itIsLonger", actions: "waitLonger" },
         PROBE: { guard: "itIsTime", target: "probing", actions: "letOneTry" },
         REOPEN: { target: "open", actions: "forget" },
       },

@@ -269,7 +269,13 @@ export class Account {
     drop(pass, name);
     if (name === "secret" && pass.secret !== this.#secretKey) return;
     if (!tries && gate.state === "open" && pass.enteredAt < this.#board.openedAt(name)) return;
-    if (!tries && gate.state !== "open") return;
+    if (!tries && gate.state !== "open") {
+      if (outcome.retryAfterMs === undefined) return; // known already
+      const at = this.#parts.clock.now();
+      const until = at + this.#waitMs(name, 1, outcome.retryAfterMs);
+      await this.#board.change(name, { type: "TOLD", at, until });
+      return;
+    }
     await this.#hold(name, gate, pass, reasonOf(name), outcome);
   }
 

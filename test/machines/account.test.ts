@@ -47,6 +47,12 @@ describe("machines/account", () => {
     expect(after(held, probe(61_000), answered, held).attempt).toBe(1);
   });
 
+  it("waits longer, never shorter, if a call that had left before is told so", () => {
+    const longer = stepGate(states.throttled, { type: "TOLD", at: 2_000, until: 90_000 });
+    expect(longer).toMatchObject({ state: "throttled", until: 90_000, attempt: 1 });
+    expect(stepGate(longer, { type: "TOLD", at: 3_000, until: 80_000 })).toBe(longer);
+  });
+
   it("lets nobody try before the time has come, and one at a time", () => {
     expect(stepGate(states.throttled, probe(60_999))).toBe(states.throttled);
     expect(states.probing).toMatchObject({ probe: "me", until: 101_000 });

@@ -3,13 +3,14 @@
  * record that is written, every token that is handed out. It knows nothing of how the library works, only what it
  * promised (P1 … P8 of the README) and what must have happened before a user may take a step.
  */
-import type { Committed, Commit, Lease, UserStatus } from "oneup-lifecycle";
+import type { Committed, Commit, Json, Lease, Limit, Slot, Store, UserStatus } from "oneup-lifecycle";
 import type { JournalEntry } from "oneup-lifecycle/sandbox";
 import type { Envelope } from "../../src/store/envelope.ts";
 import type { Claimed } from "../../src/store/contract.ts";
 import type { Sealer } from "../../src/store/seal.ts";
 import type { World } from "../../src/sandbox/world.ts";
 import type { Life } from "./process.ts";
+import { clientSecrets } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
 import { minute } from "./time.ts";
 import type { Time } from "./time.ts";
@@ -253,7 +254,32 @@ export class Judge {
       this.#saved.set(accessToken.reveal(), expiresAt);
       dossier.ends.add(expiresAt);
     }
-    if (accessToken !== undefined && refreshToken === undefined) dossier.withoutRefreshToken++;
+    if (accessToken === undefined || refreshToken !== undefined) return;
+    dossier.withoutRefreshToken++;
+    if (before?.sealed?.fields.includes("refreshToken") ?? false)
+      this.blame(`P2: the refresh token of ${commit.id} is gone`);
+  }
+
+  /** A slot was taken: people at the screen still find the places that are theirs. */
+  async slotTaken(
+    { limit, lane }: Pick<Slot, "lane"> & { readonly limit: Limit },
+    slots: Store["slots"],
+  ): Promise<void> {
+    const { kept = 0, calls } = limit;
+    if (lane === "interactive") return;
+    const { used } = await slots.forecast({ limit, calls: 1, lane });
+    if (used.recovery + used.bulk > calls - kept)
+      this.blame(`P4: ${lane} took a place that is kept for people`);
+  }
+
+  /** The account's record was written: a gate shut for a secret is shut for that one alone. */
+  gates(value: Json): void {
+    const gates = (value as { gates?: Record<string, { reason: string }> }).gates ?? {}; // written by the library
+    const own = clientSecrets.map((secret) => `secret:${this.#sealer.fingerprint(secret)}`);
+    for (const [key, { reason }] of Object.entries(gates)) {
+      if (reason === "credentials" && !own.includes(key))
+        this.blame(`P2: a refused secret shuts "${key}" for everybody`);
+    }
   }
 
   #step(dossier: Dossier, state: string, event: string): void {
@@ -276,7 +302,8 @@ export class Judge {
     if (owner === undefined || owner !== oneupUserId)
       this.blame(`P5: ${life.name} handed out a token that is not ${id}'s`);
     const expiresAt = this.#saved.get(token);
-    if (expiresAt === undefined) this.blame(`P1: ${life.name} handed out a token of ${id} before it was saved`);
+    if (expiresAt === undefined)
+      this.blame(`P1: ${life.name} handed out a token of ${id} before it was saved`);
     else if (this.#time.now > expiresAt + 4 * minute) {
       this.blame(`P7: ${life.name} handed out a token of ${id} that has expired`);
     }

@@ -9,7 +9,7 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "100" },
     seed: { type: "string" },
     trace: { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
+    "until-broken": { type: "boolean", default: false },
   },
 });
 
@@ -21,6 +21,7 @@ const started = process.cpuUsage();
 const bad: Outcome[] = [];
 let calls = 0;
 for (let seed = first; seed < first + count; seed++) {
+  if (values["until-broken"] && bad.length > 0) break;
   const outcome = await simulate(seed, { trace: values.trace });
   calls += outcome.calls;
   if (values.trace) process.stdout.write(`${outcome.trace.join("\n")}\n`);

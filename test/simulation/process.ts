@@ -17,6 +17,8 @@ export class Life {
   alive = true;
   /** Until then it stands still, on the true time. */
   stalledUntil = 0;
+  /** What 1upHealth said with a 429, by endpoint. */
+  readonly toldToWait = new Map<string, { readonly since: number; readonly until: number }>();
   /** It stood still once. */
   hasStalled = false;
   readonly #simulation: Simulation;

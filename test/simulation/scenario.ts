@@ -6,6 +6,9 @@ import type { RefreshPolicy } from "oneup-lifecycle";
 import type { SandboxOptions } from "oneup-lifecycle/sandbox";
 import { Dice, hour, minute } from "./time.ts";
 
+/** The client's secret, and the one that it is changed for. */
+export const clientSecrets = ["the-first-client-secret", "the-second-client-secret"] as const;
+
 /** How often things go wrong, of 1, each time they could. */
 export interface Rates {
   /** The process dies: before, during or after what it does. */
@@ -123,7 +126,7 @@ export function scenarioOf(seed: number): Scenario {
       retryAfter: dice.hits(0.5),
       reuse: dice.pick(["refuse", "refuse", "revokeFamily"]),
       rotate: dice.hits(0.85),
-      codeReadyMs: dice.hits(0.2) ? 1_000 : 0,
+      codeReadyMs: dice.hits(0.4) ? 1_000 : 0,
       accessTokenLifeMs: dice.pick([2, 2, 1]) * hour,
     },
     spells: dice.hits(0.5) ? spells(dice, troubleMs) : [],

@@ -14,7 +14,7 @@ import { Sealer } from "../../src/store/seal.ts";
 import { Judge } from "./judge.ts";
 import { Person } from "./people.ts";
 import { Process, ringKey } from "./process.ts";
-import { isOn, noRates, scenarioOf } from "./scenario.ts";
+import { clientSecrets, isOn, noRates, scenarioOf } from "./scenario.ts";
 import type { Rates, Scenario, Spell } from "./scenario.ts";
 import { beginning, Dice, hour, minute, Time } from "./time.ts";
 import { Trace } from "./trace.ts";
@@ -75,7 +75,7 @@ export class Simulation {
     const settings = readOptions({
       ...sandbox,
       limit: { ...sandbox.limit, ...limit },
-      clientSecret: "the-first-client-secret",
+      clientSecret: clientSecrets[0],
       clock: time.clock(),
       seed,
     });

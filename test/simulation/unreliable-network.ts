@@ -28,7 +28,9 @@ export function unreliableNetwork(simulation: Simulation, process: Process, life
         const { rates } = simulation;
         const incoming = incomingOf(request);
         let sent = false;
+        let waits = true;
         request.whenAborted(() => {
+          waits = false;
           suffers(incoming);
           reject(aborted(sent));
         });
@@ -43,6 +45,16 @@ export function unreliableNetwork(simulation: Simulation, process: Process, life
           }
           if (!request.onSending()) return reject(heldBack());
           sent = true;
+          const patience = life.toldToWait.get(endpointOf(incoming));
+          if (patience !== undefined && time.now > patience.since + 2_000 && time.now < patience.until) {
+            judge.blame(`P4: ${life.name} calls although 1upHealth told it to wait`);
+          }
+          if (dice.hits(rates.answerLost / 2)) {
+            // The line is cut, and what was sent is still on its way.
+            time.after(dice.between(1_000, 9_900), () => void handler.handle(incoming).then(arrived));
+            suffers(incoming);
+            return lost(dice.between(1, 500), "ECONNRESET");
+          }
           if (dice.hits(rates.requestLost)) {
             suffers(incoming);
             return lost(dice.between(1, 3_000), "ECONNRESET");
@@ -54,11 +66,12 @@ export function unreliableNetwork(simulation: Simulation, process: Process, life
         const arrive = (): void => {
           const fault = faultFor(simulation, incoming, dice);
           if (fault !== undefined) handler.faults.add(fault);
-          void handler.handle(incoming).then((delivery) => {
-            const entry = handler.journal.entries().at(-1);
-            const id = entry === undefined ? undefined : judge.arrived(life, entry);
-            back(delivery, id);
-          });
+          void handler.handle(incoming).then((delivery) => back(delivery, arrived()));
+        };
+
+        const arrived = (): string | undefined => {
+          const entry = handler.journal.entries().at(-1);
+          return entry === undefined ? undefined : judge.arrived(life, entry);
         };
 
         const back = (delivery: Delivery, id: string | undefined): void => {
@@ -69,9 +82,19 @@ export function unreliableNetwork(simulation: Simulation, process: Process, life
             return lost(ms, "ECONNRESET");
           }
           life.hear(ms, () => {
+            if (waits && delivery.type === "answer" && delivery.outgoing.status === 429)
+              toldToWait(delivery.outgoing.headers);
             if (delivery.type === "answer") resolve(responseOf(delivery.outgoing));
             else reject(cut());
           });
+        };
+
+        const toldToWait = (headers: Readonly<Record<string, string>>): void => {
+          const seconds = Number(headers["retry-after"] ?? NaN);
+          if (Number.isNaN(seconds)) return;
+          // A process whose clock is ahead takes the time for over sooner.
+          const ms = seconds * 1_000 - (Math.max(...scenario.skewMs) - Math.min(...scenario.skewMs));
+          life.toldToWait.set(endpointOf(incoming), { since: time.now, until: time.now + ms });
         };
 
         // A connection takes its time, and the process may stand still before the first byte leaves.
@@ -79,6 +102,11 @@ export function unreliableNetwork(simulation: Simulation, process: Process, life
       });
     },
   };
+}
+
+function endpointOf({ path }: Incoming): string {
+  if (path.endsWith("/oauth2/token")) return "token";
+  return path.startsWith("/user-management") ? "management" : "fhir";
 }
 
 function incomingOf({ method, url, headers, body }: TransportRequest): Incoming {

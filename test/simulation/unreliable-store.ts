@@ -46,6 +46,8 @@ export function unreliableStore(simulation: Simulation, process: Process, life: 
       ask("commit", [commit.id], async () => {
         const answer = await store.commit(commit);
         judge.committed(life, commit, answer);
+        if (answer.type === "committed" && commit.take !== undefined && answer.slot !== null)
+          await judge.slotTaken({ limit: commit.take.limit, lane: answer.slot.lane }, store.slots);
         return answer;
       }),
     claim: (question) =>
@@ -58,6 +60,8 @@ export function unreliableStore(simulation: Simulation, process: Process, life: 
       ask("grant", [], async () => {
         const batch = await store.grant(question);
         judge.leased(life, batch.claimed, question.lease);
+        for (const { slot } of batch.claimed)
+          if (slot !== null) await judge.slotTaken({ limit: question.limit, lane: slot.lane }, store.slots);
         return batch;
       }),
     move: (move) =>
@@ -77,7 +81,12 @@ export function unreliableStore(simulation: Simulation, process: Process, life: 
     counts: () => ask("counts", [], () => store.counts()),
     account: {
       load: () => ask("account.load", [], () => store.account.load()),
-      commit: (write) => ask("account.commit", [], () => store.account.commit(write)),
+      commit: (write) =>
+        ask("account.commit", [], async () => {
+          const done = await store.account.commit(write);
+          if (done) judge.gates(write.value);
+          return done;
+        }),
     },
     close: async () => {},
   };

@@ -1,0 +1,201 @@
+/**
+ * Ways to break the library on purpose. Each is one change of its source, in a copy; the simulation must notice every
+ * one, or it would not notice the same mistake made by accident.
+ */
+
+/** One mistake. */
+export interface Mutant {
+  /** What the broken library does. */
+  readonly name: string;
+  readonly file: string;
+  /** Stands exactly once in the file. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** All mistakes. */
+export const mutants: readonly Mutant[] = [
+  {
+    name: "writes a user on whom somebody else works",
+    file: "src/store/rules.ts",
+    find: 'return live && !(ours && commit.mode === "take") ? "conflict" : "write";',
+    replace: 'return "write";',
+  },
+  {
+    name: "calls its own repeated write a conflict",
+    file: "src/store/rules.ts",
+    find: 'if (row.writeId === commit.writeId) return "again";',
+    replace: "",
+  },
+  {
+    name: "grants more slots than are free",
+    file: "src/store/tables.ts",
+    find: "counts = { ...counts, [lane]: counts[lane] + 1 };",
+    replace: "",
+  },
+  {
+    name: "lets imports take the places kept for people",
+    file: "src/store/shares.ts",
+    find: 'if (lane === "interactive" || taken < rest) return true;',
+    replace: "return true;",
+  },
+  {
+    name: "makes a call without writing down that it does",
+    file: "src/runtime/drive.ts",
+    find: "intent: { call, attempt: randomName(engine.clock), at: engine.clock.now() },",
+    replace: "intent: null,",
+  },
+  {
+    name: "counts a slot from when it was asked for",
+    file: "src/guard/guard.ts",
+    find: "const holdMs = timeoutMs + graceMs;",
+    replace: "const holdMs = 0;",
+  },
+  {
+    name: "frees the slot of a call that nobody heard of",
+    file: "src/guard/guard.ts",
+    find: 'if (slot === null || outcome === "lost") return {};',
+    replace: 'if (slot === null) return {};\n  if (outcome === "lost") return { giveBack: slot };',
+  },
+  {
+    name: "believes that a call is over once nobody waits for it",
+    file: "src/guard/guard.ts",
+    find: 'if (slot === null || outcome === "lost") return {};',
+    replace: "if (slot === null) return {};",
+  },
+  {
+    name: "sends a call whose time has passed",
+    file: "src/http/send.ts",
+    find: "if (this.#aborted || (notAfter !== undefined && clock.monotonic() > notAfter)) return false;",
+    replace: "if (this.#aborted) return false;",
+  },
+  {
+    name: "repeats a create blindly",
+    file: "machines/user-lifecycle.ts",
+    find: 'IN_DOUBT: { target: "reauthorizing", actions: "tryAgainLater" },',
+    replace: 'IN_DOUBT: { actions: "tryAgainLater" },',
+  },
+  {
+    name: "looks for a user whose create may still be on its way",
+    file: "src/runtime/act.ts",
+    find: 'if (!unheard || before.position.state !== "created") return null;',
+    replace: "if (unheard) return null;",
+  },
+  {
+    name: "creates a user again who is there already",
+    file: "machines/user-lifecycle.ts",
+    find: 'USER_EXISTS: { target: "reauthorizing", actions: "noteExists" },',
+    replace: 'USER_EXISTS: { actions: "tryAgainLater" },',
+  },
+  {
+    name: "asks for a new code when a fresh one has not registered yet",
+    file: "machines/user-lifecycle.ts",
+    find: '{ guard: "codeMayStillRegister", actions: "exchangeOnceMore" },',
+    replace: "",
+  },
+  {
+    name: "gives a user up when a code is spent",
+    file: "machines/user-lifecycle.ts",
+    find: '{ guard: "codeMayBeSpentOrExpired", target: "reauthorizing", actions: "giveUpCode" },',
+    replace: '{ guard: "codeMayBeSpentOrExpired", target: "failed", actions: "failCodesRefused" },',
+  },
+  {
+    name: "throws a grant away on any trouble",
+    file: "src/runtime/act.ts",
+    find: 'case "inDoubt":\n      return { type: "IN_DOUBT", at };',
+    replace: 'case "inDoubt":\n      return { type: state === "expiring" ? "GRANT_LOST" : "IN_DOUBT", at };',
+  },
+  {
+    name: "drops the refresh token when an answer brings none",
+    file: "src/runtime/act.ts",
+    find: "{ ...user.secrets, ...newSecrets(heard) }",
+    replace: "{ code: user.secrets.code, ...newSecrets(heard) }",
+  },
+  {
+    name: "takes a save that failed for done",
+    file: "src/runtime/save.ts",
+    find: "if (!insist || engine.closing.aborted || !isLifecycleError(error) || !error.retryable) throw error;",
+    replace: 'return { type: "committed", revision: user.revision + 1, slot: null };',
+  },
+  {
+    name: "hands tokens out before they are saved",
+    file: "src/runtime/drive.ts",
+    find: "  const done = await save(engine, user, heardSomething, {\n    mode: mode ===",
+    replace:
+      '  const done = { type: "committed", revision: user.revision + 1 };\n  void save(engine, user, heardSomething, {\n    mode: mode ===',
+  },
+  {
+    name: "repeats every save under a new name",
+    file: "src/runtime/save.ts",
+    find: "return await (from === undefined ? engine.store.commit(commit) :",
+    replace:
+      "return await (from === undefined ? engine.store.commit({ ...commit, writeId: randomName(engine.clock) }) :",
+  },
+  {
+    name: "lets a user who pauses sleep for ever",
+    file: "src/runtime/rest.ts",
+    find: "if (user.pause !== null) return Math.max(0, user.pause.until - now);",
+    replace: "if (user.pause !== null) return null;",
+  },
+  {
+    name: "trusts its own clock with a pause that another process wrote",
+    file: "src/runtime/arrive.ts",
+    find: "const ownMs = renaming(user) || user.pause !== null ? (record.dueInMs ?? 0) : 0;",
+    replace:
+      "const ownMs = renaming(user) ? (record.dueInMs ?? 0) : (user.pause?.until ?? 0) - engine.clock.now();",
+  },
+  {
+    name: "shuts the account when one secret is refused",
+    file: "src/runtime/account.ts",
+    find: "return `secret:${this.#parts.fingerprint(clientSecret.reveal())}`;",
+    replace: 'return "secret:" + clientSecret.reveal().length;',
+  },
+  {
+    name: "never asks for a changed secret",
+    file: "src/runtime/account.ts",
+    find: "if (!source.mayChange || (!now && askedMs < tooStaleMs)) return false;",
+    replace: "return false;",
+  },
+  {
+    name: "does not wait when it is told to",
+    file: "src/runtime/account.ts",
+    find: "if (retryAfterMs !== undefined) return Math.min(Math.max(retryAfterMs, 1), longestThrottlingMs);",
+    replace: "if (retryAfterMs !== undefined) return 1_000;",
+  },
+  {
+    name: "never tries a gate that was shut",
+    file: "src/guard/gates.ts",
+    find: "if (!comesLater(name, call)) return now >= gate.until;",
+    replace: "if (!comesLater(name, call)) return false;",
+  },
+  {
+    name: "spends code after code while the token endpoint is down",
+    file: "src/runtime/drive.ts",
+    find: 'return "kept";',
+    replace: 'return "plain";',
+  },
+  {
+    name: "moves a renamed user without asking whether it was renamed",
+    file: "src/runtime/renaming.ts",
+    find: "return there?.appUserId === to ? move(engine, user, start, to, over) :",
+    replace: "return there !== undefined ? move(engine, user, start, to, over) :",
+  },
+  {
+    name: "leaves a user whose rename is in doubt under its old name",
+    file: "src/runtime/renaming.ts",
+    find: "return there?.appUserId === to ? move(engine, user, start, to, over) :",
+    replace: 'return there?.appUserId === "" ? move(engine, user, start, to, over) :',
+  },
+  {
+    name: "writes a token into its log",
+    file: "src/runtime/save.ts",
+    find: "yet: ${error.message}; trying again`,",
+    replace: "yet: ${user.secrets.accessToken?.reveal()}; trying again`,",
+  },
+  {
+    name: "keeps a token in clear beside its sealed form",
+    file: "src/runtime/user.ts",
+    find: "    calls: user.calls,\n    sealed,",
+    replace: "    calls: user.calls,\n    token: user.secrets.accessToken?.reveal() ?? null,\n    sealed,",
+  },
+];
