@@ -1,27 +1,50 @@
-/** One user's journey in a process that may be told to die. Prints how many writes and calls it took. */
+/**
+ * Users on their journeys, in a process that is killed when each of them stands at its instant or has arrived.
+ * If nobody has an instant it ends in peace and prints how many writes and calls each journey took.
+ */
+import { setTimeout as pause } from "node:timers/promises";
 import { createLifecycle, undiciTransport } from "oneup-lifecycle";
 import { connectSandboxClock } from "oneup-lifecycle/sandbox";
 import { argument } from "../support/child.ts";
-import { dyingStore, dyingTransport, Fate } from "../support/dying.ts";
-import { onDisk } from "../support/on-disk.ts";
-import type { JourneyArgument } from "./journeys.ts";
+import { die, dyingStore, dyingTransport, Fate, lives } from "../support/dying.ts";
+import { at } from "../support/places.ts";
+import { go } from "./journeys.ts";
+import type { Fated } from "./journeys.ts";
 
-const { url, credentials, path, id, journey, instant, times } = argument<JourneyArgument>();
-const fate = new Fate(instant);
-const clock = await connectSandboxClock(url);
-const { store, encryption } = onDisk(path);
+const told = argument<Fated>();
+const fates = new Map(told.lives.map(({ id, instant }) => [id, new Fate(instant)]));
+const asking = told.by === "asking";
+if (told.by === "claim") {
+  const fate = new Fate({ of: "write", n: 1, when: "after" });
+  fates.set("claim", fate).set("grant", fate);
+  void fate.stopped.then(die);
+}
+
+const clock = await connectSandboxClock(told.url);
+const { store, encryption } = at(told.place);
 const lifecycle = await createLifecycle({
-  credentials,
-  endpoints: { api: url, auth: url },
+  credentials: told.credentials,
+  endpoints: { api: told.url, auth: told.url },
   clock,
-  store: dyingStore(store, fate),
-  transport: dyingTransport(undiciTransport(), fate),
+  store: dyingStore(store, asking ? undefined : (what) => fates.get(what)),
+  transport: dyingTransport(undiciTransport()),
   ...(encryption && { encryption }),
-  ...times,
+  ...told.times,
 });
-if (journey === "onboard") await lifecycle.onboard(id);
-else if (journey === "reauthorize") await lifecycle.reauthorize(id);
-else await lifecycle.accessToken(id);
-console.log(`done ${JSON.stringify(fate.counts)}`);
-await lifecycle.close();
-clock.close();
+const ends = told.lives.map(async (life) => {
+  const fate = fates.get(life.id) ?? new Fate(null);
+  return asking ? Promise.race([fate.stopped, lives.run(fate, () => go(lifecycle, life))]) : fate.stopped;
+});
+if (!asking) void lifecycle.work({ concurrency: 1_024 });
+const { timeoutMs, graceMs, leaseMs } = told.times;
+// A worker cannot know who has arrived: it gets the time that all of them need.
+const late = asking ? [] : [pause(leaseMs + timeoutMs + graceMs + 500)];
+const stopped = await Promise.race([Promise.all(ends), ...late]);
+if (told.lives.some(({ instant }) => instant !== null)) {
+  console.log(`stopped ${stopped?.filter((end) => end === "stopped").length ?? "in time"}`);
+  die();
+} else {
+  console.log(`done ${JSON.stringify([...fates.values()].map(({ counts }) => counts))}`);
+  await lifecycle.close();
+  clock.close();
+}
