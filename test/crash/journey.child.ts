@@ -4,47 +4,80 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { createLifecycle, undiciTransport } from "oneup-lifecycle";
+import type { Lifecycle } from "oneup-lifecycle";
 import { connectSandboxClock } from "oneup-lifecycle/sandbox";
 import { argument } from "../support/child.ts";
 import { die, dyingStore, dyingTransport, Fate, lives } from "../support/dying.ts";
 import { at } from "../support/places.ts";
-import { go } from "./journeys.ts";
-import type { Fated } from "./journeys.ts";
+import type { Place } from "../support/places.ts";
+import { go, ownPlace } from "./journeys.ts";
+import type { Fated, Life } from "./journeys.ts";
 
 const told = argument<Fated>();
-const fates = new Map(told.lives.map(({ id, instant }) => [id, new Fate(instant)]));
-const asking = told.by === "asking";
+const asking = told.by === "asking" || told.by === "opening";
+const inPeace = told.lives.every(({ instant }) => instant === null);
+let stopped = 0;
+let left = told.lives.length;
+
+function stop(): void {
+  stopped++;
+  away();
+}
+
+function away(): void {
+  if (--left === 0 && !inPeace) end();
+}
+
+function end(): void {
+  console.log(`stopped ${stopped}`);
+  die();
+}
+
+const fates = new Map(told.lives.map(({ id, instant }) => [id, new Fate(instant, stop)]));
 if (told.by === "claim") {
-  const fate = new Fate({ of: "write", n: 1, when: "after" });
+  const fate = new Fate({ of: "write", n: 1, when: "after" }, die);
   fates.set("claim", fate).set("grant", fate);
-  void fate.stopped.then(die);
 }
 
 const clock = await connectSandboxClock(told.url);
-const { store, encryption } = at(told.place);
-const lifecycle = await createLifecycle({
-  credentials: told.credentials,
-  endpoints: { api: told.url, auth: told.url },
-  clock,
-  store: dyingStore(store, asking ? undefined : (what) => fates.get(what)),
-  transport: dyingTransport(undiciTransport()),
-  ...(encryption && { encryption }),
-  ...told.times,
-});
-const ends = told.lives.map(async (life) => {
-  const fate = fates.get(life.id) ?? new Fate(null);
-  return asking ? Promise.race([fate.stopped, lives.run(fate, () => go(lifecycle, life))]) : fate.stopped;
-});
-if (!asking) void lifecycle.work({ concurrency: 1_024 });
-const { timeoutMs, graceMs, leaseMs } = told.times;
-// A worker cannot know who has arrived: it gets the time that all of them need.
-const late = asking ? [] : [pause(leaseMs + timeoutMs + graceMs + 500)];
-const stopped = await Promise.race([Promise.all(ends), ...late]);
-if (told.lives.some(({ instant }) => instant !== null)) {
-  console.log(`stopped ${stopped?.filter((end) => end === "stopped").length ?? "in time"}`);
-  die();
-} else {
-  console.log(`done ${JSON.stringify([...fates.values()].map(({ counts }) => counts))}`);
-  await lifecycle.close();
-  clock.close();
+const opened: Promise<Lifecycle>[] = [];
+function openAt(place: Place): Promise<Lifecycle> {
+  const { store, encryption } = at(place);
+  const opening = createLifecycle({
+    credentials: told.credentials,
+    endpoints: { api: told.url, auth: told.url },
+    clock,
+    store: dyingStore(store, asking ? undefined : (what) => fates.get(what)),
+    transport: dyingTransport(undiciTransport()),
+    ...(encryption && { encryption }),
+    ...told.times,
+  });
+  opened.push(opening);
+  return opening;
 }
+
+/** One for all, unless to open it is part of each life. */
+const shared = told.by === "opening" ? null : await openAt(told.place);
+
+async function live(life: Life): Promise<void> {
+  const fate = fates.get(life.id) ?? new Fate(null, stop);
+  try {
+    await lives.run(fate, async () => go(shared ?? (await openAt(ownPlace(told.place, life))), life));
+  } catch (error) {
+    if (!fate.stands) throw error;
+  }
+  if (!fate.stands) away();
+}
+
+if (shared === null || asking) {
+  await Promise.all(told.lives.map(live));
+} else {
+  const { timeoutMs, graceMs, leaseMs } = told.times;
+  if (told.by === "claim") await pause(leaseMs); // so that it takes everybody up at once
+  void shared.work({ concurrency: 1_024 });
+  await pause(leaseMs + timeoutMs + graceMs + 500); // a worker cannot know who has arrived: long enough for all
+  end();
+}
+console.log(`done ${JSON.stringify([...fates.values()].map(({ counts }) => counts))}`);
+for (const lifecycle of await Promise.all(opened)) await lifecycle.close();
+clock.close();

@@ -1,4 +1,5 @@
 /** What the crash sweeps and their children agree on. */
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { isLifecycleError } from "oneup-lifecycle";
 import type { Lifecycle } from "oneup-lifecycle";
@@ -55,10 +56,17 @@ export interface Fated {
   readonly lives: readonly Life[];
   /**
    * - `asking`: the application asks for each user
+   * - `opening`: the same, but each user has an account's store of its own, which is opened first
    * - `working`: a worker takes up whoever is due
    * - `claim`: a worker that is killed as soon as it has taken somebody up
    */
-  readonly by: "asking" | "working" | "claim";
+  readonly by: "asking" | "opening" | "working" | "claim";
+}
+
+/** Where a user has a store of its own. */
+export function ownPlace(place: Place, { id }: Life): Place {
+  if (place.type !== "lmdb") throw new Error("only a folder can hold several stores");
+  return { type: "lmdb", path: join(place.path, id.replaceAll(/\W/g, "_")) };
 }
 
 /** The id of a user who has been renamed. */
@@ -67,7 +75,7 @@ export function renamed(id: string): string {
 }
 
 /** Sends a user on its journey; what was begun by a process that died is not begun anew. */
-export async function go(lifecycle: Lifecycle, { id, journey }: Life): Promise<void> {
+export async function go(lifecycle: Lifecycle, { id, journey }: Pick<Life, "id" | "journey">): Promise<void> {
   switch (journey) {
     case "onboard":
     case "onboard taken":

@@ -15,17 +15,22 @@ export interface Instant {
   readonly when: "before" | "after";
 }
 
-/** Counts, and stops when its instant has come. */
+/** Counts, and stands still when its instant has come. */
 export class Fate {
   readonly counts: Record<Instant["of"], number> = { write: 0, call: 0 };
-  /** Resolves when the instant has come. */
-  readonly stopped: Promise<"stopped">;
   readonly #instant: Instant | null;
-  #stop: () => void = () => {};
+  readonly #stop: () => void;
+  #stands = false;
 
-  constructor(instant: Instant | null) {
+  /** `stop` is called when the instant has come. */
+  constructor(instant: Instant | null, stop: () => void) {
     this.#instant = instant;
-    this.stopped = new Promise((resolve) => (this.#stop = () => resolve("stopped")));
+    this.#stop = stop;
+  }
+
+  /** Has the instant come? */
+  get stands(): boolean {
+    return this.#stands;
   }
 
   async around<T>(of: Instant["of"], action: () => Promise<T>): Promise<T> {
@@ -38,6 +43,7 @@ export class Fate {
   }
 
   #stand(): Promise<never> {
+    this.#stands = true;
     this.#stop();
     return new Promise(() => {}); // nothing happens after this, not even in the time until the process is gone
   }
@@ -97,7 +103,8 @@ export function dyingStore(
 /** The transport, whose calls are counted. "Before" = the request was never sent; "after" = the answer was read. */
 export function dyingTransport(transport: Transport): Transport {
   return {
-    send: (request) => lives.getStore()?.around("call", () => transport.send(request)) ?? transport.send(request),
+    send: (request) =>
+      lives.getStore()?.around("call", () => transport.send(request)) ?? transport.send(request),
     close: () => transport.close?.() ?? Promise.resolve(),
   };
 }
