@@ -1,0 +1,30 @@
+/**
+ * An application that onboards its users, 64 at a time, and works for whoever a dead process left behind. It says
+ * "done" when each of them has a token. One argument, JSON: what {@link ./recovery.ts} tells it.
+ * Plain JavaScript, started without a loader, as an application is: its start is part of the time that is measured.
+ *
+ * @module
+ */
+import { createLifecycle, keyFile } from "../dist/src/index.js";
+import { lmdb } from "../dist/adapters/lmdb.js";
+import { redis } from "../dist/adapters/redis.js";
+
+const { place, lifecycle: options, users, atATime } = JSON.parse(process.argv[2]);
+const lifecycle = await createLifecycle({
+  ...options,
+  store: place.type === "lmdb" ? lmdb(place.path) : redis(place.url),
+  encryption: place.type === "lmdb" ? keyFile(place.key) : { keys: [place.key] },
+});
+void lifecycle.work({ concurrency: atATime });
+
+const left = users.values();
+async function loop() {
+  for (const id of left) {
+    const { usable } = await lifecycle.onboard(id, { lane: "bulk" });
+    if (!usable) throw new Error("A user has no token");
+  }
+}
+await Promise.all(Array.from({ length: atATime }, loop));
+process.send("done");
+await lifecycle.close();
+process.disconnect();
