@@ -1,6 +1,6 @@
 /**
  * An application that onboards its users, 64 at a time, and works for whoever a dead process left behind. It says
- * "done" when each of them has a token. One argument, JSON: what {@link ./recovery.ts} tells it.
+ * "done" when each of them has a token. One argument, JSON: what `recovery.ts` tells it.
  * Plain JavaScript, started without a loader, as an application is: its start is part of the time that is measured.
  *
  * @module
@@ -9,7 +9,8 @@ import { createLifecycle, keyFile } from "../dist/src/index.js";
 import { lmdb } from "../dist/adapters/lmdb.js";
 import { redis } from "../dist/adapters/redis.js";
 
-const { place, lifecycle: options, users, atATime } = JSON.parse(process.argv[2]);
+/** @type {import("./recovery.ts").Told} */
+const { place, options, users, atATime } = JSON.parse(process.argv[2]);
 const lifecycle = await createLifecycle({
   ...options,
   store: place.type === "lmdb" ? lmdb(place.path) : redis(place.url),

@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { Lifecycle } from "oneup-lifecycle";
+import type { Lifecycle, LifecycleOptions } from "oneup-lifecycle";
 import { createLifecycle, createSandbox, keyFile, lmdb, redis } from "./product.ts";
 import { redisIsThere, startRedis } from "./redis-server.ts";
 import type { Measurement } from "./report.ts";
@@ -29,6 +29,14 @@ const awayMs = 1_000;
 type Place =
   | { readonly type: "lmdb"; readonly path: string; readonly key: string }
   | { readonly type: "redis"; readonly url: string; readonly key: string };
+
+/** What the application is told. */
+export interface Told {
+  readonly place: Place;
+  readonly options: Pick<LifecycleOptions, "credentials" | "endpoints" | "limits" | keyof typeof times>;
+  readonly users: readonly string[];
+  readonly atATime: number;
+}
 
 /** What became of the users of one round. */
 interface Outcome {
@@ -90,7 +98,7 @@ function measurements(name: string, outcomes: readonly Outcome[]): Measurement[]
 async function crash(place: Place): Promise<Outcome> {
   const sandbox = createSandbox({ limit: { calls: Infinity }, latencyMs });
   const server = await sandbox.listen();
-  const options = {
+  const options: Told["options"] = {
     credentials: sandbox.credentials,
     endpoints: { api: server.url, auth: server.url },
     limits: { management: { calls: 1e9, windowMs: 3_600_000 } },
@@ -98,7 +106,7 @@ async function crash(place: Place): Promise<Outcome> {
   };
   const start = (): ChildProcess =>
     fork(fileURLToPath(new URL("recovery-worker.mjs", import.meta.url)), [
-      JSON.stringify({ place, lifecycle: options, users, atATime }),
+      JSON.stringify({ place, options, users, atATime } satisfies Told),
     ]);
   try {
     const first = start();
