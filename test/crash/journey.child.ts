@@ -50,6 +50,7 @@ function openAt(place: Place): Promise<Lifecycle> {
     store: dyingStore(store, asking ? undefined : (what) => fates.get(what)),
     transport: dyingTransport(undiciTransport()),
     ...(encryption && { encryption }),
+    ...(told.limits && { limits: told.limits }),
     ...told.times,
   });
   opened.push(opening);

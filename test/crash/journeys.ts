@@ -53,6 +53,7 @@ export interface Fated {
   readonly credentials: { readonly clientId: string; readonly clientSecret: string };
   readonly place: Place;
   readonly times: { readonly timeoutMs: number; readonly graceMs: number; readonly leaseMs: number };
+  readonly limits?: { readonly management: { readonly calls: number; readonly windowMs: number } };
   readonly lives: readonly Life[];
   /**
    * - `asking`: the application asks for each user
