@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createLifecycle } from "oneup-lifecycle";
 import type { Lifecycle } from "oneup-lifecycle";
 import { connectSandboxClock, createSandbox } from "oneup-lifecycle/sandbox";
@@ -10,6 +7,7 @@ import { each, startChild } from "../support/child.ts";
 import type { Instant } from "../support/dying.ts";
 import { anyKey, at } from "../support/places.ts";
 import type { Place } from "../support/places.ts";
+import { folder } from "../support/scene.ts";
 import { withSharedServer } from "../support/servers.ts";
 import type { Ended } from "../support/started.ts";
 import { costs, go, journeys, renamed } from "./journeys.ts";
@@ -19,11 +17,7 @@ const script = new URL("./journey.child.ts", import.meta.url);
 const times = { timeoutMs: 1_200, graceMs: 200, leaseMs: 1_500 };
 
 describe.concurrent("on LMDB, a process that is killed", () => {
-  sweeps(async ({ onTestFinished }) => {
-    const path = mkdtempSync(join(tmpdir(), "oneup-sweep-"));
-    onTestFinished(() => rmSync(path, { recursive: true }));
-    return { type: "lmdb", path };
-  });
+  sweeps(async (test) => ({ type: "lmdb", path: folder("sweep", test) }));
 });
 
 withSharedServer("redis", "on Redis, a process that is killed", (place) =>

@@ -4,7 +4,7 @@ import type { Fault } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, vi } from "vitest";
 import { each, startChild } from "../support/child.ts";
 import { at } from "../support/places.ts";
-import { afterwards, folder } from "../support/scene.ts";
+import { folder } from "../support/scene.ts";
 import { ownPlace } from "./journeys.ts";
 import type { Fated, Life } from "./journeys.ts";
 
@@ -32,13 +32,13 @@ const troubles: Readonly<
   },
 };
 
-describe("a process that is killed while a gate of the account is shut", () => {
+describe.concurrent("a process that is killed while a gate of the account is shut", () => {
   for (const [trouble, { fault, extra, writes }] of Object.entries(troubles)) {
-    it(`by ${trouble}: before and after every write, leaves nobody stuck or created twice`, async () => {
-      const place = { type: "lmdb", path: folder("gates") } as const;
+    it(`by ${trouble}: before and after every write, leaves nobody stuck or created twice`, async (test) => {
+      const place = { type: "lmdb", path: folder("gates", test) } as const;
       const sandbox = createSandbox({ limit: { calls: 10_000 } });
       const server = await sandbox.listen();
-      afterwards(() => server.close());
+      test.onTestFinished(() => server.close());
       /** The user, in an account's store of its own, so that gates do not meet. */
       const lives: readonly Life[] = Array.from({ length: writes }, (_, index) => index + 1).flatMap((n) =>
         (["before", "after"] as const).map((when) => ({

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createLifecycle } from "oneup-lifecycle";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, vi } from "vitest";
@@ -8,6 +5,7 @@ import type { TestContext } from "vitest";
 import { startChild } from "../support/child.ts";
 import { anyKey, at } from "../support/places.ts";
 import type { Place } from "../support/places.ts";
+import { folder } from "../support/scene.ts";
 import { withSharedServer } from "../support/servers.ts";
 import type { Fated } from "./journeys.ts";
 
@@ -16,11 +14,7 @@ const times = { timeoutMs: 800, graceMs: 200, leaseMs: 1_000 };
 const limit = { calls: 10, windowMs: 1_000 };
 
 describe.concurrent("on LMDB, a worker that is killed", () => {
-  lanes(async ({ onTestFinished }) => {
-    const path = mkdtempSync(join(tmpdir(), "oneup-lanes-"));
-    onTestFinished(() => rmSync(path, { recursive: true }));
-    return { type: "lmdb", path };
-  });
+  lanes(async (test) => ({ type: "lmdb", path: folder("lanes", test) }));
 });
 
 withSharedServer("redis", "on Redis, a worker that is killed", (place) =>
