@@ -14,8 +14,12 @@ export interface Backup {
    * Copies the store, as it is at one moment, into the new folder `to` (mode 0700), while this process and others go
    * on writing. The folder appears when the copy is whole. It holds no key: keep a copy of the key elsewhere.
    *
-   * Copying the files by other means (`cp`, `rsync`, a snapshot of several files) is safe only while no process has
-   * the store open: of a store in use such a copy can be torn.
+   * To go back to a copy, end all processes and put it in the place of the store. Users whom it knows go on from where
+   * they were; those who were onboarded since must be told of, or they are created twice:
+   * `onboard(id, { expect: "existing" })`.
+   *
+   * Copying the files by other means (`cp`, `rsync`, …) is safe only while no process has the store open. Of a store in
+   * use such a copy can be torn, and a torn one may open and miss users.
    *
    * @throws {LifecycleError} `INVALID_OPTION`; `STORE_UNUSABLE` if `to` is there already or cannot be written
    * @example
