@@ -20,7 +20,8 @@ import type { Effort } from "./settings.ts";
 
 const users = Array.from({ length: 2_000 }, (_, index) => `user-${index}@example.org`);
 const latencyMs = 20;
-const atATime = 64;
+/** Users under way at a time, 64 in all: the application's own calls, and its worker for the interrupted. */
+const atATime = { onboarded: 48, worked: 16 };
 /** A lease outlives the call it covers, so the time limit of a call follows from it. */
 const times = { leaseMs: 2_000, timeoutMs: 1_500, graceMs: 400 };
 const awayMs = 1_000;
@@ -35,7 +36,7 @@ export interface Told {
   readonly place: Place;
   readonly options: Pick<LifecycleOptions, "credentials" | "endpoints" | "limits" | keyof typeof times>;
   readonly users: readonly string[];
-  readonly atATime: number;
+  readonly atATime: typeof atATime;
 }
 
 /** What became of the users of one round. */
@@ -146,7 +147,7 @@ function endedEarly([code]: readonly unknown[]): never {
 
 async function withoutAccess(lifecycle: Lifecycle): Promise<number> {
   let lost = 0;
-  await inLoops(users, atATime, async (id) => {
+  await inLoops(users, atATime.onboarded, async (id) => {
     await lifecycle
       .fhir(id, "r4")
       .create({ resourceType: "Patient" })
