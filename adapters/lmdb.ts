@@ -15,6 +15,10 @@ import type { Kept, KeyvBackend, KeyvDoor } from "../src/store/keyv-door.ts";
 import { tableStore } from "../src/store/tables.ts";
 import type { AccountRow, Engine, LaneQueue, Tables } from "../src/store/tables.ts";
 import type { SlotLog } from "../src/store/window.ts";
+import { backUp } from "./lmdb/backup.ts";
+import type { Backup } from "./lmdb/backup.ts";
+
+export type { Backup } from "./lmdb/backup.ts";
 
 /** Options of {@link lmdb}. */
 export interface LmdbOptions {
@@ -36,7 +40,7 @@ export interface LmdbOptions {
  * });
  * ```
  */
-export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & KeyvDoor {
+export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & KeyvDoor & Backup {
   if (typeof path !== "string" || path === "") {
     throw new LifecycleError(
       "INVALID_OPTION",
@@ -52,6 +56,7 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & Ke
     name: "lmdb",
     durable: true,
     folder,
+    backup: (to) => backUp(() => openFolder(folder, maxAccounts, (root) => root), to),
     keyv: (keyvOptions) => keyvDoor(keyvOptions, backend, accounts),
     async open({ account, clock }): Promise<Store> {
       const { root, tables } = await openFolder(folder, maxAccounts, (root) => ({

@@ -6,6 +6,7 @@
 import { parseArgs } from "node:util";
 import { importTime, onboardMemory } from "./fresh.ts";
 import { onboardAt0Ms, onboardAt25Ms } from "./onboard.ts";
+import { recoveryOnLmdb, recoveryOnRedis } from "./recovery.ts";
 import { redisAt0Ms, redisAt50Ms, redisTrips } from "./redis.ts";
 import { asJson, asTable, holds } from "./report.ts";
 import type { Measurement } from "./report.ts";
@@ -20,6 +21,7 @@ interface Measurable {
 }
 
 const of0Ms = ["ratio", "cpu", "users_per_s", "bare_per_s", "cpu_per_user", "bare_cpu_per_user"];
+const outcomes = ["created_twice", "failed", "lost", "all_done_s"];
 const measurables: readonly Measurable[] = [
   { names: ["onboard.ratio.25ms"], take: onboardAt25Ms },
   { names: of0Ms.map((what) => `onboard.${what}.0ms`), take: onboardAt0Ms },
@@ -29,6 +31,8 @@ const measurables: readonly Measurable[] = [
   { names: ["redis.onboard.ratio.50ms"], take: redisAt50Ms },
   { names: ["redis.onboard.ratio.0ms"], take: redisAt0Ms },
   { names: ["redis.trips", "redis.commands"], take: redisTrips },
+  { names: outcomes.map((what) => `recovery.${what}`), take: recoveryOnLmdb },
+  { names: outcomes.map((what) => `recovery.redis.${what}`), take: recoveryOnRedis },
   { names: ["import.ms"], take: importTime },
 ];
 

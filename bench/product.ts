@@ -18,6 +18,9 @@ if (!existsSync(fileURLToPath(frontDoor))) {
 
 /** What an application imports, from the built files. The types are those of the source. */
 export const { createLifecycle, keyFile }: typeof import("oneup-lifecycle") = await import(frontDoor.href);
+export const { createSandbox }: typeof import("oneup-lifecycle/sandbox") = await import(
+  new URL("src/sandbox/index.js", built).href
+);
 export const { redis }: typeof import("oneup-lifecycle/adapters/redis") = await import(
   new URL("adapters/redis.js", built).href
 );

@@ -3,19 +3,29 @@
  *
  * @module
  */
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { promisify } from "node:util";
 import { createClient } from "@keyv/redis";
 
 /** A server that answers. */
 export interface RedisServer {
   readonly url: string;
   stop(): Promise<void>;
+}
+
+/** Is there one to start, or to take? */
+export async function redisIsThere(): Promise<boolean> {
+  if (process.env["REDIS_URL"] !== undefined) return true;
+  return promisify(execFile)("redis-server", ["--version"]).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Starts `redis-server`, or takes the one that `REDIS_URL` names. */

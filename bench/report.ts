@@ -9,13 +9,16 @@ export interface Measurement {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
-  /** The least value that is good enough; `null` where there is none. */
+  /** The least value that is good enough, or with `atMost` the most; `null` where there is none. */
   readonly bar: number | null;
+  /** Is less better? @default false */
+  readonly atMost?: boolean;
 }
 
 /** Does the value reach its bar? `null` where there is none. */
-export function holds({ value, bar }: Measurement): boolean | null {
-  return bar === null ? null : value >= bar;
+export function holds({ value, bar, atMost = false }: Measurement): boolean | null {
+  if (bar === null) return null;
+  return atMost ? value <= bar : value >= bar;
 }
 
 /** One JSON object, for one line. */
@@ -29,7 +32,7 @@ export function asTable(measurements: readonly Measurement[]): string {
   const head = ["name", "value", "unit", "bar", "holds"];
   const rows = measurements.map((one) => {
     const held = holds(one);
-    const bar = one.bar === null ? "" : `≥ ${shown(one.bar)}`;
+    const bar = one.bar === null ? "" : `${one.atMost ? "≤" : "≥"} ${shown(one.bar)}`;
     return [one.name, shown(one.value), one.unit, bar, held === null ? "" : held ? "yes" : "NO"];
   });
   const widths = head.map((title, column) =>

@@ -18,6 +18,8 @@ export interface Effort {
   readonly importedUsers: number;
   /** Fresh processes that import the library. */
   readonly imports: number;
+  /** Applications that are killed and started again, for each store. */
+  readonly crashes: number;
 }
 
 /** For numbers to compare with a bar. */
@@ -28,6 +30,7 @@ export const thorough: Effort = {
   storedUsers: 20_000,
   importedUsers: 20_000,
   imports: 9,
+  crashes: 3,
 };
 
 /** For a look: a third of the time, several per cent of noise. */
@@ -38,6 +41,7 @@ export const quick: Effort = {
   storedUsers: 4_000,
   importedUsers: 4_000,
   imports: 3,
+  crashes: 1,
 };
 
 /** Connections of either side. */

@@ -1,119 +1,210 @@
 import { createLifecycle } from "oneup-lifecycle";
+import type { Lifecycle } from "oneup-lifecycle";
 import { connectSandboxClock, createSandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, vi } from "vitest";
+import type { TestContext } from "vitest";
 import { each, startChild } from "../support/child.ts";
 import type { Instant } from "../support/dying.ts";
-import { onDisk } from "../support/on-disk.ts";
-import { afterwards, folder } from "../support/scene.ts";
-import { costs } from "./journeys.ts";
-import type { Journey, JourneyArgument } from "./journeys.ts";
+import { anyKey, at } from "../support/places.ts";
+import type { Place } from "../support/places.ts";
+import { folder } from "../support/scene.ts";
+import { withSharedServer } from "../support/servers.ts";
+import type { Ended } from "../support/started.ts";
+import { costs, go, journeys, renamed } from "./journeys.ts";
+import type { Fated, Life } from "./journeys.ts";
 
 const script = new URL("./journey.child.ts", import.meta.url);
-const times = { timeoutMs: 2_000, graceMs: 100, leaseMs: 2_500 };
-const journeys = ["onboard", "refresh", "recover", "reauthorize"] as const;
+const times = { timeoutMs: 1_200, graceMs: 200, leaseMs: 1_500 };
 
-describe("a process that is killed", () => {
-  it("before and after every store write and every call leaves nobody lost, stuck or created twice", async () => {
-    const path = folder("sweep");
-    const sandbox = createSandbox({ limit: { calls: 10_000 } });
-    const server = await sandbox.listen();
-    afterwards(() => server.close());
-    const common = { url: server.url, credentials: sandbox.credentials, path, times };
-    const open = async () => {
-      const clock = await connectSandboxClock(server.url);
-      const lifecycle = await createLifecycle({
-        credentials: sandbox.credentials,
-        endpoints: server.endpoints,
-        clock,
-        ...onDisk(path),
-        ...times,
-      });
-      return { lifecycle, close: () => lifecycle.close().then(() => clock.close()) };
-    };
-
-    // How many writes and calls does each journey take? One undisturbed run tells.
-    const steps = {} as Record<Journey, { write: number; call: number }>; // filled right here
-    await prepare(journeys.map((journey) => ({ journey, id: `${journey} undisturbed` })));
-    for (const journey of journeys) {
-      const argument: JourneyArgument = { ...common, id: `${journey} undisturbed`, journey, instant: null };
-      const { out, err } = await startChild(script, argument).ended;
-      expect(err).toBe("");
-      steps[journey] = JSON.parse(out.slice("done ".length)) as { write: number; call: number }; // our own child
-    }
-    expect(steps.onboard).toEqual({ write: 3, call: 2 });
-
-    const points = journeys.flatMap((journey) =>
-      instants(steps[journey]).map((instant) => ({
-        journey,
-        instant,
-        id: `${journey}: ${instant.when} ${instant.of} ${instant.n} <ada+${journey}@example.org>`,
-      })),
-    );
-    await prepare(points);
-    const before = new Map(points.map(({ id }) => [id, spentOn(id)]));
-    await each(points, 2, async ({ journey, id, instant }) => {
-      const { signal, out, err } = await startChild(script, { ...common, id, journey, instant }).ended;
-      expect({ id, signal, out, err }).toEqual({ id, signal: "SIGKILL", out: "", err: "" });
-    });
-
-    // A new process. Its worker alone brings everybody on who was under way …
-    const { lifecycle, close } = await open();
-    const stop = new AbortController();
-    const working = lifecycle.work({ signal: stop.signal });
-    try {
-      await vi.waitFor(
-        async () => {
-          const { created = 0, codeIssued = 0, expiring = 0, reauthorizing = 0 } = await lifecycle.counts();
-          expect({ created, codeIssued, expiring, reauthorizing }).toEqual({
-            created: 0,
-            codeIssued: 0,
-            expiring: 0,
-            reauthorizing: 0,
-          });
-        },
-        { timeout: 20_000, interval: 50 },
-      );
-      // … and whoever died before the first write is found by asking for it.
-      for (const { id, journey } of points) {
-        if (journey === "onboard") expect(await lifecycle.onboard(id)).toMatchObject({ usable: true });
-        await lifecycle.accessToken(id);
-        const patient = await lifecycle.fhir(id, "dstu2").create({ resourceType: "Patient" });
-        expect(patient.id).toMatch(/^[0-9a-f]+$/);
-      }
-    } finally {
-      stop.abort();
-      await working;
-      await close();
-    }
-
-    expect(sandbox.journal.createdTwice()).toEqual([]);
-    const extra = points.map(({ id, journey }) => ({
-      id,
-      extra: spentOn(id) - (before.get(id) ?? 0) - costs[journey],
-    }));
-    expect(extra.filter((user) => user.extra > 2)).toEqual([]);
-    expect(new Set(sandbox.users().map((user) => user.appUserId)).size).toBe(sandbox.users().length);
-
-    /** Users of a journey that begins with a grant: onboarded in peace, then expired, or revoked as well. */
-    async function prepare(
-      users: readonly { readonly journey: Journey; readonly id: string }[],
-    ): Promise<void> {
-      const started = users.filter(({ journey }) => journey !== "onboard");
-      const { lifecycle, close } = await open();
-      await each(started, 8, async ({ id }) => void (await lifecycle.onboard(id)));
-      await close();
-      sandbox.clock.advance(2 * 3_600_000);
-      for (const { journey, id } of started) if (journey === "recover") sandbox.revokeGrant(id);
-    }
-
-    function spentOn(id: string): number {
-      const management = ["createUser", "issueAuthCode", "listUsers", "updateUser"];
-      return sandbox.journal
-        .entries()
-        .filter((entry) => entry.appUserId === id && management.includes(entry.call)).length;
-    }
-  }, 120_000);
+describe.concurrent("on LMDB, a process that is killed", () => {
+  sweeps(async (test) => ({ type: "lmdb", path: folder("sweep", test) }));
 });
+
+withSharedServer("redis", "on Redis, a process that is killed", (place) =>
+  sweeps(async () => {
+    const { where, prefix } = await place();
+    return { type: "redis", url: where, prefix, key: anyKey };
+  }),
+);
+
+/**
+ * In each of these, the users of every journey meet their end before and after every write and call, all in one
+ * process. Whoever takes over meets it as well, at the same place. The third brings everybody home.
+ */
+function sweeps(place: (test: TestContext) => Promise<Place>): void {
+  it("before and after every write and call, twice in a row, leaves nobody lost, stuck or created twice", async (test) => {
+    const sweep = await begin(await place(test), test);
+    await sweep.dies("asking");
+    await sweep.dies("asking");
+    await sweep.goesHome(2);
+  }, 60_000);
+
+  it("and then its worker, at the same write, leaves nobody lost, stuck or created twice", async (test) => {
+    const sweep = await begin(await place(test), test);
+    await sweep.dies("asking");
+    await sweep.dies("working");
+    await sweep.goesHome(2);
+  }, 60_000);
+
+  it("and then two workers, once they have taken somebody up, leaves nobody lost, stuck or created twice", async (test) => {
+    const sweep = await begin(await place(test), test);
+    await sweep.dies("asking");
+    await sweep.dies("claim");
+    await sweep.dies("claim");
+    await sweep.goesHome(1); // the other two had asked 1upHealth for nothing
+  }, 60_000);
+}
+
+type By = Exclude<Fated["by"], "opening">;
+
+interface Sweep {
+  /** The users go on, in a process that is killed. */
+  dies(by: By): Promise<void>;
+  /** The users go on in peace, and the sandbox judges what so many deaths have cost each of them. */
+  goesHome(deaths: number): Promise<void>;
+}
+
+async function begin(place: Place, { onTestFinished }: TestContext): Promise<Sweep> {
+  const sandbox = createSandbox({ limit: { calls: 100_000 } });
+  const server = await sandbox.listen();
+  onTestFinished(() => server.close());
+  const fated = { url: server.url, credentials: sandbox.credentials, place, times };
+  const child = (by: By, lives: readonly Life[]): Promise<Ended> =>
+    startChild(script, { ...fated, by, lives } satisfies Fated).ended;
+
+  // How many writes and calls does each journey take? One undisturbed process tells.
+  const undisturbed = journeys.map((journey) => ({
+    journey,
+    id: `${journey}, undisturbed`,
+    place,
+    instant: null,
+  }));
+  await prepare(undisturbed);
+  const { out, err } = await child("asking", undisturbed);
+  expect(err).toBe("");
+  const steps = JSON.parse(out.slice("done ".length)) as readonly { write: number; call: number }[]; // our own child
+  expect(steps[journeys.indexOf("onboard")]).toEqual({ write: 3, call: 2 });
+  const points = journeys.flatMap((journey, index) =>
+    instants(steps[index] ?? { write: 0, call: 0 }).map((instant) => ({
+      journey,
+      instant,
+      id: `${journey}: ${instant.when} ${instant.of} ${instant.n} <ada@example.org>`,
+    })),
+  );
+  await prepare(points);
+  const before = new Map(points.map(({ id }) => [id, spentOn(id)]));
+  let deaths = 0;
+
+  return {
+    async dies(by) {
+      const ended = await child(by, points);
+      // At first everybody meets the end; later some arrive before.
+      const out = {
+        asking: deaths++ === 0 ? `stopped ${points.length}\n` : somebody,
+        working: somebody,
+        claim: "",
+      };
+      expect(ended).toEqual({ code: null, signal: "SIGKILL", out: out[by], err: "" });
+    },
+
+    async goesHome(deathsOfEach) {
+      // A new process. Its worker alone brings everybody on who was under way …
+      await whileWorking((lifecycle) =>
+        vi.waitFor(async () => expect(await underWay(lifecycle)).toEqual([]), {
+          timeout: 20_000,
+          interval: 100,
+        }),
+      );
+      sandbox.clock.advance(2 * 60_000); // for those who wait because their codes were lost
+      // … and whoever died before the first write is found by asking for it.
+      await whileWorking(async (lifecycle) => {
+        await each(points, 8, async (life) => {
+          await go(lifecycle, life);
+          const id = life.journey === "rename" ? renamed(life.id) : life.id;
+          const patient = await lifecycle.fhir(id, "dstu2").create({ resourceType: "Patient" });
+          expect(patient.id).toMatch(/^[0-9a-f]+$/);
+        });
+        expect(await lifecycle.counts()).not.toHaveProperty("failed");
+      });
+      expect(sandbox.journal.createdTwice()).toEqual([]);
+      const extra = points.map(({ id, journey }) => ({
+        id,
+        extra: spentOn(id) - (before.get(id) ?? 0) - costs[journey],
+      }));
+      expect(extra.filter((user) => user.extra > 2 * deathsOfEach)).toEqual([]);
+    },
+  };
+
+  async function open(): Promise<{ lifecycle: Lifecycle; close: () => Promise<void> }> {
+    const clock = await connectSandboxClock(server.url);
+    const lifecycle = await createLifecycle({
+      credentials: sandbox.credentials,
+      endpoints: server.endpoints,
+      clock,
+      ...at(place),
+      ...times,
+    });
+    return { lifecycle, close: () => lifecycle.close().then(() => clock.close()) };
+  }
+
+  async function whileWorking(task: (lifecycle: Lifecycle) => Promise<void>): Promise<void> {
+    const { lifecycle, close } = await open();
+    const working = lifecycle.work();
+    try {
+      await task(lifecycle);
+    } finally {
+      await close();
+      await working;
+    }
+  }
+
+  /** Puts users where their journey begins. */
+  async function prepare(users: readonly Life[]): Promise<void> {
+    const { lifecycle, close } = await open();
+    await each(users, 16, async ({ id, journey }) => {
+      switch (journey) {
+        case "onboard":
+          return;
+        case "onboard existing":
+        case "onboard taken":
+          return void sandbox.createUser(id);
+        case "retry":
+          sandbox.fail({ call: "createUser", appUserId: id, status: 400, body: notAllowed });
+          return expect(lifecycle.onboard(id)).rejects.toMatchObject({ code: "USER_FAILED" });
+        case "refresh":
+        case "recover":
+        case "reauthorize":
+        case "rename":
+          return void (await lifecycle.onboard(id));
+      }
+    });
+    await close();
+    sandbox.clock.advance(2 * 3_600_000);
+    for (const { id, journey } of users) if (journey === "recover") sandbox.revokeGrant(id);
+  }
+
+  function spentOn(id: string): number {
+    const known = sandbox.users().find(({ appUserId }) => appUserId === id || appUserId === renamed(id));
+    return sandbox.journal
+      .entries()
+      .filter(({ call }) => ["createUser", "issueAuthCode", "listUsers", "updateUser"].includes(call))
+      .filter((entry) => entry.appUserId === id || (known && entry.oneupUserId === known.oneupUserId)).length;
+  }
+}
+
+const somebody: unknown = expect.stringMatching(/^stopped [1-9]\d*\n$/);
+const notAllowed = { success: false, error: "app_user_id is not allowed" };
+
+/** Users who have not arrived and who do not wait, as they must, because their codes were lost. */
+async function underWay(lifecycle: Lifecycle): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const state of ["created", "codeIssued", "expiring", "reauthorizing"] as const) {
+    for await (const { appUserId, pause } of lifecycle.users({ state })) {
+      if (pause?.reason !== "codesSpent") found.push(`${state}: ${appUserId}`);
+    }
+  }
+  return found;
+}
 
 function instants(steps: { readonly write: number; readonly call: number }): readonly Instant[] {
   return (["write", "call"] as const).flatMap((of) =>

@@ -1,13 +1,12 @@
-import { join } from "node:path";
 import { createLifecycle } from "oneup-lifecycle";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import type { Fault } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, vi } from "vitest";
 import { each, startChild } from "../support/child.ts";
-import type { Instant } from "../support/dying.ts";
-import { onDisk } from "../support/on-disk.ts";
-import { afterwards, folder } from "../support/scene.ts";
-import type { JourneyArgument } from "./journeys.ts";
+import { at } from "../support/places.ts";
+import { folder } from "../support/scene.ts";
+import { ownPlace } from "./journeys.ts";
+import type { Fated, Life } from "./journeys.ts";
 
 const script = new URL("./journey.child.ts", import.meta.url);
 const times = { timeoutMs: 1_000, graceMs: 100, leaseMs: 1_200 };
@@ -33,39 +32,33 @@ const troubles: Readonly<
   },
 };
 
-describe("a process that is killed while a gate of the account is shut", () => {
+describe.concurrent("a process that is killed while a gate of the account is shut", () => {
   for (const [trouble, { fault, extra, writes }] of Object.entries(troubles)) {
-    it(`by ${trouble}: before and after every write, leaves nobody stuck or created twice`, async () => {
-      const path = folder("gates");
+    it(`by ${trouble}: before and after every write, leaves nobody stuck or created twice`, async (test) => {
+      const place = { type: "lmdb", path: folder("gates", test) } as const;
       const sandbox = createSandbox({ limit: { calls: 10_000 } });
       const server = await sandbox.listen();
-      afterwards(() => server.close());
+      test.onTestFinished(() => server.close());
       /** The user, in an account's store of its own, so that gates do not meet. */
-      const argument = (id: string, instant: Instant | null): JourneyArgument => ({
-        url: server.url,
-        credentials: sandbox.credentials,
-        path: join(path, id.replaceAll(/\W/g, "_")),
-        id,
-        journey: "onboard",
-        instant,
-        times,
-      });
-      const dies = async (id: string, instant: Instant): Promise<void> => {
-        sandbox.fail({ ...fault, appUserId: id });
-        const { signal, err } = await startChild(script, argument(id, instant)).ended;
-        expect({ id, signal, err }).toEqual({ id, signal: "SIGKILL", err: "" });
-      };
-      const instants: readonly Instant[] = Array.from({ length: writes }, (_, index) => index + 1).flatMap(
-        (n) => (["before", "after"] as const).map((when) => ({ of: "write", n, when }) as const),
+      const lives: readonly Life[] = Array.from({ length: writes }, (_, index) => index + 1).flatMap((n) =>
+        (["before", "after"] as const).map((when) => ({
+          id: `${trouble} ${when} write ${n}`,
+          journey: "onboard" as const,
+          instant: { of: "write" as const, n, when },
+        })),
       );
-      await each(instants, 4, async (instant) => {
-        const id = `${trouble} ${instant.when} write ${instant.n}`;
-        await dies(id, instant);
+      for (const { id } of lives) sandbox.fail({ ...fault, appUserId: id });
+      const { credentials } = sandbox;
+      const fated: Fated = { url: server.url, credentials, place, times, lives, by: "opening" }; // so that gates do not meet
+      const { signal, out, err } = await startChild(script, fated).ended;
+      expect({ signal, out, err }).toEqual({ signal: "SIGKILL", out: `stopped ${lives.length}\n`, err: "" });
+      await each(lives, lives.length, async (life) => {
+        const { id } = life;
         const lifecycle = await createLifecycle({
           credentials: sandbox.credentials,
           endpoints: server.endpoints,
           clock: sandbox.clock,
-          ...onDisk(argument(id, null).path),
+          ...at(ownPlace(place, life)),
           ...times,
         });
         const stop = new AbortController();

@@ -1,27 +1,84 @@
-/** One user's journey in a process that may be told to die. Prints how many writes and calls it took. */
+/**
+ * Users on their journeys, in a process that is killed when each of them stands at its instant or has arrived.
+ * If nobody has an instant it ends in peace and prints how many writes and calls each journey took.
+ */
+import { setTimeout as pause } from "node:timers/promises";
 import { createLifecycle, undiciTransport } from "oneup-lifecycle";
+import type { Lifecycle } from "oneup-lifecycle";
 import { connectSandboxClock } from "oneup-lifecycle/sandbox";
 import { argument } from "../support/child.ts";
-import { dyingStore, dyingTransport, Fate } from "../support/dying.ts";
-import { onDisk } from "../support/on-disk.ts";
-import type { JourneyArgument } from "./journeys.ts";
+import { die, dyingStore, dyingTransport, Fate, lives } from "../support/dying.ts";
+import { at } from "../support/places.ts";
+import type { Place } from "../support/places.ts";
+import { go, ownPlace } from "./journeys.ts";
+import type { Fated, Life } from "./journeys.ts";
 
-const { url, credentials, path, id, journey, instant, times } = argument<JourneyArgument>();
-const fate = new Fate(instant);
-const clock = await connectSandboxClock(url);
-const { store, encryption } = onDisk(path);
-const lifecycle = await createLifecycle({
-  credentials,
-  endpoints: { api: url, auth: url },
-  clock,
-  store: dyingStore(store, fate),
-  transport: dyingTransport(undiciTransport(), fate),
-  ...(encryption && { encryption }),
-  ...times,
-});
-if (journey === "onboard") await lifecycle.onboard(id);
-else if (journey === "reauthorize") await lifecycle.reauthorize(id);
-else await lifecycle.accessToken(id);
-console.log(`done ${JSON.stringify(fate.counts)}`);
-await lifecycle.close();
+const told = argument<Fated>();
+const asking = told.by === "asking" || told.by === "opening";
+const inPeace = told.lives.every(({ instant }) => instant === null);
+let stopped = 0;
+let left = told.lives.length;
+
+function stop(): void {
+  stopped++;
+  away();
+}
+
+function away(): void {
+  if (--left === 0 && !inPeace) end();
+}
+
+function end(): void {
+  console.log(`stopped ${stopped}`);
+  die();
+}
+
+const fates = new Map(told.lives.map(({ id, instant }) => [id, new Fate(instant, stop)]));
+if (told.by === "claim") {
+  const fate = new Fate({ of: "write", n: 1, when: "after" }, die);
+  fates.set("claim", fate).set("grant", fate);
+}
+
+const clock = await connectSandboxClock(told.url);
+const opened: Promise<Lifecycle>[] = [];
+function openAt(place: Place): Promise<Lifecycle> {
+  const { store, encryption } = at(place);
+  const opening = createLifecycle({
+    credentials: told.credentials,
+    endpoints: { api: told.url, auth: told.url },
+    clock,
+    store: dyingStore(store, asking ? undefined : (what) => fates.get(what)),
+    transport: dyingTransport(undiciTransport()),
+    ...(encryption && { encryption }),
+    ...(told.limits && { limits: told.limits }),
+    ...told.times,
+  });
+  opened.push(opening);
+  return opening;
+}
+
+/** One for all, unless to open it is part of each life. */
+const shared = told.by === "opening" ? null : await openAt(told.place);
+
+async function live(life: Life): Promise<void> {
+  const fate = fates.get(life.id) ?? new Fate(null, stop);
+  try {
+    await lives.run(fate, async () => go(shared ?? (await openAt(ownPlace(told.place, life))), life));
+  } catch (error) {
+    if (!fate.stands) throw error;
+  }
+  if (!fate.stands) away();
+}
+
+if (shared === null || asking) {
+  await Promise.all(told.lives.map(live));
+} else {
+  const { timeoutMs, graceMs, leaseMs } = told.times;
+  if (told.by === "claim") await pause(leaseMs); // so that it takes everybody up at once
+  void shared.work({ concurrency: 1_024 });
+  await pause(leaseMs + timeoutMs + graceMs + 500); // a worker cannot know who has arrived: long enough for all
+  end();
+}
+console.log(`done ${JSON.stringify([...fates.values()].map(({ counts }) => counts))}`);
+for (const lifecycle of await Promise.all(opened)) await lifecycle.close();
 clock.close();

@@ -1,28 +1,112 @@
-/** What the crash sweep and its children agree on. */
+/** What the crash sweeps and their children agree on. */
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { isLifecycleError } from "oneup-lifecycle";
+import type { Lifecycle } from "oneup-lifecycle";
 import type { Instant } from "../support/dying.ts";
+import type { Place } from "../support/places.ts";
 
-/**
- * - `onboard`: a new user
- * - `refresh`: the access token expired
- * - `recover`: the access token expired and the refresh token was revoked
- * - `reauthorize`: asked for, with a grant in hand
- */
-export type Journey = "onboard" | "refresh" | "recover" | "reauthorize";
+/** All ways an application can send a user on. */
+export const journeys = [
+  /** a new user */
+  "onboard",
+  /** a user of whom the application knows that 1upHealth has it */
+  "onboard existing",
+  /** a user of whom nobody knew that 1upHealth has it */
+  "onboard taken",
+  /** the access token expired */
+  "refresh",
+  /** the access token expired and the refresh token was revoked */
+  "recover",
+  /** a fresh grant is asked for, with one in hand */
+  "reauthorize",
+  /** back from `failed` */
+  "retry",
+  /** another `app_user_id` */
+  "rename",
+] as const;
 
-export interface JourneyArgument {
-  readonly url: string;
-  readonly credentials: { readonly clientId: string; readonly clientSecret: string };
-  readonly path: string;
-  readonly id: string;
-  readonly journey: Journey;
-  readonly instant: Instant | null;
-  readonly times: { readonly timeoutMs: number; readonly graceMs: number; readonly leaseMs: number };
-}
+export type Journey = (typeof journeys)[number];
 
 /** Management calls that a journey costs when nothing dies. */
 export const costs: Readonly<Record<Journey, number>> = {
   onboard: 1,
+  "onboard existing": 1,
+  "onboard taken": 2,
   refresh: 0,
   recover: 1,
   reauthorize: 1,
+  retry: 1,
+  rename: 1,
 };
+
+/** One user on its journey, and where that ends first. */
+export interface Life {
+  readonly id: string;
+  readonly journey: Journey;
+  readonly instant: Instant | null;
+}
+
+/** What a child is told. */
+export interface Fated {
+  readonly url: string;
+  readonly credentials: { readonly clientId: string; readonly clientSecret: string };
+  readonly place: Place;
+  readonly times: { readonly timeoutMs: number; readonly graceMs: number; readonly leaseMs: number };
+  readonly limits?: { readonly management: { readonly calls: number; readonly windowMs: number } };
+  readonly lives: readonly Life[];
+  /**
+   * - `asking`: the application asks for each user
+   * - `opening`: the same, but each user has an account's store of its own, which is opened first
+   * - `working`: a worker takes up whoever is due
+   * - `claim`: a worker that is killed as soon as it has taken somebody up
+   */
+  readonly by: "asking" | "opening" | "working" | "claim";
+}
+
+/** Where a user has a store of its own. */
+export function ownPlace(place: Place, { id }: Life): Place {
+  if (place.type !== "lmdb") throw new Error("only a folder can hold several stores");
+  return { type: "lmdb", path: join(place.path, id.replaceAll(/\W/g, "_")) };
+}
+
+/** The id of a user who has been renamed. */
+export function renamed(id: string): string {
+  return `${id} (renamed)`;
+}
+
+/** Sends a user on its journey; what was begun by a process that died is not begun anew. */
+export async function go(lifecycle: Lifecycle, { id, journey }: Pick<Life, "id" | "journey">): Promise<void> {
+  switch (journey) {
+    case "onboard":
+    case "onboard taken":
+      return void (await lifecycle.onboard(id));
+    case "onboard existing":
+      return void (await lifecycle.onboard(id, { expect: "existing" }));
+    case "refresh":
+    case "recover":
+      return void (await lifecycle.accessToken(id));
+    case "reauthorize": {
+      const { history } = await lifecycle.inspect(id);
+      const begun = history.some(({ event }) => event === "REAUTHORIZE");
+      return void (begun ? await lifecycle.accessToken(id) : await lifecycle.reauthorize(id));
+    }
+    case "retry":
+      return void (await lifecycle.retry(id));
+    case "rename":
+      return rename(lifecycle, id);
+  }
+}
+
+/** Tries until nobody else is at the user. */
+async function rename(lifecycle: Lifecycle, id: string): Promise<void> {
+  for (;;) {
+    try {
+      return void (await lifecycle.rename(id, renamed(id)));
+    } catch (error) {
+      if (isLifecycleError(error) && error.code === "RENAMED") return;
+      if (!isLifecycleError(error) || error.code !== "USER_NOT_READY") throw error;
+      await pause(100);
+    }
+  }
+}

@@ -8,7 +8,7 @@ import { redis } from "oneup-lifecycle/adapters/redis";
 /** A folder for LMDB and the key, or a Redis server and a key. */
 export type Place =
   | { readonly type: "lmdb"; readonly path: string }
-  | { readonly type: "redis"; readonly url: string; readonly key: string };
+  | { readonly type: "redis"; readonly url: string; readonly prefix?: string; readonly key: string };
 
 /** The options of a lifecycle that keeps its users there. */
 export function at(place: Place): Pick<LifecycleOptions, "store" | "encryption"> {
@@ -16,7 +16,10 @@ export function at(place: Place): Pick<LifecycleOptions, "store" | "encryption">
     case "lmdb":
       return { store: lmdb(join(place.path, "store")), encryption: keyFile(join(place.path, "key")) };
     case "redis":
-      return { store: redis(place.url), encryption: { keys: [place.key] } };
+      return {
+        store: redis(place.url, place.prefix === undefined ? {} : { prefix: place.prefix }),
+        encryption: { keys: [place.key] },
+      };
   }
 }
 

@@ -8,6 +8,7 @@ import { memory } from "oneup-lifecycle/adapters/memory";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import type { Sandbox, SandboxOptions, SandboxServer } from "oneup-lifecycle/sandbox";
 import { afterEach } from "vitest";
+import type { TestContext } from "vitest";
 
 type Closable = () => Promise<void> | void;
 const open: Closable[] = [];
@@ -21,10 +22,12 @@ export function afterwards(close: Closable): void {
   open.push(close);
 }
 
-/** An empty folder, removed after the test. */
-export function folder(name: string): string {
+/** An empty folder, removed after the test, which says who it is if it runs beside others. */
+export function folder(name: string, test?: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), `oneup-${name}-`));
-  afterwards(() => rmSync(path, { recursive: true, force: true }));
+  const remove = (): void => rmSync(path, { recursive: true, force: true });
+  if (test === undefined) afterwards(remove);
+  else test.onTestFinished(remove);
   return path;
 }
 

@@ -1,0 +1,35 @@
+/**
+ * An application that onboards its users, so many at a time, and works for whoever a dead process left behind. It
+ * says "done" when each of them has a token. One argument, JSON: what `recovery.ts` tells it.
+ * Plain JavaScript, started without a loader, as an application is: its start is part of the time that is measured.
+ *
+ * @module
+ */
+import { createLifecycle, keyFile } from "../dist/src/index.js";
+import { lmdb } from "../dist/adapters/lmdb.js";
+import { redis } from "../dist/adapters/redis.js";
+
+/** @type {import("./recovery.ts").Told} */
+const { place, options, users, atATime } = JSON.parse(process.argv[2]);
+const lifecycle = await createLifecycle({
+  ...options,
+  store: place.type === "lmdb" ? lmdb(place.path) : redis(place.url),
+  encryption: place.type === "lmdb" ? keyFile(place.key) : { keys: [place.key] },
+});
+void lifecycle.work({ concurrency: atATime.worked });
+
+// Whom the store knows the worker brings home; so those come first of whom it has never heard.
+/** @type {Set<string>} */
+const known = new Set();
+for await (const { appUserId } of lifecycle.users()) known.add(appUserId);
+const left = [...users.filter((id) => !known.has(id)), ...known].values();
+async function loop() {
+  for (const id of left) {
+    const { usable } = await lifecycle.onboard(id, { lane: "bulk" });
+    if (!usable) throw new Error("A user has no token");
+  }
+}
+await Promise.all(Array.from({ length: atATime.onboarded }, loop));
+process.send("done");
+await lifecycle.close();
+process.disconnect();
