@@ -12,7 +12,7 @@ import type { World } from "../../src/sandbox/world.ts";
 import type { Life } from "./process.ts";
 import { clientSecrets } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
-import { minute } from "./time.ts";
+import { beginning, hour, minute } from "./time.ts";
 import type { Time } from "./time.ts";
 import type { Trace } from "./trace.ts";
 
@@ -58,6 +58,7 @@ export class Judge {
   /** Access tokens that stood in the store once, and when they end. */
   readonly #saved = new Map<string, number>();
   readonly #arrivals: number[] = [];
+  #codesInOutage = 0;
   /** When somebody else spends the account's calls. */
   readonly #foreign: { readonly from: number; readonly until: number }[] = [];
   readonly #sealer: Sealer;
@@ -126,6 +127,7 @@ export class Judge {
     const management =
       call === "createUser" || call === "issueAuthCode" || call === "listUsers" || call === "updateUser";
     if (management) this.#window(outcome);
+    if (outcome === "code" || outcome === "created") this.#codeInOutage();
     if (id === undefined) return undefined;
     const dossier = (oneupUserId === undefined ? undefined : this.#byRemote.get(oneupUserId)) ?? this.of(id);
     if (oneupUserId !== undefined) this.#byRemote.set(oneupUserId, dossier);
@@ -153,6 +155,17 @@ export class Judge {
     if (call === "exchangeCode" && outcome === "invalid_grant") refusals.code++;
     else if (call === "refreshToken" && outcome === "invalid_grant") refusals.grant++;
     else if (fault !== undefined || (typeof status === "number" && status >= 400)) refusals.other++;
+  }
+
+  /** While the token endpoint is down for an hour, one further code may be spent on finding out. */
+  #codeInOutage(): void {
+    const { spells, rates } = this.#scenario;
+    const ms = this.#time.now - beginning;
+    const down = spells.find(({ type, forMs }) => type === "tokenDown" && forMs >= hour);
+    const learnt = rates.storeDown + rates.storeLost + rates.crash === 0 && spells.length === 1;
+    if (down === undefined || !learnt || ms < down.atMs + 5 * minute || ms > down.atMs + down.forMs) return;
+    if (++this.#codesInOutage > 2)
+      this.blame("P6: code after code is spent although the token endpoint is down");
   }
 
   /** Counts a management call in the window that ends now. */

@@ -10,6 +10,9 @@ import { never } from "./process.ts";
 import type { Simulation } from "./simulation.ts";
 import { Dice } from "./time.ts";
 
+/** What was decided before 1upHealth said wait may still be on its way through a slow store, ms. */
+const underWayMs = 15_000;
+
 /** A transport for one life of a process. */
 export function unreliableNetwork(simulation: Simulation, process: Process, life: Life): Transport {
   const { handler, time, judge, scenario } = simulation;
@@ -46,7 +49,7 @@ export function unreliableNetwork(simulation: Simulation, process: Process, life
           if (!request.onSending()) return reject(heldBack());
           sent = true;
           const patience = life.toldToWait.get(endpointOf(incoming));
-          if (patience !== undefined && time.now > patience.since + 2_000 && time.now < patience.until) {
+          if (patience !== undefined && time.now > patience.since + underWayMs && time.now < patience.until) {
             judge.blame(`P4: ${life.name} calls although 1upHealth told it to wait`);
           }
           if (dice.hits(rates.answerLost / 2)) {
