@@ -94,6 +94,17 @@ export class LifecycleError extends Error {
 }
 
 /**
+ * An error as it may stand in a log: one of ours in full, any other by its kind and code, because its message may quote
+ * what was sent, a URL or a text that did not parse.
+ */
+export function inWords(error: unknown): string {
+  if (isLifecycleError(error)) return String(error);
+  if (!(error instanceof Error)) return `a thrown ${typeof error}`;
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  return [error.name, code].filter((word) => /^[\w.:-]{1,40}$/.test(word)).join(" ") || "Error";
+}
+
+/**
  * Is this an error of ours, and (if given) of that code? Recognised by a shared symbol, so it also works when
  * two copies of the library are loaded.
  */
