@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Refusal } from "../../src/http/answer.ts";
 import type { Answer } from "../../src/http/call.ts";
-import { readOutcome } from "../../src/fhir/outcome.ts";
+import { readOutcome, type Task } from "../../src/fhir/outcome.ts";
 import { retryAfterMs } from "../../src/http/retry-after.ts";
 import { readTokens, type Tokens } from "../../src/http/token.ts";
 import {
@@ -94,6 +94,18 @@ const answers: fc.Arbitrary<Answer> = fc.record({
   sentAt: fc.constant(1_767_225_600_000),
   receivedAt: fc.constant(1_767_225_600_250),
 });
+
+/** Every body as it is, with the statuses it may come with. */
+const unchanged: readonly Answer[] = bodies.flatMap((body) =>
+  [200, 401, 403, 429, 400].map((status) => ({
+    type: "answer",
+    status,
+    headers: {},
+    text: JSON.stringify(body),
+    sentAt: 1_767_225_600_000,
+    receivedAt: 1_767_225_600_250,
+  })),
+);
 
 const seen = new Map<string, number>();
 const note = (of: string, type: string): void =>
@@ -188,7 +200,10 @@ describe("readers of answers", () => {
           }
           must(isWait(retryAfterMs(answer.headers, answer.receivedAt)), "wait", answer.headers);
         }),
-        bounds(600),
+        bounds(
+          500,
+          unchanged.map((answer) => [answer]),
+        ),
       );
       const expected = [
         ...["created", "authorized", "exists", "throttled", "inDoubt"].map(
@@ -209,7 +224,7 @@ describe("readers of answers", () => {
     "of FHIR give a resource of the type asked for, or a LifecycleError without a word of the answer",
     () => {
       const asked = fc.record({
-        verb: fc.constantFrom("create", "read"),
+        verb: fc.constantFrom<Task["verb"]>("create", "read"),
         resourceType: fc.constant("Patient"),
       });
       fc.assert(
@@ -235,7 +250,10 @@ describe("readers of answers", () => {
             error.message,
           );
         }),
-        bounds(400),
+        bounds(
+          300,
+          unchanged.map((answer) => [{ verb: "create", resourceType: "Patient" }, answer]),
+        ),
       );
       expect(["resource", "tokenRefused", "error"].filter((type) => !seen.has(`fhir ${type}`))).toEqual([]);
     },

@@ -1,8 +1,4 @@
-import { createServer } from "node:http";
-import type { IncomingMessage } from "node:http";
-import { createLifecycle } from "oneup-lifecycle";
-import { memory } from "oneup-lifecycle/adapters/memory";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { readOutcome } from "../../src/fhir/outcome.ts";
 import { parseJson } from "../../src/http/json.ts";
@@ -10,10 +6,8 @@ import { createSender } from "../../src/http/send.ts";
 import { readTokens } from "../../src/http/token.ts";
 import { readCreatedUser, readIssuedCode, readUserList } from "../../src/http/user-management.ts";
 import { undiciTransport } from "../../src/http/undici-transport.ts";
-import { accountOf } from "../../src/store/account.ts";
 import { serve } from "../http/local-server.ts";
 import { answer, opened, secretCall } from "../http/samples.ts";
-import { afterwards } from "../support/scene.ts";
 
 const user = { success: true, oneup_user_id: 251, code: "c" };
 const grant = { access_token: "at", refresh_token: "rt", expires_in: 7200 };
@@ -120,7 +114,7 @@ describe("an answer", () => {
       timeoutMs: 5_000,
       maxBytes: 400_000,
     });
-    afterwards(() => sender.close());
+    onTestFinished(() => sender.close());
     const token = { ...secretCall(url), endpoint: "token" } as const;
     for (const call of [secretCall(url), token]) {
       expect(await sender.send(call)).toMatchObject({ type: "lost", cause: { code: "ANSWER_TOO_BIG" } });
@@ -128,44 +122,5 @@ describe("an answer", () => {
     for (const call of [secretCall(url, { method: "GET" }), secretCall(url, { endpoint: "fhir" })]) {
       expect(await sender.send(call)).toMatchObject({ type: "answer", status: 200 });
     }
-  });
-
-  it("of a server that wants to fill the store makes no user's record longer than some 40 KB", async () => {
-    const endless = "y".repeat(7_900);
-    const most = {
-      access_token: endless,
-      refresh_token: endless,
-      scope: endless,
-      expires_in: 1,
-      junk: endless,
-    };
-    const server = createServer((request: IncomingMessage, response) => {
-      request.resume();
-      const code = "z".repeat(1_900);
-      const says =
-        request.url?.includes("token") === true
-          ? most
-          : { ...user, code, app_user_id: endless, error: endless };
-      response.writeHead(200, { "x-endless": endless }).end(JSON.stringify(says));
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    afterwards(() => void server.close());
-    afterwards(() => server.closeAllConnections());
-    const address = server.address();
-    const base = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
-    const adapter = memory();
-    const lifecycle = await createLifecycle({
-      credentials: { clientId: "client", clientSecret: "secret" },
-      endpoints: { api: base, auth: base },
-      store: adapter,
-    });
-    afterwards(() => lifecycle.close());
-    expect(await lifecycle.onboard("ada")).toMatchObject({ state: "tokenActive" });
-    for (let n = 0; n < 20; n++) await lifecycle.reauthorize("ada");
-    const store = await adapter.open({ account: accountOf("client"), clock: systemClock });
-    const loaded = await store.load("ada");
-    const length = JSON.stringify(loaded).length;
-    expect(length).toBeGreaterThan(20_000);
-    expect(length).toBeLessThan(40_000);
   });
 });

@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { start } from "../support/started.ts";
-import { afterwards } from "../support/scene.ts";
 
 /** A certificate nobody vouches for, good for "localhost" until 2126. */
 const fixture = (name: string): Buffer =>
@@ -18,7 +17,7 @@ describe("certificates", () => {
     });
     server.on("tlsClientError", () => {});
     await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
-    afterwards(() => void server.close());
+    onTestFinished(() => void server.close());
     const address = server.address();
     const port = typeof address === "object" ? address?.port : undefined;
     const child = fileURLToPath(new URL("./certificates.child.ts", import.meta.url));

@@ -8,9 +8,10 @@ const asked = Number(process.env["ONEUP_FUZZ"] ?? 0);
 /** How long a test may then take, ms. */
 export const patience: number = asked > 0 ? 900_000 : 30_000;
 
-/** So many cases as were asked for; otherwise as many as `ms` allow. */
-export function bounds(ms: number): fc.Parameters<unknown> {
-  return asked > 0 ? { numRuns: asked } : { numRuns: 100_000, interruptAfterTimeLimit: ms };
+/** So many cases as were asked for, otherwise as many as `ms` allow; `first` come first, in any case. */
+export function bounds<T>(ms: number, first: readonly T[]): fc.Parameters<T> {
+  const most = asked > 0 ? { numRuns: asked } : { numRuns: 100_000, interruptAfterTimeLimit: ms };
+  return { ...most, examples: [...first] };
 }
 
 /** What JSON can say and `JSON.stringify` can not: put in after it. */

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { createResourceCall, readResourceCall, withToken } from "../../src/fhir/calls.ts";
 import { readOutcome } from "../../src/fhir/outcome.ts";
@@ -19,7 +19,6 @@ import {
 } from "../../src/http/user-management.ts";
 import { Secret } from "../../src/secret.ts";
 import { serve } from "../http/local-server.ts";
-import { afterwards } from "../support/scene.ts";
 
 const secret = new Secret("planted");
 
@@ -64,7 +63,7 @@ describe.each([
       timeoutMs: 5_000,
       maxBytes: 10_000,
     });
-    afterwards(() => sender.close());
+    onTestFinished(() => sender.close());
     let sent = 0;
     for (const status of [301, 302, 307, 308]) {
       for (const location of [`${elsewhere.url}/take`, "/login"]) {

@@ -4,6 +4,8 @@ import { createLifecycle, fetchTransport, isLifecycleError, undiciTransport } fr
 import type { Lifecycle, LifecycleOptions } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import { accountOf } from "../../src/store/account.ts";
 import { afterwards } from "../support/scene.ts";
 
 /** A server that understands nothing: it keeps the bytes of every request and says what it is told. */
@@ -48,10 +50,11 @@ const grant = { access_token: "at", refresh_token: "rt\r\nx-evil: 1", expires_in
 /** A 1upHealth that says yes to everything, and a lifecycle on it. */
 async function yes(
   options: Partial<LifecycleOptions> = {},
+  says: { readonly user: object; readonly grant: object } = { user, grant },
 ): Promise<{ lifecycle: Lifecycle; requests: string[] }> {
   const { url, requests } = await raw((request) => {
-    if (request.includes("/oauth2/token")) return grant;
-    return request.startsWith("GET /r4/") ? { resourceType: "Patient", id: "a" } : user;
+    if (request.includes("/oauth2/token")) return says.grant;
+    return request.startsWith("GET /r4/") ? { resourceType: "Patient", id: "a" } : says.user;
   });
   const lifecycle = await createLifecycle({
     credentials: { clientId: "client&id=2", clientSecret: "planted+secret&a=%0d%0a" },
@@ -128,6 +131,27 @@ describe.each([
       expect([...query]).toEqual([["app_user_id", id]]);
       expect(sent[2]?.line).toMatch(/^[\x21-\x7e]+ [\x21-\x7e]+ HTTP\/1\.1$/);
     }
+  });
+});
+
+describe("a server that wants to fill the store", () => {
+  it("makes no user's record longer than 40 KB, however often it is asked", async () => {
+    const endless = "y".repeat(7_900);
+    const most = {
+      user: { ...user, code: "z".repeat(1_900), app_user_id: endless, error: endless, more: endless },
+      grant: { ...grant, access_token: endless, refresh_token: endless, scope: endless, more: endless },
+    };
+    const adapter = memory();
+    const { lifecycle } = await yes({ store: adapter }, most);
+    expect(await lifecycle.onboard("ada")).toMatchObject({ state: "tokenActive" });
+    for (let n = 0; n < 20; n++) await lifecycle.reauthorize("ada");
+    const store = await adapter.open({ account: accountOf("client&id=2"), clock: systemClock });
+    const { length } = JSON.stringify(await store.load("ada"));
+    expect(length).toBeGreaterThan(20_000);
+    expect(length).toBeLessThan(40_000);
+    const endlessCode = { ...most, user: { ...most.user, code: endless } };
+    const stuck = await yes({ store: memory() }, endlessCode);
+    expect(await stuck.lifecycle.onboard("ada", { waitMs: 50 })).toMatchObject({ usable: false });
   });
 });
 
