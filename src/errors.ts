@@ -105,6 +105,31 @@ export function inWords(error: unknown): string {
 }
 
 /**
+ * An error of somebody else's library, as it may be a `cause`: kind, message, code and stack, and the same of what is
+ * beneath it. Left out is what libraries hang on their errors (the command with its arguments, the request with its
+ * headers), and masked what a message may quote: the user and password of a URL, and `password=…`.
+ */
+export function underneath(error: unknown, depth = 0): Error {
+  if (!(error instanceof Error)) return new Error(`a thrown ${typeof error}`);
+  const { cause } = error;
+  const beneath = cause !== undefined && depth < 4 ? { cause: underneath(cause, depth + 1) } : undefined;
+  const copy = new Error(masked(error.message), beneath);
+  copy.name = error.name;
+  copy.stack = masked(error.stack ?? "");
+  return "code" in error ? Object.assign(copy, { code: error.code }) : copy;
+}
+
+/** A message without passwords. */
+export function masked(message: string): string {
+  return message
+    .replaceAll(/\/\/[^\s/@]{0,500}@/g, "//***@")
+    .replaceAll(
+      /\b(auth|pass|passwd|password|pwd|secret|token|apikey|key)(["']?\s*[=:]\s*["']?)[^\s&"',;]+/gi,
+      "$1$2***",
+    );
+}
+
+/**
  * Is this an error of ours, and (if given) of that code? Recognised by a shared symbol, so it also works when
  * two copies of the library are loaded.
  */

@@ -11,7 +11,10 @@ import { folder, scene } from "../support/scene.ts";
 function telling({ url, headers, body }: TransportRequest): Error {
   const request = { url, headers: { ...headers }, body };
   const cause = new Error(`${url} ${JSON.stringify(headers)} ${body}`);
-  return Object.assign(new Error(`Cannot reach ${url} with ${body}`, { cause }), { code: "ETELL", request });
+  return Object.assign(new Error(`Cannot reach ${url} with ${JSON.stringify(headers)}`, { cause }), {
+    code: "ETELL",
+    request,
+  });
 }
 
 const echo = ({ url, headers, body = "" }: TransportRequest): string =>
