@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { createLifecycle, fetchTransport, isLifecycleError, keyFile, undiciTransport } from "oneup-lifecycle";
-import type { Lifecycle, Transport, TransportRequest } from "oneup-lifecycle";
+import type { Lifecycle, StoreAdapter, Transport, TransportRequest } from "oneup-lifecycle";
 import { keyv } from "oneup-lifecycle/adapters/keyv";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { memory } from "oneup-lifecycle/adapters/memory";
@@ -225,6 +225,20 @@ describe("what is printed, serialised or cloned", () => {
     sandbox.setCredentials({ clientSecret: "another" });
     errors.push(await rotated.onboard("bob", { waitMs: 30 }).catch((error: unknown) => error));
     expect(turn).toBeGreaterThan(1);
+    const beneath = memory();
+    const store: StoreAdapter = {
+      ...beneath,
+      async open(options) {
+        const opened = await beneath.open(options);
+        return {
+          ...opened,
+          account: { ...opened.account, load: async () => (looked++ === 0 ? null : telling()) },
+        };
+      },
+    };
+    let looked = 0;
+    await (await open({ store, logger })).budget.look();
+    expect(lines.join("\n")).toContain("Cannot look at the account: Error EVAULT");
     expect(lines.join("\n")).toContain("Cannot renew the credentials");
     expect(errors.map(everyPrint).join("\n") + lines.join("\n")).not.toMatch(/planted/);
   });
