@@ -7,7 +7,7 @@ import { Keyv } from "keyv";
 import type { KeyvStoreAdapter } from "keyv";
 import { randomName } from "../src/clock.ts";
 import type { Clock } from "../src/clock.ts";
-import { isLifecycleError, LifecycleError } from "../src/errors.ts";
+import { isLifecycleError, LifecycleError, underneath } from "../src/errors.ts";
 import type { Store, StoreAdapter } from "../src/store/contract.ts";
 import { escapeColons, inSteps, isLive, memoryTables } from "../src/store/memory-tables.ts";
 import { placesOf, putAll, restoring } from "../src/store/memory-tables.ts";
@@ -89,7 +89,7 @@ function asKeyv(store: Keyv | KeyvStoreAdapter): Keyv {
     return new Keyv({ store, namespace: store.namespace ?? "keyv", throwOnErrors: true });
   } catch (cause) {
     throw new LifecycleError("INVALID_OPTION", "Cannot use a Keyv store: Keyv does not accept this", {
-      cause,
+      cause: underneath(cause),
     });
   }
 }
@@ -343,6 +343,6 @@ function unusable(rule: string): LifecycleError {
 function unavailable(doing: string, cause: unknown): LifecycleError {
   return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the Keyv store`, {
     retryable: true,
-    cause,
+    cause: underneath(cause),
   });
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { chmodSync, mkdirSync } from "node:fs";
+import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { open } from "lmdb";
 import type { Database, RootDatabase } from "lmdb";
@@ -80,6 +80,8 @@ async function openFolder<T>(
   let root: RootDatabase | undefined;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // LMDB would let others read its files and, under a careless umask, write them. To it an empty file is a new one.
+    for (const file of ["data.mdb", "lock.mdb"]) closeSync(openSync(join(folder, file), "a", 0o600));
     // Without overlappingSync a commit is on disk when its promise resolves; with it, only visible.
     root = open({
       path: folder,
@@ -87,7 +89,6 @@ async function openFolder<T>(
       overlappingSync: false,
       eventTurnBatching: false, // its own promise of a batch would reject unseen on a full disk
     });
-    chmodSync(join(folder, "data.mdb"), 0o600);
     // Opened each time, so that no account takes its place. No other name is without a slash.
     return use(root, root.openDB<Kept, string>({ name: "keyv", encoding: "json" }));
   } catch (cause) {

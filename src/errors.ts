@@ -94,6 +94,42 @@ export class LifecycleError extends Error {
 }
 
 /**
+ * An error as it may stand in a log: one of ours in full, any other by its kind and code, because its message may quote
+ * what was sent, a URL or a text that did not parse.
+ */
+export function inWords(error: unknown): string {
+  if (isLifecycleError(error)) return String(error);
+  if (!(error instanceof Error)) return `a thrown ${typeof error}`;
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  return [error.name, code].filter((word) => /^[\w.:-]{1,40}$/.test(word)).join(" ") || "Error";
+}
+
+/**
+ * An error of somebody else's library, as it may be a `cause`: kind, message, code and stack, and the same of what is
+ * beneath it. Left out is what libraries hang on their errors (the command with its arguments, the request with its
+ * headers), and masked what a message may quote: the user and password of a URL, and `password=…`.
+ */
+export function underneath(error: unknown, depth = 0): Error {
+  if (!(error instanceof Error)) return new Error(`a thrown ${typeof error}`);
+  const { cause } = error;
+  const beneath = cause !== undefined && depth < 4 ? { cause: underneath(cause, depth + 1) } : undefined;
+  const copy = new Error(masked(error.message), beneath);
+  copy.name = error.name;
+  copy.stack = masked(error.stack ?? "");
+  return "code" in error ? Object.assign(copy, { code: error.code }) : copy;
+}
+
+/** A message without passwords. */
+export function masked(message: string): string {
+  return message
+    .replaceAll(/\/\/[^\s/@]{0,500}@/g, "//***@")
+    .replaceAll(
+      /\b(auth|pass|passwd|password|pwd|secret|token|apikey|key)(["']?\s*[=:]\s*["']?)[^\s&"',;]+/gi,
+      "$1$2***",
+    );
+}
+
+/**
  * Is this an error of ours, and (if given) of that code? Recognised by a shared symbol, so it also works when
  * two copies of the library are loaded.
  */

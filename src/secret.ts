@@ -3,6 +3,18 @@
  *
  * @module
  */
+
+/** Makes every object of a class print as `text` says, under Node and Deno, whatever its fields hold. */
+export function printAs<T extends object>(prototype: T, text: (object: T) => string): void {
+  for (const inspect of ["nodejs.util.inspect.custom", "Deno.customInspect"]) {
+    Object.defineProperty(prototype, Symbol.for(inspect), {
+      value(this: T) {
+        return text(this);
+      },
+    });
+  }
+}
+
 /**
  * A string that does not leak by accident: it prints, inspects and serialises as `[redacted]` and throws when
  * it is put into a template or joined to a string. {@link Secret.reveal} is the only way in.
@@ -32,6 +44,4 @@ export class Secret {
   }
 }
 
-for (const inspect of ["nodejs.util.inspect.custom", "Deno.customInspect"]) {
-  Object.defineProperty(Secret.prototype, Symbol.for(inspect), { value: () => "[redacted]" });
-}
+printAs(Secret.prototype, () => "[redacted]");

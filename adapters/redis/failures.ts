@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
+import { isLifecycleError, LifecycleError, masked, underneath } from "../../src/errors.ts";
 import type { Link } from "./links.ts";
 
 /** Nothing came back in time. */
@@ -65,7 +65,7 @@ export function storeError(doing: string, link: Link, error: unknown): Lifecycle
       : `the connection to ${link.place} is gone`;
   return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the Redis store: ${text}`, {
     retryable: !isAnswer(why) || why in passing,
-    cause: error instanceof Silence ? (link.failure() ?? error) : error,
+    cause: underneath(error instanceof Silence ? (link.failure() ?? error) : error),
   });
 }
 
@@ -74,18 +74,19 @@ export function openError(link: Link, error: unknown): LifecycleError {
   if (isLifecycleError(error)) return error;
   const why = whyOf(error);
   const cause = error instanceof Silence ? (link.failure() ?? error) : error;
-  const details =
-    cause instanceof Error ? ("code" in cause ? String(cause.code) : cause.message) : String(cause);
+  const details = masked(
+    cause instanceof Error ? ("code" in cause ? String(cause.code) : cause.message) : typeof cause,
+  );
   if (!isAnswer(why) && !/CERT|UNABLE_TO_/.test(details)) {
     return new LifecycleError("STORE_UNAVAILABLE", `Cannot reach ${link.place}: ${details}`, {
       retryable: true,
-      cause,
+      cause: underneath(cause),
     });
   }
   const text = passing[why] ?? lasting[why] ?? details.trim();
   return new LifecycleError(
     why in passing ? "STORE_UNAVAILABLE" : "STORE_UNUSABLE",
     `Cannot open the store in ${link.place}: ${text}`,
-    { retryable: why in passing, cause },
+    { retryable: why in passing, cause: underneath(cause) },
   );
 }

@@ -133,6 +133,9 @@ function givenLink(client: RedisClient | RedisCluster): Link {
   };
 }
 
+/** Said aloud, because otherwise `NODE_TLS_REJECT_UNAUTHORIZED=0` would switch it off. */
+const verifying = { tls: true, rejectUnauthorized: true } as const;
+
 /**
  * A client of our own. It queues nothing while it is offline, so no write is sent long after its caller gave up, and
  * once it was connected it tries to connect again for ever.
@@ -152,6 +155,7 @@ function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
       disableOfflineQueue: true,
       socket: {
         connectTimeout: timeoutMs,
+        ...(url.protocol === "rediss:" && verifying),
         reconnectStrategy: (failures) =>
           opened && !retired ? Math.min(1_000, 25 * 2 ** failures) * (0.5 + clock.random() / 2) : false,
       },

@@ -53,8 +53,8 @@ export function createResourceCall(place: FhirPlace, resource: object): Call {
 export function readResourceCall(place: FhirPlace, resourceType: string, id: string): Call {
   const task = "read the resource";
   checkType(task, resourceType);
-  // The id may point to a person, so the message gives its kind and length only. "." and ".." would be path segments.
-  if (typeof id !== "string" || !resourceId.test(id) || /^\.{1,2}$/.test(id))
+  // The id may point to a person, so the message gives its kind and length only.
+  if (!isResourceId(id))
     throw refuse(
       task,
       `an id must match ${resourceId.source}`,
@@ -71,7 +71,12 @@ export function readResourceCall(place: FhirPlace, resourceType: string, id: str
 }
 
 /** FHIR's type `id`. */
-export const resourceId: RegExp = /^[A-Za-z0-9\-.]{1,64}$/;
+const resourceId = /^[A-Za-z0-9\-.]{1,64}$/;
+
+/** Is it an id under which a resource can be read? "." and ".." would be steps in a path. */
+export function isResourceId(id: unknown): boolean {
+  return typeof id === "string" && resourceId.test(id) && id !== "." && id !== "..";
+}
 
 const resourceTypeName = /^[A-Z][A-Za-z]+$/;
 
@@ -95,15 +100,14 @@ function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function serialise(task: string, resource: Readonly<Record<string, unknown>>): string {
   try {
-    return JSON.stringify(resource);
-  } catch {
-    // The engine's message would quote names of the resource.
-    throw refuse(
-      task,
-      "a resource must serialise as JSON",
-      "one with a cycle or a value that JSON cannot hold",
-    );
-  }
+    const text = JSON.stringify(resource) as string | undefined; // undefined from a toJSON() of its own
+    if (text !== undefined) return text;
+  } catch {} // the engine's message would quote names of the resource
+  throw refuse(
+    task,
+    "a resource must serialise as JSON",
+    "one with a cycle or a value that JSON cannot hold",
+  );
 }
 
 function refuse(task: string, rule: string, value: string): LifecycleError {

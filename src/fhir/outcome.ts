@@ -7,7 +7,7 @@ import { LifecycleError, type ErrorCode, type LifecycleErrorDetails } from "../e
 import { readRefusal } from "../http/answer.ts";
 import type { Answer, Unanswered } from "../http/call.ts";
 import { field, isObject, parseJson, type JsonObject } from "../http/json.ts";
-import { resourceId } from "./calls.ts";
+import { isResourceId } from "./calls.ts";
 import { issuesIn } from "./issues.ts";
 
 /** What was asked for, as messages name it. */
@@ -74,20 +74,14 @@ export function tokenRefusedTwice(task: Task, status: number): LifecycleError {
 }
 
 function isResource(body: unknown, resourceType: string): body is JsonObject {
-  const id = field(body, "id");
-  return (
-    isObject(body) &&
-    field(body, "resourceType") === resourceType &&
-    typeof id === "string" &&
-    resourceId.test(id)
-  );
+  return isObject(body) && field(body, "resourceType") === resourceType && isResourceId(field(body, "id"));
 }
 
 /** The id of a created resource, from the answer's `Location` or body. */
 function idFrom(answer: Answer, resourceType: string): string | undefined {
   const location = Object.hasOwn(answer.headers, "location") ? answer.headers["location"] : undefined;
   const found = new RegExp(`(?:^|/)${resourceType}/([^/?#]+)`).exec(location ?? "")?.[1];
-  return found !== undefined && resourceId.test(found) ? found : undefined;
+  return found !== undefined && isResourceId(found) ? found : undefined;
 }
 
 function codes(body: unknown): string {

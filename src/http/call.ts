@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { printAs } from "../secret.ts";
 import type { Secret } from "../secret.ts";
 
 /** Which of 1upHealth's three endpoints a call goes to. Limits and throttling count per endpoint. */
@@ -77,13 +78,7 @@ class DescribedCall implements Call {
   }
 }
 
-for (const inspect of ["nodejs.util.inspect.custom", "Deno.customInspect"]) {
-  Object.defineProperty(DescribedCall.prototype, Symbol.for(inspect), {
-    value(this: DescribedCall) {
-      return `Call(${this.name}: ${this.method} ${this.template})`;
-    },
-  });
-}
+printAs(DescribedCall.prototype, ({ name, method, template }) => `Call(${name}: ${method} ${template})`);
 
 /** What {@link describeCall} takes: a call, whose body may also be left undefined. */
 export type CallFields = Omit<Call, "body"> & { readonly body?: string | undefined };

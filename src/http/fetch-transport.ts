@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { LifecycleError } from "../errors.ts";
 import {
   aborted,
   codeOf,
@@ -33,12 +34,20 @@ const beforeConnection = new Set([
  * call, because Deno's `fetch` silently repeats a call, a POST too, when a kept connection breaks before the answer.
  *
  * @param fetch @default globalThis.fetch
+ * @throws {LifecycleError} `INVALID_OPTION` while `NODE_TLS_REJECT_UNAUTHORIZED=0` keeps `fetch` from checking
+ * certificates; set later, it keeps calls from being sent
  */
 export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch): Transport {
   const once = sendsOnce();
+  if (checksNothing()) throw new LifecycleError("INVALID_OPTION", `Cannot create a transport: ${mustCheck}`);
   return {
     async send({ method, url, headers, body, signal, maxBytes, onSending }) {
       if (signal.aborted) throw aborted(false);
+      if (checksNothing() && url.startsWith("https:"))
+        throw new TransportError(`Cannot send the call: ${mustCheck}`, {
+          sent: false,
+          code: "CERTIFICATES_UNCHECKED",
+        });
       if (!onSending()) throw heldBack();
       try {
         const init = { method, headers: { ...headers }, signal, redirect: "manual", ...once } as const;
@@ -52,6 +61,16 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
       }
     },
   };
+}
+
+const mustCheck =
+  "certificates must be checked, and NODE_TLS_REJECT_UNAUTHORIZED=0 switches that off for fetch";
+
+/** Node and Bun then accept every certificate without a word; Deno does not listen to it. */
+function checksNothing(): boolean {
+  if ("Deno" in globalThis) return false;
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } }; // not everywhere
+  return process?.env?.["NODE_TLS_REJECT_UNAUTHORIZED"] === "0";
 }
 
 /** What `fetch` must be told to send a call once. */

@@ -28,9 +28,9 @@ export function field(value: unknown, ...names: readonly string[]): unknown {
   return name === undefined ? undefined : value[name];
 }
 
-/** A string that is not empty, or `undefined`. */
-export function text(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
+/** A string that is not empty and has `most` characters at most, or `undefined`. */
+export function text(value: unknown, most: number = Number.POSITIVE_INFINITY): string | undefined {
+  return typeof value === "string" && value !== "" && value.length <= most ? value : undefined;
 }
 
 /** A number, also one in quotes, or `undefined`. */

@@ -48,13 +48,16 @@ function combined(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   const draft7 = /\breset=(\d{1,12})/.exec(value);
   if (draft7 !== null) return seconds(draft7[1]);
-  const policies = value.split(",").filter((policy) => /;\s*t=\d{1,12}/.test(policy));
+  const policies = value.split(",").filter((policy) => resets.test(policy));
   const spent = policies.filter((policy) => /;\s*r=0\b/.test(policy));
   const waits = (spent.length > 0 ? spent : policies).map(
-    (policy) => Number(/;\s*t=(\d+)/.exec(policy)?.[1]) * 1000,
+    (policy) => Number(resets.exec(policy)?.[1]) * 1000,
   );
   return waits.length > 0 ? Math.max(...waits) : undefined;
 }
+
+/** Seconds until a policy starts afresh. */
+const resets = /;\s*t=(\d{1,12})(?!\d)/;
 
 /** The three forms of RFC 9110, section 5.6.7; only the last has no zone of its own. */
 function httpDate(value: string | undefined): number | undefined {

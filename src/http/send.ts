@@ -7,7 +7,8 @@
 import type { Clock } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
 import type { Answer, Call, Unanswered } from "./call.ts";
-import { callCheck } from "./safety.ts";
+import { printAs } from "../secret.ts";
+import { callCheck, splitUrl } from "./safety.ts";
 import { networkError, TransportError, type Transport, type TransportRequest } from "./transport.ts";
 
 export interface SenderOptions {
@@ -15,7 +16,7 @@ export interface SenderOptions {
   readonly clock: Clock;
   /** Longest time for one call, from `send()` to the last byte of the answer, in milliseconds. */
   readonly timeoutMs: number;
-  /** Longest body of an answer, in bytes. */
+  /** Longest body of an answer, in bytes. One that can only be a user or a grant is cut off at {@link smallAnswer}. */
   readonly maxBytes: number;
 }
 
@@ -53,7 +54,7 @@ export function createSender(options: SenderOptions): Sender {
     async send(call, { signal, notAfter } = {}) {
       check(call);
       signal?.throwIfAborted();
-      const attempt = new Attempt(call, maxBytes, clock, notAfter);
+      const attempt = new Attempt(call, mostBytes(call, maxBytes), clock, notAfter);
       let late = false;
       const cancel = clock.timer(timeoutMs, () => {
         late = true;
@@ -79,7 +80,14 @@ export function createSender(options: SenderOptions): Sender {
   };
 }
 
-/** One call on its way, as the transport sees it. */
+/** Bytes of an answer about one user, at most; it has a few hundred. Only lists and FHIR resources may be longer. */
+const smallAnswer = 256 * 1024;
+
+function mostBytes({ endpoint, method }: Call, maxBytes: number): number {
+  return endpoint === "fhir" || method === "GET" ? maxBytes : Math.min(maxBytes, smallAnswer);
+}
+
+/** One call on its way, as the transport sees it. It holds secrets, so it prints and serialises without them. */
 class Attempt implements TransportRequest {
   readonly method: Call["method"];
   readonly url: string;
@@ -126,7 +134,13 @@ class Attempt implements TransportRequest {
     this.#aborted = true;
     this.#task?.();
   }
+
+  toJSON(): { method: string; origin: string } {
+    return { method: this.method, origin: splitUrl(this.url).origin };
+  }
 }
+
+printAs(Attempt.prototype, ({ method, url }) => `TransportRequest(${method} ${splitUrl(url).origin})`);
 
 function unanswered(error: unknown, timeoutMs: number | undefined): Unanswered {
   // An error that is not the transport's own proves nothing, so it counts as sent.

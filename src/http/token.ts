@@ -72,17 +72,21 @@ const blamesGrant =
 
 /** Life of an access token whose answer does not say: short, because a long guess would hand out dead tokens. */
 const assumedSeconds = 300;
-/** An `expires_in` beyond a year is no duration. */
+/** An `expires_in` of less than a second, or beyond a year, is no duration. */
+const leastSeconds = 1;
 const mostSeconds = 31_536_000;
+
+/** A token is kept with its user and travels in a header, and servers take no header of more than some 8,000 characters. */
+const longestToken = 8_000;
 
 /** The tokens in a successful answer, if there are any. Also used for a create that brings its tokens along. */
 export function tokensIn(answer: Answer, body: unknown): Tokens | undefined {
-  const accessToken = text(field(body, "access_token"));
+  const accessToken = text(field(body, "access_token"), longestToken);
   if (accessToken === undefined || !presentable.test(accessToken)) return undefined;
-  const refreshToken = text(field(body, "refresh_token"));
-  const scope = text(field(body, "scope"));
+  const refreshToken = text(field(body, "refresh_token"), longestToken);
+  const scope = text(field(body, "scope"), longestToken);
   const said = numeric(field(body, "expires_in"));
-  const seconds = said !== undefined && said > 0 && said <= mostSeconds ? said : assumedSeconds;
+  const seconds = said !== undefined && said >= leastSeconds && said <= mostSeconds ? said : assumedSeconds;
   return {
     accessToken: new Secret(accessToken),
     ...(refreshToken !== undefined && { refreshToken: new Secret(refreshToken) }),

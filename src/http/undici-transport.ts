@@ -32,9 +32,14 @@ export interface UndiciTransportOptions {
   readonly connections?: number;
 }
 
+/** Said aloud, because otherwise `NODE_TLS_REJECT_UNAUTHORIZED=0` would switch it off for the whole process. */
+const verifying = { rejectUnauthorized: true };
+
 /**
  * A {@link Transport} on undici. Every connection carries one request at a time, so a call is written in the very
- * tick in which undici starts it, and a failure before that tick is a call that was not sent.
+ * tick in which undici starts it, and a failure before that tick is a call that was not sent. Its own connections always
+ * check certificates, whatever the environment says; for a certificate authority of yours set `NODE_EXTRA_CA_CERTS` or
+ * pass a dispatcher.
  *
  * @throws {LifecycleError} `INVALID_OPTION`
  */
@@ -48,7 +53,7 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
   let own: Agent | undefined;
   return {
     send(request) {
-      const dispatcher = options.dispatcher ?? (own ??= new Agent({ connections }));
+      const dispatcher = options.dispatcher ?? (own ??= new Agent({ connections, connect: verifying }));
       return new Promise((resolve, reject) => new Exchange(request, resolve, reject).begin(dispatcher));
     },
     async close() {

@@ -106,7 +106,7 @@ export function readCreatedUser(
   const body = parseJson(answer.text);
   const success = succeeded(answer, body);
   const oneupUserId = success ? idIn(body) : undefined;
-  const code = text(field(body, "code"));
+  const code = codeIn(body);
   if (oneupUserId !== undefined) {
     const active = truth(field(body, "active"), true);
     const tokens = tokensIn(answer, body);
@@ -132,7 +132,7 @@ export interface CodeIssued {
 export function readIssuedCode(answer: Answer): CodeIssued | { readonly type: "missing" } | Refusal {
   const body = parseJson(answer.text);
   if (doesNotExist.test(saying(answer, body))) return { type: "missing" };
-  const code = text(field(body, "code"));
+  const code = codeIn(body);
   if (!succeeded(answer, body) || code === undefined) return readRefusal(answer, body);
   const oneupUserId = idIn(body);
   const active = field(body, "active");
@@ -195,6 +195,13 @@ function succeeded(answer: Answer, body: unknown): boolean {
   return answer.status >= 200 && answer.status < 300 && isObject(body) && truth(field(body, "success"), true);
 }
 
+/** A code or an `app_user_id` that is longer is none: a user must not grow by what an answer holds. */
+const longestText = 2_000;
+
+function codeIn(body: unknown): string | undefined {
+  return text(field(body, "code"), longestText);
+}
+
 function idIn(body: unknown): number | undefined {
   const id = numeric(field(body, "oneup_user_id", "oneUpUserId", "oneupUserId"));
   return id !== undefined && Number.isSafeInteger(id) && id > 0 ? id : undefined;
@@ -204,7 +211,7 @@ function userIn(body: unknown): RemoteUser | undefined {
   const oneupUserId = idIn(body);
   if (oneupUserId === undefined) return undefined;
   const named = field(body, "app_user_id", "appUserId");
-  const appUserId = typeof named === "number" ? String(named) : text(named);
+  const appUserId = Number.isSafeInteger(named) ? String(named) : text(named, longestText);
   return {
     oneupUserId,
     ...(appUserId !== undefined && { appUserId }),

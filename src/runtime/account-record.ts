@@ -4,8 +4,9 @@
  * @module
  */
 import { openGate } from "../../machines/index.ts";
-import type { Gate } from "../../machines/index.ts";
+import type { Gate, GateReason } from "../../machines/index.ts";
 import type { Json } from "../store/contract.ts";
+import { isCount, isObject, isTime } from "../store/shapes.ts";
 
 /** The gates by their keys. What cannot be read counts as open: 1upHealth says so again if it is not. */
 export function readGates(value: Json): Readonly<Record<string, Gate>> {
@@ -13,7 +14,7 @@ export function readGates(value: Json): Readonly<Record<string, Gate>> {
   if (!isObject(kept)) return {};
   return Object.fromEntries(
     Object.entries(kept).flatMap(([key, gate]) =>
-      isGate(gate) ? [[key, { ...openGate, ...(gate as unknown as Gate) }]] : [],
+      isObject(gate) ? gateOf({ ...openGate, ...gate }).map((read) => [key, read]) : [],
     ),
   );
 }
@@ -31,13 +32,20 @@ export function withGate(value: Json, key: string, gate: Gate): Json {
   return { ...record, gates: Object.fromEntries(shut) as unknown as Json }; // gates are plain JSON values
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, Json>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function gateOf(kept: Readonly<Record<keyof Gate, unknown>>): readonly Gate[] {
+  const { state, reason, until, attempt, since, probe, codeAt } = kept;
+  const reads =
+    (state === "open" || state === "throttled" || state === "probing" || state === "suspended") &&
+    (reason === null || typeof reason === "string") &&
+    isTime(until) &&
+    isCount(attempt) &&
+    isTime(since) &&
+    (probe === null || typeof probe === "string") &&
+    (codeAt === null || isTime(codeAt));
+  if (!reads) return [];
+  // A reason that a later release has invented keeps the gate shut all the same.
+  const known = reason === null ? null : (reasons.find((one) => one === reason) ?? "unavailable");
+  return [{ state, reason: known, until, attempt, since, probe, codeAt }];
 }
 
-function isGate(gate: Json | undefined): boolean {
-  if (!isObject(gate)) return false;
-  const { state, until, attempt } = gate;
-  const known = state === "open" || state === "throttled" || state === "probing" || state === "suspended";
-  return known && typeof until === "number" && typeof attempt === "number";
-}
+const reasons: readonly GateReason[] = ["throttled", "rateLimit", "unavailable", "credentials", "forbidden"];

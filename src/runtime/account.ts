@@ -6,7 +6,7 @@
  */
 import { randomName, sleep } from "../clock.ts";
 import type { Clock } from "../clock.ts";
-import { LifecycleError } from "../errors.ts";
+import { inWords, LifecycleError } from "../errors.ts";
 import { comesLater, gatesBefore, maySpendCode, mayTry } from "../guard/gates.ts";
 import type { GatedCall, GateName } from "../guard/gates.ts";
 import type { Gate, GateReason } from "../../machines/index.ts";
@@ -335,7 +335,7 @@ export class Account {
       this.#credentials = next;
       this.#secretKey = this.#keyOf(next);
     } catch (error) {
-      logger.warn(`Cannot renew the credentials: ${String(error)}`);
+      logger.warn(`Cannot renew the credentials: ${inWords(error)}`);
     }
     return this.#board.gate("secret").state === "open";
   }

@@ -6,6 +6,7 @@
  */
 import { createStore } from "@xstate/store";
 import { sleep } from "../clock.ts";
+import { inWords } from "../errors.ts";
 import type { Gate, GateReason, GateState, UserState } from "../../machines/index.ts";
 import type { GateName } from "../guard/gates.ts";
 import type { Counts } from "../store/contract.ts";
@@ -110,7 +111,7 @@ export function createBudget(engine: Engine): Budget {
     while (listeners > 0 && !closing.aborted) {
       const seen = engine.changes.news;
       await look().catch((error: unknown) => {
-        engine.settings.logger.warn(`Cannot look at the budget: ${String(error)}`);
+        engine.settings.logger.warn(`Cannot look at the budget: ${inWords(error)}`);
       });
       await sleep(clock, gatherMs, closing).catch(() => {}); // the loop's condition sees the abort
       await engine.changes.ofAnybody(seen, lookMs - gatherMs, closing);

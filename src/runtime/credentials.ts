@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LifecycleError } from "../errors.ts";
+import { inWords, LifecycleError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 
 /** From the 1upHealth developer console. */
@@ -22,7 +22,7 @@ export interface KnownCredentials {
 export interface CredentialSource {
   /** Does asking again make sense? */
   readonly mayChange: boolean;
-  /** @throws {LifecycleError} `INVALID_OPTION`, also if the function that was given rejects */
+  /** @throws {LifecycleError} `INVALID_OPTION`, also if the function that was given rejects; its error is named, not shown */
   ask(): Promise<KnownCredentials>;
 }
 
@@ -40,10 +40,12 @@ export function credentialSource(
       let answer: Credentials;
       try {
         answer = await given();
-      } catch (cause) {
-        throw new LifecycleError("INVALID_OPTION", "Cannot ask for credentials: the function given failed", {
-          cause,
-        });
+      } catch (error) {
+        // No cause: the error of a secret store's client may hold its own token, in a header or a URL.
+        throw new LifecycleError(
+          "INVALID_OPTION",
+          `Cannot ask for credentials: the function given failed (${inWords(error)})`,
+        );
       }
       return check(answer);
     },

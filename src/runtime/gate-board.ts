@@ -5,6 +5,7 @@
  * @module
  */
 import { randomName } from "../clock.ts";
+import { inWords } from "../errors.ts";
 import type { Clock } from "../clock.ts";
 import type { GateName } from "../guard/gates.ts";
 import { openGate, stepGate } from "../../machines/index.ts";
@@ -83,7 +84,7 @@ export class GateBoard {
     try {
       return await this.#write(name, event);
     } catch (error) {
-      this.#parts.logger.warn(`Cannot tell other processes of the account's ${name} gate: ${String(error)}`);
+      this.#parts.logger.warn(`Cannot tell other processes of the account's ${name} gate: ${inWords(error)}`);
       return this.#keep(name, stepGate(this.gate(name), event));
     }
   }
@@ -127,7 +128,7 @@ export class GateBoard {
       const found = await this.#parts.record.load();
       this.#see(found === null ? {} : readGates(found.value));
     } catch (error) {
-      this.#parts.logger.warn(`Cannot look at the account: ${String(error)}`);
+      this.#parts.logger.warn(`Cannot look at the account: ${inWords(error)}`);
       this.#readAt = this.#parts.clock.monotonic(); // what was seen last has to do, for a while
     }
   }

@@ -124,11 +124,15 @@ export const keepAliveMs: number = 7 * 24 * 3_600_000;
 
 const minute = 60_000;
 const nothing = (): void => {};
+const silent: Logger = { debug: nothing, info: nothing, warn: nothing };
 
 /** @throws {LifecycleError} `INVALID_OPTION`, `KEY_REFUSED` */
 export function checkOptions(options: LifecycleOptions): Settings {
-  if (typeof options !== "object" || options === null) throw wrong("options", "an object", options);
-  const { store, encryption, endpoints = {}, limits = {}, refresh = {} } = options;
+  if (!isObject(options)) throw wrong("options", "an object", options);
+  const { store, encryption } = options;
+  const endpoints = part("endpoints", options.endpoints);
+  const limits = part("limits", options.limits);
+  const refresh = part("refresh", options.refresh);
   const timeoutMs = number("timeoutMs", options.timeoutMs ?? 30_000, 10, 2 * minute);
   const graceMs = number("graceMs", options.graceMs ?? 10_000, 0, minute);
   return {
@@ -154,13 +158,31 @@ export function checkOptions(options: LifecycleOptions): Settings {
       60 * minute,
     ),
     cachedTokens: number("cachedTokens", options.cachedTokens ?? 10_000, 0, 1e7, true),
-    clock: options.clock ?? systemClock,
-    transport: options.transport,
-    logger: options.logger ?? { debug: nothing, info: nothing, warn: nothing },
+    clock: able("clock", options.clock ?? systemClock, ["now", "monotonic", "timer", "random"]),
+    transport: options.transport && able("transport", options.transport, ["send"]),
+    logger: able("logger", options.logger ?? silent, ["debug", "info", "warn"]),
   };
 }
 
-function ceiling(name: keyof Limits, { calls, windowMs }: Ceiling): Limit {
+/** A group of options, none of which need be there. */
+function part<T extends object>(name: string, value: T | undefined): Partial<T> {
+  if (value === undefined) return {};
+  if (isObject(value)) return value;
+  throw wrong(name, "an object", value);
+}
+
+/** Something that can do what it is for. */
+function able<T extends object>(name: string, value: T, methods: readonly (keyof T & string)[]): T {
+  if (isObject(value) && methods.every((method) => typeof value[method] === "function")) return value;
+  throw wrong(name, `an object with the methods ${methods.join(", ")}`, value);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+function ceiling(name: keyof Limits, given: Ceiling): Limit {
+  const { calls, windowMs } = part(`limits.${name}`, given);
   return {
     name,
     calls: number(`limits.${name}.calls`, calls, 1, 1e9, true),
@@ -173,8 +195,9 @@ const fewest = 3;
 
 function shared(given: NonNullable<NonNullable<LifecycleOptions["limits"]>["management"]>): Limit {
   const limit = ceiling("management", given);
+  const lanes = part("limits.management.lanes", given.lanes);
   const share = (name: "kept" | "recovery" | "bulk", byDefault: number): number =>
-    number(`limits.management.lanes.${name}`, given.lanes?.[name] ?? byDefault, 0, 1);
+    number(`limits.management.lanes.${name}`, lanes[name] ?? byDefault, 0, 1);
   const [kept, recovery, bulk] = [share("kept", 0.1), share("recovery", 0.2), share("bulk", 0.1)];
   if (recovery + bulk > 1) {
     throw wrong(
@@ -222,15 +245,17 @@ export function oneOf<T extends string>(name: string, value: T, allowed: readonl
   throw wrong(name, `one of ${allowed.join(", ")}`, value);
 }
 
+/** The URL as it is read, not as it is written: what parsers disagree about is gone, and with it a second meaning. */
 function endpoint(name: string, value: string): string {
   const rule = "an https: URL without query, or http: on loopback";
-  if (typeof value !== "string" || !URL.canParse(value)) throw wrong(name, rule, value);
-  const url = new URL(value);
-  if (url.username !== "" || url.password !== "")
-    throw wrong(name, "a URL without user and password", "[redacted]");
-  const safe = url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
-  if (!safe || url.search !== "" || url.hash !== "") throw wrong(name, rule, value);
-  return value.replace(/\/+$/, "");
+  // It may carry a password or a key, and be broken by just that, so it is shown only if it has no place for one.
+  const shown = typeof value === "string" && /[@?#]/.test(value) ? "[redacted]" : value;
+  if (typeof value !== "string" || !URL.canParse(value)) throw wrong(name, rule, shown);
+  const { protocol, hostname, host, pathname, username, password } = new URL(value);
+  if (username !== "" || password !== "") throw wrong(name, "a URL without user and password", shown);
+  const safe = protocol === "https:" || (protocol === "http:" && isLoopback(hostname));
+  if (!safe || /[?#\\\s]/.test(value)) throw wrong(name, rule, shown);
+  return `${protocol}//${host}${pathname}`.replace(/\/+$/, "");
 }
 
 function checkStore(store: StoreAdapter): StoreAdapter {
@@ -249,6 +274,7 @@ function checkEncryption(encryption: Encryption | undefined, store: StoreAdapter
       `Cannot start: the ${store.name} store keeps tokens on disk, so it needs encryption, e.g. keyFile("./lifecycle.key")`,
     );
   }
+  if (!isObject(encryption)) throw notEncryption();
   const path = "ring" in encryption ? encryption.path : undefined;
   if (path !== undefined && store.folder !== undefined && path.startsWith(`${store.folder}/`)) {
     throw new LifecycleError(
@@ -256,17 +282,30 @@ function checkEncryption(encryption: Encryption | undefined, store: StoreAdapter
       `Cannot start: the key file must stand outside the store's folder, or every copy of the store brings its key along: ${path}`,
     );
   }
-  if (!("ring" in encryption) && !Array.isArray(encryption.keys)) {
-    throw new LifecycleError(
-      "INVALID_OPTION",
-      "Cannot start: encryption must be keyFile(…) or { keys: […] }",
-    );
-  }
+  if (!("ring" in encryption) && !isKeys(encryption.keys)) throw notEncryption();
   return encryption;
 }
 
+function isKeys(keys: unknown): boolean {
+  return (
+    Array.isArray(keys) && keys.every((key: unknown) => typeof key === "string" || key instanceof Uint8Array)
+  );
+}
+
+function notEncryption(): LifecycleError {
+  const rule = "keyFile(…) or { keys: […] } with texts or bytes"; // the value itself may be a key
+  return new LifecycleError("INVALID_OPTION", `Cannot start: encryption must be ${rule}`);
+}
+
+/** In a word, for what may print anything or nothing. */
+function kindOf(value: unknown): string {
+  if (value === undefined) return "undefined";
+  return Array.isArray(value) ? "an array" : `of type ${typeof value}`;
+}
+
 function wrong(name: string, rule: string, value: unknown): LifecycleError {
-  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const plain = typeof value === "number" || typeof value === "boolean" || value === null;
+  const shown = typeof value === "string" ? JSON.stringify(value) : plain ? String(value) : kindOf(value);
   return new LifecycleError(
     "INVALID_OPTION",
     `Cannot start: ${name} must be ${rule}, and it is ${shown.slice(0, 100)}`,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { LifecycleError } from "../errors.ts";
+import { inWords, LifecycleError } from "../errors.ts";
 import type { Secret } from "../secret.ts";
 import { arrive, tell } from "./arrive.ts";
 import type { Patience } from "./arrive.ts";
@@ -67,7 +67,7 @@ export function createTokens(engine: Engine): Tokens {
     if (next.position.state === "expiring" && !busy && !waits && barrierOf(engine, next) === null) {
       drive(engine, next).catch((error: unknown) => {
         settings.logger.warn(
-          `Cannot refresh user ${engine.sealer.alias(id)} ahead of time: ${String(error)}`,
+          `Cannot refresh user ${engine.sealer.alias(id)} ahead of time: ${inWords(error)}`,
         );
       });
     }

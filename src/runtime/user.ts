@@ -9,6 +9,7 @@ import type { UserContext, UserEvent } from "../../machines/index.ts";
 import type { Json, Lane, StoredRecord } from "../store/contract.ts";
 import { format, readEnvelope } from "../store/envelope.ts";
 import type { Envelope, HistoryEntry, Intent, Pause } from "../store/envelope.ts";
+import { isCount, isObject, isTime } from "../store/shapes.ts";
 import type { Sealed, Sealer, Secrets } from "../store/seal.ts";
 import { isState, step } from "./step.ts";
 import type { Position } from "./step.ts";
@@ -57,15 +58,19 @@ export function readUser(record: StoredRecord, sealer: Sealer): User {
       `Cannot read user ${sealer.alias(record.id)}: its state is none that the lifecycle knows`,
     );
   }
+  const context = { ...nothingKnown, ...kept.context };
+  if (!isContext(context)) {
+    throw new LifecycleError(
+      "RECORD_DAMAGED",
+      `Cannot read user ${sealer.alias(record.id)}: what is known about it is of the wrong kind`,
+    );
+  }
   const secrets = sealer.open(record.id, kept.sealed);
   sealedForms.set(secrets, kept.sealed);
   return {
     id: record.id,
     revision: record.revision,
-    position: {
-      state: kept.state,
-      context: { ...nothingKnown, ...kept.context },
-    },
+    position: { state: kept.state, context },
     intent: kept.intent,
     pause: kept.pause,
     lane: kept.lane,
@@ -73,6 +78,29 @@ export function readUser(record: StoredRecord, sealer: Sealer): User {
     calls: kept.calls,
     secrets,
   };
+}
+
+/** Is every fact of the kind it must be? Others, of a later release, are not looked at. */
+function isContext(facts: Readonly<Record<keyof UserContext, unknown>>): facts is UserContext {
+  const { oneupUserId, active, codeFrom, failure } = facts;
+  const counts = [facts.exchanges, facts.codesSpent, facts.codesRefused, facts.attempt];
+  const times = [facts.codeAt, facts.expiresAt, facts.grantedAt];
+  return (
+    (oneupUserId === null || isCount(oneupUserId)) &&
+    (active === null || typeof active === "boolean") &&
+    (codeFrom === null || codeFrom === "creation" || codeFrom === "request") &&
+    counts.every(isCount) &&
+    times.every((time) => time === null || isTime(time)) &&
+    typeof facts.saidExists === "boolean" &&
+    typeof facts.saidMissing === "boolean" &&
+    (failure === null || isFailure(failure))
+  );
+}
+
+function isFailure(failure: unknown): boolean {
+  if (!isObject(failure)) return false;
+  const { in: state, reason, why } = failure;
+  return typeof state === "string" && isState(state) && typeof reason === "string" && typeof why === "string";
 }
 
 /** What is written of a user. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { sleep } from "../clock.ts";
-import { isLifecycleError } from "../errors.ts";
+import { inWords, isLifecycleError } from "../errors.ts";
 import type { Batch, Claimed, Lease } from "../store/contract.ts";
 import { drive } from "./drive.ts";
 import { newLease } from "./engine.ts";
@@ -59,7 +59,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
       }
     } catch (error) {
       engine.settings.logger.warn(
-        `Cannot work on user ${engine.sealer.alias(claimed.record.id)}: ${String(error)}`,
+        `Cannot work on user ${engine.sealer.alias(claimed.record.id)}: ${inWords(error)}`,
       );
     }
   }
@@ -152,7 +152,7 @@ export function laneService(engine: () => Engine): LaneService {
           untilIdle: false,
           lookMs: laneLookMs,
         }).catch((error: unknown) => {
-          engine().settings.logger.warn(`Cannot serve waiting users: ${String(error)}`);
+          engine().settings.logger.warn(`Cannot serve waiting users: ${inWords(error)}`);
         });
       }
       return () => {

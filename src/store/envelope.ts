@@ -8,6 +8,7 @@ import { LifecycleError } from "../errors.ts";
 import { lanes } from "./contract.ts";
 import type { Json, Lane } from "./contract.ts";
 import type { Sealed } from "./seal.ts";
+import { isCount, isObject, isTime } from "./shapes.ts";
 
 /** The format this release writes. It reads this one and, through {@link upgrades}, every older one. */
 export const format = 1;
@@ -96,26 +97,37 @@ export function readEnvelope(value: Json, user: () => string): Envelope {
   return record;
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, Json>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function isEnvelope(record: unknown): record is Envelope {
   if (!isObject(record)) return false;
   const { state, context, intent, pause, lane, history, calls, sealed } = record;
   return (
     typeof state === "string" &&
     isObject(context) &&
-    (intent === null || (isObject(intent) && typeof intent["call"] === "string")) &&
-    (pause === null || (isObject(pause) && typeof pause["until"] === "number")) &&
+    (intent === null || isIntent(intent)) &&
+    (pause === null || (isObject(pause) && typeof pause["reason"] === "string" && isTime(pause["until"]))) &&
     lanes.some((known) => known === lane) &&
     Array.isArray(history) &&
+    history.every(isEntry) &&
     isObject(calls) &&
-    typeof calls["management"] === "number" &&
-    typeof calls["token"] === "number" &&
-    (sealed === null ||
-      (isObject(sealed) && typeof sealed["text"] === "string" && Array.isArray(sealed["fields"])))
+    isCount(calls["management"]) &&
+    isCount(calls["token"]) &&
+    (sealed === null || (isObject(sealed) && typeof sealed["text"] === "string" && isTexts(sealed["fields"])))
   );
+}
+
+function isIntent(intent: unknown): boolean {
+  if (!isObject(intent)) return false;
+  const { call, attempt, at, facts } = intent;
+  const known = facts === undefined || (isObject(facts) && isTexts(Object.values(facts)));
+  return typeof call === "string" && typeof attempt === "string" && isTime(at) && known;
+}
+
+function isEntry(entry: unknown): boolean {
+  return Array.isArray(entry) && entry.length === 3 && isTime(entry[0]) && isTexts(entry.slice(1));
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => typeof one === "string");
 }
 
 function damaged(user: () => string, why: string): LifecycleError {

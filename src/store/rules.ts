@@ -5,6 +5,7 @@
  * @module
  */
 import { LifecycleError } from "../errors.ts";
+import { lanes } from "./contract.ts";
 import type { Commit, Json, Lane, Lease, Slot, StoredRecord } from "./contract.ts";
 
 /** What a store notes beside a record's value: all that the rules look at. */
@@ -152,15 +153,26 @@ function isTombstone(row: unknown): row is Tombstone {
 
 function isHead(row: unknown): row is Head {
   if (typeof row !== "object" || row === null) return false;
-  const { revision, writeId, state, dueAt, waitsSince, lease } = row as Partial<Record<keyof Head, unknown>>; // checked next
+  const { revision, writeId, state, dueAt, lane, waitsSince, lease, took } = row as Partial<
+    Record<keyof Head, unknown>
+  >; // checked next
   return (
     typeof revision === "number" &&
     typeof writeId === "string" &&
     typeof state === "string" &&
     (dueAt === null || typeof dueAt === "number") &&
+    (lane === null || lanes.some((known) => known === lane)) &&
     (waitsSince === null || typeof waitsSince === "number") &&
-    (lease === null || isLease(lease))
+    (lease === null || isLease(lease)) &&
+    (took === undefined || isSlot(took))
   );
+}
+
+function isSlot(slot: unknown): boolean {
+  if (typeof slot !== "object" || slot === null) return false;
+  const { limit, windowMs, lane, at } = slot as Partial<Record<keyof Slot, unknown>>; // checked next
+  const counted = typeof windowMs === "number" && typeof at === "number";
+  return typeof limit === "string" && counted && lanes.some((known) => known === lane);
 }
 
 function isLease(lease: unknown): boolean {
@@ -169,6 +181,8 @@ function isLease(lease: unknown): boolean {
     lease !== null &&
     "id" in lease &&
     typeof lease.id === "string" &&
+    "owner" in lease &&
+    typeof lease.owner === "string" &&
     "until" in lease &&
     typeof lease.until === "number"
   );

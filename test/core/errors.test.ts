@@ -1,5 +1,6 @@
+import { inspect } from "node:util";
 import { describe, expect, it, vi } from "vitest";
-import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
+import { inWords, isLifecycleError, LifecycleError, underneath } from "../../src/errors.ts";
 
 describe("errors", () => {
   it("LifecycleError carries code, message and cause, and is an Error", () => {
@@ -79,5 +80,42 @@ describe("errors", () => {
       retryable: false,
       facts: {},
     });
+  });
+});
+
+describe("errors of others", () => {
+  /** As HTTP and Redis libraries throw them. */
+  const telling = Object.assign(
+    new TypeError('connect redis://me:planted@host:1/0 failed, {"password":"planted"} token=planted', {
+      cause: Object.assign(new Error("GET https://u:planted@h/x"), { headers: { authorization: "planted" } }),
+    }),
+    { code: "ECONNREFUSED", command: { name: "auth", args: ["planted"] }, config: { headers: "planted" } },
+  );
+
+  it("inWords() names them by kind and code, and says ours in full", () => {
+    expect(inWords(telling)).toBe("TypeError ECONNREFUSED");
+    expect(inWords(new SyntaxError("Unexpected token 'p', \"planted\" is not valid JSON"))).toBe(
+      "SyntaxError",
+    );
+    expect(inWords("planted")).toBe("a thrown string");
+    expect(inWords(Object.assign(new Error("planted"), { name: "planted secret", code: "a b" }))).toBe(
+      "Error",
+    );
+    expect(inWords(new LifecycleError("CLOSED", "Cannot go on: closed"))).toBe(
+      "LifecycleError: Cannot go on: closed",
+    );
+  });
+
+  it("underneath() keeps kind, message, code and stack, and nothing that a library hung on them", () => {
+    const shown = underneath(telling);
+    expect(shown).toMatchObject({ name: "TypeError", code: "ECONNREFUSED" });
+    expect(shown.message).toBe('connect redis://***@host:1/0 failed, {"password":"***"} token=***');
+    expect(shown.cause).toMatchObject({ message: "GET https://***@h/x" });
+    expect(shown.stack).toContain("errors.test");
+    expect(inspect(shown, { depth: Infinity, showHidden: true })).not.toContain("planted");
+    expect(inspect(underneath({ planted: 1 }))).toContain("a thrown object");
+    const endless = new Error("a");
+    endless.cause = endless;
+    expect(inspect(underneath(endless), { depth: Infinity })).toContain("Error: a");
   });
 });

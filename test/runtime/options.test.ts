@@ -6,6 +6,7 @@ import type { LifecycleOptions } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { checkOptions } from "../../src/runtime/options.ts";
 import { onDisk } from "../support/on-disk.ts";
 import { afterwards, folder, scene } from "../support/scene.ts";
 
@@ -26,6 +27,42 @@ async function refusal(options: LifecycleOptions): Promise<{ code: string; messa
 }
 
 describe("createLifecycle()", () => {
+  it.each<[string, object]>([
+    ["limits", { limits: null }],
+    ["limits.token", { limits: { token: null } }],
+    ["limits.management", { limits: { management: "300" } }],
+    ["limits.management.lanes", { limits: { management: { calls: 3, windowMs: 1, lanes: null } } }],
+    ["endpoints", { endpoints: null }],
+    ["refresh", { refresh: "eager" }],
+    ["encryption", { encryption: null }],
+    ["encryption", { encryption: "planted-secret" }],
+    ["encryption", { encryption: { keys: [null] } }],
+    ["timeoutMs", { timeoutMs: Object.create(null) }],
+    ["clock", { clock: {} }],
+    ["transport", { transport: { fetch } }],
+    ["logger", { logger: { info: () => {} } }],
+    ["endpoints.api", { endpoints: { api: "https://api.example/?" } }],
+    ["endpoints.api", { endpoints: { api: "https://api.example/#" } }],
+    ["endpoints.api", { endpoints: { api: "https://api.example/a\r\nb" } }],
+    ["endpoints.api", { endpoints: { api: " https://api.example" } }],
+    ["endpoints.auth", { endpoints: { auth: "https://api.example\\@evil.example" } }],
+    ["endpoints.auth", { endpoints: { auth: "http://127.0.0.1.evil.example" } }],
+    ["endpoints.auth", { endpoints: { auth: "javascript:0" } }],
+  ])("refuses a wrong %s by name", async (name, wrong) => {
+    const { code, message } = await refusal(unchecked({ ...good, ...wrong }));
+    expect(code).toBe("INVALID_OPTION");
+    expect(message).toContain(name);
+    expect(message).not.toContain("planted");
+  });
+
+  it("takes an endpoint as it is read, so that nobody behind it reads another", () => {
+    const { api, auth } = checkOptions({
+      ...good,
+      endpoints: { api: "HTTPS://API.Example:443/a/../fhir//", auth: "http://127.1:8080" },
+    });
+    expect([api, auth]).toEqual(["https://api.example/fhir", "http://127.0.0.1:8080"]);
+  });
+
   it.each([
     ["no options", undefined, "INVALID_OPTION", /options must be an object/],
     [

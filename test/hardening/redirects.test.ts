@@ -1,0 +1,82 @@
+import { describe, expect, it, onTestFinished } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import { createResourceCall, readResourceCall, withToken } from "../../src/fhir/calls.ts";
+import { readOutcome } from "../../src/fhir/outcome.ts";
+import type { Call, Client } from "../../src/http/call.ts";
+import { fetchTransport } from "../../src/http/fetch-transport.ts";
+import { createSender } from "../../src/http/send.ts";
+import { exchangeCodeCall, readTokens, refreshTokenCall } from "../../src/http/token.ts";
+import { undiciTransport } from "../../src/http/undici-transport.ts";
+import {
+  createUserCall,
+  issueAuthCodeCall,
+  listUsersCall,
+  readCreatedUser,
+  readIssuedCode,
+  readUpdatedUser,
+  readUserList,
+  updateUserCall,
+} from "../../src/http/user-management.ts";
+import { Secret } from "../../src/secret.ts";
+import { serve } from "../http/local-server.ts";
+
+const secret = new Secret("planted");
+
+/** Every call there is, and what its reader makes of the answer. */
+function everyCall(base: string): readonly [Call, (answer: never) => { readonly type: string }][] {
+  const client: Client = { api: base, auth: base, clientId: "client", clientSecret: secret };
+  const place = { api: base, version: "r4" } as const;
+  const created = { verb: "create", resourceType: "Patient" } as const;
+  return [
+    [createUserCall(client, "ada"), readCreatedUser],
+    [issueAuthCodeCall(client, "ada"), readIssuedCode],
+    [listUsersCall(client, { appUserId: "ada" }), readUserList],
+    [updateUserCall(client, { oneupUserId: 1, appUserId: "ada" }), readUpdatedUser],
+    [exchangeCodeCall(client, secret), readTokens],
+    [refreshTokenCall(client, secret), readTokens],
+    [
+      withToken(createResourceCall(place, { resourceType: "Patient" }), "planted"),
+      (answer) => readOutcome(created, answer),
+    ],
+    [
+      withToken(readResourceCall(place, "Patient", "a"), "planted"),
+      (answer) => readOutcome({ ...created, verb: "read" }, answer),
+    ],
+  ];
+}
+
+describe.each([
+  ["undiciTransport()", undiciTransport],
+  ["fetchTransport()", () => fetchTransport()],
+])("over %s", (_, open) => {
+  it("no call is sent after a redirect, to another origin or the same, whatever the status says", async () => {
+    const elsewhere = await serve((response) =>
+      response.end('{"success":true,"code":"stolen","oneup_user_id":1}'),
+    );
+    let says = { status: 302, location: "" };
+    const { url, seen } = await serve((response) =>
+      response.writeHead(says.status, { location: says.location, refresh: `0; url=${elsewhere.url}` }).end(),
+    );
+    const sender = createSender({
+      transport: open(),
+      clock: systemClock,
+      timeoutMs: 5_000,
+      maxBytes: 10_000,
+    });
+    onTestFinished(() => sender.close());
+    let sent = 0;
+    for (const status of [301, 302, 307, 308]) {
+      for (const location of [`${elsewhere.url}/take`, "/login"]) {
+        says = { status, location };
+        for (const [call, read] of everyCall(url)) {
+          sent++;
+          const answer = await sender.send(call);
+          expect(answer).toMatchObject({ type: "answer", status });
+          expect(read(answer as never).type).toMatch(/^(credentialsRefused|tokenRefused)$/);
+        }
+      }
+    }
+    expect(seen).toHaveLength(sent);
+    expect(elsewhere.seen).toEqual([]);
+  });
+});
