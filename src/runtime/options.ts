@@ -11,6 +11,7 @@ import { isLoopback } from "../http/safety.ts";
 import type { Transport } from "../http/transport.ts";
 import type { Lane, Limit, StoreAdapter } from "../store/contract.ts";
 import { lanes } from "../store/contract.ts";
+import { isInside } from "../store/keys.ts";
 import type { Encryption } from "../store/keys.ts";
 import type { Limits } from "../guard/guard.ts";
 import { credentialSource } from "./credentials.ts";
@@ -250,16 +251,22 @@ function checkEncryption(encryption: Encryption | undefined, store: StoreAdapter
     );
   }
   const path = "ring" in encryption ? encryption.path : undefined;
-  if (path !== undefined && store.folder !== undefined && path.startsWith(`${store.folder}/`)) {
+  if (path !== undefined && store.folder !== undefined && isInside(store.folder, path)) {
     throw new LifecycleError(
       "INVALID_OPTION",
       `Cannot start: the key file must stand outside the store's folder, or every copy of the store brings its key along: ${path}`,
     );
   }
-  if (!("ring" in encryption) && !Array.isArray(encryption.keys)) {
+  const fits =
+    "ring" in encryption
+      ? typeof encryption.ring === "function"
+      : "wrap" in encryption
+        ? typeof encryption.wrap === "function" && typeof encryption.unwrap === "function"
+        : Array.isArray(encryption.keys);
+  if (!fits) {
     throw new LifecycleError(
       "INVALID_OPTION",
-      "Cannot start: encryption must be keyFile(…) or { keys: […] }",
+      "Cannot start: encryption must be keyFile(…), { keys: […] } or a key provider with wrap() and unwrap()",
     );
   }
   return encryption;

@@ -7,9 +7,9 @@ import { LifecycleError } from "../errors.ts";
 import { nothingKnown } from "../../machines/index.ts";
 import type { UserContext, UserEvent } from "../../machines/index.ts";
 import type { Json, Lane, StoredRecord } from "../store/contract.ts";
-import { format, readEnvelope } from "../store/envelope.ts";
-import type { Envelope, HistoryEntry, Intent, Pause } from "../store/envelope.ts";
-import type { Sealed, Sealer, Secrets } from "../store/seal.ts";
+import { readEnvelope } from "../store/envelope.ts";
+import type { Envelope, HistoryEntry, Intent, Pause, Sealed } from "../store/envelope.ts";
+import type { Sealer, Secrets } from "../store/seal.ts";
 import { isState, step } from "./step.ts";
 import type { Position } from "./step.ts";
 
@@ -45,27 +45,34 @@ export function newUser(id: string, lane: Lane, at: number): User {
   };
 }
 
+/** How secrets are sealed, and what the seal is bound to that may change while they do not. */
+interface SealedForm {
+  readonly sealed: Sealed | null;
+  readonly format: number;
+  readonly oneupUserId: number | null;
+}
+
 /** Sealed forms by the secrets they hold, so that unchanged secrets are sealed once. */
-const sealedForms = new WeakMap<Secrets, Sealed | null>();
+const sealedForms = new WeakMap<Secrets, SealedForm>();
 
 /** Reads a record. @throws {LifecycleError} `RECORD_TOO_NEW`, `RECORD_DAMAGED` */
 export function readUser(record: StoredRecord, sealer: Sealer): User {
-  const kept = readEnvelope(record.value, () => sealer.alias(record.id));
+  const kept = readEnvelope(record.value, () => sealer.alias(record.id), sealer.newest);
   if (!isState(kept.state)) {
     throw new LifecycleError(
       "RECORD_DAMAGED",
       `Cannot read user ${sealer.alias(record.id)}: its state is none that the lifecycle knows`,
     );
   }
-  const secrets = sealer.open(record.id, kept.sealed);
-  sealedForms.set(secrets, kept.sealed);
+  const { format, sealed } = kept;
+  const context: UserContext = { ...nothingKnown, ...kept.context };
+  const { oneupUserId } = context;
+  const secrets = sealer.open({ user: record.id, oneupUserId }, sealed, format);
+  sealedForms.set(secrets, { sealed, format, oneupUserId });
   return {
     id: record.id,
     revision: record.revision,
-    position: {
-      state: kept.state,
-      context: { ...nothingKnown, ...kept.context },
-    },
+    position: { state: kept.state, context },
     intent: kept.intent,
     pause: kept.pause,
     lane: kept.lane,
@@ -77,13 +84,8 @@ export function readUser(record: StoredRecord, sealer: Sealer): User {
 
 /** What is written of a user. */
 export function writeUser(user: User, sealer: Sealer): Json {
-  let sealed = sealedForms.get(user.secrets);
-  if (sealed === undefined) {
-    sealed = sealer.seal(user.id, user.secrets);
-    sealedForms.set(user.secrets, sealed);
-  }
   const envelope: Envelope = {
-    format,
+    format: sealer.format,
     state: user.position.state,
     context: known(user.position.context),
     intent: user.intent,
@@ -91,9 +93,21 @@ export function writeUser(user: User, sealer: Sealer): Json {
     lane: user.lane,
     history: user.history,
     calls: user.calls,
-    sealed,
+    sealed: sealedSecrets(user, sealer),
   };
   return envelope as unknown as Json; // likewise
+}
+
+function sealedSecrets({ id, position, secrets }: User, sealer: Sealer): Sealed | null {
+  const { format } = sealer;
+  const { oneupUserId } = position.context;
+  const before = sealedForms.get(secrets);
+  if (before?.oneupUserId === oneupUserId && sealer.isCurrent(before.format, before.sealed)) {
+    return before.sealed;
+  }
+  const sealed = sealer.seal({ user: id, oneupUserId }, secrets);
+  sealedForms.set(secrets, { sealed, format, oneupUserId });
+  return sealed;
 }
 
 /** What is known, without the rest: a fact that was never learnt takes no room on disk. */

@@ -43,6 +43,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
 
   async function take(claimed: Claimed, lease: Lease, notAfter: number): Promise<void> {
     try {
+      if (!engine.sealer.knows(claimed.record.value)) await engine.keys.renew();
       const user = readUser(claimed.record, engine.sealer);
       const driven = await drive(engine, awake(user, engine.settings.windowMs, engine.clock.now()), {
         by: "claimed",
@@ -74,8 +75,9 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     return claimed.length;
   }
 
-  /** So many users may be taken for such a call: none at a shut gate, one to try it. */
+  /** So many users may be taken for such a call: none at a shut gate, one to try it. None that could not be saved. */
   function allowed(call: "any" | "createUser", room: number): number {
+    if (engine.keys.trouble !== null) return 0;
     switch (engine.account.standing(call)) {
       case "open":
         return room;
