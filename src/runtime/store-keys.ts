@@ -75,12 +75,15 @@ export class StoreKeys {
   }
 
   /** Takes up what a look that began `at` found. Never rejects; trouble is kept and told. */
-  see(found: AccountRecord, at: number): Promise<void> | undefined {
-    if (found.revision < this.#revision) return undefined;
+  see(found: AccountRecord, at: number): Promise<void> {
+    if (found.revision < this.#revision) return Promise.resolve();
     try {
       const record = readKeyRecord(found.value, this.#parts.newest);
       const text = JSON.stringify(record);
-      if (text === this.#seen) return void this.#looked(found, at);
+      if (text === this.#seen) {
+        this.#looked(found, at);
+        return Promise.resolve();
+      }
       if (this.#taking?.text !== text) {
         const taken = this.#take(record, text, found.revision).finally(() => (this.#taking = null));
         this.#taking = { text, taken };
@@ -90,7 +93,8 @@ export class StoreKeys {
         (error: unknown) => this.#refuse(error),
       );
     } catch (error) {
-      return void this.#refuse(error);
+      this.#refuse(error);
+      return Promise.resolve();
     }
   }
 

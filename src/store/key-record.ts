@@ -83,16 +83,10 @@ export function readKeyRecord(value: Json, newest: number = newestFormat): KeyRe
       { facts: { format } },
     );
   }
-  const kept = format === 1 ? [record["storeKey"]] : record["storeKeys"];
-  const storeKeys = (Array.isArray(kept) ? kept : []).flatMap((each: Json | undefined) =>
-    isWrapped(each) && (format === 1 || typeof each["id"] === "string")
-      ? [{ id: format === 1 ? null : String(each["id"]), by: each.by, wrapped: each.wrapped }]
-      : [],
-  );
-  const [first, ...others] = storeKeys;
   if (typeof format !== "number" || format < 1 || !Number.isInteger(format)) throw damaged();
+  const kept = format === 1 ? [record["storeKey"]] : record["storeKeys"];
+  const [first, ...others] = (Array.isArray(kept) ? kept : []).map((key) => storeKeyIn(key, format));
   if (first === undefined) throw damaged();
-  if (Array.isArray(kept) && kept.length > storeKeys.length) throw damaged();
   if (names !== null && !isWrapped(names)) throw damaged();
   if (!Array.isArray(retired)) throw damaged();
   return {
@@ -101,6 +95,13 @@ export function readKeyRecord(value: Json, newest: number = newestFormat): KeyRe
     names: names === null ? null : { by: names.by, wrapped: names.wrapped },
     retired: retired.map(String),
   };
+}
+
+function storeKeyIn(key: Json | undefined, format: number): WrappedStoreKey {
+  if (!isWrapped(key)) throw damaged();
+  const { id = null, by, wrapped } = key;
+  if (format === 1 ? id !== null : typeof id !== "string") throw damaged();
+  return { id: typeof id === "string" ? id : null, by, wrapped };
 }
 
 /** The account's record with these keys in it. */
