@@ -1,0 +1,347 @@
+import { randomBytes } from "node:crypto";
+import { LifecycleError } from "oneup-lifecycle";
+import type {
+  Encryption,
+  KeyProvider,
+  Lifecycle,
+  LifecycleOptions,
+  Store,
+  StoreAdapter,
+} from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
+import type { Sandbox } from "oneup-lifecycle/sandbox";
+import { describe, expect, it } from "vitest";
+import { accountOf } from "../../src/store/account.ts";
+import { hurry, scene, working } from "../support/scene.ts";
+
+const [older, newer] = [randomBytes(32).toString("hex"), randomBytes(32).toString("hex")];
+const users = ["ada", "bob", "eve"];
+/** Nothing is silent for long, so a dropped key has to wait for 10 s only. */
+const times = { timeoutMs: 5_000, graceMs: 0, leaseMs: 5_000 };
+const refused = { code: "KEY_REFUSED" };
+
+function storeOf(adapter: StoreAdapter, { clock }: Sandbox): Promise<Store> {
+  return adapter.open({ account: accountOf("sandbox-client"), clock });
+}
+
+async function accountIn(store: Store): Promise<string> {
+  return JSON.stringify((await store.account.load())?.value);
+}
+
+async function sealsIn(store: Store): Promise<readonly string[]> {
+  const seals = await Promise.all(
+    users.map(async (id) => {
+      const found = await store.load(id);
+      const { format, sealed } = (found.type === "record" ? found.record.value : {}) as Record<string, any>;
+      return `${format} ${sealed?.key ?? "none"}`;
+    }),
+  );
+  return [...new Set(seals)];
+}
+
+async function tokensOf(lifecycle: Lifecycle): Promise<readonly string[]> {
+  return Promise.all(users.map((id) => lifecycle.accessToken(id)));
+}
+
+/** Three users with tokens in one store, and ways to open it. */
+async function withUsers(encryption: Encryption = { keys: [older] }) {
+  const { sandbox, open: openAny } = await scene();
+  const adapter = memory();
+  const open = (more: Partial<LifecycleOptions> = {}): Promise<Lifecycle> =>
+    openAny({ store: adapter, encryption, cachedTokens: 0, ...times, ...more });
+  const first = await open();
+  for (const id of users) await first.onboard(id);
+  const tokens = await tokensOf(first);
+  return { sandbox, adapter, store: await storeOf(adapter, sandbox), open, first, tokens };
+}
+
+/** Lets the time pass for which an old store key is kept. */
+async function soon<T>({ clock }: Sandbox, work: Promise<T>): Promise<T> {
+  const timer = setInterval(() => clock.advance(5_000), 1);
+  return work.finally(() => clearInterval(timer));
+}
+
+/** A key service in this process. */
+function service(): KeyProvider & { trouble: Error | null; newest: string } {
+  const wrapped = new Map<string, Uint8Array>();
+  return {
+    trouble: null,
+    newest: "key 1",
+    async wrap(key, context) {
+      if (this.trouble !== null) throw this.trouble;
+      const name = `${this.newest}: ${wrapped.size} ${context}`;
+      wrapped.set(name, key);
+      return { by: this.newest, wrapped: Buffer.from(name) };
+    },
+    async unwrap({ by, wrapped: name }, context) {
+      if (this.trouble !== null) throw this.trouble;
+      const text = Buffer.from(name).toString();
+      const key = text.startsWith(by) && text.endsWith(context) ? wrapped.get(text) : undefined;
+      if (key === undefined) throw new Error("access denied");
+      return key;
+    },
+  };
+}
+
+describe("rewrap()", () => {
+  it("rewrap() lets an old key go: retire() refuses before and not after, and running processes go on", async () => {
+    const { open, first, tokens } = await withUsers();
+    const both = await open({ encryption: { keys: [newer, older] } });
+    const [before] = await both.keys.list();
+    expect(before?.storeKeys).toHaveLength(1);
+    await expect(both.keys.retire(before?.id ?? "")).rejects.toMatchObject({ ...refused, retryable: false });
+    expect(await both.rewrap()).toEqual({ storeKeys: 1, resealed: 0, unreadable: 0, dropped: 0 });
+    const [after] = await both.keys.list();
+    expect(after).toEqual({ id: expect.not.stringMatching(before?.id ?? ""), storeKeys: before?.storeKeys });
+    await both.keys.retire(before?.id ?? "");
+    await expect(both.keys.retire(after?.id ?? "")).rejects.toThrow(/it wraps 1 of the store's keys/);
+    expect(await tokensOf(await open({ encryption: { keys: [newer] } }))).toEqual(tokens);
+    expect(await tokensOf(await open({ encryption: { keys: [older, newer] } }))).toEqual(tokens);
+    await expect(open()).rejects.toMatchObject(refused);
+    expect(await tokensOf(first)).toEqual(tokens);
+    expect(await first.reauthorize("ada")).toMatchObject({ usable: true });
+  });
+
+  it("rewrap() refuses to wrap with a retired key, and changes nothing", async () => {
+    const { open, store } = await withUsers();
+    const both = await open({ encryption: { keys: [newer, older] } });
+    const [old] = await both.keys.list();
+    await both.rewrap();
+    await both.keys.retire(old?.id ?? "");
+    const before = await accountIn(store);
+    const reversed = await open({ encryption: { keys: [older, newer] } });
+    await expect(reversed.rewrap()).rejects.toThrow(/the newest key must not be a retired one/);
+    expect(await accountIn(store)).toBe(before);
+  });
+
+  it("rewrap() of many processes at once leaves one store key that opens", async () => {
+    const { open, tokens } = await withUsers();
+    const several = await Promise.all([1, 2, 3].map(() => open({ encryption: { keys: [newer, older] } })));
+    await Promise.all(several.map((each) => each.rewrap()));
+    expect(await tokensOf(await open({ encryption: { keys: [newer] } }))).toEqual(tokens);
+  });
+
+  it("rewrap({ records: true }) says that it needs format 2, and changes nothing", async () => {
+    const { first, store } = await withUsers();
+    const before = await accountIn(store);
+    await expect(first.rewrap({ records: true })).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringContaining("call upgradeFormat() once every process runs this release"),
+    });
+    expect(await accountIn(store)).toBe(before);
+  });
+
+  it("rewrap({ records: true }) seals every user anew and drops the old store key; aliases stay", async () => {
+    const { sandbox, open, first, store, tokens } = await withUsers();
+    const beside = await open();
+    expect(await first.upgradeFormat()).toBe(2);
+    const alias = first.alias("ada");
+    const [before] = await first.keys.list();
+    const seen: unknown[] = [];
+    const onProgress = (each: unknown): void => void seen.push(each);
+    const done = await soon(sandbox, first.rewrap({ records: true, onProgress }));
+    expect(done).toEqual({ storeKeys: 1, resealed: 3, unreadable: 0, dropped: 1 });
+    expect(seen).toEqual([
+      { seen: 3, of: 3, resealed: 3 },
+      { seen: 3, of: 3, resealed: 3 },
+    ]);
+    const [after] = await first.keys.list();
+    expect(await sealsIn(store)).toEqual([`2 ${after?.storeKeys.join()}`]);
+    expect(after?.storeKeys).not.toEqual(before?.storeKeys);
+    for (const each of [first, beside, await open()]) {
+      expect(await tokensOf(each)).toEqual(tokens);
+      expect(each.alias("ada")).toBe(alias);
+    }
+    await soon(sandbox, first.rewrap({ records: true }));
+    expect((await open()).alias("ada")).toBe(alias);
+  });
+
+  it("rewrap({ records: true }) beside busy processes costs nobody a step, and meets whoever was busy again", async () => {
+    const { sandbox, open, first, store } = await withUsers();
+    await first.upgradeFormat();
+    const patient = { timeoutMs: 30_000, graceMs: 10_000, leaseMs: 45_000 }; // time runs fast below
+    const worker = working(await open(patient));
+    const lease = { id: "of the test", owner: "the test", ms: 30_000 };
+    const held = await store.load("bob");
+    if (held.type !== "record") throw new Error("bob is there");
+    const { value, revision } = held.record;
+    await store.commit({
+      ...{ id: "bob", value, expectedRevision: revision, writeId: "w", state: "tokenActive" },
+      ...{ mode: "take", lease, dueInMs: null, lane: null },
+    });
+    hurry(sandbox);
+    const sealing = (await open(patient)).rewrap({ records: true });
+    const more = Array.from({ length: 8 }, (_, index) => `user ${index}`);
+    await Promise.all([...more.map((id) => worker.onboard(id)), worker.reauthorize("eve", { waitMs: 1e9 })]);
+    const done = await sealing;
+    expect(done).toMatchObject({ storeKeys: 1, unreadable: 0, dropped: 1 });
+    const [key] = await first.keys.list();
+    expect(await sealsIn(store)).toEqual([`2 ${key?.storeKeys.join()}`]);
+    const after = await open(patient);
+    for (const id of [...users, ...more]) expect(await after.accessToken(id, { waitMs: 1e9 })).toMatch(/./);
+    expect(sandbox.journal.count("createUser")).toBe(11);
+  });
+
+  it("rewrap({ records: true }) resumes wherever a process or an answer was lost", async () => {
+    const { sandbox, open, first, store, tokens } = await withUsers();
+    await first.upgradeFormat();
+    const inner = await store;
+    let writes = 0;
+    for (const when of ["before", "after"] as const) {
+      for (let fatal = 1; ; fatal++) {
+        const before = await first.keys.list();
+        writes = 0;
+        const dying = await open({ store: dyingAt(inner, fatal, when, () => ++writes) });
+        const outcome = await soon(
+          sandbox,
+          dying.rewrap({ records: true }).catch((error: unknown) => error),
+        );
+        if (writes < fatal) break;
+        expect(outcome).toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
+        expect(await tokensOf(await open())).toEqual(tokens);
+        expect(await tokensOf(first)).toEqual(tokens);
+        const { storeKeys, dropped } = await soon(sandbox, first.rewrap({ records: true }));
+        expect({ storeKeys, dropped }).toEqual({ storeKeys: 1, dropped: 1 });
+        expect(await first.keys.list()).not.toEqual(before);
+        expect(await tokensOf(await open())).toEqual(tokens);
+      }
+      expect(writes).toBe(5); // the new key, three users, the end of the old key
+    }
+  });
+
+  it("rewrap({ records: true }) ends with its signal and with the lifecycle, and leaves a store that opens", async () => {
+    const { open, first, tokens } = await withUsers();
+    await first.upgradeFormat();
+    const stop = new AbortController();
+    const stopped = first.rewrap({
+      records: true,
+      signal: stop.signal,
+      onProgress: () => stop.abort(new Error("enough")),
+    });
+    await expect(stopped).rejects.toThrow("enough");
+    const closed = first.rewrap({ records: true, onProgress: () => void first.close() });
+    await expect(closed).rejects.toMatchObject({ code: "CLOSED" });
+    const next = await open();
+    expect((await next.keys.list())[0]?.storeKeys).toHaveLength(2);
+    expect(await tokensOf(next)).toEqual(tokens);
+  });
+
+  it("rewrap({ records: true }) leaves a user that does not open as it is, and says so", async () => {
+    const { sandbox, first, store } = await withUsers();
+    await first.upgradeFormat();
+    const found = await store.load("bob");
+    if (found.type !== "record") throw new Error("bob is there");
+    const value = JSON.parse(
+      JSON.stringify(found.record.value).replace(/"oneupUserId":\d+/, '"oneupUserId":7'),
+    );
+    const write = { id: "bob", expectedRevision: found.record.revision, writeId: "w", state: "tokenActive" };
+    const lease = { id: "of the test", owner: "the test", ms: 1 };
+    // In format 1 the id at 1upHealth is not sealed in.
+    await store.commit({ ...write, value, mode: "none", lease, dueInMs: null, lane: null });
+    expect(await first.inspect("bob")).toMatchObject({ oneupUserId: 7 });
+    await soon(sandbox, first.rewrap({ records: true }));
+    const sealed = await store.load("bob");
+    if (sealed.type !== "record") throw new Error("bob is there");
+    const changed = JSON.parse(
+      JSON.stringify(sealed.record.value).replace('"oneupUserId":7', '"oneupUserId":8'),
+    );
+    const again = { ...write, expectedRevision: sealed.record.revision, writeId: "w2", value: changed };
+    await store.commit({ ...again, mode: "none", lease, dueInMs: null, lane: null });
+    await expect(first.inspect("bob")).rejects.toMatchObject({ code: "RECORD_DAMAGED" });
+    expect(await soon(sandbox, first.rewrap({ records: true }))).toMatchObject({
+      resealed: 2,
+      unreadable: 1,
+      dropped: 1,
+    });
+    expect(await store.load("bob")).toMatchObject({ record: { value: changed } });
+  });
+});
+
+/** The store, whose `fatal`-th write is its last: it is lost, or its answer is, and nothing is heard afterwards. */
+function dyingAt(store: Store, fatal: number, when: "before" | "after", count: () => number): StoreAdapter {
+  let dead = false;
+  const away = (): never => {
+    dead = true;
+    throw new LifecycleError("STORE_UNAVAILABLE", "Cannot reach the store: the test took it away", {
+      retryable: true,
+    });
+  };
+  async function write<T>(verb: () => Promise<T>): Promise<T> {
+    const here = !dead && count() === fatal;
+    if (dead || (here && when === "before")) return away();
+    const value = await verb();
+    return here ? away() : value;
+  }
+  return {
+    name: "dying",
+    durable: true,
+    open: async () => ({
+      ...store,
+      load: (id) => (dead ? away() : store.load(id)),
+      commit: (commit) => write(() => store.commit(commit)),
+      account: {
+        load: async () => (dead ? away() : store.account.load()),
+        commit: (commit) => write(() => store.account.commit(commit)),
+      },
+      close: async () => {},
+    }),
+  };
+}
+
+describe("a KeyProvider", () => {
+  it("rewrap() wraps with its newest key, retire() takes the old one, and a stranger's key service is refused", async () => {
+    const kms = service();
+    const { open, first, tokens } = await withUsers(kms);
+    expect(await first.keys.list()).toEqual([{ id: "key 1", storeKeys: [expect.any(String)] }]);
+    kms.newest = "key 2";
+    await first.rewrap();
+    await first.keys.retire("key 1");
+    expect(await tokensOf(await open())).toEqual(tokens);
+    await expect(open({ encryption: service() })).rejects.toMatchObject({ ...refused, retryable: true });
+    await expect(open({ encryption: { keys: [older] } })).rejects.toMatchObject(refused);
+    expect(await tokensOf(await open())).toEqual(tokens);
+  });
+
+  it("rewrap() that it does not answer is a retryable KEY_REFUSED, nothing is changed, and users go on", async () => {
+    const kms = service();
+    const { open, first, store, tokens } = await withUsers(kms);
+    await first.upgradeFormat();
+    const before = await accountIn(store);
+    kms.trouble = new Error("503");
+    for (const records of [false, true]) {
+      await expect(first.rewrap({ records })).rejects.toMatchObject({ ...refused, retryable: true });
+    }
+    await expect(open()).rejects.toMatchObject({ ...refused, retryable: true, cause: kms.trouble });
+    expect(await accountIn(store)).toBe(before);
+    expect(await tokensOf(first)).toEqual(tokens);
+    expect(await first.reauthorize("ada")).toMatchObject({ usable: true });
+  });
+
+  it("that is away while a store key is replaced holds its process back, and nobody else, until it is there again", async () => {
+    const away = service();
+    const { sandbox, open, first, tokens } = await withUsers(away);
+    const warnings: string[] = [];
+    const logger = { debug: () => {}, info: () => {}, warn: (line: string) => void warnings.push(line) };
+    let reachable = true;
+    const encryption: KeyProvider = {
+      wrap: (key, context) => away.wrap(key, context),
+      unwrap: (key, context) => (reachable ? away.unwrap(key, context) : Promise.reject(new Error("503"))),
+    };
+    const cut = await open({ encryption, logger });
+    reachable = false;
+    await first.upgradeFormat();
+    await soon(sandbox, first.rewrap({ records: true }));
+    await expect(cut.accessToken("ada")).rejects.toMatchObject({ ...refused, retryable: true });
+    await expect(cut.onboard("new")).rejects.toMatchObject(refused);
+    expect(await cut.health()).toMatchObject({ ready: false, problem: "KEY_REFUSED" });
+    expect(await cut.resume()).toEqual({ taken: 0, rested: {} });
+    expect(warnings).toEqual([
+      expect.stringMatching(/^Cannot begin anything new: Cannot unwrap the store key/),
+    ]);
+    expect(await first.onboard("new")).toMatchObject({ usable: true });
+    reachable = true;
+    expect(await tokensOf(cut)).toEqual(tokens);
+    expect(await cut.onboard("newer")).toMatchObject({ usable: true });
+    expect(await cut.health()).toMatchObject({ ready: true, problem: null });
+  });
+});
