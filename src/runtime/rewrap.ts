@@ -69,11 +69,12 @@ async function retire({ keys }: Engine, id: string): Promise<void> {
   });
 }
 
-async function upgradeFormat({ keys, sealer }: Engine): Promise<number> {
+async function upgradeFormat({ account, keys, sealer }: Engine): Promise<number> {
   await keys.change((record) => {
     if (record.format >= sealer.newest) return null;
-    const storeKeys = named(record, sealer.keyId);
-    return { ...record, format: sealer.newest, storeKeys };
+    const [key] = keys.view.storeKeys;
+    const names = wrapNames(keys.view.names, key, accountOf(account.credentials.clientId));
+    return { ...record, format: sealer.newest, storeKeys: named(record, key.id), names };
   });
   return sealer.format;
 }

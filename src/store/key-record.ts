@@ -22,7 +22,7 @@ export interface KeyRecord {
   readonly format: number;
   /** Newest first: it seals, the others still open. */
   readonly storeKeys: readonly [WrappedStoreKey, ...WrappedStoreKey[]];
-  /** The key of aliases once the store key it came from was replaced, wrapped by a store key. */
+  /** The key of aliases, wrapped by a store key; `null` in format 1, where it comes from the store key itself. */
   readonly names: Wrapped | null;
   /** Ring keys that must not wrap any more. */
   readonly retired: readonly string[];
@@ -87,12 +87,11 @@ export function readKeyRecord(value: Json, newest: number = newestFormat): KeyRe
   const kept = format === 1 ? [record["storeKey"]] : record["storeKeys"];
   const [first, ...others] = (Array.isArray(kept) ? kept : []).map((key) => storeKeyIn(key, format));
   if (first === undefined) throw damaged();
-  if (names !== null && !isWrapped(names)) throw damaged();
   if (!Array.isArray(retired)) throw damaged();
   return {
     format,
     storeKeys: [first, ...others],
-    names: names === null ? null : { by: names.by, wrapped: names.wrapped },
+    names: namesIn(names, format),
     retired: retired.map(String),
   };
 }
@@ -102,6 +101,12 @@ function storeKeyIn(key: Json | undefined, format: number): WrappedStoreKey {
   const { id = null, by, wrapped } = key;
   if (format === 1 ? id !== null : typeof id !== "string") throw damaged();
   return { id: typeof id === "string" ? id : null, by, wrapped };
+}
+
+function namesIn(names: Json, format: number): Wrapped | null {
+  if (format === 1 && names === null) return null;
+  if (format === 1 || !isWrapped(names)) throw damaged();
+  return { by: names.by, wrapped: names.wrapped };
 }
 
 /** The account's record with these keys in it. */
@@ -192,10 +197,11 @@ export async function openKeys(parts: KeyParts): Promise<KeyView> {
     const key = newStoreKey();
     const format = Math.max(1, newest - 1);
     const wrapped = { id: key.id, ...(await ring(true).wrap(key.bytes, storeKeyContext(account))) };
-    const keys: KeyRecord = { format, storeKeys: [wrapped], names: null, retired: [] };
-    if (await record.commit({ value: withKeyRecord({}, keys), expectedRevision: 0, writeId })) {
-      return { format, storeKeys: [key], names: firstNames(key.bytes) };
-    }
+    const names = firstNames(key.bytes);
+    const keptNames = format === 1 ? null : wrapNames(names, key, account);
+    const value = withKeyRecord({}, { format, storeKeys: [wrapped], names: keptNames, retired: [] });
+    if (await record.commit({ value, expectedRevision: 0, writeId }))
+      return { format, storeKeys: [key], names };
   }
 }
 

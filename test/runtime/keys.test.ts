@@ -165,10 +165,8 @@ describe("rewrap()", () => {
     const held = await store.load("bob");
     if (held.type !== "record") throw new Error("bob is there");
     const { value, revision } = held.record;
-    await store.commit({
-      ...{ id: "bob", value, expectedRevision: revision, writeId: "w", state: "tokenActive" },
-      ...{ mode: "take", lease, dueInMs: null, lane: null },
-    });
+    const write = { id: "bob", value, expectedRevision: revision, writeId: "w", state: "tokenActive" };
+    await store.commit({ ...write, mode: "take", lease, dueInMs: null, lane: null });
     hurry(sandbox);
     const sealing = (await open(patient)).rewrap({ records: true });
     const more = Array.from({ length: 8 }, (_, index) => `user ${index}`);

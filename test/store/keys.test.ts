@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -8,6 +9,7 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,7 +21,7 @@ import { memory } from "../../adapters/memory.ts";
 import type { Store } from "../../src/store/contract.ts";
 import { openKeys } from "../../src/store/key-record.ts";
 import { keyRing } from "../../src/store/key-ring.ts";
-import { keyFile } from "../../src/store/keys.ts";
+import { isInside, keyFile } from "../../src/store/keys.ts";
 import type { Encryption } from "../../src/store/keys.ts";
 import { manualClock } from "../../src/testing/index.ts";
 
@@ -110,6 +112,65 @@ describe("store/keys keyFile()", () => {
     writeFileSync(join(folder, "a file"), "");
     await expect(open(await emptyStore(), keyFile(join(folder, "a folder")))).rejects.toThrow(refused);
     await expect(open(await emptyStore(), keyFile(join(folder, "a file", "key")))).rejects.toThrow(refused);
+  });
+
+  it("keyFile() reads several keys, newest first, one a line, and reads them again when asked", async () => {
+    const file = join(folderOfTest(), "lifecycle.key");
+    const [older, newer] = [randomBytes(32).toString("base64"), randomBytes(32).toString("hex")];
+    const store = await emptyStore();
+    writeFileSync(file, `${older}\n`);
+    const source = keyFile(file);
+    const key = await open(store, source);
+    writeFileSync(file, `${newer}\r\n\n${older}\n`);
+    expect(await open(store, source)).toEqual(Buffer.from(key));
+    expect(source.ring(false).map(({ id }) => id)).toHaveLength(2);
+    writeFileSync(file, `${newer}\nnot a key`);
+    await expect(open(store, source)).rejects.toThrow(`${file}, line 2`);
+  });
+
+  it.skipIf(process.platform === "win32")(
+    "keyFile() warns of a file that others may read, and uses it: so are secrets mounted",
+    async () => {
+      const file = join(folderOfTest(), "lifecycle.key");
+      await open(await emptyStore(), keyFile(file));
+      for (const [mode, told] of [
+        [0o600, 0],
+        [0o400, 0],
+        [0o640, 1],
+        [0o644, 1],
+      ] as const) {
+        chmodSync(file, mode);
+        warnings.length = 0;
+        await open(await emptyStore(), keyFile(file));
+        expect(warnings).toHaveLength(told);
+        for (const line of warnings) expect(line).toContain(`its mode should be 0600: ${file}`);
+      }
+    },
+  );
+
+  it("isInside() sees through links and dots, and knows neighbours from children", () => {
+    const folder = folderOfTest();
+    const store = join(folder, "store");
+    mkdirSync(join(store, "deep"), { recursive: true });
+    symlinkSync(store, join(folder, "link"));
+    for (const name of ["store/key", "store/deep/key", "link/key", "store/../store/key", "store/..key"]) {
+      expect({ name, inside: isInside(store, join(folder, name)) }).toEqual({ name, inside: true });
+    }
+    expect(isInside(join(folder, "link"), join(store, "key"))).toBe(true);
+    for (const name of ["key", "store.key", "store-2/key", "store/../key", "not/there/key"]) {
+      expect({ name, inside: isInside(store, join(folder, name)) }).toEqual({ name, inside: false });
+    }
+  });
+
+  it("keyFile() of two machines on one empty store: one key wins, the other is refused by name", async () => {
+    const folder = folderOfTest();
+    const store = await emptyStore();
+    const files = [join(folder, "a.key"), join(folder, "b.key")];
+    const ended = await Promise.allSettled(files.map((file) => open(store, keyFile(file))));
+    expect(ended.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    expect(ended.find(({ status }) => status === "rejected")).toMatchObject({
+      reason: refused,
+    });
   });
 
   it("keyFile() throws INVALID_OPTION for a path that is no path", () => {
