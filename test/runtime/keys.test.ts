@@ -10,7 +10,7 @@ import type {
 } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { accountOf } from "../../src/store/account.ts";
 import { hurry, scene, working } from "../support/scene.ts";
 
@@ -205,6 +205,66 @@ describe("rewrap()", () => {
       }
       expect(writes).toBe(5); // the new key, three users, the end of the old key
     }
+  });
+
+  it("rewrap({ records: true }) leaves everybody where it was: due, in its lane, or with a dead process", async () => {
+    const { sandbox, open, first, store } = await withUsers();
+    await first.upgradeFormat();
+    const dead = await store.load("bob");
+    if (dead.type !== "record") throw new Error("bob is there");
+    const { value, revision } = dead.record;
+    const write = { id: "bob", value, expectedRevision: revision, writeId: "w", state: "tokenActive" };
+    const lease = { id: "of the dead", owner: "the dead", ms: 1 };
+    await store.commit({ ...write, mode: "take", lease, dueInMs: null, lane: null });
+    const limited = await open({ limits: { management: { calls: 3, windowMs: 3_600_000 } } });
+    expect(await limited.reauthorize("eve", { waitMs: 0 })).toMatchObject({ usable: false });
+    sandbox.clock.advance(1_000);
+    const before = await store.load("eve");
+    await soon(sandbox, first.rewrap({ records: true }));
+    expect(await first.resume()).toEqual({ taken: 2, rested: { tokenActive: 1, reauthorized: 1 } });
+    expect(before).toMatchObject({ record: { lane: "interactive" } });
+    sandbox.clock.advance(7 * 24 * 3_600_000);
+    expect(await first.resume()).toMatchObject({ taken: 3 });
+  });
+
+  it("rewrap({ records: true }) waits for processes that do not know yet: what they seal is sealed anew", async () => {
+    const { sandbox, open } = await withUsers();
+    const [first, late] = [await open(), await open()];
+    await first.upgradeFormat();
+    sandbox.clock.advance(1_001);
+    await late.budget.look(); // at the account, for the next second
+    let rounds = 0;
+    const sealing = first.rewrap({ records: true, onProgress: () => void rounds++ });
+    await vi.waitFor(() => expect(rounds).toBe(1));
+    await late.onboard("new");
+    expect(await soon(sandbox, sealing)).toMatchObject({ resealed: 4, dropped: 1 });
+    expect(await (await open()).accessToken("new")).toMatch(/./);
+  });
+
+  it("rewrap({ records: true }) of a store without users waits for them as well", async () => {
+    const { sandbox, open } = await scene();
+    const [first, late] = [await open(times), await open(times)];
+    await first.upgradeFormat();
+    sandbox.clock.advance(1_001);
+    await late.budget.look();
+    const sealing = first.rewrap({ records: true });
+    await vi.waitFor(async () => expect((await first.keys.list())[0]?.storeKeys).toHaveLength(2));
+    await late.onboard("new");
+    expect(await soon(sandbox, sealing)).toMatchObject({ resealed: 1, dropped: 1 });
+    expect(await (await open(times)).accessToken("new")).toMatch(/./);
+  });
+
+  it("work() goes on with users that were sealed anew a moment ago", async () => {
+    const { sandbox, open, first } = await withUsers();
+    await first.upgradeFormat();
+    const beside = await open();
+    sandbox.clock.advance(7 * 24 * 3_600_000);
+    await beside.budget.look();
+    let rounds = 0;
+    const sealing = first.rewrap({ records: true, onProgress: () => void rounds++ });
+    await vi.waitFor(() => expect(rounds).toBe(1));
+    expect(await beside.resume()).toEqual({ taken: 3, rested: { refreshed: 3 } });
+    await soon(sandbox, sealing);
   });
 
   it("rewrap({ records: true }) ends with its signal and with the lifecycle, and leaves a store that opens", async () => {
