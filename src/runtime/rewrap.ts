@@ -34,13 +34,21 @@ export function createKeyVerbs(engine: Engine, open: () => void, working: Set<Pr
       },
       retire: async (id) => {
         open();
+        if (typeof id !== "string" || id === "") throw wrong("retire a key", "its id", "text", typeof id);
         await retire(engine, id);
       },
     },
-    rewrap: async (options = {}) =>
-      whileOpen(() => (options.records === true ? rewrapRecords(engine, options) : rewrapKeys(engine))),
+    rewrap: async (options = {}) => {
+      const { records = false } = options;
+      if (typeof records !== "boolean") throw wrong("rewrap", "records", "a boolean", typeof records);
+      return whileOpen(() => (records ? rewrapRecords(engine, options) : rewrapKeys(engine)));
+    },
     upgradeFormat: async () => whileOpen(() => upgradeFormat(engine)),
   };
+}
+
+function wrong(what: string, name: string, rule: string, given: string): LifecycleError {
+  return new LifecycleError("INVALID_OPTION", `Cannot ${what}: ${name} must be ${rule}, and it is ${given}`);
 }
 
 async function list({ keys }: Engine): Promise<Awaited<ReturnType<KeyVerbs["keys"]["list"]>>> {

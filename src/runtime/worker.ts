@@ -42,9 +42,11 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
   let taken = 0;
 
   async function take(claimed: Claimed, lease: Lease, notAfter: number): Promise<void> {
+    let read = false;
     try {
       if (!engine.sealer.knows(claimed.record.value)) await engine.keys.renew();
       const user = readUser(claimed.record, engine.sealer);
+      read = true;
       const driven = await drive(engine, awake(user, engine.settings.windowMs, engine.clock.now()), {
         by: "claimed",
         lease,
@@ -57,6 +59,8 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
         rested[state] = (rested[state] ?? 0) + 1;
       }
     } catch (error) {
+      // No call will come of it, so its slot is for others.
+      if (!read && claimed.slot !== null) await engine.store.slots.giveBack(claimed.slot).catch(() => {});
       engine.settings.logger.warn(
         `Cannot work on user ${engine.sealer.alias(claimed.record.id)}: ${String(error)}`,
       );

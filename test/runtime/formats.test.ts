@@ -1,6 +1,6 @@
 /** Several releases on one store, as in a rolling deploy: the last one knows format 1, this one 2, the next one 3. */
 import { undiciTransport } from "oneup-lifecycle";
-import type { Lifecycle, LifecycleOptions, Store, StoreAdapter } from "oneup-lifecycle";
+import type { Batch, Lifecycle, LifecycleOptions, Store, StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
 import { openLifecycle } from "../../src/runtime/open.ts";
@@ -33,12 +33,16 @@ function counting(adapter: StoreAdapter, claimed: string[]): StoreAdapter {
     ...adapter,
     async open(options): Promise<Store> {
       const store = await adapter.open(options);
-      const claim: Store["claim"] = async (ask) => {
-        const batch = await store.claim(ask);
+      const counted = async (asked: Promise<Batch>): Promise<Batch> => {
+        const batch = await asked;
         claimed.push(...batch.claimed.map(({ record }) => record.id));
         return batch;
       };
-      return { ...store, claim };
+      return {
+        ...store,
+        claim: (ask) => counted(store.claim(ask)),
+        grant: (ask) => counted(store.grant(ask)),
+      };
     },
   };
 }
@@ -163,7 +167,7 @@ describe("a call in hand", () => {
 });
 
 describe("a record that this release cannot read", () => {
-  it("is looked at by a worker once in a lease, not all the time", async () => {
+  it("is looked at by a worker once in a lease, not all the time, and costs no slot", async () => {
     const { sandbox, run, store, adapter } = await deploy();
     const claimed: string[] = [];
     const worker = await run(current, { store: counting(adapter, claimed) });
@@ -175,7 +179,7 @@ describe("a record that this release cannot read", () => {
       writeId: "w",
       state: "created",
     };
-    await store.commit({ ...write, mode: "none", lease, dueInMs: 0, lane: null });
+    await store.commit({ ...write, mode: "none", lease, dueInMs: null, lane: "bulk" });
     working(worker);
     for (let second = 0; second < 100; second++) {
       sandbox.clock.advance(1_000);
@@ -183,5 +187,6 @@ describe("a record that this release cannot read", () => {
     }
     expect(claimed.length).toBeGreaterThan(1);
     expect(claimed.length).toBeLessThanOrEqual(3);
+    expect(await worker.forecast()).toMatchObject({ used: 0 });
   });
 });

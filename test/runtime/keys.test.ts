@@ -346,6 +346,22 @@ function dyingAt(store: Store, fatal: number, when: "before" | "after", count: (
   };
 }
 
+describe("wrong options", () => {
+  it("retire() and rewrap() throw INVALID_OPTION, and CLOSED once the lifecycle is closed", async () => {
+    const { open } = await scene();
+    const lifecycle = await open();
+    const wrong = { code: "INVALID_OPTION" };
+    await expect(lifecycle.keys.retire("")).rejects.toMatchObject(wrong);
+    await expect(lifecycle.keys.retire(7 as never)).rejects.toMatchObject(wrong);
+    await expect(lifecycle.rewrap({ records: "yes" as never })).rejects.toMatchObject(wrong);
+    await lifecycle.close();
+    const { keys, rewrap, upgradeFormat } = lifecycle;
+    for (const verb of [() => keys.list(), () => keys.retire("a"), () => rewrap(), () => upgradeFormat()]) {
+      await expect(verb()).rejects.toMatchObject({ code: "CLOSED" });
+    }
+  });
+});
+
 describe("a KeyProvider", () => {
   it("rewrap() wraps with its newest key, retire() takes the old one, and a stranger's key service is refused", async () => {
     const kms = service();
