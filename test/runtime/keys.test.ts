@@ -1,87 +1,11 @@
-import { randomBytes } from "node:crypto";
 import { LifecycleError } from "oneup-lifecycle";
-import type {
-  Encryption,
-  KeyProvider,
-  Lifecycle,
-  LifecycleOptions,
-  Store,
-  StoreAdapter,
-} from "oneup-lifecycle";
-import { memory } from "oneup-lifecycle/adapters/memory";
-import type { Sandbox } from "oneup-lifecycle/sandbox";
+import type { Store, StoreAdapter } from "oneup-lifecycle";
 import { describe, expect, it, vi } from "vitest";
-import { accountOf } from "../../src/store/account.ts";
 import { hurry, scene, working } from "../support/scene.ts";
+import { accountIn, newer, older, sealsIn, soon, times } from "../support/sealed-users.ts";
+import { tokensOf, users, withUsers } from "../support/sealed-users.ts";
 
-const [older, newer] = [randomBytes(32).toString("hex"), randomBytes(32).toString("hex")];
-const users = ["ada", "bob", "eve"];
-/** Nothing is silent for long, so a dropped key has to wait for 10 s only. */
-const times = { timeoutMs: 5_000, graceMs: 0, leaseMs: 5_000 };
 const refused = { code: "KEY_REFUSED" };
-
-function storeOf(adapter: StoreAdapter, { clock }: Sandbox): Promise<Store> {
-  return adapter.open({ account: accountOf("sandbox-client"), clock });
-}
-
-async function accountIn(store: Store): Promise<string> {
-  return JSON.stringify((await store.account.load())?.value);
-}
-
-async function sealsIn(store: Store): Promise<readonly string[]> {
-  const seals = await Promise.all(
-    users.map(async (id) => {
-      const found = await store.load(id);
-      const { format, sealed } = (found.type === "record" ? found.record.value : {}) as Record<string, any>;
-      return `${format} ${sealed?.key ?? "none"}`;
-    }),
-  );
-  return [...new Set(seals)];
-}
-
-async function tokensOf(lifecycle: Lifecycle): Promise<readonly string[]> {
-  return Promise.all(users.map((id) => lifecycle.accessToken(id)));
-}
-
-/** Three users with tokens in one store, and ways to open it. */
-async function withUsers(encryption: Encryption = { keys: [older] }) {
-  const { sandbox, open: openAny } = await scene();
-  const adapter = memory();
-  const open = (more: Partial<LifecycleOptions> = {}): Promise<Lifecycle> =>
-    openAny({ store: adapter, encryption, cachedTokens: 0, ...times, ...more });
-  const first = await open();
-  for (const id of users) await first.onboard(id);
-  const tokens = await tokensOf(first);
-  return { sandbox, adapter, store: await storeOf(adapter, sandbox), open, first, tokens };
-}
-
-/** Lets the time pass for which an old store key is kept. */
-async function soon<T>({ clock }: Sandbox, work: Promise<T>): Promise<T> {
-  const timer = setInterval(() => clock.advance(5_000), 1);
-  return work.finally(() => clearInterval(timer));
-}
-
-/** A key service in this process. */
-function service(): KeyProvider & { trouble: Error | null; newest: string } {
-  const wrapped = new Map<string, Uint8Array>();
-  return {
-    trouble: null,
-    newest: "key 1",
-    async wrap(key, context) {
-      if (this.trouble !== null) throw this.trouble;
-      const name = `${this.newest}: ${wrapped.size} ${context}`;
-      wrapped.set(name, key);
-      return { by: this.newest, wrapped: Buffer.from(name) };
-    },
-    async unwrap({ by, wrapped: name }, context) {
-      if (this.trouble !== null) throw this.trouble;
-      const text = Buffer.from(name).toString();
-      const key = text.startsWith(by) && text.endsWith(context) ? wrapped.get(text) : undefined;
-      if (key === undefined) throw new Error("access denied");
-      return key;
-    },
-  };
-}
 
 describe("rewrap()", () => {
   it("rewrap() lets an old key go: retire() refuses before and not after, and running processes go on", async () => {
@@ -359,63 +283,5 @@ describe("wrong options", () => {
     for (const verb of [() => keys.list(), () => keys.retire("a"), () => rewrap(), () => upgradeFormat()]) {
       await expect(verb()).rejects.toMatchObject({ code: "CLOSED" });
     }
-  });
-});
-
-describe("a KeyProvider", () => {
-  it("rewrap() wraps with its newest key, retire() takes the old one, and a stranger's key service is refused", async () => {
-    const kms = service();
-    const { open, first, tokens } = await withUsers(kms);
-    expect(await first.keys.list()).toEqual([{ id: "key 1", storeKeys: [expect.any(String)] }]);
-    kms.newest = "key 2";
-    await first.rewrap();
-    await first.keys.retire("key 1");
-    expect(await tokensOf(await open())).toEqual(tokens);
-    await expect(open({ encryption: service() })).rejects.toMatchObject({ ...refused, retryable: true });
-    await expect(open({ encryption: { keys: [older] } })).rejects.toMatchObject(refused);
-    expect(await tokensOf(await open())).toEqual(tokens);
-  });
-
-  it("rewrap() that it does not answer is a retryable KEY_REFUSED, nothing is changed, and users go on", async () => {
-    const kms = service();
-    const { open, first, store, tokens } = await withUsers(kms);
-    await first.upgradeFormat();
-    const before = await accountIn(store);
-    kms.trouble = new Error("503");
-    for (const records of [false, true]) {
-      await expect(first.rewrap({ records })).rejects.toMatchObject({ ...refused, retryable: true });
-    }
-    await expect(open()).rejects.toMatchObject({ ...refused, retryable: true, cause: kms.trouble });
-    expect(await accountIn(store)).toBe(before);
-    expect(await tokensOf(first)).toEqual(tokens);
-    expect(await first.reauthorize("ada")).toMatchObject({ usable: true });
-  });
-
-  it("that is away while a store key is replaced holds its process back, and nobody else, until it is there again", async () => {
-    const away = service();
-    const { sandbox, open, first, tokens } = await withUsers(away);
-    const warnings: string[] = [];
-    const logger = { debug: () => {}, info: () => {}, warn: (line: string) => void warnings.push(line) };
-    let reachable = true;
-    const encryption: KeyProvider = {
-      wrap: (key, context) => away.wrap(key, context),
-      unwrap: (key, context) => (reachable ? away.unwrap(key, context) : Promise.reject(new Error("503"))),
-    };
-    const cut = await open({ encryption, logger });
-    reachable = false;
-    await first.upgradeFormat();
-    await soon(sandbox, first.rewrap({ records: true }));
-    await expect(cut.accessToken("ada")).rejects.toMatchObject({ ...refused, retryable: true });
-    await expect(cut.onboard("new")).rejects.toMatchObject(refused);
-    expect(await cut.health()).toMatchObject({ ready: false, problem: "KEY_REFUSED" });
-    expect(await cut.resume()).toEqual({ taken: 0, rested: {} });
-    expect(warnings).toEqual([
-      expect.stringMatching(/^Cannot begin anything new: Cannot unwrap the store key/),
-    ]);
-    expect(await first.onboard("new")).toMatchObject({ usable: true });
-    reachable = true;
-    expect(await tokensOf(cut)).toEqual(tokens);
-    expect(await cut.onboard("newer")).toMatchObject({ usable: true });
-    expect(await cut.health()).toMatchObject({ ready: true, problem: null });
   });
 });
