@@ -110,26 +110,16 @@ function namesIn(names: Json, format: number): Wrapped | null {
 }
 
 /** The account's record with these keys in it. */
-export function withKeyRecord(value: Json, keys: KeyRecord): Json {
-  const {
-    storeKey: _,
-    storeKeys: _all,
-    names: _names,
-    retired: _retired,
-    ...rest
-  } = isObject(value) ? value : {};
-  const [{ by, wrapped }] = keys.storeKeys;
-  const kept =
-    keys.format === 1
-      ? { storeKey: { by, wrapped } }
-      : { storeKeys: keys.storeKeys.map((key) => ({ id: key.id, by: key.by, wrapped: key.wrapped })) };
-  return {
-    ...rest,
-    format: keys.format,
-    ...kept,
-    ...(keys.names && { names: { by: keys.names.by, wrapped: keys.names.wrapped } }),
-    ...(keys.retired.length > 0 && { retired: keys.retired }),
-  };
+export function withKeyRecord(value: Json, { format, storeKeys, names, retired }: KeyRecord): Json {
+  const own = ["format", "storeKey", "storeKeys", "names", "retired"];
+  const others = Object.entries(isObject(value) ? value : {}).filter(([name]) => !own.includes(name));
+  const [{ by, wrapped }] = storeKeys;
+  const kept: [string, Json][] = [["format", format]];
+  if (format === 1) kept.push(["storeKey", { by, wrapped }]);
+  else kept.push(["storeKeys", storeKeys.map((key) => ({ id: key.id, by: key.by, wrapped: key.wrapped }))]);
+  if (names !== null) kept.push(["names", { by: names.by, wrapped: names.wrapped }]);
+  if (retired.length > 0) kept.push(["retired", retired]);
+  return Object.fromEntries([...kept, ...others]);
 }
 
 /**
