@@ -35,24 +35,25 @@ export interface CreateLifecycle {
   fromEnv(overrides?: Partial<LifecycleOptions>): Promise<Lifecycle>;
 }
 
-const create = (options: LifecycleOptions): Promise<Lifecycle> => openLifecycle(options);
-
 /** Opens a lifecycle: {@link CreateLifecycle}. */
-export const createLifecycle: CreateLifecycle = Object.assign(create, {
-  async fromEnv(overrides: Partial<LifecycleOptions> = {}): Promise<Lifecycle> {
-    const encryption =
-      overrides.encryption ?? keyFrom(process.env["ONEUP_KEY"], process.env["ONEUP_KEY_FILE"]);
-    return openLifecycle({
-      ...overrides,
-      credentials: overrides.credentials ?? {
-        clientId: required("ONEUP_CLIENT_ID"),
-        clientSecret: required("ONEUP_CLIENT_SECRET"),
-      },
-      store: overrides.store ?? (await storeFrom(required("ONEUP_STORE"))),
-      ...(encryption && { encryption }),
-    });
+export const createLifecycle: CreateLifecycle = Object.assign(
+  (options: LifecycleOptions) => openLifecycle(options),
+  {
+    async fromEnv(overrides: Partial<LifecycleOptions> = {}): Promise<Lifecycle> {
+      const encryption =
+        overrides.encryption ?? keyFrom(process.env["ONEUP_KEY"], process.env["ONEUP_KEY_FILE"]);
+      return openLifecycle({
+        ...overrides,
+        credentials: overrides.credentials ?? {
+          clientId: required("ONEUP_CLIENT_ID"),
+          clientSecret: required("ONEUP_CLIENT_SECRET"),
+        },
+        store: overrides.store ?? (await storeFrom(required("ONEUP_STORE"))),
+        ...(encryption && { encryption }),
+      });
+    },
   },
-});
+);
 
 function required(name: string): string {
   const value = process.env[name];

@@ -28,7 +28,7 @@
  * | `FHIR_REFUSED` | the FHIR endpoint refused the call |
  * | `STORE_UNAVAILABLE` | the store did not answer in time or failed; nothing is lost |
  * | `STORE_UNUSABLE` | the store cannot be opened as it is |
- * | `KEY_REFUSED` | the encryption key is missing, malformed, or does not open this store |
+ * | `KEY_REFUSED` | the encryption key is missing, malformed, retired or still in use, or does not open this store; retryable if a key service did not answer |
  * | `RECORD_TOO_NEW` | a newer version of this library wrote the record; it was left untouched |
  * | `RECORD_DAMAGED` | a record does not decode or does not open |
  * | `CLOSED` | the lifecycle was closed |

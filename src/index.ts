@@ -11,7 +11,7 @@ export { systemClock } from "./clock.ts";
 export type { Clock } from "./clock.ts";
 export { Secret } from "./secret.ts";
 export { keyFile } from "./store/keys.ts";
-export type { Encryption, KeySource, RingKey } from "./store/keys.ts";
+export type { Encryption, KeyProvider, KeySource, RingKey, WrappedKey } from "./store/keys.ts";
 export { fetchTransport } from "./http/fetch-transport.ts";
 export { undiciTransport } from "./http/undici-transport.ts";
 export type { UndiciTransportOptions } from "./http/undici-transport.ts";
@@ -24,6 +24,8 @@ export type {
   Cancellable,
   Lifecycle,
   OnboardOptions,
+  RewrapOptions,
+  RewrapSummary,
   WaitOptions,
   WorkOptions,
 } from "./runtime/lifecycle.ts";

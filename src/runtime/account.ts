@@ -10,7 +10,7 @@ import { inWords, LifecycleError } from "../errors.ts";
 import { comesLater, gatesBefore, maySpendCode, mayTry } from "../guard/gates.ts";
 import type { GatedCall, GateName } from "../guard/gates.ts";
 import type { Gate, GateReason } from "../../machines/index.ts";
-import type { Slot, Store } from "../store/contract.ts";
+import type { AccountRecord, Slot, Store } from "../store/contract.ts";
 import type { CredentialSource, KnownCredentials } from "./credentials.ts";
 import { GateBoard, gateNames, staleMs } from "./gate-board.ts";
 import type { Logger } from "./options.ts";
@@ -61,6 +61,8 @@ export interface AccountParts {
   readonly logger: Logger;
   /** Called when a gate changed. */
   readonly changed: () => void;
+  /** Called with the account's record of each look, and when that look began, on `clock.monotonic()`. */
+  readonly seen: (record: AccountRecord, at: number) => void;
 }
 
 /** A call waits for a fresh look at the gates once the last one is this old, ms. */

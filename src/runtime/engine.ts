@@ -14,12 +14,16 @@ import type { Account } from "./account.ts";
 import type { Changes } from "./changes.ts";
 import type { Settings } from "./options.ts";
 import type { Driven } from "./drive.ts";
+import type { StoreKeys } from "./store-keys.ts";
 
 /** One opened lifecycle, from the inside. */
 export interface Engine {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly store: Store;
+  /** The store's keys and format, which other processes may change. */
+  readonly keys: StoreKeys;
+  /** Of these keys. */
   readonly sealer: Sealer;
   readonly guard: Guard;
   readonly sender: Sender;

@@ -10,7 +10,7 @@ import type { Clock } from "../clock.ts";
 import type { GateName } from "../guard/gates.ts";
 import { openGate, stepGate } from "../../machines/index.ts";
 import type { Gate, GateEvent } from "../../machines/index.ts";
-import type { Store } from "../store/contract.ts";
+import type { AccountRecord, Store } from "../store/contract.ts";
 import { readGates, withGate } from "./account-record.ts";
 import type { Logger } from "./options.ts";
 
@@ -23,6 +23,8 @@ export interface BoardParts {
   readonly logger: Logger;
   /** Called when a gate changed. */
   readonly changed: () => void;
+  /** Called with the account's record of each look, and when that look began, on `clock.monotonic()`. */
+  readonly seen: (record: AccountRecord, at: number) => void;
 }
 
 /** The names of all gates. */
@@ -124,8 +126,10 @@ export class GateBoard {
   }
 
   async #read(): Promise<void> {
+    const at = this.#parts.clock.monotonic();
     try {
       const found = await this.#parts.record.load();
+      if (found !== null) this.#parts.seen(found, at);
       this.#see(found === null ? {} : readGates(found.value));
     } catch (error) {
       this.#parts.logger.warn(`Cannot look at the account: ${inWords(error)}`);

@@ -11,11 +11,14 @@ import type { Engine } from "./engine.ts";
 
 /** What {@link health} says. */
 export interface Health {
-  /** The store answers, and neither the credentials nor the region are refused. A throttled account is healthy. */
+  /**
+   * The store answers and can be written by this release with this key, and neither the credentials nor the region are
+   * refused. A throttled account is healthy.
+   */
   readonly ready: boolean;
   /** How long the store took to answer, ms; `null` if it did not. */
   readonly storeMs: number | null;
-  /** Why the store did not answer. */
+  /** Why the store did not answer or cannot be written, e.g. `RECORD_TOO_NEW` once a newer release has taken it over. */
   readonly problem: ErrorCode | null;
   /** Gates of the account that are not open. */
   readonly shut: readonly ShutGate[];
@@ -28,11 +31,12 @@ export async function health(engine: Engine): Promise<Health> {
   const began = engine.clock.monotonic();
   try {
     const { shut, inHand } = await viewOf(engine);
+    const trouble = engine.keys.trouble?.code ?? null;
     const refused = shut.some(({ state }) => state === "suspended");
     return {
-      ready: !refused && !engine.closing.aborted,
+      ready: !refused && trouble === null && !engine.closing.aborted,
       storeMs: engine.clock.monotonic() - began,
-      problem: null,
+      problem: trouble,
       shut,
       inHand,
     };

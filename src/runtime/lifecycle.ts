@@ -47,6 +47,34 @@ export interface WorkOptions extends Cancellable {
   readonly lookMs?: number | undefined;
 }
 
+/** Options of {@link Lifecycle.rewrap}. */
+export interface RewrapOptions extends Cancellable {
+  /** Replace the store's own key as well, and seal every user anew. @default false */
+  readonly records?: boolean | undefined;
+  /**
+   * Called with every page of users: how many were looked at in this round, of how many, and how many were sealed anew
+   * since the call. There are two rounds at least: the last one finds nothing left to do.
+   */
+  readonly onProgress?:
+    | ((progress: { readonly seen: number; readonly of: number; readonly resealed: number }) => void)
+    | undefined;
+}
+
+/** What {@link Lifecycle.rewrap} did. */
+export interface RewrapSummary {
+  /** Store keys that there are now. */
+  readonly storeKeys: number;
+  /** Users sealed anew. */
+  readonly resealed: number;
+  /** Users whose record does not open by any key; they were left as they are. */
+  readonly unreadable: number;
+  /** Store keys that nothing uses any more and that were dropped. */
+  readonly dropped: number;
+}
+
+/** The verbs that deal with keys and formats. */
+export type KeyVerbs = Pick<Lifecycle, "keys" | "rewrap" | "upgradeFormat">;
+
 /** Users of one 1upHealth account, each a durable state machine. */
 export interface Lifecycle extends AsyncDisposable {
   /**
@@ -123,6 +151,36 @@ export interface Lifecycle extends AsyncDisposable {
      */
     reopen(): Promise<void>;
   };
+  /**
+   * Wraps the store's keys with the newest key of your ring: one compare-and-set, whatever the number of users. Other
+   * processes go on. Afterwards {@link Lifecycle.keys | keys.retire()} takes the old key.
+   *
+   * With `records: true` the store's own key is replaced, too, and every user sealed anew with it: for when the old one
+   * may be known to somebody. It takes at least `leaseMs` and 10 s more, needs a store of format 2
+   * ({@link upgradeFormat}) and every process to hold the newest ring key. Interrupted, it goes on when called again.
+   *
+   * @throws {LifecycleError} `KEY_REFUSED`, retryable if a key provider did not answer; `INVALID_OPTION` if the format is
+   * too old; `STORE_UNAVAILABLE`; the signal's reason
+   */
+  rewrap(options?: RewrapOptions): Promise<RewrapSummary>;
+  /** The keys of your ring, by id. */
+  readonly keys: {
+    /** Those that wrap something, and the ids of the store keys that they wrap, newest first. No secrets. */
+    list(): Promise<readonly { readonly id: string; readonly storeKeys: readonly string[] }[]>;
+    /**
+     * Makes sure that a key can be thrown away: from now on no process wraps with it.
+     * @throws {LifecycleError} `KEY_REFUSED` while something is still wrapped by it
+     */
+    retire(id: string): Promise<void>;
+  };
+  /**
+   * From now on users are written in the newest format that this release knows; a user is rewritten when it takes its
+   * next step. Call it once **every** process runs this release: an older one cannot read what is written then, leaves
+   * it alone and begins nothing new. Resolves with the format.
+   *
+   * @throws {LifecycleError} `STORE_UNAVAILABLE`
+   */
+  upgradeFormat(): Promise<number>;
   /** The name under which this user appears in logs and messages. */
   alias(appUserId: string): string;
   /** Lets the users in hand come to rest, then closes connections and store. */

@@ -17,7 +17,7 @@ export interface Found {
 
 /**
  * The user of this id; `null` if there is none.
- * @throws {LifecycleError} `RENAMED`, `RECORD_TOO_NEW`, `RECORD_DAMAGED`, `STORE_UNAVAILABLE`
+ * @throws {LifecycleError} `RENAMED`, `RECORD_TOO_NEW`, `RECORD_DAMAGED`, `KEY_REFUSED`, `STORE_UNAVAILABLE`
  */
 export async function find(engine: Engine, id: string): Promise<Found | null> {
   const loaded = await engine.store.load(id);
@@ -31,6 +31,7 @@ export async function find(engine: Engine, id: string): Promise<Found | null> {
         { facts: { renamedTo: loaded.to } },
       );
     case "record":
+      if (!engine.sealer.knows(loaded.record.value)) await engine.keys.renew();
       return { user: readUser(loaded.record, engine.sealer), record: loaded.record };
   }
 }

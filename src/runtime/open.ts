@@ -14,9 +14,10 @@ import { checkVersion } from "../fhir/calls.ts";
 import { createGuard } from "../guard/guard.ts";
 import { createSender } from "../http/send.ts";
 import { undiciTransport } from "../http/undici-transport.ts";
-import { openStoreKey } from "../store/keys.ts";
 import { accountOf } from "../store/account.ts";
-import { Sealer } from "../store/seal.ts";
+import { newestFormat } from "../store/envelope.ts";
+import { keyRing } from "../store/key-ring.ts";
+import type { KeyRing } from "../store/key-ring.ts";
 import { ahead, total } from "../store/shares.ts";
 import { Account } from "./account.ts";
 import { arrive, tell, within } from "./arrive.ts";
@@ -34,10 +35,12 @@ import { find, load } from "./load.ts";
 import type { Found } from "./load.ts";
 import { checkId, checkLane, checkOptions, number } from "./options.ts";
 import type { LifecycleOptions, Settings } from "./options.ts";
+import { createKeyVerbs } from "./rewrap.ts";
 import { createRemote } from "./remote.ts";
 import { rename } from "./rename.ts";
 import { describeUser, isUsable } from "./status.ts";
 import type { UserStatus } from "./status.ts";
+import { StoreKeys } from "./store-keys.ts";
 import { createTokens } from "./tokens.ts";
 import { newUser, stepped } from "./user.ts";
 import type { User } from "./user.ts";
@@ -45,52 +48,58 @@ import { barrierOf, refusal } from "./verdict.ts";
 import { laneService, work } from "./worker.ts";
 import type { WorkSummary } from "./worker.ts";
 
-/** What a simulation decides in place of the platform. */
+/** What tests decide in place of the release and the platform. */
 export interface Seams {
+  /** The newest format it knows. It reads this one and all older ones, and begins a new store with the one before. */
+  readonly newestFormat?: number;
   /** Runs a task at the end of this turn of the event loop. */
-  readonly nextTurn: (task: () => void) => void;
+  readonly nextTurn?: (task: () => void) => void;
 }
 
-/** Opens a lifecycle. @throws {LifecycleError} `INVALID_OPTION`, `KEY_REFUSED`, `STORE_UNUSABLE` */
-export async function openLifecycle(
-  options: LifecycleOptions,
-  seams: Seams = { nextTurn: setImmediate },
-): Promise<Lifecycle> {
+/**
+ * Opens a lifecycle.
+ * @throws {LifecycleError} `INVALID_OPTION`, `KEY_REFUSED`, `STORE_UNUSABLE`, `RECORD_TOO_NEW`
+ */
+export async function openLifecycle(options: LifecycleOptions, seams: Seams = {}): Promise<Lifecycle> {
   const settings = checkOptions(options);
   const closing = new AbortController();
   setMaxListeners(0, closing.signal);
-  return lifecycleOver(await openEngine(settings, seams, closing.signal), closing);
+  return lifecycleOver(await openEngine(settings, closing.signal, seams), closing);
 }
 
-async function openEngine(settings: Settings, seams: Seams, closing: AbortSignal): Promise<Engine> {
+async function openEngine(
+  settings: Settings,
+  closing: AbortSignal,
+  { newestFormat: newest = newestFormat, nextTurn = setImmediate }: Seams,
+): Promise<Engine> {
   const { clock, limits, timeoutMs, graceMs } = settings;
   const credentials = await settings.credentials.ask();
   const account = accountOf(credentials.clientId);
   const store = await settings.store.open({ account, clock });
   try {
-    const encryption = settings.encryption;
-    const storeKey =
-      encryption === undefined
-        ? await openStoreKey(store, account, { keys: [memoryKey] }, randomName(clock))
-        : await openStoreKey(store, account, encryption, randomName(clock));
-    const sealer = new Sealer(storeKey, account);
+    const { encryption = { keys: [memoryKey] }, logger } = settings;
+    const ring = (storeIsNew: boolean): KeyRing =>
+      keyRing(encryption, storeIsNew, clock, (message) => logger.warn(message));
+    const keys = await StoreKeys.open({ record: store.account, account, ring, clock, newest, logger });
     const changes = new Changes(clock);
     const engine: Engine = {
       settings,
       clock,
       store,
-      sealer,
+      keys,
+      sealer: keys.sealer,
       guard: createGuard({ slots: store.slots, clock, limits, timeoutMs, graceMs }),
       account: new Account({
         record: store.account,
         clock,
         source: settings.credentials,
         credentials,
-        fingerprint: (secret) => sealer.fingerprint(secret),
+        fingerprint: (secret) => keys.sealer.fingerprint(secret),
         windowMs: limits.management.windowMs,
         lostMs: timeoutMs + graceMs,
-        logger: settings.logger,
+        logger,
         changed: () => changes.wakeWorkers(),
+        seen: (record, at) => void keys.see(record, at),
       }),
       sender: createSender({
         transport: settings.transport ?? undiciTransport(),
@@ -103,7 +112,7 @@ async function openEngine(settings: Settings, seams: Seams, closing: AbortSignal
       driving: new Map(),
       lanes: laneService(() => engine),
       closing,
-      gather: gathering(seams.nextTurn),
+      gather: gathering(nextTurn),
     };
     return engine;
   } catch (error) {
@@ -300,6 +309,7 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
       },
     },
 
+    ...createKeyVerbs(engine, open, working),
     alias: (appUserId) => engine.sealer.alias(appUserId),
 
     async close() {

@@ -11,6 +11,7 @@ import { isLoopback } from "../http/safety.ts";
 import type { Transport } from "../http/transport.ts";
 import type { Lane, Limit, StoreAdapter } from "../store/contract.ts";
 import { lanes } from "../store/contract.ts";
+import { isInside } from "../store/keys.ts";
 import type { Encryption } from "../store/keys.ts";
 import type { Limits } from "../guard/guard.ts";
 import { credentialSource } from "./credentials.ts";
@@ -276,13 +277,19 @@ function checkEncryption(encryption: Encryption | undefined, store: StoreAdapter
   }
   if (!isObject(encryption)) throw notEncryption();
   const path = "ring" in encryption ? encryption.path : undefined;
-  if (path !== undefined && store.folder !== undefined && path.startsWith(`${store.folder}/`)) {
+  if (path !== undefined && store.folder !== undefined && isInside(store.folder, path)) {
     throw new LifecycleError(
       "INVALID_OPTION",
       `Cannot start: the key file must stand outside the store's folder, or every copy of the store brings its key along: ${path}`,
     );
   }
-  if (!("ring" in encryption) && !isKeys(encryption.keys)) throw notEncryption();
+  const fits =
+    "ring" in encryption
+      ? typeof encryption.ring === "function"
+      : "wrap" in encryption
+        ? typeof encryption.wrap === "function" && typeof encryption.unwrap === "function"
+        : isKeys(encryption.keys);
+  if (!fits) throw notEncryption();
   return encryption;
 }
 
@@ -293,7 +300,7 @@ function isKeys(keys: unknown): boolean {
 }
 
 function notEncryption(): LifecycleError {
-  const rule = "keyFile(…) or { keys: […] } with texts or bytes"; // the value itself may be a key
+  const rule = "keyFile(…), { keys: […] } with texts or bytes, or a key provider with wrap() and unwrap()"; // the value itself may be a key
   return new LifecycleError("INVALID_OPTION", `Cannot start: encryption must be ${rule}`);
 }
 

@@ -105,6 +105,7 @@ async function outcome(engine: Engine, id: string, patience: Patience): Promise<
   for (;;) {
     const loaded = await engine.store.load(id);
     if (loaded.type === "renamed") return;
+    if (loaded.type === "record" && !engine.sealer.knows(loaded.record.value)) await engine.keys.renew();
     const user = loaded.type === "record" ? readUser(loaded.record, engine.sealer) : null;
     const left = patience.until - engine.clock.monotonic();
     if (loaded.type !== "record" || user === null || !renaming(user) || left <= 0)

@@ -26,16 +26,18 @@ export async function save(
   how: How,
   from?: string,
 ): Promise<Committed> {
-  const commit: Commit = {
-    id: user.id,
-    value: writeUser(user, engine.sealer),
-    expectedRevision: user.revision,
-    writeId: randomName(engine.clock),
-    state: user.position.state,
-    ...how,
-  };
+  const writeId = randomName(engine.clock);
   for (let attempt = 1; ; attempt++) {
     try {
+      if (!engine.keys.isFresh) await lookAtKeys(engine, insist);
+      const commit: Commit = {
+        id: user.id,
+        value: writeUser(user, engine.sealer),
+        expectedRevision: user.revision,
+        writeId,
+        state: user.position.state,
+        ...how,
+      };
       return await (from === undefined ? engine.store.commit(commit) : engine.store.move({ from, commit }));
     } catch (error) {
       if (!insist || engine.closing.aborted || !isLifecycleError(error) || !error.retryable) throw error;
@@ -44,5 +46,17 @@ export async function save(
       );
       await sleep(engine.clock, fullJitter(afterTrouble, attempt, engine.clock.random()), engine.closing);
     }
+  }
+}
+
+/**
+ * Nothing new is begun on keys that are out of date. What is in hand is saved with the keys in hand: others read it for
+ * as long as such a key is kept after it was replaced.
+ */
+async function lookAtKeys({ keys }: Engine, insist: boolean): Promise<void> {
+  try {
+    await keys.renew();
+  } catch (error) {
+    if (!insist || isLifecycleError(error, "STORE_UNAVAILABLE")) throw error;
   }
 }

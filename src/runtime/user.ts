@@ -7,10 +7,10 @@ import { LifecycleError } from "../errors.ts";
 import { nothingKnown } from "../../machines/index.ts";
 import type { UserContext, UserEvent } from "../../machines/index.ts";
 import type { Json, Lane, StoredRecord } from "../store/contract.ts";
-import { format, readEnvelope } from "../store/envelope.ts";
-import type { Envelope, HistoryEntry, Intent, Pause } from "../store/envelope.ts";
+import { readEnvelope } from "../store/envelope.ts";
+import type { Envelope, HistoryEntry, Intent, Pause, Sealed } from "../store/envelope.ts";
 import { isCount, isObject, isTime } from "../store/shapes.ts";
-import type { Sealed, Sealer, Secrets } from "../store/seal.ts";
+import type { Sealer, Secrets } from "../store/seal.ts";
 import { isState, step } from "./step.ts";
 import type { Position } from "./step.ts";
 
@@ -46,18 +46,26 @@ export function newUser(id: string, lane: Lane, at: number): User {
   };
 }
 
+/** How secrets are sealed, and what the seal is bound to that may change while they do not. */
+interface SealedForm {
+  readonly sealed: Sealed | null;
+  readonly format: number;
+  readonly oneupUserId: number | null;
+}
+
 /** Sealed forms by the secrets they hold, so that unchanged secrets are sealed once. */
-const sealedForms = new WeakMap<Secrets, Sealed | null>();
+const sealedForms = new WeakMap<Secrets, SealedForm>();
 
 /** Reads a record. @throws {LifecycleError} `RECORD_TOO_NEW`, `RECORD_DAMAGED` */
 export function readUser(record: StoredRecord, sealer: Sealer): User {
-  const kept = readEnvelope(record.value, () => sealer.alias(record.id));
+  const kept = readEnvelope(record.value, () => sealer.alias(record.id), sealer.newest);
   if (!isState(kept.state)) {
     throw new LifecycleError(
       "RECORD_DAMAGED",
       `Cannot read user ${sealer.alias(record.id)}: its state is none that the lifecycle knows`,
     );
   }
+  const { format, sealed } = kept;
   const context = { ...nothingKnown, ...kept.context };
   if (!isContext(context)) {
     throw new LifecycleError(
@@ -65,8 +73,9 @@ export function readUser(record: StoredRecord, sealer: Sealer): User {
       `Cannot read user ${sealer.alias(record.id)}: what is known about it is of the wrong kind`,
     );
   }
-  const secrets = sealer.open(record.id, kept.sealed);
-  sealedForms.set(secrets, kept.sealed);
+  const { oneupUserId } = context;
+  const secrets = sealer.open({ user: record.id, oneupUserId }, sealed, format);
+  sealedForms.set(secrets, { sealed, format, oneupUserId });
   return {
     id: record.id,
     revision: record.revision,
@@ -91,6 +100,7 @@ function isContext(facts: Readonly<Record<keyof UserContext, unknown>>): facts i
     (codeFrom === null || codeFrom === "creation" || codeFrom === "request") &&
     counts.every(isCount) &&
     times.every((time) => time === null || isTime(time)) &&
+    typeof facts.maybeSpent === "boolean" &&
     typeof facts.saidExists === "boolean" &&
     typeof facts.saidMissing === "boolean" &&
     (failure === null || isFailure(failure))
@@ -105,13 +115,8 @@ function isFailure(failure: unknown): boolean {
 
 /** What is written of a user. */
 export function writeUser(user: User, sealer: Sealer): Json {
-  let sealed = sealedForms.get(user.secrets);
-  if (sealed === undefined) {
-    sealed = sealer.seal(user.id, user.secrets);
-    sealedForms.set(user.secrets, sealed);
-  }
   const envelope: Envelope = {
-    format,
+    format: sealer.format,
     state: user.position.state,
     context: known(user.position.context),
     intent: user.intent,
@@ -119,9 +124,21 @@ export function writeUser(user: User, sealer: Sealer): Json {
     lane: user.lane,
     history: user.history,
     calls: user.calls,
-    sealed,
+    sealed: sealedSecrets(user, sealer),
   };
   return envelope as unknown as Json; // likewise
+}
+
+function sealedSecrets({ id, position, secrets }: User, sealer: Sealer): Sealed | null {
+  const { format } = sealer;
+  const { oneupUserId } = position.context;
+  const before = sealedForms.get(secrets);
+  if (before?.oneupUserId === oneupUserId && sealer.isCurrent(before.format, before.sealed)) {
+    return before.sealed;
+  }
+  const sealed = sealer.seal({ user: id, oneupUserId }, secrets);
+  sealedForms.set(secrets, { sealed, format, oneupUserId });
+  return sealed;
 }
 
 /** What is known, without the rest: a fact that was never learnt takes no room on disk. */

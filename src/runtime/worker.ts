@@ -44,8 +44,11 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
   let taken = 0;
 
   async function take(claimed: Claimed, lease: Lease, notAfter: number): Promise<void> {
+    let read = false;
     try {
+      if (!engine.sealer.knows(claimed.record.value)) await engine.keys.renew();
       const user = readUser(claimed.record, engine.sealer);
+      read = true;
       const driven = await drive(engine, awake(user, engine.settings.windowMs, engine.clock.now()), {
         by: "claimed",
         lease,
@@ -58,6 +61,8 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
         rested[state] = (rested[state] ?? 0) + 1;
       }
     } catch (error) {
+      // No call will come of it, so its slot is for others.
+      if (!read && claimed.slot !== null) await engine.store.slots.giveBack(claimed.slot).catch(() => {});
       engine.settings.logger.warn(
         `Cannot work on user ${engine.sealer.alias(claimed.record.id)}: ${inWords(error)}`,
       );
@@ -76,8 +81,9 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     return claimed.length;
   }
 
-  /** So many users may be taken for such a call: none at a shut gate, one to try it. */
+  /** So many users may be taken for such a call: none at a shut gate, one to try it. None that could not be saved. */
   function allowed(call: "any" | "createUser", room: number): number {
+    if (engine.keys.trouble !== null) return 0;
     switch (engine.account.standing(call)) {
       case "open":
         return room;

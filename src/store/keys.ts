@@ -1,15 +1,23 @@
 /**
- * The keys an application holds, and the store key they wrap.
+ * The keys an application holds: a list, a file, or a key service.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
-import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { createHash, randomBytes } from "node:crypto";
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
+import process from "node:process";
 import { LifecycleError } from "../errors.ts";
-import type { Json, Store } from "./contract.ts";
-import { format } from "./envelope.ts";
 
 /** A key of the ring: 32 bytes, known by an id that says nothing about it. */
 export interface RingKey {
@@ -17,20 +25,48 @@ export interface RingKey {
   readonly bytes: Uint8Array;
 }
 
-/** Where the ring comes from. */
+/** Where the ring comes from. It is asked again when another process has wrapped with a key that was not there yet. */
 export interface KeySource {
-  /** The file the key stands in, if it does. */
+  /** The file the keys stand in, if they do. */
   readonly path?: string;
-  /** The ring, newest key first. `storeIsNew`: nothing was sealed yet, so a key may be made. */
-  ring(storeIsNew: boolean): readonly RingKey[];
+  /**
+   * The ring, newest key first. `storeIsNew`: nothing was sealed yet, so a key may be made. `warn` is told what is
+   * unsafe and works all the same.
+   */
+  ring(storeIsNew: boolean, warn?: (message: string) => void): readonly RingKey[];
 }
 
-/** What `encryption` accepts: {@link keyFile}, or keys of your own, newest first. */
-export type Encryption = KeySource | { readonly keys: readonly (string | Uint8Array)[] };
+/** A wrapped key, and the id of the key that wrapped it. */
+export interface WrappedKey {
+  /** Names the wrapping key, e.g. its ARN: it stands in clear in the store, so that a process knows whom to ask. */
+  readonly by: string;
+  readonly wrapped: Uint8Array;
+}
 
 /**
- * A key in a file of its own (mode 0600), made on the first start with an empty store. Keep it outside the store's
- * folder and in a backup of its own: without it nobody opens the tokens again.
+ * Keys that never leave a key service (AWS KMS, Google Cloud KMS, Vault transit, …): two methods, no package. They are
+ * asked on opening and when keys change, never for a user. An answer has 10 s; a promise that rejects is a retryable
+ * `KEY_REFUSED`, unless it rejects with a {@link LifecycleError} of its own, and nothing was changed.
+ */
+export interface KeyProvider {
+  /**
+   * Wraps 32 bytes with the newest key. `context` says what is wrapped and for whom: pass it as additional
+   * authenticated data (AWS calls it the encryption context), so that it opens in its own place only.
+   */
+  wrap(key: Uint8Array, context: string): Promise<WrappedKey>;
+  /** Unwraps what {@link wrap} gave for the same `context`, with the key `by`, be it an older one. */
+  unwrap(wrapped: WrappedKey, context: string): Promise<Uint8Array>;
+}
+
+/** What `encryption` accepts: {@link keyFile}, keys of your own, newest first, or a {@link KeyProvider}. */
+export type Encryption = KeySource | { readonly keys: readonly (string | Uint8Array)[] } | KeyProvider;
+
+/**
+ * Keys in a file, newest first, one a line. The first one is made on the first start with an empty store (mode 0600).
+ * Keep it outside the store's folder and in a backup of its own: without it nobody opens the tokens again.
+ *
+ * A file that others than its owner may read is used with a warning: that is how Kubernetes and Docker mount secrets.
+ * To rotate, put a new key (`openssl rand -base64 32`) on a line before the old one and call `lifecycle.rewrap()`.
  *
  * @throws {LifecycleError} on opening: `KEY_REFUSED` if the file is missing though the store is not empty, or unreadable
  */
@@ -41,7 +77,7 @@ export function keyFile(path: string): KeySource {
   const file = resolve(path);
   return {
     path: file,
-    ring(storeIsNew) {
+    ring(storeIsNew, warn) {
       const found = readIfThere(file);
       if (found === null && !storeIsNew) {
         throw new LifecycleError(
@@ -49,9 +85,34 @@ export function keyFile(path: string): KeySource {
           `Cannot open the store: it was written with a key, and the key file is missing: ${file}`,
         );
       }
-      return [parseKey(found ?? makeKeyFile(file), file)];
+      const lines = (found ?? makeKeyFile(file)).trim().split(/\s*\n\s*/);
+      if (isOpenToOthers(file)) {
+        warn?.(`The key file can be read by others than its owner; its mode should be 0600: ${file}`);
+      }
+      return lines.map((line, index) => parseKey(line, index === 0 ? file : `${file}, line ${index + 1}`));
     },
   };
+}
+
+/** Windows has no such modes. */
+function isOpenToOthers(file: string): boolean {
+  return process.platform !== "win32" && (statSync(file).mode & 0o077) !== 0;
+}
+
+/** Does the file stand in the folder, or in one below it, whatever links lead there? */
+export function isInside(folder: string, file: string): boolean {
+  const way = relative(real(folder), real(file));
+  return way !== "" && !isAbsolute(way) && !/^\.\.(?:[\\/]|$)/.test(way);
+}
+
+/** The path without links, as far as it exists already. */
+function real(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const above = dirname(path);
+    return above === path ? path : join(real(above), basename(path));
+  }
 }
 
 function readIfThere(file: string): string | null {
@@ -103,82 +164,18 @@ function fromText(text: string): Uint8Array {
   return Buffer.from(text, /^[0-9a-f]{64}$/i.test(text) ? "hex" : "base64");
 }
 
-function ringOf(encryption: Encryption, storeIsNew: boolean): readonly RingKey[] {
+/** The ring of a source or a list, newest key first. @throws {LifecycleError} `KEY_REFUSED`, `INVALID_OPTION` */
+export function ringOf(
+  encryption: Exclude<Encryption, KeyProvider>,
+  storeIsNew: boolean,
+  warn?: (message: string) => void,
+): readonly RingKey[] {
   const ring =
     "ring" in encryption
-      ? encryption.ring(storeIsNew)
+      ? encryption.ring(storeIsNew, warn)
       : encryption.keys.map((key, index) => parseKey(key, `encryption.keys[${index}]`));
   if (ring.length === 0) {
     throw new LifecycleError("INVALID_OPTION", "Cannot use encryption: keys must hold at least one key");
   }
   return ring;
-}
-
-/**
- * The store key: made and wrapped by the newest ring key on the first opening, unwrapped on every later one.
- *
- * @throws {LifecycleError} `KEY_REFUSED` if no key of the ring opens this store
- */
-export async function openStoreKey(
-  store: Pick<Store, "account">,
-  account: string,
-  encryption: Encryption,
-  writeId: string,
-): Promise<Uint8Array> {
-  for (;;) {
-    const found = await store.account.load();
-    const ring = ringOf(encryption, found === null);
-    if (found !== null) return unwrap(found.value, account, ring);
-    const newest = ring[0] as RingKey; // ringOf() refuses an empty ring
-    const storeKey = randomBytes(32);
-    const value = { format, storeKey: { by: newest.id, wrapped: wrap(storeKey, account, newest) } };
-    if (await store.account.commit({ value, expectedRevision: 0, writeId })) return storeKey;
-  }
-}
-
-function wrap(storeKey: Uint8Array, account: string, by: RingKey): string {
-  const nonce = randomBytes(12);
-  const cipher = createCipheriv("aes-256-gcm", by.bytes, nonce);
-  cipher.setAAD(Buffer.from(JSON.stringify(["store key", account])));
-  const sealed = Buffer.concat([cipher.update(storeKey), cipher.final()]);
-  return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString("base64");
-}
-
-function unwrap(value: Json, account: string, ring: readonly RingKey[]): Uint8Array {
-  const record = value as { format?: unknown; storeKey?: { by?: unknown; wrapped?: unknown } } | null; // checked field by field
-  if (typeof record?.format === "number" && record.format > format) {
-    throw new LifecycleError(
-      "RECORD_TOO_NEW",
-      `Cannot open the store: its account has format ${record.format}, this release knows formats up to ${format}; update oneup-lifecycle`,
-    );
-  }
-  const by = record?.storeKey?.by;
-  const wrapped = record?.storeKey?.wrapped;
-  if (typeof by !== "string" || typeof wrapped !== "string") {
-    throw new LifecycleError(
-      "RECORD_DAMAGED",
-      "Cannot open the store: the account's record holds no store key",
-    );
-  }
-  const key = ring.find(({ id }) => id === by);
-  if (key === undefined) {
-    const given = ring.map(({ id }) => id).join(", ");
-    throw new LifecycleError(
-      "KEY_REFUSED",
-      `Cannot open the store: it was written with key ${by}, and the keys given are ${given}; nothing was changed`,
-      { facts: { storeKey: by } },
-    );
-  }
-  try {
-    const bytes = Buffer.from(wrapped, "base64");
-    const decipher = createDecipheriv("aes-256-gcm", key.bytes, bytes.subarray(0, 12), { authTagLength: 16 });
-    decipher.setAAD(Buffer.from(JSON.stringify(["store key", account])));
-    decipher.setAuthTag(bytes.subarray(12, 28));
-    return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]);
-  } catch {
-    throw new LifecycleError(
-      "RECORD_DAMAGED",
-      `Cannot open the store: its store key does not open with key ${by}`,
-    );
-  }
 }

@@ -90,6 +90,14 @@ describe("examples", () => {
     expect(err).toContain("Cannot start: REDIS_URL must be the URL of a Redis or Valkey server");
   });
 
+  it("13-key-provider rotates its keys, retires the old one and replaces the store's own", async () => {
+    const { code, out, err } = await start("examples/13-key-provider.ts").ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toBe(
+      "wrapped by: key-2025\nwrapped by: key-2026\nsealed anew: 1 user, dropped: 1 store key\nusable: true\n",
+    );
+  });
+
   it("the table names every example, and each is short enough to read at once", () => {
     const table = readFileSync(new URL("README.md", examples), "utf8");
     const scripts = readdirSync(examples).filter((name) => /^\d.*\.ts$/.test(name));

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { openGate, stepGate } from "../../machines/index.ts";
+import { systemClock } from "../../src/clock.ts";
 import { isLifecycleError } from "../../src/errors.ts";
 import { readGates, withGate } from "../../src/runtime/account-record.ts";
 import { checkOptions } from "../../src/runtime/options.ts";
@@ -10,7 +11,11 @@ import type { LifecycleOptions } from "../../src/runtime/options.ts";
 import { awake, describeUser } from "../../src/runtime/status.ts";
 import { readUser, stepped, writeUser } from "../../src/runtime/user.ts";
 import type { Json, Store } from "../../src/store/contract.ts";
-import { openStoreKey } from "../../src/store/keys.ts";
+import { newestFormat } from "../../src/store/envelope.ts";
+import { openKeys } from "../../src/store/key-record.ts";
+import type { KeyView } from "../../src/store/key-record.ts";
+import { keyRing } from "../../src/store/key-ring.ts";
+import type { KeyRing } from "../../src/store/key-ring.ts";
 import { decodeHead, decodeRow, encodeRow, shown } from "../../src/store/rules.ts";
 import { Sealer } from "../../src/store/seal.ts";
 import { eventsAt } from "../machines/events.ts";
@@ -34,10 +39,11 @@ beforeAll(async () => {
   sealer = new Sealer(await keyIn(accountRecord), account);
 });
 
-/** The store key of an account's record. */
-function keyIn(value: Json): Promise<Uint8Array> {
+/** The store's keys in an account's record. */
+function keyIn(value: Json): Promise<KeyView> {
   const record: Store["account"] = { load: async () => ({ value, revision: 1 }), commit: async () => true };
-  return openStoreKey({ account: record }, account, { keys: [ringKey] }, "write");
+  const ring = (): KeyRing => keyRing({ keys: [ringKey] }, false, systemClock);
+  return openKeys({ record, account, ring, newest: newestFormat, writeId: "write" });
 }
 
 /** What a store can give back. */
@@ -157,7 +163,7 @@ describe("records", () => {
   );
 
   it(
-    "openStoreKey() gives 32 bytes or a LifecycleError",
+    "openKeys() gives keys of 32 bytes or a LifecycleError",
     async () => {
       const tally = new Tally();
       await fc.assert(
@@ -165,7 +171,8 @@ describe("records", () => {
           const value = parsed(text);
           if (value === undefined || value === null) return;
           try {
-            expect(await keyIn(value)).toHaveLength(32);
+            const { storeKeys, names } = await keyIn(value);
+            for (const bytes of [names, ...storeKeys.map((key) => key.bytes)]) expect(bytes).toHaveLength(32);
             tally.add(true);
           } catch (error) {
             if (!isLifecycleError(error)) throw error;

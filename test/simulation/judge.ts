@@ -7,7 +7,7 @@ import type { Committed, Commit, Json, Lease, Limit, Slot, Store, UserStatus } f
 import type { JournalEntry } from "oneup-lifecycle/sandbox";
 import type { Envelope } from "../../src/store/envelope.ts";
 import type { Claimed } from "../../src/store/contract.ts";
-import type { Sealer } from "../../src/store/seal.ts";
+import type { StoreKeys } from "../../src/runtime/store-keys.ts";
 import type { World } from "../../src/sandbox/world.ts";
 import type { Life } from "./process.ts";
 import { clientSecrets } from "./scenario.ts";
@@ -61,15 +61,15 @@ export class Judge {
   #codesInOutage = 0;
   /** When somebody else spends the account's calls. */
   readonly #foreign: { readonly from: number; readonly until: number }[] = [];
-  readonly #sealer: Sealer;
+  readonly #keys: StoreKeys;
   readonly blamed: string[] = [];
 
-  constructor(scenario: Scenario, time: Time, trace: Trace, world: World, sealer: Sealer) {
+  constructor(scenario: Scenario, time: Time, trace: Trace, world: World, keys: StoreKeys) {
     this.#scenario = scenario;
     this.#time = time;
     this.#trace = trace;
     this.#world = world;
-    this.#sealer = sealer;
+    this.#keys = keys;
   }
 
   /** A promise was broken. */
@@ -261,7 +261,9 @@ export class Judge {
     const seen = last === undefined ? -1 : after.history.findLastIndex((entry) => same(entry, last));
     for (const [, state, event] of after.history.slice(seen + 1)) this.#step(dossier, state, event);
     if (after.sealed === null || after.sealed.text === before?.sealed?.text) return;
-    const { accessToken, refreshToken } = this.#sealer.open(commit.id, after.sealed);
+    const oneupUserId = (after.context["oneupUserId"] ?? null) as number | null; // written by the library
+    const owner = { user: commit.id, oneupUserId };
+    const { accessToken, refreshToken } = this.#keys.sealer.open(owner, after.sealed, after.format);
     if (accessToken !== undefined) {
       const expiresAt = Number(after.context["expiresAt"] ?? Infinity);
       this.#saved.set(accessToken.reveal(), expiresAt);
@@ -286,9 +288,10 @@ export class Judge {
   }
 
   /** The account's record was written: a gate shut for a secret is shut for that one alone. */
-  gates(value: Json): void {
+  async account(value: Json): Promise<void> {
+    await this.#keys.renew();
     const gates = (value as { gates?: Record<string, { reason: string }> }).gates ?? {}; // written by the library
-    const own = clientSecrets.map((secret) => `secret:${this.#sealer.fingerprint(secret)}`);
+    const own = clientSecrets.map((secret) => `secret:${this.#keys.sealer.fingerprint(secret)}`);
     for (const [key, { reason }] of Object.entries(gates)) {
       if (reason === "credentials" && !own.includes(key))
         this.blame(`P2: a refused secret shuts "${key}" for everybody`);

@@ -9,8 +9,9 @@ import { readOptions } from "../../src/sandbox/options.ts";
 import { Handler } from "../../src/sandbox/handler.ts";
 import { World } from "../../src/sandbox/world.ts";
 import { accountOf } from "../../src/store/account.ts";
-import { openStoreKey } from "../../src/store/keys.ts";
-import { Sealer } from "../../src/store/seal.ts";
+import { StoreKeys } from "../../src/runtime/store-keys.ts";
+import { newestFormat } from "../../src/store/envelope.ts";
+import { keyRing } from "../../src/store/key-ring.ts";
 import { Judge } from "./judge.ts";
 import { Person } from "./people.ts";
 import { Process, ringKey } from "./process.ts";
@@ -82,8 +83,17 @@ export class Simulation {
     const handler = new Handler(new World(settings));
     const account = accountOf(settings.clientId);
     const store = await memory().open({ account, clock: time.clock() });
-    const key = await openStoreKey(store, account, { keys: [ringKey] }, "the simulation");
-    const judge = new Judge(scenario, time, trace, handler.world, new Sealer(key, account));
+    const clock = time.clock();
+    const nothing = (): void => {};
+    const keys = await StoreKeys.open({
+      record: store.account,
+      account,
+      ring: (isNew) => keyRing({ keys: [ringKey] }, isNew, clock),
+      clock,
+      newest: newestFormat,
+      logger: { debug: nothing, info: nothing, warn: nothing },
+    });
+    const judge = new Judge(scenario, time, trace, handler.world, keys);
     return new Simulation({ scenario, time, trace, handler, store, judge });
   }
 

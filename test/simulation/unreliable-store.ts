@@ -84,7 +84,7 @@ export function unreliableStore(simulation: Simulation, process: Process, life: 
       commit: (write) =>
         ask("account.commit", [], async () => {
           const done = await store.account.commit(write);
-          if (done) judge.gates(write.value);
+          if (done) await judge.account(write.value);
           return done;
         }),
     },

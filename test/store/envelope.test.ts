@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isLifecycleError } from "../../src/errors.ts";
 import type { Json } from "../../src/store/contract.ts";
-import { format, readEnvelope } from "../../src/store/envelope.ts";
+import { newestFormat as format, readEnvelope } from "../../src/store/envelope.ts";
 import type { Envelope } from "../../src/store/envelope.ts";
 import { envelope } from "./sample.ts";
 
@@ -67,6 +67,29 @@ describe("store/envelope", () => {
       { numRuns: 1_000, interruptAfterTimeLimit: 2_000 },
     );
     expect(refused).toBeGreaterThan(100);
+  });
+
+  it("readEnvelope() reads format 1, whose seals name no key, and refuses a seal of another format in it", () => {
+    const sealed = { fields: ["code"], text: "AAAA" };
+    const old = { ...envelope, format: 1, sealed };
+    expect(readEnvelope(stored(old), () => "#ada")).toEqual(old);
+    for (const mixed of [
+      { ...envelope, format: 1 },
+      { ...envelope, sealed },
+      { ...envelope, sealed: { ...sealed, key: null } },
+    ]) {
+      expect(() => readEnvelope(stored(mixed), () => "#ada")).toThrow(
+        expect.objectContaining({ code: "RECORD_DAMAGED" }),
+      );
+    }
+  });
+
+  it("readEnvelope() of a release that knows more, or less, reads that much", () => {
+    const newer = { ...envelope, format: format + 1 };
+    expect(readEnvelope(stored(newer), () => "#ada", format + 1)).toEqual(newer);
+    expect(() => readEnvelope(stored(envelope), () => "#ada", 1)).toThrow(
+      expect.objectContaining({ code: "RECORD_TOO_NEW" }),
+    );
   });
 
   it("readEnvelope() names no value of a damaged record", () => {

@@ -5,9 +5,11 @@ import { describe, expect, it } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { nothingKnown } from "../../machines/index.ts";
 import type { Json } from "../../src/store/contract.ts";
-import { format, readEnvelope } from "../../src/store/envelope.ts";
-import { openStoreKey } from "../../src/store/keys.ts";
+import { newestFormat, readEnvelope } from "../../src/store/envelope.ts";
+import { openKeys, readKeyRecord, withKeyRecord } from "../../src/store/key-record.ts";
+import { keyRing } from "../../src/store/key-ring.ts";
 import { Sealer } from "../../src/store/seal.ts";
+import { readUser } from "../../src/runtime/user.ts";
 import { manualClock } from "../../src/testing/index.ts";
 import { states } from "../machines/events.ts";
 import { revealed } from "./sample.ts";
@@ -27,21 +29,33 @@ function fixture(of: number): Fixture {
   return JSON.parse(readFileSync(file, "utf8")) as Fixture; // written by this project
 }
 
+const formats = Array.from({ length: newestFormat }, (_, index) => index + 1);
+
 describe("store/envelope of past releases", () => {
-  for (let past = 1; past <= format; past++) {
-    it(`readEnvelope(), openStoreKey() and open() read what format ${past} wrote`, async () => {
-      const { ringKey, account, accountRecord, users, aliases } = fixture(past);
-      const store = await memory().open({ account, clock: manualClock() });
-      await store.account.commit({ value: accountRecord, expectedRevision: 0, writeId: "fixture" });
-      const sealer = new Sealer(await openStoreKey(store, account, { keys: [ringKey] }, "w"), account);
+  it.each(formats)("readEnvelope(), openKeys() and open() read what format %i wrote", async (past) => {
+    const { ringKey, account, accountRecord, users, aliases } = fixture(past);
+    const clock = manualClock();
+    const { account: record } = await memory().open({ account, clock });
+    await record.commit({ value: accountRecord, expectedRevision: 0, writeId: "fixture" });
+    const ring = (storeIsNew: boolean) => keyRing({ keys: [ringKey] }, storeIsNew, clock);
+    const view = await openKeys({ record, account, ring, writeId: "w" });
+    expect(view.format).toBe(past);
+    for (const newest of [newestFormat, newestFormat + 1]) {
+      const sealer = new Sealer(view, account, newest);
       expect(Object.keys(users).length).toBeGreaterThan(2);
       for (const [user, { value, secrets }] of Object.entries(users)) {
-        const read = readEnvelope(value, () => user);
-        expect(states).toContain(read.state);
-        expect(Object.keys(read.context).sort()).toEqual(Object.keys(nothingKnown).sort());
-        expect(revealed(sealer.open(user, read.sealed))).toEqual(secrets);
+        const read = readUser({ id: user, value, revision: 1, dueInMs: 0, lane: null, lease: null }, sealer);
+        expect(states).toContain(read.position.state);
+        expect(Object.keys(read.position.context).sort()).toEqual(Object.keys(nothingKnown).sort());
+        expect(revealed(read.secrets)).toEqual(secrets);
+        expect(readEnvelope(value, () => user).format).toBeLessThanOrEqual(past);
         expect(sealer.alias(user)).toBe(aliases[user]);
       }
-    });
-  }
+    }
+  });
+
+  it.each(formats)("withKeyRecord() of an account of format %i leaves it as it is", (past) => {
+    const { accountRecord } = fixture(past);
+    expect(withKeyRecord(accountRecord, readKeyRecord(accountRecord))).toEqual(accountRecord);
+  });
 });

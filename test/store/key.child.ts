@@ -3,10 +3,17 @@
 import { createHash } from "node:crypto";
 import { lmdb } from "../../adapters/lmdb.ts";
 import { systemClock, randomName } from "../../src/clock.ts";
-import { keyFile, openStoreKey } from "../../src/store/keys.ts";
+import { openKeys } from "../../src/store/key-record.ts";
+import { keyRing } from "../../src/store/key-ring.ts";
+import { keyFile } from "../../src/store/keys.ts";
 
 const [folder = "", file = ""] = process.argv.slice(2);
 const store = await lmdb(folder).open({ account: "account", clock: systemClock });
-const key = await openStoreKey(store, "account", keyFile(file), randomName(systemClock));
-console.log(createHash("sha256").update(key).digest("hex"));
+const { storeKeys } = await openKeys({
+  record: store.account,
+  account: "account",
+  ring: (storeIsNew) => keyRing(keyFile(file), storeIsNew, systemClock),
+  writeId: randomName(systemClock),
+});
+console.log(createHash("sha256").update(storeKeys[0].bytes).digest("hex"));
 await store.close();

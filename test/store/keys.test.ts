@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -8,6 +9,7 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,7 +19,9 @@ import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import type { Store } from "../../src/store/contract.ts";
-import { keyFile, openStoreKey } from "../../src/store/keys.ts";
+import { openKeys } from "../../src/store/key-record.ts";
+import { keyRing } from "../../src/store/key-ring.ts";
+import { isInside, keyFile } from "../../src/store/keys.ts";
 import type { Encryption } from "../../src/store/keys.ts";
 import { manualClock } from "../../src/testing/index.ts";
 
@@ -32,8 +36,16 @@ function emptyStore(): Promise<Store> {
 }
 
 let writes = 0;
-const open = (store: Store, encryption: Encryption): Promise<Uint8Array> =>
-  openStoreKey(store, "account", encryption, `write ${++writes}`);
+async function open(store: Store, encryption: Encryption, account = "account"): Promise<Uint8Array> {
+  const view = await openKeys({
+    record: store.account,
+    account,
+    ring: (storeIsNew) => keyRing(encryption, storeIsNew, manualClock(), (line) => void warnings.push(line)),
+    writeId: `write ${++writes}`,
+  });
+  return view.storeKeys[0].bytes;
+}
+const warnings: string[] = [];
 const refused = expect.objectContaining({ code: "KEY_REFUSED", retryable: false });
 
 describe("store/keys keyFile()", () => {
@@ -102,6 +114,65 @@ describe("store/keys keyFile()", () => {
     await expect(open(await emptyStore(), keyFile(join(folder, "a file", "key")))).rejects.toThrow(refused);
   });
 
+  it("keyFile() reads several keys, newest first, one a line, and reads them again when asked", async () => {
+    const file = join(folderOfTest(), "lifecycle.key");
+    const [older, newer] = [randomBytes(32).toString("base64"), randomBytes(32).toString("hex")];
+    const store = await emptyStore();
+    writeFileSync(file, `${older}\n`);
+    const source = keyFile(file);
+    const key = await open(store, source);
+    writeFileSync(file, `${newer}\r\n\n${older}\n`);
+    expect(await open(store, source)).toEqual(Buffer.from(key));
+    expect(source.ring(false).map(({ id }) => id)).toHaveLength(2);
+    writeFileSync(file, `${newer}\nnot a key`);
+    await expect(open(store, source)).rejects.toThrow(`${file}, line 2`);
+  });
+
+  it.skipIf(process.platform === "win32")(
+    "keyFile() warns of a file that others may read, and uses it: so are secrets mounted",
+    async () => {
+      const file = join(folderOfTest(), "lifecycle.key");
+      await open(await emptyStore(), keyFile(file));
+      for (const [mode, told] of [
+        [0o600, 0],
+        [0o400, 0],
+        [0o640, 1],
+        [0o644, 1],
+      ] as const) {
+        chmodSync(file, mode);
+        warnings.length = 0;
+        await open(await emptyStore(), keyFile(file));
+        expect(warnings).toHaveLength(told);
+        for (const line of warnings) expect(line).toContain(`its mode should be 0600: ${file}`);
+      }
+    },
+  );
+
+  it("isInside() sees through links and dots, and knows neighbours from children", () => {
+    const folder = folderOfTest();
+    const store = join(folder, "store");
+    mkdirSync(join(store, "deep"), { recursive: true });
+    symlinkSync(store, join(folder, "link"));
+    for (const name of ["store/key", "store/deep/key", "link/key", "store/../store/key", "store/..key"]) {
+      expect({ name, inside: isInside(store, join(folder, name)) }).toEqual({ name, inside: true });
+    }
+    expect(isInside(join(folder, "link"), join(store, "key"))).toBe(true);
+    for (const name of ["key", "store.key", "store-2/key", "store/../key", "not/there/key"]) {
+      expect({ name, inside: isInside(store, join(folder, name)) }).toEqual({ name, inside: false });
+    }
+  });
+
+  it("keyFile() of two machines on one empty store: one key wins, the other is refused by name", async () => {
+    const folder = folderOfTest();
+    const store = await emptyStore();
+    const files = [join(folder, "a.key"), join(folder, "b.key")];
+    const ended = await Promise.allSettled(files.map((file) => open(store, keyFile(file))));
+    expect(ended.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    expect(ended.find(({ status }) => status === "rejected")).toMatchObject({
+      reason: refused,
+    });
+  });
+
   it("keyFile() throws INVALID_OPTION for a path that is no path", () => {
     for (const path of ["", 7 as unknown as string]) {
       expect(() => keyFile(path)).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
@@ -123,17 +194,17 @@ describe("store/keys keyFile()", () => {
   });
 });
 
-describe("store/keys openStoreKey()", () => {
+describe("store/keys openKeys()", () => {
   const [older, newer] = [randomBytes(32), randomBytes(32)];
 
-  it("openStoreKey() gives every opening the same key", async () => {
+  it("openKeys() gives every opening the same key", async () => {
     const store = await emptyStore();
     const keys = await Promise.all(Array.from({ length: 20 }, () => open(store, { keys: [older] })));
     expect(new Set(keys.map((key) => Buffer.from(key).toString("hex"))).size).toBe(1);
     expect((await store.account.load())?.revision).toBe(1);
   });
 
-  it("openStoreKey() takes bytes, base64 and hexadecimal digits for the same key", async () => {
+  it("openKeys() takes bytes, base64 and hexadecimal digits for the same key", async () => {
     const store = await emptyStore();
     const key = await open(store, { keys: [older] });
     expect(await open(store, { keys: [older.toString("base64")] })).toEqual(Buffer.from(key));
@@ -143,7 +214,7 @@ describe("store/keys openStoreKey()", () => {
     );
   });
 
-  it("openStoreKey() opens with an older key of the ring, and seals new stores with the newest", async () => {
+  it("openKeys() opens with an older key of the ring, and seals new stores with the newest", async () => {
     const store = await emptyStore();
     const key = await open(store, { keys: [older] });
     expect(await open(store, { keys: [newer, older] })).toEqual(Buffer.from(key));
@@ -152,7 +223,7 @@ describe("store/keys openStoreKey()", () => {
     await expect(open(another, { keys: [older] })).rejects.toThrow(refused);
   });
 
-  it("openStoreKey() refuses another key, names both, and changes nothing", async () => {
+  it("openKeys() refuses another key, names both, and changes nothing", async () => {
     const store = await emptyStore();
     await open(store, { keys: [older] });
     const before = await store.account.load();
@@ -165,7 +236,7 @@ describe("store/keys openStoreKey()", () => {
     expect(await store.account.load()).toEqual(before);
   });
 
-  it("openStoreKey() of two processes with different keys on an empty store succeeds for one", async () => {
+  it("openKeys() of two processes with different keys on an empty store succeeds for one", async () => {
     const store = await emptyStore();
     const ended = await Promise.allSettled([open(store, { keys: [older] }), open(store, { keys: [newer] })]);
     expect(ended.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
@@ -174,7 +245,7 @@ describe("store/keys openStoreKey()", () => {
     });
   });
 
-  it("openStoreKey() keeps the key wrapped: neither key stands in the record", async () => {
+  it("openKeys() keeps the key wrapped: neither key stands in the record", async () => {
     const store = await emptyStore();
     const key = Buffer.from(await open(store, { keys: [older] }));
     const text = JSON.stringify(await store.account.load());
@@ -187,11 +258,11 @@ describe("store/keys openStoreKey()", () => {
     }
   });
 
-  it("openStoreKey() refuses a store key that was changed or moved to another account", async () => {
+  it("openKeys() refuses a store key that was changed or moved to another account", async () => {
     const store = await emptyStore();
     await open(store, { keys: [older] });
     const damaged = expect.objectContaining({ code: "RECORD_DAMAGED" });
-    await expect(openStoreKey(store, "another", { keys: [older] }, "w")).rejects.toThrow(damaged);
+    await expect(open(store, { keys: [older] }, "another")).rejects.toThrow(damaged);
     const { value } = (await store.account.load()) ?? { value: null };
     const { storeKey } = value as { storeKey: { by: string; wrapped: string } }; // as it was just written
     const bytes = Buffer.from(storeKey.wrapped, "base64");
@@ -210,7 +281,7 @@ describe("store/keys openStoreKey()", () => {
     }
   });
 
-  it("openStoreKey() throws INVALID_OPTION for an empty ring and KEY_REFUSED for a malformed key, by its place", async () => {
+  it("openKeys() throws INVALID_OPTION for an empty ring and KEY_REFUSED for a malformed key, by its place", async () => {
     const store = await emptyStore();
     await expect(open(store, { keys: [] })).rejects.toMatchObject({ code: "INVALID_OPTION" });
     await expect(open(store, { keys: [older, "short"] })).rejects.toThrow(/encryption\.keys\[1\]/);

@@ -1,11 +1,13 @@
-/** A user as this release keeps it. */
+/** Users as this release keeps them, and what seals their secrets. */
 
 import { Secret } from "../../src/secret.ts";
 import type { Envelope } from "../../src/store/envelope.ts";
-import type { Secrets } from "../../src/store/seal.ts";
+import { firstNames, storeKeyOf } from "../../src/store/key-record.ts";
+import { Sealer } from "../../src/store/seal.ts";
+import type { Owner, Secrets } from "../../src/store/seal.ts";
 
 export const envelope: Envelope = {
-  format: 1,
+  format: 2,
   state: "codeIssued",
   context: { oneupUserId: 42, active: true, codeFrom: "creation", codeAt: 1_767_225_600_000 },
   intent: { call: "exchangeCode", attempt: "0123456789abcdef", at: 1_767_225_601_000 },
@@ -13,7 +15,7 @@ export const envelope: Envelope = {
   lane: "bulk",
   history: [[1_767_225_600_000, "codeIssued", "USER_CREATED"]],
   calls: { management: 1, token: 0 },
-  sealed: { fields: ["code"], text: "AAAA" },
+  sealed: { key: "0123456789ab", fields: ["code"], text: "AAAA" },
 };
 
 export const secrets: Secrets = {
@@ -26,3 +28,20 @@ export const secrets: Secrets = {
 export function revealed(of: Secrets): Record<string, string> {
   return Object.fromEntries(Object.entries(of).map(([name, secret]) => [name, secret.reveal()]));
 }
+
+/** A sealer that writes `format`, with these store keys, newest first. */
+export function sealerOf(format: number, storeKeys: readonly Uint8Array[], account = "account"): Sealer {
+  const [first = new Uint8Array(32), ...others] = storeKeys;
+  return new Sealer(
+    {
+      format,
+      storeKeys: [storeKeyOf(first), ...others.map(storeKeyOf)],
+      names: firstNames(storeKeys.at(-1) ?? first),
+    },
+    account,
+    3,
+  );
+}
+
+/** Ada, whom 1upHealth knows. */
+export const ada: Owner = { user: "ada", oneupUserId: 42 };

@@ -3,15 +3,15 @@ import { inspect } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Secret } from "../../src/secret.ts";
-import { Sealer } from "../../src/store/seal.ts";
-import type { Sealed, SecretName } from "../../src/store/seal.ts";
-import { revealed, secrets } from "./sample.ts";
+import type { Sealed } from "../../src/store/envelope.ts";
+import type { Owner, Sealer, SecretName } from "../../src/store/seal.ts";
+import { ada, revealed, sealerOf, secrets } from "./sample.ts";
 
 const storeKey = randomBytes(32);
-const sealer = new Sealer(storeKey, "account");
+const eve: Owner = { user: "eve", oneupUserId: 42 };
 
-function sealedOf(user: string): Sealed {
-  const sealed = sealer.seal(user, secrets);
+function sealedBy(sealer: Sealer, owner: Owner = ada): Sealed {
+  const sealed = sealer.seal(owner, secrets);
   if (sealed === null) throw new Error("there were secrets to seal");
   return sealed;
 }
@@ -20,7 +20,10 @@ function refuses(open: () => unknown): void {
   expect(open).toThrow(expect.objectContaining({ code: "RECORD_DAMAGED", retryable: false }));
 }
 
-describe("store/seal", () => {
+describe.each([1, 2, 3])("store/seal in format %i", (format) => {
+  const sealer = sealerOf(format, [storeKey]);
+  const sealedOf = (owner: Owner): Sealed => sealedBy(sealer, owner);
+
   it("open() of what seal() gave is what went in, for any user and any secrets", () => {
     const names: readonly SecretName[] = ["code", "accessToken", "refreshToken"];
     const any = fc.dictionary(fc.constantFrom(...names), fc.string({ unit: "grapheme" }), {
@@ -31,57 +34,64 @@ describe("store/seal", () => {
         const given = Object.fromEntries(
           Object.entries(plain).map(([name, text]) => [name, new Secret(text)]),
         );
-        expect(revealed(sealer.open(user, sealer.seal(user, given)))).toEqual(plain);
+        expect(
+          revealed(
+            sealer.open({ user, oneupUserId: null }, sealer.seal({ user, oneupUserId: null }, given), format),
+          ),
+        ).toEqual(plain);
       }),
       { numRuns: 200, interruptAfterTimeLimit: 2_000 },
     );
   });
 
   it("seal() of no secrets is null, and open() of null is none", () => {
-    expect(sealer.seal("ada", {})).toBeNull();
-    expect(sealer.open("ada", null)).toEqual({});
+    expect(sealer.seal(ada, {})).toBeNull();
+    expect(sealer.open(ada, null, format)).toEqual({});
   });
 
   it("open() of another process start opens it, with the same key", () => {
-    const another = new Sealer(storeKey, "account");
-    expect(revealed(another.open("ada", sealedOf("ada")))).toEqual(revealed(secrets));
+    const another = sealerOf(format, [storeKey]);
+    expect(revealed(another.open(ada, sealedOf(ada), format))).toEqual(revealed(secrets));
   });
 
   it("open() refuses when any byte was changed", () => {
-    const { fields, text } = sealedOf("ada");
+    const { text, ...rest } = sealedOf(ada);
     const bytes = Buffer.from(text, "base64");
     for (let index = 0; index < bytes.length; index++) {
       const changed = Buffer.from(bytes);
       changed.writeUInt8(changed.readUInt8(index) ^ (1 << (index % 8)), index);
-      refuses(() => sealer.open("ada", { fields, text: changed.toString("base64") }));
+      refuses(() => sealer.open(ada, { ...rest, text: changed.toString("base64") }, format));
     }
   });
 
   it("open() refuses when anything was cut off or added", () => {
-    const { fields, text } = sealedOf("ada");
+    const { text, ...rest } = sealedOf(ada);
     const bytes = Buffer.from(text, "base64");
     for (let length = 0; length < bytes.length; length++) {
-      refuses(() => sealer.open("ada", { fields, text: bytes.subarray(0, length).toString("base64") }));
+      refuses(() =>
+        sealer.open(ada, { ...rest, text: bytes.subarray(0, length).toString("base64") }, format),
+      );
     }
     refuses(() =>
-      sealer.open("ada", { fields, text: Buffer.concat([bytes, Buffer.of(0)]).toString("base64") }),
+      sealer.open(ada, { ...rest, text: Buffer.concat([bytes, Buffer.of(0)]).toString("base64") }, format),
     );
   });
 
   it("open() refuses for another user", () => {
-    refuses(() => sealer.open("eve", sealedOf("ada")));
+    refuses(() => sealer.open(eve, sealedOf(ada), format));
   });
 
   it("open() refuses for another account", () => {
-    refuses(() => new Sealer(storeKey, "another account").open("ada", sealedOf("ada")));
+    refuses(() => sealerOf(format, [storeKey], "another account").open(ada, sealedOf(ada), format));
   });
 
   it("open() refuses with another store key", () => {
-    refuses(() => new Sealer(randomBytes(32), "account").open("ada", sealedOf("ada")));
+    refuses(() => sealerOf(format, [randomBytes(32)]).open(ada, sealedOf(ada), format));
   });
 
   it("open() refuses when the fields were renamed, swapped, dropped or added to", () => {
-    const { fields, text } = sealedOf("ada");
+    const { text, ...rest } = sealedOf(ada);
+    const { fields } = rest;
     const [code = "", access = "", refresh = ""] = fields;
     for (const others of [
       [code, refresh, access],
@@ -91,13 +101,13 @@ describe("store/seal", () => {
       [],
       [[code, access].join('","'), refresh],
     ]) {
-      refuses(() => sealer.open("ada", { fields: others, text }));
+      refuses(() => sealer.open(ada, { ...rest, fields: others, text }, format));
     }
   });
 
   it("open() that refuses names the alias, and neither user nor secret", () => {
     try {
-      sealer.open("ada@example.org", sealedOf("eve"));
+      sealer.open({ user: "ada@example.org", oneupUserId: 42 }, sealedOf(eve), format);
       expect.unreachable();
     } catch (error) {
       expect(inspect(error)).toContain(sealer.alias("ada@example.org"));
@@ -106,19 +116,19 @@ describe("store/seal", () => {
   });
 
   it("seal() twice gives two different texts", () => {
-    const texts = Array.from({ length: 50 }, () => sealedOf("ada").text);
+    const texts = Array.from({ length: 50 }, () => sealedOf(ada).text);
     expect(new Set(texts).size).toBe(50);
     const nonces = texts.map((text) => Buffer.from(text, "base64").subarray(16, 28).toString("hex"));
     expect(new Set(nonces).size).toBe(50);
     expect(new Set(texts.map((text) => text.slice(0, 20))).size).toBe(1); // one data key a process start
-    expect(new Sealer(storeKey, "account").seal("ada", secrets)?.text.slice(0, 20)).not.toBe(
+    expect(sealerOf(format, [storeKey]).seal(ada, secrets)?.text.slice(0, 20)).not.toBe(
       texts[0]?.slice(0, 20),
     );
   });
 
   it("seal() leaves nothing in clear", () => {
-    const { fields, text } = sealedOf("ada");
-    expect(fields).toEqual(["code", "accessToken", "refreshToken"]);
+    const { text, ...rest } = sealedOf(ada);
+    expect(rest.fields).toEqual(["code", "accessToken", "refreshToken"]);
     const bytes = Buffer.from(text, "base64").toString("latin1");
     for (const plain of Object.values(revealed(secrets))) {
       expect(bytes).not.toContain(plain);
@@ -133,10 +143,10 @@ describe("store/seal", () => {
   });
 
   it("alias() is the same for ever, differs between users, and tells nothing", () => {
-    expect(sealer.alias("ada@example.org")).toBe(new Sealer(storeKey, "account").alias("ada@example.org"));
+    expect(sealer.alias("ada@example.org")).toBe(sealerOf(format, [storeKey]).alias("ada@example.org"));
     expect(sealer.alias("ada@example.org")).toMatch(/^#[0-9a-f]{10}$/);
     const aliases = Array.from({ length: 1_000 }, (_, n) => sealer.alias(`user ${n}`));
     expect(new Set(aliases).size).toBe(1_000);
-    expect(new Sealer(randomBytes(32), "account").alias("user 1")).not.toBe(sealer.alias("user 1"));
+    expect(sealerOf(format, [randomBytes(32)]).alias("user 1")).not.toBe(sealer.alias("user 1"));
   });
 });

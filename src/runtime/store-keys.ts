@@ -1,0 +1,163 @@
+/**
+ * The store's keys and format as this process last saw them. Another process may replace a key or raise the format at
+ * any time: whoever looks at the account's record for the gates brings the news here, and before anything is written
+ * the last look must be recent.
+ *
+ * @module
+ */
+import { randomName } from "../clock.ts";
+import type { Clock } from "../clock.ts";
+import { isLifecycleError, LifecycleError } from "../errors.ts";
+import type { AccountRecord, Json, Store } from "../store/contract.ts";
+import { openKeys, readKeyRecord, unlock, withKeyRecord } from "../store/key-record.ts";
+import type { KeyRecord, KeyView, StoreKey } from "../store/key-record.ts";
+import type { KeyRing } from "../store/key-ring.ts";
+import { Sealer } from "../store/seal.ts";
+import type { Logger } from "./options.ts";
+
+/** What {@link StoreKeys} works with. */
+export interface StoreKeysParts {
+  readonly record: Store["account"];
+  readonly account: string;
+  /** `storeIsNew`: nothing was sealed yet, so a key may be made. */
+  readonly ring: (storeIsNew: boolean) => KeyRing;
+  readonly clock: Clock;
+  /** The newest format that is known here. */
+  readonly newest: number;
+  readonly logger: Logger;
+}
+
+/** Nothing is sealed on a look at the account's record that is older, ms. A dropped key must have been out of use for longer. */
+export const freshMs = 10_000;
+
+/** See the module. */
+export class StoreKeys {
+  readonly sealer: Sealer;
+  readonly #parts: StoreKeysParts;
+  /** Every store key this process ever held. */
+  #known: readonly StoreKey[] = [];
+  #view: KeyView;
+  /** The keys' part of the record as last seen, as text, and the look that is taking it up. */
+  #seen = "";
+  #taking: { readonly text: string; readonly taken: Promise<void> } | null = null;
+  #revision = 0;
+  #seenAt: number;
+  #trouble: LifecycleError | null = null;
+
+  /** Opens the store's keys. @throws {LifecycleError} as {@link openKeys} */
+  static async open(parts: StoreKeysParts): Promise<StoreKeys> {
+    const began = parts.clock.monotonic();
+    const view = await openKeys({ ...parts, writeId: randomName(parts.clock) });
+    return new StoreKeys(parts, view, began);
+  }
+
+  private constructor(parts: StoreKeysParts, view: KeyView, began: number) {
+    this.#parts = parts;
+    this.sealer = new Sealer(view, parts.account, parts.newest);
+    this.#view = view;
+    this.#known = view.storeKeys;
+    this.#seenAt = began;
+  }
+
+  /** The keys as last seen. */
+  get view(): KeyView {
+    return this.#view;
+  }
+
+  /** Why nothing new may be begun: a newer release has the store, or its newest key does not open here. */
+  get trouble(): LifecycleError | null {
+    return this.#trouble;
+  }
+
+  /** May something be written without another look? */
+  get isFresh(): boolean {
+    return this.#trouble === null && this.#parts.clock.monotonic() - this.#seenAt <= freshMs;
+  }
+
+  /** Takes up what a look that began `at` found. Never rejects; trouble is kept and told. */
+  see(found: AccountRecord, at: number): Promise<void> {
+    if (found.revision < this.#revision) return Promise.resolve();
+    try {
+      const record = readKeyRecord(found.value, this.#parts.newest);
+      const text = JSON.stringify(record);
+      if (text === this.#seen) {
+        this.#looked(found, at);
+        return Promise.resolve();
+      }
+      if (this.#taking?.text !== text) {
+        const taken = this.#take(record, text, found.revision).finally(() => (this.#taking = null));
+        this.#taking = { text, taken };
+      }
+      return this.#taking.taken.then(
+        () => this.#looked(found, at),
+        (error: unknown) => this.#refuse(error),
+      );
+    } catch (error) {
+      this.#refuse(error);
+      return Promise.resolve();
+    }
+  }
+
+  /**
+   * Looks at the account's record again, now.
+   * @throws {LifecycleError} `STORE_UNAVAILABLE`; `RECORD_TOO_NEW`, `KEY_REFUSED`, `RECORD_DAMAGED` if what stands there
+   * cannot be used by this process
+   */
+  async renew(): Promise<void> {
+    const at = this.#parts.clock.monotonic();
+    const found = await this.#parts.record.load();
+    if (found !== null) await this.see(found, at);
+    if (this.#trouble !== null) throw this.#trouble;
+  }
+
+  /**
+   * Changes the keys' part of the record, by compare-and-set, and takes the change up. `null` = leave it as it is.
+   * @throws {LifecycleError} what `change` throws; as {@link renew}
+   */
+  async change(change: (record: KeyRecord) => Promise<KeyRecord | null> | KeyRecord | null): Promise<void> {
+    const { record, newest, clock } = this.#parts;
+    for (;;) {
+      const found = await record.load();
+      const value: Json = found?.value ?? null;
+      const next = await change(readKeyRecord(value, newest));
+      if (next === null) break;
+      const write = { value: withKeyRecord(value, next), expectedRevision: found?.revision ?? 0 };
+      if (await record.commit({ ...write, writeId: randomName(clock) })) break;
+    }
+    await this.renew();
+  }
+
+  /** The ring as it is now: a key file is read again. */
+  ring(): KeyRing {
+    return this.#parts.ring(false);
+  }
+
+  async #take(record: KeyRecord, text: string, revision: number): Promise<void> {
+    const view = await unlock(record, this.#parts.account, () => this.ring(), this.#known);
+    if (revision < this.#revision) return; // a later look was faster
+    const ids = new Set(view.storeKeys.map(({ id }) => id));
+    this.#known = [...view.storeKeys, ...this.#known.filter(({ id }) => !ids.has(id))];
+    this.#view = view;
+    this.#seen = text;
+    this.sealer.use(view);
+  }
+
+  #looked(found: AccountRecord, at: number): void {
+    if (found.revision < this.#revision) return;
+    this.#revision = found.revision;
+    this.#seenAt = Math.max(this.#seenAt, at);
+    this.#trouble = null;
+  }
+
+  #refuse(error: unknown): void {
+    const trouble = isLifecycleError(error)
+      ? error
+      : new LifecycleError("KEY_REFUSED", "Cannot read the store's keys: the key source failed", {
+          cause: error,
+        });
+    if (trouble.message !== this.#trouble?.message) {
+      this.#parts.logger.warn(`Cannot begin anything new: ${trouble.message}`);
+    }
+    this.#trouble = trouble;
+  }
+}

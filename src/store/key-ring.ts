@@ -1,0 +1,141 @@
+/**
+ * Wraps and unwraps store keys: with the keys of a ring here, or by asking a key service.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { sleep } from "../clock.ts";
+import type { Clock } from "../clock.ts";
+import { isLifecycleError, LifecycleError } from "../errors.ts";
+import type { Encryption, KeyProvider, RingKey, WrappedKey } from "./keys.ts";
+import { ringOf } from "./keys.ts";
+
+/** A wrapped key as it is kept. */
+export interface Wrapped {
+  /** The id of the key that wrapped it. */
+  readonly by: string;
+  /** base64. */
+  readonly wrapped: string;
+}
+
+/** What wraps store keys. */
+export interface KeyRing {
+  /** With the newest key. */
+  wrap(key: Uint8Array, context: string): Promise<Wrapped>;
+  /**
+   * @throws {LifecycleError} `KEY_REFUSED` if the ring has no such key, or (retryable) the service does not answer;
+   * `RECORD_DAMAGED` if its key does not open it
+   */
+  unwrap(wrapped: Wrapped, context: string): Promise<Uint8Array>;
+}
+
+/** A key service has so long to answer, ms. */
+const answerMs = 10_000;
+
+/** The ring of what `encryption` says. `storeIsNew`: nothing was sealed yet, so a key may be made. */
+export function keyRing(
+  encryption: Encryption,
+  storeIsNew: boolean,
+  clock: Clock,
+  warn?: (message: string) => void,
+): KeyRing {
+  return "wrap" in encryption ? askedRing(encryption, clock) : heldRing(ringOf(encryption, storeIsNew, warn));
+}
+
+function heldRing(ring: readonly RingKey[]): KeyRing {
+  return {
+    wrap: async (key, context) => wrapWith(ring[0] as RingKey, key, context), // ringOf() refuses an empty ring
+    async unwrap(wrapped, context) {
+      const key = ring.find(({ id }) => id === wrapped.by);
+      if (key !== undefined) return unwrapWith(key, wrapped, context);
+      const given = ring.map(({ id }) => id).join(", ");
+      throw new LifecycleError(
+        "KEY_REFUSED",
+        `Cannot open the store: it was written with key ${wrapped.by}, and the keys given are ${given}; nothing was changed`,
+        { facts: { storeKey: wrapped.by } },
+      );
+    },
+  };
+}
+
+function askedRing(provider: KeyProvider, clock: Clock): KeyRing {
+  async function unwrap({ by, wrapped }: Wrapped, context: string): Promise<Uint8Array> {
+    const bytes = Buffer.from(wrapped, "base64");
+    const key: unknown = await asked(clock, "unwrap", () => provider.unwrap({ by, wrapped: bytes }, context));
+    if (key instanceof Uint8Array && key.length === 32) return key;
+    throw unusable("unwrap", "the key provider must give the 32 bytes that were wrapped");
+  }
+  return {
+    async wrap(key, context) {
+      const answer: unknown = await asked(clock, "wrap", () => provider.wrap(key, context));
+      if (!isWrappedKey(answer)) {
+        throw unusable("wrap", "the key provider must give { by, wrapped }, a key's name and bytes");
+      }
+      const kept = { by: answer.by, wrapped: Buffer.from(answer.wrapped).toString("base64") };
+      // What does not come back must never be the only copy.
+      if (Buffer.compare(await unwrap(kept, context), key) === 0) return kept;
+      throw unusable("wrap", "the key provider must unwrap what it wrapped, and it gave another key");
+    },
+    unwrap,
+  };
+}
+
+function isWrappedKey(answer: unknown): answer is WrappedKey {
+  if (typeof answer !== "object" || answer === null || !("by" in answer) || !("wrapped" in answer))
+    return false;
+  return typeof answer.by === "string" && answer.by !== "" && answer.wrapped instanceof Uint8Array;
+}
+
+/** The answer, in time. Whatever goes wrong there may go better the next time. */
+async function asked<T>(clock: Clock, verb: "wrap" | "unwrap", ask: () => Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const tooLate = sleep(clock, answerMs, over.signal).then(() => {
+    throw refused(verb, `gave no answer within ${answerMs} ms`);
+  });
+  try {
+    return await Promise.race([ask(), tooLate]);
+  } catch (cause) {
+    throw isLifecycleError(cause) ? cause : refused(verb, "failed, see the cause", cause);
+  } finally {
+    tooLate.catch(() => {}); // the answer was faster
+    over.abort();
+  }
+}
+
+function refused(verb: string, what: string, cause?: unknown): LifecycleError {
+  return new LifecycleError(
+    "KEY_REFUSED",
+    `Cannot ${verb} the store key: the key provider ${what}; nothing was changed`,
+    { retryable: true, cause },
+  );
+}
+
+function unusable(verb: string, rule: string): LifecycleError {
+  return new LifecycleError("KEY_REFUSED", `Cannot ${verb} the store key: ${rule}; nothing was changed`);
+}
+
+/** AES-256-GCM: nonce (12 bytes), tag (16), ciphertext; bound to `context`. */
+export function wrapWith(by: RingKey, key: Uint8Array, context: string): Wrapped {
+  const nonce = randomBytes(12);
+  const cipher = createCipheriv("aes-256-gcm", by.bytes, nonce);
+  cipher.setAAD(Buffer.from(context));
+  const sealed = Buffer.concat([cipher.update(key), cipher.final()]);
+  return { by: by.id, wrapped: Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString("base64") };
+}
+
+/** @throws {LifecycleError} `RECORD_DAMAGED` */
+export function unwrapWith(key: RingKey, { by, wrapped }: Wrapped, context: string): Uint8Array {
+  try {
+    const bytes = Buffer.from(wrapped, "base64");
+    const decipher = createDecipheriv("aes-256-gcm", key.bytes, bytes.subarray(0, 12), { authTagLength: 16 });
+    decipher.setAAD(Buffer.from(context));
+    decipher.setAuthTag(bytes.subarray(12, 28));
+    return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]);
+  } catch {
+    throw new LifecycleError(
+      "RECORD_DAMAGED",
+      `Cannot open the store: its store key does not open with key ${by}`,
+    );
+  }
+}

@@ -1,0 +1,85 @@
+import type { KeyProvider } from "oneup-lifecycle";
+import { describe, expect, it } from "vitest";
+import { accountIn, older, soon, tokensOf, withUsers } from "../support/sealed-users.ts";
+
+const refused = { code: "KEY_REFUSED" };
+
+/** A key service in this process. */
+function service(): KeyProvider & { trouble: Error | null; newest: string } {
+  const wrapped = new Map<string, Uint8Array>();
+  return {
+    trouble: null,
+    newest: "key 1",
+    async wrap(key, context) {
+      if (this.trouble !== null) throw this.trouble;
+      const name = `${this.newest}: ${wrapped.size} ${context}`;
+      wrapped.set(name, key);
+      return { by: this.newest, wrapped: Buffer.from(name) };
+    },
+    async unwrap({ by, wrapped: name }, context) {
+      if (this.trouble !== null) throw this.trouble;
+      const text = Buffer.from(name).toString();
+      const key = text.startsWith(by) && text.endsWith(context) ? wrapped.get(text) : undefined;
+      if (key === undefined) throw new Error("access denied");
+      return key;
+    },
+  };
+}
+
+describe("a KeyProvider", () => {
+  it("rewrap() wraps with its newest key, retire() takes the old one, and a stranger's key service is refused", async () => {
+    const kms = service();
+    const { open, first, tokens } = await withUsers(kms);
+    expect(await first.keys.list()).toEqual([{ id: "key 1", storeKeys: [expect.any(String)] }]);
+    kms.newest = "key 2";
+    await first.rewrap();
+    await first.keys.retire("key 1");
+    expect(await tokensOf(await open())).toEqual(tokens);
+    await expect(open({ encryption: service() })).rejects.toMatchObject({ ...refused, retryable: true });
+    await expect(open({ encryption: { keys: [older] } })).rejects.toMatchObject(refused);
+    expect(await tokensOf(await open())).toEqual(tokens);
+  });
+
+  it("rewrap() that it does not answer is a retryable KEY_REFUSED, nothing is changed, and users go on", async () => {
+    const kms = service();
+    const { open, first, store, tokens } = await withUsers(kms);
+    await first.upgradeFormat();
+    const before = await accountIn(store);
+    kms.trouble = new Error("503");
+    for (const records of [false, true]) {
+      await expect(first.rewrap({ records })).rejects.toMatchObject({ ...refused, retryable: true });
+    }
+    await expect(open()).rejects.toMatchObject({ ...refused, retryable: true, cause: kms.trouble });
+    expect(await accountIn(store)).toBe(before);
+    expect(await tokensOf(first)).toEqual(tokens);
+    expect(await first.reauthorize("ada")).toMatchObject({ usable: true });
+  });
+
+  it("that is away while a store key is replaced holds its process back, and nobody else, until it is there again", async () => {
+    const away = service();
+    const { sandbox, open, first, tokens } = await withUsers(away);
+    const warnings: string[] = [];
+    const logger = { debug: () => {}, info: () => {}, warn: (line: string) => void warnings.push(line) };
+    let reachable = true;
+    const encryption: KeyProvider = {
+      wrap: (key, context) => away.wrap(key, context),
+      unwrap: (key, context) => (reachable ? away.unwrap(key, context) : Promise.reject(new Error("503"))),
+    };
+    const cut = await open({ encryption, logger });
+    reachable = false;
+    await first.upgradeFormat();
+    await soon(sandbox, first.rewrap({ records: true }));
+    await expect(cut.accessToken("ada")).rejects.toMatchObject({ ...refused, retryable: true });
+    await expect(cut.onboard("new")).rejects.toMatchObject(refused);
+    expect(await cut.health()).toMatchObject({ ready: false, problem: "KEY_REFUSED" });
+    expect(await cut.resume()).toEqual({ taken: 0, rested: {} });
+    expect(warnings).toEqual([
+      expect.stringMatching(/^Cannot begin anything new: Cannot unwrap the store key/),
+    ]);
+    expect(await first.onboard("new")).toMatchObject({ usable: true });
+    reachable = true;
+    expect(await tokensOf(cut)).toEqual(tokens);
+    expect(await cut.onboard("newer")).toMatchObject({ usable: true });
+    expect(await cut.health()).toMatchObject({ ready: true, problem: null });
+  });
+});

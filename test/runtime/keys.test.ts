@@ -1,0 +1,287 @@
+import { LifecycleError } from "oneup-lifecycle";
+import type { Store, StoreAdapter } from "oneup-lifecycle";
+import { describe, expect, it, vi } from "vitest";
+import { hurry, scene, working } from "../support/scene.ts";
+import { accountIn, newer, older, sealsIn, soon, times } from "../support/sealed-users.ts";
+import { tokensOf, users, withUsers } from "../support/sealed-users.ts";
+
+const refused = { code: "KEY_REFUSED" };
+
+describe("rewrap()", () => {
+  it("rewrap() lets an old key go: retire() refuses before and not after, and running processes go on", async () => {
+    const { open, first, tokens } = await withUsers();
+    const both = await open({ encryption: { keys: [newer, older] } });
+    const [before] = await both.keys.list();
+    expect(before?.storeKeys).toHaveLength(1);
+    await expect(both.keys.retire(before?.id ?? "")).rejects.toMatchObject({ ...refused, retryable: false });
+    expect(await both.rewrap()).toEqual({ storeKeys: 1, resealed: 0, unreadable: 0, dropped: 0 });
+    const [after] = await both.keys.list();
+    expect(after).toEqual({ id: expect.not.stringMatching(before?.id ?? ""), storeKeys: before?.storeKeys });
+    await both.keys.retire(before?.id ?? "");
+    await expect(both.keys.retire(after?.id ?? "")).rejects.toThrow(/it wraps 1 of the store's keys/);
+    expect(await tokensOf(await open({ encryption: { keys: [newer] } }))).toEqual(tokens);
+    expect(await tokensOf(await open({ encryption: { keys: [older, newer] } }))).toEqual(tokens);
+    await expect(open()).rejects.toMatchObject(refused);
+    expect(await tokensOf(first)).toEqual(tokens);
+    expect(await first.reauthorize("ada")).toMatchObject({ usable: true });
+  });
+
+  it("rewrap() refuses to wrap with a retired key, and changes nothing", async () => {
+    const { open, store } = await withUsers();
+    const both = await open({ encryption: { keys: [newer, older] } });
+    const [old] = await both.keys.list();
+    await both.rewrap();
+    await both.keys.retire(old?.id ?? "");
+    const before = await accountIn(store);
+    const reversed = await open({ encryption: { keys: [older, newer] } });
+    await expect(reversed.rewrap()).rejects.toThrow(/the newest key must not be a retired one/);
+    expect(await accountIn(store)).toBe(before);
+  });
+
+  it("rewrap() of many processes at once leaves one store key that opens", async () => {
+    const { open, tokens } = await withUsers();
+    const several = await Promise.all([1, 2, 3].map(() => open({ encryption: { keys: [newer, older] } })));
+    await Promise.all(several.map((each) => each.rewrap()));
+    expect(await tokensOf(await open({ encryption: { keys: [newer] } }))).toEqual(tokens);
+  });
+
+  it("rewrap({ records: true }) says that it needs format 2, and changes nothing", async () => {
+    const { first, store } = await withUsers();
+    const before = await accountIn(store);
+    await expect(first.rewrap({ records: true })).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringContaining("call upgradeFormat() once every process runs this release"),
+    });
+    expect(await accountIn(store)).toBe(before);
+  });
+
+  it("rewrap({ records: true }) seals every user anew and drops the old store key; aliases stay", async () => {
+    const { sandbox, open, first, store, tokens } = await withUsers();
+    const beside = await open();
+    expect(await first.upgradeFormat()).toBe(2);
+    const alias = first.alias("ada");
+    const [before] = await first.keys.list();
+    const seen: unknown[] = [];
+    const onProgress = (each: unknown): void => void seen.push(each);
+    const done = await soon(sandbox, first.rewrap({ records: true, onProgress }));
+    expect(done).toEqual({ storeKeys: 1, resealed: 3, unreadable: 0, dropped: 1 });
+    expect(seen).toEqual([
+      { seen: 3, of: 3, resealed: 3 },
+      { seen: 3, of: 3, resealed: 3 },
+    ]);
+    const [after] = await first.keys.list();
+    expect(await sealsIn(store)).toEqual([`2 ${after?.storeKeys.join()}`]);
+    expect(after?.storeKeys).not.toEqual(before?.storeKeys);
+    for (const each of [first, beside, await open()]) {
+      expect(await tokensOf(each)).toEqual(tokens);
+      expect(each.alias("ada")).toBe(alias);
+    }
+    await soon(sandbox, first.rewrap({ records: true }));
+    expect((await open()).alias("ada")).toBe(alias);
+  });
+
+  it("rewrap({ records: true }) beside busy processes costs nobody a step, and meets whoever was busy again", async () => {
+    const { sandbox, open, first, store } = await withUsers();
+    await first.upgradeFormat();
+    const patient = { timeoutMs: 30_000, graceMs: 10_000, leaseMs: 45_000 }; // time runs fast below
+    const worker = working(await open(patient));
+    const lease = { id: "of the test", owner: "the test", ms: 30_000 };
+    const held = await store.load("bob");
+    if (held.type !== "record") throw new Error("bob is there");
+    const { value, revision } = held.record;
+    const write = { id: "bob", value, expectedRevision: revision, writeId: "w", state: "tokenActive" };
+    await store.commit({ ...write, mode: "take", lease, dueInMs: null, lane: null });
+    hurry(sandbox);
+    const sealing = (await open(patient)).rewrap({ records: true });
+    const more = Array.from({ length: 8 }, (_, index) => `user ${index}`);
+    await Promise.all([...more.map((id) => worker.onboard(id)), worker.reauthorize("eve", { waitMs: 1e9 })]);
+    const done = await sealing;
+    expect(done).toMatchObject({ storeKeys: 1, unreadable: 0, dropped: 1 });
+    const [key] = await first.keys.list();
+    expect(await sealsIn(store)).toEqual([`2 ${key?.storeKeys.join()}`]);
+    const after = await open(patient);
+    for (const id of [...users, ...more]) expect(await after.accessToken(id, { waitMs: 1e9 })).toMatch(/./);
+    expect(sandbox.journal.count("createUser")).toBe(11);
+  });
+
+  it("rewrap({ records: true }) resumes wherever a process or an answer was lost", async () => {
+    const { sandbox, open, first, store, tokens } = await withUsers();
+    await first.upgradeFormat();
+    const inner = await store;
+    let writes = 0;
+    for (const when of ["before", "after"] as const) {
+      for (let fatal = 1; ; fatal++) {
+        const before = await first.keys.list();
+        writes = 0;
+        const dying = await open({ store: dyingAt(inner, fatal, when, () => ++writes) });
+        const outcome = await soon(
+          sandbox,
+          dying.rewrap({ records: true }).catch((error: unknown) => error),
+        );
+        if (writes < fatal) break;
+        expect(outcome).toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
+        expect(await tokensOf(await open())).toEqual(tokens);
+        expect(await tokensOf(first)).toEqual(tokens);
+        const { storeKeys, dropped } = await soon(sandbox, first.rewrap({ records: true }));
+        expect({ storeKeys, dropped }).toEqual({ storeKeys: 1, dropped: 1 });
+        expect(await first.keys.list()).not.toEqual(before);
+        expect(await tokensOf(await open())).toEqual(tokens);
+      }
+      expect(writes).toBe(5); // the new key, three users, the end of the old key
+    }
+  });
+
+  it("rewrap({ records: true }) leaves everybody where it was: due, in its lane, or with a dead process", async () => {
+    const { sandbox, open, first, store } = await withUsers();
+    await first.upgradeFormat();
+    const dead = await store.load("bob");
+    if (dead.type !== "record") throw new Error("bob is there");
+    const { value, revision } = dead.record;
+    const write = { id: "bob", value, expectedRevision: revision, writeId: "w", state: "tokenActive" };
+    const lease = { id: "of the dead", owner: "the dead", ms: 1 };
+    await store.commit({ ...write, mode: "take", lease, dueInMs: null, lane: null });
+    const limited = await open({ limits: { management: { calls: 3, windowMs: 3_600_000 } } });
+    expect(await limited.reauthorize("eve", { waitMs: 0 })).toMatchObject({ usable: false });
+    sandbox.clock.advance(1_000);
+    const before = await store.load("eve");
+    await soon(sandbox, first.rewrap({ records: true }));
+    expect(await first.resume()).toEqual({ taken: 2, rested: { tokenActive: 1, reauthorized: 1 } });
+    expect(before).toMatchObject({ record: { lane: "interactive" } });
+    sandbox.clock.advance(7 * 24 * 3_600_000);
+    expect(await first.resume()).toMatchObject({ taken: 3 });
+  });
+
+  it("rewrap({ records: true }) waits for processes that do not know yet: what they seal is sealed anew", async () => {
+    const { sandbox, open } = await withUsers();
+    const [first, late] = [await open(), await open()];
+    await first.upgradeFormat();
+    sandbox.clock.advance(1_001);
+    await late.budget.look(); // at the account, for the next second
+    let rounds = 0;
+    const sealing = first.rewrap({ records: true, onProgress: () => void rounds++ });
+    await vi.waitFor(() => expect(rounds).toBe(1));
+    await late.onboard("new");
+    expect(await soon(sandbox, sealing)).toMatchObject({ resealed: 4, dropped: 1 });
+    expect(await (await open()).accessToken("new")).toMatch(/./);
+  });
+
+  it("rewrap({ records: true }) of a store without users waits for them as well", async () => {
+    const { sandbox, open } = await scene();
+    const [first, late] = [await open(times), await open(times)];
+    await first.upgradeFormat();
+    sandbox.clock.advance(1_001);
+    await late.budget.look();
+    const sealing = first.rewrap({ records: true });
+    await vi.waitFor(async () => expect((await first.keys.list())[0]?.storeKeys).toHaveLength(2));
+    await late.onboard("new");
+    expect(await soon(sandbox, sealing)).toMatchObject({ resealed: 1, dropped: 1 });
+    expect(await (await open(times)).accessToken("new")).toMatch(/./);
+  });
+
+  it("work() goes on with users that were sealed anew a moment ago", async () => {
+    const { sandbox, open, first } = await withUsers();
+    await first.upgradeFormat();
+    const beside = await open();
+    sandbox.clock.advance(7 * 24 * 3_600_000);
+    await beside.budget.look();
+    let rounds = 0;
+    const sealing = first.rewrap({ records: true, onProgress: () => void rounds++ });
+    await vi.waitFor(() => expect(rounds).toBe(1));
+    expect(await beside.resume()).toEqual({ taken: 3, rested: { refreshed: 3 } });
+    await soon(sandbox, sealing);
+  });
+
+  it("rewrap({ records: true }) ends with its signal and with the lifecycle, and leaves a store that opens", async () => {
+    const { open, first, tokens } = await withUsers();
+    await first.upgradeFormat();
+    const stop = new AbortController();
+    const stopped = first.rewrap({
+      records: true,
+      signal: stop.signal,
+      onProgress: () => stop.abort(new Error("enough")),
+    });
+    await expect(stopped).rejects.toThrow("enough");
+    const closed = first.rewrap({ records: true, onProgress: () => void first.close() });
+    await expect(closed).rejects.toMatchObject({ code: "CLOSED" });
+    const next = await open();
+    expect((await next.keys.list())[0]?.storeKeys).toHaveLength(2);
+    expect(await tokensOf(next)).toEqual(tokens);
+  });
+
+  it("rewrap({ records: true }) leaves a user that does not open as it is, and says so", async () => {
+    const { sandbox, first, store } = await withUsers();
+    await first.upgradeFormat();
+    const found = await store.load("bob");
+    if (found.type !== "record") throw new Error("bob is there");
+    const value = JSON.parse(
+      JSON.stringify(found.record.value).replace(/"oneupUserId":\d+/, '"oneupUserId":7'),
+    );
+    const write = { id: "bob", expectedRevision: found.record.revision, writeId: "w", state: "tokenActive" };
+    const lease = { id: "of the test", owner: "the test", ms: 1 };
+    // In format 1 the id at 1upHealth is not sealed in.
+    await store.commit({ ...write, value, mode: "none", lease, dueInMs: null, lane: null });
+    expect(await first.inspect("bob")).toMatchObject({ oneupUserId: 7 });
+    await soon(sandbox, first.rewrap({ records: true }));
+    const sealed = await store.load("bob");
+    if (sealed.type !== "record") throw new Error("bob is there");
+    const changed = JSON.parse(
+      JSON.stringify(sealed.record.value).replace('"oneupUserId":7', '"oneupUserId":8'),
+    );
+    const again = { ...write, expectedRevision: sealed.record.revision, writeId: "w2", value: changed };
+    await store.commit({ ...again, mode: "none", lease, dueInMs: null, lane: null });
+    await expect(first.inspect("bob")).rejects.toMatchObject({ code: "RECORD_DAMAGED" });
+    expect(await soon(sandbox, first.rewrap({ records: true }))).toMatchObject({
+      resealed: 2,
+      unreadable: 1,
+      dropped: 1,
+    });
+    expect(await store.load("bob")).toMatchObject({ record: { value: changed } });
+  });
+});
+
+/** The store, whose `fatal`-th write is its last: it is lost, or its answer is, and nothing is heard afterwards. */
+function dyingAt(store: Store, fatal: number, when: "before" | "after", count: () => number): StoreAdapter {
+  let dead = false;
+  const away = (): never => {
+    dead = true;
+    throw new LifecycleError("STORE_UNAVAILABLE", "Cannot reach the store: the test took it away", {
+      retryable: true,
+    });
+  };
+  async function write<T>(verb: () => Promise<T>): Promise<T> {
+    const here = !dead && count() === fatal;
+    if (dead || (here && when === "before")) return away();
+    const value = await verb();
+    return here ? away() : value;
+  }
+  return {
+    name: "dying",
+    durable: true,
+    open: async () => ({
+      ...store,
+      load: (id) => (dead ? away() : store.load(id)),
+      commit: (commit) => write(() => store.commit(commit)),
+      account: {
+        load: async () => (dead ? away() : store.account.load()),
+        commit: (commit) => write(() => store.account.commit(commit)),
+      },
+      close: async () => {},
+    }),
+  };
+}
+
+describe("wrong options", () => {
+  it("retire() and rewrap() throw INVALID_OPTION, and CLOSED once the lifecycle is closed", async () => {
+    const { open } = await scene();
+    const lifecycle = await open();
+    const wrong = { code: "INVALID_OPTION" };
+    await expect(lifecycle.keys.retire("")).rejects.toMatchObject(wrong);
+    await expect(lifecycle.keys.retire(7 as never)).rejects.toMatchObject(wrong);
+    await expect(lifecycle.rewrap({ records: "yes" as never })).rejects.toMatchObject(wrong);
+    await lifecycle.close();
+    const { keys, rewrap, upgradeFormat } = lifecycle;
+    for (const verb of [() => keys.list(), () => keys.retire("a"), () => rewrap(), () => upgradeFormat()]) {
+      await expect(verb()).rejects.toMatchObject({ code: "CLOSED" });
+    }
+  });
+});

@@ -1,0 +1,89 @@
+import { randomBytes } from "node:crypto";
+import { memory } from "oneup-lifecycle/adapters/memory";
+import { manualClock } from "oneup-lifecycle/testing";
+import { describe, expect, it } from "vitest";
+import { freshMs, StoreKeys } from "../../src/runtime/store-keys.ts";
+import { newStoreKey, storeKeyContext, withKeyRecord, wrapNames } from "../../src/store/key-record.ts";
+import type { KeyRecord } from "../../src/store/key-record.ts";
+import { keyRing } from "../../src/store/key-ring.ts";
+import type { KeyRing } from "../../src/store/key-ring.ts";
+
+async function opened() {
+  const clock = manualClock();
+  const { account: record } = await memory().open({ account: "account", clock });
+  const inner = keyRing({ keys: [randomBytes(32)] }, false, clock);
+  const held: (() => void)[] = [];
+  let hold = false;
+  const ring: KeyRing = {
+    ...inner,
+    async unwrap(wrapped, context) {
+      if (hold) await new Promise<void>((resolve) => held.push(resolve));
+      return inner.unwrap(wrapped, context);
+    },
+  };
+  const logger = { debug: () => {}, info: () => {}, warn: () => {} };
+  const parts = { record, account: "account", ring: () => ring, clock, newest: 2, logger };
+  const keys = await StoreKeys.open(parts);
+
+  /** The account's record once a fresh key took over. */
+  async function replaced(revision: number) {
+    const fresh = newStoreKey();
+    const wrapped = { id: fresh.id, ...(await inner.wrap(fresh.bytes, storeKeyContext("account"))) };
+    const names = wrapNames(keys.view.names, fresh, "account");
+    const value: KeyRecord = { format: 2, storeKeys: [wrapped], names, retired: [] };
+    return { id: fresh.id, found: { value: withKeyRecord({}, value), revision } };
+  }
+  return { clock, keys, replaced, held, holdBack: (on: boolean) => void (hold = on) };
+}
+
+describe("runtime/store-keys", () => {
+  it("see() never goes back to an older record, however late its key is unwrapped", async () => {
+    const { keys, replaced, held, holdBack } = await opened();
+    const [older, newer] = [await replaced(2), await replaced(3)];
+    holdBack(true);
+    const late = keys.see(older.found, 0);
+    holdBack(false);
+    await keys.see(newer.found, 0);
+    expect(keys.sealer.keyId).toBe(newer.id);
+    for (const go of held) go();
+    await late;
+    await keys.see(older.found, 0);
+    expect(keys.sealer.keyId).toBe(newer.id);
+    expect(keys.trouble).toBeNull();
+  });
+
+  it("see() asks the ring once for a key, however many look at once", async () => {
+    const { keys, replaced, held, holdBack } = await opened();
+    const { found, id } = await replaced(2);
+    holdBack(true);
+    const all = Promise.all([1, 2, 3].map(() => keys.see(found, 0)));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(held).toHaveLength(1);
+    held[0]?.();
+    await all;
+    expect(keys.sealer.keyId).toBe(id);
+  });
+
+  it("isFresh ends once the last look is too old, and comes back with renew()", async () => {
+    const { clock, keys } = await opened();
+    expect(keys.isFresh).toBe(true);
+    await clock.advance(freshMs);
+    expect(keys.isFresh).toBe(true);
+    await clock.advance(1);
+    expect(keys.isFresh).toBe(false);
+    await keys.renew();
+    expect(keys.isFresh).toBe(true);
+  });
+
+  it("renew() throws what is wrong with the record until it is right again", async () => {
+    const { keys, replaced } = await opened();
+    const damaged = { value: { format: 2, storeKeys: [] }, revision: 2 };
+    await keys.see(damaged, 0);
+    expect(keys.trouble).toMatchObject({ code: "RECORD_DAMAGED" });
+    expect(keys.isFresh).toBe(false);
+    const { found, id } = await replaced(3);
+    await keys.see(found, 0);
+    expect(keys.trouble).toBeNull();
+    expect(keys.sealer.keyId).toBe(id);
+  });
+});
