@@ -14,6 +14,7 @@ import { checkVersion } from "../fhir/calls.ts";
 import { createGuard } from "../guard/guard.ts";
 import { createSender } from "../http/send.ts";
 import { undiciTransport } from "../http/undici-transport.ts";
+import { hidingIds } from "../store/hidden-ids.ts";
 import { openStoreKey } from "../store/keys.ts";
 import { accountOf } from "../store/account.ts";
 import { Sealer } from "../store/seal.ts";
@@ -57,14 +58,12 @@ async function openEngine(settings: Settings, closing: AbortSignal): Promise<Eng
   const { clock, limits, timeoutMs, graceMs } = settings;
   const credentials = await settings.credentials.ask();
   const account = accountOf(credentials.clientId);
-  const store = await settings.store.open({ account, clock });
+  const opened = await settings.store.open({ account, clock });
   try {
-    const encryption = settings.encryption;
-    const storeKey =
-      encryption === undefined
-        ? await openStoreKey(store, account, { keys: [memoryKey] }, randomName(clock))
-        : await openStoreKey(store, account, encryption, randomName(clock));
+    const { encryption = { keys: [memoryKey] }, hideIds } = settings;
+    const storeKey = await openStoreKey(opened, account, encryption, randomName(clock), hideIds);
     const sealer = new Sealer(storeKey, account);
+    const store = hideIds ? hidingIds(opened, sealer, (message) => settings.logger.warn(message)) : opened;
     const changes = new Changes(clock);
     const engine: Engine = {
       settings,
@@ -98,7 +97,7 @@ async function openEngine(settings: Settings, closing: AbortSignal): Promise<Eng
     };
     return engine;
   } catch (error) {
-    await store.close();
+    await opened.close();
     throw error;
   }
 }

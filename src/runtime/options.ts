@@ -51,6 +51,14 @@ export interface LifecycleOptions {
   /** The key to the secrets in the store, e.g. `keyFile("./data/lifecycle.key")`. Needed by every store that outlives the process. */
   readonly encryption?: Encryption;
   /**
+   * Hides who the users are from whoever copies the store: each stands under an HMAC of its `app_user_id` (often an
+   * e-mail address), and the id itself is sealed with the tokens. Fixed at the first opening of a store; opening it
+   * with the other setting throws `INVALID_OPTION`. Still in clear: the number of users, their states and times, and
+   * the numbers (`oneup_user_id`) that 1upHealth gave them. COST
+   * @default false
+   */
+  readonly hideIds?: boolean;
+  /**
    * Base URLs; `http:` for loopback only.
    * @default { api: "https://api.1up.health", auth: "https://auth.1up.health" }
    */
@@ -105,6 +113,7 @@ export interface Settings {
   readonly credentials: CredentialSource;
   readonly store: StoreAdapter;
   readonly encryption: Encryption | undefined;
+  readonly hideIds: boolean;
   readonly api: string;
   readonly auth: string;
   readonly limits: Limits;
@@ -135,6 +144,7 @@ export function checkOptions(options: LifecycleOptions): Settings {
     credentials: credentialSource(options.credentials),
     store: checkStore(store),
     encryption: checkEncryption(encryption, store),
+    hideIds: oneOf("hideIds", options.hideIds ?? false, [false, true]),
     api: endpoint("endpoints.api", endpoints.api ?? "https://api.1up.health"),
     auth: endpoint("endpoints.auth", endpoints.auth ?? "https://auth.1up.health"),
     limits: {
@@ -217,7 +227,7 @@ export function number(name: string, value: unknown, least: number, most: number
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
-export function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
+export function oneOf<T extends string | boolean>(name: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value;
   throw wrong(name, `one of ${allowed.join(", ")}`, value);
 }

@@ -10,6 +10,7 @@ import { dirname, resolve } from "node:path";
 import { LifecycleError } from "../errors.ts";
 import type { Json, Store } from "./contract.ts";
 import { format } from "./envelope.ts";
+import { checkHiding } from "./hidden-ids.ts";
 
 /** A key of the ring: 32 bytes, known by an id that says nothing about it. */
 export interface RingKey {
@@ -117,21 +118,31 @@ function ringOf(encryption: Encryption, storeIsNew: boolean): readonly RingKey[]
 /**
  * The store key: made and wrapped by the newest ring key on the first opening, unwrapped on every later one.
  *
- * @throws {LifecycleError} `KEY_REFUSED` if no key of the ring opens this store
+ * @throws {LifecycleError} `KEY_REFUSED` if no key of the ring opens this store; `INVALID_OPTION` if it was begun with
+ * the other setting of `hideIds`
  */
 export async function openStoreKey(
   store: Pick<Store, "account">,
   account: string,
   encryption: Encryption,
   writeId: string,
+  hideIds = false,
 ): Promise<Uint8Array> {
   for (;;) {
     const found = await store.account.load();
     const ring = ringOf(encryption, found === null);
-    if (found !== null) return unwrap(found.value, account, ring);
+    if (found !== null) {
+      const storeKey = unwrap(found.value, account, ring);
+      checkHiding(found.value, hideIds);
+      return storeKey;
+    }
     const newest = ring[0] as RingKey; // ringOf() refuses an empty ring
     const storeKey = randomBytes(32);
-    const value = { format, storeKey: { by: newest.id, wrapped: wrap(storeKey, account, newest) } };
+    const value = {
+      format,
+      ...(hideIds && { hideIds }),
+      storeKey: { by: newest.id, wrapped: wrap(storeKey, account, newest) },
+    };
     if (await store.account.commit({ value, expectedRevision: 0, writeId })) return storeKey;
   }
 }

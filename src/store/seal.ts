@@ -30,10 +30,10 @@ export interface Sealed {
 /** A user's secrets by name. */
 export type Secrets = Readonly<Partial<Record<SecretName, Secret>>>;
 
-/** The secrets a user can have. */
-export type SecretName = "code" | "accessToken" | "refreshToken";
+/** The secrets a user can have; `appUserId` is one where ids are hidden. */
+export type SecretName = "code" | "accessToken" | "refreshToken" | "appUserId";
 
-const names: readonly SecretName[] = ["code", "accessToken", "refreshToken"];
+const names: readonly SecretName[] = ["code", "accessToken", "refreshToken", "appUserId"];
 const saltBytes = 16;
 const nonceBytes = 12;
 const tagBytes = 16;
@@ -48,6 +48,7 @@ const cachedKeys = 1_000;
 export class Sealer {
   readonly #storeKey: KeyObject;
   readonly #aliasKey: KeyObject;
+  readonly #hidingKey: KeyObject;
   readonly #account: string;
   readonly #others = new Map<string, KeyObject>();
   #own: { readonly salt: Buffer; readonly key: KeyObject } | null = null;
@@ -57,7 +58,9 @@ export class Sealer {
   /** `storeKey`: 32 bytes. */
   constructor(storeKey: Uint8Array, account: string) {
     this.#storeKey = createSecretKey(storeKey);
-    this.#aliasKey = derive(this.#storeKey, Buffer.alloc(0), "oneup-lifecycle alias");
+    const { alias, hiding } = namingKeys(this.#storeKey);
+    this.#aliasKey = alias;
+    this.#hidingKey = hiding;
     this.#account = account;
   }
 
@@ -67,6 +70,11 @@ export class Sealer {
    */
   alias(user: string): string {
     return `#${createHmac("sha256", this.#aliasKey).update(user).digest("hex").slice(0, 10)}`;
+  }
+
+  /** The key of the user's record in a store that hides ids: 43 characters, the same as long as the store lives. */
+  hidden(user: string): string {
+    return createHmac("sha256", this.#hidingKey).update(user).digest("base64url");
   }
 
   /** A name for a client secret that says nothing about it, the same for every process that knows both. */
@@ -151,6 +159,18 @@ export class Sealer {
     }
     return key;
   }
+}
+
+/**
+ * The keys that name users, without and with a way back to the record. They come from a key that never changes while
+ * the store lives, whatever becomes of those that seal: with another one nobody would be found again.
+ */
+function namingKeys(from: KeyObject): { readonly alias: KeyObject; readonly hiding: KeyObject } {
+  const none = Buffer.alloc(0);
+  return {
+    alias: derive(from, none, "oneup-lifecycle alias"),
+    hiding: derive(from, none, "oneup-lifecycle hidden id"),
+  };
 }
 
 function derive(from: KeyObject, salt: Uint8Array, purpose: string): KeyObject {
