@@ -5,6 +5,7 @@ import type { Commit, Json, Store, StoreAdapter } from "../../src/store/contract
 import { hidingIds } from "../../src/store/hidden-ids.ts";
 import { Sealer } from "../../src/store/seal.ts";
 import { manualClock, storeConformance } from "../../src/testing/index.ts";
+import type { MovableClock } from "../../src/testing/index.ts";
 
 const storeKey = randomBytes(32);
 const warnings: string[] = [];
@@ -61,10 +62,12 @@ async function stores(): Promise<{
   readonly hidden: Store;
   readonly beneath: Store;
   readonly sealer: Sealer;
+  readonly clock: MovableClock;
 }> {
-  const beneath = await memory().open({ account: "account", clock: manualClock() });
+  const clock = manualClock();
+  const beneath = await memory().open({ account: "account", clock });
   const sealer = new Sealer(storeKey, "account");
-  return { hidden: hidingIds(beneath, sealer, warn), beneath, sealer };
+  return { hidden: hidingIds(beneath, sealer, warn), beneath, sealer, clock };
 }
 
 async function walk(store: Store, limit: number): Promise<readonly string[]> {
@@ -118,7 +121,7 @@ describe("store/hidden-ids hidingIds()", () => {
   });
 
   it("claim(), grant() and page() pass over a record that does not say whose it is, and warn", async () => {
-    const { hidden, beneath, sealer } = await stores();
+    const { hidden, beneath, sealer, clock } = await stores();
     const limit = { name: "calls", calls: 2, windowMs: 60_000 };
     const values: Json[] = [];
     for (const id of ["ada", "bob"]) {
@@ -131,6 +134,7 @@ describe("store/hidden-ids hidingIds()", () => {
     const lent = { value: ofBob, expectedRevision: 1 };
     const damage = write(sealer.hidden("ada"), { ...lent, dueInMs: 0 });
     await beneath.commit(damage);
+    await clock.advance(1); // and the first who is due
     await hidden.commit(write("bob", { expectedRevision: 1, dueInMs: 0 }));
     warnings.length = 0;
     const { lease } = damage;
@@ -141,6 +145,7 @@ describe("store/hidden-ids hidingIds()", () => {
 
     const waits = { expectedRevision: 2, mode: "end", lane: "bulk" } as const;
     await beneath.commit({ ...damage, ...waits, writeId: "waits", dueInMs: null });
+    await clock.advance(1); // Ada is the first in the lane
     await hidden.commit(write("bob", waits));
     const granted = await hidden.grant({ limit, max: 1, holdMs: 1_000, lease });
     expect(granted.claimed.map(({ record }) => record.id)).toEqual(["bob"]);
