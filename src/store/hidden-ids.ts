@@ -154,10 +154,12 @@ function isHidden(value: Json): value is Json & Hidden {
   );
 }
 
+/** Somebody who knows nothing of hidden ids may have written there: a key of another form is not repeated. */
 function nameless(key: string): LifecycleError {
+  const shown = /^[\w-]{43}$/.test(key) ? key : "[not a hidden id]";
   return new LifecycleError(
     "RECORD_DAMAGED",
-    `Cannot tell whose record stands under the hidden id ${key}: it must hold a sealed id that opens, and it does not`,
+    `Cannot tell whose record stands under the hidden id ${shown}: it must hold a sealed id that opens, and it does not`,
   );
 }
 
