@@ -14,7 +14,7 @@ import { placesOf, putAll, restoring } from "../src/store/memory-tables.ts";
 import type { Change, Place, Writing } from "../src/store/memory-tables.ts";
 import { tableStore } from "../src/store/tables.ts";
 import type { Tables } from "../src/store/tables.ts";
-import { Trouble, unavailable, unusable, within } from "./keyv/failures.ts";
+import { storageTrouble, Trouble, unavailable, unusable, within } from "./keyv/failures.ts";
 
 /** Options of {@link keyv}. */
 export interface KeyvOptions {
@@ -222,7 +222,7 @@ async function openLedger(beneath: Keyv, prefix: string, clock: Clock, timeoutMs
     const all = await Promise.allSettled(texts.map(({ place, after }) => send(over, place, after)));
     over.throwIfAborted(); // or what was given up would count as written
     for (const end of all) if (end.status === "rejected") throw end.reason;
-    if (heard !== undefined) throw heard;
+    if (heard !== undefined) throw storageTrouble(heard);
   }
 
   async function send(over: AbortSignal, place: Place, text: string): Promise<void> {

@@ -116,6 +116,12 @@ function ringOf(encryption: Encryption, storeIsNew: boolean): readonly RingKey[]
 }
 
 /**
+ * The format of the account's record where ids are hidden. Releases of format 1 know nothing of that: they would find
+ * nobody, and create everybody again. So they refuse to open it.
+ */
+const hiddenFormat = 2;
+
+/**
  * The store key: made and wrapped by the newest ring key on the first opening, unwrapped on every later one.
  *
  * @throws {LifecycleError} `KEY_REFUSED` if no key of the ring opens this store; `INVALID_OPTION` if it was begun with
@@ -139,8 +145,7 @@ export async function openStoreKey(
     const newest = ring[0] as RingKey; // ringOf() refuses an empty ring
     const storeKey = randomBytes(32);
     const value = {
-      format,
-      ...(hideIds && { hideIds }),
+      ...(hideIds ? { format: hiddenFormat, hideIds } : { format }),
       storeKey: { by: newest.id, wrapped: wrap(storeKey, account, newest) },
     };
     if (await store.account.commit({ value, expectedRevision: 0, writeId })) return storeKey;
@@ -157,10 +162,10 @@ function wrap(storeKey: Uint8Array, account: string, by: RingKey): string {
 
 function unwrap(value: Json, account: string, ring: readonly RingKey[]): Uint8Array {
   const record = value as { format?: unknown; storeKey?: { by?: unknown; wrapped?: unknown } } | null; // checked field by field
-  if (typeof record?.format === "number" && record.format > format) {
+  if (typeof record?.format === "number" && record.format > hiddenFormat) {
     throw new LifecycleError(
       "RECORD_TOO_NEW",
-      `Cannot open the store: its account has format ${record.format}, this release knows formats up to ${format}; update oneup-lifecycle`,
+      `Cannot open the store: its account has format ${record.format}, this release knows formats up to ${hiddenFormat}; update oneup-lifecycle`,
     );
   }
   const by = record?.storeKey?.by;

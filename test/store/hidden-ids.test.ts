@@ -5,7 +5,7 @@ import type { Commit, Json, Store, StoreAdapter } from "../../src/store/contract
 import { hidingIds } from "../../src/store/hidden-ids.ts";
 import { Sealer } from "../../src/store/seal.ts";
 import { manualClock, storeConformance } from "../../src/testing/index.ts";
-import type { MovableClock } from "../../src/testing/index.ts";
+import type { MovableClock, TestFunction } from "../../src/testing/index.ts";
 
 const storeKey = randomBytes(32);
 const warnings: string[] = [];
@@ -29,13 +29,13 @@ const otherwise = new Set([
 
 describe("store/hidden-ids", () => {
   const met = new Set<string>();
-  storeConformance(
-    (title, run) => {
-      met.add(title);
-      if (!otherwise.has(title)) it(title, run);
-    },
-    { open: () => hiding(memory()) },
-  );
+  const leftOut: TestFunction = () => {};
+  const test: TestFunction = (title, run) => {
+    met.add(title);
+    const register: TestFunction = otherwise.has(title) ? leftOut : it;
+    return register(title, run);
+  };
+  storeConformance(test, { open: () => hiding(memory()) });
 
   it("hidingIds() keeps every promise of a store, but for those that are named", () => {
     expect([...otherwise].filter((title) => !met.has(title))).toEqual([]);

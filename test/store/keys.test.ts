@@ -165,6 +165,20 @@ describe("store/keys openStoreKey()", () => {
     expect(await store.account.load()).toEqual(before);
   });
 
+  it("openStoreKey() marks a store that hides ids, so that releases without hidden ids keep out of it", async () => {
+    const store = await emptyStore();
+    await openStoreKey(store, "account", { keys: [older] }, "w", true);
+    const before = await store.account.load();
+    expect(before?.value).toMatchObject({ format: 2, hideIds: true });
+    await expect(open(store, { keys: [older] })).rejects.toMatchObject({ code: "INVALID_OPTION" });
+    await expect(open(store, { keys: [newer] })).rejects.toThrow(refused);
+    await store.account.commit({ value: { format: 3 }, expectedRevision: 1, writeId: "w3" });
+    const openings = [true, false].map((hideIds) =>
+      openStoreKey(store, "account", { keys: [older] }, "w", hideIds),
+    );
+    for (const opening of openings) await expect(opening).rejects.toMatchObject({ code: "RECORD_TOO_NEW" });
+  });
+
   it("openStoreKey() of two processes with different keys on an empty store succeeds for one", async () => {
     const store = await emptyStore();
     const ended = await Promise.allSettled([open(store, { keys: [older] }), open(store, { keys: [newer] })]);
