@@ -39,7 +39,7 @@ function quoting(): { readonly storage: KeyvStoreAdapter; down: boolean } {
 describe.each([{ hideIds: false }, { hideIds: true }])(
   "the id of a user ($hideIds: hideIds)",
   ({ hideIds }) => {
-    it("stands in no log line, error, health or budget, whatever fails", { timeout: 5_000 }, async () => {
+    it("stands in no log line, error, health or budget, whatever fails", async () => {
       const said: string[] = [];
       const note = (thing: unknown): void => {
         said.push(inspect(thing, { depth: 20, showHidden: true }), JSON.stringify(thing) ?? "");
