@@ -14,6 +14,7 @@ import { placesOf, putAll, restoring } from "../src/store/memory-tables.ts";
 import type { Change, Place, Writing } from "../src/store/memory-tables.ts";
 import { tableStore } from "../src/store/tables.ts";
 import type { Tables } from "../src/store/tables.ts";
+import { storageTrouble, Trouble, unavailable, unusable, within } from "./keyv/failures.ts";
 
 /** Options of {@link keyv}. */
 export interface KeyvOptions {
@@ -34,6 +35,9 @@ export interface KeyvOptions {
  * Every user stands under `<account>:users:<id>` as text in Keyv's own form, so keys may grow to some 550 bytes
  * (`keySize` of `@keyv/postgres` and `@keyv/mysql`), and the store must tell upper from lower case. A default time to
  * live of the Keyv does not apply. `close()` leaves the Keyv connected.
+ *
+ * A failure is told without the words of the storage beneath, which may quote keys, and so ids of users: listen to the
+ * `error` event of the Keyv for those.
  *
  * @param store a Keyv, or a Keyv storage adapter
  * @throws {LifecycleError} `INVALID_OPTION` at once. On opening: `STORE_UNUSABLE` without a working iterator,
@@ -151,7 +155,7 @@ async function openLedger(beneath: Keyv, prefix: string, clock: Clock, timeoutMs
   let ended = false;
   // Many storage adapters tell nobody but their listeners that a write failed, and a Keyv need not pass it on.
   let heard: unknown;
-  const hear = (error: unknown): void => void (heard = error ?? new Error("the store had an error"));
+  const hear = (error: unknown): void => void (heard = error ?? new Trouble("the store emitted an error"));
   const emitters: readonly Emitter[] = [beneath, beneath.store as Emitter];
 
   async function writeAll(): Promise<void> {
@@ -218,14 +222,14 @@ async function openLedger(beneath: Keyv, prefix: string, clock: Clock, timeoutMs
     const all = await Promise.allSettled(texts.map(({ place, after }) => send(over, place, after)));
     over.throwIfAborted(); // or what was given up would count as written
     for (const end of all) if (end.status === "rejected") throw end.reason;
-    if (heard !== undefined) throw new Error("the store emitted an error", { cause: heard });
+    if (heard !== undefined) throw storageTrouble(heard);
   }
 
   async function send(over: AbortSignal, place: Place, text: string): Promise<void> {
     const sent = beneath.set(`${prefix}${place.key}`, text, 0); // 0: for ever, whatever is usual in this Keyv
     flying.add(sent);
     try {
-      if (!(await sent)) throw new Error("set() answered false");
+      if (!(await sent)) throw new Trouble("set() answered false");
     } finally {
       flying.delete(sent);
       if (over.aborted && !ended) {
@@ -322,27 +326,4 @@ async function decoded(beneath: Keyv, raw: unknown): Promise<string> {
     // not even Keyv can read it
   }
   return "damaged"; // as a row, a log or an account it cannot be read
-}
-
-async function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T> {
-  let cancel = (): void => {};
-  const tooLate = new Promise<never>((_, reject) => {
-    cancel = clock.timer(ms, () => reject(new Error(`no answer within ${ms} ms`)));
-  });
-  try {
-    return await Promise.race([work, tooLate]);
-  } finally {
-    cancel();
-  }
-}
-
-function unusable(rule: string): LifecycleError {
-  return new LifecycleError("STORE_UNUSABLE", `Cannot use this Keyv store: ${rule}`);
-}
-
-function unavailable(doing: string, cause: unknown): LifecycleError {
-  return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the Keyv store`, {
-    retryable: true,
-    cause: underneath(cause),
-  });
 }

@@ -29,8 +29,9 @@ export interface CreateLifecycle {
    * | `ONEUP_STORE` | the folder of an LMDB store, or the `redis:` or `rediss:` URL of a server |
    * | `ONEUP_KEY` | 32 bytes as base64 or hexadecimal; several with commas, newest first |
    * | `ONEUP_KEY_FILE` | instead: the file the key stands in |
+   * | `ONEUP_HIDE_IDS` | `1` hides the ids of users in the store, see `hideIds`; `0`, the default, does not |
    *
-   * @throws {LifecycleError} `INVALID_OPTION` that names the missing variable; as {@link CreateLifecycle}
+   * @throws {LifecycleError} `INVALID_OPTION` that names the variable that is missing or wrong; as {@link CreateLifecycle}
    */
   fromEnv(overrides?: Partial<LifecycleOptions>): Promise<Lifecycle>;
 }
@@ -50,6 +51,7 @@ export const createLifecycle: CreateLifecycle = Object.assign(
         },
         store: overrides.store ?? (await storeFrom(required("ONEUP_STORE"))),
         ...(encryption && { encryption }),
+        hideIds: overrides.hideIds ?? isOn("ONEUP_HIDE_IDS"),
       });
     },
   },
@@ -61,6 +63,16 @@ function required(name: string): string {
   throw new LifecycleError(
     "INVALID_OPTION",
     `Cannot start: the environment variable ${name} must be set, and it is not`,
+  );
+}
+
+function isOn(name: string): boolean {
+  const value = process.env[name] ?? "";
+  if (value === "1") return true;
+  if (value === "" || value === "0") return false;
+  throw new LifecycleError(
+    "INVALID_OPTION",
+    `Cannot start: the environment variable ${name} must be 1 or 0, and it is ${JSON.stringify(value)}`,
   );
 }
 

@@ -1,6 +1,7 @@
 /**
  * The one error class. Its `code` is stable, its `retryable` says whether the same call may succeed later,
- * and its message reads: what cannot be done, the rule, the value at hand. No message carries a secret or a body.
+ * and its message reads: what cannot be done, the rule, the value at hand. No message carries a secret, a body or an
+ * `app_user_id`: users appear by their alias.
  *
  * @module
  */
@@ -67,7 +68,10 @@ export interface LifecycleErrorDetails {
   readonly retryAfterMs?: number | undefined;
   /** HTTP status of the answer, if there was one. */
   readonly status?: number | undefined;
-  /** Further facts that depend on the code, e.g. `{ renamedTo }` or the issues of an OperationOutcome. No secrets. */
+  /**
+   * Further facts that depend on the code, e.g. the issues of an OperationOutcome. No secrets, and no `app_user_id`
+   * but one: `renamedTo` of `RENAMED` answers whoever asked under an old id, so leave the facts out of your logs.
+   */
   readonly facts?: Readonly<Record<string, unknown>>;
 }
 

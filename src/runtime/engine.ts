@@ -9,6 +9,7 @@ import type { Guard } from "../guard/guard.ts";
 import type { Client } from "../http/call.ts";
 import type { Sender } from "../http/send.ts";
 import type { Lane, Lease, Store } from "../store/contract.ts";
+import type { HiddenNames } from "../store/hidden-names.ts";
 import type { Sealer } from "../store/seal.ts";
 import type { Account } from "./account.ts";
 import type { Changes } from "./changes.ts";
@@ -25,6 +26,8 @@ export interface Engine {
   readonly keys: StoreKeys;
   /** Of these keys. */
   readonly sealer: Sealer;
+  /** Where ids are hidden: how they are. */
+  readonly hidden: HiddenNames | null;
   readonly guard: Guard;
   readonly sender: Sender;
   /** The account's gates and credentials. */

@@ -14,6 +14,8 @@ import { checkVersion } from "../fhir/calls.ts";
 import { createGuard } from "../guard/guard.ts";
 import { createSender } from "../http/send.ts";
 import { undiciTransport } from "../http/undici-transport.ts";
+import { hidingIds } from "../store/hidden-ids.ts";
+import { HiddenNames } from "../store/hidden-names.ts";
 import { accountOf } from "../store/account.ts";
 import { newestFormat } from "../store/envelope.ts";
 import { keyRing } from "../store/key-ring.ts";
@@ -75,12 +77,15 @@ async function openEngine(
   const { clock, limits, timeoutMs, graceMs } = settings;
   const credentials = await settings.credentials.ask();
   const account = accountOf(credentials.clientId);
-  const store = await settings.store.open({ account, clock });
+  const opened = await settings.store.open({ account, clock });
   try {
-    const { encryption = { keys: [memoryKey] }, logger } = settings;
-    const ring = (storeIsNew: boolean): KeyRing =>
-      keyRing(encryption, storeIsNew, clock, (message) => logger.warn(message));
-    const keys = await StoreKeys.open({ record: store.account, account, ring, clock, newest, logger });
+    const { encryption = { keys: [memoryKey] }, hideIds, logger } = settings;
+    const warn = (message: string): void => logger.warn(message);
+    const ring = (storeIsNew: boolean): KeyRing => keyRing(encryption, storeIsNew, clock, warn);
+    const parts = { record: opened.account, account, ring, hideIds, clock, newest, logger };
+    const keys = await StoreKeys.open(parts);
+    const hidden = hideIds ? new HiddenNames(keys.view.names, account) : null;
+    const store = hidden === null ? opened : hidingIds(opened, hidden, warn);
     const changes = new Changes(clock);
     const engine: Engine = {
       settings,
@@ -88,9 +93,10 @@ async function openEngine(
       store,
       keys,
       sealer: keys.sealer,
+      hidden,
       guard: createGuard({ slots: store.slots, clock, limits, timeoutMs, graceMs }),
       account: new Account({
-        record: store.account,
+        record: opened.account,
         clock,
         source: settings.credentials,
         credentials,
@@ -116,7 +122,7 @@ async function openEngine(
     };
     return engine;
   } catch (error) {
-    await store.close();
+    await opened.close();
     throw error;
   }
 }

@@ -15,7 +15,7 @@ import type { Start } from "./drive.ts";
 import { clientOf, laneOfCalls, newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { load } from "./load.ts";
-import { doubt, move, renameCall, renaming, stay } from "./renaming.ts";
+import { doubt, intentTo, move, renameCall, renaming, stay } from "./renaming.ts";
 import { save } from "./save.ts";
 import type { How } from "./save.ts";
 import { readUser } from "./user.ts";
@@ -42,7 +42,7 @@ export async function rename(engine: Engine, id: string, to: string, patience: P
     call: renameCall,
     attempt: randomName(engine.clock),
     at: engine.clock.now(),
-    facts: { to },
+    facts: intentTo(engine, user, to),
   };
   const calls = { ...user.calls, management: user.calls.management + 1 };
   for (;;) {

@@ -7,6 +7,7 @@
 import { beforeAskingAgain, slotAfter } from "../guard/guard.ts";
 import { listUsersCall, readUserList } from "../http/user-management.ts";
 import type { Commit } from "../store/contract.ts";
+import type { Intent } from "../store/envelope.ts";
 import type { Driven, Start } from "./drive.ts";
 import { clientOf, laneOfCalls } from "./engine.ts";
 import type { Engine } from "./engine.ts";
@@ -24,6 +25,16 @@ export function renaming(user: User): boolean {
   return user.intent?.call === renameCall;
 }
 
+/** What a rename must remember: the new id, sealed where ids are hidden. */
+export function intentTo(engine: Engine, user: User, to: string): NonNullable<Intent["facts"]> {
+  return engine.hidden === null ? { to } : { sealedTo: engine.hidden.seal(user.id, to) };
+}
+
+function newIdOf(engine: Engine, { id, intent }: User): string {
+  const { to = id, sealedTo } = intent?.facts ?? {};
+  return sealedTo === undefined || engine.hidden === null ? to : engine.hidden.open(id, sealedTo);
+}
+
 /** What becomes of the slot of a call that is over. */
 export type Over = Pick<Commit, "settle" | "giveBack">;
 
@@ -37,7 +48,7 @@ export async function finishRename(
   start: Start,
   over: Over = {},
 ): Promise<Driven> {
-  const to = user.intent?.facts?.["to"] ?? user.id;
+  const to = newIdOf(engine, user);
   const oneupUserId = user.position.context.oneupUserId ?? 0; // rename() refuses a user without one
   const later = (ms: number): Promise<Driven> =>
     end(engine, user, start, { ...over, dueInMs: ms, lane: null });

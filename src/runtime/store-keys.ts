@@ -21,6 +21,8 @@ export interface StoreKeysParts {
   readonly account: string;
   /** `storeIsNew`: nothing was sealed yet, so a key may be made. */
   readonly ring: (storeIsNew: boolean) => KeyRing;
+  /** Must users stand under hidden ids? @default false */
+  readonly hideIds?: boolean | undefined;
   readonly clock: Clock;
   /** The newest format that is known here. */
   readonly newest: number;

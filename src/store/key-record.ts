@@ -9,6 +9,7 @@ import { createHash, hkdfSync, randomBytes } from "node:crypto";
 import { LifecycleError } from "../errors.ts";
 import type { Json, Store } from "./contract.ts";
 import { newestFormat } from "./envelope.ts";
+import { checkHiding } from "./hidden-ids.ts";
 import { unwrapWith, wrapWith } from "./key-ring.ts";
 import type { KeyRing, Wrapped } from "./key-ring.ts";
 
@@ -164,6 +165,8 @@ export interface KeyParts {
   readonly account: string;
   /** `storeIsNew`: nothing was sealed yet, so a key may be made. */
   readonly ring: (storeIsNew: boolean) => KeyRing;
+  /** Must the store's users stand under hidden ids? The first opening decides. @default false */
+  readonly hideIds?: boolean | undefined;
   /** The newest format that is known here. */
   readonly newest?: number | undefined;
   /** Names the write that makes the record. */
@@ -174,22 +177,32 @@ export interface KeyParts {
  * The store's keys: the first one is made and wrapped by the newest ring key on the first opening, and unwrapped on
  * every later one. Of several processes that open an empty store at once, one makes the key.
  *
- * A new store begins one format below the newest, so that a process of the last release can work on it, too.
+ * A new store begins one format below the newest, so that a process of the last release can work on it, too; but one
+ * that hides ids with the format that knows of it, for an older release would find nobody and create everybody again.
  *
- * @throws {LifecycleError} `KEY_REFUSED` if no key of the ring opens this store; `RECORD_TOO_NEW`, `RECORD_DAMAGED`.
- * Nothing was changed
+ * @throws {LifecycleError} `KEY_REFUSED` if no key of the ring opens this store; `INVALID_OPTION` if it was begun with
+ * the other setting of `hideIds`; `RECORD_TOO_NEW`, `RECORD_DAMAGED`. Nothing was changed
  */
 export async function openKeys(parts: KeyParts): Promise<KeyView> {
-  const { record, account, ring, newest = newestFormat, writeId } = parts;
+  const { record, account, ring, hideIds = false, newest = newestFormat, writeId } = parts;
   for (;;) {
     const found = await record.load();
-    if (found !== null) return unlock(readKeyRecord(found.value, newest), account, () => ring(false));
+    if (found !== null) {
+      const view = await unlock(readKeyRecord(found.value, newest), account, () => ring(false));
+      checkHiding(found.value, hideIds);
+      return view;
+    }
     const key = newStoreKey();
-    const format = Math.max(1, newest - 1);
+    const format = Math.max(hideIds ? 2 : 1, newest - 1);
     const wrapped = { id: key.id, ...(await ring(true).wrap(key.bytes, storeKeyContext(account))) };
     const names = firstNames(key.bytes);
     const keptNames = format === 1 ? null : wrapNames(names, key, account);
-    const value = withKeyRecord({}, { format, storeKeys: [wrapped], names: keptNames, retired: [] });
+    const value = withKeyRecord(hideIds ? { hideIds } : {}, {
+      format,
+      storeKeys: [wrapped],
+      names: keptNames,
+      retired: [],
+    });
     if (await record.commit({ value, expectedRevision: 0, writeId }))
       return { format, storeKeys: [key], names };
   }

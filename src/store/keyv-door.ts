@@ -32,7 +32,8 @@ export interface KeyvDoor {
    *
    * Namespace `users` answers under a user's id with the sealed snapshot, in Keyv's own form; writing rejects with
    * `INVALID_OPTION` and changes nothing. An id that was renamed is not there. Of ids that begin with the namespace
-   * of the Keyv and a colon, these are taken off, as Keyv itself does.
+   * of the Keyv and a colon, these are taken off, as Keyv itself does. In a store that hides ids they stand under
+   * hidden ids, as `{ sealedId, user }`.
    *
    * In any other namespace, keys have at most 1024 bytes and values are text, which is what Keyv makes of them.
    *

@@ -1,6 +1,13 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../src/clock.ts";
 import { accountOf } from "../../src/store/account.ts";
+import type { Store } from "../../src/store/contract.ts";
+import { hidingIds } from "../../src/store/hidden-ids.ts";
+import { HiddenNames } from "../../src/store/hidden-names.ts";
+import { openKeys } from "../../src/store/key-record.ts";
+import { keyRing } from "../../src/store/key-ring.ts";
+import { anyKey } from "../support/places.ts";
 import { scene } from "../support/scene.ts";
 
 const lease = { id: "lease of the test", owner: "the test", ms: 1 };
@@ -16,7 +23,17 @@ const envelope = {
   sealed: null,
 };
 
-describe("a record that this release cannot read", () => {
+const encryption = { keys: [anyKey] };
+const account = accountOf("sandbox-client");
+
+/** The store as the lifecycle sees it that has it open. */
+async function hidden(store: Store): Promise<Store> {
+  const ring = () => keyRing(encryption, false, systemClock);
+  const { names } = await openKeys({ record: store.account, account, ring, hideIds: true, writeId: "w" });
+  return hidingIds(store, new HiddenNames(names, account), () => {});
+}
+
+describe.each([false, true])("a record that this release cannot read (hideIds: %s)", (hideIds) => {
   it.each([
     { value: { format: 99, wisdom: "of a later release" }, code: "RECORD_TOO_NEW" },
     { value: { format: 1, state: "created" }, code: "RECORD_DAMAGED" },
@@ -29,8 +46,14 @@ describe("a record that this release cannot read", () => {
       const adapter = memory();
       const warnings: string[] = [];
       const warn = (line: string): void => void warnings.push(line);
-      const lifecycle = await open({ store: adapter, logger: { debug: warn, info: warn, warn } });
-      const store = await adapter.open({ account: accountOf("sandbox-client"), clock: sandbox.clock });
+      const lifecycle = await open({
+        store: adapter,
+        encryption,
+        hideIds,
+        logger: { debug: warn, info: warn, warn },
+      });
+      const opened = await adapter.open({ account, clock: sandbox.clock });
+      const store = hideIds ? await hidden(opened) : opened;
       const write = { id: "strange", expectedRevision: 0, writeId: "w", mode: "none", lease } as const;
       await store.commit({ ...write, value, state: "created", dueInMs: 0, lane: null });
 

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { createLifecycle, isLifecycleError, keyFile } from "oneup-lifecycle";
-import type { LifecycleOptions } from "oneup-lifecycle";
+import type { Lifecycle, LifecycleOptions } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -137,6 +137,12 @@ describe("createLifecycle()", () => {
       { ...good, limits: { token: { calls: 0, windowMs: 1 } } },
       "INVALID_OPTION",
       /limits\.token\.calls/,
+    ],
+    [
+      "a text for a switch",
+      { ...good, hideIds: "yes" },
+      "INVALID_OPTION",
+      /hideIds must be one of false, true/,
     ],
     [
       "a function that gives no credentials",
@@ -292,6 +298,20 @@ describe("createLifecycle.fromEnv()", () => {
     afterwards(() => lifecycle.close());
     expect(await lifecycle.counts()).toEqual({});
     expect(readdirSync(path).sort()).toEqual(["key", "store"]);
+  });
+
+  it("hides ids for ONEUP_HIDE_IDS=1, and refuses what is neither 1 nor 0", async () => {
+    const path = folder("env-hidden");
+    const opening = (): Promise<Lifecycle> => createLifecycle.fromEnv({ credentials, ...onDisk(path) });
+    vi.stubEnv("ONEUP_HIDE_IDS", "1");
+    const lifecycle = await opening();
+    afterwards(() => lifecycle.close());
+    vi.stubEnv("ONEUP_HIDE_IDS", "0");
+    await expect(opening()).rejects.toThrow(/its ids are hidden/);
+    vi.stubEnv("ONEUP_HIDE_IDS", "true");
+    await expect(opening()).rejects.toThrow(
+      'Cannot start: the environment variable ONEUP_HIDE_IDS must be 1 or 0, and it is "true"',
+    );
   });
 
   it("opens a Redis store by its URL, and says without the password that it is not there", async () => {

@@ -36,8 +36,14 @@ function emptyStore(): Promise<Store> {
 }
 
 let writes = 0;
-async function open(store: Store, encryption: Encryption, account = "account"): Promise<Uint8Array> {
+async function open(
+  store: Store,
+  encryption: Encryption,
+  account = "account",
+  more: { readonly hideIds?: boolean; readonly newest?: number } = {},
+): Promise<Uint8Array> {
   const view = await openKeys({
+    ...more,
     record: store.account,
     account,
     ring: (storeIsNew) => keyRing(encryption, storeIsNew, manualClock(), (line) => void warnings.push(line)),
@@ -233,6 +239,17 @@ describe("store/keys openKeys()", () => {
       /written with key [0-9a-f]{12}, and the keys given are [0-9a-f]{12}; nothing was changed/,
     );
     expect(String(error)).not.toContain(newer.toString("hex").slice(0, 12));
+    expect(await store.account.load()).toEqual(before);
+  });
+
+  it("openKeys() marks a store that hides ids, so that releases without hidden ids keep out of it", async () => {
+    const store = await emptyStore();
+    await open(store, { keys: [older] }, "account", { hideIds: true });
+    const before = await store.account.load();
+    expect(before?.value).toMatchObject({ format: 2, hideIds: true });
+    await expect(open(store, { keys: [older] })).rejects.toMatchObject({ code: "INVALID_OPTION" });
+    const lastRelease = open(store, { keys: [older] }, "account", { newest: 1 });
+    await expect(lastRelease).rejects.toMatchObject({ code: "RECORD_TOO_NEW" });
     expect(await store.account.load()).toEqual(before);
   });
 
