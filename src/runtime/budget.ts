@@ -109,12 +109,12 @@ export function createBudget(engine: Engine): Budget {
   /** Looks again and again for as long as somebody listens. */
   async function keepLooking(): Promise<void> {
     while (listeners > 0 && !closing.aborted) {
-      const seen = engine.changes.news;
+      const { heard } = engine.changes;
       await look().catch((error: unknown) => {
         engine.settings.logger.warn(`Cannot look at the budget: ${inWords(error)}`);
       });
       await sleep(clock, gatherMs, closing).catch(() => {}); // the loop's condition sees the abort
-      await engine.changes.ofAnybody(seen, lookMs - gatherMs, closing);
+      await engine.changes.ofAnybody(heard, lookMs - gatherMs, closing);
     }
   }
 

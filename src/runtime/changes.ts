@@ -4,19 +4,44 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
+import type { Commit } from "../store/contract.ts";
 import type { User } from "./user.ts";
+
+/** A worker that sleeps. */
+interface Sleeper {
+  readonly wake: () => void;
+  /** When it looks by itself, on `clock.monotonic()`. */
+  readonly until: number;
+  /** Users wait in lanes: whoever comes to rest may leave a slot to them. */
+  readonly lanes: boolean;
+}
+
+/** What a worker had heard of before it asked the store. */
+export interface Heard {
+  readonly news: number;
+  readonly work: number;
+}
+
+/** What is due later than this is no news for a worker: it looks more often, ms. */
+const soonMs = 3_600_000;
 
 /** Who wants to hear of what. */
 export class Changes {
   readonly #clock: Clock;
   readonly #listeners = new Set<(user: User) => void>();
   readonly #waiting = new Map<string, Set<() => void>>();
-  readonly #idle = new Set<() => void>();
-  /** Grows with every piece of news for workers. */
-  news = 0;
+  readonly #watching = new Set<() => void>();
+  readonly #sleepers = new Set<Sleeper>();
+  #news = 0;
+  #work = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** What has been heard of so far. */
+  get heard(): Heard {
+    return { news: this.#news, work: this.#work };
   }
 
   /** Calls `listener` after every step that this process has made durable, until the returned function is called. */
@@ -30,18 +55,25 @@ export class Changes {
     for (const listener of this.#listeners) tell(listener, user);
   }
 
-  /** A user came to rest. */
-  rested(user: User): void {
+  /** A user came to rest: it waits in a lane, or is due in so many ms (`null`: never). */
+  rested(user: User, { dueInMs, lane }: Pick<Commit, "dueInMs" | "lane">): void {
     this.moved(user);
     const waiting = this.#waiting.get(user.id);
     if (waiting !== undefined) for (const wake of waiting) wake();
-    this.wakeWorkers();
+    const withinMs = lane !== null ? 0 : (dueInMs ?? Number.POSITIVE_INFINITY);
+    this.#tell(withinMs, (sleeper) => sleeper.lanes || this.#clock.monotonic() + withinMs < sleeper.until);
   }
 
-  /** There may be something to do. */
+  /** There may be something to do now. */
   wakeWorkers(): void {
-    this.news++;
-    for (const wake of this.#idle) wake();
+    this.#tell(0, () => true);
+  }
+
+  #tell(withinMs: number, whom: (sleeper: Sleeper) => boolean): void {
+    this.#news++;
+    if (withinMs < soonMs) this.#work++;
+    for (const wake of this.#watching) wake();
+    for (const sleeper of this.#sleepers) if (whom(sleeper)) sleeper.wake();
   }
 
   /** Resolves when user `id` comes to rest here, or after `ms`, or when `signal` aborts. Never rejects. */
@@ -53,9 +85,22 @@ export class Changes {
     });
   }
 
-  /** Resolves when there is {@link news} since `seen`, or after `ms`, or when `signal` aborts. Never rejects. */
-  ofAnybody(seen: number, ms: number, signal: AbortSignal): Promise<void> {
-    return this.news === seen ? this.#until(this.#idle, ms, signal) : Promise.resolve();
+  /** Resolves when there is news since `heard`, or after `ms`, or when `signal` aborts. Never rejects. */
+  ofAnybody(heard: Heard, ms: number, signal: AbortSignal): Promise<void> {
+    return this.#news === heard.news ? this.#until(this.#watching, ms, signal) : Promise.resolve();
+  }
+
+  /**
+   * Resolves when there may be something to do that was not known at `heard`, or after `ms`, or when `signal` aborts.
+   * `lanes`: users wait in lanes. Never rejects.
+   */
+  ofWork(heard: Heard, ms: number, lanes: boolean, signal: AbortSignal): Promise<void> {
+    if (lanes ? this.#news !== heard.news : this.#work !== heard.work) return Promise.resolve();
+    const wakes = new Set<() => void>();
+    const until = this.#clock.monotonic() + ms;
+    const sleeper: Sleeper = { wake: () => wakes.forEach((wake) => wake()), until, lanes };
+    this.#sleepers.add(sleeper);
+    return this.#until(wakes, ms, signal).finally(() => this.#sleepers.delete(sleeper));
   }
 
   #until(wakes: Set<() => void>, ms: number, signal: AbortSignal): Promise<void> {

@@ -215,14 +215,15 @@ async function end(
   heardSomething: boolean,
   waits: Barrier | "slot" | null,
 ): Promise<Driven> {
+  const place = restingPlace(engine, user, waits);
   const done = await save(engine, user, heardSomething, {
     mode: mode === "keep" ? "end" : "none",
     lease,
-    ...restingPlace(engine, user, waits),
+    ...place,
     ...over,
   });
   if (done.type !== "committed") return { type: "lost" };
   const rested = { ...user, revision: done.revision };
-  engine.changes.rested(rested);
+  engine.changes.rested(rested, place);
   return { type: "rested", user: rested };
 }

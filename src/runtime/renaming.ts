@@ -125,6 +125,6 @@ async function end(
   const done = await save(engine, user, true, { ...how, mode, lease: start.lease }, from);
   if (done.type !== "committed") return { type: "lost" };
   const rested = { ...user, revision: done.revision };
-  engine.changes.rested(rested);
+  engine.changes.rested(rested, how);
   return { type: "rested", user: rested };
 }

@@ -8,6 +8,8 @@ import { inWords, isLifecycleError } from "../errors.ts";
 import type { Batch, Claimed, Lease } from "../store/contract.ts";
 import { drive } from "./drive.ts";
 import { newLease } from "./engine.ts";
+import { doubling } from "./pauses.ts";
+import type { Growth } from "./pauses.ts";
 import type { Engine, LaneService } from "./engine.ts";
 import { awake } from "./status.ts";
 import { readUser } from "./user.ts";
@@ -32,8 +34,8 @@ interface Job {
   readonly lookMs: number;
 }
 
-/** Before a store that did not answer is asked again, ms. */
-const afterSilenceMs = 1_000;
+/** Before a store that did not answer is asked again. */
+const afterSilence: Growth = { firstMs: 1_000, longestMs: 5_000 };
 
 const nobody: Batch = { claimed: [], nextInMs: null };
 
@@ -73,7 +75,8 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     for (const each of claimed) {
       const under: Promise<void> = take(each, lease, notAfter).finally(() => {
         active.delete(under);
-        engine.changes.wakeWorkers();
+        // There is room again, or nothing left to wait for.
+        if (job.untilIdle || active.size === job.concurrency - 1) engine.changes.wakeWorkers();
       });
       active.add(under);
     }
@@ -95,7 +98,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
   }
 
   /** Takes up to `room` users; says when there may be more. */
-  async function fetch(room: number): Promise<{ started: number; nextInMs: number }> {
+  async function fetch(room: number): Promise<{ started: number; nextInMs: number; lanes: boolean }> {
     const { account, store, guard } = engine;
     await account.stands("any"); // looks at what other processes heard
     const lease = newLease(engine);
@@ -110,27 +113,33 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     return {
       started: started + start(granted.claimed, lease, notAfter),
       nextInMs: Math.min(due.nextInMs ?? Infinity, granted.nextInMs ?? Infinity),
+      lanes: granted.nextInMs !== null,
     };
   }
 
+  let silences = 0;
   while (!job.stop.aborted) {
-    const seen = engine.changes.news;
+    const { heard } = engine.changes;
+    let lanes = false;
     const room = job.concurrency - active.size;
     let waitMs = job.lookMs * (0.75 + 0.5 * engine.clock.random());
     if (room > 0) {
       try {
-        const { started, nextInMs } = await fetch(room);
+        const found = await fetch(room);
+        silences = 0;
+        const { started, nextInMs } = found;
         if (started > 0) continue;
+        lanes = found.lanes;
         if (job.untilIdle && active.size === 0) break;
         waitMs = Math.min(waitMs, Math.max(1, nextInMs));
       } catch (error) {
         if (!isLifecycleError(error) || !error.retryable) throw error;
         engine.settings.logger.warn(`Cannot ask the store for work: ${error.message}; trying again`);
-        await sleep(engine.clock, afterSilenceMs, job.stop).catch(() => {}); // the loop's condition sees the abort
+        await sleep(engine.clock, doubling(afterSilence, ++silences), job.stop).catch(() => {}); // the loop's condition sees the abort
         continue;
       }
     }
-    await engine.changes.ofAnybody(seen, waitMs, job.stop);
+    await engine.changes.ofWork(heard, waitMs, lanes, job.stop);
   }
   await Promise.all(active);
   return { taken, rested };

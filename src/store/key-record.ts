@@ -188,7 +188,14 @@ export async function openKeys(parts: KeyParts): Promise<KeyView> {
   for (;;) {
     const found = await record.load();
     if (found !== null) {
-      const view = await unlock(readKeyRecord(found.value, newest), account, () => ring(false));
+      const view = await unlock(readKeyRecord(found.value, newest), account, () => ring(false)).catch(
+        async (error: unknown) => {
+          // The old key may have been replaced, and taken away, between the look at the record and that at the ring.
+          if ((await record.load())?.revision === found.revision) throw error;
+          return null;
+        },
+      );
+      if (view === null) continue;
       checkHiding(found.value, hideIds);
       return view;
     }

@@ -1,7 +1,7 @@
 /** What 1upHealth itself may get wrong, by the call it is asked for. */
 import type { Fault } from "oneup-lifecycle/sandbox";
 import type { Incoming } from "../../src/sandbox/message.ts";
-import type { Simulation } from "./simulation.ts";
+import type { Stage } from "./stage.ts";
 import type { Dice } from "./time.ts";
 
 /** What is asked for, as far as faults care. */
@@ -76,13 +76,13 @@ const special: Readonly<Record<Asked, readonly Fault[]>> = {
 };
 
 /** The fault that meets this call, if any does. */
-export function faultFor(simulation: Simulation, incoming: Incoming, dice: Dice): Fault | undefined {
+export function faultFor(stage: Stage, incoming: Incoming, dice: Dice): Fault | undefined {
   const call = askedBy(incoming);
   const token = call === "exchangeCode" || call === "refreshToken";
-  if (token && simulation.isOn("tokenDown")) return serverError;
-  if (call !== "fhir" && simulation.isOn("forbidden")) return { status: 403, body: { message: "Forbidden" } };
-  if (call !== "fhir" && simulation.isOn("loginPage")) return login;
-  if (!dice.hits(simulation.rates.fault)) return undefined;
+  if (token && stage.isOn("tokenDown")) return serverError;
+  if (call !== "fhir" && stage.isOn("forbidden")) return { status: 403, body: { message: "Forbidden" } };
+  if (call !== "fhir" && stage.isOn("loginPage")) return login;
+  if (!dice.hits(stage.rates.fault)) return undefined;
   if (dice.hits(0.2)) return dice.pick(refusals);
   const own = special[call];
   return own.length > 0 && dice.hits(0.4) ? dice.pick(own) : dice.pick(always);

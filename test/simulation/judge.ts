@@ -9,41 +9,13 @@ import type { Envelope } from "../../src/store/envelope.ts";
 import type { Claimed } from "../../src/store/contract.ts";
 import type { StoreKeys } from "../../src/runtime/store-keys.ts";
 import type { World } from "../../src/sandbox/world.ts";
-import type { Life } from "./process.ts";
+import { Dossier, freshSteps, isHeldWithCode } from "./dossier.ts";
+import type { Life } from "./life.ts";
 import { clientSecrets } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
 import { beginning, hour, minute } from "./time.ts";
 import type { Time } from "./time.ts";
 import type { Trace } from "./trace.ts";
-
-/** What the judge knows of one user. */
-export class Dossier {
-  id: string;
-  /** Management calls that it may cost if nothing goes wrong. */
-  base = 0;
-  /** What went wrong for it; each may cost two calls more. */
-  readonly causes: string[] = [];
-  /** Management calls that arrived. */
-  spent = 0;
-  /** Somebody was told of it, or it stood in the store. */
-  isKnown = false;
-  /** As it was last written. */
-  envelope: Envelope | null = null;
-  revision = 0;
-  lease: { readonly id: string; readonly by: string; readonly until: number } | null = null;
-  lastWriteId = "";
-  /** Refusals that 1upHealth gave it, and steps that need one. */
-  readonly refusals = { code: 0, grant: 0, other: 0 };
-  readonly steps = { code: 0, grant: 0, other: 0 };
-  /** When its tokens that stood in the store ended. */
-  readonly ends = new Set<number>();
-  /** It had a token, and none to renew it with. */
-  withoutRefreshToken = 0;
-
-  constructor(id: string) {
-    this.id = id;
-  }
-}
 
 /** See the module. */
 export class Judge {
@@ -70,6 +42,11 @@ export class Judge {
     this.#trace = trace;
     this.#world = world;
     this.#keys = keys;
+  }
+
+  /** The format in which the store is written. */
+  get format(): number {
+    return this.#keys.view.format;
   }
 
   /** A promise was broken. */
@@ -257,12 +234,13 @@ export class Judge {
       life.name,
       `${commit.id} is ${after.state}${after.intent ? `, ${after.intent.call}` : ""}${wait}`,
     );
-    if (isHeldWithCode(after) && (after.pause === null || (before !== null && isHeldWithCode(before)))) {
-      dossier.causes.push("a gate was shut, or no place free, before its code"); // which may pass meanwhile
-    }
-    const last = before?.history.at(-1);
-    const seen = last === undefined ? -1 : after.history.findLastIndex((entry) => same(entry, last));
-    for (const [, state, event] of after.history.slice(seen + 1)) this.#step(dossier, state, event);
+    // A code that waits may pass: before a gate or for a place, or because nobody came by for it.
+    const held =
+      isHeldWithCode(after) && (after.pause === null || (before !== null && isHeldWithCode(before)));
+    const late = before !== null && isHeldWithCode(before) && this.#time.now - dossier.writtenAt > minute;
+    if (held || late) dossier.causes.push("its code had to wait");
+    dossier.writtenAt = this.#time.now;
+    for (const [, state, event] of freshSteps(before, after)) this.#step(dossier, state, event);
     if (after.sealed === null || after.sealed.text === before?.sealed?.text) return;
     const oneupUserId = (after.context["oneupUserId"] ?? null) as number | null; // written by the library
     const owner = { user: commit.id, oneupUserId };
@@ -349,12 +327,4 @@ export class Judge {
       }
     }
   }
-}
-
-function same(one: readonly unknown[], other: readonly unknown[]): boolean {
-  return one.every((part, index) => part === other[index]);
-}
-
-function isHeldWithCode({ state, intent }: Envelope): boolean {
-  return state === "codeIssued" && intent === null;
 }

@@ -1,8 +1,8 @@
 /** The application's side: people who sign up, come back, change their address; and what they are told. */
 import { isLifecycleError } from "oneup-lifecycle";
 import type { ErrorCode, Lifecycle } from "oneup-lifecycle";
-import type { Life, Process } from "./process.ts";
-import type { Simulation } from "./simulation.ts";
+import type { Life } from "./life.ts";
+import type { Fit, Stage } from "./stage.ts";
 import { Dice, hour, minute, second } from "./time.ts";
 
 /** How a person stands to 1upHealth before it signs up, and what the application believes. */
@@ -35,21 +35,21 @@ export class Person {
   #attempts = 0;
   readonly #kind: Kind;
   readonly #dice: Dice;
-  readonly #simulation: Simulation;
+  readonly #stage: Stage;
 
-  constructor(simulation: Simulation, number: number) {
-    this.#simulation = simulation;
+  constructor(stage: Stage, number: number) {
+    this.#stage = stage;
     this.id = `user-${number}`;
-    this.#dice = new Dice(simulation.scenario.seed, this.id);
+    this.#dice = new Dice(stage.scenario.seed, this.id);
     this.#kind = this.#dice.pick(["new", "new", "new", "new", "unexpected", "existing", "believedToExist"]);
     if (this.#kind === "unexpected" || this.#kind === "existing")
-      simulation.handler.world.users.add(this.id, true);
-    simulation.time.after(this.#dice.between(0, simulation.scenario.arrivalMs), () => this.signUp());
+      stage.handler.world.users.add(this.id, true);
+    stage.time.after(this.#dice.between(0, stage.scenario.arrivalMs), () => this.signUp());
   }
 
   /** Signs up, or asks again whether it is ready. */
   signUp(): void {
-    const { judge } = this.#simulation;
+    const { judge } = this.#stage;
     if (!this.#signedUp) {
       this.#signedUp = true;
       judge.expects(this.id, this.#kind === "unexpected" || this.#kind === "believedToExist" ? 2 : 1);
@@ -76,14 +76,14 @@ export class Person {
   }
 
   #comeBack(): void {
-    this.#later(this.#dice.between(minute, 80 * minute), () => {
-      if (!this.#simulation.isOver) this.#visit();
+    this.#later(this.#dice.between(5 * minute, 3 * hour), () => {
+      if (!this.#stage.isOver) this.#visit();
     });
   }
 
   /** Does something that people do. */
   #visit(): void {
-    const { judge, handler } = this.#simulation;
+    const { judge, handler } = this.#stage;
     const next = (): void => this.#comeBack();
     const waitMs = 20 * second;
     const roll = this.#dice.between(1, 20);
@@ -124,7 +124,7 @@ export class Person {
       const user = handler.world.users.find(judge.of(this.id).id);
       if (user !== undefined) handler.world.grants.revoke(user.oneupUserId);
       judge.expects(this.id, 1);
-      this.#simulation.trace.note("1up", `the grant of ${this.id} is revoked`);
+      this.#stage.trace.note("1up", `the grant of ${this.id} is revoked`);
       next();
     } else {
       this.#ask("resume", 0, (lifecycle) => lifecycle.resume(), next, next);
@@ -133,7 +133,7 @@ export class Person {
 
   /** The last look, when everything is in order: FHIR must work. Repeated as an application would. */
   checkUp(done: () => void): void {
-    const again = (): void => void this.#simulation.time.after(2 * minute, () => this.checkUp(done));
+    const again = (): void => void this.#stage.time.after(2 * minute, () => this.checkUp(done));
     const write = (lifecycle: Lifecycle): Promise<unknown> =>
       lifecycle.fhir(this.id, "r4").create({ resourceType: "Patient" });
     this.#ask("fhir.create", 40 * second, write, again, done);
@@ -147,10 +147,10 @@ export class Person {
     otherwise: () => void,
     then: (life: Life, answer: T) => void,
   ): void {
-    const { time, judge, trace } = this.#simulation;
-    const process = this.#somebody();
-    const life = process?.life ?? null;
-    if (process?.lifecycle == null || life === null) return this.#later(10 * second, otherwise);
+    const { time, judge, trace } = this.#stage;
+    const somebody = this.#somebody();
+    if (somebody === undefined) return this.#later(10 * second, otherwise);
+    const { life, lifecycle } = somebody;
     trace.note(life.name, `${what} ${this.id}?`);
     let open = true;
     const over = time.after(waitMs + slackMs, () => {
@@ -168,7 +168,7 @@ export class Person {
       trace.note(life.name, `${what} ${this.id}: ${how}`);
       return first;
     };
-    question(process.lifecycle).then(
+    question(lifecycle).then(
       (answer) => close("done") && then(life, answer),
       (error: unknown) => {
         if (!close(String(error))) return;
@@ -179,10 +179,11 @@ export class Person {
   }
 
   #hear(life: Life, what: string, error: unknown): void {
-    const { judge, time } = this.#simulation;
+    const { judge, time } = this.#stage;
     judge.read(`an error of ${life.name}`, `${String(error)} ${JSON.stringify(error)}`);
     if (!isLifecycleError(error))
       return judge.blame(`P7: ${what}(${this.id}) rejected with ${String(error)}`);
+    if (error.code === "CLOSED" || life.release < judge.format) return; // it is stopped, or too old for the store
     const { renamedTo } = error.facts;
     if (error.code === "RENAMED" && typeof renamedTo === "string") this.id = renamedTo;
     else if (error.code === "USER_UNKNOWN") {
@@ -204,11 +205,11 @@ export class Person {
   }
 
   #later(ms: number, task: () => void): void {
-    this.#simulation.time.after(ms, task);
+    this.#stage.time.after(ms, task);
   }
 
-  #somebody(): Process | undefined {
-    const there = this.#simulation.processes.filter((process) => process.isFit);
+  #somebody(): Fit | undefined {
+    const there = this.#stage.fit;
     return there.length === 0 ? undefined : this.#dice.pick(there);
   }
 }

@@ -1,94 +1,78 @@
 /** A process of the application: a lifecycle with a worker, a clock of its own, and an end at any moment. */
-import type { Clock, Lifecycle } from "oneup-lifecycle";
+import type { Lifecycle } from "oneup-lifecycle";
 import { isLifecycleError } from "oneup-lifecycle";
 import { openLifecycle } from "../../src/runtime/open.ts";
-import type { Simulation } from "./simulation.ts";
+import { Life } from "./life.ts";
+import type { Fit, Mortal, Stage } from "./stage.ts";
 import { second, Dice, minute } from "./time.ts";
 import { unreliableNetwork } from "./unreliable-network.ts";
 import { unreliableStore } from "./unreliable-store.ts";
 
-/** The key ring of every process. */
-export const ringKey: string = "5a".repeat(32);
-
-/** One life of a process: from its start to its end. After that it hears nothing and does nothing. */
-export class Life {
-  readonly name: string;
-  readonly clock: Clock;
-  alive = true;
-  /** Until then it stands still, on the true time. */
-  stalledUntil = 0;
-  /** What 1upHealth said with a 429, by endpoint. */
-  readonly toldToWait = new Map<string, { readonly since: number; readonly until: number }>();
-  /** It stood still once. */
-  hasStalled = false;
-  readonly #simulation: Simulation;
-
-  constructor(simulation: Simulation, name: string, skewMs: number, dice: Dice) {
-    const { time } = simulation;
-    const startedAt = time.now;
-    this.#simulation = simulation;
-    this.name = name;
-    this.clock = {
-      now: () => time.now + skewMs,
-      monotonic: () => time.now - startedAt,
-      random: () => dice.next(),
-      timer: (ms, task) => this.hear(ms, task),
-    };
-  }
-
-  /** Lets the process see something `ms` from now, or as soon after that as it does not stand still. */
-  hear(ms: number, task: () => void): () => void {
-    const { time } = this.#simulation;
-    let cancel = time.after(ms, () => {
-      if (!this.alive) return;
-      if (time.now < this.stalledUntil) cancel = this.hear(this.stalledUntil - time.now, task);
-      else task();
-    });
-    return () => cancel();
-  }
-}
-
-/** What a process that is gone gets to hear: nothing, ever. */
-export function never<T>(): Promise<T> {
-  return new Promise(() => {});
-}
-
 /** A process that is started again after each of its ends. */
-export class Process {
+export class Process implements Mortal {
   readonly index: number;
   life: Life | null = null;
   lifecycle: Lifecycle | null = null;
+  isDeployed = false;
   #lives = 0;
   /** The client secret that it started with. */
   #secret = "";
-  readonly #simulation: Simulation;
+  readonly #stage: Stage;
   readonly #dice: Dice;
 
-  constructor(simulation: Simulation, index: number) {
-    this.#simulation = simulation;
+  constructor(stage: Stage, index: number) {
+    this.#stage = stage;
     this.index = index;
-    this.#dice = new Dice(simulation.scenario.seed, `process ${index}`);
+    this.#dice = new Dice(stage.scenario.seed, `process ${index}`);
   }
 
   get name(): string {
     return `p${this.index + 1}.${this.#lives}`;
   }
 
-  /** It is up, and its secret is the right one. */
-  get isFit(): boolean {
-    const { scenario, handler } = this.#simulation;
+  /** It is up, its secret is the right one, and its release is not too old for the store. */
+  get fit(): Fit | null {
+    const { life, lifecycle } = this;
+    const { scenario, handler } = this.#stage;
     const deaf = scenario.rotation?.deaf.includes(this.index) ?? false;
-    return this.lifecycle !== null && (!deaf || this.#secret === handler.world.credentials.clientSecret);
+    const known = !deaf || this.#secret === handler.world.credentials.clientSecret;
+    return lifecycle !== null && life !== null && known && this.isFitFor(life) ? { life, lifecycle } : null;
+  }
+
+  /** Does the release know the format in which the store is written? */
+  isFitFor({ release }: Life): boolean {
+    return release >= this.#stage.judge.format;
+  }
+
+  /** The new release is rolled out: this life ends in order, or not, and the next one is of that release. */
+  deploy(): void {
+    const { time } = this.#stage;
+    this.isDeployed = true;
+    const { life, lifecycle } = this;
+    if (life === null || lifecycle === null) return; // it starts anew anyway
+    const restart = (): void => {
+      if (!life.alive) return;
+      this.end(life);
+      this.start();
+    };
+    this.lifecycle = null;
+    void lifecycle.close().then(restart, restart);
+    time.after(2 * minute, () => this.crash(life)); // whoever does not end in time is killed
   }
 
   /** Opens the lifecycle and lets its worker work. A store that is away makes it try again. */
   start(): void {
-    const { scenario, handler, time, judge, trace } = this.#simulation;
+    const { scenario, handler, time, judge, trace, ring } = this.#stage;
     this.#lives++;
-    const life = new Life(this.#simulation, this.name, scenario.skewMs[this.index] ?? 0, this.#dice);
+    const { releases, skewMs } = scenario;
+    const release = this.isDeployed ? releases.to : releases.from;
+    const life = new Life(time, this.name, release, skewMs[this.index] ?? 0, this.#dice);
     this.life = life;
     this.#secret = handler.world.credentials.clientSecret;
-    trace.note(life.name, "starts");
+    trace.note(
+      life.name,
+      `starts (${releases.from === releases.to ? "" : `release ${release}, `}a ring of ${ring.length})`,
+    );
     const { clientId } = handler.world.credentials;
     const deaf = scenario.rotation?.deaf.includes(this.index) ?? false;
     const secret = (): string => (deaf ? this.#secret : handler.world.credentials.clientSecret);
@@ -101,30 +85,26 @@ export class Process {
         credentials: deaf
           ? { clientId, clientSecret: this.#secret }
           : () => ({ clientId, clientSecret: secret() }),
-        store: unreliableStore(this.#simulation, this, life),
-        encryption: { keys: [ringKey] },
+        store: unreliableStore(this.#stage, this, life),
+        encryption: { ring: () => this.#stage.ring },
+        hideIds: scenario.hideIds,
         limits: {
           management: scenario.limit,
           ...(scenario.tokenLimit && { token: scenario.tokenLimit }),
         },
         refresh: { policy: scenario.policy },
         clock: life.clock,
-        transport: unreliableNetwork(this.#simulation, this, life),
+        transport: unreliableNetwork(this.#stage, this, life),
         logger: { debug: () => {}, info: warn, warn },
       },
-      { nextTurn: (task) => void life.hear(0, task) },
+      { nextTurn: (task) => void life.hear(0, task), newestFormat: release },
     );
     opened.then(
-      (lifecycle) => {
-        if (this.life !== life) return;
-        this.lifecycle = lifecycle;
-        lifecycle.work({ lookMs: 5 * minute }).catch((error: unknown) => {
-          judge.blame(`the worker of ${life.name} ended: ${String(error)}`);
-        });
-      },
+      (lifecycle) => this.#begin(life, lifecycle),
       (error: unknown) => {
         trace.note(life.name, `cannot start: ${String(error)}`);
-        if (!isLifecycleError(error) || !error.retryable)
+        const tooOld = isLifecycleError(error, "RECORD_TOO_NEW") && !this.isFitFor(life);
+        if (!tooOld && !(isLifecycleError(error) && error.retryable))
           judge.blame(`${life.name} cannot start: ${String(error)}`);
         this.end(life);
         time.after(30 * second, () => this.start());
@@ -132,10 +112,18 @@ export class Process {
     );
   }
 
+  #begin(life: Life, lifecycle: Lifecycle): void {
+    if (this.life !== life) return;
+    this.lifecycle = lifecycle;
+    lifecycle.work({ lookMs: 10 * minute }).catch((error: unknown) => {
+      this.#stage.judge.blame(`the worker of ${life.name} ended: ${String(error)}`);
+    });
+  }
+
   /** Ends this life at once; another one begins a while later. */
   crash(life: Life): void {
     if (!life.alive) return;
-    const { judge, time, trace } = this.#simulation;
+    const { judge, time, trace } = this.#stage;
     trace.note(life.name, "dies");
     judge.died(life.name);
     this.end(life);
@@ -144,7 +132,7 @@ export class Process {
 
   /** Stands still. */
   stall(life: Life): void {
-    const { judge, time, trace } = this.#simulation;
+    const { judge, time, trace } = this.#stage;
     const ms = this.#dice.between(second, 3 * minute);
     trace.note(life.name, `stands still for ${Math.round(ms / second)} s`);
     judge.stalled(life.name);
@@ -154,7 +142,7 @@ export class Process {
 
   /** What may happen to a process whenever it does something. True: it is dead now. */
   meetsItsFate(life: Life): boolean {
-    const { rates } = this.#simulation;
+    const { rates } = this.#stage;
     if (this.#dice.hits(rates.crash)) this.crash(life);
     else if (this.#dice.hits(rates.stall)) this.stall(life);
     return !life.alive;

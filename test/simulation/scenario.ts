@@ -67,6 +67,16 @@ export interface Scenario {
   readonly rotation: { readonly atMs: number; readonly deaf: readonly number[] } | null;
   /** Everybody arrives within so long, ms. */
   readonly arrivalMs: number;
+  readonly hideIds: boolean;
+  /** The newest formats that the processes' release knows, and the one that is rolled out; `inHaste`: see the operator. */
+  readonly releases: {
+    readonly from: number;
+    readonly to: number;
+    readonly atMs: number;
+    readonly inHaste: boolean;
+  };
+  /** When the keys of the ring are replaced; `records`: and those of the store. */
+  readonly rekey: { readonly atMs: number; readonly records: boolean } | null;
 }
 
 /** A spell of trouble: from when, for how long. */
@@ -99,8 +109,9 @@ export function scenarioOf(seed: number): Scenario {
   const troubleMs = 5 * hour;
   const rates: Record<keyof Rates, number> = { ...calm };
   for (const trouble of troubles) if (dice.hits(0.4)) rates[trouble] = dice.pick([0.005, 0.02, 0.05, 0.15]);
-  rates.crash = Math.min(rates.crash, 0.02);
-  rates.stall = Math.min(rates.stall, 0.02);
+  // A process does some thousand things: one in a hundred is a short life.
+  rates.crash = Math.min(rates.crash, 0.01);
+  rates.stall = Math.min(rates.stall, 0.01);
   const tight = dice.hits(0.4);
   return {
     seed,
@@ -137,7 +148,20 @@ export function scenarioOf(seed: number): Scenario {
         }
       : null,
     arrivalMs: dice.pick([minute, hour, 4 * hour]),
+    ...upkeep(dice, troubleMs),
   };
+}
+
+/** What is changed while everybody works. */
+function upkeep(dice: Dice, troubleMs: number): Pick<Scenario, "hideIds" | "releases" | "rekey"> {
+  const hideIds = dice.hits(0.2);
+  const atMs = dice.between(0, troubleMs / 2);
+  const rolled = dice.hits(0.2);
+  const from = rolled && !hideIds && dice.hits(0.5) ? 1 : 2;
+  const releases = { from, to: rolled ? from + 1 : from, atMs, inHaste: dice.hits(0.3) };
+  // Format 1 has one store key and no name for another.
+  const records = dice.hits(0.5) && (hideIds || rolled);
+  return { hideIds, releases, rekey: dice.hits(0.2) ? { atMs, records } : null };
 }
 
 function spells(dice: Dice, troubleMs: number): readonly Spell[] {

@@ -10,13 +10,16 @@ import { Handler } from "../../src/sandbox/handler.ts";
 import { World } from "../../src/sandbox/world.ts";
 import { accountOf } from "../../src/store/account.ts";
 import { StoreKeys } from "../../src/runtime/store-keys.ts";
-import { newestFormat } from "../../src/store/envelope.ts";
+import { hidingIds } from "../../src/store/hidden-ids.ts";
+import { HiddenNames } from "../../src/store/hidden-names.ts";
 import { keyRing } from "../../src/store/key-ring.ts";
 import { Judge } from "./judge.ts";
 import { Person } from "./people.ts";
-import { Process, ringKey } from "./process.ts";
+import { allKeys, firstRing, Operator } from "./operator.ts";
+import { Process } from "./process.ts";
 import { clientSecrets, isOn, noRates, scenarioOf } from "./scenario.ts";
 import type { Rates, Scenario, Spell } from "./scenario.ts";
+import type { Fit, Stage } from "./stage.ts";
 import { beginning, Dice, hour, minute, Time } from "./time.ts";
 import { Trace } from "./trace.ts";
 
@@ -39,33 +42,42 @@ export async function simulate(seed: number, { trace = false } = {}): Promise<Ou
   return simulation.play();
 }
 
+type Parts = Pick<Simulation, "scenario" | "time" | "trace" | "handler" | "store" | "names" | "judge"> & {
+  readonly seen: Store;
+};
+
 /** One seed's world. */
-export class Simulation {
+export class Simulation implements Stage {
   readonly scenario: Scenario;
   readonly time: Time;
   readonly trace: Trace;
   readonly handler: Handler;
   readonly store: Store;
+  readonly names: HiddenNames | null;
   readonly judge: Judge;
-  readonly processes: readonly Process[];
+  /** The store as a lifecycle sees it. */
+  readonly #seen: Store;
+  readonly #processes: readonly Process[];
+  readonly #operator: Operator;
   readonly #people: readonly Person[];
   /** What goes wrong now. */
   rates: Rates;
   /** Nobody begins anything new. */
   isOver = false;
 
-  private constructor(
-    parts: Pick<Simulation, "scenario" | "time" | "trace" | "handler" | "store" | "judge">,
-  ) {
+  private constructor(parts: Parts) {
     this.scenario = parts.scenario;
     this.time = parts.time;
     this.trace = parts.trace;
     this.handler = parts.handler;
     this.store = parts.store;
+    this.names = parts.names;
+    this.#seen = parts.seen;
     this.judge = parts.judge;
     this.rates = parts.scenario.rates;
     const { processes, users } = parts.scenario;
-    this.processes = Array.from({ length: processes }, (_, index) => new Process(this, index));
+    this.#processes = Array.from({ length: processes }, (_, index) => new Process(this, index));
+    this.#operator = new Operator(this, this.#processes);
     this.#people = Array.from({ length: users }, (_, index) => new Person(this, index + 1));
   }
 
@@ -85,16 +97,28 @@ export class Simulation {
     const store = await memory().open({ account, clock: time.clock() });
     const clock = time.clock();
     const nothing = (): void => {};
-    const keys = await StoreKeys.open({
+    const parts = {
       record: store.account,
       account,
-      ring: (isNew) => keyRing({ keys: [ringKey] }, isNew, clock),
+      ring: (isNew: boolean) => keyRing({ ring: () => (isNew ? firstRing : allKeys) }, isNew, clock),
+      hideIds: scenario.hideIds,
       clock,
-      newest: newestFormat,
       logger: { debug: nothing, info: nothing, warn: nothing },
-    });
+    };
+    await StoreKeys.open({ ...parts, newest: scenario.releases.from }); // begins the store as the first process would
+    const keys = await StoreKeys.open({ ...parts, newest: scenario.releases.to });
+    const names = scenario.hideIds ? new HiddenNames(keys.view.names, account) : null;
     const judge = new Judge(scenario, time, trace, handler.world, keys);
-    return new Simulation({ scenario, time, trace, handler, store, judge });
+    const seen = names === null ? store : hidingIds(store, names, nothing);
+    return new Simulation({ scenario, time, trace, handler, store, names, seen, judge });
+  }
+
+  get ring(): Stage["ring"] {
+    return this.#operator.ring;
+  }
+
+  get fit(): readonly Fit[] {
+    return this.#processes.flatMap((process) => process.fit ?? []);
   }
 
   /** Is a spell of this type on? */
@@ -105,7 +129,8 @@ export class Simulation {
 
   async play(): Promise<Outcome> {
     const { time, judge, scenario, handler, trace } = this;
-    for (const process of this.processes) process.start();
+    for (const process of this.#processes) process.start();
+    this.#operator.begin();
     this.#happenings();
     const broken = (): boolean => judge.blamed.length > 0;
     await time.run(beginning + scenario.troubleMs, broken);
@@ -115,7 +140,10 @@ export class Simulation {
     for (const person of this.#people) if (!person.hasArrived) this.#signUpAgain(person);
     await time.run(beginning + scenario.troubleMs + hour, broken);
     // Pauses grow up to six hours, and a tight limit lets few users pass an hour.
-    await time.run(time.now + 48 * hour, () => broken() || judge.all().every(hasArrived));
+    await time.run(
+      time.now + 48 * hour,
+      () => broken() || (this.#operator.isDone && judge.all().every(hasArrived)),
+    );
     if (!broken()) await this.#checkUp(broken);
     if (!broken()) await time.run(time.now + 5 * minute, broken); // a refresh that was begun ends
     if (!broken()) await this.#lastLook();
@@ -177,11 +205,11 @@ export class Simulation {
 
   /** Nobody is lost, stuck, duplicated or leaked. */
   async #lastLook(): Promise<void> {
-    const { judge, handler, store } = this;
+    const { judge, handler } = this;
     for (const dossier of judge.all()) {
       if (!hasArrived(dossier))
         judge.blame(`P2: ${dossier.id} is stuck in ${dossier.envelope?.state ?? "nowhere"}`);
-      const loaded = await store.load(dossier.id);
+      const loaded = await this.#seen.load(dossier.id);
       const remote = handler.world.users.find(dossier.id);
       if (loaded.type !== "record") judge.blame(`P1: ${dossier.id} is lost`);
       else if (dossier.envelope?.context["oneupUserId"] !== remote?.oneupUserId) {
@@ -190,7 +218,7 @@ export class Simulation {
       judge.read(`the record of ${dossier.id}`, JSON.stringify(loaded));
     }
     for (const id of handler.journal.createdTwice()) judge.blame(`P2: ${id} was created twice`);
-    judge.read("the account's record", JSON.stringify(await store.account.load()));
+    judge.read("the account's record", JSON.stringify(await this.store.account.load()));
     const users = handler.world.users.all.length;
     if (users !== this.#people.length) judge.blame(`P2: ${this.#people.length} people are ${users} users`);
   }

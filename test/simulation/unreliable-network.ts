@@ -5,17 +5,17 @@ import type { Delivery } from "../../src/sandbox/handler.ts";
 import type { Incoming } from "../../src/sandbox/message.ts";
 import type { World } from "../../src/sandbox/world.ts";
 import { faultFor } from "./faults.ts";
-import type { Life, Process } from "./process.ts";
-import { never } from "./process.ts";
-import type { Simulation } from "./simulation.ts";
+import { never } from "./life.ts";
+import type { Life } from "./life.ts";
+import type { Mortal, Stage } from "./stage.ts";
 import { Dice } from "./time.ts";
 
 /** What was decided before 1upHealth said wait may still be on its way through a slow store, ms. */
 const underWayMs = 15_000;
 
 /** A transport for one life of a process. */
-export function unreliableNetwork(simulation: Simulation, process: Process, life: Life): Transport {
-  const { handler, time, judge, scenario } = simulation;
+export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Transport {
+  const { handler, time, judge, scenario } = stage;
   const dice = new Dice(scenario.seed, `network of ${life.name}`);
 
   /** Nobody hears what came of the call. */
@@ -28,7 +28,7 @@ export function unreliableNetwork(simulation: Simulation, process: Process, life
     send(request) {
       if (!life.alive || process.meetsItsFate(life)) return never();
       return new Promise((resolve, reject) => {
-        const { rates } = simulation;
+        const { rates } = stage;
         const incoming = incomingOf(request);
         let sent = false;
         let waits = true;
@@ -42,7 +42,7 @@ export function unreliableNetwork(simulation: Simulation, process: Process, life
         };
 
         const write = (): void => {
-          if (simulation.isOn("networkDown") || dice.hits(rates.unreachable)) {
+          if (stage.isOn("networkDown") || dice.hits(rates.unreachable)) {
             suffers(incoming);
             return lost(dice.between(1, 3_000), "ECONNREFUSED");
           }
@@ -67,7 +67,7 @@ export function unreliableNetwork(simulation: Simulation, process: Process, life
         };
 
         const arrive = (): void => {
-          const fault = faultFor(simulation, incoming, dice);
+          const fault = faultFor(stage, incoming, dice);
           if (fault !== undefined) handler.faults.add(fault);
           void handler.handle(incoming).then((delivery) => back(delivery, arrived()));
         };

@@ -1,20 +1,20 @@
 /** The one store of a simulation as a process reaches it: late, not at all, or without hearing what came of it. */
 import { LifecycleError } from "oneup-lifecycle";
-import type { Store, StoreAdapter } from "oneup-lifecycle";
-import type { Life, Process } from "./process.ts";
-import { never } from "./process.ts";
-import type { Simulation } from "./simulation.ts";
+import type { Batch, Json, Lease, Store, StoreAdapter } from "oneup-lifecycle";
+import { never } from "./life.ts";
+import type { Life } from "./life.ts";
+import type { Mortal, Stage } from "./stage.ts";
 import { Dice } from "./time.ts";
 
 /** A store adapter for one life of a process. Durable, so that it is opened with a key, as real ones are. */
-export function unreliableStore(simulation: Simulation, process: Process, life: Life): StoreAdapter {
-  const { store, time, judge, trace } = simulation;
-  const dice = new Dice(simulation.scenario.seed, `store of ${life.name}`);
+export function unreliableStore(stage: Stage, process: Mortal, life: Life): StoreAdapter {
+  const { store, time, judge, trace, names } = stage;
+  const dice = new Dice(stage.scenario.seed, `store of ${life.name}`);
 
   /** Asks the store. `ids`: the users that suffer if it goes wrong. */
   function ask<T>(verb: string, ids: readonly string[], question: () => Promise<T>): Promise<T> {
     if (!life.alive || process.meetsItsFate(life)) return never();
-    const { rates } = simulation;
+    const { rates } = stage;
     return new Promise((resolve, reject) => {
       const fail = (ms: number, what: string): void => {
         trace.note(life.name, `${verb} ${ids.join(" ")}: ${what}`);
@@ -22,17 +22,14 @@ export function unreliableStore(simulation: Simulation, process: Process, life: 
         life.hear(ms, () => reject(away(verb)));
       };
       const arrive = (): void => {
-        if (simulation.isOn("storeDown") || dice.hits(rates.storeDown))
+        if (stage.isOn("storeDown") || dice.hits(rates.storeDown))
           return fail(dice.between(1, 50), "refused");
-        question().then(
-          (answer) => {
-            if (process.meetsItsFate(life)) return; // it is written, and nobody is left to hear so
-            if (dice.hits(rates.storeLost))
-              return fail(dice.between(1, 5_000), "done, but nobody hears of it");
-            life.hear(dice.hits(rates.storeSlow) ? dice.between(50, 5_000) : 1, () => resolve(answer));
-          },
-          (error: unknown) => void life.hear(1, () => reject(error)),
-        );
+        const answered = (answer: T): void => {
+          if (process.meetsItsFate(life)) return; // it is written, and nobody is left to hear so
+          if (dice.hits(rates.storeLost)) fail(dice.between(1, 5_000), "done, but nobody hears of it");
+          else life.hear(dice.hits(rates.storeSlow) ? dice.between(50, 5_000) : 1, () => resolve(answer));
+        };
+        question().then(answered, (error: unknown) => void life.hear(1, () => reject(error)));
       };
       // A question on its way arrives, whatever becomes of the one who asked.
       if (dice.hits(rates.storeSlow)) time.after(dice.between(50, 5_000), arrive);
@@ -40,37 +37,55 @@ export function unreliableStore(simulation: Simulation, process: Process, life: 
     });
   }
 
+  /** The same, with the user's own id, for the judge. */
+  function known<T extends { readonly id: string; readonly value: Json }>(record: T): T {
+    if (names === null) return record;
+    const { sealedId, user } = record.value as { sealedId: string; user: Json }; // written by the library
+    return { ...record, id: names.openUnder(record.id, sealedId), value: user };
+  }
+
+  /** If the answer is lost, nobody knows of the lease of these. */
+  function leased(batch: Batch, lease: Lease, ids: string[]): Batch {
+    const claimed = batch.claimed.map((each) => ({ ...each, record: known(each.record) }));
+    judge.leased(life, claimed, lease);
+    ids.push(...claimed.map(({ record }) => record.id));
+    return batch;
+  }
+
   const seen: Store = {
     load: (id) => ask("load", [], () => store.load(id)),
     commit: (commit) =>
-      ask("commit", [commit.id], async () => {
+      ask("commit", [known(commit).id], async () => {
         const answer = await store.commit(commit);
-        judge.committed(life, commit, answer);
+        judge.committed(life, known(commit), answer);
         if (answer.type === "committed" && commit.take !== undefined && answer.slot !== null)
           await judge.slotTaken({ limit: commit.take.limit, lane: answer.slot.lane }, store.slots);
         return answer;
       }),
-    claim: (question) =>
-      ask("claim", [], async () => {
-        const batch = await store.claim(question);
-        judge.leased(life, batch.claimed, question.lease);
-        return batch;
-      }),
-    grant: (question) =>
-      ask("grant", [], async () => {
-        const batch = await store.grant(question);
-        judge.leased(life, batch.claimed, question.lease);
+    claim: (question) => {
+      const ids: string[] = [];
+      return ask("claim", ids, async () => leased(await store.claim(question), question.lease, ids));
+    },
+    grant: (question) => {
+      const ids: string[] = [];
+      return ask("grant", ids, async () => {
+        const batch = leased(await store.grant(question), question.lease, ids);
         for (const { slot } of batch.claimed)
           if (slot !== null) await judge.slotTaken({ limit: question.limit, lane: slot.lane }, store.slots);
         return batch;
-      }),
-    move: (move) =>
-      ask("move", [move.from, move.commit.id], async () => {
+      });
+    },
+    move: (move) => {
+      const commit = known(move.commit);
+      return ask("move", [commit.id], async () => {
+        const there = await store.load(move.from);
         const answer = await store.move(move);
-        if (answer.type === "committed") judge.moved(move.from, move.commit.id);
-        judge.committed(life, move.commit, answer);
+        if (answer.type === "committed" && there.type === "record")
+          judge.moved(known(there.record).id, commit.id);
+        judge.committed(life, commit, answer);
         return answer;
-      }),
+      });
+    },
     slots: {
       take: (request) => ask("take", [], () => store.slots.take(request)),
       settle: (slot) => ask("settle", [], () => store.slots.settle(slot)),

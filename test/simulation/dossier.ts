@@ -1,0 +1,48 @@
+/** What the judge knows of one user. */
+import type { Envelope } from "../../src/store/envelope.ts";
+
+/** What the judge knows of one user. */
+export class Dossier {
+  id: string;
+  /** Management calls that it may cost if nothing goes wrong. */
+  base = 0;
+  /** What went wrong for it; each may cost two calls more. */
+  readonly causes: string[] = [];
+  /** Management calls that arrived. */
+  spent = 0;
+  /** Somebody was told of it, or it stood in the store. */
+  isKnown = false;
+  /** As it was last written, and when. */
+  envelope: Envelope | null = null;
+  writtenAt = 0;
+  revision = 0;
+  lease: { readonly id: string; readonly by: string; readonly until: number } | null = null;
+  lastWriteId = "";
+  /** Refusals that 1upHealth gave it, and steps that need one. */
+  readonly refusals = { code: 0, grant: 0, other: 0 };
+  readonly steps = { code: 0, grant: 0, other: 0 };
+  /** When its tokens that stood in the store ended. */
+  readonly ends = new Set<number>();
+  /** It had a token, and none to renew it with. */
+  withoutRefreshToken = 0;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+}
+
+/** Does a user rest with a code in hand, which passes in some minutes? */
+export function isHeldWithCode({ state, intent }: Envelope): boolean {
+  return state === "codeIssued" && intent === null;
+}
+
+/** The steps that a record shows and the one before did not. */
+export function freshSteps(before: Envelope | null, after: Envelope): Envelope["history"] {
+  const last = before?.history.at(-1);
+  const seen = last === undefined ? -1 : after.history.findLastIndex((entry) => same(entry, last));
+  return after.history.slice(seen + 1);
+}
+
+function same(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return one.every((part, index) => part === other[index]);
+}

@@ -1,0 +1,48 @@
+/** One life of a process: its clock, what it still hears, and that it hears nothing once it is over. */
+import type { Clock } from "oneup-lifecycle";
+import type { Dice, Time } from "./time.ts";
+
+/** One life of a process: from its start to its end. After that it hears nothing and does nothing. */
+export class Life {
+  readonly name: string;
+  readonly clock: Clock;
+  /** The newest format that its release of the library knows. */
+  readonly release: number;
+  alive = true;
+  /** Until then it stands still, on the true time. */
+  stalledUntil = 0;
+  /** What 1upHealth said with a 429, by endpoint. */
+  readonly toldToWait = new Map<string, { readonly since: number; readonly until: number }>();
+  /** It stood still once. */
+  hasStalled = false;
+  readonly #time: Time;
+
+  constructor(time: Time, name: string, release: number, skewMs: number, dice: Dice) {
+    const startedAt = time.now;
+    this.#time = time;
+    this.name = name;
+    this.release = release;
+    this.clock = {
+      now: () => time.now + skewMs,
+      monotonic: () => time.now - startedAt,
+      random: () => dice.next(),
+      timer: (ms, task) => this.hear(ms, task),
+    };
+  }
+
+  /** Lets the process see something `ms` from now, or as soon after that as it does not stand still. */
+  hear(ms: number, task: () => void): () => void {
+    const time = this.#time;
+    let cancel = time.after(ms, () => {
+      if (!this.alive) return;
+      if (time.now < this.stalledUntil) cancel = this.hear(this.stalledUntil - time.now, task);
+      else task();
+    });
+    return () => cancel();
+  }
+}
+
+/** What a process that is gone gets to hear: nothing, ever. */
+export function never<T>(): Promise<T> {
+  return new Promise(() => {});
+}

@@ -1,0 +1,46 @@
+/** What every part of a simulation may see of the others. */
+import type { Lifecycle, Store } from "oneup-lifecycle";
+import type { Handler } from "../../src/sandbox/handler.ts";
+import type { HiddenNames } from "../../src/store/hidden-names.ts";
+import type { RingKey } from "../../src/store/keys.ts";
+import type { Judge } from "./judge.ts";
+import type { Life } from "./life.ts";
+import type { Rates, Scenario, Spell } from "./scenario.ts";
+import type { Time } from "./time.ts";
+import type { Trace } from "./trace.ts";
+
+/** A process that can be asked. */
+export interface Fit {
+  readonly life: Life;
+  readonly lifecycle: Lifecycle;
+}
+
+/** A process, which may end whenever it does something. */
+export interface Mortal {
+  /** True: it is dead now. */
+  meetsItsFate(life: Life): boolean;
+}
+
+/** One seed's world. */
+export interface Stage {
+  readonly scenario: Scenario;
+  readonly time: Time;
+  readonly trace: Trace;
+  /** 1upHealth. */
+  readonly handler: Handler;
+  /** The one store, as it is, without trouble on the way. */
+  readonly store: Store;
+  /** How the store hides its users' ids, if it does. */
+  readonly names: HiddenNames | null;
+  readonly judge: Judge;
+  /** What goes wrong now, and how often. */
+  readonly rates: Rates;
+  /** Nobody begins anything new. */
+  readonly isOver: boolean;
+  /** The keys that the application holds now, newest first. */
+  readonly ring: readonly RingKey[];
+  /** Processes that are up, with the right secret and a release that is not too old for the store. */
+  readonly fit: readonly Fit[];
+  /** Is a spell of this type on? */
+  isOn(type: Spell["type"]): boolean;
+}
