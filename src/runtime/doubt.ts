@@ -79,7 +79,8 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   },
 
   // The code may be spent now. The same code once more costs nothing and tells: tokens, or a refusal that is no news.
-  // After a death at once: a code lives for minutes.
+  // After a death at once: a code lives for minutes. A refusal within 5 s of a code's issue is no doubt: the machine
+  // (`codeMayStillRegister`) has the code exchanged once more, a second later.
   exchangeCode: {
     notSent: { hears: "HELD", waits: "jitter", next: "exchangeCode", slots: 0 },
     unheard: { hears: "IN_DOUBT", waits: "jitter", next: "exchangeCode", slots: 1 },
