@@ -102,7 +102,7 @@ export function heardBy(
 
 /** A call was under way when its process died: nobody heard the outcome. */
 export function heardByNobody(user: User, at: number): User {
-  // Its lease was the wait: no row of these says how long a call may still arrive, or throws dice.
+  // Its lease was the wait: none of these rows throws dice or asks how long the call may still arrive.
   return inDoubt(user, doubtAbout(user.position, "died"), { at, dice: 0, graceMs: 0 });
 }
 

@@ -64,8 +64,11 @@ interface Doubts {
   readonly notSent: Doubt;
   /** No answer, a cut one, a 5xx, or one that cannot be read. */
   readonly unheard: Doubt;
-  /** The process died: found with an intent and without a live lease, which outlives the call, so it has ended. */
-  readonly died: Doubt;
+  /**
+   * The process died: found with an intent and without a live lease, which outlives the call, so it has ended. The
+   * lease was a wait already, and 1upHealth gave no reason for a longer one.
+   */
+  readonly died: Doubt & { readonly waits: Exclude<Wait, "jitter" | "nextCodeOrJitter"> };
 }
 
 /** The table. */

@@ -157,6 +157,7 @@ describe("runtime/doubt call × how it ended → event, pause, slot", () => {
       expect(doubtOf("exchangeAgain", ended)?.whileDown).toMatchObject({
         hears: "HELD",
         next: "exchangeCode",
+        slots: 1,
       });
     }
     const calls = Object.keys(doubts) as DoubtfulCall[]; // its keys
