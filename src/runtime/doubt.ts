@@ -5,11 +5,11 @@
  * {@link slotFates} names them, and three columns, for it makes no difference to a user whether no answer came or one
  * that says nothing. {@link doubts} has one entry for each call:
  *
- * - **hears**: the event that the machine gets. The machine alone knows the way on: here stands where it leads.
+ * - **hears**: the event that the machine gets. It alone knows the way on; `next` and `slots` say where that leads, and a
+ *   test holds the two together.
  * - **waits**: how long the user pauses first, and why ({@link Wait}).
  * - **next**: the call that then leaves. It is either one that may be repeated, or one that finds out.
- * - **slots**: management slots that this may cost at worst beyond the call's own. An outcome that was never in doubt
- *   costs none.
+ * - **slots**: management slots that this may cost at worst, beyond the call's own.
  *
  * What the answer to the next call means stands in the machine (`machines/user-lifecycle.ts`): there a doubt is over.
  * Calls that belong to no user's record are not here, for nothing is in doubt after them: a list of users is asked for
@@ -27,7 +27,7 @@ import { afterTrouble, beforeNextCode, fullJitter } from "./pauses.ts";
 import { callOf } from "./step.ts";
 import type { Position } from "./step.ts";
 
-/** A call that can be in doubt. The second exchange of the same code is a call of its own: it has no third. */
+/** A call that can be in doubt. A further exchange of the same code is one of its own: the way on differs. */
 export type DoubtfulCall = UserCall | "exchangeAgain" | "updateUser";
 
 /** How long a user pauses before the next call. */
