@@ -34,15 +34,15 @@ export interface GuardOptions {
 }
 
 /**
- * How a call that had a slot ended. `lost`: nobody heard of it, and it may still be on its way, so the slot counts as
- * it did while the call was under way.
+ * What becomes of the slot of a call that is over. `settled`: it counts a window from now. `givenBack`: it was not
+ * needed. `counts`: the call may still be on its way, so the slot counts as it did while the call was under way.
  */
-export type Ended = "answered" | "notSent" | "lost";
+export type SlotFate = "settled" | "givenBack" | "counts";
 
-/** What becomes of the slot of a call, as part of a commit. */
-export function slotAfter(slot: Slot | null, outcome: string): Pick<Commit, "settle" | "giveBack"> {
-  if (slot === null || outcome === "lost") return {};
-  return outcome === "notSent" ? { giveBack: slot } : { settle: slot };
+/** The same as part of a commit. */
+export function slotAfter(slot: Slot | null, fate: SlotFate): Pick<Commit, "settle" | "giveBack"> {
+  if (slot === null || fate === "counts") return {};
+  return fate === "givenBack" ? { giveBack: slot } : { settle: slot };
 }
 
 /** See {@link createGuard}. */
@@ -63,7 +63,7 @@ export interface Guard {
   spend<T>(
     endpoint: keyof Limits,
     lane: () => Lane | null,
-    call: (notAfter: number) => Promise<{ readonly ended: Ended; readonly value: T }>,
+    call: (notAfter: number) => Promise<{ readonly slot: SlotFate; readonly value: T }>,
     signal?: AbortSignal,
   ): Promise<T>;
   /** Management slots in use, users who wait, and when `calls` more of `lane` will have been granted. */
@@ -112,8 +112,8 @@ export function createGuard({ slots, clock, limits, timeoutMs, graceMs }: GuardO
     async spend(endpoint, lane, call, signal) {
       const { slot, notAfter } = await slotFor(endpoint, lane, signal);
       if (slot === null) return (await call(notAfter)).value;
-      const { ended, value } = await call(notAfter); // one that throws may have been sent: its slot goes on counting
-      const { settle, giveBack } = slotAfter(slot, ended);
+      const { slot: fate, value } = await call(notAfter); // one that throws may have been sent: its slot goes on counting
+      const { settle, giveBack } = slotAfter(slot, fate);
       // If the store is away the slot counts for longer than it must; what the call brought is not lost for that.
       if (settle !== undefined) await slots.settle(settle).catch(() => {});
       if (giveBack !== undefined) await slots.giveBack(giveBack).catch(() => {});

@@ -16,10 +16,11 @@ import {
 } from "../http/user-management.ts";
 import type { Pause, PauseReason } from "../store/envelope.ts";
 import type { Secrets } from "../store/seal.ts";
+import { doubtAbout, isEnding, pauseOf } from "./doubt.ts";
+import type { Doubt, Ending, Moment } from "./doubt.ts";
 import { clientOf } from "./engine.ts";
 import type { Engine } from "./engine.ts";
-import { afterForbidden, afterRefusedCredentials, afterTrouble } from "./pauses.ts";
-import { beforeNextCode, codeRegistersMs, doubling, fullJitter } from "./pauses.ts";
+import { afterForbidden, afterRefusedCredentials, codeRegistersMs, doubling } from "./pauses.ts";
 import { stepped } from "./user.ts";
 import type { User } from "./user.ts";
 
@@ -83,15 +84,17 @@ export function heardBy(
   graceMs: number,
   verdict: Verdict = "plain",
 ): User {
-  const event =
-    verdict === "kept"
-      ? ({ type: "HELD", at } as const)
-      : eventOf(user.position.state, heard, at, user.intent?.at);
+  const moment: Moment = { at, dice, graceMs };
+  if (isUnheard(heard)) {
+    const doubt = doubtAbout(user.position, heard.type);
+    return inDoubt(user, (verdict === "kept" ? doubt?.whileDown : undefined) ?? doubt, moment);
+  }
+  const event = eventOf(user.position.state, heard, at, user.intent?.at);
   const after = stepped({ ...user, intent: null, pause: null }, event);
   return {
     ...after,
     secrets: held(after.position.state, { ...user.secrets, ...newSecrets(heard) }, user.secrets),
-    pause: lateArrival(user, heard, at, graceMs) ?? pauseAfter(heard, after, at, dice, verdict),
+    pause: pauseAfter(heard, after, moment, verdict),
     // Whoever got a token once comes back, if ever, to recover.
     lane: heard.type === "tokens" || heard.type === "authorized" ? "recovery" : after.lane,
   };
@@ -99,16 +102,34 @@ export function heardBy(
 
 /** A call was under way when its process died: nobody heard the outcome. */
 export function heardByNobody(user: User, at: number): User {
-  const after = stepped({ ...user, intent: null }, { type: "IN_DOUBT", at });
-  const wait = beforeNextCode(waitingCodes(after));
+  // Its lease was the wait: none of these rows throws dice or asks how long the call may still arrive.
+  return inDoubt(user, doubtAbout(user.position, "died"), { at, dice: 0, graceMs: 0 });
+}
+
+/** The user once the table of doubt was asked; `undefined`: it stands before no call, so nothing is in doubt. */
+function inDoubt(user: User, doubt: Doubt | undefined, moment: Moment): User {
+  const settled: User = { ...user, intent: null, pause: null };
+  if (doubt === undefined || doubt.hears === null) return settled;
+  const after = stepped(settled, { type: doubt.hears, at: moment.at });
   return {
     ...after,
     secrets: held(after.position.state, user.secrets, user.secrets),
-    pause: wait === 0 ? null : { reason: "codesSpent", until: at + wait },
+    pause: pauseOf(doubt.waits, after.position, moment),
   };
 }
 
-function eventOf(state: UserState, heard: Heard, at: number, askedAt: number | undefined): UserEvent {
+type Unheard = Extract<Heard, { readonly type: Ending }>;
+
+function isUnheard(heard: Heard): heard is Unheard {
+  return isEnding(heard.type);
+}
+
+function eventOf(
+  state: UserState,
+  heard: Exclude<Heard, Unheard>,
+  at: number,
+  askedAt: number | undefined,
+): UserEvent {
   switch (heard.type) {
     case "created":
       return { type: "USER_CREATED", at, user: heard };
@@ -124,14 +145,10 @@ function eventOf(state: UserState, heard: Heard, at: number, askedAt: number | u
       return { type: "TOKEN_GRANTED", at, expiresAt: heard.tokens.expiresAt };
     case "grantRefused":
       return state === "codeIssued" ? { type: "CODE_REFUSED", at, askedAt } : { type: "GRANT_LOST", at };
-    case "notSent":
     case "throttled":
     case "credentialsRefused":
     case "forbidden":
       return { type: "HELD", at };
-    case "lost":
-    case "inDoubt":
-      return { type: "IN_DOUBT", at };
     case "refused":
       return { type: "REFUSED", at, why: heard.why };
   }
@@ -180,38 +197,21 @@ function keptIn(state: UserState, { code, accessToken, refreshToken }: Secrets):
   }
 }
 
-function waitingCodes(user: User): number {
-  return user.position.state === "reauthorizing" ? user.position.context.codesSpent : 0;
-}
-
-/**
- * A create that nobody answered may still be on its way: "does not exist" says something only when it cannot arrive
- * any more, or the user would be created twice.
- */
-function lateArrival(before: User, heard: Heard, at: number, graceMs: number): Pause | null {
-  const unheard = heard.type === "lost" || heard.type === "inDoubt";
-  if (!unheard || before.position.state !== "created") return null;
-  return { reason: "unavailable", until: at + Math.max(graceMs, 1) };
-}
-
-function pauseAfter(heard: Heard, after: User, at: number, dice: number, verdict: Verdict): Pause | null {
-  const { state, context } = after.position;
+function pauseAfter(
+  heard: Exclude<Heard, Unheard>,
+  { position }: User,
+  moment: Moment,
+  verdict: Verdict,
+): Pause | null {
+  const { state, context } = position;
   const attempt = Math.max(1, context.attempt);
-  const pause = (reason: PauseReason, ms: number): Pause | null =>
-    ms <= 0 ? null : { reason, until: at + ms };
-  const nextCode = beforeNextCode(waitingCodes(after));
+  const pause = (reason: PauseReason, ms: number): Pause => ({ reason, until: moment.at + ms });
   switch (heard.type) {
-    case "notSent":
-    case "lost":
-    case "inDoubt":
-      if (nextCode > 0) return pause("codesSpent", nextCode);
-      // A code was just given up: the next one is asked for at once.
-      if (state === "reauthorizing" && context.attempt === 0) return null;
-      return pause("unavailable", fullJitter(afterTrouble, attempt, dice));
     case "refused":
-      return state === "expiring" ? pause("unavailable", fullJitter(afterTrouble, attempt, dice)) : null;
+      return state === "expiring" ? pauseOf("jitter", position, moment) : null;
     case "grantRefused":
-      return state === "codeIssued" ? pause("codeRegisters", codeRegistersMs) : pause("codesSpent", nextCode);
+      if (state === "codeIssued") return pause("codeRegisters", codeRegistersMs);
+      return pauseOf("nextCode", position, moment);
     // The account's gates wait for all users together; whoever shut one waits longer, so that another tries it next.
     case "throttled":
       return null;
@@ -220,7 +220,7 @@ function pauseAfter(heard: Heard, after: User, at: number, dice: number, verdict
     case "forbidden":
       return verdict === "own" ? pause("forbidden", 2 * doubling(afterForbidden, attempt)) : null;
     case "missing":
-      return attempt > 1 ? pause("unavailable", fullJitter(afterTrouble, attempt, dice)) : null;
+      return attempt > 1 ? pauseOf("jitter", position, moment) : null;
     case "created":
     case "authorized":
     case "exists":

@@ -14,6 +14,7 @@ import { slotAfter } from "../guard/guard.ts";
 import type { Barrier, Pass } from "./account.ts";
 import { act, endpointOf, heardBy, heardByNobody } from "./act.ts";
 import type { Heard, Verdict } from "./act.ts";
+import { doubtAbout, slotFate } from "./doubt.ts";
 import { newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { finishRename, renaming } from "./renaming.ts";
@@ -126,7 +127,7 @@ async function onward(engine: Engine, start: User, from: Start, pass: Pass): Pro
     user = { ...intended, revision: done.revision };
     engine.changes.moved(user);
     const heard = await act(engine, user, call, notAfter);
-    over = slotAfter(slot, heard.type);
+    over = slotAfter(slot, slotFate(heard.type));
     slot = null;
     const verdict = await reported(engine, user, call, heard, pass);
     user = heardBy(user, heard, clock.now(), clock.random(), settings.graceMs, verdict);
@@ -169,7 +170,6 @@ async function reported(
   pass: Pass,
 ): Promise<Verdict> {
   const { account } = engine;
-  const { exchanges } = user.position.context;
   const tried = pass.tries.size > 0;
   if (heard.type === "credentialsRefused" || heard.type === "forbidden") {
     // Put off once more though others get through: it is this user's own trouble and holds nobody else back.
@@ -178,7 +178,7 @@ async function reported(
     // Whoever tried a gate in vain would be the first in its lane to try again.
     return tried && endpointOf(call) === "management" ? "own" : "plain";
   }
-  if (call === "exchangeCode" && exchanges > 0 && (heard.type === "lost" || heard.type === "inDoubt")) {
+  if (doubtAbout(user.position, heard.type)?.whileDown !== undefined) {
     // Others get through, so it is this code's own trouble; or one code may be spent to find out whose it is.
     if (!pass.tries.has("exchange") || account.spendCode(pass)) return "plain";
     await account.heard(call, heard, pass);

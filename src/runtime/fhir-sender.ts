@@ -8,6 +8,7 @@ import type { Answer, Unanswered } from "../http/call.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
 import type { Sender } from "../http/send.ts";
 import type { Barrier, Outcome } from "./account.ts";
+import { slotFate } from "./doubt.ts";
 import type { Engine } from "./engine.ts";
 
 /** A sender for FHIR calls. @throws {LifecycleError} on sending, `RATE_LIMITED` while the endpoint is throttled */
@@ -25,9 +26,9 @@ export function fhirSender(engine: Engine): Pick<Sender, "send"> {
           async (notAfter) => {
             // The gate may have been shut while this call waited for its slot.
             const shut = pass.tries.size > 0 ? null : account.barrier("fhir");
-            if (shut !== null) return { ended: "notSent", value: shut };
+            if (shut !== null) return { slot: "givenBack", value: shut };
             const value = await sender.send(call, { ...options, notAfter });
-            return { ended: value.type === "answer" ? "answered" : value.type, value };
+            return { slot: slotFate(value.type), value };
           },
           options.signal,
         );

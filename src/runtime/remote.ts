@@ -4,10 +4,11 @@
  * @module
  */
 import { LifecycleError } from "../errors.ts";
-import type { Ended } from "../guard/guard.ts";
+import type { SlotFate } from "../guard/guard.ts";
 import type { Unanswered } from "../http/call.ts";
 import { listUsersCall, readUserList } from "../http/user-management.ts";
 import type { RemoteUser, UserQuery } from "../http/user-management.ts";
+import { slotFate } from "./doubt.ts";
 import { clientOf, laneOfCalls } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { checkId, number } from "./options.ts";
@@ -50,11 +51,11 @@ export function createRemote(engine: Engine): Remote {
     if (barrier !== null)
       throw refused(codeOf[barrier.reason], "nothing is sent now", barrier.until - clock.now());
     const served = engine.lanes.join(); // whoever waits goes first, so somebody has to serve them
-    const send = async (notAfter: number): Promise<{ ended: Ended; value: Heard }> => {
+    const send = async (notAfter: number): Promise<{ slot: SlotFate; value: Heard }> => {
       const answer = await sender.send(listUsersCall(clientOf(engine), query), { notAfter, signal });
       const value = answer.type === "answer" ? readUserList(answer) : answer;
       await account.heard("listUsers", value, pass);
-      return { ended: answer.type === "answer" ? "answered" : answer.type, value };
+      return { slot: slotFate(answer.type), value };
     };
     let heard: Heard;
     try {

@@ -10,6 +10,7 @@ import { readUpdatedUser, updateUserCall } from "../http/user-management.ts";
 import type { Slot } from "../store/contract.ts";
 import { longestLookMs, within } from "./arrive.ts";
 import type { Patience } from "./arrive.ts";
+import { doubtOf, slotFate } from "./doubt.ts";
 import { drive } from "./drive.ts";
 import type { Start } from "./drive.ts";
 import { clientOf, laneOfCalls, newLease } from "./engine.ts";
@@ -83,17 +84,17 @@ async function put(
   const answer = await engine.sender.send(call, { notAfter });
   const heard = answer.type === "answer" ? readUpdatedUser(answer) : answer;
   await engine.account.heard(renameCall, heard, pass);
-  const over = slotAfter(slot, heard.type);
+  const over = slotAfter(slot, slotFate(heard.type));
+  if (doubtOf(renameCall, heard.type)?.next === "listUsers") {
+    await doubt(engine, user, start, over);
+    return false;
+  }
   switch (heard.type) {
     case "updated":
       return (await move(engine, user, start, to, over)).type === "rested";
     case "conflict":
       await stay(engine, user, start, over);
       throw conflict(engine, user.id);
-    case "lost":
-    case "inDoubt":
-      await doubt(engine, user, start, over);
-      return false;
     default:
       await stay(engine, user, start, over);
       throw unanswered(engine, user.id);

@@ -8,6 +8,7 @@ import { beforeAskingAgain, slotAfter } from "../guard/guard.ts";
 import { listUsersCall, readUserList } from "../http/user-management.ts";
 import type { Commit } from "../store/contract.ts";
 import type { Intent } from "../store/envelope.ts";
+import { conclusiveAt, givenUp, slotFate } from "./doubt.ts";
 import type { Driven, Start } from "./drive.ts";
 import { clientOf, laneOfCalls } from "./engine.ts";
 import type { Engine } from "./engine.ts";
@@ -52,7 +53,7 @@ export async function finishRename(
   const oneupUserId = user.position.context.oneupUserId ?? 0; // rename() refuses a user without one
   const later = (ms: number): Promise<Driven> =>
     end(engine, user, start, { ...over, dueInMs: ms, lane: null });
-  const waitMs = conclusiveAt(engine, user) - engine.clock.now();
+  const waitMs = user.intent === null ? 0 : conclusiveAt(user.intent, engine.settings) - engine.clock.now();
   if (waitMs > 0) return later(waitMs);
   const { account, guard, sender, store } = engine;
   const pass = account.pass();
@@ -67,7 +68,7 @@ export async function finishRename(
   const answer = await sender.send(listUsersCall(clientOf(engine), { oneupUserId }), { notAfter });
   const found = answer.type === "answer" ? readUserList(answer) : answer;
   await account.heard("listUsers", found, pass);
-  const { settle, giveBack } = slotAfter(taken?.slot ?? null, answer.type);
+  const { settle, giveBack } = slotAfter(taken?.slot ?? null, slotFate(answer.type));
   if (settle !== undefined) await store.slots.settle(settle);
   if (giveBack !== undefined) await store.slots.giveBack(giveBack);
   if (found.type !== "users") return later(fullJitter(afterTrouble, 3, engine.clock.random()));
@@ -75,19 +76,11 @@ export async function finishRename(
   return there?.appUserId === to ? move(engine, user, start, to, over) : stay(engine, user, start, over);
 }
 
-/** From when a look at 1upHealth says what became of the call: it cannot arrive any more. */
-function conclusiveAt(engine: Engine, { intent }: User): number {
-  const { timeoutMs, graceMs } = engine.settings;
-  const told = Number(intent?.facts?.["conclusiveAt"]);
-  return Number.isFinite(told) ? told : (intent?.at ?? 0) + timeoutMs + graceMs;
-}
-
 /** The call is over and nobody heard how it ended: the doubt is written down, with the moment from which it can be settled. */
 export function doubt(engine: Engine, user: User, start: Start, over: Over): Promise<Driven> {
   const { graceMs } = engine.settings;
-  const facts = { ...user.intent?.facts, conclusiveAt: String(engine.clock.now() + graceMs) };
-  const doubtful = { ...user, intent: user.intent && { ...user.intent, facts } };
-  return end(engine, doubtful, start, { ...over, dueInMs: graceMs, lane: null });
+  const intent = user.intent && givenUp(user.intent, { at: engine.clock.now(), graceMs });
+  return end(engine, { ...user, intent }, start, { ...over, dueInMs: graceMs, lane: null });
 }
 
 /** The record goes to the new id; its secrets are sealed anew, for they are bound to the id. */

@@ -32,7 +32,7 @@ async function bench(): Promise<Bench> {
       guard.spend(
         "management",
         () => "bulk",
-        async () => ({ ended: "answered" as const, value: "answer" }),
+        async () => ({ slot: "settled" as const, value: "answer" }),
       ),
   };
 }
@@ -56,7 +56,7 @@ describe("guard", () => {
       async () => {
         await clock.advance(300);
         expect(await used()).toBe(1);
-        return { ended: "answered" as const, value: "answer" };
+        return { slot: "settled" as const, value: "answer" };
       },
     );
     expect(value).toBe("answer");
@@ -72,7 +72,7 @@ describe("guard", () => {
       await guard.spend(
         "management",
         () => "bulk",
-        async () => ({ ended: "notSent" as const, value: "not sent" }),
+        async () => ({ slot: "givenBack" as const, value: "not sent" }),
       ),
     ).toBe("not sent");
     expect(await used()).toBe(0);
@@ -80,7 +80,7 @@ describe("guard", () => {
 
   it("spend() lets the slot of a call that nobody heard of count for as long as it may still arrive", async () => {
     const { guard, clock, used } = await bench();
-    const lost = async () => ({ ended: "lost" as const, value: "nothing" });
+    const lost = async () => ({ slot: "counts" as const, value: "nothing" });
     await guard.spend("management", () => "bulk", lost);
     await clock.advance(limit.windowMs + guard.holdMs - 1);
     expect(await used()).toBe(1);
@@ -114,7 +114,7 @@ describe("guard", () => {
       () => "bulk",
       async () => {
         started.push(clock.monotonic());
-        return { ended: "answered" as const, value: "third" };
+        return { slot: "settled" as const, value: "third" };
       },
     );
     await clock.advance(limit.windowMs - 1);
@@ -135,7 +135,7 @@ describe("guard", () => {
           () => "bulk",
           async () => {
             sent.push(clock.monotonic());
-            return { ended: "answered" as const, value: null };
+            return { slot: "settled" as const, value: null };
           },
         ),
       ),
@@ -161,7 +161,7 @@ describe("guard", () => {
       () => "bulk",
       async (notAfter) => {
         [deadline, began] = [notAfter, clock.monotonic()];
-        return { ended: "answered" as const, value: null };
+        return { slot: "settled" as const, value: null };
       },
     );
     await clock.advance(limit.windowMs + 120);
@@ -184,7 +184,7 @@ describe("guard", () => {
       "management",
       () => "bulk",
       async (notAfter) => ({
-        ended: "answered" as const,
+        slot: "settled" as const,
         value: notAfter - clock.monotonic(),
       }),
     );
@@ -202,7 +202,7 @@ describe("guard", () => {
       () => "bulk",
       async () => {
         called = true;
-        return { ended: "answered" as const, value: null };
+        return { slot: "settled" as const, value: null };
       },
       stop.signal,
     );
@@ -244,7 +244,7 @@ describe("guard", () => {
       guard.spend(
         "management",
         () => lane,
-        async () => ({ ended: "answered" as const, value: order.push(lane) ? lane : "" }),
+        async () => ({ slot: "settled" as const, value: order.push(lane) ? lane : "" }),
       );
     const behind = spend("bulk");
     await spend("interactive");

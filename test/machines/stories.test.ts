@@ -127,6 +127,41 @@ describe("machines/user-lifecycle life stories", () => {
     expect(context).toMatchObject({ codesSpent: 4, codesRefused: 0 });
   });
 
+  it("three codes in a row that nobody heard of and that are then refused are spent, not wrong: no failed", () => {
+    const spent: readonly Chapter[] = [
+      ["CODE_ISSUED", "codeIssued"],
+      ["IN_DOUBT", "codeIssued"],
+      ["CODE_REFUSED", "reauthorizing"],
+    ];
+    const { context } = live(["EXPECT_EXISTING", "reauthorizing"], ...spent, ...spent, ...spent);
+    expect(context).toMatchObject({ codesSpent: 3, codesRefused: 0, failure: null });
+  });
+
+  it("codes that nobody heard of do not make a later refusal count more, nor less", () => {
+    const { context } = live(
+      ["EXPECT_EXISTING", "reauthorizing"],
+      ["CODE_ISSUED", "codeIssued"],
+      ["IN_DOUBT", "codeIssued"],
+      ["CODE_REFUSED", "reauthorizing"],
+      ["CODE_ISSUED", "codeIssued"],
+      ["CODE_REFUSED", "reauthorizing"],
+      ["CODE_ISSUED", "codeIssued"],
+      ["CODE_REFUSED", "reauthorizing"],
+      ["CODE_ISSUED", "codeIssued"],
+      ["CODE_REFUSED", "failed"],
+    );
+    expect(context.failure).toMatchObject({ in: "codeIssued", reason: "codesRefused" });
+  });
+
+  it("a fresh code whose refusal is slow gets its one retry: the question counts, not the answer", () => {
+    const fresh = live(["USER_CREATED", "codeIssued", 0]);
+    const slow = { type: "CODE_REFUSED", at: issuedAt + 24_000, askedAt: issuedAt + 4_000 } as const;
+    const again = step(fresh, slow);
+    expect(again).toMatchObject({ state: "codeIssued", context: { exchanges: 1, codesRefused: 0 } });
+    expect(step(again, slow)).toMatchObject({ state: "reauthorizing", context: { codesRefused: 1 } });
+    expect(step(fresh, { ...slow, askedAt: issuedAt + 5_000 }).state).toBe("reauthorizing");
+  });
+
   it("a creation that is refused for good fails, and retry creates", () => {
     live(["REFUSED", "failed"], ["RETRY", "created"], ["USER_CREATED", "codeIssued"]);
   });

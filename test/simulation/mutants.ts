@@ -54,13 +54,13 @@ export const mutants: readonly Mutant[] = [
   {
     name: "frees the slot of a call that nobody heard of",
     file: "src/guard/guard.ts",
-    find: 'if (slot === null || outcome === "lost") return {};',
-    replace: 'if (slot === null) return {};\n  if (outcome === "lost") return { giveBack: slot };',
+    find: 'if (slot === null || fate === "counts") return {};',
+    replace: 'if (slot === null) return {};\n  if (fate === "counts") return { giveBack: slot };',
   },
   {
     name: "believes that a call is over once nobody waits for it",
     file: "src/guard/guard.ts",
-    find: 'if (slot === null || outcome === "lost") return {};',
+    find: 'if (slot === null || fate === "counts") return {};',
     replace: "if (slot === null) return {};",
   },
   {
@@ -77,9 +77,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "looks for a user whose create may still be on its way",
-    file: "src/runtime/act.ts",
-    find: 'if (!unheard || before.position.state !== "created") return null;',
-    replace: "if (unheard) return null;",
+    file: "src/runtime/doubt.ts",
+    find: 'waits: "arrival", next: "issueAuthCode"',
+    replace: 'waits: "jitter", next: "issueAuthCode"',
   },
   {
     name: "creates a user again who is there already",
@@ -101,9 +101,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "throws a grant away on any trouble",
-    file: "src/runtime/act.ts",
-    find: 'case "inDoubt":\n      return { type: "IN_DOUBT", at };',
-    replace: 'case "inDoubt":\n      return { type: state === "expiring" ? "GRANT_LOST" : "IN_DOUBT", at };',
+    file: "src/runtime/doubt.ts",
+    find: 'unheard: { hears: "IN_DOUBT", waits: "jitter", next: "refreshToken"',
+    replace: 'unheard: { hears: "GRANT_LOST", waits: "jitter", next: "refreshToken"',
   },
   {
     name: "drops the refresh token when an answer brings none",

@@ -1,0 +1,260 @@
+import { describe, expect, it } from "vitest";
+import { nothingKnown } from "../../machines/index.ts";
+import type { UserContext, UserEvent, UserState } from "../../machines/index.ts";
+import { slotAfter } from "../../src/guard/guard.ts";
+import { heardBy, heardByNobody } from "../../src/runtime/act.ts";
+import { conclusiveAt, doubtAbout, doubtOf, doubts, givenUp, slotFate } from "../../src/runtime/doubt.ts";
+import type { DoubtfulCall } from "../../src/runtime/doubt.ts";
+import { beforeNextCode } from "../../src/runtime/pauses.ts";
+import { callOf, step } from "../../src/runtime/step.ts";
+import type { Position } from "../../src/runtime/step.ts";
+import { newUser } from "../../src/runtime/user.ts";
+import type { User } from "../../src/runtime/user.ts";
+import { Secret } from "../../src/secret.ts";
+import { event, later as now } from "../machines/events.ts";
+
+/*
+ * What a user does about a call without an outcome. `spent`: codes in a row that brought no token so far.
+ * Pauses are in ms, with dice that show one half and a grace of 7 s; `-`: none.
+ */
+const table = `
+call          | ended   | spent | hears    | then it is    | next          | pause | why         | slot
+createUser    | notSent | 0     | HELD     | created       | createUser    | 500   | unavailable | givenBack
+createUser    | lost    | 0     | IN_DOUBT | reauthorizing | issueAuthCode | 7000  | unavailable | counts
+createUser    | inDoubt | 0     | IN_DOUBT | reauthorizing | issueAuthCode | 7000  | unavailable | settled
+createUser    | died    | 0     | IN_DOUBT | reauthorizing | issueAuthCode | -     | -           | counts
+createUser    | lost    | 2     | IN_DOUBT | reauthorizing | issueAuthCode | 7000  | unavailable | counts
+createUser    | died    | 2     | IN_DOUBT | reauthorizing | issueAuthCode | 60000 | codesSpent  | counts
+exchangeCode  | notSent | 0     | HELD     | codeIssued    | exchangeCode  | 500   | unavailable | givenBack
+exchangeCode  | lost    | 0     | IN_DOUBT | codeIssued    | exchangeCode  | 500   | unavailable | counts
+exchangeCode  | inDoubt | 0     | IN_DOUBT | codeIssued    | exchangeCode  | 500   | unavailable | settled
+exchangeCode  | died    | 0     | IN_DOUBT | codeIssued    | exchangeCode  | -     | -           | counts
+exchangeCode  | lost    | 4     | IN_DOUBT | codeIssued    | exchangeCode  | 500   | unavailable | counts
+exchangeAgain | notSent | 1     | HELD     | codeIssued    | exchangeCode  | 1000  | unavailable | givenBack
+exchangeAgain | lost    | 0     | IN_DOUBT | reauthorizing | issueAuthCode | -     | -           | counts
+exchangeAgain | lost    | 1     | IN_DOUBT | reauthorizing | issueAuthCode | 60000 | codesSpent  | counts
+exchangeAgain | inDoubt | 2     | IN_DOUBT | reauthorizing | issueAuthCode | 120000 | codesSpent | settled
+exchangeAgain | died    | 0     | IN_DOUBT | reauthorizing | issueAuthCode | -     | -           | counts
+exchangeAgain | died    | 1     | IN_DOUBT | reauthorizing | issueAuthCode | 60000 | codesSpent  | counts
+refreshToken  | notSent | 0     | HELD     | expiring      | refreshToken  | 500   | unavailable | givenBack
+refreshToken  | lost    | 0     | IN_DOUBT | expiring      | refreshToken  | 500   | unavailable | counts
+refreshToken  | inDoubt | 0     | IN_DOUBT | expiring      | refreshToken  | 500   | unavailable | settled
+refreshToken  | died    | 0     | IN_DOUBT | expiring      | refreshToken  | -     | -           | counts
+issueAuthCode | notSent | 1     | HELD     | reauthorizing | issueAuthCode | 500   | unavailable | givenBack
+issueAuthCode | lost    | 1     | IN_DOUBT | reauthorizing | issueAuthCode | 500   | unavailable | counts
+issueAuthCode | inDoubt | 1     | IN_DOUBT | reauthorizing | issueAuthCode | 500   | unavailable | settled
+issueAuthCode | died    | 1     | IN_DOUBT | reauthorizing | issueAuthCode | -     | -           | counts
+issueAuthCode | notSent | 3     | HELD     | reauthorizing | issueAuthCode | 120000 | codesSpent | givenBack
+issueAuthCode | lost    | 3     | IN_DOUBT | reauthorizing | issueAuthCode | 120000 | codesSpent | counts
+issueAuthCode | died    | 3     | IN_DOUBT | reauthorizing | issueAuthCode | 120000 | codesSpent | counts
+`;
+
+type Ended = "notSent" | "lost" | "inDoubt" | "died";
+type Asked = Exclude<DoubtfulCall, "updateUser">;
+
+interface Line {
+  readonly call: Asked;
+  readonly ended: Ended;
+  readonly spent: number;
+  readonly hears: UserEvent["type"];
+  readonly state: UserState;
+  readonly next: string;
+  readonly pause: User["pause"];
+  readonly slot: string;
+}
+
+const lines = table
+  .trim()
+  .split("\n")
+  .slice(1)
+  .map((line): Line => {
+    const [call, ended, spent, hears, state, next, ms, reason, slot] = line
+      .split("|")
+      .map((cell) => cell.trim());
+    const pause = ms === "-" ? null : { reason, until: now + Number(ms) };
+    return { call, ended, spent: Number(spent), hears, state, next, pause, slot } as Line; // as the table spells it
+  });
+
+const standsIn: Readonly<Record<Asked, UserState>> = {
+  createUser: "created",
+  exchangeCode: "codeIssued",
+  exchangeAgain: "codeIssued",
+  refreshToken: "expiring",
+  issueAuthCode: "reauthorizing",
+};
+
+const graceMs = 7_000;
+const code = new Secret("a code");
+const accessToken = new Secret("an access token");
+const refreshToken = new Secret("a refresh token");
+
+/** A user whose call is under way. */
+function asking(call: Asked, codesSpent = 0): User {
+  const exchanges = call === "exchangeAgain" ? 1 : 0;
+  const context: UserContext = {
+    ...nothingKnown,
+    codeAt: now - 60_000,
+    codesSpent,
+    exchanges,
+    attempt: exchanges,
+  };
+  const position: Position = { state: standsIn[call], context };
+  const secrets =
+    position.state === "codeIssued"
+      ? { code }
+      : position.state === "expiring"
+        ? { accessToken, refreshToken }
+        : {};
+  const intent = { call: callOf(position.state) ?? "", attempt: "one", at: now - 1_000 };
+  const pause = { reason: "unavailable", until: now - 1 } as const;
+  return { ...newUser("ada", "bulk", now), position, secrets, intent, pause };
+}
+
+const unheard = {
+  notSent: { type: "notSent", cause: null },
+  lost: { type: "lost", cause: null },
+  inDoubt: { type: "inDoubt", why: "HTTP 503" },
+} as const;
+
+function ends(user: User, ended: Ended, verdict: "plain" | "kept" = "plain"): User {
+  return ended === "died"
+    ? heardByNobody(user, now)
+    : heardBy(user, unheard[ended], now, 0.5, graceMs, verdict);
+}
+
+describe("runtime/doubt call × how it ended → event, pause, slot", () => {
+  it.each(lines)("$call $ended after $spent spent codes: $hears, and $next is next", (line) => {
+    const user = asking(line.call, line.spent);
+    const after = ends(user, line.ended);
+    expect(after).toMatchObject({ intent: null, pause: line.pause });
+    expect(after.history.at(-1)).toEqual([now, line.state, line.hears]);
+    expect(after.position).toEqual(step(user.position, event(line.hears, now)));
+    expect(callOf(after.position.state)).toBe(line.next);
+    expect(after.secrets).toEqual(line.state === user.position.state ? user.secrets : {});
+    expect(slotFate(line.ended)).toBe(line.slot);
+    // The row that a reader of the source sees.
+    expect(doubtOf(line.call, line.ended)).toMatchObject({ hears: line.hears, next: line.next });
+    expect(doubtAbout(user.position, line.ended)).toBe(doubtOf(line.call, line.ended));
+  });
+
+  it("doubts has no call and no ending that is not in the table of this test", () => {
+    for (const call of Object.keys(standsIn)) {
+      const columns = lines.filter((line) => line.call === call).map(({ ended }) => ended);
+      expect([call, ...new Set(columns)]).toEqual([call, "notSent", "lost", "inDoubt", "died"]);
+    }
+    expect(Object.keys(doubts).sort()).toEqual([...Object.keys(standsIn), "updateUser"].sort());
+  });
+
+  it("heardBy() keeps a code that was exchanged twice in vain while the token endpoint is down for everybody", () => {
+    const user = asking("exchangeAgain", 3);
+    for (const ended of ["lost", "inDoubt"] as const) {
+      const after = ends(user, ended, "kept");
+      expect(after.position).toEqual(step(user.position, event("HELD", now)));
+      expect(after).toMatchObject({
+        secrets: { code },
+        pause: { reason: "unavailable", until: now + 1_000 },
+      });
+      expect(doubtOf("exchangeAgain", ended)?.whileDown).toMatchObject({
+        hears: "HELD",
+        next: "exchangeCode",
+        slots: 1,
+      });
+    }
+    const calls = Object.keys(doubts) as DoubtfulCall[]; // its keys
+    expect(calls.filter((call) => doubtOf(call, "lost")?.whileDown !== undefined)).toEqual(["exchangeAgain"]);
+  });
+
+  it("doubtAbout() finds no doubt after an answer, and slotFate() settles its slot", () => {
+    for (const outcome of ["tokens", "throttled", "forbidden", "refused", "answer", "toString"]) {
+      expect(doubtAbout(asking("refreshToken").position, outcome)).toBeUndefined();
+      expect(slotFate(outcome)).toBe("settled");
+    }
+    const slot = { number: 1 } as unknown as Parameters<typeof slotAfter>[0]; // whatever a store hands out
+    expect(slotAfter(slot, "settled")).toEqual({ settle: slot });
+    expect(slotAfter(slot, "givenBack")).toEqual({ giveBack: slot });
+    expect(slotAfter(slot, "counts")).toEqual({});
+  });
+
+  it("heardByNobody() leaves a user who stands before no call where it is, with its tokens", () => {
+    const user = { ...asking("refreshToken"), pause: null };
+    const rested: User = { ...user, position: { ...user.position, state: "refreshed" } };
+    expect(heardByNobody(rested, now)).toEqual({ ...rested, intent: null });
+  });
+
+  it("heardBy() tries a fresh code once more after a second, however slow its refusal was", () => {
+    const user = asking("exchangeCode");
+    const { context } = user.position;
+    const decided = { ...user, intent: { call: "exchangeCode", attempt: "one", at: now - 20_000 } };
+    const refused = { type: "grantRefused", why: "invalid_code" } as const;
+    for (const [age, pause] of [
+      [4_999, { reason: "codeRegisters", until: now + 1_000 }],
+      [5_000, null],
+    ] as const) {
+      const fresh = { state: "codeIssued", context: { ...context, codeAt: now - 20_000 - age } } as const;
+      const after = heardBy({ ...decided, position: fresh }, refused, now, 0.5, graceMs);
+      expect(after).toMatchObject({ pause, secrets: pause === null ? {} : { code } });
+    }
+  });
+
+  it("heardBy() puts a user's further codes off, from a minute doubling up to 6 h", () => {
+    const waits = Array.from(
+      { length: 12 },
+      (_, spent) => ends(asking("exchangeAgain", spent), "lost").pause,
+    );
+    expect(waits.map((pause) => (pause === null ? 0 : pause.until - now))).toEqual(
+      Array.from({ length: 12 }, (_, spent) => beforeNextCode(spent + 1)),
+    );
+    expect(waits.at(-1)?.until).toBe(now + 6 * 3_600_000);
+  });
+});
+
+describe("runtime/doubt slots", () => {
+  /** The dearest way from each call in doubt to a token, when nothing else goes wrong. */
+  const dearest: Readonly<Record<Asked, readonly UserEvent["type"][]>> = {
+    createUser: ["USER_MISSING", "USER_CREATED", "TOKEN_GRANTED"],
+    exchangeCode: ["CODE_REFUSED", "CODE_ISSUED", "TOKEN_GRANTED"],
+    exchangeAgain: ["CODE_ISSUED", "TOKEN_GRANTED"],
+    refreshToken: ["GRANT_LOST", "CODE_ISSUED", "TOKEN_GRANTED"],
+    issueAuthCode: ["CODE_ISSUED", "TOKEN_GRANTED"],
+  };
+
+  it.each(Object.keys(dearest) as Asked[])("doubtOf() tells what a %s in doubt costs at worst", (call) => {
+    for (const ended of ["lost", "inDoubt", "died"] as const) {
+      let { position } = ends(asking(call), ended);
+      let spent = 0;
+      for (const type of dearest[call]) {
+        const asked = callOf(position.state);
+        if (asked === "createUser" || asked === "issueAuthCode") spent++;
+        position = step(position, event(type, now));
+      }
+      expect(callOf(position.state)).toBeUndefined();
+      expect(doubtOf(call, ended)?.slots).toBe(spent);
+    }
+    expect(doubtOf(call, "notSent")?.slots).toBe(0);
+  });
+});
+
+describe("runtime/doubt updateUser", () => {
+  const times = { timeoutMs: 30_000, graceMs };
+  const intent = { call: "updateUser", attempt: "one", at: now, facts: { to: "new" } };
+
+  it("conclusiveAt() waits until the call can no longer arrive: a grace after it was given up, or after its time-out", () => {
+    expect(conclusiveAt(intent, times)).toBe(now + 37_000);
+    const doubtful = givenUp(intent, { at: now + 2_000, graceMs });
+    expect(doubtful).toMatchObject({ call: "updateUser", attempt: "one", at: now, facts: { to: "new" } });
+    expect(conclusiveAt(doubtful, times)).toBe(now + 9_000);
+    expect(conclusiveAt({ ...intent, facts: { conclusiveAt: "soon" } }, times)).toBe(now + 37_000);
+  });
+
+  it("doubtOf() a rename looks it up, without the machine; one that was not sent leaves nothing to look up", () => {
+    for (const ended of ["lost", "inDoubt", "died"]) {
+      expect(doubtOf("updateUser", ended)).toEqual({
+        hears: null,
+        waits: "arrival",
+        next: "listUsers",
+        slots: 1,
+      });
+    }
+    expect(doubtOf("updateUser", "notSent")).toEqual({ hears: null, waits: "atOnce", next: null, slots: 0 });
+  });
+});
