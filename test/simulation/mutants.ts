@@ -195,7 +195,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "keeps a token in clear beside its sealed form",
     file: "src/runtime/user.ts",
-    find: "    calls: user.calls,\n    sealed,",
+    find: "calls: user.calls,\n    sealed:",
     replace: "    calls: user.calls,\n    token: user.secrets.accessToken?.reveal() ?? null,\n    sealed,",
   },
 ];

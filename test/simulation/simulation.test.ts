@@ -1,0 +1,60 @@
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { describe, expect, it } from "vitest";
+import { mutants } from "./mutants.ts";
+import { simulate } from "./simulation.ts";
+
+/** So many stories are played here; `.ci/run` asks for more. */
+const seeds = Number(process.env["ONEUP_SEEDS"] ?? 300);
+
+describe("simulation", () => {
+  it(
+    `of ${seeds} seeds breaks no promise`,
+    async () => {
+      const { stackTraceLimit } = Error;
+      Error.stackTraceLimit = 0; // stores refuse often here, and a stack costs more than the refusal
+      try {
+        for (let seed = 1; seed <= seeds; seed++) {
+          const { blamed } = await simulate(seed);
+          expect({ seed, blamed, again: `npm run simulate -- --seed ${seed} --trace` }).toMatchObject({
+            seed,
+            blamed: [],
+          });
+        }
+      } finally {
+        Error.stackTraceLimit = stackTraceLimit;
+      }
+    },
+    30_000 + 300 * seeds,
+  );
+
+  it("tells the same story twice, step by step, with a trace or without", async () => {
+    for (const seed of [3, 17, 162]) {
+      const [first, second, third] = [
+        await simulate(seed, { trace: true }),
+        await simulate(seed, { trace: true }),
+        await simulate(seed),
+      ];
+      expect(first.calls).toBeGreaterThan(40);
+      expect(second.trace.map(withoutChance)).toEqual(first.trace.map(withoutChance));
+      expect([second.digest, third.digest]).toEqual([first.digest, first.digest]);
+    }
+  });
+
+  it("tells different stories of different seeds", async () => {
+    const digests = new Set<string>();
+    for (let seed = 1; seed <= 5; seed++) digests.add((await simulate(seed)).digest);
+    expect(digests.size).toBe(5);
+  });
+
+  it.each(mutants)("can still break the library so that it $name", ({ file, find, replace }) => {
+    const source = readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");
+    expect(source.split(find)).toHaveLength(2);
+    expect(replace).not.toBe(find);
+  });
+});
+
+/** Aliases and key ids come from real keys, which no seed decides. */
+function withoutChance(line: string): string {
+  return line.replaceAll(/#[0-9a-f]{10}|\b[0-9a-f]{12}\b/g, "#");
+}
