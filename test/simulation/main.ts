@@ -1,38 +1,81 @@
-/** `npm run simulate -- --seeds 1000 [--seed 4711] [--trace]`: plays seeds, and tells of those that break a promise. */
+/**
+ * `npm run simulate -- --seeds 1000`: plays stories and tells of those that break a promise.
+ * `npm run simulate -- --seed 4711 --trace`: plays one, and tells it line by line.
+ */
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { simulate } from "./simulation.ts";
-import type { Outcome } from "./simulation.ts";
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: "string", default: "100" },
-    seed: { type: "string" },
-    trace: { type: "boolean", default: false },
-    "until-broken": { type: "boolean", default: false },
-  },
-});
+const usage = `npm run simulate -- [--seeds N] [--from S] [--until-broken]    N stories (1000), the first of them seed S (1)
+npm run simulate -- --seed S [--trace]                         one story, line by line`;
 
 Error.stackTraceLimit = 0; // stores refuse often here, and a stack costs more than the refusal
 
-const first = Number(values.seed ?? 1);
-const count = values.seed === undefined ? Number(values.seeds) : 1;
-const started = process.cpuUsage();
-const bad: Outcome[] = [];
-let calls = 0;
-for (let seed = first; seed < first + count; seed++) {
-  if (values["until-broken"] && bad.length > 0) break;
-  const outcome = await simulate(seed, { trace: values.trace });
-  calls += outcome.calls;
-  if (values.trace) process.stdout.write(`${outcome.trace.join("\n")}\n`);
-  if (outcome.blamed.length > 0) {
-    bad.push(outcome);
-    process.stdout.write(`seed ${seed}: ${outcome.blamed.join("\n  ")}\n`);
+interface Words {
+  readonly from: number;
+  readonly seeds: number;
+  readonly trace: boolean;
+  readonly untilBroken: boolean;
+}
+
+function readWords(): Words | null {
+  try {
+    const { values } = parseArgs({
+      options: {
+        seeds: { type: "string", default: "1000" },
+        from: { type: "string", default: "1" },
+        seed: { type: "string" },
+        trace: { type: "boolean", default: false },
+        "until-broken": { type: "boolean", default: false },
+      },
+    });
+    const { seed, trace, "until-broken": untilBroken } = values;
+    const from = Number(seed ?? values.from);
+    const seeds = seed === undefined ? Number(values.seeds) : 1;
+    const whole = [from, seeds].every((number) => Number.isSafeInteger(number) && number > 0);
+    return whole ? { from, seeds, trace, untilBroken } : null;
+  } catch {
+    return null; // a word that is none of these
   }
 }
-const { user, system } = process.cpuUsage(started);
-const seconds = (user + system) / 1e6;
-process.stdout.write(
-  `${count} seeds in ${seconds.toFixed(1)} s of CPU (${(count / seconds).toFixed(0)}/s), ${calls} calls, ${bad.length} failed\n`,
-);
-process.exitCode = bad.length > 0 ? 1 : 0;
+
+async function main({ from, seeds, trace, untilBroken }: Words): Promise<void> {
+  let stopped = false;
+  process.once("SIGINT", () => (stopped = true));
+  const before = process.cpuUsage();
+  let [played, calls, broken] = [0, 0, 0];
+  for (let seed = from; seed < from + seeds && !stopped && !(untilBroken && broken > 0); seed++) {
+    const outcome = await simulate(seed, { trace });
+    played++;
+    calls += outcome.calls;
+    if (trace) process.stdout.write(`${outcome.trace.join("\n")}\n`);
+    if (outcome.blamed.length > 0) {
+      broken++;
+      process.stdout.write(`${wiped()}seed ${seed}: ${outcome.blamed.join("\n  ")}\n`);
+    }
+    if (played % 50 === 0) progress(`${played} of ${seeds} stories, ${broken} broken`);
+  }
+  const { user, system } = process.cpuUsage(before);
+  const seconds = (user + system) / 1e6;
+  const rate = Math.round(played / seconds);
+  process.stdout.write(
+    `${wiped()}${played} stories, ${calls} calls: ${broken === 0 ? "every promise was kept" : `${broken} broke a promise`} (${seconds.toFixed(1)} s of CPU, ${rate} a second)\n`,
+  );
+  if (broken > 0) process.stdout.write("Replay one with: npm run simulate -- --seed S --trace\n");
+  if (broken > 0 || stopped) process.exitCode = 1;
+}
+
+/** One line that is written over again, where somebody watches. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r${text}`);
+}
+
+function wiped(): string {
+  return process.stderr.isTTY ? "\r\u001B[K" : "";
+}
+
+const words = readWords();
+if (words === null) {
+  process.stderr.write(`${usage}\n`);
+  process.exitCode = 2;
+} else await main(words);

@@ -196,6 +196,31 @@ export const mutants: readonly Mutant[] = [
     name: "keeps a token in clear beside its sealed form",
     file: "src/runtime/user.ts",
     find: "calls: user.calls,\n    sealed:",
-    replace: "    calls: user.calls,\n    token: user.secrets.accessToken?.reveal() ?? null,\n    sealed,",
+    replace: "calls: user.calls,\n    token: user.secrets.accessToken?.reveal() ?? null,\n    sealed:",
+  },
+  {
+    name: "drops a store key that records are still sealed with",
+    file: "src/runtime/rewrap.ts",
+    find: "if (round.resealed + round.busy === 0 && began >= settledAt) {",
+    replace: "if (round !== null) {",
+  },
+  {
+    name: "writes a new format before it is raised",
+    file: "src/store/seal.ts",
+    find: "  get format(): number {\n    return this.#format;",
+    replace: "  get format(): number {\n    return this.newest;",
+  },
+  {
+    name: "takes a key that it does not know yet for damage",
+    file: "src/runtime/load.ts",
+    find: "if (!engine.sealer.knows(loaded.record.value)) await engine.keys.renew();",
+    replace: "",
+  },
+  {
+    name: "leaves the old ring key in use after a rewrap",
+    file: "src/runtime/rewrap.ts",
+    find: "if (!retired.includes(wrapped.by)) return wrapped;",
+    replace:
+      "if (!retired.includes(wrapped.by)) return { by: wrapped.by, wrapped: wrapped.wrapped.slice(4) };",
   },
 ];
