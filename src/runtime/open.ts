@@ -37,7 +37,7 @@ import { find, load } from "./load.ts";
 import type { Found } from "./load.ts";
 import { checkId, checkLane, checkOptions, number } from "./options.ts";
 import type { LifecycleOptions, Settings } from "./options.ts";
-import { createKeyVerbs } from "./rewrap.ts";
+import { createKeyVerbs } from "./key-verbs.ts";
 import { createRemote } from "./remote.ts";
 import { rename } from "./rename.ts";
 import { describeUser, isUsable } from "./status.ts";
@@ -316,7 +316,7 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
     },
 
     ...createKeyVerbs(engine, open, working),
-    alias: (appUserId) => engine.sealer.alias(appUserId),
+    alias: (appUserId) => engine.sealer.alias(checkId(appUserId)),
 
     async close() {
       if (closing.signal.aborted) return;
