@@ -82,7 +82,7 @@ describe("rewrap({ records: true }) beside others", () => {
     const both = await open({ encryption: { keys: [newer, older] } });
     await both.rewrap();
     let rounds = 0;
-    const ended = vi.fn();
+    const ended = vi.fn<() => void>();
     const sealing = both.rewrap({ records: true, onProgress: () => void rounds++ }).finally(ended);
     await vi.waitFor(() => expect(rounds).toBeGreaterThan(0));
     for (let second = 0; second < 60; second += 5) {
