@@ -62,7 +62,11 @@ function sweep(placesOf: (test: TestContext) => Promise<(name: string) => Place>
         const { endpoints } = server;
         const own = { store: at(place).store, encryption: { keys } };
         const lifecycle = await createLifecycle({ ...options, ...own, credentials, endpoints, clock });
-        await task(lifecycle, id).finally(() => lifecycle.close());
+        try {
+          await task(lifecycle, id);
+        } finally {
+          await lifecycle.close();
+        }
       });
 
     let old = "";
@@ -83,7 +87,7 @@ function sweep(placesOf: (test: TestContext) => Promise<(name: string) => Place>
     const ended = await child("changing").ended;
     expect(ended).toMatchObject({ code: null, signal: "SIGKILL", err: "" });
     expect(Number(/^stopped (\d+)\n$/.exec(ended.out)?.[1])).toBeGreaterThanOrEqual(2 * writes);
-    expect(journal.count("refreshToken")).toBeGreaterThan(refreshed + stores.length);
+    expect(journal.count("refreshToken")).toBeGreaterThan(refreshed);
 
     await inEach([newer, older], async (lifecycle) => {
       await changeKeys(lifecycle, old);
