@@ -1,5 +1,5 @@
 /**
- * The object people hold, in words. `open.ts` makes it.
+ * The object people hold, in words. `open.ts` opens it, `verbs.ts` is what it does.
  *
  * @module
  */
