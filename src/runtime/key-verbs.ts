@@ -75,7 +75,8 @@ async function upgradeFormat({ account, keys, sealer }: Engine): Promise<number>
   await keys.change((record) => {
     if (record.format >= sealer.newest) return null;
     const [key] = keys.view.storeKeys;
-    const names = wrapNames(keys.view.names, key, accountOf(account.credentials.clientId));
+    // Format 1 has this one key. Later there may be a newer one, unseen here, and the key of names is wrapped by that.
+    const names = record.names ?? wrapNames(keys.view.names, key, accountOf(account.credentials.clientId));
     return { ...record, format: sealer.newest, storeKeys: named(record, key.id), names };
   });
   return sealer.format;

@@ -13,6 +13,7 @@
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import type { Batch, Claimed, Commit, Json, Loaded, Store, StoredRecord } from "./contract.ts";
 import type { HiddenNames } from "./hidden-names.ts";
+import { isObject } from "./shapes.ts";
 
 /** What stands in the place of a user's value. */
 interface Hidden {
@@ -145,13 +146,7 @@ function userIn(value: Json): Json {
 }
 
 function isHidden(value: Json): value is Json & Hidden {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    "sealedId" in value &&
-    typeof value.sealedId === "string" &&
-    "user" in value
-  );
+  return isObject(value) && typeof value["sealedId"] === "string" && "user" in value;
 }
 
 /** Somebody who knows nothing of hidden ids may have written there: a key of another form is not repeated. */
@@ -160,20 +155,5 @@ function nameless(key: string): LifecycleError {
   return new LifecycleError(
     "RECORD_DAMAGED",
     `Cannot tell whose record stands under the hidden id ${shown}: it must hold a sealed id that opens, and it does not`,
-  );
-}
-
-/**
- * Compares the setting with that of the store, which the account's record holds since the first opening.
- *
- * @throws {LifecycleError} `INVALID_OPTION` if they differ: under the other setting nobody would be found
- */
-export function checkHiding(account: Json, hideIds: boolean): void {
-  const hidden = typeof account === "object" && account !== null && "hideIds" in account && account.hideIds;
-  if ((hidden === true) === hideIds) return;
-  const found = hideIds ? "its ids stand in clear" : "its ids are hidden";
-  throw new LifecycleError(
-    "INVALID_OPTION",
-    `Cannot open the store: ${found} since its first opening, so hideIds must be ${!hideIds}, and it is ${hideIds}; nothing was changed`,
   );
 }
