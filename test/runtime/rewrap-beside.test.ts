@@ -25,6 +25,12 @@ function slowToLook(store: Store, pass: () => Promise<void>): StoreAdapter {
   return { name: "slow", durable: true, open: async () => ({ ...store, account, close: async () => {} }) };
 }
 
+/** The store, whose pages miss somebody who always moves from one state to another meanwhile, as long as `moves` says so. */
+function missing(store: Store, id: string, moves: () => boolean): StoreAdapter {
+  const page: Store["page"] = async (ask) => (await store.page(ask)).filter((one) => one !== id || !moves());
+  return { name: "missing", durable: true, open: async () => ({ ...store, page, close: async () => {} }) };
+}
+
 /** Calls wait behind a gate. */
 function slowToCall(pass: () => Promise<void>): Transport {
   const inner = undiciTransport();
@@ -67,6 +73,16 @@ describe("rewrap({ records: true }) beside others", () => {
     expect(done.reduce((sum, { dropped }) => sum + dropped, 0)).toBe(1);
     const [key] = await first.keys.list();
     expect(await sealsIn(store)).toEqual([`2 ${key?.storeKeys.join()}`]);
+    expect(await tokensOf(await open())).toEqual(tokens);
+  });
+
+  it("rewrap({ records: true }) meets whoever changed its state during a round, and was missed, in the next one", async () => {
+    const { sandbox, open, first, store, tokens } = await withUsers();
+    await first.upgradeFormat();
+    let rounds = 0;
+    const sealing = await open({ store: missing(store, "bob", () => rounds < 2) });
+    const done = await soon(sandbox, sealing.rewrap({ records: true, onProgress: () => void rounds++ }));
+    expect(done).toMatchObject({ resealed: 3, dropped: 1 });
     expect(await tokensOf(await open())).toEqual(tokens);
   });
 
