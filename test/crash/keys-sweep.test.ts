@@ -36,10 +36,13 @@ describe.concurrent("on LMDB, a process that changes keys and is killed", () => 
   });
 });
 
+/** Time runs 25 times as fast below, and a busy machine needs half a second now and then. */
+const timeoutMs = 60_000;
+
 withSharedServer("redis", "on Redis, a process that changes keys and is killed", (place) =>
   sweep(async () => {
     const { where, prefix } = await place();
-    return (name) => ({ type: "redis", url: where, prefix: `${prefix}-${name}`, key: older });
+    return (name) => ({ type: "redis", url: where, prefix: `${prefix}-${name}`, key: older, timeoutMs });
   }),
 );
 
@@ -74,7 +77,7 @@ function sweep(placesOf: (test: TestContext) => Promise<(name: string) => Place>
       for (const user of quiet) await lifecycle.onboard(id(user));
       old = (await lifecycle.keys.list())[0]?.id ?? "";
     });
-    sandbox.behave({ accessTokenLifeMs: 4_000 });
+    sandbox.behave({ accessTokenLifeMs: 3_000 });
     await inEach([older], async (lifecycle, id) => void (await lifecycle.onboard(id(busy))));
 
     const told = { url: server.url, credentials, stores, keys: [newer, older], older: old, options };
@@ -83,11 +86,9 @@ function sweep(placesOf: (test: TestContext) => Promise<(name: string) => Place>
     test.onTestFinished(() => clearInterval(timer));
     const beside = child("refreshing");
     await beside.said(/ready/);
-    const refreshed = journal.count("refreshToken");
     const ended = await child("changing").ended;
     expect(ended).toMatchObject({ code: null, signal: "SIGKILL", err: "" });
     expect(Number(/^stopped (\d+)\n$/.exec(ended.out)?.[1])).toBeGreaterThanOrEqual(2 * writes);
-    expect(journal.count("refreshToken")).toBeGreaterThan(refreshed);
 
     await inEach([newer, older], async (lifecycle) => {
       await changeKeys(lifecycle, old);
@@ -95,10 +96,10 @@ function sweep(placesOf: (test: TestContext) => Promise<(name: string) => Place>
         { id: expect.not.stringContaining(old), storeKeys: [anyId] },
       ]);
     });
-    beside.kill("SIGKILL");
-    expect(await beside.ended).toMatchObject({ out: "ready\n", err: "" });
+    expect(journal.count("refreshToken")).toBeGreaterThan(0);
+    beside.kill("SIGTERM");
+    expect(await beside.ended).toEqual({ code: 0, signal: null, out: "ready\n", err: "" });
     clearInterval(timer);
-    clock.advance(60_000); // what it had in hand is over
     await inEach([newer], async (lifecycle, id) => {
       for (const user of [...quiet, busy]) {
         const patient = await lifecycle.fhir(id(user), "dstu2").create({ resourceType: "Patient" });

@@ -1,8 +1,10 @@
 /**
  * A process among several on the same stores: either it changes the keys of each, and is killed once it stands at its
- * instant in every one or has come through; or it keeps the tokens of all their users fresh.
+ * instant in every one or has come through; or it keeps the tokens of all their users fresh until it is told to stop.
  */
+import process from "node:process";
 import { createLifecycle, undiciTransport } from "oneup-lifecycle";
+import type { Lifecycle } from "oneup-lifecycle";
 import { connectSandboxClock } from "oneup-lifecycle/sandbox";
 import { argument } from "../support/child.ts";
 import { die, dyingStore, dyingTransport, Fate, lives } from "../support/dying.ts";
@@ -14,6 +16,7 @@ const { url, credentials, stores, keys, older, by, options } = argument<KeyChang
 const clock = await connectSandboxClock(url);
 let stopped = 0;
 let left = stores.length;
+const working: Lifecycle[] = [];
 
 function end(): void {
   if (--left > 0) return;
@@ -38,10 +41,13 @@ await Promise.all(
         transport: dyingTransport(undiciTransport()),
         encryption: { keys },
       });
-      if (!changes) return void lifecycle.work({ lookMs: 500 });
-      await changeKeys(lifecycle, older);
-      end();
+      if (changes) return changeKeys(lifecycle, older).then(end);
+      void lifecycle.work({ lookMs: 500 });
+      working.push(lifecycle);
     });
   }),
 );
+process.once("SIGTERM", () => {
+  void Promise.all(working.map((lifecycle) => lifecycle.close())).then(() => clock.close());
+});
 console.log("ready");
