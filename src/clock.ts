@@ -58,6 +58,28 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   });
 }
 
+/**
+ * The answer that `ask` gives, if it comes within `ms` milliseconds on `clock`; what comes later is not waited for.
+ *
+ * @throws what `ask` throws; after `ms`, what `tooLate` makes
+ */
+export async function inTime<T>(
+  clock: Clock,
+  ms: number,
+  ask: () => Promise<T>,
+  tooLate: () => Error,
+): Promise<T> {
+  let cancel = (): void => {};
+  const late = new Promise<never>((_, reject) => {
+    cancel = clock.timer(ms, () => reject(tooLate()));
+  });
+  try {
+    return await Promise.race([ask(), late]);
+  } finally {
+    cancel();
+  }
+}
+
 /** A short random name (about 20 characters, 96 bits of the clock's chance) for attempts, leases and processes. Not a secret. */
 export function randomName(clock: Clock): string {
   const part = (): string => Math.floor(clock.random() * 2 ** 48).toString(36);

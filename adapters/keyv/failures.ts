@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { inTime } from "../../src/clock.ts";
 import type { Clock } from "../../src/clock.ts";
 import { LifecycleError } from "../../src/errors.ts";
 
@@ -24,16 +25,13 @@ export function storageTrouble(error: unknown): Trouble {
 }
 
 /** The value of `work`, or a rejection after `ms`. */
-export async function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T> {
-  let cancel = (): void => {};
-  const tooLate = new Promise<never>((_, reject) => {
-    cancel = clock.timer(ms, () => reject(new Trouble(`no answer within ${ms} ms`)));
-  });
-  try {
-    return await Promise.race([work, tooLate]);
-  } finally {
-    cancel();
-  }
+export function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T> {
+  return inTime(
+    clock,
+    ms,
+    () => work,
+    () => new Trouble(`no answer within ${ms} ms`),
+  );
 }
 
 /** A Keyv store that cannot be used as it is. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { randomName, sleep } from "../clock.ts";
+import { inTime, randomName } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import { inWords, LifecycleError } from "../errors.ts";
 import { comesLater, gatesBefore, maySpendCode, mayTry } from "../guard/gates.ts";
@@ -68,7 +68,7 @@ export interface AccountParts {
 /** A call waits for a fresh look at the gates once the last one is this old, ms. */
 const tooStaleMs = 5_000;
 
-/** A function for credentials has so long to answer, ms. */
+/** A function for credentials has so long to answer, ms: one that never does must not stop everything else. */
 const credentialsMs = 5_000;
 
 const noTries: ReadonlySet<GateName> = new Set();
@@ -303,23 +303,6 @@ export class Account {
       : wait;
   }
 
-  /** A function that never answers must not stop everything else. */
-  async #inTime<T>(answer: Promise<T>): Promise<T> {
-    const over = new AbortController();
-    const tooLate = sleep(this.#parts.clock, credentialsMs, over.signal).then(() => {
-      throw new LifecycleError(
-        "INVALID_OPTION",
-        `Cannot renew the credentials: no answer within ${credentialsMs} ms`,
-      );
-    });
-    try {
-      return await Promise.race([answer, tooLate]);
-    } finally {
-      tooLate.catch(() => {}); // the answer was faster
-      over.abort();
-    }
-  }
-
   /** Asks for credentials that may have changed. True: there are others now, and their gate is open. */
   async #renew(now: boolean): Promise<boolean> {
     const { clock, source, logger } = this.#parts;
@@ -327,7 +310,7 @@ export class Account {
     if (!source.mayChange || (!now && askedMs < tooStaleMs)) return false;
     this.#askedAt = clock.monotonic();
     try {
-      const next = await this.#inTime(source.ask());
+      const next = await inTime(clock, credentialsMs, () => source.ask(), silent);
       if (next.clientId !== this.#credentials.clientId) {
         throw new LifecycleError(
           "INVALID_OPTION",
@@ -341,6 +324,13 @@ export class Account {
     }
     return this.#board.gate("secret").state === "open";
   }
+}
+
+function silent(): LifecycleError {
+  return new LifecycleError(
+    "INVALID_OPTION",
+    `Cannot renew the credentials: no answer within ${credentialsMs} ms`,
+  );
 }
 
 function barrierOf(gate: Gate): Barrier {

@@ -1,5 +1,5 @@
 /**
- * The object people hold, in words. `open.ts` makes it.
+ * The object people hold, in words. `open.ts` opens it, `verbs.ts` is what it does.
  *
  * @module
  */
@@ -53,7 +53,7 @@ export interface RewrapOptions extends Cancellable {
   readonly records?: boolean | undefined;
   /**
    * Called with every page of users: how many were looked at in this round, of how many, and how many were sealed anew
-   * since the call. There are two rounds at least: the last one finds nothing left to do.
+   * since the call. There are three rounds at least: the last two find nothing left to do.
    */
   readonly onProgress?:
     | ((progress: { readonly seen: number; readonly of: number; readonly resealed: number }) => void)
@@ -156,8 +156,9 @@ export interface Lifecycle extends AsyncDisposable {
    * processes go on. Afterwards {@link Lifecycle.keys | keys.retire()} takes the old key.
    *
    * With `records: true` the store's own key is replaced, too, and every user sealed anew with it: for when the old one
-   * may be known to somebody. It takes at least `leaseMs` and 10 s more, needs a store of format 2
-   * ({@link upgradeFormat}) and every process to hold the newest ring key. Interrupted, it goes on when called again.
+   * may be known to somebody. It takes 10 s at least, and waits for those on whom some process was working then, however
+   * long its lease. It needs a store of format 2 ({@link upgradeFormat}) and every process to hold the newest ring key.
+   * Interrupted, it goes on when called again.
    *
    * @throws {LifecycleError} `KEY_REFUSED`, retryable if a key provider did not answer; `INVALID_OPTION` if the format is
    * too old; `STORE_UNAVAILABLE`; the signal's reason
@@ -181,7 +182,10 @@ export interface Lifecycle extends AsyncDisposable {
    * @throws {LifecycleError} `STORE_UNAVAILABLE`
    */
   upgradeFormat(): Promise<number>;
-  /** The name under which this user appears in logs and messages. */
+  /**
+   * The name under which this user appears in logs and messages.
+   * @throws {LifecycleError} `INVALID_ID`
+   */
   alias(appUserId: string): string;
   /** Lets the users in hand come to rest, then closes connections and store. */
   close(): Promise<void>;

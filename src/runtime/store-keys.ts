@@ -92,10 +92,10 @@ export class StoreKeys {
       }
       return this.#taking.taken.then(
         () => this.#looked(found, at),
-        (error: unknown) => this.#refuse(error),
+        (error: unknown) => this.#refuse(error, found),
       );
     } catch (error) {
-      this.#refuse(error);
+      this.#refuse(error, found);
       return Promise.resolve();
     }
   }
@@ -151,7 +151,8 @@ export class StoreKeys {
     this.#trouble = null;
   }
 
-  #refuse(error: unknown): void {
+  #refuse(error: unknown, found: AccountRecord): void {
+    if (found.revision < this.#revision) return;
     const trouble = isLifecycleError(error)
       ? error
       : new LifecycleError("KEY_REFUSED", "Cannot read the store's keys: the key source failed", {

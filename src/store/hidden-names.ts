@@ -16,8 +16,14 @@ import { LifecycleError } from "../errors.ts";
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/** Names that are kept at hand: computing one costs more than writing a record. */
+/** Names that are kept at hand: computing one costs as much as a load, sealing an id half a commit. */
 const cachedNames = 10_000;
+
+/** `sealedId`: `null` until somebody writes. */
+interface Named {
+  readonly key: string;
+  sealedId: string | null;
+}
 
 /** The hidden names of one account's users. */
 export class HiddenNames {
@@ -25,7 +31,7 @@ export class HiddenNames {
   readonly #hidingKey: KeyObject;
   readonly #nonceKey: KeyObject;
   readonly #sealingKey: KeyObject;
-  readonly #known = new Map<string, { readonly key: string; readonly sealedId: string }>();
+  readonly #known = new Map<string, Named>();
 
   /** `names`: the key of names, 32 bytes. */
   constructor(names: Uint8Array, account: string) {
@@ -42,7 +48,8 @@ export class HiddenNames {
 
   /** The id as it stands in its own record. */
   sealedId(id: string): string {
-    return this.#named(id).sealedId;
+    const named = this.#named(id);
+    return (named.sealedId ??= this.#sealFor(named.key, id));
   }
 
   /** An id as it may stand in the record of `owner`, another user or the same: it opens there and nowhere else. */
@@ -74,11 +81,13 @@ export class HiddenNames {
     }
   }
 
-  #named(id: string): { readonly key: string; readonly sealedId: string } {
+  #named(id: string): Named {
     const known = this.#known.get(id);
     if (known !== undefined) return known;
-    const key = createHmac("sha256", this.#hidingKey).update(id).digest("base64url");
-    const named = { key, sealedId: this.#sealFor(key, id) };
+    const named = {
+      key: createHmac("sha256", this.#hidingKey).update(id).digest("base64url"),
+      sealedId: null,
+    };
     if (this.#known.size >= cachedNames) this.#known.clear();
     this.#known.set(id, named);
     return named;

@@ -9,9 +9,9 @@ import { createHash, hkdfSync, randomBytes } from "node:crypto";
 import { LifecycleError } from "../errors.ts";
 import type { Json, Store } from "./contract.ts";
 import { newestFormat } from "./envelope.ts";
-import { checkHiding } from "./hidden-ids.ts";
 import { unwrapWith, wrapWith } from "./key-ring.ts";
 import type { KeyRing, Wrapped } from "./key-ring.ts";
+import { isObject } from "./shapes.ts";
 
 /** A store key as it is kept. Its id is a hash; `null` in format 1, which has a single key and does not name it. */
 export interface WrappedStoreKey extends Wrapped {
@@ -23,7 +23,7 @@ export interface KeyRecord {
   readonly format: number;
   /** Newest first: it seals, the others still open. */
   readonly storeKeys: readonly [WrappedStoreKey, ...WrappedStoreKey[]];
-  /** The key of aliases, wrapped by a store key; `null` in format 1, where it comes from the store key itself. */
+  /** The key of names, wrapped by a store key; `null` in format 1, where it comes from the store key itself. */
   readonly names: Wrapped | null;
   /** Ring keys that must not wrap any more. */
   readonly retired: readonly string[];
@@ -41,7 +41,7 @@ export interface KeyView {
   readonly format: number;
   /** Newest first. */
   readonly storeKeys: readonly [StoreKey, ...StoreKey[]];
-  /** The key of aliases: the same as long as the store lives. */
+  /** The key of names (aliases, hidden ids, the fingerprints of secrets): the same as long as the store lives. */
   readonly names: Uint8Array;
 }
 
@@ -65,7 +65,7 @@ function namesContext(account: string): string {
   return JSON.stringify(["names", account]);
 }
 
-/** The key of aliases, wrapped by a store key. */
+/** The key of names, wrapped by a store key. */
 export function wrapNames(names: Uint8Array, by: StoreKey, account: string): Wrapped {
   return wrapWith(by, names, namesContext(account));
 }
@@ -154,7 +154,7 @@ function namesOf({ names }: KeyRecord, account: string, storeKeys: readonly Stor
   return unwrapWith(by, names, namesContext(account));
 }
 
-/** The key of aliases of a store that has its first store key. */
+/** The key of names of a store that has its first store key. */
 export function firstNames(storeKey: Uint8Array): Uint8Array {
   return new Uint8Array(hkdfSync("sha256", storeKey, Buffer.alloc(0), "oneup-lifecycle alias", 32));
 }
@@ -215,15 +215,26 @@ export async function openKeys(parts: KeyParts): Promise<KeyView> {
   }
 }
 
+/**
+ * Compares the setting with that of the store, which the account's record holds since the first opening.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION` if they differ: under the other setting nobody would be found
+ */
+function checkHiding(account: Json, hideIds: boolean): void {
+  const hidden = isObject(account) && account["hideIds"] === true;
+  if (hidden === hideIds) return;
+  const found = hideIds ? "its ids stand in clear" : "its ids are hidden";
+  throw new LifecycleError(
+    "INVALID_OPTION",
+    `Cannot open the store: ${found} since its first opening, so hideIds must be ${!hideIds}, and it is ${hideIds}; nothing was changed`,
+  );
+}
+
 function damaged(): LifecycleError {
   return new LifecycleError(
     "RECORD_DAMAGED",
     "Cannot open the store: the account's record holds no store key that can be read",
   );
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, Json>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isWrapped(value: Json | undefined): value is Readonly<Record<string, Json>> & Wrapped {

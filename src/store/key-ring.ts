@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { sleep } from "../clock.ts";
+import { inTime } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import type { Encryption, KeyProvider, RingKey, WrappedKey } from "./keys.ts";
@@ -89,17 +89,10 @@ function isWrappedKey(answer: unknown): answer is WrappedKey {
 
 /** The answer, in time. Whatever goes wrong there may go better the next time. */
 async function asked<T>(clock: Clock, verb: "wrap" | "unwrap", ask: () => Promise<T>): Promise<T> {
-  const over = new AbortController();
-  const tooLate = sleep(clock, answerMs, over.signal).then(() => {
-    throw refused(verb, `gave no answer within ${answerMs} ms`);
-  });
   try {
-    return await Promise.race([ask(), tooLate]);
+    return await inTime(clock, answerMs, ask, () => refused(verb, `gave no answer within ${answerMs} ms`));
   } catch (cause) {
     throw isLifecycleError(cause) ? cause : refused(verb, "failed, see the cause", cause);
-  } finally {
-    tooLate.catch(() => {}); // the answer was faster
-    over.abort();
   }
 }
 

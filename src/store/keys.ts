@@ -58,7 +58,10 @@ export interface KeyProvider {
   unwrap(wrapped: WrappedKey, context: string): Promise<Uint8Array>;
 }
 
-/** What `encryption` accepts: {@link keyFile}, keys of your own, newest first, or a {@link KeyProvider}. */
+/**
+ * What `encryption` accepts: {@link keyFile}, keys of your own, newest first, or a {@link KeyProvider}. A key is 32 bytes,
+ * as they are, as base64 or as 64 hexadecimal digits.
+ */
 export type Encryption = KeySource | { readonly keys: readonly (string | Uint8Array)[] } | KeyProvider;
 
 /**
@@ -150,18 +153,22 @@ function makeKeyFile(file: string): string {
 
 function parseKey(key: string | Uint8Array, where: string): RingKey {
   const bytes = typeof key === "string" ? fromText(key.trim()) : key;
-  if (bytes.length !== 32) {
+  if (bytes?.length !== 32) {
+    const found = bytes === null ? "is neither" : `has ${bytes.length} bytes`;
     throw new LifecycleError(
       "KEY_REFUSED",
-      `Cannot use the key of ${where}: a key is 32 bytes, as base64 or 64 hexadecimal digits, and this has ${bytes.length} bytes`,
+      `Cannot use the key of ${where}: a key is 32 bytes, as base64 or 64 hexadecimal digits, and this ${found}`,
     );
   }
   const id = createHash("sha256").update("oneup-lifecycle key id").update(bytes).digest("hex").slice(0, 12);
   return { id, bytes };
 }
 
-function fromText(text: string): Uint8Array {
-  return Buffer.from(text, /^[0-9a-f]{64}$/i.test(text) ? "hex" : "base64");
+/** `null` if it is neither: read leniently, a passphrase or a mistyped key would be a key, too, and a weak one. */
+function fromText(text: string): Uint8Array | null {
+  if (/^[0-9a-f]{64}$/i.test(text)) return Buffer.from(text, "hex");
+  const bytes = Buffer.from(text, "base64");
+  return bytes.toString("base64") === text ? bytes : null;
 }
 
 /** The ring of a source or a list, newest key first. @throws {LifecycleError} `KEY_REFUSED`, `INVALID_OPTION` */

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { randomName, sleep, systemClock } from "../../src/clock.ts";
+import { inTime, randomName, sleep, systemClock } from "../../src/clock.ts";
 import { manualClock } from "../../src/testing/index.ts";
 
 afterEach(() => void vi.useRealTimers());
@@ -171,5 +171,38 @@ describe("testing manualClock()", () => {
     await clock.advance(6);
     await slept;
     expect(clock.now()).toBe(1_006);
+  });
+});
+
+describe("clock inTime()", () => {
+  const tooLate = (): Error => new Error("too late");
+
+  it("inTime() gives the answer, or throws what the question throws, and leaves no timer behind", async () => {
+    const clock = manualClock();
+    const timer = vi.spyOn(clock, "timer");
+    const cancelled = vi.fn<() => void>();
+    timer.mockReturnValue(cancelled);
+    expect(await inTime(clock, 10, async () => "answer", tooLate)).toBe("answer");
+    await expect(inTime(clock, 10, () => Promise.reject(new Error("no")), tooLate)).rejects.toThrow("no");
+    const throwing = (): never => {
+      throw new Error("at once");
+    };
+    await expect(inTime(clock, 10, throwing, tooLate)).rejects.toThrow("at once");
+    expect(cancelled).toHaveBeenCalledTimes(3);
+  });
+
+  it("inTime() throws when the time is over, and an answer that fails later troubles nobody", async () => {
+    const clock = manualClock();
+    let fail = (_: Error): void => {};
+    const never = new Promise<never>((_, reject) => (fail = reject));
+    const ended = vi.fn<(error: unknown) => void>();
+    const asked = inTime(clock, 10, () => never, tooLate).catch(ended);
+    await clock.advance(9);
+    expect(ended).not.toHaveBeenCalled();
+    await clock.advance(1);
+    await asked;
+    expect(ended).toHaveBeenCalledExactlyOnceWith(tooLate());
+    fail(new Error("later"));
+    await new Promise((resolve) => setImmediate(resolve)); // an unhandled rejection would fail the test
   });
 });

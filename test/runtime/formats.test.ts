@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { openLifecycle } from "../../src/runtime/open.ts";
 import { accountOf } from "../../src/store/account.ts";
 import { afterwards, scene, working } from "../support/scene.ts";
+import { soon } from "../support/sealed-users.ts";
 
 const [last, current, next] = [1, 2, 3] as const;
 
@@ -189,4 +190,19 @@ describe("a record that this release cannot read", () => {
     expect(claimed.length).toBeLessThanOrEqual(3);
     expect(await worker.forecast()).toMatchObject({ used: 0 });
   });
+});
+
+it("upgradeFormat() of a process that has not seen a fresh store key leaves a store that opens once the old key is gone", async () => {
+  const { sandbox, run } = await deploy();
+  const [behind, sealing] = [await run(next), await run(next)];
+  await behind.onboard("ada");
+  const alias = behind.alias("ada");
+  const stop = new AbortController();
+  const options = { records: true, signal: stop.signal, onProgress: () => stop.abort(new Error("here")) };
+  await expect(sealing.rewrap(options)).rejects.toThrow("here");
+  expect(await behind.upgradeFormat()).toBe(next);
+  expect(await soon(sandbox, sealing.rewrap({ records: true }))).toMatchObject({ dropped: 1 });
+  const after = await run(next);
+  expect(await after.inspect("ada")).toMatchObject({ usable: true });
+  expect(after.alias("ada")).toBe(alias);
 });

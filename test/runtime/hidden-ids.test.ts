@@ -7,6 +7,7 @@ import { memory } from "oneup-lifecycle/adapters/memory";
 import { redis } from "oneup-lifecycle/adapters/redis";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { anyKey } from "../support/places.ts";
+import { soon } from "../support/sealed-users.ts";
 import { folder, scene } from "../support/scene.ts";
 import type { Scene } from "../support/scene.ts";
 import { ask, isInstalled, startServer } from "../support/servers.ts";
@@ -95,6 +96,7 @@ const ada = "ada.lovelace+planted@example.org";
 const countess = "countess.of.lovelace@example.org";
 const bob = "bob/planted?of=org 7@example.org";
 const eve = "eve.planted@example.org";
+const freshKey = "cd".repeat(32);
 const times = { timeoutMs: 100, graceMs: 50, leaseMs: 200 };
 const options: Partial<LifecycleOptions> = { hideIds: true, encryption: { keys: [anyKey] }, ...times };
 
@@ -150,6 +152,40 @@ describe.each(Object.keys(places))("hideIds on %s", (name) => {
     const raw = await place.raw();
     expect(found(ids, raw)).toEqual([]);
     expect(found(["refreshed"], raw), "the search finds what is there").not.toEqual([]);
+  });
+
+  it("finds everybody again once every key was replaced, with a rename in doubt meanwhile", async () => {
+    const { sandbox, open, place, lifecycle } = await opened();
+    const grace = "grace.planted@example.org";
+    for (const id of [ada, bob, eve]) await lifecycle.onboard(id);
+    await lifecycle.rename(eve, grace);
+    sandbox.fail({ call: "updateUser", drop: "after" });
+    await expect(lifecycle.rename(ada, countess, { waitMs: 0 })).rejects.toThrow("Cannot");
+    const [before] = await lifecycle.keys.list();
+    const both = await open({ ...options, store: place.store, encryption: { keys: [freshKey, anyKey] } });
+    expect(await both.upgradeFormat()).toBe(2);
+    await both.rewrap();
+    await both.keys.retire(before?.id ?? "");
+    const sealed = await soon(sandbox, both.rewrap({ records: true }), 100);
+    expect(sealed).toEqual({ storeKeys: 1, resealed: 3, unreadable: 0, dropped: 1 });
+    await Promise.all([lifecycle.close(), both.close()]); // nobody remembers the old keys
+
+    const after = await open({ ...options, store: place.store, encryption: { keys: [freshKey] } });
+    const [key] = await after.keys.list();
+    expect(key?.storeKeys).not.toEqual(before?.storeKeys);
+    expect(await listed(after)).toEqual([ada, bob, grace].sort());
+    expect(await after.inspect(ada)).toMatchObject({ underWay: "updateUser" });
+    await expect(after.inspect(eve)).rejects.toMatchObject({ facts: { renamedTo: grace } });
+    await vi.waitFor(async () => {
+      await after.resume();
+      expect(await after.inspect(countess)).toMatchObject({ usable: true, underWay: null });
+    }, 5_000);
+    await expect(after.inspect(ada)).rejects.toMatchObject({ facts: { renamedTo: countess } });
+    for (const id of [bob, grace, countess])
+      expect(await after.reauthorize(id)).toMatchObject({ usable: true });
+    expect(await listed(after)).toEqual([bob, countess, grace].sort());
+    expect(found([ada, countess, bob, eve, grace], await place.raw())).toEqual([]);
+    expect(sandbox.journal.count("createUser")).toBe(3);
   });
 
   it("shows hidden ids and sealed snapshots through keyv({ namespace: 'users' })", async () => {

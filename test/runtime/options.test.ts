@@ -266,6 +266,7 @@ describe("every call with an app_user_id", () => {
       () => lifecycle.reauthorize(bad),
       () => lifecycle.rename("ada", bad),
       async () => lifecycle.fhir(bad, "r4"),
+      async () => lifecycle.alias(bad),
     ]) {
       await expect(call()).rejects.toMatchObject({ code: "INVALID_ID" });
     }

@@ -52,6 +52,23 @@ describe("runtime/store-keys", () => {
     expect(keys.trouble).toBeNull();
   });
 
+  it("see() keeps no trouble of an older record that comes to light after a newer one", async () => {
+    const { keys, replaced, held, holdBack } = await opened();
+    const [older, newer] = [await replaced(2), await replaced(3)];
+    const damaged = JSON.parse(
+      JSON.stringify(older.found.value).replace(/"wrapped":"..../, '"wrapped":"AAAA'),
+    );
+    holdBack(true);
+    const late = keys.see({ value: damaged, revision: 2 }, 0);
+    holdBack(false);
+    await keys.see(newer.found, 0);
+    for (const go of held) go();
+    await late;
+    expect(keys.trouble).toBeNull();
+    expect(keys.isFresh).toBe(true);
+    expect(keys.sealer.keyId).toBe(newer.id);
+  });
+
   it("see() asks the ring once for a key, however many look at once", async () => {
     const { keys, replaced, held, holdBack } = await opened();
     const { found, id } = await replaced(2);

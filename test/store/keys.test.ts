@@ -99,6 +99,11 @@ describe("store/keys keyFile()", () => {
     "a key that is too long": randomBytes(33).toString("base64"),
     "hexadecimal digits that are one too few": randomBytes(32).toString("hex").slice(1),
     "a passphrase": "correct horse battery staple",
+    "a passphrase that a lenient reader takes for 32 bytes":
+      "correct horse battery staple, with much more clover",
+    "base64 with a character that is none": `${randomBytes(32).toString("base64").slice(0, 20)}*${randomBytes(32).toString("base64").slice(20)}`,
+    base64url: Buffer.alloc(32, 0xfb).toString("base64url"),
+    "base64 without its last character": randomBytes(32).toString("base64").slice(0, -1),
   })) {
     it(`keyFile() refuses ${name}, changes nothing and does not repeat it`, async () => {
       const file = join(folderOfTest(), "lifecycle.key");
@@ -218,6 +223,22 @@ describe("store/keys openKeys()", () => {
     expect(await open(store, { keys: [` ${older.toString("hex").toUpperCase()}\n`] })).toEqual(
       Buffer.from(key),
     );
+  });
+
+  it("openKeys() refuses texts that are neither base64 nor hexadecimal digits, and does not repeat them", async () => {
+    const text = older.toString("base64");
+    const wrong = [
+      `${text.slice(0, 9)} ${text.slice(9)}`,
+      `${text.slice(0, 9)}-${text.slice(9)}`,
+      `0x${older.toString("hex")}`,
+    ];
+    for (const [index, key] of wrong.entries()) {
+      const keys = [newer, key];
+      const error = await open(await emptyStore(), { keys }).catch((caught: unknown) => caught);
+      expect(error, `text ${index}`).toEqual(refused);
+      expect(String(error)).toMatch(/the key of encryption.keys\[1\]: .*, and this is neither$/);
+      expect(String(error)).not.toContain(key.slice(2, 9));
+    }
   });
 
   it("openKeys() opens with an older key of the ring, and seals new stores with the newest", async () => {

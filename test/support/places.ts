@@ -8,7 +8,13 @@ import { redis } from "oneup-lifecycle/adapters/redis";
 /** A folder for LMDB and the key, or a Redis server and a key. */
 export type Place =
   | { readonly type: "lmdb"; readonly path: string }
-  | { readonly type: "redis"; readonly url: string; readonly prefix?: string; readonly key: string };
+  | {
+      readonly type: "redis";
+      readonly url: string;
+      readonly prefix?: string;
+      readonly key: string;
+      readonly timeoutMs?: number;
+    };
 
 /** The options of a lifecycle that keeps its users there. */
 export function at(place: Place): Pick<LifecycleOptions, "store" | "encryption"> {
@@ -17,7 +23,10 @@ export function at(place: Place): Pick<LifecycleOptions, "store" | "encryption">
       return { store: lmdb(join(place.path, "store")), encryption: keyFile(join(place.path, "key")) };
     case "redis":
       return {
-        store: redis(place.url, place.prefix === undefined ? {} : { prefix: place.prefix }),
+        store: redis(place.url, {
+          ...(place.prefix !== undefined && { prefix: place.prefix }),
+          ...(place.timeoutMs !== undefined && { timeoutMs: place.timeoutMs }),
+        }),
         encryption: { keys: [place.key] },
       };
   }

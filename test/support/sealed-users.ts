@@ -47,8 +47,8 @@ export async function withUsers(encryption: Encryption = { keys: [older] }) {
   return { sandbox, adapter, store: await storeOf(adapter, sandbox), open, first, tokens };
 }
 
-/** Lets the time pass for which an old store key is kept. */
-export async function soon<T>({ clock }: Sandbox, work: Promise<T>): Promise<T> {
-  const timer = setInterval(() => clock.advance(5_000), 1);
+/** Lets the time pass for which an old store key is kept. A server that must answer in time needs smaller steps, ms. */
+export async function soon<T>({ clock }: Sandbox, work: Promise<T>, stepMs = 5_000): Promise<T> {
+  const timer = setInterval(() => clock.advance(stepMs), 1);
   return work.finally(() => clearInterval(timer));
 }

@@ -4,23 +4,15 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { sleep, systemClock } from "../../clock.ts";
+import { inTime, systemClock } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
 import { committed, refusedAsConflict } from "./bench.ts";
 import type { Chapter } from "./bench.ts";
 
 /** Fails if `answer` is not there after `ms` real milliseconds: a store that hangs must not hang the suite. */
-async function within(ms: number, answer: Promise<unknown>): Promise<void> {
-  const done = new AbortController();
-  const tooLate = sleep(systemClock, ms, done.signal).then(
-    () => assert.fail(`no answer within ${ms} ms`),
-    () => {}, // the answer came first
-  );
-  try {
-    await Promise.race([answer, tooLate]);
-  } finally {
-    done.abort();
-  }
+function within(ms: number, answer: Promise<unknown>): Promise<unknown> {
+  const tooLate = (): Error => new assert.AssertionError({ message: `no answer within ${ms} ms` });
+  return inTime(systemClock, ms, () => answer, tooLate);
 }
 
 export const openings: Chapter = (it, options) => {

@@ -1,0 +1,241 @@
+/**
+ * What the object people hold does: every verb of a {@link Lifecycle}, on an engine.
+ *
+ * @module
+ */
+import { isLifecycleError, LifecycleError } from "../errors.ts";
+import { createFhirClient } from "../fhir/client.ts";
+import { checkVersion } from "../fhir/calls.ts";
+import { ahead, total } from "../store/shares.ts";
+import { arrive, tell, within } from "./arrive.ts";
+import type { Patience } from "./arrive.ts";
+import { createBudget } from "./budget.ts";
+import { drive } from "./drive.ts";
+import type { Engine } from "./engine.ts";
+import { fhirSender } from "./fhir-sender.ts";
+import { health } from "./health.ts";
+import { createKeyVerbs } from "./key-verbs.ts";
+import { comeForward } from "./lane.ts";
+import type { Lifecycle, OnboardOptions, WaitOptions, WorkOptions } from "./lifecycle.ts";
+import { find, load } from "./load.ts";
+import type { Found } from "./load.ts";
+import { checkId, checkLane, number } from "./options.ts";
+import { createRemote } from "./remote.ts";
+import { rename } from "./rename.ts";
+import { describeUser, isUsable } from "./status.ts";
+import type { UserStatus } from "./status.ts";
+import { createTokens } from "./tokens.ts";
+import { newUser, stepped } from "./user.ts";
+import type { User } from "./user.ts";
+import { barrierOf, refusal } from "./verdict.ts";
+import { work } from "./worker.ts";
+import type { WorkSummary } from "./worker.ts";
+
+const defaultWaitMs = 30_000;
+
+/** A lifecycle on this engine; it ends with `closing`, whose signal is the engine's. */
+export function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
+  const { clock, settings, store } = engine;
+  const tokens = createTokens(engine);
+  const working = new Set<Promise<unknown>>();
+
+  function open(): void {
+    if (closing.signal.aborted) throw closed();
+  }
+
+  function patience({ waitMs = defaultWaitMs, signal }: WaitOptions = {}): Patience {
+    number("waitMs", waitMs, 0, Number.MAX_SAFE_INTEGER);
+    return {
+      until: clock.monotonic() + waitMs,
+      signal: signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]),
+    };
+  }
+
+  function describe(user: User): UserStatus {
+    return describeUser(user, settings.windowMs, clock.now(), barrierOf(engine, user));
+  }
+
+  /** The user, unless it is gone from here meanwhile, or its record cannot be read: that hides nobody else. */
+  async function readable(id: string): Promise<User | null> {
+    try {
+      return (await find(engine, id))?.user ?? null;
+    } catch (error) {
+      if (!isLifecycleError(error) || error.retryable) throw error;
+      if (error.code !== "RENAMED") settings.logger.warn(`Cannot list a user: ${error.message}`);
+      return null;
+    }
+  }
+
+  /** Waits until the user has arrived, and says so. */
+  async function arrived(id: string, wait: Patience): Promise<UserStatus> {
+    const user = await arrive(engine, id, wait);
+    const problem = refusal(engine, user);
+    if (problem !== null) throw problem;
+    return describe(user);
+  }
+
+  /** The first step of a user nobody has heard of, or who was offboarded; `null` for one who is on the way. */
+  function firstStep(
+    id: string,
+    found: Found | null,
+    { expect = "new", lane = "interactive" }: OnboardOptions,
+  ): User | null {
+    const at = clock.now();
+    if (found === null) {
+      const user = newUser(id, lane, at);
+      return expect === "existing" ? stepped(user, { type: "EXPECT_EXISTING", at }) : user;
+    }
+    if (found.user.position.state !== "offboarded") return null;
+    return stepped({ ...found.user, lane }, { type: "ONBOARD", at });
+  }
+
+  function worker(
+    untilIdle: boolean,
+    { signal, concurrency = 32, lookMs = 1_000 }: WorkOptions,
+  ): Promise<WorkSummary> {
+    open();
+    number("concurrency", concurrency, 1, 1_024, true);
+    number("lookMs", lookMs, 10, 3_600_000);
+    const stop = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
+    const done = work(engine, { concurrency, due: true, stop, untilIdle, lookMs }).finally(() =>
+      working.delete(done),
+    );
+    working.add(done);
+    return done;
+  }
+
+  const lifecycle: Lifecycle = {
+    async onboard(appUserId, options = {}) {
+      open();
+      const id = checkId(appUserId);
+      if (options.lane !== undefined) checkLane(options.lane);
+      const wait = patience(options);
+      wait.signal.throwIfAborted();
+      const found = await find(engine, id);
+      if (found !== null) await comeForward(engine, found, options.lane ?? "interactive");
+      const user = firstStep(id, found, options);
+      const begun = user === null ? undefined : await within(engine, drive(engine, user), wait);
+      if (begun?.type === "rested" && isUsable(begun.user, clock.now())) return describe(begun.user);
+      return arrived(id, wait);
+    },
+
+    async accessToken(appUserId, options) {
+      open();
+      return tokens.get(appUserId, () => patience(options));
+    },
+
+    fhir(appUserId, version) {
+      open();
+      checkVersion(version);
+      const id = checkId(appUserId);
+      return createFhirClient({
+        token: {
+          get: (signal) => tokens.get(id, () => patience({ signal })),
+          rejected: (token) => tokens.rejected(id, token, () => patience()),
+        },
+        sender: fhirSender(engine),
+        api: settings.api,
+        version,
+      });
+    },
+
+    async inspect(appUserId) {
+      open();
+      return describe((await load(engine, checkId(appUserId))).user);
+    },
+
+    async *users({ state } = {}) {
+      open();
+      for (const each of state === undefined ? Object.keys(await store.counts()) : [state]) {
+        let after: string | undefined;
+        for (;;) {
+          const page = await store.page({ state: each, after, limit: pageSize });
+          for (const id of page) {
+            const user = await readable(id);
+            if (user !== null) yield describe(user);
+          }
+          after = page.at(-1);
+          if (page.length < pageSize) break;
+        }
+      }
+    },
+
+    async counts() {
+      open();
+      return store.counts();
+    },
+
+    work: (options = {}) => worker(false, options),
+    resume: (options = {}) => worker(true, options),
+
+    async reauthorize(appUserId, options) {
+      open();
+      const id = checkId(appUserId);
+      const wait = patience(options);
+      tokens.forget(id);
+      await tell(engine, id, { type: "REAUTHORIZE", at: clock.now() }, wait);
+      return arrived(id, wait);
+    },
+
+    async retry(appUserId, options) {
+      open();
+      const id = checkId(appUserId);
+      const wait = patience(options);
+      await tell(engine, id, { type: "RETRY", at: clock.now() }, wait);
+      return arrived(id, wait);
+    },
+
+    async rename(appUserId, newAppUserId, options) {
+      open();
+      const id = checkId(appUserId);
+      const to = checkId(newAppUserId);
+      await rename(engine, id, to, patience(options));
+      tokens.forget(id);
+      return describe((await load(engine, to)).user);
+    },
+
+    remote: createRemote(engine),
+
+    subscribe: (listener) => engine.changes.subscribe((user) => listener(describe(user))),
+
+    async forecast(calls = 1, lane = "interactive") {
+      open();
+      number("calls", calls, 1, 1e9, true);
+      const { used, waiting, inMs } = await engine.guard.forecast(calls, checkLane(lane));
+      return { used: total(used), of: settings.limits.management.calls, ahead: ahead(waiting, lane), inMs };
+    },
+
+    budget: createBudget(engine),
+    health: () => health(engine),
+    account: {
+      async reopen() {
+        open();
+        await engine.account.reopen();
+      },
+    },
+
+    ...createKeyVerbs(engine, open, working),
+    alias: (appUserId) => engine.sealer.alias(checkId(appUserId)),
+
+    async close() {
+      if (closing.signal.aborted) return;
+      closing.abort(closed());
+      await Promise.allSettled([...working, ...engine.driving.values()]);
+      await engine.sender.close();
+      await store.close();
+    },
+
+    [Symbol.asyncDispose]: () => lifecycle.close(),
+  };
+  return lifecycle;
+}
+
+/** Users that are listed with one question to the store. */
+const pageSize = 100;
+
+function closed(): LifecycleError {
+  return new LifecycleError(
+    "CLOSED",
+    "Cannot go on: this lifecycle was closed; what was begun is kept and resumes elsewhere",
+  );
+}

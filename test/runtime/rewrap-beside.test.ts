@@ -1,0 +1,138 @@
+import type { Store, StoreAdapter, Transport } from "oneup-lifecycle";
+import { undiciTransport } from "oneup-lifecycle";
+import { describe, expect, it, vi } from "vitest";
+import { afterwards } from "../support/scene.ts";
+import { newer, older, sealsIn, soon, tokensOf, users, withUsers } from "../support/sealed-users.ts";
+
+/** Holds back whoever comes through while it is shut. */
+function gate() {
+  let shut = false;
+  const held: (() => void)[] = [];
+  return {
+    held,
+    pass: async (): Promise<void> => (shut ? new Promise((resolve) => held.push(resolve)) : undefined),
+    shut: () => void (shut = true),
+    open() {
+      shut = false;
+      for (const go of held.splice(0)) go();
+    },
+  };
+}
+
+/** The store, whose account's record is looked at behind a gate. */
+function slowToLook(store: Store, pass: () => Promise<void>): StoreAdapter {
+  const account = { ...store.account, load: () => pass().then(() => store.account.load()) };
+  return { name: "slow", durable: true, open: async () => ({ ...store, account, close: async () => {} }) };
+}
+
+/** The store, whose pages miss somebody who always moves from one state to another meanwhile, as long as `moves` says so. */
+function missing(store: Store, id: string, moves: () => boolean): StoreAdapter {
+  const page: Store["page"] = async (ask) => (await store.page(ask)).filter((one) => one !== id || !moves());
+  return { name: "missing", durable: true, open: async () => ({ ...store, page, close: async () => {} }) };
+}
+
+/** Calls wait behind a gate. */
+function slowToCall(pass: () => Promise<void>): Transport {
+  const inner = undiciTransport();
+  return {
+    send: (request) => pass().then(() => inner.send(request)),
+    close: () => inner.close?.() ?? Promise.resolve(),
+  };
+}
+
+describe("rewrap({ records: true }) beside others", () => {
+  it("rewrap({ records: true }) that ends late leaves a store key in place that another one has replaced meanwhile", async () => {
+    const { sandbox, open, first, store, tokens } = await withUsers();
+    await first.upgradeFormat();
+    const looks = gate();
+    const late = await open({ store: slowToLook(store, looks.pass) });
+    let rounds = 0;
+    const onProgress = (): void => void (++rounds === 3 && looks.shut()); // only the old key is left to be dropped
+    const ending = late.rewrap({ records: true, onProgress });
+    await soon(
+      sandbox,
+      vi.waitFor(() => expect(looks.held).toHaveLength(1)),
+    );
+    await soon(sandbox, first.rewrap({ records: true }));
+    const stop = new AbortController();
+    const options = { records: true, signal: stop.signal, onProgress: () => stop.abort(new Error("here")) };
+    await expect(first.rewrap(options)).rejects.toThrow("here");
+    const [before] = await first.keys.list();
+    expect(before?.storeKeys, "a third key has begun").toHaveLength(2);
+    looks.open();
+    expect(await ending).toMatchObject({ resealed: 3, dropped: 0 });
+    expect(await first.keys.list()).toEqual([before]);
+    expect(await tokensOf(await open())).toEqual(tokens);
+  });
+
+  it("rewrap({ records: true }) twice at once leaves one store key that opens everybody", async () => {
+    const { sandbox, open, first, store, tokens } = await withUsers();
+    await first.upgradeFormat();
+    const both = [first, await open()];
+    const done = await soon(sandbox, Promise.all(both.map((each) => each.rewrap({ records: true }))));
+    expect(done.reduce((sum, { dropped }) => sum + dropped, 0)).toBe(1);
+    const [key] = await first.keys.list();
+    expect(await sealsIn(store)).toEqual([`2 ${key?.storeKeys.join()}`]);
+    expect(await tokensOf(await open())).toEqual(tokens);
+  });
+
+  it("rewrap({ records: true }) meets whoever changed its state during a round, and was missed, in the next one", async () => {
+    const { sandbox, open, first, store, tokens } = await withUsers();
+    await first.upgradeFormat();
+    let rounds = 0;
+    const sealing = await open({ store: missing(store, "bob", () => rounds < 2) });
+    const done = await soon(sandbox, sealing.rewrap({ records: true, onProgress: () => void rounds++ }));
+    expect(done).toMatchObject({ resealed: 3, dropped: 1 });
+    expect(await tokensOf(await open())).toEqual(tokens);
+  });
+
+  it("rewrap({ records: true }) waits for a call of a process with a longer lease that lacks the newest key", async () => {
+    const { sandbox, open, first } = await withUsers();
+    await first.upgradeFormat();
+    const calls = gate();
+    const patient = { timeoutMs: 120_000, graceMs: 0, leaseMs: 600_000 };
+    const behind = await open({ ...patient, transport: slowToCall(calls.pass) });
+    calls.shut();
+    const onboarding = behind.onboard("new", { waitMs: 600_000 });
+    await vi.waitFor(() => expect(calls.held).toHaveLength(1));
+    const both = await open({ encryption: { keys: [newer, older] } });
+    await both.rewrap();
+    let rounds = 0;
+    const ended = vi.fn<() => void>();
+    const sealing = both.rewrap({ records: true, onProgress: () => void rounds++ }).finally(ended);
+    await vi.waitFor(() => expect(rounds).toBeGreaterThan(0));
+    for (let second = 0; second < 60; second += 5) {
+      sandbox.clock.advance(5_000); // its own lease and what a look is good for are over long since
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(rounds).toBeGreaterThan(3);
+    expect(ended).not.toHaveBeenCalled();
+    calls.open();
+    const { state } = await onboarding;
+    expect(state).toBe("tokenActive");
+    expect(await soon(sandbox, sealing)).toMatchObject({ resealed: 4, unreadable: 0, dropped: 1 });
+    expect(await (await open({ encryption: { keys: [newer] } })).accessToken("new")).toMatch(/./);
+  });
+
+  it("rewrap({ records: true }) lets nobody come back who had been given up and may hold something sealed with the old key", async () => {
+    const { sandbox, open, first, store } = await withUsers();
+    await first.upgradeFormat();
+    const calls = gate();
+    const stalled = await open({ transport: slowToCall(calls.pass) });
+    calls.shut();
+    afterwards(calls.open);
+    void stalled.onboard("new").catch(() => {});
+    await vi.waitFor(() => expect(calls.held).toHaveLength(1));
+    const before = await store.load("new");
+    if (before.type !== "record" || before.record.lease === null) throw new Error("somebody is at it");
+    const { id, value, revision, lease } = before.record;
+    const { storeKeys, dropped } = await soon(sandbox, first.rewrap({ records: true }));
+    expect({ storeKeys, dropped }).toEqual({ storeKeys: 1, dropped: 1 });
+    expect(await store.load("new")).toMatchObject({ record: { lease: null, revision: revision + 1 } });
+    const state = "codeIssued";
+    const late = { id, value, expectedRevision: revision, writeId: "late", mode: "keep", state } as const;
+    const kept = { lease: { ...lease, ms: 5_000 }, dueInMs: null, lane: null };
+    expect(await store.commit({ ...late, ...kept })).toEqual({ type: "conflict" });
+    expect(await first.inspect(users[0] ?? "")).toMatchObject({ usable: true });
+  });
+});
