@@ -55,7 +55,7 @@ try {
   await lifecycle.rewrap();
   console.log("wrapped by:", (await lifecycle.keys.list()).map(({ id }) => id).join());
 
-  // Nothing needs the old key now: retire() makes sure of it before you delete it.
+  // The store needs the old key no more: retire() makes sure of it. Older backups do, so keep it as long as them.
   await lifecycle.keys.retire("key-2025");
   service.delete("key-2025");
 

@@ -67,7 +67,14 @@ async function retire({ keys }: Engine, id: string): Promise<void> {
         { facts: { storeKeys: wrapped } },
       );
     }
-    return record.retired.includes(id) ? null : { ...record, retired: [...record.retired, id] };
+    if (record.retired.includes(id)) return null;
+    if (!record.former.includes(id) && !keys.ring().ids.includes(id)) {
+      throw new LifecycleError(
+        "INVALID_OPTION", // the value may be a key itself, so it is not repeated
+        "Cannot retire a key: its id must be one of your ring or one that wrapped this store's keys before, see keys.list()",
+      );
+    }
+    return { ...record, retired: [...record.retired, id] };
   });
 }
 

@@ -158,7 +158,7 @@ export interface Lifecycle extends AsyncDisposable {
    * With `records: true` the store's own key is replaced, too, and every user sealed anew with it: for when the old one
    * may be known to somebody. It takes 10 s at least, and waits for those on whom some process was working then, however
    * long its lease. It needs a store of format 2 ({@link upgradeFormat}) and every process to hold the newest ring key.
-   * Interrupted, it goes on when called again.
+   * Interrupted, it goes on when called again; under another ring key it begins anew, for that one may be known, too.
    *
    * @throws {LifecycleError} `KEY_REFUSED`, retryable if a key provider did not answer; `INVALID_OPTION` if the format is
    * too old; `STORE_UNAVAILABLE`; the signal's reason
@@ -169,8 +169,10 @@ export interface Lifecycle extends AsyncDisposable {
     /** Those that wrap something, and the ids of the store keys that they wrap, newest first. No secrets. */
     list(): Promise<readonly { readonly id: string; readonly storeKeys: readonly string[] }[]>;
     /**
-     * Makes sure that a key can be thrown away: from now on no process wraps with it.
-     * @throws {LifecycleError} `KEY_REFUSED` while something is still wrapped by it
+     * Makes sure that this store needs a key no more: from now on no process wraps with it. Copies and backups of the
+     * store that were made before {@link Lifecycle.rewrap} still need it: keep it as long as you keep them.
+     * @throws {LifecycleError} `KEY_REFUSED` while something is still wrapped by it; `INVALID_OPTION` for an id that is
+     * none of your ring and has wrapped nothing here
      */
     retire(id: string): Promise<void>;
   };

@@ -15,6 +15,7 @@ import { hidingIds } from "../store/hidden-ids.ts";
 import { HiddenNames } from "../store/hidden-names.ts";
 import { accountOf } from "../store/account.ts";
 import { newestFormat } from "../store/envelope.ts";
+import { readOnce } from "../store/keys.ts";
 import { keyRing } from "../store/key-ring.ts";
 import type { KeyRing } from "../store/key-ring.ts";
 import { Account } from "./account.ts";
@@ -57,7 +58,8 @@ async function openEngine(
   const account = accountOf(credentials.clientId);
   const opened = await settings.store.open({ account, clock });
   try {
-    const { encryption = { keys: [memoryKey] }, hideIds, logger } = settings;
+    const { hideIds, logger } = settings;
+    const encryption = readOnce(settings.encryption ?? { keys: [memoryKey] });
     const warn = (message: string): void => logger.warn(message);
     const ring = (storeIsNew: boolean): KeyRing => keyRing(encryption, storeIsNew, clock, warn);
     const parts = { record: opened.account, account, ring, hideIds, clock, newest, logger };

@@ -7,38 +7,40 @@ import { LifecycleError } from "../errors.ts";
 import { accountOf } from "../store/account.ts";
 import { storeKeyContext } from "../store/key-record.ts";
 import type { KeyRecord, StoreKey, WrappedStoreKey } from "../store/key-record.ts";
-import type { KeyRing } from "../store/key-ring.ts";
+import type { KeyRing, Wrapped } from "../store/key-ring.ts";
 import type { Engine } from "./engine.ts";
 import type { RewrapSummary } from "./lifecycle.ts";
 
 /** Wraps every store key with the newest key of the ring. @throws {LifecycleError} `KEY_REFUSED` if that one is retired */
 export async function rewrapKeys(engine: Engine): Promise<RewrapSummary> {
   const { keys } = engine;
-  await keys.change(async (record) => ({ ...record, storeKeys: await wrappedAnew(engine, record) }));
+  await keys.change((record) => wrappedAnew(engine, record));
   return { storeKeys: keys.view.storeKeys.length, resealed: 0, unreadable: 0, dropped: 0 };
 }
 
-/** The store keys, all wrapped by the newest key of the ring. */
-export async function wrappedAnew(engine: Engine, record: KeyRecord): Promise<KeyRecord["storeKeys"]> {
+/** The record with its store keys all wrapped by the newest key of the ring. */
+export async function wrappedAnew(engine: Engine, record: KeyRecord): Promise<KeyRecord> {
   const ring = engine.keys.ring();
   const [first, ...others] = record.storeKeys;
   const wrapped: [WrappedStoreKey, ...WrappedStoreKey[]] = [await wrappedBy(engine, ring, record, first)];
   for (const each of others) wrapped.push(await wrappedBy(engine, ring, record, each));
-  return wrapped;
+  const now = new Set(wrapped.map(({ by }) => by));
+  const before = [...record.former, ...record.storeKeys.map(({ by }) => by)];
+  return { ...record, storeKeys: wrapped, former: [...new Set(before)].filter((id) => !now.has(id)) };
 }
 
 async function wrappedBy(
   engine: Engine,
   ring: KeyRing,
   record: KeyRecord,
-  { id }: WrappedStoreKey,
+  { id, madeUnder }: WrappedStoreKey,
 ): Promise<WrappedStoreKey> {
   const held = (): StoreKey | undefined =>
     engine.keys.view.storeKeys.find((key) => key.id === (id ?? engine.sealer.keyId));
   if (held() === undefined) await engine.keys.renew(); // it came up since the last look
   const key = held();
   if (key === undefined) throw replacedMeanwhile();
-  return { id, ...(await wrap(engine, ring, record, key)) };
+  return { id, madeUnder, ...(await wrap(engine, ring, record, key)) };
 }
 
 /** A store key, wrapped by the newest key of the ring. @throws {LifecycleError} `KEY_REFUSED` if that one is retired */
@@ -47,7 +49,7 @@ export async function wrap(
   ring: KeyRing,
   { retired }: KeyRecord,
   key: StoreKey,
-): Promise<Omit<WrappedStoreKey, "id">> {
+): Promise<Wrapped> {
   const wrapped = await ring.wrap(key.bytes, storeKeyContext(accountOf(account.credentials.clientId)));
   if (!retired.includes(wrapped.by)) return wrapped;
   throw new LifecycleError(

@@ -79,7 +79,10 @@ class EarlyLeases {
   }
 }
 
-/** A fresh store key takes over, unless an earlier rewrap was interrupted: then its key goes on. */
+/**
+ * A fresh store key takes over, unless an earlier rewrap under the same ring key was interrupted: then its key goes on.
+ * One that was made under an older ring key is known to whoever had that and a copy of the store, so it is replaced.
+ */
 async function beginStoreKey(engine: Engine): Promise<void> {
   const { account, keys } = engine;
   const fresh = newStoreKey();
@@ -91,11 +94,13 @@ async function beginStoreKey(engine: Engine): Promise<void> {
         { facts: { format: record.format } },
       );
     }
-    const wrapped = await wrappedAnew(engine, record);
-    if (record.storeKeys.length > 1) return { ...record, storeKeys: wrapped };
-    const first = { id: fresh.id, ...(await wrap(engine, engine.keys.ring(), record, fresh)) };
+    const next = await wrappedAnew(engine, record);
+    const [{ madeUnder, by }] = next.storeKeys;
+    if (next.storeKeys.length > 1 && madeUnder === by) return next;
+    const wrapped = await wrap(engine, engine.keys.ring(), record, fresh);
+    const first = { id: fresh.id, madeUnder: wrapped.by, ...wrapped };
     const names = wrapNames(keys.view.names, fresh, accountOf(account.credentials.clientId));
-    return { ...record, storeKeys: [first, ...wrapped], names };
+    return { ...next, storeKeys: [first, ...next.storeKeys], names };
   });
 }
 

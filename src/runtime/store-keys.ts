@@ -9,8 +9,15 @@ import { randomName } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import type { AccountRecord, Json, Store } from "../store/contract.ts";
-import { openKeys, readKeyRecord, unlock, withKeyRecord } from "../store/key-record.ts";
-import type { KeyRecord, KeyView, StoreKey } from "../store/key-record.ts";
+import {
+  openKeys,
+  readKeyRecord,
+  storeKeyContext,
+  unlock,
+  withKeyRecord,
+  wrapNames,
+} from "../store/key-record.ts";
+import type { KeyRecord, KeyView, StoreKey, WrappedStoreKey } from "../store/key-record.ts";
 import type { KeyRing } from "../store/key-ring.ts";
 import { Sealer } from "../store/seal.ts";
 import type { Logger } from "./options.ts";
@@ -78,7 +85,7 @@ export class StoreKeys {
 
   /** Takes up what a look that began `at` found. Never rejects; trouble is kept and told. */
   see(found: AccountRecord, at: number): Promise<void> {
-    if (found.revision < this.#revision) return Promise.resolve();
+    if (this.#isOld(found, at)) return Promise.resolve();
     try {
       const record = readKeyRecord(found.value, this.#parts.newest);
       const text = JSON.stringify(record);
@@ -87,15 +94,15 @@ export class StoreKeys {
         return Promise.resolve();
       }
       if (this.#taking?.text !== text) {
-        const taken = this.#take(record, text, found.revision).finally(() => (this.#taking = null));
+        const taken = this.#take(record, text, found, at).finally(() => (this.#taking = null));
         this.#taking = { text, taken };
       }
       return this.#taking.taken.then(
         () => this.#looked(found, at),
-        (error: unknown) => this.#refuse(error, found),
+        (error: unknown) => this.#refuse(error, found, at),
       );
     } catch (error) {
-      this.#refuse(error, found);
+      this.#refuse(error, found, at);
       return Promise.resolve();
     }
   }
@@ -134,25 +141,57 @@ export class StoreKeys {
     return this.#parts.ring(false);
   }
 
-  async #take(record: KeyRecord, text: string, revision: number): Promise<void> {
+  /** A look that began earlier says nothing new, whenever it ends. */
+  #isOld({ revision }: AccountRecord, at: number): boolean {
+    return at < this.#seenAt || (at === this.#seenAt && revision < this.#revision);
+  }
+
+  async #take(record: KeyRecord, text: string, found: AccountRecord, at: number): Promise<void> {
     const view = await unlock(record, this.#parts.account, () => this.ring(), this.#known);
-    if (revision < this.#revision) return; // a later look was faster
+    if (this.#isOld(found, at)) return;
+    const before = this.#view;
+    const wentBack = found.revision < this.#revision;
     const ids = new Set(view.storeKeys.map(({ id }) => id));
     this.#known = [...view.storeKeys, ...this.#known.filter(({ id }) => !ids.has(id))];
     this.#view = view;
     this.#seen = text;
     this.sealer.use(view);
+    if (wentBack) await this.#putBack(before);
+  }
+
+  /**
+   * The store forgot writes that it had acknowledged, as after a failover to a replica that lagged behind, and with them
+   * perhaps a store key that users are sealed with: what this process still holds goes back into the record.
+   */
+  async #putBack({ format, storeKeys, names }: KeyView): Promise<void> {
+    const { account, logger } = this.#parts;
+    logger.warn("The account's record is an older one: its store has lost writes; lost keys are put back");
+    await this.change(async (record) => {
+      const has = new Set(record.storeKeys.map(({ id }) => id ?? this.sealer.keyId));
+      const lost: WrappedStoreKey[] = [];
+      for (const { id, bytes } of storeKeys) {
+        if (has.has(id)) continue;
+        const wrapped = await this.ring().wrap(bytes, storeKeyContext(account));
+        lost.push({ id, madeUnder: null, ...wrapped });
+      }
+      if (lost.length === 0 && format <= record.format) return null;
+      const [first, ...others] = record.storeKeys;
+      const named = { ...first, id: first.id ?? this.sealer.keyId };
+      const kept = record.names ?? wrapNames(names, this.#view.storeKeys[0], account);
+      const newest = Math.max(format, record.format);
+      return { ...record, format: newest, storeKeys: [named, ...others, ...lost], names: kept };
+    });
   }
 
   #looked(found: AccountRecord, at: number): void {
-    if (found.revision < this.#revision) return;
+    if (this.#isOld(found, at)) return;
     this.#revision = found.revision;
-    this.#seenAt = Math.max(this.#seenAt, at);
+    this.#seenAt = at;
     this.#trouble = null;
   }
 
-  #refuse(error: unknown, found: AccountRecord): void {
-    if (found.revision < this.#revision) return;
+  #refuse(error: unknown, found: AccountRecord, at: number): void {
+    if (this.#isOld(found, at)) return;
     const trouble = isLifecycleError(error)
       ? error
       : new LifecycleError("KEY_REFUSED", "Cannot read the store's keys: the key source failed", {

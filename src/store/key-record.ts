@@ -16,6 +16,8 @@ import { isObject } from "./shapes.ts";
 /** A store key as it is kept. Its id is a hash; `null` in format 1, which has a single key and does not name it. */
 export interface WrappedStoreKey extends Wrapped {
   readonly id: string | null;
+  /** The ring key under which it was made: who had that one may know this one. `null` = it was not noted. */
+  readonly madeUnder: string | null;
 }
 
 /** The keys' part of the account's record. */
@@ -27,6 +29,8 @@ export interface KeyRecord {
   readonly names: Wrapped | null;
   /** Ring keys that must not wrap any more. */
   readonly retired: readonly string[];
+  /** Ring keys that wrapped something before. */
+  readonly former: readonly string[];
 }
 
 /** A store key: what the secrets of users are sealed with. */
@@ -76,7 +80,7 @@ export function wrapNames(names: Uint8Array, by: StoreKey, account: string): Wra
  */
 export function readKeyRecord(value: Json, newest: number = newestFormat): KeyRecord {
   const record = isObject(value) ? value : {};
-  const { format, names = null, retired = [] } = record;
+  const { format, names = null, retired = [], former = [] } = record;
   if (typeof format === "number" && format > newest) {
     throw new LifecycleError(
       "RECORD_TOO_NEW",
@@ -88,20 +92,26 @@ export function readKeyRecord(value: Json, newest: number = newestFormat): KeyRe
   const kept = format === 1 ? [record["storeKey"]] : record["storeKeys"];
   const [first, ...others] = (Array.isArray(kept) ? kept : []).map((key) => storeKeyIn(key, format));
   if (first === undefined) throw damaged();
-  if (!Array.isArray(retired)) throw damaged();
+  if (!Array.isArray(retired) || !Array.isArray(former)) throw damaged();
   return {
     format,
     storeKeys: [first, ...others],
     names: namesIn(names, format),
     retired: retired.map(String),
+    former: former.map(String),
   };
 }
 
 function storeKeyIn(key: Json | undefined, format: number): WrappedStoreKey {
   if (!isWrapped(key)) throw damaged();
-  const { id = null, by, wrapped } = key;
+  const { id = null, madeUnder = null, by, wrapped } = key;
   if (format === 1 ? id !== null : typeof id !== "string") throw damaged();
-  return { id: typeof id === "string" ? id : null, by, wrapped };
+  return {
+    id: typeof id === "string" ? id : null,
+    madeUnder: typeof madeUnder === "string" ? madeUnder : null,
+    by,
+    wrapped,
+  };
 }
 
 function namesIn(names: Json, format: number): Wrapped | null {
@@ -111,15 +121,21 @@ function namesIn(names: Json, format: number): Wrapped | null {
 }
 
 /** The account's record with these keys in it. */
-export function withKeyRecord(value: Json, { format, storeKeys, names, retired }: KeyRecord): Json {
-  const own = ["format", "storeKey", "storeKeys", "names", "retired"];
+export function withKeyRecord(value: Json, { format, storeKeys, names, retired, former }: KeyRecord): Json {
+  const own = ["format", "storeKey", "storeKeys", "names", "retired", "former"];
   const others = Object.entries(isObject(value) ? value : {}).filter(([name]) => !own.includes(name));
-  const [{ by, wrapped }] = storeKeys;
   const kept: [string, Json][] = [["format", format]];
-  if (format === 1) kept.push(["storeKey", { by, wrapped }]);
-  else kept.push(["storeKeys", storeKeys.map((key) => ({ id: key.id, by: key.by, wrapped: key.wrapped }))]);
+  const keys = storeKeys.map(({ id, madeUnder, by, wrapped }) => ({
+    ...(id !== null && { id }),
+    ...(madeUnder !== null && { madeUnder }),
+    by,
+    wrapped,
+  }));
+  if (format === 1) kept.push(["storeKey", keys[0] ?? null]);
+  else kept.push(["storeKeys", keys]);
   if (names !== null) kept.push(["names", { by: names.by, wrapped: names.wrapped }]);
   if (retired.length > 0) kept.push(["retired", retired]);
+  if (former.length > 0) kept.push(["former", former]);
   return Object.fromEntries([...kept, ...others]);
 }
 
@@ -201,7 +217,8 @@ export async function openKeys(parts: KeyParts): Promise<KeyView> {
     }
     const key = newStoreKey();
     const format = Math.max(hideIds ? 2 : 1, newest - 1);
-    const wrapped = { id: key.id, ...(await ring(true).wrap(key.bytes, storeKeyContext(account))) };
+    const byRing = await ring(true).wrap(key.bytes, storeKeyContext(account));
+    const wrapped = { id: format === 1 ? null : key.id, madeUnder: byRing.by, ...byRing };
     const names = firstNames(key.bytes);
     const keptNames = format === 1 ? null : wrapNames(names, key, account);
     const value = withKeyRecord(hideIds ? { hideIds } : {}, {
@@ -209,6 +226,7 @@ export async function openKeys(parts: KeyParts): Promise<KeyView> {
       storeKeys: [wrapped],
       names: keptNames,
       retired: [],
+      former: [],
     });
     if (await record.commit({ value, expectedRevision: 0, writeId }))
       return { format, storeKeys: [key], names };

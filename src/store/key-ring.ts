@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer";
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { inTime } from "../clock.ts";
 import type { Clock } from "../clock.ts";
-import { isLifecycleError, LifecycleError } from "../errors.ts";
+import { isLifecycleError, LifecycleError, underneath } from "../errors.ts";
 import type { Encryption, KeyProvider, RingKey, WrappedKey } from "./keys.ts";
 import { ringOf } from "./keys.ts";
 
@@ -21,6 +21,8 @@ export interface Wrapped {
 
 /** What wraps store keys. */
 export interface KeyRing {
+  /** The keys that are held here; those of a service are not known. */
+  readonly ids: readonly string[];
   /** With the newest key. */
   wrap(key: Uint8Array, context: string): Promise<Wrapped>;
   /**
@@ -45,6 +47,7 @@ export function keyRing(
 
 function heldRing(ring: readonly RingKey[]): KeyRing {
   return {
+    ids: ring.map(({ id }) => id),
     wrap: async (key, context) => wrapWith(ring[0] as RingKey, key, context), // ringOf() refuses an empty ring
     async unwrap(wrapped, context) {
       const key = ring.find(({ id }) => id === wrapped.by);
@@ -67,6 +70,7 @@ function askedRing(provider: KeyProvider, clock: Clock): KeyRing {
     throw unusable("unwrap", "the key provider must give the 32 bytes that were wrapped");
   }
   return {
+    ids: [],
     async wrap(key, context) {
       const answer: unknown = await asked(clock, "wrap", () => provider.wrap(key, context));
       if (!isWrappedKey(answer)) {
@@ -92,7 +96,8 @@ async function asked<T>(clock: Clock, verb: "wrap" | "unwrap", ask: () => Promis
   try {
     return await inTime(clock, answerMs, ask, () => refused(verb, `gave no answer within ${answerMs} ms`));
   } catch (cause) {
-    throw isLifecycleError(cause) ? cause : refused(verb, "failed, see the cause", cause);
+    // A client's error may hold the request, and that the key itself.
+    throw isLifecycleError(cause) ? cause : refused(verb, "failed, see the cause", underneath(cause));
   }
 }
 

@@ -152,7 +152,8 @@ function makeKeyFile(file: string): string {
 }
 
 function parseKey(key: string | Uint8Array, where: string): RingKey {
-  const bytes = typeof key === "string" ? fromText(key.trim()) : key;
+  // A copy: what the application makes of its own bytes later, such as wiping them, changes nothing here.
+  const bytes = typeof key === "string" ? fromText(key.trim()) : Uint8Array.from(key);
   if (bytes?.length !== 32) {
     const found = bytes === null ? "is neither" : `has ${bytes.length} bytes`;
     throw new LifecycleError(
@@ -169,6 +170,13 @@ function fromText(text: string): Uint8Array | null {
   if (/^[0-9a-f]{64}$/i.test(text)) return Buffer.from(text, "hex");
   const bytes = Buffer.from(text, "base64");
   return bytes.toString("base64") === text ? bytes : null;
+}
+
+/** The same, with keys of your own read once, at the opening. @throws {LifecycleError} as {@link ringOf} */
+export function readOnce(encryption: Encryption): KeySource | KeyProvider {
+  if (!("keys" in encryption)) return encryption;
+  const ring = ringOf(encryption, false);
+  return { ring: () => ring };
 }
 
 /** The ring of a source or a list, newest key first. @throws {LifecycleError} `KEY_REFUSED`, `INVALID_OPTION` */

@@ -10,7 +10,8 @@ import type { KeyRing } from "../../src/store/key-ring.ts";
 
 async function opened() {
   const clock = manualClock();
-  const { account: record } = await memory().open({ account: "account", clock });
+  const { account } = await memory().open({ account: "account", clock });
+  const record = { ...account };
   const inner = keyRing({ keys: [randomBytes(32)] }, false, clock);
   const held: (() => void)[] = [];
   let hold = false;
@@ -28,12 +29,13 @@ async function opened() {
   /** The account's record once a fresh key took over. */
   async function replaced(revision: number) {
     const fresh = newStoreKey();
-    const wrapped = { id: fresh.id, ...(await inner.wrap(fresh.bytes, storeKeyContext("account"))) };
+    const byRing = await inner.wrap(fresh.bytes, storeKeyContext("account"));
+    const wrapped = { id: fresh.id, madeUnder: null, ...byRing };
     const names = wrapNames(keys.view.names, fresh, "account");
-    const value: KeyRecord = { format: 2, storeKeys: [wrapped], names, retired: [] };
+    const value: KeyRecord = { format: 2, storeKeys: [wrapped], names, retired: [], former: [] };
     return { id: fresh.id, found: { value: withKeyRecord({}, value), revision } };
   }
-  return { clock, keys, replaced, held, holdBack: (on: boolean) => void (hold = on) };
+  return { clock, keys, record, replaced, held, holdBack: (on: boolean) => void (hold = on) };
 }
 
 describe("runtime/store-keys", () => {
@@ -50,6 +52,33 @@ describe("runtime/store-keys", () => {
     await keys.see(older.found, 0);
     expect(keys.sealer.keyId).toBe(newer.id);
     expect(keys.trouble).toBeNull();
+  });
+
+  it("renew() believes a store that lost writes, and puts the key back that users are sealed with", async () => {
+    const { clock, keys, record, replaced } = await opened();
+    const before = await record.load();
+    const { id, found } = await replaced(2);
+    await record.commit({ value: found.value, expectedRevision: 1, writeId: "rewrap" });
+    await record.commit({ value: found.value, expectedRevision: 2, writeId: "a gate" });
+    await keys.renew();
+    expect(keys.sealer.keyId).toBe(id);
+    // A replica that lagged behind takes over: both writes are gone.
+    let kept = { value: before?.value ?? null, revision: 1 };
+    record.load = async () => kept;
+    record.commit = async ({ value, expectedRevision }) => {
+      if (expectedRevision !== kept.revision) return false;
+      kept = { value, revision: expectedRevision + 1 };
+      return true;
+    };
+    await clock.advance(1);
+    await keys.renew();
+    expect(keys.trouble).toBeNull();
+    expect(keys.view.format).toBe(2);
+    expect(keys.view.storeKeys.map((key) => key.id)).toContain(id);
+    expect(JSON.stringify(kept.value)).toContain(id);
+    await clock.advance(1);
+    await keys.renew();
+    expect(kept.revision).toBe(2);
   });
 
   it("see() keeps no trouble of an older record that comes to light after a newer one", async () => {

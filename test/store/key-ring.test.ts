@@ -92,9 +92,14 @@ describe("store/key-record", () => {
     const ring = keyRing(encryption, false, manualClock());
     const [older, newest, names] = [newStoreKey(), newStoreKey(), randomBytes(32)];
     const context = storeKeyContext("account");
-    const wrapped = async (key: typeof older) => ({ id: key.id, ...(await ring.wrap(key.bytes, context)) });
+    const wrapped = async (key: typeof older) => ({
+      id: key.id,
+      madeUnder: null,
+      ...(await ring.wrap(key.bytes, context)),
+    });
     const storeKeys = [await wrapped(newest), await wrapped(older)] as const;
-    const record = { format: 2, storeKeys, names: wrapNames(names, newest, "account"), retired: ["old"] };
+    const wrappedNames = wrapNames(names, newest, "account");
+    const record = { format: 2, storeKeys, names: wrappedNames, retired: ["old"], former: ["old"] };
     return { value: withKeyRecord({ gates: {} }, record), newest: newest.bytes, names };
   }
 
