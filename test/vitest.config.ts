@@ -1,8 +1,14 @@
 /** How the tests run: the same under Node and Deno. */
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** `ONEUP_TEST_ALONE=1`: without the suites that start processes of their own, which take most of the time. */
+const alone = process.env["ONEUP_TEST_ALONE"] === "1";
+const withProcesses = ["test/crash/**", "test/processes/**", "test/cli/**", "test/examples/**"];
+if (alone) process.stderr.write(`Left out, for ONEUP_TEST_ALONE is set: ${withProcesses.join(", ")}\n`);
 
 export default defineConfig({
   root,
@@ -17,8 +23,10 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
+    exclude: alone ? withProcesses : [],
     pool: "forks",
     maxWorkers: 2,
+    maxConcurrency: 6, // sweeps that wait for the same lease wait together
     testTimeout: 30_000,
     hookTimeout: 30_000,
     reporters: ["default"],

@@ -5,7 +5,7 @@ import { mutants } from "./mutants.ts";
 import { simulate } from "./simulation.ts";
 
 /** So many stories are played here; `.ci/run` asks for more. */
-const seeds = Number(process.env["ONEUP_SEEDS"] ?? 300);
+const seeds = Number(process.env["ONEUP_TEST_SEEDS"] ?? 300);
 
 describe("simulation", () => {
   it(
