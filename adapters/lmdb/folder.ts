@@ -8,6 +8,7 @@ import type { Stats } from "node:fs";
 import { join } from "node:path";
 import { open } from "lmdb";
 import type { Database, RootDatabase, RootDatabaseOptionsWithPath } from "lmdb";
+import { sleep, systemClock } from "../../src/clock.ts";
 import { LifecycleError } from "../../src/errors.ts";
 import type { Kept } from "../../src/store/keyv-door.ts";
 import { databasesPerAccount } from "./tables.ts";
@@ -27,7 +28,7 @@ export async function openFolder<T>(
   let root: RootDatabase | undefined;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    checkFolder(folder);
+    await checkFolder(folder);
     const options: RootDatabaseOptionsWithPath & { permissionsMode: number } = {
       path: folder,
       noSubdir: false, // or lmdb takes a folder with a dot in its name for a file
@@ -52,7 +53,7 @@ export function holdsStore(folder: string): boolean {
 }
 
 /** Throws if LMDB could not open the folder. It must not try: some of its failures end the process (lmdb 3.5.6). */
-function checkFolder(folder: string): void {
+async function checkFolder(folder: string): Promise<void> {
   const { R_OK, W_OK, X_OK } = constants;
   accessSync(folder, R_OK | W_OK | X_OK);
   for (const name of ["data.mdb", "lock.mdb"]) {
@@ -61,7 +62,9 @@ function checkFolder(folder: string): void {
     if (stats === undefined) continue;
     if (!stats.isFile()) throw new NoStore(`${name} is no file`);
     accessSync(path, R_OK | W_OK);
-    if (name === "data.mdb" && stats.size > 0 && !isLmdb(path)) throw new NoStore(`${name} is not of LMDB`);
+    if (name === "lock.mdb" || stats.size === 0 || isLmdb(path)) continue;
+    await sleep(systemClock, 50); // another process may be making it at this moment
+    if (!isLmdb(path)) throw new NoStore(`${name} is not of LMDB`);
   }
 }
 
