@@ -20,15 +20,18 @@ export type { Backup } from "./lmdb/backup.ts";
 
 /** Options of {@link lmdb}. */
 export interface LmdbOptions {
-  /** How many accounts the folder can hold. @default 8 */
+  /** How many accounts the folder can hold; while a process has it open, what it said first. @default 8 */
   readonly maxAccounts?: number;
 }
 
 /**
  * A store in the folder `path`, which is created (mode 0700) if it is missing. Any number of processes on the same
- * machine may open it at the same time; not for network file systems.
+ * machine may open it at the same time, and each as often as it likes; not for network file systems. A process that has
+ * it open must not itself open the files in the folder by other means, not even to copy `lock.mdb`: when it closes
+ * them, the system drops the locks by which the processes know of each other.
  *
- * @throws {LifecycleError} `STORE_UNUSABLE` on opening, if the folder cannot be created, read or written
+ * @throws {LifecycleError} `STORE_UNUSABLE` on opening, if the folder cannot be created, read or written, or if its
+ *   `data.mdb` is not of LMDB; whatever else lies in the folder is left alone
  * @example
  * ```ts
  * const lifecycle = await createLifecycle({

@@ -5,6 +5,7 @@
  */
 import { accessSync, closeSync, constants, mkdirSync, openSync, readSync, statSync } from "node:fs";
 import type { Stats } from "node:fs";
+import { devNull } from "node:os";
 import { join } from "node:path";
 import { open } from "lmdb";
 import type { Database, RootDatabase, RootDatabaseOptionsWithPath } from "lmdb";
@@ -56,6 +57,7 @@ export function holdsStore(folder: string): boolean {
 async function checkFolder(folder: string): Promise<void> {
   const { R_OK, W_OK, X_OK } = constants;
   accessSync(folder, R_OK | W_OK | X_OK);
+  checkDescriptors();
   for (const name of ["data.mdb", "lock.mdb"]) {
     const path = join(folder, name);
     const stats = statOf(path);
@@ -65,6 +67,16 @@ async function checkFolder(folder: string): Promise<void> {
     if (name === "lock.mdb" || stats.size === 0 || isLmdb(path)) continue;
     await sleep(systemClock, 50); // another process may be making it at this moment
     if (!isLmdb(path)) throw new NoStore(`${name} is not of LMDB`);
+  }
+}
+
+/** Throws if the system has not as many descriptors left for this process as LMDB takes. */
+function checkDescriptors(): void {
+  const files: number[] = [];
+  try {
+    while (files.length < 4) files.push(openSync(devNull, "r"));
+  } finally {
+    for (const file of files) closeSync(file);
   }
 }
 
@@ -98,6 +110,7 @@ function ruleBroken(cause: unknown, maxAccounts: number): string {
   if (cause.message.includes("MDB_READERS_FULL")) return "all of LMDB's places for readers are taken";
   const code = "code" in cause ? cause.code : undefined;
   if (code === "EACCES" || code === "EPERM" || code === "EROFS") return `it must be writable (${code})`;
+  if (code === "EMFILE" || code === "ENFILE") return `too many files are open (${code})`;
   if (code === "ENOTDIR" || code === "EEXIST") return `its path must be a folder (${code})`;
   return `LMDB or the system refused (${cause.message})`;
 }

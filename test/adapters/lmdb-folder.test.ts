@@ -1,6 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { lmdb } from "../../adapters/lmdb.ts";
 import { systemClock } from "../../src/clock.ts";
@@ -117,6 +119,23 @@ describe("the folder of adapters/lmdb", () => {
       `the folder must hold an LMDB store or none, and its ${name} is no`,
     );
     if (content !== null) expect(readFileSync(join(folder, name), "utf8")).toBe(content);
+  });
+
+  it("rejects with STORE_UNUSABLE when the process has no descriptors left, and leaves it alive", () => {
+    const script = fileURLToPath(new URL("./crowded.child.ts", import.meta.url));
+    const run = "Deno" in globalThis ? ["run", "-A", script] : ["--import", "tsx", script];
+    const free = ["0", "1", "2", "3", "9"];
+    const crowded = ["-c", 'ulimit -n 200 && exec "$@"', "sh", process.execPath, ...run];
+    const { status, signal, stdout } = spawnSync("sh", [...crowded, join(folderOfTest(), "store"), ...free], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    expect({ status, signal }).toEqual({ status: 0, signal: null });
+    const said = stdout.trim().split("\n");
+    expect(said).toHaveLength(10);
+    for (const line of said.slice(0, 8))
+      expect(line).toMatch(/^Cannot open the store: too many files are open \(/);
+    expect(said.slice(8)).toEqual(["opened", "opened"]);
   });
 
   it("is opened when there are files of others beside the store's, and when the store's are empty", async () => {
