@@ -3,7 +3,16 @@
  *
  * @module
  */
-import { accessSync, closeSync, constants, mkdirSync, openSync, readSync, statSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readSync,
+  statfsSync,
+  statSync,
+} from "node:fs";
 import type { Stats } from "node:fs";
 import { devNull } from "node:os";
 import { join } from "node:path";
@@ -61,12 +70,13 @@ async function checkFolder(folder: string): Promise<void> {
   for (const name of ["data.mdb", "lock.mdb"]) {
     const path = join(folder, name);
     const stats = statOf(path);
+    if (stats === undefined || stats.size === 0) checkSpace(folder);
     if (stats === undefined) continue;
-    if (!stats.isFile()) throw new NoStore(`${name} is no file`);
+    if (!stats.isFile()) throw new NoStore(`its ${name} is no file`);
     accessSync(path, R_OK | W_OK);
     if (name === "lock.mdb" || stats.size === 0 || isLmdb(path)) continue;
     await sleep(systemClock, 50); // another process may be making it at this moment
-    if (!isLmdb(path)) throw new NoStore(`${name} is not of LMDB`);
+    if (!isLmdb(path)) throw new NoStore(`its ${name} is not of LMDB`);
   }
 }
 
@@ -78,6 +88,12 @@ function checkDescriptors(): void {
   } finally {
     for (const file of files) closeSync(file);
   }
+}
+
+/** Throws if the file system has no room for what LMDB writes first. Some do not say how large they are. */
+function checkSpace(folder: string): void {
+  const { bavail, blocks, bsize } = statfsSync(folder);
+  if (blocks > 0 && bavail * bsize < 65_536) throw new NoStore("there is no room on its disk to make one");
 }
 
 /** Whether the file begins as LMDB's do, with two pages. It may be opened: LMDB locks only the other one. */
@@ -102,7 +118,7 @@ function statOf(path: string): Stats | undefined {
 
 /** What the folder must be, by how it failed. */
 function ruleBroken(cause: unknown, maxAccounts: number): string {
-  if (cause instanceof NoStore) return `the folder must hold an LMDB store or none, and its ${cause.message}`;
+  if (cause instanceof NoStore) return `the folder must hold an LMDB store or none, and ${cause.message}`;
   if (!(cause instanceof Error)) return "LMDB did not open it";
   if (cause.message.includes("MDB_DBS_FULL")) {
     return `it holds ${maxAccounts} accounts, the most that its option maxAccounts allows`;
