@@ -1,17 +1,13 @@
-import { spawn } from "node:child_process";
-import type { ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { lmdb } from "../../adapters/lmdb.ts";
 import { systemClock } from "../../src/clock.ts";
 import { isLifecycleError } from "../../src/errors.ts";
-import type { Commit, Store } from "../../src/store/contract.ts";
 import { storeConformance } from "../../src/testing/index.ts";
 import { newFolder, removeFolder } from "./folders.ts";
+import { child, folderOfTest, linesOf, openStore, write } from "./lmdb-scene.ts";
 
 describe("adapters/lmdb", () =>
   storeConformance(it, {
@@ -19,54 +15,6 @@ describe("adapters/lmdb", () =>
     reopen: ({ folder }) => lmdb(folder ?? ""),
     remove: ({ folder }) => removeFolder(folder ?? ""),
   }));
-
-function folderOfTest(): string {
-  const folder = newFolder("lmdb");
-  onTestFinished(() => removeFolder(folder));
-  return folder;
-}
-
-async function openStore(folder: string): Promise<Store> {
-  const store = await lmdb(folder).open({ account: "account", clock: systemClock });
-  onTestFinished(() => store.close());
-  return store;
-}
-
-function write(id: string, change: Partial<Commit> = {}): Commit {
-  return {
-    id,
-    value: null,
-    expectedRevision: 0,
-    writeId: `write of ${id}`,
-    mode: "none",
-    lease: { id: "lease", owner: "test", ms: 60_000 },
-    state: "created",
-    dueInMs: null,
-    lane: null,
-    ...change,
-  };
-}
-
-/** Starts another process on the folder. */
-function child(folder: string, task: string, name: string): ChildProcessByStdio<null, Readable, null> {
-  const script = fileURLToPath(new URL("./writer.child.ts", import.meta.url));
-  const run = "Deno" in globalThis ? ["run", "-A", script] : ["--import", "tsx", script];
-  const started = spawn(process.execPath, [...run, folder, task, name], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  onTestFinished(() => void started.kill("SIGKILL"));
-  return started;
-}
-
-/** Runs it to its end; the lines it said. */
-async function linesOf(folder: string, task: string, name: string): Promise<readonly string[]> {
-  const started = child(folder, task, name);
-  let said = "";
-  started.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
-  const [code] = await once(started, "close");
-  expect(code).toBe(0);
-  return said.split("\n").filter((line) => line !== "");
-}
 
 describe("adapters/lmdb on disk", () => {
   it("lmdb() refuses a path that is no path", () => {

@@ -58,6 +58,9 @@ switch (task) {
       for (const { record } of claimed) say(record.id);
     }
     break;
+  case "read":
+    say(JSON.stringify(await store.counts()));
+    break;
   default:
     throw new Error(`no such task: ${task}`);
 }

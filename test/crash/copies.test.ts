@@ -1,5 +1,3 @@
-import { readdirSync, statSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { createLifecycle, keyFile } from "oneup-lifecycle";
@@ -92,22 +90,6 @@ describe("lmdb().backup()", () => {
     },
     30_000 + 2_000 * copies,
   );
-
-  it("makes a folder that is its owner's alone, and none where something is already", async () => {
-    const path = folder("copies");
-    const store = lmdb(join(path, "store"));
-    await store.backup(join(path, "copies", "first"));
-    expect(statSync(join(path, "copies", "first")).mode & 0o777).toBe(0o700);
-    expect(statSync(join(path, "copies", "first", "data.mdb")).mode & 0o777).toBe(0o600);
-    for (const taken of ["copies/first", "store"]) {
-      await expect(store.backup(join(path, taken))).rejects.toMatchObject({ code: "STORE_UNUSABLE" });
-    }
-    // A copy that was cut off is no copy, and the next one takes its place.
-    await mkdir(join(path, "copies", "second.unfinished"));
-    await store.backup(join(path, "copies", "second"));
-    expect(readdirSync(join(path, "copies")).toSorted()).toEqual(["first", "second"]);
-    await expect(store.backup("")).rejects.toMatchObject({ code: "INVALID_OPTION" });
-  });
 });
 
 const silent: Logger = { debug() {}, info() {}, warn() {} };

@@ -1,0 +1,81 @@
+/**
+ * What the doors of Keyv stand on.
+ *
+ * @module
+ */
+import type { Database, RootDatabase } from "lmdb";
+import { isLifecycleError } from "../../src/errors.ts";
+import { expiringTexts } from "../../src/store/keyv-door.ts";
+import type { Kept, KeyvBackend } from "../../src/store/keyv-door.ts";
+import { onDisk, reading, unavailable, write } from "./failures.ts";
+
+/** What the doors of Keyv stand on. */
+export function keyvBackend(root: RootDatabase, kept: Database<Kept, string>): KeyvBackend {
+  const known = new Map<string, Database<string, string>>();
+  const rowsOf = (account: string): Database<string, string> | undefined => {
+    const name = `${account}/users`;
+    const [there] = root.getKeys({ start: name, limit: 1 });
+    if (there !== name) return undefined; // opening it would make it
+    const rows = known.get(account) ?? root.openDB<string, string>({ name, encoding: "string" });
+    known.set(account, rows);
+    return rows;
+  };
+  return {
+    users: (account) => ({
+      get: async (id) => reading(root, () => rowsOf(account)?.get(id)),
+      async *entries() {
+        const rows = reading(root, () => rowsOf(account));
+        if (rows !== undefined) yield* inPages(root, rows, "");
+      },
+    }),
+    texts: expiringTexts({
+      get: (key) => reading(root, () => kept.get(key)),
+      put: async (key, value) => void (await onDisk(kept.put(key, value))),
+      take: (key, passes) =>
+        alone(root, () => {
+          const found = kept.get(key);
+          if (found === undefined || !passes(found)) return undefined;
+          write(kept.remove(key));
+          return found;
+        }),
+      entries: (prefix) => inPages(root, kept, prefix),
+      clear: (prefix) =>
+        alone(root, () => {
+          for (const [key] of Array.from(inPages(root, kept, prefix))) write(kept.remove(key));
+        }),
+    }),
+    close: () => root.close(),
+  };
+}
+
+/** Entries under keys that begin so. Between two pages no read transaction of LMDB is held. */
+function* inPages<T>(
+  root: RootDatabase,
+  from: Database<T, string>,
+  prefix: string,
+): Generator<readonly [string, T], void> {
+  let last: string | undefined;
+  for (;;) {
+    const page = reading(root, () => Array.from(from.getRange({ start: last ?? prefix, limit: 100 })));
+    for (const { key, value } of page) {
+      if (!key.startsWith(prefix)) return;
+      if (key !== last) yield [key, value];
+    }
+    if (page.length < 100) return;
+    last = page.at(-1)?.key;
+  }
+}
+
+/** Runs `unit` in a transaction of its own. It must not throw out of it, see `groupCommits`. */
+async function alone<T>(root: RootDatabase, unit: () => T): Promise<T> {
+  const run = (): { readonly value: T } | { readonly error: unknown } => {
+    try {
+      return { value: unit() };
+    } catch (error) {
+      return { error };
+    }
+  };
+  const ended = await onDisk(root.transaction(run));
+  if ("value" in ended) return ended.value;
+  throw isLifecycleError(ended.error) ? ended.error : unavailable("write to", ended.error);
+}

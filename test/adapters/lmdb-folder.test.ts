@@ -1,0 +1,148 @@
+import { spawnSync } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, writeFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { lmdb } from "../../adapters/lmdb.ts";
+import { systemClock } from "../../src/clock.ts";
+import { folderOfTest, linesOf, openStore, write } from "./lmdb-scene.ts";
+
+const opening = { account: "account", clock: systemClock };
+
+/** What opens a store's folder once more in its own process, and lets go of it. */
+const again: Readonly<Record<string, (folder: string) => Promise<void>>> = {
+  "second open()": async (folder) => (await lmdb(folder).open(opening)).close(),
+  "keyv()": async (folder) => {
+    const door = lmdb(folder).keyv({ namespace: "notes" });
+    await door.set("key", "text");
+    await door.disconnect();
+  },
+  "backup()": (folder) => lmdb(folder).backup(`${folder}.copy`),
+};
+
+/** Takes this process's places for reading from it, as another process does that thinks itself alone. */
+function loseReaderSlots(folder: string): void {
+  const path = join(folder, "lock.mdb");
+  const found = readFileSync(path);
+  const pid = Buffer.alloc(4);
+  pid.writeInt32LE(process.pid);
+  const file = openSync(path, "r+");
+  let lost = 0;
+  for (let at = found.indexOf(pid, 64); at >= 0; at = found.indexOf(pid, at + 4), lost++) {
+    writeSync(file, Buffer.alloc(4), 0, 4, at);
+  }
+  closeSync(file);
+  expect(lost).toBe(2); // of the store and of the doors
+}
+
+describe("the folder of adapters/lmdb", () => {
+  // lock.mdb was opened and closed to set its mode; the system then drops the locks that keep other processes off.
+  it("may be opened again in a process: the processes that come later still know of the first", async () => {
+    const states = Object.entries(again).map(async ([how, open]) => {
+      const folder = join(folderOfTest(), "store");
+      const store = await openStore(folder);
+      await store.commit(write("ada"));
+      const counts = await store.counts(); // takes a place for reading, which the other process must not take
+      await open(folder);
+      expect(await linesOf(folder, "read", "other")).toEqual([JSON.stringify(counts)]);
+      return [how, await store.counts().catch(String)];
+    });
+    const all = Object.keys(again).map((how) => [how, { created: 1 }]);
+    expect(await Promise.all(states)).toEqual(all);
+  });
+
+  it("that cannot be read makes every reading verb reject with STORE_UNAVAILABLE, none say that nothing is there", async () => {
+    const folder = join(folderOfTest(), "store");
+    const adapter = lmdb(folder);
+    const store = await adapter.open(opening);
+    onTestFinished(() => store.close());
+    for (const id of ["ada", "ben"]) await store.commit(write(id, { dueInMs: 0 }));
+    const users = adapter.keyv({ namespace: "users" });
+    const notes = adapter.keyv({ namespace: "notes" });
+    onTestFinished(() => users.disconnect());
+    onTestFinished(() => notes.disconnect());
+    await notes.set("key", "text");
+    const lease = { id: "lease", owner: "test", ms: 60_000 };
+    const limit = { name: "calls", calls: 9, windowMs: 1_000 };
+    const reads: Readonly<Record<string, () => Promise<unknown>>> = {
+      load: () => store.load("ada"),
+      page: () => store.page({ state: "created", limit: 9 }),
+      "page after": () => store.page({ state: "created", after: "ada", limit: 9 }),
+      counts: () => store.counts(),
+      forecast: () => store.slots.forecast({ limit, calls: 1, lane: "bulk" }),
+      account: () => store.account.load(),
+      "users.get": () => users.get("ada"),
+      "users.iterator": async () => (await users.iterator().next()).value,
+      "notes.get": () => notes.get("key"),
+      "notes.iterator": async () => (await notes.iterator().next()).value,
+    };
+    for (const read of Object.values(reads)) await read(); // lmdb now has the cursors that it would use again
+    await new Promise((resolve) => setTimeout(resolve, 5)); // and lets go of what it read from
+    loseReaderSlots(folder);
+    const failed = await Promise.all(
+      Object.entries(reads).map(async ([name, read]) => [
+        name,
+        await read().catch((error: unknown) => (error as { code: unknown }).code),
+      ]),
+    );
+    expect(failed).toEqual(Object.keys(reads).map((name) => [name, "STORE_UNAVAILABLE"]));
+    // Writing needs no such place, nor does what it reads.
+    expect(await store.commit(write("cyd"))).toMatchObject({ type: "committed" });
+    expect((await store.claim({ limit: 9, lease })).claimed).toHaveLength(2);
+  });
+
+  it.each(["lifecycle.v2", "lifecycle.db", "2026.11.24", ".hidden", "a b"])(
+    "may be named %s",
+    async (name) => {
+      const folder = join(folderOfTest(), name);
+      const store = await openStore(folder);
+      await store.commit(write("ada"));
+      expect(readdirSync(folder).toSorted()).toEqual(["data.mdb", "lock.mdb"]);
+      await lmdb(folder).backup(`${folder}.bak`);
+      expect(await (await openStore(`${folder}.bak`)).counts()).toEqual({ created: 1 });
+    },
+  );
+
+  // lmdb 3.5.6 ends the process on these.
+  it.each([
+    ["data.mdb", "what is this? ".repeat(1_000)],
+    ["data.mdb", "short"],
+    ["lock.mdb", null],
+  ])("rejects with STORE_UNUSABLE when its %s is another's: %s", async (name, content) => {
+    const folder = folderOfTest();
+    if (content === null) mkdirSync(join(folder, name));
+    else writeFileSync(join(folder, name), content);
+    const failure = lmdb(folder).open(opening);
+    await expect(failure).rejects.toMatchObject({ code: "STORE_UNUSABLE" });
+    await expect(failure).rejects.toThrow(
+      `the folder must hold an LMDB store or none, and its ${name} is no`,
+    );
+    if (content !== null) expect(readFileSync(join(folder, name), "utf8")).toBe(content);
+  });
+
+  it("rejects with STORE_UNUSABLE when the process has no descriptors left, and leaves it alive", () => {
+    const script = fileURLToPath(new URL("./crowded.child.ts", import.meta.url));
+    const run = "Deno" in globalThis ? ["run", "-A", script] : ["--import", "tsx", script];
+    const free = ["0", "1", "2", "3", "9"];
+    const crowded = ["-c", 'ulimit -n 200 && exec "$@"', "sh", process.execPath, ...run];
+    const { status, signal, stdout } = spawnSync("sh", [...crowded, join(folderOfTest(), "store"), ...free], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    expect({ status, signal }).toEqual({ status: 0, signal: null });
+    const said = stdout.trim().split("\n");
+    expect(said).toHaveLength(10);
+    for (const line of said.slice(0, 8))
+      expect(line).toMatch(/^Cannot open the store: too many files are open \(/);
+    expect(said.slice(8)).toEqual(["opened", "opened"]);
+  });
+
+  it("is opened when there are files of others beside the store's, and when the store's are empty", async () => {
+    const folder = folderOfTest();
+    for (const name of ["notes.txt", "data.mdb", "lock.mdb"]) writeFileSync(join(folder, name), "");
+    const store = await openStore(folder);
+    await store.commit(write("ada"));
+    expect(await store.counts()).toEqual({ created: 1 });
+  });
+});
