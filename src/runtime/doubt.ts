@@ -128,8 +128,11 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   },
 };
 
-/** How a call can end without an outcome, and what becomes of its slot then: the same for every call. */
-export const slotFates = {
+/** How a call can end without an outcome. */
+export type Ending = "notSent" | "lost" | "inDoubt" | "died";
+
+/** What becomes of the slot of a call that ends so: the same for every call. */
+export const slotFates: Readonly<Record<Ending, SlotFate>> = {
   /** Nothing was sent, so nothing was spent. */
   notSent: "givenBack",
   /** It was, or may have been, sent and no answer came: it may arrive for `graceMs` more, so its slot goes on counting. */
@@ -138,10 +141,7 @@ export const slotFates = {
   inDoubt: "settled",
   /** Nobody is there to say anything: the slot counts until its time is over. */
   died: "counts",
-} as const satisfies Readonly<Record<string, SlotFate>>;
-
-/** See {@link slotFates}. */
-export type Ending = keyof typeof slotFates;
+};
 
 /** Did it end without an outcome? */
 export function isEnding(outcome: string): outcome is Ending {
