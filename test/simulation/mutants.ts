@@ -200,9 +200,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "drops a store key that records are still sealed with",
-    file: "src/runtime/rewrap.ts",
-    find: "if (round.resealed + round.busy === 0 && began >= settledAt) {",
-    replace: "if (round !== null) {",
+    file: "src/runtime/seal-anew.ts",
+    find: 'if (isSettled(engine, record, early)) return "current";',
+    replace: 'return "current";',
   },
   {
     name: "writes a new format before it is raised",

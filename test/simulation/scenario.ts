@@ -160,8 +160,8 @@ function upkeep(dice: Dice, troubleMs: number): Pick<Scenario, "hideIds" | "rele
   const from = rolled && !hideIds && dice.hits(0.5) ? 1 : 2;
   const releases = { from, to: rolled ? from + 1 : from, atMs, inHaste: dice.hits(0.3) };
   // Format 1 has one store key and no name for another.
-  const records = dice.hits(0.5) && (hideIds || rolled);
-  return { hideIds, releases, rekey: dice.hits(0.2) ? { atMs, records } : null };
+  const records = dice.hits(0.7) && (hideIds || rolled);
+  return { hideIds, releases, rekey: dice.hits(0.3) ? { atMs, records } : null };
 }
 
 function spells(dice: Dice, troubleMs: number): readonly Spell[] {
