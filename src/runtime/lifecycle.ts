@@ -98,7 +98,8 @@ export interface Lifecycle extends AsyncDisposable {
   fhir<V extends FhirVersion>(appUserId: string, version: V): FhirClient<V>;
   /**
    * Where the user stands. Makes no call.
-   * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`
+   * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`; `RECORD_DAMAGED` also if only the secrets do not open, for then
+   * the rest may have been changed, too: {@link reauthorize} is the way out
    */
   inspect(appUserId: string): Promise<UserStatus>;
   /** All users, or those written down in one state, by ascending id within each state. Makes no call. */
@@ -112,7 +113,13 @@ export interface Lifecycle extends AsyncDisposable {
   work(options?: WorkOptions): Promise<WorkSummary>;
   /** Does everything that can be done now, then resolves: {@link work} without the waiting. */
   resume(options?: WorkOptions): Promise<WorkSummary>;
-  /** Throws the grant away and gets a new one with a fresh code: one management call. */
+  /**
+   * Throws the grant away and gets a new one with a fresh code: one management call. It needs no secret, so it is also
+   * the way out for a user whose secrets do not open (`RECORD_DAMAGED`); then nothing else that its record says is
+   * believed either, and 1upHealth tells who the user is. Look first who changed the record.
+   *
+   * @throws {LifecycleError} `RECORD_DAMAGED` if the record cannot even be read without its secrets; as {@link onboard}
+   */
   reauthorize(appUserId: string, options?: WaitOptions): Promise<UserStatus>;
   /** Takes a `failed` user back to where it failed. */
   retry(appUserId: string, options?: WaitOptions): Promise<UserStatus>;

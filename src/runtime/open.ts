@@ -39,6 +39,7 @@ import { checkId, checkLane, checkOptions, number } from "./options.ts";
 import type { LifecycleOptions, Settings } from "./options.ts";
 import { createKeyVerbs } from "./rewrap.ts";
 import { createRemote } from "./remote.ts";
+import { reauthorize } from "./reauthorize.ts";
 import { rename } from "./rename.ts";
 import { describeUser, isUsable } from "./status.ts";
 import type { UserStatus } from "./status.ts";
@@ -274,7 +275,7 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
       const id = checkId(appUserId);
       const wait = patience(options);
       tokens.forget(id);
-      await tell(engine, id, { type: "REAUTHORIZE", at: clock.now() }, wait);
+      await reauthorize(engine, id, wait);
       return arrived(id, wait);
     },
 
