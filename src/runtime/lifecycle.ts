@@ -35,6 +35,12 @@ export interface OnboardOptions extends WaitOptions {
   readonly lane?: Lane | undefined;
 }
 
+/** Which users {@link Lifecycle.users} lists. */
+export interface UserFilter {
+  /** @default those in any state */
+  readonly state?: UserState;
+}
+
 /** Options of {@link Lifecycle.work}. */
 export interface WorkOptions extends Cancellable {
   /** How many users to work on at once, 1 to 1024. @default 32 */
@@ -103,7 +109,7 @@ export interface Lifecycle extends AsyncDisposable {
    */
   inspect(appUserId: string): Promise<UserStatus>;
   /** All users, or those written down in one state, by ascending id within each state. Makes no call. */
-  users(filter?: { readonly state?: UserState }): AsyncGenerator<UserStatus, void, undefined>;
+  users(filter?: UserFilter): AsyncGenerator<UserStatus, void, undefined>;
   /** How many users are written down in each state. Makes no call. */
   counts(): Promise<Readonly<Partial<Record<UserState, number>>>>;
   /**
@@ -188,7 +194,7 @@ export interface Lifecycle extends AsyncDisposable {
    * @throws {LifecycleError} `STORE_UNAVAILABLE`
    */
   upgradeFormat(): Promise<number>;
-  /** The name under which this user appears in logs and messages. */
+  /** The name under which this user appears in logs and messages. @throws {LifecycleError} `INVALID_ID` */
   alias(appUserId: string): string;
   /** Lets the users in hand come to rest, then closes connections and store. */
   close(): Promise<void>;

@@ -25,7 +25,9 @@ import { Account } from "./account.ts";
 import { arrive, tell, within } from "./arrive.ts";
 import type { Patience } from "./arrive.ts";
 import { createBudget } from "./budget.ts";
+import { checkFilter, checkOnboarding, checkWait, checkWork } from "./call-options.ts";
 import { Changes } from "./changes.ts";
+import { checkId, checkLane, number } from "./checks.ts";
 import { drive } from "./drive.ts";
 import { gathering } from "./engine.ts";
 import type { Engine } from "./engine.ts";
@@ -35,7 +37,7 @@ import { fhirSender } from "./fhir-sender.ts";
 import { comeForward } from "./lane.ts";
 import { find, load } from "./load.ts";
 import type { Found } from "./load.ts";
-import { checkId, checkLane, checkOptions, number } from "./options.ts";
+import { checkOptions } from "./options.ts";
 import type { LifecycleOptions, Settings } from "./options.ts";
 import { createKeyVerbs } from "./rewrap.ts";
 import { createRemote } from "./remote.ts";
@@ -146,7 +148,6 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
   }
 
   function patience({ waitMs = defaultWaitMs, signal }: WaitOptions = {}): Patience {
-    number("waitMs", waitMs, 0, Number.MAX_SAFE_INTEGER);
     return {
       until: clock.monotonic() + waitMs,
       signal: signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]),
@@ -191,13 +192,10 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
     return stepped({ ...found.user, lane }, { type: "ONBOARD", at });
   }
 
-  function worker(
-    untilIdle: boolean,
-    { signal, concurrency = 32, lookMs = 1_000 }: WorkOptions,
-  ): Promise<WorkSummary> {
+  async function worker(verb: "work" | "resume", options: WorkOptions | undefined): Promise<WorkSummary> {
     open();
-    number("concurrency", concurrency, 1, 1_024, true);
-    number("lookMs", lookMs, 10, 3_600_000);
+    const { signal, concurrency = 32, lookMs = 1_000 } = checkWork(verb, options);
+    const untilIdle = verb === "resume";
     const stop = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
     const done = work(engine, { concurrency, due: true, stop, untilIdle, lookMs }).finally(() =>
       working.delete(done),
@@ -207,10 +205,10 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
   }
 
   const lifecycle: Lifecycle = {
-    async onboard(appUserId, options = {}) {
+    async onboard(appUserId, given) {
       open();
       const id = checkId(appUserId);
-      if (options.lane !== undefined) checkLane(options.lane);
+      const options = checkOnboarding(given);
       const wait = patience(options);
       wait.signal.throwIfAborted();
       const found = await find(engine, id);
@@ -223,6 +221,7 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
 
     async accessToken(appUserId, options) {
       open();
+      if (options !== undefined) checkWait("get an access token", options);
       return tokens.get(appUserId, () => patience(options));
     },
 
@@ -246,8 +245,9 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
       return describe((await load(engine, checkId(appUserId))).user);
     },
 
-    async *users({ state } = {}) {
+    async *users(filter) {
       open();
+      const { state } = checkFilter(filter);
       for (const each of state === undefined ? Object.keys(await store.counts()) : [state]) {
         let after: string | undefined;
         for (;;) {
@@ -267,13 +267,13 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
       return store.counts();
     },
 
-    work: (options = {}) => worker(false, options),
-    resume: (options = {}) => worker(true, options),
+    work: (options) => worker("work", options),
+    resume: (options) => worker("resume", options),
 
     async reauthorize(appUserId, options) {
       open();
       const id = checkId(appUserId);
-      const wait = patience(options);
+      const wait = patience(checkWait("reauthorize", options));
       tokens.forget(id);
       await reauthorize(engine, id, wait);
       return arrived(id, wait);
@@ -282,7 +282,7 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
     async retry(appUserId, options) {
       open();
       const id = checkId(appUserId);
-      const wait = patience(options);
+      const wait = patience(checkWait("retry", options));
       await tell(engine, id, { type: "RETRY", at: clock.now() }, wait);
       return arrived(id, wait);
     },
@@ -291,7 +291,7 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
       open();
       const id = checkId(appUserId);
       const to = checkId(newAppUserId);
-      await rename(engine, id, to, patience(options));
+      await rename(engine, id, to, patience(checkWait("rename", options)));
       tokens.forget(id);
       return describe((await load(engine, to)).user);
     },
@@ -302,8 +302,8 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
 
     async forecast(calls = 1, lane = "interactive") {
       open();
-      number("calls", calls, 1, 1e9, true);
-      const { used, waiting, inMs } = await engine.guard.forecast(calls, checkLane(lane));
+      number("forecast", "calls", calls, 1, 1e9, true);
+      const { used, waiting, inMs } = await engine.guard.forecast(calls, checkLane("forecast", lane));
       return { used: total(used), of: settings.limits.management.calls, ahead: ahead(waiting, lane), inMs };
     },
 
@@ -317,7 +317,7 @@ function lifecycleOver(engine: Engine, closing: AbortController): Lifecycle {
     },
 
     ...createKeyVerbs(engine, open, working),
-    alias: (appUserId) => engine.sealer.alias(appUserId),
+    alias: (appUserId) => engine.sealer.alias(checkId(appUserId)),
 
     async close() {
       if (closing.signal.aborted) return;

@@ -10,7 +10,9 @@ import { newStoreKey, storeKeyContext, wrapNames } from "../store/key-record.ts"
 import type { KeyRecord, StoreKey, WrappedStoreKey } from "../store/key-record.ts";
 import type { KeyRing } from "../store/key-ring.ts";
 import { accountOf } from "../store/account.ts";
+import { checkRewrap } from "./call-options.ts";
 import { tell } from "./changes.ts";
+import { wrong } from "./checks.ts";
 import { newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import type { KeyVerbs, RewrapOptions, RewrapSummary } from "./lifecycle.ts";
@@ -34,21 +36,16 @@ export function createKeyVerbs(engine: Engine, open: () => void, working: Set<Pr
       },
       retire: async (id) => {
         open();
-        if (typeof id !== "string" || id === "") throw wrong("retire a key", "its id", "text", typeof id);
+        if (typeof id !== "string" || id === "") throw wrong("retire a key", "its id", "text", id);
         await retire(engine, id);
       },
     },
-    rewrap: async (options = {}) => {
-      const { records = false } = options;
-      if (typeof records !== "boolean") throw wrong("rewrap", "records", "a boolean", typeof records);
-      return whileOpen(() => (records ? rewrapRecords(engine, options) : rewrapKeys(engine)));
+    rewrap: async (options) => {
+      const checked = checkRewrap(options);
+      return whileOpen(() => (checked.records ? rewrapRecords(engine, checked) : rewrapKeys(engine)));
     },
     upgradeFormat: async () => whileOpen(() => upgradeFormat(engine)),
   };
-}
-
-function wrong(what: string, name: string, rule: string, given: string): LifecycleError {
-  return new LifecycleError("INVALID_OPTION", `Cannot ${what}: ${name} must be ${rule}, and it is ${given}`);
 }
 
 async function list({ keys }: Engine): Promise<Awaited<ReturnType<KeyVerbs["keys"]["list"]>>> {
