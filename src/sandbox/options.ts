@@ -78,7 +78,7 @@ const names: Readonly<Record<keyof SandboxOptions, unknown>> = {
 export function readOptions(options: SandboxOptions): Settings {
   checkNames(verb, options, names);
   const { limit = {}, latencyMs = 0, clock = createVirtualClock() } = options;
-  checkNames(`${verb} with this limit`, limit, { calls: true, windowMs: true, window: true });
+  checkNames(verb, limit, { calls: true, windowMs: true, window: true }, "limit");
   const [least, most] = rangeOf(latencyMs);
   if (!(most >= least)) throw refuse("latencyMs", "a range that does not end before it begins", latencyMs);
   return {

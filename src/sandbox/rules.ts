@@ -51,11 +51,19 @@ export function check(verb: string, given: object, rules: Readonly<Record<string
  *
  * @throws {LifecycleError} `INVALID_OPTION`
  */
-export function checkNames(verb: string, given: object, rules: Readonly<Record<string, unknown>>): void {
-  if (!isObject(given)) throw refuse(verb, `what is given must be an object, got ${show(given)}`);
+export function checkNames(
+  verb: string,
+  given: object,
+  rules: Readonly<Record<string, unknown>>,
+  name: string = "what is given",
+): void {
+  if (!isObject(given)) throw refuse(verb, `${name} must be an object, got ${show(given)}`);
   const stranger = Object.keys(given).find((name) => !Object.hasOwn(rules, name));
   if (stranger === undefined) return;
-  throw refuse(verb, `a field must be one of ${Object.keys(rules).join(", ")}, got ${show(stranger)}`);
+  throw refuse(
+    verb,
+    `a field of ${name} must be one of ${Object.keys(rules).join(", ")}, got ${show(stranger)}`,
+  );
 }
 
 function isObject(value: unknown): boolean {

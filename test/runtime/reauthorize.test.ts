@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Json, Lifecycle, Store, StoreAdapter } from "oneup-lifecycle";
+import type { Lifecycle, Store, StoreAdapter } from "oneup-lifecycle";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
 import { spentOn, working } from "../support/scene.ts";
@@ -16,7 +16,7 @@ async function change(store: Store, turn: (value: Fields) => Fields, dueInMs = 0
   const changed = turn(structuredClone(value as Fields)); // a record is an object
   const write = { id: "ada", writeId: `${expectedRevision}`, expectedRevision, mode: "none", lease } as const;
   const state = String(changed["state"]);
-  const done = await store.commit({ ...write, value: changed as Json, state, dueInMs, lane: null }); // as above
+  const done = await store.commit({ ...write, value: changed, state, dueInMs, lane: null });
   expect(done.type).toBe("committed");
 }
 
