@@ -1,21 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Lifecycle, Store, StoreAdapter } from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
-import { spentOn, working } from "../support/scene.ts";
+import { scene, spentOn, working } from "../support/scene.ts";
 import { storeOf, withUsers } from "../support/sealed-users.ts";
 
 type Fields = Record<string, any>;
 const lease = { id: "the test's", owner: "the test", ms: 1 };
 
-/** Somebody changes the record of `ada` in the store. */
-async function change(store: Store, turn: (value: Fields) => Fields, dueInMs = 0): Promise<void> {
-  const found = await store.load("ada");
+/** Somebody changes the record of `ada` in the store, whatever it stands under. */
+async function change(store: Store, turn: (value: Fields) => Fields, dueInMs = 0, id = "ada"): Promise<void> {
+  const found = await store.load(id);
   if (found.type !== "record") throw new Error("ada is not here");
   const { revision: expectedRevision, value } = found.record;
   const changed = turn(structuredClone(value as Fields)); // a record is an object
-  const write = { id: "ada", writeId: `${expectedRevision}`, expectedRevision, mode: "none", lease } as const;
-  const state = String(changed["state"]);
+  const write = { id, writeId: `${expectedRevision}`, expectedRevision, mode: "none", lease } as const;
+  const state = String(changed["state"] ?? "tokenActive");
   const done = await store.commit({ ...write, value: changed, state, dueInMs, lane: null });
   expect(done.type).toBe("committed");
 }
@@ -129,6 +130,22 @@ describe("reauthorize() of a user whose secrets do not open", () => {
     expect(await lifecycle.reauthorize("ada")).toMatchObject({ usable: true, oneupUserId: own });
     expect(spentOn(sandbox, "ada").slice(before)).toEqual(["issueAuthCode"]);
     expect(sandbox.journal.entries().map(({ call }) => call)).toContain("listUsers");
+  });
+
+  it("works where ids are hidden, and a worker is there", async () => {
+    const { sandbox, open } = await scene();
+    const adapter = memory();
+    const lifecycle = working(await open({ store: adapter, hideIds: true }));
+    await lifecycle.onboard("ada");
+    const store = await storeOf(adapter, sandbox);
+    const [key = ""] = await store.page({ state: "tokenActive", limit: 1 });
+    await change(store, ({ user, ...id }) => ({ ...id, user: otherSeal(user) }), 0, key);
+    await expect
+      .poll(async () => (await store.load(key)) as Fields)
+      .toMatchObject({
+        record: { lease: null, dueInMs: expect.closeTo(3_600_000, -5) as number },
+      });
+    expect(await lifecycle.reauthorize("ada")).toMatchObject({ usable: true });
   });
 
   it("cannot help where not even the record reads", async () => {
