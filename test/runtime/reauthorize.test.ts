@@ -135,11 +135,12 @@ describe("reauthorize() of a user whose secrets do not open", () => {
   it("works where ids are hidden, and a worker is there", async () => {
     const { sandbox, open } = await scene();
     const adapter = memory();
-    const lifecycle = working(await open({ store: adapter, hideIds: true }));
+    const lifecycle = await open({ store: adapter, hideIds: true });
     await lifecycle.onboard("ada");
     const store = await storeOf(adapter, sandbox);
     const [key = ""] = await store.page({ state: "tokenActive", limit: 1 });
     await change(store, ({ user, ...id }) => ({ ...id, user: otherSeal(user) }), 0, key);
+    working(lifecycle);
     await expect
       .poll(async () => (await store.load(key)) as Fields)
       .toMatchObject({
