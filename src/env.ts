@@ -10,6 +10,7 @@ import { keyFile } from "./store/keys.ts";
 import type { StoreAdapter } from "./store/contract.ts";
 import { openLifecycle } from "./runtime/open.ts";
 import type { Lifecycle } from "./runtime/lifecycle.ts";
+import { checkOverrides } from "./runtime/options.ts";
 import type { LifecycleOptions } from "./runtime/options.ts";
 
 /** Opens lifecycles. */
@@ -28,7 +29,7 @@ export interface CreateLifecycle {
    * | `ONEUP_CLIENT_ID`, `ONEUP_CLIENT_SECRET` | from the developer console |
    * | `ONEUP_STORE` | the folder of an LMDB store, or the `redis:` or `rediss:` URL of a server |
    * | `ONEUP_KEY` | 32 bytes as base64 or hexadecimal; several with commas, newest first |
-   * | `ONEUP_KEY_FILE` | instead: the file the key stands in |
+   * | `ONEUP_KEY_FILE` | instead, not both: the file the key stands in |
    * | `ONEUP_HIDE_IDS` | `1` hides the ids of users in the store, see `hideIds`; `0`, the default, does not |
    *
    * @throws {LifecycleError} `INVALID_OPTION` that names the variable that is missing or wrong; as {@link CreateLifecycle}
@@ -40,9 +41,10 @@ export interface CreateLifecycle {
 export const createLifecycle: CreateLifecycle = Object.assign(
   (options: LifecycleOptions) => openLifecycle(options),
   {
-    async fromEnv(overrides: Partial<LifecycleOptions> = {}): Promise<Lifecycle> {
+    async fromEnv(given?: Partial<LifecycleOptions>): Promise<Lifecycle> {
+      const overrides = checkOverrides(given);
       const encryption =
-        overrides.encryption ?? keyFrom(process.env["ONEUP_KEY"], process.env["ONEUP_KEY_FILE"]);
+        overrides.encryption ?? keyFrom(process.env["ONEUP_KEY"] ?? "", process.env["ONEUP_KEY_FILE"] ?? "");
       return openLifecycle({
         ...overrides,
         credentials: overrides.credentials ?? {
@@ -76,16 +78,23 @@ function isOn(name: string): boolean {
   );
 }
 
-function keyFrom(keys: string | undefined, file: string | undefined): Encryption | undefined {
-  if (keys !== undefined && keys !== "") return { keys: keys.split(",") };
-  return file === undefined || file === "" ? undefined : keyFile(file);
+function keyFrom(keys: string, file: string): Encryption | undefined {
+  if (keys !== "" && file !== "") {
+    throw new LifecycleError(
+      "INVALID_OPTION",
+      "Cannot start: one of the environment variables ONEUP_KEY and ONEUP_KEY_FILE must be set, and both are",
+    );
+  }
+  if (keys !== "") return { keys: keys.split(",") };
+  return file === "" ? undefined : keyFile(file);
 }
 
 async function storeFrom(place: string): Promise<StoreAdapter> {
-  const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(place)?.[1];
+  const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(place)?.[1]?.toLowerCase();
   // Only whoever stores there loads it.
   if (scheme === undefined) return (await import("../adapters/lmdb.ts")).lmdb(place);
-  if (scheme === "redis" || scheme === "rediss") return (await import("../adapters/redis.ts")).redis(place);
+  if (scheme === "redis" || scheme === "rediss")
+    return (await import("../adapters/redis.ts")).redis(place.replace(/^[^:]+/, scheme));
   throw new LifecycleError(
     "INVALID_OPTION",
     `Cannot start: ONEUP_STORE must be the path of a folder or a redis: URL, and it is a ${scheme}: URL`,

@@ -27,6 +27,7 @@ export type {
   RewrapOptions,
   RewrapSummary,
   WaitOptions,
+  UserFilter,
   WorkOptions,
 } from "./runtime/lifecycle.ts";
 export type { Budget, BudgetView, ShutGate } from "./runtime/budget.ts";

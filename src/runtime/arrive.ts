@@ -4,7 +4,7 @@
  * @module
  */
 import { sleep } from "../clock.ts";
-import { LifecycleError } from "../errors.ts";
+import { isLifecycleError, LifecycleError } from "../errors.ts";
 import type { UserEvent } from "../../machines/index.ts";
 import type { Barrier } from "./account.ts";
 import { drive } from "./drive.ts";
@@ -76,16 +76,21 @@ function restsMs(engine: Engine, { user, record }: Found, barrier: Barrier | nul
 }
 
 /**
- * The user, who may be on the way to its first write here: whoever waits is told of nobody who is not durable, however
- * short its patience, and of the trouble if that write fails.
+ * The user, who may be on the way to its first write here, or to the one that replaces secrets which do not open: whoever
+ * waits is told of nobody who is not durable, however short its patience, and of the trouble if that write fails.
  */
 async function stored(engine: Engine, id: string): Promise<Found> {
   for (let ours = engine.driving.get(id); ours !== undefined; ours = engine.driving.get(id)) {
-    const found = await find(engine, id);
+    const found = await find(engine, id).catch(nobodyIfDamaged);
     if (found !== null) return found;
     await Promise.race([ours, sleep(engine.clock, firstWriteMs)]);
   }
   return load(engine, id);
+}
+
+function nobodyIfDamaged(error: unknown): null {
+  if (isLifecycleError(error, "RECORD_DAMAGED")) return null;
+  throw error;
 }
 
 /** Nothing to wait for: it is usable, or at an end, or a person must look at the account. */
@@ -98,15 +103,21 @@ function settled(engine: Engine, user: User, barrier: Barrier | null): boolean {
 
 /**
  * Sends an event to a user who is at rest, waiting for whoever works on it, and drives it on.
- * Resolves once the event was taken, or at once if it means nothing in the user's state.
+ * Resolves once the event was taken, or at once if it means nothing in the user's state. `read` finds the user.
  *
  * @throws the signal's reason; {@link LifecycleError} `USER_NOT_READY` when patience ends first
  */
-export async function tell(engine: Engine, id: string, event: UserEvent, patience: Patience): Promise<void> {
+export async function tell(
+  engine: Engine,
+  id: string,
+  event: UserEvent,
+  patience: Patience,
+  read: typeof load = load,
+): Promise<void> {
   let look = firstLookMs;
   for (;;) {
     patience.signal.throwIfAborted();
-    const { user, record } = await load(engine, id);
+    const { user, record } = await read(engine, id);
     const left = patience.until - engine.clock.monotonic();
     const ours = engine.driving.get(id);
     if (ours === undefined && (record.lease === null || record.lease.leftMs <= 0) && user.intent === null) {

@@ -5,6 +5,7 @@
  */
 import { inWords, LifecycleError } from "../errors.ts";
 import { Secret } from "../secret.ts";
+import { only } from "./checks.ts";
 
 /** From the 1upHealth developer console. */
 export interface Credentials {
@@ -31,7 +32,7 @@ export function credentialSource(
   given: Credentials | (() => Credentials | Promise<Credentials>),
 ): CredentialSource {
   if (typeof given !== "function") {
-    const known = check(given);
+    const known = check(only("start", "credentials", given, { clientId: true, clientSecret: true }));
     return { mayChange: false, ask: () => Promise.resolve(known) };
   }
   return {
@@ -52,7 +53,7 @@ export function credentialSource(
   };
 }
 
-function check(credentials: Credentials): KnownCredentials {
+function check(credentials: Partial<Credentials>): KnownCredentials {
   return {
     clientId: header("credentials.clientId", credentials?.clientId),
     clientSecret: new Secret(header("credentials.clientSecret", credentials?.clientSecret)),

@@ -7,6 +7,8 @@ import { LifecycleError } from "../errors.ts";
 import { wrapNames } from "../store/key-record.ts";
 import type { KeyRecord } from "../store/key-record.ts";
 import { accountOf } from "../store/account.ts";
+import { checkRewrap } from "./call-options.ts";
+import { wrong } from "./checks.ts";
 import type { Engine } from "./engine.ts";
 import type { KeyVerbs } from "./lifecycle.ts";
 import { rewrapKeys } from "./rewrap.ts";
@@ -28,21 +30,16 @@ export function createKeyVerbs(engine: Engine, open: () => void, working: Set<Pr
       },
       retire: async (id) => {
         open();
-        if (typeof id !== "string" || id === "") throw wrong("retire a key", "its id", "text", typeof id);
+        if (typeof id !== "string" || id === "") throw wrong("retire a key", "its id", "text", id);
         await retire(engine, id);
       },
     },
-    rewrap: async (options = {}) => {
-      const { records = false } = options;
-      if (typeof records !== "boolean") throw wrong("rewrap", "records", "a boolean", typeof records);
-      return whileOpen(() => (records ? sealRecordsAnew(engine, options) : rewrapKeys(engine)));
+    rewrap: async (options) => {
+      const checked = checkRewrap(options);
+      return whileOpen(() => (checked.records ? sealRecordsAnew(engine, checked) : rewrapKeys(engine)));
     },
     upgradeFormat: async () => whileOpen(() => upgradeFormat(engine)),
   };
-}
-
-function wrong(what: string, name: string, rule: string, given: string): LifecycleError {
-  return new LifecycleError("INVALID_OPTION", `Cannot ${what}: ${name} must be ${rule}, and it is ${given}`);
 }
 
 async function list({ keys }: Engine): Promise<Awaited<ReturnType<KeyVerbs["keys"]["list"]>>> {

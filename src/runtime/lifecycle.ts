@@ -35,6 +35,12 @@ export interface OnboardOptions extends WaitOptions {
   readonly lane?: Lane | undefined;
 }
 
+/** Which users {@link Lifecycle.users} lists. */
+export interface UserFilter {
+  /** @default those in any state */
+  readonly state?: UserState;
+}
+
 /** Options of {@link Lifecycle.work}. */
 export interface WorkOptions extends Cancellable {
   /** How many users to work on at once, 1 to 1024. @default 32 */
@@ -98,11 +104,12 @@ export interface Lifecycle extends AsyncDisposable {
   fhir<V extends FhirVersion>(appUserId: string, version: V): FhirClient<V>;
   /**
    * Where the user stands. Makes no call.
-   * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`
+   * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`; `RECORD_DAMAGED` also if only the secrets do not open, for then
+   * the rest may have been changed, too: {@link reauthorize} is the way out
    */
   inspect(appUserId: string): Promise<UserStatus>;
   /** All users, or those written down in one state, by ascending id within each state. Makes no call. */
-  users(filter?: { readonly state?: UserState }): AsyncGenerator<UserStatus, void, undefined>;
+  users(filter?: UserFilter): AsyncGenerator<UserStatus, void, undefined>;
   /** How many users are written down in each state. Makes no call. */
   counts(): Promise<Readonly<Partial<Record<UserState, number>>>>;
   /**
@@ -112,7 +119,13 @@ export interface Lifecycle extends AsyncDisposable {
   work(options?: WorkOptions): Promise<WorkSummary>;
   /** Does everything that can be done now, then resolves: {@link work} without the waiting. */
   resume(options?: WorkOptions): Promise<WorkSummary>;
-  /** Throws the grant away and gets a new one with a fresh code: one management call. */
+  /**
+   * Throws the grant away and gets a new one with a fresh code: one management call. It needs no secret, so it is also
+   * the way out for a user whose secrets do not open (`RECORD_DAMAGED`); then nothing else that its record says is
+   * believed either, and 1upHealth tells who the user is. Look first who changed the record.
+   *
+   * @throws {LifecycleError} `RECORD_DAMAGED` if the record cannot even be read without its secrets; as {@link onboard}
+   */
   reauthorize(appUserId: string, options?: WaitOptions): Promise<UserStatus>;
   /** Takes a `failed` user back to where it failed. */
   retry(appUserId: string, options?: WaitOptions): Promise<UserStatus>;
@@ -184,10 +197,7 @@ export interface Lifecycle extends AsyncDisposable {
    * @throws {LifecycleError} `STORE_UNAVAILABLE`
    */
   upgradeFormat(): Promise<number>;
-  /**
-   * The name under which this user appears in logs and messages.
-   * @throws {LifecycleError} `INVALID_ID`
-   */
+  /** The name under which this user appears in logs and messages. @throws {LifecycleError} `INVALID_ID` */
   alias(appUserId: string): string;
   /** Lets the users in hand come to rest, then closes connections and store. */
   close(): Promise<void>;

@@ -20,6 +20,15 @@ export interface Found {
  * @throws {LifecycleError} `RENAMED`, `RECORD_TOO_NEW`, `RECORD_DAMAGED`, `KEY_REFUSED`, `STORE_UNAVAILABLE`
  */
 export async function find(engine: Engine, id: string): Promise<Found | null> {
+  const record = await recordOf(engine, id);
+  return record === null ? null : { user: readUser(record, engine.sealer), record };
+}
+
+/**
+ * The record of this id, and the keys to it; `null` if there is none.
+ * @throws {LifecycleError} as {@link find}, but for what is found out by reading it
+ */
+export async function recordOf(engine: Engine, id: string): Promise<StoredRecord | null> {
   const loaded = await engine.store.load(id);
   switch (loaded.type) {
     case "absent":
@@ -32,7 +41,7 @@ export async function find(engine: Engine, id: string): Promise<Found | null> {
       );
     case "record":
       if (!engine.sealer.knows(loaded.record.value)) await engine.keys.renew();
-      return { user: readUser(loaded.record, engine.sealer), record: loaded.record };
+      return loaded.record;
   }
 }
 
@@ -43,8 +52,12 @@ export async function find(engine: Engine, id: string): Promise<Found | null> {
 export async function load(engine: Engine, id: string): Promise<Found> {
   const found = await find(engine, id);
   if (found !== null) return found;
-  throw new LifecycleError(
+  throw unknown(engine, id);
+}
+
+export function unknown({ sealer }: Engine, id: string): LifecycleError {
+  return new LifecycleError(
     "USER_UNKNOWN",
-    `Cannot find user ${engine.sealer.alias(id)}: this store has no such app_user_id; call onboard() first`,
+    `Cannot find user ${sealer.alias(id)}: this store has no such app_user_id; call onboard() first`,
   );
 }

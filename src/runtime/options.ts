@@ -3,17 +3,17 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import { systemClock } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
 import { isLoopback } from "../http/safety.ts";
 import type { Transport } from "../http/transport.ts";
-import type { Lane, Limit, StoreAdapter } from "../store/contract.ts";
-import { lanes } from "../store/contract.ts";
+import type { Limit, StoreAdapter } from "../store/contract.ts";
 import { isInside } from "../store/keys.ts";
 import type { Encryption } from "../store/keys.ts";
 import type { Limits } from "../guard/guard.ts";
+import { isObject, number, oneOf, only, wrong } from "./checks.ts";
+import type { Names } from "./checks.ts";
 import { credentialSource } from "./credentials.ts";
 import type { Credentials, CredentialSource } from "./credentials.ts";
 
@@ -138,68 +138,86 @@ const minute = 60_000;
 const nothing = (): void => {};
 const silent: Logger = { debug: nothing, info: nothing, warn: nothing };
 
+/** How the messages of this door begin: "Cannot start: …". */
+const verb = "start";
+
+const names: Names<LifecycleOptions> = {
+  credentials: true,
+  store: true,
+  encryption: true,
+  hideIds: true,
+  endpoints: true,
+  limits: true,
+  refresh: true,
+  timeoutMs: true,
+  graceMs: true,
+  leaseMs: true,
+  cachedTokens: true,
+  clock: true,
+  transport: true,
+  logger: true,
+};
+
+/** Of some options only the names. @throws {LifecycleError} `INVALID_OPTION` */
+export function checkOverrides(options: Partial<LifecycleOptions> | undefined): Partial<LifecycleOptions> {
+  return only(verb, "options", options, names);
+}
+
 /** @throws {LifecycleError} `INVALID_OPTION`, `KEY_REFUSED` */
 export function checkOptions(options: LifecycleOptions): Settings {
-  if (!isObject(options)) throw wrong("options", "an object", options);
+  if (!isObject(options)) throw wrong(verb, "options", "an object", options);
   const { store, encryption } = options;
-  const endpoints = part("endpoints", options.endpoints);
-  const limits = part("limits", options.limits);
-  const refresh = part("refresh", options.refresh);
-  const timeoutMs = number("timeoutMs", options.timeoutMs ?? 30_000, 10, 2 * minute);
-  const graceMs = number("graceMs", options.graceMs ?? 10_000, 0, minute);
+  checkOverrides(options);
+  const endpoints = only(verb, "endpoints", options.endpoints, { api: true, auth: true });
+  const limits = only(verb, "limits", options.limits, { management: true, token: true, fhir: true });
+  const refresh = only(verb, "refresh", options.refresh, { policy: true, windowMs: true });
+  const timeoutMs = number(verb, "timeoutMs", options.timeoutMs ?? 30_000, 10, 2 * minute);
+  const graceMs = number(verb, "graceMs", options.graceMs ?? 10_000, 0, minute);
   return {
     credentials: credentialSource(options.credentials),
     store: checkStore(store),
     encryption: checkEncryption(encryption, store),
-    hideIds: oneOf("hideIds", options.hideIds ?? false, [false, true]),
+    hideIds: oneOf(verb, "hideIds", options.hideIds ?? false, [false, true]),
     api: endpoint("endpoints.api", endpoints.api ?? "https://api.1up.health"),
     auth: endpoint("endpoints.auth", endpoints.auth ?? "https://auth.1up.health"),
     limits: {
       management: shared(limits.management ?? { calls: 300, windowMs: 60 * minute }),
-      token: limits.token === undefined ? null : ceiling("token", limits.token),
-      fhir: limits.fhir === undefined ? null : ceiling("fhir", limits.fhir),
+      token: limits.token === undefined ? null : ceiling("token", limits.token, ofCeiling),
+      fhir: limits.fhir === undefined ? null : ceiling("fhir", limits.fhir, ofCeiling),
     },
-    policy: oneOf("refresh.policy", refresh.policy ?? "keepAlive", ["keepAlive", "eager", "lazy"]),
-    windowMs: number("refresh.windowMs", refresh.windowMs ?? 10 * minute, 2 * minute, 60 * minute),
+    policy: oneOf(verb, "refresh.policy", refresh.policy ?? "keepAlive", ["keepAlive", "eager", "lazy"]),
+    windowMs: number(verb, "refresh.windowMs", refresh.windowMs ?? 10 * minute, 2 * minute, 60 * minute),
     timeoutMs,
     graceMs,
     // No shorter, or a call of a stalled process could arrive after somebody else has taken its user over.
     leaseMs: number(
+      verb,
       "leaseMs",
       options.leaseMs ?? timeoutMs + graceMs + 5_000,
       timeoutMs + graceMs,
       60 * minute,
     ),
-    cachedTokens: number("cachedTokens", options.cachedTokens ?? 10_000, 0, 1e7, true),
+    cachedTokens: number(verb, "cachedTokens", options.cachedTokens ?? 10_000, 0, 1e7, true),
     clock: able("clock", options.clock ?? systemClock, ["now", "monotonic", "timer", "random"]),
     transport: options.transport && able("transport", options.transport, ["send"]),
     logger: able("logger", options.logger ?? silent, ["debug", "info", "warn"]),
   };
 }
 
-/** A group of options, none of which need be there. */
-function part<T extends object>(name: string, value: T | undefined): Partial<T> {
-  if (value === undefined) return {};
-  if (isObject(value)) return value;
-  throw wrong(name, "an object", value);
-}
-
 /** Something that can do what it is for. */
 function able<T extends object>(name: string, value: T, methods: readonly (keyof T & string)[]): T {
   if (isObject(value) && methods.every((method) => typeof value[method] === "function")) return value;
-  throw wrong(name, `an object with the methods ${methods.join(", ")}`, value);
+  throw wrong(verb, name, `an object with the methods ${methods.join(", ")}`, value);
 }
 
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
-}
+const ofCeiling: Names<Ceiling> = { calls: true, windowMs: true };
 
-function ceiling(name: keyof Limits, given: Ceiling): Limit {
-  const { calls, windowMs } = part(`limits.${name}`, given);
+function ceiling<T extends Ceiling>(name: keyof Limits, given: T, known: Names<T>): Limit {
+  const { calls, windowMs } = only<Ceiling>(verb, `limits.${name}`, given, known);
   return {
     name,
-    calls: number(`limits.${name}.calls`, calls, 1, 1e9, true),
-    windowMs: number(`limits.${name}.windowMs`, windowMs, 1, 31 * 24 * 60 * minute),
+    calls: number(verb, `limits.${name}.calls`, calls, 1, 1e9, true),
+    windowMs: number(verb, `limits.${name}.windowMs`, windowMs, 1, 31 * 24 * 60 * minute),
   };
 }
 
@@ -207,13 +225,18 @@ function ceiling(name: keyof Limits, given: Ceiling): Limit {
 const fewest = 3;
 
 function shared(given: NonNullable<NonNullable<LifecycleOptions["limits"]>["management"]>): Limit {
-  const limit = ceiling("management", given);
-  const lanes = part("limits.management.lanes", given.lanes);
+  const limit = ceiling("management", given, { ...ofCeiling, lanes: true });
+  const lanes = only(verb, "limits.management.lanes", given.lanes, {
+    kept: true,
+    recovery: true,
+    bulk: true,
+  });
   const share = (name: "kept" | "recovery" | "bulk", byDefault: number): number =>
-    number(`limits.management.lanes.${name}`, lanes[name] ?? byDefault, 0, 1);
+    number(verb, `limits.management.lanes.${name}`, lanes[name] ?? byDefault, 0, 1);
   const [kept, recovery, bulk] = [share("kept", 0.1), share("recovery", 0.2), share("bulk", 0.1)];
   if (recovery + bulk > 1) {
     throw wrong(
+      verb,
       "limits.management.lanes",
       "shares of which recovery and bulk are 1 at most together",
       recovery + bulk,
@@ -225,49 +248,16 @@ function shared(given: NonNullable<NonNullable<LifecycleOptions["limits"]>["mana
   return { ...limit, kept: left, least: { recovery: least(recovery), bulk: least(bulk) } };
 }
 
-/** @throws {LifecycleError} `INVALID_ID` unless it is 1–512 bytes of UTF-8 without control characters */
-export function checkId(id: string): string {
-  if (typeof id !== "string") throw badId(`a string, not ${typeof id}`);
-  // oneup ids go into HTTP, keys and logs: what cannot be seen has no place in them
-  if (id.length === 0 || id.length > 512 || (id.length > 128 && Buffer.byteLength(id) > 512)) {
-    throw badId(`1 to 512 bytes long, not ${Buffer.byteLength(id)}`);
-  }
-  if (/[\p{Cc}]/u.test(id) || !id.isWellFormed()) throw badId("well-formed text without control characters");
-  return id;
-}
-
-function badId(rule: string): LifecycleError {
-  return new LifecycleError("INVALID_ID", `Cannot use this app_user_id: it must be ${rule}`);
-}
-
-/** @throws {LifecycleError} `INVALID_OPTION` */
-export function checkLane(lane: Lane): Lane {
-  return oneOf("lane", lane, lanes);
-}
-
-/** @throws {LifecycleError} `INVALID_OPTION` */
-export function number(name: string, value: unknown, least: number, most: number, whole = false): number {
-  if (typeof value === "number" && value >= least && value <= most && (!whole || Number.isInteger(value)))
-    return value;
-  throw wrong(name, `${whole ? "a whole number" : "a number"} from ${least} to ${most}`, value);
-}
-
-/** @throws {LifecycleError} `INVALID_OPTION` */
-export function oneOf<T extends string | boolean>(name: string, value: T, allowed: readonly T[]): T {
-  if (allowed.includes(value)) return value;
-  throw wrong(name, `one of ${allowed.join(", ")}`, value);
-}
-
 /** The URL as it is read, not as it is written: what parsers disagree about is gone, and with it a second meaning. */
 function endpoint(name: string, value: string): string {
   const rule = "an https: URL without query, or http: on loopback";
   // It may carry a password or a key, and be broken by just that, so it is shown only if it has no place for one.
   const shown = typeof value === "string" && /[@?#]/.test(value) ? "[redacted]" : value;
-  if (typeof value !== "string" || !URL.canParse(value)) throw wrong(name, rule, shown);
+  if (typeof value !== "string" || !URL.canParse(value)) throw wrong(verb, name, rule, shown);
   const { protocol, hostname, host, pathname, username, password } = new URL(value);
-  if (username !== "" || password !== "") throw wrong(name, "a URL without user and password", shown);
+  if (username !== "" || password !== "") throw wrong(verb, name, "a URL without user and password", shown);
   const safe = protocol === "https:" || (protocol === "http:" && isLoopback(hostname));
-  if (!safe || /[?#\\\s]/.test(value)) throw wrong(name, rule, shown);
+  if (!safe || /[?#\\\s]/.test(value)) throw wrong(verb, name, rule, shown);
   return `${protocol}//${host}${pathname}`.replace(/\/+$/, "");
 }
 
@@ -314,19 +304,4 @@ function isKeys(keys: unknown): boolean {
 function notEncryption(): LifecycleError {
   const rule = "keyFile(…), { keys: […] } with texts or bytes, or a key provider with wrap() and unwrap()"; // the value itself may be a key
   return new LifecycleError("INVALID_OPTION", `Cannot start: encryption must be ${rule}`);
-}
-
-/** In a word, for what may print anything or nothing. */
-function kindOf(value: unknown): string {
-  if (value === undefined) return "undefined";
-  return Array.isArray(value) ? "an array" : `of type ${typeof value}`;
-}
-
-function wrong(name: string, rule: string, value: unknown): LifecycleError {
-  const plain = typeof value === "number" || typeof value === "boolean" || value === null;
-  const shown = typeof value === "string" ? JSON.stringify(value) : plain ? String(value) : kindOf(value);
-  return new LifecycleError(
-    "INVALID_OPTION",
-    `Cannot start: ${name} must be ${rule}, and it is ${shown.slice(0, 100)}`,
-  );
 }

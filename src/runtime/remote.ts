@@ -11,7 +11,8 @@ import type { RemoteUser, UserQuery } from "../http/user-management.ts";
 import { slotFate } from "./doubt.ts";
 import { clientOf, laneOfCalls } from "./engine.ts";
 import type { Engine } from "./engine.ts";
-import { checkId, number } from "./options.ts";
+import { checkList } from "./call-options.ts";
+import { checkId, checkSignal, number, only } from "./checks.ts";
 
 /** Options of {@link Remote.list}. */
 export interface ListOptions {
@@ -83,8 +84,8 @@ export function createRemote(engine: Engine): Remote {
   }
 
   return {
-    async *list({ pageSize = 100, signal } = {}) {
-      number("pageSize", pageSize, 1, 1_000, true);
+    async *list(options) {
+      const { pageSize = 100, signal } = checkList(options);
       let first: number | undefined;
       for (let skip = 0; ; skip += pageSize) {
         const page = await ask({ page: { skip, limit: pageSize } }, signal);
@@ -95,12 +96,23 @@ export function createRemote(engine: Engine): Remote {
       }
     },
 
-    async find(query, { signal } = {}) {
-      if ("appUserId" in query) checkId(query.appUserId);
-      else number("oneupUserId", query.oneupUserId, 1, Number.MAX_SAFE_INTEGER, true);
-      const users = await ask(query, signal);
+    async find(query, options) {
+      const verb = "find a user";
+      const { appUserId, oneupUserId } = only<{ readonly appUserId?: string; readonly oneupUserId?: number }>(
+        verb,
+        "the query",
+        query,
+        { appUserId: true, oneupUserId: true },
+      );
+      const { signal } = only(verb, "options", options, { signal: true });
+      checkSignal(verb, signal);
+      const asked: UserQuery =
+        appUserId === undefined
+          ? { oneupUserId: number(verb, "oneupUserId", oneupUserId, 1, Number.MAX_SAFE_INTEGER, true) }
+          : { appUserId: checkId(appUserId) };
+      const users = await ask(asked, signal);
       const found = users.find((user) =>
-        "appUserId" in query ? user.appUserId === query.appUserId : user.oneupUserId === query.oneupUserId,
+        "appUserId" in asked ? user.appUserId === asked.appUserId : user.oneupUserId === oneupUserId,
       );
       return found ?? null;
     },

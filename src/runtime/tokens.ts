@@ -11,7 +11,7 @@ import type { Patience } from "./arrive.ts";
 import { drive } from "./drive.ts";
 import type { Engine } from "./engine.ts";
 import { load } from "./load.ts";
-import { checkId } from "./options.ts";
+import { checkId } from "./checks.ts";
 import { awake, isUsable, refreshAt } from "./status.ts";
 import type { User } from "./user.ts";
 import { barrierOf, notUsable } from "./verdict.ts";

@@ -58,6 +58,23 @@ const sealedForms = new WeakMap<Secrets, SealedForm>();
 
 /** Reads a record. @throws {LifecycleError} `RECORD_TOO_NEW`, `RECORD_DAMAGED` */
 export function readUser(record: StoredRecord, sealer: Sealer): User {
+  const { user, format, sealed } = readInClear(record, sealer);
+  const { oneupUserId } = user.position.context;
+  const secrets = sealer.open({ user: record.id, oneupUserId }, sealed, format);
+  sealedForms.set(secrets, { sealed, format, oneupUserId });
+  return { ...user, secrets };
+}
+
+/** What a record says before its seal is opened. */
+export interface InClear {
+  /** Without secrets. Only the seal could say whether somebody changed the rest. */
+  readonly user: User;
+  readonly format: number;
+  readonly sealed: Sealed | null;
+}
+
+/** Reads a record without its secrets. @throws {LifecycleError} as {@link readUser}, unless only the secrets do not open */
+export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
   const kept = readEnvelope(record.value, () => sealer.alias(record.id), sealer.newest);
   if (!isState(kept.state)) {
     throw new LifecycleError(
@@ -73,10 +90,7 @@ export function readUser(record: StoredRecord, sealer: Sealer): User {
       `Cannot read user ${sealer.alias(record.id)}: what is known about it is of the wrong kind`,
     );
   }
-  const { oneupUserId } = context;
-  const secrets = sealer.open({ user: record.id, oneupUserId }, sealed, format);
-  sealedForms.set(secrets, { sealed, format, oneupUserId });
-  return {
+  const user: User = {
     id: record.id,
     revision: record.revision,
     position: { state: kept.state, context },
@@ -85,8 +99,9 @@ export function readUser(record: StoredRecord, sealer: Sealer): User {
     lane: kept.lane,
     history: kept.history,
     calls: kept.calls,
-    secrets,
+    secrets: {},
   };
+  return { user, format, sealed };
 }
 
 /** Is every fact of the kind it must be? Others, of a later release, are not looked at. */

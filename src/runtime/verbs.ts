@@ -10,6 +10,8 @@ import { ahead, total } from "../store/shares.ts";
 import { arrive, tell, within } from "./arrive.ts";
 import type { Patience } from "./arrive.ts";
 import { createBudget } from "./budget.ts";
+import { checkFilter, checkOnboarding, checkWait, checkWork } from "./call-options.ts";
+import { checkId, checkLane, number } from "./checks.ts";
 import { drive } from "./drive.ts";
 import type { Engine } from "./engine.ts";
 import { fhirSender } from "./fhir-sender.ts";
@@ -19,8 +21,8 @@ import { comeForward } from "./lane.ts";
 import type { Lifecycle, OnboardOptions, WaitOptions, WorkOptions } from "./lifecycle.ts";
 import { find, load } from "./load.ts";
 import type { Found } from "./load.ts";
-import { checkId, checkLane, number } from "./options.ts";
 import { createRemote } from "./remote.ts";
+import { reauthorize } from "./reauthorize.ts";
 import { rename } from "./rename.ts";
 import { describeUser, isUsable } from "./status.ts";
 import type { UserStatus } from "./status.ts";
@@ -44,7 +46,6 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
   }
 
   function patience({ waitMs = defaultWaitMs, signal }: WaitOptions = {}): Patience {
-    number("waitMs", waitMs, 0, Number.MAX_SAFE_INTEGER);
     return {
       until: clock.monotonic() + waitMs,
       signal: signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]),
@@ -89,13 +90,10 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
     return stepped({ ...found.user, lane }, { type: "ONBOARD", at });
   }
 
-  function worker(
-    untilIdle: boolean,
-    { signal, concurrency = 32, lookMs = 1_000 }: WorkOptions,
-  ): Promise<WorkSummary> {
+  async function worker(verb: "work" | "resume", options: WorkOptions | undefined): Promise<WorkSummary> {
     open();
-    number("concurrency", concurrency, 1, 1_024, true);
-    number("lookMs", lookMs, 10, 3_600_000);
+    const { signal, concurrency = 32, lookMs = 1_000 } = checkWork(verb, options);
+    const untilIdle = verb === "resume";
     const stop = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
     const done = work(engine, { concurrency, due: true, stop, untilIdle, lookMs }).finally(() =>
       working.delete(done),
@@ -105,10 +103,10 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
   }
 
   const lifecycle: Lifecycle = {
-    async onboard(appUserId, options = {}) {
+    async onboard(appUserId, given) {
       open();
       const id = checkId(appUserId);
-      if (options.lane !== undefined) checkLane(options.lane);
+      const options = checkOnboarding(given);
       const wait = patience(options);
       wait.signal.throwIfAborted();
       const found = await find(engine, id);
@@ -121,6 +119,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
 
     async accessToken(appUserId, options) {
       open();
+      if (options !== undefined) checkWait("get an access token", options);
       return tokens.get(appUserId, () => patience(options));
     },
 
@@ -144,8 +143,9 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       return describe((await load(engine, checkId(appUserId))).user);
     },
 
-    async *users({ state } = {}) {
+    async *users(filter) {
       open();
+      const { state } = checkFilter(filter);
       for (const each of state === undefined ? Object.keys(await store.counts()) : [state]) {
         let after: string | undefined;
         for (;;) {
@@ -165,22 +165,22 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       return store.counts();
     },
 
-    work: (options = {}) => worker(false, options),
-    resume: (options = {}) => worker(true, options),
+    work: (options) => worker("work", options),
+    resume: (options) => worker("resume", options),
 
     async reauthorize(appUserId, options) {
       open();
       const id = checkId(appUserId);
-      const wait = patience(options);
+      const wait = patience(checkWait("reauthorize", options));
       tokens.forget(id);
-      await tell(engine, id, { type: "REAUTHORIZE", at: clock.now() }, wait);
+      await reauthorize(engine, id, wait);
       return arrived(id, wait);
     },
 
     async retry(appUserId, options) {
       open();
       const id = checkId(appUserId);
-      const wait = patience(options);
+      const wait = patience(checkWait("retry", options));
       await tell(engine, id, { type: "RETRY", at: clock.now() }, wait);
       return arrived(id, wait);
     },
@@ -189,7 +189,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       open();
       const id = checkId(appUserId);
       const to = checkId(newAppUserId);
-      await rename(engine, id, to, patience(options));
+      await rename(engine, id, to, patience(checkWait("rename", options)));
       tokens.forget(id);
       return describe((await load(engine, to)).user);
     },
@@ -200,8 +200,8 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
 
     async forecast(calls = 1, lane = "interactive") {
       open();
-      number("calls", calls, 1, 1e9, true);
-      const { used, waiting, inMs } = await engine.guard.forecast(calls, checkLane(lane));
+      number("forecast", "calls", calls, 1, 1e9, true);
+      const { used, waiting, inMs } = await engine.guard.forecast(calls, checkLane("forecast", lane));
       return { used: total(used), of: settings.limits.management.calls, ahead: ahead(waiting, lane), inMs };
     },
 

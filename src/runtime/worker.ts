@@ -3,16 +3,16 @@
  *
  * @module
  */
-import { sleep } from "../clock.ts";
+import { randomName, sleep } from "../clock.ts";
 import { inWords, isLifecycleError } from "../errors.ts";
-import type { Batch, Claimed, Lease } from "../store/contract.ts";
+import type { Batch, Claimed, Lease, StoredRecord } from "../store/contract.ts";
 import { drive } from "./drive.ts";
 import { newLease } from "./engine.ts";
 import { doubling } from "./pauses.ts";
 import type { Growth } from "./pauses.ts";
 import type { Engine, LaneService } from "./engine.ts";
 import { awake } from "./status.ts";
-import { readUser } from "./user.ts";
+import { readInClear, readUser } from "./user.ts";
 import type { UserState } from "../../machines/index.ts";
 
 /** What a worker did. */
@@ -68,6 +68,9 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
       engine.settings.logger.warn(
         `Cannot work on user ${engine.sealer.alias(claimed.record.id)}: ${inWords(error)}`,
       );
+      if (!read && isLifecycleError(error, "RECORD_DAMAGED")) {
+        await putAside(engine, claimed.record, lease).catch(() => {}); // its lease ends by itself
+      }
     }
   }
 
@@ -143,6 +146,17 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
   }
   await Promise.all(active);
   return { taken, rested };
+}
+
+/** A user whose secrets do not open is met again after this time, ms. */
+const asideMs = 3_600_000;
+
+/** Ends the lease on a record whose secrets do not open and leaves the rest as it is, so that a caller can `reauthorize()`. */
+async function putAside({ clock, sealer, store }: Engine, record: StoredRecord, lease: Lease): Promise<void> {
+  const { id, value, revision } = record;
+  const { state } = readInClear(record, sealer).user.position;
+  const write = { id, value, state, expectedRevision: revision, writeId: randomName(clock) };
+  await store.commit({ ...write, mode: "end", lease, dueInMs: asideMs, lane: null });
 }
 
 /** At most this many users at once are served on behalf of those who wait here. */

@@ -61,7 +61,8 @@ export const usualBehaviour: Behaviour = {
   spender: false,
 };
 
-const rules: { readonly [Name in keyof Behaviour]: Rule } = {
+/** What is demanded of each. */
+export const behaviourRules: { readonly [Name in keyof Behaviour]: Rule } = {
   codeLifeMs: quantity,
   codeReadyMs: quantity,
   accessTokenLifeMs: quantity,
@@ -90,9 +91,9 @@ const rules: { readonly [Name in keyof Behaviour]: Rule } = {
  * @throws {LifecycleError} `INVALID_OPTION` with the name, the rule and the value
  */
 export function readBehaviour(verb: string, options: Partial<Behaviour>): Partial<Behaviour> {
-  check(verb, options, rules);
+  check(verb, options, behaviourRules);
   const given = Object.entries(options);
-  const read = given.filter(([name, value]) => Object.hasOwn(rules, name) && value !== undefined);
+  const read = given.filter(([name, value]) => Object.hasOwn(behaviourRules, name) && value !== undefined);
   // Every value has passed the rule of its name.
   return Object.fromEntries(read) as Partial<Behaviour>;
 }
@@ -103,7 +104,7 @@ export function readBehaviour(verb: string, options: Partial<Behaviour>): Partia
  * @throws {LifecycleError} `INVALID_OPTION`
  */
 export function readChange(change: Partial<Behaviour>): Partial<Behaviour> {
-  checkNames("change the sandbox", change, rules);
+  checkNames("change the sandbox", change, behaviourRules);
   return readBehaviour("change the sandbox", change);
 }
 

@@ -1,8 +1,10 @@
 /** What can be set in a sandbox, and the check at its door. Each unknown of 1upHealth is an option here. */
 
+import { inspect } from "node:util";
 import { systemClock } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
-import { type Behaviour, readBehaviour, usualBehaviour } from "./behaviour.ts";
+import { type Behaviour, behaviourRules, readBehaviour, usualBehaviour } from "./behaviour.ts";
+import { checkNames } from "./rules.ts";
 import { createVirtualClock, type VirtualClock } from "./virtual-clock.ts";
 
 /** Options of {@link createSandbox}; those of {@link Behaviour} can be changed later. */
@@ -53,21 +55,38 @@ export interface Settings extends Behaviour {
   readonly seed: number;
 }
 
+const verb = "create the sandbox";
+
+const names: Readonly<Record<keyof SandboxOptions, unknown>> = {
+  ...behaviourRules,
+  clientId: true,
+  clientSecret: true,
+  clock: true,
+  limit: true,
+  latencyMs: true,
+  waitOn: true,
+  readLagMs: true,
+  purgeBatch: true,
+  seed: true,
+};
+
 /**
  * Fills in the defaults.
  *
  * @throws {LifecycleError} `INVALID_OPTION` with the option's name, the rule and the value
  */
 export function readOptions(options: SandboxOptions): Settings {
-  const { limit = {}, latencyMs = 0 } = options;
-  const [least, most] = typeof latencyMs === "number" ? [latencyMs, latencyMs] : latencyMs;
+  checkNames(verb, options, names);
+  const { limit = {}, latencyMs = 0, clock = createVirtualClock() } = options;
+  checkNames(verb, limit, { calls: true, windowMs: true, window: true }, "limit");
+  const [least, most] = rangeOf(latencyMs);
   if (!(most >= least)) throw refuse("latencyMs", "a range that does not end before it begins", latencyMs);
   return {
     ...usualBehaviour,
-    ...readBehaviour("create the sandbox", options),
+    ...readBehaviour(verb, options),
     clientId: text("clientId", options.clientId ?? "sandbox-client"),
     clientSecret: text("clientSecret", options.clientSecret ?? "sandbox-secret"),
-    clock: options.clock ?? createVirtualClock(),
+    clock: able(clock),
     calls: count("limit.calls", limit.calls ?? 300),
     windowMs: atLeast(1, "limit.windowMs", limit.windowMs ?? 3_600_000),
     window: oneOf("limit.window", limit.window ?? "rolling", ["rolling", "fixed"]),
@@ -77,6 +96,19 @@ export function readOptions(options: SandboxOptions): Settings {
     purgeBatch: count("purgeBatch", options.purgeBatch ?? Infinity),
     seed: atLeast(0, "seed", options.seed ?? Math.floor(systemClock.random() * 2 ** 48)),
   };
+}
+
+function rangeOf(latencyMs: NonNullable<SandboxOptions["latencyMs"]>): readonly [min: number, max: number] {
+  if (typeof latencyMs === "number") return [latencyMs, latencyMs];
+  if (Array.isArray(latencyMs) && latencyMs.length === 2) return latencyMs;
+  throw refuse("latencyMs", "a finite number from 0, or two of them in a list", latencyMs);
+}
+
+function able(clock: VirtualClock): VirtualClock {
+  const methods = ["now", "monotonic", "timer", "random", "advance", "set", "onChange"] as const;
+  const isObject = typeof clock === "object" && clock !== null;
+  if (isObject && methods.every((method) => typeof clock[method] === "function")) return clock;
+  throw refuse("clock", "one that can be moved, such as createVirtualClock()", typeof clock);
 }
 
 function text(name: string, value: string): string {
@@ -104,6 +136,6 @@ function oneOf<const T>(name: string, value: T, allowed: readonly T[]): T {
 function refuse(name: string, rule: string, value: unknown): LifecycleError {
   return new LifecycleError(
     "INVALID_OPTION",
-    `Cannot create the sandbox: ${name} must be ${rule}, got ${String(value)}`,
+    `Cannot ${verb}: ${name} must be ${rule}, got ${inspect(value, { depth: 1, breakLength: Infinity })}`,
   );
 }

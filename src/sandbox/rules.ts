@@ -47,14 +47,27 @@ export function check(verb: string, given: object, rules: Readonly<Record<string
 }
 
 /**
- * Checks that `given` has no field without a rule.
+ * Checks that `given` is an object without a field that has no rule.
  *
  * @throws {LifecycleError} `INVALID_OPTION`
  */
-export function checkNames(verb: string, given: object, rules: Readonly<Record<string, Rule>>): void {
+export function checkNames(
+  verb: string,
+  given: object,
+  rules: Readonly<Record<string, unknown>>,
+  name: string = "what is given",
+): void {
+  if (!isObject(given)) throw refuse(verb, `${name} must be an object, got ${show(given)}`);
   const stranger = Object.keys(given).find((name) => !Object.hasOwn(rules, name));
   if (stranger === undefined) return;
-  throw refuse(verb, `a field must be one of ${Object.keys(rules).join(", ")}, got ${show(stranger)}`);
+  throw refuse(
+    verb,
+    `a field of ${name} must be one of ${Object.keys(rules).join(", ")}, got ${show(stranger)}`,
+  );
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 export function refuse(verb: string, why: string): LifecycleError {

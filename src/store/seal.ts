@@ -165,7 +165,7 @@ export class Sealer {
     } catch {
       throw new LifecycleError(
         "RECORD_DAMAGED",
-        `Cannot open the secrets of user ${this.alias(owner.user)}: they were sealed for another user or store, or were changed`,
+        `Cannot open the secrets of user ${this.alias(owner.user)}: they were sealed for another user or store, or were changed; reauthorize() gets a new grant`,
       );
     }
   }

@@ -1,14 +1,13 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { inspect } from "node:util";
 import { createLifecycle, isLifecycleError, keyFile } from "oneup-lifecycle";
-import type { Lifecycle, LifecycleOptions } from "oneup-lifecycle";
+import type { LifecycleOptions } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { memory } from "oneup-lifecycle/adapters/memory";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { checkOptions } from "../../src/runtime/options.ts";
 import { onDisk } from "../support/on-disk.ts";
-import { afterwards, folder, scene } from "../support/scene.ts";
+import { folder, scene } from "../support/scene.ts";
 
 const credentials = { clientId: "client", clientSecret: "planted-secret" };
 const good: LifecycleOptions = { credentials, store: memory() };
@@ -53,6 +52,38 @@ describe("createLifecycle()", () => {
     expect(code).toBe("INVALID_OPTION");
     expect(message).toContain(name);
     expect(message).not.toContain("planted");
+  });
+
+  it.each([
+    [{ hideids: true }, /an option must be one of credentials, store, .*, and it is "hideids"$/],
+    [
+      { limits: { mangement: {} } },
+      /an option in limits must be one of management, token, fhir, .*"mangement"/,
+    ],
+    [{ limits: { token: { calls: 1, windowMs: 1, lanes: {} } } }, /an option in limits\.token .*"lanes"/],
+    [{ limits: { management: { calls: 1, windowMs: 1, lane: {} } } }, /in limits\.management .*"lane"/],
+    [
+      { limits: { management: { calls: 1, windowMs: 1, lanes: { keep: 1 } } } },
+      /in limits.management.lanes .*"keep"/,
+    ],
+    [{ endpoints: { apis: "" } }, /an option in endpoints .*"apis"/],
+    [{ refresh: { window: 1 } }, /an option in refresh .*"window"/],
+    [{ credentials: { ...credentials, secret: "planted" } }, /an option in credentials .*"secret"/],
+    [{ credentials: null }, /credentials must be an object, and it is null/],
+    [{ limits: [] }, /limits must be an object, and it is an array/],
+  ])("refuses a name that it does not know: %j", async (wrong, message) => {
+    const refused = await refusal(unchecked({ ...good, ...wrong }));
+    expect(refused).toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringMatching(message) as string,
+    });
+    expect(refused.message).not.toContain("planted");
+  });
+
+  it("takes credentials with more in them from a function, as key stores give them", async () => {
+    const stored = { ...credentials, rotatedAt: "yesterday" };
+    const lifecycle = await createLifecycle({ ...good, store: memory(), credentials: () => stored });
+    await lifecycle.close();
   });
 
   it("takes an endpoint as it is read, so that nobody behind it reads another", () => {
@@ -241,109 +272,5 @@ describe("createLifecycle()", () => {
     expect(readdirSync(path).sort()).toEqual(["key", "store"]);
     const again = await open({ store, ...(encryption && { encryption }) });
     expect(await again.inspect("ada")).toMatchObject({ usable: true });
-  });
-});
-
-describe("every call with an app_user_id", () => {
-  it.each([
-    ["an empty one", ""],
-    ["a control character", "ada\n"],
-    ["a NUL", "a\0b"],
-    ["half an emoji", "\ud83d"],
-    ["513 bytes", "x".repeat(513)],
-    ["129 emoji of four bytes", "😀".repeat(129)],
-    ["a number", 7],
-    ["nothing", undefined],
-  ])("refuses %s at the door", async (_, id) => {
-    const { sandbox, open } = await scene();
-    const lifecycle = await open();
-    const bad = id as string; // what JavaScript callers pass
-    for (const call of [
-      () => lifecycle.onboard(bad),
-      () => lifecycle.accessToken(bad),
-      () => lifecycle.inspect(bad),
-      () => lifecycle.retry(bad),
-      () => lifecycle.reauthorize(bad),
-      () => lifecycle.rename("ada", bad),
-      async () => lifecycle.fhir(bad, "r4"),
-      async () => lifecycle.alias(bad),
-    ]) {
-      await expect(call()).rejects.toMatchObject({ code: "INVALID_ID" });
-    }
-    expect(sandbox.journal.entries()).toEqual([]);
-    expect(await lifecycle.counts()).toEqual({});
-  });
-
-  it.each([{ waitMs: -1 }, { waitMs: "soon" }, { lane: "fast" }])(
-    "refuses the option %o",
-    async (options) => {
-      const lifecycle = await (await scene()).open();
-      await expect(lifecycle.onboard("ada", options as object)).rejects.toMatchObject({
-        code: "INVALID_OPTION",
-      });
-      expect(await lifecycle.counts()).toEqual({});
-    },
-  );
-});
-
-describe("createLifecycle.fromEnv()", () => {
-  afterEach(() => vi.unstubAllEnvs());
-
-  it("opens what the environment names", async () => {
-    const path = folder("env");
-    vi.stubEnv("ONEUP_CLIENT_ID", "client");
-    vi.stubEnv("ONEUP_CLIENT_SECRET", "secret");
-    vi.stubEnv("ONEUP_STORE", join(path, "store"));
-    vi.stubEnv("ONEUP_KEY_FILE", join(path, "key"));
-    const lifecycle = await createLifecycle.fromEnv();
-    afterwards(() => lifecycle.close());
-    expect(await lifecycle.counts()).toEqual({});
-    expect(readdirSync(path).sort()).toEqual(["key", "store"]);
-  });
-
-  it("hides ids for ONEUP_HIDE_IDS=1, and refuses what is neither 1 nor 0", async () => {
-    const path = folder("env-hidden");
-    const opening = (): Promise<Lifecycle> => createLifecycle.fromEnv({ credentials, ...onDisk(path) });
-    vi.stubEnv("ONEUP_HIDE_IDS", "1");
-    const lifecycle = await opening();
-    afterwards(() => lifecycle.close());
-    vi.stubEnv("ONEUP_HIDE_IDS", "0");
-    await expect(opening()).rejects.toThrow(/its ids are hidden/);
-    vi.stubEnv("ONEUP_HIDE_IDS", "true");
-    await expect(opening()).rejects.toThrow(
-      'Cannot start: the environment variable ONEUP_HIDE_IDS must be 1 or 0, and it is "true"',
-    );
-  });
-
-  it("opens a Redis store by its URL, and says without the password that it is not there", async () => {
-    vi.stubEnv("ONEUP_CLIENT_ID", "client");
-    vi.stubEnv("ONEUP_CLIENT_SECRET", "secret");
-    vi.stubEnv("ONEUP_STORE", "redis://user:planted-secret@127.0.0.1:1/0");
-    vi.stubEnv("ONEUP_KEY", "ab".repeat(32));
-    const refused = await createLifecycle.fromEnv().catch((error: unknown) => error);
-    expect(refused).toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
-    expect(String(refused)).toContain("Cannot reach Redis at redis://127.0.0.1:1/0");
-    expect(inspect(refused, { depth: 9, showHidden: true })).not.toContain("planted");
-  });
-
-  it.each([
-    ["ONEUP_CLIENT_ID", undefined, /ONEUP_CLIENT_ID must be set/],
-    ["ONEUP_CLIENT_SECRET", "", /ONEUP_CLIENT_SECRET must be set/],
-    ["ONEUP_STORE", undefined, /ONEUP_STORE must be set/],
-    ["ONEUP_STORE", "mysql://localhost", /ONEUP_STORE must be the path of a folder or a redis: URL/],
-  ])("names the variable that is wrong: %s=%s", async (name, value, message) => {
-    for (const [other, set] of Object.entries({
-      ONEUP_CLIENT_ID: "x",
-      ONEUP_CLIENT_SECRET: "y",
-      ONEUP_STORE: "z",
-    })) {
-      vi.stubEnv(other, set);
-    }
-    vi.stubEnv(name, value);
-    await expect(createLifecycle.fromEnv()).rejects.toMatchObject({
-      code: "INVALID_OPTION",
-      message: expect.stringMatching(message) as string,
-    });
-    expect(existsSync("z")).toBe(false);
   });
 });

@@ -102,4 +102,10 @@ describe("sandbox/behaviour", () => {
       new RegExp(`^Cannot change the sandbox: .*${name}`),
     );
   });
+
+  it.each([null, 5, []])("behave() refuses %j", (change: unknown) => {
+    expect(() => createSandbox().behave(change as Partial<Behaviour>)).toThrow(
+      "Cannot change the sandbox: what is given must be an object, got ",
+    );
+  });
 });

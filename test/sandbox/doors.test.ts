@@ -95,4 +95,20 @@ describe("sandbox/doors", () => {
   ])("createSandbox() refuses %j", (options) => {
     expect(() => createSandbox(options)).toThrow(/Cannot create the sandbox: \w+/);
   });
+
+  it.each<[unknown, RegExp]>([
+    [null, /what is given must be an object, got null/],
+    [5, /what is given must be an object, got 5/],
+    [{ limt: {} }, /must be one of .*limit.*, got 'limt'/],
+    [{ limit: null }, /limit must be an object, got null/],
+    [{ limit: { call: 1 } }, /a field of limit must be one of calls, windowMs, window, got 'call'/],
+    [{ latencyMs: null }, /latencyMs must be a finite number from 0, or two/],
+    [{ latencyMs: [1] }, /latencyMs must be a finite number from 0, or two/],
+    [{ clock: 5 }, /clock must be one that can be moved/],
+    [{ clock: { now: () => 0 } }, /clock must be one that can be moved/],
+  ])("createSandbox() names what is wrong with %j", (options, message) => {
+    const refused = (): unknown => createSandbox(options as SandboxOptions); // what JavaScript callers pass
+    expect(refused).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
+    expect(refused).toThrow(message);
+  });
 });

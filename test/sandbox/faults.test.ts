@@ -193,6 +193,9 @@ describe("sandbox/faults", () => {
   });
 
   it.each([
+    null,
+    5,
+    [],
     {},
     { status: 99 },
     { status: 500, drop: "after" },

@@ -1,0 +1,78 @@
+/**
+ * The options of the calls on a running lifecycle, checked at the door. What comes back is what was given.
+ *
+ * @module
+ */
+import { isState } from "./step.ts";
+import { checkLane, checkSignal, number, oneOf, only, wrong } from "./checks.ts";
+import type { Names } from "./checks.ts";
+import type { OnboardOptions, RewrapOptions, UserFilter, WaitOptions, WorkOptions } from "./lifecycle.ts";
+import type { ListOptions } from "./remote.ts";
+
+const ofWaiting: Names<WaitOptions> = { waitMs: true, signal: true };
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkWait(verb: string, options: WaitOptions | undefined): WaitOptions {
+  return waiting(verb, only(verb, "options", options, ofWaiting));
+}
+
+function waiting<T extends WaitOptions>(verb: string, options: T): T {
+  if (options.waitMs !== undefined) number(verb, "waitMs", options.waitMs, 0, Number.MAX_SAFE_INTEGER);
+  checkSignal(verb, options.signal);
+  return options;
+}
+
+const ofOnboarding: Names<OnboardOptions> = { ...ofWaiting, expect: true, lane: true };
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkOnboarding(options: OnboardOptions | undefined): OnboardOptions {
+  const verb = "onboard";
+  const checked = waiting(verb, only(verb, "options", options, ofOnboarding));
+  if (checked.lane !== undefined) checkLane(verb, checked.lane);
+  if (checked.expect !== undefined) oneOf(verb, "expect", checked.expect, ["new", "existing"]);
+  return checked;
+}
+
+const ofWork: Names<WorkOptions> = { concurrency: true, lookMs: true, signal: true };
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkWork(verb: "work" | "resume", options: WorkOptions | undefined): WorkOptions {
+  const checked = only(verb, "options", options, ofWork);
+  if (checked.concurrency !== undefined) number(verb, "concurrency", checked.concurrency, 1, 1_024, true);
+  if (checked.lookMs !== undefined) number(verb, "lookMs", checked.lookMs, 10, 3_600_000);
+  checkSignal(verb, checked.signal);
+  return checked;
+}
+
+const ofRewrap: Names<RewrapOptions> = { records: true, onProgress: true, signal: true };
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkRewrap(options: RewrapOptions | undefined): RewrapOptions {
+  const verb = "rewrap";
+  const checked = only(verb, "options", options, ofRewrap);
+  if (checked.records !== undefined) oneOf(verb, "records", checked.records, [true, false]);
+  if (checked.onProgress !== undefined && typeof checked.onProgress !== "function") {
+    throw wrong(verb, "onProgress", "a function", checked.onProgress);
+  }
+  checkSignal(verb, checked.signal);
+  return checked;
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkFilter(filter: UserFilter | undefined): UserFilter {
+  const verb = "list users";
+  const checked = only(verb, "options", filter, { state: true });
+  if (checked.state !== undefined && !isState(checked.state)) {
+    throw wrong(verb, "state", "one that the lifecycle knows, such as tokenActive or failed", checked.state);
+  }
+  return checked;
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkList(options: ListOptions | undefined): ListOptions {
+  const verb = "list users";
+  const checked = only(verb, "options", options, { pageSize: true, signal: true });
+  if (checked.pageSize !== undefined) number(verb, "pageSize", checked.pageSize, 1, 1_000, true);
+  checkSignal(verb, checked.signal);
+  return checked;
+}

@@ -1,0 +1,102 @@
+/**
+ * What the doors of a lifecycle demand of a value. `verb` begins each message: "Cannot onboard: waitMs must be …".
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { LifecycleError } from "../errors.ts";
+import type { Lane } from "../store/contract.ts";
+import { lanes } from "../store/contract.ts";
+
+/** Every name that an object may have. */
+export type Names<T> = Readonly<Record<keyof T, true>>;
+
+/**
+ * Options, none of which need be there, and no others: a name that was mistyped would not be missed.
+ * @throws {LifecycleError} `INVALID_OPTION`
+ */
+export function only<T extends object>(
+  verb: string,
+  name: string,
+  value: T | undefined,
+  names: Names<T>,
+): Partial<T> {
+  if (value === undefined) return {};
+  if (!isObject(value) || Array.isArray(value)) throw wrong(verb, name, "an object", value);
+  const stranger = Object.keys(value).find((key) => !Object.hasOwn(names, key));
+  if (stranger === undefined) return value;
+  const known = Object.keys(names).join(", ");
+  const which = name === "options" ? "an option" : `an option in ${name}`;
+  throw wrong(verb, which, `one of ${known}`, stranger);
+}
+
+export function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+/** @throws {LifecycleError} `INVALID_ID` unless it is 1–512 bytes of UTF-8 without control characters */
+export function checkId(id: string): string {
+  if (typeof id !== "string") throw badId(`a string, not ${typeof id}`);
+  // oneup ids go into HTTP, keys and logs: what cannot be seen has no place in them
+  if (id.length === 0 || id.length > 512 || (id.length > 128 && Buffer.byteLength(id) > 512)) {
+    throw badId(`1 to 512 bytes long, not ${Buffer.byteLength(id)}`);
+  }
+  if (/[\p{Cc}]/u.test(id) || !id.isWellFormed()) throw badId("well-formed text without control characters");
+  return id;
+}
+
+function badId(rule: string): LifecycleError {
+  return new LifecycleError("INVALID_ID", `Cannot use this app_user_id: it must be ${rule}`);
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkLane(verb: string, lane: Lane): Lane {
+  return oneOf(verb, "lane", lane, lanes);
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkSignal(verb: string, signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  throw wrong(verb, "signal", "an AbortSignal", signal);
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function number(
+  verb: string,
+  name: string,
+  value: unknown,
+  least: number,
+  most: number,
+  whole = false,
+): number {
+  if (typeof value === "number" && value >= least && value <= most && (!whole || Number.isInteger(value)))
+    return value;
+  throw wrong(verb, name, `${whole ? "a whole number" : "a number"} from ${least} to ${most}`, value);
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function oneOf<T extends string | boolean>(
+  verb: string,
+  name: string,
+  value: T,
+  allowed: readonly T[],
+): T {
+  if (allowed.includes(value)) return value;
+  throw wrong(verb, name, `one of ${allowed.join(", ")}`, value);
+}
+
+/** In a word, for what may print anything or nothing. */
+function kindOf(value: unknown): string {
+  if (value === undefined) return "undefined";
+  return Array.isArray(value) ? "an array" : `of type ${typeof value}`;
+}
+
+/** The error for `name`, which breaks `rule`. */
+export function wrong(verb: string, name: string, rule: string, value: unknown): LifecycleError {
+  const plain = typeof value === "number" || typeof value === "boolean" || value === null;
+  const shown = typeof value === "string" ? JSON.stringify(value) : plain ? String(value) : kindOf(value);
+  return new LifecycleError(
+    "INVALID_OPTION",
+    `Cannot ${verb}: ${name} must be ${rule}, and it is ${shown.slice(0, 100)}`,
+  );
+}

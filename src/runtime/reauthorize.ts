@@ -1,0 +1,54 @@
+/**
+ * Throws a grant away and gets a new one. That needs no secret, so it is also the way out for a user whose secrets do not
+ * open any more. Nobody but a caller takes it: a record that was tampered with should be seen.
+ *
+ * @module
+ */
+import { nothingKnown } from "../../machines/index.ts";
+import { isLifecycleError } from "../errors.ts";
+import { tell } from "./arrive.ts";
+import type { Patience } from "./arrive.ts";
+import type { Engine } from "./engine.ts";
+import { recordOf, unknown } from "./load.ts";
+import type { Found } from "./load.ts";
+import { renaming } from "./renaming.ts";
+import { readInClear, readUser } from "./user.ts";
+import type { User } from "./user.ts";
+
+/** @throws as {@link tell} */
+export async function reauthorize(engine: Engine, id: string, patience: Patience): Promise<void> {
+  let lost = false;
+  /** The user; once its secrets did not open, what is left of it. */
+  const read = async (): Promise<Found> => {
+    const record = await recordOf(engine, id);
+    if (record === null) throw unknown(engine, id);
+    try {
+      const user = readUser(record, engine.sealer);
+      return { user: lost ? bereft(user) : user, record };
+    } catch (error) {
+      if (!isLifecycleError(error, "RECORD_DAMAGED")) throw error;
+      const { user } = readInClear(record, engine.sealer);
+      lost = true;
+      // A worker may have put it aside; whoever asks for it need not wait so long.
+      return { user: bereft(user), record: { ...record, dueInMs: 0 } };
+    }
+  };
+  await tell(engine, id, { type: "REAUTHORIZE", at: engine.clock.now() }, patience, read);
+}
+
+/**
+ * The user with a grant that nobody holds. What its record says in clear may have been changed, too, so none of it is
+ * believed, neither its state nor its id at 1upHealth: the answer that brings the code tells the true one. A code is asked
+ * for, and the user is created only if 1upHealth then says that there is none: a create that was in doubt has ended, for
+ * its lease has. A rename in doubt needs its facts until 1upHealth has said what became of it.
+ */
+function bereft(user: User): User {
+  const inDoubt = renaming(user);
+  const oneupUserId = inDoubt ? user.position.context.oneupUserId : null;
+  return {
+    ...user,
+    position: { state: "expiring", context: { ...nothingKnown, oneupUserId } },
+    intent: inDoubt ? user.intent : null,
+    secrets: {},
+  };
+}

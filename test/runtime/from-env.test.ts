@@ -1,0 +1,87 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { inspect } from "node:util";
+import { createLifecycle } from "oneup-lifecycle";
+import type { Lifecycle } from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { onDisk } from "../support/on-disk.ts";
+import { afterwards, folder } from "../support/scene.ts";
+
+const credentials = { clientId: "client", clientSecret: "planted-secret" };
+
+describe("createLifecycle.fromEnv()", () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it("opens what the environment names", async () => {
+    const path = folder("env");
+    vi.stubEnv("ONEUP_CLIENT_ID", "client");
+    vi.stubEnv("ONEUP_CLIENT_SECRET", "secret");
+    vi.stubEnv("ONEUP_STORE", join(path, "store"));
+    vi.stubEnv("ONEUP_KEY_FILE", join(path, "key"));
+    const lifecycle = await createLifecycle.fromEnv();
+    afterwards(() => lifecycle.close());
+    expect(await lifecycle.counts()).toEqual({});
+    expect(readdirSync(path).sort()).toEqual(["key", "store"]);
+  });
+
+  it("hides ids for ONEUP_HIDE_IDS=1, and refuses what is neither 1 nor 0", async () => {
+    const path = folder("env-hidden");
+    const opening = (): Promise<Lifecycle> => createLifecycle.fromEnv({ credentials, ...onDisk(path) });
+    vi.stubEnv("ONEUP_HIDE_IDS", "1");
+    const lifecycle = await opening();
+    afterwards(() => lifecycle.close());
+    vi.stubEnv("ONEUP_HIDE_IDS", "0");
+    await expect(opening()).rejects.toThrow(/its ids are hidden/);
+    vi.stubEnv("ONEUP_HIDE_IDS", "true");
+    await expect(opening()).rejects.toThrow(
+      'Cannot start: the environment variable ONEUP_HIDE_IDS must be 1 or 0, and it is "true"',
+    );
+  });
+
+  it("opens a Redis store by its URL, and says without the password that it is not there", async () => {
+    vi.stubEnv("ONEUP_CLIENT_ID", "client");
+    vi.stubEnv("ONEUP_CLIENT_SECRET", "secret");
+    vi.stubEnv("ONEUP_STORE", "REDIS://user:planted-secret@127.0.0.1:1/0"); // URLs do not care
+    vi.stubEnv("ONEUP_KEY", "ab".repeat(32));
+    const refused = await createLifecycle.fromEnv().catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
+    expect(String(refused)).toContain("Cannot reach Redis at redis://127.0.0.1:1/0");
+    expect(inspect(refused, { depth: 9, showHidden: true })).not.toContain("planted");
+  });
+
+  it("refuses two keys at once, and options it does not know", async () => {
+    vi.stubEnv("ONEUP_KEY", "planted");
+    vi.stubEnv("ONEUP_KEY_FILE", "never-made");
+    await expect(createLifecycle.fromEnv({ credentials, store: memory() })).rejects.toThrow(
+      /^Cannot start: one of the environment variables ONEUP_KEY and ONEUP_KEY_FILE must be set, and both are$/,
+    );
+    // What JavaScript callers pass.
+    for (const wrong of [null, { hideids: true }]) {
+      await expect(createLifecycle.fromEnv(wrong as object)).rejects.toMatchObject({
+        code: "INVALID_OPTION",
+      });
+    }
+  });
+
+  it.each([
+    ["ONEUP_CLIENT_ID", undefined, /ONEUP_CLIENT_ID must be set/],
+    ["ONEUP_CLIENT_SECRET", "", /ONEUP_CLIENT_SECRET must be set/],
+    ["ONEUP_STORE", undefined, /ONEUP_STORE must be set/],
+    ["ONEUP_STORE", "mysql://localhost", /ONEUP_STORE must be the path of a folder or a redis: URL/],
+  ])("names the variable that is wrong: %s=%s", async (name, value, message) => {
+    for (const [other, set] of Object.entries({
+      ONEUP_CLIENT_ID: "x",
+      ONEUP_CLIENT_SECRET: "y",
+      ONEUP_STORE: "z",
+    })) {
+      vi.stubEnv(other, set);
+    }
+    vi.stubEnv(name, value);
+    await expect(createLifecycle.fromEnv()).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringMatching(message) as string,
+    });
+    expect(existsSync("z")).toBe(false);
+  });
+});

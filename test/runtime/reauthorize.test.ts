@@ -1,0 +1,157 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Lifecycle, Store, StoreAdapter } from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
+import type { Sandbox } from "oneup-lifecycle/sandbox";
+import { describe, expect, it } from "vitest";
+import { scene, spentOn, working } from "../support/scene.ts";
+import { storeOf, withUsers } from "../support/sealed-users.ts";
+
+type Fields = Record<string, any>;
+const lease = { id: "the test's", owner: "the test", ms: 1 };
+
+/** Somebody changes the record of `ada` in the store, whatever it stands under. */
+async function change(store: Store, turn: (value: Fields) => Fields, dueInMs = 0, id = "ada"): Promise<void> {
+  const found = await store.load(id);
+  if (found.type !== "record") throw new Error("ada is not here");
+  const { revision: expectedRevision, value } = found.record;
+  const changed = turn(structuredClone(value as Fields)); // a record is an object
+  const write = { id, writeId: `${expectedRevision}`, expectedRevision, mode: "none", lease } as const;
+  const state = String(changed["state"] ?? "tokenActive");
+  const done = await store.commit({ ...write, value: changed, state, dueInMs, lane: null });
+  expect(done.type).toBe("committed");
+}
+
+const otherSeal = (value: Fields): Fields => {
+  const { text } = value["sealed"];
+  return { ...value, sealed: { ...value["sealed"], text: `${text.slice(0, -8)}AAAAAAAA` } };
+};
+const inState =
+  (state: string, facts: Fields = {}) =>
+  (value: Fields): Fields =>
+    otherSeal({ ...value, state, context: { ...value["context"], ...facts } });
+
+async function upgraded(): Promise<{ sandbox: Sandbox; store: Store; lifecycle: Lifecycle; own: number }> {
+  const { sandbox, adapter, first: lifecycle } = await withUsers();
+  await lifecycle.upgradeFormat();
+  const { oneupUserId } = await lifecycle.reauthorize("ada");
+  return { sandbox, store: await storeOf(adapter, sandbox), lifecycle, own: oneupUserId ?? 0 };
+}
+
+describe("reauthorize() of a user whose secrets do not open", () => {
+  it.each([
+    ["a changed byte of the seal", otherSeal],
+    ["another oneup_user_id", inState("tokenActive", { oneupUserId: 7 })],
+    ["the state created", inState("created")],
+    ["the state reauthorizing, a failure counted twice", inState("reauthorizing", { codesRefused: 2 })],
+    ["the state codeIssued", inState("codeIssued")],
+    ["the state failed", inState("failed")],
+    ["the state offboarded", inState("offboarded")],
+    [
+      "a create in doubt",
+      (value: Fields): Fields =>
+        inState("created")({ ...value, intent: { call: "createUser", attempt: "x", at: 1 } }),
+    ],
+  ])("gets a new grant by one call, and believes nothing in clear: %s", async (_, turn) => {
+    const { sandbox, store, lifecycle, own } = await upgraded();
+    const before = spentOn(sandbox, "ada");
+    await change(store, turn);
+    const { oneupUserId, usable } = await lifecycle.reauthorize("ada");
+    expect({ oneupUserId, usable }).toEqual({ oneupUserId: own, usable: true });
+    expect(spentOn(sandbox, "ada").slice(before.length)).toEqual(["issueAuthCode"]);
+    expect(await lifecycle.accessToken("ada")).toMatch(/./);
+  });
+
+  it("forgets an oneup_user_id that nobody vouches for", async () => {
+    const { sandbox, store, lifecycle } = await upgraded();
+    await change(store, inState("tokenActive", { oneupUserId: 7 }));
+    sandbox.fail({ call: "issueAuthCode", omit: ["oneup_user_id"] });
+    expect(await lifecycle.reauthorize("ada")).toMatchObject({ usable: true, oneupUserId: null });
+  });
+
+  it("is the only way out, and every other call names it", async () => {
+    const { sandbox, store, lifecycle } = await upgraded();
+    const before = sandbox.journal.entries().length;
+    await change(store, otherSeal);
+    for (const call of [
+      () => lifecycle.inspect("ada"),
+      () => lifecycle.accessToken("ada"),
+      () => lifecycle.onboard("ada", { expect: "existing" }),
+      () => lifecycle.retry("ada"),
+      () => lifecycle.rename("ada", "countess"),
+    ]) {
+      await expect(call()).rejects.toMatchObject({
+        code: "RECORD_DAMAGED",
+        message: expect.stringMatching(/or were changed; reauthorize\(\) gets a new grant$/) as string,
+      });
+    }
+    await lifecycle.resume();
+    expect(sandbox.journal.entries()).toHaveLength(before);
+  });
+
+  it("is not kept waiting by a worker that cannot read the user", async () => {
+    const { sandbox, store, lifecycle } = await upgraded();
+    await change(store, otherSeal);
+    working(lifecycle);
+    await expect
+      .poll(async () => (await store.load("ada")) as Fields)
+      .toMatchObject({
+        record: { lease: null, dueInMs: expect.closeTo(3_600_000, -5) as number },
+      });
+    sandbox.clock.advance(3_600_000); // and again
+    expect(await lifecycle.reauthorize("ada", { waitMs: 5_000 })).toMatchObject({ usable: true });
+  });
+
+  it("resolves for whoever does not wait, and goes on", async () => {
+    const { sandbox, adapter, open, first } = await withUsers();
+    const slow: StoreAdapter = {
+      ...adapter,
+      async open(options) {
+        const store = await adapter.open(options);
+        return { ...store, commit: (commit) => sleep(20).then(() => store.commit(commit)) };
+      },
+    };
+    const lifecycle = await open({ store: slow });
+    await change(await storeOf(adapter, sandbox), otherSeal);
+    sandbox.fail({ call: "issueAuthCode", delayMs: 50 });
+    expect(await lifecycle.reauthorize("ada", { waitMs: 0 })).toMatchObject({ usable: false });
+    await expect.poll(() => first.accessToken("ada")).toMatch(/./);
+  });
+
+  it("settles a rename in doubt first", async () => {
+    const { sandbox, store, lifecycle, own } = await upgraded();
+    const intent = {
+      call: "updateUser",
+      attempt: "x",
+      at: sandbox.clock.now() - 60_000,
+      facts: { to: "eva" },
+    };
+    await change(store, (value) => otherSeal({ ...value, intent }), 3_600_000);
+    const before = spentOn(sandbox, "ada").length;
+    expect(await lifecycle.reauthorize("ada")).toMatchObject({ usable: true, oneupUserId: own });
+    expect(spentOn(sandbox, "ada").slice(before)).toEqual(["issueAuthCode"]);
+    expect(sandbox.journal.entries().map(({ call }) => call)).toContain("listUsers");
+  });
+
+  it("works where ids are hidden, and a worker is there", async () => {
+    const { sandbox, open } = await scene();
+    const adapter = memory();
+    const lifecycle = await open({ store: adapter, hideIds: true });
+    await lifecycle.onboard("ada");
+    const store = await storeOf(adapter, sandbox);
+    const [key = ""] = await store.page({ state: "tokenActive", limit: 1 });
+    await change(store, ({ user, ...id }) => ({ ...id, user: otherSeal(user) }), 0, key);
+    working(lifecycle);
+    await expect
+      .poll(async () => (await store.load(key)) as Fields)
+      .toMatchObject({
+        record: { lease: null, dueInMs: expect.closeTo(3_600_000, -5) as number },
+      });
+    expect(await lifecycle.reauthorize("ada")).toMatchObject({ usable: true });
+  });
+
+  it("cannot help where not even the record reads", async () => {
+    const { store, lifecycle } = await upgraded();
+    await change(store, (value) => ({ ...otherSeal(value), calls: "many" }));
+    await expect(lifecycle.reauthorize("ada")).rejects.toMatchObject({ code: "RECORD_DAMAGED" });
+  });
+});
