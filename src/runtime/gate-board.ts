@@ -61,7 +61,9 @@ export class GateBoard {
   gate(name: GateName): Gate {
     const key = this.#key(name);
     const shared = this.#shared[key] ?? openGate;
-    return shared.state === "open" ? (this.#own.get(key) ?? openGate) : shared;
+    const own = this.#own.get(key) ?? openGate;
+    if (shared.state === "open") return own;
+    return own.state !== "open" && own.until > shared.until ? own : shared; // 1upHealth told this process, and no other
   }
 
   /** When this process saw the gate open again, on `clock.monotonic()`; `-Infinity` = it was never shut. */

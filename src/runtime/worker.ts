@@ -37,6 +37,16 @@ interface Job {
 /** Before a store that did not answer is asked again. */
 const afterSilence: Growth = { firstMs: 1_000, longestMs: 5_000 };
 
+/** What there is to do. */
+interface Fetched {
+  /** As many were there as were asked for, so there may be more. */
+  readonly more: boolean;
+  /** Otherwise: in how many ms. */
+  readonly nextInMs: number;
+  /** Users wait in lanes. */
+  readonly lanes: boolean;
+}
+
 const nobody: Batch = { claimed: [], nextInMs: null };
 
 /** Works until `stop` aborts (or nothing is left), then lets every user it works on come to rest. */
@@ -100,8 +110,8 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     }
   }
 
-  /** Takes up to `room` users; says when there may be more. */
-  async function fetch(room: number): Promise<{ started: number; nextInMs: number; lanes: boolean }> {
+  /** Takes up to `room` users; says whether there may be more now, and if not, when. */
+  async function fetch(room: number): Promise<Fetched> {
     const { account, store, guard } = engine;
     await account.stands("any"); // looks at what other processes heard
     const lease = newLease(engine);
@@ -113,8 +123,9 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     const max = allowed("createUser", room - started);
     const ask = { limit: guard.limits.management, max, holdMs: guard.holdMs, lease };
     const granted = max > 0 ? await store.grant(ask) : nobody;
+    start(granted.claimed, lease, notAfter);
     return {
-      started: started + start(granted.claimed, lease, notAfter),
+      more: (dues > 0 && due.claimed.length === dues) || (max > 0 && granted.claimed.length === max),
       nextInMs: Math.min(due.nextInMs ?? Infinity, granted.nextInMs ?? Infinity),
       lanes: granted.nextInMs !== null,
     };
@@ -130,11 +141,10 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
       try {
         const found = await fetch(room);
         silences = 0;
-        const { started, nextInMs } = found;
-        if (started > 0) continue;
+        if (found.more) continue;
         lanes = found.lanes;
         if (job.untilIdle && active.size === 0) break;
-        waitMs = Math.min(waitMs, Math.max(1, nextInMs));
+        waitMs = Math.min(waitMs, Math.max(1, found.nextInMs));
       } catch (error) {
         if (!isLifecycleError(error) || !error.retryable) throw error;
         engine.settings.logger.warn(`Cannot ask the store for work: ${error.message}; trying again`);

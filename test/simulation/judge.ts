@@ -295,8 +295,7 @@ export class Judge {
   /** A token left the library. */
   handedOut(life: Life, id: string, token: string): void {
     const owner = this.#world.grants.ownerOf("accessToken", token);
-    const oneupUserId = this.#world.users.find(this.of(id).id)?.oneupUserId;
-    if (owner === undefined || owner !== oneupUserId)
+    if (owner === undefined || this.#byRemote.get(owner) !== this.of(id))
       this.blame(`P5: ${life.name} handed out a token that is not ${id}'s`);
     const expiresAt = this.#saved.get(token);
     if (expiresAt === undefined)

@@ -56,7 +56,7 @@ export class Person {
     }
     const expect = this.#kind === "existing" || this.#kind === "believedToExist" ? "existing" : "new";
     const lane = this.#dice.pick(["interactive", "interactive", "recovery", "bulk"] as const);
-    const waitMs = this.#dice.pick([0, 5 * second, 30 * second, 2 * minute]);
+    const waitMs = this.#dice.pick([0, 2 * second, 10 * second, 30 * second]);
     const again = (): void => {
       const ms = ++this.#attempts < 4 ? this.#dice.between(second, 10 * minute) : 2 * hour;
       this.#later(ms, () => this.signUp());

@@ -10,6 +10,14 @@ import { Handler } from "../../src/sandbox/handler.ts";
 import { World } from "../../src/sandbox/world.ts";
 import { accountOf } from "../../src/store/account.ts";
 import { StoreKeys } from "../../src/runtime/store-keys.ts";
+import type { StoreKeysParts } from "../../src/runtime/store-keys.ts";
+import {
+  firstNames,
+  storeKeyContext,
+  storeKeyOf,
+  withKeyRecord,
+  wrapNames,
+} from "../../src/store/key-record.ts";
 import { hidingIds } from "../../src/store/hidden-ids.ts";
 import { HiddenNames } from "../../src/store/hidden-names.ts";
 import { keyRing } from "../../src/store/key-ring.ts";
@@ -40,6 +48,24 @@ export interface Outcome {
 export async function simulate(seed: number, { trace = false } = {}): Promise<Outcome> {
   const simulation = await Simulation.of(scenarioOf(seed), trace);
   return simulation.play();
+}
+
+/** Writes the account's record as the first process of the release would, but with keys that the seed decides. */
+async function beginStore(
+  { record, account, ring }: Pick<StoreKeysParts, "record" | "account" | "ring">,
+  { seed, releases, hideIds }: Scenario,
+): Promise<void> {
+  const format = Math.max(hideIds ? 2 : 1, releases.from - 1);
+  const key = storeKeyOf(createHash("sha256").update(`store key ${seed}`).digest());
+  const wrapped = await ring(true).wrap(key.bytes, storeKeyContext(account));
+  const value = withKeyRecord(hideIds ? { hideIds } : {}, {
+    format,
+    storeKeys: [{ id: format === 1 ? null : key.id, madeUnder: wrapped.by, ...wrapped }],
+    names: format === 1 ? null : wrapNames(firstNames(key.bytes), key, account),
+    retired: [],
+    former: [],
+  });
+  await record.commit({ value, expectedRevision: 0, writeId: "the first" });
 }
 
 type Parts = Pick<Simulation, "scenario" | "time" | "trace" | "handler" | "store" | "names" | "judge"> & {
@@ -105,7 +131,7 @@ export class Simulation implements Stage {
       clock,
       logger: { debug: nothing, info: nothing, warn: nothing },
     };
-    await StoreKeys.open({ ...parts, newest: scenario.releases.from }); // begins the store as the first process would
+    await beginStore(parts, scenario);
     const keys = await StoreKeys.open({ ...parts, newest: scenario.releases.to });
     const names = scenario.hideIds ? new HiddenNames(keys.view.names, account) : null;
     const judge = new Judge(scenario, time, trace, handler.world, keys);
@@ -145,7 +171,8 @@ export class Simulation implements Stage {
       () => broken() || (this.#operator.isDone && judge.all().every(hasArrived)),
     );
     if (!broken()) await this.#checkUp(broken);
-    if (!broken()) await time.run(time.now + 5 * minute, broken); // a refresh that was begun ends
+    // A refresh that was begun ends.
+    if (!broken()) await time.run(time.now + hour, () => broken() || judge.all().every(hasArrived));
     if (!broken()) await this.#lastLook();
     return {
       seed: scenario.seed,

@@ -48,10 +48,6 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
           }
           if (!request.onSending()) return reject(heldBack());
           sent = true;
-          const patience = life.toldToWait.get(endpointOf(incoming));
-          if (patience !== undefined && time.now > patience.since + underWayMs && time.now < patience.until) {
-            judge.blame(`P4: ${life.name} calls although 1upHealth told it to wait`);
-          }
           if (dice.hits(rates.answerLost / 2)) {
             // The line is cut, and what was sent is still on its way.
             time.after(dice.between(1_000, 9_900), () => void handler.handle(incoming).then(arrived));
@@ -100,6 +96,10 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
           life.toldToWait.set(endpointOf(incoming), { since: time.now, until: time.now + ms });
         };
 
+        const patience = life.toldToWait.get(endpointOf(incoming));
+        if (patience !== undefined && time.now > patience.since + underWayMs && time.now < patience.until) {
+          judge.blame(`P4: ${life.name} calls although 1upHealth told it to wait`);
+        }
         // A connection takes its time, and the process may stand still before the first byte leaves.
         life.hear(dice.hits(rates.slow) ? dice.between(1_000, 35_000) : dice.between(0, 20), write);
       });
