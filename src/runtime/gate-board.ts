@@ -119,7 +119,8 @@ export class GateBoard {
         const value = withGate(found.value, key, next);
         const write = { value, expectedRevision: found.revision, writeId: randomName(clock) };
         if (!(await record.commit(write))) continue;
-        this.#own.delete(key);
+        // What is written stands for what this process knew alone, unless that says a later time.
+        if (next.state === "open" || (this.#own.get(key)?.until ?? 0) <= next.until) this.#own.delete(key);
       }
       this.#see({ ...gates, [key]: next });
       if (next !== before) this.#tell(name, next);
