@@ -271,13 +271,7 @@ export class Account {
     drop(pass, name);
     if (name === "secret" && pass.secret !== this.#secretKey) return;
     if (!tries && gate.state === "open" && pass.enteredAt < this.#board.openedAt(name)) return;
-    if (!tries && gate.state !== "open") {
-      if (outcome.retryAfterMs === undefined) return; // known already
-      const at = this.#parts.clock.now();
-      const until = at + this.#waitMs(name, 1, outcome.retryAfterMs);
-      await this.#board.change(name, { type: "TOLD", at, until });
-      return;
-    }
+    if (!tries && gate.state !== "open") return this.#told(name, outcome);
     await this.#hold(name, gate, pass, reasonOf(name), outcome);
   }
 
@@ -293,6 +287,14 @@ export class Account {
     const type = reason === "credentials" || reason === "forbidden" ? "REFUSED" : "HELD";
     const alone = outcome?.type === "notSent"; // perhaps it is this process that hears nobody
     await this.#board.change(name, { type, at, reason, until, codeAt: pass.codeAt }, alone);
+    if (outcome !== undefined && this.#board.gate(name).until < until) await this.#told(name, outcome); // somebody was faster
+  }
+
+  /** 1upHealth named a time to a call that had left before the gate was shut: the later one counts. */
+  async #told(name: GateName, { retryAfterMs }: Outcome): Promise<void> {
+    if (retryAfterMs === undefined) return;
+    const at = this.#parts.clock.now();
+    await this.#board.change(name, { type: "TOLD", at, until: at + this.#waitMs(name, 1, retryAfterMs) });
   }
 
   #waitMs(name: GateName, attempt: number, retryAfterMs?: number): number {

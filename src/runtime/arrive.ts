@@ -155,7 +155,10 @@ export function within<T>(
   { until, signal }: Patience,
 ): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
+    if (signal.aborted) {
+      work.catch(() => {}); // nobody waits for it, so nobody wants to hear of its trouble
+      return reject(signal.reason);
+    }
     // A lifecycle that closes lets its work come to rest: only the caller's own signal need be heard, and it is dear.
     const heard = signal === engine.closing ? undefined : signal;
     const end = (settle: () => void): void => {

@@ -9,7 +9,7 @@ import { simulate } from "./simulation.ts";
 const usage = `npm run simulate -- [--seeds N] [--from S] [--until-broken]    N stories (1000), the first of them seed S (1)
 npm run simulate -- --seed S [--trace]                         one story, line by line`;
 
-Error.stackTraceLimit = 0; // stores refuse often here, and a stack costs more than the refusal
+if (!process.argv.includes("--trace")) Error.stackTraceLimit = 0; // stores refuse often here, and a stack costs more than the refusal
 
 interface Words {
   readonly from: number;

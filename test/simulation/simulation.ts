@@ -3,6 +3,8 @@
  * 1upHealth, people, and everything that can go wrong between them. The same seed is the same story, step by step.
  */
 import { createHash } from "node:crypto";
+import process from "node:process";
+import { setImmediate } from "node:timers";
 import type { Store } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { readOptions } from "../../src/sandbox/options.ts";
@@ -47,7 +49,19 @@ export interface Outcome {
 /** Plays one seed to its end. */
 export async function simulate(seed: number, { trace = false } = {}): Promise<Outcome> {
   const simulation = await Simulation.of(scenarioOf(seed), trace);
-  return simulation.play();
+  // A promise that rejects while nobody listens would end a real process.
+  const overlooked = (error: unknown): void =>
+    simulation.judge.blame(
+      `an error that nobody hears: ${error instanceof Error ? error.stack : String(error)}`,
+    );
+  process.on("unhandledRejection", overlooked);
+  try {
+    const outcome = await simulation.play();
+    await new Promise((resolve) => setImmediate(resolve)); // Node tells of it once everything has settled
+    return outcome;
+  } finally {
+    process.off("unhandledRejection", overlooked);
+  }
 }
 
 /** Writes the account's record as the first process of the release would, but with keys that the seed decides. */

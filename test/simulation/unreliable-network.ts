@@ -11,7 +11,7 @@ import type { Mortal, Stage } from "./stage.ts";
 import { Dice } from "./time.ts";
 
 /** What was decided before 1upHealth said wait may still be on its way through a slow store, ms. */
-const underWayMs = 15_000;
+const underWayMs = 45_000;
 
 /** A transport for one life of a process. */
 export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Transport {
