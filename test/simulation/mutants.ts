@@ -125,13 +125,6 @@ export const mutants: readonly Mutant[] = [
       '  const done = { type: "committed", revision: user.revision + 1 };\n  void save(engine, user, heardSomething, {\n    mode: mode ===',
   },
   {
-    name: "repeats every save under a new name",
-    file: "src/runtime/save.ts",
-    find: "return await (from === undefined ? engine.store.commit(commit) :",
-    replace:
-      "return await (from === undefined ? engine.store.commit({ ...commit, writeId: randomName(engine.clock) }) :",
-  },
-  {
     name: "lets a user who pauses sleep for ever",
     file: "src/runtime/rest.ts",
     find: "if (user.pause !== null) return Math.max(0, user.pause.until - now);",
