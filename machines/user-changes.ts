@@ -107,10 +107,8 @@ export const changes: Readonly<Record<ChangeName, Change>> = {
     attempt: 0,
     failure: null,
   }),
-  markUnusable: (context, event) => ({
-    expiresAt: Math.min(context.expiresAt ?? event.at, event.at),
-    attempt: 0,
-  }),
+  // No time: another process, whose clock is behind, would take one for the future.
+  markUnusable: () => ({ expiresAt: null, attempt: 0 }),
   loseGrant: () => ({ expiresAt: null, grantedAt: null, attempt: 0 }),
   failRefused: failing("created", "refused"),
   failRefusedCode: failing("codeIssued", "refused"),

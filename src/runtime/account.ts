@@ -119,7 +119,7 @@ export class Account {
     return {
       number: ++this.#passes,
       tries: noTries,
-      enteredAt: Number.NEGATIVE_INFINITY,
+      enteredAt: this.#parts.clock.monotonic(),
       codeAt: undefined,
       reserved: null,
       secret: this.#secretKey,

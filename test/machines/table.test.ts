@@ -215,14 +215,14 @@ const depends: readonly [
     "reauthorizing",
     { failure: null, codesRefused: 0, codesSpent: 0 },
   ],
-  ["tokenActive", "whose token lasts", {}, event("TOKEN_REJECTED"), "expiring", { expiresAt: later }],
+  ["tokenActive", "whose token lasts", {}, event("TOKEN_REJECTED"), "expiring", { expiresAt: null }],
   [
     "expiring",
     "whose token is over already",
     { expiresAt: issuedAt },
     event("TOKEN_REJECTED"),
     "expiring",
-    { expiresAt: issuedAt },
+    { expiresAt: null },
   ],
   [
     "reauthorized",
