@@ -6,8 +6,9 @@ import { memory } from "../../adapters/memory.ts";
 import { redis } from "../../adapters/redis.ts";
 import { systemClock } from "../../src/clock.ts";
 import { accountOf } from "../../src/store/account.ts";
-import type { Commit, Json, Store, StoreAdapter } from "../../src/store/contract.ts";
+import type { Json, Store, StoreAdapter } from "../../src/store/contract.ts";
 import type { KeyvDoor, KeyvDoorOptions, KeyvStorage } from "../../src/store/keyv-door.ts";
+import { write } from "../support/commits.ts";
 import { scene } from "../support/scene.ts";
 import { isInstalled, startServer } from "../support/servers.ts";
 import { newFolder, removeFolder } from "./folders.ts";
@@ -52,20 +53,8 @@ async function all(keyv: Keyv): Promise<Readonly<Record<string, unknown>>> {
   return Object.fromEntries(found);
 }
 
-function write(id: string, value: Json, change: Partial<Commit> = {}): Commit {
-  return {
-    id,
-    value,
-    expectedRevision: 0,
-    writeId: `write of ${id}`,
-    mode: "none",
-    lease: { id: "secret of the lease", owner: "test", ms: 60_000 },
-    state: "created",
-    dueInMs: null,
-    lane: null,
-    ...change,
-  };
-}
+/** A lease whose id must be seen nowhere. */
+const lease = { id: "secret of the lease", owner: "test", ms: 60_000 };
 
 const refusal = expect.objectContaining({ code: "INVALID_OPTION", retryable: false });
 
@@ -84,7 +73,7 @@ describe.each(Object.keys(adapters))("adapters/%s keyv()", (name) => {
       "ada@example.org": { n: 1, text: ":colon", deep: [":base64:x"] },
       "org:7:user": "é",
     };
-    for (const [id, value] of Object.entries(values)) await store.commit(write(id, value));
+    for (const [id, value] of Object.entries(values)) await store.commit(write(id, { value, lease }));
     for (const options of [{}, { namespace: "my:app" }, { namespace: "" }, { useKeyPrefix: false }]) {
       const users = new Keyv({ store: doorOf(adapter, { namespace: "users", clientId }), ...options });
       for (const [id, value] of Object.entries(values)) expect(await users.get(id)).toEqual(value);
@@ -99,7 +88,7 @@ describe.each(Object.keys(adapters))("adapters/%s keyv()", (name) => {
   it("keyv({ namespace: 'users' }) changes nothing, and says so", async () => {
     const adapter = create();
     const store = await open(adapter);
-    await store.commit(write("ada", "as it was"));
+    await store.commit(write("ada", { value: "as it was", lease }));
     const door = doorOf(adapter, { namespace: "users", clientId });
     await expect(door.set("ada", "{}")).rejects.toEqual(refusal);
     await expect(door.setMany([{ key: "ada", value: "{}" }])).rejects.toEqual(refusal);
@@ -118,8 +107,11 @@ describe.each(Object.keys(adapters))("adapters/%s keyv()", (name) => {
   it("keyv({ namespace: 'users' }) knows nobody under an id that was renamed", async () => {
     const adapter = create();
     const store = await open(adapter);
-    await store.commit(write("old", 1));
-    await store.move({ from: "old", commit: write("new", 2, { expectedRevision: 1, writeId: "moved" }) });
+    await store.commit(write("old", { value: 1, lease }));
+    await store.move({
+      from: "old",
+      commit: write("new", { value: 2, lease, expectedRevision: 1, writeId: "moved" }),
+    });
     const users = new Keyv({ store: doorOf(adapter, { namespace: "users", clientId }) });
     expect([await users.get("old"), await users.has("old"), await users.get("new")]).toEqual([
       undefined,
@@ -135,10 +127,10 @@ describe.each(Object.keys(adapters))("adapters/%s keyv()", (name) => {
     expect(() => adapter.keyv({ namespace: "users" })).toThrow(/clientId must say whose/);
     const users = new Keyv({ store: doorOf(adapter, theirs) });
     expect([await users.get("ada"), await all(users)]).toEqual([undefined, {}]);
-    await (await open(adapter)).commit(write("ada", "ours"));
+    await (await open(adapter)).commit(write("ada", { value: "ours", lease }));
     expect(await new Keyv({ store: doorOf(adapter, { namespace: "users" }) }).get("ada")).toBe("ours");
     expect(await users.get("ada")).toBe(undefined);
-    await (await open(adapter, accountOf("another client"))).commit(write("ada", "theirs")); // the last place
+    await (await open(adapter, accountOf("another client"))).commit(write("ada", { value: "theirs", lease })); // the last place
     expect(await users.get("ada")).toBe("theirs");
     expect(() => adapter.keyv({ namespace: "users" })).toThrow(refusal);
     expect(() => adapter.keyv({ namespace: "users", clientId: "" })).toThrow(refusal);
@@ -162,7 +154,7 @@ describe.each(Object.keys(adapters))("adapters/%s keyv()", (name) => {
     const adapter = create();
     const account = accountOf(clientId);
     const store = await open(adapter);
-    await store.commit(write("ada", "ours", { dueInMs: 0 }));
+    await store.commit(write("ada", { value: "ours", lease, dueInMs: 0 }));
     await store.account.commit({ value: "ours", expectedRevision: 0, writeId: "a" });
     const words = [
       "ada",
@@ -263,7 +255,7 @@ describe.each(Object.keys(adapters))("adapters/%s keyv()", (name) => {
     await one.disconnect();
     await expect(one.get("key")).rejects.toMatchObject({ code: "CLOSED" });
     expect(await other.get("key")).toBe("text");
-    await store.commit(write("ada", 1));
+    await store.commit(write("ada", { value: 1, lease }));
   });
 });
 
@@ -289,7 +281,7 @@ describe("adapters/lmdb keyv() on disk", () => {
   it("keyv({ namespace: 'users' }) rejects for a damaged row, and shows the others", async () => {
     const adapter = adapters["lmdb"]?.() ?? memory();
     const store = await open(adapter);
-    for (const id of ["a", "b"]) await store.commit(write(id, id));
+    for (const id of ["a", "b"]) await store.commit(write(id, { value: id, lease }));
     const { open: openRaw } = await import("lmdb");
     const raw = openRaw({
       path: adapter.folder ?? "",

@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSyn
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { lmdb } from "../../adapters/lmdb.ts";
-import { folderOfTest, openStore, write } from "./lmdb-scene.ts";
+import { folderOfTest, openStore } from "./lmdb-scene.ts";
+import { write } from "../support/commits.ts";
 
 /** A folder with a store of one record in `store`. */
 async function withStore(): Promise<string> {

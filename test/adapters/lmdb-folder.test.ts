@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { lmdb } from "../../adapters/lmdb.ts";
 import { systemClock } from "../../src/clock.ts";
-import { folderOfTest, linesOf, openStore, write } from "./lmdb-scene.ts";
+import { folderOfTest, linesOf, openStore } from "./lmdb-scene.ts";
+import { write } from "../support/commits.ts";
 
 const opening = { account: "account", clock: systemClock };
 

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished } from "vitest";
 import { lmdb } from "../../adapters/lmdb.ts";
 import { systemClock } from "../../src/clock.ts";
-import type { Commit, Store } from "../../src/store/contract.ts";
+import type { Store } from "../../src/store/contract.ts";
 import { newFolder, removeFolder } from "./folders.ts";
 
 /** A folder of the test that runs. */
@@ -23,22 +23,6 @@ export async function openStore(folder: string): Promise<Store> {
   const store = await lmdb(folder).open({ account: "account", clock: systemClock });
   onTestFinished(() => store.close());
   return store;
-}
-
-/** A first commit of a record. */
-export function write(id: string, change: Partial<Commit> = {}): Commit {
-  return {
-    id,
-    value: null,
-    expectedRevision: 0,
-    writeId: `write of ${id}`,
-    mode: "none",
-    lease: { id: "lease", owner: "test", ms: 60_000 },
-    state: "created",
-    dueInMs: null,
-    lane: null,
-    ...change,
-  };
 }
 
 /** Starts another process on the folder. */

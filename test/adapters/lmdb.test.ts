@@ -7,7 +7,8 @@ import { systemClock } from "../../src/clock.ts";
 import { isLifecycleError } from "../../src/errors.ts";
 import { storeConformance } from "../../src/testing/index.ts";
 import { newFolder, removeFolder } from "./folders.ts";
-import { child, folderOfTest, linesOf, openStore, write } from "./lmdb-scene.ts";
+import { child, folderOfTest, linesOf, openStore } from "./lmdb-scene.ts";
+import { write } from "../support/commits.ts";
 
 describe("adapters/lmdb", () =>
   storeConformance(it, {

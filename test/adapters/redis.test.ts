@@ -8,17 +8,15 @@ import type { Limit, Store } from "../../src/store/contract.ts";
 import { decodeRow, encodeRow } from "../../src/store/rules.ts";
 import { storeConformance } from "../../src/testing/index.ts";
 import { startChild } from "../support/child.ts";
-import { ask, lineTo, withServer, withSharedServer, write } from "../support/servers.ts";
+import { ask, lineTo, withServer, withSharedServer } from "../support/servers.ts";
+import { write } from "../support/commits.ts";
 
 vi.setConfig({ maxConcurrency: 64 }); // the suite mostly waits for the servers' clocks
 
 /** The suite on a server, whose own clock it must wait for. */
 function conformance(place: () => Promise<{ readonly where: Where; readonly prefix: string }>): void {
   storeConformance(it, {
-    async open() {
-      const { where, prefix } = await place();
-      return redis(where, { prefix });
-    },
+    open: () => place().then(({ where, prefix }) => redis(where, { prefix })),
     clock: () => ({ ...systemClock, advance: (ms) => sleep(systemClock, ms) }),
     unitMs: 350,
     slackMs: 170,

@@ -20,7 +20,7 @@ const { values } = parseArgs({
     /** Only mistakes whose name holds this. */
     only: { type: "string", default: "" },
     /** Seeds that are played at most for each. */
-    seeds: { type: "string", default: "1000" },
+    seeds: { type: "string", default: "2000" },
   },
 });
 

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { memory } from "../../adapters/memory.ts";
-import type { Commit, Json, Store, StoreAdapter } from "../../src/store/contract.ts";
+import type { Json, Store, StoreAdapter } from "../../src/store/contract.ts";
 import { hidingIds } from "../../src/store/hidden-ids.ts";
 import { HiddenNames } from "../../src/store/hidden-names.ts";
+import { write } from "../support/commits.ts";
 import { manualClock, storeConformance } from "../../src/testing/index.ts";
 import type { MovableClock, TestFunction } from "../../src/testing/index.ts";
 
@@ -41,21 +42,6 @@ describe("store/hidden-ids", () => {
     expect([...otherwise].filter((title) => !met.has(title))).toEqual([]);
   });
 });
-
-function write(id: string, change: Partial<Commit> = {}): Commit {
-  return {
-    id,
-    value: { of: id },
-    expectedRevision: 0,
-    writeId: `write of ${id} ${change.expectedRevision ?? 0}`,
-    mode: "none",
-    lease: { id: "lease", owner: "test", ms: 60_000 },
-    state: "created",
-    dueInMs: null,
-    lane: null,
-    ...change,
-  };
-}
 
 /** A store that hides ids, and the one beneath it. */
 async function stores(): Promise<{

@@ -10,7 +10,6 @@ import { delimiter, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { createClient } from "@keyv/redis";
 import { afterAll, beforeAll, describe, onTestFinished } from "vitest";
-import type { Commit } from "../../src/store/contract.ts";
 
 /** A server that speaks Redis' protocol. */
 export type Program = "redis-server" | "valkey-server";
@@ -186,22 +185,6 @@ export async function ask(url: string, ...command: readonly string[]): Promise<u
   } finally {
     client.destroy();
   }
-}
-
-/** A commit that creates a record in state `created`; `change` says what differs. */
-export function write(id: string, change: Partial<Commit> = {}): Commit {
-  return {
-    id,
-    value: { hello: id },
-    expectedRevision: 0,
-    writeId: `write of ${id}`,
-    mode: "none",
-    lease: { id: "lease", owner: "test", ms: 60_000 },
-    state: "created",
-    dueInMs: null,
-    lane: null,
-    ...change,
-  };
 }
 
 /** A line to a server that a test can spoil. */
