@@ -37,13 +37,13 @@ export async function migrate(connection: Connection, schema: string): Promise<v
           values: [schema],
         });
         const found = await versionOf(client, schema);
-        if (found !== undefined && found > version) throw tooNew(connection.place, schema, found);
-        if (found === undefined) {
-          // Asked first: whoever may not make a schema can be given one.
-          if (!(await isThere(client, schema))) await client.query({ text: `CREATE SCHEMA ${s}` });
-          await client.query({ text: `${tables(s)} INSERT INTO ${s}.meta (version) VALUES (${version})` });
-        }
-        await client.query({ text: sharedFunctions(s) + verbs(s) + textFunctions(s) });
+        if (found === version) return;
+        if (found !== undefined) throw tooNew(connection.place, schema, found);
+        // Asked first: whoever may not make a schema can be given one.
+        if (!(await isThere(client, schema))) await client.query({ text: `CREATE SCHEMA ${s}` });
+        await client.query({
+          text: `${tables(s)} INSERT INTO ${s}.meta (version) VALUES (${version}); ${sharedFunctions(s)} ${verbs(s)} ${textFunctions(s)}`,
+        });
       });
     }),
   );

@@ -1,11 +1,14 @@
 /**
  * The verbs in PL/pgSQL, one function each.
  *
+ * Rows of users are found by their whole key, one by one (`LATERAL … LIMIT 1`), or where they were locked a moment ago
+ * (`ctid`): of a list of ids the planner makes a filter over all of an account while the tables are small.
+ *
  * @module
  */
 import { settings } from "./functions.ts";
 
-/** A row as {@link rowOf} in `rows.ts` reads it. */
+/** A row as `rowOf` in `rows.ts` reads it. */
 export const row: string = `json_build_array(id, revision, write_id, state, due_at, lane, waits_since, lease_id, lease_owner,
   lease_until, took, renamed_to, value)`;
 
@@ -21,8 +24,9 @@ export function verbs(s: string): string {
 CREATE OR REPLACE FUNCTION ${s}.load_users(_account text, _ids json) RETURNS text LANGUAGE plpgsql ${settings} AS $$
 BEGIN
   RETURN json_build_array(${s}.now_ms(), (
-    SELECT json_agg(${row}) FROM ${s}.users
-    WHERE account = _account AND id = ANY (ARRAY(SELECT json_array_elements_text(_ids)))
+    SELECT json_agg(${row}) FROM json_array_elements_text(_ids) AS asked (asked_id), LATERAL (
+      SELECT * FROM ${s}.users WHERE account = _account AND id = asked_id LIMIT 1
+    ) AS found
   ));
 END
 $$;
@@ -53,9 +57,12 @@ DECLARE
   _waiting text;
 BEGIN
   PERFORM ${s}.lock_names(1, _account, _locks->'comers');
-  PERFORM FROM ${s}.users
-  WHERE account = _account AND id = ANY (ARRAY(SELECT json_array_elements_text(_locks->'users')))
-  ORDER BY id FOR UPDATE;
+  PERFORM FROM (
+    SELECT asked_id FROM json_array_elements_text(_locks->'users') AS asked (asked_id)
+    ORDER BY asked_id COLLATE "C" OFFSET 0
+  ) AS sorted, LATERAL (
+    SELECT FROM ${s}.users WHERE account = _account AND id = asked_id LIMIT 1 FOR UPDATE
+  ) AS locked;
   PERFORM ${s}.lock_names(2, _account, _locks->'limits');
   _now := ${s}.now_ms(); -- whoever waited for a lock is no earlier than what it waited for
 
@@ -197,15 +204,17 @@ DECLARE
   _now float8 := ${s}.now_ms();
   _rows json;
   _next float8;
-  _ids text[] := ARRAY(
-    SELECT id FROM ${s}.users WHERE account = _account AND claim_at <= _now ORDER BY claim_at, id LIMIT _limit
-    FOR UPDATE SKIP LOCKED
-  );
+  _ids text[];
+  _places tid[];
 BEGIN
-  IF cardinality(_ids) > 0 THEN
+  SELECT array_agg(id), array_agg(ctid) INTO _ids, _places FROM (
+    SELECT id, ctid FROM ${s}.users WHERE account = _account AND claim_at <= _now ORDER BY claim_at, id LIMIT _limit
+    FOR UPDATE SKIP LOCKED
+  ) AS due;
+  IF _ids IS NOT NULL THEN
     WITH leased AS (
       UPDATE ${s}.users SET lease_id = _lease_id, lease_owner = _lease_owner, lease_until = _now + _lease_ms
-      WHERE account = _account AND id = ANY (_ids) RETURNING *
+      WHERE ctid = ANY (_places) RETURNING *
     )
     SELECT json_agg(${row} ORDER BY array_position(_ids, id)) INTO _rows FROM leased;
   END IF;
@@ -228,7 +237,9 @@ DECLARE
   _given integer[] := '{0,0,0}';
   _turns integer[] := '{}';
   _ids text[] := '{}';
+  _places tid[] := '{}';
   _of_lane text[];
+  _places_of_lane tid[];
   _order text[] := '{}';
   _slots json[] := '{}';
   _at float8;
@@ -257,11 +268,13 @@ BEGIN
   _at := ${s}.noted(_window, _now + _hold);
   FOR _place IN 1..3 LOOP
     CONTINUE WHEN _given[_place] = 0;
-    _of_lane := ARRAY(
-      SELECT id FROM ${s}.users WHERE account = _account AND lane = _lanes[_place] AND lease_id IS NULL
+    SELECT array_agg(id), array_agg(ctid) INTO _of_lane, _places_of_lane FROM (
+      SELECT id, ctid FROM ${s}.users WHERE account = _account AND lane = _lanes[_place] AND lease_id IS NULL
       ORDER BY waits_since, id LIMIT _given[_place] FOR UPDATE SKIP LOCKED
-    );
+    ) AS first;
+    _of_lane := coalesce(_of_lane, '{}');
     _ids := _ids || _of_lane;
+    _places := _places || coalesce(_places_of_lane, '{}');
     _used[_place] := _used[_place] - _given[_place] + cardinality(_of_lane); -- somebody may be being written right now
     _given[_place] := cardinality(_of_lane);
   END LOOP;
@@ -276,7 +289,7 @@ BEGIN
     END LOOP;
     WITH leased AS (
       UPDATE ${s}.users SET lease_id = _lease_id, lease_owner = _lease_owner, lease_until = _now + _lease_ms
-      WHERE account = _account AND id = ANY (_ids) RETURNING *
+      WHERE ctid = ANY (_places) RETURNING *
     )
     SELECT json_agg(json_build_array(${row}, _slots[array_position(_order, id)]) ORDER BY array_position(_order, id))
     INTO _rows FROM leased;
