@@ -12,7 +12,7 @@ import { freePort, isInstalled, listening, pathOf, startProgram } from "./progra
 import type { Server } from "./programs.ts";
 
 export type { Server } from "./programs.ts";
-export { isInstalled } from "./programs.ts";
+export { freePort, isInstalled, listening } from "./programs.ts";
 
 /** A server that speaks Redis' protocol. */
 export type Program = "redis-server" | "valkey-server";
@@ -128,7 +128,6 @@ export async function ask(url: string, ...command: readonly string[]): Promise<u
 /** A line to a server that a test can spoil. */
 export interface Line {
   readonly url: string;
-  readonly port: number;
   /** Cuts the connection that carries the next answer, in place of the answer. */
   cutNextAnswer(): void;
   /** The connections of this moment carry nothing any more, and nobody is told. */
@@ -159,10 +158,8 @@ export async function lineTo(port: number): Promise<Line> {
     server.close();
     for (const socket of sockets) socket.destroy();
   });
-  const nearPort = await listening(server);
   return {
-    url: `redis://127.0.0.1:${nearPort}`,
-    port: nearPort,
+    url: `redis://127.0.0.1:${await listening(server)}`,
     cutNextAnswer: () => void (cut = true),
     silence: () => carrying.clear(),
   };
