@@ -11,6 +11,7 @@ import { newLease } from "./engine.ts";
 import { doubling } from "./pauses.ts";
 import type { Growth } from "./pauses.ts";
 import type { Engine, LaneService } from "./engine.ts";
+import { shelfOf } from "./shelves.ts";
 import { awake } from "./status.ts";
 import { readInClear, readUser } from "./user.ts";
 import type { UserState } from "../../machines/index.ts";
@@ -164,7 +165,7 @@ const asideMs = 3_600_000;
 /** Ends the lease on a record whose secrets do not open and leaves the rest as it is, so that a caller can `reauthorize()`. */
 async function putAside({ clock, sealer, store }: Engine, record: StoredRecord, lease: Lease): Promise<void> {
   const { id, value, revision } = record;
-  const { state } = readInClear(record, sealer).user.position;
+  const state = shelfOf(readInClear(record, sealer).user);
   const write = { id, value, state, expectedRevision: revision, writeId: randomName(clock) };
   await store.commit({ ...write, mode: "end", lease, dueInMs: asideMs, lane: null });
 }
