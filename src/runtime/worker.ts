@@ -29,6 +29,8 @@ interface Job {
   /** Due users as well, or waiting lanes only. */
   readonly due: boolean;
   readonly stop: AbortSignal;
+  /** Whoever was taken up by then is served all the same: a place in the lane that was reached is not lost. */
+  readonly serves: boolean;
   /** Ends when nothing is left that could be done now. */
   readonly untilIdle: boolean;
   /** How long it sleeps at most, give or take a quarter: other processes' writes do not wake it, ms. */
@@ -67,7 +69,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
         lease,
         slot: claimed.slot,
         notAfter,
-        stop: job.stop,
+        ...(!job.serves && { stop: job.stop }),
       });
       if (driven.type === "rested") {
         const { state } = driven.user.position;
@@ -189,6 +191,7 @@ export function laneService(engine: () => Engine): LaneService {
           concurrency: laneConcurrency,
           due: false,
           stop: own.signal,
+          serves: true,
           untilIdle: false,
           lookMs: laneLookMs,
         }).catch((error: unknown) => {
