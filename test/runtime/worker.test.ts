@@ -129,7 +129,12 @@ describe("work() that is told to stop when a slot was just granted", () => {
       ...inner,
       async open(options) {
         const opened = await inner.open(options);
-        return { ...opened, grant: (ask) => opened.grant(ask).finally(() => stop.abort()) };
+        const grant: typeof opened.grant = async (ask) => {
+          const batch = await opened.grant(ask);
+          if (batch.claimed.length > 0) stop.abort();
+          return batch;
+        };
+        return { ...opened, grant };
       },
     };
     const limits = { management: { calls: 1, windowMs: 60_000 } };
