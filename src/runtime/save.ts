@@ -8,6 +8,7 @@ import { isLifecycleError } from "../errors.ts";
 import type { Commit, Committed } from "../store/contract.ts";
 import type { Engine } from "./engine.ts";
 import { afterTrouble, fullJitter } from "./pauses.ts";
+import { shelfOf } from "./shelves.ts";
 import { writeUser } from "./user.ts";
 import type { User } from "./user.ts";
 
@@ -35,7 +36,7 @@ export async function save(
         value: writeUser(user, engine.sealer),
         expectedRevision: user.revision,
         writeId,
-        state: user.position.state,
+        state: shelfOf(user),
         ...how,
       };
       return await (from === undefined ? engine.store.commit(commit) : engine.store.move({ from, commit }));
