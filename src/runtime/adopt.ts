@@ -7,6 +7,8 @@
 import { LifecycleError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import { arrivedBy } from "./act.ts";
+import { longestLookMs, within } from "./arrive.ts";
+import type { Patience } from "./arrive.ts";
 import { isObject, number, only, wrong } from "./checks.ts";
 import type { Names } from "./checks.ts";
 import { drive } from "./drive.ts";
@@ -14,6 +16,7 @@ import { newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { find } from "./load.ts";
 import type { Found } from "./load.ts";
+import { renaming } from "./renaming.ts";
 import { restingPlace } from "./rest.ts";
 import { save } from "./save.ts";
 import { newUser, stepped } from "./user.ts";
@@ -70,35 +73,37 @@ function refused(rule: string): LifecycleError {
   return new LifecycleError("INVALID_OPTION", `Cannot ${verb}: ${rule}`);
 }
 
-/** Shortest and longest pause between two looks at a user on whom another process works, ms. */
+/** Shortest pause between two looks at a user on whom another process works, ms. */
 const firstLookMs = 25;
-const longestLookMs = 1_000;
 
 /**
  * Writes the user down with its grant. `present`: it has a grant here already, or is about to get one; then nothing is
  * changed.
  *
- * @throws {LifecycleError} `USER_CONFLICT` if here it is another user of 1upHealth; as {@link find}; the signal's reason
+ * @throws {LifecycleError} `USER_CONFLICT` if here it is another user of 1upHealth; `USER_NOT_READY` when patience ends
+ * while a call for it is under way; as {@link find}; the signal's reason
  */
 export async function adopt(
   engine: Engine,
   id: string,
   grant: CheckedGrant,
-  signal: AbortSignal,
+  patience: Patience,
 ): Promise<"adopted" | "present"> {
+  const { signal } = patience;
   for (let look = firstLookMs; ; look = Math.min(longestLookMs, 2 * look)) {
     signal.throwIfAborted();
     const found = await find(engine, id);
     if (found !== null) refuseAnother(engine, found.user, grant);
     if (engine.driving.has(id) || (found !== null && isBusy(found))) {
-      await untilAtRest(engine, id, found, look, signal);
+      await untilAtRest(engine, id, found, look, patience);
       continue;
     }
     const before = found?.user ?? newUser(id, "recovery", engine.clock.now());
     const user = adopted(before, grant, engine.clock.now());
     if (user === before) return "present";
     const place = restingPlace(engine, user, null);
-    const done = await save(engine, user, false, { mode: "none", lease: newLease(engine), ...place });
+    // Repeated as the same write where nobody heard of it: our own user must not be met as somebody else's.
+    const done = await save(engine, user, signal, { mode: "none", lease: newLease(engine), ...place });
     if (done.type !== "committed") continue; // somebody was faster
     engine.changes.rested({ ...user, revision: done.revision }, place);
     return "adopted";
@@ -118,19 +123,38 @@ function isBusy({ user, record }: Found): boolean {
   return user.intent !== null || (record.lease !== null && record.lease.leftMs > 0);
 }
 
-/** Waits until nobody works on the user, and finds out what became of a call that nobody heard of. */
+/**
+ * Waits until nobody works on the user, and finds out what became of a call that nobody heard of.
+ * @throws {LifecycleError} `USER_NOT_READY` when there is no patience left
+ */
 async function untilAtRest(
   engine: Engine,
   id: string,
   found: Found | null,
   look: number,
-  signal: AbortSignal,
+  patience: Patience,
 ): Promise<void> {
-  const leftMs = found?.record.lease?.leftMs ?? 0;
+  const left = patience.until - engine.clock.monotonic();
+  if (left <= 0) {
+    throw new LifecycleError(
+      "USER_NOT_READY",
+      `Cannot adopt user ${engine.sealer.alias(id)}: another call for it is under way`,
+      { retryable: true },
+    );
+  }
   const ours = engine.driving.get(id);
-  if (ours !== undefined) await ours.catch(() => {}); // whoever began it hears of its trouble
-  else if (found !== null && leftMs <= 0) await drive(engine, found.user);
-  else await engine.changes.ofUser(id, Math.min(look, Math.max(1, leftMs)), signal);
+  if (ours !== undefined || found === null) {
+    await within(engine, ours?.catch(() => {}) ?? Promise.resolve(), patience); // whoever began it hears of its trouble
+    return;
+  }
+  const { user, record } = found;
+  const leasedMs = record.lease?.leftMs ?? 0;
+  // A rename in doubt cannot be settled before its time.
+  const restsMs = renaming(user) && record.lease === null ? (record.dueInMs ?? 0) : 0;
+  if (leasedMs > 0 || restsMs > 0) {
+    const ms = leasedMs > 0 ? Math.min(look, leasedMs) : Math.min(longestLookMs, restsMs);
+    await engine.changes.ofUser(id, Math.min(left, ms), patience.signal);
+  } else await within(engine, drive(engine, user), patience);
 }
 
 /** The user with its grant; the same object if it needs none. */

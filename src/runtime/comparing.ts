@@ -12,6 +12,7 @@ import { noteComparison, readComparison } from "./comparison.ts";
 import type { Comparison } from "./comparison.ts";
 import { newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
+import { insist } from "./insist.ts";
 import { find } from "./load.ts";
 import { askRemote } from "./remote.ts";
 import { save } from "./save.ts";
@@ -28,6 +29,11 @@ const mostFailures = 5;
 /** A failed question is asked again after so long at least and at most, ms. */
 const shortestPauseMs = 1_000;
 const longestPauseMs = 60_000;
+
+/** Whoever has read no page for so long, ms, leaves the list to another process. */
+const turnMs = 3 * 60_000;
+/** What another process's clock calls later than that it cannot have meant. */
+const mostSkewMs = 4 * 60_000;
 
 /** What a comparison works with. */
 export interface Comparing {
@@ -46,14 +52,26 @@ export interface Comparing {
  * @throws {LifecycleError} of the store; the signal's reason
  */
 export async function compare(engine: Engine, { name, until, signal, seen }: Comparing): Promise<void> {
+  const { clock, owner } = engine;
   let at = await readComparison(engine, name);
   let failures = 0;
   let first: number | undefined;
-  while (!at.done && engine.clock.monotonic() < until && failures < mostFailures) {
+  while (!at.done && clock.monotonic() < until && failures < mostFailures) {
+    const now = clock.now();
+    at = await noteComparison(engine, name, signal, (before) =>
+      before.done || isReadElsewhere(before, owner, now)
+        ? before
+        : { ...before, by: owner, until: now + turnMs },
+    );
+    if (at.done) break;
+    if (at.by !== owner) {
+      await seen(at);
+      await sleep(clock, shortestPauseMs, signal);
+      continue;
+    }
     const { created = 0 } = leftOf(name, await engine.store.counts());
     if (!pays(at, created)) {
-      at = { ...at, done: true };
-      await noteComparison(engine, name, at);
+      await noteComparison(engine, name, signal, (before) => ({ ...before, done: true }));
       break;
     }
     const page = await pageFrom(engine, at.skip, signal);
@@ -66,10 +84,21 @@ export async function compare(engine: Engine, { name, until, signal, seen }: Com
     // A server that ignores the paging parameters says the same again and again.
     const done = page.length < pageSize || page[0]?.oneupUserId === first;
     first = page[0]?.oneupUserId;
-    at = { skip: at.skip + page.length, pages: at.pages + 1, known: at.known + known, done };
-    await noteComparison(engine, name, at);
+    const skip = at.skip + page.length;
+    at = await noteComparison(engine, name, signal, (before) => ({
+      ...before,
+      skip: Math.max(before.skip, skip),
+      pages: before.pages + 1,
+      known: before.known + known,
+      done: before.done || done,
+    }));
     await seen(at);
   }
+}
+
+/** Does another process read the list? It has not been silent for too long. */
+function isReadElsewhere({ by, until }: Comparison, owner: string, now: number): boolean {
+  return by !== null && by !== owner && until > now && until <= now + turnMs + mostSkewMs;
 }
 
 /**
@@ -109,27 +138,31 @@ async function mark(
   const loop = async (): Promise<void> => {
     for (let next = left.pop(); next !== undefined; next = left.pop()) {
       signal.throwIfAborted();
-      if (next.appUserId !== undefined && (await markOne(engine, name, next.appUserId))) marked++;
+      if (next.appUserId !== undefined && (await markOne(engine, name, next.appUserId, signal))) marked++;
     }
   };
   await Promise.all(Array.from({ length: width }, loop));
   return marked;
 }
 
-async function markOne(engine: Engine, name: string, id: string): Promise<boolean> {
+async function markOne(engine: Engine, name: string, id: string, signal: AbortSignal): Promise<boolean> {
   try {
-    const found = await find(engine, checkId(id));
-    if (found === null || found.record.lease !== null || !isUntouched(found.user, name)) return false;
-    const { user, record } = found;
-    const known = stepped(user, { type: "EXPECT_EXISTING", at: engine.clock.now() });
-    const place = {
-      dueInMs: record.lane === null ? Math.max(0, record.dueInMs ?? 0) : null,
-      lane: record.lane,
-    };
-    const done = await save(engine, known, false, { mode: "none", lease: newLease(engine), ...place });
-    return done.type === "committed"; // or somebody is at it
+    checkId(id);
+    for (;;) {
+      const found = await insist(engine, signal, "compare users", () => find(engine, id));
+      if (found === null || found.record.lease !== null || !isUntouched(found.user, name)) return false;
+      const { user, record } = found;
+      const known = stepped(user, { type: "EXPECT_EXISTING", at: engine.clock.now() });
+      const place = {
+        dueInMs: record.lane === null ? Math.max(0, record.dueInMs ?? 0) : null,
+        lane: record.lane,
+      };
+      const done = await save(engine, known, signal, { mode: "none", lease: newLease(engine), ...place });
+      if (done.type === "committed") return true;
+      // Somebody is at it, or has put it into another lane.
+    }
   } catch (error) {
-    if (isLifecycleError(error, "STORE_UNAVAILABLE") || !isLifecycleError(error)) throw error;
+    if (!isLifecycleError(error) || error.retryable) throw error;
     return false; // renamed, or no id of ours, or not to be read: no user of this import that could be marked
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Long work does not end because the store is away for a moment.
+ * Long work does not end because the store, or who holds the keys, is away for a moment.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export async function insist<T>(
     try {
       return await task();
     } catch (error) {
-      if (!isLifecycleError(error, "STORE_UNAVAILABLE")) throw error;
+      if (!isLifecycleError(error) || !error.retryable) throw error;
       if (attempt === 1) settings.logger.warn(`Cannot ${doing} yet: ${error.message}; trying again`);
       await sleep(clock, fullJitter(beforeAnother, attempt, clock.random()), signal);
     }

@@ -79,8 +79,9 @@ export async function adoptMany(
       const { appUserId, ...grant } = given;
       const id = checkId(appUserId);
       const checked = checkGrant(grant);
+      const patience = { until: Number.MAX_SAFE_INTEGER, signal };
       return insist(engine, signal, "adopt users", async () =>
-        (await adopt(engine, id, checked, signal)) === "adopted" ? "added" : "present",
+        (await adopt(engine, id, checked, patience)) === "adopted" ? "added" : "present",
       );
     });
     if (pace.isDue()) tell((progress) => options.onProgress?.(progress), tally.counts);
@@ -119,7 +120,9 @@ export async function onboardMany(
     await tally.count(number, () => {
       const id = checkId(given);
       const user = newcomer(engine, id, options);
-      return insist(engine, signal, "write users down", () => enter(engine, user, holds ? heldMs : null));
+      return insist(engine, signal, "write users down", () =>
+        enter(engine, signal, user, holds ? heldMs : null),
+      );
     });
     if (pace.isDue()) await report("reading");
   });
@@ -165,11 +168,17 @@ function newcomer({ clock }: Engine, id: string, { name, lane = "bulk", expect }
 }
 
 /** Writes the user down, in its lane or held for so long, unless it is there already. */
-async function enter(engine: Engine, user: User, holdMs: number | null): Promise<"added" | "present"> {
+async function enter(
+  engine: Engine,
+  signal: AbortSignal,
+  user: User,
+  holdMs: number | null,
+): Promise<"added" | "present"> {
   const place = holdMs === null ? { dueInMs: null, lane: user.lane } : { dueInMs: holdMs, lane: null };
   const { type } = await engine.store.load(user.id);
   if (type !== "absent") return "present";
-  const done = await save(engine, user, false, { mode: "none", lease: newLease(engine), ...place });
+  // Repeated as the same write where nobody heard of it: our own user must not be met as somebody else's.
+  const done = await save(engine, user, signal, { mode: "none", lease: newLease(engine), ...place });
   if (done.type !== "committed") return "present"; // somebody was faster
   engine.changes.rested({ ...user, revision: done.revision }, place);
   return "added";

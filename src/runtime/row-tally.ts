@@ -46,6 +46,7 @@ const spoiltRow: ReadonlySet<string> = new Set([
   "INVALID_ID",
   "INVALID_OPTION",
   "USER_CONFLICT",
+  "RENAMED",
   "RECORD_DAMAGED",
   "RECORD_TOO_NEW",
 ]);

@@ -21,20 +21,31 @@ export async function eachRow<T>(
   task: (row: T, number: number) => Promise<void>,
 ): Promise<void> {
   const source = Symbol.asyncIterator in rows ? rows[Symbol.asyncIterator]() : rows[Symbol.iterator]();
-  const aborted = new Promise<never>((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
-  aborted.catch(() => {}); // heard below, unless nobody waits for a row any more
+  /** Ends the wait for the row that was asked for. */
+  let interrupt = (_reason: unknown): void => {};
+  const stop = (): void => interrupt(signal.reason);
+  signal.addEventListener("abort", stop);
   let turn: Promise<unknown> = Promise.resolve();
   let number = 0;
   let over = false;
 
-  /** The next row, once everybody before has got theirs. A source that is silent does not hold an abort up. */
+  /**
+   * What the source says next. One that is silent does not hold an abort up. No `Promise.race()`: a promise that never
+   * settles keeps whatever raced against it, and that would be every row.
+   */
+  function asked(): Promise<IteratorResult<T, unknown>> {
+    return new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      interrupt = reject;
+      Promise.resolve(source.next()).then(resolve, reject);
+    });
+  }
+
+  /** The next row, once everybody before has got theirs. */
   function next(): Promise<{ readonly row: T; readonly number: number } | null> {
     const mine = turn.then(async () => {
       if (over) return null;
-      const found: IteratorResult<T, unknown> = await Promise.race([source.next(), aborted]);
+      const found = await asked();
       over ||= found.done ?? false;
       return found.done ? null : { row: found.value, number: ++number };
     });
@@ -56,6 +67,7 @@ export async function eachRow<T>(
   }
 
   const ended = await Promise.allSettled(Array.from({ length: width }, loop));
+  signal.removeEventListener("abort", stop);
   const failed = ended.find((each) => each.status === "rejected");
   if (failed !== undefined) throw failed.reason;
 }

@@ -151,7 +151,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       const id = checkId(appUserId);
       const grant = checkGrant(given);
       const wait = patience(checkWait("adopt a user", options));
-      await adopt(engine, id, grant, wait.signal);
+      await adopt(engine, id, grant, wait);
       return arrived(id, wait);
     },
 

@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import type { Grant, Lifecycle } from "oneup-lifecycle";
 import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
-import { scene, spentOn } from "../support/scene.ts";
+import { hurry, scene, spentOn } from "../support/scene.ts";
 
 const hour = 3_600_000;
 
@@ -137,6 +137,21 @@ describe("adopt()", () => {
     expect(await lifecycle.inspect("ada")).toMatchObject({ oneupUserId: grant.oneupUserId, usable: true });
   });
 
+  it("waits until a rename in doubt is decided, and no longer than it is told to", async () => {
+    const { sandbox, lifecycle, grant } = await prepared();
+    await lifecycle.adopt("ada", grant);
+    sandbox.fail({ call: "updateUser", drop: "before" });
+    await expect(lifecycle.rename("ada", "new", { waitMs: 0 })).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+    });
+    expect(await lifecycle.inspect("ada")).toMatchObject({ underWay: "updateUser" });
+    const atOnce = lifecycle.adopt("ada", grant, { waitMs: 0 });
+    await expect(atOnce).rejects.toMatchObject({ code: "USER_NOT_READY", retryable: true });
+    const patient = lifecycle.adopt("ada", grant, { waitMs: hour });
+    hurry(sandbox);
+    expect(await patient).toMatchObject({ usable: true, underWay: null });
+  });
+
   it("refuses a grant that cannot be one, and repeats none of it", async () => {
     const { lifecycle, grant } = await prepared();
     const wrong: unknown[] = [
@@ -163,6 +178,19 @@ describe("adopt()", () => {
 });
 
 describe("adoptMany()", () => {
+  it("passes over a user who has another id now, and says so", async () => {
+    const { lifecycle, grant, more } = await prepared();
+    await lifecycle.adopt("ada", grant);
+    await lifecycle.rename("ada", "ada lovelace");
+    const rows = [
+      { appUserId: "ada", ...grant },
+      { appUserId: "bob", ...(await more("bob")) },
+    ];
+    const done = await lifecycle.adoptMany(rows);
+    expect(done).toMatchObject({ read: 2, added: 1, rejected: 1 });
+    expect(done.rejects).toMatchObject([{ row: 1, code: "RENAMED" }]);
+  });
+
   it("writes everybody down without a call; called again, goes on; workers refresh", async () => {
     const { sandbox, lifecycle, grant, before, more } = await prepared();
     const { accessToken: _, expiresAt: __, ...bob } = await more("bob");

@@ -1,5 +1,6 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
-import type { ImportProgress } from "oneup-lifecycle";
+import { LifecycleError } from "oneup-lifecycle";
+import type { ImportProgress, StoreAdapter } from "oneup-lifecycle";
 import { describe, expect, it, vi } from "vitest";
 import { hurry, scene, spentOn } from "../support/scene.ts";
 
@@ -180,6 +181,14 @@ describe("onboardMany()", () => {
     });
   });
 
+  it("counts a user whose first write nobody heard of as its own, though it is found there", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open({ store: deaf(memory(), 3) });
+    hurry(sandbox);
+    const done = await lifecycle.onboardMany(people(9), { name: "deaf", expect: "new" });
+    expect(done).toMatchObject({ read: 9, added: 9, present: 0, arrived: 9 });
+  });
+
   it("refuses a name, a list and options that cannot be", async () => {
     const { open } = await scene();
     const lifecycle = await open();
@@ -199,6 +208,23 @@ describe("onboardMany()", () => {
     expect(await lifecycle.counts()).toEqual({});
   });
 });
+
+/** The store, which carries out every n-th commit and does not say so. */
+function deaf(store: StoreAdapter, nth: number): StoreAdapter {
+  let commits = 0;
+  return {
+    ...store,
+    open: async (options) => {
+      const opened = await store.open(options);
+      const commit: typeof opened.commit = async (one) => {
+        const done = await opened.commit(one);
+        if (++commits % nth > 0) return done;
+        throw new LifecycleError("STORE_UNAVAILABLE", "Cannot commit: no answer", { retryable: true });
+      };
+      return { ...opened, commit };
+    },
+  };
+}
 
 describe("onboardMany() that does not know who exists", () => {
   it("reads 1upHealth's list first, so that nobody costs two calls", async () => {
@@ -238,6 +264,43 @@ describe("onboardMany() that does not know who exists", () => {
     const lifecycle = await open(plenty);
     expect(await lifecycle.onboardMany(people(10), { name: "ten" })).toMatchObject({ arrived: 10 });
     expect(sandbox.journal.count("listUsers")).toBeLessThanOrEqual(5);
+  });
+
+  it("lets a user whom it holds, and who asks in person, go first", async () => {
+    const { sandbox, open } = await scene();
+    const limits = { management: { calls: 2, windowMs: 60_000, lanes: { kept: 0 } } };
+    const lifecycle = await open({ limits });
+    const stop = new AbortController();
+    const importing = lifecycle.onboardMany(people(30), {
+      name: "spring",
+      signal: stop.signal,
+      onProgress: ({ phase }) => phase === "comparing" && stop.abort(),
+    });
+    await expect(importing).rejects.toThrow();
+    await lifecycle.remote.find({ appUserId: "a" });
+    await lifecycle.remote.find({ appUserId: "b" }); // no slot is left
+    const again = lifecycle.onboardMany(people(30), { name: "spring", expect: "new" });
+    const person = lifecycle.onboard("user 29", { waitMs: 60 * 60_000 });
+    await vi.waitFor(async () =>
+      expect((await lifecycle.budget.look()).waiting).toMatchObject({ interactive: 1 }),
+    );
+    hurry(sandbox);
+    expect(await person).toMatchObject({ usable: true });
+    expect((await lifecycle.counts()).created).toBeGreaterThan(25);
+    expect(await again).toMatchObject({ left: 0 });
+  });
+
+  it("in two processes at once keeps one account of the pages and of the users that they found", async () => {
+    const { sandbox, open } = await scene({ limit: { calls: 1_000 } });
+    for (const id of people(450)) sandbox.createUser(id);
+    const [one, other] = [await open(plenty), await open(plenty)];
+    const done = await Promise.all(
+      [one, other].map((lifecycle) => lifecycle.onboardMany(people(450), { name: "spring" })),
+    );
+    expect(Math.max(...done.map(({ known }) => known))).toBe(450);
+    expect(done.reduce((sum, { added }) => sum + added, 0)).toBe(450);
+    expect(sandbox.journal.spent().management).toBe(450 + sandbox.journal.count("listUsers"));
+    expect(sandbox.journal.count("listUsers")).toBeLessThanOrEqual(6);
   });
 
   it("leaves nobody behind who was held for it when the process ended", async () => {
