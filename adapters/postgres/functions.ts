@@ -6,6 +6,9 @@
  * another that waits for it: names of users to come, users by id, limits, counts. Whoever holds a limit passes by users
  * that are locked.
  *
+ * Rows of users are found by their whole key, one by one (`LATERAL … LIMIT 1`), or where they were locked a moment ago
+ * (`ctid`): of a list of ids the planner makes a filter over all of an account while the tables are small.
+ *
  * @module
  */
 
@@ -15,6 +18,10 @@
  */
 export const settings = `SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
   SET jit = off`;
+
+/** A row as `rowOf` in `rows.ts` reads it. */
+export const row: string = `json_build_array(id, revision, write_id, state, due_at, lane, waits_since, lease_id, lease_owner,
+  lease_until, took, renamed_to, value)`;
 
 /** Slots by lane. */
 const sums = `ARRAY[
