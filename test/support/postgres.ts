@@ -221,20 +221,23 @@ async function startPgbouncer(farPort: number): Promise<Server> {
 /**
  * Registers tests that share one server. `place` is for one test alone: a URL, and a schema that nobody else has and
  * that is dropped in the end. If `POSTGRES_URL` is set, that server is used.
+ *
+ * @param atOnce they run at the same time
  */
 export function withSharedPostgres(
   title: string,
   tests: (place: () => { readonly url: string; readonly schema: string }) => void,
-  settings: Settings = forgetful,
+  atOnce = false,
 ): void {
   const given = process.env["POSTGRES_URL"];
   if (given === undefined && !isPostgresInstalled(title)) return;
+  const group = atOnce ? describe.concurrent : describe;
   // oxlint-disable-next-line vitest/valid-title -- the test file says it
-  describe(title, () => {
+  group(title, () => {
     let server: Server | undefined;
     const schemas: string[] = [];
     beforeAll(async () => {
-      if (given === undefined) server = await startPostgres(settings);
+      if (given === undefined) server = await startPostgres(forgetful);
     });
     afterAll(async () => {
       await server?.stop();
