@@ -45,7 +45,8 @@ async function application(): Promise<void> {
   await Promise.all(arrivals);
   stopping.abort();
   await working;
-  console.log(`the lifecycle counts ${JSON.stringify(await lifecycle.counts())}`);
+  const { tokenActive = 0, reauthorized = 0 } = await lifecycle.counts();
+  console.log(`the lifecycle counts ${tokenActive + reauthorized} with a token`);
   await lifecycle.close(); // before the pool, which is ours to end
   await pool.end();
   process.disconnect();

@@ -92,7 +92,7 @@ describe("examples", () => {
     const { code, out, err } = await start("examples/06-postgres.ts", [], { POSTGRES_URL: server.url }).ended;
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out).toBe(
-      'the application is killed, with users in hand\nthe lifecycle counts {"tokenActive":80}\n' +
+      "the application is killed, with users in hand\nthe lifecycle counts 80 with a token\n" +
         "the application counts 80 who are connected\ncreated twice: 0\n",
     );
   });
