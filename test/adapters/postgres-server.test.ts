@@ -28,6 +28,7 @@ describe("adapters/postgres without a server", () => {
       "postgres://a@h/d?password=secret",
       "postgres://a:secret@h/d?sslmode=no-verify",
       "postgres://a:secret@h/d?options=x",
+      "postgres://a:secret@h/d?sslrootcert=/not/there",
     ];
     for (const where of urls) {
       const telling = { code: "INVALID_OPTION", message: expect.not.stringContaining("secret") };
@@ -241,6 +242,8 @@ withPostgres("adapters/postgres and its server", (server) => {
     line.silence();
     await expect(store.commit(write("ada"))).rejects.toMatchObject(unavailable);
     expect(await store.commit(write("ada"))).toMatchObject({ type: "committed", revision: 1 });
+    line.silence();
+    await store.close();
   });
 
   it("verbs reject in time while the server is gone, close() ends, and nothing is written afterwards", async () => {
