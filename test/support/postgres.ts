@@ -66,7 +66,15 @@ function freshData(): string {
   if (existsSync(kept)) return kept;
   const folder = newFolder("template");
   const data = join(folder, "data");
-  const words = ["-D", data, "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale"];
+  const words = [
+    "-D",
+    data,
+    "--username=postgres",
+    "--auth=trust",
+    "--encoding=UTF8",
+    "--no-locale",
+    "--wal-segsize=1",
+  ];
   const quickly = ["--no-sync", "--no-instructions"];
   execFileSync(initdb, [...words, ...quickly], { stdio: "pipe", ...as });
   const rules = join(data, "pg_hba.conf");
