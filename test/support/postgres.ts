@@ -240,7 +240,6 @@ export function withSharedPostgres(
   const given = process.env["POSTGRES_URL"];
   if (given === undefined && !isPostgresInstalled(title)) return;
   const group = atOnce ? describe.concurrent : describe;
-  // oxlint-disable-next-line vitest/valid-title -- the test file says it
   group(title, () => {
     let server: Server | undefined;
     const schemas: string[] = [];
