@@ -7,7 +7,7 @@ import { sleep, systemClock } from "../../src/clock.ts";
 import type { Limit } from "../../src/store/contract.ts";
 import { startChild } from "../support/child.ts";
 import { write } from "../support/commits.ts";
-import { forgetful, sql, withPostgres, withSharedPostgres } from "../support/postgres.ts";
+import { forgetful, sql, startReplica, withPostgres, withSharedPostgres } from "../support/postgres.ts";
 import { lineTo, newStore, openStore, refusal, urlWith } from "./postgres-scene.ts";
 
 const limit: Limit = { name: "calls", calls: 3, windowMs: 3_600_000 };
@@ -140,6 +140,39 @@ withPostgres("adapters/postgres and its server", (server) => {
     expect((await store.load("ada")).type).toBe("record");
   });
 
+  it("open() refuses a replica; commit() rejects after a fail-over to one, until it is promoted", async () => {
+    const primary = await server(forgetful);
+    await newStore(primary.url);
+    const replica = await startReplica(primary.url, forgetful);
+    onTestFinished(() => replica.stop());
+    expect(await refusal(replica.url)).toMatchObject({
+      ...unusable,
+      message: expect.stringMatching(/it is a replica and takes no writes$/),
+    });
+    const [before, after] = [
+      new Pool({ connectionString: primary.url }),
+      new Pool({ connectionString: replica.url }),
+    ];
+    for (const pool of [before, after]) {
+      pool.on("error", () => {}); // this store knows what it was given, not what is behind it
+      onTestFinished(() => pool.end());
+    }
+    let current = before;
+    const store = await openStore({ connect: () => current.connect() });
+    await store.commit(write("ada"));
+    await vi.waitFor(async () => {
+      const rows = await sql(replica.url, "SELECT FROM oneup_lifecycle.users");
+      expect(rows).toHaveLength(1);
+    });
+    await primary.kill("SIGKILL");
+    current = after;
+    const second = write("ada", { expectedRevision: 1, writeId: "second" });
+    await expect(store.commit(second)).rejects.toMatchObject(unavailable);
+    await expect(store.commit(second)).rejects.toThrow(/takes no writes: it is a replica/);
+    await sql(replica.url, "SELECT pg_promote()");
+    expect(await store.commit(second)).toMatchObject({ type: "committed", revision: 2 });
+  });
+
   it("commit() of 64 writers loses nothing acknowledged to kill -9 of the server, and writes nothing twice", async () => {
     const { url, kill, restart } = await server();
     const store = await newStore(url);
@@ -223,7 +256,6 @@ withPostgres("adapters/postgres and its server", (server) => {
     await newStore(url);
     const pool = new Pool({ connectionString: url });
     onTestFinished(() => pool.end());
-    pool.on("error", () => {}); // as its documentation says
     for (const where of [url, pool]) {
       const store = await openStore(where, { timeoutMs: 300 });
       await kill("SIGKILL");

@@ -1,5 +1,5 @@
 /** PostgreSQL servers for tests, each on a free port, with a folder of its own. */
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -14,6 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, onTestFinished } from "vitest";
 import { freePort, isInstalled, pathOf, startProgram } from "./programs.ts";
@@ -110,6 +111,16 @@ export async function startPostgres(settings: Settings = {}): Promise<Server> {
   const fresh = freshData();
   execFileSync("cp", ["-R", fresh, data]); // many times faster than cpSync()
   chmodSync(data, 0o700);
+  own(data);
+  return serve(folder, data, settings);
+}
+
+/** Starts a replica of the server at `url`, which takes no writes until it is promoted. */
+export async function startReplica(url: string, settings: Settings = {}): Promise<Server> {
+  const folder = newFolder("replica");
+  const data = join(folder, "data");
+  const words = ["-d", url, "-D", data, "-R", "--checkpoint=fast", "--no-sync"];
+  await promisify(execFile)(pathOf("pg_basebackup", folders) ?? "pg_basebackup", words);
   own(data);
   return serve(folder, data, settings);
 }
