@@ -5,6 +5,7 @@
  * @module
  */
 import { LifecycleError } from "../errors.ts";
+import type { UserEvent } from "../../machines/index.ts";
 import { Secret } from "../secret.ts";
 import { arrivedBy } from "./act.ts";
 import { longestLookMs, within } from "./arrive.ts";
@@ -100,7 +101,7 @@ export async function adopt(
     }
     const before = found?.user ?? newUser(id, "recovery", engine.clock.now());
     const user = adopted(before, grant, engine.clock.now());
-    if (user === before) return "present";
+    if (user === before || isRecovering(before)) return "present";
     const place = restingPlace(engine, user, null);
     // Repeated as the same write where nobody heard of it: our own user must not be met as somebody else's.
     const done = await save(engine, user, signal, { mode: "none", lease: newLease(engine), ...place });
@@ -155,6 +156,19 @@ async function untilAtRest(
     const ms = leasedMs > 0 ? Math.min(look, leasedMs) : Math.min(longestLookMs, restsMs);
     await engine.changes.ofUser(id, Math.min(left, ms), patience.signal);
   } else await within(engine, drive(engine, user), patience);
+}
+
+/**
+ * It was taken over before, and 1upHealth refused what it brought: a new grant is on its way, and the old one brought
+ * once more would only lose the user its place in the lane.
+ */
+function isRecovering({ position, history }: User): boolean {
+  const last = (event: UserEvent["type"]): number => history.findLastIndex((entry) => entry[2] === event);
+  return (
+    position.state === "reauthorizing" &&
+    last("GRANT_LOST") > last("ADOPTED") &&
+    last("ADOPTED") > last("TOKEN_GRANTED")
+  );
 }
 
 /** The user with its grant; the same object if it needs none. */

@@ -187,12 +187,15 @@ async function enter(
 async function lineUp(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
   for (const state of ["created", "reauthorizing"] as const) {
     await eachRow(pages(engine, shelf(state, name)), width, signal, async (id) => {
-      const found = await find(engine, id).catch(nobodyIfUnreadable);
-      if (found === null || found.record.lane !== null || found.record.lease !== null) return;
-      const { user } = found;
-      if (user.intent !== null || user.pause !== null) return; // it is on its way
-      const place = { dueInMs: null, lane: user.lane };
-      await save(engine, user, false, { mode: "none", lease: newLease(engine), ...place });
+      for (let lined = false; !lined;) {
+        const found = await find(engine, id).catch(nobodyIfUnreadable);
+        if (found === null || found.record.lane !== null || found.record.lease !== null) return;
+        const { user } = found;
+        if (user.intent !== null || user.pause !== null) return; // it is on its way
+        const place = { dueInMs: null, lane: user.lane };
+        const done = await save(engine, user, false, { mode: "none", lease: newLease(engine), ...place });
+        lined = done.type === "committed"; // or somebody has put it into another lane
+      }
     });
   }
 }
