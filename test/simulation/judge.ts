@@ -110,9 +110,7 @@ export class Judge {
   }
 
   /** The import says that its users wait for slots now. */
-  hasLinedUp(life: Life, name: string): void {
-    const others = [...this.#lists].filter(([other, { names }]) => other !== life && names.has(name));
-    if (others.length > 0) return; // another one may still hold its users
+  hasLinedUp(name: string): void {
     for (const dossier of this.all()) {
       if (dossier.isHeld && dossier.lease === null && isLeft(dossier, name))
         this.blame(`P2: ${dossier.id} is still held for the import of ${name}`);
@@ -136,7 +134,8 @@ export class Judge {
     if (lists === undefined) return this.blame(`P6: ${life.name} reads 1upHealth's list for nothing`);
     const { pages, known, causes } = this.#comparing;
     const imports = new Set([...this.#lists.values()].flatMap(({ names }) => [...names])).size;
-    if (pages - known > imports + causes)
+    // Every list is left alone once its pages have cost two more than they saved; here lists have less than fifty users.
+    if (pages - known > 2 * imports - 1 + causes)
       this.blame(`P6: page ${pages + 1} of 1upHealth's list, and ${known} users were found in it`);
     lists.pageAt = this.#time.now;
     this.#comparing.pages++;

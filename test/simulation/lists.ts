@@ -8,6 +8,7 @@ import { Dice, minute, second } from "./time.ts";
 export class List {
   /** The import has resolved. */
   isDone = false;
+  #begun = 0;
   readonly #stage: Stage;
   readonly #plan: ListPlan;
   readonly #ids: readonly string[];
@@ -39,6 +40,7 @@ export class List {
       life.hear(this.#dice.between(1, 30 * minute), () => stop.abort(calledOff));
     trace.note(life.name, `onboardMany ${name}?`);
     judge.bringsIn(life, name);
+    this.#begun++;
     let open = true;
     const close = (how: string): void => {
       open = false;
@@ -57,7 +59,8 @@ export class List {
       everyMs: 30 * second,
       signal: stop.signal,
       onProgress: ({ phase }) => {
-        if (phase === "onboarding") judge.hasLinedUp(life, name);
+        // Another one may hold its users still.
+        if (phase === "onboarding" && this.#begun === 1) judge.hasLinedUp(name);
       },
     });
     done.then(
