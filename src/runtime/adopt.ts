@@ -5,7 +5,6 @@
  * @module
  */
 import { LifecycleError } from "../errors.ts";
-import type { UserEvent } from "../../machines/index.ts";
 import { Secret } from "../secret.ts";
 import { arrivedBy } from "./act.ts";
 import { longestLookMs, within } from "./arrive.ts";
@@ -159,16 +158,12 @@ async function untilAtRest(
 }
 
 /**
- * It was taken over before, and 1upHealth refused what it brought: a new grant is on its way, and the old one brought
- * once more would only lose the user its place in the lane.
+ * It had a grant here and is getting a new one. What the application brings is then no newer than what was lost, as far as
+ * anybody knows, and would only cost the user its place in the lane.
  */
 function isRecovering({ position, history }: User): boolean {
-  const last = (event: UserEvent["type"]): number => history.findLastIndex((entry) => entry[2] === event);
-  return (
-    position.state === "reauthorizing" &&
-    last("GRANT_LOST") > last("ADOPTED") &&
-    last("ADOPTED") > last("TOKEN_GRANTED")
-  );
+  const lost = history.some(([, , event]) => event === "GRANT_LOST" || event === "REAUTHORIZE");
+  return position.state === "reauthorizing" && lost;
 }
 
 /** The user with its grant; the same object if it needs none. */

@@ -117,8 +117,11 @@ export class Judge {
     }
   }
 
-  /** The import says that everybody has arrived. */
-  broughtIn(life: Life, name: string, { read, added, present, rejected, left }: ImportSummary): void {
+  /** The import says that everybody has arrived; `alone`: nobody else has brought that list in. */
+  broughtIn(life: Life, name: string, summary: ImportSummary, alone: boolean): void {
+    const { read, added, present, rejected, left } = summary;
+    const came = this.all().filter(({ envelope }) => envelope?.origin?.name === name).length;
+    if (alone && added !== came) this.blame(`P2: ${life.name} says that it added ${added} of ${came}`);
     if (read !== added + present || rejected > 0 || left > 0)
       this.blame(`P2: ${life.name} miscounts: ${JSON.stringify({ read, added, present, rejected, left })}`);
     for (const dossier of this.all()) {
@@ -354,7 +357,9 @@ export class Judge {
     if (event === "ADOPTED") {
       if (before.intent !== null)
         this.blame(`P7: ${id} was taken over while its ${before.intent.call} was in doubt`);
-      if (before.sealed?.fields.includes("refreshToken") ?? false)
+      const granted = ["tokenActive", "expiring", "refreshed", "reauthorized"].includes(before.state);
+      const lost = before.history.some(([, , step]) => step === "GRANT_LOST" || step === "REAUTHORIZE");
+      if (granted || (lost && before.state === "reauthorizing"))
         this.blame(`P2: the grant of ${id} was replaced by an older one`);
     }
     if (event !== "EXPECT_EXISTING") return;

@@ -65,7 +65,7 @@ export class List {
     });
     done.then(
       (summary) => {
-        judge.broughtIn(life, name, summary);
+        judge.broughtIn(life, name, summary, this.#begun === 1);
         this.isDone = true;
         close("done");
       },

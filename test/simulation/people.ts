@@ -56,8 +56,9 @@ export class Person {
     const { list } = this;
     if (list !== null) this.#standsIn(list);
     const arrivesMs = this.#dice.between(0, arrivalMs);
-    // Some of the list come by themselves, too.
-    if (list === null || this.#dice.hits(0.4)) stage.time.after(arrivesMs, () => this.signUp());
+    // Some of the list come by themselves, too; and whoever was connected before is taken over in any case.
+    if (list === null || this.#grant !== null || this.#dice.hits(0.4))
+      stage.time.after(arrivesMs, () => this.signUp());
     else stage.time.after(list.atMs + arrivesMs, () => this.#comeBack());
   }
 

@@ -77,8 +77,8 @@ export interface Scenario {
   };
   /** Lists of people that the application brings in. */
   readonly imports: readonly ListPlan[];
-  /** Users whom 1upHealth has and this application's people are not: they stand in its list, too. */
-  readonly strangers: number;
+  /** Users whom 1upHealth has and this application does not know, and how many of them stand in its list before ours. */
+  readonly strangers: { readonly count: number; readonly first: number };
   /** When the keys of the ring are replaced; `records`: and those of the store. */
   readonly rekey: { readonly atMs: number; readonly records: boolean } | null;
 }
@@ -168,13 +168,16 @@ export function scenarioOf(seed: number): Scenario {
 
 /** Lists that are brought in, one or two in some seeds. */
 function lists(dice: Dice, troubleMs: number): Pick<Scenario, "imports" | "strangers"> {
-  const imports = ["spring", "autumn"].slice(0, dice.pick([0, 0, 1, 1, 2])).map((name) => ({
+  const together = dice.hits(0.5);
+  const firstMs = dice.pick([0, dice.between(0, troubleMs / 2)]);
+  const imports = ["spring", "autumn"].slice(0, dice.pick([0, 0, 1, 1, 2])).map((name, index) => ({
     name,
-    atMs: dice.pick([0, dice.between(0, troubleMs / 2)]),
+    atMs: index === 0 || together ? firstMs : dice.between(0, troubleMs / 2),
     expect: dice.pick([undefined, undefined, undefined, "new", "existing"] as const),
     processes: dice.pick([1, 1, 2]),
   }));
-  return { imports, strangers: imports.length > 0 ? dice.pick([0, 0, 130, 310]) : 0 };
+  const count = imports.length > 0 ? dice.pick([0, 0, 130, 310]) : 0;
+  return { imports, strangers: { count, first: Math.round(count * dice.pick([0, 0.5, 1])) } };
 }
 
 /** What is changed while everybody works. */

@@ -123,9 +123,9 @@ export class Simulation implements Stage {
     this.#processes = Array.from({ length: processes }, (_, index) => new Process(this, index));
     this.#operator = new Operator(this, this.#processes);
     const { imports, strangers } = parts.scenario;
-    for (let number = 1; number <= strangers / 2; number++) this.#stranger(number);
+    for (let number = 1; number <= strangers.first; number++) this.#stranger(number);
     this.#people = Array.from({ length: users }, (_, index) => new Person(this, index + 1));
-    for (let number = Math.floor(strangers / 2) + 1; number <= strangers; number++) this.#stranger(number);
+    for (let number = strangers.first + 1; number <= strangers.count; number++) this.#stranger(number);
     this.#lists = imports.map(
       (plan) =>
         new List(
@@ -301,7 +301,7 @@ export class Simulation implements Stage {
     for (const id of handler.journal.createdTwice()) judge.blame(`P2: ${id} was created twice`);
     judge.read("the account's record", JSON.stringify(await this.store.account.load()));
     await this.#lookAtShelves();
-    const users = handler.world.users.all.length - this.scenario.strangers;
+    const users = handler.world.users.all.length - this.scenario.strangers.count;
     if (users !== this.#people.length) judge.blame(`P2: ${this.#people.length} people are ${users} users`);
   }
 }
