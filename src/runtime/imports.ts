@@ -10,7 +10,7 @@ import type { Cancellable } from "./lifecycle.ts";
 
 /** Options of whatever goes through a list. */
 interface ListOptions<Progress> extends Cancellable {
-  /** How often `onProgress` is called at most, ms, 10 to 86 400 000. @default 1_000 */
+  /** How often `onProgress` is called at most beside changes of phase, ms, 10 to 86 400 000. @default 1_000 */
   readonly everyMs?: number | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }

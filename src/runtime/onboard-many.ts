@@ -136,6 +136,7 @@ export async function onboardMany(
     await insist(engine, signal, "compare users", () =>
       compare(engine, { name, until: comparedBy, signal, seen }),
     );
+    await report("comparing");
     await insist(engine, signal, "line users up", () => lineUp(engine, name, signal));
   }
 

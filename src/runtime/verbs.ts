@@ -106,8 +106,8 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
     const { signal, concurrency = 32, lookMs = 1_000 } = checkWork(verb, options);
     const untilIdle = verb === "resume";
     const stop = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
-    const done = work(engine, { concurrency, due: true, stop, untilIdle, lookMs }).finally(() =>
-      working.delete(done),
+    const done = work(engine, { concurrency, due: true, stop, serves: false, untilIdle, lookMs }).finally(
+      () => working.delete(done),
     );
     working.add(done);
     return done;

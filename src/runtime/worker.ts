@@ -29,9 +29,11 @@ interface Job {
   /** Due users as well, or waiting lanes only. */
   readonly due: boolean;
   readonly stop: AbortSignal;
+  /** Whoever was taken up by then is served all the same: a place in the lane that was reached is not lost. */
+  readonly serves: boolean;
   /** Ends when nothing is left that could be done now. */
   readonly untilIdle: boolean;
-  /** How long it sleeps at most, give or take a quarter: other processes' writes do not wake it, ms. */
+  /** It sleeps at most once to one and a half times as long: other processes' writes do not wake it, ms. */
   readonly lookMs: number;
 }
 
@@ -70,7 +72,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
         lease,
         slot: claimed.slot,
         notAfter,
-        stop: job.stop,
+        ...(!job.serves && { stop: job.stop }),
       });
       if (driven.type === "rested") {
         const { state } = driven.user.position;
@@ -140,7 +142,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     const { heard } = engine.changes;
     let lanes = false;
     const room = job.concurrency - active.size;
-    let waitMs = job.lookMs * (0.75 + 0.5 * engine.clock.random());
+    let waitMs = job.lookMs * (1 + engine.clock.random() / 2);
     if (room > 0) {
       try {
         const found = await fetch(room);
@@ -194,6 +196,7 @@ export function laneService(engine: () => Engine): LaneService {
           concurrency: laneConcurrency,
           due: false,
           stop: own.signal,
+          serves: true,
           untilIdle: false,
           lookMs: laneLookMs,
         }).catch((error: unknown) => {

@@ -6,9 +6,10 @@ import { describe, expect, it, vi } from "vitest";
 import type { TestContext } from "vitest";
 import { each, startChild } from "../support/child.ts";
 import type { Instant } from "../support/dying.ts";
-import { anyKey, at } from "../support/places.ts";
+import { anyKey, at, migrated } from "../support/places.ts";
 import type { Place } from "../support/places.ts";
 import { accountOf } from "../../src/store/account.ts";
+import { withSharedPostgres } from "../support/postgres.ts";
 import { folder } from "../support/scene.ts";
 import { withSharedServer } from "../support/servers.ts";
 import type { Ended } from "../support/started.ts";
@@ -27,6 +28,12 @@ withSharedServer("redis", "on Redis, a process that is killed", (place) =>
     const { where, prefix } = await place();
     return { type: "redis", url: where, prefix, key: anyKey };
   }),
+);
+
+withSharedPostgres(
+  "on PostgreSQL, a process that is killed",
+  (place) => sweeps(() => migrated(place())),
+  true,
 );
 
 /**

@@ -1,50 +1,21 @@
 /** Redis servers for tests, each a process of its own on a free port, with a folder of its own; and a bad line to one. */
-import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
-import type { AddressInfo, Server as NetServer, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { createClient } from "@keyv/redis";
 import { afterAll, beforeAll, describe, onTestFinished } from "vitest";
+import { freePort, isInstalled, listening, pathOf, startProgram } from "./programs.ts";
+import type { Server } from "./programs.ts";
+
+export type { Server } from "./programs.ts";
+export { freePort, isInstalled, listening } from "./programs.ts";
 
 /** A server that speaks Redis' protocol. */
 export type Program = "redis-server" | "valkey-server";
-
-/** A running server. */
-export interface Server {
-  readonly url: string;
-  readonly port: number;
-  readonly pid: number;
-  /** Sends the process a signal; resolves when it is gone, or at once for a signal that does not end it. */
-  kill(signal: NodeJS.Signals): Promise<void>;
-  /** Starts it again on the same port and folder, once it is gone. */
-  restart(): Promise<void>;
-  /** Ends it and removes its folder. */
-  stop(): Promise<void>;
-}
-
-/** Is the program on this machine? If not, says what is left out; under CI that is an error. */
-export function isInstalled(program: Program, what: string): boolean {
-  const folders = (process.env["PATH"] ?? "").split(delimiter);
-  const found = folders.some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-  if (!found) {
-    const message = `LEFT OUT: ${what} needs ${program}, which is not in PATH`;
-    if (process.env["CI"] === "true") throw new Error(message);
-    console.error(message);
-  }
-  return found;
-}
 
 /** What a server is started with; `null` leaves a setting out. With `cluster-enabled` it is a cluster of one. */
 export type Settings = Readonly<Record<string, string | null>>;
@@ -62,53 +33,20 @@ export async function startServer(program: Program, settings: Settings = {}): Pr
   const port = await freePort();
   const url = `redis://127.0.0.1:${port}`;
   const all: Settings = { port: String(port), dir: folder, ...everyWriteOnDisk, ...settings };
-  const words = Object.entries(all).flatMap(([name, value]) => (value === null ? [] : [`--${name}`, value]));
-  let child: ChildProcess;
-
-  async function start(): Promise<void> {
-    child = spawn(program, words, { stdio: ["ignore", "pipe", "inherit"] });
-    let said = "";
-    child.stdout?.setEncoding("utf8").on("data", (text: string) => (said += text));
-    for (let tries = 0; !(await answers(port)); tries++) {
-      if (child.exitCode !== null || tries > 500) throw new Error(`${program} does not start:\n${said}`);
-      await pause(20);
-    }
-    if (all["cluster-enabled"] !== "yes") return;
-    await ask(url, "CLUSTER", "ADDSLOTSRANGE", "0", "16383").catch(() => {}); // it has them after a restart
-    while (!String(await ask(url, "CLUSTER", "INFO")).includes("cluster_state:ok")) await pause(20);
-  }
-
-  async function kill(signal: NodeJS.Signals): Promise<void> {
-    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = signal === "SIGSTOP" || signal === "SIGCONT" ? undefined : once(child, "exit");
-    process.kill(child.pid, signal); // not child.kill(): Deno takes any signal for the last
-    await ended;
-  }
-
-  async function stop(): Promise<void> {
-    await kill("SIGKILL");
-    process.off("exit", abandon);
-    rmSync(folder, { recursive: true, force: true });
-  }
-
-  const abandon = (): void => void child.kill("SIGKILL");
-  process.on("exit", abandon);
-  try {
-    await start();
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  return {
+  const isCluster = all["cluster-enabled"] === "yes";
+  return startProgram({
+    path: pathOf(program) ?? program,
+    words: Object.entries(all).flatMap(([name, value]) => (value === null ? [] : [`--${name}`, value])),
     url,
     port,
-    get pid() {
-      return child.pid ?? 0;
+    async answers() {
+      if (!(await answers(port))) return false;
+      if (!isCluster) return true;
+      await ask(url, "CLUSTER", "ADDSLOTSRANGE", "0", "16383").catch(() => {}); // it has them after a restart
+      return String(await ask(url, "CLUSTER", "INFO")).includes("cluster_state:ok");
     },
-    kill,
-    restart: start,
-    stop,
-  };
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  });
 }
 
 /**
@@ -225,20 +163,6 @@ export async function lineTo(port: number): Promise<Line> {
     cutNextAnswer: () => void (cut = true),
     silence: () => carrying.clear(),
   };
-}
-
-async function listening(server: NetServer): Promise<number> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return (server.address() as AddressInfo).port; // it listens on TCP
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listening(server);
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** Does somebody answer a PING there, and has loaded its data? */
