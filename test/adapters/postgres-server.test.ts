@@ -71,7 +71,7 @@ withPostgres("adapters/postgres and its server", (server) => {
     const { url } = await server(forgetful);
     expect(await refusal(url)).toMatchObject({
       ...unusable,
-      message: `Cannot open the store in PostgreSQL at ${url.replace("postgres@", "")}: its schema "oneup_lifecycle" is not there: call migrate() of the adapter once`,
+      message: `Cannot open the store in PostgreSQL at ${url.replace("postgres@", "")}: its schema "oneup_lifecycle" is not there: call migrate() of the adapter once, or run oneup-lifecycle migrate`,
     });
     await sql(url, "CREATE DATABASE odd ENCODING 'SQL_ASCII' TEMPLATE template0");
     const odd = await refusal(urlWith(url, { database: "odd" }));
