@@ -176,7 +176,8 @@ function postgresStore(connection: Connection, s: string, account: string): Stor
       values: (writes) => valuesOf(account, writes),
       answers: (reply) => reply as readonly Committed[],
     },
-    { most: 128, flights: 2 },
+    // Each may lock a name, and PostgreSQL has room for 64 locks a connection (max_locks_per_transaction).
+    { most: 48, flights: 2 },
   );
   const loads = new Batches<string, { readonly now: number; readonly row: SentRow | undefined }>(
     connection,

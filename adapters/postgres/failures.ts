@@ -46,6 +46,7 @@ const passing: Readonly<Record<string, string>> = {
 
 /** Refusals that only another setting ends. */
 const lasting: Readonly<Record<string, string>> = {
+  "25001": "transactions must be read committed (default_transaction_isolation)",
   "0A000": "PostgreSQL does not know how to: it must be version 14 or later",
   "28000": "PostgreSQL does not let this user in (pg_hba.conf)",
   "28P01": "PostgreSQL refused the user or the password",

@@ -42,10 +42,14 @@ CREATE OR REPLACE FUNCTION ${s}.noted(_window float8, _at float8) RETURNS float8
   SELECT ceil(_at / greatest(1, ceil(_window / 512))) * greatest(1, ceil(_window / 512))
 $$;
 
--- Locks names of a kind, held until the end of the transaction, in an order of their own.
+-- Locks names of a kind, held until the end of the transaction, in an order of their own. Whoever waited must see what
+-- the others have written, or there would be more slots than the limit.
 CREATE OR REPLACE FUNCTION ${s}.lock_names(_kind integer, _account text, _names json) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'transactions must be read committed' USING ERRCODE = '25001';
+  END IF;
   PERFORM pg_advisory_xact_lock(key) FROM (
     SELECT DISTINCT hashtextextended(concat(_account, E'\n', name), _kind) AS key
     FROM json_array_elements_text(_names) AS name ORDER BY key OFFSET 0

@@ -89,18 +89,23 @@ async function refuseServer(place: string, client: PostgresClient): Promise<void
   const { rows } = await client.query({
     text: `SELECT current_setting('server_version_num')::integer AS version,
       current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS is_replica,
-      current_setting('transaction_read_only') AS reads_only`,
+      current_setting('transaction_read_only') AS reads_only,
+      current_setting('transaction_isolation') AS isolation`,
   });
-  const { version, encoding, is_replica, reads_only } = rows[0] as {
+  const { version, encoding, is_replica, reads_only, isolation } = rows[0] as {
     readonly version: number;
     readonly encoding: string;
     readonly is_replica: boolean;
     readonly reads_only: string;
+    readonly isolation: string;
   }; // as it was asked
   if (version < 140_000) throw unusable(place, `it must be PostgreSQL 14 or later, not ${version}`);
   if (encoding !== "UTF8") throw unusable(place, `the database must be in UTF8, not ${encoding}`);
   if (is_replica) throw unusable(place, "it is a replica and takes no writes");
   if (reads_only === "on") throw unusable(place, "it takes no writes: default_transaction_read_only is on");
+  if (isolation !== "read committed") {
+    throw unusable(place, `default_transaction_isolation must be read committed, not ${isolation}`);
+  }
 }
 
 async function isThere(client: PostgresClient, schema: string): Promise<boolean> {

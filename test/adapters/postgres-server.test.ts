@@ -81,6 +81,15 @@ withPostgres("adapters/postgres and its server", (server) => {
     });
     const none = await refusal(urlWith(url, { database: "none" }));
     expect(none).toMatchObject({ ...unusable, message: expect.stringMatching(/there is no such database$/) });
+    await sql(
+      url,
+      "CREATE ROLE strict LOGIN; ALTER ROLE strict SET default_transaction_isolation = 'serializable'",
+    );
+    const strict = await refusal(urlWith(url, { user: "strict" }));
+    expect(strict).toMatchObject({
+      ...unusable,
+      message: expect.stringMatching(/must be read committed, not serializable$/),
+    });
     await sql(url, "CREATE ROLE guarded LOGIN PASSWORD 'the right one'; CREATE ROLE weak LOGIN");
     const wrong = await refusal(urlWith(url, { user: "guarded:secret" }));
     expect(wrong).toMatchObject({
@@ -102,6 +111,12 @@ withPostgres("adapters/postgres and its server", (server) => {
     const store = await openStore(urlWith(url, { user: "guarded:the%20right%20one" }));
     expect(await store.commit(write("ada"))).toMatchObject({ type: "committed" });
     expect(inspect(store, { depth: null })).not.toContain("right");
+    await sql(url, "ALTER ROLE guarded SET default_transaction_isolation = 'repeatable read'");
+    await sql(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'guarded'");
+    await expect(store.commit(write("bob"))).rejects.toMatchObject({
+      code: "STORE_UNAVAILABLE",
+      retryable: false,
+    });
   });
 
   it("migrate() of many at once makes one schema, again changes nothing, and refuses that of a newer release", async () => {
