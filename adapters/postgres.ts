@@ -5,7 +5,7 @@
  */
 import { systemClock } from "../src/clock.ts";
 import type { Clock } from "../src/clock.ts";
-import { isLifecycleError, LifecycleError } from "../src/errors.ts";
+import { LifecycleError } from "../src/errors.ts";
 import type {
   AccountRecord,
   Batch,
@@ -257,13 +257,7 @@ function batchOf<Each>(
   return { claimed: (claimed ?? []).flatMap((each) => read(now, each)), nextInMs };
 }
 
-/** None for a row that somebody took apart: it must not stop the others. */
 function claimedOf(sent: SentRow, slot: Slot | null, now: number): readonly Claimed[] {
-  try {
-    const row = rowOf(sent);
-    return "renamedTo" in row ? [] : [{ record: shown(sent[0], row, now), slot }];
-  } catch (error) {
-    if (isLifecycleError(error, "RECORD_DAMAGED")) return [];
-    throw error;
-  }
+  const row = rowOf(sent);
+  return "renamedTo" in row ? [] : [{ record: shown(sent[0], row, now), slot }];
 }

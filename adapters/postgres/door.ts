@@ -76,7 +76,6 @@ type Rows = readonly [now: number, rows: readonly SentRow[] | null];
 /** What `walk_texts` answers, in hexadecimal digits. */
 type Texts = readonly (readonly [key: string, text: string])[] | null;
 
-/** A row whose parts do not belong together reads as what nobody can read. */
 function textOf(sent: SentRow): string {
   return encodeRow(rowOf(sent));
 }

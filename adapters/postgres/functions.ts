@@ -20,8 +20,9 @@ export const settings = `SET plan_cache_mode = force_generic_plan SET enable_seq
   SET jit = off`;
 
 /** A row as `rowOf` in `rows.ts` reads it. */
-export const row: string = `json_build_array(id, revision, write_id, state, due_at, lane, waits_since, lease_id, lease_owner,
-  lease_until, took, renamed_to, value)`;
+export const row = `json_build_array(id, revision, write_id, state, due_at, lane, waits_since,
+  CASE WHEN lease_id IS NOT NULL THEN json_build_object('id', lease_id, 'owner', lease_owner, 'until', lease_until) END,
+  took, renamed_to, value)`;
 
 /** Slots by lane. */
 const sums = `ARRAY[

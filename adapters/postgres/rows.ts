@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { LifecycleError } from "../../src/errors.ts";
 import { lanes } from "../../src/store/contract.ts";
-import type { Commit, Lane, Limit, Move, Slot } from "../../src/store/contract.ts";
+import type { Commit, Json, Lane, Limit, Move, Slot } from "../../src/store/contract.ts";
 import { encodeValue } from "../../src/store/rules.ts";
 import type { Row, Tombstone } from "../../src/store/rules.ts";
 import type { SlotLog } from "../../src/store/window.ts";
@@ -19,44 +18,18 @@ export type SentRow = readonly [
   dueAt: number | null,
   lane: Lane | null,
   waitsSince: number | null,
-  leaseId: string | null,
-  leaseOwner: string | null,
-  leaseUntil: number | null,
+  lease: Row["lease"],
   took: Slot | null,
   renamedTo: string | null,
-  value: Row["value"],
+  value: Json,
 ];
 
-/** Reads it. @throws {LifecycleError} `RECORD_DAMAGED` if somebody took apart what belongs together */
+/** Reads it. The tables hold nothing that is no row. */
 export function rowOf(sent: SentRow): Row | Tombstone {
-  const [, revision, writeId, state, dueAt, lane, waitsSince] = sent;
-  const [leaseId, leaseOwner, leaseUntil, took, renamedTo, value] = sent.slice(7) as SentTail<typeof sent>;
+  const [, revision, writeId, state, dueAt, lane, waitsSince, lease, took, renamedTo, value] = sent;
   if (renamedTo !== null) return { renamedTo };
-  if (leaseId !== null && (leaseOwner === null || leaseUntil === null)) {
-    throw new LifecycleError(
-      "RECORD_DAMAGED",
-      "Cannot read a record: what stands in its place was not written by a store of ours",
-    );
-  }
-  const lease =
-    leaseId === null || leaseOwner === null || leaseUntil === null
-      ? null
-      : { id: leaseId, owner: leaseOwner, until: leaseUntil };
   return { revision, writeId, state, dueAt, lane, waitsSince, lease, ...(took && { took }), value };
 }
-
-type SentTail<T> = T extends readonly [
-  unknown,
-  unknown,
-  unknown,
-  unknown,
-  unknown,
-  unknown,
-  unknown,
-  ...infer Rest,
-]
-  ? Rest
-  : never;
 
 /** A write on its way: a commit, or a move from another id. */
 export interface Write {

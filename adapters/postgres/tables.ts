@@ -18,7 +18,7 @@
 export const version = 1;
 
 /**
- * The tables. Times are milliseconds since 1970 by the server's clock. `json` and not `jsonb`, which refuses `\u0000`.
+ * The tables. Users are written all the time, so they are tidied up after more often than is usual. Times are milliseconds since 1970 by the server's clock. `json` and not `jsonb`, which refuses `\u0000`.
  *
  * @param s the schema, quoted
  */
@@ -43,8 +43,10 @@ CREATE TABLE ${s}.users (
   renamed_to text,
   claim_at float8 GENERATED ALWAYS AS
     (CASE WHEN lease_id IS NOT NULL THEN lease_until WHEN lane IS NULL THEN due_at END) STORED,
-  PRIMARY KEY (account, id)
-) WITH (fillfactor = 80);
+  PRIMARY KEY (account, id),
+  CHECK (num_nulls(lease_id, lease_owner, lease_until) IN (0, 3)),
+  CHECK (num_nulls(lane, waits_since) IN (0, 2))
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 CREATE INDEX users_claimable ON ${s}.users (account, claim_at, id) WHERE claim_at IS NOT NULL;
 CREATE INDEX users_waiting ON ${s}.users (account, lane, waits_since, id)
   WHERE lane IS NOT NULL AND lease_id IS NULL;
