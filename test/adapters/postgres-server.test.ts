@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { Pool } from "pg";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
@@ -117,6 +119,32 @@ withPostgres("adapters/postgres and its server", (server) => {
       code: "STORE_UNAVAILABLE",
       retryable: false,
     });
+  });
+
+  it("open() verifies the certificate of a server that it is to trust", async () => {
+    const { url } = await server(forgetful);
+    const pem = (name: string): URL =>
+      new URL(`../hardening/fixtures/self-signed.${name}.pem`, import.meta.url);
+    for (const [name, file] of [
+      ["cert", "server.crt"],
+      ["key", "server.key"],
+    ] as const) {
+      const lines = readFileSync(pem(name), "utf8").trimEnd().split("\n");
+      const rows = lines.map((line) => `('${line}')`).join(", ");
+      await sql(url, `COPY (VALUES ${rows}) TO PROGRAM 'umask 077; cat > ${file}'`); // in the server's own folder
+    }
+    await sql(url, "ALTER SYSTEM SET ssl = on");
+    await sql(url, "SELECT pg_reload_conf()");
+    const near = url.replace("127.0.0.1", "localhost");
+    const secured = (words: string): string => urlWith(near, { search: `?sslmode=verify-full${words}` });
+    await vi.waitFor(async () => expect((await refusal(secured(""))).message).toMatch(/SELF_SIGNED_CERT$/));
+    expect(await refusal(secured(""))).toMatchObject(unusable);
+    const trusted = secured(`&sslrootcert=${encodeURIComponent(fileURLToPath(pem("cert")))}`);
+    const store = await newStore(trusted);
+    expect(await store.counts()).toEqual({});
+    const encrypted =
+      "SELECT bool_and(ssl) AS all FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'oneup-lifecycle'";
+    expect(await sql(url, encrypted)).toEqual([{ all: true }]);
   });
 
   it("migrate() of many at once makes one schema, again changes nothing, and refuses that of a newer release", async () => {

@@ -9,10 +9,11 @@ import {
   undiciTransport,
 } from "oneup-lifecycle";
 import type { Transport } from "oneup-lifecycle";
+import { postgres } from "oneup-lifecycle/adapters/postgres";
 import { redis } from "oneup-lifecycle/adapters/redis";
 import { argument } from "../support/child.ts";
 
-const { port } = argument<{ readonly port: number }>();
+const { port, postgresPort } = argument<{ readonly port: number; readonly postgresPort: number }>();
 const url = `https://localhost:${port}/`;
 const flag = "NODE_TLS_REJECT_UNAUTHORIZED";
 
@@ -56,5 +57,11 @@ const stored = await tried(async () => {
   await store.close();
   return "opened";
 });
-console.log(JSON.stringify({ node, undici, made, fetched, stored }));
+const kept = await tried(async () => {
+  const where = `postgres://user:planted@localhost:${postgresPort}/app?sslmode=require`;
+  const store = await postgres(where).open({ account: "a", clock: systemClock });
+  await store.close();
+  return "opened";
+});
+console.log(JSON.stringify({ node, undici, made, fetched, stored, kept }));
 process.exit(0);

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
+import { createServer as createPlainServer } from "node:net";
+import { TLSSocket } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { start } from "../support/started.ts";
@@ -7,6 +9,23 @@ import { start } from "../support/started.ts";
 /** A certificate nobody vouches for, good for "localhost" until 2126. */
 const fixture = (name: string): Buffer =>
   readFileSync(new URL(`./fixtures/self-signed.${name}.pem`, import.meta.url));
+
+/** A server that agrees to TLS as PostgreSQL does, and fails whoever goes on; its port. */
+async function likePostgres(): Promise<number> {
+  const server = createPlainServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => {
+      socket.write("S");
+      const secured = new TLSSocket(socket, { isServer: true, cert: fixture("cert"), key: fixture("key") });
+      secured.on("error", () => {}); // whoever is careful hangs up
+      secured.on("data", () => expect.unreachable("somebody trusted a certificate that nobody vouches for"));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  return typeof address === "object" ? (address?.port ?? 0) : 0;
+}
 
 describe("certificates", () => {
   it("are checked although NODE_TLS_REJECT_UNAUTHORIZED=0 switches that off for the rest of the process", async () => {
@@ -20,13 +39,14 @@ describe("certificates", () => {
     onTestFinished(() => void server.close());
     const address = server.address();
     const port = typeof address === "object" ? address?.port : undefined;
+    const postgresPort = await likePostgres();
     const child = fileURLToPath(new URL("./certificates.child.ts", import.meta.url));
     const env = { NODE_TLS_REJECT_UNAUTHORIZED: "0" };
-    const { out, err } = await start(child, [JSON.stringify({ port })], env).ended;
+    const { out, err } = await start(child, [JSON.stringify({ port, postgresPort })], env).ended;
     expect(err.replaceAll(/.*Warning: .*\n|.*--trace-warnings.*\n/g, "")).toBe("");
     const ways = JSON.parse(out) as Record<string, string>;
     if ("Deno" in globalThis) {
-      for (const way of ["undici", "made", "fetched", "stored"])
+      for (const way of ["undici", "made", "fetched", "stored", "kept"])
         expect(ways[way]).not.toMatch(/^200$|opened/);
     } else {
       expect(ways).toEqual({
@@ -35,6 +55,7 @@ describe("certificates", () => {
         made: "INVALID_OPTION",
         fetched: "CERTIFICATES_UNCHECKED",
         stored: "STORE_UNUSABLE",
+        kept: "STORE_UNUSABLE",
       });
     }
     expect(methods.filter((method) => method !== "GET")).toEqual([]);

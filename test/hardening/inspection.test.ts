@@ -4,6 +4,7 @@ import type { Lifecycle, StoreAdapter, Transport, TransportRequest } from "oneup
 import { keyv } from "oneup-lifecycle/adapters/keyv";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { memory } from "oneup-lifecycle/adapters/memory";
+import { postgres } from "oneup-lifecycle/adapters/postgres";
 import { redis } from "oneup-lifecycle/adapters/redis";
 import { describe, expect, it, vi } from "vitest";
 import { createUserCall } from "../../src/http/user-management.ts";
@@ -114,6 +115,7 @@ describe("what is printed, serialised or cloned", () => {
   it.each<[string, object]>([
     ["redis() with a password", redis("redis://user:planted-password@localhost:1/0")],
     ["redis() with an encoded password", redis("rediss://user:planted%2Fpassword@localhost:1/0")],
+    ["postgres() with a password", postgres("postgres://user:planted-password@localhost:1/app")],
     ["keyv()", keyv(new Map() as never)],
     ["lmdb()", lmdb("/nowhere")],
     ["memory()", memory()],
@@ -135,11 +137,16 @@ describe("what is printed, serialised or cloned", () => {
       "redis://user:planted-password@127.0.0.1:1/not-a-number",
       "http://user:planted-password@127.0.0.1",
       "redis://user:planted-password@",
+      "postgres://user:planted-password@127.0.0.1:1/app",
+      "postgres://user:planted-password@127.0.0.1:1/app?password=planted",
+      "postgres://user:planted-password@127.0.0.1",
     ]) {
       const opened = async (): Promise<Lifecycle> =>
         createLifecycle({
           credentials: { clientId: "c", clientSecret: "planted-secret" },
-          store: redis(where, { timeoutMs: 200 }),
+          store: where.startsWith("postgres:")
+            ? postgres(where, { timeoutMs: 200 })
+            : redis(where, { timeoutMs: 200 }),
           encryption: { keys: [key] },
         });
       errors.push(await opened().catch((error: unknown) => error));
@@ -177,7 +184,8 @@ describe("what is printed, serialised or cloned", () => {
       for (const [name, value] of [
         ["ONEUP_KEY", `planted${key}`],
         ["ONEUP_KEY", "planted-short"],
-        ["ONEUP_STORE", "postgres://u:planted@host/db"],
+        ["ONEUP_STORE", "mysql://u:planted@host/db"],
+        ["ONEUP_STORE", "postgres://u:planted@127.0.0.1:1/db"],
         ["ONEUP_STORE", "redis://u:planted@127.0.0.1:1/x"],
         ["ONEUP_CLIENT_SECRET", "planted secret"],
         ["ONEUP_CLIENT_SECRET", ""],

@@ -4,18 +4,22 @@ import { Keyv } from "keyv";
 import type { Lifecycle, LifecycleOptions, UserStatus } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { memory } from "oneup-lifecycle/adapters/memory";
+import { postgres } from "oneup-lifecycle/adapters/postgres";
 import { redis } from "oneup-lifecycle/adapters/redis";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { anyKey } from "../support/places.ts";
 import { soon } from "../support/sealed-users.ts";
 import { folder, scene } from "../support/scene.ts";
 import type { Scene } from "../support/scene.ts";
+import { forgetful, isPostgresInstalled, sql, startPostgres } from "../support/postgres.ts";
 import { ask, isInstalled, startServer } from "../support/servers.ts";
 
 const server = isInstalled("redis-server", "hideIds on Redis")
   ? await startServer("redis-server", { appendonly: "no" })
   : undefined;
 afterAll(() => server?.stop());
+const database = isPostgresInstalled("hideIds on PostgreSQL") ? await startPostgres(forgetful) : undefined;
+afterAll(() => database?.stop());
 let prefixes = 0;
 
 interface Place {
@@ -24,7 +28,7 @@ interface Place {
   raw(): Promise<readonly Buffer[]>;
 }
 
-const places: Readonly<Record<string, () => Place>> = {
+const places: Readonly<Record<string, () => Place | Promise<Place>>> = {
   memory() {
     const store = memory();
     return { store, raw: async () => [Buffer.from(JSON.stringify(await shownBy(store)))] };
@@ -42,7 +46,22 @@ const places: Readonly<Record<string, () => Place>> = {
       return { store: redis(server.url, { prefix }), raw: () => dumped(server.url, prefix) };
     },
   }),
+  ...(database && {
+    async postgres() {
+      const schema = `hidden_${prefixes++}`;
+      const store = postgres(database.url, { schema });
+      await store.migrate();
+      return { store, raw: () => rowsIn(database.url, schema) };
+    },
+  }),
 };
+
+/** All rows of all tables of all accounts. */
+async function rowsIn(url: string, schema: string): Promise<readonly Buffer[]> {
+  const tables = ["users", "counts", "slots", "account", "texts"];
+  const rows = tables.map((name) => sql(url, `SELECT t::text FROM ${schema}.${name} AS t`));
+  return (await Promise.all(rows)).flat().map((row) => Buffer.from(String(row["t"])));
+}
 
 /** What Keyv tools see of the users. */
 async function shownBy(store: Place["store"]): Promise<Readonly<Record<string, unknown>>> {
@@ -108,7 +127,7 @@ async function listed(lifecycle: Lifecycle): Promise<readonly string[]> {
 
 describe.each(Object.keys(places))("hideIds on %s", (name) => {
   async function opened(): Promise<Scene & { readonly place: Place; readonly lifecycle: Lifecycle }> {
-    const place = places[name]?.() ?? { store: memory(), raw: async () => [] };
+    const place = (await places[name]?.()) ?? { store: memory(), raw: async () => [] };
     const at = await scene();
     return { ...at, place, lifecycle: await at.open({ ...options, store: place.store }) };
   }
@@ -209,7 +228,7 @@ describe.each(Object.keys(places))("hideIds on %s", (name) => {
     if (name !== "lmdb") expect(await place.raw()).toEqual(before); // opening writes LMDB's list of readers
     expect(await lifecycle.inspect("linus@example.org")).toMatchObject({ usable: true });
 
-    const other = places[name]?.() ?? place;
+    const other = (await places[name]?.()) ?? place;
     const clear = await open({ ...options, store: other.store, hideIds: false });
     await clear.onboard("linus@example.org");
     expect(found(["linus@example.org"], await other.raw()), "the search finds ids").not.toEqual([]);
