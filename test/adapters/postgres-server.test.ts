@@ -7,7 +7,7 @@ import { sleep, systemClock } from "../../src/clock.ts";
 import type { Limit } from "../../src/store/contract.ts";
 import { startChild } from "../support/child.ts";
 import { write } from "../support/commits.ts";
-import { forgetful, sql, withPostgres } from "../support/postgres.ts";
+import { forgetful, sql, withPostgres, withSharedPostgres } from "../support/postgres.ts";
 import { lineTo, newStore, openStore, refusal, urlWith } from "./postgres-scene.ts";
 
 const limit: Limit = { name: "calls", calls: 3, windowMs: 3_600_000 };
@@ -179,22 +179,6 @@ withPostgres("adapters/postgres and its server", (server) => {
     expect((await store.claim({ limit: 1, lease })).claimed).toEqual([]);
   });
 
-  it("commit() whose answer is lost is written once, and acknowledged with its slot; claim() rejects", async () => {
-    const { url } = await server(forgetful);
-    const direct = await newStore(url);
-    const line = await lineTo(url);
-    const store = await openStore(line.url);
-    line.cutNextAnswer();
-    const take = { limit, holdMs: 60_000, lane: "bulk" } as const;
-    const done = await store.commit(write("ada", { take, dueInMs: 0 }));
-    expect(done).toMatchObject({ type: "committed", revision: 1, slot: { limit: "calls", lane: "bulk" } });
-    expect((await direct.slots.forecast({ limit, calls: 1, lane: "bulk" })).used.bulk).toBe(1);
-    line.cutNextAnswer();
-    await expect(store.claim({ limit: 1, lease })).rejects.toMatchObject(unavailable);
-    expect((await store.load("ada")).type).toBe("record");
-    expect(await direct.load("ada")).toMatchObject({ record: { revision: 1, lease: { id: "lease" } } });
-  });
-
   it("every verb rejects in time while the server is paused, and answers when it goes on", async () => {
     const { url, kill } = await server(forgetful);
     const store = await newStore(url, { timeoutMs: 400 });
@@ -234,18 +218,6 @@ withPostgres("adapters/postgres and its server", (server) => {
     expect(await store.commit(fresh)).toMatchObject({ type: "committed" });
   });
 
-  it("a verb after a silent loss of the connections rejects, and the next one has a new connection", async () => {
-    const { url } = await server(forgetful);
-    await newStore(url);
-    const line = await lineTo(url);
-    const store = await openStore(line.url, { timeoutMs: 300 });
-    line.silence();
-    await expect(store.commit(write("ada"))).rejects.toMatchObject(unavailable);
-    expect(await store.commit(write("ada"))).toMatchObject({ type: "committed", revision: 1 });
-    line.silence();
-    await store.close();
-  });
-
   it("verbs reject in time while the server is gone, close() ends, and nothing is written afterwards", async () => {
     const { url, kill, restart } = await server(forgetful);
     await newStore(url);
@@ -265,12 +237,42 @@ withPostgres("adapters/postgres and its server", (server) => {
       expect(await (await openStore(url)).load("ada")).toEqual({ type: "absent" });
     }
   });
+});
+
+withSharedPostgres("adapters/postgres on a server that others use, too", (place) => {
+  it("commit() whose answer is lost is written once, and acknowledged with its slot; claim() rejects", async () => {
+    const { url, schema } = place();
+    const direct = await newStore(url, { schema });
+    const line = await lineTo(url);
+    const store = await openStore(line.url, { schema });
+    line.cutNextAnswer();
+    const take = { limit, holdMs: 60_000, lane: "bulk" } as const;
+    const done = await store.commit(write("ada", { take, dueInMs: 0 }));
+    expect(done).toMatchObject({ type: "committed", revision: 1, slot: { limit: "calls", lane: "bulk" } });
+    expect((await direct.slots.forecast({ limit, calls: 1, lane: "bulk" })).used.bulk).toBe(1);
+    line.cutNextAnswer();
+    await expect(store.claim({ limit: 1, lease })).rejects.toMatchObject(unavailable);
+    expect((await store.load("ada")).type).toBe("record");
+    expect(await direct.load("ada")).toMatchObject({ record: { revision: 1, lease: { id: "lease" } } });
+  });
+
+  it("a verb after a silent loss of the connections rejects, and the next one has a new connection", async () => {
+    const { url, schema } = place();
+    await newStore(url, { schema });
+    const line = await lineTo(url);
+    const store = await openStore(line.url, { schema, timeoutMs: 300 });
+    line.silence();
+    await expect(store.commit(write("ada"))).rejects.toMatchObject(unavailable);
+    expect(await store.commit(write("ada"))).toMatchObject({ type: "committed", revision: 1 });
+    line.silence();
+    await store.close();
+  });
 
   it("commit({ take }) of three processes at once never takes more slots than are free", async () => {
-    const { url } = await server(forgetful);
-    const store = await newStore(url);
+    const { url, schema } = place();
+    const store = await newStore(url, { schema });
     const script = new URL("./taker.child.ts", import.meta.url);
-    const children = ["a", "b", "c"].map((name) => startChild(script, { url, name }).ended);
+    const children = ["a", "b", "c"].map((name) => startChild(script, { url, schema, name }).ended);
     const ended = await Promise.all(children);
     for (const { code, err } of ended) expect({ code, err }).toEqual({ code: 0, err: "" });
     const taken = ended.flatMap(({ out }) => out.split("\n")).filter((id) => id !== "");
@@ -280,8 +282,8 @@ withPostgres("adapters/postgres and its server", (server) => {
   });
 
   it("commit() of what PostgreSQL cannot hold rejects alone, whatever was asked beside it", async () => {
-    const { url } = await server(forgetful);
-    const store = await newStore(url);
+    const { url, schema } = place();
+    const store = await newStore(url, { schema });
     const names = ["a", "b\0", "c", "d\ud800", "e"];
     const asked = await Promise.allSettled(names.map((id) => store.commit(write(id))));
     for (const [n, answer] of asked.entries()) {
@@ -295,8 +297,8 @@ withPostgres("adapters/postgres and its server", (server) => {
   });
 
   it("commit() rejects with STORE_UNAVAILABLE for what passes, with nothing half-written", async () => {
-    const { url } = await server(forgetful);
-    const direct = await newStore(url);
+    const { url, schema } = place();
+    const direct = await newStore(url, { schema });
     const refusals: Readonly<Record<string, string>> = {
       "53100": "PostgreSQL has no space left on its disk",
       "57014": "PostgreSQL cancelled the statement (statement_timeout, or somebody)",
@@ -304,7 +306,7 @@ withPostgres("adapters/postgres and its server", (server) => {
       "42883": "what migrate() made is gone (42883)",
     };
     for (const [code, words] of Object.entries(refusals)) {
-      const store = await openStore(failing(url, code));
+      const store = await openStore(failing(url, code), { schema });
       await expect(store.commit(write("ada"))).rejects.toMatchObject({
         code: "STORE_UNAVAILABLE",
         retryable: !code.startsWith("42"),

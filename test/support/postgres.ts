@@ -66,7 +66,15 @@ function freshData(): string {
   if (existsSync(kept)) return kept;
   const folder = newFolder("template");
   const data = join(folder, "data");
-  const words = ["-D", data, "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale"];
+  const words = [
+    "-D",
+    data,
+    "--username=postgres",
+    "--auth=trust",
+    "--encoding=UTF8",
+    "--no-locale",
+    "--wal-segsize=1",
+  ];
   const quickly = ["--no-sync", "--no-instructions"];
   execFileSync(initdb, [...words, ...quickly], { stdio: "pipe", ...as });
   const rules = join(data, "pg_hba.conf");
@@ -232,7 +240,6 @@ export function withSharedPostgres(
   const given = process.env["POSTGRES_URL"];
   if (given === undefined && !isPostgresInstalled(title)) return;
   const group = atOnce ? describe.concurrent : describe;
-  // oxlint-disable-next-line vitest/valid-title -- the test file says it
   group(title, () => {
     let server: Server | undefined;
     const schemas: string[] = [];

@@ -12,7 +12,7 @@ import { freePort, isInstalled, listening, pathOf, startProgram } from "./progra
 import type { Server } from "./programs.ts";
 
 export type { Server } from "./programs.ts";
-export { freePort, isInstalled, listening } from "./programs.ts";
+export { isInstalled, listening } from "./programs.ts";
 
 /** A server that speaks Redis' protocol. */
 export type Program = "redis-server" | "valkey-server";
