@@ -49,6 +49,14 @@ const lasting: Readonly<Record<string, string>> = {
   WRONGTYPE: "something else lies under its keys",
 };
 
+/** Refusals that mostly pass within seconds, while a server starts or a cluster puts another one in its place. */
+const soonOver: ReadonlySet<string> = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"]);
+
+/** Nothing was done, and a moment later it may be. */
+export function isSoonOver(why: string): boolean {
+  return soonOver.has(why);
+}
+
 /** Did Redis itself say so? */
 export function isAnswer(why: string): boolean {
   return why === why.toUpperCase();

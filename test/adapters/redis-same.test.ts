@@ -1,46 +1,17 @@
 /** The scripts of Redis say in Lua what `src/store` says in TypeScript; here both play the same random sequences. */
-import { createHash } from "node:crypto";
 import { inspect, isDeepStrictEqual } from "node:util";
 import { createClient } from "@keyv/redis";
 import fc from "fast-check";
 import { expect, it, onTestFinished } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { redis } from "../../adapters/redis.ts";
-import type { RedisClient } from "../../adapters/redis.ts";
 import { scripts } from "../../adapters/redis/scripts.ts";
 import { systemClock } from "../../src/clock.ts";
 import { manualClock } from "../../src/testing/index.ts";
 import { withServer } from "../support/servers.ts";
+import { serversTime, steered } from "../support/steered-redis.ts";
 import { answerOf, keptBy, Past, sequences } from "./sequences.ts";
 import type { Call, Mix, Step } from "./sequences.ts";
-
-/** Where a script takes its time from, and where its copy does: a key of the account, which the test sets. */
-const serversTime = "local now = time[1] * 1000 + math.floor(time[2] / 1000)\n";
-const testsTime = "local now = tonumber(redis.call('GET', prefix .. 'time'))\n";
-
-/** Texts and sums of the scripts, and those of their copies. */
-const copies = new Map(
-  Object.values(scripts).flatMap(({ text, sha }) => {
-    const copy = text.replace(serversTime, testsTime);
-    return [[text, copy] as const, [sha, createHash("sha1").update(copy).digest("hex")] as const];
-  }),
-);
-
-/** A client in whose commands the copies take the place of the scripts, which stay as they are. */
-function sendingCopies(client: RedisClient): RedisClient {
-  return {
-    get isOpen() {
-      return client.isOpen;
-    },
-    connect: () => client.connect(),
-    destroy: () => client.destroy(),
-    on: (event, listener) => client.on(event, listener),
-    sendCommand(command, options) {
-      const copied = command.map((word) => copies.get(word) ?? word);
-      return client.sendCommand(copied, options);
-    },
-  };
-}
 
 /** Plays a sequence; rejects at the first difference. */
 type Play = (steps: readonly Step[]) => Promise<void>;
@@ -49,13 +20,12 @@ type Play = (steps: readonly Step[]) => Promise<void>;
 async function player(url: string): Promise<Play> {
   const client = await createClient({ url }).connect();
   onTestFinished(() => client.destroy());
-  const adapter = redis(sendingCopies(client));
+  let clock = manualClock();
+  const adapter = redis(steered(client, () => clock.now()));
   let plays = 0;
   return async (steps) => {
     const account = `play ${plays++}`;
-    const clock = manualClock();
-    const tellTime = (): Promise<unknown> => client.set(`oneup:{${account}}:time`, clock.now());
-    await tellTime();
+    clock = manualClock();
     const reference = await memory().open({ account, clock });
     const tested = await adapter.open({ account, clock: systemClock });
     const past = new Past();
@@ -63,7 +33,6 @@ async function player(url: string): Promise<Play> {
     for (const step of steps) {
       if (step.verb === "wait") {
         await clock.advance(step.ms);
-        await tellTime();
         continue;
       }
       const call = past.call(step);

@@ -1,10 +1,10 @@
-/** Redis servers for tests, each a process of its own on a free port, with a folder of its own; and a bad line to one. */
+/** Redis servers for tests, each a process of its own on a free port, with a folder of its own. */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
-import type { AddressInfo, Server as NetServer, Socket } from "node:net";
+import type { AddressInfo, Server as NetServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -19,6 +19,7 @@ export interface Server {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
+  readonly settings: Settings;
   /** Sends the process a signal; resolves when it is gone, or at once for a signal that does not end it. */
   kill(signal: NodeJS.Signals): Promise<void>;
   /** Starts it again on the same port and folder, once it is gone. */
@@ -46,7 +47,7 @@ export function isInstalled(program: Program, what: string): boolean {
   return found;
 }
 
-/** What a server is started with; `null` leaves a setting out. With `cluster-enabled` it is a cluster of one. */
+/** What a server is started with; `null` leaves a setting out. */
 export type Settings = Readonly<Record<string, string | null>>;
 
 const everyWriteOnDisk: Settings = {
@@ -73,9 +74,6 @@ export async function startServer(program: Program, settings: Settings = {}): Pr
       if (child.exitCode !== null || tries > 500) throw new Error(`${program} does not start:\n${said}`);
       await pause(20);
     }
-    if (all["cluster-enabled"] !== "yes") return;
-    await ask(url, "CLUSTER", "ADDSLOTSRANGE", "0", "16383").catch(() => {}); // it has them after a restart
-    while (!String(await ask(url, "CLUSTER", "INFO")).includes("cluster_state:ok")) await pause(20);
   }
 
   async function kill(signal: NodeJS.Signals): Promise<void> {
@@ -105,6 +103,7 @@ export async function startServer(program: Program, settings: Settings = {}): Pr
     get pid() {
       return child.pid ?? 0;
     },
+    settings: all,
     kill,
     restart: start,
     stop,
@@ -187,53 +186,14 @@ export async function ask(url: string, ...command: readonly string[]): Promise<u
   }
 }
 
-/** A line to a server that a test can spoil. */
-export interface Line {
-  readonly url: string;
-  /** Cuts the connection that carries the next answer, in place of the answer. */
-  cutNextAnswer(): void;
-  /** The connections of this moment carry nothing any more, and nobody is told. */
-  silence(): void;
-}
-
-/** Opens a line to the server at `port`, which ends with the test. */
-export async function lineTo(port: number): Promise<Line> {
-  const sockets = new Set<Socket>();
-  const carrying = new Set<Socket>();
-  let cut = false;
-  const server = createServer((near) => {
-    const far = connect(port, "127.0.0.1");
-    const end = (): void => [near, far].forEach((socket) => void socket.destroy());
-    for (const socket of [near, far]) {
-      sockets.add(socket);
-      carrying.add(socket);
-      socket.on("error", end).on("close", end);
-    }
-    near.on("data", (data) => carrying.has(near) && far.write(data));
-    far.on("data", (data) => {
-      if (cut) end();
-      else if (carrying.has(far)) near.write(data);
-      cut = false;
-    });
-  });
-  onTestFinished(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  });
-  return {
-    url: `redis://127.0.0.1:${await listening(server)}`,
-    cutNextAnswer: () => void (cut = true),
-    silence: () => carrying.clear(),
-  };
-}
-
-async function listening(server: NetServer): Promise<number> {
+/** Listens on a free port of loopback; which. */
+export async function listening(server: NetServer): Promise<number> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return (server.address() as AddressInfo).port; // it listens on TCP
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   const port = await listening(server);
   server.close();
