@@ -45,7 +45,7 @@ const lasting: Readonly<Record<string, string>> = {
   NOAUTH: "Redis asks for a password",
   WRONGPASS: "Redis refused the user or the password",
   NOPERM: "Redis does not let this user run what the store needs",
-  MOVED: "this Redis is part of a cluster: pass a client made by createCluster()",
+  MOVED: "this Redis is part of a cluster: pass a client made by createCluster(), or let this user run INFO",
   WRONGTYPE: "something else lies under its keys",
 };
 

@@ -1,15 +1,17 @@
+import { setTimeout as pause } from "node:timers/promises";
 import KeyvRedis from "@keyv/redis";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { redis } from "../../adapters/redis.ts";
 import type { RedisOptions, Where } from "../../adapters/redis.ts";
 import { systemClock } from "../../src/clock.ts";
+import { lanes } from "../../src/store/contract.ts";
 import type { Store } from "../../src/store/contract.ts";
 import { storeConformance } from "../../src/testing/index.ts";
-import { clientOf, withCluster } from "../support/cluster.ts";
-import type { Cluster, ClusterClient } from "../support/cluster.ts";
+import { withCluster } from "../support/cluster.ts";
 import { write } from "../support/commits.ts";
+import { clientOf } from "../support/places.ts";
+import type { ClusterClient } from "../support/places.ts";
 import { ask } from "../support/servers.ts";
-import type { Server } from "../support/servers.ts";
 import { redisOnTestsClock } from "../support/steered-redis.ts";
 
 const { lease } = write("nobody");
@@ -102,7 +104,12 @@ withCluster("adapters/redis on a cluster of three masters", (its) => {
     const stores = await Promise.all(Object.values(ways).map((where) => openStore(where(), account)));
     const crowd = await writers(stores, 16);
     const worker = claiming(stores[0]);
-    await moveSlot(its(), dueOf(account), from, to);
+    const move = await its().beginMove(dueOf(account), from, to);
+    for (let keys = await move.left(5); keys.length > 0; keys = await move.left(5)) {
+      await move.carry(keys);
+      await pause(30);
+    }
+    await move.end();
     await crowd.goOn();
     await crowd.end();
     expect(await its().masterOf(dueOf(account))).toBe(to);
@@ -114,6 +121,37 @@ withCluster("adapters/redis on a cluster of three masters", (its) => {
       return batch !== undefined && batch.claimed.length > 0 && batch;
     }, lives);
     expect(claimed).toHaveLength(20);
+  });
+
+  it("claim() passes by whoever is on the way to another master, and forgets nobody", async () => {
+    const [account = "", other = ""] = await accounts("on the way");
+    const [from, to] = await Promise.all([account, other].map((each) => its().masterOf(dueOf(each))));
+    if (from === undefined || to === undefined) throw new Error("two masters");
+    const key = (name: string): string => dueOf(account).replace(/due$/, name);
+    const store = await openStore(clusterOf(), account);
+    for (const id of ["first", "second", "third"]) await store.commit(write(id, { dueInMs: 0 }));
+    for (const lane of lanes) await store.commit(write(lane, { lane })); // so that no index is missing
+    const claimed = async (): Promise<readonly string[]> =>
+      (await store.claim({ limit: 9, lease })).claimed.map(({ record }) => record.id);
+
+    const move = await its().beginMove(dueOf(account), from, to);
+    await move.carry([key("users:first")]);
+    expect(await claimed(), "its row is not here any more").toEqual(["second", "third"]);
+    await ask(from.url, "ZADD", dueOf(account), "1", "second");
+    await move.carry(["due", ...lanes, "states", "counts"].map(key));
+    expect(await claimed(), "its row is not there yet").toEqual([]);
+    await move.carry(await move.left(99));
+    await move.end();
+    expect(await claimed()).toEqual([]);
+    const hour = 3_600_000;
+    for (const id of ["first", "second"]) {
+      const at = Number(await ask(to.url, "ZSCORE", dueOf(account), id));
+      expect(at - Date.now()).toBeGreaterThan(hour - 60_000);
+      await ask(to.url, "ZADD", dueOf(account), "1", id);
+    }
+    expect(await claimed(), "their entries are put right").toEqual([]);
+    expect(await claimed()).toEqual(["first"]);
+    expect((await store.claim({ limit: 9, lease })).nextInMs, "the leases of the others").toBeGreaterThan(0);
   });
 
   it("an orderly failover loses nothing that was acknowledged, and the stores go on by themselves", async () => {
@@ -218,7 +256,7 @@ async function writers(stores: readonly Store[], size: number): Promise<Crowd> {
       held = new Promise((resolve) => (release = resolve));
       for (let before: string | undefined; before !== acknowledged.join();) {
         before = acknowledged.join();
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await pause(50);
       }
     },
     async goOn() {
@@ -283,23 +321,4 @@ function claiming(store: Store | undefined): { end(): Promise<number> } {
       return taken;
     },
   };
-}
-
-/** Moves the slot of a key as an operator's tools do, key by key, and takes its time. */
-async function moveSlot({ nodes }: Cluster, key: string, from: Server, to: Server): Promise<void> {
-  const slot = String(await ask(from.url, "CLUSTER", "KEYSLOT", key));
-  const [fromId, toId] = await Promise.all(
-    [from, to].map(async ({ url }) => String(await ask(url, "CLUSTER", "MYID"))),
-  );
-  await ask(to.url, "CLUSTER", "SETSLOT", slot, "IMPORTING", fromId ?? "");
-  await ask(from.url, "CLUSTER", "SETSLOT", slot, "MIGRATING", toId ?? "");
-  for (;;) {
-    const keys = (await ask(from.url, "CLUSTER", "GETKEYSINSLOT", slot, "5")) as string[]; // names
-    if (keys.length === 0) break;
-    await ask(from.url, "MIGRATE", "127.0.0.1", String(to.port), "", "0", "5000", "KEYS", ...keys);
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
-  for (const { url } of [to, from, ...nodes]) {
-    await ask(url, "CLUSTER", "SETSLOT", slot, "NODE", toId ?? "").catch(() => {}); // a replica hears it from its master
-  }
 }

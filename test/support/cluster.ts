@@ -1,6 +1,5 @@
 /** Clusters of Redis servers for tests: each node is a process of its own, on free ports of loopback. */
 import { setTimeout as pause } from "node:timers/promises";
-import { createCluster } from "@keyv/redis";
 import { afterAll, beforeAll, describe } from "vitest";
 import { ask, freePort, isInstalled, startServer } from "./servers.ts";
 import type { Program, Server, Settings } from "./servers.ts";
@@ -17,9 +16,19 @@ export interface Cluster {
   inStep(master: Server, replica: Server): Promise<void>;
   /** Puts a replica in its master's place, in good order. Under load Redis may give up, and is told again. */
   failOver(replica: Server): Promise<void>;
+  /** Begins to move the slot of a key to another master, as an operator's tools do: key by key, while it is used. */
+  beginMove(key: string, from: Server, to: Server): Promise<SlotMove>;
   /** Resolves once every node that answers finds the cluster in order. */
   settled(): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** A slot on the way. */
+export interface SlotMove {
+  /** Some keys that have not left yet. */
+  left(count: number): Promise<readonly string[]>;
+  carry(keys: readonly string[]): Promise<void>;
+  end(): Promise<void>;
 }
 
 /** How long a node may be silent before the others elect another, in milliseconds. */
@@ -90,14 +99,6 @@ export interface ClusterOptions {
   readonly settings?: Settings;
 }
 
-/** As {@link clientOf} makes it. */
-export type ClusterClient = ReturnType<typeof clientOf>;
-
-/** A client that is told of one node, as applications make it. */
-export function clientOf(urls: readonly string[]): ReturnType<typeof createCluster> {
-  return createCluster({ rootNodes: urls.map((url) => ({ url })) });
-}
-
 /** Resolves once it is so. */
 async function until(isSo: () => Promise<boolean>): Promise<void> {
   const end = performance.now() + 25_000;
@@ -140,8 +141,12 @@ function clusterOf(nodes: readonly Server[]): Cluster {
     const told = String(await ask(url, "INFO", "replication"));
     return /^(?:slave_repl_offset|master_repl_offset):(\d+)/m.exec(told)?.[1] ?? "";
   };
-  const isMaster = async ({ url }: Server): Promise<boolean> =>
-    String(await ask(url, "INFO", "replication")).includes("role:master");
+  /** Does everybody who answers take it for a master? */
+  const isMaster = async ({ port }: Server): Promise<boolean> => {
+    const told = await Promise.all(nodes.map(({ url }) => ask(url, "CLUSTER", "NODES").catch(() => null)));
+    const line = new RegExp(`:${port}@\\S+ (?:myself,)?master `);
+    return told.every((lines) => lines === null || line.test(String(lines)));
+  };
   const firstWhere = async (is: (node: Server) => Promise<boolean>): Promise<Server> => {
     let found: Server | undefined;
     await until(async () => {
@@ -173,6 +178,25 @@ function clusterOf(nodes: readonly Server[]): Cluster {
         const told = String(await ask(node.url, "INFO", "replication"));
         return told.includes(`master_port:${master.port}\r`) && told.includes("master_link_status:up");
       }),
+    async beginMove(key, from, to) {
+      const slot = String(await ask(from.url, "CLUSTER", "KEYSLOT", key));
+      const [fromId = "", toId = ""] = await Promise.all(
+        [from, to].map(async ({ url }) => String(await ask(url, "CLUSTER", "MYID"))),
+      );
+      await ask(to.url, "CLUSTER", "SETSLOT", slot, "IMPORTING", fromId);
+      await ask(from.url, "CLUSTER", "SETSLOT", slot, "MIGRATING", toId);
+      const where = ["127.0.0.1", String(to.port), "", "0", "5000", "KEYS"];
+      return {
+        left: async (count) =>
+          (await ask(from.url, "CLUSTER", "GETKEYSINSLOT", slot, String(count))) as string[], // names
+        carry: async (keys) => void (await ask(from.url, "MIGRATE", ...where, ...keys)),
+        async end() {
+          for (const { url } of [to, from, ...nodes]) {
+            await ask(url, "CLUSTER", "SETSLOT", slot, "NODE", toId).catch(() => {}); // a replica hears it from its master
+          }
+        },
+      };
+    },
     async settled() {
       for (const { url } of nodes) {
         const inOrder = async (): Promise<boolean> => {

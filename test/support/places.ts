@@ -1,11 +1,12 @@
 /** Where a test keeps its users, in words that a child process can be told. */
 import { join } from "node:path";
+import { createCluster } from "@keyv/redis";
 import { keyFile } from "oneup-lifecycle";
-import type { LifecycleOptions } from "oneup-lifecycle";
+import type { LifecycleOptions, StoreAdapter } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { redis } from "oneup-lifecycle/adapters/redis";
 
-/** A folder for LMDB and the key, or a Redis server and a key. */
+/** A folder for LMDB and the key; a Redis server, or any node of a cluster, and a key; a cluster by its own client. */
 export type Place =
   | { readonly type: "lmdb"; readonly path: string }
   | {
@@ -14,7 +15,8 @@ export type Place =
       readonly prefix?: string;
       readonly key: string;
       readonly timeoutMs?: number;
-    };
+    }
+  | { readonly type: "cluster"; readonly urls: readonly string[]; readonly key: string };
 
 /** The options of a lifecycle that keeps its users there. */
 export function at(place: Place): Pick<LifecycleOptions, "store" | "encryption"> {
@@ -29,7 +31,36 @@ export function at(place: Place): Pick<LifecycleOptions, "store" | "encryption">
         }),
         encryption: { keys: [place.key] },
       };
+    case "cluster":
+      return { store: onCluster(place.urls), encryption: { keys: [place.key] } };
   }
+}
+
+/** A client of a cluster, as {@link clientOf} makes it. */
+export type ClusterClient = ReturnType<typeof clientOf>;
+
+/** A client that is told of some nodes of a cluster, as applications make it. */
+export function clientOf(urls: readonly string[]): ReturnType<typeof createCluster> {
+  return createCluster({ rootNodes: urls.map((url) => ({ url })) });
+}
+
+/** A store on a client that is made for it, and closed with it. */
+function onCluster(urls: readonly string[]): StoreAdapter {
+  const client = clientOf(urls).on("error", () => {});
+  const adapter = redis(client);
+  return {
+    ...adapter,
+    async open(options) {
+      const store = await adapter.open(options);
+      return {
+        ...store,
+        async close() {
+          await store.close();
+          client.destroy();
+        },
+      };
+    },
+  };
 }
 
 /** A key that is as good as any in a test. */
