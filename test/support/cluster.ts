@@ -143,9 +143,11 @@ function clusterOf(nodes: readonly Server[]): Cluster {
   };
   /** Does everybody who answers take it for a master? */
   const isMaster = async ({ port }: Server): Promise<boolean> => {
-    const told = await Promise.all(nodes.map(({ url }) => ask(url, "CLUSTER", "NODES").catch(() => null)));
+    const told = await Promise.all(
+      nodes.map(({ url }) => ask(url, "CLUSTER", "NODES").then(String, () => null)),
+    );
     const line = new RegExp(`:${port}@\\S+ (?:myself,)?master `);
-    return told.every((lines) => lines === null || line.test(String(lines)));
+    return told.every((lines) => lines === null || line.test(lines));
   };
   const firstWhere = async (is: (node: Server) => Promise<boolean>): Promise<Server> => {
     let found: Server | undefined;
