@@ -64,6 +64,7 @@ export type ChangeName =
   | "giveUpCode"
   | "giveUpRefusedCode"
   | "holdTokens"
+  | "holdAdoptedGrant"
   | "markUnusable"
   | "loseGrant"
   | "failRefused"
@@ -107,6 +108,12 @@ export const changes: Readonly<Record<ChangeName, Change>> = {
     attempt: 0,
     failure: null,
   }),
+  // Nobody knows when it was granted, and what went wrong with another grant says nothing about this one.
+  holdAdoptedGrant: (context, event) => ({
+    ...nothingKnown,
+    ...userOf(context, event),
+    expiresAt: "expiresAt" in event ? event.expiresAt : null,
+  }),
   // No time: another process, whose clock is behind, would take one for the future.
   markUnusable: () => ({ expiresAt: null, attempt: 0 }),
   loseGrant: () => ({ expiresAt: null, grantedAt: null, attempt: 0 }),
@@ -134,7 +141,8 @@ export type ConditionName =
   | "neverExchanged"
   | "twoCodesRefusedBefore"
   | "contradictedBefore"
-  | "failedWhileCreating";
+  | "failedWhileCreating"
+  | "bringsAccessToken";
 
 /** What a step may depend on, by name. */
 export const conditions: Readonly<Record<ConditionName, Condition>> = {
@@ -147,4 +155,5 @@ export const conditions: Readonly<Record<ConditionName, Condition>> = {
   twoCodesRefusedBefore: (context) => context.codesRefused >= 2,
   contradictedBefore: (context) => context.saidExists && context.saidMissing,
   failedWhileCreating: (context) => context.failure?.in === "created",
+  bringsAccessToken: (_, event) => "expiresAt" in event && event.expiresAt !== null,
 };

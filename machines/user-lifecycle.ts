@@ -47,6 +47,16 @@ function mapped<K extends string, A, B>(table: Readonly<Record<K, A>>, turn: (va
   return Object.fromEntries(entries) as Record<K, B>; // the same keys
 }
 
+/** Wherever no grant is in hand, one that the application brings is as good as a new one. */
+const adoption = [
+  {
+    guard: "bringsAccessToken" as const,
+    target: "#userLifecycle.authorized.tokenActive",
+    actions: "holdAdoptedGrant" as const,
+  },
+  { target: "#userLifecycle.authorized.expiring", actions: "holdAdoptedGrant" as const },
+];
+
 const life = setup({
   types: {
     context: {} as UserContext, // a phantom: XState reads the type only
@@ -69,6 +79,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
     created: {
       meta: { call: "createUser", says: "durable here; not yet known to exist at 1upHealth" },
       on: {
+        ADOPTED: adoption,
         EXPECT_EXISTING: { target: "reauthorizing", actions: "startOver" },
         USER_CREATED: { target: "codeIssued", actions: "holdFirstCode" },
         USER_AUTHORIZED: { target: "authorized.tokenActive", actions: "holdTokens" },
@@ -128,6 +139,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
     reauthorizing: {
       meta: { call: "issueAuthCode", says: "no usable grant: a fresh code is needed" },
       on: {
+        ADOPTED: adoption,
         CODE_ISSUED: { target: "codeIssued", actions: "holdRequestedCode" },
         USER_MISSING: [
           { guard: "contradictedBefore", target: "failed", actions: "failContradiction" },
@@ -141,6 +153,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
     failed: {
       meta: { says: "refused for good; retry() goes back to where it failed" },
       on: {
+        ADOPTED: adoption,
         RETRY: [
           { guard: "failedWhileCreating", target: "created", actions: "retry" },
           { target: "reauthorizing", actions: "retry" },
@@ -150,6 +163,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
     offboarded: {
       meta: { says: "secrets erased; onboard() of the same id starts anew" },
       on: {
+        ADOPTED: adoption,
         ONBOARD: { target: "reauthorizing", actions: "startOver" },
         OFFBOARDED: {},
       },

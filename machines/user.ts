@@ -65,6 +65,8 @@ export interface UserFacts {
 /** Everything that can happen to a user. `at` is the time it happened, in ms since 1970. */
 export type UserEvent = { readonly at: number } & (
   | { readonly type: "EXPECT_EXISTING" }
+  /** The application brings the grant of a user whom it has connected before; `expiresAt`: of its access token, if it brings one. */
+  | { readonly type: "ADOPTED"; readonly user: UserFacts; readonly expiresAt: number | null }
   | { readonly type: "USER_CREATED"; readonly user: UserFacts }
   | { readonly type: "USER_AUTHORIZED"; readonly user: UserFacts; readonly expiresAt: number }
   | { readonly type: "USER_EXISTS" }

@@ -32,9 +32,21 @@ export type {
 } from "./runtime/lifecycle.ts";
 export type { Budget, BudgetView, ShutGate } from "./runtime/budget.ts";
 export type { Credentials } from "./runtime/credentials.ts";
+export type { Grant } from "./runtime/adopt.ts";
+export type { AdoptedRow } from "./runtime/onboard-many.ts";
 export type { Health } from "./runtime/health.ts";
+export type {
+  AdoptManyOptions,
+  ImportProgress,
+  ImportSummary,
+  OnboardManyOptions,
+  RejectedRow,
+  RowCounts,
+  RowSummary,
+} from "./runtime/imports.ts";
 export type { Ceiling, LifecycleOptions, Logger, RefreshPolicy } from "./runtime/options.ts";
 export type { ListOptions, Remote } from "./runtime/remote.ts";
+export type { Rows } from "./runtime/rows.ts";
 export type { RemoteUser } from "./http/user-management.ts";
 export type { UserStatus } from "./runtime/status.ts";
 export type { WorkSummary } from "./runtime/worker.ts";

@@ -19,11 +19,15 @@ export interface CommandHelp {
   readonly says: string;
   /** More about it, a line each; for its own help. */
   readonly more: readonly string[];
+  /** What stands for the one word it takes beside options, e.g. `FILE`. */
+  readonly argument?: string;
   readonly options: Readonly<Record<string, OptionHelp>>;
 }
 
 /** What stood on the command line: texts and switches by the option's name. */
 export interface Given {
+  /** The one word beside options, if there was one. */
+  readonly argument: string | undefined;
   readonly texts: ReadonlyMap<string, string>;
   readonly switches: ReadonlySet<string>;
 }
@@ -45,9 +49,16 @@ export function readArguments(command: CommandHelp, words: readonly string[]): G
   });
   const texts = new Map<string, string>();
   const switches = new Set<string>();
+  let argument: string | undefined;
   for (const token of tokens) {
     if (token.kind === "option-terminator") continue;
-    if (token.kind === "positional") throw unknown(command, "argument", token.value);
+    if (token.kind === "positional") {
+      if (command.argument === undefined || argument !== undefined) {
+        throw unknown(command, "argument", token.value);
+      }
+      argument = token.value;
+      continue;
+    }
     const known = token.name === "help" ? help : ownOption(command, token.name);
     if (known === undefined) throw unknown(command, "option", token.rawName);
     if (known.type === "boolean") {
@@ -60,7 +71,7 @@ export function readArguments(command: CommandHelp, words: readonly string[]): G
       texts.set(token.name, token.value);
     }
   }
-  return { texts, switches };
+  return { argument, texts, switches };
 }
 
 const help: OptionHelp = { type: "boolean", says: "what this command does and takes" };
@@ -69,16 +80,18 @@ function ownOption({ options }: CommandHelp, name: string): OptionHelp | undefin
   return Object.hasOwn(options, name) ? options[name] : undefined;
 }
 
-function unknown({ name, options }: CommandHelp, kind: string, word: string): UsageError {
-  const known = [...Object.keys(options), "help"].map((option) => `--${option}`).join(", ");
+function unknown({ name, argument, options }: CommandHelp, kind: string, word: string): UsageError {
+  const taken = [...Object.keys(options), "help"].map((option) => `--${option}`);
+  const known = (argument === undefined ? taken : [`one ${argument}`, ...taken]).join(", ");
   return new UsageError(`Unknown ${kind} ${JSON.stringify(word)}: ${name} takes ${known}`);
 }
 
 /** The help of one command. */
-export function describeCommand({ name, says, more, options }: CommandHelp): string {
+export function describeCommand({ name, says, more, argument, options }: CommandHelp): string {
   const rows = Object.entries({ ...options, help }).map(([option, { value, says: meaning }]) => {
     const left = value === undefined ? `--${option}` : `--${option} ${value}`;
     return `  ${left.padEnd(24)} ${meaning}`;
   });
-  return [`oneup-lifecycle ${name}: ${says}`, "", ...more, "", ...rows].join("\n");
+  const called = argument === undefined ? name : `${name} ${argument}`;
+  return [`oneup-lifecycle ${called}: ${says}`, "", ...more, "", ...rows].join("\n");
 }

@@ -95,9 +95,17 @@ export function heardBy(
     ...after,
     secrets: held(after.position.state, { ...user.secrets, ...newSecrets(heard) }, user.secrets),
     pause: pauseAfter(heard, after, moment, verdict),
-    // Whoever got a token once comes back, if ever, to recover.
-    lane: heard.type === "tokens" || heard.type === "authorized" ? "recovery" : after.lane,
+    ...(hasTokens(heard) && arrivedBy(after)),
   };
+}
+
+function hasTokens({ type }: Heard): boolean {
+  return type === "tokens" || type === "authorized";
+}
+
+/** Whoever got a token once comes back, if ever, to recover; an import need not wait for it any more. */
+export function arrivedBy({ origin }: User): Pick<User, "lane" | "origin"> {
+  return { lane: "recovery", origin: origin && { ...origin, arrived: true } };
 }
 
 /** A call was under way when its process died: nobody heard the outcome. */

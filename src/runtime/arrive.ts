@@ -37,6 +37,33 @@ export const longestLookMs = 1_000;
  * @throws the signal's reason; {@link LifecycleError} as {@link load}
  */
 export async function arrive(engine: Engine, id: string, patience: Patience): Promise<User> {
+  const queue = new Queue(engine);
+  try {
+    return await arriving(engine, id, patience, queue);
+  } finally {
+    queue.leave();
+  }
+}
+
+/** Somebody here waits in a lane, so somebody here serves the lanes: from the first time that this is so, to the end. */
+class Queue {
+  readonly #engine: Engine;
+  #leave: (() => void) | null = null;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  join(): void {
+    this.#leave ??= this.#engine.lanes.join();
+  }
+
+  leave(): void {
+    this.#leave?.();
+  }
+}
+
+async function arriving(engine: Engine, id: string, patience: Patience, queue: Queue): Promise<User> {
   let look = firstLookMs;
   for (;;) {
     patience.signal.throwIfAborted();
@@ -55,8 +82,8 @@ export async function arrive(engine: Engine, id: string, patience: Patience): Pr
       await engine.changes.ofUser(id, Math.min(left, look, record.lease.leftMs), patience.signal);
       look = Math.min(longestLookMs, look * 2);
     } else if (record.lane !== null) {
-      const leave = engine.lanes.join();
-      await engine.changes.ofUser(id, Math.min(left, longestLookMs), patience.signal).finally(leave);
+      queue.join();
+      await engine.changes.ofUser(id, Math.min(left, longestLookMs), patience.signal);
     } else if (restsMs(engine, found, barrier) > 0) {
       const ms = Math.min(left, restsMs(engine, found, barrier), longestLookMs);
       await engine.changes.ofUser(id, ms, patience.signal);

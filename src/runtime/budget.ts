@@ -11,6 +11,7 @@ import type { Gate, GateReason, GateState, UserState } from "../../machines/inde
 import type { GateName } from "../guard/gates.ts";
 import type { Counts } from "../store/contract.ts";
 import { none } from "../store/shares.ts";
+import { byState } from "./shelves.ts";
 import { tell } from "./changes.ts";
 import type { Engine } from "./engine.ts";
 
@@ -75,7 +76,7 @@ export async function viewOf(engine: Engine): Promise<BudgetView> {
     of: guard.limits.management.calls,
     waiting,
     nextInMs: inMs,
-    users,
+    users: byState(users),
     shut: shutGates(account.gates()),
     inHand: driving.size,
   };
@@ -134,7 +135,8 @@ export function createBudget(engine: Engine): Budget {
   };
 }
 
-function shutGates(gates: Readonly<Record<GateName, Gate>>): readonly ShutGate[] {
+/** Those that are not open. */
+export function shutGates(gates: Readonly<Record<GateName, Gate>>): readonly ShutGate[] {
   const named = Object.entries(gates) as [GateName, Gate][]; // the type of its keys
   return named.flatMap(([gate, { state, reason, until }]) =>
     state === "open" ? [] : [{ gate, state, reason, until: new Date(until) }],

@@ -4,10 +4,12 @@
  * @module
  */
 import { isState } from "./step.ts";
-import { checkLane, checkSignal, number, oneOf, only, wrong } from "./checks.ts";
+import { checkLane, checkSignal, isObject, number, oneOf, only, wrong } from "./checks.ts";
 import type { Names } from "./checks.ts";
+import type { AdoptManyOptions, OnboardManyOptions } from "./imports.ts";
 import type { OnboardOptions, RewrapOptions, UserFilter, WaitOptions, WorkOptions } from "./lifecycle.ts";
 import type { ListOptions } from "./remote.ts";
+import type { Rows } from "./rows.ts";
 
 const ofWaiting: Names<WaitOptions> = { waitMs: true, signal: true };
 
@@ -56,6 +58,49 @@ export function checkRewrap(options: RewrapOptions | undefined): RewrapOptions {
   }
   checkSignal(verb, checked.signal);
   return checked;
+}
+
+const ofAdopting: Names<AdoptManyOptions> = { everyMs: true, onProgress: true, signal: true };
+const ofOnboardingMany: Names<OnboardManyOptions> = { ...ofAdopting, name: true, lane: true, expect: true };
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkOnboardingMany(rows: Rows<unknown>, options: OnboardManyOptions): OnboardManyOptions {
+  const verb = "onboard a list";
+  const checked = only(verb, "options", options, ofOnboardingMany);
+  checkListing(verb, rows, checked);
+  const { name, lane, expect } = checked;
+  if (typeof name !== "string" || !/^[\w.-]{1,64}$/.test(name)) {
+    throw wrong(verb, "name", "1 to 64 letters, digits and ._-", name);
+  }
+  if (lane !== undefined) checkLane(verb, lane);
+  if (expect !== undefined) oneOf(verb, "expect", expect, ["new", "existing"]);
+  return { ...checked, name };
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkAdopting(rows: Rows<unknown>, options: AdoptManyOptions | undefined): AdoptManyOptions {
+  const verb = "adopt a list";
+  const checked = only(verb, "options", options, ofAdopting);
+  checkListing(verb, rows, checked);
+  return checked;
+}
+
+function checkListing(
+  verb: string,
+  rows: Rows<unknown>,
+  {
+    everyMs,
+    onProgress,
+    signal,
+  }: { everyMs?: unknown; onProgress?: unknown; signal?: AbortSignal | undefined },
+): void {
+  const iterable = isObject(rows) && (Symbol.asyncIterator in rows || Symbol.iterator in rows);
+  if (!iterable) throw wrong(verb, "the list", "an iterable or async iterable", rows);
+  if (everyMs !== undefined) number(verb, "everyMs", everyMs, 10, 86_400_000);
+  if (onProgress !== undefined && typeof onProgress !== "function") {
+    throw wrong(verb, "onProgress", "a function", onProgress);
+  }
+  checkSignal(verb, signal);
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` */

@@ -94,11 +94,16 @@ async function onward(engine: Engine, start: User, from: Start, pass: Pass): Pro
     const call = nextCall(user, clock.now(), stopping);
     const endpoint = call === undefined ? undefined : endpointOf(call);
     const barrier = call === undefined ? null : await barrierBefore(engine, call, pass);
+    // Whoever came with a slot and may not begin any more goes back to its place in the lane.
+    const unserved =
+      stopping && slot !== null && !heardSomething && callOf(user.position.state) !== undefined;
     if (slot !== null && (endpoint !== "management" || barrier !== null)) {
       over = { giveBack: slot };
       slot = null;
     }
-    if (call === undefined || endpoint === undefined || barrier !== null) return rest(barrier);
+    if (call === undefined || endpoint === undefined || barrier !== null) {
+      return rest(barrier ?? (unserved ? "slot" : null));
+    }
 
     if (endpoint === "token" && pass.reserved !== null) {
       [slot, pass.reserved] = [pass.reserved, null];

@@ -57,11 +57,11 @@ export function clientOf({ settings, account }: Engine): Client {
 }
 
 /**
- * Where a call that belongs to no lane's user queues: with the people at the screen, unless all who wait do so for
- * something other than a slot. Then it would wait for nothing.
+ * Where a call that belongs to no lane's user queues: with the people at the screen, or in `lane`, unless all who wait do
+ * so for something other than a slot. Then it would wait for nothing.
  */
-export function laneOfCalls({ account }: Engine): Lane | null {
-  return account.standing("createUser") === "open" ? "interactive" : null;
+export function laneOfCalls({ account }: Engine, lane: Lane = "interactive"): Lane | null {
+  return account.standing("createUser") === "open" ? lane : null;
 }
 
 /** A fresh lease of this process. */

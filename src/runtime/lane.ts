@@ -5,20 +5,36 @@
  */
 import { lanes } from "../store/contract.ts";
 import type { Lane } from "../store/contract.ts";
+import { endpointOf } from "./act.ts";
 import { newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
+import { find } from "./load.ts";
 import type { Found } from "./load.ts";
 import { save } from "./save.ts";
+import { callOf } from "./step.ts";
+import type { User } from "./user.ts";
 
-/** A user who waits in a lane behind `lane` comes forward: somebody asks for it who does not wait like an import. */
-export async function comeForward(engine: Engine, { user, record }: Found, lane: Lane): Promise<void> {
-  const waits = record.lane !== null && record.lease === null;
-  if (!waits || lanes.indexOf(lane) >= lanes.indexOf(record.lane ?? lane)) return;
-  // Whoever was faster has taken the user up: that is better still.
-  await save(engine, { ...user, lane }, false, {
-    mode: "none",
-    lease: newLease(engine),
-    dueInMs: null,
-    lane,
-  });
+/**
+ * A user who waits in a lane behind `lane`, or will when its pause or an import's comparison is over, comes forward:
+ * somebody asks for it who does not wait like an import.
+ */
+export async function comeForward(engine: Engine, found: Found, lane: Lane): Promise<void> {
+  for (let now: Found | null = found; now !== null; now = await find(engine, found.user.id)) {
+    const { user, record } = now;
+    const behind = lanes.indexOf(lane) < lanes.indexOf(record.lane ?? user.lane);
+    if (!behind || record.lease !== null || user.intent !== null || !needsSlot(user)) return;
+    const place =
+      record.lane === null
+        ? { dueInMs: record.dueInMs === null ? null : Math.max(0, record.dueInMs), lane: null }
+        : { dueInMs: null, lane };
+    const how = { mode: "none", lease: newLease(engine), ...place } as const;
+    const done = await save(engine, { ...user, lane }, false, how);
+    if (done.type === "committed") return;
+    // Whoever was faster has taken the user up, and that is better still; or an import has put it into its own lane.
+  }
+}
+
+function needsSlot({ position }: User): boolean {
+  const call = callOf(position.state);
+  return call !== undefined && endpointOf(call) === "management";
 }

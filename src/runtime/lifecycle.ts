@@ -8,8 +8,12 @@ import type { FhirClient } from "../fhir/client.ts";
 import type { FhirVersion } from "../fhir/versions.ts";
 import type { Lane } from "../store/contract.ts";
 import type { Budget } from "./budget.ts";
+import type { AdoptedRow } from "./onboard-many.ts";
+import type { Grant } from "./adopt.ts";
 import type { Health } from "./health.ts";
+import type { AdoptManyOptions, ImportSummary, OnboardManyOptions, RowSummary } from "./imports.ts";
 import type { Remote } from "./remote.ts";
+import type { Rows } from "./rows.ts";
 import type { UserStatus } from "./status.ts";
 import type { WorkSummary } from "./worker.ts";
 
@@ -93,6 +97,43 @@ export interface Lifecycle extends AsyncDisposable {
    * `RENAMED`; `STORE_UNAVAILABLE`
    */
   onboard(appUserId: string, options?: OnboardOptions): Promise<UserStatus>;
+  /**
+   * Onboards a whole list: any iterable or async iterable of `app_user_id`s, which is read once and in constant memory.
+   * Everybody is written down first and then waits for slots in the store, in the lane "bulk" unless you say otherwise,
+   * behind people who sign up meanwhile. Resolves when each of them has arrived or failed; until then it works for
+   * everybody, as {@link work} does, and so do workers in other processes. At 300 calls an hour ten thousand users take
+   * 37 hours: aborting `signal`, or a crash, leaves everything as it is. Call it again with the same `name` and the same
+   * list, or a longer one, to go on. Users who are here already are left as they are, those that were offboarded
+   * included; rows that cannot be used are counted, reported and passed over.
+   *
+   * @throws {LifecycleError} `INVALID_OPTION`; what may pass is waited for; what the iterable throws; the signal's reason
+   * @example
+   * ```ts
+   * await lifecycle.onboardMany(ids, {
+   *   name: "spring-2026",
+   *   onProgress: ({ arrived, left, endsAt }) => console.log(arrived, left, endsAt),
+   * });
+   * ```
+   */
+  onboardMany(ids: Rows<string>, options: OnboardManyOptions): Promise<ImportSummary>;
+  /**
+   * Takes over a user whom you have connected before, with its refresh token; no management call. Resolves with the
+   * status when there is a token that works, or `waitMs` is over; with `waitMs: 0` as soon as the user is written down,
+   * and a worker refreshes it. If 1upHealth refuses the refresh token the user is authorized anew, for one call. A user
+   * who has a grant here already is left as it is.
+   *
+   * @throws {LifecycleError} `INVALID_ID`, `INVALID_OPTION`; `USER_CONFLICT` if here it has another `oneupUserId`;
+   * `RENAMED`; as {@link onboard}
+   */
+  adopt(appUserId: string, grant: Grant, options?: WaitOptions): Promise<UserStatus>;
+  /**
+   * Takes over a whole list, as {@link adopt} does with `waitMs: 0`: resolves when all rows are written down. Whoever
+   * works refreshes those that have no access token. Read once and in constant memory; to go on after an interruption,
+   * call it again with the same rows.
+   *
+   * @throws {LifecycleError} `INVALID_OPTION`; what may pass is waited for; what the iterable throws; the signal's reason
+   */
+  adoptMany(rows: Rows<AdoptedRow>, options?: AdoptManyOptions): Promise<RowSummary>;
   /**
    * An access token that works now: from memory, the store, a refresh, or a fresh code. This is the one door
    * through which a secret leaves. Do not keep it; ask again.

@@ -8,6 +8,7 @@ import type { SlotFate } from "../guard/guard.ts";
 import type { Unanswered } from "../http/call.ts";
 import { listUsersCall, readUserList } from "../http/user-management.ts";
 import type { RemoteUser, UserQuery } from "../http/user-management.ts";
+import type { Lane } from "../store/contract.ts";
 import { slotFate } from "./doubt.ts";
 import { clientOf, laneOfCalls } from "./engine.ts";
 import type { Engine } from "./engine.ts";
@@ -43,45 +44,63 @@ export interface Remote {
 
 type Heard = Unanswered | ReturnType<typeof readUserList>;
 
+/** What to ask 1upHealth, and how. */
+interface Question {
+  readonly query: UserQuery;
+  /** Whom it goes before: it queues as users of this lane do. */
+  readonly lane: Lane;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * The users that answer the question: one management call, within the account's limit.
+ * @throws as {@link Remote.list}; the signal's reason
+ */
+export async function askRemote(
+  engine: Engine,
+  { query, lane, signal }: Question,
+): Promise<readonly RemoteUser[]> {
+  const { account, clock, guard, sender } = engine;
+  const pass = account.pass();
+  const barrier = await account.enter("listUsers", pass);
+  if (barrier !== null)
+    throw refused(codeOf[barrier.reason], "nothing is sent now", barrier.until - clock.now());
+  const served = engine.lanes.join(); // whoever waits goes first, so somebody has to serve them
+  const send = async (notAfter: number): Promise<{ slot: SlotFate; value: Heard }> => {
+    const answer = await sender.send(listUsersCall(clientOf(engine), query), { notAfter, signal });
+    const value = answer.type === "answer" ? readUserList(answer) : answer;
+    await account.heard("listUsers", value, pass);
+    return { slot: slotFate(answer.type), value };
+  };
+  let heard: Heard;
+  try {
+    heard = await guard.spend("management", () => laneOfCalls(engine, lane), send, signal);
+  } finally {
+    served();
+    await account.leave(pass);
+  }
+  switch (heard.type) {
+    case "users":
+      return heard.users;
+    case "credentialsRefused":
+      throw refused("CREDENTIALS_REFUSED", "1upHealth refuses the client id and secret");
+    case "forbidden":
+      throw refused("FORBIDDEN", "1upHealth answered 403, often because of where the call comes from");
+    case "throttled":
+      throw refused("RATE_LIMITED", "1upHealth answered 429", heard.retryAfterMs ?? 60_000);
+    case "refused":
+      throw refused("BAD_ANSWER", `1upHealth refused the question (${heard.why})`);
+    case "notSent":
+    case "lost":
+    case "inDoubt":
+      throw refused("UNAVAILABLE", "1upHealth did not answer", 1_000);
+  }
+}
+
 /** Asks 1upHealth, within the account's limit. */
 export function createRemote(engine: Engine): Remote {
-  async function ask(query: UserQuery, signal: AbortSignal | undefined): Promise<readonly RemoteUser[]> {
-    const { account, clock, guard, sender } = engine;
-    const pass = account.pass();
-    const barrier = await account.enter("listUsers", pass);
-    if (barrier !== null)
-      throw refused(codeOf[barrier.reason], "nothing is sent now", barrier.until - clock.now());
-    const served = engine.lanes.join(); // whoever waits goes first, so somebody has to serve them
-    const send = async (notAfter: number): Promise<{ slot: SlotFate; value: Heard }> => {
-      const answer = await sender.send(listUsersCall(clientOf(engine), query), { notAfter, signal });
-      const value = answer.type === "answer" ? readUserList(answer) : answer;
-      await account.heard("listUsers", value, pass);
-      return { slot: slotFate(answer.type), value };
-    };
-    let heard: Heard;
-    try {
-      heard = await guard.spend("management", () => laneOfCalls(engine), send, signal);
-    } finally {
-      served();
-      await account.leave(pass);
-    }
-    switch (heard.type) {
-      case "users":
-        return heard.users;
-      case "credentialsRefused":
-        throw refused("CREDENTIALS_REFUSED", "1upHealth refuses the client id and secret");
-      case "forbidden":
-        throw refused("FORBIDDEN", "1upHealth answered 403, often because of where the call comes from");
-      case "throttled":
-        throw refused("RATE_LIMITED", "1upHealth answered 429", heard.retryAfterMs ?? 60_000);
-      case "refused":
-        throw refused("BAD_ANSWER", `1upHealth refused the question (${heard.why})`);
-      case "notSent":
-      case "lost":
-      case "inDoubt":
-        throw refused("UNAVAILABLE", "1upHealth did not answer", 1_000);
-    }
-  }
+  const ask = (query: UserQuery, signal: AbortSignal | undefined): Promise<readonly RemoteUser[]> =>
+    askRemote(engine, { query, lane: "interactive", signal });
 
   return {
     async *list(options) {

@@ -8,6 +8,7 @@ import { isLifecycleError } from "../errors.ts";
 import type { Commit, Committed } from "../store/contract.ts";
 import type { Engine } from "./engine.ts";
 import { afterTrouble, fullJitter } from "./pauses.ts";
+import { shelfOf } from "./shelves.ts";
 import { writeUser } from "./user.ts";
 import type { User } from "./user.ts";
 
@@ -15,36 +16,37 @@ import type { User } from "./user.ts";
 export type How = Omit<Commit, "id" | "value" | "expectedRevision" | "writeId" | "state">;
 
 /**
- * Writes the user. Once a call's outcome is in hand it is not let go because the store is away: the same write is
- * repeated until it is there, or somebody else was faster, or the lifecycle closes. With `from`, the record moves
- * here from that id.
+ * Writes the user. Once a call's outcome is in hand it is not let go because the store is away: whoever insists has the
+ * same write repeated until it is there, or somebody else was faster, or the lifecycle closes, or the signal that it
+ * insists with aborts. With `from`, the record moves here from that id.
  */
 export async function save(
   engine: Engine,
   user: User,
-  insist: boolean,
+  insist: boolean | AbortSignal,
   how: How,
   from?: string,
 ): Promise<Committed> {
   const writeId = randomName(engine.clock);
+  const ends = insist === true ? engine.closing : insist;
   for (let attempt = 1; ; attempt++) {
     try {
-      if (!engine.keys.isFresh) await lookAtKeys(engine, insist);
+      if (!engine.keys.isFresh) await lookAtKeys(engine, ends !== false);
       const commit: Commit = {
         id: user.id,
         value: writeUser(user, engine.sealer),
         expectedRevision: user.revision,
         writeId,
-        state: user.position.state,
+        state: shelfOf(user),
         ...how,
       };
       return await (from === undefined ? engine.store.commit(commit) : engine.store.move({ from, commit }));
     } catch (error) {
-      if (!insist || engine.closing.aborted || !isLifecycleError(error) || !error.retryable) throw error;
+      if (ends === false || ends.aborted || !isLifecycleError(error) || !error.retryable) throw error;
       engine.settings.logger.warn(
         `Cannot save user ${engine.sealer.alias(user.id)} yet: ${error.message}; trying again`,
       );
-      await sleep(engine.clock, fullJitter(afterTrouble, attempt, engine.clock.random()), engine.closing);
+      await sleep(engine.clock, fullJitter(afterTrouble, attempt, engine.clock.random()), ends);
     }
   }
 }

@@ -8,7 +8,7 @@ import { nothingKnown } from "../../machines/index.ts";
 import type { UserContext, UserEvent } from "../../machines/index.ts";
 import type { Json, Lane, StoredRecord } from "../store/contract.ts";
 import { readEnvelope } from "../store/envelope.ts";
-import type { Envelope, HistoryEntry, Intent, Pause, Sealed } from "../store/envelope.ts";
+import type { Envelope, HistoryEntry, Intent, Origin, Pause, Sealed } from "../store/envelope.ts";
 import { isCount, isObject, isTime } from "../store/shapes.ts";
 import type { Sealer, Secrets } from "../store/seal.ts";
 import { isState, step } from "./step.ts";
@@ -26,6 +26,8 @@ export interface User {
   readonly history: readonly HistoryEntry[];
   readonly calls: Envelope["calls"];
   readonly secrets: Secrets;
+  /** The import that brought it, if one did. */
+  readonly origin: Origin | null;
 }
 
 /** Steps of the history that a record keeps. */
@@ -43,6 +45,7 @@ export function newUser(id: string, lane: Lane, at: number): User {
     history: [[at, "created", "ONBOARD"]],
     calls: { management: 0, token: 0 },
     secrets: {},
+    origin: null,
   };
 }
 
@@ -100,6 +103,7 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
     history: kept.history,
     calls: kept.calls,
     secrets: {},
+    origin: kept.origin ?? null,
   };
   return { user, format, sealed };
 }
@@ -140,6 +144,7 @@ export function writeUser(user: User, sealer: Sealer): Json {
     history: user.history,
     calls: user.calls,
     sealed: sealedSecrets(user, sealer),
+    ...(user.origin && { origin: user.origin }),
   };
   return envelope as unknown as Json; // likewise
 }

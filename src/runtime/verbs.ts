@@ -7,10 +7,18 @@ import { isLifecycleError, LifecycleError } from "../errors.ts";
 import { createFhirClient } from "../fhir/client.ts";
 import { checkVersion } from "../fhir/calls.ts";
 import { ahead, total } from "../store/shares.ts";
+import { adopt, checkGrant } from "./adopt.ts";
 import { arrive, tell, within } from "./arrive.ts";
 import type { Patience } from "./arrive.ts";
 import { createBudget } from "./budget.ts";
-import { checkFilter, checkOnboarding, checkWait, checkWork } from "./call-options.ts";
+import {
+  checkAdopting,
+  checkFilter,
+  checkOnboarding,
+  checkOnboardingMany,
+  checkWait,
+  checkWork,
+} from "./call-options.ts";
 import { checkId, checkLane, number } from "./checks.ts";
 import { drive } from "./drive.ts";
 import type { Engine } from "./engine.ts";
@@ -18,12 +26,14 @@ import { fhirSender } from "./fhir-sender.ts";
 import { health } from "./health.ts";
 import { createKeyVerbs } from "./key-verbs.ts";
 import { comeForward } from "./lane.ts";
-import type { Lifecycle, OnboardOptions, WaitOptions, WorkOptions } from "./lifecycle.ts";
+import type { Cancellable, Lifecycle, OnboardOptions, WaitOptions, WorkOptions } from "./lifecycle.ts";
 import { find, load } from "./load.ts";
 import type { Found } from "./load.ts";
+import { adoptMany, onboardMany } from "./onboard-many.ts";
 import { createRemote } from "./remote.ts";
 import { reauthorize } from "./reauthorize.ts";
 import { rename } from "./rename.ts";
+import { byState, shelvesOf } from "./shelves.ts";
 import { describeUser, isUsable } from "./status.ts";
 import type { UserStatus } from "./status.ts";
 import { createTokens } from "./tokens.ts";
@@ -95,9 +105,20 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
     const { signal, concurrency = 32, lookMs = 1_000 } = checkWork(verb, options);
     const untilIdle = verb === "resume";
     const stop = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
-    const done = work(engine, { concurrency, due: true, stop, untilIdle, lookMs }).finally(() =>
-      working.delete(done),
+    const done = work(engine, { concurrency, due: true, stop, serves: false, untilIdle, lookMs }).finally(
+      () => working.delete(done),
     );
+    working.add(done);
+    return done;
+  }
+
+  /** Runs long work until it ends, or the caller or closing ends it; closing waits for it. */
+  async function whileOpen<T>(
+    { signal }: Cancellable,
+    task: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const ends = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
+    const done = task(ends).finally(() => working.delete(done));
     working.add(done);
     return done;
   }
@@ -115,6 +136,29 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       const begun = user === null ? undefined : await within(engine, drive(engine, user), wait);
       if (begun?.type === "rested" && isUsable(begun.user, clock.now())) return describe(begun.user);
       return arrived(id, wait);
+    },
+
+    async onboardMany(ids, given) {
+      open();
+      const options = checkOnboardingMany(ids, given);
+      return whileOpen(options, (signal) =>
+        onboardMany({ engine, options, signal }, ids, (helping) => worker("work", { signal: helping })),
+      );
+    },
+
+    async adopt(appUserId, given, options) {
+      open();
+      const id = checkId(appUserId);
+      const grant = checkGrant(given);
+      const wait = patience(checkWait("adopt a user", options));
+      await adopt(engine, id, grant, wait);
+      return arrived(id, wait);
+    },
+
+    async adoptMany(rows, given) {
+      open();
+      const options = checkAdopting(rows, given);
+      return whileOpen(options, (signal) => adoptMany({ engine, options, signal }, rows));
     },
 
     async accessToken(appUserId, options) {
@@ -146,7 +190,8 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
     async *users(filter) {
       open();
       const { state } = checkFilter(filter);
-      for (const each of state === undefined ? Object.keys(await store.counts()) : [state]) {
+      const counts = await store.counts();
+      for (const each of state === undefined ? Object.keys(counts) : shelvesOf(state, counts)) {
         let after: string | undefined;
         for (;;) {
           const page = await store.page({ state: each, after, limit: pageSize });
@@ -162,7 +207,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
 
     async counts() {
       open();
-      return store.counts();
+      return byState(await store.counts());
     },
 
     work: (options) => worker("work", options),

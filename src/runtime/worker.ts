@@ -11,6 +11,7 @@ import { newLease } from "./engine.ts";
 import { doubling } from "./pauses.ts";
 import type { Growth } from "./pauses.ts";
 import type { Engine, LaneService } from "./engine.ts";
+import { shelfOf } from "./shelves.ts";
 import { awake } from "./status.ts";
 import { readInClear, readUser } from "./user.ts";
 import type { UserState } from "../../machines/index.ts";
@@ -28,6 +29,8 @@ interface Job {
   /** Due users as well, or waiting lanes only. */
   readonly due: boolean;
   readonly stop: AbortSignal;
+  /** Whoever was taken up by then is served all the same: a place in the lane that was reached is not lost. */
+  readonly serves: boolean;
   /** Ends when nothing is left that could be done now. */
   readonly untilIdle: boolean;
   /** How long it sleeps at most, give or take a quarter: other processes' writes do not wake it, ms. */
@@ -66,7 +69,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
         lease,
         slot: claimed.slot,
         notAfter,
-        stop: job.stop,
+        ...(!job.serves && { stop: job.stop }),
       });
       if (driven.type === "rested") {
         const { state } = driven.user.position;
@@ -164,7 +167,7 @@ const asideMs = 3_600_000;
 /** Ends the lease on a record whose secrets do not open and leaves the rest as it is, so that a caller can `reauthorize()`. */
 async function putAside({ clock, sealer, store }: Engine, record: StoredRecord, lease: Lease): Promise<void> {
   const { id, value, revision } = record;
-  const { state } = readInClear(record, sealer).user.position;
+  const state = shelfOf(readInClear(record, sealer).user);
   const write = { id, value, state, expectedRevision: revision, writeId: randomName(clock) };
   await store.commit({ ...write, mode: "end", lease, dueInMs: asideMs, lane: null });
 }
@@ -188,6 +191,7 @@ export function laneService(engine: () => Engine): LaneService {
           concurrency: laneConcurrency,
           due: false,
           stop: own.signal,
+          serves: true,
           untilIdle: false,
           lookMs: laneLookMs,
         }).catch((error: unknown) => {

@@ -66,6 +66,12 @@ export interface Sealed {
   readonly text: string;
 }
 
+/** The import that brought a user, and whether the user has arrived since: got a token. */
+export interface Origin {
+  readonly name: string;
+  readonly arrived: boolean;
+}
+
 /** A user as it is kept. */
 export interface Envelope {
   readonly format: number;
@@ -81,6 +87,8 @@ export interface Envelope {
   /** Calls sent for this user so far. */
   readonly calls: { readonly management: number; readonly token: number };
   readonly sealed: Sealed | null;
+  /** Where it came from, if an import brought it. */
+  readonly origin?: Origin;
 }
 
 /**
@@ -116,7 +124,7 @@ export function sealingKeyOf(value: Json): string | null {
 
 function isEnvelope(record: unknown): record is Envelope {
   if (!isObject(record)) return false;
-  const { format, state, context, intent, pause, lane, history, calls, sealed } = record;
+  const { format, state, context, intent, pause, lane, history, calls, sealed, origin } = record;
   return (
     typeof state === "string" &&
     isObject(context) &&
@@ -133,7 +141,9 @@ function isEnvelope(record: unknown): record is Envelope {
         typeof sealed["text"] === "string" &&
         isTexts(sealed["fields"]) &&
         // Format 1 has no key's name: what was moved there from a later one does not pass for it.
-        typeof sealed["key"] === (format === 1 ? "undefined" : "string")))
+        typeof sealed["key"] === (format === 1 ? "undefined" : "string"))) &&
+    (origin === undefined ||
+      (isObject(origin) && typeof origin["name"] === "string" && typeof origin["arrived"] === "boolean"))
   );
 }
 

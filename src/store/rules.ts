@@ -110,9 +110,18 @@ const beforeValue = ',"value":';
 export function encodeRow(row: Row | Tombstone): string {
   if ("renamedTo" in row) return JSON.stringify(row);
   const { value, ...head } = row;
+  return `${JSON.stringify(head).slice(0, -1)}${beforeValue}${encodeValue(value)}}`;
+}
+
+/**
+ * A value as text, in one line.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION` if it does not survive JSON
+ */
+export function encodeValue(value: Json): string {
   try {
     const text = JSON.stringify(value) as string | undefined; // undefined for what JSON does not know
-    if (text !== undefined) return `${JSON.stringify(head).slice(0, -1)}${beforeValue}${text}}`;
+    if (text !== undefined) return text;
   } catch (cause) {
     throw new LifecycleError("INVALID_OPTION", "Cannot store this value: it must survive JSON", { cause });
   }

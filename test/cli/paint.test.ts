@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { paintFor } from "../../src/cli/paint.ts";
-import { Screen } from "../../src/cli/demo/screen.ts";
+import { Screen } from "../../src/cli/screen.ts";
 
 const green = "\u001b[32mfine\u001b[39m";
 

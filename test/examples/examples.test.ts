@@ -90,6 +90,16 @@ describe("examples", () => {
     expect(err).toContain("Cannot start: REDIS_URL must be the URL of a Redis or Valkey server");
   });
 
+  it("07-bulk-import brings a list in across a stop, for a call each and one page of 1upHealth's list", async () => {
+    const { code, out, err } = await start("examples/07-bulk-import.ts").ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain("1upHealth's own list is read: 60 are known there\n");
+    expect(out).toContain("the first process has stopped\n");
+    expect(out).toContain("somebody at the screen: usable: true\n");
+    expect(out).toContain('240 here before, 0 new, 0 failed\nusers: {"reauthorized":60,"tokenActive":181}\n');
+    expect(out).toMatch(/management calls: 242 for 241 users, refused: 0\n$/);
+  }, 60_000);
+
   it("13-key-provider rotates its keys, retires the old one and replaces the store's own", async () => {
     const { code, out, err } = await start("examples/13-key-provider.ts").ended;
     expect({ code, err }).toEqual({ code: 0, err: "" });

@@ -15,11 +15,13 @@ export const tooLate = issuedAt + 300_000;
 
 const user = { oneupUserId: 42, active: true };
 
-/** One event of every type. */
+/** One event of every type, and of those that differ by what they bring, one of each. */
 export function eventsAt(at: number): readonly UserEvent[] {
   const expiresAt = at + 7_200_000;
   return [
     { type: "EXPECT_EXISTING", at },
+    { type: "ADOPTED", at, user, expiresAt },
+    { type: "ADOPTED", at, user, expiresAt: null },
     { type: "USER_CREATED", at, user },
     { type: "USER_AUTHORIZED", at, user, expiresAt },
     { type: "USER_EXISTS", at },

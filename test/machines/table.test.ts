@@ -11,6 +11,7 @@ import { event, eventsAt, issuedAt, later, soon, states, tooLate } from "./event
 const withoutGrant = `
                 | created       | codeIssued    | reauthorizing | failed        | offboarded    |
 EXPECT_EXISTING | reauthorizing | -             | -             | -             | -             |
+ADOPTED         | tokenActive   | -             | tokenActive   | tokenActive   | tokenActive   |
 USER_CREATED    | codeIssued    | -             | -             | -             | -             |
 USER_AUTHORIZED | tokenActive   | -             | -             | -             | -             |
 USER_EXISTS     | reauthorizing | -             | -             | -             | -             |
@@ -33,6 +34,7 @@ ONBOARD         | -             | -             | -             | -             
 const withGrant = `
                 | tokenActive   | expiring      | refreshed     | reauthorized  |
 EXPECT_EXISTING | -             | -             | -             | -             |
+ADOPTED         | -             | -             | -             | -             |
 USER_CREATED    | -             | -             | -             | -             |
 USER_AUTHORIZED | -             | -             | -             | -             |
 USER_EXISTS     | -             | -             | -             | -             |
@@ -79,7 +81,7 @@ const usual: UserContext = {
 
 describe("machines/user-lifecycle state × event → state", () => {
   it("step() has an answer for every event in every state", () => {
-    const types = eventsAt(0).map(({ type }) => type);
+    const types = [...new Set(eventsAt(0).map(({ type }) => type))];
     expect(cells.map(([state, type]) => `${state} ${type}`).sort()).toEqual(
       states.flatMap((state) => types.map((type) => `${state} ${type}`)).sort(),
     );
@@ -214,6 +216,22 @@ const depends: readonly [
     event("RETRY"),
     "reauthorizing",
     { failure: null, codesRefused: 0, codesSpent: 0 },
+  ],
+  [
+    "failed",
+    "whose grant the application brings without an access token",
+    { failure: { in: "codeIssued", reason: "refused", why: "" }, codesRefused: 2 },
+    { type: "ADOPTED", at: later, user: { oneupUserId: 42 }, expiresAt: null },
+    "expiring",
+    { ...nothingKnown, oneupUserId: 42 },
+  ],
+  [
+    "created",
+    "whose grant the application brings with an access token",
+    {},
+    { type: "ADOPTED", at: later, user: { oneupUserId: 42 }, expiresAt: later + 1_000 },
+    "tokenActive",
+    { ...nothingKnown, oneupUserId: 42, expiresAt: later + 1_000 },
   ],
   ["tokenActive", "whose token lasts", {}, event("TOKEN_REJECTED"), "expiring", { expiresAt: null }],
   [

@@ -1,4 +1,6 @@
 import { undiciTransport } from "oneup-lifecycle";
+import type { StoreAdapter } from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it, vi } from "vitest";
 import { arrivedIn, hurry, scene } from "../support/scene.ts";
 
@@ -115,6 +117,41 @@ describe("work() that is told to stop", () => {
     expect(taken, "at once, without waiting for a lease to end").toBe(30);
     expect(await next.counts()).toEqual({ tokenActive: 40 });
     expect(sandbox.journal.createdTwice()).toEqual([]);
+  });
+});
+
+describe("work() that is told to stop when a slot was just granted", () => {
+  it("gives the slot back and lets its user keep the first place in the lane", async () => {
+    const { sandbox, open } = await scene();
+    const stop = new AbortController();
+    const inner = memory();
+    const store: StoreAdapter = {
+      ...inner,
+      async open(options) {
+        const opened = await inner.open(options);
+        const grant: typeof opened.grant = async (ask) => {
+          const batch = await opened.grant(ask);
+          if (batch.claimed.length > 0) stop.abort();
+          return batch;
+        };
+        return { ...opened, grant };
+      },
+    };
+    const limits = { management: { calls: 1, windowMs: 60_000 } };
+    const lifecycle = await open({ store, limits });
+    await lifecycle.remote.find({ appUserId: "somebody" });
+    for (const id of ["first", "second"]) {
+      await lifecycle.onboard(id, { waitMs: 0 });
+      sandbox.clock.advance(10);
+    }
+    sandbox.clock.advance(120_000);
+    expect(await lifecycle.work({ signal: stop.signal })).toEqual({ taken: 1, rested: { created: 1 } });
+    expect((await lifecycle.budget.look()).waiting.interactive).toBe(2);
+    const next = await open({ store: inner, limits });
+    await next.resume();
+    expect(
+      sandbox.journal.entries().flatMap(({ call, appUserId }) => (call === "createUser" ? appUserId : [])),
+    ).toEqual(["first"]);
   });
 });
 

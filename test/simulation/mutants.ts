@@ -114,7 +114,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "takes a save that failed for done",
     file: "src/runtime/save.ts",
-    find: "if (!insist || engine.closing.aborted || !isLifecycleError(error) || !error.retryable) throw error;",
+    find: "if (ends === false || ends.aborted || !isLifecycleError(error) || !error.retryable) throw error;",
     replace: 'return { type: "committed", revision: user.revision + 1, slot: null };',
   },
   {

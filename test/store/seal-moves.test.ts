@@ -54,6 +54,7 @@ function written(place: Place): Record<string, any> {
     history: [],
     calls: { management: 0, token: 0 },
     position: { state: "tokenActive", context: { ...nothingKnown, oneupUserId: place.oneupUserId } },
+    origin: null,
     secrets: held,
   };
   return writeUser(user, sealerFor(place)) as Record<string, any>; // what it makes of a user

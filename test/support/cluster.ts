@@ -42,12 +42,14 @@ export async function startCluster(
   { masters = 3, replicas = false, settings = {} }: ClusterOptions = {},
 ): Promise<Cluster> {
   const size = replicas ? 2 * masters : masters;
+  // By default 10,000 above the other port, which may be above 65,535.
+  const buses = await Promise.all(Array.from({ length: size }, async () => String(await freePort())));
   const started = await Promise.allSettled(
-    Array.from({ length: size }, async () =>
+    buses.map((bus) =>
       startServer(program, {
         "cluster-enabled": "yes",
         "cluster-announce-ip": "127.0.0.1",
-        "cluster-port": String(await freePort()), // by default 10,000 above the other, which may be above 65,535
+        "cluster-port": bus,
         "cluster-node-timeout": String(nodeTimeoutMs),
         "cluster-replica-validity-factor": "0",
         "repl-diskless-sync-delay": "0",
@@ -60,7 +62,7 @@ export async function startCluster(
   const failed = started.find((each) => each.status === "rejected");
   try {
     if (failed !== undefined) throw failed.reason;
-    await unite(nodes, masters);
+    await unite(nodes, buses, masters);
     await cluster.settled();
     for (const master of replicas ? nodes.slice(0, masters) : []) await cluster.replicaOf(master);
     return cluster;
@@ -109,16 +111,15 @@ async function until(isSo: () => Promise<boolean>): Promise<void> {
   }
 }
 
-async function unite(nodes: readonly Server[], masters: number): Promise<void> {
+async function unite(nodes: readonly Server[], buses: readonly string[], masters: number): Promise<void> {
   const first = nodes[0]?.url ?? "";
-  for (const [n, { url, settings }] of nodes.entries()) {
+  for (const [n, { url, port }] of nodes.entries()) {
     await ask(url, "CLUSTER", "SET-CONFIG-EPOCH", String(n + 1));
     if (n < masters) {
       const bounds = [n, n + 1].map((edge) => Math.floor((slots * edge) / masters));
       await ask(url, "CLUSTER", "ADDSLOTSRANGE", String(bounds[0]), String((bounds[1] ?? 0) - 1));
     }
-    const { port = "", "cluster-port": bus = "" } = settings;
-    if (n > 0) await ask(first, "CLUSTER", "MEET", "127.0.0.1", String(port), String(bus));
+    if (n > 0) await ask(first, "CLUSTER", "MEET", "127.0.0.1", String(port), buses[n] ?? "");
   }
   const isKnown = async ({ url }: Server): Promise<boolean> =>
     String(await ask(url, "CLUSTER", "INFO")).includes(`cluster_known_nodes:${nodes.length}\r`);

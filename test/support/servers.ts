@@ -1,51 +1,20 @@
 /** Redis servers for tests, each a process of its own on a free port, with a folder of its own. */
-import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
-import { connect, createServer } from "node:net";
-import type { AddressInfo, Server as NetServer } from "node:net";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { createClient } from "@keyv/redis";
 import { afterAll, beforeAll, describe, onTestFinished } from "vitest";
+import { freePort, isInstalled, pathOf, startProgram } from "./programs.ts";
+import type { Server } from "./programs.ts";
+
+export type { Server } from "./programs.ts";
+export { freePort, isInstalled, listening } from "./programs.ts";
 
 /** A server that speaks Redis' protocol. */
 export type Program = "redis-server" | "valkey-server";
-
-/** A running server. */
-export interface Server {
-  readonly url: string;
-  readonly port: number;
-  readonly pid: number;
-  readonly settings: Settings;
-  /** Sends the process a signal; resolves when it is gone, or at once for a signal that does not end it. */
-  kill(signal: NodeJS.Signals): Promise<void>;
-  /** Starts it again on the same port and folder, once it is gone. */
-  restart(): Promise<void>;
-  /** Ends it and removes its folder. */
-  stop(): Promise<void>;
-}
-
-/** Is the program on this machine? If not, says what is left out; under CI that is an error. */
-export function isInstalled(program: Program, what: string): boolean {
-  const folders = (process.env["PATH"] ?? "").split(delimiter);
-  const found = folders.some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-  if (!found) {
-    const message = `LEFT OUT: ${what} needs ${program}, which is not in PATH`;
-    if (process.env["CI"] === "true") throw new Error(message);
-    console.error(message);
-  }
-  return found;
-}
 
 /** What a server is started with; `null` leaves a setting out. */
 export type Settings = Readonly<Record<string, string | null>>;
@@ -63,51 +32,14 @@ export async function startServer(program: Program, settings: Settings = {}): Pr
   const port = await freePort();
   const url = `redis://127.0.0.1:${port}`;
   const all: Settings = { port: String(port), dir: folder, ...everyWriteOnDisk, ...settings };
-  const words = Object.entries(all).flatMap(([name, value]) => (value === null ? [] : [`--${name}`, value]));
-  let child: ChildProcess;
-
-  async function start(): Promise<void> {
-    child = spawn(program, words, { stdio: ["ignore", "pipe", "inherit"] });
-    let said = "";
-    child.stdout?.setEncoding("utf8").on("data", (text: string) => (said += text));
-    for (let tries = 0; !(await answers(port)); tries++) {
-      if (child.exitCode !== null || tries > 500) throw new Error(`${program} does not start:\n${said}`);
-      await pause(20);
-    }
-  }
-
-  async function kill(signal: NodeJS.Signals): Promise<void> {
-    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = signal === "SIGSTOP" || signal === "SIGCONT" ? undefined : once(child, "exit");
-    process.kill(child.pid, signal); // not child.kill(): Deno takes any signal for the last
-    await ended;
-  }
-
-  async function stop(): Promise<void> {
-    await kill("SIGKILL");
-    process.off("exit", abandon);
-    rmSync(folder, { recursive: true, force: true });
-  }
-
-  const abandon = (): void => void child.kill("SIGKILL");
-  process.on("exit", abandon);
-  try {
-    await start();
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  return {
+  return startProgram({
+    path: pathOf(program) ?? program,
+    words: Object.entries(all).flatMap(([name, value]) => (value === null ? [] : [`--${name}`, value])),
     url,
     port,
-    get pid() {
-      return child.pid ?? 0;
-    },
-    settings: all,
-    kill,
-    restart: start,
-    stop,
-  };
+    answers: () => answers(port),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  });
 }
 
 /**
@@ -184,21 +116,6 @@ export async function ask(url: string, ...command: readonly string[]): Promise<u
   } finally {
     client.destroy();
   }
-}
-
-/** Listens on a free port of loopback; which. */
-export async function listening(server: NetServer): Promise<number> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return (server.address() as AddressInfo).port; // it listens on TCP
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listening(server);
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** Does somebody answer a PING there, and has loaded its data? */

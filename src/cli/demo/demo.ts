@@ -6,7 +6,7 @@
 import type { CommandHelp, Given } from "../arguments.ts";
 import { UsageError } from "../arguments.ts";
 import { live } from "./live.ts";
-import { Screen } from "./screen.ts";
+import { Screen } from "../screen.ts";
 import { tellStory } from "./story.ts";
 
 /** What `help` says. */

@@ -11,7 +11,7 @@ import { lmdb } from "../../../adapters/lmdb.ts";
 import { UsageError } from "../arguments.ts";
 import { createAndRead, patientSays } from "./patient.ts";
 import { headline, lineOfLife, plural } from "./prose.ts";
-import type { Screen } from "./screen.ts";
+import type { Screen } from "../screen.ts";
 
 const prefix = "oneup-lifecycle-demo-";
 

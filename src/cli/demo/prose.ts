@@ -5,7 +5,7 @@
  */
 import type { UserStatus } from "../../index.ts";
 import type { Paint } from "../paint.ts";
-import { width } from "./screen.ts";
+import { width } from "../screen.ts";
 
 /** The headline of an act. */
 export function headline(mark: number | string, title: string, paint: Paint): string {

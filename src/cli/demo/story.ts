@@ -8,7 +8,7 @@ import { createAndRead, patientSays } from "./patient.ts";
 import { headline, lineOfLife, listed, plural } from "./prose.ts";
 import { users } from "./shire.ts";
 import { setStage } from "./stage.ts";
-import type { Screen } from "./screen.ts";
+import type { Screen } from "../screen.ts";
 import type { Stage } from "./stage.ts";
 import { hourMs, limit, Watch } from "./watch.ts";
 import { times } from "./worker.ts";

@@ -6,7 +6,7 @@
 import { sleep, systemClock } from "../../clock.ts";
 import type { UserStatus } from "../../index.ts";
 import { picture, spentBar } from "./picture.ts";
-import type { Screen } from "./screen.ts";
+import type { Screen } from "../screen.ts";
 import { users } from "./shire.ts";
 import type { Stage, WorkerProcess } from "./stage.ts";
 

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { paintFor } from "../paint.ts";
-import type { Paint } from "../paint.ts";
-import { sleep, systemClock } from "../../clock.ts";
+import { paintFor } from "./paint.ts";
+import type { Paint } from "./paint.ts";
+import { sleep, systemClock } from "../clock.ts";
 
 /** What a screen needs of `process.stdout`. */
 export interface ScreenTarget {

@@ -1,0 +1,268 @@
+/**
+ * The store in PostgreSQL: any number of processes on any number of machines, beside an application's own tables.
+ *
+ * @module
+ */
+import { systemClock } from "../src/clock.ts";
+import type { Clock } from "../src/clock.ts";
+import { isLifecycleError, LifecycleError } from "../src/errors.ts";
+import type {
+  AccountRecord,
+  Batch,
+  Claimed,
+  Committed,
+  Forecast,
+  Lane,
+  Loaded,
+  Slot,
+  Store,
+  StoreAdapter,
+} from "../src/store/contract.ts";
+import { keyvDoor, sharedBackend } from "../src/store/keyv-door.ts";
+import type { KeyvDoor } from "../src/store/keyv-door.ts";
+import { encodeValue, shown } from "../src/store/rules.ts";
+import { ahead, none } from "../src/store/shares.ts";
+import { grantedInMs, used } from "../src/store/window.ts";
+import { Batches } from "./postgres/batches.ts";
+import { Connection } from "./postgres/connection.ts";
+import type { Verb } from "./postgres/connection.ts";
+import { doorBackend } from "./postgres/door.ts";
+import { targetOf } from "./postgres/links.ts";
+import type { Where } from "./postgres/links.ts";
+import { look, migrate, quoted } from "./postgres/migrate.ts";
+import { idsOf, limitOf, logOf, rowOf, valuesOf, writeOf } from "./postgres/rows.ts";
+import type { SentRow, Write } from "./postgres/rows.ts";
+
+export type { PostgresClient, PostgresPool, Statement, Where } from "./postgres/links.ts";
+
+/** Options of {@link postgres}. */
+export interface PostgresOptions {
+  /**
+   * The schema that holds the tables and functions, for several lifecycles of one account that must not meet in one
+   * database: lower-case letters, digits and `_`.
+   * @default "oneup_lifecycle"
+   */
+  readonly schema?: string;
+  /**
+   * How long one call of the store may take, in milliseconds, connecting again included; then it rejects with
+   * `STORE_UNAVAILABLE`.
+   * @default 5000
+   */
+  readonly timeoutMs?: number;
+  /** Connections that one opening has at most, if it makes them itself. @default 5 */
+  readonly connections?: number;
+}
+
+/** What {@link postgres} returns. */
+export interface PostgresAdapter extends StoreAdapter, KeyvDoor {
+  /**
+   * Makes the schema with its tables and functions, or brings it to this release's version. Call it where you deploy, or
+   * before each opening: it may be called again at any time, by several processes at once, and changes nothing then.
+   * The user needs the right to create a schema; who works with it later may be another, to whom you grant `USAGE` on
+   * the schema and all rights on its tables.
+   *
+   * @throws {LifecycleError} `STORE_UNUSABLE` if this user may not, or a newer release made what is there;
+   *   `STORE_UNAVAILABLE` if the server cannot be reached
+   */
+  migrate(): Promise<void>;
+}
+
+/**
+ * A store in PostgreSQL (14 or later). `where` is
+ * - a URL: `postgres://user:password@host:5432/database`, with `?sslmode=verify-full` for TLS. Every opening has a few
+ *   connections of its own. The package `pg` must be installed;
+ * - a `Pool` of `pg`, or whatever lends connections like one, for anything else that can be configured. You end it, after
+ *   the lifecycle.
+ *
+ * Every call is one statement and leaves nothing behind in its connection, so poolers in transaction mode (PgBouncer)
+ * may stand before the server. Call `migrate()` once before the first opening.
+ *
+ * An acknowledged write is as durable as the server makes it: with `synchronous_commit` at its default it survives a
+ * power cut, and a fail-over to a replica that lags behind forgets what it had not yet got.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION` for a malformed URL, `schema`, `timeoutMs` or `connections`. On opening:
+ *   `STORE_UNAVAILABLE` if the server cannot be reached, `STORE_UNUSABLE` if it refuses the user, takes no writes or
+ *   `migrate()` was not called
+ * @example
+ * ```ts
+ * const store = postgres("postgres://localhost:5432/app");
+ * await store.migrate();
+ * const lifecycle = await createLifecycle({ credentials, store, encryption: { keys: [key] } });
+ * ```
+ */
+export function postgres(where: Where, options: PostgresOptions = {}): PostgresAdapter {
+  const { schema = "oneup_lifecycle", timeoutMs = 5_000, connections = 5 } = options;
+  if (!Number.isFinite(timeoutMs) || timeoutMs <= 0) {
+    throw invalid("`timeoutMs` must be a number of milliseconds above 0", timeoutMs);
+  }
+  if (!Number.isSafeInteger(connections) || connections < 1) {
+    throw invalid("`connections` must be a whole number from 1", connections);
+  }
+  if (typeof schema !== "string" || !/^[a-z_][a-z0-9_]{0,62}$/.test(schema) || schema.startsWith("pg_")) {
+    throw invalid(
+      "`schema` must be 1 to 63 lower-case letters, digits and _, not beginning with pg_",
+      schema,
+    );
+  }
+  const target = targetOf(where, connections);
+  const accounts = new Set<string>();
+  const connectionOf = (clock: Clock): Connection => new Connection(target.link(timeoutMs), clock, timeoutMs);
+  const opened = async (clock: Clock): Promise<Connection> => {
+    const connection = connectionOf(clock);
+    try {
+      await look(connection, schema);
+      return connection;
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+  };
+  const backend = sharedBackend(async () => doorBackend(await opened(systemClock), quoted(schema)));
+  return {
+    name: "postgres",
+    durable: true,
+    keyv: (keyvOptions) => keyvDoor(keyvOptions, backend, accounts),
+    async migrate() {
+      const connection = connectionOf(systemClock);
+      try {
+        await migrate(connection, schema);
+      } finally {
+        await connection.close();
+      }
+    },
+    async open({ account, clock }: { readonly account: string; readonly clock: Clock }): Promise<Store> {
+      const connection = await opened(clock);
+      accounts.add(account);
+      return postgresStore(connection, quoted(schema), account);
+    },
+  };
+}
+
+function invalid(rule: string, value: unknown): LifecycleError {
+  return new LifecycleError("INVALID_OPTION", `Cannot use a PostgreSQL store: ${rule}, not ${String(value)}`);
+}
+
+/** What a verb that gives rows away answers: the time, when to ask again, and the rows. */
+type SentBatch<Each> = readonly [now: number, nextInMs: number | null, claimed: readonly Each[] | null];
+
+function postgresStore(connection: Connection, s: string, account: string): Store {
+  const verb = (doing: Verb["doing"], repeatable: boolean, call: string): Verb => ({
+    text: `SELECT ${s}.${call} AS answer`,
+    doing,
+    repeatable,
+  });
+  const verbs = {
+    load: verb("read", true, "load_users($1, $2)"),
+    commit: verb("write to", true, "commit_users($1, $2, $3, $4)"), // its writeId tells
+    claim: verb("write to", false, "claim_users($1, $2, $3, $4, $5)"),
+    grant: verb("write to", false, "grant_users($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"),
+    take: verb("write to", false, "take_slot($1, $2, $3, $4, $5, $6, $7, $8, $9)"),
+    end: verb("write to", false, "end_slot($1, $2, $3, $4, $5, $6)"),
+    forecast: verb("read", true, "forecast($1, $2)"),
+    page: verb("read", true, "page_users($1, $2, $3, $4)"),
+    counts: verb("read", true, "count_users($1)"),
+    loadAccount: verb("read", true, "load_account($1)"),
+    commitAccount: verb("write to", true, "commit_account($1, $2, $3, $4)"),
+  };
+  /** Answers are as the functions in `verbs.ts` make them. */
+  const ask = <Answer>(which: Verb, ...values: unknown[]): Promise<Answer> =>
+    connection.ask(which, [account, ...values]) as Promise<Answer>;
+
+  const commits = new Batches<Write, Committed>(
+    connection,
+    {
+      verb: verbs.commit,
+      ids: idsOf,
+      values: (writes) => valuesOf(account, writes),
+      answers: (reply) => reply as readonly Committed[],
+    },
+    { most: 128, flights: 2 },
+  );
+  const loads = new Batches<string, { readonly now: number; readonly row: SentRow | undefined }>(
+    connection,
+    {
+      verb: verbs.load,
+      ids: () => [],
+      values: (ids) => [account, JSON.stringify([...new Set(ids)])],
+      answers(reply, ids) {
+        const [now, rows] = reply as readonly [number, readonly SentRow[] | null];
+        const found = new Map(rows?.map((row) => [row[0], row]));
+        return ids.map((id) => ({ now, row: found.get(id) }));
+      },
+    },
+    { most: 128, flights: 2 },
+  );
+  const endSlot = async (kind: "settle" | "back", { limit, windowMs, lane, at }: Slot): Promise<void> => {
+    await ask(verbs.end, kind, limit, windowMs, lane, at);
+  };
+
+  return {
+    load: async (id) => loaded(id, await loads.ask(id)),
+    commit: async (commit) => commits.ask(writeOf({ commit })),
+    move: async (move) => commits.ask(writeOf(move)),
+    async claim({ limit, lease }) {
+      const batch = await ask<SentBatch<SentRow>>(verbs.claim, limit, lease.id, lease.owner, lease.ms);
+      return batchOf(batch, (now, row) => claimedOf(row, null, now));
+    },
+    async grant({ limit, max, holdMs, lease }) {
+      const values = [...limitOf(limit), max, holdMs, lease.id, lease.owner, lease.ms];
+      const batch = await ask<SentBatch<readonly [SentRow, Slot]>>(verbs.grant, ...values);
+      return batchOf(batch, (now, [row, slot]) => claimedOf(row, slot, now));
+    },
+    slots: {
+      take: ({ limit, holdMs, lane }) => ask(verbs.take, ...limitOf(limit), holdMs, lane),
+      settle: (slot) => endSlot("settle", slot),
+      giveBack: (slot) => endSlot("back", slot),
+      async forecast({ limit, calls, lane }): Promise<Forecast> {
+        const [now, waits, sent] = await ask<
+          readonly [number, Partial<Record<Lane, number>> | null, Parameters<typeof logOf>[0]]
+        >(verbs.forecast, limit.name);
+        const waiting = { ...none, ...waits };
+        const log = logOf(sent);
+        return {
+          used: used(log, limit.windowMs, now),
+          waiting,
+          inMs: grantedInMs(log, limit, now, ahead(waiting, lane) + calls, lane),
+        };
+      },
+    },
+    page: async ({ state, after, limit }) =>
+      (await ask<readonly string[] | null>(verbs.page, state, after ?? "", limit)) ?? [],
+    counts: async () => (await ask<Readonly<Record<string, number>> | null>(verbs.counts)) ?? {},
+    account: {
+      load: () => ask<AccountRecord | null>(verbs.loadAccount),
+      commit: async ({ value, expectedRevision, writeId }) =>
+        ask<boolean>(verbs.commitAccount, expectedRevision, writeId, encodeValue(value)),
+    },
+    close: () => connection.close(),
+  };
+}
+
+function loaded(
+  id: string,
+  { now, row }: { readonly now: number; readonly row: SentRow | undefined },
+): Loaded {
+  if (row === undefined) return { type: "absent" };
+  const read = rowOf(row);
+  return "renamedTo" in read
+    ? { type: "renamed", to: read.renamedTo }
+    : { type: "record", record: shown(id, read, now) };
+}
+
+function batchOf<Each>(
+  [now, nextInMs, claimed]: SentBatch<Each>,
+  read: (now: number, each: Each) => readonly Claimed[],
+): Batch {
+  return { claimed: (claimed ?? []).flatMap((each) => read(now, each)), nextInMs };
+}
+
+/** None for a row that somebody took apart: it must not stop the others. */
+function claimedOf(sent: SentRow, slot: Slot | null, now: number): readonly Claimed[] {
+  try {
+    const row = rowOf(sent);
+    return "renamedTo" in row ? [] : [{ record: shown(sent[0], row, now), slot }];
+  } catch (error) {
+    if (isLifecycleError(error, "RECORD_DAMAGED")) return [];
+    throw error;
+  }
+}

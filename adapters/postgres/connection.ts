@@ -1,0 +1,147 @@
+/**
+ * Runs statements: within a time limit, again where that is safe, and with errors of ours.
+ *
+ * @module
+ */
+import { inTime, sleep } from "../../src/clock.ts";
+import type { Clock } from "../../src/clock.ts";
+import { LifecycleError } from "../../src/errors.ts";
+import { isLost, isUsable, leftNothing, NotSent, Silence, storeError } from "./failures.ts";
+import type { Link, PostgresClient } from "./links.ts";
+
+/** A verb of the store, or another statement that answers one text. */
+export interface Verb {
+  readonly text: string;
+  /** For messages. */
+  readonly doing: "read" | "write to";
+  /** Once or twice makes no difference: where the answer was lost, it may be sent again. */
+  readonly repeatable: boolean;
+}
+
+/** The connections of one store. */
+export class Connection {
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly #link: Link;
+  #underWay = 0;
+  #idle: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(link: Link, clock: Clock, timeoutMs: number) {
+    this.#link = link;
+    this.clock = clock;
+    this.timeoutMs = timeoutMs;
+  }
+
+  /** The server, for messages. */
+  get place(): string {
+    return this.#link.place;
+  }
+
+  /** Asks, within the time limit. @throws {LifecycleError} */
+  ask(verb: Verb, values: unknown[]): Promise<unknown> {
+    const failed = (error: unknown): LifecycleError => storeError(verb.doing, this.place, error);
+    return this.within(failed, (until) => this.run(verb, () => values, until));
+  }
+
+  /**
+   * Counts `task` as under way, and tells it until when (on the monotonic clock) it must be over.
+   *
+   * @param failed makes an error of ours of what it throws
+   * @throws {LifecycleError}
+   */
+  async within<T>(
+    failed: (error: unknown) => LifecycleError,
+    task: (until: number) => Promise<T>,
+  ): Promise<T> {
+    if (this.#closing !== undefined) {
+      throw new LifecycleError("CLOSED", "Cannot use the PostgreSQL store: it was closed");
+    }
+    this.#underWay++;
+    try {
+      return await task(this.clock.monotonic() + this.timeoutMs);
+    } catch (error) {
+      throw failed(error);
+    } finally {
+      if (--this.#underWay === 0) this.#idle?.();
+    }
+  }
+
+  /**
+   * Sends the verb, again where that is safe, until it is answered or `until` is over. `values` are asked for anew each
+   * time. The answer as JSON.
+   */
+  async run(verb: Verb, values: () => unknown[], until: number): Promise<unknown> {
+    for (let pauseMs = 10; ; pauseMs = Math.min(2 * pauseMs, 250)) {
+      let failure: unknown;
+      try {
+        const [row] = await this.lend(until, (client) =>
+          client.query({ text: verb.text, values: values() }).then(({ rows }) => rows),
+        );
+        const { answer } = row as { readonly answer: string | null }; // every verb is written so
+        return answer === null ? null : JSON.parse(answer);
+      } catch (error) {
+        if (error instanceof Silence || !(leftNothing(error) || (verb.repeatable && isLost(error))))
+          throw error;
+        failure = error;
+      }
+      const left = until - this.clock.monotonic();
+      if (left <= pauseMs) throw this.#over(failure);
+      await sleep(this.clock, pauseMs);
+    }
+  }
+
+  /** Lends a connection to `task` until then. Whatever it cannot finish ends with the connection. */
+  async lend<T>(until: number, task: (client: PostgresClient) => Promise<T>): Promise<T> {
+    const client = await this.#connected(until);
+    try {
+      const done = await this.#before(until, () => task(client));
+      client.release();
+      return done;
+    } catch (error) {
+      client.release(!isUsable(error));
+      throw error;
+    }
+  }
+
+  /** Nothing was sent until it resolves. */
+  async #connected(until: number): Promise<PostgresClient> {
+    let late = false;
+    const connecting = this.#link.connect().then(
+      (client) => {
+        if (late) client.release();
+        return client;
+      },
+      (cause: unknown) => {
+        throw cause instanceof LifecycleError ? cause : new NotSent(cause);
+      },
+    );
+    connecting.catch(() => {}); // it may come too late for anybody to hear
+    try {
+      return await this.#before(until, () => connecting);
+    } catch (error) {
+      late = error instanceof Silence;
+      throw error;
+    }
+  }
+
+  #before<T>(until: number, task: () => Promise<T>): Promise<T> {
+    const left = Math.max(0, until - this.clock.monotonic());
+    return inTime(this.clock, left, task, () => this.#over());
+  }
+
+  #over(cause?: unknown): Silence {
+    return new Silence(this.timeoutMs, cause);
+  }
+
+  /** Waits for what is under way, which has its time limit. */
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  async #end(): Promise<void> {
+    if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    await this.#link.close();
+  }
+}

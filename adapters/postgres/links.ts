@@ -1,0 +1,183 @@
+/**
+ * Ways to a PostgreSQL server: a pool that the adapter makes from a URL, or one that it was given.
+ *
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { LifecycleError } from "../../src/errors.ts";
+
+/** A statement as the client takes it. */
+export interface Statement {
+  readonly text: string;
+  readonly values?: unknown[];
+}
+
+/** What is used of a connection, as a pool of `pg` lends it. */
+export interface PostgresClient {
+  query(statement: Statement): Promise<{ readonly rows: readonly unknown[] }>;
+  /** @param destroy it serves no longer */
+  release(destroy?: boolean): void;
+  on?(event: "error", listener: (error: Error) => void): unknown;
+}
+
+/** What is used of a pool: a `Pool` of `pg` fits. */
+export interface PostgresPool {
+  connect(): Promise<PostgresClient>;
+}
+
+/** Where the data lives, see `postgres()`. */
+export type Where = string | PostgresPool;
+
+/** A way to the server. */
+export interface Link {
+  /** The server, for messages, without user and password. */
+  readonly place: string;
+  /** Lends a connection. */
+  connect(): Promise<PostgresClient>;
+  close(): Promise<void>;
+}
+
+/** Where and how to connect, checked. */
+export interface Target {
+  link(timeoutMs: number): Link;
+}
+
+/** How a pool of `pg` is made. */
+interface PoolOptions {
+  readonly host?: string;
+  readonly port?: number;
+  readonly user?: string;
+  readonly password?: string;
+  readonly database?: string;
+  readonly ssl: false | { readonly rejectUnauthorized: true; readonly ca?: string };
+  readonly application_name: string;
+  readonly max: number;
+  readonly connectionTimeoutMillis: number;
+  readonly idleTimeoutMillis: number;
+  readonly keepAlive: boolean;
+}
+
+/** A pool of our own. */
+interface OwnPool extends PostgresPool {
+  on(event: "error", listener: (error: Error) => void): unknown;
+  end(): Promise<void>;
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` for what is no URL of a PostgreSQL server and no pool */
+export function targetOf(where: Where, connections: number): Target {
+  if (typeof where === "string") return ownTarget(checkedUrl(where), connections);
+  const pool: unknown = where;
+  if (isPool(pool))
+    return { link: () => ({ place: "PostgreSQL", connect: heard(pool), close: async () => {} }) };
+  throw refused("a postgres: URL or a pool", typeof where);
+}
+
+function refused(rule: string, value: string): LifecycleError {
+  return new LifecycleError(
+    "INVALID_OPTION",
+    `Cannot use a PostgreSQL store: \`where\` must be ${rule}, not ${value}`,
+  );
+}
+
+function isPool(pool: unknown): pool is PostgresPool {
+  return typeof pool === "object" && pool !== null && "connect" in pool && typeof pool.connect === "function";
+}
+
+/** Connections whose errors are heard. */
+const listened = new WeakSet<PostgresClient>();
+
+/** Lends connections whose errors are heard: while one is lent, an unheard error would end the process. */
+function heard(pool: PostgresPool): () => Promise<PostgresClient> {
+  return async () => {
+    const client = await pool.connect();
+    if (!listened.has(client)) {
+      listened.add(client);
+      client.on?.("error", () => {}); // the statement under way rejects
+    }
+    return client;
+  };
+}
+
+/** What a URL may say behind its question mark. */
+const settings: readonly string[] = ["sslmode", "sslrootcert", "application_name"];
+
+function checkedUrl(where: string): URL {
+  const secretless = where.replace(/^([a-z+]+:\/\/)?.*@/is, "$1").replace(/[?#].*/s, "");
+  let url: URL;
+  try {
+    url = new URL(where);
+    decodeURIComponent(url.username + url.password + url.pathname); // throws for a stray %
+  } catch {
+    url = new URL("none:"); // its error would carry the password
+  }
+  const fits = /^postgres(ql)?:$/.test(url.protocol) && url.hostname !== "" && /^\/[^/]+$/.test(url.pathname);
+  if (!fits) throw refused("a URL like postgres://host:5432/database", JSON.stringify(secretless));
+  for (const [name, value] of url.searchParams) {
+    if (!settings.includes(name)) {
+      throw refused(`a URL with no setting but ${settings.join(", ")}; for others pass a pool`, name);
+    }
+    if (name === "sslmode" && !["disable", "require", "verify-full"].includes(value)) {
+      throw refused("a URL whose sslmode is disable or verify-full; for others pass a pool", value);
+    }
+  }
+  return url;
+}
+
+function ownTarget(url: URL, connections: number): Target {
+  const words = url.searchParams;
+  const mode = words.get("sslmode") ?? (words.has("sslrootcert") ? "verify-full" : "disable");
+  const certificates = words.get("sslrootcert");
+  return {
+    link(timeoutMs) {
+      let pool:
+        | Promise<{ readonly own: OwnPool; readonly connect: () => Promise<PostgresClient> }>
+        | undefined;
+      async function dial(): Promise<{ own: OwnPool; connect: () => Promise<PostgresClient> }> {
+        const options: PoolOptions = {
+          host: url.hostname.replaceAll(/^\[|\]$/g, ""),
+          ...(url.port !== "" && { port: Number(url.port) }),
+          ...(url.username !== "" && { user: decodeURIComponent(url.username) }),
+          ...(url.password !== "" && { password: decodeURIComponent(url.password) }),
+          database: decodeURIComponent(url.pathname.slice(1)),
+          // Said aloud, because otherwise `NODE_TLS_REJECT_UNAUTHORIZED=0` would switch it off.
+          ssl: mode !== "disable" && {
+            rejectUnauthorized: true,
+            ...(certificates !== null && { ca: readFileSync(certificates, "utf8") }),
+          },
+          application_name: words.get("application_name") ?? "oneup-lifecycle",
+          max: connections,
+          connectionTimeoutMillis: timeoutMs,
+          idleTimeoutMillis: 60_000,
+          keepAlive: true,
+        };
+        const Pool = await poolOfPg();
+        const own = new Pool(options);
+        own.on("error", () => {}); // a connection at rest broke; the pool makes another
+        return { own, connect: heard(own) };
+      }
+      return {
+        place: `PostgreSQL at ${url.protocol}//${url.host}${url.pathname}`,
+        async connect() {
+          return (await (pool ??= dial())).connect();
+        },
+        async close() {
+          await (await pool?.catch(() => undefined))?.own.end();
+        },
+      };
+    },
+  };
+}
+
+/** Only whoever stores there installs it. @throws {LifecycleError} `STORE_UNUSABLE` if it is not there */
+async function poolOfPg(): Promise<new (options: PoolOptions) => OwnPool> {
+  try {
+    const { default: pg } = await import("pg");
+    return pg.Pool;
+  } catch (cause) {
+    throw new LifecycleError(
+      "STORE_UNUSABLE",
+      "Cannot use a PostgreSQL store from a URL: the package pg must be installed (npm install pg)",
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * Makes the schema, and tells whether it is there.
+ *
+ * @module
+ */
+import { LifecycleError } from "../../src/errors.ts";
+import type { Connection } from "./connection.ts";
+import { openError } from "./failures.ts";
+import { sharedFunctions } from "./functions.ts";
+import type { PostgresClient } from "./links.ts";
+import { tables, version } from "./tables.ts";
+import { textFunctions } from "./texts.ts";
+import { verbs } from "./verbs.ts";
+
+function failed({ place }: Connection, schema: string): (error: unknown) => LifecycleError {
+  return (error) => openError(place, schema, error);
+}
+
+/** A schema's name as SQL writes it. */
+export function quoted(schema: string): string {
+  return `"${schema}"`;
+}
+
+/**
+ * Makes the schema with all that is in it, or brings it to this version. Whoever calls it at the same time waits.
+ *
+ * @throws {LifecycleError} `STORE_UNUSABLE`, `STORE_UNAVAILABLE`
+ */
+export async function migrate(connection: Connection, schema: string): Promise<void> {
+  const s = quoted(schema);
+  await connection.within(failed(connection, schema), (until) =>
+    connection.lend(until, async (client) => {
+      await refuseServer(connection.place, client);
+      await inTransaction(client, async () => {
+        await client.query({
+          text: "SELECT pg_advisory_xact_lock(hashtextextended('oneup-lifecycle ' || $1, 0))",
+          values: [schema],
+        });
+        const found = await versionOf(client, schema);
+        if (found !== undefined && found > version) throw tooNew(connection.place, schema, found);
+        if (found === undefined) {
+          // Asked first: whoever may not make a schema can be given one.
+          if (!(await isThere(client, schema))) await client.query({ text: `CREATE SCHEMA ${s}` });
+          await client.query({ text: `${tables(s)} INSERT INTO ${s}.meta (version) VALUES (${version})` });
+        }
+        await client.query({ text: sharedFunctions(s) + verbs(s) + textFunctions(s) });
+      });
+    }),
+  );
+}
+
+async function inTransaction(client: PostgresClient, task: () => Promise<void>): Promise<void> {
+  await client.query({ text: "BEGIN" });
+  try {
+    await task();
+    await client.query({ text: "COMMIT" });
+  } catch (error) {
+    await client.query({ text: "ROLLBACK" }).catch(() => {}); // the connection is gone, and with it the transaction
+    throw error;
+  }
+}
+
+/**
+ * Looks whether the store can be used.
+ *
+ * @throws {LifecycleError} `STORE_UNUSABLE`, `STORE_UNAVAILABLE`
+ */
+export async function look(connection: Connection, schema: string): Promise<void> {
+  await connection.within(failed(connection, schema), (until) =>
+    connection.lend(until, async (client) => {
+      await refuseServer(connection.place, client);
+      const found = await versionOf(client, schema);
+      if (found === undefined) {
+        throw unusable(
+          connection.place,
+          `its schema "${schema}" is not there: call migrate() of the adapter once`,
+        );
+      }
+      if (found > version) throw tooNew(connection.place, schema, found);
+    }),
+  );
+}
+
+/** The server must take writes, and every text that JavaScript has. */
+async function refuseServer(place: string, client: PostgresClient): Promise<void> {
+  const { rows } = await client.query({
+    text: `SELECT current_setting('server_version_num')::integer AS version,
+      current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS is_replica,
+      current_setting('transaction_read_only') AS reads_only`,
+  });
+  const { version, encoding, is_replica, reads_only } = rows[0] as {
+    readonly version: number;
+    readonly encoding: string;
+    readonly is_replica: boolean;
+    readonly reads_only: string;
+  }; // as it was asked
+  if (version < 140_000) throw unusable(place, `it must be PostgreSQL 14 or later, not ${version}`);
+  if (encoding !== "UTF8") throw unusable(place, `the database must be in UTF8, not ${encoding}`);
+  if (is_replica) throw unusable(place, "it is a replica and takes no writes");
+  if (reads_only === "on") throw unusable(place, "it takes no writes: default_transaction_read_only is on");
+}
+
+async function isThere(client: PostgresClient, schema: string): Promise<boolean> {
+  const { rows } = await client.query({
+    text: "SELECT FROM pg_namespace WHERE nspname = $1",
+    values: [schema],
+  });
+  return rows.length > 0;
+}
+
+/** The version of what is in the schema; `undefined`: nothing is. */
+async function versionOf(client: PostgresClient, schema: string): Promise<number | undefined> {
+  const { rows } = await client.query({
+    text: "SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = 'meta'",
+    values: [schema],
+  });
+  if (rows.length === 0) return undefined;
+  const found = await client.query({ text: `SELECT version FROM ${quoted(schema)}.meta` });
+  return (found.rows[0] as { readonly version: number } | undefined)?.version;
+}
+
+function tooNew(place: string, schema: string, found: number): LifecycleError {
+  return unusable(
+    place,
+    `a newer release made its schema "${schema}": this one knows version ${version}, not ${found}`,
+  );
+}
+
+function unusable(place: string, rule: string): LifecycleError {
+  return new LifecycleError("STORE_UNUSABLE", `Cannot open the store in ${place}: ${rule}`);
+}

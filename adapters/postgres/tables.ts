@@ -1,0 +1,85 @@
+/**
+ * The tables, made once by `migrate()`. Whatever can be said about a row is said to the server: what it holds was
+ * written by us, or by somebody who kept to the same form.
+ *
+ * | table | holds |
+ * |---|---|
+ * | `meta` | the version of all this |
+ * | `users` | a row for each user, and one for each id that was renamed |
+ * | `counts` | users by state (`s:created`) and by lane in which they wait (`l:bulk`), as a sum over shards |
+ * | `slots` | for each limit: moments, lanes, and how many calls count from there |
+ * | `account` | the account's record |
+ * | `texts` | what Keyv keeps here |
+ *
+ * @module
+ */
+
+/** What is in the schema; raised with every change of it. */
+export const version = 1;
+
+/**
+ * The tables. Times are milliseconds since 1970 by the server's clock. `json` and not `jsonb`, which refuses `\u0000`.
+ *
+ * @param s the schema, quoted
+ */
+export function tables(s: string): string {
+  return `
+CREATE TABLE ${s}.meta (version integer NOT NULL);
+
+CREATE TABLE ${s}.users (
+  account text COLLATE "C" NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  revision bigint NOT NULL DEFAULT 0,
+  write_id text NOT NULL DEFAULT '',
+  state text COLLATE "C" NOT NULL DEFAULT '',
+  due_at float8,
+  lane text COLLATE "C" CHECK (lane IN ('interactive', 'recovery', 'bulk')),
+  waits_since float8,
+  lease_id text,
+  lease_owner text,
+  lease_until float8,
+  took json,
+  value json NOT NULL DEFAULT 'null',
+  renamed_to text,
+  claim_at float8 GENERATED ALWAYS AS
+    (CASE WHEN lease_id IS NOT NULL THEN lease_until WHEN lane IS NULL THEN due_at END) STORED,
+  PRIMARY KEY (account, id)
+) WITH (fillfactor = 80);
+CREATE INDEX users_claimable ON ${s}.users (account, claim_at, id) WHERE claim_at IS NOT NULL;
+CREATE INDEX users_waiting ON ${s}.users (account, lane, waits_since, id)
+  WHERE lane IS NOT NULL AND lease_id IS NULL;
+CREATE INDEX users_by_state ON ${s}.users (account, state, id) WHERE renamed_to IS NULL;
+
+CREATE TABLE ${s}.counts (
+  account text COLLATE "C" NOT NULL,
+  key text COLLATE "C" NOT NULL,
+  shard integer NOT NULL,
+  n bigint NOT NULL,
+  PRIMARY KEY (account, key, shard)
+) WITH (fillfactor = 50);
+
+CREATE TABLE ${s}.slots (
+  account text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  at float8 NOT NULL,
+  lane text COLLATE "C" NOT NULL CHECK (lane IN ('interactive', 'recovery', 'bulk')),
+  calls bigint NOT NULL,
+  PRIMARY KEY (account, name, at, lane)
+) WITH (fillfactor = 50);
+CREATE TYPE ${s}.slot_note AS (kind text, name text, window_ms float8, lane text, at float8);
+
+CREATE TABLE ${s}.account (
+  account text COLLATE "C" PRIMARY KEY,
+  revision bigint NOT NULL,
+  write_id text NOT NULL,
+  value json NOT NULL
+);
+
+CREATE TABLE ${s}.texts (
+  key bytea PRIMARY KEY,
+  text bytea NOT NULL,
+  until float8
+);
+CREATE INDEX texts_expiring ON ${s}.texts (until) WHERE until IS NOT NULL;
+`;
+}

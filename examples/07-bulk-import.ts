@@ -1,0 +1,80 @@
+// A list of users is brought in, the deployment is rolled in the middle, and the next process goes on under the same name.
+//
+//   npm run example 07-bulk-import        (from a shell, for a file: npx oneup-lifecycle onboard users.csv)
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createLifecycle, keyFile } from "oneup-lifecycle";
+import type { ImportProgress, Lifecycle } from "oneup-lifecycle";
+import { lmdb } from "oneup-lifecycle/adapters/lmdb";
+import { createSandbox } from "oneup-lifecycle/sandbox";
+
+const limit = { calls: 60, windowMs: 2_000 }; // 1upHealth allows 300 an hour; here nobody wants to wait so long
+const sandbox = createSandbox({ limit, latencyMs: [5, 25] });
+const server = await sandbox.listen();
+const folder = mkdtempSync(join(tmpdir(), "bulk-import-"));
+
+// Some of them were registered at 1upHealth years ago, and nobody remembers whom.
+for (let number = 1; number <= 120; number += 2) sandbox.createUser(`patient-${number}`);
+
+/** Any iterable or async iterable will do: the rows of a file, a cursor of your database, page after page. */
+async function* patients(): AsyncGenerator<string> {
+  for (let number = 1; number <= 240; number++) yield `patient-${number}`;
+}
+
+// In production: createLifecycle.fromEnv(), and the default times.
+function open(): Promise<Lifecycle> {
+  return createLifecycle({
+    credentials: sandbox.credentials,
+    endpoints: server.endpoints,
+    store: lmdb(join(folder, "store")),
+    encryption: keyFile(join(folder, "lifecycle.key")),
+    limits: { management: limit },
+    timeoutMs: 500,
+    graceMs: 100,
+    leaseMs: 1_000,
+  });
+}
+
+function show({ phase, known, arrived, left, slots, endsAt }: ImportProgress): void {
+  if (phase === "comparing") console.log(`1upHealth's own list is read: ${known} are known there`);
+  if (phase !== "onboarding") return;
+  const bar = "█".repeat(Math.round((20 * arrived) / (arrived + left))).padEnd(20, "░");
+  const seconds = endsAt === null ? 0 : Math.ceil((endsAt.getTime() - Date.now()) / 1_000);
+  console.log(
+    `${bar} ${arrived} arrived, ${left} left, ${slots.used} of ${slots.of} slots, ${seconds} s to go`,
+  );
+}
+
+try {
+  // The first process is told to stop when 60 have arrived. It keeps everybody.
+  const stopping = new AbortController();
+  const first = await open();
+  const onProgress = (progress: ImportProgress): void => {
+    show(progress);
+    if (progress.arrived >= 60) stopping.abort();
+  };
+  await first
+    .onboardMany(patients(), { name: "patients-2026", everyMs: 500, signal: stopping.signal, onProgress })
+    .catch(() => console.log("the first process has stopped"));
+  await first.close();
+
+  // The next one reads the same list again: who is here already costs nothing. Somebody who signs up goes first.
+  const second = await open();
+  const importing = second.onboardMany(patients(), {
+    name: "patients-2026",
+    everyMs: 1_000,
+    onProgress: show,
+  });
+  const { usable } = await second.onboard("somebody at the screen");
+  console.log(`somebody at the screen: usable: ${usable}`);
+  const { read, added, present, failed } = await importing;
+  console.log(`${read} rows: ${present} here before, ${added} new, ${failed} failed`);
+  console.log(`users: ${JSON.stringify(await second.counts())}`);
+  await second.close();
+} finally {
+  await server.close();
+  rmSync(folder, { recursive: true });
+}
+const refused = sandbox.journal.entries().filter(({ status }) => status === 429).length;
+console.log(`management calls: ${sandbox.journal.spent().management} for 241 users, refused: ${refused}`);

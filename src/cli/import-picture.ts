@@ -1,0 +1,124 @@
+/**
+ * An import as lines on a screen: how far it is, what it waits for, when it will be over.
+ *
+ * @module
+ */
+import type { ImportProgress, ImportSummary } from "../index.ts";
+import type { Paint } from "./paint.ts";
+
+const barLength = 40;
+/** Rows that are told of one by one. */
+const mostRows = 10;
+
+/** A number as people read it: `1,204`. */
+export function grouped(count: number): string {
+  return count.toLocaleString("en-US");
+}
+
+/** The picture while it goes on. */
+export function importPicture(progress: ImportProgress, now: number, paint: Paint): readonly string[] {
+  const { phase, read, arrived, failed, left, waiting, slots, shut } = progress;
+  const all = arrived + failed + left;
+  const share = all === 0 ? 0 : (arrived + failed) / all;
+  const full = Math.floor(share * barLength);
+  const bar = paint.good("━".repeat(full)) + paint.quiet("─".repeat(barLength - full));
+  const far =
+    phase === "reading"
+      ? `${grouped(read)} rows read`
+      : phase === "comparing"
+        ? `${grouped(progress.known)} known to 1upHealth so far`
+        : `${grouped(arrived)} of ${grouped(all)}`;
+  const gate = shut[0];
+  return [
+    "",
+    `  ${bar}  ${paint.strong(far)}`,
+    "",
+    `  ${rowsInWords(progress, paint)}`,
+    gate === undefined
+      ? `  ${grouped(waiting)} wait for slots, ${slots.used} of ${slots.of} in use · ${endInWords(progress, now)}`
+      : `  ${paint.busy(`1upHealth takes no calls now (${gate.reason ?? gate.state}); next try ${clockTime(gate.until)}`)}`,
+    "",
+  ];
+}
+
+/** One line for a log. */
+export function importLine(progress: ImportProgress, now: number): string {
+  const { phase, arrived, left, known, read } = progress;
+  switch (phase) {
+    case "reading":
+      return `reading: ${grouped(read)} rows`;
+    case "comparing":
+      return `comparing with 1upHealth's list: ${grouped(known)} known there`;
+    case "onboarding":
+    case "done":
+      return `onboarding: ${grouped(arrived)} arrived, ${grouped(left)} left, ${endInWords(progress, now)}`;
+  }
+}
+
+/** What it came to. */
+export function importSummary(summary: ImportSummary, paint: Paint): readonly string[] {
+  const { added, arrived, failed, rejected, rejects } = summary;
+  const good = failed + rejected === 0;
+  const lines = [
+    good
+      ? paint.good(
+          `Everybody has arrived: ${grouped(arrived)} of ${plural(added, "new user")} and of those under way`,
+        )
+      : paint.busy(
+          `Done: ${grouped(arrived)} arrived, ${grouped(failed)} failed, ${plural(rejected, "row")} could not be used`,
+        ),
+    `  ${rowsInWords(summary, paint)}`,
+  ];
+  for (const { row, code, why } of rejects.slice(0, mostRows)) {
+    lines.push(`  ${paint.bad(`row ${grouped(row)}`)}  ${why} ${paint.quiet(`[${code}]`)}`);
+  }
+  if (rejected > mostRows) lines.push(paint.quiet(`  and ${plural(rejected - mostRows, "more row")}`));
+  if (failed > 0)
+    lines.push(`  Users who failed stay; ${paint.strong("retry()")} takes each back to where it failed.`);
+  return lines;
+}
+
+function rowsInWords({ added, present, rejected, known }: ImportProgress, paint: Paint): string {
+  const words = [
+    `${grouped(added)} new`,
+    `${grouped(present)} here before`,
+    ...(known > 0 ? [`${grouped(known)} known to 1upHealth`] : []),
+    rejected === 0 ? "" : paint.bad(`${grouped(rejected)} cannot be used`),
+  ];
+  return words.filter((word) => word !== "").join(" · ");
+}
+
+function endInWords({ endsAt }: ImportProgress, now: number): string {
+  if (endsAt === null) return "nearly there";
+  const ms = endsAt.getTime() - now;
+  return ms < 10_000 ? "nearly there" : `done in about ${spanInWords(ms)}, ${clockTime(endsAt)}`;
+}
+
+const minute = 60_000;
+const hour = 60 * minute;
+const day = 24 * hour;
+
+/** `40 s`, `12 min`, `3 h 20 min`, `4 d 3 h`. */
+export function spanInWords(ms: number): string {
+  if (ms < minute) return `${Math.max(1, Math.round(ms / 1_000))} s`;
+  if (ms < hour) return `${Math.round(ms / minute)} min`;
+  const [big, small, bigName, smallName] =
+    ms < day
+      ? [Math.floor(ms / hour), Math.floor((ms % hour) / minute), "h", "min"]
+      : [Math.floor(ms / day), Math.floor((ms % day) / hour), "d", "h"];
+  return small === 0 ? `${big} ${bigName}` : `${big} ${bigName} ${small} ${smallName}`;
+}
+
+function clockTime(at: Date): string {
+  return at.toLocaleString("en-GB", {
+    weekday: "short",
+    day: "numeric",
+    month: "short",
+    hour: "2-digit",
+    minute: "2-digit",
+  });
+}
+
+function plural(count: number, noun: string): string {
+  return `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
+}

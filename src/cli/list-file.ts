@@ -1,0 +1,89 @@
+/**
+ * A file with a list of users: a column of a CSV file, or an id a line.
+ *
+ * @module
+ */
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import { pipeline } from "node:stream";
+import type { Readable } from "node:stream";
+import { CsvError, parse } from "csv-parse";
+import { UsageError } from "./arguments.ts";
+
+/** Where the ids stand. */
+export interface ListFile {
+  /** `-`: the standard input. */
+  readonly path: string;
+  /** The column of a CSV file; `undefined`: see {@link idsIn}. */
+  readonly column: string | undefined;
+}
+
+/** The column that is looked for in a CSV file. */
+export const usualColumn = "app_user_id";
+
+/**
+ * The ids of the list, read as they are asked for. A file whose name ends in `.csv` or `.tsv`, or of which a column is
+ * named, is CSV with a header; any other has an id a line. Blank lines do not count.
+ *
+ * @throws {UsageError} if the file cannot be read as what it should be
+ */
+export async function* idsIn({ path, column }: ListFile): AsyncGenerator<string, void> {
+  const source = path === "-" ? process.stdin : await opened(path);
+  const isCsv = column !== undefined || /\.[ct]sv$/i.test(path);
+  try {
+    if (isCsv) yield* cellsOf(source, path, column ?? usualColumn);
+    else yield* linesOf(source);
+  } catch (error) {
+    if (error instanceof CsvError) throw new UsageError(`Cannot read ${path}: ${error.message}`);
+    if (isFileError(error)) throw new UsageError(`Cannot read ${path}: ${error.code}`);
+    throw error;
+  } finally {
+    source.destroy();
+  }
+}
+
+async function opened(path: string): Promise<Readable> {
+  try {
+    const file = await open(path);
+    if ((await file.stat()).isDirectory()) {
+      await file.close();
+      throw new UsageError(`Cannot read ${path}: it must be a file, and it is a folder`);
+    }
+    return createReadStream(path, { fd: file, encoding: "utf8" });
+  } catch (error) {
+    if (isFileError(error)) throw new UsageError(`Cannot read ${path}: ${error.code}`);
+    throw error;
+  }
+}
+
+function isFileError(error: unknown): error is Error & { readonly code: string } {
+  return error instanceof Error && "syscall" in error && "code" in error && typeof error.code === "string";
+}
+
+async function* linesOf(source: Readable): AsyncGenerator<string, void> {
+  let first = true;
+  for await (const line of createInterface({ input: source, crlfDelay: Infinity })) {
+    const id = (first ? line.replace(/^\uFEFF/u, "") : line).trim();
+    first = false;
+    if (id !== "") yield id;
+  }
+}
+
+async function* cellsOf(source: Readable, path: string, column: string): AsyncGenerator<string, void> {
+  const rows = parse({
+    bom: true,
+    columns: (header: string[]) => {
+      if (header.includes(column)) return header;
+      const known = header.map((name) => JSON.stringify(name)).join(", ");
+      throw new UsageError(
+        `Cannot read ${path}: it has no column ${JSON.stringify(column)}; --column takes one of ${known}`,
+      );
+    },
+    delimiter: /\.tsv$/i.test(path) ? "\t" : ",",
+    skip_empty_lines: true,
+    trim: true,
+  });
+  pipeline(source, rows, () => {}); // what goes wrong comes out of the rows
+  for await (const row of rows as AsyncIterable<Readonly<Record<string, string>>>) yield row[column] ?? ""; // `columns` is set
+}

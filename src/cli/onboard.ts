@@ -1,0 +1,126 @@
+/**
+ * `oneup-lifecycle onboard FILE`: a whole list of users, with a picture of how far it is.
+ *
+ * @module
+ */
+import { basename } from "node:path";
+import { systemClock } from "../clock.ts";
+import { createLifecycle } from "../index.ts";
+import type { ImportProgress, ImportSummary, OnboardManyOptions } from "../index.ts";
+import { UsageError } from "./arguments.ts";
+import type { CommandHelp, Given } from "./arguments.ts";
+import { importLine, importPicture, importSummary } from "./import-picture.ts";
+import { idsIn, usualColumn } from "./list-file.ts";
+import { Screen } from "./screen.ts";
+
+/** What `help` says. */
+export const onboardHelp: CommandHelp = {
+  name: "onboard",
+  says: "a whole list of users from a file, durable and resumable",
+  more: [
+    "FILE is CSV with a header (.csv, .tsv, or any file with --column), or has an app_user_id a line;",
+    "- is the standard input. Everybody is written down first and then waits for slots of the hourly",
+    "limit, behind people who sign up meanwhile. Ctrl-C, or a crash, leaves everything as it is: the",
+    "same command goes on. Other processes that call work() help.",
+    "",
+    "Credentials, store and key come from the environment: ONEUP_CLIENT_ID, ONEUP_CLIENT_SECRET,",
+    "ONEUP_STORE (a folder, redis://… or postgres://…), ONEUP_KEY_FILE or ONEUP_KEY.",
+  ],
+  argument: "FILE",
+  options: {
+    name: { type: "string", value: "NAME", says: "names the import, to go on with it (the file's name)" },
+    column: { type: "string", value: "NAME", says: `the column of a CSV file (${usualColumn})` },
+    lane: { type: "string", value: "LANE", says: "where users wait: bulk, recovery, interactive (bulk)" },
+    expect: {
+      type: "string",
+      value: "WHAT",
+      says: "new or existing, if you know (1upHealth's list is read)",
+    },
+    json: { type: "boolean", says: "one JSON object a line, for machines" },
+    api: { type: "string", value: "URL", says: "a gateway for https://api.1up.health, or a sandbox" },
+    auth: { type: "string", value: "URL", says: "a gateway for https://auth.1up.health, or a sandbox" },
+  },
+};
+
+/** Where nothing can be redrawn, a line is printed this often, ms. */
+const lineMs = 60_000;
+/** Elsewhere the picture is, ms. */
+const pictureMs = 500;
+
+/** Runs the import; gives the exit code: 1 if somebody failed or a row could not be used, 130 if it was stopped. */
+export async function onboard(given: Given, signal: AbortSignal): Promise<number> {
+  const { argument: path, texts, switches } = given;
+  if (path === undefined) throw new UsageError("onboard needs a FILE: oneup-lifecycle onboard users.csv");
+  const screen = new Screen(process.stdout);
+  const shows = switches.has("json") ? asJson() : onScreen(screen);
+  const api = texts.get("api");
+  const auth = texts.get("auth") ?? api;
+  const lifecycle = await createLifecycle.fromEnv({
+    endpoints: { ...(api !== undefined && { api }), ...(auth !== undefined && { auth }) },
+  });
+  try {
+    const ids = idsIn({ path, column: texts.get("column") });
+    const summary = await lifecycle.onboardMany(ids, { ...optionsOf(path, texts), ...shows.every, signal });
+    shows.end(summary);
+    return summary.failed + summary.rejected > 0 ? 1 : 0;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    shows.stopped();
+    return 130;
+  } finally {
+    await lifecycle.close();
+  }
+}
+
+/** What the lifecycle checks is given as it is. */
+function optionsOf(path: string, texts: Given["texts"]): OnboardManyOptions {
+  const named = path === "-" ? "stdin" : basename(path).replace(/\.\w+$/, "");
+  const name = texts.get("name") ?? named.replaceAll(/[^\w.-]/g, "_").slice(0, 64);
+  const lane = texts.get("lane") as OnboardManyOptions["lane"];
+  const expect = texts.get("expect") as OnboardManyOptions["expect"];
+  return { name, ...(lane !== undefined && { lane }), ...(expect !== undefined && { expect }) };
+}
+
+/** How an import is shown. */
+interface Shows {
+  readonly every: Pick<OnboardManyOptions, "everyMs" | "onProgress">;
+  end(summary: ImportSummary): void;
+  stopped(): void;
+}
+
+function onScreen(screen: Screen): Shows {
+  const { moves, paint } = screen;
+  let phase: ImportProgress["phase"] | undefined;
+  let saidAt = Number.NEGATIVE_INFINITY;
+  return {
+    every: {
+      everyMs: pictureMs,
+      onProgress(progress) {
+        const now = systemClock.monotonic();
+        if (moves) screen.draw(importPicture(progress, systemClock.now(), paint));
+        else if (isWorthALine(progress) && (progress.phase !== phase || now - saidAt >= lineMs)) {
+          screen.say(importLine(progress, systemClock.now()));
+          saidAt = now;
+        }
+        phase = progress.phase;
+      },
+    },
+    end: (summary) => screen.say(...importSummary(summary, paint)),
+    stopped: () =>
+      screen.say(paint.busy("Stopped; everybody is kept as they are. The same command goes on.")),
+  };
+}
+
+/** The beginning and the end say nothing that the other lines do not. */
+function isWorthALine({ phase, read }: ImportProgress): boolean {
+  return phase !== "done" && read > 0;
+}
+
+function asJson(): Shows {
+  const say = (what: object): void => console.log(JSON.stringify(what));
+  return {
+    every: { everyMs: 1_000, onProgress: (progress) => progress.phase !== "done" && say(progress) },
+    end: say,
+    stopped: () => say({ phase: "stopped" }),
+  };
+}

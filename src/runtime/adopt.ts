@@ -1,0 +1,167 @@
+/**
+ * Takes over a user with a grant that the application has had so far. No call is made for it: the first refresh shows
+ * whether the grant still works.
+ *
+ * @module
+ */
+import { LifecycleError } from "../errors.ts";
+import { Secret } from "../secret.ts";
+import { arrivedBy } from "./act.ts";
+import { longestLookMs, within } from "./arrive.ts";
+import type { Patience } from "./arrive.ts";
+import { isObject, number, only, wrong } from "./checks.ts";
+import type { Names } from "./checks.ts";
+import { drive } from "./drive.ts";
+import { newLease } from "./engine.ts";
+import type { Engine } from "./engine.ts";
+import { find } from "./load.ts";
+import type { Found } from "./load.ts";
+import { renaming } from "./renaming.ts";
+import { restingPlace } from "./rest.ts";
+import { save } from "./save.ts";
+import { newUser, stepped } from "./user.ts";
+import type { User } from "./user.ts";
+
+/** What an application knows of a user whom it has connected before. */
+export interface Grant {
+  /** The number that 1upHealth gave the user. */
+  readonly oneupUserId: number;
+  readonly refreshToken: string;
+  /** Saves the first refresh while it works; with `expiresAt`. */
+  readonly accessToken?: string | undefined;
+  /** When the access token stops working. */
+  readonly expiresAt?: Date | undefined;
+}
+
+/** A grant that has passed the door. */
+export interface CheckedGrant {
+  readonly oneupUserId: number;
+  readonly refreshToken: Secret;
+  /** An access token and when it stops working, ms since 1970. */
+  readonly access: { readonly token: Secret; readonly expiresAt: number } | null;
+}
+
+const names: Names<Grant> = { oneupUserId: true, refreshToken: true, accessToken: true, expiresAt: true };
+const verb = "adopt a user";
+
+/** @throws {LifecycleError} `INVALID_OPTION`, which repeats no token */
+export function checkGrant(grant: Grant): CheckedGrant {
+  if (!isObject(grant)) throw wrong(verb, "the grant", "an object", grant);
+  const { oneupUserId, refreshToken, accessToken, expiresAt } = only(verb, "the grant", grant, names);
+  if ((accessToken === undefined) !== (expiresAt === undefined)) {
+    throw refused("accessToken and expiresAt must come together, or neither");
+  }
+  if (expiresAt !== undefined && !(expiresAt instanceof Date && Number.isFinite(expiresAt.getTime()))) {
+    throw refused("expiresAt must be a valid Date");
+  }
+  return {
+    oneupUserId: number(verb, "oneupUserId", oneupUserId, 1, Number.MAX_SAFE_INTEGER, true),
+    refreshToken: secret("refreshToken", refreshToken),
+    access:
+      expiresAt === undefined
+        ? null
+        : { token: secret("accessToken", accessToken), expiresAt: expiresAt.getTime() },
+  };
+}
+
+function secret(name: string, value: unknown): Secret {
+  if (typeof value === "string" && /^[\x21-\x7e]{1,16384}$/.test(value)) return new Secret(value);
+  throw refused(`${name} must be a token: 1 to 16384 printable characters without spaces`);
+}
+
+function refused(rule: string): LifecycleError {
+  return new LifecycleError("INVALID_OPTION", `Cannot ${verb}: ${rule}`);
+}
+
+/** Shortest pause between two looks at a user on whom another process works, ms. */
+const firstLookMs = 25;
+
+/**
+ * Writes the user down with its grant. `present`: it has a grant here already, or is about to get one; then nothing is
+ * changed.
+ *
+ * @throws {LifecycleError} `USER_CONFLICT` if here it is another user of 1upHealth; `USER_NOT_READY` when patience ends
+ * while a call for it is under way; as {@link find}; the signal's reason
+ */
+export async function adopt(
+  engine: Engine,
+  id: string,
+  grant: CheckedGrant,
+  patience: Patience,
+): Promise<"adopted" | "present"> {
+  const { signal } = patience;
+  for (let look = firstLookMs; ; look = Math.min(longestLookMs, 2 * look)) {
+    signal.throwIfAborted();
+    const found = await find(engine, id);
+    if (found !== null) refuseAnother(engine, found.user, grant);
+    if (engine.driving.has(id) || (found !== null && isBusy(found))) {
+      await untilAtRest(engine, id, found, look, patience);
+      continue;
+    }
+    const before = found?.user ?? newUser(id, "recovery", engine.clock.now());
+    const user = adopted(before, grant, engine.clock.now());
+    if (user === before) return "present";
+    const place = restingPlace(engine, user, null);
+    // Repeated as the same write where nobody heard of it: our own user must not be met as somebody else's.
+    const done = await save(engine, user, signal, { mode: "none", lease: newLease(engine), ...place });
+    if (done.type !== "committed") continue; // somebody was faster
+    engine.changes.rested({ ...user, revision: done.revision }, place);
+    return "adopted";
+  }
+}
+
+function refuseAnother({ sealer }: Engine, user: User, { oneupUserId }: CheckedGrant): void {
+  const known = user.position.context.oneupUserId;
+  if (known === null || known === oneupUserId) return;
+  throw new LifecycleError(
+    "USER_CONFLICT",
+    `Cannot adopt user ${sealer.alias(user.id)}: its oneup_user_id must be the one that is known here, ${known}, and it is ${oneupUserId}`,
+  );
+}
+
+function isBusy({ user, record }: Found): boolean {
+  return user.intent !== null || (record.lease !== null && record.lease.leftMs > 0);
+}
+
+/**
+ * Waits until nobody works on the user, and finds out what became of a call that nobody heard of.
+ * @throws {LifecycleError} `USER_NOT_READY` when there is no patience left
+ */
+async function untilAtRest(
+  engine: Engine,
+  id: string,
+  found: Found | null,
+  look: number,
+  patience: Patience,
+): Promise<void> {
+  const left = patience.until - engine.clock.monotonic();
+  if (left <= 0) {
+    throw new LifecycleError(
+      "USER_NOT_READY",
+      `Cannot adopt user ${engine.sealer.alias(id)}: another call for it is under way`,
+      { retryable: true },
+    );
+  }
+  const ours = engine.driving.get(id);
+  if (ours !== undefined || found === null) {
+    await within(engine, ours?.catch(() => {}) ?? Promise.resolve(), patience); // whoever began it hears of its trouble
+    return;
+  }
+  const { user, record } = found;
+  const leasedMs = record.lease?.leftMs ?? 0;
+  // A rename in doubt cannot be settled before its time.
+  const restsMs = renaming(user) && record.lease === null ? (record.dueInMs ?? 0) : 0;
+  if (leasedMs > 0 || restsMs > 0) {
+    const ms = leasedMs > 0 ? Math.min(look, leasedMs) : Math.min(longestLookMs, restsMs);
+    await engine.changes.ofUser(id, Math.min(left, ms), patience.signal);
+  } else await within(engine, drive(engine, user), patience);
+}
+
+/** The user with its grant; the same object if it needs none. */
+function adopted(user: User, { oneupUserId, refreshToken, access }: CheckedGrant, at: number): User {
+  const expiresAt = access?.expiresAt ?? null;
+  const after = stepped(user, { type: "ADOPTED", at, user: { oneupUserId }, expiresAt });
+  if (after === user) return user;
+  const secrets = { refreshToken, ...(access && { accessToken: access.token }) };
+  return { ...after, secrets, pause: null, ...arrivedBy(after) };
+}

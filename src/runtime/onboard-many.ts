@@ -1,0 +1,286 @@
+/**
+ * Brings in whole lists: everybody is written down first and then waits for slots in the store, where a million who wait
+ * cost nothing. Nothing else needs to be remembered: whoever starts the same import again finds in each user's record
+ * that it is there already, and the store counts who has not arrived.
+ *
+ * @module
+ */
+import { sleep } from "../clock.ts";
+import { isLifecycleError } from "../errors.ts";
+import type { Lane } from "../store/contract.ts";
+import { total } from "../store/shares.ts";
+import { adopt, checkGrant } from "./adopt.ts";
+import type { Grant } from "./adopt.ts";
+import { shutGates } from "./budget.ts";
+import { tell } from "./changes.ts";
+import type { Heard } from "./changes.ts";
+import { checkId } from "./checks.ts";
+import { compare } from "./comparing.ts";
+import { readComparison } from "./comparison.ts";
+import type { Comparison } from "./comparison.ts";
+import { newLease } from "./engine.ts";
+import type { Engine } from "./engine.ts";
+import type {
+  AdoptManyOptions,
+  ImportProgress,
+  ImportSummary,
+  OnboardManyOptions,
+  RowCounts,
+  RowSummary,
+} from "./imports.ts";
+import { insist } from "./insist.ts";
+import { find } from "./load.ts";
+import { RowTally } from "./row-tally.ts";
+import { eachRow } from "./rows.ts";
+import type { Rows } from "./rows.ts";
+import { save } from "./save.ts";
+import { leftOf, shelf } from "./shelves.ts";
+import { newUser, stepped } from "./user.ts";
+import type { User } from "./user.ts";
+
+/** Rows in hand at once: enough for a store to write many in one sync. */
+const width = 128;
+/** Users that are listed with one question to the store. */
+const pageSize = 500;
+/** When so few users are left, news of them is told at once, or nearly, ms. */
+const few = 1_000;
+const newsMs = 200;
+/**
+ * Users who are to be compared with 1upHealth's list wait so long at most, ms, and the comparison takes less: should this
+ * process die, they are due then, and go on by themselves.
+ */
+const heldMs = 15 * 60_000;
+const comparedMs = 12 * 60_000;
+
+/** A row of {@link adoptMany}: whom, and the grant. */
+export interface AdoptedRow extends Grant {
+  readonly appUserId: string;
+}
+
+/** What an import works with. */
+export interface Import<O> {
+  readonly engine: Engine;
+  readonly options: O;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Takes every row over that brings a grant.
+ * @throws {LifecycleError} of the store; the signal's reason; what the rows throw
+ */
+export async function adoptMany(
+  { engine, options, signal }: Import<AdoptManyOptions>,
+  rows: Rows<AdoptedRow>,
+): Promise<RowSummary> {
+  const tally = new RowTally();
+  const pace = new Pace(engine, options.everyMs);
+  await eachRow(rows, width, signal, async (given, number) => {
+    await tally.count(number, async () => {
+      const { appUserId, ...grant } = given;
+      const id = checkId(appUserId);
+      const checked = checkGrant(grant);
+      const patience = { until: Number.MAX_SAFE_INTEGER, signal };
+      return insist(engine, signal, "adopt users", async () =>
+        (await adopt(engine, id, checked, patience)) === "adopted" ? "added" : "present",
+      );
+    });
+    if (pace.isDue()) tell((progress) => options.onProgress?.(progress), tally.counts);
+  });
+  tell((progress) => options.onProgress?.(progress), tally.counts);
+  return tally.summary;
+}
+
+/**
+ * Onboards everybody. `help` works for all users until its signal aborts.
+ * @throws {LifecycleError} of the store; the signal's reason; what the ids throw
+ */
+export async function onboardMany(
+  { engine, options, signal }: Import<OnboardManyOptions>,
+  ids: Rows<string>,
+  help: (signal: AbortSignal) => Promise<unknown>,
+): Promise<ImportSummary> {
+  const { name, lane = "bulk", expect, onProgress } = options;
+  const tally = new RowTally();
+  const pace = new Pace(engine, options.everyMs);
+  const comparedBy = engine.clock.monotonic() + comparedMs;
+  const before = await insist(engine, signal, "look at an import", () => standing(engine, name));
+  let compared = await insist(engine, signal, "look at an import", () => readComparison(engine, name));
+  const holds = expect === undefined && !compared.done;
+
+  async function report(phase: ImportProgress["phase"]): Promise<ImportProgress> {
+    const progress = await insist(engine, signal, "look at an import", () =>
+      look(engine, { name, counts: tally.counts, phase, lane, compared, before }),
+    );
+    tell((seen) => onProgress?.(seen), progress);
+    return progress;
+  }
+
+  await report("reading");
+  await eachRow(ids, width, signal, async (given, number) => {
+    await tally.count(number, () => {
+      const id = checkId(given);
+      const user = newcomer(engine, id, options);
+      return insist(engine, signal, "write users down", () =>
+        enter(engine, signal, user, holds ? heldMs : null),
+      );
+    });
+    if (pace.isDue()) await report("reading");
+  });
+
+  if (holds) {
+    await report("comparing");
+    const seen = async (now: Comparison): Promise<void> => {
+      compared = now;
+      if (pace.isDue()) await report("comparing");
+    };
+    await insist(engine, signal, "compare users", () =>
+      compare(engine, { name, until: comparedBy, signal, seen }),
+    );
+    await report("comparing");
+    await insist(engine, signal, "line users up", () => lineUp(engine, name, signal));
+  }
+
+  const stop = new AbortController();
+  const working = help(AbortSignal.any([signal, stop.signal]));
+  let trouble: { readonly error: unknown } | null = null;
+  working.catch((error: unknown) => (trouble = { error }));
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const { heard } = engine.changes;
+      const { left } = await report("onboarding");
+      if (left === 0) break;
+      await pace.wait(left, heard, signal);
+      if (trouble !== null) throw (trouble as { readonly error: unknown }).error; // set while this waited
+    }
+  } finally {
+    stop.abort();
+    await working.catch(() => {}); // said above
+  }
+  return { ...(await report("done")), ...tally.summary };
+}
+
+/** A user as an import brings it. */
+function newcomer({ clock }: Engine, id: string, { name, lane = "bulk", expect }: OnboardManyOptions): User {
+  const at = clock.now();
+  const user = { ...newUser(id, lane, at), origin: { name, arrived: false } };
+  return expect === "existing" ? stepped(user, { type: "EXPECT_EXISTING", at }) : user;
+}
+
+/** Writes the user down, in its lane or held for so long, unless it is there already. */
+async function enter(
+  engine: Engine,
+  signal: AbortSignal,
+  user: User,
+  holdMs: number | null,
+): Promise<"added" | "present"> {
+  const place = holdMs === null ? { dueInMs: null, lane: user.lane } : { dueInMs: holdMs, lane: null };
+  const { type } = await engine.store.load(user.id);
+  if (type !== "absent") return "present";
+  // Repeated as the same write where nobody heard of it: our own user must not be met as somebody else's.
+  const done = await save(engine, user, signal, { mode: "none", lease: newLease(engine), ...place });
+  if (done.type !== "committed") return "present"; // somebody was faster
+  engine.changes.rested({ ...user, revision: done.revision }, place);
+  return "added";
+}
+
+/** Users who were held for the comparison go into their lane. */
+async function lineUp(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
+  for (const state of ["created", "reauthorizing"] as const) {
+    await eachRow(pages(engine, shelf(state, name)), width, signal, async (id) => {
+      const found = await find(engine, id).catch(nobodyIfUnreadable);
+      if (found === null || found.record.lane !== null || found.record.lease !== null) return;
+      const { user } = found;
+      if (user.intent !== null || user.pause !== null) return; // it is on its way
+      const place = { dueInMs: null, lane: user.lane };
+      await save(engine, user, false, { mode: "none", lease: newLease(engine), ...place });
+    });
+  }
+}
+
+function nobodyIfUnreadable(error: unknown): null {
+  if (isLifecycleError(error) && !error.retryable) return null; // whoever asks for that user is told
+  throw error;
+}
+
+async function* pages({ store }: Engine, state: string): AsyncGenerator<string, void> {
+  for (let after: string | undefined; ;) {
+    const ids = await store.page({ state, after, limit: pageSize });
+    yield* ids;
+    after = ids.at(-1);
+    if (ids.length < pageSize) return;
+  }
+}
+
+/** Users of an import who have not arrived. */
+interface Standing {
+  readonly left: number;
+  readonly failed: number;
+}
+
+async function standing({ store }: Engine, name: string): Promise<Standing> {
+  const { failed = 0, offboarded: _, ...others } = leftOf(name, await store.counts());
+  return { failed, left: Object.values(others).reduce((sum, one) => sum + one, 0) };
+}
+
+/** Where the import stands now. */
+async function look(
+  engine: Engine,
+  at: Pick<ImportProgress, "name" | "phase"> & {
+    readonly counts: RowCounts;
+    readonly lane: Lane;
+    readonly compared: Comparison;
+    readonly before: Standing;
+  },
+): Promise<ImportProgress> {
+  const { account, clock, guard } = engine;
+  const { name, phase, counts, before } = at;
+  const [{ used, waiting, inMs }, { left, failed }] = await Promise.all([
+    guard.forecast(1, at.lane),
+    standing(engine, name),
+    account.look(),
+  ]);
+  return {
+    name,
+    phase,
+    ...counts,
+    known: at.compared.known,
+    // Who came and is not here any more has arrived; a row in hand may be written and not be counted yet.
+    arrived: Math.max(0, before.left + before.failed + counts.added - left - failed),
+    failed,
+    left,
+    waiting: waiting[at.lane],
+    slots: { used: total(used), of: guard.limits.management.calls },
+    shut: shutGates(account.gates()),
+    endsAt: phase === "reading" || left === 0 ? null : new Date(clock.now() + inMs),
+  };
+}
+
+/** When it is time to say something. */
+class Pace {
+  readonly #engine: Engine;
+  readonly #everyMs: number;
+  #saidAt: number;
+
+  constructor(engine: Engine, everyMs = 1_000) {
+    this.#engine = engine;
+    this.#everyMs = everyMs;
+    this.#saidAt = engine.clock.monotonic();
+  }
+
+  /** Is it time again? Whoever hears that it is says something. */
+  isDue(): boolean {
+    const now = this.#engine.clock.monotonic();
+    if (now - this.#saidAt < this.#everyMs) return false;
+    this.#saidAt = now;
+    return true;
+  }
+
+  /** Waits for the next look; when few users are left, no longer than until there is news of one. */
+  async wait(left: number, heard: Heard, signal: AbortSignal): Promise<void> {
+    const { changes, clock } = this.#engine;
+    const gapMs = left > few ? this.#everyMs : Math.min(this.#everyMs, newsMs);
+    await sleep(clock, gapMs, signal);
+    if (left <= few) await changes.ofAnybody(heard, this.#everyMs - gapMs, signal);
+  }
+}

@@ -1,0 +1,87 @@
+/** A store beside the one in memory: both play the same random sequences. */
+import { inspect, isDeepStrictEqual } from "node:util";
+import fc from "fast-check";
+import { memory } from "../../adapters/memory.ts";
+import type { Store } from "../../src/store/contract.ts";
+import { manualClock } from "../../src/testing/index.ts";
+import { answerOf, keptBy, Past, sequences } from "./sequences.ts";
+import type { Call, Mix, Step } from "./sequences.ts";
+
+/** Plays a sequence; rejects at the first difference. */
+export type Play = (steps: readonly Step[]) => Promise<void>;
+
+/** A store whose time a test can set. */
+export interface Tested {
+  readonly name: string;
+  open(account: string): Promise<Store>;
+  /** What time it is for this account from now on. */
+  tellTime(account: string, now: number): Promise<unknown>;
+}
+
+/** Plays on an empty store, each sequence in an account of its own: a play that was interrupted may go on. */
+export function player({ name, open, tellTime }: Tested): Play {
+  let plays = 0;
+  return async (steps) => {
+    const account = `play ${plays++}`;
+    const clock = manualClock();
+    await tellTime(account, clock.now());
+    const reference = await memory().open({ account, clock });
+    const tested = await open(account);
+    const past = new Past();
+    const story: Told[] = [];
+    for (const step of steps) {
+      if (step.verb === "wait") {
+        await clock.advance(step.ms);
+        await tellTime(account, clock.now());
+        continue;
+      }
+      const call = past.call(step);
+      if (call === undefined) continue;
+      const answer = await answerOf(reference, call);
+      const kept = await keptBy(reference);
+      story.push({ atMs: clock.monotonic(), call, answer });
+      // What rejects here alone is a difference like any other.
+      const failed = (error: unknown): unknown => ({ error });
+      same(name, story, "answer", answer, await answerOf(tested, call).catch(failed));
+      same(name, story, "keep", kept, await keptBy(tested).catch(failed));
+      past.note(call, answer, kept);
+    }
+    await tested.close();
+  };
+}
+
+/** A call of a sequence, with the answer of the reference. */
+interface Told {
+  readonly atMs: number;
+  readonly call: Call;
+  readonly answer: unknown;
+}
+
+/** Throws, with all that led there, where the last call made a difference. */
+function same(
+  name: string,
+  story: readonly Told[],
+  what: "answer" | "keep",
+  reference: unknown,
+  tested: unknown,
+): void {
+  if (isDeepStrictEqual(reference, tested)) return;
+  const shown = (value: unknown): string =>
+    inspect(value, { depth: null, breakLength: Infinity, compact: true });
+  const calls = story.map(
+    ({ atMs, call, answer }) => `${atMs} ms: ${call.verb}(${shown(call.ask)}) → ${shown(answer)}`,
+  );
+  const both = [`memory: ${shown(reference)}`, `${name}: ${shown(tested)}`];
+  throw new Error([`After these calls the stores ${what} differently`, ...calls, ...both].join("\n"));
+}
+
+/** Looks for a sequence that fails, within a time limit; then for a short one, which takes time of its own. */
+export async function search(mix: Mix, play: Play): Promise<void> {
+  const property = fc.asyncProperty(sequences(mix), play);
+  const found = await fc.check(property, { numRuns: 300, interruptAfterTimeLimit: 3_000 });
+  if (!found.failed) return;
+  const { seed, counterexamplePath } = found;
+  const shrinking = { seed, path: counterexamplePath ?? "", interruptAfterTimeLimit: 15_000 };
+  await fc.assert(property, shrinking);
+  throw new Error(fc.defaultReportMessage(found) ?? "The stores differed once, and not again");
+}

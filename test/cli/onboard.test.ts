@@ -1,0 +1,93 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createSandbox } from "../../src/sandbox/index.ts";
+import type { Sandbox, SandboxServer } from "../../src/sandbox/index.ts";
+import { start } from "../support/started.ts";
+import type { Started } from "../support/started.ts";
+
+let sandbox: Sandbox;
+let server: SandboxServer;
+let folder: string;
+
+beforeEach(async () => {
+  sandbox = createSandbox({ latencyMs: [5, 30], clientSecret: "a-secret-of-its-own" });
+  server = await sandbox.listen();
+  folder = mkdtempSync(join(tmpdir(), "cli-onboard-"));
+});
+
+afterEach(async () => {
+  await server.close();
+  rmSync(folder, { recursive: true });
+});
+
+function onboard(words: readonly string[]): Started {
+  return start("src/cli/main.ts", ["onboard", ...words, "--api", server.url], {
+    ONEUP_CLIENT_ID: "sandbox-client",
+    ONEUP_CLIENT_SECRET: "a-secret-of-its-own",
+    ONEUP_STORE: join(folder, "store"),
+    ONEUP_KEY_FILE: join(folder, "key"),
+  });
+}
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+describe("cli onboard FILE", () => {
+  it("onboards a column of a CSV file, says what it did, and which rows could not be used", async () => {
+    const rows = ['"Ada, first",ada@example.org', "Bob,bob@example.org", "", "Nobody,"];
+    const path = file("people.csv", `\uFEFFname,app_user_id\r\n${rows.join("\r\n")}\r\n`);
+    sandbox.createUser("bob@example.org");
+    const { code, out, err } = await onboard([path]).ended;
+    expect({ code, err }).toEqual({ code: 1, err: "" });
+    expect(out).toContain("2 arrived, 0 failed, 1 row could not be used");
+    expect(out).toContain("2 new · 0 here before · 1 known to 1upHealth · 1 cannot be used");
+    expect(out).toMatch(/row 3 .*\[INVALID_ID\]/);
+    expect(sandbox.users().map(({ appUserId }) => appUserId)).toEqual(["bob@example.org", "ada@example.org"]);
+    expect(sandbox.journal.spent().management).toBe(3);
+  });
+
+  it("stops at Ctrl-C with 130 and keeps everybody; the same command goes on", async () => {
+    const path = file("people", Array.from({ length: 60 }, (_, index) => `user ${index}\n`).join(""));
+    const first = onboard([path, "--expect", "new"]);
+    while (sandbox.journal.count("exchangeCode") < 10)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    first.kill("SIGINT");
+    const stopped = await first.ended;
+    expect(stopped).toMatchObject({ code: 130, err: "" });
+    expect(stopped.out).toContain("Stopped; everybody is kept as they are. The same command goes on.");
+    const { code, out, err } = await onboard([path, "--expect", "new", "--json"]).ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    const last = out.trim().split("\n").at(-1) ?? "";
+    expect(JSON.parse(last)).toMatchObject({ name: "people", phase: "done", read: 60, left: 0, failed: 0 });
+    expect(sandbox.users()).toHaveLength(60);
+    expect(sandbox.journal.spent().management).toBe(60);
+    expect(out).not.toContain("a-secret-of-its-own");
+  });
+
+  it.each([
+    ["without a file", [], /needs a FILE/],
+    ["with a file that is not there", ["nowhere.csv"], /Cannot read nowhere\.csv: ENOENT/],
+    ["with a folder", [tmpdir()], /must be a file/],
+    ["with two files", ["one", "two"], /Unknown argument "two": onboard takes one FILE/],
+    ["with a lane that there is not", ["/dev/null", "--lane", "slow"], /lane must be one of/],
+  ])("ends with 2 and says why %s", async (_, words, why) => {
+    const { code, out, err } = await onboard(words).ended;
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toMatch(why);
+  });
+
+  it("names the columns there are if the one it needs is not among them, and a line that is no CSV", async () => {
+    const [missing, broken] = await Promise.all([
+      onboard([file("columns.csv", "id,name\n1,Ada\n")]).ended,
+      onboard([file("broken.csv", 'app_user_id\n"ada\n'), "--name", "broken"]).ended,
+    ]);
+    expect(missing.err).toContain('no column "app_user_id"; --column takes one of "id", "name"');
+    expect(broken.err).toMatch(/Cannot read .*broken\.csv: .*[Qq]uote/);
+    expect([missing.code, broken.code]).toEqual([2, 2]);
+  });
+});

@@ -1,0 +1,218 @@
+import { inspect } from "node:util";
+import type { Grant, Lifecycle } from "oneup-lifecycle";
+import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
+import { describe, expect, it } from "vitest";
+import { hurry, scene, spentOn } from "../support/scene.ts";
+
+const hour = 3_600_000;
+
+/** What an application had before it knew of lifecycles: a user and its tokens, by the two calls of the guide. */
+async function connected({ credentials }: Sandbox, { url }: SandboxServer, id: string): Promise<Grant> {
+  const { clientId: client_id, clientSecret: client_secret } = credentials;
+  const headers = { client_id, client_secret };
+  const body = new URLSearchParams({ app_user_id: id });
+  const user = await fetch(`${url}/user-management/v1/user`, { method: "POST", headers, body });
+  const { code, oneup_user_id: oneupUserId } = (await user.json()) as { code: string; oneup_user_id: number };
+  const form = { client_id, client_secret, code, grant_type: "authorization_code" };
+  const answer = await fetch(`${url}/oauth2/token`, { method: "POST", body: new URLSearchParams(form) });
+  const tokens = (await answer.json()) as { access_token: string; refresh_token: string };
+  return { oneupUserId, refreshToken: tokens.refresh_token, accessToken: tokens.access_token };
+}
+
+/** The calls that reached the sandbox since `from`. */
+function callsSince({ journal }: Sandbox, from: number): readonly string[] {
+  return journal
+    .entries()
+    .slice(from)
+    .map(({ call }) => call);
+}
+
+async function prepared(): Promise<{
+  readonly sandbox: Sandbox;
+  readonly lifecycle: Lifecycle;
+  readonly grant: Grant;
+  readonly withoutAccess: Grant;
+  readonly before: number;
+  readonly more: (id: string) => Promise<Grant>;
+}> {
+  const { sandbox, server, open } = await scene();
+  const lifecycle = await open();
+  const more = async (id: string): Promise<Grant> => ({
+    ...(await connected(sandbox, server, id)),
+    expiresAt: new Date(sandbox.clock.now() + 2 * hour),
+  });
+  const grant = await more("ada");
+  const { accessToken: _, expiresAt: __, ...withoutAccess } = grant;
+  return { sandbox, lifecycle, grant, withoutAccess, before: sandbox.journal.entries().length, more };
+}
+
+describe("adopt()", () => {
+  it("takes over a user with a refresh token alone: one refresh, no management call", async () => {
+    const { sandbox, lifecycle, withoutAccess, before } = await prepared();
+    const status = await lifecycle.adopt("ada", withoutAccess);
+    expect(status).toMatchObject({
+      state: "refreshed",
+      usable: true,
+      oneupUserId: withoutAccess.oneupUserId,
+    });
+    expect(status.history.map(({ state, event }) => [state, event])).toEqual([
+      ["created", "ONBOARD"],
+      ["expiring", "ADOPTED"],
+      ["refreshed", "TOKEN_GRANTED"],
+    ]);
+    expect(callsSince(sandbox, before)).toEqual(["refreshToken"]);
+    await lifecycle.fhir("ada", "r4").create({ resourceType: "Patient" });
+  });
+
+  it("takes over an access token that works, without any call", async () => {
+    const { sandbox, lifecycle, grant, before } = await prepared();
+    expect(await lifecycle.adopt("ada", grant)).toMatchObject({ state: "tokenActive", usable: true });
+    expect(await lifecycle.accessToken("ada")).toBe(grant.accessToken);
+    expect(callsSince(sandbox, before)).toEqual([]);
+    sandbox.clock.advance(2 * hour);
+    expect(await lifecycle.accessToken("ada")).not.toBe(grant.accessToken);
+    expect(callsSince(sandbox, before)).toEqual(["refreshToken"]);
+  });
+
+  it("recovers a grant that 1upHealth does not know any more, for one management call", async () => {
+    const { sandbox, lifecycle, withoutAccess, before } = await prepared();
+    sandbox.revokeGrant("ada");
+    expect(await lifecycle.adopt("ada", withoutAccess)).toMatchObject({
+      state: "reauthorized",
+      usable: true,
+    });
+    expect(callsSince(sandbox, before)).toEqual(["refreshToken", "issueAuthCode", "exchangeCode"]);
+  });
+
+  it("with `waitMs: 0` resolves once the user is written down; a worker refreshes it", async () => {
+    const { sandbox, lifecycle, withoutAccess, before } = await prepared();
+    expect(await lifecycle.adopt("ada", withoutAccess, { waitMs: 0 })).toMatchObject({
+      state: "expiring",
+      usable: false,
+    });
+    expect(callsSince(sandbox, before)).toEqual([]);
+    expect(await lifecycle.resume()).toMatchObject({ rested: { refreshed: 1 } });
+  });
+
+  it("called again, or for a user who has a grant, changes nothing", async () => {
+    const { sandbox, lifecycle, grant, withoutAccess, before } = await prepared();
+    await lifecycle.adopt("ada", withoutAccess);
+    expect(await lifecycle.adopt("ada", grant)).toMatchObject({ state: "refreshed", usable: true });
+    expect(callsSince(sandbox, before)).toEqual(["refreshToken"]);
+  });
+
+  it("from many places at once takes one grant, and refreshes it once", async () => {
+    const { sandbox, lifecycle, withoutAccess, before } = await prepared();
+    const all = await Promise.all(Array.from({ length: 8 }, () => lifecycle.adopt("ada", withoutAccess)));
+    expect(new Set(all.map(({ usable }) => usable))).toEqual(new Set([true]));
+    expect(callsSince(sandbox, before)).toEqual(["refreshToken"]);
+  });
+
+  it("takes a user out of the lane in which it waits, and saves its call", async () => {
+    const { sandbox, server, open } = await scene();
+    const tight = await open({ limits: { management: { calls: 1, windowMs: hour } } });
+    await tight.remote.find({ appUserId: "somebody" });
+    await tight.onboard("ada", { lane: "bulk", waitMs: 0 });
+    expect((await tight.budget.look()).waiting.bulk).toBe(1);
+    const grant = await connected(sandbox, server, "ada");
+    const { accessToken: _, ...withoutAccess } = grant;
+    expect(await tight.adopt("ada", withoutAccess)).toMatchObject({ state: "refreshed" });
+    expect((await tight.budget.look()).waiting.bulk).toBe(0);
+    expect(spentOn(sandbox, "ada")).toEqual(["createUser"]); // the one by hand
+  });
+
+  it("gives a user who failed a grant", async () => {
+    const { sandbox, lifecycle, withoutAccess } = await prepared();
+    const body = { success: false, error: "app_user_id is not allowed" };
+    sandbox.fail({ call: "createUser", appUserId: "ada", status: 400, body });
+    await expect(lifecycle.onboard("ada")).rejects.toMatchObject({ code: "USER_FAILED" });
+    expect(await lifecycle.adopt("ada", withoutAccess)).toMatchObject({ state: "refreshed", failure: null });
+  });
+
+  it("refuses a user who is another one at 1upHealth, and keeps its grant", async () => {
+    const { lifecycle, grant } = await prepared();
+    await lifecycle.adopt("ada", grant);
+    const other = { ...grant, oneupUserId: grant.oneupUserId + 1 };
+    await expect(lifecycle.adopt("ada", other)).rejects.toMatchObject({ code: "USER_CONFLICT" });
+    expect(await lifecycle.inspect("ada")).toMatchObject({ oneupUserId: grant.oneupUserId, usable: true });
+  });
+
+  it("waits until a rename in doubt is decided, and no longer than it is told to", async () => {
+    const { sandbox, lifecycle, grant } = await prepared();
+    await lifecycle.adopt("ada", grant);
+    sandbox.fail({ call: "updateUser", drop: "before" });
+    await expect(lifecycle.rename("ada", "new", { waitMs: 0 })).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+    });
+    expect(await lifecycle.inspect("ada")).toMatchObject({ underWay: "updateUser" });
+    const atOnce = lifecycle.adopt("ada", grant, { waitMs: 0 });
+    await expect(atOnce).rejects.toMatchObject({ code: "USER_NOT_READY", retryable: true });
+    const patient = lifecycle.adopt("ada", grant, { waitMs: hour });
+    hurry(sandbox);
+    expect(await patient).toMatchObject({ usable: true, underWay: null });
+  });
+
+  it("refuses a grant that cannot be one, and repeats none of it", async () => {
+    const { lifecycle, grant } = await prepared();
+    const wrong: unknown[] = [
+      undefined,
+      {},
+      { ...grant, oneupUserId: 0 },
+      { ...grant, oneupUserId: "7" },
+      { ...grant, refreshToken: "" },
+      { ...grant, refreshToken: "planted secret" },
+      { ...grant, accessToken: undefined },
+      { ...grant, expiresAt: undefined },
+      { ...grant, expiresAt: "tomorrow" },
+      { ...grant, expiresAt: new Date(Number.NaN) },
+      { ...grant, clientSecret: "planted secret" },
+    ];
+    for (const each of wrong) {
+      const error: unknown = await lifecycle.adopt("ada", each as Grant).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: "INVALID_OPTION" });
+      expect(inspect(error)).not.toContain("planted secret");
+      expect(inspect(error)).not.toContain(grant.refreshToken);
+    }
+    await expect(lifecycle.inspect("ada")).rejects.toMatchObject({ code: "USER_UNKNOWN" });
+  });
+});
+
+describe("adoptMany()", () => {
+  it("passes over a user who has another id now, and says so", async () => {
+    const { lifecycle, grant, more } = await prepared();
+    await lifecycle.adopt("ada", grant);
+    await lifecycle.rename("ada", "ada lovelace");
+    const rows = [
+      { appUserId: "ada", ...grant },
+      { appUserId: "bob", ...(await more("bob")) },
+    ];
+    const done = await lifecycle.adoptMany(rows);
+    expect(done).toMatchObject({ read: 2, added: 1, rejected: 1 });
+    expect(done.rejects).toMatchObject([{ row: 1, code: "RENAMED" }]);
+  });
+
+  it("writes everybody down without a call; called again, goes on; workers refresh", async () => {
+    const { sandbox, lifecycle, grant, before, more } = await prepared();
+    const { accessToken: _, expiresAt: __, ...bob } = await more("bob");
+    const calls = sandbox.journal.entries().length;
+    const rows = [
+      { appUserId: "ada", ...grant },
+      { appUserId: "", ...grant },
+      { appUserId: "bob", ...bob },
+      { appUserId: "ada", ...grant, oneupUserId: 999_999 },
+    ];
+    const first = await lifecycle.adoptMany(rows.slice(0, 1));
+    expect(first).toEqual({ read: 1, added: 1, present: 0, rejected: 0, rejects: [] });
+    const heard: unknown[] = [];
+    const done = await lifecycle.adoptMany(rows, { onProgress: (progress) => heard.push(progress) });
+    expect(done).toMatchObject({ read: 4, added: 1, present: 1, rejected: 2 });
+    expect(done.rejects.map(({ row, code }) => [row, code])).toEqual([
+      [2, "INVALID_ID"],
+      [4, "USER_CONFLICT"],
+    ]);
+    expect(heard.at(-1)).toEqual({ read: 4, added: 1, present: 1, rejected: 2 });
+    expect(callsSince(sandbox, calls)).toEqual([]);
+    expect(await lifecycle.resume()).toMatchObject({ rested: { refreshed: 1 } });
+    expect(callsSince(sandbox, before)).toEqual(["createUser", "exchangeCode", "refreshToken"]);
+  });
+});

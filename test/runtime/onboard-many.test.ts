@@ -1,0 +1,322 @@
+import { memory } from "oneup-lifecycle/adapters/memory";
+import { LifecycleError } from "oneup-lifecycle";
+import type { ImportProgress, StoreAdapter } from "oneup-lifecycle";
+import { describe, expect, it, vi } from "vitest";
+import { hurry, scene, spentOn } from "../support/scene.ts";
+
+const hour = 3_600_000;
+const plenty = { limits: { management: { calls: 10_000, windowMs: hour } } };
+const people = (count: number, from = 0): string[] =>
+  Array.from({ length: count }, (_, index) => `user ${from + index}`);
+
+describe("onboardMany()", () => {
+  it("brings everybody in for one call each, and says how far it is", async () => {
+    const { sandbox, open } = await scene({ limit: { calls: 1_000 } });
+    const lifecycle = await open(plenty);
+    const seen: ImportProgress[] = [];
+    const done = await lifecycle.onboardMany(people(120), {
+      name: "spring",
+      expect: "new",
+      onProgress: (progress) => seen.push(progress),
+    });
+    expect(done).toMatchObject({
+      phase: "done",
+      read: 120,
+      added: 120,
+      present: 0,
+      rejected: 0,
+      rejects: [],
+    });
+    expect(done).toMatchObject({ arrived: 120, failed: 0, left: 0, waiting: 0, endsAt: null });
+    expect(sandbox.journal.spent().management).toBe(120);
+    expect(await lifecycle.counts()).toEqual({ tokenActive: 120 });
+    expect(new Set(seen.map(({ phase }) => phase))).toEqual(new Set(["reading", "onboarding", "done"]));
+    expect(seen.map(({ left }) => left).toSorted((a, b) => b - a)[0]).toBeGreaterThan(0);
+  });
+
+  it("passes over rows that cannot be used, and says which", async () => {
+    const { open } = await scene();
+    const lifecycle = await open();
+    const rows = ["ada", "", "bob\n", "ada", 7 as unknown as string];
+    const done = await lifecycle.onboardMany(rows, { name: "spring", expect: "new" });
+    expect(done).toMatchObject({ read: 5, added: 1, present: 1, rejected: 3, arrived: 1 });
+    expect(done.rejects.map(({ row, code }) => [row, code])).toEqual([
+      [2, "INVALID_ID"],
+      [3, "INVALID_ID"],
+      [5, "INVALID_ID"],
+    ]);
+  });
+
+  it("leaves users alone who are here already", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    await lifecycle.onboard("user 1");
+    const done = await lifecycle.onboardMany(people(3), { name: "spring", expect: "new" });
+    expect(done).toMatchObject({ added: 2, present: 1, arrived: 2 });
+    expect(spentOn(sandbox, "user 1")).toEqual(["createUser"]);
+  });
+
+  it("is done in the lanes' order: whoever signs up meanwhile goes first", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open({ limits: { management: { calls: 4, windowMs: 60_000 } } });
+    const importing = lifecycle.onboardMany(people(20), { name: "spring", expect: "new" });
+    await vi.waitFor(async () => expect((await lifecycle.budget.look()).waiting.bulk).toBeGreaterThan(10));
+    const person = lifecycle.onboard("in person", { waitMs: 60 * 60_000 });
+    await vi.waitFor(async () => expect((await lifecycle.budget.look()).waiting.interactive).toBe(1));
+    hurry(sandbox);
+    expect(await person).toMatchObject({ usable: true });
+    expect(await importing).toMatchObject({ arrived: 20 });
+    const created = sandbox.journal.entries().filter(({ call }) => call === "createUser");
+    const place = created.findIndex(({ appUserId }) => appUserId === "in person");
+    expect(place, "after the 4 of the first window, in the next one").toBeLessThan(8);
+    expect(sandbox.journal.mostInWindow(60_000)).toBeLessThanOrEqual(4);
+  });
+
+  it("stops at an abort, and goes on under its name where it was, with more rows if there are", async () => {
+    const { sandbox, open } = await scene({ limit: { calls: 1_000 } });
+    const tight = await open({ limits: { management: { calls: 10, windowMs: hour } } });
+    const stop = new AbortController();
+    const reason = new Error("enough for today");
+    const first = tight.onboardMany(people(50), {
+      name: "spring",
+      expect: "new",
+      signal: stop.signal,
+      onProgress: ({ arrived }) => arrived > 0 && stop.abort(reason),
+    });
+    await expect(first).rejects.toBe(reason);
+    const lifecycle = await open(plenty);
+    const done = await lifecycle.onboardMany(people(60), { name: "spring", expect: "new" });
+    expect(done).toMatchObject({ read: 60, added: 10, present: 50, left: 0, failed: 0 });
+    expect(await lifecycle.counts()).toEqual({ tokenActive: 60 });
+    expect(sandbox.journal.createdTwice()).toEqual([]);
+    expect(sandbox.journal.spent().management).toBe(60);
+  });
+
+  it("stops reading at an abort though the source is silent, and tells the source", async () => {
+    const { open } = await scene();
+    const lifecycle = await open();
+    const stop = new AbortController();
+    let closed = false;
+    const source: AsyncIterable<string> = {
+      [Symbol.asyncIterator]: () => ({
+        next() {
+          stop.abort(new Error("no more"));
+          return new Promise(() => {});
+        },
+        return: async () => {
+          closed = true;
+          return { done: true, value: undefined };
+        },
+      }),
+    };
+    const importing = lifecycle.onboardMany(source, { name: "silent", expect: "new", signal: stop.signal });
+    await expect(importing).rejects.toThrow("no more");
+    expect(closed).toBe(true);
+  });
+
+  it("asks the source for no more rows than are in hand", async () => {
+    const { open } = await scene({ limit: { calls: 10_000 } });
+    const store = memory();
+    let written = 0;
+    const counting = {
+      ...store,
+      open: async (options: Parameters<typeof store.open>[0]) => {
+        const opened = await store.open(options);
+        const commit: typeof opened.commit = async (one) => {
+          if (one.expectedRevision === 0) written++;
+          return opened.commit(one);
+        };
+        return { ...opened, commit };
+      },
+    };
+    const lifecycle = await open({ ...plenty, store: counting });
+    let most = 0;
+    function* rows(): Generator<string> {
+      for (const [index, id] of people(1_000).entries()) {
+        most = Math.max(most, index - written);
+        yield id;
+      }
+    }
+    await lifecycle.onboardMany(rows(), { name: "long", expect: "new", everyMs: 100 });
+    expect(most).toBeLessThanOrEqual(128);
+  });
+
+  it("rejects with what the source throws; who was read is kept", async () => {
+    const { open } = await scene();
+    const lifecycle = await open();
+    async function* rows(): AsyncGenerator<string> {
+      yield* ["ada", "bob"];
+      throw new Error("the file is gone");
+    }
+    await expect(lifecycle.onboardMany(rows(), { name: "broken", expect: "new" })).rejects.toThrow("is gone");
+    expect(await lifecycle.counts()).toEqual({ created: 2 });
+    const users = [];
+    for await (const { appUserId } of lifecycle.users({ state: "created" })) users.push(appUserId);
+    expect(users).toEqual(["ada", "bob"]);
+  });
+
+  it("waits for a store that is away for a moment", async () => {
+    const { sandbox, open } = await scene();
+    const store = memory();
+    let questions = 0;
+    const shaky = {
+      ...store,
+      open: async (options: Parameters<typeof store.open>[0]) => {
+        const opened = await store.open(options);
+        const load: typeof opened.load = async (id) => {
+          if (++questions % 3 === 0) {
+            const { LifecycleError } = await import("oneup-lifecycle");
+            throw new LifecycleError("STORE_UNAVAILABLE", "Cannot read: away", { retryable: true });
+          }
+          return opened.load(id);
+        };
+        return { ...opened, load };
+      },
+    };
+    const lifecycle = await open({ store: shaky });
+    hurry(sandbox);
+    expect(await lifecycle.onboardMany(people(9), { name: "shaky", expect: "new" })).toMatchObject({
+      added: 9,
+      arrived: 9,
+    });
+  });
+
+  it("counts a user whose first write nobody heard of as its own, though it is found there", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open({ store: deaf(memory(), 3) });
+    hurry(sandbox);
+    const done = await lifecycle.onboardMany(people(9), { name: "deaf", expect: "new" });
+    expect(done).toMatchObject({ read: 9, added: 9, present: 0, arrived: 9 });
+  });
+
+  it("refuses a name, a list and options that cannot be", async () => {
+    const { open } = await scene();
+    const lifecycle = await open();
+    const wrong = [
+      [["ada"], { name: "" }],
+      [["ada"], { name: "two words" }],
+      [7, { name: "spring" }],
+      [["ada"], { name: "spring", lane: "slow" }],
+      [["ada"], { name: "spring", expect: "maybe" }],
+      [["ada"], { name: "spring", everyMs: 1 }],
+      [["ada"], { name: "spring", onProgress: "loud" }],
+      [["ada"], undefined],
+    ] as [never, never][];
+    for (const [ids, options] of wrong) {
+      await expect(lifecycle.onboardMany(ids, options)).rejects.toMatchObject({ code: "INVALID_OPTION" });
+    }
+    expect(await lifecycle.counts()).toEqual({});
+  });
+});
+
+/** The store, which carries out every n-th commit and does not say so. */
+function deaf(store: StoreAdapter, nth: number): StoreAdapter {
+  let commits = 0;
+  return {
+    ...store,
+    open: async (options) => {
+      const opened = await store.open(options);
+      const commit: typeof opened.commit = async (one) => {
+        const done = await opened.commit(one);
+        if (++commits % nth > 0) return done;
+        throw new LifecycleError("STORE_UNAVAILABLE", "Cannot commit: no answer", { retryable: true });
+      };
+      return { ...opened, commit };
+    },
+  };
+}
+
+describe("onboardMany() that does not know who exists", () => {
+  it("reads 1upHealth's list first, so that nobody costs two calls", async () => {
+    const { sandbox, open } = await scene({ limit: { calls: 1_000 } });
+    for (const id of people(230)) sandbox.createUser(id);
+    const lifecycle = await open(plenty);
+    const done = await lifecycle.onboardMany(people(200, 100), { name: "spring" });
+    expect(done).toMatchObject({ added: 200, known: 130, arrived: 200 });
+    expect(sandbox.journal.count("listUsers")).toBe(3);
+    expect(sandbox.journal.spent().management).toBe(203);
+    expect(sandbox.journal.createdTwice()).toEqual([]);
+  });
+
+  it("stops reading it where that saves nothing", async () => {
+    const { sandbox, open } = await scene({ limit: { calls: 3_000 } });
+    for (const id of people(2_000)) sandbox.createUser(`somebody else's ${id}`);
+    const lifecycle = await open(plenty);
+    const done = await lifecycle.onboardMany(people(100), { name: "spring" });
+    expect(done).toMatchObject({ known: 0, arrived: 100 });
+    expect(sandbox.journal.count("listUsers")).toBeLessThanOrEqual(3);
+  });
+
+  it("does not read it for one user, nor a second time for the same import", async () => {
+    const { sandbox, open } = await scene({ limit: { calls: 1_000 } });
+    const lifecycle = await open(plenty);
+    await lifecycle.onboardMany(["ada"], { name: "one" });
+    expect(sandbox.journal.count("listUsers")).toBe(0);
+    await lifecycle.onboardMany(people(10), { name: "ten" });
+    await lifecycle.onboardMany(people(10), { name: "ten" });
+    expect(sandbox.journal.count("listUsers")).toBe(1);
+  });
+
+  it("goes on without it when 1upHealth does not give it", async () => {
+    const { sandbox, open } = await scene({ limit: { calls: 1_000 } });
+    sandbox.fail({ call: "listUsers", status: 503, times: 100 });
+    hurry(sandbox);
+    const lifecycle = await open(plenty);
+    expect(await lifecycle.onboardMany(people(10), { name: "ten" })).toMatchObject({ arrived: 10 });
+    expect(sandbox.journal.count("listUsers")).toBeLessThanOrEqual(5);
+  });
+
+  it("lets a user whom it holds, and who asks in person, go first", async () => {
+    const { sandbox, open } = await scene();
+    const limits = { management: { calls: 2, windowMs: 60_000, lanes: { kept: 0 } } };
+    const lifecycle = await open({ limits });
+    const stop = new AbortController();
+    const importing = lifecycle.onboardMany(people(30), {
+      name: "spring",
+      signal: stop.signal,
+      onProgress: ({ phase }) => phase === "comparing" && stop.abort(),
+    });
+    await expect(importing).rejects.toThrow();
+    await lifecycle.remote.find({ appUserId: "a" });
+    await lifecycle.remote.find({ appUserId: "b" }); // no slot is left
+    const again = lifecycle.onboardMany(people(30), { name: "spring", expect: "new" });
+    const person = lifecycle.onboard("user 29", { waitMs: 60 * 60_000 });
+    await vi.waitFor(async () =>
+      expect((await lifecycle.budget.look()).waiting).toMatchObject({ interactive: 1 }),
+    );
+    hurry(sandbox);
+    expect(await person).toMatchObject({ usable: true });
+    expect((await lifecycle.counts()).created).toBeGreaterThan(25);
+    expect(await again).toMatchObject({ left: 0 });
+  });
+
+  it("in two processes at once keeps one account of the pages and of the users that they found", async () => {
+    const { sandbox, open } = await scene({ limit: { calls: 1_000 } });
+    for (const id of people(450)) sandbox.createUser(id);
+    const [one, other] = [await open(plenty), await open(plenty)];
+    const done = await Promise.all(
+      [one, other].map((lifecycle) => lifecycle.onboardMany(people(450), { name: "spring" })),
+    );
+    expect(Math.max(...done.map(({ known }) => known))).toBe(450);
+    expect(done.reduce((sum, { added }) => sum + added, 0)).toBe(450);
+    expect(sandbox.journal.spent().management).toBe(450 + sandbox.journal.count("listUsers"));
+    expect(sandbox.journal.count("listUsers")).toBeLessThanOrEqual(6);
+  });
+
+  it("leaves nobody behind who was held for it when the process ended", async () => {
+    const { sandbox, open } = await scene({ limit: { calls: 1_000 } });
+    const stop = new AbortController();
+    const lifecycle = await open(plenty);
+    const importing = lifecycle.onboardMany(people(10), {
+      name: "spring",
+      signal: stop.signal,
+      onProgress: ({ phase }) => phase === "comparing" && stop.abort(),
+    });
+    await expect(importing).rejects.toThrow();
+    expect(await lifecycle.counts()).toEqual({ created: 10 });
+    expect(await lifecycle.resume()).toMatchObject({ taken: 0 });
+    sandbox.clock.advance(16 * 60_000);
+    expect(await lifecycle.resume()).toMatchObject({ taken: 10 });
+    expect(await lifecycle.counts()).toEqual({ tokenActive: 10 });
+  });
+});

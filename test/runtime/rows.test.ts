@@ -1,0 +1,58 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { describe, expect, it } from "vitest";
+import { eachRow } from "../../src/runtime/rows.ts";
+
+const never = new AbortController().signal;
+
+describe("eachRow()", () => {
+  it("keeps no row that is done with, so a list may be as long as it likes", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void; // what the flag brings
+    const refs: WeakRef<object>[] = [];
+    async function* rows(): AsyncGenerator<{ readonly text: string }> {
+      for (let number = 0; number < 500; number++) {
+        const row = { text: `row ${number}` };
+        refs.push(new WeakRef(row));
+        yield row;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10)); // a turn in which what is not held can go
+      collect();
+      expect(refs.filter((ref) => ref.deref() !== undefined).length).toBeLessThan(20);
+    }
+    await eachRow(rows(), 8, never, async () => {});
+    expect(refs).toHaveLength(500);
+  });
+
+  it("listens to the signal only while it reads", async () => {
+    const stop = new AbortController();
+    const listening: string[] = [];
+    const signal = new Proxy(stop.signal, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== "function") return value;
+        return (...args: unknown[]): unknown => {
+          if (name === "addEventListener") listening.push(String(args[0]));
+          if (name === "removeEventListener") listening.pop();
+          return Reflect.apply(value, target, args);
+        };
+      },
+    });
+    await eachRow(["ada", "bob"], 2, signal, async () => {
+      expect(listening).toEqual(["abort"]);
+    });
+    expect(listening).toEqual([]);
+  });
+
+  it("reads nothing once the signal has aborted", async () => {
+    const read: string[] = [];
+    function* rows(): Generator<string> {
+      read.push("ada");
+      yield "ada";
+    }
+    const reason = new Error("not today");
+    const done = eachRow(rows(), 4, AbortSignal.abort(reason), async () => {});
+    await expect(done).rejects.toBe(reason);
+    expect(read).toEqual([]);
+  });
+});
