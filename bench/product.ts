@@ -24,6 +24,9 @@ export const { createSandbox }: typeof import("oneup-lifecycle/sandbox") = await
 export const { redis }: typeof import("oneup-lifecycle/adapters/redis") = await import(
   new URL("adapters/redis.js", built).href
 );
+export const { postgres }: typeof import("oneup-lifecycle/adapters/postgres") = await import(
+  new URL("adapters/postgres.js", built).href
+);
 export const { lmdb }: typeof import("oneup-lifecycle/adapters/lmdb") = await import(
   new URL("adapters/lmdb.js", built).href
 );

@@ -27,7 +27,7 @@ export interface CreateLifecycle {
    * | variable | meaning |
    * |---|---|
    * | `ONEUP_CLIENT_ID`, `ONEUP_CLIENT_SECRET` | from the developer console |
-   * | `ONEUP_STORE` | the folder of an LMDB store, or the `redis:` or `rediss:` URL of a server or a node of a cluster |
+   * | `ONEUP_STORE` | the folder of an LMDB store, or the `redis:`, `rediss:` or `postgres:` URL of a server, or the `redis:` URL of a node of a cluster |
    * | `ONEUP_KEY` | 32 bytes as base64 or hexadecimal; several with commas, newest first |
    * | `ONEUP_KEY_FILE` | instead, not both: the file the key stands in |
    * | `ONEUP_HIDE_IDS` | `1` hides the ids of users in the store, see `hideIds`; `0`, the default, does not |
@@ -95,8 +95,10 @@ async function storeFrom(place: string): Promise<StoreAdapter> {
   if (scheme === undefined) return (await import("../adapters/lmdb.ts")).lmdb(place);
   if (scheme === "redis" || scheme === "rediss")
     return (await import("../adapters/redis.ts")).redis(place.replace(/^[^:]+/, scheme));
+  if (scheme === "postgres" || scheme === "postgresql")
+    return (await import("../adapters/postgres.ts")).postgres(place.replace(/^[^:]+/, scheme));
   throw new LifecycleError(
     "INVALID_OPTION",
-    `Cannot start: ONEUP_STORE must be the path of a folder or a redis: URL, and it is a ${scheme}: URL`,
+    `Cannot start: ONEUP_STORE must be the path of a folder, a redis: or a postgres: URL, and it is a ${scheme}: URL`,
   );
 }

@@ -68,7 +68,7 @@ export class Batches<Ask, Answer> {
             },
             reject(error) {
               cancel();
-              reject(error as Error); // whatever was thrown
+              reject(error);
             },
           };
           const cancel = clock.timer(timeoutMs, () => {

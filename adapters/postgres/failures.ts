@@ -103,7 +103,7 @@ export function storeError(doing: string, place: string, error: unknown): Lifecy
         ? `${error.message} from ${place}`
         : `the connection to ${place} is gone`;
   return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the PostgreSQL store: ${text}`, {
-    retryable: code === undefined || code in passing || /^08/.test(code),
+    retryable: code === undefined || code in passing || code.startsWith("08"),
     cause: underneath(error),
   });
 }
@@ -125,7 +125,7 @@ export function openError(place: string, schema: string, error: unknown): Lifecy
     code !== undefined && missing.has(code)
       ? `its schema "${schema}" is not there, or not whole: call migrate() of the adapter once`
       : (known ?? (code === undefined ? words : `PostgreSQL answered ${code}`));
-  const passes = code !== undefined && code !== "25006" && (code in passing || /^08/.test(code));
+  const passes = code !== undefined && code !== "25006" && (code in passing || code.startsWith("08"));
   return new LifecycleError(
     passes ? "STORE_UNAVAILABLE" : "STORE_UNUSABLE",
     `Cannot open the store in ${place}: ${text}`,

@@ -6,6 +6,9 @@
  * another that waits for it: names of users to come, users by id, limits, counts. Whoever holds a limit passes by users
  * that are locked.
  *
+ * Rows of users are found by their whole key, one by one (`LATERAL … LIMIT 1`), or where they were locked a moment ago
+ * (`ctid`): of a list of ids the planner makes a filter over all of an account while the tables are small.
+ *
  * @module
  */
 
@@ -15,6 +18,17 @@
  */
 export const settings = `SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
   SET jit = off`;
+
+/** A row as `rowOf` in `rows.ts` reads it. */
+export const row: string = `json_build_array(id, revision, write_id, state, due_at, lane, waits_since, lease_id, lease_owner,
+  lease_until, took, renamed_to, value)`;
+
+/** Slots by lane. */
+const sums = `ARRAY[
+      coalesce(sum(calls) FILTER (WHERE lane = 'interactive'), 0),
+      coalesce(sum(calls) FILTER (WHERE lane = 'recovery'), 0),
+      coalesce(sum(calls) FILTER (WHERE lane = 'bulk'), 0)
+    ]::float8[]`;
 
 /** Makes them. @param s the schema, quoted */
 export function sharedFunctions(s: string): string {
@@ -84,14 +98,7 @@ CREATE OR REPLACE FUNCTION ${s}.used(_account text, _name text, _window float8, 
 LANGUAGE plpgsql AS $$
 BEGIN
   DELETE FROM ${s}.slots WHERE account = _account AND name = _name AND at <= _now - _window;
-  RETURN (
-    SELECT ARRAY[
-      coalesce(sum(calls) FILTER (WHERE lane = 'interactive'), 0),
-      coalesce(sum(calls) FILTER (WHERE lane = 'recovery'), 0),
-      coalesce(sum(calls) FILTER (WHERE lane = 'bulk'), 0)
-    ]::float8[]
-    FROM ${s}.slots WHERE account = _account AND name = _name
-  );
+  RETURN (SELECT ${sums} FROM ${s}.slots WHERE account = _account AND name = _name);
 END
 $$;
 
@@ -106,12 +113,12 @@ DECLARE
 BEGIN
   IF ${s}.turn(_calls, _kept, _recovery, _bulk, _left, _asks) IS NOT NULL THEN RETURN 0; END IF;
   FOR _moment IN
-    SELECT at, calls, array_position('{interactive,recovery,bulk}'::text[], lane) AS lane,
-      lead(at) OVER (ORDER BY at, lane) IS DISTINCT FROM at AS is_last
-    FROM ${s}.slots WHERE account = _account AND name = _name ORDER BY at, lane
+    SELECT at, ${sums} AS calls FROM ${s}.slots WHERE account = _account AND name = _name GROUP BY at ORDER BY at
   LOOP
-    _left[_moment.lane] := _left[_moment.lane] - _moment.calls;
-    IF _moment.is_last AND ${s}.turn(_calls, _kept, _recovery, _bulk, _left, _asks) IS NOT NULL THEN
+    FOR _lane IN 1..3 LOOP
+      _left[_lane] := _left[_lane] - _moment.calls[_lane];
+    END LOOP;
+    IF ${s}.turn(_calls, _kept, _recovery, _bulk, _left, _asks) IS NOT NULL THEN
       RETURN _moment.at + _window - _now;
     END IF;
   END LOOP;

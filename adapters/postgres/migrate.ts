@@ -4,6 +4,7 @@
  * @module
  */
 import { LifecycleError } from "../../src/errors.ts";
+import { commitFunction } from "./commits.ts";
 import type { Connection } from "./connection.ts";
 import { openError } from "./failures.ts";
 import { sharedFunctions } from "./functions.ts";
@@ -37,13 +38,15 @@ export async function migrate(connection: Connection, schema: string): Promise<v
           values: [schema],
         });
         const found = await versionOf(client, schema);
-        if (found !== undefined && found > version) throw tooNew(connection.place, schema, found);
-        if (found === undefined) {
-          // Asked first: whoever may not make a schema can be given one.
-          if (!(await isThere(client, schema))) await client.query({ text: `CREATE SCHEMA ${s}` });
-          await client.query({ text: `${tables(s)} INSERT INTO ${s}.meta (version) VALUES (${version})` });
-        }
-        await client.query({ text: sharedFunctions(s) + verbs(s) + textFunctions(s) });
+        if (found === version) return;
+        if (found !== undefined) throw tooNew(connection.place, schema, found);
+        // Asked first: whoever may not make a schema can be given one.
+        if (!(await isThere(client, schema))) await client.query({ text: `CREATE SCHEMA ${s}` });
+        const record = `INSERT INTO ${s}.meta (version) VALUES (${version});`;
+        const functions = [sharedFunctions, commitFunction, verbs, textFunctions];
+        await client.query({
+          text: [tables(s), record, ...functions.map((make) => make(s))].join("\n"),
+        });
       });
     }),
   );

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { settings } from "./functions.ts";
-import { row } from "./verbs.ts";
+import { row, settings } from "./functions.ts";
 
 /** Makes them. Times to live go by the server's clock. @param s the schema, quoted */
 export function textFunctions(s: string): string {

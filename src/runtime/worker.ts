@@ -33,7 +33,7 @@ interface Job {
   readonly serves: boolean;
   /** Ends when nothing is left that could be done now. */
   readonly untilIdle: boolean;
-  /** How long it sleeps at most, give or take a quarter: other processes' writes do not wake it, ms. */
+  /** It sleeps at most once to one and a half times as long: other processes' writes do not wake it, ms. */
   readonly lookMs: number;
 }
 
@@ -139,7 +139,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     const { heard } = engine.changes;
     let lanes = false;
     const room = job.concurrency - active.size;
-    let waitMs = job.lookMs * (0.75 + 0.5 * engine.clock.random());
+    let waitMs = job.lookMs * (1 + engine.clock.random() / 2);
     if (room > 0) {
       try {
         const found = await fetch(room);

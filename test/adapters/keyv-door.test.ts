@@ -3,6 +3,7 @@ import type { KeyvStoreAdapter } from "keyv";
 import { afterAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { lmdb } from "../../adapters/lmdb.ts";
 import { memory } from "../../adapters/memory.ts";
+import { postgres } from "../../adapters/postgres.ts";
 import { redis } from "../../adapters/redis.ts";
 import { systemClock } from "../../src/clock.ts";
 import { accountOf } from "../../src/store/account.ts";
@@ -10,6 +11,7 @@ import type { Json, Store, StoreAdapter } from "../../src/store/contract.ts";
 import type { KeyvDoor, KeyvDoorOptions, KeyvStorage } from "../../src/store/keyv-door.ts";
 import { write } from "../support/commits.ts";
 import { scene } from "../support/scene.ts";
+import { forgetful, isPostgresInstalled, sql, startPostgres } from "../support/postgres.ts";
 import { isInstalled, startServer } from "../support/servers.ts";
 import { newFolder, removeFolder } from "./folders.ts";
 
@@ -20,11 +22,25 @@ const redisServer = isInstalled("redis-server", "adapters/redis keyv()")
   : undefined;
 afterAll(() => redisServer?.stop());
 let prefixes = 0;
+const postgresServer = isPostgresInstalled("adapters/postgres keyv()")
+  ? await startPostgres(forgetful)
+  : undefined;
+afterAll(() => postgresServer?.stop());
 
-const adapters: Readonly<Record<string, () => Adapter>> = {
+/** An empty schema, faster than a new one. */
+async function emptied(url: string): Promise<Adapter> {
+  const adapter = postgres(url);
+  await adapter.migrate();
+  const names = ["users", "counts", "slots", "account", "texts"];
+  await sql(url, `TRUNCATE ${names.map((name) => `oneup_lifecycle.${name}`).join(", ")}`);
+  return adapter;
+}
+
+const adapters: Readonly<Record<string, () => Adapter | Promise<Adapter>>> = {
   memory,
   // A prefix with all that means something in a pattern of Redis.
   ...(redisServer && { redis: () => redis(redisServer.url, { prefix: `one[u]p*?^-\\${prefixes++}` }) }),
+  ...(postgresServer && { postgres: () => emptied(postgresServer.url) }),
   lmdb() {
     const folder = newFolder("keyv-door");
     onTestFinished(() => removeFolder(folder));
@@ -59,15 +75,15 @@ const lease = { id: "secret of the lease", owner: "test", ms: 60_000 };
 const refusal = expect.objectContaining({ code: "INVALID_OPTION", retryable: false });
 
 describe.each(Object.keys(adapters))("adapters/%s keyv()", (name) => {
-  const create = (): Adapter => adapters[name]?.() ?? memory();
+  const create = async (): Promise<Adapter> => adapters[name]?.() ?? memory();
 
-  it("keyv() is what Keyv calls a storage adapter", () => {
-    const door: KeyvStoreAdapter = doorOf(create(), { namespace: "cache" });
+  it("keyv() is what Keyv calls a storage adapter", async () => {
+    const door: KeyvStoreAdapter = doorOf(await create(), { namespace: "cache" });
     expect(new Keyv({ store: door }).store).toBe(door);
   });
 
   it("keyv({ namespace: 'users' }) shows snapshots under the users' ids, however Keyv names its keys", async () => {
-    const adapter = create();
+    const adapter = await create();
     const store = await open(adapter);
     const values: Readonly<Record<string, Json>> = {
       "ada@example.org": { n: 1, text: ":colon", deep: [":base64:x"] },
@@ -86,7 +102,7 @@ describe.each(Object.keys(adapters))("adapters/%s keyv()", (name) => {
   });
 
   it("keyv({ namespace: 'users' }) changes nothing, and says so", async () => {
-    const adapter = create();
+    const adapter = await create();
     const store = await open(adapter);
     await store.commit(write("ada", { value: "as it was", lease }));
     const door = doorOf(adapter, { namespace: "users", clientId });
@@ -105,7 +121,7 @@ describe.each(Object.keys(adapters))("adapters/%s keyv()", (name) => {
   });
 
   it("keyv({ namespace: 'users' }) knows nobody under an id that was renamed", async () => {
-    const adapter = create();
+    const adapter = await create();
     const store = await open(adapter);
     await store.commit(write("old", { value: 1, lease }));
     await store.move({
@@ -122,7 +138,7 @@ describe.each(Object.keys(adapters))("adapters/%s keyv()", (name) => {
   });
 
   it("keyv({ namespace: 'users' }) shows one account, and makes none", async () => {
-    const adapter = create();
+    const adapter = await create();
     const theirs = { namespace: "users", clientId: "another client" };
     expect(() => adapter.keyv({ namespace: "users" })).toThrow(/clientId must say whose/);
     const users = new Keyv({ store: doorOf(adapter, theirs) });
@@ -137,7 +153,7 @@ describe.each(Object.keys(adapters))("adapters/%s keyv()", (name) => {
   });
 
   it("keyv({ namespace: 'users' }) shows no secret in clear", async () => {
-    const adapter = create();
+    const adapter = await create();
     const { sandbox, open: openLifecycle } = await scene();
     const lifecycle = await openLifecycle({ store: adapter, encryption: { keys: ["00".repeat(32)] } });
     await lifecycle.onboard("ada@example.org");
@@ -151,7 +167,7 @@ describe.each(Object.keys(adapters))("adapters/%s keyv()", (name) => {
   });
 
   it("keyv({ namespace }) of any other name cannot reach users, slots or the account", async () => {
-    const adapter = create();
+    const adapter = await create();
     const account = accountOf(clientId);
     const store = await open(adapter);
     await store.commit(write("ada", { value: "ours", lease, dueInMs: 0 }));
@@ -190,7 +206,7 @@ describe.each(Object.keys(adapters))("adapters/%s keyv()", (name) => {
   });
 
   it("keyv({ namespace }) keeps names and Keyvs apart, and clear() empties one of them", async () => {
-    const adapter = create();
+    const adapter = await create();
     const places = ["a", "a:b", "a*", "b"].flatMap((namespace) =>
       ["", "b", "b:c"].map((inner) => [namespace, inner]),
     );
@@ -206,7 +222,7 @@ describe.each(Object.keys(adapters))("adapters/%s keyv()", (name) => {
   });
 
   it("keyv({ namespace }) lets what has a time to live expire", async () => {
-    const door = doorOf(create(), { namespace: "cache" });
+    const door = doorOf(await create(), { namespace: "cache" });
     const cache = new Keyv({ store: door });
     await cache.set("long", 1, 600_000);
     await cache.set("stays", 2);
@@ -219,7 +235,7 @@ describe.each(Object.keys(adapters))("adapters/%s keyv()", (name) => {
   });
 
   it("keyv({ namespace }) reads, writes and deletes many", async () => {
-    const cache = new Keyv({ store: doorOf(create(), { namespace: "cache" }) });
+    const cache = new Keyv({ store: doorOf(await create(), { namespace: "cache" }) });
     const entries = Array.from({ length: 250 }, (_, n) => ({ key: `key ${n}`, value: n }));
     expect(await cache.setMany(entries)).toEqual(entries.map(() => true));
     expect(await cache.get(entries.map(({ key }) => key))).toEqual(entries.map(({ value }) => value));
@@ -230,7 +246,7 @@ describe.each(Object.keys(adapters))("adapters/%s keyv()", (name) => {
   });
 
   it("keyv({ namespace }) keeps keys of every kind, and refuses those it cannot", async () => {
-    const door = doorOf(create(), { namespace: "n".repeat(128) });
+    const door = doorOf(await create(), { namespace: "n".repeat(128) });
     door.namespace = "é".repeat(64);
     for (const key of ["", "\0", "\0\u0001", "é".repeat(512), "😀".repeat(256), "__proto__"]) {
       await door.set(key, `of ${key}`);
@@ -241,12 +257,12 @@ describe.each(Object.keys(adapters))("adapters/%s keyv()", (name) => {
     }
     await expect(door.set("key", { no: "text" })).rejects.toEqual(refusal);
     for (const namespace of ["", "n".repeat(129), "\ud800", undefined as unknown as string]) {
-      expect(() => create().keyv({ namespace })).toThrow(refusal);
+      expect(() => memory().keyv({ namespace })).toThrow(refusal);
     }
   });
 
   it("disconnect() ends a door, and no other", async () => {
-    const adapter = create();
+    const adapter = await create();
     const store = await open(adapter);
     const [one, other] = [doorOf(adapter, { namespace: "a" }), doorOf(adapter, { namespace: "a" })];
     await one.set("key", "text");
@@ -279,7 +295,7 @@ describe("adapters/lmdb keyv() on disk", () => {
   });
 
   it("keyv({ namespace: 'users' }) rejects for a damaged row, and shows the others", async () => {
-    const adapter = adapters["lmdb"]?.() ?? memory();
+    const adapter = (await adapters["lmdb"]?.()) ?? memory();
     const store = await open(adapter);
     for (const id of ["a", "b"]) await store.commit(write(id, { value: id, lease }));
     const { open: openRaw } = await import("lmdb");

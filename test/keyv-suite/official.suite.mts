@@ -8,8 +8,10 @@ import type { KeyvStoreAdapter } from "keyv";
 import * as vitest from "vitest";
 import { lmdb } from "../../adapters/lmdb.ts";
 import { memory } from "../../adapters/memory.ts";
+import { postgres } from "../../adapters/postgres.ts";
 import { redis } from "../../adapters/redis.ts";
 import type { KeyvDoor } from "../../src/store/keyv-door.ts";
+import { forgetful, isPostgresInstalled, startPostgres } from "../support/postgres.ts";
 import { isInstalled, startServer } from "../support/servers.ts";
 
 type Tests = (test: typeof vitest, KeyvClass: typeof Keyv, store: () => KeyvStoreAdapter) => void;
@@ -28,10 +30,17 @@ const server = given === undefined && !missing ? await startServer("redis-server
 vitest.afterAll(() => server?.stop());
 const url = given ?? server?.url;
 
+const database = isPostgresInstalled("Keyv's own tests on PostgreSQL")
+  ? await startPostgres(forgetful)
+  : undefined;
+vitest.afterAll(() => database?.stop());
+if (database !== undefined) await postgres(database.url).migrate();
+
 const backends: Readonly<Record<string, KeyvDoor>> = {
   memory: memory(),
   lmdb: lmdb(folder),
   ...(url !== undefined && { redis: redis(url) }),
+  ...(database !== undefined && { postgres: postgres(database.url) }),
 };
 
 for (const [name, adapter] of Object.entries(backends)) {

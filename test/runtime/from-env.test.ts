@@ -39,16 +39,22 @@ describe("createLifecycle.fromEnv()", () => {
     );
   });
 
-  it("opens a Redis store by its URL, and says without the password that it is not there", async () => {
-    vi.stubEnv("ONEUP_CLIENT_ID", "client");
-    vi.stubEnv("ONEUP_CLIENT_SECRET", "secret");
-    vi.stubEnv("ONEUP_STORE", "REDIS://user:planted-secret@127.0.0.1:1/0"); // URLs do not care
-    vi.stubEnv("ONEUP_KEY", "ab".repeat(32));
-    const refused = await createLifecycle.fromEnv().catch((error: unknown) => error);
-    expect(refused).toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
-    expect(String(refused)).toContain("Cannot reach Redis at redis://127.0.0.1:1/0");
-    expect(inspect(refused, { depth: 9, showHidden: true })).not.toContain("planted");
-  });
+  it.each([
+    ["REDIS", "Redis at redis"], // URLs do not care
+    ["postgres", "PostgreSQL at postgres"],
+  ])(
+    "opens a %s: store by its URL, and says without the password that it is not there",
+    async (scheme, place) => {
+      vi.stubEnv("ONEUP_CLIENT_ID", "client");
+      vi.stubEnv("ONEUP_CLIENT_SECRET", "secret");
+      vi.stubEnv("ONEUP_STORE", `${scheme}://user:planted-secret@127.0.0.1:1/0`);
+      vi.stubEnv("ONEUP_KEY", "ab".repeat(32));
+      const refused = await createLifecycle.fromEnv().catch((error: unknown) => error);
+      expect(refused).toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
+      expect(String(refused)).toContain(`Cannot reach ${place}://127.0.0.1:1/0`);
+      expect(inspect(refused, { depth: 9, showHidden: true })).not.toContain("planted");
+    },
+  );
 
   it("refuses two keys at once, and options it does not know", async () => {
     vi.stubEnv("ONEUP_KEY", "planted");
@@ -68,7 +74,11 @@ describe("createLifecycle.fromEnv()", () => {
     ["ONEUP_CLIENT_ID", undefined, /ONEUP_CLIENT_ID must be set/],
     ["ONEUP_CLIENT_SECRET", "", /ONEUP_CLIENT_SECRET must be set/],
     ["ONEUP_STORE", undefined, /ONEUP_STORE must be set/],
-    ["ONEUP_STORE", "mysql://localhost", /ONEUP_STORE must be the path of a folder or a redis: URL/],
+    [
+      "ONEUP_STORE",
+      "mysql://localhost",
+      /ONEUP_STORE must be the path of a folder, a redis: or a postgres: URL/,
+    ],
   ])("names the variable that is wrong: %s=%s", async (name, value, message) => {
     for (const [other, set] of Object.entries({
       ONEUP_CLIENT_ID: "x",

@@ -4,15 +4,24 @@ import { createCluster } from "@keyv/redis";
 import { keyFile } from "oneup-lifecycle";
 import type { LifecycleOptions, StoreAdapter } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
+import { postgres } from "oneup-lifecycle/adapters/postgres";
 import { redis } from "oneup-lifecycle/adapters/redis";
 
-/** A folder for LMDB and the key; a Redis server, or any node of a cluster, and a key; a cluster by its own client. */
+/** A folder for LMDB and the key; a server, or any node of a Redis Cluster, and a key; a cluster by its own client. */
 export type Place =
   | { readonly type: "lmdb"; readonly path: string }
   | {
       readonly type: "redis";
       readonly url: string;
       readonly prefix?: string;
+      readonly key: string;
+      readonly timeoutMs?: number;
+    }
+  | {
+      readonly type: "postgres";
+      readonly url: string;
+      /** Made by `migrate()`. */
+      readonly schema?: string;
       readonly key: string;
       readonly timeoutMs?: number;
     }
@@ -33,6 +42,14 @@ export function at(place: Place): Pick<LifecycleOptions, "store" | "encryption">
       };
     case "cluster":
       return { store: onCluster(place.urls), encryption: { keys: [place.key] } };
+    case "postgres":
+      return {
+        store: postgres(place.url, {
+          ...(place.schema !== undefined && { schema: place.schema }),
+          ...(place.timeoutMs !== undefined && { timeoutMs: place.timeoutMs }),
+        }),
+        encryption: { keys: [place.key] },
+      };
   }
 }
 

@@ -22,8 +22,8 @@ import type { Server } from "./programs.ts";
 /** What a server is started with, as in `postgresql.conf`. */
 export type Settings = Readonly<Record<string, string>>;
 
-/** A server that forgets its last moments with the machine, for tests that lose none. */
-export const forgetful: Settings = { fsync: "off", synchronous_commit: "off", full_page_writes: "off" };
+/** A server that forgets its last moments with the machine, though not when it is killed: for tests in a hurry. */
+export const forgetful: Settings = { fsync: "off", full_page_writes: "off" };
 
 /** Debian keeps the server's programs out of PATH. */
 const folders: readonly string[] = versionsIn("/usr/lib/postgresql");
@@ -122,13 +122,16 @@ async function serve(folder: string, data: string, settings: Settings): Promise<
     url,
     port,
     as,
-    answers: () =>
-      sql(url, "SELECT 1").then(
-        () => true,
-        () => false,
-      ),
+    answers: () => answers(url),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   });
+}
+
+function answers(url: string): Promise<boolean> {
+  return sql(url, "SELECT 1").then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Runs a statement on a connection of its own; its rows. */
@@ -165,6 +168,54 @@ export function withPostgres(
       return server;
     }),
   );
+}
+
+/** Debian keeps it out of the PATH of people. */
+const sbin: readonly string[] = ["/usr/sbin"];
+
+/**
+ * Registers tests that need servers behind PgBouncer, which lends its few connections for a transaction at a time. Where
+ * it is missing, says loudly what is left out.
+ */
+export function withPgbouncer(
+  title: string,
+  tests: (server: (settings?: Settings) => Promise<Server>) => void,
+): void {
+  if (!isInstalled("pgbouncer", title, sbin)) return;
+  withPostgres(title, (server) =>
+    tests(async (settings) => {
+      const pooler = await startPgbouncer((await server(settings)).port);
+      onTestFinished(() => pooler.stop());
+      return pooler;
+    }),
+  );
+}
+
+async function startPgbouncer(farPort: number): Promise<Server> {
+  const folder = newFolder("pooler");
+  const port = await freePort();
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+  const lines = [
+    "[databases]",
+    `postgres = user=postgres host=127.0.0.1 port=${farPort} pool_size=3`,
+    "[pgbouncer]",
+    "listen_addr = 127.0.0.1",
+    `listen_port = ${port}`,
+    "unix_socket_dir =",
+    "auth_type = any",
+    "pool_mode = transaction",
+  ];
+  const settings = join(folder, "pgbouncer.ini");
+  writeFileSync(settings, lines.join("\n"));
+  return startProgram({
+    path: pathOf("pgbouncer", sbin) ?? "pgbouncer",
+    words: [settings],
+    url,
+    port,
+    as,
+    answers: () => answers(url),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  });
 }
 
 /**

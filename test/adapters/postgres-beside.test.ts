@@ -1,0 +1,154 @@
+/** Many at once on one PostgreSQL: in each other's way, and behind poolers. */
+import { Pool } from "pg";
+import { expect, it, onTestFinished, vi } from "vitest";
+import { postgres } from "../../adapters/postgres.ts";
+import type { PostgresPool } from "../../adapters/postgres.ts";
+import { systemClock } from "../../src/clock.ts";
+import type { Limit, Slot, Store } from "../../src/store/contract.ts";
+import { each } from "../support/child.ts";
+import { write } from "../support/commits.ts";
+import { forgetful, sql, withPgbouncer, withPostgres } from "../support/postgres.ts";
+import { newStore, openStore } from "./postgres-scene.ts";
+
+const limit: Limit = { name: "calls", calls: 40, windowMs: 3_600_000 };
+const hour = 3_600_000;
+
+/** Numbers that only depend on the one before. */
+function dice(seed: number): (sides: number) => number {
+  let state = seed;
+  return (sides) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * sides);
+  };
+}
+
+/** Does everything a store can do, in any order, on few users; the slots it holds in the end. */
+async function bustle(store: Store, name: string, rounds: number): Promise<readonly Slot[]> {
+  const roll = dice(name.length * 7_919);
+  const slots: Slot[] = [];
+  const lease = { id: name, owner: name, ms: 20 };
+  const one = async (n: number): Promise<void> => {
+    const id = `user ${roll(12)}`;
+    const loaded = await store.load(id);
+    const expectedRevision = loaded.type === "record" ? loaded.record.revision : 0;
+    const commit = write(id, {
+      expectedRevision,
+      writeId: `${name} ${n}`,
+      state: ["created", "codeIssued", "failed"][roll(3)] ?? "",
+      lane: roll(3) === 0 ? "bulk" : null,
+      dueInMs: roll(2) === 0 ? 0 : null,
+      lease,
+      ...(roll(3) === 0 && { take: { limit, holdMs: hour, lane: roll(2) === 0 ? null : "bulk" } }),
+      ...(roll(4) === 0 && slots.length > 0 && { giveBack: slots.pop() }),
+    });
+    const kind = roll(8);
+    if (kind < 5) {
+      const done = await store.commit(commit);
+      if (done.type === "committed" && done.slot !== null) slots.push(done.slot);
+      if (done.type !== "committed" && commit.giveBack !== undefined) slots.push(commit.giveBack);
+    } else if (kind === 5) {
+      await store.move({
+        from: id,
+        commit: { ...commit, id: `user ${roll(12)}`, take: undefined, giveBack: undefined },
+      });
+      if (commit.giveBack !== undefined) slots.push(commit.giveBack);
+    } else if (kind === 6) {
+      await store.claim({ limit: 3, lease });
+      if (commit.giveBack !== undefined) await store.slots.giveBack(commit.giveBack);
+    } else {
+      const { claimed } = await store.grant({ limit, max: 3, holdMs: hour, lease });
+      for (const { slot } of claimed) if (slot !== null) slots.push(slot);
+      if (commit.giveBack !== undefined) slots.push(commit.giveBack);
+    }
+  };
+  await each(
+    Array.from({ length: rounds }, (_, n) => n),
+    6,
+    one,
+  );
+  return slots;
+}
+
+/** Counts, pages and slots must be what is there. */
+async function agrees(store: Store, held: readonly Slot[]): Promise<void> {
+  const counts = await store.counts();
+  for (const state of ["created", "codeIssued", "failed"]) {
+    expect(await store.page({ state, limit: 99 })).toHaveLength(counts[state] ?? 0);
+  }
+  const { used } = await store.slots.forecast({ limit, calls: 1, lane: "bulk" });
+  expect(used.interactive + used.recovery + used.bulk).toBe(held.length);
+  expect(held.length).toBeLessThanOrEqual(limit.calls);
+}
+
+withPostgres("adapters/postgres among many", (server) => {
+  it("every verb of five processes at once leaves counts, pages and slots exact, without a deadlock", async () => {
+    const { url } = await server(forgetful);
+    const store = await newStore(url);
+    const stores = [store, ...(await Promise.all(Array.from({ length: 4 }, () => openStore(url))))];
+    const held = await Promise.all(stores.map((one, n) => bustle(one, "x".repeat(n + 1), 150)));
+    await agrees(store, held.flat());
+    const [deadlocks] = await sql(
+      url,
+      "SELECT deadlocks::integer FROM pg_stat_database WHERE datname = 'postgres'",
+    );
+    expect(deadlocks).toEqual({ deadlocks: 0 });
+    const waiting = await sql(
+      url,
+      "SELECT count(*)::integer AS n FROM oneup_lifecycle.users WHERE lane IS NOT NULL AND lease_id IS NULL",
+    );
+    const { waiting: counted } = await store.slots.forecast({ limit, calls: 1, lane: "bulk" });
+    expect(waiting).toEqual([{ n: counted.bulk }]);
+  });
+
+  it("every verb works where each statement has another connection", async () => {
+    const { url } = await server(forgetful);
+    await newStore(url);
+    const pool = new Pool({ connectionString: url, maxUses: 1, max: 4 });
+    onTestFinished(() => pool.end());
+    const store = await openStore(pool);
+    await agrees(store, await bustle(store, "one", 60));
+  });
+
+  it("close() leaves a pool that it was given open", async () => {
+    const { url } = await server(forgetful);
+    const pool: Pool & PostgresPool = new Pool({ connectionString: url }); // it fits
+    onTestFinished(() => pool.end());
+    for (const n of [0, 1]) {
+      await postgres(pool).migrate();
+      const store = await postgres(pool).open({ account: "account", clock: systemClock });
+      expect(await store.commit(write(`user ${n}`))).toMatchObject({ type: "committed" });
+      expect(await store.counts()).toEqual({ created: n + 1 });
+      await store.close();
+    }
+    expect((await pool.query<{ one: number }>("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
+  });
+
+  it("open() rejects with STORE_UNAVAILABLE where no connection is left; verbs wait for one", async () => {
+    const { url } = await server({ ...forgetful, max_connections: "5", superuser_reserved_connections: "0" });
+    await sql(url, "CREATE ROLE app LOGIN SUPERUSER CONNECTION LIMIT 9");
+    await postgres(url).migrate();
+    const store = await openStore(url, { connections: 1, timeoutMs: 2_000 });
+    await store.commit(write("ada"));
+    const others = new Pool({ connectionString: url, max: 9 });
+    others.on("error", () => {});
+    onTestFinished(() => others.end());
+    const clients = await Promise.all(Array.from({ length: 4 }, () => others.connect()));
+    const failed = postgres(url).open({ account: "account", clock: systemClock });
+    await expect(failed).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
+    await expect(failed).rejects.toThrow(/no connection left \(max_connections\)$/);
+    await sql(url, "SELECT 1").catch(() => {});
+    await expect(store.load("ada")).resolves.toMatchObject({ type: "record" });
+    for (const client of clients) client.release(true);
+    await vi.waitFor(async () => expect(await openStore(url)).toBeDefined());
+  });
+});
+
+withPgbouncer("adapters/postgres behind PgBouncer", (server) => {
+  it("migrate(), open() and every verb work in transaction mode", async () => {
+    const { url } = await server(forgetful);
+    const first = await newStore(url);
+    const stores = [first, ...(await Promise.all(Array.from({ length: 2 }, () => openStore(url))))];
+    const held = await Promise.all(stores.map((one, n) => bustle(one, "x".repeat(n + 1), 60)));
+    await agrees(first, held.flat());
+  });
+});
