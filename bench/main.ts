@@ -4,9 +4,12 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { exactOnLmdb, exactOnPostgres, exactOnRedis } from "./exact.ts";
+import { flatOnLmdb, flatOnPostgres, flatOnRedis } from "./flat.ts";
 import { importTime, onboardMemory } from "./fresh.ts";
 import { onboardAt0Ms, onboardAt25Ms } from "./onboard.ts";
-import { recoveryOnLmdb, recoveryOnRedis } from "./recovery.ts";
+import { postgresAt0Ms, postgresAt50Ms, postgresTrips } from "./postgres.ts";
+import { recoveryOnLmdb, recoveryOnPostgres, recoveryOnRedis } from "./recovery.ts";
 import { redisAt0Ms, redisAt50Ms, redisTrips } from "./redis.ts";
 import { asJson, asTable, holds } from "./report.ts";
 import type { Measurement } from "./report.ts";
@@ -22,6 +25,8 @@ interface Measurable {
 
 const of0Ms = ["ratio", "cpu", "users_per_s", "bare_per_s", "cpu_per_user", "bare_cpu_per_user"];
 const outcomes = ["created_twice", "failed", "lost", "all_done_s"];
+const counts = ["max_in_window", "refused", "used"];
+const atSizes = ["growth", "inspect", "rss", "grant", "counts", "forecast"];
 const measurables: readonly Measurable[] = [
   { names: ["onboard.ratio.25ms"], take: onboardAt25Ms },
   { names: of0Ms.map((what) => `onboard.${what}.0ms`), take: onboardAt0Ms },
@@ -31,8 +36,21 @@ const measurables: readonly Measurable[] = [
   { names: ["redis.onboard.ratio.50ms"], take: redisAt50Ms },
   { names: ["redis.onboard.ratio.0ms"], take: redisAt0Ms },
   { names: ["redis.trips", "redis.commands"], take: redisTrips },
+  { names: ["postgres.onboard.ratio.50ms"], take: postgresAt50Ms },
+  {
+    names: ["postgres.onboard.ratio.0ms", "postgres.onboard.users_per_s.0ms"],
+    take: postgresAt0Ms,
+  },
+  { names: ["postgres.trips", "postgres.trips.shared"], take: postgresTrips },
   { names: outcomes.map((what) => `recovery.${what}`), take: recoveryOnLmdb },
   { names: outcomes.map((what) => `recovery.redis.${what}`), take: recoveryOnRedis },
+  { names: outcomes.map((what) => `recovery.postgres.${what}`), take: recoveryOnPostgres },
+  { names: counts.map((what) => `exact.lmdb.${what}`), take: exactOnLmdb },
+  { names: counts.map((what) => `exact.redis.${what}`), take: exactOnRedis },
+  { names: counts.map((what) => `exact.postgres.${what}`), take: exactOnPostgres },
+  { names: atSizes.map((what) => `flat.lmdb.${what}`), take: flatOnLmdb },
+  { names: atSizes.map((what) => `flat.redis.${what}`), take: flatOnRedis },
+  { names: atSizes.map((what) => `flat.postgres.${what}`), take: flatOnPostgres },
   { names: ["import.ms"], take: importTime },
 ];
 

@@ -5,17 +5,12 @@
  *
  * @module
  */
-import { createLifecycle, keyFile } from "../dist/src/index.js";
-import { lmdb } from "../dist/adapters/lmdb.js";
-import { redis } from "../dist/adapters/redis.js";
+import { createLifecycle } from "../dist/src/index.js";
+import { storeAt } from "./store-at.mjs";
 
 /** @type {import("./recovery.ts").Told} */
-const { place, options, users, atATime } = JSON.parse(process.argv[2]);
-const lifecycle = await createLifecycle({
-  ...options,
-  store: place.type === "lmdb" ? lmdb(place.path) : redis(place.url),
-  encryption: place.type === "lmdb" ? keyFile(place.key) : { keys: [place.key] },
-});
+const { address, options, users, atATime } = JSON.parse(process.argv[2]);
+const lifecycle = await createLifecycle({ ...options, store: await storeAt(address) });
 void lifecycle.work({ concurrency: atATime.worked });
 
 // Whom the store knows the worker brings home; so those come first of whom it has never heard.

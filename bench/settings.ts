@@ -20,6 +20,10 @@ export interface Effort {
   readonly imports: number;
   /** Applications that are killed and started again, for each store. */
   readonly crashes: number;
+  /** How many windows of the limit a fleet has users for. */
+  readonly windows: number;
+  /** Users at rest, ascending. */
+  readonly usersAtRest: readonly number[];
 }
 
 /** For numbers to compare with a bar. */
@@ -31,6 +35,8 @@ export const thorough: Effort = {
   importedUsers: 20_000,
   imports: 9,
   crashes: 3,
+  windows: 5,
+  usersAtRest: [1_000, 100_000, 1_000_000],
 };
 
 /** For a look: a third of the time, several per cent of noise. */
@@ -42,6 +48,8 @@ export const quick: Effort = {
   importedUsers: 4_000,
   imports: 3,
   crashes: 1,
+  windows: 2,
+  usersAtRest: [1_000, 100_000],
 };
 
 /** Connections of either side. */

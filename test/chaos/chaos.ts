@@ -142,7 +142,6 @@ export async function play(ground: Ground, { seed, ms }: Story): Promise<Outcome
           await pause(6000);
           for await (const u of look.users())
             if (!u.usable) note(JSON.stringify({ ...u, history: u.history.slice(-3).map((h) => h.event) }));
-          
         }
       })().catch(() => {});
     const arrived = Promise.all(workers.map(({ process }) => process.done()));

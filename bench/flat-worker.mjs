@@ -1,0 +1,66 @@
+/**
+ * A worker that takes the users of two accounts through, so many each, and tells what it cost with the second. One
+ * argument, JSON: what `flat.ts` tells it.
+ *
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { createLifecycle } from "../dist/src/index.js";
+import { storeAt } from "./store-at.mjs";
+
+/** @type {import("./flat.ts").Told} */
+const { address, options, turns, users } = JSON.parse(process.argv[2]);
+
+/** What this process holds for itself, MB; where the system does not say, with all that it mapped from files. */
+function ownMemory() {
+  try {
+    return Number(/^RssAnon:\s+(\d+) kB$/mu.exec(readFileSync("/proc/self/status", "utf8"))[1]) / 1_024;
+  } catch {
+    return process.memoryUsage.rss() / 1_048_576;
+  }
+}
+
+let rss = 0;
+setInterval(() => (rss = Math.max(rss, ownMemory())), 50).unref();
+
+/** How long one of many takes, one after the other, µs. The first half only warms up. */
+async function microsOf(times, ask) {
+  let begun = 0;
+  for (let index = 0; index < 2 * times; index++) {
+    if (index === times) begun = performance.now();
+    await ask();
+  }
+  return ((performance.now() - begun) / times) * 1_000;
+}
+
+let said;
+for (const { credentials, calls, grants } of turns) {
+  const lifecycle = await createLifecycle({
+    ...options,
+    credentials,
+    store: await storeAt(address),
+    limits: { management: { calls, windowMs: 3_600_000, lanes: { kept: 0 } } },
+  });
+  const stop = new AbortController();
+  let arrived = 0;
+  lifecycle.subscribe(({ state }) => {
+    if (state === "tokenActive" && ++arrived === grants) stop.abort();
+  });
+  const cpu = process.cpuUsage();
+  await lifecycle.work({ signal: stop.signal });
+  const { user, system } = process.cpuUsage(cpu);
+  const anybody = () => `user-${String(Math.floor(Math.random() * users)).padStart(9, "0")}@example.org`;
+  if (said === undefined) said = {}; // warm
+  else {
+    said = {
+      grantMicros: (user + system) / grants,
+      inspectMicros: await microsOf(5_000, () => lifecycle.inspect(anybody())),
+      countsMicros: await microsOf(2_000, () => lifecycle.counts()),
+      forecastMicros: await microsOf(2_000, () => lifecycle.forecast(1, "bulk")),
+      rss,
+    };
+  }
+  await lifecycle.close();
+}
+process.send(said);
+process.disconnect();

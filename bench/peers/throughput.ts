@@ -1,0 +1,83 @@
+/**
+ * How many users a second each of them takes from nothing to a stored token, in rounds that take turns.
+ *
+ * @module
+ */
+import { inPlace } from "../places.ts";
+import type { Place } from "../places.ts";
+import { startProvider } from "../provider.ts";
+import { median, round } from "../rounds.ts";
+import type { Round } from "../rounds.ts";
+import { connections, credentials, loops } from "../settings.ts";
+import type { Effort } from "../settings.ts";
+import { bare, durable } from "./contenders.ts";
+import type { Contender } from "./contenders.ts";
+import type { Peer, Side } from "./side.ts";
+
+/** One contender's rounds, each beside those of the others with the same number. */
+export interface Rounds {
+  readonly contender: Contender;
+  readonly rounds: readonly Round[];
+}
+
+/** A round of each contender in turn, after one that only warms up; who goes first changes. */
+export async function throughput(latencyMs: number, effort: Effort): Promise<readonly Rounds[]> {
+  const provider = await startProvider(latencyMs);
+  const left: (() => Promise<void>)[] = [];
+  let users = 0;
+  try {
+    const sides: { readonly contender: Contender; readonly side: Side; readonly rounds: Round[] }[] = [];
+    for (const contender of [bare, ...durable]) {
+      const place = await opened(contender, left);
+      if (place === undefined) continue;
+      const { open } = (await import(contender.module)) as Peer; // its module has it
+      const side = await open({
+        provider: { url: provider.url, credentials, connections },
+        server: place.address,
+        atATime: loops,
+        leaseMs: 30_000,
+        users: [],
+      });
+      left.push(() => side.close());
+      sides.push({ contender, side, rounds: [] });
+    }
+    for (let turn = -1; turn < effort.pairs; turn++) {
+      const first = Math.max(0, turn) % sides.length;
+      for (const { contender, side, rounds } of [...sides.slice(first), ...sides.slice(0, first)]) {
+        const onboard = async (): Promise<void> => {
+          const id = `user-${++users}@example.org`;
+          if (!(await side.onboard(id))) throw new Error(`${contender.name} gave up a user`);
+        };
+        const measured = await round(onboard, loops, effort);
+        if (turn >= 0) rounds.push(measured);
+      }
+    }
+    return sides;
+  } finally {
+    for (const leave of left.reverse()) await leave();
+    await provider.close();
+  }
+}
+
+/** A place that is left at the end of all rounds; none where its server is missing. */
+async function opened({ kind, name }: Contender, left: (() => Promise<void>)[]): Promise<Place | undefined> {
+  return new Promise((resolve, reject) => {
+    const staying = inPlace(kind, name, (place) => {
+      return new Promise<never[]>((leave) => {
+        left.push(async () => {
+          leave([]);
+          await staying;
+        });
+        resolve(place);
+      });
+    });
+    staying.then(() => resolve(undefined), reject);
+  });
+}
+
+/** The median of what two contenders' rounds with the same number say of each other. */
+export function against(one: Rounds, other: Rounds): number {
+  return median(
+    one.rounds.map(({ perSecond }, turn) => perSecond / (other.rounds[turn]?.perSecond ?? Number.NaN)),
+  );
+}

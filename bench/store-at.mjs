@@ -1,0 +1,14 @@
+/**
+ * The store of an address: `redis://…`, `postgres://…`, or a folder for LMDB. Plain JavaScript, for processes that start
+ * without a loader.
+ *
+ * @module
+ */
+
+/** @param {string} address */
+export async function storeAt(address) {
+  const { protocol } = URL.canParse(address) ? new URL(address) : { protocol: "lmdb:" };
+  const adapter = protocol.slice(0, -1);
+  const door = await import(`../dist/adapters/${adapter}.js`);
+  return door[adapter](address);
+}
