@@ -5,7 +5,7 @@ import type { Line } from "../support/line.ts";
 import type { Deployment } from "./deployment.ts";
 
 /** What a disaster may strike. */
-export interface Stage {
+export interface Troupe {
   readonly sandbox: Sandbox;
   /** Each with its own lines to the store, unless that is a folder, and to 1upHealth. */
   readonly workers: readonly {
@@ -13,8 +13,8 @@ export interface Stage {
     readonly toStore: Line | null;
     readonly toOneup: Line;
   }[];
-  /** The server of the store, unless it has none: dies, and is back after so many milliseconds. */
-  readonly breakStore: ((forMs: number) => void) | null;
+  /** The server of the store dies, and is back after so many milliseconds. */
+  readonly breakStore: (forMs: number) => void;
 }
 
 /** One disaster. */
@@ -22,7 +22,7 @@ export interface Disaster {
   readonly atMs: number;
   /** In words, with everything that was drawn. */
   readonly what: string;
-  strike(stage: Stage): void;
+  strike(troupe: Troupe): void;
 }
 
 /** Draws from the seed. */
@@ -56,7 +56,7 @@ const stopWorker: Kind = (dice, worker) => {
 
 const breakStore: Kind = (dice) => {
   const ms = dice.between(50, 1_500);
-  return { what: `kill -9 of the store for ${ms} ms`, strike: (stage) => stage.breakStore?.(ms) };
+  return { what: `kill -9 of the store for ${ms} ms`, strike: ({ breakStore: dies }) => dies(ms) };
 };
 
 const spoilLine: Kind = (dice, worker) => {

@@ -1,6 +1,7 @@
 /** Holds a fleet to what the README promises. 1upHealth's journal knows. */
 import type { Lifecycle, UserStatus } from "oneup-lifecycle";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
+import { each } from "../support/child.ts";
 import type { Deployment } from "./deployment.ts";
 import { baseOf, wordsOf } from "./people.ts";
 import type { Person } from "./people.ts";
@@ -33,7 +34,7 @@ export function secretsOf(sandbox: Sandbox): readonly string[] {
 export async function judge(its: Case): Promise<readonly string[]> {
   const { sandbox, lifecycle, crowd, limit, workers, secrets } = its;
   const blamed: string[] = [];
-  for (const { id, newId } of crowd) {
+  await each(crowd, 12, async ({ id, newId }) => {
     const current = newId ?? id;
     const works = await lifecycle
       .fhir(current, "r4")
@@ -43,7 +44,7 @@ export async function judge(its: Case): Promise<readonly string[]> {
         (error: unknown) => String(error),
       );
     if (works !== null) blamed.push(`${current} has no token that works: ${works}`);
-  }
+  });
   await Promise.all(workers.map(({ process }) => process.end()));
   for (const secret of secretsOf(sandbox)) secrets.add(secret);
 
