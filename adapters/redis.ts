@@ -58,7 +58,7 @@ export interface RedisOptions {
  *
  * On a cluster all of one account lies on one master, so accounts spread over it. Another master takes over, or a slot
  * moves, without a restart: verbs wait for it within `timeoutMs`, then they reject with `STORE_UNAVAILABLE`, which is
- * retryable.
+ * retryable. A cluster client made with `minimizeConnections: true` also opens while a master of other accounts is gone.
  *
  * An acknowledged write is as durable as the server makes it: with `appendfsync always` it survives a power cut, with
  * `everysec` the last second may be lost, and a fail-over to a replica that lags behind forgets what it had not yet got.
