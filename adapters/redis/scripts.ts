@@ -89,7 +89,7 @@ for n = 1, #entries, 2 do
     claimed[#claimed + 1] = { id, put(id, row), false }
     index(id, row)
   else
-    index(id, row) -- it pointed astray; whoever asks for an id whose row is damaged is told why
+    astray(id, row) -- whoever asks for an id whose row is damaged is told why
   end
 end
 local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
@@ -128,7 +128,7 @@ while #claimed < ask.max do
     add(slot, 1)
     taken[lane] = taken[lane] + 1
   else
-    index(id, row) -- costs no slot
+    astray(id, row) -- costs no slot
   end
 end
 local more = waiting()

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
-import KeyvRedis, { createClient, createCluster } from "@keyv/redis";
-import { afterAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import KeyvRedis, { createClient } from "@keyv/redis";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { redis } from "../../adapters/redis.ts";
 import type { RedisOptions, Where } from "../../adapters/redis.ts";
 import { sleep, systemClock } from "../../src/clock.ts";
@@ -8,7 +8,9 @@ import type { Limit, Store } from "../../src/store/contract.ts";
 import { decodeRow, encodeRow } from "../../src/store/rules.ts";
 import { storeConformance } from "../../src/testing/index.ts";
 import { startChild } from "../support/child.ts";
-import { ask, lineTo, withServer, withSharedServer } from "../support/servers.ts";
+import { openLine } from "../support/line.ts";
+import type { Line } from "../support/line.ts";
+import { ask, withServer, withSharedServer } from "../support/servers.ts";
 import { write } from "../support/commits.ts";
 
 vi.setConfig({ maxConcurrency: 64 }); // the suite mostly waits for the servers' clocks
@@ -23,25 +25,7 @@ function conformance(place: () => Promise<{ readonly where: Where; readonly pref
   });
 }
 
-for (const name of ["redis", "valkey"] as const) {
-  withSharedServer(name, `adapters/redis on ${name}`, conformance);
-}
-
-withSharedServer(
-  "redis",
-  "adapters/redis on a cluster",
-  (place) => {
-    const clusters: { destroy(): void }[] = [];
-    conformance(async () => {
-      const { where, prefix } = await place();
-      const cluster = createCluster({ rootNodes: [{ url: where }] });
-      clusters.push(cluster);
-      return { where: cluster, prefix };
-    });
-    afterAll(() => clusters.forEach((cluster) => cluster.destroy()));
-  },
-  { "cluster-enabled": "yes", "cluster-announce-ip": "127.0.0.1" },
-);
+withSharedServer("redis", "adapters/redis on redis", conformance);
 
 const limit: Limit = { name: "calls", calls: 3, windowMs: 3_600_000 };
 const { lease } = write("nobody");
@@ -51,6 +35,13 @@ async function openStore(where: Where, options?: RedisOptions): Promise<Store> {
   const store = await redis(where, options).open({ account: "account", clock: systemClock });
   onTestFinished(() => store.close());
   return store;
+}
+
+/** A line to a server, and its URL. */
+async function lineTo(port: number): Promise<Line & { readonly url: string }> {
+  const line = await openLine(port);
+  onTestFinished(() => line.close());
+  return { ...line, url: `redis://127.0.0.1:${line.port}` };
 }
 
 /** What opening fails with. */
