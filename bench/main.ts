@@ -8,6 +8,7 @@ import { exactOnLmdb, exactOnPostgres, exactOnRedis } from "./exact.ts";
 import { flatOnLmdb, flatOnPostgres, flatOnRedis } from "./flat.ts";
 import { importTime, onboardMemory } from "./fresh.ts";
 import { onboardAt0Ms, onboardAt25Ms } from "./onboard.ts";
+import { postgresAt0Ms, postgresAt50Ms, postgresTrips } from "./postgres.ts";
 import { recoveryOnLmdb, recoveryOnPostgres, recoveryOnRedis } from "./recovery.ts";
 import { redisAt0Ms, redisAt50Ms, redisTrips } from "./redis.ts";
 import { asJson, asTable, holds } from "./report.ts";
@@ -35,6 +36,12 @@ const measurables: readonly Measurable[] = [
   { names: ["redis.onboard.ratio.50ms"], take: redisAt50Ms },
   { names: ["redis.onboard.ratio.0ms"], take: redisAt0Ms },
   { names: ["redis.trips", "redis.commands"], take: redisTrips },
+  { names: ["postgres.onboard.ratio.50ms"], take: postgresAt50Ms },
+  {
+    names: ["postgres.onboard.ratio.0ms", "postgres.onboard.users_per_s.0ms"],
+    take: postgresAt0Ms,
+  },
+  { names: ["postgres.trips", "postgres.trips.shared"], take: postgresTrips },
   { names: outcomes.map((what) => `recovery.${what}`), take: recoveryOnLmdb },
   { names: outcomes.map((what) => `recovery.redis.${what}`), take: recoveryOnRedis },
   { names: outcomes.map((what) => `recovery.postgres.${what}`), take: recoveryOnPostgres },

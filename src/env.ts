@@ -51,7 +51,7 @@ export const createLifecycle: CreateLifecycle = Object.assign(
           clientId: required("ONEUP_CLIENT_ID"),
           clientSecret: required("ONEUP_CLIENT_SECRET"),
         },
-        store: overrides.store ?? (await storeFrom(required("ONEUP_STORE"))),
+        store: overrides.store ?? (await storeFromEnv()),
         ...(encryption && { encryption }),
         hideIds: overrides.hideIds ?? isOn("ONEUP_HIDE_IDS"),
       });
@@ -89,7 +89,12 @@ function keyFrom(keys: string, file: string): Encryption | undefined {
   return file === "" ? undefined : keyFile(file);
 }
 
-async function storeFrom(place: string): Promise<StoreAdapter> {
+/**
+ * The store that `ONEUP_STORE` names.
+ * @throws {LifecycleError} `INVALID_OPTION` that names the variable
+ */
+export async function storeFromEnv(): Promise<StoreAdapter> {
+  const place = required("ONEUP_STORE");
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(place)?.[1]?.toLowerCase();
   // Only whoever stores there loads it.
   if (scheme === undefined) return (await import("../adapters/lmdb.ts")).lmdb(place);

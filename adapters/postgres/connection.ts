@@ -142,6 +142,7 @@ export class Connection {
 
   async #end(): Promise<void> {
     if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
-    await this.#link.close();
+    // Over a line that was cut without a word nobody says good-bye.
+    await this.#before(this.clock.monotonic() + this.timeoutMs, () => this.#link.close()).catch(() => {});
   }
 }

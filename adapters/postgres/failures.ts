@@ -123,7 +123,7 @@ export function openError(place: string, schema: string, error: unknown): Lifecy
   const known = code === undefined ? undefined : (passing[code] ?? lasting[code]);
   const text =
     code !== undefined && missing.has(code)
-      ? `its schema "${schema}" is not there, or not whole: call migrate() of the adapter once`
+      ? `its schema "${schema}" is not there, or not whole: call migrate() of the adapter once, or run oneup-lifecycle migrate`
       : (known ?? (code === undefined ? words : `PostgreSQL answered ${code}`));
   const passes = code !== undefined && code !== "25006" && (code in passing || code.startsWith("08"));
   return new LifecycleError(

@@ -23,6 +23,7 @@ export interface PostgresClient {
 /** What is used of a pool: a `Pool` of `pg` fits. */
 export interface PostgresPool {
   connect(): Promise<PostgresClient>;
+  on?(event: "error", listener: (error: Error) => void): unknown;
 }
 
 /** Where the data lives, see `postgres()`. */
@@ -59,7 +60,6 @@ interface PoolOptions {
 
 /** A pool of our own. */
 interface OwnPool extends PostgresPool {
-  on(event: "error", listener: (error: Error) => void): unknown;
   end(): Promise<void>;
 }
 
@@ -67,8 +67,7 @@ interface OwnPool extends PostgresPool {
 export function targetOf(where: Where, connections: number): Target {
   if (typeof where === "string") return ownTarget(checkedUrl(where), connections);
   const pool: unknown = where;
-  if (isPool(pool))
-    return { link: () => ({ place: "PostgreSQL", connect: heard(pool), close: async () => {} }) };
+  if (isPool(pool)) return { link: () => givenLink(pool) };
   throw refused("a postgres: URL or a pool", typeof where);
 }
 
@@ -83,19 +82,14 @@ function isPool(pool: unknown): pool is PostgresPool {
   return typeof pool === "object" && pool !== null && "connect" in pool && typeof pool.connect === "function";
 }
 
-/** Connections whose errors are heard. */
-const listened = new WeakSet<PostgresClient>();
+/** Whose errors are heard: unheard, they would end the process. */
+const listened = new WeakSet<PostgresClient | PostgresPool>();
 
-/** Lends connections whose errors are heard: while one is lent, an unheard error would end the process. */
-function heard(pool: PostgresPool): () => Promise<PostgresClient> {
-  return async () => {
-    const client = await pool.connect();
-    if (!listened.has(client)) {
-      listened.add(client);
-      client.on?.("error", () => {}); // the statement under way rejects
-    }
-    return client;
-  };
+/** The statement under way rejects, if there is one; a connection at rest is replaced. */
+function hear<T extends PostgresClient | PostgresPool>(source: T): T {
+  if (!listened.has(source)) source.on?.("error", () => {});
+  listened.add(source);
+  return source;
 }
 
 /** What a URL may say behind its question mark. */
@@ -123,49 +117,68 @@ function checkedUrl(where: string): URL {
   return url;
 }
 
+/** A pool of somebody else, who ends it. */
+function givenLink(pool: PostgresPool): Link {
+  hear(pool);
+  return {
+    place: "PostgreSQL",
+    connect: async () => hear(await pool.connect()),
+    close: async () => {},
+  };
+}
+
 function ownTarget(url: URL, connections: number): Target {
   const words = url.searchParams;
-  const mode = words.get("sslmode") ?? (words.has("sslrootcert") ? "verify-full" : "disable");
-  const certificates = words.get("sslrootcert");
+  const options = {
+    host: url.hostname.replaceAll(/^\[|\]$/g, ""),
+    ...(url.port !== "" && { port: Number(url.port) }),
+    ...(url.username !== "" && { user: decodeURIComponent(url.username) }),
+    ...(url.password !== "" && { password: decodeURIComponent(url.password) }),
+    database: decodeURIComponent(url.pathname.slice(1)),
+    ssl: encryptionOf(words),
+    application_name: words.get("application_name") ?? "oneup-lifecycle",
+    max: connections,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+  };
   return {
     link(timeoutMs) {
-      let pool:
-        | Promise<{ readonly own: OwnPool; readonly connect: () => Promise<PostgresClient> }>
-        | undefined;
-      async function dial(): Promise<{ own: OwnPool; connect: () => Promise<PostgresClient> }> {
-        const options: PoolOptions = {
-          host: url.hostname.replaceAll(/^\[|\]$/g, ""),
-          ...(url.port !== "" && { port: Number(url.port) }),
-          ...(url.username !== "" && { user: decodeURIComponent(url.username) }),
-          ...(url.password !== "" && { password: decodeURIComponent(url.password) }),
-          database: decodeURIComponent(url.pathname.slice(1)),
-          // Said aloud, because otherwise `NODE_TLS_REJECT_UNAUTHORIZED=0` would switch it off.
-          ssl: mode !== "disable" && {
-            rejectUnauthorized: true,
-            ...(certificates !== null && { ca: readFileSync(certificates, "utf8") }),
-          },
-          application_name: words.get("application_name") ?? "oneup-lifecycle",
-          max: connections,
-          connectionTimeoutMillis: timeoutMs,
-          idleTimeoutMillis: 60_000,
-          keepAlive: true,
-        };
+      let dialled: Promise<OwnPool> | undefined;
+      const dial = async (): Promise<OwnPool> => {
         const Pool = await poolOfPg();
-        const own = new Pool(options);
-        own.on("error", () => {}); // a connection at rest broke; the pool makes another
-        return { own, connect: heard(own) };
-      }
+        return hear(new Pool({ ...options, connectionTimeoutMillis: timeoutMs }));
+      };
       return {
         place: `PostgreSQL at ${url.protocol}//${url.host}${url.pathname}`,
         async connect() {
-          return (await (pool ??= dial())).connect();
+          const pool = await (dialled ??= dial());
+          return hear(await pool.connect());
         },
         async close() {
-          await (await pool?.catch(() => undefined))?.own.end();
+          const pool = await dialled?.catch(() => undefined);
+          await pool?.end();
         },
       };
     },
   };
+}
+
+/** TLS as the URL asks for it. @throws {LifecycleError} `INVALID_OPTION` if its certificates cannot be read */
+function encryptionOf(words: URLSearchParams): PoolOptions["ssl"] {
+  const certificates = words.get("sslrootcert");
+  const mode = words.get("sslmode") ?? (certificates === null ? "disable" : "verify-full");
+  if (mode === "disable") return false;
+  // Said aloud, because otherwise `NODE_TLS_REJECT_UNAUTHORIZED=0` would switch it off.
+  if (certificates === null) return { rejectUnauthorized: true };
+  try {
+    return { rejectUnauthorized: true, ca: readFileSync(certificates, "utf8") };
+  } catch (cause) {
+    throw new LifecycleError(
+      "INVALID_OPTION",
+      `Cannot use a PostgreSQL store: sslrootcert must be a file that can be read, not ${JSON.stringify(certificates)}`,
+      { cause },
+    );
+  }
 }
 
 /** Only whoever stores there installs it. @throws {LifecycleError} `STORE_UNUSABLE` if it is not there */

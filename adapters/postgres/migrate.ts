@@ -76,7 +76,7 @@ export async function look(connection: Connection, schema: string): Promise<void
       if (found === undefined) {
         throw unusable(
           connection.place,
-          `its schema "${schema}" is not there: call migrate() of the adapter once`,
+          `its schema "${schema}" is not there: call migrate() of the adapter once, or run oneup-lifecycle migrate`,
         );
       }
       if (found > version) throw tooNew(connection.place, schema, found);

@@ -54,7 +54,7 @@ export class Connection {
           this.#untilAnswered(key, command, true, limit);
         const loads = scripts.map(({ text }) => asked("SCRIPT", "LOAD", text));
         await Promise.all([refuseEviction(asked("INFO", "memory")), ...loads]);
-        await asked("EVALSHA", probe.sha, String(keys.length), ...keys);
+        await this.#ofScript(probe, keys, [], limit); // should the server have been restarted just now
       });
     } catch (error) {
       this.#link.close();

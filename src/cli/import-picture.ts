@@ -15,9 +15,9 @@ export function grouped(count: number): string {
   return count.toLocaleString("en-US");
 }
 
-/** The picture while it goes on. */
+/** The picture while it goes on, in lines of 80 columns at most. */
 export function importPicture(progress: ImportProgress, now: number, paint: Paint): readonly string[] {
-  const { phase, read, arrived, failed, left, waiting, slots, shut } = progress;
+  const { name, phase, read, arrived, failed, left, waiting, slots, shut } = progress;
   const all = arrived + failed + left;
   const share = all === 0 ? 0 : (arrived + failed) / all;
   const full = Math.floor(share * barLength);
@@ -31,11 +31,13 @@ export function importPicture(progress: ImportProgress, now: number, paint: Pain
   const gate = shut[0];
   return [
     "",
+    `  ${paint.quiet("import")} ${paint.strong(name)}`,
+    "",
     `  ${bar}  ${paint.strong(far)}`,
     "",
     `  ${rowsInWords(progress, paint)}`,
     gate === undefined
-      ? `  ${grouped(waiting)} wait for slots, ${slots.used} of ${slots.of} in use · ${endInWords(progress, now)}`
+      ? `  ${grouped(waiting)} wait · ${slots.used} of ${slots.of} slots in use · ${endInWords(progress, now)}`
       : `  ${paint.busy(`1upHealth takes no calls now (${gate.reason ?? gate.state}); next try ${clockTime(gate.until)}`)}`,
     "",
   ];
@@ -57,17 +59,16 @@ export function importLine(progress: ImportProgress, now: number): string {
 
 /** What it came to. */
 export function importSummary(summary: ImportSummary, paint: Paint): readonly string[] {
-  const { added, arrived, failed, rejected, rejects } = summary;
+  const { arrived, failed, known, rejected, rejects } = summary;
   const good = failed + rejected === 0;
   const lines = [
     good
-      ? paint.good(
-          `Everybody has arrived: ${grouped(arrived)} of ${plural(added, "new user")} and of those under way`,
-        )
+      ? paint.good(`Everybody has arrived: ${plural(arrived, "user")}`)
       : paint.busy(
           `Done: ${grouped(arrived)} arrived, ${grouped(failed)} failed, ${plural(rejected, "row")} could not be used`,
         ),
     `  ${rowsInWords(summary, paint)}`,
+    ...(known > 0 ? [`  ${plural(known, "user")} known to 1upHealth already`] : []),
   ];
   for (const { row, code, why } of rejects.slice(0, mostRows)) {
     lines.push(`  ${paint.bad(`row ${grouped(row)}`)}  ${why} ${paint.quiet(`[${code}]`)}`);
@@ -78,20 +79,17 @@ export function importSummary(summary: ImportSummary, paint: Paint): readonly st
   return lines;
 }
 
-function rowsInWords({ added, present, rejected, known }: ImportProgress, paint: Paint): string {
-  const words = [
-    `${grouped(added)} new`,
-    `${grouped(present)} here before`,
-    ...(known > 0 ? [`${grouped(known)} known to 1upHealth`] : []),
-    rejected === 0 ? "" : paint.bad(`${grouped(rejected)} cannot be used`),
-  ];
-  return words.filter((word) => word !== "").join(" · ");
+function rowsInWords({ added, present, rejected }: ImportProgress, paint: Paint): string {
+  const spoilt = rejected === 0 ? [] : [paint.bad(`${grouped(rejected)} cannot be used`)];
+  return [`${grouped(added)} new`, `${grouped(present)} here before`, ...spoilt].join(" · ");
 }
 
 function endInWords({ endsAt }: ImportProgress, now: number): string {
   if (endsAt === null) return "nearly there";
   const ms = endsAt.getTime() - now;
-  return ms < 10_000 ? "nearly there" : `done in about ${spanInWords(ms)}, ${clockTime(endsAt)}`;
+  return ms < 10_000
+    ? "nearly there"
+    : `done in ${spanInWords(ms)}, ${ms < day ? clockTime(endsAt) : dateOf(endsAt)}`;
 }
 
 const minute = 60_000;
@@ -109,14 +107,16 @@ export function spanInWords(ms: number): string {
   return small === 0 ? `${big} ${bigName}` : `${big} ${bigName} ${small} ${smallName}`;
 }
 
+/** `Wed 25 Nov 13:15`. */
 function clockTime(at: Date): string {
-  return at.toLocaleString("en-GB", {
-    weekday: "short",
-    day: "numeric",
-    month: "short",
-    hour: "2-digit",
-    minute: "2-digit",
-  });
+  return `${dateOf(at)} ${at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })}`;
+}
+
+/** `Wed 25 Nov`. */
+function dateOf(at: Date): string {
+  return at
+    .toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short" })
+    .replaceAll(",", "");
 }
 
 function plural(count: number, noun: string): string {

@@ -9,6 +9,7 @@ import type { CommandHelp, Given } from "./arguments.ts";
 import { demo, demoHelp } from "./demo/demo.ts";
 import { runWorker, workerCommand } from "./demo/worker.ts";
 import { isLifecycleError } from "../errors.ts";
+import { migrate, migrateHelp } from "./migrate.ts";
 import { onboard, onboardHelp } from "./onboard.ts";
 import { sandbox, sandboxHelp } from "./sandbox.ts";
 import { version } from "./version.ts";
@@ -22,6 +23,7 @@ interface Command {
 const commands: readonly Command[] = [
   { help: demoHelp, run: (given, signal) => demo(given, import.meta.url, signal) },
   { help: onboardHelp, run: onboard },
+  { help: migrateHelp, run: migrate },
   { help: sandboxHelp, run: sandbox },
 ];
 

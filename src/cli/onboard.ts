@@ -107,7 +107,10 @@ function onScreen(screen: Screen): Shows {
     },
     end: (summary) => screen.say(...importSummary(summary, paint)),
     stopped: () =>
-      screen.say(paint.busy("Stopped; everybody is kept as they are. The same command goes on.")),
+      screen.say(
+        ...(moves ? [""] : []), // the terminal shows what ended it
+        paint.busy("Stopped; everybody is kept as they are. The same command goes on."),
+      ),
   };
 }
 

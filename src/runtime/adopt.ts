@@ -100,7 +100,7 @@ export async function adopt(
     }
     const before = found?.user ?? newUser(id, "recovery", engine.clock.now());
     const user = adopted(before, grant, engine.clock.now());
-    if (user === before) return "present";
+    if (user === before || isRecovering(before)) return "present";
     const place = restingPlace(engine, user, null);
     // Repeated as the same write where nobody heard of it: our own user must not be met as somebody else's.
     const done = await save(engine, user, signal, { mode: "none", lease: newLease(engine), ...place });
@@ -155,6 +155,15 @@ async function untilAtRest(
     const ms = leasedMs > 0 ? Math.min(look, leasedMs) : Math.min(longestLookMs, restsMs);
     await engine.changes.ofUser(id, Math.min(left, ms), patience.signal);
   } else await within(engine, drive(engine, user), patience);
+}
+
+/**
+ * It had a grant here and is getting a new one. What the application brings is then no newer than what was lost, as far as
+ * anybody knows, and would only cost the user its place in the lane.
+ */
+function isRecovering({ position, history }: User): boolean {
+  const lost = history.some(([, , event]) => event === "GRANT_LOST" || event === "REAUTHORIZE");
+  return position.state === "reauthorizing" && lost;
 }
 
 /** The user with its grant; the same object if it needs none. */

@@ -6,9 +6,11 @@
 import { sleep } from "../clock.ts";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import type { UserEvent } from "../../machines/index.ts";
+import type { Lane } from "../store/contract.ts";
 import type { Barrier } from "./account.ts";
 import { drive } from "./drive.ts";
 import type { Engine } from "./engine.ts";
+import { comeForward, isBehind } from "./lane.ts";
 import { find, load } from "./load.ts";
 import type { Found } from "./load.ts";
 import { renaming } from "./renaming.ts";
@@ -22,10 +24,12 @@ export interface Patience {
   /** On `clock.monotonic()`. */
   readonly until: number;
   readonly signal: AbortSignal;
+  /** Whoever waits in a lane behind this one comes forward. */
+  readonly lane?: Lane;
 }
 
 /** Shortest and longest pause between two looks at a user on whom another process may work, ms. */
-const firstLookMs = 25;
+export const firstLookMs = 25;
 /** Pause between two looks for the first write of a user, ms. */
 const firstWriteMs = 2;
 export const longestLookMs = 1_000;
@@ -81,7 +85,9 @@ async function arriving(engine: Engine, id: string, patience: Patience, queue: Q
     } else if (record.lease !== null && record.lease.leftMs > 0) {
       await engine.changes.ofUser(id, Math.min(left, look, record.lease.leftMs), patience.signal);
       look = Math.min(longestLookMs, look * 2);
-    } else if (record.lane !== null) {
+    } else if (patience.lane !== undefined && isBehind(found, patience.lane)) {
+      await comeForward(engine, found, patience.lane); // it was under way before, in its own lane
+    } else if (record.lane !== null && record.lease === null) {
       queue.join();
       await engine.changes.ofUser(id, Math.min(left, longestLookMs), patience.signal);
     } else if (restsMs(engine, found, barrier) > 0) {

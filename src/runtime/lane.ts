@@ -12,7 +12,6 @@ import { find } from "./load.ts";
 import type { Found } from "./load.ts";
 import { save } from "./save.ts";
 import { callOf } from "./step.ts";
-import type { User } from "./user.ts";
 
 /**
  * A user who waits in a lane behind `lane`, or will when its pause or an import's comparison is over, comes forward:
@@ -21,8 +20,7 @@ import type { User } from "./user.ts";
 export async function comeForward(engine: Engine, found: Found, lane: Lane): Promise<void> {
   for (let now: Found | null = found; now !== null; now = await find(engine, found.user.id)) {
     const { user, record } = now;
-    const behind = lanes.indexOf(lane) < lanes.indexOf(record.lane ?? user.lane);
-    if (!behind || record.lease !== null || user.intent !== null || !needsSlot(user)) return;
+    if (!isBehind(now, lane)) return;
     const place =
       record.lane === null
         ? { dueInMs: record.dueInMs === null ? null : Math.max(0, record.dueInMs), lane: null }
@@ -34,7 +32,10 @@ export async function comeForward(engine: Engine, found: Found, lane: Lane): Pro
   }
 }
 
-function needsSlot({ position }: User): boolean {
-  const call = callOf(position.state);
-  return call !== undefined && endpointOf(call) === "management";
+/** Does the user wait in a lane behind this one, or will it once it need not pause any more? Not while somebody is at it. */
+export function isBehind({ user, record }: Found, lane: Lane): boolean {
+  const call = callOf(user.position.state);
+  const needsSlot = call !== undefined && endpointOf(call) === "management";
+  const behind = lanes.indexOf(lane) < lanes.indexOf(record.lane ?? user.lane);
+  return behind && needsSlot && record.lease === null && user.intent === null;
 }

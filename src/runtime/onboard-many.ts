@@ -179,21 +179,30 @@ async function enter(
   if (type !== "absent") return "present";
   // Repeated as the same write where nobody heard of it: our own user must not be met as somebody else's.
   const done = await save(engine, user, signal, { mode: "none", lease: newLease(engine), ...place });
-  if (done.type !== "committed") return "present"; // somebody was faster
+  if (done.type !== "committed") return (await isOurs(engine, user)) ? "added" : "present";
   engine.changes.rested({ ...user, revision: done.revision }, place);
   return "added";
+}
+
+/** Somebody was faster; or the write was done, nobody heard so, and a worker has taken the user on since. */
+async function isOurs(engine: Engine, { id, history: [begun], origin }: User): Promise<boolean> {
+  const there = (await find(engine, id).catch(nobodyIfUnreadable))?.user;
+  return there?.origin?.name === origin?.name && there?.history[0]?.[0] === begun?.[0];
 }
 
 /** Users who were held for the comparison go into their lane. */
 async function lineUp(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
   for (const state of ["created", "reauthorizing"] as const) {
     await eachRow(pages(engine, shelf(state, name)), width, signal, async (id) => {
-      const found = await find(engine, id).catch(nobodyIfUnreadable);
-      if (found === null || found.record.lane !== null || found.record.lease !== null) return;
-      const { user } = found;
-      if (user.intent !== null || user.pause !== null) return; // it is on its way
-      const place = { dueInMs: null, lane: user.lane };
-      await save(engine, user, false, { mode: "none", lease: newLease(engine), ...place });
+      for (let lined = false; !lined;) {
+        const found = await find(engine, id).catch(nobodyIfUnreadable);
+        if (found === null || found.record.lane !== null || found.record.lease !== null) return;
+        const { user } = found;
+        if (user.intent !== null || user.pause !== null) return; // it is on its way
+        const place = { dueInMs: null, lane: user.lane };
+        const done = await save(engine, user, false, { mode: "none", lease: newLease(engine), ...place });
+        lined = done.type === "committed"; // or somebody has put it into another lane
+      }
     });
   }
 }

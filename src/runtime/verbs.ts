@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { setMaxListeners } from "node:events";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import { createFhirClient } from "../fhir/client.ts";
 import { checkVersion } from "../fhir/calls.ts";
@@ -118,6 +119,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
     task: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const ends = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
+    setMaxListeners(0, ends); // every row in hand may wait
     const done = task(ends).finally(() => working.delete(done));
     working.add(done);
     return done;
@@ -128,10 +130,11 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       open();
       const id = checkId(appUserId);
       const options = checkOnboarding(given);
-      const wait = patience(options);
+      const lane = options.lane ?? "interactive";
+      const wait = { ...patience(options), lane };
       wait.signal.throwIfAborted();
       const found = await find(engine, id);
-      if (found !== null) await comeForward(engine, found, options.lane ?? "interactive");
+      if (found !== null) await comeForward(engine, found, lane);
       const user = firstStep(id, found, options);
       const begun = user === null ? undefined : await within(engine, drive(engine, user), wait);
       if (begun?.type === "rested" && isUsable(begun.user, clock.now())) return describe(begun.user);

@@ -50,6 +50,9 @@ interface Fetched {
   readonly lanes: boolean;
 }
 
+/** A process before a shut gate comes so much later at most to those who are due, ms. */
+const hesitationMs = 1_000;
+
 const nobody: Batch = { claimed: [], nextInMs: null };
 
 /** Works until `stop` aborts (or nothing is left), then lets every user it works on come to rest. */
@@ -147,7 +150,9 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
         if (found.more) continue;
         lanes = found.lanes;
         if (job.untilIdle && active.size === 0) break;
-        waitMs = Math.min(waitMs, Math.max(1, found.nextInMs));
+        // Whoever may only try a gate, with a secret that was refused, say, lets those go first who need not.
+        const hesitatesMs = engine.account.isQuiet ? 0 : hesitationMs * engine.clock.random();
+        waitMs = Math.min(waitMs, Math.max(1, found.nextInMs) + hesitatesMs);
       } catch (error) {
         if (!isLifecycleError(error) || !error.retryable) throw error;
         engine.settings.logger.warn(`Cannot ask the store for work: ${error.message}; trying again`);

@@ -9,6 +9,7 @@ import { lanes } from "./contract.ts";
 import type { Lane } from "./contract.ts";
 import { claimableAt, decodeHead, waitsIn } from "./rules.ts";
 import type { Head } from "./rules.ts";
+import { Sorted } from "./sorted.ts";
 import type { AccountRow, LaneQueue, Tables } from "./tables.ts";
 import { emptyLog } from "./window.ts";
 import type { SlotLog } from "./window.ts";
@@ -302,49 +303,4 @@ function read<T>(key: string, text: string, passes: (it: unknown) => it is T): T
     // said below
   }
   throw new LifecycleError("RECORD_DAMAGED", `Cannot open the store: what stands under "${key}" is not ours`);
-}
-
-/** A sorted set: an array with binary search. */
-class Sorted<T> {
-  readonly #items: T[] = [];
-  readonly #compare: (a: T, b: T) => number;
-
-  constructor(compare: (a: T, b: T) => number) {
-    this.#compare = compare;
-  }
-
-  get size(): number {
-    return this.#items.length;
-  }
-
-  add(item: T): void {
-    const { index, found } = this.#find(item);
-    if (!found) this.#items.splice(index, 0, item);
-  }
-
-  delete(item: T): void {
-    const { index, found } = this.#find(item);
-    if (found) this.#items.splice(index, 1);
-  }
-
-  /** Up to `limit` items beyond `item`. */
-  after(item: T | undefined, limit: number): readonly T[] {
-    if (item === undefined) return this.#items.slice(0, limit);
-    const { index, found } = this.#find(item);
-    const from = found ? index + 1 : index;
-    return this.#items.slice(from, from + limit);
-  }
-
-  #find(item: T): { index: number; found: boolean } {
-    let low = 0;
-    let high = this.#items.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const order = this.#compare(this.#items[middle] as T, item); // within bounds by construction
-      if (order === 0) return { index: middle, found: true };
-      if (order < 0) low = middle + 1;
-      else high = middle;
-    }
-    return { index: low, found: false };
-  }
 }

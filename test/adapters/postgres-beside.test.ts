@@ -7,7 +7,7 @@ import { systemClock } from "../../src/clock.ts";
 import type { Limit, Slot, Store } from "../../src/store/contract.ts";
 import { each } from "../support/child.ts";
 import { write } from "../support/commits.ts";
-import { forgetful, sql, withPgbouncer, withPostgres } from "../support/postgres.ts";
+import { forgetful, sql, withPgbouncer, withPostgres, withSharedPostgres } from "../support/postgres.ts";
 import { newStore, openStore } from "./postgres-scene.ts";
 
 const limit: Limit = { name: "calls", calls: 40, windowMs: 3_600_000 };
@@ -80,11 +80,14 @@ async function agrees(store: Store, held: readonly Slot[]): Promise<void> {
   expect(held.length).toBeLessThanOrEqual(limit.calls);
 }
 
-withPostgres("adapters/postgres among many", (server) => {
+withSharedPostgres("adapters/postgres among many", (place) => {
   it("every verb of five processes at once leaves counts, pages and slots exact, without a deadlock", async () => {
-    const { url } = await server(forgetful);
-    const store = await newStore(url);
-    const stores = [store, ...(await Promise.all(Array.from({ length: 4 }, () => openStore(url))))];
+    const { url, schema } = place();
+    const store = await newStore(url, { schema });
+    const stores = [
+      store,
+      ...(await Promise.all(Array.from({ length: 4 }, () => openStore(url, { schema })))),
+    ];
     const held = await Promise.all(stores.map((one, n) => bustle(one, "x".repeat(n + 1), 150)));
     await agrees(store, held.flat());
     const [deadlocks] = await sql(
@@ -94,38 +97,39 @@ withPostgres("adapters/postgres among many", (server) => {
     expect(deadlocks).toEqual({ deadlocks: 0 });
     const waiting = await sql(
       url,
-      "SELECT count(*)::integer AS n FROM oneup_lifecycle.users WHERE lane IS NOT NULL AND lease_id IS NULL",
+      `SELECT count(*)::integer AS n FROM "${schema}".users WHERE lane IS NOT NULL AND lease_id IS NULL`,
     );
     const { waiting: counted } = await store.slots.forecast({ limit, calls: 1, lane: "bulk" });
     expect(waiting).toEqual([{ n: counted.bulk }]);
   });
 
   it("every verb works where each statement has another connection", async () => {
-    const { url } = await server(forgetful);
-    await newStore(url);
+    const { url, schema } = place();
+    await newStore(url, { schema });
     const pool = new Pool({ connectionString: url, maxUses: 1, max: 4 });
     onTestFinished(() => pool.end());
-    const store = await openStore(pool);
+    const store = await openStore(pool, { schema });
     await agrees(store, await bustle(store, "one", 60));
   });
 
   it("close() leaves a pool that it was given open", async () => {
-    const { url } = await server(forgetful);
+    const { url, schema } = place();
     const pool: Pool & PostgresPool = new Pool({ connectionString: url }); // it fits
     onTestFinished(() => pool.end());
     for (const n of [0, 1]) {
-      await postgres(pool).migrate();
-      const store = await postgres(pool).open({ account: "account", clock: systemClock });
+      await postgres(pool, { schema }).migrate();
+      const store = await postgres(pool, { schema }).open({ account: "account", clock: systemClock });
       expect(await store.commit(write(`user ${n}`))).toMatchObject({ type: "committed" });
       expect(await store.counts()).toEqual({ created: n + 1 });
       await store.close();
     }
     expect((await pool.query<{ one: number }>("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
   });
+});
 
+withPostgres("adapters/postgres on a server with few connections", (server) => {
   it("open() rejects with STORE_UNAVAILABLE where no connection is left; verbs wait for one", async () => {
     const { url } = await server({ ...forgetful, max_connections: "5", superuser_reserved_connections: "0" });
-    await sql(url, "CREATE ROLE app LOGIN SUPERUSER CONNECTION LIMIT 9");
     await postgres(url).migrate();
     const store = await openStore(url, { connections: 1, timeoutMs: 2_000 });
     await store.commit(write("ada"));
@@ -136,7 +140,6 @@ withPostgres("adapters/postgres among many", (server) => {
     const failed = postgres(url).open({ account: "account", clock: systemClock });
     await expect(failed).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
     await expect(failed).rejects.toThrow(/no connection left \(max_connections\)$/);
-    await sql(url, "SELECT 1").catch(() => {});
     await expect(store.load("ada")).resolves.toMatchObject({ type: "record" });
     for (const client of clients) client.release(true);
     await vi.waitFor(async () => expect(await openStore(url)).toBeDefined());

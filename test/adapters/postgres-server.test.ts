@@ -7,7 +7,7 @@ import { sleep, systemClock } from "../../src/clock.ts";
 import type { Limit } from "../../src/store/contract.ts";
 import { startChild } from "../support/child.ts";
 import { write } from "../support/commits.ts";
-import { forgetful, sql, withPostgres } from "../support/postgres.ts";
+import { forgetful, sql, startReplica, withPostgres, withSharedPostgres } from "../support/postgres.ts";
 import { lineTo, newStore, openStore, refusal, urlWith } from "./postgres-scene.ts";
 
 const limit: Limit = { name: "calls", calls: 3, windowMs: 3_600_000 };
@@ -28,6 +28,7 @@ describe("adapters/postgres without a server", () => {
       "postgres://a@h/d?password=secret",
       "postgres://a:secret@h/d?sslmode=no-verify",
       "postgres://a:secret@h/d?options=x",
+      "postgres://a:secret@h/d?sslrootcert=/not/there",
     ];
     for (const where of urls) {
       const telling = { code: "INVALID_OPTION", message: expect.not.stringContaining("secret") };
@@ -70,7 +71,7 @@ withPostgres("adapters/postgres and its server", (server) => {
     const { url } = await server(forgetful);
     expect(await refusal(url)).toMatchObject({
       ...unusable,
-      message: `Cannot open the store in PostgreSQL at ${url.replace("postgres@", "")}: its schema "oneup_lifecycle" is not there: call migrate() of the adapter once`,
+      message: `Cannot open the store in PostgreSQL at ${url.replace("postgres@", "")}: its schema "oneup_lifecycle" is not there: call migrate() of the adapter once, or run oneup-lifecycle migrate`,
     });
     await sql(url, "CREATE DATABASE odd ENCODING 'SQL_ASCII' TEMPLATE template0");
     const odd = await refusal(urlWith(url, { database: "odd" }));
@@ -139,6 +140,39 @@ withPostgres("adapters/postgres and its server", (server) => {
     expect((await store.load("ada")).type).toBe("record");
   });
 
+  it("open() refuses a replica; commit() rejects after a fail-over to one, until it is promoted", async () => {
+    const primary = await server(forgetful);
+    await newStore(primary.url);
+    const replica = await startReplica(primary.url, forgetful);
+    onTestFinished(() => replica.stop());
+    expect(await refusal(replica.url)).toMatchObject({
+      ...unusable,
+      message: expect.stringMatching(/it is a replica and takes no writes$/),
+    });
+    const [before, after] = [
+      new Pool({ connectionString: primary.url }),
+      new Pool({ connectionString: replica.url }),
+    ];
+    for (const pool of [before, after]) {
+      pool.on("error", () => {}); // this store knows what it was given, not what is behind it
+      onTestFinished(() => pool.end());
+    }
+    let current = before;
+    const store = await openStore({ connect: () => current.connect() });
+    await store.commit(write("ada"));
+    await vi.waitFor(async () => {
+      const rows = await sql(replica.url, "SELECT FROM oneup_lifecycle.users");
+      expect(rows).toHaveLength(1);
+    });
+    await primary.kill("SIGKILL");
+    current = after;
+    const second = write("ada", { expectedRevision: 1, writeId: "second" });
+    await expect(store.commit(second)).rejects.toMatchObject(unavailable);
+    await expect(store.commit(second)).rejects.toThrow(/takes no writes: it is a replica/);
+    await sql(replica.url, "SELECT pg_promote()");
+    expect(await store.commit(second)).toMatchObject({ type: "committed", revision: 2 });
+  });
+
   it("commit() of 64 writers loses nothing acknowledged to kill -9 of the server, and writes nothing twice", async () => {
     const { url, kill, restart } = await server();
     const store = await newStore(url);
@@ -178,22 +212,6 @@ withPostgres("adapters/postgres and its server", (server) => {
     expect((await store.claim({ limit: 1, lease })).claimed).toEqual([]);
   });
 
-  it("commit() whose answer is lost is written once, and acknowledged with its slot; claim() rejects", async () => {
-    const { url } = await server(forgetful);
-    const direct = await newStore(url);
-    const line = await lineTo(url);
-    const store = await openStore(line.url);
-    line.cutNextAnswer();
-    const take = { limit, holdMs: 60_000, lane: "bulk" } as const;
-    const done = await store.commit(write("ada", { take, dueInMs: 0 }));
-    expect(done).toMatchObject({ type: "committed", revision: 1, slot: { limit: "calls", lane: "bulk" } });
-    expect((await direct.slots.forecast({ limit, calls: 1, lane: "bulk" })).used.bulk).toBe(1);
-    line.cutNextAnswer();
-    await expect(store.claim({ limit: 1, lease })).rejects.toMatchObject(unavailable);
-    expect((await store.load("ada")).type).toBe("record");
-    expect(await direct.load("ada")).toMatchObject({ record: { revision: 1, lease: { id: "lease" } } });
-  });
-
   it("every verb rejects in time while the server is paused, and answers when it goes on", async () => {
     const { url, kill } = await server(forgetful);
     const store = await newStore(url, { timeoutMs: 400 });
@@ -226,21 +244,8 @@ withPostgres("adapters/postgres and its server", (server) => {
     expect(await refusal(url, { timeoutMs: 200 })).toMatchObject(unavailable);
     await kill("SIGCONT");
     await vi.waitUntil(() => store.counts().catch(() => false), 5_000);
-    const fresh = write("ada", {
-      expectedRevision: (await store.load("ada")).type === "record" ? 1 : 0,
-      writeId: "new",
-    });
-    expect(await store.commit(fresh)).toMatchObject({ type: "committed" });
-  });
-
-  it("a verb after a silent loss of the connections rejects, and the next one has a new connection", async () => {
-    const { url } = await server(forgetful);
-    await newStore(url);
-    const line = await lineTo(url);
-    const store = await openStore(line.url, { timeoutMs: 300 });
-    line.silence();
-    await expect(store.commit(write("ada"))).rejects.toMatchObject(unavailable);
-    expect(await store.commit(write("ada"))).toMatchObject({ type: "committed", revision: 1 });
+    // Not ada: what was sent may be carried out now, though nobody hears of it.
+    expect(await store.commit(write("bob"))).toMatchObject({ type: "committed" });
   });
 
   it("verbs reject in time while the server is gone, close() ends, and nothing is written afterwards", async () => {
@@ -248,7 +253,6 @@ withPostgres("adapters/postgres and its server", (server) => {
     await newStore(url);
     const pool = new Pool({ connectionString: url });
     onTestFinished(() => pool.end());
-    pool.on("error", () => {}); // as its documentation says
     for (const where of [url, pool]) {
       const store = await openStore(where, { timeoutMs: 300 });
       await kill("SIGKILL");
@@ -262,12 +266,42 @@ withPostgres("adapters/postgres and its server", (server) => {
       expect(await (await openStore(url)).load("ada")).toEqual({ type: "absent" });
     }
   });
+});
+
+withSharedPostgres("adapters/postgres on a server that others use, too", (place) => {
+  it("commit() whose answer is lost is written once, and acknowledged with its slot; claim() rejects", async () => {
+    const { url, schema } = place();
+    const direct = await newStore(url, { schema });
+    const line = await lineTo(url);
+    const store = await openStore(line.url, { schema });
+    line.cutNextAnswer();
+    const take = { limit, holdMs: 60_000, lane: "bulk" } as const;
+    const done = await store.commit(write("ada", { take, dueInMs: 0 }));
+    expect(done).toMatchObject({ type: "committed", revision: 1, slot: { limit: "calls", lane: "bulk" } });
+    expect((await direct.slots.forecast({ limit, calls: 1, lane: "bulk" })).used.bulk).toBe(1);
+    line.cutNextAnswer();
+    await expect(store.claim({ limit: 1, lease })).rejects.toMatchObject(unavailable);
+    expect((await store.load("ada")).type).toBe("record");
+    expect(await direct.load("ada")).toMatchObject({ record: { revision: 1, lease: { id: "lease" } } });
+  });
+
+  it("a verb after a silent loss of the connections rejects, and the next one has a new connection", async () => {
+    const { url, schema } = place();
+    await newStore(url, { schema });
+    const line = await lineTo(url);
+    const store = await openStore(line.url, { schema, timeoutMs: 300 });
+    line.silence();
+    await expect(store.commit(write("ada"))).rejects.toMatchObject(unavailable);
+    expect(await store.commit(write("ada"))).toMatchObject({ type: "committed", revision: 1 });
+    line.silence();
+    await store.close();
+  });
 
   it("commit({ take }) of three processes at once never takes more slots than are free", async () => {
-    const { url } = await server(forgetful);
-    const store = await newStore(url);
+    const { url, schema } = place();
+    const store = await newStore(url, { schema });
     const script = new URL("./taker.child.ts", import.meta.url);
-    const children = ["a", "b", "c"].map((name) => startChild(script, { url, name }).ended);
+    const children = ["a", "b", "c"].map((name) => startChild(script, { url, schema, name }).ended);
     const ended = await Promise.all(children);
     for (const { code, err } of ended) expect({ code, err }).toEqual({ code: 0, err: "" });
     const taken = ended.flatMap(({ out }) => out.split("\n")).filter((id) => id !== "");
@@ -277,8 +311,8 @@ withPostgres("adapters/postgres and its server", (server) => {
   });
 
   it("commit() of what PostgreSQL cannot hold rejects alone, whatever was asked beside it", async () => {
-    const { url } = await server(forgetful);
-    const store = await newStore(url);
+    const { url, schema } = place();
+    const store = await newStore(url, { schema });
     const names = ["a", "b\0", "c", "d\ud800", "e"];
     const asked = await Promise.allSettled(names.map((id) => store.commit(write(id))));
     for (const [n, answer] of asked.entries()) {
@@ -292,8 +326,8 @@ withPostgres("adapters/postgres and its server", (server) => {
   });
 
   it("commit() rejects with STORE_UNAVAILABLE for what passes, with nothing half-written", async () => {
-    const { url } = await server(forgetful);
-    const direct = await newStore(url);
+    const { url, schema } = place();
+    const direct = await newStore(url, { schema });
     const refusals: Readonly<Record<string, string>> = {
       "53100": "PostgreSQL has no space left on its disk",
       "57014": "PostgreSQL cancelled the statement (statement_timeout, or somebody)",
@@ -301,7 +335,7 @@ withPostgres("adapters/postgres and its server", (server) => {
       "42883": "what migrate() made is gone (42883)",
     };
     for (const [code, words] of Object.entries(refusals)) {
-      const store = await openStore(failing(url, code));
+      const store = await openStore(failing(url, code), { schema });
       await expect(store.commit(write("ada"))).rejects.toMatchObject({
         code: "STORE_UNAVAILABLE",
         retryable: !code.startsWith("42"),

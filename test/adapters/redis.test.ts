@@ -116,6 +116,17 @@ withServer("redis", "adapters/redis and its server", (server) => {
     expect((await store.claim({ limit: 1, lease })).claimed).toEqual([]);
   });
 
+  it("open() goes on though the server is restarted in the middle of it and forgets the scripts", async () => {
+    const client = await createClient({ url: (await server()).url }).connect();
+    onTestFinished(() => client.destroy());
+    const send = client.sendCommand.bind(client);
+    vi.spyOn(client, "sendCommand").mockImplementation(async (command, options) => {
+      if (command[0] === "EVALSHA") await send(["SCRIPT", "FLUSH"]);
+      return send(command, options);
+    });
+    expect(await (await openStore(client)).commit(write("ada"))).toMatchObject({ type: "committed" });
+  });
+
   it("commit() of 64 writers loses nothing acknowledged to kill -9 of the server, and writes nothing twice", async () => {
     const { url, kill, restart } = await server();
     const store = await openStore(url);

@@ -1,19 +1,21 @@
 /**
- * Run as a process of its own: opens the store at the URL of its argument and takes slots with commits, more than there
+ * Run as a process of its own: opens the PostgreSQL store of its argument and takes slots with commits, more than there
  * are. A line on standard output per acknowledged commit.
  */
 
 import { writeSync } from "node:fs";
 import { postgres } from "../../adapters/postgres.ts";
-import { redis } from "../../adapters/redis.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { Limit } from "../../src/store/contract.ts";
 import { argument } from "../support/child.ts";
 
-const { url, name } = argument<{ readonly url: string; readonly name: string }>();
+const { url, schema, name } = argument<{
+  readonly url: string;
+  readonly schema: string;
+  readonly name: string;
+}>();
 const limit: Limit = { name: "calls", calls: 30, windowMs: 3_600_000 };
-const adapter = url.startsWith("redis:") ? redis(url) : postgres(url);
-const store = await adapter.open({ account: "account", clock: systemClock });
+const store = await postgres(url, { schema }).open({ account: "account", clock: systemClock });
 
 async function take(n: number): Promise<void> {
   const { type } = await store.commit({

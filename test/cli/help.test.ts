@@ -8,7 +8,7 @@ describe("cli help", () => {
   it.each([[[]], [["help"]], [["--help"]]])("%j lists the commands", async (words) => {
     const { code, out, err } = await start(main, words).ended;
     expect({ code, err }).toEqual({ code: 0, err: "" });
-    expect(out).toMatch(/^ {2}demo .*\n {2}onboard .*\n {2}sandbox /m);
+    expect(out).toMatch(/^ {2}demo .*\n {2}onboard .*\n {2}migrate .*\n {2}sandbox /m);
     expect(out).not.toContain("demo-worker");
   });
 
@@ -29,8 +29,8 @@ describe("cli help", () => {
   });
 
   it.each([
-    [["import"], 'Unknown command "import": there are demo, onboard, sandbox, help, --version'],
-    [["--verbose"], 'Unknown option "--verbose": there are demo, onboard, sandbox, help, --version'],
+    [["import"], 'Unknown command "import": there are demo, onboard, migrate, sandbox, help, --version'],
+    [["--verbose"], 'Unknown option "--verbose": there are demo, onboard, migrate, sandbox, help, --version'],
     [["demo", "now"], 'Unknown argument "now": demo takes --keep,'],
     [["demo", "--user", "ada"], "Option --user goes with --live only"],
     [["demo", "--keep=yes"], "Option --keep takes no value"],

@@ -45,7 +45,7 @@ describe("cli onboard FILE", () => {
     const { code, out, err } = await onboard([path]).ended;
     expect({ code, err }).toEqual({ code: 1, err: "" });
     expect(out).toContain("2 arrived, 0 failed, 1 row could not be used");
-    expect(out).toContain("2 new · 0 here before · 1 known to 1upHealth · 1 cannot be used");
+    expect(out).toContain("2 new · 0 here before · 1 cannot be used\n  1 user known to 1upHealth already\n");
     expect(out).toMatch(/row 3 .*\[INVALID_ID\]/);
     expect(sandbox.users().map(({ appUserId }) => appUserId)).toEqual(["bob@example.org", "ada@example.org"]);
     expect(sandbox.journal.spent().management).toBe(3);

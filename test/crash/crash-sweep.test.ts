@@ -1,18 +1,20 @@
 import { createLifecycle } from "oneup-lifecycle";
 import type { Lifecycle } from "oneup-lifecycle";
 import { connectSandboxClock, createSandbox } from "oneup-lifecycle/sandbox";
+import type { Sandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, vi } from "vitest";
 import type { TestContext } from "vitest";
 import { each, startChild } from "../support/child.ts";
 import type { Instant } from "../support/dying.ts";
-import { anyKey, at } from "../support/places.ts";
+import { anyKey, at, migrated } from "../support/places.ts";
 import type { Place } from "../support/places.ts";
 import { accountOf } from "../../src/store/account.ts";
+import { withSharedPostgres } from "../support/postgres.ts";
 import { folder } from "../support/scene.ts";
 import { withSharedServer } from "../support/servers.ts";
 import type { Ended } from "../support/started.ts";
 import { costs, go, journeys, renamed } from "./journeys.ts";
-import type { Fated, Life } from "./journeys.ts";
+import type { Fated, Journey, Life } from "./journeys.ts";
 
 const script = new URL("./journey.child.ts", import.meta.url);
 const times = { timeoutMs: 1_200, graceMs: 200, leaseMs: 1_500 };
@@ -26,6 +28,12 @@ withSharedServer("redis", "on Redis, a process that is killed", (place) =>
     const { where, prefix } = await place();
     return { type: "redis", url: where, prefix, key: anyKey };
   }),
+);
+
+withSharedPostgres(
+  "on PostgreSQL, a process that is killed",
+  (place) => sweeps(() => migrated(place())),
+  true,
 );
 
 /**
@@ -56,6 +64,8 @@ function sweeps(place: (test: TestContext) => Promise<Place>): void {
   }, 60_000);
 }
 
+type Point = Life & { readonly journey: Journey };
+
 type By = Exclude<Fated["by"], "opening">;
 
 interface Sweep {
@@ -74,25 +84,23 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
     startChild(script, { ...fated, by, lives } satisfies Fated).ended;
 
   // How many writes and calls does each journey take? One undisturbed process tells.
-  const undisturbed = journeys.map((journey) => ({
-    journey,
-    id: `${journey}, undisturbed`,
-    place,
-    instant: null,
-  }));
-  await prepare(undisturbed);
+  const undisturbed = await prepared(
+    journeys.map((journey) => ({ journey, id: `${journey}, undisturbed`, instant: null })),
+  );
   const { out, err } = await child("asking", undisturbed);
   expect(err).toBe("");
   const steps = JSON.parse(out.slice("done ".length)) as readonly { write: number; call: number }[]; // our own child
   expect(steps[journeys.indexOf("onboard")]).toEqual({ write: 3, call: 2 });
-  const points = journeys.flatMap((journey, index) =>
-    instants(steps[index] ?? { write: 0, call: 0 }).map((instant) => ({
-      journey,
-      instant,
-      id: `${journey}: ${instant.when} ${instant.of} ${instant.n} <ada@example.org>`,
-    })),
+  expect(steps[journeys.indexOf("adopt")]).toEqual({ write: 3, call: 1 });
+  const points = await prepared(
+    journeys.flatMap((journey, index) =>
+      instants(steps[index] ?? { write: 0, call: 0 }).map((instant) => ({
+        journey,
+        instant,
+        id: `${journey}: ${instant.when} ${instant.of} ${instant.n} <ada@example.org>`,
+      })),
+    ),
   );
-  await prepare(points);
   const before = new Map(points.map(({ id }) => [id, spentOn(id)]));
   let deaths = 0;
 
@@ -177,11 +185,14 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
   }
 
   /** Puts users where their journey begins. */
-  async function prepare(users: readonly Life[]): Promise<void> {
+  async function prepared(users: readonly Point[]): Promise<readonly Point[]> {
     const { lifecycle, close } = await open();
     await each(users, 16, async ({ id, journey }) => {
       switch (journey) {
         case "onboard":
+        case "adopt": // below, so that what was granted still works
+        case "adopt with access":
+        case "adopt in vain":
           return;
         case "onboard existing":
         case "onboard taken":
@@ -198,7 +209,17 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
     });
     await close();
     sandbox.clock.advance(2 * 3_600_000);
-    for (const { id, journey } of users) if (journey === "recover") sandbox.revokeGrant(id);
+    return Promise.all(
+      users.map(async (point) => {
+        const { id, journey } = point;
+        const grant = journey.startsWith("adopt") ? await connected(sandbox, server.url, id) : undefined;
+        if (journey === "recover" || journey === "adopt in vain") sandbox.revokeGrant(id);
+        if (grant === undefined || journey === "adopt with access")
+          return { ...point, ...(grant && { grant }) };
+        const { accessToken: _, expiresAt: __, ...withoutAccess } = grant;
+        return { ...point, grant: withoutAccess };
+      }),
+    );
   }
 
   function spentOn(id: string): number {
@@ -208,6 +229,26 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
       .filter(({ call }) => ["createUser", "issueAuthCode", "listUsers", "updateUser"].includes(call))
       .filter((entry) => entry.appUserId === id || (known && entry.oneupUserId === known.oneupUserId)).length;
   }
+}
+
+/** What an application had before it knew of lifecycles: a user and its tokens, by the calls of the guide. */
+async function connected(sandbox: Sandbox, url: string, id: string): Promise<NonNullable<Life["grant"]>> {
+  const { clientId: client_id, clientSecret: client_secret } = sandbox.credentials;
+  const post = async (path: string, form: Record<string, string>): Promise<Record<string, string>> => {
+    const headers = { client_id, client_secret };
+    const body = new URLSearchParams(form);
+    const answer = await fetch(`${url}${path}`, { method: "POST", headers, body });
+    return (await answer.json()) as Record<string, string>; // the sandbox's own
+  };
+  const oneupUserId = sandbox.createUser(id);
+  const { code = "" } = await post("/user-management/v1/user/auth-code", { app_user_id: id });
+  const form = { client_id, client_secret, code, grant_type: "authorization_code" };
+  const { access_token: accessToken = "", refresh_token: refreshToken = "" } = await post(
+    "/oauth2/token",
+    form,
+  );
+  const expiresAt = new Date(sandbox.clock.now() + 2 * 3_600_000).toISOString();
+  return { oneupUserId, refreshToken, accessToken, expiresAt };
 }
 
 const somebody: unknown = expect.stringMatching(/^stopped [1-9]\d*\n$/);

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { isLifecycleError } from "oneup-lifecycle";
-import type { Lifecycle } from "oneup-lifecycle";
+import type { Grant, Lifecycle } from "oneup-lifecycle";
 import type { Instant } from "../support/dying.ts";
 import type { Place } from "../support/places.ts";
 
@@ -24,12 +24,24 @@ export const journeys = [
   "retry",
   /** another `app_user_id` */
   "rename",
+  /** taken over with a refresh token */
+  "adopt",
+  /** taken over with an access token that works, too */
+  "adopt with access",
+  /** taken over with a refresh token that was revoked */
+  "adopt in vain",
 ] as const;
 
 export type Journey = (typeof journeys)[number];
 
+/** Lists that an application brings in; each life of one has some users. */
+export type ListJourney = "import" | "import of new users";
+
 /** Management calls that a journey costs when nothing dies. */
 export const costs: Readonly<Record<Journey, number>> = {
+  adopt: 0,
+  "adopt with access": 0,
+  "adopt in vain": 1,
   onboard: 1,
   "onboard existing": 1,
   "onboard taken": 2,
@@ -43,8 +55,15 @@ export const costs: Readonly<Record<Journey, number>> = {
 /** One user on its journey, and where that ends first. */
 export interface Life {
   readonly id: string;
-  readonly journey: Journey;
+  readonly journey: Journey | ListJourney;
   readonly instant: Instant | null;
+  /** What the application has of a user whom it has connected before; times as JSON writes them. */
+  readonly grant?: Omit<Grant, "expiresAt"> & { readonly expiresAt?: string };
+}
+
+/** The users of a list. */
+export function membersOf({ id }: Pick<Life, "id">): readonly string[] {
+  return [`${id} <ada@example.org>`, `${id} <bob@example.org>`];
 }
 
 /** What a child is told. */
@@ -76,8 +95,21 @@ export function renamed(id: string): string {
 }
 
 /** Sends a user on its journey; what was begun by a process that died is not begun anew. */
-export async function go(lifecycle: Lifecycle, { id, journey }: Pick<Life, "id" | "journey">): Promise<void> {
+export async function go(lifecycle: Lifecycle, life: Omit<Life, "instant">): Promise<void> {
+  const { id, journey, grant } = life;
   switch (journey) {
+    case "import":
+      return void (await lifecycle.onboardMany(membersOf(life), { name: "spring" }));
+    case "import of new users":
+      return void (await lifecycle.onboardMany(membersOf(life), { name: "spring", expect: "new" }));
+    case "adopt":
+    case "adopt with access":
+    case "adopt in vain": {
+      if (grant === undefined) throw new Error("nobody can be taken over without a grant");
+      const { expiresAt, ...others } = grant;
+      const given = expiresAt === undefined ? others : { ...others, expiresAt: new Date(expiresAt) };
+      return void (await lifecycle.adopt(id, given));
+    }
     case "onboard":
     case "onboard taken":
       return void (await lifecycle.onboard(id));

@@ -3,8 +3,9 @@ import { createSandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, vi } from "vitest";
 import type { TestContext } from "vitest";
 import { startChild } from "../support/child.ts";
-import { anyKey, at } from "../support/places.ts";
+import { anyKey, at, migrated } from "../support/places.ts";
 import type { Place } from "../support/places.ts";
+import { withSharedPostgres } from "../support/postgres.ts";
 import { folder } from "../support/scene.ts";
 import { withSharedServer } from "../support/servers.ts";
 import type { Fated } from "./journeys.ts";
@@ -23,6 +24,8 @@ withSharedServer("redis", "on Redis, a worker that is killed", (place) =>
     return { type: "redis", url: where, prefix, key: anyKey };
   }),
 );
+
+withSharedPostgres("on PostgreSQL, a worker that is killed", (place) => lanes(() => migrated(place())), true);
 
 function lanes(placeOf: (test: TestContext) => Promise<Place>): void {
   it("with slots that it was granted for waiting users, twice in a row, loses nobody and keeps to the limit", async (test) => {

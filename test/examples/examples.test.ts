@@ -1,5 +1,6 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { isPostgresInstalled, startPostgres } from "../support/postgres.ts";
 import { isInstalled, startServer } from "../support/servers.ts";
 import { deno, start } from "../support/started.ts";
 import type { Started } from "../support/started.ts";
@@ -18,6 +19,7 @@ async function statusOf(url: string): Promise<{ status: number; body: unknown }>
   return { status: response.status, body: await response.json() };
 }
 
+const hasPostgres = isPostgresInstalled("examples/06-postgres");
 const hasRedis = isInstalled("redis-server", "examples/05-fleet");
 const active = { state: "tokenActive", usable: true };
 
@@ -83,6 +85,23 @@ describe("examples", () => {
     },
     60_000,
   );
+
+  it.runIf(hasPostgres)("06-postgres goes on after kill -9, beside the application's own table", async () => {
+    const server = await startPostgres();
+    onTestFinished(() => server.stop());
+    const { code, out, err } = await start("examples/06-postgres.ts", [], { POSTGRES_URL: server.url }).ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toBe(
+      "the application is killed, with users in hand\nthe lifecycle counts 80 with a token\n" +
+        "the application counts 80 who are connected\ncreated twice: 0\n",
+    );
+  });
+
+  it("06-postgres says what it needs", async () => {
+    const { code, err } = await start("examples/06-postgres.ts", [], { POSTGRES_URL: "" }).ended;
+    expect(code).not.toBe(0);
+    expect(err).toContain("Cannot start: POSTGRES_URL must be the URL of a PostgreSQL server");
+  });
 
   it("05-fleet says what it needs", async () => {
     const { code, err } = await start("examples/05-fleet.ts", [], { REDIS_URL: "" }).ended;

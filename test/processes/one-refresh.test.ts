@@ -3,8 +3,9 @@ import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
 import { createLifecycle } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { startChild } from "../support/child.ts";
-import { anyKey, at } from "../support/places.ts";
+import { anyKey, at, migrated } from "../support/places.ts";
 import type { Place } from "../support/places.ts";
+import { withSharedPostgres } from "../support/postgres.ts";
 import { afterwards, folder } from "../support/scene.ts";
 import { withServer } from "../support/servers.ts";
 import type { Asker } from "./asker.child.ts";
@@ -129,4 +130,8 @@ describe("processes on one LMDB store", () => {
 
 withServer("redis", "processes on one Redis store", (server) => {
   processes(async () => ({ type: "redis", url: (await server()).url, key: anyKey }), 200);
+});
+
+withSharedPostgres("processes on one PostgreSQL store", (place) => {
+  processes(() => migrated(place()), 30);
 });

@@ -84,6 +84,23 @@ describe("adopt()", () => {
     expect(callsSince(sandbox, before)).toEqual(["refreshToken", "issueAuthCode", "exchangeCode"]);
   });
 
+  it("called again while a refused grant is being replaced, leaves the user in its place", async () => {
+    const { sandbox, open, server } = await scene();
+    const tight = await open({ limits: { management: { calls: 1, windowMs: hour } } });
+    const { accessToken: _, ...withoutAccess } = await connected(sandbox, server, "ada");
+    sandbox.revokeGrant("ada");
+    await tight.remote.find({ appUserId: "somebody" });
+    await tight.adopt("ada", withoutAccess, { waitMs: 50 });
+    const { history, ...waiting } = await tight.inspect("ada");
+    expect(waiting).toMatchObject({ state: "reauthorizing", usable: false });
+    const calls = sandbox.journal.entries().length;
+    expect(await tight.adopt("ada", withoutAccess, { waitMs: 50 })).toMatchObject({
+      state: "reauthorizing",
+      history,
+    });
+    expect(callsSince(sandbox, calls)).toEqual([]);
+  });
+
   it("with `waitMs: 0` resolves once the user is written down; a worker refreshes it", async () => {
     const { sandbox, lifecycle, withoutAccess, before } = await prepared();
     expect(await lifecycle.adopt("ada", withoutAccess, { waitMs: 0 })).toMatchObject({

@@ -12,9 +12,12 @@ export class Dossier {
   spent = 0;
   /** Somebody was told of it, or it stood in the store. */
   isKnown = false;
-  /** As it was last written, and when. */
+  /** As it was last written, and when; and when first. */
   envelope: Envelope | null = null;
   writtenAt = 0;
+  enteredAt = 0;
+  /** It rests in no lane, not because of any trouble, and nobody would take it up for minutes. */
+  isHeld = false;
   revision = 0;
   lease: { readonly id: string; readonly by: string; readonly until: number } | null = null;
   lastWriteId = "";
@@ -34,6 +37,12 @@ export class Dossier {
 /** Does a user rest with a code in hand, which passes in some minutes? */
 export function isHeldWithCode({ state, intent }: Envelope): boolean {
   return state === "codeIssued" && intent === null;
+}
+
+/** Did this import bring the user, and has it not arrived? */
+export function isLeft({ envelope }: Dossier, name: string): boolean {
+  const origin = envelope?.origin;
+  return origin?.name === name && !origin.arrived;
 }
 
 /** The steps that a record shows and the one before did not. */

@@ -1,13 +1,16 @@
 /**
  * `npm run simulate -- --seeds 1000`: plays stories and tells of those that break a promise.
  * `npm run simulate -- --seed 4711 --trace`: plays one, and tells it line by line.
+ * `npm run simulate -- --import 1000000`: one import that takes 139 days.
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { inWords, playImport, scaled } from "./import.ts";
 import { simulate } from "./simulation.ts";
 
 const usage = `npm run simulate -- [--seeds N] [--from S] [--until-broken]    N stories (1000), the first of them seed S (1)
-npm run simulate -- --seed S [--trace]                         one story, line by line`;
+npm run simulate -- --seed S [--trace]                         one story, line by line
+npm run simulate -- --import N [--seed S]                      an import of N users, to its end`;
 
 if (!process.argv.includes("--trace")) Error.stackTraceLimit = 0; // stores refuse often here, and a stack costs more than the refusal
 
@@ -16,6 +19,8 @@ interface Words {
   readonly seeds: number;
   readonly trace: boolean;
   readonly untilBroken: boolean;
+  /** Users to import; 0: stories are played. */
+  readonly users: number;
 }
 
 function readWords(): Words | null {
@@ -25,15 +30,19 @@ function readWords(): Words | null {
         seeds: { type: "string", default: "1000" },
         from: { type: "string", default: "1" },
         seed: { type: "string" },
+        import: { type: "string", default: "0" },
         trace: { type: "boolean", default: false },
         "until-broken": { type: "boolean", default: false },
       },
     });
     const { seed, trace, "until-broken": untilBroken } = values;
+    const users = Number(values.import);
     const from = Number(seed ?? values.from);
     const seeds = seed === undefined ? Number(values.seeds) : 1;
     const whole = [from, seeds].every((number) => Number.isSafeInteger(number) && number > 0);
-    return whole ? { from, seeds, trace, untilBroken } : null;
+    return whole && Number.isSafeInteger(users) && users >= 0
+      ? { from, seeds, trace, untilBroken, users }
+      : null;
   } catch {
     return null; // a word that is none of these
   }
@@ -65,6 +74,23 @@ async function main({ from, seeds, trace, untilBroken }: Words): Promise<void> {
   if (broken > 0 || stopped) process.exitCode = 1;
 }
 
+/** One import to its end. */
+async function bringIn(users: number, seed: number): Promise<void> {
+  const before = process.cpuUsage();
+  const outcome = await playImport({
+    ...scaled(users),
+    seed,
+    onProgress: (calls, days) => progress(`${calls} calls, day ${Math.ceil(days)}`),
+  });
+  const { user, system } = process.cpuUsage(before);
+  const { blamed } = outcome;
+  process.stdout.write(`${wiped()}${inWords(outcome)}\n`);
+  process.stdout.write(
+    `${blamed.length === 0 ? "every promise was kept" : blamed.join("\n")} (${((user + system) / 1e6).toFixed(0)} s of CPU)\n`,
+  );
+  if (blamed.length > 0) process.exitCode = 1;
+}
+
 /** One line that is written over again, where somebody watches. */
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r${text}`);
@@ -78,4 +104,5 @@ const words = readWords();
 if (words === null) {
   process.stderr.write(`${usage}\n`);
   process.exitCode = 2;
-} else await main(words);
+} else if (words.users > 0) await bringIn(words.users, words.from);
+else await main(words);

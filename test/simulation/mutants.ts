@@ -216,4 +216,77 @@ export const mutants: readonly Mutant[] = [
     replace:
       "if (!retired.includes(wrapped.by)) return { by: wrapped.by, wrapped: wrapped.wrapped.slice(4) };",
   },
+  {
+    name: "forgets in its lane whoever it held for a comparison",
+    file: "src/runtime/onboard-many.ts",
+    find: 'await insist(engine, signal, "line users up", () => lineUp(engine, name, signal));',
+    replace: "",
+  },
+  {
+    name: "holds users for a comparison without saying until when",
+    file: "src/runtime/onboard-many.ts",
+    find: "{ dueInMs: holdMs, lane: null }",
+    replace: "{ dueInMs: null, lane: null }",
+  },
+  {
+    name: "counts whoever has arrived as left for ever",
+    file: "src/runtime/act.ts",
+    find: "origin: origin && { ...origin, arrived: true }",
+    replace: "origin",
+  },
+  {
+    name: "calls an import done while somebody is left",
+    file: "src/runtime/onboard-many.ts",
+    find: "if (left === 0) break;",
+    replace: "if (left < 3) break;",
+  },
+  {
+    name: "takes its own first write of a user for somebody else's",
+    file: "src/runtime/onboard-many.ts",
+    find: "const done = await save(engine, user, signal, { mode",
+    replace: "const done = await save(engine, user, false, { mode",
+  },
+  {
+    name: "marks users of other imports",
+    file: "src/runtime/comparing.ts",
+    find: "intent === null && origin?.name === name && !origin.arrived",
+    replace: 'intent === null && name !== "" && origin?.arrived === false',
+  },
+  {
+    name: "notes how far it read 1upHealth's list before it marks who stands there",
+    file: "src/runtime/comparing.ts",
+    find: "    failures = 0;\n    const known",
+    replace:
+      "    failures = 0;\n    const read = at.skip + page.length;\n    await noteComparison(engine, name, signal, (before) => ({ ...before, skip: read }));\n    const known",
+  },
+  {
+    name: "reads 1upHealth's list to its end, whatever that costs",
+    file: "src/runtime/comparing.ts",
+    find: "return left > 1 && pages - known <= Math.max(1, left / 50);",
+    replace: "return left > 0 || pages + known > 0;",
+  },
+  {
+    name: "leaves a user whom it took over to nobody",
+    file: "src/runtime/adopt.ts",
+    find: "const place = restingPlace(engine, user, null);",
+    replace: "const place = { dueInMs: null, lane: null } as const;",
+  },
+  {
+    name: "drops the refresh token of a user whom it takes over",
+    file: "src/runtime/adopt.ts",
+    find: "const secrets = { refreshToken, ...(access",
+    replace: "const secrets = { ...(access",
+  },
+  {
+    name: "counts a user whom it took over as left in its import for ever",
+    file: "src/runtime/adopt.ts",
+    find: "pause: null, ...arrivedBy(after) };",
+    replace: "pause: null };",
+  },
+  {
+    name: "replaces a grant by an older one that the application brings",
+    file: "machines/user-lifecycle.ts",
+    find: '        DUE: { target: ".expiring", actions: "startOver" },',
+    replace: '        ADOPTED: adoption,\n        DUE: { target: ".expiring", actions: "startOver" },',
+  },
 ];

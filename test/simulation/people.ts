@@ -1,12 +1,13 @@
 /** The application's side: people who sign up, come back, change their address; and what they are told. */
 import { isLifecycleError } from "oneup-lifecycle";
-import type { ErrorCode, Lifecycle, UserStatus } from "oneup-lifecycle";
+import type { ErrorCode, Grant, Lifecycle, UserStatus } from "oneup-lifecycle";
 import type { Life } from "./life.ts";
+import type { ListPlan } from "./scenario.ts";
 import type { Fit, Stage } from "./stage.ts";
 import { Dice, hour, minute, second } from "./time.ts";
 
 /** How a person stands to 1upHealth before it signs up, and what the application believes. */
-type Kind = "new" | "unexpected" | "existing" | "believedToExist";
+type Kind = "new" | "unexpected" | "existing" | "believedToExist" | "connected";
 
 /** What an application may hear when things go wrong, without anything being wrong with the library. */
 const fairErrors: readonly ErrorCode[] = [
@@ -33,6 +34,10 @@ export class Person {
   #signedUp = false;
   #names = 0;
   #attempts = 0;
+  /** The list that brings it, if one does. */
+  readonly list: ListPlan | null;
+  /** What the application has of somebody whom it has connected before. */
+  readonly #grant: Grant | null;
   readonly #kind: Kind;
   readonly #dice: Dice;
   readonly #stage: Stage;
@@ -41,10 +46,44 @@ export class Person {
     this.#stage = stage;
     this.id = `user-${number}`;
     this.#dice = new Dice(stage.scenario.seed, this.id);
-    this.#kind = this.#dice.pick(["new", "new", "new", "new", "unexpected", "existing", "believedToExist"]);
+    const kinds = ["new", "new", "new", "new", "unexpected", "existing", "believedToExist"] as const;
+    this.#kind = this.#dice.pick([...kinds, "connected"]);
     if (this.#kind === "unexpected" || this.#kind === "existing")
       stage.handler.world.users.add(this.id, true);
-    stage.time.after(this.#dice.between(0, stage.scenario.arrivalMs), () => this.signUp());
+    this.#grant = this.#kind === "connected" ? this.#connected() : null;
+    const { imports, arrivalMs } = stage.scenario;
+    this.list = imports.length > 0 && this.#dice.hits(0.5) ? this.#dice.pick(imports) : null;
+    const { list } = this;
+    if (list !== null) this.#standsIn(list);
+    const arrivesMs = this.#dice.between(0, arrivalMs);
+    // Some of the list come by themselves, too; and whoever was connected before is taken over in any case.
+    if (list === null || this.#grant !== null || this.#dice.hits(0.4))
+      stage.time.after(arrivesMs, () => this.signUp());
+    else stage.time.after(list.atMs + arrivesMs, () => this.#comeBack());
+  }
+
+  /** What it costs that a list brings it in, believing what it believes. */
+  #standsIn({ expect }: ListPlan): void {
+    const exists = this.#stage.handler.world.users.find(this.id) !== undefined;
+    this.#stage.judge.expects(this.id, exists === (expect === "existing") ? 1 : 2);
+  }
+
+  /** Connected by the application before it knew of this library; some of these grants have been revoked since. */
+  #connected(): Grant {
+    const { users, grants, settings } = this.#stage.handler.world;
+    const { judge, time } = this.#stage;
+    const { oneupUserId } = users.add(this.id, true);
+    judge.isAtRemote(this.id, oneupUserId);
+    const at = time.now + settings.codeReadyMs;
+    const pair = grants.exchange(grants.issueCode(oneupUserId, time.now), at);
+    if (pair === undefined) throw new Error("the sandbox refuses a code that it has issued");
+    if (this.#dice.hits(0.25)) {
+      grants.revoke(oneupUserId);
+      judge.expects(this.id, 1);
+    }
+    const { accessToken, refreshToken } = pair;
+    const expiresAt = new Date(at + settings.accessTokenLifeMs);
+    return { oneupUserId, refreshToken, ...(this.#dice.hits(0.6) && { accessToken, expiresAt }) };
   }
 
   /** Signs up, or asks again whether it is ready. */
@@ -52,7 +91,8 @@ export class Person {
     const { judge } = this.#stage;
     if (!this.#signedUp) {
       this.#signedUp = true;
-      judge.expects(this.id, this.#kind === "unexpected" || this.#kind === "believedToExist" ? 2 : 1);
+      const twice = this.#kind === "unexpected" || this.#kind === "believedToExist";
+      if (this.#kind !== "connected") judge.expects(this.id, twice ? 2 : 1);
     }
     const expect = this.#kind === "existing" || this.#kind === "believedToExist" ? "existing" : "new";
     const lane = this.#dice.pick(["interactive", "interactive", "recovery", "bulk"] as const);
@@ -61,9 +101,12 @@ export class Person {
       const ms = ++this.#attempts < 4 ? this.#dice.between(second, 10 * minute) : 2 * hour;
       this.#later(ms, () => this.signUp());
     };
+    const verb = this.#grant === null ? "onboard" : "adopt";
     const onboard = (lifecycle: Lifecycle): Promise<UserStatus> =>
-      lifecycle.onboard(this.id, { expect, lane, waitMs });
-    this.#ask("onboard", waitMs, onboard, again, (life, status) => {
+      this.#grant === null
+        ? lifecycle.onboard(this.id, { expect, lane, waitMs })
+        : lifecycle.adopt(this.id, this.#grant, { waitMs });
+    this.#ask(verb, waitMs, onboard, again, (life, status) => {
       judge.told(life, status);
       this.hasArrived ||= status.usable;
       if (status.usable) this.#comeBack();
@@ -72,7 +115,7 @@ export class Person {
     // Some press the button twice, and the second time another process hears it.
     if (this.#dice.hits(0.3)) {
       this.#ask(
-        "onboard",
+        verb,
         waitMs,
         onboard,
         () => {},
@@ -93,7 +136,16 @@ export class Person {
     const next = (): void => this.#comeBack();
     const waitMs = 20 * second;
     const roll = this.#dice.between(1, 20);
-    if (roll <= 10) {
+    const grant = this.#grant;
+    if (grant !== null && roll <= 3) {
+      // The application goes through its old list once more.
+      const adopt = (lifecycle: Lifecycle): Promise<UserStatus> =>
+        lifecycle.adopt(this.id, grant, { waitMs });
+      this.#ask("adopt", waitMs, adopt, next, (life, status) => {
+        judge.told(life, status);
+        next();
+      });
+    } else if (roll <= 10) {
       this.#ask(
         "accessToken",
         waitMs,

@@ -75,8 +75,21 @@ export interface Scenario {
     readonly atMs: number;
     readonly inHaste: boolean;
   };
+  /** Lists of people that the application brings in. */
+  readonly imports: readonly ListPlan[];
+  /** Users whom 1upHealth has and this application does not know, and how many of them stand in its list before ours. */
+  readonly strangers: { readonly count: number; readonly first: number };
   /** When the keys of the ring are replaced; `records`: and those of the store. */
   readonly rekey: { readonly atMs: number; readonly records: boolean } | null;
+}
+
+/** A list that is brought in. */
+export interface ListPlan {
+  readonly name: string;
+  readonly atMs: number;
+  readonly expect: "new" | "existing" | undefined;
+  /** Processes that begin with it at the same time. */
+  readonly processes: number;
 }
 
 /** A spell of trouble: from when, for how long. */
@@ -149,7 +162,22 @@ export function scenarioOf(seed: number): Scenario {
       : null,
     arrivalMs: dice.pick([minute, hour, 4 * hour]),
     ...upkeep(dice, troubleMs),
+    ...lists(dice, troubleMs),
   };
+}
+
+/** Lists that are brought in, one or two in some seeds. */
+function lists(dice: Dice, troubleMs: number): Pick<Scenario, "imports" | "strangers"> {
+  const together = dice.hits(0.5);
+  const firstMs = dice.pick([0, dice.between(0, troubleMs / 2)]);
+  const imports = ["spring", "autumn"].slice(0, dice.pick([0, 0, 1, 1, 2])).map((name, index) => ({
+    name,
+    atMs: index === 0 || together ? firstMs : dice.between(0, troubleMs / 2),
+    expect: dice.pick([undefined, undefined, undefined, "new", "existing"] as const),
+    processes: dice.pick([1, 1, 2]),
+  }));
+  const count = imports.length > 0 ? dice.pick([0, 0, 130, 310]) : 0;
+  return { imports, strangers: { count, first: Math.round(count * dice.pick([0, 0.5, 1])) } };
 }
 
 /** What is changed while everybody works. */

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import process from "node:process";
 import { setImmediate } from "node:timers";
-import type { Store } from "oneup-lifecycle";
+import type { Store, UserState } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { readOptions } from "../../src/sandbox/options.ts";
 import { Handler } from "../../src/sandbox/handler.ts";
@@ -23,7 +23,10 @@ import {
 import { hidingIds } from "../../src/store/hidden-ids.ts";
 import { HiddenNames } from "../../src/store/hidden-names.ts";
 import { keyRing } from "../../src/store/key-ring.ts";
+import { shelf } from "../../src/runtime/shelves.ts";
+import { isLeft } from "./dossier.ts";
 import { Judge } from "./judge.ts";
+import { List } from "./lists.ts";
 import { Person } from "./people.ts";
 import { allKeys, firstRing, Operator } from "./operator.ts";
 import { Process } from "./process.ts";
@@ -100,6 +103,7 @@ export class Simulation implements Stage {
   readonly #processes: readonly Process[];
   readonly #operator: Operator;
   readonly #people: readonly Person[];
+  readonly #lists: readonly List[];
   /** What goes wrong now. */
   rates: Rates;
   /** Nobody begins anything new. */
@@ -118,7 +122,18 @@ export class Simulation implements Stage {
     const { processes, users } = parts.scenario;
     this.#processes = Array.from({ length: processes }, (_, index) => new Process(this, index));
     this.#operator = new Operator(this, this.#processes);
+    const { imports, strangers } = parts.scenario;
+    for (let number = 1; number <= strangers.first; number++) this.#stranger(number);
     this.#people = Array.from({ length: users }, (_, index) => new Person(this, index + 1));
+    for (let number = strangers.first + 1; number <= strangers.count; number++) this.#stranger(number);
+    this.#lists = imports.map(
+      (plan) =>
+        new List(
+          this,
+          plan,
+          this.#people.filter(({ list }) => list === plan).map(({ id }) => id),
+        ),
+    );
   }
 
   static async of(scenario: Scenario, wanted: boolean): Promise<Simulation> {
@@ -153,6 +168,11 @@ export class Simulation implements Stage {
     return new Simulation({ scenario, time, trace, handler, store, names, seen, judge });
   }
 
+  /** Somebody at 1upHealth who is none of ours. */
+  #stranger(number: number): void {
+    this.handler.world.users.add(`stranger-${number}`, true);
+  }
+
   get ring(): Stage["ring"] {
     return this.#operator.ring;
   }
@@ -182,8 +202,11 @@ export class Simulation implements Stage {
     // Pauses grow up to six hours, and a tight limit lets few users pass an hour.
     await time.run(
       time.now + 48 * hour,
-      () => broken() || (this.#operator.isDone && judge.all().every(hasArrived)),
+      () =>
+        broken() ||
+        (this.#operator.isDone && judge.all().every(hasArrived) && this.#lists.every(({ isDone }) => isDone)),
     );
+    if (!broken() && !this.#lists.every(({ isDone }) => isDone)) judge.blame("P2: an import is never done");
     if (!broken()) await this.#checkUp(broken);
     // A refresh that was begun ends.
     if (!broken()) await time.run(time.now + hour, () => broken() || judge.all().every(hasArrived));
@@ -244,6 +267,23 @@ export class Simulation implements Stage {
     if (!broken() && left > 0) this.judge.blame(`P2: ${left} users have no working token in the end`);
   }
 
+  /** What the store counts, and whom it lists, is what the records say. */
+  async #lookAtShelves(): Promise<void> {
+    const { judge } = this;
+    const counted: Record<string, number> = {};
+    for (const dossier of judge.all()) counted[shelfOf(dossier)] = (counted[shelfOf(dossier)] ?? 0) + 1;
+    const counts = await this.store.counts();
+    const words = (all: Readonly<Record<string, number>>): string =>
+      JSON.stringify(Object.entries(all).toSorted());
+    if (words(counts) !== words(counted))
+      judge.blame(`P1: the store counts ${words(counts)} of ${words(counted)}`);
+    for (const [name, count] of Object.entries(counts)) {
+      const listed = await this.store.page({ state: name, limit: 1_000 });
+      if (listed.length !== count)
+        judge.blame(`P1: ${listed.length} users are listed as "${name}", not ${count}`);
+    }
+  }
+
   /** Nobody is lost, stuck, duplicated or leaked. */
   async #lastLook(): Promise<void> {
     const { judge, handler } = this;
@@ -260,9 +300,19 @@ export class Simulation implements Stage {
     }
     for (const id of handler.journal.createdTwice()) judge.blame(`P2: ${id} was created twice`);
     judge.read("the account's record", JSON.stringify(await this.store.account.load()));
-    const users = handler.world.users.all.length;
+    await this.#lookAtShelves();
+    const users = handler.world.users.all.length - this.scenario.strangers.count;
     if (users !== this.#people.length) judge.blame(`P2: ${this.#people.length} people are ${users} users`);
   }
+}
+
+/** What a store counts a user under, from what its record says. */
+function shelfOf(dossier: ReturnType<Judge["of"]>): string {
+  const { envelope } = dossier;
+  const { state = "", origin } = envelope ?? {};
+  return origin !== undefined && isLeft(dossier, origin.name)
+    ? shelf(state as UserState, origin.name)
+    : state;
 }
 
 function hasArrived({ envelope }: ReturnType<Judge["of"]>): boolean {

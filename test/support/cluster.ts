@@ -1,7 +1,8 @@
 /** Clusters of Redis servers for tests: each node is a process of its own, on free ports of loopback. */
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe } from "vitest";
-import { ask, freePort, isInstalled, startServer } from "./servers.ts";
+import { freePort } from "./programs.ts";
+import { ask, isInstalled, startServer } from "./servers.ts";
 import type { Program, Server, Settings } from "./servers.ts";
 
 /** A running cluster. */

@@ -80,5 +80,11 @@ function onCluster(urls: readonly string[]): StoreAdapter {
   };
 }
 
+/** A place in PostgreSQL, with a schema. */
+export async function migrated(where: { readonly url: string; readonly schema: string }): Promise<Place> {
+  await postgres(where.url, { schema: where.schema }).migrate();
+  return { type: "postgres", ...where, key: anyKey };
+}
+
 /** A key that is as good as any in a test. */
 export const anyKey: string = "ab".repeat(32);

@@ -1,5 +1,5 @@
 /** PostgreSQL servers for tests, each on a free port, with a folder of its own. */
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -14,6 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, onTestFinished } from "vitest";
 import { freePort, isInstalled, pathOf, startProgram } from "./programs.ts";
@@ -66,7 +67,15 @@ function freshData(): string {
   if (existsSync(kept)) return kept;
   const folder = newFolder("template");
   const data = join(folder, "data");
-  const words = ["-D", data, "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale"];
+  const words = [
+    "-D",
+    data,
+    "--username=postgres",
+    "--auth=trust",
+    "--encoding=UTF8",
+    "--no-locale",
+    "--wal-segsize=1",
+  ];
   const quickly = ["--no-sync", "--no-instructions"];
   execFileSync(initdb, [...words, ...quickly], { stdio: "pipe", ...as });
   const rules = join(data, "pg_hba.conf");
@@ -106,6 +115,16 @@ export async function startPostgres(settings: Settings = {}): Promise<Server> {
   return serve(folder, data, settings);
 }
 
+/** Starts a replica of the server at `url`, which takes no writes until it is promoted. */
+export async function startReplica(url: string, settings: Settings = {}): Promise<Server> {
+  const folder = newFolder("replica");
+  const data = join(folder, "data");
+  const words = ["-d", url, "-D", data, "-R", "--checkpoint=fast", "--no-sync"];
+  await promisify(execFile)(pathOf("pg_basebackup", folders) ?? "pg_basebackup", words);
+  own(data);
+  return serve(folder, data, settings);
+}
+
 /** Serves a folder of data, which is removed in the end. */
 async function serve(folder: string, data: string, settings: Settings): Promise<Server> {
   const port = await freePort();
@@ -114,6 +133,8 @@ async function serve(folder: string, data: string, settings: Settings): Promise<
     port: String(port),
     listen_addresses: "127.0.0.1",
     unix_socket_directories: "",
+    // After a crash it syncs its thousand files, each by itself, or all at once.
+    ...(process.platform === "linux" && { recovery_init_sync_method: "syncfs" }),
     ...settings,
   };
   return startProgram({
@@ -221,20 +242,22 @@ async function startPgbouncer(farPort: number): Promise<Server> {
 /**
  * Registers tests that share one server. `place` is for one test alone: a URL, and a schema that nobody else has and
  * that is dropped in the end. If `POSTGRES_URL` is set, that server is used.
+ *
+ * @param atOnce they run at the same time
  */
 export function withSharedPostgres(
   title: string,
   tests: (place: () => { readonly url: string; readonly schema: string }) => void,
-  settings: Settings = forgetful,
+  atOnce = false,
 ): void {
   const given = process.env["POSTGRES_URL"];
   if (given === undefined && !isPostgresInstalled(title)) return;
-  // oxlint-disable-next-line vitest/valid-title -- the test file says it
-  describe(title, () => {
+  const group = atOnce ? describe.concurrent : describe;
+  group(title, () => {
     let server: Server | undefined;
     const schemas: string[] = [];
     beforeAll(async () => {
-      if (given === undefined) server = await startPostgres(settings);
+      if (given === undefined) server = await startPostgres(forgetful);
     });
     afterAll(async () => {
       await server?.stop();

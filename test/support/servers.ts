@@ -11,7 +11,7 @@ import { freePort, isInstalled, pathOf, startProgram } from "./programs.ts";
 import type { Server } from "./programs.ts";
 
 export type { Server } from "./programs.ts";
-export { freePort, isInstalled, listening } from "./programs.ts";
+export { isInstalled, listening } from "./programs.ts";
 
 /** A server that speaks Redis' protocol. */
 export type Program = "redis-server" | "valkey-server";

@@ -1,0 +1,88 @@
+/**
+ * The same comparison with users in PostgreSQL: `onboard()` against the same two calls by hand, and what one onboarding
+ * costs the server, which syncs with every transaction.
+ *
+ * @module
+ */
+import type { StoreAdapter } from "oneup-lifecycle";
+import type { PostgresPool } from "oneup-lifecycle/adapters/postgres";
+import { Pool } from "pg";
+import { compare, ratio } from "./onboard.ts";
+import { encryption, inPlace } from "./places.ts";
+import { postgres } from "./product.ts";
+import { startProvider } from "./provider.ts";
+import type { Measurement } from "./report.ts";
+import { inLoops, median } from "./rounds.ts";
+import { loops } from "./settings.ts";
+import type { Effort } from "./settings.ts";
+import { durableSide } from "./sides.ts";
+
+/** The store there, ready to be opened. */
+async function storeAt(where: string | PostgresPool): Promise<StoreAdapter> {
+  const store = postgres(where);
+  await store.migrate();
+  return store;
+}
+
+/** A provider 50 ms away. */
+export function postgresAt50Ms(effort: Effort): Promise<Measurement[]> {
+  const name = "postgres.onboard.ratio.50ms";
+  return inPlace("postgres", name, async ({ address }) => {
+    const measured = await compare(50, effort, { store: await storeAt(address), encryption });
+    return [{ name, value: ratio(measured), unit: "of bare", bar: 0.9 }];
+  });
+}
+
+/** A provider that answers at once. */
+export function postgresAt0Ms(effort: Effort): Promise<Measurement[]> {
+  const name = "postgres.onboard.ratio.0ms";
+  return inPlace("postgres", name, async ({ address }) => {
+    const measured = await compare(0, effort, { store: await storeAt(address), encryption });
+    const perSecond = median(measured.map(({ durable }) => durable.perSecond));
+    return [
+      { name, value: ratio(measured), unit: "of bare", bar: null },
+      { name: "postgres.onboard.users_per_s.0ms", value: perSecond, unit: "users/s", bar: 1_400 },
+    ];
+  });
+}
+
+/** Onboardings whose cost is counted. */
+const counted = 2_000;
+
+/** Round trips of one onboarding, each a statement and a transaction: one by one, and with many who share them. */
+export function postgresTrips(): Promise<Measurement[]> {
+  return inPlace("postgres", "postgres.trips", async ({ address }) => [
+    { name: "postgres.trips", value: await trips(address, 1), unit: "a user", bar: null },
+    { name: "postgres.trips.shared", value: await trips(address, loops), unit: "a user", bar: null },
+  ]);
+}
+
+async function trips(url: string, atATime: number): Promise<number> {
+  const pool = new Pool({ connectionString: url, max: 5 });
+  let statements = 0;
+  const counting: PostgresPool = {
+    async connect() {
+      const client = await pool.connect();
+      return {
+        query(statement) {
+          statements++;
+          return client.query<object>(statement);
+        },
+        release: (destroy) => client.release(destroy),
+      };
+    },
+  };
+  const provider = await startProvider(0);
+  const durable = await durableSide(provider.url, { store: await storeAt(counting), encryption });
+  try {
+    await durable.onboard(`first-${atATime}@example.org`);
+    const before = statements;
+    const users = Array.from({ length: counted }, (_, index) => `user-${atATime}-${index}@example.org`);
+    await inLoops(users, atATime, (user) => durable.onboard(user));
+    return (statements - before) / counted;
+  } finally {
+    await durable.close();
+    await pool.end();
+    await provider.close();
+  }
+}

@@ -1,0 +1,78 @@
+// An application that keeps its people in PostgreSQL keeps their lifecycles beside them, in a schema of their own. It is
+// killed in the middle of an import; the next process goes on.
+//
+//   POSTGRES_URL=postgres://postgres@127.0.0.1:5432/postgres npm run example 06-postgres
+//   (a throw-away one: docker run -p 5432:5432 -e POSTGRES_HOST_AUTH_METHOD=trust postgres:17)
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { createLifecycle } from "oneup-lifecycle";
+import { postgres } from "oneup-lifecycle/adapters/postgres";
+import { createSandbox } from "oneup-lifecycle/sandbox";
+import { Pool } from "pg";
+
+const { POSTGRES_URL: url = "", ONEUP_URL: oneupUrl = "", ONEUP_CLIENT_ID: clientId = "" } = process.env;
+if (url === "") {
+  console.error("Cannot start: POSTGRES_URL must be the URL of a PostgreSQL server");
+  process.exit(1);
+}
+const pool = new Pool({ connectionString: url, max: 8 }); // the application's own, for its own tables, too
+pool.on("error", (error) => console.error(`A connection is gone: ${error.message}`));
+
+if (oneupUrl !== "") await application();
+else await story();
+
+/** What runs in production, in any number of processes. */
+async function application(): Promise<void> {
+  const store = postgres(pool);
+  await store.migrate(); // or where you deploy: it makes the schema oneup_lifecycle, once
+  const lifecycle = await createLifecycle({
+    credentials: { clientId, clientSecret: "sandbox-secret" },
+    endpoints: { api: oneupUrl, auth: oneupUrl },
+    store, // in production: createLifecycle.fromEnv(), with ONEUP_STORE=postgres://… and the key from your secret store
+    encryption: { keys: ["00".repeat(32)] }, // an example's key: never use one that stands in a repository
+    timeoutMs: 1_000,
+    graceMs: 200,
+    leaseMs: 2_000, // how long a silent process is believed to be alive; nobody wants to wait for the default here
+  });
+  const stopping = new AbortController();
+  const working = lifecycle.work({ signal: stopping.signal });
+  const { rows } = await pool.query<{ email: string }>("SELECT email FROM people WHERE NOT connected");
+  const arrivals = rows.map(async ({ email }) => {
+    const { usable } = await lifecycle.onboard(email, { lane: "bulk" });
+    await pool.query("UPDATE people SET connected = $2 WHERE email = $1", [email, usable]);
+    process.send?.(email);
+  });
+  await Promise.all(arrivals);
+  stopping.abort();
+  await working;
+  const { tokenActive = 0, reauthorized = 0 } = await lifecycle.counts();
+  console.log(`the lifecycle counts ${tokenActive + reauthorized} with a token`);
+  await lifecycle.close(); // before the pool, which is ours to end
+  await pool.end();
+  process.disconnect();
+}
+
+/** Starts the application, kills it, starts it again, and looks. */
+async function story(): Promise<void> {
+  const sandbox = createSandbox({ clientId: `app-${Date.now()}`, latencyMs: [20, 80] }); // an account of its own
+  const server = await sandbox.listen();
+  const env = { ...process.env, ONEUP_URL: server.url, ONEUP_CLIENT_ID: sandbox.credentials.clientId };
+  await pool.query(`
+    DROP TABLE IF EXISTS people;
+    CREATE TABLE people (email text PRIMARY KEY, connected boolean NOT NULL DEFAULT false);
+    INSERT INTO people (email) SELECT 'user-' || n || '@example.org' FROM generate_series(1, 80) AS n`);
+
+  const first = fork(new URL(import.meta.url), { env });
+  for (let arrived = 0; arrived < 20; arrived++) await once(first, "message");
+  first.kill("SIGKILL");
+  console.log("the application is killed, with users in hand");
+  await once(fork(new URL(import.meta.url), { env }), "exit");
+
+  const { rows } = await pool.query<{ n: number }>(
+    "SELECT count(*)::integer AS n FROM people WHERE connected",
+  );
+  console.log(`the application counts ${rows[0]?.n} who are connected`);
+  console.log(`created twice: ${sandbox.journal.createdTwice().length}`);
+  await pool.end();
+  await server.close();
+}

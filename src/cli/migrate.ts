@@ -1,0 +1,28 @@
+/**
+ * `oneup-lifecycle migrate`: makes the tables of a store that has some.
+ *
+ * @module
+ */
+import { storeFromEnv } from "../env.ts";
+import type { CommandHelp } from "./arguments.ts";
+
+/** What `help` says. */
+export const migrateHelp: CommandHelp = {
+  name: "migrate",
+  says: "make the tables of a PostgreSQL store, or bring them up to date",
+  more: [
+    "Call it where you deploy, before the first process starts: it may be called again at any time.",
+    "ONEUP_STORE=postgres://… says where. Other stores need none of this.",
+  ],
+  options: {},
+};
+
+/** Runs it; gives the exit code. */
+export async function migrate(): Promise<number> {
+  const store = await storeFromEnv();
+  if ("migrate" in store && typeof store.migrate === "function") {
+    await store.migrate();
+    console.log(`The ${store.name} store is ready`);
+  } else console.log(`The ${store.name} store needs no tables: there is nothing to do`);
+  return 0;
+}

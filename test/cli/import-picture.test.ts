@@ -1,0 +1,58 @@
+import type { ImportProgress } from "oneup-lifecycle";
+import { describe, expect, it } from "vitest";
+import { importPicture, spanInWords } from "../../src/cli/import-picture.ts";
+import { paintFor } from "../../src/cli/paint.ts";
+
+const plain = paintFor({ isTTY: false }, {});
+const now = Date.UTC(2026, 10, 25, 9);
+const widest: ImportProgress = {
+  name: "n".repeat(64),
+  phase: "onboarding",
+  read: 1_000_000,
+  added: 1_000_000,
+  present: 1_000_000,
+  rejected: 1_000_000,
+  known: 1_000_000,
+  arrived: 9_999,
+  failed: 1,
+  left: 990_000,
+  waiting: 1_000_000,
+  slots: { used: 300, of: 300 },
+  shut: [],
+  endsAt: new Date(now + 138 * 86_400_000 + 23 * 3_600_000),
+};
+
+describe("the picture of an import", () => {
+  it.each(["reading", "comparing", "onboarding", "done"] as const)(
+    "fits into 80 columns while %s",
+    (phase) => {
+      for (const line of importPicture({ ...widest, phase }, now, plain))
+        expect(line.length).toBeLessThanOrEqual(80);
+    },
+  );
+
+  it("says how far it is and when it will be over", () => {
+    const text = importPicture({ ...widest, known: 0, present: 0, rejected: 0 }, now, plain).join("\n");
+    expect(text).toContain("9,999 of 1,000,000");
+    expect(text).toMatch(/1,000,000 wait · 300 of 300 slots in use · done in 138 d 23 h, \w{3} 1[23] Apr$/m);
+  });
+
+  it("says what it waits for when 1upHealth takes no calls", () => {
+    const shut = [
+      { gate: "secret", state: "suspended", reason: "credentials", until: new Date(now + 60_000) },
+    ] as const;
+    for (const line of importPicture({ ...widest, shut }, now, plain))
+      expect(line.length).toBeLessThanOrEqual(80);
+    expect(importPicture({ ...widest, shut }, now, plain).join("\n")).toContain(
+      "takes no calls now (credentials)",
+    );
+  });
+
+  it.each([
+    [400, "1 s"],
+    [59_000, "59 s"],
+    [3_540_000, "59 min"],
+    [12_000_000, "3 h 20 min"],
+    [86_400_000, "1 d"],
+  ])("%d ms are %s", (ms, words) => expect(spanInWords(ms)).toBe(words));
+});
