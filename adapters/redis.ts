@@ -24,6 +24,7 @@ import type { Row } from "../src/store/rules.ts";
 import { ahead } from "../src/store/shares.ts";
 import { grantedInMs, used } from "../src/store/window.ts";
 import type { SlotLog } from "../src/store/window.ts";
+import { Batches } from "./redis/batches.ts";
 import { Connection } from "./redis/connection.ts";
 import type { Reply } from "./redis/connection.ts";
 import { doorBackend } from "./redis/door.ts";
@@ -135,8 +136,18 @@ function keysOf(prefix: string, account: string): Keys {
 function redisStore(connection: Connection, keys: Keys): Store {
   const run = (script: Script, more: readonly string[], ...args: readonly string[]): Promise<Reply> =>
     connection.run(script, [...keys.indexes, ...more], args);
+  const loads = new Batches<string>(async (rows) => {
+    const [now = null, ...texts] = list(await run(scripts.load, rows));
+    return texts.map((text) => [now, text]);
+  });
+  const commits = new Batches<Parts>(async (asked) => {
+    const rows = asked.map(({ row }) => row);
+    const logs = new Set(asked.flatMap(({ logs }) => logs));
+    const words = asked.flatMap(({ head, value }) => [head, value]);
+    return list(await run(scripts.commit, [...rows, ...logs], ...words));
+  });
   const rowAt = async (key: string): Promise<{ readonly now: number; readonly text: string | null }> => {
-    const [now, text] = list(await run(scripts.load, [key]));
+    const [now, text = null] = list(await loads.ask(key));
     return { now: Number(now), text: text === null ? null : String(text) };
   };
   return {
@@ -148,15 +159,11 @@ function redisStore(connection: Connection, keys: Keys): Store {
         ? { type: "renamed", to: row.renamedTo }
         : { type: "record", record: shown(id, row, now) };
     },
-    async commit(commit) {
-      const { head, value, logs } = partsOf(commit, keys);
-      return committed(await run(scripts.commit, [keys.user(commit.id), ...logs], head, value));
-    },
+    commit: async (commit) => committed(await commits.ask(partsOf(commit, keys))),
     async move({ from, commit }) {
-      const { head, value, logs } = partsOf(commit, keys);
-      const rows = [keys.user(from), keys.user(commit.id)];
+      const { row, head, value, logs } = partsOf(commit, keys);
       const left = encodeRow({ renamedTo: commit.id });
-      return committed(await run(scripts.move, [...rows, ...logs], head, value, from, left));
+      return committed(await run(scripts.move, [keys.user(from), row, ...logs], head, value, from, left));
     },
     claim: async (ask) => batch(await run(scripts.claim, [], JSON.stringify(ask))),
     grant: async (ask) =>
@@ -213,7 +220,11 @@ function redisStore(connection: Connection, keys: Keys): Store {
         return committed(reply).type === "committed";
       },
     },
-    close: () => connection.close(),
+    close() {
+      loads.leave();
+      commits.leave();
+      return connection.close();
+    },
   };
 }
 
@@ -228,13 +239,23 @@ const unindexed: Omit<Row, "value"> = {
   lease: null,
 };
 
-/** A commit as its script takes it: what it looks at, the end of the row that holds the value, and the logs it names. */
-function partsOf(
-  { value, ...head }: Commit,
-  keys: Keys,
-): { readonly head: string; readonly value: string; readonly logs: readonly string[] } {
+/** A commit as its script takes it. */
+interface Parts {
+  /** Key of the row. */
+  readonly row: string;
+  /** What it looks at. */
+  readonly head: string;
+  /** The end of the row, which holds the value. */
+  readonly value: string;
+  /** Keys of the logs that it names. */
+  readonly logs: readonly string[];
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` if the value does not survive JSON */
+function partsOf({ value, ...head }: Commit, keys: Keys): Parts {
   const row = encodeRow({ ...unindexed, value });
   return {
+    row: keys.user(head.id),
     head: JSON.stringify(head),
     value: row.slice(row.indexOf(',"value":')),
     logs: keys.logs(head.settle, head.giveBack, head.take && { limit: head.take.limit.name }),
