@@ -24,6 +24,7 @@ import type { Row } from "../src/store/rules.ts";
 import { ahead } from "../src/store/shares.ts";
 import { grantedInMs, used } from "../src/store/window.ts";
 import type { SlotLog } from "../src/store/window.ts";
+import { Batches } from "./redis/batches.ts";
 import { Connection } from "./redis/connection.ts";
 import type { Reply } from "./redis/connection.ts";
 import { doorBackend } from "./redis/door.ts";
@@ -52,9 +53,13 @@ export interface RedisOptions {
 /**
  * A store in Redis (8 or later) or Valkey (8 or later). `where` is
  * - a URL: `redis://user:password@host:6379/0`, or `rediss:` for TLS. Every opening has a connection of its own, which
- *   comes back by itself after an interruption;
- * - a `KeyvRedis`, a client or a cluster of `@keyv/redis` (or of `redis`), for anything else that can be configured.
- *   You close it, after the lifecycle.
+ *   comes back by itself after an interruption. If the server is a node of a cluster, it is asked for the others;
+ * - a `KeyvRedis`, a client or a cluster of `@keyv/redis` (or of `redis`), for anything else that can be configured, such
+ *   as several nodes to ask first. You close it, after the lifecycle.
+ *
+ * On a cluster all of one account lies on one master, so accounts spread over it. Another master takes over, or a slot
+ * moves, without a restart: verbs wait for it within `timeoutMs`, then they reject with `STORE_UNAVAILABLE`, which is
+ * retryable. A cluster client made with `minimizeConnections: true` also opens while a master of other accounts is gone.
  *
  * An acknowledged write is as durable as the server makes it: with `appendfsync always` it survives a power cut, with
  * `everysec` the last second may be lost, and a fail-over to a replica that lags behind forgets what it had not yet got.
@@ -131,8 +136,18 @@ function keysOf(prefix: string, account: string): Keys {
 function redisStore(connection: Connection, keys: Keys): Store {
   const run = (script: Script, more: readonly string[], ...args: readonly string[]): Promise<Reply> =>
     connection.run(script, [...keys.indexes, ...more], args);
+  const loads = new Batches<string>(async (rows) => {
+    const [now = null, ...texts] = list(await run(scripts.load, rows));
+    return texts.map((text) => [now, text]);
+  });
+  const commits = new Batches<Parts>(async (asked) => {
+    const rows = asked.map(({ row }) => row);
+    const logs = new Set(asked.flatMap(({ logs }) => logs));
+    const words = asked.flatMap(({ head, value }) => [head, value]);
+    return list(await run(scripts.commit, [...rows, ...logs], ...words));
+  });
   const rowAt = async (key: string): Promise<{ readonly now: number; readonly text: string | null }> => {
-    const [now, text] = list(await run(scripts.load, [key]));
+    const [now, text = null] = list(await loads.ask(key));
     return { now: Number(now), text: text === null ? null : String(text) };
   };
   return {
@@ -144,15 +159,11 @@ function redisStore(connection: Connection, keys: Keys): Store {
         ? { type: "renamed", to: row.renamedTo }
         : { type: "record", record: shown(id, row, now) };
     },
-    async commit(commit) {
-      const { head, value, logs } = partsOf(commit, keys);
-      return committed(await run(scripts.commit, [keys.user(commit.id), ...logs], head, value));
-    },
+    commit: async (commit) => committed(await commits.ask(partsOf(commit, keys))),
     async move({ from, commit }) {
-      const { head, value, logs } = partsOf(commit, keys);
-      const rows = [keys.user(from), keys.user(commit.id)];
+      const { row, head, value, logs } = partsOf(commit, keys);
       const left = encodeRow({ renamedTo: commit.id });
-      return committed(await run(scripts.move, [...rows, ...logs], head, value, from, left));
+      return committed(await run(scripts.move, [keys.user(from), row, ...logs], head, value, from, left));
     },
     claim: async (ask) => batch(await run(scripts.claim, [], JSON.stringify(ask))),
     grant: async (ask) =>
@@ -209,7 +220,11 @@ function redisStore(connection: Connection, keys: Keys): Store {
         return committed(reply).type === "committed";
       },
     },
-    close: () => connection.close(),
+    close() {
+      loads.leave();
+      commits.leave();
+      return connection.close();
+    },
   };
 }
 
@@ -224,13 +239,23 @@ const unindexed: Omit<Row, "value"> = {
   lease: null,
 };
 
-/** A commit as its script takes it: what it looks at, the end of the row that holds the value, and the logs it names. */
-function partsOf(
-  { value, ...head }: Commit,
-  keys: Keys,
-): { readonly head: string; readonly value: string; readonly logs: readonly string[] } {
+/** A commit as its script takes it. */
+interface Parts {
+  /** Key of the row. */
+  readonly row: string;
+  /** What it looks at. */
+  readonly head: string;
+  /** The end of the row, which holds the value. */
+  readonly value: string;
+  /** Keys of the logs that it names. */
+  readonly logs: readonly string[];
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` if the value does not survive JSON */
+function partsOf({ value, ...head }: Commit, keys: Keys): Parts {
   const row = encodeRow({ ...unindexed, value });
   return {
+    row: keys.user(head.id),
     head: JSON.stringify(head),
     value: row.slice(row.indexOf(',"value":')),
     logs: keys.logs(head.settle, head.giveBack, head.take && { limit: head.take.limit.name }),

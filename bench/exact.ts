@@ -51,7 +51,7 @@ export function exactOnPostgres(effort: Effort): Promise<Measurement[]> {
 async function exact(kind: Kind, { windows }: Effort): Promise<Measurement[]> {
   const name = `exact.${kind}`;
   return inPlace(kind, name, async (place) => {
-    const { most, refused, used } = await spend(place, windows);
+    const { most, refused, used } = await throughLibrary(place, windows);
     return [
       { name: `${name}.max_in_window`, value: most, unit: "calls", bar: ceiling.calls, atMost: true },
       { name: `${name}.refused`, value: refused, unit: "calls", bar: 0, atMost: true },
@@ -60,39 +60,59 @@ async function exact(kind: Kind, { windows }: Effort): Promise<Measurement[]> {
   });
 }
 
-/** What the server saw while so many windows' worth of users were taken through. */
-async function spend(
-  place: Place,
+/** Takes so many windows' worth of users through the library, who are there and wait. */
+export function throughLibrary(place: Place, windows: number): Promise<Spent> {
+  return fleet(windows, async (url) => {
+    const options: Told["options"] = {
+      credentials,
+      encryption,
+      endpoints: { api: url, auth: url },
+      limits: { management: { ...ceiling, lanes: { kept: 0 } } },
+      timeoutMs: ceiling.windowMs / 4 + 1_000, // the slowest call takes a quarter of the window
+      graceMs: 1_000,
+    };
+    await fill({ ...options, store: storeIn(place) }, 0, windows * ceiling.calls);
+    const told: Told = { address: place.address, options };
+    const script = fileURLToPath(new URL("exact-worker.mjs", import.meta.url));
+    return () => fork(script, [JSON.stringify(told)], { execArgv: [] });
+  });
+}
+
+/** What the server saw. */
+export interface Spent {
+  /** The most calls in any rolling window. */
+  readonly most: number;
+  readonly refused: number;
+  /** See {@link share}. */
+  readonly used: number;
+}
+
+/**
+ * Lets eight processes make calls until so many windows' worth have come. Each says that it is ready, begins when it is
+ * told, and says in the end what it held.
+ */
+export async function fleet(
   windows: number,
-): Promise<{ readonly most: number; readonly refused: number; readonly used: number }> {
+  prepare: (url: string) => Promise<() => ChildProcess>,
+): Promise<Spent> {
   const server = await startWindowServer(ceiling);
-  const users = windows * ceiling.calls;
-  const options: Told["options"] = {
-    credentials,
-    encryption,
-    endpoints: { api: server.url, auth: server.url },
-    limits: { management: { ...ceiling, lanes: { kept: 0 } } },
-    timeoutMs: ceiling.windowMs / 4 + 1_000, // the slowest call takes a quarter of the window
-    graceMs: 1_000,
-  };
   const workers: ChildProcess[] = [];
   try {
-    await fill({ ...options, store: storeIn(place) }, 0, users);
-    const told = JSON.stringify({ address: place.address, options } satisfies Told);
-    const script = fileURLToPath(new URL("exact-worker.mjs", import.meta.url));
-    for (let index = 0; index < processes; index++) workers.push(fork(script, [told], { execArgv: [] }));
-    await Promise.all(workers.map((worker) => once(worker, "message"))); // opened
+    const start = await prepare(server.url);
+    for (let index = 0; index < processes; index++) workers.push(start());
+    await Promise.all(workers.map((worker) => once(worker, "message"))); // ready
     for (const worker of workers) worker.send("work");
-    while (server.came.length < users) await wait(50);
+    while (server.came.length < windows * ceiling.calls) await wait(50);
+    const [most, refused] = [server.mostInWindow(), server.refused];
 
     const held = await Promise.all(
       workers.map(async (worker) => {
         worker.send("stop");
-        const [said] = (await once(worker, "message")) as [readonly Held[]]; // as exact-worker.mjs says it
+        const [said] = (await once(worker, "message")) as [readonly Held[]]; // as it says it
         return said;
       }),
     );
-    return { most: server.mostInWindow(), refused: server.refused, used: share(held.flat()) };
+    return { most, refused, used: share(held.flat()) };
   } finally {
     for (const worker of workers) if (worker.exitCode === null) worker.kill("SIGKILL");
     await server.close();

@@ -54,7 +54,7 @@ for (const { credentials, calls, grants } of turns) {
   else {
     said = {
       grantMicros: (user + system) / grants,
-      inspectMicros: await microsOf(5_000, () => lifecycle.inspect(anybody())),
+      inspectMicros: await microsOf(2_000, () => lifecycle.inspect(anybody())),
       countsMicros: await microsOf(2_000, () => lifecycle.counts()),
       forecastMicros: await microsOf(2_000, () => lifecycle.forecast(1, "bulk")),
       rss,

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { StoreAdapter } from "oneup-lifecycle";
 import { postgresIsThere, startPostgres } from "./postgres-server.ts";
-import { lmdb, redis } from "./product.ts";
+import { lmdb, postgres, redis } from "./product.ts";
 import { redisIsThere, startRedis } from "./redis-server.ts";
 
 /** The kinds of places. */
@@ -42,6 +42,7 @@ const make: Readonly<Record<Kind, () => Promise<Omit<Place, "kind">>>> = {
   },
   async postgres() {
     const { url, stop } = await startPostgres();
+    await postgres(url).migrate();
     return { address: url, leave: stop };
   },
 };
@@ -72,6 +73,6 @@ export function storeIn({ kind, address }: Pick<Place, "kind" | "address">): Sto
     case "redis":
       return redis(address);
     case "postgres":
-      throw new Error(`Cannot open ${address}`);
+      return postgres(address);
   }
 }

@@ -27,7 +27,7 @@ export interface CreateLifecycle {
    * | variable | meaning |
    * |---|---|
    * | `ONEUP_CLIENT_ID`, `ONEUP_CLIENT_SECRET` | from the developer console |
-   * | `ONEUP_STORE` | the folder of an LMDB store, or the `redis:`, `rediss:` or `postgres:` URL of a server |
+   * | `ONEUP_STORE` | the folder of an LMDB store, or the `redis:`, `rediss:` or `postgres:` URL of a server, or the `redis:` URL of a node of a cluster |
    * | `ONEUP_KEY` | 32 bytes as base64 or hexadecimal; several with commas, newest first |
    * | `ONEUP_KEY_FILE` | instead, not both: the file the key stands in |
    * | `ONEUP_HIDE_IDS` | `1` hides the ids of users in the store, see `hideIds`; `0`, the default, does not |

@@ -7,7 +7,13 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** `ONEUP_TEST_ALONE=1`: without the suites that start processes of their own, which take most of the time. */
 const alone = process.env["ONEUP_TEST_ALONE"] === "1";
-const withProcesses = ["test/crash/**", "test/processes/**", "test/cli/**", "test/examples/**"];
+const withProcesses = [
+  "test/chaos/**",
+  "test/crash/**",
+  "test/processes/**",
+  "test/cli/**",
+  "test/examples/**",
+];
 if (alone) process.stderr.write(`Left out, for ONEUP_TEST_ALONE is set: ${withProcesses.join(", ")}\n`);
 
 export default defineConfig({

@@ -45,9 +45,17 @@ const lasting: Readonly<Record<string, string>> = {
   NOAUTH: "Redis asks for a password",
   WRONGPASS: "Redis refused the user or the password",
   NOPERM: "Redis does not let this user run what the store needs",
-  MOVED: "this Redis is part of a cluster: pass a client made by createCluster()",
+  MOVED: "this Redis is part of a cluster: pass a client made by createCluster(), or let this user run INFO",
   WRONGTYPE: "something else lies under its keys",
 };
+
+/** Refusals that mostly pass within seconds, while a server starts or a cluster puts another one in its place. */
+const soonOver: ReadonlySet<string> = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"]);
+
+/** Nothing was done, and a moment later it may be. */
+export function isSoonOver(why: string): boolean {
+  return soonOver.has(why);
+}
 
 /** Did Redis itself say so? */
 export function isAnswer(why: string): boolean {

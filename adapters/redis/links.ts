@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { createClient } from "@keyv/redis";
 import type { Clock } from "../../src/clock.ts";
 import { LifecycleError } from "../../src/errors.ts";
+import { clusterLink } from "./cluster-link.ts";
+import { ownLink } from "./own-link.ts";
 
 /** What is used of the options of a command. */
 export interface CommandOptions {
@@ -23,10 +24,11 @@ export interface RedisClient {
 }
 
 /** What is used of a cluster, as `createCluster` makes it. */
-export interface RedisCluster extends Omit<RedisClient, "sendCommand"> {
+export interface RedisCluster extends Omit<RedisClient, "sendCommand" | "on"> {
   readonly slots: unknown;
+  on(event: "error" | "node-reconnecting", listener: (error: unknown) => void): unknown;
   sendCommand(
-    firstKey: string,
+    firstKey: string | undefined,
     isReadonly: boolean,
     command: string[],
     options: CommandOptions,
@@ -70,8 +72,7 @@ export function targetOf(where: Where): Target {
   const client: unknown =
     typeof where === "object" && where !== null && "client" in where ? where.client : where;
   if (isClient(client)) {
-    const link = givenLink(client);
-    return { link: () => link };
+    return { link: (clock) => givenLink(client, clock) };
   }
   throw refused("a redis: or rediss: URL, a KeyvRedis, a client or a cluster", typeof where);
 }
@@ -104,13 +105,25 @@ function isClient(client: unknown): client is RedisClient | RedisCluster {
   );
 }
 
-/** A client of somebody else, who closes it. One link serves all who open it. */
-function givenLink(client: RedisClient | RedisCluster): Link {
+/** One link serves all who open a client, however many: each listens to it once. */
+const given = new WeakMap<RedisClient | RedisCluster, Link>();
+
+/** A client of somebody else, who closes it. */
+function givenLink(client: RedisClient | RedisCluster, clock: Clock): Link {
+  const known = given.get(client);
+  if (known !== undefined) return known;
   let heard = false;
   let connecting: Promise<unknown> | undefined;
   let failure: unknown;
   const hear = (error: unknown): void => void (failure = error); // unheard, it would end the process
-  return {
+  const way: Pick<Link, "send" | "renew"> =
+    "slots" in client
+      ? clusterLink(client, clock)
+      : {
+          send: (_, command, abortSignal) => client.sendCommand(command, { abortSignal, typeMapping: {} }),
+          renew() {},
+        };
+  const link: Link = {
     place: "Redis",
     failure: () => failure,
     async connect(signal) {
@@ -122,86 +135,9 @@ function givenLink(client: RedisClient | RedisCluster): Link {
       await connecting;
       signal.removeEventListener("abort", giveUp);
     },
-    send(key, command, abortSignal) {
-      const options = { abortSignal, typeMapping: {} };
-      return "slots" in client
-        ? client.sendCommand(key, false, [...command], options)
-        : client.sendCommand(command, options);
-    },
-    renew() {},
+    ...way,
     close() {}, // and the listener stays: the client may lose its connection later as well
   };
-}
-
-/** Said aloud, because otherwise `NODE_TLS_REJECT_UNAUTHORIZED=0` would switch it off. */
-const verifying = { tls: true, rejectUnauthorized: true } as const;
-
-/**
- * A client of our own. It queues nothing while it is offline, so no write is sent long after its caller gave up, and
- * once it was connected it tries to connect again for ever.
- */
-function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
-  const password = decodeURIComponent(url.password);
-  let opened = false;
-  let failure: unknown;
-  let current = dial();
-
-  function dial(): { readonly client: RedisClient; readonly since: number; readonly retire: () => void } {
-    let connected = false;
-    let retired = false;
-    const client = createClient({
-      url: url.href,
-      clientInfoTag: "oneup-lifecycle",
-      disableOfflineQueue: true,
-      socket: {
-        connectTimeout: timeoutMs,
-        ...(url.protocol === "rediss:" && verifying),
-        reconnectStrategy: (failures) =>
-          opened && !retired ? Math.min(1_000, 25 * 2 ** failures) * (0.5 + clock.random() / 2) : false,
-      },
-    });
-    client.on("connect", () => (connected = true));
-    client.on("ready", () => (failure = undefined));
-    client.on("error", (error: unknown) => {
-      connected = false;
-      failure = secretless(error);
-    });
-    return {
-      client,
-      since: clock.monotonic(),
-      retire() {
-        retired = true;
-        const end = (): void => void (client.isOpen && client.destroy());
-        if (connected || client.isReady) end();
-        else client.once("connect", end); // node-redis 5 would forget the socket that is still connecting
-      },
-    };
-  }
-
-  /** A server without AUTH repeats in its error what it was sent. */
-  function secretless(error: unknown): unknown {
-    const tells = error instanceof Error && password !== "" && error.message.includes(password);
-    return tells ? new Error(error.message.replaceAll(password, "***")) : error;
-  }
-
-  return {
-    place: `Redis at ${url.protocol}//${url.host}${url.pathname}`,
-    failure: () => failure,
-    async connect() {
-      try {
-        await current.client.connect();
-        opened = true;
-      } catch (error) {
-        throw secretless(error);
-      }
-    },
-    send: (_, command, abortSignal) => current.client.sendCommand(command, { abortSignal, typeMapping: {} }),
-    renew() {
-      if (clock.monotonic() - current.since < timeoutMs) return;
-      current.retire();
-      current = dial();
-      current.client.connect().catch(() => {}); // heard as "error" above
-    },
-    close: () => current.retire(),
-  };
+  given.set(client, link);
+  return link;
 }

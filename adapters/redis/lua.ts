@@ -132,11 +132,22 @@ local function lease(ask)
   return { id = ask.id, owner = ask.owner, ['until'] = now + ask.ms }
 end
 
--- The row an index points at, if it is whole. One bad row must not stop the others.
+-- The row an index points at; false if it is not whole. One bad row must not stop the others. nil: it is not here.
 local function wholeRow(id)
-  local row = read(users .. id)
-  if row and not row.renamedTo and row.rest:sub(-1) == '}' then return row end
-  return nil
+  local known, row = pcall(read, users .. id)
+  if not known then -- in Redis 7 and later the error is a table
+    if not tostring(type(row) == 'table' and row.err or row):find('non local key', 1, true) then error(row) end
+    return nil
+  end
+  if row and (row.renamedTo or row.rest:sub(-1) ~= '}') then return false end
+  return row
+end
+
+-- What is done about an entry that points astray. No row is ever deleted, so one that is not here is on its way to
+-- another server of the cluster, and its entry must not be lost: it is looked for again in an hour.
+local function astray(id, row)
+  index(id, row)
+  if row == nil then redis.call('ZADD', due, now + 3600000, id) end
 end
 `;
 

@@ -21,19 +21,26 @@ function script(doing: Script["doing"], repeatable: boolean, ...parts: readonly 
   return { text, sha: createHash("sha1").update(text).digest("hex"), doing, repeatable };
 }
 
-/** KEYS[7]: a row. Answers the time and its text. */
+/** KEYS[7] and on: rows. Answers the time, and the text of each. */
 const load = script(
   "read",
   true,
   reading,
   String.raw`
-local text = redis.pcall('GET', KEYS[7])
-if type(text) == 'table' then text = read(KEYS[7]) == false and '' end -- of a type that is not ours
-return { json(now), text }
+local answer = { json(now) }
+for n = 7, #KEYS do
+  local text = redis.pcall('GET', KEYS[n])
+  if type(text) == 'table' then text = read(KEYS[n]) == false and '' end -- of a type that is not ours
+  answer[n - 5] = text
+end
+return answer
 `,
 );
 
-/** KEYS[7]: the row. ARGV: the commit without its value, the end of the row with the value. */
+/**
+ * KEYS[7] and on: rows, then logs. ARGV, for each row: the commit without its value, the end of the row with the value.
+ * Answers for each.
+ */
 const commit = script(
   "write to",
   true, // its writeId tells
@@ -42,10 +49,13 @@ const commit = script(
   slots,
   changing,
   String.raw`
-local commit = cjson.decode(ARGV[1])
-local row = read(KEYS[7])
-if row == false then return { 'damaged' } end
-return change(commit, ARGV[2], row, commit.id)
+local answers = {}
+for n = 1, #ARGV / 2 do
+  local commit = cjson.decode(ARGV[2 * n - 1])
+  local row = read(KEYS[6 + n])
+  answers[n] = row == false and { 'damaged' } or change(commit, ARGV[2 * n], row, commit.id)
+end
+return answers
 `,
 );
 
@@ -89,7 +99,7 @@ for n = 1, #entries, 2 do
     claimed[#claimed + 1] = { id, put(id, row), false }
     index(id, row)
   else
-    index(id, row) -- it pointed astray; whoever asks for an id whose row is damaged is told why
+    astray(id, row) -- whoever asks for an id whose row is damaged is told why
   end
 end
 local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
@@ -128,7 +138,7 @@ while #claimed < ask.max do
     add(slot, 1)
     taken[lane] = taken[lane] + 1
   else
-    index(id, row) -- costs no slot
+    astray(id, row) -- costs no slot
   end
 end
 local more = waiting()

@@ -1,6 +1,7 @@
 /**
- * A step job (docs.bullmq.io/patterns/process-step-jobs): the job's data say which step is next. Tokens are the job's
- * return value. A user is one job, by its id.
+ * A step job (docs.bullmq.io/patterns/process-step-jobs): the job's data say which step is next, and hold the tokens in the
+ * end. A user is one job, by its id; whoever asked for it waits until it is finished. A worker in this process does the
+ * jobs.
  *
  * @module
  */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Kind } from "../places.ts";
+import { loops } from "../settings.ts";
 
 /** One of them. */
 export interface Contender {
@@ -15,23 +16,42 @@ export interface Contender {
   readonly module: string;
   /** The server it needs. */
   readonly kind: Kind;
+  /** Users under way at a time. */
+  readonly underWay: number;
 }
 
-const module = (name: string): string => new URL(`${name}.mjs`, import.meta.url).href;
+const contender = (
+  name: string,
+  key: string,
+  kind: Kind,
+  file: string,
+  underWay: number = loops,
+): Contender => ({
+  name,
+  key,
+  module: new URL(`${file}.mjs`, import.meta.url).href,
+  kind,
+  underWay,
+});
 
 /** The measure of all others. */
-export const bare: Contender = {
-  name: "bare undici, nothing durable",
-  key: "bare",
-  module: module("bare"),
-  kind: "lmdb",
-};
+export const bare: Contender = contender("bare undici, nothing durable", "bare", "lmdb", "bare");
 
 /** Those with a store. */
 export const durable: readonly Contender[] = [
-  { name: "oneup-lifecycle on LMDB", key: "ours.lmdb", module: module("ours"), kind: "lmdb" },
-  { name: "oneup-lifecycle on Redis", key: "ours.redis", module: module("ours"), kind: "redis" },
-  { name: "XState actors + Keyv on Redis", key: "xstate", module: module("xstate-keyv"), kind: "redis" },
-  { name: "BullMQ step jobs on Redis", key: "bullmq", module: module("bullmq"), kind: "redis" },
-  { name: "DBOS on PostgreSQL", key: "dbos", module: module("dbos"), kind: "postgres" },
+  contender("oneup-lifecycle on LMDB", "ours.lmdb", "lmdb", "ours"),
+  contender("oneup-lifecycle on Redis", "ours.redis", "redis", "ours"),
+  contender("oneup-lifecycle on PostgreSQL", "ours.postgres", "postgres", "ours"),
+  contender("XState actors + Keyv on Redis", "xstate", "redis", "xstate-keyv"),
+  contender("BullMQ step jobs on Redis", "bullmq", "redis", "bullmq"),
+  contender("DBOS on PostgreSQL", "dbos", "postgres", "dbos"),
 ];
+
+/** A queue is at its best when it is long. */
+export const longQueue: Contender = contender(
+  "BullMQ, 512 users under way",
+  "bullmq.long",
+  "redis",
+  "bullmq",
+  512,
+);

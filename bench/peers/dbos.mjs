@@ -14,20 +14,23 @@ const again = {
   backoffRate: retries.factor,
 };
 
+/** @type {ReturnType<typeof callsTo>} */
+let calls;
+const onboarding = DBOS.registerWorkflow(
+  async (id) => {
+    const code = await DBOS.runStep(() => calls.createUser(id), { name: "createUser", ...again });
+    return DBOS.runStep(() => calls.exchangeCode(code), { name: "exchangeCode", ...again });
+  },
+  { name: "onboarding" },
+);
+
 /** @type {import("./side.ts").Peer["open"]} */
 export async function open({ provider, server, atATime }) {
-  const calls = callsTo(provider);
-  const onboarding = DBOS.registerWorkflow(
-    async (id) => {
-      const code = await DBOS.runStep(() => calls.createUser(id), { name: "createUser", ...again });
-      return DBOS.runStep(() => calls.exchangeCode(code), { name: "exchangeCode", ...again });
-    },
-    { name: "onboarding" },
-  );
+  calls = callsTo(provider);
   DBOS.setConfig({
     name: "bench",
     systemDatabaseUrl: server,
-    systemDatabasePoolSize: Math.min(atATime, 64),
+    systemDatabasePoolSize: atATime,
     logger: { info() {}, debug() {}, warn() {}, error() {} }, // what fails is counted
   });
   await DBOS.launch();

@@ -8,9 +8,9 @@ import type { Place } from "../places.ts";
 import { startProvider } from "../provider.ts";
 import { median, round } from "../rounds.ts";
 import type { Round } from "../rounds.ts";
-import { connections, credentials, loops } from "../settings.ts";
+import { connections, credentials } from "../settings.ts";
 import type { Effort } from "../settings.ts";
-import { bare, durable } from "./contenders.ts";
+import { bare, durable, longQueue } from "./contenders.ts";
 import type { Contender } from "./contenders.ts";
 import type { Peer, Side } from "./side.ts";
 
@@ -27,14 +27,14 @@ export async function throughput(latencyMs: number, effort: Effort): Promise<rea
   let users = 0;
   try {
     const sides: { readonly contender: Contender; readonly side: Side; readonly rounds: Round[] }[] = [];
-    for (const contender of [bare, ...durable]) {
+    for (const contender of [bare, ...durable, longQueue]) {
       const place = await opened(contender, left);
       if (place === undefined) continue;
       const { open } = (await import(contender.module)) as Peer; // its module has it
       const side = await open({
         provider: { url: provider.url, credentials, connections },
         server: place.address,
-        atATime: loops,
+        atATime: connections,
         leaseMs: 30_000,
         users: [],
       });
@@ -48,7 +48,7 @@ export async function throughput(latencyMs: number, effort: Effort): Promise<rea
           const id = `user-${++users}@example.org`;
           if (!(await side.onboard(id))) throw new Error(`${contender.name} gave up a user`);
         };
-        const measured = await round(onboard, loops, effort);
+        const measured = await round(onboard, contender.underWay, effort);
         if (turn >= 0) rounds.push(measured);
       }
     }

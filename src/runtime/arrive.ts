@@ -29,7 +29,7 @@ export interface Patience {
 }
 
 /** Shortest and longest pause between two looks at a user on whom another process may work, ms. */
-const firstLookMs = 25;
+export const firstLookMs = 25;
 /** Pause between two looks for the first write of a user, ms. */
 const firstWriteMs = 2;
 export const longestLookMs = 1_000;

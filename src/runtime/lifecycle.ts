@@ -120,10 +120,10 @@ export interface Lifecycle extends AsyncDisposable {
    * Takes over a user whom you have connected before, with its refresh token; no management call. Resolves with the
    * status when there is a token that works, or `waitMs` is over; with `waitMs: 0` as soon as the user is written down,
    * and a worker refreshes it. If 1upHealth refuses the refresh token the user is authorized anew, for one call. A user
-   * who has a grant here already is left as it is.
+   * who has a grant here already, or is getting a new one, is left as it is.
    *
    * @throws {LifecycleError} `INVALID_ID`, `INVALID_OPTION`; `USER_CONFLICT` if here it has another `oneupUserId`;
-   * `RENAMED`; as {@link onboard}
+   * `USER_NOT_READY` if `waitMs` is over while another call for it is under way; `RENAMED`; as {@link onboard}
    */
   adopt(appUserId: string, grant: Grant, options?: WaitOptions): Promise<UserStatus>;
   /**

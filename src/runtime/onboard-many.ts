@@ -179,12 +179,13 @@ async function enter(
   if (type !== "absent") return "present";
   // Repeated as the same write where nobody heard of it: our own user must not be met as somebody else's.
   const done = await save(engine, user, signal, { mode: "none", lease: newLease(engine), ...place });
-  if (done.type !== "committed") return (await isOurs(engine, user)) ? "added" : "present";
+  if (done.type !== "committed")
+    return done.unheard === true && (await isOurs(engine, user)) ? "added" : "present";
   engine.changes.rested({ ...user, revision: done.revision }, place);
   return "added";
 }
 
-/** Somebody was faster; or the write was done, nobody heard so, and a worker has taken the user on since. */
+/** The write was done, nobody heard so, and a worker has taken the user on since; or somebody else was faster. */
 async function isOurs(engine: Engine, { id, history: [begun], origin }: User): Promise<boolean> {
   const there = (await find(engine, id).catch(nobodyIfUnreadable))?.user;
   return there?.origin?.name === origin?.name && there?.history[0]?.[0] === begun?.[0];

@@ -15,6 +15,9 @@ import type { User } from "./user.ts";
 /** What a commit says beside the user itself. */
 export type How = Omit<Commit, "id" | "value" | "expectedRevision" | "writeId" | "state">;
 
+/** How a write ended. `unheard`: nobody heard what became of an earlier attempt, so what is there may be ours. */
+export type Saved = Committed & { readonly unheard?: boolean };
+
 /**
  * Writes the user. Once a call's outcome is in hand it is not let go because the store is away: whoever insists has the
  * same write repeated until it is there, or somebody else was faster, or the lifecycle closes, or the signal that it
@@ -26,7 +29,7 @@ export async function save(
   insist: boolean | AbortSignal,
   how: How,
   from?: string,
-): Promise<Committed> {
+): Promise<Saved> {
   const writeId = randomName(engine.clock);
   const ends = insist === true ? engine.closing : insist;
   for (let attempt = 1; ; attempt++) {
@@ -40,7 +43,10 @@ export async function save(
         state: shelfOf(user),
         ...how,
       };
-      return await (from === undefined ? engine.store.commit(commit) : engine.store.move({ from, commit }));
+      const done = await (from === undefined
+        ? engine.store.commit(commit)
+        : engine.store.move({ from, commit }));
+      return attempt > 1 ? { ...done, unheard: true } : done;
     } catch (error) {
       if (ends === false || ends.aborted || !isLifecycleError(error) || !error.retryable) throw error;
       engine.settings.logger.warn(

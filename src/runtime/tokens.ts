@@ -6,7 +6,7 @@
  */
 import { inWords, LifecycleError } from "../errors.ts";
 import type { Secret } from "../secret.ts";
-import { arrive, tell } from "./arrive.ts";
+import { arrive, firstLookMs, longestLookMs, tell } from "./arrive.ts";
 import type { Patience } from "./arrive.ts";
 import { drive } from "./drive.ts";
 import type { Engine } from "./engine.ts";
@@ -83,6 +83,19 @@ export function createTokens(engine: Engine): Tokens {
     return answer;
   }
 
+  /** The user, once nobody works on it or it has another token: a renewal under way may be what ended `token`. */
+  async function untouched(id: string, token: string, { until, signal }: Patience): Promise<User> {
+    for (let look = firstLookMs; ; look = Math.min(longestLookMs, 2 * look)) {
+      const { user, record } = await load(engine, id);
+      const left = until - clock.monotonic();
+      const leasedMs = record.lease?.leftMs ?? 0;
+      const busy = leasedMs > 0 || engine.driving.has(id);
+      if (!busy || left <= 0 || user.secrets.accessToken?.reveal() !== token) return user;
+      await engine.changes.ofUser(id, Math.min(left, look), signal);
+      signal.throwIfAborted();
+    }
+  }
+
   return {
     async get(id, patience) {
       const hit = cache.get(id);
@@ -94,9 +107,8 @@ export function createTokens(engine: Engine): Tokens {
 
     async rejected(id, token, patience) {
       cache.delete(id);
-      const { user } = await load(engine, id);
-      const stored = user.secrets.accessToken?.reveal();
-      if (isUsable(user, clock.now()) && stored === token) {
+      const user = await untouched(id, token, patience());
+      if (isUsable(user, clock.now()) && user.secrets.accessToken?.reveal() === token) {
         const { grantedAt } = user.position.context;
         if (grantedAt !== null && clock.now() - grantedAt < forcedRefreshMs && clock.now() >= grantedAt) {
           throw new LifecycleError(

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
-import KeyvRedis, { createClient, createCluster } from "@keyv/redis";
-import { afterAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import KeyvRedis, { createClient } from "@keyv/redis";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { redis } from "../../adapters/redis.ts";
 import type { RedisOptions, Where } from "../../adapters/redis.ts";
 import { sleep, systemClock } from "../../src/clock.ts";
@@ -8,7 +8,9 @@ import type { Limit, Store } from "../../src/store/contract.ts";
 import { decodeRow, encodeRow } from "../../src/store/rules.ts";
 import { storeConformance } from "../../src/testing/index.ts";
 import { startChild } from "../support/child.ts";
-import { ask, lineTo, withServer, withSharedServer } from "../support/servers.ts";
+import { openLine } from "../support/line.ts";
+import type { Line } from "../support/line.ts";
+import { ask, withServer, withSharedServer } from "../support/servers.ts";
 import { write } from "../support/commits.ts";
 
 vi.setConfig({ maxConcurrency: 64 }); // the suite mostly waits for the servers' clocks
@@ -23,25 +25,7 @@ function conformance(place: () => Promise<{ readonly where: Where; readonly pref
   });
 }
 
-for (const name of ["redis", "valkey"] as const) {
-  withSharedServer(name, `adapters/redis on ${name}`, conformance);
-}
-
-withSharedServer(
-  "redis",
-  "adapters/redis on a cluster",
-  (place) => {
-    const clusters: { destroy(): void }[] = [];
-    conformance(async () => {
-      const { where, prefix } = await place();
-      const cluster = createCluster({ rootNodes: [{ url: where }] });
-      clusters.push(cluster);
-      return { where: cluster, prefix };
-    });
-    afterAll(() => clusters.forEach((cluster) => cluster.destroy()));
-  },
-  { "cluster-enabled": "yes", "cluster-announce-ip": "127.0.0.1" },
-);
+withSharedServer("redis", "adapters/redis on redis", conformance);
 
 const limit: Limit = { name: "calls", calls: 3, windowMs: 3_600_000 };
 const { lease } = write("nobody");
@@ -51,6 +35,13 @@ async function openStore(where: Where, options?: RedisOptions): Promise<Store> {
   const store = await redis(where, options).open({ account: "account", clock: systemClock });
   onTestFinished(() => store.close());
   return store;
+}
+
+/** A line to a server, and its URL. */
+async function lineTo(port: number): Promise<Line & { readonly url: string }> {
+  const line = await openLine(port);
+  onTestFinished(() => line.close());
+  return { ...line, url: `redis://127.0.0.1:${line.port}` };
 }
 
 /** What opening fails with. */
@@ -123,6 +114,17 @@ withServer("redis", "adapters/redis and its server", (server) => {
     await restart();
     expect(await late).toEqual({ type: "committed", revision: 2, slot: null });
     expect((await store.claim({ limit: 1, lease })).claimed).toEqual([]);
+  });
+
+  it("open() goes on though the server is restarted in the middle of it and forgets the scripts", async () => {
+    const client = await createClient({ url: (await server()).url }).connect();
+    onTestFinished(() => client.destroy());
+    const send = client.sendCommand.bind(client);
+    vi.spyOn(client, "sendCommand").mockImplementation(async (command, options) => {
+      if (command[0] === "EVALSHA") await send(["SCRIPT", "FLUSH"]);
+      return send(command, options);
+    });
+    expect(await (await openStore(client)).commit(write("ada"))).toMatchObject({ type: "committed" });
   });
 
   it("commit() of 64 writers loses nothing acknowledged to kill -9 of the server, and writes nothing twice", async () => {

@@ -231,7 +231,7 @@ describe("what is printed, serialised or cloned", () => {
       turn++ === 0 ? sandbox.credentials : telling();
     const rotated = await open({ credentials: turning, logger });
     sandbox.setCredentials({ clientSecret: "another" });
-    errors.push(await rotated.onboard("bob", { waitMs: 30 }).catch((error: unknown) => error));
+    errors.push(await rotated.onboard("bob", { waitMs: 5_000 }).catch((error: unknown) => error));
     expect(turn).toBeGreaterThan(1);
     const beneath = memory();
     const store: StoreAdapter = {

@@ -1,78 +1,25 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { createLifecycle } from "oneup-lifecycle";
-import type { Lifecycle } from "oneup-lifecycle";
-import { createSandbox } from "oneup-lifecycle/sandbox";
-import type { Sandbox, SandboxOptions } from "oneup-lifecycle/sandbox";
 import { expect, it, vi } from "vitest";
-import { startChild } from "../support/child.ts";
-import { anyKey, at } from "../support/places.ts";
-import { afterwards } from "../support/scene.ts";
+import { anyKey } from "../support/places.ts";
+import type { Place } from "../support/places.ts";
 import { withServer } from "../support/servers.ts";
 import type { Server } from "../support/servers.ts";
-import type { Started } from "../support/started.ts";
-import type { Member } from "./fleet.child.ts";
-
-const script = new URL("./fleet.child.ts", import.meta.url);
+import { arrived, fleet } from "./fleet.ts";
 
 /** How long the store is away: long enough to meet every time limit; CI asks for half a minute. */
 const outageMs = Number(process.env["ONEUP_TEST_OUTAGE_MS"] ?? 8_000);
 
-interface Fleet {
-  readonly sandbox: Sandbox;
-  readonly members: readonly Started[];
-  /** A lifecycle on the same store, to look from. */
-  look(): Promise<Lifecycle>;
-}
-
-/** So many processes, each with its share of the users. */
-async function fleet(server: Server, size: number, users: number, options: SandboxOptions): Promise<Fleet> {
-  const limit = { calls: 300, windowMs: 3_600_000, ...options.limit };
-  const sandbox = createSandbox({ ...options, limit });
-  const oneup = await sandbox.listen();
-  afterwards(() => oneup.close());
-  const place = { type: "redis", url: server.url, key: anyKey } as const;
-  const ids = Array.from({ length: users }, (_, index) => `user ${index}`);
-  const members = Array.from({ length: size }, (_, member) =>
-    startChild(script, {
-      place,
-      url: oneup.url,
-      credentials: sandbox.credentials,
-      limit,
-      users: ids.filter((_, index) => index % size === member),
-    } satisfies Member),
-  );
-  for (const { pid, ended } of members) {
-    let over = false;
-    void ended.then(() => (over = true));
-    afterwards(() => void (over || process.kill(pid, "SIGKILL")));
-  }
-  return {
-    sandbox,
-    members,
-    async look() {
-      const lifecycle = await createLifecycle({
-        credentials: sandbox.credentials,
-        endpoints: oneup.endpoints,
-        limits: { management: limit },
-        ...at(place),
-      });
-      afterwards(() => lifecycle.close());
-      return lifecycle;
-    },
-  };
-}
-
-async function arrived(lifecycle: Lifecycle, least: number, withinMs: number): Promise<void> {
-  await vi.waitFor(async () => {
-    const { tokenActive = 0, reauthorized = 0 } = await lifecycle.counts();
-    expect(tokenActive + reauthorized).toBeGreaterThanOrEqual(least);
-  }, withinMs);
+function placesOn({ url }: Server, size: number): readonly Place[] {
+  return Array.from({ length: size }, () => ({ type: "redis", url, key: anyKey }));
 }
 
 withServer("redis", "three processes on one Redis store", (server) => {
   it("bring everybody in though one is killed in the middle: nobody twice, never above the limit", async () => {
     const limit = { calls: 100, windowMs: 2_000 };
-    const { sandbox, members, look } = await fleet(await server(), 3, 600, { limit, latencyMs: [0, 60] });
+    const { sandbox, members, look } = await fleet(placesOn(await server(), 3), 600, {
+      limit,
+      latencyMs: [0, 60],
+    });
     const lifecycle = await look();
     await arrived(lifecycle, 200, 30_000);
     members[1]?.kill("SIGKILL");
@@ -97,7 +44,7 @@ withServer("redis", "three processes on one Redis store", (server) => {
   it(`bring 500 users in though Redis is killed and away for ${outageMs / 1_000} s in the middle`, async () => {
     const redis = await server();
     const limit = { calls: 10_000, windowMs: 3_600_000 };
-    const { sandbox, members, look } = await fleet(redis, 2, 500, { limit, latencyMs: [100, 400] });
+    const { sandbox, members, look } = await fleet(placesOn(redis, 2), 500, { limit, latencyMs: [100, 400] });
     await vi.waitFor(() => expect(sandbox.journal.count("exchangeCode")).toBeGreaterThan(50), 30_000);
     const lifecycle = await look();
     await redis.kill("SIGKILL");

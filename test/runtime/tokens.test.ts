@@ -65,6 +65,23 @@ describe("accessToken()", () => {
     expect(refreshes(sandbox)).toBe(1);
   });
 
+  it("waits with a FHIR call that is refused while the token is renewed, and renews it no second time", async () => {
+    for (const renewing of [0, 1]) {
+      const { sandbox, open } = await scene();
+      const lifecycles = [await open(), await open({ cachedTokens: 0 })];
+      const [lifecycle] = lifecycles;
+      await lifecycle?.onboard(id);
+      sandbox.clock.advance(2 * hour - 5 * 60_000);
+      // The refresh ends the old token at once, and its answer is late.
+      sandbox.fail({ call: "refreshToken", delayMs: 300, delay: "after" });
+      await lifecycles[renewing]?.accessToken(id);
+      await vi.waitFor(() => expect(refreshes(sandbox)).toBe(1));
+      const reading = lifecycle?.fhir(id, "r4").read("Patient", "none");
+      await expect(reading).rejects.toMatchObject({ code: "FHIR_REFUSED", status: 404 });
+      expect(refreshes(sandbox)).toBe(1);
+    }
+  });
+
   it("keeps the refresh token if the answer brings none", async () => {
     const { sandbox, open } = await scene({ rotate: false });
     const lifecycle = await open();

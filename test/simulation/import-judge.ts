@@ -5,21 +5,16 @@
 import type { Commit, Committed, ImportSummary, Store } from "oneup-lifecycle";
 import type { JournalEntry } from "oneup-lifecycle/sandbox";
 import type { Batch } from "../../src/store/contract.ts";
-import type { ImportPlan } from "./import.ts";
+import type { ImportPlan } from "./import-plan.ts";
 import type { Life } from "./life.ts";
+import { buckets, mostWithin, pace } from "./moments.ts";
+import type { Spread } from "./moments.ts";
 import { hour, second } from "./time.ts";
 import type { Time } from "./time.ts";
 
 const limit = { name: "management", calls: 300, windowMs: hour };
 /** A call that is slow, or whose process died, holds its slot for so long: time-out and grace. */
 const longestHoldMs = 40 * second;
-
-/** The least, the mean and the most. */
-export interface Spread {
-  readonly min: number;
-  readonly mean: number;
-  readonly max: number;
-}
 
 /** What is told of an import. */
 export interface ImportFigures {
@@ -123,7 +118,7 @@ export class ImportJudge {
   }
 
   /** The import resolved. */
-  done(summary: ImportSummary): void {
+  hears(summary: ImportSummary): void {
     this.#summary = summary;
     if (summary.left > 0 || summary.failed > 0)
       this.blame(`P2: the import is done with ${summary.left} left and ${summary.failed} failed`);
@@ -291,6 +286,7 @@ export class ImportJudge {
     const at = this.#arrivals.subarray(0, this.#calls);
     const [first = 0, last = 0] = [at[0], at.at(-1)];
     const used = Float64Array.from([...at, ...this.#lost]).toSorted();
+    const busy = used.filter((time) => time >= this.#busyFrom && time <= this.#busyUntil);
     const meanHoldMs = this.#heldMs / Math.max(1, this.#holds);
     const guests = this.#guests.size;
     const existing = this.#plan.users - this.#created.reduce((sum, one) => sum + one, 0);
@@ -307,7 +303,7 @@ export class ImportJudge {
       extra: at.length - this.#pages - this.#plan.users - guests,
       mostInWindow: mostWithin(at, limit.windowMs),
       lost: this.#lost.length,
-      hour: pace(used.filter((time) => time >= this.#busyFrom && time <= this.#busyUntil)),
+      hour: pace(busy, limit.calls),
       meanHoldMs,
       ceiling: (limit.calls * limit.windowMs) / (limit.windowMs + meanHoldMs),
       day: buckets(at, 24 * hour, this.#busyUntil),
@@ -321,41 +317,4 @@ export class ImportJudge {
 
 function numberOf(id: string): number | null {
   return id.startsWith("user-") ? Number(id.slice("user-".length)) : null;
-}
-
-/** The most moments in any rolling window; two that are a window apart are not in one. */
-function mostWithin(at: Float64Array, windowMs: number): number {
-  let [from, most] = [0, 0];
-  for (const [index, time] of at.entries()) {
-    while ((at[from] ?? time) <= time - windowMs) from++;
-    most = Math.max(most, index - from + 1);
-  }
-  return most;
-}
-
-/** How many moments an hour there are, by how long each window's worth of them in a row takes. */
-function pace(at: Float64Array): Spread {
-  let [longest, shortest, sum, count] = [0, Infinity, 0, 0];
-  for (const [index, time] of at.entries()) {
-    const next = at[index + limit.calls];
-    if (next === undefined) break;
-    longest = Math.max(longest, next - time);
-    shortest = Math.min(shortest, next - time);
-    [sum, count] = [sum + next - time, count + 1];
-  }
-  const perHour = (ms: number): number => (limit.calls * hour) / ms;
-  return { min: perHour(longest), mean: perHour(sum / count), max: perHour(shortest) };
-}
-
-/** How many moments lie in each full bucket from the first of them on. */
-function buckets(at: Float64Array, ms: number, until: number): Spread {
-  const first = at[0] ?? 0;
-  const counts = Array.from({ length: Math.floor((until - first) / ms) }, () => 0);
-  for (const time of at) {
-    const index = Math.floor((time - first) / ms);
-    if (index < counts.length) counts[index] = (counts[index] ?? 0) + 1;
-  }
-  if (counts.length === 0) return { min: 0, mean: 0, max: 0 };
-  const sum = counts.reduce((total, count) => total + count, 0);
-  return { min: Math.min(...counts), mean: sum / counts.length, max: Math.max(...counts) };
 }

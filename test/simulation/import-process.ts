@@ -2,9 +2,10 @@
 import type { Lifecycle, StoreAdapter, Transport, TransportRequest } from "oneup-lifecycle";
 import { heldBack } from "../../src/http/transport.ts";
 import { openLifecycle } from "../../src/runtime/open.ts";
+import type { Delivery } from "../../src/sandbox/handler.ts";
 import type { Incoming } from "../../src/sandbox/message.ts";
-import { idOf, limit } from "./import.ts";
-import type { ImportStage } from "./import.ts";
+import { idOf, limit } from "./import-plan.ts";
+import type { ImportStage } from "./import-plan.ts";
 import { Life, never } from "./life.ts";
 import { firstRing } from "./operator.ts";
 import { Dice, hour, second } from "./time.ts";
@@ -72,8 +73,10 @@ export class Importer {
           },
         }),
       )
-      .then((done) => judge.done(done))
-      .catch((error: unknown) => judge.blame(`the import rejected with ${String(error)}`));
+      .then(
+        (summary) => judge.hears(summary),
+        (error: unknown) => judge.blame(`the import rejected with ${String(error)}`),
+      );
   }
 
   /** Somebody signs up in person, and looks again later; a few stay and wait. */
@@ -153,16 +156,17 @@ export class Importer {
           if (!life.alive) return;
           if (!request.onSending()) return reject(heldBack());
           const incoming = incomingOf(request);
+          const arrived = (delivery: Delivery): void => {
+            const entry = handler.journal.entries()[0];
+            if (entry !== undefined) judge.arrived(entry);
+            handler.journal.clear(); // a million lines that nobody will read
+            if (delivery.type !== "answer") return;
+            const { status, headers, body } = delivery.outgoing;
+            life.hear(dice.between(5, 80), () => resolve({ status, headers: { ...headers }, text: body }));
+          };
           // What is on its way arrives, whatever becomes of the one who sent it.
           time.after(dice.between(5, 80), () => {
-            void handler.handle(incoming).then((delivery) => {
-              const entry = handler.journal.entries()[0];
-              if (entry !== undefined) judge.arrived(entry);
-              handler.journal.clear(); // a million lines that nobody will read
-              if (delivery.type !== "answer") return;
-              const { status, headers, body } = delivery.outgoing;
-              life.hear(dice.between(5, 80), () => resolve({ status, headers: { ...headers }, text: body }));
-            });
+            void handler.handle(incoming).then(arrived);
           });
         }),
     };

@@ -4,53 +4,21 @@
  * nobody at the screen waits for the list.
  */
 import { memory } from "oneup-lifecycle/adapters/memory";
-import type { Store } from "oneup-lifecycle";
 import { Handler } from "../../src/sandbox/handler.ts";
 import { readOptions } from "../../src/sandbox/options.ts";
 import { World } from "../../src/sandbox/world.ts";
 import { accountOf } from "../../src/store/account.ts";
 import { ImportJudge } from "./import-judge.ts";
 import type { ImportFigures } from "./import-judge.ts";
+import { idOf, limit } from "./import-plan.ts";
+import type { ImportPlan, ImportStage } from "./import-plan.ts";
 import { Importer } from "./import-process.ts";
 import { beginning, Dice, hour, minute, second, Time } from "./time.ts";
-
-/** What is to be imported, and what happens meanwhile. */
-export interface ImportPlan {
-  readonly users: number;
-  /** So many of them are known at 1upHealth already, of 1. */
-  readonly existing: number;
-  readonly processes: number;
-  /** A process dies this often, ms. */
-  readonly killEveryMs: number;
-  /** Somebody signs up in person this often, on average, ms. */
-  readonly guestEveryMs: number;
-  readonly seed: number;
-  /** Called when another hundredth has arrived. */
-  readonly onProgress?: (arrived: number, days: number) => void;
-}
 
 /** How it went. */
 export interface ImportOutcome {
   readonly blamed: readonly string[];
   readonly figures: ImportFigures;
-}
-
-/** The account's limit, all of it for whoever comes first. */
-export const limit = { calls: 300, windowMs: hour, lanes: { kept: 0 } } as const;
-
-/** The id of a user of the list. */
-export function idOf(number: number): string {
-  return `user-${String(number).padStart(7, "0")}`;
-}
-
-/** What the parts of an import see of each other. */
-export interface ImportStage {
-  readonly plan: ImportPlan;
-  readonly time: Time;
-  /** 1upHealth. */
-  readonly handler: Handler;
-  readonly store: Store;
-  readonly judge: ImportJudge;
 }
 
 /** Plays an import to its end. */
@@ -131,7 +99,7 @@ export function inWords({ figures: f }: ImportOutcome): string {
     `calls in any rolling hour: at most ${n(f.mostInWindow)} of ${limit.calls}`,
     `slots used an hour, over every ${limit.calls} in a row: ${spread(f.hour)}; ${((100 * f.hour.mean) / f.ceiling).toFixed(2)} % of the ceiling, ${f.ceiling.toFixed(2)} for a mean hold of ${s(f.meanHoldMs)}`,
     `slots lost to deaths ${n(f.lost)}: taken, and the call had not left`,
-    `calls a day: ${spread(f.day)}`,
+    ...(f.day.max > 0 ? [`calls a day: ${spread(f.day)}`] : []),
     `a person at the screen waited for ${n(f.longestWaitSlots)} slots at most, ${n(f.behindBulk)} of them the list's, and for ${s(f.longestWaitMs)} at most, ${s(f.meanWaitMs)} on average`,
   ].join("\n");
 }

@@ -3,34 +3,20 @@
  * record that is written, every token that is handed out. It knows nothing of how the library works, only what it
  * promised (P1 … P8 of the README) and what must have happened before a user may take a step.
  */
-import type {
-  Committed,
-  Commit,
-  ImportSummary,
-  Json,
-  Lease,
-  Limit,
-  Slot,
-  Store,
-  UserState,
-  UserStatus,
-} from "oneup-lifecycle";
+import type { Committed, Commit, Json, Lease, Limit, Slot, Store, UserStatus } from "oneup-lifecycle";
 import type { JournalEntry } from "oneup-lifecycle/sandbox";
 import type { Envelope } from "../../src/store/envelope.ts";
 import type { Claimed } from "../../src/store/contract.ts";
 import type { StoreKeys } from "../../src/runtime/store-keys.ts";
 import type { World } from "../../src/sandbox/world.ts";
-import { callOf } from "../../src/runtime/step.ts";
-import { Dossier, freshSteps, isHeldWithCode, isLeft } from "./dossier.ts";
+import { Dossier, freshSteps, isHeldWithCode } from "./dossier.ts";
 import type { Life } from "./life.ts";
+import { ListJudge } from "./list-judge.ts";
 import { clientSecrets } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
 import { beginning, hour, minute } from "./time.ts";
 import type { Time } from "./time.ts";
 import type { Trace } from "./trace.ts";
-
-/** The number that the sandbox gives its first user; the others follow. */
-const firstUserId = 1001;
 
 /** See the module. */
 export class Judge {
@@ -48,11 +34,9 @@ export class Judge {
   #codesInOutage = 0;
   /** When somebody else spends the account's calls. */
   readonly #foreign: { readonly from: number; readonly until: number }[] = [];
-  /** Which lists each process brings in, and when it last asked for a page of 1upHealth's. */
-  readonly #lists = new Map<Life, { readonly names: Set<string>; pageAt: number }>();
-  /** Pages of 1upHealth's list, the users whom they saved a call, and what went wrong meanwhile. */
-  readonly #comparing = { pages: 0, known: 0, causes: 0 };
   readonly #keys: StoreKeys;
+  /** What lists that are brought in may do and cost. */
+  readonly lists: ListJudge;
   readonly blamed: string[] = [];
 
   constructor(scenario: Scenario, time: Time, trace: Trace, world: World, keys: StoreKeys) {
@@ -61,6 +45,7 @@ export class Judge {
     this.#trace = trace;
     this.#world = world;
     this.#keys = keys;
+    this.lists = new ListJudge(this, time, world);
   }
 
   /** The format in which the store is written. */
@@ -100,56 +85,6 @@ export class Judge {
     this.of(id).causes.push(what);
   }
 
-  /** A process begins to bring a list in, or goes on with it. */
-  bringsIn(life: Life, name: string): void {
-    const lists = this.#lists.get(life) ?? { names: new Set(), pageAt: 0 };
-    const others = [...this.#lists].filter(([other, { names }]) => other.alive && names.has(name));
-    if (others.length > 0) this.#comparing.causes++; // each may ask for the same page once
-    this.#lists.set(life, lists);
-    lists.names.add(name);
-  }
-
-  /** The import says that its users wait for slots now. */
-  hasLinedUp(name: string): void {
-    for (const dossier of this.all()) {
-      if (dossier.isHeld && dossier.lease === null && isLeft(dossier, name))
-        this.blame(`P2: ${dossier.id} is still held for the import of ${name}`);
-    }
-  }
-
-  /** The import says that everybody has arrived; `alone`: nobody else has brought that list in. */
-  broughtIn(life: Life, name: string, summary: ImportSummary, alone: boolean): void {
-    const { read, added, present, rejected, left } = summary;
-    const came = this.all().filter(({ envelope }) => envelope?.origin?.name === name).length;
-    if (alone && added !== came) this.blame(`P2: ${life.name} says that it added ${added} of ${came}`);
-    if (read !== added + present || rejected > 0 || left > 0)
-      this.blame(`P2: ${life.name} miscounts: ${JSON.stringify({ read, added, present, rejected, left })}`);
-    for (const dossier of this.all()) {
-      const failed = dossier.envelope?.state === "failed";
-      if (isLeft(dossier, name) && !failed && this.#time.now - dossier.writtenAt > minute)
-        this.blame(`P2: the import of ${name} is done, and ${dossier.id} has not arrived`);
-    }
-  }
-
-  /** A page of 1upHealth's list may be worth its call as long as the pages before have saved calls, or nearly. */
-  #page(life: Life, { fault, outcome }: JournalEntry): void {
-    const lists = this.#lists.get(life);
-    if (lists === undefined) return this.blame(`P6: ${life.name} reads 1upHealth's list for nothing`);
-    const { pages, known, causes } = this.#comparing;
-    const imports = new Set([...this.#lists.values()].flatMap(({ names }) => [...names])).size;
-    // Every list is left alone once its pages have cost two more than they saved; here lists have less than fifty users.
-    if (pages - known > 2 * imports - 1 + causes)
-      this.blame(`P6: page ${pages + 1} of 1upHealth's list, and ${known} users were found in it`);
-    lists.pageAt = this.#time.now;
-    this.#comparing.pages++;
-    if (fault !== undefined || outcome !== "listed") this.#comparing.causes++;
-  }
-
-  /** A page of the list was lost on its way. */
-  pageSuffers(): void {
-    this.#comparing.causes++;
-  }
-
   /** A user of whom the application knows its number at 1upHealth. */
   isAtRemote(id: string, oneupUserId: number): void {
     this.#byRemote.set(oneupUserId, this.of(id));
@@ -159,11 +94,7 @@ export class Judge {
   died(process: string): void {
     for (const dossier of this.all())
       if (dossier.lease?.by === process) dossier.causes.push(`${process} died`);
-    this.#comparisonSuffers(process);
-  }
-
-  #comparisonSuffers(process: string): void {
-    if ([...this.#lists.keys()].some(({ name }) => name === process)) this.#comparing.causes++;
+    this.lists.suffer(process);
   }
 
   /** A process stands still: others may take its users over meanwhile. */
@@ -171,7 +102,7 @@ export class Judge {
     for (const dossier of this.all()) {
       if (dossier.lease?.by === process) dossier.causes.push(`${process} stood still`);
     }
-    this.#comparisonSuffers(process);
+    this.lists.suffer(process);
   }
 
   /** A call arrived and was carried out or refused. Returns its user, if it has one. */
@@ -185,7 +116,7 @@ export class Judge {
       call === "createUser" || call === "issueAuthCode" || call === "listUsers" || call === "updateUser";
     if (management) this.#window(outcome);
     if (management && (outcome === "code" || outcome === "created")) this.#codeInOutage();
-    if (call === "listUsers" && id === undefined) this.#page(life, entry);
+    if (call === "listUsers" && id === undefined) this.lists.page(life, entry);
     if (id === undefined) return undefined;
     const dossier = (oneupUserId === undefined ? undefined : this.#byRemote.get(oneupUserId)) ?? this.of(id);
     if (oneupUserId !== undefined) this.#byRemote.set(oneupUserId, dossier);
@@ -267,18 +198,8 @@ export class Judge {
     dossier.lease = holds ? this.#leaseOf(life, commit.lease) : null;
     dossier.isKnown = true;
     if (dossier.envelope === null) dossier.enteredAt = this.#time.now;
-    this.#rests(dossier, commit, holds);
+    this.lists.rests(dossier, commit, holds);
     this.#written(life, dossier, commit);
-  }
-
-  /** Whoever has a call to make and rests must be met again, and soon, unless it knows why not. */
-  #rests(dossier: Dossier, { id, value, lane, dueInMs }: Commit, isLeased: boolean): void {
-    const { state, intent, pause } = value as unknown as Envelope; // written by the library itself
-    dossier.isHeld = false;
-    if (isLeased || lane !== null || callOf(state as UserState) === undefined) return;
-    if (dueInMs === null) this.blame(`P2: nobody will ever take ${id} up`);
-    const reason = intent !== null || pause !== null || state === "codeIssued" || state === "expiring";
-    dossier.isHeld = !reason && (dueInMs ?? 0) > 5 * minute;
   }
 
   /** Users were leased to a process. */
@@ -335,7 +256,7 @@ export class Judge {
     dossier.writtenAt = this.#time.now;
     for (const [, state, event] of freshSteps(before, after)) {
       this.#step(dossier, state, event);
-      if (before !== null) this.#mayStep(life, dossier.id, before, event);
+      if (before !== null) this.lists.step(life, dossier.id, before, event);
     }
     if (after.sealed === null || after.sealed.text === before?.sealed?.text) return;
     const oneupUserId = (after.context["oneupUserId"] ?? null) as number | null; // written by the library
@@ -350,24 +271,6 @@ export class Judge {
     dossier.withoutRefreshToken++;
     if (before?.sealed?.fields.includes("refreshToken") ?? false)
       this.blame(`P2: the refresh token of ${commit.id} is gone`);
-  }
-
-  /** Steps that an import or the application takes for a user must leave alone who is under way. */
-  #mayStep(life: Life, id: string, before: Envelope, event: string): void {
-    if (event === "ADOPTED") {
-      if (before.intent !== null)
-        this.blame(`P7: ${id} was taken over while its ${before.intent.call} was in doubt`);
-      const granted = ["tokenActive", "expiring", "refreshed", "reauthorized"].includes(before.state);
-      const lost = before.history.some(([, , step]) => step === "GRANT_LOST" || step === "REAUTHORIZE");
-      if (granted || (lost && before.state === "reauthorizing"))
-        this.blame(`P2: the grant of ${id} was replaced by an older one`);
-    }
-    if (event !== "EXPECT_EXISTING") return;
-    const { state, intent, origin } = before;
-    const own = origin !== undefined && !origin.arrived && this.#lists.get(life)?.names.has(origin.name);
-    if (own !== true || state !== "created" || intent !== null)
-      this.blame(`P6: ${life.name} marks ${id}, who is none of its import that waits`);
-    this.#comparing.known++;
   }
 
   /** A slot was taken: people at the screen still find the places that are theirs. */
@@ -387,29 +290,13 @@ export class Judge {
    * once everybody of the page before is marked.
    */
   async account(life: Life, value: Json): Promise<void> {
-    this.#compared(life, value);
+    this.lists.compared(life, value);
     await this.#keys.renew();
     const gates = (value as { gates?: Record<string, { reason: string }> }).gates ?? {}; // written by the library
     const own = clientSecrets.map((secret) => `secret:${this.#keys.sealer.fingerprint(secret)}`);
     for (const [key, { reason }] of Object.entries(gates)) {
       if (reason === "credentials" && !own.includes(key))
         this.blame(`P2: a refused secret shuts "${key}" for everybody`);
-    }
-  }
-
-  #compared(life: Life, value: Json): void {
-    const { imports = {} } = value as { imports?: Record<string, { skip: number }> }; // written by the library
-    const pageAt = this.#lists.get(life)?.pageAt ?? 0;
-    for (const [name, { skip }] of Object.entries(imports)) {
-      for (const dossier of this.all()) {
-        const { envelope, lease, enteredAt, writtenAt } = dossier;
-        if (!isLeft(dossier, name) || envelope?.state !== "created" || envelope.intent !== null) continue;
-        if (lease !== null || enteredAt >= pageAt || writtenAt >= pageAt) continue;
-        const remote = this.#world.users.find(dossier.id);
-        const place = (remote?.oneupUserId ?? Infinity) - firstUserId;
-        if (place >= skip - 100 && place < skip)
-          this.blame(`P6: 1upHealth's list was read past ${dossier.id}, and nobody marked it`);
-      }
     }
   }
 

@@ -1,5 +1,6 @@
 /** The application brings lists of people in: now and then twice at once, or called off, and always until it is done. */
 import { isLifecycleError } from "oneup-lifecycle";
+import type { ImportSummary } from "oneup-lifecycle";
 import type { ListPlan } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
 import { Dice, minute, second } from "./time.ts";
@@ -39,7 +40,7 @@ export class List {
     if (!this.#stage.isOver && this.#dice.hits(0.2))
       life.hear(this.#dice.between(1, 30 * minute), () => stop.abort(calledOff));
     trace.note(life.name, `onboardMany ${name}?`);
-    judge.bringsIn(life, name);
+    judge.lists.bringsIn(life, name);
     this.#begun++;
     let open = true;
     const close = (how: string): void => {
@@ -60,24 +61,22 @@ export class List {
       signal: stop.signal,
       onProgress: ({ phase }) => {
         // Another one may hold its users still.
-        if (phase === "onboarding" && this.#begun === 1) judge.hasLinedUp(name);
+        if (phase === "onboarding" && this.#begun === 1) judge.lists.hasLinedUp(name);
       },
     });
-    done.then(
-      (summary) => {
-        judge.broughtIn(life, name, summary, this.#begun === 1);
-        this.isDone = true;
-        close("done");
-      },
-      (error: unknown) => {
-        if (!open) return;
-        judge.read(`an error of ${life.name}`, `${String(error)} ${JSON.stringify(error)}`);
-        const fair = isLifecycleError(error, "CLOSED") || life.release < judge.format;
-        if (error !== calledOff && !fair)
-          judge.blame(`P7: the import of ${name} rejected with ${String(error)}`);
-        close(String(error));
-        again();
-      },
-    );
+    const hears = (summary: ImportSummary): void => {
+      judge.lists.broughtIn(life, name, summary, this.#begun === 1);
+      this.isDone = true;
+      close("done");
+    };
+    done.then(hears, (error: unknown) => {
+      if (!open) return;
+      judge.read(`an error of ${life.name}`, `${String(error)} ${JSON.stringify(error)}`);
+      const fair = isLifecycleError(error, "CLOSED") || life.release < judge.format;
+      if (error !== calledOff && !fair)
+        judge.blame(`P7: the import of ${name} rejected with ${String(error)}`);
+      close(String(error));
+      again();
+    });
   }
 }

@@ -274,7 +274,7 @@ export class Simulation implements Stage {
     for (const dossier of judge.all()) counted[shelfOf(dossier)] = (counted[shelfOf(dossier)] ?? 0) + 1;
     const counts = await this.store.counts();
     const words = (all: Readonly<Record<string, number>>): string =>
-      JSON.stringify(Object.entries(all).toSorted());
+      JSON.stringify(Object.entries(all).toSorted(([one], [other]) => (one < other ? -1 : 1)));
     if (words(counts) !== words(counted))
       judge.blame(`P1: the store counts ${words(counts)} of ${words(counted)}`);
     for (const [name, count] of Object.entries(counts)) {

@@ -22,7 +22,7 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
   function suffers(incoming: Incoming): void {
     const id = userOf(handler.world, incoming);
     if (id !== undefined) judge.suffers(id, "a call was lost");
-    else if (incoming.query.includes("skip=")) judge.pageSuffers();
+    else if (incoming.query.includes("skip=")) judge.lists.pageSuffers();
   }
 
   return {
@@ -79,7 +79,7 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
           if (process.meetsItsFate(life)) return;
           if (dice.hits(rates.answerLost)) {
             if (id !== undefined) judge.suffers(id, "an answer was lost");
-            else if (incoming.query.includes("skip=")) judge.pageSuffers();
+            else if (incoming.query.includes("skip=")) judge.lists.pageSuffers();
             return lost(ms, "ECONNRESET");
           }
           life.hear(ms, () => {

@@ -16,10 +16,11 @@ describe("Sorted", () => {
         (changed, filled, questions) => {
           const sorted = new Sorted(ascending);
           const plain = new Set<number>();
-          for (let item = 0; item < filled; item++) (sorted.add(item), plain.add(item));
-          for (const { adds, item } of changed) {
-            if (adds) (sorted.add(item), plain.add(item));
-            else (sorted.delete(item), plain.delete(item));
+          const begun = Array.from({ length: filled }, (_, item) => ({ adds: true, item }));
+          for (const { adds, item } of [...begun, ...changed]) {
+            const change = adds ? "add" : "delete";
+            sorted[change](item);
+            plain[change](item);
           }
           const all = [...plain].toSorted(ascending);
           expect(sorted.size).toBe(all.length);

@@ -30,6 +30,7 @@ export async function openLine(farPort: number): Promise<Line> {
   const carrying = new Set<Socket>();
   let cutNext = false;
   let delayMs = 0;
+  let closed = false;
 
   function cut(): void {
     for (const socket of sockets) socket.destroy();
@@ -75,11 +76,13 @@ export async function openLine(farPort: number): Promise<Line> {
     refuse: () => void (server.listening && server.close()),
     async mend() {
       delayMs = 0;
-      if (server.listening) return;
-      server.listen(port, "127.0.0.1");
-      await once(server, "listening");
+      while (!server.listening && !closed) {
+        server.listen(port, "127.0.0.1");
+        await once(server, "listening").catch(() => pause(50)); // somebody has the port for a moment
+      }
     },
     close() {
+      closed = true;
       if (server.listening) server.close();
       cut();
     },

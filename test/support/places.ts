@@ -1,12 +1,13 @@
 /** Where a test keeps its users, in words that a child process can be told. */
 import { join } from "node:path";
+import { createCluster } from "@keyv/redis";
 import { keyFile } from "oneup-lifecycle";
-import type { LifecycleOptions } from "oneup-lifecycle";
+import type { LifecycleOptions, StoreAdapter } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { postgres } from "oneup-lifecycle/adapters/postgres";
 import { redis } from "oneup-lifecycle/adapters/redis";
 
-/** A folder for LMDB and the key, or a server and a key. */
+/** A folder for LMDB and the key; a server, or any node of a Redis Cluster, and a key; a cluster by its own client. */
 export type Place =
   | { readonly type: "lmdb"; readonly path: string }
   | {
@@ -23,7 +24,8 @@ export type Place =
       readonly schema?: string;
       readonly key: string;
       readonly timeoutMs?: number;
-    };
+    }
+  | { readonly type: "cluster"; readonly urls: readonly string[]; readonly key: string };
 
 /** The options of a lifecycle that keeps its users there. */
 export function at(place: Place): Pick<LifecycleOptions, "store" | "encryption"> {
@@ -38,6 +40,8 @@ export function at(place: Place): Pick<LifecycleOptions, "store" | "encryption">
         }),
         encryption: { keys: [place.key] },
       };
+    case "cluster":
+      return { store: onCluster(place.urls), encryption: { keys: [place.key] } };
     case "postgres":
       return {
         store: postgres(place.url, {
@@ -47,6 +51,33 @@ export function at(place: Place): Pick<LifecycleOptions, "store" | "encryption">
         encryption: { keys: [place.key] },
       };
   }
+}
+
+/** A client of a cluster, as {@link clientOf} makes it. */
+export type ClusterClient = ReturnType<typeof clientOf>;
+
+/** A client that is told of some nodes of a cluster, as applications make it. */
+export function clientOf(urls: readonly string[]): ReturnType<typeof createCluster> {
+  return createCluster({ rootNodes: urls.map((url) => ({ url })) });
+}
+
+/** A store on a client that is made for it, and closed with it. */
+function onCluster(urls: readonly string[]): StoreAdapter {
+  const client = clientOf(urls).on("error", () => {});
+  const adapter = redis(client);
+  return {
+    ...adapter,
+    async open(options) {
+      const store = await adapter.open(options);
+      return {
+        ...store,
+        async close() {
+          await store.close();
+          client.destroy();
+        },
+      };
+    },
+  };
 }
 
 /** A place in PostgreSQL, with a schema. */

@@ -1,14 +1,13 @@
-/** Redis servers for tests, each a process of its own on a free port, with a folder of its own; and a bad line to one. */
+/** Redis servers for tests, each a process of its own on a free port, with a folder of its own. */
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect, createServer } from "node:net";
-import type { Socket } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { createClient } from "@keyv/redis";
 import { afterAll, beforeAll, describe, onTestFinished } from "vitest";
-import { freePort, isInstalled, listening, pathOf, startProgram } from "./programs.ts";
+import { freePort, isInstalled, pathOf, startProgram } from "./programs.ts";
 import type { Server } from "./programs.ts";
 
 export type { Server } from "./programs.ts";
@@ -17,7 +16,7 @@ export { isInstalled, listening } from "./programs.ts";
 /** A server that speaks Redis' protocol. */
 export type Program = "redis-server" | "valkey-server";
 
-/** What a server is started with; `null` leaves a setting out. With `cluster-enabled` it is a cluster of one. */
+/** What a server is started with; `null` leaves a setting out. */
 export type Settings = Readonly<Record<string, string | null>>;
 
 const everyWriteOnDisk: Settings = {
@@ -33,18 +32,12 @@ export async function startServer(program: Program, settings: Settings = {}): Pr
   const port = await freePort();
   const url = `redis://127.0.0.1:${port}`;
   const all: Settings = { port: String(port), dir: folder, ...everyWriteOnDisk, ...settings };
-  const isCluster = all["cluster-enabled"] === "yes";
   return startProgram({
     path: pathOf(program) ?? program,
     words: Object.entries(all).flatMap(([name, value]) => (value === null ? [] : [`--${name}`, value])),
     url,
     port,
-    async answers() {
-      if (!(await answers(port))) return false;
-      if (!isCluster) return true;
-      await ask(url, "CLUSTER", "ADDSLOTSRANGE", "0", "16383").catch(() => {}); // it has them after a restart
-      return String(await ask(url, "CLUSTER", "INFO")).includes("cluster_state:ok");
-    },
+    answers: () => answers(port),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   });
 }
@@ -123,46 +116,6 @@ export async function ask(url: string, ...command: readonly string[]): Promise<u
   } finally {
     client.destroy();
   }
-}
-
-/** A line to a server that a test can spoil. */
-export interface Line {
-  readonly url: string;
-  /** Cuts the connection that carries the next answer, in place of the answer. */
-  cutNextAnswer(): void;
-  /** The connections of this moment carry nothing any more, and nobody is told. */
-  silence(): void;
-}
-
-/** Opens a line to the server at `port`, which ends with the test. */
-export async function lineTo(port: number): Promise<Line> {
-  const sockets = new Set<Socket>();
-  const carrying = new Set<Socket>();
-  let cut = false;
-  const server = createServer((near) => {
-    const far = connect(port, "127.0.0.1");
-    const end = (): void => [near, far].forEach((socket) => void socket.destroy());
-    for (const socket of [near, far]) {
-      sockets.add(socket);
-      carrying.add(socket);
-      socket.on("error", end).on("close", end);
-    }
-    near.on("data", (data) => carrying.has(near) && far.write(data));
-    far.on("data", (data) => {
-      if (cut) end();
-      else if (carrying.has(far)) near.write(data);
-      cut = false;
-    });
-  });
-  onTestFinished(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  });
-  return {
-    url: `redis://127.0.0.1:${await listening(server)}`,
-    cutNextAnswer: () => void (cut = true),
-    silence: () => carrying.clear(),
-  };
 }
 
 /** Does somebody answer a PING there, and has loaded its data? */

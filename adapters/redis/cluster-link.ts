@@ -1,0 +1,63 @@
+/**
+ * A way to a cluster. Its client looks for another master only when a node tells it that the keys have moved (`MOVED`),
+ * and a node that died tells nobody anything. So whoever gets no answer makes the client look around.
+ *
+ * @module
+ */
+import type { Clock } from "../../src/clock.ts";
+import { whyOf } from "./failures.ts";
+import type { Link, RedisCluster } from "./links.ts";
+
+/** Between two looks at how the cluster stands, at least, ms; one has so long to end. */
+const lookMs = 250;
+
+/** What is sent to a cluster that is opened and closed elsewhere. */
+export function clusterLink(cluster: RedisCluster, clock: Clock): Pick<Link, "send" | "renew"> {
+  /** Keys whose answers have not come, the one that waits longest first. */
+  const waiting = new Set<{ readonly key: string }>();
+  let lookedAt = -Infinity;
+
+  /**
+   * Asks any node for `key`. One that has it not says so, whereupon the client asks it where everything is now. It takes
+   * the next node each time, so one that is gone stands in the way of one look at most.
+   */
+  function look(key: string): void {
+    const now = clock.monotonic();
+    if (now - lookedAt < lookMs || !cluster.isOpen) return;
+    lookedAt = now;
+    const limit = new AbortController();
+    const cancel = clock.timer(lookMs, () => limit.abort());
+    const options = { abortSignal: limit.signal, typeMapping: {} };
+    cluster
+      .sendCommand(undefined, false, ["EVAL", "return 1", "1", key], options)
+      .catch(() => {}) // the next look may hear more
+      .finally(cancel);
+  }
+
+  function lookForWhoWaits(): void {
+    for (const { key } of waiting) return look(key);
+  }
+
+  cluster.on("node-reconnecting", lookForWhoWaits);
+  return {
+    async send(key, command, abortSignal) {
+      const wait = { key };
+      waiting.add(wait);
+      try {
+        return await cluster.sendCommand(key, false, [...command], { abortSignal, typeMapping: {} });
+      } catch (error) {
+        const why = whyOf(error);
+        if (why === "lost" || why === "offline" || why === "closed") look(key);
+        // Nodes that send it to and fro have not agreed yet on who has the keys.
+        if (why === "MOVED" || why === "ASK")
+          throw new Error("TRYAGAIN the cluster does not agree", { cause: error });
+        // A node's client is closed when the node has lost its place, and then another one has it.
+        if (why === "closed" && cluster.isOpen) throw new Error("The client is offline", { cause: error });
+        throw error;
+      } finally {
+        waiting.delete(wait);
+      }
+    },
+    renew: lookForWhoWaits,
+  };
+}

@@ -1,0 +1,121 @@
+/**
+ * A way to the server that a URL names, or to its cluster, over clients of our own.
+ *
+ * @module
+ */
+import { createClient, createCluster } from "@keyv/redis";
+import type { Clock } from "../../src/clock.ts";
+import { clusterLink } from "./cluster-link.ts";
+import { whyOf } from "./failures.ts";
+import type { Link, RedisClient, RedisCluster } from "./links.ts";
+
+/** Said aloud, because otherwise `NODE_TLS_REJECT_UNAUTHORIZED=0` would switch it off. */
+const verifying = { tls: true, rejectUnauthorized: true } as const;
+
+/**
+ * Clients of our own. They queue nothing while they are offline, so no write is sent long after its caller gave up, and
+ * once one was connected it tries to connect again for ever. A server that says that it is part of a cluster is asked
+ * for the others.
+ */
+export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
+  const password = decodeURIComponent(url.password);
+  const usual = { clientInfoTag: "oneup-lifecycle", disableOfflineQueue: true } as const;
+  const socket = { connectTimeout: timeoutMs, ...(url.protocol === "rediss:" && verifying) };
+  const pauseMs = (failures: number): number =>
+    Math.min(1_000, 25 * 2 ** failures) * (0.5 + clock.random() / 2);
+  let opened = false;
+  let failure: unknown;
+  let current = dial();
+  let cluster: RedisCluster | undefined;
+  let way: Pick<Link, "send" | "renew"> = {
+    send: (_, command, abortSignal) => current.client.sendCommand(command, { abortSignal, typeMapping: {} }),
+    renew() {
+      if (clock.monotonic() - current.since < timeoutMs) return;
+      current.retire();
+      current = dial();
+      current.client.connect().catch(() => {}); // heard as "error" below
+    },
+  };
+
+  function dial(): { readonly client: RedisClient; readonly since: number; readonly retire: () => void } {
+    let connected = false;
+    let retired = false;
+    const client = createClient({
+      url: url.href,
+      ...usual,
+      socket: { ...socket, reconnectStrategy: (failures) => opened && !retired && pauseMs(failures) },
+    });
+    client.on("connect", () => (connected = true));
+    client.on("ready", () => (failure = undefined));
+    client.on("error", (error: unknown) => {
+      connected = false;
+      failure = secretless(error);
+    });
+    return {
+      client,
+      since: clock.monotonic(),
+      retire() {
+        retired = true;
+        const end = (): void => void (client.isOpen && client.destroy());
+        if (connected || client.isReady) end();
+        else client.once("connect", end); // node-redis 5 would forget the socket that is still connecting
+      },
+    };
+  }
+
+  /** A client for the cluster. It connects to a node when it first has something for it, so no other keeps it waiting. */
+  function dialAll(): RedisCluster {
+    const all = createCluster({
+      rootNodes: [{ url: url.href }],
+      minimizeConnections: true,
+      defaults: {
+        ...usual,
+        username: decodeURIComponent(url.username),
+        password,
+        socket: { ...socket, reconnectStrategy: pauseMs },
+      },
+    });
+    const hear = (error: unknown): void => void (failure = secretless(error));
+    return all.on("error", hear).on("node-error", hear);
+  }
+
+  /** A server without AUTH repeats in its error what it was sent. */
+  function secretless(error: unknown): unknown {
+    const tells = error instanceof Error && password !== "" && error.message.includes(password);
+    return tells ? new Error(error.message.replaceAll(password, "***")) : error;
+  }
+
+  return {
+    place: `Redis at ${url.protocol}//${url.host}${url.pathname}`,
+    failure: () => failure,
+    async connect(signal) {
+      try {
+        await current.client.connect();
+        opened = true;
+        if (!(await isOfCluster(current.client, signal))) return;
+        cluster = dialAll();
+        await cluster.connect();
+        way = clusterLink(cluster, clock);
+        current.retire();
+      } catch (error) {
+        throw secretless(error);
+      }
+    },
+    send: (...what) => way.send(...what),
+    renew: () => way.renew(),
+    close() {
+      current.retire();
+      if (cluster?.isOpen) cluster.destroy();
+    },
+  };
+}
+
+async function isOfCluster(client: RedisClient, abortSignal: AbortSignal): Promise<boolean> {
+  try {
+    const told = await client.sendCommand(["INFO", "cluster"], { abortSignal, typeMapping: {} });
+    return String(told).includes("cluster_enabled:1");
+  } catch (error) {
+    if (whyOf(error) === "NOPERM") return false; // a user who may not look
+    throw error;
+  }
+}

@@ -1,0 +1,59 @@
+import { describe, expect, it } from "vitest";
+import { Batches } from "../../adapters/redis/batches.ts";
+import { LifecycleError } from "../../src/errors.ts";
+
+/** Batches that note what left together; `fails` says whom the server refuses. */
+function noted(fails: (ask: string) => LifecycleError | undefined = () => undefined) {
+  const left: (readonly string[])[] = [];
+  const batches = new Batches<string>(async (asks) => {
+    left.push(asks);
+    const error = asks.map(fails).find((each) => each !== undefined);
+    if (error !== undefined) throw error;
+    return asks.map((ask) => `reply to ${ask}`);
+  });
+  return { left, batches };
+}
+
+function refusal(retryable: boolean): LifecycleError {
+  return new LifecycleError("STORE_UNAVAILABLE", "Cannot write to the Redis store", { retryable });
+}
+
+describe("adapters/redis/batches", () => {
+  it("ask() of one turn of the event loop leaves in one call, and each hears its own reply", async () => {
+    const { left, batches } = noted();
+    const first = batches.ask("a");
+    await Promise.resolve();
+    expect(await Promise.all([first, batches.ask("b")])).toEqual(["reply to a", "reply to b"]);
+    expect(await batches.ask("c")).toBe("reply to c");
+    expect(left).toEqual([["a", "b"], ["c"]]);
+  });
+
+  it("ask() of more than 64 leaves in several calls", async () => {
+    const { left, batches } = noted();
+    const asks = Array.from({ length: 130 }, (_, n) => String(n));
+    expect(await Promise.all(asks.map((ask) => batches.ask(ask)))).toHaveLength(130);
+    expect(left.map(({ length }) => length)).toEqual([64, 64, 2]);
+  });
+
+  it("ask() that is refused for good spoils no other that left with it", async () => {
+    const { left, batches } = noted((ask) => (ask === "b" ? refusal(false) : undefined));
+    const replies = await Promise.allSettled(["a", "b", "c"].map((ask) => batches.ask(ask)));
+    expect(replies.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(left).toEqual([["a", "b", "c"], ["a"], ["b"], ["c"]]);
+  });
+
+  it("ask() while the server does not answer is not repeated one by one", async () => {
+    const { left, batches } = noted(() => refusal(true));
+    const replies = await Promise.allSettled(["a", "b"].map((ask) => batches.ask(ask)));
+    expect(replies.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    expect(left).toEqual([["a", "b"]]);
+  });
+
+  it("leave() does not wait for the end of the turn", async () => {
+    const { left, batches } = noted();
+    const reply = batches.ask("a");
+    batches.leave();
+    expect(left).toEqual([["a"]]);
+    expect(await reply).toBe("reply to a");
+  });
+});

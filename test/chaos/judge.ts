@@ -1,0 +1,109 @@
+/** Holds a fleet to what the README promises. 1upHealth's journal knows. */
+import type { Lifecycle, UserStatus } from "oneup-lifecycle";
+import type { Sandbox } from "oneup-lifecycle/sandbox";
+import { each } from "../support/child.ts";
+import type { Deployment } from "./deployment.ts";
+import { baseOf, wordsOf } from "./people.ts";
+import type { Person } from "./people.ts";
+
+/** What the judge looks at. */
+export interface Case {
+  readonly sandbox: Sandbox;
+  readonly lifecycle: Lifecycle;
+  readonly crowd: readonly Person[];
+  readonly limit: { readonly calls: number; readonly windowMs: number };
+  /** When disasters struck, on the sandbox's clock. */
+  readonly struck: readonly number[];
+  readonly workers: readonly { readonly process: Deployment }[];
+  /** Everything that was ever a secret. */
+  readonly secrets: Set<string>;
+}
+
+/** Codes, tokens and the client secret that the sandbox holds now. */
+export function secretsOf(sandbox: Sandbox): readonly string[] {
+  const { credentials, grants } = sandbox.snapshot();
+  return [
+    credentials.clientSecret,
+    ...grants.codes.map(({ code }) => code),
+    ...grants.accessTokens.map(({ token }) => token),
+    ...grants.refreshTokens.map(({ token }) => token),
+  ];
+}
+
+/** Ends the workers in peace; resolves with what is to be blamed. */
+export async function judge(its: Case): Promise<readonly string[]> {
+  const { sandbox, lifecycle, crowd, limit, workers, secrets } = its;
+  const blamed: string[] = [];
+  await each(crowd, 12, async ({ id, newId }) => {
+    const current = newId ?? id;
+    const works = await lifecycle
+      .fhir(current, "r4")
+      .create({ resourceType: "Basic", code: { text: "here" } })
+      .then(
+        () => null,
+        (error: unknown) => String(error),
+      );
+    if (works !== null) blamed.push(`${current} has no token that works: ${works}`);
+  });
+  await Promise.all(workers.map(({ process }) => process.end()));
+  for (const secret of secretsOf(sandbox)) secrets.add(secret);
+
+  const seen = new Map<string, UserStatus>();
+  for await (const status of lifecycle.users()) {
+    if (seen.has(status.appUserId)) blamed.push(`${status.appUserId} stands in the store twice`);
+    seen.set(status.appUserId, status);
+    if (status.state === "failed")
+      blamed.push(`${status.appUserId} failed: ${JSON.stringify(status.failure)}`);
+  }
+  const expected = crowd.map(({ id, newId }) => newId ?? id).sort();
+  const names = (ids: Iterable<string>): string => [...ids].sort().join();
+  if (names(seen.keys()) !== expected.join()) blamed.push("the store holds others than were brought in");
+  const remote = sandbox.users().map(({ appUserId }) => appUserId);
+  if (names(remote) !== expected.join()) blamed.push("1upHealth knows others than were brought in");
+
+  const { journal } = sandbox;
+  const twice = journal.createdTwice();
+  if (twice.length > 0) blamed.push(`created twice: ${twice.join(", ")}`);
+  const most = journal.mostInWindow(limit.windowMs);
+  if (most > limit.calls) blamed.push(`${most} calls within a window of ${limit.calls}`);
+  const refused = journal.entries().filter(({ status }) => status === 429).length;
+  if (refused > 0) blamed.push(`${refused} calls were refused with 429`);
+
+  const said = workers.map(({ process }) => process.said).join("");
+  blamed.push(...costs(its, said));
+  for (const secret of secrets) if (said.includes(secret)) blamed.push(`a process said a secret: ${secret}`);
+  blamed.push(...workers.flatMap(({ process }) => process.troubles));
+  return blamed;
+}
+
+const management = new Set<string>(["createUser", "issueAuthCode", "listUsers", "updateUser"]);
+
+/** Everybody costs what it should, and two calls more at most for each answer that failed and each disaster meanwhile. */
+function costs({ sandbox, crowd, struck }: Case, said: string): readonly string[] {
+  const entries = sandbox.journal.entries();
+  return crowd.flatMap((person) => {
+    const { id, newId } = person;
+    const remote = sandbox.users().find(({ appUserId }) => appUserId === (newId ?? id));
+    const own = entries.filter(
+      ({ appUserId, oneupUserId }) =>
+        appUserId === id ||
+        appUserId === newId ||
+        (oneupUserId !== undefined && oneupUserId === remote?.oneupUserId),
+    );
+    const calls = own.filter(({ call }) => management.has(call));
+    const asked = (what: "rename" | "reauthorize"): number =>
+      said.split(`${wordsOf(what, person)}\n`).length - 1;
+    const due = baseOf(person) + asked("rename") + asked("reauthorize");
+    const failed = own.filter(({ fault }) => fault !== undefined).length;
+    const [first, last] = [own[0]?.at ?? 0, own.at(-1)?.at ?? 0];
+    const hit = struck.filter((at) => at > first - leadMs && at < last).length;
+    if (calls.length <= due + 2 * (failed + hit)) return [];
+    const story = calls.map(({ call, outcome }) => `${call} ${outcome}`).join(", ");
+    return [
+      `${id} cost ${calls.length} calls; ${due} were due, ${failed} failed, ${hit} disasters: ${story}`,
+    ];
+  });
+}
+
+/** Before its first call arrives, a user may have been in somebody's hands for so long, in milliseconds. */
+const leadMs = 5_000;

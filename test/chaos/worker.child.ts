@@ -1,0 +1,125 @@
+/**
+ * One process of an application in bad times: it works for everybody, brings its own users in, renames and reauthorizes
+ * some of them, and asks for their tokens, until it is told to stop. Started again after it died, it does the same again.
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import { createLifecycle, isLifecycleError, systemClock } from "oneup-lifecycle";
+import type { Lifecycle, Logger } from "oneup-lifecycle";
+import { connectSandboxClock } from "oneup-lifecycle/sandbox";
+import { argument, each } from "../support/child.ts";
+import { at } from "../support/places.ts";
+import type { Place } from "../support/places.ts";
+import { times, wordsOf } from "./people.ts";
+import type { Person } from "./people.ts";
+
+/** What the parent says. */
+export interface Worker {
+  readonly place: Place;
+  readonly url: string;
+  readonly credentials: { readonly clientId: string; readonly clientSecret: string };
+  readonly limit: { readonly calls: number; readonly windowMs: number };
+  /** Where the sandbox itself tells what time it is, over a line that nobody spoils. */
+  readonly clockUrl: string;
+  /** How wrong its clock is, in milliseconds. */
+  readonly skewMs: number;
+  readonly people: readonly Person[];
+}
+
+const { place, url, credentials, limit, clockUrl, skewMs, people } = argument<Worker>();
+const stop = new AbortController();
+const { signal } = stop;
+process.once("SIGTERM", () => stop.abort());
+
+const clock = await connectSandboxClock(clockUrl);
+const say = (what: string): void => console.log(what);
+const log = (what: string): void => say(`log ${what}`);
+const logger: Logger = { debug: log, info: log, warn: log };
+
+/** An application that is told that the same call may succeed later tries again. */
+async function patiently<T>(doing: string, task: () => Promise<T>): Promise<T | undefined> {
+  while (!signal.aborted) {
+    try {
+      return await task();
+    } catch (error) {
+      if (signal.aborted) break;
+      if (!isLifecycleError(error) || !error.retryable) {
+        throw new Error(`${doing}: ${String(error)}`, { cause: error });
+      }
+      log(`${doing}: ${String(error)}`);
+      await pause(100);
+    }
+  }
+  return undefined;
+}
+
+async function open(): Promise<Lifecycle | undefined> {
+  return patiently("open", () =>
+    createLifecycle({
+      credentials,
+      endpoints: { api: url, auth: url },
+      limits: { management: limit },
+      refresh: { policy: "eager" },
+      clock: { ...clock, now: () => clock.now() + skewMs },
+      logger,
+      ...times,
+      ...at(place),
+    }),
+  );
+}
+
+/** Its id by now. */
+async function bringIn(lifecycle: Lifecycle, person: Person): Promise<string> {
+  const { id, newId, lane, exists } = person;
+  const expect = exists === "known" ? "existing" : "new";
+  const current = await idOf(lifecycle, person);
+  for (let usable = false; !usable && !signal.aborted;) {
+    const status = await patiently("onboard", () =>
+      lifecycle.onboard(current, { lane, expect, waitMs: 5_000, signal }),
+    );
+    usable = status?.usable ?? false;
+  }
+  if (signal.aborted) return current;
+  if (person.reauthorizes) {
+    await patiently("reauthorize", () => {
+      say(wordsOf("reauthorize", person));
+      return lifecycle.reauthorize(current, { waitMs: 5_000, signal });
+    });
+  }
+  if (newId === null || current === newId) return current;
+  await patiently("rename", async () => {
+    if ((await idOf(lifecycle, person)) === newId) return;
+    say(wordsOf("rename", person));
+    await lifecycle.rename(id, newId, { waitMs: 5_000, signal });
+  });
+  return newId;
+}
+
+/** A process before this one may have renamed it. */
+async function idOf(lifecycle: Lifecycle, { id, newId }: Person): Promise<string> {
+  const is = await patiently("inspect", () =>
+    lifecycle.inspect(id).catch((error: unknown) => {
+      if (isLifecycleError(error, "RENAMED")) return "renamed" as const;
+      if (isLifecycleError(error, "USER_UNKNOWN")) return "unknown" as const;
+      throw error;
+    }),
+  );
+  return is === "renamed" && newId !== null ? newId : id;
+}
+
+const lifecycle = await open();
+if (lifecycle !== undefined) {
+  say("at work");
+  const working = patiently("work", () => lifecycle.work({ signal, concurrency: 16, lookMs: 200 }));
+  const ids: string[] = [];
+  await each(people, 8, async (person) => void ids.push(await bringIn(lifecycle, person)));
+  if (!signal.aborted) say("everybody is in");
+  while (!signal.aborted) {
+    const id = ids[Math.floor(systemClock.random() * ids.length)] ?? "";
+    await patiently("token", () => lifecycle.accessToken(id, { waitMs: 5_000, signal }));
+    await pause(20);
+  }
+  await working;
+  await lifecycle.close();
+}
+clock.close();
+say("ended in peace");

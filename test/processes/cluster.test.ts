@@ -1,0 +1,65 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { accountOf } from "../../src/store/account.ts";
+import { withCluster } from "../support/cluster.ts";
+import { anyKey } from "../support/places.ts";
+import { arrived, fleet } from "./fleet.ts";
+
+const users = 600;
+/** The import takes five windows, so what happens to the cluster happens in the middle of it. */
+const limit = { calls: 130, windowMs: 1_300 };
+const clientId = "sandbox-client";
+
+withCluster("three processes on one Redis Cluster", (its) => {
+  it("bring everybody in by themselves though their master is replaced in good order, dies, and dies again", async () => {
+    const cluster = its();
+    const [first = "", second = "", third = ""] = cluster.nodes.map(({ url }) => url);
+    const { sandbox, members, look } = await fleet(
+      [
+        { type: "cluster", urls: [second, third], key: anyKey },
+        { type: "redis", url: first, key: anyKey },
+        { type: "redis", url: third, key: anyKey },
+      ],
+      users,
+      { clientId, limit, latencyMs: [0, 60] },
+    );
+    const { journal } = sandbox;
+    const lifecycle = await look();
+    const within = async (share: number): Promise<void> => {
+      while (journal.count("exchangeCode") < share * users) await pause(20);
+    };
+    const atWork = async () => {
+      const master = await cluster.masterOf(`oneup:{${accountOf(clientId)}}:due`);
+      return { master, replica: await cluster.replicaOf(master) };
+    };
+
+    await within(1 / 6);
+    const orderly = await atWork();
+    await cluster.failOver(orderly.replica);
+    await within(1 / 3);
+    expect((await atWork()).master.port).toBe(orderly.replica.port);
+    expect(journal.createdTwice()).toEqual([]);
+
+    // Nothing is written for a moment: what a master had not yet passed on dies with it, whoever calls it durable.
+    const inStep = await atWork();
+    for (const member of members) member.kill("SIGSTOP");
+    await cluster.inStep(inStep.master, inStep.replica);
+    await inStep.master.kill("SIGKILL");
+    for (const member of members) member.kill("SIGCONT");
+    await within(2 / 3);
+    expect(journal.createdTwice()).toEqual([]);
+    expect(journal.entries().filter(({ status }) => status === 429)).toEqual([]);
+    expect(journal.mostInWindow(limit.windowMs)).toBeLessThanOrEqual(limit.calls);
+    await inStep.master.restart();
+    await cluster.settled();
+
+    // In the middle of its writes: some may be forgotten, and everybody arrives all the same.
+    const { master, replica } = await atWork();
+    expect([master.port, replica.port]).toEqual([inStep.replica.port, inStep.master.port]);
+    await master.kill("SIGKILL");
+    await arrived(lifecycle, users, 30_000);
+    await Promise.all(members.map((member) => member.said(/brought in/)));
+    for (const member of members) member.kill("SIGTERM");
+    for (const { ended } of members) expect(await ended).toMatchObject({ code: 0, err: "" });
+  }, 90_000);
+});

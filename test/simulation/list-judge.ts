@@ -1,0 +1,134 @@
+/** Holds imports to their promises: whom they may mark, what their pages may cost, that they end, and only when they may. */
+import type { Commit, ImportSummary, Json, UserState } from "oneup-lifecycle";
+import type { JournalEntry } from "oneup-lifecycle/sandbox";
+import type { World } from "../../src/sandbox/world.ts";
+import type { Envelope } from "../../src/store/envelope.ts";
+import { callOf } from "../../src/runtime/step.ts";
+import { isLeft } from "./dossier.ts";
+import type { Dossier } from "./dossier.ts";
+import type { Judge } from "./judge.ts";
+import type { Life } from "./life.ts";
+import { minute } from "./time.ts";
+import type { Time } from "./time.ts";
+
+/** The number that the sandbox gives its first user; the others follow. */
+const firstUserId = 1001;
+
+/** See the module. */
+export class ListJudge {
+  /** Which lists each process brings in, and when it last asked for a page of 1upHealth's. */
+  readonly #lists = new Map<Life, { readonly names: Set<string>; pageAt: number }>();
+  /** Pages of 1upHealth's list, the users whom they saved a call, and what went wrong meanwhile. */
+  readonly #comparing = { pages: 0, known: 0, causes: 0 };
+  readonly #judge: Pick<Judge, "all" | "blame">;
+  readonly #time: Time;
+  readonly #world: World;
+
+  constructor(judge: Pick<Judge, "all" | "blame">, time: Time, world: World) {
+    this.#judge = judge;
+    this.#time = time;
+    this.#world = world;
+  }
+
+  /** A process begins to bring a list in, or goes on with it. */
+  bringsIn(life: Life, name: string): void {
+    const lists = this.#lists.get(life) ?? { names: new Set(), pageAt: 0 };
+    const others = [...this.#lists].filter(([other, { names }]) => other.alive && names.has(name));
+    if (others.length > 0) this.#comparing.causes++; // each may ask for the same page once
+    this.#lists.set(life, lists);
+    lists.names.add(name);
+  }
+
+  /** The import says that its users wait for slots now. */
+  hasLinedUp(name: string): void {
+    for (const dossier of this.#judge.all()) {
+      if (dossier.isHeld && dossier.lease === null && isLeft(dossier, name))
+        this.#judge.blame(`P2: ${dossier.id} is still held for the import of ${name}`);
+    }
+  }
+
+  /** The import says that everybody has arrived; `alone`: nobody else has brought that list in. */
+  broughtIn(life: Life, name: string, summary: ImportSummary, alone: boolean): void {
+    const { read, added, present, rejected, left } = summary;
+    const came = this.#judge.all().filter(({ envelope }) => envelope?.origin?.name === name).length;
+    if (alone && added !== came) this.#judge.blame(`P2: ${life.name} says that it added ${added} of ${came}`);
+    if (read !== added + present || rejected > 0 || left > 0)
+      this.#judge.blame(
+        `P2: ${life.name} miscounts: ${JSON.stringify({ read, added, present, rejected, left })}`,
+      );
+    for (const dossier of this.#judge.all()) {
+      const failed = dossier.envelope?.state === "failed";
+      if (isLeft(dossier, name) && !failed && this.#time.now - dossier.writtenAt > minute)
+        this.#judge.blame(`P2: the import of ${name} is done, and ${dossier.id} has not arrived`);
+    }
+  }
+
+  /** A page of 1upHealth's list may be worth its call as long as the pages before have saved calls, or nearly. */
+  page(life: Life, { fault, outcome }: JournalEntry): void {
+    const lists = this.#lists.get(life);
+    if (lists === undefined) return this.#judge.blame(`P6: ${life.name} reads 1upHealth's list for nothing`);
+    const { pages, known, causes } = this.#comparing;
+    const imports = new Set([...this.#lists.values()].flatMap(({ names }) => [...names])).size;
+    // Every list is left alone once its pages have cost two more than they saved; here lists have less than fifty users.
+    if (pages - known > 2 * imports - 1 + causes)
+      this.#judge.blame(`P6: page ${pages + 1} of 1upHealth's list, and ${known} users were found in it`);
+    lists.pageAt = this.#time.now;
+    this.#comparing.pages++;
+    if (fault !== undefined || outcome !== "listed") this.#comparing.causes++;
+  }
+
+  /** A page of the list was lost on its way. */
+  pageSuffers(): void {
+    this.#comparing.causes++;
+  }
+
+  /** A process died or stood still: others may read its page once more. */
+  suffer(process: string): void {
+    if ([...this.#lists.keys()].some(({ name }) => name === process)) this.#comparing.causes++;
+  }
+
+  /** Steps that an import or the application takes for a user must leave alone who is under way. */
+  step(life: Life, id: string, before: Envelope, event: string): void {
+    if (event === "ADOPTED") {
+      if (before.intent !== null)
+        this.#judge.blame(`P7: ${id} was taken over while its ${before.intent.call} was in doubt`);
+      const granted = ["tokenActive", "expiring", "refreshed", "reauthorized"].includes(before.state);
+      const lost = before.history.some(([, , step]) => step === "GRANT_LOST" || step === "REAUTHORIZE");
+      if (granted || (lost && before.state === "reauthorizing"))
+        this.#judge.blame(`P2: the grant of ${id} was replaced by an older one`);
+    }
+    if (event !== "EXPECT_EXISTING") return;
+    const { state, intent, origin } = before;
+    const own = origin !== undefined && !origin.arrived && this.#lists.get(life)?.names.has(origin.name);
+    if (own !== true || state !== "created" || intent !== null)
+      this.#judge.blame(`P6: ${life.name} marks ${id}, who is none of its import that waits`);
+    this.#comparing.known++;
+  }
+
+  /** Whoever has a call to make and rests must be met again, and soon, unless it knows why not. */
+  rests(dossier: Dossier, { id, value, lane, dueInMs }: Commit, isLeased: boolean): void {
+    const { state, intent, pause } = value as unknown as Envelope; // written by the library itself
+    dossier.isHeld = false;
+    if (isLeased || lane !== null || callOf(state as UserState) === undefined) return;
+    if (dueInMs === null) this.#judge.blame(`P2: nobody will ever take ${id} up`);
+    const reason = intent !== null || pause !== null || state === "codeIssued" || state === "expiring";
+    dossier.isHeld = !reason && (dueInMs ?? 0) > 5 * minute;
+  }
+
+  /** A list is read on only once everybody of the page before is marked. */
+  compared(life: Life, value: Json): void {
+    const { imports = {} } = value as { imports?: Record<string, { skip: number }> }; // written by the library
+    const pageAt = this.#lists.get(life)?.pageAt ?? 0;
+    for (const [name, { skip }] of Object.entries(imports)) {
+      for (const dossier of this.#judge.all()) {
+        const { envelope, lease, enteredAt, writtenAt } = dossier;
+        if (!isLeft(dossier, name) || envelope?.state !== "created" || envelope.intent !== null) continue;
+        if (lease !== null || enteredAt >= pageAt || writtenAt >= pageAt) continue;
+        const remote = this.#world.users.find(dossier.id);
+        const place = (remote?.oneupUserId ?? Infinity) - firstUserId;
+        if (place >= skip - 100 && place < skip)
+          this.#judge.blame(`P6: 1upHealth's list was read past ${dossier.id}, and nobody marked it`);
+      }
+    }
+  }
+}
