@@ -1,0 +1,218 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { inspect } from "node:util";
+import { Pool } from "pg";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { postgres } from "../../adapters/postgres.ts";
+import type { PostgresPool, Where } from "../../adapters/postgres.ts";
+import { sleep, systemClock } from "../../src/clock.ts";
+import type { Limit } from "../../src/store/contract.ts";
+import { startChild } from "../support/child.ts";
+import { write } from "../support/commits.ts";
+import { forgetful, sql, startReplica, withPostgres, withSharedPostgres } from "../support/postgres.ts";
+import { lineTo, newStore, openStore, refusal, urlWith } from "./postgres-scene.ts";
+
+const limit: Limit = { name: "calls", calls: 3, windowMs: 3_600_000 };
+const { lease } = write("nobody");
+const unavailable = { code: "STORE_UNAVAILABLE", retryable: true };
+const unusable = { code: "STORE_UNUSABLE", retryable: false };
+
+describe("adapters/postgres without a server", () => {
+  it("postgres() refuses what is no URL of PostgreSQL and no pool, and repeats no password", () => {
+    const urls = [
+      "http://:secret@h/d",
+      "postgres://:secret@h:x/d",
+      "secret@h",
+      "postgres://:secret@/d",
+      "postgres://a:secret@h",
+      "postgres://a:secret@h/d/e",
+      "postgres://a:sec%ret@h/d",
+      "postgres://a@h/d?password=secret",
+      "postgres://a:secret@h/d?sslmode=no-verify",
+      "postgres://a:secret@h/d?options=x",
+      "postgres://a:secret@h/d?sslrootcert=/not/there",
+    ];
+    for (const where of urls) {
+      const telling = { code: "INVALID_OPTION", message: expect.not.stringContaining("secret") };
+      expect(() => postgres(where)).toThrow(expect.objectContaining(telling));
+    }
+    for (const where of [7, null, {}, { connect: 7 }]) {
+      expect(() => postgres(where as Where)).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
+    }
+    const options = [
+      { timeoutMs: 0 },
+      { timeoutMs: NaN },
+      { connections: 0 },
+      { connections: 1.5 },
+      { schema: "" },
+      { schema: 'a"b' },
+      { schema: "A" },
+      { schema: "pg_own" },
+      { schema: "a".repeat(64) },
+    ];
+    for (const wrong of options) {
+      expect(() => postgres("postgres://h/d", wrong)).toThrow(
+        /^Cannot use a PostgreSQL store: `(timeoutMs|connections|schema)` must /,
+      );
+    }
+  });
+
+  it("open() and migrate() reject at once with STORE_UNAVAILABLE where nobody listens, without user and password", async () => {
+    const where = "postgresql://grace:secret@127.0.0.1:1/app";
+    const [failed] = await Promise.allSettled([postgres(where).migrate()]);
+    for (const error of [await refusal(where), (failed as PromiseRejectedResult).reason as Error]) {
+      expect(error).toMatchObject(unavailable);
+      expect(error.message).toBe("Cannot reach PostgreSQL at postgresql://127.0.0.1:1/app: ECONNREFUSED");
+      expect(inspect(error, { depth: null })).not.toMatch(/secret|grace/);
+    }
+  });
+});
+
+withPostgres("adapters/postgres, opened", (server) => {
+  it("open() says what to do where migrate() was not called, and who may not be let in", async () => {
+    const { url } = await server(forgetful);
+    expect(await refusal(url)).toMatchObject({
+      ...unusable,
+      message: `Cannot open the store in PostgreSQL at ${url.replace("postgres@", "")}: its schema "oneup_lifecycle" is not there: call migrate() of the adapter once, or run oneup-lifecycle migrate`,
+    });
+    await sql(url, "CREATE DATABASE odd ENCODING 'SQL_ASCII' TEMPLATE template0");
+    const odd = await refusal(urlWith(url, { database: "odd" }));
+    expect(odd).toMatchObject({
+      ...unusable,
+      message: expect.stringMatching(/must be in UTF8, not SQL_ASCII$/),
+    });
+    const none = await refusal(urlWith(url, { database: "none" }));
+    expect(none).toMatchObject({ ...unusable, message: expect.stringMatching(/there is no such database$/) });
+    await sql(
+      url,
+      "CREATE ROLE strict LOGIN; ALTER ROLE strict SET default_transaction_isolation = 'serializable'",
+    );
+    const strict = await refusal(urlWith(url, { user: "strict" }));
+    expect(strict).toMatchObject({
+      ...unusable,
+      message: expect.stringMatching(/must be read committed, not serializable$/),
+    });
+    await sql(url, "CREATE ROLE guarded LOGIN PASSWORD 'the right one'; CREATE ROLE weak LOGIN");
+    const wrong = await refusal(urlWith(url, { user: "guarded:secret" }));
+    expect(wrong).toMatchObject({
+      ...unusable,
+      message: expect.stringMatching(/refused the user or the password$/),
+    });
+    expect(inspect(wrong, { depth: null })).not.toContain("secret");
+    const weak = postgres(urlWith(url, { user: "weak" }), { schema: "other" });
+    await expect(weak.migrate()).rejects.toMatchObject(unusable);
+    await expect(weak.migrate()).rejects.toThrow(/does not let this user do what the store needs$/);
+    const tls = await refusal(urlWith(url, { search: "?sslmode=verify-full" }));
+    expect(tls).toMatchObject({ ...unusable, message: expect.stringMatching(/does not support SSL/) });
+    await postgres(url).migrate();
+    await sql(
+      url,
+      `GRANT USAGE ON SCHEMA oneup_lifecycle TO guarded;
+      GRANT ALL ON ALL TABLES IN SCHEMA oneup_lifecycle TO guarded`,
+    );
+    const store = await openStore(urlWith(url, { user: "guarded:the%20right%20one" }));
+    expect(await store.commit(write("ada"))).toMatchObject({ type: "committed" });
+    expect(inspect(store, { depth: null })).not.toContain("right");
+    await sql(url, "ALTER ROLE guarded SET default_transaction_isolation = 'repeatable read'");
+    await sql(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'guarded'");
+    await expect(store.commit(write("bob"))).rejects.toMatchObject({
+      code: "STORE_UNAVAILABLE",
+      retryable: false,
+    });
+  });
+
+  it("open() verifies the certificate of a server that it is to trust", async () => {
+    const { url } = await server(forgetful);
+    const pem = (name: string): URL =>
+      new URL(`../hardening/fixtures/self-signed.${name}.pem`, import.meta.url);
+    for (const [name, file] of [
+      ["cert", "server.crt"],
+      ["key", "server.key"],
+    ] as const) {
+      const lines = readFileSync(pem(name), "utf8").trimEnd().split("\n");
+      const rows = lines.map((line) => `('${line}')`).join(", ");
+      await sql(url, `COPY (VALUES ${rows}) TO PROGRAM 'umask 077; cat > ${file}'`); // in the server's own folder
+    }
+    await sql(url, "ALTER SYSTEM SET ssl = on");
+    await sql(url, "SELECT pg_reload_conf()");
+    const near = url.replace("127.0.0.1", "localhost");
+    const secured = (words: string): string => urlWith(near, { search: `?sslmode=verify-full${words}` });
+    await vi.waitFor(async () => expect((await refusal(secured(""))).message).toMatch(/SELF_SIGNED_CERT$/));
+    expect(await refusal(secured(""))).toMatchObject(unusable);
+    const trusted = secured(`&sslrootcert=${encodeURIComponent(fileURLToPath(pem("cert")))}`);
+    const store = await newStore(trusted);
+    expect(await store.counts()).toEqual({});
+    const encrypted =
+      "SELECT bool_and(ssl) AS all FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'oneup-lifecycle'";
+    expect(await sql(url, encrypted)).toEqual([{ all: true }]);
+  });
+
+  it("migrate() of many at once makes one schema, again changes nothing, and refuses that of a newer release", async () => {
+    const { url } = await server(forgetful);
+    await Promise.all(Array.from({ length: 6 }, () => postgres(url).migrate()));
+    const store = await openStore(url);
+    await store.commit(write("ada"));
+    await postgres(url).migrate();
+    expect(await store.counts()).toEqual({ created: 1 });
+    const other = await newStore(url, { schema: "other" });
+    expect(await other.counts()).toEqual({});
+    await sql(url, "UPDATE other.meta SET version = 99");
+    const newer = /a newer release made its schema "other": this one knows version \d+, not 99$/;
+    expect(await refusal(url, { schema: "other" })).toMatchObject({
+      ...unusable,
+      message: expect.stringMatching(newer),
+    });
+    await expect(postgres(url, { schema: "other" }).migrate()).rejects.toThrow(newer);
+  });
+
+  it("open() refuses a server that takes no writes; one that stops taking them is unavailable", async () => {
+    const { url } = await server(forgetful);
+    const store = await newStore(url);
+    await store.commit(write("ada"));
+    await sql(url, "ALTER SYSTEM SET default_transaction_read_only = on");
+    await sql(url, "SELECT pg_reload_conf()");
+    await vi.waitUntil(
+      async () => (await sql(url, "SHOW transaction_read_only"))[0]?.["transaction_read_only"] === "on",
+    );
+    expect(await refusal(url)).toMatchObject({
+      ...unusable,
+      message: expect.stringMatching(/takes no writes: default_transaction_read_only is on$/),
+    });
+    await expect(store.commit(write("bob"))).rejects.toMatchObject(unavailable);
+    await expect(store.commit(write("bob"))).rejects.toThrow(/takes no writes: it is a replica, or default_/);
+    expect((await store.load("ada")).type).toBe("record");
+  });
+
+  it("open() refuses a replica; commit() rejects after a fail-over to one, until it is promoted", async () => {
+    const primary = await server(forgetful);
+    await newStore(primary.url);
+    const replica = await startReplica(primary.url, forgetful);
+    onTestFinished(() => replica.stop());
+    expect(await refusal(replica.url)).toMatchObject({
+      ...unusable,
+      message: expect.stringMatching(/it is a replica and takes no writes$/),
+    });
+    const [before, after] = [
+      new Pool({ connectionString: primary.url }),
+      new Pool({ connectionString: replica.url }),
+    ];
+    for (const pool of [before, after]) {
+      pool.on("error", () => {}); // this store knows what it was given, not what is behind it
+      onTestFinished(() => pool.end());
+    }
+    let current = before;
+    const store = await openStore({ connect: () => current.connect() });
+    await store.commit(write("ada"));
+    await vi.waitFor(async () => {
+      const rows = await sql(replica.url, "SELECT FROM oneup_lifecycle.users");
+      expect(rows).toHaveLength(1);
+    });
+    await primary.kill("SIGKILL");
+    current = after;
+    const second = write("ada", { expectedRevision: 1, writeId: "second" });
+    await expect(store.commit(second)).rejects.toMatchObject(unavailable);
+    await expect(store.commit(second)).rejects.toThrow(/takes no writes: it is a replica/);
+    await sql(replica.url, "SELECT pg_promote()");
+    expect(await store.commit(second)).toMatchObject({ type: "committed", revision: 2 });
+  });
+});
