@@ -1,19 +1,15 @@
+/** What `postgres()`, `migrate()` and `open()` refuse, and what they say then. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { Pool } from "pg";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { postgres } from "../../adapters/postgres.ts";
-import type { PostgresPool, Where } from "../../adapters/postgres.ts";
-import { sleep, systemClock } from "../../src/clock.ts";
-import type { Limit } from "../../src/store/contract.ts";
-import { startChild } from "../support/child.ts";
+import type { Where } from "../../adapters/postgres.ts";
 import { write } from "../support/commits.ts";
-import { forgetful, sql, startReplica, withPostgres, withSharedPostgres } from "../support/postgres.ts";
-import { lineTo, newStore, openStore, refusal, urlWith } from "./postgres-scene.ts";
+import { forgetful, sql, startReplica, withPostgres } from "../support/postgres.ts";
+import { newStore, openStore, refusal, urlWith } from "./postgres-scene.ts";
 
-const limit: Limit = { name: "calls", calls: 3, windowMs: 3_600_000 };
-const { lease } = write("nobody");
 const unavailable = { code: "STORE_UNAVAILABLE", retryable: true };
 const unusable = { code: "STORE_UNUSABLE", retryable: false };
 

@@ -1,21 +1,17 @@
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { inspect } from "node:util";
+/** A PostgreSQL server is killed, paused, cut off, asked by many, and refuses. */
 import { Pool } from "pg";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { postgres } from "../../adapters/postgres.ts";
-import type { PostgresPool, Where } from "../../adapters/postgres.ts";
+import { expect, it, onTestFinished, vi } from "vitest";
+import type { PostgresPool } from "../../adapters/postgres.ts";
 import { sleep, systemClock } from "../../src/clock.ts";
 import type { Limit } from "../../src/store/contract.ts";
 import { startChild } from "../support/child.ts";
 import { write } from "../support/commits.ts";
-import { forgetful, sql, startReplica, withPostgres, withSharedPostgres } from "../support/postgres.ts";
-import { lineTo, newStore, openStore, refusal, urlWith } from "./postgres-scene.ts";
+import { forgetful, withPostgres, withSharedPostgres } from "../support/postgres.ts";
+import { lineTo, newStore, openStore, refusal } from "./postgres-scene.ts";
 
 const limit: Limit = { name: "calls", calls: 3, windowMs: 3_600_000 };
 const { lease } = write("nobody");
 const unavailable = { code: "STORE_UNAVAILABLE", retryable: true };
-const unusable = { code: "STORE_UNUSABLE", retryable: false };
 
 withPostgres("adapters/postgres and its server", (server) => {
   it("commit() of 64 writers loses nothing acknowledged to kill -9 of the server, and writes nothing twice", async () => {
