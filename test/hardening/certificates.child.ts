@@ -59,7 +59,7 @@ const stored = await tried(async () => {
 });
 const kept = await tried(async () => {
   const where = `postgres://user:planted@localhost:${postgresPort}/app?sslmode=require`;
-  const store = await postgres(where).open({ account: "a", clock: systemClock });
+  const store = await postgres(where, { timeoutMs: 2_000 }).open({ account: "a", clock: systemClock });
   await store.close();
   return "opened";
 });
