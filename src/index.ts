@@ -33,7 +33,7 @@ export type {
 export type { Budget, BudgetView, ShutGate } from "./runtime/budget.ts";
 export type { Credentials } from "./runtime/credentials.ts";
 export type { Grant } from "./runtime/adopt.ts";
-export type { AdoptedRow } from "./runtime/onboard-many.ts";
+export type { AdoptedRow } from "./runtime/adopt-many.ts";
 export type { Health } from "./runtime/health.ts";
 export type {
   AdoptManyOptions,

@@ -4,6 +4,7 @@
  * @module
  */
 import { storeFromEnv } from "../env.ts";
+import type { StoreAdapter } from "../store/contract.ts";
 import type { CommandHelp } from "./arguments.ts";
 
 /** What `help` says. */
@@ -20,9 +21,18 @@ export const migrateHelp: CommandHelp = {
 /** Runs it; gives the exit code. */
 export async function migrate(): Promise<number> {
   const store = await storeFromEnv();
-  if ("migrate" in store && typeof store.migrate === "function") {
+  if (hasTables(store)) {
     await store.migrate();
     console.log(`The ${store.name} store is ready`);
   } else console.log(`The ${store.name} store needs no tables: there is nothing to do`);
   return 0;
+}
+
+/** A store that makes tables. */
+interface Tabular extends StoreAdapter {
+  migrate(): Promise<void>;
+}
+
+function hasTables(store: StoreAdapter): store is Tabular {
+  return "migrate" in store && typeof store.migrate === "function";
 }

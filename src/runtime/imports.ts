@@ -6,6 +6,7 @@
 import type { ErrorCode } from "../errors.ts";
 import type { Lane } from "../store/contract.ts";
 import type { ShutGate } from "./budget.ts";
+import type { Engine } from "./engine.ts";
 import type { Cancellable } from "./lifecycle.ts";
 
 /** Options of whatever goes through a list. */
@@ -90,3 +91,10 @@ export interface ImportProgress extends RowCounts {
 
 /** How {@link Lifecycle.onboardMany} ended. */
 export interface ImportSummary extends ImportProgress, RowSummary {}
+
+/** What an import works with. */
+export interface Import<O> {
+  readonly engine: Engine;
+  readonly options: O;
+  readonly signal: AbortSignal;
+}

@@ -8,7 +8,7 @@ import type { FhirClient } from "../fhir/client.ts";
 import type { FhirVersion } from "../fhir/versions.ts";
 import type { Lane } from "../store/contract.ts";
 import type { Budget } from "./budget.ts";
-import type { AdoptedRow } from "./onboard-many.ts";
+import type { AdoptedRow } from "./adopt-many.ts";
 import type { Grant } from "./adopt.ts";
 import type { Health } from "./health.ts";
 import type { AdoptManyOptions, ImportSummary, OnboardManyOptions, RowSummary } from "./imports.ts";

@@ -5,90 +5,35 @@
  *
  * @module
  */
-import { sleep } from "../clock.ts";
 import { isLifecycleError } from "../errors.ts";
-import type { Lane } from "../store/contract.ts";
-import { total } from "../store/shares.ts";
-import { adopt, checkGrant } from "./adopt.ts";
-import type { Grant } from "./adopt.ts";
-import { shutGates } from "./budget.ts";
 import { tell } from "./changes.ts";
-import type { Heard } from "./changes.ts";
 import { checkId } from "./checks.ts";
 import { compare } from "./comparing.ts";
 import { readComparison } from "./comparison.ts";
 import type { Comparison } from "./comparison.ts";
 import { newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
-import type {
-  AdoptManyOptions,
-  ImportProgress,
-  ImportSummary,
-  OnboardManyOptions,
-  RowCounts,
-  RowSummary,
-} from "./imports.ts";
+import { look, standing } from "./import-progress.ts";
+import type { Import, ImportProgress, ImportSummary, OnboardManyOptions } from "./imports.ts";
 import { insist } from "./insist.ts";
 import { find } from "./load.ts";
+import { Pace } from "./pace.ts";
 import { RowTally } from "./row-tally.ts";
-import { eachRow } from "./rows.ts";
+import { eachRow, rowsInHand } from "./rows.ts";
 import type { Rows } from "./rows.ts";
 import { save } from "./save.ts";
-import { leftOf, shelf } from "./shelves.ts";
+import { shelf } from "./shelves.ts";
 import { newUser, stepped } from "./user.ts";
 import type { User } from "./user.ts";
 
-/** Rows in hand at once: enough for a store to write many in one sync. */
-const width = 128;
 /** Users that are listed with one question to the store. */
 const pageSize = 500;
-/** When so few users are left, news of them is told at once, or nearly, ms. */
-const few = 1_000;
-const newsMs = 200;
 /**
  * Users who are to be compared with 1upHealth's list wait so long at most, ms, and the comparison takes less: should this
  * process die, they are due then, and go on by themselves.
  */
 const heldMs = 15 * 60_000;
 const comparedMs = 12 * 60_000;
-
-/** A row of {@link adoptMany}: whom, and the grant. */
-export interface AdoptedRow extends Grant {
-  readonly appUserId: string;
-}
-
-/** What an import works with. */
-export interface Import<O> {
-  readonly engine: Engine;
-  readonly options: O;
-  readonly signal: AbortSignal;
-}
-
-/**
- * Takes every row over that brings a grant.
- * @throws {LifecycleError} of the store; the signal's reason; what the rows throw
- */
-export async function adoptMany(
-  { engine, options, signal }: Import<AdoptManyOptions>,
-  rows: Rows<AdoptedRow>,
-): Promise<RowSummary> {
-  const tally = new RowTally();
-  const pace = new Pace(engine, options.everyMs);
-  await eachRow(rows, width, signal, async (given, number) => {
-    await tally.count(number, async () => {
-      const { appUserId, ...grant } = given;
-      const id = checkId(appUserId);
-      const checked = checkGrant(grant);
-      const patience = { until: Number.MAX_SAFE_INTEGER, signal };
-      return insist(engine, signal, "adopt users", async () =>
-        (await adopt(engine, id, checked, patience)) === "adopted" ? "added" : "present",
-      );
-    });
-    if (pace.isDue()) tell((progress) => options.onProgress?.(progress), tally.counts);
-  });
-  tell((progress) => options.onProgress?.(progress), tally.counts);
-  return tally.summary;
-}
 
 /**
  * Onboards everybody. `help` works for all users until its signal aborts.
@@ -116,7 +61,7 @@ export async function onboardMany(
   }
 
   await report("reading");
-  await eachRow(ids, width, signal, async (given, number) => {
+  await eachRow(ids, rowsInHand, signal, async (given, number) => {
     await tally.count(number, () => {
       const id = checkId(given);
       const user = newcomer(engine, id, options);
@@ -194,7 +139,7 @@ async function isOurs(engine: Engine, { id, history: [begun], origin }: User): P
 /** Users who were held for the comparison go into their lane. */
 async function lineUp(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
   for (const state of ["created", "reauthorizing"] as const) {
-    await eachRow(pages(engine, shelf(state, name)), width, signal, async (id) => {
+    await eachRow(pages(engine, shelf(state, name)), rowsInHand, signal, async (id) => {
       for (let lined = false; !lined;) {
         const found = await find(engine, id).catch(nobodyIfUnreadable);
         if (found === null || found.record.lane !== null || found.record.lease !== null) return;
@@ -219,78 +164,5 @@ async function* pages({ store }: Engine, state: string): AsyncGenerator<string, 
     yield* ids;
     after = ids.at(-1);
     if (ids.length < pageSize) return;
-  }
-}
-
-/** Users of an import who have not arrived. */
-interface Standing {
-  readonly left: number;
-  readonly failed: number;
-}
-
-async function standing({ store }: Engine, name: string): Promise<Standing> {
-  const { failed = 0, offboarded: _, ...others } = leftOf(name, await store.counts());
-  return { failed, left: Object.values(others).reduce((sum, one) => sum + one, 0) };
-}
-
-/** Where the import stands now. */
-async function look(
-  engine: Engine,
-  at: Pick<ImportProgress, "name" | "phase"> & {
-    readonly counts: RowCounts;
-    readonly lane: Lane;
-    readonly compared: Comparison;
-    readonly before: Standing;
-  },
-): Promise<ImportProgress> {
-  const { account, clock, guard } = engine;
-  const { name, phase, counts, before } = at;
-  const [{ used, waiting, inMs }, { left, failed }] = await Promise.all([
-    guard.forecast(1, at.lane),
-    standing(engine, name),
-    account.look(),
-  ]);
-  return {
-    name,
-    phase,
-    ...counts,
-    known: at.compared.known,
-    // Who came and is not here any more has arrived; a row in hand may be written and not be counted yet.
-    arrived: Math.max(0, before.left + before.failed + counts.added - left - failed),
-    failed,
-    left,
-    waiting: waiting[at.lane],
-    slots: { used: total(used), of: guard.limits.management.calls },
-    shut: shutGates(account.gates()),
-    endsAt: phase === "reading" || left === 0 ? null : new Date(clock.now() + inMs),
-  };
-}
-
-/** When it is time to say something. */
-class Pace {
-  readonly #engine: Engine;
-  readonly #everyMs: number;
-  #saidAt: number;
-
-  constructor(engine: Engine, everyMs = 1_000) {
-    this.#engine = engine;
-    this.#everyMs = everyMs;
-    this.#saidAt = engine.clock.monotonic();
-  }
-
-  /** Is it time again? Whoever hears that it is says something. */
-  isDue(): boolean {
-    const now = this.#engine.clock.monotonic();
-    if (now - this.#saidAt < this.#everyMs) return false;
-    this.#saidAt = now;
-    return true;
-  }
-
-  /** Waits for the next look; when few users are left, no longer than until there is news of one. */
-  async wait(left: number, heard: Heard, signal: AbortSignal): Promise<void> {
-    const { changes, clock } = this.#engine;
-    const gapMs = left > few ? this.#everyMs : Math.min(this.#everyMs, newsMs);
-    await sleep(clock, gapMs, signal);
-    if (left <= few) await changes.ofAnybody(heard, this.#everyMs - gapMs, signal);
   }
 }

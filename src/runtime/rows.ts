@@ -5,6 +5,9 @@
  * @module
  */
 
+/** Rows in hand at once: enough for a store to write many in one sync. */
+export const rowsInHand = 128;
+
 /** Whatever yields rows, one after the other. */
 export type Rows<T> = Iterable<T> | AsyncIterable<T>;
 

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import type { Grant, Lifecycle } from "oneup-lifecycle";
 import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { hurry, scene, spentOn } from "../support/scene.ts";
 
 const hour = 3_600_000;
@@ -91,6 +91,7 @@ describe("adopt()", () => {
     sandbox.revokeGrant("ada");
     await tight.remote.find({ appUserId: "somebody" });
     await tight.adopt("ada", withoutAccess, { waitMs: 50 });
+    await vi.waitFor(async () => expect((await tight.budget.look()).waiting.recovery).toBe(1));
     const { history, ...waiting } = await tight.inspect("ada");
     expect(waiting).toMatchObject({ state: "reauthorizing", usable: false });
     const calls = sandbox.journal.entries().length;
