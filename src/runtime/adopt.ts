@@ -90,6 +90,7 @@ export async function adopt(
   patience: Patience,
 ): Promise<"adopted" | "present"> {
   const { signal } = patience;
+  let unheardAt: number | null = null;
   for (let look = firstLookMs; ; look = Math.min(longestLookMs, 2 * look)) {
     signal.throwIfAborted();
     const found = await find(engine, id);
@@ -99,12 +100,17 @@ export async function adopt(
       continue;
     }
     const before = found?.user ?? newUser(id, "recovery", engine.clock.now());
-    const user = adopted(before, grant, engine.clock.now());
+    const at = engine.clock.now();
+    const user = adopted(before, grant, at);
+    if (before.history.some(([when, , event]) => event === "ADOPTED" && when === unheardAt)) return "adopted";
     if (user === before || isRecovering(before)) return "present";
     const place = restingPlace(engine, user, null);
     // Repeated as the same write where nobody heard of it: our own user must not be met as somebody else's.
     const done = await save(engine, user, signal, { mode: "none", lease: newLease(engine), ...place });
-    if (done.type !== "committed") continue; // somebody was faster
+    if (done.type !== "committed") {
+      if (done.unheard === true) unheardAt = at; // it may be written, and the user has gone on since
+      continue; // or somebody was faster
+    }
     engine.changes.rested({ ...user, revision: done.revision }, place);
     return "adopted";
   }

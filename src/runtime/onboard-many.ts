@@ -125,14 +125,21 @@ async function enter(
   // Repeated as the same write where nobody heard of it: our own user must not be met as somebody else's.
   const done = await save(engine, user, signal, { mode: "none", lease: newLease(engine), ...place });
   if (done.type !== "committed")
-    return done.unheard === true && (await isOurs(engine, user)) ? "added" : "present";
+    return done.unheard === true && (await isOurs(engine, signal, user)) ? "added" : "present";
   engine.changes.rested({ ...user, revision: done.revision }, place);
   return "added";
 }
 
 /** The write was done, nobody heard so, and a worker has taken the user on since; or somebody else was faster. */
-async function isOurs(engine: Engine, { id, history: [begun], origin }: User): Promise<boolean> {
-  const there = (await find(engine, id).catch(nobodyIfUnreadable))?.user;
+async function isOurs(
+  engine: Engine,
+  signal: AbortSignal,
+  { id, history: [begun], origin }: User,
+): Promise<boolean> {
+  const found = await insist(engine, signal, "look at users", () =>
+    find(engine, id).catch(nobodyIfUnreadable),
+  );
+  const there = found?.user;
   return there?.origin?.name === origin?.name && there?.history[0]?.[0] === begun?.[0];
 }
 
