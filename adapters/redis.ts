@@ -19,7 +19,7 @@ import type {
 } from "../src/store/contract.ts";
 import { keyvDoor, sharedBackend } from "../src/store/keyv-door.ts";
 import type { KeyvDoor } from "../src/store/keyv-door.ts";
-import { decodeRow, encodeRow, shown } from "../src/store/rules.ts";
+import { decodeRow, encodeRow, encodeValue, shown } from "../src/store/rules.ts";
 import type { Row } from "../src/store/rules.ts";
 import { ahead } from "../src/store/shares.ts";
 import { grantedInMs, used } from "../src/store/window.ts";
@@ -253,11 +253,10 @@ interface Parts {
 
 /** @throws {LifecycleError} `INVALID_OPTION` if the value does not survive JSON */
 function partsOf({ value, ...head }: Commit, keys: Keys): Parts {
-  const row = encodeRow({ ...unindexed, value });
   return {
     row: keys.user(head.id),
     head: JSON.stringify(head),
-    value: row.slice(row.indexOf(',"value":')),
+    value: `,"value":${encodeValue(value)}}`,
     logs: keys.logs(head.settle, head.giveBack, head.take && { limit: head.take.limit.name }),
   };
 }

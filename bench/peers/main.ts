@@ -1,110 +1,147 @@
 /**
- * Compares and prints, for people (Markdown) or as one object a line (`--json`); `--quick`, `--strict`; see ../README.md.
+ * Compares and prints tables in Markdown. `npm run bench:peers -- [speed] [crashes] [limits] [--json] [--quick]
+ * [--strict]`; see ../README.md.
  *
  * @module
  */
 import { parseArgs } from "node:util";
-import { median } from "../rounds.ts";
 import { asJson, asTable, holds } from "../report.ts";
 import type { Measurement } from "../report.ts";
+import { median } from "../rounds.ts";
 import { quick, thorough } from "../settings.ts";
+import type { Effort } from "../settings.ts";
 import { bare, durable } from "./contenders.ts";
 import { crashes } from "./crashes.ts";
 import { limiters } from "./limiters.ts";
 import { against, throughput } from "./throughput.ts";
 import type { Rounds } from "./throughput.ts";
 
-const { values } = parseArgs({
+/** What a part of the comparison comes to. */
+interface Part {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  readonly measured: readonly Measurement[];
+}
+
+const parts = { speed, crashes: afterCrashes, limits } as const;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     json: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
     strict: { type: "boolean", default: false },
   },
 });
-const effort = values.quick ? quick : thorough;
+const names = Object.keys(parts) as (keyof typeof parts)[]; // it has no others
+const unknown = positionals.filter((given) => !names.some((name) => name === given));
+if (unknown.length > 0) {
+  throw new Error(`Cannot compare ${unknown.join(", ")}: a part must be one of ${names.join(", ")}`);
+}
 
 const measured: Measurement[] = [];
-const tables: string[] = [];
+for (const name of names.filter((each) => positionals.length === 0 || positionals.includes(each))) {
+  const part = await parts[name](values.quick ? quick : thorough);
+  measured.push(...part.measured);
+  if (values.json) for (const one of part.measured) console.log(asJson(one));
+  else console.log(`${markdown(part)}\n`);
+}
+if (!values.json && measured.length > 0) console.log(asTable(measured));
+if (values.strict && measured.some((one) => holds(one) === false)) process.exitCode = 1;
+process.exit(); // a peer may have left a timer behind
 
-const [at0, at50] = [await throughput(0, effort), await throughput(50, effort)];
-tables.push(
-  markdown(
-    ["", "users/s, answers at once", "× bare", "users/s, answers in 50 ms", "× bare", "CPU a user, µs"],
-    at0.map((rounds) => {
-      const slow = of(at50, rounds.contender.key);
-      return [
-        rounds.contender.name,
-        ...rate(at0, rounds),
-        ...(slow === undefined ? ["", ""] : rate(at50, slow)),
-        whole(median(rounds.rounds.map(({ cpuMicros }) => cpuMicros))),
-      ];
-    }),
-  ),
-);
-for (const [all, latency] of [
-  [at0, "0ms"],
-  [at50, "50ms"],
-] as const) {
-  for (const rounds of all) {
-    if (rounds.contender === bare) continue;
-    const value = share(all, rounds);
-    measured.push({ name: `peers.${rounds.contender.key}.${latency}`, value, unit: "of bare", bar: null });
-  }
-  const least = latency === "0ms" ? { bullmq: 2, dbos: 5 } : { bullmq: null, dbos: null };
-  versus(all, "ours.redis", "bullmq", latency, least.bullmq);
-  versus(all, "ours.postgres", "dbos", latency, least.dbos);
+/** Users a second from nothing to a stored token. */
+async function speed(effort: Effort): Promise<Part> {
+  const short = { ...effort, roundMs: Math.min(effort.roundMs, 1_000) }; // there are many of them
+  const [at0, at50] = [await throughput(0, short), await throughput(50, short)];
+  const least: Readonly<Record<string, number>> = { "bullmq.0ms": 2, "dbos.0ms": 5 };
+  const versus = (all: readonly Rounds[], ours: string, theirs: string, latency: string): Measurement[] => {
+    const [one, other] = [of(all, ours), of(all, theirs)];
+    if (one === undefined || other === undefined) return [];
+    const bar = least[`${theirs}.${latency}`] ?? null;
+    return [{ name: `peers.vs_${theirs}.${latency}`, value: against(one, other), unit: "times", bar }];
+  };
+  const of0And50 = [
+    [at0, "0ms"],
+    [at50, "50ms"],
+  ] as const;
+  return {
+    head: ["", "users/s, answers at once", "× bare", "users/s, answers in 50 ms", "× bare", "CPU a user, µs"],
+    rows: at0.map((rounds) => [
+      rounds.contender.name,
+      ...rate(at0, rounds),
+      ...rate(at50, of(at50, rounds.contender.key)),
+      whole(median(rounds.rounds.map(({ cpuMicros }) => cpuMicros))),
+    ]),
+    measured: of0And50.flatMap(([all, latency]) => [
+      ...all
+        .filter(({ contender }) => contender !== bare)
+        .map((rounds) => ({
+          name: `peers.${rounds.contender.key}.${latency}`,
+          value: share(all, rounds),
+          unit: "of bare",
+          bar: null,
+        })),
+      ...versus(all, "ours.redis", "bullmq", latency),
+      ...versus(all, "ours.postgres", "dbos", latency),
+    ]),
+  };
 }
 
-const fallen: string[][] = [];
-for (const contender of durable) {
-  const outcome = await crashes(contender, effort.crashes);
-  if (outcome === undefined) continue;
-  const { createdTwice, failed, lost, allDoneMs } = outcome;
-  fallen.push([contender.name, `${createdTwice}`, `${failed}`, `${lost}`, (allDoneMs / 1_000).toFixed(1)]);
-  for (const [what, value] of Object.entries({ created_twice: createdTwice, failed, lost })) {
-    const ours = contender.key.startsWith("ours") ? { bar: 0, atMost: true } : { bar: null };
-    measured.push({ name: `peers.${contender.key}.${what}`, value, unit: "users", ...ours });
+/** What becomes of users whose application is killed. */
+async function afterCrashes(effort: Effort): Promise<Part> {
+  const rows: string[][] = [];
+  const counted: Measurement[] = [];
+  for (const contender of durable) {
+    const outcome = await crashes(contender, effort.crashes);
+    if (outcome === undefined) continue;
+    const { createdTwice, failed, lost, allDoneMs } = outcome;
+    const seconds = allDoneMs / 1_000;
+    rows.push([contender.name, `${createdTwice}`, `${failed}`, `${lost}`, seconds.toFixed(1)]);
+    const bar = contender.key.startsWith("ours") ? { bar: 0, atMost: true } : { bar: null };
+    for (const [what, value] of Object.entries({ created_twice: createdTwice, failed, lost })) {
+      counted.push({ name: `peers.${contender.key}.${what}`, value, unit: "users", ...bar });
+    }
+    const name = `peers.${contender.key}.all_done_s`;
+    counted.push({ name, value: seconds, unit: "s", bar: null });
   }
-}
-tables.push(
-  markdown(
-    [
+  return {
+    head: [
       `killed ${effort.crashes} × in the middle of 2,000 users`,
       "created twice",
       "failed",
       "lost",
       "s until all are done",
     ],
-    fallen,
-  ),
-);
+    rows,
+    measured: counted,
+  };
+}
 
-const limited = await limiters(effort.windows);
-tables.push(
-  markdown(
-    [
-      "limit of 300, 8 processes, 10 % slow calls",
+/** What a server with a limit sees. */
+async function limits(effort: Effort): Promise<Part> {
+  const lines = await limiters(effort.windows);
+  const yes = (it: boolean): string => (it ? "yes" : "no");
+  return {
+    head: [
+      "300 calls in any 20 s allowed, 8 processes, 10 % slow calls",
       "most in a window",
       "refused",
       "of the ceiling",
       "lanes",
       "forecast",
     ],
-    limited.map(({ name, spent, lanes, forecast }) => [
+    rows: lines.map(({ name, spent, lanes, forecast }) => [
       name,
       `${spent.most}`,
       `${spent.refused}`,
       spent.used.toFixed(3),
-      lanes ? "yes" : "no",
-      forecast ? "yes" : "no",
+      yes(lanes),
+      yes(forecast),
     ]),
-  ),
-);
-
-if (values.json) for (const one of measured) console.log(asJson(one));
-else console.log(`${tables.join("\n\n")}\n\n${asTable(measured)}`);
-if (values.strict && measured.some((one) => holds(one) === false)) process.exitCode = 1;
-process.exit(); // a peer may have left a timer behind
+    measured: [],
+  };
+}
 
 function of(all: readonly Rounds[], key: string): Rounds | undefined {
   return all.find(({ contender }) => contender.key === key);
@@ -116,28 +153,17 @@ function share(all: readonly Rounds[], rounds: Rounds): number {
   return measure === undefined ? Number.NaN : against(rounds, measure);
 }
 
-function rate(all: readonly Rounds[], rounds: Rounds): string[] {
+function rate(all: readonly Rounds[], rounds: Rounds | undefined): string[] {
+  if (rounds === undefined) return ["", ""];
   const perSecond = median(rounds.rounds.map((each) => each.perSecond));
   return [whole(perSecond), share(all, rounds).toFixed(2)];
-}
-
-function versus(
-  all: readonly Rounds[],
-  ours: string,
-  theirs: string,
-  latency: string,
-  bar: number | null,
-): void {
-  const [one, other] = [of(all, ours), of(all, theirs)];
-  if (one === undefined || other === undefined) return;
-  measured.push({ name: `peers.vs_${theirs}.${latency}`, value: against(one, other), unit: "times", bar });
 }
 
 function whole(value: number): string {
   return Math.round(value).toLocaleString("en-US");
 }
 
-function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
+function markdown({ head, rows }: Part): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
