@@ -12,7 +12,7 @@ if (redisUrl === "") {
   console.error("Cannot start: REDIS_URL must be the URL of a Redis or Valkey server");
   process.exit(1);
 }
-const limit = { calls: 50, windowMs: 4_000 }; // 1upHealth allows 300 an hour; here nobody wants to wait so long
+const limit = { calls: 50, windowMs: 2_000 }; // 1upHealth allows 300 an hour; here nobody wants to wait so long
 
 // The same options in every process. In production: createLifecycle.fromEnv(), with ONEUP_STORE=redis://… and the
 // key from your secret store; and the default times: `leaseMs` is how long a silent process is believed to be alive.

@@ -15,6 +15,10 @@ const withProcesses = [
   "test/examples/**",
 ];
 if (alone) process.stderr.write(`Left out, for ONEUP_TEST_ALONE is set: ${withProcesses.join(", ")}\n`);
+if (process.env["ONEUP_TEST_THOROUGH"] !== "1")
+  process.stderr.write(
+    "Fewer rounds and stories than ONEUP_TEST_THOROUGH=1 asks for, see test/support/effort.ts\n",
+  );
 
 export default defineConfig({
   root,

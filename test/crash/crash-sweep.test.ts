@@ -6,6 +6,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { TestContext } from "vitest";
 import { each, startChild } from "../support/child.ts";
 import type { Instant } from "../support/dying.ts";
+import { thorough } from "../support/effort.ts";
 import { anyKey, at, migrated } from "../support/places.ts";
 import type { Place } from "../support/places.ts";
 import { accountOf } from "../../src/store/account.ts";
@@ -21,18 +22,24 @@ const times = { timeoutMs: 1_200, graceMs: 200, leaseMs: 1_500 };
 
 describe.concurrent("on LMDB, a process that is killed", () => {
   sweeps(async (test) => ({ type: "lmdb", path: folder("sweep", test) }));
+  workersToo(async (test) => ({ type: "lmdb", path: folder("sweep", test) }));
 });
 
-withSharedServer("redis", "on Redis, a process that is killed", (place) =>
-  sweeps(async () => {
+withSharedServer("redis", "on Redis, a process that is killed", (place) => {
+  const redis = async (): Promise<Place> => {
     const { where, prefix } = await place();
     return { type: "redis", url: where, prefix, key: anyKey };
-  }),
-);
+  };
+  sweeps(redis);
+  if (thorough) workersToo(redis);
+});
 
 withSharedPostgres(
   "on PostgreSQL, a process that is killed",
-  (place) => sweeps(() => migrated(place())),
+  (place) => {
+    sweeps(() => migrated(place()));
+    if (thorough) workersToo(() => migrated(place()));
+  },
   true,
 );
 
@@ -47,7 +54,10 @@ function sweeps(place: (test: TestContext) => Promise<Place>): void {
     await sweep.dies("asking");
     await sweep.goesHome(2);
   }, 60_000);
+}
 
+/** The same, where a worker of the next process dies as well. */
+function workersToo(place: (test: TestContext) => Promise<Place>): void {
   it("and then its worker, at the same write, leaves nobody lost, stuck or created twice", async (test) => {
     const sweep = await begin(await place(test), test);
     await sweep.dies("asking");

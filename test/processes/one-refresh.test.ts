@@ -3,6 +3,7 @@ import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
 import { createLifecycle } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { startChild } from "../support/child.ts";
+import { thorough } from "../support/effort.ts";
 import { anyKey, at, migrated } from "../support/places.ts";
 import type { Place } from "../support/places.ts";
 import { withSharedPostgres } from "../support/postgres.ts";
@@ -125,13 +126,13 @@ function processes(place: () => Promise<Place>, times: number): void {
 }
 
 describe("processes on one LMDB store", () => {
-  processes(async () => ({ type: "lmdb", path: folder("one-refresh") }), 60);
+  processes(async () => ({ type: "lmdb", path: folder("one-refresh") }), thorough ? 60 : 30);
 });
 
 withServer("redis", "processes on one Redis store", (server) => {
-  processes(async () => ({ type: "redis", url: (await server()).url, key: anyKey }), 200);
+  processes(async () => ({ type: "redis", url: (await server()).url, key: anyKey }), thorough ? 200 : 60);
 });
 
 withSharedPostgres("processes on one PostgreSQL store", (place) => {
-  processes(() => migrated(place()), 30);
+  processes(() => migrated(place()), thorough ? 100 : 20);
 });

@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { describe, expect, it } from "vitest";
+import { thorough } from "../support/effort.ts";
 import { mutants } from "./mutants.ts";
 import { simulate } from "./simulation.ts";
 
 /** So many stories are played here; `.ci/run` asks for more. */
-const seeds = Number(process.env["ONEUP_TEST_SEEDS"] ?? 300);
+const seeds = Number(process.env["ONEUP_TEST_SEEDS"] ?? (thorough ? 300 : 100));
 
 describe("simulation", () => {
   it(
