@@ -186,7 +186,7 @@ withCluster("adapters/redis on a cluster of three masters", (its) => {
   it("verbs reject in time with STORE_UNAVAILABLE while nobody has their slot, and go on when somebody has", async () => {
     const [account = ""] = await accounts("gone");
     const stores = await Promise.all(
-      Object.values(ways).map((where) => openStore(where(), account, { timeoutMs: 1_000 })),
+      Object.values(ways).map((where) => openStore(where(), account, { timeoutMs: 3_000 })),
     );
     await stores[0]?.commit(write("ada"));
     const master = await its().masterOf(dueOf(account));

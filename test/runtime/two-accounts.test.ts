@@ -6,7 +6,7 @@ import { postgres } from "oneup-lifecycle/adapters/postgres";
 import { redis } from "oneup-lifecycle/adapters/redis";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { withSharedPostgres } from "../support/postgres.ts";
 import { afterwards, folder } from "../support/scene.ts";
 import { withServer } from "../support/servers.ts";
@@ -62,7 +62,8 @@ function keptApart(newStore: () => Promise<StoreAdapter>): void {
     // What 1upHealth says to one shuts no gate of the other.
     south.fail({ call: "issueAuthCode", says: "rateLimited", retryAfterMs: 600_000 });
     await ofSouth.reauthorize("eve", { waitMs: 50 });
-    expect((await ofSouth.health()).shut).toMatchObject([{ gate: "management", state: "throttled" }]);
+    const throttled = [{ gate: "management", state: "throttled" }];
+    await vi.waitFor(async () => expect((await ofSouth.health()).shut).toMatchObject(throttled), 10_000);
     expect((await ofNorth.health()).shut).toEqual([]);
 
     // Each has a key of its own, and neither opens what is the other's.
