@@ -89,7 +89,9 @@ async function bringIn(lifecycle: Lifecycle, person: Person): Promise<string> {
   await patiently("rename", async () => {
     if ((await idOf(lifecycle, person)) === newId) return;
     say(wordsOf("rename", person));
-    await lifecycle.rename(id, newId, { waitMs: 5_000, signal });
+    await lifecycle.rename(id, newId, { waitMs: 5_000, signal }).catch((error: unknown) => {
+      if (!isLifecycleError(error, "RENAMED")) throw error; // another process has just finished what one had begun
+    });
   });
   return newId;
 }
