@@ -24,6 +24,7 @@ export interface PostgresClient {
 export interface PostgresPool {
   connect(): Promise<PostgresClient>;
   on?(event: "error", listener: (error: Error) => void): unknown;
+  on?(event: "acquire", listener: (client: PostgresClient) => void): unknown;
 }
 
 /** Where the data lives, see `postgres()`. */
@@ -85,11 +86,21 @@ function isPool(pool: unknown): pool is PostgresPool {
 /** Whose errors are heard: unheard, they would end the process. */
 const listened = new WeakSet<PostgresClient | PostgresPool>();
 
-/** The statement under way rejects, if there is one; a connection at rest is replaced. */
-function hear<T extends PostgresClient | PostgresPool>(source: T): T {
-  if (!listened.has(source)) source.on?.("error", () => {});
-  listened.add(source);
-  return source;
+/** A connection at rest that breaks is replaced. */
+function hearPool<T extends PostgresPool>(pool: T): T {
+  if (listened.has(pool)) return pool;
+  listened.add(pool);
+  pool.on?.("error", () => {});
+  // In the very moment in which it is lent: it may break before whoever asked for it is told that it is there.
+  pool.on?.("acquire", hear);
+  return pool;
+}
+
+/** The statement under way rejects, if there is one. */
+function hear(client: PostgresClient): PostgresClient {
+  if (!listened.has(client)) client.on?.("error", () => {});
+  listened.add(client);
+  return client;
 }
 
 /** What a URL may say behind its question mark. */
@@ -119,7 +130,7 @@ function checkedUrl(where: string): URL {
 
 /** A pool of somebody else, who ends it. */
 function givenLink(pool: PostgresPool): Link {
-  hear(pool);
+  hearPool(pool);
   return {
     place: "PostgreSQL",
     connect: async () => hear(await pool.connect()),
@@ -146,7 +157,7 @@ function ownTarget(url: URL, connections: number): Target {
       let dialled: Promise<OwnPool> | undefined;
       const dial = async (): Promise<OwnPool> => {
         const Pool = await poolOfPg();
-        return hear(new Pool({ ...options, connectionTimeoutMillis: timeoutMs }));
+        return hearPool(new Pool({ ...options, connectionTimeoutMillis: timeoutMs }));
       };
       return {
         place: `PostgreSQL at ${url.protocol}//${url.host}${url.pathname}`,

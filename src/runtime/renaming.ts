@@ -53,7 +53,7 @@ export async function finishRename(
   const oneupUserId = user.position.context.oneupUserId ?? 0; // rename() refuses a user without one
   const later = (ms: number): Promise<Driven> =>
     end(engine, user, start, { ...over, dueInMs: ms, lane: null });
-  const waitMs = user.intent === null ? 0 : conclusiveAt(user.intent, engine.settings) - engine.clock.now();
+  const waitMs = stillInconclusiveMs(engine, user, start);
   if (waitMs > 0) return later(waitMs);
   const { account, guard, sender, store } = engine;
   const pass = account.pass();
@@ -74,6 +74,16 @@ export async function finishRename(
   if (found.type !== "users") return later(fullJitter(afterTrouble, 3, engine.clock.random()));
   const there = found.users.find((remote) => remote.oneupUserId === oneupUserId);
   return there?.appUserId === to ? move(engine, user, start, to, over) : stay(engine, user, start, over);
+}
+
+/**
+ * How much longer the call may still arrive. Whoever claims the user was told by the store, whose clock is everybody's,
+ * that this time is over; by its own clock, which another process did not have when it wrote the time down, it might wait
+ * for minutes more.
+ */
+function stillInconclusiveMs({ clock, settings }: Engine, { intent }: User, { by }: Start): number {
+  if (intent === null || by === "claimed") return 0;
+  return Math.min(conclusiveAt(intent, settings) - clock.now(), settings.timeoutMs + settings.graceMs);
 }
 
 /** The call is over and nobody heard how it ended: the doubt is written down, with the moment from which it can be settled. */

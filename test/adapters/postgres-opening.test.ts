@@ -1,5 +1,6 @@
 /** What `postgres()`, `migrate()` and `open()` refuse, and what they say then. */
 import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { Pool } from "pg";
@@ -8,12 +9,40 @@ import { postgres } from "../../adapters/postgres.ts";
 import type { Where } from "../../adapters/postgres.ts";
 import { write } from "../support/commits.ts";
 import { forgetful, sql, startReplica, withPostgres } from "../support/postgres.ts";
+import { listening } from "../support/programs.ts";
 import { newStore, openStore, refusal, urlWith } from "./postgres-scene.ts";
 
 const unavailable = { code: "STORE_UNAVAILABLE", retryable: true };
 const unusable = { code: "STORE_UNUSABLE", retryable: false };
 
+/** A server that greets whoever comes and ends the connection with the same breath; its URL. */
+async function breathless(): Promise<string> {
+  const message = (type: string, body: Buffer): Buffer => {
+    const head = Buffer.from(`${type}0000`);
+    head.writeInt32BE(4 + body.length, 1);
+    return Buffer.concat([head, body]);
+  };
+  const authenticated = message("R", Buffer.alloc(4));
+  const ready = message("Z", Buffer.from("I"));
+  const fatal = message("E", Buffer.from("SFATAL\0C57P01\0Mterminating connection\0\0"));
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => void socket.end(Buffer.concat([authenticated, ready, fatal])));
+  });
+  onTestFinished(() => void server.close());
+  return `postgres://postgres@127.0.0.1:${await listening(server)}/postgres`;
+}
+
 describe("adapters/postgres without a server", () => {
+  it("open() rejects where a connection breaks in the moment in which it stands, and the process goes on", async () => {
+    const url = await breathless();
+    const pool = new Pool({ connectionString: url });
+    onTestFinished(() => pool.end());
+    for (const where of [url, pool]) {
+      expect(await refusal(where, { timeoutMs: 300 })).toMatchObject(unavailable);
+    }
+  });
+
   it("postgres() refuses what is no URL of PostgreSQL and no pool, and repeats no password", () => {
     const urls = [
       "http://:secret@h/d",

@@ -139,7 +139,7 @@ export async function play(ground: Ground, { seed, ms }: Story): Promise<Outcome
       ...times,
       ...at(ground.place(ground.server?.port ?? 0)),
     });
-    tellOfOthers(lifecycle, note).catch(() => {}); // it ends with the lifecycle
+    lookAfterOthers(lifecycle, note).catch(() => {}); // it ends with the lifecycle
     const allIn = Promise.all(workers.map(({ process }) => process.done()));
     const inTime = await Promise.race([allIn, pause(patienceMs, null)]);
     note(inTime === null ? "not everybody is in" : "everybody is in");
@@ -155,10 +155,15 @@ export async function play(ground: Ground, { seed, ms }: Story): Promise<Outcome
   }
 }
 
-/** Some seconds after everything is in order: who is not in yet, and why. */
-async function tellOfOthers(lifecycle: Lifecycle, note: (what: string) => void): Promise<void> {
+/**
+ * Some seconds after everything is in order: who is not in yet, and why. Then a person opens the gates, which would take
+ * some minutes by themselves when clocks are wrong.
+ */
+async function lookAfterOthers(lifecycle: Lifecycle, note: (what: string) => void): Promise<void> {
   await pause(10_000);
   for await (const { usable, appUserId, state, pause: waits, underWay, history } of lifecycle.users()) {
     if (!usable) note(JSON.stringify({ appUserId, state, underWay, waits, history: history.slice(-4) }));
   }
+  for (const { gate, reason } of (await lifecycle.health()).shut) note(`gate ${gate}: ${reason}`);
+  await lifecycle.account.reopen();
 }

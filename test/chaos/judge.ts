@@ -78,7 +78,7 @@ export async function judge(its: Case): Promise<readonly string[]> {
 
 const management = new Set<string>(["createUser", "issueAuthCode", "listUsers", "updateUser"]);
 
-/** Everybody costs what it should, and two calls more at most for each answer that failed and each disaster meanwhile. */
+/** Everybody costs what it should, and two calls more at most for each answer that failed and each disaster before. */
 function costs({ sandbox, crowd, struck }: Case, said: string): readonly string[] {
   const entries = sandbox.journal.entries();
   return crowd.flatMap((person) => {
@@ -95,8 +95,8 @@ function costs({ sandbox, crowd, struck }: Case, said: string): readonly string[
       said.split(`${wordsOf(what, person)}\n`).length - 1;
     const due = baseOf(person) + asked("rename") + asked("reauthorize");
     const failed = own.filter(({ fault }) => fault !== undefined).length;
-    const [first, last] = [own[0]?.at ?? 0, own.at(-1)?.at ?? 0];
-    const hit = struck.filter((at) => at > first - leadMs && at < last).length;
+    const last = own.at(-1)?.at ?? 0;
+    const hit = struck.filter((at) => at < last).length; // a silenced line, or a shut gate, tells much later
     if (calls.length <= due + 2 * (failed + hit)) return [];
     const story = calls.map(({ call, outcome }) => `${call} ${outcome}`).join(", ");
     return [
@@ -104,6 +104,3 @@ function costs({ sandbox, crowd, struck }: Case, said: string): readonly string[
     ];
   });
 }
-
-/** Before its first call arrives, a user may have been in somebody's hands for so long, in milliseconds. */
-const leadMs = 5_000;

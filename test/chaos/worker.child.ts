@@ -35,16 +35,15 @@ const say = (what: string): void => console.log(what);
 const log = (what: string): void => say(`log ${what}`);
 const logger: Logger = { debug: log, info: log, warn: log };
 
-/** An application that is told that the same call may succeed later tries again. */
+/** An application that is told that the same call may succeed later tries again, and so does one whose user was renamed. */
 async function patiently<T>(doing: string, task: () => Promise<T>): Promise<T | undefined> {
   while (!signal.aborted) {
     try {
       return await task();
     } catch (error) {
       if (signal.aborted) break;
-      if (!isLifecycleError(error) || !error.retryable) {
-        throw new Error(`${doing}: ${String(error)}`, { cause: error });
-      }
+      const again = isLifecycleError(error) && (error.retryable || error.code === "RENAMED");
+      if (!again) throw new Error(`${doing}: ${String(error)}`, { cause: error });
       log(`${doing}: ${String(error)}`);
       await pause(100);
     }
@@ -67,55 +66,50 @@ async function open(): Promise<Lifecycle | undefined> {
   );
 }
 
-/** Its id by now. */
-async function bringIn(lifecycle: Lifecycle, person: Person): Promise<string> {
+async function bringIn(lifecycle: Lifecycle, person: Person): Promise<void> {
   const { id, newId, lane, exists } = person;
   const expect = exists === "known" ? "existing" : "new";
-  const current = await idOf(lifecycle, person);
   for (let usable = false; !usable && !signal.aborted;) {
-    const status = await patiently("onboard", () =>
-      lifecycle.onboard(current, { lane, expect, waitMs: 5_000, signal }),
+    const status = await patiently("onboard", async () =>
+      lifecycle.onboard(await idOf(lifecycle, person), { lane, expect, waitMs: 5_000, signal }),
     );
     usable = status?.usable ?? false;
   }
-  if (signal.aborted) return current;
   if (person.reauthorizes) {
     await patiently("reauthorize", () => {
       say(wordsOf("reauthorize", person));
-      return lifecycle.reauthorize(current, { waitMs: 5_000, signal });
+      return lifecycle.reauthorize(id, { waitMs: 5_000, signal });
     });
   }
-  if (newId === null || current === newId) return current;
+  if (newId === null) return;
   await patiently("rename", async () => {
     if ((await idOf(lifecycle, person)) === newId) return;
     say(wordsOf("rename", person));
     await lifecycle.rename(id, newId, { waitMs: 5_000, signal });
   });
-  return newId;
 }
 
-/** A process before this one may have renamed it. */
+/** Its id now: a process before this one may have renamed it, and another may be about to finish that. */
 async function idOf(lifecycle: Lifecycle, { id, newId }: Person): Promise<string> {
-  const is = await patiently("inspect", () =>
-    lifecycle.inspect(id).catch((error: unknown) => {
-      if (isLifecycleError(error, "RENAMED")) return "renamed" as const;
-      if (isLifecycleError(error, "USER_UNKNOWN")) return "unknown" as const;
+  return lifecycle.inspect(id).then(
+    () => id,
+    (error: unknown) => {
+      if (isLifecycleError(error, "RENAMED")) return newId ?? id;
+      if (isLifecycleError(error, "USER_UNKNOWN")) return id;
       throw error;
-    }),
+    },
   );
-  return is === "renamed" && newId !== null ? newId : id;
 }
 
 const lifecycle = await open();
 if (lifecycle !== undefined) {
   say("at work");
   const working = patiently("work", () => lifecycle.work({ signal, concurrency: 16, lookMs: 200 }));
-  const ids: string[] = [];
-  await each(people, 8, async (person) => void ids.push(await bringIn(lifecycle, person)));
+  await each(people, 8, (person) => bringIn(lifecycle, person));
   if (!signal.aborted) say("everybody is in");
   while (!signal.aborted) {
-    const id = ids[Math.floor(systemClock.random() * ids.length)] ?? "";
-    await patiently("token", () => lifecycle.accessToken(id, { waitMs: 5_000, signal }));
+    const { id = "", newId = null } = people[Math.floor(systemClock.random() * people.length)] ?? {};
+    await patiently("token", () => lifecycle.accessToken(newId ?? id, { waitMs: 5_000, signal }));
     await pause(20);
   }
   await working;

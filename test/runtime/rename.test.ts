@@ -1,5 +1,17 @@
+import type { Clock } from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it, vi } from "vitest";
 import { hurry, scene, spentOn } from "../support/scene.ts";
+
+/** Its methods, to be taken apart. */
+function asClock(clock: Clock): Clock {
+  return {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    timer: (ms, task) => clock.timer(ms, task),
+    random: () => clock.random(),
+  };
+}
 
 describe("rename()", () => {
   it("gives the user another id, here and at 1upHealth, and keeps its token", async () => {
@@ -64,6 +76,25 @@ describe("rename() in doubt", () => {
     expect(await lifecycle.rename("ada", "new")).toMatchObject({ appUserId: "new" });
     expect(await lifecycle.reauthorize("new")).toMatchObject({ usable: true });
     expect(sandbox.users()).toHaveLength(1);
+  });
+
+  it("waits for the store's clock, and not for that of a process four minutes behind the one that began", async () => {
+    const { sandbox, open } = await scene();
+    const { clock } = sandbox;
+    const adapter = memory();
+    const store = { ...adapter, open: (its: { account: string }) => adapter.open({ ...its, clock }) };
+    const opened = (skewMs: number) =>
+      open({ store, clock: { ...asClock(clock), now: () => clock.now() + skewMs }, graceMs: 5_000 });
+    const fast = await opened(120_000);
+    const slow = await opened(-120_000);
+    await fast.onboard("ada");
+    sandbox.fail({ call: "updateUser", drop: "after" });
+    await expect(fast.rename("ada", "new", { waitMs: 0 })).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    await slow.resume();
+    expect((await slow.inspect("ada")).underWay, "it may still arrive").toBe("updateUser");
+    clock.advance(5_000);
+    await slow.resume();
+    expect(await slow.inspect("new")).toMatchObject({ underWay: null });
   });
 
   it("without a free slot leaves the worker to others, and ends with its wait", async () => {
