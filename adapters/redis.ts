@@ -55,11 +55,13 @@ export interface RedisOptions {
  * - a URL: `redis://user:password@host:6379/0`, or `rediss:` for TLS. Every opening has a connection of its own, which
  *   comes back by itself after an interruption. If the server is a node of a cluster, it is asked for the others;
  * - a `KeyvRedis`, a client or a cluster of `@keyv/redis` (or of `redis`), for anything else that can be configured, such
- *   as several nodes to ask first. You close it, after the lifecycle.
+ *   as several nodes to ask first. You close it, after the lifecycle. Of a cluster only the options are taken, for a
+ *   client of the store's own, which connects to a node when it has something for it.
  *
  * On a cluster all of one account lies on one master, so accounts spread over it. Another master takes over, or a slot
  * moves, without a restart: verbs wait for it within `timeoutMs`, then they reject with `STORE_UNAVAILABLE`, which is
- * retryable. A cluster client made with `minimizeConnections: true` also opens while a master of other accounts is gone.
+ * retryable. A store also opens while a master of other
+ * accounts is gone.
  *
  * An acknowledged write is as durable as the server makes it: with `appendfsync always` it survives a power cut, with
  * `everysec` the last second may be lost, and a fail-over to a replica that lags behind forgets what it had not yet got.

@@ -26,6 +26,8 @@ export interface RedisClient {
 /** What is used of a cluster, as `createCluster` makes it. */
 export interface RedisCluster extends Omit<RedisClient, "sendCommand" | "on"> {
   readonly slots: unknown;
+  /** Another client with the same options but for these, not connected. */
+  duplicate(overrides: { readonly minimizeConnections: true }): RedisCluster;
   on(event: "error" | "node-reconnecting", listener: (error: unknown) => void): unknown;
   sendCommand(
     firstKey: string | undefined,
@@ -72,7 +74,7 @@ export function targetOf(where: Where): Target {
   const client: unknown =
     typeof where === "object" && where !== null && "client" in where ? where.client : where;
   if (isClient(client)) {
-    return { link: (clock) => givenLink(client, clock) };
+    return { link: (clock) => ("slots" in client ? likeGiven(client, clock) : givenLink(client)) };
   }
   throw refused("a redis: or rediss: URL, a KeyvRedis, a client or a cluster", typeof where);
 }
@@ -105,24 +107,40 @@ function isClient(client: unknown): client is RedisClient | RedisCluster {
   );
 }
 
+/**
+ * A cluster by a client of our own with the options of the given one. By default node-redis, when it looks where everything
+ * is now, waits for a connection to every master, and for one that is gone it waits for ever, and with it whoever asks for
+ * anything. Ours connects to a node when it first has something for it.
+ */
+function likeGiven(client: RedisCluster, clock: Clock): Link {
+  const own = client.duplicate({ minimizeConnections: true });
+  let failure: unknown;
+  own.on("error", (error) => (failure = error)); // unheard, it would end the process
+  const close = (): void => void (own.isOpen && own.destroy());
+  return {
+    place: "Redis",
+    failure: () => failure,
+    async connect(signal) {
+      signal.addEventListener("abort", close, { once: true });
+      await own.connect();
+      signal.removeEventListener("abort", close);
+    },
+    ...clusterLink(own, clock),
+    close,
+  };
+}
+
 /** One link serves all who open a client, however many: each listens to it once. */
-const given = new WeakMap<RedisClient | RedisCluster, Link>();
+const given = new WeakMap<RedisClient, Link>();
 
 /** A client of somebody else, who closes it. */
-function givenLink(client: RedisClient | RedisCluster, clock: Clock): Link {
+function givenLink(client: RedisClient): Link {
   const known = given.get(client);
   if (known !== undefined) return known;
   let heard = false;
   let connecting: Promise<unknown> | undefined;
   let failure: unknown;
   const hear = (error: unknown): void => void (failure = error); // unheard, it would end the process
-  const way: Pick<Link, "send" | "renew"> =
-    "slots" in client
-      ? clusterLink(client, clock)
-      : {
-          send: (_, command, abortSignal) => client.sendCommand(command, { abortSignal, typeMapping: {} }),
-          renew() {},
-        };
   const link: Link = {
     place: "Redis",
     failure: () => failure,
@@ -135,7 +153,8 @@ function givenLink(client: RedisClient | RedisCluster, clock: Clock): Link {
       await connecting;
       signal.removeEventListener("abort", giveUp);
     },
-    ...way,
+    send: (_, command, abortSignal) => client.sendCommand(command, { abortSignal, typeMapping: {} }),
+    renew() {},
     close() {}, // and the listener stays: the client may lose its connection later as well
   };
   given.set(client, link);

@@ -36,6 +36,13 @@ export function steered<C extends RedisClient | RedisCluster>(client: C, now: ()
               client.sendCommand(key, isReadonly, steer(command), options)
           : (command: string[], options: never) => client.sendCommand(steer(command), options);
       }
+      if (name === "duplicate" && "slots" in client) {
+        return (overrides: Parameters<RedisCluster["duplicate"]>[0]) => {
+          const other = client.duplicate(overrides);
+          other.on("error", () => {}); // unheard, it would end the test
+          return steered(other, now);
+        };
+      }
       if (name === "on") return () => client; // many stores share it, and the test listens
       const value: unknown = Reflect.get(client, name, client);
       return typeof value === "function" ? value.bind(client) : value;
