@@ -104,7 +104,7 @@ export function redis(where: Where, options: RedisOptions = {}): StoreAdapter & 
       const connection = new Connection(target.link(clock, timeoutMs), clock, timeoutMs);
       await connection.open(Object.values(scripts), scripts.counts, keys.indexes);
       accounts.add(account);
-      return redisStore(connection, keys);
+      return redisStore(connection, keys, clock);
     },
   };
 }
@@ -135,13 +135,13 @@ function keysOf(prefix: string, account: string): Keys {
   };
 }
 
-function redisStore(connection: Connection, keys: Keys): Store {
+function redisStore(connection: Connection, keys: Keys, clock: Clock): Store {
   const run = (script: Script, more: readonly string[], args: readonly string[] = []): Promise<Reply> =>
     connection.run(script, [...keys.indexes, ...more], args);
   const loads = new Batches<string>(async (rows) => {
     const [now = null, ...texts] = list(await run(scripts.load, rows));
     return texts.map((text) => [now, text]);
-  });
+  }, clock);
   const commits = new Batches<{ readonly commit: Commit; readonly fields: Fields }>(async (asked) => {
     const rows: string[] = [];
     const words: string[] = [];
@@ -152,7 +152,7 @@ function redisStore(connection: Connection, keys: Keys): Store {
       for (const limit of limitsOf(commit)) limits.add(limit);
     }
     return list(await run(scripts.commit, [...rows, ...keys.logs(...limits)], words));
-  });
+  }, clock);
   const rowAt = async (key: string): Promise<{ readonly now: number; readonly text: string | null }> => {
     const [now, text = null] = list(await loads.ask(key));
     return { now: Number(now), text: text === null ? null : String(text) };
