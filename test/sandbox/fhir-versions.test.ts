@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bearer, openWithUser } from "./support.ts";
 
@@ -27,6 +28,31 @@ describe("sandbox/fhir versions", () => {
     expect(created.text).not.toContain("mine");
     const answer = await fetch(`${url}/r4/Observation/${id}`, { headers: bearer(ada.access) });
     expect(await answer.json()).toMatchObject({ id, meta: { versionId: "2" }, x: -0 });
+  });
+
+  it("whatever JSON can say comes back, however it was written", async () => {
+    const { sandbox } = await openWithUser();
+    const members = fc.dictionary(fc.string(), fc.jsonValue());
+    fc.assert(
+      fc.property(members, fc.constantFrom("", " ", "\n\t"), (object, indent) => {
+        const sent = { ...object, resourceType: "Basic", id: "mine", meta: [] };
+        const [id = ""] = sandbox.addResources("ada", "r4", [JSON.stringify(sent, undefined, indent)]);
+        const text = sandbox.snapshot().resources.at(-1)?.revisions[0]?.text ?? "";
+        expect(JSON.parse(text)).toEqual({ ...sent, id, meta: expect.objectContaining({ versionId: "1" }) });
+        sandbox.reset();
+        sandbox.createUser("ada");
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it("a number of many digits keeps them all, and of a repeated name the last counts", async () => {
+    const { fhir } = await openWithUser();
+    const many = `0.${"1234567890".repeat(1000)}`;
+    const { text } = await fhir("POST", "/r4/Basic", `{"resourceType":"Basic","x":1,"x":${many}}`);
+    expect(text).toMatch(
+      new RegExp(`^\\{"resourceType":"Basic","id":"\\w+","meta":\\{[^}]+\\},"x":${many}\\}$`),
+    );
   });
 
   it("vread and history show what was, the newest first, deletion too", async () => {
