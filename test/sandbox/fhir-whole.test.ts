@@ -30,7 +30,10 @@ describe("sandbox/fhir as a whole", () => {
     );
     const [path, other] = [`/r4/Patient/${one}/$everything`, `/r4/Patient/${two}/$everything`];
     expect([await everything(local, path), await everything(local, other)]).toEqual([[10, 10, 2], [1]]);
-    await fhir("PUT", `/r4/Observation/${moving}`, about(two, 0));
+    await fhir("PUT", `/r4/Observation/${moving}`, {
+      resourceType: "Observation",
+      subject: { reference: `https://api.1up.health/r4/Patient/${two}` },
+    });
     expect([await everything(local, path), await everything(local, other)]).toEqual([[10, 10, 1], [2]]);
     await fhir("DELETE", `/r4/Patient/${one}`);
     expect((await fhir("GET", path)).status).toBe(404);
