@@ -60,13 +60,16 @@ describe("sandbox/fhir as a whole", () => {
     const [id] = sandbox.addResources("ada", "r4", [patient]);
     sandbox.addResources("ada", "r4", [about(id, 1)]);
     const path = `/r4/Patient/${id}`;
+    const [own] = sandbox.addResources("bob", "r4", [patient]);
     expect((await fhir("PUT", `${path}/_permission/77`)).status).toBe(404);
     await fhir("PUT", `${path}/_permission/${bob.id}`);
+    const seen = (await fhir("GET", "/r4/Patient", undefined, bob.access)).body["entry"];
+    expect(seen.map((one: any) => one.resource.id)).toEqual([id, own]);
     expect(await everything(local, `${path}/$everything`, bob.access)).toEqual([1]);
     expect((await fhir("GET", `${path}/_history/1`, undefined, bob.access)).status).toBe(200);
     expect((await fhir("PUT", path, patient, bob.access)).status).toBe(404);
     await fhir("DELETE", `${path}/_permission/${bob.id}`);
-    expect((await fhir("GET", "/r4/Patient", undefined, bob.access)).body["total"]).toBe(0);
+    expect((await fhir("GET", "/r4/Patient", undefined, bob.access)).body["total"]).toBe(1);
     expect((await fhir("GET", `${path}/_history/1`, undefined, bob.access)).status).toBe(404);
   });
 
