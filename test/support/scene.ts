@@ -7,19 +7,12 @@ import type { Lifecycle, LifecycleOptions, UserState } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import type { Sandbox, SandboxOptions, SandboxServer } from "oneup-lifecycle/sandbox";
-import { afterEach } from "vitest";
+import { onTestFinished } from "vitest";
 import type { TestContext } from "vitest";
 
-type Closable = () => Promise<void> | void;
-const open: Closable[] = [];
-
-afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close();
-});
-
 /** Closes something after the test, newest first. */
-export function afterwards(close: Closable): void {
-  open.push(close);
+export function afterwards(close: () => Promise<void> | void): void {
+  onTestFinished(close);
 }
 
 /** An empty folder, removed after the test, which says who it is if it runs beside others. */
