@@ -9,7 +9,8 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const onDeno = "Deno" in globalThis;
 
-export default function build(): void {
+/** Vitest calls it once. */
+export function setup(): void {
   if (onDeno) return;
   const compiler = join(root, "node_modules/typescript/bin/tsc");
   for (const project of ["src", "test/tsconfig.children.json"])
