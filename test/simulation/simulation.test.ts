@@ -6,7 +6,7 @@ import { mutants } from "./mutants.ts";
 import { simulate } from "./simulation.ts";
 
 /** So many stories are played here; `.ci/run` asks for more. */
-const seeds = Number(process.env["ONEUP_TEST_SEEDS"] ?? (thorough ? 300 : 100));
+const seeds = Number(process.env["ONEUP_TEST_SEEDS"] ?? (thorough ? 300 : 60));
 
 describe("simulation", () => {
   it(
@@ -26,7 +26,7 @@ describe("simulation", () => {
         Error.stackTraceLimit = stackTraceLimit;
       }
     },
-    30_000 + 300 * seeds,
+    60_000 + 1_000 * seeds,
   );
 
   it("tells the same story twice, step by step, with a trace or without", async () => {
