@@ -86,7 +86,8 @@ export function randomName(clock: Clock): string {
   const part = (): string => {
     const dice = clock.random() * 2 ** 24;
     const high = Math.floor(dice);
-    return high.toString(36) + Math.floor((dice - high) * 2 ** 24).toString(36);
+    const low = Math.floor((dice - high) * 2 ** 24).toString(36);
+    return high === 0 ? low : high.toString(36) + low;
   };
   return part() + part();
 }
