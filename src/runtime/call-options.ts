@@ -3,11 +3,20 @@
  *
  * @module
  */
+import { fhirVersions } from "../fhir/versions.ts";
+import type { FhirVersion } from "../fhir/versions.ts";
 import { isState } from "./step.ts";
 import { checkLane, checkSignal, isObject, number, oneOf, only, wrong } from "./checks.ts";
 import type { Names } from "./checks.ts";
 import type { AdoptManyOptions, OnboardManyOptions } from "./imports.ts";
-import type { OnboardOptions, RewrapOptions, UserFilter, WaitOptions, WorkOptions } from "./lifecycle.ts";
+import type {
+  OffboardOptions,
+  OnboardOptions,
+  RewrapOptions,
+  UserFilter,
+  WaitOptions,
+  WorkOptions,
+} from "./lifecycle.ts";
 import type { ListOptions } from "./remote.ts";
 import type { Rows } from "./rows.ts";
 
@@ -33,6 +42,23 @@ export function checkOnboarding(options: OnboardOptions | undefined): OnboardOpt
   if (checked.lane !== undefined) checkLane(verb, checked.lane);
   if (checked.expect !== undefined) oneOf(verb, "expect", checked.expect, ["new", "existing"]);
   return checked;
+}
+
+const ofOffboarding: Names<OffboardOptions> = { ...ofWaiting, purge: true };
+
+/** With the versions to purge, each once. @throws {LifecycleError} `INVALID_OPTION` */
+export function checkOffboarding(
+  options: OffboardOptions | undefined,
+): WaitOptions & { readonly versions: readonly FhirVersion[] } {
+  const verb = "offboard a user";
+  const { purge = false, ...checked } = waiting(verb, only(verb, "options", options, ofOffboarding));
+  if (typeof purge === "boolean") return { ...checked, versions: purge ? fhirVersions : [] };
+  const rule = `true, false, or a list of ${fhirVersions.join(", ")}`;
+  if (!Array.isArray(purge) || purge.length === 0) throw wrong(verb, "purge", rule, purge);
+  for (const version of purge) {
+    if (!fhirVersions.includes(version)) throw wrong(verb, "purge", rule, version);
+  }
+  return { ...checked, versions: [...new Set(purge)] };
 }
 
 const ofWork: Names<WorkOptions> = { concurrency: true, lookMs: true, signal: true };

@@ -39,6 +39,16 @@ export interface OnboardOptions extends WaitOptions {
   readonly lane?: Lane | undefined;
 }
 
+/** Options of {@link Lifecycle.offboard}. */
+export interface OffboardOptions extends WaitOptions {
+  /**
+   * Erase the user's FHIR data at 1upHealth, too: of all versions (`true`), or of these. It cannot be undone. A user
+   * who shares data with others takes them away.
+   * @default false
+   */
+  readonly purge?: boolean | readonly FhirVersion[] | undefined;
+}
+
 /** Which users {@link Lifecycle.users} lists. */
 export interface UserFilter {
   /** @default those in any state */
@@ -171,10 +181,28 @@ export interface Lifecycle extends AsyncDisposable {
   /** Takes a `failed` user back to where it failed. */
   retry(appUserId: string, options?: WaitOptions): Promise<UserStatus>;
   /**
-   * Gives the user another `app_user_id`, at 1upHealth and here; afterwards the old one answers `RENAMED`.
-   * @throws {LifecycleError} `USER_CONFLICT`, `USER_NOT_READY`, `UNAVAILABLE`
+   * Gives the user another `app_user_id`, at 1upHealth and here; afterwards the old one answers `RENAMED`. A rename that
+   * was begun is brought to its end, whatever dies: where nobody heard the answer, 1upHealth is asked who the user is.
+   *
+   * @throws {LifecycleError} `USER_CONFLICT` if another user has the new id, here or there (if somebody took it here in
+   * the moment in which 1upHealth gave it to this user, `inspect()` shows `conflict` from then on); `USER_NOT_READY`
+   * while a call for the user is under way or 1upHealth does not know it; `UNAVAILABLE` if it was not done
    */
   rename(appUserId: string, newAppUserId: string, options?: WaitOptions): Promise<UserStatus>;
+  /**
+   * Lets the user go. Its secrets are erased at once and in any case; with `purge` its FHIR data at 1upHealth as well,
+   * one version after the other, repeated until 1upHealth says that it is done: it erases for 30 s at a time. That needs
+   * no token, survives crashes, and workers go on with it. Resolves with the status when nothing is left to do, or
+   * `waitMs` is over: then it is `offboarding`, and `purge.left` says what is left. Call it as often as you like; without
+   * `purge` it ends one that is under way.
+   *
+   * The user stays at 1upHealth, which has no call to delete one; `onboard()` starts anew with a fresh code. A process
+   * that has the user's token in memory may hand it out until it would be renewed.
+   *
+   * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`; `USER_NOT_READY` if `waitMs` is over while a call for the user is
+   * under way, or before 1upHealth could be asked who it is; `USER_FAILED` if 1upHealth refuses to purge: `retry()`
+   */
+  offboard(appUserId: string, options?: OffboardOptions): Promise<UserStatus>;
   /** What 1upHealth itself says about users. */
   readonly remote: Remote;
   /** Calls `listener` after every step that this process has made durable. The returned function ends it. */

@@ -15,6 +15,7 @@ import { createBudget } from "./budget.ts";
 import {
   checkAdopting,
   checkFilter,
+  checkOffboarding,
   checkOnboarding,
   checkOnboardingMany,
   checkWait,
@@ -31,6 +32,7 @@ import type { Cancellable, Lifecycle, OnboardOptions, WaitOptions, WorkOptions }
 import { find, load } from "./load.ts";
 import type { Found } from "./load.ts";
 import { adoptMany } from "./adopt-many.ts";
+import { isGone, offboard } from "./offboard.ts";
 import { onboardMany } from "./onboard-many.ts";
 import { createRemote } from "./remote.ts";
 import { reauthorize } from "./reauthorize.ts";
@@ -87,6 +89,14 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
     return describe(user);
   }
 
+  /** Waits until nothing is left to erase of a user who was let go. */
+  async function gone(id: string, wait: Patience): Promise<UserStatus> {
+    const user = await arrive(engine, id, wait, isGone);
+    const problem = user.position.state === "failed" ? refusal(engine, user) : null;
+    if (problem !== null) throw problem;
+    return describe(user);
+  }
+
   /** The first step of a user nobody has heard of, or who was offboarded; `null` for one who is on the way. */
   function firstStep(
     id: string,
@@ -98,8 +108,20 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       const user = newUser(id, lane, at);
       return expect === "existing" ? stepped(user, { type: "EXPECT_EXISTING", at }) : user;
     }
-    if (found.user.position.state !== "offboarded") return null;
-    return stepped({ ...found.user, lane }, { type: "ONBOARD", at });
+    const { user, record } = found;
+    if (user.position.state !== "offboarded") return null;
+    // A create from before may still be on its way. The store measures for how long: other processes' clocks differ.
+    const waitMs = user.pause === null ? 0 : Math.max(0, record.dueInMs ?? 0);
+    const pause = waitMs > 0 && user.pause !== null ? { ...user.pause, until: at + waitMs } : null;
+    return stepped({ ...user, lane, pause }, { type: "ONBOARD", at });
+  }
+
+  /** The user, once whoever is being let go is gone. */
+  async function findHere(id: string, wait: Patience): Promise<Found | null> {
+    const found = await find(engine, id);
+    if (found?.user.position.state !== "offboarding") return found;
+    await arrive(engine, id, wait, isGone);
+    return find(engine, id);
   }
 
   async function worker(verb: "work" | "resume", options: WorkOptions | undefined): Promise<WorkSummary> {
@@ -134,7 +156,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       const lane = options.lane ?? "interactive";
       const wait = { ...patience(options), lane };
       wait.signal.throwIfAborted();
-      const found = await find(engine, id);
+      const found = await findHere(id, wait);
       if (found !== null) await comeForward(engine, found, lane);
       const user = firstStep(id, found, options);
       const begun = user === null ? undefined : await within(engine, drive(engine, user), wait);
@@ -231,7 +253,18 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       const id = checkId(appUserId);
       const wait = patience(checkWait("retry", options));
       await tell(engine, id, { type: "RETRY", at: clock.now() }, wait);
-      return arrived(id, wait);
+      const { state } = (await load(engine, id)).user.position;
+      return state === "offboarding" || state === "offboarded" ? gone(id, wait) : arrived(id, wait);
+    },
+
+    async offboard(appUserId, given) {
+      open();
+      const id = checkId(appUserId);
+      const { versions, ...options } = checkOffboarding(given);
+      const wait = patience(options);
+      tokens.forget(id);
+      await offboard(engine, id, versions, wait);
+      return gone(id, wait);
     },
 
     async rename(appUserId, newAppUserId, options) {

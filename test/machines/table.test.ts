@@ -9,26 +9,32 @@ import { event, eventsAt, issuedAt, later, soon, states, tooLate } from "./event
  * A name: goes there. `stays`: remembers something, and stays. `-`: means nothing here, nothing changes.
  */
 const withoutGrant = `
-                | created       | codeIssued    | reauthorizing | failed        | offboarded    |
-EXPECT_EXISTING | reauthorizing | -             | -             | -             | -             |
-ADOPTED         | tokenActive   | -             | tokenActive   | tokenActive   | tokenActive   |
-USER_CREATED    | codeIssued    | -             | -             | -             | -             |
-USER_AUTHORIZED | tokenActive   | -             | -             | -             | -             |
-USER_EXISTS     | reauthorizing | -             | -             | -             | -             |
-USER_MISSING    | -             | -             | created       | -             | -             |
-CODE_ISSUED     | -             | -             | codeIssued    | -             | -             |
-CODE_REFUSED    | -             | reauthorizing | -             | -             | -             |
-TOKEN_GRANTED   | -             | reauthorized  | -             | -             | -             |
-TOKEN_REJECTED  | -             | -             | -             | -             | -             |
-GRANT_LOST      | -             | -             | -             | -             | -             |
-IN_DOUBT        | reauthorizing | stays         | stays         | -             | -             |
-HELD            | stays         | stays         | stays         | -             | -             |
-REFUSED         | failed        | failed        | failed        | -             | -             |
-DUE             | -             | -             | -             | -             | -             |
-REAUTHORIZE     | -             | reauthorizing | -             | -             | -             |
-RETRY           | -             | -             | -             | reauthorizing | -             |
-OFFBOARDED      | offboarded    | offboarded    | offboarded    | offboarded    | -             |
-ONBOARD         | -             | -             | -             | -             | reauthorizing |
+                | created       | codeIssued    | reauthorizing | locating      | failed        | offboarding   | offboarded    |
+EXPECT_EXISTING | reauthorizing | -             | -             | -             | -             | -             | -             |
+ADOPTED         | tokenActive   | -             | tokenActive   | tokenActive   | tokenActive   | -             | tokenActive   |
+USER_CREATED    | codeIssued    | -             | -             | -             | -             | -             | -             |
+USER_AUTHORIZED | tokenActive   | -             | -             | -             | -             | -             | -             |
+USER_EXISTS     | reauthorizing | -             | -             | -             | -             | -             | -             |
+USER_MISSING    | -             | -             | locating      | created       | -             | -             | -             |
+USER_FOUND      | -             | -             | -             | reauthorizing | -             | -             | -             |
+FOUND_ELSEWHERE | -             | -             | -             | reauthorizing | -             | -             | -             |
+ID_TAKEN        | stays         | stays         | failed        | stays         | stays         | stays         | stays         |
+CODE_ISSUED     | -             | -             | codeIssued    | -             | -             | -             | -             |
+CODE_REFUSED    | -             | reauthorizing | -             | -             | -             | -             | -             |
+TOKEN_GRANTED   | -             | reauthorized  | -             | -             | -             | -             | -             |
+TOKEN_REJECTED  | -             | -             | -             | -             | -             | -             | -             |
+GRANT_LOST      | -             | -             | -             | -             | -             | -             | -             |
+IN_DOUBT        | reauthorizing | stays         | stays         | stays         | -             | stays         | -             |
+HELD            | stays         | stays         | stays         | stays         | -             | stays         | -             |
+REFUSED         | failed        | failed        | failed        | failed        | -             | failed        | -             |
+DUE             | -             | -             | -             | -             | -             | -             | -             |
+REAUTHORIZE     | -             | reauthorizing | -             | -             | -             | -             | -             |
+RETRY           | -             | -             | -             | -             | reauthorizing | -             | -             |
+OFFBOARD        | offboarding   | offboarding   | offboarding   | offboarding   | offboarding   | stays         | offboarding   |
+PURGED          | -             | -             | -             | -             | -             | offboarded    | -             |
+PURGE_CUT       | -             | -             | -             | -             | -             | stays         | -             |
+OFFBOARDED      | offboarded    | offboarded    | offboarded    | offboarded    | offboarded    | offboarded    | -             |
+ONBOARD         | -             | -             | -             | -             | -             | -             | reauthorizing |
 `;
 
 const withGrant = `
@@ -39,6 +45,9 @@ USER_CREATED    | -             | -             | -             | -             
 USER_AUTHORIZED | -             | -             | -             | -             |
 USER_EXISTS     | -             | -             | -             | -             |
 USER_MISSING    | -             | -             | -             | -             |
+USER_FOUND      | -             | -             | -             | -             |
+FOUND_ELSEWHERE | -             | -             | -             | -             |
+ID_TAKEN        | stays         | stays         | stays         | stays         |
 CODE_ISSUED     | -             | -             | -             | -             |
 CODE_REFUSED    | -             | -             | -             | -             |
 TOKEN_GRANTED   | -             | refreshed     | -             | -             |
@@ -50,6 +59,9 @@ REFUSED         | -             | stays         | -             | -             
 DUE             | expiring      | -             | expiring      | expiring      |
 REAUTHORIZE     | reauthorizing | reauthorizing | reauthorizing | reauthorizing |
 RETRY           | -             | -             | -             | -             |
+OFFBOARD        | offboarding   | offboarding   | offboarding   | offboarding   |
+PURGED          | -             | -             | -             | -             |
+PURGE_CUT       | -             | -             | -             | -             |
 OFFBOARDED      | offboarded    | offboarded    | offboarded    | offboarded    |
 ONBOARD         | -             | -             | -             | -             |
 `;
@@ -179,11 +191,44 @@ const depends: readonly [
   ],
   [
     "reauthorizing",
-    "of whom 1upHealth said that it exists",
-    { saidExists: true },
+    "of whom 1upHealth said that it exists, and whose number nobody knows",
+    { saidExists: true, oneupUserId: null },
     event("USER_MISSING"),
     "created",
     { saidMissing: true, oneupUserId: null },
+  ],
+  [
+    "reauthorizing",
+    "whose number is known",
+    { saidExists: true },
+    event("USER_MISSING"),
+    "locating",
+    { saidMissing: true, oneupUserId: 7 },
+  ],
+  ["locating", "whom nobody has there", {}, event("USER_MISSING"), "created", { oneupUserId: null }],
+  [
+    "locating",
+    "who is there under its own id",
+    {},
+    event("USER_FOUND"),
+    "reauthorizing",
+    { saidExists: true, attempt: 4, oneupUserId: 42, active: true },
+  ],
+  [
+    "reauthorizing",
+    "whose id there is somebody else's here",
+    {},
+    event("ID_TAKEN"),
+    "failed",
+    { failure: { in: "reauthorizing", reason: "idTaken", why: "idTaken" } },
+  ],
+  [
+    "refreshed",
+    "whose new id is somebody else's here",
+    {},
+    event("ID_TAKEN"),
+    "refreshed",
+    { idTaken: true },
   ],
   [
     "reauthorizing",
@@ -253,9 +298,65 @@ const depends: readonly [
   [
     "refreshed",
     "in any case",
-    {},
+    { active: false },
     event("OFFBOARDED"),
     "offboarded",
+    { ...nothingKnown, oneupUserId: usual.oneupUserId, active: false },
+  ],
+  [
+    "refreshed",
+    "in any case",
+    {},
+    event("OFFBOARD"),
+    "offboarding",
+    { ...nothingKnown, oneupUserId: usual.oneupUserId, toPurge: ["dstu2", "r4"] },
+  ],
+  [
+    "offboarding",
+    "of which something is erased",
+    { toPurge: ["stu3"], purged: ["dstu2"] },
+    event("OFFBOARD"),
+    "offboarding",
+    { toPurge: ["stu3", "r4"], purged: ["dstu2"] },
+  ],
+  [
+    "offboarding",
+    "with two versions left",
+    { toPurge: ["stu3", "r4"], purged: ["dstu2"], attempt: 5 },
+    event("PURGED"),
+    "offboarding",
+    { toPurge: ["r4"], purged: ["dstu2", "stu3"], attempt: 0 },
+  ],
+  [
+    "offboarding",
+    "with one version left",
+    { toPurge: ["r4"], purged: ["dstu2"] },
+    event("PURGED"),
+    "offboarded",
+    { ...nothingKnown, oneupUserId: usual.oneupUserId, purged: ["dstu2", "r4"] },
+  ],
+  [
+    "offboarding",
+    "that is called off",
+    { toPurge: ["r4"], purged: ["dstu2"] },
+    event("OFFBOARDED"),
+    "offboarded",
+    { toPurge: null, purged: ["dstu2"] },
+  ],
+  [
+    "failed",
+    "that failed while it was purged",
+    { failure: { in: "offboarding", reason: "refused", why: "" }, toPurge: ["r4"] },
+    event("RETRY"),
+    "offboarding",
+    { failure: null, toPurge: ["r4"] },
+  ],
+  [
+    "offboarded",
+    "that was purged",
+    { purged: ["r4"] },
+    event("ONBOARD"),
+    "reauthorizing",
     { ...nothingKnown, oneupUserId: usual.oneupUserId },
   ],
 ];
