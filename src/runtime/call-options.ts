@@ -55,10 +55,10 @@ export function checkOffboarding(
   if (typeof purge === "boolean") return { ...checked, versions: purge ? fhirVersions : [] };
   const rule = `true, false, or a list of ${fhirVersions.join(", ")}`;
   if (!Array.isArray(purge) || purge.length === 0) throw wrong(verb, "purge", rule, purge);
-  for (const version of purge) {
-    if (!fhirVersions.includes(version)) throw wrong(verb, "purge", rule, version);
-  }
-  return { ...checked, versions: [...new Set(purge)] };
+  const asked: readonly unknown[] = purge;
+  const stranger = asked.find((one) => !fhirVersions.some((version) => version === one));
+  if (stranger !== undefined) throw wrong(verb, "purge", rule, stranger);
+  return { ...checked, versions: fhirVersions.filter((version) => asked.includes(version)) };
 }
 
 const ofWork: Names<WorkOptions> = { concurrency: true, lookMs: true, signal: true };

@@ -60,7 +60,7 @@ describe("remote", () => {
     for await (const _ of list);
     expect(list.walk).toEqual({ users: 7, calls: 3, complete: true });
     for (const wrong of [{ skip: "" }, { skip: "limit" }, { limit: "app_user_id" }, { page: "p" }]) {
-      await expect(open({ pager: wrong as object })).rejects.toMatchObject({ code: "INVALID_OPTION" });
+      await expect(open({ pager: wrong })).rejects.toMatchObject({ code: "INVALID_OPTION" });
     }
   });
 
