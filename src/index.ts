@@ -35,6 +35,15 @@ export type { Budget, BudgetView, ShutGate } from "./runtime/budget.ts";
 export type { Credentials } from "./runtime/credentials.ts";
 export type { Grant } from "./runtime/adopt.ts";
 export type { AdoptedRow } from "./runtime/adopt-many.ts";
+export type {
+  Difference,
+  DifferenceCounts,
+  ReconcileOptions,
+  ReconcileProgress,
+  Reconciliation,
+  Repair,
+  Repaired,
+} from "./runtime/differences.ts";
 export type { Health } from "./runtime/health.ts";
 export type {
   AdoptManyOptions,

@@ -8,6 +8,7 @@ import type { FhirVersion } from "../fhir/versions.ts";
 import { isState } from "./step.ts";
 import { checkLane, checkSignal, isObject, number, oneOf, only, wrong } from "./checks.ts";
 import type { Names } from "./checks.ts";
+import type { ReconcileOptions, Repair } from "./differences.ts";
 import type { AdoptManyOptions, OnboardManyOptions } from "./imports.ts";
 import type {
   OffboardOptions,
@@ -86,6 +87,36 @@ export function checkRewrap(options: RewrapOptions | undefined): RewrapOptions {
   return checked;
 }
 
+const ofReconciling: Names<ReconcileOptions> = {
+  repair: true,
+  pageSize: true,
+  everyMs: true,
+  onProgress: true,
+  onDifference: true,
+  signal: true,
+};
+const everyRepair: readonly Repair[] = ["adopt", "move"];
+
+/** With the repairs that are asked for. @throws {LifecycleError} `INVALID_OPTION` */
+export function checkReconciling(
+  options: ReconcileOptions | undefined,
+): Omit<ReconcileOptions, "repair"> & { readonly repairs: readonly Repair[] } {
+  const verb = "reconcile";
+  const { repair = false, ...checked } = only(verb, "options", options, ofReconciling);
+  if (checked.pageSize !== undefined) number(verb, "pageSize", checked.pageSize, 1, 1_000, true);
+  checkTelling(verb, checked);
+  if (checked.onDifference !== undefined && typeof checked.onDifference !== "function") {
+    throw wrong(verb, "onDifference", "a function", checked.onDifference);
+  }
+  if (typeof repair === "boolean") return { ...checked, repairs: repair ? everyRepair : [] };
+  const rule = `true, false, or a list of ${everyRepair.join(", ")}`;
+  if (!Array.isArray(repair)) throw wrong(verb, "repair", rule, repair);
+  const asked: readonly unknown[] = repair;
+  const stranger = asked.find((one) => !everyRepair.some((known) => known === one));
+  if (stranger !== undefined) throw wrong(verb, "repair", rule, stranger);
+  return { ...checked, repairs: everyRepair.filter((known) => asked.includes(known)) };
+}
+
 const ofAdopting: Names<AdoptManyOptions> = { everyMs: true, onProgress: true, signal: true };
 const ofOnboardingMany: Names<OnboardManyOptions> = { ...ofAdopting, name: true, lane: true, expect: true };
 
@@ -111,17 +142,20 @@ export function checkAdopting(rows: Rows<unknown>, options: AdoptManyOptions | u
   return checked;
 }
 
-function checkListing(
-  verb: string,
-  rows: Rows<unknown>,
-  {
-    everyMs,
-    onProgress,
-    signal,
-  }: { everyMs?: unknown; onProgress?: unknown; signal?: AbortSignal | undefined },
-): void {
+/** What long work takes beside its own. */
+interface Telling {
+  readonly everyMs?: unknown;
+  readonly onProgress?: unknown;
+  readonly signal?: AbortSignal | undefined;
+}
+
+function checkListing(verb: string, rows: Rows<unknown>, telling: Telling): void {
   const iterable = isObject(rows) && (Symbol.asyncIterator in rows || Symbol.iterator in rows);
   if (!iterable) throw wrong(verb, "the list", "an iterable or async iterable", rows);
+  checkTelling(verb, telling);
+}
+
+function checkTelling(verb: string, { everyMs, onProgress, signal }: Telling): void {
   if (everyMs !== undefined) number(verb, "everyMs", everyMs, 10, 86_400_000);
   if (onProgress !== undefined && typeof onProgress !== "function") {
     throw wrong(verb, "onProgress", "a function", onProgress);

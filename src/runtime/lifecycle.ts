@@ -10,6 +10,7 @@ import type { Lane } from "../store/contract.ts";
 import type { Budget } from "./budget.ts";
 import type { AdoptedRow } from "./adopt-many.ts";
 import type { Grant } from "./adopt.ts";
+import type { ReconcileOptions, Reconciliation } from "./differences.ts";
 import type { Health } from "./health.ts";
 import type { AdoptManyOptions, ImportSummary, OnboardManyOptions, RowSummary } from "./imports.ts";
 import type { Remote } from "./remote.ts";
@@ -203,6 +204,19 @@ export interface Lifecycle extends AsyncDisposable {
    * under way, or before 1upHealth could be asked who it is; `USER_FAILED` if 1upHealth refuses to purge: `retry()`
    */
   offboard(appUserId: string, options?: OffboardOptions): Promise<UserStatus>;
+  /**
+   * Compares the users here with 1upHealth's own list: who is there and not here, here and not there, there under another
+   * `app_user_id`, or inactive. With `repair` it sets right what can be, without creating anybody at 1upHealth, and only
+   * if the list was seen to its end. It costs a management call a page, in the lane "recovery", and holds eight bytes a
+   * user; interrupted, it is called again.
+   *
+   * ```ts
+   * const { complete, counts, repaired } = await lifecycle.reconcile({ repair: ["move"], pageSize: 1_000 });
+   * ```
+   *
+   * @throws {LifecycleError} `INVALID_OPTION`; `BAD_ANSWER`; what may pass is waited for; the signal's reason
+   */
+  reconcile(options?: ReconcileOptions): Promise<Reconciliation>;
   /** What 1upHealth itself says about users. */
   readonly remote: Remote;
   /** Calls `listener` after every step that this process has made durable. The returned function ends it. */

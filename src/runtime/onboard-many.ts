@@ -16,6 +16,7 @@ import type { Engine } from "./engine.ts";
 import { look, standing } from "./import-progress.ts";
 import type { Import, ImportProgress, ImportSummary, OnboardManyOptions } from "./imports.ts";
 import { insist } from "./insist.ts";
+import { idsOn } from "./listing.ts";
 import { find } from "./load.ts";
 import { Pace } from "./pace.ts";
 import { RowTally } from "./row-tally.ts";
@@ -146,7 +147,7 @@ async function isOurs(
 /** Users who were held for the comparison go into their lane. */
 async function lineUp(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
   for (const state of ["created", "reauthorizing"] as const) {
-    await eachRow(pages(engine, shelf(state, name)), rowsInHand, signal, async (id) => {
+    await eachRow(idsOn(engine, shelf(state, name), pageSize), rowsInHand, signal, async (id) => {
       for (let lined = false; !lined;) {
         const found = await find(engine, id).catch(nobodyIfUnreadable);
         if (found === null || found.record.lane !== null || found.record.lease !== null) return;
@@ -163,13 +164,4 @@ async function lineUp(engine: Engine, name: string, signal: AbortSignal): Promis
 function nobodyIfUnreadable(error: unknown): null {
   if (isLifecycleError(error) && !error.retryable) return null; // whoever asks for that user is told
   throw error;
-}
-
-async function* pages({ store }: Engine, state: string): AsyncGenerator<string, void> {
-  for (let after: string | undefined; ;) {
-    const ids = await store.page({ state, after, limit: pageSize });
-    yield* ids;
-    after = ids.at(-1);
-    if (ids.length < pageSize) return;
-  }
 }

@@ -18,6 +18,7 @@ import {
   checkOffboarding,
   checkOnboarding,
   checkOnboardingMany,
+  checkReconciling,
   checkWait,
   checkWork,
 } from "./call-options.ts";
@@ -29,11 +30,13 @@ import { health } from "./health.ts";
 import { createKeyVerbs } from "./key-verbs.ts";
 import { comeForward } from "./lane.ts";
 import type { Cancellable, Lifecycle, OnboardOptions, WaitOptions, WorkOptions } from "./lifecycle.ts";
+import { idsOn } from "./listing.ts";
 import { find, load } from "./load.ts";
 import type { Found } from "./load.ts";
 import { adoptMany } from "./adopt-many.ts";
 import { isGone, offboard } from "./offboard.ts";
 import { onboardMany } from "./onboard-many.ts";
+import { reconcile } from "./reconcile.ts";
 import { createRemote } from "./remote.ts";
 import { reauthorize } from "./reauthorize.ts";
 import { rename } from "./rename.ts";
@@ -218,15 +221,9 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       const { state } = checkFilter(filter);
       const counts = await store.counts();
       for (const each of state === undefined ? Object.keys(counts) : shelvesOf(state, counts)) {
-        let after: string | undefined;
-        for (;;) {
-          const page = await store.page({ state: each, after, limit: pageSize });
-          for (const id of page) {
-            const user = await readable(id);
-            if (user !== null) yield describe(user);
-          }
-          after = page.at(-1);
-          if (page.length < pageSize) break;
+        for await (const id of idsOn(engine, each, pageSize)) {
+          const user = await readable(id);
+          if (user !== null) yield describe(user);
         }
       }
     },
@@ -274,6 +271,14 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       await rename(engine, id, to, patience(checkWait("rename", options)));
       tokens.forget(id);
       return describe((await load(engine, to)).user);
+    },
+
+    async reconcile(given) {
+      open();
+      const { repairs, ...options } = checkReconciling(given);
+      return whileOpen(options, (signal) =>
+        reconcile(engine, { options, repairs, signal, moved: (id) => tokens.forget(id) }),
+      );
     },
 
     remote: createRemote(engine),

@@ -246,7 +246,10 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
     const headers = { client_id, client_secret, "x-oneup-user-id": String(oneupUserId) };
     for (const version of done) {
       const answer = await fetch(`${server.url}/${version}/Patient`, { headers });
-      const { resourceType, entry = [] } = (await answer.json()) as { resourceType: string; entry?: object[] }; // the sandbox's own
+      const { resourceType, entry = [] } = (await answer.json()) as {
+        resourceType: string;
+        entry?: object[];
+      }; // the sandbox's own
       expect([resourceType, entry]).toEqual(["Bundle", []]);
     }
     await lifecycle.onboard(id);
