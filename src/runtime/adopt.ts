@@ -14,7 +14,7 @@ import { isObject, number, only, wrong } from "./checks.ts";
 import type { Names } from "./checks.ts";
 import { newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
-import { find } from "./load.ts";
+import { lookFor } from "./load.ts";
 import { restingPlace } from "./rest.ts";
 import { save } from "./save.ts";
 import { newUser, stepped } from "./user.ts";
@@ -76,7 +76,7 @@ function refused(rule: string): LifecycleError {
  * changed.
  *
  * @throws {LifecycleError} `USER_CONFLICT` if here it is another user of 1upHealth; `USER_NOT_READY` when patience ends
- * while a call for it is under way; as {@link find}; the signal's reason
+ * while a call for it is under way; as {@link lookFor}; the signal's reason
  */
 export async function adopt(
   engine: Engine,
@@ -88,14 +88,15 @@ export async function adopt(
   let unheardAt: number | null = null;
   for (let look = firstLookMs; ; look = Math.min(longestLookMs, 2 * look)) {
     signal.throwIfAborted();
-    const found = await find(engine, id);
+    const there = await lookFor(engine, id);
+    const found = there.user === null ? null : there;
     if (found !== null) refuseAnother(engine, found.user, grant);
     if (engine.driving.has(id) || (found !== null && isBusy(found))) {
       await untilAtRest(engine, verb, { id, found, look, patience });
       continue;
     }
-    const before = found?.user ?? newUser(id, "recovery", engine.clock.now());
     const at = engine.clock.now();
+    const before = there.user ?? newUser(id, "recovery", at, there.revision);
     const user = adopted(before, grant, at);
     if (before.history.some(([when, , event]) => event === "ADOPTED" && when === unheardAt)) return "adopted";
     if (user === before || isRecovering(before)) return "present";

@@ -7,7 +7,7 @@ import type { Cancellable } from "./lifecycle.ts";
 
 /** One user who is not the same here and there. */
 export type Difference =
-  /** 1upHealth has it, and nobody here has its `app_user_id` or its number. */
+  /** 1upHealth has it, and nobody here has its `app_user_id` or its number. Whoever was forgotten is not told of. */
   | {
       readonly type: "thereOnly";
       readonly appUserId: string;
@@ -54,8 +54,8 @@ export type Repair = "adopt" | "move";
 export interface ReconcileOptions extends Cancellable {
   /**
    * Set right what can be: all of it (`true`), or these. Users who are there only are written down here and wait, in the
-   * lane "bulk", for a code: one management call each, made by whoever works. Those whom you have let go and forgotten
-   * are there still: do not adopt them again. Records of users who were renamed there go to their new id.
+   * lane "bulk", for a code: one management call each, made by whoever works. Records of users who were renamed there
+   * go to their new id.
    * @default false
    */
   readonly repair?: boolean | readonly Repair[] | undefined;

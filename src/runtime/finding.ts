@@ -11,7 +11,7 @@ import type { Difference } from "./differences.ts";
 import type { Engine } from "./engine.ts";
 import { insist } from "./insist.ts";
 import { everyId } from "./listing.ts";
-import { find } from "./load.ts";
+import { lookFor } from "./load.ts";
 import { Numbers } from "./numbers.ts";
 import { renaming } from "./renaming.ts";
 import { eachRow, rowsInHand } from "./rows.ts";
@@ -71,7 +71,7 @@ export class Comparison {
     if (appUserId === undefined || !isId(appUserId)) return found({ type: "unusable", oneupUserId });
     if (!user.active) found({ type: "inactive", appUserId, oneupUserId });
     const here = await this.#read(appUserId);
-    const number = here === null || here === "unreadable" ? null : here.position.context.oneupUserId;
+    const number = here === null || typeof here === "string" ? null : here.position.context.oneupUserId;
     if (here === null) this.#hold({ ...user, appUserId });
     else if (number !== null && number !== oneupUserId) {
       found({ type: "anotherNumber", appUserId, oneupUserId: number, thereOneupUserId: oneupUserId });
@@ -91,7 +91,7 @@ export class Comparison {
     const { signal, found } = this.#finding;
     await eachRow(everyId(this.#engine, idsAPage), rowsInHand, signal, async (id) => {
       const user = await this.#read(id);
-      if (user !== null && user !== "unreadable" && user.id === id) this.#compare(user, isComplete);
+      if (user !== null && typeof user !== "string" && user.id === id) this.#compare(user, isComplete);
       this.here++;
       seen();
     });
@@ -121,13 +121,13 @@ export class Comparison {
     }
   }
 
-  /** The user here of this id, or of the one that it was given here since. */
-  async #read(id: string): Promise<User | "unreadable" | null> {
+  /** The user here of this id, or of the one that it was given here since; a word for one who is not to be compared. */
+  async #read(id: string): Promise<User | "forgotten" | "unreadable" | null> {
     try {
       const found = await insist(this.#engine, this.#finding.signal, "reconcile users", () =>
-        find(this.#engine, id),
+        lookFor(this.#engine, id),
       );
-      return found?.user ?? null;
+      return found.user ?? (found.isForgotten ? "forgotten" : null);
     } catch (error) {
       if (!isLifecycleError(error) || error.retryable) throw error;
       const { renamedTo } = error.facts;

@@ -205,6 +205,16 @@ export interface Lifecycle extends AsyncDisposable {
    */
   offboard(appUserId: string, options?: OffboardOptions): Promise<UserStatus>;
   /**
+   * Forgets a user who was let go: its record, with all that was known of it, is gone, and `inspect()` does not know it.
+   * Under its id stays a mark without a fact (with `hideIds`, under the HMAC of its id): it keeps a process that stood
+   * still meanwhile from writing the user back, and {@link reconcile} from adopting it again. `onboard()` of the id
+   * begins from nothing; no other user can be renamed to it until then. Ids that the user had before still say `RENAMED`.
+   * Resolves at once for a user whom nobody knows.
+   *
+   * @throws {LifecycleError} `USER_NOT_READY` unless the user is `offboarded`; `RENAMED`
+   */
+  forget(appUserId: string, options?: WaitOptions): Promise<void>;
+  /**
    * Compares the users here with 1upHealth's own list: who is there and not here, here and not there, there under another
    * `app_user_id`, or inactive. With `repair` it sets right what can be, without creating anybody at 1upHealth, and only
    * if the list was seen to its end. It costs a management call a page, in the lane "recovery", and holds eight bytes a

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Engine } from "./engine.ts";
+import { shelfOfMarks } from "./marks.ts";
 
 /** The ids on one shelf of the store, in its own order. */
 export async function* idsOn(
@@ -24,5 +25,7 @@ export async function* everyId(
   engine: Pick<Engine, "store">,
   limit: number,
 ): AsyncGenerator<string, void, undefined> {
-  for (const shelf of Object.keys(await engine.store.counts())) yield* idsOn(engine, shelf, limit);
+  for (const shelf of Object.keys(await engine.store.counts())) {
+    if (shelf !== shelfOfMarks) yield* idsOn(engine, shelf, limit);
+  }
 }

@@ -18,6 +18,7 @@ import type { Import, ImportProgress, ImportSummary, OnboardManyOptions } from "
 import { insist } from "./insist.ts";
 import { idsOn } from "./listing.ts";
 import { find } from "./load.ts";
+import { isMark } from "./marks.ts";
 import { Pace } from "./pace.ts";
 import { RowTally } from "./row-tally.ts";
 import { eachRow, rowsInHand } from "./rows.ts";
@@ -117,12 +118,15 @@ function newcomer({ clock }: Engine, id: string, { name, lane = "bulk", expect }
 async function enter(
   engine: Engine,
   signal: AbortSignal,
-  user: User,
+  newcomer: User,
   holdMs: number | null,
 ): Promise<"added" | "present"> {
-  const place = holdMs === null ? { dueInMs: null, lane: user.lane } : { dueInMs: holdMs, lane: null };
-  const { type } = await engine.store.load(user.id);
-  if (type !== "absent") return "present";
+  const { lane } = newcomer;
+  const place = holdMs === null ? { dueInMs: null, lane } : { dueInMs: holdMs, lane: null };
+  const loaded = await engine.store.load(newcomer.id);
+  const revision = loaded.type === "record" && isMark(loaded.record.value) ? loaded.record.revision : 0;
+  if (loaded.type !== "absent" && revision === 0) return "present";
+  const user = { ...newcomer, revision };
   // Repeated as the same write where nobody heard of it: our own user must not be met as somebody else's.
   const done = await save(engine, user, signal, { mode: "none", lease: newLease(engine), ...place });
   if (done.type !== "committed")

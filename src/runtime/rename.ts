@@ -19,6 +19,7 @@ import type { Start } from "./drive.ts";
 import { clientOf, laneOfCalls, newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { load } from "./load.ts";
+import { isMark } from "./marks.ts";
 import { doubt, intentTo, move, renameCall, renaming, stay } from "./renaming.ts";
 import { save } from "./save.ts";
 import type { How } from "./save.ts";
@@ -36,7 +37,7 @@ export async function rename(engine: Engine, id: string, to: string, patience: P
   const user = await atRest(engine, id, patience);
   if (id === to) return;
   const target = await engine.store.load(to);
-  if (target.type === "record") throw conflict(engine, id);
+  if (target.type === "record") throw conflict(engine, id, isMark(target.record.value));
   const { oneupUserId } = user.position.context;
   if (oneupUserId === null) throw notReady(engine, id, "1upHealth does not know it yet");
 
@@ -150,7 +151,8 @@ async function outcome(engine: Engine, id: string, patience: Patience): Promise<
     const loaded = await engine.store.load(id);
     if (loaded.type === "renamed") return;
     if (loaded.type === "record" && !engine.sealer.knows(loaded.record.value)) await engine.keys.renew();
-    const user = loaded.type === "record" ? readUser(loaded.record, engine.sealer) : null;
+    const isThere = loaded.type === "record" && !isMark(loaded.record.value);
+    const user = isThere ? readUser(loaded.record, engine.sealer) : null;
     const left = patience.until - engine.clock.monotonic();
     if (user !== null && !renaming(user) && user.position.context.idTaken) throw taken(engine, id);
     if (loaded.type !== "record" || user === null || !renaming(user) || left <= 0)
@@ -164,10 +166,11 @@ async function outcome(engine: Engine, id: string, patience: Patience): Promise<
   }
 }
 
-function conflict(engine: Engine, id: string): LifecycleError {
+function conflict(engine: Engine, id: string, isForgotten = false): LifecycleError {
+  const had = isForgotten ? "a user who was forgotten here had" : "another user has";
   return new LifecycleError(
     "USER_CONFLICT",
-    `Cannot rename user ${engine.sealer.alias(id)}: another user has the new app_user_id`,
+    `Cannot rename user ${engine.sealer.alias(id)}: ${had} the new app_user_id`,
   );
 }
 

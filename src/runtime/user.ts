@@ -34,11 +34,11 @@ export interface User {
 /** Steps of the history that a record keeps. */
 const keptSteps = 12;
 
-/** A user nobody has heard of. */
-export function newUser(id: string, lane: Lane, at: number): User {
+/** A user nobody has heard of. `revision`: of what stands under its id, if somebody was forgotten there. */
+export function newUser(id: string, lane: Lane, at: number, revision = 0): User {
   return {
     id,
-    revision: 0,
+    revision,
     position: { state: "created", context: nothingKnown },
     intent: null,
     pause: null,

@@ -26,14 +26,16 @@ import { checkId, checkLane, number } from "./checks.ts";
 import { drive } from "./drive.ts";
 import type { Engine } from "./engine.ts";
 import { fhirSender } from "./fhir-sender.ts";
+import { forget } from "./forget.ts";
 import { health } from "./health.ts";
 import { createKeyVerbs } from "./key-verbs.ts";
 import { comeForward } from "./lane.ts";
 import type { Cancellable, Lifecycle, OnboardOptions, WaitOptions, WorkOptions } from "./lifecycle.ts";
 import { idsOn } from "./listing.ts";
-import { find, load } from "./load.ts";
-import type { Found } from "./load.ts";
+import { find, load, lookFor } from "./load.ts";
+import type { Found, Vacant } from "./load.ts";
 import { adoptMany } from "./adopt-many.ts";
+import { shelfOfMarks } from "./marks.ts";
 import { isGone, offboard } from "./offboard.ts";
 import { onboardMany } from "./onboard-many.ts";
 import { reconcile } from "./reconcile.ts";
@@ -103,12 +105,12 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
   /** The first step of a user nobody has heard of, or who was offboarded; `null` for one who is on the way. */
   function firstStep(
     id: string,
-    found: Found | null,
+    found: Found | Vacant,
     { expect = "new", lane = "interactive" }: OnboardOptions,
   ): User | null {
     const at = clock.now();
-    if (found === null) {
-      const user = newUser(id, lane, at);
+    if (found.user === null) {
+      const user = newUser(id, lane, at, found.revision);
       return expect === "existing" ? stepped(user, { type: "EXPECT_EXISTING", at }) : user;
     }
     const { user, record } = found;
@@ -120,11 +122,11 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
   }
 
   /** The user, once whoever is being let go is gone. */
-  async function findHere(id: string, wait: Patience): Promise<Found | null> {
-    const found = await find(engine, id);
-    if (found?.user.position.state !== "offboarding") return found;
+  async function findHere(id: string, wait: Patience): Promise<Found | Vacant> {
+    const found = await lookFor(engine, id);
+    if (found.user?.position.state !== "offboarding") return found;
     await arrive(engine, id, wait, isGone);
-    return find(engine, id);
+    return lookFor(engine, id);
   }
 
   async function worker(verb: "work" | "resume", options: WorkOptions | undefined): Promise<WorkSummary> {
@@ -160,7 +162,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       const wait = { ...patience(options), lane };
       wait.signal.throwIfAborted();
       const found = await findHere(id, wait);
-      if (found !== null) await comeForward(engine, found, lane);
+      if (found.user !== null) await comeForward(engine, found, lane);
       const user = firstStep(id, found, options);
       const begun = user === null ? undefined : await within(engine, drive(engine, user), wait);
       if (begun?.type === "rested" && isUsable(begun.user, clock.now())) return describe(begun.user);
@@ -220,7 +222,8 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       open();
       const { state } = checkFilter(filter);
       const counts = await store.counts();
-      for (const each of state === undefined ? Object.keys(counts) : shelvesOf(state, counts)) {
+      const all = Object.keys(counts).filter((each) => each !== shelfOfMarks);
+      for (const each of state === undefined ? all : shelvesOf(state, counts)) {
         for await (const id of idsOn(engine, each, pageSize)) {
           const user = await readable(id);
           if (user !== null) yield describe(user);
@@ -271,6 +274,13 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       await rename(engine, id, to, patience(checkWait("rename", options)));
       tokens.forget(id);
       return describe((await load(engine, to)).user);
+    },
+
+    async forget(appUserId, options) {
+      open();
+      const id = checkId(appUserId);
+      await forget(engine, id, patience(checkWait("forget a user", options)));
+      tokens.forget(id);
     },
 
     async reconcile(given) {
