@@ -90,6 +90,12 @@ export class Judge {
     this.#byRemote.set(oneupUserId, this.of(id));
   }
 
+  /** Somebody renames a user at 1upHealth, and tells nobody. */
+  renamedThere(from: string, to: string): void {
+    if (this.#created.delete(from)) this.#created.add(to);
+    this.#alsoKnownAs(this.of(from), to);
+  }
+
   /** A process is no more: whoever it worked on is in doubt. */
   died(process: string): void {
     for (const dossier of this.all())
@@ -127,6 +133,7 @@ export class Judge {
       dossier.causes.push(`${call}: ${outcome}`);
     }
     this.#refusal(dossier, entry);
+    if (call === "fhir.purge") this.#purge(dossier, entry);
     if (call === "createUser") {
       if (this.#created.has(id)) this.blame(`P2: ${id} was created twice`);
       if (entry.committed) this.#created.add(id);
@@ -144,6 +151,14 @@ export class Judge {
     if (call === "exchangeCode" && outcome === "invalid_grant") refusals.code++;
     else if (call === "refreshToken" && outcome === "invalid_grant") refusals.grant++;
     else if (fault !== undefined || (typeof status === "number" && status >= 400)) refusals.other++;
+  }
+
+  /** Nobody's data are erased but those of a user who was let go; a purge that says that it is done, is. */
+  #purge(dossier: Dossier, { outcome, fault, status }: JournalEntry): void {
+    const { state } = dossier.envelope ?? {};
+    if (state !== "offboarding" && state !== "offboarded")
+      this.blame(`P2: data of ${dossier.id} were erased while it is ${state}`);
+    if (outcome === "purged" || (fault !== undefined && status === 200)) dossier.purges.done++;
   }
 
   /**
@@ -258,6 +273,9 @@ export class Judge {
       this.#step(dossier, state, event);
       if (before !== null) this.lists.step(life, dossier.id, before, event);
     }
+    const isLetGo = after.state === "offboarding" || after.state === "offboarded";
+    if (isLetGo && after.sealed !== null) this.blame(`P5: ${commit.id} was let go and has secrets`);
+    if (isLetGo && !dossier.wasLetGo) this.blame(`P2: ${commit.id} was let go although nobody asked for it`);
     if (after.sealed === null || after.sealed.text === before?.sealed?.text) return;
     const oneupUserId = (after.context["oneupUserId"] ?? null) as number | null; // written by the library
     const owner = { user: commit.id, oneupUserId };
@@ -307,6 +325,9 @@ export class Judge {
     }
     if (event === "CODE_REFUSED" && ++steps.code > refusals.code) {
       this.blame(`P2: a code of ${id} was given up although 1upHealth did not refuse it`);
+    }
+    if (event === "PURGED" && ++dossier.purges.believed > dossier.purges.done) {
+      this.blame(`P7: a purge of ${id} was taken for done although 1upHealth had not finished`);
     }
     if (state === "failed" && refusals.other === 0) {
       this.blame(`P2: ${id} failed (${event}) although 1upHealth refused it nothing but spent codes`);
