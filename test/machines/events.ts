@@ -102,3 +102,14 @@ export function contexts(): readonly UserContext[] {
               });
   return all;
 }
+
+/** A user in the middle of things: a code that was requested, tokens that last. */
+export const usual: UserContext = {
+  ...nothingKnown,
+  oneupUserId: 7,
+  codeFrom: "request",
+  codeAt: issuedAt,
+  attempt: 3,
+  expiresAt: later + 60_000,
+  grantedAt: issuedAt,
+};

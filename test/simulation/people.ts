@@ -193,7 +193,8 @@ export class Person {
       const { id, envelope } = judge.of(this.id);
       const user = handler.world.users.find(id);
       // Of whom nobody here knows the number, nobody can say that it is the same.
-      if (user !== undefined && envelope?.context["oneupUserId"] === user.oneupUserId) this.#isRenamedThere(user);
+      if (user !== undefined && envelope?.context["oneupUserId"] === user.oneupUserId)
+        this.#isRenamedThere(user);
       next();
     } else {
       const compare = (lifecycle: Lifecycle, life: Life): Promise<Reconciliation> => {

@@ -277,8 +277,7 @@ export class Simulation implements Stage {
       if (there === undefined) return judge.blame("P2: nobody is left to reconcile");
       judge.lists.reconciles(there.life);
       let report: Reconciliation | null = null;
-      const wrong = (error: unknown): void =>
-        judge.blame(`P7: reconcile() rejected with ${String(error)}`);
+      const wrong = (error: unknown): void => judge.blame(`P7: reconcile() rejected with ${String(error)}`);
       there.lifecycle.reconcile({ repair: ["move"], pageSize: 50 }).then((all) => (report = all), wrong);
       await time.run(time.now + 48 * hour, () => broken() || report !== null);
       if (broken()) return;
