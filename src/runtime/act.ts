@@ -101,7 +101,7 @@ export async function act(engine: Engine, user: User, call: UserCall, notAfter: 
     case "purge": {
       const { oneupUserId, toPurge } = user.position.context;
       const version = toPurge?.[0];
-      if (version === undefined || oneupUserId === null) return { type: "purged" };
+      if (version === undefined || oneupUserId === null) return { type: "refused", why: "nothing_to_purge" };
       const answer = await asked(purgeCall(client, { oneupUserId, version }));
       return answer.type === "answer" ? readPurge(answer) : answer;
     }

@@ -184,9 +184,9 @@ async function reported(
   const { account } = engine;
   const tried = pass.tries.size > 0;
   if (heard.type === "credentialsRefused" || heard.type === "forbidden") {
-    // A purge is refused as well where 1upHealth has no such user: that says nothing about the account.
+    // A purge is refused as well where 1upHealth has no such user: that says nothing about the account, shut or open.
     if (call === "purge") {
-      await account.heard(call, heard, pass);
+      await account.leave(pass);
       return "own";
     }
     // Put off once more though others get through: it is this user's own trouble and holds nobody else back.

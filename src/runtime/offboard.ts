@@ -5,7 +5,7 @@
  * @module
  */
 import { leftToPurge } from "../../machines/index.ts";
-import { LifecycleError } from "../errors.ts";
+import { isLifecycleError, LifecycleError } from "../errors.ts";
 import type { FhirVersion } from "../fhir/versions.ts";
 import type { RemoteUser } from "../http/user-management.ts";
 import { heardByNobody } from "./act.ts";
@@ -95,6 +95,7 @@ async function letGo(
       return null;
     }
     const there = await whoIs(engine, user.id, patience);
+    if (there === "unheard") return null;
     if (there === null) return without;
     facts = there;
   }
@@ -103,12 +104,19 @@ async function letGo(
 }
 
 /** Who is erased at 1upHealth is told by a number, which may never have been heard of. */
-async function whoIs(engine: Engine, id: string, patience: Patience): Promise<RemoteUser | null> {
-  const { signal } = patience;
-  const asked = askRemote(engine, { query: { appUserId: id }, lane: "interactive", signal });
-  const users = await within(engine, asked, patience);
-  if (users === undefined) throw notReady(engine, id, "1upHealth was not asked yet who it is");
-  return users.find(({ appUserId }) => appUserId === id) ?? null;
+async function whoIs(engine: Engine, id: string, patience: Patience): Promise<RemoteUser | "unheard" | null> {
+  const { signal, until } = patience;
+  try {
+    const asked = askRemote(engine, { query: { appUserId: id }, lane: "interactive", signal });
+    const users = await within(engine, asked, patience);
+    if (users === undefined) throw notReady(engine, id, "1upHealth was not asked yet who it is");
+    return users.find(({ appUserId }) => appUserId === id) ?? null;
+  } catch (error) {
+    const left = until - engine.clock.monotonic();
+    if (!isLifecycleError(error) || !error.retryable || left <= 0) throw error;
+    await engine.changes.ofUser(id, Math.min(left, error.retryAfterMs ?? longestLookMs), signal);
+    return "unheard";
+  }
 }
 
 /** A create may still arrive, so that 1upHealth cannot say yet whether the user exists. */

@@ -43,7 +43,7 @@ describe("forget()", () => {
 
   it("waits while a create of the user may still arrive", async () => {
     const { sandbox, open } = await scene();
-    const lifecycle = await open({ timeoutMs: 200, graceMs: 3_000, leaseMs: 3_500 });
+    const lifecycle = await open({ graceMs: 3_000 });
     sandbox.fail({ call: "createUser", drop: "after" });
     await lifecycle.onboard("ada", { waitMs: 300 });
     await lifecycle.offboard("ada");
