@@ -19,6 +19,8 @@ import type { Fated, Journey, Life } from "./journeys.ts";
 
 const script = new URL("./journey.child.ts", import.meta.url);
 const times = { timeoutMs: 3_000, graceMs: 500, leaseMs: 3_500 };
+/** A server's clock does not go on with the sandbox's: all calls of a sweep must fit into one hour. */
+const limits = { management: { calls: 10_000, windowMs: 3_600_000 } };
 
 describe.concurrent("on LMDB, a process that is killed", () => {
   sweeps(async (test) => ({ type: "lmdb", path: folder("sweep", test) }));
@@ -89,7 +91,7 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
   const sandbox = createSandbox({ limit: { calls: 100_000 }, purgeBatch: 1 });
   const server = await sandbox.listen();
   onTestFinished(() => server.close());
-  const fated = { url: server.url, credentials: sandbox.credentials, place, times };
+  const fated = { url: server.url, credentials: sandbox.credentials, place, times, limits };
   const child = (by: By, lives: readonly Life[]): Promise<Ended> =>
     startChild(script, { ...fated, by, lives } satisfies Fated).ended;
 
@@ -163,6 +165,7 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
       clock,
       ...at(place),
       ...times,
+      limits,
     });
     return { lifecycle, close: () => lifecycle.close().then(() => clock.close()) };
   }

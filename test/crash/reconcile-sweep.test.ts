@@ -66,7 +66,7 @@ describe("a process that is killed while it reconciles", () => {
     await each(accounts, 4, async ({ instant, ...there }) => {
       const lifecycle = await opened(there);
       const { complete, counts: found } = await lifecycle.reconcile({ repair: true });
-      expect({ complete, ...found }, JSON.stringify(instant)).toMatchObject({ complete: true, hereOnly: 0 });
+      expect({ instant, complete, ...found }).toMatchObject({ instant, complete: true, hereOnly: 0 });
       await lifecycle.resume();
       for (const id of ["countess", "bob", "eve"])
         expect(await lifecycle.onboard(id)).toMatchObject({ usable: true });
