@@ -64,8 +64,9 @@ export class ListJudge {
         `P2: ${life.name} miscounts: ${JSON.stringify({ read, added, present, rejected, left })}`,
       );
     for (const dossier of this.#judge.all()) {
-      const failed = dossier.envelope?.state === "failed";
-      if (isLeft(dossier, name) && !failed && this.#time.now - dossier.writtenAt > minute)
+      // Whoever failed needs a person, and whoever was let go before it arrived is not waited for.
+      const isOver = ["failed", "offboarding", "offboarded"].includes(dossier.envelope?.state ?? "");
+      if (isLeft(dossier, name) && !isOver && this.#time.now - dossier.writtenAt > minute)
         this.#judge.blame(`P2: the import of ${name} is done, and ${dossier.id} has not arrived`);
     }
   }
