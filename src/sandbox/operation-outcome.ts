@@ -1,22 +1,60 @@
 /** FHIR answers: resources, and OperationOutcomes for refusals. */
 
+import type { FhirVersion } from "./fhir-types.ts";
 import { json, type Outgoing } from "./message.ts";
 import { type Carried, refused } from "./plan.ts";
+import type { Revision } from "./stored-resource.ts";
 
-/** A FHIR resource as an answer. */
-export function fhirJson(
+const type = { "content-type": "application/fhir+json; charset=utf-8" };
+
+/** An answer of FHIR. */
+export function fhirJson(status: number, value: unknown): Outgoing {
+  return json(status, value, type);
+}
+
+/** A state of a resource as an answer, with the headers that go with it (FHIR R4, 3.1.0.1.3). */
+export function resourceAnswer(
   status: number,
-  value: unknown,
+  state: Revision | undefined,
   headers?: Readonly<Record<string, string>>,
 ): Outgoing {
-  return json(status, value, { ...headers, "content-type": "application/fhir+json; charset=utf-8" });
+  const { versionId = 0, at = 0, text = "null" } = state ?? {};
+  const validators = { etag: `W/"${versionId}"`, "last-modified": new Date(at).toUTCString() };
+  return { status, headers: { ...type, ...validators, ...headers }, body: text };
+}
+
+/** One thing that is wrong, with its place, if it has one. */
+interface Issue {
+  readonly code: string;
+  readonly diagnostics: string;
+  readonly location?: readonly string[];
+  readonly expression?: readonly string[];
 }
 
 /** Refuses a call with an OperationOutcome. */
 export function issue(status: number, code: string, diagnostics: string): Carried {
+  return issues(status, [{ code, diagnostics }]);
+}
+
+/** Refuses a call with an OperationOutcome of one or more issues; the first tells the journal what it was. */
+export function issues(status: number, all: readonly Issue[]): Carried {
   const outcome = {
     resourceType: "OperationOutcome",
-    issue: [{ severity: "error", code, diagnostics }],
+    issue: all.map((one) => ({ severity: "error", ...one })),
   };
-  return refused(code === "not-found" ? "missing" : "invalid", fhirJson(status, outcome));
+  return refused(all[0]?.code === "not-found" ? "missing" : "invalid", fhirJson(status, outcome));
+}
+
+/** A place in a resource: as FHIRPath, or in DSTU2, which knows only that, as XPath. */
+export function placed(
+  version: FhirVersion,
+  type: string,
+  path: readonly (string | number)[],
+): Pick<Issue, "location" | "expression"> {
+  if (version !== "dstu2") {
+    const steps = path.map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`));
+    return { expression: [type + steps.join("")] };
+  }
+  const steps = path.map((step) => (typeof step === "number" ? `[${step + 1}]` : `/f:${step}`));
+  return { location: [`/f:${type}${steps.join("")}`] };
 }

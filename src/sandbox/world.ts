@@ -1,11 +1,12 @@
 /** The truth: everything that the sandbox's 1upHealth knows, and nothing of HTTP. */
 
-import { type Behaviour, readChange } from "./behaviour.ts";
+import { type Behaviour, infinite, readChange } from "./behaviour.ts";
 import { Chance, type ChanceState } from "./chance.ts";
 import { Grants, type GrantsState } from "./grants.ts";
 import type { Settings } from "./options.ts";
 import { Quota, type QuotaState } from "./quota.ts";
-import { Resources, type StoredResource } from "./resources.ts";
+import { Resources } from "./resources.ts";
+import type { StoredResource } from "./stored-resource.ts";
 import { type SandboxUser, Users } from "./users.ts";
 
 /** The application's credentials. */
@@ -19,7 +20,8 @@ export interface SandboxCredentials {
  * hold the clock, the journal or the scripted faults.
  */
 export interface SandboxSnapshot {
-  readonly format: 1;
+  /** `restore()` takes those of format 1, too. */
+  readonly format: 2;
   readonly credentials: SandboxCredentials;
   readonly chance: ChanceState;
   readonly users: readonly SandboxUser[];
@@ -49,7 +51,7 @@ export class World {
     this.settings = { ...settings };
     this.chance = new Chance(settings.seed);
     this.grants = new Grants(this.settings, this.chance);
-    this.resources = new Resources(this.chance, settings.readLagMs);
+    this.resources = new Resources(this.chance, this.settings);
     this.quota = new Quota(this.settings);
     this.credentials = { clientId: settings.clientId, clientSecret: settings.clientSecret };
     this.#empty = this.snapshot();
@@ -78,7 +80,7 @@ export class World {
 
   snapshot(): SandboxSnapshot {
     return {
-      format: 1,
+      format: 2,
       credentials: this.credentials,
       chance: this.chance.state,
       users: this.users.all,
@@ -96,7 +98,7 @@ export class World {
     this.grants.state = snapshot.grants;
     this.resources.state = snapshot.resources;
     this.quota.state = snapshot.quota;
-    this.#setBehaviour(snapshot.behaviour ?? {});
+    this.#setBehaviour(infinite(snapshot.behaviour ?? {}));
   }
 
   #setBehaviour(changed: Partial<Behaviour>): void {
