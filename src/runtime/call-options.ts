@@ -3,11 +3,21 @@
  *
  * @module
  */
+import { fhirVersions } from "../fhir/versions.ts";
+import type { FhirVersion } from "../fhir/versions.ts";
 import { isState } from "./step.ts";
 import { checkLane, checkSignal, isObject, number, oneOf, only, wrong } from "./checks.ts";
 import type { Names } from "./checks.ts";
+import type { ReconcileOptions, Repair } from "./differences.ts";
 import type { AdoptManyOptions, OnboardManyOptions } from "./imports.ts";
-import type { OnboardOptions, RewrapOptions, UserFilter, WaitOptions, WorkOptions } from "./lifecycle.ts";
+import type {
+  OffboardOptions,
+  OnboardOptions,
+  RewrapOptions,
+  UserFilter,
+  WaitOptions,
+  WorkOptions,
+} from "./lifecycle.ts";
 import type { ListOptions } from "./remote.ts";
 import type { Rows } from "./rows.ts";
 
@@ -35,6 +45,23 @@ export function checkOnboarding(options: OnboardOptions | undefined): OnboardOpt
   return checked;
 }
 
+const ofOffboarding: Names<OffboardOptions> = { ...ofWaiting, purge: true };
+
+/** With the versions to purge, each once. @throws {LifecycleError} `INVALID_OPTION` */
+export function checkOffboarding(
+  options: OffboardOptions | undefined,
+): WaitOptions & { readonly versions: readonly FhirVersion[] } {
+  const verb = "offboard a user";
+  const { purge = false, ...checked } = waiting(verb, only(verb, "options", options, ofOffboarding));
+  if (typeof purge === "boolean") return { ...checked, versions: purge ? fhirVersions : [] };
+  const rule = `true, false, or a list of ${fhirVersions.join(", ")}`;
+  if (!Array.isArray(purge) || purge.length === 0) throw wrong(verb, "purge", rule, purge);
+  const asked: readonly unknown[] = purge;
+  const stranger = asked.find((one) => !fhirVersions.some((version) => version === one));
+  if (stranger !== undefined) throw wrong(verb, "purge", rule, stranger);
+  return { ...checked, versions: fhirVersions.filter((version) => asked.includes(version)) };
+}
+
 const ofWork: Names<WorkOptions> = { concurrency: true, lookMs: true, signal: true };
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
@@ -58,6 +85,36 @@ export function checkRewrap(options: RewrapOptions | undefined): RewrapOptions {
   }
   checkSignal(verb, checked.signal);
   return checked;
+}
+
+const ofReconciling: Names<ReconcileOptions> = {
+  repair: true,
+  pageSize: true,
+  everyMs: true,
+  onProgress: true,
+  onDifference: true,
+  signal: true,
+};
+const everyRepair: readonly Repair[] = ["adopt", "move"];
+
+/** With the repairs that are asked for. @throws {LifecycleError} `INVALID_OPTION` */
+export function checkReconciling(
+  options: ReconcileOptions | undefined,
+): Omit<ReconcileOptions, "repair"> & { readonly repairs: readonly Repair[] } {
+  const verb = "reconcile";
+  const { repair = false, ...checked } = only(verb, "options", options, ofReconciling);
+  if (checked.pageSize !== undefined) number(verb, "pageSize", checked.pageSize, 1, 1_000, true);
+  checkTelling(verb, checked);
+  if (checked.onDifference !== undefined && typeof checked.onDifference !== "function") {
+    throw wrong(verb, "onDifference", "a function", checked.onDifference);
+  }
+  if (typeof repair === "boolean") return { ...checked, repairs: repair ? everyRepair : [] };
+  const rule = `true, false, or a list of ${everyRepair.join(", ")}`;
+  if (!Array.isArray(repair)) throw wrong(verb, "repair", rule, repair);
+  const asked: readonly unknown[] = repair;
+  const stranger = asked.find((one) => !everyRepair.some((known) => known === one));
+  if (stranger !== undefined) throw wrong(verb, "repair", rule, stranger);
+  return { ...checked, repairs: everyRepair.filter((known) => asked.includes(known)) };
 }
 
 const ofAdopting: Names<AdoptManyOptions> = { everyMs: true, onProgress: true, signal: true };
@@ -85,17 +142,20 @@ export function checkAdopting(rows: Rows<unknown>, options: AdoptManyOptions | u
   return checked;
 }
 
-function checkListing(
-  verb: string,
-  rows: Rows<unknown>,
-  {
-    everyMs,
-    onProgress,
-    signal,
-  }: { everyMs?: unknown; onProgress?: unknown; signal?: AbortSignal | undefined },
-): void {
+/** What long work takes beside its own. */
+interface Telling {
+  readonly everyMs?: unknown;
+  readonly onProgress?: unknown;
+  readonly signal?: AbortSignal | undefined;
+}
+
+function checkListing(verb: string, rows: Rows<unknown>, telling: Telling): void {
   const iterable = isObject(rows) && (Symbol.asyncIterator in rows || Symbol.iterator in rows);
   if (!iterable) throw wrong(verb, "the list", "an iterable or async iterable", rows);
+  checkTelling(verb, telling);
+}
+
+function checkTelling(verb: string, { everyMs, onProgress, signal }: Telling): void {
   if (everyMs !== undefined) number(verb, "everyMs", everyMs, 10, 86_400_000);
   if (onProgress !== undefined && typeof onProgress !== "function") {
     throw wrong(verb, "onProgress", "a function", onProgress);

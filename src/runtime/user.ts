@@ -4,6 +4,7 @@
  * @module
  */
 import { LifecycleError } from "../errors.ts";
+import { fhirVersions } from "../fhir/versions.ts";
 import { nothingKnown } from "../../machines/index.ts";
 import type { UserContext, UserEvent } from "../../machines/index.ts";
 import type { Json, Lane, StoredRecord } from "../store/contract.ts";
@@ -35,11 +36,11 @@ export interface User {
 /** Steps of the history that a record keeps. */
 const keptSteps = 12;
 
-/** A user nobody has heard of. */
-export function newUser(id: string, lane: Lane, at: number): User {
+/** A user nobody has heard of. `revision`: of what stands under its id, if somebody was forgotten there. */
+export function newUser(id: string, lane: Lane, at: number, revision = 0): User {
   return {
     id,
-    revision: 0,
+    revision,
     position: { state: "created", context: nothingKnown },
     intent: null,
     pause: null,
@@ -123,8 +124,15 @@ function isContext(facts: Readonly<Record<keyof UserContext, unknown>>): facts i
     typeof facts.maybeSpent === "boolean" &&
     typeof facts.saidExists === "boolean" &&
     typeof facts.saidMissing === "boolean" &&
+    typeof facts.idTaken === "boolean" &&
+    [facts.toPurge, facts.purged].every((versions) => versions === null || isVersions(versions)) &&
     (failure === null || isFailure(failure))
   );
+}
+
+function isVersions(versions: unknown): boolean {
+  // They become part of a URL.
+  return Array.isArray(versions) && versions.every((one) => fhirVersions.some((version) => version === one));
 }
 
 function isFailure(failure: unknown): boolean {
