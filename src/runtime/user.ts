@@ -56,6 +56,7 @@ const noSecrets: Secrets = {};
 
 /** Secrets, their seal, and what that is bound to: as long as all stays the same, nothing is sealed anew. */
 interface SealedForm {
+  readonly id: string;
   readonly secrets: Secrets;
   readonly sealed: Sealed | null;
   readonly format: number;
@@ -67,7 +68,7 @@ export function readUser(record: StoredRecord, sealer: Sealer): User {
   const { user, format, sealed } = readInClear(record, sealer);
   const { oneupUserId } = user.position.context;
   const secrets = sealer.open({ user: record.id, oneupUserId }, sealed, format);
-  return { ...user, secrets, asRead: { secrets, sealed, format, oneupUserId } };
+  return { ...user, secrets, asRead: { id: record.id, secrets, sealed, format, oneupUserId } };
 }
 
 /** What a record says before its seal is opened. */
@@ -160,8 +161,8 @@ export function writeUser(user: User, sealer: Sealer): Json {
 
 function sealedSecrets({ id, position, secrets, asRead }: User, sealer: Sealer): Sealed | null {
   const { oneupUserId } = position.context;
-  const unchanged = asRead?.secrets === secrets && asRead.oneupUserId === oneupUserId;
-  if (unchanged && sealer.isCurrent(asRead.format, asRead.sealed)) return asRead.sealed;
+  const same = asRead?.secrets === secrets && asRead.id === id && asRead.oneupUserId === oneupUserId;
+  if (same && sealer.isCurrent(asRead.format, asRead.sealed)) return asRead.sealed;
   return sealer.seal({ user: id, oneupUserId }, secrets);
 }
 
