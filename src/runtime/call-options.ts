@@ -7,7 +7,14 @@ import { isState } from "./step.ts";
 import { checkLane, checkSignal, isObject, number, oneOf, only, wrong } from "./checks.ts";
 import type { Names } from "./checks.ts";
 import type { AdoptManyOptions, OnboardManyOptions } from "./imports.ts";
-import type { OnboardOptions, RewrapOptions, UserFilter, WaitOptions, WorkOptions } from "./lifecycle.ts";
+import type {
+  FhirOptions,
+  OnboardOptions,
+  RewrapOptions,
+  UserFilter,
+  WaitOptions,
+  WorkOptions,
+} from "./lifecycle.ts";
 import type { ListOptions } from "./remote.ts";
 import type { Rows } from "./rows.ts";
 
@@ -43,6 +50,17 @@ export function checkWork(verb: "work" | "resume", options: WorkOptions | undefi
   if (checked.concurrency !== undefined) number(verb, "concurrency", checked.concurrency, 1, 1_024, true);
   if (checked.lookMs !== undefined) number(verb, "lookMs", checked.lookMs, 10, 3_600_000);
   checkSignal(verb, checked.signal);
+  return checked;
+}
+
+const ofFhir: Names<FhirOptions> = { as: true, strict: true };
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkFhir(options: FhirOptions | undefined): FhirOptions {
+  const verb = "call FHIR";
+  const checked = only(verb, "options", options, ofFhir);
+  if (checked.as !== undefined) oneOf(verb, "as", checked.as, ["user", "client"]);
+  if (checked.strict !== undefined) oneOf(verb, "strict", checked.strict, [true, false]);
   return checked;
 }
 

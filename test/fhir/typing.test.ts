@@ -2,7 +2,7 @@ import type * as dstu2 from "fhir/r2.js";
 import type * as stu3 from "fhir/r3.js";
 import type * as r4 from "fhir/r4.js";
 import { describe, expectTypeOf, it } from "vitest";
-import type { FhirClient } from "../../src/fhir/client.ts";
+import type { FhirClient } from "../../src/fhir/fhir-client.ts";
 import type { ResourceOf, ResourceType } from "../../src/fhir/versions.ts";
 
 // Never called: the compiler is the judge.
