@@ -1,9 +1,10 @@
 /** How the sandbox behaves where 1upHealth is documented in two ways or in none. Can be changed while it runs. */
 
+import { type FhirBehaviour, fhirBehaviourRules, usualFhirBehaviour } from "./fhir-behaviour.ts";
 import { check, checkNames, oneOf, quantity, type Rule, whole } from "./rules.ts";
 
 /** The variants of 1upHealth. Options of {@link createSandbox}; {@link Sandbox.behave} changes them later. */
-export interface Behaviour {
+export interface Behaviour extends FhirBehaviour {
   /** How long a code can be exchanged, in milliseconds. @default 300_000 */
   readonly codeLifeMs: number;
   /** How long a fresh code is refused before it registers, in milliseconds. @default 0 */
@@ -45,6 +46,7 @@ export interface Behaviour {
 
 /** What holds unless an option says otherwise. */
 export const usualBehaviour: Behaviour = {
+  ...usualFhirBehaviour,
   codeLifeMs: 300_000,
   codeReadyMs: 0,
   accessTokenLifeMs: 7_200_000,
@@ -63,6 +65,7 @@ export const usualBehaviour: Behaviour = {
 
 /** What is demanded of each. */
 export const behaviourRules: { readonly [Name in keyof Behaviour]: Rule } = {
+  ...fhirBehaviourRules,
   codeLifeMs: quantity,
   codeReadyMs: quantity,
   accessTokenLifeMs: quantity,

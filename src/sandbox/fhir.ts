@@ -4,8 +4,9 @@
  * Create a FHIR Resource).
  */
 
-import { type FhirCall, carryOutFhir } from "./fhir-calls.ts";
-import { isFhirVersion, isServed } from "./fhir-types.ts";
+import type { FhirCall } from "./fhir-call.ts";
+import { carryOutFhir } from "./fhir-calls.ts";
+import { isDeclared, isFhirVersion, isServed } from "./fhir-types.ts";
 import { header, type Incoming } from "./message.ts";
 import { issue } from "./operation-outcome.ts";
 import {
@@ -17,7 +18,7 @@ import {
   type Secrets,
   type Subject,
 } from "./plan.ts";
-import type { Reader } from "./resources.ts";
+import type { Reader } from "./stored-resource.ts";
 import type { World } from "./world.ts";
 
 /** Understands a FHIR call. */
@@ -40,9 +41,12 @@ export function planFhir(world: World, incoming: Incoming): Plan | undefined {
   if (call === undefined) {
     return refusal("unknown", issue(404, "not-supported", "Unknown FHIR interaction"), known);
   }
-  const [id = "", , with_ = ""] = rest;
+  if (call !== "fhir.search" && !isDeclared(version, type, call)) {
+    return refusal(call, issue(405, "not-supported", `${type} does not support this interaction`), known);
+  }
+  const [id = "", , last = ""] = rest;
   const root = `${incoming.origin}${aliased ? "/fhir" : ""}/${version}`;
-  const fhirCall: FhirCall = { world, incoming, reader, version, type, id, with: with_, root };
+  const fhirCall: FhirCall = { world, incoming, reader, version, type, id, last, root };
   return { call, ...known, carryOut: () => carryOutFhir(call, fhirCall) };
 }
 
@@ -82,12 +86,16 @@ function nameOf(method: string, type: string, rest: readonly string[]): FhirCall
     if (method === "POST") return "fhir.create";
     return method === "GET" ? "fhir.search" : undefined;
   }
-  if (id === "" || type === "") return undefined;
+  if (id === "" || id === "_history" || type === "") return undefined;
   if (rest.length === 1) {
     if (method === "GET") return "fhir.read";
     // 1upHealth's pages describe an update as a POST to the resource's id; its capability statements as a PUT.
     if (method === "PUT" || method === "POST") return "fhir.update";
     return method === "DELETE" ? "fhir.delete" : undefined;
+  }
+  if (third === "_history" && method === "GET") {
+    if (rest.length === 2) return "fhir.history";
+    return rest.length === 3 && fourth !== "" ? "fhir.vread" : undefined;
   }
   if (type !== "Patient") return undefined;
   if (rest.length === 2 && third === "$everything" && method === "GET") return "fhir.everything";

@@ -117,7 +117,7 @@ export class WrittenJournal implements Journal {
 }
 
 const harmless = new Set(["app_user_id", "oneup_user_id", "skip", "limit"]);
-const harmlessFhir = new Set(["_count", "_skip", "_after", "_before", "_id", "_sort", "_lastUpdated"]);
+const harmlessFhir = new Set(["_count", "_skip", "_after", "_before", "_id", "id", "_sort", "_lastUpdated"]);
 
 /** A path with its query, for the journal: values that are not known to be harmless are left out. */
 export function maskPath(path: string, query: string): string {

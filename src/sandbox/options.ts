@@ -34,8 +34,6 @@ export interface SandboxOptions extends Partial<Behaviour> {
   readonly waitOn?: "machine" | "clock";
   /** How long a written resource stays invisible, in milliseconds (documented: below 1000). @default 0 */
   readonly readLagMs?: number;
-  /** Resources that one purge erases before it is cut with a 504. @default Infinity */
-  readonly purgeBatch?: number;
   /** Makes ids, codes, tokens and faults with a `probability` repeatable. @default a number of the machine's chance */
   readonly seed?: number;
 }
@@ -51,7 +49,6 @@ export interface Settings extends Behaviour {
   readonly latencyMs: readonly [min: number, max: number];
   readonly waitOn: "machine" | "clock";
   readonly readLagMs: number;
-  readonly purgeBatch: number;
   readonly seed: number;
 }
 
@@ -66,7 +63,6 @@ const names: Readonly<Record<keyof SandboxOptions, unknown>> = {
   latencyMs: true,
   waitOn: true,
   readLagMs: true,
-  purgeBatch: true,
   seed: true,
 };
 
@@ -93,7 +89,6 @@ export function readOptions(options: SandboxOptions): Settings {
     latencyMs: [atLeast(0, "latencyMs", least), atLeast(0, "latencyMs", most)],
     waitOn: oneOf("waitOn", options.waitOn ?? "machine", ["machine", "clock"]),
     readLagMs: atLeast(0, "readLagMs", options.readLagMs ?? 0),
-    purgeBatch: count("purgeBatch", options.purgeBatch ?? Infinity),
     seed: atLeast(0, "seed", options.seed ?? Math.floor(systemClock.random() * 2 ** 48)),
   };
 }

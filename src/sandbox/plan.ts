@@ -7,6 +7,8 @@ const token = ["exchangeCode", "refreshToken"] as const;
 const fhir = [
   "fhir.create",
   "fhir.read",
+  "fhir.vread",
+  "fhir.history",
   "fhir.search",
   "fhir.update",
   "fhir.delete",

@@ -1,133 +1,138 @@
-/** The FHIR resources of all users: versions, visibility after the read lag, sharing. */
+/** The FHIR resources of all users: versions, visibility after the read lag, sharing, and folders to find them. */
 
 import type { Chance } from "./chance.ts";
 import type { FhirVersion } from "./fhir-types.ts";
+import { Folder } from "./folder.ts";
+import { stamped } from "./resource-text.ts";
+import {
+  isReadable,
+  latest,
+  patientsIn,
+  type Reader,
+  type Revision,
+  revised,
+  shown,
+  type StoredResource,
+} from "./stored-resource.ts";
 
-/** A FHIR resource as JSON has it. */
-export type Resource = Readonly<Record<string, unknown>>;
-
-/** One state of a resource; without `resource` it is deleted. */
-interface Revision {
-  /** From when on reads show it, in milliseconds since 1970. */
-  readonly visibleAt: number;
-  readonly resource?: Resource;
+/** What decides how resources are written. */
+export interface ResourceSettings {
+  /** Milliseconds before a write shows. */
+  readonly readLagMs: number;
+  readonly keepsMeta: boolean;
 }
 
-/** A resource with its owner and its place. */
-export interface StoredResource {
-  /** Order of creation, for paging. */
-  readonly order: number;
-  readonly id: string;
-  readonly owner: number;
-  readonly version: FhirVersion;
-  readonly type: string;
-  /** Counts the writes; `meta.versionId` of the last one. */
-  versionId: number;
-  /** The states that a read may still show, oldest first. */
-  revisions: Revision[];
-  /** Users who may read it beside the owner. */
-  sharedWith: number[];
-}
-
-/** Who reads: one user, or `client` for all users of the application. */
-export type Reader = number | "client";
+/** All resources of one type, or all that belong to one patient. */
+export type Shelf = { readonly type: string } | { readonly patient: string };
 
 /** All resources, found by id and by reader without a scan. */
 export class Resources {
   readonly #chance: Chance;
-  readonly #lagMs: number;
+  readonly #settings: ResourceSettings;
   readonly #byId = new Map<string, StoredResource>();
-  /** What each user can see, by user and version, then by type. */
-  readonly #folders = new Map<string, Map<string, Set<StoredResource>>>();
+  /** What each reader sees, by version, and by type or patient. */
+  readonly #folders = new Map<string, Folder<StoredResource>>();
+  /** In which folders a resource stands. */
+  readonly #places = new Map<StoredResource, ReadonlySet<Folder<StoredResource>>>();
+  /** What each user owns, by version: deleted resources too. */
+  readonly #owned = new Map<string, Folder<StoredResource>>();
+  /** Resources with a state that does not show yet, the oldest write first. */
+  readonly #unsettled = new Set<StoredResource>();
   #order = 0;
 
-  constructor(chance: Chance, lagMs: number) {
+  constructor(chance: Chance, settings: ResourceSettings) {
     this.#chance = chance;
-    this.#lagMs = lagMs;
+    this.#settings = settings;
   }
 
-  /** Stores a new resource under an id of the server's own. */
-  create(owner: number, version: FhirVersion, type: string, sent: Resource, now: number): Resource {
+  /** Stores a new resource under an id of the server's own. `atOnce`: reads show it without a lag. */
+  create(
+    owner: number,
+    version: FhirVersion,
+    type: string,
+    sent: string,
+    now: number,
+    atOnce: boolean = false,
+  ): StoredResource {
     let id = this.#chance.hex(12);
     while (this.#byId.has(key(version, type, id))) id = this.#chance.hex(12);
     this.#order += 1;
-    const stored: StoredResource = {
-      order: this.#order,
-      id,
-      owner,
-      version,
-      type,
-      versionId: 0,
-      revisions: [],
-      sharedWith: [],
-    };
+    const order = this.#order;
+    const stored: StoredResource = { order, id, owner, version, type, revisions: [], sharedWith: [] };
     this.#keep(stored);
-    return this.update(stored, sent, now);
+    this.#revise(stored, now, sent, atOnce);
+    return stored;
   }
 
   /** Replaces a resource. The server's id and `meta` win. */
-  update(stored: StoredResource, sent: Resource, now: number): Resource {
-    stored.versionId += 1;
-    const meta = { versionId: String(stored.versionId), lastUpdated: new Date(now).toISOString() };
-    const resource = { ...sent, id: stored.id, meta };
-    this.#revise(stored, now, { visibleAt: now + this.#lagMs, resource });
-    return resource;
+  update(stored: StoredResource, sent: string, now: number): void {
+    this.#revise(stored, now, sent);
   }
 
-  /** Deletes a resource; reads stop showing it after the read lag. */
+  /** Deletes a resource; reads stop showing it after the read lag. Its history stays. */
   delete(stored: StoredResource, now: number): void {
-    if (this.#lagMs === 0) this.#forget(stored);
-    else this.#revise(stored, now, { visibleAt: now + this.#lagMs });
+    this.#revise(stored, now);
   }
 
-  /** A resource that is not deleted and that `reader` may write, whether reads show it yet or not. */
+  /** A resource that `reader` may write, whether reads show it yet or not. It may be deleted. */
   owned(reader: Reader, version: FhirVersion, type: string, id: string): StoredResource | undefined {
     const stored = this.#byId.get(key(version, type, id));
-    if (stored === undefined || stored.revisions.at(-1)?.resource === undefined) return undefined;
-    return reader === "client" || stored.owner === reader ? stored : undefined;
+    return stored !== undefined && (reader === "client" || stored.owner === reader) ? stored : undefined;
   }
 
-  /** What `reader` sees of a resource at `now`. */
-  read(reader: Reader, version: FhirVersion, type: string, id: string, now: number): Resource | undefined {
+  /** A resource that `reader` may read, of which reads show a state at `now`. It may be deleted. */
+  readable(
+    reader: Reader,
+    version: FhirVersion,
+    type: string,
+    id: string,
+    now: number,
+  ): StoredResource | undefined {
     const stored = this.#byId.get(key(version, type, id));
-    if (stored === undefined) return undefined;
-    const allowed = reader === "client" || stored.owner === reader || stored.sharedWith.includes(reader);
-    return allowed ? visible(stored, now) : undefined;
+    if (stored === undefined || !isReadable(stored, reader)) return undefined;
+    return shown(stored, now) === undefined ? undefined : stored;
   }
 
-  /** Everything that `reader` sees at `now`, of one type or of all, in order of creation. */
-  list(reader: Reader, version: FhirVersion, type: string | undefined, now: number): Listed[] {
-    const listed: Listed[] = [];
-    for (const stored of this.#candidates(reader, version, type)) {
-      const resource = visible(stored, now);
-      if (resource !== undefined) listed.push({ order: stored.order, resource });
+  /**
+   * What `reader` sees on a shelf at `now` and passes `matches`, in order of creation. `search` names the test.
+   */
+  find(
+    reader: Reader,
+    version: FhirVersion,
+    shelf: Shelf,
+    now: number,
+    search: string,
+    matches: (stored: StoredResource) => boolean,
+  ): readonly StoredResource[] {
+    this.#settle(now);
+    const folder = this.#folders.get(shelfKey(reader, version, shelf));
+    if (folder === undefined) return [];
+    if (this.#unsettled.size > 0) {
+      return folder.items.filter((one) => isOn(shelf, one, now) && (search === "" || matches(one)));
     }
-    return listed.sort((a, b) => a.order - b.order);
+    return search === "" ? folder.items : folder.find(search, matches);
   }
 
   share(stored: StoredResource, oneupUserId: number): void {
     if (stored.sharedWith.includes(oneupUserId)) return;
-    stored.sharedWith.push(oneupUserId);
-    this.#folder(oneupUserId, stored).add(stored);
+    stored.sharedWith = [...stored.sharedWith, oneupUserId];
+    this.#file(stored);
   }
 
   unshare(stored: StoredResource, oneupUserId: number): void {
     stored.sharedWith = stored.sharedWith.filter((user) => user !== oneupUserId);
-    if (stored.owner !== oneupUserId) this.#folder(oneupUserId, stored).delete(stored);
+    this.#file(stored);
   }
 
-  /** Erases up to `limit` resources that `owner` has in `version`; true when none is left. */
+  /** Erases up to `limit` resources that `owner` has in `version`, the newest first; true when none is left. */
   purge(owner: number, version: FhirVersion, limit: number): boolean {
-    let erased = 0;
-    for (const folder of this.#folders.get(`${owner}/${version}`)?.values() ?? []) {
-      for (const stored of folder) {
-        if (stored.owner !== owner) continue;
-        if (erased === limit) return false;
-        this.#forget(stored);
-        erased += 1;
-      }
+    const folder = this.#owned.get(`${owner}/${version}`);
+    for (let erased = 0; erased < limit; erased++) {
+      const stored = folder?.items.at(-1); // From the end, where nothing has to move up.
+      if (stored === undefined) return true;
+      this.#forget(stored);
     }
-    return true;
+    return folder === undefined || folder.items.length === 0;
   }
 
   get state(): readonly StoredResource[] {
@@ -135,62 +140,99 @@ export class Resources {
   }
 
   set state(state: readonly StoredResource[]) {
-    this.#byId.clear();
-    this.#folders.clear();
+    for (const map of [this.#byId, this.#folders, this.#places, this.#owned, this.#unsettled]) map.clear();
     this.#order = 0;
     for (const stored of structuredClone(state)) {
       this.#keep(stored);
+      this.#file(stored);
       this.#order = Math.max(this.#order, stored.order);
     }
+    const lagging = [...this.#byId.values()].filter((stored) => visibleAt(stored) > 0);
+    for (const stored of lagging.sort((a, b) => visibleAt(a) - visibleAt(b))) this.#unsettled.add(stored);
   }
 
   #keep(stored: StoredResource): void {
     this.#byId.set(key(stored.version, stored.type, stored.id), stored);
-    for (const user of [stored.owner, ...stored.sharedWith]) this.#folder(user, stored).add(stored);
+    const owned = `${stored.owner}/${stored.version}`;
+    open(this.#owned, owned).add(stored);
   }
 
   #forget(stored: StoredResource): void {
     this.#byId.delete(key(stored.version, stored.type, stored.id));
-    for (const user of [stored.owner, ...stored.sharedWith]) this.#folder(user, stored).delete(stored);
+    this.#owned.get(`${stored.owner}/${stored.version}`)?.delete(stored);
+    this.#unsettled.delete(stored);
+    for (const place of this.#places.get(stored) ?? []) place.delete(stored);
+    this.#places.delete(stored);
   }
 
-  #folder(user: number, { version, type }: StoredResource): Set<StoredResource> {
-    const types = this.#folders.get(`${user}/${version}`) ?? new Map<string, Set<StoredResource>>();
-    this.#folders.set(`${user}/${version}`, types);
-    const folder = types.get(type) ?? new Set<StoredResource>();
-    types.set(type, folder);
-    return folder;
+  #revise(stored: StoredResource, now: number, sent?: string, atOnce: boolean = false): void {
+    const { readLagMs, keepsMeta } = this.#settings;
+    const versionId = (latest(stored)?.versionId ?? 0) + 1;
+    const visibleAt = atOnce || readLagMs === 0 ? 0 : now + readLagMs;
+    const text =
+      sent === undefined ? {} : { text: stamped(sent, { id: stored.id, versionId, at: now, keepsMeta }) };
+    stored.revisions = revised(stored, { versionId, at: now, visibleAt, ...text }, now);
+    this.#unsettled.delete(stored);
+    if (visibleAt > 0) this.#unsettled.add(stored);
+    this.#file(stored);
   }
 
-  #candidates(reader: Reader, version: FhirVersion, type: string | undefined): Iterable<StoredResource> {
-    if (reader === "client") {
-      return [...this.#byId.values()].filter(
-        (stored) => stored.version === version && (type === undefined || stored.type === type),
-      );
+  /** Files a resource where it belongs: by every state that still shows or will. */
+  #file(stored: StoredResource): void {
+    const current = latest(stored);
+    const states = (current?.visibleAt ?? 0) > 0 ? stored.revisions : stored.revisions.slice(-1);
+    const before = this.#places.get(stored) ?? new Set();
+    const places = new Set(placesOf(stored, states).map((place) => open(this.#folders, place)));
+    for (const place of before) if (!places.has(place)) place.delete(stored);
+    for (const place of places) place.add(stored);
+    this.#places.set(stored, places);
+  }
+
+  /** What shows by now is filed by its latest state alone. */
+  #settle(now: number): void {
+    for (const stored of this.#unsettled) {
+      const current = latest(stored);
+      if (current !== undefined && current.visibleAt > now) return;
+      this.#unsettled.delete(stored);
+      if (current === undefined) continue;
+      stored.revisions = [...stored.revisions.slice(0, -1), { ...current, visibleAt: 0 }];
+      this.#file(stored);
     }
-    const types = this.#folders.get(`${reader}/${version}`);
-    if (types === undefined) return [];
-    return type === undefined
-      ? [...types.values()].flatMap((folder) => [...folder])
-      : (types.get(type) ?? []);
-  }
-
-  #revise(stored: StoredResource, now: number, revision: Revision): void {
-    const shown = stored.revisions.findLastIndex((earlier) => earlier.visibleAt <= now);
-    stored.revisions = [...stored.revisions.slice(Math.max(0, shown)), revision];
-    if (this.#lagMs === 0) stored.revisions = [revision];
   }
 }
 
-/** A resource in a list. */
-export interface Listed {
-  /** Order of creation. */
-  readonly order: number;
-  readonly resource: Resource;
+function open(folders: Map<string, Folder<StoredResource>>, name: string): Folder<StoredResource> {
+  const folder = folders.get(name) ?? new Folder<StoredResource>();
+  folders.set(name, folder);
+  return folder;
 }
 
-function visible(stored: StoredResource, now: number): Resource | undefined {
-  return stored.revisions.findLast((revision) => revision.visibleAt <= now)?.resource;
+function placesOf(stored: StoredResource, states: readonly Revision[]): string[] {
+  const { version, type, id, owner, sharedWith } = stored;
+  const texts = states.flatMap(({ text }) => (text === undefined ? [] : [text]));
+  if (texts.length === 0) return [];
+  const shelves: Shelf[] = [{ type }];
+  if (type === "Patient") shelves.push({ patient: id });
+  for (const text of texts) for (const patient of patientsIn(text)) shelves.push({ patient });
+  const readers: readonly Reader[] = [owner, ...sharedWith, "client"];
+  return readers.flatMap((reader) => shelves.map((shelf) => shelfKey(reader, version, shelf)));
+}
+
+/** Is what reads show of it at `now` on that shelf? Asked only while some write does not show yet. */
+function isOn(shelf: Shelf, stored: StoredResource, now: number): boolean {
+  const text = shown(stored, now)?.text;
+  if (text === undefined || "type" in shelf) return text !== undefined;
+  return (stored.type === "Patient" && stored.id === shelf.patient) || patientsIn(text).has(shelf.patient);
+}
+
+function visibleAt(stored: StoredResource): number {
+  return latest(stored)?.visibleAt ?? 0;
+}
+
+function shelfKey(reader: Reader, version: FhirVersion, shelf: Shelf): string {
+  return "type" in shelf
+    ? `${reader}/${version}/${shelf.type}`
+    : `${reader}/${version}/Patient/${shelf.patient}`;
 }
 
 function key(version: FhirVersion, type: string, id: string): string {

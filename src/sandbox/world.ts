@@ -5,7 +5,8 @@ import { Chance, type ChanceState } from "./chance.ts";
 import { Grants, type GrantsState } from "./grants.ts";
 import type { Settings } from "./options.ts";
 import { Quota, type QuotaState } from "./quota.ts";
-import { Resources, type StoredResource } from "./resources.ts";
+import { Resources } from "./resources.ts";
+import type { StoredResource } from "./stored-resource.ts";
 import { type SandboxUser, Users } from "./users.ts";
 
 /** The application's credentials. */
@@ -49,7 +50,7 @@ export class World {
     this.settings = { ...settings };
     this.chance = new Chance(settings.seed);
     this.grants = new Grants(this.settings, this.chance);
-    this.resources = new Resources(this.chance, settings.readLagMs);
+    this.resources = new Resources(this.chance, this.settings);
     this.quota = new Quota(this.settings);
     this.credentials = { clientId: settings.clientId, clientSecret: settings.clientSecret };
     this.#empty = this.snapshot();

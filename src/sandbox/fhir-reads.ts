@@ -1,0 +1,61 @@
+/** The FHIR calls that read one resource: as it is, as it was, and its history. */
+
+import { type Entry, pageOf } from "./bundle.ts";
+import { absent, type FhirCall, gone, withReadable } from "./fhir-call.ts";
+import { readQuery } from "./query.ts";
+import { resourceAnswer } from "./operation-outcome.ts";
+import type { Carried } from "./plan.ts";
+import { type Revision, shown, type StoredResource } from "./stored-resource.ts";
+
+export function read(call: FhirCall): Carried {
+  return withReadable(call, (stored) => answer(call, shown(stored, call.world.now())));
+}
+
+/** `GET /{version}/{type}/{id}/_history/{versionId}`. */
+export function readVersion(call: FhirCall): Carried {
+  return withReadable(call, (stored) => {
+    const found = shownStates(call, stored).find(({ versionId }) => String(versionId) === call.last);
+    return found === undefined ? absent() : answer(call, found);
+  });
+}
+
+/** `GET /{version}/{type}/{id}/_history`: the kept states, the newest first. */
+export function history(call: FhirCall): Carried {
+  return withReadable(call, (stored) => {
+    const query = readQuery(call.incoming.query);
+    if ("outcome" in query) return query;
+    const address = `${call.type}/${stored.id}`;
+    const states = shownStates(call, stored).toReversed();
+    // The cursor counts from the newest version down, so that a write between two pages repeats nothing.
+    const entries = states.map((state) => ({ ...entryOf(state, address), order: -state.versionId }));
+    return pageOf(call, entries, (entry) => entry, query.search, {
+      type: "history",
+      self: `${call.root}/${address}/_history`,
+    });
+  });
+}
+
+function answer(call: FhirCall, state: Revision | undefined): Carried {
+  if (state?.text === undefined) return gone(call);
+  return { outgoing: resourceAnswer(200, state), outcome: "read", committed: true };
+}
+
+function shownStates({ world }: FhirCall, { revisions }: StoredResource): readonly Revision[] {
+  return revisions.filter(({ visibleAt }) => visibleAt <= world.now());
+}
+
+function entryOf({ versionId, text }: Revision, address: string): Entry {
+  const [path = ""] = address.split("/");
+  const method = text === undefined ? "DELETE" : versionId === 1 ? "POST" : "PUT";
+  const request = { method, url: method === "POST" ? path : address };
+  return {
+    address,
+    text,
+    extra: { request, response: { status: statusOf(method), etag: `W/"${versionId}"` } },
+  };
+}
+
+function statusOf(method: string): string {
+  if (method === "POST") return "201";
+  return method === "PUT" ? "200" : "204";
+}

@@ -1,0 +1,104 @@
+/** The FHIR calls that change something: create, update, delete, `_permission` and purge. */
+
+import { absent, ambiguous, type FhirCall, gone } from "./fhir-call.ts";
+import { header, json, parseObject } from "./message.ts";
+import { issue, resourceAnswer } from "./operation-outcome.ts";
+import type { Carried } from "./plan.ts";
+import { latest, type StoredResource } from "./stored-resource.ts";
+
+/** Levels of objects and arrays that a resource may have. */
+const deepest = 100;
+
+export function create(call: FhirCall): Carried {
+  const { world, incoming, reader, version, type, root } = call;
+  if (reader === "client") return ambiguous();
+  const sent = readResource(call);
+  if ("outcome" in sent) return sent;
+  const stored = world.resources.create(reader, version, type, incoming.body, world.now());
+  return written(stored, 201, "created", { location: `${root}/${type}/${stored.id}` });
+}
+
+export function update(call: FhirCall): Carried {
+  const { world, incoming } = call;
+  return withOwned(call, (stored) => {
+    const sent = readResource(call);
+    if ("outcome" in sent) return sent;
+    if (sent.id !== undefined && sent.id !== call.id) {
+      return issue(400, "invalid", "The id is not the one of the address", [`${call.type}.id`]);
+    }
+    const refusal = checkVersion(call, stored);
+    if (refusal !== undefined) return refusal;
+    world.resources.update(stored, incoming.body, world.now());
+    return written(stored, 200, "updated");
+  });
+}
+
+export function erase(call: FhirCall): Carried {
+  return withOwned(call, (stored) => {
+    call.world.resources.delete(stored, call.world.now());
+    return { outgoing: { status: 204, headers: {}, body: "" }, outcome: "deleted", committed: true };
+  });
+}
+
+export function permit(call: FhirCall, share: boolean): Carried {
+  const { resources, users } = call.world;
+  return withOwned(call, (stored) => {
+    const user = users.byId(Number(call.last));
+    if (user === undefined) return absent();
+    if (share) resources.share(stored, user.oneupUserId);
+    else resources.unshare(stored, user.oneupUserId);
+    const outcome = share ? "shared" : "unshared";
+    return { outgoing: json(200, { success: true }), outcome, committed: true };
+  });
+}
+
+export function purge({ world, reader, version }: FhirCall): Carried {
+  if (reader === "client") return ambiguous();
+  const finished = world.resources.purge(reader, version, world.settings.purgeBatch);
+  const outgoing = finished
+    ? json(200, { success: true })
+    : json(504, { message: "Endpoint request timed out" });
+  return { outgoing, outcome: finished ? "purged" : "cut", committed: true };
+}
+
+function written(
+  stored: StoredResource,
+  status: number,
+  outcome: string,
+  headers?: Readonly<Record<string, string>>,
+): Carried {
+  return { outgoing: resourceAnswer(status, latest(stored), headers), outcome, committed: true };
+}
+
+function withOwned(call: FhirCall, use: (stored: StoredResource) => Carried): Carried {
+  const stored = call.world.resources.owned(call.reader, call.version, call.type, call.id);
+  if (stored === undefined) return absent();
+  return latest(stored)?.text === undefined ? gone(call) : use(stored);
+}
+
+/** `If-Match` names the version that the caller has seen (FHIR R4, 3.1.0.5); without it the last write wins. */
+function checkVersion({ world, incoming, version }: FhirCall, stored: StoredResource): Carried | undefined {
+  const expected = header(incoming, "if-match");
+  if (expected === undefined) {
+    if (version !== "r4" || world.settings.ifMatch === "optional") return undefined;
+    return issue(400, "required", "An update must name the version with If-Match");
+  }
+  const named = /^(?:W\/)?"([^"]*)"$/.exec(expected)?.[1];
+  if (named === undefined) return issue(400, "invalid", 'If-Match must be written as W/"1"');
+  if (named === String(latest(stored)?.versionId)) return undefined;
+  return issue(412, "conflict", `The version ${named} is not the current one`);
+}
+
+function readResource({ incoming, type }: FhirCall): { readonly id: unknown } | Carried {
+  const resource = parseObject(incoming.body);
+  if (resource === undefined) return issue(400, "structure", "The body is not a JSON object");
+  if (isDeeper(resource, deepest)) return issue(400, "structure", `The body nests deeper than ${deepest}`);
+  if (resource["resourceType"] === type) return { id: resource["id"] };
+  return issue(400, "invalid", "The resourceType is not the one of the address", [`${type}.resourceType`]);
+}
+
+/** Parsing survives any depth, writing does not: such a resource must not get in. */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((one) => isDeeper(one, levels - 1));
+}

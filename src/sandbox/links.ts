@@ -1,0 +1,90 @@
+/** The links of a Bundle, honest or hostile: what a client may meet that follows them. */
+
+import type { Behaviour } from "./behaviour.ts";
+import { pagingNames } from "./query.ts";
+
+/** Where a page stands in what was found. */
+export interface Place {
+  /** The cursors of its first and last resource; missing on an empty page. */
+  readonly first?: number | undefined;
+  readonly last?: number | undefined;
+  /** Its bounds, counted from 0. */
+  readonly start: number;
+  readonly end: number;
+  readonly total: number;
+}
+
+interface Link {
+  readonly relation: string;
+  readonly url: string;
+}
+
+/** The links of a page; `self` is its absolute address without the query. `undefined`: the Bundle has none. */
+export function linksOf(
+  { nextLink, linkOrder, loneLink }: Behaviour,
+  search: URLSearchParams,
+  self: string,
+  place: Place,
+): readonly Link[] | undefined {
+  const link = [{ relation: "self", url: address(self, search) }];
+  const cursor = nextCursor(nextLink, search, place);
+  if (cursor !== undefined) link.push({ relation: "next", url: led(nextLink, address(self, cursor)) });
+  if (place.first !== undefined && place.start > 0) {
+    const prior = moved(search, "_before", place.first);
+    link.push({ relation: "prior", url: led(nextLink, address(self, prior)) });
+  }
+  if (link.length === 1 && !loneLink) return undefined;
+  return linkOrder === "selfFirst" ? link : link.toReversed();
+}
+
+/** The query of the next page, if one is to be named. */
+function nextCursor(
+  nextLink: Behaviour["nextLink"],
+  search: URLSearchParams,
+  { last, end, total }: Place,
+): URLSearchParams | undefined {
+  if (nextLink === "stuck") return search;
+  if (last !== undefined && end < total) return moved(search, "_after", last);
+  if (nextLink === "circle") return moved(search);
+  if (nextLink !== "endless") return undefined;
+  return moved(search, "_after", last ?? Number(search.get("_after")) + 1);
+}
+
+function moved(search: URLSearchParams, cursor?: string, order?: number): URLSearchParams {
+  const changed = new URLSearchParams(search);
+  for (const name of pagingNames) if (name !== "_count") changed.delete(name);
+  if (cursor !== undefined) changed.set(cursor, String(order));
+  return changed;
+}
+
+/** The address as the option `nextLink` has it. */
+function led(nextLink: Behaviour["nextLink"], url: string): string {
+  const path = url.replace(/^\w+:\/\/[^/]*/, "");
+  const origin = url.slice(0, url.length - path.length);
+  if (typeof nextLink === "object") return nextLink.origin + path;
+  switch (nextLink) {
+    case "relative":
+      return path;
+    case "portTwice":
+      return `${withPort(withPort(origin))}${path}`;
+    case "otherBase":
+      return `${origin}/elsewhere${path}`;
+    case "usual":
+    case "stuck":
+    case "circle":
+    case "endless":
+      return url;
+    default:
+      return nextLink satisfies never;
+  }
+}
+
+function withPort(origin: string): string {
+  const usual = origin.startsWith("https:") ? ":443" : ":80";
+  return origin + (/:\d+$/.exec(origin)?.[0] ?? usual);
+}
+
+function address(self: string, search: URLSearchParams): string {
+  const text = search.toString();
+  return text === "" ? self : `${self}?${text}`;
+}

@@ -1,0 +1,45 @@
+/** The query of a FHIR call, checked. */
+
+import { issue } from "./operation-outcome.ts";
+import type { Carried } from "./plan.ts";
+
+/** Resources on a page that asks for no number. */
+const pageSize = 10;
+
+/** Most resources on a page. */
+const longestPage = 100;
+
+/** Highest `_skip` that 1upHealth accepts. */
+const deepestSkip = 9990;
+
+/** The parameters that choose a page, and so filter nothing. */
+export const pagingNames: ReadonlySet<string> = new Set(["_count", "_skip", "_after", "_before"]);
+
+/** Reads a query, or refuses it. */
+export function readQuery(text: string): { readonly search: URLSearchParams } | Carried {
+  if (text.includes("|")) return issue(400, "invalid", "A bar in the query must be written as %7C");
+  const search = new URLSearchParams(text);
+  for (const name of pagingNames) {
+    const value = search.get(name);
+    if (value === null || numberIn(value) !== undefined) continue;
+    return issue(400, "invalid", `${name} must be a whole number`);
+  }
+  if (Number(search.get("_skip")) <= deepestSkip) return { search };
+  return issue(400, "too-costly", `_skip must not be above ${deepestSkip}`);
+}
+
+/** How many resources a page holds. */
+export function sizeOf(search: URLSearchParams): number {
+  return Math.min(longestPage, Math.max(1, numberOf(search, "_count") ?? pageSize));
+}
+
+/** A number that {@link readQuery} has checked. */
+export function numberOf(search: URLSearchParams, name: string): number | undefined {
+  const value = search.get(name);
+  return value === null ? undefined : numberIn(value);
+}
+
+function numberIn(text: string): number | undefined {
+  // Below zero as well: a history counts down.
+  return /^-?\d{1,15}$/.test(text) ? Number(text) : undefined;
+}

@@ -1,0 +1,60 @@
+/** Dates in searches: a date is the span of time that its precision leaves open (FHIR R4, 3.1.1.4.6). */
+
+/** From `from` up to, not including, `to`, in milliseconds since 1970. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+const form =
+  /^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:\d\d)?)?)?)?$/;
+
+/** The span of a date, dateTime or instant; without a zone it is read as UTC. */
+export function spanOf(text: string): Span | undefined {
+  const found = form.exec(text);
+  if (found === null) return undefined;
+  const [, year = "", month, day, hour, minute, second, fraction, zone = "Z"] = found;
+  const clock = `${hour ?? "00"}:${minute ?? "00"}:${second ?? "00"}.${(fraction ?? "").padEnd(3, "0").slice(0, 3)}`;
+  const from = Date.parse(`${year}-${month ?? "01"}-${day ?? "01"}T${clock}${zone}`);
+  if (Number.isNaN(from)) return undefined;
+  if (month === undefined) return { from, to: Date.UTC(Number(year) + 1, 0) };
+  if (day === undefined) return { from, to: Date.UTC(Number(year), Number(month)) };
+  return { from, to: from + lengthOf({ hour, second, fraction }) };
+}
+
+/** The span of an element: a date of any precision, or a Period, which may be open at its ends. */
+export function spanOfElement(element: unknown): Span | undefined {
+  if (typeof element === "string") return spanOf(element);
+  if (typeof element !== "object" || element === null) return undefined;
+  const start = "start" in element && typeof element.start === "string" ? spanOf(element.start) : undefined;
+  const end = "end" in element && typeof element.end === "string" ? spanOf(element.end) : undefined;
+  if (start === undefined && end === undefined) return undefined;
+  return { from: start?.from ?? -Infinity, to: end?.to ?? Infinity };
+}
+
+/** Compares the span of a resource with the one that is searched for. */
+export function isInSpan(prefix: string, one: Span, wanted: Span): boolean | undefined {
+  const equal = one.from >= wanted.from && one.to <= wanted.to;
+  switch (prefix) {
+    case "eq":
+      return equal;
+    case "ne":
+      return !equal;
+    case "gt":
+      return one.to > wanted.to;
+    case "ge":
+      return equal || one.to > wanted.to;
+    case "lt":
+      return one.from < wanted.from;
+    case "le":
+      return equal || one.from < wanted.from;
+    default:
+      return undefined;
+  }
+}
+
+function lengthOf(given: Readonly<Record<"hour" | "second" | "fraction", string | undefined>>): number {
+  if (given.fraction !== undefined) return 1;
+  if (given.second !== undefined) return 1000;
+  return given.hour === undefined ? 86_400_000 : 60_000;
+}

@@ -1,0 +1,166 @@
+/** Compares an element of a resource with a value that is searched for, by the kind of the parameter. */
+
+import { isInSpan, spanOf, spanOfElement } from "./search-dates.ts";
+import type { ParameterKind } from "./search-parameters.ts";
+
+/** Does an element have the value? */
+export type Comparison = (element: unknown) => boolean;
+
+const prefixes = /^(eq|ne|gt|lt|ge|le)(?=[\d-])/;
+
+/** The prefix of a date or number, `eq` if it has none, and the rest. */
+function prefixed(value: string): readonly [prefix: string, rest: string] {
+  const prefix = prefixes.exec(value)?.[1];
+  return prefix === undefined ? ["eq", value] : [prefix, value.slice(2)];
+}
+
+/** How elements are compared with `value`; `undefined` if it or its modifier is none that the kind knows. */
+export function comparison(kind: ParameterKind, modifier: string, value: string): Comparison | undefined {
+  switch (kind) {
+    case "token":
+      return modifier === "" || modifier === "not" ? token(value) : undefined;
+    case "string":
+      return text(modifier, unescaped(value));
+    case "uri":
+      return modifier === "" ? (element) => element === unescaped(value) : undefined;
+    case "reference":
+      return reference(modifier, value);
+    case "date":
+      return modifier === "" ? date(value) : undefined;
+    case "quantity":
+      return modifier === "" ? quantity(value) : undefined;
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** `code`, `system|code`, `|code` (without a system) or `system|` (any code of it). */
+function token(value: string): Comparison {
+  const [first = "", second] = value.split(/(?<!\\)\|/, 2).map(unescaped);
+  const system = second === undefined ? undefined : first;
+  const code = second ?? first;
+  return (element) =>
+    codings(element).some(
+      (one) => (code === "" || one.code === code) && (system === undefined || one.system === system),
+    );
+}
+
+interface Coded {
+  readonly system: string;
+  readonly code: string;
+}
+
+/** What a code, Coding, CodeableConcept, Identifier or ContactPoint says, one or more. */
+function codings(element: unknown): readonly Coded[] {
+  if (typeof element !== "object" || element === null) return [{ system: "", code: String(element) }];
+  if ("coding" in element) return Array.isArray(element.coding) ? element.coding.flatMap(codings) : [];
+  const system = "system" in element && typeof element.system === "string" ? element.system : "";
+  const code = "code" in element ? element.code : "value" in element ? element.value : undefined;
+  return typeof code === "string" ? [{ system, code }] : [];
+}
+
+/** Starts with it, whatever the case and the accents; with a modifier: contains it, or is it to the letter. */
+function text(modifier: string, value: string): Comparison | undefined {
+  const wanted = folded(value);
+  switch (modifier) {
+    case "":
+      return (element) => texts(element).some((one) => folded(one).startsWith(wanted));
+    case "contains":
+      return (element) => texts(element).some((one) => folded(one).includes(wanted));
+    case "exact":
+      return (element) => texts(element).includes(value);
+    default:
+      return undefined;
+  }
+}
+
+/** The parts of a name or an address that people read. */
+const readable = new Set([
+  "text",
+  "family",
+  "given",
+  "prefix",
+  "suffix",
+  "line",
+  "city",
+  "district",
+  "state",
+  "postalCode",
+  "country",
+]);
+
+function texts(element: unknown): readonly string[] {
+  if (typeof element === "string") return [element];
+  if (typeof element !== "object" || element === null) return [];
+  const parts = Object.entries(element).filter(([name]) => readable.has(name));
+  return parts.flatMap(([, part]: [string, unknown]) =>
+    Array.isArray(part) ? part.flatMap(texts) : texts(part),
+  );
+}
+
+function folded(value: string): string {
+  return value.normalize("NFD").replaceAll(/\p{M}/gu, "").toLowerCase();
+}
+
+/** `id`, `Type/id` or an absolute address; the modifier may name the type. */
+function reference(modifier: string, value: string): Comparison | undefined {
+  if (modifier !== "" && !/^[A-Z]/.test(modifier)) return undefined;
+  const wanted = unescaped(value);
+  const full = modifier === "" || wanted.includes("/") ? wanted : `${modifier}/${wanted}`;
+  return (element) => {
+    const found =
+      typeof element === "object" && element !== null && "reference" in element && element.reference;
+    return typeof found === "string" && (found === full || found.endsWith(`/${full}`));
+  };
+}
+
+function date(value: string): Comparison | undefined {
+  const [prefix, rest] = prefixed(value);
+  const wanted = spanOf(rest);
+  if (wanted === undefined) return undefined;
+  return (element) => {
+    const span = spanOfElement(element);
+    return span !== undefined && isInSpan(prefix, span, wanted) === true;
+  };
+}
+
+/** `5.4`, or `5.4|system|code`, with a prefix; numbers compare by value, not by precision. */
+function quantity(value: string): Comparison | undefined {
+  const [prefix, rest] = prefixed(value);
+  const [digits = "", system = "", code = ""] = rest.split("|").map(unescaped);
+  const wanted = Number(digits);
+  if (digits === "" || Number.isNaN(wanted)) return undefined;
+  return (element) => {
+    if (typeof element !== "object" || element === null || !("value" in element)) return false;
+    const {
+      value: found,
+      system: itsSystem,
+      code: itsCode,
+      unit,
+    } = { system: "", code: "", unit: "", ...element };
+    if (typeof found !== "number" || (system !== "" && itsSystem !== system)) return false;
+    if (code !== "" && itsCode !== code && unit !== code) return false;
+    return compare(prefix, found - wanted);
+  };
+}
+
+function compare(prefix: string, difference: number): boolean {
+  switch (prefix) {
+    case "ne":
+      return difference !== 0;
+    case "gt":
+      return difference > 0;
+    case "ge":
+      return difference >= 0;
+    case "lt":
+      return difference < 0;
+    case "le":
+      return difference <= 0;
+    default:
+      return difference === 0;
+  }
+}
+
+function unescaped(value: string): string {
+  return value.replaceAll(/\\([\\,|$])/g, "$1");
+}
