@@ -63,7 +63,7 @@ function ours({ pairs }: Search, index: number): string {
 }
 
 function read(cursor: string): Parts | null {
-  if (typeof cursor !== "string" || !/^[\w-]{1,4000}$/.test(cursor)) return null;
+  if (typeof cursor !== "string" || !/^[\w-]{1,32000}$/.test(cursor)) return null;
   try {
     const parts: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
     return isParts(parts) ? parts : null;

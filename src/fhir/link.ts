@@ -17,7 +17,10 @@ export interface PagePlace {
 }
 
 /** A port that stands there twice, as some gateways write it. */
-const portTwice = /^(https?:\/\/[^/?#@]*?:\d{1,5}):\d{1,5}(?=[/?#]|$)/i;
+const portTwice = /^(https?:\/\/[^/?#@]*?(:\d{1,5}))\2+(?=[/?#]|$)/i;
+
+/** No server takes a longer one. */
+const longestLink = 16_000;
 
 /**
  * Where a link leads: relative ones are resolved, everything else must be under the same origin and base path.
@@ -28,6 +31,7 @@ export function follow(place: FhirPlace, from: PagePlace, link: string): PagePla
   const base = new URL(under(place.api, `/${place.version}`));
   // Relative ones belong to the base of the version, and mere queries to this page.
   const start = link.startsWith("?") ? `${base.href}${from.path}` : `${base.href}/`;
+  if (link.length > longestLink) throw refused(`a link of more than ${longestLink} characters`);
   const repaired = link.replace(portTwice, "$1");
   if (!URL.canParse(repaired, start)) throw refused("a link that is no URL");
   const target = new URL(repaired, start);

@@ -96,7 +96,7 @@ describe.each([
           sent++;
           const answer = await sender.send(call);
           expect(answer).toMatchObject({ type: "answer", status });
-          expect(read(answer as never).type).toMatch(/^(credentialsRefused|tokenRefused)$/);
+          expect(read(answer as never).type).toMatch(/^(credentialsRefused|proofRefused)$/);
         }
       }
     }
