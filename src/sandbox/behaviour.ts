@@ -101,6 +101,11 @@ export function readBehaviour(verb: string, options: Partial<Behaviour>): Partia
   return Object.fromEntries(read) as Partial<Behaviour>;
 }
 
+/** Behaviour that went through JSON, which writes Infinity as null. */
+export function infinite(behaviour: Partial<Behaviour>): Partial<Behaviour> {
+  return behaviour.purgeBatch === null ? { ...behaviour, purgeBatch: Infinity } : behaviour;
+}
+
 /**
  * As {@link readBehaviour}, and nothing else may be given.
  *

@@ -9,8 +9,10 @@
  * GET    users                          who is here
  * POST   faults   a Fault               fail(); JSON writes `times: Infinity` as null
  * DELETE faults                         clearFaults()
- * POST   behave   a Partial<Behaviour>  behave()
+ * POST   behave   a Partial<Behaviour>  behave(); JSON writes Infinity as null, here too
  * POST   spend    { calls }             spend()
+ * POST   resources { appUserId, version, resources }
+ *                                       addResources(); answers { ids }
  * POST   active   { appUserId, active } setActive()
  * POST   revoke   { appUserId }         revokeGrant()
  * POST   reset                          reset()
@@ -18,6 +20,7 @@
  */
 
 import { isLifecycleError, LifecycleError } from "../errors.ts";
+import { infinite } from "./behaviour.ts";
 import { type Incoming, json, type Outgoing, parseObject } from "./message.ts";
 import type { ClockReading } from "./remote-clock.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -66,11 +69,13 @@ function carryOut(sandbox: Sandbox, incoming: Incoming): Outgoing {
       return json(200, { ok: true });
     case "POST behave":
       // behave() checks every field.
-      sandbox.behave(bodyOf(incoming));
+      sandbox.behave(infinite(bodyOf(incoming)));
       return json(200, { ok: true });
     case "POST spend":
       sandbox.spend(numberOf(incoming, "calls"));
       return json(200, { ok: true });
+    case "POST resources":
+      return json(200, { ids: resourcesOf(sandbox, bodyOf(incoming)) });
     case "POST active":
       sandbox.setActive(stringOf(incoming, "appUserId"), flagOf(incoming, "active"));
       return json(200, { ok: true });
@@ -92,6 +97,12 @@ function bodyOf(incoming: Incoming): Record<string, unknown> {
     "INVALID_OPTION",
     "Cannot carry out the control call: its body must be a JSON object",
   );
+}
+
+function resourcesOf(sandbox: Sandbox, { appUserId, version, resources }: Record<string, unknown>): string[] {
+  const list: unknown[] = Array.isArray(resources) ? resources : [resources];
+  // addResources() checks the version and every resource.
+  return sandbox.addResources(String(appUserId), version as "r4", list as object[]);
 }
 
 /** JSON writes Infinity as null. */

@@ -41,7 +41,12 @@ export interface FhirBehaviour {
   readonly deleted: 404 | 410;
   /** Must an update of an R4 resource name the version it replaces? @default "optional" */
   readonly ifMatch: "optional" | "required";
-  /** Resources that one purge erases in its 30 seconds, before it is cut with a 504. @default Infinity */
+  /**
+   * Resources that one purge erases in its 30 seconds, before it is cut with a 504; they stay erased. The answer
+   * comes at once: `fail({ call: "fhir.purge", delayMs: 30_000, delay: "after" })` makes it take its time.
+   *
+   * @default Infinity
+   */
   readonly purgeBatch: number;
 }
 

@@ -2,12 +2,11 @@
 
 import { absent, ambiguous, type FhirCall, gone } from "./fhir-call.ts";
 import { header, json, parseObject } from "./message.ts";
-import { issue, resourceAnswer } from "./operation-outcome.ts";
+import { deepest, isDeeper } from "./nesting.ts";
+import { issue, issues, placed, resourceAnswer } from "./operation-outcome.ts";
 import type { Carried } from "./plan.ts";
 import { latest, type StoredResource } from "./stored-resource.ts";
-
-/** Levels of objects and arrays that a resource may have. */
-const deepest = 100;
+import { flawsOf } from "./validity.ts";
 
 export function create(call: FhirCall): Carried {
   const { world, incoming, reader, version, type, root } = call;
@@ -24,7 +23,7 @@ export function update(call: FhirCall): Carried {
     const sent = readResource(call);
     if ("outcome" in sent) return sent;
     if (sent.id !== undefined && sent.id !== call.id) {
-      return issue(400, "invalid", "The id is not the one of the address", [`${call.type}.id`]);
+      return misplaced(call, "id", "The id is not the one of the address");
     }
     const refusal = checkVersion(call, stored);
     if (refusal !== undefined) return refusal;
@@ -89,16 +88,25 @@ function checkVersion({ world, incoming, version }: FhirCall, stored: StoredReso
   return issue(412, "conflict", `The version ${named} is not the current one`);
 }
 
-function readResource({ incoming, type }: FhirCall): { readonly id: unknown } | Carried {
+function readResource(call: FhirCall): { readonly id: unknown } | Carried {
+  const { incoming, version, type } = call;
   const resource = parseObject(incoming.body);
   if (resource === undefined) return issue(400, "structure", "The body is not a JSON object");
-  if (isDeeper(resource, deepest)) return issue(400, "structure", `The body nests deeper than ${deepest}`);
-  if (resource["resourceType"] === type) return { id: resource["id"] };
-  return issue(400, "invalid", "The resourceType is not the one of the address", [`${type}.resourceType`]);
+  if (isDeeper(resource)) return issue(400, "structure", `The body nests deeper than ${deepest}`);
+  if (resource["resourceType"] !== type) {
+    return misplaced(call, "resourceType", "The resourceType is not the one of the address");
+  }
+  const flaws = flawsOf(resource);
+  if (flaws.length === 0) return { id: resource["id"] };
+  // Real servers quote what they refuse, so the sandbox does.
+  const quoted = flaws.map(({ code, path, value }) => ({
+    code,
+    diagnostics: `Invalid value ${JSON.stringify(value)}`,
+    ...placed(version, type, path),
+  }));
+  return issues(422, quoted);
 }
 
-/** Parsing survives any depth, writing does not: such a resource must not get in. */
-function isDeeper(value: unknown, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return levels === 0 || Object.values(value).some((one) => isDeeper(one, levels - 1));
+function misplaced({ version, type }: FhirCall, name: string, diagnostics: string): Carried {
+  return issues(400, [{ code: "invalid", diagnostics, ...placed(version, type, [name]) }]);
 }

@@ -66,7 +66,7 @@ function led(nextLink: Behaviour["nextLink"], url: string): string {
     case "relative":
       return path;
     case "portTwice":
-      return `${withPort(withPort(origin))}${path}`;
+      return withPortTwice(origin) + path;
     case "otherBase":
       return `${origin}/elsewhere${path}`;
     case "usual":
@@ -79,9 +79,10 @@ function led(nextLink: Behaviour["nextLink"], url: string): string {
   }
 }
 
-function withPort(origin: string): string {
-  const usual = origin.startsWith("https:") ? ":443" : ":80";
-  return origin + (/:\d+$/.exec(origin)?.[0] ?? usual);
+function withPortTwice(origin: string): string {
+  const port = /:\d+$/.exec(origin)?.[0];
+  if (port !== undefined) return origin + port;
+  return origin + (origin.startsWith("https:") ? ":443:443" : ":80:80");
 }
 
 function address(self: string, search: URLSearchParams): string {

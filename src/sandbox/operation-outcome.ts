@@ -1,5 +1,6 @@
 /** FHIR answers: resources, and OperationOutcomes for refusals. */
 
+import type { FhirVersion } from "./fhir-types.ts";
 import { json, type Outgoing } from "./message.ts";
 import { type Carried, refused } from "./plan.ts";
 import type { Revision } from "./stored-resource.ts";
@@ -22,17 +23,38 @@ export function resourceAnswer(
   return { status, headers: { ...type, ...validators, ...headers }, body: text };
 }
 
-/** Refuses a call with an OperationOutcome; `at` are FHIRPaths to what is wrong. */
-export function issue(
-  status: number,
-  code: string,
-  diagnostics: string,
-  at: readonly string[] = [],
-): Carried {
-  const places = at.length === 0 ? {} : { location: at, expression: at };
+/** One thing that is wrong, with its place, if it has one. */
+interface Issue {
+  readonly code: string;
+  readonly diagnostics: string;
+  readonly location?: readonly string[];
+  readonly expression?: readonly string[];
+}
+
+/** Refuses a call with an OperationOutcome. */
+export function issue(status: number, code: string, diagnostics: string): Carried {
+  return issues(status, [{ code, diagnostics }]);
+}
+
+/** Refuses a call with an OperationOutcome of one or more issues; the first tells the journal what it was. */
+export function issues(status: number, all: readonly Issue[]): Carried {
   const outcome = {
     resourceType: "OperationOutcome",
-    issue: [{ severity: "error", code, diagnostics, ...places }],
+    issue: all.map((one) => ({ severity: "error", ...one })),
   };
-  return refused(code === "not-found" ? "missing" : "invalid", fhirJson(status, outcome));
+  return refused(all[0]?.code === "not-found" ? "missing" : "invalid", fhirJson(status, outcome));
+}
+
+/** A place in a resource: as FHIRPath, or in DSTU2, which knows only that, as XPath. */
+export function placed(
+  version: FhirVersion,
+  type: string,
+  path: readonly (string | number)[],
+): Pick<Issue, "location" | "expression"> {
+  if (version !== "dstu2") {
+    const steps = path.map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`));
+    return { expression: [type + steps.join("")] };
+  }
+  const steps = path.map((step) => (typeof step === "number" ? `[${step + 1}]` : `/f:${step}`));
+  return { location: [`/f:${type}${steps.join("")}`] };
 }

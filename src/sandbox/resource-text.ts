@@ -66,8 +66,7 @@ function endOfString(text: string, from: number): number {
 function endOfValue(text: string, from: number): number {
   const first = text[from];
   if (first === '"') return endOfString(text, from);
-  if (first !== "{" && first !== "[")
-    return from + (/^[^\s,}\]]*/.exec(text.slice(from, from + 5000))?.[0].length ?? 0);
+  if (first !== "{" && first !== "[") return endOfWord(text, from);
   const next = /["{}[\]]/g;
   let depth = 0;
   next.lastIndex = from;
@@ -77,4 +76,12 @@ function endOfValue(text: string, from: number): number {
     if (depth === 0) return next.lastIndex;
   }
   return text.length;
+}
+
+/** Just behind a number, `true`, `false` or `null`. */
+function endOfWord(text: string, from: number): number {
+  const word = /[^\s,}\]]*/y;
+  word.lastIndex = from;
+  word.exec(text);
+  return word.lastIndex;
 }

@@ -13,6 +13,7 @@ import {
   revised,
   shown,
   type StoredResource,
+  upgraded,
 } from "./stored-resource.ts";
 
 /** What decides how resources are written. */
@@ -142,7 +143,7 @@ export class Resources {
   set state(state: readonly StoredResource[]) {
     for (const map of [this.#byId, this.#folders, this.#places, this.#owned, this.#unsettled]) map.clear();
     this.#order = 0;
-    for (const stored of structuredClone(state)) {
+    for (const stored of structuredClone(state).map(upgraded)) {
       this.#keep(stored);
       this.#file(stored);
       this.#order = Math.max(this.#order, stored.order);

@@ -3,6 +3,7 @@
 import { LifecycleError } from "../errors.ts";
 import type { Behaviour } from "./behaviour.ts";
 import type { Fault } from "./fault.ts";
+import { addResources } from "./add-resources.ts";
 import { answerRequest } from "./fetch-door.ts";
 import { Handler } from "./handler.ts";
 import type { Journal } from "./journal.ts";
@@ -56,6 +57,21 @@ export interface Sandbox {
   revokeGrant(appUserId: string): void;
   /** Puts a user there as if it had always been: no call, no journal. Returns its `oneup_user_id`. */
   createUser(appUserId: string): number;
+  /**
+   * Puts resources of a user there as if they had always been: no call, no journal, no read lag. A string is taken
+   * as JSON, with its digits. Returns the ids that the server gave them.
+   *
+   * ```ts
+   * sandbox.addResources("ada", "r4", [{ resourceType: "Patient" }, '{"resourceType":"Basic","x":1.50}']);
+   * ```
+   *
+   * @throws {LifecycleError} `USER_UNKNOWN`; `INVALID_OPTION` for what is no resource of that version
+   */
+  addResources(
+    appUserId: string,
+    version: "dstu2" | "stu3" | "r4",
+    resources: Iterable<object | string>,
+  ): string[];
   /**
    * Sets what answers show as `active`.
    *
@@ -116,6 +132,8 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     revokeGrant: (appUserId) => world.grants.revoke(userNamed("revoke the grant", appUserId).oneupUserId),
     createUser: (appUserId) =>
       (world.users.find(appUserId) ?? world.users.add(appUserId, world.settings.active)).oneupUserId,
+    addResources: (appUserId, version, resources) =>
+      addResources(world, userNamed("add the resources", appUserId).oneupUserId, version, resources),
     setActive(appUserId, active) {
       world.users.change(userNamed("change the user", appUserId), { active });
     },

@@ -61,3 +61,23 @@ export function patientsIn(text: string): ReadonlySet<string> {
   const found = text.matchAll(/"Patient\/([A-Za-z0-9.-]{1,64})"/g);
   return new Set(Array.from(found, ([, id = ""]) => id));
 }
+
+/** A resource of a snapshot. Snapshots of format 1 hold parsed resources. */
+export function upgraded(stored: StoredResource): StoredResource {
+  const revisions = stored.revisions as readonly (Revision & { readonly resource?: object })[];
+  if (revisions.every(({ versionId }) => versionId !== undefined)) return stored;
+  const first = versionOf(stored) - revisions.length + 1;
+  return {
+    ...stored,
+    revisions: revisions.map(({ visibleAt, resource }, place) => ({
+      versionId: first + place,
+      at: visibleAt,
+      visibleAt,
+      ...(resource === undefined ? {} : { text: JSON.stringify(resource) }),
+    })),
+  };
+}
+
+function versionOf(stored: object): number {
+  return "versionId" in stored && typeof stored.versionId === "number" ? stored.versionId : 1;
+}

@@ -1,6 +1,6 @@
 /** The truth: everything that the sandbox's 1upHealth knows, and nothing of HTTP. */
 
-import { type Behaviour, readChange } from "./behaviour.ts";
+import { type Behaviour, infinite, readChange } from "./behaviour.ts";
 import { Chance, type ChanceState } from "./chance.ts";
 import { Grants, type GrantsState } from "./grants.ts";
 import type { Settings } from "./options.ts";
@@ -20,7 +20,8 @@ export interface SandboxCredentials {
  * hold the clock, the journal or the scripted faults.
  */
 export interface SandboxSnapshot {
-  readonly format: 1;
+  /** `restore()` takes those of format 1, too. */
+  readonly format: 2;
   readonly credentials: SandboxCredentials;
   readonly chance: ChanceState;
   readonly users: readonly SandboxUser[];
@@ -79,7 +80,7 @@ export class World {
 
   snapshot(): SandboxSnapshot {
     return {
-      format: 1,
+      format: 2,
       credentials: this.credentials,
       chance: this.chance.state,
       users: this.users.all,
@@ -97,7 +98,7 @@ export class World {
     this.grants.state = snapshot.grants;
     this.resources.state = snapshot.resources;
     this.quota.state = snapshot.quota;
-    this.#setBehaviour(snapshot.behaviour ?? {});
+    this.#setBehaviour(infinite(snapshot.behaviour ?? {}));
   }
 
   #setBehaviour(changed: Partial<Behaviour>): void {

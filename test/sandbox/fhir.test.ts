@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { SandboxOptions } from "../../src/sandbox/index.ts";
-import { bearer, headersOf, open } from "./support.ts";
+import { bearer, headersOf, openWithUser } from "./support.ts";
 
 const patient = {
   resourceType: "Patient",
@@ -8,17 +7,6 @@ const patient = {
   meta: { versionId: "9" },
   name: [{ text: "Bilbo" }],
 };
-
-async function openWithUser(options?: SandboxOptions) {
-  const local = await open(options);
-  const ada = await local.onboard("ada");
-  const fhir = (method: string, path: string, body?: unknown, token: string = ada.access) =>
-    local.call(method, path, {
-      headers: { ...bearer(token), "content-type": "application/json" },
-      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
-    });
-  return { ...local, ada, fhir };
-}
 
 describe("sandbox/fhir", () => {
   it.each(["/dstu2", "/stu3", "/r4", "/fhir/dstu2"])(
@@ -124,40 +112,6 @@ describe("sandbox/fhir", () => {
     expect((await fhir("DELETE", path)).status).toBe(204);
     expect((await fhir("GET", path)).status).toBe(404);
     expect((await fhir("DELETE", path)).status).toBe(404);
-  });
-
-  it("GET of a type pages by its links, forth and back", async () => {
-    const { fhir, url } = await openWithUser();
-    for (let i = 0; i < 12; i++) await fhir("POST", "/r4/Patient", { resourceType: "Patient", n: i });
-    const seen: number[] = [];
-    const follow = async (path: string, relation: string) => {
-      const { body } = await fhir("GET", path);
-      seen.push(...body["entry"].map((one: { resource: { n: number } }) => one.resource.n));
-      const links: { relation: string; url: string }[] = body["link"];
-      return links.find((link) => link.relation === relation)?.url.replace(url, "");
-    };
-    let next: string | undefined = "/r4/Patient?_count=5";
-    let last = next;
-    while (next !== undefined) [last, next] = [next, await follow(next, "next")];
-    expect(seen).toEqual(Array.from({ length: 12 }, (_, i) => i));
-    seen.length = 0;
-    const prior = await follow(last, "prior");
-    await follow(prior ?? "", "prior");
-    expect(seen).toEqual([10, 11, 5, 6, 7, 8, 9]);
-  });
-
-  it("GET of a type finds by identifier, by _id and by a plain field", async () => {
-    const { fhir } = await openWithUser();
-    const identifier = [{ system: "urn:app", value: "a" }];
-    const { body } = await fhir("POST", "/r4/Patient", { ...patient, identifier, gender: "male" });
-    await fhir("POST", "/r4/Patient", { ...patient, gender: "female" });
-    const total = async (query: string) => (await fhir("GET", `/r4/Patient?${query}`)).body["total"];
-    expect(await total("identifier=urn%3Aapp%7Ca")).toBe(1);
-    expect(await total("identifier=a")).toBe(1);
-    expect(await total("identifier=urn%3Aother%7Ca")).toBe(0);
-    expect(await total(`_id=${body["id"]}`)).toBe(1);
-    expect(await total("gender=female")).toBe(1);
-    expect(await total("_skip=1")).toBe(2);
   });
 
   it("GET $everything holds the patient and what refers to it, ten a page", async () => {

@@ -61,6 +61,25 @@ export async function open(options: SandboxOptions = {}): Promise<Local> {
   };
 }
 
+/** The user ada, with a token. */
+export interface WithUser extends Local {
+  readonly ada: { readonly id: number; readonly access: string; readonly refresh: string };
+  /** Calls FHIR as ada, or with another token. */
+  fhir(method: string, path: string, body?: unknown, token?: string): Promise<Answer>;
+}
+
+/** A sandbox that listens, with a user. */
+export async function openWithUser(options?: SandboxOptions): Promise<WithUser> {
+  const local = await open(options);
+  const ada = await local.onboard("ada");
+  const fhir: WithUser["fhir"] = (method, path, body, token = ada.access) =>
+    local.call(method, path, {
+      headers: { ...bearer(token), "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+  return { ...local, ada, fhir };
+}
+
 export function headersOf(sandbox: Sandbox): Record<string, string> {
   return { client_id: sandbox.credentials.clientId, client_secret: sandbox.credentials.clientSecret };
 }

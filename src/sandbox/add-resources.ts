@@ -1,0 +1,43 @@
+/** Resources that are there without a call: what a test needs before its first one. */
+
+import { isFhirVersion, isServed } from "./fhir-types.ts";
+import { parseObject } from "./message.ts";
+import { isDeeper } from "./nesting.ts";
+import { refuse } from "./rules.ts";
+import type { World } from "./world.ts";
+
+const verb = "add the resources";
+
+/**
+ * Stores resources of a user, each readable at once, and returns their ids.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION`; what came before the wrong one is there
+ */
+export function addResources(
+  world: World,
+  owner: number,
+  version: string,
+  resources: Iterable<object | string>,
+): string[] {
+  if (!isFhirVersion(version)) throw refuse(verb, "version must be one of dstu2, stu3, r4, got another");
+  const ids: string[] = [];
+  for (const resource of resources) {
+    const text = typeof resource === "string" ? resource : written(resource);
+    const parsed = parseObject(text);
+    const type = parsed?.["resourceType"];
+    if (parsed === undefined || typeof type !== "string" || !isServed(version, type) || isDeeper(parsed)) {
+      const rule = `each must be a resource that 1upHealth serves in ${version}`;
+      throw refuse(verb, `${rule}, got something else after ${ids.length} of them`);
+    }
+    ids.push(world.resources.create(owner, version, type, text, world.now(), true).id);
+  }
+  return ids;
+}
+
+function written(resource: unknown): string {
+  try {
+    return JSON.stringify(resource) ?? "";
+  } catch {
+    return ""; // A circle, or a BigInt: refused with everything else that is no resource.
+  }
+}
