@@ -121,7 +121,7 @@ describe("create({ untilReadable })", () => {
 
   it.each([1, "yes", { withinMs: 50 }, { withinMs: 1e7 }])("refuses %j", async (untilReadable) => {
     const { fhir, sandbox } = await withAda("r4");
-    const options = { untilReadable: untilReadable as boolean };
+    const options = { untilReadable: untilReadable as unknown as boolean };
     expect(await errorOf(fhir.create(weight, options))).toMatchObject({ code: "INVALID_OPTION" });
     expect(sandbox.journal.count("fhir.create")).toBe(0);
   });

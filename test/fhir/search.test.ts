@@ -31,8 +31,8 @@ describe("search()", () => {
     expect(pages[0]?.bundle.type).toBe("searchset");
   });
 
-  it("encodes what you search for, and repeats a parameter for each value of a list", async () => {
-    const { fhir, sandbox } = await withPatients(6);
+  it("encodes what you search for (the sandbox refuses a bare bar), and repeats a parameter for each value of a list", async () => {
+    const { fhir } = await withPatients(6);
     const one = await fhir.search("Patient", { identifier: "http://example.org/mrn|mrn 3" });
     expect(one.resources.map(({ name }) => name?.[0]?.family)).toEqual(["Baggins 3"]);
     const some = await fhir.search("Patient", {
@@ -41,8 +41,6 @@ describe("search()", () => {
       _lastUpdated: ["ge2000", "lt2999"],
     });
     expect(some.resources).toHaveLength(3);
-    const urls = sandbox.journal.entries().map(({ path }) => path);
-    expect(urls.join("\n")).not.toContain("|");
   });
 
   it("goes on from a cursor in another process, which says nothing of what is searched for", async () => {
