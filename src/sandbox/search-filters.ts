@@ -30,7 +30,7 @@ export function readFilters(search: URLSearchParams, searched: Searched): Filter
   const filters: Filter[] = [];
   const kept = new URLSearchParams();
   for (const [name, value] of search) {
-    if (pagingNames.has(name)) continue;
+    if (pagingNames.has(name) || value === "") continue;
     const filter = readFilter(name, value, searched);
     if (filter === undefined) continue;
     if (typeof filter !== "function") return filter;
@@ -67,7 +67,7 @@ function readFilter(
   }
   const target = targets.get(base);
   const any: Comparison[] = [];
-  for (const one of value.split(/(?<!\\),/)) {
+  for (const one of value.split(/(?<!\\),/).filter((part) => part !== "")) {
     const compare = comparison(parameter.kind, modifier || (target ?? ""), one);
     if (compare === undefined) return invalid(name, one);
     any.push(compare);

@@ -56,9 +56,9 @@ export function isReadable({ owner, sharedWith }: StoredResource, reader: Reader
   return reader === "client" || owner === reader || sharedWith.includes(reader);
 }
 
-/** The ids of the patients that a resource refers to. */
+/** The ids of the patients that a resource refers to, by `Patient/{id}` or an absolute address. */
 export function patientsIn(text: string): ReadonlySet<string> {
-  const found = text.matchAll(/"Patient\/([A-Za-z0-9.-]{1,64})"/g);
+  const found = text.matchAll(/"(?:[^"\\]*\/)?Patient\/([A-Za-z0-9.-]{1,64})"/g);
   return new Set(Array.from(found, ([, id = ""]) => id));
 }
 

@@ -40,6 +40,9 @@ describe("sandbox/fhir search", () => {
     ["gender=female,male", 2],
     ["gender:not=male", 1],
     ["gender=FEMALE", 0],
+    ["gender=", 2],
+    ["gender=,male", 1],
+    ["family=nobody,", 0],
     ["active=true", 1],
     ["phone=555", 1],
     ["phone=ada%40example.org", 0],
@@ -84,10 +87,29 @@ describe("sandbox/fhir search", () => {
     ["value-quantity=gt120", 1],
     ["value-quantity=120.50%7Chttp%3A%2F%2Funitsofmeasure.org%7Cmm[Hg]", 1],
     ["value-quantity=le120", 0],
+    ["value-quantity=ge120.5", 1],
+    ["value-quantity=lt121", 1],
+    ["value-quantity=ne120.5", 0],
+    ["value-quantity=120.5%7C%7Cmmol", 0],
   ])("GET /r4/Observation?%s finds %i", async (query, total) => {
     const { fhir, sandbox } = await openWithUser();
     sandbox.addResources("ada", "r4", [observation]);
     expect((await fhir("GET", `/r4/Observation?${query}`)).body["total"]).toBe(total);
+  });
+
+  it("a Period may be open, a uri is compared as a whole", async () => {
+    const { fhir, sandbox } = await openWithUser({ keepsMeta: true });
+    const meta = { profile: ["http://hl7.org/vitals"] };
+    sandbox.addResources("ada", "r4", [
+      { ...observation, meta, effectivePeriod: { start: "2026-03" } },
+      { ...observation, effectivePeriod: { end: "2026-03" } },
+    ]);
+    const total = async (query: string) => (await fhir("GET", `/r4/Observation?${query}`)).body["total"];
+    expect([await total("date=gt2030"), await total("date=lt2000"), await total("date=2026")]).toEqual([
+      1, 1, 0,
+    ]);
+    expect(await total("_profile=http%3A%2F%2Fhl7.org%2Fvitals")).toBe(1);
+    expect(await total("_profile=http%3A%2F%2Fhl7.org")).toBe(0);
   });
 
   it("_id and id find one or more of a list", async () => {
@@ -151,6 +173,7 @@ describe("sandbox/fhir search", () => {
     "_text=bilbo",
     "birthdate=yesterday",
     "family:fuzzy=a",
+    "_profile:below=http%3A%2F%2Fhl7.org",
     "gender:missing=perhaps",
     "organization:identifier=a",
     "_count=many",

@@ -35,10 +35,15 @@ describe("sandbox/fhir versions", () => {
     const members = fc.dictionary(fc.string(), fc.jsonValue());
     fc.assert(
       fc.property(members, fc.constantFrom("", " ", "\n\t"), (object, indent) => {
-        const sent = { ...object, resourceType: "Basic", id: "mine", meta: [] };
-        const [id = ""] = sandbox.addResources("ada", "r4", [JSON.stringify(sent, undefined, indent)]);
+        const resource = { ...object, resourceType: "Basic", id: "mine", meta: [] };
+        const sent = JSON.stringify(resource, undefined, indent);
+        const [id = ""] = sandbox.addResources("ada", "r4", [sent]);
         const text = sandbox.snapshot().resources.at(-1)?.revisions[0]?.text ?? "";
-        expect(JSON.parse(text)).toEqual({ ...sent, id, meta: expect.objectContaining({ versionId: "1" }) });
+        expect(JSON.parse(text)).toEqual({
+          ...JSON.parse(sent),
+          id,
+          meta: expect.objectContaining({ versionId: "1" }),
+        });
         sandbox.reset();
         sandbox.createUser("ada");
       }),

@@ -30,7 +30,10 @@ describe("sandbox/fhir as a whole", () => {
     );
     const [path, other] = [`/r4/Patient/${one}/$everything`, `/r4/Patient/${two}/$everything`];
     expect([await everything(local, path), await everything(local, other)]).toEqual([[10, 10, 2], [1]]);
-    await fhir("PUT", `/r4/Observation/${moving}`, about(two, 0));
+    await fhir("PUT", `/r4/Observation/${moving}`, {
+      resourceType: "Observation",
+      subject: { reference: `https://api.1up.health/r4/Patient/${two}` },
+    });
     expect([await everything(local, path), await everything(local, other)]).toEqual([[10, 10, 1], [2]]);
     await fhir("DELETE", `/r4/Patient/${one}`);
     expect((await fhir("GET", path)).status).toBe(404);
@@ -57,13 +60,16 @@ describe("sandbox/fhir as a whole", () => {
     const [id] = sandbox.addResources("ada", "r4", [patient]);
     sandbox.addResources("ada", "r4", [about(id, 1)]);
     const path = `/r4/Patient/${id}`;
+    const [own] = sandbox.addResources("bob", "r4", [patient]);
     expect((await fhir("PUT", `${path}/_permission/77`)).status).toBe(404);
     await fhir("PUT", `${path}/_permission/${bob.id}`);
+    const seen = (await fhir("GET", "/r4/Patient", undefined, bob.access)).body["entry"];
+    expect(seen.map((one: any) => one.resource.id)).toEqual([id, own]);
     expect(await everything(local, `${path}/$everything`, bob.access)).toEqual([1]);
     expect((await fhir("GET", `${path}/_history/1`, undefined, bob.access)).status).toBe(200);
     expect((await fhir("PUT", path, patient, bob.access)).status).toBe(404);
     await fhir("DELETE", `${path}/_permission/${bob.id}`);
-    expect((await fhir("GET", "/r4/Patient", undefined, bob.access)).body["total"]).toBe(0);
+    expect((await fhir("GET", "/r4/Patient", undefined, bob.access)).body["total"]).toBe(1);
     expect((await fhir("GET", `${path}/_history/1`, undefined, bob.access)).status).toBe(404);
   });
 
