@@ -67,9 +67,6 @@ try {
   const lines = (await readFile(exported, "utf8")).trimEnd().split("\n");
   const steps = new Set(lines.map((line) => (JSON.parse(line) as { valueInteger: number }).valueInteger));
   console.log(`exported: ${lines.length}, different: ${steps.size}`);
-  console.log(
-    `memory: ${Math.round(process.memoryUsage().rss / 1e6) < 400 ? "one page at a time" : "too much"}`,
-  );
 } finally {
   await server.close();
   await rm(folder, { recursive: true });
