@@ -30,9 +30,9 @@ function open(): Promise<Lifecycle> {
     store: lmdb(join(folder, "store")),
     encryption: keyFile(join(folder, "lifecycle.key")),
     limits: { management: limit },
-    timeoutMs: 500,
-    graceMs: 100,
-    leaseMs: 1_000,
+    timeoutMs: 2_000,
+    graceMs: 1_000,
+    leaseMs: 4_000,
   });
 }
 

@@ -34,9 +34,11 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
     exclude: alone ? withProcesses : [],
+    globalSetup: "test/support/built.ts",
     pool: "forks",
-    maxWorkers: 2,
-    maxConcurrency: 6, // sweeps that wait for the same lease wait together
+    isolate: false, // tests leave nothing behind; a process a file would take longer than most files do
+    maxWorkers: 3, // on two cores: most tests wait for something
+    maxConcurrency: 12, // what waits for the same lease or window waits together
     testTimeout: 30_000,
     hookTimeout: 30_000,
     reporters: ["default"],

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { lmdb } from "../../adapters/lmdb.ts";
 import { systemClock } from "../../src/clock.ts";
+import { runs } from "../support/built.ts";
 import { folderOfTest, linesOf, openStore } from "./lmdb-scene.ts";
 import { write } from "../support/commits.ts";
 
@@ -124,9 +125,8 @@ describe("the folder of adapters/lmdb", () => {
 
   it("rejects with STORE_UNUSABLE when the process has no descriptors left, and leaves it alive", () => {
     const script = fileURLToPath(new URL("./crowded.child.ts", import.meta.url));
-    const run = "Deno" in globalThis ? ["run", "-A", script] : ["--import", "tsx", script];
     const free = ["0", "1", "2", "3", "9"];
-    const crowded = ["-c", 'ulimit -n 200 && exec "$@"', "sh", process.execPath, ...run];
+    const crowded = ["-c", 'ulimit -n 200 && exec "$@"', "sh", process.execPath, ...runs(script)];
     const { status, signal, stdout } = spawnSync("sh", [...crowded, join(folderOfTest(), "store"), ...free], {
       encoding: "utf8",
       stdio: ["ignore", "pipe", "inherit"],

@@ -9,6 +9,7 @@ import { expect, onTestFinished } from "vitest";
 import { lmdb } from "../../adapters/lmdb.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { Store } from "../../src/store/contract.ts";
+import { runs } from "../support/built.ts";
 import { newFolder, removeFolder } from "./folders.ts";
 
 /** A folder of the test that runs. */
@@ -28,8 +29,7 @@ export async function openStore(folder: string): Promise<Store> {
 /** Starts another process on the folder. */
 export function child(folder: string, task: string, name: string): ChildProcessByStdio<null, Readable, null> {
   const script = fileURLToPath(new URL("./writer.child.ts", import.meta.url));
-  const run = "Deno" in globalThis ? ["run", "-A", script] : ["--import", "tsx", script];
-  const started = spawn(process.execPath, [...run, folder, task, name], {
+  const started = spawn(process.execPath, [...runs(script), folder, task, name], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   onTestFinished(() => void started.kill("SIGKILL"));

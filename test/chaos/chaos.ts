@@ -131,13 +131,14 @@ export async function play(ground: Ground, { seed, ms }: Story): Promise<Outcome
       await toStore?.mend();
       await toOneup.mend();
     }
+    const { timeoutMs: _, ...place } = { timeoutMs: 0, ...ground.place(ground.server?.port ?? 0) };
     lifecycle = await createLifecycle({
       credentials: sandbox.credentials,
       endpoints: oneup.endpoints,
       limits: { management: limit },
       clock: sandbox.clock,
       ...times,
-      ...at(ground.place(ground.server?.port ?? 0)),
+      ...at(place), // who judges has the usual patience with the store
     });
     lookAfterOthers(lifecycle, note).catch(() => {}); // it ends with the lifecycle
     const allIn = Promise.all(workers.map(({ process }) => process.done()));

@@ -37,4 +37,4 @@ export function wordsOf(what: "rename" | "reauthorize", { id }: Person): string 
 }
 
 /** Short times, so that much happens in a few seconds. */
-export const times = { timeoutMs: 1_500, graceMs: 300, leaseMs: 2_000 } as const;
+export const times = { timeoutMs: 1_500, graceMs: 1_000, leaseMs: 3_000 } as const;

@@ -1,7 +1,7 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { folder } from "../support/scene.ts";
 import { isThere, start } from "../support/started.ts";
 import type { Started } from "../support/started.ts";
 
@@ -10,27 +10,20 @@ function workers(out: string): number[] {
   return [...out.matchAll(/worker process (\d+)/gi)].map(([, pid]) => Number(pid));
 }
 
-/** Where the demo puts its temporary folder. */
-let folder: string;
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "cli-demo-"));
-});
-
-afterEach(() => rm(folder, { recursive: true }));
-
-function demo(...words: readonly string[]): Started {
-  return start("src/cli/main.ts", ["demo", ...words], { TMPDIR: folder });
+/** The demo, whose temporary folder is a folder of the test. */
+function demo(temporary: string, ...words: readonly string[]): Started {
+  return start("src/cli/main.ts", ["demo", ...words], { TMPDIR: temporary });
 }
 
-/** The demo's own folders; tsx may keep its cache beside them. */
-async function kept(): Promise<string[]> {
-  return (await readdir(folder)).filter((name) => name.startsWith("oneup-lifecycle-"));
+/** The demo's own folders. */
+async function kept(temporary: string): Promise<string[]> {
+  return (await readdir(temporary)).filter((name) => name.startsWith("oneup-lifecycle-"));
 }
 
-describe("cli demo", () => {
-  it("kills a worker, loses nobody, creates nobody twice, and says so on its last line", async () => {
-    const { code, out, err } = await demo().ended;
+describe.concurrent("cli demo", () => {
+  it("kills a worker, loses nobody, creates nobody twice, and says so on its last line", async (test) => {
+    const temporary = folder("demo", test);
+    const { code, out, err } = await demo(temporary).ended;
     expect(err).toBe("");
     expect(code).toBe(0);
     const [, management] =
@@ -53,34 +46,36 @@ describe("cli demo", () => {
     // Codes and tokens of the sandbox are 40 hexadecimal digits; its secret is well known.
     expect(out).not.toMatch(/[0-9a-f]{40}/);
     expect(out).not.toContain("sandbox-secret");
-    expect(await kept()).toEqual([]);
+    expect(await kept(temporary)).toEqual([]);
   }, 60_000);
 
-  it("leaves no process and no folder behind when it is interrupted", async () => {
-    const running = demo();
+  it("leaves no process and no folder behind when it is interrupted", async (test) => {
+    const temporary = folder("demo", test);
+    const running = demo(temporary);
     const worker = Number(await running.said(/worker process (\d+)/));
     running.kill("SIGINT");
     const { code, out } = await running.ended;
     expect(code).toBe(130);
     expect(out.trimEnd()).toMatch(/Stopped$/);
     expect(isThere(worker)).toBe(false);
-    expect(await kept()).toEqual([]);
+    expect(await kept(temporary)).toEqual([]);
   });
 
-  it("leaves no worker behind when it is killed", async () => {
-    const running = demo();
+  it("leaves no worker behind when it is killed", async (test) => {
+    const running = demo(folder("demo", test));
     const worker = Number(await running.said(/worker process (\d+)/));
     running.kill("SIGKILL");
     await running.ended;
-    await expect.poll(() => isThere(worker), { timeout: 10_000 }).toBe(false);
+    await vi.waitFor(() => expect(isThere(worker)).toBe(false), 10_000);
   });
 
-  it("keeps its folder with --keep and says where it is", async () => {
-    const { code, out } = await demo("--keep").ended;
+  it("keeps its folder with --keep and says where it is", async (test) => {
+    const temporary = folder("demo", test);
+    const { code, out } = await demo(temporary, "--keep").ended;
     expect(code).toBe(0);
-    const [store = ""] = await kept();
-    expect(out).toContain(`Kept: ${join(folder, store)}`);
+    const [store = ""] = await kept(temporary);
+    expect(out).toContain(`Kept: ${join(temporary, store)}`);
     expect(out).toMatch(/\d+ management calls\n$/);
-    expect(await readdir(join(folder, store))).toEqual(["lifecycle.key", "store"]);
+    expect(await readdir(join(temporary, store))).toEqual(["lifecycle.key", "store"]);
   }, 60_000);
 });

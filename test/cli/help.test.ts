@@ -4,7 +4,7 @@ import { start } from "../support/started.ts";
 
 const main = "src/cli/main.ts";
 
-describe("cli help", () => {
+describe.concurrent("cli help", () => {
   it.each([[[]], [["help"]], [["--help"]]])("%j lists the commands", async (words) => {
     const { code, out, err } = await start(main, words).ended;
     expect({ code, err }).toEqual({ code: 0, err: "" });

@@ -18,7 +18,7 @@ import { costs, go, journeys, renamed } from "./journeys.ts";
 import type { Fated, Journey, Life } from "./journeys.ts";
 
 const script = new URL("./journey.child.ts", import.meta.url);
-const times = { timeoutMs: 1_200, graceMs: 200, leaseMs: 1_500 };
+const times = { timeoutMs: 3_000, graceMs: 500, leaseMs: 3_500 };
 
 describe.concurrent("on LMDB, a process that is killed", () => {
   sweeps(async (test) => ({ type: "lmdb", path: folder("sweep", test) }));
@@ -269,7 +269,7 @@ async function underWay(lifecycle: Lifecycle): Promise<readonly string[]> {
   const found: string[] = [];
   for (const state of ["created", "codeIssued", "expiring", "reauthorizing"] as const) {
     for await (const { appUserId, pause } of lifecycle.users({ state })) {
-      if (pause?.reason !== "codesSpent") found.push(`${state}: ${appUserId}`);
+      if (pause?.reason !== "codesSpent") found.push(`${state}: ${appUserId} ${pause?.reason ?? ""}`);
     }
   }
   return found;

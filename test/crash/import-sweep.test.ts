@@ -8,7 +8,7 @@ import { membersOf, ownPlace } from "./journeys.ts";
 import type { Fated, Life, ListJourney } from "./journeys.ts";
 
 const script = new URL("./journey.child.ts", import.meta.url);
-const times = { timeoutMs: 1_000, graceMs: 100, leaseMs: 1_200 };
+const times = { timeoutMs: 2_500, graceMs: 200, leaseMs: 3_000 };
 
 describe.concurrent("a process that is killed in the middle of an import", () => {
   for (const journey of ["import", "import of new users"] as const) {

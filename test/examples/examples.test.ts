@@ -1,5 +1,5 @@
 import { readFileSync, readdirSync } from "node:fs";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { isPostgresInstalled, startPostgres } from "../support/postgres.ts";
 import { isInstalled, startServer } from "../support/servers.ts";
 import { deno, start } from "../support/started.ts";
@@ -47,7 +47,7 @@ async function signUpServer(server: Started): Promise<void> {
 
 if (!onDeno && !inCi) console.warn("LEFT OUT: examples/04-deno needs Deno; CI=true brings it through npx");
 
-describe("examples", () => {
+describe.concurrent("examples", () => {
   it("01-first-user takes a user to a Patient of its own for one management call", async () => {
     const { code, out, err } = await start("examples/01-first-user.ts").ended;
     expect({ code, err }).toEqual({ code: 0, err: "" });
@@ -74,7 +74,7 @@ describe("examples", () => {
 
   it.runIf(hasRedis)(
     "05-fleet brings everybody in though a worker is killed",
-    async () => {
+    async ({ onTestFinished }) => {
       const server = await startServer("redis-server");
       onTestFinished(() => server.stop());
       const { code, out, err } = await start("examples/05-fleet.ts", [], { REDIS_URL: server.url }).ended;
@@ -86,16 +86,20 @@ describe("examples", () => {
     60_000,
   );
 
-  it.runIf(hasPostgres)("06-postgres goes on after kill -9, beside the application's own table", async () => {
-    const server = await startPostgres();
-    onTestFinished(() => server.stop());
-    const { code, out, err } = await start("examples/06-postgres.ts", [], { POSTGRES_URL: server.url }).ended;
-    expect({ code, err }).toEqual({ code: 0, err: "" });
-    expect(out).toBe(
-      "the application is killed, with users in hand\nthe lifecycle counts 80 with a token\n" +
-        "the application counts 80 who are connected\ncreated twice: 0\n",
-    );
-  });
+  it.runIf(hasPostgres)(
+    "06-postgres goes on after kill -9, beside the application's own table",
+    async ({ onTestFinished }) => {
+      const server = await startPostgres();
+      onTestFinished(() => server.stop());
+      const { code, out, err } = await start("examples/06-postgres.ts", [], { POSTGRES_URL: server.url })
+        .ended;
+      expect({ code, err }).toEqual({ code: 0, err: "" });
+      expect(out).toBe(
+        "the application is killed, with users in hand\nthe lifecycle counts 80 with a token\n" +
+          "the application counts 80 who are connected\ncreated twice: 0\n",
+      );
+    },
+  );
 
   it("06-postgres says what it needs", async () => {
     const { code, err } = await start("examples/06-postgres.ts", [], { POSTGRES_URL: "" }).ended;

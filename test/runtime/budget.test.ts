@@ -76,7 +76,7 @@ describe("lanes", () => {
     expect((await lifecycle.forecast(1, "bulk")).inMs).toBeGreaterThan(60_000);
     const people = Array.from({ length: 60 }, (_, index) => `person ${index}`);
     all.push(...people.map((id) => lifecycle.onboard(id, { waitMs: 3_600_000 })));
-    hurry(sandbox);
+    hurry(sandbox, 500);
     expect((await Promise.all(all)).every(({ usable }) => usable)).toBe(true);
     expect(sandbox.journal.mostInWindow(60_000)).toBeLessThanOrEqual(20);
     const creates = sandbox.journal.entries().filter(({ call }) => call === "createUser");

@@ -63,7 +63,7 @@ describe("onboardMany()", () => {
     await vi.waitFor(async () => expect((await lifecycle.budget.look()).waiting.bulk).toBeGreaterThan(10));
     const person = lifecycle.onboard("in person", { waitMs: 60 * 60_000 });
     await vi.waitFor(async () => expect((await lifecycle.budget.look()).waiting.interactive).toBe(1));
-    hurry(sandbox);
+    hurry(sandbox, 1_000);
     expect(await person).toMatchObject({ usable: true });
     expect(await importing).toMatchObject({ arrived: 20 });
     const created = sandbox.journal.entries().filter(({ call }) => call === "createUser");
@@ -284,7 +284,7 @@ describe("onboardMany() that does not know who exists", () => {
     await vi.waitFor(async () =>
       expect((await lifecycle.budget.look()).waiting).toMatchObject({ interactive: 1 }),
     );
-    hurry(sandbox);
+    hurry(sandbox, 1_000);
     expect(await person).toMatchObject({ usable: true });
     expect((await lifecycle.counts()).created).toBeGreaterThan(5);
     expect(await again).toMatchObject({ left: 0 });

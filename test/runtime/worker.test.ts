@@ -19,8 +19,8 @@ describe("work()", () => {
     );
     const stop = new AbortController();
     const working = lifecycle.work({ signal: stop.signal });
-    hurry(sandbox);
-    await vi.waitFor(async () => expect(arrivedIn(await lifecycle.counts())).toBe(12), 10_000);
+    hurry(sandbox, 1_000);
+    await vi.waitFor(async () => expect(arrivedIn(await lifecycle.counts())).toBe(12), 20_000);
     stop.abort();
     const summary = await working;
     const { tokenActive = 0, reauthorized = 0 } = summary.rested;

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { sleep } from "../../src/clock.ts";
 import { connectSandboxClock, createVirtualClock } from "../../src/sandbox/index.ts";
+import { runs } from "../support/built.ts";
 import { open } from "./support.ts";
 
 const hour = 3_600_000;
@@ -12,7 +13,7 @@ describe("sandbox/remote-clock", () => {
   it("connectSandboxClock() wakes another process when the clock jumps, and does not keep it alive", async () => {
     const { url, sandbox } = await open();
     const script = fileURLToPath(new URL("./remote-clock.child.ts", import.meta.url));
-    const child = spawn(process.execPath, ["--import", "tsx", script, url], {
+    const child = spawn(process.execPath, [...runs(script), url], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     let said = "";

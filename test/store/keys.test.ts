@@ -24,6 +24,7 @@ import { keyRing } from "../../src/store/key-ring.ts";
 import { isInside, keyFile } from "../../src/store/keys.ts";
 import type { Encryption } from "../../src/store/keys.ts";
 import { manualClock } from "../../src/testing/index.ts";
+import { runs } from "../support/built.ts";
 
 function folderOfTest(): string {
   const folder = mkdtempSync(join(tmpdir(), "oneup-keys-"));
@@ -193,10 +194,13 @@ describe("store/keys keyFile()", () => {
   it("keyFile() gives one key to several processes that start at once", async () => {
     const folder = folderOfTest();
     const script = fileURLToPath(new URL("./key.child.ts", import.meta.url));
-    const run = "Deno" in globalThis ? ["run", "-A", script] : ["--import", "tsx", script];
     const told = await Promise.all(
       [1, 2, 3].map(() =>
-        promisify(execFile)(process.execPath, [...run, join(folder, "store"), join(folder, "keys", "key")]),
+        promisify(execFile)(process.execPath, [
+          ...runs(script),
+          join(folder, "store"),
+          join(folder, "keys", "key"),
+        ]),
       ),
     );
     expect(new Set(told.map(({ stdout }) => stdout)).size).toBe(1);

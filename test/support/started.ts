@@ -1,7 +1,8 @@
-/** Starts a script as people do: from source, on the runtime the test runs on, with words and an environment. */
+/** Starts a script as people do: on the runtime that the test runs on, with words and an environment. */
 import { execFile, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { runs } from "./built.ts";
 
 /** How a process ended. */
 export interface Ended {
@@ -22,10 +23,6 @@ export interface Started {
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** The runtime of the test. */
-const here: readonly string[] =
-  "Deno" in globalThis ? [process.execPath, "run", "-A"] : [process.execPath, "--import", "tsx"];
-
 /** Deno, of the version the project is checked with, where the test runs on Node. */
 export async function deno(): Promise<readonly string[]> {
   const asked = ["-y", "deno@2.9.6", "eval", "console.log(Deno.execPath())"];
@@ -33,16 +30,17 @@ export async function deno(): Promise<readonly string[]> {
   return [stdout.trim(), "run", "-A"]; // not npx itself, which would take the signals for it
 }
 
-/** Starts `path`, relative to the repository. */
+/** Starts `path`, which may be relative to the repository: on another runtime, if its words are given. */
 export function start(
   path: string,
   words: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
-  runtime: readonly string[] = here,
+  runtime?: readonly string[],
 ): Started {
-  const [command = process.execPath, ...before] = runtime;
+  const [command = "", ...before] =
+    runtime === undefined ? [process.execPath, ...runs(path)] : [...runtime, path];
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("ONEUP_"));
-  const child = spawn(command, [...before, path, ...words], {
+  const child = spawn(command, [...before, ...words], {
     cwd: root,
     env: { ...Object.fromEntries(inherited), NO_COLOR: "", FORCE_COLOR: "0", ...env },
     stdio: ["ignore", "pipe", "pipe"],
