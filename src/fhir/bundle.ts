@@ -63,6 +63,6 @@ function nextLink(links: readonly unknown[]): string | undefined {
 }
 
 function mark(resource: JsonObject): string {
-  const { versionId, lastUpdated } = (isObject(resource["meta"]) ? resource["meta"] : {}) as JsonObject; // or an empty one
-  return [resource["resourceType"], resource["id"], versionId ?? lastUpdated].map(String).join("/");
+  const { meta, resourceType, id } = resource;
+  return [resourceType, id, field(meta, "versionId", "lastUpdated")].map(String).join("/");
 }

@@ -9,7 +9,7 @@ import { createSender, type Sender } from "../http/send.ts";
 import type { Transport } from "../http/transport.ts";
 import { undiciTransport } from "../http/undici-transport.ts";
 import { asClient, withTokens, type ClientSource, type TokenSource } from "./access.ts";
-import { checkChoice, checkVersion, kindOf, wrong } from "./checks.ts";
+import { checkChoice, checkSignal, checkVersion, kindOf, wrong } from "./checks.ts";
 import type { FhirClient } from "./fhir-client.ts";
 import { pageVerbs } from "./page-verbs.ts";
 import type { VerbParts } from "./perform.ts";
@@ -36,6 +36,8 @@ export interface FhirClientOptions<V extends FhirVersion> {
   readonly timeoutMs?: number | undefined;
   /** Decides waits and time-outs. @default systemClock */
   readonly clock?: Clock | undefined;
+  /** Ends the waits of all its calls: those that wait out troubles, look for a resource, or wait until it can be read. */
+  readonly signal?: AbortSignal | undefined;
   /** Sends in place of `transport` and `timeoutMs`. */
   readonly sender?: Pick<Sender, "send"> | undefined;
 }
@@ -58,6 +60,7 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
   const { version, token, client, api = "https://api.1up.health", clock = systemClock } = options;
   checkVersion(version);
   checkChoice(task, "strict", options.strict, [true, false]);
+  checkSignal(task, options.signal);
   if ((token === undefined) === (client === undefined))
     throw wrong(task, "either token or client must be given", token === undefined ? "neither" : "both");
   for (const [name, source] of Object.entries({ token, client }))
@@ -67,6 +70,7 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
   const parts: VerbParts = {
     place: { api, version },
     clock,
+    ending: options.signal,
     performer: {
       version,
       access: token === undefined ? asClient(given(client)) : withTokens(token),

@@ -39,18 +39,18 @@ export async function findCreated(
   let trouble: unknown;
   for (const ms of looksMs) {
     await sleep(clock, ms, signal);
+    let found: readonly JsonObject[] = [];
+    trouble = undefined;
     try {
-      const found = await search(resourceType, { ...findBy, _count: 2 }, signal);
-      if (found.length > 1)
-        throw more(doubt, `there is more than one ${resourceType} with that`, found.length);
-      if (found[0] !== undefined) return found[0];
-      trouble = undefined;
+      found = await search(resourceType, { ...findBy, _count: 2 }, signal);
     } catch (error) {
       signal?.throwIfAborted();
-      if (!isLifecycleError(error) || error.code === "IN_DOUBT") throw error;
+      if (!isLifecycleError(error)) throw error;
       trouble = error;
       if (!error.retryable) break;
     }
+    if (found.length > 1) throw more(doubt, `there is more than one ${resourceType} with that`, found.length);
+    if (found[0] !== undefined) return found[0];
   }
   if (trouble !== undefined) throw more(doubt, "looking for it failed, too", undefined, trouble);
   throw more(doubt, "it was looked for and not found", 0);

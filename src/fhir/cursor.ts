@@ -74,7 +74,7 @@ function read(cursor: string): Parts | null {
 
 function isParts(value: unknown): value is Parts {
   if (!Array.isArray(value)) return false;
-  const [format, print, path, ...query]: unknown[] = value;
+  const [format, print, path, ...query] = value as unknown[]; // of JSON
   const isPath = path === 0 || (typeof path === "string" && /^(?:\/[\w$-][\w$.-]*)*$/.test(path));
   return format === 1 && typeof print === "string" && isPath && query.every(isPart);
 }

@@ -32,7 +32,7 @@ export function parseFhirJson(text: string): unknown {
  * @throws {TypeError} for a cycle
  */
 export function stringifyFhirJson(value: unknown): string | undefined {
-  if (!holdsDigits(value)) return JSON.stringify(value) as string | undefined; // undefined from a toJSON() of its own
+  if (!holdsDigits(value)) return JSON.stringify(value);
   return stringify(value, function (this: unknown, name: string, one: unknown) {
     const digits = digitsIn(this, name);
     if (typeof one !== "number" || digits === undefined || !Object.is(Number(digits), one)) return one;

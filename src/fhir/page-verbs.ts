@@ -9,7 +9,7 @@ import { placeAt, startOf, type Search } from "./cursor.ts";
 import type { CountOptions, PageOptions } from "./fhir-client.ts";
 import type { PagePlace } from "./link.ts";
 import { firstPage, type AnyPage, type Load, type PageSource } from "./page.ts";
-import { perform, type VerbParts } from "./perform.ts";
+import { eitherOf, perform, type VerbParts } from "./perform.ts";
 import { longestPage, pairsOf, type Pairs, type SearchParams } from "./query.ts";
 import { lookingBack, readingEverything, searching, type Task } from "./task.ts";
 import { createWalk, patient, type AnyWalk } from "./walk.ts";
@@ -29,7 +29,7 @@ interface Begun {
   readonly signal: AbortSignal | undefined;
 }
 
-export function pageVerbs({ place, performer, clock }: VerbParts): PageVerbs {
+export function pageVerbs({ place, performer, clock, ending }: VerbParts): PageVerbs {
   function begin(task: Task, path: string, pairs: Pairs, { cursor, signal }: PageOptions): Begun {
     const search: Search = { version: place.version, path, pairs };
     const start = cursor === undefined ? startOf(search) : placeAt(search, cursor);
@@ -49,7 +49,7 @@ export function pageVerbs({ place, performer, clock }: VerbParts): PageVerbs {
   }
 
   function all({ source, start, signal }: Begun): AnyWalk {
-    return createWalk({ ...source, load: patient(source.load, clock) }, start, signal);
+    return createWalk({ ...source, load: patient(source.load, clock) }, start, eitherOf(signal, ending));
   }
 
   function search(resourceType: string, params: SearchParams, options: PageOptions | undefined): Begun {

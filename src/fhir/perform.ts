@@ -29,6 +29,17 @@ export interface VerbParts {
   readonly place: FhirPlace;
   readonly performer: Performer;
   readonly clock: Clock;
+  /** Ends the waits of all calls. */
+  readonly ending: AbortSignal | undefined;
+}
+
+/** The signal of a call that may wait for long. */
+export function eitherOf(
+  signal: AbortSignal | undefined,
+  ending: AbortSignal | undefined,
+): AbortSignal | undefined {
+  if (signal === undefined || ending === undefined) return signal ?? ending;
+  return AbortSignal.any([signal, ending]);
 }
 
 export type Done = Extract<Outcome, { type: "done" }>;

@@ -11,7 +11,7 @@ import * as calls from "./calls.ts";
 import * as check from "./checks.ts";
 import { checkFindBy, findCreated, readableWithin, waitUntilReadable, type Eyes } from "./created.ts";
 import type { CreateOptions, FhirCallOptions, OperationOptions, UpdateOptions } from "./fhir-client.ts";
-import { perform, type Done, type VerbParts } from "./perform.ts";
+import { eitherOf, perform, type Done, type VerbParts } from "./perform.ts";
 import { pairsOf, queryOf } from "./query.ts";
 import { creating, deleting, operating, permitting, reading, updating } from "./task.ts";
 import type { FhirVersion } from "./versions.ts";
@@ -31,7 +31,10 @@ export interface ResourceVerbs {
 const ofCall = { signal: true } as const;
 
 /** @param search as the client's own */
-export function resourceVerbs({ place, performer, clock }: VerbParts, search: Eyes["search"]): ResourceVerbs {
+export function resourceVerbs(
+  { place, performer, clock, ending }: VerbParts,
+  search: Eyes["search"],
+): ResourceVerbs {
   const { version } = place;
   const eyes: Eyes = {
     clock,
@@ -77,10 +80,11 @@ export function resourceVerbs({ place, performer, clock }: VerbParts, search: Ey
         created = resourceOf(await perform(performer, task, call, signal));
       } catch (error) {
         if (!isLifecycleError(error, "IN_DOUBT") || findBy === undefined) throw error;
-        created = await findCreated(eyes, resourceType, findBy, error, signal);
+        created = await findCreated(eyes, resourceType, findBy, error, eitherOf(signal, ending));
       }
       if (withinMs === null) return created;
-      return waitUntilReadable(eyes, resourceType, String(created["id"]), withinMs, signal);
+      const id = String(created["id"]); // of FHIR's type, as the reader has checked
+      return waitUntilReadable(eyes, resourceType, id, withinMs, eitherOf(signal, ending));
     },
 
     async read(resourceType, id, options) {

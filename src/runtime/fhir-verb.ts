@@ -39,6 +39,7 @@ export function fhirOf<V extends FhirVersion>(
     sender: fhirSender(engine),
     api: engine.settings.api,
     clock: engine.clock,
+    signal: engine.closing,
     version,
     strict,
   });

@@ -50,7 +50,7 @@ describe("parseFhirJson() and stringifyFhirJson()", () => {
       () => 1,
       { a: undefined, b: [undefined], c: new Date(0) },
       null,
-      [1, , 2],
+      Object.assign([], { 2: 1 }),
     ]) {
       expect(stringifyFhirJson(value)).toBe(JSON.stringify(value));
     }

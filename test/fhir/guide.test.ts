@@ -166,7 +166,8 @@ describe.runIf(hasCurl)(
       expect(said).toMatchObject(answer);
       note("accesscodeaccesscodeaccesscode", said["code"]);
       note("accesstokenaccesstokenaccesstoken", said["access_token"]);
-      note("oneup_user_id=123", said["oneup_user_id"] && `oneup_user_id=${String(said["oneup_user_id"])}`);
+      if (typeof said["oneup_user_id"] === "number")
+        note("oneup_user_id=123", `oneup_user_id=${said["oneup_user_id"]}`);
       note("oneupresourceid", said["id"]);
     });
 

@@ -123,7 +123,7 @@ describe("delete()", () => {
 describe("share() and unshare()", () => {
   it("let another user read a patient, and no more", async () => {
     const { fhir, lifecycle } = await withAda("r4");
-    const { oneupUserId = 0 } = await lifecycle.onboard("grace@example.org");
+    const { oneupUserId } = await lifecycle.onboard("grace@example.org");
     const grace = lifecycle.fhir("grace@example.org", "r4");
     const { id = "" } = await fhir.create(bilbo);
     expect(await errorOf(grace.read("Patient", id))).toMatchObject({ status: 404 });

@@ -1,6 +1,6 @@
 import type { Observation, Patient } from "fhir/r4.js";
 import type { SearchParams } from "oneup-lifecycle";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { all, errorOf, withAda } from "./ada.ts";
 
 const patients = (count: number): Patient[] =>
@@ -170,6 +170,15 @@ describe("searchAll()", () => {
         for await (const _ of walk) stop.abort("enough");
       })(),
     ).rejects.toBe("enough");
+  });
+
+  it("ends when its lifecycle is closed while it waits", async () => {
+    const { fhir, lifecycle, sandbox } = await withPatients(5);
+    sandbox.fail({ call: "fhir.search", skip: 1, says: "rateLimited", retryAfterMs: 300_000 });
+    const walking = errorOf(all(fhir.searchAll("Patient", { _count: 2 })));
+    await vi.waitFor(() => expect(sandbox.journal.count("fhir.search")).toBe(2));
+    await lifecycle.close();
+    expect(await walking).toMatchObject({ code: "CLOSED" });
   });
 
   it("outlives the token, also one that is refused before its time", async () => {

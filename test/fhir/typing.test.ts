@@ -51,6 +51,36 @@ describe("the types of the FHIR client", () => {
     expectTypeOf(check).toBeFunction();
   });
 
+  it("what finds resources gives them typed", () => {
+    const check: Reading = (one, two, three) => {
+      expectTypeOf(one.search("Patient").then(({ resources }) => resources)).resolves.toEqualTypeOf<
+        readonly dstu2.Patient[]
+      >();
+      expectTypeOf(two.vread("Patient", "1", "2")).resolves.toEqualTypeOf<stu3.Patient>();
+      expectTypeOf(
+        three.history("Patient", "1").then((page) => page.bundle),
+      ).resolves.toEqualTypeOf<r4.Bundle>();
+      expectTypeOf(three.searchAll("Observation")).toExtend<AsyncIterable<r4.Observation>>();
+      expectTypeOf(three.everything("1")).toExtend<AsyncIterable<r4.FhirResource>>();
+      expectTypeOf(three.operation("validate")).resolves.toEqualTypeOf<r4.FhirResource | null>();
+      // @ts-expect-error DSTU2 has no Task
+      void one.searchAll("Task");
+      // @ts-expect-error a filter that got lost would find everything
+      void three.search("Patient", { identifier: undefined });
+    };
+    expectTypeOf(check).toBeFunction();
+  });
+
+  it("update() gives back the type of what it was given, and wants the version's shape", () => {
+    const check = (three: FhirClient<"r4">, patient: r4.Patient): void => {
+      expectTypeOf(three.update(patient)).resolves.toEqualTypeOf<r4.Patient>();
+      expectTypeOf(three.update({ ...patient, gender: "male" })).resolves.toEqualTypeOf<r4.Patient>();
+      // @ts-expect-error no such field
+      void three.update({ resourceType: "Patient", id: "1", nome: "Baggins" });
+    };
+    expectTypeOf(check).toBeFunction();
+  });
+
   it("create() takes a value that is already typed", () => {
     const check = (three: FhirClient<"r4">, patient: r4.Patient): void => {
       expectTypeOf(three.create(patient)).resolves.toEqualTypeOf<r4.Patient>();
