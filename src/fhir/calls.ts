@@ -82,7 +82,8 @@ export function updateResourceCall(
   { method, body, versionId }: Update,
 ): Call {
   const [path, template] = [`/${resourceType}/${id}`, `/${resourceType}/{id}`];
-  const headers = versionId === undefined ? {} : { "if-match": `W/"${versionId}"` };
+  const headers: Readonly<Record<string, string>> =
+    versionId === undefined ? {} : { "if-match": `W/"${versionId}"` };
   return call(place, { name: "fhirUpdate", method, path, template, body, headers });
 }
 
