@@ -49,6 +49,9 @@ export async function findCreated(
       trouble = error;
       if (!error.retryable) break;
     }
+    // A server that does not know the parameter may answer as if it were not there, with whatever it has.
+    if (!found.every((one) => carries(one, findBy)))
+      throw more(doubt, "1upHealth does not search by that", undefined);
     if (found.length > 1) throw more(doubt, `there is more than one ${resourceType} with that`, found.length);
     if (found[0] !== undefined) return found[0];
   }
@@ -140,13 +143,19 @@ export function checkFindBy(
       `findBy.${name} must be "system|value"`,
       typeof value === "string" ? "another text" : shown(value),
     );
-  const [system = "", code = ""] = value.split("|");
-  const [holder, key] = name === "identifier" ? [resource, "identifier"] : [own(resource, "meta"), "tag"];
-  const carried = isObject(holder) ? [own(holder, key)].flat() : [];
-  const part = name === "identifier" ? "value" : "code";
-  const has = carried.some(
-    (one: unknown) => isObject(one) && one[part] === code && (one["system"] ?? "") === system,
-  );
-  if (!has) throw wrong(task, `findBy.${name} must be one that the resource carries`, "another");
+  if (!carries(resource, findBy))
+    throw wrong(task, `findBy.${name} must be one that the resource carries`, "another");
   return findBy;
+}
+
+/** Is this identifier, or this tag, one of the resource's own? */
+function carries(resource: Sendable, findBy: FindBy): boolean {
+  const isTag = "_tag" in findBy;
+  const [system = "", code = ""] = (isTag ? findBy._tag : findBy.identifier).split("|");
+  const holder = isTag ? own(resource, "meta") : resource;
+  const carried = isObject(holder) ? [own(holder, isTag ? "tag" : "identifier")].flat() : [];
+  return carried.some(
+    (one: unknown) =>
+      isObject(one) && one[isTag ? "code" : "value"] === code && (one["system"] ?? "") === system,
+  );
 }

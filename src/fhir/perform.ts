@@ -65,7 +65,8 @@ export async function perform(
   return outcome;
 }
 
-async function refuseUndeclared(version: FhirVersion, task: Task): Promise<void> {
+/** @throws {LifecycleError} `NOT_DECLARED` */
+export async function refuseUndeclared(version: FhirVersion, task: Task): Promise<void> {
   const why = undeclared(await capabilitiesOf(version), task);
   if (why !== null)
     throw new LifecycleError("NOT_DECLARED", `Cannot ${task.words}: ${why}; nothing was sent`);

@@ -11,9 +11,9 @@ import * as calls from "./calls.ts";
 import * as check from "./checks.ts";
 import { checkFindBy, findCreated, readableWithin, waitUntilReadable, type Eyes } from "./created.ts";
 import type { CreateOptions, FhirCallOptions, OperationOptions, UpdateOptions } from "./fhir-client.ts";
-import { eitherOf, perform, type Done, type VerbParts } from "./perform.ts";
+import { eitherOf, perform, refuseUndeclared, type Done, type VerbParts } from "./perform.ts";
 import { pairsOf, queryOf } from "./query.ts";
-import { creating, deleting, operating, permitting, reading, updating } from "./task.ts";
+import { creating, deleting, operating, permitting, reading, searching, updating } from "./task.ts";
 import type { FhirVersion } from "./versions.ts";
 
 /** See `FhirClient`; the types are put on there. */
@@ -75,6 +75,8 @@ export function resourceVerbs(
         resourceType,
         calls.serialise("create the resource", resource),
       );
+      if (performer.strict && findBy !== undefined)
+        await refuseUndeclared(version, searching(resourceType, Object.keys(findBy)));
       let created: JsonObject;
       try {
         created = resourceOf(await perform(performer, task, call, signal));
@@ -136,11 +138,8 @@ export function resourceVerbs(
           check.shown(name),
         );
       const names = { ...ofCall, resourceType: true, id: true, params: true, body: true } as const;
-      const { signal, ...more } = check.checkOptions<OperationOptions<FhirVersion>>(
-        operation,
-        options,
-        names,
-      );
+      const words = `carry out $${operation}`;
+      const { signal, ...more } = check.checkOptions<OperationOptions<FhirVersion>>(words, options, names);
       const { resourceType, id, params = {}, body } = more;
       const task = operating(operation, resourceType, body !== undefined);
       check.checkSignal(task.words, signal);

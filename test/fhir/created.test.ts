@@ -75,6 +75,28 @@ describe("create({ findBy })", () => {
     expect(found.meta?.tag).toEqual(tagged.meta?.tag);
   });
 
+  it("takes nobody else's for it where the server ignores what is searched by", async () => {
+    const { fhir, sandbox } = await withAda("r4");
+    const another = { resourceType: "Observation", id: "1", identifier: [{ value: "4712" }] };
+    sandbox.fail({ call: "fhir.create", drop: "before" });
+    sandbox.fail({
+      call: "fhir.search",
+      status: 200,
+      body: { resourceType: "Bundle", entry: [{ resource: another }] },
+    });
+    const error = await errorOf(fhir.create(weight, { findBy }));
+    expect(error).toMatchObject({ code: "IN_DOUBT" });
+    expect(error.message).toMatch(/; 1upHealth does not search by that$/);
+  });
+
+  it("refuses with strict to look by what is not declared, before anything is sent", async () => {
+    const { fhir, sandbox } = await withAda("stu3", {}, { strict: true });
+    const tagged = { resourceType: "Basic" as const, code: {}, meta: { tag: [{ system: "a", code: "b" }] } };
+    const error = await errorOf(fhir.create(tagged, { findBy: { _tag: "a|b" } }));
+    expect(error).toMatchObject({ code: "NOT_DECLARED" });
+    expect(sandbox.journal.count("fhir.create")).toBe(0);
+  });
+
   it.each<[unknown, string]>([
     [
       { identifier: "http://example.org/readings|4712" },
