@@ -52,6 +52,21 @@ export const costs: Readonly<Record<Journey, number>> = {
   rename: 1,
 };
 
+/** Writes and calls of each journey when nothing happens. */
+export const steps: Readonly<Record<Journey, { readonly write: number; readonly call: number }>> = {
+  onboard: { write: 3, call: 2 },
+  "onboard existing": { write: 3, call: 2 },
+  "onboard taken": { write: 4, call: 3 },
+  refresh: { write: 2, call: 1 },
+  recover: { write: 4, call: 3 },
+  reauthorize: { write: 3, call: 2 },
+  retry: { write: 3, call: 2 },
+  rename: { write: 2, call: 1 },
+  adopt: { write: 3, call: 1 },
+  "adopt with access": { write: 1, call: 0 },
+  "adopt in vain": { write: 5, call: 3 },
+};
+
 /** One user on its journey, and where that ends first. */
 export interface Life {
   readonly id: string;

@@ -1,19 +1,33 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, it, vi } from "vitest";
+import { postgres } from "../../adapters/postgres.ts";
+import { thorough } from "../support/effort.ts";
 import { anyKey } from "../support/places.ts";
 import type { Place } from "../support/places.ts";
+import { withPostgres } from "../support/postgres.ts";
+import type { Server } from "../support/programs.ts";
 import { withServer } from "../support/servers.ts";
-import type { Server } from "../support/servers.ts";
 import { arrived, fleet } from "./fleet.ts";
 
 /** How long the store is away: long enough to meet every time limit; CI asks for half a minute. */
 const outageMs = Number(process.env["ONEUP_TEST_OUTAGE_MS"] ?? 6_500);
 
-function placesOn({ url }: Server, size: number): readonly Place[] {
-  return Array.from({ length: size }, () => ({ type: "redis", url, key: anyKey }));
+withServer("redis", "processes on one Redis store", (server) => fleets("redis", server));
+
+if (thorough) {
+  withPostgres("processes on one PostgreSQL store", (server) =>
+    fleets("postgres", async () => {
+      const started = await server();
+      await postgres(started.url).migrate();
+      return started;
+    }),
+  );
 }
 
-withServer("redis", "three processes on one Redis store", (server) => {
+function fleets(type: "redis" | "postgres", server: () => Promise<Server>): void {
+  const placesOn = ({ url }: Server, size: number): readonly Place[] =>
+    Array.from({ length: size }, () => ({ type, url, key: anyKey }));
+
   it("bring everybody in though one is killed in the middle: nobody twice, never above the limit", async () => {
     const limit = { calls: 100, windowMs: 1_000 };
     const { sandbox, members, look } = await fleet(placesOn(await server(), 3), 600, {
@@ -41,13 +55,13 @@ withServer("redis", "three processes on one Redis store", (server) => {
     ).toBeLessThan(600 + 2 * 250);
   }, 90_000);
 
-  it(`bring 500 users in though Redis is killed and away for ${outageMs / 1_000} s in the middle`, async () => {
-    const redis = await server();
+  it(`bring 500 users in though the server is killed and away for ${outageMs / 1_000} s in the middle`, async () => {
+    const store = await server();
     const limit = { calls: 10_000, windowMs: 3_600_000 };
-    const { sandbox, members, look } = await fleet(placesOn(redis, 2), 500, { limit, latencyMs: [100, 400] });
+    const { sandbox, members, look } = await fleet(placesOn(store, 2), 500, { limit, latencyMs: [100, 400] });
     await vi.waitFor(() => expect(sandbox.journal.count("exchangeCode")).toBeGreaterThan(150), 30_000);
     const lifecycle = await look();
-    await redis.kill("SIGKILL");
+    await store.kill("SIGKILL");
     const outage = pause(outageMs);
     const began = performance.now();
     await expect(lifecycle.onboard("late")).rejects.toMatchObject({
@@ -56,7 +70,7 @@ withServer("redis", "three processes on one Redis store", (server) => {
     });
     expect(performance.now() - began, "an answer within the time limit of 5 s").toBeLessThan(7_000);
     await outage;
-    await redis.restart();
+    await store.restart();
     await Promise.all(members.map((member) => member.said(/brought in/)));
     for (const member of members) member.kill("SIGTERM");
     for (const { ended } of members) {
@@ -70,4 +84,4 @@ withServer("redis", "three processes on one Redis store", (server) => {
     expect([tokenActive + reauthorized, others]).toEqual([501, {}]);
     expect(sandbox.journal.createdTwice()).toEqual([]);
   }, 120_000);
-});
+}
