@@ -30,6 +30,12 @@ export interface FhirClientOptions<V extends FhirVersion> {
   readonly api?: string | undefined;
   /** Refuse with `NOT_DECLARED` what 1upHealth does not declare, before it is sent. @default false */
   readonly strict?: boolean | undefined;
+  /**
+   * Remember the digits of numbers that are read, so that an update writes them again: see `parseFhirJson()`. Pages full
+   * of such numbers are read faster without.
+   * @default true
+   */
+  readonly lossless?: boolean | undefined;
   /** @default undiciTransport() */
   readonly transport?: Transport | undefined;
   /** The longest time of a call, ms. @default 30_000 */
@@ -60,6 +66,7 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
   const { version, token, client, api = "https://api.1up.health", clock = systemClock } = options;
   checkVersion(version);
   checkChoice(task, "strict", options.strict, [true, false]);
+  checkChoice(task, "lossless", options.lossless, [true, false]);
   checkSignal(task, options.signal);
   if ((token === undefined) === (client === undefined))
     throw wrong(task, "either token or client must be given", token === undefined ? "neither" : "both");
@@ -76,6 +83,7 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
       access: token === undefined ? asClient(given(client)) : withTokens(token),
       sender: options.sender ?? ownSender(options, clock),
       strict: options.strict ?? false,
+      lossless: options.lossless ?? true,
     },
   };
   const pages = pageVerbs(parts);

@@ -6,7 +6,7 @@
 import { LifecycleError, type ErrorCode, type LifecycleErrorDetails } from "../errors.ts";
 import { readRefusal } from "../http/answer.ts";
 import type { Answer, Unanswered } from "../http/call.ts";
-import { field, isObject, text, type JsonObject } from "../http/json.ts";
+import { field, isObject, parseJson, text, type JsonObject } from "../http/json.ts";
 import { readBundle, type PageContent } from "./bundle.ts";
 import { isResourceId } from "./checks.ts";
 import { parseFhirJson } from "./digits.ts";
@@ -23,8 +23,9 @@ export type Outcome =
  * A lost call, or an answer that nobody can read: what changes nothing may be repeated, a create may have been carried
  * out.
  *
+ * @param lossless remember the digits of numbers
  */
-export function readOutcome(task: Task, answer: Answer | Unanswered): Outcome {
+export function readOutcome(task: Task, answer: Answer | Unanswered, lossless = true): Outcome {
   if (answer.type === "notSent")
     return failed(task, "UNAVAILABLE", "1upHealth could not be reached", {
       retryable: true,
@@ -34,7 +35,7 @@ export function readOutcome(task: Task, answer: Answer | Unanswered): Outcome {
     return unclear(task, "UNAVAILABLE", "the answer was lost", { cause: answer.cause });
 
   const { status } = answer;
-  const body = parse(answer.text);
+  const body = lossless ? parse(answer.text) : parseJson(answer.text);
   const refusal = readRefusal(answer, body);
   const read = status >= 200 && status < 300 ? readSuccess(task, status, body, answer, refusal.type) : null;
   if (read !== null && typeof read !== "string") return read;

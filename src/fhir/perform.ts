@@ -22,6 +22,8 @@ export interface Performer {
   readonly sender: Pick<Sender, "send">;
   /** Refuse what is not declared before it is sent. */
   readonly strict: boolean;
+  /** Remember the digits of numbers that are read. */
+  readonly lossless: boolean;
 }
 
 /** What the verbs of a client work with. */
@@ -46,7 +48,7 @@ export type Done = Extract<Outcome, { type: "done" }>;
 
 /** @throws {LifecycleError} see `FhirClient` */
 export async function perform(
-  { version, access, sender, strict }: Performer,
+  { version, access, sender, strict, lossless }: Performer,
   task: Task,
   call: Call,
   signal: AbortSignal | undefined,
@@ -54,11 +56,11 @@ export async function perform(
   signal?.throwIfAborted();
   if (strict) await refuseUndeclared(version, task);
   const first = await access(signal);
-  let outcome = readOutcome(task, await sender.send(first.on(call), { signal }));
+  let outcome = readOutcome(task, await sender.send(first.on(call), { signal }), lossless);
   if (outcome.type === "proofRefused") {
     const second = await first.another(signal);
     if (second === null) throw first.refused(task, outcome.status, 1);
-    outcome = readOutcome(task, await sender.send(second.on(call), { signal }));
+    outcome = readOutcome(task, await sender.send(second.on(call), { signal }), lossless);
     if (outcome.type === "proofRefused") throw second.refused(task, outcome.status, 2);
   }
   if (outcome.type === "error") throw await explained(version, task, outcome.error);

@@ -53,7 +53,7 @@ export function checkWork(verb: "work" | "resume", options: WorkOptions | undefi
   return checked;
 }
 
-const ofFhir: Names<FhirOptions> = { as: true, strict: true };
+const ofFhir: Names<FhirOptions> = { as: true, strict: true, lossless: true };
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function checkFhir(options: FhirOptions | undefined): FhirOptions {
@@ -61,6 +61,7 @@ export function checkFhir(options: FhirOptions | undefined): FhirOptions {
   const checked = only(verb, "options", options, ofFhir);
   if (checked.as !== undefined) oneOf(verb, "as", checked.as, ["user", "client"]);
   if (checked.strict !== undefined) oneOf(verb, "strict", checked.strict, [true, false]);
+  if (checked.lossless !== undefined) oneOf(verb, "lossless", checked.lossless, [true, false]);
   return checked;
 }
 

@@ -33,7 +33,7 @@ export function fhirOf<V extends FhirVersion>(
   given: FhirOptions | undefined,
 ): FhirClient<V> {
   const { engine } = parts;
-  const { as = "user", strict } = checkFhir(given);
+  const { as = "user", strict, lossless } = checkFhir(given);
   return createFhirClient({
     ...(as === "user" ? { token: tokensOf(parts, id) } : { client: clientFor(engine, id) }),
     sender: fhirSender(engine),
@@ -42,6 +42,7 @@ export function fhirOf<V extends FhirVersion>(
     signal: engine.closing,
     version,
     strict,
+    lossless,
   });
 }
 

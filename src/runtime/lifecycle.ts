@@ -67,6 +67,8 @@ export interface FhirOptions {
   readonly as?: "user" | "client" | undefined;
   /** Refuse with `NOT_DECLARED` what 1upHealth does not declare, before it is sent. @default false */
   readonly strict?: boolean | undefined;
+  /** Remember the digits of numbers that are read, so that an update writes `1.50` and not `1.5`. @default true */
+  readonly lossless?: boolean | undefined;
 }
 
 /** Options of {@link Lifecycle.rewrap}. */

@@ -103,6 +103,17 @@ describe("read(), update(), read()", () => {
     },
   );
 
+  it("drop them where lossless is false", async () => {
+    const { lifecycle, sandbox } = await withAda("r4");
+    const [id = ""] = sandbox.addResources(ada, "r4", [
+      '{"resourceType":"Observation","status":"final","code":{},"valueQuantity":{"value":1.50}}',
+    ]);
+    const fhir = lifecycle.fhir(ada, "r4", { lossless: false });
+    await fhir.update(await fhir.read("Observation", id));
+    const { valueQuantity = {} } = await lifecycle.fhir(ada, "r4").read("Observation", id);
+    expect(digitsOf(valueQuantity, "value")).toBe("1.5");
+  });
+
   it("keep digits through a search and a create, too", async () => {
     const { fhir, lifecycle, sandbox, server } = await withAda("r4");
     sandbox.addResources(ada, "r4", [
