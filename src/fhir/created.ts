@@ -42,7 +42,7 @@ export async function findCreated(
     let found: readonly JsonObject[] = [];
     trouble = undefined;
     try {
-      found = await search(resourceType, { ...findBy, _count: 2 }, signal);
+      found = await search(resourceType, { ...paramsOf(findBy), _count: 2 }, signal);
     } catch (error) {
       signal?.throwIfAborted();
       if (!isLifecycleError(error)) throw error;
@@ -131,10 +131,10 @@ export function checkFindBy(
 ): FindBy | undefined {
   if (findBy === undefined) return undefined;
   const [[name, value] = ["", undefined], ...others] = Object.entries(isObject(findBy) ? findBy : {});
-  if (others.length > 0 || (name !== "identifier" && name !== "_tag"))
+  if (others.length > 0 || (name !== "identifier" && name !== "tag"))
     throw wrong(
       task,
-      "findBy must be { identifier } or { _tag }",
+      "findBy must be { identifier } or { tag }",
       isObject(findBy) ? "others" : kindOf(findBy),
     );
   if (typeof value !== "string" || !/^[^|]*\|[^|]+$/.test(value))
@@ -148,10 +148,15 @@ export function checkFindBy(
   return findBy;
 }
 
+/** What to search for. */
+export function paramsOf(findBy: FindBy): SearchParams {
+  return "tag" in findBy ? { _tag: findBy.tag } : { identifier: findBy.identifier };
+}
+
 /** Is this identifier, or this tag, one of the resource's own? */
 function carries(resource: Sendable, findBy: FindBy): boolean {
-  const isTag = "_tag" in findBy;
-  const [system = "", code = ""] = (isTag ? findBy._tag : findBy.identifier).split("|");
+  const isTag = "tag" in findBy;
+  const [system = "", code = ""] = (isTag ? findBy.tag : findBy.identifier).split("|");
   const holder = isTag ? own(resource, "meta") : resource;
   const carried = isObject(holder) ? [own(holder, isTag ? "tag" : "identifier")].flat() : [];
   return carried.some(

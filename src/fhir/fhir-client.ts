@@ -19,7 +19,7 @@ export type FindBy =
   /** One of its own identifiers, `"system|value"`, that no other resource of its type has. */
   | { readonly identifier: string }
   /** One of its own tags, `"system|code"`. 1upHealth has been seen to replace `meta`, tags and all. */
-  | { readonly _tag: string };
+  | { readonly tag: string };
 
 /** Options of {@link FhirClient.create}. */
 export interface CreateOptions extends FhirCallOptions {

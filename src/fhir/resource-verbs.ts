@@ -9,7 +9,14 @@ import type { JsonObject } from "../http/json.ts";
 import { isObject } from "../http/json.ts";
 import * as calls from "./calls.ts";
 import * as check from "./checks.ts";
-import { checkFindBy, findCreated, readableWithin, waitUntilReadable, type Eyes } from "./created.ts";
+import {
+  checkFindBy,
+  findCreated,
+  paramsOf,
+  readableWithin,
+  waitUntilReadable,
+  type Eyes,
+} from "./created.ts";
 import type { CreateOptions, FhirCallOptions, OperationOptions, UpdateOptions } from "./fhir-client.ts";
 import { eitherOf, perform, refuseUndeclared, type Done, type VerbParts } from "./perform.ts";
 import { pairsOf, queryOf } from "./query.ts";
@@ -76,7 +83,7 @@ export function resourceVerbs(
         calls.serialise("create the resource", resource),
       );
       if (performer.strict && findBy !== undefined)
-        await refuseUndeclared(version, searching(resourceType, Object.keys(findBy)));
+        await refuseUndeclared(version, searching(resourceType, Object.keys(paramsOf(findBy))));
       let created: JsonObject;
       try {
         created = resourceOf(await perform(performer, task, call, signal));

@@ -71,7 +71,7 @@ describe("create({ findBy })", () => {
       meta: { tag: [{ system: "http://example.org/run", code: "7" }] },
     };
     sandbox.fail({ call: "fhir.create", drop: "after" });
-    const found = await fhir.create(tagged, { findBy: { _tag: "http://example.org/run|7" } });
+    const found = await fhir.create(tagged, { findBy: { tag: "http://example.org/run|7" } });
     expect(found.meta?.tag).toEqual(tagged.meta?.tag);
   });
 
@@ -92,7 +92,7 @@ describe("create({ findBy })", () => {
   it("refuses with strict to look by what is not declared, before anything is sent", async () => {
     const { fhir, sandbox } = await withAda("stu3", {}, { strict: true });
     const tagged = { resourceType: "Basic" as const, code: {}, meta: { tag: [{ system: "a", code: "b" }] } };
-    const error = await errorOf(fhir.create(tagged, { findBy: { _tag: "a|b" } }));
+    const error = await errorOf(fhir.create(tagged, { findBy: { tag: "a|b" } }));
     expect(error).toMatchObject({ code: "NOT_DECLARED" });
     expect(sandbox.journal.count("fhir.create")).toBe(0);
   });
@@ -104,9 +104,9 @@ describe("create({ findBy })", () => {
     ],
     [{ identifier: "4711" }, 'findBy.identifier must be "system|value", got another text'],
     [{ identifier: 4711 }, 'findBy.identifier must be "system|value", got a number'],
-    [{ _tag: "a|b" }, "findBy._tag must be one that the resource carries"],
-    [{ name: "a|b" }, "findBy must be { identifier } or { _tag }, got others"],
-    ["a|b", "findBy must be { identifier } or { _tag }, got a string"],
+    [{ tag: "a|b" }, "findBy.tag must be one that the resource carries"],
+    [{ name: "a|b" }, "findBy must be { identifier } or { tag }, got others"],
+    ["a|b", "findBy must be { identifier } or { tag }, got a string"],
   ])("refuses %j before anything is sent", async (by, rule) => {
     const { fhir, sandbox } = await withAda("r4");
     const error = await errorOf(fhir.create(weight, { findBy: by as typeof findBy }));
