@@ -26,7 +26,7 @@ describe("simulation", () => {
         Error.stackTraceLimit = stackTraceLimit;
       }
     },
-    30_000 + 300 * seeds,
+    60_000 + 1_000 * seeds,
   );
 
   it("tells the same story twice, step by step, with a trace or without", async () => {
