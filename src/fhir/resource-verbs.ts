@@ -5,18 +5,11 @@
  * @module
  */
 import { isLifecycleError } from "../errors.ts";
-import type { JsonObject } from "../http/json.ts";
-import { isObject } from "../http/json.ts";
+import { isObject, type JsonObject } from "../http/json.ts";
 import * as calls from "./calls.ts";
 import * as check from "./checks.ts";
-import {
-  checkFindBy,
-  findCreated,
-  paramsOf,
-  readableWithin,
-  waitUntilReadable,
-  type Eyes,
-} from "./created.ts";
+import { checkFindBy, findCreated, paramsOf, type Find } from "./find-by.ts";
+import { readableWithin, waitUntilReadable } from "./readable.ts";
 import type { CreateOptions, FhirCallOptions, OperationOptions, UpdateOptions } from "./fhir-client.ts";
 import { eitherOf, perform, refuseUndeclared, type Done, type VerbParts } from "./perform.ts";
 import { pairsOf, queryOf } from "./query.ts";
@@ -37,20 +30,14 @@ export interface ResourceVerbs {
 
 const ofCall = { signal: true } as const;
 
-/** @param search as the client's own */
-export function resourceVerbs(
-  { place, performer, clock, ending }: VerbParts,
-  search: Eyes["search"],
-): ResourceVerbs {
+/** @param find searches, as the client does it */
+export function resourceVerbs({ place, performer, clock, ending }: VerbParts, find: Find): ResourceVerbs {
   const { version } = place;
-  const eyes: Eyes = {
-    clock,
-    search,
-    read: async (type, id, signal) =>
-      resourceOf(
-        await perform(performer, reading(type, id), calls.readResourceCall(place, type, id), signal),
-      ),
-  };
+
+  async function readOne(type: string, id: string, signal: AbortSignal | undefined): Promise<JsonObject> {
+    const call = calls.readResourceCall(place, type, id);
+    return resourceOf(await perform(performer, reading(type, id), call, signal));
+  }
 
   async function permit(
     share: boolean,
@@ -89,16 +76,17 @@ export function resourceVerbs(
         created = resourceOf(await perform(performer, task, call, signal));
       } catch (error) {
         if (!isLifecycleError(error, "IN_DOUBT") || findBy === undefined) throw error;
-        created = await findCreated(eyes, resourceType, findBy, error, eitherOf(signal, ending));
+        created = await findCreated(clock, find, resourceType, findBy, error, eitherOf(signal, ending));
       }
       if (withinMs === null) return created;
       const id = String(created["id"]); // of FHIR's type, as the reader has checked
-      return waitUntilReadable(eyes, resourceType, id, withinMs, eitherOf(signal, ending));
+      const read = (signal: AbortSignal | undefined) => readOne(resourceType, id, signal);
+      return waitUntilReadable(clock, read, { resourceType, id }, withinMs, eitherOf(signal, ending));
     },
 
     async read(resourceType, id, options) {
       checkAddress("read the resource", resourceType, id);
-      return eyes.read(resourceType, id, signalOf("read the resource", options));
+      return readOne(resourceType, id, signalOf("read the resource", options));
     },
 
     async vread(resourceType, id, versionId, options) {

@@ -1,25 +1,21 @@
 /**
- * After a create: finds what an answer that was lost would have told, and waits until the resource can be read.
+ * A create whose answer was lost: looks for the resource by what it carries itself.
  *
  * @module
  */
 import { sleep, type Clock } from "../clock.ts";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import { isObject, type JsonObject } from "../http/json.ts";
-import { checkNumber, kindOf, own, shown, wrong, type Sendable } from "./checks.ts";
-import type { CreateOptions, FindBy } from "./fhir-client.ts";
+import { kindOf, own, shown, wrong, type Sendable } from "./checks.ts";
+import type { FindBy } from "./fhir-client.ts";
 import type { SearchParams } from "./query.ts";
 
-/** Reads and searches, as the client does it. */
-export interface Eyes {
-  readonly clock: Clock;
-  read(resourceType: string, id: string, signal: AbortSignal | undefined): Promise<JsonObject>;
-  search(
-    resourceType: string,
-    params: SearchParams,
-    signal: AbortSignal | undefined,
-  ): Promise<readonly JsonObject[]>;
-}
+/** Searches, as the client does it. */
+export type Find = (
+  resourceType: string,
+  params: SearchParams,
+  signal: AbortSignal | undefined,
+) => Promise<readonly JsonObject[]>;
 
 /** When to look for a resource, ms after the last look: 5 s in all, several times 1upHealth's delay. */
 const looksMs = [250, 500, 1_000, 1_500, 1_750];
@@ -30,7 +26,8 @@ const looksMs = [250, 500, 1_000, 1_500, 1_750];
  * @throws {LifecycleError} `doubt` itself, or one that says more: `facts.found` is how many there are
  */
 export async function findCreated(
-  { clock, search }: Eyes,
+  clock: Clock,
+  find: Find,
   resourceType: string,
   findBy: FindBy,
   doubt: LifecycleError,
@@ -42,7 +39,7 @@ export async function findCreated(
     let found: readonly JsonObject[] = [];
     trouble = undefined;
     try {
-      found = await search(resourceType, { ...paramsOf(findBy), _count: 2 }, signal);
+      found = await find(resourceType, { ...paramsOf(findBy), _count: 2 }, signal);
     } catch (error) {
       signal?.throwIfAborted();
       if (!isLifecycleError(error)) throw error;
@@ -71,52 +68,6 @@ function more(
     facts: found === undefined ? facts : { ...facts, found },
     ...(cause !== undefined && { cause }),
   });
-}
-
-const readWaitMs = { first: 50, longest: 1_000, all: 10_000 };
-
-/**
- * The resource, as soon as it can be read.
- *
- * @throws {LifecycleError} `UNAVAILABLE` with `facts.id`, when the time is over
- */
-export async function waitUntilReadable(
-  { clock, read }: Eyes,
-  resourceType: string,
-  id: string,
-  withinMs: number,
-  signal: AbortSignal | undefined,
-): Promise<JsonObject> {
-  const until = clock.monotonic() + withinMs;
-  for (let wait = readWaitMs.first; ; wait = Math.min(2 * wait, readWaitMs.longest)) {
-    try {
-      return await read(resourceType, id, signal);
-    } catch (error) {
-      signal?.throwIfAborted();
-      const passes = isLifecycleError(error) && (error.retryable || error.status === 404);
-      const waitMs = Math.max(wait, (isLifecycleError(error) && error.retryAfterMs) || 0);
-      if (!passes || clock.monotonic() + waitMs > until)
-        throw new LifecycleError(
-          "UNAVAILABLE",
-          `Cannot read the ${resourceType} that was created: it must be shown within ${withinMs} ms; its id stands in facts.id, so do not create it again`,
-          { cause: error, facts: { id } },
-        );
-      await sleep(clock, waitMs, signal);
-    }
-  }
-}
-
-/**
- * How long to wait until it can be read; `null` = not at all.
- *
- * @throws {LifecycleError} `INVALID_OPTION`
- */
-export function readableWithin(task: string, untilReadable: CreateOptions["untilReadable"]): number | null {
-  if (untilReadable === undefined || untilReadable === false) return null;
-  if (untilReadable === true) return readWaitMs.all;
-  if (!isObject(untilReadable))
-    throw wrong(task, "untilReadable must be a boolean or { withinMs }", kindOf(untilReadable));
-  return checkNumber(task, "untilReadable.withinMs", untilReadable.withinMs, 100, 600_000) ?? readWaitMs.all;
 }
 
 /**
