@@ -67,10 +67,19 @@ export function undeclared(capabilities: Capabilities, wanted: Wanted): string |
   }
   const type = resourceType === undefined ? undefined : types.get(resourceType);
   if (type === undefined) return null;
-  if (!type.interactions.has(interaction)) return `${statement} ${interaction} of ${resourceType}`;
+  if (!type.interactions.has(interaction))
+    return `${statement} ${inWords[interaction] ?? interaction} of ${resourceType}`;
   const strange = params.find((name) => !isDeclared(type, name));
   return strange === undefined ? null : `${statement} search parameter ${strange} of ${resourceType}`;
 }
+
+/** Interactions whose names say less than these. */
+const inWords: Partial<Record<Interaction, string>> = {
+  "search-type": "search",
+  "history-instance": "history",
+  "history-type": "history of all resources",
+  vread: "reading of versions",
+};
 
 /** Parameters of the search itself, which no statement lists. */
 const ofTheSearch = new Set([

@@ -53,7 +53,7 @@ describe("a refusal of what is not declared", () => {
     const type = await errorOf(fhir.search("SubstancePolymer" as "Patient"));
     expect(type).toMatchObject({ code: "FHIR_REFUSED", status: 400, facts: { undeclared: true } });
     expect(type.message).toMatch(
-      /\(400: not-supported\); the capability statement of 1upHealth for r4 declares no search-type of SubstancePolymer$/,
+      /\(400: not-supported\); the capability statement of 1upHealth for r4 declares no search of SubstancePolymer$/,
     );
     const param = await errorOf(fhir.search("Patient", { "shoe-size": 43 }));
     expect(param.message).toMatch(/ declares no search parameter shoe-size of Patient$/);
