@@ -1,7 +1,7 @@
 // A long export: 20,000 resources, a token that expires on the way, a process that stops in the middle and goes on.
 //
 //   npm run example 09-long-export       or       deno run -A examples/09-long-export.ts
-import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLifecycle, keyFile, stringifyFhirJson } from "oneup-lifecycle";
@@ -26,20 +26,21 @@ function open(): Promise<Lifecycle> {
   });
 }
 
-/** Writes page by page, and after each page where the next one begins. `false`: it was stopped. */
-async function exportAll(lifecycle: Lifecycle, stopAfter = Infinity): Promise<boolean> {
+/** Writes page by page, and after each page where the next one begins: no secret, no name and no value stands in that. */
+async function exportAll(lifecycle: Lifecycle, stopAfter = Infinity): Promise<void> {
   const cursor = await readFile(cursorFile, "utf8").catch(() => undefined);
   const walk = lifecycle.fhir(user, "r4").searchAll("Observation", { status: "final" }, { cursor });
   let pages = 0;
   for await (const { resources, nextCursor } of walk.pages()) {
     // As JSON.stringify(), and 72.50 stays 72.50.
     await appendFile(exported, resources.map((one) => `${stringifyFhirJson(one)}\n`).join(""));
-    if (nextCursor !== undefined) await writeFile(cursorFile, nextCursor); // no secret, no name, no value in it
+    if (nextCursor === undefined) return;
+    await writeFile(`${cursorFile}.new`, nextCursor);
+    await rename(`${cursorFile}.new`, cursorFile); // whole or not at all, wherever a process dies
     if (++pages % 50 === 0) console.log(`${pages} pages, ${sandbox.journal.count("refreshToken")} refreshes`);
     if (pages === 30) sandbox.clock.advance(3 * 3_600_000); // three hours later: the token has expired
-    if (pages === stopAfter) return false;
+    if (pages === stopAfter) return;
   }
-  return true;
 }
 
 try {

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { isLosslessNumber, LosslessNumber, parse, stringify } from "lossless-json";
+import { LosslessNumber, stringify } from "lossless-json";
 
 /** Objects and arrays that hold numbers of which JavaScript keeps less than the source said: the source, by name. */
 const remembered = new WeakMap<object, Map<string, string>>();
@@ -63,22 +63,21 @@ function mayLose(source: string): boolean {
   return false;
 }
 
-/** Walks what both parsers made of a text, side by side. */
+/** A text, whose digits do not count, or a number. */
+const textOrNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/g;
+
+/** Parses the source once more, with its numbers as texts, and walks both results side by side. */
 function remember(value: unknown, source: string): void {
-  let exact: unknown;
-  try {
-    exact = parse(source, null, { onDuplicateKey: ({ newValue }) => newValue });
-  } catch {
-    return; // nested deeper than anybody can write it again
-  }
-  const pairs: [unknown, unknown][] = [[value, exact]];
+  const quoted = source.replaceAll(textOrNumber, (found) => (found.startsWith('"') ? found : `"${found}"`));
+  const pairs: [unknown, unknown][] = [[value, JSON.parse(quoted)]];
   for (let pair = pairs.pop(); pair !== undefined; pair = pairs.pop()) {
-    const [plain, kept] = pair;
-    if (!isHolder(plain) || !isHolder(kept)) continue;
+    const [plain, exact] = pair;
+    if (!isHolder(plain) || !isHolder(exact)) continue;
     for (const name of Object.keys(plain)) {
-      const one = kept[name];
-      if (!isLosslessNumber(one)) pairs.push([plain[name], one]);
-      else if (String(plain[name]) !== one.value) note(plain, name, one.value);
+      const [one, digits] = [plain[name], exact[name]];
+      if (isHolder(one)) pairs.push([one, digits]);
+      else if (typeof one === "number" && typeof digits === "string" && String(one) !== digits)
+        note(plain, name, digits);
     }
   }
 }

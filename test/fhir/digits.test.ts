@@ -66,6 +66,15 @@ describe("parseFhirJson() and stringifyFhirJson()", () => {
     expect(parseFhirJson(deep)).toBeInstanceOf(Array);
   });
 
+  it("read texts of any length, whatever they hold", () => {
+    for (const long of ["a".repeat(8_000_000), '\\"1.50,'.repeat(500_000)]) {
+      const text = `{"data":${JSON.stringify(long)},"value":1.50}`;
+      const parsed = parseFhirJson(text) as { data: string };
+      expect(parsed.data === long).toBe(true);
+      expect(stringifyFhirJson(parsed) === text).toBe(true);
+    }
+  });
+
   it("digitsOf() tells only of numbers that are there", () => {
     const parsed = parseFhirJson('{"a":1.50,"b":2,"c":"3.50","d":[4.0]}') as Record<string, unknown>;
     expect(["a", "b", "c", "e"].map((name) => digitsOf(parsed, name))).toEqual([
