@@ -19,7 +19,7 @@ import type {
 } from "../src/store/contract.ts";
 import { keyvDoor, sharedBackend } from "../src/store/keyv-door.ts";
 import type { KeyvDoor } from "../src/store/keyv-door.ts";
-import { decodeRow, encodeRow, encodeValue, shown } from "../src/store/rules.ts";
+import { decodeRow, encodeRow, shown } from "../src/store/rules.ts";
 import type { Row } from "../src/store/rules.ts";
 import { ahead } from "../src/store/shares.ts";
 import { grantedInMs, used } from "../src/store/window.ts";
@@ -28,6 +28,8 @@ import { Batches } from "./redis/batches.ts";
 import { Connection } from "./redis/connection.ts";
 import type { Reply } from "./redis/connection.ts";
 import { doorBackend } from "./redis/door.ts";
+import { fieldsOf, limitsOf } from "./redis/fields.ts";
+import type { Fields } from "./redis/fields.ts";
 import { targetOf } from "./redis/links.ts";
 import type { Where } from "./redis/links.ts";
 import { scripts } from "./redis/scripts.ts";
@@ -102,7 +104,7 @@ export function redis(where: Where, options: RedisOptions = {}): StoreAdapter & 
       const connection = new Connection(target.link(clock, timeoutMs), clock, timeoutMs);
       await connection.open(Object.values(scripts), scripts.counts, keys.indexes);
       accounts.add(account);
-      return redisStore(connection, keys);
+      return redisStore(connection, keys, clock);
     },
   };
 }
@@ -117,7 +119,8 @@ interface Keys {
   readonly indexes: readonly string[];
   readonly account: string;
   user(id: string): string;
-  logs(...slots: readonly ({ readonly limit: string } | undefined)[]): readonly string[];
+  /** Of the logs of these limits. */
+  logs(...limits: readonly string[]): readonly string[];
 }
 
 function keysOf(prefix: string, account: string): Keys {
@@ -128,26 +131,28 @@ function keysOf(prefix: string, account: string): Keys {
     indexes: ["due", ...lanes, "states", "counts"].map(key),
     account: key("account"),
     user: (id) => key(`users:${id}`),
-    logs: (...slots) =>
-      slots.flatMap((slot) =>
-        slot === undefined ? [] : [key(`moments:${slot.limit}`), key(`slots:${slot.limit}`)],
-      ),
+    logs: (...limits) => limits.flatMap((limit) => [key(`moments:${limit}`), key(`slots:${limit}`)]),
   };
 }
 
-function redisStore(connection: Connection, keys: Keys): Store {
-  const run = (script: Script, more: readonly string[], ...args: readonly string[]): Promise<Reply> =>
+function redisStore(connection: Connection, keys: Keys, clock: Clock): Store {
+  const run = (script: Script, more: readonly string[], args: readonly string[] = []): Promise<Reply> =>
     connection.run(script, [...keys.indexes, ...more], args);
   const loads = new Batches<string>(async (rows) => {
     const [now = null, ...texts] = list(await run(scripts.load, rows));
     return texts.map((text) => [now, text]);
-  });
-  const commits = new Batches<Parts>(async (asked) => {
-    const rows = asked.map(({ row }) => row);
-    const logs = new Set(asked.flatMap(({ logs }) => logs));
-    const words = asked.flatMap(({ head, value }) => [head, value]);
-    return list(await run(scripts.commit, [...rows, ...logs], ...words));
-  });
+  }, clock);
+  const commits = new Batches<{ readonly commit: Commit; readonly fields: Fields }>(async (asked) => {
+    const rows: string[] = [];
+    const words: string[] = [];
+    const limits = new Set<string>();
+    for (const { commit, fields } of asked) {
+      rows.push(keys.user(commit.id));
+      words.push(...fields);
+      for (const limit of limitsOf(commit)) limits.add(limit);
+    }
+    return list(await run(scripts.commit, [...rows, ...keys.logs(...limits)], words));
+  }, clock);
   const rowAt = async (key: string): Promise<{ readonly now: number; readonly text: string | null }> => {
     const [now, text = null] = list(await loads.ask(key));
     return { now: Number(now), text: text === null ? null : String(text) };
@@ -161,27 +166,29 @@ function redisStore(connection: Connection, keys: Keys): Store {
         ? { type: "renamed", to: row.renamedTo }
         : { type: "record", record: shown(id, row, now) };
     },
-    commit: async (commit) => committed(await commits.ask(partsOf(commit, keys))),
+    commit: async (commit) => committed(await commits.ask({ commit, fields: fieldsOf(commit) })),
     async move({ from, commit }) {
-      const { row, head, value, logs } = partsOf(commit, keys);
       const left = encodeRow({ renamedTo: commit.id });
-      return committed(await run(scripts.move, [keys.user(from), row, ...logs], head, value, from, left));
+      const rows = [keys.user(from), keys.user(commit.id)];
+      const logs = keys.logs(...limitsOf(commit));
+      const reply = await run(scripts.move, [...rows, ...logs], [...fieldsOf(commit), from, left]);
+      return committed(reply);
     },
-    claim: async (ask) => batch(await run(scripts.claim, [], JSON.stringify(ask))),
-    grant: async (ask) =>
-      batch(await run(scripts.grant, keys.logs({ limit: ask.limit.name }), JSON.stringify(ask))),
+    claim: async (ask) => batch(await run(scripts.claim, [], [JSON.stringify(ask)])),
+    grant: async (ask) => batch(await run(scripts.grant, keys.logs(ask.limit.name), [JSON.stringify(ask)])),
     slots: {
       async take(request) {
-        const logs = keys.logs({ limit: request.limit.name });
-        const [type, detail] = list(await run(scripts.take, logs, JSON.stringify(request)));
+        const logs = keys.logs(request.limit.name);
+        const [type, detail] = list(await run(scripts.take, logs, [JSON.stringify(request)]));
         return type === "taken"
           ? { type: "taken", slot: slotOf(detail) }
           : { type: "refused", retryInMs: Number(detail) };
       },
-      settle: async (slot) => void (await run(scripts.settle, keys.logs(slot), JSON.stringify(slot))),
-      giveBack: async (slot) => void (await run(scripts.giveBack, keys.logs(slot), JSON.stringify(slot))),
+      settle: async (slot) => void (await run(scripts.settle, keys.logs(slot.limit), [JSON.stringify(slot)])),
+      giveBack: async (slot) =>
+        void (await run(scripts.giveBack, keys.logs(slot.limit), [JSON.stringify(slot)])),
       async forecast({ limit, calls, lane }) {
-        const reply = list(await run(scripts.forecast, keys.logs({ limit: limit.name }), limit.name));
+        const reply = list(await run(scripts.forecast, keys.logs(limit.name), [limit.name]));
         const now = Number(reply[0]);
         const [interactive = 0, recovery = 0, bulk = 0] = list(reply[1]).map(Number);
         const waiting = { interactive, recovery, bulk };
@@ -195,7 +202,7 @@ function redisStore(connection: Connection, keys: Keys): Store {
     },
     async page({ state, after, limit }) {
       const first = after === undefined ? `[${state}\0` : `(${state}\0${after}`;
-      const found = await run(scripts.page, [], first, `(${state}\x01`, String(limit));
+      const found = await run(scripts.page, [], [first, `(${state}\x01`, String(limit)]);
       return list(found).map((member) => String(member).slice(state.length + 1));
     },
     async counts() {
@@ -212,13 +219,8 @@ function redisStore(connection: Connection, keys: Keys): Store {
       },
       async commit({ value, expectedRevision, writeId }) {
         const text = encodeRow({ ...unindexed, value, revision: expectedRevision + 1, writeId });
-        const reply = await run(
-          scripts.commitAccount,
-          [keys.account],
-          String(expectedRevision),
-          writeId,
-          text,
-        );
+        const words = [String(expectedRevision), writeId, text];
+        const reply = await run(scripts.commitAccount, [keys.account], words);
         return committed(reply).type === "committed";
       },
     },
@@ -240,28 +242,6 @@ const unindexed: Omit<Row, "value"> = {
   waitsSince: null,
   lease: null,
 };
-
-/** A commit as its script takes it. */
-interface Parts {
-  /** Key of the row. */
-  readonly row: string;
-  /** What it looks at. */
-  readonly head: string;
-  /** The end of the row, which holds the value. */
-  readonly value: string;
-  /** Keys of the logs that it names. */
-  readonly logs: readonly string[];
-}
-
-/** @throws {LifecycleError} `INVALID_OPTION` if the value does not survive JSON */
-function partsOf({ value, ...head }: Commit, keys: Keys): Parts {
-  return {
-    row: keys.user(head.id),
-    head: JSON.stringify(head),
-    value: `,"value":${encodeValue(value)}}`,
-    logs: keys.logs(head.settle, head.giveBack, head.take && { limit: head.take.limit.name }),
-  };
-}
 
 function list(reply: Reply | undefined): readonly Reply[] {
   return typeof reply === "object" && reply !== null ? reply : [];

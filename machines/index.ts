@@ -8,7 +8,7 @@ export type { AccountGate, Gate, GateContext, GateEvent, GateReason, GateState }
 export { mermaid } from "./diagram.ts";
 export { userLifecycle } from "./user-lifecycle.ts";
 export type { UserLifecycle } from "./user-lifecycle.ts";
-export { changes, conditions } from "./user-changes.ts";
+export { changes, conditions, leftToPurge } from "./user-changes.ts";
 export type { Change, ChangeName, Condition, ConditionName } from "./user-changes.ts";
 export { leafOf, nothingKnown, valueOf } from "./user.ts";
 export type {

@@ -73,14 +73,16 @@ export const userLifecycle: UserLifecycle = life.createMachine({
   context: nothingKnown,
   initial: "created",
   on: {
+    OFFBOARD: { target: ".offboarding", actions: "letGo" },
     OFFBOARDED: { target: ".offboarded", actions: "forgetEverything" },
+    ID_TAKEN: { actions: "noteIdTaken" },
   },
   states: {
     created: {
       meta: { call: "createUser", says: "durable here; not yet known to exist at 1upHealth" },
       on: {
         ADOPTED: adoption,
-        EXPECT_EXISTING: { target: "reauthorizing", actions: "startOver" },
+        EXPECT_EXISTING: { target: "reauthorizing", actions: "noteKnown" },
         USER_CREATED: { target: "codeIssued", actions: "holdFirstCode" },
         USER_AUTHORIZED: { target: "authorized.tokenActive", actions: "holdTokens" },
         USER_EXISTS: { target: "reauthorizing", actions: "noteExists" },
@@ -141,10 +143,24 @@ export const userLifecycle: UserLifecycle = life.createMachine({
       on: {
         ADOPTED: adoption,
         CODE_ISSUED: { target: "codeIssued", actions: "holdRequestedCode" },
+        ID_TAKEN: { target: "failed", actions: "failIdTaken" },
         USER_MISSING: [
           { guard: "contradictedBefore", target: "failed", actions: "failContradiction" },
+          { guard: "hasANumber", target: "locating", actions: "noteUnknownId" },
           { target: "created", actions: "noteMissing" },
         ],
+        IN_DOUBT: { actions: "tryAgainLater" },
+        HELD: { actions: "tryAgainLater" },
+        REFUSED: { target: "failed", actions: "failRefusedRequest" },
+      },
+    },
+    locating: {
+      meta: { call: "findUser", says: "1upHealth knows its app_user_id no more; perhaps it has another one" },
+      on: {
+        ADOPTED: adoption,
+        FOUND_ELSEWHERE: { target: "reauthorizing", actions: "noteKnown" },
+        USER_FOUND: { target: "reauthorizing", actions: "noteFound" },
+        USER_MISSING: { target: "created", actions: "noteMissing" },
         IN_DOUBT: { actions: "tryAgainLater" },
         HELD: { actions: "tryAgainLater" },
         REFUSED: { target: "failed", actions: "failRefusedRequest" },
@@ -156,15 +172,29 @@ export const userLifecycle: UserLifecycle = life.createMachine({
         ADOPTED: adoption,
         RETRY: [
           { guard: "failedWhileCreating", target: "created", actions: "retry" },
+          { guard: "failedWhilePurging", target: "offboarding", actions: "retry" },
           { target: "reauthorizing", actions: "retry" },
         ],
+      },
+    },
+    offboarding: {
+      meta: { call: "purge", says: "secrets erased; its data at 1upHealth are being erased" },
+      on: {
+        PURGED: [
+          { guard: "hasMoreToPurge", actions: "purgeNext" },
+          { target: "offboarded", actions: "purgedAll" },
+        ],
+        PURGE_CUT: { actions: "tryAgainLater" },
+        IN_DOUBT: { actions: "tryAgainLater" },
+        HELD: { actions: "tryAgainLater" },
+        REFUSED: { target: "failed", actions: "failRefusedPurge" },
       },
     },
     offboarded: {
       meta: { says: "secrets erased; onboard() of the same id starts anew" },
       on: {
         ADOPTED: adoption,
-        ONBOARD: { target: "reauthorizing", actions: "startOver" },
+        ONBOARD: { target: "reauthorizing", actions: "beginAnew" },
         OFFBOARDED: {},
       },
     },

@@ -13,11 +13,19 @@ export type UserState =
   | "refreshed"
   | "reauthorized"
   | "reauthorizing"
+  | "locating"
   | "failed"
+  | "offboarding"
   | "offboarded";
 
 /** The call a state asks for. */
-export type UserCall = "createUser" | "issueAuthCode" | "exchangeCode" | "refreshToken";
+export type UserCall =
+  | "createUser"
+  | "issueAuthCode"
+  | "findUser"
+  | "exchangeCode"
+  | "refreshToken"
+  | "purge";
 
 /** Why a user ended in `failed`. */
 export type FailureReason =
@@ -26,11 +34,14 @@ export type FailureReason =
   /** Three codes in a row were refused by the token endpoint. */
   | "codesRefused"
   /** 1upHealth says in turn that the user exists and that it does not. */
-  | "contradiction";
+  | "contradiction"
+  /** 1upHealth has the user under another `app_user_id`, which another user here has. */
+  | "idTaken";
 
 /** What is known about a user. Facts only: ids, times in ms since 1970, counts. Never a secret. */
 export interface UserContext {
   readonly oneupUserId: number | null;
+  /** What 1upHealth said last. `false`: it calls the user inactive, whatever that means; calls are still tried. */
   readonly active: boolean | null;
   /** How the code in hand (or the last one) came to be. */
   readonly codeFrom: "creation" | "request" | null;
@@ -54,6 +65,12 @@ export interface UserContext {
   /** When the tokens in hand were granted. */
   readonly grantedAt: number | null;
   readonly failure: { readonly in: UserState; readonly reason: FailureReason; readonly why: string } | null;
+  /** FHIR versions whose data are still to be erased at 1upHealth, in that order; `null`: none. */
+  readonly toPurge: readonly string[] | null;
+  /** Those whose data are erased, since it was offboarded; `null`: none. */
+  readonly purged: readonly string[] | null;
+  /** A rename went through at 1upHealth and not here, where another user has the new id. */
+  readonly idTaken: boolean;
 }
 
 /** A user as 1upHealth describes it. */
@@ -63,29 +80,43 @@ export interface UserFacts {
 }
 
 /** Everything that can happen to a user. `at` is the time it happened, in ms since 1970. */
-export type UserEvent = { readonly at: number } & (
-  | { readonly type: "EXPECT_EXISTING" }
-  /** The application brings the grant of a user whom it has connected before; `expiresAt`: of its access token, if it brings one. */
-  | { readonly type: "ADOPTED"; readonly user: UserFacts; readonly expiresAt: number | null }
-  | { readonly type: "USER_CREATED"; readonly user: UserFacts }
-  | { readonly type: "USER_AUTHORIZED"; readonly user: UserFacts; readonly expiresAt: number }
-  | { readonly type: "USER_EXISTS" }
-  | { readonly type: "USER_MISSING" }
-  | { readonly type: "CODE_ISSUED"; readonly user: UserFacts }
-  /** `askedAt`: when the exchange was decided, if that is known; the answer may have been slow. */
-  | { readonly type: "CODE_REFUSED"; readonly askedAt?: number | undefined }
-  | { readonly type: "TOKEN_GRANTED"; readonly expiresAt: number }
-  | { readonly type: "TOKEN_REJECTED" }
-  | { readonly type: "GRANT_LOST" }
-  | { readonly type: "IN_DOUBT" }
-  | { readonly type: "HELD" }
-  | { readonly type: "REFUSED"; readonly why: string }
-  | { readonly type: "DUE" }
-  | { readonly type: "REAUTHORIZE" }
-  | { readonly type: "RETRY" }
-  | { readonly type: "OFFBOARDED" }
-  | { readonly type: "ONBOARD" }
-);
+export type UserEvent = { readonly at: number } &
+  /** It is known to exist there; `user`: what is known of it. */
+  (
+    | { readonly type: "EXPECT_EXISTING"; readonly user?: UserFacts | undefined }
+    /** The application brings the grant of a user whom it has connected before; `expiresAt`: of its access token, if it brings one. */
+    | { readonly type: "ADOPTED"; readonly user: UserFacts; readonly expiresAt: number | null }
+    | { readonly type: "USER_CREATED"; readonly user: UserFacts }
+    | { readonly type: "USER_AUTHORIZED"; readonly user: UserFacts; readonly expiresAt: number }
+    | { readonly type: "USER_EXISTS" }
+    | { readonly type: "USER_MISSING" }
+    /** 1upHealth lists it under the `app_user_id` that it has here. */
+    | { readonly type: "USER_FOUND"; readonly user: UserFacts }
+    /** 1upHealth lists it under another one; the record goes there. */
+    | { readonly type: "FOUND_ELSEWHERE"; readonly user: UserFacts }
+    /** The id under which 1upHealth has it is another user's here. */
+    | { readonly type: "ID_TAKEN" }
+    | { readonly type: "CODE_ISSUED"; readonly user: UserFacts }
+    /** `askedAt`: when the exchange was decided, if that is known; the answer may have been slow. */
+    | { readonly type: "CODE_REFUSED"; readonly askedAt?: number | undefined }
+    | { readonly type: "TOKEN_GRANTED"; readonly expiresAt: number }
+    | { readonly type: "TOKEN_REJECTED" }
+    | { readonly type: "GRANT_LOST" }
+    | { readonly type: "IN_DOUBT" }
+    | { readonly type: "HELD" }
+    | { readonly type: "REFUSED"; readonly why: string }
+    | { readonly type: "DUE" }
+    | { readonly type: "REAUTHORIZE" }
+    | { readonly type: "RETRY" }
+    /** The application lets it go, and has its data of these FHIR versions erased. */
+    | { readonly type: "OFFBOARD"; readonly purge: readonly string[]; readonly user: UserFacts }
+    /** The data of the first version that is left are gone. */
+    | { readonly type: "PURGED" }
+    /** 1upHealth stopped in the middle; what was erased stays erased. */
+    | { readonly type: "PURGE_CUT" }
+    | { readonly type: "OFFBOARDED" }
+    | { readonly type: "ONBOARD" }
+  );
 
 /** What a state's `meta` says. */
 export interface UserStateMeta {
@@ -117,6 +148,9 @@ export const nothingKnown: UserContext = {
   expiresAt: null,
   grantedAt: null,
   failure: null,
+  toPurge: null,
+  purged: null,
+  idTaken: false,
 };
 
 /** The machine's state value for a leaf state's name. */

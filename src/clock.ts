@@ -82,6 +82,11 @@ export async function inTime<T>(
 
 /** A short random name (about 20 characters, 96 bits of the clock's chance) for attempts, leases and processes. Not a secret. */
 export function randomName(clock: Clock): string {
-  const part = (): string => Math.floor(clock.random() * 2 ** 48).toString(36);
+  // 24 bits at a time: V8 writes small integers in another base in a third of the time of larger ones.
+  const part = (): string => {
+    const dice = clock.random() * 2 ** 24;
+    const high = Math.floor(dice);
+    return high.toString(36) + Math.floor((dice - high) * 2 ** 24).toString(36);
+  };
   return part() + part();
 }

@@ -42,6 +42,7 @@ export type {
   Cancellable,
   FhirOptions,
   Lifecycle,
+  OffboardOptions,
   OnboardOptions,
   RewrapOptions,
   RewrapSummary,
@@ -53,6 +54,15 @@ export type { Budget, BudgetView, ShutGate } from "./runtime/budget.ts";
 export type { Credentials } from "./runtime/credentials.ts";
 export type { Grant } from "./runtime/adopt.ts";
 export type { AdoptedRow } from "./runtime/adopt-many.ts";
+export type {
+  Difference,
+  DifferenceCounts,
+  ReconcileOptions,
+  ReconcileProgress,
+  Reconciliation,
+  Repair,
+  Repaired,
+} from "./runtime/differences.ts";
 export type { Health } from "./runtime/health.ts";
 export type {
   AdoptManyOptions,
@@ -64,9 +74,10 @@ export type {
   RowSummary,
 } from "./runtime/imports.ts";
 export type { Ceiling, LifecycleOptions, Logger, RefreshPolicy } from "./runtime/options.ts";
-export type { ListOptions, Remote } from "./runtime/remote.ts";
+export type { FindQuery, ListOptions, Remote } from "./runtime/remote.ts";
 export type { Rows } from "./runtime/rows.ts";
-export type { RemoteUser } from "./http/user-management.ts";
+export type { UserWalk, Walk } from "./runtime/walk.ts";
+export type { Pager, RemoteUser } from "./http/user-management.ts";
 export type { UserStatus } from "./runtime/status.ts";
 export type { WorkSummary } from "./runtime/worker.ts";
 export type { PauseReason } from "./store/envelope.ts";

@@ -4,7 +4,11 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { changing, names, reading, slots, writing } from "./lua.ts";
+import { fieldsOfCommit } from "./fields.ts";
+import { changing } from "./lua/changes.ts";
+import { writing } from "./lua/notes.ts";
+import { names, reading } from "./lua/rows.ts";
+import { slots } from "./lua/slots.ts";
 
 /** A script with all that a caller must know of it. */
 export interface Script {
@@ -27,19 +31,18 @@ const load = script(
   true,
   reading,
   String.raw`
-local answer = { json(now) }
-for n = 7, #KEYS do
-  local text = redis.pcall('GET', KEYS[n])
-  if type(text) == 'table' then text = read(KEYS[n]) == false and '' end -- of a type that is not ours
-  answer[n - 5] = text
+local keys = { unpack(KEYS, 7) }
+local texts, all = textsOf(keys)
+for n, key in ipairs(all and {} or keys) do
+  if not texts[n] and read(key) == false then texts[n] = '' end -- of a type that is not ours
 end
-return answer
+return { json(now), unpack(texts, 1, #keys) }
 `,
 );
 
 /**
- * KEYS[7] and on: rows, then logs. ARGV, for each row: the commit without its value, the end of the row with the value.
- * Answers for each.
+ * KEYS[7] and on: rows, then logs. ARGV: the fields of each row's commit. Answers for each: `committed`, its
+ * revision and the slot that it took; `refused` and in how many ms to ask again; `conflict`; `damaged`.
  */
 const commit = script(
   "write to",
@@ -49,17 +52,21 @@ const commit = script(
   slots,
   changing,
   String.raw`
-local answers = {}
-for n = 1, #ARGV / 2 do
-  local commit = cjson.decode(ARGV[2 * n - 1])
+local fields, answers = ${fieldsOfCommit}, {}
+local asked = math.floor(#ARGV / fields)
+fetch({ unpack(KEYS, 7, 6 + asked) })
+for n = 1, asked do
+  local commit = commitAt((n - 1) * fields + 1, KEYS[6 + n])
   local row = read(KEYS[6 + n])
-  answers[n] = row == false and { 'damaged' } or change(commit, ARGV[2 * n], row, commit.id)
+  answers[n] = row == false and { 'damaged' } or change(commit, row, commit.id)
 end
+writeRows()
+writeLogs()
 return answers
 `,
 );
 
-/** KEYS[7], [8]: the old row, the new one. ARGV: as for commit, the old id, what stays under it. */
+/** KEYS[7], [8]: the old row, the new one. ARGV: the fields of the commit, then the old id, what stays under it. Answers as commit. */
 const move = script(
   "write to",
   true,
@@ -68,15 +75,17 @@ const move = script(
   slots,
   changing,
   String.raw`
-local commit, from = cjson.decode(ARGV[1]), ARGV[3]
+local commit, from, left = commitAt(1, KEYS[8]), ARGV[${fieldsOfCommit + 1}], ARGV[${fieldsOfCommit + 2}]
 local source, target = read(KEYS[7]), read(KEYS[8])
 if source == false or target == false then return { 'damaged' } end
 if target and not target.renamedTo then
   return target.writeId == commit.writeId and committed(target) or { 'conflict' }
 end
 if not source or source.writeId == commit.writeId then return { 'conflict' } end
-local answer = change(commit, ARGV[2], source, from)
-if answer[1] == 'committed' then redis.call('SET', KEYS[7], ARGV[4]) end
+local answer = change(commit, source, from)
+if answer[1] == 'committed' then texts[KEYS[7]] = left end
+writeRows()
+writeLogs()
 return answer
 `,
 );
@@ -95,13 +104,12 @@ for n = 1, #entries, 2 do
   local id = entries[n]
   local row = wholeRow(id)
   if row and claimableAt(row) == tonumber(entries[n + 1]) then
-    row.lease = lease(ask.lease)
-    claimed[#claimed + 1] = { id, put(id, row), false }
-    index(id, row)
+    claimed[#claimed + 1] = { id, leasedTo(id, row, ask.lease), false }
   else
     astray(id, row) -- whoever asks for an id whose row is damaged is told why
   end
 end
+writeRows()
 local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
 return { json(now), #first > 0 and json(math.max(0, first[2] - now)), claimed }
 `,
@@ -132,15 +140,14 @@ while #claimed < ask.max do
   local row = wholeRow(id)
   if row and waitsIn(row, lane) == since then
     local slot = slotAt(limit, ask.holdMs, lane)
-    row.lease = lease(ask.lease)
-    claimed[#claimed + 1] = { id, put(id, row), slotText(slot) }
-    index(id, row)
+    claimed[#claimed + 1] = { id, leasedTo(id, row, ask.lease), slotText(slot) }
     add(slot, 1)
-    taken[lane] = taken[lane] + 1
   else
     astray(id, row) -- costs no slot
   end
 end
+writeRows()
+writeLogs()
 local more = waiting()
 local waits = more.interactive or more.recovery or more.bulk
 local next = waits and freeInMs(limit, taken, more)
@@ -152,21 +159,23 @@ return { json(now), next and json(next) or false, claimed } -- nil would end the
 const take = script(
   "write to",
   false,
+  reading,
   writing,
   slots,
   String.raw`
 local slot, ms = freeSlot(cjson.decode(ARGV[1]))
 if not slot then return { 'refused', json(ms) } end
 add(slot, 1)
+writeLogs()
 return { 'taken', slotText(slot) }
 `,
 );
 
 /** ARGV: a slot. */
-const settle = script("write to", false, slots, "settle(cjson.decode(ARGV[1]))\n");
+const settle = script("write to", false, slots, "settle(cjson.decode(ARGV[1]))\nwriteLogs()\n");
 
 /** ARGV: a slot. */
-const giveBack = script("write to", false, slots, "giveBack(cjson.decode(ARGV[1]))\n");
+const giveBack = script("write to", false, slots, "giveBack(cjson.decode(ARGV[1]))\nwriteLogs()\n");
 
 /** ARGV: name of a limit. Answers the time, how many wait in each lane, and the log. */
 const forecast = script(
@@ -174,10 +183,9 @@ const forecast = script(
   true,
   slots,
   String.raw`
-local _, log = logOf(ARGV[1])
 local waits = {}
 for n, lane in ipairs(lanes) do waits[n] = redis.call('ZCARD', queue[lane]) end
-return { json(now), waits, redis.call('HGETALL', log) }
+return { json(now), waits, redis.call('HGETALL', logOf(ARGV[1]).key) }
 `,
 );
 

@@ -18,6 +18,8 @@ export type GatedCall =
   | "updateUser"
   | "exchangeCode"
   | "refreshToken"
+  | "findUser"
+  | "purge"
   | "fhir"
   | "any";
 
@@ -30,8 +32,10 @@ export const gatesBefore: Readonly<Record<GatedCall, readonly GateName[]>> = {
   issueAuthCode: ["secret", "region", "token", "exchange", "management"],
   listUsers: ["secret", "region", "management"],
   updateUser: ["secret", "region", "management"],
+  findUser: ["secret", "region", "management"],
   exchangeCode: ["secret", "region", "token", "exchange"],
   refreshToken: ["secret", "region", "token"],
+  purge: ["secret", "region", "fhir"],
   fhir: ["fhir"],
   any: ["secret", "region"],
 };

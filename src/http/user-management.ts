@@ -31,21 +31,26 @@ export function updateUserCall(
   return managementCall(client, "updateUser", "PUT", path, fields);
 }
 
+/** Names of the paging parameters. The guide says "paginate" and names none, and the server may ignore them. */
+export interface Pager {
+  readonly skip: string;
+  readonly limit: string;
+}
+
+/** The names that are used where nobody sets others. */
+export const usualPager: Pager = { skip: "skip", limit: "limit" };
+
 export interface UserQuery {
   readonly appUserId?: string | undefined;
   readonly oneupUserId?: number | undefined;
   readonly page?: { readonly skip: number; readonly limit: number } | undefined;
-  /**
-   * Names of the paging parameters. The guide says "paginate" and names none, and the server may ignore them.
-   *
-   * @default { skip: "skip", limit: "limit" }
-   */
-  readonly pager?: { readonly skip: string; readonly limit: string } | undefined;
+  /** @default usualPager */
+  readonly pager?: Pager | undefined;
 }
 
 /** Describes `GET /user`, which finds users or lists a page of them; sends nothing. */
 export function listUsersCall(client: Client, query: UserQuery = {}): Call {
-  const { appUserId, oneupUserId, page, pager = { skip: "skip", limit: "limit" } } = query;
+  const { appUserId, oneupUserId, page, pager = usualPager } = query;
   return managementCall(client, "listUsers", "GET", path, {
     ...(oneupUserId !== undefined && { oneup_user_id: String(oneupUserId) }),
     ...(appUserId !== undefined && { app_user_id: appUserId }),
@@ -151,16 +156,24 @@ export interface RemoteUser {
   readonly active: boolean;
 }
 
+/** What 1upHealth listed. */
+export interface UserList {
+  readonly type: "users";
+  readonly users: readonly RemoteUser[];
+  /** Entries of the list; more than there are users if some cannot be read. */
+  readonly entries: number;
+}
+
+const nobody: UserList = { type: "users", users: [], entries: 0 };
+
 /** Reads the answer to {@link listUsersCall}: a list in `entry`, a bare list, one user, or none. */
-export function readUserList(
-  answer: Answer,
-): { readonly type: "users"; readonly users: readonly RemoteUser[] } | Refusal {
+export function readUserList(answer: Answer): UserList | Refusal {
   const body = parseJson(answer.text);
   const said = saying(answer, body);
-  if (doesNotExist.test(said)) return { type: "users", users: [] };
+  if (doesNotExist.test(said)) return nobody;
   const noMatch = answer.status === 400 && isObject(body) && oauthCode(body) === undefined;
   const refusal = readRefusal(answer, body);
-  if (noMatch && refusal.type === "refused") return { type: "users", users: [] };
+  if (noMatch && refusal.type === "refused") return nobody;
   if (Array.isArray(body) ? answer.status !== 200 : !succeeded(answer, body)) return refusal;
   const entry = Array.isArray(body)
     ? body
@@ -169,7 +182,7 @@ export function readUserList(
   const entries: readonly unknown[] = Array.isArray(entry) ? entry : [entry];
   const users = entries.flatMap((one) => userIn(one) ?? []);
   if (users.length === 0 && entries.length > 0) return { type: "inDoubt", why: "unreadable_body" };
-  return { type: "users", users };
+  return { type: "users", users, entries: entries.length };
 }
 
 /** Reads the answer to {@link updateUserCall}. `conflict`: another user has that `app_user_id`. */

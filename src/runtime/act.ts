@@ -8,9 +8,11 @@ import type { UserCall, UserEvent, UserState } from "../../machines/index.ts";
 import type { Answer, Call, Unanswered } from "../http/call.ts";
 import { exchangeCodeCall, readTokens, refreshTokenCall } from "../http/token.ts";
 import type { Tokens } from "../http/token.ts";
+import { purgeCall, readPurge } from "../http/purge.ts";
 import {
   createUserCall,
   issueAuthCodeCall,
+  listUsersCall,
   readCreatedUser,
   readIssuedCode,
 } from "../http/user-management.ts";
@@ -20,7 +22,15 @@ import { doubtAbout, isEnding, pauseOf } from "./doubt.ts";
 import type { Doubt, Ending, Moment } from "./doubt.ts";
 import { clientOf } from "./engine.ts";
 import type { Engine } from "./engine.ts";
-import { afterForbidden, afterRefusedCredentials, codeRegistersMs, doubling } from "./pauses.ts";
+import { readLocated } from "./located.ts";
+import {
+  afterForbidden,
+  afterRefusedCredentials,
+  betweenPurges,
+  codeRegistersMs,
+  doubling,
+  fullJitter,
+} from "./pauses.ts";
 import { stepped } from "./user.ts";
 import type { User } from "./user.ts";
 
@@ -29,11 +39,28 @@ export type Heard =
   | Unanswered
   | ReturnType<typeof readCreatedUser>
   | ReturnType<typeof readIssuedCode>
-  | ReturnType<typeof readTokens>;
+  | ReturnType<typeof readLocated>
+  | ReturnType<typeof readTokens>
+  | ReturnType<typeof readPurge>;
 
 /** The endpoint a call goes to: whose slots it needs. */
-export function endpointOf(call: UserCall): "management" | "token" {
-  return call === "createUser" || call === "issueAuthCode" ? "management" : "token";
+export function endpointOf(call: UserCall): "management" | "token" | "fhir" {
+  switch (call) {
+    case "createUser":
+    case "issueAuthCode":
+    case "findUser":
+      return "management";
+    case "exchangeCode":
+    case "refreshToken":
+      return "token";
+    case "purge":
+      return "fhir";
+  }
+}
+
+/** Does the call bring a code? Then it waits for the exchange as well. */
+export function bringsCode(call: UserCall): boolean {
+  return call === "createUser" || call === "issueAuthCode";
 }
 
 /** Makes the call. Trouble on the way is a value, like every other outcome. */
@@ -54,6 +81,11 @@ export async function act(engine: Engine, user: User, call: UserCall, notAfter: 
       const answer = await asked(issueAuthCodeCall(client, user.id));
       return answer.type === "answer" ? readIssuedCode(answer) : answer;
     }
+    case "findUser": {
+      const oneupUserId = user.position.context.oneupUserId ?? 0; // nobody without one is looked for
+      const answer = await asked(listUsersCall(client, { oneupUserId }));
+      return answer.type === "answer" ? readLocated(answer, { appUserId: user.id, oneupUserId }) : answer;
+    }
     case "exchangeCode": {
       const { code } = user.secrets;
       if (code === undefined) return { type: "grantRefused", why: "invalid_code" };
@@ -65,6 +97,13 @@ export async function act(engine: Engine, user: User, call: UserCall, notAfter: 
       if (refreshToken === undefined) return { type: "grantRefused", why: "invalid_grant" };
       const answer = await asked(refreshTokenCall(client, refreshToken));
       return answer.type === "answer" ? readTokens(answer) : answer;
+    }
+    case "purge": {
+      const { oneupUserId, toPurge } = user.position.context;
+      const version = toPurge?.[0];
+      if (version === undefined || oneupUserId === null) return { type: "refused", why: "nothing_to_purge" };
+      const answer = await asked(purgeCall(client, { oneupUserId, version }));
+      return answer.type === "answer" ? readPurge(answer) : answer;
     }
   }
 }
@@ -149,6 +188,14 @@ function eventOf(
       return { type: "USER_MISSING", at };
     case "code":
       return { type: "CODE_ISSUED", at, user: heard };
+    case "found":
+      return { type: "USER_FOUND", at, user: heard.user };
+    case "elsewhere":
+      return { type: "FOUND_ELSEWHERE", at, user: heard.user };
+    case "purged":
+      return { type: "PURGED", at };
+    case "cut":
+      return { type: "PURGE_CUT", at };
     case "tokens":
       return { type: "TOKEN_GRANTED", at, expiresAt: heard.tokens.expiresAt };
     case "grantRefused":
@@ -199,7 +246,9 @@ function keptIn(state: UserState, { code, accessToken, refreshToken }: Secrets):
       return { ...(accessToken && { accessToken }), ...(refreshToken && { refreshToken }) };
     case "created":
     case "reauthorizing":
+    case "locating":
     case "failed":
+    case "offboarding":
     case "offboarded":
       return none;
   }
@@ -227,13 +276,18 @@ function pauseAfter(
       return verdict === "own" ? pause("credentials", 2 * doubling(afterRefusedCredentials, attempt)) : null;
     case "forbidden":
       return verdict === "own" ? pause("forbidden", 2 * doubling(afterForbidden, attempt)) : null;
+    case "cut":
+      return pause("purging", fullJitter(betweenPurges, attempt, moment.dice));
     case "missing":
+    case "found":
       return attempt > 1 ? pauseOf("jitter", position, moment) : null;
     case "created":
     case "authorized":
     case "exists":
     case "code":
+    case "elsewhere":
     case "tokens":
+    case "purged":
       return null;
   }
 }

@@ -7,16 +7,14 @@
 import { LifecycleError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import { arrivedBy } from "./act.ts";
-import { longestLookMs, within } from "./arrive.ts";
+import { firstLookMs, longestLookMs } from "./arrive.ts";
 import type { Patience } from "./arrive.ts";
+import { isBusy, untilAtRest } from "./at-rest.ts";
 import { isObject, number, only, wrong } from "./checks.ts";
 import type { Names } from "./checks.ts";
-import { drive } from "./drive.ts";
 import { newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
-import { find } from "./load.ts";
-import type { Found } from "./load.ts";
-import { renaming } from "./renaming.ts";
+import { lookFor } from "./load.ts";
 import { restingPlace } from "./rest.ts";
 import { save } from "./save.ts";
 import { newUser, stepped } from "./user.ts";
@@ -73,15 +71,12 @@ function refused(rule: string): LifecycleError {
   return new LifecycleError("INVALID_OPTION", `Cannot ${verb}: ${rule}`);
 }
 
-/** Shortest pause between two looks at a user on whom another process works, ms. */
-const firstLookMs = 25;
-
 /**
  * Writes the user down with its grant. `present`: it has a grant here already, or is about to get one; then nothing is
  * changed.
  *
  * @throws {LifecycleError} `USER_CONFLICT` if here it is another user of 1upHealth; `USER_NOT_READY` when patience ends
- * while a call for it is under way; as {@link find}; the signal's reason
+ * while a call for it is under way; as {@link lookFor}; the signal's reason
  */
 export async function adopt(
   engine: Engine,
@@ -93,14 +88,15 @@ export async function adopt(
   let unheardAt: number | null = null;
   for (let look = firstLookMs; ; look = Math.min(longestLookMs, 2 * look)) {
     signal.throwIfAborted();
-    const found = await find(engine, id);
+    const there = await lookFor(engine, id);
+    const found = there.user === null ? null : there;
     if (found !== null) refuseAnother(engine, found.user, grant);
     if (engine.driving.has(id) || (found !== null && isBusy(found))) {
-      await untilAtRest(engine, id, found, look, patience);
+      await untilAtRest(engine, verb, { id, found, look, patience });
       continue;
     }
-    const before = found?.user ?? newUser(id, "recovery", engine.clock.now());
     const at = engine.clock.now();
+    const before = there.user ?? newUser(id, "recovery", at, there.revision);
     const user = adopted(before, grant, at);
     if (before.history.some(([when, , event]) => event === "ADOPTED" && when === unheardAt)) return "adopted";
     if (user === before || isRecovering(before)) return "present";
@@ -123,44 +119,6 @@ function refuseAnother({ sealer }: Engine, user: User, { oneupUserId }: CheckedG
     "USER_CONFLICT",
     `Cannot adopt user ${sealer.alias(user.id)}: its oneup_user_id must be the one that is known here, ${known}, and it is ${oneupUserId}`,
   );
-}
-
-function isBusy({ user, record }: Found): boolean {
-  return user.intent !== null || (record.lease !== null && record.lease.leftMs > 0);
-}
-
-/**
- * Waits until nobody works on the user, and finds out what became of a call that nobody heard of.
- * @throws {LifecycleError} `USER_NOT_READY` when there is no patience left
- */
-async function untilAtRest(
-  engine: Engine,
-  id: string,
-  found: Found | null,
-  look: number,
-  patience: Patience,
-): Promise<void> {
-  const left = patience.until - engine.clock.monotonic();
-  if (left <= 0) {
-    throw new LifecycleError(
-      "USER_NOT_READY",
-      `Cannot adopt user ${engine.sealer.alias(id)}: another call for it is under way`,
-      { retryable: true },
-    );
-  }
-  const ours = engine.driving.get(id);
-  if (ours !== undefined || found === null) {
-    await within(engine, ours?.catch(() => {}) ?? Promise.resolve(), patience); // whoever began it hears of its trouble
-    return;
-  }
-  const { user, record } = found;
-  const leasedMs = record.lease?.leftMs ?? 0;
-  // A rename in doubt cannot be settled before its time.
-  const restsMs = renaming(user) && record.lease === null ? (record.dueInMs ?? 0) : 0;
-  if (leasedMs > 0 || restsMs > 0) {
-    const ms = leasedMs > 0 ? Math.min(look, leasedMs) : Math.min(longestLookMs, restsMs);
-    await engine.changes.ofUser(id, Math.min(left, ms), patience.signal);
-  } else await within(engine, drive(engine, user), patience);
 }
 
 /**

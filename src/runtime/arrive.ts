@@ -34,16 +34,24 @@ export const firstLookMs = 25;
 const firstWriteMs = 2;
 export const longestLookMs = 1_000;
 
+/** Is there nothing more to wait for? */
+export type Arrival = (engine: Engine, user: User, barrier: Barrier | null) => boolean;
+
 /**
  * Brings the user to rest in a usable state, or `failed`, or `offboarded`, or before a gate that a person must look at,
- * or to the end of `patience`. The user it resolves with may be any of these.
+ * or to the end of `patience`. The user it resolves with may be any of these. `arrived` puts another end in their place.
  *
  * @throws the signal's reason; {@link LifecycleError} as {@link load}
  */
-export async function arrive(engine: Engine, id: string, patience: Patience): Promise<User> {
+export async function arrive(
+  engine: Engine,
+  id: string,
+  patience: Patience,
+  arrived: Arrival = settled,
+): Promise<User> {
   const queue = new Queue(engine);
   try {
-    return await arriving(engine, id, patience, queue);
+    return await arriving(engine, id, { patience, queue, arrived });
   } finally {
     queue.leave();
   }
@@ -67,7 +75,13 @@ class Queue {
   }
 }
 
-async function arriving(engine: Engine, id: string, patience: Patience, queue: Queue): Promise<User> {
+interface Arriving {
+  readonly patience: Patience;
+  readonly queue: Queue;
+  readonly arrived: Arrival;
+}
+
+async function arriving(engine: Engine, id: string, { patience, queue, arrived }: Arriving): Promise<User> {
   let look = firstLookMs;
   for (;;) {
     patience.signal.throwIfAborted();
@@ -77,7 +91,7 @@ async function arriving(engine: Engine, id: string, patience: Patience, queue: Q
     const next = awake(user, engine.settings.windowMs, engine.clock.now());
     const call = callOf(next.position.state);
     const barrier = call === undefined ? null : await engine.account.stands(call);
-    if (settled(engine, user, barrier) || left <= 0) return user;
+    if (arrived(engine, user, barrier) || left <= 0) return user;
 
     const ours = engine.driving.get(id);
     if (ours !== undefined) {
@@ -129,7 +143,7 @@ function nobodyIfDamaged(error: unknown): null {
 /** Nothing to wait for: it is usable, or at an end, or a person must look at the account. */
 function settled(engine: Engine, user: User, barrier: Barrier | null): boolean {
   const { state } = user.position;
-  if (state === "failed" || state === "offboarded") return true;
+  if (state === "failed" || state === "offboarding" || state === "offboarded") return true;
   if (isUsable(user, engine.clock.now())) return true;
   return barrier?.reason === "credentials" || barrier?.reason === "forbidden";
 }

@@ -3,12 +3,16 @@
  *
  * @module
  */
+import { fhirVersions } from "../fhir/versions.ts";
+import type { FhirVersion } from "../fhir/versions.ts";
 import { isState } from "./step.ts";
 import { checkLane, checkSignal, isObject, number, oneOf, only, wrong } from "./checks.ts";
 import type { Names } from "./checks.ts";
+import type { ReconcileOptions, Repair } from "./differences.ts";
 import type { AdoptManyOptions, OnboardManyOptions } from "./imports.ts";
 import type {
   FhirOptions,
+  OffboardOptions,
   OnboardOptions,
   RewrapOptions,
   UserFilter,
@@ -40,6 +44,23 @@ export function checkOnboarding(options: OnboardOptions | undefined): OnboardOpt
   if (checked.lane !== undefined) checkLane(verb, checked.lane);
   if (checked.expect !== undefined) oneOf(verb, "expect", checked.expect, ["new", "existing"]);
   return checked;
+}
+
+const ofOffboarding: Names<OffboardOptions> = { ...ofWaiting, purge: true };
+
+/** With the versions to purge, each once. @throws {LifecycleError} `INVALID_OPTION` */
+export function checkOffboarding(
+  options: OffboardOptions | undefined,
+): WaitOptions & { readonly versions: readonly FhirVersion[] } {
+  const verb = "offboard a user";
+  const { purge = false, ...checked } = waiting(verb, only(verb, "options", options, ofOffboarding));
+  if (typeof purge === "boolean") return { ...checked, versions: purge ? fhirVersions : [] };
+  const rule = `true, false, or a list of ${fhirVersions.join(", ")}`;
+  if (!Array.isArray(purge) || purge.length === 0) throw wrong(verb, "purge", rule, purge);
+  const asked: readonly unknown[] = purge;
+  const stranger = asked.find((one) => !fhirVersions.some((version) => version === one));
+  if (stranger !== undefined) throw wrong(verb, "purge", rule, stranger);
+  return { ...checked, versions: fhirVersions.filter((version) => asked.includes(version)) };
 }
 
 const ofWork: Names<WorkOptions> = { concurrency: true, lookMs: true, signal: true };
@@ -79,6 +100,36 @@ export function checkRewrap(options: RewrapOptions | undefined): RewrapOptions {
   return checked;
 }
 
+const ofReconciling: Names<ReconcileOptions> = {
+  repair: true,
+  pageSize: true,
+  everyMs: true,
+  onProgress: true,
+  onDifference: true,
+  signal: true,
+};
+const everyRepair: readonly Repair[] = ["adopt", "move"];
+
+/** With the repairs that are asked for. @throws {LifecycleError} `INVALID_OPTION` */
+export function checkReconciling(
+  options: ReconcileOptions | undefined,
+): Omit<ReconcileOptions, "repair"> & { readonly repairs: readonly Repair[] } {
+  const verb = "reconcile";
+  const { repair = false, ...checked } = only(verb, "options", options, ofReconciling);
+  if (checked.pageSize !== undefined) number(verb, "pageSize", checked.pageSize, 1, 1_000, true);
+  checkTelling(verb, checked);
+  if (checked.onDifference !== undefined && typeof checked.onDifference !== "function") {
+    throw wrong(verb, "onDifference", "a function", checked.onDifference);
+  }
+  if (typeof repair === "boolean") return { ...checked, repairs: repair ? everyRepair : [] };
+  const rule = `true, false, or a list of ${everyRepair.join(", ")}`;
+  if (!Array.isArray(repair)) throw wrong(verb, "repair", rule, repair);
+  const asked: readonly unknown[] = repair;
+  const stranger = asked.find((one) => !everyRepair.some((known) => known === one));
+  if (stranger !== undefined) throw wrong(verb, "repair", rule, stranger);
+  return { ...checked, repairs: everyRepair.filter((known) => asked.includes(known)) };
+}
+
 const ofAdopting: Names<AdoptManyOptions> = { everyMs: true, onProgress: true, signal: true };
 const ofOnboardingMany: Names<OnboardManyOptions> = { ...ofAdopting, name: true, lane: true, expect: true };
 
@@ -104,17 +155,20 @@ export function checkAdopting(rows: Rows<unknown>, options: AdoptManyOptions | u
   return checked;
 }
 
-function checkListing(
-  verb: string,
-  rows: Rows<unknown>,
-  {
-    everyMs,
-    onProgress,
-    signal,
-  }: { everyMs?: unknown; onProgress?: unknown; signal?: AbortSignal | undefined },
-): void {
+/** What long work takes beside its own. */
+interface Telling {
+  readonly everyMs?: unknown;
+  readonly onProgress?: unknown;
+  readonly signal?: AbortSignal | undefined;
+}
+
+function checkListing(verb: string, rows: Rows<unknown>, telling: Telling): void {
   const iterable = isObject(rows) && (Symbol.asyncIterator in rows || Symbol.iterator in rows);
   if (!iterable) throw wrong(verb, "the list", "an iterable or async iterable", rows);
+  checkTelling(verb, telling);
+}
+
+function checkTelling(verb: string, { everyMs, onProgress, signal }: Telling): void {
   if (everyMs !== undefined) number(verb, "everyMs", everyMs, 10, 86_400_000);
   if (onProgress !== undefined && typeof onProgress !== "function") {
     throw wrong(verb, "onProgress", "a function", onProgress);

@@ -45,6 +45,15 @@ export function checkId(id: string): string {
   return id;
 }
 
+/** Can this be an `app_user_id` here? */
+export function isId(id: string): boolean {
+  try {
+    return checkId(id) === id;
+  } catch {
+    return false;
+  }
+}
+
 function badId(rule: string): LifecycleError {
   return new LifecycleError("INVALID_ID", `Cannot use this app_user_id: it must be ${rule}`);
 }

@@ -15,9 +15,6 @@
  * Calls that belong to no user's record are not here, for nothing is in doubt after them: a list of users is asked for
  * again, and a FHIR call is its caller's.
  *
- * Not written yet: `purge` will be asked for again, for it can be repeated; a FHIR create will look for the caller's
- * identifier, and without one its error will say that it is in doubt.
- *
  * @module
  */
 import type { UserCall, UserEvent } from "../../machines/index.ts";
@@ -44,7 +41,9 @@ export type Wait =
    * Until the call can no longer arrive, or the next one would ask too early: `graceMs` from when it was given up. If
    * nobody was there to give it up, `timeoutMs + graceMs` from when it was decided ({@link conclusiveAt}).
    */
-  | "arrival";
+  | "arrival"
+  /** `arrival`, and as long as `jitter` where that is longer. */
+  | "arrivalAndJitter";
 
 /** What is done about a call whose outcome is not known. */
 export interface Doubt {
@@ -68,7 +67,9 @@ interface Doubts {
    * The process died: found with an intent and without a live lease, which outlives the call, so it has ended. The
    * lease was a wait already, and 1upHealth gave no reason for a longer one.
    */
-  readonly died: Doubt & { readonly waits: Exclude<Wait, "jitter" | "nextCodeOrJitter"> };
+  readonly died: Doubt & {
+    readonly waits: Exclude<Wait, "jitter" | "nextCodeOrJitter" | "arrivalAndJitter">;
+  };
 }
 
 /** The table. */
@@ -117,6 +118,21 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
     notSent: { hears: "HELD", waits: "nextCodeOrJitter", next: "issueAuthCode", slots: 0 },
     unheard: { hears: "IN_DOUBT", waits: "nextCodeOrJitter", next: "issueAuthCode", slots: 1 },
     died: { hears: "IN_DOUBT", waits: "nextCode", next: "issueAuthCode", slots: 1 },
+  },
+
+  // Nothing changes by a question: it is asked again.
+  findUser: {
+    notSent: { hears: "HELD", waits: "jitter", next: "findUser", slots: 0 },
+    unheard: { hears: "IN_DOUBT", waits: "jitter", next: "findUser", slots: 2 },
+    died: { hears: "IN_DOUBT", waits: "atOnce", next: "findUser", slots: 2 },
+  },
+
+  // Something may be erased now, or all of it. It is asked for again until 1upHealth says that it is done, but not while
+  // the last one may still arrive: once the user is offboarded it can begin anew, and what it has then is not to go.
+  purge: {
+    notSent: { hears: "HELD", waits: "jitter", next: "purge", slots: 0 },
+    unheard: { hears: "IN_DOUBT", waits: "arrivalAndJitter", next: "purge", slots: 0 },
+    died: { hears: "IN_DOUBT", waits: "atOnce", next: "purge", slots: 0 },
   },
 
   // The user may have its new id now. It is looked up by its `oneup_user_id`, which never changes, and the record is
@@ -192,6 +208,10 @@ export function pauseOf(wait: Wait, position: Position, moment: Moment): Pause |
       return pauseOf("nextCode", position, moment) ?? pauseOf("jitter", position, moment);
     case "arrival":
       return pause("unavailable", Math.max(1, moment.graceMs));
+    case "arrivalAndJitter": {
+      const jitterMs = fullJitter(afterTrouble, Math.max(1, context.attempt), moment.dice);
+      return pause("unavailable", Math.max(1, moment.graceMs, jitterMs));
+    }
   }
 }
 

@@ -12,15 +12,17 @@ import type { Commit, Lease, Limit, Slot } from "../store/contract.ts";
 import type { UserCall } from "../../machines/index.ts";
 import { slotAfter } from "../guard/guard.ts";
 import type { Barrier, Pass } from "./account.ts";
-import { act, endpointOf, heardBy, heardByNobody } from "./act.ts";
+import { act, bringsCode, endpointOf, heardBy, heardByNobody } from "./act.ts";
 import type { Heard, Verdict } from "./act.ts";
 import { doubtAbout, slotFate } from "./doubt.ts";
 import { newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { finishRename, renaming } from "./renaming.ts";
+import { relocate } from "./relocate.ts";
 import { restingPlace } from "./rest.ts";
 import { save } from "./save.ts";
 import { callOf } from "./step.ts";
+import { stepped } from "./user.ts";
 import type { User } from "./user.ts";
 
 /** How a drive ended. */
@@ -137,13 +139,18 @@ async function onward(engine: Engine, start: User, from: Start, pass: Pass): Pro
     const verdict = await reported(engine, user, call, heard, pass);
     user = heardBy(user, heard, clock.now(), clock.random(), settings.graceMs, verdict);
     heardSomething = true;
+    if (heard.type === "elsewhere") {
+      const driven = await relocate(engine, user, heard.appUserId, { lease, ...over });
+      if (driven !== null) return driven;
+      user = stepped(user, { type: "ID_TAKEN", at: clock.now() });
+    }
   }
 }
 
 /** What stands before the call. */
 function barrierBefore(engine: Engine, call: UserCall, pass: Pass): Promise<Barrier | null> {
   const limit = engine.guard.limits.token;
-  const plain = limit === null || endpointOf(call) === "token" || pass.reserved !== null;
+  const plain = limit === null || !bringsCode(call) || pass.reserved !== null;
   return plain ? engine.account.enter(call, pass) : withPlaceForItsCode(engine, call, pass, limit);
 }
 
@@ -177,6 +184,11 @@ async function reported(
   const { account } = engine;
   const tried = pass.tries.size > 0;
   if (heard.type === "credentialsRefused" || heard.type === "forbidden") {
+    // A purge is refused as well where 1upHealth has no such user: that says nothing about the account, shut or open.
+    if (call === "purge") {
+      await account.leave(pass);
+      return "own";
+    }
     // Put off once more though others get through: it is this user's own trouble and holds nobody else back.
     if (!tried && user.history.at(-1)?.[2] === "HELD") return "own";
     await account.heard(call, heard, pass);
@@ -197,16 +209,17 @@ async function reported(
 function nextCall(user: User, now: number, stopping: boolean): UserCall | undefined {
   if (user.pause !== null && user.pause.until > now) return undefined;
   const call = callOf(user.position.state);
-  return stopping && call !== undefined && endpointOf(call) === "management" ? undefined : call;
+  return stopping && call !== undefined && endpointOf(call) !== "token" ? undefined : call;
 }
 
 function withIntent(engine: Engine, user: User, call: UserCall): User {
   const kind = endpointOf(call);
+  const { calls } = user;
   return {
     ...user,
     pause: null,
     intent: { call, attempt: randomName(engine.clock), at: engine.clock.now() },
-    calls: { ...user.calls, [kind]: user.calls[kind] + 1 },
+    calls: kind === "fhir" ? calls : { ...calls, [kind]: calls[kind] + 1 },
   };
 }
 

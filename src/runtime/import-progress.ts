@@ -19,7 +19,7 @@ export interface Standing {
 
 /** How many there are. */
 export async function standing({ store }: Engine, name: string): Promise<Standing> {
-  const { failed = 0, offboarded: _, ...others } = leftOf(name, await store.counts());
+  const { failed = 0, offboarding: _, offboarded: __, ...others } = leftOf(name, await store.counts());
   return { failed, left: Object.values(others).reduce((sum, one) => sum + one, 0) };
 }
 

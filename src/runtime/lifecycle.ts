@@ -10,6 +10,7 @@ import type { Lane } from "../store/contract.ts";
 import type { Budget } from "./budget.ts";
 import type { AdoptedRow } from "./adopt-many.ts";
 import type { Grant } from "./adopt.ts";
+import type { ReconcileOptions, Reconciliation } from "./differences.ts";
 import type { Health } from "./health.ts";
 import type { AdoptManyOptions, ImportSummary, OnboardManyOptions, RowSummary } from "./imports.ts";
 import type { Remote } from "./remote.ts";
@@ -37,6 +38,16 @@ export interface OnboardOptions extends WaitOptions {
   readonly expect?: "new" | "existing" | undefined;
   /** In which lane it waits if no slot is free. @default "interactive" */
   readonly lane?: Lane | undefined;
+}
+
+/** Options of {@link Lifecycle.offboard}. */
+export interface OffboardOptions extends WaitOptions {
+  /**
+   * Erase the user's FHIR data at 1upHealth, too: of all versions (`true`), or of these. It cannot be undone. A user
+   * who shares data with others takes them away.
+   * @default false
+   */
+  readonly purge?: boolean | readonly FhirVersion[] | undefined;
 }
 
 /** Which users {@link Lifecycle.users} lists. */
@@ -191,10 +202,51 @@ export interface Lifecycle extends AsyncDisposable {
   /** Takes a `failed` user back to where it failed. */
   retry(appUserId: string, options?: WaitOptions): Promise<UserStatus>;
   /**
-   * Gives the user another `app_user_id`, at 1upHealth and here; afterwards the old one answers `RENAMED`.
-   * @throws {LifecycleError} `USER_CONFLICT`, `USER_NOT_READY`, `UNAVAILABLE`
+   * Gives the user another `app_user_id`, at 1upHealth and here; afterwards the old one answers `RENAMED`. A rename that
+   * was begun is brought to its end, whatever dies: where nobody heard the answer, 1upHealth is asked who the user is.
+   *
+   * @throws {LifecycleError} `USER_CONFLICT` if another user has the new id, here or there (if somebody took it here in
+   * the moment in which 1upHealth gave it to this user, `inspect()` shows `conflict` from then on); `USER_NOT_READY`
+   * while a call for the user is under way or 1upHealth does not know it; `UNAVAILABLE` if it was not done
    */
   rename(appUserId: string, newAppUserId: string, options?: WaitOptions): Promise<UserStatus>;
+  /**
+   * Lets the user go. Its secrets are erased at once and in any case; with `purge` its FHIR data at 1upHealth as well,
+   * one version after the other, repeated until 1upHealth says that it is done: it erases for 30 s at a time. That needs
+   * no token, survives crashes, and workers go on with it. Resolves with the status when nothing is left to do, or
+   * `waitMs` is over: then it is `offboarding`, and `purge.left` says what is left. Call it as often as you like; without
+   * `purge` it ends one that is under way.
+   *
+   * The user stays at 1upHealth, which has no call to delete one; `onboard()` starts anew with a fresh code. A process
+   * that has the user's token in memory may hand it out until it would be renewed.
+   *
+   * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`; `USER_NOT_READY` if `waitMs` is over while a call for the user is
+   * under way, or before 1upHealth could be asked who it is; `USER_FAILED` if 1upHealth refuses to purge: `retry()`
+   */
+  offboard(appUserId: string, options?: OffboardOptions): Promise<UserStatus>;
+  /**
+   * Forgets a user who was let go: its record, with all that was known of it, is gone, and `inspect()` does not know it.
+   * Under its id stays a mark without a fact (with `hideIds`, under the HMAC of its id): it keeps a process that stood
+   * still meanwhile from writing the user back, and {@link reconcile} from adopting it again. `onboard()` of the id
+   * begins from nothing; no other user can be renamed to it until then. Ids that the user had before still say `RENAMED`.
+   * Resolves at once for a user whom nobody knows.
+   *
+   * @throws {LifecycleError} `USER_NOT_READY` unless the user is `offboarded`; `RENAMED`
+   */
+  forget(appUserId: string, options?: WaitOptions): Promise<void>;
+  /**
+   * Compares the users here with 1upHealth's own list: who is there and not here, here and not there, there under another
+   * `app_user_id`, or inactive. With `repair` it sets right what can be, without creating anybody at 1upHealth, and only
+   * if the list was seen to its end. It costs a management call a page, in the lane "recovery", and holds eight bytes a
+   * user; interrupted, it is called again.
+   *
+   * ```ts
+   * const { complete, counts, repaired } = await lifecycle.reconcile({ repair: ["move"], pageSize: 1_000 });
+   * ```
+   *
+   * @throws {LifecycleError} `INVALID_OPTION`; `BAD_ANSWER`; what may pass is waited for; the signal's reason
+   */
+  reconcile(options?: ReconcileOptions): Promise<Reconciliation>;
   /** What 1upHealth itself says about users. */
   readonly remote: Remote;
   /** Calls `listener` after every step that this process has made durable. The returned function ends it. */

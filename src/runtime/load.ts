@@ -6,6 +6,7 @@
 import { LifecycleError } from "../errors.ts";
 import type { StoredRecord } from "../store/contract.ts";
 import type { Engine } from "./engine.ts";
+import { isMark } from "./marks.ts";
 import { readUser } from "./user.ts";
 import type { User } from "./user.ts";
 
@@ -15,20 +16,35 @@ export interface Found {
   readonly record: StoredRecord;
 }
 
+/** Nobody has this id. Whoever takes it writes over this revision: that of a user who was forgotten, or 0. */
+export interface Vacant {
+  readonly user: null;
+  readonly isForgotten: boolean;
+  readonly revision: number;
+}
+
 /**
  * The user of this id; `null` if there is none.
  * @throws {LifecycleError} `RENAMED`, `RECORD_TOO_NEW`, `RECORD_DAMAGED`, `KEY_REFUSED`, `STORE_UNAVAILABLE`
  */
 export async function find(engine: Engine, id: string): Promise<Found | null> {
+  const found = await lookFor(engine, id);
+  return found.user === null ? null : found;
+}
+
+/** The user of this id, or that it is free. @throws {LifecycleError} as {@link find} */
+export async function lookFor(engine: Engine, id: string): Promise<Found | Vacant> {
   const record = await recordOf(engine, id);
-  return record === null ? null : { user: readUser(record, engine.sealer), record };
+  if (record === null) return { user: null, isForgotten: false, revision: 0 };
+  if (isMark(record.value)) return { user: null, isForgotten: true, revision: record.revision };
+  return { user: readUser(record, engine.sealer), record };
 }
 
 /**
  * The record of this id, and the keys to it; `null` if there is none.
  * @throws {LifecycleError} as {@link find}, but for what is found out by reading it
  */
-export async function recordOf(engine: Engine, id: string): Promise<StoredRecord | null> {
+async function recordOf(engine: Engine, id: string): Promise<StoredRecord | null> {
   const loaded = await engine.store.load(id);
   switch (loaded.type) {
     case "absent":
@@ -40,9 +56,20 @@ export async function recordOf(engine: Engine, id: string): Promise<StoredRecord
         { facts: { renamedTo: loaded.to } },
       );
     case "record":
-      if (!engine.sealer.knows(loaded.record.value)) await engine.keys.renew();
+      if (!isMark(loaded.record.value) && !engine.sealer.knows(loaded.record.value))
+        await engine.keys.renew();
       return loaded.record;
   }
+}
+
+/**
+ * The record of a user of this id, and the keys to it, whether it can be read or not.
+ * @throws {LifecycleError} `USER_UNKNOWN`; as {@link find}, but for what is found out by reading it
+ */
+export async function loadRecord(engine: Engine, id: string): Promise<StoredRecord> {
+  const record = await recordOf(engine, id);
+  if (record !== null && !isMark(record.value)) return record;
+  throw unknown(engine, id);
 }
 
 /**
@@ -55,7 +82,7 @@ export async function load(engine: Engine, id: string): Promise<Found> {
   throw unknown(engine, id);
 }
 
-export function unknown({ sealer }: Engine, id: string): LifecycleError {
+function unknown({ sealer }: Engine, id: string): LifecycleError {
   return new LifecycleError(
     "USER_UNKNOWN",
     `Cannot find user ${sealer.alias(id)}: this store has no such app_user_id; call onboard() first`,

@@ -16,7 +16,9 @@ import type { Engine } from "./engine.ts";
 import { look, standing } from "./import-progress.ts";
 import type { Import, ImportProgress, ImportSummary, OnboardManyOptions } from "./imports.ts";
 import { insist } from "./insist.ts";
+import { idsOn } from "./listing.ts";
 import { find } from "./load.ts";
+import { isMark } from "./marks.ts";
 import { Pace } from "./pace.ts";
 import { RowTally } from "./row-tally.ts";
 import { eachRow, rowsInHand } from "./rows.ts";
@@ -116,12 +118,15 @@ function newcomer({ clock }: Engine, id: string, { name, lane = "bulk", expect }
 async function enter(
   engine: Engine,
   signal: AbortSignal,
-  user: User,
+  newcomer: User,
   holdMs: number | null,
 ): Promise<"added" | "present"> {
-  const place = holdMs === null ? { dueInMs: null, lane: user.lane } : { dueInMs: holdMs, lane: null };
-  const { type } = await engine.store.load(user.id);
-  if (type !== "absent") return "present";
+  const { lane } = newcomer;
+  const place = holdMs === null ? { dueInMs: null, lane } : { dueInMs: holdMs, lane: null };
+  const loaded = await engine.store.load(newcomer.id);
+  const revision = loaded.type === "record" && isMark(loaded.record.value) ? loaded.record.revision : 0;
+  if (loaded.type !== "absent" && revision === 0) return "present";
+  const user = { ...newcomer, revision };
   // Repeated as the same write where nobody heard of it: our own user must not be met as somebody else's.
   const done = await save(engine, user, signal, { mode: "none", lease: newLease(engine), ...place });
   if (done.type !== "committed")
@@ -146,7 +151,7 @@ async function isOurs(
 /** Users who were held for the comparison go into their lane. */
 async function lineUp(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
   for (const state of ["created", "reauthorizing"] as const) {
-    await eachRow(pages(engine, shelf(state, name)), rowsInHand, signal, async (id) => {
+    await eachRow(idsOn(engine, shelf(state, name), pageSize), rowsInHand, signal, async (id) => {
       for (let lined = false; !lined;) {
         const found = await find(engine, id).catch(nobodyIfUnreadable);
         if (found === null || found.record.lane !== null || found.record.lease !== null) return;
@@ -163,13 +168,4 @@ async function lineUp(engine: Engine, name: string, signal: AbortSignal): Promis
 function nobodyIfUnreadable(error: unknown): null {
   if (isLifecycleError(error) && !error.retryable) return null; // whoever asks for that user is told
   throw error;
-}
-
-async function* pages({ store }: Engine, state: string): AsyncGenerator<string, void> {
-  for (let after: string | undefined; ;) {
-    const ids = await store.page({ state, after, limit: pageSize });
-    yield* ids;
-    after = ids.at(-1);
-    if (ids.length < pageSize) return;
-  }
 }

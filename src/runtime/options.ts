@@ -8,6 +8,8 @@ import type { Clock } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
 import { isLoopback } from "../http/safety.ts";
 import type { Transport } from "../http/transport.ts";
+import { usualPager } from "../http/user-management.ts";
+import type { Pager } from "../http/user-management.ts";
 import type { Limit, StoreAdapter } from "../store/contract.ts";
 import { isInside } from "../store/keys.ts";
 import type { Encryption } from "../store/keys.ts";
@@ -86,6 +88,11 @@ export interface LifecycleOptions {
     readonly token?: Ceiling;
     readonly fhir?: Ceiling;
   };
+  /**
+   * What 1upHealth calls the parameters with which its list of users is paged. Its guide says "paginate" and names none.
+   * @default { skip: "skip", limit: "limit" }
+   */
+  readonly pager?: Partial<Pager>;
   readonly refresh?: {
     /** @default "keepAlive" */
     readonly policy?: RefreshPolicy;
@@ -120,6 +127,7 @@ export interface Settings {
   readonly api: string;
   readonly auth: string;
   readonly limits: Limits;
+  readonly pager: Pager;
   readonly policy: RefreshPolicy;
   readonly windowMs: number;
   readonly timeoutMs: number;
@@ -148,6 +156,7 @@ const names: Names<LifecycleOptions> = {
   hideIds: true,
   endpoints: true,
   limits: true,
+  pager: true,
   refresh: true,
   timeoutMs: true,
   graceMs: true,
@@ -185,6 +194,7 @@ export function checkOptions(options: LifecycleOptions): Settings {
       token: limits.token === undefined ? null : ceiling("token", limits.token, ofCeiling),
       fhir: limits.fhir === undefined ? null : ceiling("fhir", limits.fhir, ofCeiling),
     },
+    pager: checkPager(options.pager),
     policy: oneOf(verb, "refresh.policy", refresh.policy ?? "keepAlive", ["keepAlive", "eager", "lazy"]),
     windowMs: number(verb, "refresh.windowMs", refresh.windowMs ?? 10 * minute, 2 * minute, 60 * minute),
     timeoutMs,
@@ -202,6 +212,17 @@ export function checkOptions(options: LifecycleOptions): Settings {
     transport: options.transport && able("transport", options.transport, ["send"]),
     logger: able("logger", options.logger ?? silent, ["debug", "info", "warn"]),
   };
+}
+
+function checkPager(given: Partial<Pager> | undefined): Pager {
+  const pager = { ...usualPager, ...only<Partial<Pager>>(verb, "pager", given, { skip: true, limit: true }) };
+  for (const name of ["skip", "limit"] as const) {
+    const isName = typeof pager[name] === "string" && /^[\x21-\x7e]{1,64}$/.test(pager[name]);
+    if (!isName) throw wrong(verb, `pager.${name}`, "the name of a parameter", pager[name]);
+  }
+  const taken = ["app_user_id", "oneup_user_id", pager.skip];
+  if (!taken.includes(pager.limit) && !taken.slice(0, 2).includes(pager.skip)) return pager;
+  throw wrong(verb, "pager", "names of two parameters that mean nothing else", pager.limit);
 }
 
 /** Something that can do what it is for. */

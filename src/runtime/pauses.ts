@@ -27,6 +27,9 @@ export const afterForbidden: Growth = { firstMs: 5 * minute, longestMs: hour };
 /** A code brought no token; the second one is asked for at once, further ones wait. */
 const afterSpentCodes: Growth = { firstMs: minute, longestMs: 6 * hour };
 
+/** A purge that 1upHealth cut goes on. */
+export const betweenPurges: Growth = { firstMs: second, longestMs: minute / 2 };
+
 /** A fresh code may take a second to register. */
 export const codeRegistersMs: number = second;
 

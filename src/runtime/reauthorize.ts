@@ -9,7 +9,7 @@ import { isLifecycleError } from "../errors.ts";
 import { tell } from "./arrive.ts";
 import type { Patience } from "./arrive.ts";
 import type { Engine } from "./engine.ts";
-import { recordOf, unknown } from "./load.ts";
+import { loadRecord } from "./load.ts";
 import type { Found } from "./load.ts";
 import { renaming } from "./renaming.ts";
 import { readInClear, readUser } from "./user.ts";
@@ -20,8 +20,7 @@ export async function reauthorize(engine: Engine, id: string, patience: Patience
   let lost = false;
   /** The user; once its secrets did not open, what is left of it. */
   const read = async (): Promise<Found> => {
-    const record = await recordOf(engine, id);
-    if (record === null) throw unknown(engine, id);
+    const record = await loadRecord(engine, id);
     try {
       const user = readUser(record, engine.sealer);
       return { user: lost ? bereft(user) : user, record };

@@ -14,6 +14,8 @@ import { clientOf, laneOfCalls } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { checkList } from "./call-options.ts";
 import { checkId, checkSignal, number, only } from "./checks.ts";
+import { walkOf } from "./walk.ts";
+import type { Page, UserWalk } from "./walk.ts";
 
 /** Options of {@link Remote.list}. */
 export interface ListOptions {
@@ -25,22 +27,31 @@ export interface ListOptions {
 /** See {@link createRemote}. */
 export interface Remote {
   /**
-   * Every user of the account at 1upHealth, page by page. Ends when a page is empty, short, or repeats the one
-   * before (a server that ignores the paging parameters).
+   * Every user of the account at 1upHealth, page by page, each page one management call within the limit. It ends with
+   * an empty page or one shorter than those before, or as soon as a page comes again, because the server does not page
+   * as it is asked to: then `walk.complete` is false. Users who come and go meanwhile may be seen twice, or not at all.
+   *
+   * ```ts
+   * const users = lifecycle.remote.list();
+   * for await (const { appUserId, active } of users) …
+   * console.log(users.walk); // { users: 251, calls: 4, complete: true }
+   * ```
    *
    * @throws {LifecycleError} `CREDENTIALS_REFUSED`, `FORBIDDEN`, `RATE_LIMITED`, `UNAVAILABLE`, `BAD_ANSWER`
    */
-  list(options?: ListOptions): AsyncGenerator<RemoteUser, void, undefined>;
+  list(options?: ListOptions): UserWalk;
   /**
-   * The user with this `app_user_id` or `oneup_user_id`, or `null`.
+   * The user with this `app_user_id`, this `oneup_user_id`, or both; `null` if there is none. One management call.
    *
    * @throws as {@link list}
    */
-  find(
-    query: { readonly appUserId: string } | { readonly oneupUserId: number },
-    options?: { readonly signal?: AbortSignal },
-  ): Promise<RemoteUser | null>;
+  find(query: FindQuery, options?: { readonly signal?: AbortSignal }): Promise<RemoteUser | null>;
 }
+
+/** Whom {@link Remote.find} looks for: one of the two, or both. */
+export type FindQuery =
+  | { readonly appUserId: string; readonly oneupUserId?: number | undefined }
+  | { readonly appUserId?: string | undefined; readonly oneupUserId: number };
 
 type Heard = Unanswered | ReturnType<typeof readUserList>;
 
@@ -56,18 +67,24 @@ interface Question {
  * The users that answer the question: one management call, within the account's limit.
  * @throws as {@link Remote.list}; the signal's reason
  */
-export async function askRemote(
-  engine: Engine,
-  { query, lane, signal }: Question,
-): Promise<readonly RemoteUser[]> {
+export async function askRemote(engine: Engine, question: Question): Promise<readonly RemoteUser[]> {
+  return (await askForPage(engine, question)).users;
+}
+
+/** The same, as the page came. @throws as {@link askRemote} */
+export async function askForPage(engine: Engine, { query, lane, signal }: Question): Promise<Page> {
   const { account, clock, guard, sender } = engine;
+  const { pager } = engine.settings;
   const pass = account.pass();
   const barrier = await account.enter("listUsers", pass);
   if (barrier !== null)
     throw refused(codeOf[barrier.reason], "nothing is sent now", barrier.until - clock.now());
   const served = engine.lanes.join(); // whoever waits goes first, so somebody has to serve them
   const send = async (notAfter: number): Promise<{ slot: SlotFate; value: Heard }> => {
-    const answer = await sender.send(listUsersCall(clientOf(engine), query), { notAfter, signal });
+    const answer = await sender.send(listUsersCall(clientOf(engine), { ...query, pager }), {
+      notAfter,
+      signal,
+    });
     const value = answer.type === "answer" ? readUserList(answer) : answer;
     await account.heard("listUsers", value, pass);
     return { slot: slotFate(answer.type), value };
@@ -81,7 +98,7 @@ export async function askRemote(
   }
   switch (heard.type) {
     case "users":
-      return heard.users;
+      return heard;
     case "credentialsRefused":
       throw refused("CREDENTIALS_REFUSED", "1upHealth refuses the client id and secret");
     case "forbidden":
@@ -99,42 +116,41 @@ export async function askRemote(
 
 /** Asks 1upHealth, within the account's limit. */
 export function createRemote(engine: Engine): Remote {
-  const ask = (query: UserQuery, signal: AbortSignal | undefined): Promise<readonly RemoteUser[]> =>
-    askRemote(engine, { query, lane: "interactive", signal });
-
+  const lane = "interactive";
   return {
-    async *list(options) {
+    list(options) {
       const { pageSize = 100, signal } = checkList(options);
-      let first: number | undefined;
-      for (let skip = 0; ; skip += pageSize) {
-        const page = await ask({ page: { skip, limit: pageSize } }, signal);
-        if (page[0] === undefined || page[0].oneupUserId === first) return;
-        first = page[0].oneupUserId;
-        yield* page;
-        if (page.length < pageSize) return;
-      }
+      return walkOf((page) => askForPage(engine, { query: { page }, lane, signal }), pageSize);
     },
 
     async find(query, options) {
-      const verb = "find a user";
-      const { appUserId, oneupUserId } = only<{ readonly appUserId?: string; readonly oneupUserId?: number }>(
-        verb,
-        "the query",
-        query,
-        { appUserId: true, oneupUserId: true },
-      );
-      const { signal } = only(verb, "options", options, { signal: true });
-      checkSignal(verb, signal);
-      const asked: UserQuery =
-        appUserId === undefined
-          ? { oneupUserId: number(verb, "oneupUserId", oneupUserId, 1, Number.MAX_SAFE_INTEGER, true) }
-          : { appUserId: checkId(appUserId) };
-      const users = await ask(asked, signal);
-      const found = users.find((user) =>
-        "appUserId" in asked ? user.appUserId === asked.appUserId : user.oneupUserId === oneupUserId,
+      const asked = checkFind(query);
+      const { signal } = only(findVerb, "options", options, { signal: true });
+      checkSignal(findVerb, signal);
+      const users = await askRemote(engine, { query: asked, lane, signal });
+      // The server may ignore what it is asked for.
+      const found = users.find(
+        ({ appUserId, oneupUserId }) =>
+          (asked.appUserId ?? appUserId) === appUserId && (asked.oneupUserId ?? oneupUserId) === oneupUserId,
       );
       return found ?? null;
     },
+  };
+}
+
+const findVerb = "find a user";
+
+function checkFind(query: FindQuery): UserQuery {
+  const { appUserId, oneupUserId } = only<{
+    readonly appUserId?: string | undefined;
+    readonly oneupUserId?: number | undefined;
+  }>(findVerb, "the query", query, { appUserId: true, oneupUserId: true });
+  const numbered = oneupUserId !== undefined || appUserId === undefined;
+  return {
+    ...(appUserId !== undefined && { appUserId: checkId(appUserId) }),
+    ...(numbered && {
+      oneupUserId: number(findVerb, "oneupUserId", oneupUserId, 1, Number.MAX_SAFE_INTEGER, true),
+    }),
   };
 }
 

@@ -5,20 +5,25 @@
  */
 import { randomName, sleep } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
+import type { ErrorCode } from "../errors.ts";
+import type { Unanswered } from "../http/call.ts";
 import { beforeAskingAgain, slotAfter } from "../guard/guard.ts";
 import { readUpdatedUser, updateUserCall } from "../http/user-management.ts";
 import type { Slot } from "../store/contract.ts";
-import { longestLookMs, within } from "./arrive.ts";
+import { firstLookMs, longestLookMs, within } from "./arrive.ts";
 import type { Patience } from "./arrive.ts";
+import { isBusy, untilAtRest } from "./at-rest.ts";
 import { doubtOf, slotFate } from "./doubt.ts";
 import { drive } from "./drive.ts";
 import type { Start } from "./drive.ts";
 import { clientOf, laneOfCalls, newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { load } from "./load.ts";
+import { isMark } from "./marks.ts";
 import { doubt, intentTo, move, renameCall, renaming, stay } from "./renaming.ts";
 import { save } from "./save.ts";
 import type { How } from "./save.ts";
+import type { Position } from "./step.ts";
 import { readUser } from "./user.ts";
 import type { User } from "./user.ts";
 
@@ -29,12 +34,10 @@ import type { User } from "./user.ts";
  * while another call for the user is under way or it is not known at 1upHealth yet
  */
 export async function rename(engine: Engine, id: string, to: string, patience: Patience): Promise<void> {
-  const { user, record } = await load(engine, id);
+  const user = await atRest(engine, id, patience);
   if (id === to) return;
   const target = await engine.store.load(to);
-  if (target.type === "record") throw conflict(engine, id);
-  if (record.lease !== null && record.lease.leftMs > 0)
-    throw notReady(engine, id, "another call for it is under way");
+  if (target.type === "record") throw conflict(engine, id, isMark(target.record.value));
   const { oneupUserId } = user.position.context;
   if (oneupUserId === null) throw notReady(engine, id, "1upHealth does not know it yet");
 
@@ -51,7 +54,7 @@ export async function rename(engine: Engine, id: string, to: string, patience: P
     const barrier = await engine.account.stands(renameCall);
     if (barrier !== null) throw notReady(engine, id, `1upHealth takes no calls now (${barrier.reason})`);
     const ask = engine.guard.ask("management", laneOfCalls(engine));
-    const intended: User = { ...user, intent, calls };
+    const intended: User = { ...user, position: undecided(user.position), intent, calls };
     const how: How = { mode: "take", lease, dueInMs: null, lane: null, take: ask.slot };
     const done = await save(engine, intended, false, how);
     if (done.type === "conflict") throw notReady(engine, id, "another call for it is under way");
@@ -66,6 +69,15 @@ export async function rename(engine: Engine, id: string, to: string, patience: P
     const served = engine.lanes.join(); // whoever waits goes first, so somebody has to serve them
     const waitMs = Math.min(left, beforeAskingAgain(done.retryInMs));
     await sleep(engine.clock, waitMs, patience.signal).finally(served);
+  }
+}
+
+/** The user, once nobody works on it, and an earlier rename that was in doubt is decided. */
+async function atRest(engine: Engine, id: string, patience: Patience): Promise<User> {
+  for (let look = firstLookMs; ; look = Math.min(longestLookMs, 2 * look)) {
+    const found = await load(engine, id);
+    if (!engine.driving.has(id) && !isBusy(found)) return found.user;
+    await untilAtRest(engine, "rename a user", { id, found, look, patience });
   }
 }
 
@@ -90,15 +102,47 @@ async function put(
     return false;
   }
   switch (heard.type) {
-    case "updated":
-      return (await move(engine, user, start, to, over)).type === "rested";
-    case "conflict":
-      await stay(engine, user, start, over);
-      throw conflict(engine, user.id);
+    case "updated": {
+      const driven = await move(engine, user, start, to, over);
+      if (driven.type === "rested" && driven.user.id !== to) throw taken(engine, user.id);
+      return driven.type === "rested";
+    }
     default:
       await stay(engine, user, start, over);
-      throw unanswered(engine, user.id);
+      throw refusal(engine, user.id, heard);
   }
+}
+
+type Said = Unanswered | ReturnType<typeof readUpdatedUser>;
+
+/** 1upHealth did not do it, and said so, or heard nothing of it. */
+function refusal(engine: Engine, id: string, heard: Said): LifecycleError {
+  const no = (code: ErrorCode, why: string, retryAfterMs?: number): LifecycleError =>
+    new LifecycleError(code, `Cannot rename user ${engine.sealer.alias(id)}: ${why}; it keeps its id`, {
+      retryable: retryAfterMs !== undefined,
+      retryAfterMs,
+    });
+  switch (heard.type) {
+    case "conflict":
+      return conflict(engine, id);
+    case "missing":
+      return no("BAD_ANSWER", "1upHealth has no user of its number; reconcile() tells who is there");
+    case "refused":
+      return no("BAD_ANSWER", `1upHealth refused it (${heard.why})`);
+    case "throttled":
+      return no("RATE_LIMITED", "1upHealth answered 429", heard.retryAfterMs ?? 60_000);
+    case "credentialsRefused":
+      return no("CREDENTIALS_REFUSED", "1upHealth refuses the client id and secret");
+    case "forbidden":
+      return no("FORBIDDEN", "1upHealth answered 403, often because of where the call comes from");
+    default:
+      return unanswered(engine, id);
+  }
+}
+
+/** What an earlier rename came to is no news any more. */
+function undecided({ state, context }: Position): Position {
+  return { state, context: context.idTaken ? { ...context, idTaken: false } : context };
 }
 
 /** Waits until the rename in doubt is decided, and takes part in deciding it. */
@@ -107,8 +151,10 @@ async function outcome(engine: Engine, id: string, patience: Patience): Promise<
     const loaded = await engine.store.load(id);
     if (loaded.type === "renamed") return;
     if (loaded.type === "record" && !engine.sealer.knows(loaded.record.value)) await engine.keys.renew();
-    const user = loaded.type === "record" ? readUser(loaded.record, engine.sealer) : null;
+    const isThere = loaded.type === "record" && !isMark(loaded.record.value);
+    const user = isThere ? readUser(loaded.record, engine.sealer) : null;
     const left = patience.until - engine.clock.monotonic();
+    if (user !== null && !renaming(user) && user.position.context.idTaken) throw taken(engine, id);
     if (loaded.type !== "record" || user === null || !renaming(user) || left <= 0)
       throw unanswered(engine, id);
     const { lease, dueInMs } = loaded.record;
@@ -120,10 +166,18 @@ async function outcome(engine: Engine, id: string, patience: Patience): Promise<
   }
 }
 
-function conflict(engine: Engine, id: string): LifecycleError {
+function conflict(engine: Engine, id: string, isForgotten = false): LifecycleError {
+  const had = isForgotten ? "a user who was forgotten here had" : "another user has";
   return new LifecycleError(
     "USER_CONFLICT",
-    `Cannot rename user ${engine.sealer.alias(id)}: another user has the new app_user_id`,
+    `Cannot rename user ${engine.sealer.alias(id)}: ${had} the new app_user_id`,
+  );
+}
+
+function taken(engine: Engine, id: string): LifecycleError {
+  return new LifecycleError(
+    "USER_CONFLICT",
+    `Cannot rename user ${engine.sealer.alias(id)}: 1upHealth has given it the new app_user_id, and another user here has it, too`,
   );
 }
 

@@ -12,10 +12,11 @@ import { conclusiveAt, givenUp, slotFate } from "./doubt.ts";
 import type { Driven, Start } from "./drive.ts";
 import { clientOf, laneOfCalls } from "./engine.ts";
 import type { Engine } from "./engine.ts";
-import { find } from "./load.ts";
 import { afterTrouble, fullJitter } from "./pauses.ts";
+import { isTaken } from "./relocate.ts";
 import { save } from "./save.ts";
 import type { How } from "./save.ts";
+import { stepped } from "./user.ts";
 import type { User } from "./user.ts";
 
 /** The call whose intent marks a rename. */
@@ -103,14 +104,13 @@ export async function move(
 ): Promise<Driven> {
   const moved: User = { ...user, id: to, intent: null, secrets: { ...user.secrets } };
   const driven = await end(engine, moved, start, { ...over, dueInMs: 0, lane: null }, user.id);
-  const there = driven.type === "lost" ? await find(engine, to) : null;
-  if (there !== null && there.user.position.context.oneupUserId !== user.position.context.oneupUserId) {
-    // The id was taken here while 1upHealth gave it to this user: nothing is overwritten, a person must decide.
-    engine.settings.logger.warn(
-      `Cannot move user ${engine.sealer.alias(user.id)}: its new id is taken in this store`,
-    );
-  }
-  return driven;
+  if (driven.type === "rested" || !(await isTaken(engine, user.id, to))) return driven;
+  // The id was taken here while 1upHealth gave it to this user. Nothing is overwritten and no grant is thrown away:
+  // whoever looks at the user is told, and a person must decide.
+  engine.settings.logger.warn(
+    `Cannot move user ${engine.sealer.alias(user.id)}: its new id is taken in this store`,
+  );
+  return stay(engine, stepped(user, { type: "ID_TAKEN", at: engine.clock.now() }), start, over);
 }
 
 export function stay(engine: Engine, user: User, start: Start, over: Over): Promise<Driven> {

@@ -38,12 +38,12 @@ export function reasonOf(name: GateName): GateReason {
 export function shutBy(call: GatedCall, outcome: string): GateName | null {
   switch (outcome) {
     case "throttled":
-      if (call === "fhir") return "fhir";
+      if (call === "fhir" || call === "purge") return "fhir";
       return call === "exchangeCode" || call === "refreshToken" ? "token" : "management";
     case "credentialsRefused":
-      return call === "fhir" ? null : "secret";
+      return call === "fhir" || call === "purge" ? null : "secret";
     case "forbidden":
-      return call === "fhir" ? null : "region"; // a 403 of FHIR is that call's own
+      return call === "fhir" || call === "purge" ? null : "region"; // a 403 of FHIR is that call's own
     case "notSent":
     case "lost":
     case "inDoubt":

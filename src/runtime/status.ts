@@ -21,8 +21,21 @@ export interface UserStatus {
   readonly usable: boolean;
   /** When that token stops working. */
   readonly expiresAt: Date | null;
-  /** 1upHealth's own `active` flag of the user, if it was told. */
+  /**
+   * 1upHealth's own `active` flag of the user, if it was told. What `false` means is documented nowhere, so nothing hangs
+   * on it here: calls are tried all the same, and their answers count.
+   */
   readonly active: boolean | null;
+  /**
+   * FHIR versions whose data at 1upHealth are erased since it was offboarded, and those that are left; `null`: nothing
+   * was asked for.
+   */
+  readonly purge: { readonly done: readonly string[]; readonly left: readonly string[] } | null;
+  /**
+   * `idTaken`: 1upHealth has given it the new id of a `rename()`, and here another user has that
+   * one. Its grant works on; offboard and forget one of the two, then rename again.
+   */
+  readonly conflict: "idTaken" | null;
   /** What it waits for, until when, and the how-manieth attempt comes next. */
   readonly pause: { readonly reason: PauseReason; readonly until: Date; readonly attempt: number } | null;
   /** Why it is in `failed`. */
@@ -58,6 +71,11 @@ export function describeUser(
     usable,
     expiresAt: context.expiresAt === null ? null : new Date(context.expiresAt),
     active: context.active,
+    purge:
+      context.toPurge === null && context.purged === null
+        ? null
+        : { done: context.purged ?? [], left: context.toPurge ?? [] },
+    conflict: context.idTaken ? "idTaken" : null,
     pause: pauseOf(user, barrier),
     failure: context.failure,
     underWay: user.intent?.call ?? null,

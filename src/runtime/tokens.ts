@@ -40,13 +40,28 @@ export function createTokens(engine: Engine): Tokens {
   const { clock, settings } = engine;
   const cache = new Map<string, Cached>();
   const asking = new Map<string, Promise<string | null>>();
+  /** How often a token was forgotten: whoever read the store before that keeps nothing. */
+  let forgotten = 0;
 
-  /** Keeps the token in memory, dropping the oldest beyond the bound, and hands it out. */
-  function handOut(user: User): string {
+  function forget(id: string): void {
+    forgotten++;
+    cache.delete(id);
+  }
+
+  // Whoever is let go here, by whatever part of this process, is let go in memory as well.
+  engine.changes.subscribe(({ id, position }) => {
+    if (position.state === "offboarding" || position.state === "offboarded") forget(id);
+  });
+
+  /**
+   * Hands the token out, and keeps it in memory, dropping the oldest beyond the bound, unless one was forgotten since
+   * `asOf`, when the user had not been read yet.
+   */
+  function handOut(user: User, asOf: number): string {
     const token = user.secrets.accessToken;
     if (token === undefined || !isUsable(user, clock.now())) throw notUsable(engine, user);
     cache.delete(user.id);
-    if (settings.cachedTokens > 0) {
+    if (settings.cachedTokens > 0 && asOf === forgotten) {
       for (const oldest of cache.keys()) {
         if (cache.size < settings.cachedTokens) break;
         cache.delete(oldest);
@@ -58,6 +73,7 @@ export function createTokens(engine: Engine): Tokens {
 
   /** A token without waiting for a call, or `null`: then whoever asks waits, each with a patience of its own. */
   async function fromStore(id: string): Promise<string | null> {
+    const asOf = forgotten;
     const { user, record } = await load(engine, checkId(id));
     const now = clock.now();
     if (!isUsable(user, now)) return null;
@@ -71,7 +87,13 @@ export function createTokens(engine: Engine): Tokens {
         );
       });
     }
-    return handOut(user);
+    return handOut(user, asOf);
+  }
+
+  /** A token, once there is one. */
+  async function arrived(id: string, patience: Patience): Promise<string> {
+    const asOf = forgotten;
+    return handOut(await arrive(engine, id, patience), asOf);
   }
 
   /** One question to the store a user, however many ask at once. */
@@ -102,7 +124,7 @@ export function createTokens(engine: Engine): Tokens {
       if (hit !== undefined && clock.now() < hit.renewAt) return hit.token.reveal();
       const own = patience();
       own.signal.throwIfAborted();
-      return (await ask(id)) ?? handOut(await arrive(engine, id, own));
+      return (await ask(id)) ?? arrived(id, own);
     },
 
     async rejected(id, token, patience) {
@@ -119,9 +141,9 @@ export function createTokens(engine: Engine): Tokens {
         }
         await tell(engine, id, { type: "TOKEN_REJECTED", at: clock.now() }, patience());
       }
-      return handOut(await arrive(engine, id, patience()));
+      return arrived(id, patience());
     },
 
-    forget: (id) => void cache.delete(id),
+    forget,
   };
 }

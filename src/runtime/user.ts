@@ -4,6 +4,7 @@
  * @module
  */
 import { LifecycleError } from "../errors.ts";
+import { fhirVersions } from "../fhir/versions.ts";
 import { nothingKnown } from "../../machines/index.ts";
 import type { UserContext, UserEvent } from "../../machines/index.ts";
 import type { Json, Lane, StoredRecord } from "../store/contract.ts";
@@ -26,6 +27,8 @@ export interface User {
   readonly history: readonly HistoryEntry[];
   readonly calls: Envelope["calls"];
   readonly secrets: Secrets;
+  /** How its secrets were sealed, if it was read. */
+  readonly asRead?: SealedForm;
   /** The import that brought it, if one did. */
   readonly origin: Origin | null;
 }
@@ -33,39 +36,38 @@ export interface User {
 /** Steps of the history that a record keeps. */
 const keptSteps = 12;
 
-/** A user nobody has heard of. */
-export function newUser(id: string, lane: Lane, at: number): User {
+/** A user nobody has heard of. `revision`: of what stands under its id, if somebody was forgotten there. */
+export function newUser(id: string, lane: Lane, at: number, revision = 0): User {
   return {
     id,
-    revision: 0,
+    revision,
     position: { state: "created", context: nothingKnown },
     intent: null,
     pause: null,
     lane,
     history: [[at, "created", "ONBOARD"]],
     calls: { management: 0, token: 0 },
-    secrets: {},
+    secrets: noSecrets,
     origin: null,
   };
 }
 
-/** How secrets are sealed, and what the seal is bound to that may change while they do not. */
+const noSecrets: Secrets = {};
+
+/** Secrets, their seal, and what that is bound to: as long as all stays the same, nothing is sealed anew. */
 interface SealedForm {
+  readonly secrets: Secrets;
   readonly sealed: Sealed | null;
   readonly format: number;
   readonly oneupUserId: number | null;
 }
-
-/** Sealed forms by the secrets they hold, so that unchanged secrets are sealed once. */
-const sealedForms = new WeakMap<Secrets, SealedForm>();
 
 /** Reads a record. @throws {LifecycleError} `RECORD_TOO_NEW`, `RECORD_DAMAGED` */
 export function readUser(record: StoredRecord, sealer: Sealer): User {
   const { user, format, sealed } = readInClear(record, sealer);
   const { oneupUserId } = user.position.context;
   const secrets = sealer.open({ user: record.id, oneupUserId }, sealed, format);
-  sealedForms.set(secrets, { sealed, format, oneupUserId });
-  return { ...user, secrets };
+  return { ...user, secrets, asRead: { secrets, sealed, format, oneupUserId } };
 }
 
 /** What a record says before its seal is opened. */
@@ -102,7 +104,7 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
     lane: kept.lane,
     history: kept.history,
     calls: kept.calls,
-    secrets: {},
+    secrets: noSecrets,
     origin: kept.origin ?? null,
   };
   return { user, format, sealed };
@@ -122,8 +124,15 @@ function isContext(facts: Readonly<Record<keyof UserContext, unknown>>): facts i
     typeof facts.maybeSpent === "boolean" &&
     typeof facts.saidExists === "boolean" &&
     typeof facts.saidMissing === "boolean" &&
+    typeof facts.idTaken === "boolean" &&
+    [facts.toPurge, facts.purged].every((versions) => versions === null || isVersions(versions)) &&
     (failure === null || isFailure(failure))
   );
+}
+
+function isVersions(versions: unknown): boolean {
+  // They become part of a URL.
+  return Array.isArray(versions) && versions.every((one) => fhirVersions.some((version) => version === one));
 }
 
 function isFailure(failure: unknown): boolean {
@@ -149,16 +158,11 @@ export function writeUser(user: User, sealer: Sealer): Json {
   return envelope as unknown as Json; // likewise
 }
 
-function sealedSecrets({ id, position, secrets }: User, sealer: Sealer): Sealed | null {
-  const { format } = sealer;
+function sealedSecrets({ id, position, secrets, asRead }: User, sealer: Sealer): Sealed | null {
   const { oneupUserId } = position.context;
-  const before = sealedForms.get(secrets);
-  if (before?.oneupUserId === oneupUserId && sealer.isCurrent(before.format, before.sealed)) {
-    return before.sealed;
-  }
-  const sealed = sealer.seal({ user: id, oneupUserId }, secrets);
-  sealedForms.set(secrets, { sealed, format, oneupUserId });
-  return sealed;
+  const unchanged = asRead?.secrets === secrets && asRead.oneupUserId === oneupUserId;
+  if (unchanged && sealer.isCurrent(asRead.format, asRead.sealed)) return asRead.sealed;
+  return sealer.seal({ user: id, oneupUserId }, secrets);
 }
 
 /** What is known, without the rest: a fact that was never learnt takes no room on disk. */

@@ -13,8 +13,10 @@ import { createBudget } from "./budget.ts";
 import {
   checkAdopting,
   checkFilter,
+  checkOffboarding,
   checkOnboarding,
   checkOnboardingMany,
+  checkReconciling,
   checkWait,
   checkWork,
 } from "./call-options.ts";
@@ -22,14 +24,19 @@ import { checkId, checkLane, number } from "./checks.ts";
 import { drive } from "./drive.ts";
 import type { Engine } from "./engine.ts";
 import { fhirOf } from "./fhir-verb.ts";
+import { forget } from "./forget.ts";
 import { health } from "./health.ts";
 import { createKeyVerbs } from "./key-verbs.ts";
 import { comeForward } from "./lane.ts";
 import type { Cancellable, Lifecycle, OnboardOptions, WaitOptions, WorkOptions } from "./lifecycle.ts";
-import { find, load } from "./load.ts";
-import type { Found } from "./load.ts";
+import { idsOn } from "./listing.ts";
+import { find, load, lookFor } from "./load.ts";
+import type { Found, Vacant } from "./load.ts";
 import { adoptMany } from "./adopt-many.ts";
+import { shelfOfMarks } from "./marks.ts";
+import { isGone, offboard } from "./offboard.ts";
 import { onboardMany } from "./onboard-many.ts";
+import { reconcile } from "./reconcile.ts";
 import { createRemote } from "./remote.ts";
 import { reauthorize } from "./reauthorize.ts";
 import { rename } from "./rename.ts";
@@ -85,19 +92,39 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
     return describe(user);
   }
 
+  /** Waits until nothing is left to erase of a user who was let go. */
+  async function gone(id: string, wait: Patience): Promise<UserStatus> {
+    const user = await arrive(engine, id, wait, isGone);
+    const problem = user.position.state === "failed" ? refusal(engine, user) : null;
+    if (problem !== null) throw problem;
+    return describe(user);
+  }
+
   /** The first step of a user nobody has heard of, or who was offboarded; `null` for one who is on the way. */
   function firstStep(
     id: string,
-    found: Found | null,
+    found: Found | Vacant,
     { expect = "new", lane = "interactive" }: OnboardOptions,
   ): User | null {
     const at = clock.now();
-    if (found === null) {
-      const user = newUser(id, lane, at);
+    if (found.user === null) {
+      const user = newUser(id, lane, at, found.revision);
       return expect === "existing" ? stepped(user, { type: "EXPECT_EXISTING", at }) : user;
     }
-    if (found.user.position.state !== "offboarded") return null;
-    return stepped({ ...found.user, lane }, { type: "ONBOARD", at });
+    const { user, record } = found;
+    if (user.position.state !== "offboarded") return null;
+    // A create from before may still be on its way. The store measures for how long: other processes' clocks differ.
+    const waitMs = user.pause === null ? 0 : Math.max(0, record.dueInMs ?? 0);
+    const pause = waitMs > 0 && user.pause !== null ? { ...user.pause, until: at + waitMs } : null;
+    return stepped({ ...user, lane, pause }, { type: "ONBOARD", at });
+  }
+
+  /** The user, once whoever is being let go is gone. */
+  async function findHere(id: string, wait: Patience): Promise<Found | Vacant> {
+    const found = await lookFor(engine, id);
+    if (found.user?.position.state !== "offboarding") return found;
+    await arrive(engine, id, wait, isGone);
+    return lookFor(engine, id);
   }
 
   async function worker(verb: "work" | "resume", options: WorkOptions | undefined): Promise<WorkSummary> {
@@ -132,8 +159,8 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       const lane = options.lane ?? "interactive";
       const wait = { ...patience(options), lane };
       wait.signal.throwIfAborted();
-      const found = await find(engine, id);
-      if (found !== null) await comeForward(engine, found, lane);
+      const found = await findHere(id, wait);
+      if (found.user !== null) await comeForward(engine, found, lane);
       const user = firstStep(id, found, options);
       const begun = user === null ? undefined : await within(engine, drive(engine, user), wait);
       if (begun?.type === "rested" && isUsable(begun.user, clock.now())) return describe(begun.user);
@@ -183,16 +210,11 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       open();
       const { state } = checkFilter(filter);
       const counts = await store.counts();
-      for (const each of state === undefined ? Object.keys(counts) : shelvesOf(state, counts)) {
-        let after: string | undefined;
-        for (;;) {
-          const page = await store.page({ state: each, after, limit: pageSize });
-          for (const id of page) {
-            const user = await readable(id);
-            if (user !== null) yield describe(user);
-          }
-          after = page.at(-1);
-          if (page.length < pageSize) break;
+      const all = Object.keys(counts).filter((each) => each !== shelfOfMarks);
+      for (const each of state === undefined ? all : shelvesOf(state, counts)) {
+        for await (const id of idsOn(engine, each, pageSize)) {
+          const user = await readable(id);
+          if (user !== null) yield describe(user);
         }
       }
     },
@@ -219,7 +241,18 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       const id = checkId(appUserId);
       const wait = patience(checkWait("retry", options));
       await tell(engine, id, { type: "RETRY", at: clock.now() }, wait);
-      return arrived(id, wait);
+      const { state } = (await load(engine, id)).user.position;
+      return state === "offboarding" || state === "offboarded" ? gone(id, wait) : arrived(id, wait);
+    },
+
+    async offboard(appUserId, given) {
+      open();
+      const id = checkId(appUserId);
+      const { versions, ...options } = checkOffboarding(given);
+      const wait = patience(options);
+      tokens.forget(id);
+      await offboard(engine, id, versions, wait);
+      return gone(id, wait);
     },
 
     async rename(appUserId, newAppUserId, options) {
@@ -229,6 +262,21 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       await rename(engine, id, to, patience(checkWait("rename", options)));
       tokens.forget(id);
       return describe((await load(engine, to)).user);
+    },
+
+    async forget(appUserId, options) {
+      open();
+      const id = checkId(appUserId);
+      await forget(engine, id, patience(checkWait("forget a user", options)));
+      tokens.forget(id);
+    },
+
+    async reconcile(given) {
+      open();
+      const { repairs, ...options } = checkReconciling(given);
+      return whileOpen(options, (signal) =>
+        reconcile(engine, { options, repairs, signal, moved: (id) => tokens.forget(id) }),
+      );
     },
 
     remote: createRemote(engine),

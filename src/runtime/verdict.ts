@@ -33,6 +33,12 @@ export function refusal(engine: Engine, user: User): LifecycleError | null {
       `Cannot use ${who}: it was offboarded; onboard() starts anew`,
     );
   }
+  if (state === "offboarding") {
+    return new LifecycleError(
+      "USER_OFFBOARDED",
+      `Cannot use ${who}: it is being offboarded; onboard() starts anew once its data are erased`,
+    );
+  }
   const barrier = barrierOf(engine, user);
   if (barrier?.reason === "credentials") {
     return new LifecycleError(

@@ -52,7 +52,9 @@ export type PauseReason =
   /** A fresh code may take a second to register. */
   | "codeRegisters"
   /** Several codes brought no token; the next one waits. */
-  | "codesSpent";
+  | "codesSpent"
+  /** 1upHealth erases for 30 s at a time; the next call goes on. */
+  | "purging";
 
 /** One step of a user's history: when, to which state, by which event. */
 export type HistoryEntry = readonly [at: number, state: string, event: string];

@@ -1,6 +1,8 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Batches } from "../../adapters/redis/batches.ts";
 import { LifecycleError } from "../../src/errors.ts";
+import { manualClock } from "../../src/testing/index.ts";
 
 /** Batches that note what left together; `fails` says whom the server refuses. */
 function noted(fails: (ask: string) => LifecycleError | undefined = () => undefined) {
@@ -47,6 +49,44 @@ describe("adapters/redis/batches", () => {
     const replies = await Promise.allSettled(["a", "b"].map((ask) => batches.ask(ask)));
     expect(replies.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
     expect(left).toEqual([["a", "b"]]);
+  });
+
+  it("ask() while a call is under way gathers, and leaves when that is answered", async () => {
+    const answers: (() => void)[] = [];
+    const left: (readonly string[])[] = [];
+    const clock = manualClock();
+    const batches = new Batches<string>((asks) => {
+      left.push(asks);
+      return new Promise((resolve) => answers.push(() => resolve(asks)));
+    }, clock);
+    const first = batches.ask("a");
+    await turn();
+    const later = [batches.ask("b"), turn().then(() => batches.ask("c"))];
+    await turn();
+    await turn();
+    expect(left).toEqual([["a"]]);
+    answers.shift()?.();
+    expect(await first).toBe("a");
+    await turn();
+    expect(left).toEqual([["a"], ["b", "c"]]);
+    answers.shift()?.();
+    expect(await Promise.all(later)).toEqual(["b", "c"]);
+  });
+
+  it("ask() behind a call that is not answered leaves after 5 ms", async () => {
+    const clock = manualClock();
+    const left: (readonly string[])[] = [];
+    const batches = new Batches<string>((asks) => {
+      left.push(asks);
+      return new Promise(() => {});
+    }, clock);
+    void batches.ask("a");
+    await turn();
+    void batches.ask("b");
+    await clock.advance(4);
+    expect(left).toEqual([["a"]]);
+    await clock.advance(1);
+    expect(left).toEqual([["a"], ["b"]]);
   });
 
   it("leave() does not wait for the end of the turn", async () => {

@@ -7,19 +7,20 @@ import { systemClock } from "../../src/clock.ts";
 import { withServer } from "../support/servers.ts";
 import { serversTime, steered } from "../support/steered-redis.ts";
 import { player, search } from "./same.ts";
-import type { Play } from "./same.ts";
+import type { Play, Tested } from "./same.ts";
 
 /** Plays on an empty server. */
-async function playerOn(url: string): Promise<Play> {
+async function playerOn(url: string, together = 1): Promise<Play> {
   const client = await createClient({ url }).connect();
   onTestFinished(() => client.destroy());
   let time = 0;
   const adapter = redis(steered(client, () => time));
-  return player({
+  const tested: Tested = {
     name: "redis",
     open: (account) => adapter.open({ account, clock: systemClock }),
     tellTime: async (_, now) => void (time = now),
-  });
+  };
+  return player(tested, together);
 }
 
 withServer("redis", "adapters/redis beside adapters/memory", (server) => {
@@ -29,6 +30,10 @@ withServer("redis", "adapters/redis beside adapters/memory", (server) => {
 
   it("commit(), move() and claim() answer and keep the same as in memory", async () => {
     await search({ records: 3, slots: 1 }, await playerOn((await server({ appendonly: "no" })).url));
+  });
+
+  it("commit() of many that travel together answers and keeps the same as one after the other", async () => {
+    await search({ records: 4, slots: 1 }, await playerOn((await server({ appendonly: "no" })).url, 8));
   });
 
   it("grant(), take(), settle(), giveBack() and forecast() answer and keep the same as in memory", async () => {

@@ -18,8 +18,11 @@ export interface Tested {
   tellTime(account: string, now: number): Promise<unknown>;
 }
 
-/** Plays on an empty store, each sequence in an account of its own: a play that was interrupted may go on. */
-export function player({ name, open, tellTime }: Tested): Play {
+/**
+ * Plays on an empty store, each sequence in an account of its own: a play that was interrupted may go on. Of commits that
+ * follow each other, `together` are asked for at once; in memory one after the other.
+ */
+export function player({ name, open, tellTime }: Tested, together = 1): Play {
   let plays = 0;
   return async (steps) => {
     const account = `play ${plays++}`;
@@ -29,25 +32,44 @@ export function player({ name, open, tellTime }: Tested): Play {
     const tested = await open(account);
     const past = new Past();
     const story: Told[] = [];
-    for (const step of steps) {
-      if (step.verb === "wait") {
-        await clock.advance(step.ms);
-        await tellTime(account, clock.now());
-        continue;
+    for (const turn of turns(steps, together)) {
+      const calls: Call[] = [];
+      for (const step of turn) {
+        if (step.verb === "wait") {
+          await clock.advance(step.ms);
+          await tellTime(account, clock.now());
+          continue;
+        }
+        const call = past.call(step);
+        if (call !== undefined) calls.push(call);
       }
-      const call = past.call(step);
-      if (call === undefined) continue;
-      const answer = await answerOf(reference, call);
+      const answers: unknown[] = [];
+      for (const call of calls) {
+        answers.push(await answerOf(reference, call));
+        story.push({ atMs: clock.monotonic(), call, answer: answers.at(-1) });
+      }
       const kept = await keptBy(reference);
-      story.push({ atMs: clock.monotonic(), call, answer });
       // What rejects here alone is a difference like any other.
       const failed = (error: unknown): unknown => ({ error });
-      same(name, story, "answer", answer, await answerOf(tested, call).catch(failed));
+      const tried = await Promise.all(calls.map((call) => answerOf(tested, call).catch(failed)));
+      same(name, story, "answer", answers, tried);
       same(name, story, "keep", kept, await keptBy(tested).catch(failed));
-      past.note(call, answer, kept);
+      for (const [n, call] of calls.entries()) past.note(call, answers[n], kept);
     }
     await tested.close();
   };
+}
+
+/** The steps, those together that are asked for at once. */
+function turns(steps: readonly Step[], together: number): readonly (readonly Step[])[] {
+  const all: Step[][] = [];
+  for (const step of steps) {
+    const last = all.at(-1);
+    const joins = step.verb === "commit" && last?.[0]?.verb === "commit" && last.length < together;
+    if (joins) last.push(step);
+    else all.push([step]);
+  }
+  return all;
 }
 
 /** A call of a sequence, with the answer of the reference. */

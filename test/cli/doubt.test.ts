@@ -13,6 +13,8 @@ function user(appUserId: string, underWay: string | null, ...events: readonly st
     usable: false,
     expiresAt: null,
     active: null,
+    purge: null,
+    conflict: null,
     pause: null,
     failure: null,
     underWay,

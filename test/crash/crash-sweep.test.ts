@@ -19,6 +19,8 @@ import type { Fated, Journey, Life } from "./journeys.ts";
 
 const script = new URL("./journey.child.ts", import.meta.url);
 const times = { timeoutMs: 3_000, graceMs: 500, leaseMs: 3_500 };
+/** A server's clock does not go on with the sandbox's: all calls of a sweep must fit into one hour. */
+const limits = { management: { calls: 10_000, windowMs: 3_600_000 } };
 
 describe.concurrent("on LMDB, a process that is killed", () => {
   sweeps(async (test) => ({ type: "lmdb", path: folder("sweep", test) }));
@@ -93,10 +95,10 @@ interface Sweep {
 
 /** All users where their journeys begin, on a new sandbox. */
 async function begin(place: Place, { onTestFinished }: TestContext): Promise<Sweep> {
-  const sandbox = createSandbox({ limit: { calls: 100_000 } });
+  const sandbox = createSandbox({ limit: { calls: 100_000 }, purgeBatch: 1 });
   const server = await sandbox.listen();
   onTestFinished(() => server.close());
-  const fated = { url: server.url, credentials: sandbox.credentials, place, times };
+  const fated = { url: server.url, credentials: sandbox.credentials, place, times, limits };
   const child = (by: By, lives: readonly Life[]): Promise<Ended> =>
     startChild(script, { ...fated, by, lives } satisfies Fated).ended;
 
@@ -145,6 +147,7 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
       await whileWorking(async (lifecycle) => {
         await each(points, 8, async (life) => {
           await go(lifecycle, life);
+          if (life.journey === "offboard") await isGone(lifecycle, life.id);
           const id = life.journey === "rename" ? renamed(life.id) : life.id;
           const patient = await lifecycle.fhir(id, "dstu2").create({ resourceType: "Patient" });
           expect(patient.id).toMatch(/^[0-9a-f]+$/);
@@ -168,6 +171,7 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
       clock,
       ...at(place),
       ...times,
+      limits,
     });
     return { lifecycle, close: () => lifecycle.close().then(() => clock.close()) };
   }
@@ -221,6 +225,10 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
         case "reauthorize":
         case "rename":
           return void (await lifecycle.onboard(id));
+        case "offboard":
+          await lifecycle.onboard(id);
+          for (const version of ["stu3", "r4", "r4"] as const)
+            await lifecycle.fhir(id, version).create({ resourceType: "Patient" });
       }
     });
     await close();
@@ -236,6 +244,24 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
         return { ...point, grant: withoutAccess };
       }),
     );
+  }
+
+  /** Nothing of the user is left, here or there; and it can begin anew. */
+  async function isGone(lifecycle: Lifecycle, id: string): Promise<void> {
+    const done = ["stu3", "r4"];
+    expect(await lifecycle.inspect(id)).toMatchObject({ state: "offboarded", purge: { done, left: [] } });
+    const { oneupUserId } = await lifecycle.inspect(id);
+    const { clientId: client_id, clientSecret: client_secret } = sandbox.credentials;
+    const headers = { client_id, client_secret, "x-oneup-user-id": String(oneupUserId) };
+    for (const version of done) {
+      const answer = await fetch(`${server.url}/${version}/Patient`, { headers });
+      const { resourceType, entry = [] } = (await answer.json()) as {
+        resourceType: string;
+        entry?: object[];
+      }; // the sandbox's own
+      expect([resourceType, entry]).toEqual(["Bundle", []]);
+    }
+    await lifecycle.onboard(id);
   }
 
   function spentOn(id: string): number {
@@ -273,7 +299,7 @@ const notAllowed = { success: false, error: "app_user_id is not allowed" };
 /** Users who have not arrived and who do not wait, as they must, because their codes were lost. */
 async function underWay(lifecycle: Lifecycle): Promise<readonly string[]> {
   const found: string[] = [];
-  for (const state of ["created", "codeIssued", "expiring", "reauthorizing"] as const) {
+  for (const state of ["created", "codeIssued", "expiring", "reauthorizing", "offboarding"] as const) {
     for await (const { appUserId, pause } of lifecycle.users({ state })) {
       if (pause?.reason !== "codesSpent") found.push(`${state}: ${appUserId} ${pause?.reason ?? ""}`);
     }

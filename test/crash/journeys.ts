@@ -24,6 +24,8 @@ export const journeys = [
   "retry",
   /** another `app_user_id` */
   "rename",
+  /** let go, with some data of two FHIR versions, which 1upHealth erases one by one */
+  "offboard",
   /** taken over with a refresh token */
   "adopt",
   /** taken over with an access token that works, too */
@@ -50,6 +52,7 @@ export const costs: Readonly<Record<Journey, number>> = {
   reauthorize: 1,
   retry: 1,
   rename: 1,
+  offboard: 1, // to begin anew
 };
 
 /** Writes and calls of each journey when nothing happens. */
@@ -65,6 +68,7 @@ export const steps: Readonly<Record<Journey, { readonly write: number; readonly 
   adopt: { write: 3, call: 1 },
   "adopt with access": { write: 1, call: 0 },
   "adopt in vain": { write: 5, call: 3 },
+  offboard: { write: 6, call: 3 },
 };
 
 /** One user on its journey, and where that ends first. */
@@ -142,6 +146,16 @@ export async function go(lifecycle: Lifecycle, life: Omit<Life, "instant">): Pro
       return void (await lifecycle.retry(id));
     case "rename":
       return rename(lifecycle, id);
+    case "offboard":
+      return offboard(lifecycle, id);
+  }
+}
+
+/** Until nothing is left. */
+async function offboard(lifecycle: Lifecycle, id: string): Promise<void> {
+  for (;;) {
+    const { state } = await lifecycle.offboard(id, { purge: ["stu3", "r4"] });
+    if (state === "offboarded") return;
   }
 }
 

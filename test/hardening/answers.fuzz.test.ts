@@ -22,6 +22,7 @@ import {
   readUserList,
 } from "../../src/http/user-management.ts";
 import { isLifecycleError } from "../../src/errors.ts";
+import { readPurge } from "../../src/http/purge.ts";
 import { Secret } from "../../src/secret.ts";
 import { bounds, garbage, mutated, patience, torn } from "./mutants.ts";
 
@@ -166,6 +167,7 @@ type Read = ReturnType<
   | typeof readUpdatedUser
   | typeof readUserList
   | typeof readTokens
+  | typeof readPurge
 >;
 
 function check(read: Read, answer: Answer): void {
@@ -185,6 +187,7 @@ function check(read: Read, answer: Answer): void {
       return must((active === undefined || typeof active === "boolean") && isShort(code), "code", read);
     }
     case "users":
+      must(read.entries >= read.users.length, "number of entries", read);
       return read.users.forEach(({ oneupUserId, appUserId, active }) => {
         must(isId(oneupUserId) && typeof active === "boolean", "listed user", read);
         must(appUserId === undefined || (appUserId !== "" && appUserId.length <= 2_000), "its name", read);
@@ -197,6 +200,8 @@ function check(read: Read, answer: Answer): void {
     case "missing":
     case "updated":
     case "conflict":
+    case "purged":
+    case "cut":
       return;
     default:
       return checkRefusal(read);
@@ -207,7 +212,14 @@ describe("readers of answers", () => {
   it(
     "give a value of their type for whatever comes, and throw nothing",
     () => {
-      const readers = { readCreatedUser, readIssuedCode, readUpdatedUser, readUserList, readTokens };
+      const readers = {
+        readCreatedUser,
+        readIssuedCode,
+        readUpdatedUser,
+        readUserList,
+        readTokens,
+        readPurge,
+      };
       fc.assert(
         fc.property(answers, (answer) => {
           for (const [name, read] of Object.entries(readers)) {
@@ -230,6 +242,7 @@ describe("readers of answers", () => {
         ...["users", "forbidden", "refused"].map((type) => `readUserList ${type}`),
         ...["updated", "conflict"].map((type) => `readUpdatedUser ${type}`),
         ...["tokens", "grantRefused"].map((type) => `readTokens ${type}`),
+        ...["purged", "refused"].map((type) => `readPurge ${type}`),
       ];
       expect(expected.filter((outcome) => !seen.has(outcome))).toEqual([]);
       expect({}).not.toHaveProperty("a"); // nothing was written on everybody's prototype

@@ -27,6 +27,7 @@ describe("an answer", () => {
     expect(readUserList(answer(200, listed))).toEqual({
       type: "users",
       users: [{ oneupUserId: 1, active: true }],
+      entries: 1,
     });
   });
 

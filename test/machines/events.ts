@@ -26,6 +26,9 @@ export function eventsAt(at: number): readonly UserEvent[] {
     { type: "USER_AUTHORIZED", at, user, expiresAt },
     { type: "USER_EXISTS", at },
     { type: "USER_MISSING", at },
+    { type: "USER_FOUND", at, user },
+    { type: "FOUND_ELSEWHERE", at, user },
+    { type: "ID_TAKEN", at },
     { type: "CODE_ISSUED", at, user },
     { type: "CODE_REFUSED", at },
     { type: "TOKEN_GRANTED", at, expiresAt },
@@ -37,6 +40,9 @@ export function eventsAt(at: number): readonly UserEvent[] {
     { type: "DUE", at },
     { type: "REAUTHORIZE", at },
     { type: "RETRY", at },
+    { type: "OFFBOARD", at, user: {}, purge: ["dstu2", "r4"] },
+    { type: "PURGED", at },
+    { type: "PURGE_CUT", at },
     { type: "OFFBOARDED", at },
     { type: "ONBOARD", at },
   ];
@@ -57,7 +63,9 @@ export const states: readonly UserState[] = [
   "refreshed",
   "reauthorized",
   "reauthorizing",
+  "locating",
   "failed",
+  "offboarding",
   "offboarded",
 ];
 
@@ -73,10 +81,14 @@ export function contexts(): readonly UserContext[] {
             [true, false],
             [true, true],
           ] as const)
-            for (const failedIn of [null, "created", "codeIssued"] as const)
+            for (const failedIn of codeFrom === null
+              ? ([null, "created", "codeIssued", "offboarding"] as const)
+              : [null])
               all.push({
                 ...nothingKnown,
-                oneupUserId: 7,
+                oneupUserId: codesRefused === 1 ? null : 7,
+                toPurge: exchanges === 0 ? ["stu3"] : ["stu3", "r4"],
+                purged: codeAt === null ? null : ["dstu2"],
                 codeFrom,
                 codeAt,
                 exchanges,
@@ -90,3 +102,14 @@ export function contexts(): readonly UserContext[] {
               });
   return all;
 }
+
+/** A user in the middle of things: a code that was requested, tokens that last. */
+export const usual: UserContext = {
+  ...nothingKnown,
+  oneupUserId: 7,
+  codeFrom: "request",
+  codeAt: issuedAt,
+  attempt: 3,
+  expiresAt: later + 60_000,
+  grantedAt: issuedAt,
+};

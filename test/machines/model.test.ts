@@ -50,6 +50,8 @@ describe("machines/user-lifecycle as a model", () => {
     saidExists,
     saidMissing,
     failure,
+    oneupUserId,
+    toPurge,
   }: UserContext) => [
     codeFrom,
     codeAt !== null,
@@ -58,7 +60,10 @@ describe("machines/user-lifecycle as a model", () => {
     saidExists,
     saidMissing,
     failure?.in === "created",
+    failure?.in === "offboarding",
     failure?.reason,
+    oneupUserId !== null,
+    (toPurge?.length ?? 0) > 1,
   ];
   const paths = getShortestPaths(userLifecycle, {
     events: [...eventsAt(issuedAt), ...events],
@@ -146,7 +151,9 @@ describe("machines/user-lifecycle as a model", () => {
       refreshed: undefined,
       reauthorized: undefined,
       reauthorizing: "issueAuthCode",
+      locating: "findUser",
       failed: undefined,
+      offboarding: "purge",
       offboarded: undefined,
     });
   });

@@ -79,10 +79,50 @@ describe("machines/user-lifecycle life stories", () => {
       ["CODE_ISSUED", "codeIssued"],
       ["TOKEN_GRANTED", "reauthorized"],
       ["REAUTHORIZE", "reauthorizing"],
+      ["USER_MISSING", "locating"],
       ["USER_MISSING", "created"],
       ["USER_EXISTS", "reauthorizing"],
       ["CODE_ISSUED", "codeIssued"],
     );
+  });
+
+  it("a user whom somebody renamed at 1upHealth is found, and is not created a second time", () => {
+    const { context } = live(
+      ["USER_CREATED", "codeIssued"],
+      ["TOKEN_GRANTED", "tokenActive"],
+      ["REAUTHORIZE", "reauthorizing"],
+      ["USER_MISSING", "locating"],
+      ["IN_DOUBT", "locating"],
+      ["FOUND_ELSEWHERE", "reauthorizing"],
+      ["CODE_ISSUED", "codeIssued"],
+      ["TOKEN_GRANTED", "reauthorized"],
+    );
+    expect(context).toMatchObject({ oneupUserId: 42, saidMissing: false });
+  });
+
+  it("a user whom 1upHealth lists and does not know fails after the third time", () => {
+    const { context } = live(
+      ["USER_CREATED", "codeIssued"],
+      ["REAUTHORIZE", "reauthorizing"],
+      ["USER_MISSING", "locating"],
+      ["USER_FOUND", "reauthorizing"],
+      ["USER_MISSING", "locating"],
+      ["USER_FOUND", "reauthorizing"],
+      ["USER_MISSING", "failed"],
+    );
+    expect(context.failure).toMatchObject({ reason: "contradiction" });
+  });
+
+  it("a user whose data are erased is offboarded once nothing is left", () => {
+    const { context } = live(
+      ["USER_CREATED", "codeIssued"],
+      ["OFFBOARD", "offboarding"],
+      ["PURGE_CUT", "offboarding"],
+      ["PURGED", "offboarding"],
+      ["IN_DOUBT", "offboarding"],
+      ["PURGED", "offboarded"],
+    );
+    expect(context).toMatchObject({ toPurge: null, purged: ["dstu2", "r4"], oneupUserId: 42 });
   });
 
   it("a code that has not registered yet is tried once more", () => {
@@ -191,13 +231,13 @@ describe("machines/user-lifecycle life stories", () => {
     expect(context.codeFrom).toBe("request");
   });
 
-  it("a user who is offboarded keeps the id at 1upHealth alone, and comes back with a fresh code", () => {
+  it("a user who is offboarded keeps who it is at 1upHealth alone, and comes back with a fresh code", () => {
     const gone = live(
       ["USER_CREATED", "codeIssued"],
       ["TOKEN_GRANTED", "tokenActive"],
       ["OFFBOARDED", "offboarded"],
     );
-    expect(gone.context).toEqual({ ...nothingKnown, oneupUserId: 42 });
+    expect(gone.context).toEqual({ ...nothingKnown, oneupUserId: 42, active: true });
     live(
       ["OFFBOARDED", "offboarded"],
       ["ONBOARD", "reauthorizing"],

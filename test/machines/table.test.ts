@@ -1,34 +1,39 @@
 import { describe, expect, it } from "vitest";
-import { nothingKnown } from "../../machines/index.ts";
-import type { UserContext, UserEvent, UserState } from "../../machines/index.ts";
+import type { UserEvent } from "../../machines/index.ts";
 import { step } from "../../src/runtime/step.ts";
-import { event, eventsAt, issuedAt, later, soon, states, tooLate } from "./events.ts";
+import { event, eventsAt, states, usual } from "./events.ts";
 
 /*
  * What every event does in every state, for a user with nothing special about it.
  * A name: goes there. `stays`: remembers something, and stays. `-`: means nothing here, nothing changes.
  */
 const withoutGrant = `
-                | created       | codeIssued    | reauthorizing | failed        | offboarded    |
-EXPECT_EXISTING | reauthorizing | -             | -             | -             | -             |
-ADOPTED         | tokenActive   | -             | tokenActive   | tokenActive   | tokenActive   |
-USER_CREATED    | codeIssued    | -             | -             | -             | -             |
-USER_AUTHORIZED | tokenActive   | -             | -             | -             | -             |
-USER_EXISTS     | reauthorizing | -             | -             | -             | -             |
-USER_MISSING    | -             | -             | created       | -             | -             |
-CODE_ISSUED     | -             | -             | codeIssued    | -             | -             |
-CODE_REFUSED    | -             | reauthorizing | -             | -             | -             |
-TOKEN_GRANTED   | -             | reauthorized  | -             | -             | -             |
-TOKEN_REJECTED  | -             | -             | -             | -             | -             |
-GRANT_LOST      | -             | -             | -             | -             | -             |
-IN_DOUBT        | reauthorizing | stays         | stays         | -             | -             |
-HELD            | stays         | stays         | stays         | -             | -             |
-REFUSED         | failed        | failed        | failed        | -             | -             |
-DUE             | -             | -             | -             | -             | -             |
-REAUTHORIZE     | -             | reauthorizing | -             | -             | -             |
-RETRY           | -             | -             | -             | reauthorizing | -             |
-OFFBOARDED      | offboarded    | offboarded    | offboarded    | offboarded    | -             |
-ONBOARD         | -             | -             | -             | -             | reauthorizing |
+                | created       | codeIssued    | reauthorizing | locating      | failed        | offboarding   | offboarded    |
+EXPECT_EXISTING | reauthorizing | -             | -             | -             | -             | -             | -             |
+ADOPTED         | tokenActive   | -             | tokenActive   | tokenActive   | tokenActive   | -             | tokenActive   |
+USER_CREATED    | codeIssued    | -             | -             | -             | -             | -             | -             |
+USER_AUTHORIZED | tokenActive   | -             | -             | -             | -             | -             | -             |
+USER_EXISTS     | reauthorizing | -             | -             | -             | -             | -             | -             |
+USER_MISSING    | -             | -             | locating      | created       | -             | -             | -             |
+USER_FOUND      | -             | -             | -             | reauthorizing | -             | -             | -             |
+FOUND_ELSEWHERE | -             | -             | -             | reauthorizing | -             | -             | -             |
+ID_TAKEN        | stays         | stays         | failed        | stays         | stays         | stays         | stays         |
+CODE_ISSUED     | -             | -             | codeIssued    | -             | -             | -             | -             |
+CODE_REFUSED    | -             | reauthorizing | -             | -             | -             | -             | -             |
+TOKEN_GRANTED   | -             | reauthorized  | -             | -             | -             | -             | -             |
+TOKEN_REJECTED  | -             | -             | -             | -             | -             | -             | -             |
+GRANT_LOST      | -             | -             | -             | -             | -             | -             | -             |
+IN_DOUBT        | reauthorizing | stays         | stays         | stays         | -             | stays         | -             |
+HELD            | stays         | stays         | stays         | stays         | -             | stays         | -             |
+REFUSED         | failed        | failed        | failed        | failed        | -             | failed        | -             |
+DUE             | -             | -             | -             | -             | -             | -             | -             |
+REAUTHORIZE     | -             | reauthorizing | -             | -             | -             | -             | -             |
+RETRY           | -             | -             | -             | -             | reauthorizing | -             | -             |
+OFFBOARD        | offboarding   | offboarding   | offboarding   | offboarding   | offboarding   | stays         | offboarding   |
+PURGED          | -             | -             | -             | -             | -             | offboarded    | -             |
+PURGE_CUT       | -             | -             | -             | -             | -             | stays         | -             |
+OFFBOARDED      | offboarded    | offboarded    | offboarded    | offboarded    | offboarded    | offboarded    | -             |
+ONBOARD         | -             | -             | -             | -             | -             | -             | reauthorizing |
 `;
 
 const withGrant = `
@@ -39,6 +44,9 @@ USER_CREATED    | -             | -             | -             | -             
 USER_AUTHORIZED | -             | -             | -             | -             |
 USER_EXISTS     | -             | -             | -             | -             |
 USER_MISSING    | -             | -             | -             | -             |
+USER_FOUND      | -             | -             | -             | -             |
+FOUND_ELSEWHERE | -             | -             | -             | -             |
+ID_TAKEN        | stays         | stays         | stays         | stays         |
 CODE_ISSUED     | -             | -             | -             | -             |
 CODE_REFUSED    | -             | -             | -             | -             |
 TOKEN_GRANTED   | -             | refreshed     | -             | -             |
@@ -50,6 +58,9 @@ REFUSED         | -             | stays         | -             | -             
 DUE             | expiring      | -             | expiring      | expiring      |
 REAUTHORIZE     | reauthorizing | reauthorizing | reauthorizing | reauthorizing |
 RETRY           | -             | -             | -             | -             |
+OFFBOARD        | offboarding   | offboarding   | offboarding   | offboarding   |
+PURGED          | -             | -             | -             | -             |
+PURGE_CUT       | -             | -             | -             | -             |
 OFFBOARDED      | offboarded    | offboarded    | offboarded    | offboarded    |
 ONBOARD         | -             | -             | -             | -             |
 `;
@@ -67,17 +78,6 @@ function cellsOf(table: string): readonly (readonly [state: string, event: strin
 }
 
 const cells = [...cellsOf(withoutGrant), ...cellsOf(withGrant)];
-
-/** A user in the middle of things: a code that was requested, tokens that last. */
-const usual: UserContext = {
-  ...nothingKnown,
-  oneupUserId: 7,
-  codeFrom: "request",
-  codeAt: issuedAt,
-  attempt: 3,
-  expiresAt: later + 60_000,
-  grantedAt: issuedAt,
-};
 
 describe("machines/user-lifecycle state × event → state", () => {
   it("step() has an answer for every event in every state", () => {
@@ -99,173 +99,6 @@ describe("machines/user-lifecycle state × event → state", () => {
           expect(next.context, `on ${type}`).not.toEqual(usual);
         }
       }
-    });
-  }
-});
-
-/** Where it depends on what is known. */
-const depends: readonly [
-  from: UserState,
-  known: string,
-  facts: Partial<UserContext>,
-  what: UserEvent,
-  to: UserState,
-  remembers: Partial<UserContext>,
-][] = [
-  [
-    "codeIssued",
-    "whose code came with the creation",
-    { codeFrom: "creation" },
-    event("TOKEN_GRANTED"),
-    "tokenActive",
-    { expiresAt: later + 7_200_000, grantedAt: later },
-  ],
-  [
-    "codeIssued",
-    "whose code was requested",
-    { codeFrom: "request" },
-    event("TOKEN_GRANTED"),
-    "reauthorized",
-    {},
-  ],
-  [
-    "codeIssued",
-    "whose code is younger than 5 s",
-    {},
-    event("CODE_REFUSED", soon),
-    "codeIssued",
-    { exchanges: 1, codesRefused: 0 },
-  ],
-  [
-    "codeIssued",
-    "whose young code was tried once more",
-    { exchanges: 1 },
-    event("CODE_REFUSED", soon),
-    "reauthorizing",
-    { codesRefused: 1, codesSpent: 1 },
-  ],
-  [
-    "codeIssued",
-    "whose code is 5 s old",
-    {},
-    event("CODE_REFUSED", later),
-    "reauthorizing",
-    { codesRefused: 1, codesSpent: 1 },
-  ],
-  [
-    "codeIssued",
-    "whose code may have expired",
-    { codesRefused: 2 },
-    event("CODE_REFUSED", tooLate),
-    "reauthorizing",
-    { codesRefused: 2, codesSpent: 1 },
-  ],
-  [
-    "codeIssued",
-    "whose two codes before were refused",
-    { codesRefused: 2 },
-    event("CODE_REFUSED"),
-    "failed",
-    { failure: { in: "codeIssued", reason: "codesRefused", why: "codesRefused" } },
-  ],
-  ["codeIssued", "never tried", {}, event("IN_DOUBT"), "codeIssued", { exchanges: 1, codesSpent: 0 }],
-  [
-    "codeIssued",
-    "tried once more",
-    { exchanges: 1 },
-    event("IN_DOUBT"),
-    "reauthorizing",
-    { codesSpent: 1, codesRefused: 0 },
-  ],
-  [
-    "reauthorizing",
-    "of whom 1upHealth said that it exists",
-    { saidExists: true },
-    event("USER_MISSING"),
-    "created",
-    { saidMissing: true, oneupUserId: null },
-  ],
-  [
-    "reauthorizing",
-    "of whom 1upHealth said that it exists, that it does not, and that it does",
-    { saidExists: true, saidMissing: true },
-    event("USER_MISSING"),
-    "failed",
-    { failure: { in: "reauthorizing", reason: "contradiction", why: "contradiction" } },
-  ],
-  [
-    "created",
-    "in any case",
-    {},
-    event("REFUSED"),
-    "failed",
-    { failure: { in: "created", reason: "refused", why: "HTTP 400" } },
-  ],
-  [
-    "failed",
-    "that failed while it was created",
-    { failure: { in: "created", reason: "refused", why: "" } },
-    event("RETRY"),
-    "created",
-    { failure: null },
-  ],
-  [
-    "failed",
-    "that failed with a code in hand",
-    { failure: { in: "codeIssued", reason: "refused", why: "" }, codesRefused: 2, codesSpent: 2 },
-    event("RETRY"),
-    "reauthorizing",
-    { failure: null, codesRefused: 0, codesSpent: 0 },
-  ],
-  [
-    "failed",
-    "whose grant the application brings without an access token",
-    { failure: { in: "codeIssued", reason: "refused", why: "" }, codesRefused: 2 },
-    { type: "ADOPTED", at: later, user: { oneupUserId: 42 }, expiresAt: null },
-    "expiring",
-    { ...nothingKnown, oneupUserId: 42 },
-  ],
-  [
-    "created",
-    "whose grant the application brings with an access token",
-    {},
-    { type: "ADOPTED", at: later, user: { oneupUserId: 42 }, expiresAt: later + 1_000 },
-    "tokenActive",
-    { ...nothingKnown, oneupUserId: 42, expiresAt: later + 1_000 },
-  ],
-  ["tokenActive", "whose token lasts", {}, event("TOKEN_REJECTED"), "expiring", { expiresAt: null }],
-  [
-    "expiring",
-    "whose token is over already",
-    { expiresAt: issuedAt },
-    event("TOKEN_REJECTED"),
-    "expiring",
-    { expiresAt: null },
-  ],
-  [
-    "reauthorized",
-    "in any case",
-    {},
-    event("REAUTHORIZE"),
-    "reauthorizing",
-    { expiresAt: null, grantedAt: null },
-  ],
-  [
-    "refreshed",
-    "in any case",
-    {},
-    event("OFFBOARDED"),
-    "offboarded",
-    { ...nothingKnown, oneupUserId: usual.oneupUserId },
-  ],
-];
-
-describe("machines/user-lifecycle with what is known", () => {
-  for (const [from, known, facts, what, to, remembers] of depends) {
-    it(`step() of ${what.type} takes a user in ${from}, ${known}, to ${to}`, () => {
-      const next = step({ state: from, context: { ...usual, ...facts } }, what);
-      expect(next.state).toBe(to);
-      expect(next.context).toMatchObject(remembers);
     });
   }
 });

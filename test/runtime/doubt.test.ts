@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { nothingKnown } from "../../machines/index.ts";
 import type { UserContext, UserEvent, UserState } from "../../machines/index.ts";
 import { slotAfter } from "../../src/guard/guard.ts";
-import { heardBy, heardByNobody } from "../../src/runtime/act.ts";
+import { endpointOf, heardBy, heardByNobody } from "../../src/runtime/act.ts";
 import { conclusiveAt, doubtAbout, doubtOf, doubts, givenUp, slotFate } from "../../src/runtime/doubt.ts";
 import type { DoubtfulCall } from "../../src/runtime/doubt.ts";
 import { beforeNextCode } from "../../src/runtime/pauses.ts";
@@ -47,6 +47,14 @@ issueAuthCode | died    | 1     | IN_DOUBT | reauthorizing | issueAuthCode | -  
 issueAuthCode | notSent | 3     | HELD     | reauthorizing | issueAuthCode | 120000 | codesSpent | givenBack
 issueAuthCode | lost    | 3     | IN_DOUBT | reauthorizing | issueAuthCode | 120000 | codesSpent | counts
 issueAuthCode | died    | 3     | IN_DOUBT | reauthorizing | issueAuthCode | 120000 | codesSpent | counts
+findUser      | notSent | 0     | HELD     | locating      | findUser      | 500   | unavailable | givenBack
+findUser      | lost    | 0     | IN_DOUBT | locating      | findUser      | 500   | unavailable | counts
+findUser      | inDoubt | 0     | IN_DOUBT | locating      | findUser      | 500   | unavailable | settled
+findUser      | died    | 0     | IN_DOUBT | locating      | findUser      | -     | -           | counts
+purge         | notSent | 0     | HELD     | offboarding   | purge         | 500   | unavailable | givenBack
+purge         | lost    | 0     | IN_DOUBT | offboarding   | purge         | 7000  | unavailable | counts
+purge         | inDoubt | 0     | IN_DOUBT | offboarding   | purge         | 7000  | unavailable | settled
+purge         | died    | 0     | IN_DOUBT | offboarding   | purge         | -     | -           | counts
 `;
 
 type Ended = "notSent" | "lost" | "inDoubt" | "died";
@@ -81,6 +89,8 @@ const standsIn: Readonly<Record<Asked, UserState>> = {
   exchangeAgain: "codeIssued",
   refreshToken: "expiring",
   issueAuthCode: "reauthorizing",
+  findUser: "locating",
+  purge: "offboarding",
 };
 
 const graceMs = 7_000;
@@ -216,6 +226,8 @@ describe("runtime/doubt slots", () => {
     exchangeAgain: ["CODE_ISSUED", "TOKEN_GRANTED"],
     refreshToken: ["GRANT_LOST", "CODE_ISSUED", "TOKEN_GRANTED"],
     issueAuthCode: ["CODE_ISSUED", "TOKEN_GRANTED"],
+    findUser: ["FOUND_ELSEWHERE", "CODE_ISSUED", "TOKEN_GRANTED"],
+    purge: ["PURGED"],
   };
 
   it.each(Object.keys(dearest) as Asked[])("doubtOf() tells what a %s in doubt costs at worst", (call) => {
@@ -224,7 +236,7 @@ describe("runtime/doubt slots", () => {
       let spent = 0;
       for (const type of dearest[call]) {
         const asked = callOf(position.state);
-        if (asked === "createUser" || asked === "issueAuthCode") spent++;
+        if (asked !== undefined && endpointOf(asked) === "management") spent++;
         position = step(position, event(type, now));
       }
       expect(callOf(position.state)).toBeUndefined();

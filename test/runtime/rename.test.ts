@@ -118,51 +118,63 @@ describe("rename() in doubt", () => {
   });
 });
 
-describe("remote", () => {
-  it("lists every user at 1upHealth page by page, also when the server ignores the paging", async () => {
-    for (const pager of [
-      { skip: "skip", limit: "limit" },
-      { skip: "ignored", limit: "ignored" },
-    ]) {
-      const { sandbox, open } = await scene({ pager });
-      for (let index = 0; index < 25; index++) sandbox.createUser(`user ${index}`);
-      const lifecycle = await open();
-      const seen = [];
-      for await (const user of lifecycle.remote.list({ pageSize: 10 })) seen.push(user.appUserId);
-      expect(seen).toEqual(sandbox.users().map((user) => user.appUserId));
-    }
-  });
-
-  it("finds a user by either id, or says null", async () => {
-    const { sandbox, open } = await scene();
-    const oneupUserId = sandbox.createUser("ada");
-    const lifecycle = await open();
-    expect(await lifecycle.remote.find({ appUserId: "ada" })).toEqual({
-      appUserId: "ada",
-      oneupUserId,
-      active: true,
-    });
-    expect(await lifecycle.remote.find({ oneupUserId })).toMatchObject({ appUserId: "ada" });
-    expect(await lifecycle.remote.find({ appUserId: "nobody" })).toBeNull();
-    expect(await lifecycle.forecast()).toMatchObject({ used: 3 });
-  });
-
-  it("turns refusals into errors with codes", async () => {
+describe("rename() to an id that is taken here in the same moment", () => {
+  it("rejects, keeps the grant, and says so to whoever looks", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open();
-    sandbox.fail({ call: "listUsers", status: 429, body: "", headers: { "retry-after": "7" } });
-    await expect(lifecycle.remote.find({ appUserId: "a" })).rejects.toMatchObject({
-      code: "RATE_LIMITED",
-      retryAfterMs: 7_000,
+    const other = await open();
+    await lifecycle.onboard("ada");
+    const token = await lifecycle.accessToken("ada");
+    sandbox.fail({ call: "updateUser", delayMs: 300 });
+    const renaming = lifecycle.rename("ada", "new");
+    await vi.waitFor(async () => expect((await other.inspect("ada")).underWay).toBe("updateUser"));
+    sandbox.fail({ call: "createUser", drop: "before" });
+    await other.onboard("new", { waitMs: 0 });
+    await expect(renaming).rejects.toMatchObject({ code: "USER_CONFLICT", retryable: false });
+    expect(await lifecycle.inspect("ada")).toMatchObject({
+      usable: true,
+      underWay: null,
+      conflict: "idTaken",
     });
-    const held = lifecycle.remote.find({ appUserId: "a" });
-    await expect(held).rejects.toMatchObject({ code: "RATE_LIMITED", retryable: true });
-    expect(sandbox.journal.count("listUsers"), "nothing is sent until the time is over").toBe(1);
-    sandbox.clock.advance(7_001);
-    sandbox.fail({ call: "listUsers", status: 500, body: "" });
-    await expect(lifecycle.remote.find({ appUserId: "a" })).rejects.toMatchObject({
-      code: "UNAVAILABLE",
-      retryable: true,
+    expect(await lifecycle.accessToken("ada")).toBe(token);
+    const asked = sandbox.journal.count();
+    await lifecycle.resume();
+    expect(sandbox.journal.count("updateUser") + sandbox.journal.count("listUsers")).toBe(1);
+    expect(sandbox.journal.count()).toBe(asked);
+  });
+
+  it("while it is in doubt, is decided once and not asked about for ever", async () => {
+    const { sandbox, open } = await scene();
+    const times = { timeoutMs: 100, graceMs: 300, leaseMs: 400 };
+    const lifecycle = await open(times);
+    await lifecycle.onboard("ada");
+    sandbox.fail({ call: "updateUser", drop: "after" });
+    await expect(lifecycle.rename("ada", "new", { waitMs: 0 })).rejects.toMatchObject({ retryable: true });
+    sandbox.fail({ call: "createUser", drop: "before" });
+    await lifecycle.onboard("new", { waitMs: 0 });
+    hurry(sandbox);
+    await vi.waitFor(async () => {
+      await lifecycle.resume();
+      expect(await lifecycle.inspect("ada")).toMatchObject({ underWay: null, conflict: "idTaken" });
     });
+    await expect(lifecycle.rename("ada", "new")).rejects.toMatchObject({ code: "USER_CONFLICT" });
+    expect(sandbox.journal.count("listUsers")).toBe(1);
+  });
+});
+
+describe("rename() that 1upHealth refuses", () => {
+  it.each([
+    [{ status: 404, body: { success: false, error: "this user does not exist" } }, "BAD_ANSWER", false],
+    [{ status: 400, body: { success: false, error: "not allowed" } }, "BAD_ANSWER", false],
+    [{ status: 429, body: "" }, "RATE_LIMITED", true],
+    [{ status: 403, body: { message: "Forbidden" } }, "FORBIDDEN", false],
+    [{ status: 401, body: { message: "Unauthorized" } }, "CREDENTIALS_REFUSED", false],
+  ] as const)("says why (%o) and changes nothing", async (fault, code, retryable) => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    await lifecycle.onboard("ada");
+    sandbox.fail({ call: "updateUser", ...fault });
+    await expect(lifecycle.rename("ada", "new")).rejects.toMatchObject({ code, retryable });
+    expect(await lifecycle.inspect("ada")).toMatchObject({ usable: true, underWay: null });
   });
 });

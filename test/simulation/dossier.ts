@@ -24,6 +24,10 @@ export class Dossier {
   /** Refusals that 1upHealth gave it, and steps that need one. */
   readonly refusals = { code: 0, grant: 0, other: 0 };
   readonly steps = { code: 0, grant: 0, other: 0 };
+  /** Purges that 1upHealth called done, and how many of them the record has taken for done. */
+  readonly purges = { done: 0, believed: 0 };
+  /** The application has let it go once. */
+  wasLetGo = false;
   /** When its tokens that stood in the store ended. */
   readonly ends = new Set<number>();
   /** It had a token, and none to renew it with. */

@@ -10,11 +10,13 @@ import type { Claimed } from "../../src/store/contract.ts";
 import type { StoreKeys } from "../../src/runtime/store-keys.ts";
 import type { World } from "../../src/sandbox/world.ts";
 import { Dossier, freshSteps, isHeldWithCode } from "./dossier.ts";
+import { LeavingJudge } from "./leaving-judge.ts";
 import type { Life } from "./life.ts";
 import { ListJudge } from "./list-judge.ts";
+import { OutageJudge } from "./outage-judge.ts";
 import { clientSecrets } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
-import { beginning, hour, minute } from "./time.ts";
+import { minute } from "./time.ts";
 import type { Time } from "./time.ts";
 import type { Trace } from "./trace.ts";
 
@@ -28,15 +30,16 @@ export class Judge {
   /** The same users by the id that never changes. */
   readonly #byRemote = new Map<number, Dossier>();
   readonly #created = new Set<string>();
-  /** Access tokens that stood in the store once, and when they end. */
+  /** Access tokens that stood in the store, and when they end. */
   readonly #saved = new Map<string, number>();
   readonly #arrivals: number[] = [];
-  #codesInOutage = 0;
-  /** When somebody else spends the account's calls. */
   readonly #foreign: { readonly from: number; readonly until: number }[] = [];
   readonly #keys: StoreKeys;
   /** What lists that are brought in may do and cost. */
   readonly lists: ListJudge;
+  readonly #outage: OutageJudge;
+  /** What may become of users who are let go. */
+  readonly leaving: LeavingJudge;
   readonly blamed: string[] = [];
 
   constructor(scenario: Scenario, time: Time, trace: Trace, world: World, keys: StoreKeys) {
@@ -46,6 +49,8 @@ export class Judge {
     this.#world = world;
     this.#keys = keys;
     this.lists = new ListJudge(this, time, world);
+    this.leaving = new LeavingJudge(this);
+    this.#outage = new OutageJudge(this, scenario, time);
   }
 
   /** The format in which the store is written. */
@@ -90,6 +95,12 @@ export class Judge {
     this.#byRemote.set(oneupUserId, this.of(id));
   }
 
+  /** Somebody renames a user at 1upHealth, and tells nobody. */
+  renamedThere(from: string, to: string): void {
+    if (this.#created.delete(from)) this.#created.add(to);
+    this.#alsoKnownAs(this.of(from), to);
+  }
+
   /** A process is no more: whoever it worked on is in doubt. */
   died(process: string): void {
     for (const dossier of this.all())
@@ -115,7 +126,7 @@ export class Judge {
     const management =
       call === "createUser" || call === "issueAuthCode" || call === "listUsers" || call === "updateUser";
     if (management) this.#window(outcome);
-    if (management && (outcome === "code" || outcome === "created")) this.#codeInOutage();
+    if (management && (outcome === "code" || outcome === "created")) this.#outage.code();
     if (call === "listUsers" && id === undefined) this.lists.page(life, entry);
     if (id === undefined) return undefined;
     const dossier = (oneupUserId === undefined ? undefined : this.#byRemote.get(oneupUserId)) ?? this.of(id);
@@ -127,6 +138,7 @@ export class Judge {
       dossier.causes.push(`${call}: ${outcome}`);
     }
     this.#refusal(dossier, entry);
+    if (call === "fhir.purge") this.leaving.purge(dossier, entry);
     if (call === "createUser") {
       if (this.#created.has(id)) this.blame(`P2: ${id} was created twice`);
       if (entry.committed) this.#created.add(id);
@@ -144,20 +156,6 @@ export class Judge {
     if (call === "exchangeCode" && outcome === "invalid_grant") refusals.code++;
     else if (call === "refreshToken" && outcome === "invalid_grant") refusals.grant++;
     else if (fault !== undefined || (typeof status === "number" && status >= 400)) refusals.other++;
-  }
-
-  /**
-   * While the token endpoint is down, one further code is spent on finding out; later on a user without a code may try,
-   * every ten minutes at most.
-   */
-  #codeInOutage(): void {
-    const { spells, rates } = this.#scenario;
-    const ms = this.#time.now - beginning;
-    const down = spells.find(({ type, forMs }) => type === "tokenDown" && forMs >= hour);
-    const learnt = rates.storeDown + rates.storeLost + rates.crash === 0 && spells.length === 1;
-    if (down === undefined || !learnt || ms < down.atMs + 5 * minute || ms > down.atMs + down.forMs) return;
-    if (++this.#codesInOutage > 4)
-      this.blame("P6: code after code is spent although the token endpoint is down");
   }
 
   /** Counts a management call in the window that ends now. */
@@ -258,6 +256,7 @@ export class Judge {
       this.#step(dossier, state, event);
       if (before !== null) this.lists.step(life, dossier.id, before, event);
     }
+    this.leaving.written(dossier, after);
     if (after.sealed === null || after.sealed.text === before?.sealed?.text) return;
     const oneupUserId = (after.context["oneupUserId"] ?? null) as number | null; // written by the library
     const owner = { user: commit.id, oneupUserId };
@@ -308,6 +307,7 @@ export class Judge {
     if (event === "CODE_REFUSED" && ++steps.code > refusals.code) {
       this.blame(`P2: a code of ${id} was given up although 1upHealth did not refuse it`);
     }
+    this.leaving.step(dossier, event);
     if (state === "failed" && refusals.other === 0) {
       this.blame(`P2: ${id} failed (${event}) although 1upHealth refused it nothing but spent codes`);
     }

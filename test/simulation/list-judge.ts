@@ -20,6 +20,8 @@ export class ListJudge {
   readonly #lists = new Map<Life, { readonly names: Set<string>; pageAt: number }>();
   /** Pages of 1upHealth's list, the users whom they saved a call, and what went wrong meanwhile. */
   readonly #comparing = { pages: 0, known: 0, causes: 0 };
+  /** Processes that compare everybody with 1upHealth's list, at whatever cost. */
+  readonly #reconciling = new Set<Life>();
   readonly #judge: Pick<Judge, "all" | "blame">;
   readonly #time: Time;
   readonly #world: World;
@@ -37,6 +39,11 @@ export class ListJudge {
     if (others.length > 0) this.#comparing.causes++; // each may ask for the same page once
     this.#lists.set(life, lists);
     lists.names.add(name);
+  }
+
+  /** A process reads 1upHealth's list because it was asked to. */
+  reconciles(life: Life): void {
+    this.#reconciling.add(life);
   }
 
   /** The import says that its users wait for slots now. */
@@ -57,14 +64,16 @@ export class ListJudge {
         `P2: ${life.name} miscounts: ${JSON.stringify({ read, added, present, rejected, left })}`,
       );
     for (const dossier of this.#judge.all()) {
-      const failed = dossier.envelope?.state === "failed";
-      if (isLeft(dossier, name) && !failed && this.#time.now - dossier.writtenAt > minute)
+      // Whoever failed needs a person, and whoever was let go before it arrived is not waited for.
+      const isOver = ["failed", "offboarding", "offboarded"].includes(dossier.envelope?.state ?? "");
+      if (isLeft(dossier, name) && !isOver && this.#time.now - dossier.writtenAt > minute)
         this.#judge.blame(`P2: the import of ${name} is done, and ${dossier.id} has not arrived`);
     }
   }
 
   /** A page of 1upHealth's list may be worth its call as long as the pages before have saved calls, or nearly. */
   page(life: Life, { fault, outcome }: JournalEntry): void {
+    if (this.#reconciling.has(life)) return;
     const lists = this.#lists.get(life);
     if (lists === undefined) return this.#judge.blame(`P6: ${life.name} reads 1upHealth's list for nothing`);
     const { pages, known, causes } = this.#comparing;

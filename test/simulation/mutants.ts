@@ -206,8 +206,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "takes a key that it does not know yet for damage",
     file: "src/runtime/load.ts",
-    find: "if (!engine.sealer.knows(loaded.record.value)) await engine.keys.renew();",
-    replace: "",
+    find: "await engine.keys.renew();",
+    replace: "{}",
   },
   {
     name: "leaves the old ring key in use after a rewrap",
@@ -282,6 +282,61 @@ export const mutants: readonly Mutant[] = [
     file: "src/runtime/adopt.ts",
     find: "pause: null, ...arrivedBy(after) };",
     replace: "pause: null };",
+  },
+  {
+    name: "creates a user again whom somebody renamed at 1upHealth",
+    file: "machines/user-lifecycle.ts",
+    find: '          { guard: "hasANumber", target: "locating", actions: "noteUnknownId" },\n',
+    replace: "",
+  },
+  {
+    name: "leaves a user whom somebody renamed at 1upHealth under its old name",
+    file: "src/runtime/drive.ts",
+    find: 'if (heard.type === "elsewhere") {',
+    replace: 'if (heard.type === "elsewhere" && user.id === "") {',
+  },
+  {
+    name: "keeps the secrets of a user who was let go",
+    file: "src/runtime/offboard.ts",
+    find: '{ ...stepped(settled, { type: "OFFBOARDED", at }), secrets: {}, pause }',
+    replace: '{ ...stepped(settled, { type: "OFFBOARDED", at }), pause }',
+  },
+  {
+    name: "takes a purge that was cut for done",
+    file: "src/http/purge.ts",
+    find: 'return { type: "cut" };',
+    replace: 'return { type: "purged" };',
+  },
+  {
+    name: "takes a purge of which nobody heard for done",
+    file: "src/runtime/doubt.ts",
+    find: 'unheard: { hears: "IN_DOUBT", waits: "arrivalAndJitter", next: "purge"',
+    replace: 'unheard: { hears: "PURGED" as "IN_DOUBT", waits: "arrivalAndJitter", next: "purge"',
+  },
+  {
+    name: "forgets the purge of a user once its process dies",
+    file: "src/runtime/offboard.ts",
+    find: "const place = restingPlace(engine, user, null);",
+    replace: "const place = { dueInMs: null, lane: null } as const;",
+  },
+  {
+    name: "begins a user anew whose purge is still under way",
+    file: "src/runtime/verbs.ts",
+    find: 'if (user.position.state !== "offboarded") return null;',
+    replace:
+      'if (user.position.state === "offboarding") return stepped(stepped({ ...user, lane }, { type: "OFFBOARDED", at }), { type: "ONBOARD", at });\n    if (user.position.state !== "offboarded") return null;',
+  },
+  {
+    name: "does not move whom 1upHealth has under another name",
+    file: "src/runtime/finding.ts",
+    find: "if (thereAppUserId !== appUserId && !renaming(user)) {",
+    replace: "if (thereAppUserId === appUserId && !renaming(user)) {",
+  },
+  {
+    name: "ends 1upHealth's list with its first page",
+    file: "src/runtime/walk.ts",
+    find: "if (page.entries === 0 || page.entries < longest) return steps.end();",
+    replace: "return steps.end();",
   },
   {
     name: "replaces a grant by an older one that the application brings",

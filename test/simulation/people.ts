@@ -1,6 +1,7 @@
 /** The application's side: people who sign up, come back, change their address; and what they are told. */
 import { isLifecycleError } from "oneup-lifecycle";
-import type { ErrorCode, Grant, Lifecycle, UserStatus } from "oneup-lifecycle";
+import type { ErrorCode, Grant, Lifecycle, Reconciliation, UserStatus } from "oneup-lifecycle";
+import type { SandboxUser } from "../../src/sandbox/users.ts";
 import type { Life } from "./life.ts";
 import type { ListPlan } from "./scenario.ts";
 import type { Fit, Stage } from "./stage.ts";
@@ -135,7 +136,7 @@ export class Person {
     const { judge, handler } = this.#stage;
     const next = (): void => this.#comeBack();
     const waitMs = 20 * second;
-    const roll = this.#dice.between(1, 20);
+    const roll = this.#dice.between(1, 24);
     const grant = this.#grant;
     if (grant !== null && roll <= 3) {
       // The application goes through its old list once more.
@@ -184,9 +185,58 @@ export class Person {
       judge.expects(this.id, 1);
       this.#stage.trace.note("1up", `the grant of ${this.id} is revoked`);
       next();
-    } else {
+    } else if (roll === 20) {
       this.#ask("resume", 0, (lifecycle) => lifecycle.resume(), next, next);
+    } else if (roll <= 22) {
+      this.#leave(waitMs, next);
+    } else if (roll === 23) {
+      const { id, envelope } = judge.of(this.id);
+      const user = handler.world.users.find(id);
+      // Of whom nobody here knows the number, nobody can say that it is the same.
+      if (user !== undefined && envelope?.context["oneupUserId"] === user.oneupUserId)
+        this.#isRenamedThere(user);
+      next();
+    } else {
+      const compare = (lifecycle: Lifecycle, life: Life): Promise<Reconciliation> => {
+        judge.lists.reconciles(life);
+        return lifecycle.reconcile({ repair: ["move"], pageSize: 500 });
+      };
+      this.#ask("reconcile", 0, compare, next, (_, { counts }) => {
+        if (counts.hereOnly > 0 || counts.anotherNumber > 0)
+          judge.blame(`P1: reconcile() misses users who are there: ${JSON.stringify(counts)}`);
+        next();
+      });
     }
+  }
+
+  /** Closes the account, with all data or without, and opens it again, as people do. */
+  #leave(waitMs: number, next: () => void): void {
+    const { judge } = this.#stage;
+    const purge = this.#dice.pick([false, true, ["r4"], ["dstu2", "r4"]] as const);
+    judge.expects(this.id, 1); // for who it is, if nobody was told its number
+    judge.of(this.id).wasLetGo = true;
+    this.hasArrived = false;
+    const leave = (lifecycle: Lifecycle): Promise<UserStatus> =>
+      lifecycle.offboard(this.id, { purge, waitMs });
+    this.#ask("offboard", waitMs, leave, next, (life, status) => {
+      judge.told(life, status);
+      this.#comeAgain();
+    });
+  }
+
+  #comeAgain(): void {
+    this.#stage.judge.expects(this.id, 1); // a fresh code
+    this.#later(this.#dice.between(0, 10 * minute), () => this.signUp());
+  }
+
+  /** Somebody who looks after users at 1upHealth itself gives it another id, and tells nobody. */
+  #isRenamedThere(user: SandboxUser): void {
+    const { judge, handler, trace } = this.#stage;
+    const to = `${this.id.replace(/~.*/, "")}~${++this.#names}`;
+    handler.world.users.change(user, { appUserId: to });
+    judge.renamedThere(user.appUserId, to);
+    judge.expects(this.id, 2); // a code in vain, and where it is
+    trace.note("1up", `${user.appUserId} is renamed to ${to}`);
   }
 
   /** The last look, when everything is in order: FHIR must work. Repeated as an application would. */
@@ -201,7 +251,7 @@ export class Person {
   #ask<T>(
     what: string,
     waitMs: number,
-    question: (lifecycle: Lifecycle) => Promise<T>,
+    question: (lifecycle: Lifecycle, life: Life) => Promise<T>,
     otherwise: () => void,
     then: (life: Life, answer: T) => void,
   ): void {
@@ -214,8 +264,8 @@ export class Person {
     const over = time.after(waitMs + slackMs, () => {
       if (!open) return;
       open = false;
-      // resume() has no time limit: it waits for a store that is away, and for whoever it works on.
-      if (life.alive && !life.hasStalled && what !== "resume")
+      // These have no time limit: they wait for a store that is away, for slots, and for whoever they work on.
+      if (life.alive && !life.hasStalled && what !== "resume" && what !== "reconcile")
         judge.blame(`P2: ${what}(${this.id}) of ${life.name} was never answered`);
       otherwise();
     });
@@ -226,7 +276,7 @@ export class Person {
       trace.note(life.name, `${what} ${this.id}: ${how}`);
       return first;
     };
-    question(lifecycle).then(
+    question(lifecycle, life).then(
       (answer) => close("done") && then(life, answer),
       (error: unknown) => {
         if (!close(String(error))) return;
@@ -246,6 +296,8 @@ export class Person {
     if (error.code === "RENAMED" && typeof renamedTo === "string") this.id = renamedTo;
     else if (error.code === "USER_UNKNOWN") {
       if (judge.of(this.id).isKnown) judge.blame(`P1: ${life.name} does not know ${this.id} any more`);
+    } else if (error.code === "USER_OFFBOARDED" && judge.of(this.id).wasLetGo) {
+      if (what !== "onboard" && what !== "adopt") this.#comeAgain();
     } else if (error.code === "USER_FAILED") {
       judge.expects(this.id, 2);
       time.after(minute, () =>

@@ -152,6 +152,7 @@ export function scenarioOf(seed: number): Scenario {
       rotate: dice.hits(0.85),
       codeReadyMs: dice.hits(0.4) ? 1_000 : 0,
       accessTokenLifeMs: dice.pick([2, 2, 1]) * hour,
+      purgeBatch: dice.pick([Infinity, 1, 2]),
     },
     spells: dice.hits(0.5) ? spells(dice, troubleMs) : [],
     rotation: dice.hits(0.25)

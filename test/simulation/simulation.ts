@@ -5,12 +5,13 @@
 import { createHash } from "node:crypto";
 import process from "node:process";
 import { setImmediate } from "node:timers";
-import type { Store, UserState } from "oneup-lifecycle";
+import type { Reconciliation, Store, UserState } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { readOptions } from "../../src/sandbox/options.ts";
 import { Handler } from "../../src/sandbox/handler.ts";
 import { World } from "../../src/sandbox/world.ts";
 import { accountOf } from "../../src/store/account.ts";
+import { noDifferences } from "../../src/runtime/differences.ts";
 import { StoreKeys } from "../../src/runtime/store-keys.ts";
 import type { StoreKeysParts } from "../../src/runtime/store-keys.ts";
 import {
@@ -210,6 +211,7 @@ export class Simulation implements Stage {
     if (!broken()) await this.#checkUp(broken);
     // A refresh that was begun ends.
     if (!broken()) await time.run(time.now + hour, () => broken() || judge.all().every(hasArrived));
+    if (!broken()) await this.#reconcile(broken);
     if (!broken()) await this.#lastLook();
     return {
       seed: scenario.seed,
@@ -265,6 +267,27 @@ export class Simulation implements Stage {
     for (const person of this.#people) person.checkUp(() => left--);
     await this.time.run(this.time.now + 24 * hour, () => broken() || left === 0);
     if (!broken() && left > 0) this.judge.blame(`P2: ${left} users have no working token in the end`);
+  }
+
+  /** Everybody is here under the id that 1upHealth has for it, or is moved there. */
+  async #reconcile(broken: () => boolean): Promise<void> {
+    const { judge, scenario, time } = this;
+    for (const round of ["first", "second"]) {
+      const there = this.fit[0];
+      if (there === undefined) return judge.blame("P2: nobody is left to reconcile");
+      judge.lists.reconciles(there.life);
+      let report: Reconciliation | null = null;
+      const wrong = (error: unknown): void => judge.blame(`P7: reconcile() rejected with ${String(error)}`);
+      there.lifecycle.reconcile({ repair: ["move"], pageSize: 50 }).then((all) => (report = all), wrong);
+      await time.run(time.now + 48 * hour, () => broken() || report !== null);
+      if (broken()) return;
+      const { complete, counts, repaired } = (report ?? {}) as Partial<Reconciliation>; // set while this waited
+      const { thereOnly, hereOnly, renamed, anotherNumber } = counts ?? noDifferences;
+      const all = complete === true && thereOnly === scenario.strangers.count;
+      const moved = round === "first" ? repaired?.moved === renamed : renamed === 0;
+      if (!all || !moved || hereOnly + anotherNumber > 0)
+        judge.blame(`P1: the ${round} reconcile() finds ${JSON.stringify({ complete, counts, repaired })}`);
+    }
   }
 
   /** What the store counts, and whom it lists, is what the records say. */

@@ -7,7 +7,7 @@ import type { UserState, UserStatus } from "../../index.ts";
 import type { Paint } from "../paint.ts";
 
 /** What a dot can stand for. */
-type Standing = Exclude<UserState, "offboarded"> | "notBegun" | "inDoubt";
+type Standing = Exclude<UserState, "offboarding" | "offboarded"> | "notBegun" | "inDoubt";
 
 interface Look {
   readonly dot: string;
@@ -21,6 +21,7 @@ const looks: Readonly<Record<Standing, Look>> = {
   codeIssued: { dot: "◐", tone: "busy", says: "codeIssued" },
   tokenActive: { dot: "●", tone: "good", says: "tokenActive" },
   reauthorizing: { dot: "◇", tone: "busy", says: "reauthorizing" },
+  locating: { dot: "◎", tone: "busy", says: "locating" },
   expiring: { dot: "◒", tone: "busy", says: "expiring" },
   refreshed: { dot: "◉", tone: "good", says: "refreshed" },
   reauthorized: { dot: "◆", tone: "saved", says: "reauthorized" },
@@ -29,7 +30,7 @@ const looks: Readonly<Record<Standing, Look>> = {
 };
 
 function standing(status: UserStatus | null, inDoubt: (status: UserStatus) => boolean): Standing {
-  if (status === null || status.state === "offboarded") return "notBegun";
+  if (status === null || status.state === "offboarding" || status.state === "offboarded") return "notBegun";
   return inDoubt(status) ? "inDoubt" : status.state;
 }
 

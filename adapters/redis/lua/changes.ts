@@ -1,0 +1,86 @@
+/**
+ * One write of a row, in Lua: what commit and move share.
+ *
+ * @module
+ */
+
+/** See the module. */
+export const changing: string = String.raw`
+-- Commits that travel together mostly name the same slots, and decoding costs more than looking up.
+local decodedSlots = {}
+
+local function slotsOf(text)
+  if text == '' then return {} end
+  decodedSlots[text] = decodedSlots[text] or cjson.decode(text)
+  return decodedSlots[text]
+end
+
+-- The commit whose fields begin at this place of ARGV, of the row with this key.
+local function commitAt(n, key)
+  return {
+    id = key:sub(#users + 1), expectedRevision = tonumber(ARGV[n]), writeId = ARGV[n + 1], mode = ARGV[n + 2],
+    state = ARGV[n + 3], dueInMs = tonumber(ARGV[n + 4]), lane = ARGV[n + 5] ~= '' and ARGV[n + 5] or null,
+    leaseId = ARGV[n + 6], leaseMs = tonumber(ARGV[n + 7]), head = ARGV[n + 8], lease = ARGV[n + 9],
+    value = ARGV[n + 10], slots = slotsOf(ARGV[n + 11]),
+  }
+end
+
+local function verdict(row, commit)
+  local ofHolder = commit.mode == 'keep' or commit.mode == 'end'
+  if not row then return commit.expectedRevision == 0 and not ofHolder and 'write' or 'conflict' end
+  if row.renamedTo then return 'conflict' end
+  if row.writeId == commit.writeId then return 'again' end
+  if row.revision ~= commit.expectedRevision then return 'conflict' end
+  local ours = row.lease ~= null and row.lease.id == commit.leaseId
+  if ofHolder then return ours and 'write' or 'conflict' end
+  local live = row.lease ~= null and row.lease['until'] > now
+  return live and not (ours and commit.mode == 'take') and 'conflict' or 'write'
+end
+
+-- Notes the row after the commit.
+local function written(row, commit, took)
+  local leased = commit.mode == 'take' or commit.mode == 'keep'
+  local ends, since = now + commit.leaseMs, null
+  if commit.lane ~= null then
+    since = row and row.lane == commit.lane and row.waitsSince ~= null and row.waitsSince or now
+  end
+  local after = {
+    revision = commit.expectedRevision + 1, writeId = commit.writeId, state = commit.state,
+    dueAt = commit.dueInMs and now + commit.dueInMs or null, lane = commit.lane, waitsSince = since,
+    lease = leased and { id = commit.leaseId, ['until'] = ends } or null, took = took, text = nil, at = nil,
+  }
+  local head = commit.head .. json(after.dueAt) .. (commit.lane == null and ',"lane":null' or ',"lane":"' .. commit.lane .. '"')
+    .. ',"waitsSince":' .. json(since) .. ',"lease":' .. (leased and commit.lease .. json(ends) .. '}' or 'null')
+    .. (took and ',"took":' .. took or '')
+  after.text, after.at = head .. commit.value, #head + 1
+  put(users .. commit.id, after, after.text)
+  return after
+end
+
+local function committed(row)
+  return { 'committed', json(row.revision), row.took }
+end
+
+-- One write of a row that stood under the id 'was'. What can fail comes before what is noted.
+local function change(commit, row, was)
+  local ruling = verdict(row, commit)
+  if ruling == 'conflict' then return { 'conflict' } end
+  if ruling == 'again' then return committed(row) end
+  local slot, ms = nil, nil
+  if commit.slots.take then
+    slot, ms = freeSlot(commit.slots.take)
+    if not slot then return { 'refused', json(ms) } end
+  end
+  local after = written(row, commit, slot and slotText(slot))
+  reindex(commit.id, after, was == commit.id and row or nil)
+  if was ~= commit.id then index(was, nil) end
+  if not row or row.state ~= after.state or was ~= commit.id then
+    if row then stand(row.state, was, false) end
+    stand(after.state, commit.id, true)
+  end
+  if slot then add(slot, 1) end
+  if commit.slots.giveBack then giveBack(commit.slots.giveBack) end
+  if commit.slots.settle then settle(commit.slots.settle) end
+  return committed(after)
+end
+`;

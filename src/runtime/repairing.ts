@@ -1,0 +1,57 @@
+/**
+ * Sets right what {@link reconcile} found. Nothing is created at 1upHealth, and nobody's grant is touched.
+ *
+ * @module
+ */
+import type { RemoteUser } from "../http/user-management.ts";
+import { isBusy } from "./at-rest.ts";
+import type { Difference } from "./differences.ts";
+import { newLease } from "./engine.ts";
+import type { Engine } from "./engine.ts";
+import { find } from "./load.ts";
+import { restingPlace } from "./rest.ts";
+import { save } from "./save.ts";
+import { newUser, stepped } from "./user.ts";
+import type { User } from "./user.ts";
+
+/** Writes a user down who is at 1upHealth and not here: it waits for a code. False: somebody was faster. */
+export async function adoptStranger(
+  engine: Engine,
+  stranger: RemoteUser & { readonly appUserId: string },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const at = engine.clock.now();
+  const known = { type: "EXPECT_EXISTING", at, user: stranger } as const;
+  const user = stepped(newUser(stranger.appUserId, "bulk", at), known);
+  const place = restingPlace(engine, user, "slot");
+  const done = await save(engine, user, signal, { mode: "none", lease: newLease(engine), ...place });
+  if (done.type !== "committed") return false;
+  engine.changes.rested({ ...user, revision: done.revision }, place);
+  return true;
+}
+
+/** Moves a record to the id that its user has at 1upHealth. False: it is not at rest any more, or the id is taken here. */
+export async function followRename(
+  engine: Engine,
+  { appUserId, thereAppUserId, oneupUserId }: Extract<Difference, { readonly type: "renamed" }>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const found = await find(engine, appUserId);
+  if (found === null || isBusy(found) || engine.driving.has(appUserId)) return false;
+  const { user, record } = found;
+  const { context } = user.position;
+  if (context.oneupUserId !== oneupUserId) return false;
+  const moved: User = {
+    ...user,
+    id: thereAppUserId,
+    position: { ...user.position, context: { ...context, idTaken: false } },
+    secrets: { ...user.secrets }, // sealed anew, for the seal is bound to the id
+  };
+  const dueInMs = record.dueInMs === null ? null : Math.max(0, record.dueInMs);
+  const place = { dueInMs, lane: record.lane };
+  const how = { mode: "none", lease: newLease(engine), ...place } as const;
+  const done = await save(engine, moved, signal, how, appUserId);
+  if (done.type !== "committed") return false;
+  engine.changes.rested({ ...moved, revision: done.revision }, place);
+  return true;
+}

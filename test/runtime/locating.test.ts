@@ -1,0 +1,93 @@
+import { describe, expect, it } from "vitest";
+import { hurry, scene, spentOn } from "../support/scene.ts";
+import type { Scene } from "../support/scene.ts";
+
+/** Somebody renames a user at 1upHealth, and tells nobody. */
+async function renamedThere(
+  { sandbox, server }: Scene,
+  oneupUserId: number | null,
+  to: string,
+): Promise<void> {
+  const { clientId: client_id, clientSecret: client_secret } = sandbox.credentials;
+  const answer = await fetch(`${server.url}/user-management/v1/user`, {
+    method: "PUT",
+    headers: { client_id, client_secret },
+    body: new URLSearchParams({ oneup_user_id: String(oneupUserId), app_user_id: to }),
+  });
+  expect(await answer.json()).toMatchObject({ success: true });
+}
+
+describe("a user whom somebody renamed at 1upHealth", () => {
+  it("is found by its number once its grant is lost, and is not created a second time", async () => {
+    const stage = await scene();
+    const lifecycle = await stage.open();
+    const { oneupUserId } = await lifecycle.onboard("ada");
+    await renamedThere(stage, oneupUserId, "new");
+    expect(await lifecycle.accessToken("ada"), "its grant works on").toHaveLength(40);
+    await expect(lifecycle.reauthorize("ada")).rejects.toMatchObject({
+      code: "RENAMED",
+      facts: { renamedTo: "new" },
+    });
+    expect(await lifecycle.onboard("new")).toMatchObject({ usable: true, oneupUserId });
+    expect(stage.sandbox.users()).toHaveLength(1);
+    expect(spentOn(stage.sandbox, "ada")).toEqual(["createUser", "issueAuthCode"]);
+    expect(stage.sandbox.journal.count("listUsers")).toBe(1);
+    expect(await lifecycle.counts()).toEqual({ reauthorized: 1 });
+  });
+
+  it("fails where another user here has that id, until that one is gone", async () => {
+    const stage = await scene();
+    const lifecycle = await stage.open();
+    const { oneupUserId } = await lifecycle.onboard("ada");
+    stage.sandbox.fail({ call: "createUser", drop: "before" });
+    await lifecycle.onboard("new", { waitMs: 0 });
+    await renamedThere(stage, oneupUserId, "new");
+    await expect(lifecycle.reauthorize("ada")).rejects.toMatchObject({ code: "USER_FAILED" });
+    expect(await lifecycle.inspect("ada")).toMatchObject({
+      state: "failed",
+      failure: { in: "reauthorizing", reason: "idTaken" },
+    });
+    expect(stage.sandbox.users()).toHaveLength(1);
+  });
+
+  it("is created again if 1upHealth has nobody of its number any more", async () => {
+    const stage = await scene();
+    const lifecycle = await stage.open();
+    await lifecycle.onboard("ada");
+    const missing = { status: 404, body: { success: false, error: "this user does not exist" } };
+    stage.sandbox.fail({ call: "issueAuthCode", ...missing });
+    stage.sandbox.fail({ call: "listUsers", status: 200, body: { success: true, entry: [] } });
+    hurry(stage.sandbox);
+    expect(await lifecycle.reauthorize("ada", { waitMs: 600_000 })).toMatchObject({ usable: true });
+    const { history } = await lifecycle.inspect("ada");
+    const steps = history.map(({ event, state }) => `${event}: ${state}`);
+    expect(steps).toContain("USER_MISSING: locating");
+    expect(steps).toContain("USER_MISSING: created");
+  });
+
+  it("asks again when nobody heard the answer", async () => {
+    const stage = await scene();
+    const lifecycle = await stage.open();
+    const { oneupUserId } = await lifecycle.onboard("ada");
+    await renamedThere(stage, oneupUserId, "new");
+    stage.sandbox.fail({ call: "listUsers", drop: "after" });
+    hurry(stage.sandbox);
+    await expect(lifecycle.reauthorize("ada", { waitMs: 600_000 })).rejects.toMatchObject({
+      code: "RENAMED",
+    });
+    expect(stage.sandbox.users()).toHaveLength(1);
+  });
+});
+
+describe("inspect() of a user whom 1upHealth calls inactive", () => {
+  it("shows it, and calls are tried all the same, also after offboard()", async () => {
+    const { sandbox, open } = await scene({ active: false });
+    const lifecycle = await open();
+    expect(await lifecycle.onboard("ada")).toMatchObject({ active: false, usable: true });
+    await lifecycle.fhir("ada", "r4").create({ resourceType: "Patient" });
+    expect(await lifecycle.offboard("ada")).toMatchObject({ active: false });
+    sandbox.behave({ active: true });
+    expect(await lifecycle.onboard("ada")).toMatchObject({ active: false, usable: true });
+    expect(await lifecycle.onboard("bob")).toMatchObject({ active: true });
+  });
+});

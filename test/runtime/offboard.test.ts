@@ -1,0 +1,266 @@
+import { memory } from "oneup-lifecycle/adapters/memory";
+import { describe, expect, it, vi } from "vitest";
+import { accountOf } from "../../src/store/account.ts";
+import { hurry, scene, spentOn, working } from "../support/scene.ts";
+import type { Scene } from "../support/scene.ts";
+
+/** An hour of a clock that hurries. */
+const waitMs = 3_600_000;
+
+/** A user with so many resources of each version. */
+async function withData({ sandbox, open }: Scene, id = "ada", each = 3): Promise<void> {
+  const lifecycle = await open();
+  await lifecycle.onboard(id);
+  for (const version of ["dstu2", "stu3", "r4"] as const) {
+    for (let n = 0; n < each; n++) await lifecycle.fhir(id, version).create({ resourceType: "Patient" });
+  }
+  expect(sandbox.journal.count("fhir.create")).toBe(3 * each);
+}
+
+/** The FHIR versions that were purged, in order, and how each call ended. */
+function purges({ sandbox }: Scene): readonly string[] {
+  return sandbox.journal
+    .entries()
+    .filter(({ call }) => call === "fhir.purge")
+    .map(({ path, outcome }) => `${path.slice(1, -"/purge".length)} ${outcome}`);
+}
+
+describe("offboard()", () => {
+  it("erases the secrets at once, makes no call, and can be called again", async () => {
+    const adapter = memory();
+    const { sandbox, open } = await scene();
+    const lifecycle = await open({ store: adapter });
+    await lifecycle.onboard("ada");
+    const calls = sandbox.journal.count();
+    for (let again = 0; again < 2; again++) {
+      expect(await lifecycle.offboard("ada")).toMatchObject({
+        state: "offboarded",
+        usable: false,
+        purge: null,
+        oneupUserId: expect.any(Number),
+      });
+    }
+    expect(sandbox.journal.count()).toBe(calls);
+    const { history } = await lifecycle.inspect("ada");
+    expect(history.filter(({ event }) => event === "OFFBOARDED")).toHaveLength(1);
+    const account = accountOf(sandbox.credentials.clientId);
+    const store = await adapter.open({ account, clock: sandbox.clock });
+    const loaded = await store.load("ada");
+    expect(loaded).toMatchObject({ type: "record", record: { dueInMs: null, value: { sealed: null } } });
+  });
+
+  it("leaves no token in memory: accessToken() and fhir() say so, and onboard() starts anew with a code", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    await lifecycle.onboard("ada");
+    await lifecycle.accessToken("ada");
+    await lifecycle.offboard("ada");
+    const code = "USER_OFFBOARDED";
+    await expect(lifecycle.accessToken("ada")).rejects.toMatchObject({ code, retryable: false });
+    const create = lifecycle.fhir("ada", "r4").create({ resourceType: "Patient" });
+    await expect(create).rejects.toMatchObject({ code });
+    expect(await lifecycle.onboard("ada")).toMatchObject({ state: "reauthorized", usable: true });
+    expect(spentOn(sandbox, "ada")).toEqual(["createUser", "issueAuthCode"]);
+  });
+
+  it("refuses a user whom nobody knows, an old id, and options that mean nothing", async () => {
+    const { open } = await scene();
+    const lifecycle = await open();
+    await expect(lifecycle.offboard("nobody")).rejects.toMatchObject({ code: "USER_UNKNOWN" });
+    await lifecycle.onboard("ada");
+    await lifecycle.rename("ada", "new");
+    await expect(lifecycle.offboard("ada")).rejects.toMatchObject({ code: "RENAMED" });
+    for (const options of [{ purge: [] }, { purge: ["r5"] }, { purge: "r4" }, { purges: true }]) {
+      await expect(lifecycle.offboard("new", options as object)).rejects.toMatchObject({
+        code: "INVALID_OPTION",
+      });
+    }
+    expect(await lifecycle.inspect("new")).toMatchObject({ usable: true });
+  });
+});
+
+describe("offboard({ purge })", () => {
+  it("erases every version, by the client's credentials, and asks only once for what is erased", async () => {
+    const stage = await scene();
+    await withData(stage);
+    const lifecycle = await stage.open();
+    const done = ["dstu2", "stu3", "r4"];
+    expect(await lifecycle.offboard("ada", { purge: true })).toMatchObject({
+      state: "offboarded",
+      purge: { done, left: [] },
+    });
+    await lifecycle.offboard("ada", { purge: true });
+    await lifecycle.offboard("ada", { purge: ["r4"] });
+    expect(purges(stage)).toEqual(done.map((version) => `${version} purged`));
+    await lifecycle.onboard("ada");
+    expect(await lifecycle.inspect("ada")).toMatchObject({ purge: null });
+  });
+
+  it("erases the versions it is asked for, also of a user who was offboarded before", async () => {
+    const stage = await scene();
+    await withData(stage);
+    const lifecycle = await stage.open();
+    await lifecycle.offboard("ada", { purge: ["r4"] });
+    expect(await lifecycle.offboard("ada", { purge: ["r4", "dstu2"] })).toMatchObject({
+      state: "offboarded",
+      purge: { done: ["r4", "dstu2"], left: [] },
+    });
+    expect(purges(stage)).toEqual(["r4 purged", "dstu2 purged"]);
+  });
+
+  it("goes on where 1upHealth stops, until it says that it is done", async () => {
+    const stage = await scene({ purgeBatch: 2 });
+    await withData(stage, "ada", 5);
+    const lifecycle = await stage.open();
+    const begun = await lifecycle.offboard("ada", { purge: ["stu3", "r4"], waitMs: 0 });
+    expect(begun).toMatchObject({ state: "offboarding", purge: { done: [], left: ["stu3", "r4"] } });
+    await expect(lifecycle.accessToken("ada")).rejects.toMatchObject({ code: "USER_OFFBOARDED" });
+    hurry(stage.sandbox);
+    expect(await lifecycle.offboard("ada", { purge: ["stu3", "r4"], waitMs })).toMatchObject({
+      state: "offboarded",
+      purge: { done: ["stu3", "r4"], left: [] },
+    });
+    const cut = (version: string): string[] => [`${version} cut`, `${version} cut`, `${version} purged`];
+    expect(purges(stage)).toEqual([...cut("stu3"), ...cut("r4")]);
+  });
+
+  it.each([
+    { drop: "before" },
+    { drop: "after" },
+    { status: 500 },
+    { status: 504, commit: true },
+    { status: 200, commit: true, body: '{"success":tr' },
+    { status: 200, body: { success: false, error: "try again" } },
+  ] as const)("asks again when nobody heard that it was done (%o)", async (fault) => {
+    const stage = await scene();
+    await withData(stage);
+    const lifecycle = await stage.open();
+    stage.sandbox.fail({ call: "fhir.purge", ...fault });
+    hurry(stage.sandbox);
+    expect(await lifecycle.offboard("ada", { purge: ["r4"], waitMs })).toMatchObject({
+      state: "offboarded",
+      purge: { done: ["r4"] },
+    });
+    expect(purges(stage).length).toBe(2);
+  });
+
+  it("does not ask again while a purge may still arrive: it would erase what the user has later", async () => {
+    const stage = await scene();
+    await withData(stage);
+    const lifecycle = await stage.open();
+    stage.sandbox.fail({ call: "fhir.purge", drop: "after" });
+    const now = stage.sandbox.clock.now();
+    const status = await lifecycle.offboard("ada", { purge: ["r4"], waitMs: 300 });
+    expect(status).toMatchObject({ state: "offboarding", pause: { reason: "unavailable" } });
+    expect(status.pause?.until.getTime()).toBeGreaterThanOrEqual(now + 10_000);
+    stage.sandbox.clock.advance(9_000);
+    await lifecycle.resume();
+    expect(purges(stage)).toHaveLength(1);
+  });
+
+  it("is finished by a worker, and onboard() waits for that", async () => {
+    const stage = await scene({ purgeBatch: 1 });
+    await withData(stage, "ada", 4);
+    const lifecycle = await stage.open();
+    await lifecycle.offboard("ada", { purge: true, waitMs: 0 });
+    working(await stage.open());
+    hurry(stage.sandbox);
+    expect(await lifecycle.onboard("ada", { waitMs })).toMatchObject({ state: "reauthorized" });
+    expect(purges(stage).filter((one) => one.endsWith("purged"))).toHaveLength(3);
+  });
+
+  it("without purge ends one that is under way", async () => {
+    const stage = await scene({ purgeBatch: 1 });
+    await withData(stage);
+    const lifecycle = await stage.open();
+    stage.sandbox.fail({ call: "fhir.purge", status: 503 });
+    await lifecycle.offboard("ada", { purge: true, waitMs: 100 });
+    expect(await lifecycle.offboard("ada")).toMatchObject({ state: "offboarded", purge: null });
+    await lifecycle.resume();
+    expect(purges(stage)).toHaveLength(1);
+  });
+
+  it("waits, visibly, while 1upHealth refuses it the credentials, and costs nobody else anything", async () => {
+    const stage = await scene();
+    await withData(stage);
+    const lifecycle = await stage.open();
+    stage.sandbox.fail({ call: "fhir.purge", status: 401, body: "" });
+    expect(await lifecycle.offboard("ada", { purge: ["r4"], waitMs: 300 })).toMatchObject({
+      state: "offboarding",
+      pause: { reason: "credentials" },
+    });
+    expect(await lifecycle.onboard("bob")).toMatchObject({ usable: true });
+    hurry(stage.sandbox);
+    expect(await lifecycle.offboard("ada", { purge: ["r4"], waitMs })).toMatchObject({ state: "offboarded" });
+  });
+
+  it("fails where 1upHealth refuses to purge, and retry() goes back there", async () => {
+    const stage = await scene();
+    await withData(stage);
+    const lifecycle = await stage.open();
+    stage.sandbox.fail({ call: "fhir.purge", status: 400, body: { error: "not allowed" } });
+    await expect(lifecycle.offboard("ada", { purge: true })).rejects.toMatchObject({ code: "USER_FAILED" });
+    expect(await lifecycle.inspect("ada")).toMatchObject({
+      state: "failed",
+      failure: { in: "offboarding", reason: "refused" },
+      purge: { done: [], left: ["dstu2", "stu3", "r4"] },
+    });
+    expect(await lifecycle.retry("ada")).toMatchObject({ state: "offboarded", purge: { left: [] } });
+  });
+});
+
+describe("offboard() of a user who may not exist at 1upHealth", () => {
+  const limits = { management: { calls: 10, windowMs: 3_600_000 } };
+  const times = { graceMs: 3_000 };
+
+  it("while its create may still arrive: onboard() waits that long before it looks, and creates nobody twice", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open({ limits, ...times });
+    sandbox.fail({ call: "createUser", drop: "after" });
+    await lifecycle.onboard("ada", { waitMs: 300 });
+    expect(await lifecycle.offboard("ada")).toMatchObject({
+      state: "offboarded",
+      pause: { reason: "unavailable" },
+    });
+    const asked = sandbox.journal.count();
+    expect(await lifecycle.onboard("ada", { waitMs: 100 })).toMatchObject({ usable: false });
+    expect(sandbox.journal.count()).toBe(asked);
+    hurry(sandbox);
+    expect(await lifecycle.onboard("ada", { waitMs })).toMatchObject({ usable: true });
+    expect(sandbox.journal.createdTwice()).toEqual([]);
+    expect(sandbox.users()).toHaveLength(1);
+  });
+
+  it.each(["before", "after"] as const)(
+    "purges whom its create in doubt has made, and nobody if it made nobody (%s)",
+    async (drop) => {
+      const stage = await scene();
+      const lifecycle = await stage.open({ limits, ...times });
+      stage.sandbox.fail({ call: "createUser", drop });
+      await lifecycle.onboard("ada", { waitMs: 300 });
+      const early = lifecycle.offboard("ada", { purge: true, waitMs: 50 });
+      await expect(early).rejects.toMatchObject({ code: "USER_NOT_READY", retryable: true });
+      stage.sandbox.fail({ call: "listUsers", status: 503 });
+      hurry(stage.sandbox);
+      const gone = await lifecycle.offboard("ada", { purge: true, waitMs });
+      const done = drop === "after" ? ["dstu2", "stu3", "r4"] : [];
+      expect(gone).toMatchObject({
+        state: "offboarded",
+        oneupUserId: drop === "after" ? expect.any(Number) : null,
+      });
+      expect(gone.purge?.done ?? []).toEqual(done);
+      expect(purges(stage)).toHaveLength(done.length);
+      expect(stage.sandbox.users()).toHaveLength(drop === "after" ? 1 : 0);
+    },
+  );
+
+  it("ends the wait in a lane of one who was never created", async () => {
+    const stage = await scene({ limit: { calls: 1 } });
+    const lifecycle = await stage.open({ limits: { management: { calls: 1, windowMs: 3_600_000 } } });
+    await lifecycle.onboard("ada");
+    expect(await lifecycle.onboard("bob", { waitMs: 0 })).toMatchObject({ state: "created" });
+    await vi.waitFor(async () => expect((await lifecycle.forecast()).ahead).toBe(1));
+    expect(await lifecycle.offboard("bob")).toMatchObject({ state: "offboarded", pause: null });
+    expect((await lifecycle.forecast()).ahead).toBe(0);
+  });
+});

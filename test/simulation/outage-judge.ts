@@ -1,0 +1,33 @@
+/** Holds the library to what it promises while the token endpoint is down: no code is spent that could not be exchanged. */
+import type { Judge } from "./judge.ts";
+import type { Scenario } from "./scenario.ts";
+import { beginning, hour, minute } from "./time.ts";
+import type { Time } from "./time.ts";
+
+/** See the module. */
+export class OutageJudge {
+  readonly #judge: Pick<Judge, "blame">;
+  readonly #scenario: Scenario;
+  readonly #time: Time;
+  #codes = 0;
+
+  constructor(judge: Pick<Judge, "blame">, scenario: Scenario, time: Time) {
+    this.#judge = judge;
+    this.#scenario = scenario;
+    this.#time = time;
+  }
+
+  /**
+   * A code was issued. While the token endpoint is down, one further code is spent on finding out; later on a user
+   * without a code may try, every ten minutes at most.
+   */
+  code(): void {
+    const { spells, rates } = this.#scenario;
+    const ms = this.#time.now - beginning;
+    const down = spells.find(({ type, forMs }) => type === "tokenDown" && forMs >= hour);
+    const learnt = rates.storeDown + rates.storeLost + rates.crash === 0 && spells.length === 1;
+    if (down === undefined || !learnt || ms < down.atMs + 5 * minute || ms > down.atMs + down.forMs) return;
+    if (++this.#codes > 4)
+      this.#judge.blame("P6: code after code is spent although the token endpoint is down");
+  }
+}
