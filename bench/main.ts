@@ -5,6 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import { exactOnLmdb, exactOnPostgres, exactOnRedis } from "./exact.ts";
+import { fhirAt25Ms } from "./fhir.ts";
 import { flatOnLmdb, flatOnPostgres, flatOnRedis } from "./flat.ts";
 import { importTime, onboardMemory } from "./fresh.ts";
 import { onboardAt0Ms, onboardAt25Ms } from "./onboard.ts";
@@ -33,6 +34,7 @@ const measurables: readonly Measurable[] = [
   { names: ["onboard.rss"], take: onboardMemory },
   { names: ["token.warm"], take: tokenFromMemory },
   { names: ["token.store"], take: tokenFromStore },
+  { names: ["fhir.ratio.25ms"], take: fhirAt25Ms },
   { names: ["redis.onboard.ratio.50ms"], take: redisAt50Ms },
   { names: ["redis.onboard.ratio.0ms"], take: redisAt0Ms },
   { names: ["redis.trips", "redis.commands"], take: redisTrips },

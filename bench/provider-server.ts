@@ -1,12 +1,23 @@
 /**
- * A provider that knows two answers: a created user with its code, and a pair of tokens. It looks at nothing but
- * the path, because a slow provider would hide what is measured. Argument: latency of an answer in ms.
+ * A provider that knows three answers: a created user with its code, a pair of tokens, and a patient. It looks at
+ * nothing but the path, because a slow provider would hide what is measured. Argument: latency of an answer in ms.
  *
  * @module
  */
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+
+/** The one patient that there is, whoever creates it. */
+const patient = JSON.stringify({
+  resourceType: "Patient",
+  id: "0a0cee5487a8",
+  meta: { versionId: "1", lastUpdated: "2026-11-25T12:00:00.230Z" },
+  identifier: [{ system: "http://example.org/mrn", value: "4711" }],
+  name: [{ use: "official", text: "Bilbo Baggins", family: "Baggins", given: ["Bilbo"] }],
+  gender: "male",
+  birthDate: "1993-06-20",
+});
 
 const latencyMs = Number(process.argv[2]);
 let users = 0;
@@ -20,7 +31,8 @@ const server = createServer((request, response) => {
 });
 
 function answer(request: IncomingMessage, response: ServerResponse): void {
-  const body = request.url === "/oauth2/token" ? tokens() : createdUser();
+  const { url = "" } = request;
+  const body = url === "/oauth2/token" ? tokens() : url.startsWith("/r4/") ? patient : createdUser();
   response.writeHead(200, { "content-type": "application/json", "content-length": body.length });
   response.end(body);
 }

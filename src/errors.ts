@@ -27,6 +27,8 @@
  * | `USER_OFFBOARDED` | the user was offboarded; `onboard()` starts anew |
  * | `RENAMED` | the user has another id now |
  * | `FHIR_REFUSED` | the FHIR endpoint refused the call |
+ * | `FHIR_CONFLICT` | the FHIR resource has changed since it was read; nothing was changed |
+ * | `NOT_DECLARED` | 1upHealth does not declare that it can do this; nothing was sent |
  * | `STORE_UNAVAILABLE` | the store did not answer in time or failed; nothing is lost |
  * | `STORE_UNUSABLE` | the store cannot be opened as it is |
  * | `KEY_REFUSED` | the encryption key is missing, malformed, retired or still in use, or does not open this store; retryable if a key service did not answer |
@@ -51,6 +53,8 @@ export type ErrorCode =
   | "USER_OFFBOARDED"
   | "RENAMED"
   | "FHIR_REFUSED"
+  | "FHIR_CONFLICT"
+  | "NOT_DECLARED"
   | "STORE_UNAVAILABLE"
   | "STORE_UNUSABLE"
   | "KEY_REFUSED"

@@ -18,10 +18,29 @@ export type { UndiciTransportOptions } from "./http/undici-transport.ts";
 export { TransportError } from "./http/transport.ts";
 export type { Transport, TransportRequest, TransportResponse } from "./http/transport.ts";
 export { createFhirClient } from "./fhir/client.ts";
-export type { FhirCallOptions, FhirClient, FhirClientOptions, TokenSource } from "./fhir/client.ts";
-export type { FhirVersion, ResourceOf, ResourceType } from "./fhir/versions.ts";
+export type { FhirClientOptions } from "./fhir/client.ts";
+export type { ClientAccess, ClientSource, TokenSource } from "./fhir/access.ts";
+export { digitsOf, parseFhirJson, stringifyFhirJson } from "./fhir/digits.ts";
+export type {
+  CountOptions,
+  CreateOptions,
+  FhirCallOptions,
+  FhirClient,
+  FindBy,
+  OperationOptions,
+  PageOf,
+  PageOptions,
+  UpdateOptions,
+  WalkOf,
+} from "./fhir/fhir-client.ts";
+export type { FhirIssue } from "./fhir/issues.ts";
+export type { FhirPage } from "./fhir/page.ts";
+export type { SearchParams, SearchValue } from "./fhir/query.ts";
+export type { FhirResources, FhirVersion, ResourceOf, ResourceType } from "./fhir/versions.ts";
+export type { FhirWalk } from "./fhir/walk.ts";
 export type {
   Cancellable,
+  FhirOptions,
   Lifecycle,
   OffboardOptions,
   OnboardOptions,

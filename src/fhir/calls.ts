@@ -1,13 +1,14 @@
 /**
- * Describes FHIR calls and refuses at the door what could not be sent. Source of the facts: 1upHealth user
- * management guide, "Access FHIR Resources".
+ * Describes FHIR calls; sends nothing, and what is described lacks the proof of who calls. Arguments have been checked.
+ * Source of the facts: 1upHealth user management guide, "Access FHIR Resources".
  *
  * @module
  */
-import { LifecycleError } from "../errors.ts";
 import { describeCall, under, type Call } from "../http/call.ts";
-import { isObject } from "../http/json.ts";
-import { fhirVersions, type FhirVersion } from "./versions.ts";
+import type { Sendable } from "./checks.ts";
+import { refuse } from "./checks.ts";
+import { stringifyFhirJson } from "./digits.ts";
+import type { FhirVersion } from "./versions.ts";
 
 /** Where FHIR calls of one client go. */
 export interface FhirPlace {
@@ -16,110 +17,124 @@ export interface FhirPlace {
   readonly version: FhirVersion;
 }
 
-/** @throws {LifecycleError} `INVALID_RESOURCE` */
-export function checkVersion(version: string): void {
-  if (!fhirVersions.some((known) => known === version))
-    throw refuse("create a FHIR client", `version must be one of ${fhirVersions.join(", ")}`, shown(version));
+/** A call under the base of the version. */
+interface Under {
+  readonly name: string;
+  readonly method: Call["method"];
+  /** Behind the version: `/Patient/1`. */
+  readonly path: string;
+  /** The same without ids. */
+  readonly template: string;
+  /** Without its question mark, `""` for none. */
+  readonly query?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
 }
 
-/**
- * Describes `POST /{version}/{resourceType}`; sends nothing; it lacks the token. The server assigns the id and ignores one that is sent.
- *
- * @throws {LifecycleError} `INVALID_RESOURCE`
- */
-export function createResourceCall(place: FhirPlace, resource: object): Call {
-  const task = "create the resource";
-  if (!isPlain(resource)) throw refuse(task, "a resource must be a plain object", typeOf(resource));
-  const resourceType = checkType(
-    task,
-    Object.hasOwn(resource, "resourceType") ? resource.resourceType : undefined,
-  );
+const accept = { accept: "application/json" };
+const asJson = { "content-type": "application/json" };
+
+function call({ api, version }: FhirPlace, under_: Under): Call {
+  const { name, method, path, template, query = "", headers, body } = under_;
   return describeCall({
-    name: "fhirCreate",
+    name,
     endpoint: "fhir",
-    method: "POST",
-    url: under(place.api, `/${place.version}/${resourceType}`),
-    template: `/${place.version}/${resourceType}`,
-    headers: { accept: "application/json", "content-type": "application/json" },
-    body: serialise(task, resource),
+    method,
+    url: under(api, `/${version}${path}${query === "" ? "" : `?${query}`}`),
+    template: `/${version}${template}`,
+    headers: { ...accept, ...(body !== undefined && asJson), ...headers },
+    body,
   });
 }
 
-/**
- * Describes `GET /{version}/{resourceType}/{id}`; sends nothing; it lacks the token.
- *
- * @throws {LifecycleError} `INVALID_RESOURCE`
- */
+/** `POST /{version}/{resourceType}`. The server assigns the id and ignores one that is sent. */
+export function createResourceCall(place: FhirPlace, resourceType: string, body: string): Call {
+  const path = `/${resourceType}`;
+  return call(place, { name: "fhirCreate", method: "POST", path, template: path, body });
+}
+
+/** `GET /{version}/{resourceType}/{id}` */
 export function readResourceCall(place: FhirPlace, resourceType: string, id: string): Call {
-  const task = "read the resource";
-  checkType(task, resourceType);
-  // The id may point to a person, so the message gives its kind and length only.
-  if (!isResourceId(id))
-    throw refuse(
-      task,
-      `an id must match ${resourceId.source}`,
-      typeof id === "string" ? `${id.length} characters` : typeOf(id),
-    );
-  return describeCall({
-    name: "fhirRead",
-    endpoint: "fhir",
-    method: "GET",
-    url: under(place.api, `/${place.version}/${resourceType}/${id}`),
-    template: `/${place.version}/${resourceType}/{id}`,
-    headers: { accept: "application/json" },
+  const [path, template] = [`/${resourceType}/${id}`, `/${resourceType}/{id}`];
+  return call(place, { name: "fhirRead", method: "GET", path, template });
+}
+
+/** `GET /{version}/{resourceType}/{id}/_history/{versionId}` */
+export function readVersionCall(place: FhirPlace, resourceType: string, id: string, versionId: string): Call {
+  const path = `/${resourceType}/${id}/_history/${versionId}`;
+  const template = `/${resourceType}/{id}/_history/{versionId}`;
+  return call(place, { name: "fhirVread", method: "GET", path, template });
+}
+
+/** What an update says beside the resource. */
+export interface Update {
+  readonly method: "PUT" | "POST";
+  readonly body: string;
+  /** The version that is replaced; of any if missing. */
+  readonly versionId: string | undefined;
+}
+
+/** `PUT /{version}/{resourceType}/{id}`, with `If-Match` if the version is given. */
+export function updateResourceCall(
+  place: FhirPlace,
+  resourceType: string,
+  id: string,
+  { method, body, versionId }: Update,
+): Call {
+  const [path, template] = [`/${resourceType}/${id}`, `/${resourceType}/{id}`];
+  const headers: Readonly<Record<string, string>> =
+    versionId === undefined ? {} : { "if-match": `W/"${versionId}"` };
+  return call(place, { name: "fhirUpdate", method, path, template, body, headers });
+}
+
+/** `DELETE /{version}/{resourceType}/{id}` */
+export function deleteResourceCall(place: FhirPlace, resourceType: string, id: string): Call {
+  const [path, template] = [`/${resourceType}/${id}`, `/${resourceType}/{id}`];
+  return call(place, { name: "fhirDelete", method: "DELETE", path, template });
+}
+
+/** `PUT` or `DELETE /{version}/Patient/{id}/_permission/{oneup_user_id}` */
+export function permissionCall(place: FhirPlace, share: boolean, id: string, oneupUserId: number): Call {
+  return call(place, {
+    name: share ? "fhirShare" : "fhirUnshare",
+    method: share ? "PUT" : "DELETE",
+    path: `/Patient/${id}/_permission/${oneupUserId}`,
+    template: "/Patient/{id}/_permission/{oneup_user_id}",
   });
 }
 
-/** FHIR's type `id`. */
-const resourceId = /^[A-Za-z0-9\-.]{1,64}$/;
-
-/** Is it an id under which a resource can be read? "." and ".." would be steps in a path. */
-export function isResourceId(id: unknown): boolean {
-  return typeof id === "string" && resourceId.test(id) && id !== "." && id !== "..";
+/** `GET` a page: the path is one of ours, or stood in a link that was checked. */
+export function pageCall(place: FhirPlace, path: string, query: string): Call {
+  return call(place, { name: "fhirPage", method: "GET", path, query, template: templateOf(path) });
 }
 
-const resourceTypeName = /^[A-Z][A-Za-z]+$/;
-
-function checkType(task: string, resourceType: unknown): string {
-  if (typeof resourceType !== "string" || resourceType.length > 64 || !resourceTypeName.test(resourceType))
-    throw refuse(task, `resourceType must match ${resourceTypeName.source}`, shown(resourceType));
-  return resourceType;
+/** An operation of the server, a type or a resource; posted if it has a body. */
+export function operationCall(place: FhirPlace, path: string, query: string, body: string | undefined): Call {
+  const method = body === undefined ? "GET" : "POST";
+  const described: Under = { name: "fhirOperation", method, path, query, template: templateOf(path) };
+  return call(place, body === undefined ? described : { ...described, body });
 }
 
-/** The same call with an access token, in the header and nowhere else. */
-export function withToken(call: Call, token: string): Call {
-  return describeCall({ ...call, headers: { ...call.headers, authorization: `Bearer ${token}` } });
+/** Names stay, ids do not: only the first part, and those with a sign before them, are names. */
+function templateOf(path: string): string {
+  const parts = path.split("/").slice(1);
+  return parts.map((part, index) => (isName(part, index) ? `/${part}` : "/{id}")).join("");
 }
 
-function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (!isObject(value)) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  // An object of another realm (a worker, a test runner's sandbox) has another Object.prototype.
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
+function isName(part: string, index: number): boolean {
+  return (index === 0 && /^[A-Z][A-Za-z]{0,63}$/.test(part)) || /^[$_][A-Za-z-]{1,63}$/.test(part);
 }
 
-function serialise(task: string, resource: Readonly<Record<string, unknown>>): string {
+/** @throws {LifecycleError} `INVALID_RESOURCE` */
+export function serialise(task: string, resource: Sendable): string {
+  let text: string | undefined;
   try {
-    const text = JSON.stringify(resource) as string | undefined; // undefined from a toJSON() of its own
-    if (text !== undefined) return text;
+    text = stringifyFhirJson(resource);
   } catch {} // the engine's message would quote names of the resource
+  if (text !== undefined) return text;
   throw refuse(
     task,
     "a resource must serialise as JSON",
     "one with a cycle or a value that JSON cannot hold",
   );
-}
-
-function refuse(task: string, rule: string, value: string): LifecycleError {
-  return new LifecycleError("INVALID_RESOURCE", `Cannot ${task}: ${rule}, got ${value}`);
-}
-
-function shown(value: unknown): string {
-  return typeof value === "string" && value.length <= 40 ? JSON.stringify(value) : typeOf(value);
-}
-
-function typeOf(value: unknown): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "an array";
-  return value === undefined ? "nothing" : `${/^[aeiou]/.test(typeof value) ? "an" : "a"} ${typeof value}`;
 }

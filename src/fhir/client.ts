@@ -1,103 +1,109 @@
 /**
- * A small FHIR client: create and read, typed by version and resource type. Source of the facts: 1upHealth user
- * management guide, "Access FHIR Resources".
+ * A FHIR client, typed by version and resource type, for any source of access tokens.
  *
  * @module
  */
-import type { Call } from "../http/call.ts";
-import type { Sender } from "../http/send.ts";
-import { checkVersion, createResourceCall, readResourceCall, withToken } from "./calls.ts";
-import { readOutcome, tokenRefusedTwice, type Task } from "./outcome.ts";
-import type { FhirVersion, ResourceOf, ResourceType } from "./versions.ts";
+import { systemClock, type Clock } from "../clock.ts";
+import { isObject } from "../http/json.ts";
+import { createSender, type Sender } from "../http/send.ts";
+import type { Transport } from "../http/transport.ts";
+import { undiciTransport } from "../http/undici-transport.ts";
+import { asClient, withTokens, type ClientSource, type TokenSource } from "./access.ts";
+import { checkChoice, checkSignal, checkVersion, kindOf, wrong } from "./checks.ts";
+import type { FhirClient } from "./fhir-client.ts";
+import { pageVerbs } from "./page-verbs.ts";
+import type { VerbParts } from "./perform.ts";
+import { resourceVerbs } from "./resource-verbs.ts";
+import type { FhirVersion } from "./versions.ts";
 
-/** Where access tokens come from. */
-export interface TokenSource {
-  /** A token that should be accepted. */
-  get(signal?: AbortSignal): Promise<string>;
-  /** This token was answered with a 401: gives another one, or throws. */
-  rejected(token: string, signal?: AbortSignal): Promise<string>;
-}
-
+/** Options of {@link createFhirClient}: either `token` or `client` says who calls. */
 export interface FhirClientOptions<V extends FhirVersion> {
-  readonly token: TokenSource;
-  readonly sender: Pick<Sender, "send">;
-  /** Base without the version, e.g. `https://api.1up.health`; `https://api.1up.health/fhir` is an older alias. */
-  readonly api: string;
   readonly version: V;
+  /** Calls in the name of a user. */
+  readonly token?: TokenSource | undefined;
+  /** Calls with the client's id and secret in headers, and the user's number: no token is needed. */
+  readonly client?: ClientSource | undefined;
+  /**
+   * Base without the version; `https://api.1up.health/fhir` is an older alias.
+   * @default "https://api.1up.health"
+   */
+  readonly api?: string | undefined;
+  /** Refuse with `NOT_DECLARED` what 1upHealth does not declare, before it is sent. @default false */
+  readonly strict?: boolean | undefined;
+  /**
+   * Remember the digits of numbers that are read, so that an update writes them again: see `parseFhirJson()`. Pages full
+   * of such numbers are read faster without.
+   * @default true
+   */
+  readonly lossless?: boolean | undefined;
+  /** @default undiciTransport() */
+  readonly transport?: Transport | undefined;
+  /** The longest time of a call, ms. @default 30_000 */
+  readonly timeoutMs?: number | undefined;
+  /** Decides waits and time-outs. @default systemClock */
+  readonly clock?: Clock | undefined;
+  /** Ends the waits of all its calls: those that wait out troubles, look for a resource, or wait until it can be read. */
+  readonly signal?: AbortSignal | undefined;
+  /** Sends in place of `transport` and `timeoutMs`. */
+  readonly sender?: Pick<Sender, "send"> | undefined;
 }
 
-export interface FhirCallOptions {
-  /** Ends the wait; the call then rejects with the signal's reason, and a create may have been carried out. */
-  readonly signal?: AbortSignal | undefined;
-}
+/** Bytes of an answer that are read at most: a page can carry a hundred documents. */
+const longestAnswer = 16 * 1024 * 1024;
+
+const task = "create a FHIR client";
 
 /**
- * Both methods throw {@link LifecycleError}: `INVALID_RESOURCE` before anything is sent; `FHIR_REFUSED` (with
- * `status` and `facts.issues`: the codes and places of the OperationOutcome), `FORBIDDEN`, `RATE_LIMITED` (with
- * `retryAfterMs` if the server said) and `UNAVAILABLE` (retryable). A 401 is answered once with another token.
+ * A client for one version. A lifecycle gives one with `lifecycle.fhir(id, version)`; this one stands alone:
+ *
+ * ```ts
+ * const fhir = createFhirClient({ version: "r4", token: { get: async () => accessToken } });
+ * ```
+ *
+ * @throws {LifecycleError} `INVALID_RESOURCE` for a version that 1upHealth does not serve; `INVALID_OPTION`
  */
-export interface FhirClient<V extends FhirVersion> {
-  /**
-   * Creates a resource and gives back the server's, which has another id and `meta` than the one that was sent.
-   * It can be read after a short delay (less than a second).
-   *
-   * @throws {LifecycleError} `IN_DOUBT` if the answer was lost, 5xx or unreadable: the resource may exist
-   * (`facts.id`, if the server named it), so look for it before you repeat the call
-   */
-  create<T extends ResourceType<V>>(
-    resource: ResourceOf<V, T> & { readonly resourceType: T },
-    options?: FhirCallOptions,
-  ): Promise<ResourceOf<V, T>>;
-  /**
-   * Reads a resource by the id that 1upHealth gave it.
-   *
-   * @throws {LifecycleError} `FHIR_REFUSED` with `status` 404 if there is none; `BAD_ANSWER` if the answer is no
-   * such resource
-   */
-  read<T extends ResourceType<V>>(
-    resourceType: T,
-    id: string,
-    options?: FhirCallOptions,
-  ): Promise<ResourceOf<V, T>>;
-}
-
-/** @throws {LifecycleError} `INVALID_RESOURCE` for a version that 1upHealth does not serve */
 export function createFhirClient<V extends FhirVersion>(options: FhirClientOptions<V>): FhirClient<V> {
-  const { token: tokens, sender } = options;
-  checkVersion(options.version);
-  return {
-    create: async <T extends ResourceType<V>>(
-      resource: ResourceOf<V, T>,
-      { signal }: FhirCallOptions = {},
-    ) => {
-      // Described before a token is there, so that what cannot be sent is refused before a token is asked for, and a
-      // resource that changes while the token is fetched is sent as it was.
-      const call = createResourceCall(options, resource);
-      const task: Task = { verb: "create", resourceType: resource.resourceType };
-      // The reader has checked the resource type; the rest of the shape is the server's word.
-      return (await perform(task, call, signal)) as ResourceOf<V, T>;
-    },
-    read: async <T extends ResourceType<V>>(
-      resourceType: T,
-      id: string,
-      { signal }: FhirCallOptions = {},
-    ) => {
-      const call = readResourceCall(options, resourceType, id);
-      // As above.
-      return (await perform({ verb: "read", resourceType }, call, signal)) as ResourceOf<V, T>;
+  const { version, token, client, api = "https://api.1up.health", clock = systemClock } = options;
+  checkVersion(version);
+  checkChoice(task, "strict", options.strict, [true, false]);
+  checkChoice(task, "lossless", options.lossless, [true, false]);
+  checkSignal(task, options.signal);
+  if ((token === undefined) === (client === undefined))
+    throw wrong(task, "either token or client must be given", token === undefined ? "neither" : "both");
+  for (const [name, source] of Object.entries({ token, client }))
+    if (source !== undefined && !(isObject(source) && typeof source["get"] === "function"))
+      throw wrong(task, `${name} must have a function get()`, kindOf(source));
+  if (typeof api !== "string" || !URL.canParse(api)) throw wrong(task, "api must be a URL", kindOf(api));
+  const parts: VerbParts = {
+    place: { api, version },
+    clock,
+    ending: options.signal,
+    performer: {
+      version,
+      access: token === undefined ? asClient(given(client)) : withTokens(token),
+      sender: options.sender ?? ownSender(options, clock),
+      strict: options.strict ?? false,
+      lossless: options.lossless ?? true,
     },
   };
+  const pages = pageVerbs(parts);
+  const resources = resourceVerbs(parts, async (type, params, signal) => {
+    return (await pages.search(type, params, { signal })).resources;
+  });
+  // The readers have checked types and ids of resources; the rest of their shape is the server's word.
+  return { ...resources, ...pages } as unknown as FhirClient<V>;
+}
 
-  async function perform(task: Task, call: Call, signal: AbortSignal | undefined): Promise<object> {
-    signal?.throwIfAborted();
-    const token = await tokens.get(signal);
-    let outcome = readOutcome(task, await sender.send(withToken(call, token), { signal }));
-    if (outcome.type === "tokenRefused") {
-      const another = await tokens.rejected(token, signal);
-      outcome = readOutcome(task, await sender.send(withToken(call, another), { signal }));
-    }
-    if (outcome.type === "tokenRefused") throw tokenRefusedTwice(task, outcome.status);
-    if (outcome.type === "error") throw outcome.error;
-    return outcome.resource;
-  }
+/** One of two, and the other was not there. */
+function given<T>(value: T | undefined): T {
+  if (value === undefined) throw wrong(task, "either token or client must be given", "neither");
+  return value;
+}
+
+/** Its idle connections keep no process alive, so nobody has to close it. */
+function ownSender(
+  { transport = undiciTransport(), timeoutMs = 30_000 }: FhirClientOptions<FhirVersion>,
+  clock: Clock,
+): Pick<Sender, "send"> {
+  return createSender({ transport, clock, timeoutMs, maxBytes: longestAnswer });
 }

@@ -235,6 +235,13 @@ export class Account {
     return true;
   }
 
+  /** A call with these credentials was refused, and says nothing about them: others, if the source has some. */
+  async other(refused: KnownCredentials): Promise<KnownCredentials | null> {
+    const key = this.#keyOf(refused);
+    if (key === this.#secretKey) await this.#renew(false);
+    return key === this.#secretKey ? null : this.#credentials;
+  }
+
   /**
    * Opens every gate and asks for credentials anew: a person says that it is in order again.
    * @throws {LifecycleError} `STORE_UNAVAILABLE`

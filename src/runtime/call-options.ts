@@ -11,6 +11,7 @@ import type { Names } from "./checks.ts";
 import type { ReconcileOptions, Repair } from "./differences.ts";
 import type { AdoptManyOptions, OnboardManyOptions } from "./imports.ts";
 import type {
+  FhirOptions,
   OffboardOptions,
   OnboardOptions,
   RewrapOptions,
@@ -70,6 +71,18 @@ export function checkWork(verb: "work" | "resume", options: WorkOptions | undefi
   if (checked.concurrency !== undefined) number(verb, "concurrency", checked.concurrency, 1, 1_024, true);
   if (checked.lookMs !== undefined) number(verb, "lookMs", checked.lookMs, 10, 3_600_000);
   checkSignal(verb, checked.signal);
+  return checked;
+}
+
+const ofFhir: Names<FhirOptions> = { as: true, strict: true, lossless: true };
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkFhir(options: FhirOptions | undefined): FhirOptions {
+  const verb = "call FHIR";
+  const checked = only(verb, "options", options, ofFhir);
+  if (checked.as !== undefined) oneOf(verb, "as", checked.as, ["user", "client"]);
+  if (checked.strict !== undefined) oneOf(verb, "strict", checked.strict, [true, false]);
+  if (checked.lossless !== undefined) oneOf(verb, "lossless", checked.lossless, [true, false]);
   return checked;
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { UserState } from "../../machines/index.ts";
-import type { FhirClient } from "../fhir/client.ts";
+import type { FhirClient } from "../fhir/fhir-client.ts";
 import type { FhirVersion } from "../fhir/versions.ts";
 import type { Lane } from "../store/contract.ts";
 import type { Budget } from "./budget.ts";
@@ -66,6 +66,20 @@ export interface WorkOptions extends Cancellable {
    * @default 1_000
    */
   readonly lookMs?: number | undefined;
+}
+
+/** Options of {@link Lifecycle.fhir}. */
+export interface FhirOptions {
+  /**
+   * Who calls: the user with its access token, or the client with its own id and secret in the user's name. The latter
+   * works for a user whose grant is lost, too.
+   * @default "user"
+   */
+  readonly as?: "user" | "client" | undefined;
+  /** Refuse with `NOT_DECLARED` what 1upHealth does not declare, before it is sent. @default false */
+  readonly strict?: boolean | undefined;
+  /** Remember the digits of numbers that are read, so that an update writes `1.50` and not `1.5`. @default true */
+  readonly lossless?: boolean | undefined;
 }
 
 /** Options of {@link Lifecycle.rewrap}. */
@@ -152,8 +166,14 @@ export interface Lifecycle extends AsyncDisposable {
    * @throws {LifecycleError} `USER_UNKNOWN`; `USER_NOT_READY` when `waitMs` is over (retryable); as {@link onboard}
    */
   accessToken(appUserId: string, options?: WaitOptions): Promise<string>;
-  /** FHIR calls of this user; the token is fetched, renewed and replaced underneath. */
-  fhir<V extends FhirVersion>(appUserId: string, version: V): FhirClient<V>;
+  /**
+   * FHIR calls of this user; the token is fetched, renewed and replaced underneath. All of them keep to the account's
+   * limit, and stop while 1upHealth throttles it.
+   *
+   * @throws {LifecycleError} `INVALID_ID`, `INVALID_RESOURCE` for a version that 1upHealth does not serve, `INVALID_OPTION`;
+   * the calls also as {@link accessToken}
+   */
+  fhir<V extends FhirVersion>(appUserId: string, version: V, options?: FhirOptions): FhirClient<V>;
   /**
    * Where the user stands. Makes no call.
    * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`; `RECORD_DAMAGED` also if only the secrets do not open, for then

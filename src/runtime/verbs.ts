@@ -5,8 +5,6 @@
  */
 import { setMaxListeners } from "node:events";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
-import { createFhirClient } from "../fhir/client.ts";
-import { checkVersion } from "../fhir/calls.ts";
 import { ahead, total } from "../store/shares.ts";
 import { adopt, checkGrant } from "./adopt.ts";
 import { arrive, tell, within } from "./arrive.ts";
@@ -25,7 +23,7 @@ import {
 import { checkId, checkLane, number } from "./checks.ts";
 import { drive } from "./drive.ts";
 import type { Engine } from "./engine.ts";
-import { fhirSender } from "./fhir-sender.ts";
+import { fhirOf } from "./fhir-verb.ts";
 import { forget } from "./forget.ts";
 import { health } from "./health.ts";
 import { createKeyVerbs } from "./key-verbs.ts";
@@ -198,19 +196,9 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       return tokens.get(appUserId, () => patience(options));
     },
 
-    fhir(appUserId, version) {
+    fhir(appUserId, version, options) {
       open();
-      checkVersion(version);
-      const id = checkId(appUserId);
-      return createFhirClient({
-        token: {
-          get: (signal) => tokens.get(id, () => patience({ signal })),
-          rejected: (token) => tokens.rejected(id, token, () => patience()),
-        },
-        sender: fhirSender(engine),
-        api: settings.api,
-        version,
-      });
+      return fhirOf({ engine, tokens, patience }, checkId(appUserId), version, options);
     },
 
     async inspect(appUserId) {

@@ -123,6 +123,24 @@ describe.concurrent("examples", () => {
     expect(out).toMatch(/management calls: 242 for 241 users, refused: 0\n$/);
   }, 60_000);
 
+  it("08-patient-record creates, reads, finds and changes a patient, and loses nobody's change", async () => {
+    const { code, out, err } = await start("examples/08-patient-record.ts").ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toBe(
+      "read: Bilbo Baggins, version 1\nfound: 1, the same one: true\n" +
+        "conflict: Cannot update the Patient: it has changed meanwhile (412); read it again first\n" +
+        "weight: 72.5 kg, as written: 72.50\neverything: Patient\neverything: Observation\n" +
+        "birth dates, newest first: 1993-09-22, 1993-06-20\n",
+    );
+  });
+
+  it("09-long-export exports 20,000 resources across an expiry and a stop, none twice", async () => {
+    const { code, out, err } = await start("examples/09-long-export.ts").ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain("stopped after 60 pages; another process goes on\n");
+    expect(out).toMatch(/100 pages, 2 refreshes\nexported: 20000, different: 20000\n$/);
+  }, 60_000);
+
   it("13-key-provider rotates its keys, retires the old one and replaces the store's own", async () => {
     const { code, out, err } = await start("examples/13-key-provider.ts").ended;
     expect({ code, err }).toEqual({ code: 0, err: "" });

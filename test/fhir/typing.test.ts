@@ -2,7 +2,7 @@ import type * as dstu2 from "fhir/r2.js";
 import type * as stu3 from "fhir/r3.js";
 import type * as r4 from "fhir/r4.js";
 import { describe, expectTypeOf, it } from "vitest";
-import type { FhirClient } from "../../src/fhir/client.ts";
+import type { FhirClient } from "../../src/fhir/fhir-client.ts";
 import type { ResourceOf, ResourceType } from "../../src/fhir/versions.ts";
 
 // Never called: the compiler is the judge.
@@ -47,6 +47,36 @@ describe("the types of the FHIR client", () => {
       // @ts-expect-error no resource
       void three.create({ name: "Baggins" });
       expectTypeOf(sent.resourceType).toEqualTypeOf<"Patient">();
+    };
+    expectTypeOf(check).toBeFunction();
+  });
+
+  it("what finds resources gives them typed", () => {
+    const check: Reading = (one, two, three) => {
+      expectTypeOf(one.search("Patient").then(({ resources }) => resources)).resolves.toEqualTypeOf<
+        readonly dstu2.Patient[]
+      >();
+      expectTypeOf(two.vread("Patient", "1", "2")).resolves.toEqualTypeOf<stu3.Patient>();
+      expectTypeOf(
+        three.history("Patient", "1").then((page) => page.bundle),
+      ).resolves.toEqualTypeOf<r4.Bundle>();
+      expectTypeOf(three.searchAll("Observation")).toExtend<AsyncIterable<r4.Observation>>();
+      expectTypeOf(three.everything("1")).toExtend<AsyncIterable<r4.FhirResource>>();
+      expectTypeOf(three.operation("validate")).resolves.toEqualTypeOf<r4.FhirResource | null>();
+      // @ts-expect-error DSTU2 has no Task
+      void one.searchAll("Task");
+      // @ts-expect-error a filter that got lost would find everything
+      void three.search("Patient", { identifier: undefined });
+    };
+    expectTypeOf(check).toBeFunction();
+  });
+
+  it("update() gives back the type of what it was given, and wants the version's shape", () => {
+    const check = (three: FhirClient<"r4">, patient: r4.Patient): void => {
+      expectTypeOf(three.update(patient)).resolves.toEqualTypeOf<r4.Patient>();
+      expectTypeOf(three.update({ ...patient, gender: "male" })).resolves.toEqualTypeOf<r4.Patient>();
+      // @ts-expect-error no such field
+      void three.update({ resourceType: "Patient", id: "1", nome: "Baggins" });
     };
     expectTypeOf(check).toBeFunction();
   });

@@ -2,7 +2,17 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Refusal } from "../../src/http/answer.ts";
 import type { Answer } from "../../src/http/call.ts";
-import { readOutcome, type Task } from "../../src/fhir/outcome.ts";
+import { readOutcome } from "../../src/fhir/outcome.ts";
+import {
+  creating,
+  deleting,
+  operating,
+  permitting,
+  reading,
+  searching,
+  updating,
+  type Task,
+} from "../../src/fhir/task.ts";
 import { retryAfterMs } from "../../src/http/retry-after.ts";
 import { readTokens, type Tokens } from "../../src/http/token.ts";
 import {
@@ -243,22 +253,29 @@ describe("readers of answers", () => {
   it(
     "of FHIR give a resource of the type asked for, or a LifecycleError without a word of the answer",
     () => {
-      const asked = fc.record({
-        verb: fc.constantFrom<Task["verb"]>("create", "read"),
-        resourceType: fc.constant("Patient"),
-      });
+      const tasks: readonly Task[] = [
+        creating("Patient"),
+        reading("Patient", "a"),
+        updating("Patient", "a"),
+        deleting("Patient", "a"),
+        searching("Patient", []),
+        operating("meta", undefined, true),
+        permitting(true),
+      ];
       fc.assert(
-        fc.property(asked, answers, (task, answer) => {
+        fc.property(fc.constantFrom(...tasks), answers, (task, answer) => {
           const outcome = readOutcome(task, answer);
           note("fhir", outcome.type);
-          if (outcome.type === "tokenRefused") return;
-          if (outcome.type === "resource") {
-            const { resourceType, id } = outcome.resource;
-            must(
-              resourceType === "Patient" && /^(?!\.{1,2}$)[\w.-]{1,64}$/.test(String(id)),
-              "resource",
-              outcome,
-            );
+          if (outcome.type === "proofRefused") return;
+          if (outcome.type === "done") {
+            const resources = outcome.page?.matches ?? [outcome.resource ?? {}];
+            for (const { resourceType, id } of task.expects === "resource" ? resources : []) {
+              must(
+                resourceType === "Patient" && /^(?!\.{1,2}$)[\w.-]{1,64}$/.test(String(id)),
+                "resource",
+                outcome,
+              );
+            }
             return;
           }
           const { error } = outcome;
@@ -272,10 +289,10 @@ describe("readers of answers", () => {
         }),
         bounds(
           300,
-          unchanged.map((answer) => [{ verb: "create", resourceType: "Patient" }, answer]),
+          unchanged.map((answer) => [creating("Patient"), answer]),
         ),
       );
-      expect(["resource", "tokenRefused", "error"].filter((type) => !seen.has(`fhir ${type}`))).toEqual([]);
+      expect(["done", "proofRefused", "error"].filter((type) => !seen.has(`fhir ${type}`))).toEqual([]);
     },
     patience,
   );

@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { readOutcome } from "../../src/fhir/outcome.ts";
+import { creating, reading } from "../../src/fhir/task.ts";
 import { parseJson } from "../../src/http/json.ts";
 import { createSender } from "../../src/http/send.ts";
 import { readTokens } from "../../src/http/token.ts";
@@ -72,8 +73,8 @@ describe("an answer", () => {
     expect(readTokens(answer(200, text))).toMatchObject({ type: "inDoubt" });
     expect(readCreatedUser(answer(200, text))).toMatchObject({ type: "inDoubt" });
     const patient = `{"resourceType":"Patient","id":"a",${text.slice(1)}`;
-    expect(readOutcome({ verb: "read", resourceType: "Patient" }, answer(200, patient))).toMatchObject({
-      type: "resource",
+    expect(readOutcome(reading("Patient", "a"), answer(200, patient))).toMatchObject({
+      type: "done",
     });
     expect("polluted" in {}).toBe(false);
     expect(readTokens(answer(429, "", { ["__proto__"]: "x", constructor: "y" }))).toEqual({
@@ -90,14 +91,14 @@ describe("an answer", () => {
     expect(readUserList(answer(200, `{"entry":${deep}}`))).toMatchObject({ type: "inDoubt" });
     expect(parseJson("[".repeat(100_000))).toBeUndefined();
     const outcome = `{"resourceType":"OperationOutcome","issue":${deep}}`;
-    expect(readOutcome({ verb: "read", resourceType: "Patient" }, answer(404, outcome))).toMatchObject({
+    expect(readOutcome(reading("Patient", "a"), answer(404, outcome))).toMatchObject({
       type: "error",
     });
   });
 
   it("to a create of a resource names no id that is a step in a path", () => {
     for (const id of ["..", "."]) {
-      const task = { verb: "create", resourceType: "Patient" } as const;
+      const task = creating("Patient");
       expect(readOutcome(task, answer(201, { resourceType: "Patient", id }))).toMatchObject({
         error: { code: "IN_DOUBT" },
       });

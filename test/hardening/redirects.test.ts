@@ -1,8 +1,27 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/clock.ts";
-import { createResourceCall, readResourceCall, withToken } from "../../src/fhir/calls.ts";
+import {
+  createResourceCall,
+  deleteResourceCall,
+  operationCall,
+  pageCall,
+  permissionCall,
+  readResourceCall,
+  readVersionCall,
+  updateResourceCall,
+} from "../../src/fhir/calls.ts";
 import { readOutcome } from "../../src/fhir/outcome.ts";
-import type { Call, Client } from "../../src/http/call.ts";
+import {
+  creating,
+  deleting,
+  operating,
+  permitting,
+  reading,
+  searching,
+  updating,
+  type Task,
+} from "../../src/fhir/task.ts";
+import { describeCall, type Call, type Client } from "../../src/http/call.ts";
 import { fetchTransport } from "../../src/http/fetch-transport.ts";
 import { createSender } from "../../src/http/send.ts";
 import { exchangeCodeCall, readTokens, refreshTokenCall } from "../../src/http/token.ts";
@@ -26,7 +45,11 @@ const secret = new Secret("planted");
 function everyCall(base: string): readonly [Call, (answer: never) => { readonly type: string }][] {
   const client: Client = { api: base, auth: base, clientId: "client", clientSecret: secret };
   const place = { api: base, version: "r4" } as const;
-  const created = { verb: "create", resourceType: "Patient" } as const;
+  const update = { method: "PUT", body: "{}", versionId: "1" } as const;
+  const fhir = (call: Call, task: Task): [Call, (answer: never) => { readonly type: string }] => [
+    describeCall({ ...call, headers: { ...call.headers, authorization: "Bearer planted" } }),
+    (answer) => readOutcome(task, answer),
+  ];
   return [
     [createUserCall(client, "ada"), readCreatedUser],
     [issueAuthCodeCall(client, "ada"), readIssuedCode],
@@ -34,14 +57,15 @@ function everyCall(base: string): readonly [Call, (answer: never) => { readonly 
     [updateUserCall(client, { oneupUserId: 1, appUserId: "ada" }), readUpdatedUser],
     [exchangeCodeCall(client, secret), readTokens],
     [refreshTokenCall(client, secret), readTokens],
-    [
-      withToken(createResourceCall(place, { resourceType: "Patient" }), "planted"),
-      (answer) => readOutcome(created, answer),
-    ],
-    [
-      withToken(readResourceCall(place, "Patient", "a"), "planted"),
-      (answer) => readOutcome({ ...created, verb: "read" }, answer),
-    ],
+    fhir(createResourceCall(place, "Patient", "{}"), creating("Patient")),
+    fhir(readResourceCall(place, "Patient", "a"), reading("Patient", "a")),
+    fhir(readVersionCall(place, "Patient", "a", "1"), reading("Patient", "a", "vread")),
+    fhir(updateResourceCall(place, "Patient", "a", update), updating("Patient", "a")),
+    fhir(deleteResourceCall(place, "Patient", "a"), deleting("Patient", "a")),
+    fhir(permissionCall(place, true, "a", 1), permitting(true)),
+    fhir(permissionCall(place, false, "a", 1), permitting(false)),
+    fhir(operationCall(place, "/$meta", "", "{}"), operating("meta", undefined, true)),
+    fhir(pageCall(place, "/Patient", "_count=1"), searching("Patient", ["_count"])),
   ];
 }
 
@@ -72,7 +96,7 @@ describe.each([
           sent++;
           const answer = await sender.send(call);
           expect(answer).toMatchObject({ type: "answer", status });
-          expect(read(answer as never).type).toMatch(/^(credentialsRefused|tokenRefused)$/);
+          expect(read(answer as never).type).toMatch(/^(credentialsRefused|proofRefused)$/);
         }
       }
     }

@@ -26,7 +26,7 @@ describe("README.md", () => {
     );
     const tsc = spawnSync(join(root, "node_modules/.bin/tsc"), ["-p", path], { encoding: "utf8" });
     expect(tsc.stdout).toBe("");
-    expect(blocks).toHaveLength(3);
+    expect(blocks).toHaveLength(4);
   });
 
   it("begins with ten lines that work", () => {

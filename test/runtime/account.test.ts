@@ -138,7 +138,7 @@ describe("a code that must wait for its exchange", () => {
     const lifecycle = working(await open());
     const late = { call: "exchangeCode", status: 429, body: "", headers: { "retry-after": "600" } } as const;
     for (let round = 0; round < 4; round++) sandbox.fail({ ...late, skip: round });
-    hurry(sandbox);
+    hurry(sandbox, 2_000);
     const ids = Array.from({ length: 20 }, (_, index) => `user ${index}`);
     await Promise.all(ids.map((id) => lifecycle.onboard(id, { waitMs: 24 * hour })));
     expect(arrivedIn(await lifecycle.counts())).toBe(20);

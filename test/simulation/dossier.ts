@@ -28,6 +28,8 @@ export class Dossier {
   readonly purges = { done: 0, believed: 0 };
   /** The application has let it go once. */
   wasLetGo = false;
+  /** Somebody has renamed it at 1upHealth and told nobody. */
+  wasRenamedThere = false;
   /** When its tokens that stood in the store ended. */
   readonly ends = new Set<number>();
   /** It had a token, and none to renew it with. */

@@ -98,7 +98,7 @@ export class Judge {
   /** Somebody renames a user at 1upHealth, and tells nobody. */
   renamedThere(from: string, to: string): void {
     if (this.#created.delete(from)) this.#created.add(to);
-    this.#alsoKnownAs(this.of(from), to);
+    this.#alsoKnownAs(Object.assign(this.of(from), { wasRenamedThere: true }), to);
   }
 
   /** A process is no more: whoever it worked on is in doubt. */

@@ -320,13 +320,6 @@ export const mutants: readonly Mutant[] = [
     replace: "const place = { dueInMs: null, lane: null } as const;",
   },
   {
-    name: "begins a user anew whose purge is still under way",
-    file: "src/runtime/verbs.ts",
-    find: 'if (user.position.state !== "offboarded") return null;',
-    replace:
-      'if (user.position.state === "offboarding") return stepped(stepped({ ...user, lane }, { type: "OFFBOARDED", at }), { type: "ONBOARD", at });\n    if (user.position.state !== "offboarded") return null;',
-  },
-  {
     name: "does not move whom 1upHealth has under another name",
     file: "src/runtime/finding.ts",
     find: "if (thereAppUserId !== appUserId && !renaming(user)) {",

@@ -271,7 +271,12 @@ export class Simulation implements Stage {
 
   /** Everybody is here under the id that 1upHealth has for it, or is moved there. */
   async #reconcile(broken: () => boolean): Promise<void> {
-    const { judge, scenario, time } = this;
+    const { judge, scenario, time, handler } = this;
+    for (const { id, wasRenamedThere } of judge.all()) {
+      // Whom the application has renamed need not be reconciled.
+      if (!wasRenamedThere && handler.world.users.find(id) === undefined)
+        judge.blame(`P2: ${id} has another name at 1upHealth`);
+    }
     for (const round of ["first", "second"]) {
       const there = this.fit[0];
       if (there === undefined) return judge.blame("P2: nobody is left to reconcile");

@@ -1,0 +1,142 @@
+/**
+ * What 1upHealth declares that it can do, and whether it does not declare a call. The tables, one a version, are
+ * loaded when they are first asked for.
+ *
+ * @module
+ */
+import type { Interaction } from "./task.ts";
+import type { FhirVersion } from "./versions.ts";
+
+/** A capability statement, as compact as it can be read. */
+export interface Declared {
+  /** What a type can do unless its line says otherwise. */
+  readonly interactions: string;
+  readonly operations: string;
+  /** Search parameters of every type that can be searched. */
+  readonly searchParams: string;
+  /** `Type: own search parameters` or `Type = interactions: own search parameters`. */
+  readonly types: string;
+}
+
+/** What one type can do. */
+interface TypeCapabilities {
+  readonly interactions: ReadonlySet<string>;
+  readonly searchParams: ReadonlySet<string>;
+}
+
+/** What one version can do. */
+export interface Capabilities {
+  readonly version: FhirVersion;
+  readonly types: ReadonlyMap<string, TypeCapabilities>;
+  readonly operations: ReadonlySet<string>;
+}
+
+/** A call, as far as a capability statement cares. */
+export interface Wanted {
+  readonly interaction: Interaction;
+  readonly resourceType?: string | undefined;
+  /** Names of search parameters. */
+  readonly params?: readonly string[] | undefined;
+  /** Name of an operation, without its `$`. */
+  readonly operation?: string | undefined;
+}
+
+const known = new Map<FhirVersion, Promise<Capabilities>>();
+
+/** The statement of a version. */
+export function capabilitiesOf(version: FhirVersion): Promise<Capabilities> {
+  let capabilities = known.get(version);
+  if (capabilities === undefined) {
+    capabilities = load(version).then(({ declared }) => read(version, declared));
+    known.set(version, capabilities);
+  }
+  return capabilities;
+}
+
+/** What the statement does not declare of a call, for a message; `null` if it declares all of it. */
+export function undeclared(capabilities: Capabilities, wanted: Wanted): string | null {
+  const { version, types, operations } = capabilities;
+  const statement = `the capability statement of 1upHealth for ${version} declares no`;
+  const { interaction, resourceType, params = [], operation } = wanted;
+  if (resourceType !== undefined && !types.has(resourceType)) return `${statement} ${resourceType}`;
+  // Documented on pages of their own, and in no statement.
+  if (interaction === "everything" || interaction === "permission") return null;
+  if (interaction === "operation") {
+    if (operation === undefined || operations.has(operation)) return null;
+    return `${statement} operation $${operation}`;
+  }
+  const type = resourceType === undefined ? undefined : types.get(resourceType);
+  if (type === undefined) return null;
+  if (!type.interactions.has(interaction))
+    return `${statement} ${inWords[interaction] ?? interaction} of ${resourceType}`;
+  const strange = params.find((name) => !isDeclared(type, name));
+  return strange === undefined ? null : `${statement} search parameter ${strange} of ${resourceType}`;
+}
+
+/** Interactions whose names say less than these. */
+const inWords: Partial<Record<Interaction, string>> = {
+  "search-type": "search",
+  "history-instance": "history",
+  "history-type": "history of all resources",
+  vread: "reading of versions",
+};
+
+/** Parameters of the search itself, which no statement lists. */
+const ofTheSearch = new Set([
+  "_after",
+  "_before",
+  "_contained",
+  "_containedType",
+  "_count",
+  "_elements",
+  "_format",
+  "_has",
+  "_include",
+  "_revinclude",
+  "_skip",
+  "_sort",
+  "_summary",
+  "_total",
+]);
+
+/** `name`, `name:exact`, `subject:Patient.name`, `patient.name`. */
+function isDeclared({ searchParams }: TypeCapabilities, name: string): boolean {
+  const base = name.split(/[:.]/, 1)[0] ?? name;
+  return ofTheSearch.has(base) || searchParams.has(base);
+}
+
+function load(version: FhirVersion): Promise<{ readonly declared: Declared }> {
+  switch (version) {
+    case "dstu2":
+      return import("./declared-dstu2.ts");
+    case "stu3":
+      return import("./declared-stu3.ts");
+    case "r4":
+      return import("./declared-r4.ts");
+    default:
+      return version satisfies never;
+  }
+}
+
+function read(version: FhirVersion, declared: Declared): Capabilities {
+  const usual = new Set(words(declared.interactions));
+  const shared = words(declared.searchParams);
+  const types = declared.types.trim().split("\n");
+  return {
+    version,
+    operations: new Set(words(declared.operations)),
+    types: new Map(
+      types.map((line) => {
+        const [head = "", own = ""] = line.split(":");
+        const [name = "", unusual] = head.split(" = ");
+        const interactions = unusual === undefined ? usual : new Set(words(unusual));
+        const searchable = interactions.has("search-type") || own !== "";
+        return [name, { interactions, searchParams: new Set(searchable ? [...shared, ...words(own)] : []) }];
+      }),
+    ),
+  };
+}
+
+function words(text: string): string[] {
+  return text.split(/\s+/).filter((word) => word !== "");
+}

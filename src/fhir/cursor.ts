@@ -1,0 +1,97 @@
+/**
+ * A place in a walk as a short text, to go on from in another process. It says what the server's link added to the search
+ * and refers to the rest: the caller gives the same search again, so its values, which may name a patient, need not stand
+ * in the cursor. It holds no secret.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import { LifecycleError } from "../errors.ts";
+import type { PagePlace } from "./link.ts";
+import { encoded, queryOf, type Pairs } from "./query.ts";
+
+/** What a caller searches for. */
+export interface Search {
+  readonly path: string;
+  readonly pairs: Pairs;
+  /** What a cursor belongs to beside that. */
+  readonly version: string;
+}
+
+/** The first page. */
+export function startOf({ path, pairs }: Search): PagePlace {
+  return { path, query: queryOf(pairs) };
+}
+
+/** `[1, fingerprint, path or 0 for that of the search, …parts of the query: a text, or the number of a pair]` */
+type Parts = readonly [1, string, string | 0, ...(string | number)[]];
+
+/** The cursor of a page. */
+export function cursorOf(search: Search, { path, query }: PagePlace): string {
+  const ours = search.pairs.map(([name, value]) => JSON.stringify([name, value]));
+  const parts = query.split("&").map((part) => {
+    const [pair] = new URLSearchParams(part);
+    const index = pair === undefined ? -1 : ours.indexOf(JSON.stringify(pair));
+    return index < 0 ? part : index;
+  });
+  const all: Parts = [1, fingerprint(search), path === search.path ? 0 : path, ...parts];
+  return Buffer.from(JSON.stringify(all)).toString("base64url");
+}
+
+/**
+ * The page of a cursor.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION` if it is none of this search
+ */
+export function placeAt(search: Search, cursor: string): PagePlace {
+  const parts = read(cursor);
+  if (parts === null) throw refused("a cursor must be one that a page or a walk gave, got another text");
+  const [, print, path, ...query] = parts;
+  if (print !== fingerprint(search))
+    throw refused("a cursor must be used with the type and the parameters it came from, got it with others");
+  return {
+    path: path === 0 ? search.path : path,
+    query: query.map((part) => (typeof part === "string" ? part : ours(search, part))).join("&"),
+  };
+}
+
+function ours({ pairs }: Search, index: number): string {
+  const pair = pairs[index];
+  if (pair === undefined) throw refused("a cursor must refer to what is searched for, got one that does not");
+  return encoded(pair);
+}
+
+function read(cursor: string): Parts | null {
+  if (typeof cursor !== "string" || !/^[\w-]{1,32000}$/.test(cursor)) return null;
+  try {
+    const parts: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
+    return isParts(parts) ? parts : null;
+  } catch {
+    return null;
+  }
+}
+
+function isParts(value: unknown): value is Parts {
+  if (!Array.isArray(value)) return false;
+  const [format, print, path, ...query] = value as unknown[]; // of JSON
+  const isPath = path === 0 || (typeof path === "string" && /^(?:\/[\w$-][\w$.-]*)*$/.test(path));
+  return format === 1 && typeof print === "string" && isPath && query.every(isPart);
+}
+
+/** Visible characters of a query, without what would end it or begin another part. */
+function isPart(part: unknown): boolean {
+  return typeof part === "number" || (typeof part === "string" && /^[!"$%'-~]*$/.test(part));
+}
+
+/** Too short to give away what was searched for, long enough to notice another search. */
+function fingerprint({ version, path, pairs }: Search): string {
+  return createHash("sha256")
+    .update(JSON.stringify([version, path, pairs]))
+    .digest("base64url")
+    .slice(0, 5);
+}
+
+function refused(rule: string): LifecycleError {
+  return new LifecycleError("INVALID_OPTION", `Cannot go on from a cursor: ${rule}`);
+}

@@ -1,0 +1,117 @@
+/**
+ * A create whose answer was lost: looks for the resource by what it carries itself.
+ *
+ * @module
+ */
+import { sleep, type Clock } from "../clock.ts";
+import { isLifecycleError, LifecycleError } from "../errors.ts";
+import { isObject, type JsonObject } from "../http/json.ts";
+import { kindOf, own, shown, wrong, type Sendable } from "./checks.ts";
+import type { FindBy } from "./fhir-client.ts";
+import type { SearchParams } from "./query.ts";
+
+/** Searches, as the client does it. */
+export type Find = (
+  resourceType: string,
+  params: SearchParams,
+  signal: AbortSignal | undefined,
+) => Promise<readonly JsonObject[]>;
+
+/** When to look for a resource, ms after the last look: 5 s in all, several times 1upHealth's delay. */
+const looksMs = [250, 500, 1_000, 1_500, 1_750];
+
+/**
+ * The resource whose creation is in doubt.
+ *
+ * @throws {LifecycleError} `doubt` itself, or one that says more: `facts.found` is how many there are
+ */
+export async function findCreated(
+  clock: Clock,
+  find: Find,
+  resourceType: string,
+  findBy: FindBy,
+  doubt: LifecycleError,
+  signal: AbortSignal | undefined,
+): Promise<JsonObject> {
+  let trouble: unknown;
+  for (const ms of looksMs) {
+    await sleep(clock, ms, signal);
+    let found: readonly JsonObject[] = [];
+    trouble = undefined;
+    try {
+      found = await find(resourceType, { ...paramsOf(findBy), _count: 2 }, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!isLifecycleError(error)) throw error;
+      trouble = error;
+      if (!error.retryable) break;
+    }
+    // A server that does not know the parameter may answer as if it were not there, with whatever it has.
+    if (!found.every((one) => carries(one, findBy)))
+      throw more(doubt, "1upHealth does not search by that", undefined);
+    if (found.length > 1) throw more(doubt, `there is more than one ${resourceType} with that`, found.length);
+    if (found[0] !== undefined) return found[0];
+  }
+  if (trouble !== undefined) throw more(doubt, "looking for it failed, too", undefined, trouble);
+  throw more(doubt, "it was looked for and not found", 0);
+}
+
+function more(
+  doubt: LifecycleError,
+  what: string,
+  found: number | undefined,
+  cause: unknown = doubt.cause,
+): LifecycleError {
+  const { status, facts } = doubt;
+  return new LifecycleError("IN_DOUBT", `${doubt.message}; ${what}`, {
+    status,
+    facts: found === undefined ? facts : { ...facts, found },
+    ...(cause !== undefined && { cause }),
+  });
+}
+
+/**
+ * A resource is found again by what it carries itself, or not at all.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION`
+ */
+export function checkFindBy(
+  task: string,
+  findBy: FindBy | undefined,
+  resource: Sendable,
+): FindBy | undefined {
+  if (findBy === undefined) return undefined;
+  const [[name, value] = ["", undefined], ...others] = Object.entries(isObject(findBy) ? findBy : {});
+  if (others.length > 0 || (name !== "identifier" && name !== "tag"))
+    throw wrong(
+      task,
+      "findBy must be { identifier } or { tag }",
+      isObject(findBy) ? "others" : kindOf(findBy),
+    );
+  if (typeof value !== "string" || !/^[^|]*\|[^|]+$/.test(value))
+    throw wrong(
+      task,
+      `findBy.${name} must be "system|value"`,
+      typeof value === "string" ? "another text" : shown(value),
+    );
+  if (!carries(resource, findBy))
+    throw wrong(task, `findBy.${name} must be one that the resource carries`, "another");
+  return findBy;
+}
+
+/** What to search for. */
+export function paramsOf(findBy: FindBy): SearchParams {
+  return "tag" in findBy ? { _tag: findBy.tag } : { identifier: findBy.identifier };
+}
+
+/** Is this identifier, or this tag, one of the resource's own? */
+function carries(resource: Sendable, findBy: FindBy): boolean {
+  const isTag = "tag" in findBy;
+  const [system = "", code = ""] = (isTag ? findBy.tag : findBy.identifier).split("|");
+  const holder = isTag ? own(resource, "meta") : resource;
+  const carried = isObject(holder) ? [own(holder, isTag ? "tag" : "identifier")].flat() : [];
+  return carried.some(
+    (one: unknown) =>
+      isObject(one) && one[isTag ? "code" : "value"] === code && (one["system"] ?? "") === system,
+  );
+}

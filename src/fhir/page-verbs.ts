@@ -1,0 +1,89 @@
+/**
+ * The verbs that give pages and walks.
+ *
+ * @module
+ */
+import { pageCall } from "./calls.ts";
+import { checkNumber, checkOptions, checkResourceId, checkSignal, checkType } from "./checks.ts";
+import { placeAt, startOf, type Search } from "./cursor.ts";
+import type { CountOptions, PageOptions } from "./fhir-client.ts";
+import type { PagePlace } from "./link.ts";
+import { firstPage, type AnyPage, type Load, type PageSource } from "./page.ts";
+import { eitherOf, perform, type VerbParts } from "./perform.ts";
+import { longestPage, pairsOf, type Pairs, type SearchParams } from "./query.ts";
+import { lookingBack, readingEverything, searching, type Task } from "./task.ts";
+import { createWalk, patient, type AnyWalk } from "./walk.ts";
+
+/** See `FhirClient`; the types are put on there. */
+export interface PageVerbs {
+  search(resourceType: string, params?: SearchParams, options?: PageOptions): Promise<AnyPage>;
+  searchAll(resourceType: string, params?: SearchParams, options?: PageOptions): AnyWalk;
+  history(resourceType: string, id?: string, options?: CountOptions): Promise<AnyPage>;
+  everything(patientId: string, options?: CountOptions): AnyWalk;
+}
+
+/** Where to begin, and how to go on. */
+interface Begun {
+  readonly source: PageSource;
+  readonly start: PagePlace;
+  readonly signal: AbortSignal | undefined;
+}
+
+export function pageVerbs({ place, performer, clock, ending }: VerbParts): PageVerbs {
+  function begin(task: Task, path: string, pairs: Pairs, { cursor, signal }: PageOptions): Begun {
+    const search: Search = { version: place.version, path, pairs };
+    const start = cursor === undefined ? startOf(search) : placeAt(search, cursor);
+    checkSignal(task.words, signal);
+    const load: Load = async (at, signal) => {
+      const call = pageCall(place, at.path, at.query);
+      const { resource, page } = await perform(performer, task, call, signal);
+      if (resource === null || page === undefined)
+        throw new TypeError("Cannot read a page: the answer is none"); // and was no success
+      return { bundle: resource, content: page };
+    };
+    return { source: { place, search, task: task.words, load }, start, signal };
+  }
+
+  async function one({ source, start, signal }: Begun): Promise<AnyPage> {
+    return (await firstPage(source, start, signal)).page;
+  }
+
+  function all({ source, start, signal }: Begun): AnyWalk {
+    return createWalk({ ...source, load: patient(source.load, clock) }, start, eitherOf(signal, ending));
+  }
+
+  function search(resourceType: string, params: SearchParams, options: PageOptions | undefined): Begun {
+    checkType("search", resourceType);
+    const words = `search for ${resourceType} resources`;
+    const pairs = pairsOf(words, params);
+    const task = searching(resourceType, [...new Set(pairs.map(([name]) => name))]);
+    const checked = checkOptions<PageOptions>(words, options, { signal: true, cursor: true });
+    return begin(task, `/${resourceType}`, pairs, checked);
+  }
+
+  function counted(task: Task, path: string, options: CountOptions | undefined): Begun {
+    const names = { signal: true, cursor: true, count: true } as const;
+    const checked = checkOptions<CountOptions>(task.words, options, names);
+    const count = checkNumber(task.words, "count", checked.count, 1, longestPage);
+    return begin(task, path, count === undefined ? [] : [["_count", String(count)]], checked);
+  }
+
+  return {
+    search: async (resourceType, params = {}, options) => one(search(resourceType, params, options)),
+
+    searchAll: (resourceType, params = {}, options) =>
+      all(search(resourceType, { _count: longestPage, ...params }, options)),
+
+    async history(resourceType, id, options) {
+      checkType("read the history", resourceType);
+      const task = lookingBack(resourceType, id);
+      if (id !== undefined) checkResourceId(task.words, id);
+      return one(counted(task, `/${resourceType}${id === undefined ? "" : `/${id}`}/_history`, options));
+    },
+
+    everything(patientId, options) {
+      const id = checkResourceId(readingEverything.words, patientId);
+      return all(counted(readingEverything, `/Patient/${id}/$everything`, options));
+    },
+  };
+}

@@ -1,0 +1,72 @@
+/**
+ * Search parameters as an object, checked, and as a query.
+ *
+ * @module
+ */
+import { isObject } from "../http/json.ts";
+import { kindOf, shown, wrong } from "./checks.ts";
+
+/** One value: `true`, `100`, `"ge2026-01-01"`, `"http://example.org/mrn|42"`. Prefixes and modifiers are yours. */
+export type SearchValue = string | number | boolean;
+
+/**
+ * Search parameters by name; a list repeats one (`{ date: ["ge2026-01-01", "lt2027-01-01"] }`). Names may carry a modifier
+ * or a chain: `"name:exact"`, `"subject:Patient.name"`. Values are encoded for you, `|` as `%7C`.
+ *
+ * A parameter without a value is refused: a search whose filter got lost would find everything.
+ */
+export interface SearchParams {
+  readonly [name: string]: SearchValue | readonly SearchValue[];
+}
+
+/** Names and values in order, as they are sent. */
+export type Pairs = readonly (readonly [name: string, value: string])[];
+
+/** The most resources on a page, and the default for a walk. */
+export const longestPage = 100;
+
+/** Above it 1upHealth answers with an OperationOutcome. */
+export const deepestSkip = 9_990;
+
+const paramName = /^[A-Za-z_][\w.:-]{0,127}$/;
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function pairsOf(task: string, params: SearchParams): Pairs {
+  if (!isObject(params)) throw wrong(task, "search parameters must be an object", kindOf(params));
+  return Object.entries(params).flatMap(([name, given]) => {
+    if (!paramName.test(name))
+      throw wrong(task, `the name of a search parameter must match ${paramName.source}`, shown(name));
+    const values: readonly unknown[] = Array.isArray(given) ? given : [given];
+    if (values.length === 0) throw wrong(task, `${name} must have a value`, "an empty list");
+    return values.map((value): [string, string] => [name, textOf(task, name, value)]);
+  });
+}
+
+function textOf(task: string, name: string, value: unknown): string {
+  if (name === "_count") return within(task, name, value, 1, longestPage);
+  if (name === "_skip") return within(task, name, value, 0, deepestSkip);
+  if (typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value)))
+    return String(value);
+  if (typeof value === "string" && value !== "" && value.isWellFormed()) return value;
+  const got = value === "" ? "an empty text" : typeof value === "string" ? "half a character" : kindOf(value);
+  throw wrong(task, `${name} must be text, a finite number, a boolean, or a list of them`, got);
+}
+
+function within(task: string, name: string, value: unknown, least: number, most: number): string {
+  const number = typeof value === "string" && /^\d{1,6}$/.test(value) ? Number(value) : value;
+  if (typeof number === "number" && Number.isInteger(number) && number >= least && number <= most)
+    return String(number);
+  const deeper = name === "_skip" ? ", and searchAll() goes further" : "";
+  const got = typeof value === "number" ? String(value) : shown(value);
+  throw wrong(task, `${name} must be a whole number from ${least} to ${most}${deeper}`, got);
+}
+
+/** One pair as it stands in a query. */
+export function encoded([name, value]: readonly [string, string]): string {
+  return `${encodeURIComponent(name)}=${encodeURIComponent(value)}`;
+}
+
+/** The query, without its question mark. */
+export function queryOf(pairs: Pairs): string {
+  return pairs.map(encoded).join("&");
+}

@@ -1,0 +1,63 @@
+/**
+ * Waits until a resource that was created can be read: 1upHealth shows it "after a short delay (<1 second)" (user
+ * management guide, Create a FHIR Resource).
+ *
+ * @module
+ */
+import { sleep, type Clock } from "../clock.ts";
+import { isLifecycleError, LifecycleError } from "../errors.ts";
+import { isObject, type JsonObject } from "../http/json.ts";
+import { checkNumber, kindOf, wrong } from "./checks.ts";
+import type { CreateOptions } from "./fhir-client.ts";
+
+const readWaitMs = { first: 50, longest: 1_000, all: 10_000 };
+
+/** Which one. */
+interface Created {
+  readonly resourceType: string;
+  readonly id: string;
+}
+
+/**
+ * The resource, as soon as it can be read.
+ *
+ * @throws {LifecycleError} `UNAVAILABLE` with `facts.id`, when the time is over
+ */
+export async function waitUntilReadable(
+  clock: Clock,
+  read: (signal: AbortSignal | undefined) => Promise<JsonObject>,
+  { resourceType, id }: Created,
+  withinMs: number,
+  signal: AbortSignal | undefined,
+): Promise<JsonObject> {
+  const until = clock.monotonic() + withinMs;
+  for (let wait = readWaitMs.first; ; wait = Math.min(2 * wait, readWaitMs.longest)) {
+    try {
+      return await read(signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      const passes = isLifecycleError(error) && (error.retryable || error.status === 404);
+      const waitMs = Math.max(wait, (isLifecycleError(error) && error.retryAfterMs) || 0);
+      if (!passes || clock.monotonic() + waitMs > until)
+        throw new LifecycleError(
+          "UNAVAILABLE",
+          `Cannot read the ${resourceType} that was created: it must be shown within ${withinMs} ms; its id stands in facts.id, so do not create it again`,
+          { cause: error, facts: { id } },
+        );
+      await sleep(clock, waitMs, signal);
+    }
+  }
+}
+
+/**
+ * How long to wait until it can be read; `null` = not at all.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION`
+ */
+export function readableWithin(task: string, untilReadable: CreateOptions["untilReadable"]): number | null {
+  if (untilReadable === undefined || untilReadable === false) return null;
+  if (untilReadable === true) return readWaitMs.all;
+  if (!isObject(untilReadable))
+    throw wrong(task, "untilReadable must be a boolean or { withinMs }", kindOf(untilReadable));
+  return checkNumber(task, "untilReadable.withinMs", untilReadable.withinMs, 100, 600_000) ?? readWaitMs.all;
+}

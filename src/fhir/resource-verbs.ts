@@ -1,0 +1,186 @@
+/**
+ * The verbs about one resource. Arguments are checked and the call is described before a proof is asked for, so that what
+ * cannot be sent costs nothing, and a resource that changes meanwhile is sent as it was.
+ *
+ * @module
+ */
+import { isLifecycleError } from "../errors.ts";
+import { isObject, type JsonObject } from "../http/json.ts";
+import * as calls from "./calls.ts";
+import * as check from "./checks.ts";
+import { checkFindBy, findCreated, paramsOf, type Find } from "./find-by.ts";
+import { readableWithin, waitUntilReadable } from "./readable.ts";
+import type { CreateOptions, FhirCallOptions, OperationOptions, UpdateOptions } from "./fhir-client.ts";
+import { eitherOf, perform, refuseUndeclared, type Done, type VerbParts } from "./perform.ts";
+import { pairsOf, queryOf } from "./query.ts";
+import { creating, deleting, operating, permitting, reading, searching, updating } from "./task.ts";
+import type { FhirVersion } from "./versions.ts";
+
+/** See `FhirClient`; the types are put on there. */
+export interface ResourceVerbs {
+  create(resource: object, options?: CreateOptions): Promise<JsonObject>;
+  read(resourceType: string, id: string, options?: FhirCallOptions): Promise<JsonObject>;
+  vread(resourceType: string, id: string, versionId: string, options?: FhirCallOptions): Promise<JsonObject>;
+  update(resource: object, options?: UpdateOptions): Promise<JsonObject>;
+  delete(resourceType: string, id: string, options?: FhirCallOptions): Promise<void>;
+  operation(name: string, options?: OperationOptions<FhirVersion>): Promise<JsonObject | null>;
+  share(patientId: string, oneupUserId: number, options?: FhirCallOptions): Promise<void>;
+  unshare(patientId: string, oneupUserId: number, options?: FhirCallOptions): Promise<void>;
+}
+
+const ofCall = { signal: true } as const;
+
+/** @param find searches, as the client does it */
+export function resourceVerbs({ place, performer, clock, ending }: VerbParts, find: Find): ResourceVerbs {
+  const { version } = place;
+
+  async function readOne(type: string, id: string, signal: AbortSignal | undefined): Promise<JsonObject> {
+    const call = calls.readResourceCall(place, type, id);
+    return resourceOf(await perform(performer, reading(type, id), call, signal));
+  }
+
+  async function permit(
+    share: boolean,
+    patientId: string,
+    oneupUserId: number,
+    options?: FhirCallOptions,
+  ): Promise<void> {
+    const task = permitting(share);
+    const id = check.checkResourceId(task.words, patientId);
+    const user = check.checkNumber(task.words, "oneupUserId", oneupUserId, 1, Number.MAX_SAFE_INTEGER);
+    if (user === undefined) throw check.wrong(task.words, "oneupUserId must be given", "nothing");
+    const signal = signalOf(task.words, options);
+    await perform(performer, task, calls.permissionCall(place, share, id, user), signal);
+  }
+
+  return {
+    async create(given, options) {
+      const resource = check.checkResource("create the resource", given);
+      const resourceType = String(resource["resourceType"]); // a name, as was checked
+      const task = creating(resourceType);
+      const { words } = task;
+      const ofCreate = { ...ofCall, findBy: true, untilReadable: true } as const;
+      const { signal, ...more } = check.checkOptions<CreateOptions>(words, options, ofCreate);
+      check.checkSignal(words, signal);
+      const findBy = checkFindBy(words, more.findBy, resource);
+      const withinMs = readableWithin(words, more.untilReadable);
+      const call = calls.createResourceCall(
+        place,
+        resourceType,
+        calls.serialise("create the resource", resource),
+      );
+      if (performer.strict && findBy !== undefined)
+        await refuseUndeclared(version, searching(resourceType, Object.keys(paramsOf(findBy))));
+      let created: JsonObject;
+      try {
+        created = resourceOf(await perform(performer, task, call, signal));
+      } catch (error) {
+        if (!isLifecycleError(error, "IN_DOUBT") || findBy === undefined) throw error;
+        created = await findCreated(clock, find, resourceType, findBy, error, eitherOf(signal, ending));
+      }
+      if (withinMs === null) return created;
+      const id = String(created["id"]); // of FHIR's type, as the reader has checked
+      const read = (signal: AbortSignal | undefined) => readOne(resourceType, id, signal);
+      return waitUntilReadable(clock, read, { resourceType, id }, withinMs, eitherOf(signal, ending));
+    },
+
+    async read(resourceType, id, options) {
+      checkAddress("read the resource", resourceType, id);
+      return readOne(resourceType, id, signalOf("read the resource", options));
+    },
+
+    async vread(resourceType, id, versionId, options) {
+      const words = "read a version of the resource";
+      checkAddress(words, resourceType, id);
+      check.checkResourceId(words, versionId, "a versionId");
+      const call = calls.readVersionCall(place, resourceType, id, versionId);
+      const task = reading(resourceType, id, "vread");
+      return resourceOf(await perform(performer, task, call, signalOf(words, options)));
+    },
+
+    async update(given, options) {
+      const resource = check.checkResource("update the resource", given);
+      const resourceType = String(resource["resourceType"]); // a name, as was checked
+      const id = check.checkResourceId("update the resource", check.own(resource, "id"));
+      const task = updating(resourceType, id);
+      const { words } = task;
+      const ofUpdate = { ...ofCall, ifMatch: true, method: true } as const;
+      const { signal, ifMatch, method = "PUT" } = check.checkOptions<UpdateOptions>(words, options, ofUpdate);
+      check.checkSignal(words, signal);
+      check.checkChoice(words, "ifMatch", ifMatch, [true, false]);
+      check.checkChoice(words, "method", method, ["PUT", "POST"]);
+      const call = calls.updateResourceCall(place, resourceType, id, {
+        method,
+        body: calls.serialise(words, resource),
+        versionId: (ifMatch ?? version === "r4") ? replaced(words, resource, ifMatch === true) : undefined,
+      });
+      return resourceOf(await perform(performer, task, call, signal));
+    },
+
+    async delete(resourceType, id, options) {
+      checkAddress("delete the resource", resourceType, id);
+      const task = deleting(resourceType, id);
+      const signal = signalOf(task.words, options);
+      await perform(performer, task, calls.deleteResourceCall(place, resourceType, id), signal);
+    },
+
+    async operation(name, options) {
+      const operation = typeof name === "string" ? name.replace(/^\$/, "") : "";
+      if (!/^[a-z][A-Za-z-]{0,62}$/.test(operation))
+        throw check.refuse(
+          "carry out an operation",
+          "its name must be letters and hyphens",
+          check.shown(name),
+        );
+      const names = { ...ofCall, resourceType: true, id: true, params: true, body: true } as const;
+      const words = `carry out $${operation}`;
+      const { signal, ...more } = check.checkOptions<OperationOptions<FhirVersion>>(words, options, names);
+      const { resourceType, id, params = {}, body } = more;
+      const task = operating(operation, resourceType, body !== undefined);
+      check.checkSignal(task.words, signal);
+      if (resourceType !== undefined) check.checkType(task.words, resourceType);
+      if (id !== undefined) check.checkResourceId(task.words, id);
+      if (id !== undefined && resourceType === undefined)
+        throw check.wrong(task.words, "an id must come with a resourceType", "an id alone");
+      const path = [resourceType, id, `$${operation}`]
+        .flatMap((part) => part ?? [])
+        .map((part) => `/${part}`);
+      const posted = body === undefined ? undefined : check.checkResource(task.words, body);
+      const text = posted && calls.serialise(task.words, posted);
+      const query = queryOf(pairsOf(task.words, params));
+      const done = await perform(
+        performer,
+        task,
+        calls.operationCall(place, path.join(""), query, text),
+        signal,
+      );
+      return done.resource;
+    },
+
+    share: (patientId, oneupUserId, options) => permit(true, patientId, oneupUserId, options),
+    unshare: (patientId, oneupUserId, options) => permit(false, patientId, oneupUserId, options),
+  };
+}
+
+function checkAddress(words: string, resourceType: string, id: string): void {
+  check.checkType(words, resourceType);
+  check.checkResourceId(words, id);
+}
+
+function signalOf(words: string, options: FhirCallOptions | undefined): AbortSignal | undefined {
+  return check.checkSignal(words, check.checkOptions<FhirCallOptions>(words, options, ofCall).signal);
+}
+
+/** The version of a resource in hand, in a form that can stand in a header. */
+function replaced(words: string, resource: check.Sendable, demanded: boolean): string | undefined {
+  const meta = check.own(resource, "meta");
+  const versionId = isObject(meta) ? check.own(meta, "versionId") : undefined;
+  if (check.isResourceId(versionId)) return versionId;
+  if (!demanded && versionId === undefined) return undefined;
+  throw check.wrong(words, "ifMatch must find a meta.versionId of FHIR's type id", check.kindOf(versionId));
+}
+
+/** What was asked for is a resource, so the reader let nothing else through. */
+function resourceOf({ resource }: Done): JsonObject {
+  return resource ?? {};
+}

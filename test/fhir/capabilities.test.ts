@@ -1,0 +1,98 @@
+import { describe, expect, it } from "vitest";
+import { capabilitiesOf, undeclared } from "../../src/fhir/capabilities.ts";
+import { fhirVersions } from "../../src/fhir/versions.ts";
+import { errorOf, withAda } from "./ada.ts";
+
+describe("what 1upHealth declares", () => {
+  it.each([
+    ["dstu2", 94, 1_902, 17],
+    ["stu3", 117, 1_594, 20],
+    ["r4", 144, 2_969, 0],
+  ] as const)(
+    "of %s is %i types with %i search parameters, and %i operations",
+    async (version, types, params, ops) => {
+      const capabilities = await capabilitiesOf(version);
+      const all = [...capabilities.types.values()];
+      expect(all).toHaveLength(types);
+      expect(all.reduce((sum, { searchParams }) => sum + searchParams.size, 0)).toBe(params);
+      expect(capabilities.operations.size).toBe(ops);
+    },
+  );
+
+  it("knows what a type can do", async () => {
+    const r4 = await capabilitiesOf("r4");
+    expect([...(r4.types.get("Binary")?.interactions ?? [])]).toEqual(["history-instance", "read", "vread"]);
+    expect([...(r4.types.get("Provenance")?.interactions ?? [])]).toEqual(["read"]);
+    const unsearchable = [...r4.types].filter(([, type]) => !type.interactions.has("search-type"));
+    expect(unsearchable).toHaveLength(12);
+    expect(r4.types.get("Patient")?.searchParams.has("birthdate")).toBe(true);
+    for (const version of fhirVersions)
+      expect((await capabilitiesOf(version)).types.get("Patient")?.searchParams.has("_id")).toBe(true);
+  });
+
+  it.each([
+    ["name:exact", null],
+    ["general-practitioner:Practitioner.name", null],
+    ["organization.name", null],
+    ["_has:Observation:patient:code", null],
+    ["_count", null],
+    ["_sort", null],
+    [
+      "shoe-size",
+      "the capability statement of 1upHealth for r4 declares no search parameter shoe-size of Patient",
+    ],
+  ])("of a search by %s: %s", async (param, why) => {
+    const wanted = { interaction: "search-type", resourceType: "Patient", params: [param] } as const;
+    expect(undeclared(await capabilitiesOf("r4"), wanted)).toBe(why);
+  });
+});
+
+describe("a refusal of what is not declared", () => {
+  it("says so", async () => {
+    const { fhir } = await withAda("r4", { undeclared: "refuse" });
+    const type = await errorOf(fhir.search("SubstancePolymer" as "Patient"));
+    expect(type).toMatchObject({ code: "FHIR_REFUSED", status: 400, facts: { undeclared: true } });
+    expect(type.message).toMatch(
+      /\(400: not-supported\); the capability statement of 1upHealth for r4 declares no search of SubstancePolymer$/,
+    );
+    const param = await errorOf(fhir.search("Patient", { "shoe-size": 43 }));
+    expect(param.message).toMatch(/ declares no search parameter shoe-size of Patient$/);
+  });
+
+  it("is left as it is where everything is declared", async () => {
+    const { fhir } = await withAda("r4");
+    const error = await errorOf(fhir.read("Patient", "none"));
+    expect(error.message).toBe("Cannot read the Patient: 1upHealth refused it (404: not-found)");
+    expect(error.facts).not.toHaveProperty("undeclared");
+  });
+});
+
+describe("fhir(id, version, { strict: true })", () => {
+  it.each<[string, (fhir: Awaited<ReturnType<typeof withAda<"r4">>>["fhir"]) => Promise<unknown>]>([
+    ["no resource of that name", (fhir) => fhir.read("Hobbit" as "Patient", "1")],
+    [
+      "no create of Binary",
+      (fhir) => fhir.create<"Binary">({ resourceType: "Binary", contentType: "text/plain" }),
+    ],
+    ["no delete of Provenance", (fhir) => fhir.delete("Provenance", "1")],
+    ["no search parameter", (fhir) => fhir.search("Patient", { "shoe-size": 43 })],
+    ["no history of a type", (fhir) => fhir.history("Patient")],
+    ["no operation in r4", (fhir) => fhir.operation("validate", { resourceType: "Patient" })],
+  ])("spends no call: %s", async (_, call) => {
+    const { fhir, sandbox } = await withAda("r4", {}, { strict: true });
+    const before = sandbox.journal.entries().length;
+    const error = await errorOf(call(fhir));
+    expect(error).toMatchObject({ code: "NOT_DECLARED", retryable: false });
+    expect(error.message).toMatch(
+      /^Cannot .*: the capability statement of 1upHealth for r4 declares no .*; nothing was sent$/,
+    );
+    expect(sandbox.journal.entries()).toHaveLength(before);
+  });
+
+  it("lets through what is declared, and what has a page of its own in 1upHealth's documentation", async () => {
+    const { fhir } = await withAda("r4", {}, { strict: true });
+    const { id = "" } = await fhir.create<"Patient">({ resourceType: "Patient" });
+    await fhir.search("Patient", { _id: id, _count: 1 });
+    for await (const one of fhir.everything(id)) expect(one).toMatchObject({ id });
+  });
+});

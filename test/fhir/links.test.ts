@@ -1,0 +1,155 @@
+import { describe, expect, it } from "vitest";
+import { follow } from "../../src/fhir/link.ts";
+import { createTrail } from "../../src/fhir/trail.ts";
+import { serve } from "../http/local-server.ts";
+import { all, errorOf, withAda } from "./ada.ts";
+
+const place = { api: "https://api.example.org/fhir", version: "r4" } as const;
+const here = { path: "/Patient", query: "_count=5" };
+const base = "https://api.example.org/fhir/r4";
+
+describe("a link to the next page", () => {
+  it.each<[string, string, string]>([
+    [`${base}/Patient?_count=5&_after=9`, "/Patient", "_count=5&_after=9"],
+    ["https://api.example.org:443/fhir/r4/Patient?_after=9", "/Patient", "_after=9"],
+    ["https://api.example.org:443:443/fhir/r4/Patient?_after=9", "/Patient", "_after=9"],
+    ["https://API.example.org/fhir/r4/Patient/?_after=9#top", "/Patient", "_after=9"],
+    ["/fhir/r4/Patient?_after=9", "/Patient", "_after=9"],
+    ["?_after=9", "/Patient", "_after=9"],
+    ["Patient?_after=9", "/Patient", "_after=9"],
+    ["Patient/a.1/$everything?_after=9", "/Patient/a.1/$everything", "_after=9"],
+    [`${base}?_getpages=a-b&_getpagesoffset=10`, "", "_getpages=a-b&_getpagesoffset=10"],
+    [`${base}/Patient?identifier=a|b&_skip=9990`, "/Patient", "identifier=a%7Cb&_skip=9990"],
+    [`${base}/Patient?name=B%C3%BCrger+M&_after=x%2By`, "/Patient", "name=B%C3%BCrger+M&_after=x%2By"],
+  ])("%s is followed", (link, path, query) => {
+    expect(follow(place, here, link)).toEqual({ path, query });
+  });
+
+  it.each<[string, string]>([
+    ["https://evil.example/fhir/r4/Patient?_after=9", "another origin"],
+    ["https://api.example.org.evil.example/fhir/r4/Patient", "another origin"],
+    ["http://api.example.org/fhir/r4/Patient", "another origin"],
+    ["https://api.example.org:8443/fhir/r4/Patient", "another origin"],
+    ["//evil.example/fhir/r4/Patient", "another origin"],
+    ["\\\\evil.example\\fhir\\r4\\Patient", "another origin"],
+    ["https://api.example.org@evil.example/fhir/r4/Patient", "another origin"],
+    ["javascript:alert(1)", "another origin"],
+    ["https://user:pass@api.example.org/fhir/r4/Patient", "credentials"],
+    ["https://api.example.org/elsewhere/r4/Patient", "another path"],
+    ["https://api.example.org/fhir/r4x/Patient", "another path"],
+    ["https://api.example.org/fhir/r4/../dstu2/Patient", "another path"],
+    ["https://api.example.org/fhir/r4/%2e%2e/dstu2/Patient", "another path"],
+    ["https://api.example.org/fhir/r4/Patient/%2e%2e%2f%2e%2e", "another path"],
+    ["https://api.example.org/fhir/r4//evil.example", "another path"],
+    ["https://api.example.org:1:2/fhir/r4/Patient", "no URL"],
+    [`${base}/Patient?_after=${"9".repeat(16_000)}`, "more than 16000 characters"],
+    ["https://[", "no URL"],
+    [`${base}/Patient?_skip=9991`, "_skip 9990"],
+  ])("%s is refused: %s", (link, why) => {
+    expect(() => follow(place, here, link)).toThrow(
+      /^Cannot go to the next page: its link must stay under https:\/\/api\.example\.org\/fhir\/r4, got a link .*; nothing was sent there$/,
+    );
+    expect(() => follow(place, here, link)).toThrow(why);
+  });
+});
+
+describe("a walk over hostile links", () => {
+  const some = 5;
+  const walking = { _count: 2 };
+
+  async function withSome(nextLink: NonNullable<Parameters<typeof withAda>[1]>["nextLink"]) {
+    const here = await withAda("r4");
+    for (let index = 0; index < some; index++)
+      await here.fhir.create<"Basic">({ resourceType: "Basic", code: {} });
+    here.sandbox.behave({ nextLink: nextLink ?? "usual" });
+    return here;
+  }
+
+  it("never goes to another origin: a second server sees nothing, token or not", async () => {
+    const other = await serve((response) => response.end("{}"));
+    const { fhir } = await withSome({ origin: other.url });
+    const seen: unknown[] = [];
+    const error = await errorOf(
+      (async () => {
+        for await (const one of fhir.searchAll("Basic", walking)) seen.push(one);
+      })(),
+    );
+    expect(error).toMatchObject({ code: "BAD_ANSWER", retryable: false });
+    expect(error.message).toMatch(/got a link to another origin; nothing was sent there$/);
+    expect(error.message).not.toContain(other.url);
+    expect(seen).toHaveLength(2); // the page itself is worth something
+    const page = await fhir.search("Basic", walking);
+    expect(page.nextCursor).toBeUndefined();
+    expect(await errorOf(page.next())).toMatchObject({ code: "BAD_ANSWER" });
+    expect(other.seen).toEqual([]);
+  });
+
+  it("stays under the base path", async () => {
+    const { fhir } = await withSome("otherBase");
+    expect((await errorOf(all(fhir.searchAll("Basic", walking)))).message).toContain("to another path");
+  });
+
+  it.each(["relative", "portTwice"] as const)("finds the way on where links are %s", async (nextLink) => {
+    const { fhir } = await withSome(nextLink);
+    expect(await all(fhir.searchAll("Basic", walking))).toHaveLength(some);
+  });
+
+  it.each(["stuck", "circle"] as const)(
+    "ends where links go in circles (%s), giving nothing twice",
+    async (nextLink) => {
+      const { fhir } = await withSome(nextLink);
+      const seen: (string | undefined)[] = [];
+      const error = await errorOf(
+        (async () => {
+          for await (const { id } of fhir.searchAll("Basic", walking)) seen.push(id);
+        })(),
+      );
+      expect(error).toMatchObject({ code: "BAD_ANSWER" });
+      expect(error.message).toBe(
+        "Cannot search for Basic resources any further: a page must not come again, got one a second time",
+      );
+      expect(new Set(seen).size).toBe(seen.length);
+      expect(seen).toHaveLength(nextLink === "stuck" ? 2 : some);
+    },
+  );
+
+  it("ends after ten empty pages that lead on", async () => {
+    const { fhir, sandbox } = await withSome("endless");
+    const error = await errorOf(all(fhir.searchAll("Basic", walking)));
+    expect(error.message).toBe(
+      "Cannot search for Basic resources any further: pages must lead to something, got 10 empty ones",
+    );
+    expect(sandbox.journal.count("fhir.search")).toBe(13);
+  });
+
+  it("asks for a page a second time without taking it for a circle", async () => {
+    const { fhir } = await withSome("usual");
+    const first = await fhir.search("Basic", walking);
+    const [one, again] = [await first.next(), await first.next()];
+    expect(one?.resources).toEqual(again?.resources);
+    expect((await again?.next())?.resources).toHaveLength(1);
+  });
+});
+
+describe("createTrail()", () => {
+  it.each([1, 2, 7, 4_000, 5_000, 20_000])(
+    "notices a circle of %i places, however late it begins",
+    (length) => {
+      for (const lead of [0, 3, 6_000]) {
+        const trail = createTrail();
+        let step = 0;
+        let noticed = false;
+        while (!noticed && step < 4 * (lead + length) + 10) {
+          step++;
+          noticed = trail.passed(String(step <= lead ? -step : (step - lead) % length), step);
+        }
+        expect({ lead, noticed }).toEqual({ lead, noticed: true });
+      }
+    },
+  );
+
+  it("takes no straight way for a circle", () => {
+    const trail = createTrail();
+    for (let step = 1; step < 50_000; step++) expect(trail.passed(`place ${step}`, step)).toBe(false);
+  });
+});

@@ -1,0 +1,145 @@
+import type { Patient } from "fhir/r4.js";
+import { describe, expect, it } from "vitest";
+import { errorOf, withAda } from "./ada.ts";
+
+const bilbo: Patient = { resourceType: "Patient", name: [{ family: "Baggins", given: ["Bilbo"] }] };
+
+describe("update()", () => {
+  it.each(["dstu2", "stu3", "r4"] as const)(
+    "replaces a resource in %s and gives back the new one",
+    async (version) => {
+      const { fhir } = await withAda(version);
+      const { id = "" } = await fhir.create<"Basic">({ resourceType: "Basic", code: { text: "a" } });
+      const read = await fhir.read("Basic", id);
+      const updated = await fhir.update({ ...read, code: { text: "b" } });
+      expect(updated).toMatchObject({ id, code: { text: "b" }, meta: { versionId: "2" } });
+      expect(await fhir.read("Basic", id)).toEqual(updated);
+    },
+  );
+
+  it("refuses in r4 to replace a version that nobody has seen, and says so", async () => {
+    const { fhir, sandbox } = await withAda("r4");
+    const mine = await fhir.create(bilbo);
+    await fhir.update({ ...mine, gender: "male" });
+    const error = await errorOf(fhir.update({ ...mine, birthDate: "1993-06-20" }));
+    expect(error).toMatchObject({ code: "FHIR_CONFLICT", status: 412, retryable: false });
+    expect(error.message).toBe(
+      "Cannot update the Patient: it has changed meanwhile (412); read it again first",
+    );
+    expect(await fhir.update({ ...mine, birthDate: "1993-06-20" }, { ifMatch: false })).not.toHaveProperty(
+      "gender",
+    );
+    expect(sandbox.journal.count("fhir.update")).toBe(3);
+  });
+
+  it("demands no version in dstu2 and stu3 unless ifMatch does", async () => {
+    const { fhir } = await withAda("stu3");
+    const mine = await fhir.create<"Basic">({ resourceType: "Basic", code: {} });
+    await fhir.update(mine);
+    expect(await fhir.update(mine)).toMatchObject({ meta: { versionId: "3" } });
+    expect(await errorOf(fhir.update(mine, { ifMatch: true }))).toMatchObject({ code: "FHIR_CONFLICT" });
+    const { meta: _, ...bare } = mine;
+    expect((await errorOf(fhir.update(bare as typeof mine, { ifMatch: true }))).message).toBe(
+      "Cannot update the Basic: ifMatch must find a meta.versionId of FHIR's type id, got nothing",
+    );
+  });
+
+  it("posts to the resource's id where method says so, as a page of 1upHealth's guide has it", async () => {
+    const { fhir } = await withAda("r4");
+    const mine = await fhir.create(bilbo);
+    expect(await fhir.update({ ...mine, gender: "male" }, { method: "POST" })).toMatchObject({
+      gender: "male",
+    });
+  });
+
+  it.each(["after", "body"] as const)("is in doubt when the answer is lost (drop: %s)", async (drop) => {
+    const { fhir, sandbox } = await withAda("r4");
+    const mine = await fhir.create(bilbo);
+    sandbox.fail({ call: "fhir.update", drop });
+    const error = await errorOf(fhir.update({ ...mine, gender: "male" }));
+    expect(error).toMatchObject({ code: "IN_DOUBT", retryable: false });
+    expect(error.message).toBe(
+      "Cannot tell whether the Patient was updated: the answer was lost; read it before you update it again",
+    );
+  });
+
+  it.each<[string, object]>([
+    ["no id", bilbo],
+    ["an id with a path", { ...bilbo, id: "../Person/1" }],
+    ["no type", { id: "1" }],
+  ])("refuses %s before anything is sent", async (_, resource) => {
+    const { fhir, sandbox } = await withAda("r4");
+    expect(await errorOf(fhir.update(resource as Patient))).toMatchObject({ code: "INVALID_RESOURCE" });
+    expect(sandbox.journal.count("fhir.update")).toBe(0);
+  });
+});
+
+describe("vread() and history()", () => {
+  it("show what a resource was", async () => {
+    const { fhir } = await withAda("r4");
+    const mine = await fhir.create(bilbo);
+    const { id = "" } = await fhir.update({ ...mine, gender: "male" });
+    expect(await fhir.vread("Patient", id, "1")).not.toHaveProperty("gender");
+    expect(await fhir.vread("Patient", id, "2")).toMatchObject({ gender: "male" });
+    expect(await errorOf(fhir.vread("Patient", id, "3"))).toMatchObject({
+      code: "FHIR_REFUSED",
+      status: 404,
+    });
+    const page = await fhir.history("Patient", id);
+    expect(page.resources.map(({ meta }) => meta?.versionId)).toEqual(["2", "1"]);
+    expect(await page.next()).toBeNull();
+  });
+
+  it("history() goes on page by page, and leaves a deletion to the bundle", async () => {
+    const { fhir } = await withAda("r4");
+    const mine = await fhir.create(bilbo);
+    const { id = "" } = await fhir.update({ ...mine, gender: "male" });
+    const first = await fhir.history("Patient", id, { count: 1 });
+    const second = await first.next();
+    expect([first, second].map((page) => page?.resources[0]?.meta?.versionId)).toEqual(["2", "1"]);
+    const again = await fhir.history("Patient", id, { count: 1, cursor: first.nextCursor });
+    expect(again.resources).toEqual(second?.resources);
+  });
+});
+
+describe("delete()", () => {
+  it("deletes, and says of what is gone that it is not there", async () => {
+    const { fhir } = await withAda("r4");
+    const { id = "" } = await fhir.create(bilbo);
+    await fhir.delete("Patient", id);
+    expect(await errorOf(fhir.read("Patient", id))).toMatchObject({ status: 404 });
+    expect(await errorOf(fhir.delete("Patient", id))).toMatchObject({ code: "FHIR_REFUSED", status: 404 });
+  });
+
+  it("may be repeated when the answer is lost", async () => {
+    const { fhir, sandbox } = await withAda("r4");
+    const { id = "" } = await fhir.create(bilbo);
+    sandbox.fail({ call: "fhir.delete", drop: "before" });
+    expect(await errorOf(fhir.delete("Patient", id))).toMatchObject({ code: "UNAVAILABLE", retryable: true });
+    await fhir.delete("Patient", id);
+  });
+});
+
+describe("share() and unshare()", () => {
+  it("let another user read a patient, and no more", async () => {
+    const { fhir, lifecycle } = await withAda("r4");
+    const { oneupUserId } = await lifecycle.onboard("grace@example.org");
+    const grace = lifecycle.fhir("grace@example.org", "r4");
+    const { id = "" } = await fhir.create(bilbo);
+    expect(await errorOf(grace.read("Patient", id))).toMatchObject({ status: 404 });
+    await fhir.share(id, oneupUserId ?? 0);
+    expect(await grace.read("Patient", id)).toMatchObject({ id });
+    await fhir.unshare(id, oneupUserId ?? 0);
+    expect(await errorOf(grace.read("Patient", id))).toMatchObject({ status: 404 });
+  });
+
+  it("refuse an id that is none", async () => {
+    const { fhir } = await withAda("r4");
+    expect((await errorOf(fhir.share("a/b", 1))).message).toMatch(
+      /^Cannot share the Patient: an id must match/,
+    );
+    expect((await errorOf(fhir.unshare("a", 0))).message).toBe(
+      "Cannot end the sharing of the Patient: oneupUserId must be a whole number from 1 to 9007199254740991, got 0",
+    );
+  });
+});
