@@ -63,7 +63,8 @@ async function story(): Promise<void> {
     INSERT INTO people (email) SELECT 'user-' || n || '@example.org' FROM generate_series(1, 80) AS n`);
 
   const first = fork(new URL(import.meta.url), { env });
-  for (let arrived = 0; arrived < 20; arrived++) await once(first, "message");
+  let arrived = 0;
+  await new Promise<void>((enough) => first.on("message", () => void (++arrived === 20 && enough())));
   first.kill("SIGKILL");
   console.log("the application is killed, with users in hand");
   await once(fork(new URL(import.meta.url), { env }), "exit");

@@ -172,11 +172,13 @@ describe("account.reopen()", () => {
     const ids = Array.from({ length: 8 }, (_, index) => `user ${index}`);
     await Promise.all(ids.map((id) => lifecycle.onboard(id, { waitMs: 60 })));
     await lifecycle.account.reopen();
-    for (let tenth = 0; tenth < 700; tenth++) {
+    const began = sandbox.clock.now();
+    while (arrivedIn(await lifecycle.counts()) !== 8) {
       sandbox.clock.advance(100);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
-    await vi.waitFor(async () => expect(arrivedIn(await lifecycle.counts())).toBe(8), 10_000);
+    // A minute and a bit, unless the machine is busy and a call takes long in this time.
+    expect(sandbox.clock.now() - began).toBeLessThan(4 * minute);
     expect(sandbox.journal.spent().management).toBe(8);
   });
 });
