@@ -243,8 +243,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "takes its own first write of a user for somebody else's",
     file: "src/runtime/onboard-many.ts",
-    find: "const done = await save(engine, user, signal, { mode",
-    replace: "const done = await save(engine, user, false, { mode",
+    find: "const done = await save(engine, newcomer, signal, { mode",
+    replace: "const done = await save(engine, newcomer, false, { mode",
   },
   {
     name: "marks users of other imports",
