@@ -9,6 +9,7 @@ import type { Unanswered } from "../http/call.ts";
 import { listUsersCall, readUserList } from "../http/user-management.ts";
 import type { RemoteUser, UserQuery } from "../http/user-management.ts";
 import type { Lane } from "../store/contract.ts";
+import type { Barrier } from "./account.ts";
 import { slotFate } from "./doubt.ts";
 import { clientOf, laneOfCalls } from "./engine.ts";
 import type { Engine } from "./engine.ts";
@@ -77,10 +78,12 @@ export async function askForPage(engine: Engine, { query, lane, signal }: Questi
   const { pager } = engine.settings;
   const pass = account.pass();
   const barrier = await account.enter("listUsers", pass);
-  if (barrier !== null)
-    throw refused(codeOf[barrier.reason], "nothing is sent now", barrier.until - clock.now());
+  if (barrier !== null) throw shutOut(barrier, clock.now());
   const served = engine.lanes.join(); // whoever waits goes first, so somebody has to serve them
-  const send = async (notAfter: number): Promise<{ slot: SlotFate; value: Heard }> => {
+  const send = async (notAfter: number): Promise<{ slot: SlotFate; value: Heard | Barrier }> => {
+    // A gate may have been shut while this call waited for its slot.
+    const shut = pass.tries.size > 0 ? null : account.barrier("listUsers");
+    if (shut !== null) return { slot: "givenBack", value: shut };
     const answer = await sender.send(listUsersCall(clientOf(engine), { ...query, pager }), {
       notAfter,
       signal,
@@ -89,13 +92,14 @@ export async function askForPage(engine: Engine, { query, lane, signal }: Questi
     await account.heard("listUsers", value, pass);
     return { slot: slotFate(answer.type), value };
   };
-  let heard: Heard;
+  let heard: Heard | Barrier;
   try {
     heard = await guard.spend("management", () => laneOfCalls(engine, lane), send, signal);
   } finally {
     served();
     await account.leave(pass);
   }
+  if ("until" in heard) throw shutOut(heard, clock.now());
   switch (heard.type) {
     case "users":
       return heard;
@@ -152,6 +156,10 @@ function checkFind(query: FindQuery): UserQuery {
       oneupUserId: number(findVerb, "oneupUserId", oneupUserId, 1, Number.MAX_SAFE_INTEGER, true),
     }),
   };
+}
+
+function shutOut({ reason, until }: Barrier, now: number): LifecycleError {
+  return refused(codeOf[reason], "nothing is sent now", Math.max(1, until - now));
 }
 
 const codeOf = {

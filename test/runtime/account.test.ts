@@ -111,6 +111,17 @@ describe("a throttled account", () => {
     expect(sandbox.journal.count("fhir.read")).toBe(1);
   });
 
+  it("asks for no list that waited for its slot while the endpoint was throttled", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open({ limits: { management: { calls: 1, windowMs: 200 } } });
+    sandbox.fail({ call: "listUsers", status: 429, body: "", headers: { "retry-after": "600" } });
+    const asked = [1, 2, 3, 4].map((oneupUserId) => lifecycle.remote.find({ oneupUserId }));
+    for (const each of await Promise.allSettled(asked)) {
+      expect(each).toMatchObject({ status: "rejected", reason: { code: "RATE_LIMITED" } });
+    }
+    expect(sandbox.journal.count("listUsers")).toBe(1);
+  });
+
   it("keeps to a limit of the token endpoint and of FHIR, if one is set", async () => {
     const { sandbox, open } = await scene();
     const ceiling = { calls: 2, windowMs: minute };
