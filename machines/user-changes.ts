@@ -201,6 +201,7 @@ export type ConditionName =
   | "hasMoreToPurge"
   | "failedWhileCreating"
   | "failedWhilePurging"
+  | "isUnheardOf"
   | "bringsAccessToken";
 
 /** What a step may depend on, by name. */
@@ -217,5 +218,6 @@ export const conditions: Readonly<Record<ConditionName, Condition>> = {
   hasMoreToPurge: (context) => (context.toPurge?.length ?? 0) > 1,
   failedWhileCreating: (context) => context.failure?.in === "created",
   failedWhilePurging: (context) => context.failure?.in === "offboarding",
+  isUnheardOf: (context, event) => context.oneupUserId === null && "isNew" in event && event.isNew === true,
   bringsAccessToken: (_, event) => "expiresAt" in event && event.expiresAt !== null,
 };

@@ -169,7 +169,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
     failed: {
       meta: { says: "refused for good; retry() goes back to where it failed" },
       on: {
-        ADOPTED: adoption,
+        ADOPTED: [{ guard: "failedWhilePurging" }, ...adoption],
         RETRY: [
           { guard: "failedWhileCreating", target: "created", actions: "retry" },
           { guard: "failedWhilePurging", target: "offboarding", actions: "retry" },
@@ -194,7 +194,10 @@ export const userLifecycle: UserLifecycle = life.createMachine({
       meta: { says: "secrets erased; onboard() of the same id starts anew" },
       on: {
         ADOPTED: adoption,
-        ONBOARD: { target: "reauthorizing", actions: "beginAnew" },
+        ONBOARD: [
+          { guard: "isUnheardOf", target: "created", actions: "beginAnew" },
+          { target: "reauthorizing", actions: "beginAnew" },
+        ],
         OFFBOARDED: {},
       },
     },

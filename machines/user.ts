@@ -115,7 +115,8 @@ export type UserEvent = { readonly at: number } &
     /** 1upHealth stopped in the middle; what was erased stays erased. */
     | { readonly type: "PURGE_CUT" }
     | { readonly type: "OFFBOARDED" }
-    | { readonly type: "ONBOARD" }
+    /** An offboarded user begins anew; `isNew`: nobody has ever called 1upHealth for it, or been told that it is there. */
+    | { readonly type: "ONBOARD"; readonly isNew?: boolean | undefined }
   );
 
 /** What a state's `meta` says. */

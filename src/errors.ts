@@ -24,7 +24,7 @@
  * | `USER_NOT_READY` | no usable access token yet; the lifecycle goes on |
  * | `USER_FAILED` | the user's lifecycle ended in `failed`; `retry()` goes back to where it failed |
  * | `USER_CONFLICT` | another user has that `app_user_id` |
- * | `USER_OFFBOARDED` | the user was offboarded; `onboard()` starts anew |
+ * | `USER_OFFBOARDED` | the user was offboarded; `onboard()` starts anew, once a purge under way is done |
  * | `RENAMED` | the user has another id now |
  * | `FHIR_REFUSED` | the FHIR endpoint refused the call |
  * | `FHIR_CONFLICT` | the FHIR resource has changed since it was read; nothing was changed |

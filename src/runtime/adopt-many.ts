@@ -20,7 +20,7 @@ export interface AdoptedRow extends Grant {
 }
 
 /**
- * Takes every row over that brings a grant.
+ * Takes every row over that brings a grant, but for users who were let go.
  * @throws {LifecycleError} of the store; the signal's reason; what the rows throw
  */
 export async function adoptMany(
@@ -36,7 +36,7 @@ export async function adoptMany(
       const checked = checkGrant(grant);
       const patience = { until: Number.MAX_SAFE_INTEGER, signal };
       return insist(engine, signal, "adopt users", async () =>
-        (await adopt(engine, id, checked, patience)) === "adopted" ? "added" : "present",
+        (await adopt(engine, id, checked, patience, "inList")) === "adopted" ? "added" : "present",
       );
     });
     if (pace.isDue()) tell((progress) => options.onProgress?.(progress), tally.counts);

@@ -15,6 +15,7 @@ import type { Names } from "./checks.ts";
 import { newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { lookFor } from "./load.ts";
+import type { Found, Vacant } from "./load.ts";
 import { restingPlace } from "./rest.ts";
 import { save } from "./save.ts";
 import { newUser, stepped } from "./user.ts";
@@ -71,9 +72,12 @@ function refused(rule: string): LifecycleError {
   return new LifecycleError("INVALID_OPTION", `Cannot ${verb}: ${rule}`);
 }
 
+/** How a user is brought: by name, or as a row of a list, which says nothing about those who were let go since it was made. */
+export type Brought = "byName" | "inList";
+
 /**
- * Writes the user down with its grant. `present`: it has a grant here already, or is about to get one; then nothing is
- * changed.
+ * Writes the user down with its grant. `present`: it has a grant here already, or is about to get one, or something of it
+ * is still to be erased; or a list brings it, and it was let go. Then nothing is changed.
  *
  * @throws {LifecycleError} `USER_CONFLICT` if here it is another user of 1upHealth; `USER_NOT_READY` when patience ends
  * while a call for it is under way; as {@link lookFor}; the signal's reason
@@ -83,6 +87,7 @@ export async function adopt(
   id: string,
   grant: CheckedGrant,
   patience: Patience,
+  brought: Brought,
 ): Promise<"adopted" | "present"> {
   const { signal } = patience;
   let unheardAt: number | null = null;
@@ -100,6 +105,7 @@ export async function adopt(
     const user = adopted(before, grant, at);
     if (before.history.some(([when, , event]) => event === "ADOPTED" && when === unheardAt)) return "adopted";
     if (user === before || isRecovering(before)) return "present";
+    if (brought === "inList" && wasLetGo(there)) return "present";
     const place = restingPlace(engine, user, null);
     // Repeated as the same write where nobody heard of it: our own user must not be met as somebody else's.
     const done = await save(engine, user, signal, { mode: "none", lease: newLease(engine), ...place });
@@ -110,6 +116,11 @@ export async function adopt(
     engine.changes.rested({ ...user, revision: done.revision }, place);
     return "adopted";
   }
+}
+
+/** It was offboarded, or forgotten after that. */
+function wasLetGo(there: Found | Vacant): boolean {
+  return there.user === null ? there.isForgotten : there.user.position.state === "offboarded";
 }
 
 function refuseAnother({ sealer }: Engine, user: User, { oneupUserId }: CheckedGrant): void {

@@ -11,6 +11,7 @@ import { LifecycleError } from "../errors.ts";
 import { firstLookMs, longestLookMs } from "./arrive.ts";
 import type { Patience } from "./arrive.ts";
 import { isBusy, untilAtRest } from "./at-rest.ts";
+import { readOrBereft } from "./bereft.ts";
 import { newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { insist } from "./insist.ts";
@@ -26,7 +27,7 @@ export async function forget(engine: Engine, id: string, patience: Patience): Pr
   const { signal } = patience;
   for (let look = firstLookMs; ; look = Math.min(longestLookMs, 2 * look)) {
     signal.throwIfAborted();
-    const found = await find(engine, id);
+    const found = await find(engine, id, readOrBereft);
     if (found === null && !engine.driving.has(id)) return;
     if (found === null || engine.driving.has(id) || isBusy(found)) {
       await untilAtRest(engine, verb, { id, found, look, patience });

@@ -119,7 +119,8 @@ export interface Lifecycle extends AsyncDisposable {
    *
    * @param appUserId your own id of the user, 1–512 bytes of UTF-8 without control characters
    * @throws {LifecycleError} `INVALID_ID`; `USER_FAILED`; `CREDENTIALS_REFUSED`, `FORBIDDEN` (the user is kept);
-   * `RENAMED`; `STORE_UNAVAILABLE`
+   * `USER_OFFBOARDED` (retryable) if `waitMs` is over while its data are still being erased; `RENAMED`;
+   * `STORE_UNAVAILABLE`
    */
   onboard(appUserId: string, options?: OnboardOptions): Promise<UserStatus>;
   /**
@@ -129,7 +130,7 @@ export interface Lifecycle extends AsyncDisposable {
    * everybody, as {@link work} does, and so do workers in other processes. At 300 calls an hour ten thousand users take
    * 37 hours: aborting `signal`, or a crash, leaves everything as it is. Call it again with the same `name` and the same
    * list, or a longer one, to go on. Users who are here already are left as they are, those that were offboarded
-   * included; rows that cannot be used are counted, reported and passed over.
+   * or forgotten included; rows that cannot be used are counted, reported and passed over.
    *
    * @throws {LifecycleError} `INVALID_OPTION`; what may pass is waited for; what the iterable throws; the signal's reason
    * @example
@@ -145,16 +146,18 @@ export interface Lifecycle extends AsyncDisposable {
    * Takes over a user whom you have connected before, with its refresh token; no management call. Resolves with the
    * status when there is a token that works, or `waitMs` is over; with `waitMs: 0` as soon as the user is written down,
    * and a worker refreshes it. If 1upHealth refuses the refresh token the user is authorized anew, for one call. A user
-   * who has a grant here already, or is getting a new one, is left as it is.
+   * who has a grant here already, or is getting a new one, is left as it is. One that was offboarded, or forgotten,
+   * begins anew, unless some of its data are still to be erased.
    *
    * @throws {LifecycleError} `INVALID_ID`, `INVALID_OPTION`; `USER_CONFLICT` if here it has another `oneupUserId`;
+   * `USER_OFFBOARDED` while its data are being erased, `USER_FAILED` if 1upHealth refused to;
    * `USER_NOT_READY` if `waitMs` is over while another call for it is under way; `RENAMED`; as {@link onboard}
    */
   adopt(appUserId: string, grant: Grant, options?: WaitOptions): Promise<UserStatus>;
   /**
    * Takes over a whole list, as {@link adopt} does with `waitMs: 0`: resolves when all rows are written down. Whoever
    * works refreshes those that have no access token. Read once and in constant memory; to go on after an interruption,
-   * call it again with the same rows.
+   * call it again with the same rows. Users who were let go since, offboarded or forgotten, are left as they are.
    *
    * @throws {LifecycleError} `INVALID_OPTION`; what may pass is waited for; what the iterable throws; the signal's reason
    */
@@ -211,7 +214,7 @@ export interface Lifecycle extends AsyncDisposable {
    */
   rename(appUserId: string, newAppUserId: string, options?: WaitOptions): Promise<UserStatus>;
   /**
-   * Lets the user go. Its secrets are erased at once and in any case; with `purge` its FHIR data at 1upHealth as well,
+   * Lets the user go. Its secrets are erased at once and in any case, also those that do not open any more; with `purge` its FHIR data at 1upHealth as well,
    * one version after the other, repeated until 1upHealth says that it is done: it erases for 30 s at a time. That needs
    * no token, survives crashes, and workers go on with it. Resolves with the status when nothing is left to do, or
    * `waitMs` is over: then it is `offboarding`, and `purge.left` says what is left. Call it as often as you like; without
@@ -221,8 +224,9 @@ export interface Lifecycle extends AsyncDisposable {
    * that has the user's token in memory may hand it out until it would be renewed.
    *
    * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`; `USER_NOT_READY` if `waitMs` is over while a call for the user is
-   * under way, or before 1upHealth could be asked who it is; `USER_FAILED` if 1upHealth refuses to purge: `retry()`;
-   * `USER_CONFLICT` for a purge of a user with a `conflict`: another user here has the same data
+   * under way, or before 1upHealth could be asked who it is (then it is offboarded, and nothing is purged until this is
+   * called again); `USER_FAILED` if 1upHealth refuses to purge: `retry()`; `USER_CONFLICT` for a purge of a user with a
+   * `conflict`, whose data are those of another user here
    */
   offboard(appUserId: string, options?: OffboardOptions): Promise<UserStatus>;
   /**

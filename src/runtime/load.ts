@@ -24,20 +24,28 @@ export interface Vacant {
 }
 
 /**
- * The user of this id; `null` if there is none.
+ * The user of this id; `null` if there is none. `read` makes it of the record.
  * @throws {LifecycleError} `RENAMED`, `RECORD_TOO_NEW`, `RECORD_DAMAGED`, `KEY_REFUSED`, `STORE_UNAVAILABLE`
  */
-export async function find(engine: Engine, id: string): Promise<Found | null> {
-  const found = await lookFor(engine, id);
+export async function find(
+  engine: Engine,
+  id: string,
+  read: typeof readUser = readUser,
+): Promise<Found | null> {
+  const found = await lookFor(engine, id, read);
   return found.user === null ? null : found;
 }
 
 /** The user of this id, or that it is free. @throws {LifecycleError} as {@link find} */
-export async function lookFor(engine: Engine, id: string): Promise<Found | Vacant> {
+export async function lookFor(
+  engine: Engine,
+  id: string,
+  read: typeof readUser = readUser,
+): Promise<Found | Vacant> {
   const record = await recordOf(engine, id);
   if (record === null) return { user: null, isForgotten: false, revision: 0 };
   if (isMark(record.value)) return { user: null, isForgotten: true, revision: record.revision };
-  return { user: readUser(record, engine.sealer), record };
+  return { user: read(record, engine.sealer), record };
 }
 
 /**
@@ -76,8 +84,8 @@ export async function loadRecord(engine: Engine, id: string): Promise<StoredReco
  * The user of this id.
  * @throws {LifecycleError} `USER_UNKNOWN`, and what {@link find} throws
  */
-export async function load(engine: Engine, id: string): Promise<Found> {
-  const found = await find(engine, id);
+export async function load(engine: Engine, id: string, read: typeof readUser = readUser): Promise<Found> {
+  const found = await find(engine, id, read);
   if (found !== null) return found;
   throw unknown(engine, id);
 }

@@ -8,10 +8,12 @@ import { leftToPurge } from "../../machines/index.ts";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import type { FhirVersion } from "../fhir/versions.ts";
 import type { RemoteUser } from "../http/user-management.ts";
+import type { StoredRecord } from "../store/contract.ts";
 import { heardByNobody } from "./act.ts";
 import { firstLookMs, longestLookMs, within } from "./arrive.ts";
 import type { Arrival, Patience } from "./arrive.ts";
 import { untilAtRest } from "./at-rest.ts";
+import { readOrBereft } from "./bereft.ts";
 import { newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { load } from "./load.ts";
@@ -43,7 +45,7 @@ export async function offboard(
 ): Promise<void> {
   for (let look = firstLookMs; ; look = Math.min(longestLookMs, 2 * look)) {
     patience.signal.throwIfAborted();
-    const found = await load(engine, id);
+    const found = await load(engine, id, readOrBereft);
     const leased = found.record.lease !== null && found.record.lease.leftMs > 0;
     if (engine.driving.has(id) || leased || renaming(found.user)) {
       await untilAtRest(engine, verb, { id, found, look, patience });
@@ -51,17 +53,23 @@ export async function offboard(
     }
     if (purge.length > 0 && found.user.position.context.idTaken) throw shared(engine, id);
     if (isWritten(found.user, purge)) return;
-    const user = await letGo(engine, found, purge, patience);
-    if (user === null) continue;
+    const isNumbered = found.user.position.context.oneupUserId !== null;
+    let user: User;
+    if (purge.length === 0 || (!isNumbered && found.user.position.state !== "offboarded")) {
+      user = offboarded(engine, found);
+    } else {
+      const facts = isNumbered ? {} : await whoIs(engine, found, patience);
+      if (facts === "unheard") continue;
+      if (facts === null) return; // 1upHealth has nobody whose data could be erased
+      user = purging(engine, found.user, purge, facts);
+    }
     const place = restingPlace(engine, user, null);
-    const done = await save(engine, user, patience.signal, {
-      mode: "none",
-      lease: newLease(engine),
-      ...place,
-    });
+    const how = { mode: "none", lease: newLease(engine), ...place } as const;
+    const done = await save(engine, user, patience.signal, how);
     if (done.type !== "committed") continue; // somebody was faster, or it was ours and nobody heard of it
-    engine.changes.rested({ ...user, revision: done.revision }, place);
-    return;
+    const written = { ...user, revision: done.revision };
+    engine.changes.rested(written, place);
+    if (isWritten(written, purge)) return;
   }
 }
 
@@ -76,38 +84,48 @@ function isWritten({ position, intent }: User, purge: readonly FhirVersion[]): b
   return state === "offboarding" && (intent !== null || left.length === context.toPurge?.length);
 }
 
-/** The user, let go. `null`: look again. */
-async function letGo(
-  engine: Engine,
-  { user, record }: Found,
-  purge: readonly FhirVersion[],
-  patience: Patience,
-): Promise<User | null> {
-  const at = engine.clock.now();
+/** The user without secrets; nothing more is done for it. */
+function offboarded({ clock }: Engine, { user, record }: Found): User {
+  const at = clock.now();
   // Its secrets go whatever became of a call that nobody heard of; but a create may still be on its way.
   const settled = user.intent === null ? user : heardByNobody(user, at);
-  const waitMs = settled.pause?.reason === "unavailable" ? Math.max(0, record.dueInMs ?? 0) : 0;
-  const pause = waitMs > 0 ? settled.pause : null;
-  const without = { ...stepped(settled, { type: "OFFBOARDED", at }), secrets: {}, pause };
-  if (purge.length === 0) return without;
-  let facts: Partial<RemoteUser> = {};
-  if (settled.position.context.oneupUserId === null) {
-    if (waitMs > 0) {
-      await untilConclusive(engine, user.id, waitMs, patience);
-      return null;
-    }
-    const there = await whoIs(engine, user.id, patience);
-    if (there === "unheard") return null;
-    if (there === null) return without;
-    facts = there;
-  }
-  const next = stepped(settled, { type: "OFFBOARD", at: engine.clock.now(), purge, user: facts });
-  return { ...next, secrets: {}, pause: null };
+  const pause = mayArriveMs(settled, record) > 0 ? settled.pause : null;
+  return { ...stepped(settled, { type: "OFFBOARDED", at }), secrets: {}, pause };
 }
 
-/** Who is erased at 1upHealth is told by a number, which may never have been heard of. */
-async function whoIs(engine: Engine, id: string, patience: Patience): Promise<RemoteUser | "unheard" | null> {
+/** The user without secrets, whose data are erased next. */
+function purging(
+  { clock }: Engine,
+  user: User,
+  purge: readonly FhirVersion[],
+  facts: Partial<RemoteUser>,
+): User {
+  const at = clock.now();
+  const settled = user.intent === null ? user : heardByNobody(user, at);
+  return { ...stepped(settled, { type: "OFFBOARD", at, purge, user: facts }), secrets: {}, pause: null };
+}
+
+/** How long a create may still be on its way, ms. */
+function mayArriveMs({ pause }: User, { dueInMs }: StoredRecord): number {
+  return pause?.reason === "unavailable" ? Math.max(0, dueInMs ?? 0) : 0;
+}
+
+/**
+ * Who is erased at 1upHealth is told by a number, which may never have been heard of. The user is offboarded already: it
+ * is not to be registered because there is no slot for the question.
+ */
+async function whoIs(
+  engine: Engine,
+  { user, record }: Found,
+  patience: Patience,
+): Promise<RemoteUser | "unheard" | null> {
+  const { id } = user;
   const { signal, until } = patience;
+  const waitMs = mayArriveMs(user, record);
+  if (waitMs > 0) {
+    await untilConclusive(engine, id, waitMs, patience);
+    return "unheard";
+  }
   try {
     const asked = askRemote(engine, { query: { appUserId: id }, lane: "interactive", signal });
     const users = await within(engine, asked, patience);

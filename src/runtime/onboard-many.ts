@@ -18,7 +18,6 @@ import type { Import, ImportProgress, ImportSummary, OnboardManyOptions } from "
 import { insist } from "./insist.ts";
 import { idsOn } from "./listing.ts";
 import { find } from "./load.ts";
-import { isMark } from "./marks.ts";
 import { Pace } from "./pace.ts";
 import { RowTally } from "./row-tally.ts";
 import { eachRow, rowsInHand } from "./rows.ts";
@@ -114,7 +113,7 @@ function newcomer({ clock }: Engine, id: string, { name, lane = "bulk", expect }
   return expect === "existing" ? stepped(user, { type: "EXPECT_EXISTING", at }) : user;
 }
 
-/** Writes the user down, in its lane or held for so long, unless it is there already. */
+/** Writes the user down, in its lane or held for so long, unless it is there already, or was and is to be forgotten. */
 async function enter(
   engine: Engine,
   signal: AbortSignal,
@@ -123,15 +122,12 @@ async function enter(
 ): Promise<"added" | "present"> {
   const { lane } = newcomer;
   const place = holdMs === null ? { dueInMs: null, lane } : { dueInMs: holdMs, lane: null };
-  const loaded = await engine.store.load(newcomer.id);
-  const revision = loaded.type === "record" && isMark(loaded.record.value) ? loaded.record.revision : 0;
-  if (loaded.type !== "absent" && revision === 0) return "present";
-  const user = { ...newcomer, revision };
+  if ((await engine.store.load(newcomer.id)).type !== "absent") return "present";
   // Repeated as the same write where nobody heard of it: our own user must not be met as somebody else's.
-  const done = await save(engine, user, signal, { mode: "none", lease: newLease(engine), ...place });
+  const done = await save(engine, newcomer, signal, { mode: "none", lease: newLease(engine), ...place });
   if (done.type !== "committed")
-    return done.unheard === true && (await isOurs(engine, signal, user)) ? "added" : "present";
-  engine.changes.rested({ ...user, revision: done.revision }, place);
+    return done.unheard === true && (await isOurs(engine, signal, newcomer)) ? "added" : "present";
+  engine.changes.rested({ ...newcomer, revision: done.revision }, place);
   return "added";
 }
 

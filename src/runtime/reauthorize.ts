@@ -4,16 +4,14 @@
  *
  * @module
  */
-import { nothingKnown } from "../../machines/index.ts";
 import { isLifecycleError } from "../errors.ts";
 import { tell } from "./arrive.ts";
 import type { Patience } from "./arrive.ts";
+import { bereft } from "./bereft.ts";
 import type { Engine } from "./engine.ts";
 import { loadRecord } from "./load.ts";
 import type { Found } from "./load.ts";
-import { renaming } from "./renaming.ts";
 import { readInClear, readUser } from "./user.ts";
-import type { User } from "./user.ts";
 
 /** @throws as {@link tell} */
 export async function reauthorize(engine: Engine, id: string, patience: Patience): Promise<void> {
@@ -33,21 +31,4 @@ export async function reauthorize(engine: Engine, id: string, patience: Patience
     }
   };
   await tell(engine, id, { type: "REAUTHORIZE", at: engine.clock.now() }, patience, read);
-}
-
-/**
- * The user with a grant that nobody holds. What its record says in clear may have been changed, too, so none of it is
- * believed, neither its state nor its id at 1upHealth: the answer that brings the code tells the true one. A code is asked
- * for, and the user is created only if 1upHealth then says that there is none: a create that was in doubt has ended, for
- * its lease has. A rename in doubt needs its facts until 1upHealth has said what became of it.
- */
-function bereft(user: User): User {
-  const inDoubt = renaming(user);
-  const oneupUserId = inDoubt ? user.position.context.oneupUserId : null;
-  return {
-    ...user,
-    position: { state: "expiring", context: { ...nothingKnown, oneupUserId } },
-    intent: inDoubt ? user.intent : null,
-    secrets: {},
-  };
 }

@@ -176,6 +176,12 @@ function known(context: UserContext): Envelope["context"] {
   return facts as Envelope["context"]; // the facts of a context are plain JSON values
 }
 
+/** Has nobody ever made a management call for it, or been told that it is there? Then creating it is the shortest way. */
+export function isUncalled({ calls, history, position }: User): boolean {
+  if (calls.management > 0 || position.context.oneupUserId !== null) return false;
+  return !history.some(([, , event]) => event === "EXPECT_EXISTING");
+}
+
 /** The user after `event`; unchanged if the event means nothing where it stands. */
 export function stepped(user: User, event: UserEvent): User {
   const position = step(user.position, event);

@@ -44,9 +44,9 @@ import { byState, shelvesOf } from "./shelves.ts";
 import { describeUser, isUsable } from "./status.ts";
 import type { UserStatus } from "./status.ts";
 import { createTokens } from "./tokens.ts";
-import { newUser, stepped } from "./user.ts";
+import { isUncalled, newUser, stepped } from "./user.ts";
 import type { User } from "./user.ts";
-import { barrierOf, refusal } from "./verdict.ts";
+import { barrierOf, refusal, stillPurged } from "./verdict.ts";
 import { work } from "./worker.ts";
 import type { WorkSummary } from "./worker.ts";
 
@@ -116,7 +116,8 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
     // A create from before may still be on its way. The store measures for how long: other processes' clocks differ.
     const waitMs = user.pause === null ? 0 : Math.max(0, record.dueInMs ?? 0);
     const pause = waitMs > 0 && user.pause !== null ? { ...user.pause, until: at + waitMs } : null;
-    return stepped({ ...user, lane, pause }, { type: "ONBOARD", at });
+    const isNew = expect === "new" && isUncalled(user);
+    return stepped({ ...user, lane, pause }, { type: "ONBOARD", at, isNew });
   }
 
   /** The user, once whoever is being let go is gone. */
@@ -124,7 +125,9 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
     const found = await lookFor(engine, id);
     if (found.user?.position.state !== "offboarding") return found;
     await arrive(engine, id, wait, isGone);
-    return lookFor(engine, id);
+    const after = await lookFor(engine, id);
+    if (after.user?.position.state === "offboarding") throw stillPurged(engine, after.user);
+    return after;
   }
 
   async function worker(verb: "work" | "resume", options: WorkOptions | undefined): Promise<WorkSummary> {
@@ -180,7 +183,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       const id = checkId(appUserId);
       const grant = checkGrant(given);
       const wait = patience(checkWait("adopt a user", options));
-      await adopt(engine, id, grant, wait);
+      await adopt(engine, id, grant, wait, "byName");
       return arrived(id, wait);
     },
 

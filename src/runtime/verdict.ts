@@ -55,6 +55,19 @@ export function refusal(engine: Engine, user: User): LifecycleError | null {
   return null;
 }
 
+/** The error for whoever would begin anew with a user whose data are still being erased: later it can. */
+export function stillPurged(engine: Engine, user: User): LifecycleError {
+  const pause = barrierOf(engine, user) ?? user.pause;
+  return new LifecycleError(
+    "USER_OFFBOARDED",
+    `Cannot onboard user ${engine.sealer.alias(user.id)} yet: its data at 1upHealth are being erased`,
+    {
+      retryable: true,
+      retryAfterMs: pause === null ? undefined : Math.max(0, pause.until - engine.clock.now()),
+    },
+  );
+}
+
 /** What stands before the next call of the user, if it needs one. */
 export function barrierOf(engine: Engine, user: User): Barrier | null {
   if (engine.account.isQuiet) return null;

@@ -45,6 +45,7 @@ export function eventsAt(at: number): readonly UserEvent[] {
     { type: "PURGE_CUT", at },
     { type: "OFFBOARDED", at },
     { type: "ONBOARD", at },
+    { type: "ONBOARD", at, isNew: true },
   ];
 }
 

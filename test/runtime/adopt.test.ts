@@ -155,6 +155,24 @@ describe("adopt()", () => {
     expect(await lifecycle.inspect("ada")).toMatchObject({ oneupUserId: grant.oneupUserId, usable: true });
   });
 
+  it("brings an offboarded user back, but none whose data are still to be erased", async () => {
+    const { sandbox, lifecycle, grant } = await prepared();
+    await lifecycle.adopt("ada", grant);
+    await lifecycle.offboard("ada");
+    expect(await lifecycle.adopt("ada", grant)).toMatchObject({ state: "tokenActive" });
+    sandbox.fail({ call: "fhir.purge", status: 400, body: { error: "not allowed" } });
+    const refused = { code: "USER_FAILED" };
+    await expect(lifecycle.offboard("ada", { purge: ["r4"] })).rejects.toMatchObject(refused);
+    await expect(lifecycle.adopt("ada", grant)).rejects.toMatchObject(refused);
+    const left = { purge: { done: [], left: ["r4"] } };
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "failed", ...left });
+    sandbox.fail({ call: "fhir.purge", status: 503 });
+    const again = lifecycle.retry("ada", { waitMs: 0 });
+    expect(await again).toMatchObject({ state: "offboarding" });
+    await expect(lifecycle.adopt("ada", grant)).rejects.toMatchObject({ code: "USER_OFFBOARDED" });
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "offboarding", ...left });
+  });
+
   it("waits until a rename in doubt is decided, and no longer than it is told to", async () => {
     const { sandbox, lifecycle, grant } = await prepared();
     await lifecycle.adopt("ada", grant);
@@ -196,6 +214,28 @@ describe("adopt()", () => {
 });
 
 describe("adoptMany()", () => {
+  it("run again leaves alone who was let go since: offboarded, forgotten, or with something left to erase", async () => {
+    const { sandbox, lifecycle, more } = await prepared();
+    const ids = ["offboarded", "forgotten", "refused"] as const;
+    const rows = await Promise.all(ids.map(async (appUserId) => ({ appUserId, ...(await more(appUserId)) })));
+    expect(await lifecycle.adoptMany(rows)).toMatchObject({ added: 3 });
+    await lifecycle.offboard("offboarded");
+    await lifecycle.offboard("forgotten");
+    await lifecycle.forget("forgotten");
+    sandbox.fail({ call: "fhir.purge", status: 400, body: { error: "not allowed" } });
+    await expect(lifecycle.offboard("refused", { purge: true })).rejects.toMatchObject({
+      code: "USER_FAILED",
+    });
+    expect(await lifecycle.adoptMany(rows)).toMatchObject({ added: 0, present: 3, rejected: 0 });
+    await lifecycle.resume();
+    expect(await lifecycle.inspect("offboarded")).toMatchObject({ state: "offboarded", usable: false });
+    await expect(lifecycle.inspect("forgotten")).rejects.toMatchObject({ code: "USER_UNKNOWN" });
+    expect(await lifecycle.inspect("refused")).toMatchObject({
+      state: "failed",
+      purge: { left: ["dstu2", "stu3", "r4"] },
+    });
+  });
+
   it("passes over a user who has another id now, and says so", async () => {
     const { lifecycle, grant, more } = await prepared();
     await lifecycle.adopt("ada", grant);

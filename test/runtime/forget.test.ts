@@ -91,7 +91,7 @@ describe("forget()", () => {
     }
   });
 
-  it("works where ids are hidden, for whoever is adopted, and for a list that brings the user again", async () => {
+  it("works where ids are hidden and for whoever is adopted; no list brings the user back, only onboard() by name", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open({ hideIds: true, encryption: { keys: ["5a".repeat(32)] } });
     const { oneupUserId } = await lifecycle.onboard("ada");
@@ -108,7 +108,11 @@ describe("forget()", () => {
       repaired: { adopted: 0 },
     });
     const summary = await lifecycle.onboardMany(["ada"], { name: "again" });
-    expect(summary).toMatchObject({ added: 1, arrived: 1 });
+    expect(summary).toMatchObject({ added: 0, present: 1, arrived: 0 });
+    const row = { appUserId: "ada", ...grant };
+    expect(await lifecycle.adoptMany([row])).toMatchObject({ added: 0, present: 1, rejected: 0 });
+    await expect(lifecycle.inspect("ada")).rejects.toMatchObject({ code: "USER_UNKNOWN" });
+    expect(await lifecycle.onboard("ada")).toMatchObject({ usable: true });
     expect(sandbox.users()).toHaveLength(1);
   });
 });

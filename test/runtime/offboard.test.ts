@@ -263,4 +263,52 @@ describe("offboard() of a user who may not exist at 1upHealth", () => {
     expect(await lifecycle.offboard("bob")).toMatchObject({ state: "offboarded", pause: null });
     expect((await lifecycle.forecast()).ahead).toBe(0);
   });
+
+  it("purging one who waits for a slot: it is not registered afterwards, and the call can be repeated", async () => {
+    const stage = await scene({ limit: { calls: 1 } });
+    const lifecycle = await stage.open({ limits: { management: { calls: 1, windowMs: 3_600_000 } } });
+    await lifecycle.onboard("ada");
+    await lifecycle.onboard("bob", { waitMs: 0 });
+    const early = lifecycle.offboard("bob", { purge: true, waitMs: 50 });
+    await expect(early).rejects.toMatchObject({ code: "USER_NOT_READY", retryable: true });
+    expect(await lifecycle.inspect("bob")).toMatchObject({ state: "offboarded" });
+    stage.sandbox.clock.advance(2 * 3_600_000);
+    await lifecycle.resume();
+    expect(spentOn(stage.sandbox, "bob")).not.toContain("createUser");
+    hurry(stage.sandbox, 60_000);
+    const gone = await lifecycle.offboard("bob", { purge: true, waitMs: 24 * 3_600_000 });
+    expect(gone).toMatchObject({ state: "offboarded", oneupUserId: null, purge: null });
+    expect(purges(stage)).toEqual([]);
+  });
+
+  it("before any call for it: onboard() of it costs one call, as if it were new", async () => {
+    const { sandbox, open } = await scene();
+    const tight = await open({ limits: { management: { calls: 1, windowMs: 3_600_000 } } });
+    await tight.onboard("ada");
+    await tight.onboard("bob", { waitMs: 0 });
+    await tight.offboard("bob");
+    await tight.onboard("eve", { expect: "existing", waitMs: 0 });
+    await tight.offboard("eve");
+    sandbox.clock.advance(2 * 3_600_000);
+    const lifecycle = await open();
+    expect(await lifecycle.onboard("bob")).toMatchObject({ state: "tokenActive", usable: true });
+    expect(spentOn(sandbox, "bob")).toEqual(["createUser"]);
+    await lifecycle.onboard("eve");
+    expect(spentOn(sandbox, "eve")[0]).toBe("issueAuthCode");
+  });
+});
+
+describe("onboard() of a user whose data are being erased", () => {
+  it("says so once its patience ends, and that it can be repeated", async () => {
+    const stage = await scene({ purgeBatch: 1 });
+    await withData(stage);
+    const lifecycle = await stage.open();
+    await lifecycle.offboard("ada", { purge: ["r4"], waitMs: 0 });
+    const code = "USER_OFFBOARDED";
+    const early = lifecycle.onboard("ada", { waitMs: 0 });
+    await expect(early).rejects.toMatchObject({ code, retryable: true });
+    await expect(lifecycle.accessToken("ada")).rejects.toMatchObject({ code, retryable: false });
+    hurry(stage.sandbox);
+    expect(await lifecycle.onboard("ada", { waitMs })).toMatchObject({ state: "reauthorized" });
+  });
 });

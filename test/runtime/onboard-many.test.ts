@@ -56,6 +56,20 @@ describe("onboardMany()", () => {
     expect(spentOn(sandbox, "user 1")).toEqual(["createUser"]);
   });
 
+  it("run again under its name leaves alone who was forgotten since; onboard() begins anew", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    await lifecycle.onboardMany(people(2), { name: "spring", expect: "new" });
+    await lifecycle.offboard("user 1");
+    await lifecycle.forget("user 1");
+    const calls = sandbox.journal.count();
+    const again = await lifecycle.onboardMany(people(2), { name: "spring", expect: "new" });
+    expect(again).toMatchObject({ read: 2, added: 0, present: 2, left: 0 });
+    await expect(lifecycle.inspect("user 1")).rejects.toMatchObject({ code: "USER_UNKNOWN" });
+    expect(sandbox.journal.count()).toBe(calls);
+    expect(await lifecycle.onboard("user 1")).toMatchObject({ usable: true });
+  });
+
   it("is done in the lanes' order: whoever signs up meanwhile goes first", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open({ limits: { management: { calls: 4, windowMs: 60_000 } } });

@@ -145,18 +145,17 @@ describe("rename() to an id that is taken here in the same moment", () => {
 
   it("while it is in doubt, is decided once and not asked about for ever", async () => {
     const { sandbox, open } = await scene();
-    const times = { timeoutMs: 100, graceMs: 300, leaseMs: 400 };
-    const lifecycle = await open(times);
+    const lifecycle = await open();
     await lifecycle.onboard("ada");
     sandbox.fail({ call: "updateUser", drop: "after" });
     await expect(lifecycle.rename("ada", "new", { waitMs: 0 })).rejects.toMatchObject({ retryable: true });
     sandbox.fail({ call: "createUser", drop: "before" });
     await lifecycle.onboard("new", { waitMs: 0 });
-    hurry(sandbox);
+    hurry(sandbox, 500);
     await vi.waitFor(async () => {
       await lifecycle.resume();
       expect(await lifecycle.inspect("ada")).toMatchObject({ underWay: null, conflict: "idTaken" });
-    });
+    }, 10_000);
     await expect(lifecycle.rename("ada", "new")).rejects.toMatchObject({ code: "USER_CONFLICT" });
     expect(sandbox.journal.count("listUsers")).toBe(1);
   });

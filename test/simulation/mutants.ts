@@ -243,8 +243,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "takes its own first write of a user for somebody else's",
     file: "src/runtime/onboard-many.ts",
-    find: "const done = await save(engine, user, signal, { mode",
-    replace: "const done = await save(engine, user, false, { mode",
+    find: "const done = await save(engine, newcomer, signal, { mode",
+    replace: "const done = await save(engine, newcomer, false, { mode",
   },
   {
     name: "marks users of other imports",
@@ -322,8 +322,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "does not move whom 1upHealth has under another name",
     file: "src/runtime/finding.ts",
-    find: "if (thereAppUserId !== appUserId && !renaming(user)) {",
-    replace: "if (thereAppUserId === appUserId && !renaming(user)) {",
+    find: "if (thereAppUserId !== appUserId) this.#tellRenamed",
+    replace: "if (thereAppUserId === appUserId) this.#tellRenamed",
   },
   {
     name: "ends 1upHealth's list with its first page",
