@@ -182,7 +182,11 @@ export const changes: Readonly<Record<ChangeName, Change>> = {
     attempt: 0,
   }),
   purgedAll: (context) => ({ ...stillThere(context), purged: purgedWith(context) }),
-  forgetEverything: (context) => ({ ...stillThere(context), purged: context.purged }),
+  forgetEverything: (context) => ({
+    ...stillThere(context),
+    purged: context.purged,
+    idTaken: context.idTaken, // a purge would still erase another user's data
+  }),
 };
 
 /** The names of all conditions. */

@@ -123,7 +123,7 @@ export function checkReconciling(
   }
   if (typeof repair === "boolean") return { ...checked, repairs: repair ? everyRepair : [] };
   const rule = `true, false, or a list of ${everyRepair.join(", ")}`;
-  if (!Array.isArray(repair)) throw wrong(verb, "repair", rule, repair);
+  if (!Array.isArray(repair) || repair.length === 0) throw wrong(verb, "repair", rule, repair);
   const asked: readonly unknown[] = repair;
   const stranger = asked.find((one) => !everyRepair.some((known) => known === one));
   if (stranger !== undefined) throw wrong(verb, "repair", rule, stranger);

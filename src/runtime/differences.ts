@@ -16,7 +16,10 @@ export type Difference =
     }
   /** It is here, with a number that 1upHealth did not list. Whoever is offboarded is not missed. */
   | { readonly type: "hereOnly"; readonly appUserId: string; readonly oneupUserId: number }
-  /** Somebody renamed it there: here it has the id `appUserId`. */
+  /**
+   * Its number stands there under another id than here, `appUserId`: somebody renamed it there. If that id is taken here,
+   * by a user of the same number, say, it is not moved; purge neither of two with one number, for the data are the same.
+   */
   | {
       readonly type: "renamed";
       readonly appUserId: string;
@@ -63,8 +66,9 @@ export interface ReconcileOptions extends Cancellable {
   readonly pageSize?: number | undefined;
   /** How often `onProgress` is called at most, ms, 10 to 86 400 000. @default 1_000 */
   readonly everyMs?: number | undefined;
+  /** What it throws ends the call. */
   readonly onProgress?: ((progress: ReconcileProgress) => void) | undefined;
-  /** Called with every difference, for the report holds the first hundred of each type only. */
+  /** Called with every difference, for the report holds the first hundred of each type only. What it throws ends the call. */
   readonly onDifference?: ((difference: Difference) => void) | undefined;
 }
 
@@ -102,7 +106,8 @@ export interface Repaired {
   readonly moved: number;
   /**
    * Left as they are: somebody works on them, or their new id is taken here. And of users who are there only, those
-   * beyond the first hundred thousand. Call it again.
+   * beyond the first hundred thousand; all of them, if so many users took steps or came meanwhile that somebody here may
+   * have been passed by who has the number of one. Call it again.
    */
   readonly left: number;
 }

@@ -1,6 +1,6 @@
 /**
  * Finds out what is not the same here and at 1upHealth: its list is read once, page by page, then every user here is
- * looked at. Held in memory are eight bytes a user there, and whoever seems to be there only, up to a bound.
+ * looked at. Held in memory are 24 bytes a user, and whoever is not where it should be, up to a bound.
  *
  * @module
  */
@@ -11,13 +11,15 @@ import type { Difference } from "./differences.ts";
 import type { Engine } from "./engine.ts";
 import { insist } from "./insist.ts";
 import { everyId } from "./listing.ts";
-import { lookFor } from "./load.ts";
-import { Numbers } from "./numbers.ts";
+import { loadRecord, lookFor } from "./load.ts";
+import { numberOf, Numbers } from "./numbers.ts";
 import { renaming } from "./renaming.ts";
+import { callRoll } from "./roll-call.ts";
 import { eachRow, rowsInHand } from "./rows.ts";
+import { readInClear } from "./user.ts";
 import type { User } from "./user.ts";
 
-/** So many who are there only are held until every user here was looked at: one may be a user here under another id. */
+/** So many who are not where they should be are held until every user here was looked at. */
 const mostHeld = 100_000;
 /** Ids that are listed with one question to the store. */
 const idsAPage = 500;
@@ -38,15 +40,23 @@ export class Comparison {
   readonly #engine: Engine;
   readonly #finding: Finding;
   readonly #there = new Numbers();
+  /** Who has which id there: of each pair one number. */
+  readonly #pairs = new Numbers();
   readonly #strangers = new Map<number, Named>();
-  /** Users who are there under the id of another one here, and those others. */
-  readonly #taken = new Map<number, string>();
+  /** The ids there of whoever has another number here under that id, or none. */
+  readonly #elsewhere = new Map<number, string>();
+  /** The numbers here of those who have another one there. */
   readonly #others = new Set<number>();
+  /** Users here whose number has another id there that is known here as well. */
+  readonly #astray = new Map<string, number>();
+  readonly #renamed = new Set<string>();
   readonly #startedAt: number;
   /** Users here who were looked at. */
   here = 0;
   /** Users there only who are not held. */
   beyond = 0;
+  /** Everybody here was met, so nobody of {@link strangers} is here under another id. */
+  isCertain = false;
 
   constructor(engine: Engine, finding: Finding) {
     this.#engine = engine;
@@ -70,14 +80,15 @@ export class Comparison {
     this.#there.add(oneupUserId);
     if (appUserId === undefined || !isId(appUserId)) return found({ type: "unusable", oneupUserId });
     if (!user.active) found({ type: "inactive", appUserId, oneupUserId });
+    this.#pairs.add(pair(oneupUserId, appUserId));
     const here = await this.#read(appUserId);
     const number = here === null || typeof here === "string" ? null : here.position.context.oneupUserId;
+    if (number === oneupUserId) return;
+    if (this.#elsewhere.size < mostHeld) this.#elsewhere.set(oneupUserId, appUserId);
     if (here === null) this.#hold({ ...user, appUserId });
-    else if (number !== null && number !== oneupUserId) {
+    else if (number !== null) {
       found({ type: "anotherNumber", appUserId, oneupUserId: number, thereOneupUserId: oneupUserId });
-      if (this.#taken.size >= mostHeld) return;
-      this.#taken.set(oneupUserId, appUserId);
-      this.#others.add(number);
+      if (this.#others.size < mostHeld) this.#others.add(number);
     }
   }
 
@@ -89,12 +100,20 @@ export class Comparison {
   /** Compares every user here with what the list has shown, and tells of those who are there only. */
   async everybody(isComplete: boolean, seen: () => void): Promise<void> {
     const { signal, found } = this.#finding;
-    await eachRow(everyId(this.#engine, idsAPage), rowsInHand, signal, async (id) => {
-      const user = await this.#read(id);
-      if (user !== null && typeof user !== "string" && user.id === id) this.#compare(user, isComplete);
-      this.here++;
-      seen();
+    this.isCertain = await callRoll(this.#engine, {
+      signal,
+      matters: () => this.#strangers.size > 0,
+      meet: async (id, again) => {
+        const user = await this.#read(id);
+        if (!again) this.here++;
+        seen();
+        if (user === null || typeof user === "string") return user === "unreadable";
+        if (user.id !== id) return false; // it was renamed by ours
+        this.#compare(user, isComplete);
+        return true;
+      },
     });
+    if (this.#astray.size > 0) await this.#findAstray();
     for (const { appUserId, oneupUserId, active } of this.#strangers.values()) {
       found({ type: "thereOnly", appUserId, oneupUserId, active });
     }
@@ -105,19 +124,48 @@ export class Comparison {
     const { id: appUserId, position } = user;
     const { oneupUserId, codeAt, grantedAt } = position.context;
     if (oneupUserId === null) return;
-    const thereAppUserId = this.#strangers.get(oneupUserId)?.appUserId ?? this.#taken.get(oneupUserId);
+    const thereAppUserId = this.#elsewhere.get(oneupUserId);
     if (thereAppUserId !== undefined) {
       this.#strangers.delete(oneupUserId);
-      // It may have been renamed by ours while the list was read.
-      if (thereAppUserId !== appUserId && !renaming(user)) {
-        found({ type: "renamed", appUserId, thereAppUserId, oneupUserId });
-      }
+      if (thereAppUserId !== appUserId) this.#tellRenamed(user, thereAppUserId, oneupUserId);
     } else if (this.#others.has(oneupUserId)) {
       return; // told already
-    } else if (isComplete && position.state !== "offboarded" && !this.#there.has(oneupUserId)) {
+    } else if (this.#there.has(oneupUserId)) {
+      if (!this.#pairs.has(pair(oneupUserId, appUserId)) && this.#astray.size < mostHeld)
+        this.#astray.set(appUserId, oneupUserId);
+    } else if (isComplete && position.state !== "offboarded") {
       // Whoever got a code or a token meanwhile exists; the list had passed its place.
       if (Math.max(codeAt ?? 0, grantedAt ?? 0) < this.#startedAt)
         found({ type: "hereOnly", appUserId, oneupUserId });
+    }
+  }
+
+  #tellRenamed(user: User, thereAppUserId: string, oneupUserId: number): void {
+    // It may have been renamed by ours while the list was read.
+    if (renaming(user) || this.#renamed.has(user.id)) return;
+    this.#renamed.add(user.id);
+    this.#finding.found({ type: "renamed", appUserId: user.id, thereAppUserId, oneupUserId });
+  }
+
+  /** Whoever shares a number with another user here who has it under its id there, too. Ours may have renamed the rest. */
+  async #findAstray(): Promise<void> {
+    const { signal } = this.#finding;
+    const numbers = new Set(this.#astray.values());
+    const ids = new Map<number, string>();
+    await eachRow(everyId(this.#engine, idsAPage), rowsInHand, signal, async (id) => {
+      const user = await this.#read(id);
+      if (user === null || typeof user === "string" || user.id !== id) return;
+      const { oneupUserId } = user.position.context;
+      if (oneupUserId === null || !numbers.has(oneupUserId)) return;
+      if (this.#pairs.has(pair(oneupUserId, id))) ids.set(oneupUserId, id);
+    });
+    for (const [id, oneupUserId] of this.#astray) {
+      const thereAppUserId = ids.get(oneupUserId);
+      const user = thereAppUserId === undefined ? null : await this.#read(id);
+      if (thereAppUserId === undefined || user === null || typeof user === "string" || user.id !== id)
+        continue;
+      if (user.position.context.oneupUserId === oneupUserId)
+        this.#tellRenamed(user, thereAppUserId, oneupUserId);
     }
   }
 
@@ -131,7 +179,26 @@ export class Comparison {
     } catch (error) {
       if (!isLifecycleError(error) || error.retryable) throw error;
       const { renamedTo } = error.facts;
-      return error.code === "RENAMED" && typeof renamedTo === "string" ? this.#read(renamedTo) : "unreadable";
+      if (error.code === "RENAMED" && typeof renamedTo === "string") return this.#read(renamedTo);
+      return this.#readInClear(id);
     }
   }
+
+  /** Whoever has secrets that do not open has a number all the same. */
+  async #readInClear(id: string): Promise<User | "unreadable"> {
+    try {
+      const record = await insist(this.#engine, this.#finding.signal, "reconcile users", () =>
+        loadRecord(this.#engine, id),
+      );
+      return readInClear(record, this.#engine.sealer).user;
+    } catch (error) {
+      if (!isLifecycleError(error) || error.retryable) throw error;
+      return "unreadable";
+    }
+  }
+}
+
+/** A number for a user of 1upHealth's and its id. */
+function pair(oneupUserId: number, appUserId: string): number {
+  return numberOf(`${oneupUserId} ${appUserId}`);
 }

@@ -225,7 +225,8 @@ export interface Lifecycle extends AsyncDisposable {
    *
    * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`; `USER_NOT_READY` if `waitMs` is over while a call for the user is
    * under way, or before 1upHealth could be asked who it is (then it is offboarded, and nothing is purged until this is
-   * called again); `USER_FAILED` if 1upHealth refuses to purge: `retry()`
+   * called again); `USER_FAILED` if 1upHealth refuses to purge: `retry()`; `USER_CONFLICT` for a purge of a user with a
+   * `conflict`, whose data are those of another user here
    */
   offboard(appUserId: string, options?: OffboardOptions): Promise<UserStatus>;
   /**
@@ -241,14 +242,15 @@ export interface Lifecycle extends AsyncDisposable {
   /**
    * Compares the users here with 1upHealth's own list: who is there and not here, here and not there, there under another
    * `app_user_id`, or inactive. With `repair` it sets right what can be, without creating anybody at 1upHealth, and only
-   * if the list was seen to its end. It costs a management call a page, in the lane "recovery", and holds eight bytes a
+   * if the list was seen to its end. It costs a management call a page, in the lane "recovery", and holds 24 bytes a
    * user; interrupted, it is called again.
    *
    * ```ts
    * const { complete, counts, repaired } = await lifecycle.reconcile({ repair: ["move"], pageSize: 1_000 });
    * ```
    *
-   * @throws {LifecycleError} `INVALID_OPTION`; `BAD_ANSWER`; what may pass is waited for; the signal's reason
+   * @throws {LifecycleError} `INVALID_OPTION`; `BAD_ANSWER`; what may pass is waited for; the signal's reason; what
+   * `onProgress` or `onDifference` throws
    */
   reconcile(options?: ReconcileOptions): Promise<Reconciliation>;
   /** What 1upHealth itself says about users. */

@@ -20,7 +20,7 @@ export async function* idsOn(
   }
 }
 
-/** Every id. Whoever takes a step meanwhile may be met twice, or not at all. */
+/** Every id. Whoever takes a step meanwhile may be met twice, or not at all: see `callRoll()`. */
 export async function* everyId(
   engine: Pick<Engine, "store">,
   limit: number,

@@ -33,7 +33,8 @@ export const isGone: Arrival = (_, { position }, barrier) =>
  * Writes down that the user is let go and what is to be erased; nothing if that stands there already. Resolves when it is
  * durable.
  *
- * @throws {LifecycleError} `USER_NOT_READY` when patience ends while a call for the user is under way; as {@link load} and
+ * @throws {LifecycleError} `USER_CONFLICT` for a purge of a user who shares its number with another one here;
+ * `USER_NOT_READY` when patience ends while a call for the user is under way; as {@link load} and
  * {@link askRemote}; the signal's reason
  */
 export async function offboard(
@@ -50,6 +51,7 @@ export async function offboard(
       await untilAtRest(engine, verb, { id, found, look, patience });
       continue;
     }
+    if (purge.length > 0 && found.user.position.context.idTaken) throw shared(engine, id);
     if (isWritten(found.user, purge)) return;
     const isNumbered = found.user.position.context.oneupUserId !== null;
     let user: User;
@@ -147,6 +149,14 @@ async function untilConclusive(
   const left = until - engine.clock.monotonic();
   if (left <= 0) throw notReady(engine, id, "it may be created in this moment");
   await engine.changes.ofUser(id, Math.min(left, waitMs, longestLookMs), signal);
+}
+
+/** A purge goes by the number, and 1upHealth has given this one the id of another user here. */
+function shared({ sealer }: Engine, id: string): LifecycleError {
+  return new LifecycleError(
+    "USER_CONFLICT",
+    `Cannot purge user ${sealer.alias(id)}: it is one user at 1upHealth with another one here, whose data would be erased; offboard it without a purge`,
+  );
 }
 
 function notReady({ sealer }: Engine, id: string, why: string): LifecycleError {

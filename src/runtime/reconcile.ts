@@ -4,7 +4,6 @@
  * @module
  */
 import { isLifecycleError } from "../errors.ts";
-import { tell } from "./changes.ts";
 import { noDifferences } from "./differences.ts";
 import type { Difference, ReconcileOptions, ReconcileProgress } from "./differences.ts";
 import type { Reconciliation, Repair, Repaired } from "./differences.ts";
@@ -31,7 +30,10 @@ export interface Reconciling {
   readonly moved: (appUserId: string) => void;
 }
 
-/** @throws {LifecycleError} what does not pass by itself, of 1upHealth or the store; the signal's reason */
+/**
+ * @throws {LifecycleError} what does not pass by itself, of 1upHealth or the store; the signal's reason; what
+ * `onProgress` and `onDifference` throw
+ */
 export async function reconcile(engine: Engine, reconciling: Reconciling): Promise<Reconciliation> {
   const { options, repairs, signal } = reconciling;
   const { pageSize = 100, onProgress, onDifference } = options;
@@ -44,7 +46,7 @@ export async function reconcile(engine: Engine, reconciling: Reconciling): Promi
     found(difference) {
       if (++counts[difference.type] <= told) differences.push(difference);
       if (difference.type === "renamed" && repairs.includes("move")) renamed.push(difference);
-      tell((news) => onDifference?.(news), difference);
+      onDifference?.(difference);
     },
   });
 
@@ -66,7 +68,7 @@ export async function reconcile(engine: Engine, reconciling: Reconciling): Promi
     counts: { ...counts, thereOnly: counts.thereOnly + (phase === "reading" ? 0 : comparison.beyond) },
   });
   const report = (phase: ReconcileProgress["phase"]): void => {
-    if (pace.isDue()) tell((news) => onProgress?.(news), progress(phase));
+    if (pace.isDue()) onProgress?.(progress(phase));
   };
 
   for await (const page of pages) {
@@ -85,16 +87,18 @@ export async function reconcile(engine: Engine, reconciling: Reconciling): Promi
       repaired[done ? "moved" : "left"]++;
       report("repairing");
     });
-    const strangers = repairs.includes("adopt") ? comparison.strangers : [];
+    const strangers = repairs.includes("adopt") && comparison.isCertain ? comparison.strangers : [];
     await eachRow(strangers, width, signal, async (stranger) => {
       const done = await mend(engine, signal, () => adoptStranger(engine, stranger, signal));
       repaired[done ? "adopted" : "left"]++;
       report("repairing");
     });
-    if (repairs.includes("adopt")) repaired.left += comparison.beyond;
+    if (repairs.includes("adopt")) {
+      repaired.left += comparison.beyond + comparison.strangers.length - strangers.length;
+    }
   }
   const done = progress("done");
-  tell((news) => onProgress?.(news), done);
+  onProgress?.(done);
   return { ...done, complete, differences, repaired: mends ? (repaired satisfies Repaired) : null };
 }
 

@@ -37,7 +37,10 @@ export async function rename(engine: Engine, id: string, to: string, patience: P
   const user = await atRest(engine, id, patience);
   if (id === to) return;
   const target = await engine.store.load(to);
-  if (target.type === "record") throw conflict(engine, id, isMark(target.record.value));
+  if (target.type === "record") {
+    const isForgotten = isMark(target.record.value);
+    throw user.position.context.idTaken ? taken(engine, id, isForgotten) : conflict(engine, id, isForgotten);
+  }
   const { oneupUserId } = user.position.context;
   if (oneupUserId === null) throw notReady(engine, id, "1upHealth does not know it yet");
 
@@ -174,10 +177,13 @@ function conflict(engine: Engine, id: string, isForgotten = false): LifecycleErr
   );
 }
 
-function taken(engine: Engine, id: string): LifecycleError {
+function taken(engine: Engine, id: string, isForgotten = false): LifecycleError {
+  const [had, other] = isForgotten
+    ? ["a user who was forgotten here had it: onboard()", "it"]
+    : ["another user here has it, too: go on with", "that one"];
   return new LifecycleError(
     "USER_CONFLICT",
-    `Cannot rename user ${engine.sealer.alias(id)}: 1upHealth has given it the new app_user_id, and another user here has it, too`,
+    `Cannot rename user ${engine.sealer.alias(id)}: 1upHealth has given it the new app_user_id, and ${had} ${other}, then offboard and forget this one without a purge, for both have the same data`,
   );
 }
 

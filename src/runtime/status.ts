@@ -32,8 +32,9 @@ export interface UserStatus {
    */
   readonly purge: { readonly done: readonly string[]; readonly left: readonly string[] } | null;
   /**
-   * `idTaken`: 1upHealth has given it the new id of a `rename()`, and here another user has that
-   * one. Its grant works on; offboard and forget one of the two, then rename again.
+   * `idTaken`: 1upHealth has given it the new id of a `rename()`, and here another user has that one, so that both are one
+   * user at 1upHealth, with the same data. Its grant works on. Go on with the user of the new id (`onboard()` it, if it was
+   * forgotten), then offboard and forget this one **without a purge**: purging either erases the data of both.
    */
   readonly conflict: "idTaken" | null;
   /** What it waits for, until when, and the how-manieth attempt comes next. */

@@ -1,23 +1,8 @@
 import type { Difference } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { Numbers } from "../../src/runtime/numbers.ts";
-import { scene, spentOn } from "../support/scene.ts";
+import { renamedThere, scene, spentOn } from "../support/scene.ts";
 import type { Scene } from "../support/scene.ts";
-
-/** Somebody renames a user at 1upHealth, and tells nobody. */
-async function renamedThere(
-  { sandbox, server }: Scene,
-  oneupUserId: number | null,
-  to: string,
-): Promise<void> {
-  const { clientId: client_id, clientSecret: client_secret } = sandbox.credentials;
-  const answer = await fetch(`${server.url}/user-management/v1/user`, {
-    method: "PUT",
-    headers: { client_id, client_secret },
-    body: new URLSearchParams({ oneup_user_id: String(oneupUserId), app_user_id: to }),
-  });
-  expect(await answer.json()).toMatchObject({ success: true });
-}
 
 const expiresAt = new Date(Date.UTC(2030, 0, 1));
 const grant = (oneupUserId: number) => ({ oneupUserId, refreshToken: "r", accessToken: "a", expiresAt });
@@ -162,12 +147,32 @@ describe("reconcile()", () => {
     expect(report.counts).toMatchObject({ thereOnly: 6, hereOnly: 0 });
   });
 
+  it.each(["onProgress", "onDifference"] as const)("rejects with what %s throws", async (listener) => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    sandbox.createUser("eve");
+    const wrong = new Error("the disk is full");
+    const reconciling = lifecycle.reconcile({
+      [listener]: () => {
+        throw wrong;
+      },
+    });
+    await expect(reconciling).rejects.toBe(wrong);
+    expect(await lifecycle.reconcile({ repair: true })).toMatchObject({ repaired: { adopted: 1 } });
+  });
+
   it("ends with its signal, and refuses options that mean nothing", async () => {
     const { open } = await scene();
     const lifecycle = await open();
     const reason = new Error("enough");
     await expect(lifecycle.reconcile({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
-    for (const options of [{ repair: ["create"] }, { repair: "move" }, { pageSize: 0 }, { mend: true }]) {
+    for (const options of [
+      { repair: ["create"] },
+      { repair: "move" },
+      { repair: [] },
+      { pageSize: 0 },
+      { mend: true },
+    ]) {
       await expect(lifecycle.reconcile(options as object)).rejects.toMatchObject({ code: "INVALID_OPTION" });
     }
   });

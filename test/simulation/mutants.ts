@@ -322,8 +322,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "does not move whom 1upHealth has under another name",
     file: "src/runtime/finding.ts",
-    find: "if (thereAppUserId !== appUserId && !renaming(user)) {",
-    replace: "if (thereAppUserId === appUserId && !renaming(user)) {",
+    find: "if (thereAppUserId !== appUserId) this.#tellRenamed",
+    replace: "if (thereAppUserId === appUserId) this.#tellRenamed",
   },
   {
     name: "ends 1upHealth's list with its first page",

@@ -100,3 +100,19 @@ export function spentOn({ journal }: Sandbox, appUserId: string): readonly strin
     .filter((entry) => entry.appUserId === appUserId && management.includes(entry.call))
     .map((entry) => entry.call);
 }
+
+/** Somebody renames a user at 1upHealth, and tells nobody. */
+export async function renamedThere(
+  { sandbox, server }: Pick<Scene, "sandbox" | "server">,
+  oneupUserId: number | null,
+  to: string,
+): Promise<void> {
+  const { clientId: client_id, clientSecret: client_secret } = sandbox.credentials;
+  const answer = await fetch(`${server.url}/user-management/v1/user`, {
+    method: "PUT",
+    headers: { client_id, client_secret },
+    body: new URLSearchParams({ oneup_user_id: String(oneupUserId), app_user_id: to }),
+  });
+  const { success } = (await answer.json()) as { readonly success?: unknown }; // our own sandbox
+  if (success !== true) throw new Error(`Cannot rename ${oneupUserId} there: HTTP ${answer.status}`);
+}

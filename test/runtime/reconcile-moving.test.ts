@@ -1,0 +1,89 @@
+import type { StoreAdapter } from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
+import { describe, expect, it, vi } from "vitest";
+import { renamedThere, scene } from "../support/scene.ts";
+
+/** A store in memory that does something else before it lists a state. */
+function disturbed(before: (state: string) => Promise<void>): StoreAdapter {
+  const adapter = memory();
+  return {
+    ...adapter,
+    async open(its) {
+      const store = await adapter.open(its);
+      return {
+        ...store,
+        async page(ask) {
+          await before(ask.state);
+          return store.page(ask);
+        },
+      };
+    },
+  };
+}
+
+/** Five users, of whom one was renamed there and takes a step whenever a state of `during` is about to be listed. */
+async function stepping(during: readonly string[]) {
+  let disturb = async (_state: string): Promise<void> => {};
+  const stage = await scene();
+  const lifecycle = await stage.open({ store: disturbed((state) => disturb(state)) });
+  for (let n = 0; n < 5; n++) await lifecycle.onboard(`user ${n}`);
+  const { oneupUserId } = await lifecycle.inspect("user 3");
+  await renamedThere(stage, oneupUserId, "renamed");
+  stage.sandbox.createUser("stranger");
+  const left = [...during];
+  disturb = async (state) => {
+    if (left[0] !== state) return;
+    left.shift();
+    stage.sandbox.clock.advance(7_200_000 - 60_000); // its token is due
+    await lifecycle.accessToken("user 3"); // which is renewed beside it
+    const renewed = { state: "refreshed", underWay: null };
+    await vi.waitFor(async () => expect(await lifecycle.inspect("user 3")).toMatchObject(renewed));
+  };
+  return { lifecycle, oneupUserId, left };
+}
+
+describe("reconcile() while users take steps", () => {
+  it("adopts nobody who steps, meanwhile, to a state that nobody had when it began to list them", async () => {
+    const { lifecycle, oneupUserId, left } = await stepping(["tokenActive"]);
+    const report = await lifecycle.reconcile({ repair: true });
+    expect(left, "it did step").toEqual([]);
+    expect(report.repaired).toEqual({ adopted: 1, moved: 1, left: 0 });
+    expect(report.counts).toMatchObject({ renamed: 1, thereOnly: 1 });
+    const ids: string[] = [];
+    for await (const user of lifecycle.users())
+      if (user.oneupUserId === oneupUserId) ids.push(user.appUserId);
+    expect(ids).toEqual(["renamed"]);
+  });
+
+  it("adopts nobody at all while users keep coming, and says who is left", async () => {
+    let id = 0;
+    let isListing = false;
+    const stage = await scene();
+    const store = disturbed(async (state) => {
+      if (isListing && state === "tokenActive") await lifecycle.onboard(`late ${id++}`, { waitMs: 0 });
+    });
+    const lifecycle = await stage.open({ store });
+    await lifecycle.onboard("ada");
+    stage.sandbox.createUser("stranger");
+    isListing = true;
+    const report = await lifecycle.reconcile({ repair: true });
+    isListing = false;
+    expect(report).toMatchObject({ complete: true, repaired: { adopted: 0, moved: 0, left: 1 } });
+    expect(await lifecycle.reconcile({ repair: true })).toMatchObject({ repaired: { adopted: 1, left: 0 } });
+  });
+
+  it("adopts whoever is there only though somebody is forgotten meanwhile", async () => {
+    let isListing = false;
+    const stage = await scene();
+    const store = disturbed(async () => {
+      if (isListing) await lifecycle.forget("bob");
+    });
+    const lifecycle = await stage.open({ store });
+    await lifecycle.onboard("ada");
+    await lifecycle.onboard("bob");
+    await lifecycle.offboard("bob");
+    stage.sandbox.createUser("stranger");
+    isListing = true;
+    expect(await lifecycle.reconcile({ repair: true })).toMatchObject({ repaired: { adopted: 1, left: 0 } });
+  });
+});

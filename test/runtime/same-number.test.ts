@@ -1,0 +1,105 @@
+import { describe, expect, it, vi } from "vitest";
+import { renamedThere, scene } from "../support/scene.ts";
+import type { Scene } from "../support/scene.ts";
+
+/** Two users here who are one there, because it was renamed to the id of a newcomer; that one's id there is its own. */
+async function twoInOne(stage: Scene) {
+  const lifecycle = await stage.open();
+  await lifecycle.onboard("bystander");
+  const { oneupUserId } = await lifecycle.onboard("ada");
+  await renamedThere(stage, oneupUserId, "newcomer");
+  expect(await lifecycle.onboard("newcomer")).toMatchObject({ oneupUserId, usable: true });
+  return {
+    lifecycle,
+    renamed: { type: "renamed", appUserId: "ada", thereAppUserId: "newcomer", oneupUserId },
+  };
+}
+
+describe("reconcile() tells of a user whose number has another id there", () => {
+  it("that is one here, of the same number, and moves nothing", async () => {
+    const { lifecycle, renamed } = await twoInOne(await scene());
+    const report = await lifecycle.reconcile({ repair: true });
+    expect(report.differences).toEqual([renamed]);
+    expect(report.repaired).toEqual({ adopted: 0, moved: 0, left: 1 });
+    expect(await lifecycle.inspect("ada")).toMatchObject({ usable: true });
+  });
+
+  it("that belonged to a user who was forgotten here", async () => {
+    const stage = await scene();
+    const lifecycle = await stage.open();
+    const gone = await lifecycle.onboard("gone");
+    const { oneupUserId } = await lifecycle.onboard("ada");
+    await lifecycle.offboard("gone");
+    await lifecycle.forget("gone");
+    await renamedThere(stage, gone.oneupUserId, "elsewhere");
+    await renamedThere(stage, oneupUserId, "gone");
+    const { differences } = await lifecycle.reconcile();
+    expect(differences).toContainEqual({
+      type: "renamed",
+      appUserId: "ada",
+      thereAppUserId: "gone",
+      oneupUserId,
+    });
+  });
+
+  it("that waits here without a number", async () => {
+    const stage = await scene();
+    const lifecycle = await stage.open();
+    const { oneupUserId } = await lifecycle.onboard("ada");
+    stage.sandbox.fail({ call: "createUser", drop: "before" });
+    expect(await lifecycle.onboard("waiting", { waitMs: 0 })).toMatchObject({ oneupUserId: null });
+    await renamedThere(stage, oneupUserId, "waiting");
+    const { differences } = await lifecycle.reconcile();
+    expect(differences).toEqual([
+      { type: "renamed", appUserId: "ada", thereAppUserId: "waiting", oneupUserId },
+    ]);
+  });
+
+  it("but not of one whom rename() gave another id while the list was read", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    const names = ["ada", "bob", "carl", "dan"];
+    for (const name of names) await lifecycle.onboard(name);
+    sandbox.fail({ call: "listUsers", delayMs: 100, times: 9 });
+    let renaming: Promise<unknown> | null = null;
+    const report = await lifecycle.reconcile({
+      pageSize: 1,
+      everyMs: 10,
+      onProgress: ({ there }) => {
+        if (there >= 1) renaming ??= lifecycle.rename("ada", "augusta");
+      },
+    });
+    await renaming;
+    expect(report).toMatchObject({ complete: true, differences: [] });
+  });
+});
+
+describe("a user whom 1upHealth gave an id that another user has here", () => {
+  it("is not purged, for the other one's data would be erased; the advice works, also once that one was forgotten", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    const other = await open();
+    await lifecycle.onboard("ada");
+    await lifecycle.fhir("ada", "r4").create({ resourceType: "Patient" });
+    sandbox.fail({ call: "updateUser", delayMs: 300, delay: "after" });
+    const renaming = lifecycle.rename("ada", "new");
+    await vi.waitFor(async () => expect((await other.inspect("ada")).underWay).toBe("updateUser"));
+    await other.onboard("new", { waitMs: 0 });
+    await expect(renaming).rejects.toThrow("go on with that one");
+    const purging = lifecycle.offboard("ada", { purge: true });
+    await expect(purging).rejects.toMatchObject({ code: "USER_CONFLICT", retryable: false });
+    expect(await lifecycle.inspect("ada")).toMatchObject({ conflict: "idTaken", usable: true });
+    await lifecycle.onboard("new");
+    await lifecycle.offboard("new");
+    await lifecycle.forget("new");
+    await expect(lifecycle.rename("ada", "new")).rejects.toThrow("onboard() it, then offboard and forget");
+    expect(await lifecycle.onboard("new")).toMatchObject({ usable: true });
+    await lifecycle.offboard("ada");
+    await expect(lifecycle.offboard("ada", { purge: ["r4"] })).rejects.toMatchObject({
+      code: "USER_CONFLICT",
+    });
+    await lifecycle.forget("ada");
+    expect(sandbox.snapshot().resources).toHaveLength(1);
+    expect((await lifecycle.reconcile()).differences).toEqual([]);
+  });
+});
