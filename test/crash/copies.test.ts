@@ -72,13 +72,13 @@ describe("lmdb().backup()", () => {
       const working = lifecycle.work();
       try {
         const users = await all(lifecycle);
-        await each([...users], 64, async (id) => {
+        await each([...users], 16, async (id) => {
           await lifecycle.onboard(id);
           await lifecycle.fhir(id, "r4").create({ resourceType: "Patient" });
         });
         const unknown = sandbox.users().filter(({ appUserId }) => !users.has(appUserId));
         expect(unknown.length).toBeGreaterThan(0);
-        await each(unknown, 64, async ({ appUserId }) => {
+        await each(unknown, 16, async ({ appUserId }) => {
           expect(await lifecycle.onboard(appUserId, { expect: "existing" })).toMatchObject({ usable: true });
         });
         expect(await lifecycle.counts()).not.toHaveProperty("failed");
