@@ -186,6 +186,9 @@ export class Account {
     return null;
   }
 
+  /** The secret was refused when it was last presented here: another process may have a better one, and goes first. */
+  isDoubted = false;
+
   /** Says what came of a call that {@link enter} let through. */
   async heard(call: GatedCall, outcome: Outcome, pass: Pass): Promise<void> {
     const shut = shutBy(call, outcome.type);

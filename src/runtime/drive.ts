@@ -173,6 +173,9 @@ async function withPlaceForItsCode(
   return taken.type === "taken" ? null : account.full(taken.retryInMs);
 }
 
+/** Of the credentials. */
+const saysNothing: readonly Heard["type"][] = ["notSent", "lost", "inDoubt", "throttled", "forbidden"];
+
 /** Tells the account what came of a call, and says what that means for the user beside what was heard. */
 async function reported(
   engine: Engine,
@@ -183,6 +186,7 @@ async function reported(
 ): Promise<Verdict> {
   const { account } = engine;
   const tried = pass.tries.size > 0;
+  if (!saysNothing.includes(heard.type)) account.isDoubted = heard.type === "credentialsRefused";
   if (heard.type === "credentialsRefused" || heard.type === "forbidden") {
     // A purge is refused as well where 1upHealth has no such user: that says nothing about the account, shut or open.
     if (call === "purge") {

@@ -151,7 +151,8 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
         lanes = found.lanes;
         if (job.untilIdle && active.size === 0) break;
         // Whoever may only try a gate, with a secret that was refused, say, lets those go first who need not.
-        const hesitatesMs = engine.account.isQuiet ? 0 : hesitationMs * engine.clock.random();
+        const { isQuiet, isDoubted } = engine.account;
+        const hesitatesMs = isQuiet && !isDoubted ? 0 : hesitationMs * engine.clock.random();
         waitMs = Math.min(waitMs, Math.max(1, found.nextInMs) + hesitatesMs);
       } catch (error) {
         if (!isLifecycleError(error) || !error.retryable) throw error;
