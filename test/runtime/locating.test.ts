@@ -1,21 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { hurry, scene, spentOn } from "../support/scene.ts";
-import type { Scene } from "../support/scene.ts";
-
-/** Somebody renames a user at 1upHealth, and tells nobody. */
-async function renamedThere(
-  { sandbox, server }: Scene,
-  oneupUserId: number | null,
-  to: string,
-): Promise<void> {
-  const { clientId: client_id, clientSecret: client_secret } = sandbox.credentials;
-  const answer = await fetch(`${server.url}/user-management/v1/user`, {
-    method: "PUT",
-    headers: { client_id, client_secret },
-    body: new URLSearchParams({ oneup_user_id: String(oneupUserId), app_user_id: to }),
-  });
-  expect(await answer.json()).toMatchObject({ success: true });
-}
+import { hurry, renamedThere, scene, spentOn } from "../support/scene.ts";
 
 describe("a user whom somebody renamed at 1upHealth", () => {
   it("is found by its number once its grant is lost, and is not created a second time", async () => {
