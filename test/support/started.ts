@@ -58,7 +58,9 @@ export function start(
     pid,
     ended,
     // Not child.kill(): after that Deno reports the signal, however the process ended.
-    kill: (signal) => void process.kill(pid, signal),
+    kill: (signal) => {
+      if (isThere(pid)) process.kill(pid, signal); // it may have ended a moment ago
+    },
     said: (pattern) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
