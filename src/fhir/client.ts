@@ -4,10 +4,10 @@
  * @module
  */
 import { systemClock, type Clock } from "../clock.ts";
+import { defaultTransport } from "../http/default-transport.ts";
 import { isObject } from "../http/json.ts";
 import { createSender, type Sender } from "../http/send.ts";
 import type { Transport } from "../http/transport.ts";
-import { undiciTransport } from "../http/undici-transport.ts";
 import { asClient, withTokens, type ClientSource, type TokenSource } from "./access.ts";
 import { checkChoice, checkSignal, checkVersion, kindOf, wrong } from "./checks.ts";
 import type { FhirClient } from "./fhir-client.ts";
@@ -36,7 +36,7 @@ export interface FhirClientOptions<V extends FhirVersion> {
    * @default true
    */
   readonly lossless?: boolean | undefined;
-  /** @default undiciTransport() */
+  /** What carries calls. @default undiciTransport(), or fetchTransport() where undici does not run (Bun) */
   readonly transport?: Transport | undefined;
   /** The longest time of a call, ms. @default 30_000 */
   readonly timeoutMs?: number | undefined;
@@ -102,7 +102,7 @@ function given<T>(value: T | undefined): T {
 
 /** Its idle connections keep no process alive, so nobody has to close it. */
 function ownSender(
-  { transport = undiciTransport(), timeoutMs = 30_000 }: FhirClientOptions<FhirVersion>,
+  { transport = defaultTransport(), timeoutMs = 30_000 }: FhirClientOptions<FhirVersion>,
   clock: Clock,
 ): Pick<Sender, "send"> {
   return createSender({ transport, clock, timeoutMs, maxBytes: longestAnswer });

@@ -17,6 +17,7 @@ import {
   type TransportResponse,
 } from "./transport.ts";
 
+/** Options of {@link undiciTransport}. */
 export interface UndiciTransportOptions {
   /**
    * An `Agent`, `ProxyAgent`, `Pool`, … of yours, which stays yours to close. It must not retry or redirect.
@@ -50,6 +51,16 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
       "INVALID_OPTION",
       `Cannot create a transport: connections must be a whole number from 1, got ${connections}`,
     );
+  if (options.dispatcher !== undefined && typeof options.dispatcher.dispatch !== "function")
+    throw new LifecycleError(
+      "INVALID_OPTION",
+      "Cannot create a transport: the dispatcher must have a method dispatch, and it has none",
+    );
+  if (options.dispatcher === undefined && !undiciRuns())
+    throw new LifecycleError(
+      "INVALID_OPTION",
+      "Cannot create a transport: this runtime must have undici, and puts something of its own in its place; fetchTransport() is for it",
+    );
   let own: Agent | undefined;
   return {
     send(request) {
@@ -62,6 +73,11 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
       await agent?.close();
     },
   };
+}
+
+/** Is undici what it says it is? Bun puts a stand-in in its place that sends nothing. */
+export function undiciRuns(): boolean {
+  return "dispatch" in Agent.prototype;
 }
 
 /** One request on its way: undici calls the `on…` methods, in their order, at most once each unless said otherwise. */

@@ -9,8 +9,8 @@ import { setImmediate } from "node:timers";
 import { randomBytes } from "node:crypto";
 import { randomName } from "../clock.ts";
 import { createGuard } from "../guard/guard.ts";
+import { defaultTransport } from "../http/default-transport.ts";
 import { createSender } from "../http/send.ts";
-import { undiciTransport } from "../http/undici-transport.ts";
 import { hidingIds } from "../store/hidden-ids.ts";
 import { HiddenNames } from "../store/hidden-names.ts";
 import { accountOf } from "../store/account.ts";
@@ -88,7 +88,7 @@ async function openEngine(
         seen: (record, at) => void keys.see(record, at),
       }),
       sender: createSender({
-        transport: settings.transport ?? undiciTransport(),
+        transport: settings.transport ?? defaultTransport(),
         clock,
         timeoutMs,
         maxBytes: longestAnswer,

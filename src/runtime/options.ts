@@ -112,7 +112,7 @@ export interface LifecycleOptions {
   readonly cachedTokens?: number;
   /** Time and chance. @default systemClock */
   readonly clock?: Clock;
-  /** What carries calls. @default undiciTransport() */
+  /** What carries calls. @default undiciTransport(), or fetchTransport() where undici does not run (Bun) */
   readonly transport?: Transport;
   /** @default nothing is logged */
   readonly logger?: Logger;

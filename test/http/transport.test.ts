@@ -173,6 +173,13 @@ describe("undiciTransport()", () => {
     expect(most).toBe(1);
   });
 
+  it("refuses a dispatcher that dispatches nothing, as Bun's stand-ins for undici's do", () => {
+    const dispatcher = {} as Pick<Dispatcher, "dispatch">; // what Bun's Agent has
+    expect(() => undiciTransport({ dispatcher })).toThrow(
+      "Cannot create a transport: the dispatcher must have a method dispatch, and it has none",
+    );
+  });
+
   it("uses a dispatcher that is given and leaves it open", async () => {
     const { url } = await serve((response) => response.end("{}"));
     const dispatcher = new Agent();

@@ -1,0 +1,58 @@
+/**
+ * `npm run published`: what an application gets. Packs the library, installs it in an empty folder, and runs the quick
+ * start of the README there, on every runtime.
+ */
+import process from "node:process";
+import { installed } from "./application.ts";
+import type { Ran } from "./application.ts";
+import { runtimes } from "./runtimes.ts";
+
+const mostPackages = 24;
+const wrong: string[] = [];
+
+/** Says in a word how a program did, and keeps what it said if it did not do as it should. */
+function verdict(name: string, ran: Ran, right: RegExp): string {
+  if (ran.code === 0 && right.test(ran.said) && ran.complained === "") return `${ran.ms} ms`;
+  wrong.push(`--- ${name}: code ${ran.code}\n${ran.said}${ran.complained}`);
+  return "FAILED";
+}
+
+const row = (cells: readonly string[]): void =>
+  console.log(
+    cells
+      .map((cell, n) => cell.padEnd([16, 10, 13][n] ?? 0))
+      .join("")
+      .trimEnd(),
+  );
+
+const application = installed();
+try {
+  console.log(`An application installs ${application.packages} packages; the limit is ${mostPackages}.`);
+  if (application.packages > mostPackages) wrong.push("--- packages: too many");
+  const mistakes = application.compile();
+  if (mistakes !== "") wrong.push(`--- types:\n${mistakes}`);
+  console.log(`TypeScript ${mistakes === "" ? "understands" : "DOES NOT UNDERSTAND"} its types.\n`);
+
+  row(["", "doors", "quick start", "command"]);
+  for (const runtime of runtimes()) {
+    const { name, version } = runtime;
+    const command = "node_modules/oneup-lifecycle/dist/src/cli/main.js";
+    application.forget();
+    row([
+      `${name} ${version}`,
+      verdict(`doors on ${name}`, application.run(runtime, "doors.js", "vitest"), /^\. .*createLifecycle/),
+      verdict(
+        `quick start on ${name}`,
+        application.run(runtime, "quick-start.js"),
+        /^tokenActive [0-9a-f]{12} 40 1\n$/,
+      ),
+      verdict(`command on ${name}`, application.run(runtime, command, "--version"), /^\d+\.\d+\.\d+\n$/),
+    ]);
+  }
+} finally {
+  application.remove();
+}
+if (wrong.length > 0) {
+  console.error(`\n${wrong.join("\n")}`);
+  process.exitCode = 1;
+}
