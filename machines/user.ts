@@ -138,7 +138,7 @@ export type AuthorizedState = "tokenActive" | "expiring" | "refreshed" | "reauth
 export type PurgingState = "identifying" | "offboarding";
 
 /** Is it one of {@link PurgingState}? */
-export function isPurging(state: UserState): state is PurgingState {
+export function isPurging(state: string): state is PurgingState {
   return state === "identifying" || state === "offboarding";
 }
 

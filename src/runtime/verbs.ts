@@ -97,7 +97,8 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
   async function gone(id: string, wait: Patience): Promise<UserStatus> {
     const user = await arrive(engine, id, wait, isGone);
     const { state, context } = user.position;
-    if (state === "failed") throw context.idTaken ? shared(engine, id) : refusal(engine, user);
+    const problem = state === "failed" ? refusal(engine, user) : null;
+    if (problem !== null) throw context.idTaken ? shared(engine, id) : problem;
     return describe(user);
   }
 
