@@ -31,12 +31,13 @@ export function lookInto(sandbox: Sandbox): () => void {
   return () => void open.delete(ref);
 }
 
+/** The newest first. */
 function openOnes(): readonly Sandbox[] {
   const found: Sandbox[] = [];
   for (const ref of open) {
     const sandbox = ref.deref();
     if (sandbox === undefined) open.delete(ref);
-    else found.push(sandbox);
+    else found.unshift(sandbox);
   }
   return found;
 }
@@ -48,7 +49,7 @@ function openOnes(): readonly Sandbox[] {
  * @throws {LifecycleError} `INVALID_OPTION` if no secret is known: nothing would be found whatever is there
  */
 export function secretsIn(value: unknown, sandbox?: Sandbox): readonly FoundSecret[] {
-  const known = (sandbox === undefined ? openOnes() : [sandbox]).flatMap(secretsOf);
+  const known = distinct((sandbox === undefined ? openOnes() : [sandbox]).flatMap(secretsOf));
   if (known.length === 0) {
     const rule = "a test lifecycle must be open, or a sandbox be given, whose secrets they are";
     throw new LifecycleError("INVALID_OPTION", `Cannot look for secrets: ${rule}`);
@@ -63,6 +64,13 @@ export function secretsIn(value: unknown, sandbox?: Sandbox): readonly FoundSecr
     }
   }
   return [...found.values()];
+}
+
+/** Each secret once: sandboxes of one seed have the same ones. */
+function distinct(secrets: readonly Known[]): readonly Known[] {
+  const firsts = new Map<string, Known>();
+  for (const secret of secrets) if (!firsts.has(secret.text)) firsts.set(secret.text, secret);
+  return [...firsts.values()];
 }
 
 /** Codes and tokens, spent or not, and the client secret. */
