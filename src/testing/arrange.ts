@@ -50,7 +50,8 @@ const biographies: Readonly<Record<UserState, Biography>> = {
   reauthorizing: { earlier: [isCreated, getsToken], now: [mustRefresh, losesGrant] },
   locating: { earlier: [isCreated, getsToken], now: [mustRefresh, losesGrant, isSaidToBeMissing] },
   failed: { earlier: [], now: [isRefused] },
-  offboarding: { earlier: [], now: [isCreated, getsToken, isPurged] },
+  identifying: { earlier: [], now: [isCreated, getsToken, isToBePurged] },
+  offboarding: { earlier: [], now: [isCreated, getsToken, isToBePurged, isFound] },
   offboarded: { earlier: [], now: [isCreated, getsToken, isLetGo] },
 };
 
@@ -129,8 +130,13 @@ function isRefused(user: User, at: number): User {
   return without(user, { type: "REFUSED", at, why: "invalid_request" });
 }
 
-function isPurged(user: User, at: number): User {
-  return without(user, { type: "OFFBOARD", at, purge: fhirVersions, user: {} });
+function isToBePurged(user: User, at: number): User {
+  return without(user, { type: "OFFBOARD", at, purge: fhirVersions });
+}
+
+function isFound(user: User, at: number, { world }: Scene): User {
+  const { oneupUserId, active } = world.users.byId(numberOf(user)) ?? {};
+  return without(user, { type: "USER_FOUND", at, user: { oneupUserId, active } });
 }
 
 function isLetGo(user: User, at: number): User {

@@ -67,7 +67,7 @@ export interface TestLifecycle extends AsyncDisposable {
    * Puts a user whom nobody knows into a state, without a call: with the history of somebody who came there in the
    * straightest way, and with the codes, tokens and times at the sandbox that this way would have left. It goes on from
    * there as such a user does. `expiring` has a token that works for some minutes more; `failed` was refused while it
-   * was created; `locating` is there under its own id; `offboarding` has its data of all versions to be erased.
+   * was created; `locating` is there under its own id; of `identifying` and `offboarding` the data of all versions are to be erased.
    *
    * @example
    * ```ts

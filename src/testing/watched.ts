@@ -12,10 +12,14 @@ import type { SteeredTime } from "./test-clock.ts";
 /** By whom calls are watched. */
 export interface Watch {
   readonly life: Life;
-  readonly time: SteeredTime;
+  /** What may pass by itself while a call is under way; `null`: it passes for nobody. */
+  readonly time: SteeredTime | null;
 }
 
 type Verb = (...args: readonly unknown[]) => unknown;
+
+/** Verbs of whoever waits for news of people and not for time: it may go on for ever, and no time passes for it. */
+const patient: ReadonlySet<string> = new Set(["work", "watch"]);
 
 /**
  * How long a worker of a test sleeps at most between two looks at the store, ms: nobody else writes there, and each look
@@ -34,7 +38,6 @@ export function watched(lifecycle: Lifecycle, watch: Watch): Lifecycle {
     remote: verbsOf(lifecycle.remote, watch),
     account: verbsOf(lifecycle.account, watch),
     keys: verbsOf(lifecycle.keys, watch),
-    // A worker waits for people, not for time.
     work: (options) => heard(life, lifecycle.work({ lookMs, ...options })),
     close,
     [Symbol.asyncDispose]: close,
@@ -43,10 +46,12 @@ export function watched(lifecycle: Lifecycle, watch: Watch): Lifecycle {
 
 /** A copy whose verbs are watched. */
 function verbsOf<T extends object>(verbs: T, watch: Watch): T {
-  const copies = Object.entries(verbs).map(([name, verb]: [string, unknown]) => [
-    name,
-    isVerb(verb) ? (...args: readonly unknown[]) => outcome(watch, Reflect.apply(verb, verbs, args)) : verb,
-  ]);
+  const copies = Object.entries(verbs).map(([name, verb]: [string, unknown]) => {
+    const follow = patient.has(name) ? { ...watch, time: null } : watch;
+    const call = (...args: readonly unknown[]): unknown =>
+      isVerb(verb) ? outcome(follow, Reflect.apply(verb, verbs, args)) : verb;
+    return [name, isVerb(verb) ? call : verb];
+  });
   return { ...verbs, ...Object.fromEntries(copies) } as T; // the same names, and what they give is of the same kind
 }
 
@@ -70,7 +75,7 @@ function proxied<T extends object>(target: T, watch: Watch): T {
 
 /** What the call brings, while time may pass by itself. */
 function timed<T>({ life, time }: Watch, call: Promise<T>): Promise<T> {
-  if (!life.isOver) {
+  if (!life.isOver && time !== null) {
     const forget = life.whenOver(time.waitFor(call));
     call.then(forget, forget);
   }
