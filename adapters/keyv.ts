@@ -44,7 +44,14 @@ export interface KeyvOptions {
  *   `STORE_UNAVAILABLE` if the Keyv store does not answer, `RECORD_DAMAGED` if the account or a log cannot be read
  * @example
  * ```ts
- * const store = keyv(new Keyv({ store: new KeyvSqlite("sqlite://users.sqlite"), throwOnErrors: true }));
+ * import { Keyv } from "keyv";
+ * import { keyv } from "oneup-lifecycle/adapters/keyv";
+ * import { createTestLifecycle } from "oneup-lifecycle/testing";
+ *
+ * const store = keyv(new Keyv({ throwOnErrors: true })); // or on any storage adapter: { store: new KeyvSqlite(…) }
+ * const { lifecycle } = await createTestLifecycle({ lifecycle: { store, encryption: { keys: ["0".repeat(64)] } } });
+ * await lifecycle.onboard("ada");
+ * await lifecycle.close();
  * ```
  */
 export function keyv(store: Keyv | KeyvStoreAdapter, options: KeyvOptions = {}): StoreAdapter {

@@ -34,11 +34,15 @@ export interface LmdbOptions {
  *   `data.mdb` is not of LMDB; whatever else lies in the folder is left alone
  * @example
  * ```ts
+ * import { createLifecycle, keyFile } from "oneup-lifecycle";
+ * import { lmdb } from "oneup-lifecycle/adapters/lmdb";
+ *
  * const lifecycle = await createLifecycle({
- *   credentials,
- *   store: lmdb("./data/lifecycle"),
- *   encryption: keyFile("./data/lifecycle.key"),
+ *   credentials: { clientId: "clientidclientid", clientSecret: "clientsecretclientsecret" },
+ *   store: lmdb("./store/lifecycle"),
+ *   encryption: keyFile("./store/lifecycle.key"),
  * });
+ * await lifecycle.close();
  * ```
  */
 export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & KeyvDoor & Backup {

@@ -17,8 +17,14 @@ import type { Engine } from "../src/store/tables.ts";
  *
  * @example
  * ```ts
- * const store = memory();
- * const lifecycle = await createLifecycle({ credentials, store });
+ * import { createLifecycle } from "oneup-lifecycle";
+ * import { memory } from "oneup-lifecycle/adapters/memory";
+ *
+ * const lifecycle = await createLifecycle({
+ *   credentials: { clientId: "clientidclientid", clientSecret: "clientsecretclientsecret" },
+ *   store: memory(),
+ * });
+ * await lifecycle.close();
  * ```
  */
 export function memory(): StoreAdapter & KeyvDoor {

@@ -63,6 +63,14 @@ export interface PostgresAdapter extends StoreAdapter, KeyvDoor {
    *
    * @throws {LifecycleError} `STORE_UNUSABLE` if this user may not, or a newer release made what is there;
    *   `STORE_UNAVAILABLE` if the server cannot be reached
+   * @example
+   * ```ts
+   * import { postgres } from "oneup-lifecycle/adapters/postgres";
+   *
+   * function deploy(url: string): Promise<void> {
+   *   return postgres(url).migrate();
+   * }
+   * ```
    */
   migrate(): Promise<void>;
 }
@@ -85,9 +93,16 @@ export interface PostgresAdapter extends StoreAdapter, KeyvDoor {
  *   `migrate()` was not called
  * @example
  * ```ts
- * const store = postgres("postgres://localhost:5432/app");
- * await store.migrate();
- * const lifecycle = await createLifecycle({ credentials, store, encryption: { keys: [key] } });
+ * import { createLifecycle, type Lifecycle } from "oneup-lifecycle";
+ * import { postgres } from "oneup-lifecycle/adapters/postgres";
+ *
+ * function open(clientId: string, clientSecret: string, key: string): Promise<Lifecycle> {
+ *   return createLifecycle({
+ *     credentials: { clientId, clientSecret },
+ *     store: postgres("postgres://localhost:5432/app"),
+ *     encryption: { keys: [key] },
+ *   });
+ * }
  * ```
  */
 export function postgres(where: Where, options: PostgresOptions = {}): PostgresAdapter {

@@ -73,11 +73,16 @@ export interface RedisOptions {
  *   `noeviction`
  * @example
  * ```ts
- * const lifecycle = await createLifecycle({
- *   credentials,
- *   store: redis("redis://localhost:6379"),
- *   encryption: { keys: [key] },
- * });
+ * import { createLifecycle, type Lifecycle } from "oneup-lifecycle";
+ * import { redis } from "oneup-lifecycle/adapters/redis";
+ *
+ * function open(clientId: string, clientSecret: string, key: string): Promise<Lifecycle> {
+ *   return createLifecycle({
+ *     credentials: { clientId, clientSecret },
+ *     store: redis("redis://localhost:6379"),
+ *     encryption: { keys: [key] },
+ *   });
+ * }
  * ```
  */
 export function redis(where: Where, options: RedisOptions = {}): StoreAdapter & KeyvDoor {

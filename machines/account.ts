@@ -97,7 +97,16 @@ const nothingInTheWay: GateContext = {
   codeAt: null,
 };
 
-/** A gate that was never shut. */
+/**
+ * A gate that was never shut.
+ *
+ * @example
+ * ```ts
+ * import { openGate } from "oneup-lifecycle/machines";
+ *
+ * console.log(openGate.state); // open
+ * ```
+ */
 export const openGate: Gate = { state: "open", ...nothingInTheWay };
 
 const gate = setup({
@@ -137,7 +146,19 @@ const gate = setup({
   },
 });
 
-/** One gate, from open to shut and back. */
+/**
+ * One gate, from open to shut and back.
+ *
+ * @example
+ * ```ts
+ * import { accountGate } from "oneup-lifecycle/machines";
+ * import { createActor } from "xstate";
+ *
+ * const actor = createActor(accountGate).start();
+ * actor.send({ type: "REFUSED", reason: "credentials", at: 0, until: 60_000 });
+ * console.log(actor.getSnapshot().value); // suspended
+ * ```
+ */
 export const accountGate: AccountGate = gate.createMachine({
   id: "accountGate",
   context: nothingInTheWay,
@@ -182,7 +203,17 @@ export const accountGate: AccountGate = gate.createMachine({
   },
 });
 
-/** What a gate becomes by an event. The same object comes back when the event means nothing in its state. */
+/**
+ * What a gate becomes by an event. The same object comes back when the event means nothing in its state.
+ *
+ * @example
+ * ```ts
+ * import { openGate, stepGate } from "oneup-lifecycle/machines";
+ *
+ * const shut = stepGate(openGate, { type: "REFUSED", reason: "credentials", at: 0, until: 60_000 });
+ * console.log(shut.state); // suspended
+ * ```
+ */
 export function stepGate(before: Gate, event: GateEvent): Gate {
   const { state, ...context } = before;
   const snapshot = accountGate.resolveState({ value: state, context });

@@ -23,6 +23,13 @@ interface Arrow {
 /**
  * The lifecycle as the text of a Mermaid `stateDiagram-v2`: every state with the call it makes, every transition
  * that leads to another state. The way out to `offboarded`, open everywhere, is drawn once.
+ *
+ * @example
+ * ```ts
+ * import { mermaid } from "oneup-lifecycle/machines";
+ *
+ * console.log(mermaid()); // stateDiagram-v2 …
+ * ```
  */
 export function mermaid(): string {
   const root = userLifecycle.root as unknown as Node; // its own type is XState's, with these fields among others

@@ -42,7 +42,17 @@ const purgedWith = ({ purged, toPurge }: UserContext): readonly string[] => [
   ...(toPurge?.slice(0, 1) ?? []),
 ];
 
-/** Of what is asked for and of what is left, all that is not erased yet. */
+/**
+ * Of what is asked for and of what is left, all that is not erased yet.
+ *
+ * @example
+ * ```ts
+ * import { leftToPurge, nothingKnown } from "oneup-lifecycle/machines";
+ *
+ * const halfway = { ...nothingKnown, toPurge: ["r4"], purged: ["dstu2"] };
+ * console.log(leftToPurge(halfway, ["dstu2", "stu3"])); // [ "r4", "stu3" ]
+ * ```
+ */
 export function leftToPurge({ toPurge, purged }: UserContext, asked: readonly string[]): readonly string[] {
   const all = new Set([...(toPurge ?? []), ...asked]);
   return [...all].filter((version) => purged?.includes(version) !== true);
@@ -106,7 +116,17 @@ export type ChangeName =
   | "noteNothingThere"
   | "forgetEverything";
 
-/** What is remembered, by name. */
+/**
+ * What is remembered, by name.
+ *
+ * @example
+ * ```ts
+ * import { changes, nothingKnown } from "oneup-lifecycle/machines";
+ *
+ * const change = changes.tryAgainLater(nothingKnown, { type: "DUE", at: 0 });
+ * console.log(change); // { attempt: 1 }
+ * ```
+ */
 export const changes: Readonly<Record<ChangeName, Change>> = {
   tryAgainLater: (context) => ({ attempt: context.attempt + 1 }),
   startOver: () => ({ attempt: 0 }),
@@ -207,7 +227,16 @@ export type ConditionName =
   | "isUnheardOf"
   | "bringsAccessToken";
 
-/** What a step may depend on, by name. */
+/**
+ * What a step may depend on, by name.
+ *
+ * @example
+ * ```ts
+ * import { conditions } from "oneup-lifecycle/machines";
+ *
+ * console.log(Object.keys(conditions)); // what the table of the machine asks
+ * ```
+ */
 export const conditions: Readonly<Record<ConditionName, Condition>> = {
   codeCameWithCreation: (context) => context.codeFrom === "creation",
   codeMayStillRegister: (context, event) =>

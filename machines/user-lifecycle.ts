@@ -67,7 +67,20 @@ const life = setup({
   guards,
 });
 
-/** One user, from created to offboarded. */
+/**
+ * One user, from created to offboarded.
+ *
+ * @example
+ * ```ts
+ * import { leafOf, userLifecycle } from "oneup-lifecycle/machines";
+ * import { createActor } from "xstate";
+ *
+ * const actor = createActor(userLifecycle).start();
+ * actor.send({ type: "USER_CREATED", at: 0, user: { oneupUserId: 251 } });
+ * actor.send({ type: "TOKEN_GRANTED", at: 0, expiresAt: 7_200_000 });
+ * console.log(leafOf(actor.getSnapshot().value)); // tokenActive
+ * ```
+ */
 export const userLifecycle: UserLifecycle = life.createMachine({
   id: "userLifecycle",
   context: nothingKnown,

@@ -137,12 +137,30 @@ export type AuthorizedState = "tokenActive" | "expiring" | "refreshed" | "reauth
 /** The states of a user who was let go, and whose data at 1upHealth are still to be erased. */
 export type PurgingState = "identifying" | "offboarding";
 
-/** Is it one of {@link PurgingState}? */
+/**
+ * Is it one of {@link PurgingState}?
+ *
+ * @example
+ * ```ts
+ * import { isPurging } from "oneup-lifecycle/machines";
+ *
+ * console.log(isPurging("offboarding"), isPurging("offboarded")); // true false
+ * ```
+ */
 export function isPurging(state: string): state is PurgingState {
   return state === "identifying" || state === "offboarding";
 }
 
-/** A user about whom nothing is known yet. */
+/**
+ * A user about whom nothing is known yet.
+ *
+ * @example
+ * ```ts
+ * import { nothingKnown } from "oneup-lifecycle/machines";
+ *
+ * console.log(nothingKnown.oneupUserId, nothingKnown.attempt); // null 0
+ * ```
+ */
 export const nothingKnown: UserContext = {
   oneupUserId: null,
   active: null,
@@ -163,7 +181,16 @@ export const nothingKnown: UserContext = {
   idTaken: false,
 };
 
-/** The machine's state value for a leaf state's name. */
+/**
+ * The machine's state value for a leaf state's name.
+ *
+ * @example
+ * ```ts
+ * import { valueOf } from "oneup-lifecycle/machines";
+ *
+ * console.log(valueOf("created"), valueOf("expiring")); // created { authorized: "expiring" }
+ * ```
+ */
 export function valueOf(state: UserState): UserStateValue {
   switch (state) {
     case "tokenActive":
@@ -176,7 +203,16 @@ export function valueOf(state: UserState): UserStateValue {
   }
 }
 
-/** The leaf state's name of a state value. */
+/**
+ * The leaf state's name of a state value.
+ *
+ * @example
+ * ```ts
+ * import { leafOf } from "oneup-lifecycle/machines";
+ *
+ * console.log(leafOf({ authorized: "expiring" })); // expiring
+ * ```
+ */
 export function leafOf(value: UserStateValue): UserState {
   return typeof value === "string" ? value : value.authorized;
 }

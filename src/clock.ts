@@ -20,7 +20,16 @@ export interface Clock {
 /** Longest delay `setTimeout` can hold; beyond it Node fires at once. */
 const longestTimer = 2 ** 31 - 1;
 
-/** The machine's own clock. */
+/**
+ * The machine's own clock.
+ *
+ * @example
+ * ```ts
+ * import { systemClock } from "oneup-lifecycle";
+ *
+ * const twoMinutesLate = { ...systemClock, now: () => systemClock.now() - 120_000 };
+ * ```
+ */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

@@ -19,6 +19,20 @@ export interface CreateLifecycle {
    * Opens a lifecycle.
    *
    * @throws {LifecycleError} `INVALID_OPTION`, `KEY_REFUSED`, `STORE_UNUSABLE`; nothing was changed
+   * @example
+   * ```ts
+   * import { createLifecycle, fetchTransport } from "oneup-lifecycle";
+   * import { memory } from "oneup-lifecycle/adapters/memory";
+   * import { createSandbox } from "oneup-lifecycle/sandbox";
+   *
+   * const sandbox = createSandbox(); // with credentials of your own you need neither it nor `transport`
+   * const lifecycle = await createLifecycle({
+   *   credentials: sandbox.credentials,
+   *   transport: fetchTransport(sandbox.fetch),
+   *   store: memory(),
+   * });
+   * await lifecycle.close();
+   * ```
    */
   (options: LifecycleOptions): Promise<Lifecycle>;
   /**
@@ -33,11 +47,37 @@ export interface CreateLifecycle {
    * | `ONEUP_HIDE_IDS` | `1` hides the ids of users in the store, see `hideIds`; `0`, the default, does not |
    *
    * @throws {LifecycleError} `INVALID_OPTION` that names the variable that is missing or wrong; as {@link CreateLifecycle}
+   * @example
+   * ```ts
+   * import process from "node:process";
+   * import { createLifecycle } from "oneup-lifecycle";
+   *
+   * process.env.ONEUP_CLIENT_ID = "clientidclientid";
+   * process.env.ONEUP_CLIENT_SECRET = "clientsecretclientsecret";
+   * process.env.ONEUP_STORE = "./data/lifecycle";
+   * process.env.ONEUP_KEY_FILE = "./data/lifecycle.key";
+   * const lifecycle = await createLifecycle.fromEnv();
+   * await lifecycle.close();
+   * ```
    */
   fromEnv(overrides?: Partial<LifecycleOptions>): Promise<Lifecycle>;
 }
 
-/** Opens a lifecycle: {@link CreateLifecycle}. */
+/**
+ * Opens a lifecycle: {@link CreateLifecycle}.
+ *
+ * @example
+ * ```ts
+ * import { createLifecycle } from "oneup-lifecycle";
+ * import { memory } from "oneup-lifecycle/adapters/memory";
+ *
+ * const lifecycle = await createLifecycle({
+ *   credentials: { clientId: "clientidclientid", clientSecret: "clientsecretclientsecret" },
+ *   store: memory(),
+ * });
+ * await lifecycle.close();
+ * ```
+ */
 export const createLifecycle: CreateLifecycle = Object.assign(
   (options: LifecycleOptions) => openLifecycle(options),
   {

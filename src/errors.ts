@@ -81,7 +81,23 @@ export interface LifecycleErrorDetails {
 
 const brand = Symbol.for("oneup-lifecycle.LifecycleError");
 
-/** Every error that this library throws on purpose. */
+/**
+ * Every error that this library throws on purpose.
+ *
+ * @example
+ * ```ts
+ * import { isLifecycleError } from "oneup-lifecycle";
+ * import { createTestLifecycle } from "oneup-lifecycle/testing";
+ *
+ * const { lifecycle } = await createTestLifecycle();
+ * try {
+ *   await lifecycle.inspect("nobody");
+ * } catch (error) {
+ *   if (!isLifecycleError(error)) throw error;
+ *   console.log(error.code, error.retryable); // USER_UNKNOWN false
+ * }
+ * ```
+ */
 export class LifecycleError extends Error {
   readonly code: ErrorCode;
   readonly retryable: boolean;
@@ -140,6 +156,18 @@ export function masked(message: string): string {
 /**
  * Is this an error of ours, and (if given) of that code? Recognised by a shared symbol, so it also works when
  * two copies of the library are loaded.
+ *
+ * @example
+ * ```ts
+ * import { isLifecycleError } from "oneup-lifecycle";
+ * import { createTestLifecycle } from "oneup-lifecycle/testing";
+ *
+ * const { lifecycle } = await createTestLifecycle();
+ * const known = await lifecycle.inspect("nobody").catch((error) => {
+ *   if (isLifecycleError(error, "USER_UNKNOWN")) return null;
+ *   throw error;
+ * });
+ * ```
  */
 export function isLifecycleError(error: unknown, code?: ErrorCode): error is LifecycleError {
   return (

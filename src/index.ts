@@ -1,6 +1,32 @@
 /**
  * Takes your users through 1upHealth and keeps them there.
  *
+ * ```ts
+ * import { createLifecycle, keyFile } from "oneup-lifecycle";
+ * import { lmdb } from "oneup-lifecycle/adapters/lmdb";
+ * import { createSandbox } from "oneup-lifecycle/sandbox";
+ *
+ * const sandbox = createSandbox(); // a local 1upHealth, to try it
+ * const server = await sandbox.listen();
+ * const lifecycle = await createLifecycle({
+ *   credentials: sandbox.credentials, // or your own
+ *   endpoints: server.endpoints, // or none, for the real one
+ *   store: lmdb("./first/lifecycle"),
+ *   encryption: keyFile("./first/lifecycle.key"),
+ * });
+ *
+ * await lifecycle.onboard("ada@example.org"); // resumes if it was interrupted
+ * const fhir = lifecycle.fhir("ada@example.org", "dstu2");
+ * await fhir.create({ resourceType: "Patient", gender: "female" });
+ *
+ * await lifecycle.close();
+ * await server.close();
+ * ```
+ *
+ * The other doors: `oneup-lifecycle/adapters/lmdb`, `…/redis`, `…/postgres`, `…/keyv` and `…/memory` are stores,
+ * `oneup-lifecycle/sandbox` is a local 1upHealth, `oneup-lifecycle/testing` and `oneup-lifecycle/testing/vitest` are for
+ * the tests of applications, `oneup-lifecycle/machines` is the lifecycle as pure XState machines.
+ *
  * @module
  */
 export { createLifecycle } from "./env.ts";

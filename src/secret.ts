@@ -18,6 +18,15 @@ export function printAs<T extends object>(prototype: T, text: (object: T) => str
 /**
  * A string that does not leak by accident: it prints, inspects and serialises as `[redacted]` and throws when
  * it is put into a template or joined to a string. {@link Secret.reveal} is the only way in.
+ *
+ * @example
+ * ```ts
+ * import { Secret } from "oneup-lifecycle";
+ *
+ * const secret = new Secret("clientsecretclientsecret");
+ * console.log(JSON.stringify({ secret })); // {"secret":"[redacted]"}
+ * console.log(secret.reveal().length); // 24
+ * ```
  */
 export class Secret {
   readonly #value: string;

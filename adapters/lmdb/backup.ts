@@ -35,7 +35,14 @@ export interface Backup {
    *   there is no store, if anything (were it an empty folder) is at `to` already, or if the copy cannot be written
    * @example
    * ```ts
-   * await lmdb("./data/lifecycle").backup("./backups/2026-11-24");
+   * import { lmdb } from "oneup-lifecycle/adapters/lmdb";
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const store = lmdb("./copied/lifecycle");
+   * const { lifecycle } = await createTestLifecycle({ lifecycle: { store, encryption: { keys: ["0".repeat(64)] } } });
+   * await lifecycle.onboard("ada");
+   * await store.backup("./backups/2026-11-24"); // while everybody works
+   * await lifecycle.close();
    * ```
    */
   backup(to: string): Promise<void>;

@@ -54,13 +54,23 @@ const longestAnswer = 16 * 1024 * 1024;
 const task = "create a FHIR client";
 
 /**
- * A client for one version. A lifecycle gives one with `lifecycle.fhir(id, version)`; this one stands alone:
- *
- * ```ts
- * const fhir = createFhirClient({ version: "r4", token: { get: async () => accessToken } });
- * ```
+ * A client for one version. A lifecycle gives one with `lifecycle.fhir(id, version)`; this one stands alone.
  *
  * @throws {LifecycleError} `INVALID_RESOURCE` for a version that 1upHealth does not serve; `INVALID_OPTION`
+ * @example
+ * ```ts
+ * import { createFhirClient, fetchTransport } from "oneup-lifecycle";
+ * import { createTestLifecycle } from "oneup-lifecycle/testing";
+ *
+ * const { lifecycle, sandbox } = await createTestLifecycle();
+ * await lifecycle.onboard("ada");
+ * const fhir = createFhirClient({
+ *   version: "r4",
+ *   token: { get: () => lifecycle.accessToken("ada") }, // or wherever your tokens come from
+ *   transport: fetchTransport(sandbox.fetch),
+ * });
+ * const { resources } = await fhir.search("Patient");
+ * ```
  */
 export function createFhirClient<V extends FhirVersion>(options: FhirClientOptions<V>): FhirClient<V> {
   const { version, token, client, api = "https://api.1up.health", clock = systemClock } = options;

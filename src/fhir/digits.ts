@@ -16,6 +16,13 @@ const remembered = new WeakMap<object, Map<string, string>>();
  * a store) is without them, so copy or keep the text, with {@link stringifyFhirJson}.
  *
  * @throws {SyntaxError} as `JSON.parse`
+ * @example
+ * ```ts
+ * import { parseFhirJson, stringifyFhirJson } from "oneup-lifecycle";
+ *
+ * const quantity = parseFhirJson('{"value":1.50}');
+ * console.log(stringifyFhirJson(quantity)); // {"value":1.50}
+ * ```
  */
 export function parseFhirJson(text: string): unknown {
   const source = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
@@ -30,6 +37,13 @@ export function parseFhirJson(text: string): unknown {
  *
  * @returns `undefined` for what JSON cannot hold, as `JSON.stringify`
  * @throws {TypeError} for a cycle
+ * @example
+ * ```ts
+ * import { parseFhirJson, stringifyFhirJson } from "oneup-lifecycle";
+ *
+ * const copy = parseFhirJson(stringifyFhirJson(parseFhirJson("[1.50]")) ?? "");
+ * console.log(stringifyFhirJson(copy)); // [1.50]
+ * ```
  */
 export function stringifyFhirJson(value: unknown): string | undefined {
   if (!holdsDigits(value)) return JSON.stringify(value);
@@ -43,6 +57,14 @@ export function stringifyFhirJson(value: unknown): string | undefined {
 /**
  * A number of a parsed resource as its source wrote it: `digitsOf(quantity, "value")` is `"1.50"` where
  * `quantity.value` is `1.5`. `undefined` if there is no number.
+ *
+ * @example
+ * ```ts
+ * import { digitsOf, parseFhirJson } from "oneup-lifecycle";
+ *
+ * const quantity = parseFhirJson('{"value":1.50}') as { value: number };
+ * console.log(quantity.value, digitsOf(quantity, "value")); // 1.5 1.50
+ * ```
  */
 export function digitsOf<T extends object>(holder: T, name: keyof T & (string | number)): string | undefined {
   const value: unknown = holder[name];

@@ -98,6 +98,18 @@ export interface FhirClient<V extends FhirVersion> {
    * @throws {LifecycleError} `IN_DOUBT` if the answer was lost, 5xx or unreadable: the resource may exist
    * (`facts.id`, if the server named it), so look for it before you repeat the call; with `findBy` that was done, and
    * `facts.found` says how many there are. `UNAVAILABLE` with `facts.id` if it was created and cannot be read in time
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * const patient = await fhir.create(
+   *   { resourceType: "Patient", identifier: [{ system: "http://example.org/mrn", value: "42" }] },
+   *   { findBy: { identifier: "http://example.org/mrn|42" }, untilReadable: true },
+   * );
+   * ```
    */
   create<T extends ResourceType<V>>(
     resource: ResourceOf<V, T> & { readonly resourceType: T },
@@ -108,13 +120,37 @@ export interface FhirClient<V extends FhirVersion> {
    *
    * @throws {LifecycleError} `FHIR_REFUSED` with `status` 404 if there is none; `BAD_ANSWER` if the answer is no
    * such resource
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * const { id = "" } = await fhir.create({ resourceType: "Patient" }, { untilReadable: true });
+   * const patient = await fhir.read("Patient", id);
+   * ```
    */
   read<T extends ResourceType<V>>(
     resourceType: T,
     id: string,
     options?: FhirCallOptions,
   ): Promise<ResourceOf<V, T>>;
-  /** Reads one version of a resource, by its `meta.versionId`. @throws as {@link FhirClient.read} */
+  /**
+   * Reads one version of a resource, by its `meta.versionId`.
+   *
+   * @throws as {@link FhirClient.read}
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * const { id = "", meta } = await fhir.create({ resourceType: "Patient" }, { untilReadable: true });
+   * const first = await fhir.vread("Patient", id, meta?.versionId ?? "1");
+   * ```
+   */
   vread<T extends ResourceType<V>>(
     resourceType: T,
     id: string,
@@ -124,6 +160,19 @@ export interface FhirClient<V extends FhirVersion> {
   /**
    * The versions of a resource, newest first; without an id, those of all of its type (dstu2, stu3). Deletions stand in the
    * page's `bundle` only.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * const patient = await fhir.create({ resourceType: "Patient" }, { untilReadable: true });
+   * await fhir.update({ ...patient, gender: "female" });
+   * const { resources } = await fhir.history("Patient", patient.id);
+   * console.log(resources.length); // 2
+   * ```
    */
   history<T extends ResourceType<V>>(
     resourceType: T,
@@ -135,19 +184,50 @@ export interface FhirClient<V extends FhirVersion> {
    *
    * @throws {LifecycleError} `FHIR_CONFLICT` if it has changed since you read it; `IN_DOUBT` if the answer was lost, 5xx or
    * unreadable: read it before you repeat the call
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * const patient = await fhir.create({ resourceType: "Patient" }, { untilReadable: true });
+   * const updated = await fhir.update({ ...patient, gender: "female" });
+   * ```
    */
   update<T extends ResourceType<V>>(
     resource: ResourceOf<V, T> & { readonly resourceType: T },
     options?: UpdateOptions,
   ): Promise<ResourceOf<V, T>>;
-  /** Deletes a resource. May be repeated: one that is gone answers `FHIR_REFUSED` with `status` 404, or resolves. */
+  /**
+   * Deletes a resource. May be repeated: one that is gone answers `FHIR_REFUSED` with `status` 404, or resolves.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * const { id = "" } = await fhir.create({ resourceType: "Patient" }, { untilReadable: true });
+   * await fhir.delete("Patient", id);
+   * ```
+   */
   delete(resourceType: ResourceType<V>, id: string, options?: FhirCallOptions): Promise<void>;
   /**
    * One page of what matches, ten resources unless `_count` says otherwise.
    *
    * @example
    * ```ts
-   * const page = await fhir.search("Observation", { code: "http://loinc.org|29463-7", date: ["ge2026-01-01", "lt2027"] });
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * const page = await fhir.search("Observation", {
+   *   code: "http://loinc.org|29463-7",
+   *   date: ["ge2026-01-01", "lt2027"],
+   * });
    * for (let at: typeof page | null = page; at !== null; at = await at.next()) console.log(at.resources);
    * ```
    */
@@ -162,8 +242,13 @@ export interface FhirClient<V extends FhirVersion> {
    *
    * @example
    * ```ts
-   * const walk = fhir.searchAll("Observation", { patient: id }, { cursor: saved });
-   * for await (const observation of walk) await keep(observation, walk.cursor);
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * const walk = fhir.searchAll("Observation", { date: "ge2026" }); // { cursor } goes on there
+   * for await (const observation of walk) console.log(observation.code, walk.cursor);
    * ```
    */
   searchAll<T extends ResourceType<V>>(
@@ -171,16 +256,68 @@ export interface FhirClient<V extends FhirVersion> {
     params?: SearchParams,
     options?: PageOptions,
   ): WalkOf<V, ResourceOf<V, T>>;
-  /** Everything about a patient, of any type, as {@link FhirClient.searchAll}. */
+  /**
+   * Everything about a patient, of any type, as {@link FhirClient.searchAll}.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * const { id = "" } = await fhir.create({ resourceType: "Patient" }, { untilReadable: true });
+   * for await (const resource of fhir.everything(id)) console.log(resource.resourceType); // Patient
+   * ```
+   */
   everything(patientId: string, options?: CountOptions): WalkOf<V>;
   /**
    * Carries out `$name` (`"validate"`, `"meta"`, …) and gives back what it answers, `null` if that is nothing.
    *
    * @throws {LifecycleError} `IN_DOUBT` if it was posted and the answer was lost
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * const { id = "" } = await fhir.create({ resourceType: "Patient" }, { untilReadable: true });
+   * const bundle = await fhir.operation("everything", { resourceType: "Patient", id });
+   * console.log(bundle?.resourceType); // Bundle
+   * ```
    */
   operation(name: string, options?: OperationOptions<V>): Promise<FhirResources[V] | null>;
-  /** Lets another user of your application read this patient's data (`_permission`). May be repeated. */
+  /**
+   * Lets another user of your application read this patient's data (`_permission`). May be repeated.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * const doctor = await lifecycle.onboard("doctor");
+   * const { id = "" } = await fhir.create({ resourceType: "Patient" }, { untilReadable: true });
+   * if (doctor.oneupUserId !== null) await fhir.share(id, doctor.oneupUserId);
+   * ```
+   */
   share(patientId: string, oneupUserId: number, options?: FhirCallOptions): Promise<void>;
-  /** Ends that. May be repeated. */
+  /**
+   * Ends that. May be repeated.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * const doctor = await lifecycle.onboard("doctor");
+   * const { id = "" } = await fhir.create({ resourceType: "Patient" }, { untilReadable: true });
+   * if (doctor.oneupUserId !== null) await fhir.unshare(id, doctor.oneupUserId);
+   * ```
+   */
   unshare(patientId: string, oneupUserId: number, options?: FhirCallOptions): Promise<void>;
 }

@@ -31,6 +31,16 @@ export interface FhirPage<R = unknown, All = unknown, B = unknown> {
    * The next page; `null` after the last one.
    *
    * @throws {LifecycleError} `BAD_ANSWER` if the link leads anywhere but on, or in circles; as the call that gave this page
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * const page = await fhir.search("Observation", { _count: 50 });
+   * const second = await page.next(); // null: there is none
+   * ```
    */
   next(options?: { readonly signal?: AbortSignal | undefined }): Promise<FhirPage<R, All, B> | null>;
 }

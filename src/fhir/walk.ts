@@ -23,7 +23,19 @@ export interface FhirWalk<R = unknown, P = unknown> extends AsyncIterable<R> {
    * everything was seen.
    */
   readonly cursor: string | undefined;
-  /** Page by page, with what came along by `_include`. */
+  /**
+   * Page by page, with what came along by `_include`.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * for await (const page of fhir.searchAll("Observation").pages()) console.log(page.resources.length);
+   * ```
+   */
   pages(): AsyncGenerator<P, void, undefined>;
 }
 

@@ -36,6 +36,13 @@ const beforeConnection = new Set([
  * @param fetch @default globalThis.fetch
  * @throws {LifecycleError} `INVALID_OPTION` while `NODE_TLS_REJECT_UNAUTHORIZED=0` keeps `fetch` from checking
  * certificates; set later, it keeps calls from being sent
+ * @example
+ * ```ts
+ * import { fetchTransport } from "oneup-lifecycle";
+ * import { createSandbox } from "oneup-lifecycle/sandbox";
+ *
+ * const transport = fetchTransport(createSandbox().fetch); // calls that never leave the process
+ * ```
  */
 export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch): Transport {
   const once = sendsOnce();

@@ -23,6 +23,7 @@ export interface TransportRequest {
   readonly onSending: () => boolean;
 }
 
+/** An answer, read to its end. */
 export interface TransportResponse {
   /** A redirect is an answer like any other: it is never followed. */
   readonly status: number;
@@ -40,6 +41,15 @@ export interface Transport {
 /**
  * A request without an answer. Its message and code are shown to people and written to logs: no URL, no header,
  * no body, and no cause that has one of these.
+ *
+ * @example
+ * ```ts
+ * import { type Transport, TransportError } from "oneup-lifecycle";
+ *
+ * const offline: Transport = {
+ *   send: () => Promise.reject(new TransportError("Cannot send: the network is down", { sent: false, code: "OFFLINE" })),
+ * };
+ * ```
  */
 export class TransportError extends Error {
   /** False only if provably no byte of the request left. */

@@ -43,6 +43,14 @@ const verifying = { rejectUnauthorized: true };
  * pass a dispatcher.
  *
  * @throws {LifecycleError} `INVALID_OPTION`
+ * @example
+ * ```ts
+ * import { undiciTransport } from "oneup-lifecycle";
+ * import { ProxyAgent } from "undici";
+ *
+ * const dispatcher = new ProxyAgent("http://proxy.example.org:3128");
+ * const transport = undiciTransport({ dispatcher });
+ * ```
  */
 export function undiciTransport(options: UndiciTransportOptions = {}): Transport {
   const { connections = 64 } = options;

@@ -46,14 +46,46 @@ export interface BudgetView {
 
 /** The budget store. Its view is renewed while somebody subscribes, and by {@link Budget.look}. */
 export interface Budget {
-  /** The view as it was at the last look. */
+  /**
+   * The view as it was at the last look.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * console.log(lifecycle.budget.get().inHand); // 0
+   * ```
+   */
   get(): BudgetView;
   /**
    * Calls `listener` with every new view: soon after news in this process, else once a second. The returned function
    * ends it; the lifecycle's `close()` does, too.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * const end = lifecycle.budget.subscribe(({ used, of, users }) => console.log(used, of, users));
+   * end();
+   * ```
    */
   subscribe(listener: (view: BudgetView) => void): () => void;
-  /** Looks at the store now. @throws {LifecycleError} `STORE_UNAVAILABLE` */
+  /**
+   * Looks at the store now.
+   *
+   * @throws {LifecycleError} `STORE_UNAVAILABLE`
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const { users } = await lifecycle.budget.look();
+   * console.log(users); // { tokenActive: 1 }
+   * ```
+   */
   look(): Promise<BudgetView>;
 }
 

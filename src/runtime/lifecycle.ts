@@ -121,6 +121,14 @@ export interface Lifecycle extends AsyncDisposable {
    * @throws {LifecycleError} `INVALID_ID`; `USER_FAILED`; `CREDENTIALS_REFUSED`, `FORBIDDEN` (the user is kept);
    * `USER_OFFBOARDED` (retryable) if `waitMs` is over while its data are still being erased; `RENAMED`;
    * `STORE_UNAVAILABLE`
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * const { state, usable } = await lifecycle.onboard("ada@example.org");
+   * console.log(state, usable); // tokenActive true
+   * ```
    */
   onboard(appUserId: string, options?: OnboardOptions): Promise<UserStatus>;
   /**
@@ -135,10 +143,14 @@ export interface Lifecycle extends AsyncDisposable {
    * @throws {LifecycleError} `INVALID_OPTION`; what may pass is waited for; what the iterable throws; the signal's reason
    * @example
    * ```ts
-   * await lifecycle.onboardMany(ids, {
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * const { arrived, failed } = await lifecycle.onboardMany(["ada", "bob", "cyd"], {
    *   name: "spring-2026",
-   *   onProgress: ({ arrived, left, endsAt }) => console.log(arrived, left, endsAt),
+   *   onProgress: ({ left, endsAt }) => console.log(left, "left, until", endsAt),
    * });
+   * console.log(arrived, failed); // 3 0
    * ```
    */
   onboardMany(ids: Rows<string>, options: OnboardManyOptions): Promise<ImportSummary>;
@@ -152,6 +164,15 @@ export interface Lifecycle extends AsyncDisposable {
    * @throws {LifecycleError} `INVALID_ID`, `INVALID_OPTION`; `USER_CONFLICT` if here it has another `oneupUserId`;
    * `USER_OFFBOARDED` while its data are being erased, `USER_FAILED` if 1upHealth refused to;
    * `USER_NOT_READY` if `waitMs` is over while another call for it is under way; `RENAMED`; as {@link onboard}
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle, sandbox } = await createTestLifecycle();
+   * const oneupUserId = sandbox.createUser("ada"); // connected before, by other means
+   * const user = await lifecycle.adopt("ada", { oneupUserId, refreshToken: "the-one-you-have" });
+   * console.log(user.state, user.usable); // reauthorized true: the sandbox has never seen that token
+   * ```
    */
   adopt(appUserId: string, grant: Grant, options?: WaitOptions): Promise<UserStatus>;
   /**
@@ -160,6 +181,19 @@ export interface Lifecycle extends AsyncDisposable {
    * call it again with the same rows. Users who were let go since, offboarded or forgotten, are left as they are.
    *
    * @throws {LifecycleError} `INVALID_OPTION`; what may pass is waited for; what the iterable throws; the signal's reason
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle, sandbox } = await createTestLifecycle();
+   * const rows = ["ada", "bob"].map((appUserId) => ({
+   *   appUserId,
+   *   oneupUserId: sandbox.createUser(appUserId),
+   *   refreshToken: "the-one-you-have",
+   * }));
+   * const { added } = await lifecycle.adoptMany(rows);
+   * console.log(added); // 2
+   * ```
    */
   adoptMany(rows: Rows<AdoptedRow>, options?: AdoptManyOptions): Promise<RowSummary>;
   /**
@@ -167,6 +201,15 @@ export interface Lifecycle extends AsyncDisposable {
    * through which a secret leaves. Do not keep it; ask again.
    *
    * @throws {LifecycleError} `USER_UNKNOWN`; `USER_NOT_READY` when `waitMs` is over (retryable); as {@link onboard}
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const token = await lifecycle.accessToken("ada");
+   * const headers = { authorization: `Bearer ${token}` };
+   * ```
    */
   accessToken(appUserId: string, options?: WaitOptions): Promise<string>;
   /**
@@ -175,24 +218,88 @@ export interface Lifecycle extends AsyncDisposable {
    *
    * @throws {LifecycleError} `INVALID_ID`, `INVALID_RESOURCE` for a version that 1upHealth does not serve, `INVALID_OPTION`;
    * the calls also as {@link accessToken}
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "dstu2");
+   * const patient = await fhir.create({ resourceType: "Patient", gender: "female" });
+   * ```
    */
   fhir<V extends FhirVersion>(appUserId: string, version: V, options?: FhirOptions): FhirClient<V>;
   /**
    * Where the user stands. Makes no call.
    * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`; `RECORD_DAMAGED` also if only the secrets do not open, for then
    * the rest may have been changed, too: {@link reauthorize} is the way out
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const { state, since, usable } = await lifecycle.inspect("ada");
+   * console.log(state, since, usable); // tokenActive 2026-01-01T00:00:00.000Z true
+   * ```
    */
   inspect(appUserId: string): Promise<UserStatus>;
-  /** All users, or those written down in one state, by ascending id within each state. Makes no call. */
+  /**
+   * All users, or those written down in one state, by ascending id within each state. Makes no call.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * for await (const { appUserId, since } of lifecycle.users({ state: "tokenActive" }))
+   *   console.log(appUserId, since);
+   * ```
+   */
   users(filter?: UserFilter): AsyncGenerator<UserStatus, void, undefined>;
-  /** How many users are written down in each state. Makes no call. */
+  /**
+   * How many users are written down in each state. Makes no call.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * console.log(await lifecycle.counts()); // { tokenActive: 1 }
+   * ```
+   */
   counts(): Promise<Readonly<Partial<Record<UserState, number>>>>;
   /**
    * Works for everybody: interrupted users, due users, waiting lanes. Any number of processes may. Resolves when
    * `signal` aborts or the lifecycle closes, after the users in hand have come to rest.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * const stop = new AbortController(); // in a server: process.once("SIGTERM", () => stop.abort())
+   * lifecycle.subscribe(({ usable }) => usable && stop.abort());
+   * await lifecycle.onboard("ada", { waitMs: 0 });
+   * await lifecycle.work({ signal: stop.signal, concurrency: 8 });
+   * ```
    */
   work(options?: WorkOptions): Promise<WorkSummary>;
-  /** Does everything that can be done now, then resolves: {@link work} without the waiting. */
+  /**
+   * Does everything that can be done now, then resolves: {@link work} without the waiting.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada", { waitMs: 0 });
+   * await lifecycle.resume(); // in a cron job, say
+   * console.log((await lifecycle.inspect("ada")).state); // tokenActive
+   * ```
+   */
   resume(options?: WorkOptions): Promise<WorkSummary>;
   /**
    * Throws the grant away and gets a new one with a fresh code: one management call. It needs no secret, so it is also
@@ -200,9 +307,30 @@ export interface Lifecycle extends AsyncDisposable {
    * believed either, and 1upHealth tells who the user is. Look first who changed the record.
    *
    * @throws {LifecycleError} `RECORD_DAMAGED` if the record cannot even be read without its secrets; as {@link onboard}
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const { state } = await lifecycle.reauthorize("ada");
+   * console.log(state); // reauthorized
+   * ```
    */
   reauthorize(appUserId: string, options?: WaitOptions): Promise<UserStatus>;
-  /** Takes a `failed` user back to where it failed. */
+  /**
+   * Takes a `failed` user back to where it failed.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle, arrange } = await createTestLifecycle();
+   * await arrange("ada", "failed"); // 1upHealth refused it, say
+   * const { state } = await lifecycle.retry("ada");
+   * console.log(state); // tokenActive
+   * ```
+   */
   retry(appUserId: string, options?: WaitOptions): Promise<UserStatus>;
   /**
    * Gives the user another `app_user_id`, at 1upHealth and here; afterwards the old one answers `RENAMED`. A rename that
@@ -211,6 +339,15 @@ export interface Lifecycle extends AsyncDisposable {
    * @throws {LifecycleError} `USER_CONFLICT` if another user has the new id, here or there (if somebody took it here in
    * the moment in which 1upHealth gave it to this user, `inspect()` shows `conflict` from then on); `USER_NOT_READY`
    * while a call for the user is under way or 1upHealth does not know it; `UNAVAILABLE` if it was not done
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const user = await lifecycle.rename("ada", "ada@example.org");
+   * console.log(user.appUserId); // ada@example.org
+   * ```
    */
   rename(appUserId: string, newAppUserId: string, options?: WaitOptions): Promise<UserStatus>;
   /**
@@ -228,6 +365,15 @@ export interface Lifecycle extends AsyncDisposable {
    * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`; `USER_NOT_READY` if `waitMs` is over while a call for the user is
    * under way; `USER_FAILED` if 1upHealth refuses to purge: `retry()`; `USER_CONFLICT` if its data are those of another
    * user here: nothing was purged, `offboard()` it without
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const { state } = await lifecycle.offboard("ada", { purge: true });
+   * console.log(state); // offboarded
+   * ```
    */
   offboard(appUserId: string, options?: OffboardOptions): Promise<UserStatus>;
   /**
@@ -238,6 +384,16 @@ export interface Lifecycle extends AsyncDisposable {
    * Resolves at once for a user whom nobody knows.
    *
    * @throws {LifecycleError} `USER_NOT_READY` unless the user is `offboarded`; `RENAMED`
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * await lifecycle.offboard("ada");
+   * await lifecycle.forget("ada");
+   * console.log(await lifecycle.counts()); // {}
+   * ```
    */
   forget(appUserId: string, options?: WaitOptions): Promise<void>;
   /**
@@ -246,21 +402,47 @@ export interface Lifecycle extends AsyncDisposable {
    * if the list was seen to its end. It costs a management call a page, in the lane "recovery", and holds 24 bytes a
    * user; interrupted, it is called again.
    *
-   * ```ts
-   * const { complete, counts, repaired } = await lifecycle.reconcile({ repair: ["move"], pageSize: 1_000 });
-   * ```
-   *
    * @throws {LifecycleError} `INVALID_OPTION`; `BAD_ANSWER`; what may pass is waited for; the signal's reason; what
    * `onProgress` or `onDifference` throws
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle, sandbox } = await createTestLifecycle();
+   * sandbox.createUser("bob"); // at 1upHealth, and not here
+   * const { complete, counts } = await lifecycle.reconcile({ repair: ["move"], pageSize: 1_000 });
+   * console.log(complete, counts.thereOnly); // true 1
+   * ```
    */
   reconcile(options?: ReconcileOptions): Promise<Reconciliation>;
   /** What 1upHealth itself says about users. */
   readonly remote: Remote;
-  /** Calls `listener` after every step that this process has made durable. The returned function ends it. */
+  /**
+   * Calls `listener` after every step that this process has made durable. The returned function ends it.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * const end = lifecycle.subscribe(({ appUserId, state }) => console.log(appUserId, state));
+   * await lifecycle.onboard("ada"); // ada created, ada codeIssued, ada tokenActive
+   * end();
+   * ```
+   */
   subscribe(listener: (status: UserStatus) => void): () => void;
   /**
    * Slots of the hourly limit in use, users who go first, and in how many ms `calls` more (1 by default) will have been
    * granted in `lane` ("interactive" by default) if nobody else asks.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * const { used, of, inMs } = await lifecycle.forecast(1_000, "bulk");
+   * console.log(`${used} of ${of} calls used; 1000 more take ${inMs / 3_600_000} hours`);
+   * ```
    */
   forecast(
     calls?: number,
@@ -273,7 +455,18 @@ export interface Lifecycle extends AsyncDisposable {
   }>;
   /** The limit, the lanes, the gates and users by state, to watch. */
   readonly budget: Budget;
-  /** Is this process fit for work? Makes no call and never rejects. */
+  /**
+   * Is this process fit for work? Makes no call and never rejects.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * const { ready } = await lifecycle.health(); // for a readiness probe
+   * console.log(ready); // true
+   * ```
+   */
   health(): Promise<Health>;
   /** The 1upHealth account that all users of this lifecycle share. */
   readonly account: {
@@ -295,6 +488,15 @@ export interface Lifecycle extends AsyncDisposable {
    *
    * @throws {LifecycleError} `KEY_REFUSED`, retryable if a key provider did not answer; `INVALID_OPTION` if the format is
    * too old; `STORE_UNAVAILABLE`; the signal's reason
+   * @example
+   * ```ts
+   * import { keyFile } from "oneup-lifecycle";
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle({ lifecycle: { encryption: keyFile("./lifecycle.key") } });
+   * // a new key stands on the first line of the file
+   * const { storeKeys } = await lifecycle.rewrap();
+   * ```
    */
   rewrap(options?: RewrapOptions): Promise<RewrapSummary>;
   /** The keys of your ring, by id. */
@@ -315,10 +517,39 @@ export interface Lifecycle extends AsyncDisposable {
    * it alone and begins nothing new. Resolves with the format.
    *
    * @throws {LifecycleError} `STORE_UNAVAILABLE`
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * console.log(await lifecycle.upgradeFormat()); // 2
+   * ```
    */
   upgradeFormat(): Promise<number>;
-  /** The name under which this user appears in logs and messages. @throws {LifecycleError} `INVALID_ID` */
+  /**
+   * The name under which this user appears in logs and messages.
+   *
+   * @throws {LifecycleError} `INVALID_ID`
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * console.log(lifecycle.alias("ada@example.org")); // #08c4aefdbf; another one in every store
+   * ```
+   */
   alias(appUserId: string): string;
-  /** Lets the users in hand come to rest, then closes connections and store. */
+  /**
+   * Lets the users in hand come to rest, then closes connections and store.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * await lifecycle.close();
+   * ```
+   */
   close(): Promise<void>;
 }

@@ -32,19 +32,32 @@ export interface Remote {
    * an empty page or one shorter than those before, or as soon as a page comes again, because the server does not page
    * as it is asked to: then `walk.complete` is false. Users who come and go meanwhile may be seen twice, or not at all.
    *
-   * ```ts
-   * const users = lifecycle.remote.list();
-   * for await (const { appUserId, active } of users) …
-   * console.log(users.walk); // { users: 251, calls: 4, complete: true }
-   * ```
-   *
    * @throws {LifecycleError} `CREDENTIALS_REFUSED`, `FORBIDDEN`, `RATE_LIMITED`, `UNAVAILABLE`, `BAD_ANSWER`
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle, sandbox } = await createTestLifecycle();
+   * sandbox.createUser("ada");
+   * const users = lifecycle.remote.list();
+   * for await (const { appUserId, active } of users) console.log(appUserId, active); // ada true
+   * console.log(users.walk); // { users: 1, calls: 2, complete: true }
+   * ```
    */
   list(options?: ListOptions): UserWalk;
   /**
    * The user with this `app_user_id`, this `oneup_user_id`, or both; `null` if there is none. One management call.
    *
    * @throws as {@link list}
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle, sandbox } = await createTestLifecycle();
+   * sandbox.createUser("ada");
+   * const found = await lifecycle.remote.find({ appUserId: "ada" });
+   * console.log(found?.oneupUserId);
+   * ```
    */
   find(query: FindQuery, options?: { readonly signal?: AbortSignal }): Promise<RemoteUser | null>;
 }

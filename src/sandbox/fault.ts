@@ -8,7 +8,11 @@ import { type Saying, sayings } from "./sayings.ts";
  * One scripted fault: one of `says`, `status`, `drop` and `omit` (`status` may also go with `says`), or none;
  * `delayMs` and `codeReadyMs` alone or with any of them.
  *
+ * @example
  * ```ts
+ * import { createSandbox } from "oneup-lifecycle/sandbox";
+ *
+ * const sandbox = createSandbox();
  * // which calls, how often
  * sandbox.fail({ call: "createUser", appUserId: "ada", skip: 1, times: 2, status: 502 });
  * sandbox.fail({ times: Infinity, status: 503, body: { message: "down" } }); // until clearFaults()

@@ -31,7 +31,22 @@ export interface JournalEntry {
   readonly secrets: Secrets;
 }
 
-/** The calls of a sandbox, and what tests ask about them. */
+/**
+ * The calls of a sandbox, and what tests ask about them.
+ *
+ * @example
+ * ```ts
+ * import { createTestLifecycle } from "oneup-lifecycle/testing";
+ *
+ * const { lifecycle, sandbox } = await createTestLifecycle();
+ * await lifecycle.onboard("ada");
+ * console.log(sandbox.journal.spent()); // { management: 1, token: 1, fhir: 0 }
+ * console.log(sandbox.journal.count("createUser"), sandbox.journal.createdTwice()); // 1 []
+ * console.log(sandbox.journal.mostInWindow(3_600_000)); // 1
+ * for (const { call, outcome } of sandbox.journal.entries()) console.log(call, outcome);
+ * sandbox.journal.clear();
+ * ```
+ */
 export interface Journal {
   /** All entries, oldest first. */
   entries(): readonly JournalEntry[];

@@ -23,7 +23,19 @@ export interface ConnectClockOptions {
 
 /** A clock that follows another process's sandbox. */
 export interface RemoteClock extends Clock {
-  /** Stops following; the clock goes on from where it is. */
+  /**
+   * Stops following; the clock goes on from where it is.
+   *
+   * @example
+   * ```ts
+   * import { connectSandboxClock, createSandbox } from "oneup-lifecycle/sandbox";
+   *
+   * const server = await createSandbox().listen();
+   * const clock = await connectSandboxClock(server.url);
+   * clock.close();
+   * await server.close();
+   * ```
+   */
   close(): void;
 }
 
@@ -33,6 +45,17 @@ export interface RemoteClock extends Clock {
  *
  * @throws {LifecycleError} `UNAVAILABLE` when no sandbox answers there
  * @throws the signal's reason when `signal` aborts before the first reading
+ * @example
+ * ```ts
+ * import { connectSandboxClock, createSandbox } from "oneup-lifecycle/sandbox";
+ *
+ * const sandbox = createSandbox();
+ * const server = await sandbox.listen();
+ * const clock = await connectSandboxClock(server.url); // in a process of its own
+ * sandbox.clock.advance(7_200_000);
+ * clock.close();
+ * await server.close();
+ * ```
  */
 export function connectSandboxClock(url: string, options: ConnectClockOptions = {}): Promise<RemoteClock> {
   const { signal } = options;

@@ -23,23 +23,73 @@ export interface Sandbox {
   /**
    * The form without a socket: give it to whatever takes a `fetch`. Any host; the path decides. A `Request`
    * carries no body on a GET: for that use `listen()`.
+   *
+   * @example
+   * ```ts
+   * import { createSandbox } from "oneup-lifecycle/sandbox";
+   *
+   * const sandbox = createSandbox();
+   * const answer = await sandbox.fetch("https://api.1up.health/user-management/v1/user", {
+   *   method: "POST",
+   *   headers: { client_id: sandbox.credentials.clientId, client_secret: sandbox.credentials.clientSecret },
+   *   body: new URLSearchParams({ app_user_id: "ada" }),
+   * });
+   * console.log(answer.status, await answer.json()); // 200 { success: true, code: …, oneup_user_id: … }
+   * ```
    */
   fetch(input: Request | URL | string, init?: RequestInit): Promise<Response>;
-  /** The form with a socket: an HTTP server on 127.0.0.1. */
+  /**
+   * The form with a socket: an HTTP server on 127.0.0.1.
+   *
+   * @example
+   * ```ts
+   * import { createSandbox } from "oneup-lifecycle/sandbox";
+   *
+   * const sandbox = createSandbox();
+   * const server = await sandbox.listen();
+   * console.log(server.endpoints); // { api: "http://127.0.0.1:40123", auth: … }
+   * await server.close();
+   * ```
+   */
   listen(options?: ListenOptions): Promise<SandboxServer>;
   /**
    * Scripts a fault. Each call is hit by the first waiting fault that fits it.
    *
    * @throws {LifecycleError} `INVALID_OPTION`
+   * @example
+   * ```ts
+   * import { createSandbox } from "oneup-lifecycle/sandbox";
+   *
+   * const sandbox = createSandbox();
+   * sandbox.fail({ call: "createUser", status: 500, commit: true, times: 2 }); // created, but nobody hears of it
+   * ```
    */
   fail(fault: Fault): void;
-  /** Forgets the faults that still wait. */
+  /**
+   * Forgets the faults that still wait.
+   *
+   * @example
+   * ```ts
+   * import { createSandbox } from "oneup-lifecycle/sandbox";
+   *
+   * const sandbox = createSandbox();
+   * sandbox.fail({ status: 503, times: Infinity });
+   * sandbox.clearFaults();
+   * ```
+   */
   clearFaults(): void;
   /**
    * Changes options that hold for a {@link Behaviour}, from now on: `behave({ exists: 404, retryAfter: "date" })`.
    * What is left out stays.
    *
    * @throws {LifecycleError} `INVALID_OPTION`
+   * @example
+   * ```ts
+   * import { createSandbox } from "oneup-lifecycle/sandbox";
+   *
+   * const sandbox = createSandbox();
+   * sandbox.behave({ exists: 404, retryAfter: "date" });
+   * ```
    */
   behave(change: Partial<Behaviour>): void;
   /**
@@ -47,25 +97,58 @@ export interface Sandbox {
    * a steady one see {@link Behaviour.spender}.
    *
    * @throws {LifecycleError} `INVALID_OPTION` when `calls` is no whole number from 1
+   * @example
+   * ```ts
+   * import { createSandbox } from "oneup-lifecycle/sandbox";
+   *
+   * const sandbox = createSandbox();
+   * sandbox.spend(290); // ten calls are left this hour
+   * ```
    */
   spend(calls: number): void;
   /**
    * Ends every access token and refresh token of a user. Codes stay.
    *
    * @throws {LifecycleError} `USER_UNKNOWN`
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { clock, lifecycle, sandbox } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * await clock.advance("5m");
+   * sandbox.revokeGrant("ada");
+   * console.log((await lifecycle.fhir("ada", "r4").search("Patient")).resources); // []: with a new grant
+   * ```
    */
   revokeGrant(appUserId: string): void;
-  /** Puts a user there as if it had always been: no call, no journal. Returns its `oneup_user_id`. */
+  /**
+   * Puts a user there as if it had always been: no call, no journal. Returns its `oneup_user_id`.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle, sandbox } = await createTestLifecycle();
+   * sandbox.createUser("ada");
+   * const { state } = await lifecycle.onboard("ada", { expect: "existing" });
+   * console.log(state); // reauthorized
+   * ```
+   */
   createUser(appUserId: string): number;
   /**
    * Puts resources of a user there as if they had always been: no call, no journal, no read lag. A string is taken
    * as JSON, with its digits. Returns the ids that the server gave them.
    *
+   * @throws {LifecycleError} `USER_UNKNOWN`; `INVALID_OPTION` for what is no resource of that version
+   * @example
    * ```ts
+   * import { createSandbox } from "oneup-lifecycle/sandbox";
+   *
+   * const sandbox = createSandbox();
+   * sandbox.createUser("ada");
    * sandbox.addResources("ada", "r4", [{ resourceType: "Patient" }, '{"resourceType":"Basic","x":1.50}']);
    * ```
-   *
-   * @throws {LifecycleError} `USER_UNKNOWN`; `INVALID_OPTION` for what is no resource of that version
    */
   addResources(
     appUserId: string,
@@ -76,35 +159,102 @@ export interface Sandbox {
    * Sets what answers show as `active`.
    *
    * @throws {LifecycleError} `USER_UNKNOWN`
+   * @example
+   * ```ts
+   * import { createSandbox } from "oneup-lifecycle/sandbox";
+   *
+   * const sandbox = createSandbox();
+   * sandbox.createUser("ada");
+   * sandbox.setActive("ada", false);
+   * ```
    */
   setActive(appUserId: string, active: boolean): void;
-  /** All users, in order of creation. */
+  /**
+   * All users, in order of creation.
+   *
+   * @example
+   * ```ts
+   * import { createSandbox } from "oneup-lifecycle/sandbox";
+   *
+   * const sandbox = createSandbox();
+   * sandbox.createUser("ada");
+   * console.log(sandbox.users().length); // 1
+   * ```
+   */
   users(): readonly SandboxUser[];
-  /** Rotates the credentials; what is left out stays. Grants stay. */
+  /**
+   * Rotates the credentials; what is left out stays. Grants stay.
+   *
+   * @example
+   * ```ts
+   * import { createSandbox } from "oneup-lifecycle/sandbox";
+   *
+   * const sandbox = createSandbox();
+   * sandbox.setCredentials({ clientSecret: "anotherclientsecret" });
+   * console.log(sandbox.credentials.clientSecret); // anotherclientsecret
+   * ```
+   */
   setCredentials(credentials: Partial<SandboxCredentials>): void;
   /**
    * Back to the beginning: no users, grants, resources, calls, faults; credentials, behaviour and seed as created.
    * The clock stays.
+   *
+   * @example
+   * ```ts
+   * import { createSandbox } from "oneup-lifecycle/sandbox";
+   *
+   * const sandbox = createSandbox();
+   * sandbox.createUser("ada");
+   * sandbox.reset();
+   * console.log(sandbox.users()); // []
+   * ```
    */
   reset(): void;
-  /** The whole world as JSON, with its secrets in clear; without clock, journal and faults. */
+  /**
+   * The whole world as JSON, with its secrets in clear; without clock, journal and faults.
+   *
+   * @example
+   * ```ts
+   * import { createSandbox } from "oneup-lifecycle/sandbox";
+   *
+   * const sandbox = createSandbox();
+   * const before = sandbox.snapshot();
+   * sandbox.createUser("ada");
+   * sandbox.restore(before);
+   * console.log(sandbox.users()); // []
+   * ```
+   */
   snapshot(): SandboxSnapshot;
-  /** Puts a world back. Clock, journal and faults stay. */
+  /**
+   * Puts a world back. Clock, journal and faults stay.
+   *
+   * @example
+   * ```ts
+   * import { createSandbox } from "oneup-lifecycle/sandbox";
+   *
+   * const [one, other] = [createSandbox(), createSandbox()];
+   * one.createUser("ada");
+   * other.restore(one.snapshot());
+   * console.log(other.users().length); // 1
+   * ```
+   */
   restore(snapshot: SandboxSnapshot): void;
 }
 
 /**
  * Creates a local 1upHealth.
  *
+ * @throws {LifecycleError} `INVALID_OPTION`
+ * @example
  * ```ts
+ * import { createSandbox } from "oneup-lifecycle/sandbox";
+ *
  * const sandbox = createSandbox();
  * const server = await sandbox.listen();
  * // … a client with `endpoints: server.endpoints`, `credentials: sandbox.credentials` …
  * sandbox.clock.advance(7_200_000); // two hours later
  * await server.close();
  * ```
- *
- * @throws {LifecycleError} `INVALID_OPTION`
  */
 export function createSandbox(options: SandboxOptions = {}): Sandbox {
   return sandboxOver(new Handler(new World(readOptions(options))));

@@ -13,7 +13,18 @@ export interface SandboxServer {
   readonly url: string;
   /** For the client's option of the same name: `api` stands for https://api.1up.health, `auth` for https://auth.1up.health. */
   readonly endpoints: { readonly api: string; readonly auth: string };
-  /** Stops listening and ends every connection. May be called again. */
+  /**
+   * Stops listening and ends every connection. May be called again.
+   *
+   * @example
+   * ```ts
+   * import { createSandbox } from "oneup-lifecycle/sandbox";
+   *
+   * const sandbox = createSandbox();
+   * const server = await sandbox.listen({ port: 0 });
+   * await server.close();
+   * ```
+   */
   close(): Promise<void>;
 }
 

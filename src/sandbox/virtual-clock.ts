@@ -18,7 +18,20 @@ export interface VirtualClockOptions {
   readonly seed?: number;
 }
 
-/** A {@link Clock} that can be moved. */
+/**
+ * A {@link Clock} that can be moved.
+ *
+ * @example
+ * ```ts
+ * import { createVirtualClock } from "oneup-lifecycle/sandbox";
+ *
+ * const clock = createVirtualClock({ running: false });
+ * clock.onChange(() => console.log("later"));
+ * clock.timer(60_000, () => console.log("a minute has passed"));
+ * clock.advance(60_000); // a minute has passed, later
+ * clock.set(Date.UTC(2026, 0, 1));
+ * ```
+ */
 export interface VirtualClock extends Clock {
   /** Does it go on by itself? */
   readonly running: boolean;
@@ -49,6 +62,13 @@ export interface VirtualClock extends Clock {
  * Creates a clock that can be moved.
  *
  * @throws {LifecycleError} `INVALID_OPTION` when `now` is not finite
+ * @example
+ * ```ts
+ * import { createSandbox, createVirtualClock } from "oneup-lifecycle/sandbox";
+ *
+ * const clock = createVirtualClock({ running: false, now: Date.UTC(2026, 0, 1) });
+ * const sandbox = createSandbox({ clock });
+ * ```
  */
 export function createVirtualClock(options: VirtualClockOptions = {}): VirtualClock {
   return new SteeredClock(options);

@@ -72,6 +72,18 @@ export type Encryption = KeySource | { readonly keys: readonly (string | Uint8Ar
  * To rotate, put a new key (`openssl rand -base64 32`) on a line before the old one and call `lifecycle.rewrap()`.
  *
  * @throws {LifecycleError} on opening: `KEY_REFUSED` if the file is missing though the store is not empty, or unreadable
+ * @example
+ * ```ts
+ * import { createLifecycle, keyFile } from "oneup-lifecycle";
+ * import { lmdb } from "oneup-lifecycle/adapters/lmdb";
+ *
+ * const lifecycle = await createLifecycle({
+ *   credentials: { clientId: "clientidclientid", clientSecret: "clientsecretclientsecret" },
+ *   store: lmdb("./users/lifecycle"),
+ *   encryption: keyFile("./users/lifecycle.key"),
+ * });
+ * await lifecycle.close();
+ * ```
  */
 export function keyFile(path: string): KeySource {
   if (typeof path !== "string" || path === "") {

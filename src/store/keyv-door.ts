@@ -40,9 +40,16 @@ export interface KeyvDoor {
    * @throws {LifecycleError} `INVALID_OPTION` if the namespace cannot be one, or if it is open whose users are meant
    * @example
    * ```ts
-   * const users = new Keyv({ store: adapter.keyv({ namespace: "users", clientId }) });
-   * const snapshot = await users.get("ada@example.org"); // no secret in clear
-   * const cache = new Keyv({ store: adapter.keyv({ namespace: "cache" }), ttl: 60_000 });
+   * import { Keyv } from "keyv";
+   * import { memory } from "oneup-lifecycle/adapters/memory";
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const store = memory();
+   * const { lifecycle } = await createTestLifecycle({ lifecycle: { store } });
+   * await lifecycle.onboard("ada");
+   * const users = new Keyv({ store: store.keyv({ namespace: "users" }) });
+   * const snapshot = await users.get("ada"); // no secret in clear
+   * const cache = new Keyv({ store: store.keyv({ namespace: "cache" }), ttl: 60_000 });
    * ```
    */
   keyv(options: KeyvDoorOptions): KeyvStorage;

@@ -16,6 +16,10 @@ import type { Checked, SpentCalls, Spender } from "./checks.ts";
  *
  * @example
  * ```ts
+ * import { assertInState, createTestLifecycle } from "oneup-lifecycle/testing";
+ *
+ * const { lifecycle } = await createTestLifecycle();
+ * await lifecycle.onboard("ada");
  * assertInState(await lifecycle.inspect("ada"), "tokenActive");
  * ```
  * @throws {AssertionError} with the user's history
@@ -29,6 +33,10 @@ export function assertInState(status: UserStatus, state: UserState): void {
  *
  * @example
  * ```ts
+ * import { assertVisited, createTestLifecycle } from "oneup-lifecycle/testing";
+ *
+ * const { lifecycle } = await createTestLifecycle();
+ * await lifecycle.onboard("ada");
  * assertVisited(await lifecycle.inspect("ada"), ["created", "codeIssued", "tokenActive"]);
  * ```
  * @throws {AssertionError} with the user's history
@@ -43,8 +51,12 @@ export function assertVisited(status: UserStatus, states: readonly UserState[]):
  *
  * @example
  * ```ts
+ * import { assertSpentCalls, createTestLifecycle } from "oneup-lifecycle/testing";
+ *
+ * const { lifecycle, sandbox } = await createTestLifecycle();
+ * await lifecycle.onboard("ada");
  * assertSpentCalls(await lifecycle.inspect("ada"), 1);
- * assertSpentCalls(sandbox, { management: 1, token: 2 });
+ * assertSpentCalls(sandbox, { management: 1, token: 1 });
  * ```
  * @throws {AssertionError} with the user's history, or the sandbox's journal
  */
@@ -58,7 +70,10 @@ export function assertSpentCalls(spender: Spender, calls: number | SpentCalls): 
  * @param sandbox Whose secrets. @default those of all test lifecycles that are open
  * @example
  * ```ts
- * assertNoSecrets(logged);
+ * import { assertNoSecrets, createTestLifecycle } from "oneup-lifecycle/testing";
+ *
+ * const { lifecycle } = await createTestLifecycle();
+ * assertNoSecrets(await lifecycle.onboard("ada"));
  * ```
  * @throws {AssertionError} that names what was found, without it
  * @throws {LifecycleError} `INVALID_OPTION` if there is no sandbox whose secrets these could be

@@ -12,7 +12,19 @@ export interface MovableClock extends Clock {
   advance(ms: number): void | Promise<void>;
 }
 
-/** See {@link manualClock}. */
+/**
+ * See {@link manualClock}.
+ *
+ * @example
+ * ```ts
+ * import { manualClock } from "oneup-lifecycle/testing";
+ *
+ * const clock = manualClock();
+ * clock.jumpTo(Date.UTC(2030, 0, 1));
+ * await clock.advance(1_000);
+ * console.log(clock.now() === Date.UTC(2030, 0, 1) + 1_000); // true
+ * ```
+ */
 export interface ManualClock extends MovableClock {
   /**
    * Lets `ms` milliseconds pass. Timers that fall due run in the order of their times, each at its own time, and
@@ -31,10 +43,11 @@ export interface ManualClock extends MovableClock {
  * @param now The wall clock at the start, ms since 1970. @default 2026-01-01T00:00Z
  * @example
  * ```ts
+ * import { manualClock } from "oneup-lifecycle/testing";
+ *
  * const clock = manualClock();
- * const slept = sleep(clock, 60_000);
+ * clock.timer(60_000, () => console.log("a minute has passed"));
  * await clock.advance(60_000);
- * await slept;
  * ```
  */
 export function manualClock(now: number = Date.UTC(2026, 0, 1)): ManualClock {

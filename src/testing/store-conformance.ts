@@ -77,10 +77,12 @@ const chapters: readonly Chapter[] = [
  *
  * @example
  * ```ts
- * import { describe, it } from "vitest";
+ * import { memory } from "oneup-lifecycle/adapters/memory";
  * import { storeConformance } from "oneup-lifecycle/testing";
  *
- * describe("adapters/mine", () => storeConformance(it, { open: () => mine(newFolder()) }));
+ * const suite: (() => Promise<void>)[] = [];
+ * storeConformance((_title, run) => suite.push(run), { open: () => memory() }); // in Vitest: storeConformance(it, …)
+ * for (const run of suite) await run();
  * ```
  */
 export function storeConformance(test: TestFunction, options: StoreConformanceOptions): void {

@@ -20,6 +20,9 @@ export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
    *
    * @example
    * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { clock } = await createTestLifecycle();
    * await clock.advance("2h");
    * ```
    * @throws {LifecycleError} `INVALID_OPTION` for what is no time
@@ -28,6 +31,14 @@ export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
   /**
    * Sets the wall clock to `ms` milliseconds since 1970. Ahead is the same as `advance()`; back moves `now()` alone, as an
    * administrator does: no timer notices.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { clock } = await createTestLifecycle();
+   * await clock.set(Date.UTC(2030, 0, 1));
+   * ```
    */
   set(ms: number): Promise<void>;
   /**

@@ -71,6 +71,9 @@ export interface TestLifecycle extends AsyncDisposable {
    *
    * @example
    * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const world = await createTestLifecycle();
    * await world.arrange("ada", "expiring");
    * ```
    * @throws {LifecycleError} `USER_CONFLICT` if it is here already; `INVALID_ID`; `INVALID_OPTION`; `CLOSED` after a crash
@@ -82,15 +85,40 @@ export interface TestLifecycle extends AsyncDisposable {
    *
    * @example
    * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const world = await createTestLifecycle();
    * await world.crash({ before: "exchangeCode" }, () => world.lifecycle.onboard("ada"));
    * ```
    * @throws {LifecycleError} `INVALID_OPTION` if `during` ends before it comes to that point; what `during` throws
    */
   crash(): Promise<void>;
   crash(point: CrashPoint, during: () => Promise<unknown>): Promise<void>;
-  /** Opens the next process on the same store; one that is still up is closed first. Resolves with its lifecycle. */
+  /**
+   * Opens the next process on the same store; one that is still up is closed first. Resolves with its lifecycle.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const world = await createTestLifecycle();
+   * await world.crash({ after: "createUser" }, () => world.lifecycle.onboard("ada"));
+   * const lifecycle = await world.restart();
+   * console.log((await lifecycle.onboard("ada")).state); // tokenActive
+   * ```
+   */
   restart(options?: RestartOptions): Promise<Lifecycle>;
-  /** Closes what is open. With the store in memory there is nothing that a forgotten `close()` leaves behind. */
+  /**
+   * Closes what is open. With the store in memory there is nothing that a forgotten `close()` leaves behind.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const world = await createTestLifecycle();
+   * await world.close();
+   * ```
+   */
   close(): Promise<void>;
 }
 
@@ -99,6 +127,8 @@ export interface TestLifecycle extends AsyncDisposable {
  *
  * @example
  * ```ts
+ * import { createTestLifecycle } from "oneup-lifecycle/testing";
+ *
  * const { lifecycle, sandbox, clock } = await createTestLifecycle();
  * await lifecycle.onboard("ada");
  * await clock.advance("2h");

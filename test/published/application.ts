@@ -23,6 +23,8 @@ export interface Application {
   readonly packages: number;
   /** Runs a program of the folder, or of a package in it, to its end. */
   run(runtime: Runtime, ...words: readonly string[]): Ran;
+  /** Installs the project's own Vitest beside it, and runs a test with the matchers; what it says. */
+  testMatchers(): Ran;
   /** Compiles the quick start against the types that came along; what the compiler says. */
   compile(): string;
   /** What the quick start leaves behind goes, and it can begin anew. */
@@ -39,19 +41,15 @@ export function installed(): Application {
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "application", type: "module" }));
   npm(folder, "install", `./${tarball}`);
   writeFileSync(join(folder, "quick-start.js"), quickStart());
-  copyFileSync(new URL("doors.js", import.meta.url), join(folder, "doors.js"));
+  for (const name of ["doors.js", "matchers.test.js"])
+    copyFileSync(new URL(name, import.meta.url), join(folder, name));
   return {
     packages: new Set(npm(folder, "ls", "--all", "--parseable").trim().split("\n")).size - 1, // the folder itself
-    run({ program, words: before }, ...words) {
-      const begun = performance.now();
-      const options = {
-        cwd: folder,
-        encoding: "utf8",
-        timeout: 30_000,
-        env: { ...process.env, NO_COLOR: "1" },
-      } as const;
-      const { stdout, stderr, status } = spawnSync(program, [...before, ...words], options);
-      return { said: stdout, complained: stderr, code: status, ms: Math.round(performance.now() - begun) };
+    run: ({ program, words: before }, ...words) => ran(folder, program, [...before, ...words]),
+    testMatchers() {
+      const { devDependencies } = readPackage();
+      npm(folder, "install", `vitest@${devDependencies["vitest"] ?? "latest"}`);
+      return ran(folder, "npx", ["--no-install", "vitest", "run"]);
     },
     compile() {
       copyFileSync(join(folder, "quick-start.js"), join(folder, "quick-start.ts"));
@@ -64,6 +62,22 @@ export function installed(): Application {
     forget: () => rmSync(join(folder, "data"), { recursive: true, force: true }),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+function ran(cwd: string, program: string, words: readonly string[]): Ran {
+  const begun = performance.now();
+  const env = { ...process.env, NO_COLOR: "1" };
+  const options = { cwd, encoding: "utf8", timeout: 60_000, env } as const;
+  const { stdout, stderr, status } = spawnSync(program, words, options);
+  return { said: stdout, complained: stderr, code: status, ms: Math.round(performance.now() - begun) };
+}
+
+interface Package {
+  readonly devDependencies: Readonly<Record<string, string>>;
+}
+
+function readPackage(): Package {
+  return JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Package; // a house test knows it
 }
 
 /** The first program of the README, as it stands there. */

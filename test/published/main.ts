@@ -17,6 +17,7 @@ function verdict(name: string, ran: Ran, right: RegExp): string {
   return "FAILED";
 }
 
+/** One line of the table. */
 const row = (cells: readonly string[]): void =>
   console.log(
     cells
@@ -49,6 +50,9 @@ try {
       verdict(`command on ${name}`, application.run(runtime, command, "--version"), /^\d+\.\d+\.\d+\n$/),
     ]);
   }
+
+  const matchers = verdict("matchers", application.testMatchers(), /1 passed/);
+  console.log(`\nVitest, installed beside it, has the matchers: ${matchers}`);
 } finally {
   application.remove();
 }
