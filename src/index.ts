@@ -128,5 +128,6 @@ export type {
   StoreAdapter,
   StoredRecord,
 } from "./store/contract.ts";
+export type { KeyvDoor, KeyvDoorOptions, KeyvStorage } from "./store/keyv-door.ts";
 export type { GateName } from "./guard/gates.ts";
 export type { FailureReason, GateReason, GateState, UserState } from "../machines/index.ts";

@@ -9,6 +9,7 @@
  */
 
 export type { Behaviour } from "./behaviour.ts";
+export type { FhirBehaviour } from "./fhir-behaviour.ts";
 export type { Fault } from "./fault.ts";
 export type { Journal, JournalEntry } from "./journal.ts";
 export type { SandboxOptions } from "./options.ts";
