@@ -4,15 +4,25 @@
  *
  * @module
  */
-import { describeCommand, readArguments, UsageError } from "./arguments.ts";
+import { readArguments, UsageError } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { demo, demoHelp } from "./demo/demo.ts";
 import { runWorker, workerCommand } from "./demo/worker.ts";
+import { diagram, diagramHelp } from "./diagram.ts";
 import { isLifecycleError } from "../errors.ts";
+import { explain, explainHelp } from "./explain.ts";
+import { forecast, forecastHelp } from "./forecast.ts";
+import { describeCommand, overview } from "./help.ts";
+import { inspect, inspectHelp } from "./inspect.ts";
 import { migrate, migrateHelp } from "./migrate.ts";
 import { onboard, onboardHelp } from "./onboard.ts";
+import { resume, resumeHelp } from "./resume.ts";
+import { retry, retryHelp } from "./retry.ts";
 import { sandbox, sandboxHelp } from "./sandbox.ts";
+import { status, statusHelp } from "./status.ts";
+import { users, usersHelp } from "./users.ts";
 import { version } from "./version.ts";
+import { work, workHelp } from "./work.ts";
 
 interface Command {
   readonly help: CommandHelp;
@@ -22,25 +32,22 @@ interface Command {
 
 const commands: readonly Command[] = [
   { help: demoHelp, run: (given, signal) => demo(given, import.meta.url, signal) },
-  { help: onboardHelp, run: onboard },
-  { help: migrateHelp, run: migrate },
   { help: sandboxHelp, run: sandbox },
+  { help: onboardHelp, run: onboard },
+  { help: statusHelp, run: status },
+  { help: usersHelp, run: users },
+  { help: inspectHelp, run: inspect },
+  { help: explainHelp, run: explain },
+  { help: forecastHelp, run: forecast },
+  { help: workHelp, run: work },
+  { help: resumeHelp, run: resume },
+  { help: retryHelp, run: retry },
+  { help: diagramHelp, run: diagram },
+  { help: migrateHelp, run: migrate },
 ];
 
-function overview(): string {
-  const rows = commands.map(({ help }) => `  ${help.name.padEnd(12)} ${help.says}`);
-  return [
-    `oneup-lifecycle ${version()}: takes your users through 1upHealth and keeps them there`,
-    "",
-    "Usage: oneup-lifecycle <command> [options]",
-    "",
-    ...rows,
-    `  ${"help".padEnd(12)} this; <command> --help says more about one command`,
-    `  ${"--version".padEnd(12)} the version`,
-    "",
-    "Begin with: oneup-lifecycle demo",
-  ].join("\n");
-}
+/** Of what help says, on a pipe too. */
+const width = Math.min(100, Math.max(80, process.stdout.columns ?? 80));
 
 async function run(words: readonly string[], signal: AbortSignal): Promise<number> {
   const [name = "help", ...rest] = words;
@@ -49,7 +56,9 @@ async function run(words: readonly string[], signal: AbortSignal): Promise<numbe
   const command = commands.find(({ help }) => help.name === name);
   if (command !== undefined) {
     const given = readArguments(command.help, rest);
-    return given.switches.has("help") ? say(describeCommand(command.help)) : command.run(given, signal);
+    return given.switches.has("help")
+      ? say(describeCommand(command.help, width))
+      : command.run(given, signal);
   }
   if (name !== "help" && name !== "--help" && name !== "-h") {
     const known = [...commands.map(({ help }) => help.name), "help", "--version"].join(", ");
@@ -57,7 +66,14 @@ async function run(words: readonly string[], signal: AbortSignal): Promise<numbe
     throw new UsageError(`Unknown ${kind} ${JSON.stringify(name)}: there are ${known}`);
   }
   const about = commands.find(({ help }) => help.name === rest[0]);
-  return say(about === undefined ? overview() : describeCommand(about.help));
+  return say(
+    about === undefined
+      ? overview(
+          commands.map(({ help }) => help),
+          width,
+        )
+      : describeCommand(about.help, width),
+  );
 }
 
 function say(text: string): number {

@@ -7,9 +7,11 @@ import { sleep, systemClock } from "../clock.ts";
 import { createSandbox } from "../sandbox/index.ts";
 import type { JournalEntry, Sandbox, SandboxOptions, SandboxServer } from "../sandbox/index.ts";
 import { UsageError } from "./arguments.ts";
+import { duration, whole } from "./amounts.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { paintFor } from "./paint.ts";
 import type { Paint } from "./paint.ts";
+import { visible } from "./visible.ts";
 
 /** What `help` says. */
 export const sandboxHelp: CommandHelp = {
@@ -71,28 +73,6 @@ function readOptions(texts: ReadonlyMap<string, string>, window: string): Sandbo
     },
     latencyMs: latency(texts.get("latency") ?? "0"),
   };
-}
-
-function whole(name: string, text: string, least: number, most: number): number {
-  const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
-  if (value >= least && value <= most) return value;
-  throw new UsageError(
-    `--${name} must be a whole number from ${least} to ${most}, got ${JSON.stringify(text)}`,
-  );
-}
-
-const units: ReadonlyMap<string, number> = new Map([
-  ["ms", 1],
-  ["s", 1_000],
-  ["m", 60_000],
-  ["h", 3_600_000],
-]);
-
-function duration(name: string, text: string): number {
-  const [, amount, unit] = /^(\d{1,9})(ms|s|m|h)$/.exec(text) ?? [];
-  const value = Number(amount) * (units.get(unit ?? "") ?? NaN);
-  if (value > 0) return value;
-  throw new UsageError(`--${name} must be a time such as 90s, 30m or 1h, got ${JSON.stringify(text)}`);
 }
 
 function latency(text: string): readonly [number, number] {
@@ -189,11 +169,4 @@ function columns(
   user: string,
 ): string {
   return `  ${n.padStart(4)}  ${time.padEnd(8)}  ${call.padEnd(15)} ${status.padEnd(statusWidth)} ${outcome.padEnd(13)} ${user}`.trimEnd();
-}
-
-/** An id comes from whoever calls: what would steer the terminal is escaped. */
-function visible(id: string): string {
-  return id.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (one) => {
-    return `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  });
 }
