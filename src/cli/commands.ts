@@ -17,7 +17,7 @@ import { migrate, migrateHelp } from "./migrate.ts";
 import { onboard, onboardHelp } from "./onboard.ts";
 import { resume, resumeHelp } from "./resume.ts";
 import { retry, retryHelp } from "./retry.ts";
-import { sandbox, sandboxHelp } from "./sandbox.ts";
+import { sandbox, sandboxHelp } from "./sandbox/sandbox.ts";
 import { status, statusHelp } from "./status.ts";
 import { users, usersHelp } from "./users.ts";
 import { version } from "./version.ts";

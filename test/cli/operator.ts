@@ -53,9 +53,10 @@ export function operatorAt(place: Place, sandbox: Sandbox, server: SandboxServer
   };
 }
 
-async function performed(
+/** Runs a command in this process, one at a time: what it prints, and its exit code. */
+export async function performed(
   words: readonly string[],
-  env: Readonly<Record<string, string>>,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Performed> {
   let [out, err] = ["", ""];
   const log = vi.spyOn(console, "log").mockImplementation((line: string) => void (out += `${line}\n`));
