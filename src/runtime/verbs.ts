@@ -4,6 +4,7 @@
  * @module
  */
 import { setMaxListeners } from "node:events";
+import { isPurging } from "../../machines/index.ts";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import { ahead, total } from "../store/shares.ts";
 import { adopt, checkGrant } from "./adopt.ts";
@@ -34,7 +35,7 @@ import { find, load, lookFor } from "./load.ts";
 import type { Found, Vacant } from "./load.ts";
 import { adoptMany } from "./adopt-many.ts";
 import { shelfOfMarks } from "./marks.ts";
-import { isGone, offboard } from "./offboard.ts";
+import { isGone, offboard, shared } from "./offboard.ts";
 import { onboardMany } from "./onboard-many.ts";
 import { reconcile } from "./reconcile.ts";
 import { createRemote } from "./remote.ts";
@@ -96,8 +97,9 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
   /** Waits until nothing is left to erase of a user who was let go. */
   async function gone(id: string, wait: Patience): Promise<UserStatus> {
     const user = await arrive(engine, id, wait, isGone);
-    const problem = user.position.state === "failed" ? refusal(engine, user) : null;
-    if (problem !== null) throw problem;
+    const { state, context } = user.position;
+    const problem = state === "failed" ? refusal(engine, user) : null;
+    if (problem !== null) throw context.idTaken ? shared(engine, id) : problem;
     return describe(user);
   }
 
@@ -124,10 +126,10 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
   /** The user, once whoever is being let go is gone. */
   async function findHere(id: string, wait: Patience): Promise<Found | Vacant> {
     const found = await lookFor(engine, id);
-    if (found.user?.position.state !== "offboarding") return found;
+    if (found.user === null || !isPurging(found.user.position.state)) return found;
     await arrive(engine, id, wait, isGone);
     const after = await lookFor(engine, id);
-    if (after.user?.position.state === "offboarding") throw stillPurged(engine, after.user);
+    if (after.user !== null && isPurging(after.user.position.state)) throw stillPurged(engine, after.user);
     return after;
   }
 
@@ -246,7 +248,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       const wait = patience(checkWait("retry", options));
       await tell(engine, id, { type: "RETRY", at: clock.now() }, wait);
       const { state } = (await load(engine, id)).user.position;
-      return state === "offboarding" || state === "offboarded" ? gone(id, wait) : arrived(id, wait);
+      return state === "offboarded" || isPurging(state) ? gone(id, wait) : arrived(id, wait);
     },
 
     async offboard(appUserId, given) {
