@@ -20,6 +20,7 @@ export function toneOf(state: UserState): keyof Paint {
     case "expiring":
     case "reauthorizing":
     case "locating":
+    case "identifying":
     case "offboarding":
       return "busy";
     case "failed":

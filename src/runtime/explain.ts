@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isPurging } from "../../machines/index.ts";
 import type { GateReason, UserState } from "../../machines/index.ts";
 import type { GateName } from "../guard/gates.ts";
 import type { Lane } from "../store/contract.ts";
@@ -73,7 +74,7 @@ function failureInWords(reason: NonNullable<UserStatus["failure"]>["reason"]): s
 
 function aboutItsToken({ state, usable, expiresAt }: UserStatus, now: number): readonly string[] {
   if (usable && expiresAt !== null) return [`Its access token works until ${momentOf(expiresAt, now)}.`];
-  const isOver = state === "failed" || state === "offboarding" || state === "offboarded";
+  const isOver = state === "failed" || state === "offboarded" || isPurging(state);
   return isOver ? [] : ["It has no access token that works now."];
 }
 
