@@ -38,7 +38,7 @@ function carryOut(sandbox: Sandbox, incoming: Incoming): Outgoing {
     case "GET ":
       return json(
         200,
-        controlRoutes.map(({ path, ...route }) => ({ ...route, path: controlBase + path })),
+        controlRoutes.map(({ path, isUsual: _, ...route }) => ({ ...route, path: controlBase + path })),
       );
     case "GET clock":
       return json(200, readClock(sandbox.clock));

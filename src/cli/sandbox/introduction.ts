@@ -4,15 +4,16 @@
  * @module
  */
 import { controlBase, controlRoutes } from "../../sandbox/control-routes.ts";
+import type { ControlRoute } from "../../sandbox/control-routes.ts";
 import type { Sandbox, SandboxServer } from "../../sandbox/index.ts";
 import { number } from "../prose.ts";
 import type { Paint } from "../paint.ts";
 import { width } from "../screen.ts";
 import { callTitle } from "./calls.ts";
 
-/** The control calls, a line each: for the introduction and for help. */
-export function controlLines(paint: Paint): readonly string[] {
-  return controlRoutes.flatMap(({ method, path, body, says }) => {
+/** Control calls, a line or two each. */
+export function controlLines(routes: readonly ControlRoute[], paint: Paint): readonly string[] {
+  return routes.flatMap(({ method, path, body, says }) => {
     const call = `  ${method.padEnd(6)} ${controlBase}${path}`.padEnd(callWidth);
     const example = body === undefined ? "" : JSON.stringify(body);
     const apart = callWidth + example.length + says.length + 3 > width;
@@ -56,11 +57,14 @@ export function introduction(
     `    -H ${header("client_id", credentials.clientId)} -H ${header("client_secret", credentials.clientSecret)}`,
     "",
     paint.strong("Exchange the code it answers"),
-    `  curl ${url}/oauth2/token -d grant_type=authorization_code -d code=… \\`,
-    `    -d ${quoted(`client_id=${credentials.clientId}`)} -d ${quoted(`client_secret=${credentials.clientSecret}`)}`,
+    `  curl ${url}/oauth2/token -d grant_type=authorization_code \\`,
+    `    -d code=… -d ${quoted(`client_id=${credentials.clientId}`)} -d ${quoted(`client_secret=${credentials.clientSecret}`)}`,
     "",
-    paint.strong("Look and steer") + paint.quiet(` (curl ${url}${controlBase} lists it)`),
-    ...controlLines(paint),
+    paint.strong("Look and steer") + paint.quiet(` (all of it: curl ${url}${controlBase})`),
+    ...controlLines(
+      controlRoutes.filter(({ isUsual }) => isUsual),
+      paint,
+    ),
     "",
     paint.strong("Calls as they come") + paint.quiet(" (Ctrl-C ends the sandbox)"),
     paint.quiet(callTitle),

@@ -4,6 +4,7 @@
  * @module
  */
 import { sleep, systemClock } from "../../clock.ts";
+import { controlRoutes } from "../../sandbox/control-routes.ts";
 import type { JournalEntry, Sandbox, SandboxServer } from "../../sandbox/index.ts";
 import { whole } from "../amounts.ts";
 import { UsageError } from "../arguments.ts";
@@ -25,7 +26,7 @@ export const sandboxHelp: CommandHelp = {
     "",
     "While it runs, any program may look at it and steer it; such calls are not counted:",
     "",
-    ...controlLines(paintFor({}, { NO_COLOR: "1" })),
+    ...controlLines(controlRoutes, paintFor({}, { NO_COLOR: "1" })),
   ],
   options: {
     port: { type: "string", value: "N", says: "where to listen (any free port)" },
