@@ -4,6 +4,7 @@
  * @module
  */
 import type { BudgetView, Counts, ShutGate, UserState, UserStatus } from "../index.ts";
+import { callOf } from "../runtime/step.ts";
 import { distanceInWords, spanInWords, timeInWords } from "../runtime/time-words.ts";
 import type { Paint } from "./paint.ts";
 
@@ -42,10 +43,10 @@ export function tokenLeft({ usable, expiresAt }: UserStatus, now: number): strin
   return usable && expiresAt !== null ? spanInWords(expiresAt.getTime() - now) : "–";
 }
 
-/** What it waits for: `rateLimit 12 min`; what is under way: `createUser?`; or nothing. */
-export function waitOf({ pause, underWay }: UserStatus, now: number): string {
+/** What it waits for: `rateLimit 12 min`, or its turn; what is under way: `createUser?`; or nothing. */
+export function waitOf({ pause, state, underWay }: UserStatus, now: number): string {
   if (underWay !== null) return `${underWay}?`;
-  if (pause === null) return "";
+  if (pause === null) return callOf(state) === undefined ? "" : "its turn";
   const left = pause.until.getTime() - now;
   return left <= 0 ? pause.reason : `${pause.reason} ${spanInWords(left)}`;
 }
@@ -63,10 +64,11 @@ export function number(count: number): string {
   return count.toLocaleString("en-US");
 }
 
-/** A gate that is shut: `management is throttled (throttled); next try 2026-…`. */
+/** A gate that is shut: `exchange is throttled (unavailable); next try in 2 min`. */
 export function gateLine({ gate, state, reason, until }: ShutGate, now: number): string {
   const why = reason === null || reason === state ? "" : ` (${reason})`;
-  return `${gate} is ${state}${why}; next try ${moment(until, now)}`;
+  const next = until.getTime() <= now ? "now" : distanceInWords(until, now);
+  return `${gate} is ${state}${why}; ${state === "probing" ? "one call is trying" : `next try ${next}`}`;
 }
 
 /** All slots in use. */

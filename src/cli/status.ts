@@ -15,7 +15,11 @@ import { byLane, gateLine, moment, number, toneOf, usedIn } from "./prose.ts";
 export const statusHelp: CommandHelp = {
   name: "status",
   says: "how the account stands: users by state, the limit, who waits, what is shut",
-  more: lookingSays,
+  more: [
+    "Ends with 1 while nobody can work: the store, the credentials or the region is refused.",
+    "",
+    ...lookingSays,
+  ],
   options: {
     ...placeOptions,
     ...limitOptions,

@@ -108,6 +108,7 @@ describe("cli, looking at a store", () => {
     expect(await look("users", "--state", "locating")).toBe("Nobody\n");
     expect(all).toMatch(/^ {2}user +state +for +token +waits for\n/);
     expect(all).toMatch(/^ {2}ada@example\.org +tokenActive +\d+ (?:s|min) +1 h 5\d min$/m);
+    expect(all).toMatch(/^ {2}bob +created +\d+ (?:s|min) +– +(?:rateLimit|its turn)/m);
     expect(all.trimEnd().split("\n")).toHaveLength(6);
     expect(failed.trimEnd().split("\n").slice(1)).toEqual([expect.stringMatching(/^ {2}eve +failed /)]);
   });
