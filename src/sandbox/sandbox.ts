@@ -66,6 +66,19 @@ export interface Sandbox {
    */
   fail(fault: Fault): void;
   /**
+   * The faults that still wait for their call, in the order in which they were scripted.
+   *
+   * @example
+   * ```ts
+   * import { createSandbox } from "oneup-lifecycle/sandbox";
+   *
+   * const sandbox = createSandbox();
+   * sandbox.fail({ says: "loginPage" });
+   * console.log(sandbox.faults().length); // 1
+   * ```
+   */
+  faults(): readonly Fault[];
+  /**
    * Forgets the faults that still wait.
    *
    * @example
@@ -277,6 +290,7 @@ export function sandboxOver(handler: Handler): Sandbox {
     fetch: (input, init) => answerRequest(handler, sandbox, new Request(input, init)),
     listen: (listenOptions = {}) => listen(handler, sandbox, listenOptions),
     fail: (fault) => handler.faults.add(fault),
+    faults: () => handler.faults.waiting,
     clearFaults: () => handler.faults.clear(),
     behave: (change) => world.behave(change),
     spend(calls) {
