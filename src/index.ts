@@ -70,8 +70,6 @@ export type {
   Lifecycle,
   OffboardOptions,
   OnboardOptions,
-  RewrapOptions,
-  RewrapSummary,
   WaitOptions,
   UserFilter,
   WorkOptions,
@@ -100,6 +98,7 @@ export type {
   RowCounts,
   RowSummary,
 } from "./runtime/imports.ts";
+export type { KeyVerbs, RewrapOptions, RewrapSummary } from "./runtime/key-verbs.ts";
 export type { Ceiling, LifecycleOptions, Logger, RefreshPolicy } from "./runtime/options.ts";
 export type { FindQuery, ListOptions, Remote } from "./runtime/remote.ts";
 export type { Rows } from "./runtime/rows.ts";

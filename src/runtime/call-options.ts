@@ -10,11 +10,11 @@ import { checkLane, checkSignal, isObject, number, oneOf, only, wrong } from "./
 import type { Names } from "./checks.ts";
 import type { ReconcileOptions, Repair } from "./differences.ts";
 import type { AdoptManyOptions, OnboardManyOptions } from "./imports.ts";
+import type { RewrapOptions } from "./key-verbs.ts";
 import type {
   FhirOptions,
   OffboardOptions,
   OnboardOptions,
-  RewrapOptions,
   UserFilter,
   WaitOptions,
   WorkOptions,

@@ -13,6 +13,7 @@ import type { Grant } from "./adopt.ts";
 import type { ReconcileOptions, Reconciliation } from "./differences.ts";
 import type { Health } from "./health.ts";
 import type { AdoptManyOptions, ImportSummary, OnboardManyOptions, RowSummary } from "./imports.ts";
+import type { KeyVerbs } from "./key-verbs.ts";
 import type { Remote } from "./remote.ts";
 import type { Rows } from "./rows.ts";
 import type { UserStatus } from "./status.ts";
@@ -83,36 +84,8 @@ export interface FhirOptions {
   readonly lossless?: boolean | undefined;
 }
 
-/** Options of {@link Lifecycle.rewrap}. */
-export interface RewrapOptions extends Cancellable {
-  /** Replace the store's own key as well, and seal every user anew. @default false */
-  readonly records?: boolean | undefined;
-  /**
-   * Called with every page of users: how many were looked at in this round, of how many, and how many were sealed anew
-   * since the call. There are three rounds at least: the last two find nothing left to do.
-   */
-  readonly onProgress?:
-    | ((progress: { readonly seen: number; readonly of: number; readonly resealed: number }) => void)
-    | undefined;
-}
-
-/** What {@link Lifecycle.rewrap} did. */
-export interface RewrapSummary {
-  /** Store keys that there are now. */
-  readonly storeKeys: number;
-  /** Users sealed anew. */
-  readonly resealed: number;
-  /** Users whose record does not open by any key; they were left as they are. */
-  readonly unreadable: number;
-  /** Store keys that nothing uses any more and that were dropped. */
-  readonly dropped: number;
-}
-
-/** The verbs that deal with keys and formats. */
-export type KeyVerbs = Pick<Lifecycle, "keys" | "rewrap" | "upgradeFormat">;
-
 /** Users of one 1upHealth account, each a durable state machine. */
-export interface Lifecycle extends Telling, AsyncDisposable {
+export interface Lifecycle extends Telling, KeyVerbs, AsyncDisposable {
   /**
    * Registers the user, or goes on where it was interrupted, and resolves when it has a working access token, or
    * when `waitMs` is over: then `usable` is false and `pause.until` says what it waits for. A user that is there
@@ -478,55 +451,6 @@ export interface Lifecycle extends Telling, AsyncDisposable {
      */
     reopen(): Promise<void>;
   };
-  /**
-   * Wraps the store's keys with the newest key of your ring: one compare-and-set, whatever the number of users. Other
-   * processes go on. Afterwards {@link Lifecycle.keys | keys.retire()} takes the old key.
-   *
-   * With `records: true` the store's own key is replaced, too, and every user sealed anew with it: for when the old one
-   * may be known to somebody. It takes 10 s at least, and waits for those on whom some process was working then, however
-   * long its lease. It needs a store of format 2 ({@link upgradeFormat}) and every process to hold the newest ring key.
-   * Interrupted, it goes on when called again; under another ring key it begins anew, for that one may be known, too.
-   *
-   * @throws {LifecycleError} `KEY_REFUSED`, retryable if a key provider did not answer; `INVALID_OPTION` if the format is
-   * too old; `STORE_UNAVAILABLE`; the signal's reason
-   * @example
-   * ```ts
-   * import { keyFile } from "oneup-lifecycle";
-   * import { createTestLifecycle } from "oneup-lifecycle/testing";
-   *
-   * const { lifecycle } = await createTestLifecycle({ lifecycle: { encryption: keyFile("./lifecycle.key") } });
-   * // a new key stands on the first line of the file
-   * const { storeKeys } = await lifecycle.rewrap();
-   * ```
-   */
-  rewrap(options?: RewrapOptions): Promise<RewrapSummary>;
-  /** The keys of your ring, by id. */
-  readonly keys: {
-    /** Those that wrap something, and the ids of the store keys that they wrap, newest first. No secrets. */
-    list(): Promise<readonly { readonly id: string; readonly storeKeys: readonly string[] }[]>;
-    /**
-     * Makes sure that this store needs a key no more: from now on no process wraps with it. Copies and backups of the
-     * store that were made before {@link Lifecycle.rewrap} still need it: keep it as long as you keep them.
-     * @throws {LifecycleError} `KEY_REFUSED` while something is still wrapped by it; `INVALID_OPTION` for an id that is
-     * none of your ring and has wrapped nothing here
-     */
-    retire(id: string): Promise<void>;
-  };
-  /**
-   * From now on users are written in the newest format that this release knows; a user is rewritten when it takes its
-   * next step. Call it once **every** process runs this release: an older one cannot read what is written then, leaves
-   * it alone and begins nothing new. Resolves with the format.
-   *
-   * @throws {LifecycleError} `STORE_UNAVAILABLE`
-   * @example
-   * ```ts
-   * import { createTestLifecycle } from "oneup-lifecycle/testing";
-   *
-   * const { lifecycle } = await createTestLifecycle();
-   * console.log(await lifecycle.upgradeFormat()); // 2
-   * ```
-   */
-  upgradeFormat(): Promise<number>;
   /**
    * The name under which this user appears in logs and messages.
    *

@@ -9,7 +9,7 @@ import { storeKeyContext } from "../store/key-record.ts";
 import type { KeyRecord, StoreKey, WrappedStoreKey } from "../store/key-record.ts";
 import type { KeyRing, Wrapped } from "../store/key-ring.ts";
 import type { Engine } from "./engine.ts";
-import type { RewrapSummary } from "./lifecycle.ts";
+import type { RewrapSummary } from "./key-verbs.ts";
 
 /** Wraps every store key with the newest key of the ring. @throws {LifecycleError} `KEY_REFUSED` if that one is retired */
 export async function rewrapKeys(engine: Engine): Promise<RewrapSummary> {

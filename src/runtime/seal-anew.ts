@@ -13,7 +13,7 @@ import { newStoreKey, wrapNames } from "../store/key-record.ts";
 import { tell } from "./changes.ts";
 import { newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
-import type { RewrapOptions, RewrapSummary } from "./lifecycle.ts";
+import type { RewrapOptions, RewrapSummary } from "./key-verbs.ts";
 import { find } from "./load.ts";
 import { wrap, wrappedAnew } from "./rewrap.ts";
 import { save } from "./save.ts";
