@@ -4,7 +4,6 @@
  * @module
  */
 import { sleep } from "../clock.ts";
-import { LifecycleError } from "../errors.ts";
 import type { Engine } from "./engine.ts";
 import { insist } from "./insist.ts";
 import { lookFor, unknown } from "./load.ts";

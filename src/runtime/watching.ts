@@ -32,12 +32,12 @@ export interface WatchOptions {
 /** The part of a lifecycle that watches. */
 export interface Watching {
   /**
-   * Where the user stands, and again whenever that changes, whichever process works on it, until you leave the loop.
-   * Makes no call, and waits for a store that is away. Steps that follow each other faster than the loop are kept, 64 at
-   * most.
+   * Where the user stands, and again whenever that changes, whichever process works on it. It ends when you leave the
+   * loop, `signal` aborts or the lifecycle closes. Makes no call, and waits for a store that is away. Steps that are faster
+   * than the loop are kept, 64 at most.
    *
-   * @throws {LifecycleError} `USER_UNKNOWN`, also once it was forgotten; `RENAMED`; as {@link Lifecycle.inspect};
-   * `CLOSED`; the signal's reason
+   * @throws {LifecycleError} `USER_UNKNOWN`, also once it was forgotten; `RENAMED`; `RECORD_DAMAGED`; `CLOSED` if it was
+   * closed before
    * @example
    * ```ts
    * for await (const { state, usable } of lifecycle.watch("ada@example.org", { signal })) {
@@ -120,7 +120,12 @@ export function createWatching(engine: Engine, open: () => void): Watching {
       open();
       const id = checkId(appUserId);
       const { signal = closing, lookMs = defaultLookMs } = checkWatch(options);
-      yield* watch(engine, id, { lookMs, signal: AbortSignal.any([signal, closing]) });
+      const ends = AbortSignal.any([signal, closing]);
+      try {
+        yield* watch(engine, id, { lookMs, signal: ends });
+      } catch (error) {
+        if (!ends.aborted) throw error;
+      }
     },
     actor: logic<ActorInput>(onboarding),
     watcher: logic<WatcherInput>((_, { input, signal, see }) =>
