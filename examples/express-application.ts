@@ -31,7 +31,8 @@ export function createApplication(lifecycle: Lifecycle): Express {
   const statuses: Record<string, number> = { INVALID_ID: 400, USER_UNKNOWN: 404, USER_FAILED: 409 };
   app.use(((error: unknown, _request, response, _next) => {
     if (isLifecycleError(error)) response.status(statuses[error.code] ?? 503).json({ error: error.code });
-    else response.status(error instanceof SyntaxError ? 400 : 500).json({ error: "UNFORESEEN" });
+    else if (error instanceof SyntaxError) response.status(400).json({ error: "MALFORMED" });
+    else response.status(500).json({ error: "UNFORESEEN" });
   }) satisfies ErrorRequestHandler);
   return app;
 }
