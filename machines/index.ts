@@ -10,10 +10,11 @@ export { userLifecycle } from "./user-lifecycle.ts";
 export type { UserLifecycle } from "./user-lifecycle.ts";
 export { changes, conditions, leftToPurge } from "./user-changes.ts";
 export type { Change, ChangeName, Condition, ConditionName } from "./user-changes.ts";
-export { leafOf, nothingKnown, valueOf } from "./user.ts";
+export { isPurging, leafOf, nothingKnown, valueOf } from "./user.ts";
 export type {
   AuthorizedState,
   FailureReason,
+  PurgingState,
   UserCall,
   UserContext,
   UserEvent,

@@ -97,11 +97,13 @@ export type ChangeName =
   | "failContradiction"
   | "failIdTaken"
   | "failRefusedPurge"
+  | "failShared"
   | "retry"
   | "beginAnew"
   | "letGo"
   | "purgeNext"
   | "purgedAll"
+  | "noteNothingThere"
   | "forgetEverything";
 
 /** What is remembered, by name. */
@@ -161,6 +163,7 @@ export const changes: Readonly<Record<ChangeName, Change>> = {
   failContradiction: failing("reauthorizing", "contradiction"),
   failIdTaken: failing("reauthorizing", "idTaken"),
   failRefusedPurge: failing("offboarding", "refused"),
+  failShared: (context, event) => ({ ...failing("offboarding", "idTaken")(context, event), idTaken: true }),
   retry: () => ({
     failure: null,
     attempt: 0,
@@ -172,7 +175,6 @@ export const changes: Readonly<Record<ChangeName, Change>> = {
   beginAnew: (context) => stillThere(context),
   letGo: (context, event) => ({
     ...stillThere(context),
-    ...userOf(context, event),
     toPurge: leftToPurge(context, "purge" in event ? event.purge : []),
     purged: context.purged,
   }),
@@ -181,6 +183,7 @@ export const changes: Readonly<Record<ChangeName, Change>> = {
     purged: purgedWith(context),
     attempt: 0,
   }),
+  noteNothingThere: (context) => ({ ...nothingKnown, purged: context.purged }),
   purgedAll: (context) => ({ ...stillThere(context), purged: purgedWith(context) }),
   forgetEverything: (context) => ({
     ...stillThere(context),

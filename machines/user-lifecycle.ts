@@ -73,7 +73,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
   context: nothingKnown,
   initial: "created",
   on: {
-    OFFBOARD: { target: ".offboarding", actions: "letGo" },
+    OFFBOARD: { target: ".identifying", actions: "letGo" },
     OFFBOARDED: { target: ".offboarded", actions: "forgetEverything" },
     ID_TAKEN: { actions: "noteIdTaken" },
   },
@@ -172,9 +172,20 @@ export const userLifecycle: UserLifecycle = life.createMachine({
         ADOPTED: [{ guard: "failedWhilePurging" }, ...adoption],
         RETRY: [
           { guard: "failedWhileCreating", target: "created", actions: "retry" },
-          { guard: "failedWhilePurging", target: "offboarding", actions: "retry" },
+          { guard: "failedWhilePurging", target: "identifying", actions: "retry" },
           { target: "reauthorizing", actions: "retry" },
         ],
+      },
+    },
+    identifying: {
+      meta: { call: "findUser", says: "secrets erased; 1upHealth is asked whose data a purge would erase" },
+      on: {
+        USER_FOUND: { target: "offboarding", actions: "noteKnown" },
+        FOUND_ELSEWHERE: { target: "offboarding", actions: "noteKnown" },
+        USER_MISSING: { target: "offboarded", actions: "noteNothingThere" },
+        IN_DOUBT: { actions: "tryAgainLater" },
+        HELD: { actions: "tryAgainLater" },
+        REFUSED: { target: "failed", actions: "failRefusedPurge" },
       },
     },
     offboarding: {
@@ -184,6 +195,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
           { guard: "hasMoreToPurge", actions: "purgeNext" },
           { target: "offboarded", actions: "purgedAll" },
         ],
+        ID_TAKEN: { target: "failed", actions: "failShared" },
         PURGE_CUT: { actions: "tryAgainLater" },
         IN_DOUBT: { actions: "tryAgainLater" },
         HELD: { actions: "tryAgainLater" },

@@ -15,6 +15,7 @@ export type UserState =
   | "reauthorizing"
   | "locating"
   | "failed"
+  | "identifying"
   | "offboarding"
   | "offboarded";
 
@@ -35,7 +36,7 @@ export type FailureReason =
   | "codesRefused"
   /** 1upHealth says in turn that the user exists and that it does not. */
   | "contradiction"
-  /** 1upHealth has the user under another `app_user_id`, which another user here has. */
+  /** 1upHealth has the user under another `app_user_id`, which another user here has: it will not be purged either. */
   | "idTaken";
 
 /** What is known about a user. Facts only: ids, times in ms since 1970, counts. Never a secret. */
@@ -109,7 +110,7 @@ export type UserEvent = { readonly at: number } &
     | { readonly type: "REAUTHORIZE" }
     | { readonly type: "RETRY" }
     /** The application lets it go, and has its data of these FHIR versions erased. */
-    | { readonly type: "OFFBOARD"; readonly purge: readonly string[]; readonly user: UserFacts }
+    | { readonly type: "OFFBOARD"; readonly purge: readonly string[] }
     /** The data of the first version that is left are gone. */
     | { readonly type: "PURGED" }
     /** 1upHealth stopped in the middle; what was erased stays erased. */
@@ -132,6 +133,14 @@ export type UserStateValue = Exclude<UserState, AuthorizedState> | { readonly au
 
 /** The states in which a grant is in hand. */
 export type AuthorizedState = "tokenActive" | "expiring" | "refreshed" | "reauthorized";
+
+/** The states of a user who was let go, and whose data at 1upHealth are still to be erased. */
+export type PurgingState = "identifying" | "offboarding";
+
+/** Is it one of {@link PurgingState}? */
+export function isPurging(state: string): state is PurgingState {
+  return state === "identifying" || state === "offboarding";
+}
 
 /** A user about whom nothing is known yet. */
 export const nothingKnown: UserContext = {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isPurging } from "../../machines/index.ts";
 import type { UserCall, UserEvent, UserState } from "../../machines/index.ts";
 import type { Answer, Call, Unanswered } from "../http/call.ts";
 import { exchangeCodeCall, readTokens, refreshTokenCall } from "../http/token.ts";
@@ -82,9 +83,12 @@ export async function act(engine: Engine, user: User, call: UserCall, notAfter: 
       return answer.type === "answer" ? readIssuedCode(answer) : answer;
     }
     case "findUser": {
-      const oneupUserId = user.position.context.oneupUserId ?? 0; // nobody without one is looked for
-      const answer = await asked(listUsersCall(client, { oneupUserId }));
-      return answer.type === "answer" ? readLocated(answer, { appUserId: user.id, oneupUserId }) : answer;
+      const { oneupUserId } = user.position.context;
+      const who = { appUserId: user.id, oneupUserId, isLeaving: isPurging(user.position.state) };
+      const answer = await asked(
+        listUsersCall(client, oneupUserId === null ? { appUserId: user.id } : { oneupUserId }),
+      );
+      return answer.type === "answer" ? readLocated(answer, who) : answer;
     }
     case "exchangeCode": {
       const { code } = user.secrets;
@@ -248,6 +252,7 @@ function keptIn(state: UserState, { code, accessToken, refreshToken }: Secrets):
     case "reauthorizing":
     case "locating":
     case "failed":
+    case "identifying":
     case "offboarding":
     case "offboarded":
       return none;

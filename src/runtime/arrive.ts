@@ -5,6 +5,7 @@
  */
 import { sleep } from "../clock.ts";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
+import { isPurging } from "../../machines/index.ts";
 import type { UserEvent } from "../../machines/index.ts";
 import type { Lane } from "../store/contract.ts";
 import type { Barrier } from "./account.ts";
@@ -143,7 +144,7 @@ function nobodyIfDamaged(error: unknown): null {
 /** Nothing to wait for: it is usable, or at an end, or a person must look at the account. */
 function settled(engine: Engine, user: User, barrier: Barrier | null): boolean {
   const { state } = user.position;
-  if (state === "failed" || state === "offboarding" || state === "offboarded") return true;
+  if (state === "failed" || state === "offboarded" || isPurging(state)) return true;
   if (isUsable(user, engine.clock.now())) return true;
   return barrier?.reason === "credentials" || barrier?.reason === "forbidden";
 }

@@ -9,6 +9,7 @@
  */
 import { randomName } from "../clock.ts";
 import type { Commit, Lease, Limit, Slot } from "../store/contract.ts";
+import { isPurging } from "../../machines/index.ts";
 import type { UserCall } from "../../machines/index.ts";
 import { slotAfter } from "../guard/guard.ts";
 import type { Barrier, Pass } from "./account.ts";
@@ -18,7 +19,7 @@ import { doubtAbout, slotFate } from "./doubt.ts";
 import { newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { finishRename, renaming } from "./renaming.ts";
-import { relocate } from "./relocate.ts";
+import { isSomebodys, relocate } from "./relocate.ts";
 import { restingPlace } from "./rest.ts";
 import { save } from "./save.ts";
 import { callOf } from "./step.ts";
@@ -140,9 +141,11 @@ async function onward(engine: Engine, start: User, from: Start, pass: Pass): Pro
     user = heardBy(user, heard, clock.now(), clock.random(), settings.graceMs, verdict);
     heardSomething = true;
     if (heard.type === "elsewhere") {
-      const driven = await relocate(engine, user, heard.appUserId, { lease, ...over });
+      const isLeaving = isPurging(user.position.state); // its record stays where it is
+      const driven = isLeaving ? null : await relocate(engine, user, heard.appUserId, { lease, ...over });
       if (driven !== null) return driven;
-      user = stepped(user, { type: "ID_TAKEN", at: clock.now() });
+      if (!isLeaving || (await isSomebodys(engine, heard.appUserId)))
+        user = stepped(user, { type: "ID_TAKEN", at: clock.now() });
     }
   }
 }

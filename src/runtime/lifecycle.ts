@@ -215,19 +215,20 @@ export interface Lifecycle extends AsyncDisposable, Watching {
    */
   rename(appUserId: string, newAppUserId: string, options?: WaitOptions): Promise<UserStatus>;
   /**
-   * Lets the user go. Its secrets are erased at once and in any case, also those that do not open any more; with `purge` its FHIR data at 1upHealth as well,
-   * one version after the other, repeated until 1upHealth says that it is done: it erases for 30 s at a time. That needs
-   * no token, survives crashes, and workers go on with it. Resolves with the status when nothing is left to do, or
-   * `waitMs` is over: then it is `offboarding`, and `purge.left` says what is left. Call it as often as you like; without
-   * `purge` it ends one that is under way.
+   * Lets the user go. Its secrets are erased at once and in any case, also those that do not open any more; with `purge`
+   * its FHIR data at 1upHealth as well. First 1upHealth is asked who the user is there, which costs one management call
+   * and waits in the lane "recovery": nobody else's data are to go. Then one version after the other is purged, repeated
+   * until 1upHealth says that it is done: it erases for 30 s at a time. That needs no token, survives crashes, and workers
+   * go on with it. Resolves with the status when nothing is left to do, or `waitMs` is over: then it is `identifying` or
+   * `offboarding`, and `purge.left` says what is left. Call it as often as you like; without `purge` it ends one that is
+   * under way.
    *
    * The user stays at 1upHealth, which has no call to delete one; `onboard()` starts anew with a fresh code. A process
    * that has the user's token in memory may hand it out until it would be renewed.
    *
    * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`; `USER_NOT_READY` if `waitMs` is over while a call for the user is
-   * under way, or before 1upHealth could be asked who it is (then it is offboarded, and nothing is purged until this is
-   * called again); `USER_FAILED` if 1upHealth refuses to purge: `retry()`; `USER_CONFLICT` for a purge of a user with a
-   * `conflict`, whose data are those of another user here
+   * under way; `USER_FAILED` if 1upHealth refuses to purge: `retry()`; `USER_CONFLICT` if its data are those of another
+   * user here: nothing was purged, `offboard()` it without
    */
   offboard(appUserId: string, options?: OffboardOptions): Promise<UserStatus>;
   /**

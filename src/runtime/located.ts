@@ -1,5 +1,6 @@
 /**
- * Where 1upHealth has a user whose `app_user_id` it does not know any more: the answer to the question for its number.
+ * Where 1upHealth has a user: the answer to the question for its number, or for its `app_user_id` while nobody knows the
+ * number.
  *
  * @module
  */
@@ -16,17 +17,27 @@ export type Located =
   | { readonly type: "elsewhere"; readonly user: UserFacts; readonly appUserId: string }
   | { readonly type: "missing" };
 
-/** Reads the answer to a question for the user of this number. */
-export function readLocated(
-  answer: Answer,
-  { appUserId, oneupUserId }: { readonly appUserId: string; readonly oneupUserId: number },
-): Located | Refusal {
+/** Who is looked for: by the number, or by the id where there is no number. */
+export interface Sought {
+  readonly appUserId: string;
+  readonly oneupUserId: number | null;
+  /** It was let go: only another user's id matters, for the number tells whose data are meant. */
+  readonly isLeaving: boolean;
+}
+
+/** Reads the answer to the question for a user. */
+export function readLocated(answer: Answer, who: Sought): Located | Refusal {
+  const { appUserId, oneupUserId, isLeaving } = who;
   const list = readUserList(answer);
   if (list.type !== "users") return list;
-  const user = list.users.find((one) => one.oneupUserId === oneupUserId);
+  const user = list.users.find((one) =>
+    oneupUserId === null ? one.appUserId === appUserId : one.oneupUserId === oneupUserId,
+  );
   if (user === undefined) return { type: "missing" };
-  if (user.appUserId === undefined) return { type: "inDoubt", why: "unnamed_user" };
   if (user.appUserId === appUserId) return { type: "found", user };
-  if (!isId(user.appUserId)) return { type: "refused", why: "unusable_app_user_id" };
+  if (user.appUserId === undefined)
+    return isLeaving ? { type: "found", user } : { type: "inDoubt", why: "unnamed_user" };
+  if (!isId(user.appUserId))
+    return isLeaving ? { type: "found", user } : { type: "refused", why: "unusable_app_user_id" };
   return { type: "elsewhere", user, appUserId: user.appUserId };
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isPurging } from "../../machines/index.ts";
 import { LifecycleError } from "../errors.ts";
 import { arrive, within } from "./arrive.ts";
 import type { Patience } from "./arrive.ts";
@@ -71,10 +72,10 @@ function firstStep(
 /** The user, once whoever is being let go is gone. */
 async function findHere(engine: Engine, id: string, wait: Patience): Promise<Found | Vacant> {
   const found = await lookFor(engine, id);
-  if (found.user?.position.state !== "offboarding") return found;
+  if (found.user === null || !isPurging(found.user.position.state)) return found;
   await arrive(engine, id, wait, isGone);
   const after = await lookFor(engine, id);
-  if (after.user?.position.state === "offboarding") throw stillPurged(engine, after.user);
+  if (after.user !== null && isPurging(after.user.position.state)) throw stillPurged(engine, after.user);
   return after;
 }
 

@@ -4,9 +4,11 @@
  *
  * @module
  */
+import { isLifecycleError } from "../errors.ts";
 import type { Commit, Lease } from "../store/contract.ts";
 import type { Driven } from "./drive.ts";
 import type { Engine } from "./engine.ts";
+import { lookFor } from "./load.ts";
 import { restingPlace } from "./rest.ts";
 import { save } from "./save.ts";
 import type { User } from "./user.ts";
@@ -30,6 +32,17 @@ export async function relocate(
     return { type: "rested", user: rested };
   }
   return (await isTaken(engine, user.id, to)) ? null : { type: "lost" };
+}
+
+/** Does a user here have this id who was not let go? Whoever cannot be read may be one. */
+export async function isSomebodys(engine: Engine, id: string): Promise<boolean> {
+  try {
+    const { user } = await lookFor(engine, id);
+    return user !== null && user.position.state !== "offboarded";
+  } catch (error) {
+    if (!isLifecycleError(error) || error.retryable) throw error;
+    return error.code !== "RENAMED"; // it has another id now, and its own number
+  }
 }
 
 /** A move was refused: because another user has the new id? Not if it was ours, and nobody heard that it was done. */

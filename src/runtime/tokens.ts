@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isPurging } from "../../machines/index.ts";
 import { inWords, LifecycleError } from "../errors.ts";
 import type { Secret } from "../secret.ts";
 import { arrive, firstLookMs, longestLookMs, tell } from "./arrive.ts";
@@ -50,7 +51,7 @@ export function createTokens(engine: Engine): Tokens {
 
   // Whoever is let go here, by whatever part of this process, is let go in memory as well.
   engine.changes.subscribe(({ id, position }) => {
-    if (position.state === "offboarding" || position.state === "offboarded") forget(id);
+    if (position.state === "offboarded" || isPurging(position.state)) forget(id);
   });
 
   /**

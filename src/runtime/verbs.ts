@@ -4,6 +4,7 @@
  * @module
  */
 import { setMaxListeners } from "node:events";
+import { isPurging } from "../../machines/index.ts";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import { ahead, total } from "../store/shares.ts";
 import { adopt, checkGrant } from "./adopt.ts";
@@ -31,7 +32,7 @@ import { idsOn } from "./listing.ts";
 import { find, load } from "./load.ts";
 import { adoptMany } from "./adopt-many.ts";
 import { shelfOfMarks } from "./marks.ts";
-import { isGone, offboard } from "./offboard.ts";
+import { isGone, offboard, shared } from "./offboard.ts";
 import { onboard } from "./onboard.ts";
 import { onboardMany } from "./onboard-many.ts";
 import { reconcile } from "./reconcile.ts";
@@ -94,8 +95,9 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
   /** Waits until nothing is left to erase of a user who was let go. */
   async function gone(id: string, wait: Patience): Promise<UserStatus> {
     const user = await arrive(engine, id, wait, isGone);
-    const problem = user.position.state === "failed" ? refusal(engine, user) : null;
-    if (problem !== null) throw problem;
+    const { state, context } = user.position;
+    const problem = state === "failed" ? refusal(engine, user) : null;
+    if (problem !== null) throw context.idTaken ? shared(engine, id) : problem;
     return describe(user);
   }
 
@@ -206,7 +208,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       const wait = patience(checkWait("retry", options));
       await tell(engine, id, { type: "RETRY", at: clock.now() }, wait);
       const { state } = (await load(engine, id)).user.position;
-      return state === "offboarding" || state === "offboarded" ? gone(id, wait) : arrived(id, wait);
+      return state === "offboarded" || isPurging(state) ? gone(id, wait) : arrived(id, wait);
     },
 
     async offboard(appUserId, given) {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isPurging } from "../../machines/index.ts";
 import { LifecycleError } from "../errors.ts";
 import type { Barrier } from "./account.ts";
 import type { Engine } from "./engine.ts";
@@ -39,7 +40,7 @@ export function refusal(engine: Engine, user: User): LifecycleError | null {
       `Cannot use ${who}: it was offboarded; onboard() starts anew`,
     );
   }
-  if (state === "offboarding") {
+  if (isPurging(state)) {
     return new LifecycleError(
       "USER_OFFBOARDED",
       `Cannot use ${who}: it is being offboarded; onboard() starts anew once its data are erased`,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isPurging } from "../../machines/index.ts";
 import { actorLogic } from "./actor.ts";
 import type { Task, UserActorLogic } from "./actor.ts";
 import type { ActorInput, WatcherInput } from "./actor-snapshot.ts";
@@ -146,7 +147,7 @@ async function onboarding(engine: Engine, { input, isRestored, signal, see }: Ta
     user: "expected",
   } as const;
   const following = follow(engine, id, watching, (status) => {
-    if (status.state !== "offboarding" && status.state !== "offboarded") letGo = "stay"; // it has begun
+    if (status.state !== "offboarded" && !isPurging(status.state)) letGo = "stay"; // it has begun
     see(status);
   });
   following.catch(() => {}); // what it meets, the onboarding meets, too

@@ -299,7 +299,14 @@ const notAllowed = { success: false, error: "app_user_id is not allowed" };
 /** Users who have not arrived and who do not wait, as they must, because their codes were lost. */
 async function underWay(lifecycle: Lifecycle): Promise<readonly string[]> {
   const found: string[] = [];
-  for (const state of ["created", "codeIssued", "expiring", "reauthorizing", "offboarding"] as const) {
+  for (const state of [
+    "created",
+    "codeIssued",
+    "expiring",
+    "reauthorizing",
+    "identifying",
+    "offboarding",
+  ] as const) {
     for await (const { appUserId, pause } of lifecycle.users({ state })) {
       if (pause?.reason !== "codesSpent") found.push(`${state}: ${appUserId} ${pause?.reason ?? ""}`);
     }

@@ -68,7 +68,7 @@ export const steps: Readonly<Record<Journey, { readonly write: number; readonly 
   adopt: { write: 3, call: 1 },
   "adopt with access": { write: 1, call: 0 },
   "adopt in vain": { write: 5, call: 3 },
-  offboard: { write: 6, call: 3 },
+  offboard: { write: 7, call: 4 },
 };
 
 /** One user on its journey, and where that ends first. */

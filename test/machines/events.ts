@@ -40,7 +40,7 @@ export function eventsAt(at: number): readonly UserEvent[] {
     { type: "DUE", at },
     { type: "REAUTHORIZE", at },
     { type: "RETRY", at },
-    { type: "OFFBOARD", at, user: {}, purge: ["dstu2", "r4"] },
+    { type: "OFFBOARD", at, purge: ["dstu2", "r4"] },
     { type: "PURGED", at },
     { type: "PURGE_CUT", at },
     { type: "OFFBOARDED", at },
@@ -66,6 +66,7 @@ export const states: readonly UserState[] = [
   "reauthorizing",
   "locating",
   "failed",
+  "identifying",
   "offboarding",
   "offboarded",
 ];

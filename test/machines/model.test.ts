@@ -153,6 +153,7 @@ describe("machines/user-lifecycle as a model", () => {
       reauthorizing: "issueAuthCode",
       locating: "findUser",
       failed: undefined,
+      identifying: "findUser",
       offboarding: "purge",
       offboarded: undefined,
     });

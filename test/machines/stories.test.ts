@@ -116,7 +116,9 @@ describe("machines/user-lifecycle life stories", () => {
   it("a user whose data are erased is offboarded once nothing is left", () => {
     const { context } = live(
       ["USER_CREATED", "codeIssued"],
-      ["OFFBOARD", "offboarding"],
+      ["OFFBOARD", "identifying"],
+      ["IN_DOUBT", "identifying"],
+      ["USER_FOUND", "offboarding"],
       ["PURGE_CUT", "offboarding"],
       ["PURGED", "offboarding"],
       ["IN_DOUBT", "offboarding"],

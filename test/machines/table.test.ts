@@ -8,32 +8,32 @@ import { event, eventsAt, states, usual } from "./events.ts";
  * A name: goes there. `stays`: remembers something, and stays. `-`: means nothing here, nothing changes.
  */
 const withoutGrant = `
-                | created       | codeIssued    | reauthorizing | locating      | failed        | offboarding   | offboarded    |
-EXPECT_EXISTING | reauthorizing | -             | -             | -             | -             | -             | -             |
-ADOPTED         | tokenActive   | -             | tokenActive   | tokenActive   | tokenActive   | -             | tokenActive   |
-USER_CREATED    | codeIssued    | -             | -             | -             | -             | -             | -             |
-USER_AUTHORIZED | tokenActive   | -             | -             | -             | -             | -             | -             |
-USER_EXISTS     | reauthorizing | -             | -             | -             | -             | -             | -             |
-USER_MISSING    | -             | -             | locating      | created       | -             | -             | -             |
-USER_FOUND      | -             | -             | -             | reauthorizing | -             | -             | -             |
-FOUND_ELSEWHERE | -             | -             | -             | reauthorizing | -             | -             | -             |
-ID_TAKEN        | stays         | stays         | failed        | stays         | stays         | stays         | stays         |
-CODE_ISSUED     | -             | -             | codeIssued    | -             | -             | -             | -             |
-CODE_REFUSED    | -             | reauthorizing | -             | -             | -             | -             | -             |
-TOKEN_GRANTED   | -             | reauthorized  | -             | -             | -             | -             | -             |
-TOKEN_REJECTED  | -             | -             | -             | -             | -             | -             | -             |
-GRANT_LOST      | -             | -             | -             | -             | -             | -             | -             |
-IN_DOUBT        | reauthorizing | stays         | stays         | stays         | -             | stays         | -             |
-HELD            | stays         | stays         | stays         | stays         | -             | stays         | -             |
-REFUSED         | failed        | failed        | failed        | failed        | -             | failed        | -             |
-DUE             | -             | -             | -             | -             | -             | -             | -             |
-REAUTHORIZE     | -             | reauthorizing | -             | -             | -             | -             | -             |
-RETRY           | -             | -             | -             | -             | reauthorizing | -             | -             |
-OFFBOARD        | offboarding   | offboarding   | offboarding   | offboarding   | offboarding   | stays         | offboarding   |
-PURGED          | -             | -             | -             | -             | -             | offboarded    | -             |
-PURGE_CUT       | -             | -             | -             | -             | -             | stays         | -             |
-OFFBOARDED      | offboarded    | offboarded    | offboarded    | offboarded    | offboarded    | offboarded    | -             |
-ONBOARD         | -             | -             | -             | -             | -             | -             | reauthorizing |
+                | created       | codeIssued    | reauthorizing | locating      | failed        | identifying   | offboarding   | offboarded    |
+EXPECT_EXISTING | reauthorizing | -             | -             | -             | -             | -             | -             | -             |
+ADOPTED         | tokenActive   | -             | tokenActive   | tokenActive   | tokenActive   | -             | -             | tokenActive   |
+USER_CREATED    | codeIssued    | -             | -             | -             | -             | -             | -             | -             |
+USER_AUTHORIZED | tokenActive   | -             | -             | -             | -             | -             | -             | -             |
+USER_EXISTS     | reauthorizing | -             | -             | -             | -             | -             | -             | -             |
+USER_MISSING    | -             | -             | locating      | created       | -             | offboarded    | -             | -             |
+USER_FOUND      | -             | -             | -             | reauthorizing | -             | offboarding   | -             | -             |
+FOUND_ELSEWHERE | -             | -             | -             | reauthorizing | -             | offboarding   | -             | -             |
+ID_TAKEN        | stays         | stays         | failed        | stays         | stays         | stays         | failed        | stays         |
+CODE_ISSUED     | -             | -             | codeIssued    | -             | -             | -             | -             | -             |
+CODE_REFUSED    | -             | reauthorizing | -             | -             | -             | -             | -             | -             |
+TOKEN_GRANTED   | -             | reauthorized  | -             | -             | -             | -             | -             | -             |
+TOKEN_REJECTED  | -             | -             | -             | -             | -             | -             | -             | -             |
+GRANT_LOST      | -             | -             | -             | -             | -             | -             | -             | -             |
+IN_DOUBT        | reauthorizing | stays         | stays         | stays         | -             | stays         | stays         | -             |
+HELD            | stays         | stays         | stays         | stays         | -             | stays         | stays         | -             |
+REFUSED         | failed        | failed        | failed        | failed        | -             | failed        | failed        | -             |
+DUE             | -             | -             | -             | -             | -             | -             | -             | -             |
+REAUTHORIZE     | -             | reauthorizing | -             | -             | -             | -             | -             | -             |
+RETRY           | -             | -             | -             | -             | reauthorizing | -             | -             | -             |
+OFFBOARD        | identifying   | identifying   | identifying   | identifying   | identifying   | stays         | identifying   | identifying   |
+PURGED          | -             | -             | -             | -             | -             | -             | offboarded    | -             |
+PURGE_CUT       | -             | -             | -             | -             | -             | -             | stays         | -             |
+OFFBOARDED      | offboarded    | offboarded    | offboarded    | offboarded    | offboarded    | offboarded    | offboarded    | -             |
+ONBOARD         | -             | -             | -             | -             | -             | -             | -             | reauthorizing |
 `;
 
 const withGrant = `
@@ -58,7 +58,7 @@ REFUSED         | -             | stays         | -             | -             
 DUE             | expiring      | -             | expiring      | expiring      |
 REAUTHORIZE     | reauthorizing | reauthorizing | reauthorizing | reauthorizing |
 RETRY           | -             | -             | -             | -             |
-OFFBOARD        | offboarding   | offboarding   | offboarding   | offboarding   |
+OFFBOARD        | identifying   | identifying   | identifying   | identifying   |
 PURGED          | -             | -             | -             | -             |
 PURGE_CUT       | -             | -             | -             | -             |
 OFFBOARDED      | offboarded    | offboarded    | offboarded    | offboarded    |

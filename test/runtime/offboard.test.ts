@@ -113,7 +113,7 @@ describe("offboard({ purge })", () => {
     await withData(stage, "ada", 5);
     const lifecycle = await stage.open();
     const begun = await lifecycle.offboard("ada", { purge: ["stu3", "r4"], waitMs: 0 });
-    expect(begun).toMatchObject({ state: "offboarding", purge: { done: [], left: ["stu3", "r4"] } });
+    expect(begun).toMatchObject({ state: "identifying", purge: { done: [], left: ["stu3", "r4"] } });
     await expect(lifecycle.accessToken("ada")).rejects.toMatchObject({ code: "USER_OFFBOARDED" });
     hurry(stage.sandbox);
     expect(await lifecycle.offboard("ada", { purge: ["stu3", "r4"], waitMs })).toMatchObject({
@@ -238,8 +238,8 @@ describe("offboard() of a user who may not exist at 1upHealth", () => {
       const lifecycle = await stage.open({ limits, ...times });
       stage.sandbox.fail({ call: "createUser", drop });
       await lifecycle.onboard("ada", { waitMs: 300 });
-      const early = lifecycle.offboard("ada", { purge: true, waitMs: 50 });
-      await expect(early).rejects.toMatchObject({ code: "USER_NOT_READY", retryable: true });
+      const early = await lifecycle.offboard("ada", { purge: true, waitMs: 50 });
+      expect(early).toMatchObject({ state: "identifying", pause: { reason: "unavailable" } });
       stage.sandbox.fail({ call: "listUsers", status: 503 });
       hurry(stage.sandbox);
       const gone = await lifecycle.offboard("ada", { purge: true, waitMs });
@@ -248,7 +248,7 @@ describe("offboard() of a user who may not exist at 1upHealth", () => {
         state: "offboarded",
         oneupUserId: drop === "after" ? expect.any(Number) : null,
       });
-      expect(gone.purge?.done ?? []).toEqual(done);
+      expect(gone.purge).toEqual(drop === "after" ? { done, left: [] } : null);
       expect(purges(stage)).toHaveLength(done.length);
       expect(stage.sandbox.users()).toHaveLength(drop === "after" ? 1 : 0);
     },
@@ -264,19 +264,17 @@ describe("offboard() of a user who may not exist at 1upHealth", () => {
     expect((await lifecycle.forecast()).ahead).toBe(0);
   });
 
-  it("purging one who waits for a slot: it is not registered afterwards, and the call can be repeated", async () => {
+  it("purging one who waits for a slot: the wish is durable, and 1upHealth is asked, not told to register it", async () => {
     const stage = await scene({ limit: { calls: 1 } });
     const lifecycle = await stage.open({ limits: { management: { calls: 1, windowMs: 3_600_000 } } });
     await lifecycle.onboard("ada");
     await lifecycle.onboard("bob", { waitMs: 0 });
-    const early = lifecycle.offboard("bob", { purge: true, waitMs: 50 });
-    await expect(early).rejects.toMatchObject({ code: "USER_NOT_READY", retryable: true });
-    expect(await lifecycle.inspect("bob")).toMatchObject({ state: "offboarded" });
+    const early = await lifecycle.offboard("bob", { purge: true, waitMs: 50 });
+    expect(early).toMatchObject({ state: "identifying", purge: { left: ["dstu2", "stu3", "r4"] } });
     stage.sandbox.clock.advance(2 * 3_600_000);
     await lifecycle.resume();
     expect(spentOn(stage.sandbox, "bob")).not.toContain("createUser");
-    hurry(stage.sandbox, 60_000);
-    const gone = await lifecycle.offboard("bob", { purge: true, waitMs: 24 * 3_600_000 });
+    const gone = await lifecycle.inspect("bob");
     expect(gone).toMatchObject({ state: "offboarded", oneupUserId: null, purge: null });
     expect(purges(stage)).toEqual([]);
   });

@@ -75,6 +75,35 @@ describe("reconcile() tells of a user whose number has another id there", () => 
 });
 
 describe("a user whom 1upHealth gave an id that another user has here", () => {
+  it("is not purged though nothing here says so, and the other one is when it is asked for", async () => {
+    const stage = await scene();
+    const { lifecycle } = await twoInOne(stage);
+    await lifecycle.fhir("newcomer", "r4").create({ resourceType: "Patient" });
+    const conflict = { code: "USER_CONFLICT", retryable: false };
+    await expect(lifecycle.offboard("ada", { purge: true })).rejects.toMatchObject(conflict);
+    expect(stage.sandbox.snapshot().resources).toHaveLength(1);
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "failed", failure: { reason: "idTaken" } });
+    await expect(lifecycle.offboard("ada", { purge: true })).rejects.toMatchObject(conflict);
+    expect(await lifecycle.offboard("ada")).toMatchObject({ state: "offboarded", conflict: "idTaken" });
+    expect(await lifecycle.inspect("newcomer")).toMatchObject({ usable: true });
+    await lifecycle.offboard("newcomer", { purge: true });
+    expect(stage.sandbox.snapshot().resources).toEqual([]);
+  });
+
+  it("is purged once that one was let go, or if there is none", async () => {
+    const stage = await scene();
+    const { lifecycle } = await twoInOne(stage);
+    await lifecycle.fhir("ada", "r4").create({ resourceType: "Patient" });
+    await lifecycle.offboard("newcomer");
+    expect(await lifecycle.offboard("ada", { purge: ["r4"] })).toMatchObject({ purge: { done: ["r4"] } });
+    expect(stage.sandbox.snapshot().resources).toEqual([]);
+    const { oneupUserId } = await lifecycle.inspect("bystander");
+    await renamedThere(stage, oneupUserId, "elsewhere");
+    await lifecycle.fhir("bystander", "r4").create({ resourceType: "Patient" });
+    expect(await lifecycle.offboard("bystander", { purge: ["r4"] })).toMatchObject({ state: "offboarded" });
+    expect(stage.sandbox.snapshot().resources).toEqual([]);
+  });
+
   it("is not purged, for the other one's data would be erased; the advice works, also once that one was forgotten", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open();

@@ -1,5 +1,6 @@
 /** Holds the library to what it promises of users who are let go: what is erased, of whom, and that it is. */
 import type { JournalEntry } from "oneup-lifecycle/sandbox";
+import { isPurging } from "../../machines/index.ts";
 import type { Envelope } from "../../src/store/envelope.ts";
 import type { Dossier } from "./dossier.ts";
 import type { Judge } from "./judge.ts";
@@ -22,7 +23,7 @@ export class LeavingJudge {
 
   /** A record was written: whoever was let go was meant to be, and has no secrets. */
   written({ id, wasLetGo }: Dossier, { state, sealed }: Envelope): void {
-    if (state !== "offboarding" && state !== "offboarded") return;
+    if (!isPurging(state) && state !== "offboarded") return;
     if (sealed !== null) this.#judge.blame(`P5: ${id} was let go and has secrets`);
     if (!wasLetGo) this.#judge.blame(`P2: ${id} was let go although nobody asked for it`);
   }

@@ -65,7 +65,9 @@ export class ListJudge {
       );
     for (const dossier of this.#judge.all()) {
       // Whoever failed needs a person, and whoever was let go before it arrived is not waited for.
-      const isOver = ["failed", "offboarding", "offboarded"].includes(dossier.envelope?.state ?? "");
+      const isOver = ["failed", "identifying", "offboarding", "offboarded"].includes(
+        dossier.envelope?.state ?? "",
+      );
       if (isLeft(dossier, name) && !isOver && this.#time.now - dossier.writtenAt > minute)
         this.#judge.blame(`P2: the import of ${name} is done, and ${dossier.id} has not arrived`);
     }

@@ -21,8 +21,17 @@ const { values } = parseArgs({
     only: { type: "string", default: "" },
     /** Seeds that are played at most for each. */
     seeds: { type: "string", default: "2000" },
+    /** Plays the seed first that noticed the mistake when the table was printed. */
+    noted: { type: "boolean", default: false },
   },
 });
+
+/** The table of the README: which seed noticed the mistake. */
+const noted = new Map(
+  [...readFileSync(new URL("README.md", import.meta.url), "utf8").matchAll(/^\| (.+?) +\| (\d+) +\|/gm)].map(
+    ([, name = "", seed = ""]) => [name, seed],
+  ),
+);
 
 /** What the first seed that noticed said. */
 interface Noticed {
@@ -82,14 +91,21 @@ async function hunted({ name, file, find, replace }: Mutant, folder: string): Pr
     whole.replace(find, () => replace),
   );
   try {
-    const out = await run(folder, ["--seeds", values.seeds, "--until-broken"]);
-    const said = /^seed (\d+): (.*)$/m.exec(out);
+    const seed = values.noted ? noted.get(name) : undefined;
+    const said =
+      (seed === undefined ? null : await blame(folder, ["--from", seed, "--seeds", "1"])) ??
+      (await blame(folder, ["--seeds", values.seeds]));
     return said === null
       ? null
       : { seeds: Number(said[1]), blamed: (said[2] ?? "").replace(/[:;].*(?=.{200})/, "") };
   } finally {
     writeFileSync(path, whole);
   }
+}
+
+/** The first seed that somebody is blamed for, and what for. */
+async function blame(folder: string, seeds: readonly string[]): Promise<RegExpExecArray | null> {
+  return /^seed (\d+): (.*)$/m.exec(await run(folder, [...seeds, "--until-broken"]));
 }
 
 function run(folder: string, words: readonly string[]): Promise<string> {

@@ -298,8 +298,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "keeps the secrets of a user who was let go",
     file: "src/runtime/offboard.ts",
-    find: '{ ...stepped(settled, { type: "OFFBOARDED", at }), secrets: {}, pause }',
-    replace: '{ ...stepped(settled, { type: "OFFBOARDED", at }), pause }',
+    find: "const rest = { secrets: {}, pause };",
+    replace: "const rest = { pause };",
   },
   {
     name: "takes a purge that was cut for done",

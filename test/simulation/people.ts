@@ -213,7 +213,7 @@ export class Person {
   #leave(waitMs: number, next: () => void): void {
     const { judge } = this.#stage;
     const purge = this.#dice.pick([false, true, ["r4"], ["dstu2", "r4"]] as const);
-    judge.expects(this.id, 1); // for who it is, if nobody was told its number
+    judge.expects(this.id, purge === false ? 1 : 2); // who it is, and a fresh code once somebody brings it back
     judge.of(this.id).wasLetGo = true;
     this.hasArrived = false;
     const leave = (lifecycle: Lifecycle): Promise<UserStatus> =>
@@ -225,7 +225,6 @@ export class Person {
   }
 
   #comeAgain(): void {
-    this.#stage.judge.expects(this.id, 1); // a fresh code
     this.#later(this.#dice.between(0, 10 * minute), () => this.signUp());
   }
 

@@ -1,6 +1,7 @@
 /** Servers as processes of a test's own: found on this machine, started, killed, started again. */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { accessSync, constants, readFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -147,11 +148,22 @@ export async function listening(server: NetServer): Promise<number> {
   return (server.address() as AddressInfo).port; // it listens on TCP
 }
 
-/** A port that nobody listens on. */
+/**
+ * A port that nobody listens on, and that no connection is given either: a server that is away for some seconds finds
+ * it free again. Systems give connections ports above these.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listening(server);
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = randomInt(10_000, 32_000);
+    const server = createServer();
+    server.listen(port, "127.0.0.1");
+    const isFree = await once(server, "listening").then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }

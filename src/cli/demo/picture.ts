@@ -3,11 +3,13 @@
  *
  * @module
  */
+import { isPurging } from "../../../machines/index.ts";
+import type { PurgingState } from "../../../machines/index.ts";
 import type { UserState, UserStatus } from "../../index.ts";
 import type { Paint } from "../paint.ts";
 
 /** What a dot can stand for. */
-type Standing = Exclude<UserState, "offboarding" | "offboarded"> | "notBegun" | "inDoubt";
+type Standing = Exclude<UserState, PurgingState | "offboarded"> | "notBegun" | "inDoubt";
 
 interface Look {
   readonly dot: string;
@@ -30,7 +32,7 @@ const looks: Readonly<Record<Standing, Look>> = {
 };
 
 function standing(status: UserStatus | null, inDoubt: (status: UserStatus) => boolean): Standing {
-  if (status === null || status.state === "offboarding" || status.state === "offboarded") return "notBegun";
+  if (status === null || status.state === "offboarded" || isPurging(status.state)) return "notBegun";
   return inDoubt(status) ? "inDoubt" : status.state;
 }
 
