@@ -49,14 +49,14 @@ export interface Watching {
    */
   watch(appUserId: string, options?: WatchOptions): AsyncGenerator<UserStatus, void, undefined>;
   /**
-   * {@link Lifecycle.onboard} as actor logic for XState 5, to be invoked or spawned by a machine of yours. The `context`
-   * of its snapshots is the user's status, `null` until it was seen. It is **done** as soon as the user has a working
-   * access token, at once for one who has, and its output is the status then; to go on watching, invoke
-   * {@link watcher} next.
+   * `onboard()` as actor logic for XState 5, to be invoked or spawned by a machine of yours. The `context` of its
+   * snapshots is the user's status, `null` until it was seen. It is **done** as soon as the user has a working access
+   * token, at once for one who has, and its output is the status then; to go on watching, invoke
+   * {@link Watching.watcher} next.
    *
    * It waits for whatever passes by itself: a slot, 1upHealth, the store. So what arrives as `onError` asks for somebody:
    * `USER_FAILED` (`retry()`), `CREDENTIALS_REFUSED` and `FORBIDDEN` (the user is kept), `USER_OFFBOARDED`, `RENAMED`,
-   * `RECORD_DAMAGED`, `INVALID_ID`. How long is too long is the affair of your machine: `after`.
+   * `RECORD_DAMAGED`, `INVALID_ID`. How long is too long, your machine says (XState restores no `after`).
    *
    * Stopping the actor stops watching, not the lifecycle. Its persisted snapshot holds its input and no secret; restored,
    * in any process, it goes on with the user as it is then, and brings nobody back who was let go meanwhile. When the
@@ -64,17 +64,13 @@ export interface Watching {
    *
    * @example
    * ```ts
-   * const signUp = setup({
-   *   types: { context: {} as { email: string } },
-   *   actors: { oneup: lifecycle.actor },
-   * }).createMachine({
-   *   context: { email: "ada@example.org" },
+   * const signUp = setup({ actors: { oneup: lifecycle.actor } }).createMachine({
    *   initial: "connecting",
    *   states: {
    *     connecting: {
    *       invoke: {
    *         src: "oneup",
-   *         input: ({ context }) => ({ appUserId: context.email }),
+   *         input: { appUserId: "ada@example.org" },
    *         onDone: "connected",
    *         onError: "sorry",
    *       },
@@ -87,8 +83,15 @@ export interface Watching {
    */
   readonly actor: UserActorLogic<ActorInput>;
   /**
-   * {@link watch} as actor logic for XState 5: the `context` of its snapshots is the user's status. It makes no call and
-   * is never done: stop it, or leave the state that invokes it.
+   * {@link Watching.watch} as actor logic for XState 5: the `context` of its snapshots is the user's status. It makes no
+   * call and is never done: stop it, or leave the state that invokes it. It fails with `USER_UNKNOWN` and `RENAMED`.
+   *
+   * @example
+   * ```ts
+   * const page = createActor(lifecycle.watcher, { input: { appUserId: "ada@example.org" } });
+   * page.subscribe(({ context }) => console.log(context?.state));
+   * page.start();
+   * ```
    */
   readonly watcher: UserActorLogic<WatcherInput>;
 }

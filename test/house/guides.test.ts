@@ -17,8 +17,7 @@ const guides = {
 
 const programs = Object.entries(guides).flatMap(([path, prints]) => {
   const blocks = [...read(path).matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code ?? "");
-  expect(blocks).toHaveLength(prints.length);
-  return prints.map((said, index) => ({ path, index, code: blocks[index] ?? "", said }));
+  return blocks.map((code, index) => ({ path, index, code, said: prints[index] ?? /^what it prints$/ }));
 });
 
 /** A folder of an application's, with what this repository has installed. */
