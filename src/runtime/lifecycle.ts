@@ -16,6 +16,7 @@ import type { AdoptManyOptions, ImportSummary, OnboardManyOptions, RowSummary } 
 import type { Remote } from "./remote.ts";
 import type { Rows } from "./rows.ts";
 import type { UserStatus } from "./status.ts";
+import type { Telling } from "./telling.ts";
 import type { Watching } from "./watching.ts";
 import type { WorkSummary } from "./worker.ts";
 
@@ -112,7 +113,7 @@ export interface RewrapSummary {
 export type KeyVerbs = Pick<Lifecycle, "keys" | "rewrap" | "upgradeFormat">;
 
 /** Users of one 1upHealth account, each a durable state machine. */
-export interface Lifecycle extends AsyncDisposable, Watching {
+export interface Lifecycle extends Telling, Watching, AsyncDisposable {
   /**
    * Registers the user, or goes on where it was interrupted, and resolves when it has a working access token, or
    * when `waitMs` is over: then `usable` is false and `pause.until` says what it waits for. A user that is there

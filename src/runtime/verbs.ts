@@ -41,6 +41,7 @@ import { reauthorize } from "./reauthorize.ts";
 import { rename } from "./rename.ts";
 import { byState, shelvesOf } from "./shelves.ts";
 import type { UserStatus } from "./status.ts";
+import { createTelling } from "./telling.ts";
 import { createTokens } from "./tokens.ts";
 import type { User } from "./user.ts";
 import { refusal, statusOf } from "./verdict.ts";
@@ -265,6 +266,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       },
     },
 
+    ...createTelling(engine, open, describe),
     ...createWatching(engine, open),
     ...createKeyVerbs(engine, open, working),
     alias: (appUserId) => engine.sealer.alias(checkId(appUserId)),
