@@ -31,7 +31,7 @@ function open(url: string, folder: string): Promise<Lifecycle> {
 async function worker(url: string, folder: string): Promise<void> {
   const stopping = new AbortController();
   process.once("disconnect", () => stopping.abort()); // in production: SIGTERM
-  if (process.connected === false) stopping.abort(); // the server was faster
+  if (!process.connected) stopping.abort(); // the server was faster
   const lifecycle = await open(url, folder);
   lifecycle.subscribe(({ state }) => console.log(`the worker: ${state}`));
   await lifecycle.work({ signal: stopping.signal });
