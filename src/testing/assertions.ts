@@ -16,7 +16,10 @@ import type { Checked, SpentCalls, Spender } from "./checks.ts";
  *
  * @example
  * ```ts
- * assertInState(await lifecycle.inspect("ada"), "tokenActive");
+ * import { assertInState, createTestLifecycle } from "oneup-lifecycle/testing";
+ *
+ * const { lifecycle } = await createTestLifecycle();
+ * assertInState(await lifecycle.onboard("ada"), "tokenActive");
  * ```
  * @throws {AssertionError} with the user's history
  */
@@ -29,7 +32,10 @@ export function assertInState(status: UserStatus, state: UserState): void {
  *
  * @example
  * ```ts
- * assertVisited(await lifecycle.inspect("ada"), ["created", "codeIssued", "tokenActive"]);
+ * import { assertVisited, createTestLifecycle } from "oneup-lifecycle/testing";
+ *
+ * const { lifecycle } = await createTestLifecycle();
+ * assertVisited(await lifecycle.onboard("ada"), ["created", "codeIssued", "tokenActive"]);
  * ```
  * @throws {AssertionError} with the user's history
  */
@@ -43,8 +49,11 @@ export function assertVisited(status: UserStatus, states: readonly UserState[]):
  *
  * @example
  * ```ts
- * assertSpentCalls(await lifecycle.inspect("ada"), 1);
- * assertSpentCalls(sandbox, { management: 1, token: 2 });
+ * import { assertSpentCalls, createTestLifecycle } from "oneup-lifecycle/testing";
+ *
+ * const { lifecycle, sandbox } = await createTestLifecycle();
+ * assertSpentCalls(await lifecycle.onboard("ada"), 1);
+ * assertSpentCalls(sandbox, { management: 1, token: 1 });
  * ```
  * @throws {AssertionError} with the user's history, or the sandbox's journal
  */
@@ -58,7 +67,11 @@ export function assertSpentCalls(spender: Spender, calls: number | SpentCalls): 
  * @param sandbox Whose secrets. @default those of all test lifecycles that are open
  * @example
  * ```ts
- * assertNoSecrets(logged);
+ * import { assertNoSecrets, createTestLifecycle } from "oneup-lifecycle/testing";
+ *
+ * const { lifecycle } = await createTestLifecycle();
+ * const shown = await lifecycle.onboard("ada");
+ * assertNoSecrets(shown);
  * ```
  * @throws {AssertionError} that names what was found, without it
  * @throws {LifecycleError} `INVALID_OPTION` if there is no sandbox whose secrets these could be

@@ -13,7 +13,7 @@ export interface LifecycleMatchers {
    * Of what `inspect()` or `onboard()` resolved with: the user is in this state.
    *
    * @example
-   * ```ts
+   * ```ts ignore
    * expect(await lifecycle.inspect("ada")).toBeInLifecycleState("tokenActive");
    * ```
    */
@@ -23,7 +23,7 @@ export interface LifecycleMatchers {
    * only.
    *
    * @example
-   * ```ts
+   * ```ts ignore
    * expect(await lifecycle.inspect("ada")).toHaveVisited(["codeIssued", "tokenActive"]);
    * ```
    */
@@ -33,7 +33,7 @@ export interface LifecycleMatchers {
    * `{ management, token, fhir }`.
    *
    * @example
-   * ```ts
+   * ```ts ignore
    * expect(sandbox).toHaveSpentCalls({ management: 1, token: 2 });
    * ```
    */
@@ -43,7 +43,7 @@ export interface LifecycleMatchers {
    * are open, by default.
    *
    * @example
-   * ```ts
+   * ```ts ignore
    * expect(logged).toContainNoSecrets();
    * ```
    */

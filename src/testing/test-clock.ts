@@ -20,7 +20,12 @@ export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
    *
    * @example
    * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle, clock } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
    * await clock.advance("2h");
+   * console.log((await lifecycle.inspect("ada")).usable); // false
    * ```
    * @throws {LifecycleError} `INVALID_OPTION` for what is no time
    */
@@ -33,6 +38,17 @@ export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
   /**
    * Does time pass by itself while a call of the lifecycle waits for nothing else: a back-off, a free slot, the end of
    * `waitMs`? A worker alone makes no time pass. Switched off, such a call waits for `advance()`.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle, clock, sandbox } = await createTestLifecycle({ autoAdvance: false });
+   * sandbox.fail({ call: "createUser", status: 503 });
+   * const ada = lifecycle.onboard("ada"); // waits
+   * await clock.advance("1m");
+   * console.log((await ada).usable); // true
+   * ```
    */
   autoAdvance: boolean;
   /** How many timers are armed. */

@@ -71,7 +71,12 @@ export interface TestLifecycle extends AsyncDisposable {
    *
    * @example
    * ```ts
-   * await world.arrange("ada", "expiring");
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { arrange, lifecycle, sandbox } = await createTestLifecycle();
+   * await arrange("ada", "reauthorizing");
+   * await lifecycle.onboard("ada");
+   * console.log(sandbox.journal.spent().management); // 1
    * ```
    * @throws {LifecycleError} `USER_CONFLICT` if it is here already; `INVALID_ID`; `INVALID_OPTION`; `CLOSED` after a crash
    */
@@ -82,13 +87,30 @@ export interface TestLifecycle extends AsyncDisposable {
    *
    * @example
    * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const world = await createTestLifecycle();
    * await world.crash({ before: "exchangeCode" }, () => world.lifecycle.onboard("ada"));
+   * const lifecycle = await world.restart();
+   * console.log((await lifecycle.inspect("ada")).underWay); // exchangeCode
    * ```
    * @throws {LifecycleError} `INVALID_OPTION` if `during` ends before it comes to that point; what `during` throws
    */
   crash(): Promise<void>;
   crash(point: CrashPoint, during: () => Promise<unknown>): Promise<void>;
-  /** Opens the next process on the same store; one that is still up is closed first. Resolves with its lifecycle. */
+  /**
+   * Opens the next process on the same store; one that is still up is closed first. Resolves with its lifecycle.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle, restart } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const next = await restart({ after: "1h" }); // a deploy that took its time
+   * console.log((await next.inspect("ada")).usable); // true
+   * ```
+   */
   restart(options?: RestartOptions): Promise<Lifecycle>;
   /** Closes what is open. With the store in memory there is nothing that a forgotten `close()` leaves behind. */
   close(): Promise<void>;
@@ -99,6 +121,8 @@ export interface TestLifecycle extends AsyncDisposable {
  *
  * @example
  * ```ts
+ * import { createTestLifecycle } from "oneup-lifecycle/testing";
+ *
  * const { lifecycle, sandbox, clock } = await createTestLifecycle();
  * await lifecycle.onboard("ada");
  * await clock.advance("2h");

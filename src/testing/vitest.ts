@@ -2,7 +2,7 @@
  * Matchers for Vitest: importing this module adds them to `expect`, with their types.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * import "oneup-lifecycle/testing/vitest";
  *
  * expect(await lifecycle.inspect("ada")).toBeInLifecycleState("tokenActive");

@@ -59,6 +59,8 @@ describe("createTestLifecycle()", () => {
       pause: { reason: "throttled" },
     });
     expect(warnings).not.toEqual([]);
+    expect(await world.arrange("eve", "expiring")).toMatchObject({ appUserId: "eve", usable: true });
+    expect(await world.lifecycle.accessToken("eve")).toMatch(/^\w{40}$/);
   });
 
   it.each([
