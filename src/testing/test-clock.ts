@@ -37,7 +37,7 @@ export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
   set(ms: number): Promise<void>;
   /**
    * Does time pass by itself while a call of the lifecycle waits for nothing else: a back-off, a free slot, the end of
-   * `waitMs`? A worker alone makes no time pass. Switched off, such a call waits for `advance()`.
+   * `waitMs`? Whoever only works or watches makes no time pass. Switched off, such a call waits for `advance()`.
    *
    * @example
    * ```ts
@@ -66,7 +66,7 @@ export interface SteeredTimeOptions {
 }
 
 /** How long time stands still at most for what takes the machine's time, ms: it may be waiting for this clock. */
-const longestPauseMs = 1_000;
+const longestPauseMs = 10_000;
 
 /** See {@link TestClock}. */
 export class SteeredTime implements TestClock {
