@@ -13,8 +13,8 @@ import { backUp } from "./lmdb/backup.ts";
 import type { Backup } from "./lmdb/backup.ts";
 import { groupCommits } from "./lmdb/commits.ts";
 import { keyvBackend } from "./lmdb/door.ts";
-import { openFolder } from "./lmdb/folder.ts";
-import { lmdbTables } from "./lmdb/tables.ts";
+import { holdsStore, openFolder } from "./lmdb/folder.ts";
+import { holdsAccount, lmdbTables } from "./lmdb/tables.ts";
 
 export type { Backup } from "./lmdb/backup.ts";
 
@@ -59,15 +59,24 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & Ke
     folder,
     backup: (to) => backUp(folder, () => openFolder(folder, maxAccounts, (root) => root), to),
     keyv: (keyvOptions) => keyvDoor(keyvOptions, backend, accounts),
-    async open({ account, clock }): Promise<Store> {
-      const { root, tables } = await openFolder(folder, maxAccounts, (root) => ({
-        root,
-        tables: lmdbTables(root, account),
-      }));
+    async open({ account, clock, looks = false }): Promise<Store> {
+      if (looks && !holdsStore(folder)) throw nothingThere("an LMDB store", folder);
+      const { root, tables } = await openFolder(folder, maxAccounts, (root) => {
+        if (looks && !holdsAccount(root, account)) throw nothingThere("users of this client id", folder);
+        return { root, tables: lmdbTables(root, account) };
+      });
       accounts.add(account);
       let latest = 0;
       const now = (): number => (latest = Math.max(latest, clock.now()));
       return tableStore(groupCommits(root, tables, now));
     },
   };
+}
+
+/** The error for whoever only looks. */
+function nothingThere(what: string, folder: string): LifecycleError {
+  return new LifecycleError(
+    "STORE_UNUSABLE",
+    `Cannot look into the store: the folder must hold ${what}, and it holds none: ${folder}`,
+  );
 }

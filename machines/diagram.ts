@@ -4,7 +4,7 @@
  * @module
  */
 import { userLifecycle } from "./user-lifecycle.ts";
-import type { UserStateMeta } from "./user.ts";
+import type { UserState, UserStateMeta } from "./user.ts";
 
 /** What is read of a state node. XState's own type carries much more. */
 interface Node {
@@ -22,12 +22,18 @@ interface Arrow {
 
 /**
  * The lifecycle as the text of a Mermaid `stateDiagram-v2`: every state with the call it makes, every transition
- * that leads to another state. The way out to `offboarded`, open everywhere, is drawn once.
+ * that leads to another state. The way out to `offboarded`, open everywhere, is drawn once. `counts`: how many users
+ * are in each state, as `lifecycle.counts()` says it; each state then shows its number.
+ *
+ * @example
+ * ```ts
+ * console.log(mermaid(await lifecycle.counts()));
+ * ```
  */
-export function mermaid(): string {
+export function mermaid(counts?: Readonly<Partial<Record<UserState, number>>>): string {
   const root = userLifecycle.root as unknown as Node; // its own type is XState's, with these fields among others
   const lines = ["stateDiagram-v2", "  direction TB", `  [*] --> ${initialOf(root)}`];
-  for (const state of Object.values(root.states)) lines.push(...drawn(state, "  "));
+  for (const state of Object.values(root.states)) lines.push(...drawn(state, "  ", counts));
   const arrows = new Map<string, string[]>();
   for (const node of everyNode(root)) {
     for (const [event, transitions] of node.transitions) {
@@ -44,13 +50,21 @@ export function mermaid(): string {
   return lines.join("\n");
 }
 
-function drawn(state: Node, indent: string): readonly string[] {
-  const call = state.meta?.call;
-  const own = call === undefined ? [] : [`${indent}${state.key}: ${state.key}<br><i>${call}</i>`];
+function drawn(
+  state: Node,
+  indent: string,
+  counts: Readonly<Record<string, number>> | undefined,
+): readonly string[] {
   const inner = Object.values(state.states);
-  if (inner.length === 0) return own;
+  if (inner.length === 0) {
+    const below = [
+      ...(state.meta?.call === undefined ? [] : [`<i>${state.meta.call}</i>`]),
+      ...(counts === undefined ? [] : [`<b>${counts[state.key] ?? 0}</b>`]),
+    ];
+    return below.length === 0 ? [] : [`${indent}${state.key}: ${[state.key, ...below].join("<br>")}`];
+  }
   const body = inner.flatMap((child) => {
-    const lines = drawn(child, `${indent}  `);
+    const lines = drawn(child, `${indent}  `, counts);
     return lines.length > 0 ? lines : [`${indent}  ${child.key}`];
   });
   return [`${indent}state ${state.key} {`, ...body, `${indent}}`];

@@ -89,12 +89,16 @@ function keyFrom(keys: string, file: string): Encryption | undefined {
   return file === "" ? undefined : keyFile(file);
 }
 
+/** The store that `ONEUP_STORE` names. @throws {LifecycleError} `INVALID_OPTION` that names the variable */
+function storeFromEnv(): Promise<StoreAdapter> {
+  return storeAt(required("ONEUP_STORE"), "ONEUP_STORE");
+}
+
 /**
- * The store that `ONEUP_STORE` names.
- * @throws {LifecycleError} `INVALID_OPTION` that names the variable
+ * The store at a place: a folder, or a server by its URL. `from`: where the place was named.
+ * @throws {LifecycleError} `INVALID_OPTION` that says where
  */
-export async function storeFromEnv(): Promise<StoreAdapter> {
-  const place = required("ONEUP_STORE");
+export async function storeAt(place: string, from: string): Promise<StoreAdapter> {
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(place)?.[1]?.toLowerCase();
   // Only whoever stores there loads it.
   if (scheme === undefined) return (await import("../adapters/lmdb.ts")).lmdb(place);
@@ -104,6 +108,6 @@ export async function storeFromEnv(): Promise<StoreAdapter> {
     return (await import("../adapters/postgres.ts")).postgres(place.replace(/^[^:]+/, scheme));
   throw new LifecycleError(
     "INVALID_OPTION",
-    `Cannot start: ONEUP_STORE must be the path of a folder, a redis: or a postgres: URL, and it is a ${scheme}: URL`,
+    `Cannot start: ${from} must be the path of a folder, a redis: or a postgres: URL, and it is a ${scheme}: URL`,
   );
 }

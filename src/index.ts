@@ -64,6 +64,7 @@ export type {
   Repaired,
 } from "./runtime/differences.ts";
 export type { Health } from "./runtime/health.ts";
+export type { HistoryStep } from "./runtime/history.ts";
 export type {
   AdoptManyOptions,
   ImportProgress,
@@ -79,6 +80,7 @@ export type { Rows } from "./runtime/rows.ts";
 export type { UserWalk, Walk } from "./runtime/walk.ts";
 export type { Pager, RemoteUser } from "./http/user-management.ts";
 export type { UserStatus } from "./runtime/status.ts";
+export type { Telling } from "./runtime/telling.ts";
 export type { WorkSummary } from "./runtime/worker.ts";
 export type { PauseReason } from "./store/envelope.ts";
 export type {

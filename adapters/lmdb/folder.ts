@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { open } from "lmdb";
 import type { Database, RootDatabase, RootDatabaseOptionsWithPath } from "lmdb";
 import { sleep, systemClock } from "../../src/clock.ts";
-import { LifecycleError } from "../../src/errors.ts";
+import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
 import type { Kept } from "../../src/store/keyv-door.ts";
 import { databasesPerAccount } from "./tables.ts";
 
@@ -52,6 +52,7 @@ export async function openFolder<T>(
     return use(root, root.openDB<Kept, string>({ name: "keyv", encoding: "json" }));
   } catch (cause) {
     await root?.close();
+    if (isLifecycleError(cause)) throw cause;
     const rule = ruleBroken(cause, maxAccounts);
     throw new LifecycleError("STORE_UNUSABLE", `Cannot open the store: ${rule}: ${folder}`, { cause });
   }

@@ -20,6 +20,12 @@ export interface LmdbTables {
   readonly within: (units: () => void) => void;
 }
 
+/** Has this account been opened here before? Asking makes nothing. */
+export function holdsAccount(root: RootDatabase, account: string): boolean {
+  const name = `${account}/account`;
+  return [...root.getKeys({ start: name, limit: 1 })].includes(name); // databases are named by the keys of the root
+}
+
 /** Databases of one account: rows, due index, three lanes, ids by state, logs of slots, the account's record. */
 export function lmdbTables(root: RootDatabase, account: string): LmdbTables {
   const rows = root.openDB<string, string>({ name: `${account}/users`, encoding: "string" });

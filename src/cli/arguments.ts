@@ -74,7 +74,8 @@ export function readArguments(command: CommandHelp, words: readonly string[]): G
   return { argument, texts, switches };
 }
 
-const help: OptionHelp = { type: "boolean", says: "what this command does and takes" };
+/** The option that every command has. */
+export const help: OptionHelp = { type: "boolean", says: "what this command does and takes" };
 
 function ownOption({ options }: CommandHelp, name: string): OptionHelp | undefined {
   return Object.hasOwn(options, name) ? options[name] : undefined;
@@ -84,14 +85,4 @@ function unknown({ name, argument, options }: CommandHelp, kind: string, word: s
   const taken = [...Object.keys(options), "help"].map((option) => `--${option}`);
   const known = (argument === undefined ? taken : [`one ${argument}`, ...taken]).join(", ");
   return new UsageError(`Unknown ${kind} ${JSON.stringify(word)}: ${name} takes ${known}`);
-}
-
-/** The help of one command. */
-export function describeCommand({ name, says, more, argument, options }: CommandHelp): string {
-  const rows = Object.entries({ ...options, help }).map(([option, { value, says: meaning }]) => {
-    const left = value === undefined ? `--${option}` : `--${option} ${value}`;
-    return `  ${left.padEnd(24)} ${meaning}`;
-  });
-  const called = argument === undefined ? name : `${name} ${argument}`;
-  return [`oneup-lifecycle ${called}: ${says}`, "", ...more, "", ...rows].join("\n");
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ImportProgress, ImportSummary } from "../index.ts";
+import { spanInWords } from "../runtime/time-words.ts";
 import type { Paint } from "./paint.ts";
 
 const barLength = 40;
@@ -92,20 +93,7 @@ function endInWords({ endsAt }: ImportProgress, now: number): string {
     : `done in ${spanInWords(ms)}, ${ms < day ? clockTime(endsAt) : dateOf(endsAt)}`;
 }
 
-const minute = 60_000;
-const hour = 60 * minute;
-const day = 24 * hour;
-
-/** `40 s`, `12 min`, `3 h 20 min`, `4 d 3 h`. */
-export function spanInWords(ms: number): string {
-  if (ms < minute) return `${Math.max(1, Math.round(ms / 1_000))} s`;
-  if (ms < hour) return `${Math.round(ms / minute)} min`;
-  const [big, small, bigName, smallName] =
-    ms < day
-      ? [Math.floor(ms / hour), Math.floor((ms % hour) / minute), "h", "min"]
-      : [Math.floor(ms / day), Math.floor((ms % day) / hour), "d", "h"];
-  return small === 0 ? `${big} ${bigName}` : `${big} ${bigName} ${small} ${smallName}`;
-}
+const day = 24 * 3_600_000;
 
 /** `Wed 25 Nov 13:15`. */
 function clockTime(at: Date): string {

@@ -4,85 +4,11 @@
  *
  * @module
  */
-import { describeCommand, readArguments, UsageError } from "./arguments.ts";
-import type { CommandHelp, Given } from "./arguments.ts";
-import { demo, demoHelp } from "./demo/demo.ts";
-import { runWorker, workerCommand } from "./demo/worker.ts";
-import { isLifecycleError } from "../errors.ts";
-import { migrate, migrateHelp } from "./migrate.ts";
-import { onboard, onboardHelp } from "./onboard.ts";
-import { sandbox, sandboxHelp } from "./sandbox.ts";
-import { version } from "./version.ts";
-
-interface Command {
-  readonly help: CommandHelp;
-  /** Runs to its end, or until `signal` aborts; gives the exit code. */
-  run(given: Given, signal: AbortSignal): Promise<number>;
-}
-
-const commands: readonly Command[] = [
-  { help: demoHelp, run: (given, signal) => demo(given, import.meta.url, signal) },
-  { help: onboardHelp, run: onboard },
-  { help: migrateHelp, run: migrate },
-  { help: sandboxHelp, run: sandbox },
-];
-
-function overview(): string {
-  const rows = commands.map(({ help }) => `  ${help.name.padEnd(12)} ${help.says}`);
-  return [
-    `oneup-lifecycle ${version()}: takes your users through 1upHealth and keeps them there`,
-    "",
-    "Usage: oneup-lifecycle <command> [options]",
-    "",
-    ...rows,
-    `  ${"help".padEnd(12)} this; <command> --help says more about one command`,
-    `  ${"--version".padEnd(12)} the version`,
-    "",
-    "Begin with: oneup-lifecycle demo",
-  ].join("\n");
-}
-
-async function run(words: readonly string[], signal: AbortSignal): Promise<number> {
-  const [name = "help", ...rest] = words;
-  if (name === workerCommand) return runWorker(signal);
-  if (name === "--version" || name === "-v") return say(version());
-  const command = commands.find(({ help }) => help.name === name);
-  if (command !== undefined) {
-    const given = readArguments(command.help, rest);
-    return given.switches.has("help") ? say(describeCommand(command.help)) : command.run(given, signal);
-  }
-  if (name !== "help" && name !== "--help" && name !== "-h") {
-    const known = [...commands.map(({ help }) => help.name), "help", "--version"].join(", ");
-    const kind = name.startsWith("-") ? "option" : "command";
-    throw new UsageError(`Unknown ${kind} ${JSON.stringify(name)}: there are ${known}`);
-  }
-  const about = commands.find(({ help }) => help.name === rest[0]);
-  return say(about === undefined ? overview() : describeCommand(about.help));
-}
-
-function say(text: string): number {
-  console.log(text);
-  return 0;
-}
+import { perform } from "./commands.ts";
 
 const stopping = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const) {
   process.once(name, () => stopping.abort()); // a second one ends the process at once
 }
 process.stdout.on("error", () => stopping.abort()); // nobody reads any more: `demo | head`
-
-try {
-  process.exitCode = await run(process.argv.slice(2), stopping.signal);
-} catch (error) {
-  if (error instanceof UsageError) {
-    console.error(`${error.message}\nTry: oneup-lifecycle help`);
-    process.exitCode = 2;
-  } else if (isLifecycleError(error)) {
-    console.error(`${error.message} [${error.code}]`);
-    process.exitCode = error.code === "INVALID_OPTION" ? 2 : 1;
-  } else if (stopping.signal.aborted) {
-    process.exitCode = 130;
-  } else {
-    throw error;
-  }
-}
+process.exitCode = await perform(process.argv.slice(2), stopping.signal, import.meta.url);

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { storeFromEnv } from "../env.ts";
 import type { StoreAdapter } from "../store/contract.ts";
-import type { CommandHelp } from "./arguments.ts";
+import type { CommandHelp, Given } from "./arguments.ts";
+import { adapterOf, storeOption } from "./place.ts";
 
 /** What `help` says. */
 export const migrateHelp: CommandHelp = {
@@ -13,14 +13,14 @@ export const migrateHelp: CommandHelp = {
   says: "make the tables of a PostgreSQL store, or bring them up to date",
   more: [
     "Call it where you deploy, before the first process starts: it may be called again at any time.",
-    "ONEUP_STORE=postgres://… says where. Other stores need none of this.",
+    "ONEUP_STORE=postgres://… or --store says where. Other stores need none of this.",
   ],
-  options: {},
+  options: storeOption,
 };
 
 /** Runs it; gives the exit code. */
-export async function migrate(): Promise<number> {
-  const store = await storeFromEnv();
+export async function migrate(given: Given): Promise<number> {
+  const store = await adapterOf(given);
   if (hasTables(store)) {
     await store.migrate();
     console.log(`The ${store.name} store is ready`);

@@ -5,12 +5,12 @@
  */
 import { basename } from "node:path";
 import { systemClock } from "../clock.ts";
-import { createLifecycle } from "../index.ts";
 import type { ImportProgress, ImportSummary, OnboardManyOptions } from "../index.ts";
 import { UsageError } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { importLine, importPicture, importSummary } from "./import-picture.ts";
 import { idsIn, usualColumn } from "./list-file.ts";
+import { endpointOptions, environmentSays, limitOptions, openToWork, placeOptions } from "./place.ts";
 import { Screen } from "./screen.ts";
 
 /** What `help` says. */
@@ -23,8 +23,7 @@ export const onboardHelp: CommandHelp = {
     "limit, behind people who sign up meanwhile. Ctrl-C, or a crash, leaves everything as it is: the",
     "same command goes on. Other processes that call work() help.",
     "",
-    "Credentials, store and key come from the environment: ONEUP_CLIENT_ID, ONEUP_CLIENT_SECRET,",
-    "ONEUP_STORE (a folder, redis://… or postgres://…), ONEUP_KEY_FILE or ONEUP_KEY.",
+    ...environmentSays,
   ],
   argument: "FILE",
   options: {
@@ -37,8 +36,9 @@ export const onboardHelp: CommandHelp = {
       says: "new or existing, if you know (1upHealth's list is read)",
     },
     json: { type: "boolean", says: "one JSON object a line, for machines" },
-    api: { type: "string", value: "URL", says: "a gateway for https://api.1up.health, or a sandbox" },
-    auth: { type: "string", value: "URL", says: "a gateway for https://auth.1up.health, or a sandbox" },
+    ...placeOptions,
+    ...limitOptions,
+    ...endpointOptions,
   },
 };
 
@@ -53,11 +53,7 @@ export async function onboard(given: Given, signal: AbortSignal): Promise<number
   if (path === undefined) throw new UsageError("onboard needs a FILE: oneup-lifecycle onboard users.csv");
   const screen = new Screen(process.stdout);
   const shows = switches.has("json") ? asJson() : onScreen(screen);
-  const api = texts.get("api");
-  const auth = texts.get("auth") ?? api;
-  const lifecycle = await createLifecycle.fromEnv({
-    endpoints: { ...(api !== undefined && { api }), ...(auth !== undefined && { auth }) },
-  });
+  const lifecycle = await openToWork(given, {});
   try {
     const ids = idsIn({ path, column: texts.get("column") });
     const summary = await lifecycle.onboardMany(ids, { ...optionsOf(path, texts), ...shows.every, signal });

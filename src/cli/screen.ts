@@ -18,6 +18,11 @@ export interface ScreenTarget {
 /** The widest line. */
 export const width = 80;
 
+/** How many places a line has: those of the terminal, forty at least; on a pipe as many as it wants. */
+export function widthOf({ isTTY = false, columns = width }: ScreenTarget): number {
+  return isTTY ? Math.max(40, columns) : Infinity;
+}
+
 /** Writes to a terminal or a pipe. On a pipe nothing moves: a picture is printed once, when it is settled. */
 export class Screen {
   readonly paint: Paint;

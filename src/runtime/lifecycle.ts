@@ -16,6 +16,7 @@ import type { AdoptManyOptions, ImportSummary, OnboardManyOptions, RowSummary } 
 import type { Remote } from "./remote.ts";
 import type { Rows } from "./rows.ts";
 import type { UserStatus } from "./status.ts";
+import type { Telling } from "./telling.ts";
 import type { WorkSummary } from "./worker.ts";
 
 /** Ends a wait. Work that was begun for a user goes on all the same, here or in another process. */
@@ -111,7 +112,7 @@ export interface RewrapSummary {
 export type KeyVerbs = Pick<Lifecycle, "keys" | "rewrap" | "upgradeFormat">;
 
 /** Users of one 1upHealth account, each a durable state machine. */
-export interface Lifecycle extends AsyncDisposable {
+export interface Lifecycle extends Telling, AsyncDisposable {
   /**
    * Registers the user, or goes on where it was interrupted, and resolves when it has a working access token, or
    * when `waitMs` is over: then `usable` is false and `pause.until` says what it waits for. A user that is there

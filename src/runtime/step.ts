@@ -55,8 +55,14 @@ export function callOf(state: UserState): UserCall | undefined {
 
 type Node = typeof userLifecycle.root;
 
+/** The state in words. */
+export function saysOf(state: UserState): string {
+  return rowsOf(state).says;
+}
+
 interface Rows {
   readonly call: UserCall | undefined;
+  readonly says: string;
   readonly edges: Map<UserEvent["type"], readonly Edge[]>;
   /** The state's node and those around it, innermost first. */
   readonly nodes: readonly Node[];
@@ -68,7 +74,8 @@ function rowsOf(state: UserState): Rows {
   let rows = table.get(state);
   if (rows === undefined) {
     const nodes = nodesOf(state);
-    rows = { call: nodes[0]?.meta?.call, edges: new Map(), nodes };
+    const meta = nodes[0]?.meta;
+    rows = { call: meta?.call, says: meta?.says ?? state, edges: new Map(), nodes };
     table.set(state, rows);
   }
   return rows;

@@ -9,7 +9,7 @@ import { nothingKnown } from "../../machines/index.ts";
 import type { UserContext, UserEvent } from "../../machines/index.ts";
 import type { Json, Lane, StoredRecord } from "../store/contract.ts";
 import { readEnvelope } from "../store/envelope.ts";
-import type { Envelope, HistoryEntry, Intent, Origin, Pause, Sealed } from "../store/envelope.ts";
+import type { Envelope, HistoryEntry, Intent, Meter, Origin, Pause, Sealed } from "../store/envelope.ts";
 import { isCount, isObject, isTime } from "../store/shapes.ts";
 import type { Sealer, Secrets } from "../store/seal.ts";
 import { isState, step } from "./step.ts";
@@ -25,6 +25,8 @@ export interface User {
   readonly pause: Pause | null;
   readonly lane: Lane;
   readonly history: readonly HistoryEntry[];
+  /** What had been counted at each of its last steps; steps that an older release wrote down have none. */
+  readonly meters: readonly Meter[];
   readonly calls: Envelope["calls"];
   readonly secrets: Secrets;
   /** How its secrets were sealed, if it was read. */
@@ -34,7 +36,7 @@ export interface User {
 }
 
 /** Steps of the history that a record keeps. */
-const keptSteps = 12;
+export const keptSteps = 12;
 
 /** A user nobody has heard of. `revision`: of what stands under its id, if somebody was forgotten there. */
 export function newUser(id: string, lane: Lane, at: number, revision = 0): User {
@@ -46,6 +48,7 @@ export function newUser(id: string, lane: Lane, at: number, revision = 0): User 
     pause: null,
     lane,
     history: [[at, "created", "ONBOARD"]],
+    meters: [[0, 0, 0]],
     calls: { management: 0, token: 0 },
     secrets: noSecrets,
     origin: null,
@@ -104,6 +107,7 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
     pause: kept.pause,
     lane: kept.lane,
     history: kept.history,
+    meters: kept.meters ?? [],
     calls: kept.calls,
     secrets: noSecrets,
     origin: kept.origin ?? null,
@@ -152,6 +156,7 @@ export function writeUser(user: User, sealer: Sealer): Json {
     pause: user.pause,
     lane: user.lane,
     history: user.history,
+    ...(user.meters.length > 0 && { meters: user.meters }),
     calls: user.calls,
     sealed: sealedSecrets(user, sealer),
     ...(user.origin && { origin: user.origin }),
@@ -186,6 +191,13 @@ export function isUncalled({ calls, history, position }: User): boolean {
 export function stepped(user: User, event: UserEvent): User {
   const position = step(user.position, event);
   if (position === user.position) return user;
+  const { calls, history, meters } = user;
   const entry: HistoryEntry = [event.at, position.state, event.type];
-  return { ...user, position, history: [...user.history, entry].slice(-keptSteps) };
+  const meter: Meter = [position.context.attempt, calls.management, calls.token];
+  return {
+    ...user,
+    position,
+    history: [...history, entry].slice(-keptSteps),
+    meters: [...meters, meter].slice(-keptSteps),
+  };
 }

@@ -44,6 +44,7 @@ import { rename } from "./rename.ts";
 import { byState, shelvesOf } from "./shelves.ts";
 import { describeUser, isUsable } from "./status.ts";
 import type { UserStatus } from "./status.ts";
+import { createTelling } from "./telling.ts";
 import { createTokens } from "./tokens.ts";
 import { isUncalled, newUser, stepped } from "./user.ts";
 import type { User } from "./user.ts";
@@ -304,6 +305,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       },
     },
 
+    ...createTelling(engine, open, describe),
     ...createKeyVerbs(engine, open, working),
     alias: (appUserId) => engine.sealer.alias(checkId(appUserId)),
 

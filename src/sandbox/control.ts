@@ -1,33 +1,17 @@
 /**
- * `/_sandbox/…`: what another process may read and set. Not counted, not written down, hit by no fault. Bodies are
- * JSON; what a verb refuses is answered with 400 `{ code, message }`.
- *
- * ```text
- * GET    clock                          the reading; with ?follow, a stream of them (server only)
- * POST   clock    { advanceMs }         jump ahead
- * GET    journal                        every call, secrets masked
- * GET    users                          who is here
- * POST   faults   a Fault               fail(); JSON writes `times: Infinity` as null
- * DELETE faults                         clearFaults()
- * POST   behave   a Partial<Behaviour>  behave(); JSON writes Infinity as null, here too
- * POST   spend    { calls }             spend()
- * POST   resources { appUserId, version, resources }
- *                                       addResources(); answers { ids }
- * POST   active   { appUserId, active } setActive()
- * POST   revoke   { appUserId }         revokeGrant()
- * POST   reset                          reset()
- * ```
+ * `/_sandbox/…`: what another process may read and set, in any language. Not counted, not written down, hit by no fault.
+ * Bodies are JSON; what a verb refuses is answered with 400 `{ code, message }`. All calls: {@link controlRoutes}. JSON
+ * writes Infinity as null.
  */
 
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import { infinite } from "./behaviour.ts";
+import { controlBase, controlRoutes } from "./control-routes.ts";
 import { type Incoming, json, type Outgoing, parseObject } from "./message.ts";
 import type { ClockReading } from "./remote-clock.ts";
+import { restoreFrom } from "./restore-from.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
-
-/** Where control calls live. */
-export const controlBase = "/_sandbox/";
 
 /** Does this ask for the stream of clock readings? Only the server has it. */
 export function isClockStream({ method, path, query }: Incoming): boolean {
@@ -51,15 +35,30 @@ export function control(sandbox: Sandbox, incoming: Incoming): Outgoing {
 
 function carryOut(sandbox: Sandbox, incoming: Incoming): Outgoing {
   switch (`${incoming.method} ${incoming.path.slice(controlBase.length)}`) {
+    case "GET ":
+      return json(
+        200,
+        controlRoutes.map(({ path, isUsual: _, ...route }) => ({ ...route, path: controlBase + path })),
+      );
     case "GET clock":
       return json(200, readClock(sandbox.clock));
     case "POST clock":
       sandbox.clock.advance(numberOf(incoming, "advanceMs"));
       return json(200, readClock(sandbox.clock));
+    case "PUT clock":
+      sandbox.clock.set(timeOf(bodyOf(incoming)["now"]));
+      return json(200, readClock(sandbox.clock));
     case "GET journal":
       return json(200, sandbox.journal.entries());
+    case "DELETE journal":
+      sandbox.journal.clear();
+      return json(200, { ok: true });
     case "GET users":
       return json(200, sandbox.users());
+    case "POST users":
+      return json(200, { oneupUserId: sandbox.createUser(newIdOf(incoming)) });
+    case "GET faults":
+      return json(200, sandbox.faults());
     case "POST faults":
       // fail() checks every field.
       sandbox.fail(timesOf(bodyOf(incoming)));
@@ -81,6 +80,11 @@ function carryOut(sandbox: Sandbox, incoming: Incoming): Outgoing {
       return json(200, { ok: true });
     case "POST revoke":
       sandbox.revokeGrant(stringOf(incoming, "appUserId"));
+      return json(200, { ok: true });
+    case "GET state":
+      return json(200, sandbox.snapshot());
+    case "PUT state":
+      restoreFrom(sandbox, bodyOf(incoming));
       return json(200, { ok: true });
     case "POST reset":
       sandbox.reset();
@@ -120,6 +124,18 @@ function flagOf(incoming: Incoming, name: string): boolean {
 function numberOf(incoming: Incoming, name: string): number {
   const value = bodyOf(incoming)[name];
   return typeof value === "number" ? value : NaN;
+}
+
+/** A time as text or in milliseconds; what is neither is refused by the clock. */
+function timeOf(now: unknown): number {
+  return typeof now === "string" ? Date.parse(now) : typeof now === "number" ? now : NaN;
+}
+
+function newIdOf(incoming: Incoming): string {
+  const id = stringOf(incoming, "appUserId");
+  if (id !== "") return id;
+  const message = "Cannot carry out the control call: appUserId must be a text that is not empty";
+  throw new LifecycleError("INVALID_OPTION", message);
 }
 
 function stringOf(incoming: Incoming, name: string): string {

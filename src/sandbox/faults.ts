@@ -30,6 +30,11 @@ export class Faults {
     this.#waiting.push({ fault: { ...fault }, calls: callsOf(fault), skip, times });
   }
 
+  /** Those that still hit something, with what is left of `times` and `skip`. */
+  get waiting(): readonly Fault[] {
+    return this.#waiting.map(({ fault, skip, times }) => ({ ...fault, times, skip }));
+  }
+
   clear(): void {
     this.#waiting = [];
   }

@@ -1,6 +1,7 @@
 /** The door without a socket: a `fetch` that ends in the sandbox. The host is ignored, the path decides. */
 
-import { control, controlBase } from "./control.ts";
+import { control } from "./control.ts";
+import { controlBase } from "./control-routes.ts";
 import type { Handler } from "./handler.ts";
 import { type Incoming, longestBody, type Outgoing, tooLarge } from "./message.ts";
 import type { Sandbox } from "./sandbox.ts";

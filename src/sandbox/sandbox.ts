@@ -33,6 +33,8 @@ export interface Sandbox {
    * @throws {LifecycleError} `INVALID_OPTION`
    */
   fail(fault: Fault): void;
+  /** The faults that still wait for their call, in the order in which they were scripted. */
+  faults(): readonly Fault[];
   /** Forgets the faults that still wait. */
   clearFaults(): void;
   /**
@@ -127,6 +129,7 @@ export function sandboxOver(handler: Handler): Sandbox {
     fetch: (input, init) => answerRequest(handler, sandbox, new Request(input, init)),
     listen: (listenOptions = {}) => listen(handler, sandbox, listenOptions),
     fail: (fault) => handler.faults.add(fault),
+    faults: () => handler.faults.waiting,
     clearFaults: () => handler.faults.clear(),
     behave: (change) => world.behave(change),
     spend(calls) {

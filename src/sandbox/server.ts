@@ -1,7 +1,8 @@
 /** The door with a socket: an HTTP server on loopback. It alone takes a GET with a body. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { control, controlBase, isClockStream, readClock } from "./control.ts";
+import { control, isClockStream, readClock } from "./control.ts";
+import { controlBase } from "./control-routes.ts";
 import type { Handler } from "./handler.ts";
 import { type Incoming, json, longestBody, type Outgoing, tooLarge } from "./message.ts";
 import type { Sandbox } from "./sandbox.ts";

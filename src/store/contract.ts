@@ -230,8 +230,13 @@ export interface StoreAdapter {
   /** The folder it lives in, if it has one; a key file must not stand inside. */
   readonly folder?: string;
   /**
-   * Opens the part of one account.
+   * Opens the part of one account. `looks`: only to look. A store that would make something by being opened does not,
+   * and rejects if there is nothing to look at.
    * @throws {LifecycleError} `STORE_UNUSABLE` if it cannot be opened as it is
    */
-  open(options: { readonly account: string; readonly clock: Clock }): Promise<Store>;
+  open(options: {
+    readonly account: string;
+    readonly clock: Clock;
+    readonly looks?: boolean;
+  }): Promise<Store>;
 }

@@ -59,6 +59,9 @@ export type PauseReason =
 /** One step of a user's history: when, to which state, by which event. */
 export type HistoryEntry = readonly [at: number, state: string, event: string];
 
+/** What had been counted when a step was taken: calls in a row that decided nothing, and calls sent in all. */
+export type Meter = readonly [attempt: number, management: number, token: number];
+
 /** Sealed secrets and, in clear, which ones they are. */
 export interface Sealed {
   /** Id of the store key; not in format 1, which has a single one. */
@@ -86,6 +89,11 @@ export interface Envelope {
   readonly lane: Lane;
   /** The last steps, oldest first. */
   readonly history: readonly HistoryEntry[];
+  /**
+   * One for each of the last steps, as far back as they were noted: a release that does not know of them drops them, and
+   * begins no new ones.
+   */
+  readonly meters?: readonly Meter[];
   /** Calls sent for this user so far. */
   readonly calls: { readonly management: number; readonly token: number };
   readonly sealed: Sealed | null;
@@ -127,6 +135,7 @@ export function sealingKeyOf(value: Json): string | null {
 function isEnvelope(record: unknown): record is Envelope {
   if (!isObject(record)) return false;
   const { format, state, context, intent, pause, lane, history, calls, sealed, origin } = record;
+  const { meters = [] } = record;
   return (
     typeof state === "string" &&
     isObject(context) &&
@@ -135,6 +144,9 @@ function isEnvelope(record: unknown): record is Envelope {
     lanes.some((known) => known === lane) &&
     Array.isArray(history) &&
     history.every(isEntry) &&
+    Array.isArray(meters) &&
+    meters.length <= history.length &&
+    meters.every(isMeter) &&
     isObject(calls) &&
     isCount(calls["management"]) &&
     isCount(calls["token"]) &&
@@ -158,6 +170,10 @@ function isIntent(intent: unknown): boolean {
 
 function isEntry(entry: unknown): boolean {
   return Array.isArray(entry) && entry.length === 3 && isTime(entry[0]) && isTexts(entry.slice(1));
+}
+
+function isMeter(meter: unknown): boolean {
+  return Array.isArray(meter) && meter.length === 3 && meter.every(isCount);
 }
 
 function isTexts(value: unknown): boolean {

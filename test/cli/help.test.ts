@@ -1,26 +1,56 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { performed } from "./operator.ts";
 import { start } from "../support/started.ts";
 
 const main = "src/cli/main.ts";
+const commands = [
+  "demo",
+  "sandbox",
+  "onboard",
+  "status",
+  "users",
+  "inspect",
+  "explain",
+  "forecast",
+  "work",
+  "resume",
+  "retry",
+  "diagram",
+  "migrate",
+];
 
-describe.concurrent("cli help", () => {
+describe("cli help", () => {
   it.each([[[]], [["help"]], [["--help"]]])("%j lists the commands", async (words) => {
-    const { code, out, err } = await start(main, words).ended;
+    const { code, out, err } = await performed(words);
     expect({ code, err }).toEqual({ code: 0, err: "" });
-    expect(out).toMatch(/^ {2}demo .*\n {2}onboard .*\n {2}migrate .*\n {2}sandbox /m);
+    for (const name of commands) expect(out).toMatch(new RegExp(`^ {2}${name} .`, "m"));
     expect(out).not.toContain("demo-worker");
+    for (const line of out.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   });
 
   it("describes every option of a command", async () => {
-    const [asked, helped] = await Promise.all([
-      start(main, ["sandbox", "--help"]).ended,
-      start(main, ["help", "sandbox"]).ended,
-    ]);
-    expect(asked.out).toBe(helped.out);
-    for (const name of ["port", "client-id", "client-secret", "limit", "window", "latency", "help"]) {
+    const asked = await performed(["sandbox", "--help"]);
+    expect((await performed(["help", "sandbox"])).out).toBe(asked.out);
+    for (const name of [
+      "port",
+      "client-id",
+      "client-secret",
+      "limit",
+      "window",
+      "latency",
+      "state",
+      "help",
+    ]) {
       expect(asked.out).toContain(`  --${name} `);
     }
+    expect(asked.out).toContain("POST   /_sandbox/clock");
+  });
+
+  it.each(commands)("%s --help fits into 80 columns", async (name) => {
+    const { code, out } = await performed([name, "--help"]);
+    expect(code).toBe(0);
+    for (const line of out.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   });
 
   it("--version prints the package's version", async () => {
@@ -29,13 +59,13 @@ describe.concurrent("cli help", () => {
   });
 
   it.each([
-    [["import"], 'Unknown command "import": there are demo, onboard, migrate, sandbox, help, --version'],
-    [["--verbose"], 'Unknown option "--verbose": there are demo, onboard, migrate, sandbox, help, --version'],
+    [["import"], `Unknown command "import": there are ${commands.join(", ")}, help, --version`],
+    [["--verbose"], `Unknown option "--verbose": there are ${commands.join(", ")}, help, --version`],
     [["demo", "now"], 'Unknown argument "now": demo takes --keep,'],
     [["demo", "--user", "ada"], "Option --user goes with --live only"],
     [["demo", "--keep=yes"], "Option --keep takes no value"],
   ])("%j ends with 2 and says what there is", async (words, message) => {
-    const { code, out, err } = await start(main, words).ended;
+    const { code, out, err } = await performed(words);
     expect({ code, out }).toEqual({ code: 2, out: "" });
     expect(err).toContain(message);
   });

@@ -1,7 +1,8 @@
 import type { ImportProgress } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
-import { importPicture, spanInWords } from "../../src/cli/import-picture.ts";
+import { importPicture } from "../../src/cli/import-picture.ts";
 import { paintFor } from "../../src/cli/paint.ts";
+import { spanInWords } from "../../src/runtime/time-words.ts";
 
 const plain = paintFor({ isTTY: false }, {});
 const now = Date.UTC(2026, 10, 25, 9);

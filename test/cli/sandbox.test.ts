@@ -1,6 +1,10 @@
 import { execFile } from "node:child_process";
+import { statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
+import { performed } from "./operator.ts";
+import { folder } from "../support/scene.ts";
 import { start } from "../support/started.ts";
 
 const main = "src/cli/main.ts";
@@ -52,11 +56,50 @@ describe("cli sandbox", () => {
     [["--window", "1"], '--window must be a time such as 90s, 30m or 1h, got "1"'],
     [["--latency", "9-3"], '--latency must be milliseconds such as 80, or a range such as 40-120, got "9-3"'],
     [["--client-id"], "Option --client-id needs a value: --client-id ID"],
+    [["--seed-users", "0"], "--seed-users must be a whole number from 1 to 1000000"],
+    [["--seed-users", "nowhere"], "Cannot read nowhere: ENOENT"],
+    [["--clock", "tomorrow"], "--clock must be a time such as 2026-01-01T00:00:00Z, or +2h from now"],
+    [["--faults", "nowhere"], "Cannot read nowhere: ENOENT"],
+    [["--faults", "package.json"], "it must be a JSON list of faults"],
+    [["--state", "package.json"], "Cannot use package.json: it must be a file that --state has written"],
+    [["--state", "nowhere/at-all"], "Cannot write nowhere/at-all: ENOENT"],
     [["--latncy", "3"], 'Unknown option "--latncy": sandbox takes --port,'],
   ])("refuses %j with exit code 2", async (words, message) => {
-    const { code, out, err } = await start(main, ["sandbox", ...words]).ended;
+    const { code, out, err } = await performed(["sandbox", ...words]);
     expect({ code, out }).toEqual({ code: 2, out: "" });
     expect(err).toContain(message);
+  });
+
+  it("begins with the users, the time and the faults it is told, and goes on with --state", async () => {
+    const path = folder("cli-sandbox");
+    const [faults, state] = [join(path, "faults.json"), join(path, "state.json")];
+    writeFileSync(faults, JSON.stringify([{ call: "createUser", status: 503, times: null }]));
+    const time = ["--clock", "2026-01-01T00:00:00Z", "--stopped"];
+    const first = start(main, [
+      "sandbox",
+      "--seed-users",
+      "2",
+      ...time,
+      "--faults",
+      faults,
+      "--state",
+      state,
+    ]);
+    const url = await first.said(/api and auth +(http:\/\/127\.0\.0\.1:\d+)/);
+    await first.said(/clock +2026-01-01T00:00:00\.000Z, standing still\n +users +2\n +faults +1 waiting\n/);
+    const credentials = { client_id: "sandbox-client", client_secret: "sandbox-secret" };
+    for (let time = 0; time < 2; time++)
+      expect((await post(url, credentials, "app_user_id=ada")).status).toBe(503);
+    await fetch(`${url}/_sandbox/faults`, { method: "DELETE" });
+    expect((await post(url, credentials, "app_user_id=ada")).status).toBe(200);
+    await fetch(`${url}/_sandbox/clock`, { method: "POST", body: '{"advanceMs":7200000}' });
+    first.kill("SIGTERM");
+    expect(await first.ended).toMatchObject({ code: 0, err: "" });
+    expect(statSync(state).mode & 0o777).toBe(0o600);
+    const second = start(main, ["sandbox", "--stopped", "--state", state]);
+    await second.said(/clock +2026-01-01T02:00:00\.000Z, standing still\n +users +3\n/);
+    second.kill("SIGINT");
+    expect(await second.ended).toMatchObject({ code: 0, err: "" });
   });
 
   it("refuses a port that is taken with exit code 2", async () => {

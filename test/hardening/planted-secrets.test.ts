@@ -177,7 +177,9 @@ describe("planted secrets", () => {
         if (planned % 8 === 0) note([await lifecycle.budget.look(), await lifecycle.health()]);
       }
     }
-    for await (const user of lifecycle.users()) note(user);
+    for await (const user of lifecycle.users()) {
+      note([user, await lifecycle.history(user.appUserId), await lifecycle.explain(user.appUserId)]);
+    }
     note([sandbox.journal.entries(), lifecycle]);
     await lifecycle.close();
 

@@ -1,0 +1,39 @@
+/**
+ * `oneup-lifecycle explain ID`: where a user stands, in one paragraph.
+ *
+ * @module
+ */
+import type { CommandHelp, Given } from "./arguments.ts";
+import { wrapped } from "./columns.ts";
+import { limitOptions, lookingSays, openToLook, placeOptions, userOf, using } from "./place.ts";
+import { widthOf } from "./screen.ts";
+import { visible } from "./visible.ts";
+
+/** What `help` says. */
+export const explainHelp: CommandHelp = {
+  name: "explain",
+  says: "one user in words: what state, why, what happens next and when",
+  more: ["ID is the app_user_id. The paragraph names neither the user nor a secret.", "", ...lookingSays],
+  argument: "ID",
+  options: {
+    ...placeOptions,
+    ...limitOptions,
+    json: { type: "boolean", says: "one JSON object, for machines" },
+  },
+};
+
+/** The longest line that reads well. */
+const longestLine = 100;
+
+/** Prints it; gives the exit code. */
+export async function explain(given: Given): Promise<number> {
+  const id = userOf(given, "explain");
+  const text = await using(openToLook(given), (lifecycle) => lifecycle.explain(id));
+  if (given.switches.has("json")) console.log(JSON.stringify({ appUserId: id, explanation: text }));
+  else {
+    const width = widthOf(process.stdout);
+    const lines = wrapped(visible(text), width === Infinity ? width : Math.min(longestLine, width));
+    for (const line of lines) console.log(line);
+  }
+  return 0;
+}

@@ -1,0 +1,133 @@
+/**
+ * `oneup-lifecycle inspect ID`: everything that is known of one user, but for its secrets.
+ *
+ * @module
+ */
+import { systemClock } from "../clock.ts";
+import type { HistoryStep, UserStatus } from "../index.ts";
+import { timeInWords } from "../runtime/time-words.ts";
+import type { CommandHelp, Given } from "./arguments.ts";
+import { fitted, shortened } from "./columns.ts";
+import { paintFor } from "./paint.ts";
+import type { Paint } from "./paint.ts";
+import { limitOptions, lookingSays, openToLook, placeOptions, userOf, using } from "./place.ts";
+import { moment, toneOf } from "./prose.ts";
+import { widthOf } from "./screen.ts";
+import { visible } from "./visible.ts";
+
+/** What `help` says. */
+export const inspectHelp: CommandHelp = {
+  name: "inspect",
+  says: "one user: state, token, pause, calls, and its last steps",
+  more: ["ID is the app_user_id. No secret is printed.", "", ...lookingSays],
+  argument: "ID",
+  options: {
+    ...placeOptions,
+    ...limitOptions,
+    json: { type: "boolean", says: "one JSON object, for machines" },
+  },
+};
+
+/** Prints it; gives the exit code. */
+export async function inspect(given: Given): Promise<number> {
+  const id = userOf(given, "inspect");
+  const [status, history] = await using(openToLook(given), async (lifecycle) => {
+    await lifecycle.budget.look(); // so that what is shut for all is known
+    return [await lifecycle.inspect(id), await lifecycle.history(id)];
+  });
+  if (given.switches.has("json")) console.log(JSON.stringify({ ...status, history }));
+  else {
+    const lines = userLines(
+      status,
+      history,
+      systemClock.now(),
+      widthOf(process.stdout),
+      paintFor(process.stdout),
+    );
+    for (const line of lines) console.log(line);
+  }
+  return 0;
+}
+
+/** The user as people see it, in lines of at most `width` places. */
+export function userLines(
+  status: UserStatus,
+  history: readonly HistoryStep[],
+  now: number,
+  width: number,
+  paint: Paint,
+): readonly string[] {
+  const rows = factsOf(status, now).map(([name, value, tone]) => {
+    const text = shortened(value, width - valueAt);
+    return `  ${paint.quiet(name.padEnd(valueAt - 3))} ${tone === undefined ? text : paint[tone](text)}`;
+  });
+  const head = `  ${paint.strong(shortened(visible(status.appUserId), width - 2))}`;
+  return ["", head, "", ...rows, "", ...stepLines(history, width, paint), ""];
+}
+
+/** Where values begin. */
+const valueAt = 16;
+
+type Fact = readonly [name: string, value: string, tone?: keyof Paint];
+
+function factsOf(status: UserStatus, now: number): readonly Fact[] {
+  const { state, since, usable, expiresAt, oneupUserId, active, pause, failure, underWay, calls } = status;
+  const facts: Fact[] = [
+    ["state", state, toneOf(state)],
+    ["since", moment(since, now)],
+    ["token", usable && expiresAt !== null ? `works until ${moment(expiresAt, now)}` : "none that works now"],
+    ["oneup_user_id", oneupUserId === null ? "not known yet" : String(oneupUserId)],
+  ];
+  if (active === false) facts.push(["active", "no, says 1upHealth", "busy"]);
+  if (pause !== null) facts.push(["waits", `${pause.reason}, until ${moment(pause.until, now)}`, "busy"]);
+  if (pause !== null) facts.push(["attempt", `${pause.attempt} comes next`]);
+  if (underWay !== null) facts.push(["under way", `${underWay}, or in doubt`, "busy"]);
+  if (failure !== null) {
+    facts.push(
+      ["failed", `in ${failure.in}: ${failure.reason}`, "bad"],
+      ["because", visible(failure.why), "bad"],
+    );
+  }
+  if (status.conflict !== null) facts.push(["conflict", status.conflict, "bad"]);
+  if (status.purge !== null) {
+    const { done, left } = status.purge;
+    facts.push(["erased", done.join(", ") || "none"], ["to erase", left.join(", ") || "none"]);
+  }
+  return [...facts, ["calls", `management ${calls.management} · token ${calls.token}`]];
+}
+
+const [timeWidth, stateWidth, costWidth] = [19, 13, 12];
+
+function stepLines(history: readonly HistoryStep[], width: number, paint: Paint): readonly string[] {
+  const whyWidth = Math.min(57, Math.max(10, width - timeWidth - stateWidth - costWidth - 8));
+  const line = (
+    time: string,
+    state: string,
+    why: string,
+    cost: string,
+  ): readonly [string, string, string, string] => [
+    fitted(time, timeWidth),
+    fitted(state, stateWidth),
+    fitted(why, whyWidth),
+    cost,
+  ];
+  const title = `  ${line("when, UTC", "state", "why", "calls").join("  ").trimEnd()}`;
+  const rows = history.map(({ at, to, from, why, attempt, spent }) => {
+    const again = from === to && attempt !== null && attempt > 0 ? `${why} (${attempt})` : why;
+    const [time, state, reason, cost] = line(
+      timeInWords(at).slice(0, timeWidth),
+      to,
+      visible(again),
+      costOf(spent),
+    );
+    return `  ${paint.quiet(time)}  ${state}  ${reason}  ${paint.strong(cost)}`.trimEnd();
+  });
+  return [paint.quiet(title), ...rows];
+}
+
+function costOf(spent: HistoryStep["spent"]): string {
+  if (spent === null) return "?";
+  const { management, token } = spent;
+  const words = [management > 0 ? `${management} mgmt` : "", token > 0 ? `${token} token` : ""];
+  return words.filter((word) => word !== "").join(", ");
+}

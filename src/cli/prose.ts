@@ -1,0 +1,77 @@
+/**
+ * Users and their states as the commands print them.
+ *
+ * @module
+ */
+import type { BudgetView, Counts, ShutGate, UserState, UserStatus } from "../index.ts";
+import { callOf } from "../runtime/step.ts";
+import { distanceInWords, spanInWords, timeInWords } from "../runtime/time-words.ts";
+import type { Paint } from "./paint.ts";
+
+/** What a state is to whoever looks: all well, on its way, recovered, lost, or over. */
+export function toneOf(state: UserState): keyof Paint {
+  switch (state) {
+    case "tokenActive":
+    case "refreshed":
+      return "good";
+    case "reauthorized":
+      return "saved";
+    case "created":
+    case "codeIssued":
+    case "expiring":
+    case "reauthorizing":
+    case "locating":
+    case "identifying":
+    case "offboarding":
+      return "busy";
+    case "failed":
+      return "bad";
+    case "offboarded":
+      return "quiet";
+    default:
+      return state satisfies never;
+  }
+}
+
+/** `2026-11-25 14:05:00 UTC, in 12 min`. */
+export function moment(at: Date, now: number): string {
+  return `${timeInWords(at)}, ${distanceInWords(at, now)}`;
+}
+
+/** How long its token works: `1 h 55 min`, or `–`. */
+export function tokenLeft({ usable, expiresAt }: UserStatus, now: number): string {
+  return usable && expiresAt !== null ? spanInWords(expiresAt.getTime() - now) : "–";
+}
+
+/** What it waits for: `rateLimit 12 min`, or its turn; what is under way: `createUser?`; or nothing. */
+export function waitOf({ pause, state, underWay }: UserStatus, now: number): string {
+  if (underWay !== null) return `${underWay}?`;
+  if (pause === null) return callOf(state) === undefined ? "" : "its turn";
+  const left = pause.until.getTime() - now;
+  return left <= 0 ? pause.reason : `${pause.reason} ${spanInWords(left)}`;
+}
+
+/** `interactive 3 · recovery 0 · bulk 268`. */
+export function byLane(counts: Counts): string {
+  const { interactive, recovery, bulk } = counts;
+  return [`interactive ${number(interactive)}`, `recovery ${number(recovery)}`, `bulk ${number(bulk)}`].join(
+    " · ",
+  );
+}
+
+/** `1,204`. */
+export function number(count: number): string {
+  return count.toLocaleString("en-US");
+}
+
+/** A gate that is shut: `exchange is throttled (unavailable); next try in 2 min`. */
+export function gateLine({ gate, state, reason, until }: ShutGate, now: number): string {
+  const why = reason === null || reason === state ? "" : ` (${reason})`;
+  const next = until.getTime() <= now ? "now" : distanceInWords(until, now);
+  return `${gate} is ${state}${why}; ${state === "probing" ? "one call is trying" : `next try ${next}`}`;
+}
+
+/** All slots in use. */
+export function usedIn({ used }: Pick<BudgetView, "used">): number {
+  return used.interactive + used.recovery + used.bulk;
+}

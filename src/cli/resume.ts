@@ -1,0 +1,31 @@
+/**
+ * `oneup-lifecycle resume`: does what can be done now, for everybody.
+ *
+ * @module
+ */
+import type { CommandHelp, Given } from "./arguments.ts";
+import { environmentSays, openToWork, using, warns } from "./place.ts";
+import { concurrencyOf, policyOf, summaryLine, workingOptions } from "./working.ts";
+
+/** What `help` says. */
+export const resumeHelp: CommandHelp = {
+  name: "resume",
+  says: "do everything that can be done now, for everybody, and end",
+  more: [
+    "Takes up whoever was interrupted, is due, or waits for a slot that is free. For a scheduled job, or",
+    "after an outage. Other processes may work meanwhile.",
+    "",
+    ...environmentSays,
+  ],
+  options: { ...workingOptions, json: { type: "boolean", says: "one JSON object, for machines" } },
+};
+
+/** Runs it; gives the exit code. */
+export async function resume(given: Given, signal: AbortSignal): Promise<number> {
+  const more = { ...warns, ...policyOf(given) };
+  const done = await using(openToWork(given, more), (lifecycle) =>
+    lifecycle.resume({ ...concurrencyOf(given), signal }),
+  );
+  console.log(given.switches.has("json") ? JSON.stringify(done) : summaryLine(done));
+  return signal.aborted ? 130 : 0;
+}

@@ -1,0 +1,96 @@
+/**
+ * The file in which a sandbox's world outlives its process.
+ *
+ * @module
+ */
+import { readFile, rename, writeFile } from "node:fs/promises";
+import { systemClock } from "../../clock.ts";
+import { isLifecycleError } from "../../errors.ts";
+import { restoreFrom } from "../../sandbox/restore-from.ts";
+import type { Sandbox, SandboxSnapshot } from "../../sandbox/index.ts";
+import { UsageError } from "../arguments.ts";
+
+/** What stands in it. */
+export interface KeptState {
+  /** How far the sandbox's clock was ahead of the machine's, in ms; of one that stood still, what it said. */
+  readonly clock: { readonly aheadMs: number } | { readonly stoodAt: number };
+  /** The limit that was counted. */
+  readonly limit: string;
+  readonly world: SandboxSnapshot;
+}
+
+/** See the module. The world's secrets stand in it in clear: they open nothing but this sandbox. */
+export class StateFile {
+  readonly #path: string;
+  readonly #limit: string;
+  #written = "";
+
+  /** `limit` names the limit that is counted: what was counted against another one is forgotten. */
+  constructor(path: string, limit: string) {
+    this.#path = path;
+    this.#limit = limit;
+  }
+
+  /** What was kept; `null` if there is no such file yet. @throws {UsageError} if it holds something else */
+  async read(): Promise<KeptState | null> {
+    try {
+      const kept: unknown = JSON.parse(await readFile(this.#path, "utf8"));
+      if (isKept(kept)) return kept;
+    } catch (error) {
+      if (error instanceof Error && "code" in error) {
+        if (error.code === "ENOENT") return null;
+        throw new UsageError(`Cannot read ${this.#path}: ${String(error.code)}`);
+      }
+    }
+    throw this.#strange();
+  }
+
+  /** Puts the world back. @throws {UsageError} if it is none */
+  restore(sandbox: Sandbox, { world, limit }: KeptState): void {
+    const { quota } = sandbox.snapshot(); // nothing is counted yet
+    try {
+      restoreFrom(sandbox, limit === this.#limit ? world : { ...world, quota });
+    } catch (error) {
+      if (isLifecycleError(error)) throw this.#strange();
+      throw error;
+    }
+  }
+
+  /** Writes the world down if it has changed: beside its place first, so that nobody finds half of one. */
+  async keep(sandbox: Sandbox): Promise<void> {
+    const { clock } = sandbox;
+    const now = clock.now();
+    const kept: KeptState = {
+      // To the second: or it would change by itself.
+      clock: clock.running
+        ? { aheadMs: Math.round((now - systemClock.now()) / 1_000) * 1_000 }
+        : { stoodAt: now },
+      limit: this.#limit,
+      world: sandbox.snapshot(),
+    };
+    const text = `${JSON.stringify(kept)}\n`;
+    if (text === this.#written) return;
+    const draft = `${this.#path}.new`;
+    try {
+      await writeFile(draft, text, { mode: 0o600 });
+      await rename(draft, this.#path);
+    } catch (error) {
+      const why = error instanceof Error && "code" in error ? String(error.code) : String(error);
+      throw new UsageError(`Cannot write ${this.#path}: ${why}`);
+    }
+    this.#written = text;
+  }
+
+  #strange(): UsageError {
+    return new UsageError(`Cannot use ${this.#path}: it must be a file that --state has written`);
+  }
+}
+
+function isKept(value: unknown): value is KeptState {
+  if (typeof value !== "object" || value === null) return false;
+  if (!("clock" in value) || !("world" in value) || !("limit" in value)) return false;
+  const { clock, limit } = value;
+  if (typeof clock !== "object" || clock === null || typeof limit !== "string") return false;
+  const time = "aheadMs" in clock ? clock.aheadMs : "stoodAt" in clock ? clock.stoodAt : null;
+  return Number.isFinite(time);
+}

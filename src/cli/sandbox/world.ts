@@ -1,0 +1,127 @@
+/**
+ * The world that the command's options describe: who is there, what time it is, what will go wrong.
+ *
+ * @module
+ */
+import { readFile } from "node:fs/promises";
+import { systemClock } from "../../clock.ts";
+import { isLifecycleError } from "../../errors.ts";
+import { createSandbox, createVirtualClock } from "../../sandbox/index.ts";
+import type { Fault, Sandbox, SandboxOptions, VirtualClock } from "../../sandbox/index.ts";
+import { duration, whole } from "../amounts.ts";
+import { UsageError } from "../arguments.ts";
+import type { Given } from "../arguments.ts";
+import { idsIn } from "../list-file.ts";
+import { StateFile } from "./state-file.ts";
+import type { KeptState } from "./state-file.ts";
+
+/** The world, and the file it is kept in, if it is. */
+export interface Begun {
+  readonly sandbox: Sandbox;
+  readonly state: StateFile | null;
+}
+
+/** Makes the world. @throws {UsageError} with the option, the rule and the value */
+export async function begin({ texts, switches }: Given): Promise<Begun> {
+  const path = texts.get("state");
+  const limit = `${texts.get("limit") ?? "300"} in ${texts.get("window") ?? "1h"}`;
+  const state = path === undefined ? null : new StateFile(path, limit);
+  const kept = (await state?.read()) ?? null;
+  const clock = clockOf(texts.get("clock"), switches.has("stopped"), kept?.clock);
+  const sandbox = createSandbox({ ...optionsOf(texts), clock });
+  if (kept !== null) state?.restore(sandbox, kept);
+  const clientId = texts.get("client-id");
+  const clientSecret = texts.get("client-secret");
+  sandbox.setCredentials({
+    ...(clientId !== undefined && { clientId }),
+    ...(clientSecret !== undefined && { clientSecret }),
+  });
+  for await (const id of seeds(texts.get("seed-users"))) sandbox.createUser(id);
+  for (const fault of await faultsIn(texts.get("faults"))) script(sandbox, fault);
+  return { sandbox, state };
+}
+
+function optionsOf(texts: Given["texts"]): SandboxOptions {
+  const clientId = texts.get("client-id");
+  const clientSecret = texts.get("client-secret");
+  return {
+    ...(clientId !== undefined && { clientId }),
+    ...(clientSecret !== undefined && { clientSecret }),
+    limit: {
+      calls: whole("limit", texts.get("limit") ?? "300", 1),
+      windowMs: duration("window", texts.get("window") ?? "1h"),
+    },
+    latencyMs: latency(texts.get("latency") ?? "0"),
+  };
+}
+
+function latency(text: string): readonly [number, number] {
+  const [, least, most = least] = /^(\d{1,6})(?:-(\d{1,6}))?$/.exec(text) ?? [];
+  if (least !== undefined && Number(least) <= Number(most)) return [Number(least), Number(most)];
+  throw new UsageError(
+    `--latency must be milliseconds such as 80, or a range such as 40-120, got ${JSON.stringify(text)}`,
+  );
+}
+
+/** The clock as it is asked for, else as it was kept, else the machine's time. */
+function clockOf(
+  asked: string | undefined,
+  isStopped: boolean,
+  kept: KeptState["clock"] | undefined,
+): VirtualClock {
+  const now = asked === undefined ? keptTime(kept ?? { aheadMs: 0 }) : timeOf(asked);
+  return createVirtualClock({ now, running: !isStopped });
+}
+
+function keptTime(kept: KeptState["clock"]): number {
+  return "stoodAt" in kept ? kept.stoodAt : systemClock.now() + kept.aheadMs;
+}
+
+function timeOf(text: string): number {
+  const [, ahead] = /^\+(.+)$/.exec(text) ?? [];
+  if (ahead !== undefined) return systemClock.now() + duration("clock", ahead);
+  const at = /^\d{4}-/.test(text) ? Date.parse(text) : NaN;
+  if (Number.isFinite(at)) return at;
+  throw new UsageError(
+    `--clock must be a time such as 2026-01-01T00:00:00Z, or +2h from now, got ${JSON.stringify(text)}`,
+  );
+}
+
+/** `user-1`, `user-2`, …; or the ids of a file. */
+async function* seeds(text: string | undefined): AsyncGenerator<string, void> {
+  if (text === undefined) return;
+  if (!/^\d+$/.test(text)) return yield* idsIn({ path: text, column: undefined });
+  const count = whole("seed-users", text, 1, 1_000_000);
+  for (let n = 1; n <= count; n++) yield `user-${n}`;
+}
+
+async function faultsIn(path: string | undefined): Promise<readonly Fault[]> {
+  if (path === undefined) return [];
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    const why = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    throw new UsageError(`Cannot read ${path}: ${why}`);
+  });
+  const list = parsed(text);
+  if (list === null) throw new UsageError(`Cannot read ${path}: it must be a JSON list of faults`);
+  return list;
+}
+
+function parsed(text: string): readonly Fault[] | null {
+  try {
+    const list: unknown = JSON.parse(text);
+    return Array.isArray(list) ? (list as readonly Fault[]) : null; // fail() checks each
+  } catch {
+    return null;
+  }
+}
+
+function script(sandbox: Sandbox, fault: Fault): void {
+  try {
+    // JSON writes Infinity as null.
+    const { times } = fault as { readonly times?: number | null };
+    sandbox.fail(times === null ? { ...fault, times: Infinity } : fault);
+  } catch (error) {
+    if (isLifecycleError(error)) throw new UsageError(`Cannot use a fault of --faults: ${error.message}`);
+    throw error;
+  }
+}

@@ -1,0 +1,74 @@
+/** A store with users in it, and commands on it, as whoever is on call has them. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createLifecycle } from "oneup-lifecycle";
+import type { Lifecycle, LifecycleOptions } from "oneup-lifecycle";
+import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
+import { vi } from "vitest";
+import { perform } from "../../src/cli/commands.ts";
+import { at } from "../support/places.ts";
+import type { Place } from "../support/places.ts";
+import { start } from "../support/started.ts";
+import type { Ended, Started } from "../support/started.ts";
+
+/** How a command ended. */
+export type Performed = Pick<Ended, "out" | "err"> & { readonly code: number };
+
+/** The words of a command, and the environment. */
+export interface Operator {
+  /** Starts a command as a process. */
+  begin(words: readonly string[]): Started;
+  /** Runs a command in this process; `env` goes before the usual environment. One at a time. */
+  run(words: readonly string[], env?: Readonly<Record<string, string>>): Promise<Performed>;
+  /** A lifecycle of this process on the same store. */
+  open(more?: Partial<LifecycleOptions>): Promise<Lifecycle>;
+  /** Everything that must stand in no output. */
+  secrets(): readonly string[];
+}
+
+/** Whoever is on call for the users at this place, and this 1upHealth. */
+export function operatorAt(place: Place, sandbox: Sandbox, server: SandboxServer): Operator {
+  const { clientId, clientSecret } = sandbox.credentials;
+  const where =
+    place.type === "lmdb"
+      ? { ONEUP_STORE: join(place.path, "store"), ONEUP_KEY_FILE: join(place.path, "key") }
+      : { ONEUP_STORE: "url" in place ? place.url : "", ONEUP_KEY: place.key };
+  const usual = { ONEUP_CLIENT_ID: clientId, ONEUP_CLIENT_SECRET: clientSecret, ...where };
+  return {
+    begin: (words) => start("src/cli/main.ts", words, usual),
+    run: (words, env = {}) => performed(words, { ...usual, ...env }),
+    open: (more = {}) =>
+      createLifecycle({
+        credentials: sandbox.credentials,
+        endpoints: server.endpoints,
+        ...at(place),
+        ...more,
+      }),
+    secrets() {
+      const { codes, accessTokens, refreshTokens } = sandbox.snapshot().grants;
+      const tokens = [...accessTokens, ...refreshTokens].map(({ token }) => token);
+      const key = place.type === "lmdb" ? readFileSync(join(place.path, "key"), "utf8").trim() : place.key;
+      return [clientSecret, key, ...codes.map(({ code }) => code), ...tokens];
+    },
+  };
+}
+
+/** Runs a command in this process, one at a time: what it prints, and its exit code. */
+export async function performed(
+  words: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Performed> {
+  let [out, err] = ["", ""];
+  const log = vi.spyOn(console, "log").mockImplementation((line: string) => void (out += `${line}\n`));
+  const error = vi.spyOn(console, "error").mockImplementation((line: string) => void (err += `${line}\n`));
+  for (const name of ["ONEUP_KEY", "ONEUP_KEY_FILE"]) vi.stubEnv(name, undefined);
+  for (const [name, value] of Object.entries({ NO_COLOR: "1", ...env })) vi.stubEnv(name, value);
+  try {
+    const code = await perform(words, new AbortController().signal, import.meta.url);
+    return { code, out, err };
+  } finally {
+    vi.unstubAllEnvs();
+    log.mockRestore();
+    error.mockRestore();
+  }
+}

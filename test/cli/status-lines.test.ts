@@ -1,0 +1,41 @@
+import type { BudgetView, Health } from "oneup-lifecycle";
+import { describe, expect, it } from "vitest";
+import { paintFor } from "../../src/cli/paint.ts";
+import { statusLines } from "../../src/cli/status.ts";
+
+const plain = paintFor({}, { NO_COLOR: "1" });
+const now = Date.UTC(2026, 10, 25, 14);
+const at = (minutes: number): Date => new Date(now + minutes * 60_000);
+
+/** Everything as large as it gets. */
+const view: BudgetView = {
+  at: at(0),
+  used: { interactive: 999_999, recovery: 999_999, bulk: 999_999 },
+  of: 2_999_997,
+  waiting: { interactive: 999_999, recovery: 999_999, bulk: 999_999 },
+  nextInMs: 3_599_000,
+  users: { reauthorizing: 999_999, tokenActive: 12_345_678, failed: 1 },
+  shut: [
+    { gate: "management", state: "throttled", reason: "throttled", until: at(1_439) },
+    { gate: "secret", state: "suspended", reason: "credentials", until: at(12) },
+    { gate: "exchange", state: "probing", reason: "unavailable", until: at(-1) },
+  ],
+  inHand: 0,
+};
+const health: Health = { ready: false, storeMs: 1, problem: "RECORD_TOO_NEW", shut: view.shut, inHand: 0 };
+
+describe("cli status", () => {
+  it("fits into 80 columns, whatever it has to say", () => {
+    const lines = statusLines("postgres", view, health, plain);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+    const text = lines.join("\n");
+    expect(text).toMatch(/tokenActive +12,345,678 {2}━{30}\n/);
+    expect(text).toMatch(/failed +1 {2}━\n/);
+    expect(text).toContain("2,999,997 of 2,999,997 slots in use");
+    expect(text).toMatch(/next call +2026-11-25 14:59:59 UTC, in 60 min\n/);
+    expect(text).toMatch(/gates +management is throttled; next try in 23 h 59 min\n/);
+    expect(text).toContain("secret is suspended (credentials); next try in 12 min\n");
+    expect(text).toContain("exchange is probing (unavailable); one call is trying\n");
+    expect(text).toMatch(/problem +RECORD_TOO_NEW/);
+  });
+});

@@ -1,0 +1,103 @@
+import { createSandbox } from "oneup-lifecycle/sandbox";
+import type { Sandbox } from "oneup-lifecycle/sandbox";
+import { describe, expect, it } from "vitest";
+import { operatorAt } from "./operator.ts";
+import type { Operator } from "./operator.ts";
+import { anyKey } from "../support/places.ts";
+import type { Place } from "../support/places.ts";
+import { afterwards, folder } from "../support/scene.ts";
+import { withServer } from "../support/servers.ts";
+
+/** A 1upHealth, whoever is on call, and how a command reaches it. */
+async function stage(place: Place): Promise<{
+  readonly sandbox: Sandbox;
+  readonly operator: Operator;
+  readonly there: readonly string[];
+}> {
+  const sandbox = createSandbox({ clientSecret: "a-secret-of-its-own" });
+  const server = await sandbox.listen();
+  afterwards(() => server.close());
+  return { sandbox, operator: operatorAt(place, sandbox, server), there: ["--api", server.url] };
+}
+
+/** Writes users down who find no slot. */
+async function waiting(operator: Operator, ...ids: readonly string[]): Promise<void> {
+  const lifecycle = await operator.open({ limits: { management: { calls: 1, windowMs: 3_600_000 } } });
+  await lifecycle.onboard("first");
+  for (const id of ids) await lifecycle.onboard(id, { waitMs: 0 });
+  await lifecycle.close();
+}
+
+describe("cli, acting on a store", () => {
+  it("resume does what can be done now and says what it did", async () => {
+    const { operator, sandbox, there } = await stage({ type: "lmdb", path: folder("cli-resume") });
+    await waiting(operator, "ada", "bob");
+    const full = await operator.run(["resume", ...there, "--limit", "1", "--json"]);
+    expect(full).toMatchObject({ code: 0, err: "" });
+    expect(JSON.parse(full.out)).toEqual({ taken: 0, rested: {} });
+    const { code, out, err } = await operator.run(["resume", ...there, "--concurrency", "2"]);
+    expect({ code, out, err }).toEqual({
+      code: 0,
+      out: "2 taken up; came to rest: tokenActive 2\n",
+      err: "",
+    });
+    expect(sandbox.journal.createdTwice()).toEqual([]);
+  });
+
+  it("retry takes a failed user back to where it failed, and says if it did not arrive", async () => {
+    const { operator, sandbox, there } = await stage({ type: "lmdb", path: folder("cli-retry") });
+    const lifecycle = await operator.open();
+    sandbox.fail({ call: "createUser", times: 2, status: 400, body: { success: false, error: "no" } });
+    await lifecycle.onboard("eve").catch(() => {}); // USER_FAILED, which is what is wanted
+    await lifecycle.close();
+    const again = await operator.run(["retry", "eve", ...there]);
+    expect(again).toMatchObject({ code: 1, out: "" });
+    expect(again.err).toMatch(/failed in created \(refused: .*\[USER_FAILED\]\n$/);
+    expect(await operator.run(["retry", "eve", ...there])).toEqual({
+      code: 0,
+      out: "tokenActive\n",
+      err: "",
+    });
+    const { code, out } = await operator.run(["retry", "eve", "--json", ...there]);
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ appUserId: "eve", state: "tokenActive", usable: true });
+    for (const secret of operator.secrets()) expect(out).not.toContain(secret);
+  });
+
+  it.each([
+    [["retry"], 2, /retry needs an ID/],
+    [["retry", "nobody"], 1, /this store has no such app_user_id/],
+    [["retry", "ada", "--wait", "soon"], 2, /--wait must be a time such as/],
+    [["resume", "--concurrency", "0"], 2, /--concurrency must be a whole number from 1 to 1024/],
+    [["work", "--refresh", "often"], 2, /refresh\.policy must be one of keepAlive, eager, lazy/],
+    [["work", "--look", "1ms"], 2, /lookMs must be a number from 10/],
+    [["work", "--api", "http://example.org"], 2, /endpoints\.api must be an https: URL/],
+  ])("%j ends with %i and says why", async (words, code, why) => {
+    const { operator } = await stage({ type: "lmdb", path: folder("cli-refuses") });
+    const ended = await operator.run(words);
+    expect(ended.code).toBe(code);
+    expect(ended.err).toMatch(why);
+  });
+});
+
+withServer("redis", "cli, on Redis", (server) => {
+  it("work drives who waits until SIGTERM, names users by alias, and lets status see it meanwhile", async () => {
+    const { url } = await server();
+    const { operator, sandbox, there } = await stage({ type: "redis", url, key: anyKey });
+    await waiting(operator, "ada@example.org");
+    const worker = operator.begin(["work", ...there, "--look", "50ms"]);
+    await worker.said(/#\w+ +tokenActive/);
+    const status = await operator.run(["status", "--json"]);
+    expect(JSON.parse(status.out)).toMatchObject({ store: "redis", users: { tokenActive: 2 }, ready: true });
+    worker.kill("SIGTERM");
+    const { code, out, err } = await worker.ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toMatch(/^Working; Ctrl-C ends it\n[\d:]{8} {2}#\w+ +created +calls createUser\n/);
+    expect(out).toMatch(/\n1 taken up; came to rest: tokenActive 1\n$/);
+    expect(out).not.toContain("ada@example.org");
+    expect(sandbox.journal.createdTwice()).toEqual([]);
+    const described = await operator.run(["explain", "ada@example.org"]);
+    expect(described.out).toMatch(/^The user is tokenActive /);
+    for (const secret of operator.secrets()) expect(out + status.out + described.out).not.toContain(secret);
+  });
+});

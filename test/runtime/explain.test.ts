@@ -1,0 +1,158 @@
+import type { GateName, PauseReason, ShutGate, UserState, UserStatus } from "oneup-lifecycle";
+import { describe, expect, it } from "vitest";
+import { explainUser } from "../../src/runtime/explain.ts";
+import type { Circumstances } from "../../src/runtime/explain.ts";
+import { callOf } from "../../src/runtime/step.ts";
+import { states } from "../machines/events.ts";
+
+const now = Date.UTC(2026, 10, 25, 14, 0, 0);
+const at = (minutes: number): Date => new Date(now + minutes * 60_000);
+
+function user(state: UserState, more: Partial<UserStatus> = {}): UserStatus {
+  return {
+    appUserId: "ada@example.org",
+    oneupUserId: 42,
+    state,
+    since: at(-5),
+    usable: false,
+    expiresAt: null,
+    active: true,
+    purge: null,
+    conflict: null,
+    pause: null,
+    failure: null,
+    underWay: null,
+    calls: { management: 1, token: 0 },
+    history: [{ at: at(-5), state, event: "IN_DOUBT" }],
+    ...more,
+  };
+}
+
+const around: Circumstances = { now, shut: [], isInHand: false, dueAt: null, queue: null };
+
+const pauses: Readonly<Record<PauseReason, RegExp>> = {
+  rateLimit: /no slot of the limit is free/,
+  throttled: /answered 429/,
+  unavailable: /does not answer/,
+  credentials: /refuses the client id and secret/,
+  forbidden: /answered 403/,
+  codeRegisters: /a second to register/,
+  codesSpent: /several codes brought no token/,
+  purging: /erases for 30 s at a time/,
+};
+
+const gates: Readonly<Record<GateName, readonly [ShutGate["reason"], RegExp]>> = {
+  management: ["throttled", /user management is shut, for all users/],
+  token: ["rateLimit", /the token endpoint is shut, for all users/],
+  fhir: ["throttled", /FHIR is shut, for all users/],
+  exchange: ["unavailable", /the exchange of codes is shut, for all users/],
+  secret: ["credentials", /this secret is suspended, for all users/],
+  region: ["forbidden", /this process is suspended, for all users/],
+};
+
+const calling = states.filter((state) => callOf(state) !== undefined);
+
+describe("runtime/explain", () => {
+  it.each(states)("explain() of %s says the state, since when, and what comes next", (state) => {
+    const text = explainUser(user(state), around);
+    expect(text).toMatch(
+      new RegExp(`^The user is ${state} \\(.+\\) since 2026-11-25 13:55:00 UTC, 5 min ago\\. `),
+    );
+    const call = callOf(state);
+    const next = call === undefined ? "Nothing happens by itself: " : `Next is the call ${call}, as soon as `;
+    expect(text.split(/(?<=\.) /).at(-1)).toContain(next);
+    expect(text).not.toMatch(/undefined|null|ada|\.\.|\s\s/);
+  });
+
+  it.each(
+    calling.flatMap((state) => Object.entries(pauses).map(([reason, why]) => [state, reason, why] as const)),
+  )("explain() of %s that waits (%s) says why, until when, and who goes on", (state, reason, why) => {
+    const pause = { reason: reason as PauseReason, until: at(90), attempt: 3 };
+    const text = explainUser(user(state, { pause }), { ...around, dueAt: at(90) });
+    expect(text).toMatch(why);
+    expect(text).toContain(`the call ${callOf(state)} can leave at 2026-11-25 15:30:00 UTC, in 1 h 30 min`);
+    expect(text).toMatch(/as attempt 3\. Any process that calls work\(\)/);
+    expect(text).not.toContain("all users");
+  });
+
+  it.each(Object.entries(gates))(
+    "explain() at the shut gate %s says that it is shut for all",
+    (gate, [reason, why]) => {
+      const shut: ShutGate = { gate: gate as GateName, state: "throttled", reason, until: at(2) };
+      const pause = { reason: reason ?? "unavailable", until: at(2), attempt: 1 };
+      expect(explainUser(user("created", { pause }), { ...around, shut: [shut] })).toMatch(why);
+    },
+  );
+
+  it("explain() of one in a lane says who goes first and when its turn comes at the latest", () => {
+    const pause = { reason: "rateLimit", until: at(1), attempt: 1 } as const;
+    const line = (ahead: number, inMs: number): string =>
+      explainUser(user("created", { pause }), { ...around, queue: { lane: "bulk", ahead, inMs } });
+    expect(line(1_205, 14_400_000)).toContain(
+      "in the lane bulk for a slot of the account's limit, where 1,204 others go first: its turn comes at 2026-11-25 18:00:00 UTC, in 4 h at the latest",
+    );
+    expect(line(1, 0)).toContain(
+      "where nobody goes first: a slot is free now. Then comes the call createUser.",
+    );
+  });
+
+  it.each([
+    [
+      "a pause that is over",
+      { pause: { reason: "unavailable", until: at(-1), attempt: 2 } },
+      {},
+      /Next is the call createUser, as soon as/,
+    ],
+    [
+      "one in hand",
+      { underWay: "createUser" },
+      { isInHand: true },
+      /Now the call createUser is under way; should that process die/,
+    ],
+    [
+      "one in doubt",
+      { underWay: "createUser" },
+      {},
+      /The call createUser was begun and nobody heard how it ended/,
+    ],
+    [
+      "one that is due later",
+      {},
+      { dueAt: at(10) },
+      /takes it up at 2026-11-25 14:10:00 UTC, in 10 min, or sooner/,
+    ],
+    [
+      "a purge",
+      { purge: { done: ["dstu2"], left: ["stu3", "r4"] } },
+      {},
+      /erased: dstu2; still to erase: stu3, r4\./,
+    ],
+    ["a conflict", { conflict: "idTaken" }, {}, /under the id of another user here/],
+    ["an inactive one", { active: false }, {}, /calls it inactive/],
+    ["one without a history", { history: [] }, {}, /Nothing is kept of how it came there\./],
+  ] satisfies readonly (readonly [string, Partial<UserStatus>, Partial<Circumstances>, RegExp])[])(
+    "explain() of %s",
+    (_, status, circumstances, says) => {
+      expect(explainUser(user("created", status), { ...around, ...circumstances })).toMatch(says);
+    },
+  );
+
+  it("explain() of one at rest says until when its token works and when it is renewed", () => {
+    const rests = user("refreshed", { usable: true, expiresAt: at(115) });
+    expect(explainUser(rests, { ...around, dueAt: at(9_000) })).toMatch(
+      /works until 2026-11-25 15:55:00 UTC, in 1 h 55 min\. Its token is renewed when .* by a worker at 2026-12-01 20:00:00 UTC, in 6 d 6 h\.$/,
+    );
+  });
+
+  it.each([
+    ["refused", /because 1upHealth refused the call for good: No such thing\. /],
+    ["codesRefused", /refused three codes in a row/],
+    ["contradiction", /that the user exists and that it does not/],
+    ["idTaken", /that another user here has/],
+  ] as const)("explain() of one that failed (%s) says why, and what helps", (reason, says) => {
+    const failure = { reason, in: "created", why: "No such thing." } as const;
+    const text = explainUser(user("failed", { failure }), around);
+    expect(text).toMatch(says);
+    expect(text).toMatch(/It failed in created, .* Nothing happens by itself: retry\(\) takes it back/);
+  });
+});
