@@ -16,6 +16,7 @@ import { asJson, asTable, holds } from "./report.ts";
 import type { Measurement } from "./report.ts";
 import { quick, thorough } from "./settings.ts";
 import type { Effort } from "./settings.ts";
+import { testkit } from "./testkit.ts";
 import { tokenFromMemory, tokenFromStore } from "./token.ts";
 
 interface Measurable {
@@ -54,6 +55,7 @@ const measurables: readonly Measurable[] = [
   { names: atSizes.map((what) => `flat.redis.${what}`), take: flatOnRedis },
   { names: atSizes.map((what) => `flat.postgres.${what}`), take: flatOnPostgres },
   { names: ["import.ms"], take: importTime },
+  { names: ["testkit.ms"], take: testkit },
 ];
 
 const { values, positionals } = parseArgs({

@@ -37,15 +37,28 @@ export interface Seams {
   readonly nextTurn?: (task: () => void) => void;
 }
 
+/** A lifecycle, and what it works with. */
+export interface Opened {
+  readonly lifecycle: Lifecycle;
+  /** For whoever writes users down without driving them there: the testing door. */
+  readonly engine: Engine;
+}
+
 /**
  * Opens a lifecycle.
  * @throws {LifecycleError} `INVALID_OPTION`, `KEY_REFUSED`, `STORE_UNUSABLE`, `RECORD_TOO_NEW`
  */
 export async function openLifecycle(options: LifecycleOptions, seams: Seams = {}): Promise<Lifecycle> {
+  return (await openParts(options, seams)).lifecycle;
+}
+
+/** Opens a lifecycle and shows its inside. @throws {LifecycleError} as {@link openLifecycle} */
+export async function openParts(options: LifecycleOptions, seams: Seams = {}): Promise<Opened> {
   const settings = checkOptions(options);
   const closing = new AbortController();
   setMaxListeners(0, closing.signal);
-  return lifecycleOver(await openEngine(settings, closing.signal, seams), closing);
+  const engine = await openEngine(settings, closing.signal, seams);
+  return { lifecycle: lifecycleOver(engine, closing), engine };
 }
 
 async function openEngine(

@@ -8,7 +8,7 @@ import { Faults } from "./faults.ts";
 import { planFhir } from "./fhir.ts";
 import { maskPath, WrittenJournal } from "./journal.ts";
 import { type Incoming, json, type Outgoing } from "./message.ts";
-import { type Carried, type Plan, refused } from "./plan.ts";
+import { type CallName, type Carried, type Plan, refused } from "./plan.ts";
 import { planToken } from "./token.ts";
 import { loginPage, planUserManagement } from "./user-management.ts";
 import type { World } from "./world.ts";
@@ -60,6 +60,17 @@ export class Handler {
     if (fault?.drop === "body") return { type: "cut", outgoing: carried.outgoing };
     if (fault?.drop !== undefined) return { type: "dropped" };
     return { type: "answer", outgoing: carried.outgoing };
+  }
+
+  /** Which call it would be, if it arrived: nothing is counted. */
+  callNamed(incoming: Incoming): CallName {
+    const { quota } = this.world;
+    const before = quota.state;
+    try {
+      return understand(this.world, incoming).call;
+    } finally {
+      quota.state = before; // a management call is counted when it is understood
+    }
   }
 
   #latencyMs(): number {

@@ -109,8 +109,12 @@ export interface Sandbox {
  * @throws {LifecycleError} `INVALID_OPTION`
  */
 export function createSandbox(options: SandboxOptions = {}): Sandbox {
-  const world = new World(readOptions(options));
-  const handler = new Handler(world);
+  return sandboxOver(new Handler(new World(readOptions(options))));
+}
+
+/** The sandbox over a handler, for whoever has another door to it. */
+export function sandboxOver(handler: Handler): Sandbox {
+  const { world } = handler;
   const userNamed = (verb: string, appUserId: string): SandboxUser => {
     const user = world.users.find(appUserId);
     if (user !== undefined) return user;

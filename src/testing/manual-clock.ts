@@ -31,10 +31,11 @@ export interface ManualClock extends MovableClock {
  * @param now The wall clock at the start, ms since 1970. @default 2026-01-01T00:00Z
  * @example
  * ```ts
+ * import { manualClock } from "oneup-lifecycle/testing";
+ *
  * const clock = manualClock();
- * const slept = sleep(clock, 60_000);
+ * clock.timer(60_000, () => console.log("a minute later"));
  * await clock.advance(60_000);
- * await slept;
  * ```
  */
 export function manualClock(now: number = Date.UTC(2026, 0, 1)): ManualClock {

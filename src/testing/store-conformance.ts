@@ -76,7 +76,7 @@ const chapters: readonly Chapter[] = [
  * Registers the suite: about a hundred tests, each over a store of its own.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * import { describe, it } from "vitest";
  * import { storeConformance } from "oneup-lifecycle/testing";
  *

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { mermaid } from "oneup-lifecycle/machines";
@@ -20,13 +20,20 @@ describe("README.md", () => {
     blocks.forEach((code, index) => writeFileSync(join(path, `${index}.ts`), code));
     const compilerOptions = { typeRoots: [join(root, "node_modules/@types")], rootDir: "/" };
     writeFileSync(join(path, "package.json"), JSON.stringify({ type: "module" }));
+    symlinkSync(join(root, "node_modules"), join(path, "node_modules")); // a test of an application imports vitest
     writeFileSync(
       join(path, "tsconfig.json"),
       JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions, include: ["*.ts"] }),
     );
     const tsc = spawnSync(join(root, "node_modules/.bin/tsc"), ["-p", path], { encoding: "utf8" });
     expect(tsc.stdout).toBe("");
-    expect(blocks).toHaveLength(4);
+    expect(blocks).toHaveLength(5);
+  });
+
+  it("shows a test of at most 12 lines that runs here", () => {
+    const test = read("test/testing/interrupted.test.ts");
+    expect(blocks).toContain(test);
+    expect(test.trimEnd().split("\n").length).toBeLessThanOrEqual(12);
   });
 
   it("begins with ten lines that work", () => {

@@ -1,0 +1,175 @@
+/**
+ * Puts a user into any state of the lifecycle without a call: here its record, with the history of somebody who came
+ * there in the straightest way, and at the sandbox what that way would have left.
+ *
+ * @module
+ */
+import type { UserEvent, UserState } from "../../machines/index.ts";
+import { LifecycleError } from "../errors.ts";
+import { fhirVersions } from "../fhir/versions.ts";
+import { arrivedBy } from "../runtime/act.ts";
+import { oneOf } from "../runtime/checks.ts";
+import { newLease } from "../runtime/engine.ts";
+import type { Engine } from "../runtime/engine.ts";
+import { lookFor } from "../runtime/load.ts";
+import { restingPlace } from "../runtime/rest.ts";
+import { save } from "../runtime/save.ts";
+import { newUser, stepped } from "../runtime/user.ts";
+import type { User } from "../runtime/user.ts";
+import type { TokenPair } from "../sandbox/grants.ts";
+import type { World } from "../sandbox/world.ts";
+import { Secret } from "../secret.ts";
+import type { Secrets } from "../store/seal.ts";
+
+/** One step of a biography: what happened at `at`, here and at the sandbox. */
+type Step = (user: User, at: number, scene: Scene) => User;
+
+interface Scene {
+  readonly world: World;
+  readonly windowMs: number;
+  readonly id: string;
+}
+
+/** What happened when the token that is now about to end was granted, and what happened now. */
+interface Biography {
+  readonly earlier: readonly Step[];
+  readonly now: readonly Step[];
+}
+
+/** The straightest way into each state. */
+const biographies: Readonly<Record<UserState, Biography>> = {
+  created: { earlier: [], now: [] },
+  codeIssued: { earlier: [], now: [isCreated] },
+  tokenActive: { earlier: [], now: [isCreated, getsToken] },
+  expiring: { earlier: [isCreated, getsToken], now: [mustRefresh] },
+  refreshed: { earlier: [isCreated, getsToken], now: [mustRefresh, refreshes] },
+  reauthorized: {
+    earlier: [isCreated, getsToken],
+    now: [mustRefresh, losesGrant, getsAnotherCode, getsToken],
+  },
+  reauthorizing: { earlier: [isCreated, getsToken], now: [mustRefresh, losesGrant] },
+  locating: { earlier: [isCreated, getsToken], now: [mustRefresh, losesGrant, isSaidToBeMissing] },
+  failed: { earlier: [], now: [isRefused] },
+  identifying: { earlier: [], now: [isCreated, getsToken, isToBePurged] },
+  offboarding: { earlier: [], now: [isCreated, getsToken, isToBePurged, isFound] },
+  offboarded: { earlier: [], now: [isCreated, getsToken, isLetGo] },
+};
+
+/**
+ * Writes the user down.
+ *
+ * @throws {LifecycleError} `USER_CONFLICT` if it is here already; `INVALID_OPTION` for what is no state, and for a sandbox
+ * whose grants do not live as long as the way takes
+ */
+export async function arrange(engine: Engine, world: World, id: string, state: UserState): Promise<void> {
+  const names = Object.keys(biographies) as readonly UserState[]; // its keys are these
+  oneOf("arrange a user", "state", state, names);
+  const there = await lookFor(engine, id);
+  if (there.user !== null) {
+    throw new LifecycleError(
+      "USER_CONFLICT",
+      `Cannot arrange user ${engine.sealer.alias(id)}: it must be unknown here, and it is ${there.user.position.state}`,
+    );
+  }
+  const scene: Scene = { world, windowMs: engine.settings.windowMs, id };
+  const now = engine.clock.now();
+  const { earlier, now: lately } = biographies[state];
+  const before = earlier.length === 0 ? now : now - ageOfAToken(scene);
+  let user = newUser(id, "interactive", before, there.revision);
+  for (const step of earlier) user = step(user, before, scene);
+  for (const step of lately) user = step(user, now, scene);
+  const place = restingPlace(engine, user, null);
+  const done = await save(engine, user, false, { mode: "none", lease: newLease(engine), ...place });
+  if (done.type !== "committed") return arrange(engine, world, id, state); // somebody brought it here meanwhile
+  engine.changes.rested({ ...user, revision: done.revision }, place);
+}
+
+/** How long ago a token was granted that is in the middle of its refresh window, ms. */
+function ageOfAToken({ world, windowMs }: Scene): number {
+  const lifeMs = world.settings.accessTokenLifeMs;
+  return lifeMs - Math.min(windowMs, lifeMs / 2) / 2;
+}
+
+function isCreated(user: User, at: number, { world, id }: Scene): User {
+  const { active } = world.settings;
+  const { oneupUserId } = world.users.find(id) ?? world.users.add(id, active);
+  const after = stepped(user, { type: "USER_CREATED", at, user: { oneupUserId, active } });
+  return { ...after, secrets: codeFor(oneupUserId, at, world) };
+}
+
+function getsAnotherCode(user: User, at: number, { world }: Scene): User {
+  const oneupUserId = numberOf(user);
+  const after = stepped(user, { type: "CODE_ISSUED", at, user: { oneupUserId } });
+  return { ...after, secrets: codeFor(oneupUserId, at, world) };
+}
+
+function getsToken(user: User, at: number, scene: Scene): User {
+  return granted(user, at, scene, scene.world.grants.exchange(user.secrets.code?.reveal() ?? "", at));
+}
+
+function mustRefresh(user: User, at: number): User {
+  return stepped(user, { type: "DUE", at });
+}
+
+function refreshes(user: User, at: number, scene: Scene): User {
+  const refreshToken = user.secrets.refreshToken?.reveal() ?? "";
+  return granted(user, at, scene, scene.world.grants.refresh(refreshToken, at));
+}
+
+function losesGrant(user: User, at: number, { world }: Scene): User {
+  world.grants.revoke(numberOf(user));
+  return without(user, { type: "GRANT_LOST", at });
+}
+
+/** It is there, under its own id: whoever looks finds it. */
+function isSaidToBeMissing(user: User, at: number): User {
+  return without(user, { type: "USER_MISSING", at });
+}
+
+function isRefused(user: User, at: number): User {
+  return without(user, { type: "REFUSED", at, why: "invalid_request" });
+}
+
+function isToBePurged(user: User, at: number): User {
+  return without(user, { type: "OFFBOARD", at, purge: fhirVersions });
+}
+
+function isFound(user: User, at: number, { world }: Scene): User {
+  const { oneupUserId, active } = world.users.byId(numberOf(user)) ?? {};
+  return without(user, { type: "USER_FOUND", at, user: { oneupUserId, active } });
+}
+
+function isLetGo(user: User, at: number): User {
+  return without(user, { type: "OFFBOARDED", at });
+}
+
+/** A state that holds no secrets. */
+function without(user: User, event: UserEvent): User {
+  return { ...stepped(user, event), secrets: {} };
+}
+
+/** A code that has registered. */
+function codeFor(oneupUserId: number, at: number, { grants, settings }: World): Secrets {
+  return { code: new Secret(grants.issueCode(oneupUserId, at - settings.codeReadyMs)) };
+}
+
+function granted(user: User, at: number, { world }: Scene, pair: TokenPair | undefined): User {
+  if (pair === undefined) {
+    const rule = "the sandbox's codes and refresh tokens must live long enough for that";
+    throw new LifecycleError("INVALID_OPTION", `Cannot arrange a user with a token: ${rule}`);
+  }
+  const after = stepped(user, {
+    type: "TOKEN_GRANTED",
+    at,
+    expiresAt: at + world.settings.accessTokenLifeMs,
+  });
+  const secrets = {
+    accessToken: new Secret(pair.accessToken),
+    refreshToken: new Secret(pair.refreshToken),
+  };
+  return { ...after, secrets, ...arrivedBy(after) };
+}
+
+function numberOf({ position }: User): number {
+  return position.context.oneupUserId ?? 0; // whoever was created has one
+}

@@ -1,0 +1,145 @@
+/**
+ * What can be asserted of a user and of the calls it cost: one implementation, for every way of asserting.
+ *
+ * @module
+ */
+import type { UserState } from "../../machines/index.ts";
+import { LifecycleError } from "../errors.ts";
+import type { UserStatus } from "../runtime/status.ts";
+import type { Journal } from "../sandbox/journal.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
+import { secretsIn } from "./secrets-in.ts";
+import { timeline, timelineOf, wayOf } from "./timeline.ts";
+
+/** Calls by endpoint. What is left out is not looked at. */
+export interface SpentCalls {
+  readonly management?: number;
+  readonly token?: number;
+  /** Known to the sandbox alone. */
+  readonly fhir?: number;
+}
+
+/** Whose calls are counted: a user's, or all that reached the sandbox. */
+export type Spender = Pick<UserStatus, "calls"> | Sandbox | Journal;
+
+/** How a check came out. `says`: what is wrong if it must hold, and (`negated`) if it must not. */
+export interface Checked {
+  readonly holds: boolean;
+  readonly says: (negated: boolean) => string;
+  readonly actual: unknown;
+  readonly expected: unknown;
+}
+
+/** Is the user in `state`? */
+export function inState(given: unknown, state: UserState): Checked {
+  const status = statusOf(given);
+  return {
+    holds: status.state === state,
+    says: (negated) =>
+      negated
+        ? `Expected ${named(status)} not to be in state ${state}\n\n${timeline(status)}`
+        : `Expected ${named(status)} to be in state ${state}, and it is in ${status.state}\n\n${timeline(status)}`,
+    actual: status.state,
+    expected: state,
+  };
+}
+
+/** Did the user come through these states, in this order? Others may lie between. */
+export function visited(given: unknown, states: readonly UserState[]): Checked {
+  const status = statusOf(given);
+  const been = wayOf(status)
+    .map(({ state }) => state)
+    .filter((state, at, all) => state !== all[at - 1]);
+  let met = 0;
+  for (const state of been) if (state === states[met]) met++;
+  const way = states.join(" → ");
+  const missed = states[met];
+  return {
+    holds: missed === undefined,
+    says: (negated) =>
+      negated
+        ? `Expected ${named(status)} not to have visited ${way}\n\n${timeline(status)}`
+        : `Expected ${named(status)} to have visited ${way}, and ${met === 0 ? "" : `after ${states[met - 1]} `}it did not come to ${missed}\n\n${timeline(status)}`,
+    actual: been,
+    expected: states,
+  };
+}
+
+/** Were exactly so many calls spent? A number means management calls, of which the account has 300 an hour. */
+export function spentCalls(given: unknown, calls: number | SpentCalls): Checked {
+  const spender = spenderOf(given);
+  const asked: SpentCalls = typeof calls === "number" ? { management: calls } : calls;
+  const wanted = Object.entries<number | undefined>({ ...asked });
+  const unknown = wanted.find(([name]) => !(name in spender.calls))?.[0];
+  if (unknown !== undefined || wanted.length === 0) {
+    const rule = `calls must be a number or some of { ${Object.keys(spender.calls).join(", ")} }`;
+    throw new LifecycleError("INVALID_OPTION", `Cannot count the calls: ${rule}, got ${unknown ?? "none"}`);
+  }
+  const spent = new Map(Object.entries(spender.calls));
+  const actual = Object.fromEntries(wanted.map(([name]) => [name, spent.get(name)]));
+  const list = (counts: readonly (readonly [string, number | undefined])[]): string =>
+    counts.map(([name, count]) => `${count} ${name}`).join(", ");
+  const want = list(wanted);
+  return {
+    holds: wanted.every(([name, count]) => spent.get(name) === count),
+    says: (negated) =>
+      negated
+        ? `Expected ${spender.name} not to have spent ${want} calls\n\n${spender.story}`
+        : `Expected ${spender.name} to have spent ${want} calls, and it has spent ${list(Object.entries(actual))}\n\n${spender.story}`,
+    actual,
+    expected: Object.fromEntries(wanted),
+  };
+}
+
+/** Does no secret of the sandbox stand in `value`? See {@link secretsIn}. */
+export function noSecrets(value: unknown, sandbox?: Sandbox): Checked {
+  const found = secretsIn(value, sandbox);
+  const list = found.map(({ name, around }) => `  ${name}: ${around}`).join("\n");
+  return {
+    holds: found.length === 0,
+    says: (negated) =>
+      negated ? "Expected to find a secret" : `Expected to find no secret, and found\n\n${list}`,
+    actual: found.map(({ name }) => name),
+    expected: [],
+  };
+}
+
+function named({ appUserId }: UserStatus): string {
+  return `user "${appUserId}"`;
+}
+
+function statusOf(given: unknown): UserStatus {
+  if (isObject(given) && "state" in given && "history" in given && Array.isArray(given.history)) {
+    return given as UserStatus; // what has these two is one: nothing else here has
+  }
+  throw notOne("what inspect() or onboard() resolves with", given);
+}
+
+interface Counted {
+  readonly name: string;
+  readonly calls: Readonly<Record<string, number>>;
+  readonly story: string;
+}
+
+function spenderOf(given: unknown): Counted {
+  if (isObject(given) && "calls" in given) {
+    const status = statusOf(given);
+    return { name: named(status), calls: { ...status.calls }, story: timeline(status) };
+  }
+  const journal = isObject(given) && "journal" in given ? given.journal : given;
+  if (!isJournal(journal)) throw notOne("a user's status, a sandbox or its journal", given);
+  return { name: "the application", calls: { ...journal.spent() }, story: timelineOf(journal.entries()) };
+}
+
+function isJournal(value: unknown): value is Journal {
+  return isObject(value) && "spent" in value && "entries" in value;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+function notOne(rule: string, given: unknown): LifecycleError {
+  const got = given instanceof Promise ? "a promise: await it first" : typeof given;
+  return new LifecycleError("INVALID_OPTION", `Cannot check this: it must be ${rule}, got ${got}`);
+}

@@ -1,0 +1,61 @@
+/**
+ * The way from a lifecycle to the sandbox in the same process: no socket, no stream, no time but the test's own.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import {
+  aborted,
+  heldBack,
+  networkError,
+  tooBig,
+  type Transport,
+  type TransportRequest,
+  type TransportResponse,
+} from "../http/transport.ts";
+import type { Delivery, Handler } from "../sandbox/handler.ts";
+import type { Incoming } from "../sandbox/message.ts";
+import type { Life } from "./life.ts";
+
+/** A transport of one process to `handler`. */
+export function sandboxTransport(handler: Handler, life: Life): Transport {
+  return {
+    send(request) {
+      const incoming = incomingOf(request);
+      return life.reach(
+        () => ["call", handler.callNamed(incoming)],
+        () => sent(handler, request, incoming),
+      );
+    },
+  };
+}
+
+async function sent(
+  handler: Handler,
+  request: TransportRequest,
+  incoming: Incoming,
+): Promise<TransportResponse> {
+  const { maxBytes } = request;
+  if (!request.onSending()) throw heldBack();
+  const givenUp = new Promise<never>((_, reject) => request.whenAborted(() => reject(aborted(true))));
+  const response = answerOf(await Promise.race([givenUp, handler.handle(incoming)]));
+  if (response === null) throw networkError({ code: "ECONNRESET" }, true);
+  if (Buffer.byteLength(response.text) > maxBytes) throw tooBig(maxBytes);
+  return response;
+}
+
+function incomingOf({ method, url, headers, body = "" }: TransportRequest): Incoming {
+  const { pathname, search, origin } = new URL(url);
+  return { method, path: pathname, query: search.slice(1), headers: lowered(headers), body, origin };
+}
+
+/** The answer, if it arrived whole. */
+function answerOf(delivery: Delivery): TransportResponse | null {
+  if (delivery.type !== "answer") return null;
+  const { status, headers, body } = delivery.outgoing;
+  return { status, headers: lowered(headers), text: status === 204 ? "" : body };
+}
+
+function lowered(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}

@@ -1,0 +1,217 @@
+/**
+ * The clock of a test lifecycle: it stands still until the test moves it, or until somebody waits for nothing but time.
+ *
+ * @module
+ */
+import { setImmediate } from "node:timers";
+import { setImmediate as turn } from "node:timers/promises";
+import { systemClock } from "../clock.ts";
+import { Chance } from "../sandbox/chance.ts";
+import { TimerQueue } from "../sandbox/timer-queue.ts";
+import type { VirtualClock } from "../sandbox/virtual-clock.ts";
+import { inMs } from "./duration.ts";
+import type { Duration } from "./duration.ts";
+
+/** The clock of a {@link TestLifecycle}. Lifecycle, store and sandbox live by it. */
+export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
+  /**
+   * Lets time pass. Timers fire in the order of their times, each at its own, and whatever waits for one goes on before
+   * the next fires: a worker takes up each user when it is due.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle, clock } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * await clock.advance("2h");
+   * console.log((await lifecycle.inspect("ada")).usable); // false
+   * ```
+   * @throws {LifecycleError} `INVALID_OPTION` for what is no time
+   */
+  advance(time: Duration): Promise<void>;
+  /**
+   * Sets the wall clock to `ms` milliseconds since 1970. Ahead is the same as `advance()`; back moves `now()` alone, as an
+   * administrator does: no timer notices.
+   */
+  set(ms: number): Promise<void>;
+  /**
+   * Does time pass by itself while a call of the lifecycle waits for nothing else: a back-off, a free slot, the end of
+   * `waitMs`? Whoever only works or watches makes no time pass. Switched off, such a call waits for `advance()`.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle, clock, sandbox } = await createTestLifecycle({ autoAdvance: false });
+   * sandbox.fail({ call: "createUser", status: 503 });
+   * const ada = lifecycle.onboard("ada"); // waits
+   * await clock.advance("1m");
+   * console.log((await ada).usable); // true
+   * ```
+   */
+  autoAdvance: boolean;
+  /** How many timers are armed. */
+  readonly timers: number;
+}
+
+/** Options of {@link SteeredTime}. */
+export interface SteeredTimeOptions {
+  /** ms since 1970. */
+  readonly now: number;
+  readonly seed: number;
+  readonly autoAdvance: boolean;
+  /** Is something under way that takes the machine's time, a question to a real store? Then no time passes here. */
+  readonly isBusy: () => boolean;
+}
+
+/** How long time stands still at most for what takes the machine's time, ms: it may be waiting for this clock. */
+const longestPauseMs = 10_000;
+
+/** See {@link TestClock}. */
+export class SteeredTime implements TestClock {
+  readonly running = false;
+  readonly random: () => number;
+  readonly #queue = new TimerQueue();
+  readonly #listeners = new Set<() => void>();
+  readonly #isBusy: () => boolean;
+  readonly #createdAt = systemClock.now();
+  #beginning: number;
+  #passed = 0;
+  #timers = 0;
+  #autoAdvance: boolean;
+  /** Calls that wait. */
+  #waiting = 0;
+  /** Somebody moves the clock by hand. */
+  #steered = 0;
+  #isFlowing = false;
+
+  constructor({ now, seed, autoAdvance, isBusy }: SteeredTimeOptions) {
+    const chance = new Chance(seed);
+    this.random = () => chance.next();
+    this.#beginning = now;
+    this.#autoAdvance = autoAdvance;
+    this.#isBusy = isBusy;
+  }
+
+  get offset(): number {
+    return this.now() - this.#createdAt;
+  }
+
+  get timers(): number {
+    return this.#timers;
+  }
+
+  get autoAdvance(): boolean {
+    return this.#autoAdvance;
+  }
+
+  set autoAdvance(on: boolean) {
+    this.#autoAdvance = on;
+    void this.#flow();
+  }
+
+  now(): number {
+    return this.#beginning + this.#passed;
+  }
+
+  monotonic(): number {
+    return this.#passed;
+  }
+
+  timer(ms: number, task: () => void): () => void {
+    let armed = true;
+    const disarm = (): void => {
+      if (armed) this.#timers--;
+      armed = false;
+    };
+    const timer = this.#queue.add(this.#passed + Math.max(0, ms), () => (disarm(), task()));
+    this.#timers++;
+    if (ms <= 0) setImmediate(() => this.#fireDue());
+    void this.#flow();
+    return () => {
+      this.#queue.remove(timer);
+      disarm();
+    };
+  }
+
+  async advance(time: Duration): Promise<void> {
+    const end = this.#passed + inMs(time);
+    this.#steered++;
+    try {
+      await this.#settled();
+      while (this.#fireNext(end)) await this.#settled();
+      this.#passed = Math.max(this.#passed, end);
+    } finally {
+      this.#steered--;
+      this.#moved();
+      void this.#flow();
+    }
+  }
+
+  async set(ms: number): Promise<void> {
+    const ahead = ms - this.now();
+    if (ahead >= 0 || Number.isNaN(ahead)) return this.advance(ahead);
+    this.#beginning += ahead;
+    this.#moved();
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Time may pass by itself until `promise` is settled. The returned function says that nobody waits any more. */
+  waitFor(promise: Promise<unknown>): () => void {
+    let waits = true;
+    const end = (): void => {
+      if (waits) this.#waiting--;
+      waits = false;
+    };
+    this.#waiting++;
+    promise.then(end, end);
+    void this.#flow();
+    return end;
+  }
+
+  /** From timer to timer, for as long as somebody waits for one. */
+  async #flow(): Promise<void> {
+    if (this.#isFlowing) return;
+    this.#isFlowing = true;
+    try {
+      while (this.#waiting > 0 && this.#autoAdvance && this.#steered === 0) {
+        await this.#settled();
+        if (this.#waiting === 0 || !this.#autoAdvance || this.#steered > 0) return;
+        if (!this.#fireNext(Infinity)) return; // the next one that is armed sets it going again
+        this.#moved();
+      }
+    } finally {
+      this.#isFlowing = false;
+    }
+  }
+
+  /** All that can go on without time has gone on: reactions of promises first, then what takes the machine's time. */
+  async #settled(): Promise<void> {
+    await turn();
+    const until = this.#isBusy() ? systemClock.monotonic() + longestPauseMs : 0;
+    while (this.#isBusy() && systemClock.monotonic() < until) await turn();
+  }
+
+  /** Fires the next timer, if it is due by `end`. */
+  #fireNext(end: number): boolean {
+    const head = this.#queue.peek();
+    if (head === undefined || head.due > end) return false;
+    this.#queue.remove(head);
+    this.#passed = Math.max(this.#passed, head.due);
+    head.task();
+    return true;
+  }
+
+  #fireDue(): void {
+    while (this.#fireNext(this.#passed));
+  }
+
+  #moved(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}

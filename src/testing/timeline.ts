@@ -1,0 +1,78 @@
+/**
+ * A user's history as a few lines: what a failed assertion shows.
+ *
+ * @module
+ */
+import type { UserStatus } from "../runtime/status.ts";
+import type { JournalEntry } from "../sandbox/journal.ts";
+import { spoken } from "./duration.ts";
+
+/**
+ * The steps of a user, oldest first, each with the time since the one before, and what it waits for.
+ *
+ * ```text
+ *   2026-01-01 00:00:00  created        ONBOARD
+ *                 +0 ms  codeIssued     USER_CREATED
+ *               +30 min  reauthorizing  CODE_REFUSED
+ *                        waits: rateLimit, for attempt 2, until 2026-01-01 01:00:00
+ * ```
+ */
+export function timeline(status: UserStatus): string {
+  const steps = wayOf(status).map(({ at, state, event }) => ({ at: at.getTime(), cells: [state, event] }));
+  return lines(steps, notesOf(status));
+}
+
+/** Calls of the sandbox's journal, likewise. */
+export function timelineOf(entries: readonly JournalEntry[]): string {
+  const steps = entries.map(({ at, call, appUserId = "", outcome, fault }) => ({
+    at,
+    cells: [call, appUserId, fault === undefined ? outcome : `${outcome} (${fault})`],
+  }));
+  return steps.length === 0 ? "  no call at all" : lines(steps, []);
+}
+
+/** The steps of a user up to now: that a token has come into its refresh window is written down when it is refreshed. */
+export function wayOf({ history, state, since }: UserStatus): UserStatus["history"] {
+  const isWritten = history.length === 0 || history.at(-1)?.state === state;
+  return isWritten ? history : [...history, { at: since, state, event: "by its age" }];
+}
+
+interface Line {
+  readonly at: number;
+  readonly cells: readonly string[];
+}
+
+function lines(steps: readonly Line[], notes: readonly string[]): string {
+  const whens = steps.map(({ at }, index) => since(at, steps[index - 1]?.at));
+  const widest = Math.max(0, ...whens.map((when) => when.length));
+  const columns = Math.max(0, ...steps.map(({ cells }) => cells.length));
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(...steps.map(({ cells }) => (cells[column] ?? "").length)),
+  );
+  const rows = steps.map(({ cells }, index) => {
+    const shown = cells.map((cell, column) => cell.padEnd(widths[column] ?? 0));
+    return `  ${(whens[index] ?? "").padStart(widest)}  ${shown.join("  ")}`.trimEnd();
+  });
+  return [...rows, ...notes.map((note) => `  ${" ".repeat(widest)}  ${note}`)].join("\n");
+}
+
+/** The first one in full, the others by what lies between. */
+function since(at: number, before: number | undefined): string {
+  if (before === undefined) return moment(new Date(at));
+  return at < before ? `-${spoken(before - at)}` : `+${spoken(at - before)}`;
+}
+
+function notesOf({ pause, failure, underWay, conflict }: UserStatus): readonly string[] {
+  const notes: string[] = [];
+  if (underWay !== null) notes.push(`under way: ${underWay}`);
+  if (pause !== null)
+    notes.push(`waits: ${pause.reason}, for attempt ${pause.attempt}, until ${moment(pause.until)}`);
+  if (failure !== null) notes.push(`failed in ${failure.in}: ${failure.reason} (${failure.why})`);
+  if (conflict !== null) notes.push(`conflict: ${conflict}`);
+  return notes;
+}
+
+/** In UTC, to the second. */
+function moment(at: Date): string {
+  return at.toISOString().slice(0, 19).replace("T", " ");
+}

@@ -1,0 +1,15 @@
+/**
+ * Matchers for Vitest: importing this module adds them to `expect`, with their types.
+ *
+ * @example
+ * ```ts ignore
+ * import "oneup-lifecycle/testing/vitest";
+ *
+ * expect(await lifecycle.inspect("ada")).toBeInLifecycleState("tokenActive");
+ * ```
+ *
+ * @module
+ */
+import "./vitest-expect.ts";
+export type { LifecycleMatchers } from "./lifecycle-matchers.ts";
+export type { SpentCalls } from "./checks.ts";

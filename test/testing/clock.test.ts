@@ -1,0 +1,150 @@
+import type { Duration } from "oneup-lifecycle/testing";
+import { createTestLifecycle } from "oneup-lifecycle/testing";
+import { describe, expect, it } from "vitest";
+
+const minute = 60_000;
+const hour = 60 * minute;
+
+describe("clock.advance()", () => {
+  it.each<[Duration, number]>([
+    [250, 250],
+    ["250ms", 250],
+    ["1.5s", 1_500],
+    ["90m", 90 * minute],
+    ["2h", 2 * hour],
+    ["14d", 14 * 24 * hour],
+  ])("takes %s", async (time, ms) => {
+    const { clock } = await createTestLifecycle({ now: 0 });
+    await clock.advance(time);
+    expect([clock.now(), clock.monotonic()]).toEqual([ms, ms]);
+  });
+
+  it.each([-1, Number.NaN, "2 hours", "-2h", "h", ""])("refuses %j", async (time) => {
+    const { clock } = await createTestLifecycle();
+    await expect(clock.advance(time as Duration)).rejects.toThrow(
+      `Cannot read a time: it must be milliseconds from 0, or such as "90s", "2h" or "14d", got ${time}`,
+    );
+  });
+
+  it("lets a worker take up each user when it is due", async () => {
+    const { lifecycle, clock, sandbox } = await createTestLifecycle({
+      lifecycle: { refresh: { policy: "eager" } },
+    });
+    void lifecycle.work();
+    await lifecycle.onboard("ada");
+    await clock.advance("30m");
+    await lifecycle.onboard("bob");
+    await clock.advance("1d");
+    const refreshes = sandbox.journal.entries().filter(({ call }) => call === "refreshToken");
+    const gaps = ["ada", "bob"].map((id) => {
+      const times = refreshes.filter(({ appUserId }) => appUserId === id).map(({ at }) => at);
+      return times.slice(1).map((at, index) => at - (times[index] ?? 0));
+    });
+    expect(gaps.flat().length).toBeGreaterThan(20);
+    for (const gap of gaps.flat()) expect(gap).toBeGreaterThan(105 * minute);
+    for (const gap of gaps.flat()) expect(gap).toBeLessThanOrEqual(110 * minute);
+    expect(await lifecycle.inspect("bob")).toMatchObject({ state: "refreshed", usable: true });
+  });
+
+  it("moves the sandbox with everything else: latency, delays, expiry, the hour of the limit", async () => {
+    const { lifecycle, clock, sandbox } = await createTestLifecycle({
+      autoAdvance: false,
+      sandbox: { latencyMs: 200, limit: { calls: 1 } },
+      lifecycle: { limits: { management: { calls: 1, windowMs: hour } } },
+    });
+    const ada = lifecycle.onboard("ada");
+    await clock.advance(399);
+    expect((await lifecycle.inspect("ada")).underWay).toBe("exchangeCode");
+    await clock.advance(1);
+    expect(await ada).toMatchObject({ usable: true });
+    const bob = lifecycle.onboard("bob", { waitMs: 2 * hour });
+    await clock.advance("59m");
+    expect((await lifecycle.inspect("bob")).state).toBe("created");
+    await clock.advance("2m");
+    expect(await bob).toMatchObject({ usable: true });
+    expect(sandbox.journal.mostInWindow(hour)).toBe(1);
+  });
+});
+
+describe("clock.set()", () => {
+  it("goes ahead as advance() does, and back without a timer's noticing", async () => {
+    const { lifecycle, clock } = await createTestLifecycle();
+    await lifecycle.onboard("ada");
+    await clock.set(Date.UTC(2026, 0, 1, 3));
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "expiring", usable: false });
+    await clock.set(Date.UTC(2026, 0, 1, 1));
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "tokenActive", usable: true });
+    expect(clock.monotonic()).toBe(3 * hour);
+  });
+});
+
+describe("clock.autoAdvance", () => {
+  it("lets time pass while a call waits for nothing else, and no longer", async () => {
+    const { lifecycle, clock, sandbox } = await createTestLifecycle();
+    const begun = clock.now();
+    await lifecycle.onboard("ada");
+    expect(clock.now()).toBe(begun);
+    sandbox.fail({ call: "createUser", status: 503, times: 2 });
+    expect(await lifecycle.onboard("bob")).toMatchObject({ usable: true });
+    expect(clock.now()).toBeGreaterThan(begun);
+    expect(clock.now()).toBeLessThan(begun + 30_000);
+    expect(clock.timers).toBe(0);
+  });
+
+  it("ends waitMs", async () => {
+    const { lifecycle, clock, sandbox } = await createTestLifecycle();
+    sandbox.fail({ call: "createUser", status: 503, times: Infinity });
+    const ada = await lifecycle.onboard("ada", { waitMs: 10 * minute });
+    expect(ada).toMatchObject({ usable: false, pause: { reason: "unavailable" } });
+    expect(clock.monotonic()).toBe(10 * minute);
+  });
+
+  it("brings a list in that takes longer than an hour", async () => {
+    const { lifecycle, clock } = await createTestLifecycle();
+    const ids = Array.from({ length: 320 }, (_, index) => `user-${index}`);
+    expect(await lifecycle.onboardMany(ids, { name: "spring" })).toMatchObject({ arrived: 320, failed: 0 });
+    expect(clock.monotonic()).toBeGreaterThan(hour);
+    expect(clock.monotonic()).toBeLessThan(2 * hour);
+  });
+
+  it("lets FHIR calls and walks wait as well", async () => {
+    const { lifecycle, clock, sandbox } = await createTestLifecycle({ sandbox: { readLagMs: 700 } });
+    await lifecycle.onboard("ada");
+    const fhir = lifecycle.fhir("ada", "r4");
+    const { id = "" } = await fhir.create<"Patient">({ resourceType: "Patient" }, { untilReadable: true });
+    expect(clock.monotonic()).toBeGreaterThanOrEqual(700);
+    sandbox.addResources(
+      "ada",
+      "r4",
+      Array.from({ length: 30 }, () => ({ resourceType: "Basic" })),
+    );
+    sandbox.fail({ call: "fhir.search", skip: 1, status: 503 });
+    const found: unknown[] = [];
+    for await (const basic of fhir.searchAll("Basic", {}, {})) found.push(basic);
+    expect(found).toHaveLength(30);
+    expect(await fhir.read("Patient", id)).toMatchObject({ id });
+  });
+
+  it("leaves time alone while only a worker is there", async () => {
+    const { lifecycle, clock, arrange } = await createTestLifecycle();
+    const stop = new AbortController();
+    const working = lifecycle.work({ signal: stop.signal });
+    await arrange("ada", "created");
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(clock.monotonic()).toBe(0);
+    expect((await lifecycle.inspect("ada")).state).toBe("tokenActive");
+    stop.abort();
+    expect(await working).toMatchObject({ rested: { tokenActive: 1 } });
+  });
+
+  it("can be switched off, and on again", async () => {
+    const { lifecycle, clock, sandbox } = await createTestLifecycle({ autoAdvance: false });
+    sandbox.fail({ call: "createUser", status: 503 });
+    const ada = lifecycle.onboard("ada");
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(clock.monotonic()).toBe(0);
+    expect((await lifecycle.inspect("ada")).pause).toMatchObject({ reason: "unavailable" });
+    clock.autoAdvance = true;
+    expect(await ada).toMatchObject({ usable: true });
+  });
+});

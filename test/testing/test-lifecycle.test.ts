@@ -1,0 +1,142 @@
+import { fetchTransport, systemClock } from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
+import { createTestLifecycle } from "oneup-lifecycle/testing";
+import type { TestLifecycleOptions } from "oneup-lifecycle/testing";
+import { describe, expect, it, vi } from "vitest";
+import { startChild } from "../support/child.ts";
+
+const onDeno = "Deno" in globalThis;
+
+describe("createTestLifecycle()", () => {
+  it("takes a user through 1upHealth in one line and no time", async () => {
+    const { lifecycle, sandbox, clock } = await createTestLifecycle();
+    expect(await lifecycle.onboard("ada")).toMatchObject({ state: "tokenActive", usable: true });
+    const first = await lifecycle.accessToken("ada");
+    await clock.advance("2h");
+    expect(await lifecycle.accessToken("ada")).not.toBe(first);
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "refreshed" });
+    expect(sandbox.journal.spent()).toEqual({ management: 1, token: 2, fhir: 0 });
+    expect(clock.now()).toBe(Date.UTC(2026, 0, 1, 2));
+  });
+
+  it("is the same in every run", async () => {
+    const run = async (options?: TestLifecycleOptions): Promise<unknown> => {
+      const { lifecycle, sandbox } = await createTestLifecycle(options);
+      sandbox.fail({ call: "createUser", status: 503 });
+      await lifecycle.onboard("ada");
+      return [await lifecycle.inspect("ada"), await lifecycle.accessToken("ada"), sandbox.journal.entries()];
+    };
+    expect(await run()).toEqual(await run());
+    expect(await run({ sandbox: { seed: 2 } })).not.toEqual(await run());
+  });
+
+  it.runIf(!onDeno)("opens no socket, sets no timer of the machine, and leaves none behind", async () => {
+    const { code, out, err } = await startChild(new URL("quiet.child.ts", import.meta.url), null).ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(JSON.parse(out)).toEqual({ before: [], during: [], after: [], timers: 0, state: "refreshed" });
+  });
+
+  it("takes options of the lifecycle and of the sandbox", async () => {
+    const warnings: string[] = [];
+    const nothing = (): void => {};
+    const store = memory();
+    const world = await createTestLifecycle({
+      now: Date.UTC(2030, 5, 1),
+      lifecycle: {
+        store,
+        hideIds: true,
+        refresh: { policy: "lazy" },
+        logger: { debug: nothing, info: nothing, warn: (message) => warnings.push(message) },
+      },
+      sandbox: { accessTokenLifeMs: 600_000, exists: 404, limit: { calls: 1 } },
+    });
+    expect(world.store).toBe(store);
+    expect(await world.lifecycle.onboard("ada")).toMatchObject({
+      expiresAt: new Date(Date.UTC(2030, 5, 1, 0, 10)),
+    });
+    expect(await world.lifecycle.onboard("bob")).toMatchObject({
+      usable: false,
+      pause: { reason: "throttled" },
+    });
+    expect(warnings).not.toEqual([]);
+    expect(await world.arrange("eve", "expiring")).toMatchObject({ appUserId: "eve", usable: true });
+    expect(await world.lifecycle.accessToken("eve")).toMatch(/^\w{40}$/);
+  });
+
+  it.each([
+    [{ lifecycle: { clock: systemClock } }, "got lifecycle.clock"],
+    [{ lifecycle: { transport: fetchTransport() } }, "got lifecycle.transport"],
+    [{ lifecycle: { credentials: { clientId: "a", clientSecret: "b" } } }, "got lifecycle.credentials"],
+    [{ sandbox: { waitOn: "machine" } }, "got sandbox.waitOn"],
+    [
+      { clock: systemClock },
+      'an option must be one of lifecycle, sandbox, now, autoAdvance, and it is "clock"',
+    ],
+    [{ now: Number.NaN }, "Cannot create a test lifecycle: now must be"],
+    [{ autoAdvance: "no" }, "Cannot create a test lifecycle: autoAdvance must be"],
+    [{ sandbox: { seed: -1 } }, "Cannot create the sandbox: seed must be"],
+    [{ lifecycle: { timeoutMs: 1 } }, "Cannot start: timeoutMs must be"],
+  ])("refuses options that are not its own (%#)", async (options, message) => {
+    // As JavaScript would pass it.
+    await expect(createTestLifecycle(options as TestLifecycleOptions)).rejects.toThrow(message);
+  });
+
+  it("plays every kind of fault without a socket", async () => {
+    const { lifecycle, sandbox } = await createTestLifecycle();
+    const faults = [
+      { call: "createUser", drop: "before" },
+      { call: "createUser", drop: "body" },
+      { call: "createUser", says: "hugeJson" },
+      { call: "createUser", says: "notJson" },
+      { call: "createUser", delayMs: 40_000 },
+      { call: "exchangeCode", drop: "after" },
+      { call: "exchangeCode", says: "truncated" },
+    ] as const;
+    for (const [index, fault] of faults.entries()) {
+      sandbox.fail({ ...fault, appUserId: `user-${index}` });
+      const status = await lifecycle.onboard(`user-${index}`, { waitMs: 30 * 60_000 });
+      expect({ fault, usable: status.usable }).toEqual({ fault, usable: true });
+    }
+    expect(sandbox.journal.createdTwice()).toEqual([]);
+  });
+
+  it("takes the sandbox's world back to an earlier moment", async () => {
+    const { lifecycle, sandbox } = await createTestLifecycle();
+    await lifecycle.onboard("ada");
+    const snapshot = sandbox.snapshot();
+    await lifecycle.onboard("bob");
+    sandbox.restore(snapshot);
+    expect(sandbox.users().map(({ appUserId }) => appUserId)).toEqual(["ada"]);
+    expect(await lifecycle.fhir("ada", "r4").create({ resourceType: "Patient" })).toHaveProperty("id");
+    await expect(lifecycle.fhir("bob", "r4").read("Patient", "1")).rejects.toMatchObject({
+      code: "USER_NOT_READY",
+    });
+  });
+
+  it("lets spies stand in for its verbs", async () => {
+    const { lifecycle } = await createTestLifecycle();
+    const onboard = vi.spyOn(lifecycle, "onboard");
+    await lifecycle.onboard("ada");
+    expect(onboard).toHaveBeenCalledExactlyOnceWith("ada");
+  });
+
+  it("learns the sandbox's new client secret as an application does, by a refusal", async () => {
+    const { lifecycle, sandbox } = await createTestLifecycle();
+    await lifecycle.onboard("ada");
+    sandbox.setCredentials({ clientSecret: "the-new-one" });
+    expect(await lifecycle.onboard("bob")).toMatchObject({ usable: true, calls: { management: 2 } });
+    expect(sandbox.journal.entries().map(({ outcome }) => outcome)).toContain("unauthorized");
+  });
+});
+
+describe("close()", () => {
+  it("closes the lifecycle, once and again, and as a disposal", async () => {
+    const world = await createTestLifecycle();
+    void world.lifecycle.work();
+    await world.lifecycle.onboard("ada");
+    await world[Symbol.asyncDispose]();
+    await world.close();
+    expect(world.clock.timers).toBe(0);
+    await expect(world.lifecycle.inspect("ada")).rejects.toMatchObject({ code: "CLOSED" });
+  });
+});
