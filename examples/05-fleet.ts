@@ -36,6 +36,7 @@ else await worker(oneupUrl);
 async function worker(url: string): Promise<void> {
   const stopping = new AbortController();
   process.once("disconnect", () => stopping.abort()); // the fleet has gone home
+  if (!process.connected) stopping.abort(); // or went while this program was still loading
   const lifecycle = await open(url, clientId);
   await lifecycle.work({ signal: stopping.signal, concurrency: 8 });
   await lifecycle.close();

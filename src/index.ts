@@ -106,6 +106,9 @@ export type { UserWalk, Walk } from "./runtime/walk.ts";
 export type { Pager, RemoteUser } from "./http/user-management.ts";
 export type { UserStatus } from "./runtime/status.ts";
 export type { Telling } from "./runtime/telling.ts";
+export type { WatchOptions, Watching } from "./runtime/watching.ts";
+export type { UserActorLogic } from "./runtime/actor.ts";
+export type { ActorInput, UserSnapshot, WatcherInput } from "./runtime/actor-snapshot.ts";
 export type { WorkSummary } from "./runtime/worker.ts";
 export type { PauseReason } from "./store/envelope.ts";
 export type {

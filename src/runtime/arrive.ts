@@ -171,11 +171,9 @@ export async function tell(
     if (ours === undefined && (record.lease === null || record.lease.leftMs <= 0) && user.intent === null) {
       const next = stepped(user, event);
       if (next === user) return;
-      const driven = await within(
-        engine,
-        drive(engine, { ...next, pause: null, lane: "interactive" }),
-        patience,
-      );
+      const work = drive(engine, { ...next, pause: null, lane: "interactive" });
+      const driven = await within(engine, work, patience);
+      if (driven === undefined) await firstWrite(engine, user, work, read);
       if (driven?.type === "rested" || driven === undefined) return;
     } else if (left <= 0) {
       throw new LifecycleError(
@@ -193,6 +191,20 @@ export async function tell(
       await engine.changes.ofUser(id, Math.min(left, look), patience.signal);
       look = Math.min(longestLookMs, look * 2);
     }
+  }
+}
+
+/** However short the patience: whoever sent an event finds it taken, or hears of the trouble if it cannot be written. */
+async function firstWrite(
+  engine: Engine,
+  before: User,
+  work: Promise<unknown>,
+  read: typeof load,
+): Promise<void> {
+  while (engine.driving.has(before.id)) {
+    const { user } = await read(engine, before.id);
+    if (user.revision !== before.revision) return;
+    await Promise.race([work, sleep(engine.clock, firstWriteMs)]);
   }
 }
 

@@ -21,6 +21,7 @@ import type {
 } from "./lifecycle.ts";
 import type { ListOptions } from "./remote.ts";
 import type { Rows } from "./rows.ts";
+import type { WatchOptions } from "./watching.ts";
 
 const ofWaiting: Names<WaitOptions> = { waitMs: true, signal: true };
 
@@ -69,6 +70,17 @@ const ofWork: Names<WorkOptions> = { concurrency: true, lookMs: true, signal: tr
 export function checkWork(verb: "work" | "resume", options: WorkOptions | undefined): WorkOptions {
   const checked = only(verb, "options", options, ofWork);
   if (checked.concurrency !== undefined) number(verb, "concurrency", checked.concurrency, 1, 1_024, true);
+  if (checked.lookMs !== undefined) number(verb, "lookMs", checked.lookMs, 10, 3_600_000);
+  checkSignal(verb, checked.signal);
+  return checked;
+}
+
+const ofWatching: Names<WatchOptions> = { lookMs: true, signal: true };
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkWatch(options: WatchOptions | undefined): WatchOptions {
+  const verb = "watch a user";
+  const checked = only(verb, "options", options, ofWatching);
   if (checked.lookMs !== undefined) number(verb, "lookMs", checked.lookMs, 10, 3_600_000);
   checkSignal(verb, checked.signal);
   return checked;

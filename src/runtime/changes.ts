@@ -29,6 +29,7 @@ const soonMs = 3_600_000;
 export class Changes {
   readonly #clock: Clock;
   readonly #listeners = new Set<(user: User) => void>();
+  readonly #followers = new Map<string, Set<(user: User) => void>>();
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #watching = new Set<() => void>();
   readonly #sleepers = new Set<Sleeper>();
@@ -50,9 +51,21 @@ export class Changes {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** The same for the steps of user `id` alone, at no cost to those of others. */
+  follow(id: string, listener: (user: User) => void): () => void {
+    const followers = this.#followers.get(id) ?? new Set();
+    this.#followers.set(id, followers.add(listener));
+    return () => {
+      followers.delete(listener);
+      if (followers.size === 0 && this.#followers.get(id) === followers) this.#followers.delete(id);
+    };
+  }
+
   /** A user took a step and is worked on further. */
   moved(user: User): void {
     for (const listener of this.#listeners) tell(listener, user);
+    const followers = this.#followers.get(user.id);
+    if (followers !== undefined) for (const follower of followers) tell(follower, user);
   }
 
   /** A user came to rest: it waits in a lane, or is due in so many ms (`null`: never). */

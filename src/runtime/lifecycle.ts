@@ -18,6 +18,7 @@ import type { Remote } from "./remote.ts";
 import type { Rows } from "./rows.ts";
 import type { UserStatus } from "./status.ts";
 import type { Telling } from "./telling.ts";
+import type { Watching } from "./watching.ts";
 import type { WorkSummary } from "./worker.ts";
 
 /** Ends a wait. Work that was begun for a user goes on all the same, here or in another process. */
@@ -85,7 +86,7 @@ export interface FhirOptions {
 }
 
 /** Users of one 1upHealth account, each a durable state machine. */
-export interface Lifecycle extends Telling, KeyVerbs, AsyncDisposable {
+export interface Lifecycle extends Telling, Watching, KeyVerbs, AsyncDisposable {
   /**
    * Registers the user, or goes on where it was interrupted, and resolves when it has a working access token, or
    * when `waitMs` is over: then `usable` is false and `pause.until` says what it waits for. A user that is there

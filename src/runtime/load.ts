@@ -90,7 +90,8 @@ export async function load(engine: Engine, id: string, read: typeof readUser = r
   throw unknown(engine, id);
 }
 
-function unknown({ sealer }: Engine, id: string): LifecycleError {
+/** The error for an id that nobody has. */
+export function unknown({ sealer }: Engine, id: string): LifecycleError {
   return new LifecycleError(
     "USER_UNKNOWN",
     `Cannot find user ${sealer.alias(id)}: this store has no such app_user_id; call onboard() first`,

@@ -8,7 +8,7 @@ import { isPurging } from "../../machines/index.ts";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import { ahead, total } from "../store/shares.ts";
 import { adopt, checkGrant } from "./adopt.ts";
-import { arrive, tell, within } from "./arrive.ts";
+import { arrive, tell } from "./arrive.ts";
 import type { Patience } from "./arrive.ts";
 import { createBudget } from "./budget.ts";
 import {
@@ -22,33 +22,30 @@ import {
   checkWork,
 } from "./call-options.ts";
 import { checkId, checkLane, number } from "./checks.ts";
-import { drive } from "./drive.ts";
 import type { Engine } from "./engine.ts";
 import { fhirOf } from "./fhir-verb.ts";
 import { forget } from "./forget.ts";
 import { health } from "./health.ts";
 import { createKeyVerbs } from "./key-verbs.ts";
-import { comeForward } from "./lane.ts";
-import type { Cancellable, Lifecycle, OnboardOptions, WaitOptions, WorkOptions } from "./lifecycle.ts";
+import type { Cancellable, Lifecycle, WaitOptions, WorkOptions } from "./lifecycle.ts";
 import { idsOn } from "./listing.ts";
-import { find, load, lookFor } from "./load.ts";
-import type { Found, Vacant } from "./load.ts";
+import { find, load } from "./load.ts";
 import { adoptMany } from "./adopt-many.ts";
 import { shelfOfMarks } from "./marks.ts";
 import { isGone, offboard, shared } from "./offboard.ts";
+import { onboard } from "./onboard.ts";
 import { onboardMany } from "./onboard-many.ts";
 import { reconcile } from "./reconcile.ts";
 import { createRemote } from "./remote.ts";
 import { reauthorize } from "./reauthorize.ts";
 import { rename } from "./rename.ts";
 import { byState, shelvesOf } from "./shelves.ts";
-import { describeUser, isUsable } from "./status.ts";
 import type { UserStatus } from "./status.ts";
 import { createTelling } from "./telling.ts";
 import { createTokens } from "./tokens.ts";
-import { isUncalled, newUser, stepped } from "./user.ts";
 import type { User } from "./user.ts";
-import { barrierOf, refusal, stillPurged } from "./verdict.ts";
+import { refusal, statusOf } from "./verdict.ts";
+import { createWatching } from "./watching.ts";
 import { work } from "./worker.ts";
 import type { WorkSummary } from "./worker.ts";
 
@@ -71,9 +68,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
     };
   }
 
-  function describe(user: User): UserStatus {
-    return describeUser(user, settings.windowMs, clock.now(), barrierOf(engine, user));
-  }
+  const describe = (user: User): UserStatus => statusOf(engine, user);
 
   /** The user, unless it is gone from here meanwhile, or its record cannot be read: that hides nobody else. */
   async function readable(id: string): Promise<User | null> {
@@ -86,12 +81,16 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
     }
   }
 
-  /** Waits until the user has arrived, and says so. */
-  async function arrived(id: string, wait: Patience): Promise<UserStatus> {
-    const user = await arrive(engine, id, wait);
+  /** Where the user stands, unless only a person can help. */
+  function here(user: User): UserStatus {
     const problem = refusal(engine, user);
     if (problem !== null) throw problem;
     return describe(user);
+  }
+
+  /** Waits until the user has arrived, and says so. */
+  async function arrived(id: string, wait: Patience): Promise<UserStatus> {
+    return here(await arrive(engine, id, wait));
   }
 
   /** Waits until nothing is left to erase of a user who was let go. */
@@ -101,36 +100,6 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
     const problem = state === "failed" ? refusal(engine, user) : null;
     if (problem !== null) throw context.idTaken ? shared(engine, id) : problem;
     return describe(user);
-  }
-
-  /** The first step of a user nobody has heard of, or who was offboarded; `null` for one who is on the way. */
-  function firstStep(
-    id: string,
-    found: Found | Vacant,
-    { expect = "new", lane = "interactive" }: OnboardOptions,
-  ): User | null {
-    const at = clock.now();
-    if (found.user === null) {
-      const user = newUser(id, lane, at, found.revision);
-      return expect === "existing" ? stepped(user, { type: "EXPECT_EXISTING", at }) : user;
-    }
-    const { user, record } = found;
-    if (user.position.state !== "offboarded") return null;
-    // A create from before may still be on its way. The store measures for how long: other processes' clocks differ.
-    const waitMs = user.pause === null ? 0 : Math.max(0, record.dueInMs ?? 0);
-    const pause = waitMs > 0 && user.pause !== null ? { ...user.pause, until: at + waitMs } : null;
-    const isNew = expect === "new" && isUncalled(user);
-    return stepped({ ...user, lane, pause }, { type: "ONBOARD", at, isNew });
-  }
-
-  /** The user, once whoever is being let go is gone. */
-  async function findHere(id: string, wait: Patience): Promise<Found | Vacant> {
-    const found = await lookFor(engine, id);
-    if (found.user === null || !isPurging(found.user.position.state)) return found;
-    await arrive(engine, id, wait, isGone);
-    const after = await lookFor(engine, id);
-    if (after.user !== null && isPurging(after.user.position.state)) throw stillPurged(engine, after.user);
-    return after;
   }
 
   async function worker(verb: "work" | "resume", options: WorkOptions | undefined): Promise<WorkSummary> {
@@ -162,15 +131,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       open();
       const id = checkId(appUserId);
       const options = checkOnboarding(given);
-      const lane = options.lane ?? "interactive";
-      const wait = { ...patience(options), lane };
-      wait.signal.throwIfAborted();
-      const found = await findHere(id, wait);
-      if (found.user !== null) await comeForward(engine, found, lane);
-      const user = firstStep(id, found, options);
-      const begun = user === null ? undefined : await within(engine, drive(engine, user), wait);
-      if (begun?.type === "rested" && isUsable(begun.user, clock.now())) return describe(begun.user);
-      return arrived(id, wait);
+      return here(await onboard(engine, id, { ...options, letGo: "anew" }, patience(options)));
     },
 
     async onboardMany(ids, given) {
@@ -306,6 +267,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
     },
 
     ...createTelling(engine, open, describe),
+    ...createWatching(engine, open),
     ...createKeyVerbs(engine, open, working),
     alias: (appUserId) => engine.sealer.alias(checkId(appUserId)),
 

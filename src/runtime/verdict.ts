@@ -1,5 +1,5 @@
 /**
- * Why a user cannot be used now, as an error.
+ * How a user stands, and why it cannot be used now, as an error.
  *
  * @module
  */
@@ -7,9 +7,15 @@ import { isPurging } from "../../machines/index.ts";
 import { LifecycleError } from "../errors.ts";
 import type { Barrier } from "./account.ts";
 import type { Engine } from "./engine.ts";
-import { awake } from "./status.ts";
+import { awake, describeUser } from "./status.ts";
+import type { UserStatus } from "./status.ts";
 import { callOf } from "./step.ts";
 import type { User } from "./user.ts";
+
+/** Where the user stands now, with what stands before its next call. */
+export function statusOf(engine: Engine, user: User): UserStatus {
+  return describeUser(user, engine.settings.windowMs, engine.clock.now(), barrierOf(engine, user));
+}
 
 /** The error for a user without a working token. */
 export function notUsable(engine: Engine, user: User): LifecycleError {

@@ -19,8 +19,7 @@ import type { Checked, SpentCalls, Spender } from "./checks.ts";
  * import { assertInState, createTestLifecycle } from "oneup-lifecycle/testing";
  *
  * const { lifecycle } = await createTestLifecycle();
- * await lifecycle.onboard("ada");
- * assertInState(await lifecycle.inspect("ada"), "tokenActive");
+ * assertInState(await lifecycle.onboard("ada"), "tokenActive");
  * ```
  * @throws {AssertionError} with the user's history
  */
@@ -36,8 +35,7 @@ export function assertInState(status: UserStatus, state: UserState): void {
  * import { assertVisited, createTestLifecycle } from "oneup-lifecycle/testing";
  *
  * const { lifecycle } = await createTestLifecycle();
- * await lifecycle.onboard("ada");
- * assertVisited(await lifecycle.inspect("ada"), ["created", "codeIssued", "tokenActive"]);
+ * assertVisited(await lifecycle.onboard("ada"), ["created", "codeIssued", "tokenActive"]);
  * ```
  * @throws {AssertionError} with the user's history
  */
@@ -54,8 +52,7 @@ export function assertVisited(status: UserStatus, states: readonly UserState[]):
  * import { assertSpentCalls, createTestLifecycle } from "oneup-lifecycle/testing";
  *
  * const { lifecycle, sandbox } = await createTestLifecycle();
- * await lifecycle.onboard("ada");
- * assertSpentCalls(await lifecycle.inspect("ada"), 1);
+ * assertSpentCalls(await lifecycle.onboard("ada"), 1);
  * assertSpentCalls(sandbox, { management: 1, token: 1 });
  * ```
  * @throws {AssertionError} with the user's history, or the sandbox's journal
@@ -73,7 +70,8 @@ export function assertSpentCalls(spender: Spender, calls: number | SpentCalls): 
  * import { assertNoSecrets, createTestLifecycle } from "oneup-lifecycle/testing";
  *
  * const { lifecycle } = await createTestLifecycle();
- * assertNoSecrets(await lifecycle.onboard("ada"));
+ * const shown = await lifecycle.onboard("ada");
+ * assertNoSecrets(shown);
  * ```
  * @throws {AssertionError} that names what was found, without it
  * @throws {LifecycleError} `INVALID_OPTION` if there is no sandbox whose secrets these could be

@@ -46,7 +46,7 @@ export interface ManualClock extends MovableClock {
  * import { manualClock } from "oneup-lifecycle/testing";
  *
  * const clock = manualClock();
- * clock.timer(60_000, () => console.log("a minute has passed"));
+ * clock.timer(60_000, () => console.log("a minute later"));
  * await clock.advance(60_000);
  * ```
  */

@@ -76,13 +76,11 @@ const chapters: readonly Chapter[] = [
  * Registers the suite: about a hundred tests, each over a store of its own.
  *
  * @example
- * ```ts
- * import { memory } from "oneup-lifecycle/adapters/memory";
+ * ```ts ignore
+ * import { describe, it } from "vitest";
  * import { storeConformance } from "oneup-lifecycle/testing";
  *
- * const suite: (() => Promise<void>)[] = [];
- * storeConformance((_title, run) => suite.push(run), { open: () => memory() }); // in Vitest: storeConformance(it, …)
- * for (const run of suite) await run();
+ * describe("adapters/mine", () => storeConformance(it, { open: () => mine(newFolder()) }));
  * ```
  */
 export function storeConformance(test: TestFunction, options: StoreConformanceOptions): void {

@@ -22,8 +22,10 @@ export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
    *
-   * const { clock } = await createTestLifecycle();
+   * const { lifecycle, clock } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
    * await clock.advance("2h");
+   * console.log((await lifecycle.inspect("ada")).usable); // false
    * ```
    * @throws {LifecycleError} `INVALID_OPTION` for what is no time
    */
@@ -43,7 +45,18 @@ export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
   set(ms: number): Promise<void>;
   /**
    * Does time pass by itself while a call of the lifecycle waits for nothing else: a back-off, a free slot, the end of
-   * `waitMs`? A worker alone makes no time pass. Switched off, such a call waits for `advance()`.
+   * `waitMs`? Whoever only works or watches makes no time pass. Switched off, such a call waits for `advance()`.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle, clock, sandbox } = await createTestLifecycle({ autoAdvance: false });
+   * sandbox.fail({ call: "createUser", status: 503 });
+   * const ada = lifecycle.onboard("ada"); // waits
+   * await clock.advance("1m");
+   * console.log((await ada).usable); // true
+   * ```
    */
   autoAdvance: boolean;
   /** How many timers are armed. */
@@ -61,7 +74,7 @@ export interface SteeredTimeOptions {
 }
 
 /** How long time stands still at most for what takes the machine's time, ms: it may be waiting for this clock. */
-const longestPauseMs = 1_000;
+const longestPauseMs = 10_000;
 
 /** See {@link TestClock}. */
 export class SteeredTime implements TestClock {

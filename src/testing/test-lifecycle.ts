@@ -7,7 +7,7 @@
 import { memory } from "../../adapters/memory.ts";
 import type { UserState } from "../../machines/index.ts";
 import { LifecycleError } from "../errors.ts";
-import { checkId, only, wrong } from "../runtime/checks.ts";
+import { checkId, number, oneOf, only, wrong } from "../runtime/checks.ts";
 import type { Lifecycle } from "../runtime/lifecycle.ts";
 import { openParts } from "../runtime/open.ts";
 import type { Opened } from "../runtime/open.ts";
@@ -67,14 +67,17 @@ export interface TestLifecycle extends AsyncDisposable {
    * Puts a user whom nobody knows into a state, without a call: with the history of somebody who came there in the
    * straightest way, and with the codes, tokens and times at the sandbox that this way would have left. It goes on from
    * there as such a user does. `expiring` has a token that works for some minutes more; `failed` was refused while it
-   * was created; `locating` is there under its own id; of `identifying` and `offboarding` the data of all versions are to be erased.
+   * was created; `locating` is there under its own id; `identifying` and `offboarding` have their data of all versions to
+   * be erased.
    *
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
    *
-   * const world = await createTestLifecycle();
-   * await world.arrange("ada", "expiring");
+   * const { arrange, lifecycle, sandbox } = await createTestLifecycle();
+   * await arrange("ada", "reauthorizing");
+   * await lifecycle.onboard("ada");
+   * console.log(sandbox.journal.spent().management); // 1
    * ```
    * @throws {LifecycleError} `USER_CONFLICT` if it is here already; `INVALID_ID`; `INVALID_OPTION`; `CLOSED` after a crash
    */
@@ -89,6 +92,8 @@ export interface TestLifecycle extends AsyncDisposable {
    *
    * const world = await createTestLifecycle();
    * await world.crash({ before: "exchangeCode" }, () => world.lifecycle.onboard("ada"));
+   * const lifecycle = await world.restart();
+   * console.log((await lifecycle.inspect("ada")).underWay); // exchangeCode
    * ```
    * @throws {LifecycleError} `INVALID_OPTION` if `during` ends before it comes to that point; what `during` throws
    */
@@ -101,10 +106,10 @@ export interface TestLifecycle extends AsyncDisposable {
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
    *
-   * const world = await createTestLifecycle();
-   * await world.crash({ after: "createUser" }, () => world.lifecycle.onboard("ada"));
-   * const lifecycle = await world.restart();
-   * console.log((await lifecycle.onboard("ada")).state); // tokenActive
+   * const { lifecycle, restart } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const next = await restart({ after: "1h" }); // a deploy that took its time
+   * console.log((await next.inspect("ada")).usable); // true
    * ```
    */
   restart(options?: RestartOptions): Promise<Lifecycle>;
@@ -123,7 +128,7 @@ export interface TestLifecycle extends AsyncDisposable {
 }
 
 /**
- * A lifecycle, a sandbox, a clock and a store for one test, in a millisecond: no socket, no timer of the machine.
+ * A lifecycle, a sandbox, a clock and a store for one test, in a few milliseconds: no socket, no timer of the machine.
  *
  * @example
  * ```ts
@@ -178,10 +183,12 @@ export async function createTestLifecycle(options: TestLifecycleOptions = {}): P
       return up.lifecycle.inspect(appUserId);
     },
     async crash(point?: CrashPoint, during?: () => Promise<unknown>) {
-      if (point === undefined || during === undefined) up.life.end();
-      else await crash(up.life, point, during);
+      if (point === undefined) return up.life.end();
+      if (during === undefined) throw wrong("crash", "during", "what is done until then", during);
+      await crash(up.life, point, during);
     },
-    async restart({ after } = {}) {
+    async restart(given) {
+      const { after } = only("restart", "options", given, { after: true });
       const { life, engine } = up;
       const downMs = inMs(after ?? (life.isOver ? engine.settings.leaseMs : 0));
       if (life.isOver) crashed.push(life);
@@ -222,11 +229,17 @@ function said({ before, after, nth = 1 }: CrashPoint): string {
   return `${before === undefined ? "after" : "before"} ${before ?? after} number ${nth}`;
 }
 
+/** The last moment that a `Date` can hold, ms since 1970. */
+const latest = 8.64e15;
+
 const brought: readonly string[] = ["credentials", "endpoints", "clock", "transport", "waitOn"];
 
 function checked(options: TestLifecycleOptions): TestLifecycleOptions {
   const verb = "create a test lifecycle";
   only(verb, "options", options, { lifecycle: true, sandbox: true, now: true, autoAdvance: true });
+  const { now, autoAdvance } = options;
+  if (now !== undefined) number(verb, "now", now, 0, latest);
+  if (autoAdvance !== undefined) oneOf(verb, "autoAdvance", autoAdvance, [true, false]);
   for (const part of ["lifecycle", "sandbox"] as const) {
     const own = Object.keys(options[part] ?? {}).find((name) => brought.includes(name));
     if (own === undefined) continue;

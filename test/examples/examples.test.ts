@@ -141,6 +141,60 @@ describe.concurrent("examples", () => {
     expect(out).toMatch(/100 pages, 2 refreshes\nexported: 20000, different: 20000\n$/);
   }, 60_000);
 
+  it("10-signup-wizard is killed in the middle, restored by the next server, and creates nobody twice", async () => {
+    const { code, out, err } = await start("examples/10-signup-wizard.ts").ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain(
+      "first server:  connecting failed\nfirst server:  failed failed 1upHealth refused\n",
+    );
+    expect(out).toContain("first server:  connecting codeIssued\nfirst server:  ended by SIGKILL\n");
+    expect(out).toContain("first server:  ended by SIGKILL\nsecond server: connecting codeIssued\n");
+    expect(out).toMatch(/second server: done tokenActive\ncalls: 2 management, 1 token; created twice: 0\n$/);
+  }, 60_000);
+
+  it.each(["examples/11-hono.ts", "examples/12-express.ts"])(
+    "%s visits itself: the page sees each step, whoever takes it",
+    async (path) => {
+      const { code, out, err } = await start(path).ended;
+      expect({ code, err }).toEqual({ code: 0, err: "" });
+      expect(out).toContain("signed up: 202\n");
+      const states = [...out.matchAll(/^data: (.*)$/gm)].map(([, data = ""]) => JSON.parse(data) as object);
+      expect(states[0]).toMatchObject({ usable: false });
+      expect(states).toContainEqual({ state: "codeIssued", usable: false });
+      expect(states.at(-1)).toEqual(active);
+      expect(out.includes("the worker: tokenActive")).toBe(path === "examples/12-express.ts");
+      expect(out).toMatch(/Stopped\n$/);
+    },
+    60_000,
+  );
+
+  it.each(["examples/11-hono.ts", "examples/12-express.ts"])(
+    "%s answers by codes, and stops gracefully though a page listens",
+    async (path) => {
+      const server = start(path, [], { PORT: "0" });
+      const url = await server.said(/Sign up at (http:\/\/127\.0\.0\.1:\d+\/sign-up)/);
+      try {
+        expect(await signUp(url, '{"email":"ada@example.org"}')).toMatchObject({ status: 202 });
+        expect((await signUp(url, "null")).status).toBe(400);
+        expect(await signUp(url, '{"email":7}')).toEqual({ status: 400, body: { error: "INVALID_ID" } });
+        expect((await fetch(url, { method: "POST", body: "not JSON" })).status).toBe(400);
+        expect((await fetch(url, { method: "POST", body: "a".repeat(10_000) })).ok).toBe(false);
+        expect(await statusOf(`${url}/nobody/events`)).toEqual({
+          status: 404,
+          body: { error: "USER_UNKNOWN" },
+        });
+        const events = await fetch(`${url}/ada@example.org/events`);
+        expect(events.headers.get("content-type")).toContain("text/event-stream");
+      } finally {
+        server.kill("SIGTERM");
+      }
+      const { code, out } = await server.ended;
+      expect(code).toBe(0);
+      expect(out).toMatch(/Stopped\n$/);
+    },
+    60_000,
+  );
+
   it("13-key-provider rotates its keys, retires the old one and replaces the store's own", async () => {
     const { code, out, err } = await start("examples/13-key-provider.ts").ended;
     expect({ code, err }).toEqual({ code: 0, err: "" });

@@ -4,6 +4,7 @@ import { inspect } from "node:util";
 import type { Transport, TransportResponse } from "oneup-lifecycle";
 import { undiciTransport } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
+import { createActor, toPromise } from "xstate";
 import { onDisk } from "../support/on-disk.ts";
 import { folder, hurry, scene } from "../support/scene.ts";
 
@@ -43,6 +44,12 @@ describe("a secret", () => {
     lifecycle.subscribe(note);
 
     for (const id of ["ada", "bob", "eve"]) note(await lifecycle.onboard(id));
+    const actor = createActor(lifecycle.actor, {
+      input: { appUserId: "zoe" },
+      inspect: (event) => note("snapshot" in event && event.snapshot, "event" in event && event.event),
+    });
+    actor.subscribe((snapshot) => note(snapshot, actor.getPersistedSnapshot()));
+    note(await toPromise(actor.start()));
     for (const fault of [
       { call: "refreshToken", status: 500, body: { error: "planted" } },
       { call: "refreshToken", drop: "after" },

@@ -2,7 +2,8 @@ import { LifecycleError } from "oneup-lifecycle";
 import type { StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
-import { hurry, scene, spentOn } from "../support/scene.ts";
+import { onDisk } from "../support/on-disk.ts";
+import { folder, hurry, scene, spentOn } from "../support/scene.ts";
 
 const id = "ada@example.org";
 
@@ -219,6 +220,14 @@ describe("onboard() when 1upHealth misbehaves", () => {
       facts: { reason: "refused" },
     });
     expect(await lifecycle.retry(id)).toMatchObject({ state: "tokenActive" });
+  });
+
+  it("retry() with no time to wait is under way when it resolves: the user has failed no longer", async () => {
+    const { sandbox, open } = await scene();
+    sandbox.fail({ call: "createUser", status: 400, body: { success: false, error: "not allowed" } });
+    const lifecycle = await open(onDisk(folder("retry")));
+    await expect(lifecycle.onboard(id)).rejects.toMatchObject({ code: "USER_FAILED" });
+    expect(await lifecycle.retry(id, { waitMs: 0 })).toMatchObject({ failure: null });
   });
 
   it.each([

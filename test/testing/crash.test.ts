@@ -122,6 +122,10 @@ describe("crash()", () => {
     await expect(crash({ after: "write" }, () => lifecycle.inspect("bob"))).rejects.toMatchObject({
       code: "USER_UNKNOWN",
     });
+    const alone = crash as (point: CrashPoint) => Promise<void>; // as JavaScript would call it
+    await expect(alone({ before: "write" })).rejects.toThrow(
+      "Cannot crash: during must be what is done until then",
+    );
     expect(await lifecycle.accessToken("ada")).toMatch(/^\w{40}$/);
   });
 });

@@ -59,6 +59,8 @@ describe("createTestLifecycle()", () => {
       pause: { reason: "throttled" },
     });
     expect(warnings).not.toEqual([]);
+    expect(await world.arrange("eve", "expiring")).toMatchObject({ appUserId: "eve", usable: true });
+    expect(await world.lifecycle.accessToken("eve")).toMatch(/^\w{40}$/);
   });
 
   it.each([
@@ -70,6 +72,8 @@ describe("createTestLifecycle()", () => {
       { clock: systemClock },
       'an option must be one of lifecycle, sandbox, now, autoAdvance, and it is "clock"',
     ],
+    [{ now: Number.NaN }, "Cannot create a test lifecycle: now must be"],
+    [{ autoAdvance: "no" }, "Cannot create a test lifecycle: autoAdvance must be"],
     [{ sandbox: { seed: -1 } }, "Cannot create the sandbox: seed must be"],
     [{ lifecycle: { timeoutMs: 1 } }, "Cannot start: timeoutMs must be"],
   ])("refuses options that are not its own (%#)", async (options, message) => {

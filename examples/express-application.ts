@@ -1,0 +1,38 @@
+// The application of 12-express.ts: a sign-up endpoint, and where somebody stands as server-sent events.
+import express from "express";
+import type { ErrorRequestHandler, Express } from "express";
+import { isLifecycleError } from "oneup-lifecycle";
+import type { Lifecycle, UserStatus } from "oneup-lifecycle";
+
+const shown = ({ state, usable, pause }: UserStatus) => ({ state, usable, waitsFor: pause?.reason });
+
+export function createApplication(lifecycle: Lifecycle): Express {
+  const app = express().use(express.json({ limit: "4kb", type: () => true }));
+
+  // Written down, no more: nobody waits for 1upHealth here.
+  app.post("/sign-up", async ({ body }, response) => {
+    const { email } = (body ?? {}) as { email: string }; // onboard() looks whether it is
+    const user = await lifecycle.onboard(email, { waitMs: 0 });
+    response.status(user.usable ? 201 : 202).json(shown(user));
+  });
+
+  // In the page: new EventSource("/sign-up/ada@example.org/events").onmessage = …
+  app.get("/sign-up/:id/events", async ({ params: { id } }, response) => {
+    const left = new AbortController();
+    response.once("close", () => left.abort());
+    await lifecycle.inspect(id); // once a stream has begun it cannot say 404 any more
+    response.set({ "content-type": "text/event-stream", "cache-control": "no-cache" });
+    for await (const user of lifecycle.watch(id, { signal: left.signal, lookMs: 100 }))
+      response.write(`data: ${JSON.stringify(shown(user))}\n\n`);
+    response.end();
+  });
+
+  // Errors by their stable code; messages name users by an alias and hold no secret.
+  const statuses: Record<string, number> = { INVALID_ID: 400, USER_UNKNOWN: 404, USER_FAILED: 409 };
+  app.use(((error: unknown, _request, response, _next) => {
+    if (isLifecycleError(error)) response.status(statuses[error.code] ?? 503).json({ error: error.code });
+    else if (error instanceof SyntaxError) response.status(400).json({ error: "MALFORMED" });
+    else response.status(500).json({ error: "UNFORESEEN" });
+  }) satisfies ErrorRequestHandler);
+  return app;
+}

@@ -1,0 +1,93 @@
+/**
+ * What the actors of a lifecycle show, and the form in which that is kept: plain JSON without a secret.
+ *
+ * @module
+ */
+import type { Snapshot } from "xstate";
+import { inWords, isLifecycleError, LifecycleError } from "../errors.ts";
+import type { ErrorCode } from "../errors.ts";
+import { checkId, checkLane, isObject, oneOf, only, wrong } from "./checks.ts";
+import type { OnboardOptions } from "./lifecycle.ts";
+import type { UserStatus } from "./status.ts";
+
+/** Input of `lifecycle.watcher`. */
+export interface WatcherInput {
+  /** Your own id of the user. */
+  readonly appUserId: string;
+}
+
+/** Input of `lifecycle.actor`. */
+export interface ActorInput extends WatcherInput, Pick<OnboardOptions, "expect" | "lane"> {}
+
+/** Snapshot of an actor of a lifecycle. */
+export type UserSnapshot = Snapshot<UserStatus> & {
+  /** Where the user stands; `null` until somebody has looked. */
+  readonly context: UserStatus | null;
+  readonly input: ActorInput;
+};
+
+/** @throws {LifecycleError} `INVALID_ID`, `INVALID_OPTION` */
+export function checkActorInput(input: unknown): ActorInput {
+  const verb = "invoke an actor";
+  if (!isObject(input)) throw wrong(verb, "input", "{ appUserId }", input);
+  const names = { appUserId: true, expect: true, lane: true } as const;
+  const { appUserId, expect, lane } = only<ActorInput>(verb, "input", input as ActorInput, names); // checked below
+  if (lane !== undefined) checkLane(verb, lane);
+  if (expect !== undefined) oneOf(verb, "expect", expect, ["new", "existing"]);
+  return { appUserId: checkId(appUserId ?? ""), ...(expect && { expect }), ...(lane && { lane }) };
+}
+
+/** The snapshot as it may be written down. While it is active that is its input: where the user stands is looked up. */
+export function persistedSnapshot(snapshot: UserSnapshot): Snapshot<unknown> {
+  const { status, output, error, input } = snapshot;
+  const kept = { status, output, error: error === undefined ? undefined : written(error), input };
+  return kept as Snapshot<unknown>; // status, output and error fit each other, as they did in the snapshot
+}
+
+/** The snapshot that was written down. @throws {LifecycleError} `INVALID_ID`, `INVALID_OPTION` if it is none of ours */
+export function restoredSnapshot(kept: Snapshot<unknown>): UserSnapshot {
+  if (kept.status === "error" && !("input" in kept && isObject(kept.input))) throw revivedError(kept.error);
+  const input = checkActorInput("input" in kept ? kept.input : undefined);
+  switch (kept.status) {
+    case "done": {
+      const output = revived(kept.output as UserStatus); // ours: its input is
+      return { status: "done", output, error: undefined, context: output, input };
+    }
+    case "error":
+      return { status: "error", output: undefined, error: revivedError(kept.error), context: null, input };
+    case "active":
+    case "stopped":
+      return { status: kept.status, output: undefined, error: undefined, context: null, input };
+  }
+}
+
+/** A status whose times may be texts, after JSON. */
+function revived(status: UserStatus): UserStatus {
+  const { since, expiresAt, pause, history } = status;
+  return {
+    ...status,
+    since: new Date(since),
+    expiresAt: expiresAt && new Date(expiresAt),
+    pause: pause && { ...pause, until: new Date(pause.until) },
+    history: history.map((step) => ({ ...step, at: new Date(step.at) })),
+  };
+}
+
+/** An error that survives JSON. Its cause is left out. */
+interface WrittenError {
+  readonly code: ErrorCode | null;
+  readonly message: string;
+  readonly retryable: boolean;
+  readonly facts: LifecycleError["facts"];
+}
+
+function written(error: unknown): WrittenError {
+  if (!isLifecycleError(error)) return { code: null, message: inWords(error), retryable: false, facts: {} };
+  const { code, message, retryable, facts } = error;
+  return { code, message, retryable, facts };
+}
+
+function revivedError(kept: unknown): Error {
+  const { code, message, retryable, facts } = kept as WrittenError; // ours
+  return code === null ? new Error(message) : new LifecycleError(code, message, { retryable, facts });
+}

@@ -1,0 +1,100 @@
+/**
+ * XState's form of a wait: an actor whose snapshots are where a user stands. Nothing of the lifecycle depends on it.
+ *
+ * @module
+ */
+import type { ActorLogic, EventObject } from "xstate";
+import { checkActorInput, persistedSnapshot, restoredSnapshot } from "./actor-snapshot.ts";
+import type { ActorInput, UserSnapshot } from "./actor-snapshot.ts";
+import type { UserStatus } from "./status.ts";
+
+/** Logic of an actor of a lifecycle, for `setup({ actors })`, `invoke`, `spawn` and `createActor()`. It takes no events. */
+export type UserActorLogic<Input> = ActorLogic<UserSnapshot, EventObject, Input>;
+
+/** One actor at work. */
+export interface Task {
+  readonly input: ActorInput;
+  /** It was restored: what it waits for has been begun before, perhaps in another process. */
+  readonly isRestored: boolean;
+  /** Aborts when the actor is stopped. */
+  readonly signal: AbortSignal;
+  /** Shows where the user stands. */
+  see(status: UserStatus): void;
+}
+
+/** What an actor hears from its own task. */
+type News =
+  | { readonly type: "oneup.status"; readonly status: UserStatus }
+  | { readonly type: "oneup.done"; readonly status: UserStatus }
+  | { readonly type: "oneup.error"; readonly error: unknown };
+
+/**
+ * Logic of actors that do this. They are done with what it resolves with, and fail with what it rejects with; with
+ * `null` they stay as they are, silent, so that a snapshot of them goes on elsewhere.
+ */
+export function actorLogic<Input extends ActorInput>(
+  run: (task: Task) => Promise<UserStatus | null>,
+): UserActorLogic<Input> {
+  const restored = new WeakSet<object>();
+  const running = new WeakMap<object, AbortController>();
+
+  return {
+    getInitialSnapshot: (_scope, input) => ({
+      status: "active",
+      output: undefined,
+      error: undefined,
+      context: null,
+      input: checkActorInput(input),
+    }),
+
+    transition(snapshot, event, { self }) {
+      if (snapshot.status !== "active") return snapshot;
+      if (event.type === "xstate.stop") {
+        running.get(self)?.abort();
+        return { ...snapshot, status: "stopped" };
+      }
+      return isNews(event) ? after(snapshot, event) : snapshot;
+    },
+
+    start({ status, input }, { self }) {
+      if (status !== "active") return;
+      const stop = new AbortController();
+      running.set(self, stop);
+      const hear = (news: News): void => {
+        if (!stop.signal.aborted) self.send(news);
+      };
+      const task: Task = {
+        input,
+        isRestored: restored.has(self),
+        signal: stop.signal,
+        see: (status) => hear({ type: "oneup.status", status }),
+      };
+      run(task).then(
+        (status) => status && hear({ type: "oneup.done", status }),
+        (error: unknown) => hear({ type: "oneup.error", error }),
+      );
+    },
+
+    getPersistedSnapshot: persistedSnapshot,
+
+    restoreSnapshot(kept, { self }) {
+      restored.add(self);
+      return restoredSnapshot(kept);
+    },
+  };
+}
+
+function isNews(event: EventObject): event is News {
+  return event.type === "oneup.status" || event.type === "oneup.done" || event.type === "oneup.error";
+}
+
+function after(snapshot: UserSnapshot & { status: "active" }, news: News): UserSnapshot {
+  switch (news.type) {
+    case "oneup.status":
+      return { ...snapshot, context: news.status };
+    case "oneup.done":
+      return { ...snapshot, status: "done", output: news.status, context: news.status };
+    case "oneup.error":
+      return { ...snapshot, status: "error", error: news.error };
+  }
+}

@@ -1,0 +1,116 @@
+import { memory } from "oneup-lifecycle/adapters/memory";
+import type { UserStatus } from "oneup-lifecycle";
+import { describe, expect, it } from "vitest";
+import { createActor, waitFor } from "xstate";
+import { folder, scene } from "../support/scene.ts";
+import { onDisk } from "../support/on-disk.ts";
+
+/** The states that are seen until `last`. */
+async function statesUntil(last: string, seen: AsyncIterable<UserStatus>): Promise<readonly string[]> {
+  const states: string[] = [];
+  for await (const { state } of seen) {
+    states.push(state);
+    if (state === last) break;
+  }
+  return states;
+}
+
+describe("watch()", () => {
+  it("begins with where the user stands, and shows each step of this process once", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    sandbox.fail({ call: "createUser", delayMs: 50 });
+    await lifecycle.onboard("ada", { waitMs: 0 });
+    expect(await statesUntil("tokenActive", lifecycle.watch("ada"))).toEqual([
+      "created",
+      "codeIssued",
+      "tokenActive",
+    ]);
+  });
+
+  it("shows what other processes do, and the token's time passing, at the next look", async () => {
+    const store = memory();
+    const { sandbox, open } = await scene();
+    const [here, there] = [await open({ store }), await open({ store })];
+    await there.onboard("ada");
+    const seen = here.watch("ada", { lookMs: 10 });
+    expect((await seen.next()).value).toMatchObject({ state: "tokenActive", usable: true });
+    sandbox.clock.advance(7_000_000);
+    expect((await seen.next()).value).toMatchObject({ state: "expiring", usable: true });
+    await there.offboard("ada");
+    expect((await seen.next()).value).toMatchObject({ state: "offboarded", usable: false });
+    await there.forget("ada");
+    await expect(seen.next()).rejects.toMatchObject({ code: "USER_UNKNOWN" });
+  });
+
+  it("makes no call and refuses an unknown user, a renamed one, and options that are none", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    await expect(lifecycle.watch("nobody").next()).rejects.toMatchObject({ code: "USER_UNKNOWN" });
+    expect(sandbox.journal.entries()).toEqual([]);
+    await lifecycle.onboard("ada");
+    await lifecycle.rename("ada", "grace");
+    await expect(lifecycle.watch("ada").next()).rejects.toMatchObject({ code: "RENAMED" });
+    await expect(lifecycle.watch("grace", { lookMs: 1 }).next()).rejects.toThrow(
+      "Cannot watch a user: lookMs must be a number from 10 to 3600000, and it is 1",
+    );
+    await expect(lifecycle.watch("a\u0000").next()).rejects.toMatchObject({ code: "INVALID_ID" });
+  });
+
+  it("ends when its signal aborts, or the lifecycle closes; later it refuses", async () => {
+    const { open } = await scene();
+    const lifecycle = await open();
+    await lifecycle.onboard("ada");
+    const stop = new AbortController();
+    const [mine, others] = [lifecycle.watch("ada", { signal: stop.signal }), lifecycle.watch("ada")];
+    await Promise.all([mine.next(), others.next()]);
+    const next = mine.next();
+    stop.abort();
+    expect(await next).toEqual({ done: true, value: undefined });
+    const last = others.next();
+    await lifecycle.close();
+    expect(await last).toEqual({ done: true, value: undefined });
+    await expect(lifecycle.watch("ada").next()).rejects.toMatchObject({ code: "CLOSED" });
+  });
+
+  it("keeps the steps of a user who is faster than the reader", async () => {
+    const { open } = await scene();
+    const lifecycle = await open(onDisk(folder("watch")));
+    await lifecycle.onboard("ada");
+    const seen = lifecycle.watch("ada");
+    await seen.next();
+    await lifecycle.reauthorize("ada");
+    expect(await statesUntil("reauthorized", seen)).toEqual(["reauthorizing", "codeIssued", "reauthorized"]);
+  });
+});
+
+describe("lifecycle.watcher", () => {
+  it("goes on when the user has a token, across every state, and starts nobody", async () => {
+    const { open } = await scene();
+    const lifecycle = await open();
+    await lifecycle.onboard("ada");
+    const watcher = createActor(lifecycle.watcher, { input: { appUserId: "ada" } });
+    const states: (string | undefined)[] = [];
+    watcher.subscribe(({ context }) => states.push(context?.state));
+    watcher.start();
+    await waitFor(watcher, ({ context }) => context?.usable === true);
+    await lifecycle.reauthorize("ada");
+    await lifecycle.offboard("ada");
+    await waitFor(watcher, ({ context }) => context?.state === "offboarded");
+    expect(states).toEqual([
+      undefined,
+      "tokenActive",
+      "reauthorizing",
+      "codeIssued",
+      "reauthorized",
+      "offboarded",
+    ]);
+    expect(watcher.getSnapshot().status).toBe("active");
+    watcher.stop();
+
+    const nobody = createActor(lifecycle.watcher, { input: { appUserId: "bob" } });
+    nobody.subscribe({ error: () => {} });
+    nobody.start();
+    await expect.poll(() => nobody.getSnapshot().error).toMatchObject({ code: "USER_UNKNOWN" });
+  });
+});
