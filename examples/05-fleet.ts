@@ -29,14 +29,13 @@ function open(url: string, clientId: string): Promise<Lifecycle> {
   });
 }
 
-if (oneupUrl === undefined) await fleet();
-else await worker(oneupUrl);
+await (oneupUrl === undefined ? fleet() : worker(oneupUrl));
 
 /** One of the three: works for everybody until it is told to stop. */
 async function worker(url: string): Promise<void> {
   const stopping = new AbortController();
-  process.once("disconnect", () => stopping.abort()); // the fleet has gone home
-  if (!process.connected) stopping.abort(); // or went while this program was still loading
+  process.once("disconnect", () => stopping.abort()); // the fleet has gone home, or had before this began:
+  if (!process.connected) stopping.abort();
   const lifecycle = await open(url, clientId);
   await lifecycle.work({ signal: stopping.signal, concurrency: 8 });
   await lifecycle.close();

@@ -1,6 +1,6 @@
 import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, vi } from "vitest";
-import { arrivedIn, hurry, scene, spentOn, working } from "../support/scene.ts";
+import { arrivedIn, hurry, pass, scene, spentOn, working } from "../support/scene.ts";
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -184,10 +184,7 @@ describe("account.reopen()", () => {
     await Promise.all(ids.map((id) => lifecycle.onboard(id, { waitMs: 60 })));
     await lifecycle.account.reopen();
     const began = sandbox.clock.now();
-    while (arrivedIn(await lifecycle.counts()) !== 8) {
-      sandbox.clock.advance(100);
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
+    while (arrivedIn(await lifecycle.counts()) !== 8) await pass(sandbox, 100, 2);
     // A minute and a bit, unless the machine is busy and a call takes long in this time.
     expect(sandbox.clock.now() - began).toBeLessThan(4 * minute);
     expect(sandbox.journal.spent().management).toBe(8);
@@ -202,20 +199,17 @@ describe("a token endpoint that answers 503 for an hour", () => {
     const early = ["e0", "e1", "e2", "e3", "e4"];
     await Promise.all(early.map((id) => lifecycle.onboard(id, { waitMs: 60 })));
     const began = sandbox.clock.now();
-    const pass = async (until: number): Promise<void> => {
-      while (sandbox.clock.now() - began < until) {
-        sandbox.clock.advance(2_000);
-        await new Promise((resolve) => setTimeout(resolve, 1));
-      }
+    const until = async (ms: number): Promise<void> => {
+      while (sandbox.clock.now() - began < ms) await pass(sandbox, 2_000, 1);
     };
-    await pass(10 * minute);
+    await until(10 * minute);
     const late = ["l0", "l1", "l2", "l3", "l4"];
     await Promise.all(late.map((id) => lifecycle.onboard(id, { waitMs: 60 })));
     expect(await lifecycle.inspect("l0")).toMatchObject({
       state: "created",
       pause: { reason: "unavailable" },
     });
-    await pass(hour - minute);
+    await until(hour - minute);
     // Five creates brought five codes, one more was spent by the user who tried.
     expect(sandbox.journal.spent().management).toBe(6);
     expect(sandbox.journal.count("exchangeCode")).toBeLessThan(45);

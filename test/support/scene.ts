@@ -71,16 +71,19 @@ export function working(lifecycle: Lifecycle): Lifecycle {
  * it runs slower, for between two steps what is under way gets some turns. A call still takes seconds of this time: where
  * the limit is judged, take smaller steps.
  */
-export function hurry({ clock }: Sandbox, stepMs = 5_000): void {
+export function hurry(sandbox: Sandbox, stepMs = 5_000): void {
   let over = false;
   afterwards(() => void (over = true));
   void (async () => {
-    while (!over) {
-      clock.advance(stepMs);
-      await pause(10);
-      for (let turn = 0; turn < 20; turn++) await nextTurn();
-    }
+    while (!over) await pass(sandbox, stepMs, 10);
   })();
+}
+
+/** Lets so much virtual time pass at once, then so much real time and some turns, for what is under way to get on. */
+export async function pass({ clock }: Sandbox, virtualMs: number, realMs: number): Promise<void> {
+  clock.advance(virtualMs);
+  await pause(realMs);
+  for (let turn = 0; turn < 20; turn++) await nextTurn();
 }
 
 /**
