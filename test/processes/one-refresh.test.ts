@@ -126,13 +126,13 @@ function processes(place: () => Promise<Place>, times: number): void {
 }
 
 describe("processes on one LMDB store", () => {
-  processes(async () => ({ type: "lmdb", path: folder("one-refresh") }), thorough ? 60 : 30);
+  processes(async () => ({ type: "lmdb", path: folder("one-refresh") }), thorough ? 60 : 15);
 });
 
 withServer("redis", "processes on one Redis store", (server) => {
-  processes(async () => ({ type: "redis", url: (await server()).url, key: anyKey }), thorough ? 200 : 60);
+  processes(async () => ({ type: "redis", url: (await server()).url, key: anyKey }), thorough ? 200 : 30);
 });
 
 withSharedPostgres("processes on one PostgreSQL store", (place) => {
-  processes(() => migrated(place()), thorough ? 100 : 20);
+  processes(() => migrated(place()), thorough ? 100 : 10);
 });

@@ -6,7 +6,7 @@ import { mutants } from "./mutants.ts";
 import { simulate } from "./simulation.ts";
 
 /** So many stories are played here; `.ci/run` asks for more. */
-const seeds = Number(process.env["ONEUP_TEST_SEEDS"] ?? (thorough ? 300 : 60));
+const seeds = Number(process.env["ONEUP_TEST_SEEDS"] ?? (thorough ? 300 : 40));
 
 describe("simulation", () => {
   it(

@@ -5,6 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { thorough } from "./effort.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const onDeno = "Deno" in globalThis;
@@ -21,6 +22,6 @@ export function setup(): void {
 export function runs(script: string): readonly string[] {
   if (onDeno) return ["run", "-A", script];
   const path = relative(root, join(script.startsWith(root) ? "" : root, script));
-  if (path.startsWith("examples/")) return ["--import", "tsx", script]; // as their README says
+  if (path.startsWith("examples/") && thorough) return ["--import", "tsx", script]; // as their README says
   return [join(root, "dist", path.replace(/\.ts$/, ".js"))];
 }
