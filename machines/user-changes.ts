@@ -87,6 +87,7 @@ export type ChangeName =
   | "noteKnown"
   | "noteExists"
   | "noteFound"
+  | "noteIdentified"
   | "noteUnknownId"
   | "noteMissing"
   | "noteIdTaken"
@@ -136,6 +137,11 @@ export const changes: Readonly<Record<ChangeName, Change>> = {
     ...userOf(context, event),
     saidExists: true,
     attempt: context.attempt + 1,
+  }),
+  noteIdentified: (context, event) => ({
+    ...userOf(context, event),
+    attempt: 0,
+    identifiedAt: event.at,
   }),
   noteUnknownId: (context) => ({ saidMissing: context.saidExists, attempt: context.attempt + 1 }),
   noteMissing: (context) => ({

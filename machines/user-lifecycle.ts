@@ -193,8 +193,8 @@ export const userLifecycle: UserLifecycle = life.createMachine({
     identifying: {
       meta: { call: "findUser", says: "secrets erased; 1upHealth is asked whose data a purge would erase" },
       on: {
-        USER_FOUND: { target: "offboarding", actions: "noteKnown" },
-        FOUND_ELSEWHERE: { target: "offboarding", actions: "noteKnown" },
+        USER_FOUND: { target: "offboarding", actions: "noteIdentified" },
+        FOUND_ELSEWHERE: { target: "offboarding", actions: "noteIdentified" },
         USER_MISSING: { target: "offboarded", actions: "noteNothingThere" },
         IN_DOUBT: { actions: "tryAgainLater" },
         HELD: { actions: "tryAgainLater" },
@@ -209,6 +209,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
           { target: "offboarded", actions: "purgedAll" },
         ],
         ID_TAKEN: { target: "failed", actions: "failShared" },
+        DUE: { target: "identifying", actions: "startOver" },
         PURGE_CUT: { actions: "tryAgainLater" },
         IN_DOUBT: { actions: "tryAgainLater" },
         HELD: { actions: "tryAgainLater" },

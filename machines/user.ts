@@ -70,6 +70,8 @@ export interface UserContext {
   readonly toPurge: readonly string[] | null;
   /** Those whose data are erased, since it was offboarded; `null`: none. */
   readonly purged: readonly string[] | null;
+  /** When 1upHealth said whose data a purge would erase; `null`: it was not asked. */
+  readonly identifiedAt: number | null;
   /** A rename went through at 1upHealth and not here, where another user has the new id. */
   readonly idTaken: boolean;
 }
@@ -178,6 +180,7 @@ export const nothingKnown: UserContext = {
   failure: null,
   toPurge: null,
   purged: null,
+  identifiedAt: null,
   idTaken: false,
 };
 

@@ -22,6 +22,7 @@ import { finishRename, renaming } from "./renaming.ts";
 import { isSomebodys, relocate } from "./relocate.ts";
 import { restingPlace } from "./rest.ts";
 import { save } from "./save.ts";
+import { awake } from "./status.ts";
 import { callOf } from "./step.ts";
 import { stepped } from "./user.ts";
 import type { User } from "./user.ts";
@@ -84,7 +85,11 @@ async function onward(engine: Engine, start: User, from: Start, pass: Pass): Pro
   // Whoever was claimed, or brings a slot, has what it waited for: the store says so, whose clock is everybody's.
   const waited = by === "claimed" || slot !== null;
   let user =
-    start.intent !== null ? heardByNobody(start, clock.now()) : waited ? { ...start, pause: null } : start;
+    start.intent !== null
+      ? awake(heardByNobody(start, clock.now()), settings.windowMs, clock.now())
+      : waited
+        ? { ...start, pause: null }
+        : start;
   let mode: "take" | "keep" = by === "claimed" ? "keep" : "take";
   /** What becomes of the slot of the call that is over, with the next commit. */
   let over: Pick<Commit, "settle" | "giveBack"> = {};

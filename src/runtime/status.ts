@@ -123,11 +123,17 @@ export function refreshAt(user: User, windowMs: number): number {
   return expiresAt - Math.min(windowMs * (1 + 0.2 * share(user.id)), life / 2);
 }
 
-/** The user, awake: if its token wants to be renewed, the machine is told so. */
+/** An answer to whose data a purge would erase is good for so long, ms: a number may become another user's. */
+const identifiedForMs = 15 * 60_000;
+
+/** The user, awake: if its token wants to be renewed, or a purge to be sure of its user, the machine is told so. */
 export function awake(user: User, windowMs: number, now: number): User {
-  const { state } = user.position;
+  const { state, context } = user.position;
   const authorized = state === "tokenActive" || state === "refreshed" || state === "reauthorized";
-  return authorized && now >= refreshAt(user, windowMs) ? stepped(user, { type: "DUE", at: now }) : user;
+  const isOld =
+    state === "offboarding" && user.intent === null && now - (context.identifiedAt ?? 0) > identifiedForMs;
+  const isDue = isOld || (authorized && now >= refreshAt(user, windowMs));
+  return isDue ? stepped(user, { type: "DUE", at: now }) : user;
 }
 
 /** A number in [0, 1) that is always the same for one id. */

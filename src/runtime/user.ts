@@ -119,7 +119,7 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
 function isContext(facts: Readonly<Record<keyof UserContext, unknown>>): facts is UserContext {
   const { oneupUserId, active, codeFrom, failure } = facts;
   const counts = [facts.exchanges, facts.codesSpent, facts.codesRefused, facts.attempt];
-  const times = [facts.codeAt, facts.expiresAt, facts.grantedAt];
+  const times = [facts.codeAt, facts.expiresAt, facts.grantedAt, facts.identifiedAt];
   return (
     (oneupUserId === null || isCount(oneupUserId)) &&
     (active === null || typeof active === "boolean") &&

@@ -214,7 +214,7 @@ const depends: readonly [
     { oneupUserId: null, toPurge: ["r4"], attempt: 4 },
     event("USER_FOUND"),
     "offboarding",
-    { oneupUserId: 42, toPurge: ["r4"], attempt: 0 },
+    { oneupUserId: 42, toPurge: ["r4"], attempt: 0, identifiedAt: later },
   ],
   [
     "identifying",

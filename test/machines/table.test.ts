@@ -26,7 +26,7 @@ GRANT_LOST      | -             | -             | -             | -             
 IN_DOUBT        | reauthorizing | stays         | stays         | stays         | -             | stays         | stays         | -             |
 HELD            | stays         | stays         | stays         | stays         | -             | stays         | stays         | -             |
 REFUSED         | failed        | failed        | failed        | failed        | -             | failed        | failed        | -             |
-DUE             | -             | -             | -             | -             | -             | -             | -             | -             |
+DUE             | -             | -             | -             | -             | -             | -             | identifying   | -             |
 REAUTHORIZE     | -             | reauthorizing | -             | -             | -             | -             | -             | -             |
 RETRY           | -             | -             | -             | -             | reauthorizing | -             | -             | -             |
 OFFBOARD        | identifying   | identifying   | identifying   | identifying   | identifying   | stays         | identifying   | identifying   |
