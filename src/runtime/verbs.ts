@@ -266,7 +266,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       },
     },
 
-    ...createTelling(engine, open, describe),
+    ...createTelling(engine, open),
     ...createWatching(engine, open),
     ...createKeyVerbs(engine, open, working),
     alias: (appUserId) => engine.sealer.alias(checkId(appUserId)),
