@@ -6,7 +6,7 @@
 import { systemClock } from "../clock.ts";
 import type { Lane } from "../index.ts";
 import { momentInWords } from "../runtime/time-words.ts";
-import { UsageError } from "./arguments.ts";
+import { jsonOption, UsageError } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { limitOptions, lookingSays, openToLook, placeOptions, using } from "./place.ts";
 import { number } from "./prose.ts";
@@ -26,7 +26,7 @@ export const forecastHelp: CommandHelp = {
     lane: { type: "string", value: "LANE", says: "where they wait: bulk, recovery, interactive (bulk)" },
     ...placeOptions,
     ...limitOptions,
-    json: { type: "boolean", says: "one JSON object, for machines" },
+    ...jsonOption,
   },
 };
 

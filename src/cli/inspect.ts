@@ -6,11 +6,12 @@
 import { systemClock } from "../clock.ts";
 import type { HistoryStep, UserStatus } from "../index.ts";
 import { momentInWords, timeInWords } from "../runtime/time-words.ts";
+import { jsonOption, userOf } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { fitted, shortened } from "./columns.ts";
 import { paintFor } from "./paint.ts";
 import type { Paint } from "./paint.ts";
-import { limitOptions, lookingSays, openToLook, placeOptions, userOf, using } from "./place.ts";
+import { limitOptions, lookingSays, openToLook, placeOptions, using } from "./place.ts";
 import { toneOf } from "./prose.ts";
 import { widthOf } from "./screen.ts";
 import { visible } from "./visible.ts";
@@ -24,7 +25,7 @@ export const inspectHelp: CommandHelp = {
   options: {
     ...placeOptions,
     ...limitOptions,
-    json: { type: "boolean", says: "one JSON object, for machines" },
+    ...jsonOption,
   },
 };
 

@@ -83,6 +83,7 @@ function isAdapter(thing: unknown): thing is StoreAdapter {
 }
 
 const nothing = (): void => {};
+
 /** What the library has to say, beside what was asked for. */
 const logger: Logger = {
   debug: nothing,
@@ -136,10 +137,4 @@ export async function using<T>(
   } finally {
     await lifecycle.close();
   }
-}
-
-/** The one word of a command that is about one user. @throws {UsageError} without it */
-export function userOf({ argument }: Given, command: string): string {
-  if (argument !== undefined && argument !== "") return argument;
-  throw new UsageError(`${command} needs an ID: oneup-lifecycle ${command} ada@example.org`);
 }

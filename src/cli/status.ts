@@ -6,6 +6,7 @@
 import { systemClock } from "../clock.ts";
 import type { BudgetView, Health, UserState } from "../index.ts";
 import { momentInWords, timeInWords } from "../runtime/time-words.ts";
+import { jsonOption } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { paintFor } from "./paint.ts";
 import type { Paint } from "./paint.ts";
@@ -24,7 +25,7 @@ export const statusHelp: CommandHelp = {
   options: {
     ...placeOptions,
     ...limitOptions,
-    json: { type: "boolean", says: "one JSON object, for machines" },
+    ...jsonOption,
   },
 };
 
