@@ -21,7 +21,7 @@ import type {
 } from "./lifecycle.ts";
 import type { ListOptions } from "./remote.ts";
 import type { Rows } from "./rows.ts";
-import type { WatchOptions } from "./watching.ts";
+import type { WatchOptions } from "./watch-verbs.ts";
 
 const ofWaiting: Names<WaitOptions> = { waitMs: true, signal: true };
 

@@ -16,7 +16,7 @@ import type { Found } from "./load.ts";
 import { statusOf } from "./verdict.ts";
 
 /** The verbs for whoever is on call. They make no call and change nothing. */
-export interface Telling {
+export interface ExplainVerbs {
   /**
    * The user's last steps, oldest first, at most twelve: when, from which state to which, why, the attempts by then and
    * the calls that it took.
@@ -50,7 +50,7 @@ export interface Telling {
 }
 
 /** Tells of this engine's users. `open` throws once it is closed. */
-export function createTelling(engine: Engine, open: () => void): Telling {
+export function createExplainVerbs(engine: Engine, open: () => void): ExplainVerbs {
   return {
     async history(appUserId) {
       open();
