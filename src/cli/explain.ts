@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { jsonOption, userOf } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { wrapped } from "./columns.ts";
-import { limitOptions, lookingSays, openToLook, placeOptions, userOf, using } from "./place.ts";
+import { limitOptions, lookingSays, openToLook, placeOptions, using } from "./place.ts";
 import { widthOf } from "./screen.ts";
 import { visible } from "./visible.ts";
 
@@ -18,7 +19,7 @@ export const explainHelp: CommandHelp = {
   options: {
     ...placeOptions,
     ...limitOptions,
-    json: { type: "boolean", says: "one JSON object, for machines" },
+    ...jsonOption,
   },
 };
 

@@ -5,10 +5,11 @@
  */
 import { systemClock } from "../clock.ts";
 import type { Lane } from "../index.ts";
-import { UsageError } from "./arguments.ts";
+import { momentInWords } from "../runtime/time-words.ts";
+import { jsonOption, UsageError } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { limitOptions, lookingSays, openToLook, placeOptions, using } from "./place.ts";
-import { moment, number } from "./prose.ts";
+import { number } from "./prose.ts";
 
 /** What `help` says. */
 export const forecastHelp: CommandHelp = {
@@ -25,7 +26,7 @@ export const forecastHelp: CommandHelp = {
     lane: { type: "string", value: "LANE", says: "where they wait: bulk, recovery, interactive (bulk)" },
     ...placeOptions,
     ...limitOptions,
-    json: { type: "boolean", says: "one JSON object, for machines" },
+    ...jsonOption,
   },
 };
 
@@ -43,7 +44,7 @@ export async function forecast(given: Given): Promise<number> {
     console.log(JSON.stringify({ calls, lane, ...found, at: new Date(now + found.inMs) }));
     return 0;
   }
-  const when = found.inMs <= 0 ? "at once" : `by ${moment(new Date(now + found.inMs), now)}`;
+  const when = found.inMs <= 0 ? "at once" : `by ${momentInWords(new Date(now + found.inMs), now)}`;
   console.log(`${number(calls)} more in the lane ${lane}: granted ${when}`);
   console.log(
     `${number(found.ahead)} wait before them; ${number(found.used)} of ${number(found.of)} slots are in use`,

@@ -6,7 +6,7 @@
 import { basename } from "node:path";
 import { systemClock } from "../clock.ts";
 import type { ImportProgress, ImportSummary, OnboardManyOptions } from "../index.ts";
-import { UsageError } from "./arguments.ts";
+import { jsonLinesOption, UsageError } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { importLine, importPicture, importSummary } from "./import-picture.ts";
 import { idsIn, usualColumn } from "./list-file.ts";
@@ -35,7 +35,7 @@ export const onboardHelp: CommandHelp = {
       value: "WHAT",
       says: "new or existing, if you know (1upHealth's list is read)",
     },
-    json: { type: "boolean", says: "one JSON object a line, for machines" },
+    ...jsonLinesOption,
     ...placeOptions,
     ...limitOptions,
     ...endpointOptions,

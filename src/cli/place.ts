@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 import { storeAt } from "../env.ts";
 import { createLifecycle, keyFile } from "../index.ts";
 import type { Lifecycle, LifecycleOptions, Logger, StoreAdapter } from "../index.ts";
-import { lookOnly } from "../store/looking.ts";
+import { readOnly } from "../store/read-only.ts";
 import { duration, whole } from "./amounts.ts";
 import { UsageError } from "./arguments.ts";
 import type { Given, OptionHelp } from "./arguments.ts";
@@ -83,6 +83,7 @@ function isAdapter(thing: unknown): thing is StoreAdapter {
 }
 
 const nothing = (): void => {};
+
 /** What the library has to say, beside what was asked for. */
 const logger: Logger = {
   debug: nothing,
@@ -95,7 +96,7 @@ export const warns: Partial<LifecycleOptions> = { logger };
 
 /** A lifecycle that writes nothing. @throws {LifecycleError} `STORE_UNUSABLE` if there is nothing to look at */
 export async function openToLook(given: Pick<Given, "texts">): Promise<Lifecycle> {
-  return createLifecycle.fromEnv({ ...optionsOf(given), store: lookOnly(await adapterOf(given)), ...warns });
+  return createLifecycle.fromEnv({ ...optionsOf(given), store: readOnly(await adapterOf(given)), ...warns });
 }
 
 /** A lifecycle for a command that acts. */
@@ -136,10 +137,4 @@ export async function using<T>(
   } finally {
     await lifecycle.close();
   }
-}
-
-/** The one word of a command that is about one user. @throws {UsageError} without it */
-export function userOf({ argument }: Given, command: string): string {
-  if (argument !== undefined && argument !== "") return argument;
-  throw new UsageError(`${command} needs an ID: oneup-lifecycle ${command} ada@example.org`);
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { jsonOption } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { environmentSays, openToWork, using, warns } from "./place.ts";
 import { concurrencyOf, policyOf, summaryLine, workingOptions } from "./working.ts";
@@ -17,7 +18,7 @@ export const resumeHelp: CommandHelp = {
     "",
     ...environmentSays,
   ],
-  options: { ...workingOptions, json: { type: "boolean", says: "one JSON object, for machines" } },
+  options: { ...workingOptions, ...jsonOption },
 };
 
 /** Runs it; gives the exit code. */

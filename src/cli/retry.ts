@@ -5,6 +5,7 @@
  */
 import { systemClock } from "../clock.ts";
 import { duration } from "./amounts.ts";
+import { jsonOption, userOf } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { paintFor } from "./paint.ts";
 import {
@@ -13,7 +14,6 @@ import {
   limitOptions,
   openToWork,
   placeOptions,
-  userOf,
   using,
   warns,
 } from "./place.ts";
@@ -30,7 +30,7 @@ export const retryHelp: CommandHelp = {
     ...placeOptions,
     ...limitOptions,
     ...endpointOptions,
-    json: { type: "boolean", says: "one JSON object, for machines" },
+    ...jsonOption,
   },
 };
 

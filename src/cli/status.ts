@@ -5,11 +5,13 @@
  */
 import { systemClock } from "../clock.ts";
 import type { BudgetView, Health, UserState } from "../index.ts";
+import { momentInWords, timeInWords } from "../runtime/time-words.ts";
+import { jsonOption } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { paintFor } from "./paint.ts";
 import type { Paint } from "./paint.ts";
 import { adapterOf, limitOptions, lookingSays, openToLook, placeOptions, using } from "./place.ts";
-import { byLane, gateLine, moment, number, toneOf, usedIn } from "./prose.ts";
+import { byLane, gateLine, number, toneOf, usedIn } from "./prose.ts";
 
 /** What `help` says. */
 export const statusHelp: CommandHelp = {
@@ -23,7 +25,7 @@ export const statusHelp: CommandHelp = {
   options: {
     ...placeOptions,
     ...limitOptions,
-    json: { type: "boolean", says: "one JSON object, for machines" },
+    ...jsonOption,
   },
 };
 
@@ -61,7 +63,7 @@ export function statusLines(
   return [
     "",
     row("store", store),
-    row("at", moment(new Date(now), now).replace(/, now$/, "")),
+    row("at", timeInWords(new Date(now))),
     "",
     ...userLines(view, row, paint),
     "",
@@ -71,7 +73,7 @@ export function statusLines(
     ),
     row("", byLane(view.used)),
     row("waiting", byLane(view.waiting)),
-    row("next call", view.nextInMs <= 0 ? "now" : moment(new Date(now + view.nextInMs), now)),
+    row("next call", view.nextInMs <= 0 ? "now" : momentInWords(new Date(now + view.nextInMs), now)),
     "",
     ...gateLines(view, row, now, paint),
     ...(health.problem === null ? [] : [row("problem", paint.bad(health.problem))]),

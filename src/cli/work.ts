@@ -6,6 +6,7 @@
 import { systemClock } from "../clock.ts";
 import type { Lifecycle, UserStatus } from "../index.ts";
 import { duration } from "./amounts.ts";
+import { jsonLinesOption } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { paintFor } from "./paint.ts";
 import type { Paint } from "./paint.ts";
@@ -27,7 +28,7 @@ export const workHelp: CommandHelp = {
     look: { type: "string", value: "TIME", says: "how long it sleeps at most between two looks (1s)" },
     ...workingOptions,
     quiet: { type: "boolean", says: "only what goes wrong, and the end" },
-    json: { type: "boolean", says: "one JSON object a line, for machines" },
+    ...jsonLinesOption,
   },
 };
 

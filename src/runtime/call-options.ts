@@ -21,7 +21,7 @@ import type {
 } from "./lifecycle.ts";
 import type { ListOptions } from "./remote.ts";
 import type { Rows } from "./rows.ts";
-import type { WatchOptions } from "./watching.ts";
+import type { WatchOptions } from "./watch-verbs.ts";
 
 const ofWaiting: Names<WaitOptions> = { waitMs: true, signal: true };
 
@@ -129,7 +129,7 @@ export function checkReconciling(
   const verb = "reconcile";
   const { repair = false, ...checked } = only(verb, "options", options, ofReconciling);
   if (checked.pageSize !== undefined) number(verb, "pageSize", checked.pageSize, 1, 1_000, true);
-  checkTelling(verb, checked);
+  checkProgress(verb, checked);
   if (checked.onDifference !== undefined && typeof checked.onDifference !== "function") {
     throw wrong(verb, "onDifference", "a function", checked.onDifference);
   }
@@ -168,19 +168,19 @@ export function checkAdopting(rows: Rows<unknown>, options: AdoptManyOptions | u
 }
 
 /** What long work takes beside its own. */
-interface Telling {
+interface ProgressOptions {
   readonly everyMs?: unknown;
   readonly onProgress?: unknown;
   readonly signal?: AbortSignal | undefined;
 }
 
-function checkListing(verb: string, rows: Rows<unknown>, telling: Telling): void {
+function checkListing(verb: string, rows: Rows<unknown>, options: ProgressOptions): void {
   const iterable = isObject(rows) && (Symbol.asyncIterator in rows || Symbol.iterator in rows);
   if (!iterable) throw wrong(verb, "the list", "an iterable or async iterable", rows);
-  checkTelling(verb, telling);
+  checkProgress(verb, options);
 }
 
-function checkTelling(verb: string, { everyMs, onProgress, signal }: Telling): void {
+function checkProgress(verb: string, { everyMs, onProgress, signal }: ProgressOptions): void {
   if (everyMs !== undefined) number(verb, "everyMs", everyMs, 10, 86_400_000);
   if (onProgress !== undefined && typeof onProgress !== "function") {
     throw wrong(verb, "onProgress", "a function", onProgress);

@@ -5,6 +5,7 @@
  */
 import type { UserState } from "../../machines/index.ts";
 import { LifecycleError } from "../errors.ts";
+import { isObject } from "../runtime/checks.ts";
 import type { UserStatus } from "../runtime/status.ts";
 import type { Journal } from "../sandbox/journal.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
@@ -133,10 +134,6 @@ function spenderOf(given: unknown): Counted {
 
 function isJournal(value: unknown): value is Journal {
   return isObject(value) && "spent" in value && "entries" in value;
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
 }
 
 function notOne(rule: string, given: unknown): LifecycleError {

@@ -57,7 +57,7 @@ export function secretsIn(value: unknown, sandbox?: Sandbox): readonly FoundSecr
   const texts = textsOf(value);
   const found = new Map<string, FoundSecret>();
   for (const { name, text } of known) {
-    for (const form of [text, Buffer.from(text).toString("base64").replace(/=+$/, "")]) {
+    for (const form of formsOf(text)) {
       const within = texts.find((each) => each.includes(form));
       if (within !== undefined && !found.has(name))
         found.set(name, { name, around: around(within, form, known) });
@@ -65,6 +65,20 @@ export function secretsIn(value: unknown, sandbox?: Sandbox): readonly FoundSecr
   }
   return [...found.values()];
 }
+
+/** A secret as it is, and as it looks inside base64: there it depends on how many bytes stand before it. */
+function formsOf(text: string): readonly string[] {
+  const shifted = [0, 1, 2].map((before) => {
+    const bits = 8 * Buffer.byteLength(text);
+    const encoded = Buffer.concat([Buffer.alloc(before), Buffer.from(text)]).toString("base64");
+    // Only signs that hold nothing else: the first and the last may share theirs with what stands beside it.
+    return encoded.slice(Math.ceil((8 * before) / 6), Math.floor((8 * before + bits) / 6));
+  });
+  return [text, ...shifted.filter(({ length }) => length >= shortestForm)];
+}
+
+/** What is shorter may stand there by chance. */
+const shortestForm = 8;
 
 /** Each secret once: sandboxes of one seed have the same ones. */
 function distinct(secrets: readonly Known[]): readonly Known[] {
@@ -118,7 +132,10 @@ function serialised(value: unknown): string {
 function around(text: string, secret: string, known: readonly Known[]): string {
   const at = text.indexOf(secret);
   const masked = (part: string): string =>
-    known.reduce((rest, each) => rest.replaceAll(each.text, "█████"), part).replaceAll(/\s+/g, " ");
+    known
+      .flatMap((each) => formsOf(each.text))
+      .reduce((rest, form) => rest.replaceAll(form, "█████"), part)
+      .replaceAll(/\s+/g, " ");
   // Masked before it is cut, or half a secret would stand at the edge.
   const [before, after] = [masked(text.slice(0, at)), masked(text.slice(at + secret.length))];
   return `…${before.slice(-30)}█████${after.slice(0, 30)}…`;

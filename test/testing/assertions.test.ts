@@ -212,6 +212,8 @@ describe("assertNoSecrets() and toContainNoSecrets()", () => {
     ["a text", (secret) => `GET /x Bearer ${secret}\n`],
     ["bytes", (secret) => Buffer.from(`..${secret}..`)],
     ["base64", (secret) => Buffer.from(secret).toString("base64")],
+    ["a Basic header", (secret) => `Basic ${Buffer.from(`a:${secret}`).toString("base64")}`],
+    ["base64 of more", (secret) => Buffer.from(JSON.stringify({ at: 1, secret })).toString("base64")],
     ["an error", (secret) => new Error(`refused ${secret}`)],
     ["the cause of an error", (secret) => new Error("refused", { cause: new Error(secret) })],
     [
