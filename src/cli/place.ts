@@ -99,7 +99,32 @@ export async function openToLook(given: Pick<Given, "texts">): Promise<Lifecycle
   return createLifecycle.fromEnv({ ...optionsOf(given), store: readOnly(await adapterOf(given)), ...warns });
 }
 
-/** A lifecycle for a command that acts. */
+/**
+ * A lifecycle for a command that acts on users who are there already.
+ * @throws {LifecycleError} `STORE_UNUSABLE` if there are none; neither a store nor a key is made
+ */
+export async function openToGoOn(
+  given: Pick<Given, "texts">,
+  more: Partial<LifecycleOptions>,
+): Promise<Lifecycle> {
+  return createLifecycle.fromEnv({ ...optionsOf(given), store: thatExists(await adapterOf(given)), ...more });
+}
+
+/** The same store, which must be there already. */
+function thatExists(adapter: StoreAdapter): StoreAdapter {
+  const { name, durable, folder } = adapter;
+  return {
+    name,
+    durable,
+    ...(folder !== undefined && { folder }),
+    async open(options) {
+      await (await readOnly(adapter).open(options)).close();
+      return adapter.open(options);
+    },
+  };
+}
+
+/** A lifecycle for a command that acts, and may be the first to. */
 export async function openToWork(
   given: Pick<Given, "texts">,
   more: Partial<LifecycleOptions>,

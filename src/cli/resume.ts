@@ -5,7 +5,7 @@
  */
 import { jsonOption } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
-import { environmentSays, openToWork, using, warns } from "./place.ts";
+import { environmentSays, openToGoOn, using, warns } from "./place.ts";
 import { concurrencyOf, policyOf, summaryLine, workingOptions } from "./working.ts";
 
 /** What `help` says. */
@@ -24,8 +24,9 @@ export const resumeHelp: CommandHelp = {
 /** Runs it; gives the exit code. */
 export async function resume(given: Given, signal: AbortSignal): Promise<number> {
   const more = { ...warns, ...policyOf(given) };
-  const done = await using(openToWork(given, more), (lifecycle) =>
-    lifecycle.resume({ ...concurrencyOf(given), signal }),
+  const concurrency = concurrencyOf(given);
+  const done = await using(openToGoOn(given, more), (lifecycle) =>
+    lifecycle.resume({ ...concurrency, signal }),
   );
   console.log(given.switches.has("json") ? JSON.stringify(done) : summaryLine(done));
   return signal.aborted ? 130 : 0;

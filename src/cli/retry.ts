@@ -12,7 +12,7 @@ import {
   endpointOptions,
   environmentSays,
   limitOptions,
-  openToWork,
+  openToGoOn,
   placeOptions,
   using,
   warns,
@@ -38,7 +38,7 @@ export const retryHelp: CommandHelp = {
 export async function retry(given: Given, signal: AbortSignal): Promise<number> {
   const id = userOf(given, "retry");
   const waitMs = duration("wait", given.texts.get("wait") ?? "30s");
-  const status = await using(openToWork(given, warns), (lifecycle) =>
+  const status = await using(openToGoOn(given, warns), (lifecycle) =>
     lifecycle.retry(id, { waitMs, signal }),
   );
   const { state, usable } = status;
