@@ -100,5 +100,9 @@ function ownOption({ options }: CommandHelp, name: string): OptionHelp | undefin
 function unknown({ name, argument, options }: CommandHelp, kind: string, word: string): UsageError {
   const taken = [...Object.keys(options), "help"].map((option) => `--${option}`);
   const known = (argument === undefined ? taken : [`one ${argument}`, ...taken]).join(", ");
-  return new UsageError(`Unknown ${kind} ${JSON.stringify(word)}: ${name} takes ${known}`);
+  const dashed =
+    kind === "option" && argument !== undefined
+      ? `; ${argument} may begin with a dash behind two: oneup-lifecycle ${name} -- ${argument}`
+      : "";
+  return new UsageError(`Unknown ${kind} ${JSON.stringify(word)}: ${name} takes ${known}${dashed}`);
 }

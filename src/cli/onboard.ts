@@ -21,7 +21,7 @@ export const onboardHelp: CommandHelp = {
     "FILE is CSV with a header (.csv, .tsv, or any file with --column), or has an app_user_id a line;",
     "- is the standard input. Everybody is written down first and then waits for slots of the hourly",
     "limit, behind people who sign up meanwhile. Ctrl-C, or a crash, leaves everything as it is: the",
-    "same command goes on. Other processes that call work() help.",
+    "same command goes on. Workers on the same store help: oneup-lifecycle work.",
     "",
     ...environmentSays,
   ],

@@ -5,7 +5,7 @@
  */
 import { fhirVersions } from "../fhir/versions.ts";
 import type { FhirVersion } from "../fhir/versions.ts";
-import { isState } from "./step.ts";
+import { userStates } from "./step.ts";
 import { checkLane, checkSignal, isObject, number, oneOf, only, wrong } from "./checks.ts";
 import type { Names } from "./checks.ts";
 import type { ReconcileOptions, Repair } from "./differences.ts";
@@ -192,9 +192,7 @@ function checkProgress(verb: string, { everyMs, onProgress, signal }: ProgressOp
 export function checkFilter(filter: UserFilter | undefined): UserFilter {
   const verb = "list users";
   const checked = only(verb, "options", filter, { state: true });
-  if (checked.state !== undefined && !isState(checked.state)) {
-    throw wrong(verb, "state", "one that the lifecycle knows, such as tokenActive or failed", checked.state);
-  }
+  if (checked.state !== undefined) oneOf(verb, "state", checked.state, userStates);
   return checked;
 }
 

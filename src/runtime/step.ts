@@ -43,6 +43,9 @@ const leaves: ReadonlySet<string> = new Set(
   }),
 );
 
+/** The names of all states. */
+export const userStates: readonly UserState[] = [...leaves].filter(isState);
+
 /** Is this the name of a state of the machine? */
 export function isState(name: string): name is UserState {
   return leaves.has(name);
