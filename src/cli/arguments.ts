@@ -102,7 +102,7 @@ function unknown({ name, argument, options }: CommandHelp, kind: string, word: s
   const known = (argument === undefined ? taken : [`one ${argument}`, ...taken]).join(", ");
   const dashed =
     kind === "option" && argument !== undefined
-      ? `; ${argument} may begin with a dash behind two: oneup-lifecycle ${name} -- ${argument}`
+      ? `; ${argument} goes behind -- if it begins with a dash: oneup-lifecycle ${name} -- ${argument}`
       : "";
   return new UsageError(`Unknown ${kind} ${JSON.stringify(word)}: ${name} takes ${known}${dashed}`);
 }
