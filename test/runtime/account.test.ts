@@ -182,6 +182,8 @@ describe("account.reopen()", () => {
     sandbox.fail({ call: "exchangeCode", status: 429, body: "", headers: { "retry-after": "86400" } });
     const ids = Array.from({ length: 8 }, (_, index) => `user ${index}`);
     await Promise.all(ids.map((id) => lifecycle.onboard(id, { waitMs: 60 })));
+    // On a busy machine the refusal may come later than that; it would shut the gate again.
+    await vi.waitFor(async () => expect(await lifecycle.health()).toMatchObject({ shut: [{}], inHand: 0 }));
     await lifecycle.account.reopen();
     const began = sandbox.clock.now();
     while (arrivedIn(await lifecycle.counts()) !== 8) await pass(sandbox, 100, 2);
