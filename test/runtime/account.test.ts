@@ -183,7 +183,10 @@ describe("account.reopen()", () => {
     const ids = Array.from({ length: 8 }, (_, index) => `user ${index}`);
     await Promise.all(ids.map((id) => lifecycle.onboard(id, { waitMs: 60 })));
     // On a busy machine the refusal may come later than that; it would shut the gate again.
-    await vi.waitFor(async () => expect(await lifecycle.health()).toMatchObject({ shut: [{}], inHand: 0 }));
+    await vi.waitFor(
+      async () => expect(await lifecycle.health()).toMatchObject({ shut: [{}], inHand: 0 }),
+      10_000,
+    );
     await lifecycle.account.reopen();
     const began = sandbox.clock.now();
     while (arrivedIn(await lifecycle.counts()) !== 8) await pass(sandbox, 100, 2);
