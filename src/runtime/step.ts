@@ -43,6 +43,9 @@ const leaves: ReadonlySet<string> = new Set(
   }),
 );
 
+/** The names of all states, in the order of the machine. */
+export const userStates: readonly string[] = [...leaves];
+
 /** Is this the name of a state of the machine? */
 export function isState(name: string): name is UserState {
   return leaves.has(name);
