@@ -63,10 +63,10 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & Ke
     folder,
     backup: (to) => backUp(folder, () => openFolder(folder, maxAccounts, (root) => root), to),
     keyv: (keyvOptions) => keyvDoor(keyvOptions, backend, accounts),
-    async open({ account, clock, looks = false }): Promise<Store> {
-      if (looks && !holdsStore(folder)) throw nothingThere("an LMDB store", folder);
+    async open({ account, clock, readOnly = false }): Promise<Store> {
+      if (readOnly && !holdsStore(folder)) throw nothingThere("an LMDB store", folder);
       const { root, tables } = await openFolder(folder, maxAccounts, (root) => {
-        if (looks && !holdsAccount(root, account)) throw nothingThere("users of this client id", folder);
+        if (readOnly && !holdsAccount(root, account)) throw nothingThere("users of this client id", folder);
         return { root, tables: lmdbTables(root, account) };
       });
       accounts.add(account);
@@ -77,7 +77,7 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & Ke
   };
 }
 
-/** The error for whoever only looks. */
+/** The error for whoever only reads. */
 function nothingThere(what: string, folder: string): LifecycleError {
   return new LifecycleError(
     "STORE_UNUSABLE",

@@ -29,8 +29,10 @@ export function createApplication(lifecycle: Lifecycle): Express {
 
   // Errors by their stable code; messages name users by an alias and hold no secret.
   const statuses: Record<string, number> = { INVALID_ID: 400, USER_UNKNOWN: 404, USER_FAILED: 409 };
-  app.use(((error: unknown, _request, response, _next) => {
-    if (isLifecycleError(error)) response.status(statuses[error.code] ?? 503).json({ error: error.code });
+  app.use(((error: unknown, _request, response, next) => {
+    if (response.headersSent) next(error); // in the middle of a stream: Express ends it
+    else if (isLifecycleError(error))
+      response.status(statuses[error.code] ?? 503).json({ error: error.code });
     else if (error instanceof SyntaxError) response.status(400).json({ error: "MALFORMED" });
     else response.status(500).json({ error: "UNFORESEEN" });
   }) satisfies ErrorRequestHandler);

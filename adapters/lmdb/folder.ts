@@ -52,15 +52,24 @@ export async function openFolder<T>(
     return use(root, root.openDB<Kept, string>({ name: "keyv", encoding: "json" }));
   } catch (cause) {
     await root?.close();
-    if (isLifecycleError(cause)) throw cause;
-    const rule = ruleBroken(cause, maxAccounts);
-    throw new LifecycleError("STORE_UNUSABLE", `Cannot open the store: ${rule}: ${folder}`, { cause });
+    throw isLifecycleError(cause) ? cause : unusable(folder, ruleBroken(cause, maxAccounts), cause);
   }
 }
 
-/** Whether there is a store in the folder. An empty file is to LMDB a store that is still to be made. */
+/**
+ * Whether there is a store in the folder. An empty file is to LMDB a store that is still to be made.
+ * @throws {LifecycleError} `STORE_UNUSABLE` if the path leads through a file, or where this process may not look
+ */
 export function holdsStore(folder: string): boolean {
-  return (statOf(join(folder, "data.mdb"))?.size ?? 0) > 0;
+  try {
+    return (statOf(join(folder, "data.mdb"))?.size ?? 0) > 0;
+  } catch (cause) {
+    throw unusable(folder, ruleBroken(cause), cause);
+  }
+}
+
+function unusable(folder: string, rule: string, cause: unknown): LifecycleError {
+  return new LifecycleError("STORE_UNUSABLE", `Cannot open the store: ${rule}: ${folder}`, { cause });
 }
 
 /** Throws if LMDB could not open the folder. It must not try: some of its failures end the process (lmdb 3.5.6). */
@@ -118,7 +127,7 @@ function statOf(path: string): Stats | undefined {
 }
 
 /** What the folder must be, by how it failed. */
-function ruleBroken(cause: unknown, maxAccounts: number): string {
+function ruleBroken(cause: unknown, maxAccounts = 0): string {
   if (cause instanceof NoStore) return `the folder must hold an LMDB store or none, and ${cause.message}`;
   if (!(cause instanceof Error)) return "LMDB did not open it";
   if (cause.message.includes("MDB_DBS_FULL")) {

@@ -77,6 +77,22 @@ export function readArguments(command: CommandHelp, words: readonly string[]): G
 /** The option that every command has. */
 export const help: OptionHelp = { type: "boolean", says: "what this command does and takes" };
 
+/** The option of commands whose output programs read. */
+export const jsonOption: Readonly<Record<string, OptionHelp>> = {
+  json: { type: "boolean", says: "one JSON object, for machines" },
+};
+
+/** The same, of commands that print as they go. */
+export const jsonLinesOption: Readonly<Record<string, OptionHelp>> = {
+  json: { type: "boolean", says: "one JSON object a line, for machines" },
+};
+
+/** The one word of a command that is about one user. @throws {UsageError} without it */
+export function userOf({ argument }: Given, command: string): string {
+  if (argument !== undefined && argument !== "") return argument;
+  throw new UsageError(`${command} needs an ID: oneup-lifecycle ${command} ada@example.org`);
+}
+
 function ownOption({ options }: CommandHelp, name: string): OptionHelp | undefined {
   return Object.hasOwn(options, name) ? options[name] : undefined;
 }
@@ -84,5 +100,9 @@ function ownOption({ options }: CommandHelp, name: string): OptionHelp | undefin
 function unknown({ name, argument, options }: CommandHelp, kind: string, word: string): UsageError {
   const taken = [...Object.keys(options), "help"].map((option) => `--${option}`);
   const known = (argument === undefined ? taken : [`one ${argument}`, ...taken]).join(", ");
-  return new UsageError(`Unknown ${kind} ${JSON.stringify(word)}: ${name} takes ${known}`);
+  const dashed =
+    kind === "option" && argument !== undefined
+      ? `; ${argument} goes behind -- if it begins with a dash: oneup-lifecycle ${name} -- ${argument}`
+      : "";
+  return new UsageError(`Unknown ${kind} ${JSON.stringify(word)}: ${name} takes ${known}${dashed}`);
 }

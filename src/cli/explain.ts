@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { jsonOption, userOf } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { wrapped } from "./columns.ts";
-import { limitOptions, lookingSays, openToLook, placeOptions, userOf, using } from "./place.ts";
+import { limitOptions, lookingSays, openToLook, placeOptions, using } from "./place.ts";
 import { widthOf } from "./screen.ts";
 import { visible } from "./visible.ts";
 
@@ -18,7 +19,7 @@ export const explainHelp: CommandHelp = {
   options: {
     ...placeOptions,
     ...limitOptions,
-    json: { type: "boolean", says: "one JSON object, for machines" },
+    ...jsonOption,
   },
 };
 
@@ -28,7 +29,7 @@ const longestLine = 100;
 /** Prints it; gives the exit code. */
 export async function explain(given: Given): Promise<number> {
   const id = userOf(given, "explain");
-  const text = await using(openToLook(given), (lifecycle) => lifecycle.explain(id));
+  const text = asCommands(await using(openToLook(given), (lifecycle) => lifecycle.explain(id)));
   if (given.switches.has("json")) console.log(JSON.stringify({ appUserId: id, explanation: text }));
   else {
     const width = widthOf(process.stdout);
@@ -36,4 +37,17 @@ export async function explain(given: Given): Promise<number> {
     for (const line of lines) console.log(line);
   }
   return 0;
+}
+
+/** The library speaks of its verbs; whoever reads this has commands. */
+function asCommands(text: string): string {
+  return text
+    .replace(
+      /: retry\(\) takes it back to where it failed\.$/,
+      ": oneup-lifecycle retry ID takes it back to where it failed.",
+    )
+    .replace(
+      "Any process that calls work(), or that asks",
+      "Any worker (oneup-lifecycle work), or process that asks",
+    );
 }

@@ -5,10 +5,12 @@
  */
 import { systemClock } from "../clock.ts";
 import type { Lane } from "../index.ts";
-import { UsageError } from "./arguments.ts";
+import { momentInWords } from "../runtime/time-words.ts";
+import { jsonOption, UsageError } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { limitOptions, lookingSays, openToLook, placeOptions, using } from "./place.ts";
-import { moment, number } from "./prose.ts";
+import { gateLine, number } from "./prose.ts";
+import { leavesInMs, underWayOrHeld } from "./standing.ts";
 
 /** What `help` says. */
 export const forecastHelp: CommandHelp = {
@@ -16,7 +18,7 @@ export const forecastHelp: CommandHelp = {
   says: "when N more management calls will have been granted, e.g. N new users",
   more: [
     "A new user takes one call, and so does a lost grant; a refresh takes none. Counted after those who",
-    "wait already, if nobody else comes.",
+    "wait already, if nobody else comes, and once what is shut for all may be open again.",
     "",
     ...lookingSays,
   ],
@@ -25,7 +27,7 @@ export const forecastHelp: CommandHelp = {
     lane: { type: "string", value: "LANE", says: "where they wait: bulk, recovery, interactive (bulk)" },
     ...placeOptions,
     ...limitOptions,
-    json: { type: "boolean", says: "one JSON object, for machines" },
+    ...jsonOption,
   },
 };
 
@@ -37,16 +39,25 @@ export async function forecast(given: Given): Promise<number> {
   }
   const calls = Number(argument);
   const lane = (texts.get("lane") ?? "bulk") as Lane; // checked by forecast()
-  const found = await using(openToLook(given), (lifecycle) => lifecycle.forecast(calls, lane));
+  const [found, view] = await using(openToLook(given), async (lifecycle) => [
+    await lifecycle.forecast(calls, lane),
+    await lifecycle.budget.look(),
+  ]);
   const now = systemClock.now();
+  const inMs = leavesInMs(found.inMs, view, now);
+  const others = underWayOrHeld(view);
   if (switches.has("json")) {
-    console.log(JSON.stringify({ calls, lane, ...found, at: new Date(now + found.inMs) }));
+    const { shut } = view;
+    const at = new Date(now + inMs);
+    console.log(JSON.stringify({ calls, lane, ...found, inMs, underWayOrHeld: others, shut, at }));
     return 0;
   }
-  const when = found.inMs <= 0 ? "at once" : `by ${moment(new Date(now + found.inMs), now)}`;
+  const when = inMs <= 0 ? "at once" : `by ${momentInWords(new Date(now + inMs), now)}`;
   console.log(`${number(calls)} more in the lane ${lane}: granted ${when}`);
   console.log(
     `${number(found.ahead)} wait before them; ${number(found.used)} of ${number(found.of)} slots are in use`,
   );
+  if (others > 0) console.log(`${number(others)} more are under way or held, and may need slots too`);
+  for (const gate of view.shut) console.log(gateLine(gate, now));
   return 0;
 }

@@ -76,7 +76,9 @@ export function importSummary(summary: ImportSummary, paint: Paint): readonly st
   }
   if (rejected > mostRows) lines.push(paint.quiet(`  and ${plural(rejected - mostRows, "more row")}`));
   if (failed > 0)
-    lines.push(`  Users who failed stay; ${paint.strong("retry()")} takes each back to where it failed.`);
+    lines.push(
+      `  Users who failed stay; ${paint.strong("oneup-lifecycle retry ID")} takes one back to where it failed.`,
+    );
   return lines;
 }
 

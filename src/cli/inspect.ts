@@ -5,13 +5,14 @@
  */
 import { systemClock } from "../clock.ts";
 import type { HistoryStep, UserStatus } from "../index.ts";
-import { timeInWords } from "../runtime/time-words.ts";
+import { momentInWords, timeInWords } from "../runtime/time-words.ts";
+import { jsonOption, userOf } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { fitted, shortened } from "./columns.ts";
 import { paintFor } from "./paint.ts";
 import type { Paint } from "./paint.ts";
-import { limitOptions, lookingSays, openToLook, placeOptions, userOf, using } from "./place.ts";
-import { moment, toneOf } from "./prose.ts";
+import { limitOptions, lookingSays, openToLook, placeOptions, using } from "./place.ts";
+import { toneOf } from "./prose.ts";
 import { widthOf } from "./screen.ts";
 import { visible } from "./visible.ts";
 
@@ -24,7 +25,7 @@ export const inspectHelp: CommandHelp = {
   options: {
     ...placeOptions,
     ...limitOptions,
-    json: { type: "boolean", says: "one JSON object, for machines" },
+    ...jsonOption,
   },
 };
 
@@ -74,12 +75,16 @@ function factsOf(status: UserStatus, now: number): readonly Fact[] {
   const { state, since, usable, expiresAt, oneupUserId, active, pause, failure, underWay, calls } = status;
   const facts: Fact[] = [
     ["state", state, toneOf(state)],
-    ["since", moment(since, now)],
-    ["token", usable && expiresAt !== null ? `works until ${moment(expiresAt, now)}` : "none that works now"],
+    ["since", momentInWords(since, now)],
+    [
+      "token",
+      usable && expiresAt !== null ? `works until ${momentInWords(expiresAt, now)}` : "none that works now",
+    ],
     ["oneup_user_id", oneupUserId === null ? "not known yet" : String(oneupUserId)],
   ];
   if (active === false) facts.push(["active", "no, says 1upHealth", "busy"]);
-  if (pause !== null) facts.push(["waits", `${pause.reason}, until ${moment(pause.until, now)}`, "busy"]);
+  if (pause !== null)
+    facts.push(["waits", `${pause.reason}, until ${momentInWords(pause.until, now)}`, "busy"]);
   if (pause !== null) facts.push(["attempt", `${pause.attempt} comes next`]);
   if (underWay !== null) facts.push(["under way", `${underWay}, or in doubt`, "busy"]);
   if (failure !== null) {

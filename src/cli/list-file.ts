@@ -10,6 +10,7 @@ import { pipeline } from "node:stream";
 import type { Readable } from "node:stream";
 import { CsvError, parse } from "csv-parse";
 import { UsageError } from "./arguments.ts";
+import { isSystemError } from "./system-error.ts";
 
 /** Where the ids stand. */
 export interface ListFile {
@@ -36,7 +37,7 @@ export async function* idsIn({ path, column }: ListFile): AsyncGenerator<string,
     else yield* linesOf(source);
   } catch (error) {
     if (error instanceof CsvError) throw new UsageError(`Cannot read ${path}: ${error.message}`);
-    if (isFileError(error)) throw new UsageError(`Cannot read ${path}: ${error.code}`);
+    if (isSystemError(error)) throw new UsageError(`Cannot read ${path}: ${error.code}`);
     throw error;
   } finally {
     source.destroy();
@@ -52,13 +53,9 @@ async function opened(path: string): Promise<Readable> {
     }
     return createReadStream(path, { fd: file, encoding: "utf8" });
   } catch (error) {
-    if (isFileError(error)) throw new UsageError(`Cannot read ${path}: ${error.code}`);
+    if (isSystemError(error)) throw new UsageError(`Cannot read ${path}: ${error.code}`);
     throw error;
   }
-}
-
-function isFileError(error: unknown): error is Error & { readonly code: string } {
-  return error instanceof Error && "syscall" in error && "code" in error && typeof error.code === "string";
 }
 
 async function* linesOf(source: Readable): AsyncGenerator<string, void> {

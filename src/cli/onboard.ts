@@ -6,7 +6,7 @@
 import { basename } from "node:path";
 import { systemClock } from "../clock.ts";
 import type { ImportProgress, ImportSummary, OnboardManyOptions } from "../index.ts";
-import { UsageError } from "./arguments.ts";
+import { jsonLinesOption, UsageError } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { importLine, importPicture, importSummary } from "./import-picture.ts";
 import { idsIn, usualColumn } from "./list-file.ts";
@@ -21,7 +21,7 @@ export const onboardHelp: CommandHelp = {
     "FILE is CSV with a header (.csv, .tsv, or any file with --column), or has an app_user_id a line;",
     "- is the standard input. Everybody is written down first and then waits for slots of the hourly",
     "limit, behind people who sign up meanwhile. Ctrl-C, or a crash, leaves everything as it is: the",
-    "same command goes on. Other processes that call work() help.",
+    "same command goes on. Workers on the same store help: oneup-lifecycle work.",
     "",
     ...environmentSays,
   ],
@@ -35,7 +35,7 @@ export const onboardHelp: CommandHelp = {
       value: "WHAT",
       says: "new or existing, if you know (1upHealth's list is read)",
     },
-    json: { type: "boolean", says: "one JSON object a line, for machines" },
+    ...jsonLinesOption,
     ...placeOptions,
     ...limitOptions,
     ...endpointOptions,

@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 import { storeAt } from "../env.ts";
 import { createLifecycle, keyFile } from "../index.ts";
 import type { Lifecycle, LifecycleOptions, Logger, StoreAdapter } from "../index.ts";
-import { lookOnly } from "../store/looking.ts";
+import { readOnly } from "../store/read-only.ts";
 import { duration, whole } from "./amounts.ts";
 import { UsageError } from "./arguments.ts";
 import type { Given, OptionHelp } from "./arguments.ts";
@@ -83,6 +83,7 @@ function isAdapter(thing: unknown): thing is StoreAdapter {
 }
 
 const nothing = (): void => {};
+
 /** What the library has to say, beside what was asked for. */
 const logger: Logger = {
   debug: nothing,
@@ -95,10 +96,35 @@ export const warns: Partial<LifecycleOptions> = { logger };
 
 /** A lifecycle that writes nothing. @throws {LifecycleError} `STORE_UNUSABLE` if there is nothing to look at */
 export async function openToLook(given: Pick<Given, "texts">): Promise<Lifecycle> {
-  return createLifecycle.fromEnv({ ...optionsOf(given), store: lookOnly(await adapterOf(given)), ...warns });
+  return createLifecycle.fromEnv({ ...optionsOf(given), store: readOnly(await adapterOf(given)), ...warns });
 }
 
-/** A lifecycle for a command that acts. */
+/**
+ * A lifecycle for a command that acts on users who are there already.
+ * @throws {LifecycleError} `STORE_UNUSABLE` if there are none; neither a store nor a key is made
+ */
+export async function openToGoOn(
+  given: Pick<Given, "texts">,
+  more: Partial<LifecycleOptions>,
+): Promise<Lifecycle> {
+  return createLifecycle.fromEnv({ ...optionsOf(given), store: thatExists(await adapterOf(given)), ...more });
+}
+
+/** The same store, which must be there already. */
+function thatExists(adapter: StoreAdapter): StoreAdapter {
+  const { name, durable, folder } = adapter;
+  return {
+    name,
+    durable,
+    ...(folder !== undefined && { folder }),
+    async open(options) {
+      await (await readOnly(adapter).open(options)).close();
+      return adapter.open(options);
+    },
+  };
+}
+
+/** A lifecycle for a command that acts, and may be the first to. */
 export async function openToWork(
   given: Pick<Given, "texts">,
   more: Partial<LifecycleOptions>,
@@ -136,10 +162,4 @@ export async function using<T>(
   } finally {
     await lifecycle.close();
   }
-}
-
-/** The one word of a command that is about one user. @throws {UsageError} without it */
-export function userOf({ argument }: Given, command: string): string {
-  if (argument !== undefined && argument !== "") return argument;
-  throw new UsageError(`${command} needs an ID: oneup-lifecycle ${command} ada@example.org`);
 }

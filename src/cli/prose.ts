@@ -5,7 +5,7 @@
  */
 import type { BudgetView, Counts, ShutGate, UserState, UserStatus } from "../index.ts";
 import { callOf } from "../runtime/step.ts";
-import { distanceInWords, spanInWords, timeInWords } from "../runtime/time-words.ts";
+import { distanceInWords, spanInWords } from "../runtime/time-words.ts";
 import type { Paint } from "./paint.ts";
 
 /** What a state is to whoever looks: all well, on its way, recovered, lost, or over. */
@@ -31,11 +31,6 @@ export function toneOf(state: UserState): keyof Paint {
     default:
       return state satisfies never;
   }
-}
-
-/** `2026-11-25 14:05:00 UTC, in 12 min`. */
-export function moment(at: Date, now: number): string {
-  return `${timeInWords(at)}, ${distanceInWords(at, now)}`;
 }
 
 /** How long its token works: `1 h 55 min`, or `–`. */

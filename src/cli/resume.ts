@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { jsonOption } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
-import { environmentSays, openToWork, using, warns } from "./place.ts";
+import { environmentSays, openToGoOn, using, warns } from "./place.ts";
 import { concurrencyOf, policyOf, summaryLine, workingOptions } from "./working.ts";
 
 /** What `help` says. */
@@ -17,14 +18,15 @@ export const resumeHelp: CommandHelp = {
     "",
     ...environmentSays,
   ],
-  options: { ...workingOptions, json: { type: "boolean", says: "one JSON object, for machines" } },
+  options: { ...workingOptions, ...jsonOption },
 };
 
 /** Runs it; gives the exit code. */
 export async function resume(given: Given, signal: AbortSignal): Promise<number> {
   const more = { ...warns, ...policyOf(given) };
-  const done = await using(openToWork(given, more), (lifecycle) =>
-    lifecycle.resume({ ...concurrencyOf(given), signal }),
+  const concurrency = concurrencyOf(given);
+  const done = await using(openToGoOn(given, more), (lifecycle) =>
+    lifecycle.resume({ ...concurrency, signal }),
   );
   console.log(given.switches.has("json") ? JSON.stringify(done) : summaryLine(done));
   return signal.aborted ? 130 : 0;

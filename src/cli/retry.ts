@@ -5,15 +5,15 @@
  */
 import { systemClock } from "../clock.ts";
 import { duration } from "./amounts.ts";
+import { jsonOption, userOf } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { paintFor } from "./paint.ts";
 import {
   endpointOptions,
   environmentSays,
   limitOptions,
-  openToWork,
+  openToGoOn,
   placeOptions,
-  userOf,
   using,
   warns,
 } from "./place.ts";
@@ -30,7 +30,7 @@ export const retryHelp: CommandHelp = {
     ...placeOptions,
     ...limitOptions,
     ...endpointOptions,
-    json: { type: "boolean", says: "one JSON object, for machines" },
+    ...jsonOption,
   },
 };
 
@@ -38,7 +38,7 @@ export const retryHelp: CommandHelp = {
 export async function retry(given: Given, signal: AbortSignal): Promise<number> {
   const id = userOf(given, "retry");
   const waitMs = duration("wait", given.texts.get("wait") ?? "30s");
-  const status = await using(openToWork(given, warns), (lifecycle) =>
+  const status = await using(openToGoOn(given, warns), (lifecycle) =>
     lifecycle.retry(id, { waitMs, signal }),
   );
   const { state, usable } = status;

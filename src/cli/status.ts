@@ -5,11 +5,14 @@
  */
 import { systemClock } from "../clock.ts";
 import type { BudgetView, Health, UserState } from "../index.ts";
+import { momentInWords, timeInWords } from "../runtime/time-words.ts";
+import { jsonOption } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { paintFor } from "./paint.ts";
 import type { Paint } from "./paint.ts";
 import { adapterOf, limitOptions, lookingSays, openToLook, placeOptions, using } from "./place.ts";
-import { byLane, gateLine, moment, number, toneOf, usedIn } from "./prose.ts";
+import { byLane, gateLine, number, toneOf, usedIn } from "./prose.ts";
+import { leavesInMs, underWayOrHeld } from "./standing.ts";
 
 /** What `help` says. */
 export const statusHelp: CommandHelp = {
@@ -23,7 +26,7 @@ export const statusHelp: CommandHelp = {
   options: {
     ...placeOptions,
     ...limitOptions,
-    json: { type: "boolean", says: "one JSON object, for machines" },
+    ...jsonOption,
   },
 };
 
@@ -44,8 +47,25 @@ export async function status(given: Given): Promise<number> {
 
 /** What `--json` prints. */
 function asData(store: string, view: BudgetView, { ready, problem }: Health): object {
-  const { at, users, used, of, waiting, nextInMs, shut } = view;
-  return { store, at, users, used, of, waiting, nextInMs, shut, ready, problem };
+  const { at, users, used, of, waiting, shut } = view;
+  const nextInMs = leavesInMs(view.nextInMs, view, nowOf(view));
+  return {
+    store,
+    at,
+    users,
+    used,
+    of,
+    waiting,
+    underWayOrHeld: underWayOrHeld(view),
+    nextInMs,
+    shut,
+    ready,
+    problem,
+  };
+}
+
+function nowOf({ at }: BudgetView): number {
+  return at?.getTime() ?? systemClock.now();
 }
 
 /** What people see, in lines of 80 columns at most. */
@@ -55,13 +75,15 @@ export function statusLines(
   health: Health,
   paint: Paint,
 ): readonly string[] {
-  const now = view.at?.getTime() ?? systemClock.now();
+  const now = nowOf(view);
+  const nextInMs = leavesInMs(view.nextInMs, view, now);
+  const others = underWayOrHeld(view);
   const used = usedIn(view);
   const row = (name: string, value: string): string => `  ${paint.quiet(name.padEnd(10))} ${value}`;
   return [
     "",
     row("store", store),
-    row("at", moment(new Date(now), now).replace(/, now$/, "")),
+    row("at", timeInWords(new Date(now))),
     "",
     ...userLines(view, row, paint),
     "",
@@ -71,7 +93,10 @@ export function statusLines(
     ),
     row("", byLane(view.used)),
     row("waiting", byLane(view.waiting)),
-    row("next call", view.nextInMs <= 0 ? "now" : moment(new Date(now + view.nextInMs), now)),
+    ...(others === 0
+      ? []
+      : [row("", `under way or held: ${number(others)}, without a token and in no lane`)]),
+    row("next call", nextInMs <= 0 ? "now" : momentInWords(new Date(now + nextInMs), now)),
     "",
     ...gateLines(view, row, now, paint),
     ...(health.problem === null ? [] : [row("problem", paint.bad(health.problem))]),

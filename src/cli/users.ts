@@ -7,6 +7,7 @@ import { systemClock } from "../clock.ts";
 import type { UserFilter, UserStatus } from "../index.ts";
 import { spanInWords } from "../runtime/time-words.ts";
 import { whole } from "./amounts.ts";
+import { jsonLinesOption } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { fitted, placesIn } from "./columns.ts";
 import { paintFor } from "./paint.ts";
@@ -26,7 +27,7 @@ export const usersHelp: CommandHelp = {
     first: { type: "string", value: "N", says: "no more than so many" },
     ...placeOptions,
     ...limitOptions,
-    json: { type: "boolean", says: "one JSON object a line, for machines" },
+    ...jsonLinesOption,
   },
 };
 

@@ -6,6 +6,7 @@
 import { systemClock } from "../clock.ts";
 import type { Lifecycle, UserStatus } from "../index.ts";
 import { duration } from "./amounts.ts";
+import { jsonLinesOption } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { paintFor } from "./paint.ts";
 import type { Paint } from "./paint.ts";
@@ -27,7 +28,7 @@ export const workHelp: CommandHelp = {
     look: { type: "string", value: "TIME", says: "how long it sleeps at most between two looks (1s)" },
     ...workingOptions,
     quiet: { type: "boolean", says: "only what goes wrong, and the end" },
-    json: { type: "boolean", says: "one JSON object a line, for machines" },
+    ...jsonLinesOption,
   },
 };
 
@@ -39,11 +40,16 @@ export async function work(given: Given, signal: AbortSignal): Promise<number> {
   const isJson = switches.has("json");
   const done = await using(openToWork(given, { ...warns, ...policyOf(given) }), async (lifecycle) => {
     if (!switches.has("quiet")) lifecycle.subscribe(teller(lifecycle, isJson, paintFor(process.stdout)));
+    if (await isEmpty(lifecycle)) console.error("There is nobody in this store yet: is it the right one?");
     if (!isJson && !switches.has("quiet")) console.log("Working; Ctrl-C ends it");
     return lifecycle.work({ ...concurrencyOf(given), ...lookMs, signal });
   });
   console.log(isJson ? JSON.stringify(done) : summaryLine(done));
   return 0;
+}
+
+async function isEmpty(lifecycle: Lifecycle): Promise<boolean> {
+  return Object.values(await lifecycle.counts()).every((count) => count === 0);
 }
 
 /** Prints a step, without the user's id: such lines end in logs. */

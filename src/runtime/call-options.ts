@@ -5,7 +5,7 @@
  */
 import { fhirVersions } from "../fhir/versions.ts";
 import type { FhirVersion } from "../fhir/versions.ts";
-import { isState } from "./step.ts";
+import { userStates } from "./step.ts";
 import { checkLane, checkSignal, isObject, number, oneOf, only, wrong } from "./checks.ts";
 import type { Names } from "./checks.ts";
 import type { ReconcileOptions, Repair } from "./differences.ts";
@@ -21,7 +21,7 @@ import type {
 } from "./lifecycle.ts";
 import type { ListOptions } from "./remote.ts";
 import type { Rows } from "./rows.ts";
-import type { WatchOptions } from "./watching.ts";
+import type { WatchOptions } from "./watch-verbs.ts";
 
 const ofWaiting: Names<WaitOptions> = { waitMs: true, signal: true };
 
@@ -129,7 +129,7 @@ export function checkReconciling(
   const verb = "reconcile";
   const { repair = false, ...checked } = only(verb, "options", options, ofReconciling);
   if (checked.pageSize !== undefined) number(verb, "pageSize", checked.pageSize, 1, 1_000, true);
-  checkTelling(verb, checked);
+  checkProgress(verb, checked);
   if (checked.onDifference !== undefined && typeof checked.onDifference !== "function") {
     throw wrong(verb, "onDifference", "a function", checked.onDifference);
   }
@@ -168,19 +168,19 @@ export function checkAdopting(rows: Rows<unknown>, options: AdoptManyOptions | u
 }
 
 /** What long work takes beside its own. */
-interface Telling {
+interface ProgressOptions {
   readonly everyMs?: unknown;
   readonly onProgress?: unknown;
   readonly signal?: AbortSignal | undefined;
 }
 
-function checkListing(verb: string, rows: Rows<unknown>, telling: Telling): void {
+function checkListing(verb: string, rows: Rows<unknown>, options: ProgressOptions): void {
   const iterable = isObject(rows) && (Symbol.asyncIterator in rows || Symbol.iterator in rows);
   if (!iterable) throw wrong(verb, "the list", "an iterable or async iterable", rows);
-  checkTelling(verb, telling);
+  checkProgress(verb, options);
 }
 
-function checkTelling(verb: string, { everyMs, onProgress, signal }: Telling): void {
+function checkProgress(verb: string, { everyMs, onProgress, signal }: ProgressOptions): void {
   if (everyMs !== undefined) number(verb, "everyMs", everyMs, 10, 86_400_000);
   if (onProgress !== undefined && typeof onProgress !== "function") {
     throw wrong(verb, "onProgress", "a function", onProgress);
@@ -192,9 +192,7 @@ function checkTelling(verb: string, { everyMs, onProgress, signal }: Telling): v
 export function checkFilter(filter: UserFilter | undefined): UserFilter {
   const verb = "list users";
   const checked = only(verb, "options", filter, { state: true });
-  if (checked.state !== undefined && !isState(checked.state)) {
-    throw wrong(verb, "state", "one that the lifecycle knows, such as tokenActive or failed", checked.state);
-  }
+  if (checked.state !== undefined) oneOf(verb, "state", checked.state, userStates);
   return checked;
 }
 

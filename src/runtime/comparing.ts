@@ -51,7 +51,26 @@ export interface Comparing {
  *
  * @throws {LifecycleError} of the store; the signal's reason
  */
-export async function compare(engine: Engine, { name, until, signal, seen }: Comparing): Promise<void> {
+export async function compare(engine: Engine, comparing: Comparing): Promise<void> {
+  try {
+    await comparingOn(engine, comparing);
+  } finally {
+    await leave(engine, comparing.name);
+  }
+}
+
+/** Others need not wait until this process has been silent for long. If the store is away, they do. */
+async function leave(engine: Engine, name: string): Promise<void> {
+  const { clock, owner } = engine;
+  const late = new AbortController();
+  const cancel = clock.timer(shortestPauseMs, () => late.abort());
+  await noteComparison(engine, name, late.signal, (before) =>
+    before.by === owner ? { ...before, by: null, until: 0 } : before,
+  ).catch(() => {});
+  cancel();
+}
+
+async function comparingOn(engine: Engine, { name, until, signal, seen }: Comparing): Promise<void> {
   const { clock, owner } = engine;
   let at = await readComparison(engine, name);
   let failures = 0;

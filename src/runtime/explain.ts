@@ -13,7 +13,7 @@ import type { ShutGate } from "./budget.ts";
 import { eventInWords } from "./history.ts";
 import { callOf, saysOf } from "./step.ts";
 import type { UserStatus } from "./status.ts";
-import { distanceInWords, momentInWords, timeInWords } from "./time-words.ts";
+import { momentInWords } from "./time-words.ts";
 
 /** What is to be known beside the status. */
 export interface Circumstances {
@@ -41,7 +41,7 @@ export function explainUser(status: UserStatus, circumstances: Circumstances): s
 }
 
 function whereItIs({ state, since }: UserStatus, now: number): string {
-  return `The user is ${state} (${saysOf(state)}) since ${timeInWords(since)}, ${distanceInWords(since, now)}.`;
+  return `The user is ${state} (${saysOf(state)}) since ${momentInWords(since, now)}.`;
 }
 
 function howItCame({ failure, history }: UserStatus): string {
@@ -73,13 +73,9 @@ function failureInWords(reason: NonNullable<UserStatus["failure"]>["reason"]): s
 }
 
 function aboutItsToken({ state, usable, expiresAt }: UserStatus, now: number): readonly string[] {
-  if (usable && expiresAt !== null) return [`Its access token works until ${momentOf(expiresAt, now)}.`];
+  if (usable && expiresAt !== null) return [`Its access token works until ${momentInWords(expiresAt, now)}.`];
   const isOver = state === "failed" || state === "offboarded" || isPurging(state);
   return isOver ? [] : ["It has no access token that works now."];
-}
-
-function momentOf(at: Date, now: number): string {
-  return `${timeInWords(at)}, ${distanceInWords(at, now)}`;
 }
 
 function whatIsOdd({ active, conflict, purge }: UserStatus): readonly string[] {
@@ -117,7 +113,7 @@ function whatIsNext(status: UserStatus, circumstances: Circumstances): string {
   const isPaused = pause !== null && pause.until.getTime() > now;
   if (isPaused && !(pause.reason === "rateLimit" && queue !== null)) {
     const reason = `It waits because ${whyItWaits(pause.reason, circumstances.shut)}`;
-    return `${reason}; ${next} can leave ${momentInWords(pause.until, now)}, as attempt ${pause.attempt}. ${whoGoesOn}`;
+    return `${reason}; ${next} can leave at ${momentInWords(pause.until, now)}, as attempt ${pause.attempt}. ${whoGoesOn}`;
   }
   if (queue !== null) return `${inLine(queue, next, status, now)} ${whoGoesOn}`;
   return `Next is ${next}, ${dueInWords(circumstances)}.`;
@@ -144,7 +140,7 @@ function inLine(
   const when =
     waitMs <= 0
       ? "a slot is free now"
-      : `its turn comes ${momentInWords(new Date(now + waitMs), now)} at the latest, if nobody more urgent comes`;
+      : `its turn comes at ${momentInWords(new Date(now + waitMs), now)} at the latest, if nobody more urgent comes`;
   return `It waits in the lane ${lane} for a slot of the account's limit, where ${first}: ${when}. Then comes ${next}.`;
 }
 
@@ -158,14 +154,14 @@ function whatCanCome(state: UserState, { dueAt, now }: Circumstances): string {
     default:
       return dueAt === null
         ? "Nothing happens by itself: its token is renewed when somebody asks for it."
-        : `Its token is renewed when somebody asks for it late in its life, or by a worker ${momentInWords(dueAt, now)}.`;
+        : `Its token is renewed when somebody asks for it late in its life, or by a worker at ${momentInWords(dueAt, now)}.`;
   }
 }
 
 function dueInWords({ dueAt, now }: Circumstances): string {
   if (dueAt === null || dueAt.getTime() <= now)
     return "as soon as a process calls work() or asks for this user";
-  return `when a process that calls work() takes it up ${momentInWords(dueAt, now)}, or sooner if somebody asks for this user`;
+  return `when a process that calls work() takes it up at ${momentInWords(dueAt, now)}, or sooner if somebody asks for this user`;
 }
 
 function whyItWaits(reason: PauseReason | GateReason, shut: readonly ShutGate[]): string {

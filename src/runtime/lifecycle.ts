@@ -17,8 +17,8 @@ import type { KeyVerbs } from "./key-verbs.ts";
 import type { Remote } from "./remote.ts";
 import type { Rows } from "./rows.ts";
 import type { UserStatus } from "./status.ts";
-import type { Telling } from "./telling.ts";
-import type { Watching } from "./watching.ts";
+import type { ExplainVerbs } from "./explain-verbs.ts";
+import type { WatchVerbs } from "./watch-verbs.ts";
 import type { WorkSummary } from "./worker.ts";
 
 /** Ends a wait. Work that was begun for a user goes on all the same, here or in another process. */
@@ -86,7 +86,7 @@ export interface FhirOptions {
 }
 
 /** Users of one 1upHealth account, each a durable state machine. */
-export interface Lifecycle extends Telling, Watching, KeyVerbs, AsyncDisposable {
+export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisposable {
   /**
    * Registers the user, or goes on where it was interrupted, and resolves when it has a working access token, or
    * when `waitMs` is over: then `usable` is false and `pause.until` says what it waits for. A user that is there

@@ -43,8 +43,8 @@ const leaves: ReadonlySet<string> = new Set(
   }),
 );
 
-/** The names of all states, in the order of the machine. */
-export const userStates: readonly string[] = [...leaves];
+/** The names of all states. */
+export const userStates: readonly UserState[] = [...leaves].filter(isState);
 
 /** Is this the name of a state of the machine? */
 export function isState(name: string): name is UserState {

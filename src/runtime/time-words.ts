@@ -31,7 +31,7 @@ export function distanceInWords(at: Date, now: number): string {
   return ms > 0 ? `in ${spanInWords(ms)}` : `${spanInWords(-ms)} ago`;
 }
 
-/** `at 2026-11-25 14:05:00 UTC, in 12 min`. */
+/** `2026-11-25 14:05:00 UTC, in 12 min`. */
 export function momentInWords(at: Date, now: number): string {
-  return `at ${timeInWords(at)}, ${distanceInWords(at, now)}`;
+  return `${timeInWords(at)}, ${distanceInWords(at, now)}`;
 }

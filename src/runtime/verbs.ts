@@ -41,11 +41,11 @@ import { reauthorize } from "./reauthorize.ts";
 import { rename } from "./rename.ts";
 import { byState, shelvesOf } from "./shelves.ts";
 import type { UserStatus } from "./status.ts";
-import { createTelling } from "./telling.ts";
+import { createExplainVerbs } from "./explain-verbs.ts";
 import { createTokens } from "./tokens.ts";
 import type { User } from "./user.ts";
 import { refusal, statusOf } from "./verdict.ts";
-import { createWatching } from "./watching.ts";
+import { createWatchVerbs } from "./watch-verbs.ts";
 import { work } from "./worker.ts";
 import type { WorkSummary } from "./worker.ts";
 
@@ -266,8 +266,8 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       },
     },
 
-    ...createTelling(engine, open, describe),
-    ...createWatching(engine, open),
+    ...createExplainVerbs(engine, open),
+    ...createWatchVerbs(engine, open),
     ...createKeyVerbs(engine, open, working),
     alias: (appUserId) => engine.sealer.alias(checkId(appUserId)),
 

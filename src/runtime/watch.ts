@@ -12,7 +12,7 @@ import type { User } from "./user.ts";
 import { statusOf } from "./verdict.ts";
 
 /** How to watch. */
-export interface Watching {
+export interface Following {
   /** How long to wait at most between two looks at the store, ms. */
   readonly lookMs: number;
   readonly signal: AbortSignal;
@@ -29,7 +29,7 @@ export interface Watching {
 export async function follow(
   engine: Engine,
   id: string,
-  { lookMs, signal, user: kind }: Watching,
+  { lookMs, signal, user: kind }: Following,
   see: (status: UserStatus) => void,
 ): Promise<never> {
   let newest = 0;
@@ -63,13 +63,13 @@ const kept = 64;
 export async function* watch(
   engine: Engine,
   id: string,
-  { lookMs, signal }: Pick<Watching, "lookMs" | "signal">,
+  { lookMs, signal }: Pick<Following, "lookMs" | "signal">,
 ): AsyncGenerator<UserStatus, void, undefined> {
   const over = new AbortController();
   const unread: UserStatus[] = [];
   let wake = (): void => {};
-  const watching: Watching = { lookMs, signal: AbortSignal.any([signal, over.signal]), user: "known" };
-  const following = follow(engine, id, watching, (status) => {
+  const how: Following = { lookMs, signal: AbortSignal.any([signal, over.signal]), user: "known" };
+  const following = follow(engine, id, how, (status) => {
     if (unread.push(status) > kept) unread.shift();
     wake();
   });

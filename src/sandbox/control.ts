@@ -7,6 +7,7 @@
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import { infinite } from "./behaviour.ts";
 import { controlBase, controlRoutes } from "./control-routes.ts";
+import { endless } from "./fault.ts";
 import { type Incoming, json, type Outgoing, parseObject } from "./message.ts";
 import type { ClockReading } from "./remote-clock.ts";
 import { restoreFrom } from "./restore-from.ts";
@@ -61,7 +62,7 @@ function carryOut(sandbox: Sandbox, incoming: Incoming): Outgoing {
       return json(200, sandbox.faults());
     case "POST faults":
       // fail() checks every field.
-      sandbox.fail(timesOf(bodyOf(incoming)));
+      sandbox.fail(endless(bodyOf(incoming)));
       return json(200, { ok: true });
     case "DELETE faults":
       sandbox.clearFaults();
@@ -107,11 +108,6 @@ function resourcesOf(sandbox: Sandbox, { appUserId, version, resources }: Record
   const list: unknown[] = Array.isArray(resources) ? resources : [resources];
   // addResources() checks the version and every resource.
   return sandbox.addResources(String(appUserId), version as "r4", list as object[]);
-}
-
-/** JSON writes Infinity as null. */
-function timesOf(fault: Record<string, unknown>): Record<string, unknown> {
-  return fault["times"] === null ? { ...fault, times: Infinity } : fault;
 }
 
 function flagOf(incoming: Incoming, name: string): boolean {

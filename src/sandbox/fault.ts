@@ -182,6 +182,11 @@ export function describeFault(fault: Fault): string {
   return words.join(", ");
 }
 
+/** A fault that went through JSON, which writes Infinity as null. */
+export function endless(fault: Fault): Fault {
+  return fault.times === null ? { ...fault, times: Infinity } : fault;
+}
+
 function isJson(value: unknown): boolean {
   try {
     return JSON.stringify(value) !== undefined;

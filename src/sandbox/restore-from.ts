@@ -1,6 +1,7 @@
 /** A world that comes from outside: a file, or another process. */
 
 import { LifecycleError } from "../errors.ts";
+import { isObject } from "./rules.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { SandboxSnapshot } from "./world.ts";
 
@@ -42,10 +43,6 @@ function isSnapshot(value: unknown): value is SandboxSnapshot {
 
 function isListOfObjects(value: unknown): boolean {
   return Array.isArray(value) && value.every(isObject);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function refused(): LifecycleError {

@@ -230,13 +230,13 @@ export interface StoreAdapter {
   /** The folder it lives in, if it has one; a key file must not stand inside. */
   readonly folder?: string;
   /**
-   * Opens the part of one account. `looks`: only to look. A store that would make something by being opened does not,
-   * and rejects if there is nothing to look at.
+   * Opens the part of one account. `readOnly`: nobody will write. A store that would make something by being opened
+   * then makes nothing, and rejects if nothing is there.
    * @throws {LifecycleError} `STORE_UNUSABLE` if it cannot be opened as it is
    */
   open(options: {
     readonly account: string;
     readonly clock: Clock;
-    readonly looks?: boolean;
+    readonly readOnly?: boolean;
   }): Promise<Store>;
 }

@@ -5,7 +5,7 @@
  */
 import type { UserState } from "../../machines/index.ts";
 import { LifecycleError } from "../errors.ts";
-import { number, oneOf } from "../runtime/checks.ts";
+import { isObject, number, oneOf } from "../runtime/checks.ts";
 import type { UserStatus } from "../runtime/status.ts";
 import { userStates } from "../runtime/step.ts";
 import type { Journal } from "../sandbox/journal.ts";
@@ -104,7 +104,7 @@ export function noSecrets(value: unknown, sandbox?: Sandbox): Checked {
 
 /** What is no state would never be one, and `.not` would say that all is well. */
 function checkState(state: unknown): void {
-  oneOf("check this", "a state", String(state), userStates);
+  oneOf<string>("check this", "a state", String(state), userStates);
 }
 
 function checkStates(states: unknown): void {
@@ -163,10 +163,6 @@ function spenderOf(given: unknown): Counted {
 
 function isJournal(value: unknown): value is Journal {
   return isObject(value) && "spent" in value && "entries" in value;
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
 }
 
 function notOne(rule: string, given: unknown): LifecycleError {

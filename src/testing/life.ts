@@ -128,6 +128,7 @@ export class Life {
       if (fate !== null) this.end();
       return this.#isOver ? await never() : answer;
     } catch (error) {
+      if (fate !== null) this.end(); // it was sent, and its answer is lost in any case
       if (this.#isOver) return await never();
       throw error;
     }

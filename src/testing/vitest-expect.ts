@@ -1,6 +1,6 @@
 /**
- * Adds the matchers to Vitest's `expect`. Apart from its door, for a registry of TypeScript takes no door that adds to the
- * types of another package.
+ * Adds the matchers to Vitest's `expect`. Apart from its door: JSR takes no entry point that adds to the types of another
+ * package.
  *
  * @module
  */

@@ -5,6 +5,7 @@
  * @module
  */
 import type { UserActorLogic } from "../runtime/actor.ts";
+import { isObject } from "../runtime/checks.ts";
 import type { Lifecycle } from "../runtime/lifecycle.ts";
 import { gone, never } from "./life.ts";
 import type { Life } from "./life.ts";
@@ -130,10 +131,6 @@ function heard<T>(life: Life, call: Promise<T>): Promise<T> {
 
 function isVerb(value: unknown): value is Verb {
   return typeof value === "function";
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
 }
 
 /** Has it a next one, as a page has? */

@@ -146,7 +146,9 @@ describe("cli, looking at a store", () => {
     const eve = await look("explain", "eve");
     const bob = await look("explain", "bob", ...limit);
     const asData = await data("explain", "eve");
-    expect(eve).toMatch(/^The user is failed .* Nothing happens by itself: retry\(\) takes it back .*\n$/);
+    expect(eve).toMatch(
+      /^The user is failed .* Nothing happens by itself: oneup-lifecycle retry ID takes it back .*\n$/,
+    );
     expect(bob).toMatch(/^The user is created .* waits in the lane bulk for a slot .* goes on with it\.\n$/);
     expect(asData).toMatchObject({
       appUserId: "eve",
@@ -198,8 +200,14 @@ describe("cli, looking at a store", () => {
     [["inspect"], 2, /inspect needs an ID/],
     [["inspect", "nobody"], 1, /Cannot find user #\w+: this store has no such app_user_id/],
     [["explain", "a", "b"], 2, /Unknown argument "b": explain takes one ID/],
-    [["users", "--state", "happy"], 2, /state must be one that the lifecycle knows/],
+    [
+      ["users", "--state", "happy"],
+      2,
+      /state must be one of created, codeIssued, .*, offboarded, and it is "happy"/,
+    ],
     [["users", "--first", "0"], 2, /--first must be a whole number from 1/],
+    [["inspect", "-dash"], 2, /Unknown option "-d": .*oneup-lifecycle inspect -- ID/],
+    [["inspect", "--", "-dash"], 1, /this store has no such app_user_id/],
     [["forecast", "many"], 2, /forecast needs a number of calls/],
     [["forecast", "1", "--lane", "fast"], 2, /lane must be one of/],
   ])("%j ends with %i and says why", async (words, code, why) => {
@@ -208,6 +216,19 @@ describe("cli, looking at a store", () => {
     expect(ended.err).toMatch(why);
     expect(stored()).toBe(before);
   });
+
+  it.each(["status", "users", "diagram --counts", "forecast 1", "explain a", "resume", "retry a", "work"])(
+    "%s says that its store must be a folder, where a file is or stands in the way",
+    async (words) => {
+      for (const store of [join(path, "key"), join(path, "key", "inner")]) {
+        const { code, out, err } = await operator.run(words.split(" "), { ONEUP_STORE: store });
+        expect({ code, out }).toEqual({ code: 1, out: "" });
+        expect(err).toMatch(
+          /^Cannot open the store: its path must be a folder \(\w+\): .* \[STORE_UNUSABLE\]\n$/,
+        );
+      }
+    },
+  );
 
   it("makes nothing where nothing is: neither for another client id, nor a folder, nor a key", async () => {
     const other = await operator.run(["status"], { ONEUP_CLIENT_ID: "somebody-else" });

@@ -70,6 +70,16 @@ describe("cli sandbox", () => {
     expect(err).toContain(message);
   });
 
+  it("refuses a list of faults that holds something else, with exit code 2", async () => {
+    const faults = join(folder("no-faults"), "faults.json");
+    writeFileSync(faults, '[{ "call": "createUser", "status": 500 }, null]');
+    const { code, err } = await performed(["sandbox", "--faults", faults]);
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: expect.stringContaining("it must be a JSON list of faults"),
+    });
+  });
+
   it("begins with the users, the time and the faults it is told, and goes on with --state", async () => {
     const path = folder("cli-sandbox");
     const [faults, state] = [join(path, "faults.json"), join(path, "state.json")];

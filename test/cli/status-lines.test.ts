@@ -14,7 +14,7 @@ const view: BudgetView = {
   of: 2_999_997,
   waiting: { interactive: 999_999, recovery: 999_999, bulk: 999_999 },
   nextInMs: 3_599_000,
-  users: { reauthorizing: 999_999, tokenActive: 12_345_678, failed: 1 },
+  users: { created: 9_999_999, reauthorizing: 999_999, tokenActive: 12_345_678, failed: 1 },
   shut: [
     { gate: "management", state: "throttled", reason: "throttled", until: at(1_439) },
     { gate: "secret", state: "suspended", reason: "credentials", until: at(12) },
@@ -31,8 +31,9 @@ describe("cli status", () => {
     const text = lines.join("\n");
     expect(text).toMatch(/tokenActive +12,345,678 {2}━{30}\n/);
     expect(text).toMatch(/failed +1 {2}━\n/);
+    expect(text).toMatch(/ under way or held: 8,000,001, without a token and in no lane\n/);
     expect(text).toContain("2,999,997 of 2,999,997 slots in use");
-    expect(text).toMatch(/next call +2026-11-25 14:59:59 UTC, in 60 min\n/);
+    expect(text).toMatch(/next call +2026-11-26 13:59:00 UTC, in 23 h 59 min\n/);
     expect(text).toMatch(/gates +management is throttled; next try in 23 h 59 min\n/);
     expect(text).toContain("secret is suspended (credentials); next try in 12 min\n");
     expect(text).toContain("exchange is probing (unavailable); one call is trying\n");

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
@@ -64,6 +65,32 @@ describe("cli, acting on a store", () => {
     for (const secret of operator.secrets()) expect(out).not.toContain(secret);
   });
 
+  it.each([["resume"], ["retry", "ada"]])(
+    "%s refuses a store without users, and makes none",
+    async (...words) => {
+      const path = folder("cli-mistyped");
+      const { operator, there } = await stage({ type: "lmdb", path });
+      const ended = await operator.run([...words, ...there]);
+      expect(ended).toMatchObject({ code: 1, out: "" });
+      expect(ended.err).toMatch(/must hold an LMDB store, and it holds none: .* \[STORE_UNUSABLE\]\n$/);
+      expect(readdirSync(path)).toEqual([]);
+      await waiting(operator);
+      const other = await operator.run([...words, ...there], { ONEUP_CLIENT_ID: "somebody-else" });
+      expect(other.err).toMatch(/must hold users of this client id, and it holds none/);
+    },
+  );
+
+  it("work begins with an empty store, and says so", async () => {
+    const { operator, there } = await stage({ type: "lmdb", path: folder("cli-work-empty") });
+    const worker = operator.begin(["work", ...there]);
+    await worker.said(/Working/);
+    worker.kill("SIGTERM");
+    expect(await worker.ended).toMatchObject({
+      code: 0,
+      err: "There is nobody in this store yet: is it the right one?\n",
+    });
+  });
+
   it.each([
     [["retry"], 2, /retry needs an ID/],
     [["retry", "nobody"], 1, /this store has no such app_user_id/],
@@ -74,6 +101,7 @@ describe("cli, acting on a store", () => {
     [["work", "--api", "http://example.org"], 2, /endpoints\.api must be an https: URL/],
   ])("%j ends with %i and says why", async (words, code, why) => {
     const { operator } = await stage({ type: "lmdb", path: folder("cli-refuses") });
+    await waiting(operator);
     const ended = await operator.run(words);
     expect(ended.code).toBe(code);
     expect(ended.err).toMatch(why);

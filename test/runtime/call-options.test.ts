@@ -86,7 +86,7 @@ describe("every call with options", () => {
     ["rewrap", { record: true }, "an option must be one of records, onProgress, signal"],
     ["rewrap", { records: "yes" }, "records must be one of true, false"],
     ["rewrap", { onProgress: true }, "onProgress must be a function"],
-    ["list users", { state: "nope" }, "state must be one that the lifecycle knows"],
+    ["list users", { state: "nope" }, "state must be one of created, codeIssued"],
     ["list users ", { pageSize: 0 }, "pageSize must be a whole number from 1"],
     ["find a user ", { oneupUserId: "7" }, "oneupUserId must be a whole number from 1"],
   ])("cannot %s with %o", async (name, options, rule) => {

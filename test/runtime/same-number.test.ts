@@ -90,6 +90,22 @@ describe("a user whom 1upHealth gave an id that another user has here", () => {
     expect(stage.sandbox.snapshot().resources).toEqual([]);
   });
 
+  it("is not purged either if that one came while the purge waited", async () => {
+    const stage = await scene();
+    const lifecycle = await stage.open();
+    const { oneupUserId } = await lifecycle.onboard("ada");
+    await lifecycle.fhir("ada", "r4").create({ resourceType: "Patient" });
+    stage.sandbox.fail({ call: "fhir.purge", status: 503 });
+    const begun = await lifecycle.offboard("ada", { purge: ["r4"], waitMs: 200 });
+    expect(begun).toMatchObject({ state: "offboarding", pause: { reason: "unavailable" } });
+    await renamedThere(stage, oneupUserId, "newcomer");
+    expect(await lifecycle.onboard("newcomer")).toMatchObject({ oneupUserId, usable: true });
+    stage.sandbox.clock.advance(24 * 3_600_000);
+    await lifecycle.resume();
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "failed", conflict: "idTaken" });
+    expect(stage.sandbox.snapshot().resources).toHaveLength(1);
+  });
+
   it("is purged once that one was let go, or if there is none", async () => {
     const stage = await scene();
     const { lifecycle } = await twoInOne(stage);

@@ -87,6 +87,16 @@ describe("crash()", () => {
     expect(world.sandbox).toHaveSpentCalls({ management: 1, token: 3 });
   });
 
+  it("after a call whose answer is lost on the way comes all the same", async () => {
+    const world = await createTestLifecycle();
+    world.sandbox.fail({ call: "createUser", drop: "after" });
+    await world.crash({ after: "createUser" }, () => world.lifecycle.onboard("ada"));
+    const lifecycle = await world.restart();
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "created", underWay: "createUser" });
+    expect(await lifecycle.onboard("ada")).toBeInLifecycleState("reauthorized");
+    expect(world.sandbox.users()).toHaveLength(1);
+  });
+
   it("counts calls by their names", async () => {
     const world = await createTestLifecycle();
     const { lifecycle, sandbox } = world;

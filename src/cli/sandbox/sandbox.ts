@@ -10,6 +10,7 @@ import { whole } from "../amounts.ts";
 import { UsageError } from "../arguments.ts";
 import type { CommandHelp, Given } from "../arguments.ts";
 import { paintFor } from "../paint.ts";
+import { reasonOf } from "../system-error.ts";
 import { describeEntry } from "./calls.ts";
 import { controlLines, introduction } from "./introduction.ts";
 import type { StateFile } from "./state-file.ts";
@@ -87,8 +88,9 @@ async function listen(world: Sandbox, port: number): Promise<SandboxServer> {
   try {
     return await world.listen({ port });
   } catch (error) {
-    const why = error instanceof Error && "code" in error ? String(error.code) : String(error);
-    throw new UsageError(`Cannot listen on port ${port}: ${why}; without --port any free one is taken`);
+    throw new UsageError(
+      `Cannot listen on port ${port}: ${reasonOf(error)}; without --port any free one is taken`,
+    );
   }
 }
 

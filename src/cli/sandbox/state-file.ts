@@ -9,6 +9,7 @@ import { isLifecycleError } from "../../errors.ts";
 import { restoreFrom } from "../../sandbox/restore-from.ts";
 import type { Sandbox, SandboxSnapshot } from "../../sandbox/index.ts";
 import { UsageError } from "../arguments.ts";
+import { isSystemError, reasonOf } from "../system-error.ts";
 
 /** What stands in it. */
 export interface KeptState {
@@ -37,9 +38,9 @@ export class StateFile {
       const kept: unknown = JSON.parse(await readFile(this.#path, "utf8"));
       if (isKept(kept)) return kept;
     } catch (error) {
-      if (error instanceof Error && "code" in error) {
+      if (isSystemError(error)) {
         if (error.code === "ENOENT") return null;
-        throw new UsageError(`Cannot read ${this.#path}: ${String(error.code)}`);
+        throw new UsageError(`Cannot read ${this.#path}: ${error.code}`);
       }
     }
     throw this.#strange();
@@ -75,8 +76,7 @@ export class StateFile {
       await writeFile(draft, text, { mode: 0o600 });
       await rename(draft, this.#path);
     } catch (error) {
-      const why = error instanceof Error && "code" in error ? String(error.code) : String(error);
-      throw new UsageError(`Cannot write ${this.#path}: ${why}`);
+      throw new UsageError(`Cannot write ${this.#path}: ${reasonOf(error)}`);
     }
     this.#written = text;
   }

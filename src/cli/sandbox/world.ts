@@ -6,12 +6,20 @@
 import { readFile } from "node:fs/promises";
 import { systemClock } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
+import { endless } from "../../sandbox/fault.ts";
 import { createSandbox, createVirtualClock } from "../../sandbox/index.ts";
-import type { Fault, Sandbox, SandboxOptions, VirtualClock } from "../../sandbox/index.ts";
+import type {
+  Fault,
+  Sandbox,
+  SandboxCredentials,
+  SandboxOptions,
+  VirtualClock,
+} from "../../sandbox/index.ts";
 import { duration, whole } from "../amounts.ts";
 import { UsageError } from "../arguments.ts";
 import type { Given } from "../arguments.ts";
 import { idsIn } from "../list-file.ts";
+import { reasonOf } from "../system-error.ts";
 import { StateFile } from "./state-file.ts";
 import type { KeptState } from "./state-file.ts";
 
@@ -30,28 +38,29 @@ export async function begin({ texts, switches }: Given): Promise<Begun> {
   const clock = clockOf(texts.get("clock"), switches.has("stopped"), kept?.clock);
   const sandbox = createSandbox({ ...optionsOf(texts), clock });
   if (kept !== null) state?.restore(sandbox, kept);
-  const clientId = texts.get("client-id");
-  const clientSecret = texts.get("client-secret");
-  sandbox.setCredentials({
-    ...(clientId !== undefined && { clientId }),
-    ...(clientSecret !== undefined && { clientSecret }),
-  });
+  sandbox.setCredentials(credentialsOf(texts)); // what was kept has its own
   for await (const id of seeds(texts.get("seed-users"))) sandbox.createUser(id);
   for (const fault of await faultsIn(texts.get("faults"))) script(sandbox, fault);
   return { sandbox, state };
 }
 
 function optionsOf(texts: Given["texts"]): SandboxOptions {
-  const clientId = texts.get("client-id");
-  const clientSecret = texts.get("client-secret");
   return {
-    ...(clientId !== undefined && { clientId }),
-    ...(clientSecret !== undefined && { clientSecret }),
+    ...credentialsOf(texts),
     limit: {
       calls: whole("limit", texts.get("limit") ?? "300", 1),
       windowMs: duration("window", texts.get("window") ?? "1h"),
     },
     latencyMs: latency(texts.get("latency") ?? "0"),
+  };
+}
+
+function credentialsOf(texts: Given["texts"]): Partial<SandboxCredentials> {
+  const clientId = texts.get("client-id");
+  const clientSecret = texts.get("client-secret");
+  return {
+    ...(clientId !== undefined && { clientId }),
+    ...(clientSecret !== undefined && { clientSecret }),
   };
 }
 
@@ -98,8 +107,7 @@ async function* seeds(text: string | undefined): AsyncGenerator<string, void> {
 async function faultsIn(path: string | undefined): Promise<readonly Fault[]> {
   if (path === undefined) return [];
   const text = await readFile(path, "utf8").catch((error: unknown) => {
-    const why = error instanceof Error && "code" in error ? String(error.code) : String(error);
-    throw new UsageError(`Cannot read ${path}: ${why}`);
+    throw new UsageError(`Cannot read ${path}: ${reasonOf(error)}`);
   });
   const list = parsed(text);
   if (list === null) throw new UsageError(`Cannot read ${path}: it must be a JSON list of faults`);
@@ -109,7 +117,8 @@ async function faultsIn(path: string | undefined): Promise<readonly Fault[]> {
 function parsed(text: string): readonly Fault[] | null {
   try {
     const list: unknown = JSON.parse(text);
-    return Array.isArray(list) ? (list as readonly Fault[]) : null; // fail() checks each
+    if (!Array.isArray(list) || !list.every((one) => typeof one === "object" && one !== null)) return null;
+    return list as readonly Fault[]; // fail() checks each
   } catch {
     return null;
   }
@@ -117,9 +126,7 @@ function parsed(text: string): readonly Fault[] | null {
 
 function script(sandbox: Sandbox, fault: Fault): void {
   try {
-    // JSON writes Infinity as null.
-    const { times } = fault as { readonly times?: number | null };
-    sandbox.fail(times === null ? { ...fault, times: Infinity } : fault);
+    sandbox.fail(endless(fault));
   } catch (error) {
     if (isLifecycleError(error)) throw new UsageError(`Cannot use a fault of --faults: ${error.message}`);
     throw error;

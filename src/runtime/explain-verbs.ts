@@ -13,11 +13,10 @@ import { historyOf } from "./history.ts";
 import type { HistoryStep } from "./history.ts";
 import { load } from "./load.ts";
 import type { Found } from "./load.ts";
-import type { UserStatus } from "./status.ts";
-import type { User } from "./user.ts";
+import { statusOf } from "./verdict.ts";
 
 /** The verbs for whoever is on call. They make no call and change nothing. */
-export interface Telling {
+export interface ExplainVerbs {
   /**
    * The user's last steps, oldest first, at most twelve: when, from which state to which, why, the attempts by then and
    * the calls that it took.
@@ -51,11 +50,7 @@ export interface Telling {
 }
 
 /** Tells of this engine's users. `open` throws once it is closed. */
-export function createTelling(
-  engine: Engine,
-  open: () => void,
-  describe: (user: User) => UserStatus,
-): Telling {
+export function createExplainVerbs(engine: Engine, open: () => void): ExplainVerbs {
   return {
     async history(appUserId) {
       open();
@@ -65,7 +60,7 @@ export function createTelling(
       open();
       const found = await load(engine, checkId(appUserId));
       const around = await circumstancesOf(engine, found);
-      return explainUser(describe(found.user), around);
+      return explainUser(statusOf(engine, found.user), around);
     },
   };
 }

@@ -18,7 +18,7 @@ import type { UserStatus } from "./status.ts";
 import { refusal, statusOf } from "./verdict.ts";
 import { follow, watch } from "./watch.ts";
 
-/** Options of {@link Watching.watch}. */
+/** Options of {@link WatchVerbs.watch}. */
 export interface WatchOptions {
   /** Ends it. */
   readonly signal?: AbortSignal | undefined;
@@ -31,7 +31,7 @@ export interface WatchOptions {
 }
 
 /** The part of a lifecycle that watches. */
-export interface Watching {
+export interface WatchVerbs {
   /**
    * Where the user stands, and again whenever that changes, whichever process works on it. It ends when you leave the
    * loop, `signal` aborts or the lifecycle closes. Makes no call, and waits for a store that is away. Steps that are faster
@@ -56,7 +56,7 @@ export interface Watching {
    * `onboard()` as actor logic for XState 5, to be invoked or spawned by a machine of yours. The `context` of its
    * snapshots is the user's status, `null` until it was seen. It is **done** as soon as the user has a working access
    * token, at once for one who has, and its output is the status then; to go on watching, invoke
-   * {@link Watching.watcher} next.
+   * {@link WatchVerbs.watcher} next.
    *
    * It waits for whatever passes by itself: a slot, 1upHealth, the store. So what arrives as `onError` asks for somebody:
    * `USER_FAILED` (`retry()`), `CREDENTIALS_REFUSED` and `FORBIDDEN` (the user is kept), `USER_OFFBOARDED`, `RENAMED`,
@@ -93,7 +93,7 @@ export interface Watching {
    */
   readonly actor: UserActorLogic<ActorInput>;
   /**
-   * {@link Watching.watch} as actor logic for XState 5: the `context` of its snapshots is the user's status. It makes no
+   * {@link WatchVerbs.watch} as actor logic for XState 5: the `context` of its snapshots is the user's status. It makes no
    * call and is never done: stop it, or leave the state that invokes it. It fails with `USER_UNKNOWN` and `RENAMED`.
    *
    * @example
@@ -116,7 +116,7 @@ export interface Watching {
 const patienceMs = 30_000;
 
 /** The verbs that watch, on an engine. `open` throws if the lifecycle is closed. */
-export function createWatching(engine: Engine, open: () => void): Watching {
+export function createWatchVerbs(engine: Engine, open: () => void): WatchVerbs {
   const { closing } = engine;
 
   /** Logic of actors that do this for as long as the lifecycle is open; its end says nothing about the user. */

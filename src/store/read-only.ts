@@ -1,5 +1,5 @@
 /**
- * A store that one can only look into.
+ * A store that can be read, and not written.
  *
  * @module
  */
@@ -7,19 +7,19 @@ import { LifecycleError } from "../errors.ts";
 import type { StoreAdapter } from "./contract.ts";
 
 /**
- * The same store, to look into while others work on it: it must be there already, and every verb that would write
- * rejects.
+ * The same store, to be read while others work on it: it must be there already, and every verb that would write rejects.
  *
- * @throws {LifecycleError} on opening: `STORE_UNUSABLE` if there is nothing to look at
+ * @throws {LifecycleError} on opening: `STORE_UNUSABLE` if nothing is there
  */
-export function lookOnly(adapter: StoreAdapter): StoreAdapter {
+export function readOnly(adapter: StoreAdapter): StoreAdapter {
   const { name, durable, folder } = adapter;
   return {
     name,
     durable,
     ...(folder !== undefined && { folder }),
     async open(options) {
-      const store = await adapter.open({ ...options, looks: true });
+      const refuse = (): Promise<never> => Promise.reject(readOnlyStore(name));
+      const store = await adapter.open({ ...options, readOnly: true });
       try {
         if ((await store.account.load()) === null) throw nothingThere(name);
       } catch (error) {
@@ -47,10 +47,8 @@ export function lookOnly(adapter: StoreAdapter): StoreAdapter {
   };
 }
 
-function refuse(): Promise<never> {
-  return Promise.reject(
-    new LifecycleError("STORE_UNUSABLE", "Cannot write: this store was opened only to look into it"),
-  );
+function readOnlyStore(name: string): LifecycleError {
+  return new LifecycleError("STORE_UNUSABLE", `Cannot write to the ${name} store: it was opened read-only`);
 }
 
 function nothingThere(name: string): LifecycleError {

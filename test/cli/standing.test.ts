@@ -1,0 +1,100 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createSandbox } from "oneup-lifecycle/sandbox";
+import type { SandboxServer } from "oneup-lifecycle/sandbox";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { leavesInMs, underWayOrHeld } from "../../src/cli/standing.ts";
+import { operatorAt } from "./operator.ts";
+import type { Operator } from "./operator.ts";
+
+let path: string;
+let server: SandboxServer;
+let operator: Operator;
+
+/** Ada was refused with a 429: user management is shut for ten minutes, and she is in no lane. */
+beforeAll(async () => {
+  path = mkdtempSync(join(tmpdir(), "cli-standing-"));
+  const sandbox = createSandbox({ clientSecret: "a-secret-of-its-own" });
+  server = await sandbox.listen();
+  operator = operatorAt({ type: "lmdb", path }, sandbox, server);
+  const lifecycle = await operator.open();
+  sandbox.fail({ says: "rateLimited", call: "createUser", retryAfterMs: 600_000 });
+  await lifecycle.onboard("ada", { waitMs: 0 });
+  await lifecycle.close();
+});
+
+afterAll(async () => {
+  await server.close();
+  rmSync(path, { recursive: true });
+});
+
+interface Found {
+  readonly at: string;
+  readonly shut: readonly { readonly gate: string; readonly until: string }[];
+  readonly nextInMs?: number;
+  readonly underWayOrHeld: number;
+  readonly ahead?: number;
+}
+
+async function data(...words: readonly string[]): Promise<Found> {
+  const { code, out } = await operator.run([...words, "--json"]);
+  expect(code).toBe(0);
+  return JSON.parse(out) as Found; // one object
+}
+
+describe("cli, while a gate is shut", () => {
+  it("status says when it may open as the time of the next call, and who is in no lane", async () => {
+    const { out } = await operator.run(["status"]);
+    const { at, nextInMs, shut, underWayOrHeld: others } = await data("status");
+    expect(out).toMatch(/next call +20\d\d-.* UTC, in (?:9|10) min.*\n/);
+    expect(out).toMatch(
+      /waiting +interactive 0 · recovery 0 · bulk 0\n +under way or held: 1, without a token/,
+    );
+    for (const line of out.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+    expect(Date.parse(at) + Number(nextInMs)).toBe(Date.parse(shut[0]?.until ?? ""));
+    expect(others).toBe(1);
+  });
+
+  it("forecast grants nothing before then, and counts those in no lane", async () => {
+    const { out } = await operator.run(["forecast", "10"]);
+    const found = await data("forecast", "10");
+    expect(out).toMatch(/granted by 20\d\d-.* UTC, in (?:9|10) min.*\n0 wait before them; .*\n1 more /);
+    expect(out).toMatch(/\nmanagement is throttled.*; next try in (?:9|10) min.*\n$/);
+    expect(found).toMatchObject({ ahead: 0, underWayOrHeld: 1, shut: [{ gate: "management" }] });
+    expect(found.at).toBe(found.shut[0]?.until);
+  });
+});
+
+describe("leavesInMs()", () => {
+  const gate = {
+    gate: "management",
+    state: "throttled",
+    reason: "throttled",
+    until: new Date(9_000),
+  } as const;
+  const view = { nextInMs: 0, shut: [gate], users: {}, waiting: { interactive: 0, recovery: 0, bulk: 0 } };
+
+  it.each([
+    [0, 0, 9_000],
+    [5_000, 0, 14_000],
+    [5_000, 5_000, 9_000],
+    [30_000, 10_000, 30_000],
+  ])("calls in %d ms, the first in %d, leave in %d when a gate is shut for 9,000", (inMs, nextInMs, leaves) =>
+    expect(leavesInMs(inMs, { ...view, nextInMs }, 0)).toBe(leaves),
+  );
+
+  it("waits for no gate that stands before other calls, or whose time has come", () => {
+    expect(leavesInMs(5, { ...view, shut: [{ ...gate, gate: "fhir" }] }, 0)).toBe(5);
+    expect(leavesInMs(5, view, 9_001)).toBe(5);
+    expect(leavesInMs(0, { ...view, shut: [] }, 0)).toBe(0);
+  });
+});
+
+describe("underWayOrHeld()", () => {
+  it("counts who has a call before it and no token, without those who wait in a lane", () => {
+    const users = { created: 3_000, reauthorizing: 2, expiring: 7, tokenActive: 9, failed: 4, offboarded: 5 };
+    expect(underWayOrHeld({ users, waiting: { interactive: 1, recovery: 1, bulk: 1 } })).toBe(2_999);
+    expect(underWayOrHeld({ users: {}, waiting: { interactive: 0, recovery: 0, bulk: 1 } })).toBe(0);
+  });
+});
