@@ -43,6 +43,8 @@ export interface Engine {
   readonly closing: AbortSignal;
   /** Resolves at the end of this turn of the event loop, once for all who wait. */
   readonly gather: () => Promise<void>;
+  /** How long whoever watches a user waits at most between two looks, ms, unless it says so itself. */
+  readonly lookMs: number;
 }
 
 /** Serves the lanes of the store for as long as somebody in this process waits in one. */

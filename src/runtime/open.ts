@@ -35,6 +35,8 @@ export interface Seams {
   readonly newestFormat?: number;
   /** Runs a task at the end of this turn of the event loop. */
   readonly nextTurn?: (task: () => void) => void;
+  /** How long whoever watches a user waits at most between two looks, ms, unless it says so itself. */
+  readonly lookMs?: number;
 }
 
 /** A lifecycle, and what it works with. */
@@ -64,7 +66,7 @@ export async function openParts(options: LifecycleOptions, seams: Seams = {}): P
 async function openEngine(
   settings: Settings,
   closing: AbortSignal,
-  { newestFormat: newest = newestFormat, nextTurn = setImmediate }: Seams,
+  { newestFormat: newest = newestFormat, nextTurn = setImmediate, lookMs = 1_000 }: Seams,
 ): Promise<Engine> {
   const { clock, limits, timeoutMs, graceMs } = settings;
   const credentials = await settings.credentials.ask();
@@ -112,6 +114,7 @@ async function openEngine(
       lanes: laneService(() => engine),
       closing,
       gather: gathering(nextTurn),
+      lookMs,
     };
     return engine;
   } catch (error) {

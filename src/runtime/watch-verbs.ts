@@ -114,7 +114,6 @@ export interface WatchVerbs {
 
 /** How long one look at an onboarding takes at most before it is looked at afresh, ms. */
 const patienceMs = 30_000;
-const defaultLookMs = 1_000;
 
 /** The verbs that watch, on an engine. `open` throws if the lifecycle is closed. */
 export function createWatchVerbs(engine: Engine, open: () => void): WatchVerbs {
@@ -139,7 +138,7 @@ export function createWatchVerbs(engine: Engine, open: () => void): WatchVerbs {
     async *watch(appUserId, options) {
       open();
       const id = checkId(appUserId);
-      const { signal = closing, lookMs = defaultLookMs } = checkWatch(options);
+      const { signal = closing, lookMs = engine.lookMs } = checkWatch(options);
       const ends = AbortSignal.any([signal, closing]);
       try {
         yield* watch(engine, id, { lookMs, signal: ends });
@@ -149,7 +148,7 @@ export function createWatchVerbs(engine: Engine, open: () => void): WatchVerbs {
     },
     actor: logic<ActorInput>(onboarding),
     watcher: logic<WatcherInput>((_, { input, signal, see }) =>
-      follow(engine, input.appUserId, { lookMs: defaultLookMs, signal, user: "known" }, see),
+      follow(engine, input.appUserId, { lookMs: engine.lookMs, signal, user: "known" }, see),
     ),
   };
 }
@@ -161,7 +160,7 @@ async function onboarding(engine: Engine, { input, isRestored, signal, see }: Ta
   let letGo: Onboarding["letGo"] = isRestored ? "stay" : "anew";
   const over = new AbortController();
   const watching = {
-    lookMs: defaultLookMs,
+    lookMs: engine.lookMs,
     signal: AbortSignal.any([signal, over.signal]),
     user: "expected",
   } as const;

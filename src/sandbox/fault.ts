@@ -90,7 +90,7 @@ export interface Fault {
 const verb = "script the fault";
 
 const rules: { readonly [Name in keyof Fault]-?: Rule } = {
-  call: { ...oneOf("*", ...callNames), says: "the name of a call, or *" },
+  call: oneOf("*", ...callNames),
   appUserId: text,
   times: orInfinity(whole(1)),
   skip: whole(0),

@@ -22,6 +22,7 @@ import type { Checked, SpentCalls, Spender } from "./checks.ts";
  * assertInState(await lifecycle.onboard("ada"), "tokenActive");
  * ```
  * @throws {AssertionError} with the user's history
+ * @throws {LifecycleError} `INVALID_OPTION` for what is no state
  */
 export function assertInState(status: UserStatus, state: UserState): void {
   demand(assertInState, inState(status, state));
@@ -38,6 +39,7 @@ export function assertInState(status: UserStatus, state: UserState): void {
  * assertVisited(await lifecycle.onboard("ada"), ["created", "codeIssued", "tokenActive"]);
  * ```
  * @throws {AssertionError} with the user's history
+ * @throws {LifecycleError} `INVALID_OPTION` for what is no state
  */
 export function assertVisited(status: UserStatus, states: readonly UserState[]): void {
   demand(assertVisited, visited(status, states));
@@ -56,6 +58,7 @@ export function assertVisited(status: UserStatus, states: readonly UserState[]):
  * assertSpentCalls(sandbox, { management: 1, token: 1 });
  * ```
  * @throws {AssertionError} with the user's history, or the sandbox's journal
+ * @throws {LifecycleError} `INVALID_OPTION` for what nobody counts
  */
 export function assertSpentCalls(spender: Spender, calls: number | SpentCalls): void {
   demand(assertSpentCalls, spentCalls(spender, calls));

@@ -5,8 +5,9 @@
  */
 import type { UserState } from "../../machines/index.ts";
 import { LifecycleError } from "../errors.ts";
-import { isObject } from "../runtime/checks.ts";
+import { isObject, number, oneOf } from "../runtime/checks.ts";
 import type { UserStatus } from "../runtime/status.ts";
+import { userStates } from "../runtime/step.ts";
 import type { Journal } from "../sandbox/journal.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { secretsIn } from "./secrets-in.ts";
@@ -34,6 +35,7 @@ export interface Checked {
 /** Is the user in `state`? */
 export function inState(given: unknown, state: UserState): Checked {
   const status = statusOf(given);
+  checkState(state);
   return {
     holds: status.state === state,
     says: (negated) =>
@@ -48,6 +50,7 @@ export function inState(given: unknown, state: UserState): Checked {
 /** Did the user come through these states, in this order? Others may lie between. */
 export function visited(given: unknown, states: readonly UserState[]): Checked {
   const status = statusOf(given);
+  checkStates(states);
   const been = wayOf(status)
     .map(({ state }) => state)
     .filter((state, at, all) => state !== all[at - 1]);
@@ -69,13 +72,7 @@ export function visited(given: unknown, states: readonly UserState[]): Checked {
 /** Were exactly so many calls spent? A number means management calls, of which the account has 300 an hour. */
 export function spentCalls(given: unknown, calls: number | SpentCalls): Checked {
   const spender = spenderOf(given);
-  const asked: SpentCalls = typeof calls === "number" ? { management: calls } : calls;
-  const wanted = Object.entries<number | undefined>({ ...asked });
-  const unknown = wanted.find(([name]) => !(name in spender.calls))?.[0];
-  if (unknown !== undefined || wanted.length === 0) {
-    const rule = `calls must be a number or some of { ${Object.keys(spender.calls).join(", ")} }`;
-    throw new LifecycleError("INVALID_OPTION", `Cannot count the calls: ${rule}, got ${unknown ?? "none"}`);
-  }
+  const wanted = countsIn(calls, Object.keys(spender.calls));
   const spent = new Map(Object.entries(spender.calls));
   const actual = Object.fromEntries(wanted.map(([name]) => [name, spent.get(name)]));
   const list = (counts: readonly (readonly [string, number | undefined])[]): string =>
@@ -103,6 +100,38 @@ export function noSecrets(value: unknown, sandbox?: Sandbox): Checked {
     actual: found.map(({ name }) => name),
     expected: [],
   };
+}
+
+/** What is no state would never be one, and `.not` would say that all is well. */
+function checkState(state: unknown): void {
+  oneOf<string>("check this", "a state", String(state), userStates);
+}
+
+function checkStates(states: unknown): void {
+  if (Array.isArray(states) && states.length > 0) return states.forEach(checkState);
+  const got = Array.isArray(states) ? "an empty one" : shown(states);
+  const rule = `states must be a list of some of ${userStates.join(", ")}, got ${got}`;
+  throw new LifecycleError("INVALID_OPTION", `Cannot check this: ${rule}`);
+}
+
+/** How many calls of each kind that is known. */
+function countsIn(calls: unknown, known: readonly string[]): readonly (readonly [string, number])[] {
+  const asked: unknown = typeof calls === "number" ? { management: calls } : calls;
+  const counts = Object.entries(isObject(asked) ? asked : {}).filter(([, count]) => count !== undefined);
+  const unknown = counts.find(([name]) => !known.includes(name))?.[0];
+  if (unknown !== undefined || counts.length === 0) {
+    const rule = `calls must be a number or some of { ${known.join(", ")} }`;
+    const got = unknown ?? (isObject(asked) ? "none" : shown(asked));
+    throw new LifecycleError("INVALID_OPTION", `Cannot count the calls: ${rule}, got ${got}`);
+  }
+  return counts.map(([name, count]) => [
+    name,
+    number("count the calls", name, count, 0, Number.MAX_SAFE_INTEGER, true),
+  ]);
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
 }
 
 function named({ appUserId }: UserStatus): string {

@@ -6,6 +6,8 @@
  */
 import type { Clock } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
+import { number, oneOf, only } from "../runtime/checks.ts";
+import { callNames } from "../sandbox/plan.ts";
 import type { CallName } from "../sandbox/plan.ts";
 import type { Store, StoreAdapter } from "../store/contract.ts";
 
@@ -21,6 +23,25 @@ export type CrashStep = CallName | "call" | "write";
 export type CrashPoint =
   | { readonly before: CrashStep; readonly after?: undefined; readonly nth?: number | undefined }
   | { readonly after: CrashStep; readonly before?: undefined; readonly nth?: number | undefined };
+
+/** Every {@link CrashStep}. */
+const steps: readonly CrashStep[] = ["call", "write", ...callNames];
+
+/** @throws {LifecycleError} `INVALID_OPTION` for what will never come */
+export function checkPoint(point: CrashPoint): CrashPoint {
+  const given = only("crash", "the point", point, { before: true, after: true, nth: true });
+  const { before, after, nth = 1 } = given;
+  if ((before === undefined) === (after === undefined)) {
+    const both = before !== undefined;
+    throw new LifecycleError(
+      "INVALID_OPTION",
+      `Cannot crash: the point must have one of before and after, got ${both ? "both" : "neither"}`,
+    );
+  }
+  oneOf("crash", before === undefined ? "after" : "before", (before ?? after) as CrashStep, steps); // one is there
+  number("crash", "nth", nth, 1, Number.MAX_SAFE_INTEGER, true);
+  return point;
+}
 
 /** A point that will come. */
 interface Fate {

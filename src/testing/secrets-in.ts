@@ -9,10 +9,16 @@ import { LifecycleError } from "../errors.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 
 /** A secret that is known to the sandbox. */
-interface Known {
+interface Named {
   /** What it is, and whose. */
   readonly name: string;
   readonly text: string;
+}
+
+/** One that is looked for. */
+interface Known extends Named {
+  /** As what it may stand there: as it is, or within base64 of something longer. */
+  readonly forms: readonly string[];
 }
 
 /** Where a secret was found: its name, and the text around it without it. */
@@ -44,7 +50,8 @@ function openOnes(): readonly Sandbox[] {
 
 /**
  * Every code, token and client secret of `sandbox` (of all test lifecycles that are open, without one) that stands in
- * `value`, as it is or in base64: in a text, in bytes, or wherever printing or serialising an object shows it.
+ * `value`, as it is or in base64, alone or with something around it: in a text, in bytes wherever they lie, or wherever
+ * printing or serialising an object shows it.
  *
  * @throws {LifecycleError} `INVALID_OPTION` if no secret is known: nothing would be found whatever is there
  */
@@ -56,8 +63,8 @@ export function secretsIn(value: unknown, sandbox?: Sandbox): readonly FoundSecr
   }
   const texts = textsOf(value);
   const found = new Map<string, FoundSecret>();
-  for (const { name, text } of known) {
-    for (const form of formsOf(text)) {
+  for (const { name, forms } of known) {
+    for (const form of forms) {
       const within = texts.find((each) => each.includes(form));
       if (within !== undefined && !found.has(name))
         found.set(name, { name, around: around(within, form, known) });
@@ -66,29 +73,34 @@ export function secretsIn(value: unknown, sandbox?: Sandbox): readonly FoundSecr
   return [...found.values()];
 }
 
-/** A secret as it is, and as it looks inside base64: there it depends on how many bytes stand before it. */
-function formsOf(text: string): readonly string[] {
-  const shifted = [0, 1, 2].map((before) => {
-    const bits = 8 * Buffer.byteLength(text);
-    const encoded = Buffer.concat([Buffer.alloc(before), Buffer.from(text)]).toString("base64");
-    // Only signs that hold nothing else: the first and the last may share theirs with what stands beside it.
-    return encoded.slice(Math.ceil((8 * before) / 6), Math.floor((8 * before + bits) / 6));
-  });
-  return [text, ...shifted.filter(({ length }) => length >= shortestForm)];
-}
-
-/** What is shorter may stand there by chance. */
-const shortestForm = 8;
-
 /** Each secret once: sandboxes of one seed have the same ones. */
-function distinct(secrets: readonly Known[]): readonly Known[] {
+function distinct(secrets: readonly Named[]): readonly Known[] {
   const firsts = new Map<string, Known>();
-  for (const secret of secrets) if (!firsts.has(secret.text)) firsts.set(secret.text, secret);
+  for (const { name, text } of secrets)
+    if (!firsts.has(text)) firsts.set(text, { name, text, forms: formsOf(text) });
   return [...firsts.values()];
 }
 
+/** Shorter pieces of base64 stand in many a text by chance, characters. */
+const shortestPiece = 6;
+
+function formsOf(text: string): readonly string[] {
+  const whole = Buffer.from(text).toString("base64").replace(/=+$/, "");
+  const pieces = [0, 1, 2].map((offset) => pieceAt(offset, text));
+  const encoded = [whole, ...pieces.filter((piece) => piece.length >= shortestPiece)];
+  const forUrls = encoded.map((form) => form.replaceAll("+", "-").replaceAll("/", "_"));
+  return [...new Set([text, ...encoded, ...forUrls])];
+}
+
+/** What stands in base64 for a text behind so many bytes, but for the characters that depend on what is around it. */
+function pieceAt(offset: number, text: string): string {
+  const bytes = Buffer.concat([Buffer.alloc(offset), Buffer.from(text)]);
+  const [first, end] = [Math.ceil((offset * 8) / 6), Math.floor((bytes.length * 8) / 6)];
+  return bytes.toString("base64").slice(first, end);
+}
+
 /** Codes and tokens, spent or not, and the client secret. */
-function secretsOf(sandbox: Sandbox): readonly Known[] {
+function secretsOf(sandbox: Sandbox): readonly Named[] {
   const { credentials, grants, users } = sandbox.snapshot();
   const names = new Map(users.map(({ oneupUserId, appUserId }) => [oneupUserId, appUserId]));
   const whose = (what: string, oneupUserId: number): string => `${what} of "${names.get(oneupUserId)}"`;
@@ -109,7 +121,6 @@ function secretsOf(sandbox: Sandbox): readonly Known[] {
 /** All that can be read of a value. */
 function textsOf(value: unknown): readonly string[] {
   if (typeof value === "string") return [value];
-  if (value instanceof Uint8Array) return [Buffer.from(value).toString("latin1")];
   const whole = {
     depth: Infinity,
     maxArrayLength: Infinity,
@@ -117,7 +128,38 @@ function textsOf(value: unknown): readonly string[] {
     breakLength: Infinity,
   };
   const printed = inspect(value, { ...whole, showHidden: true });
-  return [printed, serialised(value)];
+  return [printed, serialised(value), ...bytesIn(value)];
+}
+
+/** The bytes that lie anywhere in it, as texts: printed they are numbers. */
+function bytesIn(value: unknown): readonly string[] {
+  const seen = new Set<unknown>();
+  const texts: string[] = [];
+  const open = [value];
+  while (open.length > 0) {
+    const each = open.pop();
+    if (typeof each !== "object" || each === null || seen.has(each)) continue;
+    seen.add(each);
+    const bytes = bytesOf(each);
+    if (bytes === null) for (const one of within(each)) open.push(one);
+    else texts.push(bytes.toString("latin1"));
+  }
+  return texts;
+}
+
+/** Its own bytes alone: a small Buffer lies in a pool with those of others. */
+function bytesOf(value: object): Buffer | null {
+  if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  return value instanceof ArrayBuffer ? Buffer.from(value) : null;
+}
+
+/** What an object holds, without a call of its getters. */
+function within(value: object): readonly unknown[] {
+  const fields = Reflect.ownKeys(value).map(
+    (key): unknown => Object.getOwnPropertyDescriptor(value, key)?.value,
+  );
+  if (value instanceof Map) return [...fields, ...value.keys(), ...value.values()];
+  return value instanceof Set ? [...fields, ...value] : fields;
 }
 
 function serialised(value: unknown): string {
@@ -133,7 +175,7 @@ function around(text: string, secret: string, known: readonly Known[]): string {
   const at = text.indexOf(secret);
   const masked = (part: string): string =>
     known
-      .flatMap((each) => formsOf(each.text))
+      .flatMap(({ forms }) => forms)
       .reduce((rest, form) => rest.replaceAll(form, "█████"), part)
       .replaceAll(/\s+/g, " ");
   // Masked before it is cut, or half a secret would stand at the edge.

@@ -6,6 +6,7 @@
 import { setImmediate } from "node:timers";
 import { setImmediate as turn } from "node:timers/promises";
 import { systemClock } from "../clock.ts";
+import { number } from "../runtime/checks.ts";
 import { Chance } from "../sandbox/chance.ts";
 import { TimerQueue } from "../sandbox/timer-queue.ts";
 import type { VirtualClock } from "../sandbox/virtual-clock.ts";
@@ -27,7 +28,7 @@ export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
    * await clock.advance("2h");
    * console.log((await lifecycle.inspect("ada")).usable); // false
    * ```
-   * @throws {LifecycleError} `INVALID_OPTION` for what is no time
+   * @throws {LifecycleError} `INVALID_OPTION` for what is no time, and for more than a `Date` can hold
    */
   advance(time: Duration): Promise<void>;
   /**
@@ -41,11 +42,13 @@ export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
    * const { clock } = await createTestLifecycle();
    * await clock.set(Date.UTC(2030, 0, 1));
    * ```
+   * @throws {LifecycleError} `INVALID_OPTION` for what is no such time
    */
   set(ms: number): Promise<void>;
   /**
    * Does time pass by itself while a call of the lifecycle waits for nothing else: a back-off, a free slot, the end of
-   * `waitMs`? Whoever only works or watches makes no time pass. Switched off, such a call waits for `advance()`.
+   * `waitMs`? So does an actor of `lifecycle.actor`, until it is done, fails or is stopped: one that waits for ever takes
+   * time with it. Whoever only works or watches makes no time pass. Switched off, they wait for `advance()`.
    *
    * @example
    * ```ts
@@ -62,6 +65,9 @@ export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
   /** How many timers are armed. */
   readonly timers: number;
 }
+
+/** The last moment that a `Date` can hold, ms since 1970. */
+export const latest = 8.64e15;
 
 /** Options of {@link SteeredTime}. */
 export interface SteeredTimeOptions {
@@ -144,7 +150,9 @@ export class SteeredTime implements TestClock {
   }
 
   async advance(time: Duration): Promise<void> {
-    const end = this.#passed + inMs(time);
+    const ms = inMs(time);
+    number("advance the clock", "the time it comes to", this.now() + ms, 0, latest);
+    const end = this.#passed + ms;
     this.#steered++;
     try {
       await this.#settled();
@@ -158,8 +166,8 @@ export class SteeredTime implements TestClock {
   }
 
   async set(ms: number): Promise<void> {
-    const ahead = ms - this.now();
-    if (ahead >= 0 || Number.isNaN(ahead)) return this.advance(ahead);
+    const ahead = number("set the clock", "ms since 1970", ms, 0, latest) - this.now();
+    if (ahead >= 0) return this.advance(ahead);
     this.#beginning += ahead;
     this.#moved();
   }

@@ -7,7 +7,7 @@
 import { memory } from "../../adapters/memory.ts";
 import type { UserState } from "../../machines/index.ts";
 import { LifecycleError } from "../errors.ts";
-import { checkId, number, oneOf, only, wrong } from "../runtime/checks.ts";
+import { checkId, isObject, number, oneOf, only, wrong } from "../runtime/checks.ts";
 import type { Lifecycle } from "../runtime/lifecycle.ts";
 import { openParts } from "../runtime/open.ts";
 import type { Opened } from "../runtime/open.ts";
@@ -23,13 +23,13 @@ import type { StoreAdapter } from "../store/contract.ts";
 import { arrange } from "./arrange.ts";
 import { inMs } from "./duration.ts";
 import type { Duration } from "./duration.ts";
-import { gone, Life } from "./life.ts";
+import { checkPoint, gone, Life } from "./life.ts";
 import type { CrashPoint } from "./life.ts";
 import { sandboxTransport } from "./sandbox-transport.ts";
 import { lookInto } from "./secrets-in.ts";
-import { SteeredTime } from "./test-clock.ts";
+import { latest, SteeredTime } from "./test-clock.ts";
 import type { TestClock } from "./test-clock.ts";
-import { watched } from "./watched.ts";
+import { watched, watchMs } from "./watched.ts";
 
 /** Options of {@link createTestLifecycle}. */
 export interface TestLifecycleOptions {
@@ -95,10 +95,11 @@ export interface TestLifecycle extends AsyncDisposable {
    * const lifecycle = await world.restart();
    * console.log((await lifecycle.inspect("ada")).underWay); // exchangeCode
    * ```
-   * @throws {LifecycleError} `INVALID_OPTION` if `during` ends before it comes to that point; what `during` throws
+   * @throws {LifecycleError} `INVALID_OPTION` for what is no point, before anything is done, and if `during` ends before
+   * it comes to that point; what `during` throws
    */
   crash(): Promise<void>;
-  crash(point: CrashPoint, during: () => Promise<unknown>): Promise<void>;
+  crash(point: CrashPoint, during: () => unknown): Promise<void>;
   /**
    * Opens the next process on the same store; one that is still up is closed first. Resolves with its lifecycle.
    *
@@ -165,7 +166,7 @@ export async function createTestLifecycle(options: TestLifecycleOptions = {}): P
         transport: sandboxTransport(handler, life),
         store: life.storeOf(store),
       },
-      { nextTurn: queueMicrotask }, // so that all goes on at once that needs no time
+      { nextTurn: queueMicrotask, lookMs: watchMs }, // so that all goes on at once that needs no time
     );
     return { ...parts, life, watched: watched(parts.lifecycle, { life, time }) };
   }
@@ -182,9 +183,12 @@ export async function createTestLifecycle(options: TestLifecycleOptions = {}): P
       await arrange(up.engine, handler.world, checkId(appUserId), state);
       return up.lifecycle.inspect(appUserId);
     },
-    async crash(point?: CrashPoint, during?: () => Promise<unknown>) {
-      if (point === undefined) return up.life.end();
-      if (during === undefined) throw wrong("crash", "during", "what is done until then", during);
+    async crash(...given: [] | [point: CrashPoint, during: () => unknown]) {
+      if (given.length === 0) return up.life.end();
+      const [point, during] = given;
+      checkPoint(point);
+      if (typeof during !== "function")
+        throw wrong("crash", "during", "a function, what is done until then", during);
       await crash(up.life, point, during);
     },
     async restart(given) {
@@ -214,10 +218,14 @@ interface Up extends Opened {
 }
 
 /** Lets `during` go on until its process dies at `point`. */
-async function crash(life: Life, point: CrashPoint, during: () => Promise<unknown>): Promise<void> {
+async function crash(life: Life, point: CrashPoint, during: () => unknown): Promise<void> {
   const { death, spare } = life.meet(point);
+  const survival = async (): Promise<boolean> => {
+    await during();
+    return true;
+  };
   try {
-    const survived = await Promise.race([death.then(() => false), during().then(() => true)]);
+    const survived = await Promise.race([death.then(() => false), survival()]);
     if (survived)
       throw wrong("crash", "the point", "one that comes before the end of what is done", said(point));
   } finally {
@@ -229,9 +237,6 @@ function said({ before, after, nth = 1 }: CrashPoint): string {
   return `${before === undefined ? "after" : "before"} ${before ?? after} number ${nth}`;
 }
 
-/** The last moment that a `Date` can hold, ms since 1970. */
-const latest = 8.64e15;
-
 const brought: readonly string[] = ["credentials", "endpoints", "clock", "transport", "waitOn"];
 
 function checked(options: TestLifecycleOptions): TestLifecycleOptions {
@@ -241,7 +246,10 @@ function checked(options: TestLifecycleOptions): TestLifecycleOptions {
   if (now !== undefined) number(verb, "now", now, 0, latest);
   if (autoAdvance !== undefined) oneOf(verb, "autoAdvance", autoAdvance, [true, false]);
   for (const part of ["lifecycle", "sandbox"] as const) {
-    const own = Object.keys(options[part] ?? {}).find((name) => brought.includes(name));
+    const given: unknown = options[part];
+    if (given === undefined) continue;
+    if (!isObject(given) || Array.isArray(given)) throw wrong(verb, part, "an object", given);
+    const own = Object.keys(given).find((name) => brought.includes(name));
     if (own === undefined) continue;
     const rule = `it brings ${brought.join(", ")} itself`;
     throw new LifecycleError("INVALID_OPTION", `Cannot ${verb}: ${rule}, got ${part}.${own}`);

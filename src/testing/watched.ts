@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { UserActorLogic } from "../runtime/actor.ts";
 import { isObject } from "../runtime/checks.ts";
 import type { Lifecycle } from "../runtime/lifecycle.ts";
 import { gone, never } from "./life.ts";
@@ -28,10 +29,15 @@ const patient: ReadonlySet<string> = new Set(["work", "watch"]);
  */
 const lookMs = 3_600_000;
 
+/** Likewise whoever watches, ms: what a user becomes by the clock alone is seen that soon. */
+export const watchMs = 60_000;
+
 /** The lifecycle, watched. Its verbs are plain functions: a spy may stand in for one. */
 export function watched(lifecycle: Lifecycle, watch: Watch): Lifecycle {
   const { life } = watch;
+  const actors = new Map<object, () => void>();
   const close = async (): Promise<void> => {
+    for (const end of actors.values()) end(); // those that are left stay as they are, for good
     if (!life.isOver) await timed(watch, lifecycle.close());
   };
   return {
@@ -39,9 +45,34 @@ export function watched(lifecycle: Lifecycle, watch: Watch): Lifecycle {
     remote: verbsOf(lifecycle.remote, watch),
     account: verbsOf(lifecycle.account, watch),
     keys: verbsOf(lifecycle.keys, watch),
+    actor: timedActor(lifecycle.actor, watch, actors),
     work: (options) => heard(life, lifecycle.work({ lookMs, ...options })),
     close,
     [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Logic of actors during whose work time may pass by itself. `ends`: of each that is at work, what says that it ends. */
+function timedActor<Input>(
+  logic: UserActorLogic<Input>,
+  watch: Watch,
+  ends: Map<object, () => void>,
+): UserActorLogic<Input> {
+  return {
+    ...logic,
+    start(snapshot, scope) {
+      logic.start?.(snapshot, scope);
+      if (snapshot.status !== "active" || watch.life.isOver) return;
+      void timed(watch, new Promise<void>((resolve) => ends.set(scope.self, resolve)));
+    },
+    transition(snapshot, event, scope) {
+      const next = logic.transition(snapshot, event, scope);
+      if (next.status !== "active") {
+        ends.get(scope.self)?.();
+        ends.delete(scope.self);
+      }
+      return next;
+    },
   };
 }
 

@@ -1,18 +1,10 @@
 import { AssertionError } from "node:assert";
-import { Buffer } from "node:buffer";
-import { inspect } from "node:util";
-import {
-  assertInState,
-  assertNoSecrets,
-  assertSpentCalls,
-  assertVisited,
-  createTestLifecycle,
-} from "oneup-lifecycle/testing";
+import { assertInState, assertSpentCalls, assertVisited, createTestLifecycle } from "oneup-lifecycle/testing";
 import "oneup-lifecycle/testing/vitest";
 import type { UserStatus } from "oneup-lifecycle";
-import type { Sandbox } from "oneup-lifecycle/sandbox";
 import type { TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
+import { failures } from "../support/failures.ts";
 
 /** A user whose grant is lost, and who waits for a slot. */
 async function waiting(): Promise<{ world: TestLifecycle; status: UserStatus }> {
@@ -26,20 +18,6 @@ async function waiting(): Promise<{ world: TestLifecycle; status: UserStatus }> 
   sandbox.revokeGrant("ada");
   await lifecycle.reauthorize("ada", { waitMs: 0 });
   return { world, status: await lifecycle.inspect("ada") };
-}
-
-/** What a failing assertion says: the same, thrown or matched. */
-function failures(asserts: () => void, matches: () => void): string {
-  const said = [asserts, matches].map((fails) => {
-    try {
-      fails();
-    } catch (error) {
-      return (error as Error).message; // anything else would fail below
-    }
-    return "nothing failed";
-  });
-  expect(said[0]).toBe(said[1]);
-  return said[0] ?? "";
 }
 
 describe("assertInState() and toBeInLifecycleState()", () => {
@@ -119,6 +97,18 @@ describe("assertInState() and toBeInLifecycleState()", () => {
     }
   });
 
+  it("refuse what is no state, and say which there are", async () => {
+    const { lifecycle } = await createTestLifecycle();
+    const ada = await lifecycle.onboard("ada");
+    const mistyped = "tokenActiv" as "tokenActive"; // as JavaScript would pass it
+    const says =
+      /^Cannot check this: a state must be one of created, .*tokenActive.*, and it is "tokenActiv"$/;
+    expect(() => assertInState(ada, mistyped)).toThrow(says);
+    expect(() => expect(ada).toBeInLifecycleState(mistyped)).toThrow(says);
+    expect(() => expect(ada).not.toBeInLifecycleState(mistyped)).toThrow(says);
+    expect(() => expect(ada).not.toHaveVisited(["created", mistyped])).toThrow(says);
+  });
+
   it("want a status and no promise of one", async () => {
     const { lifecycle } = await createTestLifecycle();
     const ada = lifecycle.onboard("ada");
@@ -152,6 +142,24 @@ describe("assertVisited() and toHaveVisited()", () => {
                        +1 h  reauthorizing  REAUTHORIZE
                              waits: rateLimit, for attempt 1, until 2026-01-01 02:00:01"
     `);
+  });
+});
+
+describe("assertVisited() and toHaveVisited(), of what is no list of states,", () => {
+  it.each([
+    ["tokenActive", '"tokenActive"'],
+    [[], "an empty one"],
+    [undefined, "undefined"],
+  ])("refuse %j", async (given, got) => {
+    const { lifecycle } = await createTestLifecycle();
+    const ada = await lifecycle.onboard("ada");
+    const states = given as []; // as JavaScript would pass it
+    const says = new RegExp(
+      `^Cannot check this: states must be a list of some of created, .*offboarded.*, got ${got}$`,
+    );
+    expect(() => assertVisited(ada, states)).toThrow(says);
+    expect(() => expect(ada).toHaveVisited(states)).toThrow(says);
+    expect(() => expect(ada).not.toHaveVisited(states)).toThrow(says);
   });
 });
 
@@ -190,106 +198,21 @@ describe("assertSpentCalls() and toHaveSpentCalls()", () => {
       "Cannot count the calls: calls must be a number or some of { management, token }, got fhir",
     );
     expect(() => assertSpentCalls(status, {})).toThrow(/got none$/);
+    const given: readonly [unknown, string][] = [
+      ["1", 'calls must be a number or some of { management, token }, got "1"'],
+      [null, "calls must be a number or some of { management, token }, got null"],
+      [{ toString: 1 }, "calls must be a number or some of { management, token }, got toString"],
+      [{ management: "1" }, 'management must be a whole number from 0 to 9007199254740991, and it is "1"'],
+      [Number.NaN, "management must be a whole number from 0 to 9007199254740991, and it is NaN"],
+    ];
+    for (const [calls, says] of given) {
+      expect(() => expect(status).toHaveSpentCalls(calls as number)).toThrow(
+        `Cannot count the calls: ${says}`,
+      );
+      expect(() => expect(status).not.toHaveSpentCalls(calls as number)).toThrow(says);
+    }
     expect(() => expect(3).toHaveSpentCalls(3)).toThrow(
       /must be a user's status, a sandbox or its journal, got number$/,
     );
-  });
-});
-
-describe("assertNoSecrets() and toContainNoSecrets()", () => {
-  /** Each secret of a sandbox. */
-  function secrets(sandbox: Sandbox): readonly string[] {
-    const { grants, credentials } = sandbox.snapshot();
-    return [
-      credentials.clientSecret,
-      ...grants.codes.map(({ code }) => code),
-      ...grants.accessTokens.map(({ token }) => token),
-      ...grants.refreshTokens.map(({ token }) => token),
-    ];
-  }
-
-  const hidingPlaces: readonly [string, (secret: string) => unknown][] = [
-    ["a text", (secret) => `GET /x Bearer ${secret}\n`],
-    ["bytes", (secret) => Buffer.from(`..${secret}..`)],
-    ["base64", (secret) => Buffer.from(secret).toString("base64")],
-    ["a Basic header", (secret) => `Basic ${Buffer.from(`a:${secret}`).toString("base64")}`],
-    ["base64 of more", (secret) => Buffer.from(JSON.stringify({ at: 1, secret })).toString("base64")],
-    ["an error", (secret) => new Error(`refused ${secret}`)],
-    ["the cause of an error", (secret) => new Error("refused", { cause: new Error(secret) })],
-    [
-      "a field of an error",
-      (secret) => Object.assign(new Error("refused"), { request: { headers: { secret } } }),
-    ],
-    ["a key", (secret) => ({ a: [{ [secret]: 1 }] })],
-    ["a map in a set", (secret) => new Set([new Map([["token", secret]])])],
-    ["what JSON shows", (secret) => ({ [inspect.custom]: () => "[redacted]", toJSON: () => ({ secret }) })],
-    ["a circle", (secret) => Object.assign([] as unknown[], [secret]).concat({ big: 1n })],
-    ["deep down", (secret) => ({ a: { b: { c: { d: { e: { f: { g: secret } } } } } } })],
-  ];
-
-  it.each(hidingPlaces)("find every secret in %s", async (_, hide) => {
-    const world = await createTestLifecycle();
-    await world.lifecycle.onboard("ada");
-    await world.clock.advance("2h");
-    await world.lifecycle.accessToken("ada");
-    const all = secrets(world.sandbox);
-    expect(all.length).toBeGreaterThanOrEqual(6);
-    for (const secret of all) {
-      const given = hide(secret);
-      expect(() => assertNoSecrets(given)).toThrow(AssertionError);
-      const said = failures(
-        () => assertNoSecrets(given),
-        () => expect(given).toContainNoSecrets(),
-      );
-      expect(said).not.toContain(secret);
-      expect(given).not.toContainNoSecrets(world.sandbox);
-    }
-    await world.close();
-  });
-
-  it("find none where there is none", async () => {
-    const world = await createTestLifecycle();
-    const status = await world.lifecycle.onboard("ada");
-    const circle: unknown[] = [status, world.sandbox.journal.entries(), await world.lifecycle.health()];
-    circle.push(circle);
-    for (const value of [status, circle, "", null, undefined, new Error("refused"), world.lifecycle])
-      expect(value).toContainNoSecrets();
-    const store = await world.store.open({ account: "other", clock: world.clock });
-    expect(await store.counts()).toContainNoSecrets();
-    await world.close();
-  });
-
-  it("say what was found and where, without it", async () => {
-    const world = await createTestLifecycle();
-    await world.lifecycle.onboard("ada");
-    const token = await world.lifecycle.accessToken("ada");
-    const logged = { level: "info", headers: { authorization: `Bearer ${token}` }, client: "sandbox-secret" };
-    expect(
-      failures(
-        () => assertNoSecrets(logged),
-        () => expect(logged).toContainNoSecrets(),
-      ),
-    ).toMatchInlineSnapshot(`
-      "Expected to find no secret, and found
-
-        the client secret: …n: 'Bearer █████' }, client: '█████' }…
-        an access token of "ada": …ers: { authorization: 'Bearer █████' }, client: '█████' }…"
-    `);
-    await world.close();
-  });
-
-  it("refuse to look where nothing could be found", async () => {
-    const another = "../../src/testing/secrets-in.ts?another"; // here, tests may have left theirs open
-    const fresh = (await import(
-      /* @vite-ignore */ another
-    )) as typeof import("../../src/testing/secrets-in.ts");
-    const { sandbox } = await createTestLifecycle();
-    const end = fresh.lookInto(sandbox);
-    expect(fresh.secretsIn("text")).toEqual([]);
-    end();
-    expect(() => fresh.secretsIn("text")).toThrow(
-      "Cannot look for secrets: a test lifecycle must be open, or a sandbox be given, whose secrets they are",
-    );
-    assertNoSecrets("text", sandbox);
   });
 });

@@ -1,9 +1,24 @@
-import type { Duration } from "oneup-lifecycle/testing";
+import type { StoreAdapter } from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
+import type { Duration, TestLifecycle } from "oneup-lifecycle/testing";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
+import { createActor, toPromise, waitFor } from "xstate";
 
 const minute = 60_000;
 const hour = 60 * minute;
+
+/** A store that says whenever somebody looks for a user. */
+function counting(looked: () => void): StoreAdapter {
+  const adapter = memory();
+  return {
+    ...adapter,
+    async open(options) {
+      const store = await adapter.open(options);
+      return { ...store, load: (id) => (looked(), store.load(id)) };
+    },
+  };
+}
 
 describe("clock.advance()", () => {
   it.each<[Duration, number]>([
@@ -24,6 +39,34 @@ describe("clock.advance()", () => {
     await expect(clock.advance(time as Duration)).rejects.toThrow(
       `Cannot read a time: it must be milliseconds from 0, or such as "90s", "2h" or "14d", got ${time}`,
     );
+  });
+
+  it.each<Duration>([1e300, 8.64e15, "99999999999d"])("refuses %j, which no date can hold", async (time) => {
+    const { clock } = await createTestLifecycle();
+    await expect(clock.advance(time)).rejects.toThrow(
+      "Cannot advance the clock: the time it comes to must be a number from 0 to 8640000000000000",
+    );
+    expect(clock.monotonic()).toBe(0);
+  });
+
+  it("takes some looks an hour at a user who is watched, and shows each change", async () => {
+    let looks = 0;
+    const { lifecycle, clock } = await createTestLifecycle({ lifecycle: { store: counting(() => looks++) } });
+    await lifecycle.onboard("ada");
+    const seen: string[] = [];
+    const watching = (async () => {
+      for await (const { state, usable } of lifecycle.watch("ada"))
+        seen.push(`${state}${usable ? "" : ", not usable"}`);
+    })();
+    const page = createActor(lifecycle.watcher, { input: { appUserId: "ada" } }).start();
+    looks = 0;
+    await clock.advance("1d");
+    expect(looks).toBeLessThanOrEqual(2 * 24 * 60); // one a second and watcher would take seconds of the test's time
+    expect(seen).toEqual(["tokenActive", "expiring", "expiring, not usable"]);
+    expect(page.getSnapshot().context).toMatchObject({ state: "expiring", usable: false });
+    page.stop();
+    await lifecycle.close();
+    await watching;
   });
 
   it("lets a worker take up each user when it is due", async () => {
@@ -75,6 +118,17 @@ describe("clock.set()", () => {
     await clock.set(Date.UTC(2026, 0, 1, 1));
     expect(await lifecycle.inspect("ada")).toMatchObject({ state: "tokenActive", usable: true });
     expect(clock.monotonic()).toBe(3 * hour);
+  });
+});
+
+describe("clock.set(), of no moment,", () => {
+  it.each(["2026", Number.NaN, -1, 1e300, new Date(0), undefined])("refuses %j", async (time) => {
+    const { clock } = await createTestLifecycle();
+    const before = clock.now();
+    await expect(clock.set(time as number)).rejects.toThrow(
+      "Cannot set the clock: ms since 1970 must be a number from 0 to 8640000000000000, and it is ",
+    );
+    expect(clock.now()).toBe(before);
   });
 });
 
@@ -135,6 +189,41 @@ describe("clock.autoAdvance", () => {
     expect((await lifecycle.inspect("ada")).state).toBe("tokenActive");
     stop.abort();
     expect(await working).toMatchObject({ rested: { tokenActive: 1 } });
+  });
+
+  it("lets an actor wait as a call does, until it is done", async () => {
+    const { lifecycle, clock, sandbox } = await createTestLifecycle({
+      lifecycle: { limits: { management: { calls: 1, windowMs: hour } } },
+    });
+    await lifecycle.onboard("ada");
+    sandbox.fail({ call: "exchangeCode", status: 503 });
+    const bob = createActor(lifecycle.actor, { input: { appUserId: "bob" } });
+    const output = toPromise(bob);
+    bob.start();
+    expect(await output).toMatchObject({ usable: true });
+    expect(clock.monotonic()).toBeGreaterThan(hour);
+    expect(clock.monotonic()).toBeLessThan(hour + 2 * minute);
+    expect(clock.timers).toBe(0);
+  });
+
+  it.each<[string, (world: TestLifecycle, actor: { stop(): unknown }) => unknown]>([
+    ["was stopped", (_, actor) => actor.stop()],
+    ["lost its lifecycle", ({ lifecycle }) => lifecycle.close()],
+    ["lost its process", ({ crash }) => crash()],
+  ])("leaves time alone once an actor %s", async (_, end) => {
+    const world = await createTestLifecycle();
+    const { clock, sandbox } = world;
+    sandbox.fail({ status: 503, times: Infinity });
+    const ada = createActor(world.lifecycle.actor, { input: { appUserId: "ada" } }).start();
+    await waitFor(ada, ({ context }) => context?.pause?.reason === "unavailable");
+    await end(world, ada);
+    await world.restart({ after: 0 });
+    const then = clock.now();
+    void world.lifecycle.work();
+    clock.timer(hour, () => {});
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(clock.now()).toBe(then);
+    await world.close();
   });
 
   it("can be switched off, and on again", async () => {

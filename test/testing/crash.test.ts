@@ -134,9 +134,45 @@ describe("crash()", () => {
     });
     const alone = crash as (point: CrashPoint) => Promise<void>; // as JavaScript would call it
     await expect(alone({ before: "write" })).rejects.toThrow(
-      "Cannot crash: during must be what is done until then",
+      "Cannot crash: during must be a function, what is done until then",
     );
     expect(await lifecycle.accessToken("ada")).toMatch(/^\w{40}$/);
+  });
+});
+
+describe("crash(), of a point that will never come,", () => {
+  it.each<[unknown, string]>([
+    [null, "the point must be an object, and it is null"],
+    [undefined, "Cannot crash: the point must have one of before and after, got neither"],
+    [{}, "the point must have one of before and after, got neither"],
+    [{ before: "call", after: "call" }, "the point must have one of before and after, got both"],
+    [{ before: "call", nht: 2 }, 'an option in the point must be one of before, after, nth, and it is "nht"'],
+    [{ before: "call", nth: 0 }, "nth must be a whole number from 1"],
+    [{ before: "call", nth: 1.5 }, "nth must be a whole number from 1"],
+    [{ before: "findUser" }, "listUsers, updateUser, exchangeCode, refreshToken, fhir.create"],
+    [{ after: "purge" }, 'fhir.purge, loginPage, unknown, and it is "purge"'],
+  ])("refuses %j before anything is done", async (point, says) => {
+    const { crash, lifecycle } = await createTestLifecycle();
+    let begun = false;
+    const died = crash(point as CrashPoint, () => (begun = true)); // as JavaScript would call it
+    await expect(died).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringContaining(says),
+    });
+    expect(begun).toBe(false);
+    expect(await lifecycle.onboard("ada")).toMatchObject({ usable: true });
+  });
+
+  it("says so of what is done in no time", async () => {
+    const { crash } = await createTestLifecycle();
+    await expect(crash({ before: "call" }, () => "done")).rejects.toThrow(
+      'the end of what is done, and it is "before call number 1"',
+    );
+    await expect(
+      crash({ before: "call" }, () => {
+        throw new RangeError("thrown at once");
+      }),
+    ).rejects.toThrow(RangeError);
   });
 });
 

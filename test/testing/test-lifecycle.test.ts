@@ -74,11 +74,24 @@ describe("createTestLifecycle()", () => {
     ],
     [{ now: Number.NaN }, "Cannot create a test lifecycle: now must be"],
     [{ autoAdvance: "no" }, "Cannot create a test lifecycle: autoAdvance must be"],
+    [null, "Cannot create a test lifecycle: options must be an object, and it is null"],
+    [{ sandbox: 5 }, "Cannot create a test lifecycle: sandbox must be an object, and it is 5"],
+    [{ lifecycle: null }, "Cannot create a test lifecycle: lifecycle must be an object, and it is null"],
+    [{ lifecycle: [] }, "Cannot create a test lifecycle: lifecycle must be an object"],
     [{ sandbox: { seed: -1 } }, "Cannot create the sandbox: seed must be"],
     [{ lifecycle: { timeoutMs: 1 } }, "Cannot start: timeoutMs must be"],
   ])("refuses options that are not its own (%#)", async (options, message) => {
     // As JavaScript would pass it.
     await expect(createTestLifecycle(options as TestLifecycleOptions)).rejects.toThrow(message);
+  });
+
+  it("says which calls the sandbox knows, to whoever names one as the machine does", async () => {
+    const { sandbox } = await createTestLifecycle();
+    const fail = (call: string): void => sandbox.fail({ call: call as "*", status: 503 });
+    expect(() => fail("findUser")).toThrow(
+      /one of \*, createUser, issueAuthCode, listUsers, .*got 'findUser'$/,
+    );
+    expect(() => fail("purge")).toThrow(/fhir\.purge, loginPage, unknown, got 'purge'$/);
   });
 
   it("plays every kind of fault without a socket", async () => {

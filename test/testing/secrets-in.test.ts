@@ -1,0 +1,122 @@
+import { AssertionError } from "node:assert";
+import { Buffer } from "node:buffer";
+import { inspect } from "node:util";
+import { assertNoSecrets, createTestLifecycle } from "oneup-lifecycle/testing";
+import "oneup-lifecycle/testing/vitest";
+import type { Sandbox } from "oneup-lifecycle/sandbox";
+import { describe, expect, it } from "vitest";
+import { failures } from "../support/failures.ts";
+
+describe("assertNoSecrets() and toContainNoSecrets()", () => {
+  /** Each secret of a sandbox. */
+  function secrets(sandbox: Sandbox): readonly string[] {
+    const { grants, credentials } = sandbox.snapshot();
+    return [
+      credentials.clientSecret,
+      ...grants.codes.map(({ code }) => code),
+      ...grants.accessTokens.map(({ token }) => token),
+      ...grants.refreshTokens.map(({ token }) => token),
+    ];
+  }
+
+  const hidingPlaces: readonly [string, (secret: string) => unknown][] = [
+    ["a text", (secret) => `GET /x Bearer ${secret}\n`],
+    ["bytes", (secret) => Buffer.from(`..${secret}..`)],
+    ["base64", (secret) => Buffer.from(secret).toString("base64")],
+    ["a Basic header", (secret) => `Basic ${Buffer.from(`a:${secret}`).toString("base64")}`],
+    ["base64 of more", (secret) => Buffer.from(JSON.stringify({ at: 1, secret })).toString("base64")],
+    ["base64, behind one byte", (secret) => Buffer.from(`:${secret}:`).toString("base64")],
+    ["base64, behind two bytes", (secret) => `Basic ${Buffer.from(`u:${secret}`).toString("base64")}`],
+    ["base64, behind three bytes", (secret) => Buffer.from(`id:${secret}\n`).toString("base64url")],
+    ["bytes in an object", (secret) => ({ body: { parts: [Buffer.from(`..${secret}`)] } })],
+    ["bytes in a map", (secret) => new Map([["body", new TextEncoder().encode(secret).buffer]])],
+    ["bytes in the cause of an error", (secret) => new Error("cut", { cause: Buffer.from(secret) })],
+    ["an error", (secret) => new Error(`refused ${secret}`)],
+    ["the cause of an error", (secret) => new Error("refused", { cause: new Error(secret) })],
+    [
+      "a field of an error",
+      (secret) => Object.assign(new Error("refused"), { request: { headers: { secret } } }),
+    ],
+    ["a key", (secret) => ({ a: [{ [secret]: 1 }] })],
+    ["a map in a set", (secret) => new Set([new Map([["token", secret]])])],
+    ["what JSON shows", (secret) => ({ [inspect.custom]: () => "[redacted]", toJSON: () => ({ secret }) })],
+    ["a circle", (secret) => Object.assign([] as unknown[], [secret]).concat({ big: 1n })],
+    ["deep down", (secret) => ({ a: { b: { c: { d: { e: { f: { g: secret } } } } } } })],
+  ];
+
+  it.each(hidingPlaces)("find every secret in %s", async (_, hide) => {
+    const world = await createTestLifecycle();
+    await world.lifecycle.onboard("ada");
+    await world.clock.advance("2h");
+    await world.lifecycle.accessToken("ada");
+    const all = secrets(world.sandbox);
+    expect(all.length).toBeGreaterThanOrEqual(6);
+    for (const secret of all) {
+      const given = hide(secret);
+      expect(() => assertNoSecrets(given)).toThrow(AssertionError);
+      const said = failures(
+        () => assertNoSecrets(given),
+        () => expect(given).toContainNoSecrets(),
+      );
+      expect(said).not.toContain(secret);
+      expect(given).not.toContainNoSecrets(world.sandbox);
+    }
+    await world.close();
+  });
+
+  it("find none in the bytes of others that share a pool, nor a client secret of a letter in any base64", async () => {
+    const world = await createTestLifecycle({ sandbox: { clientSecret: "~" } });
+    await world.lifecycle.onboard("ada");
+    const pool = Buffer.from(`${await world.lifecycle.accessToken("ada")}, and the text behind it`);
+    expect({ body: pool }).not.toContainNoSecrets();
+    expect({ body: pool.subarray(42) }).toContainNoSecrets();
+    expect(Buffer.from("Happy families are all alike").toString("base64")).toContainNoSecrets(world.sandbox);
+    await world.close();
+  });
+
+  it("find none where there is none", async () => {
+    const world = await createTestLifecycle();
+    const status = await world.lifecycle.onboard("ada");
+    const circle: unknown[] = [status, world.sandbox.journal.entries(), await world.lifecycle.health()];
+    circle.push(circle);
+    for (const value of [status, circle, "", null, undefined, new Error("refused"), world.lifecycle])
+      expect(value).toContainNoSecrets();
+    const store = await world.store.open({ account: "other", clock: world.clock });
+    expect(await store.counts()).toContainNoSecrets();
+    await world.close();
+  });
+
+  it("say what was found and where, without it", async () => {
+    const world = await createTestLifecycle();
+    await world.lifecycle.onboard("ada");
+    const token = await world.lifecycle.accessToken("ada");
+    const logged = { level: "info", headers: { authorization: `Bearer ${token}` }, client: "sandbox-secret" };
+    expect(
+      failures(
+        () => assertNoSecrets(logged),
+        () => expect(logged).toContainNoSecrets(),
+      ),
+    ).toMatchInlineSnapshot(`
+      "Expected to find no secret, and found
+
+        the client secret: …n: 'Bearer █████' }, client: '█████' }…
+        an access token of "ada": …ers: { authorization: 'Bearer █████' }, client: '█████' }…"
+    `);
+    await world.close();
+  });
+
+  it("refuse to look where nothing could be found", async () => {
+    const another = "../../src/testing/secrets-in.ts?another"; // here, tests may have left theirs open
+    const fresh = (await import(
+      /* @vite-ignore */ another
+    )) as typeof import("../../src/testing/secrets-in.ts");
+    const { sandbox } = await createTestLifecycle();
+    const end = fresh.lookInto(sandbox);
+    expect(fresh.secretsIn("text")).toEqual([]);
+    end();
+    expect(() => fresh.secretsIn("text")).toThrow(
+      "Cannot look for secrets: a test lifecycle must be open, or a sandbox be given, whose secrets they are",
+    );
+    assertNoSecrets("text", sandbox);
+  });
+});
