@@ -9,7 +9,7 @@ import { read, root } from "./repository.ts";
 /** The guides beside the code, and what each of their programs prints. */
 const guides = {
   "machines/README.md": [
-    /^expiring \[\s*\{\s*call: 'refreshToken',\s*says: [^]*stateDiagram-v2\n$/,
+    /^expiring \[\s*\{\s*call: ["']refreshToken["'],\s*says: [^]*stateDiagram-v2\n$/,
     /^connected tokenActive\n$/,
   ],
   "adapters/README.md": [/^true true\n$/],
