@@ -2,8 +2,6 @@
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
-import { BaseSequencer } from "vitest/node";
-import type { TestSpecification } from "vitest/node";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -21,27 +19,6 @@ if (process.env["ONEUP_TEST_THOROUGH"] !== "1")
   process.stderr.write(
     "Fewer rounds and stories than ONEUP_TEST_THOROUGH=1 asks for, see test/support/effort.ts\n",
   );
-
-/** These take longest: the others run beside them, and none of them is left over at the end. */
-const longest = [
-  /processes.fleet/,
-  /chaos/,
-  /simulation\.test/,
-  /one-refresh/,
-  /runtime.account/,
-  /crash/,
-  /redis/,
-];
-
-class LongestFirst extends BaseSequencer {
-  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const place = ({ moduleId }: TestSpecification): number => {
-      const found = longest.findIndex((pattern) => pattern.test(moduleId.slice(root.length)));
-      return found < 0 ? longest.length : found;
-    };
-    return (await super.sort(files)).toSorted((one, other) => place(one) - place(other));
-  }
-}
 
 export default defineConfig({
   root,
@@ -62,7 +39,6 @@ export default defineConfig({
     pool: "forks",
     isolate: false, // tests leave nothing behind; a process a file would take longer than most files do
     maxWorkers: 3, // on two cores: most tests wait for something
-    sequence: { sequencer: LongestFirst },
     maxConcurrency: 12, // what waits for the same lease or window waits together
     testTimeout: 30_000,
     hookTimeout: 30_000,

@@ -47,7 +47,7 @@ async function signUpServer(server: Started): Promise<void> {
 
 if (!onDeno && !inCi) console.warn("LEFT OUT: examples/04-deno needs Deno; CI=true brings it through npx");
 
-describe.concurrent("examples", () => {
+describe.concurrent("examples", { timeout: 90_000 }, () => {
   it("01-first-user takes a user to a Patient of its own for one management call", async () => {
     const { code, out, err } = await start("examples/01-first-user.ts").ended;
     expect({ code, err }).toEqual({ code: 0, err: "" });
