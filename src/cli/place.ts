@@ -112,13 +112,11 @@ export async function openToGoOn(
 
 /** The same store, which must be there already. */
 function thatExists(adapter: StoreAdapter): StoreAdapter {
-  const { name, durable, folder } = adapter;
+  const looked = readOnly(adapter);
   return {
-    name,
-    durable,
-    ...(folder !== undefined && { folder }),
+    ...looked,
     async open(options) {
-      await (await readOnly(adapter).open(options)).close();
+      await (await looked.open(options)).close();
       return adapter.open(options);
     },
   };
