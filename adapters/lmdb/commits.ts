@@ -6,8 +6,9 @@
 import type { RootDatabase } from "lmdb";
 import { isLifecycleError } from "../../src/errors.ts";
 import type { Engine, Tables } from "../../src/store/tables.ts";
-import { closedStore, onDisk, reading, unavailable } from "./failures.ts";
+import { closedStore, reading, unavailable } from "./failures.ts";
 import type { LmdbTables } from "./tables.ts";
+import { writing } from "./writing.ts";
 
 /** Runs the units that arrived meanwhile in one transaction: they share its sync, which is what a commit costs. */
 export function groupCommits(root: RootDatabase, { tables, within }: LmdbTables, now: () => number): Engine {
@@ -24,12 +25,11 @@ export function groupCommits(root: RootDatabase, { tables, within }: LmdbTables,
     while (waiting.length > 0) {
       let units: Unit[] = [];
       try {
-        const transaction = root.transaction(() => {
+        await writing(root, () => {
           units = waiting; // with those that came while the transaction waited for its turn
           waiting = [];
           within(() => units.forEach((unit) => unit.run()));
         });
-        await onDisk(transaction);
         for (const unit of units) unit.settle();
       } catch (cause) {
         const failed = units.length > 0 ? units : waiting.splice(0);

@@ -7,7 +7,8 @@ import type { Database, RootDatabase } from "lmdb";
 import { isLifecycleError } from "../../src/errors.ts";
 import { expiringTexts } from "../../src/store/keyv-door.ts";
 import type { Kept, KeyvBackend } from "../../src/store/keyv-door.ts";
-import { onDisk, reading, unavailable, write } from "./failures.ts";
+import { reading, unavailable, write } from "./failures.ts";
+import { writing } from "./writing.ts";
 
 /** What the doors of Keyv stand on. */
 export function keyvBackend(root: RootDatabase, kept: Database<Kept, string>): KeyvBackend {
@@ -15,8 +16,9 @@ export function keyvBackend(root: RootDatabase, kept: Database<Kept, string>): K
   const rowsOf = (account: string): Database<string, string> | undefined => {
     const name = `${account}/users`;
     const [there] = root.getKeys({ start: name, limit: 1 });
-    if (there !== name) return undefined; // opening it would make it
-    const rows = known.get(account) ?? root.openDB<string, string>({ name, encoding: "string" });
+    if (there !== name) return undefined;
+    const existing = { name, encoding: "string", create: false } as const; // not in its types: it must not make one
+    const rows = known.get(account) ?? root.openDB<string, string>(existing);
     known.set(account, rows);
     return rows;
   };
@@ -30,7 +32,7 @@ export function keyvBackend(root: RootDatabase, kept: Database<Kept, string>): K
     }),
     texts: expiringTexts({
       get: (key) => reading(root, () => kept.get(key)),
-      put: async (key, value) => void (await onDisk(kept.put(key, value))),
+      put: (key, value) => alone(root, () => write(kept.put(key, value))),
       take: (key, passes) =>
         alone(root, () => {
           const found = kept.get(key);
@@ -66,7 +68,7 @@ function* inPages<T>(
   }
 }
 
-/** Runs `unit` in a transaction of its own. It must not throw out of it, see `groupCommits`. */
+/** Runs `unit` in a transaction of its own, and throws what it throws. */
 async function alone<T>(root: RootDatabase, unit: () => T): Promise<T> {
   const run = (): { readonly value: T } | { readonly error: unknown } => {
     try {
@@ -75,7 +77,7 @@ async function alone<T>(root: RootDatabase, unit: () => T): Promise<T> {
       return { error };
     }
   };
-  const ended = await onDisk(root.transaction(run));
+  const ended = await writing(root, run);
   if ("value" in ended) return ended.value;
   throw isLifecycleError(ended.error) ? ended.error : unavailable("write to", ended.error);
 }

@@ -22,6 +22,7 @@ import { sleep, systemClock } from "../../src/clock.ts";
 import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
 import type { Kept } from "../../src/store/keyv-door.ts";
 import { databasesPerAccount } from "./tables.ts";
+import { beginsAtLatest, leftBehind, patienceMs } from "./writing.ts";
 
 /**
  * Opens the folder and what `use` wants of it; `kept` holds what Keyv stores through its doors. A folder that this
@@ -47,9 +48,19 @@ export async function openFolder<T>(
       overlappingSync: false, // a commit is on disk when its promise resolves; with it, only visible
       eventTurnBatching: false, // its own promise of a batch would reject unseen on a full disk
     };
-    root = open(options);
-    // Opened each time, so that no account takes its place. No other name is without a slash.
-    return use(root, root.openDB<Kept, string>({ name: "keyv", encoding: "json" }));
+    const since = systemClock.monotonic();
+    for (;;) {
+      const opened = (root = open(options));
+      const used = opened.transactionSync(() => {
+        if (!beginsAtLatest(opened)) return undefined;
+        // Opened each time, so that no account takes its place. No other name is without a slash.
+        return { value: use(opened, opened.openDB<Kept, string>({ name: "keyv", encoding: "json" })) };
+      });
+      if (used !== undefined) return used.value;
+      await opened.close();
+      if (systemClock.monotonic() - since > patienceMs) throw leftBehind();
+      await sleep(systemClock, 2);
+    }
   } catch (cause) {
     await root?.close();
     throw isLifecycleError(cause) ? cause : unusable(folder, ruleBroken(cause, maxAccounts), cause);
@@ -132,6 +143,10 @@ function ruleBroken(cause: unknown, maxAccounts = 0): string {
   if (!(cause instanceof Error)) return "LMDB did not open it";
   if (cause.message.includes("MDB_DBS_FULL")) {
     return `it holds ${maxAccounts} accounts, the most that its option maxAccounts allows`;
+  }
+  if (cause.message.includes("Invalid argument")) {
+    // The last process to close a folder destroys its locks, although the next one may have found them already.
+    return `another process seems to have closed it at this moment; start this one again (${cause.message})`;
   }
   if (cause.message.includes("MDB_READERS_FULL")) return "all of LMDB's places for readers are taken";
   const code = "code" in cause ? cause.code : undefined;

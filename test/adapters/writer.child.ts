@@ -11,6 +11,7 @@ import type { Commit, Limit } from "../../src/store/contract.ts";
 const [folder = "", task = "", name = "child"] = process.argv.slice(2);
 const limit: Limit = { name: "calls", calls: 30, windowMs: 3_600_000 };
 const store = await lmdb(folder).open({ account: "account", clock: systemClock });
+if (task === "open and close") await store.close();
 
 function write(id: string, change: Partial<Commit> = {}): Commit {
   return {
@@ -58,6 +59,16 @@ switch (task) {
       for (const { record } of claimed) say(record.id);
     }
     break;
+  case "hold":
+    say("opened");
+    await new Promise(() => setInterval(() => undefined, 1_000));
+    break;
+  case "open and close":
+    for (;;) {
+      const again = await lmdb(folder).open({ account: "account", clock: systemClock });
+      await again.counts();
+      await again.close();
+    }
   case "read":
     say(JSON.stringify(await store.counts()));
     break;

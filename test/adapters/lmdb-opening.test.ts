@@ -1,0 +1,127 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { setTimeout } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { lmdb } from "../../adapters/lmdb.ts";
+import { runs } from "../support/built.ts";
+import { thorough } from "../support/effort.ts";
+import { write } from "../support/commits.ts";
+import { child, folderOfTest, linesOf, openStore } from "./lmdb-scene.ts";
+
+/** Changes `lock.mdb` in a process of its own. */
+function change(folder: string, task: "set back" | "destroy locks"): void {
+  const script = fileURLToPath(new URL("./lock-file.child.ts", import.meta.url));
+  const { status } = spawnSync(process.execPath, [...runs(script), folder, task], { stdio: "inherit" });
+  expect(status).toBe(0);
+}
+
+/** What becomes of a promise within the time. */
+async function within(ms: number, promise: Promise<unknown>): Promise<unknown> {
+  return Promise.race([promise, setTimeout(ms, "pending")]);
+}
+
+// lmdb 3.5.6: a process that opens the folder sets the number of the latest commit to the one it found when it began.
+describe("adapters/lmdb while another process opens the folder", () => {
+  it("commit() waits while an older commit is said to be the latest, and overwrites none", async () => {
+    const folder = folderOfTest();
+    const store = await openStore(folder);
+    for (const id of ["ada", "ben"]) await store.commit(write(id));
+    change(folder, "set back");
+    const third = store.commit(write("cyd"));
+    const taken = store.slots.take({
+      limit: { name: "calls", calls: 1, windowMs: 9 },
+      holdMs: 9,
+      lane: "bulk",
+    });
+    expect(await within(300, third)).toBe("pending");
+    await linesOf(folder, "read", "opens it");
+    expect(await third).toMatchObject({ type: "committed" });
+    expect(await taken).toMatchObject({ type: "taken" });
+    expect(await store.counts()).toEqual({ created: 3 });
+    for (const id of ["ada", "ben", "cyd"]) expect((await store.load(id)).type).toBe("record");
+  });
+
+  it("open() mends the number, for itself and for the others", async () => {
+    const folder = folderOfTest();
+    const store = await openStore(folder);
+    for (const id of ["ada", "ben"]) await store.commit(write(id));
+    change(folder, "set back");
+    expect(await linesOf(folder, "read", "other")).toEqual([JSON.stringify({ created: 2 })]);
+    expect(await store.counts()).toEqual({ created: 2 });
+  });
+
+  it("what Keyv stores waits for the number, too", async () => {
+    const folder = folderOfTest();
+    const store = await openStore(folder);
+    await store.commit(write("ada"));
+    const notes = lmdb(folder).keyv({ namespace: "notes" });
+    await notes.set("one", "1");
+    change(folder, "set back");
+    const second = notes.set("two", "2");
+    expect(await within(300, second)).toBe("pending");
+    await linesOf(folder, "read", "opens it");
+    await second;
+    expect([await notes.get("one"), await notes.get("two")]).toEqual(["1", "2"]);
+    await notes.disconnect();
+  });
+
+  it("commit() rejects with STORE_UNAVAILABLE if nobody mends the number, and goes on once somebody does", async () => {
+    const folder = folderOfTest();
+    const store = await openStore(folder);
+    for (const id of ["ada", "ben"]) await store.commit(write(id));
+    change(folder, "set back");
+    const failed = store.commit(write("cyd"));
+    await expect(failed).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
+    await linesOf(folder, "read", "opens it");
+    expect(await store.commit(write("cyd"))).toMatchObject({ type: "committed" });
+    expect(await store.counts()).toEqual({ created: 3 });
+  });
+
+  it("open() says to start again when another process closed the folder at that moment", async () => {
+    const folder = folderOfTest();
+    const holder = child(folder, "hold", "holder");
+    await new Promise((resolve) => holder.stdout.once("data", resolve));
+    change(folder, "destroy locks"); // as the last to close it does, while it lets the next one in
+    const script = fileURLToPath(new URL("./writer.child.ts", import.meta.url));
+    const { status, stderr } = spawnSync(process.execPath, [...runs(script), folder, "read", "opener"], {
+      encoding: "utf8",
+    });
+    expect(status).not.toBe(0);
+    expect(stderr).toContain(
+      "another process seems to have closed it at this moment; start this one again (Invalid argument",
+    );
+    holder.kill("SIGKILL");
+    await new Promise((resolve) => holder.once("close", resolve));
+    expect(await linesOf(folder, "read", "next")).toEqual(["{}"]);
+  });
+
+  it("every acknowledged commit is there after many openings, each held up at some point", async () => {
+    const folder = folderOfTest();
+    const store = await openStore(folder);
+    const opener = child(folder, "open and close", "opener");
+    const ended = new Promise((resolve) => opener.once("close", resolve));
+    const until = performance.now() + (thorough ? 10_000 : 1_500);
+    const ids: string[] = [];
+    const committing = (async () => {
+      for (let n = 0; performance.now() < until; n++) {
+        const id = `user ${n}`;
+        expect(await store.commit(write(id))).toMatchObject({ type: "committed" });
+        ids.push(id);
+        await setTimeout(1);
+      }
+    })();
+    while (performance.now() < until) {
+      opener.kill("SIGSTOP");
+      await setTimeout(6);
+      opener.kill("SIGCONT");
+      await setTimeout(1 + Math.random() * 4);
+    }
+    await committing;
+    expect(opener.exitCode).toBeNull(); // it never failed
+    opener.kill("SIGKILL");
+    await ended;
+    expect(ids.length).toBeGreaterThan(100);
+    for (const id of ids) expect((await store.load(id)).type).toBe("record");
+    expect(await store.counts()).toEqual({ created: ids.length });
+  });
+});
