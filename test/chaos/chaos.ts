@@ -11,7 +11,7 @@ import { Deployment } from "./deployment.ts";
 import { disastersOf } from "./disasters.ts";
 import type { Troupe } from "./disasters.ts";
 import { judge, secretsOf } from "./judge.ts";
-import { people, times } from "./people.ts";
+import { people } from "./people.ts";
 
 /** Where the fleet keeps its users. */
 export interface Ground {
@@ -137,8 +137,7 @@ export async function play(ground: Ground, { seed, ms }: Story): Promise<Outcome
       endpoints: oneup.endpoints,
       limits: { management: limit },
       clock: sandbox.clock,
-      ...times,
-      ...at(place), // who judges has the usual patience with the store
+      ...at(place), // who judges has the usual patience, with the store and with 1upHealth
     });
     lookAfterOthers(lifecycle, note).catch(() => {}); // it ends with the lifecycle
     const allIn = Promise.all(workers.map(({ process }) => process.done()));

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { expect, it } from "vitest";
+import { expect, it, onTestFailed } from "vitest";
 import { accountOf } from "../../src/store/account.ts";
 import { withCluster } from "../support/cluster.ts";
 import { anyKey } from "../support/places.ts";
@@ -25,6 +25,11 @@ withCluster("three processes on one Redis Cluster", (its) => {
     );
     const { journal } = sandbox;
     const lifecycle = await look();
+    let act = "the master is replaced in good order";
+    onTestFailed(async () => {
+      const tokens = journal.count("exchangeCode");
+      console.error({ act, tokens, counts: await lifecycle.counts().catch(String) });
+    });
     const within = async (share: number): Promise<void> => {
       while (journal.count("exchangeCode") < share * users) await pause(20);
     };
@@ -40,6 +45,7 @@ withCluster("three processes on one Redis Cluster", (its) => {
     expect((await atWork()).master.port).toBe(orderly.replica.port);
     expect(journal.createdTwice()).toEqual([]);
 
+    act = "the master dies in peace";
     // Nothing is written for a moment: what a master had not yet passed on dies with it, whoever calls it durable.
     const inStep = await atWork();
     for (const member of members) member.kill("SIGSTOP");
@@ -53,11 +59,13 @@ withCluster("three processes on one Redis Cluster", (its) => {
     await inStep.master.restart();
     await cluster.settled();
 
+    act = "the master dies in the middle of its writes";
     // In the middle of its writes: some may be forgotten, and everybody arrives all the same.
     const { master, replica } = await atWork();
     expect([master.port, replica.port]).toEqual([inStep.replica.port, inStep.master.port]);
     await master.kill("SIGKILL");
     await arrived(lifecycle, users, 30_000);
+    act = "the members end";
     await Promise.all(members.map((member) => member.said(/brought in/)));
     for (const member of members) member.kill("SIGTERM");
     for (const { ended } of members) expect(await ended).toMatchObject({ code: 0, err: "" });
