@@ -64,16 +64,16 @@ export type { FhirPage } from "./fhir/page.ts";
 export type { SearchParams, SearchValue } from "./fhir/query.ts";
 export type { FhirResources, FhirVersion, ResourceOf, ResourceType } from "./fhir/versions.ts";
 export type { FhirWalk } from "./fhir/walk.ts";
+export type { Lifecycle } from "./runtime/lifecycle.ts";
 export type {
   Cancellable,
   FhirOptions,
-  Lifecycle,
   OffboardOptions,
   OnboardOptions,
-  WaitOptions,
   UserFilter,
+  WaitOptions,
   WorkOptions,
-} from "./runtime/lifecycle.ts";
+} from "./runtime/call-options.ts";
 export type { Budget, BudgetView, ShutGate } from "./runtime/budget.ts";
 export type { Credentials } from "./runtime/credentials.ts";
 export type { Grant } from "./runtime/adopt.ts";
@@ -108,7 +108,8 @@ export type { UserStatus } from "./runtime/status.ts";
 export type { ExplainVerbs } from "./runtime/explain-verbs.ts";
 export type { WatchOptions, WatchVerbs } from "./runtime/watch-verbs.ts";
 export type { UserActorLogic } from "./runtime/actor.ts";
-export type { ActorInput, UserSnapshot, WatcherInput } from "./runtime/actor-snapshot.ts";
+export type { ActorInput, WatcherInput } from "./runtime/actor-input.ts";
+export type { UserSnapshot } from "./runtime/actor-snapshot.ts";
 export type { WorkSummary } from "./runtime/worker.ts";
 export type { PauseReason } from "./store/envelope.ts";
 export type {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { spanOf } from "../runtime/time-words.ts";
 import { UsageError } from "./arguments.ts";
 
 /** A whole number. @throws {UsageError} with the option, the rule and the value */
@@ -19,17 +20,9 @@ export function whole(
   );
 }
 
-const units: ReadonlyMap<string, number> = new Map([
-  ["ms", 1],
-  ["s", 1_000],
-  ["m", 60_000],
-  ["h", 3_600_000],
-]);
-
 /** A length of time, in ms. @throws {UsageError} likewise */
 export function duration(name: string, text: string): number {
-  const [, amount, unit] = /^(\d{1,9})(ms|s|m|h)$/.exec(text) ?? [];
-  const value = Number(amount) * (units.get(unit ?? "") ?? NaN);
-  if (value > 0) return value;
+  const value = spanOf(text) ?? NaN;
+  if (value > 0 && Number.isSafeInteger(value)) return value;
   throw new UsageError(`--${name} must be a time such as 90s, 30m or 1h, got ${JSON.stringify(text)}`);
 }

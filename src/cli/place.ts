@@ -95,8 +95,9 @@ const logger: Logger = {
 export const warns: Partial<LifecycleOptions> = { logger };
 
 /** A lifecycle that writes nothing. @throws {LifecycleError} `STORE_UNUSABLE` if there is nothing to look at */
-export async function openToLook(given: Pick<Given, "texts">): Promise<Lifecycle> {
-  return createLifecycle.fromEnv({ ...optionsOf(given), store: readOnly(await adapterOf(given)), ...warns });
+export async function openToLook(given: Pick<Given, "texts">, adapter?: StoreAdapter): Promise<Lifecycle> {
+  const store = readOnly(adapter ?? (await adapterOf(given)));
+  return createLifecycle.fromEnv({ ...optionsOf(given), store, ...warns });
 }
 
 /**

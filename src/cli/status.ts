@@ -35,8 +35,9 @@ const barLength = 30;
 
 /** Prints it; gives the exit code: 1 if nobody can work now. */
 export async function status(given: Given): Promise<number> {
-  const { name } = await adapterOf(given);
-  const [view, health] = await using(openToLook(given), async (lifecycle) => [
+  const adapter = await adapterOf(given);
+  const { name } = adapter;
+  const [view, health] = await using(openToLook(given, adapter), async (lifecycle) => [
     await lifecycle.budget.look(),
     await lifecycle.health(),
   ]);

@@ -6,18 +6,10 @@
 import type { Snapshot } from "xstate";
 import { inWords, isLifecycleError, LifecycleError } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
-import { checkId, checkLane, isObject, oneOf, only, wrong } from "./checks.ts";
-import type { OnboardOptions } from "./lifecycle.ts";
+import { checkActorInput } from "./actor-input.ts";
+import type { ActorInput } from "./actor-input.ts";
+import { isObject, wrong } from "./checks.ts";
 import type { UserStatus } from "./status.ts";
-
-/** Input of `lifecycle.watcher`. */
-export interface WatcherInput {
-  /** Your own id of the user. */
-  readonly appUserId: string;
-}
-
-/** Input of `lifecycle.actor`. */
-export interface ActorInput extends WatcherInput, Pick<OnboardOptions, "expect" | "lane"> {}
 
 /** Snapshot of an actor of a lifecycle. */
 export type UserSnapshot = Snapshot<UserStatus> & {
@@ -25,17 +17,6 @@ export type UserSnapshot = Snapshot<UserStatus> & {
   readonly context: UserStatus | null;
   readonly input: ActorInput;
 };
-
-/** @throws {LifecycleError} `INVALID_ID`, `INVALID_OPTION` */
-export function checkActorInput(input: unknown): ActorInput {
-  const verb = "invoke an actor";
-  if (!isObject(input)) throw wrong(verb, "input", "{ appUserId }", input);
-  const names = { appUserId: true, expect: true, lane: true } as const;
-  const { appUserId, expect, lane } = only<ActorInput>(verb, "input", input as ActorInput, names); // checked below
-  if (lane !== undefined) checkLane(verb, lane);
-  if (expect !== undefined) oneOf(verb, "expect", expect, ["new", "existing"]);
-  return { appUserId: checkId(appUserId ?? ""), ...(expect && { expect }), ...(lane && { lane }) };
-}
 
 /** The snapshot as it may be written down. While it is active that is its input: where the user stands is looked up. */
 export function persistedSnapshot(snapshot: UserSnapshot): Snapshot<unknown> {
@@ -50,7 +31,7 @@ export function restoredSnapshot(kept: Snapshot<unknown>): UserSnapshot {
   const input = checkActorInput("input" in kept ? kept.input : undefined);
   switch (kept.status) {
     case "done": {
-      const output = revived(kept.output as UserStatus); // ours: its input is
+      const output = revived(kept.output);
       return { status: "done", output, error: undefined, context: output, input };
     }
     case "error":
@@ -62,7 +43,11 @@ export function restoredSnapshot(kept: Snapshot<unknown>): UserSnapshot {
 }
 
 /** A status whose times may be texts, after JSON. */
-function revived(status: UserStatus): UserStatus {
+function revived(kept: unknown): UserStatus {
+  if (!isObject(kept) || !("since" in kept && "history" in kept && Array.isArray(kept.history))) {
+    throw wrong("restore an actor", "output", "what its snapshot was persisted with", kept);
+  }
+  const status = kept as UserStatus; // what has these two is one
   const { since, expiresAt, pause, history } = status;
   return {
     ...status,

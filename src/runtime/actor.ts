@@ -4,8 +4,10 @@
  * @module
  */
 import type { ActorLogic, EventObject } from "xstate";
-import { checkActorInput, persistedSnapshot, restoredSnapshot } from "./actor-snapshot.ts";
-import type { ActorInput, UserSnapshot } from "./actor-snapshot.ts";
+import { checkActorInput } from "./actor-input.ts";
+import type { ActorInput } from "./actor-input.ts";
+import { persistedSnapshot, restoredSnapshot } from "./actor-snapshot.ts";
+import type { UserSnapshot } from "./actor-snapshot.ts";
 import type { UserStatus } from "./status.ts";
 
 /** Logic of an actor of a lifecycle, for `setup({ actors })`, `invoke`, `spawn` and `createActor()`. It takes no events. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Cancellable } from "./lifecycle.ts";
+import type { Cancellable } from "./call-options.ts";
 
 /** One user who is not the same here and there. */
 export type Difference =

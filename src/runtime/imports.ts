@@ -7,7 +7,7 @@ import type { ErrorCode } from "../errors.ts";
 import type { Lane } from "../store/contract.ts";
 import type { ShutGate } from "./budget.ts";
 import type { Engine } from "./engine.ts";
-import type { Cancellable } from "./lifecycle.ts";
+import type { Cancellable } from "./call-options.ts";
 
 /** Options of whatever goes through a list. */
 interface ListOptions<Progress> extends Cancellable {

@@ -7,10 +7,10 @@ import { LifecycleError } from "../errors.ts";
 import { wrapNames } from "../store/key-record.ts";
 import type { KeyRecord } from "../store/key-record.ts";
 import { accountOf } from "../store/account.ts";
-import { checkRewrap } from "./call-options.ts";
+import { checkRewrap } from "./call-checks.ts";
 import { wrong } from "./checks.ts";
 import type { Engine } from "./engine.ts";
-import type { Cancellable } from "./lifecycle.ts";
+import type { Cancellable } from "./call-options.ts";
 import { rewrapKeys } from "./rewrap.ts";
 import { sealRecordsAnew } from "./seal-anew.ts";
 

@@ -7,7 +7,6 @@
  * @module
  */
 import { isPurging, leftToPurge } from "../../machines/index.ts";
-import { LifecycleError } from "../errors.ts";
 import type { FhirVersion } from "../fhir/versions.ts";
 import type { StoredRecord } from "../store/contract.ts";
 import { heardByNobody } from "./act.ts";
@@ -24,6 +23,7 @@ import { restingPlace } from "./rest.ts";
 import { save } from "./save.ts";
 import { stepped } from "./user.ts";
 import type { User } from "./user.ts";
+import { shared } from "./verdict.ts";
 
 /** Nothing is left to be done for a user who was let go, or only a person can go on, or somebody has begun it anew. */
 export const isGone: Arrival = (_, { position }, barrier) =>
@@ -89,12 +89,4 @@ function leaving({ clock }: Engine, { user, record }: Found, purge: readonly Fhi
 /** How long a create may still be on its way, ms. */
 function mayArriveMs({ pause }: User, { dueInMs }: StoredRecord): number {
   return pause?.reason === "unavailable" ? Math.max(0, dueInMs ?? 0) : 0;
-}
-
-/** A purge goes by the number, and 1upHealth has given this one the id of another user here. */
-export function shared({ sealer }: Engine, id: string): LifecycleError {
-  return new LifecycleError(
-    "USER_CONFLICT",
-    `Cannot purge user ${sealer.alias(id)}: it is one user at 1upHealth with another one here, whose data would be erased; offboard it without a purge`,
-  );
 }

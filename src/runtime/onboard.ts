@@ -10,7 +10,7 @@ import type { Patience } from "./arrive.ts";
 import { drive } from "./drive.ts";
 import type { Engine } from "./engine.ts";
 import { comeForward } from "./lane.ts";
-import type { OnboardOptions } from "./lifecycle.ts";
+import type { OnboardOptions } from "./call-options.ts";
 import { lookFor } from "./load.ts";
 import type { Found, Vacant } from "./load.ts";
 import { isGone } from "./offboard.ts";

@@ -13,7 +13,7 @@ import type { Barrier } from "./account.ts";
 import { slotFate } from "./doubt.ts";
 import { clientOf, laneOfCalls } from "./engine.ts";
 import type { Engine } from "./engine.ts";
-import { checkList } from "./call-options.ts";
+import { checkList } from "./call-checks.ts";
 import { checkId, checkSignal, number, only } from "./checks.ts";
 import { walkOf } from "./walk.ts";
 import type { Page, UserWalk } from "./walk.ts";

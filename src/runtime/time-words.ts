@@ -8,6 +8,21 @@ const minute = 60_000;
 const hour = 60 * minute;
 const day = 24 * hour;
 
+const units: ReadonlyMap<string, number> = new Map([
+  ["ms", 1],
+  ["s", 1_000],
+  ["m", minute],
+  ["h", hour],
+  ["d", day],
+]);
+
+/** How many ms `90s`, `1.5h` or `14d` are; `undefined` for what is no length of time. */
+export function spanOf(text: string): number | undefined {
+  const [, digits, unit = ""] = /^(\d{1,16}(?:\.\d{1,6})?)(ms|s|m|h|d)$/.exec(text) ?? [];
+  const ms = units.get(unit);
+  return ms === undefined ? undefined : Number(digits) * ms;
+}
+
 /** `40 s`, `12 min`, `3 h 20 min`, `4 d 3 h`. */
 export function spanInWords(ms: number): string {
   if (ms < minute) return `${Math.max(1, Math.round(ms / 1_000))} s`;
@@ -17,6 +32,21 @@ export function spanInWords(ms: number): string {
       ? [Math.floor(ms / hour), Math.floor((ms % hour) / minute), "h", "min"]
       : [Math.floor(ms / day), Math.floor((ms % day) / hour), "d", "h"];
   return small === 0 ? `${big} ${bigName}` : `${big} ${bigName} ${small} ${smallName}`;
+}
+
+/** The same to the millisecond if it is short, and by its two largest units: `12 ms`, `1 min 30 s`. */
+export function spanInFull(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  const seconds = Math.round(ms / 1_000);
+  const parts = [
+    [Math.floor(seconds / 86_400), "d"],
+    [Math.floor(seconds / 3_600) % 24, "h"],
+    [Math.floor(seconds / 60) % 60, "min"],
+    [seconds % 60, "s"],
+  ] as const;
+  const first = parts.findIndex(([count]) => count > 0);
+  const shown = parts.slice(first, first + 2).filter(([count]) => count > 0);
+  return shown.map(([count, unit]) => `${count} ${unit}`).join(" ");
 }
 
 /** `2026-11-25 14:05:00 UTC`: the same for everybody who reads it, wherever they sit. */

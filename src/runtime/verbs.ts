@@ -5,6 +5,7 @@
  */
 import { setMaxListeners } from "node:events";
 import { isPurging } from "../../machines/index.ts";
+import type { UserState } from "../../machines/index.ts";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import { ahead, total } from "../store/shares.ts";
 import { adopt, checkGrant } from "./adopt.ts";
@@ -20,19 +21,20 @@ import {
   checkReconciling,
   checkWait,
   checkWork,
-} from "./call-options.ts";
+} from "./call-checks.ts";
+import type { Cancellable, WaitOptions, WorkOptions } from "./call-options.ts";
 import { checkId, checkLane, number } from "./checks.ts";
 import type { Engine } from "./engine.ts";
 import { fhirOf } from "./fhir-verb.ts";
 import { forget } from "./forget.ts";
 import { health } from "./health.ts";
 import { createKeyVerbs } from "./key-verbs.ts";
-import type { Cancellable, Lifecycle, WaitOptions, WorkOptions } from "./lifecycle.ts";
+import type { Lifecycle } from "./lifecycle.ts";
 import { idsOn } from "./listing.ts";
 import { find, load } from "./load.ts";
 import { adoptMany } from "./adopt-many.ts";
 import { shelfOfMarks } from "./marks.ts";
-import { isGone, offboard, shared } from "./offboard.ts";
+import { isGone, offboard } from "./offboard.ts";
 import { onboard } from "./onboard.ts";
 import { onboardMany } from "./onboard-many.ts";
 import { reconcile } from "./reconcile.ts";
@@ -81,6 +83,18 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
     }
   }
 
+  /** Those in one state, or all. */
+  async function* usersIn(state: UserState | undefined): AsyncGenerator<UserStatus, void, undefined> {
+    const counts = await store.counts();
+    const all = Object.keys(counts).filter((each) => each !== shelfOfMarks);
+    for (const each of state === undefined ? all : shelvesOf(state, counts)) {
+      for await (const id of idsOn(engine, each, pageSize)) {
+        const user = await readable(id);
+        if (user !== null) yield describe(user);
+      }
+    }
+  }
+
   /** Where the user stands, unless only a person can help. */
   function here(user: User): UserStatus {
     const problem = refusal(engine, user);
@@ -96,10 +110,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
   /** Waits until nothing is left to erase of a user who was let go. */
   async function gone(id: string, wait: Patience): Promise<UserStatus> {
     const user = await arrive(engine, id, wait, isGone);
-    const { state, context } = user.position;
-    const problem = state === "failed" ? refusal(engine, user) : null;
-    if (problem !== null) throw context.idTaken ? shared(engine, id) : problem;
-    return describe(user);
+    return user.position.state === "failed" ? here(user) : describe(user);
   }
 
   async function worker(verb: "work" | "resume", options: WorkOptions | undefined): Promise<WorkSummary> {
@@ -173,17 +184,9 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       return describe((await load(engine, checkId(appUserId))).user);
     },
 
-    async *users(filter) {
+    users(filter) {
       open();
-      const { state } = checkFilter(filter);
-      const counts = await store.counts();
-      const all = Object.keys(counts).filter((each) => each !== shelfOfMarks);
-      for (const each of state === undefined ? all : shelvesOf(state, counts)) {
-        for await (const id of idsOn(engine, each, pageSize)) {
-          const user = await readable(id);
-          if (user !== null) yield describe(user);
-        }
-      }
+      return usersIn(checkFilter(filter).state);
     },
 
     async counts() {

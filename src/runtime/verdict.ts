@@ -27,6 +27,7 @@ export function refusal(engine: Engine, user: User): LifecycleError | null {
   const who = `user ${engine.sealer.alias(user.id)}`;
   const { state, context } = user.position;
   if (state === "failed") {
+    if (context.idTaken && isPurging(context.failure?.in ?? "")) return shared(engine, user.id);
     const reason = context.failure?.reason ?? "refused";
     return new LifecycleError(
       "USER_FAILED",
@@ -60,6 +61,14 @@ export function refusal(engine: Engine, user: User): LifecycleError | null {
     );
   }
   return null;
+}
+
+/** A purge goes by the number, and 1upHealth has given this one the id of another user here. */
+export function shared({ sealer }: Engine, id: string): LifecycleError {
+  return new LifecycleError(
+    "USER_CONFLICT",
+    `Cannot purge user ${sealer.alias(id)}: it is one user at 1upHealth with another one here, whose data would be erased; offboard it without a purge`,
+  );
 }
 
 /** The error for whoever would begin anew with a user whose data are still being erased: later it can. */

@@ -6,8 +6,8 @@
 import { isPurging } from "../../machines/index.ts";
 import { actorLogic } from "./actor.ts";
 import type { Task, UserActorLogic } from "./actor.ts";
-import type { ActorInput, WatcherInput } from "./actor-snapshot.ts";
-import { checkWatch } from "./call-options.ts";
+import type { ActorInput, WatcherInput } from "./actor-input.ts";
+import { checkWatch } from "./call-checks.ts";
 import { checkId } from "./checks.ts";
 import type { Engine } from "./engine.ts";
 import { insist } from "./insist.ts";
@@ -135,16 +135,11 @@ export function createWatchVerbs(engine: Engine, open: () => void): WatchVerbs {
   }
 
   return {
-    async *watch(appUserId, options) {
+    watch(appUserId, options) {
       open();
       const id = checkId(appUserId);
       const { signal = closing, lookMs = engine.lookMs } = checkWatch(options);
-      const ends = AbortSignal.any([signal, closing]);
-      try {
-        yield* watch(engine, id, { lookMs, signal: ends });
-      } catch (error) {
-        if (!ends.aborted) throw error;
-      }
+      return watch(engine, id, { lookMs, signal: AbortSignal.any([signal, closing]) });
     },
     actor: logic<ActorInput>(onboarding),
     watcher: logic<WatcherInput>((_, { input, signal, see }) =>

@@ -59,7 +59,7 @@ export async function follow(
 /** Statuses that are kept for a reader who is slower than the user; then the oldest is left out. */
 const kept = 64;
 
-/** What {@link follow} sees, as a sequence. It ends when the reader leaves, or throws what `follow` throws. */
+/** What {@link follow} sees, as a sequence. It ends when the reader leaves or `signal` aborts, or throws as `follow`. */
 export async function* watch(
   engine: Engine,
   id: string,
@@ -81,9 +81,11 @@ export async function* watch(
     for (;;) {
       const status = unread.shift();
       if (status !== undefined) yield status;
-      else if (over.signal.aborted) await following; // throws
+      else if (over.signal.aborted) return await following; // throws
       else await new Promise<void>((resolve) => (wake = resolve));
     }
+  } catch (error) {
+    if (!signal.aborted) throw error;
   } finally {
     over.abort();
     await following.catch(() => {}); // the reader has heard of it, or has left

@@ -1,7 +1,8 @@
 /** What reached the sandbox, in the order in which it was carried out, with secrets masked. */
 
 import { createHash } from "node:crypto";
-import { type CallName, kindOf, type Secrets } from "./plan.ts";
+import { LifecycleError } from "../errors.ts";
+import { type CallName, callNames, kindOf, type Secrets } from "./plan.ts";
 
 /** One call. Control calls (`/_sandbox/…`) are not written down. */
 export interface JournalEntry {
@@ -50,7 +51,7 @@ export interface JournalEntry {
 export interface Journal {
   /** All entries, oldest first. */
   entries(): readonly JournalEntry[];
-  /** How many calls, or how many of one name. */
+  /** How many calls, or how many of one name. @throws {LifecycleError} `INVALID_OPTION` for a name that is none */
   count(call?: CallName): number;
   /** Forgets every entry and starts again at 1. The quota stays. */
   clear(): void;
@@ -84,6 +85,10 @@ export class WrittenJournal implements Journal {
 
   count(call?: CallName): number {
     if (call === undefined) return this.#entries.length;
+    if (!callNames.includes(call)) {
+      const rule = `the call must be one of ${callNames.join(", ")}`;
+      throw new LifecycleError("INVALID_OPTION", `Cannot count calls: ${rule}, got ${String(call)}`);
+    }
     return this.#entries.filter((entry) => entry.call === call).length;
   }
 

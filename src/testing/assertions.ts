@@ -8,8 +8,8 @@ import { AssertionError } from "node:assert";
 import type { UserState } from "../../machines/index.ts";
 import type { UserStatus } from "../runtime/status.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
-import { inState, noSecrets, spentCalls, visited } from "./checks.ts";
-import type { Checked, SpentCalls, Spender } from "./checks.ts";
+import { inState, noSecrets, spentCalls, visited } from "./expectations.ts";
+import type { Checked, SpentCalls, Spender } from "./expectations.ts";
 
 /**
  * The user is in `state`.

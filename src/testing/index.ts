@@ -5,7 +5,7 @@
  * @module
  */
 export { assertInState, assertNoSecrets, assertSpentCalls, assertVisited } from "./assertions.ts";
-export type { SpentCalls, Spender } from "./checks.ts";
+export type { SpentCalls, Spender } from "./expectations.ts";
 export type { Duration } from "./duration.ts";
 export type { CrashPoint, CrashStep } from "./life.ts";
 export { manualClock } from "./manual-clock.ts";

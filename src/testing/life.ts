@@ -9,7 +9,7 @@ import { LifecycleError } from "../errors.ts";
 import { number, oneOf, only } from "../runtime/checks.ts";
 import { callNames } from "../sandbox/plan.ts";
 import type { CallName } from "../sandbox/plan.ts";
-import type { Store, StoreAdapter } from "../store/contract.ts";
+import type { Committed, Store, StoreAdapter } from "../store/contract.ts";
 
 /**
  * What a process does that others see: a call by its name, any call, or a write: a record that is committed to the store.
@@ -115,20 +115,27 @@ export class Life {
     return { death, spare: () => void (this.#fate = null) };
   }
 
-  /** Does what others see. `names`: by which steps it is known. */
-  async reach<T>(names: () => readonly CrashStep[], action: () => Promise<T>): Promise<T> {
+  /**
+   * Does what others see. `names`: by which steps it is known. `happened`: has it come to that, by its answer? What was
+   * sent and not answered counts.
+   */
+  async reach<T>(
+    names: () => readonly CrashStep[],
+    action: () => Promise<T>,
+    happened: (answer: T) => boolean = () => true,
+  ): Promise<T> {
     if (this.#isOver) return never();
-    const fate = this.#fatal(names);
-    if (fate?.point.before !== undefined) {
-      this.end();
-      return never();
-    }
+    const fate = this.#fate;
+    const { before, after } = fate?.point ?? {};
+    const isMet = fate !== null && names().some((name) => name === (before ?? after));
+    if (isMet && before !== undefined) this.#come(fate);
+    if (this.#isOver) return never();
     try {
       const answer = await action();
-      if (fate !== null) this.end();
+      if (isMet && after !== undefined && happened(answer)) this.#come(fate);
       return this.#isOver ? await never() : answer;
     } catch (error) {
-      if (fate !== null) this.end(); // it was sent, and its answer is lost in any case
+      if (isMet && after !== undefined) this.#come(fate);
       if (this.#isOver) return await never();
       throw error;
     }
@@ -137,13 +144,21 @@ export class Life {
   /** The store, as this process reaches it. */
   storeOf(adapter: StoreAdapter): StoreAdapter {
     const ask =
-      <A extends readonly unknown[], T>(verb: (...args: A) => Promise<T>, steps: readonly CrashStep[] = []) =>
+      <A extends readonly unknown[], T>(verb: (...args: A) => Promise<T>) =>
       (...args: A): Promise<T> =>
         this.reach(
-          () => steps,
+          () => [],
           () => this.#answered(verb(...args)),
         );
-    const write: readonly CrashStep[] = ["write"];
+    const write =
+      <A, T>(verb: (asked: A) => Promise<T>, isWritten: (answer: T) => boolean) =>
+      (asked: A): Promise<T> =>
+        this.reach(
+          () => ["write"],
+          () => this.#answered(verb(asked)),
+          isWritten,
+        );
+    const isCommitted = ({ type }: Committed): boolean => type === "committed";
     return {
       ...adapter,
       open: async (options): Promise<Store> => {
@@ -152,7 +167,7 @@ export class Life {
         const { slots, account } = store;
         return {
           load: ask((id) => store.load(id)),
-          commit: ask((commit) => store.commit(commit), write),
+          commit: write((commit) => store.commit(commit), isCommitted),
           claim: ask((question) => store.claim(question)),
           grant: ask((question) => store.grant(question)),
           slots: {
@@ -161,12 +176,15 @@ export class Life {
             giveBack: ask((slot) => slots.giveBack(slot)),
             forecast: ask((question) => slots.forecast(question)),
           },
-          move: ask((move) => store.move(move), write),
+          move: write((move) => store.move(move), isCommitted),
           page: ask((question) => store.page(question)),
           counts: ask(() => store.counts()),
           account: {
             load: ask(() => account.load()),
-            commit: ask((change) => account.commit(change), write),
+            commit: write(
+              (change) => account.commit(change),
+              (isWritten) => isWritten,
+            ),
           },
           close: ask(() => this.release()),
         };
@@ -181,13 +199,9 @@ export class Life {
     await store?.close();
   }
 
-  /** The fate that comes with a step of these names. */
-  #fatal(names: () => readonly CrashStep[]): Fate | null {
-    const fate = this.#fate;
-    if (fate === null) return null;
-    const { before, after } = fate.point;
-    const isMet = names().some((name) => name === (before ?? after));
-    return isMet && --fate.left === 0 ? fate : null;
+  /** One step nearer to the point, unless the fate was taken back; at the point it ends. */
+  #come(fate: Fate): void {
+    if (fate === this.#fate && --fate.left === 0) this.end();
   }
 
   /** Counts the question until it is answered. */

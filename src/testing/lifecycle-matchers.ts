@@ -5,7 +5,7 @@
  */
 import type { UserState } from "../../machines/index.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
-import type { SpentCalls } from "./checks.ts";
+import type { SpentCalls } from "./expectations.ts";
 
 /** What is added to `expect`. */
 export interface LifecycleMatchers {

@@ -53,9 +53,13 @@ function openOnes(): readonly Sandbox[] {
  * `value`, as it is or in base64, alone or with something around it: in a text, in bytes wherever they lie, or wherever
  * printing or serialising an object shows it.
  *
- * @throws {LifecycleError} `INVALID_OPTION` if no secret is known: nothing would be found whatever is there
+ * @throws {LifecycleError} `INVALID_OPTION` for a promise, or if no secret is known: nothing would be found whatever is
+ *   there
  */
 export function secretsIn(value: unknown, sandbox?: Sandbox): readonly FoundSecret[] {
+  if (value instanceof Promise) {
+    throw new LifecycleError("INVALID_OPTION", "Cannot look for secrets in a promise: await it first");
+  }
   const known = distinct((sandbox === undefined ? openOnes() : [sandbox]).flatMap(secretsOf));
   if (known.length === 0) {
     const rule = "a test lifecycle must be open, or a sandbox be given, whose secrets they are";

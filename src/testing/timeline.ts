@@ -4,8 +4,8 @@
  * @module
  */
 import type { UserStatus } from "../runtime/status.ts";
+import { spanInFull } from "../runtime/time-words.ts";
 import type { JournalEntry } from "../sandbox/journal.ts";
-import { spoken } from "./duration.ts";
 
 /**
  * The steps of a user, oldest first, each with the time since the one before, and what it waits for.
@@ -59,7 +59,7 @@ function lines(steps: readonly Line[], notes: readonly string[]): string {
 /** The first one in full, the others by what lies between. */
 function since(at: number, before: number | undefined): string {
   if (before === undefined) return moment(new Date(at));
-  return at < before ? `-${spoken(before - at)}` : `+${spoken(at - before)}`;
+  return at < before ? `-${spanInFull(before - at)}` : `+${spanInFull(at - before)}`;
 }
 
 function notesOf({ pause, failure, underWay, conflict }: UserStatus): readonly string[] {

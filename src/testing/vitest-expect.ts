@@ -7,8 +7,8 @@
 import { expect } from "vitest";
 import type { UserState } from "../../machines/index.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
-import { inState, noSecrets, spentCalls, visited } from "./checks.ts";
-import type { Checked, SpentCalls } from "./checks.ts";
+import { inState, noSecrets, spentCalls, visited } from "./expectations.ts";
+import type { Checked, SpentCalls } from "./expectations.ts";
 import type { LifecycleMatchers } from "./lifecycle-matchers.ts";
 
 declare module "vitest" {

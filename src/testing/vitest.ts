@@ -12,4 +12,4 @@
  */
 import "./vitest-expect.ts";
 export type { LifecycleMatchers } from "./lifecycle-matchers.ts";
-export type { SpentCalls } from "./checks.ts";
+export type { SpentCalls } from "./expectations.ts";

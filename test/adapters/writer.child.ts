@@ -64,7 +64,7 @@ switch (task) {
     await new Promise(() => setInterval(() => undefined, 1_000));
     break;
   case "open and close":
-    for (const end = Date.now() + 60_000; Date.now() < end; ) {
+    for (const end = Date.now() + 60_000; Date.now() < end;) {
       const again = await lmdb(folder).open({ account: "account", clock: systemClock });
       await again.counts();
       await again.close();

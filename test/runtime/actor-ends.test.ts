@@ -127,6 +127,23 @@ describe("a restored lifecycle.actor", () => {
     expect(await toPromise(actor.start())).toMatchObject({ appUserId, usable: true });
   });
 
+  it("refuses an output that is no user's status", async () => {
+    const { open } = await scene();
+    const lifecycle = await open();
+    for (const output of [undefined, null, "done", {}, { since: 1, history: "none" }]) {
+      const snapshot = { status: "done", output, input: { appUserId } } as unknown as Snapshot<unknown>;
+      const { status, error } = createActor(lifecycle.actor, {
+        snapshot,
+        input: { appUserId },
+      }).getSnapshot();
+      expect(status).toBe("error");
+      expect(error).toMatchObject({
+        code: "INVALID_OPTION",
+        message: expect.stringContaining("Cannot restore an actor: output must be what its snapshot"),
+      });
+    }
+  });
+
   it("that was done or had failed is so still, with its times and its code", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open();

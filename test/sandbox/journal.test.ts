@@ -27,6 +27,9 @@ describe("sandbox/journal", () => {
     });
     expect(sandbox.journal.spent()).toEqual({ management: 2, token: 3, fhir: 1 });
     expect([sandbox.journal.count(), sandbox.journal.count("createUser")]).toEqual([6, 2]);
+    expect(() => sandbox.journal.count("findUser" as "listUsers")).toThrow(
+      "Cannot count calls: the call must be one of createUser, issueAuthCode, listUsers",
+    );
   });
 
   it("entries() show no secret in clear, and equal secrets as equal", async () => {

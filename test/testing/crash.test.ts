@@ -53,6 +53,16 @@ describe("crash()", () => {
     },
   );
 
+  it("after a write comes after one that was made, not one that the store refused", async () => {
+    const limit = { calls: 1, windowMs: 3_600_000 };
+    const world = await createTestLifecycle({ sandbox: { limit } });
+    await world.lifecycle.onboard("ada"); // takes the only slot
+    await world.crash({ after: "write" }, () => world.lifecycle.onboard("bob"));
+    await world.restart();
+    expect(await world.lifecycle.inspect("bob")).toBeInLifecycleState("created");
+    await world.close();
+  });
+
   it("works with a store on disk", async () => {
     const options = (): TestLifecycleOptions => ({
       lifecycle: { store: lmdb(folder("testing")), encryption: { keys: ["00".repeat(32)] } },

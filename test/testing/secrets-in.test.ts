@@ -105,6 +105,15 @@ describe("assertNoSecrets() and toContainNoSecrets()", () => {
     await world.close();
   });
 
+  it("refuse a promise, whose secrets are not there yet", async () => {
+    const { lifecycle, close } = await createTestLifecycle();
+    await lifecycle.onboard("ada");
+    const promised = lifecycle.accessToken("ada");
+    expect(() => assertNoSecrets(promised)).toThrow("Cannot look for secrets in a promise: await it first");
+    expect(() => expect(promised).toContainNoSecrets()).toThrow("await it first");
+    await close();
+  });
+
   it("refuse to look where nothing could be found", async () => {
     const another = "../../src/testing/secrets-in.ts?another"; // here, tests may have left theirs open
     const fresh = (await import(
