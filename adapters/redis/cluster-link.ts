@@ -11,11 +11,38 @@ import type { Link, RedisCluster } from "./links.ts";
 /** Between two looks at how the cluster stands, at least, ms; one has so long to end. */
 const lookMs = 250;
 
-/** What is sent to a cluster that is opened and closed elsewhere. */
-export function clusterLink(cluster: RedisCluster, clock: Clock): Pick<Link, "send" | "renew"> {
+/** What is sent to a cluster that is opened elsewhere. */
+export function clusterLink(cluster: RedisCluster, clock: Clock): Pick<Link, "send" | "renew" | "close"> {
   /** Keys whose answers have not come, the one that waits longest first. */
   const waiting = new Set<{ readonly key: string }>();
   let lookedAt = -Infinity;
+  let closed = false;
+
+  async function ask(
+    key: string | undefined,
+    command: readonly string[],
+    abortSignal: AbortSignal,
+  ): Promise<unknown> {
+    try {
+      return await cluster.sendCommand(key, false, [...command], { abortSignal, typeMapping: {} });
+    } finally {
+      if (closed) letGo();
+    }
+  }
+
+  /**
+   * Ends every connection. Each command that was under way does so again when it has failed: node-redis 5.12 may have
+   * told it in the meantime that its key has moved, and have connected to that node; the process would never end.
+   */
+  function letGo(): void {
+    const clients = [...cluster.nodeByAddress.values()].flatMap(({ client }) => client ?? []);
+    // One that is connecting at this moment forgets its socket.
+    for (const client of clients) client.once("connect", () => client.unref());
+    try {
+      if (cluster.isOpen) cluster.destroy();
+    } catch {} // one client was closed already; the others follow
+    for (const client of clients) if (client.isOpen) client.destroy();
+  }
 
   /**
    * Asks any node for `key`. One that has it not says so, whereupon the client asks it where everything is now. It takes
@@ -27,9 +54,7 @@ export function clusterLink(cluster: RedisCluster, clock: Clock): Pick<Link, "se
     lookedAt = now;
     const limit = new AbortController();
     const cancel = clock.timer(lookMs, () => limit.abort());
-    const options = { abortSignal: limit.signal, typeMapping: {} };
-    cluster
-      .sendCommand(undefined, false, ["EVAL", "return 1", "1", key], options)
+    ask(undefined, ["EVAL", "return 1", "1", key], limit.signal)
       .catch(() => {}) // the next look may hear more
       .finally(cancel);
   }
@@ -44,7 +69,7 @@ export function clusterLink(cluster: RedisCluster, clock: Clock): Pick<Link, "se
       const wait = { key };
       waiting.add(wait);
       try {
-        return await cluster.sendCommand(key, false, [...command], { abortSignal, typeMapping: {} });
+        return await ask(key, command, abortSignal);
       } catch (error) {
         const why = whyOf(error);
         if (why === "lost" || why === "offline" || why === "closed") look(key);
@@ -59,5 +84,9 @@ export function clusterLink(cluster: RedisCluster, clock: Clock): Pick<Link, "se
       }
     },
     renew: lookForWhoWaits,
+    close() {
+      closed = true;
+      letGo();
+    },
   };
 }

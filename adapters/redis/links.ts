@@ -23,9 +23,16 @@ export interface RedisClient {
   on(event: "error", listener: (error: unknown) => void): unknown;
 }
 
+/** What is used of a cluster's client for one node. */
+interface NodeClient extends Pick<RedisClient, "isOpen" | "destroy"> {
+  once(event: "connect", listener: () => void): unknown;
+  unref(): unknown;
+}
+
 /** What is used of a cluster, as `createCluster` makes it. */
 export interface RedisCluster extends Omit<RedisClient, "sendCommand" | "on"> {
   readonly slots: unknown;
+  readonly nodeByAddress: ReadonlyMap<string, { readonly client?: NodeClient | undefined }>;
   /** Another client with the same options but for these, not connected. */
   duplicate(overrides: { readonly minimizeConnections: true }): RedisCluster;
   on(event: "error" | "node-reconnecting", listener: (error: unknown) => void): unknown;
@@ -116,17 +123,16 @@ function likeGiven(client: RedisCluster, clock: Clock): Link {
   const own = client.duplicate({ minimizeConnections: true });
   let failure: unknown;
   own.on("error", (error) => (failure = error)); // unheard, it would end the process
-  const close = (): void => void (own.isOpen && own.destroy());
+  const link = clusterLink(own, clock);
   return {
     place: "Redis",
     failure: () => failure,
     async connect(signal) {
-      signal.addEventListener("abort", close, { once: true });
+      signal.addEventListener("abort", link.close, { once: true });
       await own.connect();
-      signal.removeEventListener("abort", close);
+      signal.removeEventListener("abort", link.close);
     },
-    ...clusterLink(own, clock),
-    close,
+    ...link,
   };
 }
 

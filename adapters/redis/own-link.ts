@@ -26,7 +26,7 @@ export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
   let opened = false;
   let failure: unknown;
   let current = dial();
-  let cluster: RedisCluster | undefined;
+  let cluster: ReturnType<typeof clusterLink> | undefined;
   let way: Pick<Link, "send" | "renew"> = {
     send: (_, command, abortSignal) => current.client.sendCommand(command, { abortSignal, typeMapping: {} }),
     renew() {
@@ -93,9 +93,10 @@ export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
         await current.client.connect();
         opened = true;
         if (!(await isOfCluster(current.client, signal))) return;
-        cluster = dialAll();
-        await cluster.connect();
-        way = clusterLink(cluster, clock);
+        const all = dialAll();
+        cluster = clusterLink(all, clock);
+        await all.connect();
+        way = cluster;
         current.retire();
       } catch (error) {
         throw secretless(error);
@@ -105,7 +106,7 @@ export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
     renew: () => way.renew(),
     close() {
       current.retire();
-      if (cluster?.isOpen) cluster.destroy();
+      cluster?.close();
     },
   };
 }
