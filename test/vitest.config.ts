@@ -38,10 +38,10 @@ export default defineConfig({
     globalSetup: "test/support/built.ts",
     pool: "forks",
     isolate: false, // tests leave nothing behind; a process a file would take longer than most files do
-    maxWorkers: 3, // on two cores: most tests wait for something
+    maxWorkers: alone ? 3 : 4, // on two cores: most tests wait for something, above all those that start processes
     maxConcurrency: 12, // what waits for the same lease or window waits together
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     reporters: ["default"],
     coverage: {
       provider: "v8",
