@@ -85,7 +85,7 @@ describe("a user whom 1upHealth gave an id that another user has here", () => {
     expect(await lifecycle.inspect("ada")).toMatchObject({ state: "failed", failure: { reason: "idTaken" } });
     await expect(lifecycle.offboard("ada", { purge: true })).rejects.toMatchObject(conflict);
     for (const verb of ["retry", "onboard", "accessToken"] as const)
-      await expect(lifecycle[verb]("ada"), verb).rejects.toMatchObject(conflict);
+      await expect(lifecycle[verb]("ada")).rejects.toMatchObject(conflict);
     expect(await lifecycle.offboard("ada")).toMatchObject({ state: "offboarded", conflict: "idTaken" });
     expect(await lifecycle.inspect("newcomer")).toMatchObject({ usable: true });
     await lifecycle.offboard("newcomer", { purge: true });
