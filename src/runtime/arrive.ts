@@ -29,11 +29,12 @@ export interface Patience {
   readonly lane?: Lane;
 }
 
-/** Shortest and longest pause between two looks at a user on whom another process may work, ms. */
+/** Shortest pause between two looks at a user on whom another process may work, ms. */
 export const firstLookMs = 25;
+/** The longest one, ms. */
+export const longestLookMs = 1_000;
 /** Pause between two looks for the first write of a user, ms. */
 const firstWriteMs = 2;
-export const longestLookMs = 1_000;
 
 /** Is there nothing more to wait for? */
 export type Arrival = (engine: Engine, user: User, barrier: Barrier | null) => boolean;
@@ -149,9 +150,17 @@ function settled(engine: Engine, user: User, barrier: Barrier | null): boolean {
   return barrier?.reason === "credentials" || barrier?.reason === "forbidden";
 }
 
+/** How an event finds its user. */
+export interface Telling {
+  /** @default {@link load} */
+  readonly read?: typeof load;
+  /** Is it still meant for the user as it is now? Else it counts as taken. @default always */
+  readonly isMeant?: (user: User) => boolean;
+}
+
 /**
  * Sends an event to a user who is at rest, waiting for whoever works on it, and drives it on.
- * Resolves once the event was taken, or at once if it means nothing in the user's state. `read` finds the user.
+ * Resolves once the event was taken, or at once if it means nothing in the user's state.
  *
  * @throws the signal's reason; {@link LifecycleError} `USER_NOT_READY` when patience ends first
  */
@@ -160,12 +169,13 @@ export async function tell(
   id: string,
   event: UserEvent,
   patience: Patience,
-  read: typeof load = load,
+  { read = load, isMeant = () => true }: Telling = {},
 ): Promise<void> {
   let look = firstLookMs;
   for (;;) {
     patience.signal.throwIfAborted();
     const { user, record } = await read(engine, id);
+    if (!isMeant(user)) return;
     const left = patience.until - engine.clock.monotonic();
     const ours = engine.driving.get(id);
     if (ours === undefined && (record.lease === null || record.lease.leftMs <= 0) && user.intent === null) {

@@ -132,6 +132,7 @@ export function createBudget(engine: Engine): Budget {
     on: { looked: (_, { view }: { view: BudgetView }) => ({ view }) },
   });
   let listeners = 0;
+  let looking = false;
 
   async function look(): Promise<BudgetView> {
     const now = await viewOf(engine);
@@ -141,6 +142,8 @@ export function createBudget(engine: Engine): Budget {
 
   /** Looks again and again for as long as somebody listens. */
   async function keepLooking(): Promise<void> {
+    if (looking) return; // for those who left, and now for those who came since
+    looking = true;
     while (listeners > 0 && !closing.aborted) {
       const { heard } = engine.changes;
       await look().catch((error: unknown) => {
@@ -149,6 +152,7 @@ export function createBudget(engine: Engine): Budget {
       await sleep(clock, gatherMs, closing).catch(() => {}); // the loop's condition sees the abort
       await engine.changes.ofAnybody(heard, lookMs - gatherMs, closing);
     }
+    looking = false;
   }
 
   return {

@@ -51,6 +51,8 @@ export interface Engine {
 export interface LaneService {
   /** Somebody waits; the returned function says that it waits no longer. */
   join(): () => void;
+  /** Resolves when nobody is served any more: soon after the lifecycle closes. */
+  settled(): Promise<void>;
 }
 
 /** The client's side of every call, with the credentials in use now. */

@@ -49,7 +49,7 @@ export function fhirOf<V extends FhirVersion>(
 function tokensOf({ tokens, patience }: FhirParts, id: string): TokenSource {
   return {
     get: (signal) => tokens.get(id, () => patience({ signal })),
-    rejected: (token) => tokens.rejected(id, token, () => patience()),
+    rejected: (token, signal) => tokens.rejected(id, token, patience({ signal })),
   };
 }
 

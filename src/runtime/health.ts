@@ -32,7 +32,8 @@ export async function health(engine: Engine): Promise<Health> {
   try {
     const { shut, inHand } = await viewOf(engine);
     const trouble = engine.keys.trouble?.code ?? null;
-    const refused = shut.some(({ state }) => state === "suspended");
+    // Also while one call tries whether that is still so.
+    const refused = shut.some(({ reason }) => reason === "credentials" || reason === "forbidden");
     return {
       ready: !refused && trouble === null && !engine.closing.aborted,
       storeMs: engine.clock.monotonic() - began,

@@ -5,7 +5,7 @@
  */
 import { isPurging } from "../../machines/index.ts";
 import { LifecycleError } from "../errors.ts";
-import { arrive, within } from "./arrive.ts";
+import { arrive, firstLookMs, within } from "./arrive.ts";
 import type { Patience } from "./arrive.ts";
 import { drive } from "./drive.ts";
 import type { Engine } from "./engine.ts";
@@ -39,13 +39,18 @@ export async function onboard(
 ): Promise<User> {
   const wait = { ...patience, lane };
   wait.signal.throwIfAborted();
-  const found = await findHere(engine, id, wait);
-  if (found.user !== null) await comeForward(engine, found, lane);
-  else if (found.isForgotten && letGo === "stay") throw forgotten(engine, id);
-  const user = firstStep(engine, id, found, { letGo, expect, lane });
-  const begun = user === null ? undefined : await within(engine, drive(engine, user), wait);
-  if (begun?.type === "rested" && isUsable(begun.user, engine.clock.now())) return begun.user;
-  return arrive(engine, id, wait);
+  for (;;) {
+    const found = await findHere(engine, id, wait);
+    if (found.user !== null) await comeForward(engine, found, lane);
+    else if (found.isForgotten && letGo === "stay") throw forgotten(engine, id);
+    const user = firstStep(engine, id, found, { letGo, expect, lane });
+    const begun = user === null ? undefined : await within(engine, drive(engine, user), wait);
+    if (begun?.type === "rested" && isUsable(begun.user, engine.clock.now())) return begun.user;
+    // Somebody had the record in hand: one who was let go still is, and begins anew all the same.
+    if (begun?.type !== "lost" || found.user === null) return arrive(engine, id, wait);
+    await engine.changes.ofUser(id, firstLookMs, wait.signal);
+    wait.signal.throwIfAborted();
+  }
 }
 
 /** The first step of a user nobody has heard of, or who begins again; `null` for one who is on the way, or stays away. */

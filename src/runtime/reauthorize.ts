@@ -30,5 +30,5 @@ export async function reauthorize(engine: Engine, id: string, patience: Patience
       return { user: bereft(user), record: { ...record, dueInMs: 0 } };
     }
   };
-  await tell(engine, id, { type: "REAUTHORIZE", at: engine.clock.now() }, patience, read);
+  await tell(engine, id, { type: "REAUTHORIZE", at: engine.clock.now() }, patience, { read });
 }

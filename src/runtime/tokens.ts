@@ -22,7 +22,7 @@ export interface Tokens {
   /** A token that works now. */
   get(id: string, patience: () => Patience): Promise<string>;
   /** 1upHealth answered 401 to `token`: another one that works. */
-  rejected(id: string, token: string, patience: () => Patience): Promise<string>;
+  rejected(id: string, token: string, patience: Patience): Promise<string>;
   /** Forgets what is in memory of a user. */
   forget(id: string): void;
 }
@@ -113,10 +113,28 @@ export function createTokens(engine: Engine): Tokens {
       const left = until - clock.monotonic();
       const leasedMs = record.lease?.leftMs ?? 0;
       const busy = leasedMs > 0 || engine.driving.has(id);
-      if (!busy || left <= 0 || user.secrets.accessToken?.reveal() !== token) return user;
+      if (!busy || left <= 0 || !has(user, token)) return user;
       await engine.changes.ofUser(id, Math.min(left, look), signal);
       signal.throwIfAborted();
     }
+  }
+
+  /** Can the user be used only with `token`? */
+  function has(user: User, token: string): boolean {
+    return isUsable(user, clock.now()) && user.secrets.accessToken?.reveal() === token;
+  }
+
+  /** Is it the user's token that 1upHealth has refused, and not one that it got since, from whomever? */
+  function isRefused(user: User, token: string): boolean {
+    if (!has(user, token)) return false;
+    const { grantedAt } = user.position.context;
+    const age = grantedAt === null ? forcedRefreshMs : clock.now() - grantedAt;
+    if (age < 0 || age >= forcedRefreshMs) return true;
+    throw new LifecycleError(
+      "USER_NOT_READY",
+      `Cannot use the token of user ${engine.sealer.alias(user.id)}: 1upHealth refuses it although it was granted less than a minute ago`,
+      { retryable: true, retryAfterMs: forcedRefreshMs },
+    );
   }
 
   return {
@@ -130,19 +148,11 @@ export function createTokens(engine: Engine): Tokens {
 
     async rejected(id, token, patience) {
       cache.delete(id);
-      const user = await untouched(id, token, patience());
-      if (isUsable(user, clock.now()) && user.secrets.accessToken?.reveal() === token) {
-        const { grantedAt } = user.position.context;
-        if (grantedAt !== null && clock.now() - grantedAt < forcedRefreshMs && clock.now() >= grantedAt) {
-          throw new LifecycleError(
-            "USER_NOT_READY",
-            `Cannot use the token of user ${engine.sealer.alias(id)}: 1upHealth refuses it although it was granted less than a minute ago`,
-            { retryable: true, retryAfterMs: forcedRefreshMs },
-          );
-        }
-        await tell(engine, id, { type: "TOKEN_REJECTED", at: clock.now() }, patience());
+      const isMeant = (user: User): boolean => isRefused(user, token);
+      if (isMeant(await untouched(id, token, patience))) {
+        await tell(engine, id, { type: "TOKEN_REJECTED", at: clock.now() }, patience, { isMeant });
       }
-      return arrived(id, patience());
+      return arrived(id, patience);
     },
 
     forget,

@@ -58,6 +58,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
   const { clock, settings, store } = engine;
   const tokens = createTokens(engine);
   const working = new Set<Promise<unknown>>();
+  let ending: Promise<void> | undefined;
 
   function open(): void {
     if (closing.signal.aborted) throw closed();
@@ -118,23 +119,42 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
     const { signal, concurrency = 32, lookMs = 1_000 } = checkWork(verb, options);
     const untilIdle = verb === "resume";
     const stop = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
-    const done = work(engine, { concurrency, due: true, stop, serves: false, untilIdle, lookMs }).finally(
-      () => working.delete(done),
-    );
+    return underWay(work(engine, { concurrency, due: true, stop, serves: false, untilIdle, lookMs }));
+  }
+
+  /** Closing waits for it. */
+  function underWay<T>(task: Promise<T>): Promise<T> {
+    const done = task.finally(() => working.delete(done));
     working.add(done);
     return done;
   }
 
-  /** Runs long work until it ends, or the caller or closing ends it; closing waits for it. */
+  /** Runs long work until it ends, or the caller or closing ends it. */
   async function whileOpen<T>(
     { signal }: Cancellable,
     task: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const ends = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
     setMaxListeners(0, ends); // every row in hand may wait
-    const done = task(ends).finally(() => working.delete(done));
-    working.add(done);
-    return done;
+    return underWay(task(ends));
+  }
+
+  async function renamed(id: string, to: string, wait: Patience): Promise<UserStatus> {
+    await rename(engine, id, to, wait);
+    tokens.forget(id);
+    return describe((await load(engine, to)).user);
+  }
+
+  /** Lets everything under way come to rest. Whoever was waited for may have begun something at the last moment. */
+  async function end(): Promise<void> {
+    closing.abort(closed());
+    do await Promise.allSettled([engine.lanes.settled(), ...working, ...engine.driving.values()]);
+    while (working.size + engine.driving.size > 0);
+    try {
+      await engine.sender.close();
+    } finally {
+      await store.close();
+    }
   }
 
   const lifecycle: Lifecycle = {
@@ -158,7 +178,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       const id = checkId(appUserId);
       const grant = checkGrant(given);
       const wait = patience(checkWait("adopt a user", options));
-      await adopt(engine, id, grant, wait, "byName");
+      await underWay(adopt(engine, id, grant, wait, "byName"));
       return arrived(id, wait);
     },
 
@@ -221,7 +241,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       const { versions, ...options } = checkOffboarding(given);
       const wait = patience(options);
       tokens.forget(id);
-      await offboard(engine, id, versions, wait);
+      await underWay(offboard(engine, id, versions, wait));
       return gone(id, wait);
     },
 
@@ -229,15 +249,13 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
       open();
       const id = checkId(appUserId);
       const to = checkId(newAppUserId);
-      await rename(engine, id, to, patience(checkWait("rename", options)));
-      tokens.forget(id);
-      return describe((await load(engine, to)).user);
+      return underWay(renamed(id, to, patience(checkWait("rename", options))));
     },
 
     async forget(appUserId, options) {
       open();
       const id = checkId(appUserId);
-      await forget(engine, id, patience(checkWait("forget a user", options)));
+      await underWay(forget(engine, id, patience(checkWait("forget a user", options))));
       tokens.forget(id);
     },
 
@@ -274,13 +292,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
     ...createKeyVerbs(engine, open, working),
     alias: (appUserId) => engine.sealer.alias(checkId(appUserId)),
 
-    async close() {
-      if (closing.signal.aborted) return;
-      closing.abort(closed());
-      await Promise.allSettled([...working, ...engine.driving.values()]);
-      await engine.sender.close();
-      await store.close();
-    },
+    close: () => (ending ??= end()),
 
     [Symbol.asyncDispose]: () => lifecycle.close(),
   };

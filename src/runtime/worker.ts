@@ -183,26 +183,39 @@ const laneConcurrency = 16;
 /** They are people at a screen: their worker looks this often, ms. */
 const laneLookMs = 1_000;
 
+/** Serves the lanes until `stop` aborts, whatever comes in between: whoever waits here has nobody else, perhaps. */
+async function serve(engine: Engine, stop: AbortSignal): Promise<void> {
+  const job = {
+    concurrency: laneConcurrency,
+    lookMs: laneLookMs,
+    due: false,
+    serves: true,
+    untilIdle: false,
+  };
+  for (let failures = 1; !stop.aborted; failures++) {
+    try {
+      await work(engine, { ...job, stop });
+    } catch (error) {
+      engine.settings.logger.warn(`Cannot serve waiting users: ${inWords(error)}; trying again`);
+      await sleep(engine.clock, doubling(afterSilence, failures), stop).catch(() => {}); // the loop's condition sees the abort
+    }
+  }
+}
+
 /** One loop serves the lanes while anybody waits; it works for whoever is first, so everybody's turn comes. */
 export function laneService(engine: () => Engine): LaneService {
   let waiting = 0;
   let stop: AbortController | null = null;
+  let serving: Promise<unknown> = Promise.resolve();
   return {
+    settled: async () => void (await serving),
     join() {
       waiting++;
       if (stop === null) {
         const own = new AbortController();
         stop = own;
-        work(engine(), {
-          concurrency: laneConcurrency,
-          due: false,
-          stop: own.signal,
-          serves: true,
-          untilIdle: false,
-          lookMs: laneLookMs,
-        }).catch((error: unknown) => {
-          engine().settings.logger.warn(`Cannot serve waiting users: ${inWords(error)}`);
-        });
+        const served = serve(engine(), AbortSignal.any([own.signal, engine().closing]));
+        serving = Promise.all([serving, served]).then(() => {});
       }
       return () => {
         if (--waiting > 0) return;

@@ -1,6 +1,21 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
-import type { BudgetView } from "oneup-lifecycle";
+import { systemClock } from "oneup-lifecycle";
+import type { BudgetView, StoreAdapter } from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
 import { arrivedIn, hurry, scene } from "../support/scene.ts";
+
+/** A memory store that says when users are counted, as every look does. */
+function countingCounts(counted: () => void): StoreAdapter {
+  const adapter = memory();
+  return {
+    ...adapter,
+    async open(options) {
+      const store = await adapter.open(options);
+      return { ...store, counts: () => (counted(), store.counts()) };
+    },
+  };
+}
 
 const limits = { management: { calls: 20, windowMs: 60_000 } };
 
@@ -47,6 +62,17 @@ describe("budget", () => {
     await lifecycle.onboard("late");
     await lifecycle.budget.look();
     expect(views).toHaveLength(seen);
+  });
+
+  it("subscribe() looks no more often because somebody left and came back", async () => {
+    let looks = 0;
+    const { open } = await scene();
+    const lifecycle = await open({ clock: systemClock, store: countingCounts(() => looks++) });
+    for (let n = 0; n < 8; n++) lifecycle.budget.subscribe(() => {})();
+    lifecycle.budget.subscribe(() => {});
+    await pause(2_500);
+    expect(looks).toBeGreaterThanOrEqual(2);
+    expect(looks).toBeLessThanOrEqual(5);
   });
 
   it("subscribe() of one does not end with that of another, and close() ends all", async () => {
@@ -121,6 +147,24 @@ describe("lanes of small or strange limits", () => {
 });
 
 describe("health()", () => {
+  it("is not ready while the credentials are refused, nor while one call tries them again", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    await lifecycle.onboard("ada");
+    sandbox.fail({ call: "createUser", times: 9, status: 401, body: { message: "Unauthorized" } });
+    await expect(lifecycle.onboard("bob")).rejects.toMatchObject({ code: "CREDENTIALS_REFUSED" });
+    expect(await lifecycle.health()).toMatchObject({ ready: false, shut: [{ reason: "credentials" }] });
+    sandbox.clearFaults();
+    sandbox.clock.advance(2 * 60_000);
+    sandbox.fail({ call: "createUser", status: 401, body: { message: "Unauthorized" }, delayMs: 400 });
+    const trying = lifecycle.onboard("bob", { waitMs: 3_000 }).catch(() => null);
+    await vi.waitFor(async () =>
+      expect((await lifecycle.health()).shut).toMatchObject([{ state: "probing", reason: "credentials" }]),
+    );
+    expect(await lifecycle.health()).toMatchObject({ ready: false });
+    await trying;
+  });
+
   it("says ready while the store answers, and never rejects", async () => {
     const { open } = await scene();
     const lifecycle = await open();

@@ -1,3 +1,4 @@
+import type { StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it, vi } from "vitest";
 import { accountOf } from "../../src/store/account.ts";
@@ -38,5 +39,26 @@ describe("onboard() of a user in a lane", () => {
     });
     hurry(sandbox);
     expect(await Promise.all([first, second])).toMatchObject([{ usable: true }, { usable: true }]);
+  });
+
+  it("goes on waiting for a slot, and gets it, though the store refused once to grant one", async () => {
+    const { sandbox, open } = await scene();
+    const adapter = memory();
+    let refusals = 0;
+    const store: StoreAdapter = {
+      ...adapter,
+      async open(options) {
+        const opened = await adapter.open(options);
+        return {
+          ...opened,
+          grant: (ask) => (refusals++ === 0 ? Promise.reject(new Error("once")) : opened.grant(ask)),
+        };
+      },
+    };
+    const lifecycle = await open({ store, limits: { management: { calls: 1, windowMs: 60_000 } } });
+    await lifecycle.onboard("first");
+    hurry(sandbox);
+    expect(await lifecycle.onboard(id, { waitMs: 3_600_000 })).toMatchObject({ usable: true });
+    expect(refusals).toBeGreaterThan(1);
   });
 });

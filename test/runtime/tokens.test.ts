@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
+import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { hurry, scene, spentOn } from "../support/scene.ts";
 
 const id = "ada@example.org";
@@ -230,6 +231,31 @@ describe("fhir()", () => {
     const token = refreshes(sandbox);
     expect(await here.fhir(id, "r4").create({ resourceType: "Patient" })).toHaveProperty("id");
     expect(refreshes(sandbox)).toBe(token);
+  });
+
+  it("renews a token once, however many calls it was refused to at the same instant", async () => {
+    const { lifecycle, sandbox, clock } = await createTestLifecycle();
+    await lifecycle.onboard(id);
+    await clock.advance("10m");
+    sandbox.fail({ call: "fhir.search", times: 8, status: 401, body: "" });
+    await Promise.all(Array.from({ length: 8 }, () => lifecycle.fhir(id, "r4").search("Patient")));
+    expect(refreshes(sandbox)).toBe(1);
+  });
+
+  it("gives up a renewal when the call is cancelled", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    await lifecycle.onboard(id);
+    sandbox.clock.advance(10 * 60_000);
+    sandbox.fail({ call: "fhir.read", status: 401, body: "" });
+    sandbox.fail({ call: "refreshToken", delayMs: 2_000, delay: "after" });
+    const stop = new AbortController();
+    const reading = lifecycle.fhir(id, "r4").read("Patient", "x", { signal: stop.signal });
+    await vi.waitFor(() => expect(refreshes(sandbox)).toBe(1));
+    const before = performance.now();
+    stop.abort();
+    await expect(reading).rejects.toMatchObject({ name: "AbortError" });
+    expect(performance.now() - before).toBeLessThan(1_000);
   });
 
   it("forces at most one refresh a minute and user", async () => {

@@ -1,4 +1,4 @@
-import { undiciTransport } from "oneup-lifecycle";
+import { createLifecycle, fetchTransport, undiciTransport } from "oneup-lifecycle";
 import type { StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it, vi } from "vitest";
@@ -204,6 +204,50 @@ describe("a listener that throws", () => {
 });
 
 describe("close()", () => {
+  it("is waited for by everybody who calls it", async () => {
+    const { open } = await scene({ latencyMs: 200 });
+    const lifecycle = await open();
+    const onboarding = lifecycle.onboard("ada");
+    await vi.waitFor(() =>
+      expect(lifecycle.inspect("ada")).resolves.toMatchObject({ underWay: "createUser" }),
+    );
+    let isOver = false;
+    void onboarding.then(() => (isOver = true));
+    await Promise.race([lifecycle.close(), lifecycle.close()]);
+    expect(isOver).toBe(true);
+  });
+
+  it("waits for a rename, which hears how it ended", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open({ transport: fetchTransport() });
+    await lifecycle.onboard("ada");
+    sandbox.fail({ call: "updateUser", delayMs: 300, delay: "after" });
+    const renaming = lifecycle.rename("ada", "grace");
+    await vi.waitFor(() =>
+      expect(lifecycle.inspect("ada")).resolves.toMatchObject({ underWay: "updateUser" }),
+    );
+    await lifecycle.close();
+    expect(await renaming).toMatchObject({ appUserId: "grace" });
+  });
+
+  it("closes the store although the transport does not close", async () => {
+    const { sandbox, server } = await scene();
+    const adapter = memory();
+    let closed = 0;
+    const store: StoreAdapter = {
+      ...adapter,
+      async open(options) {
+        const opened = await adapter.open(options);
+        return { ...opened, close: async () => void (closed++, await opened.close()) };
+      },
+    };
+    const transport = { ...fetchTransport(), close: () => Promise.reject(new Error("not now")) };
+    const { credentials } = sandbox;
+    const lifecycle = await createLifecycle({ credentials, endpoints: server.endpoints, store, transport });
+    await expect(lifecycle.close()).rejects.toThrow("not now");
+    expect(closed).toBe(1);
+  });
+
   it("lets the calls under way finish and keeps what they brought", async () => {
     const { sandbox, open } = await scene({ latencyMs: 200 });
     const lifecycle = await open();
