@@ -68,7 +68,7 @@ const events: Readonly<Record<UserEvent["type"], string>> = {
   TOKEN_REJECTED: "1upHealth rejected the access token",
   GRANT_LOST: "the token endpoint refused the refresh token",
   IN_DOUBT: "nobody heard how the call ended",
-  HELD: "1upHealth put the call off",
+  HELD: "the call was put off",
   REFUSED: "1upHealth refused the call for good",
   DUE: "the access token is about to end",
   REAUTHORIZE: "the application asked for a fresh grant",

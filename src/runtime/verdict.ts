@@ -31,7 +31,7 @@ export function refusal(engine: Engine, user: User): LifecycleError | null {
     const reason = context.failure?.reason ?? "refused";
     return new LifecycleError(
       "USER_FAILED",
-      `Cannot use ${who}: its lifecycle failed in ${context.failure?.in} (${reason}: ${context.failure?.why}); retry() goes back there`,
+      `Cannot use ${who}: its lifecycle failed in ${context.failure?.in} (${reason}: ${context.failure?.why}); retry() goes on from there`,
       { facts: { reason } },
     );
   }
