@@ -9,6 +9,7 @@ import type { Difference } from "./differences.ts";
 import { newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { find } from "./load.ts";
+import { askRemote } from "./remote.ts";
 import { restingPlace } from "./rest.ts";
 import { save } from "./save.ts";
 import { newUser, stepped } from "./user.ts";
@@ -30,7 +31,10 @@ export async function adoptStranger(
   return true;
 }
 
-/** Moves a record to the id that its user has at 1upHealth. False: it is not at rest any more, or the id is taken here. */
+/**
+ * Moves a record to the id that its user has at 1upHealth: one management call, for the list tells how it was when it was
+ * read. False: it has another id there by now, the record is not at rest any more, or the id is taken here.
+ */
 export async function followRename(
   engine: Engine,
   { appUserId, thereAppUserId, oneupUserId }: Extract<Difference, { readonly type: "renamed" }>,
@@ -41,6 +45,9 @@ export async function followRename(
   const { user, record } = found;
   const { context } = user.position;
   if (context.oneupUserId !== oneupUserId) return false;
+  const there = await askRemote(engine, { query: { oneupUserId }, lane: "recovery", signal });
+  const isThere = there.some((each) => each.oneupUserId === oneupUserId && each.appUserId === thereAppUserId);
+  if (!isThere) return false;
   const moved: User = {
     ...user,
     id: thereAppUserId,

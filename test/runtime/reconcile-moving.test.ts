@@ -43,6 +43,22 @@ async function stepping(during: readonly string[]) {
 }
 
 describe("reconcile() while users take steps", () => {
+  it("moves nobody to an id that the list still showed, and rename() has replaced since", async () => {
+    let rename = async (): Promise<void> => {};
+    const stage = await scene();
+    const lifecycle = await stage.open({ store: disturbed(() => rename()) });
+    const { oneupUserId } = await lifecycle.onboard("ada");
+    await renamedThere(stage, oneupUserId, "elsewhere");
+    rename = async () => {
+      rename = async () => {};
+      await lifecycle.rename("ada", "augusta");
+    };
+    const report = await lifecycle.reconcile({ repair: ["move"] });
+    expect(report.repaired).toEqual({ adopted: 0, moved: 0, left: 1 });
+    expect(await lifecycle.inspect("augusta")).toMatchObject({ oneupUserId, usable: true });
+    expect(stage.sandbox.users()).toMatchObject([{ appUserId: "augusta", oneupUserId }]);
+  });
+
   it("adopts nobody who steps, meanwhile, to a state that nobody had when it began to list them", async () => {
     const { lifecycle, oneupUserId, left } = await stepping(["tokenActive"]);
     const report = await lifecycle.reconcile({ repair: true });
