@@ -40,14 +40,15 @@ export async function followRename(
   { appUserId, thereAppUserId, oneupUserId }: Extract<Difference, { readonly type: "renamed" }>,
   signal: AbortSignal,
 ): Promise<boolean> {
+  const there = await askRemote(engine, { query: { oneupUserId }, lane: "recovery", signal });
+  const isThere = there.some((each) => each.oneupUserId === oneupUserId && each.appUserId === thereAppUserId);
+  if (!isThere) return false;
+  // A rename() that begins from here on changes the record first.
   const found = await find(engine, appUserId);
   if (found === null || isBusy(found) || engine.driving.has(appUserId)) return false;
   const { user, record } = found;
   const { context } = user.position;
   if (context.oneupUserId !== oneupUserId) return false;
-  const there = await askRemote(engine, { query: { oneupUserId }, lane: "recovery", signal });
-  const isThere = there.some((each) => each.oneupUserId === oneupUserId && each.appUserId === thereAppUserId);
-  if (!isThere) return false;
   const moved: User = {
     ...user,
     id: thereAppUserId,

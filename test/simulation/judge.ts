@@ -103,17 +103,23 @@ export class Judge {
 
   /** A process is no more: whoever it worked on is in doubt. */
   died(process: string): void {
-    for (const dossier of this.all())
-      if (dossier.lease?.by === process) dossier.causes.push(`${process} died`);
+    this.#befalls(process, "died");
     this.lists.suffer(process);
   }
 
   /** A process stands still: others may take its users over meanwhile. */
   stalled(process: string): void {
-    for (const dossier of this.all()) {
-      if (dossier.lease?.by === process) dossier.causes.push(`${process} stood still`);
-    }
+    this.#befalls(process, "stood still");
     this.lists.suffer(process);
+  }
+
+  /** A process cannot look at the account, as it must before it saves whom it works on. */
+  isBlind(process: string): void {
+    this.#befalls(process, "could not look at the account");
+  }
+
+  #befalls(process: string, what: string): void {
+    for (const { lease, causes } of this.all()) if (lease?.by === process) causes.push(`${process} ${what}`);
   }
 
   /** A call arrived and was carried out or refused. Returns its user, if it has one. */
