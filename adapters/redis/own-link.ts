@@ -24,6 +24,7 @@ export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
   const pauseMs = (failures: number): number =>
     Math.min(1_000, 25 * 2 ** failures) * (0.5 + clock.random() / 2);
   let opened = false;
+  let asking = new AbortController();
   let failure: unknown;
   let current = dial();
   let cluster: ReturnType<typeof clusterLink> | undefined;
@@ -63,10 +64,26 @@ export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
     };
   }
 
-  /** A client for the cluster. It connects to a node when it first has something for it, so no other keeps it waiting. */
+  /**
+   * A client for the cluster. It connects to a node when it first has something for it, so no other keeps it waiting.
+   *
+   * To learn who is in the cluster, node-redis 5.12 makes one client at a time that nobody else can reach and that waits
+   * without a limit for its answers: the process would wait with it. So each gets a signal of its own, by which the
+   * socket is ended. The clients of the nodes get none: each of their sockets would stay known to it.
+   */
   function dialAll(): RedisCluster {
     const all = createCluster({
-      rootNodes: [{ url: url.href }],
+      rootNodes: [
+        {
+          url: url.href,
+          socket: {
+            get signal() {
+              asking = new AbortController(); // one that has been aborted would end no socket
+              return asking.signal;
+            },
+          },
+        },
+      ],
       minimizeConnections: true,
       defaults: {
         ...usual,
@@ -94,7 +111,7 @@ export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
         opened = true;
         if (!(await isOfCluster(current.client, signal))) return;
         const all = dialAll();
-        cluster = clusterLink(all, clock);
+        cluster = clusterLink(all, clock, () => asking.abort());
         await all.connect();
         way = cluster;
         current.retire();

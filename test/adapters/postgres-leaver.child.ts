@@ -11,7 +11,6 @@ import { argument } from "../support/child.ts";
 
 const store = await postgres(argument<string>()).open({ account: "account", clock: systemClock });
 await Promise.all(Array.from({ length: 5 }, () => store.counts()));
-process.once("SIGUSR2", () => {}); // or the signal would end it
 const told = once(process, "SIGUSR2");
 const staying = setInterval(() => {}, 1_000); // waiting for a signal keeps no process
 console.log("idle");
