@@ -156,8 +156,15 @@ function givenLink(client: RedisClient): Link {
       const giveUp = (): void => void (client.isOpen && client.destroy());
       signal.addEventListener("abort", giveUp, { once: true });
       if (!client.isOpen) connecting = client.connect();
-      await connecting;
-      signal.removeEventListener("abort", giveUp);
+      const awaited = connecting;
+      try {
+        await awaited;
+      } catch (error) {
+        if (connecting === awaited) connecting = undefined; // its owner may connect it next
+        throw error;
+      } finally {
+        signal.removeEventListener("abort", giveUp);
+      }
     },
     send: (_, command, abortSignal) => client.sendCommand(command, { abortSignal, typeMapping: {} }),
     renew() {},
