@@ -5,6 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
+import { systemClock } from "../../src/clock.ts";
 import { LifecycleError } from "../../src/errors.ts";
 
 /** A statement as the client takes it. */
@@ -184,7 +185,10 @@ function ownTarget(url: URL, connections: number): Target {
           const pool = await dialled?.catch(() => undefined);
           await pool?.end();
           // pg says good-bye and waits for ever for the other side's, which a server that is frozen never says.
-          for (const socket of sockets) socket.setTimeout(farewellMs, () => socket.destroy());
+          for (const socket of sockets) {
+            const cancel = systemClock.timer(farewellMs, () => socket.destroy()); // it keeps a real process
+            socket.once("close", cancel);
+          }
         },
       };
     },
