@@ -19,7 +19,7 @@ const lookMs = 250;
 export function clusterLink(
   cluster: RedisCluster,
   clock: Clock,
-  endAsking: () => void = () => {},
+  endAsking: () => void,
 ): Pick<Link, "send" | "renew" | "close"> {
   /** Keys whose answers have not come, the one that waits longest first. */
   const waiting = new Set<{ readonly key: string }>();

@@ -8,6 +8,7 @@ import type { Clock } from "../../src/clock.ts";
 import { clusterLink } from "./cluster-link.ts";
 import { whyOf } from "./failures.ts";
 import type { Link, RedisClient, RedisCluster } from "./links.ts";
+import { endable } from "./root-nodes.ts";
 
 /** Said aloud, because otherwise `NODE_TLS_REJECT_UNAUTHORIZED=0` would switch it off. */
 const verifying = { tls: true, rejectUnauthorized: true } as const;
@@ -23,8 +24,8 @@ export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
   const socket = { connectTimeout: timeoutMs, ...(url.protocol === "rediss:" && verifying) };
   const pauseMs = (failures: number): number =>
     Math.min(1_000, 25 * 2 ** failures) * (0.5 + clock.random() / 2);
+  const asked = endable([{ url: url.href }]);
   let opened = false;
-  let asking = new AbortController();
   let failure: unknown;
   let current = dial();
   let cluster: ReturnType<typeof clusterLink> | undefined;
@@ -64,26 +65,10 @@ export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
     };
   }
 
-  /**
-   * A client for the cluster. It connects to a node when it first has something for it, so no other keeps it waiting.
-   *
-   * To learn who is in the cluster, node-redis 5.12 makes one client at a time that nobody else can reach and that waits
-   * without a limit for its answers: the process would wait with it. So each gets a signal of its own, by which the
-   * socket is ended. The clients of the nodes get none: each of their sockets would stay known to it.
-   */
+  /** A client for the cluster. It connects to a node when it first has something for it, so no other keeps it waiting. */
   function dialAll(): RedisCluster {
     const all = createCluster({
-      rootNodes: [
-        {
-          url: url.href,
-          socket: {
-            get signal() {
-              asking = new AbortController(); // one that has been aborted would end no socket
-              return asking.signal;
-            },
-          },
-        },
-      ],
+      rootNodes: asked.rootNodes,
       minimizeConnections: true,
       defaults: {
         ...usual,
@@ -111,7 +96,7 @@ export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
         opened = true;
         if (!(await isOfCluster(current.client, signal))) return;
         const all = dialAll();
-        cluster = clusterLink(all, clock, () => asking.abort());
+        cluster = clusterLink(all, clock, asked.end);
         await all.connect();
         way = cluster;
         current.retire();

@@ -1,15 +1,20 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { Socket } from "node:net";
-import { expect, it, onTestFinished, vi } from "vitest";
+import { createCluster } from "@keyv/redis";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { redis } from "../../adapters/redis.ts";
+import type { Where } from "../../adapters/redis.ts";
 import { systemClock } from "../../src/clock.ts";
+import { clientOf } from "../support/places.ts";
 import { listening } from "../support/servers.ts";
 
-/** A server that says that it is part of a cluster, and from then on answers nobody. */
-async function mute(): Promise<{ readonly url: string; readonly sockets: ReadonlySet<Socket> }> {
+/** A server that answers nobody; `greets`: once it has told the first that it is part of a cluster. */
+async function mute(
+  greets: boolean,
+): Promise<{ readonly url: string; readonly sockets: ReadonlySet<Socket> }> {
   const sockets = new Set<Socket>();
-  let isMute = false;
+  let isMute = !greets;
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on("error", () => {});
@@ -30,10 +35,21 @@ async function mute(): Promise<{ readonly url: string; readonly sockets: Readonl
   return { url: `redis://127.0.0.1:${await listening(server)}`, sockets };
 }
 
-it("adapters/redis: open() that gives up leaves no connection to a cluster's node that takes it and never answers", async () => {
-  const { url, sockets } = await mute();
-  const opening = redis(url, { timeoutMs: 400 }).open({ account: "account", clock: systemClock });
-  await vi.waitUntil(() => sockets.size === 2); // one asks who is in the cluster
-  await expect(opening).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
-  await vi.waitFor(() => expect(sockets.size).toBe(0));
+/** Ways to a cluster. */
+const ways: Readonly<Record<string, (url: string) => Where>> = {
+  "a URL": (url) => url,
+  "a cluster": (url) => clientOf([url]),
+  "a cluster with options of its own": (url) =>
+    createCluster({ rootNodes: [{ url }], defaults: { socket: { noDelay: false } } }),
+};
+
+describe("adapters/redis at a cluster's node that takes connections and never answers", () => {
+  it.each(Object.keys(ways))("open() of %s that gives up leaves no connection to it", async (way) => {
+    const { url, sockets } = await mute(way === "a URL");
+    const where = ways[way]?.(url) ?? url;
+    const opening = redis(where, { timeoutMs: 400 }).open({ account: "account", clock: systemClock });
+    await vi.waitUntil(() => sockets.size === (way === "a URL" ? 2 : 1)); // one asks who is in the cluster
+    await expect(opening).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
+    await vi.waitFor(() => expect(sockets.size).toBe(0));
+  });
 });
