@@ -31,6 +31,7 @@ export interface KeyvOptions {
  * on the same data would not be noticed, and both would lose writes. Everything is read once, when it is opened, and
  * stays in memory. It is as durable as the Keyv store beneath: a promise resolves when that has acknowledged the write.
  * For several processes take `lmdb` or `redis`.
+ * Commands that only look may be run beside it: they write nothing, and show what was there when they began.
  *
  * Every user stands under `<account>:users:<id>` as text in Keyv's own form, so keys may grow to some 550 bytes
  * (`keySize` of `@keyv/postgres` and `@keyv/mysql`), and the store must tell upper from lower case. A default time to
@@ -66,10 +67,10 @@ export function keyv(store: Keyv | KeyvStoreAdapter, options: KeyvOptions = {}):
   return {
     name: "keyv",
     durable: options.durable ?? !(beneath.store instanceof Map),
-    async open({ account, clock }): Promise<Store> {
+    async open({ account, clock, readOnly = false }): Promise<Store> {
       const prefix = `${escapeColons(account)}:`;
-      const { ledger, leave } = await join(beneath.store as object, fullKey(beneath, prefix), () =>
-        openLedger(beneath, prefix, clock, timeoutMs),
+      const { ledger, leave } = await join(beneath.store as object, fullKey(beneath, prefix), readOnly, () =>
+        openLedger(beneath, prefix, clock, timeoutMs, readOnly),
       );
       let closed = false;
       const openOnly = (): void => {
@@ -107,14 +108,19 @@ function asKeyv(store: Keyv | KeyvStoreAdapter): Keyv {
 
 const open = new WeakMap<object, Map<string, { readonly opening: Promise<Ledger>; openings: number }>>();
 
-/** Joins the ledger of the account that is open on this Keyv store, or opens it; the last one that leaves ends it. */
+/**
+ * Joins the ledger of the account that is open on this Keyv store, or opens it; the last one that leaves ends it.
+ * Whoever only reads sees what others here write, if they were first; nobody writes upon a ledger that was opened to read.
+ */
 async function join(
   store: object,
-  name: string,
+  account: string,
+  readOnly: boolean,
   opened: () => Promise<Ledger>,
 ): Promise<{ readonly ledger: Ledger; readonly leave: () => Promise<void> }> {
   const ledgers = open.get(store) ?? new Map<string, { opening: Promise<Ledger>; openings: number }>();
   open.set(store, ledgers);
+  const name = readOnly && !ledgers.has(account) ? `${account}read only` : account; // an account ends in a colon
   const entry = ledgers.get(name) ?? { opening: opened(), openings: 0 };
   ledgers.set(name, entry);
   entry.openings++;
@@ -148,7 +154,7 @@ interface Emitter {
  * A batch of units runs on the tables, what it changed is taken back, written to Keyv, and put into the tables when
  * that has acknowledged all of it: nobody reads what may not last, and a batch that fails leaves nothing to undo.
  */
-async function openLedger(beneath: Keyv, prefix: string, clock: Clock, timeoutMs: number) {
+async function openLedger(beneath: Keyv, prefix: string, clock: Clock, timeoutMs: number, readOnly: boolean) {
   const tables = memoryTables();
   const places = placesOf(tables);
   const waiting: { run(tables: Tables): void; settle(): void; reject(error: unknown): void }[] = [];
@@ -252,7 +258,7 @@ async function openLedger(beneath: Keyv, prefix: string, clock: Clock, timeoutMs
       place: { key, get: () => "", put() {} },
       after: randomName(clock),
     });
-    const probes = [probe("Probe"), probe("pROBE")];
+    const probes = readOnly ? [] : [probe("Probe"), probe("pROBE")];
     await fly((over) => put(over, probes));
     const texts = new Map<string, string>();
     const base = fullKey(beneath, prefix);
@@ -265,7 +271,9 @@ async function openLedger(beneath: Keyv, prefix: string, clock: Clock, timeoutMs
     if (probes.some(({ place, after }) => texts.get(place.key) !== after)) {
       throw unusable("its iterator must give all that was written, upper and lower case apart");
     }
-    for (const step of putAll(places, texts)) await fly((over) => put(over, step));
+    const unfinished = putAll(places, texts);
+    if (!readOnly) for (const step of unfinished) await fly((over) => put(over, step));
+    else if (![...texts.keys()].some(places.find)) throw unusable("it must hold users of this client id");
   }
 
   for (const emitter of emitters) emitter.on?.("error", hear);

@@ -31,7 +31,8 @@ export interface LmdbOptions {
  * them, the system drops the locks by which the processes know of each other.
  *
  * @throws {LifecycleError} `STORE_UNUSABLE` on opening, if the folder cannot be created, read or written, or if its
- *   `data.mdb` is not of LMDB; whatever else lies in the folder is left alone
+ *   `data.mdb` is not of LMDB; whatever else lies in the folder is left alone. `STORE_UNAVAILABLE`, to be tried again,
+ *   if another process ended while it opened the folder, and this one has it open already
  * @example
  * ```ts
  * import { createLifecycle, keyFile } from "oneup-lifecycle";

@@ -21,6 +21,7 @@ import type { Database, RootDatabase, RootDatabaseOptionsWithPath } from "lmdb";
 import { sleep, systemClock } from "../../src/clock.ts";
 import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
 import type { Kept } from "../../src/store/keyv-door.ts";
+import { unavailable } from "./failures.ts";
 import { databasesPerAccount } from "./tables.ts";
 import { beginsAtLatest, leftBehind, patienceMs } from "./writing.ts";
 
@@ -58,7 +59,7 @@ export async function openFolder<T>(
       });
       if (used !== undefined) return used.value;
       await opened.close();
-      if (systemClock.monotonic() - since > patienceMs) throw leftBehind();
+      if (systemClock.monotonic() - since > patienceMs) throw unavailable("open", leftBehind());
       await sleep(systemClock, 2);
     }
   } catch (cause) {

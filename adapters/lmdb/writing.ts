@@ -42,6 +42,6 @@ export async function writing<T>(root: RootDatabase, unit: () => T): Promise<T> 
 /** What to tell when the number stays wrong. */
 export function leftBehind(): Error {
   return new Error(
-    "a process ended while it opened the store and left it read-only; any process that opens it mends that",
+    "a process ended while it opened the store and left it read-only; a process that opens it, and has not got it open already, mends that",
   );
 }

@@ -4,6 +4,8 @@
  * @module
  */
 import { readFileSync } from "node:fs";
+import type { Socket } from "node:net";
+import { systemClock } from "../../src/clock.ts";
 import { LifecycleError } from "../../src/errors.ts";
 
 /** A statement as the client takes it. */
@@ -61,6 +63,8 @@ interface PoolOptions {
 
 /** A pool of our own. */
 interface OwnPool extends PostgresPool {
+  on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "acquire" | "connect", listener: (client: PostgresClient) => void): unknown;
   end(): Promise<void>;
 }
 
@@ -122,7 +126,7 @@ function checkedUrl(where: string): URL {
       throw refused(`a URL with no setting but ${settings.join(", ")}; for others pass a pool`, name);
     }
     if (name === "sslmode" && !["disable", "require", "verify-full"].includes(value)) {
-      throw refused("a URL whose sslmode is disable or verify-full; for others pass a pool", value);
+      throw refused("a URL whose sslmode is disable, require or verify-full; for others pass a pool", value);
     }
   }
   return url;
@@ -137,6 +141,9 @@ function givenLink(pool: PostgresPool): Link {
     close: async () => {},
   };
 }
+
+/** How long a server may keep the end of a connection to itself, in milliseconds. */
+const farewellMs = 1_000;
 
 function ownTarget(url: URL, connections: number): Target {
   const words = url.searchParams;
@@ -155,9 +162,18 @@ function ownTarget(url: URL, connections: number): Target {
   return {
     link(timeoutMs) {
       let dialled: Promise<OwnPool> | undefined;
+      const sockets = new Set<Socket>();
       const dial = async (): Promise<OwnPool> => {
         const Pool = await poolOfPg();
-        return hearPool(new Pool({ ...options, connectionTimeoutMillis: timeoutMs }));
+        const pool = hearPool(new Pool({ ...options, connectionTimeoutMillis: timeoutMs }));
+        pool.on("connect", (client) => {
+          const { connection } = client as { readonly connection?: { readonly stream: Socket } }; // not in its types
+          if (connection === undefined) return; // the native client
+          const { stream } = connection;
+          sockets.add(stream);
+          stream.once("close", () => sockets.delete(stream));
+        });
+        return pool;
       };
       return {
         place: `PostgreSQL at ${url.protocol}//${url.host}${url.pathname}`,
@@ -168,6 +184,11 @@ function ownTarget(url: URL, connections: number): Target {
         async close() {
           const pool = await dialled?.catch(() => undefined);
           await pool?.end();
+          // pg says good-bye and waits for ever for the other side's, which a server that is frozen never says.
+          for (const socket of sockets) {
+            const cancel = systemClock.timer(farewellMs, () => socket.destroy()); // it keeps a real process
+            socket.once("close", cancel);
+          }
         },
       };
     },

@@ -11,8 +11,16 @@ import type { Link, RedisCluster } from "./links.ts";
 /** Between two looks at how the cluster stands, at least, ms; one has so long to end. */
 const lookMs = 250;
 
-/** What is sent to a cluster that is opened elsewhere. */
-export function clusterLink(cluster: RedisCluster, clock: Clock): Pick<Link, "send" | "renew" | "close"> {
+/**
+ * What is sent to a cluster that is opened elsewhere.
+ *
+ * @param endAsking ends the connection, if there is one, over which the client asks who is in the cluster
+ */
+export function clusterLink(
+  cluster: RedisCluster,
+  clock: Clock,
+  endAsking: () => void,
+): Pick<Link, "send" | "renew" | "close"> {
   /** Keys whose answers have not come, the one that waits longest first. */
   const waiting = new Set<{ readonly key: string }>();
   let lookedAt = -Infinity;
@@ -42,6 +50,7 @@ export function clusterLink(cluster: RedisCluster, clock: Clock): Pick<Link, "se
       if (cluster.isOpen) cluster.destroy();
     } catch {} // one client was closed already; the others follow
     for (const client of clients) if (client.isOpen) client.destroy();
+    endAsking(); // only now: while it is open, the client would ask another node
   }
 
   /**

@@ -7,6 +7,8 @@ import type { Clock } from "../../src/clock.ts";
 import { LifecycleError } from "../../src/errors.ts";
 import { clusterLink } from "./cluster-link.ts";
 import { ownLink } from "./own-link.ts";
+import { endable } from "./root-nodes.ts";
+import type { RootNode } from "./root-nodes.ts";
 
 /** What is used of the options of a command. */
 export interface CommandOptions {
@@ -120,10 +122,16 @@ function isClient(client: unknown): client is RedisClient | RedisCluster {
  * anything. Ours connects to a node when it first has something for it.
  */
 function likeGiven(client: RedisCluster, clock: Clock): Link {
-  const own = client.duplicate({ minimizeConnections: true });
+  const { rootNodes = [], defaults = {} } = optionsOf(client);
+  const asked = endable(rootNodes);
+  const overrides = {
+    minimizeConnections: true,
+    ...(rootNodes.length > 0 && { rootNodes: asked.rootNodes, defaults }),
+  } as const;
+  const own = client.duplicate(overrides);
   let failure: unknown;
   own.on("error", (error) => (failure = error)); // unheard, it would end the process
-  const link = clusterLink(own, clock);
+  const link = clusterLink(own, clock, asked.end);
   return {
     place: "Redis",
     failure: () => failure,
@@ -134,6 +142,17 @@ function likeGiven(client: RedisCluster, clock: Clock): Link {
     },
     ...link,
   };
+}
+
+/** What a cluster was made with, where node-redis shows it. */
+interface ClusterOptions {
+  readonly rootNodes?: readonly RootNode[];
+  readonly defaults?: object | undefined;
+}
+
+function optionsOf(client: RedisCluster): ClusterOptions {
+  const { _options = {} } = client as { readonly _options?: ClusterOptions }; // in its types, but not for everybody
+  return _options;
 }
 
 /** One link serves all who open a client, however many: each listens to it once. */
@@ -156,8 +175,15 @@ function givenLink(client: RedisClient): Link {
       const giveUp = (): void => void (client.isOpen && client.destroy());
       signal.addEventListener("abort", giveUp, { once: true });
       if (!client.isOpen) connecting = client.connect();
-      await connecting;
-      signal.removeEventListener("abort", giveUp);
+      const awaited = connecting;
+      try {
+        await awaited;
+      } catch (error) {
+        if (connecting === awaited) connecting = undefined; // its owner may connect it next
+        throw error;
+      } finally {
+        signal.removeEventListener("abort", giveUp);
+      }
     },
     send: (_, command, abortSignal) => client.sendCommand(command, { abortSignal, typeMapping: {} }),
     renew() {},

@@ -8,6 +8,7 @@ import type { Clock } from "../../src/clock.ts";
 import { clusterLink } from "./cluster-link.ts";
 import { whyOf } from "./failures.ts";
 import type { Link, RedisClient, RedisCluster } from "./links.ts";
+import { endable } from "./root-nodes.ts";
 
 /** Said aloud, because otherwise `NODE_TLS_REJECT_UNAUTHORIZED=0` would switch it off. */
 const verifying = { tls: true, rejectUnauthorized: true } as const;
@@ -23,6 +24,7 @@ export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
   const socket = { connectTimeout: timeoutMs, ...(url.protocol === "rediss:" && verifying) };
   const pauseMs = (failures: number): number =>
     Math.min(1_000, 25 * 2 ** failures) * (0.5 + clock.random() / 2);
+  const asked = endable([{ url: url.href }]);
   let opened = false;
   let failure: unknown;
   let current = dial();
@@ -66,7 +68,7 @@ export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
   /** A client for the cluster. It connects to a node when it first has something for it, so no other keeps it waiting. */
   function dialAll(): RedisCluster {
     const all = createCluster({
-      rootNodes: [{ url: url.href }],
+      rootNodes: asked.rootNodes,
       minimizeConnections: true,
       defaults: {
         ...usual,
@@ -94,7 +96,7 @@ export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
         opened = true;
         if (!(await isOfCluster(current.client, signal))) return;
         const all = dialAll();
-        cluster = clusterLink(all, clock);
+        cluster = clusterLink(all, clock, asked.end);
         await all.connect();
         way = cluster;
         current.retire();

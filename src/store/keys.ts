@@ -7,8 +7,11 @@ import { Buffer } from "node:buffer";
 import { createHash, randomBytes } from "node:crypto";
 import {
   chmodSync,
+  closeSync,
+  fsyncSync,
   linkSync,
   mkdirSync,
+  openSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -100,6 +103,7 @@ export function keyFile(path: string): KeySource {
           `Cannot open the store: it was written with a key, and the key file is missing: ${file}`,
         );
       }
+      if (found !== null && storeIsNew) namesToDiskIfPossible(dirname(file));
       const lines = (found ?? makeKeyFile(file)).trim().split(/\s*\n\s*/);
       if (isOpenToOthers(file)) {
         warn?.(`The key file can be read by others than its owner; its mode should be 0600: ${file}`);
@@ -141,13 +145,19 @@ function readIfThere(file: string): string | null {
   }
 }
 
-/** Writes a new key beside its place and links it in, so that of several processes one wins and none reads half a key. */
+/**
+ * Writes a new key beside its place and links it in, so that of several processes one wins and none reads half a key.
+ * Whoever gets the key will wrap with it at once, so it and its name are on disk before: a power cut that kept the store
+ * and lost the key would lose every user.
+ */
 function makeKeyFile(file: string): string {
+  const folder = dirname(file);
   const draft = `${file}.${randomBytes(6).toString("hex")}`;
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
     writeFileSync(draft, `${randomBytes(32).toString("base64")}\n`, { mode: 0o600, flag: "wx" });
     try {
+      toDisk(draft, "r+");
       linkSync(draft, file);
       chmodSync(file, 0o600);
     } catch (cause) {
@@ -155,11 +165,41 @@ function makeKeyFile(file: string): string {
     } finally {
       rmSync(draft);
     }
+    // By those that lost as well: the winner may not have come so far yet.
+    for (const each of foldersOf(folder, made)) namesToDisk(each);
     return readFileSync(file, "utf8");
   } catch (cause) {
     throw new LifecycleError("KEY_REFUSED", `Cannot make a key file: its folder must be writable: ${file}`, {
       cause,
     });
+  }
+}
+
+/** The folder, and if folders had to be made, `made` being the topmost, all up to the one that `made` stands in. */
+function foldersOf(folder: string, made: string | undefined): readonly string[] {
+  const above = dirname(folder);
+  if (made === undefined || folder === dirname(made) || folder === above) return [folder];
+  return [folder, ...foldersOf(above, made)];
+}
+
+/** The names in a folder. Windows has no such thing. */
+function namesToDisk(folder: string): void {
+  if (process.platform !== "win32") toDisk(folder, "r");
+}
+
+/** For a file that was found: another process may have linked it a moment ago. Where it is, we may not look. */
+function namesToDiskIfPossible(folder: string): void {
+  try {
+    namesToDisk(folder);
+  } catch {} // as with secrets that are mounted
+}
+
+function toDisk(path: string, flags: "r" | "r+"): void {
+  const descriptor = openSync(path, flags);
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }
 

@@ -119,10 +119,15 @@ export function keyvDoor(
   const { namespace } = options;
   checkName(namespace, "its namespace");
   let backend: Promise<KeyvBackend> | undefined;
-  let closed = false;
+  let ended: Promise<void> | undefined;
+  const end = async (): Promise<void> => {
+    const connected = await backend?.catch(() => undefined);
+    await connected?.close();
+  };
   const session: Session = {
     async backend() {
-      if (closed) throw new LifecycleError("CLOSED", "Cannot use this Keyv storage: it was disconnected");
+      if (ended !== undefined)
+        throw new LifecycleError("CLOSED", "Cannot use this Keyv storage: it was disconnected");
       const connection = (backend ??= Promise.resolve().then(connect));
       try {
         return await connection;
@@ -131,12 +136,7 @@ export function keyvDoor(
         throw error;
       }
     },
-    async disconnect() {
-      closed = true;
-      const connected = await backend?.catch(() => undefined);
-      backend = undefined;
-      await connected?.close();
-    },
+    disconnect: () => (ended ??= end()), // once, whoever asks: others may stand on the same backend
   };
   return namespace === "users"
     ? usersDoor(session, accountMeant(options, [...opened]))

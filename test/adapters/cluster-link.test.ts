@@ -42,7 +42,7 @@ describe("adapters/redis/cluster-link", () => {
   it("close() ends the connection that a command makes which was under way", async () => {
     const [old, promoted] = [new Node(), new Node()];
     const { cluster, nodeByAddress, answer } = clusterOf({ old });
-    const link = clusterLink(cluster, systemClock);
+    const link = clusterLink(cluster, systemClock, () => {});
     const sent = link.send("key", ["GET", "key"], new AbortController().signal);
     link.close();
     expect(old.isOpen).toBe(false);
@@ -57,7 +57,7 @@ describe("adapters/redis/cluster-link", () => {
     const [gone, other, connecting] = [new Node(), new Node(), new Node()];
     gone.destroy();
     const { cluster } = clusterOf({ gone, other, connecting });
-    clusterLink(cluster, systemClock).close();
+    clusterLink(cluster, systemClock, () => {}).close();
     expect([other.isOpen, connecting.isOpen]).toEqual([false, false]);
     connecting.isHeld = true; // node-redis 5.12 keeps a socket that connects only now
     connecting.emit("connect");

@@ -267,7 +267,7 @@ describe.each(Object.keys(adapters))("adapters/%s keyv()", (name) => {
     const [one, other] = [doorOf(adapter, { namespace: "a" }), doorOf(adapter, { namespace: "a" })];
     await one.set("key", "text");
     expect(await other.get("key")).toBe("text");
-    await one.disconnect();
+    await Promise.all([one.disconnect(), one.disconnect()]);
     await one.disconnect();
     await expect(one.get("key")).rejects.toMatchObject({ code: "CLOSED" });
     expect(await other.get("key")).toBe("text");

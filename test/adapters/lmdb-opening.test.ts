@@ -77,6 +77,17 @@ describe("adapters/lmdb while another process opens the folder", () => {
     expect(await store.counts()).toEqual({ created: 3 });
   });
 
+  it("open() of what this process has open rejects with STORE_UNAVAILABLE if nobody mends the number, and goes on once somebody does", async () => {
+    const folder = folderOfTest();
+    const store = await openStore(folder);
+    for (const id of ["ada", "ben"]) await store.commit(write(id));
+    change(folder, "set back");
+    const refused = { code: "STORE_UNAVAILABLE", retryable: true };
+    await expect(openStore(folder)).rejects.toMatchObject(refused);
+    await linesOf(folder, "read", "opens it");
+    expect(await (await openStore(folder)).counts()).toEqual({ created: 2 });
+  }, 15_000);
+
   it("open() says to start again when another process closed the folder at that moment", async () => {
     const folder = folderOfTest();
     const holder = child(folder, "hold", "holder");

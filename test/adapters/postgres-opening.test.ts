@@ -61,6 +61,9 @@ describe("adapters/postgres without a server", () => {
       const telling = { code: "INVALID_OPTION", message: expect.not.stringContaining("secret") };
       expect(() => postgres(where)).toThrow(expect.objectContaining(telling));
     }
+    const named = "postgres://h/d?sslmode=";
+    expect(() => postgres(`${named}prefer`)).toThrow(/sslmode is disable, require or verify-full;/);
+    for (const mode of ["disable", "require", "verify-full"]) postgres(`${named}${mode}`);
     for (const where of [7, null, {}, { connect: 7 }]) {
       expect(() => postgres(where as Where)).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
     }
@@ -164,6 +167,8 @@ withPostgres("adapters/postgres, opened", (server) => {
     const secured = (words: string): string => urlWith(near, { search: `?sslmode=verify-full${words}` });
     await vi.waitFor(async () => expect((await refusal(secured(""))).message).toMatch(/SELF_SIGNED_CERT$/));
     expect(await refusal(secured(""))).toMatchObject(unusable);
+    const required = await refusal(urlWith(near, { search: "?sslmode=require" }));
+    expect(required.message, "it verifies, too").toMatch(/SELF_SIGNED_CERT$/);
     const trusted = secured(`&sslrootcert=${encodeURIComponent(fileURLToPath(pem("cert")))}`);
     const store = await newStore(trusted);
     expect(await store.counts()).toEqual({});

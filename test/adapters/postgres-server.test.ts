@@ -89,6 +89,21 @@ withPostgres("adapters/postgres and its server", (server) => {
     expect(await store.commit(write("bob"))).toMatchObject({ type: "committed" });
   });
 
+  it("close() lets the process end while the server is paused with its connections open", async () => {
+    const { url, kill } = await server(forgetful);
+    await newStore(url);
+    const child = startChild(new URL("./postgres-leaver.child.ts", import.meta.url), url);
+    onTestFinished(() => child.kill("SIGKILL"));
+    await child.said(/idle/);
+    await kill("SIGSTOP");
+    onTestFinished(() => kill("SIGCONT"));
+    child.kill("SIGUSR2");
+    await child.said(/closed/);
+    const began = performance.now();
+    expect(await child.ended).toMatchObject({ code: 0, err: "" });
+    expect(performance.now() - began).toBeLessThan(4_000);
+  });
+
   it("verbs reject in time while the server is gone, close() ends, and nothing is written afterwards", async () => {
     const { url, kill, restart } = await server(forgetful);
     await newStore(url);
