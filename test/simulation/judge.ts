@@ -101,25 +101,10 @@ export class Judge {
     this.#alsoKnownAs(Object.assign(this.of(from), { wasRenamedThere: true }), to);
   }
 
-  /** A process is no more: whoever it worked on is in doubt. */
-  died(process: string): void {
-    this.#befalls(process, "died");
-    this.lists.suffer(process);
-  }
-
-  /** A process stands still: others may take its users over meanwhile. */
-  stalled(process: string): void {
-    this.#befalls(process, "stood still");
-    this.lists.suffer(process);
-  }
-
-  /** A process cannot look at the account, as it must before it saves whom it works on. */
-  isBlind(process: string): void {
-    this.#befalls(process, "could not look at the account");
-  }
-
-  #befalls(process: string, what: string): void {
+  /** Something befell a process: whoever it worked on is in doubt, taken over by others, or not saved. */
+  befell(process: string, what: "died" | "stood still" | "could not look at the account"): void {
     for (const { lease, causes } of this.all()) if (lease?.by === process) causes.push(`${process} ${what}`);
+    if (what !== "could not look at the account") this.lists.suffer(process);
   }
 
   /** A call arrived and was carried out or refused. Returns its user, if it has one. */

@@ -19,7 +19,7 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
       const fail = (ms: number, what: string): void => {
         trace.note(life.name, `${verb} ${ids.join(" ")}: ${what}`);
         for (const id of ids) judge.suffers(id, `${verb}: ${what}`);
-        if (verb === "account.load") judge.isBlind(life.name);
+        if (verb === "account.load") judge.befell(life.name, "could not look at the account");
         life.hear(ms, () => reject(away(verb)));
       };
       const arrive = (): void => {
