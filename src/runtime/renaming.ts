@@ -57,6 +57,7 @@ export async function finishRename(
   const waitMs = stillInconclusiveMs(engine, user, start);
   if (waitMs > 0) return later(waitMs);
   const { account, guard, sender, store } = engine;
+  if (!engine.keys.isFresh) await engine.keys.renew(); // what it brings is saved with the keys in hand
   const pass = account.pass();
   const barrier = await account.enter("listUsers", pass);
   if (barrier !== null) return later(Math.max(0, barrier.until - engine.clock.now()));
