@@ -68,7 +68,7 @@ export async function finishRename(
     return later(beforeAskingAgain(taken.retryInMs));
   }
   const answer = await sender.send(listUsersCall(clientOf(engine), { oneupUserId }), { notAfter });
-  const found = answer.type === "answer" ? readUserList(answer) : answer;
+  const found = answer.type === "answer" ? readUserList(answer, "nobody") : answer;
   await account.heard("listUsers", found, pass);
   const { settle, giveBack } = slotAfter(taken?.slot ?? null, slotFate(answer.type));
   if (settle !== undefined) await store.slots.settle(settle);
