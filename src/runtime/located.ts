@@ -28,7 +28,7 @@ export interface Sought {
 /** Reads the answer to the question for a user. */
 export function readLocated(answer: Answer, who: Sought): Located | Refusal {
   const { appUserId, oneupUserId, isLeaving } = who;
-  // Believed too soon, nobody would have to be created; but a purge would be called done that never began.
+  // Where a create follows, its answer tells more; but a purge would be called done that never began.
   const list = readUserList(answer, isLeaving ? "refused" : "nobody");
   if (list.type !== "users") return list;
   const user = list.users.find((one) =>
