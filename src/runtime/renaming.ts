@@ -52,7 +52,6 @@ export async function finishRename(engine: Engine, user: User, start: Start, pas
   const waitMs = stillInconclusiveMs(engine, user, start);
   if (waitMs > 0) return later(waitMs);
   const { account, guard, sender, store } = engine;
-  if (!engine.keys.isFresh) await engine.keys.renew(); // what it brings is saved with the keys in hand
   const barrier = await account.enter("listUsers", pass);
   if (barrier !== null) return later(Math.max(0, barrier.until - engine.clock.now()));
   const { slot: request, notAfter } = guard.ask("management", laneOfCalls(engine) && user.lane);
