@@ -37,7 +37,8 @@ export function readOutcome(task: Task, answer: Answer | Unanswered, lossless = 
   const { status } = answer;
   const body = lossless ? parse(answer.text) : parseJson(answer.text);
   const refusal = readRefusal(answer, body);
-  const read = status >= 200 && status < 300 ? readSuccess(task, status, body, answer, refusal.type) : null;
+  const isSuccess = status >= 200 && status < 300;
+  const read = isSuccess ? readSuccess(task, status, body, answer, refusal.type) : null;
   if (read !== null && typeof read !== "string") return read;
 
   const details = { status, facts: { issues: issuesIn(body) } };
@@ -67,7 +68,8 @@ export function readOutcome(task: Task, answer: Answer | Unanswered, lossless = 
       details,
     );
   // A gateway that gave up waiting says 408 or 425: not the FHIR server's no.
-  if (status >= 400 && status < 500 && status !== 408 && status !== 425)
+  const isNo = status >= 400 && status < 500 && status !== 408 && status !== 425;
+  if (isNo || (isSuccess && task.expects === "yes" && namesAnError(body)))
     return failed(task, "FHIR_REFUSED", `1upHealth refused it (${status}${codes(body)})`, details);
   if (status >= 500 || status === 408 || status === 425)
     return unclear(task, "UNAVAILABLE", `1upHealth answered ${status}`, details);
@@ -104,7 +106,7 @@ function readSuccess(
         : wanted(task);
     case "yes":
       // What says nothing is a yes here; a no names itself, and a page of HTML is that of a login.
-      return nothing || (isObject(body) && refusal === "inDoubt")
+      return nothing || (isObject(body) && refusal === "inDoubt" && !namesAnError(body))
         ? { type: "done", resource: null }
         : wanted(task);
     default:
@@ -149,6 +151,11 @@ function idFrom(answer: Answer, resourceType: string | undefined): string | unde
   const location = Object.hasOwn(answer.headers, "location") ? answer.headers["location"] : undefined;
   const found = new RegExp(`(?:^|/)${resourceType}/([^/?#]+)`).exec(location ?? "")?.[1];
   return found !== undefined && isResourceId(found) ? found : undefined;
+}
+
+/** An OperationOutcome says no in any status; its warnings and information come along with a yes. */
+function namesAnError(body: unknown): boolean {
+  return issuesIn(body).some(({ severity }) => severity === "error" || severity === "fatal");
 }
 
 function codes(body: unknown): string {

@@ -12,6 +12,7 @@ import {
   tooBig,
   TransportError,
   type Transport,
+  type TransportRequest,
   type TransportResponse,
 } from "./transport.ts";
 
@@ -48,7 +49,7 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
   const once = sendsOnce();
   if (checksNothing()) throw new LifecycleError("INVALID_OPTION", `Cannot create a transport: ${mustCheck}`);
   return {
-    async send({ method, url, headers, body, signal, maxBytes, onSending }) {
+    async send({ method, url, headers, body, signal, whenAborted, maxBytes, onSending }) {
       if (signal.aborted) throw aborted(false);
       if (checksNothing() && url.startsWith("https:"))
         throw new TransportError(`Cannot send the call: ${mustCheck}`, {
@@ -56,10 +57,15 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
           code: "CERTIFICATES_UNCHECKED",
         });
       if (!onSending()) throw heldBack();
+      const init = { method, headers: { ...headers }, signal, redirect: "manual", ...once } as const;
+      const exchange = async (): Promise<TransportResponse> =>
+        read(await fetch(url, body === undefined ? init : { ...init, body }), maxBytes, whenAborted);
       try {
-        const init = { method, headers: { ...headers }, signal, redirect: "manual", ...once } as const;
-        const response = await fetch(url, body === undefined ? init : { ...init, body });
-        return await read(response, maxBytes);
+        // Not every `fetch` listens to the signal, nor does every body that one gives.
+        return await new Promise((resolve, reject) => {
+          whenAborted(() => reject(aborted(true)));
+          exchange().then(resolve, reject);
+        });
       } catch (error) {
         if (error instanceof TransportError) throw error;
         if (signal.aborted) throw aborted(true);
@@ -86,7 +92,11 @@ function sendsOnce(): object {
   return Deno === undefined ? {} : { client: Deno.createHttpClient({ poolMaxIdlePerHost: 0 }) };
 }
 
-async function read(response: Response, maxBytes: number): Promise<TransportResponse> {
+async function read(
+  response: Response,
+  maxBytes: number,
+  whenAborted: TransportRequest["whenAborted"],
+): Promise<TransportResponse> {
   // Browsers hide a redirect that they did not follow behind an opaque answer of status 0.
   const status = response.type === "opaqueredirect" ? 302 : response.status;
   const headers: Record<string, string> = {};
@@ -95,10 +105,12 @@ async function read(response: Response, maxBytes: number): Promise<TransportResp
   let text = "";
   let bytes = 0;
   const reader = response.body?.getReader();
+  const giveUp = (): void => void reader?.cancel().catch(() => {}); // how that ends does not matter
+  whenAborted(giveUp);
   for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read()) {
     bytes += part.value.byteLength;
     if (bytes > maxBytes) {
-      reader?.cancel().catch(() => {}); // the answer is given up; how that ends does not matter
+      giveUp();
       throw tooBig(maxBytes);
     }
     text += decoder.decode(part.value, { stream: true });

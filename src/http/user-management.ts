@@ -136,7 +136,7 @@ export interface CodeIssued {
 /** Reads the answer to {@link issueAuthCodeCall}. `missing`: no user has that `app_user_id`. */
 export function readIssuedCode(answer: Answer): CodeIssued | { readonly type: "missing" } | Refusal {
   const body = parseJson(answer.text);
-  if (doesNotExist.test(saying(answer, body))) return { type: "missing" };
+  if (saysMissing(saying(answer, body))) return { type: "missing" };
   const code = codeIn(body);
   if (!succeeded(answer, body) || code === undefined) return readRefusal(answer, body);
   const oneupUserId = idIn(body);
@@ -166,12 +166,21 @@ export interface UserList {
 
 const nobody: UserList = { type: "users", users: [], entries: 0 };
 
-/** Reads the answer to {@link listUsersCall}: a list in `entry`, a bare list, one user, or none. */
-export function readUserList(answer: Answer): UserList | Refusal {
+/**
+ * Reads the answer to {@link listUsersCall}: a list in `entry`, a bare list, one user, or none.
+ *
+ * @param unexplained what a 400 means that does not say that the user does not exist. The guide has it for "no match",
+ * which only a question for one user can have; of a page it says that this page was not given.
+ */
+export function readUserList(
+  answer: Answer,
+  unexplained: "nobody" | "refused" = "refused",
+): UserList | Refusal {
   const body = parseJson(answer.text);
   const said = saying(answer, body);
-  if (doesNotExist.test(said)) return nobody;
-  const noMatch = answer.status === 400 && isObject(body) && oauthCode(body) === undefined;
+  if (saysMissing(said)) return nobody;
+  const noMatch =
+    unexplained === "nobody" && answer.status === 400 && isObject(body) && oauthCode(body) === undefined;
   const refusal = readRefusal(answer, body);
   if (noMatch && refusal.type === "refused") return nobody;
   if (Array.isArray(body) ? answer.status !== 200 : !succeeded(answer, body)) return refusal;
@@ -192,7 +201,7 @@ export function readUpdatedUser(
   const body = parseJson(answer.text);
   const said = saying(answer, body);
   if (alreadyExists.test(said)) return { type: "conflict" };
-  if (doesNotExist.test(said)) return { type: "missing" };
+  if (saysMissing(said)) return { type: "missing" };
   const user = field(body, "entry") ?? body;
   const confirmed =
     truth(field(body, "success"), false) || userIn(Array.isArray(user) ? user[0] : user) !== undefined;
@@ -202,6 +211,14 @@ export function readUpdatedUser(
 const alreadyExists = /\balready\b.{0,20}\b(exists?|registered|in use|taken)\b/;
 const doesNotExist =
   /user(?:_id)?\b.{0,200}\b(does not|doesn't|doesnt) exist\b|user(?:_id)?\b.{0,200}\bnot found\b|\b(no such|unknown) user\b/;
+
+/** A path or an address: `/user/auth-code`, `post:/user?app_user_id=ada`, `(https://…/user)`. */
+const place = /(^|[\s"'`(])([a-z]+:)?\/\S*/g;
+
+/** A router that has no such path quotes the path, and there is a "user" in it: no word about anybody. */
+function saysMissing(said: string): boolean {
+  return doesNotExist.test(said.replace(place, "$1"));
+}
 
 /** A 2xx whose body is an object that does not deny success. */
 function succeeded(answer: Answer, body: unknown): boolean {

@@ -27,7 +27,7 @@ export async function adoptMany(
   { engine, options, signal }: Import<AdoptManyOptions>,
   rows: Rows<AdoptedRow>,
 ): Promise<RowSummary> {
-  const tally = new RowTally();
+  const tally = new RowTally(engine.keys);
   const pace = new Pace(engine, options.everyMs);
   await eachRow(rows, rowsInHand, signal, async (given, number) => {
     await tally.count(number, async () => {

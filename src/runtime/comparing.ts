@@ -181,7 +181,7 @@ async function markOne(engine: Engine, name: string, id: string, signal: AbortSi
       // Somebody is at it, or has put it into another lane.
     }
   } catch (error) {
-    if (!isLifecycleError(error) || error.retryable) throw error;
+    if (!isLifecycleError(error) || error.retryable || engine.keys.isTrouble(error)) throw error;
     return false; // renamed, or no id of ours, or not to be read: no user of this import that could be marked
   }
 }

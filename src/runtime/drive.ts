@@ -60,9 +60,7 @@ export function drive(engine: Engine, user: User, start?: Start): Promise<Driven
     return start?.by === "claimed" ? under.then(again, again) : under;
   }
   const from = start ?? { by: "free", lease: newLease(engine) };
-  const way = (renaming(user) ? finishRename(engine, user, from) : withPass(engine, user, from)).finally(() =>
-    engine.driving.delete(user.id),
-  );
+  const way = withPass(engine, user, from).finally(() => engine.driving.delete(user.id));
   engine.driving.set(user.id, way);
   return way;
 }
@@ -71,7 +69,7 @@ export function drive(engine: Engine, user: User, start?: Start): Promise<Driven
 async function withPass(engine: Engine, user: User, start: Start): Promise<Driven> {
   const pass = engine.account.pass();
   try {
-    return await onward(engine, user, start, pass);
+    return await (renaming(user) ? finishRename : onward)(engine, user, start, pass);
   } finally {
     if (pass.tries.size > 0) await engine.account.leave(pass);
     if (pass.reserved !== null) await engine.store.slots.giveBack(pass.reserved).catch(() => {}); // it passes by itself

@@ -27,7 +27,8 @@ export interface OnboardManyOptions extends ListOptions<ImportProgress> {
   readonly lane?: Lane | undefined;
   /**
    * What is known of the users at 1upHealth, as for `onboard()`. Without it 1upHealth's own list of users is read first,
-   * as far as that saves calls: a user found there costs one call, not two.
+   * as far as that saves calls: a user found there costs one call, not two. Where the rows take longer than 12 minutes to
+   * come it is not read: users are held back for a quarter of an hour at most.
    */
   readonly expect?: "new" | "existing" | undefined;
 }
@@ -73,7 +74,7 @@ export interface ImportProgress extends RowCounts {
   readonly phase: "reading" | "comparing" | "onboarding" | "done";
   /** Its users who were found in 1upHealth's own list. */
   readonly known: number;
-  /** Its users who got a token since this call began, by whatever process. */
+  /** Its users who are not left any more since this call began, by whatever process: they got a token, or were let go. */
   readonly arrived: number;
   /** Its users who ended in `failed`; `retry()` takes them back. */
   readonly failed: number;
@@ -85,7 +86,7 @@ export interface ImportProgress extends RowCounts {
   readonly slots: { readonly used: number; readonly of: number };
   /** Gates of the account that are not open: nothing goes on behind them. */
   readonly shut: readonly ShutGate[];
-  /** When the last of those who wait in its lane will have had a slot, if nobody else asks; `null` while it reads. */
+  /** When the last of those who wait in its lane will have had a slot, if nobody else asks; `null` while it reads, and once nobody is left. */
   readonly endsAt: Date | null;
 }
 

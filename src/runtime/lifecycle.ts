@@ -59,7 +59,8 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    * list, or a longer one, to go on. Users who are here already are left as they are, those that were offboarded
    * or forgotten included; rows that cannot be used are counted, reported and passed over.
    *
-   * @throws {LifecycleError} `INVALID_OPTION`; what may pass is waited for; what the iterable throws; the signal's reason
+   * @throws {LifecycleError} `INVALID_OPTION`; `RECORD_TOO_NEW`, `KEY_REFUSED` of the account; what may pass is waited for;
+   * what the iterable throws; the signal's reason
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -99,7 +100,8 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    * works refreshes those that have no access token. Read once and in constant memory; to go on after an interruption,
    * call it again with the same rows. Users who were let go since, offboarded or forgotten, are left as they are.
    *
-   * @throws {LifecycleError} `INVALID_OPTION`; what may pass is waited for; what the iterable throws; the signal's reason
+   * @throws {LifecycleError} `INVALID_OPTION`; `RECORD_TOO_NEW`, `KEY_REFUSED` of the account; what may pass is waited for;
+   * what the iterable throws; the signal's reason
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";

@@ -28,7 +28,8 @@ export interface Sought {
 /** Reads the answer to the question for a user. */
 export function readLocated(answer: Answer, who: Sought): Located | Refusal {
   const { appUserId, oneupUserId, isLeaving } = who;
-  const list = readUserList(answer);
+  // Where a create follows, its answer tells more; but a purge would be called done that never began.
+  const list = readUserList(answer, isLeaving ? "refused" : "nobody");
   if (list.type !== "users") return list;
   const user = list.users.find((one) =>
     oneupUserId === null ? one.appUserId === appUserId : one.oneupUserId === oneupUserId,

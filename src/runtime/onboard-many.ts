@@ -46,7 +46,7 @@ export async function onboardMany(
   help: (signal: AbortSignal) => Promise<unknown>,
 ): Promise<ImportSummary> {
   const { name, lane = "bulk", expect, onProgress } = options;
-  const tally = new RowTally();
+  const tally = new RowTally(engine.keys);
   const pace = new Pace(engine, options.everyMs);
   const comparedBy = engine.clock.monotonic() + comparedMs;
   const before = await insist(engine, signal, "look at an import", () => standing(engine, name));

@@ -107,7 +107,7 @@ async function mend(engine: Engine, signal: AbortSignal, task: () => Promise<boo
   try {
     return await insist(engine, signal, "reconcile users", task);
   } catch (error) {
-    if (!isLifecycleError(error) || error.retryable) throw error;
+    if (!isLifecycleError(error) || error.retryable || engine.keys.isTrouble(error)) throw error;
     return false;
   }
 }

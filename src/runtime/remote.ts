@@ -101,7 +101,7 @@ export async function askForPage(engine: Engine, { query, lane, signal }: Questi
       notAfter,
       signal,
     });
-    const value = answer.type === "answer" ? readUserList(answer) : answer;
+    const value = answer.type === "answer" ? readUserList(answer, query.page ? "refused" : "nobody") : answer;
     await account.heard("listUsers", value, pass);
     return { slot: slotFate(answer.type), value };
   };

@@ -37,10 +37,7 @@ export async function rename(engine: Engine, id: string, to: string, patience: P
   const user = await atRest(engine, id, patience);
   if (id === to) return;
   const target = await engine.store.load(to);
-  if (target.type === "record") {
-    const isForgotten = isMark(target.record.value);
-    throw user.position.context.idTaken ? taken(engine, id, isForgotten) : conflict(engine, id, isForgotten);
-  }
+  if (target.type === "record") throw takenBefore(engine, user, isMark(target.record.value));
   const { oneupUserId } = user.position.context;
   if (oneupUserId === null) throw notReady(engine, id, "1upHealth does not know it yet");
 
@@ -169,22 +166,28 @@ async function outcome(engine: Engine, id: string, patience: Patience): Promise<
   }
 }
 
-function conflict(engine: Engine, id: string, isForgotten = false): LifecycleError {
-  const had = isForgotten ? "a user who was forgotten here had" : "another user has";
-  return new LifecycleError(
-    "USER_CONFLICT",
-    `Cannot rename user ${engine.sealer.alias(id)}: ${had} the new app_user_id`,
-  );
+function conflict(engine: Engine, id: string): LifecycleError {
+  return conflicting(engine, id, "another user has the new app_user_id");
 }
 
-function taken(engine: Engine, id: string, isForgotten = false): LifecycleError {
-  const [had, other] = isForgotten
-    ? ["a user who was forgotten here had it: onboard()", "it"]
-    : ["another user here has it, too: go on with", "that one"];
-  return new LifecycleError(
-    "USER_CONFLICT",
-    `Cannot rename user ${engine.sealer.alias(id)}: 1upHealth has given it the new app_user_id, and ${had} ${other}, then offboard and forget this one without a purge, for both have the same data`,
-  );
+/** The id that 1upHealth has just given it is another user's here. */
+function taken(engine: Engine, id: string): LifecycleError {
+  const had = "1upHealth has given it the new app_user_id, and another user here has it, too";
+  return conflicting(engine, id, `${had}: go on with that one, ${andThen}`);
+}
+
+/** The id is taken here. Whether it is the one that an earlier rename has brought the user at 1upHealth, nobody noted. */
+function takenBefore(engine: Engine, { id, position }: User, isForgotten: boolean): LifecycleError {
+  const had = isForgotten ? "a user who was forgotten here had" : "another user has";
+  const first = isForgotten ? "onboard() it" : "go on with that one";
+  const advice = `; if an earlier rename gave this one that id at 1upHealth, ${first}, ${andThen}`;
+  return conflicting(engine, id, `${had} the new app_user_id${position.context.idTaken ? advice : ""}`);
+}
+
+const andThen = "then offboard and forget this one without a purge, for both have the same data";
+
+function conflicting({ sealer }: Engine, id: string, why: string): LifecycleError {
+  return new LifecycleError("USER_CONFLICT", `Cannot rename user ${sealer.alias(id)}: ${why}`);
 }
 
 function notReady(engine: Engine, id: string, why: string): LifecycleError {

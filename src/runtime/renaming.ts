@@ -9,6 +9,7 @@ import { listUsersCall, readUserList } from "../http/user-management.ts";
 import type { Commit } from "../store/contract.ts";
 import type { Intent } from "../store/envelope.ts";
 import { conclusiveAt, givenUp, slotFate } from "./doubt.ts";
+import type { Pass } from "./account.ts";
 import type { Driven, Start } from "./drive.ts";
 import { clientOf, laneOfCalls } from "./engine.ts";
 import type { Engine } from "./engine.ts";
@@ -44,20 +45,13 @@ export type Over = Pick<Commit, "settle" | "giveBack">;
  * A rename is in doubt: asks 1upHealth who the user is, then moves the record or leaves it where it is. Without a free
  * slot the doubt stays and the user comes back later: nobody waits here, for others need the worker's place.
  */
-export async function finishRename(
-  engine: Engine,
-  user: User,
-  start: Start,
-  over: Over = {},
-): Promise<Driven> {
+export async function finishRename(engine: Engine, user: User, start: Start, pass: Pass): Promise<Driven> {
   const to = newIdOf(engine, user);
   const oneupUserId = user.position.context.oneupUserId ?? 0; // rename() refuses a user without one
-  const later = (ms: number): Promise<Driven> =>
-    end(engine, user, start, { ...over, dueInMs: ms, lane: null });
+  const later = (ms: number): Promise<Driven> => end(engine, user, start, { dueInMs: ms, lane: null });
   const waitMs = stillInconclusiveMs(engine, user, start);
   if (waitMs > 0) return later(waitMs);
   const { account, guard, sender, store } = engine;
-  const pass = account.pass();
   const barrier = await account.enter("listUsers", pass);
   if (barrier !== null) return later(Math.max(0, barrier.until - engine.clock.now()));
   const { slot: request, notAfter } = guard.ask("management", laneOfCalls(engine) && user.lane);
@@ -67,14 +61,14 @@ export async function finishRename(
     return later(beforeAskingAgain(taken.retryInMs));
   }
   const answer = await sender.send(listUsersCall(clientOf(engine), { oneupUserId }), { notAfter });
-  const found = answer.type === "answer" ? readUserList(answer) : answer;
+  const found = answer.type === "answer" ? readUserList(answer, "nobody") : answer;
   await account.heard("listUsers", found, pass);
   const { settle, giveBack } = slotAfter(taken?.slot ?? null, slotFate(answer.type));
   if (settle !== undefined) await store.slots.settle(settle);
   if (giveBack !== undefined) await store.slots.giveBack(giveBack);
   if (found.type !== "users") return later(fullJitter(afterTrouble, 3, engine.clock.random()));
   const there = found.users.find((remote) => remote.oneupUserId === oneupUserId);
-  return there?.appUserId === to ? move(engine, user, start, to, over) : stay(engine, user, start, over);
+  return there?.appUserId === to ? move(engine, user, start, to, {}) : stay(engine, user, start, {});
 }
 
 /**

@@ -5,16 +5,22 @@
  */
 import { isLifecycleError } from "../errors.ts";
 import type { RejectedRow, RowCounts, RowSummary } from "./imports.ts";
+import type { StoreKeys } from "./store-keys.ts";
 
 /** How many rejected rows are told of one by one. */
 const told = 100;
 
 /** See the module. */
 export class RowTally {
+  readonly #keys: Pick<StoreKeys, "isTrouble">;
   readonly #rejects: RejectedRow[] = [];
   #added = 0;
   #present = 0;
   #rejected = 0;
+
+  constructor(keys: Pick<StoreKeys, "isTrouble">) {
+    this.#keys = keys;
+  }
 
   /** Counts one row by what `task` makes of it; one that cannot be used is noted and stops nothing. */
   async count(row: number, task: () => Promise<"added" | "present">): Promise<void> {
@@ -23,6 +29,7 @@ export class RowTally {
       else this.#present++;
     } catch (error) {
       if (!isLifecycleError(error) || !spoiltRow.has(error.code)) throw error;
+      if (this.#keys.isTrouble(error)) throw error; // of the account: every row after it would be rejected
       this.#rejected++;
       if (this.#rejects.length < told) {
         this.#rejects.push({ row, code: error.code, why: error.message });

@@ -33,7 +33,7 @@ export async function eachRow<T>(
   let over = false;
 
   /**
-   * What the source says next. One that is silent does not hold an abort up. No `Promise.race()`: a promise that never
+   * What the source says next. One that is silent holds nothing up. No `Promise.race()`: a promise that never
    * settles keeps whatever raced against it, and that would be every row.
    */
   function asked(): Promise<IteratorResult<T, unknown>> {
@@ -63,8 +63,11 @@ export async function eachRow<T>(
         signal.throwIfAborted();
       }
     } catch (error) {
-      if (!over) close(source);
-      over = true;
+      if (!over) {
+        over = true;
+        interrupt(error); // a source that is silent would hold a task's error up as it would an abort
+        close(source);
+      }
       throw error;
     }
   }
@@ -75,7 +78,10 @@ export async function eachRow<T>(
   if (failed !== undefined) throw failed.reason;
 }
 
-/** Tells the source that nobody wants more of it. It may be waiting for something itself, so nobody waits for it. */
+/**
+ * Tells the source that nobody wants more of it. It may be waiting for something itself, so nobody waits for it; and what
+ * it throws is no news beside what has ended the reading.
+ */
 function close<T>(source: Iterator<T> | AsyncIterator<T>): void {
-  Promise.resolve(source.return?.()).catch(() => {});
+  new Promise((resolve) => resolve(source.return?.())).catch(() => {});
 }

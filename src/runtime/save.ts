@@ -22,6 +22,9 @@ export type Saved = Committed & { readonly unheard?: boolean };
  * Writes the user. Once a call's outcome is in hand it is not let go because the store is away: whoever insists has the
  * same write repeated until it is there, or somebody else was faster, or the lifecycle closes, or the signal that it
  * insists with aborts. With `from`, the record moves here from that id.
+ *
+ * @throws {LifecycleError} unless an outcome is in hand, `KEY_REFUSED`, `RECORD_TOO_NEW` or `RECORD_DAMAGED` of the account
+ * at once: nothing is lost yet, and it would be, sealed with a key that the others have dropped
  */
 export async function save(
   engine: Engine,
@@ -34,7 +37,7 @@ export async function save(
   const ends = insist === true ? engine.closing : insist;
   for (let attempt = 1; ; attempt++) {
     try {
-      if (!engine.keys.isFresh) await lookAtKeys(engine, ends !== false);
+      if (!engine.keys.isFresh) await lookAtKeys(engine, insist === true);
       const commit: Commit = {
         id: user.id,
         value: writeUser(user, engine.sealer),
@@ -49,6 +52,7 @@ export async function save(
       return attempt > 1 ? { ...done, unheard: true } : done;
     } catch (error) {
       if (ends === false || ends.aborted || !isLifecycleError(error) || !error.retryable) throw error;
+      if (engine.keys.isTrouble(error)) throw error;
       engine.settings.logger.warn(
         `Cannot save user ${engine.sealer.alias(user.id)} yet: ${error.message}; trying again`,
       );
@@ -61,10 +65,10 @@ export async function save(
  * Nothing new is begun on keys that are out of date. What is in hand is saved with the keys in hand: others read it for
  * as long as such a key is kept after it was replaced.
  */
-async function lookAtKeys({ keys }: Engine, insist: boolean): Promise<void> {
+async function lookAtKeys({ keys }: Engine, isInHand: boolean): Promise<void> {
   try {
     await keys.renew();
   } catch (error) {
-    if (!insist || isLifecycleError(error, "STORE_UNAVAILABLE")) throw error;
+    if (!isInHand || isLifecycleError(error, "STORE_UNAVAILABLE")) throw error;
   }
 }

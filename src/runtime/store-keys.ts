@@ -52,6 +52,7 @@ export class StoreKeys {
   #revision = 0;
   #seenAt: number;
   #trouble: LifecycleError | null = null;
+  readonly #troubles = new WeakSet<Error>();
 
   /** Opens the store's keys. @throws {LifecycleError} as {@link openKeys} */
   static async open(parts: StoreKeysParts): Promise<StoreKeys> {
@@ -76,6 +77,11 @@ export class StoreKeys {
   /** Why nothing new may be begun: a newer release has the store, or its newest key does not open here. */
   get trouble(): LifecycleError | null {
     return this.#trouble;
+  }
+
+  /** Is the error about the whole account, whomever it was met with? Several looks at a time each bring one of their own. */
+  isTrouble(error: Error): boolean {
+    return this.#troubles.has(error);
   }
 
   /** May something be written without another look? */
@@ -201,5 +207,6 @@ export class StoreKeys {
       this.#parts.logger.warn(`Cannot begin anything new: ${trouble.message}`);
     }
     this.#trouble = trouble;
+    this.#troubles.add(trouble);
   }
 }

@@ -18,6 +18,14 @@ async function answered(status: number, body: unknown) {
 }
 
 const outcome = { resourceType: "OperationOutcome", issue: [] };
+const issued = (severity: string) => ({ ...outcome, issue: [{ severity, code: "not-supported" }] });
+
+/** What is answered with a yes or a no. */
+const yeses: readonly ((fhir: FhirClient<"stu3">) => Promise<unknown>)[] = [
+  (fhir) => fhir.share("a", 1),
+  (fhir) => fhir.unshare("a", 1),
+  (fhir) => fhir.delete("Patient", "a"),
+];
 
 describe("operation()", () => {
   it("gets an operation of the server, a type or a resource, and gives back what it answers", async () => {
@@ -135,8 +143,18 @@ describe("an answer that is not what was asked for", () => {
     [200, { success: false, error: "no such user" }, "BAD_ANSWER"],
     [200, "<html>Please log in</html>", "FHIR_REFUSED"],
     [200, [], "BAD_ANSWER"],
-  ])("is no yes to share(): %i %j", async (status, body, code) => {
-    const error = await errorOf((await answered(status, body)).fhir.share("a", 1));
-    expect(error.code).toBe(code);
+    [200, issued("error"), "FHIR_REFUSED"],
+    [202, issued("fatal"), "FHIR_REFUSED"],
+  ])("is no yes to share(), unshare() and delete(): %i %j", async (status, body, code) => {
+    for (const call of yeses) {
+      expect((await errorOf(call((await answered(status, body)).fhir))).code).toBe(code);
+    }
   });
+
+  it.each([issued("information"), issued("warning"), { resourceType: "OperationOutcome" }])(
+    "is a yes to share(), unshare() and delete(): %j",
+    async (body) => {
+      for (const call of yeses) await call((await answered(200, body)).fhir);
+    },
+  );
 });

@@ -259,6 +259,27 @@ describe("fetchTransport()", () => {
   });
 
   it.each([
+    ["never answers", (): Promise<Response> => new Promise(() => {}), false],
+    ["begins a body and stalls", async (body: ReadableStream): Promise<Response> => new Response(body), true],
+  ])("waits no longer than it may for a fetch that does not listen and %s", async (_, answer, isRead) => {
+    let cancelled = false;
+    const body = new ReadableStream({
+      start: (controller) => controller.enqueue(new Uint8Array([123])),
+      cancel: () => void (cancelled = true),
+    });
+    expect(
+      outcome(
+        await sendOver(
+          answering(() => answer(body)),
+          call,
+          { timeoutMs: 20 },
+        ),
+      ),
+    ).toBe("lost TIMEOUT");
+    expect(cancelled).toBe(isRead);
+  });
+
+  it.each([
     [
       "Deno's words",
       new TypeError("error sending request for url: client error (Connect): tcp"),

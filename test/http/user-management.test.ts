@@ -77,8 +77,19 @@ describe("readIssuedCode()", () => {
     ["no code for now", 200, { success: false, code: null }, { type: "inDoubt", why: "says_nothing" }],
     ["a success without a code", 200, { success: true }, { type: "inDoubt", why: "says_nothing" }],
     ["a wrong path", 404, { message: "Not Found" }, { type: "refused", why: "http_404" }],
+    ["missing, with an id like a path", 404, no('user "/ada" does not exist'), { type: "missing" }],
   ])("reads %s", (_, status, body, expected) => {
     expect(opened(readIssuedCode(answer(status, body)))).toEqual(expected);
+  });
+
+  it.each([
+    "Route POST:/user-management/v1/user/auth-code not found",
+    "Route GET:/user-management/v1/user?app_user_id=ada not found",
+    "The requested URL /user-management/v1/user was not found on this server.",
+    'The path "https://api.1up.health/v1/user" does not exist',
+  ])("takes no path for a user: %s", (message) => {
+    const said = answer(404, { message, error: "Not Found", statusCode: 404 });
+    expect(readIssuedCode(said)).toEqual({ type: "refused", why: "http_404" });
   });
 });
 
@@ -109,7 +120,11 @@ describe("readUserList()", () => {
     ["nothing known", 200, { success: true }, { type: "inDoubt", why: "says_nothing" }],
     ["a list in a 500", 500, [ada], { type: "inDoubt", why: "http_500" }],
   ])("reads %s", (_, status, body, expected) => {
-    expect(readUserList(answer(status, body))).toEqual(expected);
+    expect(readUserList(answer(status, body), "nobody")).toEqual(expected);
+  });
+
+  it.each([{ success: false }, no("skip is too large")])("takes %j of a 400 to a page for no end", (body) => {
+    expect(readUserList(answer(400, body))).toEqual({ type: "refused", why: "http_400" });
   });
 });
 

@@ -110,6 +110,10 @@ describe.each([
     await expect(old.inspect("ada")).rejects.toMatchObject({ code: "RECORD_TOO_NEW", retryable: false });
     await expect(old.reauthorize("bob")).rejects.toMatchObject({ code: "RECORD_TOO_NEW" });
     await expect(old.onboard("new")).rejects.toMatchObject({ code: "RECORD_TOO_NEW" });
+    const list = old.adoptMany([{ appUserId: "listed", oneupUserId: 77, refreshToken: "of-old" }]);
+    await expect(list).rejects.toMatchObject({ code: "RECORD_TOO_NEW" });
+    const imported = old.onboardMany(["imported"], { name: "spring", expect: "new" });
+    await expect(imported).rejects.toMatchObject({ code: "RECORD_TOO_NEW" });
     expect(await old.inspect("bob")).toMatchObject({ usable: true });
     expect(await old.accessToken("bob")).toBe(await fresh.accessToken("bob"));
     expect(await old.health()).toMatchObject({ ready: false, problem: "RECORD_TOO_NEW" });

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { accountIn, older, soon, tokensOf, withUsers } from "../support/sealed-users.ts";
 
 const refused = { code: "KEY_REFUSED" };
+const grant = { oneupUserId: 77, refreshToken: "of-old" };
 
 /** A key service in this process. */
 function service(): KeyProvider & { trouble: Error | null; newest: string } {
@@ -71,13 +72,19 @@ describe("a KeyProvider", () => {
     await soon(sandbox, first.rewrap({ records: true }));
     await expect(cut.accessToken("ada")).rejects.toMatchObject({ ...refused, retryable: true });
     await expect(cut.onboard("new")).rejects.toMatchObject(refused);
+    await expect(cut.adopt("adopted", grant)).rejects.toMatchObject({ ...refused, retryable: true });
     expect(await cut.health()).toMatchObject({ ready: false, problem: "KEY_REFUSED" });
     expect(await cut.resume()).toEqual({ taken: 0, rested: {} });
     expect(warnings).toEqual([
       expect.stringMatching(/^Cannot begin anything new: Cannot unwrap the store key/),
     ]);
     expect(await first.onboard("new")).toMatchObject({ usable: true });
+    const list = cut.adoptMany([{ appUserId: "listed", ...grant }]);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await expect(first.inspect("listed")).rejects.toMatchObject({ code: "USER_UNKNOWN" });
     reachable = true;
+    expect(await soon(sandbox, list)).toMatchObject({ added: 1 });
+    expect(await first.inspect("listed")).toMatchObject({ state: "expiring" });
     expect(await tokensOf(cut)).toEqual(tokens);
     expect(await cut.onboard("newer")).toMatchObject({ usable: true });
     expect(await cut.health()).toMatchObject({ ready: true, problem: null });

@@ -207,6 +207,17 @@ describe("offboard({ purge })", () => {
     });
     expect(await lifecycle.retry("ada")).toMatchObject({ state: "offboarded", purge: { left: [] } });
   });
+
+  it("fails where 1upHealth does not say in words that it has no such user: a purge is not skipped in silence", async () => {
+    const stage = await scene();
+    await withData(stage, "ada", 1);
+    const lifecycle = await stage.open();
+    stage.sandbox.fail({ call: "listUsers", status: 400, body: { success: false } });
+    await expect(lifecycle.offboard("ada", { purge: true })).rejects.toMatchObject({ code: "USER_FAILED" });
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "failed", purge: { done: [] } });
+    expect(await lifecycle.retry("ada")).toMatchObject({ state: "offboarded", purge: { left: [] } });
+    expect(purges(stage)).toHaveLength(3);
+  });
 });
 
 describe("offboard() of a user who may not exist at 1upHealth", () => {

@@ -51,6 +51,20 @@ describe("remote", () => {
     expect(await all()).toEqual({ users: 100, calls: 3, complete: false });
   });
 
+  it("list() ends with an error, and not as if nobody else were there, where a page is refused", async () => {
+    const { sandbox, open } = await scene();
+    for (const name of ["ada", "bob"]) sandbox.createUser(name);
+    const lifecycle = await open();
+    const list = lifecycle.remote.list({ pageSize: 2 });
+    await list.next();
+    await list.next();
+    sandbox.fail({ call: "listUsers", status: 400, body: { success: false, error: "skip is too large" } });
+    await expect(list.next()).rejects.toMatchObject({ code: "BAD_ANSWER", retryable: false });
+    expect(list.walk).toMatchObject({ users: 2, complete: false });
+    sandbox.fail({ call: "listUsers", status: 400, body: { success: false } });
+    expect(await lifecycle.remote.find({ appUserId: "nobody" })).toBeNull();
+  });
+
   it("list() pages by the names of the option pager", async () => {
     const pager = { skip: "_offset", limit: "_limit" };
     const { sandbox, open } = await scene({ pager });

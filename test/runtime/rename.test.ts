@@ -1,4 +1,4 @@
-import type { Clock } from "oneup-lifecycle";
+import type { Clock, Store, StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it, vi } from "vitest";
 import { hurry, scene, spentOn } from "../support/scene.ts";
@@ -95,6 +95,32 @@ describe("rename() in doubt", () => {
     clock.advance(5_000);
     await slow.resume();
     expect(await slow.inspect("new")).toMatchObject({ underWay: null });
+  });
+
+  it("holds nobody up where the store fails while it is the one that tries a shut gate", async () => {
+    const { sandbox, open } = await scene();
+    const adapter = memory();
+    let isAway = false;
+    const store: StoreAdapter = {
+      ...adapter,
+      async open(options) {
+        const opened = await adapter.open(options);
+        const take: Store["slots"]["take"] = async (ask) =>
+          isAway ? Promise.reject(new Error("away")) : opened.slots.take(ask);
+        return { ...opened, slots: { ...opened.slots, take } };
+      },
+    };
+    const lifecycle = await open({ store, graceMs: 0 });
+    await lifecycle.onboard("ada");
+    sandbox.fail({ call: "updateUser", drop: "after" });
+    await expect(lifecycle.rename("ada", "new", { waitMs: 0 })).rejects.toMatchObject({ retryable: true });
+    sandbox.fail({ call: "createUser", status: 429, body: "", headers: { "retry-after": "600" } });
+    await lifecycle.onboard("bob", { waitMs: 60 });
+    sandbox.clock.advance(600_000);
+    isAway = true;
+    await expect(lifecycle.rename("ada", "new")).rejects.toThrow("away");
+    isAway = false;
+    expect(await lifecycle.onboard("bob", { waitMs: 500 })).toMatchObject({ usable: true });
   });
 
   it("without a free slot leaves the worker to others, and ends with its wait", async () => {

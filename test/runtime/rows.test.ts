@@ -55,4 +55,31 @@ describe("eachRow()", () => {
     await expect(done).rejects.toBe(reason);
     expect(read).toEqual([]);
   });
+
+  it.each([
+    ["is silent", () => new Promise<IteratorResult<string>>(() => {})],
+    ["goes on", async () => ({ done: false, value: "bob" }) as const],
+  ])(
+    "throws what a task threw though the source %s, and closes it though that throws as well",
+    async (_, later) => {
+      let asked = 0;
+      let closed = 0;
+      const rows: AsyncIterable<string> = {
+        [Symbol.asyncIterator]: () => ({
+          next: () => (asked++ === 0 ? Promise.resolve({ done: false, value: "ada" }) : later()),
+          return: () => {
+            closed++;
+            throw new Error("of the source");
+          },
+        }),
+      };
+      const trouble = new Error("of the task");
+      const done = eachRow(rows, 4, never, async (row) => {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        if (row === "ada") throw trouble;
+      });
+      await expect(done).rejects.toBe(trouble);
+      expect(closed).toBe(1);
+    },
+  );
 });

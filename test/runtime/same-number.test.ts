@@ -133,6 +133,10 @@ describe("a user whom 1upHealth gave an id that another user has here", () => {
     await vi.waitFor(async () => expect((await other.inspect("ada")).underWay).toBe("updateUser"));
     await other.onboard("new", { waitMs: 0 });
     await expect(renaming).rejects.toThrow("go on with that one");
+    await lifecycle.onboard("unrelated");
+    await expect(lifecycle.rename("ada", "unrelated")).rejects.toThrow(
+      /: another user has the new app_user_id; if an earlier rename gave this one that id at 1upHealth, go on/,
+    );
     const purging = lifecycle.offboard("ada", { purge: true });
     await expect(purging).rejects.toMatchObject({ code: "USER_CONFLICT", retryable: false });
     expect(await lifecycle.inspect("ada")).toMatchObject({ conflict: "idTaken", usable: true });

@@ -170,14 +170,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: "moves a renamed user without asking whether it was renamed",
     file: "src/runtime/renaming.ts",
-    find: "return there?.appUserId === to ? move(engine, user, start, to, over) :",
-    replace: "return there !== undefined ? move(engine, user, start, to, over) :",
+    find: "return there?.appUserId === to ? move(engine, user, start, to, {}) :",
+    replace: "return there !== undefined ? move(engine, user, start, to, {}) :",
   },
   {
     name: "leaves a user whose rename is in doubt under its old name",
     file: "src/runtime/renaming.ts",
-    find: "return there?.appUserId === to ? move(engine, user, start, to, over) :",
-    replace: 'return there?.appUserId === "" ? move(engine, user, start, to, over) :',
+    find: "return there?.appUserId === to ? move(engine, user, start, to, {}) :",
+    replace: 'return there?.appUserId === "" ? move(engine, user, start, to, {}) :',
   },
   {
     name: "writes a token into its log",
