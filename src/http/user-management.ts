@@ -162,6 +162,8 @@ export interface UserList {
   readonly users: readonly RemoteUser[];
   /** Entries of the list; more than there are users if some cannot be read. */
   readonly entries: number;
+  /** It was a 400 without a word about users: perhaps the end of the list, perhaps a page that was not given. */
+  readonly isUnexplained?: true;
 }
 
 const nobody: UserList = { type: "users", users: [], entries: 0 };
@@ -169,20 +171,21 @@ const nobody: UserList = { type: "users", users: [], entries: 0 };
 /**
  * Reads the answer to {@link listUsersCall}: a list in `entry`, a bare list, one user, or none.
  *
- * @param unexplained what a 400 means that does not say that the user does not exist. The guide has it for "no match",
- * which only a question for one user can have; of a page it says that this page was not given.
+ * @param unexplained what a 400 means that does not say that the user does not exist. The guide has it for "no match":
+ * of one user that is nobody; of a page beyond the first it may be the end; of the first page it is a refusal.
  */
 export function readUserList(
   answer: Answer,
-  unexplained: "nobody" | "refused" = "refused",
+  unexplained: "nobody" | "end" | "refused" = "refused",
 ): UserList | Refusal {
   const body = parseJson(answer.text);
   const said = saying(answer, body);
   if (saysMissing(said)) return nobody;
   const noMatch =
-    unexplained === "nobody" && answer.status === 400 && isObject(body) && oauthCode(body) === undefined;
+    unexplained !== "refused" && answer.status === 400 && isObject(body) && oauthCode(body) === undefined;
   const refusal = readRefusal(answer, body);
-  if (noMatch && refusal.type === "refused") return nobody;
+  if (noMatch && refusal.type === "refused")
+    return unexplained === "nobody" ? nobody : { ...nobody, isUnexplained: true };
   if (Array.isArray(body) ? answer.status !== 200 : !succeeded(answer, body)) return refusal;
   const entry = Array.isArray(body)
     ? body

@@ -89,6 +89,7 @@ export async function askRemote(engine: Engine, question: Question): Promise<rea
 export async function askForPage(engine: Engine, { query, lane, signal }: Question): Promise<Page> {
   const { account, clock, guard, sender } = engine;
   const { pager } = engine.settings;
+  const unexplained = query.page === undefined ? "nobody" : query.page.skip > 0 ? "end" : "refused";
   const pass = account.pass();
   const barrier = await account.enter("listUsers", pass);
   if (barrier !== null) throw shutOut(barrier, clock.now());
@@ -101,7 +102,7 @@ export async function askForPage(engine: Engine, { query, lane, signal }: Questi
       notAfter,
       signal,
     });
-    const value = answer.type === "answer" ? readUserList(answer, query.page ? "refused" : "nobody") : answer;
+    const value = answer.type === "answer" ? readUserList(answer, unexplained) : answer;
     await account.heard("listUsers", value, pass);
     return { slot: slotFate(answer.type), value };
   };

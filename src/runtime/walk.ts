@@ -16,7 +16,8 @@ export interface Walk {
   readonly calls: number;
   /**
    * The list was seen from its beginning to its end. `false` before that; and it stays so if a page came a second time,
-   * for then the server does not page as it is asked to (see the option `pager`), or if an entry could not be read.
+   * for then the server does not page as it is asked to (see the option `pager`), if a page was refused where the list
+   * may have ended, or if an entry could not be read.
    */
   readonly complete: boolean;
 }
@@ -31,6 +32,8 @@ export interface Page {
   readonly users: readonly RemoteUser[];
   /** More than `users` if some of its entries cannot be read. */
   readonly entries: number;
+  /** Nobody knows whether the list ends here, or this page was not given. */
+  readonly isUnexplained?: true;
 }
 
 /** Asks for a page. */
@@ -75,7 +78,7 @@ async function* turned(
     const first = page.users[0]?.oneupUserId;
     const again = first !== undefined && firsts.has(first);
     steps.add(again ? { users: [], entries: 0 } : page);
-    if (again) return;
+    if (again || page.isUnexplained) return;
     if (first !== undefined) {
       firsts.add(first);
       yield page.users;
