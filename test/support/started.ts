@@ -32,14 +32,14 @@ export async function deno(): Promise<readonly string[]> {
 
 /**
  * Starts `path`, which may be relative to the repository: on another runtime, if its words are given. Its standard input
- * is empty, or stays open and says nothing.
+ * is empty; or says `input`, and then stays open and says nothing more.
  */
 export function start(
   path: string,
   words: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
   runtime?: readonly string[],
-  input: "empty" | "silent" = "empty",
+  input?: string,
 ): Started {
   const [command = "", ...before] =
     runtime === undefined ? [process.execPath, ...runs(path)] : [...runtime, path];
@@ -50,7 +50,8 @@ export function start(
     stdio: ["pipe", "pipe", "pipe"],
   });
   child.stdin.on("error", () => {}); // it may have ended before
-  if (input === "empty") child.stdin.end();
+  if (input === undefined) child.stdin.end();
+  else child.stdin.write(input);
   let out = "";
   let err = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));

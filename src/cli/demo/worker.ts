@@ -62,9 +62,6 @@ async function perform(task: Task, signal: AbortSignal): Promise<void> {
     refresh: { policy: "eager" },
     clock,
     ...times,
-  }).catch((error: unknown) => {
-    clock.close(); // it follows the sandbox's, and would keep the process alive
-    throw error;
   });
   const left = [...task.users];
   async function onboard(): Promise<void> {
