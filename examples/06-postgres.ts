@@ -10,11 +10,16 @@ import { postgres } from "oneup-lifecycle/adapters/postgres";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import { Pool } from "pg";
 
-const { POSTGRES_URL: url = "", ONEUP_URL: oneupUrl = "", ONEUP_CLIENT_ID: clientId = "" } = process.env;
+const { POSTGRES_URL: url = "", ONEUP_URL: oneupUrl = "", EXAMPLE_RUN: run = `${Date.now()}` } = process.env;
 if (url === "") {
   console.error("Cannot start: POSTGRES_URL must be the URL of a PostgreSQL server");
   process.exit(1);
 }
+const clientId = `app-${run}`; // an account of its own
+const schema = `oneup_example_${run}`; // the application's, made for this run: none of your tables is touched
+const people = `${schema}.people`;
+// Nobody wants to wait for the defaults here; leaseMs is how long a silent process is believed to be alive.
+const times = { timeoutMs: 1_000, graceMs: 200, leaseMs: 2_000 };
 const pool = new Pool({ connectionString: url, max: 8 }); // the application's own, for its own tables, too
 pool.on("error", (error) => console.error(`A connection is gone: ${error.message}`));
 
@@ -30,16 +35,14 @@ async function application(): Promise<void> {
     endpoints: { api: oneupUrl, auth: oneupUrl },
     store, // in production: createLifecycle.fromEnv(), with ONEUP_STORE=postgres://… and the key from your secret store
     encryption: { keys: ["00".repeat(32)] }, // an example's key: never use one that stands in a repository
-    timeoutMs: 1_000,
-    graceMs: 200,
-    leaseMs: 2_000, // how long a silent process is believed to be alive; nobody wants to wait for the default here
+    ...times,
   });
   const stopping = new AbortController();
   const working = lifecycle.work({ signal: stopping.signal });
-  const { rows } = await pool.query<{ email: string }>("SELECT email FROM people WHERE NOT connected");
+  const { rows } = await pool.query<{ email: string }>(`SELECT email FROM ${people} WHERE NOT connected`);
   const arrivals = rows.map(async ({ email }) => {
     const { usable } = await lifecycle.onboard(email, { lane: "bulk" });
-    await pool.query("UPDATE people SET connected = $2 WHERE email = $1", [email, usable]);
+    await pool.query(`UPDATE ${people} SET connected = $2 WHERE email = $1`, [email, usable]);
     process.send?.(email);
   });
   await Promise.all(arrivals);
@@ -54,14 +57,13 @@ async function application(): Promise<void> {
 
 /** Starts the application, kills it, starts it again, and looks. */
 async function story(): Promise<void> {
-  const sandbox = createSandbox({ clientId: `app-${Date.now()}`, latencyMs: [20, 80] }); // an account of its own
+  const sandbox = createSandbox({ clientId, latencyMs: [20, 80] });
   const server = await sandbox.listen();
-  const env = { ...process.env, ONEUP_URL: server.url, ONEUP_CLIENT_ID: sandbox.credentials.clientId };
+  const env = { ...process.env, ONEUP_URL: server.url, EXAMPLE_RUN: run };
   await pool.query(`
-    DROP TABLE IF EXISTS people;
-    CREATE TABLE people (email text PRIMARY KEY, connected boolean NOT NULL DEFAULT false);
-    INSERT INTO people (email) SELECT 'user-' || n || '@example.org' FROM generate_series(1, 80) AS n`);
-
+    CREATE SCHEMA ${schema};
+    CREATE TABLE ${people} (email text PRIMARY KEY, connected boolean NOT NULL DEFAULT false);
+    INSERT INTO ${people} (email) SELECT 'user-' || n || '@example.org' FROM generate_series(1, 80) AS n`);
   const first = fork(new URL(import.meta.url), { env });
   let arrived = 0;
   await new Promise<void>((enough) => first.on("message", () => void (++arrived === 20 && enough())));
@@ -69,11 +71,10 @@ async function story(): Promise<void> {
   console.log("the application is killed, with users in hand");
   await once(fork(new URL(import.meta.url), { env }), "exit");
 
-  const { rows } = await pool.query<{ n: number }>(
-    "SELECT count(*)::integer AS n FROM people WHERE connected",
-  );
-  console.log(`the application counts ${rows[0]?.n} who are connected`);
+  const { rows } = await pool.query(`SELECT email FROM ${people} WHERE connected`);
+  console.log(`the application counts ${rows.length} who are connected`);
   console.log(`created twice: ${sandbox.journal.createdTwice().length}`);
+  await pool.query(`DROP SCHEMA ${schema} CASCADE`);
   await pool.end();
   await server.close();
 }

@@ -9,6 +9,7 @@ import type { ImportProgress, Lifecycle } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 
+const name = "patients-2026"; // of the import: who gives it again goes on with it
 const limit = { calls: 60, windowMs: 2_000 }; // 1upHealth allows 300 an hour; here nobody wants to wait so long
 const sandbox = createSandbox({ limit, latencyMs: [5, 25] });
 const server = await sandbox.listen();
@@ -55,17 +56,16 @@ try {
     if (progress.arrived >= 60) stopping.abort();
   };
   await first
-    .onboardMany(patients(), { name: "patients-2026", everyMs: 500, signal: stopping.signal, onProgress })
-    .catch(() => console.log("the first process has stopped"));
+    .onboardMany(patients(), { name, everyMs: 500, signal: stopping.signal, onProgress })
+    .catch((error: unknown) => {
+      if (!stopping.signal.aborted) throw error;
+      console.log("the first process has stopped");
+    });
   await first.close();
 
   // The next one reads the same list again: who is here already costs nothing. Somebody who signs up goes first.
   const second = await open();
-  const importing = second.onboardMany(patients(), {
-    name: "patients-2026",
-    everyMs: 1_000,
-    onProgress: show,
-  });
+  const importing = second.onboardMany(patients(), { name, everyMs: 1_000, onProgress: show });
   const { usable } = await second.onboard("somebody at the screen");
   console.log(`somebody at the screen: usable: ${usable}`);
   const { read, added, present, failed } = await importing;

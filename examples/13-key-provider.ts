@@ -59,8 +59,8 @@ try {
   await lifecycle.keys.retire("key-2025");
   service.delete("key-2025");
 
-  // If the store's own key may be known to somebody: every user is sealed anew while everybody works. It takes about a
-  // minute at least, until no process can have the old key in hand; here the clock is moved instead.
+  // If the store's own key may be known to somebody: every user is sealed anew while everybody works. It takes ten
+  // seconds at least, until no process can have the old key in hand; here the clock is moved instead.
   await lifecycle.upgradeFormat(); // once every process runs this release
   const hurry = setInterval(() => sandbox.clock.advance(10_000), 10);
   const { resealed, dropped } = await lifecycle.rewrap({ records: true });

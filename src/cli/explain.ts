@@ -40,8 +40,9 @@ export async function explain(given: Given): Promise<number> {
 }
 
 /** The library speaks of its verbs; whoever reads this has commands. */
-function asCommands(text: string): string {
+export function asCommands(text: string): string {
   return text
+    .replace("retry() goes back to where", "oneup-lifecycle retry ID goes back to where")
     .replace(
       /: retry\(\) takes it back to where it failed\.$/,
       ": oneup-lifecycle retry ID takes it back to where it failed.",
@@ -49,5 +50,13 @@ function asCommands(text: string): string {
     .replace(
       "Any process that calls work(), or that asks",
       "Any worker (oneup-lifecycle work), or process that asks",
+    )
+    .replace(
+      "as soon as a process calls work() or asks for this user",
+      "as soon as there is a worker (oneup-lifecycle work), or a process asks for this user",
+    )
+    .replace(
+      "when a process that calls work() takes it up",
+      "when a worker (oneup-lifecycle work) takes it up",
     );
 }

@@ -6,15 +6,11 @@
 import type { ImportProgress, ImportSummary } from "../index.ts";
 import { spanInWords } from "../runtime/time-words.ts";
 import type { Paint } from "./paint.ts";
+import { number, plural } from "./prose.ts";
 
 const barLength = 40;
 /** Rows that are told of one by one. */
 const mostRows = 10;
-
-/** A number as people read it: `1,204`. */
-export function grouped(count: number): string {
-  return count.toLocaleString("en-US");
-}
 
 /** The picture while it goes on, in lines of 80 columns at most. */
 export function importPicture(progress: ImportProgress, now: number, paint: Paint): readonly string[] {
@@ -25,10 +21,10 @@ export function importPicture(progress: ImportProgress, now: number, paint: Pain
   const bar = paint.good("━".repeat(full)) + paint.quiet("─".repeat(barLength - full));
   const far =
     phase === "reading"
-      ? `${grouped(read)} rows read`
+      ? `${number(read)} rows read`
       : phase === "comparing"
-        ? `${grouped(progress.known)} known to 1upHealth so far`
-        : `${grouped(arrived)} of ${grouped(all)}`;
+        ? `${number(progress.known)} known to 1upHealth so far`
+        : `${number(arrived)} of ${number(all)}`;
   const gate = shut[0];
   return [
     "",
@@ -38,7 +34,7 @@ export function importPicture(progress: ImportProgress, now: number, paint: Pain
     "",
     `  ${rowsInWords(progress, paint)}`,
     gate === undefined
-      ? `  ${grouped(waiting)} wait · ${slots.used} of ${slots.of} slots in use · ${endInWords(progress, now)}`
+      ? `  ${number(waiting)} wait · ${slots.used} of ${slots.of} slots in use · ${endInWords(progress, now)}`
       : `  ${paint.busy(`1upHealth takes no calls now (${gate.reason ?? gate.state}); next try ${clockTime(gate.until)}`)}`,
     "",
   ];
@@ -49,12 +45,12 @@ export function importLine(progress: ImportProgress, now: number): string {
   const { phase, arrived, left, known, read } = progress;
   switch (phase) {
     case "reading":
-      return `reading: ${grouped(read)} rows`;
+      return `reading: ${number(read)} rows`;
     case "comparing":
-      return `comparing with 1upHealth's list: ${grouped(known)} known there`;
+      return `comparing with 1upHealth's list: ${number(known)} known there`;
     case "onboarding":
     case "done":
-      return `onboarding: ${grouped(arrived)} arrived, ${grouped(left)} left, ${endInWords(progress, now)}`;
+      return `onboarding: ${number(arrived)} arrived, ${number(left)} left, ${endInWords(progress, now)}`;
   }
 }
 
@@ -66,13 +62,13 @@ export function importSummary(summary: ImportSummary, paint: Paint): readonly st
     good
       ? paint.good(`Everybody has arrived: ${plural(arrived, "user")}`)
       : paint.busy(
-          `Done: ${grouped(arrived)} arrived, ${grouped(failed)} failed, ${plural(rejected, "row")} could not be used`,
+          `Done: ${number(arrived)} arrived, ${number(failed)} failed, ${plural(rejected, "row")} could not be used`,
         ),
     `  ${rowsInWords(summary, paint)}`,
     ...(known > 0 ? [`  ${plural(known, "user")} known to 1upHealth already`] : []),
   ];
   for (const { row, code, why } of rejects.slice(0, mostRows)) {
-    lines.push(`  ${paint.bad(`row ${grouped(row)}`)}  ${why} ${paint.quiet(`[${code}]`)}`);
+    lines.push(`  ${paint.bad(`row ${number(row)}`)}  ${why} ${paint.quiet(`[${code}]`)}`);
   }
   if (rejected > mostRows) lines.push(paint.quiet(`  and ${plural(rejected - mostRows, "more row")}`));
   if (failed > 0)
@@ -83,8 +79,8 @@ export function importSummary(summary: ImportSummary, paint: Paint): readonly st
 }
 
 function rowsInWords({ added, present, rejected }: ImportProgress, paint: Paint): string {
-  const spoilt = rejected === 0 ? [] : [paint.bad(`${grouped(rejected)} cannot be used`)];
-  return [`${grouped(added)} new`, `${grouped(present)} here before`, ...spoilt].join(" · ");
+  const spoilt = rejected === 0 ? [] : [paint.bad(`${number(rejected)} cannot be used`)];
+  return [`${number(added)} new`, `${number(present)} here before`, ...spoilt].join(" · ");
 }
 
 function endInWords({ endsAt }: ImportProgress, now: number): string {
@@ -107,8 +103,4 @@ function dateOf(at: Date): string {
   return at
     .toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short" })
     .replaceAll(",", "");
-}
-
-function plural(count: number, noun: string): string {
-  return `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -6,8 +6,8 @@
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { createInterface } from "node:readline";
-import { pipeline } from "node:stream";
 import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { CsvError, parse } from "csv-parse";
 import { UsageError } from "./arguments.ts";
 import { isSystemError } from "./system-error.ts";
@@ -27,15 +27,20 @@ export const usualColumn = "app_user_id";
  * The ids of the list, read as they are asked for. A file whose name ends in `.csv` or `.tsv`, or of which a column is
  * named, is CSV with a header; any other has an id a line. Blank lines do not count.
  *
- * @throws {UsageError} if the file cannot be read as what it should be
+ * An input that says nothing would keep the process alive, and `return()` queues behind the `next()` that waits: only
+ * `signal` ends that wait.
+ *
+ * @throws {UsageError} if the file cannot be read as what it should be; the signal's reason
  */
-export async function* idsIn({ path, column }: ListFile): AsyncGenerator<string, void> {
+export async function* idsIn({ path, column }: ListFile, signal: AbortSignal): AsyncGenerator<string, void> {
   const source = path === "-" ? process.stdin : await opened(path);
   const isCsv = column !== undefined || /\.[ct]sv$/i.test(path);
   try {
-    if (isCsv) yield* cellsOf(source, path, column ?? usualColumn);
-    else yield* linesOf(source);
+    if (isCsv) yield* cellsOf(source, path, column ?? usualColumn, signal);
+    else yield* linesOf(source, signal);
+    signal.throwIfAborted(); // lines just end
   } catch (error) {
+    signal.throwIfAborted();
     if (error instanceof CsvError) throw new UsageError(`Cannot read ${path}: ${error.message}`);
     if (isSystemError(error)) throw new UsageError(`Cannot read ${path}: ${error.code}`);
     throw error;
@@ -58,16 +63,21 @@ async function opened(path: string): Promise<Readable> {
   }
 }
 
-async function* linesOf(source: Readable): AsyncGenerator<string, void> {
+async function* linesOf(source: Readable, signal: AbortSignal): AsyncGenerator<string, void> {
   let first = true;
-  for await (const line of createInterface({ input: source, crlfDelay: Infinity })) {
+  for await (const line of createInterface({ input: source, crlfDelay: Infinity, signal })) {
     const id = (first ? line.replace(/^\uFEFF/u, "") : line).trim();
     first = false;
     if (id !== "") yield id;
   }
 }
 
-async function* cellsOf(source: Readable, path: string, column: string): AsyncGenerator<string, void> {
+async function* cellsOf(
+  source: Readable,
+  path: string,
+  column: string,
+  signal: AbortSignal,
+): AsyncGenerator<string, void> {
   const rows = parse({
     bom: true,
     columns: (header: string[]) => {
@@ -81,6 +91,6 @@ async function* cellsOf(source: Readable, path: string, column: string): AsyncGe
     skip_empty_lines: true,
     trim: true,
   });
-  pipeline(source, rows, () => {}); // what goes wrong comes out of the rows
+  pipeline(source, rows, { signal }).catch(() => {}); // what goes wrong comes out of the rows
   for await (const row of rows as AsyncIterable<Readonly<Record<string, string>>>) yield row[column] ?? ""; // `columns` is set
 }

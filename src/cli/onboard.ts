@@ -10,8 +10,16 @@ import { jsonLinesOption, UsageError } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { importLine, importPicture, importSummary } from "./import-picture.ts";
 import { idsIn, usualColumn } from "./list-file.ts";
-import { endpointOptions, environmentSays, limitOptions, openToWork, placeOptions } from "./place.ts";
+import {
+  endpointOptions,
+  environmentSays,
+  limitOptions,
+  openToWork,
+  placeOptions,
+  warnsAfter,
+} from "./place.ts";
 import { Screen } from "./screen.ts";
+import { policyOf, refreshOption } from "./working.ts";
 
 /** What `help` says. */
 export const onboardHelp: CommandHelp = {
@@ -19,15 +27,22 @@ export const onboardHelp: CommandHelp = {
   says: "a whole list of users from a file, durable and resumable",
   more: [
     "FILE is CSV with a header (.csv, .tsv, or any file with --column), or has an app_user_id a line;",
-    "- is the standard input. Everybody is written down first and then waits for slots of the hourly",
-    "limit, behind people who sign up meanwhile. Ctrl-C, or a crash, leaves everything as it is: the",
-    "same command goes on. Workers on the same store help: oneup-lifecycle work.",
+    "- is the standard input, and needs --name. Everybody is written down first and then waits for slots",
+    "of the hourly limit, behind people who sign up meanwhile. Ctrl-C, or a crash, leaves everything as",
+    "it is: the same command goes on. Workers on the same store help: oneup-lifecycle work.",
+    "",
+    "An import is known by its name: a new list under an old name goes on with the old import. While it",
+    "waits it works for everybody in the store, as a worker does.",
     "",
     ...environmentSays,
   ],
   argument: "FILE",
   options: {
-    name: { type: "string", value: "NAME", says: "names the import, to go on with it (the file's name)" },
+    name: {
+      type: "string",
+      value: "NAME",
+      says: "names the import, to go on with it (the file's; - has none)",
+    },
     column: { type: "string", value: "NAME", says: `the column of a CSV file (${usualColumn})` },
     lane: { type: "string", value: "LANE", says: "where users wait: bulk, recovery, interactive (bulk)" },
     expect: {
@@ -35,6 +50,7 @@ export const onboardHelp: CommandHelp = {
       value: "WHAT",
       says: "new or existing, if you know (1upHealth's list is read)",
     },
+    ...refreshOption,
     ...jsonLinesOption,
     ...placeOptions,
     ...limitOptions,
@@ -51,12 +67,15 @@ const pictureMs = 500;
 export async function onboard(given: Given, signal: AbortSignal): Promise<number> {
   const { argument: path, texts, switches } = given;
   if (path === undefined) throw new UsageError("onboard needs a FILE: oneup-lifecycle onboard users.csv");
+  const options = optionsOf(path, texts);
   const screen = new Screen(process.stdout);
   const shows = switches.has("json") ? asJson() : onScreen(screen);
-  const lifecycle = await openToWork(given, {});
+  // A warning stands below the picture, and the next picture below the warning.
+  const warns = warnsAfter(() => screen.say());
+  const lifecycle = await openToWork(given, { ...warns, ...policyOf(given) });
   try {
-    const ids = idsIn({ path, column: texts.get("column") });
-    const summary = await lifecycle.onboardMany(ids, { ...optionsOf(path, texts), ...shows.every, signal });
+    const ids = idsIn({ path, column: texts.get("column") }, signal);
+    const summary = await lifecycle.onboardMany(ids, { ...options, ...shows.every, signal });
     shows.end(summary);
     return summary.failed + summary.rejected > 0 ? 1 : 0;
   } catch (error) {
@@ -68,13 +87,21 @@ export async function onboard(given: Given, signal: AbortSignal): Promise<number
   }
 }
 
-/** What the lifecycle checks is given as it is. */
+/** What the lifecycle checks is given as it is. @throws {UsageError} if nothing names the import */
 function optionsOf(path: string, texts: Given["texts"]): OnboardManyOptions {
-  const named = path === "-" ? "stdin" : basename(path).replace(/\.\w+$/, "");
-  const name = texts.get("name") ?? named.replaceAll(/[^\w.-]/g, "_").slice(0, 64);
+  const name = texts.get("name") ?? nameAfter(path);
   const lane = texts.get("lane") as OnboardManyOptions["lane"];
   const expect = texts.get("expect") as OnboardManyOptions["expect"];
   return { name, ...(lane !== undefined && { lane }), ...(expect !== undefined && { expect }) };
+}
+
+function nameAfter(path: string): string {
+  // One name for all that comes through a pipe would make a new list go on with the one before.
+  if (path === "-") throw new UsageError("onboard - needs a --name for the import: a pipe has none");
+  return basename(path)
+    .replace(/\.\w+$/, "")
+    .replaceAll(/[^\w.-]/g, "_")
+    .slice(0, 64);
 }
 
 /** How an import is shown. */

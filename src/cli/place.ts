@@ -84,15 +84,17 @@ function isAdapter(thing: unknown): thing is StoreAdapter {
 
 const nothing = (): void => {};
 
-/** What the library has to say, beside what was asked for. */
-const logger: Logger = {
-  debug: nothing,
-  info: nothing,
-  warn: (message) => console.error(visible(message)),
-};
+/** Warnings go to the standard error; `before` is called before each. */
+export function warnsAfter(before: () => void): { readonly logger: Logger } {
+  const warn = (message: string): void => {
+    before();
+    console.error(visible(message));
+  };
+  return { logger: { debug: nothing, info: nothing, warn } };
+}
 
 /** Warnings go to the standard error. */
-export const warns: Partial<LifecycleOptions> = { logger };
+export const warns: { readonly logger: Logger } = warnsAfter(nothing);
 
 /** A lifecycle that writes nothing. @throws {LifecycleError} `STORE_UNUSABLE` if there is nothing to look at */
 export async function openToLook(given: Pick<Given, "texts">, adapter?: StoreAdapter): Promise<Lifecycle> {

@@ -59,6 +59,11 @@ export function number(count: number): string {
   return count.toLocaleString("en-US");
 }
 
+/** `1 call`, `1,204 calls`. */
+export function plural(count: number, noun: string): string {
+  return `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** A gate that is shut: `exchange is throttled (unavailable); next try in 2 min`. */
 export function gateLine({ gate, state, reason, until }: ShutGate, now: number): string {
   const why = reason === null || reason === state ? "" : ` (${reason})`;

@@ -9,14 +9,19 @@ import type { Given, OptionHelp } from "./arguments.ts";
 import { endpointOptions, limitOptions, placeOptions } from "./place.ts";
 import { number } from "./prose.ts";
 
-/** The options of commands that work for everybody. */
-export const workingOptions: Readonly<Record<string, OptionHelp>> = {
-  concurrency: { type: "string", value: "N", says: "users at once (32)" },
+/** The option of commands that may renew tokens of everybody. */
+export const refreshOption: Readonly<Record<string, OptionHelp>> = {
   refresh: {
     type: "string",
     value: "POLICY",
     says: "keepAlive, eager or lazy, as your processes say it (keepAlive)",
   },
+};
+
+/** The options of commands that work for everybody. */
+export const workingOptions: Readonly<Record<string, OptionHelp>> = {
+  concurrency: { type: "string", value: "N", says: "users at once (32)" },
+  ...refreshOption,
   ...placeOptions,
   ...limitOptions,
   ...endpointOptions,

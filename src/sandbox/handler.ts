@@ -45,18 +45,21 @@ export class Handler {
     this.#latency.state = this.#start;
   }
 
-  /** Handles any call but a control call. Never rejects. */
-  async handle(incoming: Incoming): Promise<Delivery> {
+  /**
+   * Handles any call but a control call. Never rejects. A call that waits when `signal` aborts, because its door closes,
+   * is dropped, and changes nothing any more.
+   */
+  async handle(incoming: Incoming, signal?: AbortSignal): Promise<Delivery> {
     const at = this.world.now();
     const plan = understand(this.world, incoming);
     const fault = this.faults.match(plan.call, plan.appUserId);
     const delayMs = fault?.delayMs ?? 0;
     const late = fault?.delay === "after";
     const waitMs = this.#latencyMs() + (late ? 0 : delayMs);
-    if (waitMs > 0) await sleep(this.#clock, waitMs);
+    if (!(await this.#waited(waitMs, signal))) return { type: "dropped" };
     const carried = carryOut(this.world, plan, fault);
     this.#write(incoming, at, plan, carried, fault);
-    if (late && delayMs > 0) await sleep(this.#clock, delayMs);
+    if (late && !(await this.#waited(delayMs, signal))) return { type: "dropped" };
     if (fault?.drop === "body") return { type: "cut", outgoing: carried.outgoing };
     if (fault?.drop !== undefined) return { type: "dropped" };
     return { type: "answer", outgoing: carried.outgoing };
@@ -71,6 +74,15 @@ export class Handler {
     } finally {
       quota.state = before; // a management call is counted when it is understood
     }
+  }
+
+  /** Waits; false: `signal` aborted meanwhile. */
+  async #waited(ms: number, signal: AbortSignal | undefined): Promise<boolean> {
+    if (ms <= 0) return true;
+    return sleep(this.#clock, ms, signal).then(
+      () => true,
+      () => false, // nothing else ends a sleep
+    );
   }
 
   #latencyMs(): number {

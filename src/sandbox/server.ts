@@ -1,5 +1,6 @@
 /** The door with a socket: an HTTP server on loopback. It alone takes a GET with a body. */
 
+import { setMaxListeners } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { control, isClockStream, readClock } from "./control.ts";
 import { controlBase } from "./control-routes.ts";
@@ -15,7 +16,8 @@ export interface SandboxServer {
   /** For the client's option of the same name: `api` stands for https://api.1up.health, `auth` for https://auth.1up.health. */
   readonly endpoints: { readonly api: string; readonly auth: string };
   /**
-   * Stops listening and ends every connection. May be called again.
+   * Stops listening and ends every connection; calls that wait, for their latency or a fault's delay, are dropped. May be
+   * called again.
    *
    * @example
    * ```ts
@@ -44,7 +46,10 @@ export function listen(
   sandbox: Sandbox,
   { port = 0 }: ListenOptions,
 ): Promise<SandboxServer> {
-  const server = createServer((request, response) => receive(handler, sandbox, request, response));
+  const closing = new AbortController();
+  setMaxListeners(0, closing.signal); // every call that waits listens
+  const inside: Inside = { handler, sandbox, signal: closing.signal };
+  const server = createServer((request, response) => receive(inside, request, response));
   server.keepAliveTimeout = keepAliveMs;
   server.headersTimeout = keepAliveMs + 1000;
   return new Promise((resolve, reject) => {
@@ -55,25 +60,29 @@ export function listen(
       const bound = typeof address === "object" && address !== null ? address.port : port;
       const url = `http://127.0.0.1:${bound}`;
       let closed: Promise<void> | undefined;
-      const close = (): Promise<void> => (closed ??= stop(server));
+      const close = (): Promise<void> => (closed ??= stop(server, closing));
       resolve({ url, endpoints: { api: url, auth: url }, close });
     });
   });
 }
 
-function stop(server: Server): Promise<void> {
+function stop(server: Server, closing: AbortController): Promise<void> {
+  closing.abort(); // or the calls that wait would keep the process alive, and change the world that was closed
   return new Promise((resolve) => {
     server.close(() => resolve());
     server.closeAllConnections();
   });
 }
 
-function receive(
-  handler: Handler,
-  sandbox: Sandbox,
-  request: IncomingMessage,
-  response: ServerResponse,
-): void {
+/** What is behind the door. */
+interface Inside {
+  readonly handler: Handler;
+  readonly sandbox: Sandbox;
+  /** Aborts when the door closes. */
+  readonly signal: AbortSignal;
+}
+
+function receive(inside: Inside, request: IncomingMessage, response: ServerResponse): void {
   const chunks: Buffer[] = [];
   let length = 0;
   request.on("error", () => {}); // The client went away; what was read in full is still carried out.
@@ -84,7 +93,7 @@ function receive(
   });
   request.on("end", () => {
     if (length > longestBody) return send(response, tooLarge());
-    answer(handler, sandbox, read(request, chunks), response).catch(() => {
+    answer(inside, read(request, chunks), response).catch(() => {
       // A fault of the sandbox itself: one call fails, the server lives.
       if (response.headersSent) response.destroy();
       else send(response, json(500, { message: "Internal Server Error" }));
@@ -106,14 +115,13 @@ function read(request: IncomingMessage, chunks: readonly Buffer[]): Incoming {
 }
 
 async function answer(
-  handler: Handler,
-  sandbox: Sandbox,
+  { handler, sandbox, signal }: Inside,
   incoming: Incoming,
   response: ServerResponse,
 ): Promise<void> {
   if (isClockStream(incoming)) return streamClock(sandbox.clock, response);
   if (incoming.path.startsWith(controlBase)) return send(response, control(sandbox, incoming));
-  const delivery = await handler.handle(incoming);
+  const delivery = await handler.handle(incoming, signal);
   switch (delivery.type) {
     case "answer":
       return send(response, delivery.outgoing);

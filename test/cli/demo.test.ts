@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { folder } from "../support/scene.ts";
@@ -60,6 +60,26 @@ describe.concurrent("cli demo", () => {
     expect(isThere(worker)).toBe(false);
     expect(await kept(temporary)).toEqual([]);
   });
+
+  // Elsewhere paths may be shorter, or have no such bound.
+  it.runIf(process.platform === "linux")(
+    "ends, says why and leaves no folder behind when its store cannot be opened",
+    async (test) => {
+      // The demo's folder has room in the longest path there may be (4096 bytes with its end), and its files do not.
+      let temporary = folder("demo", test);
+      const longest = 4_095 - "/oneup-lifecycle-demo-XXXXXX".length;
+      while (temporary.length < longest - 2) {
+        temporary = join(temporary, "a".repeat(Math.min(200, longest - temporary.length - 1)));
+      }
+      await mkdir(temporary, { recursive: true });
+      const running = demo(temporary);
+      test.onTestFinished(() => running.kill("SIGKILL"));
+      const { code, out, err } = await running.ended;
+      expect({ code, out }).toEqual({ code: 1, out: "" });
+      expect(err).toContain("ENAMETOOLONG");
+      expect(await kept(temporary)).toEqual([]);
+    },
+  );
 
   it("leaves no worker behind when it is killed", async (test) => {
     const running = demo(folder("demo", test));

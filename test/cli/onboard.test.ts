@@ -22,13 +22,15 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function onboard(words: readonly string[]): Started {
-  return start("src/cli/main.ts", ["onboard", ...words, "--api", server.url], {
+function onboard(words: readonly string[], input?: string): Started {
+  const env = {
     ONEUP_CLIENT_ID: "sandbox-client",
     ONEUP_CLIENT_SECRET: "a-secret-of-its-own",
     ONEUP_STORE: join(folder, "store"),
     ONEUP_KEY_FILE: join(folder, "key"),
-  });
+  };
+  const all = ["onboard", ...words, "--api", server.url];
+  return start("src/cli/main.ts", all, env, undefined, input);
 }
 
 function file(name: string, text: string): string {
@@ -70,6 +72,30 @@ describe("cli onboard FILE", () => {
   });
 
   it.each([
+    ["ids", [], "ada\n"],
+    ["CSV", ["--column", "id"], "id\nada\n"],
+  ])("stops at SIGTERM while a standard input of %s says nothing more", async (_, words, input) => {
+    const running = onboard(["-", "--name", "piped", "--json", ...words], input);
+    await running.said(/"phase":"reading"/);
+    running.kill("SIGTERM");
+    expect(await running.ended).toMatchObject({ code: 130, err: "" });
+  });
+
+  it("says on the standard error what goes wrong meanwhile", async () => {
+    const path = file("people", "ada\n");
+    sandbox.fail({ says: "rateLimited", call: "createUser", retryAfterMs: 1_000 });
+    const { code, err } = await onboard([path, "--expect", "new", "--refresh", "lazy"]).ended;
+    expect(code).toBe(0);
+    expect(err).toMatch(/^The account's management gate is \w+ \(throttled\)/);
+  });
+
+  it.each([
+    ["without a name for what a pipe brings", ["-"], /onboard - needs a --name/],
+    [
+      "with a refresh policy that there is not",
+      ["/dev/null", "--refresh", "often"],
+      /refresh\.policy must be one of/,
+    ],
     ["without a file", [], /needs a FILE/],
     ["with a file that is not there", ["nowhere.csv"], /Cannot read nowhere\.csv: ENOENT/],
     ["with a folder", [tmpdir()], /must be a file/],

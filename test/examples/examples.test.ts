@@ -1,4 +1,5 @@
 import { readFileSync, readdirSync } from "node:fs";
+import { Client } from "pg";
 import { describe, expect, it } from "vitest";
 import { isPostgresInstalled, startPostgres } from "../support/postgres.ts";
 import { isInstalled, startServer } from "../support/servers.ts";
@@ -90,7 +91,10 @@ describe.concurrent("examples", { timeout: 90_000 }, () => {
     "06-postgres goes on after kill -9, beside the application's own table",
     async ({ onTestFinished }) => {
       const server = await startPostgres();
-      onTestFinished(() => server.stop());
+      const mine = new Client({ connectionString: server.url });
+      await mine.connect();
+      onTestFinished(() => mine.end().then(() => server.stop()));
+      await mine.query("CREATE TABLE people (name text); INSERT INTO people VALUES ('not an example')");
       const { code, out, err } = await start("examples/06-postgres.ts", [], { POSTGRES_URL: server.url })
         .ended;
       expect({ code, err }).toEqual({ code: 0, err: "" });
@@ -98,6 +102,9 @@ describe.concurrent("examples", { timeout: 90_000 }, () => {
         "the application is killed, with users in hand\nthe lifecycle counts 80 with a token\n" +
           "the application counts 80 who are connected\ncreated twice: 0\n",
       );
+      expect((await mine.query("SELECT name FROM people")).rows).toEqual([{ name: "not an example" }]);
+      const left = await mine.query("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'oneup%example%'");
+      expect(left.rows).toEqual([]);
     },
   );
 

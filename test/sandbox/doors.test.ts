@@ -1,6 +1,6 @@
 import { connect } from "node:net";
-import { describe, expect, it } from "vitest";
-import { createSandbox, type SandboxOptions } from "../../src/sandbox/index.ts";
+import { describe, expect, it, vi } from "vitest";
+import { createSandbox, createVirtualClock, type SandboxOptions } from "../../src/sandbox/index.ts";
 import { headersOf, open } from "./support.ts";
 
 const address = "https://api.1up.health/user-management/v1/user";
@@ -61,6 +61,33 @@ describe("sandbox/doors", () => {
     await expect(stream.text()).rejects.toBeInstanceOf(TypeError);
     await expect(fetch(server.url)).rejects.toBeInstanceOf(TypeError);
   });
+
+  it.each(["before", "after"] as const)(
+    "close() drops a call that is delayed %s the commit, and its delay ends",
+    async (delay) => {
+      const clock = createVirtualClock({ running: false });
+      const timer = clock.timer.bind(clock);
+      let waiting = 0;
+      vi.spyOn(clock, "timer").mockImplementation((ms, task) => {
+        const cancel = timer(ms, task);
+        waiting++;
+        return () => (waiting--, cancel());
+      });
+      const sandbox = createSandbox({ clock, waitOn: "clock" });
+      const server = await sandbox.listen();
+      sandbox.fail({ delayMs: 60_000, delay });
+      const body = new URLSearchParams({ app_user_id: "ada" });
+      const url = `${server.url}/user-management/v1/user`;
+      const lost = fetch(url, { method: "POST", headers: headersOf(sandbox), body }).catch(String);
+      await vi.waitFor(() => expect(waiting).toBe(1));
+      await server.close();
+      expect(waiting).toBe(0);
+      clock.advance(60_000);
+      for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+      expect(await lost).toMatch(/^TypeError/);
+      expect(sandbox.users()).toHaveLength(delay === "before" ? 0 : 1);
+    },
+  );
 
   it("/_sandbox/ scripts faults, revokes, resets; it is not counted and not written down", async () => {
     const { call, onboard, token, sandbox } = await open({ limit: { calls: 1 } });

@@ -30,12 +30,16 @@ export async function deno(): Promise<readonly string[]> {
   return [stdout.trim(), "run", "-A"]; // not npx itself, which would take the signals for it
 }
 
-/** Starts `path`, which may be relative to the repository: on another runtime, if its words are given. */
+/**
+ * Starts `path`, which may be relative to the repository: on another runtime, if its words are given. Its standard input
+ * is empty; or says `input`, and then stays open and says nothing more.
+ */
 export function start(
   path: string,
   words: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
   runtime?: readonly string[],
+  input?: string,
 ): Started {
   const [command = "", ...before] =
     runtime === undefined ? [process.execPath, ...runs(path)] : [...runtime, path];
@@ -43,8 +47,11 @@ export function start(
   const child = spawn(command, [...before, ...words], {
     cwd: root,
     env: { ...Object.fromEntries(inherited), NO_COLOR: "", FORCE_COLOR: "0", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
+  child.stdin.on("error", () => {}); // it may have ended before
+  if (input === undefined) child.stdin.end();
+  else child.stdin.write(input);
   let out = "";
   let err = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));

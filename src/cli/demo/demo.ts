@@ -19,7 +19,7 @@ export const demoHelp: CommandHelp = {
     "",
     "With --live: one user at 1upHealth itself, with ONEUP_CLIENT_ID and ONEUP_CLIENT_SECRET from",
     "the environment. It creates a user and a test Patient there; run it again and it goes on with",
-    "the same user.",
+    "the same user, or with a new one if that one has failed.",
   ],
   options: {
     keep: { type: "boolean", says: "keep the folder with the store, and say where it is" },

@@ -10,7 +10,8 @@ import type { Lifecycle } from "../../index.ts";
 import { lmdb } from "../../../adapters/lmdb.ts";
 import { UsageError } from "../arguments.ts";
 import { createAndRead, patientSays } from "./patient.ts";
-import { headline, lineOfLife, plural } from "./prose.ts";
+import { headline, lineOfLife } from "./prose.ts";
+import { plural } from "../prose.ts";
 import type { Screen } from "../screen.ts";
 
 const prefix = "oneup-lifecycle-demo-";

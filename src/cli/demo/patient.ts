@@ -21,7 +21,7 @@ export const patientSays: string = `Bilbo Baggins, ${bilbo.gender}, born ${bilbo
 const lookMs = 150;
 const patienceMs = 5_000;
 
-/** Creates the Patient in the user's name. Gives its id and the seconds until it could be read. */
+/** Creates the Patient in the user's name. Gives its id and the time until it could be read, ms. */
 export async function createAndRead(
   lifecycle: Lifecycle,
   appUserId: string,

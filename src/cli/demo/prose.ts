@@ -12,11 +12,6 @@ export function headline(mark: number | string, title: string, paint: Paint): st
   return `  ${paint.quiet(String(mark))}  ${paint.strong(title)}`;
 }
 
-/** `1 call`, `2 calls`. */
-export function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
 /** `3 × createUser, 2 × exchangeCode`. */
 export function listed(words: readonly string[]): string {
   const counts = new Map<string, number>();

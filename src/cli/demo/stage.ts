@@ -54,8 +54,12 @@ const readLagMs = 400;
 /** Sets the stage. `self` is the address of the command's main module. */
 export async function setStage(self: string): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), "oneup-lifecycle-demo-"));
+  const removed = (): Promise<void> => rm(folder, { recursive: true, force: true });
   const sandbox = createSandbox({ latencyMs, readLagMs });
-  const server = await sandbox.listen();
+  const server = await sandbox.listen().catch(async (error: unknown) => {
+    await removed();
+    throw error;
+  });
   const { clientId, clientSecret } = sandbox.credentials;
   const place = { store: join(folder, "store"), key: join(folder, "lifecycle.key") };
   const lifecycle = await createLifecycle({
@@ -65,6 +69,10 @@ export async function setStage(self: string): Promise<Stage> {
     encryption: keyFile(place.key),
     clock: sandbox.clock,
     ...times,
+  }).catch(async (error: unknown) => {
+    await server.close(); // or it would keep the process alive, and nobody would hear why
+    await removed();
+    throw error;
   });
   const workers: WorkerProcess[] = [];
   return {
@@ -82,7 +90,7 @@ export async function setStage(self: string): Promise<Stage> {
       await Promise.all(workers.map((worker) => worker.end()));
       await lifecycle.close();
       await server.close();
-      if (!keep) await rm(folder, { recursive: true, force: true });
+      if (!keep) await removed();
     },
   };
 }

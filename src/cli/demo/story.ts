@@ -5,9 +5,10 @@
  */
 import { settle } from "./doubt.ts";
 import { createAndRead, patientSays } from "./patient.ts";
-import { headline, lineOfLife, listed, plural } from "./prose.ts";
+import { headline, lineOfLife, listed } from "./prose.ts";
 import { users } from "./shire.ts";
 import { setStage } from "./stage.ts";
+import { plural } from "../prose.ts";
 import type { Screen } from "../screen.ts";
 import type { Stage } from "./stage.ts";
 import { hourMs, limit, Watch } from "./watch.ts";

@@ -5,6 +5,7 @@
  */
 import { sleep, systemClock } from "../../clock.ts";
 import type { UserStatus } from "../../index.ts";
+import { kindOf } from "../../sandbox/plan.ts";
 import { picture, spentBar } from "./picture.ts";
 import type { Screen } from "../screen.ts";
 import { users } from "./shire.ts";
@@ -74,7 +75,9 @@ export class Watch {
     const { journal, clock } = this.#stage.sandbox;
     const { paint } = this.#screen;
     const since = clock.now() - hourMs;
-    const spent = journal.entries().filter(({ call, at }) => at > since && managementCalls.has(call)).length;
+    const spent = journal
+      .entries()
+      .filter(({ call, at }) => at > since && kindOf(call) === "management").length;
     // A user stays in doubt until somebody makes another call for it.
     const inDoubt = (user: UserStatus): boolean =>
       user.underWay !== null && this.#doubtful.get(user.appUserId) === callsOf(user);
@@ -85,10 +88,3 @@ export class Watch {
 function callsOf({ calls }: UserStatus): number {
   return calls.management + calls.token;
 }
-
-const managementCalls: ReadonlySet<string> = new Set([
-  "createUser",
-  "issueAuthCode",
-  "listUsers",
-  "updateUser",
-]);

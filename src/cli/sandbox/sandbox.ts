@@ -69,7 +69,7 @@ const keepMs = 1_000;
 export async function sandbox(given: Given, signal: AbortSignal): Promise<number> {
   const { texts } = given;
   const port = whole("port", texts.get("port") ?? "0", 0, 65_535);
-  const { sandbox: world, state } = await begin(given);
+  const { sandbox: world, state } = await begin(given, signal);
   const server = await listen(world, port);
   const paint = paintFor(process.stdout);
   const limit = { calls: texts.get("limit") ?? "300", window: texts.get("window") ?? "1h" };

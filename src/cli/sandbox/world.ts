@@ -29,8 +29,8 @@ export interface Begun {
   readonly state: StateFile | null;
 }
 
-/** Makes the world. @throws {UsageError} with the option, the rule and the value */
-export async function begin({ texts, switches }: Given): Promise<Begun> {
+/** Makes the world. @throws {UsageError} with the option, the rule and the value; the signal's reason */
+export async function begin({ texts, switches }: Given, signal: AbortSignal): Promise<Begun> {
   const path = texts.get("state");
   const limit = `${texts.get("limit") ?? "300"} in ${texts.get("window") ?? "1h"}`;
   const state = path === undefined ? null : new StateFile(path, limit);
@@ -39,7 +39,7 @@ export async function begin({ texts, switches }: Given): Promise<Begun> {
   const sandbox = createSandbox({ ...optionsOf(texts), clock });
   if (kept !== null) state?.restore(sandbox, kept);
   sandbox.setCredentials(credentialsOf(texts)); // what was kept has its own
-  for await (const id of seeds(texts.get("seed-users"))) sandbox.createUser(id);
+  for await (const id of seeds(texts.get("seed-users"), signal)) sandbox.createUser(id);
   for (const fault of await faultsIn(texts.get("faults"))) script(sandbox, fault);
   return { sandbox, state };
 }
@@ -97,9 +97,9 @@ function timeOf(text: string): number {
 }
 
 /** `user-1`, `user-2`, …; or the ids of a file. */
-async function* seeds(text: string | undefined): AsyncGenerator<string, void> {
+async function* seeds(text: string | undefined, signal: AbortSignal): AsyncGenerator<string, void> {
   if (text === undefined) return;
-  if (!/^\d+$/.test(text)) return yield* idsIn({ path: text, column: undefined });
+  if (!/^\d+$/.test(text)) return yield* idsIn({ path: text, column: undefined }, signal);
   const count = whole("seed-users", text, 1, 1_000_000);
   for (let n = 1; n <= count; n++) yield `user-${n}`;
 }

@@ -1,0 +1,79 @@
+import { readFileSync } from "node:fs";
+import type { UserState, UserStatus } from "oneup-lifecycle";
+import { describe, expect, it } from "vitest";
+import { asCommands } from "../../src/cli/explain.ts";
+import { explainUser } from "../../src/runtime/explain.ts";
+import type { Circumstances } from "../../src/runtime/explain.ts";
+import { states } from "../machines/events.ts";
+
+const now = Date.UTC(2026, 10, 25, 14, 0, 0);
+const at = (minutes: number): Date => new Date(now + minutes * 60_000);
+
+function user(state: UserState, more: Partial<UserStatus>): UserStatus {
+  return {
+    appUserId: "ada@example.org",
+    oneupUserId: 42,
+    state,
+    since: at(-5),
+    usable: false,
+    expiresAt: null,
+    active: true,
+    purge: null,
+    conflict: null,
+    pause: null,
+    failure: null,
+    underWay: null,
+    calls: { management: 1, token: 0 },
+    history: [],
+    ...more,
+  };
+}
+
+const standings: readonly Partial<UserStatus>[] = [
+  {},
+  { underWay: "createUser" },
+  { pause: { reason: "unavailable", until: at(3), attempt: 2 } },
+];
+
+const around: readonly Partial<Circumstances>[] = [
+  {},
+  { isInHand: true },
+  { dueAt: at(-1) },
+  { dueAt: at(20) },
+  { queue: { lane: "bulk", ahead: 3, inMs: 60_000 } },
+];
+
+/** All that is said of a user in this state, as the shell has it. */
+function said(state: UserState): string[] {
+  return standings.flatMap((standing) =>
+    around.map((more) => {
+      const circumstances = { now, shut: [], isInHand: false, dueAt: null, queue: null, ...more };
+      return asCommands(explainUser(user(state, standing), circumstances));
+    }),
+  );
+}
+
+describe("cli explain", () => {
+  it.each(states)("explain of %s names commands, and neither work() nor retry()", (state) => {
+    expect(said(state).filter((text) => /work\(\)|retry\(\)/.test(text))).toEqual([]);
+  });
+
+  it("explain prints what the README quotes", () => {
+    const since = new Date(Date.UTC(2026, 10, 25, 18, 42, 42));
+    const standing = { since, history: [{ at: since, state: "created", event: "ONBOARD" }] as const };
+    const queue = { lane: "bulk", ahead: 4, inMs: 3_598_000 } as const;
+    const circumstances = { now: since.getTime() + 2_000, shut: [], isInHand: false, dueAt: null, queue };
+    const text = asCommands(explainUser(user("created", standing), circumstances));
+    const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+    expect(readme.split("\n").find((line) => line.startsWith("> The user is"))).toBe(`> ${text}`);
+  });
+
+  it("explain says what a worker does, and when", () => {
+    const text = said("created").join("\n");
+    expect(text).toContain("Any worker (oneup-lifecycle work), or process that asks for this user, goes on");
+    expect(text).toContain("as soon as there is a worker (oneup-lifecycle work), or a process asks for this");
+    expect(text).toMatch(
+      /when a worker \(oneup-lifecycle work\) takes it up at .*, or sooner if somebody asks/,
+    );
+  });
+});
