@@ -215,7 +215,7 @@ export function laneService(engine: () => Engine): LaneService {
         const own = new AbortController();
         stop = own;
         const served = serve(engine(), AbortSignal.any([own.signal, engine().closing]));
-        serving = Promise.all([serving, served]).then(() => {});
+        serving = Promise.all([serving, served]).then(() => undefined);
       }
       return () => {
         if (--waiting > 0) return;

@@ -12,7 +12,13 @@ function countingCounts(counted: () => void): StoreAdapter {
     ...adapter,
     async open(options) {
       const store = await adapter.open(options);
-      return { ...store, counts: () => (counted(), store.counts()) };
+      return {
+        ...store,
+        counts() {
+          counted();
+          return store.counts();
+        },
+      };
     },
   };
 }

@@ -238,7 +238,13 @@ describe("close()", () => {
       ...adapter,
       async open(options) {
         const opened = await adapter.open(options);
-        return { ...opened, close: async () => void (closed++, await opened.close()) };
+        return {
+          ...opened,
+          close() {
+            closed++;
+            return opened.close();
+          },
+        };
       },
     };
     const transport = { ...fetchTransport(), close: () => Promise.reject(new Error("not now")) };
