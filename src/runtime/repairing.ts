@@ -9,6 +9,7 @@ import type { Difference } from "./differences.ts";
 import { newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { find } from "./load.ts";
+import type { Found } from "./load.ts";
 import { askRemote } from "./remote.ts";
 import { restingPlace } from "./rest.ts";
 import { save } from "./save.ts";
@@ -40,15 +41,14 @@ export async function followRename(
   { appUserId, thereAppUserId, oneupUserId }: Extract<Difference, { readonly type: "renamed" }>,
   signal: AbortSignal,
 ): Promise<boolean> {
+  if ((await movable(engine, appUserId, oneupUserId)) === null) return false; // somebody was faster
   const there = await askRemote(engine, { query: { oneupUserId }, lane: "recovery", signal });
   const isThere = there.some((each) => each.oneupUserId === oneupUserId && each.appUserId === thereAppUserId);
-  if (!isThere) return false;
   // A rename() that begins from here on changes the record first.
-  const found = await find(engine, appUserId);
-  if (found === null || isBusy(found) || engine.driving.has(appUserId)) return false;
+  const found = isThere ? await movable(engine, appUserId, oneupUserId) : null;
+  if (found === null) return false;
   const { user, record } = found;
   const { context } = user.position;
-  if (context.oneupUserId !== oneupUserId) return false;
   const moved: User = {
     ...user,
     id: thereAppUserId,
@@ -62,4 +62,11 @@ export async function followRename(
   if (done.type !== "committed") return false;
   engine.changes.rested({ ...moved, revision: done.revision }, place);
   return true;
+}
+
+/** The user, if it is at rest and has this number. */
+async function movable(engine: Engine, id: string, oneupUserId: number): Promise<Found | null> {
+  const found = await find(engine, id);
+  if (found === null || isBusy(found) || engine.driving.has(id)) return null;
+  return found.user.position.context.oneupUserId === oneupUserId ? found : null;
 }

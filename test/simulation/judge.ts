@@ -85,6 +85,12 @@ export class Judge {
     this.of(id).base += calls;
   }
 
+  /** A process reconciles: about each who was renamed there it may ask once more, before it moves the record. */
+  reconciles(life: Life): void {
+    this.lists.reconciles(life);
+    for (const dossier of this.all()) if (dossier.wasRenamedThere) dossier.base++;
+  }
+
   /** Something went wrong for a user: it may cost two calls more. */
   suffers(id: string, what: string): void {
     this.of(id).causes.push(what);
@@ -98,7 +104,9 @@ export class Judge {
   /** Somebody renames a user at 1upHealth, and tells nobody. */
   renamedThere(from: string, to: string): void {
     if (this.#created.delete(from)) this.#created.add(to);
-    this.#alsoKnownAs(Object.assign(this.of(from), { wasRenamedThere: true }), to);
+    const dossier = Object.assign(this.of(from), { wasRenamedThere: true });
+    dossier.base++; // a reconcile() under way may ask about it, too
+    this.#alsoKnownAs(dossier, to);
   }
 
   /** Something befell a process: whoever it worked on is in doubt, taken over by others, or not saved. */

@@ -198,7 +198,7 @@ export class Person {
       next();
     } else {
       const compare = (lifecycle: Lifecycle, life: Life): Promise<Reconciliation> => {
-        judge.lists.reconciles(life);
+        judge.reconciles(life);
         return lifecycle.reconcile({ repair: ["move"], pageSize: 500 });
       };
       this.#ask("reconcile", 0, compare, next, (_, { counts }) => {

@@ -280,7 +280,7 @@ export class Simulation implements Stage {
     for (const round of ["first", "second"]) {
       const there = this.fit[0];
       if (there === undefined) return judge.blame("P2: nobody is left to reconcile");
-      judge.lists.reconciles(there.life);
+      judge.reconciles(there.life);
       let report: Reconciliation | null = null;
       const wrong = (error: unknown): void => judge.blame(`P7: reconcile() rejected with ${String(error)}`);
       there.lifecycle.reconcile({ repair: ["move"], pageSize: 50 }).then((all) => (report = all), wrong);
