@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -111,6 +112,7 @@ describe("adapters/lmdb while another process opens the folder", () => {
     const store = await openStore(folder);
     const opener = child(folder, "open and close", "opener");
     const ended = new Promise((resolve) => opener.once("close", resolve));
+    const { pid = 0 } = opener;
     const until = performance.now() + (thorough ? 10_000 : 1_500);
     const ids: string[] = [];
     const committing = (async () => {
@@ -122,14 +124,14 @@ describe("adapters/lmdb while another process opens the folder", () => {
       }
     })();
     while (performance.now() < until) {
-      opener.kill("SIGSTOP");
+      process.kill(pid, "SIGSTOP"); // not opener.kill(): Deno takes it for dead then
       await setTimeout(6);
-      opener.kill("SIGCONT");
+      process.kill(pid, "SIGCONT");
       await setTimeout(1 + Math.random() * 4);
     }
     await committing;
     expect(opener.exitCode).toBeNull(); // it never failed
-    opener.kill("SIGKILL");
+    process.kill(pid, "SIGKILL");
     await ended;
     expect(ids.length).toBeGreaterThan(20);
     for (const id of ids) expect((await store.load(id)).type).toBe("record");

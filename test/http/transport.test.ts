@@ -141,7 +141,7 @@ describe("undiciTransport()", () => {
     const { url, seen } = await serve((response) => (release = () => void response.end("{}")));
     const transport = undiciTransport({ connections: 1 });
     const first = sendOver(transport, secretCall(url));
-    const waiting = sendOver(transport, secretCall(url), { timeoutMs: 30 });
+    const waiting = sendOver(transport, secretCall(url), { timeoutMs: 100 });
     const late = sendOver(transport, secretCall(url), { notAfter: systemClock.monotonic() + 30 });
     expect(outcome(await waiting)).toBe("notSent TIMEOUT");
     release();
