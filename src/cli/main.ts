@@ -12,3 +12,5 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
 }
 process.stdout.on("error", () => stopping.abort()); // nobody reads any more: `demo | head`
 process.exitCode = await perform(process.argv.slice(2), stopping.signal, import.meta.url);
+// A read of a silent standard input that was given up goes on in Deno, and the process with it.
+if ("Deno" in globalThis) process.exit();
