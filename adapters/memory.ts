@@ -4,8 +4,10 @@
  * @module
  */
 import type { Store, StoreAdapter } from "../src/store/contract.ts";
-import { expiringTexts, keyvDoor } from "../src/store/keyv-door.ts";
-import type { Kept, KeyvBackend, KeyvDoor } from "../src/store/keyv-door.ts";
+import { expiringTexts } from "../src/store/expiring-texts.ts";
+import type { Kept } from "../src/store/expiring-texts.ts";
+import { keyvDoor } from "../src/store/keyv-door.ts";
+import type { KeyvBackend, KeyvDoor } from "../src/store/keyv-door.ts";
 import { memoryTables } from "../src/store/memory-tables.ts";
 import type { MemoryTables } from "../src/store/memory-tables.ts";
 import { tableStore } from "../src/store/tables.ts";

@@ -5,8 +5,9 @@
  */
 import type { Database, RootDatabase } from "lmdb";
 import { isLifecycleError } from "../../src/errors.ts";
-import { expiringTexts } from "../../src/store/keyv-door.ts";
-import type { Kept, KeyvBackend } from "../../src/store/keyv-door.ts";
+import { expiringTexts } from "../../src/store/expiring-texts.ts";
+import type { Kept } from "../../src/store/expiring-texts.ts";
+import type { KeyvBackend } from "../../src/store/keyv-door.ts";
 import { reading, unavailable, write } from "./failures.ts";
 import { writing } from "./writing.ts";
 

@@ -20,7 +20,7 @@ import { open } from "lmdb";
 import type { Database, RootDatabase, RootDatabaseOptionsWithPath } from "lmdb";
 import { sleep, systemClock } from "../../src/clock.ts";
 import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
-import type { Kept } from "../../src/store/keyv-door.ts";
+import type { Kept } from "../../src/store/expiring-texts.ts";
 import { unavailable } from "./failures.ts";
 import { databasesPerAccount } from "./tables.ts";
 import { beginsAtLatest, leftBehind, patienceMs } from "./writing.ts";
