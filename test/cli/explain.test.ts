@@ -5,29 +5,7 @@ import { asCommands } from "../../src/cli/explain.ts";
 import { explainUser } from "../../src/runtime/explain.ts";
 import type { Circumstances } from "../../src/runtime/explain.ts";
 import { states } from "../machines/events.ts";
-
-const now = Date.UTC(2026, 10, 25, 14, 0, 0);
-const at = (minutes: number): Date => new Date(now + minutes * 60_000);
-
-function user(state: UserState, more: Partial<UserStatus>): UserStatus {
-  return {
-    appUserId: "ada@example.org",
-    oneupUserId: 42,
-    state,
-    since: at(-5),
-    usable: false,
-    expiresAt: null,
-    active: true,
-    purge: null,
-    conflict: null,
-    pause: null,
-    failure: null,
-    underWay: null,
-    calls: { management: 1, token: 0 },
-    history: [],
-    ...more,
-  };
-}
+import { at, now, user } from "../support/statuses.ts";
 
 const standings: readonly Partial<UserStatus>[] = [
   {},

@@ -3,24 +3,17 @@ import { describe, expect, it, vi } from "vitest";
 import { systemClock } from "oneup-lifecycle";
 import type { BudgetView, StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
+import { altered } from "../support/altered.ts";
 import { arrivedIn, hurry, scene } from "../support/scene.ts";
 
 /** A memory store that says when users are counted, as every look does. */
 function countingCounts(counted: () => void): StoreAdapter {
-  const adapter = memory();
-  return {
-    ...adapter,
-    async open(options) {
-      const store = await adapter.open(options);
-      return {
-        ...store,
-        counts() {
-          counted();
-          return store.counts();
-        },
-      };
+  return altered(memory(), (store) => ({
+    counts() {
+      counted();
+      return store.counts();
     },
-  };
+  }));
 }
 
 const limits = { management: { calls: 20, windowMs: 60_000 } };

@@ -1,32 +1,10 @@
-import type { GateName, PauseReason, ShutGate, UserState, UserStatus } from "oneup-lifecycle";
+import type { GateName, PauseReason, ShutGate, UserStatus } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { explainUser } from "../../src/runtime/explain.ts";
 import type { Circumstances } from "../../src/runtime/explain.ts";
 import { callOf } from "../../src/runtime/step.ts";
 import { states } from "../machines/events.ts";
-
-const now = Date.UTC(2026, 10, 25, 14, 0, 0);
-const at = (minutes: number): Date => new Date(now + minutes * 60_000);
-
-function user(state: UserState, more: Partial<UserStatus> = {}): UserStatus {
-  return {
-    appUserId: "ada@example.org",
-    oneupUserId: 42,
-    state,
-    since: at(-5),
-    usable: false,
-    expiresAt: null,
-    active: true,
-    purge: null,
-    conflict: null,
-    pause: null,
-    failure: null,
-    underWay: null,
-    calls: { management: 1, token: 0 },
-    history: [{ at: at(-5), state, event: "IN_DOUBT" }],
-    ...more,
-  };
-}
+import { at, now, user } from "../support/statuses.ts";
 
 const around: Circumstances = { now, shut: [], isInHand: false, dueAt: null, queue: null };
 

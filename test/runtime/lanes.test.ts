@@ -1,7 +1,7 @@
-import type { StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it, vi } from "vitest";
 import { accountOf } from "../../src/store/account.ts";
+import { altered } from "../support/altered.ts";
 import { hurry, scene } from "../support/scene.ts";
 
 const id = "ada@example.org";
@@ -43,18 +43,10 @@ describe("onboard() of a user in a lane", () => {
 
   it("goes on waiting for a slot, and gets it, though the store refused once to grant one", async () => {
     const { sandbox, open } = await scene();
-    const adapter = memory();
     let refusals = 0;
-    const store: StoreAdapter = {
-      ...adapter,
-      async open(options) {
-        const opened = await adapter.open(options);
-        return {
-          ...opened,
-          grant: (ask) => (refusals++ === 0 ? Promise.reject(new Error("once")) : opened.grant(ask)),
-        };
-      },
-    };
+    const store = altered(memory(), ({ grant }) => ({
+      grant: (ask) => (refusals++ === 0 ? Promise.reject(new Error("once")) : grant(ask)),
+    }));
     const lifecycle = await open({ store, limits: { management: { calls: 1, windowMs: 60_000 } } });
     await lifecycle.onboard("first");
     hurry(sandbox);

@@ -3,6 +3,7 @@ import type { StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
 import { onDisk } from "../support/on-disk.ts";
+import { altered } from "../support/altered.ts";
 import { folder, hurry, scene, spentOn } from "../support/scene.ts";
 
 const id = "ada@example.org";
@@ -272,21 +273,14 @@ describe("onboard() when 1upHealth misbehaves", () => {
 describe("onboard() without patience", () => {
   /** The memory store, whose verbs take a while, as a server's do; `broken` ones fail. */
   const slow = (broken: () => boolean): StoreAdapter => {
-    const adapter = memory();
-    return {
-      ...adapter,
-      async open(options) {
-        const store = await adapter.open(options);
-        const late =
-          <A extends unknown[], T>(verb: (...args: A) => Promise<T>) =>
-          async (...args: A): Promise<T> => {
-            await new Promise((resolve) => setTimeout(resolve, 5));
-            if (broken()) throw new LifecycleError("STORE_UNAVAILABLE", "Cannot write", { retryable: true });
-            return verb(...args);
-          };
-        return { ...store, load: late(store.load), commit: late(store.commit) };
-      },
-    };
+    const late =
+      <A extends unknown[], T>(verb: (...args: A) => Promise<T>) =>
+      async (...args: A): Promise<T> => {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        if (broken()) throw new LifecycleError("STORE_UNAVAILABLE", "Cannot write", { retryable: true });
+        return verb(...args);
+      };
+    return altered(memory(), ({ load, commit }) => ({ load: late(load), commit: late(commit) }));
   };
 
   it("still resolves with a user who is written down, however slow the store is", async () => {

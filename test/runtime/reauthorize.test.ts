@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Lifecycle, Store, StoreAdapter } from "oneup-lifecycle";
+import type { Lifecycle, Store } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
+import { altered } from "../support/altered.ts";
 import { scene, spentOn, working } from "../support/scene.ts";
 import { storeOf, withUsers } from "../support/sealed-users.ts";
 
@@ -103,13 +104,9 @@ describe("reauthorize() of a user whose secrets do not open", () => {
 
   it("resolves for whoever does not wait, and goes on", async () => {
     const { sandbox, adapter, open, first } = await withUsers();
-    const slow: StoreAdapter = {
-      ...adapter,
-      async open(options) {
-        const store = await adapter.open(options);
-        return { ...store, commit: (commit) => sleep(20).then(() => store.commit(commit)) };
-      },
-    };
+    const slow = altered(adapter, (store) => ({
+      commit: (commit) => sleep(20).then(() => store.commit(commit)),
+    }));
     const lifecycle = await open({ store: slow });
     await change(await storeOf(adapter, sandbox), otherSeal);
     sandbox.fail({ call: "issueAuthCode", delayMs: 50 });

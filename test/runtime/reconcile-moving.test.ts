@@ -1,24 +1,17 @@
 import type { StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it, vi } from "vitest";
+import { altered } from "../support/altered.ts";
 import { renamedThere, scene } from "../support/scene.ts";
 
 /** A store in memory that does something else before it lists a state. */
 function disturbed(before: (state: string) => Promise<void>): StoreAdapter {
-  const adapter = memory();
-  return {
-    ...adapter,
-    async open(its) {
-      const store = await adapter.open(its);
-      return {
-        ...store,
-        async page(ask) {
-          await before(ask.state);
-          return store.page(ask);
-        },
-      };
+  return altered(memory(), (store) => ({
+    async page(ask) {
+      await before(ask.state);
+      return store.page(ask);
     },
-  };
+  }));
 }
 
 /** Five users, of whom one was renamed there and takes a step whenever a state of `during` is about to be listed. */

@@ -1,6 +1,7 @@
-import type { Clock, Store, StoreAdapter } from "oneup-lifecycle";
+import type { Clock } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it, vi } from "vitest";
+import { altered } from "../support/altered.ts";
 import { hurry, scene, spentOn } from "../support/scene.ts";
 
 /** Its methods, to be taken apart. */
@@ -99,17 +100,13 @@ describe("rename() in doubt", () => {
 
   it("holds nobody up where the store fails while it is the one that tries a shut gate", async () => {
     const { sandbox, open } = await scene();
-    const adapter = memory();
     let isAway = false;
-    const store: StoreAdapter = {
-      ...adapter,
-      async open(options) {
-        const opened = await adapter.open(options);
-        const take: Store["slots"]["take"] = async (ask) =>
-          isAway ? Promise.reject(new Error("away")) : opened.slots.take(ask);
-        return { ...opened, slots: { ...opened.slots, take } };
+    const store = altered(memory(), ({ slots }) => ({
+      slots: {
+        ...slots,
+        take: (ask) => (isAway ? Promise.reject(new Error("away")) : slots.take(ask)),
       },
-    };
+    }));
     const lifecycle = await open({ store, graceMs: 0 });
     await lifecycle.onboard("ada");
     sandbox.fail({ call: "updateUser", drop: "after" });

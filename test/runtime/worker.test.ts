@@ -2,6 +2,7 @@ import { createLifecycle, fetchTransport, undiciTransport } from "oneup-lifecycl
 import type { StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it, vi } from "vitest";
+import { altered } from "../support/altered.ts";
 import { arrivedIn, hurry, scene } from "../support/scene.ts";
 
 const hour = 3_600_000;
@@ -232,21 +233,13 @@ describe("close()", () => {
 
   it("closes the store although the transport does not close", async () => {
     const { sandbox, server } = await scene();
-    const adapter = memory();
     let closed = 0;
-    const store: StoreAdapter = {
-      ...adapter,
-      async open(options) {
-        const opened = await adapter.open(options);
-        return {
-          ...opened,
-          close() {
-            closed++;
-            return opened.close();
-          },
-        };
+    const store = altered(memory(), (opened) => ({
+      close() {
+        closed++;
+        return opened.close();
       },
-    };
+    }));
     const transport = { ...fetchTransport(), close: () => Promise.reject(new Error("not now")) };
     const { credentials } = sandbox;
     const lifecycle = await createLifecycle({ credentials, endpoints: server.endpoints, store, transport });

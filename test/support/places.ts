@@ -6,6 +6,7 @@ import type { LifecycleOptions, StoreAdapter } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { postgres } from "oneup-lifecycle/adapters/postgres";
 import { redis } from "oneup-lifecycle/adapters/redis";
+import { altered } from "./altered.ts";
 
 /** A folder for LMDB and the key; a server, or any node of a Redis Cluster, and a key; a cluster by its own client. */
 export type Place =
@@ -64,20 +65,12 @@ export function clientOf(urls: readonly string[]): ReturnType<typeof createClust
 /** A store on a client that is made for it, and closed with it. */
 function onCluster(urls: readonly string[]): StoreAdapter {
   const client = clientOf(urls).on("error", () => {});
-  const adapter = redis(client);
-  return {
-    ...adapter,
-    async open(options) {
-      const store = await adapter.open(options);
-      return {
-        ...store,
-        async close() {
-          await store.close();
-          client.destroy();
-        },
-      };
+  return altered(redis(client), (store) => ({
+    async close() {
+      await store.close();
+      client.destroy();
     },
-  };
+  }));
 }
 
 /** A place in PostgreSQL, with a schema. */

@@ -1,0 +1,28 @@
+/** A user's status made up, for what puts one into words. */
+import type { UserState, UserStatus } from "oneup-lifecycle";
+
+/** When it is looked at, ms since 1970. */
+export const now = Date.UTC(2026, 10, 25, 14, 0, 0);
+/** So many minutes later; earlier if negative. */
+export const at = (minutes: number): Date => new Date(now + minutes * 60_000);
+
+/** Somebody who came into this state five minutes ago. */
+export function user(state: UserState, more: Partial<UserStatus> = {}): UserStatus {
+  return {
+    appUserId: "ada@example.org",
+    oneupUserId: 42,
+    state,
+    since: at(-5),
+    usable: false,
+    expiresAt: null,
+    active: true,
+    purge: null,
+    conflict: null,
+    pause: null,
+    failure: null,
+    underWay: null,
+    calls: { management: 1, token: 0 },
+    history: [{ at: at(-5), state, event: "IN_DOUBT" }],
+    ...more,
+  };
+}
