@@ -37,6 +37,9 @@ const contender = (
 /** The measure of all others. */
 export const bare: Contender = contender("bare undici, nothing durable", "bare", "lmdb", "bare");
 
+/** The least that three durable writes cost. */
+export const blind: Contender = contender("three blind writes to Redis", "blind", "redis", "blind");
+
 /** Those with a store. */
 export const durable: readonly Contender[] = [
   contender("oneup-lifecycle on LMDB", "ours.lmdb", "lmdb", "ours"),

@@ -54,12 +54,11 @@ process.exit(); // a peer may have left a timer behind
 async function speed(effort: Effort): Promise<Part> {
   const short = { ...effort, roundMs: Math.min(effort.roundMs, 1_000) }; // there are many of them
   const [at0, at50] = [await throughput(0, short), await throughput(50, short)];
-  const least: Readonly<Record<string, number>> = { "bullmq.0ms": 2, "dbos.0ms": 5 };
-  const versus = (all: readonly Rounds[], ours: string, theirs: string, latency: string): Measurement[] => {
-    const [one, other] = [of(all, ours), of(all, theirs)];
-    if (one === undefined || other === undefined) return [];
-    const bar = least[`${theirs}.${latency}`] ?? null;
-    return [{ name: `peers.vs_${theirs}.${latency}`, value: against(one, other), unit: "times", bar }];
+  const bars: Readonly<Record<string, number>> = { "vs_bullmq.0ms": 2, "vs_dbos.0ms": 5 };
+  const versus = (all: readonly Rounds[], name: string, one: string, other: string): Measurement[] => {
+    const [these, those] = [of(all, one), of(all, other)];
+    if (these === undefined || those === undefined) return [];
+    return [{ name: `peers.${name}`, value: against(these, those), unit: "times", bar: bars[name] ?? null }];
   };
   const of0And50 = [
     [at0, "0ms"],
@@ -82,8 +81,9 @@ async function speed(effort: Effort): Promise<Part> {
           unit: "of bare",
           bar: null,
         })),
-      ...versus(all, "ours.redis", "bullmq", latency),
-      ...versus(all, "ours.postgres", "dbos", latency),
+      ...versus(all, `vs_bullmq.${latency}`, "ours.redis", "bullmq"),
+      ...versus(all, `blind.vs_bullmq.${latency}`, "blind", "bullmq"),
+      ...versus(all, `vs_dbos.${latency}`, "ours.postgres", "dbos"),
     ]),
   };
 }

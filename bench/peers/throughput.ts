@@ -10,7 +10,7 @@ import { median, round } from "../rounds.ts";
 import type { Round } from "../rounds.ts";
 import { connections, credentials } from "../settings.ts";
 import type { Effort } from "../settings.ts";
-import { bare, durable, longQueue } from "./contenders.ts";
+import { bare, blind, durable, longQueue } from "./contenders.ts";
 import type { Contender } from "./contenders.ts";
 import type { Peer, Side } from "./side.ts";
 
@@ -27,7 +27,7 @@ export async function throughput(latencyMs: number, effort: Effort): Promise<rea
   let users = 0;
   try {
     const sides: { readonly contender: Contender; readonly side: Side; readonly rounds: Round[] }[] = [];
-    for (const contender of [bare, ...durable, longQueue]) {
+    for (const contender of [bare, blind, ...durable, longQueue]) {
       const place = await opened(contender, left);
       if (place === undefined) continue;
       const { open } = (await import(contender.module)) as Peer; // its module has it
