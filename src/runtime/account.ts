@@ -4,17 +4,17 @@
  *
  * @module
  */
-import { inTime, randomName } from "../clock.ts";
-import type { Clock } from "../clock.ts";
-import { inWords, LifecycleError } from "../errors.ts";
+import { randomName } from "../clock.ts";
 import { comesLater, gatesBefore, maySpendCode, mayTry } from "../guard/gates.ts";
 import type { GatedCall, GateName } from "../guard/gates.ts";
 import type { Gate, GateReason } from "../../machines/index.ts";
-import type { AccountRecord, Slot, Store } from "../store/contract.ts";
-import type { CredentialSource, KnownCredentials } from "./credentials.ts";
+import type { Slot } from "../store/contract.ts";
+import { CredentialsInUse } from "./credentials-in-use.ts";
+import type { CredentialsParts } from "./credentials-in-use.ts";
+import type { KnownCredentials } from "./credentials.ts";
 import { GateBoard, gateNames, staleMs } from "./gate-board.ts";
-import type { Logger } from "./options.ts";
-import { doubling, longestThrottlingMs } from "./pauses.ts";
+import type { BoardParts } from "./gate-board.ts";
+import { afterTrouble, doubling, longestThrottlingMs } from "./pauses.ts";
 import { growth, reasonOf, shutBy } from "./shutting.ts";
 
 /** What stands before a call: why, and until when (ms since 1970) at least. */
@@ -47,29 +47,15 @@ export interface Outcome {
 }
 
 /** What an {@link Account} works with. */
-export interface AccountParts {
-  readonly record: Store["account"];
-  readonly clock: Clock;
-  readonly source: CredentialSource;
-  readonly credentials: KnownCredentials;
-  /** The name under which a secret's gate is kept: says nothing about the secret. */
-  readonly fingerprint: (secret: string) => string;
+export interface AccountParts extends CredentialsParts, Omit<BoardParts, "secretKey"> {
   /** Longest throttling without a time from 1upHealth: the window of the management limit, ms. */
   readonly windowMs: number;
   /** After so long a call under way counts as lost, ms. */
   readonly lostMs: number;
-  readonly logger: Logger;
-  /** Called when a gate changed. */
-  readonly changed: () => void;
-  /** Called with the account's record of each look, and when that look began, on `clock.monotonic()`. */
-  readonly seen: (record: AccountRecord, at: number) => void;
 }
 
 /** A call waits for a fresh look at the gates once the last one is this old, ms. */
 const tooStaleMs = 5_000;
-
-/** A function for credentials has so long to answer, ms: one that never does must not stop everything else. */
-const credentialsMs = 5_000;
 
 const noTries: ReadonlySet<GateName> = new Set();
 
@@ -81,32 +67,27 @@ function drop(pass: Pass, name: GateName): void {
 export class Account {
   readonly #parts: AccountParts;
   readonly #board: GateBoard;
-  #credentials: KnownCredentials;
-  #secretKey: string;
+  readonly #credentials: CredentialsInUse;
   /** Passes are many, and their names must differ between processes: one random name and a number. */
   readonly #name: string;
   #passes = 0;
-  #askedAt = Number.NEGATIVE_INFINITY;
+  /** Times in a row that this process could send nothing and held itself back. */
+  #unsent = 0;
 
   constructor(parts: AccountParts) {
     this.#parts = parts;
     this.#name = randomName(parts.clock);
-    this.#credentials = parts.credentials;
-    this.#secretKey = this.#keyOf(parts.credentials);
-    this.#board = new GateBoard({ ...parts, secretKey: () => this.#secretKey });
+    this.#credentials = new CredentialsInUse(parts);
+    this.#board = new GateBoard({ ...parts, secretKey: () => this.#credentials.key });
   }
 
   #nameOf({ number }: Pass): string {
     return `${this.#name}/${number}`;
   }
 
-  #keyOf({ clientSecret }: KnownCredentials): string {
-    return `secret:${this.#parts.fingerprint(clientSecret.reveal())}`;
-  }
-
   /** The credentials that calls carry now. */
   get credentials(): KnownCredentials {
-    return this.#credentials;
+    return this.#credentials.current;
   }
 
   /** No gate is shut, as far as this process has seen. */
@@ -122,7 +103,7 @@ export class Account {
       enteredAt: this.#parts.clock.monotonic(),
       codeAt: undefined,
       reserved: null,
-      secret: this.#secretKey,
+      secret: this.#credentials.key,
     };
   }
 
@@ -160,7 +141,7 @@ export class Account {
   /** {@link barrier} after a look at the store, and at the credentials if the ones in hand are refused. */
   async stands(call: GatedCall): Promise<Barrier | null> {
     await this.look();
-    if (this.#board.gate("secret").state !== "open") await this.#renew(false);
+    if (this.#board.gate("secret").state !== "open") await this.#credentials.renew(false);
     return this.barrier(call);
   }
 
@@ -182,7 +163,7 @@ export class Account {
       return barrier;
     }
     pass.enteredAt = clock.monotonic();
-    pass.secret = this.#secretKey;
+    pass.secret = this.#credentials.key;
     return null;
   }
 
@@ -191,6 +172,7 @@ export class Account {
 
   /** Says what came of a call that {@link enter} let through. */
   async heard(call: GatedCall, outcome: Outcome, pass: Pass): Promise<void> {
+    if (outcome.type !== "notSent") this.#unsent = 0;
     const shut = shutBy(call, outcome.type);
     if (shut === null && pass.tries.size === 0) return;
     if (shut !== null) await this.#shut(shut, outcome, pass);
@@ -201,7 +183,7 @@ export class Account {
       // An answer that shuts one gate says nothing about another, nor does none at all.
       if (shut === null && !undecided) {
         await this.#board.change(name, { type: "ANSWERED", at: this.#parts.clock.now() });
-      } else if (undecided) await this.#again(name, pass);
+      } else if (undecided) await this.#again(name, pass, outcome);
       else
         await this.#board.change(name, { type: "LEFT", at: this.#parts.clock.now(), by: this.#nameOf(pass) });
     }
@@ -240,9 +222,9 @@ export class Account {
 
   /** A call with these credentials was refused, and says nothing about them: others, if the source has some. */
   async other(refused: KnownCredentials): Promise<KnownCredentials | null> {
-    const key = this.#keyOf(refused);
-    if (key === this.#secretKey) await this.#renew(false);
-    return key === this.#secretKey ? null : this.#credentials;
+    const key = this.#credentials.keyOf(refused);
+    if (key === this.#credentials.key) await this.#credentials.renew(false);
+    return key === this.#credentials.key ? null : this.#credentials.current;
   }
 
   /**
@@ -252,7 +234,7 @@ export class Account {
   async reopen(): Promise<void> {
     await this.#parts.record.load(); // a person should hear if the store is away
     await this.look(0);
-    await this.#renew(true);
+    await this.#credentials.renew(true);
     for (const name of gateNames) {
       await this.#board.change(name, { type: "REOPEN", at: this.#parts.clock.now() });
     }
@@ -260,7 +242,7 @@ export class Account {
 
   async #try(name: GateName, call: GatedCall, pass: Pass): Promise<Barrier | null> {
     const { clock, lostMs } = this.#parts;
-    if (name === "secret" && (await this.#renew(false))) return null;
+    if (name === "secret") await this.#credentials.renew(false);
     const gate = this.#board.gate(name);
     const now = clock.now();
     if (gate.state === "open") return null;
@@ -279,24 +261,29 @@ export class Account {
     const gate = this.#board.gate(name);
     const tries = pass.tries.has(name);
     drop(pass, name);
-    if (name === "secret" && pass.secret !== this.#secretKey) return;
+    if (name === "secret" && pass.secret !== this.#credentials.key) return;
     if (!tries && gate.state === "open" && pass.enteredAt < this.#board.openedAt(name)) return;
     if (!tries && gate.state !== "open") return this.#told(name, outcome);
     await this.#hold(name, gate, pass, reasonOf(name), outcome);
   }
 
   /** Whoever tried does not know more than before. */
-  async #again(name: GateName, pass: Pass): Promise<void> {
+  async #again(name: GateName, pass: Pass, outcome?: Outcome): Promise<void> {
     const gate = this.#board.gate(name);
-    if (gate.probe === this.#nameOf(pass)) await this.#hold(name, gate, pass, gate.reason ?? reasonOf(name));
+    if (gate.probe !== this.#nameOf(pass)) return;
+    await this.#hold(name, gate, pass, gate.reason ?? reasonOf(name), outcome);
   }
 
   async #hold(name: GateName, gate: Gate, pass: Pass, reason: GateReason, outcome?: Outcome): Promise<void> {
     const at = this.#parts.clock.now();
-    const until = at + this.#waitMs(name, gate.attempt + 1, outcome?.retryAfterMs);
     const type = reason === "credentials" || reason === "forbidden" ? "REFUSED" : "HELD";
-    const alone = outcome?.type === "notSent"; // perhaps it is this process that hears nobody
-    await this.#board.change(name, { type, at, reason, until, codeAt: pass.codeAt }, alone);
+    // A further code that was spent must be known to all.
+    if (outcome?.type === "notSent" && pass.codeAt === undefined) {
+      const until = at + doubling(afterTrouble, ++this.#unsent);
+      return this.#board.holdBack(name, { type, at, reason, until }, this.#nameOf(pass));
+    }
+    const until = at + this.#waitMs(name, gate.attempt + 1, outcome?.retryAfterMs);
+    await this.#board.change(name, { type, at, reason, until, codeAt: pass.codeAt });
     if (outcome !== undefined && this.#board.gate(name).until < until) await this.#told(name, outcome); // somebody was faster
   }
 
@@ -314,35 +301,6 @@ export class Account {
       ? Math.min(wait, this.#parts.windowMs)
       : wait;
   }
-
-  /** Asks for credentials that may have changed. True: there are others now, and their gate is open. */
-  async #renew(now: boolean): Promise<boolean> {
-    const { clock, source, logger } = this.#parts;
-    const askedMs = clock.monotonic() - this.#askedAt;
-    if (!source.mayChange || (!now && askedMs < tooStaleMs)) return false;
-    this.#askedAt = clock.monotonic();
-    try {
-      const next = await inTime(clock, credentialsMs, () => source.ask(), silent);
-      if (next.clientId !== this.#credentials.clientId) {
-        throw new LifecycleError(
-          "INVALID_OPTION",
-          "Cannot change credentials: the client id must stay the same, another one is another account",
-        );
-      }
-      this.#credentials = next;
-      this.#secretKey = this.#keyOf(next);
-    } catch (error) {
-      logger.warn(`Cannot renew the credentials: ${inWords(error)}`);
-    }
-    return this.#board.gate("secret").state === "open";
-  }
-}
-
-function silent(): LifecycleError {
-  return new LifecycleError(
-    "INVALID_OPTION",
-    `Cannot renew the credentials: no answer within ${credentialsMs} ms`,
-  );
 }
 
 function barrierOf(gate: Gate): Barrier {

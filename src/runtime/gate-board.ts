@@ -93,6 +93,17 @@ export class GateBoard {
     }
   }
 
+  /**
+   * Shuts the gate for this process alone, which could send nothing: perhaps nobody hears it. A try of all processes' gate
+   * that it holds as `by` is left to others. Never rejects.
+   */
+  async holdBack(name: GateName, held: GateEvent, by: string): Promise<void> {
+    const isTheirs = this.#shared[this.#key(name)]?.probe === by;
+    if (isTheirs) await this.change(name, { type: "LEFT", at: held.at, by });
+    const own = this.#own.get(this.#key(name));
+    this.#keep(name, stepGate(own?.state === "probing" ? own : openGate, held));
+  }
+
   /** A gate is kept by its name; that of a secret by the secret's fingerprint. */
   #key(name: GateName): string {
     return name === "secret" ? this.#parts.secretKey() : name;

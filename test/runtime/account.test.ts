@@ -74,6 +74,21 @@ describe("a throttled account", () => {
     }
   });
 
+  it("leaves the try to others where a process can send nothing", async () => {
+    const { sandbox, open } = await scene();
+    const nowhere = "http://127.0.0.1:9"; // discard: nobody listens there
+    const deaf = await open({ endpoints: { api: nowhere, auth: nowhere } });
+    const other = await open();
+    sandbox.fail({ call: "createUser", status: 429, body: "", headers: { "retry-after": "60" } });
+    await other.onboard("ada", { waitMs: 60 });
+    sandbox.clock.advance(61_000);
+    await deaf.resume(); // tries in vain
+    sandbox.clock.advance(1_000); // a look a second
+    expect(await other.onboard("cleo")).toMatchObject({ state: "tokenActive" });
+    expect((await other.health()).shut).toEqual([]);
+    expect((await deaf.health()).shut, "its own trouble").toMatchObject([{ gate: "management" }]);
+  });
+
   it("holds refreshes and exchanges back when the token endpoint says 429, and FHIR calls when FHIR does", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open();
