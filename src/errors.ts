@@ -33,7 +33,7 @@
  * | `STORE_UNUSABLE` | the store cannot be opened as it is |
  * | `KEY_REFUSED` | the encryption key is missing, malformed, retired or still in use, or does not open this store; retryable if a key service did not answer |
  * | `RECORD_TOO_NEW` | a newer version of this library wrote the record; it was left untouched |
- * | `RECORD_DAMAGED` | a record does not decode or does not open; if only its secrets do not open, `reauthorize()` gets a new grant |
+ * | `RECORD_DAMAGED` | a record does not decode, or its secrets do not open; `reauthorize()` gets a new grant |
  * | `CLOSED` | the lifecycle was closed |
  */
 export type ErrorCode =

@@ -14,9 +14,10 @@ const mostRows = 10;
 
 /** The picture while it goes on, in lines of 80 columns at most. */
 export function importPicture(progress: ImportProgress, now: number, paint: Paint): readonly string[] {
-  const { name, phase, read, arrived, failed, left, waiting, slots, shut } = progress;
-  const all = arrived + failed + left;
-  const share = all === 0 ? 0 : (arrived + failed) / all;
+  const { name, phase, read, arrived, failed, unreadable, left, waiting, slots, shut } = progress;
+  const over = arrived + failed + unreadable;
+  const all = over + left;
+  const share = all === 0 ? 0 : over / all;
   const full = Math.floor(share * barLength);
   const bar = paint.good("━".repeat(full)) + paint.quiet("─".repeat(barLength - full));
   const far =
@@ -56,8 +57,8 @@ export function importLine(progress: ImportProgress, now: number): string {
 
 /** What it came to. */
 export function importSummary(summary: ImportSummary, paint: Paint): readonly string[] {
-  const { arrived, failed, known, rejected, rejects } = summary;
-  const good = failed + rejected === 0;
+  const { arrived, failed, unreadable, known, rejected, rejects } = summary;
+  const good = failed + unreadable + rejected === 0;
   const lines = [
     good
       ? paint.good(`Everybody has arrived: ${plural(arrived, "user")}`)
@@ -74,6 +75,10 @@ export function importSummary(summary: ImportSummary, paint: Paint): readonly st
   if (failed > 0)
     lines.push(
       `  Users who failed stay; ${paint.strong("oneup-lifecycle retry ID")} takes one back to where it failed.`,
+    );
+  if (unreadable > 0)
+    lines.push(
+      `  ${plural(unreadable, "record")} cannot be read, so nobody goes on with that user; ${paint.strong("--json")} names them.`,
     );
   return lines;
 }

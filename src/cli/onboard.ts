@@ -63,7 +63,7 @@ const lineMs = 60_000;
 /** Elsewhere the picture is, ms. */
 const pictureMs = 500;
 
-/** Runs the import; gives the exit code: 1 if somebody failed or a row could not be used, 130 if it was stopped. */
+/** Runs the import; gives the exit code: 1 if somebody failed, or a row or a record is of no use, 130 if it was stopped. */
 export async function onboard(given: Given, signal: AbortSignal): Promise<number> {
   const { argument: path, texts, switches } = given;
   if (path === undefined) throw new UsageError("onboard needs a FILE: oneup-lifecycle onboard users.csv");
@@ -77,7 +77,7 @@ export async function onboard(given: Given, signal: AbortSignal): Promise<number
     const ids = idsIn({ path, column: texts.get("column") }, signal);
     const summary = await lifecycle.onboardMany(ids, { ...options, ...shows.every, signal });
     shows.end(summary);
-    return summary.failed + summary.rejected > 0 ? 1 : 0;
+    return summary.failed + summary.unreadable + summary.rejected > 0 ? 1 : 0;
   } catch (error) {
     if (!signal.aborted) throw error;
     shows.stopped();

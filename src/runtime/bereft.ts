@@ -1,5 +1,5 @@
 /**
- * What is left of a user whose secrets do not open, for what needs none of them.
+ * What is left of a user whose record is damaged, for what needs none of its secrets.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { isLifecycleError } from "../errors.ts";
 import type { Sealer } from "../store/seal.ts";
 import type { StoredRecord } from "../store/contract.ts";
 import { renaming } from "./renaming.ts";
-import { readInClear, readUser } from "./user.ts";
+import { newUser, readInClear, readUser } from "./user.ts";
 import type { User } from "./user.ts";
 
 /**
@@ -29,16 +29,32 @@ export function bereft(user: User): User {
 }
 
 /**
- * The user of a record; {@link bereft} if its secrets do not open. For letting it go: a pause of that record is no more to
- * be believed than the rest.
+ * What is left of the user of a record whose secrets do not open. Of one that does not read at all nothing is known but
+ * that it is there: neither a rename nor a purge that it may have spoken of.
  *
- * @throws {LifecycleError} as {@link readInClear}
+ * @throws {LifecycleError} `RECORD_TOO_NEW`
+ */
+export function remainsOf(record: StoredRecord, sealer: Sealer): User {
+  try {
+    return bereft(readInClear(record, sealer).user);
+  } catch (error) {
+    if (!isLifecycleError(error, "RECORD_DAMAGED")) throw error;
+    const nobody = newUser(record.id, record.lane ?? "interactive", 0, record.revision);
+    return bereft({ ...nobody, history: [], meters: [] });
+  }
+}
+
+/**
+ * The user of a record; {@link remainsOf} it if its secrets do not open. For letting it go: a pause of that record is no
+ * more to be believed than the rest.
+ *
+ * @throws {LifecycleError} `RECORD_TOO_NEW`
  */
 export function readOrBereft(record: StoredRecord, sealer: Sealer): User {
   try {
     return readUser(record, sealer);
   } catch (error) {
     if (!isLifecycleError(error, "RECORD_DAMAGED")) throw error;
-    return { ...bereft(readInClear(record, sealer).user), pause: null };
+    return { ...remainsOf(record, sealer), pause: null };
   }
 }

@@ -10,6 +10,7 @@ import type { Comparison } from "./comparison.ts";
 import type { Engine } from "./engine.ts";
 import type { ImportProgress, RowCounts } from "./imports.ts";
 import { leftOf } from "./shelves.ts";
+import type { Unreadable } from "./unreadable.ts";
 
 /** Users of an import who have not arrived. */
 export interface Standing {
@@ -17,7 +18,7 @@ export interface Standing {
   readonly failed: number;
 }
 
-/** How many there are. */
+/** How many there are; those whose record cannot be read are among them. */
 export async function standing({ store }: Engine, name: string): Promise<Standing> {
   const { failed = 0, offboarding: _, offboarded: __, ...others } = leftOf(name, await store.counts());
   return { failed, left: Object.values(others).reduce((sum, one) => sum + one, 0) };
@@ -31,6 +32,7 @@ export async function look(
     readonly lane: Lane;
     readonly compared: Comparison;
     readonly before: Standing;
+    readonly unreadable: Unreadable;
   },
 ): Promise<ImportProgress> {
   const { account, clock, guard } = engine;
@@ -40,6 +42,8 @@ export async function look(
     standing(engine, name),
     account.look(),
   ]);
+  const isWorking = phase === "onboarding" || phase === "done";
+  const unreadable = isWorking ? await at.unreadable.among(left, waiting[at.lane]) : 0;
   return {
     name,
     phase,
@@ -48,10 +52,11 @@ export async function look(
     // Who came and is not here any more has arrived; a row in hand may be written and not be counted yet.
     arrived: Math.max(0, before.left + before.failed + counts.added - left - failed),
     failed,
-    left,
+    unreadable,
+    left: left - unreadable,
     waiting: waiting[at.lane],
     slots: { used: total(used), of: guard.limits.management.calls },
     shut: shutGates(account.gates()),
-    endsAt: phase === "reading" || left === 0 ? null : new Date(clock.now() + inMs),
+    endsAt: phase === "reading" || left === unreadable ? null : new Date(clock.now() + inMs),
   };
 }

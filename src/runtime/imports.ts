@@ -78,7 +78,12 @@ export interface ImportProgress extends RowCounts {
   readonly arrived: number;
   /** Its users who ended in `failed`; `retry()` takes them back. */
   readonly failed: number;
-  /** Its users who have not arrived and have not failed. */
+  /**
+   * Its users whose record is damaged, so that nobody can go on with them. Looked for when none of its users has arrived
+   * for a minute and nobody, or few, are left to wait for. `reauthorize()` is the way out.
+   */
+  readonly unreadable: number;
+  /** Its users who have not arrived, have not failed and are not known to be unreadable. */
   readonly left: number;
   /** Users who wait in its lane, whoever brought them. */
   readonly waiting: number;
@@ -91,7 +96,10 @@ export interface ImportProgress extends RowCounts {
 }
 
 /** How {@link Lifecycle.onboardMany} ended. */
-export interface ImportSummary extends ImportProgress, RowSummary {}
+export interface ImportSummary extends ImportProgress, RowSummary {
+  /** The ids of the first hundred of its users who are `unreadable`. */
+  readonly unreadableIds: readonly string[];
+}
 
 /** What an import works with. */
 export interface Import<O> {

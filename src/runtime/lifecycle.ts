@@ -224,10 +224,11 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
   resume(options?: WorkOptions): Promise<WorkSummary>;
   /**
    * Throws the grant away and gets a new one with a fresh code: one management call. It needs no secret, so it is also
-   * the way out for a user whose secrets do not open (`RECORD_DAMAGED`); then nothing else that its record says is
-   * believed either, and 1upHealth tells who the user is. Look first who changed the record.
+   * the way out for a user whose record is damaged (`RECORD_DAMAGED`); then nothing else that the record says is
+   * believed either, and 1upHealth tells who the user is. Look first who changed the record. Where it does not read even
+   * without its secrets, a {@link rename} or a purge that it spoke of is gone with it.
    *
-   * @throws {LifecycleError} `RECORD_DAMAGED` if the record cannot even be read without its secrets; as {@link onboard}
+   * @throws {LifecycleError} as {@link onboard}
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";

@@ -24,9 +24,12 @@ import { eachRow, rowsInHand } from "./rows.ts";
 import type { Rows } from "./rows.ts";
 import { save } from "./save.ts";
 import { shelf } from "./shelves.ts";
+import { Unreadable } from "./unreadable.ts";
 import { newUser, stepped } from "./user.ts";
 import type { User } from "./user.ts";
 
+/** Unreadable users that are named in the end. */
+const mostIds = 100;
 /** Users that are listed with one question to the store. */
 const pageSize = 500;
 /**
@@ -48,6 +51,7 @@ export async function onboardMany(
   const { name, lane = "bulk", expect, onProgress } = options;
   const tally = new RowTally(engine.keys);
   const pace = new Pace(engine, options.everyMs);
+  const unreadable = new Unreadable(engine, name);
   const comparedBy = engine.clock.monotonic() + comparedMs;
   const before = await insist(engine, signal, "look at an import", () => standing(engine, name));
   let compared = await insist(engine, signal, "look at an import", () => readComparison(engine, name));
@@ -55,7 +59,7 @@ export async function onboardMany(
 
   async function report(phase: ImportProgress["phase"]): Promise<ImportProgress> {
     const progress = await insist(engine, signal, "look at an import", () =>
-      look(engine, { name, counts: tally.counts, phase, lane, compared, before }),
+      look(engine, { name, counts: tally.counts, phase, lane, compared, before, unreadable }),
     );
     tell((seen) => onProgress?.(seen), progress);
     return progress;
@@ -103,7 +107,11 @@ export async function onboardMany(
     stop.abort();
     await working.catch(() => {}); // said above
   }
-  return { ...(await report("done")), ...tally.summary };
+  return {
+    ...(await report("done")),
+    ...tally.summary,
+    unreadableIds: unreadable.ids.slice(0, mostIds),
+  };
 }
 
 /** A user as an import brings it. */

@@ -3,12 +3,11 @@
  *
  * @module
  */
-import { LifecycleError } from "../errors.ts";
 import { fhirVersions } from "../fhir/versions.ts";
 import { nothingKnown } from "../../machines/index.ts";
 import type { UserContext, UserEvent } from "../../machines/index.ts";
 import type { Json, Lane, StoredRecord } from "../store/contract.ts";
-import { readEnvelope } from "../store/envelope.ts";
+import { damaged, readEnvelope } from "../store/envelope.ts";
 import type { Envelope, HistoryEntry, Intent, Meter, Origin, Pause, Sealed } from "../store/envelope.ts";
 import { isCount, isObject, isTime } from "../store/shapes.ts";
 import type { Sealer, Secrets } from "../store/seal.ts";
@@ -84,21 +83,12 @@ export interface InClear {
 
 /** Reads a record without its secrets. @throws {LifecycleError} as {@link readUser}, unless only the secrets do not open */
 export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
-  const kept = readEnvelope(record.value, () => sealer.alias(record.id), sealer.newest);
-  if (!isState(kept.state)) {
-    throw new LifecycleError(
-      "RECORD_DAMAGED",
-      `Cannot read user ${sealer.alias(record.id)}: its state is none that the lifecycle knows`,
-    );
-  }
+  const alias = (): string => sealer.alias(record.id);
+  const kept = readEnvelope(record.value, alias, sealer.newest);
+  if (!isState(kept.state)) throw damaged(alias, "its state is none that the lifecycle knows");
   const { format, sealed } = kept;
   const context = { ...nothingKnown, ...kept.context };
-  if (!isContext(context)) {
-    throw new LifecycleError(
-      "RECORD_DAMAGED",
-      `Cannot read user ${sealer.alias(record.id)}: what is known about it is of the wrong kind`,
-    );
-  }
+  if (!isContext(context)) throw damaged(alias, "what is known about it is of the wrong kind");
   const user: User = {
     id: record.id,
     revision: record.revision,

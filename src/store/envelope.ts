@@ -180,6 +180,10 @@ function isTexts(value: unknown): boolean {
   return Array.isArray(value) && value.every((one) => typeof one === "string");
 }
 
-function damaged(user: () => string, why: string): LifecycleError {
-  return new LifecycleError("RECORD_DAMAGED", `Cannot read user ${user()}: ${why}`);
+/** Of a record that does not read. `user` names it. */
+export function damaged(user: () => string, why: string): LifecycleError {
+  return new LifecycleError(
+    "RECORD_DAMAGED",
+    `Cannot read user ${user()}: ${why}; reauthorize() gets a new grant`,
+  );
 }

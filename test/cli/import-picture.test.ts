@@ -16,6 +16,7 @@ const widest: ImportProgress = {
   known: 1_000_000,
   arrived: 9_999,
   failed: 1,
+  unreadable: 0,
   left: 990_000,
   waiting: 1_000_000,
   slots: { used: 300, of: 300 },

@@ -1,12 +1,13 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
+import type { Json } from "oneup-lifecycle";
 import { accountOf } from "../../src/store/account.ts";
 import { scene } from "../support/scene.ts";
 import type { Scene } from "../support/scene.ts";
 
-describe("offboard() of a user whose secrets do not open", () => {
-  /** `ada`, whose record has the seal of another user, and the number of that other one. */
-  async function damaged(): Promise<Scene & { readonly ada: number }> {
+describe("offboard() of a user whose record is damaged", () => {
+  /** `ada`, and her number; her record is `value`, or that of another user, whose seal does not open for her. */
+  async function damaged(value?: Json): Promise<Scene & { readonly ada: number }> {
     const adapter = memory();
     const stage = await scene();
     const open: Scene["open"] = (more) => stage.open({ store: adapter, ...more });
@@ -23,7 +24,7 @@ describe("offboard() of a user whose secrets do not open", () => {
     if (mine.type !== "record" || other.type !== "record") throw new Error("they are not here");
     const done = await store.commit({
       id: "ada",
-      value: other.record.value,
+      value: value ?? other.record.value,
       expectedRevision: mine.record.revision,
       writeId: "damage",
       mode: "none",
@@ -37,8 +38,8 @@ describe("offboard() of a user whose secrets do not open", () => {
     return { ...all, ada: oneupUserId ?? 0 };
   }
 
-  it("erases them, and forget() all the rest", async () => {
-    const { open } = await damaged();
+  it.each([undefined, "nonsense"])("erases it, and forget() all the rest: %s", async (value) => {
+    const { open } = await damaged(value);
     const lifecycle = await open();
     await expect(lifecycle.forget("ada")).rejects.toMatchObject({ code: "USER_NOT_READY" });
     expect(await lifecycle.offboard("ada")).toMatchObject({ state: "offboarded", oneupUserId: null });

@@ -2,6 +2,7 @@ import { memory } from "oneup-lifecycle/adapters/memory";
 import { LifecycleError } from "oneup-lifecycle";
 import type { ImportProgress, StoreAdapter } from "oneup-lifecycle";
 import { describe, expect, it, vi } from "vitest";
+import { accountOf } from "../../src/store/account.ts";
 import { hurry, scene, spentOn } from "../support/scene.ts";
 
 const hour = 3_600_000;
@@ -215,6 +216,26 @@ describe("onboardMany()", () => {
     hurry(sandbox);
     const done = await lifecycle.onboardMany(people(5), { name: "deaf", expect: "new" });
     expect(done).toMatchObject({ read: 5, added: 5, present: 0, arrived: 5 });
+  });
+
+  it("ends though a record of its users is damaged, and names them", async () => {
+    const { sandbox, open } = await scene();
+    const adapter = memory();
+    const lifecycle = await open({ store: adapter });
+    const account = accountOf(sandbox.credentials.clientId);
+    const store = await adapter.open({ account, clock: sandbox.clock });
+    const lease = { id: "the test's", owner: "the test", ms: 1 };
+    const write = { expectedRevision: 0, writeId: "damage", mode: "none", lease, dueInMs: null } as const;
+    const place = { state: "created spring", lane: "bulk" } as const;
+    await store.commit({ ...write, ...place, id: "user 3", value: "nonsense" });
+    hurry(sandbox);
+    const done = await lifecycle.onboardMany(people(5), { name: "spring", expect: "new" });
+    expect(done).toMatchObject({ phase: "done", added: 4, present: 1, arrived: 4, failed: 0, left: 0 });
+    expect(done).toMatchObject({ unreadable: 1, unreadableIds: ["user 3"] });
+
+    expect(await lifecycle.reauthorize("user 3")).toMatchObject({ usable: true });
+    const again = await lifecycle.onboardMany(people(5), { name: "spring", expect: "new" });
+    expect(again).toMatchObject({ present: 5, unreadable: 0, unreadableIds: [] });
   });
 
   it("refuses a name, a list and options that cannot be", async () => {

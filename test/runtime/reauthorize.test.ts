@@ -38,7 +38,7 @@ async function upgraded(): Promise<{ sandbox: Sandbox; store: Store; lifecycle: 
   return { sandbox, store: await storeOf(adapter, sandbox), lifecycle, own: oneupUserId ?? 0 };
 }
 
-describe("reauthorize() of a user whose secrets do not open", () => {
+describe("reauthorize() of a user whose record is damaged", () => {
   it.each([
     ["a changed byte of the seal", otherSeal],
     ["another oneup_user_id", inState("tokenActive", { oneupUserId: 7 })],
@@ -146,9 +146,18 @@ describe("reauthorize() of a user whose secrets do not open", () => {
     expect(await lifecycle.reauthorize("ada")).toMatchObject({ usable: true });
   });
 
-  it("cannot help where not even the record reads", async () => {
-    const { store, lifecycle } = await upgraded();
+  it("helps where not even the record reads, unless a later release may read it", async () => {
+    const { sandbox, store, lifecycle, own } = await upgraded();
+    const before = spentOn(sandbox, "ada").length;
     await change(store, (value) => ({ ...otherSeal(value), calls: "many" }));
-    await expect(lifecycle.reauthorize("ada")).rejects.toMatchObject({ code: "RECORD_DAMAGED" });
+    expect(await lifecycle.reauthorize("ada")).toMatchObject({ usable: true, oneupUserId: own });
+    expect(spentOn(sandbox, "ada").slice(before)).toEqual(["issueAuthCode"]);
+    expect((await lifecycle.inspect("ada")).history.map(({ event }) => event)).toEqual([
+      "REAUTHORIZE",
+      "CODE_ISSUED",
+      "TOKEN_GRANTED",
+    ]);
+    await change(store, (value) => ({ ...value, format: 99 }));
+    await expect(lifecycle.reauthorize("ada")).rejects.toMatchObject({ code: "RECORD_TOO_NEW" });
   });
 });
