@@ -85,9 +85,10 @@ export function readRefusal(answer: Answer, body: unknown): Refusal {
     return { type: "inDoubt", why: `http_${status}` };
   if (isHtml(answer)) {
     // A gateway that knows no such place says nothing about the caller, unless its page is that of a login.
-    const nowhere = status === 404 || status === 405 || status === 410;
     const login = /\b(log|sign)[ -]?in\b|password/i.test(answer.text.slice(0, longestPage));
-    return nowhere && !login ? { type: "inDoubt", why: `http_${status}` } : { type: "credentialsRefused" };
+    return isNowhere(status) && !login
+      ? { type: "inDoubt", why: `http_${status}` }
+      : { type: "credentialsRefused" };
   }
   if (code !== undefined) return { type: "refused", why: code };
   if (status === 401 || /^\s*unauthorized\s*$/.test(said)) return { type: "credentialsRefused" };
@@ -96,6 +97,32 @@ export function readRefusal(answer: Answer, body: unknown): Refusal {
   return saysNo(body, said)
     ? { type: "refused", why: `http_${status}` }
     : { type: "inDoubt", why: "says_nothing" };
+}
+
+/**
+ * The same for an endpoint that is always there, as those of the account are: a router that knows no such place, and has
+ * no word about what was asked, says nothing about the caller either.
+ *
+ * @param body the answer's JSON, or `undefined` if it has none
+ */
+export function readAccountRefusal(answer: Answer, body: unknown): Refusal {
+  const refusal = readRefusal(answer, body);
+  const told = /user|code|token|grant|client/.test(withoutPlaces(saying(answer, body)));
+  return refusal.type === "refused" && isNowhere(answer.status) && !told
+    ? { type: "inDoubt", why: `http_${answer.status}` }
+    : refusal;
+}
+
+function isNowhere(status: number): boolean {
+  return status === 404 || status === 405 || status === 410;
+}
+
+/** A path or an address: `/user/auth-code`, `post:/user?app_user_id=ada`, `(https://…/user)`. */
+const place = /(^|[\s"'`(])([a-z]+:)?\/\S*/g;
+
+/** What was said, without the paths in it: there is a "user" in one that a router quotes. */
+export function withoutPlaces(said: string): string {
+  return said.replace(place, "$1");
 }
 
 /** A 2xx whose body is a definite no: it must name a reason, and not one that passes by itself. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { Secret } from "../secret.ts";
-import { oauthCode, readRefusal, saying, type Refusal } from "./answer.ts";
+import { oauthCode, readAccountRefusal, saying, type Refusal } from "./answer.ts";
 import { describeCall, form, formType, under, type Answer, type Call, type Client } from "./call.ts";
 import { field, numeric, parseJson, text } from "./json.ts";
 
@@ -63,7 +63,7 @@ export function readTokens(
   const elsewhere = code === "invalid_client" || code === "server_error" || answer.status >= 500;
   if (!elsewhere && blamesGrant.test(saying(answer, body)))
     return { type: "grantRefused", why: "invalid_code" };
-  return readRefusal(answer, body);
+  return readAccountRefusal(answer, body);
 }
 
 /** "Invalid code", "authorization code has expired", "Invalid refresh token", "Invalid parameter: `code`", … */

@@ -5,7 +5,7 @@
  * @module
  */
 import { Secret } from "../secret.ts";
-import { oauthCode, readRefusal, saying, type Refusal } from "./answer.ts";
+import { oauthCode, readAccountRefusal, saying, withoutPlaces, type Refusal } from "./answer.ts";
 import { describeCall, form, formType, under, type Answer, type Call, type Client } from "./call.ts";
 import { field, isObject, numeric, parseJson, text, truth } from "./json.ts";
 import { tokensIn, type Tokens } from "./token.ts";
@@ -122,7 +122,9 @@ export function readCreatedUser(
     return { type: "exists" };
   }
   const there = success && (code !== undefined || truth(field(body, "success"), false));
-  return there || alreadyExists.test(saying(answer, body)) ? { type: "exists" } : readRefusal(answer, body);
+  return there || alreadyExists.test(saying(answer, body))
+    ? { type: "exists" }
+    : readAccountRefusal(answer, body);
 }
 
 /** A one-time code for an existing user. Exchange it at once. */
@@ -138,7 +140,7 @@ export function readIssuedCode(answer: Answer): CodeIssued | { readonly type: "m
   const body = parseJson(answer.text);
   if (saysMissing(saying(answer, body))) return { type: "missing" };
   const code = codeIn(body);
-  if (!succeeded(answer, body) || code === undefined) return readRefusal(answer, body);
+  if (!succeeded(answer, body) || code === undefined) return readAccountRefusal(answer, body);
   const oneupUserId = idIn(body);
   const active = field(body, "active");
   return {
@@ -183,7 +185,7 @@ export function readUserList(
   if (saysMissing(said)) return nobody;
   const noMatch =
     unexplained !== "refused" && answer.status === 400 && isObject(body) && oauthCode(body) === undefined;
-  const refusal = readRefusal(answer, body);
+  const refusal = readAccountRefusal(answer, body);
   if (noMatch && refusal.type === "refused")
     return unexplained === "nobody" ? nobody : { ...nobody, isUnexplained: true };
   if (Array.isArray(body) ? answer.status !== 200 : !succeeded(answer, body)) return refusal;
@@ -208,19 +210,15 @@ export function readUpdatedUser(
   const user = field(body, "entry") ?? body;
   const confirmed =
     truth(field(body, "success"), false) || userIn(Array.isArray(user) ? user[0] : user) !== undefined;
-  return succeeded(answer, body) && confirmed ? { type: "updated" } : readRefusal(answer, body);
+  return succeeded(answer, body) && confirmed ? { type: "updated" } : readAccountRefusal(answer, body);
 }
 
 const alreadyExists = /\balready\b.{0,20}\b(exists?|registered|in use|taken)\b/;
 const doesNotExist =
   /user(?:_id)?\b.{0,200}\b(does not|doesn't|doesnt) exist\b|user(?:_id)?\b.{0,200}\bnot found\b|\b(no such|unknown) user\b/;
 
-/** A path or an address: `/user/auth-code`, `post:/user?app_user_id=ada`, `(https://…/user)`. */
-const place = /(^|[\s"'`(])([a-z]+:)?\/\S*/g;
-
-/** A router that has no such path quotes the path, and there is a "user" in it: no word about anybody. */
 function saysMissing(said: string): boolean {
-  return doesNotExist.test(said.replace(place, "$1"));
+  return doesNotExist.test(withoutPlaces(said));
 }
 
 /** A 2xx whose body is an object that does not deny success. */

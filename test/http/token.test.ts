@@ -75,6 +75,12 @@ describe("readTokens()", () => {
       said("server_error", "Invalid code"),
       { type: "inDoubt", why: "server_error" },
     ],
+    [
+      "a gateway that knows no such path",
+      404,
+      { message: "Not Found" },
+      { type: "inDoubt", why: "http_404" },
+    ],
     ["a bare 503", 503, "", { type: "inDoubt", why: "http_503" }],
     [
       "a token that no header can hold",

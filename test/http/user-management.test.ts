@@ -76,7 +76,13 @@ describe("readIssuedCode()", () => {
     ["missing, in a 500", 500, no("this user doesn't exist"), { type: "missing" }],
     ["no code for now", 200, { success: false, code: null }, { type: "inDoubt", why: "says_nothing" }],
     ["a success without a code", 200, { success: true }, { type: "inDoubt", why: "says_nothing" }],
-    ["a wrong path", 404, { message: "Not Found" }, { type: "refused", why: "http_404" }],
+    [
+      "a gateway that knows no such path",
+      404,
+      { message: "Not Found" },
+      { type: "inDoubt", why: "http_404" },
+    ],
+    ["a refusal that speaks of the user", 404, no("user is locked"), { type: "refused", why: "http_404" }],
     ["missing, with an id like a path", 404, no('user "/ada" does not exist'), { type: "missing" }],
   ])("reads %s", (_, status, body, expected) => {
     expect(opened(readIssuedCode(answer(status, body)))).toEqual(expected);
@@ -89,7 +95,7 @@ describe("readIssuedCode()", () => {
     'The path "https://api.1up.health/v1/user" does not exist',
   ])("takes no path for a user: %s", (message) => {
     const said = answer(404, { message, error: "Not Found", statusCode: 404 });
-    expect(readIssuedCode(said)).toEqual({ type: "refused", why: "http_404" });
+    expect(readIssuedCode(said)).toEqual({ type: "inDoubt", why: "http_404" });
   });
 });
 

@@ -151,6 +151,8 @@ describe("onboard() when 1upHealth misbehaves", () => {
     { call: "exchangeCode", status: 200, body: "", commit: true },
     { call: "createUser", status: 429, body: { message: "Too Many Requests" } },
     { call: "exchangeCode", status: 429, body: "" },
+    { call: "createUser", status: 404, body: { message: "Not Found" } },
+    { call: "exchangeCode", status: 404, body: { message: "Not Found" } },
   ] as const)("survives $call answered with $status $body", async (fault) => {
     const { sandbox, open } = await scene();
     sandbox.fail(fault);
