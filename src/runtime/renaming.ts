@@ -48,7 +48,8 @@ export type Over = Pick<Commit, "settle" | "giveBack">;
 export async function finishRename(engine: Engine, user: User, start: Start, pass: Pass): Promise<Driven> {
   const to = newIdOf(engine, user);
   const oneupUserId = user.position.context.oneupUserId ?? 0; // rename() refuses a user without one
-  const later = (ms: number): Promise<Driven> => end(engine, user, start, { dueInMs: ms, lane: null });
+  const later = (ms: number, over: Over = {}): Promise<Driven> =>
+    end(engine, user, start, { ...over, dueInMs: ms, lane: null });
   const waitMs = stillInconclusiveMs(engine, user, start);
   if (waitMs > 0) return later(waitMs);
   const { account, guard, sender, store } = engine;
@@ -63,12 +64,10 @@ export async function finishRename(engine: Engine, user: User, start: Start, pas
   const answer = await sender.send(listUsersCall(clientOf(engine), { oneupUserId }), { notAfter });
   const found = answer.type === "answer" ? readUserList(answer, "nobody") : answer;
   await account.heard("listUsers", found, pass);
-  const { settle, giveBack } = slotAfter(taken?.slot ?? null, slotFate(answer.type));
-  if (settle !== undefined) await store.slots.settle(settle);
-  if (giveBack !== undefined) await store.slots.giveBack(giveBack);
-  if (found.type !== "users") return later(fullJitter(afterTrouble, 3, engine.clock.random()));
+  const over = slotAfter(taken?.slot ?? null, slotFate(answer.type));
+  if (found.type !== "users") return later(fullJitter(afterTrouble, 3, engine.clock.random()), over);
   const there = found.users.find((remote) => remote.oneupUserId === oneupUserId);
-  return there?.appUserId === to ? move(engine, user, start, to, {}) : stay(engine, user, start, {});
+  return there?.appUserId === to ? move(engine, user, start, to, over) : stay(engine, user, start, over);
 }
 
 /**

@@ -120,6 +120,20 @@ describe("rename() in doubt", () => {
     expect(await lifecycle.onboard("bob", { waitMs: 500 })).toMatchObject({ usable: true });
   });
 
+  it("loses no answer though the store fails to take note of its slot", async () => {
+    const { sandbox, open } = await scene();
+    const store = altered(memory(), ({ slots }) => ({
+      slots: { ...slots, settle: () => Promise.reject(new Error("away")) },
+    }));
+    const lifecycle = await open({ store, graceMs: 0 });
+    await lifecycle.onboard("ada");
+    sandbox.fail({ call: "updateUser", drop: "after" });
+    await expect(lifecycle.rename("ada", "new", { waitMs: 0 })).rejects.toMatchObject({ retryable: true });
+    await lifecycle.resume();
+    expect(await lifecycle.inspect("new")).toMatchObject({ underWay: null });
+    expect(sandbox.journal.count("listUsers")).toBe(1);
+  });
+
   it("without a free slot leaves the worker to others, and ends with its wait", async () => {
     const { sandbox, open } = await scene();
     const limits = { management: { calls: 3, windowMs: 3_600_000 } };

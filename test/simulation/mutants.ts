@@ -139,15 +139,15 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "shuts the account when one secret is refused",
-    file: "src/runtime/account.ts",
+    file: "src/runtime/credentials-in-use.ts",
     find: "return `secret:${this.#parts.fingerprint(clientSecret.reveal())}`;",
     replace: 'return "secret:" + clientSecret.reveal().length;',
   },
   {
     name: "never asks for a changed secret",
-    file: "src/runtime/account.ts",
-    find: "if (!source.mayChange || (!now && askedMs < tooStaleMs)) return false;",
-    replace: "return false;",
+    file: "src/runtime/credentials-in-use.ts",
+    find: "if (!source.mayChange || (!now && askedMs < pauseMs)) return;",
+    replace: "return;",
   },
   {
     name: "does not wait when it is told to",
@@ -170,14 +170,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: "moves a renamed user without asking whether it was renamed",
     file: "src/runtime/renaming.ts",
-    find: "return there?.appUserId === to ? move(engine, user, start, to, {}) :",
-    replace: "return there !== undefined ? move(engine, user, start, to, {}) :",
+    find: "return there?.appUserId === to ? move(engine, user, start, to, over) :",
+    replace: "return there !== undefined ? move(engine, user, start, to, over) :",
   },
   {
     name: "leaves a user whose rename is in doubt under its old name",
     file: "src/runtime/renaming.ts",
-    find: "return there?.appUserId === to ? move(engine, user, start, to, {}) :",
-    replace: 'return there?.appUserId === "" ? move(engine, user, start, to, {}) :',
+    find: "return there?.appUserId === to ? move(engine, user, start, to, over) :",
+    replace: 'return there?.appUserId === "" ? move(engine, user, start, to, over) :',
   },
   {
     name: "writes a token into its log",
