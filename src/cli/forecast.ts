@@ -10,7 +10,7 @@ import { jsonOption, UsageError } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { limitOptions, lookingSays, openToLook, placeOptions, using } from "./place.ts";
 import { gateLine, number } from "./prose.ts";
-import { leavesInMs, underWayOrHeld } from "./standing.ts";
+import { underWayOrHeld } from "./standing.ts";
 
 /** What `help` says. */
 export const forecastHelp: CommandHelp = {
@@ -44,12 +44,12 @@ export async function forecast(given: Given): Promise<number> {
     await lifecycle.budget.look(),
   ]);
   const now = systemClock.now();
-  const inMs = leavesInMs(found.inMs, view, now);
+  const { inMs } = found;
   const others = underWayOrHeld(view);
   if (switches.has("json")) {
     const { shut } = view;
     const at = new Date(now + inMs);
-    console.log(JSON.stringify({ calls, lane, ...found, inMs, underWayOrHeld: others, shut, at }));
+    console.log(JSON.stringify({ calls, lane, ...found, underWayOrHeld: others, shut, at }));
     return 0;
   }
   const when = inMs <= 0 ? "at once" : `by ${momentInWords(new Date(now + inMs), now)}`;

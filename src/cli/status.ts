@@ -12,7 +12,7 @@ import { paintFor } from "./paint.ts";
 import type { Paint } from "./paint.ts";
 import { adapterOf, limitOptions, lookingSays, openToLook, placeOptions, using } from "./place.ts";
 import { byLane, gateLine, number, toneOf, usedIn } from "./prose.ts";
-import { leavesInMs, underWayOrHeld } from "./standing.ts";
+import { underWayOrHeld } from "./standing.ts";
 
 /** What `help` says. */
 export const statusHelp: CommandHelp = {
@@ -48,8 +48,7 @@ export async function status(given: Given): Promise<number> {
 
 /** What `--json` prints. */
 function asData(store: string, view: BudgetView, { ready, problem }: Health): object {
-  const { at, users, used, of, waiting, shut } = view;
-  const nextInMs = leavesInMs(view.nextInMs, view, nowOf(view));
+  const { at, users, used, of, waiting, nextInMs, shut } = view;
   return {
     store,
     at,
@@ -76,8 +75,8 @@ export function statusLines(
   health: Health,
   paint: Paint,
 ): readonly string[] {
+  const { nextInMs } = view;
   const now = nowOf(view);
-  const nextInMs = leavesInMs(view.nextInMs, view, now);
   const others = underWayOrHeld(view);
   const used = usedIn(view);
   const row = (name: string, value: string): string => `  ${paint.quiet(name.padEnd(10))} ${value}`;

@@ -14,6 +14,7 @@ import { none } from "../store/shares.ts";
 import { byState } from "./shelves.ts";
 import { tell } from "./changes.ts";
 import type { Engine } from "./engine.ts";
+import { forecast } from "./forecast.ts";
 
 /** A gate of the account that is not open. */
 export interface ShutGate {
@@ -34,7 +35,7 @@ export interface BudgetView {
   readonly of: number;
   /** Users who wait for a slot, by lane. */
   readonly waiting: Counts;
-  /** In how many ms one more call may leave in the interactive lane. */
+  /** In how many ms one more call may leave in the interactive lane; not before shut gates may open. */
   readonly nextInMs: number;
   /** Users by state. */
   readonly users: Readonly<Partial<Record<UserState, number>>>;
@@ -98,9 +99,8 @@ const lookMs = 1_000;
 export async function viewOf(engine: Engine): Promise<BudgetView> {
   const { account, clock, driving, guard, store } = engine;
   const [{ used, waiting, inMs }, users] = await Promise.all([
-    guard.forecast(1, "interactive"),
+    forecast(engine, 1, "interactive"),
     store.counts(),
-    account.look(),
   ]);
   return {
     at: new Date(clock.now()),

@@ -8,6 +8,7 @@ import { total } from "../store/shares.ts";
 import { shutGates } from "./budget.ts";
 import type { Comparison } from "./comparison.ts";
 import type { Engine } from "./engine.ts";
+import { forecast } from "./forecast.ts";
 import type { ImportProgress, RowCounts } from "./imports.ts";
 import { leftOf } from "./shelves.ts";
 import type { Unreadable } from "./unreadable.ts";
@@ -38,9 +39,8 @@ export async function look(
   const { account, clock, guard } = engine;
   const { name, phase, counts, before } = at;
   const [{ used, waiting, inMs }, { left, failed }] = await Promise.all([
-    guard.forecast(1, at.lane),
+    forecast(engine, 1, at.lane),
     standing(engine, name),
-    account.look(),
   ]);
   const isWorking = phase === "onboarding" || phase === "done";
   const unreadable = isWorking ? await at.unreadable.among(left, waiting[at.lane]) : 0;

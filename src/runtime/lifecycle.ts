@@ -355,7 +355,8 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
   subscribe(listener: (status: UserStatus) => void): () => void;
   /**
    * Slots of the hourly limit in use, users who go first, and in how many ms `calls` more (1 by default) will have been
-   * granted in `lane` ("interactive" by default) if nobody else asks.
+   * granted in `lane` ("interactive" by default), and can leave, if nobody else asks and what is shut for all opens again
+   * as soon as it may.
    *
    * @example
    * ```ts

@@ -26,6 +26,7 @@ import type { Cancellable, WaitOptions, WorkOptions } from "./call-options.ts";
 import { checkId, checkLane, number } from "./checks.ts";
 import type { Engine } from "./engine.ts";
 import { fhirOf } from "./fhir-verb.ts";
+import { forecast } from "./forecast.ts";
 import { forget } from "./forget.ts";
 import { health } from "./health.ts";
 import { createKeyVerbs } from "./key-verbs.ts";
@@ -274,7 +275,7 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
     async forecast(calls = 1, lane = "interactive") {
       open();
       number("forecast", "calls", calls, 1, 1e9, true);
-      const { used, waiting, inMs } = await engine.guard.forecast(calls, checkLane("forecast", lane));
+      const { used, waiting, inMs } = await forecast(engine, calls, checkLane("forecast", lane));
       return { used: total(used), of: settings.limits.management.calls, ahead: ahead(waiting, lane), inMs };
     },
 

@@ -13,7 +13,7 @@ const view: BudgetView = {
   used: { interactive: 999_999, recovery: 999_999, bulk: 999_999 },
   of: 2_999_997,
   waiting: { interactive: 999_999, recovery: 999_999, bulk: 999_999 },
-  nextInMs: 3_599_000,
+  nextInMs: 86_340_000,
   users: { created: 9_999_999, reauthorizing: 999_999, tokenActive: 12_345_678, failed: 1 },
   shut: [
     { gate: "management", state: "throttled", reason: "throttled", until: at(1_439) },

@@ -1,0 +1,43 @@
+import { describe, expect, it } from "vitest";
+import { putOff } from "../../src/runtime/forecast.ts";
+import { scene } from "../support/scene.ts";
+
+describe("forecast()", () => {
+  it("grants nothing before a gate that is shut for all may open", async () => {
+    const { sandbox, open } = await scene();
+    const limits = { management: { calls: 10, windowMs: 60_000, lanes: { kept: 0 } } };
+    const [lifecycle, other] = [await open({ limits }), await open({ limits })];
+    const throttled = { status: 429, body: "", headers: { "retry-after": "600" } };
+    sandbox.fail({ call: "createUser", ...throttled });
+    await lifecycle.onboard("ada", { waitMs: 60 });
+    sandbox.clock.advance(2_000); // the other process looks once a second
+    for (const each of [lifecycle, other]) {
+      expect((await each.forecast()).inMs).toBeCloseTo(598_000, -4);
+      expect((await each.budget.look()).nextInMs).toBeCloseTo(598_000, -4);
+      expect((await each.forecast(20, "bulk")).inMs, "two windows on").toBeGreaterThan(600_000);
+    }
+    await lifecycle.account.reopen();
+    expect((await lifecycle.forecast()).inMs).toBe(0);
+  });
+
+  it("waits for no gate that stands before other calls", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    await lifecycle.onboard("ada");
+    sandbox.fail({ call: "fhir.read", status: 429, body: "", headers: { "retry-after": "600" } });
+    await expect(lifecycle.fhir("ada", "r4").read("Patient", "x")).rejects.toMatchObject({
+      code: "RATE_LIMITED",
+    });
+    expect((await lifecycle.health()).shut).toMatchObject([{ gate: "fhir" }]);
+    expect((await lifecycle.forecast()).inMs).toBe(0);
+  });
+
+  it.each([
+    [0, 0, 9_000],
+    [5_000, 0, 14_000],
+    [5_000, 5_000, 9_000],
+    [30_000, 10_000, 30_000],
+  ])("lets calls that are granted in %d ms, the first of all in %d, leave in %d", (inMs, nextMs, leave) => {
+    expect(putOff(inMs, nextMs, 9_000)).toBe(leave);
+  });
+});
