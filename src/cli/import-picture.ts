@@ -74,7 +74,7 @@ export function importSummary(summary: ImportSummary, paint: Paint): readonly st
   if (rejected > mostRows) lines.push(paint.quiet(`  and ${plural(rejected - mostRows, "more row")}`));
   if (failed > 0)
     lines.push(
-      `  Users who failed stay; ${paint.strong("oneup-lifecycle retry ID")} takes one back to where it failed.`,
+      `  Users who failed stay; ${paint.strong("oneup-lifecycle retry --all")} takes them back to where they failed.`,
     );
   if (unreadable > 0)
     lines.push(

@@ -1,11 +1,12 @@
 /**
- * `oneup-lifecycle retry ID`: takes a failed user back to where it failed.
+ * `oneup-lifecycle retry ID`, or `--all`: takes failed users back to where they failed.
  *
  * @module
  */
 import { systemClock } from "../clock.ts";
 import { duration } from "./amounts.ts";
-import { jsonOption, userOf } from "./arguments.ts";
+import { isLifecycleError } from "../errors.ts";
+import { jsonOption, UsageError, userOf } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { paintFor } from "./paint.ts";
 import {
@@ -17,16 +18,22 @@ import {
   using,
   warns,
 } from "./place.ts";
-import { toneOf, waitOf } from "./prose.ts";
+import { plural, toneOf, waitOf } from "./prose.ts";
 
 /** What `help` says. */
 export const retryHelp: CommandHelp = {
   name: "retry",
-  says: "take a failed user back to where it failed, and go on",
-  more: ["ID is the app_user_id.", "", ...environmentSays],
+  says: "take a failed user, or all of them, back to where they failed",
+  more: [
+    "ID is the app_user_id. With --all everybody who failed is taken back, after an outage, say: their",
+    "calls wait for slots of the limit as all others do, and workers go on with them.",
+    "",
+    ...environmentSays,
+  ],
   argument: "ID",
   options: {
-    wait: { type: "string", value: "TIME", says: "how long to wait for it: 90s, 10m (30s)" },
+    all: { type: "boolean", says: "everybody who failed, instead of ID" },
+    wait: { type: "string", value: "TIME", says: "how long to wait for ID: 90s, 10m (30s)" },
     ...placeOptions,
     ...limitOptions,
     ...endpointOptions,
@@ -34,8 +41,15 @@ export const retryHelp: CommandHelp = {
   },
 };
 
-/** Runs it; gives the exit code: 1 if the user did not arrive. */
+/** Runs it; gives the exit code: 1 if the user did not arrive, or with --all if somebody stays as it is. */
 export async function retry(given: Given, signal: AbortSignal): Promise<number> {
+  if (!given.switches.has("all")) return retryOne(given, signal);
+  if (given.argument !== undefined) throw new UsageError("retry takes an ID or --all, not both");
+  if (given.texts.has("wait")) throw new UsageError("retry --all does not wait, so there is no --wait");
+  return retryAll(given, signal);
+}
+
+async function retryOne(given: Given, signal: AbortSignal): Promise<number> {
   const id = userOf(given, "retry");
   const waitMs = duration("wait", given.texts.get("wait") ?? "30s");
   const status = await using(openToGoOn(given, warns), (lifecycle) =>
@@ -49,4 +63,30 @@ export async function retry(given: Given, signal: AbortSignal): Promise<number> 
     console.log(`${paint[toneOf(state)](state)}${waits === "" ? "" : `, waits: ${waits}`}`);
   }
   return usable || state === "offboarded" ? 0 : 1;
+}
+
+async function retryAll(given: Given, signal: AbortSignal): Promise<number> {
+  let retried = 0;
+  /** How many stay as they are, by the code that says why. */
+  const stay: Record<string, number> = {};
+  await using(openToGoOn(given, warns), async (lifecycle) => {
+    for await (const { appUserId } of lifecycle.users({ state: "failed" })) {
+      if (signal.aborted) break;
+      try {
+        await lifecycle.retry(appUserId, { waitMs: 0 });
+        retried++;
+      } catch (error) {
+        if (!isLifecycleError(error) || error.retryable) throw error;
+        stay[error.code] = (stay[error.code] ?? 0) + 1;
+      }
+    }
+  });
+  if (given.switches.has("json")) console.log(JSON.stringify({ retried, stay }));
+  else {
+    console.log(retried === 0 ? "Nobody was taken back" : `${plural(retried, "user")} taken back`);
+    for (const [code, count] of Object.entries(stay))
+      console.log(`${plural(count, "user")} failed still [${code}]`);
+  }
+  if (signal.aborted) return 130;
+  return Object.keys(stay).length > 0 ? 1 : 0;
 }

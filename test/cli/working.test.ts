@@ -65,6 +65,26 @@ describe("cli, acting on a store", () => {
     for (const secret of operator.secrets()) expect(out).not.toContain(secret);
   });
 
+  it("retry --all takes everybody back who failed, and says who stays", async () => {
+    const { operator, sandbox, there } = await stage({ type: "lmdb", path: folder("cli-retry-all") });
+    expect((await operator.run(["retry", "--all", ...there])).err).toMatch(/it holds none/);
+    const lifecycle = await operator.open();
+    const no = { status: 400, body: { success: false, error: "no" } };
+    sandbox.fail({ call: "createUser", times: 3, ...no });
+    for (const id of ["ada", "bob", "eve"]) await lifecycle.onboard(id).catch(() => {}); // USER_FAILED
+    await lifecycle.onboard("finn");
+    await lifecycle.close();
+    const { code, out, err } = await operator.run(["retry", "--all", ...there]);
+    expect({ code, out, err }).toEqual({ code: 0, out: "3 users taken back\n", err: "" });
+    const { out: counted } = await operator.run(["resume", ...there]);
+    expect(counted).not.toContain("failed");
+    const after = await operator.open();
+    expect(await after.counts()).toEqual({ tokenActive: 4 });
+    await after.close();
+    const again = await operator.run(["retry", "--all", "--json", ...there]);
+    expect(JSON.parse(again.out)).toEqual({ retried: 0, stay: {} });
+  });
+
   it.each([["resume"], ["retry", "ada"]])(
     "%s refuses a store without users, and makes none",
     async (...words) => {
@@ -93,6 +113,8 @@ describe("cli, acting on a store", () => {
 
   it.each([
     [["retry"], 2, /retry needs an ID/],
+    [["retry", "ada", "--all"], 2, /an ID or --all, not both/],
+    [["retry", "--all", "--wait", "1m"], 2, /there is no --wait/],
     [["retry", "nobody"], 1, /this store has no such app_user_id/],
     [["retry", "ada", "--wait", "soon"], 2, /--wait must be a time such as/],
     [["resume", "--concurrency", "0"], 2, /--concurrency must be a whole number from 1 to 1024/],
