@@ -73,12 +73,10 @@ export function importSummary(summary: ImportSummary, paint: Paint): readonly st
   }
   if (rejected > mostRows) lines.push(paint.quiet(`  and ${plural(rejected - mostRows, "more row")}`));
   if (failed > 0)
-    lines.push(
-      `  Users who failed stay; ${paint.strong("oneup-lifecycle retry --all")} takes them back to where they failed.`,
-    );
+    lines.push(`  Users who failed stay: ${paint.strong("oneup-lifecycle retry --all")} takes them back.`);
   if (unreadable > 0)
     lines.push(
-      `  ${plural(unreadable, "record")} cannot be read, so nobody goes on with that user; ${paint.strong("--json")} names them.`,
+      `  Damaged: ${plural(unreadable, "record")}. Nobody goes on with such a user; ${paint.strong("--json")} names them.`,
     );
   return lines;
 }

@@ -1,6 +1,6 @@
 import type { ImportProgress } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
-import { importPicture } from "../../src/cli/import-picture.ts";
+import { importPicture, importSummary } from "../../src/cli/import-picture.ts";
 import { paintFor } from "../../src/cli/paint.ts";
 import { spanInWords } from "../../src/runtime/time-words.ts";
 
@@ -48,6 +48,21 @@ describe("the picture of an import", () => {
     expect(importPicture({ ...widest, shut }, now, plain).join("\n")).toContain(
       "takes no calls now (credentials)",
     );
+  });
+
+  it("says in the end what there is left to do, in 80 columns", () => {
+    const rejects = [{ row: 7, code: "INVALID_ID", why: "Cannot use this app_user_id" }] as const;
+    const some = {
+      rejected: 1,
+      rejects,
+      failed: 12_345,
+      unreadable: 12_345,
+      unreadableIds: ["ada"],
+      left: 0,
+    };
+    const lines = importSummary({ ...widest, ...some, phase: "done", endsAt: null }, plain);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+    expect(lines.join("\n")).toMatch(/retry --all takes them back.*\n {2}Damaged: 12,345 records\./);
   });
 
   it.each([
