@@ -59,6 +59,9 @@ const tooStaleMs = 5_000;
 
 const noTries: ReadonlySet<GateName> = new Set();
 
+/** What may have come of a call for a code if one was issued. */
+const bringsCode: ReadonlySet<string> = new Set(["created", "code", "lost", "inDoubt"]);
+
 function drop(pass: Pass, name: GateName): void {
   if (pass.tries.has(name)) pass.tries = new Set([...pass.tries].filter((other) => other !== name));
 }
@@ -178,14 +181,16 @@ export class Account {
     if (shut !== null) await this.#shut(shut, outcome, pass);
     const undecided = outcome.type === "notSent" || outcome.type === "lost" || outcome.type === "inDoubt";
     for (const name of pass.tries) {
-      if (comesLater(name, call)) continue; // the exchange will tell
+      if (comesLater(name, call) && outcome.type !== "notSent") {
+        if (name === "exchange" && bringsCode.has(outcome.type)) pass.codeAt ??= this.#parts.clock.now();
+        continue; // the exchange will tell
+      }
       drop(pass, name);
       // An answer that shuts one gate says nothing about another, nor does none at all.
       if (shut === null && !undecided) {
         await this.#board.change(name, { type: "ANSWERED", at: this.#parts.clock.now() });
       } else if (undecided) await this.#again(name, pass, outcome);
-      else
-        await this.#board.change(name, { type: "LEFT", at: this.#parts.clock.now(), by: this.#nameOf(pass) });
+      else await this.#giveUp(name, pass);
     }
     if (pass.tries.size === 0) pass.codeAt = undefined;
   }
@@ -199,11 +204,7 @@ export class Account {
 
   /** The pass ends without a call: somebody else may try. */
   async leave(pass: Pass): Promise<void> {
-    for (const name of pass.tries) {
-      if (pass.codeAt === undefined) {
-        await this.#board.change(name, { type: "LEFT", at: this.#parts.clock.now(), by: this.#nameOf(pass) });
-      } else await this.#again(name, pass);
-    }
+    for (const name of pass.tries) await this.#giveUp(name, pass);
     pass.tries = noTries;
     pass.codeAt = undefined;
   }
@@ -253,7 +254,6 @@ export class Account {
       return found.state === "open" ? null : barrierOf(found);
     }
     pass.tries = new Set([...pass.tries, name]);
-    if (name === "exchange" && call !== "exchangeCode") pass.codeAt = now;
     return null;
   }
 
@@ -265,6 +265,12 @@ export class Account {
     if (!tries && gate.state === "open" && pass.enteredAt < this.#board.openedAt(name)) return;
     if (!tries && gate.state !== "open") return this.#told(name, outcome);
     await this.#hold(name, gate, pass, reasonOf(name), outcome);
+  }
+
+  /** Somebody else may try, but not at once if a further code was spent: that must be known to all. */
+  async #giveUp(name: GateName, pass: Pass): Promise<void> {
+    if (name === "exchange" && pass.codeAt !== undefined) return this.#again(name, pass);
+    await this.#board.change(name, { type: "LEFT", at: this.#parts.clock.now(), by: this.#nameOf(pass) });
   }
 
   /** Whoever tried does not know more than before. */

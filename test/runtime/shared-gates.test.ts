@@ -1,0 +1,86 @@
+/** The account's gates by themselves: several processes on one store, without users, a network or a sandbox. */
+import { describe, expect, it } from "vitest";
+import { memory } from "../../adapters/memory.ts";
+import { Account } from "../../src/runtime/account.ts";
+import { Secret } from "../../src/secret.ts";
+import { manualClock } from "../../src/testing/index.ts";
+import type { ManualClock } from "../../src/testing/index.ts";
+
+const minute = 60_000;
+const silent = { debug() {}, info() {}, warn() {} };
+const silence = { type: "inDoubt" };
+const nothingSent = { type: "notSent" };
+const answered = { type: "code" };
+const throttled = (retryAfterMs: number) => ({ type: "throttled", retryAfterMs });
+
+/** So many processes, each of which has looked at the account just now. */
+async function processes(count: number): Promise<{ clock: ManualClock; accounts: readonly Account[] }> {
+  const clock = manualClock();
+  const { account: record } = await memory().open({ account: "account", clock });
+  await record.commit({ value: {}, expectedRevision: 0, writeId: "first" });
+  const credentials = { clientId: "id", clientSecret: new Secret("secret") };
+  const accounts = Array.from(
+    { length: count },
+    () =>
+      new Account({
+        record,
+        clock,
+        source: { mayChange: false, ask: () => Promise.resolve(credentials) },
+        credentials,
+        fingerprint: (secret) => secret,
+        windowMs: 60 * minute,
+        lostMs: 40_000,
+        logger: silent,
+        changed() {},
+        seen() {},
+      }),
+  );
+  return { clock, accounts };
+}
+
+describe("a gate that is tried for the exchange to come", () => {
+  it("is nobody's try, and no code is spent, where another gate keeps the call back", async () => {
+    const { clock, accounts } = await processes(1);
+    const [one] = accounts as [Account];
+    await one.heard("exchangeCode", silence, one.pass());
+    await one.heard("createUser", throttled(10 * minute), one.pass());
+    await clock.advance(minute);
+    expect(await one.enter("createUser", one.pass())).toMatchObject({ reason: "throttled" });
+    expect(one.gates().exchange).toMatchObject({ state: "throttled", attempt: 1, codeAt: null });
+  });
+
+  it("is left to others where a process can send nothing: no code is spent", async () => {
+    const { clock, accounts } = await processes(2);
+    const [deaf, other] = accounts as [Account, Account];
+    await other.heard("exchangeCode", silence, other.pass());
+    await clock.advance(minute);
+    const pass = deaf.pass();
+    expect(await deaf.enter("createUser", pass)).toBe(null);
+    await deaf.heard("createUser", nothingSent, pass);
+    await deaf.leave(pass);
+    await other.look(0);
+    expect(other.gates().exchange).toMatchObject({ attempt: 1, codeAt: null });
+    expect(await other.enter("exchangeCode", other.pass())).toBe(null);
+  });
+});
+
+describe("a further code", () => {
+  it("is spent once an hour, though its exchange is throttled", async () => {
+    const { clock, accounts } = await processes(1);
+    const [one] = accounts as [Account];
+    await one.heard("exchangeCode", silence, one.pass());
+    await clock.advance(minute);
+    const pass = one.pass();
+    await one.enter("exchangeCode", pass);
+    expect(one.spendCode(pass)).toBe(true);
+    await one.enter("issueAuthCode", pass);
+    await one.heard("issueAuthCode", answered, pass);
+    await one.enter("exchangeCode", pass);
+    await one.heard("exchangeCode", throttled(1_000), pass);
+    await one.leave(pass);
+    await clock.advance(10 * minute);
+    const next = one.pass();
+    expect(await one.enter("exchangeCode", next)).toBe(null);
+    expect(one.spendCode(next)).toBe(false);
+  });
+});
