@@ -199,7 +199,7 @@ export class Account {
   async full(ms: number): Promise<Barrier> {
     const at = this.#parts.clock.now();
     const held = { type: "HELD", at, reason: "rateLimit", until: at + ms } as const;
-    return barrierOf(await this.#board.change("token", held, true));
+    return barrierOf(await this.#board.change("token", held, "own"));
   }
 
   /** The pass ends without a call: somebody else may try. */
@@ -258,8 +258,9 @@ export class Account {
   }
 
   async #shut(name: GateName, outcome: Outcome, pass: Pass): Promise<void> {
-    const gate = this.#board.gate(name);
     const tries = pass.tries.has(name);
+    // What 1upHealth said is for all, though this process holds itself back.
+    const gate = isSaid(outcome) && !tries ? this.#board.shared(name) : this.#board.gate(name);
     drop(pass, name);
     if (name === "secret" && pass.secret !== this.#credentials.key) return;
     if (!tries && gate.state === "open" && pass.enteredAt < this.#board.openedAt(name)) return;
@@ -289,7 +290,8 @@ export class Account {
       return this.#board.holdBack(name, { type, at, reason, until }, this.#nameOf(pass));
     }
     const until = at + this.#waitMs(name, gate.attempt + 1, outcome?.retryAfterMs);
-    await this.#board.change(name, { type, at, reason, until, codeAt: pass.codeAt });
+    const held = { type, at, reason, until, codeAt: pass.codeAt } as const;
+    await this.#board.change(name, held, outcome !== undefined && isSaid(outcome) ? "shared" : undefined);
     if (outcome !== undefined && this.#board.gate(name).until < until) await this.#told(name, outcome); // somebody was faster
   }
 
@@ -297,7 +299,8 @@ export class Account {
   async #told(name: GateName, { retryAfterMs }: Outcome): Promise<void> {
     if (retryAfterMs === undefined) return;
     const at = this.#parts.clock.now();
-    await this.#board.change(name, { type: "TOLD", at, until: at + this.#waitMs(name, 1, retryAfterMs) });
+    const until = at + this.#waitMs(name, 1, retryAfterMs);
+    await this.#board.change(name, { type: "TOLD", at, until }, "shared");
   }
 
   #waitMs(name: GateName, attempt: number, retryAfterMs?: number): number {
@@ -307,6 +310,11 @@ export class Account {
       ? Math.min(wait, this.#parts.windowMs)
       : wait;
   }
+}
+
+/** An answer about the whole account. */
+function isSaid({ type }: Outcome): boolean {
+  return type === "throttled" || type === "credentialsRefused";
 }
 
 function barrierOf(gate: Gate): Barrier {

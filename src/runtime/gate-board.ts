@@ -59,11 +59,16 @@ export class GateBoard {
   }
 
   gate(name: GateName): Gate {
-    const key = this.#key(name);
-    const shared = this.#shared[key] ?? openGate;
-    const own = this.#own.get(key) ?? openGate;
+    const shared = this.shared(name);
+    const own = this.#own.get(this.#key(name)) ?? openGate;
     if (shared.state === "open") return own;
-    return own.state !== "open" && own.until > shared.until ? own : shared; // 1upHealth told this process, and no other
+    // 1upHealth told this process, and no other. The limit that was set says nothing about 1upHealth.
+    return own.state !== "open" && own.reason !== "rateLimit" && own.until > shared.until ? own : shared;
+  }
+
+  /** The same without what this process holds back for itself alone. */
+  shared(name: GateName): Gate {
+    return this.#shared[this.#key(name)] ?? openGate;
   }
 
   /** When this process saw the gate open again, on `clock.monotonic()`; `-Infinity` = it was never shut. */
@@ -78,18 +83,19 @@ export class GateBoard {
     await this.#reading;
   }
 
-  /** The gate after `event`, for all processes unless it is one of this process `alone`. Never rejects. */
-  async change(name: GateName, event: GateEvent, alone = false): Promise<Gate> {
+  /** The gate after `event`, whosever it is, unless that is said. Never rejects. */
+  async change(name: GateName, event: GateEvent, whose?: "own" | "shared"): Promise<Gate> {
     const own = this.#own.get(this.#key(name));
-    const shared = this.#shared[this.#key(name)] ?? openGate;
-    if (name === "region" || alone || (own !== undefined && shared.state === "open")) {
+    const isHeld = own !== undefined && this.shared(name).state === "open";
+    if (name === "region" || (whose ?? (isHeld ? "own" : "shared")) === "own") {
       return this.#keep(name, stepGate(own ?? openGate, event));
     }
     try {
       return await this.#write(name, event);
     } catch (error) {
       this.#parts.logger.warn(`Cannot tell other processes of the account's ${name} gate: ${inWords(error)}`);
-      return this.#keep(name, stepGate(this.gate(name), event));
+      const before = own?.reason === "rateLimit" ? this.shared(name) : this.gate(name);
+      return this.#keep(name, stepGate(before, event));
     }
   }
 
@@ -98,7 +104,7 @@ export class GateBoard {
    * that it holds as `by` is left to others. Never rejects.
    */
   async holdBack(name: GateName, held: GateEvent, by: string): Promise<void> {
-    const isTheirs = this.#shared[this.#key(name)]?.probe === by;
+    const isTheirs = this.shared(name).probe === by;
     if (isTheirs) await this.change(name, { type: "LEFT", at: held.at, by });
     const own = this.#own.get(this.#key(name));
     this.#keep(name, stepGate(own?.state === "probing" ? own : openGate, held));
@@ -130,8 +136,9 @@ export class GateBoard {
         const value = withGate(found.value, key, next);
         const write = { value, expectedRevision: found.revision, writeId: randomName(clock) };
         if (!(await record.commit(write))) continue;
-        // What is written stands for what this process knew alone, unless that says a later time.
-        if (next.state === "open" || (this.#own.get(key)?.until ?? 0) <= next.until) this.#own.delete(key);
+        // What is written stands for what this process knew alone, or tried, unless that says a later time.
+        const { state = "open", until = 0 } = this.#own.get(key) ?? {};
+        if (next.state === "open" || state === "probing" || until <= next.until) this.#own.delete(key);
       }
       this.#see({ ...gates, [key]: next });
       if (next !== before) this.#tell(name, next);

@@ -84,3 +84,40 @@ describe("a further code", () => {
     expect(one.spendCode(next)).toBe(false);
   });
 });
+
+describe("a 429", () => {
+  it("holds everybody back although this process was waiting for the limit that was set", async () => {
+    const { clock, accounts } = await processes(2);
+    const [one, two] = accounts as [Account, Account];
+    const under = one.pass();
+    await one.enter("refreshToken", under);
+    await one.full(5 * minute);
+    await one.heard("refreshToken", throttled(10 * minute), under);
+    await clock.advance(2_000);
+    expect(await two.stands("refreshToken")).toMatchObject({ reason: "throttled" });
+    const reserved = { ...one.pass(), reserved: {} as never }; // any slot
+    expect(await one.enter("exchangeCode", reserved)).toMatchObject({ reason: "throttled" });
+  });
+
+  it("holds everybody back although this process was holding itself back", async () => {
+    const { clock, accounts } = await processes(2);
+    const [one, two] = accounts as [Account, Account];
+    await two.heard("createUser", throttled(minute), two.pass());
+    await clock.advance(minute);
+    await one.look(0);
+    const deaf = one.pass();
+    await one.enter("createUser", deaf);
+    await one.heard("createUser", nothingSent, deaf);
+    await two.look(0);
+    const try2 = two.pass();
+    expect(await two.enter("createUser", try2)).toBe(null);
+    await two.heard("createUser", answered, try2);
+    await clock.advance(2_000);
+    await one.look(0);
+    const again = one.pass();
+    expect(await one.enter("createUser", again)).toBe(null);
+    await one.heard("createUser", throttled(10 * minute), again);
+    await clock.advance(2_000);
+    expect(await two.stands("createUser")).toMatchObject({ reason: "throttled" });
+  });
+});
