@@ -128,7 +128,7 @@ const gate = setup({
           }
         : {},
     ),
-    waitLonger: assign(({ event }) => (event.type === "TOLD" ? { until: event.until } : {})),
+    waitLonger: assign(({ event }) => (event.type === "TOLD" ? { until: event.until, probe: null } : {})),
     letOneTry: assign(({ event }) =>
       event.type === "PROBE" ? { until: event.until, since: event.at, probe: event.by } : {},
     ),
@@ -185,6 +185,7 @@ export const accountGate: AccountGate = gate.createMachine({
         ANSWERED: { target: "open", actions: "forget" },
         HELD: { target: "throttled", actions: "shut" },
         REFUSED: { target: "suspended", actions: "shut" },
+        TOLD: { target: "throttled", actions: "waitLonger" }, // whatever who tries will hear
         LEFT: [
           { guard: "itIsARefusal", target: "suspended", actions: "giveTheTryBack" },
           { guard: "itIsTheirs", target: "throttled", actions: "giveTheTryBack" },

@@ -53,6 +53,12 @@ describe("machines/account", () => {
     expect(stepGate(longer, { type: "TOLD", at: 3_000, until: 80_000 })).toBe(longer);
   });
 
+  it("waits as long as told though one tries: what that one hears changes nothing", () => {
+    const told = stepGate(states.probing, { type: "TOLD", at: 62_000, until: 90_000 });
+    expect(told).toMatchObject({ state: "throttled", until: 90_000, attempt: 1, probe: null });
+    expect(stepGate(told, answered)).toBe(told);
+  });
+
   it("lets nobody try before the time has come, and one at a time", () => {
     expect(stepGate(states.throttled, probe(60_999))).toBe(states.throttled);
     expect(states.probing).toMatchObject({ probe: "me", until: 101_000 });

@@ -120,4 +120,22 @@ describe("a 429", () => {
     await clock.advance(2_000);
     expect(await two.stands("createUser")).toMatchObject({ reason: "throttled" });
   });
+
+  it("counts though it comes while another call tries", async () => {
+    const { clock, accounts } = await processes(2);
+    const [one, two] = accounts as [Account, Account];
+    const slow = two.pass();
+    await two.enter("createUser", slow);
+    await one.heard("createUser", throttled(1_000), one.pass());
+    await clock.advance(1_500);
+    await two.look(0);
+    const trying = one.pass();
+    expect(await one.enter("createUser", trying)).toBe(null);
+    await two.look(0);
+    await two.heard("createUser", throttled(10 * minute), slow);
+    await one.heard("createUser", nothingSent, trying);
+    await clock.advance(minute);
+    await two.look(0);
+    expect(await two.enter("createUser", two.pass())).toMatchObject({ reason: "throttled" });
+  });
 });
