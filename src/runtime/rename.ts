@@ -9,7 +9,7 @@ import type { ErrorCode } from "../errors.ts";
 import type { Unanswered } from "../http/call.ts";
 import { beforeAskingAgain, slotAfter } from "../guard/guard.ts";
 import { readUpdatedUser, updateUserCall } from "../http/user-management.ts";
-import type { Slot } from "../store/contract.ts";
+import type { Pass } from "./account.ts";
 import { firstLookMs, longestLookMs, within } from "./arrive.ts";
 import type { Patience } from "./arrive.ts";
 import { isBusy, untilAtRest } from "./at-rest.ts";
@@ -49,27 +49,38 @@ export async function rename(engine: Engine, id: string, to: string, patience: P
     facts: intentTo(engine, user, to),
   };
   const calls = { ...user.calls, management: user.calls.management + 1 };
-  for (;;) {
-    patience.signal.throwIfAborted();
-    const barrier = await engine.account.stands(renameCall);
-    if (barrier !== null) throw notReady(engine, id, `1upHealth takes no calls now (${barrier.reason})`);
-    const ask = engine.guard.ask("management", laneOfCalls(engine));
-    const intended: User = { ...user, position: undecided(user.position), intent, calls };
-    const how: How = { mode: "take", lease, dueInMs: null, lane: null, take: ask.slot };
-    const done = await save(engine, intended, false, how);
-    if (done.type === "conflict") throw notReady(engine, id, "another call for it is under way");
-    if (done.type === "committed") {
-      const saved = { ...intended, revision: done.revision };
-      const start: Start = { by: "claimed", lease };
-      if (await put(engine, saved, start, to, done.slot, ask.notAfter)) return;
-      return outcome(engine, id, patience);
+  const pass = engine.account.pass();
+  const begin = async (): Promise<boolean> => {
+    for (;;) {
+      patience.signal.throwIfAborted();
+      const barrier =
+        (await engine.account.stands(renameCall)) ?? (await engine.account.enter(renameCall, pass));
+      if (barrier !== null) throw notReady(engine, id, `1upHealth takes no calls now (${barrier.reason})`);
+      const ask = engine.guard.ask("management", laneOfCalls(engine));
+      const intended: User = { ...user, position: undecided(user.position), intent, calls };
+      const how: How = { mode: "take", lease, dueInMs: null, lane: null, take: ask.slot };
+      const done = await save(engine, intended, false, how);
+      if (done.type === "conflict") throw notReady(engine, id, "another call for it is under way");
+      if (done.type === "committed") {
+        const saved = { ...intended, revision: done.revision };
+        const { slot } = done;
+        return put(engine, saved, { by: "claimed", lease, slot, notAfter: ask.notAfter }, to, pass);
+      }
+      await engine.account.leave(pass); // whoever has a slot may try
+      const left = patience.until - engine.clock.monotonic();
+      if (left <= 0) throw notReady(engine, id, "no slot of the account's limit is free");
+      const served = engine.lanes.join(); // whoever waits goes first, so somebody has to serve them
+      const waitMs = Math.min(left, beforeAskingAgain(done.retryInMs));
+      await sleep(engine.clock, waitMs, patience.signal).finally(served);
     }
-    const left = patience.until - engine.clock.monotonic();
-    if (left <= 0) throw notReady(engine, id, "no slot of the account's limit is free");
-    const served = engine.lanes.join(); // whoever waits goes first, so somebody has to serve them
-    const waitMs = Math.min(left, beforeAskingAgain(done.retryInMs));
-    await sleep(engine.clock, waitMs, patience.signal).finally(served);
+  };
+  let isDone = false;
+  try {
+    isDone = await begin();
+  } finally {
+    await engine.account.leave(pass);
   }
+  if (!isDone) await outcome(engine, id, patience);
 }
 
 /** The user, once nobody works on it, and an earlier rename that was in doubt is decided. */
@@ -85,13 +96,12 @@ async function atRest(engine: Engine, id: string, patience: Patience): Promise<U
 async function put(
   engine: Engine,
   user: User,
-  start: Start,
+  start: Required<Pick<Start, "by" | "lease" | "slot" | "notAfter">>,
   to: string,
-  slot: Slot | null,
-  notAfter: number,
+  pass: Pass,
 ): Promise<boolean> {
+  const { slot, notAfter } = start;
   const oneupUserId = user.position.context.oneupUserId ?? 0; // rename() refuses a user without one
-  const pass = engine.account.pass();
   const call = updateUserCall(clientOf(engine), { oneupUserId, appUserId: to });
   const answer = await engine.sender.send(call, { notAfter });
   const heard = answer.type === "answer" ? readUpdatedUser(answer) : answer;

@@ -68,6 +68,24 @@ describe("rename()", () => {
   );
 });
 
+describe("rename() at a shut gate", () => {
+  it("is one call that tries when the time has come, and opens it", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    for (const id of ["ada", "bob", "cleo"]) await lifecycle.onboard(id);
+    sandbox.fail({ call: "createUser", status: 429, body: "", headers: { "retry-after": "60" } });
+    await lifecycle.onboard("dora", { waitMs: 0 });
+    await vi.waitFor(async () => expect((await lifecycle.health()).shut).toHaveLength(1));
+    sandbox.clock.advance(61_000);
+    sandbox.fail({ call: "updateUser", delayMs: 100 });
+    const renames = ["ada", "bob", "cleo"].map((id) => lifecycle.rename(id, `${id} anew`, { waitMs: 0 }));
+    const ended = (await Promise.allSettled(renames)).map(({ status }) => status);
+    expect(ended.sort()).toEqual(["fulfilled", "rejected", "rejected"]);
+    expect(sandbox.journal.count("updateUser")).toBe(1);
+    expect((await lifecycle.health()).shut).toEqual([]);
+  });
+});
+
 describe("rename() in doubt", () => {
   it("waits until the call can no longer arrive before it believes that nothing happened", async () => {
     const { sandbox, open } = await scene();
