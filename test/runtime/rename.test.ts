@@ -14,6 +14,8 @@ function asClock(clock: Clock): Clock {
   };
 }
 
+const minute = 60_000;
+
 describe("rename()", () => {
   it("gives the user another id, here and at 1upHealth, and keeps its token", async () => {
     const { sandbox, open } = await scene();
@@ -150,6 +152,24 @@ describe("rename() in doubt", () => {
     await lifecycle.resume();
     expect(await lifecycle.inspect("new")).toMatchObject({ underWay: null });
     expect(sandbox.journal.count("listUsers")).toBe(1);
+  });
+
+  it("asks later and later while 1upHealth does not answer, and leaves the slots to others", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    await lifecycle.onboard("ada");
+    sandbox.fail({ call: "updateUser", drop: "after" });
+    await expect(lifecycle.rename("ada", "new", { waitMs: 0 })).rejects.toMatchObject({ retryable: true });
+    sandbox.fail({ call: "listUsers", times: 1_000, status: 503, body: "" });
+    for (let second = 0; second < 1_800; second++) {
+      sandbox.clock.advance(1_000);
+      await lifecycle.resume();
+    }
+    expect(sandbox.journal.count("listUsers")).toBeLessThan(40);
+    sandbox.clearFaults();
+    sandbox.clock.advance(5 * minute);
+    await lifecycle.resume();
+    expect(await lifecycle.inspect("new")).toMatchObject({ underWay: null, usable: true });
   });
 
   it("without a free slot leaves the worker to others, and ends with its wait", async () => {
