@@ -15,6 +15,7 @@ import { clientOf, laneOfCalls } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { afterTrouble } from "./pauses.ts";
 import { isTaken } from "./relocate.ts";
+import { untilLookedMs } from "./rest.ts";
 import { save } from "./save.ts";
 import type { How } from "./save.ts";
 import { stepped } from "./user.ts";
@@ -54,7 +55,7 @@ export async function finishRename(engine: Engine, user: User, start: Start, pas
   if (waitMs > 0) return later(waitMs);
   const { account, guard, sender, store } = engine;
   const barrier = await account.enter("listUsers", pass);
-  if (barrier !== null) return later(Math.max(0, barrier.until - engine.clock.now()));
+  if (barrier !== null) return later(untilLookedMs(engine, barrier));
   const { slot: request, notAfter } = guard.ask("management", laneOfCalls(engine) && user.lane);
   const taken = request === undefined ? null : await store.slots.take(request);
   if (taken?.type === "refused") {

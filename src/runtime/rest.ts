@@ -31,9 +31,12 @@ export function restingPlace(
   if (waits === "slot" || (call !== undefined && endpointOf(call) === "management")) {
     return { dueInMs: null, lane: user.lane };
   }
-  const { clock } = engine;
-  const waitMs = Math.min(longestLookMs, Math.max(0, waits.until - clock.now()));
-  return { dueInMs: waitMs + spreadMs * clock.random(), lane: null };
+  return { dueInMs: untilLookedMs(engine, waits), lane: null };
+}
+
+/** When whoever waits at a gate, and in no lane, looks again. */
+export function untilLookedMs({ clock }: Engine, { until }: Barrier): number {
+  return Math.min(longestLookMs, Math.max(0, until - clock.now())) + spreadMs * clock.random();
 }
 
 /** When a resting user wants to be looked at again. */

@@ -172,6 +172,22 @@ describe("rename() in doubt", () => {
     expect(await lifecycle.inspect("new")).toMatchObject({ underWay: null, usable: true });
   });
 
+  it("is decided within a minute once a gate is opened again", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    await lifecycle.onboard("ada");
+    sandbox.fail({ call: "updateUser", drop: "after" });
+    await expect(lifecycle.rename("ada", "new", { waitMs: 0 })).rejects.toMatchObject({ retryable: true });
+    sandbox.fail({ call: "createUser", status: 429, body: "", headers: { "retry-after": "86400" } });
+    await lifecycle.onboard("bob", { waitMs: 60 });
+    sandbox.clock.advance(minute);
+    await lifecycle.resume(); // meets the gate
+    await lifecycle.account.reopen();
+    sandbox.clock.advance(minute + 1_000);
+    await lifecycle.resume();
+    expect(await lifecycle.inspect("new")).toMatchObject({ underWay: null });
+  });
+
   it("without a free slot leaves the worker to others, and ends with its wait", async () => {
     const { sandbox, open } = await scene();
     const limits = { management: { calls: 3, windowMs: 3_600_000 } };
