@@ -158,7 +158,8 @@ export class Account {
     else if (this.#board.ageMs > staleMs) void this.look(); // in time for the next one
     for (const name of this.#board.isQuiet ? [] : gatesBefore[call]) {
       const gate = this.#board.gate(name);
-      if (gate.state === "open" || pass.tries.has(name)) continue;
+      if (gate.state === "open" || (pass.tries.has(name) && gate.probe === this.#nameOf(pass))) continue;
+      drop(pass, name); // it took too long, and somebody else tries
       if (gate.reason === "rateLimit" && pass.reserved !== null) continue; // its own place is taken
       const barrier = await this.#try(name, call, pass);
       if (barrier === null) continue;

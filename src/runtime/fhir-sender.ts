@@ -25,7 +25,7 @@ export function fhirSender(engine: Engine): Pick<Sender, "send"> {
           () => null,
           async (notAfter) => {
             // The gate may have been shut while this call waited for its slot.
-            const shut = pass.tries.size > 0 ? null : account.barrier("fhir");
+            const shut = await account.enter("fhir", pass);
             if (shut !== null) return { slot: "givenBack", value: shut };
             const value = await sender.send(call, { ...options, notAfter });
             return { slot: slotFate(value.type), value };

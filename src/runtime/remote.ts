@@ -96,7 +96,7 @@ export async function askForPage(engine: Engine, { query, lane, signal }: Questi
   const served = engine.lanes.join(); // whoever waits goes first, so somebody has to serve them
   const send = async (notAfter: number): Promise<{ slot: SlotFate; value: Heard | Barrier }> => {
     // A gate may have been shut while this call waited for its slot.
-    const shut = pass.tries.size > 0 ? null : account.barrier("listUsers");
+    const shut = await account.enter("listUsers", pass);
     if (shut !== null) return { slot: "givenBack", value: shut };
     const answer = await sender.send(listUsersCall(clientOf(engine), { ...query, pager }), {
       notAfter,

@@ -137,6 +137,26 @@ describe("a throttled account", () => {
     expect(sandbox.journal.count("listUsers")).toBe(1);
   });
 
+  it("asks for no list where the one to try waited for its slot until another was told to wait", async () => {
+    const { sandbox, open } = await scene();
+    const limits = { management: { calls: 1, windowMs: minute } };
+    const [one, two] = [await open({ limits }), await open({ limits })];
+    const told = (seconds: number): void =>
+      sandbox.fail({ call: "listUsers", status: 429, body: "", headers: { "retry-after": `${seconds}` } });
+    told(1);
+    await expect(one.remote.find({ oneupUserId: 1 })).rejects.toMatchObject({ code: "RATE_LIMITED" });
+    sandbox.clock.advance(2_000);
+    const first = one.remote.find({ oneupUserId: 1 });
+    await pass(sandbox, 45_000, 5);
+    told(600);
+    const finds = Promise.allSettled([first, two.remote.find({ oneupUserId: 1 })]);
+    for (let second = 0; second < 180; second++) await pass(sandbox, 1_000, 1);
+    expect(sandbox.journal.count("listUsers")).toBe(2);
+    for (const each of await finds) {
+      expect(each).toMatchObject({ status: "rejected", reason: { code: "RATE_LIMITED" } });
+    }
+  });
+
   it("keeps to a limit of the token endpoint and of FHIR, if one is set", async () => {
     const { sandbox, open } = await scene();
     const ceiling = { calls: 2, windowMs: minute };

@@ -138,4 +138,20 @@ describe("a 429", () => {
     await two.look(0);
     expect(await two.enter("createUser", two.pass())).toMatchObject({ reason: "throttled" });
   });
+
+  it("holds back whoever took too long to try, and somebody else was told", async () => {
+    const { clock, accounts } = await processes(2);
+    const [one, two] = accounts as [Account, Account];
+    await one.heard("refreshToken", throttled(1_000), one.pass());
+    await clock.advance(20_000);
+    const slow = one.pass();
+    expect(await one.enter("createUser", slow)).toBe(null);
+    await clock.advance(41_000);
+    const quick = two.pass();
+    expect(await two.enter("refreshToken", quick)).toBe(null);
+    await two.heard("refreshToken", throttled(10 * minute), quick);
+    await clock.advance(6_000);
+    await one.heard("createUser", answered, slow);
+    expect(await one.enter("exchangeCode", slow)).toMatchObject({ reason: "throttled" });
+  });
 });
