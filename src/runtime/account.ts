@@ -182,7 +182,8 @@ export class Account {
     if (shut !== null) await this.#shut(shut, outcome, pass);
     const undecided = outcome.type === "notSent" || outcome.type === "lost" || outcome.type === "inDoubt";
     for (const name of pass.tries) {
-      if (comesLater(name, call) && outcome.type !== "notSent") {
+      if (comesLater(name, call) && outcome.type === "notSent") pass.codeAt = undefined; // no code was spent
+      else if (comesLater(name, call)) {
         if (name === "exchange" && bringsCode.has(outcome.type)) pass.codeAt ??= this.#parts.clock.now();
         continue; // the exchange will tell
       }

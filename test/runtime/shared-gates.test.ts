@@ -83,6 +83,23 @@ describe("a further code", () => {
     expect(await one.enter("exchangeCode", next)).toBe(null);
     expect(one.spendCode(next)).toBe(false);
   });
+
+  it("is not counted where it could not be asked for", async () => {
+    const { clock, accounts } = await processes(1);
+    const [one] = accounts as [Account];
+    await one.heard("exchangeCode", silence, one.pass());
+    await clock.advance(minute);
+    const pass = one.pass();
+    await one.enter("exchangeCode", pass);
+    expect(one.spendCode(pass)).toBe(true);
+    await one.enter("issueAuthCode", pass);
+    await one.heard("issueAuthCode", nothingSent, pass);
+    await one.leave(pass);
+    await clock.advance(minute);
+    const next = one.pass();
+    await one.enter("exchangeCode", next);
+    expect(one.spendCode(next)).toBe(true);
+  });
 });
 
 describe("a 429", () => {
