@@ -93,6 +93,8 @@ describe("readIssuedCode()", () => {
     "Route GET:/user-management/v1/user?app_user_id=ada not found",
     "The requested URL /user-management/v1/user was not found on this server.",
     'The path "https://api.1up.health/v1/user" does not exist',
+    "No static resource user-management/v1/user.",
+    "Resource user-management/v1/user/auth-code not found",
   ])("takes no path for a user: %s", (message) => {
     const said = answer(404, { message, error: "Not Found", statusCode: 404 });
     expect(readIssuedCode(said)).toEqual({ type: "inDoubt", why: "http_404" });
