@@ -117,8 +117,11 @@ function isNowhere(status: number): boolean {
   return status === 404 || status === 405 || status === 410;
 }
 
-/** A path or an address: `/user/auth-code`, `post:/user?app_user_id=ada`, `(https://…/user)`, `user-management/v1/user`. */
-const place = /(^|[\s"'`(])([a-z]+:)?(\/|[\w.-]+\/[\w.-]+\/)\S*/g;
+/**
+ * A path, an address, or the service's name: `/user/auth-code`, `post:/user?app_user_id=ada`, `(https://…/user)`,
+ * `user-management/v1/user`, `user-management`.
+ */
+const place = /(^|[\s"'`(])([a-z]+:)?(\/|[\w.-]+\/[\w.-]+\/|user-management\b)\S*/g;
 
 /** What was said, without the paths in it: there is a "user" in one that a router quotes. */
 export function withoutPlaces(said: string): string {

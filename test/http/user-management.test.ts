@@ -95,6 +95,7 @@ describe("readIssuedCode()", () => {
     'The path "https://api.1up.health/v1/user" does not exist',
     "No static resource user-management/v1/user.",
     "Resource user-management/v1/user/auth-code not found",
+    "service 'user-management' not found",
   ])("takes no path for a user: %s", (message) => {
     const said = answer(404, { message, error: "Not Found", statusCode: 404 });
     expect(readIssuedCode(said)).toEqual({ type: "inDoubt", why: "http_404" });
