@@ -10,7 +10,7 @@ import type { Comparison } from "./comparison.ts";
 import type { Engine } from "./engine.ts";
 import { forecast } from "./forecast.ts";
 import type { ImportProgress, RowCounts } from "./imports.ts";
-import { leftOf } from "./shelves.ts";
+import { leftOf, onTheirWay } from "./shelves.ts";
 import type { Unreadable } from "./unreadable.ts";
 
 /** Users of an import who have not arrived. */
@@ -21,8 +21,9 @@ export interface Standing {
 
 /** How many there are; those whose record cannot be read are among them. */
 export async function standing({ store }: Engine, name: string): Promise<Standing> {
-  const { failed = 0, offboarding: _, offboarded: __, ...others } = leftOf(name, await store.counts());
-  return { failed, left: Object.values(others).reduce((sum, one) => sum + one, 0) };
+  const counts = await store.counts();
+  const { failed = 0 } = leftOf(name, counts);
+  return { failed, left: Object.values(onTheirWay(name, counts)).reduce((sum, one) => sum + one, 0) };
 }
 
 /** Where the import stands now. */

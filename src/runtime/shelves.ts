@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isPurging } from "../../machines/index.ts";
 import type { UserState } from "../../machines/index.ts";
 import { isState } from "./step.ts";
 import type { User } from "./user.ts";
@@ -47,4 +48,13 @@ export function leftOf(
   counts: Readonly<Record<string, number>>,
 ): Readonly<Partial<Record<UserState, number>>> {
   return byState(Object.fromEntries(Object.entries(counts).filter(([shelf]) => shelf.endsWith(` ${name}`))));
+}
+
+/** Those of them who are on their way: not those who failed, nor those who were let go, whatever is still to be erased. */
+export function onTheirWay(
+  name: string,
+  counts: Readonly<Record<string, number>>,
+): Readonly<Partial<Record<UserState, number>>> {
+  const isOver = (state: string): boolean => state === "failed" || state === "offboarded" || isPurging(state);
+  return Object.fromEntries(Object.entries(leftOf(name, counts)).filter(([state]) => !isOver(state)));
 }

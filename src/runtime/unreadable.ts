@@ -8,7 +8,7 @@ import { isLifecycleError } from "../errors.ts";
 import type { Engine } from "./engine.ts";
 import { idsOn } from "./listing.ts";
 import { find } from "./load.ts";
-import { leftOf, shelf } from "./shelves.ts";
+import { onTheirWay, shelf } from "./shelves.ts";
 import type { UserState } from "../../machines/index.ts";
 
 /** It is worth a look once nobody has arrived for so long, ms. */
@@ -55,14 +55,8 @@ export class Unreadable {
 
   async #found(): Promise<readonly string[]> {
     const { store } = this.#engine;
-    const {
-      failed: _,
-      offboarding: __,
-      offboarded: ___,
-      ...others
-    } = leftOf(this.#name, await store.counts());
     const ids: string[] = [];
-    for (const state of Object.keys(others) as UserState[]) {
+    for (const state of Object.keys(onTheirWay(this.#name, await store.counts())) as UserState[]) {
       for await (const id of idsOn(this.#engine, shelf(state, this.#name), pageSize)) {
         if (await this.#isDamaged(id)) ids.push(id);
       }

@@ -1,0 +1,22 @@
+import type { ImportProgress } from "oneup-lifecycle";
+import { describe, expect, it, vi } from "vitest";
+import { people, plenty } from "../support/people.ts";
+import { hurry, scene } from "../support/scene.ts";
+
+describe("onboardMany() ends", () => {
+  it("though a user was let go whose data cannot be erased yet", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open(plenty);
+    for (const call of ["createUser", "issueAuthCode"] as const)
+      sandbox.fail({ call, appUserId: "user 3", status: 503, times: Infinity });
+    sandbox.fail({ call: "listUsers", status: 503, times: Infinity });
+    hurry(sandbox, 1_000);
+    const seen: ImportProgress[] = [];
+    const onProgress = (progress: ImportProgress): void => void seen.push(progress);
+    const importing = lifecycle.onboardMany(people(5), { name: "spring", expect: "new", onProgress });
+    await vi.waitFor(() => expect(seen.at(-1)).toMatchObject({ phase: "onboarding", arrived: 4, left: 1 }));
+    const letGo = await lifecycle.offboard("user 3", { purge: ["r4"], waitMs: 60_000 });
+    expect(letGo).toMatchObject({ state: "identifying" });
+    expect(await importing).toMatchObject({ phase: "done", arrived: 5, failed: 0, left: 0, unreadable: 0 });
+  });
+});
