@@ -87,8 +87,9 @@ export async function onboardMany(
       compare(engine, { name, until: comparedBy, signal, seen }),
     );
     await report("comparing");
-    await insist(engine, signal, "line users up", () => lineUp(engine, name, signal));
   }
+  // Also where another process has compared: it may have died before it did this.
+  if (expect === undefined) await insist(engine, signal, "line users up", () => lineUp(engine, name, signal));
 
   const stop = new AbortController();
   const working = help(AbortSignal.any([signal, stop.signal]));

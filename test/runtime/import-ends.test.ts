@@ -1,5 +1,7 @@
+import { memory } from "oneup-lifecycle/adapters/memory";
 import type { ImportProgress } from "oneup-lifecycle";
 import { describe, expect, it, vi } from "vitest";
+import { altered } from "../support/altered.ts";
 import { people, plenty } from "../support/people.ts";
 import { hurry, scene } from "../support/scene.ts";
 
@@ -18,5 +20,30 @@ describe("onboardMany() ends", () => {
     const letGo = await lifecycle.offboard("user 3", { purge: ["r4"], waitMs: 60_000 });
     expect(letGo).toMatchObject({ state: "identifying" });
     expect(await importing).toMatchObject({ phase: "done", arrived: 5, failed: 0, left: 0, unreadable: 0 });
+  });
+
+  it("at once though the process before died between the comparison and the lane", async () => {
+    const { sandbox, open } = await scene();
+    const began = sandbox.clock.now();
+    const store = memory();
+    let isDead = false;
+    const dying = altered(store, ({ page }) => ({
+      async page(ask) {
+        if (!ask.state.endsWith(" spring")) return page(ask);
+        isDead = true;
+        return new Promise(() => {});
+      },
+    }));
+    const stop = new AbortController();
+    const first = await open({ ...plenty, store: dying });
+    const dead = first.onboardMany(people(20), { name: "spring", signal: stop.signal });
+    dead.catch(() => {});
+    await vi.waitFor(() => expect(isDead).toBe(true));
+    const second = await open({ ...plenty, store });
+    expect(await second.onboardMany(people(20), { name: "spring" })).toMatchObject({
+      present: 20,
+      arrived: 20,
+    });
+    expect(sandbox.clock.now() - began, "nobody was held back").toBeLessThan(60_000);
   });
 });
