@@ -1,6 +1,6 @@
 /**
  * Finds out what is not the same here and at 1upHealth: its list is read once, page by page, then every user here is
- * looked at. Held in memory are 24 bytes a user, and whoever is not where it should be, up to a bound.
+ * looked at. Held in memory are 32 bytes a user, and whoever is not where it should be, up to a bound.
  *
  * @module
  */
@@ -50,8 +50,11 @@ export class Comparison {
   /** Users here whose number has another id there that is known here as well. */
   readonly #astray = new Map<string, number>();
   readonly #renamed = new Set<string>();
+  readonly #missed = new Set<string>();
+  /** Who was looked at: whoever takes a step meanwhile may be met again. */
+  readonly #met = new Numbers();
   readonly #startedAt: number;
-  /** Users here who were looked at. */
+  /** Users here who were looked at; until all were, whoever was met twice counts twice. */
   here = 0;
   /** Users there only who are not held. */
   beyond = 0;
@@ -105,7 +108,10 @@ export class Comparison {
       matters: () => this.#strangers.size > 0,
       meet: async (id, again) => {
         const user = await this.#read(id);
-        if (!again) this.here++;
+        if (!again) {
+          this.here++;
+          this.#met.add(numberOf(id));
+        }
         seen();
         if (user === null || typeof user === "string") return user === "unreadable";
         if (user.id !== id) return false; // it was renamed by ours
@@ -113,6 +119,7 @@ export class Comparison {
         return true;
       },
     });
+    this.here = this.#met.size();
     if (this.#astray.size > 0) await this.#findAstray();
     for (const { appUserId, oneupUserId, active } of this.#strangers.values()) {
       found({ type: "thereOnly", appUserId, oneupUserId, active });
@@ -135,8 +142,9 @@ export class Comparison {
         this.#astray.set(appUserId, oneupUserId);
     } else if (isComplete && position.state !== "offboarded") {
       // Whoever got a code or a token meanwhile exists; the list had passed its place.
-      if (Math.max(codeAt ?? 0, grantedAt ?? 0) < this.#startedAt)
-        found({ type: "hereOnly", appUserId, oneupUserId });
+      if (Math.max(codeAt ?? 0, grantedAt ?? 0) >= this.#startedAt || this.#missed.has(appUserId)) return;
+      if (this.#missed.size < mostHeld) this.#missed.add(appUserId);
+      found({ type: "hereOnly", appUserId, oneupUserId });
     }
   }
 

@@ -322,7 +322,7 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    * Compares the users here with 1upHealth's own list: who is there and not here, here and not there, there under another
    * `app_user_id`, or inactive. With `repair` it sets right what can be, without creating anybody at 1upHealth, and only
    * if the list was seen to its end. It costs a management call a page, and one for each record that moves, in the lane
-   * "recovery", and holds 24 bytes a user; interrupted, it is called again.
+   * "recovery", and holds 32 bytes a user; interrupted, it is called again.
    *
    * @throws {LifecycleError} `INVALID_OPTION`; `BAD_ANSWER`; what may pass is waited for; the signal's reason; what
    * `onProgress` or `onDifference` throws

@@ -95,4 +95,41 @@ describe("reconcile() while users take steps", () => {
     isListing = true;
     expect(await lifecycle.reconcile({ repair: true })).toMatchObject({ repaired: { adopted: 1, left: 0 } });
   });
+
+  it("counts whoever is listed twice, because it steps, once, and tells of it once", async () => {
+    let step = async (): Promise<unknown> => undefined;
+    const stage = await scene();
+    const store = altered(memory(), ({ page }) => ({
+      async page(ask) {
+        const ids = await page(ask);
+        if (ask.state === "tokenActive") await step();
+        return ids;
+      },
+    }));
+    const lifecycle = await stage.open({ store });
+    for (const id of ["ada", "waiting"]) await lifecycle.onboard(id);
+    const expiresAt = new Date(Date.UTC(2030, 0, 1));
+    await lifecycle.adopt("gone", { oneupUserId: 424_242, refreshToken: "r", accessToken: "a", expiresAt });
+    stage.sandbox.fail({ call: "issueAuthCode", status: 503, times: Infinity });
+    await lifecycle.reauthorize("waiting", { waitMs: 0 });
+    stage.sandbox.clock.advance(30 * 60_000);
+    step = () => lifecycle.reauthorize("gone", { waitMs: 0 });
+    const report = await lifecycle.reconcile();
+    expect(report).toMatchObject({ here: 3, counts: { hereOnly: 1 } });
+    expect(report.differences).toEqual([{ type: "hereOnly", appUserId: "gone", oneupUserId: 424_242 }]);
+  });
+
+  it("tells once who is here only though it looks at everybody again, because somebody was forgotten", async () => {
+    let forget = async (): Promise<void> => {};
+    const stage = await scene();
+    const lifecycle = await stage.open({ store: disturbed(() => forget()) });
+    for (const id of ["ada", "bob"]) await lifecycle.onboard(id);
+    const expiresAt = new Date(Date.UTC(2030, 0, 1));
+    await lifecycle.adopt("gone", { oneupUserId: 424_242, refreshToken: "r", accessToken: "a", expiresAt });
+    await lifecycle.offboard("bob");
+    stage.sandbox.createUser("stranger");
+    stage.sandbox.clock.advance(30 * 60_000);
+    forget = () => lifecycle.forget("bob");
+    expect((await lifecycle.reconcile()).counts).toMatchObject({ hereOnly: 1, thereOnly: 1 });
+  });
 });
