@@ -97,7 +97,10 @@ export interface ImportProgress extends RowCounts {
 
 /** How {@link Lifecycle.onboardMany} ended. */
 export interface ImportSummary extends ImportProgress, RowSummary {
-  /** The ids of the first hundred of its users who are `unreadable`. */
+  /**
+   * The ids of the first hundred of its users who are `unreadable`. With `hideIds` a record may be so damaged that it does
+   * not say whose it is: `inspect()` of each row then tells who it is.
+   */
   readonly unreadableIds: readonly string[];
 }
 

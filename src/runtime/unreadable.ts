@@ -23,6 +23,7 @@ export class Unreadable {
   readonly #engine: Engine;
   readonly #name: string;
   #ids: readonly string[] = [];
+  #nameless = 0;
   #left = Number.NaN;
   #since = 0;
 
@@ -31,7 +32,7 @@ export class Unreadable {
     this.#name = name;
   }
 
-  /** Who could not be read at the last look. */
+  /** Who could not be read at the last look, as far as the records say whose they are. */
   get ids(): readonly string[] {
     return this.#ids;
   }
@@ -46,22 +47,37 @@ export class Unreadable {
     const now = this.#engine.clock.monotonic();
     if (left !== this.#left) [this.#left, this.#since] = [left, now];
     const isStill = now - this.#since >= stillMs && (waiting === 0 || left <= few);
-    if (left > 0 && (isStill || left <= this.#ids.length)) {
+    if (left > 0 && (isStill || left <= this.#known)) {
       this.#since = now;
-      this.#ids = await this.#found();
+      await this.#look();
     }
-    return Math.min(left, this.#ids.length);
+    return Math.min(left, this.#known);
   }
 
-  async #found(): Promise<readonly string[]> {
-    const { store } = this.#engine;
+  get #known(): number {
+    return this.#ids.length + this.#nameless;
+  }
+
+  async #look(): Promise<void> {
     const ids: string[] = [];
-    for (const state of Object.keys(onTheirWay(this.#name, await store.counts())) as UserState[]) {
+    let nameless = 0;
+    const before = await this.#counts();
+    for (const [state, count] of Object.entries(before) as [UserState, number][]) {
+      let listed = 0;
       for await (const id of idsOn(this.#engine, shelf(state, this.#name), pageSize)) {
+        listed++;
         if (await this.#isDamaged(id)) ids.push(id);
       }
+      // Where ids are hidden, a record that does not say whose it is stands on its shelf, and is not listed.
+      const isSteady = listed < count && (await this.#counts())[state] === count;
+      if (isSteady) nameless += count - listed;
     }
-    return ids;
+    this.#ids = ids;
+    this.#nameless = nameless;
+  }
+
+  async #counts(): Promise<ReturnType<typeof onTheirWay>> {
+    return onTheirWay(this.#name, await this.#engine.store.counts());
   }
 
   async #isDamaged(id: string): Promise<boolean> {

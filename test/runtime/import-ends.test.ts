@@ -46,4 +46,23 @@ describe("onboardMany() ends", () => {
     });
     expect(sandbox.clock.now() - began, "nobody was held back").toBeLessThan(60_000);
   });
+
+  it("with hidden ids, though a record does not even say whose it is, and counts it", async () => {
+    const { sandbox, open } = await scene();
+    let commits = 0;
+    const store = altered(memory(), ({ commit }) => ({
+      commit: (one) => commit(++commits === 1 ? { ...one, value: "nonsense" } : one),
+    }));
+    const lifecycle = await open({ ...plenty, store, hideIds: true });
+    hurry(sandbox);
+    const done = await lifecycle.onboardMany(people(5), { name: "spring", expect: "new" });
+    expect(done).toMatchObject({ phase: "done", added: 5, arrived: 4, left: 0 });
+    expect(done).toMatchObject({ unreadable: 1, unreadableIds: [] });
+    await expect(lifecycle.inspect("user 0")).rejects.toMatchObject({ code: "RECORD_DAMAGED" });
+
+    expect(await lifecycle.reauthorize("user 0")).toMatchObject({ usable: true });
+    const again = await lifecycle.onboardMany(people(5), { name: "spring", expect: "new" });
+    expect(again).toMatchObject({ present: 5, left: 0, unreadable: 0 });
+    expect(sandbox.journal.createdTwice()).toEqual([]);
+  });
 });
