@@ -8,6 +8,7 @@ import { inWords, isLifecycleError } from "../errors.ts";
 import type { Batch, Claimed, Lease, StoredRecord } from "../store/contract.ts";
 import { drive } from "./drive.ts";
 import { newLease } from "./engine.ts";
+import { shelfWith } from "./listing.ts";
 import { doubling } from "./pauses.ts";
 import type { Growth } from "./pauses.ts";
 import type { Engine, LaneService } from "./engine.ts";
@@ -60,6 +61,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
   const active = new Set<Promise<void>>();
   const rested: Partial<Record<UserState, number>> = {};
   let taken = 0;
+  let isSearching = false;
 
   async function take(claimed: Claimed, lease: Lease, notAfter: number): Promise<void> {
     let read = false;
@@ -85,9 +87,19 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
         `Cannot work on user ${engine.sealer.alias(claimed.record.id)}: ${inWords(error)}`,
       );
       if (!read && isLifecycleError(error, "RECORD_DAMAGED")) {
-        await putAside(engine, claimed.record, lease).catch(() => {}); // its lease ends by itself
+        await aside(claimed.record, lease).catch(() => {}); // its lease ends by itself
       }
     }
+  }
+
+  /** Whoever cannot be put aside now is met again when its lease ends. */
+  async function aside(record: StoredRecord, lease: Lease): Promise<void> {
+    let state = shelfInClear(engine, record);
+    if (state === null && !isSearching) {
+      isSearching = true; // one at a time: it goes through everybody
+      state = await shelfWith(engine, record.id, job.stop).finally(() => (isSearching = false));
+    }
+    if (state !== null) await putAside(engine, record, lease, state);
   }
 
   function start(claimed: readonly Claimed[], lease: Lease, notAfter: number): number {
@@ -167,13 +179,30 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
   return { taken, rested };
 }
 
-/** A user whose secrets do not open is met again after this time, ms. */
+/** A user whose record is damaged is met again after this time, ms. */
 const asideMs = 3_600_000;
 
-/** Ends the lease on a record whose secrets do not open and leaves the rest as it is, so that a caller can `reauthorize()`. */
-async function putAside({ clock, sealer, store }: Engine, record: StoredRecord, lease: Lease): Promise<void> {
+/** Where a record says that its user is counted; `null` if it does not read at all. */
+function shelfInClear({ sealer }: Engine, record: StoredRecord): string | null {
+  try {
+    return shelfOf(readInClear(record, sealer).user);
+  } catch (error) {
+    if (isLifecycleError(error, "RECORD_DAMAGED")) return null;
+    throw error;
+  }
+}
+
+/**
+ * Ends the lease on a damaged record and leaves the rest as it is, so that a caller can `reauthorize()` or `offboard()`:
+ * claimed again and again, it would never be free for them.
+ */
+async function putAside(
+  { clock, store }: Engine,
+  record: StoredRecord,
+  lease: Lease,
+  state: string,
+): Promise<void> {
   const { id, value, revision } = record;
-  const state = shelfOf(readInClear(record, sealer).user);
   const write = { id, value, state, expectedRevision: revision, writeId: randomName(clock) };
   await store.commit({ ...write, mode: "end", lease, dueInMs: asideMs, lane: null });
 }

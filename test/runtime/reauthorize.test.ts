@@ -89,17 +89,24 @@ describe("reauthorize() of a user whose record is damaged", () => {
     expect(sandbox.journal.entries()).toHaveLength(before);
   });
 
-  it("is not kept waiting by a worker that cannot read the user", async () => {
+  it.each([
+    ["its secrets", otherSeal],
+    ["anything of it", (): Fields => ["nonsense"]],
+  ])("is not kept waiting by a worker that cannot read %s, nor is offboard()", async (_, turn) => {
     const { sandbox, store, lifecycle } = await upgraded();
-    await change(store, otherSeal);
+    await change(store, turn);
+    const counts = await store.counts();
     working(lifecycle);
     await expect
       .poll(async () => (await store.load("ada")) as Fields)
       .toMatchObject({
         record: { lease: null, dueInMs: expect.closeTo(3_600_000, -5) as number },
       });
+    expect(await store.counts(), "it stays where it was counted").toEqual(counts);
     sandbox.clock.advance(3_600_000); // and again
     expect(await lifecycle.reauthorize("ada", { waitMs: 5_000 })).toMatchObject({ usable: true });
+    await change(store, turn);
+    expect(await lifecycle.offboard("ada", { waitMs: 5_000 })).toMatchObject({ state: "offboarded" });
   });
 
   it("resolves for whoever does not wait, and goes on", async () => {
