@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { randomName, sleep } from "../clock.ts";
+import { sleep } from "../clock.ts";
 import { inWords, isLifecycleError } from "../errors.ts";
 import type { Batch, Claimed, Lease, StoredRecord } from "../store/contract.ts";
+import { setAside, stateWith } from "../store/set-aside.ts";
 import { drive } from "./drive.ts";
 import { newLease } from "./engine.ts";
-import { shelfWith } from "./listing.ts";
 import { doubling } from "./pauses.ts";
 import type { Growth } from "./pauses.ts";
 import type { Engine, LaneService } from "./engine.ts";
@@ -97,9 +97,11 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     let state = shelfInClear(engine, record);
     if (state === null && !isSearching) {
       isSearching = true; // one at a time: it goes through everybody
-      state = await shelfWith(engine, record.id, job.stop).finally(() => (isSearching = false));
+      state = await stateWith(engine.store, record.id, () => job.stop.aborted).finally(
+        () => (isSearching = false),
+      );
     }
-    if (state !== null) await putAside(engine, record, lease, state);
+    if (state !== null) await setAside(engine.store, record, lease, state);
   }
 
   function start(claimed: readonly Claimed[], lease: Lease, notAfter: number): number {
@@ -179,9 +181,6 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
   return { taken, rested };
 }
 
-/** A user whose record is damaged is met again after this time, ms. */
-const asideMs = 3_600_000;
-
 /** Where a record says that its user is counted; `null` if it does not read at all. */
 function shelfInClear({ sealer }: Engine, record: StoredRecord): string | null {
   try {
@@ -190,21 +189,6 @@ function shelfInClear({ sealer }: Engine, record: StoredRecord): string | null {
     if (isLifecycleError(error, "RECORD_DAMAGED")) return null;
     throw error;
   }
-}
-
-/**
- * Ends the lease on a damaged record and leaves the rest as it is, so that a caller can `reauthorize()` or `offboard()`:
- * claimed again and again, it would never be free for them.
- */
-async function putAside(
-  { clock, store }: Engine,
-  record: StoredRecord,
-  lease: Lease,
-  state: string,
-): Promise<void> {
-  const { id, value, revision } = record;
-  const write = { id, value, state, expectedRevision: revision, writeId: randomName(clock) };
-  await store.commit({ ...write, mode: "end", lease, dueInMs: asideMs, lane: null });
 }
 
 /** At most this many users at once are served on behalf of those who wait here. */

@@ -11,8 +11,9 @@
  * @module
  */
 import { isLifecycleError, LifecycleError } from "../errors.ts";
-import type { Batch, Claimed, Commit, Json, Loaded, Store, StoredRecord } from "./contract.ts";
+import type { Batch, Claimed, Commit, Json, Lease, Loaded, Store, StoredRecord } from "./contract.ts";
 import type { HiddenNames } from "./hidden-names.ts";
+import { setAside, stateWith } from "./set-aside.ts";
 import { isObject } from "./shapes.ts";
 
 /** What stands in the place of a user's value. */
@@ -59,15 +60,29 @@ export function hidingIds(store: Store, names: HiddenNames, warn: (message: stri
     warn(`Cannot go on with a user: ${error.message}`);
   }
 
+  let isClosed = false;
+  let searching: Promise<void> | null = null;
+
+  /** Looking for its shelf goes through everybody: one at a time, and the others do not wait for it. */
+  function aside(record: StoredRecord, lease: Lease): void {
+    searching ??= stateWith(store, record.id, () => isClosed)
+      .then((state) => (state === null || isClosed ? undefined : setAside(store, record, lease, state)))
+      .catch(() => {}) // its lease ends by itself
+      .finally(() => (searching = null));
+  }
+
   /** Asks until somebody is there whose id is known, or nobody is: whoever was passed over is leased now, too. */
-  async function known(ask: () => Promise<Batch>): Promise<Batch> {
+  async function known({ lease }: { readonly lease: Lease }, ask: () => Promise<Batch>): Promise<Batch> {
     for (;;) {
       const { claimed, nextInMs } = await ask();
       const users: Claimed[] = [];
       for (const each of claimed) {
         const record = outward(each.record);
         if (record !== null) users.push({ ...each, record });
-        else if (each.slot !== null) await store.slots.giveBack(each.slot);
+        else {
+          aside(each.record, lease);
+          if (each.slot !== null) await store.slots.giveBack(each.slot);
+        }
       }
       if (users.length > 0 || claimed.length === 0) return { claimed: users, nextInMs };
     }
@@ -102,8 +117,8 @@ export function hidingIds(store: Store, names: HiddenNames, warn: (message: stri
       return loaded.type === "renamed" ? renamed(loaded.to) : shown(loaded, id);
     },
     commit: (commit) => store.commit(inward(commit)),
-    claim: (ask) => known(() => store.claim(ask)),
-    grant: (ask) => known(() => store.grant(ask)),
+    claim: (ask) => known(ask, () => store.claim(ask)),
+    grant: (ask) => known(ask, () => store.grant(ask)),
     move: ({ from, commit }) => store.move({ from: names.key(from), commit: inward(commit) }),
 
     async page({ state, after, limit }) {
@@ -122,7 +137,10 @@ export function hidingIds(store: Store, names: HiddenNames, warn: (message: stri
     slots: store.slots,
     counts: () => store.counts(),
     account: store.account,
-    close: () => store.close(),
+    close() {
+      isClosed = true;
+      return store.close();
+    },
   };
 
   async function renamed(to: string): Promise<Loaded> {

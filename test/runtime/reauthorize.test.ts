@@ -136,14 +136,17 @@ describe("reauthorize() of a user whose record is damaged", () => {
     expect(sandbox.journal.entries().map(({ call }) => call)).toContain("listUsers");
   });
 
-  it("works where ids are hidden, and a worker is there", async () => {
+  it.each([
+    ["whose", ({ user, ...id }: Fields): Fields => ({ ...id, user: otherSeal(user) })],
+    ["not even whose", (): Fields => ["nonsense"]],
+  ])("works where ids are hidden, the record says %s it is, and a worker is there", async (_, turn) => {
     const { sandbox, open } = await scene();
     const adapter = memory();
     const lifecycle = await open({ store: adapter, hideIds: true });
     await lifecycle.onboard("ada");
     const store = await storeOf(adapter, sandbox);
     const [key = ""] = await store.page({ state: "tokenActive", limit: 1 });
-    await change(store, ({ user, ...id }) => ({ ...id, user: otherSeal(user) }), 0, key);
+    await change(store, turn, 0, key);
     working(lifecycle);
     await expect
       .poll(async () => (await store.load(key)) as Fields)
