@@ -158,12 +158,15 @@ async function lineUp(engine: Engine, name: string, signal: AbortSignal): Promis
   for (const state of ["created", "reauthorizing"] as const) {
     await eachRow(idsOn(engine, shelf(state, name), pageSize), rowsInHand, signal, async (id) => {
       for (let lined = false; !lined;) {
-        const found = await find(engine, id).catch(nobodyIfUnreadable);
+        // One by one: a list that began anew with every failure would never end where there are many users.
+        const found = await insist(engine, signal, "line users up", () =>
+          find(engine, id).catch(nobodyIfUnreadable),
+        );
         if (found === null || found.record.lane !== null || found.record.lease !== null) return;
         const { user } = found;
         if (user.intent !== null || user.pause !== null) return; // it is on its way
         const place = { dueInMs: null, lane: user.lane };
-        const done = await save(engine, user, false, { mode: "none", lease: newLease(engine), ...place });
+        const done = await save(engine, user, signal, { mode: "none", lease: newLease(engine), ...place });
         lined = done.type === "committed"; // or somebody has put it into another lane
       }
     });

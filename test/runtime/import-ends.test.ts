@@ -1,4 +1,5 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
+import { LifecycleError } from "oneup-lifecycle";
 import type { ImportProgress } from "oneup-lifecycle";
 import { describe, expect, it, vi } from "vitest";
 import { altered } from "../support/altered.ts";
@@ -64,5 +65,27 @@ describe("onboardMany() ends", () => {
     const again = await lifecycle.onboardMany(people(5), { name: "spring", expect: "new" });
     expect(again).toMatchObject({ present: 5, left: 0, unreadable: 0 });
     expect(sandbox.journal.createdTwice()).toEqual([]);
+  });
+
+  it("though the store fails now and then while users are lined up", async () => {
+    const { sandbox, open } = await scene();
+    let isListed = false;
+    let loads = 0;
+    const store = altered(memory(), ({ load, page }) => ({
+      page(ask) {
+        isListed ||= ask.state === "created spring";
+        return page(ask);
+      },
+      async load(id) {
+        if (!isListed || ++loads % 8 > 0) return load(id);
+        throw new LifecycleError("STORE_UNAVAILABLE", "Cannot read: away", { retryable: true });
+      },
+    }));
+    const lifecycle = await open({ ...plenty, store });
+    hurry(sandbox);
+    expect(await lifecycle.onboardMany(people(40), { name: "spring" })).toMatchObject({
+      added: 40,
+      arrived: 40,
+    });
   });
 });
