@@ -71,6 +71,7 @@ export type {
   OffboardOptions,
   OnboardOptions,
   UserFilter,
+  RetryOptions,
   WaitOptions,
   WorkOptions,
 } from "./runtime/call-options.ts";

@@ -6,6 +6,7 @@
 import { systemClock } from "../clock.ts";
 import { duration } from "./amounts.ts";
 import { isLifecycleError } from "../errors.ts";
+import type { Lifecycle } from "../index.ts";
 import { jsonOption, UsageError, userOf } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { paintFor } from "./paint.ts";
@@ -26,7 +27,8 @@ export const retryHelp: CommandHelp = {
   says: "take a failed user, or all of them, back to where they failed",
   more: [
     "ID is the app_user_id. With --all everybody who failed is taken back, after an outage, say: their",
-    "calls wait for slots of the limit as all others do, and workers go on with them.",
+    "calls wait for slots of the limit in the lane recovery, behind people who sign up, and workers go on",
+    "with them.",
     "",
     ...environmentSays,
   ],
@@ -72,13 +74,9 @@ async function retryAll(given: Given, signal: AbortSignal): Promise<number> {
   await using(openToGoOn(given, warns), async (lifecycle) => {
     for await (const { appUserId } of lifecycle.users({ state: "failed" })) {
       if (signal.aborted) break;
-      try {
-        await lifecycle.retry(appUserId, { waitMs: 0 });
-        retried++;
-      } catch (error) {
-        if (!isLifecycleError(error) || error.retryable) throw error;
-        stay[error.code] = (stay[error.code] ?? 0) + 1;
-      }
+      const why = await takeBack(lifecycle, appUserId);
+      if (why === null) retried++;
+      else stay[why] = (stay[why] ?? 0) + 1;
     }
   });
   if (given.switches.has("json")) console.log(JSON.stringify({ retried, stay }));
@@ -89,4 +87,15 @@ async function retryAll(given: Given, signal: AbortSignal): Promise<number> {
   }
   if (signal.aborted) return 130;
   return Object.keys(stay).length > 0 ? 1 : 0;
+}
+
+/** The code that says why the user stays as it is, or `null`. Nobody at a screen waits for it. */
+async function takeBack(lifecycle: Lifecycle, id: string): Promise<string | null> {
+  try {
+    await lifecycle.retry(id, { waitMs: 0, lane: "recovery" });
+    return null;
+  } catch (error) {
+    if (!isLifecycleError(error) || error.retryable) throw error;
+    return error.code;
+  }
 }

@@ -156,6 +156,8 @@ export interface Telling {
   readonly read?: typeof load;
   /** Is it still meant for the user as it is now? Else it counts as taken. @default always */
   readonly isMeant?: (user: User) => boolean;
+  /** In which lane the user goes on. @default "interactive" */
+  readonly lane?: Lane | undefined;
 }
 
 /**
@@ -169,7 +171,7 @@ export async function tell(
   id: string,
   event: UserEvent,
   patience: Patience,
-  { read = load, isMeant = () => true }: Telling = {},
+  { read = load, isMeant = () => true, lane = "interactive" }: Telling = {},
 ): Promise<void> {
   let look = firstLookMs;
   for (;;) {
@@ -181,7 +183,7 @@ export async function tell(
     if (ours === undefined && (record.lease === null || record.lease.leftMs <= 0) && user.intent === null) {
       const next = stepped(user, event);
       if (next === user) return;
-      const work = drive(engine, { ...next, pause: null, lane: "interactive" });
+      const work = drive(engine, { ...next, pause: null, lane });
       const driven = await within(engine, work, patience);
       if (driven === undefined) await firstWrite(engine, user, work, read);
       if (driven?.type === "rested" || driven === undefined) return;

@@ -16,6 +16,7 @@ import type {
   OffboardOptions,
   OnboardOptions,
   UserFilter,
+  RetryOptions,
   WaitOptions,
   WorkOptions,
 } from "./call-options.ts";
@@ -44,6 +45,15 @@ export function checkOnboarding(options: OnboardOptions | undefined): OnboardOpt
   const checked = waiting(verb, only(verb, "options", options, ofOnboarding));
   if (checked.lane !== undefined) checkLane(verb, checked.lane);
   if (checked.expect !== undefined) oneOf(verb, "expect", checked.expect, ["new", "existing"]);
+  return checked;
+}
+
+const ofRetrying: Names<RetryOptions> = { ...ofWaiting, lane: true };
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkRetrying(options: RetryOptions | undefined): RetryOptions {
+  const checked = waiting("retry", only("retry", "options", options, ofRetrying));
+  if (checked.lane !== undefined) checkLane("retry", checked.lane);
   return checked;
 }
 

@@ -29,6 +29,12 @@ export interface OnboardOptions extends WaitOptions {
   readonly lane?: Lane | undefined;
 }
 
+/** Options of {@link Lifecycle.retry}. */
+export interface RetryOptions extends WaitOptions {
+  /** In which lane it waits if no slot is free; nobody at a screen waits for `recovery`. @default "interactive" */
+  readonly lane?: Lane | undefined;
+}
+
 /** Options of {@link Lifecycle.offboard}. */
 export interface OffboardOptions extends WaitOptions {
   /**

@@ -13,6 +13,7 @@ import type {
   OffboardOptions,
   OnboardOptions,
   UserFilter,
+  RetryOptions,
   WaitOptions,
   WorkOptions,
 } from "./call-options.ts";
@@ -253,7 +254,7 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    * console.log(state); // tokenActive
    * ```
    */
-  retry(appUserId: string, options?: WaitOptions): Promise<UserStatus>;
+  retry(appUserId: string, options?: RetryOptions): Promise<UserStatus>;
   /**
    * Gives the user another `app_user_id`, at 1upHealth and here; afterwards the old one answers `RENAMED`. A rename that
    * was begun is brought to its end, whatever dies: where nobody heard the answer, 1upHealth is asked who the user is.

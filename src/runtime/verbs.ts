@@ -19,6 +19,7 @@ import {
   checkOnboarding,
   checkOnboardingMany,
   checkReconciling,
+  checkRetrying,
   checkWait,
   checkWork,
 } from "./call-checks.ts";
@@ -230,8 +231,9 @@ export function lifecycleOver(engine: Engine, closing: AbortController): Lifecyc
     async retry(appUserId, options) {
       open();
       const id = checkId(appUserId);
-      const wait = patience(checkWait("retry", options));
-      await tell(engine, id, { type: "RETRY", at: clock.now() }, wait);
+      const { lane, ...waiting } = checkRetrying(options);
+      const wait = patience(waiting);
+      await tell(engine, id, { type: "RETRY", at: clock.now() }, wait, { lane });
       const { state } = (await load(engine, id)).user.position;
       return state === "offboarded" || isPurging(state) ? gone(id, wait) : arrived(id, wait);
     },

@@ -29,6 +29,14 @@ async function waiting(operator: Operator, ...ids: readonly string[]): Promise<v
   await lifecycle.close();
 }
 
+/** Writes users down whom 1upHealth refused. */
+async function refused(operator: Operator, sandbox: Sandbox, ids: readonly string[]): Promise<void> {
+  const lifecycle = await operator.open();
+  sandbox.fail({ call: "createUser", times: ids.length, status: 400, body: { success: false, error: "no" } });
+  for (const id of ids) await lifecycle.onboard(id).catch(() => {}); // USER_FAILED
+  await lifecycle.close();
+}
+
 describe("cli, acting on a store", () => {
   it("resume does what can be done now and says what it did", async () => {
     const { operator, sandbox, there } = await stage({ type: "lmdb", path: folder("cli-resume") });
@@ -83,6 +91,14 @@ describe("cli, acting on a store", () => {
     await after.close();
     const again = await operator.run(["retry", "--all", "--json", ...there]);
     expect(JSON.parse(again.out)).toEqual({ retried: 0, stay: {} });
+  });
+
+  it("retry --all lets people who sign up go first", async () => {
+    const { operator, sandbox, there } = await stage({ type: "lmdb", path: folder("cli-retry-lane") });
+    await refused(operator, sandbox, ["ada", "bob", "eve"]);
+    expect(await operator.run(["retry", "--all", ...there, "--limit", "3"])).toMatchObject({ code: 0 });
+    const { out } = await operator.run(["status", "--json"]);
+    expect(JSON.parse(out).waiting).toEqual({ interactive: 0, recovery: 3, bulk: 0 });
   });
 
   it.each([["resume"], ["retry", "ada"]])(
