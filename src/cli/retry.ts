@@ -95,7 +95,13 @@ async function takeBack(lifecycle: Lifecycle, id: string): Promise<string | null
     await lifecycle.retry(id, { waitMs: 0, lane: "recovery" });
     return null;
   } catch (error) {
-    if (!isLifecycleError(error) || error.retryable) throw error;
-    return error.code;
+    if (!isLifecycleError(error)) throw error;
+    if (error.retryable && error.code !== "USER_NOT_READY") throw error;
+    // Before a shut gate, or if another process was faster, the user is on its way all the same.
+    const stays = await lifecycle.inspect(id).then(
+      ({ state }) => state === "failed",
+      () => true,
+    );
+    return stays ? error.code : null;
   }
 }

@@ -101,6 +101,27 @@ describe("cli, acting on a store", () => {
     expect(JSON.parse(out).waiting).toEqual({ interactive: 0, recovery: 3, bulk: 0 });
   });
 
+  it("retry --all says of nobody who waits before a shut gate that it failed still", async () => {
+    const { operator, sandbox, there } = await stage({ type: "lmdb", path: folder("cli-retry-shut") });
+    await refused(operator, sandbox, ["ada", "bob", "eve"]);
+    const stale = { ONEUP_CLIENT_SECRET: "an-old-one" };
+    await operator.run(["retry", "ada", ...there], stale); // shuts the gate of this secret
+    const { code, out } = await operator.run(["retry", "--all", ...there], stale);
+    expect({ code, out }).toEqual({ code: 0, out: "2 users taken back\n" });
+    expect((await operator.run(["users", "--state", "failed"])).out).toBe("Nobody\n");
+  });
+
+  it("retry --all, twice at once, takes everybody back", async () => {
+    const { operator, sandbox, there } = await stage({ type: "lmdb", path: folder("cli-retry-both") });
+    const ids = Array.from({ length: 60 }, (_, index) => `user ${index}`);
+    await refused(operator, sandbox, ids);
+    sandbox.fail({ call: "createUser", times: ids.length, delayMs: 500 });
+    const both = [1, 2].map(() => operator.begin(["retry", "--all", ...there]).ended);
+    for (const { code, err } of await Promise.all(both)) expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(sandbox.users()).toHaveLength(60);
+    expect(sandbox.journal.count("createUser")).toBe(120);
+  });
+
   it.each([["resume"], ["retry", "ada"]])(
     "%s refuses a store without users, and makes none",
     async (...words) => {
