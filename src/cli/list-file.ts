@@ -6,6 +6,7 @@
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { createInterface } from "node:readline";
+import { Transform } from "node:stream";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { CsvError, parse } from "csv-parse";
@@ -37,7 +38,7 @@ export async function* idsIn({ path, column }: ListFile, signal: AbortSignal): A
   const isCsv = column !== undefined || /\.[ct]sv$/i.test(path);
   try {
     if (isCsv) yield* cellsOf(source, path, column ?? usualColumn, signal);
-    else yield* linesOf(source, signal);
+    else yield* linesOf(source, path, signal);
     signal.throwIfAborted(); // lines just end
   } catch (error) {
     signal.throwIfAborted();
@@ -56,16 +57,35 @@ async function opened(path: string): Promise<Readable> {
       await file.close();
       throw new UsageError(`Cannot read ${path}: it must be a file, and it is a folder`);
     }
-    return createReadStream(path, { fd: file, encoding: "utf8" });
+    return createReadStream(path, { fd: file });
   } catch (error) {
     if (isSystemError(error)) throw new UsageError(`Cannot read ${path}: ${error.code}`);
     throw error;
   }
 }
 
-async function* linesOf(source: Readable, signal: AbortSignal): AsyncGenerator<string, void> {
+/** Lets through what is UTF-8. Of anything else a decoder makes one and the same sign, and of two people one. */
+function utf8(path: string): Transform {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const check = (bytes?: Uint8Array): Error | null => {
+    try {
+      decoder.decode(bytes, { stream: bytes !== undefined });
+      return null;
+    } catch {
+      return new UsageError(`Cannot read ${path}: it must be text in UTF-8`);
+    }
+  };
+  return new Transform({
+    transform: (bytes: Uint8Array, _, done) => done(check(bytes), bytes),
+    flush: (done) => done(check()),
+  });
+}
+
+async function* linesOf(source: Readable, path: string, signal: AbortSignal): AsyncGenerator<string, void> {
   let first = true;
-  for await (const line of createInterface({ input: source, crlfDelay: Infinity, signal })) {
+  const input = utf8(path);
+  pipeline(source, input, { signal }).catch(() => {}); // what goes wrong comes out of the lines
+  for await (const line of createInterface({ input, crlfDelay: Infinity, signal })) {
     const id = (first ? line.replace(/^\uFEFF/u, "") : line).trim();
     first = false;
     if (id !== "") yield id;
@@ -91,6 +111,6 @@ async function* cellsOf(
     skip_empty_lines: true,
     trim: true,
   });
-  pipeline(source, rows, { signal }).catch(() => {}); // what goes wrong comes out of the rows
+  pipeline(source, utf8(path), rows, { signal }).catch(() => {}); // what goes wrong comes out of the rows
   for await (const row of rows as AsyncIterable<Readonly<Record<string, string>>>) yield row[column] ?? ""; // `columns` is set
 }

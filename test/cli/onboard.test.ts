@@ -33,7 +33,7 @@ function onboard(words: readonly string[], input?: string): Started {
   return start("src/cli/main.ts", all, env, undefined, input);
 }
 
-function file(name: string, text: string): string {
+function file(name: string, text: string | Buffer): string {
   const path = join(folder, name);
   writeFileSync(path, text);
   return path;
@@ -51,6 +51,20 @@ describe("cli onboard FILE", () => {
     expect(out).toMatch(/row 3 .*\[INVALID_ID\]/);
     expect(sandbox.users().map(({ appUserId }) => appUserId)).toEqual(["bob@example.org", "ada@example.org"]);
     expect(sandbox.journal.spent().management).toBe(3);
+  });
+
+  it.each([
+    ["ids that are not UTF-8", "list.txt", "caf\xE9\ncaf\xE8\n"],
+    ["CSV that is not UTF-8", "list.csv", "app_user_id\ncaf\xE9\ncaf\xE8\n"],
+    ["UTF-8 that is cut", "list.txt", "ada\ncaf\xC3"],
+  ])("refuses %s: of two people a decoder makes one", async (_, name, text) => {
+    const path = file(name, Buffer.from(text, "latin1"));
+    const { code, err } = await onboard([path]).ended;
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: `Cannot read ${path}: it must be text in UTF-8\nTry: oneup-lifecycle help\n`,
+    });
+    expect(sandbox.users()).toEqual([]);
   });
 
   it("stops at Ctrl-C with 130 and keeps everybody; the same command goes on", async () => {
