@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
+import { closeSync, constants, createReadStream, fstatSync, open } from "node:fs";
+import { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { Transform } from "node:stream";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { promisify } from "node:util";
 import { CsvError, parse } from "csv-parse";
 import { UsageError } from "./arguments.ts";
 import { isSystemError } from "./system-error.ts";
@@ -50,18 +51,22 @@ export async function* idsIn({ path, column }: ListFile, signal: AbortSignal): A
   }
 }
 
+/** Only Node reads a pipe by a socket. */
+const isNode = !("Deno" in globalThis) && !("Bun" in globalThis);
+
 async function opened(path: string): Promise<Readable> {
   try {
-    const file = await open(path);
-    if ((await file.stat()).isDirectory()) {
-      await file.close();
-      throw new UsageError(`Cannot read ${path}: it must be a file, and it is a folder`);
-    }
-    return createReadStream(path, { fd: file });
+    // A read of a file cannot be given up: one of a silent pipe would keep the process alive, as its opening would.
+    const file = await promisify(open)(path, constants.O_RDONLY | (isNode ? (constants.O_NONBLOCK ?? 0) : 0));
+    const stats = fstatSync(file);
+    if (stats.isFIFO() && isNode) return new Socket({ fd: file, writable: false });
+    if (!stats.isDirectory()) return createReadStream(path, { fd: file });
+    closeSync(file);
   } catch (error) {
     if (isSystemError(error)) throw new UsageError(`Cannot read ${path}: ${error.code}`);
     throw error;
   }
+  throw new UsageError(`Cannot read ${path}: it must be a file, and it is a folder`);
 }
 
 /** Lets through what is UTF-8. Of anything else a decoder makes one and the same sign, and of two people one. */

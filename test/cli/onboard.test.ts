@@ -1,3 +1,4 @@
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -93,6 +94,30 @@ describe("cli onboard FILE", () => {
     await running.said(/"phase":"reading"/);
     running.kill("SIGTERM");
     expect(await running.ended).toMatchObject({ code: 130, err: "" });
+  });
+
+  it.each([
+    ["nobody writes to", ""],
+    ["says nothing more", "exec 3<>$0; echo ada >&3; exec sleep 20"],
+  ])("stops at SIGTERM while it reads a named pipe that %s", async (_, writer) => {
+    const path = join(folder, "pipe");
+    execFileSync("mkfifo", [path]);
+    const other = spawn("sh", ["-c", writer, path]);
+    const running = onboard([path, "--json"]);
+    await running.said(/"phase":"reading"/);
+    running.kill("SIGTERM");
+    expect((await running.ended).code).toBe(130);
+    other.kill();
+  });
+
+  it("reads a named pipe to its end, whenever somebody writes", async () => {
+    const path = join(folder, "pipe");
+    execFileSync("mkfifo", [path]);
+    const { ended, said } = onboard([path, "--json"]);
+    await said(/"phase":"reading"/);
+    execFileSync("sh", ["-c", 'exec 3> "$0"; echo ada >&3; sleep 0.3; echo bob >&3', path]);
+    expect(await ended).toMatchObject({ code: 0, err: "" });
+    expect(new Set(sandbox.users().map(({ appUserId }) => appUserId))).toEqual(new Set(["ada", "bob"]));
   });
 
   it("says on the standard error what goes wrong meanwhile", async () => {
