@@ -10,7 +10,15 @@ const stopping = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const) {
   process.once(name, () => stopping.abort()); // a second one ends the process at once
 }
-process.stdout.on("error", () => stopping.abort()); // nobody reads any more: `demo | head`
-process.exitCode = await perform(process.argv.slice(2), stopping.signal, import.meta.url);
+let isCut = false;
+process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
+  stopping.abort();
+  if (code === "EPIPE" || isCut) return; // nobody reads any more: `demo | head`
+  isCut = true; // a full disk: `users --json > file`
+  console.error(`Cannot write the output: ${code}`);
+  process.exitCode = 1;
+});
+const code = await perform(process.argv.slice(2), stopping.signal, import.meta.url);
+process.exitCode = isCut ? 1 : code;
 // A read of a silent standard input that was given up goes on in Deno, and the process with it.
 if ("Deno" in globalThis) process.exit();

@@ -1,6 +1,8 @@
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, openSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { performed } from "./operator.ts";
+import { runs } from "../support/built.ts";
 import { start } from "../support/started.ts";
 
 const main = "src/cli/main.ts";
@@ -27,6 +29,13 @@ describe("cli help", () => {
     for (const name of commands) expect(out).toMatch(new RegExp(`^ {2}${name} .`, "m"));
     expect(out).not.toContain("demo-worker");
     for (const line of out.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  it.runIf(existsSync("/dev/full"))("ends with 1 and says so if the disk takes no output", () => {
+    const full = openSync("/dev/full", "w");
+    const words = [...runs(main), "diagram"];
+    const { status, stderr } = spawnSync(process.execPath, words, { stdio: ["ignore", full, "pipe"] });
+    expect(`${status} ${stderr.toString()}`).toBe("1 Cannot write the output: ENOSPC\n");
   });
 
   it("describes every option of a command", async () => {
