@@ -13,7 +13,7 @@ import { backUp } from "./lmdb/backup.ts";
 import type { Backup } from "./lmdb/backup.ts";
 import { groupCommits } from "./lmdb/commits.ts";
 import { keyvBackend } from "./lmdb/door.ts";
-import { holdsStore, openFolder } from "./lmdb/folder.ts";
+import { holdsStore, openFolder, whereabouts } from "./lmdb/folder.ts";
 import { holdsAccount, lmdbTables } from "./lmdb/tables.ts";
 
 export type { Backup } from "./lmdb/backup.ts";
@@ -32,7 +32,8 @@ export interface LmdbOptions {
  *
  * @throws {LifecycleError} `STORE_UNUSABLE` on opening, if the folder cannot be created, read or written, or if its
  *   `data.mdb` is not of LMDB; whatever else lies in the folder is left alone. `STORE_UNAVAILABLE`, to be tried again,
- *   if another process ended while it opened the folder, and this one has it open already
+ *   if another process ended while it opened the folder, and this one has it open already; and on writing, while the
+ *   store is not in its folder any more
  * @example
  * ```ts
  * import { createLifecycle, keyFile } from "oneup-lifecycle";
@@ -66,14 +67,14 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & Ke
     keyv: (keyvOptions) => keyvDoor(keyvOptions, backend, accounts),
     async open({ account, clock, readOnly = false }): Promise<Store> {
       if (readOnly && !holdsStore(folder)) throw nothingThere("an LMDB store", folder);
-      const { root, tables } = await openFolder(folder, maxAccounts, (root) => {
+      const { root, tables, isThere } = await openFolder(folder, maxAccounts, (root) => {
         if (readOnly && !holdsAccount(root, account)) throw nothingThere("users of this client id", folder);
-        return { root, tables: lmdbTables(root, account) };
+        return { root, tables: lmdbTables(root, account), isThere: whereabouts(folder) };
       });
       accounts.add(account);
       let latest = 0;
       const now = (): number => (latest = Math.max(latest, clock.now()));
-      return tableStore(groupCommits(root, tables, now));
+      return tableStore(groupCommits(root, tables, now, isThere));
     },
   };
 }

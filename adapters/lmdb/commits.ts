@@ -6,12 +6,20 @@
 import type { RootDatabase } from "lmdb";
 import { isLifecycleError } from "../../src/errors.ts";
 import type { Engine, Tables } from "../../src/store/tables.ts";
-import { closedStore, reading, unavailable } from "./failures.ts";
+import { astray, closedStore, reading, unavailable } from "./failures.ts";
 import type { LmdbTables } from "./tables.ts";
 import { writing } from "./writing.ts";
 
-/** Runs the units that arrived meanwhile in one transaction: they share its sync, which is what a commit costs. */
-export function groupCommits(root: RootDatabase, { tables, within }: LmdbTables, now: () => number): Engine {
+/**
+ * Runs the units that arrived meanwhile in one transaction: they share its sync, which is what a commit costs. `isThere`
+ * tells whether the store is where whoever opens it will find it.
+ */
+export function groupCommits(
+  root: RootDatabase,
+  { tables, within }: LmdbTables,
+  now: () => number,
+  isThere: () => boolean,
+): Engine {
   interface Unit {
     readonly run: () => void;
     readonly settle: () => void;
@@ -30,6 +38,7 @@ export function groupCommits(root: RootDatabase, { tables, within }: LmdbTables,
           waiting = [];
           within(() => units.forEach((unit) => unit.run()));
         });
+        if (!isThere()) throw astray();
         for (const unit of units) unit.settle();
       } catch (cause) {
         const failed = units.length > 0 ? units : waiting.splice(0);

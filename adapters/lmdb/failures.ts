@@ -19,6 +19,14 @@ export function unavailable(doing: string, cause: unknown): LifecycleError {
   });
 }
 
+/** Trying again makes sense: the folder may be moved back. */
+export function astray(): LifecycleError {
+  const why = "its folder was removed, moved or replaced, and nobody would find what is written";
+  return new LifecycleError("STORE_UNAVAILABLE", `Cannot write to the LMDB store: ${why}`, {
+    retryable: true,
+  });
+}
+
 export function closedStore(): LifecycleError {
   return new LifecycleError("CLOSED", "Cannot use the LMDB store: it was closed");
 }

@@ -80,6 +80,16 @@ export function holdsStore(folder: string): boolean {
   }
 }
 
+/**
+ * Tells whether the folder holds the store that is open now. Of one that was removed, LMDB keeps the files without a name,
+ * and writes on; nobody would find what it wrote.
+ */
+export function whereabouts(folder: string): () => boolean {
+  const path = join(folder, "data.mdb");
+  const opened = statOf(path);
+  return () => opened !== undefined && statOf(path)?.ino === opened.ino;
+}
+
 function unusable(folder: string, rule: string, cause: unknown): LifecycleError {
   return new LifecycleError("STORE_UNUSABLE", `Cannot open the store: ${rule}: ${folder}`, { cause });
 }

@@ -1,5 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -52,6 +62,22 @@ describe("the folder of adapters/lmdb", () => {
     });
     const all = Object.keys(again).map((how) => [how, { created: 1 }]);
     expect(await Promise.all(states)).toEqual(all);
+  });
+
+  it("that was moved away takes no write, for nobody would find it, until it is back", async () => {
+    const folder = join(folderOfTest(), "store");
+    const store = await openStore(folder);
+    await store.commit(write("ada"));
+    renameSync(folder, `${folder}.away`);
+    const refused = { code: "STORE_UNAVAILABLE", retryable: true };
+    await expect(store.commit(write("bob"))).rejects.toMatchObject(refused);
+    await (await lmdb(`${folder}.other`).open(opening)).close();
+    renameSync(`${folder}.other`, folder);
+    await expect(store.commit(write("eve"))).rejects.toMatchObject(refused);
+    rmSync(folder, { recursive: true });
+    renameSync(`${folder}.away`, folder);
+    await store.commit(write("finn"));
+    expect(await store.load("finn")).toMatchObject({ type: "record" });
   });
 
   it("that cannot be read makes every reading verb reject with STORE_UNAVAILABLE, none say that nothing is there", async () => {
