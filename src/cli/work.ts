@@ -37,12 +37,13 @@ export async function work(given: Given, signal: AbortSignal): Promise<number> {
   const { switches, texts } = given;
   const look = texts.get("look");
   const lookMs = look === undefined ? {} : { lookMs: duration("look", look) };
+  const options = { ...concurrencyOf(given), ...lookMs, signal };
   const isJson = switches.has("json");
   const done = await using(openToWork(given, { ...warns, ...policyOf(given) }), async (lifecycle) => {
     if (!switches.has("quiet")) lifecycle.subscribe(teller(lifecycle, isJson, paintFor(process.stdout)));
     if (await isEmpty(lifecycle)) console.error("There is nobody in this store yet: is it the right one?");
     if (!isJson && !switches.has("quiet")) console.log("Working; Ctrl-C ends it");
-    return lifecycle.work({ ...concurrencyOf(given), ...lookMs, signal });
+    return lifecycle.work(options);
   });
   console.log(isJson ? JSON.stringify(done) : summaryLine(done));
   return 0;

@@ -148,6 +148,15 @@ describe("cli, acting on a store", () => {
     });
   });
 
+  it("work makes no store when it cannot begin", async () => {
+    const path = folder("cli-work-refuses");
+    const { operator } = await stage({ type: "lmdb", path });
+    const { code, out, err } = await operator.run(["work", "--concurrency", "0"]);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toMatch(/--concurrency must be a whole number from 1 to 1024/);
+    expect(readdirSync(path)).toEqual([]);
+  });
+
   it.each([
     [["retry"], 2, /retry needs an ID/],
     [["retry", "ada", "--all"], 2, /an ID or --all, not both/],
