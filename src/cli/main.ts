@@ -8,7 +8,10 @@ import { perform } from "./commands.ts";
 
 const stopping = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const) {
-  process.once(name, () => stopping.abort()); // a second one ends the process at once
+  process.on(name, () => {
+    if (stopping.signal.aborted) process.exit(130); // the second of either ends the process at once
+    stopping.abort();
+  });
 }
 let isCut = false;
 process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {

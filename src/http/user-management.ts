@@ -214,8 +214,9 @@ export function readUpdatedUser(
 }
 
 const alreadyExists = /\balready\b.{0,20}\b(exists?|registered|in use|taken)\b/;
+/** A "user pool" or "user agent" is no user. */
 const doesNotExist =
-  /user(?:_id)?\b.{0,200}\b(does not|doesn't|doesnt) exist\b|user(?:_id)?\b.{0,200}\bnot found\b|\b(no such|unknown) user\b/;
+  /user(?:_id)?\b(?! (?:pool|agent)\b).{0,200}\b(does not exist|doesn't exist|doesnt exist|not found)\b|\b(no such|unknown) user\b(?! (?:pool|agent)\b)/;
 
 function saysMissing(said: string): boolean {
   return doesNotExist.test(withoutPlaces(said));

@@ -86,10 +86,12 @@ export async function onboardMany(
     await insist(engine, signal, "compare users", () =>
       compare(engine, { name, until: comparedBy, signal, seen }),
     );
-    await report("comparing");
   }
-  // Also where another process has compared: it may have died before it did this.
-  if (expect === undefined) await insist(engine, signal, "line users up", () => lineUp(engine, name, signal));
+  // Where another process has compared, it may have died before this: then most of those who are left are in no lane.
+  const { left, waiting } = await report(holds ? "comparing" : "reading");
+  if (holds || (expect === undefined && waiting < left / 2)) {
+    await insist(engine, signal, "line users up", () => lineUp(engine, name, signal));
+  }
 
   const stop = new AbortController();
   const working = help(AbortSignal.any([signal, stop.signal]));

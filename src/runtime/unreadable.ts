@@ -85,8 +85,8 @@ export class Unreadable {
       await find(this.#engine, id);
       return false;
     } catch (error) {
-      if (!isLifecycleError(error) || error.retryable) throw error;
-      return error.code === "RECORD_DAMAGED"; // a release that knows more goes on with any other
+      if (!isLifecycleError(error)) throw error;
+      return error.code === "RECORD_DAMAGED"; // what passes is looked at again, and of the rest another release knows more
     }
   }
 }

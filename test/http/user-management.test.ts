@@ -84,6 +84,13 @@ describe("readIssuedCode()", () => {
     ],
     ["a refusal that speaks of the user", 404, no("user is locked"), { type: "refused", why: "http_404" }],
     ["missing, with an id like a path", 404, no('user "/ada" does not exist'), { type: "missing" }],
+    [
+      "no user pool",
+      400,
+      { message: "User pool client 4711 does not exist." },
+      { type: "refused", why: "http_400" },
+    ],
+    ["no user agent", 403, { message: "Unknown user agent" }, { type: "forbidden" }],
   ])("reads %s", (_, status, body, expected) => {
     expect(opened(readIssuedCode(answer(status, body)))).toEqual(expected);
   });
