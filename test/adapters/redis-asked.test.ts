@@ -47,9 +47,10 @@ describe("adapters/redis at a cluster's node that takes connections and never an
   it.each(Object.keys(ways))("open() of %s that gives up leaves no connection to it", async (way) => {
     const { url, sockets } = await mute(way === "a URL");
     const where = ways[way]?.(url) ?? url;
-    const opening = redis(where, { timeoutMs: 400 }).open({ account: "account", clock: systemClock });
-    await vi.waitUntil(() => sockets.size === (way === "a URL" ? 2 : 1)); // one asks who is in the cluster
-    await expect(opening).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
-    await vi.waitFor(() => expect(sockets.size).toBe(0));
+    const opening = redis(where, { timeoutMs: 1_000 }).open({ account: "account", clock: systemClock });
+    const refused = expect(opening).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
+    const asking = way === "a URL" ? 2 : 1; // one asks who is in the cluster
+    await Promise.all([vi.waitUntil(() => sockets.size === asking, { timeout: 5_000 }), refused]);
+    await vi.waitFor(() => expect(sockets.size).toBe(0), 5_000);
   });
 });

@@ -40,7 +40,7 @@ describe.each([false, true])("a record that this release cannot read (hideIds: %
     { value: "nonsense", code: "RECORD_DAMAGED" },
     { value: { ...envelope, state: "dancing" }, code: "RECORD_DAMAGED" },
   ])(
-    "($code: $value) is left untouched and reported, and everybody else goes on",
+    "($code: $value) keeps its value and is reported, and everybody else goes on",
     async ({ value, code }) => {
       const { sandbox, open } = await scene();
       const adapter = memory();
@@ -71,7 +71,10 @@ describe.each([false, true])("a record that this release cannot read (hideIds: %
       for await (const user of lifecycle.users()) listed.push(user.appUserId);
       expect(listed).toEqual(["ada"]);
       expect(warnings.some((line) => line.includes(lifecycle.alias("strange")))).toBe(true);
-      expect(await store.load("strange")).toMatchObject({ record: { value, revision: 1 } });
+      const isNewer = code === "RECORD_TOO_NEW"; // a damaged one is put aside: its lease ends, its value stays
+      expect(await store.load("strange")).toMatchObject({
+        record: { value, ...(isNewer && { revision: 1 }) },
+      });
       expect(sandbox.users().map((user) => user.appUserId)).toEqual(["ada"]);
     },
   );
