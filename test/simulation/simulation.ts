@@ -209,9 +209,12 @@ export class Simulation implements Stage {
     );
     if (!broken() && !this.#lists.every(({ isDone }) => isDone)) judge.blame("P2: an import is never done");
     if (!broken()) await this.#checkUp(broken);
-    // A refresh that was begun ends.
-    if (!broken()) await time.run(time.now + hour, () => broken() || judge.all().every(hasArrived));
+    // Each time a refresh that was begun ends.
+    const atRest = (): Promise<void> =>
+      time.run(time.now + hour, () => broken() || judge.all().every(hasArrived));
+    if (!broken()) await atRest();
     if (!broken()) await this.#reconcile(broken);
+    if (!broken()) await atRest();
     if (!broken()) await this.#lastLook();
     return {
       seed: scenario.seed,
