@@ -209,13 +209,11 @@ export class Simulation implements Stage {
     );
     if (!broken() && !this.#lists.every(({ isDone }) => isDone)) judge.blame("P2: an import is never done");
     if (!broken()) await this.#checkUp(broken);
-    // Each time a refresh that was begun ends.
-    const atRest = (): Promise<void> =>
-      time.run(time.now + hour, () => broken() || judge.all().every(hasArrived));
-    if (!broken()) await atRest();
-    if (!broken()) await this.#reconcile(broken);
-    if (!broken()) await atRest();
-    if (!broken()) await this.#lastLook();
+    for (const look of [() => this.#reconcile(broken), () => this.#lastLook()]) {
+      // A refresh that was begun ends first.
+      if (!broken()) await time.run(time.now + hour, () => broken() || judge.all().every(hasArrived));
+      if (!broken()) await look();
+    }
     return {
       seed: scenario.seed,
       blamed: judge.blamed,
