@@ -1,4 +1,6 @@
 /** What the judge knows of one user. */
+import type { UserState } from "oneup-lifecycle";
+import { shelf } from "../../src/runtime/shelves.ts";
 import type { Envelope } from "../../src/store/envelope.ts";
 
 /** What the judge knows of one user. */
@@ -60,4 +62,19 @@ export function freshSteps(before: Envelope | null, after: Envelope): Envelope["
 
 function same(one: readonly unknown[], other: readonly unknown[]): boolean {
   return one.every((part, index) => part === other[index]);
+}
+
+/** What a store counts a user under, from what its record says. */
+export function shelfOf(dossier: Dossier): string {
+  const { state = "", origin } = dossier.envelope ?? {};
+  return origin !== undefined && isLeft(dossier, origin.name)
+    ? shelf(state as UserState, origin.name)
+    : state;
+}
+
+/** Has the user a token, and no call under way? */
+export function hasArrived({ envelope }: Dossier): boolean {
+  if (envelope === null || envelope.intent !== null) return false;
+  const { state } = envelope;
+  return state === "tokenActive" || state === "refreshed" || state === "reauthorized" || state === "expiring";
 }

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import process from "node:process";
 import { setImmediate } from "node:timers";
-import type { Reconciliation, Store, UserState } from "oneup-lifecycle";
+import type { Reconciliation, Store } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { readOptions } from "../../src/sandbox/options.ts";
 import { Handler } from "../../src/sandbox/handler.ts";
@@ -24,8 +24,7 @@ import {
 import { hidingIds } from "../../src/store/hidden-ids.ts";
 import { HiddenNames } from "../../src/store/hidden-names.ts";
 import { keyRing } from "../../src/store/key-ring.ts";
-import { shelf } from "../../src/runtime/shelves.ts";
-import { isLeft } from "./dossier.ts";
+import { hasArrived, shelfOf } from "./dossier.ts";
 import { Judge } from "./judge.ts";
 import { List } from "./lists.ts";
 import { Person } from "./people.ts";
@@ -333,19 +332,4 @@ export class Simulation implements Stage {
     const users = handler.world.users.all.length - this.scenario.strangers.count;
     if (users !== this.#people.length) judge.blame(`P2: ${this.#people.length} people are ${users} users`);
   }
-}
-
-/** What a store counts a user under, from what its record says. */
-function shelfOf(dossier: ReturnType<Judge["of"]>): string {
-  const { envelope } = dossier;
-  const { state = "", origin } = envelope ?? {};
-  return origin !== undefined && isLeft(dossier, origin.name)
-    ? shelf(state as UserState, origin.name)
-    : state;
-}
-
-function hasArrived({ envelope }: ReturnType<Judge["of"]>): boolean {
-  if (envelope === null || envelope.intent !== null) return false;
-  const { state } = envelope;
-  return state === "tokenActive" || state === "refreshed" || state === "reauthorized" || state === "expiring";
 }
