@@ -56,6 +56,15 @@ describe.concurrent("examples", { timeout: 90_000 }, () => {
     expect(out).toMatch(/Patient\/\w+: Ada Lovelace\nmanagement calls: 1 of 300\n$/);
   });
 
+  it("run by their names, in processes of their own where they need some; a mistyped name says which there are", async () => {
+    const { code, out, err } = await start("examples/run.ts", ["10-signup-wizard"]).ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).not.toContain("Which one?");
+    const mistyped = await start("examples/run.ts", ["01-first-uzer"]).ended;
+    expect(mistyped).toMatchObject({ code: 2, err: "" });
+    expect(mistyped.out).toMatch(/^There is no 01-first-uzer: .*\n\n {2}01-first-user\n/);
+  });
+
   it("02-resume goes on after kill -9 and creates nobody twice", async () => {
     const { code, out, err } = await start("examples/02-resume.ts").ended;
     expect({ code, err }).toEqual({ code: 0, err: "" });

@@ -48,6 +48,7 @@ export async function fleet(
     void ended.then(() => (over = true));
     afterwards(() => void (over || process.kill(pid, "SIGKILL")));
   }
+  await Promise.all(members.map((member) => member.said(/at work/)));
   return {
     sandbox,
     members,

@@ -1,6 +1,6 @@
 import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, vi } from "vitest";
-import { arrivedIn, hurry, pass, scene, spentOn, working } from "../support/scene.ts";
+import { arrivedIn, heldBack, hurry, pass, scene, spentOn, working } from "../support/scene.ts";
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -44,10 +44,10 @@ describe("a throttled account", () => {
     const { sandbox, open } = await scene();
     const [one, two] = [await open(), await open()];
     sandbox.fail({ call: "createUser", status: 429, body: "", headers: { "retry-after": "600" } });
-    await one.onboard("ada", { waitMs: 60 });
+    await heldBack(one, "ada");
     expect(await one.inspect("ada")).toMatchObject({ state: "created", pause: { reason: "throttled" } });
     sandbox.clock.advance(2_000); // the other process looks once a second
-    await two.onboard("bob", { waitMs: 60 });
+    await heldBack(two, "bob");
     sandbox.clock.advance(595_000);
     await two.resume();
     expect(sandbox.journal.count("createUser")).toBe(1);
@@ -61,7 +61,7 @@ describe("a throttled account", () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open();
     sandbox.fail({ call: "createUser", times: 3, status: 429, body: "" });
-    for (let user = 0; user < 30; user++) await lifecycle.onboard(`user ${user}`, { waitMs: 60 });
+    for (let user = 0; user < 30; user++) await heldBack(lifecycle, `user ${user}`);
     expect(sandbox.journal.count("createUser")).toBe(1);
     for (const [wait, calls] of [
       [minute, 2],
@@ -80,7 +80,7 @@ describe("a throttled account", () => {
     const deaf = await open({ endpoints: { api: nowhere, auth: nowhere } });
     const other = await open();
     sandbox.fail({ call: "createUser", status: 429, body: "", headers: { "retry-after": "60" } });
-    await other.onboard("ada", { waitMs: 60 });
+    await heldBack(other, "ada");
     sandbox.clock.advance(61_000);
     await deaf.resume(); // tries in vain
     sandbox.clock.advance(1_000); // a look a second

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { putOff } from "../../src/runtime/forecast.ts";
-import { scene } from "../support/scene.ts";
+import { heldBack, scene } from "../support/scene.ts";
 
 describe("forecast()", () => {
   it("grants nothing before a gate that is shut for all may open", async () => {
@@ -9,7 +9,7 @@ describe("forecast()", () => {
     const [lifecycle, other] = [await open({ limits }), await open({ limits })];
     const throttled = { status: 429, body: "", headers: { "retry-after": "600" } };
     sandbox.fail({ call: "createUser", ...throttled });
-    await lifecycle.onboard("ada", { waitMs: 60 });
+    await heldBack(lifecycle, "ada");
     sandbox.clock.advance(2_000); // the other process looks once a second
     for (const each of [lifecycle, other]) {
       expect((await each.forecast()).inMs).toBeCloseTo(598_000, -4);

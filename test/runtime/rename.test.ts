@@ -2,7 +2,7 @@ import type { Clock } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it, vi } from "vitest";
 import { altered } from "../support/altered.ts";
-import { hurry, scene, spentOn } from "../support/scene.ts";
+import { heldBack, hurry, scene, spentOn } from "../support/scene.ts";
 
 /** Its methods, to be taken apart. */
 function asClock(clock: Clock): Clock {
@@ -132,7 +132,7 @@ describe("rename() in doubt", () => {
     sandbox.fail({ call: "updateUser", drop: "after" });
     await expect(lifecycle.rename("ada", "new", { waitMs: 0 })).rejects.toMatchObject({ retryable: true });
     sandbox.fail({ call: "createUser", status: 429, body: "", headers: { "retry-after": "600" } });
-    await lifecycle.onboard("bob", { waitMs: 60 });
+    await heldBack(lifecycle, "bob");
     sandbox.clock.advance(600_000);
     isAway = true;
     await expect(lifecycle.rename("ada", "new")).rejects.toThrow("away");
@@ -179,7 +179,7 @@ describe("rename() in doubt", () => {
     sandbox.fail({ call: "updateUser", drop: "after" });
     await expect(lifecycle.rename("ada", "new", { waitMs: 0 })).rejects.toMatchObject({ retryable: true });
     sandbox.fail({ call: "createUser", status: 429, body: "", headers: { "retry-after": "86400" } });
-    await lifecycle.onboard("bob", { waitMs: 60 });
+    await heldBack(lifecycle, "bob");
     sandbox.clock.advance(minute);
     await lifecycle.resume(); // meets the gate
     await lifecycle.account.reopen();

@@ -55,6 +55,12 @@ export async function scene(options: SandboxOptions = {}): Promise<Scene> {
   };
 }
 
+/** Onboards a user whose call is answered, and who has to wait then. */
+export async function heldBack(lifecycle: Lifecycle, id: string): Promise<void> {
+  await lifecycle.onboard(id, { waitMs: 60 });
+  while ((await lifecycle.inspect(id)).underWay !== null) await pause(5);
+}
+
 /** A worker that works until the test ends. */
 export function working(lifecycle: Lifecycle): Lifecycle {
   const stop = new AbortController();
