@@ -10,7 +10,7 @@ import { thorough } from "./effort.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const run = promisify(execFile);
-const onDeno = "Deno" in globalThis;
+export const onDeno: boolean = "Deno" in globalThis;
 
 /** Vitest calls it once. */
 export async function setup(): Promise<void> {
