@@ -1,13 +1,13 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { Client } from "pg";
 import { describe, expect, it } from "vitest";
+import { onDeno } from "../support/built.ts";
 import { isPostgresInstalled, startPostgres } from "../support/postgres.ts";
 import { isInstalled, startServer } from "../support/servers.ts";
 import { deno, start } from "../support/started.ts";
 import type { Started } from "../support/started.ts";
 
 const examples = new URL("../../examples/", import.meta.url);
-const onDeno = "Deno" in globalThis;
 const inCi = process.env["CI"] === "true";
 
 async function signUp(url: string, body: string): Promise<{ status: number; body: unknown }> {

@@ -3,9 +3,8 @@ import { memory } from "oneup-lifecycle/adapters/memory";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import type { TestLifecycleOptions } from "oneup-lifecycle/testing";
 import { describe, expect, it, vi } from "vitest";
+import { onDeno } from "../support/built.ts";
 import { startChild } from "../support/child.ts";
-
-const onDeno = "Deno" in globalThis;
 
 describe("createTestLifecycle()", () => {
   it("takes a user through 1upHealth in one line and no time", async () => {
