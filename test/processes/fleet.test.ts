@@ -70,7 +70,10 @@ function fleets(type: "redis" | "postgres", server: () => Promise<Server>, outag
     const outage = pause(outageMs);
     const began = performance.now();
     const refusal: unknown = await lifecycle.onboard("late").catch((error: unknown) => error);
-    expect(refusal, String(refusal)).toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
+    expect(refusal, `refused: ${String(refusal)}`).toMatchObject({
+      code: "STORE_UNAVAILABLE",
+      retryable: true,
+    });
     expect(performance.now() - began, "an answer within the time limit of 5 s").toBeLessThan(7_000);
     await outage;
     await store.restart();
