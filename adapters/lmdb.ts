@@ -6,8 +6,8 @@
 import { resolve } from "node:path";
 import { LifecycleError } from "../src/errors.ts";
 import type { Store, StoreAdapter } from "../src/store/contract.ts";
-import { keyvDoor, sharedBackend } from "../src/store/keyv-door.ts";
-import type { KeyvDoor } from "../src/store/keyv-door.ts";
+import { keyvDoor } from "../src/store/keyv-door.ts";
+import type { KeyvBackend, KeyvDoor } from "../src/store/keyv-door.ts";
 import { tableStore } from "../src/store/tables.ts";
 import { backUp } from "./lmdb/backup.ts";
 import type { Backup } from "./lmdb/backup.ts";
@@ -57,24 +57,24 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & Ke
   const folder = resolve(path);
   const maxAccounts = options.maxAccounts ?? 8;
   const accounts = new Set<string>();
-  // Every opening takes one of LMDB's 126 places for readers, so all doors share one.
-  const backend = sharedBackend(() => openFolder(folder, maxAccounts, keyvBackend));
+  const doors = async (): Promise<KeyvBackend> =>
+    keyvBackend(await openFolder(folder, maxAccounts, (_root, kept) => kept));
   return {
     name: "lmdb",
     durable: true,
     folder,
-    backup: (to) => backUp(folder, () => openFolder(folder, maxAccounts, (root) => root), to),
-    keyv: (keyvOptions) => keyvDoor(keyvOptions, backend, accounts),
+    backup: (to) => backUp(folder, () => openFolder(folder, maxAccounts, () => null), to),
+    keyv: (keyvOptions) => keyvDoor(keyvOptions, doors, accounts),
     async open({ account, clock, readOnly = false }): Promise<Store> {
       if (readOnly && !holdsStore(folder)) throw nothingThere("an LMDB store", folder);
-      const { root, tables, isThere } = await openFolder(folder, maxAccounts, (root) => {
+      const opened = await openFolder(folder, maxAccounts, (root) => {
         if (readOnly && !holdsAccount(root, account)) throw nothingThere("users of this client id", folder);
-        return { root, tables: lmdbTables(root, account), isThere: whereabouts(folder) };
+        return { tables: lmdbTables(root, account), isThere: whereabouts(folder) };
       });
       accounts.add(account);
       let latest = 0;
       const now = (): number => (latest = Math.max(latest, clock.now()));
-      return tableStore(groupCommits(root, tables, now, isThere));
+      return tableStore(groupCommits(opened, opened.used.tables, now, opened.used.isThere));
     },
   };
 }

@@ -8,6 +8,7 @@ import { dirname, join, resolve, sep } from "node:path";
 import process from "node:process";
 import type { RootDatabase } from "lmdb";
 import { LifecycleError } from "../../src/errors.ts";
+import type { Share } from "./environments.ts";
 import { holdsStore } from "./folder.ts";
 
 /** What the LMDB adapter can do beside being a store. */
@@ -49,7 +50,7 @@ export interface Backup {
 }
 
 /** Copies the store in `folder`, which `open` opens, as it is at this moment. */
-export async function backUp(folder: string, open: () => Promise<RootDatabase>, to: string): Promise<void> {
+export async function backUp(folder: string, open: () => Promise<Share>, to: string): Promise<void> {
   if (typeof to !== "string" || to === "") {
     throw new LifecycleError(
       "INVALID_OPTION",
@@ -66,11 +67,11 @@ export async function backUp(folder: string, open: () => Promise<RootDatabase>, 
       `Cannot back up the store: the target must not lie in the store's own folder: ${target}`,
     );
   }
-  const root = await open();
+  const { root, close } = await open();
   try {
     await copy(root, target);
   } finally {
-    await root.close();
+    await close();
   }
 }
 

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { RootDatabase } from "lmdb";
 import { isLifecycleError } from "../../src/errors.ts";
 import type { Engine, Tables } from "../../src/store/tables.ts";
+import type { Share } from "./environments.ts";
 import { astray, closedStore, reading, unavailable } from "./failures.ts";
 import type { LmdbTables } from "./tables.ts";
 import { writing } from "./writing.ts";
@@ -15,7 +15,7 @@ import { writing } from "./writing.ts";
  * tells whether the store is where whoever opens it will find it.
  */
 export function groupCommits(
-  root: RootDatabase,
+  { root, close }: Share,
   { tables, within }: LmdbTables,
   now: () => number,
   isThere: () => boolean,
@@ -75,7 +75,7 @@ export function groupCommits(
     async close() {
       closed = true;
       await running;
-      await root.close();
+      await close();
     },
   };
 }

@@ -8,26 +8,32 @@ import { isLifecycleError } from "../../src/errors.ts";
 import { expiringTexts } from "../../src/store/expiring-texts.ts";
 import type { Kept } from "../../src/store/expiring-texts.ts";
 import type { KeyvBackend } from "../../src/store/keyv-door.ts";
+import type { Opened } from "./folder.ts";
 import { reading, unavailable, write } from "./failures.ts";
 import { writing } from "./writing.ts";
 
-/** What the doors of Keyv stand on. */
-export function keyvBackend(root: RootDatabase, kept: Database<Kept, string>): KeyvBackend {
+/** What the doors of Keyv stand on, over what Keyv stores itself. */
+export function keyvBackend({ root, used: kept, close }: Opened<Database<Kept, string>>): KeyvBackend {
   const known = new Map<string, Database<string, string>>();
-  const rowsOf = (account: string): Database<string, string> | undefined => {
+  async function rowsOf(account: string): Promise<Database<string, string> | undefined> {
     const name = `${account}/users`;
-    const [there] = root.getKeys({ start: name, limit: 1 });
+    const opened = known.get(account);
+    if (opened !== undefined) return opened;
+    const [there] = reading(root, () => Array.from(root.getKeys({ start: name, limit: 1 })));
     if (there !== name) return undefined;
     const existing = { name, encoding: "string", create: false } as const; // not in its types: it must not make one
-    const rows = known.get(account) ?? root.openDB<string, string>(existing);
+    const rows = await alone(root, () => root.openDB<string, string>(existing));
     known.set(account, rows);
     return rows;
-  };
+  }
   return {
     users: (account) => ({
-      get: async (id) => reading(root, () => rowsOf(account)?.get(id)),
+      async get(id) {
+        const rows = await rowsOf(account);
+        return reading(root, () => rows?.get(id));
+      },
       async *entries() {
-        const rows = reading(root, () => rowsOf(account));
+        const rows = await rowsOf(account);
         if (rows !== undefined) yield* inPages(root, rows, "");
       },
     }),
@@ -47,7 +53,7 @@ export function keyvBackend(root: RootDatabase, kept: Database<Kept, string>): K
           for (const [key] of Array.from(inPages(root, kept, prefix))) write(kept.remove(key));
         }),
     }),
-    close: () => root.close(),
+    close,
   };
 }
 

@@ -21,13 +21,20 @@ import type { Database, RootDatabase, RootDatabaseOptionsWithPath } from "lmdb";
 import { sleep, systemClock } from "../../src/clock.ts";
 import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
 import type { Kept } from "../../src/store/expiring-texts.ts";
+import { shareOf } from "./environments.ts";
+import type { Share } from "./environments.ts";
 import { unavailable } from "./failures.ts";
 import { databasesPerAccount } from "./tables.ts";
-import { beginsAtLatest, leftBehind, patienceMs } from "./writing.ts";
+import { leftBehind, onceAtLatest, patienceMs } from "./writing.ts";
+
+/** A folder that is open. */
+export interface Opened<T> extends Share {
+  /** What was opened in it. */
+  readonly used: T;
+}
 
 /**
- * Opens the folder and what `use` wants of it; `kept` holds what Keyv stores through its doors. A folder that this
- * process has open already is not opened a second time: lmdb hands out the same environment, until all have closed it.
+ * Opens the folder and what `use` wants of it, or nothing if that throws; `kept` holds what Keyv stores through its doors.
  *
  * Nothing here opens `lock.mdb`. That other processes keep off rests on locks that this process holds on it, and the
  * system drops all of them as soon as the process closes any descriptor of that file.
@@ -36,8 +43,8 @@ export async function openFolder<T>(
   folder: string,
   maxAccounts: number,
   use: (root: RootDatabase, kept: Database<Kept, string>) => T,
-): Promise<T> {
-  let root: RootDatabase | undefined;
+): Promise<Opened<T>> {
+  let share: Share | undefined;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     await checkFolder(folder);
@@ -51,19 +58,19 @@ export async function openFolder<T>(
     };
     const since = systemClock.monotonic();
     for (;;) {
-      const opened = (root = open(options));
-      const used = opened.transactionSync(() => {
-        if (!beginsAtLatest(opened)) return undefined;
-        // Opened each time, so that no account takes its place. No other name is without a slash.
-        return { value: use(opened, opened.openDB<Kept, string>({ name: "keyv", encoding: "json" })) };
-      });
-      if (used !== undefined) return used.value;
-      await opened.close();
+      share = await shareOf(folder, () => open({ ...options }));
+      const { root } = share;
+      // Opened each time, so that no account takes its place. No other name is without a slash.
+      const keptOf = (): Database<Kept, string> => root.openDB({ name: "keyv", encoding: "json" });
+      const done = await onceAtLatest(root, () => use(root, keptOf()));
+      if (done !== undefined) return { ...share, used: done.value };
+      await share.close();
+      share = undefined;
       if (systemClock.monotonic() - since > patienceMs) throw unavailable("open", leftBehind());
       await sleep(systemClock, 2);
     }
   } catch (cause) {
-    await root?.close();
+    await share?.close();
     throw isLifecycleError(cause) ? cause : unusable(folder, ruleBroken(cause, maxAccounts), cause);
   }
 }

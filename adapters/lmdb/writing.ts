@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { ABORT } from "lmdb";
 import type { RootDatabase } from "lmdb";
 import { sleep, systemClock } from "../../src/clock.ts";
 import { onDisk, unavailable } from "./failures.ts";
@@ -18,7 +19,7 @@ import { onDisk, unavailable } from "./failures.ts";
 export const patienceMs = 3_000;
 
 /** Inside a transaction for writing: does it begin at the latest commit? */
-export function beginsAtLatest(root: RootDatabase): boolean {
+function beginsAtLatest(root: RootDatabase): boolean {
   const { env } = root as unknown as { env: { info(): { lastTxnId: number } } }; // not in its types
   return root.getWriteTxnId() === env.info().lastTxnId + 1;
 }
@@ -37,6 +38,31 @@ export async function writing<T>(root: RootDatabase, unit: () => T): Promise<T> 
     if (systemClock.monotonic() - since > patienceMs) throw unavailable("write to", leftBehind());
     await sleep(systemClock, 2);
   }
+}
+
+/**
+ * Runs `unit` after the latest commit; resolves with its value when what it wrote is on disk, or with nothing where the
+ * number is wrong. Of a `unit` that throws nothing is kept.
+ */
+export async function onceAtLatest<T>(
+  root: RootDatabase,
+  unit: () => T,
+): Promise<{ readonly value: T } | undefined> {
+  let thrown: { readonly error: unknown } | undefined;
+  // Not transactionSync(), which would wait on this thread for whoever writes.
+  const done = await onDisk(
+    root.childTransaction(() => {
+      if (!beginsAtLatest(root)) return undefined;
+      try {
+        return { value: unit() };
+      } catch (error) {
+        thrown = { error };
+        return ABORT;
+      }
+    }),
+  );
+  if (thrown !== undefined) throw thrown.error;
+  return done as { readonly value: T } | undefined; // not ABORT then
 }
 
 /** What to tell when the number stays wrong. */

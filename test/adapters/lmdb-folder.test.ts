@@ -33,7 +33,7 @@ const again: Readonly<Record<string, (folder: string) => Promise<void>>> = {
   "backup()": (folder) => lmdb(folder).backup(`${folder}.copy`),
 };
 
-/** Takes this process's places for reading from it, as another process does that thinks itself alone. */
+/** Takes this process's place for reading from it, as another process does that thinks itself alone. */
 function loseReaderSlots(folder: string): void {
   const path = join(folder, "lock.mdb");
   const found = readFileSync(path);
@@ -45,7 +45,7 @@ function loseReaderSlots(folder: string): void {
     writeSync(file, Buffer.alloc(4), 0, 4, at);
   }
   closeSync(file);
-  expect(lost).toBe(2); // of the store and of the doors
+  expect(lost).toBe(1); // the store and the doors share it
 }
 
 describe("the folder of adapters/lmdb", () => {

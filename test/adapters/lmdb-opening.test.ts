@@ -1,10 +1,12 @@
 import { spawnSync } from "node:child_process";
 import process from "node:process";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { lmdb } from "../../adapters/lmdb.ts";
 import { runs } from "../support/built.ts";
+import { startChild } from "../support/child.ts";
 import { thorough } from "../support/effort.ts";
 import { write } from "../support/commits.ts";
 import { child, folderOfTest, linesOf, openStore } from "./lmdb-scene.ts";
@@ -77,6 +79,16 @@ describe("adapters/lmdb while another process opens the folder", () => {
     expect(await store.commit(write("cyd"))).toMatchObject({ type: "committed" });
     expect(await store.counts()).toEqual({ created: 3 });
   });
+
+  it("open() of what this process has open, while it writes, waits for no transaction of its own", async () => {
+    const folder = join(folderOfTest(), "store");
+    const reopener = startChild(new URL("./reopener.child.ts", import.meta.url), { folder, rounds: 200 });
+    const late = globalThis.setTimeout(() => reopener.kill("SIGKILL"), 60_000); // it would wait for ever
+    const { code, err, out } = await reopener.ended;
+    clearTimeout(late);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(JSON.parse(out)).toEqual({ commits: 400, created: 400 });
+  }, 70_000);
 
   it("open() of what this process has open rejects with STORE_UNAVAILABLE if nobody mends the number, and goes on once somebody does", async () => {
     const folder = folderOfTest();
