@@ -13,7 +13,7 @@ import type { Pass } from "./account.ts";
 import type { Driven, Start } from "./drive.ts";
 import { clientOf, laneOfCalls } from "./engine.ts";
 import type { Engine } from "./engine.ts";
-import { afterTrouble } from "./pauses.ts";
+import { afterTrouble, fullJitter } from "./pauses.ts";
 import { isTaken } from "./relocate.ts";
 import { untilLookedMs } from "./rest.ts";
 import { save } from "./save.ts";
@@ -66,7 +66,7 @@ export async function finishRename(engine: Engine, user: User, start: Start, pas
   const found = answer.type === "answer" ? readUserList(answer, "nobody") : answer;
   await account.heard("listUsers", found, pass);
   const over = slotAfter(taken?.slot ?? null, slotFate(answer.type));
-  if (found.type !== "users") return later(untilAskedAgainMs(engine, user), over);
+  if (found.type !== "users") return askLater(engine, user, start, over);
   const there = found.users.find((remote) => remote.oneupUserId === oneupUserId);
   return there?.appUserId === to ? move(engine, user, start, to, over) : stay(engine, user, start, over);
 }
@@ -81,11 +81,12 @@ function stillInconclusiveMs({ clock, settings }: Engine, { intent }: User, { by
   return Math.min(conclusiveAt(intent, settings) - clock.now(), settings.timeoutMs + settings.graceMs);
 }
 
-/** Nobody knows how often it was asked: each time it waits up to as long again as it has been in doubt. */
-function untilAskedAgainMs({ clock, settings }: Engine, { intent }: User): number {
-  const { firstMs, longestMs } = afterTrouble;
-  const lastsMs = intent === null ? 0 : clock.now() - conclusiveAt(intent, settings);
-  return Math.round(Math.min(longestMs, Math.max(4 * firstMs, lastsMs)) * clock.random());
+/** 1upHealth did not say. How often it was asked stands in the intent: each time it is asked later, whoever asks. */
+function askLater(engine: Engine, user: User, start: Start, over: Over): Promise<Driven> {
+  const asked = 1 + (Number(user.intent?.facts?.["asked"]) || 0);
+  const intent = user.intent && { ...user.intent, facts: { ...user.intent.facts, asked: String(asked) } };
+  const dueInMs = fullJitter(afterTrouble, asked, engine.clock.random());
+  return end(engine, { ...user, intent }, start, { ...over, dueInMs, lane: null });
 }
 
 /** The call is over and nobody heard how it ended: the doubt is written down, with the moment from which it can be settled. */

@@ -1,5 +1,6 @@
-import type { Clock } from "oneup-lifecycle";
+import type { Clock, Lifecycle } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
+import type { Sandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, vi } from "vitest";
 import { altered } from "../support/altered.ts";
 import { heldBack, hurry, scene, spentOn } from "../support/scene.ts";
@@ -15,6 +16,13 @@ function asClock(clock: Clock): Clock {
 }
 
 const minute = 60_000;
+
+/** Renames ada to "new", and nobody hears what came of it. */
+async function renameUnheard(sandbox: Sandbox, lifecycle: Lifecycle): Promise<void> {
+  await lifecycle.onboard("ada");
+  sandbox.fail({ call: "updateUser", drop: "after" });
+  await expect(lifecycle.rename("ada", "new", { waitMs: 0 })).rejects.toMatchObject({ retryable: true });
+}
 
 describe("rename()", () => {
   it("gives the user another id, here and at 1upHealth, and keeps its token", async () => {
@@ -128,9 +136,7 @@ describe("rename() in doubt", () => {
       },
     }));
     const lifecycle = await open({ store, graceMs: 0 });
-    await lifecycle.onboard("ada");
-    sandbox.fail({ call: "updateUser", drop: "after" });
-    await expect(lifecycle.rename("ada", "new", { waitMs: 0 })).rejects.toMatchObject({ retryable: true });
+    await renameUnheard(sandbox, lifecycle);
     sandbox.fail({ call: "createUser", status: 429, body: "", headers: { "retry-after": "600" } });
     await heldBack(lifecycle, "bob");
     sandbox.clock.advance(600_000);
@@ -146,9 +152,7 @@ describe("rename() in doubt", () => {
       slots: { ...slots, settle: () => Promise.reject(new Error("away")) },
     }));
     const lifecycle = await open({ store, graceMs: 0 });
-    await lifecycle.onboard("ada");
-    sandbox.fail({ call: "updateUser", drop: "after" });
-    await expect(lifecycle.rename("ada", "new", { waitMs: 0 })).rejects.toMatchObject({ retryable: true });
+    await renameUnheard(sandbox, lifecycle);
     await lifecycle.resume();
     expect(await lifecycle.inspect("new")).toMatchObject({ underWay: null });
     expect(sandbox.journal.count("listUsers")).toBe(1);
@@ -157,9 +161,7 @@ describe("rename() in doubt", () => {
   it("asks later and later while 1upHealth does not answer, and leaves the slots to others", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open();
-    await lifecycle.onboard("ada");
-    sandbox.fail({ call: "updateUser", drop: "after" });
-    await expect(lifecycle.rename("ada", "new", { waitMs: 0 })).rejects.toMatchObject({ retryable: true });
+    await renameUnheard(sandbox, lifecycle);
     sandbox.fail({ call: "listUsers", times: 1_000, status: 503, body: "" });
     for (let second = 0; second < 1_800; second++) {
       sandbox.clock.advance(1_000);
@@ -172,12 +174,24 @@ describe("rename() in doubt", () => {
     expect(await lifecycle.inspect("new")).toMatchObject({ underWay: null, usable: true });
   });
 
+  it("asks again soon, however long it was in doubt, or some clock says that it was", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    await renameUnheard(sandbox, lifecycle);
+    sandbox.clock.advance(120 * minute);
+    sandbox.fail({ call: "listUsers", times: 2, status: 503, body: "" });
+    for (const longestMs of [0, 1_000, 2_000]) {
+      sandbox.clock.advance(longestMs);
+      await lifecycle.resume();
+    }
+    expect(await lifecycle.inspect("new")).toMatchObject({ underWay: null, usable: true });
+    expect(sandbox.journal.count("listUsers")).toBe(3);
+  });
+
   it("is decided within a minute once a gate is opened again", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open();
-    await lifecycle.onboard("ada");
-    sandbox.fail({ call: "updateUser", drop: "after" });
-    await expect(lifecycle.rename("ada", "new", { waitMs: 0 })).rejects.toMatchObject({ retryable: true });
+    await renameUnheard(sandbox, lifecycle);
     sandbox.fail({ call: "createUser", status: 429, body: "", headers: { "retry-after": "86400" } });
     await heldBack(lifecycle, "bob");
     sandbox.clock.advance(minute);
@@ -237,9 +251,7 @@ describe("rename() to an id that is taken here in the same moment", () => {
   it("while it is in doubt, is decided once and not asked about for ever", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open();
-    await lifecycle.onboard("ada");
-    sandbox.fail({ call: "updateUser", drop: "after" });
-    await expect(lifecycle.rename("ada", "new", { waitMs: 0 })).rejects.toMatchObject({ retryable: true });
+    await renameUnheard(sandbox, lifecycle);
     sandbox.fail({ call: "createUser", drop: "before" });
     await lifecycle.onboard("new", { waitMs: 0 });
     hurry(sandbox, 500);

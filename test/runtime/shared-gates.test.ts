@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { Account } from "../../src/runtime/account.ts";
+import type { Pass } from "../../src/runtime/account.ts";
 import { Secret } from "../../src/secret.ts";
 import { manualClock } from "../../src/testing/index.ts";
 import type { ManualClock } from "../../src/testing/index.ts";
@@ -64,15 +65,21 @@ describe("a gate that is tried for the exchange to come", () => {
   });
 });
 
+/** A process that has spent a further code to try the gate of the exchange. */
+async function codeSpent(): Promise<{ clock: ManualClock; one: Account; pass: Pass }> {
+  const { clock, accounts } = await processes(1);
+  const [one] = accounts as [Account];
+  await one.heard("exchangeCode", silence, one.pass());
+  await clock.advance(minute);
+  const pass = one.pass();
+  await one.enter("exchangeCode", pass);
+  expect(one.spendCode(pass)).toBe(true);
+  return { clock, one, pass };
+}
+
 describe("a further code", () => {
   it("is spent once an hour, though its exchange is throttled", async () => {
-    const { clock, accounts } = await processes(1);
-    const [one] = accounts as [Account];
-    await one.heard("exchangeCode", silence, one.pass());
-    await clock.advance(minute);
-    const pass = one.pass();
-    await one.enter("exchangeCode", pass);
-    expect(one.spendCode(pass)).toBe(true);
+    const { clock, one, pass } = await codeSpent();
     await one.enter("issueAuthCode", pass);
     await one.heard("issueAuthCode", answered, pass);
     await one.enter("exchangeCode", pass);
@@ -85,13 +92,7 @@ describe("a further code", () => {
   });
 
   it("is not counted where it could not be asked for", async () => {
-    const { clock, accounts } = await processes(1);
-    const [one] = accounts as [Account];
-    await one.heard("exchangeCode", silence, one.pass());
-    await clock.advance(minute);
-    const pass = one.pass();
-    await one.enter("exchangeCode", pass);
-    expect(one.spendCode(pass)).toBe(true);
+    const { clock, one, pass } = await codeSpent();
     await one.enter("issueAuthCode", pass);
     await one.heard("issueAuthCode", nothingSent, pass);
     await one.leave(pass);
