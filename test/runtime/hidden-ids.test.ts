@@ -116,7 +116,7 @@ const countess = "countess.of.lovelace@example.org";
 const bob = "bob/planted?of=org 7@example.org";
 const eve = "eve.planted@example.org";
 const freshKey = "cd".repeat(32);
-const times = { timeoutMs: 100, graceMs: 50, leaseMs: 200 };
+const times = { timeoutMs: 2_000, graceMs: 50, leaseMs: 4_000 };
 const options: Partial<LifecycleOptions> = { hideIds: true, encryption: { keys: [anyKey] }, ...times };
 
 async function listed(lifecycle: Lifecycle): Promise<readonly string[]> {
@@ -157,7 +157,7 @@ describe.each(Object.keys(places))("hideIds on %s", (name) => {
     await vi.waitFor(async () => {
       await other.resume();
       expect(await other.inspect(countess)).toMatchObject({ usable: true, underWay: null });
-    }, 5_000);
+    }, 10_000);
     await expect(other.accessToken(ada)).rejects.toMatchObject({
       code: "RENAMED",
       facts: { renamedTo: countess },
@@ -185,7 +185,7 @@ describe.each(Object.keys(places))("hideIds on %s", (name) => {
     expect(await both.upgradeFormat()).toBe(2);
     await both.rewrap();
     await both.keys.retire(before?.id ?? "");
-    const sealed = await soon(sandbox, both.rewrap({ records: true }), 100);
+    const sealed = await soon(sandbox, both.rewrap({ records: true }), 50);
     expect(sealed).toEqual({ storeKeys: 1, resealed: 3, unreadable: 0, dropped: 1 });
     await Promise.all([lifecycle.close(), both.close()]); // nobody remembers the old keys
 
@@ -198,7 +198,7 @@ describe.each(Object.keys(places))("hideIds on %s", (name) => {
     await vi.waitFor(async () => {
       await after.resume();
       expect(await after.inspect(countess)).toMatchObject({ usable: true, underWay: null });
-    }, 5_000);
+    }, 10_000);
     await expect(after.inspect(ada)).rejects.toMatchObject({ facts: { renamedTo: countess } });
     for (const id of [bob, grace, countess])
       expect(await after.reauthorize(id)).toMatchObject({ usable: true });
