@@ -14,7 +14,7 @@ import type { RootDatabase } from "lmdb";
 /** A share in an environment. */
 export interface Share {
   readonly root: RootDatabase;
-  /** Gives it back; the last one closes the environment. Once, and when nothing is under way that came from here. */
+  /** Gives it back, when nothing is under way that came from here; the last one closes the environment. */
   close(): Promise<void>;
 }
 
@@ -40,18 +40,17 @@ function share(folder: string, environment: Environment): Share {
   const name = nameOf(folder); // not before it is open: only now its file is there
   environments.set(name, environment);
   environment.shares++;
-  return {
-    root: environment.root,
-    async close() {
-      if (--environment.shares > 0) return;
-      environment.closing = environment.root.close();
-      try {
-        await environment.closing;
-      } finally {
-        environments.delete(name);
-      }
-    },
+  const giveBack = async (): Promise<void> => {
+    if (--environment.shares > 0) return;
+    environment.closing = environment.root.close();
+    try {
+      await environment.closing;
+    } finally {
+      environments.delete(name);
+    }
   };
+  let given: Promise<void> | undefined;
+  return { root: environment.root, close: () => (given ??= giveBack()) }; // who says it twice closes nobody else's
 }
 
 /** By what lmdb itself knows an environment again: the file, wherever its folder was moved. */

@@ -90,6 +90,16 @@ describe("adapters/lmdb while another process opens the folder", () => {
     expect(JSON.parse(out)).toEqual({ commits: 400, created: 400 });
   }, 70_000);
 
+  it("close() of one, said twice, leaves what the same process has open beside it", async () => {
+    const folder = folderOfTest();
+    const [one, other] = [await openStore(folder), await openStore(folder)];
+    await Promise.all([one.close(), one.close()]);
+    await one.close();
+    expect(await other.commit(write("ada"))).toMatchObject({ type: "committed" });
+    await other.close();
+    expect(await (await openStore(folder)).counts()).toEqual({ created: 1 });
+  });
+
   it("open() of what this process has open rejects with STORE_UNAVAILABLE if nobody mends the number, and goes on once somebody does", async () => {
     const folder = folderOfTest();
     const store = await openStore(folder);
