@@ -148,13 +148,20 @@ export async function listening(server: NetServer): Promise<number> {
   return (server.address() as AddressInfo).port; // it listens on TCP
 }
 
+/** Workers of the tests, each with ports of its own. */
+const shares = 16;
+const portsOfShare = 1_375;
+const taken = new Set<number>();
+
 /**
  * A port that nobody listens on, and that no connection is given either: a server that is away for some seconds finds
- * it free again. Systems give connections ports above these.
+ * it free again. Systems give connections ports above these, and no other worker or server of the tests gets it.
  */
 export async function freePort(): Promise<number> {
+  const first = 10_000 + (Number(process.env["VITEST_POOL_ID"] ?? 0) % shares) * portsOfShare;
   for (;;) {
-    const port = randomInt(10_000, 32_000);
+    const port = randomInt(first, first + portsOfShare);
+    if (taken.has(port)) continue;
     const server = createServer();
     server.listen(port, "127.0.0.1");
     const isFree = await once(server, "listening").then(
@@ -162,6 +169,7 @@ export async function freePort(): Promise<number> {
       () => false,
     );
     if (!isFree) continue;
+    taken.add(port);
     server.close();
     await once(server, "close");
     return port;
