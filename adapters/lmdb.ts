@@ -13,7 +13,7 @@ import { backUp } from "./lmdb/backup.ts";
 import type { Backup } from "./lmdb/backup.ts";
 import { groupCommits } from "./lmdb/commits.ts";
 import { keyvBackend } from "./lmdb/door.ts";
-import { holdsStore, openFolder, whereabouts } from "./lmdb/folder.ts";
+import { holdsStore, openFolder } from "./lmdb/folder.ts";
 import { holdsAccount, lmdbTables } from "./lmdb/tables.ts";
 
 export type { Backup } from "./lmdb/backup.ts";
@@ -69,12 +69,12 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & Ke
       if (readOnly && !holdsStore(folder)) throw nothingThere("an LMDB store", folder);
       const opened = await openFolder(folder, maxAccounts, (root) => {
         if (readOnly && !holdsAccount(root, account)) throw nothingThere("users of this client id", folder);
-        return { tables: lmdbTables(root, account), isThere: whereabouts(folder) };
+        return lmdbTables(root, account);
       });
       accounts.add(account);
       let latest = 0;
       const now = (): number => (latest = Math.max(latest, clock.now()));
-      return tableStore(groupCommits(opened, opened.used.tables, now, opened.used.isThere));
+      return tableStore(groupCommits(opened, opened.used, now));
     },
   };
 }

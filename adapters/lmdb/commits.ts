@@ -10,15 +10,11 @@ import { astray, closedStore, reading, unavailable } from "./failures.ts";
 import type { LmdbTables } from "./tables.ts";
 import { writing } from "./writing.ts";
 
-/**
- * Runs the units that arrived meanwhile in one transaction: they share its sync, which is what a commit costs. `isThere`
- * tells whether the store is where whoever opens it will find it.
- */
+/** Runs the units that arrived meanwhile in one transaction: they share its sync, which is what a commit costs. */
 export function groupCommits(
-  { root, close }: Share,
+  { root, isThere, close }: Share,
   { tables, within }: LmdbTables,
   now: () => number,
-  isThere: () => boolean,
 ): Engine {
   interface Unit {
     readonly run: () => void;
@@ -38,7 +34,7 @@ export function groupCommits(
           waiting = [];
           within(() => units.forEach((unit) => unit.run()));
         });
-        if (!isThere()) throw astray();
+        if (!isThere()) throw astray("write to");
         for (const unit of units) unit.settle();
       } catch (cause) {
         const failed = units.length > 0 ? units : waiting.splice(0);

@@ -22,7 +22,9 @@ export function keyvBackend({ root, used: kept, close }: Opened<Database<Kept, s
     const [there] = reading(root, () => Array.from(root.getKeys({ start: name, limit: 1 })));
     if (there !== name) return undefined;
     const existing = { name, encoding: "string", create: false } as const; // not in its types: it must not make one
-    const rows = await alone(root, () => root.openDB<string, string>(existing));
+    const rows = await alone(root, () => root.openDB<string, string>(existing)).catch((cause: unknown) => {
+      throw unavailable("read", cause);
+    });
     known.set(account, rows);
     return rows;
   }

@@ -4,12 +4,20 @@
  * @module
  */
 import type { RootDatabase } from "lmdb";
+import { sleep, systemClock } from "../../src/clock.ts";
 import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
 
-/** LMDB hangs a second rejected promise on its error; unheard, it would end the process. */
-async function hearAll(failure: unknown): Promise<void> {
-  if (typeof failure !== "object" || failure === null || !("commitError" in failure)) return;
-  await Promise.allSettled([failure.commitError]);
+/**
+ * What went wrong. LMDB hangs a second promise on its error, which rejects with the reason a moment later; unheard, it
+ * would end the process.
+ */
+export async function reasonOf(failure: unknown): Promise<unknown> {
+  if (typeof failure !== "object" || failure === null || !("commitError" in failure)) return failure;
+  const told = Promise.resolve(failure.commitError).then(
+    () => failure,
+    (reason: unknown) => reason,
+  );
+  return Promise.race([told, sleep(systemClock, 100).then(() => failure)]);
 }
 
 export function unavailable(doing: string, cause: unknown): LifecycleError {
@@ -20,9 +28,9 @@ export function unavailable(doing: string, cause: unknown): LifecycleError {
 }
 
 /** Trying again makes sense: the folder may be moved back. */
-export function astray(): LifecycleError {
+export function astray(doing: string): LifecycleError {
   const why = "its folder was removed, moved or replaced, and nobody would find what is written";
-  return new LifecycleError("STORE_UNAVAILABLE", `Cannot write to the LMDB store: ${why}`, {
+  return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the LMDB store: ${why}`, {
     retryable: true,
   });
 }
@@ -47,13 +55,12 @@ export function reading<T>(root: RootDatabase, read: () => T): T {
   }
 }
 
-/** Resolves when `written` is on disk. @throws {LifecycleError} `STORE_UNAVAILABLE` */
-export async function onDisk<T>(written: Promise<T>): Promise<T> {
-  written.catch(hearAll);
+/** Resolves when what `begin` writes is on disk. @throws {LifecycleError} `STORE_UNAVAILABLE` */
+export async function onDisk<T>(begin: () => Promise<T>): Promise<T> {
   try {
-    return await written;
+    return await begin();
   } catch (cause) {
-    throw unavailable("write to", cause);
+    throw unavailable("write to", await reasonOf(cause));
   }
 }
 

@@ -23,7 +23,7 @@ import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
 import type { Kept } from "../../src/store/expiring-texts.ts";
 import { shareOf } from "./environments.ts";
 import type { Share } from "./environments.ts";
-import { unavailable } from "./failures.ts";
+import { astray, unavailable } from "./failures.ts";
 import { databasesPerAccount } from "./tables.ts";
 import { leftBehind, onceAtLatest, patienceMs } from "./writing.ts";
 
@@ -58,20 +58,21 @@ export async function openFolder<T>(
     };
     const since = systemClock.monotonic();
     for (;;) {
-      share = await shareOf(folder, () => open({ ...options }));
+      share = await shareOf(folder, { maxAccounts, open: () => open(options) });
       const { root } = share;
       // Opened each time, so that no account takes its place. No other name is without a slash.
       const keptOf = (): Database<Kept, string> => root.openDB({ name: "keyv", encoding: "json" });
       const done = await onceAtLatest(root, () => use(root, keptOf()));
+      if (!share.isThere()) throw astray("open"); // it may have waited for long
       if (done !== undefined) return { ...share, used: done.value };
       await share.close();
-      share = undefined;
       if (systemClock.monotonic() - since > patienceMs) throw unavailable("open", leftBehind());
       await sleep(systemClock, 2);
     }
   } catch (cause) {
     await share?.close();
-    throw isLifecycleError(cause) ? cause : unusable(folder, ruleBroken(cause, maxAccounts), cause);
+    const most = share?.maxAccounts ?? maxAccounts;
+    throw isLifecycleError(cause) ? cause : unusable(folder, ruleBroken(cause, most), cause);
   }
 }
 
@@ -85,16 +86,6 @@ export function holdsStore(folder: string): boolean {
   } catch (cause) {
     throw unusable(folder, ruleBroken(cause), cause);
   }
-}
-
-/**
- * Tells whether the folder holds the store that is open now. Of one that was removed, LMDB keeps the files without a name,
- * and writes on; nobody would find what it wrote.
- */
-export function whereabouts(folder: string): () => boolean {
-  const path = join(folder, "data.mdb");
-  const opened = statOf(path);
-  return () => opened !== undefined && statOf(path)?.ino === opened.ino;
 }
 
 function unusable(folder: string, rule: string, cause: unknown): LifecycleError {

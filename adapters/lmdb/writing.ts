@@ -13,7 +13,7 @@
 import { ABORT } from "lmdb";
 import type { RootDatabase } from "lmdb";
 import { sleep, systemClock } from "../../src/clock.ts";
-import { onDisk, unavailable } from "./failures.ts";
+import { onDisk, reasonOf, unavailable } from "./failures.ts";
 
 /** How long a number that is wrong is waited for. The process that set it mends it within milliseconds, if it lives. */
 export const patienceMs = 3_000;
@@ -33,7 +33,9 @@ function beginsAtLatest(root: RootDatabase): boolean {
 export async function writing<T>(root: RootDatabase, unit: () => T): Promise<T> {
   const since = systemClock.monotonic();
   for (;;) {
-    const done = await onDisk(root.transaction(() => (beginsAtLatest(root) ? { value: unit() } : undefined)));
+    const done = await onDisk(() =>
+      root.transaction(() => (beginsAtLatest(root) ? { value: unit() } : undefined)),
+    );
     if (done !== undefined) return done.value;
     if (systemClock.monotonic() - since > patienceMs) throw unavailable("write to", leftBehind());
     await sleep(systemClock, 2);
@@ -42,25 +44,30 @@ export async function writing<T>(root: RootDatabase, unit: () => T): Promise<T> 
 
 /**
  * Runs `unit` after the latest commit; resolves with its value when what it wrote is on disk, or with nothing where the
- * number is wrong. Of a `unit` that throws nothing is kept.
+ * number is wrong. Of a `unit` that throws nothing is kept. Rejects with what it threw, or with what LMDB says.
  */
 export async function onceAtLatest<T>(
   root: RootDatabase,
   unit: () => T,
 ): Promise<{ readonly value: T } | undefined> {
   let thrown: { readonly error: unknown } | undefined;
-  // Not transactionSync(), which would wait on this thread for whoever writes.
-  const done = await onDisk(
-    root.childTransaction(() => {
-      if (!beginsAtLatest(root)) return undefined;
-      try {
-        return { value: unit() };
-      } catch (error) {
-        thrown = { error };
-        return ABORT;
-      }
-    }),
-  );
+  const begin = async (): Promise<{ readonly value: T } | typeof ABORT | undefined> => {
+    try {
+      // Not transactionSync(), which would wait on this thread for whoever writes.
+      return await root.childTransaction(() => {
+        if (!beginsAtLatest(root)) return undefined;
+        try {
+          return { value: unit() };
+        } catch (error) {
+          thrown = { error };
+          return ABORT;
+        }
+      });
+    } catch (cause) {
+      throw await reasonOf(cause);
+    }
+  };
+  const done = await begin().catch(begin); // it may have failed with another's unit, in whose transaction it ran
   if (thrown !== undefined) throw thrown.error;
   return done as { readonly value: T } | undefined; // not ABORT then
 }

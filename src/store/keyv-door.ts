@@ -117,26 +117,7 @@ export function keyvDoor(
 ): KeyvStorage {
   const { namespace } = options;
   checkName(namespace, "its namespace");
-  let backend: Promise<KeyvBackend> | undefined;
-  let ended: Promise<void> | undefined;
-  const end = async (): Promise<void> => {
-    const connected = await backend?.catch(() => undefined);
-    await connected?.close();
-  };
-  const session: Session = {
-    async backend() {
-      if (ended !== undefined)
-        throw new LifecycleError("CLOSED", "Cannot use this Keyv storage: it was disconnected");
-      const connection = (backend ??= Promise.resolve().then(connect));
-      try {
-        return await connection;
-      } catch (error) {
-        if (backend === connection) backend = undefined;
-        throw error;
-      }
-    },
-    disconnect: () => (ended ??= end()), // once, whoever asks: others may stand on the same backend
-  };
+  const session = sessionOn(connect);
   return namespace === "users"
     ? usersDoor(session, accountMeant(options, [...opened]))
     : storageDoor(session, namespace);
@@ -169,9 +150,64 @@ export function sharedBackend(connect: () => Promise<KeyvBackend>): () => Promis
   };
 }
 
+/** The backend of one door. Everything that is under way ends before the backend is let go. */
 interface Session {
-  backend(): Promise<KeyvBackend>;
+  /** @throws {LifecycleError} `CLOSED` */
+  use<T>(task: (backend: KeyvBackend) => Promise<T>): Promise<T>;
+  /** Each next entry is a use of its own. @throws {LifecycleError} `CLOSED` */
+  walk<T>(entries: (backend: KeyvBackend) => AsyncIterable<T>): AsyncGenerator<T, void>;
   disconnect(): Promise<void>;
+}
+
+function sessionOn(connect: () => KeyvBackend | Promise<KeyvBackend>): Session {
+  const underWay = new Set<Promise<unknown>>();
+  let backend: Promise<KeyvBackend> | undefined;
+  let ended: Promise<void> | undefined;
+
+  async function connected(): Promise<KeyvBackend> {
+    const connection = (backend ??= Promise.resolve().then(connect));
+    try {
+      return await connection;
+    } catch (error) {
+      if (backend === connection) backend = undefined;
+      throw error;
+    }
+  }
+
+  async function use<T>(task: (backend: KeyvBackend) => Promise<T>): Promise<T> {
+    if (ended !== undefined)
+      throw new LifecycleError("CLOSED", "Cannot use this Keyv storage: it was disconnected");
+    const running = connected().then(task);
+    underWay.add(running);
+    try {
+      return await running;
+    } finally {
+      underWay.delete(running);
+    }
+  }
+
+  async function end(): Promise<void> {
+    await Promise.allSettled(underWay);
+    const there = await backend?.catch(() => undefined);
+    await there?.close();
+  }
+
+  return {
+    use,
+    async *walk(entries) {
+      const steps = await use(async (opened) => entries(opened)[Symbol.asyncIterator]());
+      try {
+        for (;;) {
+          const step = await use(() => steps.next());
+          if (step.done === true) return;
+          yield step.value;
+        }
+      } finally {
+        await steps.return?.();
+      }
+    },
+    disconnect: () => (ended ??= end()), // once, whoever asks: others may stand on the same backend
+  };
 }
 
 function accountMeant({ clientId }: KeyvDoorOptions, opened: readonly string[]): string {
@@ -205,7 +241,6 @@ function fittings(session: Session): Pick<KeyvStorage, "opts" | "on" | "disconne
 }
 
 function usersDoor(session: Session, account: string): KeyvStorage {
-  const rows = async (): Promise<RowReader> => (await session.backend()).users(account);
   const refuse = async (): Promise<never> => {
     throw new LifecycleError(
       "INVALID_OPTION",
@@ -215,7 +250,7 @@ function usersDoor(session: Session, account: string): KeyvStorage {
   const prefix = (): string => (door.namespace ? `${door.namespace}:` : "");
   const idOf = (key: string): string => (key.startsWith(prefix()) ? key.slice(prefix().length) : key);
   const snapshot = async (key: string): Promise<string | undefined> => {
-    const text = await (await rows()).get(idOf(key));
+    const text = await session.use((backend) => backend.users(account).get(idOf(key)));
     return text === undefined ? undefined : shownValue(text);
   };
   const door: KeyvStorage = {
@@ -230,7 +265,7 @@ function usersDoor(session: Session, account: string): KeyvStorage {
     deleteMany: refuse,
     clear: refuse,
     async *iterator<Value>() {
-      for await (const [id, text] of (await rows()).entries()) {
+      for await (const [id, text] of session.walk((backend) => backend.users(account).entries())) {
         const value = await Promise.resolve(text).then(shownValue).catch(undefinedIfDamaged);
         if (value !== undefined) yield [`${prefix()}${id}`, value as Awaited<Value>]; // likewise
       }
@@ -254,7 +289,6 @@ function undefinedIfDamaged(error: unknown): undefined {
 }
 
 function storageDoor(session: Session, namespace: string): KeyvStorage {
-  const texts = async (): Promise<TextStorage> => (await session.backend()).texts;
   /** Both namespaces, in letters that are in no backend's way. */
   const partition = (): string => {
     const inner = door.namespace ?? "";
@@ -271,7 +305,8 @@ function storageDoor(session: Session, namespace: string): KeyvStorage {
       "Cannot use a key of a Keyv storage: it must be a text of at most 1024 bytes",
     );
   };
-  const find = async (key: string): Promise<string | undefined> => (await texts()).get(place(key));
+  const find = async (key: string): Promise<string | undefined> =>
+    session.use(({ texts }) => texts.get(place(key)));
   const write = async (key: string, value: unknown, ttl?: number): Promise<boolean> => {
     if (typeof value !== "string") {
       throw new LifecycleError(
@@ -280,10 +315,11 @@ function storageDoor(session: Session, namespace: string): KeyvStorage {
       );
     }
     const ttlMs = ttl && Number.isFinite(ttl) ? Math.max(1, Math.ceil(ttl)) : undefined;
-    await (await texts()).set(place(key), value, ttlMs);
+    await session.use(({ texts }) => texts.set(place(key), value, ttlMs));
     return true;
   };
-  const remove = async (key: string): Promise<boolean> => (await texts()).delete(place(key));
+  const remove = async (key: string): Promise<boolean> =>
+    session.use(({ texts }) => texts.delete(place(key)));
   const door: KeyvStorage = {
     ...fittings(session),
     get: <Value>(key: string) => find(key) as Promise<Value | undefined>, // Keyv decodes it
@@ -297,10 +333,10 @@ function storageDoor(session: Session, namespace: string): KeyvStorage {
       ) as Promise<unknown> as Promise<void>,
     delete: remove,
     deleteMany: async (keys) => (await Promise.all(keys.map(remove))).includes(true),
-    clear: async () => (await texts()).clear(partition()),
+    clear: () => session.use(({ texts }) => texts.clear(partition())),
     async *iterator<Value>() {
       const prefix = partition();
-      for await (const [key, text] of (await texts()).entries(prefix)) {
+      for await (const [key, text] of session.walk(({ texts }) => texts.entries(prefix))) {
         yield [key.slice(prefix.length), text as Awaited<Value>]; // likewise
       }
     },

@@ -273,6 +273,30 @@ describe.each(Object.keys(adapters))("adapters/%s keyv()", (name) => {
     expect(await other.get("key")).toBe("text");
     await store.commit(write("ada", { value: 1, lease }));
   });
+
+  it("disconnect() waits for what is under way, and ends a walk between two entries", async () => {
+    const adapter = await create();
+    const store = await open(adapter);
+    for (const id of ["ada", "bob"]) await store.commit(write(id, { value: id, lease }));
+    await store.close(); // the doors stand alone
+    const [texts, users, walked] = ["cache", "users", "users"].map((namespace) =>
+      doorOf(adapter, { namespace, clientId }),
+    ) as [KeyvStorage, KeyvStorage, KeyvStorage];
+    await texts.set("old", "text");
+    const walk = walked.iterator();
+    expect(await walk.next()).toMatchObject({ done: false });
+    const underWay = Promise.all([
+      texts.set("new", "text"),
+      texts.get("old"),
+      texts.delete("old"),
+      users.get("ada"),
+    ]);
+    await Promise.all([texts, users, walked].map((door) => door.disconnect()));
+    expect(await underWay).toEqual([true, expect.anything(), true, expect.any(String)]);
+    await expect(walk.next()).rejects.toMatchObject({ code: "CLOSED" });
+    const next = doorOf(adapter, { namespace: "cache" });
+    expect(await next.getMany(["old", "new"])).toEqual([undefined, "text"]);
+  });
 });
 
 describe("adapters/lmdb keyv() on disk", () => {

@@ -7,6 +7,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -78,6 +79,37 @@ describe("the folder of adapters/lmdb", () => {
     renameSync(`${folder}.away`, folder);
     await store.commit(write("finn"));
     expect(await store.load("finn")).toMatchObject({ type: "record" });
+  });
+
+  it("that is replaced while it is opened is not the one that was opened", async () => {
+    const folder = join(folderOfTest(), "store");
+    const store = await openStore(folder);
+    await (await lmdb(`${folder}.other`).open(opening)).close();
+    const again = lmdb(folder).open(opening);
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve(); // it has found what is open, and waits for its transaction
+    renameSync(folder, `${folder}.away`);
+    renameSync(`${folder}.other`, folder);
+    await expect(again).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
+    const other = await openStore(folder);
+    await other.commit(write("ada"));
+    await expect(store.commit(write("bob"))).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    expect(await other.counts()).toEqual({ created: 1 });
+  });
+
+  it("that cannot grow by another account says so", async () => {
+    const folder = join(folderOfTest(), "store");
+    await (await lmdb(folder).open({ ...opening, account: "another" })).close();
+    const script = fileURLToPath(new URL("./writer.child.ts", import.meta.url));
+    const blocks = statSync(join(folder, "data.mdb")).size / 512;
+    const limited = `trap "" XFSZ; ulimit -f ${blocks}; exec "$@"`;
+    const { status, stderr } = spawnSync(
+      "sh",
+      ["-c", limited, "sh", process.execPath, ...runs(script), folder, "read"],
+      { encoding: "utf8" },
+    );
+    expect(status).not.toBe(0);
+    expect(stderr).toMatch(/Cannot open the store: LMDB or the system refused \(File too large.*: .*store/);
+    expect(await (await openStore(folder)).counts()).toEqual({});
   });
 
   it("that cannot be read makes every reading verb reject with STORE_UNAVAILABLE, none say that nothing is there", async () => {

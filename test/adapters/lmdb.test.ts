@@ -47,7 +47,8 @@ describe("adapters/lmdb on disk", () => {
   });
 
   it("open() holds as many accounts as `maxAccounts` says, and rejects with STORE_UNUSABLE beyond", async () => {
-    const adapter = lmdb(folderOfTest(), { maxAccounts: 2 });
+    const folder = folderOfTest();
+    const adapter = lmdb(folder, { maxAccounts: 2 });
     for (const account of ["a", "b"]) {
       const store = await adapter.open({ account, clock: systemClock });
       onTestFinished(() => store.close());
@@ -55,6 +56,8 @@ describe("adapters/lmdb on disk", () => {
     }
     const third = adapter.open({ account: "c", clock: systemClock });
     await expect(third).rejects.toSatisfy((error) => isLifecycleError(error, "STORE_UNUSABLE"));
+    const wider = lmdb(folder, { maxAccounts: 9 }).open({ account: "c", clock: systemClock });
+    await expect(wider).rejects.toThrow("it holds 2 accounts"); // while it is open, what was said first
   });
 
   it("commit({ take }) of three processes at once never takes more slots than are free", async () => {
