@@ -180,10 +180,12 @@ export class Account {
     const shut = shutBy(call, outcome.type);
     if (shut === null && pass.tries.size === 0) return;
     if (shut !== null) await this.#shut(shut, outcome, pass);
-    const undecided = outcome.type === "notSent" || outcome.type === "lost" || outcome.type === "inDoubt";
+    const isUnsent = outcome.type === "notSent";
+    const undecided = isUnsent || outcome.type === "lost" || outcome.type === "inDoubt";
+    const isForLater = [...pass.tries].some((name) => comesLater(name, call));
+    if (isUnsent && isForLater) pass.codeAt = undefined; // no code was spent
     for (const name of pass.tries) {
-      if (comesLater(name, call) && outcome.type === "notSent") pass.codeAt = undefined; // no code was spent
-      else if (comesLater(name, call)) {
+      if (comesLater(name, call) && !isUnsent) {
         if (name === "exchange" && bringsCode.has(outcome.type)) pass.codeAt ??= this.#parts.clock.now();
         continue; // the exchange will tell
       }

@@ -136,9 +136,11 @@ export class GateBoard {
         const value = withGate(found.value, key, next);
         const write = { value, expectedRevision: found.revision, writeId: randomName(clock) };
         if (!(await record.commit(write))) continue;
-        // What is written stands for what this process knew alone, or tried, unless that says a later time.
+        // What is written stands for what this process knew alone, or tried, unless that says a later time: a call that
+        // left before may be answered after 1upHealth named one.
         const { state = "open", until = 0 } = this.#own.get(key) ?? {};
-        if (next.state === "open" || state === "probing" || until <= next.until) this.#own.delete(key);
+        const isPast = until <= Math.max(next.until, clock.now());
+        if (event.type === "REOPEN" || state === "probing" || isPast) this.#own.delete(key);
       }
       this.#see({ ...gates, [key]: next });
       if (next !== before) this.#tell(name, next);

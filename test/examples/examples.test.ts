@@ -1,11 +1,12 @@
 import { readFileSync, readdirSync } from "node:fs";
+import process from "node:process";
 import { Client } from "pg";
 import { describe, expect, it } from "vitest";
 import { onDeno } from "../support/built.ts";
 import { isPostgresInstalled, startPostgres } from "../support/postgres.ts";
 import { isInstalled, startServer } from "../support/servers.ts";
 import { deno, start } from "../support/started.ts";
-import type { Started } from "../support/started.ts";
+import type { Ended, Started } from "../support/started.ts";
 
 const examples = new URL("../../examples/", import.meta.url);
 const inCi = process.env["CI"] === "true";
@@ -57,10 +58,13 @@ describe.concurrent("examples", { timeout: 90_000 }, () => {
   });
 
   it("run by their names, in processes of their own where they need some; a mistyped name says which there are", async () => {
-    const { code, out, err } = await start("examples/run.ts", ["10-signup-wizard"]).ended;
+    // As its README says, also where other examples start compiled: it looks for the sources beside it.
+    const tsx = onDeno ? undefined : [process.execPath, "--import", "tsx"];
+    const run = (name: string): Promise<Ended> => start("examples/run.ts", [name], {}, tsx).ended;
+    const { code, out, err } = await run("10-signup-wizard");
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out).not.toContain("Which one?");
-    const mistyped = await start("examples/run.ts", ["01-first-uzer"]).ended;
+    const mistyped = await run("01-first-uzer");
     expect(mistyped).toMatchObject({ code: 2, err: "" });
     expect(mistyped.out).toMatch(/^There is no 01-first-uzer: .*\n\n {2}01-first-user\n/);
   });

@@ -91,6 +91,22 @@ describe("a further code", () => {
     expect(one.spendCode(next)).toBe(false);
   });
 
+  it("that could not be asked for leaves every gate that was tried for it to others", async () => {
+    const { clock, accounts } = await processes(2);
+    const [one, other] = accounts as [Account, Account];
+    await one.heard("createUser", { type: "credentialsRefused" }, one.pass());
+    await one.heard("exchangeCode", silence, one.pass());
+    await clock.advance(minute);
+    const pass = one.pass();
+    await one.enter("exchangeCode", pass);
+    expect([...pass.tries]).toEqual(["secret", "exchange"]);
+    expect(one.spendCode(pass)).toBe(true);
+    await one.heard("issueAuthCode", nothingSent, pass);
+    await one.leave(pass);
+    await other.look(0);
+    expect(await other.enter("exchangeCode", other.pass())).toBe(null);
+  });
+
   it("is not counted where it could not be asked for", async () => {
     const { clock, one, pass } = await codeSpent();
     await one.enter("issueAuthCode", pass);
