@@ -1,18 +1,19 @@
 /**
- * The embedded store: one folder, several processes of one machine, every acknowledged write on disk.
+ * The embedded store: one folder, shared by several processes on one machine. Every acknowledged write is on disk.
  *
  * @module
  */
 import { resolve } from "node:path";
 import { LifecycleError } from "../src/errors.ts";
 import type { Store, StoreAdapter } from "../src/store/contract.ts";
-import { keyvDoor } from "../src/store/keyv-door.ts";
-import type { KeyvBackend, KeyvDoor } from "../src/store/keyv-door.ts";
-import { tableStore } from "../src/store/tables.ts";
+import { keyvView } from "../src/store/keyv-view.ts";
+import type { KeyvBackend, KeyvView } from "../src/store/keyv-view.ts";
+import { steadyTime } from "../src/store/steady-time.ts";
+import { tableStore } from "../src/store/table-store.ts";
 import { backUp } from "./lmdb/backup.ts";
 import type { Backup } from "./lmdb/backup.ts";
 import { groupCommits } from "./lmdb/commits.ts";
-import { keyvBackend } from "./lmdb/door.ts";
+import { keyvBackend } from "./lmdb/keyv-backend.ts";
 import { holdsStore, openFolder } from "./lmdb/folder.ts";
 import { holdsAccount, lmdbTables } from "./lmdb/tables.ts";
 
@@ -20,20 +21,31 @@ export type { Backup } from "./lmdb/backup.ts";
 
 /** Options of {@link lmdb}. */
 export interface LmdbOptions {
-  /** How many accounts the folder can hold; while a process has it open, what it said first. @default 8 */
+  /**
+   * Maximum number of accounts in the folder. While a process has the folder open, the value of its first opening
+   * applies. @default 8
+   */
   readonly maxAccounts?: number;
+  /**
+   * Timeout of one store call, of opening and of closing, in milliseconds. The call then rejects with
+   * `STORE_UNAVAILABLE`; closing continues in the background. A process that is suspended during a write (`SIGSTOP`, a
+   * frozen container) blocks all other writers until it resumes or is killed; reads still work.
+   * @default 5000
+   */
+  readonly timeoutMs?: number;
 }
 
 /**
  * A store in the folder `path`, which is created (mode 0700) if it is missing. Any number of processes on the same
- * machine may open it at the same time, and each as often as it likes; not for network file systems. A process that has
- * it open must not itself open the files in the folder by other means, not even to copy `lock.mdb`: when it closes
- * them, the system drops the locks by which the processes know of each other.
+ * machine may open it concurrently, each any number of times. Network file systems are not supported. A process that
+ * has it open must not open the files in the folder by other means, not even to copy `lock.mdb`: closing them drops the
+ * operating system locks by which the processes detect each other.
  *
  * @throws {LifecycleError} `STORE_UNUSABLE` on opening, if the folder cannot be created, read or written, or if its
- *   `data.mdb` is not of LMDB; whatever else lies in the folder is left alone. `STORE_UNAVAILABLE`, to be tried again,
- *   if another process ended while it opened the folder, and this one has it open already; and on writing, while the
- *   store is not in its folder any more
+ *   `data.mdb` is not an LMDB file; other files in the folder are ignored. `STORE_UNAVAILABLE`, which is retryable, if
+ *   another process died while opening the folder and this process already has it open; on opening and writing while
+ *   another process is suspended in the middle of a write; and on writing while the store is missing from its folder.
+ *   `INVALID_OPTION` at once
  * @example
  * ```ts
  * import { createLifecycle, keyFile } from "oneup-lifecycle";
@@ -47,7 +59,7 @@ export interface LmdbOptions {
  * await lifecycle.close();
  * ```
  */
-export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & KeyvDoor & Backup {
+export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & KeyvView & Backup {
   if (typeof path !== "string" || path === "") {
     throw new LifecycleError(
       "INVALID_OPTION",
@@ -55,34 +67,41 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & Ke
     );
   }
   const folder = resolve(path);
-  const maxAccounts = options.maxAccounts ?? 8;
+  const { maxAccounts = 8, timeoutMs = 5_000 } = options;
+  if (!Number.isFinite(timeoutMs) || timeoutMs <= 0) {
+    throw new LifecycleError(
+      "INVALID_OPTION",
+      `Cannot use an LMDB store: \`timeoutMs\` must be a number of milliseconds above 0, not ${String(timeoutMs)}`,
+    );
+  }
+  const measures = { maxAccounts, timeoutMs };
   const accounts = new Set<string>();
   const doors = async (): Promise<KeyvBackend> =>
-    keyvBackend(await openFolder(folder, maxAccounts, (_root, kept) => kept));
+    keyvBackend(await openFolder(folder, measures, (_root, kept) => kept), timeoutMs);
   return {
     name: "lmdb",
     durable: true,
+    timeoutMs,
     folder,
-    backup: (to) => backUp(folder, () => openFolder(folder, maxAccounts, () => null), to),
-    keyv: (keyvOptions) => keyvDoor(keyvOptions, doors, accounts),
+    backup: (to) => backUp(folder, timeoutMs, () => openFolder(folder, measures, () => null), to),
+    keyv: (keyvOptions) => keyvView(keyvOptions, doors, accounts),
     async open({ account, clock, readOnly = false }): Promise<Store> {
       if (readOnly && !holdsStore(folder)) throw nothingThere("an LMDB store", folder);
-      const opened = await openFolder(folder, maxAccounts, (root) => {
+      const opened = await openFolder(folder, measures, (root) => {
         if (readOnly && !holdsAccount(root, account)) throw nothingThere("users of this client id", folder);
         return lmdbTables(root, account);
       });
       accounts.add(account);
-      let latest = 0;
-      const now = (): number => (latest = Math.max(latest, clock.now()));
-      return tableStore(groupCommits(opened, opened.used, now));
+      const time = steadyTime(clock);
+      return tableStore(groupCommits(opened, opened.used, time, { folder, timeoutMs }));
     },
   };
 }
 
-/** The error for whoever only reads. */
+/** The error of a read-only opening that finds no data. */
 function nothingThere(what: string, folder: string): LifecycleError {
   return new LifecycleError(
     "STORE_UNUSABLE",
-    `Cannot look into the store: the folder must hold ${what}, and it holds none: ${folder}`,
+    `Cannot read the store: the folder must hold ${what}, and it holds none: ${folder}`,
   );
 }

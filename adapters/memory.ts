@@ -1,21 +1,22 @@
 /**
- * A store in this process's memory: for tests and first steps. Nothing survives the process.
+ * An in-memory store for tests and first steps. Nothing survives the process.
  *
  * @module
  */
 import type { Store, StoreAdapter } from "../src/store/contract.ts";
 import { expiringTexts } from "../src/store/expiring-texts.ts";
 import type { Kept } from "../src/store/expiring-texts.ts";
-import { keyvDoor } from "../src/store/keyv-door.ts";
-import type { KeyvBackend, KeyvDoor } from "../src/store/keyv-door.ts";
+import { keyvView } from "../src/store/keyv-view.ts";
+import type { KeyvBackend, KeyvView } from "../src/store/keyv-view.ts";
 import { memoryTables } from "../src/store/memory-tables.ts";
 import type { MemoryTables } from "../src/store/memory-tables.ts";
-import { tableStore } from "../src/store/tables.ts";
-import type { Engine } from "../src/store/tables.ts";
+import { steadyTime } from "../src/store/steady-time.ts";
+import { tableStore } from "../src/store/table-store.ts";
+import type { TableEngine } from "../src/store/table-store.ts";
 
 /**
- * A store in memory. Every lifecycle that is given the same object works on the same users,
- * so a test can "restart" by opening a second one.
+ * An in-memory store. All lifecycles that are given the same object share its users, so a test can simulate a restart
+ * by opening a second one.
  *
  * @example
  * ```ts
@@ -29,21 +30,21 @@ import type { Engine } from "../src/store/tables.ts";
  * await lifecycle.close();
  * ```
  */
-export function memory(): StoreAdapter & KeyvDoor {
+export function memory(): StoreAdapter & KeyvView {
   const accounts = new Map<string, MemoryTables>();
   const backend = keyvBackend(accounts);
   return {
     name: "memory",
     durable: false,
-    keyv: (options) => keyvDoor(options, () => backend, accounts.keys()),
+    timeoutMs: 5_000, // it answers at once, however fast a test lets time pass
+    keyv: (options) => keyvView(options, () => backend, accounts.keys()),
     async open({ account, clock }): Promise<Store> {
       const tables = accounts.get(account) ?? memoryTables();
       accounts.set(account, tables);
-      let latest = 0;
-      const now = (): number => (latest = Math.max(latest, clock.now()));
-      const engine: Engine = {
-        write: async (unit) => unit(tables, now()),
-        read: (unit) => unit(tables, now()),
+      const time = steadyTime(clock);
+      const engine: TableEngine = {
+        write: async (unit) => unit(tables, time.now(), time.past()),
+        read: (unit) => unit(tables, time.now(), time.past()),
         close: async () => {},
       };
       return tableStore(engine);

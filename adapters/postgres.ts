@@ -1,5 +1,5 @@
 /**
- * The store in PostgreSQL: any number of processes on any number of machines, beside an application's own tables.
+ * A store in PostgreSQL, for any number of processes on any number of machines, beside an application's own tables.
  *
  * @module
  */
@@ -18,15 +18,18 @@ import type {
   Store,
   StoreAdapter,
 } from "../src/store/contract.ts";
-import { keyvDoor, sharedBackend } from "../src/store/keyv-door.ts";
-import type { KeyvDoor } from "../src/store/keyv-door.ts";
-import { encodeValue, shown } from "../src/store/rules.ts";
-import { ahead, none } from "../src/store/shares.ts";
-import { grantedInMs, used } from "../src/store/window.ts";
+import { keyvView, sharedBackend } from "../src/store/keyv-view.ts";
+import type { KeyvView } from "../src/store/keyv-view.ts";
+import { encodeValue, shown } from "../src/store/row-rules.ts";
+import { ServerTime } from "../src/store/server-time.ts";
+import type { Behind } from "../src/store/server-time.ts";
+import { ahead, none } from "../src/store/lane-scheduler.ts";
+import { opened } from "../src/store/slot-log.ts";
+import { grantedInMs, used } from "../src/store/sliding-window.ts";
 import { Batches } from "./postgres/batches.ts";
 import { Connection } from "./postgres/connection.ts";
 import type { Verb } from "./postgres/connection.ts";
-import { doorBackend } from "./postgres/door.ts";
+import { keyvBackend } from "./postgres/keyv-backend.ts";
 import { targetOf } from "./postgres/links.ts";
 import type { Where } from "./postgres/links.ts";
 import { look, migrate, quoted } from "./postgres/migrate.ts";
@@ -38,30 +41,29 @@ export type { PostgresClient, PostgresPool, Statement, Where } from "./postgres/
 /** Options of {@link postgres}. */
 export interface PostgresOptions {
   /**
-   * The schema that holds the tables and functions, for several lifecycles of one account that must not meet in one
-   * database: lower-case letters, digits and `_`.
+   * The schema that holds the tables and functions. Use different schemas for lifecycles of one account that must be
+   * kept apart in one database. Lower-case letters, digits and `_`.
    * @default "oneup_lifecycle"
    */
   readonly schema?: string;
   /**
-   * How long one call of the store may take, in milliseconds, connecting again included; then it rejects with
-   * `STORE_UNAVAILABLE`.
+   * Timeout of one store call in milliseconds, including reconnecting; the call then rejects with `STORE_UNAVAILABLE`.
    * @default 5000
    */
   readonly timeoutMs?: number;
-  /** Connections that one opening has at most, if it makes them itself. @default 5 */
+  /** Maximum number of connections per opening, if the adapter creates the pool itself. @default 5 */
   readonly connections?: number;
 }
 
 /** What {@link postgres} returns. */
-export interface PostgresAdapter extends StoreAdapter, KeyvDoor {
+export interface PostgresAdapter extends StoreAdapter, KeyvView {
   /**
-   * Makes the schema with its tables and functions, or brings it to this release's version. Call it where you deploy, or
-   * before each opening: it may be called again at any time, by several processes at once, and changes nothing then.
-   * The user needs the right to create a schema; who works with it later may be another, to whom you grant `USAGE` on
-   * the schema and all rights on its tables.
+   * Creates the schema with its tables and functions, or upgrades it to this release's version. Call it on deployment
+   * or before each opening. It is idempotent and may be called by several processes at once. The database user needs
+   * the right to create a schema. The application may run as another user, to whom you grant `USAGE` on the schema and
+   * all rights on its tables.
    *
-   * @throws {LifecycleError} `STORE_UNUSABLE` if this user may not, or a newer release made what is there;
+   * @throws {LifecycleError} `STORE_UNUSABLE` if the user lacks the right, or if a newer release created the schema;
    *   `STORE_UNAVAILABLE` if the server cannot be reached
    * @example
    * ```ts
@@ -79,17 +81,16 @@ export interface PostgresAdapter extends StoreAdapter, KeyvDoor {
  * A store in PostgreSQL (14 or later). `where` is
  * - a URL: `postgres://user:password@host:5432/database`, with `?sslmode=verify-full` for TLS. Every opening has a few
  *   connections of its own. The package `pg` must be installed;
- * - a `Pool` of `pg`, or whatever lends connections like one, for anything else that can be configured. You end it, after
- *   the lifecycle.
+ * - a `Pool` of `pg`, or a compatible object, for any other configuration. You end it, after the lifecycle.
  *
- * Every call is one statement and leaves nothing behind in its connection, so poolers in transaction mode (PgBouncer)
- * may stand before the server. Call `migrate()` once before the first opening.
+ * Every call is a single statement and leaves no session state, so poolers in transaction mode (PgBouncer) may stand in
+ * front of the server. Call `migrate()` once before the first opening.
  *
  * An acknowledged write is as durable as the server makes it: with `synchronous_commit` at its default it survives a
- * power cut, and a fail-over to a replica that lags behind forgets what it had not yet got.
+ * power cut, but a failover to a lagging replica loses the writes it had not received.
  *
  * @throws {LifecycleError} `INVALID_OPTION` for a malformed URL, `schema`, `timeoutMs` or `connections`. On opening:
- *   `STORE_UNAVAILABLE` if the server cannot be reached, `STORE_UNUSABLE` if it refuses the user, takes no writes or
+ *   `STORE_UNAVAILABLE` if the server cannot be reached, `STORE_UNUSABLE` if it refuses the user, is read-only or
  *   `migrate()` was not called
  * @example
  * ```ts
@@ -132,11 +133,12 @@ export function postgres(where: Where, options: PostgresOptions = {}): PostgresA
       throw error;
     }
   };
-  const backend = sharedBackend(async () => doorBackend(await opened(systemClock), quoted(schema)));
+  const backend = sharedBackend(async () => keyvBackend(await opened(systemClock), quoted(schema)));
   return {
     name: "postgres",
     durable: true,
-    keyv: (keyvOptions) => keyvDoor(keyvOptions, backend, accounts),
+    timeoutMs,
+    keyv: (keyvOptions) => keyvView(keyvOptions, backend, accounts),
     async migrate() {
       const connection = connectionOf(systemClock);
       try {
@@ -148,7 +150,7 @@ export function postgres(where: Where, options: PostgresOptions = {}): PostgresA
     async open({ account, clock }: { readonly account: string; readonly clock: Clock }): Promise<Store> {
       const connection = await opened(clock);
       accounts.add(account);
-      return postgresStore(connection, quoted(schema), account);
+      return postgresStore(connection, quoted(schema), account, clock);
     },
   };
 }
@@ -157,10 +159,12 @@ function invalid(rule: string, value: unknown): LifecycleError {
   return new LifecycleError("INVALID_OPTION", `Cannot use a PostgreSQL store: ${rule}, not ${String(value)}`);
 }
 
-/** What a verb that gives rows away answers: the time, when to ask again, and the rows. */
+/** The result of `claim_users` and `grant_users`: the server's time, when to ask again, and the rows. */
 type SentBatch<Each> = readonly [now: number, nextInMs: number | null, claimed: readonly Each[] | null];
 
-function postgresStore(connection: Connection, s: string, account: string): Store {
+function postgresStore(connection: Connection, s: string, account: string, clock: Clock): Store {
+  const time = new ServerTime(clock);
+  const known = (): string => JSON.stringify(time.known());
   const verb = (doing: Verb["doing"], repeatable: boolean, call: string): Verb => ({
     text: `SELECT ${s}.${call} AS answer`,
     doing,
@@ -168,18 +172,30 @@ function postgresStore(connection: Connection, s: string, account: string): Stor
   });
   const verbs = {
     load: verb("read", true, "load_users($1, $2)"),
-    commit: verb("write to", true, "commit_users($1, $2, $3, $4)"), // its writeId tells
-    claim: verb("write to", false, "claim_users($1, $2, $3, $4, $5)"),
-    grant: verb("write to", false, "grant_users($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"),
-    take: verb("write to", false, "take_slot($1, $2, $3, $4, $5, $6, $7, $8, $9)"),
+    commit: verb("write to", true, "commit_users($1, $2, $3, $4, $5)"), // idempotent by its writeId
+    erase: verb("write to", true, "erase_users($1, $2, $3, $4)"),
+    claim: verb("write to", false, "claim_users($1, $2, $3, $4, $5, $6)"),
+    putRight: verb("write to", false, "put_right($1, $2, $3, $4)"),
+    grant: verb(
+      "write to",
+      false,
+      "grant_users($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+    ),
+    take: verb("write to", false, "take_slot($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"),
     end: verb("write to", false, "end_slot($1, $2, $3, $4, $5, $6)"),
     forecast: verb("read", true, "forecast($1, $2)"),
     page: verb("read", true, "page_users($1, $2, $3, $4)"),
     counts: verb("read", true, "count_users($1)"),
     loadAccount: verb("read", true, "load_account($1)"),
-    commitAccount: verb("write to", true, "commit_account($1, $2, $3, $4)"),
+    commitAccount: verb("write to", true, "commit_account($1, $2, $3, $4, $5)"),
+    probe: {
+      text: `WITH probe AS (UPDATE ${s}.account SET revision = revision WHERE false RETURNING revision)
+        SELECT count(*)::text AS answer FROM probe`,
+      doing: "write to",
+      repeatable: true,
+    } as const,
   };
-  /** Answers are as the functions in `verbs.ts` make them. */
+  /** Results have the shape that the functions in `verbs.ts` return. */
   const ask = <Answer>(which: Verb, ...values: unknown[]): Promise<Answer> =>
     connection.ask(which, [account, ...values]) as Promise<Answer>;
 
@@ -188,10 +204,11 @@ function postgresStore(connection: Connection, s: string, account: string): Stor
     {
       verb: verbs.commit,
       ids: idsOf,
-      values: (writes) => valuesOf(account, writes),
+      values: (writes) => valuesOf(account, writes, time.known()),
       answers: (reply) => reply as readonly Committed[],
     },
-    // Each may lock a name, and PostgreSQL has room for 64 locks a connection (max_locks_per_transaction).
+    // Each write may lock a name, and PostgreSQL has room for 64 locks per connection by default
+    // (max_locks_per_transaction).
     { most: 48, flights: 2 },
   );
   const loads = new Batches<string, { readonly now: number; readonly row: SentRow | undefined }>(
@@ -202,6 +219,7 @@ function postgresStore(connection: Connection, s: string, account: string): Stor
       values: (ids) => [account, JSON.stringify([...new Set(ids)])],
       answers(reply, ids) {
         const [now, rows] = reply as readonly [number, readonly SentRow[] | null];
+        time.heard(now);
         const found = new Map(rows?.map((row) => [row[0], row]));
         return ids.map((id) => ({ now, row: found.get(id) }));
       },
@@ -212,29 +230,46 @@ function postgresStore(connection: Connection, s: string, account: string): Stor
     await ask(verbs.end, kind, limit, windowMs, lane, at);
   };
 
+  /** Corrects rows after the server's clock was set back. If this fails, the next claim continues. */
+  const putRight = async ({ start, stop, byMs }: Behind): Promise<void> => {
+    const [, last] = await ask<readonly [number, number | null]>(verbs.putRight, start, stop, byMs);
+    time.putRight(last);
+  };
+
   return {
     load: async (id) => loaded(id, await loads.ask(id)),
     commit: async (commit) => commits.ask(writeOf({ commit })),
     move: async (move) => commits.ask(writeOf(move)),
-    async claim({ limit, lease }) {
-      const batch = await ask<SentBatch<SentRow>>(verbs.claim, limit, lease.id, lease.owner, lease.ms);
-      return batchOf(batch, (now, row) => claimedOf(row, null, now));
+    erase: async ({ ids, to, identity = null }) => void (await ask(verbs.erase, ids, [...ids, to], identity)),
+    async claim({ limit, lease, identity = null }) {
+      if (time.behind !== null) await putRight(time.behind);
+      const batch = await ask<SentBatch<SentRow>>(
+        verbs.claim,
+        limit,
+        lease.id,
+        lease.owner,
+        lease.ms,
+        identity,
+      );
+      return batchOf(batch, time, (now, row) => claimedOf(row, null, now));
     },
-    async grant({ limit, max, holdMs, lease }) {
-      const values = [...limitOf(limit), max, holdMs, lease.id, lease.owner, lease.ms];
+    async grant({ limit, max, holdMs, lease, identity = null }) {
+      const values = [...limitOf(limit), max, holdMs, lease.id, lease.owner, lease.ms, known(), identity];
       const batch = await ask<SentBatch<readonly [SentRow, Slot]>>(verbs.grant, ...values);
-      return batchOf(batch, (now, [row, slot]) => claimedOf(row, slot, now));
+      return batchOf(batch, time, (now, [row, slot]) => claimedOf(row, slot, now));
     },
     slots: {
-      take: ({ limit, holdMs, lane }) => ask(verbs.take, ...limitOf(limit), holdMs, lane),
+      take: ({ limit, holdMs, lane, identity = null }) =>
+        ask(verbs.take, ...limitOf(limit), holdMs, lane, known(), identity),
       settle: (slot) => endSlot("settle", slot),
       giveBack: (slot) => endSlot("back", slot),
       async forecast({ limit, calls, lane }): Promise<Forecast> {
-        const [now, waits, sent] = await ask<
-          readonly [number, Partial<Record<Lane, number>> | null, Parameters<typeof logOf>[0]]
+        const [now, waits, sent, head] = await ask<
+          readonly [number, Partial<Record<Lane, number>> | null, ...Parameters<typeof logOf>]
         >(verbs.forecast, limit.name);
+        time.heard(now);
         const waiting = { ...none, ...waits };
-        const log = logOf(sent);
+        const log = opened(logOf(sent, head), limit, now, time.past).moments;
         return {
           used: used(log, limit.windowMs, now),
           waiting,
@@ -247,9 +282,11 @@ function postgresStore(connection: Connection, s: string, account: string): Stor
     counts: async () => (await ask<Readonly<Record<string, number>> | null>(verbs.counts)) ?? {},
     account: {
       load: () => ask<AccountRecord | null>(verbs.loadAccount),
-      commit: async ({ value, expectedRevision, writeId }) =>
-        ask<boolean>(verbs.commitAccount, expectedRevision, writeId, encodeValue(value)),
+      commit: async ({ value, expectedRevision, writeId, identity = null }) =>
+        ask<boolean>(verbs.commitAccount, expectedRevision, writeId, encodeValue(value), identity),
     },
+    // Fails whenever a write would fail. It changes no row.
+    probe: async () => void (await connection.ask(verbs.probe, [])),
     close: () => connection.close(),
   };
 }
@@ -267,8 +304,10 @@ function loaded(
 
 function batchOf<Each>(
   [now, nextInMs, claimed]: SentBatch<Each>,
+  time: ServerTime,
   read: (now: number, each: Each) => readonly Claimed[],
 ): Batch {
+  time.heard(now);
   return { claimed: (claimed ?? []).flatMap((each) => read(now, each)), nextInMs };
 }
 

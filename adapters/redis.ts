@@ -1,5 +1,5 @@
 /**
- * The store in Redis or Valkey: any number of processes on any number of machines, on one server or a cluster.
+ * A store in Redis or Valkey, for any number of processes on any number of machines, on one server or a cluster.
  *
  * @module
  */
@@ -7,46 +7,40 @@ import { systemClock } from "../src/clock.ts";
 import type { Clock } from "../src/clock.ts";
 import { isLifecycleError, LifecycleError } from "../src/errors.ts";
 import { lanes } from "../src/store/contract.ts";
-import type {
-  Batch,
-  Claimed,
-  Commit,
-  Committed,
-  Lane,
-  Slot,
-  Store,
-  StoreAdapter,
-} from "../src/store/contract.ts";
-import { keyvDoor, sharedBackend } from "../src/store/keyv-door.ts";
-import type { KeyvDoor } from "../src/store/keyv-door.ts";
-import { decodeRow, encodeRow, shown } from "../src/store/rules.ts";
-import type { Row } from "../src/store/rules.ts";
-import { ahead } from "../src/store/shares.ts";
-import { grantedInMs, used } from "../src/store/window.ts";
-import type { SlotLog } from "../src/store/window.ts";
+import type { Batch, Claimed, Commit, Committed, Slot, Store, StoreAdapter } from "../src/store/contract.ts";
+import { keyvView, sharedBackend } from "../src/store/keyv-view.ts";
+import type { KeyvView } from "../src/store/keyv-view.ts";
+import { decodeRow, encodeRow, shown } from "../src/store/row-rules.ts";
+import type { Row } from "../src/store/row-rules.ts";
+import { ServerTime } from "../src/store/server-time.ts";
+import type { Behind } from "../src/store/server-time.ts";
+import { ahead } from "../src/store/lane-scheduler.ts";
+import { opened } from "../src/store/slot-log.ts";
+import { grantedInMs, used } from "../src/store/sliding-window.ts";
 import { Batches } from "./redis/batches.ts";
 import { Connection } from "./redis/connection.ts";
 import type { Reply } from "./redis/connection.ts";
-import { doorBackend } from "./redis/door.ts";
+import { keyvBackend } from "./redis/keyv-backend.ts";
 import { fieldsOf, limitsOf } from "./redis/fields.ts";
 import type { Fields } from "./redis/fields.ts";
 import { targetOf } from "./redis/links.ts";
-import type { Where } from "./redis/links.ts";
+import type { Where } from "./redis/link.ts";
+import { accountStart } from "./redis/lua/rows.ts";
+import { logOf } from "./redis/log-of.ts";
 import { scripts } from "./redis/scripts.ts";
 import type { Script } from "./redis/scripts.ts";
 
-export type { HasClient, RedisClient, RedisCluster, Where } from "./redis/links.ts";
+export type { HasClient, RedisClient, RedisCluster, Where } from "./redis/link.ts";
 
 /** Options of {@link redis}. */
 export interface RedisOptions {
   /**
-   * How long one call of the store may take, in milliseconds, connecting again included; then it rejects with
-   * `STORE_UNAVAILABLE`.
+   * Timeout of one store call in milliseconds, including reconnecting; the call then rejects with `STORE_UNAVAILABLE`.
    * @default 5000
    */
   readonly timeoutMs?: number;
   /**
-   * What the names of all keys begin with, for several lifecycles of one account that must not meet in one database.
+   * Prefix of all keys. Use different prefixes for lifecycles of one account that must be kept apart in one database.
    * @default "oneup"
    */
   readonly prefix?: string;
@@ -54,23 +48,22 @@ export interface RedisOptions {
 
 /**
  * A store in Redis (8 or later) or Valkey (8 or later). `where` is
- * - a URL: `redis://user:password@host:6379/0`, or `rediss:` for TLS. Every opening has a connection of its own, which
- *   comes back by itself after an interruption. If the server is a node of a cluster, it is asked for the others;
- * - a `KeyvRedis`, a client or a cluster of `@keyv/redis` (or of `redis`), for anything else that can be configured, such
- *   as several nodes to ask first. You close it, after the lifecycle. Of a cluster only the options are taken, for a
- *   client of the store's own, which connects to a node when it has something for it.
+ * - a URL: `redis://user:password@host:6379/0`, or `rediss:` for TLS. Every opening has its own connection, which
+ *   reconnects automatically. If the server is a cluster node, the other nodes are discovered through it;
+ * - a `KeyvRedis`, or a client or cluster of `@keyv/redis` (or of `redis`), for any other configuration, such as
+ *   several root nodes. You close it, after the lifecycle. Of a cluster only the options are used, for the store's own
+ *   client, which connects to a node on its first command for it.
  *
- * On a cluster all of one account lies on one master, so accounts spread over it. Another master takes over, or a slot
- * moves, without a restart: verbs wait for it within `timeoutMs`, then they reject with `STORE_UNAVAILABLE`, which is
- * retryable. A store also opens while a master of other
- * accounts is gone.
+ * In a cluster all keys of one account are on one master, so accounts are spread over the cluster. A failover to
+ * another master or a slot migration needs no restart: calls wait for it within `timeoutMs`, then reject with
+ * `STORE_UNAVAILABLE`, which is retryable. A store also opens while a master that holds only other accounts is down.
  *
  * An acknowledged write is as durable as the server makes it: with `appendfsync always` it survives a power cut, with
- * `everysec` the last second may be lost, and a fail-over to a replica that lags behind forgets what it had not yet got.
+ * `everysec` the last second may be lost, and a failover to a lagging replica loses the writes it had not received.
  *
- * @throws {LifecycleError} `INVALID_OPTION` for a malformed URL, `timeoutMs` or `prefix`. On opening: `STORE_UNAVAILABLE`
- *   if the server cannot be reached, `STORE_UNUSABLE` if it refuses the user or its `maxmemory-policy` is not
- *   `noeviction`
+ * @throws {LifecycleError} `INVALID_OPTION` for a malformed URL, `timeoutMs` or `prefix`. On opening:
+ *   `STORE_UNAVAILABLE` if the server cannot be reached, `STORE_UNUSABLE` if it refuses the user or its
+ *   `maxmemory-policy` is not `noeviction`
  * @example
  * ```ts
  * import { createLifecycle, type Lifecycle } from "oneup-lifecycle";
@@ -85,25 +78,26 @@ export interface RedisOptions {
  * }
  * ```
  */
-export function redis(where: Where, options: RedisOptions = {}): StoreAdapter & KeyvDoor {
+export function redis(where: Where, options: RedisOptions = {}): StoreAdapter & KeyvView {
   const { timeoutMs = 5_000, prefix = "oneup" } = options;
   if (!Number.isFinite(timeoutMs) || timeoutMs <= 0) {
     throw invalid("`timeoutMs` must be a number of milliseconds above 0", timeoutMs);
   }
   if (typeof prefix !== "string" || !/^[^{}]+$/.test(prefix)) {
-    throw invalid("`prefix` must be a text without braces, which Redis reads as a hash tag", prefix);
+    throw invalid("`prefix` must be a string without braces, which Redis reads as a hash tag", prefix);
   }
   const target = targetOf(where);
   const accounts = new Set<string>();
   const backend = sharedBackend(async () => {
     const connection = new Connection(target.link(systemClock, timeoutMs), systemClock, timeoutMs);
     await connection.open([scripts.counts], scripts.counts, keysOf(prefix, "keyv").indexes);
-    return doorBackend(connection, prefix, (account, id) => keysOf(prefix, account).user(id));
+    return keyvBackend(connection, prefix, (account, id) => keysOf(prefix, account).user(id));
   });
   return {
     name: "redis",
     durable: true,
-    keyv: (keyvOptions) => keyvDoor(keyvOptions, backend, accounts),
+    timeoutMs,
+    keyv: (keyvOptions) => keyvView(keyvOptions, backend, accounts),
     async open({ account, clock }: { readonly account: string; readonly clock: Clock }): Promise<Store> {
       const keys = keysOf(prefix, account);
       const connection = new Connection(target.link(clock, timeoutMs), clock, timeoutMs);
@@ -118,23 +112,26 @@ function invalid(rule: string, value: unknown): LifecycleError {
   return new LifecycleError("INVALID_OPTION", `Cannot use a Redis store: ${rule}, not ${String(value)}`);
 }
 
-/** Names of keys. Those of one account share a hash tag, so a cluster keeps them on one server. */
+/** Key names. All keys of one account share a hash tag, so a cluster keeps them on one server. */
 interface Keys {
-  /** The due index, the lanes, ids by state, counts: what every script is told first. */
+  /** The due index, the lanes, ids by state, counts: the first keys of every script. */
   readonly indexes: readonly string[];
   readonly account: string;
+  /** Never written. */
+  readonly probe: string;
   user(id: string): string;
-  /** Of the logs of these limits. */
+  /** The log keys of these limits. */
   logs(...limits: readonly string[]): readonly string[];
 }
 
 function keysOf(prefix: string, account: string): Keys {
-  // A brace would end the tag, and an empty one is none.
+  // A brace would end the hash tag, and an empty tag is ignored.
   const tag = account.replaceAll(/[%{}]/g, encodeURIComponent) || "%";
   const key = (name: string): string => `${prefix}:{${tag}}:${name}`;
   return {
     indexes: ["due", ...lanes, "states", "counts"].map(key),
     account: key("account"),
+    probe: key("probe"),
     user: (id) => key(`users:${id}`),
     logs: (...limits) => limits.flatMap((limit) => [key(`moments:${limit}`), key(`slots:${limit}`)]),
   };
@@ -145,8 +142,14 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): Store {
     connection.run(script, [...keys.indexes, ...more], args);
   const loads = new Batches<string>(async (rows) => {
     const [now = null, ...texts] = list(await run(scripts.load, rows));
+    time.heard(Number(now));
     return texts.map((text) => [now, text]);
   }, clock);
+  const time = new ServerTime(clock);
+  const known = (): string => {
+    const told = time.known();
+    return told === null ? "" : JSON.stringify(told);
+  };
   const commits = new Batches<{ readonly commit: Commit; readonly fields: Fields }>(async (asked) => {
     const rows: string[] = [];
     const words: string[] = [];
@@ -156,8 +159,15 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): Store {
       words.push(...fields);
       for (const limit of limitsOf(commit)) limits.add(limit);
     }
-    return list(await run(scripts.commit, [...rows, ...keys.logs(...limits)], words));
+    const [{ commit: { identity } } = { commit: {} }] = asked; // all commits of one process
+    const args = [...words, known(), accountStart(identity)];
+    return list(await run(scripts.commit, [...rows, ...keys.logs(...limits)], args));
   }, clock);
+  /** Corrects rows after the server's clock was set back. If this fails, the next claim continues. */
+  const putRight = async (behind: Behind): Promise<void> => {
+    const [, last = null] = list(await run(scripts.putRight, [], [JSON.stringify(behind)]));
+    time.putRight(last === null ? null : Number(last));
+  };
   const rowAt = async (key: string): Promise<{ readonly now: number; readonly text: string | null }> => {
     const [now, text = null] = list(await loads.ask(key));
     return { now: Number(now), text: text === null ? null : String(text) };
@@ -176,15 +186,26 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): Store {
       const left = encodeRow({ renamedTo: commit.id });
       const rows = [keys.user(from), keys.user(commit.id)];
       const logs = keys.logs(...limitsOf(commit));
-      const reply = await run(scripts.move, [...rows, ...logs], [...fieldsOf(commit), from, left]);
+      const args = [...fieldsOf(commit), from, left, known(), accountStart(commit.identity)];
+      const reply = await run(scripts.move, [...rows, ...logs], args);
       return committed(reply);
     },
-    claim: async (ask) => batch(await run(scripts.claim, [], [JSON.stringify(ask)])),
-    grant: async (ask) => batch(await run(scripts.grant, keys.logs(ask.limit.name), [JSON.stringify(ask)])),
+    async erase({ ids, to, identity }) {
+      await run(scripts.erase, ids.map(keys.user), [...ids, to, accountStart(identity)]);
+    },
+    async claim(ask) {
+      if (time.behind !== null) await putRight(time.behind);
+      return batch(await run(scripts.claim, [], [JSON.stringify(ask), accountStart(ask.identity)]), time);
+    },
+    async grant(ask) {
+      const args = [JSON.stringify(ask), known(), accountStart(ask.identity)];
+      return batch(await run(scripts.grant, keys.logs(ask.limit.name), args), time);
+    },
     slots: {
       async take(request) {
         const logs = keys.logs(request.limit.name);
-        const [type, detail] = list(await run(scripts.take, logs, [JSON.stringify(request)]));
+        const args = [JSON.stringify(request), known(), accountStart(request.identity)];
+        const [type, detail] = list(await run(scripts.take, logs, args));
         return type === "taken"
           ? { type: "taken", slot: slotOf(detail) }
           : { type: "refused", retryInMs: Number(detail) };
@@ -194,10 +215,10 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): Store {
         void (await run(scripts.giveBack, keys.logs(slot.limit), [JSON.stringify(slot)])),
       async forecast({ limit, calls, lane }) {
         const reply = list(await run(scripts.forecast, keys.logs(limit.name), [limit.name]));
-        const now = Number(reply[0]);
+        const now = time.heard(Number(reply[0]));
         const [interactive = 0, recovery = 0, bulk = 0] = list(reply[1]).map(Number);
         const waiting = { interactive, recovery, bulk };
-        const log = logOf(list(reply[2]));
+        const log = opened(logOf(list(reply[2])), limit, now, time.past).moments;
         return {
           used: used(log, limit.windowMs, now),
           waiting,
@@ -220,14 +241,20 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): Store {
       async load() {
         const { text } = await rowAt(keys.account);
         const row = text === null ? null : decodeRow(text);
-        return row === null || "renamedTo" in row ? null : { value: row.value, revision: row.revision };
+        if (row === null || "renamedTo" in row) return null;
+        const { value, revision, identity } = row as Row & { readonly identity?: string };
+        return { value, revision, identity };
       },
-      async commit({ value, expectedRevision, writeId }) {
+      async commit({ value, expectedRevision, writeId, identity }) {
         const text = encodeRow({ ...unindexed, value, revision: expectedRevision + 1, writeId });
-        const words = [String(expectedRevision), writeId, text];
+        const words = [String(expectedRevision), writeId, text, accountStart(identity)];
         const reply = await run(scripts.commitAccount, [keys.account], words);
         return committed(reply).type === "committed";
       },
+    },
+    async probe() {
+      // Fails whenever a write would fail. Writes nothing, because the key never exists.
+      await connection.command("write to", keys.probe, ["SET", keys.probe, "", "XX"]);
     },
     close() {
       loads.leave();
@@ -237,7 +264,7 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): Store {
   };
 }
 
-/** The bookkeeping of a row that stands in no index; the scripts write their own over it. */
+/** The bookkeeping of a row that is in no index; the scripts replace it with their own. */
 const unindexed: Omit<Row, "value"> = {
   revision: 0,
   writeId: "",
@@ -253,7 +280,7 @@ function list(reply: Reply | undefined): readonly Reply[] {
 }
 
 function slotOf(reply: Reply | undefined): Slot {
-  return JSON.parse(String(reply)) as Slot; // a script of ours wrote it
+  return JSON.parse(String(reply)) as Slot; // written by one of our scripts
 }
 
 /** @throws {LifecycleError} `RECORD_DAMAGED` */
@@ -269,20 +296,21 @@ function committed(reply: Reply): Committed {
     default:
       throw new LifecycleError(
         "RECORD_DAMAGED",
-        "Cannot read a record: what stands in its place was not written by a store of ours",
+        "Cannot read a record: its stored value is damaged or was not written by this library",
       );
   }
 }
 
-function batch(reply: Reply): Batch {
+function batch(reply: Reply, time: ServerTime): Batch {
   const [now, next, claimed] = list(reply);
+  time.heard(Number(now));
   return {
     claimed: list(claimed).flatMap((each) => claimedOf(list(each), Number(now))),
     nextInMs: next === null ? null : Number(next),
   };
 }
 
-/** None for a row whose value is damaged, which no script looks at: it must not stop the others. */
+/** Empty for a row whose value is damaged, which the scripts do not decode: it must not stop the others. */
 function claimedOf([id, text, slot = null]: readonly Reply[], now: number): readonly Claimed[] {
   try {
     const row = decodeRow(String(text));
@@ -292,18 +320,4 @@ function claimedOf([id, text, slot = null]: readonly Reply[], now: number): read
     if (isLifecycleError(error, "RECORD_DAMAGED")) return [];
     throw error;
   }
-}
-
-/** The log as `window.ts` reads it, from fields `moment:lane` and their numbers. */
-function logOf(pairs: readonly Reply[]): SlotLog {
-  const moments = new Map<number, [at: number, interactive: number, recovery: number, bulk: number]>();
-  for (let n = 0; n < pairs.length; n += 2) {
-    const [moment, lane] = String(pairs[n]).split(":");
-    if (lane === undefined) continue; // a sum
-    const at = Number(moment);
-    const counts = moments.get(at) ?? [at, 0, 0, 0];
-    counts[1 + lanes.indexOf(lane as Lane)] = Number(pairs[n + 1]); // one of them, and never the moment
-    moments.set(at, counts);
-  }
-  return [...moments.values()].sort(([one], [other]) => one - other);
 }

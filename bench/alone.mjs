@@ -1,7 +1,7 @@
 /**
- * Onboards users and tells the peak of its memory, MB. Arguments: URL of the provider, number of users, a folder.
- * Plain JavaScript, started without a loader, so that nothing but the library is in this process; for the same
- * reason it is the one to profile (see README.md).
+ * Onboards users and prints its peak memory, in MB. Arguments: URL of the provider, number of users, a folder. Plain
+ * JavaScript, started without a loader, so that the process contains only the library; for the same reason it is the one
+ * to profile (see README.md).
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * An application that is killed in the middle of an import and started again a second later. The provider is the
- * sandbox, which remembers everything.
+ * An application that is killed in the middle of an import and restarted a second later. The provider is the sandbox,
+ * which records every call.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { once } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
 import { createSandbox } from "./product.ts";
 
-/** Whom the application onboards. */
+/** The users to onboard. */
 export const users: readonly string[] = Array.from(
   { length: 2_000 },
   (_, index) => `user-${index}@example.org`,
@@ -18,23 +18,23 @@ export const users: readonly string[] = Array.from(
 const latencyMs = 20;
 const awayMs = 1_000;
 
-/** Where the provider is. */
+/** The provider's address. */
 export interface Provider {
   readonly url: string;
   readonly credentials: { readonly clientId: string; readonly clientSecret: string };
 }
 
-/** What came of it, beside what the judge says. */
+/** The outcome, without the verdict of `judge`. */
 export interface Crashed {
-  /** Users for whom a `POST /user` came after an earlier one had created them. */
+  /** Users with a `POST /user` after an earlier one had created them. */
   readonly createdTwice: number;
-  /** From the restart until the application said that it is done. */
+  /** Time from the restart until the application reported that it was done, in ms. */
   readonly allDoneMs: number;
 }
 
 /**
- * Starts the application, kills it when half of the calls of an undisturbed import have been made, starts it again, and
- * waits until it sends a message. The judge hears the message while the provider is still there.
+ * Starts the application, kills it when half of the calls of an undisturbed import have been made, restarts it, and waits
+ * for its message. `judge` receives the message while the provider is still running.
  */
 export async function crash<T>(
   start: (provider: Provider) => ChildProcess,
@@ -47,7 +47,7 @@ export async function crash<T>(
     const first = start(provider);
     while (sandbox.journal.count() < users.length) {
       if (first.exitCode !== null) endedEarly([first.exitCode]);
-      await wait(1); // half of the two calls that each of them takes
+      await wait(1); // half of the two calls per user
     }
     first.kill("SIGKILL");
     await once(first, "exit");
@@ -68,6 +68,6 @@ export async function crash<T>(
 
 function endedEarly([code]: readonly unknown[]): never {
   throw new Error(
-    `Cannot measure: the application ended with code ${String(code)} before all users had a token`,
+    `Cannot measure: the application exited with code ${String(code)} before all users had a token`,
   );
 }

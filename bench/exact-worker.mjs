@@ -1,6 +1,6 @@
 /**
- * A worker of a fleet, which notes how long it held each slot. It works from "work" to "stop". One argument, JSON: what
- * `exact.ts` tells it.
+ * A worker of a fleet that records how long it held each slot. It works from "work" to "stop". One argument, JSON: the
+ * `Told` of `exact.ts`.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const now = () => performance.timeOrigin + performance.now();
 const adapter = await storeAt(address);
 const lifecycle = await createLifecycle({ ...options, store: { ...adapter, open: opened } });
 
-/** The store, with an ear for slots: from the answer that grants one until the commit that settles it leaves. */
+/** The store, instrumented: measures from the response that grants a slot until the commit that settles it is sent. */
 async function opened(how) {
   const store = await adapter.open(how);
   /** @type {Map<string, number>} */

@@ -1,5 +1,5 @@
 /**
- * Is the limit kept to the call, and used to the last one? Eight processes share it, and a backlog of several windows.
+ * Checks that the limit is never exceeded, and used in full, by eight processes with a backlog of several windows.
  *
  * @module
  */
@@ -17,11 +17,11 @@ import { credentials } from "./settings.ts";
 import type { Effort } from "./settings.ts";
 import { startWindowServer } from "./window-server.ts";
 
-/** The hourly limit, 180 times as fast. */
+/** The hourly limit, 180 times faster. */
 export const ceiling = { calls: 300, windowMs: 20_000 };
 const processes = 8;
 
-/** What a worker is told. */
+/** A worker's input. */
 export interface Told {
   readonly address: string;
   readonly options: Pick<
@@ -30,7 +30,7 @@ export interface Told {
   >;
 }
 
-/** A slot as its worker saw it: when its grant was heard of and when the commit that settled it left, ms. */
+/** A slot as its worker measured it, in ms: when the grant arrived, and when the commit that settled it was sent. */
 export type Held = readonly [granted: number, settled: number];
 
 /** Users in LMDB. */
@@ -38,12 +38,12 @@ export function exactOnLmdb(effort: Effort): Promise<Measurement[]> {
   return exact("lmdb", effort);
 }
 
-/** Users in Redis, where there is one. */
+/** Users in Redis, if it is available. */
 export function exactOnRedis(effort: Effort): Promise<Measurement[]> {
   return exact("redis", effort);
 }
 
-/** Users in PostgreSQL, where there is one. */
+/** Users in PostgreSQL, if it is available. */
 export function exactOnPostgres(effort: Effort): Promise<Measurement[]> {
   return exact("postgres", effort);
 }
@@ -60,7 +60,7 @@ async function exact(kind: Kind, { windows }: Effort): Promise<Measurement[]> {
   });
 }
 
-/** Takes so many windows' worth of users through the library, who are there and wait. */
+/** Onboards that many windows' worth of waiting users with the library. */
 export function throughLibrary(place: Place, windows: number): Promise<Spent> {
   return fleet(windows, async (url) => {
     const options: Told["options"] = {
@@ -78,7 +78,7 @@ export function throughLibrary(place: Place, windows: number): Promise<Spent> {
   });
 }
 
-/** What the server saw. */
+/** What the server measured. */
 export interface Spent {
   /** The most calls in any rolling window. */
   readonly most: number;
@@ -88,8 +88,8 @@ export interface Spent {
 }
 
 /**
- * Lets eight processes make calls until so many windows' worth have come. Each says that it is ready, begins when it is
- * told, and says in the end what it held.
+ * Lets eight processes make calls until that many windows' worth have arrived. Each reports when it is ready, starts on
+ * command, and reports its held slots at the end.
  */
 export async function fleet(
   windows: number,
@@ -100,7 +100,7 @@ export async function fleet(
   try {
     const start = await prepare(server.url);
     for (let index = 0; index < processes; index++) workers.push(start());
-    await Promise.all(workers.map((worker) => once(worker, "message"))); // ready
+    await Promise.all(workers.map((worker) => once(worker, "message"))); // each is ready
     for (const worker of workers) worker.send("work");
     while (server.came.length < windows * ceiling.calls) await wait(50);
     const [most, refused] = [server.mostInWindow(), server.refused];
@@ -108,7 +108,7 @@ export async function fleet(
     const held = await Promise.all(
       workers.map(async (worker) => {
         worker.send("stop");
-        const [said] = (await once(worker, "message")) as [readonly Held[]]; // as it says it
+        const [said] = (await once(worker, "message")) as [readonly Held[]]; // the worker's message
         return said;
       }),
     );
@@ -120,9 +120,9 @@ export async function fleet(
 }
 
 /**
- * What was used of `calls · W / (W + mean hold)`. A place goes round: it is granted, held, counts for a window, is granted
- * again. So many grants later than one there is another, and the mean time between the two is what a round took; its
- * least is the window and the hold. Which of the slow calls freed which place does not matter for the mean.
+ * The used share of `calls · W / (W + mean hold)`. A slot cycles: it is granted, held, counts for a window, and is granted
+ * again. `calls` grants after one grant, the same slot is granted again, so the mean time between the two is the mean
+ * cycle; its minimum is the window plus the hold. Which slow call freed which slot does not matter for the mean.
  */
 function share(held: readonly Held[]): number {
   const { calls, windowMs } = ceiling;

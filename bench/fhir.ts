@@ -1,5 +1,5 @@
 /**
- * `create()` and `read()` against the same two calls by hand.
+ * Compares `create()` and `read()` with the same two calls by hand.
  *
  * @module
  */
@@ -21,7 +21,7 @@ const patient: Patient = {
   birthDate: "1993-06-20",
 };
 
-/** A provider 25 ms away: what an application sees. */
+/** With a provider 25 ms away: throughput as an application sees it. */
 export async function fhirAt25Ms(effort: Effort): Promise<Measurement[]> {
   const provider = await startProvider(25);
   const durable = await durableSide(provider.url);
@@ -49,7 +49,7 @@ export async function fhirAt25Ms(effort: Effort): Promise<Measurement[]> {
   }
 }
 
-/** undici and nothing else: a token that lasts, bodies read and parsed. */
+/** Bare undici: one long-lived token, bodies read and parsed. */
 function bareFhir(
   url: string,
   token: string,
@@ -64,7 +64,7 @@ function bareFhir(
     async createAndRead() {
       const body = JSON.stringify(patient);
       const created = await pool.request({ method: "POST", path: "/r4/Patient", headers, body });
-      const { id } = (await created.body.json()) as { readonly id: string }; // as our own provider answers
+      const { id } = (await created.body.json()) as { readonly id: string }; // our own provider's format
       const read = await pool.request({ method: "GET", path: `/r4/Patient/${id}`, headers });
       await read.body.json();
     },

@@ -1,5 +1,5 @@
 /**
- * Users at rest who wait for a slot in the bulk lane, as many as one wants, written as the library writes them.
+ * Fills a store with any number of users that wait for a slot in the bulk lane, in the library's own format.
  *
  * @module
  */
@@ -8,17 +8,17 @@ import type { Json, Lifecycle, LifecycleOptions, Store } from "oneup-lifecycle";
 import { createLifecycle } from "./product.ts";
 import { inLoops } from "./rounds.ts";
 
-/** Commits under way at a time: they share what a sync costs. */
+/** Concurrent commits, so that they share the cost of a sync. */
 const atATime = 2_048;
-/** One place, which is taken: whoever comes has to wait. */
+/** A limit of one slot, which is taken, so that all users have to wait. */
 const full = { calls: 1, windowMs: 3_600_000 };
 
-/** The id of the so manieth user, from 0. */
+/** The id of the user with that index, from 0. */
 export function waitingId(index: number): string {
   return `user-${String(index).padStart(9, "0")}@example.org`;
 }
 
-/** Adds those from `from` on, so that `to` have been written in all. */
+/** Adds users from index `from`, so that `to` exist in total. */
 export async function fill(options: LifecycleOptions, from: number, to: number): Promise<void> {
   if (from >= to) return;
   const opened: Store[] = [];
@@ -45,7 +45,7 @@ export async function fill(options: LifecycleOptions, from: number, to: number):
   }
 }
 
-/** The first of them, whom the library itself writes; the others are copies. */
+/** The first user, written by the library itself; the others are copies. */
 async function waiting(lifecycle: Lifecycle, store: Store, id: string): Promise<Json> {
   const taken = await store.slots.take({ limit: { name: "management", ...full }, holdMs: 1, lane: null });
   await lifecycle.onboard(id, { lane: "bulk", waitMs: 0 });

@@ -1,6 +1,6 @@
 /**
- * A worker that takes the users of two accounts through, so many each, and tells what it cost with the second. One
- * argument, JSON: what `flat.ts` tells it.
+ * A worker that processes the users of two accounts, a given number of each, and reports the cost of the second. One
+ * argument, JSON: the `Told` of `flat.ts`.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { storeAt } from "./store-at.mjs";
 /** @type {import("./flat.ts").Told} */
 const { address, options, turns, users } = JSON.parse(process.argv[2]);
 
-/** What this process holds for itself, MB; where the system does not say, with all that it mapped from files. */
+/** This process's own memory, in MB; where the system does not report it, including memory-mapped files. */
 function ownMemory() {
   try {
     return Number(/^RssAnon:\s+(\d+) kB$/mu.exec(readFileSync("/proc/self/status", "utf8"))[1]) / 1_024;
@@ -23,7 +23,7 @@ function ownMemory() {
 let rss = 0;
 setInterval(() => (rss = Math.max(rss, ownMemory())), 50).unref();
 
-/** How long one of many takes, one after the other, µs. The first half only warms up. */
+/** The time of one of many sequential calls, in µs. The first half only warms up. */
 async function microsOf(times, ask) {
   let begun = 0;
   for (let index = 0; index < 2 * times; index++) {
@@ -49,12 +49,12 @@ for (const { credentials, calls, grants } of turns) {
   const cpu = process.cpuUsage();
   await lifecycle.work({ signal: stop.signal });
   const { user, system } = process.cpuUsage(cpu);
-  const anybody = () => `user-${String(Math.floor(Math.random() * users)).padStart(9, "0")}@example.org`;
-  if (said === undefined) said = {}; // warm
+  const anyUser = () => `user-${String(Math.floor(Math.random() * users)).padStart(9, "0")}@example.org`;
+  if (said === undefined) said = {}; // the first account only warms up
   else {
     said = {
       grantMicros: (user + system) / grants,
-      inspectMicros: await microsOf(2_000, () => lifecycle.inspect(anybody())),
+      inspectMicros: await microsOf(2_000, () => lifecycle.inspect(anyUser())),
       countsMicros: await microsOf(2_000, () => lifecycle.counts()),
       forecastMicros: await microsOf(2_000, () => lifecycle.forecast(1, "bulk")),
       rss,

@@ -1,5 +1,5 @@
 /**
- * What a worker costs while ever more users are at rest, all of them waiting for a slot.
+ * What a worker costs while a growing number of users wait for a slot.
  *
  * @module
  */
@@ -16,37 +16,37 @@ import { median } from "./rounds.ts";
 import { credentials } from "./settings.ts";
 import type { Effort } from "./settings.ts";
 
-/** Calls that are granted to a worker in a round: the second number counts. */
+/** Calls granted to a worker in a round; only the second number counts. */
 const grants = { warm: 2_000, counted: 500 };
-/** A fresh worker each. */
+/** Rounds, each with a fresh worker. */
 const rounds = 3;
-/** Another account of the same store: a worker gets warm with its users, always as many. */
+/** Another account of the same store, of constant size, to warm up the worker. */
 const warmUp = { credentials: { ...credentials, clientId: "warm" }, users: 3_000 };
 
-/** What a worker is told. */
+/** A worker's input. */
 export interface Told {
   readonly address: string;
   readonly options: Pick<LifecycleOptions, "encryption" | "endpoints">;
-  /** The accounts whose users it takes through, one after the other: it gets warm with the first, and tells the last. */
+  /** The accounts to process, one after the other: the first warms up, the last is measured. */
   readonly turns: readonly {
     readonly credentials: typeof credentials;
-    /** The limit: what was granted before is still in its window. */
+    /** The limit; earlier grants are still in its window. */
     readonly calls: number;
-    /** How many will be granted. */
+    /** How many calls will be granted. */
     readonly grants: number;
   }[];
-  /** So many users have been written: whose record is read is up to chance. */
+  /** Number of stored users, from which random ones are read. */
   readonly users: number;
 }
 
-/** What it says. */
+/** A worker's result. */
 export interface Said {
-  /** CPU of the process for one granted call and what follows: the commits, the exchange of the code, µs. */
+  /** CPU of the process per granted call and its follow-up (the commits, the exchange of the code), in µs. */
   readonly grantMicros: number;
   readonly inspectMicros: number;
   readonly countsMicros: number;
   readonly forecastMicros: number;
-  /** The most memory of its own while it worked, MB: not what it mapped from files. */
+  /** The worker's own peak memory, in MB, without memory-mapped files. */
   readonly rss: number;
 }
 
@@ -55,12 +55,12 @@ export function flatOnLmdb(effort: Effort): Promise<Measurement[]> {
   return flat("lmdb", effort);
 }
 
-/** Users in Redis, where there is one. */
+/** Users in Redis, if it is available. */
 export function flatOnRedis(effort: Effort): Promise<Measurement[]> {
   return flat("redis", effort);
 }
 
-/** Users in PostgreSQL, where there is one. */
+/** Users in PostgreSQL, if it is available. */
 export function flatOnPostgres(effort: Effort): Promise<Measurement[]> {
   return flat("postgres", effort);
 }
@@ -77,7 +77,7 @@ async function flat(kind: Kind, { usersAtRest }: Effort): Promise<Measurement[]>
       const written = { warm: 0, counted: 0 };
       const granted = { warm: 0, counted: 0 };
       const turn = async (which: keyof typeof grants, account: typeof credentials, size: number) => {
-        await write(account, written[which], size + granted[which]); // as many as `size` wait
+        await write(account, written[which], size + granted[which]); // so that `size` users wait
         written[which] = size + granted[which];
         granted[which] += grants[which];
         return { credentials: account, calls: granted[which], grants: grants[which] };
@@ -104,13 +104,13 @@ async function worker(told: Told): Promise<Said> {
   const script = fileURLToPath(new URL("flat-worker.mjs", import.meta.url));
   const child = fork(script, [JSON.stringify(told)], { execArgv: [] });
   const exit = once(child, "exit");
-  const [said] = (await Promise.race([once(child, "message"), exit.then(endedEarly)])) as [Said]; // as it says it
+  const [said] = (await Promise.race([once(child, "message"), exit.then(endedEarly)])) as [Said]; // the worker's message
   await exit;
   return said;
 }
 
 function endedEarly([code]: readonly unknown[]): never {
-  throw new Error(`Cannot measure: the worker ended with code ${String(code)}`);
+  throw new Error(`Cannot measure: the worker exited with code ${String(code)}`);
 }
 
 /** 1000 → `1k`, a million → `1M`. */

@@ -1,5 +1,5 @@
 /**
- * Measurements that need a process of their own: memory of an import of many users, time to load the library.
+ * Measurements that need a process of their own: memory of a large import, and the time to load the library.
  *
  * @module
  */
@@ -15,20 +15,20 @@ import type { Measurement } from "./report.ts";
 import { median } from "./rounds.ts";
 import type { Effort } from "./settings.ts";
 
-/** Runs `node` without a loader and gives what it prints. */
+/** Runs `node` without a loader and returns its output. */
 async function node(...args: readonly string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(process.execPath, args);
   return stdout;
 }
 
-/** The most memory a process ever held that onboarded many users. */
+/** Peak memory of a process that onboards many users. */
 export async function onboardMemory({ importedUsers }: Effort): Promise<Measurement[]> {
   const provider = await startProvider(0);
   const folder = await mkdtemp(join(tmpdir(), "oneup-bench-"));
   try {
     const script = fileURLToPath(new URL("alone.mjs", import.meta.url));
     const printed = await node(script, provider.url, String(importedUsers), folder);
-    const { rss } = JSON.parse(printed) as { rss: number }; // as alone.mjs prints it
+    const { rss } = JSON.parse(printed) as { rss: number }; // the format of alone.mjs
     return [{ name: "onboard.rss", value: rss, unit: "MB", bar: null }];
   } finally {
     await rm(folder, { recursive: true });
@@ -36,7 +36,7 @@ export async function onboardMemory({ importedUsers }: Effort): Promise<Measurem
   }
 }
 
-/** How long `await import("oneup-lifecycle")` takes in a process that has loaded nothing else. */
+/** The time of `await import("oneup-lifecycle")` in a process that has loaded nothing else. */
 export async function importTime({ imports }: Effort): Promise<Measurement[]> {
   const script = `const begun = performance.now();
     await import(${JSON.stringify(frontDoor.href)});

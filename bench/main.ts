@@ -1,5 +1,5 @@
 /**
- * Measures and prints. `npm run bench -- [NAME…] [--json] [--quick] [--strict]`; see README.md.
+ * Runs the measurements. `npm run bench -- [NAME…] [--json] [--quick] [--strict]`; see README.md.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { testkit } from "./testkit.ts";
 import { tokenFromMemory, tokenFromStore } from "./token.ts";
 
 interface Measurable {
-  /** What it prints: any of these names, or the beginning of one, selects it. */
+  /** The names of its measurements; any of them, or a prefix, selects it. */
   readonly names: readonly string[];
   readonly take: (effort: Effort) => Promise<Measurement[]>;
 }
@@ -70,7 +70,7 @@ const { values, positionals } = parseArgs({
 const unknown = positionals.filter((prefix) => chosen([prefix]).length === 0);
 if (unknown.length > 0) {
   const known = measurables.flatMap(({ names }) => names).join(", ");
-  throw new Error(`Cannot measure ${unknown.join(", ")}: a name must begin one of ${known}`);
+  throw new Error(`Cannot measure ${unknown.join(", ")}: a name must be a prefix of one of ${known}`);
 }
 
 const taken: Measurement[] = [];

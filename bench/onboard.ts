@@ -1,5 +1,5 @@
 /**
- * `onboard()` against the same two calls by hand.
+ * Compares `onboard()` with the same two calls by hand.
  *
  * @module
  */
@@ -12,13 +12,13 @@ import { loops } from "./settings.ts";
 import type { Effort } from "./settings.ts";
 import { bareSide, durableSide } from "./sides.ts";
 
-/** A provider 25 ms away: what an application sees. */
+/** With a provider 25 ms away: throughput as an application sees it. */
 export async function onboardAt25Ms(effort: Effort): Promise<Measurement[]> {
   const measured = await compare(25, effort);
   return [{ name: "onboard.ratio.25ms", value: ratio(measured), unit: "of bare", bar: 0.93 }];
 }
 
-/** A provider that answers at once: what the library itself costs. */
+/** With a provider that responds at once: the cost of the library itself. */
 export async function onboardAt0Ms(effort: Effort): Promise<Measurement[]> {
   const measured = await compare(0, effort);
   const cpu = median(measured.map(({ bare, durable }) => bare.cpuMicros / durable.cpuMicros));
@@ -34,12 +34,12 @@ export async function onboardAt0Ms(effort: Effort): Promise<Measurement[]> {
   ];
 }
 
-/** How much of the bare side's throughput is left. */
+/** The library's throughput as a share of the bare side's. */
 export function ratio(measured: readonly Pair[]): number {
   return median(measured.map(({ bare, durable }) => durable.perSecond / bare.perSecond));
 }
 
-/** Both sides in turn, against a provider that answers after `latencyMs`. */
+/** Runs both sides in turn, against a provider with a latency of `latencyMs`. */
 export async function compare(
   latencyMs: number,
   effort: Effort,

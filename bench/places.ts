@@ -1,5 +1,5 @@
 /**
- * Where a benchmark's users are kept: a folder for LMDB, or a server of its own.
+ * Where a benchmark's users are stored: a folder for LMDB, or a server of its own.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import { postgresIsThere, startPostgres } from "./postgres-server.ts";
 import { lmdb, postgres, redis } from "./product.ts";
 import { redisIsThere, startRedis } from "./redis-server.ts";
 
-/** The kinds of places. */
+/** The kinds of stores. */
 export type Kind = "lmdb" | "redis" | "postgres";
 
-/** A place that is there until it is left. */
+/** A temporary place for a store. */
 export interface Place {
   readonly kind: Kind;
   /** The folder, or the URL of the server. */
@@ -22,7 +22,7 @@ export interface Place {
   leave(): Promise<void>;
 }
 
-/** Any key is as good as another. */
+/** An arbitrary key. */
 export const encryption = { keys: ["0f".repeat(32)] };
 
 const needs = {
@@ -47,14 +47,14 @@ const make: Readonly<Record<Kind, () => Promise<Omit<Place, "kind">>>> = {
   },
 };
 
-/** Does something in a place of its own; nothing, and says so, where the server for it is missing. */
+/** Runs something in a place of its own; skips it with a message if the server for it is not available. */
 export async function inPlace<T>(
   kind: Kind,
   what: string,
   work: (place: Place) => Promise<T[]>,
 ): Promise<T[]> {
   if (!(await needs[kind].isThere())) {
-    console.error(`LEFT OUT: ${what} needs ${needs[kind].what}`);
+    console.error(`SKIPPED: ${what} needs ${needs[kind].what}`);
     return [];
   }
   const place = { kind, ...(await make[kind]()) };
@@ -65,7 +65,7 @@ export async function inPlace<T>(
   }
 }
 
-/** The store there. */
+/** The store of a place. */
 export function storeIn({ kind, address }: Pick<Place, "kind" | "address">): StoreAdapter {
   switch (kind) {
     case "lmdb":

@@ -1,5 +1,5 @@
 /**
- * A PostgreSQL of the benchmark's own, with its default settings: it syncs with every commit.
+ * A PostgreSQL server for the benchmark, with default settings: it syncs on every commit.
  *
  * @module
  */
@@ -14,14 +14,14 @@ import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import { freePort } from "./redis-server.ts";
 
-/** A server that answers. */
+/** A running server. */
 export interface PostgresServer {
-  /** Of an empty database. */
+  /** URL of an empty database. */
   readonly url: string;
   stop(): Promise<void>;
 }
 
-/** Where Debian keeps programs that it does not link into `PATH`. */
+/** Where Debian installs programs that are not in `PATH`. */
 const debian = "/usr/lib/postgresql";
 
 async function program(name: string): Promise<string | undefined> {
@@ -31,13 +31,13 @@ async function program(name: string): Promise<string | undefined> {
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
-/** Is there one to start, or to take? */
+/** Whether a server can be started or is given. */
 export async function postgresIsThere(): Promise<boolean> {
   if (process.env["POSTGRES_URL"] !== undefined) return true;
   return (await program("initdb")) !== undefined && (await program("postgres")) !== undefined;
 }
 
-/** It refuses to run as root, so there it runs as the user `postgres`. */
+/** PostgreSQL refuses to run as root, so in that case it runs as the user `postgres`. */
 async function whoRunsIt(): Promise<{ readonly uid: number; readonly gid: number } | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   const id = async (what: string): Promise<number> =>
@@ -45,13 +45,13 @@ async function whoRunsIt(): Promise<{ readonly uid: number; readonly gid: number
   return { uid: await id("-u"), gid: await id("-g") };
 }
 
-/** Starts `postgres`, or takes the database that `POSTGRES_URL` names. */
+/** Starts `postgres`, or uses the database of `POSTGRES_URL`. */
 export async function startPostgres(): Promise<PostgresServer> {
   const given = process.env["POSTGRES_URL"];
   if (given !== undefined) return { url: given, stop: async () => {} };
   const [initdb, postgres] = [await program("initdb"), await program("postgres")];
   if (initdb === undefined || postgres === undefined)
-    throw new Error("Cannot start PostgreSQL: there is none");
+    throw new Error("Cannot start PostgreSQL: it is not installed");
   const folder = await mkdtemp(join(tmpdir(), "oneup-bench-postgres-"));
   const who = await whoRunsIt();
   if (who !== undefined) {
@@ -72,21 +72,21 @@ export async function startPostgres(): Promise<PostgresServer> {
   const server = spawn(postgres, ["-D", folder, ...words], { ...who, cwd: folder, stdio: "ignore" });
   for (let tries = 0; !(await answers(port)); tries++) {
     if (server.exitCode !== null || tries === 200)
-      throw new Error("Cannot start postgres: it does not answer");
+      throw new Error("Cannot start postgres: it does not respond");
     await wait(50);
   }
   return {
     url: `postgres://bench@127.0.0.1:${port}/postgres`,
     async stop() {
       const exit = once(server, "exit");
-      server.kill("SIGINT"); // cuts the connections, and ends its own processes with it
+      server.kill("SIGINT"); // closes the connections and stops its child processes
       await exit;
       await rm(folder, { recursive: true });
     },
   };
 }
 
-/** Does it let somebody in? It listens before it does, and answers a start that it understands with `R`. */
+/** Whether it accepts connections. It listens before it does, and answers a valid startup message with `R`. */
 async function answers(port: number): Promise<boolean> {
   const socket = createConnection({ port, host: "127.0.0.1" });
   try {

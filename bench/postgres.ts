@@ -1,6 +1,6 @@
 /**
- * The same comparison with users in PostgreSQL: `onboard()` against the same two calls by hand, and what one onboarding
- * costs the server, which syncs with every transaction.
+ * The same comparison with users in PostgreSQL: `onboard()` and the same two calls by hand, and the cost of one onboarding
+ * for the server, which syncs on every transaction.
  *
  * @module
  */
@@ -17,14 +17,14 @@ import { loops } from "./settings.ts";
 import type { Effort } from "./settings.ts";
 import { durableSide } from "./sides.ts";
 
-/** The store there, ready to be opened. */
+/** The store, not yet open. */
 async function storeAt(where: string | PostgresPool): Promise<StoreAdapter> {
   const store = postgres(where);
   await store.migrate();
   return store;
 }
 
-/** A provider 50 ms away. */
+/** With a provider 50 ms away. */
 export function postgresAt50Ms(effort: Effort): Promise<Measurement[]> {
   const name = "postgres.onboard.ratio.50ms";
   return inPlace("postgres", name, async ({ address }) => {
@@ -33,7 +33,7 @@ export function postgresAt50Ms(effort: Effort): Promise<Measurement[]> {
   });
 }
 
-/** A provider that answers at once. */
+/** With a provider that responds at once. */
 export function postgresAt0Ms(effort: Effort): Promise<Measurement[]> {
   const name = "postgres.onboard.ratio.0ms";
   return inPlace("postgres", name, async ({ address }) => {
@@ -46,10 +46,10 @@ export function postgresAt0Ms(effort: Effort): Promise<Measurement[]> {
   });
 }
 
-/** Onboardings whose cost is counted. */
+/** Number of measured onboardings. */
 const counted = 2_000;
 
-/** Round trips of one onboarding, each a statement and a transaction: one by one, and with many who share them. */
+/** Round trips per onboarding, each a statement and a transaction: sequentially, and with many users that share them. */
 export function postgresTrips(): Promise<Measurement[]> {
   return inPlace("postgres", "postgres.trips", async ({ address }) => [
     { name: "postgres.trips", value: await trips(address, 1), unit: "a user", bar: null },

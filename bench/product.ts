@@ -1,6 +1,6 @@
 /**
- * The library as it is shipped: the built JavaScript. Run from source through a loader it would carry the loader's
- * wrappers around its functions, and that is not what users run.
+ * The library as shipped: the built JavaScript. Run from source, it would contain the loader's wrappers around its
+ * functions, which users do not run.
  *
  * @module
  */
@@ -9,14 +9,14 @@ import { fileURLToPath } from "node:url";
 
 const built = new URL("../dist/", import.meta.url);
 
-/** The built front door. */
+/** The built entry point. */
 export const frontDoor: URL = new URL("src/index.js", built);
 
 if (!existsSync(fileURLToPath(frontDoor))) {
   throw new Error("Cannot measure: the library is not built; run `npm run build` first");
 }
 
-/** What an application imports, from the built files. The types are those of the source. */
+/** An application's imports, from the built files. The types are those of the source. */
 export const { createLifecycle, keyFile }: typeof import("oneup-lifecycle") = await import(frontDoor.href);
 export const { createSandbox }: typeof import("oneup-lifecycle/sandbox") = await import(
   new URL("src/sandbox/index.js", built).href

@@ -1,6 +1,6 @@
 /**
- * A provider that knows three answers: a created user with its code, a pair of tokens, and a patient. It looks at
- * nothing but the path, because a slow provider would hide what is measured. Argument: latency of an answer in ms.
+ * A provider with three responses: a created user with its code, a pair of tokens, and a patient. It checks only the path,
+ * because a slow provider would hide what is measured. Argument: latency in ms.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** The one patient that there is, whoever creates it. */
+/** The only patient, whatever is created. */
 const patient = JSON.stringify({
   resourceType: "Patient",
   id: "0a0cee5487a8",
@@ -48,12 +48,12 @@ function tokens(): string {
   return `{"refresh_token":"${refreshToken}","token_type":"bearer","access_token":"${accessToken}","expires_in":7200,"scope":"user/*.*"}`;
 }
 
-/** 40 characters, as 1upHealth's tokens have. */
+/** 40 characters, like 1upHealth's tokens. */
 function word(id: number, fill: string): string {
   return id.toString(16).padStart(40, fill);
 }
 
-server.keepAliveTimeout = 0; // a connection stays open while the other side has its round
+server.keepAliveTimeout = 0; // connections stay open during the other side's round
 server.requestTimeout = 0;
 server.listen(0, "127.0.0.1", () => {
   const { port } = server.address() as AddressInfo; // of a server that listens on TCP

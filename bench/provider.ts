@@ -1,5 +1,5 @@
 /**
- * Starts the provider both sides call, in a process of its own, so that its work is not counted as theirs.
+ * Starts the provider that both sides call, in a process of its own, so that its CPU time is not counted as theirs.
  *
  * @module
  */
@@ -7,14 +7,14 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-/** A provider that answers. */
+/** A running provider. */
 export interface Provider {
   /** `http://127.0.0.1:…` */
   readonly url: string;
   close(): Promise<void>;
 }
 
-/** Starts a provider that answers each call after `latencyMs`. */
+/** Starts a provider with a latency of `latencyMs`. */
 export async function startProvider(latencyMs: number): Promise<Provider> {
   const server = fork(fileURLToPath(new URL("provider-server.ts", import.meta.url)), [String(latencyMs)]);
   const [url] = (await Promise.race([once(server, "message"), failed(once(server, "exit"))])) as [string];
@@ -22,12 +22,12 @@ export async function startProvider(latencyMs: number): Promise<Provider> {
     url,
     async close() {
       const exit = once(server, "exit");
-      server.disconnect(); // it ends by itself then, as it does when this process dies
+      server.disconnect(); // it then exits by itself, as it does when this process dies
       await exit;
     },
   };
 }
 
 async function failed(exit: Promise<readonly unknown[]>): Promise<never> {
-  throw new Error(`Cannot start the provider: its process ended with code ${String((await exit)[0])}`);
+  throw new Error(`Cannot start the provider: its process exited with code ${String((await exit)[0])}`);
 }

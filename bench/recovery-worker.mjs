@@ -1,7 +1,7 @@
 /**
- * An application that onboards its users, so many at a time, and works for whoever a dead process left behind. It
- * says "done" when each of them has a token. One argument, JSON: what `recovery.ts` tells it.
- * Plain JavaScript, started without a loader, as an application is: its start is part of the time that is measured.
+ * An application that onboards its users, a given number at a time, with a worker for users that a dead process left
+ * behind. It sends "done" when every user has a token. One argument, JSON: the `Told` of `recovery.ts`. Plain JavaScript,
+ * started without a loader, like an application: its start is part of the measured time.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const { address, options, users, atATime } = JSON.parse(process.argv[2]);
 const lifecycle = await createLifecycle({ ...options, store: await storeAt(address) });
 void lifecycle.work({ concurrency: atATime.worked });
 
-// Whom the store knows the worker brings home; so those come first of whom it has never heard.
+// The worker finishes the users that the store knows, so the unknown ones are onboarded first.
 /** @type {Set<string>} */
 const known = new Set();
 for await (const { appUserId } of lifecycle.users()) known.add(appUserId);

@@ -1,5 +1,5 @@
 /**
- * What a crash costs: see `crash.ts`.
+ * The cost of a crash: see `crash.ts`.
  *
  * @module
  */
@@ -16,14 +16,14 @@ import type { Measurement } from "./report.ts";
 import { inLoops, median } from "./rounds.ts";
 import type { Effort } from "./settings.ts";
 
-/** Users under way at a time, 64 in all: the application's own calls, and its worker for the interrupted. */
+/** Concurrent users, 64 in total: the application's own calls, and its worker for interrupted users. */
 const atATime = { onboarded: 48, worked: 16 };
-/** A lease outlives the call it covers, so the time limit of a call follows from it. */
+/** A lease outlives the call it covers, so it bounds the timeout of a call. */
 const times = { leaseMs: 2_000, timeoutMs: 1_500, graceMs: 400 };
 
-/** What the application is told. */
+/** The application's input. */
 export interface Told {
-  /** Where its users are kept. */
+  /** Where its users are stored. */
   readonly address: string;
   readonly options: Pick<
     LifecycleOptions,
@@ -33,10 +33,10 @@ export interface Told {
   readonly atATime: typeof atATime;
 }
 
-/** What became of the users of one round. */
+/** The outcome of one round. */
 interface Outcome extends Crashed {
   readonly failed: number;
-  /** Those for whom no FHIR call succeeds afterwards. */
+  /** Users for whom no FHIR call succeeds afterwards. */
   readonly lost: number;
 }
 
@@ -45,12 +45,12 @@ export function recoveryOnLmdb(effort: Effort): Promise<Measurement[]> {
   return recovery("recovery", "lmdb", effort);
 }
 
-/** Users in Redis, where there is one. */
+/** Users in Redis, if it is available. */
 export function recoveryOnRedis(effort: Effort): Promise<Measurement[]> {
   return recovery("recovery.redis", "redis", effort);
 }
 
-/** Users in PostgreSQL, where there is one. */
+/** Users in PostgreSQL, if it is available. */
 export function recoveryOnPostgres(effort: Effort): Promise<Measurement[]> {
   return recovery("recovery.postgres", "postgres", effort);
 }
@@ -63,7 +63,7 @@ async function recovery(name: string, kind: Kind, { crashes }: Effort): Promise<
   return outcomes.length > 0 ? measurements(name, outcomes) : [];
 }
 
-/** Everybody of all rounds; of the times, the median. */
+/** User counts summed over all rounds; the median of the times. */
 function measurements(name: string, outcomes: readonly Outcome[]): Measurement[] {
   const sum = (of: Exclude<keyof Outcome, "allDoneMs">): number =>
     outcomes.reduce((total, outcome) => total + outcome[of], 0);

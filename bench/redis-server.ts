@@ -1,5 +1,5 @@
 /**
- * A Redis of the benchmark's own, which syncs its log with every write.
+ * A Redis server for the benchmark that syncs its log on every write.
  *
  * @module
  */
@@ -13,13 +13,13 @@ import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import { createClient } from "@keyv/redis";
 
-/** A server that answers. */
+/** A running server. */
 export interface RedisServer {
   readonly url: string;
   stop(): Promise<void>;
 }
 
-/** Is there one to start, or to take? */
+/** Whether a server can be started or is given. */
 export async function redisIsThere(): Promise<boolean> {
   if (process.env["REDIS_URL"] !== undefined) return true;
   return promisify(execFile)("redis-server", ["--version"]).then(
@@ -28,7 +28,7 @@ export async function redisIsThere(): Promise<boolean> {
   );
 }
 
-/** Starts `redis-server`, or takes the one that `REDIS_URL` names. */
+/** Starts `redis-server`, or uses the one of `REDIS_URL`. */
 export async function startRedis(): Promise<RedisServer> {
   const given = process.env["REDIS_URL"];
   if (given !== undefined) return { url: given, stop: async () => {} };
@@ -47,7 +47,7 @@ export async function startRedis(): Promise<RedisServer> {
   const url = `redis://127.0.0.1:${port}`;
   for (let tries = 0; !(await answers(url)); tries++) {
     if (server.exitCode !== null || tries === 100)
-      throw new Error("Cannot start redis-server: it does not answer");
+      throw new Error("Cannot start redis-server: it does not respond");
     await wait(50);
   }
   return {
@@ -60,7 +60,7 @@ export async function startRedis(): Promise<RedisServer> {
   };
 }
 
-/** A port of this machine that nobody listens on. */
+/** A free port of this machine. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -72,7 +72,7 @@ export async function freePort(): Promise<number> {
 
 async function answers(url: string): Promise<boolean> {
   const client = createClient({ url, socket: { reconnectStrategy: false } });
-  client.on("error", () => {}); // said by connect()
+  client.on("error", () => {}); // connect() reports it
   try {
     await client.connect();
     client.destroy();

@@ -1,6 +1,6 @@
 /**
- * The same comparison with users in Redis: `onboard()` against the same two calls by hand, and what one onboarding
- * costs the server. Needs `redis-server` in PATH, or `REDIS_URL`, a server that may be emptied.
+ * The same comparison with users in Redis: `onboard()` and the same two calls by hand, and the cost of one onboarding for
+ * the server. Needs `redis-server` in PATH, or `REDIS_URL` of a server that may be emptied.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { inLoops } from "./rounds.ts";
 import { durableSide } from "./sides.ts";
 import type { Effort } from "./settings.ts";
 
-/** Any key is as good as another. */
+/** An arbitrary key. */
 const encryption = { keys: ["0f".repeat(32)] };
 
 async function onRedis(
@@ -32,20 +32,20 @@ async function onRedis(
   }
 }
 
-/** A provider 50 ms away. */
+/** With a provider 50 ms away. */
 export function redisAt50Ms(effort: Effort): Promise<Measurement[]> {
   return onRedis("redis.onboard.ratio.50ms", 50, 0.9, effort);
 }
 
-/** A provider that answers at once. */
+/** With a provider that responds at once. */
 export function redisAt0Ms(effort: Effort): Promise<Measurement[]> {
   return onRedis("redis.onboard.ratio.0ms", 0, null, effort);
 }
 
-/** Onboardings whose cost is counted. */
+/** Number of measured onboardings. */
 const counted = 500;
 
-/** Round trips of one onboarding, and the commands that the server carried out for it, those within scripts included. */
+/** Round trips per onboarding, and the commands that the server executed for it, including those in scripts. */
 export async function redisTrips(): Promise<Measurement[]> {
   const { url, stop } = await startRedis();
   const provider = await startProvider(0);

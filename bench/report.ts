@@ -1,5 +1,5 @@
 /**
- * What a measurement says, and how it is shown.
+ * Measurements and their output formats.
  *
  * @module
  */
@@ -9,19 +9,19 @@ export interface Measurement {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
-  /** The least value that is good enough, or with `atMost` the most; `null` where there is none. */
+  /** The minimum, or with `atMost` the maximum, that is good enough; `null` if there is none. */
   readonly bar: number | null;
-  /** Is less better? @default false */
+  /** Whether less is better. @default false */
   readonly atMost?: boolean;
 }
 
-/** Does the value reach its bar? `null` where there is none. */
+/** Whether the value meets its bar; `null` if there is none. */
 export function holds({ value, bar, atMost = false }: Measurement): boolean | null {
   if (bar === null) return null;
   return atMost ? value <= bar : value >= bar;
 }
 
-/** One JSON object, for one line. */
+/** One line of JSON. */
 export function asJson(measurement: Measurement): string {
   const { name, value, unit, bar } = measurement;
   return JSON.stringify({ name, value: Number(value.toPrecision(4)), unit, bar, holds: holds(measurement) });
@@ -49,7 +49,7 @@ function aligned(row: readonly string[], widths: readonly number[]): string {
   return cells.join("  ").trimEnd();
 }
 
-/** Three digits that mean something; whole numbers from a hundred on. */
+/** Three significant digits; whole numbers from 100. */
 function shown(value: number): string {
   return Math.abs(value) >= 100
     ? Math.round(value).toLocaleString("en-US")

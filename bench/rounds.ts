@@ -1,24 +1,24 @@
 /**
- * Rounds: how fast something goes once it runs steadily, and how two things compare.
+ * Rounds: the steady throughput of some work, and the comparison of two.
  *
  * @module
  */
 import { setTimeout as wait } from "node:timers/promises";
 import type { Effort } from "./settings.ts";
 
-/** What one round came to. */
+/** The result of one round. */
 export interface Round {
   readonly perSecond: number;
-  /** CPU of this process for one of them, µs, all threads. */
+  /** CPU time of this process per unit of work, in µs, all threads. */
   readonly cpuMicros: number;
 }
 
-/** Does the next piece of work. */
+/** One unit of work. */
 export type Work = () => Promise<unknown>;
 
 /**
- * Runs `work` in `loops` loops. What is finished during the ramp and after the round's end does not count, so filling
- * and emptying the connections favours nobody.
+ * Runs `work` in `loops` concurrent loops. Work finished during the ramp or after the end does not count, so that filling
+ * and draining the connections favours neither side.
  */
 export async function round(
   work: Work,
@@ -35,7 +35,7 @@ export async function round(
   }
   const running = Promise.all(Array.from({ length: loops }, loop));
   try {
-    return await Promise.race([steadily(), running as Promise<never>]); // the loops only end early by failing
+    return await Promise.race([steadily(), running as Promise<never>]); // loops end early only by failing
   } finally {
     over = true;
     await running;
@@ -54,28 +54,28 @@ export async function round(
   }
 }
 
-/** Does `work` for each item, `loops` at a time. */
+/** Runs `work` for each item, `loops` at a time. */
 export async function inLoops<T>(
   items: Iterable<T>,
   loops: number,
   work: (item: T) => Promise<unknown>,
 ): Promise<void> {
-  const left = items[Symbol.iterator](); // shared: each loop takes the next one
+  const left = items[Symbol.iterator](); // shared, so that each loop takes the next item
   async function loop(): Promise<void> {
     for (let next = left.next(); next.done !== true; next = left.next()) await work(next.value);
   }
   await Promise.all(Array.from({ length: loops }, loop));
 }
 
-/** Two rounds, one after the other. */
+/** Two consecutive rounds. */
 export interface Pair {
   readonly bare: Round;
   readonly durable: Round;
 }
 
 /**
- * Rounds of both sides in turn, after one pair that only warms up. Whatever else the machine does in the meantime
- * falls on both, so the ratio within a pair is steadier than either number; which side goes first alternates.
+ * Rounds of both sides in turn, after a warm-up pair. Other load on the machine affects both, so the ratio within a pair is
+ * steadier than either number; which side goes first alternates.
  */
 export async function pairs(
   bare: (effort: Effort) => Promise<Round>,
@@ -97,7 +97,7 @@ export async function pairs(
   return done;
 }
 
-/** The middle value, or the mean of the middle two. */
+/** The median. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.slice(Math.ceil(sorted.length / 2) - 1, Math.floor(sorted.length / 2) + 1);

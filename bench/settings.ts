@@ -1,32 +1,32 @@
 /**
- * What every measurement shares.
+ * Settings shared by all measurements.
  *
  * @module
  */
 
-/** How long and how often to measure. */
+/** Duration and number of repetitions. */
 export interface Effort {
-  /** Pairs of rounds whose ratios are compared. */
+  /** Number of pairs of rounds. */
   readonly pairs: number;
-  /** The part of a round that counts, ms. */
+  /** Measured part of a round, in ms. */
   readonly roundMs: number;
-  /** The part before it, until every loop and connection is busy, ms. */
+  /** The part before it, until every loop and connection is busy, in ms. */
   readonly rampMs: number;
-  /** Users that exist before access tokens are asked for from the store. */
+  /** Users in the store when access tokens are requested from it. */
   readonly storedUsers: number;
-  /** Users that the process whose memory is measured onboards. */
+  /** Users that are onboarded to measure memory. */
   readonly importedUsers: number;
-  /** Fresh processes that import the library. */
+  /** Number of processes that import the library. */
   readonly imports: number;
-  /** Applications that are killed and started again, for each store. */
+  /** Number of applications that are killed and restarted, per store. */
   readonly crashes: number;
-  /** How many windows of the limit a fleet has users for. */
+  /** Size of a fleet's backlog, in windows of the limit. */
   readonly windows: number;
   /** Users at rest, ascending. */
   readonly usersAtRest: readonly number[];
 }
 
-/** For numbers to compare with a bar. */
+/** For numbers to compare with the bars. */
 export const thorough: Effort = {
   pairs: 7,
   roundMs: 2_000,
@@ -39,7 +39,7 @@ export const thorough: Effort = {
   usersAtRest: [1_000, 100_000, 1_000_000],
 };
 
-/** For a look: a third of the time, several per cent of noise. */
+/** For a quick look: a third of the time, several per cent of noise. */
 export const quick: Effort = {
   pairs: 3,
   roundMs: 700,
@@ -52,13 +52,13 @@ export const quick: Effort = {
   usersAtRest: [1_000, 100_000],
 };
 
-/** Connections of either side. */
+/** Connections per side. */
 export const connections = 64;
 
-/** Users under way at a time: twice the connections, so that a connection never waits for its next call. */
+/** Concurrent users: twice the connections, so that a connection never waits for its next call. */
 export const loops = 128;
 
-/** The client of either side. The provider does not look at them; they are here for their length. */
+/** The client of both sides. The provider ignores the values; their length matters. */
 export const credentials = {
   clientId: "0123456789abcdef0123456789abcdef",
   clientSecret: "fedcba9876543210fedcba9876543210",

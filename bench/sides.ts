@@ -1,5 +1,5 @@
 /**
- * The two sides of the comparison: the same two calls by hand, and the library.
+ * The two sides of the comparison: the same two calls by hand, and with the library.
  *
  * @module
  */
@@ -11,13 +11,13 @@ import type { Lifecycle, LifecycleOptions } from "oneup-lifecycle";
 import { createLifecycle, keyFile, lmdb } from "./product.ts";
 import { connections, credentials } from "./settings.ts";
 
-/** Takes users from nothing to a working access token. */
+/** Onboards users, from nothing to a working access token. */
 export interface Side {
   onboard(appUserId: string): Promise<unknown>;
   close(): Promise<void>;
 }
 
-/** undici and nothing else: no store, no retry, no limit. What a script would do that may never fail. */
+/** Bare undici: no store, no retry, no limit, like a script that must never fail. */
 export function bareSide(providerUrl: string): Side {
   const pool = new Pool(providerUrl, { connections });
   const { clientId: client_id, clientSecret: client_secret } = credentials;
@@ -27,7 +27,7 @@ export function bareSide(providerUrl: string): Side {
   async function post(path: string, headers: Record<string, string>, fields: Record<string, string>) {
     const body = new URLSearchParams(fields).toString();
     const answer = await pool.request({ method: "POST", path, headers, body });
-    return (await answer.body.json()) as Record<string, unknown>; // an object, as our own provider answers
+    return (await answer.body.json()) as Record<string, unknown>; // our own provider returns an object
   }
 
   return {
@@ -52,8 +52,8 @@ export interface Durable extends Side {
 }
 
 /**
- * The library with everything on: limit, lease, sealed secrets, counts, commits synced to disk. Only the limit is
- * too high to be reached. Its folder is removed at the end.
+ * The library with everything on: limit, lease, encrypted secrets, counts, commits synced to disk. Only the limit is too
+ * high to be reached. Its folder is removed at the end.
  */
 export async function durableSide(
   providerUrl: string,

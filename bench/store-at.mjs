@@ -1,5 +1,5 @@
 /**
- * The store of an address: `redis://…`, `postgres://…`, or a folder for LMDB. Plain JavaScript, for processes that start
+ * The store for an address: `redis://…`, `postgres://…`, or a folder for LMDB. Plain JavaScript, for processes started
  * without a loader.
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * What one test of an application costs that begins with a lifecycle of its own.
+ * The cost of a test that creates its own lifecycle.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { median } from "./rounds.ts";
 
 const tests = 200;
 
-/** A lifecycle for a test, a user, two hours, a fresh token: opened and closed, 200 times. */
+/** A test lifecycle, a user, two hours, a refreshed token: opened and closed, 200 times. */
 export async function testkit(): Promise<Measurement[]> {
   const times: number[] = [];
   for (let index = 0; index < tests; index++) {

@@ -11,7 +11,7 @@ import { loops } from "./settings.ts";
 import type { Effort } from "./settings.ts";
 import { durableSide } from "./sides.ts";
 
-/** From memory, one after the other. */
+/** From memory, sequentially. */
 export async function tokenFromMemory(effort: Effort): Promise<Measurement[]> {
   const value = await tokensPerSecond(
     { users: 1_000, cachedTokens: 1_000, asks: 1_000_000, loops: 1 },
@@ -20,7 +20,7 @@ export async function tokenFromMemory(effort: Effort): Promise<Measurement[]> {
   return [{ name: "token.warm", value, unit: "tokens/s", bar: 1_000_000 }];
 }
 
-/** From the store, many at a time: each record is read and its secrets are opened. */
+/** From the store, concurrently: each record is read and its secrets are decrypted. */
 export async function tokenFromStore(effort: Effort): Promise<Measurement[]> {
   const users = effort.storedUsers;
   const value = await tokensPerSecond({ users, cachedTokens: 0, asks: 3 * users, loops: 64 }, effort);
@@ -30,13 +30,13 @@ export async function tokenFromStore(effort: Effort): Promise<Measurement[]> {
 interface Scene {
   readonly users: number;
   readonly cachedTokens: number;
-  /** Tokens asked for in one round, of all users in turn. */
+  /** Tokens requested per round, of all users in turn. */
   readonly asks: number;
-  /** How many are asked for at a time. */
+  /** Concurrent requests. */
   readonly loops: number;
 }
 
-/** The median of the rounds, after one that only warms up. */
+/** The median of the rounds, after a warm-up round. */
 async function tokensPerSecond(scene: Scene, effort: Effort): Promise<number> {
   const provider = await startProvider(0);
   const { lifecycle, onboard, close } = await durableSide(provider.url, { cachedTokens: scene.cachedTokens });

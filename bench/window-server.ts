@@ -1,5 +1,5 @@
 /**
- * A provider that counts its management calls as a strict one would, and takes its time for every tenth of them.
+ * A provider that counts management calls strictly, and delays every tenth of them.
  *
  * @module
  */
@@ -9,31 +9,31 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 
-/** So many calls in any rolling window. */
+/** A number of calls per rolling window. */
 export interface Ceiling {
   readonly calls: number;
   readonly windowMs: number;
 }
 
-/** A provider that answers. */
+/** A running provider. */
 export interface WindowServer {
   readonly url: string;
-  /** When each management call came, in ms, ascending. */
+  /** Arrival times of management calls, in ms, ascending. */
   readonly came: readonly number[];
-  /** The most management calls in any rolling window: when they came, or when slow ones were counted, whichever is more. */
+  /** The most management calls in any rolling window, by arrival or by the time slow ones were counted, whichever is more. */
   mostInWindow(): number;
-  /** How many were refused. */
+  /** Number of refused calls. */
   readonly refused: number;
   close(): Promise<void>;
 }
 
-/** Every so manieth call is slow: up to a quarter of the window, ten steps in turn. */
+/** Every tenth call is slow: up to a quarter of the window, in ten steps. */
 const slowEvery = 10;
 const slowSteps = 10;
-/** How much of its delay passes before a slow call is counted: the rest passes before its answer is sent. */
+/** The part of its delay before a slow call is counted; the rest passes before the response is sent. */
 const before = [0, 1, 0.5, 0.25, 0.75, 1, 0];
 
-/** Starts it in this process. */
+/** Starts the provider in this process. */
 export async function startWindowServer({ calls, windowMs }: Ceiling): Promise<WindowServer> {
   const came: number[] = [];
   const counted: number[] = [];
@@ -94,7 +94,7 @@ function answer(response: ServerResponse, status: number, body: object): void {
   response.end(JSON.stringify(body));
 }
 
-/** Two calls exactly a window apart are not in one. */
+/** Two calls exactly one window apart are not in the same window. */
 function mostWithin(times: readonly number[], windowMs: number): number {
   let most = 0;
   let first = 0;

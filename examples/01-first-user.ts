@@ -1,4 +1,4 @@
-// The first user: registered, authorized, and with a Patient of its own.
+// The first user: registered, authorized, and with a Patient.
 //
 //   npm run example 01-first-user       or       deno run -A examples/01-first-user.ts
 import { mkdtemp, rm } from "node:fs/promises";
@@ -9,12 +9,12 @@ import { createLifecycle, keyFile } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 
-// A local 1upHealth, so that this runs anywhere. In production leave it out, with `endpoints` below, and take
+// A local 1upHealth, so that this example runs anywhere. In production remove it and `endpoints` below, and take
 // `credentials` from the developer console: createLifecycle.fromEnv() reads them from the environment.
 const sandbox = createSandbox({ readLagMs: 300 });
 const server = await sandbox.listen();
 
-// In production a folder that stays, such as ./data. The key stands outside the store's folder: back it up apart.
+// In production use a permanent folder, such as ./data. Keep the key outside the store's folder and back it up separately.
 const folder = await mkdtemp(join(tmpdir(), "first-user-"));
 
 const lifecycle = await createLifecycle({
@@ -25,15 +25,15 @@ const lifecycle = await createLifecycle({
 });
 
 try {
-  // Every step is on disk before the next one begins.
+  // Every step is on disk before the next one starts.
   lifecycle.subscribe(({ appUserId, state }) => console.log(`${appUserId} is ${state}`));
 
-  // Registers the user, exchanges its code, keeps its tokens. Call it as often as you like: it costs one management
-  // call in all, and if the process dies on the way, the next call goes on from there.
+  // Registers the user, exchanges its code and stores its tokens. Call it as often as you like: it costs one management
+  // call in total, and if the process dies in between, the next call continues from there.
   const ada = await lifecycle.onboard("ada@example.org");
   console.log(`usable: ${ada.usable}, until ${ada.expiresAt?.toISOString()}`);
 
-  // FHIR in the user's name. The access token is fetched, renewed and replaced underneath.
+  // FHIR on behalf of the user. The access token is obtained, refreshed and replaced automatically.
   const fhir = lifecycle.fhir("ada@example.org", "r4");
   const { id = "" } = await fhir.create<"Patient">({
     resourceType: "Patient",
@@ -46,7 +46,7 @@ try {
   const patient = await fhir.read("Patient", id);
   console.log(`Patient/${patient.id}: ${patient.name?.[0]?.given?.[0]} ${patient.name?.[0]?.family}`);
 
-  // What is left of the 300 management calls an hour that your account has.
+  // How much of the account's 300 management calls an hour is used.
   const { used, of } = await lifecycle.forecast();
   console.log(`management calls: ${used} of ${of}`);
 } finally {

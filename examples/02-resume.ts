@@ -1,4 +1,4 @@
-// A process dies between the code and the token. The next one goes on: no second user, no stuck user.
+// A process dies between the code and the token. The next one continues: no second user, no stuck user.
 //
 //   npm run example 02-resume           or       deno run -A examples/02-resume.ts
 import { fork } from "node:child_process";
@@ -15,8 +15,8 @@ const [, , url, folder] = process.argv;
 if (url !== undefined && folder !== undefined) await firstProcess(url, folder);
 else await secondProcess();
 
-// The same options in both. In production leave out `endpoints`, take the credentials from the environment, and keep
-// the default times: `leaseMs` is how long a silent process is believed to be alive, and here nobody wants to wait.
+// The same options in both processes. In production remove `endpoints`, take the credentials from the environment, and
+// keep the default times: `leaseMs` is how long a silent process counts as alive, shortened here to save time.
 function open(url: string, folder: string): Promise<Lifecycle> {
   return createLifecycle({
     credentials: { clientId: "sandbox-client", clientSecret: "sandbox-secret" },
@@ -29,12 +29,12 @@ function open(url: string, folder: string): Promise<Lifecycle> {
   });
 }
 
-/** Begins with the user, and dies at the worst moment: the one-time code is in hand, the token is not. */
+/** Starts onboarding the user, and dies at the worst moment: it has the one-time code, but not the token. */
 async function firstProcess(url: string, folder: string): Promise<void> {
   const lifecycle = await open(url, folder);
   lifecycle.subscribe(({ state }) => {
     console.log(`first process:  ${state}`);
-    if (state === "codeIssued") process.kill(process.pid, "SIGKILL"); // no handler runs, nothing is tidied up
+    if (state === "codeIssued") process.kill(process.pid, "SIGKILL"); // no handler runs, nothing is cleaned up
   });
   await lifecycle.onboard("ada");
 }
@@ -50,16 +50,16 @@ async function secondProcess(): Promise<void> {
 
     const lifecycle = await open(server.url, folder);
     const before = await lifecycle.inspect("ada");
-    console.log(`the store says: ${before.state}, ${before.underWay} is in doubt`);
+    console.log(`the store has:  ${before.state}, ${before.underWay} is in doubt`);
 
-    // resume() does what can be done now, work() goes on for ever; both wait until the dead process's lease is over.
-    // onboard() is enough for one user.
+    // resume() does what can be done now, work() runs until it is stopped; both wait for the dead process's lease to
+    // expire. onboard() is enough for one user.
     lifecycle.subscribe(({ state }) => console.log(`second process: ${state}`));
     const ada = await lifecycle.onboard("ada");
     console.log(`usable: ${ada.usable}`);
     await lifecycle.close();
 
-    // The sandbox has written down every call that reached it.
+    // The sandbox records every call that reaches it.
     const { management, token } = sandbox.journal.spent();
     console.log(`calls: ${management} management, ${token} token`);
     console.log(`created twice: ${sandbox.journal.createdTwice().length}`);

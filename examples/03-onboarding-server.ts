@@ -1,4 +1,4 @@
-// A sign-up server with the lifecycle inside: people sign up, a worker in the same process does the rest.
+// A sign-up server that contains the lifecycle: users sign up, a worker in the same process does the rest.
 //
 //   npm run example 03-onboarding-server
 //   curl localhost:3000/sign-up -d '{"email":"ada@example.org"}'     curl localhost:3000/sign-up/ada@example.org
@@ -10,13 +10,13 @@ import type { UserStatus } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 
-// In production: createLifecycle.fromEnv(), which wants a durable store and a key, and no sandbox.
+// In production: createLifecycle.fromEnv(), which requires a durable store and a key, and no sandbox.
 const sandbox = createSandbox();
 const oneup = await sandbox.listen();
 const { credentials } = sandbox;
 const lifecycle = await createLifecycle({ credentials, endpoints: oneup.endpoints, store: memory() });
 
-// Goes on with interrupted users and keeps grants alive. Any number of processes may do this.
+// Continues interrupted users and keeps grants alive. Any number of processes may run a worker.
 const stopping = new AbortController();
 const working = lifecycle.work({ signal: stopping.signal });
 
@@ -33,7 +33,7 @@ async function handle(request: IncomingMessage): Promise<[status: number, body: 
   if (page === "sign-up" && request.method === "POST" && id === undefined) {
     const body = JSON.parse(await read(request)) as { email?: unknown } | null;
     if (typeof body?.email !== "string") return [400, { error: "EMAIL_MISSING" }];
-    // Usable within two seconds, or 202: it goes on by itself, ask again later.
+    // Usable within two seconds, or 202: it continues in the background, ask again later.
     const user = await lifecycle.onboard(body.email, { waitMs: 2_000 });
     return [user.usable ? 201 : 202, shown(user)];
   }
@@ -45,14 +45,14 @@ async function handle(request: IncomingMessage): Promise<[status: number, body: 
 
 const shown = ({ state, usable, pause }: UserStatus): object => ({ state, usable, waitsFor: pause?.reason });
 
-/** Keeps 4 kB of a body at most; of a longer one nothing. */
+/** Reads a body of at most 4 kB; a longer one is discarded. */
 async function read(request: IncomingMessage): Promise<string> {
   let body = "";
   for await (const part of request.setEncoding("utf8")) if (body.length <= 4_096) body += String(part);
   return body.length <= 4_096 ? body : "{}";
 }
 
-/** Errors of the library by their stable code; messages name users by an alias and hold no secret. */
+/** Maps the library's errors by their stable codes; messages name users by an alias and contain no secrets. */
 function refusal(error: unknown): [status: number, body: object] {
   if (error instanceof SyntaxError || error instanceof URIError) return [400, { error: "MALFORMED" }];
   if (!isLifecycleError(error)) return [500, { error: "UNFORESEEN" }];
@@ -70,7 +70,7 @@ await once(server.listen(Number(process.env["PORT"] ?? 3_000), "127.0.0.1"), "li
 const address = server.address();
 console.log(`Sign up at http://127.0.0.1:${typeof address === "object" ? address?.port : address}/sign-up`);
 
-// Graceful: no new requests, then the users in hand come to rest, then the store closes.
+// Graceful: no new requests, then running users finish their step, then the store closes.
 await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
 await new Promise((resolve) => server.close(resolve));
 stopping.abort();

@@ -1,8 +1,8 @@
-// An application that keeps its people in PostgreSQL keeps their lifecycles beside them, in a schema of their own. It is
-// killed in the middle of an import; the next process goes on.
+// An application with users in PostgreSQL keeps their lifecycles in the same database, in a schema of their own. It is
+// killed during an import, and the next process continues.
 //
 //   POSTGRES_URL=postgres://postgres@127.0.0.1:5432/postgres npm run example 06-postgres
-//   (a throw-away one: docker run -p 5432:5432 -e POSTGRES_HOST_AUTH_METHOD=trust postgres:17)
+//   (a temporary one: docker run -p 5432:5432 -e POSTGRES_HOST_AUTH_METHOD=trust postgres:17)
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { createLifecycle } from "oneup-lifecycle";
@@ -16,12 +16,12 @@ if (url === "") {
   process.exit(1);
 }
 const clientId = `app-${run}`; // an account of its own
-const schema = `oneup_example_${run}`; // the application's, made for this run: none of your tables is touched
+const schema = `oneup_example_${run}`; // the application's schema, created for this run: none of your tables is touched
 const people = `${schema}.people`;
-// Nobody wants to wait for the defaults here; leaseMs is how long a silent process is believed to be alive.
+// Shorter than the defaults, to save time here; leaseMs is how long a silent process counts as alive.
 const times = { timeoutMs: 1_000, graceMs: 200, leaseMs: 2_000 };
-const pool = new Pool({ connectionString: url, max: 8 }); // the application's own, for its own tables, too
-pool.on("error", (error) => console.error(`A connection is gone: ${error.message}`));
+const pool = new Pool({ connectionString: url, max: 8 }); // the application's pool, also used for its own tables
+pool.on("error", (error) => console.error(`A connection was lost: ${error.message}`));
 
 if (oneupUrl !== "") await application();
 else await story();
@@ -29,12 +29,12 @@ else await story();
 /** What runs in production, in any number of processes. */
 async function application(): Promise<void> {
   const store = postgres(pool);
-  await store.migrate(); // or where you deploy: it makes the schema oneup_lifecycle, once
+  await store.migrate(); // or when you deploy: it creates the schema oneup_lifecycle once
   const lifecycle = await createLifecycle({
     credentials: { clientId, clientSecret: "sandbox-secret" },
     endpoints: { api: oneupUrl, auth: oneupUrl },
     store, // in production: createLifecycle.fromEnv(), with ONEUP_STORE=postgres://… and the key from your secret store
-    encryption: { keys: ["00".repeat(32)] }, // an example's key: never use one that stands in a repository
+    encryption: { keys: ["00".repeat(32)] }, // an example key: never use a key from a repository
     ...times,
   });
   const stopping = new AbortController();
@@ -50,12 +50,12 @@ async function application(): Promise<void> {
   await working;
   const { tokenActive = 0, reauthorized = 0 } = await lifecycle.counts();
   console.log(`the lifecycle counts ${tokenActive + reauthorized} with a token`);
-  await lifecycle.close(); // before the pool, which is ours to end
+  await lifecycle.close(); // before the pool, which the application must end itself
   await pool.end();
   process.disconnect();
 }
 
-/** Starts the application, kills it, starts it again, and looks. */
+/** Starts the application, kills it, starts it again, and checks the result. */
 async function story(): Promise<void> {
   const sandbox = createSandbox({ clientId, latencyMs: [20, 80] });
   const server = await sandbox.listen();
@@ -68,7 +68,7 @@ async function story(): Promise<void> {
   let arrived = 0;
   await new Promise<void>((enough) => first.on("message", () => void (++arrived === 20 && enough())));
   first.kill("SIGKILL");
-  console.log("the application is killed, with users in hand");
+  console.log("the application is killed while it processes users");
   await once(fork(new URL(import.meta.url), { env }), "exit");
 
   const { rows } = await pool.query(`SELECT email FROM ${people} WHERE connected`);

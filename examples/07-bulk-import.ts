@@ -1,4 +1,4 @@
-// A list of users is brought in, the deployment is rolled in the middle, and the next process goes on under the same name.
+// A list of users is imported, the deployment is replaced in the middle, and the next process continues under the same name.
 //
 //   npm run example 07-bulk-import        (from a shell, for a file: npx oneup-lifecycle onboard users.csv)
 import { mkdtempSync, rmSync } from "node:fs";
@@ -9,21 +9,21 @@ import type { ImportProgress, Lifecycle } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 
-const name = "patients-2026"; // of the import: who gives it again goes on with it
-const limit = { calls: 60, windowMs: 2_000 }; // 1upHealth allows 300 an hour; here nobody wants to wait so long
+const name = "patients-2026"; // of the import: the same name continues it
+const limit = { calls: 60, windowMs: 2_000 }; // 1upHealth allows 300 an hour; a short window saves time here
 const sandbox = createSandbox({ limit, latencyMs: [5, 25] });
 const server = await sandbox.listen();
 const folder = mkdtempSync(join(tmpdir(), "bulk-import-"));
 
-// Some of them were registered at 1upHealth years ago, and nobody remembers whom.
+// Some of them were registered at 1upHealth years ago, and the application has no record of it.
 for (let number = 1; number <= 120; number += 2) sandbox.createUser(`patient-${number}`);
 
-/** Any iterable or async iterable will do: the rows of a file, a cursor of your database, page after page. */
+/** Any iterable or async iterable works: the rows of a file, a database cursor, page after page. */
 async function* patients(): AsyncGenerator<string> {
   for (let number = 1; number <= 240; number++) yield `patient-${number}`;
 }
 
-// In production: createLifecycle.fromEnv(), and the default times.
+// In production: createLifecycle.fromEnv(), without `limits`.
 function open(): Promise<Lifecycle> {
   return createLifecycle({
     credentials: sandbox.credentials,
@@ -31,24 +31,21 @@ function open(): Promise<Lifecycle> {
     store: lmdb(join(folder, "store")),
     encryption: keyFile(join(folder, "lifecycle.key")),
     limits: { management: limit },
-    timeoutMs: 2_000,
-    graceMs: 1_000,
-    leaseMs: 4_000,
   });
 }
 
 function show({ phase, known, arrived, left, slots, endsAt }: ImportProgress): void {
-  if (phase === "comparing") console.log(`1upHealth's own list is read: ${known} are known there`);
+  if (phase === "comparing") console.log(`reading 1upHealth's list: ${known} users found there`);
   if (phase !== "onboarding") return;
   const bar = "█".repeat(Math.round((20 * arrived) / (arrived + left))).padEnd(20, "░");
   const seconds = endsAt === null ? 0 : Math.ceil((endsAt.getTime() - Date.now()) / 1_000);
   console.log(
-    `${bar} ${arrived} arrived, ${left} left, ${slots.used} of ${slots.of} slots, ${seconds} s to go`,
+    `${bar} ${arrived} onboarded, ${left} left, ${slots.used} of ${slots.of} slots, ${seconds} s to go`,
   );
 }
 
 try {
-  // The first process is told to stop when 60 have arrived. It keeps everybody.
+  // The first process is stopped after 60 users. All progress is stored.
   const stopping = new AbortController();
   const first = await open();
   const onProgress = (progress: ImportProgress): void => {
@@ -63,13 +60,13 @@ try {
     });
   await first.close();
 
-  // The next one reads the same list again: who is here already costs nothing. Somebody who signs up goes first.
+  // The next one reads the same list again: stored users cost nothing. A user who signs up goes first.
   const second = await open();
   const importing = second.onboardMany(patients(), { name, everyMs: 1_000, onProgress: show });
-  const { usable } = await second.onboard("somebody at the screen");
-  console.log(`somebody at the screen: usable: ${usable}`);
+  const { usable } = await second.onboard("a user who signs up");
+  console.log(`a user who signs up: usable: ${usable}`);
   const { read, added, present, failed } = await importing;
-  console.log(`${read} rows: ${present} here before, ${added} new, ${failed} failed`);
+  console.log(`${read} rows: ${present} already stored, ${added} new, ${failed} failed`);
   console.log(`users: ${JSON.stringify(await second.counts())}`);
   await second.close();
 } finally {

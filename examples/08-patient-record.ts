@@ -1,25 +1,25 @@
-// A patient record: Bilbo Baggins is created, read, found and changed, and nobody's change is lost.
+// A patient record: Bilbo Baggins is created, read, found and changed, and no change is lost.
 //
 //   npm run example 08-patient-record       or       deno run -A examples/08-patient-record.ts
 import { createLifecycle, digitsOf, isLifecycleError } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 
-// A local 1upHealth, so that this runs anywhere; in production: createLifecycle.fromEnv(). It shows a new resource after
-// 300 ms, as 1upHealth does after "a short delay (<1 second)".
+// A local 1upHealth, so that this example runs anywhere; in production: createLifecycle.fromEnv(). It shows a new resource
+// after 300 ms, as 1upHealth does after "a short delay (<1 second)".
 const sandbox = createSandbox({ readLagMs: 300 });
 const server = await sandbox.listen();
 const lifecycle = await createLifecycle({
   credentials: sandbox.credentials,
   endpoints: server.endpoints,
-  store: memory(), // in production a store that stays, such as lmdb("./data/lifecycle")
+  store: memory(), // in production a durable store, such as lmdb("./data/lifecycle")
 });
 
 try {
   await lifecycle.onboard("bilbo@example.org");
   const fhir = lifecycle.fhir("bilbo@example.org", "r4");
 
-  // If the answer is lost on the way, the patient is looked for by its identifier instead of being created twice.
+  // If the response is lost, the patient is searched for by its identifier instead of being created twice.
   const created = await fhir.create<"Patient">(
     {
       resourceType: "Patient",
@@ -30,7 +30,7 @@ try {
     },
     { findBy: { identifier: "https://shire.example/mrn|135375" }, untilReadable: true },
   );
-  const id = created.id ?? ""; // 1upHealth's own, whatever was sent
+  const id = created.id ?? ""; // assigned by 1upHealth, whatever was sent
   const patient = await fhir.read("Patient", id);
   console.log(`read: ${patient.name?.[0]?.text}, version ${patient.meta?.versionId}`);
 
@@ -40,13 +40,13 @@ try {
   // An update replaces the version that was read, and no other.
   await fhir.update({ ...patient, birthDate: "1993-09-22" });
   try {
-    await fhir.update({ ...patient, gender: "other" }); // somebody else, who has not read that
+    await fhir.update({ ...patient, gender: "other" }); // another client, with the old version
   } catch (error) {
     if (!isLifecycleError(error, "FHIR_CONFLICT")) throw error;
     console.log(`conflict: ${error.message}`);
   }
 
-  // 72.50 kg says more than 72.5 kg: the digits stay, though you see a number.
+  // 72.50 kg is more precise than 72.5 kg: the digits are kept, although the value is a number.
   const [weight = ""] = sandbox.addResources("bilbo@example.org", "r4", [
     `{"resourceType":"Observation","status":"preliminary","code":{"text":"weight"},"subject":{"reference":"Patient/${id}"},"valueQuantity":{"value":72.50,"unit":"kg"}}`,
   ]);
@@ -55,7 +55,7 @@ try {
   const quantity = final.valueQuantity ?? {};
   console.log(`weight: ${quantity.value} ${quantity.unit}, as written: ${digitsOf(quantity, "value")}`);
 
-  await new Promise((resolve) => setTimeout(resolve, 400)); // changes show after a short delay, too
+  await new Promise((resolve) => setTimeout(resolve, 400)); // changes become visible after a short delay, too
   for await (const one of fhir.everything(id)) console.log(`everything: ${one.resourceType}`);
   const history = await fhir.history("Patient", id);
   console.log(`birth dates, newest first: ${history.resources.map(({ birthDate }) => birthDate).join(", ")}`);

@@ -1,5 +1,5 @@
-// A sign-up wizard: a machine of the application's own (signup-wizard.ts) invokes the onboarding. The server is killed in
-// the middle; the next one restores the wizard from the application's database, and it goes on.
+// A sign-up wizard: the application's own machine (signup-wizard.ts) invokes the onboarding. The server is killed in the
+// middle; the next one restores the wizard from the application's database, and it continues.
 //
 //   npm run example 10-signup-wizard       or       deno run -A examples/10-signup-wizard.ts
 import { fork } from "node:child_process";
@@ -19,9 +19,9 @@ const [, , url, folder] = process.argv;
 if (url !== undefined && folder !== undefined) await serve("first server: ", url, folder);
 else await twoServers();
 
-/** A server with one visitor, whose wizard is kept in the application's database: here a file. */
+/** A server with one visitor, whose wizard is stored in the application's database: here a file. */
 async function serve(name: string, url: string, folder: string): Promise<void> {
-  // In production leave out `endpoints`, and keep the default times: here nobody wants to wait.
+  // In production remove `endpoints`, and keep the default times, which are shortened here to save time.
   const lifecycle = await createLifecycle({
     credentials: { clientId: "sandbox-client", clientSecret: "sandbox-secret" },
     endpoints: { api: url, auth: url },
@@ -41,13 +41,13 @@ async function serve(name: string, url: string, folder: string): Promise<void> {
   wizard.subscribe(({ value, context }) => {
     const line = [name, value, context.step, context.why].filter(Boolean).join(" ");
     if (line !== said) console.log((said = line));
-    writeFileSync(database, JSON.stringify(wizard.getPersistedSnapshot())); // there is no secret in it
+    writeFileSync(database, JSON.stringify(wizard.getPersistedSnapshot())); // it contains no secret
     const isFirst = name === "first server: ";
-    if (isFirst && context.step === "codeIssued") process.kill(process.pid, "SIGKILL"); // nothing is tidied up
+    if (isFirst && context.step === "codeIssued") process.kill(process.pid, "SIGKILL"); // nothing is cleaned up
   });
   wizard.start();
 
-  // What the visitor does.
+  // The visitor's actions.
   if (wizard.getSnapshot().matches("details")) wizard.send({ type: "DETAILS", email: "ada@example.org" });
   const { value } = await waitFor(wizard, ({ value }) => value === "failed" || value === "done");
   if (value === "failed") wizard.send({ type: "TRY_AGAIN" });
@@ -57,7 +57,7 @@ async function serve(name: string, url: string, folder: string): Promise<void> {
 
 async function twoServers(): Promise<void> {
   const sandbox = createSandbox();
-  sandbox.fail({ call: "createUser", status: 400, body: { success: false, error: "try again later" } });
+  sandbox.fail({ call: "createUser", status: 400, body: { error: "app_user_id is not allowed" } });
   const server = await sandbox.listen();
   const folder = await mkdtemp(join(tmpdir(), "wizard-"));
   try {

@@ -1,4 +1,4 @@
-// Hono: a sign-up endpoint, where somebody stands as server-sent events, and the worker in the same process.
+// Hono: a sign-up endpoint, a user's status as server-sent events, and the worker in the same process.
 //
 //   npm run example 11-hono                  or       deno run -A examples/11-hono.ts      (visits itself, and ends)
 //   PORT=3000 npm run example 11-hono        and      curl localhost:3000/sign-up -d '{"email":"ada@example.org"}'
@@ -13,7 +13,7 @@ import type { UserStatus } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 
-// In production: createLifecycle.fromEnv(), which wants a durable store and a key, and no sandbox.
+// In production: createLifecycle.fromEnv(), which requires a durable store and a key, and no sandbox.
 const sandbox = createSandbox({ latencyMs: 100 });
 const oneup = await sandbox.listen();
 const { credentials } = sandbox;
@@ -25,9 +25,9 @@ const working = lifecycle.work({ signal: stopping.signal }); // in a process of 
 const shown = ({ state, usable, pause }: UserStatus) => ({ state, usable, waitsFor: pause?.reason });
 const app = new Hono().use(bodyLimit({ maxSize: 4_096 }));
 
-// Written down and on its way: nobody waits for 1upHealth here, the page listens to the events.
+// The user is stored and continues in the background: the response does not wait, the page listens to the events.
 app.post("/sign-up", async (c) => {
-  const body = (await c.req.json().catch(() => null)) as { email: string } | null; // onboard() looks whether it is
+  const body = (await c.req.json().catch(() => null)) as { email: string } | null; // onboard() validates it
   const user = await lifecycle.onboard(body?.email ?? "", { waitMs: 0 });
   return c.json(shown(user), user.usable ? 201 : 202);
 });
@@ -35,17 +35,16 @@ app.post("/sign-up", async (c) => {
 // In the page: new EventSource("/sign-up/ada@example.org/events").onmessage = …
 app.get("/sign-up/:id/events", async (c) => {
   const id = c.req.param("id");
-  await lifecycle.inspect(id); // once a stream has begun it cannot say 404 any more
+  await lifecycle.inspect(id); // fails here: a stream that has started cannot return 404
   return streamSSE(c, async (stream) => {
     const left = new AbortController();
     stream.onAbort(() => left.abort());
-    const signal = AbortSignal.any([left.signal, stopping.signal]);
-    for await (const user of lifecycle.watch(id, { signal }))
+    for await (const user of lifecycle.watch(id, { signal: left.signal }))
       await stream.writeSSE({ data: JSON.stringify(shown(user)) });
   });
 });
 
-// Errors by their stable code; messages name users by an alias and hold no secret.
+// Errors by their stable codes; messages name users by an alias and contain no secrets.
 const statuses: Record<string, 400 | 404 | 409> = { INVALID_ID: 400, USER_UNKNOWN: 404, USER_FAILED: 409 };
 app.onError((error, c) => {
   if (!isLifecycleError(error)) return c.json({ error: "UNFORESEEN" }, 500);
@@ -59,11 +58,11 @@ const server = serve({ fetch: app.fetch, hostname: "127.0.0.1", port }, ({ port 
 });
 await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT"), once(stopping.signal, "abort")]);
 
-// Graceful: streams end, no new requests, the users in hand come to rest, then the store closes.
+// Graceful: running users finish their step, streams end with the lifecycle, the store closes, and then the server.
 stopping.abort();
-await new Promise((resolve) => server.close(resolve));
 await working;
 await lifecycle.close();
+await new Promise((resolve) => server.close(resolve));
 await oneup.close();
 console.log("Stopped");
 

@@ -1,5 +1,5 @@
-// Express: a sign-up endpoint, and where somebody stands as server-sent events (express-application.ts); the worker in a
-// process of its own. They share nothing but the store, and the page sees what the worker does.
+// Express: a sign-up endpoint, and a user's status as server-sent events (express-application.ts); the worker runs in a
+// process of its own. They share only the store, and the page sees what the worker does.
 //
 //   npm run example 12-express               or       deno run -A examples/12-express.ts   (visits itself, and ends)
 import { fork } from "node:child_process";
@@ -17,7 +17,7 @@ const [, , url, folder] = process.argv;
 if (url !== undefined && folder !== undefined) await worker(url, folder);
 else await server();
 
-// The same options in both. In production: createLifecycle.fromEnv().
+// The same options in both processes. In production: createLifecycle.fromEnv().
 function open(url: string, folder: string): Promise<Lifecycle> {
   return createLifecycle({
     credentials: { clientId: "sandbox-client", clientSecret: "sandbox-secret" },
@@ -27,11 +27,11 @@ function open(url: string, folder: string): Promise<Lifecycle> {
   });
 }
 
-/** Goes on with whom nobody works on, and keeps grants alive. Any number of processes may. */
+/** Processes users that are due, and keeps grants alive. Any number of processes may run a worker. */
 async function worker(url: string, folder: string): Promise<void> {
   const stopping = new AbortController();
   process.once("disconnect", () => stopping.abort()); // in production: SIGTERM
-  if (!process.connected) stopping.abort(); // the server was faster
+  if (!process.connected) stopping.abort(); // the server has ended already
   const lifecycle = await open(url, folder);
   lifecycle.subscribe(({ state }) => console.log(`the worker: ${state}`));
   await lifecycle.work({ signal: stopping.signal });
@@ -40,7 +40,7 @@ async function worker(url: string, folder: string): Promise<void> {
 
 async function server(): Promise<void> {
   const sandbox = createSandbox();
-  sandbox.fail({ call: "exchangeCode", status: 503 }); // trouble, which passes: the worker goes on with it
+  sandbox.fail({ call: "exchangeCode", status: 503 }); // a temporary fault: the worker continues the user
   const oneup = await sandbox.listen();
   const folder = await mkdtemp(join(tmpdir(), "express-"));
   const lifecycle = await open(oneup.url, folder);
@@ -54,7 +54,7 @@ async function server(): Promise<void> {
     if (process.env["PORT"] === undefined) await visit(url);
     else await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
     listening.close(); // no new requests
-    await lifecycle.close(); // streams end, the users in hand come to rest
+    await lifecycle.close(); // streams end, running users finish their step
     working.disconnect();
     await once(working, "exit");
     console.log("Stopped");

@@ -10,8 +10,8 @@ import type { KeyProvider } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 
-// In production these few lines are calls of your key service. With AWS KMS, say: wrap() sends
-// EncryptCommand({ KeyId, Plaintext: key, EncryptionContext: { context } }) and gives { by: KeyId, wrapped: CiphertextBlob };
+// In production these few lines call your key service. With AWS KMS, for example: wrap() sends
+// EncryptCommand({ KeyId, Plaintext: key, EncryptionContext: { context } }) and returns { by: KeyId, wrapped: CiphertextBlob };
 // unwrap() sends DecryptCommand({ KeyId: by, CiphertextBlob: wrapped, EncryptionContext: { context } }).
 const service = new Map([["key-2025", randomBytes(32)]]);
 const newest = (): [string, Buffer] => [...service].at(-1) ?? ["none", Buffer.alloc(0)];
@@ -26,14 +26,14 @@ const provider: KeyProvider = {
   },
   async unwrap({ by, wrapped }, context) {
     const secret = service.get(by);
-    if (secret === undefined) throw new Error(`there is no ${by} any more`);
+    if (secret === undefined) throw new Error(`the key ${by} no longer exists`);
     const cipher = createDecipheriv("aes-256-gcm", secret, wrapped.subarray(0, 12), { authTagLength: 16 });
     cipher.setAAD(Buffer.from(context)).setAuthTag(wrapped.subarray(12, 28));
     return Buffer.concat([cipher.update(wrapped.subarray(28)), cipher.final()]);
   },
 };
 
-// A local 1upHealth, so that this runs anywhere.
+// A local 1upHealth, so that this example runs anywhere.
 const sandbox = createSandbox();
 const server = await sandbox.listen();
 const folder = await mkdtemp(join(tmpdir(), "key-provider-"));
@@ -41,7 +41,7 @@ const folder = await mkdtemp(join(tmpdir(), "key-provider-"));
 const lifecycle = await createLifecycle({
   credentials: sandbox.credentials,
   endpoints: server.endpoints,
-  clock: sandbox.clock, // in production leave it out
+  clock: sandbox.clock, // remove this in production
   store: lmdb(folder),
   encryption: provider,
 });
@@ -50,22 +50,21 @@ try {
   await lifecycle.onboard("ada@example.org");
   console.log("wrapped by:", (await lifecycle.keys.list()).map(({ id }) => id).join());
 
-  // Every year: a new key in the service, then one small write, however many users there are.
+  // Every year: a new key in the service, then one small write, whatever the number of users.
   service.set("key-2026", randomBytes(32));
-  await lifecycle.rewrap();
+  await lifecycle.rotateKeys();
   console.log("wrapped by:", (await lifecycle.keys.list()).map(({ id }) => id).join());
 
-  // The store needs the old key no more: retire() makes sure of it. Older backups do, so keep it as long as them.
+  // The store no longer needs the old key, which retire() verifies. Older backups do, so keep the key as long as they exist.
   await lifecycle.keys.retire("key-2025");
   service.delete("key-2025");
 
-  // If the store's own key may be known to somebody: every user is sealed anew while everybody works. It takes ten
-  // seconds at least, until no process can have the old key in hand; here the clock is moved instead.
-  await lifecycle.upgradeFormat(); // once every process runs this release
+  // If the store's own key may have leaked: all users are encrypted with a new one while processes keep running. This takes
+  // at least ten seconds, until no process can still use the old key; here the clock is moved instead.
   const hurry = setInterval(() => sandbox.clock.advance(10_000), 10);
-  const { resealed, dropped } = await lifecycle.rewrap({ records: true });
+  const { resealed, dropped } = await lifecycle.rotateKeys({ records: true });
   clearInterval(hurry);
-  console.log(`sealed anew: ${resealed} user, dropped: ${dropped} store key`);
+  console.log(`re-encrypted: ${resealed} user, dropped: ${dropped} store key`);
   console.log(`usable: ${(await lifecycle.inspect("ada@example.org")).usable}`);
 } finally {
   await lifecycle.close();

@@ -1,4 +1,4 @@
-/** As much of Deno's own types as 04-deno.ts needs, for editors and compilers that know Node only. */
+/** The Deno types that 04-deno.ts uses, for editors and compilers that only know Node. */
 declare namespace Deno {
   function serve(
     options: {

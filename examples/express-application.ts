@@ -1,4 +1,4 @@
-// The application of 12-express.ts: a sign-up endpoint, and where somebody stands as server-sent events.
+// The application of 12-express.ts: a sign-up endpoint, and a user's status as server-sent events.
 import express from "express";
 import type { ErrorRequestHandler, Express } from "express";
 import { isLifecycleError } from "oneup-lifecycle";
@@ -9,9 +9,9 @@ const shown = ({ state, usable, pause }: UserStatus) => ({ state, usable, waitsF
 export function createApplication(lifecycle: Lifecycle): Express {
   const app = express().use(express.json({ limit: "4kb", type: () => true }));
 
-  // Written down, no more: nobody waits for 1upHealth here.
+  // The user is only stored: the response does not wait for 1upHealth.
   app.post("/sign-up", async ({ body }, response) => {
-    const { email } = (body ?? {}) as { email: string }; // onboard() looks whether it is
+    const { email } = (body ?? {}) as { email: string }; // onboard() validates it
     const user = await lifecycle.onboard(email, { waitMs: 0 });
     response.status(user.usable ? 201 : 202).json(shown(user));
   });
@@ -20,14 +20,14 @@ export function createApplication(lifecycle: Lifecycle): Express {
   app.get("/sign-up/:id/events", async ({ params: { id } }, response) => {
     const left = new AbortController();
     response.once("close", () => left.abort());
-    await lifecycle.inspect(id); // once a stream has begun it cannot say 404 any more
+    await lifecycle.inspect(id); // fails here: a stream that has started cannot return 404
     response.set({ "content-type": "text/event-stream", "cache-control": "no-cache" });
-    for await (const user of lifecycle.watch(id, { signal: left.signal, lookMs: 100 }))
+    for await (const user of lifecycle.watch(id, { signal: left.signal, pollMs: 100 }))
       response.write(`data: ${JSON.stringify(shown(user))}\n\n`);
     response.end();
   });
 
-  // Errors by their stable code; messages name users by an alias and hold no secret.
+  // Errors by their stable codes; messages name users by an alias and contain no secrets.
   const statuses: Record<string, number> = { INVALID_ID: 400, USER_UNKNOWN: 404, USER_FAILED: 409 };
   app.use(((error: unknown, _request, response, next) => {
     if (response.headersSent) next(error); // in the middle of a stream: Express ends it

@@ -1,5 +1,5 @@
-// The machine of 10-signup-wizard.ts: what the application's visitors go through. It is the application's own, and plain
-// XState; the onboarding is one of its actors.
+// The machine of 10-signup-wizard.ts: the steps of a visitor. It belongs to the application, and is plain XState; the
+// onboarding is one of its actors.
 import { isLifecycleError } from "oneup-lifecycle";
 import type { Lifecycle } from "oneup-lifecycle";
 import { assign, fromPromise, setup } from "xstate";
@@ -29,7 +29,7 @@ export const createWizard = (lifecycle: Lifecycle) =>
             actions: assign({ step: ({ event, context }) => event.snapshot.context?.state ?? context.step }),
           },
           onDone: { target: "done", actions: assign({ step: ({ event }) => event.output.state }) },
-          // What passes by itself, it waits for. What arrives here asks for somebody.
+          // Temporary trouble is retried inside the actor. An error here needs a decision.
           onError: [
             {
               guard: ({ event }) => isLifecycleError(event.error, "USER_FAILED"),

@@ -1,9 +1,9 @@
 /**
- * The gates of the account that all processes share, as a table: whether calls of one kind may leave. There is one gate
- * an endpoint, one for the exchange of codes, one for each client secret (by its fingerprint) and, within a process, one
- * for calls that are forbidden from where it runs.
+ * The gates of an account, which all processes share, as a state machine: whether calls of one kind may be sent. There
+ * is one gate per endpoint, one for the exchange of codes, one per client secret (identified by its fingerprint) and,
+ * within a process, one for calls that are forbidden from its region.
  *
- * Like the user's machine it makes no call and sets no timer. Whoever runs it writes down what it becomes.
+ * Like the user's machine it makes no calls and sets no timers. The caller stores its state.
  *
  * @module
  */
@@ -15,35 +15,35 @@ export type GateState = "open" | "throttled" | "probing" | "suspended";
 
 /** Why a gate is not open. */
 export type GateReason =
-  /** 1upHealth answered 429 although a slot was free: somebody else spends the account. */
+  /** 1upHealth answered 429 although a slot was free: another client uses the same account. */
   | "throttled"
-  /** The limit that was set for the endpoint is reached. */
+  /** The configured limit of the endpoint is reached. */
   | "rateLimit"
-  /** The token endpoint does not answer, or with errors of its own. */
+  /** The token endpoint does not answer, or answers with server errors. */
   | "unavailable"
   /** 1upHealth refuses the client id and secret. */
   | "credentials"
   /** 1upHealth answered 403. */
   | "forbidden";
 
-/** What is known of a gate that is not open. Times are ms since 1970. */
+/** The data of a gate that is not open. Times are ms since 1970. */
 export interface GateContext {
   readonly reason: GateReason | null;
-  /** `throttled`, `suspended`: when one call may try. `probing`: when that call counts as lost. */
+  /** `throttled`, `suspended`: when a call may probe. `probing`: when the probe counts as lost. */
   readonly until: number;
-  /** Times in a row that the gate was shut. */
+  /** How many times in a row the gate was shut. */
   readonly attempt: number;
-  /** When it came into this state: what was sent before says nothing about it. */
+  /** When it entered this state: answers to calls sent earlier are not evidence about it. */
   readonly since: number;
-  /** Who tries. */
+  /** The call that is probing. */
   readonly probe: string | null;
-  /** When a further code was spent on finding out whether the token endpoint is back. */
+  /** When another code was last spent to find out whether the token endpoint is back. */
   readonly codeAt: number | null;
 }
 
-/** What can happen at a gate. `at` is the time it happened, in ms since 1970. */
+/** The events of a gate. `at` is the time of the event, in ms since 1970. */
 export type GateEvent = { readonly at: number } &
-  /** A call was put off; nobody may call until `until`. `codeAt`: it was made with a code got for this. */
+  /** A call was throttled; no call may be sent until `until`. `codeAt`: it used a code that was issued for probing. */
   (
     | {
         readonly type: "HELD";
@@ -51,26 +51,26 @@ export type GateEvent = { readonly at: number } &
         readonly until: number;
         readonly codeAt?: number | undefined;
       }
-    /** The client's credentials were refused, or the region. */
+    /** The client's credentials or the region were refused. */
     | { readonly type: "REFUSED"; readonly reason: GateReason; readonly until: number }
-    /** A call that had left before was told to wait until `until`. */
+    /** A call that was sent earlier was told to wait until `until`. */
     | { readonly type: "TOLD"; readonly until: number }
-    /** `by` wants to be the one that tries, and will have heard by `until`. */
+    /** `by` wants to probe, and expects an answer by `until`. */
     | { readonly type: "PROBE"; readonly by: string; readonly until: number }
-    /** Who tries ended without having called. */
+    /** The probe ended without making a call. */
     | { readonly type: "LEFT"; readonly by: string }
-    /** The call came through. */
+    /** The probe succeeded. */
     | { readonly type: "ANSWERED" }
-    /** Somebody says that it is in order again. */
+    /** A person reports that the problem is fixed. */
     | { readonly type: "REOPEN" }
   );
 
-/** A gate: what a snapshot of the machine comes down to. */
+/** A gate: the plain data of a snapshot of the machine. */
 export interface Gate extends GateContext {
   readonly state: GateState;
 }
 
-/** The machine's public type, spelled out so that documentation tools need not infer it. */
+/** The machine's public type, written out so that documentation tools need not infer it. */
 export type AccountGate = StateMachine<
   GateContext,
   GateEvent,
@@ -84,7 +84,7 @@ export type AccountGate = StateMachine<
   NonReducibleUnknown,
   NonReducibleUnknown,
   EventObject,
-  { readonly says: string },
+  { readonly description: string },
   StateSchema
 >;
 
@@ -111,9 +111,9 @@ export const openGate: Gate = { state: "open", ...nothingInTheWay };
 
 const gate = setup({
   types: {
-    context: {} as GateContext, // a phantom: XState reads the type only
-    events: {} as GateEvent, // likewise
-    meta: {} as { readonly says: string }, // likewise
+    context: {} as GateContext, // type only: XState does not use the value
+    events: {} as GateEvent, // type only
+    meta: {} as { readonly description: string }, // type only
   },
   actions: {
     shut: assign(({ context, event }) =>
@@ -147,7 +147,7 @@ const gate = setup({
 });
 
 /**
- * One gate, from open to shut and back.
+ * One gate, from open to shut and back to open.
  *
  * @example
  * ```ts
@@ -165,14 +165,14 @@ export const accountGate: AccountGate = gate.createMachine({
   initial: "open",
   states: {
     open: {
-      meta: { says: "calls may leave" },
+      meta: { description: "calls may leave" },
       on: {
         HELD: { target: "throttled", actions: "shut" },
         REFUSED: { target: "suspended", actions: "shut" },
       },
     },
     throttled: {
-      meta: { says: "nobody calls until the time has come; then one tries" },
+      meta: { description: "no calls until the time has come; then one call probes" },
       on: {
         TOLD: { guard: "itIsLonger", actions: "waitLonger" },
         PROBE: { guard: "itIsTime", target: "probing", actions: "letOneTry" },
@@ -180,12 +180,12 @@ export const accountGate: AccountGate = gate.createMachine({
       },
     },
     probing: {
-      meta: { says: "one call is under way to find out" },
+      meta: { description: "one call is probing" },
       on: {
         ANSWERED: { target: "open", actions: "forget" },
         HELD: { target: "throttled", actions: "shut" },
         REFUSED: { target: "suspended", actions: "shut" },
-        TOLD: { target: "throttled", actions: "waitLonger" }, // whatever who tries will hear
+        TOLD: { target: "throttled", actions: "waitLonger" }, // whatever the answer to the probe will be
         LEFT: [
           { guard: "itIsARefusal", target: "suspended", actions: "giveTheTryBack" },
           { guard: "itIsTheirs", target: "throttled", actions: "giveTheTryBack" },
@@ -195,7 +195,7 @@ export const accountGate: AccountGate = gate.createMachine({
       },
     },
     suspended: {
-      meta: { says: "refused: nobody calls until it is reopened, or one tries again much later" },
+      meta: { description: "refused: no calls until it is reopened, or until a much later probe" },
       on: {
         PROBE: { guard: "itIsTime", target: "probing", actions: "letOneTry" },
         REOPEN: { target: "open", actions: "forget" },
@@ -205,7 +205,7 @@ export const accountGate: AccountGate = gate.createMachine({
 });
 
 /**
- * What a gate becomes by an event. The same object comes back when the event means nothing in its state.
+ * The gate after an event. Returns the same object if the event has no effect in its state.
  *
  * @example
  * ```ts

@@ -1,12 +1,13 @@
 /**
- * A machine as a Mermaid state diagram: the picture in the README is made by this function, and a test compares them.
+ * Draws a machine as a Mermaid state diagram. The diagram in the README is made by this function, and a test compares
+ * them.
  *
  * @module
  */
 import { userLifecycle } from "./user-lifecycle.ts";
 import type { UserState, UserStateMeta } from "./user.ts";
 
-/** What is read of a state node. XState's own type carries much more. */
+/** The fields of a state node that are used. XState's own type has many more. */
 interface Node {
   readonly key: string;
   readonly id: string;
@@ -21,9 +22,9 @@ interface Arrow {
 }
 
 /**
- * The lifecycle as the text of a Mermaid `stateDiagram-v2`: every state with the call it makes, every transition
- * that leads to another state. The way out to `offboarded`, open everywhere, is drawn once. `counts`: how many users
- * are in each state, as `lifecycle.counts()` says it; each state then shows its number.
+ * The lifecycle as a Mermaid `stateDiagram-v2`: every state with the call it makes, and every transition to another
+ * state. The transition to `offboarded`, possible from everywhere, is drawn once. `counts`: the number of users in each
+ * state, as returned by `lifecycle.counts()`; each state then shows its number.
  *
  * @example
  * ```ts
@@ -33,7 +34,7 @@ interface Arrow {
  * ```
  */
 export function mermaid(counts?: Readonly<Partial<Record<UserState, number>>>): string {
-  const root = userLifecycle.root as unknown as Node; // its own type is XState's, with these fields among others
+  const root = userLifecycle.root as unknown as Node; // its type is XState's, which has these fields among others
   const lines = ["stateDiagram-v2", "  direction TB", `  [*] --> ${initialOf(root)}`];
   for (const state of Object.values(root.states)) lines.push(...drawn(state, "  ", counts));
   const arrows = new Map<string, string[]>();
@@ -73,8 +74,9 @@ function drawn(
 }
 
 /**
- * Where the arrow of a transition starts: at the state itself, but inside a state at every leaf that has no answer of
- * its own. The way out of everywhere is drawn once, from where users spend their time.
+ * Where the arrow of a transition starts: at the state itself; for a transition to an inner state, at every other inner
+ * state that does not handle the event. The transition to `offboarded` is drawn once, from the state in which users
+ * spend most of their time.
  */
 function starts(node: Node, event: string, to: Node): readonly string[] {
   const inner = Object.values(node.states);

@@ -8,13 +8,17 @@ export type { AccountGate, Gate, GateContext, GateEvent, GateReason, GateState }
 export { mermaid } from "./diagram.ts";
 export { userLifecycle } from "./user-lifecycle.ts";
 export type { UserLifecycle } from "./user-lifecycle.ts";
-export { changes, conditions, leftToPurge } from "./user-changes.ts";
-export type { Change, ChangeName, Condition, ConditionName } from "./user-changes.ts";
+export { leftToPurge } from "./purge-progress.ts";
+export { changes } from "./user-changes.ts";
+export type { Change, ChangeName } from "./user-changes.ts";
+export { conditions } from "./user-conditions.ts";
+export type { Condition, ConditionName } from "./user-conditions.ts";
 export { isPurging, leafOf, nothingKnown, valueOf } from "./user.ts";
 export type {
   AuthorizedState,
   FailureReason,
   PurgingState,
+  Search,
   UserCall,
   UserContext,
   UserEvent,

@@ -1,19 +1,20 @@
 /**
- * The life of one user at 1upHealth, as a table: read it top to bottom.
+ * The lifecycle of one user at 1upHealth, as a table: read it top to bottom.
  *
  * The machine is pure. It makes no call, sets no timer and holds no secret, so its state survives a restore
- * unchanged. A state that needs a call says so in its `meta.call`; whoever runs the machine makes the call and
- * sends the outcome as an event. Waiting is not a state: it is a pause kept beside the snapshot.
+ * unchanged. A state that needs a call names it in its `meta.call`; the code that runs the machine makes the call and
+ * sends the outcome as an event. Waiting is not a state: it is a pause stored beside the snapshot.
  *
  * @module
  */
 import { assign, setup } from "xstate";
 import type { EventObject, NonReducibleUnknown, StateMachine, StateSchema } from "xstate";
-import { changes, conditions } from "./user-changes.ts";
+import { changes } from "./user-changes.ts";
+import { conditions } from "./user-conditions.ts";
 import { nothingKnown } from "./user.ts";
 import type { UserContext, UserEvent, UserStateMeta, UserStateValue } from "./user.ts";
 
-/** The machine's public type, spelled out so that documentation tools need not infer it. */
+/** The machine's public type, written out so that documentation tools need not infer it. */
 export type UserLifecycle = StateMachine<
   UserContext,
   UserEvent,
@@ -31,7 +32,7 @@ export type UserLifecycle = StateMachine<
   StateSchema
 >;
 
-/** The same functions as XState takes them. */
+/** The same functions in the form that XState expects. */
 const actions = mapped(changes, (change) =>
   assign<UserContext, UserEvent, undefined, UserEvent, never>(({ context, event }) => change(context, event)),
 );
@@ -47,7 +48,7 @@ function mapped<K extends string, A, B>(table: Readonly<Record<K, A>>, turn: (va
   return Object.fromEntries(entries) as Record<K, B>; // the same keys
 }
 
-/** Wherever no grant is in hand, one that the application brings is as good as a new one. */
+/** In every state without a grant, one that the application supplies is as good as a new one. */
 const adoption = [
   {
     guard: "bringsAccessToken" as const,
@@ -59,9 +60,9 @@ const adoption = [
 
 const life = setup({
   types: {
-    context: {} as UserContext, // a phantom: XState reads the type only
-    events: {} as UserEvent, // likewise
-    meta: {} as UserStateMeta, // likewise
+    context: {} as UserContext, // type only: XState does not use the value
+    events: {} as UserEvent, // type only
+    meta: {} as UserStateMeta, // type only
   },
   actions,
   guards,
@@ -89,32 +90,48 @@ export const userLifecycle: UserLifecycle = life.createMachine({
     OFFBOARD: { target: ".identifying", actions: "letGo" },
     OFFBOARDED: { target: ".offboarded", actions: "forgetEverything" },
     ID_TAKEN: { actions: "noteIdTaken" },
+    NUMBER_CONFIRMED: { guard: "hasAnUnconfirmedNumber", actions: "confirmNumber" },
   },
   states: {
     created: {
-      meta: { call: "createUser", says: "durable here; not yet known to exist at 1upHealth" },
+      meta: { call: "createUser", description: "durable here; not yet known to exist at 1upHealth" },
       on: {
         ADOPTED: adoption,
         EXPECT_EXISTING: { target: "reauthorizing", actions: "noteKnown" },
         USER_CREATED: { target: "codeIssued", actions: "holdFirstCode" },
         USER_AUTHORIZED: { target: "authorized.tokenActive", actions: "holdTokens" },
+        // seam: a-user-who-exists-is-not-created
         USER_EXISTS: { target: "reauthorizing", actions: "noteExists" },
+        // seam: a-create-is-never-blind
         IN_DOUBT: { target: "reauthorizing", actions: "tryAgainLater" },
         HELD: { actions: "tryAgainLater" },
         REFUSED: { target: "failed", actions: "failRefused" },
+        // It may have succeeded all the same, because the response is not 1upHealth's own.
+        REFUSED_WITHOUT_REASON: [
+          { guard: "refusedForADay", target: "failed", actions: "failRefusedRequest" },
+          // seam: a-create-refused-without-a-reason-is-not-repeated-blindly
+          { target: "reauthorizing", actions: "noteRefusal" },
+        ],
+        RETRY: { guard: "wasRefused", actions: "askAgain" },
       },
     },
     codeIssued: {
-      meta: { call: "exchangeCode", says: "a one-time code is in hand" },
+      meta: { call: "exchangeCode", description: "a one-time code is in hand" },
       on: {
         TOKEN_GRANTED: [
           { guard: "codeCameWithCreation", target: "authorized.tokenActive", actions: "holdTokens" },
           { target: "authorized.reauthorized", actions: "holdTokens" },
         ],
         CODE_REFUSED: [
+          // seam: a-fresh-code-gets-a-second-chance
           { guard: "codeMayStillRegister", actions: "exchangeOnceMore" },
+          // seam: a-spent-code-is-replaced
           { guard: "codeMayBeSpentOrExpired", target: "reauthorizing", actions: "giveUpCode" },
-          { guard: "twoCodesRefusedBefore", target: "failed", actions: "failCodesRefused" },
+          // The token endpoint may refuse every code for a while, so a user fails only after a day of it.
+          // seam: a-day-of-refused-codes-is-the-end
+          { guard: "codesRefusedForADay", target: "failed", actions: "failCodesRefused" },
+          // seam: a-number-that-came-with-a-dead-code-is-looked-up
+          { guard: "answeredTheNumber", target: "locating", actions: "disputeRefusedNumber" },
           { target: "reauthorizing", actions: "giveUpRefusedCode" },
         ],
         IN_DOUBT: [
@@ -123,101 +140,172 @@ export const userLifecycle: UserLifecycle = life.createMachine({
         ],
         HELD: { actions: "tryAgainLater" },
         REFUSED: { target: "failed", actions: "failRefusedCode" },
+        REFUSED_WITHOUT_REASON: [
+          { guard: "neverExchanged", actions: "exchangeRefused" },
+          { guard: "refusedForADay", target: "failed", actions: "failRefusedCode" },
+          { target: "reauthorizing", actions: "giveUpCodeWithoutReason" },
+        ],
         REAUTHORIZE: { target: "reauthorizing", actions: "startOver" },
       },
     },
     authorized: {
       initial: "tokenActive",
+      // seam: a-grant-is-not-replaced-by-what-is-brought
       on: {
         DUE: { target: ".expiring", actions: "startOver" },
         TOKEN_REJECTED: { target: ".expiring", actions: "markUnusable" },
         REAUTHORIZE: { target: "reauthorizing", actions: "loseGrant" },
       },
       states: {
-        tokenActive: { meta: { says: "usable: the first token" } },
+        tokenActive: { meta: { description: "usable: the first token" } },
         expiring: {
-          meta: { call: "refreshToken", says: "the token is within its refresh window" },
+          meta: { call: "refreshToken", description: "the token is within its refresh window" },
           on: {
             TOKEN_GRANTED: { target: "refreshed", actions: "holdTokens" },
             GRANT_LOST: { target: "#userLifecycle.reauthorizing", actions: "loseGrant" },
             IN_DOUBT: { actions: "tryAgainLater" },
             HELD: { actions: "tryAgainLater" },
             REFUSED: { actions: "tryAgainLater" },
+            REFUSED_WITHOUT_REASON: { actions: "tryAgainLater" },
             DUE: {},
             TOKEN_REJECTED: { actions: "markUnusable" },
           },
         },
-        refreshed: { meta: { says: "usable: a refreshed token" } },
-        reauthorized: { meta: { says: "usable: a token from a fresh code" } },
+        refreshed: { meta: { description: "usable: a refreshed token" } },
+        reauthorized: { meta: { description: "usable: a token from a fresh code" } },
       },
     },
     reauthorizing: {
-      meta: { call: "issueAuthCode", says: "no usable grant: a fresh code is needed" },
+      meta: { call: "issueAuthCode", description: "no usable grant: a fresh code is needed" },
       on: {
+        // seam: a-user-without-a-grant-takes-what-is-brought
         ADOPTED: adoption,
         CODE_ISSUED: { target: "codeIssued", actions: "holdRequestedCode" },
         ID_TAKEN: { target: "failed", actions: "failIdTaken" },
         USER_MISSING: [
-          { guard: "contradictedBefore", target: "failed", actions: "failContradiction" },
-          { guard: "hasANumber", target: "locating", actions: "noteUnknownId" },
+          // seam: a-day-of-contradiction-is-the-end
+          { guard: "contradictedForADay", target: "failed", actions: "failContradiction" },
+          { guard: "contradictedAsListed", target: "locating", actions: "noteContradiction" },
+          // seam: a-contradiction-is-waited-for
+          { guard: "contradictedBefore", target: "created", actions: "noteContradiction" },
+          // The only sign that it exists was a response whose code brought no token; its number may be another user's.
+          { guard: "isOnlyAnswered", target: "locating", actions: "disputeNumber" },
+          // seam: an-unknown-id-with-a-number-is-looked-for
+          { guard: "mayBeElsewhere", target: "locating", actions: "noteUnknownId" },
           { target: "created", actions: "noteMissing" },
         ],
         IN_DOUBT: { actions: "tryAgainLater" },
         HELD: { actions: "tryAgainLater" },
         REFUSED: { target: "failed", actions: "failRefusedRequest" },
+        REFUSED_WITHOUT_REASON: [
+          // seam: two-answers-with-two-numbers-are-looked-up
+          { guard: "disputesAnAnswer", target: "locating", actions: "disputeNumber" },
+          { guard: "refusedForADay", target: "failed", actions: "failRefusedRequest" },
+          { actions: "noteRefusal" },
+        ],
+        RETRY: [
+          { guard: "wasTakenForAnother", target: "locating", actions: "doubtNumber" },
+          { guard: "wasRefused", actions: "askAgain" },
+        ],
+        REAUTHORIZE: { guard: "wasTakenForAnother", target: "locating", actions: "doubtNumber" },
       },
     },
     locating: {
-      meta: { call: "findUser", says: "1upHealth knows its app_user_id no more; perhaps it has another one" },
+      meta: {
+        call: "findUser",
+        description:
+          "1upHealth no longer knows its app_user_id, or has it with another number: it is looked up by both",
+      },
       on: {
         ADOPTED: adoption,
         FOUND_ELSEWHERE: { target: "reauthorizing", actions: "noteKnown" },
         USER_FOUND: { target: "reauthorizing", actions: "noteFound" },
-        USER_MISSING: { target: "created", actions: "noteMissing" },
+        NUMBER_CORRECTED: { target: "reauthorizing", actions: "correctNumber" },
+        NUMBER_REFUTED: { target: "failed", actions: "failRefuted" },
+        USER_MISSING: [
+          { guard: "hasADoubtedNumber", actions: "claimNumber" },
+          { guard: "mayStillBeThere", actions: "noteAbsence" },
+          // Whether it exists at all, a request for a code tells.
+          { guard: "hasADisputedNumber", target: "reauthorizing", actions: "dropNumber" },
+          { target: "created", actions: "noteMissing" },
+        ],
+        FOUND_OTHERS: { actions: "lookOn" },
         IN_DOUBT: { actions: "tryAgainLater" },
         HELD: { actions: "tryAgainLater" },
         REFUSED: { target: "failed", actions: "failRefusedRequest" },
+        REFUSED_WITHOUT_REASON: [
+          { guard: "refusedForADay", target: "failed", actions: "failRefusedRequest" },
+          { actions: "noteRefusal" },
+        ],
+        RETRY: { guard: "isHeldUp", actions: "askAgain" },
       },
     },
     failed: {
-      meta: { says: "refused for good; retry() goes back to where it failed" },
+      meta: { description: "refused for good; retry() goes back to where it failed" },
       on: {
         ADOPTED: [{ guard: "failedWhilePurging" }, ...adoption],
         RETRY: [
           { guard: "failedWhileCreating", target: "created", actions: "retry" },
           { guard: "failedWhilePurging", target: "identifying", actions: "retry" },
+          { guard: "failedAsAnother", target: "locating", actions: "retry" },
           { target: "reauthorizing", actions: "retry" },
+        ],
+        REAUTHORIZE: [
+          { guard: "failedWhilePurging" },
+          { guard: "failedAsAnother", target: "locating", actions: "retry" },
         ],
       },
     },
     identifying: {
-      meta: { call: "findUser", says: "secrets erased; 1upHealth is asked whose data a purge would erase" },
+      meta: {
+        call: "findUser",
+        description: "secrets erased; 1upHealth is asked whose data a purge would erase",
+      },
       on: {
         USER_FOUND: { target: "offboarding", actions: "noteIdentified" },
         FOUND_ELSEWHERE: { target: "offboarding", actions: "noteIdentified" },
-        USER_MISSING: { target: "offboarded", actions: "noteNothingThere" },
+        NUMBER_CORRECTED: { target: "offboarding", actions: "correctIdentified" },
+        NUMBER_REFUTED: { target: "failed", actions: "failRefutedPurge" },
+        USER_MISSING: [
+          { guard: "hasADoubtedNumber", actions: "claimNumber" },
+          { guard: "mayHaveData", actions: "noteAbsence" },
+          { target: "offboarded", actions: "noteNothingThere" },
+        ],
+        FOUND_OTHERS: { actions: "lookOn" },
         IN_DOUBT: { actions: "tryAgainLater" },
         HELD: { actions: "tryAgainLater" },
         REFUSED: { target: "failed", actions: "failRefusedPurge" },
+        REFUSED_WITHOUT_REASON: [
+          { guard: "refusedForADay", target: "failed", actions: "failRefusedPurge" },
+          { actions: "noteRefusal" },
+        ],
+        RETRY: { guard: "isHeldUp", actions: "askAgain" },
       },
     },
     offboarding: {
-      meta: { call: "purge", says: "secrets erased; its data at 1upHealth are being erased" },
+      meta: { call: "purge", description: "secrets erased; its data at 1upHealth is being erased" },
       on: {
+        // seam: a-purge-that-was-heard-is-done
         PURGED: [
           { guard: "hasMoreToPurge", actions: "purgeNext" },
           { target: "offboarded", actions: "purgedAll" },
         ],
         ID_TAKEN: { target: "failed", actions: "failShared" },
-        DUE: { target: "identifying", actions: "startOver" },
+        DUE: { target: "identifying", actions: "identifyAgain" },
         PURGE_CUT: { actions: "tryAgainLater" },
+        // seam: a-doubtful-purge-is-repeated
         IN_DOUBT: { actions: "tryAgainLater" },
         HELD: { actions: "tryAgainLater" },
         REFUSED: { target: "failed", actions: "failRefusedPurge" },
+        REFUSED_WITHOUT_REASON: [
+          { guard: "refusedForADay", target: "failed", actions: "failRefusedPurge" },
+          { actions: "notePurgeRefusal" },
+        ],
+        RETRY: { guard: "wasRefused", actions: "askAgain" },
       },
     },
     offboarded: {
-      meta: { says: "secrets erased; onboard() of the same id starts anew" },
+      meta: { description: "secrets erased; onboard() of the same id starts over" },
       on: {
         ADOPTED: adoption,
         ONBOARD: [

@@ -1,10 +1,10 @@
 /**
- * What the lifecycle of a user speaks of: its states, the facts it remembers, the events that can happen.
+ * The types of a user's lifecycle: its states, the facts it stores, and its events.
  *
  * @module
  */
 
-/** Leaf states, by the names people see in `inspect()`, tests and pages. */
+/** Leaf states, under the names shown by `inspect()`, tests and diagrams. */
 export type UserState =
   | "created"
   | "codeIssued"
@@ -19,7 +19,7 @@ export type UserState =
   | "offboarding"
   | "offboarded";
 
-/** The call a state asks for. */
+/** The call that a state makes. */
 export type UserCall =
   | "createUser"
   | "issueAuthCode"
@@ -32,49 +32,124 @@ export type UserCall =
 export type FailureReason =
   /** 1upHealth refused the request itself for good. */
   | "refused"
-  /** Three codes in a row were refused by the token endpoint. */
+  /** For a day the token endpoint has refused every code. */
   | "codesRefused"
-  /** 1upHealth says in turn that the user exists and that it does not. */
+  /** For a day 1upHealth has reported in turn that the user exists and that it does not. */
   | "contradiction"
-  /** 1upHealth has the user under another `app_user_id`, which another user here has: it will not be purged either. */
-  | "idTaken";
+  /** 1upHealth has the user under another `app_user_id` that another user has here; it is not purged either. */
+  | "idTaken"
+  /**
+   * Its `oneup_user_id` and its `app_user_id` are two users of 1upHealth: responses about it have named another user
+   * for a day, or an unconfirmed number is listed under another id. In `offboarding`: nothing was purged.
+   */
+  | "anotherUser";
+
+/**
+ * The progress of a look-up to which 1upHealth responded with other users, so that it did not apply the filter.
+ * `body`: the parameters are sent in the body of the GET, as in the guide's own example. `pages`: the list is read
+ * page by page.
+ */
+export type Search =
+  | { readonly form: "body" }
+  | {
+      readonly form: "pages";
+      /** Other users were listed before, so that an empty list would be a contradiction. */
+      readonly hasOthers: boolean;
+      /** Users skipped so far. */
+      readonly skip: number;
+      /** Entries of the longest page so far. */
+      readonly longest: number;
+      /** The number of the list's first user: a page that starts with it again is the first page. */
+      readonly first: number | null;
+    };
 
 /** What is known about a user. Facts only: ids, times in ms since 1970, counts. Never a secret. */
 export interface UserContext {
   readonly oneupUserId: number | null;
-  /** What 1upHealth said last. `false`: it calls the user inactive, whatever that means; calls are still tried. */
+  /**
+   * Why the number is unconfirmed; `null`: 1upHealth has confirmed it, or there is none. `claimed`: only the
+   * application has named it. `answered`: a response that brought a code has named it, but that code has not brought
+   * a token. `doubted`: responses about the user named another number, and a person asked to continue: the user is
+   * looked up by its `app_user_id`. `disputed`: it was `answered`, and then its code was refused, or the next response
+   * named another number: the user is looked up by its `app_user_id`, too, and 1upHealth's list decides at once.
+   */
+  readonly unconfirmed: "claimed" | "answered" | "doubted" | "disputed" | null;
+  /** 1upHealth has granted it a token: it exists there, also where its number was never confirmed. */
+  readonly wasGranted: boolean;
+  /**
+   * 1upHealth's latest value. `false`: it lists the user as inactive; the meaning is undocumented, and calls are
+   * still made.
+   */
   readonly active: boolean | null;
-  /** How the code in hand (or the last one) came to be. */
+  /** How the current (or last) code was obtained. */
   readonly codeFrom: "creation" | "request" | null;
   readonly codeAt: number | null;
-  /** Exchanges of the code in hand that brought no token. */
+  /** Exchanges of the current code that brought no token. */
   readonly exchanges: number;
-  /** Nobody heard how an exchange of the code in hand ended: a later refusal says no more than that it went through. */
+  /** The outcome of an exchange of the current code is unknown: a later refusal only shows that it succeeded. */
   readonly maybeSpent: boolean;
-  /** Codes in a row that brought no token, whatever the reason. */
+  /** Consecutive codes that brought no token, for whatever reason. */
   readonly codesSpent: number;
-  /** Codes in a row that the token endpoint refused. */
+  /** Consecutive codes that the token endpoint refused. */
   readonly codesRefused: number;
-  /** The answer to a create was "already exists". */
+  /** The response to a create was "already exists". */
   readonly saidExists: boolean;
-  /** After that, the answer to a request for a code was "does not exist". */
+  /** After that, the response to a request for a code was "does not exist". */
   readonly saidMissing: boolean;
-  /** Calls in a row, in this state, that decided nothing. */
+  /** Consecutive calls in this state that were not decisive. */
   readonly attempt: number;
-  /** When the access token stops working. */
+  /**
+   * Since when its calls have been refused without a reason, its codes have been refused, or 1upHealth has contradicted
+   * itself about it, and how often; `null`: the last call was decisive.
+   * `isAnother`: one of these responses was about another user.
+   */
+  readonly refusals: {
+    readonly since: number;
+    readonly times: number;
+    readonly isAnother?: true | undefined;
+    /** A purge was refused: looking up once more whose data it would erase does not end that. */
+    readonly ofPurge?: true | undefined;
+  } | null;
+  /**
+   * Since when look-ups have not listed a user that 1upHealth knew before, and how often; `null`: the last one did. An
+   * empty list may be wrong, so the user counts as gone only after a day of them.
+   */
+  readonly absences: { readonly since: number; readonly times: number } | null;
+  /** The look-up under way; `null`: none. */
+  readonly search: Search | null;
+  /** When the access token expires. */
   readonly expiresAt: number | null;
-  /** When the tokens in hand were granted. */
+  /** When the current tokens were granted. */
   readonly grantedAt: number | null;
+  /** Consecutive grants that were issued for less than ten minutes. */
+  readonly shortGrants: number;
+  /**
+   * Until when a call to the token endpoint with an unknown outcome may still arrive. If 1upHealth revokes everything
+   * that came of a code or refresh token that is presented twice, that call ends a grant obtained meanwhile, so until
+   * then such a grant is provisional. `null`: there is no such call.
+   */
+  readonly mayArriveUntil: number | null;
   readonly failure: { readonly in: UserState; readonly reason: FailureReason; readonly why: string } | null;
-  /** FHIR versions whose data are still to be erased at 1upHealth, in that order; `null`: none. */
+  /** FHIR versions whose data is still to be erased at 1upHealth, in that order; `null`: none. */
   readonly toPurge: readonly string[] | null;
-  /** Those whose data are erased, since it was offboarded; `null`: none. */
+  /** Versions whose data has been erased since the user was offboarded; `null`: none. */
   readonly purged: readonly string[] | null;
-  /** When 1upHealth said whose data a purge would erase; `null`: it was not asked. */
+  /**
+   * Versions of a purge that was requested and not carried out; `null`: none. `userUnknown`: 1upHealth no longer knew
+   * the user. `withdrawn`: the application offboarded it without a purge before the purge was done.
+   */
+  readonly unpurged: {
+    readonly versions: readonly string[];
+    readonly why: "userUnknown" | "withdrawn";
+  } | null;
+  /** When 1upHealth confirmed whose data a purge would erase; `null`: it was not asked. */
   readonly identifiedAt: number | null;
-  /** A rename went through at 1upHealth and not here, where another user has the new id. */
+  /** A rename succeeded at 1upHealth but not here, where another user has the new id. */
   readonly idTaken: boolean;
 }
+
+/** `why` of a response that is about another user of 1upHealth. */
+export const aboutAnother = "another_user";
 
 /** A user as 1upHealth describes it. */
 export interface UserFacts {
@@ -82,12 +157,15 @@ export interface UserFacts {
   readonly active?: boolean | undefined;
 }
 
-/** Everything that can happen to a user. `at` is the time it happened, in ms since 1970. */
+/** The events of a user. `at` is the time of the event, in ms since 1970. */
 export type UserEvent = { readonly at: number } &
-  /** It is known to exist there; `user`: what is known of it. */
+  /** It is known to exist at 1upHealth; `user`: the known facts. */
   (
     | { readonly type: "EXPECT_EXISTING"; readonly user?: UserFacts | undefined }
-    /** The application brings the grant of a user whom it has connected before; `expiresAt`: of its access token, if it brings one. */
+    /**
+     * The application supplies the grant of a user that it connected before; `expiresAt`: of the access token, if
+     * there is one.
+     */
     | { readonly type: "ADOPTED"; readonly user: UserFacts; readonly expiresAt: number | null }
     | { readonly type: "USER_CREATED"; readonly user: UserFacts }
     | { readonly type: "USER_AUTHORIZED"; readonly user: UserFacts; readonly expiresAt: number }
@@ -95,52 +173,68 @@ export type UserEvent = { readonly at: number } &
     | { readonly type: "USER_MISSING" }
     /** 1upHealth lists it under the `app_user_id` that it has here. */
     | { readonly type: "USER_FOUND"; readonly user: UserFacts }
-    /** 1upHealth lists it under another one; the record goes there. */
+    /** 1upHealth lists it under another `app_user_id`, to which the record moves. */
     | { readonly type: "FOUND_ELSEWHERE"; readonly user: UserFacts }
-    /** The id under which 1upHealth has it is another user's here. */
+    /** Another user here has the id under which 1upHealth has it. */
     | { readonly type: "ID_TAKEN" }
+    /** 1upHealth lists its number under the `app_user_id` that it has here. */
+    | { readonly type: "NUMBER_CONFIRMED" }
+    /** Its number was in doubt, and 1upHealth lists its `app_user_id` with this one. */
+    | { readonly type: "NUMBER_CORRECTED"; readonly user: UserFacts }
+    /** 1upHealth lists its unconfirmed number under another `app_user_id`. */
+    | { readonly type: "NUMBER_REFUTED"; readonly why: string }
     | { readonly type: "CODE_ISSUED"; readonly user: UserFacts }
-    /** `askedAt`: when the exchange was decided, if that is known; the answer may have been slow. */
+    /** `askedAt`: when the exchange was decided, if known; the response may have been slow. */
     | { readonly type: "CODE_REFUSED"; readonly askedAt?: number | undefined }
     | { readonly type: "TOKEN_GRANTED"; readonly expiresAt: number }
     | { readonly type: "TOKEN_REJECTED" }
     | { readonly type: "GRANT_LOST" }
-    | { readonly type: "IN_DOUBT" }
-    | { readonly type: "HELD" }
+    /** `mayArriveUntil`: for a call to the token endpoint. */
+    | { readonly type: "IN_DOUBT"; readonly mayArriveUntil?: number | undefined }
+    | { readonly type: "HELD"; readonly mayArriveUntil?: number | undefined }
     | { readonly type: "REFUSED"; readonly why: string }
+    /**
+     * A 4xx without a reason, or a response about another user: it may not be 1upHealth's own, and may be temporary.
+     */
+    | { readonly type: "REFUSED_WITHOUT_REASON"; readonly why: string }
+    /** 1upHealth listed other users; `search`: how the look-up continues, `null`: it starts over. */
+    | { readonly type: "FOUND_OTHERS"; readonly search: Search | null }
     | { readonly type: "DUE" }
     | { readonly type: "REAUTHORIZE" }
     | { readonly type: "RETRY" }
-    /** The application lets it go, and has its data of these FHIR versions erased. */
+    /** The application offboards it and has its data in these FHIR versions erased. */
     | { readonly type: "OFFBOARD"; readonly purge: readonly string[] }
-    /** The data of the first version that is left are gone. */
+    /** The data in the first remaining version is erased. */
     | { readonly type: "PURGED" }
-    /** 1upHealth stopped in the middle; what was erased stays erased. */
+    /** 1upHealth stopped before the end; what it has erased stays erased. */
     | { readonly type: "PURGE_CUT" }
     | { readonly type: "OFFBOARDED" }
-    /** An offboarded user begins anew; `isNew`: nobody has ever called 1upHealth for it, or been told that it is there. */
+    /**
+     * An offboarded user starts over; `isNew`: no call was ever made for it, and it is not known to exist at
+     * 1upHealth.
+     */
     | { readonly type: "ONBOARD"; readonly isNew?: boolean | undefined }
   );
 
-/** What a state's `meta` says. */
+/** The `meta` of a state. */
 export interface UserStateMeta {
-  /** The call this state asks for, if any. */
+  /** The call that this state makes, if any. */
   readonly call?: UserCall;
   /** The state in words. */
-  readonly says: string;
+  readonly description: string;
 }
 
-/** How XState writes a {@link UserState}: leaves of `authorized` are nested. */
+/** A {@link UserState} as XState writes it: the states within `authorized` are nested. */
 export type UserStateValue = Exclude<UserState, AuthorizedState> | { readonly authorized: AuthorizedState };
 
-/** The states in which a grant is in hand. */
+/** The states with a grant. */
 export type AuthorizedState = "tokenActive" | "expiring" | "refreshed" | "reauthorized";
 
-/** The states of a user who was let go, and whose data at 1upHealth are still to be erased. */
+/** The states of an offboarded user whose data at 1upHealth is still to be erased. */
 export type PurgingState = "identifying" | "offboarding";
 
 /**
- * Is it one of {@link PurgingState}?
+ * Whether it is one of {@link PurgingState}.
  *
  * @example
  * ```ts
@@ -154,7 +248,7 @@ export function isPurging(state: string): state is PurgingState {
 }
 
 /**
- * A user about whom nothing is known yet.
+ * A user about which nothing is known yet.
  *
  * @example
  * ```ts
@@ -165,6 +259,8 @@ export function isPurging(state: string): state is PurgingState {
  */
 export const nothingKnown: UserContext = {
   oneupUserId: null,
+  unconfirmed: null,
+  wasGranted: false,
   active: null,
   codeFrom: null,
   codeAt: null,
@@ -175,17 +271,23 @@ export const nothingKnown: UserContext = {
   saidExists: false,
   saidMissing: false,
   attempt: 0,
+  refusals: null,
+  absences: null,
+  search: null,
   expiresAt: null,
   grantedAt: null,
+  shortGrants: 0,
+  mayArriveUntil: null,
   failure: null,
   toPurge: null,
   purged: null,
+  unpurged: null,
   identifiedAt: null,
   idTaken: false,
 };
 
 /**
- * The machine's state value for a leaf state's name.
+ * The machine's state value for the name of a leaf state.
  *
  * @example
  * ```ts
@@ -207,7 +309,7 @@ export function valueOf(state: UserState): UserStateValue {
 }
 
 /**
- * The leaf state's name of a state value.
+ * The name of the leaf state for a state value.
  *
  * @example
  * ```ts

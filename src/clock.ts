@@ -1,11 +1,12 @@
 /**
- * Time and chance. Nothing else in the library reads a clock, sets a timer or rolls dice, so a test
- * (or a simulation) that passes its own {@link Clock} decides both.
+ * Time and randomness. Nothing else in the library reads a clock, sets a timer or draws random numbers, so a test or
+ * simulation that passes its own {@link Clock} controls both.
  *
  * @module
  */
+import { onAbort } from "./abort.ts";
 
-/** The one source of time and chance, passed in everywhere. */
+/** The only source of time and randomness, passed in everywhere. */
 export interface Clock {
   /** The wall clock, in milliseconds since 1970. May jump. */
   now(): number;
@@ -17,7 +18,7 @@ export interface Clock {
   random(): number;
 }
 
-/** Longest delay `setTimeout` can hold; beyond it Node fires at once. */
+/** Longest delay that `setTimeout` accepts; Node fires immediately beyond it. */
 const longestTimer = 2 ** 31 - 1;
 
 /**
@@ -56,21 +57,22 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
     const cancel = clock.timer(ms, () => {
-      signal?.removeEventListener("abort", stop);
+      unsubscribe?.();
       resolve();
     });
-    function stop(): void {
-      cancel();
-      reject(signal?.reason);
-    }
-    signal?.addEventListener("abort", stop, { once: true });
+    const unsubscribe =
+      signal &&
+      onAbort(signal, () => {
+        cancel();
+        reject(signal.reason);
+      });
   });
 }
 
 /**
- * The answer that `ask` gives, if it comes within `ms` milliseconds on `clock`; what comes later is not waited for.
+ * Resolves with the result of `ask` if it settles within `ms` milliseconds on `clock`; a later result is ignored.
  *
- * @throws what `ask` throws; after `ms`, what `tooLate` makes
+ * @throws what `ask` throws; after `ms`, the error from `tooLate`
  */
 export async function inTime<T>(
   clock: Clock,
@@ -89,13 +91,16 @@ export async function inTime<T>(
   }
 }
 
-/** A short random name (about 20 characters, 96 bits of the clock's chance) for attempts, leases and processes. Not a secret. */
+/**
+ * A short random name (about 20 characters, 96 random bits from the clock) for attempts, leases and processes. Not a
+ * secret.
+ */
 export function randomName(clock: Clock): string {
-  // 24 bits at a time: V8 writes small integers in another base in a third of the time of larger ones.
+  // 24 bits at a time: V8 formats small integers in another base three times as fast as larger ones.
   const part = (): string => {
-    const dice = clock.random() * 2 ** 24;
-    const high = Math.floor(dice);
-    const low = Math.floor((dice - high) * 2 ** 24).toString(36);
+    const random = clock.random() * 2 ** 24;
+    const high = Math.floor(random);
+    const low = Math.floor((random - high) * 2 ** 24).toString(36);
     return high === 0 ? low : high.toString(36) + low;
   };
   return part() + part();

@@ -5,13 +5,13 @@
  */
 import process from "node:process";
 import { LifecycleError } from "./errors.ts";
-import type { Encryption } from "./store/keys.ts";
-import { keyFile } from "./store/keys.ts";
+import type { Encryption } from "./store/sealing/keys.ts";
+import { keyFile } from "./store/sealing/keys.ts";
 import type { StoreAdapter } from "./store/contract.ts";
-import { openLifecycle } from "./runtime/open.ts";
+import { openLifecycle } from "./runtime/open-lifecycle.ts";
 import type { Lifecycle } from "./runtime/lifecycle.ts";
-import { checkOverrides } from "./runtime/options.ts";
-import type { LifecycleOptions } from "./runtime/options.ts";
+import { checkOverrides } from "./runtime/options/lifecycle-options.ts";
+import type { LifecycleOptions } from "./runtime/options/lifecycle-options.ts";
 
 /** Opens lifecycles. */
 export interface CreateLifecycle {
@@ -36,17 +36,17 @@ export interface CreateLifecycle {
    */
   (options: LifecycleOptions): Promise<Lifecycle>;
   /**
-   * Opens a lifecycle from the environment; `overrides` go first.
+   * Opens a lifecycle from the environment; `overrides` take precedence.
    *
    * | variable | meaning |
    * |---|---|
    * | `ONEUP_CLIENT_ID`, `ONEUP_CLIENT_SECRET` | from the developer console |
    * | `ONEUP_STORE` | the folder of an LMDB store, or the `redis:`, `rediss:` or `postgres:` URL of a server, or the `redis:` URL of a node of a cluster |
-   * | `ONEUP_KEY` | 32 bytes as base64 or hexadecimal; several with commas, newest first |
-   * | `ONEUP_KEY_FILE` | instead, not both: the file the key stands in |
+   * | `ONEUP_KEY` | 32 bytes as base64 or hexadecimal; several are separated by commas, newest first |
+   * | `ONEUP_KEY_FILE` | instead of `ONEUP_KEY`: the file that holds the key |
    * | `ONEUP_HIDE_IDS` | `1` hides the ids of users in the store, see `hideIds`; `0`, the default, does not |
    *
-   * @throws {LifecycleError} `INVALID_OPTION` that names the variable that is missing or wrong; as {@link CreateLifecycle}
+   * @throws {LifecycleError} `INVALID_OPTION` naming the missing or wrong variable; as {@link CreateLifecycle}
    * @example
    * ```ts
    * import process from "node:process";
@@ -129,18 +129,18 @@ function keyFrom(keys: string, file: string): Encryption | undefined {
   return file === "" ? undefined : keyFile(file);
 }
 
-/** The store that `ONEUP_STORE` names. @throws {LifecycleError} `INVALID_OPTION` that names the variable */
+/** Opens the store in `ONEUP_STORE`. @throws {LifecycleError} `INVALID_OPTION` naming the variable */
 function storeFromEnv(): Promise<StoreAdapter> {
   return storeAt(required("ONEUP_STORE"), "ONEUP_STORE");
 }
 
 /**
- * The store at a place: a folder, or a server by its URL. `from`: where the place was named.
- * @throws {LifecycleError} `INVALID_OPTION` that says where
+ * The store at a folder path or server URL. `from`: the setting that named it, for the error.
+ * @throws {LifecycleError} `INVALID_OPTION`, which names `from`
  */
 export async function storeAt(place: string, from: string): Promise<StoreAdapter> {
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(place)?.[1]?.toLowerCase();
-  // Only whoever stores there loads it.
+  // Imported lazily: an adapter loads its driver only when it is used.
   if (scheme === undefined) return (await import("../adapters/lmdb.ts")).lmdb(place);
   if (scheme === "redis" || scheme === "rediss")
     return (await import("../adapters/redis.ts")).redis(place.replace(/^[^:]+/, scheme));

@@ -1,7 +1,7 @@
 /**
- * The one error class. Its `code` is stable, its `retryable` says whether the same call may succeed later,
- * and its message reads: what cannot be done, the rule, the value at hand. No message carries a secret, a body or an
- * `app_user_id`: users appear by their alias.
+ * The only error class. Its `code` is stable, `retryable` tells whether the same call may succeed later, and its
+ * message states what cannot be done, the rule and the actual value. No message carries a secret, a body or an
+ * `app_user_id`: users appear by alias.
  *
  * @module
  */
@@ -15,22 +15,23 @@
  * | `INVALID_ID` | an `app_user_id` that cannot be one; nothing was changed |
  * | `INVALID_RESOURCE` | a FHIR resource, type, version or id that cannot be sent |
  * | `CREDENTIALS_REFUSED` | 1upHealth does not accept the client id and secret |
- * | `FORBIDDEN` | 1upHealth answered 403: often a blocked region |
+ * | `FORBIDDEN` | calls are blocked before they reach 1upHealth (403, 406, a redirect, an HTML page): those of this process, often because of its location, or those of this user; retryable, except for FHIR |
  * | `RATE_LIMITED` | 1upHealth answered 429 |
  * | `UNAVAILABLE` | 1upHealth could not be reached, or answered 5xx |
- * | `BAD_ANSWER` | an answer that is neither a success nor a refusal we know |
+ * | `BAD_ANSWER` | a response that is neither a success nor a known refusal |
+ * | `ANSWER_TOO_BIG` | a response is longer, or holds more values, than `maxAnswerBytes` allows; that option raises the limit |
  * | `IN_DOUBT` | the call may or may not have been carried out |
  * | `USER_UNKNOWN` | this store has no such user; call `onboard()` first |
- * | `USER_NOT_READY` | no usable access token yet; the lifecycle goes on |
- * | `USER_FAILED` | the user's lifecycle ended in `failed`; `retry()` goes back to where it failed |
+ * | `USER_NOT_READY` | no usable access token yet; the lifecycle continues |
+ * | `USER_FAILED` | the user's lifecycle ended in `failed`; `retry()` resumes where it failed |
  * | `USER_CONFLICT` | another user has that `app_user_id` |
- * | `USER_OFFBOARDED` | the user was offboarded; `onboard()` starts anew, once a purge under way is done |
- * | `RENAMED` | the user has another id now |
+ * | `USER_OFFBOARDED` | the user was offboarded; `onboard()` starts over once a running purge is done |
+ * | `RENAMED` | the user now has another id |
  * | `FHIR_REFUSED` | the FHIR endpoint refused the call |
  * | `FHIR_CONFLICT` | the FHIR resource has changed since it was read; nothing was changed |
- * | `NOT_DECLARED` | 1upHealth does not declare that it can do this; nothing was sent |
+ * | `NOT_DECLARED` | 1upHealth does not declare support for this; nothing was sent |
  * | `STORE_UNAVAILABLE` | the store did not answer in time or failed; nothing is lost |
- * | `STORE_UNUSABLE` | the store cannot be opened as it is |
+ * | `STORE_UNUSABLE` | the store cannot be opened as it is, or was emptied or replaced under this process |
  * | `KEY_REFUSED` | the encryption key is missing, malformed, retired or still in use, or does not open this store; retryable if a key service did not answer |
  * | `RECORD_TOO_NEW` | a newer version of this library wrote the record; it was left untouched |
  * | `RECORD_DAMAGED` | a record does not decode, or its secrets do not open; `reauthorize()` gets a new grant |
@@ -45,6 +46,7 @@ export type ErrorCode =
   | "RATE_LIMITED"
   | "UNAVAILABLE"
   | "BAD_ANSWER"
+  | "ANSWER_TOO_BIG"
   | "IN_DOUBT"
   | "USER_UNKNOWN"
   | "USER_NOT_READY"
@@ -64,17 +66,18 @@ export type ErrorCode =
 
 /** What a {@link LifecycleError} carries beside its code and message. */
 export interface LifecycleErrorDetails {
-  /** May the same call succeed later, with nothing changed by you? @default false */
+  /** Whether the same call may succeed later without a change on your side. @default false */
   readonly retryable?: boolean;
-  /** What was underneath. Never an answer's body. */
+  /** The underlying error. Never a response body. */
   readonly cause?: unknown;
-  /** When to try again, in milliseconds from now, if that is known. */
+  /** When to retry, in milliseconds from now, if known. */
   readonly retryAfterMs?: number | undefined;
-  /** HTTP status of the answer, if there was one. */
+  /** HTTP status of the response, if there was one. */
   readonly status?: number | undefined;
   /**
    * Further facts that depend on the code, e.g. the issues of an OperationOutcome. No secrets, and no `app_user_id`
-   * but one: `renamedTo` of `RENAMED` answers whoever asked under an old id, so leave the facts out of your logs.
+   * with one exception: `renamedTo` of `RENAMED` gives a caller who used an old id the new one, so keep facts out of
+   * your logs.
    */
   readonly facts?: Readonly<Record<string, unknown>>;
 }
@@ -82,7 +85,7 @@ export interface LifecycleErrorDetails {
 const brand = Symbol.for("oneup-lifecycle.LifecycleError");
 
 /**
- * Every error that this library throws on purpose.
+ * Every error that this library throws deliberately.
  *
  * @example
  * ```ts
@@ -118,8 +121,8 @@ export class LifecycleError extends Error {
 }
 
 /**
- * An error as it may stand in a log: one of ours in full, any other by its kind and code, because its message may quote
- * what was sent, a URL or a text that did not parse.
+ * Formats an error for a log: a `LifecycleError` in full, any other by name and code only, because its message may
+ * quote what was sent, a URL or text that did not parse.
  */
 export function inWords(error: unknown): string {
   if (isLifecycleError(error)) return String(error);
@@ -129,9 +132,9 @@ export function inWords(error: unknown): string {
 }
 
 /**
- * An error of somebody else's library, as it may be a `cause`: kind, message, code and stack, and the same of what is
- * beneath it. Left out is what libraries hang on their errors (the command with its arguments, the request with its
- * headers), and masked what a message may quote: the user and password of a URL, and `password=…`.
+ * Copies a third-party error for use as a `cause`: name, message, code and stack, and the same of its own causes. It
+ * drops the properties that libraries attach to errors (the command with its arguments, the request with its headers)
+ * and masks what a message may quote: the user and password of a URL, and `password=…`.
  */
 export function underneath(error: unknown, depth = 0): Error {
   if (!(error instanceof Error)) return new Error(`a thrown ${typeof error}`);
@@ -143,7 +146,7 @@ export function underneath(error: unknown, depth = 0): Error {
   return "code" in error ? Object.assign(copy, { code: error.code }) : copy;
 }
 
-/** A message without passwords. */
+/** Masks the passwords in a message. */
 export function masked(message: string): string {
   return message
     .replaceAll(/\/\/[^\s/@]{0,500}@/g, "//***@")
@@ -154,8 +157,8 @@ export function masked(message: string): string {
 }
 
 /**
- * Is this an error of ours, and (if given) of that code? Recognised by a shared symbol, so it also works when
- * two copies of the library are loaded.
+ * Whether this is a `LifecycleError`, and (if given) has that code. Recognised by a shared symbol, so it also works
+ * when two copies of the library are loaded.
  *
  * @example
  * ```ts

@@ -1,16 +1,16 @@
 /**
- * Takes your users through 1upHealth and keeps them there.
+ * Takes your users through 1upHealth and keeps their access alive.
  *
  * ```ts
  * import { createLifecycle, keyFile } from "oneup-lifecycle";
  * import { lmdb } from "oneup-lifecycle/adapters/lmdb";
  * import { createSandbox } from "oneup-lifecycle/sandbox";
  *
- * const sandbox = createSandbox(); // a local 1upHealth, to try it
+ * const sandbox = createSandbox(); // a local 1upHealth to try it with
  * const server = await sandbox.listen();
  * const lifecycle = await createLifecycle({
  *   credentials: sandbox.credentials, // or your own
- *   endpoints: server.endpoints, // or none, for the real one
+ *   endpoints: server.endpoints, // omit for the real one
  *   store: lmdb("./first/lifecycle"),
  *   encryption: keyFile("./first/lifecycle.key"),
  * });
@@ -23,9 +23,9 @@
  * await server.close();
  * ```
  *
- * The other doors: `oneup-lifecycle/adapters/lmdb`, `…/redis`, `…/postgres`, `…/keyv` and `…/memory` are stores,
- * `oneup-lifecycle/sandbox` is a local 1upHealth, `oneup-lifecycle/testing` and `oneup-lifecycle/testing/vitest` are for
- * the tests of applications, `oneup-lifecycle/machines` is the lifecycle as pure XState machines.
+ * The other entry points: `oneup-lifecycle/adapters/lmdb`, `…/redis`, `…/postgres`, `…/keyv` and `…/memory` are stores,
+ * `oneup-lifecycle/sandbox` is a local 1upHealth, `oneup-lifecycle/testing` and `oneup-lifecycle/testing/vitest` are
+ * for the tests of applications, `oneup-lifecycle/machines` is the lifecycle as pure XState machines.
  *
  * @module
  */
@@ -36,17 +36,17 @@ export type { ErrorCode, LifecycleErrorDetails } from "./errors.ts";
 export { systemClock } from "./clock.ts";
 export type { Clock } from "./clock.ts";
 export { Secret } from "./secret.ts";
-export { keyFile } from "./store/keys.ts";
-export type { Encryption, KeyProvider, KeySource, RingKey, WrappedKey } from "./store/keys.ts";
+export { keyFile } from "./store/sealing/keys.ts";
+export type { Encryption, KeyProvider, KeySource, RingKey, WrappedKey } from "./store/sealing/keys.ts";
 export { fetchTransport } from "./http/fetch-transport.ts";
 export { undiciTransport } from "./http/undici-transport.ts";
 export type { UndiciTransportOptions } from "./http/undici-transport.ts";
 export { TransportError } from "./http/transport.ts";
 export type { Transport, TransportRequest, TransportResponse } from "./http/transport.ts";
-export { createFhirClient } from "./fhir/client.ts";
-export type { FhirClientOptions } from "./fhir/client.ts";
-export type { ClientAccess, ClientSource, TokenSource } from "./fhir/access.ts";
-export { digitsOf, parseFhirJson, stringifyFhirJson } from "./fhir/digits.ts";
+export { createFhirClient } from "./fhir/create-fhir-client.ts";
+export type { FhirClientOptions } from "./fhir/create-fhir-client.ts";
+export type { ClientAccess, ClientSource, TokenSource } from "./fhir/auth.ts";
+export { digitsOf, parseFhirJson, stringifyFhirJson } from "./fhir/lossless-json.ts";
 export type {
   CountOptions,
   CreateOptions,
@@ -59,11 +59,11 @@ export type {
   UpdateOptions,
   WalkOf,
 } from "./fhir/fhir-client.ts";
-export type { FhirIssue } from "./fhir/issues.ts";
-export type { FhirPage } from "./fhir/page.ts";
+export type { FhirIssue } from "./fhir/fhir-issue.ts";
+export type { FhirPage } from "./fhir/pages/fhir-page.ts";
 export type { SearchParams, SearchValue } from "./fhir/query.ts";
-export type { FhirResources, FhirVersion, ResourceOf, ResourceType } from "./fhir/versions.ts";
-export type { FhirWalk } from "./fhir/walk.ts";
+export type { FhirResources, FhirVersion, ResourceOf, ResourceType } from "./fhir/fhir-version.ts";
+export type { FhirWalk } from "./fhir/pages/fhir-walk.ts";
 export type { Lifecycle } from "./runtime/lifecycle.ts";
 export type {
   Cancellable,
@@ -74,11 +74,11 @@ export type {
   RetryOptions,
   WaitOptions,
   WorkOptions,
-} from "./runtime/call-options.ts";
-export type { Budget, BudgetView, ShutGate } from "./runtime/budget.ts";
-export type { Credentials } from "./runtime/credentials.ts";
-export type { Grant } from "./runtime/adopt.ts";
-export type { AdoptedRow } from "./runtime/adopt-many.ts";
+} from "./runtime/options/call-options.ts";
+export type { Budget, BudgetView, ShutGate } from "./runtime/operations/budget.ts";
+export type { Credentials } from "./runtime/options/credentials.ts";
+export type { Grant } from "./runtime/operations/adopt.ts";
+export type { AdoptedRow } from "./runtime/bulk/adopt-many.ts";
 export type {
   Difference,
   DifferenceCounts,
@@ -87,9 +87,9 @@ export type {
   Reconciliation,
   Repair,
   Repaired,
-} from "./runtime/differences.ts";
-export type { Health } from "./runtime/health.ts";
-export type { HistoryStep } from "./runtime/history.ts";
+} from "./runtime/bulk/differences.ts";
+export type { Health } from "./runtime/operations/health.ts";
+export type { HistoryStep } from "./runtime/user/history-of.ts";
 export type {
   AdoptManyOptions,
   ImportProgress,
@@ -98,20 +98,29 @@ export type {
   RejectedRow,
   RowCounts,
   RowSummary,
-} from "./runtime/imports.ts";
-export type { KeyVerbs, RewrapOptions, RewrapSummary } from "./runtime/key-verbs.ts";
-export type { Ceiling, LifecycleOptions, Logger, RefreshPolicy } from "./runtime/options.ts";
-export type { FindQuery, ListOptions, Remote } from "./runtime/remote.ts";
-export type { Rows } from "./runtime/rows.ts";
-export type { UserWalk, Walk } from "./runtime/walk.ts";
+} from "./runtime/bulk/imports.ts";
+export type { KeyVerbs } from "./runtime/keys/key-verbs.ts";
+export type { RotateKeysOptions, RotateKeysSummary } from "./runtime/keys/rotate-keys-options.ts";
+export type {
+  AccountLimits,
+  Ceiling,
+  LimitConflict,
+  LimitName,
+  NewLimits,
+} from "./runtime/options/limits.ts";
+export type { LifecycleOptions, RefreshPolicy } from "./runtime/options/lifecycle-options.ts";
+export type { Logger } from "./runtime/options/logger.ts";
+export type { FindQuery, ListOptions, Remote } from "./runtime/operations/remote.ts";
+export type { Rows } from "./runtime/bulk/for-each-row.ts";
+export type { UserWalk, Walk } from "./runtime/operations/user-walk.ts";
 export type { Pager, RemoteUser } from "./http/user-management.ts";
-export type { UserStatus } from "./runtime/status.ts";
-export type { ExplainVerbs } from "./runtime/explain-verbs.ts";
-export type { WatchOptions, WatchVerbs } from "./runtime/watch-verbs.ts";
-export type { UserActorLogic } from "./runtime/actor.ts";
-export type { ActorInput, WatcherInput } from "./runtime/actor-input.ts";
-export type { UserSnapshot } from "./runtime/actor-snapshot.ts";
-export type { WorkSummary } from "./runtime/worker.ts";
+export type { UserStatus } from "./runtime/user/user-status.ts";
+export type { ExplainVerbs } from "./runtime/operations/explain-verbs.ts";
+export type { WatchOptions, WatchVerbs } from "./runtime/watching/watch-verbs.ts";
+export type { UserActorLogic } from "./runtime/watching/actor.ts";
+export type { ActorInput, WatcherInput } from "./runtime/watching/actor-input.ts";
+export type { UserSnapshot } from "./runtime/watching/actor-snapshot.ts";
+export type { WorkSummary } from "./runtime/engine/work.ts";
 export type { PauseReason } from "./store/envelope.ts";
 export type {
   AccountRecord,
@@ -134,6 +143,6 @@ export type {
   StoreAdapter,
   StoredRecord,
 } from "./store/contract.ts";
-export type { KeyvDoor, KeyvDoorOptions, KeyvStorage } from "./store/keyv-door.ts";
+export type { KeyvView, KeyvViewOptions, KeyvStorage } from "./store/keyv-view.ts";
 export type { GateName } from "./guard/gates.ts";
 export type { FailureReason, GateReason, GateState, UserState } from "../machines/index.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Makes every object of a class print as `text` says, under Node and Deno, whatever its fields hold. */
+/** Makes every object of a class print as `text(object)` under Node and Deno, whatever its fields hold. */
 export function printAs<T extends object>(prototype: T, text: (object: T) => string): void {
   for (const inspect of ["nodejs.util.inspect.custom", "Deno.customInspect"]) {
     Object.defineProperty(prototype, Symbol.for(inspect), {
@@ -16,8 +16,8 @@ export function printAs<T extends object>(prototype: T, text: (object: T) => str
 }
 
 /**
- * A string that does not leak by accident: it prints, inspects and serialises as `[redacted]` and throws when
- * it is put into a template or joined to a string. {@link Secret.reveal} is the only way in.
+ * A string that does not leak by accident: it prints, inspects and serialises as `[redacted]` and throws when it is
+ * interpolated or concatenated. {@link Secret.reveal} is the only way to read it.
  *
  * @example
  * ```ts
@@ -35,8 +35,9 @@ export class Secret {
     this.#value = value;
   }
 
-  /** The string itself. Call it where the secret is used, and nowhere earlier. */
+  /** Returns the string itself. Call it only where the secret is used. */
   reveal(): string {
+    // seam: a-secret-is-revealed
     return this.#value;
   }
 
@@ -45,6 +46,7 @@ export class Secret {
   }
 
   toJSON(): string {
+    // seam: a-secret-is-redacted
     return "[redacted]";
   }
 

@@ -1,7 +1,9 @@
 /** How the tests run: the same under Node and Deno. */
+import { randomInt } from "node:crypto";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./support/longest-first.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -15,10 +17,12 @@ const withProcesses = [
   "test/examples/**",
 ];
 if (alone) process.stderr.write(`Left out, for ONEUP_TEST_ALONE is set: ${withProcesses.join(", ")}\n`);
-if (process.env["ONEUP_TEST_THOROUGH"] !== "1")
+if (process.env["ONEUP_TEST_THOROUGH"] !== "1") {
+  const draw = (process.env["ONEUP_TEST_DRAW"] ??= String(randomInt(1_000))); // the workers draw by it, too
   process.stderr.write(
-    "Fewer rounds and stories than ONEUP_TEST_THOROUGH=1 asks for, see test/support/effort.ts\n",
+    `Fewer rounds and stories than ONEUP_TEST_THOROUGH=1 asks for, drawn by ONEUP_TEST_DRAW=${draw}: see test/support/effort.ts\n`,
   );
+}
 
 export default defineConfig({
   root,
@@ -35,13 +39,17 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
     exclude: alone ? withProcesses : [],
-    globalSetup: "test/support/built.ts",
+    // In the end the first has the last word.
+    globalSetup: ["left-out", "in-memory", "built", "watchdog"].map((name) => `test/support/${name}.ts`),
+    setupFiles: "test/support/patience.ts",
     pool: "forks",
     isolate: false, // tests leave nothing behind; a process a file would take longer than most files do
     maxWorkers: alone ? 3 : 4, // on two cores: most tests wait for something, above all those that start processes
+    sequence: { sequencer: LongestFirst },
     maxConcurrency: 12, // what waits for the same lease or window waits together
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    expect: { poll: { timeout: 120_000 } }, // as test/support/patience.ts has it
+    testTimeout: 180_000, // it ends what hangs, and judges nothing
+    hookTimeout: 180_000,
     reporters: ["default"],
     coverage: {
       provider: "v8",

@@ -1,5 +1,5 @@
 /**
- * What goes wrong with a Keyv store, and what we say then.
+ * Failures of a Keyv store and the errors they become.
  *
  * @module
  */
@@ -7,14 +7,14 @@ import { inTime } from "../../src/clock.ts";
 import type { Clock } from "../../src/clock.ts";
 import { LifecycleError } from "../../src/errors.ts";
 
-/** Trouble in words of ours. */
+/** An error whose message is ours, so it is safe to report. */
 export class Trouble extends Error {
   override readonly name = "Trouble";
 }
 
 /**
- * Trouble of the storage beneath. Its kind and code are kept, its words are not: they may quote keys, which are ids
- * of users, and a write that fails fails for all who share it.
+ * Replaces an error of the underlying storage. Its name and code are kept, its message is not: it may quote keys, which
+ * are user ids, and one failed write rejects the calls of all users in its batch.
  */
 export function storageTrouble(error: unknown): Trouble {
   if (error instanceof Trouble) return error;
@@ -24,7 +24,7 @@ export function storageTrouble(error: unknown): Trouble {
   return new Trouble(`the storage beneath the Keyv failed (${words.join(" ")})`);
 }
 
-/** The value of `work`, or a rejection after `ms`. */
+/** The result of `work`, or a rejection after `ms`. */
 export function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T> {
   return inTime(
     clock,
@@ -34,12 +34,12 @@ export function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T
   );
 }
 
-/** A Keyv store that cannot be used as it is. */
+/** The error for a Keyv store that does not meet a requirement. */
 export function unusable(rule: string): LifecycleError {
   return new LifecycleError("STORE_UNUSABLE", `Cannot use this Keyv store: ${rule}`);
 }
 
-/** A verb that failed. */
+/** The error of a failed store call. */
 export function unavailable(doing: string, cause: unknown): LifecycleError {
   return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the Keyv store`, {
     retryable: true,

@@ -1,77 +1,126 @@
 /**
- * Group commit: how units of work become atomic and durable in LMDB.
+ * Group commit: makes units of work atomic and durable in LMDB.
  *
  * @module
  */
+import { sleep, systemClock } from "../../src/clock.ts";
 import { isLifecycleError } from "../../src/errors.ts";
-import type { Engine, Tables } from "../../src/store/tables.ts";
+import type { Past, SteadyTime } from "../../src/store/steady-time.ts";
+import type { TableEngine } from "../../src/store/table-store.ts";
+import type { Tables } from "../../src/store/tables.ts";
 import type { Share } from "./environments.ts";
-import { astray, closedStore, reading, unavailable } from "./failures.ts";
+import { astray, closedStore, full, inVain, reading, unavailable, unlocked } from "./failures.ts";
+import { hasRoom } from "./folder.ts";
 import type { LmdbTables } from "./tables.ts";
 import { writing } from "./writing.ts";
 
-/** Runs the units that arrived meanwhile in one transaction: they share its sync, which is what a commit costs. */
+/**
+ * Runs all pending units in one transaction, so they share its sync, which is the main cost of a commit. A unit that is
+ * not done within `timeoutMs` rejects; if it has not started by then, it never will.
+ */
 export function groupCommits(
-  { root, isThere, close }: Share,
+  share: Share,
   { tables, within }: LmdbTables,
-  now: () => number,
-): Engine {
+  time: SteadyTime,
+  { folder, timeoutMs }: { readonly folder: string; readonly timeoutMs: number },
+): TableEngine {
+  const { root, isThere, isLocked, close } = share;
   interface Unit {
+    readonly until: number;
     readonly run: () => void;
     readonly settle: () => void;
     readonly reject: (error: unknown) => void;
   }
   let waiting: Unit[] = [];
+  let begun: Unit[] = [];
   let running: Promise<void> | null = null;
+  let cancel = (): void => {};
   let closed = false;
 
+  /** Asynchronous, so that {@link commitAll} never ends before its caller knows of it. */
+  async function refuseUnlocked(): Promise<void> {
+    if (isThere() && !isLocked()) throw unlocked();
+  }
+
   async function commitAll(): Promise<void> {
+    watch(timeoutMs);
     while (waiting.length > 0) {
-      let units: Unit[] = [];
       try {
-        await writing(root, () => {
-          units = waiting; // with those that came while the transaction waited for its turn
-          waiting = [];
-          within(() => units.forEach((unit) => unit.run()));
-        });
+        await refuseUnlocked();
+        await writing(
+          share,
+          () => waiting.length > 0,
+          () => {
+            begun = waiting; // includes units that arrived while the transaction waited for its turn
+            waiting = [];
+            within(() => begun.forEach((unit) => unit.run()));
+          },
+        );
         if (!isThere()) throw astray("write to");
-        for (const unit of units) unit.settle();
+        for (const unit of begun) unit.settle();
       } catch (cause) {
-        const failed = units.length > 0 ? units : waiting.splice(0);
+        const failed = begun.length > 0 ? begun : waiting.splice(0);
         const error = isLifecycleError(cause) ? cause : unavailable("write to", cause);
         for (const unit of failed) unit.reject(error);
       }
+      begun = [];
     }
     running = null;
+    cancel();
   }
 
-  return {
-    write<T>(unit: (tables: Tables, now: number) => T): Promise<T> {
+  /** One timer for all units, running only while there are any. */
+  function watch(ms: number): void {
+    cancel = systemClock.timer(ms, () => {
+      const at = systemClock.monotonic();
+      const isLate = ({ until }: Unit): boolean => until <= at;
+      const late = [...begun, ...waiting].filter(isLate);
+      waiting = waiting.filter((unit) => !isLate(unit)); // it will not be started
+      for (const unit of late) unit.reject(inVain("write to", timeoutMs));
+      const next = [...begun, ...waiting].find((unit) => !isLate(unit));
+      watch(next === undefined ? timeoutMs : Math.max(1, next.until - at));
+    });
+  }
+
+  const engine: TableEngine = {
+    write<T>(unit: (tables: Tables, now: number, past: Past) => T): Promise<T> {
       if (closed) return Promise.reject(closedStore());
       return new Promise<T>((resolve, reject) => {
         let end: () => void;
         const run = (): void => {
-          // A unit that throws has changed nothing (see change() in tables.ts) and spoils no other. It must not throw
-          // out of the transaction: LMDB would keep what others wrote and never answer again.
+          // A unit that throws has changed nothing (see change() in tables.ts) and does not affect other units. Its
+          // error must not leave the transaction: LMDB would commit the other units' writes and never settle its
+          // promise.
           try {
-            const value = unit(tables, now());
+            const now = time.now();
+            const value = unit(tables, now, time.past());
             end = () => resolve(value);
           } catch (error) {
             end = () => reject(isLifecycleError(error) ? error : unavailable("write to", error));
           }
         };
-        waiting.push({ run, settle: () => end(), reject });
+        const until = systemClock.monotonic() + timeoutMs;
+        waiting.push({ until, run, settle: () => end(), reject });
         running ??= commitAll();
       });
     },
     read(unit) {
       if (closed) throw closedStore();
-      return reading(root, () => unit(tables, now()));
+      return reading(root, () => unit(tables, time.now(), time.past()));
+    },
+    async probe() {
+      if (!isThere()) throw astray("write to");
+      if (!isLocked()) throw unlocked();
+      if (!hasRoom(folder)) throw full();
+      await engine.write(() => undefined); // acquires the write lock without anything to sync
     },
     async close() {
       closed = true;
-      await running;
+      const over = new AbortController();
+      await Promise.race([running, sleep(systemClock, timeoutMs, over.signal).catch(() => undefined)]);
+      over.abort();
       await close();
     },
   };
+  return engine;
 }

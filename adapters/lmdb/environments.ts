@@ -1,75 +1,155 @@
 /**
- * One environment for each folder that this process has open.
+ * Keeps one LMDB environment per folder that this process has open.
  *
- * A transaction of LMDB holds the lock for writing on a thread of its own, and waits there until this thread has run its
- * callback. A second environment of the same folder would ask for that lock on this thread, which would wait for itself
- * and never go on (lmdb 3.5.6, where opening is a transaction as well). So whoever opens a folder again gets a share.
+ * An LMDB transaction acquires the write lock on its own thread and holds it until the JavaScript thread has run its
+ * callback. A second environment of the same folder would request that lock on the JavaScript thread and deadlock (lmdb
+ * 3.5.6, where opening is a transaction as well). So every further opening of a folder shares the existing environment.
  *
  * @module
  */
 import { realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { RootDatabase } from "lmdb";
+import { sleep, systemClock } from "../../src/clock.ts";
+import { inVain } from "./failures.ts";
+import { lookAt } from "./writer-lock.ts";
+import type { Look, Sight } from "./writer-lock.ts";
 
-/** What opens an environment. */
+/** How to open an environment. */
 export interface Opening {
-  /** How many accounts it can hold. */
+  /** Maximum number of accounts. */
   readonly maxAccounts: number;
+  /** How long to wait for the write lock, and for closing, ms. */
+  readonly timeoutMs: number;
   readonly open: () => RootDatabase;
 }
 
-/** A share in an environment. */
+/** A reference to an environment. */
 export interface Share {
   readonly root: RootDatabase;
-  /** How many accounts it can hold: what its first opening said. */
+  /** Maximum number of accounts, as set by the first opening. */
   readonly maxAccounts: number;
   /**
-   * Does the folder hold what is open? Of a store that was removed LMDB keeps the files without a name, and writes on;
-   * nobody would find what it wrote.
+   * Whether the folder still holds the open file. When a store is removed, LMDB keeps writing to the unlinked files,
+   * and those writes could never be found again.
    */
   isThere(): boolean;
-  /** Gives it back, when nothing is under way that came from here; the last one closes the environment. */
+  /**
+   * Whether the folder still holds the `lock.mdb` that was opened. Another process would create a new one, and the two
+   * would write at the same time.
+   */
+  isLocked(): boolean;
+  /**
+   * Starts a write transaction, or any other operation that takes the write lock, once the lock can be acquired.
+   *
+   * @throws {LifecycleError} `STORE_UNAVAILABLE` if `wanted` returns false before that
+   */
+  enter<T>(wanted: () => boolean, begin: () => Promise<T>): Promise<T>;
+  /**
+   * Releases the reference. Call it when no operation that used it is pending. The last release closes the environment.
+   * An operation that LMDB cannot finish because another process is suspended is awaited until the timeout; the
+   * environment is then closed when the operation ends.
+   */
   close(): Promise<void>;
 }
 
 interface Environment extends Pick<Share, "root" | "maxAccounts"> {
-  /** The file that is open. */
+  /** The files that are open. */
   readonly file: string;
+  readonly lock: string | undefined;
+  /** Reads who holds the write lock; `undefined`: not visible here. */
+  readonly look: Look | undefined;
   shares: number;
-  /** Its end, once it has begun. */
+  /** Pending transactions. */
+  underWay: number;
+  /** Called when the last pending transaction has ended. */
+  idle?: () => void;
+  /** Set once closing has started. */
   closing?: Promise<void>;
 }
 
-/** By file, as lmdb itself knows them again, wherever a folder was moved. */
+/** Keyed by file identity, as in lmdb itself, so a moved folder maps to the same environment. */
 const environments = new Map<string, Environment>();
 
-/** A share in the environment of the folder, which is opened unless this process has it open. */
+/**
+ * A reference to the folder's environment, which is opened unless this process already has it open.
+ * @throws {LifecycleError} `STORE_UNAVAILABLE` if the write lock, which opening needs, cannot be acquired in time
+ */
 export async function shareOf(folder: string, opening: Opening): Promise<Share> {
+  const { timeoutMs } = opening;
+  const until = systemClock.monotonic() + timeoutMs;
+  const queue = new Queue(() => lookAt(folder, false)?.());
   for (;;) {
     const known = environments.get(fileIn(folder) ?? "");
-    if (known?.closing === undefined) return share(folder, known ?? opened(folder, opening));
-    await known.closing.catch(() => undefined); // whoever closes it is told
+    if (known === undefined ? queue.isOurTurn() : known.closing === undefined) {
+      return share(folder, known ?? opened(folder, opening), timeoutMs);
+    }
+    if (systemClock.monotonic() > until) throw inVain("open", timeoutMs);
+    if (known?.closing === undefined) await queue.wait();
+    // The caller that closes it receives the error.
+    else await Promise.race([known.closing.catch(() => undefined), sleep(systemClock, 20)]);
   }
 }
+
+/** Waits until the write lock can be acquired. */
+class Queue {
+  readonly #look: () => Sight | undefined;
+  #looks = 0;
+  #last: Sight | undefined;
+
+  constructor(look: () => Sight | undefined) {
+    this.#look = look;
+  }
+
+  /** Whether the lock is free or is being passed between processes, in which case a request will soon be served. */
+  isOurTurn(): boolean {
+    const sight = this.#look();
+    if (sight === undefined || sight.holder === 0) return true;
+    const last = this.#last;
+    this.#last = sight;
+    const goesAround = last?.holder !== sight.holder || last.commit !== sight.commit;
+    return ++this.#looks > patientLooks && goesAround;
+  }
+
+  wait(): Promise<void> {
+    return sleep(systemClock, this.#looks < 100 ? 1 : 10);
+  }
+}
+
+/** How often to look for a free lock before requesting one that is merely being passed around. */
+const patientLooks = 4;
 
 function opened(folder: string, { maxAccounts, open }: Opening): Environment {
   const root = open();
   const file = fileIn(folder) ?? `removed at once: ${folder}`;
-  const environment: Environment = { root, maxAccounts, file, shares: 0 };
+  const lock = fileIn(folder, "lock.mdb");
+  const look = lookAt(folder, true);
+  const environment: Environment = { root, maxAccounts, file, lock, look, shares: 0, underWay: 0 };
   environments.set(file, environment);
   return environment;
 }
 
-function share(folder: string, environment: Environment): Share {
-  const { root, maxAccounts, file } = environment;
+function share(folder: string, environment: Environment, timeoutMs: number): Share {
+  const { root, maxAccounts, file, lock, look } = environment;
   environment.shares++;
-  const giveBack = async (): Promise<void> => {
-    if (--environment.shares > 0) return;
-    environment.closing = root.close();
+  const end = async (): Promise<void> => {
+    // LMDB closes on the JavaScript thread, which would block on the pending transaction.
+    if (environment.underWay > 0) await new Promise<void>((resolve) => (environment.idle = resolve));
     try {
-      await environment.closing;
+      await root.close();
     } finally {
       environments.delete(file);
+    }
+  };
+  const giveBack = async (): Promise<void> => {
+    if (--environment.shares > 0) return;
+    environment.closing = end();
+    const over = new AbortController();
+    const late = sleep(systemClock, timeoutMs, over.signal).catch(() => undefined);
+    try {
+      await Promise.race([environment.closing, late]);
+    } finally {
+      over.abort();
     }
   };
   let given: Promise<void> | undefined;
@@ -77,14 +157,32 @@ function share(folder: string, environment: Environment): Share {
     root,
     maxAccounts,
     isThere: () => fileIn(folder) === file,
-    close: () => (given ??= giveBack()), // who says it twice closes nobody else's
+    isLocked: () => fileIn(folder, "lock.mdb") === lock,
+    async enter(wanted, begin) {
+      // If this process has a pending transaction, it already holds the lock, and LMDB lets both share the transaction.
+      if (look !== undefined && environment.underWay === 0) {
+        const queue = new Queue(look);
+        while (!queue.isOurTurn()) {
+          await queue.wait();
+          if (!wanted()) throw inVain("write to", timeoutMs);
+          if (environment.underWay > 0) break;
+        }
+      }
+      environment.underWay++;
+      try {
+        return await begin();
+      } finally {
+        if (--environment.underWay === 0) environment.idle?.();
+      }
+    },
+    close: () => (given ??= giveBack()), // a repeated call must not release another reference
   };
 }
 
-/** The file of the store in the folder. */
-function fileIn(folder: string): string | undefined {
-  const path = join(folder, "data.mdb");
+/** The identity of a file in the folder. */
+function fileIn(folder: string, name: "data.mdb" | "lock.mdb" = "data.mdb"): string | undefined {
+  const path = join(folder, name);
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
   if (stats === undefined) return undefined;
-  return stats.ino === 0n ? realpathSync(path) : `${stats.dev}:${stats.ino}`; // not everywhere have files numbers
+  return stats.ino === 0n ? realpathSync(path) : `${stats.dev}:${stats.ino}`; // some platforms have no inode numbers
 }

@@ -1,15 +1,16 @@
 /**
- * What LMDB does when it fails, and what is said of it.
+ * Failures of LMDB and the errors they become.
  *
  * @module
  */
 import type { RootDatabase } from "lmdb";
 import { sleep, systemClock } from "../../src/clock.ts";
 import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
+import { lostStore } from "../../src/store/lost-store.ts";
 
 /**
- * What went wrong. LMDB hangs a second promise on its error, which rejects with the reason a moment later; unheard, it
- * would end the process.
+ * The cause of a failure. LMDB attaches a second promise to its error, which rejects with the cause a moment later and
+ * would end the process if left unhandled.
  */
 export async function reasonOf(failure: unknown): Promise<unknown> {
   if (typeof failure !== "object" || failure === null || !("commitError" in failure)) return failure;
@@ -21,18 +22,50 @@ export async function reasonOf(failure: unknown): Promise<unknown> {
 }
 
 export function unavailable(doing: string, cause: unknown): LifecycleError {
+  if (isFull(cause)) return full(cause);
   return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the LMDB store`, {
     retryable: true,
     cause,
   });
 }
 
-/** Trying again makes sense: the folder may be moved back. */
-export function astray(doing: string): LifecycleError {
-  const why = "its folder was removed, moved or replaced, and nobody would find what is written";
+/** The write lock was not acquired in time, or an operation did not finish in time. */
+export function inVain(doing: string, timeoutMs: number): LifecycleError {
+  const why = `timed out after ${timeoutMs} ms: another process may be suspended during a write, or the disk may hang`;
   return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the LMDB store: ${why}`, {
     retryable: true,
   });
+}
+
+export function full(cause?: unknown): LifecycleError {
+  return new LifecycleError("STORE_UNAVAILABLE", "Cannot write to the LMDB store: its disk is full", {
+    retryable: true,
+    cause,
+  });
+}
+
+/** `ENOSPC` or `EDQUOT`, as lmdb reports them: by number or in words. */
+export function isFull(cause: unknown): boolean {
+  if (!(cause instanceof Error)) return false;
+  const code = "code" in cause ? cause.code : undefined;
+  return (
+    ["ENOSPC", "EDQUOT", 28, 122].some((known) => known === code) ||
+    /no space left|disk quota exceeded/i.test(cause.message) ||
+    (cause.cause !== undefined && isFull(cause.cause))
+  );
+}
+
+/** Retryable, because the folder may be moved back. */
+export function astray(doing: string): LifecycleError {
+  const why = "its folder was removed, moved or replaced, and new writes would be lost";
+  return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the LMDB store: ${why}`, {
+    retryable: true,
+  });
+}
+
+/** Final: another process may have opened the folder with a lock of its own, and may have written over this one. */
+export function unlocked(): LifecycleError {
+  return lostStore("its lock.mdb was deleted or replaced while this process had the LMDB store open");
 }
 
 export function closedStore(): LifecycleError {
@@ -40,14 +73,14 @@ export function closedStore(): LifecycleError {
 }
 
 /**
- * Runs `read` outside any transaction for writing.
+ * Runs `read` outside any write transaction.
  *
  * @throws {LifecycleError} `STORE_UNAVAILABLE`
  */
 export function reading<T>(root: RootDatabase, read: () => T): T {
   try {
-    // Without a read transaction lmdb ends an iteration as if nothing were there, and counts what lies in memory.
-    // A get throws. If it does not, all that `read` does before its turn ends has the transaction that the get had.
+    // Without a read transaction lmdb ends an iteration as if there were no entries, and counts only what is in memory.
+    // A failed get() throws; after a successful one, `read` uses its transaction until the end of this turn.
     root.get("/");
     return read();
   } catch (cause) {
@@ -55,16 +88,18 @@ export function reading<T>(root: RootDatabase, read: () => T): T {
   }
 }
 
-/** Resolves when what `begin` writes is on disk. @throws {LifecycleError} `STORE_UNAVAILABLE` */
+/** Resolves once the writes of `begin` are on disk. @throws {LifecycleError} `STORE_UNAVAILABLE` */
 export async function onDisk<T>(begin: () => Promise<T>): Promise<T> {
   try {
     return await begin();
   } catch (cause) {
-    throw unavailable("write to", await reasonOf(cause));
+    throw isLifecycleError(cause) ? cause : unavailable("write to", await reasonOf(cause));
   }
 }
 
-/** Inside a transaction a write is done when the call returns; the promise that lmdb hands out then means nothing. */
+/**
+ * Inside a transaction a write is complete when the call returns; the promise that lmdb returns carries no information.
+ */
 export function write(done: Promise<boolean>): void {
   void done;
 }

@@ -25,23 +25,30 @@ import { shareOf } from "./environments.ts";
 import type { Share } from "./environments.ts";
 import { astray, unavailable } from "./failures.ts";
 import { databasesPerAccount } from "./tables.ts";
-import { leftBehind, onceAtLatest, patienceMs } from "./writing.ts";
+import { leftBehind, limited, onceAtLatest, patienceMs } from "./writing.ts";
+
+/** Limits of a folder and of opening it. */
+export interface Measures {
+  readonly maxAccounts: number;
+  readonly timeoutMs: number;
+}
 
 /** A folder that is open. */
 export interface Opened<T> extends Share {
-  /** What was opened in it. */
+  /** The result of `use`. */
   readonly used: T;
 }
 
 /**
- * Opens the folder and what `use` wants of it, or nothing if that throws; `kept` holds what Keyv stores through its doors.
+ * Opens the folder and returns what `use` opens in it; opens nothing if `use` throws. `kept` is the table for Keyv's
+ * own entries.
  *
- * Nothing here opens `lock.mdb`. That other processes keep off rests on locks that this process holds on it, and the
- * system drops all of them as soon as the process closes any descriptor of that file.
+ * While this process has the folder open, no code here may open `lock.mdb`: the operating system drops all of this
+ * process's locks on a file when it closes any descriptor of that file, and other processes rely on these locks.
  */
 export async function openFolder<T>(
   folder: string,
-  maxAccounts: number,
+  { maxAccounts, timeoutMs }: Measures,
   use: (root: RootDatabase, kept: Database<Kept, string>) => T,
 ): Promise<Opened<T>> {
   let share: Share | undefined;
@@ -50,20 +57,23 @@ export async function openFolder<T>(
     await checkFolder(folder);
     const options: RootDatabaseOptionsWithPath & { permissionsMode: number } = {
       path: folder,
-      noSubdir: false, // or lmdb takes a folder with a dot in its name for a file
-      permissionsMode: 0o600, // of files it makes: others could read them, and under a careless umask write; not in its types
+      noSubdir: false, // otherwise lmdb treats a folder with a dot in its name as a file
+      permissionsMode: 0o600, // of new files, which others could otherwise read and, under a permissive umask, write; missing from lmdb's types
       maxDbs: databasesPerAccount * maxAccounts + 1,
-      overlappingSync: false, // a commit is on disk when its promise resolves; with it, only visible
-      eventTurnBatching: false, // its own promise of a batch would reject unseen on a full disk
+      overlappingSync: false, // a promise must resolve when the commit is on disk, not merely visible
+      eventTurnBatching: false, // its internal batch promise would reject unhandled on a full disk
     };
     const since = systemClock.monotonic();
     for (;;) {
-      share = await shareOf(folder, { maxAccounts, open: () => open(options) });
-      const { root } = share;
-      // Opened each time, so that no account takes its place. No other name is without a slash.
+      const mine = await shareOf(folder, { maxAccounts, timeoutMs, open: () => open(options) });
+      share = mine;
+      const { root } = mine;
+      // Opened every time, so accounts cannot use up its place. All other names contain a slash.
       const keptOf = (): Database<Kept, string> => root.openDB({ name: "keyv", encoding: "json" });
-      const done = await onceAtLatest(root, () => use(root, keptOf()));
-      if (!share.isThere()) throw astray("open"); // it may have waited for long
+      const done = await limited("open", timeoutMs, (wanted) =>
+        onceAtLatest(mine, wanted, () => use(root, keptOf())),
+      );
+      if (!share.isThere()) throw astray("open"); // opening may have waited for a long time
       if (done !== undefined) return { ...share, used: done.value };
       await share.close();
       if (systemClock.monotonic() - since > patienceMs) throw unavailable("open", leftBehind());
@@ -77,8 +87,8 @@ export async function openFolder<T>(
 }
 
 /**
- * Whether there is a store in the folder. An empty file is to LMDB a store that is still to be made.
- * @throws {LifecycleError} `STORE_UNUSABLE` if the path leads through a file, or where this process may not look
+ * Whether the folder holds a store. LMDB treats an empty file as a store that is still to be created.
+ * @throws {LifecycleError} `STORE_UNUSABLE` if a parent of the path is a file, or if this process lacks permission
  */
 export function holdsStore(folder: string): boolean {
   try {
@@ -92,7 +102,9 @@ function unusable(folder: string, rule: string, cause: unknown): LifecycleError 
   return new LifecycleError("STORE_UNUSABLE", `Cannot open the store: ${rule}: ${folder}`, { cause });
 }
 
-/** Throws if LMDB could not open the folder. It must not try: some of its failures end the process (lmdb 3.5.6). */
+/**
+ * Throws if LMDB would fail to open the folder. Trying is not safe: some LMDB failures end the process (lmdb 3.5.6).
+ */
 async function checkFolder(folder: string): Promise<void> {
   const { R_OK, W_OK, X_OK } = constants;
   accessSync(folder, R_OK | W_OK | X_OK);
@@ -100,17 +112,19 @@ async function checkFolder(folder: string): Promise<void> {
   for (const name of ["data.mdb", "lock.mdb"]) {
     const path = join(folder, name);
     const stats = statOf(path);
-    if (stats === undefined || stats.size === 0) checkSpace(folder);
+    if ((stats === undefined || stats.size === 0) && !hasRoom(folder)) {
+      throw new NoStore("its disk is too full to create one");
+    }
     if (stats === undefined) continue;
-    if (!stats.isFile()) throw new NoStore(`its ${name} is no file`);
+    if (!stats.isFile()) throw new NoStore(`its ${name} is not a file`);
     accessSync(path, R_OK | W_OK);
     if (name === "lock.mdb" || stats.size === 0 || isLmdb(path)) continue;
-    await sleep(systemClock, 50); // another process may be making it at this moment
-    if (!isLmdb(path)) throw new NoStore(`its ${name} is not of LMDB`);
+    await sleep(systemClock, 50); // another process may be creating it right now
+    if (!isLmdb(path)) throw new NoStore(`its ${name} is not an LMDB file`);
   }
 }
 
-/** Throws if the system has not as many descriptors left for this process as LMDB takes. */
+/** Throws if this process has fewer free file descriptors than LMDB needs. */
 function checkDescriptors(): void {
   const files: number[] = [];
   try {
@@ -120,13 +134,13 @@ function checkDescriptors(): void {
   }
 }
 
-/** Throws if the file system has no room for what LMDB writes first. Some do not say how large they are. */
-function checkSpace(folder: string): void {
+/** Whether the file system has room for LMDB's first write. Some file systems do not report their size. */
+export function hasRoom(folder: string): boolean {
   const { bavail, blocks, bsize } = statfsSync(folder);
-  if (blocks > 0 && bavail * bsize < 65_536) throw new NoStore("there is no room on its disk to make one");
+  return blocks === 0 || bavail * bsize >= 65_536;
 }
 
-/** Whether the file begins as LMDB's do, with two pages. It may be opened: LMDB locks only the other one. */
+/** Whether the file starts with two LMDB pages. Opening it is safe: LMDB locks only `lock.mdb`. */
 function isLmdb(path: string): boolean {
   const start = new DataView(new ArrayBuffer(8192));
   const file = openSync(path, "r");
@@ -135,7 +149,7 @@ function isLmdb(path: string): boolean {
   } finally {
     closeSync(file);
   }
-  // "Stamp identifying this as an LMDB file", in the machine's order of bytes, behind the head of the page (mdb.c).
+  // "Stamp identifying this as an LMDB file", in native byte order, after the page header (mdb.c).
   const stamp = 0xbeefc0de;
   return [12, 16, 20, 24].some((at) => start.getUint32(at, true) === stamp || start.getUint32(at) === stamp);
 }
@@ -146,18 +160,18 @@ function statOf(path: string): Stats | undefined {
   return statSync(path, { throwIfNoEntry: false });
 }
 
-/** What the folder must be, by how it failed. */
+/** The violated rule, derived from the error. */
 function ruleBroken(cause: unknown, maxAccounts = 0): string {
   if (cause instanceof NoStore) return `the folder must hold an LMDB store or none, and ${cause.message}`;
   if (!(cause instanceof Error)) return "LMDB did not open it";
   if (cause.message.includes("MDB_DBS_FULL")) {
-    return `it holds ${maxAccounts} accounts, the most that its option maxAccounts allows`;
+    return `it already holds ${maxAccounts} accounts, the maximum set by the option maxAccounts`;
   }
   if (cause.message.includes("Invalid argument")) {
-    // The last process to close a folder destroys its locks, although the next one may have found them already.
-    return `another process seems to have closed it at this moment; start this one again (${cause.message})`;
+    // The last process to close a folder destroys its locks, even if another process has just opened it.
+    return `another process seems to have closed it just now; restart this process (${cause.message})`;
   }
-  if (cause.message.includes("MDB_READERS_FULL")) return "all of LMDB's places for readers are taken";
+  if (cause.message.includes("MDB_READERS_FULL")) return "all of LMDB's reader slots are taken";
   const code = "code" in cause ? cause.code : undefined;
   if (code === "EACCES" || code === "EPERM" || code === "EROFS") return `it must be writable (${code})`;
   if (code === "EMFILE" || code === "ENFILE") return `too many files are open (${code})`;

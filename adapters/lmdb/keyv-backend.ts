@@ -1,5 +1,5 @@
 /**
- * What the doors of Keyv stand on.
+ * Implements the Keyv storage adapter on LMDB.
  *
  * @module
  */
@@ -7,13 +7,16 @@ import type { Database, RootDatabase } from "lmdb";
 import { isLifecycleError } from "../../src/errors.ts";
 import { expiringTexts } from "../../src/store/expiring-texts.ts";
 import type { Kept } from "../../src/store/expiring-texts.ts";
-import type { KeyvBackend } from "../../src/store/keyv-door.ts";
+import type { KeyvBackend } from "../../src/store/keyv-view.ts";
+import type { Share } from "./environments.ts";
+import { inVain, reading, unavailable, write } from "./failures.ts";
 import type { Opened } from "./folder.ts";
-import { reading, unavailable, write } from "./failures.ts";
-import { writing } from "./writing.ts";
+import { limited, writing } from "./writing.ts";
 
-/** What the doors of Keyv stand on, over what Keyv stores itself. */
-export function keyvBackend({ root, used: kept, close }: Opened<Database<Kept, string>>): KeyvBackend {
+/** The backend of the Keyv storage adapters, including the table for Keyv's own entries. A write has `timeoutMs`. */
+export function keyvBackend(opened: Opened<Database<Kept, string>>, timeoutMs: number): KeyvBackend {
+  const { root, used: kept, close } = opened;
+  const alone = <T>(unit: () => T): Promise<T> => runAlone(opened, timeoutMs, unit);
   const known = new Map<string, Database<string, string>>();
   async function rowsOf(account: string): Promise<Database<string, string> | undefined> {
     const name = `${account}/users`;
@@ -21,8 +24,8 @@ export function keyvBackend({ root, used: kept, close }: Opened<Database<Kept, s
     if (opened !== undefined) return opened;
     const [there] = reading(root, () => Array.from(root.getKeys({ start: name, limit: 1 })));
     if (there !== name) return undefined;
-    const existing = { name, encoding: "string", create: false } as const; // not in its types: it must not make one
-    const rows = await alone(root, () => root.openDB<string, string>(existing)).catch((cause: unknown) => {
+    const existing = { name, encoding: "string", create: false } as const; // missing from lmdb's types; `create: false` prevents creating it
+    const rows = await alone(() => root.openDB<string, string>(existing)).catch((cause: unknown) => {
       throw unavailable("read", cause);
     });
     known.set(account, rows);
@@ -41,9 +44,9 @@ export function keyvBackend({ root, used: kept, close }: Opened<Database<Kept, s
     }),
     texts: expiringTexts({
       get: (key) => reading(root, () => kept.get(key)),
-      put: (key, value) => alone(root, () => write(kept.put(key, value))),
+      put: (key, value) => alone(() => write(kept.put(key, value))),
       take: (key, passes) =>
-        alone(root, () => {
+        alone(() => {
           const found = kept.get(key);
           if (found === undefined || !passes(found)) return undefined;
           write(kept.remove(key));
@@ -51,7 +54,7 @@ export function keyvBackend({ root, used: kept, close }: Opened<Database<Kept, s
         }),
       entries: (prefix) => inPages(root, kept, prefix),
       clear: (prefix) =>
-        alone(root, () => {
+        alone(() => {
           for (const [key] of Array.from(inPages(root, kept, prefix))) write(kept.remove(key));
         }),
     }),
@@ -59,7 +62,7 @@ export function keyvBackend({ root, used: kept, close }: Opened<Database<Kept, s
   };
 }
 
-/** Entries under keys that begin so. Between two pages no read transaction of LMDB is held. */
+/** Entries whose keys start with `prefix`. No LMDB read transaction is held between two pages. */
 function* inPages<T>(
   root: RootDatabase,
   from: Database<T, string>,
@@ -77,16 +80,17 @@ function* inPages<T>(
   }
 }
 
-/** Runs `unit` in a transaction of its own, and throws what it throws. */
-async function alone<T>(root: RootDatabase, unit: () => T): Promise<T> {
-  const run = (): { readonly value: T } | { readonly error: unknown } => {
-    try {
-      return { value: unit() };
-    } catch (error) {
-      return { error };
-    }
-  };
-  const ended = await writing(root, run);
+/** Runs `unit` in its own transaction and rethrows its error. */
+async function runAlone<T>(share: Share, timeoutMs: number, unit: () => T): Promise<T> {
+  const ended = await limited("write to", timeoutMs, (wanted) =>
+    writing(share, wanted, (): { readonly value: T } | { readonly error: unknown } => {
+      try {
+        return wanted() ? { value: unit() } : { error: inVain("write to", timeoutMs) };
+      } catch (error) {
+        return { error };
+      }
+    }),
+  );
   if ("value" in ended) return ended.value;
   throw isLifecycleError(ended.error) ? ended.error : unavailable("write to", ended.error);
 }

@@ -7,26 +7,27 @@ import type { Database, RootDatabase } from "lmdb";
 import { lanes } from "../../src/store/contract.ts";
 import type { Lane } from "../../src/store/contract.ts";
 import type { AccountRow, LaneQueue, Tables } from "../../src/store/tables.ts";
-import type { SlotLog } from "../../src/store/window.ts";
+import { readLog } from "../../src/store/slot-log.ts";
+import type { KeptLog } from "../../src/store/slot-log.ts";
 import { write } from "./failures.ts";
 
-/** How many databases {@link lmdbTables} opens. */
+/** Number of databases that {@link lmdbTables} opens. */
 export const databasesPerAccount = 8;
 
 /** The tables of one account. */
 export interface LmdbTables {
   readonly tables: Tables;
-  /** Runs the units of one transaction; what they changed and was kept back is written at its end. */
+  /** Runs the units of one transaction; deferred writes are flushed at the end. */
   readonly within: (units: () => void) => void;
 }
 
-/** Has this account been opened here before? Asking makes nothing. */
+/** Whether this account was opened here before. Creates nothing. */
 export function holdsAccount(root: RootDatabase, account: string): boolean {
   const name = `${account}/account`;
-  return [...root.getKeys({ start: name, limit: 1 })].includes(name); // databases are named by the keys of the root
+  return [...root.getKeys({ start: name, limit: 1 })].includes(name); // the keys of the root are the names of its databases
 }
 
-/** Databases of one account: rows, due index, three lanes, ids by state, logs of slots, the account's record. */
+/** The databases of one account: rows, due index, three lanes, ids by state, slot logs, account record. */
 export function lmdbTables(root: RootDatabase, account: string): LmdbTables {
   const rows = root.openDB<string, string>({ name: `${account}/users`, encoding: "string" });
   const due = root.openDB<true, [number, string]>({ name: `${account}/due`, encoding: "ordered-binary" });
@@ -37,20 +38,28 @@ export function lmdbTables(root: RootDatabase, account: string): LmdbTables {
     encoding: "ordered-binary",
     dupSort: true,
   });
-  const logs = root.openDB<SlotLog, string>({ name: `${account}/slots`, encoding: "json" });
+  const logs = root.openDB<KeptLog, string>({ name: `${account}/slots`, encoding: "json" });
   const accountRows = root.openDB<AccountRow, string>({ name: `${account}/account`, encoding: "json" });
-  const changedLogs = new Map<string, SlotLog>(); // a busy log is written once a transaction, not once a slot
-  const emptyLanes = new Set<Lane>(); // found empty in this transaction: every slot asks, and mostly nobody waits
+  const changedLogs = new Map<string, KeptLog>(); // a busy log is written once per transaction instead of once per slot
+  /** The account's record as read in this transaction: every unit checks it. */
+  let seen: { readonly row: AccountRow | undefined } | null = null;
+  let isWriting = false;
+  const emptyLanes = new Set<Lane>(); // lanes found empty in this transaction: every slot request checks them, and they are usually empty
   const tables: Tables = {
-    rows: { get: (id) => rows.get(id), set: (id, text) => write(rows.put(id, text)) },
+    rows: {
+      get: (id) => rows.get(id),
+      set: (id, text) => write(rows.put(id, text)),
+      delete: (id) => write(rows.remove(id)),
+    },
     due: {
       add: (at, id) => write(due.put([at, id], true)),
       delete: (at, id) => write(due.remove([at, id])),
-      first: (limit) => Array.from(due.getKeys({ limit }), ([at, id]) => ({ at, id })),
+      first: (limit, from = 0) =>
+        Array.from(due.getKeys({ start: [from, ""], limit }), ([at, id]) => ({ at, id })),
     },
     waiting: Object.fromEntries(
       lanes.map((lane) => [lane, laneQueue(laneOf(lane), lane, emptyLanes)]),
-    ) as Record<Lane, LaneQueue>, // of all lanes
+    ) as Record<Lane, LaneQueue>, // covers all lanes
     states: {
       add: (state, id) => write(states.put(state, id)),
       delete: (state, id) => write(states.remove(state, id)),
@@ -64,16 +73,29 @@ export function lmdbTables(root: RootDatabase, account: string): LmdbTables {
         Object.fromEntries(Array.from(states.getKeys({}), (state) => [state, states.getValuesCount(state)])),
     },
     logs: {
-      get: (limit) => changedLogs.get(limit) ?? logs.get(limit),
+      get: (limit) => changedLogs.get(limit) ?? readLog(logs.get(limit)),
       set: (limit, log) => void changedLogs.set(limit, log),
     },
-    account: { get: () => accountRows.get("account"), set: (row) => write(accountRows.put("account", row)) },
+    account: {
+      get() {
+        if (!isWriting) return accountRows.get("account");
+        seen ??= { row: accountRows.get("account") };
+        return seen.row;
+      },
+      set(row) {
+        seen = null;
+        write(accountRows.put("account", row));
+      },
+    },
   };
   const within = (units: () => void): void => {
+    isWriting = true;
     try {
       units();
       for (const [limit, log] of changedLogs) write(logs.put(limit, log));
     } finally {
+      isWriting = false;
+      seen = null;
       changedLogs.clear();
       emptyLanes.clear();
     }

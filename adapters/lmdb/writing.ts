@@ -1,40 +1,49 @@
 /**
- * Writing only upon the latest commit.
+ * Ensures that a write transaction starts from the latest commit.
  *
- * A process that opens the folder tells all of them, by a number in `lock.mdb`, which commit is the latest: the one
- * that it found when it began to open. It says so under no lock (`mdb_env_open2` of lmdb 3.5.6 sets `mti_txnid`; LMDB
- * itself does not). A commit that another process made meanwhile would be forgotten, and the next one overwrite it,
- * although its writer was told that it is on disk. So no transaction writes before it has seen that it begins where the
- * data ends, and whoever has opened the folder looks as well, and opens it again until the number is right. Whoever
- * only reads may see the commit before the latest until then; what it decides by it is checked when it is written.
+ * A process that opens the folder sets the latest transaction id in `lock.mdb` to the one it read when it started
+ * opening, without holding a lock (`mdb_env_open2` in lmdb 3.5.6 sets `mti_txnid`; upstream LMDB does not). A commit
+ * that another process made in the meantime would be dropped and overwritten by the next one, although it was reported
+ * as durable. So every transaction verifies, before it writes, that it starts from the end of the data. A process that
+ * has just opened the folder verifies this as well and reopens it until the number is right. Until then a read may
+ * return the state before the latest commit; decisions based on it are checked when they are written.
  *
  * @module
  */
 import { ABORT } from "lmdb";
 import type { RootDatabase } from "lmdb";
-import { sleep, systemClock } from "../../src/clock.ts";
-import { onDisk, reasonOf, unavailable } from "./failures.ts";
+import { inTime, sleep, systemClock } from "../../src/clock.ts";
+import type { Share } from "./environments.ts";
+import { inVain, onDisk, reasonOf, unavailable } from "./failures.ts";
 
-/** How long a number that is wrong is waited for. The process that set it mends it within milliseconds, if it lives. */
+/**
+ * How long to wait for a wrong number to be corrected. The process that set it corrects it within milliseconds, if it
+ * is alive.
+ */
 export const patienceMs = 3_000;
 
-/** Inside a transaction for writing: does it begin at the latest commit? */
+/** Inside a write transaction: whether it starts from the latest commit. */
 function beginsAtLatest(root: RootDatabase): boolean {
-  const { env } = root as unknown as { env: { info(): { lastTxnId: number } } }; // not in its types
+  const { env } = root as unknown as { env: { info(): { lastTxnId: number } } }; // missing from lmdb's types
   return root.getWriteTxnId() === env.info().lastTxnId + 1;
 }
 
 /**
- * Runs `unit` alone, after the latest commit; resolves with its value when what it wrote is on disk. `unit` must not
- * throw: LMDB would keep what others wrote and never answer again.
+ * Runs `unit` exclusively, on top of the latest commit; resolves with its result once its writes are on disk. `unit`
+ * must not throw: LMDB would commit the other units' writes and never settle its promise.
  *
+ * @param wanted if it returns false, `unit` is not started, as far as this process can prevent it
  * @throws {LifecycleError} `STORE_UNAVAILABLE`
  */
-export async function writing<T>(root: RootDatabase, unit: () => T): Promise<T> {
+export async function writing<T>(
+  { root, enter }: Pick<Share, "root" | "enter">,
+  wanted: () => boolean,
+  unit: () => T,
+): Promise<T> {
   const since = systemClock.monotonic();
   for (;;) {
     const done = await onDisk(() =>
-      root.transaction(() => (beginsAtLatest(root) ? { value: unit() } : undefined)),
+      enter(wanted, () => root.transaction(() => (beginsAtLatest(root) ? { value: unit() } : undefined))),
     );
     if (done !== undefined) return done.value;
     if (systemClock.monotonic() - since > patienceMs) throw unavailable("write to", leftBehind());
@@ -43,38 +52,58 @@ export async function writing<T>(root: RootDatabase, unit: () => T): Promise<T> 
 }
 
 /**
- * Runs `unit` after the latest commit; resolves with its value when what it wrote is on disk, or with nothing where the
- * number is wrong. Of a `unit` that throws nothing is kept. Rejects with what it threw, or with what LMDB says.
+ * Runs `task` with a time limit. After the limit `wanted()` returns false, and `task` must not start anything new.
+ * @throws {LifecycleError} `STORE_UNAVAILABLE` when the time is up; also rethrows errors of `task`
+ */
+export async function limited<T>(
+  doing: string,
+  timeoutMs: number,
+  task: (wanted: () => boolean) => Promise<T>,
+): Promise<T> {
+  let over = false;
+  const tooLate = (): Error => {
+    over = true;
+    return inVain(doing, timeoutMs);
+  };
+  return inTime(systemClock, timeoutMs, () => task(() => !over), tooLate);
+}
+
+/**
+ * Runs `unit` on top of the latest commit, if it is still `wanted`; resolves with its result once its writes are on
+ * disk, or with `undefined` if the transaction id is wrong. If `unit` throws, its writes are discarded. Rejects with
+ * its error, or with LMDB's.
  */
 export async function onceAtLatest<T>(
-  root: RootDatabase,
+  { root, enter }: Pick<Share, "root" | "enter">,
+  wanted: () => boolean,
   unit: () => T,
 ): Promise<{ readonly value: T } | undefined> {
   let thrown: { readonly error: unknown } | undefined;
+  const run = (): { readonly value: T } | typeof ABORT | undefined => {
+    if (!wanted() || !beginsAtLatest(root)) return undefined;
+    try {
+      return { value: unit() };
+    } catch (error) {
+      thrown = { error };
+      return ABORT;
+    }
+  };
   const begin = async (): Promise<{ readonly value: T } | typeof ABORT | undefined> => {
     try {
-      // Not transactionSync(), which would wait on this thread for whoever writes.
-      return await root.childTransaction(() => {
-        if (!beginsAtLatest(root)) return undefined;
-        try {
-          return { value: unit() };
-        } catch (error) {
-          thrown = { error };
-          return ABORT;
-        }
-      });
+      // Not transactionSync(), which would block this thread while another process writes.
+      return await enter(wanted, () => root.childTransaction(run));
     } catch (cause) {
       throw await reasonOf(cause);
     }
   };
-  const done = await begin().catch(begin); // it may have failed with another's unit, in whose transaction it ran
+  const done = await begin().catch(begin); // the transaction was shared, and another unit may have made it fail
   if (thrown !== undefined) throw thrown.error;
-  return done as { readonly value: T } | undefined; // not ABORT then
+  return done as { readonly value: T } | undefined; // not ABORT here
 }
 
-/** What to tell when the number stays wrong. */
+/** The error for a number that stays wrong. */
 export function leftBehind(): Error {
   return new Error(
-    "a process ended while it opened the store and left it read-only; a process that opens it, and has not got it open already, mends that",
+    "a process died while it opened the store and left it read-only; the next process that opens the store repairs it, unless it already has it open",
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Group commit: what is asked while statements are under way leaves together in the next one, and shares its sync, its
- * locks and its way.
+ * Group commit: requests that arrive while statements are in flight are combined into the next one, and share its sync,
+ * its locks and its round trip.
  *
  * @module
  */
@@ -8,22 +8,22 @@ import { setImmediate } from "node:timers";
 import type { Connection, Verb } from "./connection.ts";
 import { isOfData, Silence, storeError } from "./failures.ts";
 
-/** How many travel together. */
+/** Batching limits. */
 export interface Measures {
-  /** Asks in one statement. */
+  /** Maximum number of requests per statement. */
   readonly most: number;
-  /** Statements under way at a time. */
+  /** Maximum number of statements in flight. */
   readonly flights: number;
 }
 
-/** A verb that answers many asks at once. */
+/** A verb that handles many requests in one statement. */
 export interface Grouped<Ask, Answer> {
   readonly verb: Verb;
-  /** Asks that have one of these in common do not travel together. */
+  /** Ids of a request. Requests that share an id are never in the same batch. */
   ids(ask: Ask): readonly string[];
-  /** The values of the statement. */
+  /** The parameters of the statement. */
   values(asks: readonly Ask[]): unknown[];
-  /** An answer for each, in their order. */
+  /** One answer per request, in the same order. */
   answers(reply: unknown, asks: readonly Ask[]): readonly Answer[];
 }
 
@@ -32,11 +32,11 @@ interface Waiting<Ask, Answer> {
   readonly until: number;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
-  /** Nobody waits for the answer any more. */
+  /** The caller no longer waits for the answer. */
   over: boolean;
 }
 
-/** Asks of one verb. */
+/** Batches the requests of one verb. */
 export class Batches<Ask, Answer> {
   readonly #connection: Connection;
   readonly #grouped: Grouped<Ask, Answer>;
@@ -81,7 +81,7 @@ export class Batches<Ask, Answer> {
     );
   }
 
-  /** Lets the next batch leave at the end of this turn, with all that is asked until then. */
+  /** Sends the next batch at the end of this turn, with all requests that arrive until then. */
   #board(): void {
     if (this.#boarding || this.#queue.length === 0 || this.#flights >= this.#measures.flights) return;
     this.#boarding = true;
@@ -98,7 +98,7 @@ export class Batches<Ask, Answer> {
     });
   }
 
-  /** Takes the next batch out of the queue. */
+  /** Removes the next batch from the queue. */
   #next(): readonly Waiting<Ask, Answer>[] {
     const batch: Waiting<Ask, Answer>[] = [];
     const ids = new Set<string>();
@@ -115,7 +115,7 @@ export class Batches<Ask, Answer> {
     return batch;
   }
 
-  /** Sends a batch and hands out its answers; resolves in any case. */
+  /** Sends a batch and settles its requests; never rejects. */
   async #fly(batch: readonly Waiting<Ask, Answer>[]): Promise<void> {
     const { verb, values, answers } = this.#grouped;
     const until = batch.reduce((latest, each) => Math.max(latest, each.until), 0);

@@ -1,11 +1,12 @@
 /**
- * `commit` and `move` in PL/pgSQL: one function for many writes at once.
+ * `commit` and `move` in PL/pgSQL: one function that handles many writes.
  *
  * @module
  */
+import { longestLeaseMs } from "../../src/store/row-rules.ts";
 import { settings } from "./functions.ts";
 
-/** Makes it. @param s the schema, quoted */
+/** The SQL that creates the function. @param s the schema, quoted */
 export function commitFunction(s: string): string {
   const change = `UPDATE ${s}.users SET revision = _ask.expected + 1, write_id = _ask.write_id, state = _ask.state,
         due_at = _now + _ask.due_in, lane = _ask.lane, waits_since = _since, lease_id = _ask.leased_to,
@@ -13,9 +14,11 @@ export function commitFunction(s: string): string {
         value = _values[_ask.n]::json, renamed_to = NULL
       WHERE account = _account AND id = _ask.id`;
   return String.raw`
--- Commits and moves of different users. What can fail for one of them comes before what is changed.
--- _locks: names of users to come, of users and of limits. _values: a line each.
-CREATE OR REPLACE FUNCTION ${s}.commit_users(_account text, _locks json, _heads json, _lines text) RETURNS text
+-- Commits and moves of different users. Everything that can fail for a write is checked before that write changes
+-- anything.
+-- _locks: names of new users, of existing users and of limits; known: what the calling process knows about the server's
+-- time. _values: one line per write.
+CREATE OR REPLACE FUNCTION ${s}.commit_users(_account text, _locks json, _heads json, _lines text, _identity text) RETURNS text
 LANGUAGE plpgsql ${settings} AS $$
 DECLARE
   _values text[] := string_to_array(_lines, E'\n');
@@ -28,6 +31,7 @@ DECLARE
   _target record;
   _overwrites boolean;
   _limit text;
+  _window float8;
   _used float8[];
   _waits boolean[];
   _ms float8;
@@ -38,6 +42,7 @@ DECLARE
   _waited text;
   _waiting text;
 BEGIN
+  PERFORM ${s}.same_account(_account, _identity);
   PERFORM ${s}.lock_names(1, _account, _locks->'comers');
   PERFORM FROM (
     SELECT asked_id FROM json_array_elements_text(_locks->'users') AS asked (asked_id)
@@ -46,9 +51,9 @@ BEGIN
     SELECT FROM ${s}.users WHERE account = _account AND id = asked_id LIMIT 1 FOR UPDATE
   ) AS locked;
   PERFORM ${s}.lock_names(2, _account, _locks->'limits');
-  _now := ${s}.now_ms(); -- whoever waited for a lock is no earlier than what it waited for
+  _now := ${s}.now_ms(); -- read after acquiring the locks, so that time never goes back between two lock holders
 
-  -- Those that take no slot come first: what they give back is free for the others.
+  -- Writes that take no slot come first, so that the slots they refund are available to the others.
   FOR _ask IN
     SELECT h.*, coalesce(u.there, false) AS there, u.state AS old_state, u.took AS old_took, u.write_id AS old_write_id,
       CASE WHEN h.mode IN ('take', 'keep') THEN h.lease_id END AS leased_to,
@@ -56,14 +61,17 @@ BEGIN
       CASE WHEN u.lease_id IS NULL THEN u.lane END AS waited,
       u.renamed_to IS NULL AND coalesce(u.write_id = h.write_id, false) AS is_again,
       CASE
-        WHEN u.there IS NULL THEN h.expected = 0 AND h.mode NOT IN ('keep', 'end')
+        WHEN u.there IS NULL THEN h.expected = 0 AND h.mode NOT IN ('keep', 'end') AND NOT EXISTS (
+          SELECT FROM ${s}.users WHERE account = _account AND users.id = h.unless_id AND renamed_to IS NULL)
         WHEN u.renamed_to IS NOT NULL OR u.revision <> h.expected THEN false
         WHEN h.mode IN ('keep', 'end') THEN coalesce(u.lease_id = h.lease_id, false)
-        ELSE u.lease_id IS NULL OR u.lease_until <= _now OR (u.lease_id = h.lease_id AND h.mode = 'take')
+        ELSE u.lease_id IS NULL OR u.lease_until <= _now OR u.lease_until > _now + ${longestLeaseMs}
+          OR (u.lease_id = h.lease_id AND h.mode = 'take')
       END AS may_write
     FROM json_to_recordset(_heads) AS h (
       n integer, id text, was text, moves boolean, expected bigint, write_id text, mode text,
       lease_id text, lease_owner text, lease_ms float8, state text, due_in float8, lane text,
+      unless_id text,
       take_name text, take_window float8, take_calls float8, take_kept float8, take_recovery float8, take_bulk float8,
       take_hold float8, take_lane text,
       settle_name text, settle_window float8, settle_lane text, settle_at float8,
@@ -86,7 +94,8 @@ BEGIN
         END IF;
         CONTINUE;
       END IF;
-      -- The name of the old row's own write: acknowledged here, that would be lost with the row.
+      -- The writeId is that of the old row's last write, which is a different write: it must not be acknowledged as
+      -- this move.
       CONTINUE WHEN NOT _ask.there OR _ask.is_again;
     ELSIF _ask.is_again THEN
       _answers[_ask.n] := json_build_object('type', 'committed', 'revision', _ask.expected + 1, 'slot', _ask.old_took);
@@ -96,11 +105,12 @@ BEGIN
 
     _took := NULL;
     IF _ask.take_name IS NOT NULL THEN
-      IF _limit IS DISTINCT FROM _ask.take_name THEN
+      IF _limit IS DISTINCT FROM _ask.take_name OR _window IS DISTINCT FROM _ask.take_window THEN
         PERFORM ${s}.note_slots(_account, _now, _notes);
         _notes := '{}';
         _limit := _ask.take_name;
-        _used := ${s}.used(_account, _limit, _ask.take_window, _now);
+        _window := _ask.take_window;
+        _used := ${s}.used(_account, _limit, _window, _now, _locks->'known');
       END IF;
       _waits := coalesce(_waits, ${s}.waiting(_account));
       _lane := coalesce(_ask.take_lane, 'interactive');

@@ -1,5 +1,5 @@
 /**
- * Runs statements: within a time limit, again where that is safe, and with errors of ours.
+ * Runs statements with a time limit, retries them where that is safe, and maps errors.
  *
  * @module
  */
@@ -9,12 +9,12 @@ import { LifecycleError } from "../../src/errors.ts";
 import { isLost, isUsable, leftNothing, NotSent, Silence, storeError } from "./failures.ts";
 import type { Link, PostgresClient } from "./links.ts";
 
-/** A verb of the store, or another statement that answers one text. */
+/** A verb of the store, or another statement that returns one text. */
 export interface Verb {
   readonly text: string;
-  /** For messages. */
+  /** For error messages. */
   readonly doing: "read" | "write to";
-  /** Once or twice makes no difference: where the answer was lost, it may be sent again. */
+  /** Whether the statement is idempotent, so that it may be sent again when its answer was lost. */
   readonly repeatable: boolean;
 }
 
@@ -33,21 +33,21 @@ export class Connection {
     this.timeoutMs = timeoutMs;
   }
 
-  /** The server, for messages. */
+  /** The server, for error messages. */
   get place(): string {
     return this.#link.place;
   }
 
-  /** Asks, within the time limit. @throws {LifecycleError} */
+  /** Runs the verb within the time limit. @throws {LifecycleError} */
   ask(verb: Verb, values: unknown[]): Promise<unknown> {
     const failed = (error: unknown): LifecycleError => storeError(verb.doing, this.place, error);
     return this.within(failed, (until) => this.run(verb, () => values, until));
   }
 
   /**
-   * Counts `task` as under way, and tells it until when (on the monotonic clock) it must be over.
+   * Counts `task` as pending and passes it its deadline on the monotonic clock.
    *
-   * @param failed makes an error of ours of what it throws
+   * @param failed maps an error of `task`
    * @throws {LifecycleError}
    */
   async within<T>(
@@ -68,8 +68,8 @@ export class Connection {
   }
 
   /**
-   * Sends the verb, again where that is safe, until it is answered or `until` is over. `values` are asked for anew each
-   * time. The answer as JSON.
+   * Sends the verb, and again where that is safe, until it is answered or `until` has passed. `values` is called for
+   * every attempt. Resolves with the parsed JSON answer.
    */
   async run(verb: Verb, values: () => unknown[], until: number): Promise<unknown> {
     for (let pauseMs = 10; ; pauseMs = Math.min(2 * pauseMs, 250)) {
@@ -78,7 +78,7 @@ export class Connection {
         const [row] = await this.lend(until, (client) =>
           client.query({ text: verb.text, values: values() }).then(({ rows }) => rows),
         );
-        const { answer } = row as { readonly answer: string | null }; // every verb is written so
+        const { answer } = row as { readonly answer: string | null }; // every verb returns one column named answer
         return answer === null ? null : JSON.parse(answer);
       } catch (error) {
         if (error instanceof Silence || !(leftNothing(error) || (verb.repeatable && isLost(error))))
@@ -91,7 +91,10 @@ export class Connection {
     }
   }
 
-  /** Lends a connection to `task` until then. Whatever it cannot finish ends with the connection. */
+  /**
+   * Lends a connection to `task` until the deadline. The connection is destroyed if `task` is late or has left it
+   * unusable.
+   */
   async lend<T>(until: number, task: (client: PostgresClient) => Promise<T>): Promise<T> {
     const client = await this.#connected(until);
     try {
@@ -104,7 +107,7 @@ export class Connection {
     }
   }
 
-  /** Nothing was sent until it resolves. */
+  /** Resolves with a connection. Nothing has been sent before that. */
   async #connected(until: number): Promise<PostgresClient> {
     let late = false;
     const connecting = this.#link.connect().then(
@@ -116,7 +119,7 @@ export class Connection {
         throw cause instanceof LifecycleError ? cause : new NotSent(cause);
       },
     );
-    connecting.catch(() => {}); // it may come too late for anybody to hear
+    connecting.catch(() => {}); // it may reject after the caller has stopped waiting
     try {
       return await this.#before(until, () => connecting);
     } catch (error) {
@@ -134,7 +137,7 @@ export class Connection {
     return new Silence(this.timeoutMs, cause);
   }
 
-  /** Waits for what is under way, which has its time limit. */
+  /** Waits for pending calls, which all have a time limit. */
   close(): Promise<void> {
     this.#closing ??= this.#end();
     return this.#closing;
@@ -142,7 +145,7 @@ export class Connection {
 
   async #end(): Promise<void> {
     if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
-    // Over a line that was cut without a word nobody says good-bye.
+    // On a silently cut connection the closing handshake would never complete.
     await this.#before(this.clock.monotonic() + this.timeoutMs, () => this.#link.close()).catch(() => {});
   }
 }

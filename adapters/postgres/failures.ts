@@ -1,11 +1,15 @@
 /**
- * What PostgreSQL and its client say when something fails, and what we say then.
+ * Failures of PostgreSQL and its client, and the errors they become.
  *
  * @module
  */
 import { isLifecycleError, LifecycleError, masked, underneath } from "../../src/errors.ts";
+import { lostStore } from "../../src/store/lost-store.ts";
 
-/** Nothing came back in time. */
+/** The SQLSTATE with which `same_account` refuses to write because the account's record is not the caller's. */
+export const lostState = "OUP01";
+
+/** No answer arrived in time. */
 export class Silence extends Error {
   constructor(timeoutMs: number, cause?: unknown) {
     super(`no answer within ${timeoutMs} ms`, cause === undefined ? undefined : { cause });
@@ -21,7 +25,7 @@ export class NotSent extends Error {
   }
 }
 
-/** The five letters of an answer in which PostgreSQL refuses; `undefined`: it did not answer. */
+/** The five-character SQLSTATE with which PostgreSQL refused; `undefined`: it did not answer. */
 export function refusalOf(error: unknown): string | undefined {
   const beneath = error instanceof NotSent ? error.cause : error;
   if (typeof beneath !== "object" || beneath === null || !("code" in beneath)) return undefined;
@@ -29,35 +33,35 @@ export function refusalOf(error: unknown): string | undefined {
   return typeof code === "string" && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? code : undefined;
 }
 
-/** Refusals that pass by themselves, or when somebody looks after the server: with the same call later all is well. */
+/** Temporary refusals: the same call can succeed later, by itself or after an administrator has acted. */
 const passing: Readonly<Record<string, string>> = {
-  "25006": "this PostgreSQL takes no writes: it is a replica, or default_transaction_read_only is on",
-  "40001": "PostgreSQL could not serialize it among others",
+  "25006": "this PostgreSQL is read-only: it is a replica, or default_transaction_read_only is on",
+  "40001": "PostgreSQL could not serialize the transaction",
   "40P01": "PostgreSQL ended a deadlock",
   "53100": "PostgreSQL has no space left on its disk",
   "53200": "PostgreSQL is out of memory",
   "53300": "PostgreSQL has no connection left (max_connections)",
   "55P03": "PostgreSQL waited too long for a lock (lock_timeout)",
-  "57014": "PostgreSQL cancelled the statement (statement_timeout, or somebody)",
+  "57014": "PostgreSQL cancelled the statement (statement_timeout, or an administrator)",
   "57P01": "PostgreSQL is shutting down",
   "57P02": "PostgreSQL crashed and is starting again",
   "57P03": "PostgreSQL is starting or shutting down",
 };
 
-/** Refusals that only another setting ends. */
+/** Refusals that last until the configuration is changed. */
 const lasting: Readonly<Record<string, string>> = {
   "25001": "transactions must be read committed (default_transaction_isolation)",
-  "0A000": "PostgreSQL does not know how to: it must be version 14 or later",
+  "0A000": "PostgreSQL lacks a feature: it must be version 14 or later",
   "28000": "PostgreSQL does not let this user in (pg_hba.conf)",
   "28P01": "PostgreSQL refused the user or the password",
   "3D000": "there is no such database",
-  "42501": "PostgreSQL does not let this user do what the store needs",
+  "42501": "this PostgreSQL user lacks a right that the store needs",
 };
 
-/** What is missing where `migrate()` was never called: a schema, a table, a function, a type. */
+/** SQLSTATEs of a missing schema, table, function or type, as before `migrate()`. */
 const missing: ReadonlySet<string> = new Set(["3F000", "42P01", "42883", "42704"]);
 
-/** Is what failed gone, as if it had never been sent? Then it may be sent again. */
+/** Whether the failed statement had no effect, so that it may be sent again. */
 export function leftNothing(error: unknown): boolean {
   const code = refusalOf(error);
   return error instanceof NotSent
@@ -65,25 +69,25 @@ export function leftNothing(error: unknown): boolean {
     : code === "40001" || code === "40P01";
 }
 
-/** May it have been carried out? The connection broke, or the server ended it. */
+/** Whether it is unknown if the statement was carried out: the connection broke, or the server ended it. */
 export function isLost(error: unknown): boolean {
   if (error instanceof NotSent || isLifecycleError(error)) return false;
   const code = refusalOf(error);
   return code === undefined || /^(08|57P)/.test(code);
 }
 
-/** Is it the data of this statement that PostgreSQL does not take? Others would not have failed. */
+/** Whether PostgreSQL rejected the data of this statement. Other statements of the batch may succeed. */
 export function isOfData(error: unknown): boolean {
   return /^(22|23|54)/.test(refusalOf(error) ?? "");
 }
 
-/** Does the connection still serve? Not one to a server that may no longer be the one to write to. */
+/** Whether the connection is still usable. It is not if its server may no longer be the primary. */
 export function isUsable(error: unknown): boolean {
   const code = refusalOf(error);
   return code !== undefined && code !== "25006" && !/^(08|57P|58|F0|XX)/.test(code);
 }
 
-/** What an error says by itself, in few words. */
+/** A short description of an error. */
 function wordsOf(error: unknown): string {
   const beneath = error instanceof NotSent || error instanceof Silence ? (error.cause ?? error) : error;
   if (!(beneath instanceof Error)) return typeof beneath;
@@ -91,25 +95,26 @@ function wordsOf(error: unknown): string {
   return masked(beneath.message).slice(0, 200).trim();
 }
 
-/** The error of a verb. */
+/** The error of a failed verb. */
 export function storeError(doing: string, place: string, error: unknown): LifecycleError {
   if (isLifecycleError(error)) return error;
   const code = refusalOf(error);
+  if (code === lostState) return lostStore();
   const text =
     code !== undefined
       ? missing.has(code)
-        ? `what migrate() made is gone (${code})`
+        ? `what migrate() created is missing (${code})`
         : (passing[code] ?? lasting[code] ?? `PostgreSQL answered ${code}`)
       : error instanceof Silence
         ? `${error.message} from ${place}`
-        : `the connection to ${place} is gone`;
+        : `the connection to ${place} was lost`;
   return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the PostgreSQL store: ${text}`, {
     retryable: code === undefined || code in passing || code.startsWith("08"),
     cause: underneath(error),
   });
 }
 
-/** The error of opening. */
+/** The error of a failed opening. */
 export function openError(place: string, schema: string, error: unknown): LifecycleError {
   if (isLifecycleError(error)) return error;
   const code = refusalOf(error);
@@ -124,7 +129,7 @@ export function openError(place: string, schema: string, error: unknown): Lifecy
   const known = code === undefined ? undefined : (passing[code] ?? lasting[code]);
   const text =
     code !== undefined && missing.has(code)
-      ? `its schema "${schema}" is not there, or not whole: call migrate() of the adapter once, or run oneup-lifecycle migrate`
+      ? `its schema "${schema}" is missing or incomplete: call migrate() of the adapter once, or run oneup-lifecycle migrate`
       : (known ?? (code === undefined ? words : `PostgreSQL answered ${code}`));
   const passes = code !== undefined && code !== "25006" && (code in passing || code.startsWith("08"));
   return new LifecycleError(

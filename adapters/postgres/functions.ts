@@ -1,40 +1,42 @@
 /**
- * What the verbs share, in PL/pgSQL: time, the log of slots and the lanes' shares. `src/store/rules.ts`, `shares.ts` and
- * `window.ts` say the same in TypeScript, with the reasons; the conformance suite holds both to it.
+ * The PL/pgSQL functions that all verbs share: time, slot logs and lane shares. `src/store/row-rules.ts`,
+ * `lane-scheduler.ts` and `sliding-window.ts` implement the same rules in TypeScript and explain them; the conformance suite verifies both.
  *
- * Every verb is one statement, so one transaction, and all of them take their locks in one order, so none waits for
- * another that waits for it: names of users to come, users by id, limits, counts. Whoever holds a limit passes by users
- * that are locked.
+ * Every verb is one statement and so one transaction. To avoid deadlocks, all of them acquire their locks in one order:
+ * names of new users, users by id, limits, counts. A transaction that holds the lock of a limit skips locked users.
  *
- * Rows of users are found by their whole key, one by one (`LATERAL … LIMIT 1`), or where they were locked a moment ago
- * (`ctid`): of a list of ids the planner makes a filter over all of an account while the tables are small.
+ * Rows of users are looked up one by one by their full key (`LATERAL … LIMIT 1`), or by the position where they were
+ * just locked (`ctid`). For a list of ids the planner would filter all rows of the account while the tables are small.
  *
  * @module
  */
 
+import { lostState } from "./failures.ts";
+import { aheadMs, longestHoldMs, takenNoteMs } from "../../src/store/slot-log.ts";
+
 /**
- * How the functions run. A plan is kept for as long as the connection lives, so it must be good for any number of
- * users, whatever the server knows about the tables when it is made: through the indexes.
+ * Settings of the functions. A plan is cached for the life of the connection, so it must be good for any number of
+ * users, whatever statistics exist when it is made. Index scans are.
  */
 export const settings = `SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
   SET jit = off`;
 
-/** A row as `rowOf` in `rows.ts` reads it. */
+/** A row in the format that `rowOf` in `rows.ts` reads. */
 export const row = `json_build_array(id, revision, write_id, state, due_at, lane, waits_since,
   CASE WHEN lease_id IS NOT NULL THEN json_build_object('id', lease_id, 'owner', lease_owner, 'until', lease_until) END,
   took, renamed_to, value)`;
 
-/** Slots by lane. */
+/** The number of slots per lane. */
 const sums = `ARRAY[
       coalesce(sum(calls) FILTER (WHERE lane = 'interactive'), 0),
       coalesce(sum(calls) FILTER (WHERE lane = 'recovery'), 0),
       coalesce(sum(calls) FILTER (WHERE lane = 'bulk'), 0)
     ]::float8[]`;
 
-/** Makes them. @param s the schema, quoted */
+/** The SQL that creates the functions. @param s the schema, quoted */
 export function sharedFunctions(s: string): string {
   return String.raw`
--- The time of everything. A test may put another one in its place.
+-- The time for all functions. Tests may replace it.
 CREATE OR REPLACE FUNCTION ${s}.now_ms() RETURNS float8 LANGUAGE sql VOLATILE AS $$
   SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::float8
 $$;
@@ -43,8 +45,20 @@ CREATE OR REPLACE FUNCTION ${s}.noted(_window float8, _at float8) RETURNS float8
   SELECT ceil(_at / greatest(1, ceil(_window / 512))) * greatest(1, ceil(_window / 512))
 $$;
 
--- Locks names of a kind, held until the end of the transaction, in an order of their own. Whoever waited must see what
--- the others have written, or there would be more slots than the limit.
+-- Refuses to go on if the account's record is not the one that the caller opened: the tables were emptied since.
+CREATE OR REPLACE FUNCTION ${s}.same_account(_account text, _identity text) RETURNS void
+LANGUAGE plpgsql ${settings} AS $$
+BEGIN
+  IF _identity IS NOT NULL AND NOT EXISTS (
+    SELECT FROM ${s}.account WHERE account = _account AND identity = _identity
+  ) THEN
+    RAISE EXCEPTION 'the account is gone' USING ERRCODE = '${lostState}';
+  END IF;
+END
+$$;
+
+-- Locks names of one kind until the end of the transaction, in a fixed order. Read committed is required: a transaction
+-- that waited must see what the others have written, or more slots than the limit would be granted.
 CREATE OR REPLACE FUNCTION ${s}.lock_names(_kind integer, _account text, _names json) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -58,7 +72,7 @@ BEGIN
 END
 $$;
 
--- Which lanes somebody waits in, in their order.
+-- Which lanes have waiting users, in lane order.
 CREATE OR REPLACE FUNCTION ${s}.waiting(_account text) RETURNS boolean[] LANGUAGE plpgsql AS $$
 BEGIN
   RETURN ARRAY[
@@ -69,7 +83,7 @@ BEGIN
 END
 $$;
 
--- The lane (1, 2, 3) that gets the next place; null: none may have one.
+-- The lane (1, 2, 3) that gets the next slot; null: no lane may have one.
 CREATE OR REPLACE FUNCTION ${s}.turn(
   _calls float8, _kept float8, _recovery float8, _bulk float8, _used float8[], _asks boolean[]
 ) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$
@@ -98,16 +112,81 @@ BEGIN
 END
 $$;
 
--- How many slots count now, by lane. What no longer counts is taken out of the log on the way.
-CREATE OR REPLACE FUNCTION ${s}.used(_account text, _name text, _window float8, _now float8) RETURNS float8[]
-LANGUAGE plpgsql AS $$
+-- Moves the moments after _after of a log by _by, but not beyond _latest.
+CREATE OR REPLACE FUNCTION ${s}.move_moments(
+  _account text, _name text, _after float8, _by float8, _latest float8
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  _moved json := (
+    SELECT json_agg(json_build_object('at', least(at + _by, _latest), 'lane', lane, 'calls', calls))
+    FROM ${s}.slots WHERE account = _account AND name = _name AND at > _after
+  );
 BEGIN
-  DELETE FROM ${s}.slots WHERE account = _account AND name = _name AND at <= _now - _window;
-  RETURN (SELECT ${sums} FROM ${s}.slots WHERE account = _account AND name = _name);
+  IF _moved IS NULL THEN RETURN; END IF;
+  DELETE FROM ${s}.slots WHERE account = _account AND name = _name AND at > _after;
+  INSERT INTO ${s}.slots (account, name, at, lane, calls)
+  SELECT _account, _name, at, lane, sum(calls) FROM json_to_recordset(_moved) AS m (at float8, lane text, calls bigint)
+  GROUP BY at, lane ORDER BY at, lane
+  ON CONFLICT (account, name, at, lane) DO UPDATE SET calls = slots.calls + excluded.calls;
 END
 $$;
 
--- In how many milliseconds the first of the asking lanes may have a place; null: none of them ever may.
+-- Corrects the moments of a log for clock jumps since it was written. _known: what the calling process knows about the
+-- server's time.
+CREATE OR REPLACE FUNCTION ${s}.redate(_account text, _name text, _now float8, _known json) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  _head record;
+  _from float8 := (_known->>'at')::float8 + (_known->>'agoMs')::float8;
+  _by float8;
+  _latest float8;
+BEGIN
+  SELECT window_ms, asked_at, taken_at INTO _head FROM ${s}.logs WHERE account = _account AND name = _name;
+  IF NOT FOUND THEN RETURN; END IF;
+  IF _head.taken_at > _now + ${aheadMs} THEN
+    _latest := ${s}.noted(_head.window_ms, _now + ${longestHoldMs});
+    PERFORM ${s}.move_moments(
+      _account, _name, _latest, ${s}.noted(_head.window_ms, _now - _head.taken_at), _latest
+    );
+    UPDATE ${s}.logs SET asked_at = least(asked_at, _now), taken_at = _now WHERE account = _account AND name = _name;
+    RETURN;
+  END IF;
+  _by := _now - _from;
+  IF coalesce(_by <= ${aheadMs}, true) THEN
+    _from := (_known->>'from')::float8;
+    _by := (_known->>'by')::float8;
+  END IF;
+  IF _head.taken_at > 0 AND _head.taken_at <= _from + _by / 2 AND _now > _from + _by / 2 THEN
+    PERFORM ${s}.move_moments(_account, _name, '-Infinity', ${s}.noted(_head.window_ms, _by), 'Infinity');
+    UPDATE ${s}.logs SET asked_at = asked_at + _by, taken_at = _now WHERE account = _account AND name = _name;
+  END IF;
+END
+$$;
+
+-- The number of slots that count now, by lane. Also prunes the log, by the widest window that was recently used for it.
+CREATE OR REPLACE FUNCTION ${s}.used(_account text, _name text, _window float8, _now float8, _known json) RETURNS float8[]
+LANGUAGE plpgsql AS $$
+DECLARE
+  _head record;
+  _widest float8 := _window;
+BEGIN
+  PERFORM ${s}.redate(_account, _name, _now, _known);
+  SELECT window_ms, asked_at INTO _head FROM ${s}.logs WHERE account = _account AND name = _name;
+  IF NOT FOUND THEN
+    INSERT INTO ${s}.logs (account, name, window_ms, asked_at, taken_at) VALUES (_account, _name, _window, _now, 0);
+  ELSIF _window > _head.window_ms OR _now - _head.asked_at > _head.window_ms
+    OR (_window = _head.window_ms AND _now - _head.asked_at > _head.window_ms / 8)
+  THEN
+    UPDATE ${s}.logs SET window_ms = _window, asked_at = _now WHERE account = _account AND name = _name;
+  ELSE
+    _widest := _head.window_ms;
+  END IF;
+  DELETE FROM ${s}.slots WHERE account = _account AND name = _name AND at <= _now - _widest;
+  RETURN (SELECT ${sums} FROM ${s}.slots WHERE account = _account AND name = _name AND at > _now - _window);
+END
+$$;
+
+-- In how many milliseconds the first of the requesting lanes may get a slot; null: never.
 CREATE OR REPLACE FUNCTION ${s}.free_in_ms(
   _account text, _name text, _window float8, _calls float8, _kept float8, _recovery float8, _bulk float8,
   _used float8[], _asks boolean[], _now float8
@@ -118,7 +197,8 @@ DECLARE
 BEGIN
   IF ${s}.turn(_calls, _kept, _recovery, _bulk, _left, _asks) IS NOT NULL THEN RETURN 0; END IF;
   FOR _moment IN
-    SELECT at, ${sums} AS calls FROM ${s}.slots WHERE account = _account AND name = _name GROUP BY at ORDER BY at
+    SELECT at, ${sums} AS calls FROM ${s}.slots
+    WHERE account = _account AND name = _name AND at > _now - _window GROUP BY at ORDER BY at
   LOOP
     FOR _lane IN 1..3 LOOP
       _left[_lane] := _left[_lane] - _moment.calls[_lane];
@@ -131,7 +211,7 @@ BEGIN
 END
 $$;
 
--- Null: the lane may have a place. Otherwise in how many milliseconds to ask again.
+-- Null: the lane may have a slot. Otherwise in how many milliseconds to ask again.
 CREATE OR REPLACE FUNCTION ${s}.refusal(
   _account text, _name text, _window float8, _calls float8, _kept float8, _recovery float8, _bulk float8,
   _lane text, _used float8[], _waits boolean[], _now float8
@@ -149,7 +229,7 @@ BEGIN
 END
 $$;
 
--- Writes into the log what was taken, given back and settled; slots of one moment and lane together.
+-- Records taken, refunded and completed slots in the log, grouped by moment and lane.
 CREATE OR REPLACE FUNCTION ${s}.note_slots(_account text, _now float8, _notes ${s}.slot_note[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -164,15 +244,20 @@ BEGIN
   SELECT _account, name, at, lane, count(*) FROM unnest(_notes) WHERE kind = 'take'
   GROUP BY name, at, lane ORDER BY name, at, lane
   ON CONFLICT (account, name, at, lane) DO UPDATE SET calls = slots.calls + excluded.calls;
+  UPDATE ${s}.logs SET taken_at = _now
+  WHERE account = _account AND name IN (SELECT name FROM unnest(_notes) WHERE kind = 'take')
+    AND _now - taken_at > ${takenNoteMs};
   FOR _slots IN
     SELECT name, at, lane, max(window_ms) AS window_ms,
       count(*) FILTER (WHERE kind = 'back') AS backs, count(*) FILTER (WHERE kind = 'settle') AS settles
     FROM unnest(_notes) WHERE kind <> 'take' GROUP BY name, at, lane
   LOOP
+    _to := ${s}.noted(_slots.window_ms, _now);
+    CONTINUE WHEN _slots.backs = 0 AND _to >= _slots.at;
+    PERFORM ${s}.redate(_account, _slots.name, _now, NULL);
     SELECT calls INTO _held FROM ${s}.slots
     WHERE account = _account AND name = _slots.name AND at = _slots.at AND lane = _slots.lane;
     CONTINUE WHEN coalesce(_held, 0) = 0;
-    _to := ${s}.noted(_slots.window_ms, _now);
     _back := least(_slots.backs, _held);
     _moved := CASE WHEN _to < _slots.at THEN least(_slots.settles, _held - _back) ELSE 0 END;
     CONTINUE WHEN _back + _moved = 0;
@@ -185,7 +270,7 @@ BEGIN
 END
 $$;
 
--- Adds to counts. Each connection has a shard of its own, mostly: nobody waits for another's commit.
+-- Adds to the counters. The counters are sharded by connection, so commits rarely wait for each other.
 CREATE OR REPLACE FUNCTION ${s}.count_changes(_account text, _keys text[], _changes integer[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN

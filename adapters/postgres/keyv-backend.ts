@@ -1,20 +1,20 @@
 /**
- * What the door to Keyv stands on: the rows of users, and texts under keys of their own.
+ * Implements the Keyv storage adapter on PostgreSQL: reads the rows of users, and keeps texts under their own keys.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
-import type { KeyvBackend } from "../../src/store/keyv-door.ts";
-import { encodeRow } from "../../src/store/rules.ts";
+import type { KeyvBackend } from "../../src/store/keyv-view.ts";
+import { encodeRow } from "../../src/store/row-rules.ts";
 import type { Connection, Verb } from "./connection.ts";
 import { rowOf } from "./rows.ts";
 import type { SentRow } from "./rows.ts";
 
-/** Rows of one step of a walk. */
+/** Rows per page of an iteration. */
 const step = 500;
 
-/** A backend over a connection. @param s the schema, quoted */
-export function doorBackend(connection: Connection, s: string): KeyvBackend {
+/** The backend of the Keyv storage adapters. @param s the schema, quoted */
+export function keyvBackend(connection: Connection, s: string): KeyvBackend {
   const verb = (doing: Verb["doing"], repeatable: boolean, call: string): Verb => ({
     text: `SELECT ${s}.${call}::text AS answer`,
     doing,
@@ -70,17 +70,17 @@ export function doorBackend(connection: Connection, s: string): KeyvBackend {
   };
 }
 
-/** What `load_users` and `walk_users` answer. */
+/** The result of `load_users` and `walk_users`. */
 type Rows = readonly [now: number, rows: readonly SentRow[] | null];
 
-/** What `walk_texts` answers, in hexadecimal digits. */
+/** The result of `walk_texts`, hex-encoded. */
 type Texts = readonly (readonly [key: string, text: string])[] | null;
 
 function textOf(sent: SentRow): string {
   return encodeRow(rowOf(sent));
 }
 
-/** As bytes: PostgreSQL's texts hold no `\0`. */
+/** As bytes, because PostgreSQL's text type cannot hold `\0`. */
 function bytes(text: string): Buffer {
   return Buffer.from(text, "utf8");
 }

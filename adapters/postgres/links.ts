@@ -1,5 +1,5 @@
 /**
- * Ways to a PostgreSQL server: a pool that the adapter makes from a URL, or one that it was given.
+ * Connects to a PostgreSQL server, through a pool made from a URL or a pool supplied by the caller.
  *
  * @module
  */
@@ -8,45 +8,45 @@ import type { Socket } from "node:net";
 import { systemClock } from "../../src/clock.ts";
 import { LifecycleError } from "../../src/errors.ts";
 
-/** A statement as the client takes it. */
+/** A statement in the format of `pg`. */
 export interface Statement {
   readonly text: string;
   readonly values?: unknown[];
 }
 
-/** What is used of a connection, as a pool of `pg` lends it. */
+/** The part of a pooled `pg` connection that is used. */
 export interface PostgresClient {
   query(statement: Statement): Promise<{ readonly rows: readonly unknown[] }>;
-  /** @param destroy it serves no longer */
+  /** @param destroy closes the connection instead of returning it to the pool */
   release(destroy?: boolean): void;
   on?(event: "error", listener: (error: Error) => void): unknown;
 }
 
-/** What is used of a pool: a `Pool` of `pg` fits. */
+/** The part of a pool that is used: a `Pool` of `pg` fits. */
 export interface PostgresPool {
   connect(): Promise<PostgresClient>;
   on?(event: "error", listener: (error: Error) => void): unknown;
   on?(event: "acquire", listener: (client: PostgresClient) => void): unknown;
 }
 
-/** Where the data lives, see `postgres()`. */
+/** Where the data is stored, see `postgres()`. */
 export type Where = string | PostgresPool;
 
-/** A way to the server. */
+/** A source of connections to the server. */
 export interface Link {
-  /** The server, for messages, without user and password. */
+  /** The server without user and password, for error messages. */
   readonly place: string;
   /** Lends a connection. */
   connect(): Promise<PostgresClient>;
   close(): Promise<void>;
 }
 
-/** Where and how to connect, checked. */
+/** A validated connection target. */
 export interface Target {
   link(timeoutMs: number): Link;
 }
 
-/** How a pool of `pg` is made. */
+/** The options of a `pg` pool. */
 interface PoolOptions {
   readonly host?: string;
   readonly port?: number;
@@ -61,14 +61,14 @@ interface PoolOptions {
   readonly keepAlive: boolean;
 }
 
-/** A pool of our own. */
+/** A pool created by the adapter. */
 interface OwnPool extends PostgresPool {
   on(event: "error", listener: (error: Error) => void): unknown;
   on(event: "acquire" | "connect", listener: (client: PostgresClient) => void): unknown;
   end(): Promise<void>;
 }
 
-/** @throws {LifecycleError} `INVALID_OPTION` for what is no URL of a PostgreSQL server and no pool */
+/** @throws {LifecycleError} `INVALID_OPTION` if it is neither the URL of a PostgreSQL server nor a pool */
 export function targetOf(where: Where, connections: number): Target {
   if (typeof where === "string") return ownTarget(checkedUrl(where), connections);
   const pool: unknown = where;
@@ -87,27 +87,27 @@ function isPool(pool: unknown): pool is PostgresPool {
   return typeof pool === "object" && pool !== null && "connect" in pool && typeof pool.connect === "function";
 }
 
-/** Whose errors are heard: unheard, they would end the process. */
+/** Objects that have an error listener. Without one, an error would end the process. */
 const listened = new WeakSet<PostgresClient | PostgresPool>();
 
-/** A connection at rest that breaks is replaced. */
+/** Ignores errors of idle connections, which the pool replaces. */
 function hearPool<T extends PostgresPool>(pool: T): T {
   if (listened.has(pool)) return pool;
   listened.add(pool);
   pool.on?.("error", () => {});
-  // In the very moment in which it is lent: it may break before whoever asked for it is told that it is there.
+  // Listen as soon as the connection is acquired: it may break before `connect()` resolves.
   pool.on?.("acquire", hear);
   return pool;
 }
 
-/** The statement under way rejects, if there is one. */
+/** Ignores the error event: a statement in progress rejects as well. */
 function hear(client: PostgresClient): PostgresClient {
   if (!listened.has(client)) client.on?.("error", () => {});
   listened.add(client);
   return client;
 }
 
-/** What a URL may say behind its question mark. */
+/** The query parameters allowed in a URL. */
 const settings: readonly string[] = ["sslmode", "sslrootcert", "application_name"];
 
 function checkedUrl(where: string): URL {
@@ -117,13 +117,19 @@ function checkedUrl(where: string): URL {
     url = new URL(where);
     decodeURIComponent(url.username + url.password + url.pathname); // throws for a stray %
   } catch {
-    url = new URL("none:"); // its error would carry the password
+    url = new URL("none:"); // the parser's error would contain the password
   }
   const fits = /^postgres(ql)?:$/.test(url.protocol) && url.hostname !== "" && /^\/[^/]+$/.test(url.pathname);
-  if (!fits) throw refused("a URL like postgres://host:5432/database", JSON.stringify(secretless));
+  // Unless it is encoded, a "#", "?" or "/" in a password ends the host.
+  const encoded = where.includes("@") ? ", whose user and password are percent-encoded (a # is %23)" : "";
+  if (!fits || url.hash !== "")
+    throw refused(`a URL like postgres://host:5432/database${encoded}`, JSON.stringify(secretless));
   for (const [name, value] of url.searchParams) {
     if (!settings.includes(name)) {
-      throw refused(`a URL with no setting but ${settings.join(", ")}; for others pass a pool`, name);
+      throw refused(
+        `a URL with no parameters other than ${settings.join(", ")}; for others pass a pool`,
+        name,
+      );
     }
     if (name === "sslmode" && !["disable", "require", "verify-full"].includes(value)) {
       throw refused("a URL whose sslmode is disable, require or verify-full; for others pass a pool", value);
@@ -132,7 +138,7 @@ function checkedUrl(where: string): URL {
   return url;
 }
 
-/** A pool of somebody else, who ends it. */
+/** A pool owned by the caller, who ends it. */
 function givenLink(pool: PostgresPool): Link {
   hearPool(pool);
   return {
@@ -142,7 +148,7 @@ function givenLink(pool: PostgresPool): Link {
   };
 }
 
-/** How long a server may keep the end of a connection to itself, in milliseconds. */
+/** How long to wait for the server's end of the closing handshake, in milliseconds. */
 const farewellMs = 1_000;
 
 function ownTarget(url: URL, connections: number): Target {
@@ -167,8 +173,8 @@ function ownTarget(url: URL, connections: number): Target {
         const Pool = await poolOfPg();
         const pool = hearPool(new Pool({ ...options, connectionTimeoutMillis: timeoutMs }));
         pool.on("connect", (client) => {
-          const { connection } = client as { readonly connection?: { readonly stream: Socket } }; // not in its types
-          if (connection === undefined) return; // the native client
+          const { connection } = client as { readonly connection?: { readonly stream: Socket } }; // missing from its types
+          if (connection === undefined) return; // native client
           const { stream } = connection;
           sockets.add(stream);
           stream.once("close", () => sockets.delete(stream));
@@ -184,9 +190,9 @@ function ownTarget(url: URL, connections: number): Target {
         async close() {
           const pool = await dialled?.catch(() => undefined);
           await pool?.end();
-          // pg says good-bye and waits for ever for the other side's, which a server that is frozen never says.
+          // pg waits without a limit for the server to close its side, which a frozen server never does.
           for (const socket of sockets) {
-            const cancel = systemClock.timer(farewellMs, () => socket.destroy()); // it keeps a real process
+            const cancel = systemClock.timer(farewellMs, () => socket.destroy()); // keeps a real process alive
             socket.once("close", cancel);
           }
         },
@@ -195,12 +201,15 @@ function ownTarget(url: URL, connections: number): Target {
   };
 }
 
-/** TLS as the URL asks for it. @throws {LifecycleError} `INVALID_OPTION` if its certificates cannot be read */
+/**
+ * The TLS options that the URL asks for. @throws {LifecycleError} `INVALID_OPTION` if its certificate file cannot be
+ * read
+ */
 function encryptionOf(words: URLSearchParams): PoolOptions["ssl"] {
   const certificates = words.get("sslrootcert");
   const mode = words.get("sslmode") ?? (certificates === null ? "disable" : "verify-full");
   if (mode === "disable") return false;
-  // Said aloud, because otherwise `NODE_TLS_REJECT_UNAUTHORIZED=0` would switch it off.
+  // Set explicitly, because otherwise `NODE_TLS_REJECT_UNAUTHORIZED=0` would disable verification.
   if (certificates === null) return { rejectUnauthorized: true };
   try {
     return { rejectUnauthorized: true, ca: readFileSync(certificates, "utf8") };
@@ -213,7 +222,10 @@ function encryptionOf(words: URLSearchParams): PoolOptions["ssl"] {
   }
 }
 
-/** Only whoever stores there installs it. @throws {LifecycleError} `STORE_UNUSABLE` if it is not there */
+/**
+ * Imported lazily, because `pg` is an optional dependency. @throws {LifecycleError} `STORE_UNUSABLE` if it is not
+ * installed
+ */
 async function poolOfPg(): Promise<new (options: PoolOptions) => OwnPool> {
   try {
     const { default: pg } = await import("pg");

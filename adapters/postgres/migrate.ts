@@ -1,5 +1,5 @@
 /**
- * Makes the schema, and tells whether it is there.
+ * Creates the schema and checks whether it exists.
  *
  * @module
  */
@@ -17,13 +17,13 @@ function failed({ place }: Connection, schema: string): (error: unknown) => Life
   return (error) => openError(place, schema, error);
 }
 
-/** A schema's name as SQL writes it. */
+/** The schema's name as an SQL identifier. */
 export function quoted(schema: string): string {
   return `"${schema}"`;
 }
 
 /**
- * Makes the schema with all that is in it, or brings it to this version. Whoever calls it at the same time waits.
+ * Creates the schema with all its contents, or upgrades it to this version. Concurrent calls wait for each other.
  *
  * @throws {LifecycleError} `STORE_UNUSABLE`, `STORE_UNAVAILABLE`
  */
@@ -40,7 +40,7 @@ export async function migrate(connection: Connection, schema: string): Promise<v
         const found = await versionOf(client, schema);
         if (found === version) return;
         if (found !== undefined) throw tooNew(connection.place, schema, found);
-        // Asked first: whoever may not make a schema can be given one.
+        // Checked first, because a user without the right to create schemas may have been given an existing one.
         if (!(await isThere(client, schema))) await client.query({ text: `CREATE SCHEMA ${s}` });
         const record = `INSERT INTO ${s}.meta (version) VALUES (${version});`;
         const functions = [sharedFunctions, commitFunction, verbs, textFunctions];
@@ -58,13 +58,13 @@ async function inTransaction(client: PostgresClient, task: () => Promise<void>):
     await task();
     await client.query({ text: "COMMIT" });
   } catch (error) {
-    await client.query({ text: "ROLLBACK" }).catch(() => {}); // the connection is gone, and with it the transaction
+    await client.query({ text: "ROLLBACK" }).catch(() => {}); // the connection is lost, and the transaction with it
     throw error;
   }
 }
 
 /**
- * Looks whether the store can be used.
+ * Checks whether the store can be used.
  *
  * @throws {LifecycleError} `STORE_UNUSABLE`, `STORE_UNAVAILABLE`
  */
@@ -76,7 +76,7 @@ export async function look(connection: Connection, schema: string): Promise<void
       if (found === undefined) {
         throw unusable(
           connection.place,
-          `its schema "${schema}" is not there: call migrate() of the adapter once, or run oneup-lifecycle migrate`,
+          `its schema "${schema}" is missing: call migrate() of the adapter once, or run oneup-lifecycle migrate`,
         );
       }
       if (found > version) throw tooNew(connection.place, schema, found);
@@ -84,7 +84,7 @@ export async function look(connection: Connection, schema: string): Promise<void
   );
 }
 
-/** The server must take writes, and every text that JavaScript has. */
+/** The server must be writable and must be able to store any JavaScript string. */
 async function refuseServer(place: string, client: PostgresClient): Promise<void> {
   const { rows } = await client.query({
     text: `SELECT current_setting('server_version_num')::integer AS version,
@@ -98,11 +98,11 @@ async function refuseServer(place: string, client: PostgresClient): Promise<void
     readonly is_replica: boolean;
     readonly reads_only: string;
     readonly isolation: string;
-  }; // as it was asked
+  }; // as selected
   if (version < 140_000) throw unusable(place, `it must be PostgreSQL 14 or later, not ${version}`);
   if (encoding !== "UTF8") throw unusable(place, `the database must be in UTF8, not ${encoding}`);
-  if (is_replica) throw unusable(place, "it is a replica and takes no writes");
-  if (reads_only === "on") throw unusable(place, "it takes no writes: default_transaction_read_only is on");
+  if (is_replica) throw unusable(place, "it is a replica and therefore read-only");
+  if (reads_only === "on") throw unusable(place, "it is read-only: default_transaction_read_only is on");
   if (isolation !== "read committed") {
     throw unusable(place, `default_transaction_isolation must be read committed, not ${isolation}`);
   }
@@ -116,7 +116,7 @@ async function isThere(client: PostgresClient, schema: string): Promise<boolean>
   return rows.length > 0;
 }
 
-/** The version of what is in the schema; `undefined`: nothing is. */
+/** The version of the schema's contents; `undefined`: the schema is empty or missing. */
 async function versionOf(client: PostgresClient, schema: string): Promise<number | undefined> {
   const { rows } = await client.query({
     text: "SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = 'meta'",
@@ -130,7 +130,7 @@ async function versionOf(client: PostgresClient, schema: string): Promise<number
 function tooNew(place: string, schema: string, found: number): LifecycleError {
   return unusable(
     place,
-    `a newer release made its schema "${schema}": this one knows version ${version}, not ${found}`,
+    `a newer release created its schema "${schema}": this release supports version ${version}, not ${found}`,
   );
 }
 

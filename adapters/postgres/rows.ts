@@ -1,15 +1,16 @@
 /**
- * How rows, commits and slots travel: as JSON, in the order and under the names that the functions in `verbs.ts` know.
+ * The JSON format of rows, commits and slots, in the order and with the names that the functions in `verbs.ts` use.
  *
  * @module
  */
 import { lanes } from "../../src/store/contract.ts";
 import type { Commit, Json, Lane, Limit, Move, Slot } from "../../src/store/contract.ts";
-import { encodeValue } from "../../src/store/rules.ts";
-import type { Row, Tombstone } from "../../src/store/rules.ts";
-import type { SlotLog } from "../../src/store/window.ts";
+import { encodeValue } from "../../src/store/row-rules.ts";
+import type { Row, Tombstone } from "../../src/store/row-rules.ts";
+import type { KnownTime } from "../../src/store/server-time.ts";
+import type { KeptLog } from "../../src/store/slot-log.ts";
 
-/** A row as a function answers it. */
+/** A row as a function returns it. */
 export type SentRow = readonly [
   id: string,
   revision: number,
@@ -24,21 +25,21 @@ export type SentRow = readonly [
   value: Json,
 ];
 
-/** Reads it. The tables hold nothing that is no row. */
+/** Decodes a row. The tables hold only valid rows. */
 export function rowOf(sent: SentRow): Row | Tombstone {
   const [, revision, writeId, state, dueAt, lane, waitsSince, lease, took, renamedTo, value] = sent;
   if (renamedTo !== null) return { renamedTo };
   return { revision, writeId, state, dueAt, lane, waitsSince, lease, ...(took && { took }), value };
 }
 
-/** A write on its way: a commit, or a move from another id. */
+/** A write to be sent: a commit, or a move from another id. */
 export interface Write {
   readonly commit: Commit;
   readonly from: string | undefined;
   readonly value: string;
 }
 
-/** @throws {LifecycleError} `INVALID_OPTION` if the value does not survive JSON */
+/** @throws {LifecycleError} `INVALID_OPTION` if the value cannot be represented as JSON */
 export function writeOf({ from, commit }: { readonly from?: Move["from"]; readonly commit: Commit }): Write {
   return { commit, from, value: encodeValue(commit.value) };
 }
@@ -48,8 +49,8 @@ export function idsOf({ commit, from }: Write): readonly string[] {
   return from === undefined || from === commit.id ? [commit.id] : [from, commit.id];
 }
 
-/** Writes of different users, for one statement. */
-export function valuesOf(account: string, writes: readonly Write[]): unknown[] {
+/** The parameters of one statement that writes different users. */
+export function valuesOf(account: string, writes: readonly Write[], known: KnownTime | null): unknown[] {
   const limits = writes.flatMap(({ commit: { take, settle, giveBack } }) => [
     take?.limit.name,
     settle?.limit,
@@ -61,12 +62,14 @@ export function valuesOf(account: string, writes: readonly Write[]): unknown[] {
       .map(({ commit }) => commit.id),
     users: writes.flatMap(idsOf),
     limits: [...new Set(limits)].filter((name) => name !== undefined),
+    known,
   };
   const lines = writes.map(({ value }) => value).join("\n");
-  return [account, JSON.stringify(locks), JSON.stringify(writes.map(headOf)), lines];
+  const identity = writes[0]?.commit.identity ?? null; // all writes of one process
+  return [account, JSON.stringify(locks), JSON.stringify(writes.map(headOf)), lines, identity];
 }
 
-/** A write without its value, under the names of the columns of `commit_users`. */
+/** A write without its value, with the column names of `commit_users`. */
 function headOf({ commit, from }: Write, index: number): Readonly<Record<string, unknown>> {
   const { take, settle, giveBack } = commit;
   const leases = commit.mode === "take" || commit.mode === "keep";
@@ -83,6 +86,7 @@ function headOf({ commit, from }: Write, index: number): Readonly<Record<string,
     state: commit.state,
     due_in: commit.dueInMs,
     lane: commit.lane,
+    ...(commit.unless !== undefined && { unless_id: commit.unless }),
     ...(take && {
       take_name: take.limit.name,
       take_window: take.limit.windowMs,
@@ -108,18 +112,22 @@ function headOf({ commit, from }: Write, index: number): Readonly<Record<string,
   };
 }
 
-/** A limit as the functions take it, behind the account. */
+/** A limit as parameters of the functions, following the account. */
 export function limitOf({ name, windowMs, calls, kept, least }: Limit): unknown[] {
   return [name, windowMs, calls, kept ?? 0, least?.recovery ?? 0, least?.bulk ?? 0];
 }
 
-/** The log as `window.ts` reads it. */
-export function logOf(sent: readonly (readonly [at: number, lane: Lane, calls: number])[] | null): SlotLog {
+/** Builds the log from its slots and its head. */
+export function logOf(
+  sent: readonly (readonly [at: number, lane: Lane, calls: number])[] | null,
+  head: readonly [windowMs: number, askedAt: number, takenAt: number] | null,
+): KeptLog {
   const moments = new Map<number, [at: number, interactive: number, recovery: number, bulk: number]>();
   for (const [at, lane, calls] of sent ?? []) {
     const counts = moments.get(at) ?? [at, 0, 0, 0];
-    counts[1 + lanes.indexOf(lane)] = calls; // one of them, and never the moment
+    counts[1 + lanes.indexOf(lane)] = calls; // a lane's column, never the moment
     moments.set(at, counts);
   }
-  return [...moments.values()];
+  const [windowMs, askedAt, takenAt] = head ?? [0, 0, 0];
+  return { windowMs, askedAt, takenAt, moments: [...moments.values()], former: null };
 }

@@ -1,24 +1,26 @@
 /**
- * The tables, made once by `migrate()`. Whatever can be said about a row is said to the server: what it holds was
- * written by us, or by somebody who kept to the same form.
+ * The tables, created once by `migrate()`. Every property of a row that can be declared is declared as a constraint, so
+ * all rows are valid, whether written by this code or by other means.
  *
  * | table | holds |
  * |---|---|
- * | `meta` | the version of all this |
+ * | `meta` | the version of the schema |
  * | `users` | a row for each user, and one for each id that was renamed |
  * | `counts` | users by state (`s:created`) and by lane in which they wait (`l:bulk`), as a sum over shards |
  * | `slots` | for each limit: moments, lanes, and how many calls count from there |
+ * | `logs` | the head of each slot log: see `slot-log.ts` |
  * | `account` | the account's record |
- * | `texts` | what Keyv keeps here |
+ * | `texts` | the entries of the Keyv storage adapters |
  *
  * @module
  */
 
-/** What is in the schema; raised with every change of it. */
+/** The version of the schema, incremented with every change of it. */
 export const version = 1;
 
 /**
- * The tables. Users are written all the time, so they are tidied up after more often than is usual. Times are milliseconds since 1970 by the server's clock. `json` and not `jsonb`, which refuses `\u0000`.
+ * The SQL that creates the tables. Users are updated constantly, so autovacuum runs more often than by default. Times
+ * are milliseconds since 1970 by the server's clock. The type is `json`, because `jsonb` rejects `\u0000`.
  *
  * @param s the schema, quoted
  */
@@ -68,12 +70,21 @@ CREATE TABLE ${s}.slots (
   calls bigint NOT NULL,
   PRIMARY KEY (account, name, at, lane)
 ) WITH (fillfactor = 50);
+CREATE TABLE ${s}.logs (
+  account text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  window_ms float8 NOT NULL,
+  asked_at float8 NOT NULL,
+  taken_at float8 NOT NULL,
+  PRIMARY KEY (account, name)
+) WITH (fillfactor = 50);
 CREATE TYPE ${s}.slot_note AS (kind text, name text, window_ms float8, lane text, at float8);
 
 CREATE TABLE ${s}.account (
   account text COLLATE "C" PRIMARY KEY,
   revision bigint NOT NULL,
   write_id text NOT NULL,
+  identity text NOT NULL,
   value json NOT NULL
 );
 

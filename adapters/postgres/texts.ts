@@ -1,11 +1,11 @@
 /**
- * What the door to Keyv asks, as functions.
+ * The functions of the Keyv storage adapter.
  *
  * @module
  */
 import { row, settings } from "./functions.ts";
 
-/** Makes them. Times to live go by the server's clock. @param s the schema, quoted */
+/** The SQL that creates the functions. TTLs follow the server's clock. @param s the schema, quoted */
 export function textFunctions(s: string): string {
   return String.raw`
 CREATE OR REPLACE FUNCTION ${s}.walk_users(_account text, _after text, _limit integer) RETURNS text
@@ -30,7 +30,7 @@ LANGUAGE plpgsql ${settings} AS $$
 BEGIN
   INSERT INTO ${s}.texts (key, text, until) VALUES (_key, _text, ${s}.now_ms() + _ttl)
   ON CONFLICT (key) DO UPDATE SET text = excluded.text, until = excluded.until;
-  -- Whoever writes what expires takes out some of what has expired; rows that somebody else writes are passed by.
+  -- Every write with a TTL also deletes some expired entries; rows locked by others are skipped.
   IF _ttl IS NOT NULL THEN
     DELETE FROM ${s}.texts WHERE key = ANY (ARRAY(
       SELECT key FROM ${s}.texts WHERE until <= ${s}.now_ms() ORDER BY until LIMIT 10 FOR UPDATE SKIP LOCKED

@@ -1,14 +1,16 @@
 /**
- * The other verbs in PL/pgSQL, one function each.
+ * The remaining verbs in PL/pgSQL, one function each.
  *
  * @module
  */
+import { longestLeaseMs } from "../../src/store/row-rules.ts";
+import { putRightAtOnce, soonMs } from "../../src/store/server-time.ts";
 import { row, settings } from "./functions.ts";
 
-/** Makes them. @param s the schema, quoted */
+/** The SQL that creates the functions. @param s the schema, quoted */
 export function verbs(s: string): string {
   return String.raw`
--- Rows of these ids, and the time.
+-- The server's time, and the rows of these ids.
 CREATE OR REPLACE FUNCTION ${s}.load_users(_account text, _ids json) RETURNS text LANGUAGE plpgsql ${settings} AS $$
 BEGIN
   RETURN json_build_array(${s}.now_ms(), (
@@ -19,9 +21,19 @@ BEGIN
 END
 $$;
 
--- Answers the time, when to ask again, and the rows.
+-- Deletes the tombstones under these ids that point to one of the targets.
+CREATE OR REPLACE FUNCTION ${s}.erase_users(_account text, _ids text[], _targets text[], _identity text) RETURNS text
+LANGUAGE plpgsql ${settings} AS $$
+BEGIN
+  PERFORM ${s}.same_account(_account, _identity);
+  DELETE FROM ${s}.users WHERE account = _account AND id = ANY (_ids) AND renamed_to = ANY (_targets);
+  RETURN 'null';
+END
+$$;
+
+-- Leases due users. Returns the server's time, when to ask again, and the rows.
 CREATE OR REPLACE FUNCTION ${s}.claim_users(
-  _account text, _limit integer, _lease_id text, _lease_owner text, _lease_ms float8
+  _account text, _limit integer, _lease_id text, _lease_owner text, _lease_ms float8, _identity text
 ) RETURNS text LANGUAGE plpgsql ${settings} AS $$
 DECLARE
   _now float8 := ${s}.now_ms();
@@ -30,6 +42,7 @@ DECLARE
   _ids text[];
   _places tid[];
 BEGIN
+  PERFORM ${s}.same_account(_account, _identity);
   SELECT array_agg(id), array_agg(ctid) INTO _ids, _places FROM (
     SELECT id, ctid FROM ${s}.users WHERE account = _account AND claim_at <= _now ORDER BY claim_at, id LIMIT _limit
     FOR UPDATE SKIP LOCKED
@@ -47,10 +60,32 @@ BEGIN
 END
 $$;
 
--- As claim_users: slot by slot, the lane whose turn it is; its first user. The rows come with their slots.
+-- Corrects rows after the server's clock was set back, see server-time.ts. Returns the server's time and, if there may be
+-- more rows, how far it got. A lease that may have been written by the current clock is left to expire.
+CREATE OR REPLACE FUNCTION ${s}.put_right(_account text, _start float8, _stop float8, _by float8) RETURNS text
+LANGUAGE plpgsql ${settings} AS $$
+DECLARE
+  _now float8 := ${s}.now_ms();
+  _seen bigint;
+  _last float8;
+BEGIN
+  WITH found AS (
+    SELECT id, claim_at, lease_id FROM ${s}.users
+    WHERE account = _account AND claim_at BETWEEN greatest(_start, _now + ${soonMs}) AND _stop
+    ORDER BY claim_at, id LIMIT ${putRightAtOnce} FOR UPDATE SKIP LOCKED
+  ), moved AS (
+    UPDATE ${s}.users AS u SET due_at = u.due_at + _by, lease_until = u.lease_until + _by FROM found AS f
+    WHERE u.account = _account AND u.id = f.id AND (f.lease_id IS NULL OR f.claim_at > _now + ${longestLeaseMs})
+  )
+  SELECT count(*), max(claim_at) INTO _seen, _last FROM found;
+  RETURN json_build_array(_now, CASE WHEN _seen = ${putRightAtOnce} THEN _last END);
+END
+$$;
+
+-- Like claim_users, but slot by slot: the lane whose turn it is, and its first user. Each row comes with its slot.
 CREATE OR REPLACE FUNCTION ${s}.grant_users(
   _account text, _name text, _window float8, _calls float8, _kept float8, _recovery float8, _bulk float8,
-  _max integer, _hold float8, _lease_id text, _lease_owner text, _lease_ms float8
+  _max integer, _hold float8, _lease_id text, _lease_owner text, _lease_ms float8, _known json, _identity text
 ) RETURNS text LANGUAGE plpgsql ${settings} AS $$
 DECLARE
   _lanes text[] := '{interactive,recovery,bulk}';
@@ -71,10 +106,11 @@ DECLARE
   _waits boolean[];
   _next float8;
 BEGIN
+  PERFORM ${s}.same_account(_account, _identity);
   IF NOT true = ANY (${s}.waiting(_account)) THEN RETURN json_build_array(${s}.now_ms(), NULL, NULL); END IF;
   PERFORM ${s}.lock_names(2, _account, json_build_array(_name));
   _now := ${s}.now_ms();
-  _used := ${s}.used(_account, _name, _window, _now);
+  _used := ${s}.used(_account, _name, _window, _now, _known);
   FOR _place IN 1..3 LOOP
     _left[_place] := (SELECT count(*) FROM (
       SELECT FROM ${s}.users WHERE account = _account AND lane = _lanes[_place] AND lease_id IS NULL
@@ -99,11 +135,11 @@ BEGIN
     _of_lane := coalesce(_of_lane, '{}');
     _ids := _ids || _of_lane;
     _places := _places || coalesce(_places_of_lane, '{}');
-    _used[_place] := _used[_place] - _given[_place] + cardinality(_of_lane); -- somebody may be being written right now
+    _used[_place] := _used[_place] - _given[_place] + cardinality(_of_lane); -- another transaction may be writing some of them
     _given[_place] := cardinality(_of_lane);
   END LOOP;
   IF cardinality(_ids) > 0 THEN
-    _left := ARRAY[0, _given[1], _given[1] + _given[2]]; -- where each lane begins in _ids
+    _left := ARRAY[0, _given[1], _given[1] + _given[2]]; -- where each lane starts in _ids
     _given := ARRAY[_given[1], _given[1] + _given[2], cardinality(_ids)];
     FOREACH _lane IN ARRAY _turns LOOP
       CONTINUE WHEN _left[_lane] = _given[_lane];
@@ -135,17 +171,18 @@ $$;
 
 CREATE OR REPLACE FUNCTION ${s}.take_slot(
   _account text, _name text, _window float8, _calls float8, _kept float8, _recovery float8, _bulk float8,
-  _hold float8, _lane text
+  _hold float8, _lane text, _known json, _identity text
 ) RETURNS text LANGUAGE plpgsql ${settings} AS $$
 DECLARE
   _now float8;
   _ms float8;
   _at float8;
 BEGIN
+  PERFORM ${s}.same_account(_account, _identity);
   PERFORM ${s}.lock_names(2, _account, json_build_array(_name));
   _now := ${s}.now_ms();
   _ms := ${s}.refusal(_account, _name, _window, _calls, _kept, _recovery, _bulk, _lane,
-    ${s}.used(_account, _name, _window, _now), ${s}.waiting(_account), _now);
+    ${s}.used(_account, _name, _window, _now, _known), ${s}.waiting(_account), _now);
   IF _ms IS NOT NULL THEN RETURN json_build_object('type', 'refused', 'retryInMs', _ms); END IF;
   _lane := coalesce(_lane, 'interactive');
   _at := ${s}.noted(_window, _now + _hold);
@@ -166,7 +203,7 @@ BEGIN
 END
 $$;
 
--- The time, how many wait in each lane, and the log.
+-- The server's time, the number of waiting users per lane, and the log with its head.
 CREATE OR REPLACE FUNCTION ${s}.forecast(_account text, _name text) RETURNS text LANGUAGE plpgsql ${settings} AS $$
 BEGIN
   RETURN json_build_array(
@@ -175,7 +212,8 @@ BEGIN
       SELECT key, sum(n) AS n FROM ${s}.counts WHERE account = _account AND key >= 'l:' AND key < 'l;' GROUP BY key
     ) AS lanes),
     (SELECT json_agg(json_build_array(at, lane, calls) ORDER BY at) FROM ${s}.slots
-      WHERE account = _account AND name = _name)
+      WHERE account = _account AND name = _name),
+    (SELECT json_build_array(window_ms, asked_at, taken_at) FROM ${s}.logs WHERE account = _account AND name = _name)
   );
 END
 $$;
@@ -201,18 +239,21 @@ $$;
 
 CREATE OR REPLACE FUNCTION ${s}.load_account(_account text) RETURNS text LANGUAGE plpgsql ${settings} AS $$
 BEGIN
-  RETURN (SELECT json_build_object('value', value, 'revision', revision) FROM ${s}.account WHERE account = _account);
+  RETURN (SELECT json_build_object('value', value, 'revision', revision, 'identity', identity) FROM ${s}.account WHERE account = _account);
 END
 $$;
 
-CREATE OR REPLACE FUNCTION ${s}.commit_account(_account text, _expected bigint, _write_id text, _value json)
-RETURNS text LANGUAGE plpgsql ${settings} AS $$
+CREATE OR REPLACE FUNCTION ${s}.commit_account(
+  _account text, _expected bigint, _write_id text, _value json, _identity text
+) RETURNS text LANGUAGE plpgsql ${settings} AS $$
 BEGIN
+  PERFORM ${s}.same_account(_account, _identity);
   UPDATE ${s}.account SET revision = _expected + 1, write_id = _write_id, value = _value
   WHERE account = _account AND revision = _expected AND write_id <> _write_id;
   IF FOUND THEN RETURN 'true'; END IF;
   IF _expected = 0 THEN
-    INSERT INTO ${s}.account (account, revision, write_id, value) VALUES (_account, 1, _write_id, _value)
+    INSERT INTO ${s}.account (account, revision, write_id, identity, value)
+    VALUES (_account, 1, _write_id, _write_id, _value)
     ON CONFLICT (account) DO NOTHING;
     IF FOUND THEN RETURN 'true'; END IF;
   END IF;

@@ -1,7 +1,7 @@
 /**
- * What is asked in one turn of the event loop leaves together, as one call of one script: its way, its time limit, its
- * preparation in Redis and its sync to disk are shared. What is asked while a call is under way gathers for the next one,
- * so the busier Redis is, the more travel together.
+ * Combines the requests of one turn of the event loop into one call of one script, so they share its round trip, its
+ * time limit, its setup cost in Redis and its sync to disk. Requests that arrive while a call is in flight are
+ * collected for the next one, so batches grow with the load on Redis.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import type { Clock } from "../../src/clock.ts";
 import { isLifecycleError } from "../../src/errors.ts";
 import type { Reply } from "./connection.ts";
 
-/** How many travel together: Redis does nothing else until the last of them is done. */
+/** Maximum batch size: Redis handles no other command until the script has finished. */
 const most = 64;
 
-/** A call that takes longer holds nobody back who comes after it, ms. */
+/** Requests do not wait longer than this for a call in flight, ms. */
 const longestWaitMs = 5;
 
 interface Waiting<Ask> {
@@ -23,7 +23,7 @@ interface Waiting<Ask> {
   readonly reject: (error: unknown) => void;
 }
 
-/** Asks of one kind, which `send` sends: it resolves with a reply for each, in their order. */
+/** Batches the requests of one kind. `send` resolves with one reply per request, in the same order. */
 export class Batches<Ask> {
   readonly #clock: Clock;
   readonly #send: (asks: readonly Ask[]) => Promise<readonly Reply[]>;
@@ -36,7 +36,7 @@ export class Batches<Ask> {
     this.#clock = clock;
   }
 
-  /** Resolves with the reply to this one. */
+  /** Resolves with the reply to this request. */
   ask(ask: Ask): Promise<Reply> {
     return new Promise((resolve, reject) => {
       if (this.#waiting.push({ ask, resolve, reject }) > 1) return;
@@ -45,7 +45,7 @@ export class Batches<Ask> {
     });
   }
 
-  /** Lets those leave that wait. */
+  /** Sends all waiting requests. */
   leave(): void {
     this.#giveUpWaiting();
     const waiting = this.#waiting;
@@ -64,7 +64,8 @@ export class Batches<Ask> {
       const replies = await this.#send(batch.map(({ ask }) => ask));
       for (const [n, { resolve }] of batch.entries()) resolve(replies[n] ?? null);
     } catch (error) {
-      // A lasting refusal may be meant for one of them: each hears its own. What was done already is known by its name.
+      // A permanent refusal may concern only one request, so each is sent again on its own. Those already carried out
+      // are recognised by their writeId.
       const own = batch.length > 1 && isLifecycleError(error, "STORE_UNAVAILABLE") && !error.retryable;
       if (own) await Promise.all(batch.map((each) => this.#together([each])));
       else for (const { reject } of batch) reject(error);

@@ -1,27 +1,27 @@
 /**
- * A way to a cluster. Its client looks for another master only when a node tells it that the keys have moved (`MOVED`),
- * and a node that died tells nobody anything. So whoever gets no answer makes the client look around.
+ * A connection to a cluster. The cluster client looks for a new master only when a node redirects it (`MOVED`), and a
+ * dead node sends no redirects. So a request that gets no answer makes the client refresh its view of the cluster.
  *
  * @module
  */
 import type { Clock } from "../../src/clock.ts";
 import { whyOf } from "./failures.ts";
-import type { Link, RedisCluster } from "./links.ts";
+import type { Link, RedisCluster } from "./link.ts";
 
-/** Between two looks at how the cluster stands, at least, ms; one has so long to end. */
-const lookMs = 250;
+/** Minimum interval between two refreshes of the cluster view, and time limit of one, ms. */
+const pollMs = 250;
 
 /**
- * What is sent to a cluster that is opened elsewhere.
+ * Sends commands to a cluster client, which the caller connects.
  *
- * @param endAsking ends the connection, if there is one, over which the client asks who is in the cluster
+ * @param endAsking closes the connection, if there is one, over which the client queries the cluster topology
  */
 export function clusterLink(
   cluster: RedisCluster,
   clock: Clock,
   endAsking: () => void,
 ): Pick<Link, "send" | "renew" | "close"> {
-  /** Keys whose answers have not come, the one that waits longest first. */
+  /** Unanswered requests, oldest first. */
   const waiting = new Set<{ readonly key: string }>();
   let lookedAt = -Infinity;
   let closed = false;
@@ -39,32 +39,32 @@ export function clusterLink(
   }
 
   /**
-   * Ends every connection. Each command that was under way does so again when it has failed: node-redis 5.12 may have
-   * told it in the meantime that its key has moved, and have connected to that node; the process would never end.
+   * Closes every connection. Each pending command repeats this after it has failed: node-redis 5.12 may have redirected
+   * it and connected to another node in the meantime, and that connection would keep the process alive.
    */
   function letGo(): void {
     const clients = [...cluster.nodeByAddress.values()].flatMap(({ client }) => client ?? []);
-    // One that is connecting at this moment forgets its socket.
+    // A client that is still connecting loses track of its socket.
     for (const client of clients) client.once("connect", () => client.unref());
     try {
       if (cluster.isOpen) cluster.destroy();
-    } catch {} // one client was closed already; the others follow
+    } catch {} // one client was already closed; the rest are closed below
     for (const client of clients) if (client.isOpen) client.destroy();
-    endAsking(); // only now: while it is open, the client would ask another node
+    endAsking(); // last, because otherwise the client would query another node
   }
 
   /**
-   * Asks any node for `key`. One that has it not says so, whereupon the client asks it where everything is now. It takes
-   * the next node each time, so one that is gone stands in the way of one look at most.
+   * Asks a node for `key`. A node that does not own it answers with a redirect, which makes the client refresh its view
+   * of the cluster. Every attempt uses the next node, so a dead node spoils at most one attempt.
    */
   function look(key: string): void {
     const now = clock.monotonic();
-    if (now - lookedAt < lookMs || !cluster.isOpen) return;
+    if (now - lookedAt < pollMs || !cluster.isOpen) return;
     lookedAt = now;
     const limit = new AbortController();
-    const cancel = clock.timer(lookMs, () => limit.abort());
+    const cancel = clock.timer(pollMs, () => limit.abort());
     ask(undefined, ["EVAL", "return 1", "1", key], limit.signal)
-      .catch(() => {}) // the next look may hear more
+      .catch(() => {}) // the next attempt may succeed
       .finally(cancel);
   }
 
@@ -82,10 +82,10 @@ export function clusterLink(
       } catch (error) {
         const why = whyOf(error);
         if (why === "lost" || why === "offline" || why === "closed") look(key);
-        // Nodes that send it to and fro have not agreed yet on who has the keys.
+        // Nodes that redirect back and forth have not yet agreed on the owner of the slot.
         if (why === "MOVED" || why === "ASK")
-          throw new Error("TRYAGAIN the cluster does not agree", { cause: error });
-        // A node's client is closed when the node has lost its place, and then another one has it.
+          throw new Error("TRYAGAIN the cluster nodes do not agree on the slot owner", { cause: error });
+        // A node's client is closed when the node was replaced; another node now has its slots.
         if (why === "closed" && cluster.isOpen) throw new Error("The client is offline", { cause: error });
         throw error;
       } finally {

@@ -1,5 +1,5 @@
 /**
- * Runs scripts: within a time limit, again where that is safe, and with errors of ours.
+ * Runs scripts with a time limit, retries them where that is safe, and maps errors.
  *
  * @module
  */
@@ -8,17 +8,17 @@ import { sleep } from "../../src/clock.ts";
 import type { Clock } from "../../src/clock.ts";
 import { LifecycleError } from "../../src/errors.ts";
 import { isAnswer, isSoonOver, openError, Silence, storeError, whyOf } from "./failures.ts";
-import type { Link } from "./links.ts";
+import type { Link } from "./link.ts";
 import type { Script } from "./scripts.ts";
 
-/** What a script answers: Lua's tables, texts, whole numbers; `false` comes as `null`. */
+/** A reply of a script: Lua tables, strings and integers; `false` arrives as `null`. */
 export type Reply = null | string | number | readonly Reply[];
 
-/** The time that one call has. */
+/** The time limit of one call. */
 interface Limit {
-  /** Aborts when it is over. */
+  /** Aborts when the time is up. */
   readonly signal: AbortSignal;
-  /** What Redis answered last, if that may pass before the time is over. */
+  /** The latest refusal from Redis that may pass before the time is up. */
   refusal: unknown;
 }
 
@@ -28,6 +28,8 @@ export class Connection {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
   #lastAnswer = -Infinity;
+  /** What the link reported as its failure when Redis last answered: it is over. */
+  #overcome: unknown;
   #underWay = 0;
   #idle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -39,8 +41,8 @@ export class Connection {
   }
 
   /**
-   * Connects, looks at the server, loads the scripts and runs `probe` with `keys`, which finds out whether this user
-   * may and whether the keys lie on this server.
+   * Connects, checks the server, loads the scripts and runs `probe` with `keys`, which verifies the user's permissions
+   * and that the keys are on this server.
    *
    * @throws {LifecycleError} `STORE_UNAVAILABLE` or `STORE_UNUSABLE`
    */
@@ -48,13 +50,13 @@ export class Connection {
     const [key = ""] = keys;
     try {
       await this.#limited(async (limit) => {
-        setMaxListeners(2 * scripts.length + 2, limit.signal); // for the commands that wait at once
+        setMaxListeners(2 * scripts.length + 2, limit.signal); // for the concurrent commands
         await this.#link.connect(limit.signal);
         const asked = (...command: readonly string[]): Promise<Reply> =>
           this.#untilAnswered(key, command, true, limit);
         const loads = scripts.map(({ text }) => asked("SCRIPT", "LOAD", text));
         await Promise.all([refuseEviction(asked("INFO", "memory")), ...loads]);
-        await this.#ofScript(probe, keys, [], limit); // should the server have been restarted just now
+        await this.#ofScript(probe, keys, [], limit); // handles a server that was just restarted
       });
     } catch (error) {
       this.#link.close();
@@ -62,12 +64,12 @@ export class Connection {
     }
   }
 
-  /** Runs a script; `keys[0]` says on which server. @throws {LifecycleError} */
+  /** Runs a script on the server that owns `keys[0]`. @throws {LifecycleError} */
   run(script: Script, keys: readonly string[], args: readonly string[]): Promise<Reply> {
     return this.#answered(script.doing, (limit) => this.#ofScript(script, keys, args, limit));
   }
 
-  /** Runs a command that makes no difference when it runs twice, on the server that has `key`. @throws {LifecycleError} */
+  /** Runs an idempotent command on the server that owns `key`. @throws {LifecycleError} */
   command(doing: Script["doing"], key: string, command: readonly string[]): Promise<Reply> {
     return this.#answered(doing, (limit) => this.#untilAnswered(key, command, true, limit));
   }
@@ -81,10 +83,11 @@ export class Connection {
     try {
       return await this.#limited(question);
     } catch (error) {
-      // A connection that was cut without a word never fails by itself; a server that was replaced has a new address.
+      // A silently cut connection never fails by itself, and a replaced server has a new address.
       const silent = error instanceof Silence && this.#lastAnswer < began;
       if (silent || whyOf(error) === "READONLY") this.#link.renew();
-      throw storeError(doing, this.#link, error);
+      const failure = this.#link.failure();
+      throw storeError(doing, this.#link, error, failure === this.#overcome ? undefined : failure);
     } finally {
       if (--this.#underWay === 0) this.#idle?.();
     }
@@ -102,7 +105,7 @@ export class Connection {
       return await this.#untilAnswered(key, ["EVALSHA", script.sha, ...rest], script.repeatable, limit);
     } catch (error) {
       if (whyOf(error) !== "NOSCRIPT") throw error;
-      // The server was restarted.
+      // The server was restarted and has lost its scripts.
       return this.#untilAnswered(key, ["EVAL", script.text, ...rest], script.repeatable, limit);
     }
   }
@@ -117,7 +120,8 @@ export class Connection {
       try {
         const reply = await this.#link.send(key, command, limit.signal);
         this.#lastAnswer = this.#clock.monotonic();
-        return reply as Reply; // what a command can answer
+        this.#overcome = this.#link.failure();
+        return reply as Reply; // all types that a command can return
       } catch (error) {
         const why = whyOf(error);
         if (isAnswer(why)) this.#lastAnswer = this.#clock.monotonic();
@@ -129,7 +133,7 @@ export class Connection {
     }
   }
 
-  /** Rejects when the time is over: with the last refusal, or with {@link Silence}. */
+  /** Rejects when the time is up, with the last refusal or with {@link Silence}. */
   #limited<T>(task: (limit: Limit) => Promise<T>): Promise<T> {
     const end = new AbortController();
     const limit: Limit = { signal: end.signal, refusal: undefined };
@@ -142,7 +146,7 @@ export class Connection {
     });
   }
 
-  /** Waits for what is under way, which has its time limit. */
+  /** Waits for pending calls, which all have a time limit. */
   close(): Promise<void> {
     this.#closing ??= this.#end();
     return this.#closing;
@@ -154,20 +158,20 @@ export class Connection {
   }
 }
 
-/** A server that evicts keys would forget users. */
+/** Refuses a server that evicts keys, because it would lose users. */
 async function refuseEviction(asked: Promise<Reply>): Promise<void> {
   let memory: Reply;
   try {
     memory = await asked;
   } catch (error) {
     if (whyOf(error) !== "NOPERM") throw error;
-    return; // a user who may not look: then nobody can tell
+    return; // the user lacks the right to read it, so it cannot be checked
   }
   const policy = /^maxmemory_policy:(\S+)/m.exec(String(memory))?.[1] ?? "noeviction";
   if (policy === "noeviction") return;
   throw new LifecycleError(
     "STORE_UNUSABLE",
-    "Cannot open the Redis store: maxmemory-policy must be noeviction, or Redis would forget users " +
+    "Cannot open the Redis store: maxmemory-policy must be noeviction, or Redis would evict users " +
       `(CONFIG SET maxmemory-policy noeviction, or a setting of your provider), not ${policy}`,
   );
 }

@@ -1,12 +1,14 @@
 /**
- * What Redis and its client say when something fails, and what we say then.
+ * Failures of Redis and its client, and the errors they become.
  *
  * @module
  */
 import { isLifecycleError, LifecycleError, masked, underneath } from "../../src/errors.ts";
-import type { Link } from "./links.ts";
+import { lostStore } from "../../src/store/lost-store.ts";
+import { lostWord } from "./lua/rows.ts";
+import type { Link } from "./link.ts";
 
-/** Nothing came back in time. */
+/** No answer arrived in time. */
 export class Silence extends Error {
   constructor(timeoutMs: number) {
     super(`no answer within ${timeoutMs} ms`);
@@ -15,9 +17,9 @@ export class Silence extends Error {
 }
 
 /**
- * Why a command failed: the first word of Redis' refusal, such as `OOM` or `NOAUTH`, after which nothing was done; or
+ * Why a command failed: the first word of Redis's refusal, such as `OOM` or `NOAUTH`, after which nothing was done; or
  * - `offline`: it was not sent
- * - `closed`: it was not sent, and the client will not connect again
+ * - `closed`: it was not sent, and the client will not reconnect
  * - `lost`: it may have been carried out
  */
 export function whyOf(error: unknown): string {
@@ -27,10 +29,10 @@ export function whyOf(error: unknown): string {
   return /^[A-Z][A-Z0-9]+(?= |$)/.exec(error.message)?.[0] ?? "lost";
 }
 
-/** Refusals that pass by themselves, or when somebody looks after the server: with the same call later all is well. */
+/** Temporary refusals: the same call can succeed later, by itself or after an administrator has acted. */
 const passing: Readonly<Record<string, string>> = {
   OOM: "Redis is out of memory: maxmemory is reached",
-  READONLY: "this Redis is a replica and takes no writes",
+  READONLY: "this Redis is a replica and therefore read-only",
   LOADING: "Redis is loading its data",
   BUSY: "Redis is busy with a script",
   MISCONF: "Redis cannot write to its disk",
@@ -40,46 +42,58 @@ const passing: Readonly<Record<string, string>> = {
   TRYAGAIN: "the Redis cluster is moving keys",
 };
 
-/** Refusals that only another setting ends. */
+/** Refusals that last until the configuration is changed. */
 const lasting: Readonly<Record<string, string>> = {
   NOAUTH: "Redis asks for a password",
   WRONGPASS: "Redis refused the user or the password",
-  NOPERM: "Redis does not let this user run what the store needs",
+  NOPERM: "this Redis user lacks a permission that the store needs",
   MOVED: "this Redis is part of a cluster: pass a client made by createCluster(), or let this user run INFO",
-  WRONGTYPE: "something else lies under its keys",
+  WRONGTYPE: "a key of the store holds a value of another type",
 };
 
-/** Refusals that mostly pass within seconds, while a server starts or a cluster puts another one in its place. */
+/** Refusals that usually pass within seconds, while a server starts or a cluster fails over. */
 const soonOver: ReadonlySet<string> = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"]);
 
-/** Nothing was done, and a moment later it may be. */
+/** Whether nothing was done, and an immediate retry may succeed. */
 export function isSoonOver(why: string): boolean {
   return soonOver.has(why);
 }
 
-/** Did Redis itself say so? */
+/** Whether it is a refusal from Redis itself. */
 export function isAnswer(why: string): boolean {
   return why === why.toUpperCase();
 }
 
-/** The error of a verb. */
-export function storeError(doing: string, link: Link, error: unknown): LifecycleError {
-  if (isLifecycleError(error)) return error;
+/** Refusals of the user or the password. The client has no other, so waiting does not help. */
+const entrance: ReadonlySet<string> = new Set(["NOAUTH", "WRONGPASS"]);
+
+/** The refusal for which the client cannot connect again; otherwise the error itself. */
+function beneath(error: unknown, failure: unknown): unknown {
+  return error instanceof Silence && entrance.has(whyOf(failure)) ? failure : error;
+}
+
+/** The error of a failed verb. `failure`: why the client has been without a connection since the call began. */
+export function storeError(doing: string, link: Link, failed: unknown, failure: unknown): LifecycleError {
+  if (isLifecycleError(failed)) return failed;
+  const error = beneath(failed, failure);
   const why = whyOf(error);
+  if (why === lostWord) return lostStore();
   const text = isAnswer(why)
     ? (passing[why] ?? lasting[why] ?? `Redis answered ${why}`)
     : error instanceof Silence
       ? `${error.message} from ${link.place}`
-      : `the connection to ${link.place} is gone`;
-  return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the Redis store: ${text}`, {
+      : `the connection to ${link.place} was lost`;
+  const code = entrance.has(why) ? "STORE_UNUSABLE" : "STORE_UNAVAILABLE";
+  return new LifecycleError(code, `Cannot ${doing} the Redis store: ${text}`, {
     retryable: !isAnswer(why) || why in passing,
     cause: underneath(error instanceof Silence ? (link.failure() ?? error) : error),
   });
 }
 
-/** The error of opening. */
-export function openError(link: Link, error: unknown): LifecycleError {
-  if (isLifecycleError(error)) return error;
+/** The error of a failed opening. */
+export function openError(link: Link, failed: unknown): LifecycleError {
+  if (isLifecycleError(failed)) return failed;
+  const error = beneath(failed, link.failure());
   const why = whyOf(error);
   const cause = error instanceof Silence ? (link.failure() ?? error) : error;
   const details = masked(

@@ -1,12 +1,12 @@
 /**
- * A commit as the scripts are told it.
+ * The format in which a commit is passed to the scripts.
  *
  * @module
  */
 import type { Commit } from "../../src/store/contract.ts";
-import { encodeValue } from "../../src/store/rules.ts";
+import { encodeValue } from "../../src/store/row-rules.ts";
 
-/** Texts that become part of the row are JSON already, for Lua is slow to make it; `""` is null. */
+/** Parts of the row are passed as JSON, because encoding JSON in Lua is slow; `""` stands for null. */
 export type Fields = [
   expectedRevision: string,
   writeId: string,
@@ -16,20 +16,21 @@ export type Fields = [
   lane: string,
   leaseId: string,
   leaseMs: string,
-  /** The row up to the moment at which it is due. */
+  /** The row's JSON up to the value of `dueAt`. */
   head: string,
-  /** Its lease up to the moment at which that ends. */
+  /** The lease's JSON up to the value of `until`. */
   lease: string,
-  /** The row from its value on. */
+  /** The row's JSON from its value on. */
   value: string,
   /** `{ take, settle, giveBack }`. */
   slots: string,
+  unless: string,
 ];
 
-/** How many there are. */
-export const fieldsOfCommit: Fields["length"] = 12;
+/** The number of fields. */
+export const fieldsOfCommit: Fields["length"] = 13;
 
-/** @throws {LifecycleError} `INVALID_OPTION` if the value does not survive JSON */
+/** @throws {LifecycleError} `INVALID_OPTION` if the value cannot be represented as JSON */
 export function fieldsOf(commit: Commit): Fields {
   const { value, expectedRevision, writeId, mode, state, dueInMs, lane, lease } = commit;
   const { take, settle, giveBack } = commit;
@@ -48,10 +49,11 @@ export function fieldsOf(commit: Commit): Fields {
     leased ? `{"id":${text(lease.id)},"owner":${text(lease.owner)},"until":` : "",
     `,"value":${encodeValue(value)}}`,
     take || settle || giveBack ? text({ take, settle, giveBack }) : "",
+    commit.unless ?? "",
   ];
 }
 
-/** Names of the limits in whose logs the commit notes something. */
+/** Names of the limits whose logs the commit changes. */
 export function limitsOf({ take, settle, giveBack }: Commit): readonly string[] {
   const names: string[] = [];
   if (take !== undefined) names.push(take.limit.name);

@@ -1,20 +1,20 @@
 /**
- * What the door to Keyv stands on: the rows of users, and texts under keys of their own.
+ * Implements the Keyv storage adapter on Redis: reads the rows of users, and keeps texts under their own keys.
  *
  * @module
  */
-import type { KeyvBackend } from "../../src/store/keyv-door.ts";
+import type { KeyvBackend } from "../../src/store/keyv-view.ts";
 import type { Connection, Reply } from "./connection.ts";
 
-/** Keys that one step of a scan looks at, at least. */
+/** The COUNT hint of a SCAN step. */
 const scanned = "500";
 
 /**
- * A backend over a connection. All texts share one hash tag, so that on a cluster one server can be asked for all.
+ * The backend of the Keyv storage adapters. All texts share one hash tag, so that on a cluster they are on one server.
  *
- * @param usersOf the key of an account's user `id`, with `""` the beginning of all of them
+ * @param usersOf the key of an account's user `id`; with `""` the common prefix of all users
  */
-export function doorBackend(
+export function keyvBackend(
   connection: Connection,
   prefix: string,
   usersOf: (account: string, id: string) => string,
@@ -25,7 +25,7 @@ export function doorBackend(
     return typeof text === "string" ? text : undefined;
   };
 
-  /** Keys that begin so, each once. */
+  /** Keys that start with `beginning`, each once. */
   async function* keysFrom(beginning: string): AsyncGenerator<readonly string[], void> {
     const seen = new Set<string>();
     let cursor = "0";
@@ -77,7 +77,7 @@ export function doorBackend(
   };
 }
 
-/** A text as itself in a pattern. */
+/** Escapes a text for use in a glob pattern. */
 function globbed(text: string): string {
   return text.replaceAll(/[\\*?[\]^-]/g, String.raw`\$&`);
 }

@@ -1,5 +1,5 @@
 /**
- * A way to the server that a URL names, or to its cluster, over clients of our own.
+ * A connection to the server in a URL, or to its cluster, over our own clients.
  *
  * @module
  */
@@ -7,16 +7,16 @@ import { createClient, createCluster } from "@keyv/redis";
 import type { Clock } from "../../src/clock.ts";
 import { clusterLink } from "./cluster-link.ts";
 import { whyOf } from "./failures.ts";
-import type { Link, RedisClient, RedisCluster } from "./links.ts";
+import type { Link, RedisClient, RedisCluster } from "./link.ts";
 import { endable } from "./root-nodes.ts";
 
-/** Said aloud, because otherwise `NODE_TLS_REJECT_UNAUTHORIZED=0` would switch it off. */
+/** Set explicitly, because otherwise `NODE_TLS_REJECT_UNAUTHORIZED=0` would disable verification. */
 const verifying = { tls: true, rejectUnauthorized: true } as const;
 
 /**
- * Clients of our own. They queue nothing while they are offline, so no write is sent long after its caller gave up, and
- * once one was connected it tries to connect again for ever. A server that says that it is part of a cluster is asked
- * for the others.
+ * The link over our own clients. They queue nothing while offline, so no write is sent long after its caller has given
+ * up. Once connected, they retry lost connections forever. If the server is part of a cluster, the other nodes are
+ * discovered through it.
  */
 export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
   const password = decodeURIComponent(url.password);
@@ -35,7 +35,7 @@ export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
       if (clock.monotonic() - current.since < timeoutMs) return;
       current.retire();
       current = dial();
-      current.client.connect().catch(() => {}); // heard as "error" below
+      current.client.connect().catch(() => {}); // reported by the "error" event below
     },
   };
 
@@ -60,12 +60,14 @@ export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
         retired = true;
         const end = (): void => void (client.isOpen && client.destroy());
         if (connected || client.isReady) end();
-        else client.once("connect", end); // node-redis 5 would forget the socket that is still connecting
+        else client.once("connect", end); // node-redis 5 would lose track of a socket that is still connecting
       },
     };
   }
 
-  /** A client for the cluster. It connects to a node when it first has something for it, so no other keeps it waiting. */
+  /**
+   * A client for the cluster. It connects to a node on its first command for it, so it never waits for unrelated nodes.
+   */
   function dialAll(): RedisCluster {
     const all = createCluster({
       rootNodes: asked.rootNodes,
@@ -81,7 +83,7 @@ export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
     return all.on("error", hear).on("node-error", hear);
   }
 
-  /** A server without AUTH repeats in its error what it was sent. */
+  /** Removes the password: a server without AUTH echoes it in its error. */
   function secretless(error: unknown): unknown {
     const tells = error instanceof Error && password !== "" && error.message.includes(password);
     return tells ? new Error(error.message.replaceAll(password, "***")) : error;
@@ -118,7 +120,7 @@ async function isOfCluster(client: RedisClient, abortSignal: AbortSignal): Promi
     const told = await client.sendCommand(["INFO", "cluster"], { abortSignal, typeMapping: {} });
     return String(told).includes("cluster_enabled:1");
   } catch (error) {
-    if (whyOf(error) === "NOPERM") return false; // a user who may not look
+    if (whyOf(error) === "NOPERM") return false; // the user lacks the right to read it
     throw error;
   }
 }

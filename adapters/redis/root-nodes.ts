@@ -1,13 +1,14 @@
 /**
- * How a cluster's client asks who is in the cluster, and how that is ended.
+ * Controls the connection over which a cluster client queries the cluster topology.
  *
- * For each question node-redis 5.12 makes a client of its own, one at a time, that nobody else can reach and that waits
- * without a limit for its answers: at a node that takes it and says nothing the process would wait with it, for ever.
+ * For each query node-redis 5.12 creates a client of its own, one at a time. That client is not accessible from outside
+ * and waits without a limit for its answer, so a node that accepts connections but never answers would keep the process
+ * alive forever.
  *
  * @module
  */
 
-/** What is used of a node that is asked first. */
+/** The part of a root node that is used. */
 export interface RootNode {
   readonly url?: string;
   readonly socket?: object | undefined;
@@ -16,15 +17,15 @@ export interface RootNode {
 /** See {@link endable}. */
 export interface Endable<Node> {
   readonly rootNodes: (Node & { readonly socket: { readonly signal: AbortSignal } })[];
-  /** Ends the connection to a root node over which the client asks, if there is one. */
+  /** Closes the connection to a root node over which the client sends its query, if there is one. */
   end(): void;
 }
 
 /**
- * The same root nodes, asked over connections that can be ended. The cluster's options must have `defaults`: node-redis
- * copies them with a root node for each question, and so gets a signal for each; with one that was aborted before,
- * sockets connect all the same. The nodes' own clients get none: a signal knows each of their sockets, and they connect
- * again and again.
+ * The same root nodes, with connections that can be closed. The cluster's options must have `defaults`: node-redis then
+ * copies a root node for each query, and so gets a new signal for each. A signal that was already aborted would have no
+ * effect on a new socket. The nodes' own clients get no signal: a signal would keep a reference to each of their
+ * sockets, and they reconnect again and again.
  */
 export function endable<Node extends RootNode>(nodes: readonly Node[]): Endable<Node> {
   let asking = new AbortController();

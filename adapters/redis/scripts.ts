@@ -1,31 +1,42 @@
 /**
- * The verbs in Lua, one script each: Redis runs a script alone, so a verb is one atomic unit and one round trip.
+ * The verbs in Lua, one script each. Redis runs a script alone, so a verb is one atomic unit and one round trip.
  *
  * @module
  */
 import { createHash } from "node:crypto";
+import { longestLeaseMs } from "../../src/store/row-rules.ts";
+import { aheadMs, longestHoldMs, takenNoteMs } from "../../src/store/slot-log.ts";
+import { putRightAtOnce, soonMs } from "../../src/store/server-time.ts";
 import { fieldsOfCommit } from "./fields.ts";
 import { changing } from "./lua/changes.ts";
 import { writing } from "./lua/notes.ts";
-import { names, reading } from "./lua/rows.ts";
+import { lost, names, reading } from "./lua/rows.ts";
 import { slots } from "./lua/slots.ts";
 
-/** A script with all that a caller must know of it. */
+/**
+ * A script and its properties. The last argument of a script that writes a record, leases one or takes a slot is the
+ * start of the account's record, see `accountStart()`.
+ */
 export interface Script {
   readonly text: string;
   readonly sha: string;
-  /** For messages. */
+  /** For error messages. */
   readonly doing: "read" | "write to";
-  /** Once or twice makes no difference: where the answer was lost, it may be sent again. */
+  /** Whether the script is idempotent, so that it may be sent again when its answer was lost. */
   readonly repeatable: boolean;
 }
 
+/** Bounds for clock differences, ms. */
+const bounds = `local longestLeaseMs, longestHoldMs = ${longestLeaseMs}, ${longestHoldMs}
+local aheadMs, takenNoteMs = ${aheadMs}, ${takenNoteMs}
+`;
+
 function script(doing: Script["doing"], repeatable: boolean, ...parts: readonly string[]): Script {
-  const text = [names, ...parts].join("");
+  const text = [names, bounds, ...parts].join("");
   return { text, sha: createHash("sha1").update(text).digest("hex"), doing, repeatable };
 }
 
-/** KEYS[7] and on: rows. Answers the time, and the text of each. */
+/** KEYS[7..]: rows. Returns the server's time and the text of each row. */
 const load = script(
   "read",
   true,
@@ -34,19 +45,21 @@ const load = script(
 local keys = { unpack(KEYS, 7) }
 local texts, all = textsOf(keys)
 for n, key in ipairs(all and {} or keys) do
-  if not texts[n] and read(key) == false then texts[n] = '' end -- of a type that is not ours
+  if not texts[n] and read(key) == false then texts[n] = '' end -- of another type
 end
 return { json(now), unpack(texts, 1, #keys) }
 `,
 );
 
 /**
- * KEYS[7] and on: rows, then logs. ARGV: the fields of each row's commit. Answers for each: `committed`, its
- * revision and the slot that it took; `refused` and in how many ms to ask again; `conflict`; `damaged`.
+ * KEYS[7..]: rows, then logs. ARGV: the fields of each row's commit, then what the caller knows about the server's
+ * time. Returns for each: `committed`, its revision and the slot that it took; `refused` and in how many ms to ask
+ * again; `conflict`; `damaged`.
  */
 const commit = script(
   "write to",
-  true, // its writeId tells
+  true, // idempotent by its writeId
+  lost,
   reading,
   writing,
   slots,
@@ -54,6 +67,7 @@ const commit = script(
   String.raw`
 local fields, answers = ${fieldsOfCommit}, {}
 local asked = math.floor(#ARGV / fields)
+knows(ARGV[asked * fields + 1])
 fetch({ unpack(KEYS, 7, 6 + asked) })
 for n = 1, asked do
   local commit = commitAt((n - 1) * fields + 1, KEYS[6 + n])
@@ -66,16 +80,21 @@ return answers
 `,
 );
 
-/** KEYS[7], [8]: the old row, the new one. ARGV: the fields of the commit, then the old id, what stays under it. Answers as commit. */
+/**
+ * KEYS[7], KEYS[8]: the old row, the new row. ARGV: the fields of the commit, then the old id, the tombstone that stays
+ * under it, and what the caller knows about the server's time. Returns the same as commit.
+ */
 const move = script(
   "write to",
   true,
+  lost,
   reading,
   writing,
   slots,
   changing,
   String.raw`
 local commit, from, left = commitAt(1, KEYS[8]), ARGV[${fieldsOfCommit + 1}], ARGV[${fieldsOfCommit + 2}]
+knows(ARGV[${fieldsOfCommit + 3}])
 local source, target = read(KEYS[7]), read(KEYS[8])
 if source == false or target == false then return { 'damaged' } end
 if target and not target.renamedTo then
@@ -90,10 +109,30 @@ return answer
 `,
 );
 
-/** ARGV: what is asked. Answers the time, when to ask again, and id, row and slot of each. */
+/**
+ * KEYS[7..]: rows. ARGV: their ids, then further ids; a row is deleted if it is a tombstone that points to one of all
+ * these ids.
+ */
+const erase = script(
+  "write to",
+  true,
+  lost,
+  reading,
+  String.raw`
+local targets = {}
+for n = 1, #ARGV - 1 do targets[ARGV[n]] = true end
+for n = 7, #KEYS do
+  local row = read(KEYS[n])
+  if row and row.renamedTo and targets[row.renamedTo] then redis.call('DEL', KEYS[n]) end
+end
+`,
+);
+
+/** ARGV: the request. Returns the server's time, when to ask again, and id, row and slot of each claimed row. */
 const claim = script(
   "write to",
   false,
+  lost,
   reading,
   writing,
   String.raw`
@@ -106,7 +145,7 @@ for n = 1, #entries, 2 do
   if row and claimableAt(row) == tonumber(entries[n + 1]) then
     claimed[#claimed + 1] = { id, leasedTo(id, row, ask.lease), false }
   else
-    astray(id, row) -- whoever asks for an id whose row is damaged is told why
+    astray(id, row) -- a direct request for a damaged row reports the damage
   end
 end
 writeRows()
@@ -115,15 +154,44 @@ return { json(now), #first > 0 and json(math.max(0, first[2] - now)), claimed }
 `,
 );
 
-/** As claim: slot by slot, the lane whose turn it is; its first user. */
+/**
+ * Corrects rows after the server's clock was set back, see `server-time.ts`. ARGV: the range of times, and by how much to
+ * shift them. Returns the server's time and, if there may be more rows, how far it got. A lease that may have been written
+ * by the current clock is left to expire.
+ */
+const putRight = script(
+  "write to",
+  false,
+  reading,
+  writing,
+  String.raw`
+local ask = cjson.decode(ARGV[1])
+local start = math.max(ask.start, now + ${soonMs})
+local entries = redis.call('ZRANGEBYSCORE', due, json(start), json(ask.stop), 'WITHSCORES', 'LIMIT', 0, ${putRightAtOnce})
+for n = 1, #entries, 2 do
+  local id, at = entries[n], tonumber(entries[n + 1])
+  local row = wholeRow(id)
+  local leased = row and row.lease ~= null and at <= now + longestLeaseMs
+  if row and claimableAt(row) == at and not leased then moveBy(id, row, ask.byMs) end
+end
+writeRows()
+return { json(now), #entries == ${2 * putRightAtOnce} and entries[#entries] or false }
+`,
+);
+
+/** Like claim, but slot by slot: the lane whose turn it is, and its first user. */
 const grant = script(
   "write to",
   false,
+  lost,
   reading,
   writing,
   slots,
   String.raw`
 local ask = cjson.decode(ARGV[1])
+knows(ARGV[2])
+local first = waiting()
+if not (first.interactive or first.recovery or first.bulk) then return { json(now), false, {} } end
 local limit = ask.limit
 local taken = used(limit)
 local entries, asks, claimed = {}, {}, {}
@@ -143,7 +211,7 @@ while #claimed < ask.max do
     claimed[#claimed + 1] = { id, leasedTo(id, row, ask.lease), slotText(slot) }
     add(slot, 1)
   else
-    astray(id, row) -- costs no slot
+    astray(id, row) -- uses no slot
   end
 end
 writeRows()
@@ -155,14 +223,16 @@ return { json(now), next and json(next) or false, claimed } -- nil would end the
 `,
 );
 
-/** ARGV: what is asked. */
+/** ARGV: the request, and what the caller knows about the server's time. */
 const take = script(
   "write to",
   false,
+  lost,
   reading,
   writing,
   slots,
   String.raw`
+knows(ARGV[2])
 local slot, ms = freeSlot(cjson.decode(ARGV[1]))
 if not slot then return { 'refused', json(ms) } end
 add(slot, 1)
@@ -177,7 +247,7 @@ const settle = script("write to", false, slots, "settle(cjson.decode(ARGV[1]))\n
 /** ARGV: a slot. */
 const giveBack = script("write to", false, slots, "giveBack(cjson.decode(ARGV[1]))\nwriteLogs()\n");
 
-/** ARGV: name of a limit. Answers the time, how many wait in each lane, and the log. */
+/** ARGV: the name of a limit. Returns the server's time, the number of waiting users per lane, and the log. */
 const forecast = script(
   "read",
   true,
@@ -189,7 +259,7 @@ return { json(now), waits, redis.call('HGETALL', logOf(ARGV[1]).key) }
 `,
 );
 
-/** ARGV: bounds, how many. */
+/** ARGV: lower bound, upper bound, limit. */
 const page = script(
   "read",
   true,
@@ -198,28 +268,35 @@ const page = script(
 
 const count = script("read", true, "return redis.call('HGETALL', counts)\n");
 
-/** KEYS[7]: the account's row. ARGV: expected revision, writeId, the new row. */
+/**
+ * KEYS[7]: the account's row. ARGV: expected revision, writeId, the new row. The record keeps the identity that it got
+ * when it was created.
+ */
 const commitAccount = script(
   "write to",
   true,
+  lost,
   reading,
   String.raw`
 local row = read(KEYS[7])
 if row == false then return { 'damaged' } end
 if row and row.writeId == ARGV[2] then return { 'committed' } end
 if (row and row.revision or 0) ~= tonumber(ARGV[1]) then return { 'conflict' } end
-redis.call('SET', KEYS[7], ARGV[3])
+local identity = row and row.identity or ARGV[2]
+redis.call('SET', KEYS[7], '{"identity":' .. json(identity) .. ',' .. ARGV[3]:sub(2))
 return { 'committed' }
 `,
 );
 
-/** A script for every verb. */
+/** One script per verb. */
 export const scripts: Readonly<
   Record<
     | "load"
     | "commit"
     | "move"
+    | "erase"
     | "claim"
+    | "putRight"
     | "grant"
     | "take"
     | "settle"
@@ -234,7 +311,9 @@ export const scripts: Readonly<
   load,
   commit,
   move,
+  erase,
   claim,
+  putRight,
   grant,
   take,
   settle,

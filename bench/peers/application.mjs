@@ -1,6 +1,6 @@
 /**
- * An application that onboards its users with one of the peers, so many at a time, says when it is done, and
- * then tells the token of each, `null` for whom it gave up. Arguments: the peer's module, what it is told (JSON).
+ * An application that onboards its users with one of the peers, a given number at a time, reports when it is done, and
+ * then prints the token of each user, `null` if it gave up. Arguments: the peer's module, its input (JSON).
  *
  * @module
  */

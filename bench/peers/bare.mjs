@@ -1,5 +1,5 @@
 /**
- * undici and nothing else: no store, no retry. The measure of all others.
+ * Bare undici: no store, no retry. The baseline of the comparison.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
- * The least that an onboarding costs whose every step is on disk before the next one: the two calls, two sealed secrets,
- * and three writes of a record as long as the library's. Writes that wait leave together. Nothing is ever read, so it
- * keeps no promise: no crash is survived, no limit is kept, nobody else may work on the same user. No peer: a measure of
- * what can be won at all.
+ * The minimum cost of an onboarding whose every step is on disk before the next one: the two calls, two encrypted secrets,
+ * and three writes of a record as long as the library's. Waiting writes are sent together. It never reads, so it keeps no
+ * promise: no crash recovery, no limit, no exclusion of other processes. Not a peer, but the upper bound of what can be
+ * reached.
  *
  * @module
  */
@@ -71,7 +71,7 @@ export async function open({ provider, server }) {
   };
 }
 
-/** As much as the library writes of a user. @param {string} state @param {string | null} seal @param {number} at */
+/** A record of the library's size. @param {string} state @param {string | null} seal @param {number} at */
 function recordOf(state, seal, at) {
   const history = ["created", "codeIssued", "tokenActive"].map((reached) => [at, reached, "USER_CREATED"]);
   const context = { oneupUserId: 1_234_567, active: true, codeAt: at, grantedAt: at, expiresAt: at };

@@ -1,7 +1,6 @@
 /**
- * A step job (docs.bullmq.io/patterns/process-step-jobs): the job's data say which step is next, and hold the tokens in the
- * end. A user is one job, by its id; whoever asked for it waits until it is finished. A worker in this process does the
- * jobs.
+ * A step job (docs.bullmq.io/patterns/process-step-jobs): the job's data hold the next step, and the tokens at the end. A
+ * user is one job, identified by its id; callers wait until it is finished. A worker in this process runs the jobs.
  *
  * @module
  */
@@ -14,7 +13,7 @@ export async function open({ provider, server, atATime, leaseMs }) {
   const connection = { url: server, maxRetriesPerRequest: null };
   const queue = new Queue("onboarding", { connection });
   const events = new QueueEvents("onboarding", { connection });
-  events.setMaxListeners(0); // one for each caller
+  events.setMaxListeners(0); // one listener per caller
   queue.setMaxListeners(0);
   const worker = new Worker("onboarding", carryOut, {
     connection,
@@ -23,7 +22,7 @@ export async function open({ provider, server, atATime, leaseMs }) {
     lockDuration: leaseMs,
     stalledInterval: leaseMs / 2,
   });
-  worker.on("error", () => {}); // a lock that was lost: another attempt has the job
+  worker.on("error", () => {}); // a lost lock: another attempt has the job
 
   async function carryOut(job) {
     let { step, code } = job.data;

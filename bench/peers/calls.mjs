@@ -1,12 +1,12 @@
 /**
- * The two calls of an onboarding, as an application writes them that does without the library: all peers share them.
- * Each tries again by itself where its documentation says how; "already exists" is answered by asking for a code.
+ * The two calls of an onboarding, as an application without the library writes them; shared by all peers. Each peer
+ * retries as its documentation recommends; "already exists" is followed by a request for a code.
  *
  * @module
  */
 import { Pool } from "undici";
 
-/** How often and after which pauses a call is made again; each peer is told in its own words. */
+/** The retries of a call; each peer is configured accordingly. */
 export const retries = { attempts: 5, firstMs: 100, factor: 2 };
 
 const content = { "content-type": "application/x-www-form-urlencoded", accept: "application/json" };
@@ -29,7 +29,7 @@ export function callsTo({ url, credentials, connections }) {
   }
 
   return {
-    /** Registers a user, or asks for a code of one that exists. @param {string} app_user_id */
+    /** Creates a user, or requests a code for an existing one. @param {string} app_user_id */
     async createUser(app_user_id) {
       const user = await post("/user-management/v1/user", identified, { app_user_id });
       if (typeof user.code === "string") return user.code;

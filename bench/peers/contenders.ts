@@ -1,22 +1,22 @@
 /**
- * Who is compared, and where each keeps its state.
+ * The compared programs, and where each keeps its state.
  *
  * @module
  */
 import type { Kind } from "../places.ts";
 import { loops } from "../settings.ts";
 
-/** One of them. */
+/** A compared program. */
 export interface Contender {
-  /** In tables. */
+  /** Name in tables. */
   readonly name: string;
-  /** In names of measurements. */
+  /** Name in measurements. */
   readonly key: string;
   /** Its module, with the function `open`. */
   readonly module: string;
   /** The server it needs. */
   readonly kind: Kind;
-  /** Users under way at a time. */
+  /** Concurrent users. */
   readonly underWay: number;
 }
 
@@ -34,13 +34,13 @@ const contender = (
   underWay,
 });
 
-/** The measure of all others. */
+/** The baseline. */
 export const bare: Contender = contender("bare undici, nothing durable", "bare", "lmdb", "bare");
 
-/** The least that three durable writes cost. */
+/** The cost of three durable writes. */
 export const blind: Contender = contender("three blind writes to Redis", "blind", "redis", "blind");
 
-/** Those with a store. */
+/** The programs with a store. */
 export const durable: readonly Contender[] = [
   contender("oneup-lifecycle on LMDB", "ours.lmdb", "lmdb", "ours"),
   contender("oneup-lifecycle on Redis", "ours.redis", "redis", "ours"),
@@ -50,9 +50,9 @@ export const durable: readonly Contender[] = [
   contender("DBOS on PostgreSQL", "dbos", "postgres", "dbos"),
 ];
 
-/** A queue is at its best when it is long. */
+/** A queue performs best when it is long. */
 export const longQueue: Contender = contender(
-  "BullMQ, 512 users under way",
+  "BullMQ, 512 concurrent users",
   "bullmq.long",
   "redis",
   "bullmq",

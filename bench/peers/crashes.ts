@@ -1,5 +1,5 @@
 /**
- * The kill test of `../crash.ts` for every contender.
+ * The kill test of `../crash.ts` for each compared program.
  *
  * @module
  */
@@ -14,19 +14,19 @@ import { inLoops, median } from "../rounds.ts";
 import type { Contender } from "./contenders.ts";
 import type { Told } from "./side.ts";
 
-/** What became of the 2,000 users. */
+/** The outcome for the 2,000 users. */
 export interface Outcome extends Crashed {
-  /** Given up. */
+  /** Users that were given up. */
   readonly failed: number;
-  /** Said to be there, with a token that does not work. */
+  /** Users that were reported as done, with a token that does not work. */
   readonly lost: number;
 }
 
 const atATime = 64;
-/** The same for all who can be told: how soon a dead process is noticed. */
+/** When a dead process is detected, in ms, where that can be configured. */
 const leaseMs = 2_000;
 
-/** Everybody of all crashes; of the times, the median. `undefined` where its server is missing. */
+/** User counts summed over all crashes; the median of the times. `undefined` if the server is not available. */
 export async function crashes(contender: Contender, times: number): Promise<Outcome | undefined> {
   const outcomes: Outcome[] = [];
   for (let index = 0; index < times; index++) {
@@ -55,7 +55,7 @@ function crashed({ module }: Contender, server: string): Promise<Outcome> {
       return fork(application, [module, JSON.stringify(told)], { execArgv: ["--no-warnings"] });
     },
     async (provider, application) => {
-      const [message] = (await once(application, "message")) as [Record<string, string | null>]; // as it sends them
+      const [message] = (await once(application, "message")) as [Record<string, string | null>]; // the application's message
       const tokens = Object.values(message);
       const given = tokens.filter((token) => token !== null);
       return { failed: tokens.length - given.length, lost: await withoutAccess(provider, given) };

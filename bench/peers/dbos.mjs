@@ -1,6 +1,6 @@
 /**
- * A DBOS workflow of two steps (docs.dbos.dev). A user is one workflow, by its id; tokens are its output. Workflows
- * that a dead process left behind go on when the next one starts.
+ * A DBOS workflow of two steps (docs.dbos.dev). A user is one workflow, identified by its id; the tokens are its output.
+ * Workflows that a dead process left behind resume when the next one starts.
  *
  * @module
  */
@@ -31,7 +31,7 @@ export async function open({ provider, server, atATime }) {
     name: "bench",
     systemDatabaseUrl: server,
     systemDatabasePoolSize: atATime,
-    logger: { info() {}, debug() {}, warn() {}, error() {} }, // what fails is counted
+    logger: { info() {}, debug() {}, warn() {}, error() {} }, // failures are counted instead
   });
   await DBOS.launch();
   return {

@@ -1,6 +1,6 @@
 /**
- * A process that makes one call after the other, some at a time, each when its limiter lets it, and notes when. It works
- * from "work" to "stop". One argument, JSON: what `limiters.ts` tells it.
+ * A process that makes calls, a few at a time, each when its limiter permits, and records when. It works from "work" to
+ * "stop". One argument, JSON: the `Told` of `limiters.ts`.
  *
  * @module
  */
@@ -19,7 +19,7 @@ const pool = new Pool(url, { connections: atATime });
 const held = [];
 const now = () => performance.timeOrigin + performance.now();
 
-/** Resolves when the next call may be made, as the limiter's documentation has it for calls that wait. */
+/** Resolves when the next call may be made, implemented as the limiter's documentation recommends for waiting calls. */
 const turn = {
   "rate-limiter-flexible"() {
     const limit = new RateLimiterRedis({ storeClient: client, points: calls, duration: windowMs / 1_000 });

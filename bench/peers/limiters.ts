@@ -1,5 +1,5 @@
 /**
- * Rate limiters beside the library's guard, in the scene of `../exact.ts`: what does the server see?
+ * Compares rate limiters with the library's, in the setup of `../exact.ts`, by what the server sees.
  *
  * @module
  */
@@ -10,29 +10,29 @@ import type { Ceiling } from "../window-server.ts";
 import type { Spent } from "../exact.ts";
 import { inPlace } from "../places.ts";
 
-/** What a process of a limiter is told. */
+/** Input of a limiter's process. */
 export interface Told extends Ceiling {
   readonly limiter: "rate-limiter-flexible" | "async-ratelimiter";
   readonly redis: string;
   readonly url: string;
-  /** Calls under way, or waiting for their turn, at a time. */
+  /** Concurrent calls, in flight or waiting for permission. */
   readonly atATime: number;
 }
 
-/** A line of the table. */
+/** A row of the table. */
 export interface Line {
   readonly name: string;
   readonly spent: Spent;
-  /** Who waits is served by importance. */
+  /** Whether waiting callers are served by priority. */
   readonly lanes: boolean;
-  /** It says when so many more calls will have been let through. */
+  /** Whether it can forecast when more calls will be permitted. */
   readonly forecast: boolean;
 }
 
-/** More than the limit, all processes together. */
+/** Concurrent calls per process; above the limit for all processes together. */
 const atATime = 40;
 
-/** All of them at the same time: they mostly wait. */
+/** Runs all of them at the same time, because they mostly wait. */
 export async function limiters(windows: number): Promise<readonly Line[]> {
   const ours = inPlace("redis", "limits", async (place) => [
     {

@@ -1,5 +1,5 @@
 /**
- * Compares and prints tables in Markdown. `npm run bench:peers -- [speed] [crashes] [limits] [--json] [--quick]
+ * Runs the comparison and prints Markdown tables. `npm run bench:peers -- [speed] [crashes] [limits] [--json] [--quick]
  * [--strict]`; see ../README.md.
  *
  * @module
@@ -16,7 +16,7 @@ import { limiters } from "./limiters.ts";
 import { against, throughput } from "./throughput.ts";
 import type { Rounds } from "./throughput.ts";
 
-/** What a part of the comparison comes to. */
+/** The result of a part of the comparison. */
 interface Part {
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
@@ -33,7 +33,7 @@ const { values, positionals } = parseArgs({
     strict: { type: "boolean", default: false },
   },
 });
-const names = Object.keys(parts) as (keyof typeof parts)[]; // it has no others
+const names = Object.keys(parts) as (keyof typeof parts)[]; // its only keys
 const unknown = positionals.filter((given) => !names.some((name) => name === given));
 if (unknown.length > 0) {
   throw new Error(`Cannot compare ${unknown.join(", ")}: a part must be one of ${names.join(", ")}`);
@@ -48,11 +48,11 @@ for (const name of names.filter((each) => positionals.length === 0 || positional
 }
 if (!values.json && measured.length > 0) console.log(asTable(measured));
 if (values.strict && measured.some((one) => holds(one) === false)) process.exitCode = 1;
-process.exit(); // a peer may have left a timer behind
+process.exit(); // a peer may have left a timer running
 
-/** Users a second from nothing to a stored token. */
+/** Users per second from nothing to a stored token. */
 async function speed(effort: Effort): Promise<Part> {
-  const short = { ...effort, roundMs: Math.min(effort.roundMs, 1_000) }; // there are many of them
+  const short = { ...effort, roundMs: Math.min(effort.roundMs, 1_000) }; // because there are many
   const [at0, at50] = [await throughput(0, short), await throughput(50, short)];
   const bars: Readonly<Record<string, number>> = { "vs_bullmq.0ms": 2, "vs_dbos.0ms": 5 };
   const versus = (all: readonly Rounds[], name: string, one: string, other: string): Measurement[] => {
@@ -88,7 +88,7 @@ async function speed(effort: Effort): Promise<Part> {
   };
 }
 
-/** What becomes of users whose application is killed. */
+/** What happens to users whose application is killed. */
 async function afterCrashes(effort: Effort): Promise<Part> {
   const rows: string[][] = [];
   const counted: Measurement[] = [];
@@ -107,7 +107,7 @@ async function afterCrashes(effort: Effort): Promise<Part> {
   }
   return {
     head: [
-      `killed ${effort.crashes} × in the middle of 2,000 users`,
+      `killed ${effort.crashes} × during 2,000 users`,
       "created twice",
       "failed",
       "lost",
@@ -118,7 +118,7 @@ async function afterCrashes(effort: Effort): Promise<Part> {
   };
 }
 
-/** What a server with a limit sees. */
+/** What a server with a limit measures. */
 async function limits(effort: Effort): Promise<Part> {
   const lines = await limiters(effort.windows);
   const yes = (it: boolean): string => (it ? "yes" : "no");
@@ -147,7 +147,7 @@ function of(all: readonly Rounds[], key: string): Rounds | undefined {
   return all.find(({ contender }) => contender.key === key);
 }
 
-/** Of bare undici, in the rounds beside it. */
+/** Throughput as a share of bare undici's, in the same rounds. */
 function share(all: readonly Rounds[], rounds: Rounds): number {
   const measure = of(all, bare.key);
   return measure === undefined ? Number.NaN : against(rounds, measure);

@@ -1,5 +1,5 @@
 /**
- * The library, as an application uses it. Without a server its users are kept in a folder, with LMDB.
+ * The library, as an application uses it. Without a server, users are in a folder, with LMDB.
  *
  * @module
  */

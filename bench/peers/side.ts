@@ -1,39 +1,39 @@
 /**
- * What a peer is asked for: the same of each.
+ * The interface of a peer.
  *
  * @module
  */
 
-/** Whom it calls. */
+/** The provider to call. */
 export interface Provider {
   readonly url: string;
   readonly credentials: { readonly clientId: string; readonly clientSecret: string };
   readonly connections: number;
 }
 
-/** What it is opened with. */
+/** A peer's input. */
 export interface Told {
   readonly provider: Provider;
-  /** URL of the server in which it keeps its state. */
+  /** URL of the server for its state. */
   readonly server: string;
-  /** Users under way at a time. */
+  /** Concurrent users. */
   readonly atATime: number;
-  /** A dead process is noticed after so long, if the peer can be told, ms. */
+  /** How soon a dead process is detected, if the peer can be configured, in ms. */
   readonly leaseMs: number;
-  /** Whose onboarding may have been begun by a process before this one. */
+  /** Users whose onboarding an earlier process may have started. */
   readonly users: readonly string[];
 }
 
-/** A peer at work. */
+/** An open peer. */
 export interface Side {
-  /** Takes a user to a stored token, wherever it was interrupted; false: it was given up. */
+  /** Onboards a user to a stored token, resuming if it was interrupted; false: given up. */
   onboard(appUserId: string): Promise<boolean>;
   /** The stored token. */
   token(appUserId: string): Promise<string | null>;
   close(): Promise<void>;
 }
 
-/** A module of a peer. */
+/** A peer's module. */
 export interface Peer {
   open(told: Told): Promise<Side>;
 }

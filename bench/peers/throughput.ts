@@ -1,5 +1,5 @@
 /**
- * How many users a second each of them takes from nothing to a stored token, in rounds that take turns.
+ * Users per second from nothing to a stored token, for each program, in rounds that alternate.
  *
  * @module
  */
@@ -14,13 +14,13 @@ import { bare, blind, durable, longQueue } from "./contenders.ts";
 import type { Contender } from "./contenders.ts";
 import type { Peer, Side } from "./side.ts";
 
-/** One contender's rounds, each beside those of the others with the same number. */
+/** The rounds of one program, comparable with those of the others by index. */
 export interface Rounds {
   readonly contender: Contender;
   readonly rounds: readonly Round[];
 }
 
-/** A round of each contender in turn, after one that only warms up; who goes first changes. */
+/** Runs a round of each program in turn, after a warm-up round; the order changes. */
 export async function throughput(latencyMs: number, effort: Effort): Promise<readonly Rounds[]> {
   const provider = await startProvider(latencyMs);
   const left: (() => Promise<void>)[] = [];
@@ -30,7 +30,7 @@ export async function throughput(latencyMs: number, effort: Effort): Promise<rea
     for (const contender of [bare, blind, ...durable, longQueue]) {
       const place = await opened(contender, left);
       if (place === undefined) continue;
-      const { open } = (await import(contender.module)) as Peer; // its module has it
+      const { open } = (await import(contender.module)) as Peer; // each module exports it
       const side = await open({
         provider: { url: provider.url, credentials, connections },
         server: place.address,
@@ -59,7 +59,7 @@ export async function throughput(latencyMs: number, effort: Effort): Promise<rea
   }
 }
 
-/** A place that is left at the end of all rounds; none where its server is missing. */
+/** Opens a place that is removed after all rounds; `undefined` if its server is not available. */
 async function opened({ kind, name }: Contender, left: (() => Promise<void>)[]): Promise<Place | undefined> {
   return new Promise((resolve, reject) => {
     const staying = inPlace(kind, name, (place) => {
@@ -75,7 +75,7 @@ async function opened({ kind, name }: Contender, left: (() => Promise<void>)[]):
   });
 }
 
-/** The median of what two contenders' rounds with the same number say of each other. */
+/** The median ratio of two programs' rounds with the same index. */
 export function against(one: Rounds, other: Rounds): number {
   return median(
     one.rounds.map(({ perSecond }, turn) => perSecond / (other.rounds[turn]?.perSecond ?? Number.NaN)),

@@ -1,6 +1,6 @@
 /**
- * An XState actor for each user, whose snapshot goes to Redis through Keyv on every transition, and which is restored
- * from it after a crash (stately.ai/docs/persistence). A promise that was under way is invoked again.
+ * An XState actor per user, whose snapshot is saved to Redis through Keyv on every transition and restored after a crash
+ * (stately.ai/docs/persistence). A promise that was pending is invoked again.
  *
  * @module
  */
@@ -53,7 +53,7 @@ export async function open({ provider, server }) {
       let written = Promise.resolve();
       actor.subscribe(() => {
         const now = actor.getPersistedSnapshot();
-        written = written.then(() => keyv.set(id, now)); // in their order
+        written = written.then(() => keyv.set(id, now)); // in order
       });
       actor.start();
       const done = await toPromise(actor);

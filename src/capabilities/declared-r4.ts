@@ -1,10 +1,10 @@
 /**
- * What 1upHealth declares for R4, one resource type a line. Source: its capability statement of 2023-01-05
+ * What 1upHealth declares for R4, one resource type per line. Source: its capability statement of 2023-01-05
  * ("1up FHIR Server" 4.0.1).
  *
  * @module
  */
-import type { Declared } from "./capabilities.ts";
+import type { Declared } from "./declared.ts";
 
 export const declared: Declared = {
   interactions: "create delete history-instance read search-type update vread",

@@ -1,10 +1,10 @@
 /**
- * What 1upHealth declares for STU3, one resource type a line. Source: its capability statement of 2020-06-09
+ * What 1upHealth declares for STU3, one resource type per line. Source: its capability statement of 2020-06-09
  * ("1up FHIR Server" 3.0.2).
  *
  * @module
  */
-import type { Declared } from "./capabilities.ts";
+import type { Declared } from "./declared.ts";
 
 export const declared: Declared = {
   interactions: "create delete history-instance history-type patch read search-type update vread",

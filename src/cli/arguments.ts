@@ -1,5 +1,5 @@
 /**
- * Reads the words of a command line against what a command knows, and says plainly what it does not.
+ * Parses a command's arguments and rejects unknown ones.
  *
  * @module
  */
@@ -8,36 +8,36 @@ import { parseArgs } from "node:util";
 /** An option of a command. */
 export interface OptionHelp {
   readonly type: "boolean" | "string";
-  /** What stands for the value, e.g. `N`. */
+  /** Placeholder for the value, e.g. `N`. */
   readonly value?: string;
-  readonly says: string;
+  readonly description: string;
 }
 
 /** A command, as `help` describes it. */
 export interface CommandHelp {
   readonly name: string;
-  readonly says: string;
-  /** More about it, a line each; for its own help. */
+  readonly description: string;
+  /** Longer description, one line each; shown in the command's own help. */
   readonly more: readonly string[];
-  /** What stands for the one word it takes beside options, e.g. `FILE`. */
+  /** Placeholder for the positional argument, e.g. `FILE`. */
   readonly argument?: string;
   readonly options: Readonly<Record<string, OptionHelp>>;
 }
 
-/** What stood on the command line: texts and switches by the option's name. */
+/** The parsed command line: string values and flags by option name. */
 export interface Given {
-  /** The one word beside options, if there was one. */
+  /** The positional argument, if there was one. */
   readonly argument: string | undefined;
   readonly texts: ReadonlyMap<string, string>;
   readonly switches: ReadonlySet<string>;
 }
 
-/** The command line cannot be understood: exit code 2. */
+/** The command line is invalid: exit code 2. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** @throws {UsageError} that names the word and what there is instead */
+/** @throws {UsageError} that names the invalid argument and the valid ones */
 export function readArguments(command: CommandHelp, words: readonly string[]): Given {
   const { tokens } = parseArgs({
     args: [...words],
@@ -74,20 +74,20 @@ export function readArguments(command: CommandHelp, words: readonly string[]): G
   return { argument, texts, switches };
 }
 
-/** The option that every command has. */
-export const help: OptionHelp = { type: "boolean", says: "what this command does and takes" };
+/** The option of every command. */
+export const help: OptionHelp = { type: "boolean", description: "show this help" };
 
-/** The option of commands whose output programs read. */
+/** The option of commands with machine-readable output. */
 export const jsonOption: Readonly<Record<string, OptionHelp>> = {
-  json: { type: "boolean", says: "one JSON object, for machines" },
+  json: { type: "boolean", description: "print one JSON object" },
 };
 
-/** The same, of commands that print as they go. */
+/** The same, for commands that print as they go. */
 export const jsonLinesOption: Readonly<Record<string, OptionHelp>> = {
-  json: { type: "boolean", says: "one JSON object a line, for machines" },
+  json: { type: "boolean", description: "print one JSON object per line" },
 };
 
-/** The one word of a command that is about one user. @throws {UsageError} without it */
+/** The positional argument of a command about one user. @throws {UsageError} if it is missing */
 export function userOf({ argument }: Given, command: string): string {
   if (argument !== undefined && argument !== "") return argument;
   throw new UsageError(`${command} needs an ID: oneup-lifecycle ${command} ada@example.org`);
@@ -102,7 +102,7 @@ function unknown({ name, argument, options }: CommandHelp, kind: string, word: s
   const known = (argument === undefined ? taken : [`one ${argument}`, ...taken]).join(", ");
   const dashed =
     kind === "option" && argument !== undefined
-      ? `; ${argument} goes behind -- if it begins with a dash: oneup-lifecycle ${name} -- ${argument}`
+      ? `; ${argument} must follow -- if it starts with a dash: oneup-lifecycle ${name} -- ${argument}`
       : "";
   return new UsageError(`Unknown ${kind} ${JSON.stringify(word)}: ${name} takes ${known}${dashed}`);
 }

@@ -1,10 +1,10 @@
 /**
- * Text in columns: what is too wide for its place is cut, what has no place to end runs on.
+ * Lays out text in columns: cells are padded or cut to their width, and the last one may run on.
  *
  * @module
  */
 
-/** Signs that take two places on a terminal. */
+/** Characters two columns wide on a terminal. */
 const wide = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{Emoji_Presentation}\uff01-\uff60]/u;
 const signs = new Intl.Segmenter();
 
@@ -12,21 +12,21 @@ function* placesOf(text: string): Generator<{ readonly sign: string; readonly pl
   for (const { segment } of signs.segment(text)) yield { sign: segment, places: wide.test(segment) ? 2 : 1 };
 }
 
-/** How many places the text takes on a terminal. It must hold no colour yet. */
+/** The width of the text on a terminal, in columns. The text must not contain colour codes yet. */
 export function placesIn(text: string): number {
   let places = 0;
   for (const one of placesOf(text)) places += one.places;
   return places;
 }
 
-/** The text in exactly `width` places, or cut to them; `right`: at their right end. */
+/** Pads or cuts the text to exactly `width` columns; `right` aligns it right. */
 export function fitted(text: string, width: number, right = false): string {
   const cut = shortened(text, width);
   const rest = " ".repeat(Math.max(0, width - placesIn(cut)));
   return right ? rest + cut : cut + rest;
 }
 
-/** The text in at most `width` places. */
+/** Cuts the text to at most `width` columns. */
 export function shortened(text: string, width: number): string {
   if (placesIn(text) <= width) return text;
   let kept = "";
@@ -39,7 +39,7 @@ export function shortened(text: string, width: number): string {
   return `${kept}…`;
 }
 
-/** The words in lines of at most `width` places; one of `Infinity` is a single line. */
+/** Wraps the text at `width` columns; `Infinity` keeps it on one line. */
 export function wrapped(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   let line = "";

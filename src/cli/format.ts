@@ -1,14 +1,14 @@
 /**
- * Users and their states as the commands print them.
+ * Formats users and their states for the commands.
  *
  * @module
  */
 import type { BudgetView, Counts, ShutGate, UserState, UserStatus } from "../index.ts";
-import { callOf } from "../runtime/step.ts";
-import { distanceInWords, spanInWords } from "../runtime/time-words.ts";
+import { callOf } from "../runtime/user/step.ts";
+import { distanceInWords, spanInWords } from "../runtime/options/time-words.ts";
 import type { Paint } from "./paint.ts";
 
-/** What a state is to whoever looks: all well, on its way, recovered, lost, or over. */
+/** The colour of a state: good, in progress, recovered, failed or over. */
 export function toneOf(state: UserState): keyof Paint {
   switch (state) {
     case "tokenActive":
@@ -33,12 +33,12 @@ export function toneOf(state: UserState): keyof Paint {
   }
 }
 
-/** How long its token works: `1 h 55 min`, or `–`. */
+/** Remaining life of the token: `1 h 55 min`, or `–`. */
 export function tokenLeft({ usable, expiresAt }: UserStatus, now: number): string {
   return usable && expiresAt !== null ? spanInWords(expiresAt.getTime() - now) : "–";
 }
 
-/** What it waits for: `rateLimit 12 min`, or its turn; what is under way: `createUser?`; or nothing. */
+/** What the user waits for: `rateLimit 12 min`, or its turn; the call in flight, `createUser?`; or nothing. */
 export function waitOf({ pause, state, underWay }: UserStatus, now: number): string {
   if (underWay !== null) return `${underWay}?`;
   if (pause === null) return callOf(state) === undefined ? "" : "its turn";
@@ -64,14 +64,14 @@ export function plural(count: number, noun: string): string {
   return `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** A gate that is shut: `exchange is throttled (unavailable); next try in 2 min`. */
+/** A closed gate: `exchange is throttled (unavailable); next try in 2 min`. */
 export function gateLine({ gate, state, reason, until }: ShutGate, now: number): string {
   const why = reason === null || reason === state ? "" : ` (${reason})`;
   const next = until.getTime() <= now ? "now" : distanceInWords(until, now);
   return `${gate} is ${state}${why}; ${state === "probing" ? "one call is trying" : `next try ${next}`}`;
 }
 
-/** All slots in use. */
+/** All used slots. */
 export function usedIn({ used }: Pick<BudgetView, "used">): number {
   return used.interactive + used.recovery + used.bulk;
 }

@@ -1,40 +1,43 @@
 /**
- * What `help` prints.
+ * Prints the help texts.
  *
  * @module
  */
 import { help } from "./arguments.ts";
 import type { CommandHelp } from "./arguments.ts";
 import { wrapped } from "./columns.ts";
-import { version } from "./version.ts";
+import { version } from "./commands/version.ts";
 
-/** All commands, in lines of at most `width` places. */
+/** All commands, wrapped at `width` columns. */
 export function overview(commands: readonly CommandHelp[], width: number): string {
   return [
-    `oneup-lifecycle ${version()}: takes your users through 1upHealth and keeps them there`,
+    `oneup-lifecycle ${version()}: onboards users at 1upHealth and keeps their tokens valid`,
     "",
     "Usage: oneup-lifecycle <command> [options]",
     "",
-    ...commands.flatMap(({ name, says }) => row(name.padEnd(12), says, width)),
-    ...row("help".padEnd(12), "this; <command> --help says more about one command", width),
-    ...row("--version".padEnd(12), "the version", width),
+    ...commands.flatMap(({ name, description }) => row(name.padEnd(12), description, width)),
+    ...row("help".padEnd(12), "show this help; <command> --help describes one command", width),
+    ...row("--version".padEnd(12), "print the version", width),
     "",
-    "Begin with: oneup-lifecycle demo",
+    "Start with: oneup-lifecycle demo",
   ].join("\n");
 }
 
-/** The help of one command, in lines of at most `width` places. */
-export function describeCommand({ name, says, more, argument, options }: CommandHelp, width: number): string {
-  const rows = Object.entries({ ...options, help }).flatMap(([option, { value, says: meaning }]) => {
+/** The help of one command, wrapped at `width` columns. */
+export function describeCommand(
+  { name, description, more, argument, options }: CommandHelp,
+  width: number,
+): string {
+  const rows = Object.entries({ ...options, help }).flatMap(([option, { value, description: meaning }]) => {
     const left = value === undefined ? `--${option}` : `--${option} ${value}`;
     return row(left.padEnd(24), meaning, width);
   });
   const called = argument === undefined ? name : `${name} ${argument}`;
-  const title = wrapped(`oneup-lifecycle ${called}: ${says}`, width);
+  const title = wrapped(`oneup-lifecycle ${called}: ${description}`, width);
   return [...title, "", ...paragraphs(more).flatMap((text) => flowing(text, width)), "", ...rows].join("\n");
 }
 
-/** Lines that follow each other make a paragraph; an empty one stands between two, and an indented one for itself. */
+/** Joins consecutive lines to paragraphs; an empty line separates two, and an indented line stays as it is. */
 function paragraphs(lines: readonly string[]): readonly string[] {
   const found: string[] = [];
   let isOpen = false;
@@ -51,7 +54,7 @@ function flowing(text: string, width: number): readonly string[] {
   return text.startsWith(" ") ? [text] : wrapped(text, width);
 }
 
-/** A name and what it means, which goes on below itself. */
+/** A name and its meaning, wrapped with a hanging indent. */
 function row(left: string, meaning: string, width: number): readonly string[] {
   const start = `  ${left} `;
   return wrapped(meaning, width - start.length).map(

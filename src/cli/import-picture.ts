@@ -1,18 +1,18 @@
 /**
- * An import as lines on a screen: how far it is, what it waits for, when it will be over.
+ * Formats an import's progress: how far it is, what it waits for, when it will be done.
  *
  * @module
  */
 import type { ImportProgress, ImportSummary } from "../index.ts";
-import { spanInWords } from "../runtime/time-words.ts";
+import { spanInWords } from "../runtime/options/time-words.ts";
 import type { Paint } from "./paint.ts";
-import { number, plural } from "./prose.ts";
+import { number, plural } from "./format.ts";
 
 const barLength = 40;
-/** Rows that are told of one by one. */
+/** How many bad rows are printed one by one. */
 const mostRows = 10;
 
-/** The picture while it goes on, in lines of 80 columns at most. */
+/** The progress display, at most 80 columns wide. */
 export function importPicture(progress: ImportProgress, now: number, paint: Paint): readonly string[] {
   const { name, phase, read, arrived, failed, unreadable, left, waiting, slots, shut } = progress;
   const over = arrived + failed + unreadable;
@@ -24,7 +24,7 @@ export function importPicture(progress: ImportProgress, now: number, paint: Pain
     phase === "reading"
       ? `${number(read)} rows read`
       : phase === "comparing"
-        ? `${number(progress.known)} known to 1upHealth so far`
+        ? `${number(progress.known)} found at 1upHealth so far`
         : `${number(arrived)} of ${number(all)}`;
   const gate = shut[0];
   return [
@@ -35,8 +35,8 @@ export function importPicture(progress: ImportProgress, now: number, paint: Pain
     "",
     `  ${rowsInWords(progress, paint)}`,
     gate === undefined
-      ? `  ${number(waiting)} wait · ${slots.used} of ${slots.of} slots in use · ${endInWords(progress, now)}`
-      : `  ${paint.busy(`1upHealth takes no calls now (${gate.reason ?? gate.state}); next try ${clockTime(gate.until)}`)}`,
+      ? `  ${number(waiting)} waiting · ${slots.used} of ${slots.of} slots in use · ${endInWords(progress, now)}`
+      : `  ${paint.busy(`1upHealth accepts no calls now (${gate.reason ?? gate.state}); next try ${clockTime(gate.until)}`)}`,
     "",
   ];
 }
@@ -48,49 +48,49 @@ export function importLine(progress: ImportProgress, now: number): string {
     case "reading":
       return `reading: ${number(read)} rows`;
     case "comparing":
-      return `comparing with 1upHealth's list: ${number(known)} known there`;
+      return `comparing with 1upHealth's list: ${number(known)} found there`;
     case "onboarding":
     case "done":
-      return `onboarding: ${number(arrived)} arrived, ${number(left)} left, ${endInWords(progress, now)}`;
+      return `onboarding: ${number(arrived)} onboarded, ${number(left)} left, ${endInWords(progress, now)}`;
   }
 }
 
-/** What it came to. */
+/** The result of the import. */
 export function importSummary(summary: ImportSummary, paint: Paint): readonly string[] {
   const { arrived, failed, unreadable, known, rejected, rejects } = summary;
   const good = failed + unreadable + rejected === 0;
   const lines = [
     good
-      ? paint.good(`Everybody has arrived: ${plural(arrived, "user")}`)
+      ? paint.good(`All onboarded: ${plural(arrived, "user")}`)
       : paint.busy(
-          `Done: ${number(arrived)} arrived, ${number(failed)} failed, ${plural(rejected, "row")} could not be used`,
+          `Done: ${number(arrived)} onboarded, ${number(failed)} failed, ${plural(rejected, "row")} could not be used`,
         ),
     `  ${rowsInWords(summary, paint)}`,
-    ...(known > 0 ? [`  ${plural(known, "user")} known to 1upHealth already`] : []),
+    ...(known > 0 ? [`  ${plural(known, "user")} already known to 1upHealth`] : []),
   ];
   for (const { row, code, why } of rejects.slice(0, mostRows)) {
     lines.push(`  ${paint.bad(`row ${number(row)}`)}  ${why} ${paint.quiet(`[${code}]`)}`);
   }
   if (rejected > mostRows) lines.push(paint.quiet(`  and ${plural(rejected - mostRows, "more row")}`));
   if (failed > 0)
-    lines.push(`  Users who failed stay: ${paint.strong("oneup-lifecycle retry --all")} takes them back.`);
+    lines.push(`  Failed users are kept: ${paint.strong("oneup-lifecycle retry --all")} retries them.`);
   if (unreadable > 0)
     lines.push(
-      `  Damaged: ${plural(unreadable, "record")}. Nobody goes on with such a user; ${paint.strong("--json")} names them.`,
+      `  Damaged: ${plural(unreadable, "record")}. These users are not processed; ${paint.strong("--json")} lists them.`,
     );
   return lines;
 }
 
 function rowsInWords({ added, present, rejected }: ImportProgress, paint: Paint): string {
   const spoilt = rejected === 0 ? [] : [paint.bad(`${number(rejected)} cannot be used`)];
-  return [`${number(added)} new`, `${number(present)} here before`, ...spoilt].join(" · ");
+  return [`${number(added)} new`, `${number(present)} already stored`, ...spoilt].join(" · ");
 }
 
 function endInWords({ endsAt }: ImportProgress, now: number): string {
-  if (endsAt === null) return "nearly there";
+  if (endsAt === null) return "almost done";
   const ms = endsAt.getTime() - now;
   return ms < 10_000
-    ? "nearly there"
+    ? "almost done"
     : `done in ${spanInWords(ms)}, ${ms < day ? clockTime(endsAt) : dateOf(endsAt)}`;
 }
 

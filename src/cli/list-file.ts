@@ -1,5 +1,5 @@
 /**
- * A file with a list of users: a column of a CSV file, or an id a line.
+ * Reads a list of users from a file: one column of a CSV file, or one id per line.
  *
  * @module
  */
@@ -14,25 +14,25 @@ import { CsvError, parse } from "csv-parse";
 import { UsageError } from "./arguments.ts";
 import { isSystemError } from "./system-error.ts";
 
-/** Where the ids stand. */
+/** Where to find the ids. */
 export interface ListFile {
-  /** `-`: the standard input. */
+  /** The path; `-` is the standard input. */
   readonly path: string;
   /** The column of a CSV file; `undefined`: see {@link idsIn}. */
   readonly column: string | undefined;
 }
 
-/** The column that is looked for in a CSV file. */
+/** The default column of a CSV file. */
 export const usualColumn = "app_user_id";
 
 /**
- * The ids of the list, read as they are asked for. A file whose name ends in `.csv` or `.tsv`, or of which a column is
- * named, is CSV with a header; any other has an id a line. Blank lines do not count.
+ * The ids of the list, read on demand. A file whose name ends in `.csv` or `.tsv`, or for which a column is given, is CSV
+ * with a header; any other file has one id per line. Blank lines are skipped, and white space around an id is removed.
  *
- * An input that says nothing would keep the process alive, and `return()` queues behind the `next()` that waits: only
- * `signal` ends that wait.
+ * An input that stays open without sending data would keep the process alive, and `return()` queues behind the pending
+ * `next()`: only `signal` ends that wait.
  *
- * @throws {UsageError} if the file cannot be read as what it should be; the signal's reason
+ * @throws {UsageError} if the file cannot be read in that format; the signal's reason
  */
 export async function* idsIn({ path, column }: ListFile, signal: AbortSignal): AsyncGenerator<string, void> {
   const source = path === "-" ? process.stdin : await opened(path);
@@ -40,10 +40,17 @@ export async function* idsIn({ path, column }: ListFile, signal: AbortSignal): A
   try {
     if (isCsv) yield* cellsOf(source, path, column ?? usualColumn, signal);
     else yield* linesOf(source, path, signal);
-    signal.throwIfAborted(); // lines just end
+    signal.throwIfAborted(); // an abort just ends the lines
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof CsvError) throw new UsageError(`Cannot read ${path}: ${error.message}`);
+    if (error instanceof CsvError) {
+      // A quote inside a cell of the header: the cell is several, separated by another sign.
+      const [, cell = ""] = / at line 1, value is "(.*)"$/s.exec(error.message) ?? [];
+      const other = separators.find(([sign]) => cell.includes(sign))?.[1];
+      throw other === undefined
+        ? new UsageError(`Cannot read ${path}: ${error.message}`)
+        : wrongSeparator(path, other);
+    }
     if (isSystemError(error)) throw new UsageError(`Cannot read ${path}: ${error.code}`);
     throw error;
   } finally {
@@ -51,12 +58,12 @@ export async function* idsIn({ path, column }: ListFile, signal: AbortSignal): A
   }
 }
 
-/** Only Node reads a pipe by a socket. */
+/** Only Node reads a pipe through a socket. */
 const isNode = !("Deno" in globalThis) && !("Bun" in globalThis);
 
 async function opened(path: string): Promise<Readable> {
   try {
-    // A read of a file cannot be given up: one of a silent pipe would keep the process alive, as its opening would.
+    // A pending file read cannot be cancelled: on a pipe without data, reading or opening would keep the process alive.
     const file = await promisify(open)(path, constants.O_RDONLY | (isNode ? (constants.O_NONBLOCK ?? 0) : 0));
     const stats = fstatSync(file);
     if (stats.isFIFO() && isNode) return new Socket({ fd: file, writable: false });
@@ -66,10 +73,10 @@ async function opened(path: string): Promise<Readable> {
     if (isSystemError(error)) throw new UsageError(`Cannot read ${path}: ${error.code}`);
     throw error;
   }
-  throw new UsageError(`Cannot read ${path}: it must be a file, and it is a folder`);
+  throw new UsageError(`Cannot read ${path}: it must be a file, but it is a folder`);
 }
 
-/** Lets through what is UTF-8. Of anything else a decoder makes one and the same sign, and of two people one. */
+/** Passes UTF-8 only. A decoder would replace every other byte by the same character, and so merge two ids into one. */
 function utf8(path: string): Transform {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const check = (bytes?: Uint8Array): Error | null => {
@@ -89,7 +96,7 @@ function utf8(path: string): Transform {
 async function* linesOf(source: Readable, path: string, signal: AbortSignal): AsyncGenerator<string, void> {
   let first = true;
   const input = utf8(path);
-  pipeline(source, input, { signal }).catch(() => {}); // what goes wrong comes out of the lines
+  pipeline(source, input, { signal }).catch(() => {}); // errors surface while reading the lines
   for await (const line of createInterface({ input, crlfDelay: Infinity, signal })) {
     const id = (first ? line.replace(/^\uFEFF/u, "") : line).trim();
     first = false;
@@ -108,14 +115,43 @@ async function* cellsOf(
     columns: (header: string[]) => {
       if (header.includes(column)) return header;
       const known = header.map((name) => JSON.stringify(name)).join(", ");
+      const other = separatorOf(header, column);
+      if (other !== undefined) throw wrongSeparator(path, other);
       throw new UsageError(
         `Cannot read ${path}: it has no column ${JSON.stringify(column)}; --column takes one of ${known}`,
       );
     },
-    delimiter: /\.tsv$/i.test(path) ? "\t" : ",",
+    delimiter: isOfTabs(path) ? "\t" : ",",
     skip_empty_lines: true,
     trim: true,
   });
-  pipeline(source, utf8(path), rows, { signal }).catch(() => {}); // what goes wrong comes out of the rows
+  pipeline(source, utf8(path), rows, { signal }).catch(() => {}); // errors surface while reading the rows
   for await (const row of rows as AsyncIterable<Readonly<Record<string, string>>>) yield row[column] ?? ""; // `columns` is set
+}
+
+const separators: readonly (readonly [sign: string, name: string])[] = [
+  [";", "semicolons"],
+  ["\t", "tabs"],
+  ["|", "vertical bars"],
+  [",", "commas"],
+];
+
+function wrongSeparator(path: string, found: string): UsageError {
+  const rule = isOfTabs(path) ? "tabs" : "commas";
+  return new UsageError(
+    `Cannot read ${path}: its columns must be separated by ${rule}, not by ${found}; save it as CSV with commas, or as a .tsv file with tabs`,
+  );
+}
+
+function isOfTabs(path: string): boolean {
+  return /\.tsv$/i.test(path);
+}
+
+/** The separator that the header uses in place of the expected one; `undefined`: the column is missing. */
+function separatorOf(header: readonly string[], column: string): string | undefined {
+  const text = header.join(",").replaceAll('"', "");
+  return separators.find(([sign]) => {
+    const cells = text.split(sign).map((name) => name.trim());
+    return cells.length > header.length && cells.includes(column);
+  })?.[1];
 }

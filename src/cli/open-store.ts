@@ -1,5 +1,5 @@
 /**
- * Where a command finds its users: how a store is named, and a lifecycle on it, to look or to work.
+ * Resolves a store's name, and opens a lifecycle on it to read or to work.
  *
  * @module
  */
@@ -9,53 +9,73 @@ import { storeAt } from "../env.ts";
 import { createLifecycle, keyFile } from "../index.ts";
 import type { Lifecycle, LifecycleOptions, Logger, StoreAdapter } from "../index.ts";
 import { readOnly } from "../store/read-only.ts";
-import { duration, whole } from "./amounts.ts";
+import { duration, whole } from "./parse-units.ts";
 import { UsageError } from "./arguments.ts";
 import type { Given, OptionHelp } from "./arguments.ts";
-import { visible } from "./visible.ts";
+import { escapeControl } from "./escape-control.ts";
 
 /** The option that names a store. */
 export const storeOption: Readonly<Record<string, OptionHelp>> = {
-  store: { type: "string", value: "PLACE", says: "a folder, redis://…, postgres://… (ONEUP_STORE)" },
+  store: {
+    type: "string",
+    value: "PLACE",
+    description: "folder, redis://…, postgres://… (default: ONEUP_STORE)",
+  },
 };
 
-/** The options of commands that open one. */
+/** The options of commands that open a store. */
 export const placeOptions: Readonly<Record<string, OptionHelp>> = {
   ...storeOption,
-  "key-file": { type: "string", value: "FILE", says: "the key's file (ONEUP_KEY_FILE)" },
+  "key-file": {
+    type: "string",
+    value: "FILE",
+    description: "file with the encryption key (default: ONEUP_KEY_FILE)",
+  },
 };
 
-/** The options of commands that ask how the account's limit stands. */
+/** The options of commands that depend on the account's limit. */
 export const limitOptions: Readonly<Record<string, OptionHelp>> = {
-  limit: { type: "string", value: "N", says: "management calls in a window, as your processes say it (300)" },
-  window: { type: "string", value: "TIME", says: "length of that window: 30m, 1h (1h)" },
+  limit: {
+    type: "string",
+    value: "N",
+    description: "management calls per window (default: the recorded limit, or 300 with --window)",
+  },
+  window: {
+    type: "string",
+    value: "TIME",
+    description: "length of the window, e.g. 30m (default: the recorded one, or 1h with --limit)",
+  },
 };
 
 /** The options of commands that make calls. */
 export const endpointOptions: Readonly<Record<string, OptionHelp>> = {
-  api: { type: "string", value: "URL", says: "a gateway for https://api.1up.health, or a sandbox" },
-  auth: { type: "string", value: "URL", says: "a gateway for https://auth.1up.health, or a sandbox" },
+  api: { type: "string", value: "URL", description: "replaces https://api.1up.health, e.g. with a sandbox" },
+  auth: {
+    type: "string",
+    value: "URL",
+    description: "replaces https://auth.1up.health, e.g. with a sandbox",
+  },
 };
 
-/** What the help of each of them says at its end. */
+/** The end of the help of commands that open a store. */
 export const environmentSays: readonly string[] = [
   "Credentials, store and key come from the environment: ONEUP_CLIENT_ID, ONEUP_CLIENT_SECRET,",
   "ONEUP_STORE, ONEUP_KEY_FILE or ONEUP_KEY. PLACE is a folder, redis://…, postgres://…, or a module",
-  "(.js, .mjs, .ts) whose default export is a store adapter. A URL with a password belongs into the",
-  "environment: other users of this machine see the words of a command.",
+  "(.js, .mjs, .ts) whose default export is a store adapter. Put a URL with a password into the",
+  "environment: other users of this machine can see command lines.",
 ];
 
-/** The same, for commands that only look. */
+/** The same, for read-only commands. */
 export const lookingSays: readonly string[] = [
-  "Only looks: it makes no call, starts no worker, and changes nothing; others may work meanwhile.",
+  "Read-only: it makes no calls, starts no worker and changes nothing, so it is safe beside workers.",
   ...environmentSays,
 ];
 
-/** The store that was named, not open yet. @throws {UsageError} if none was; {LifecycleError} `INVALID_OPTION` */
+/** The named store, not yet open. @throws {UsageError} if none was named; {LifecycleError} `INVALID_OPTION` */
 export async function adapterOf({ texts }: Pick<Given, "texts">): Promise<StoreAdapter> {
   const given = texts.get("store");
   const place = given ?? process.env["ONEUP_STORE"] ?? "";
-  if (place === "") throw new UsageError("Which store? ONEUP_STORE must be set, or --store PLACE given");
+  if (place === "") throw new UsageError("No store given: set ONEUP_STORE or use --store PLACE");
   return /^[^:]*\.[cm]?[jt]s$/.test(place)
     ? adapterIn(place)
     : storeAt(place, given === undefined ? "ONEUP_STORE" : "--store");
@@ -64,7 +84,7 @@ export async function adapterOf({ texts }: Pick<Given, "texts">): Promise<StoreA
 async function adapterIn(path: string): Promise<StoreAdapter> {
   const refused = (why: string): UsageError => new UsageError(`Cannot use the store of ${path}: ${why}`);
   const module = (await import(pathToFileURL(resolve(path)).href).catch((error: unknown) => {
-    throw refused(error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : "it does not load");
+    throw refused(error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : "it cannot be loaded");
   })) as { readonly default?: unknown }; // every module is an object
   const { default: adapter } = module;
   if (isAdapter(adapter)) return adapter;
@@ -84,27 +104,27 @@ function isAdapter(thing: unknown): thing is StoreAdapter {
 
 const nothing = (): void => {};
 
-/** Warnings go to the standard error; `before` is called before each. */
+/** Writes warnings to the standard error; calls `before` first each time. */
 export function warnsAfter(before: () => void): { readonly logger: Logger } {
   const warn = (message: string): void => {
     before();
-    console.error(visible(message));
+    console.error(escapeControl(message));
   };
   return { logger: { debug: nothing, info: nothing, warn } };
 }
 
-/** Warnings go to the standard error. */
+/** Writes warnings to the standard error. */
 export const warns: { readonly logger: Logger } = warnsAfter(nothing);
 
-/** A lifecycle that writes nothing. @throws {LifecycleError} `STORE_UNUSABLE` if there is nothing to look at */
+/** Opens a read-only lifecycle. @throws {LifecycleError} `STORE_UNUSABLE` if the store does not exist */
 export async function openToLook(given: Pick<Given, "texts">, adapter?: StoreAdapter): Promise<Lifecycle> {
   const store = readOnly(adapter ?? (await adapterOf(given)));
   return createLifecycle.fromEnv({ ...optionsOf(given), store, ...warns });
 }
 
 /**
- * A lifecycle for a command that acts on users who are there already.
- * @throws {LifecycleError} `STORE_UNUSABLE` if there are none; neither a store nor a key is made
+ * Opens a lifecycle for a command that acts on existing users.
+ * @throws {LifecycleError} `STORE_UNUSABLE` if the store does not exist; creates neither a store nor a key
  */
 export async function openToGoOn(
   given: Pick<Given, "texts">,
@@ -113,7 +133,7 @@ export async function openToGoOn(
   return createLifecycle.fromEnv({ ...optionsOf(given), store: thatExists(await adapterOf(given)), ...more });
 }
 
-/** The same store, which must be there already. */
+/** The same store, which must exist already. */
 function thatExists(adapter: StoreAdapter): StoreAdapter {
   const looked = readOnly(adapter);
   return {
@@ -125,7 +145,7 @@ function thatExists(adapter: StoreAdapter): StoreAdapter {
   };
 }
 
-/** A lifecycle for a command that acts, and may be the first to. */
+/** Opens a lifecycle for a command that may create the store. */
 export async function openToWork(
   given: Pick<Given, "texts">,
   more: Partial<LifecycleOptions>,

@@ -1,32 +1,32 @@
 /**
- * Colour, where it means something and the reader can see it.
+ * Adds colour where it carries meaning and the output supports it.
  *
  * @module
  */
 import { styleText } from "node:util";
 
-/** What a piece of text is, not how it looks. */
+/** Colours by meaning, not by appearance. */
 export interface Paint {
-  /** It went well: usable, kept, done. */
+  /** Success: usable, kept, done. */
   good(text: string): string;
-  /** It is on its way, or needs attention soon. */
+  /** In progress, or needs attention soon. */
   busy(text: string): string;
-  /** It went wrong, or nobody knows yet. */
+  /** Failed, or unknown. */
   bad(text: string): string;
-  /** It was saved: recovered after trouble. */
+  /** Recovered after trouble. */
   saved(text: string): string;
-  /** What the eye should find first. */
+  /** What readers should see first. */
   strong(text: string): string;
-  /** What the eye may skip. */
+  /** What readers may skip. */
   quiet(text: string): string;
 }
 
-/** Where text goes, as far as colour is concerned. */
+/** What colouring needs to know about the output. */
 export interface PaintTarget {
   readonly isTTY?: boolean | undefined;
 }
 
-/** Paints for `target`: plain unless it is a terminal. `NO_COLOR` and `FORCE_COLOR` decide first, in this order. */
+/** The colours for `target`: none unless it is a terminal. `NO_COLOR` and `FORCE_COLOR` take precedence, in this order. */
 export function paintFor(
   target: PaintTarget,
   env: Readonly<Record<string, string | undefined>> = process.env,
@@ -57,7 +57,7 @@ const colours: Paint = {
   quiet: style("dim"),
 };
 
-/** Whether there is colour is decided above, so the stream is not asked again. */
+/** The caller has decided about colour already, so the stream is not checked again. */
 function style(format: Parameters<typeof styleText>[0]): (text: string) => string {
   return (text) => (text === "" ? text : styleText(format, text, { validateStream: false }));
 }

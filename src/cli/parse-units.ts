@@ -1,12 +1,12 @@
 /**
- * Numbers and times on a command line.
+ * Parses numbers and durations on a command line.
  *
  * @module
  */
-import { spanOf } from "../runtime/time-words.ts";
+import { spanOf } from "../runtime/options/time-words.ts";
 import { UsageError } from "./arguments.ts";
 
-/** A whole number. @throws {UsageError} with the option, the rule and the value */
+/** Parses a whole number. @throws {UsageError} with the option, the rule and the value */
 export function whole(
   name: string,
   text: string,
@@ -20,7 +20,7 @@ export function whole(
   );
 }
 
-/** A length of time, in ms. @throws {UsageError} likewise */
+/** Parses a duration, in ms. @throws {UsageError} with the option, the rule and the value */
 export function duration(name: string, text: string): number {
   const value = spanOf(text) ?? NaN;
   if (value > 0 && Number.isSafeInteger(value)) return value;

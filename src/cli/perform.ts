@@ -1,5 +1,5 @@
 /**
- * The commands, and how one is run: what it prints, and with which code it ends.
+ * The list of commands, and the function that runs one.
  *
  * @module
  */
@@ -7,28 +7,29 @@ import { readArguments, UsageError } from "./arguments.ts";
 import type { CommandHelp, Given } from "./arguments.ts";
 import { demo, demoHelp } from "./demo/demo.ts";
 import { runWorker, workerCommand } from "./demo/worker.ts";
-import { diagram, diagramHelp } from "./diagram.ts";
+import { diagram, diagramHelp } from "./commands/diagram.ts";
 import { isLifecycleError } from "../errors.ts";
-import { explain, explainHelp } from "./explain.ts";
-import { forecast, forecastHelp } from "./forecast.ts";
+import { explain, explainHelp } from "./commands/explain.ts";
+import { forecast, forecastHelp } from "./commands/forecast.ts";
 import { describeCommand, overview } from "./help.ts";
-import { inspect, inspectHelp } from "./inspect.ts";
-import { migrate, migrateHelp } from "./migrate.ts";
-import { onboard, onboardHelp } from "./onboard.ts";
-import { resume, resumeHelp } from "./resume.ts";
-import { retry, retryHelp } from "./retry.ts";
+import { inspect, inspectHelp } from "./commands/inspect.ts";
+import { limits, limitsHelp } from "./commands/limits.ts";
+import { migrate, migrateHelp } from "./commands/migrate.ts";
+import { onboard, onboardHelp } from "./commands/onboard.ts";
+import { resume, resumeHelp } from "./commands/resume.ts";
+import { retry, retryHelp } from "./commands/retry.ts";
 import { sandbox, sandboxHelp } from "./sandbox/sandbox.ts";
-import { status, statusHelp } from "./status.ts";
-import { users, usersHelp } from "./users.ts";
-import { version } from "./version.ts";
-import { work, workHelp } from "./work.ts";
+import { status, statusHelp } from "./commands/status.ts";
+import { users, usersHelp } from "./commands/users.ts";
+import { version } from "./commands/version.ts";
+import { work, workHelp } from "./commands/work.ts";
 
 /** A command. */
 interface Command {
   readonly help: CommandHelp;
   /**
-   * Runs to its end, or until `signal` aborts; gives the exit code. `self` is the address of the main module, for processes
-   * of its own.
+   * Runs until it is done or `signal` aborts, and returns the exit code. `self` is the path of the main module, from which
+   * a command starts processes of its own.
    */
   run(given: Given, signal: AbortSignal, self: string): Promise<number>;
 }
@@ -42,6 +43,7 @@ const commands: readonly Command[] = [
   { help: inspectHelp, run: inspect },
   { help: explainHelp, run: explain },
   { help: forecastHelp, run: forecast },
+  { help: limitsHelp, run: limits },
   { help: workHelp, run: work },
   { help: resumeHelp, run: resume },
   { help: retryHelp, run: retry },
@@ -49,7 +51,7 @@ const commands: readonly Command[] = [
   { help: migrateHelp, run: migrate },
 ];
 
-/** Of what help says, on a pipe too. */
+/** Width of help texts, also on a pipe. */
 const width = Math.min(100, Math.max(80, process.stdout.columns ?? 80));
 
 async function run(words: readonly string[], signal: AbortSignal, self: string): Promise<number> {
@@ -66,7 +68,7 @@ async function run(words: readonly string[], signal: AbortSignal, self: string):
   if (name !== "help" && name !== "--help" && name !== "-h") {
     const known = [...commands.map(({ help }) => help.name), "help", "--version"].join(", ");
     const kind = name.startsWith("-") ? "option" : "command";
-    throw new UsageError(`Unknown ${kind} ${JSON.stringify(name)}: there are ${known}`);
+    throw new UsageError(`Unknown ${kind} ${JSON.stringify(name)}: use one of ${known}`);
   }
   const about = commands.find(({ help }) => help.name === rest[0]);
   return say(
@@ -85,10 +87,10 @@ function say(text: string): number {
 }
 
 /**
- * Runs the command that these words name, to its end or until `signal` aborts, and prints what went wrong. `self` is the
- * address of the main module.
+ * Runs the command that `words` name until it is done or `signal` aborts, and prints errors. `self` is the path of the
+ * main module.
  *
- * @returns the exit code: 0, 1 = it did not work out, 2 = the words cannot be understood, 130 = it was stopped
+ * @returns the exit code: 0, 1 = failed, 2 = invalid arguments, 130 = stopped
  */
 export async function perform(words: readonly string[], signal: AbortSignal, self: string): Promise<number> {
   try {

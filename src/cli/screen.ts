@@ -1,5 +1,5 @@
 /**
- * Lines, and a picture that is redrawn in place where the reader has a terminal.
+ * Prints lines, and a display that is redrawn in place on a terminal.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { paintFor } from "./paint.ts";
 import type { Paint } from "./paint.ts";
 import { sleep, systemClock } from "../clock.ts";
 
-/** What a screen needs of `process.stdout`. */
+/** The parts of `process.stdout` that a screen uses. */
 export interface ScreenTarget {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
@@ -18,16 +18,16 @@ export interface ScreenTarget {
 /** The widest line. */
 export const width = 80;
 
-/** How many places a line has: those of the terminal, forty at least; on a pipe as many as it wants. */
+/** The width of a line: that of the terminal, at least forty columns; unlimited on a pipe. */
 export function widthOf({ isTTY = false, columns = width }: ScreenTarget): number {
   return isTTY ? Math.max(40, columns) : Infinity;
 }
 
-/** Writes to a terminal or a pipe. On a pipe nothing moves: a picture is printed once, when it is settled. */
+/** Writes to a terminal or a pipe. On a pipe nothing is redrawn: a display is printed once, when it is final. */
 export class Screen {
   readonly paint: Paint;
   readonly #target: ScreenTarget;
-  /** Lines of the picture that is drawn and may be drawn over. */
+  /** Number of lines that the current display has and may be redrawn over. */
   #drawn = 0;
 
   constructor(target: ScreenTarget) {
@@ -35,19 +35,19 @@ export class Screen {
     this.paint = paintFor(target);
   }
 
-  /** Can a picture be redrawn? Not where lines would wrap or scroll away. */
+  /** Whether a display can be redrawn: not on a pipe, nor where lines would wrap or scroll away. */
   get moves(): boolean {
     const { isTTY = false, columns = 0, rows = 0 } = this.#target;
     return isTTY && columns >= width && rows >= 16 && process.env["TERM"] !== "dumb";
   }
 
-  /** Prints lines. A picture above them stays as it is. */
+  /** Prints lines. A display above them stays as it is. */
   say(...lines: readonly string[]): void {
     this.#drawn = 0;
     for (const line of lines) this.#target.write(`${line}\n`);
   }
 
-  /** Draws a picture over the last one. */
+  /** Draws a display over the last one. */
   draw(lines: readonly string[]): void {
     if (!this.moves) return;
     const up = this.#drawn === 0 ? "" : `\u001b[${this.#drawn}A`;
@@ -55,14 +55,14 @@ export class Screen {
     this.#drawn = lines.length;
   }
 
-  /** Draws a picture for the last time. */
+  /** Draws a display for the last time. */
   settle(lines: readonly string[]): void {
     if (this.moves) this.draw(lines);
     else this.say(...lines);
     this.#drawn = 0;
   }
 
-  /** Gives whoever watches a moment to read; a pipe needs none. */
+  /** Gives people time to read; skipped on a pipe. */
   async pause(ms: number, signal: AbortSignal): Promise<void> {
     if (this.moves) await sleep(systemClock, ms, signal);
   }

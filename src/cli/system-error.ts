@@ -1,15 +1,15 @@
 /**
- * What the system says when a file or a port cannot be had.
+ * Errors of the operating system, e.g. when a file or a port is not available.
  *
  * @module
  */
 
-/** An error of the system's, e.g. `ENOENT`. */
+/** A system error, e.g. with the code `ENOENT`. */
 export function isSystemError(error: unknown): error is Error & { readonly code: string } {
   return error instanceof Error && "syscall" in error && "code" in error && typeof error.code === "string";
 }
 
-/** Its code; another error in its own words. */
+/** A system error's code; another error's message. */
 export function reasonOf(error: unknown): string {
   return isSystemError(error) ? error.code : String(error);
 }

@@ -1,51 +1,51 @@
 /**
- * What proves who calls: a user's access token, or the client's credentials in headers with the user's number.
+ * Authentication of FHIR calls: a user's access token, or the client's credentials in headers with the user's number.
  *
  * @module
  */
 import { LifecycleError } from "../errors.ts";
 import { describeCall, type Call } from "../http/call.ts";
 import { Secret } from "../secret.ts";
-import type { Task } from "./task.ts";
+import type { Operation } from "./operation.ts";
 
-/** Where access tokens come from. */
+/** Provides access tokens. */
 export interface TokenSource {
   /** A token that should be accepted. */
   get(signal?: AbortSignal): Promise<string>;
-  /** This token was answered with a 401: gives another one, or throws. Without it a 401 ends the call. */
+  /** Called after a 401 for this token: returns another one, or throws. Without this method a 401 ends the call. */
   rejected?(token: string, signal?: AbortSignal): Promise<string>;
 }
 
-/** The client's credentials, and whose data they are used for. */
+/** The client's credentials, and the user whose data they are used for. */
 export interface ClientAccess {
   readonly clientId: string;
   readonly clientSecret: string | Secret;
-  /** The user's number, or `"client"` for all users of the application, who can then be read and not written. */
+  /** The user's number, or `"client"` for all users of the application, who can then be read but not written. */
   readonly oneupUserId: number | "client";
 }
 
-/** Where the client's credentials come from. */
+/** Provides the client's credentials. */
 export interface ClientSource {
   get(signal?: AbortSignal): Promise<ClientAccess>;
-  /** They were answered with a 401: gives others, or throws. Without it a 401 ends the call. */
+  /** Called after a 401 for them: returns others, or throws. Without this method a 401 ends the call. */
   rejected?(access: ClientAccess, signal?: AbortSignal): Promise<ClientAccess>;
 }
 
-/** A proof in hand. */
+/** The credentials of one call. */
 export interface Proof {
-  /** The same call with the proof, in headers and nowhere else. */
+  /** The same call with the credentials, in its headers only. */
   on(call: Call): Call;
-  /** It was not accepted: another one, or `null` if there is none. */
+  /** They were refused: returns others, or `null` if there are none. */
   another(signal: AbortSignal | undefined): Promise<Proof | null>;
-  /** The error when it is not accepted and there is no other. */
-  refused(task: Task, status: number, tried: number): LifecycleError;
+  /** The error if they are refused and there are no others. */
+  refused(task: Operation, status: number, tried: number): LifecycleError;
 }
 
-/** Gives proofs. */
-export type Access = (signal: AbortSignal | undefined) => Promise<Proof>;
+/** Provides the credentials of a call. */
+export type Auth = (signal: AbortSignal | undefined) => Promise<Proof>;
 
-/** In the name of a user. */
-export function withTokens(tokens: TokenSource): Access {
+/** Authenticates as a user. */
+export function withTokens(tokens: TokenSource): Auth {
   const proof = (token: string): Proof => ({
     on: (call) => withHeaders(call, { authorization: `Bearer ${token}` }),
     async another(signal) {
@@ -59,8 +59,8 @@ export function withTokens(tokens: TokenSource): Access {
   return async (signal) => proof(await tokens.get(signal));
 }
 
-/** In the name of the client. */
-export function asClient(source: ClientSource): Access {
+/** Authenticates as the client. */
+export function asClient(source: ClientSource): Auth {
   const proof = (access: ClientAccess): Proof => ({
     on(call) {
       const { clientId, clientSecret, oneupUserId } = access;
@@ -85,7 +85,7 @@ function withHeaders(call: Call, headers: Readonly<Record<string, string>>): Cal
 
 function refusal(
   code: "FHIR_REFUSED" | "CREDENTIALS_REFUSED",
-  task: Task,
+  task: Operation,
   which: string,
   status: number,
 ): LifecycleError {

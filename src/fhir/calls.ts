@@ -1,5 +1,6 @@
 /**
- * Describes FHIR calls; sends nothing, and what is described lacks the proof of who calls. Arguments have been checked.
+ * Describes FHIR calls without sending them. The descriptions lack the credentials; their arguments have been
+ * checked.
  * Source of the facts: 1upHealth user management guide, "Access FHIR Resources".
  *
  * @module
@@ -7,10 +8,10 @@
 import { describeCall, under, type Call } from "../http/call.ts";
 import type { Sendable } from "./checks.ts";
 import { refuse } from "./checks.ts";
-import { stringifyFhirJson } from "./digits.ts";
-import type { FhirVersion } from "./versions.ts";
+import { stringifyFhirJson } from "./lossless-json.ts";
+import type { FhirVersion } from "./fhir-version.ts";
 
-/** Where FHIR calls of one client go. */
+/** The base of one client's FHIR calls. */
 export interface FhirPlace {
   /** Base without the version, e.g. `https://api.1up.health`. */
   readonly api: string;
@@ -21,11 +22,11 @@ export interface FhirPlace {
 interface Under {
   readonly name: string;
   readonly method: Call["method"];
-  /** Behind the version: `/Patient/1`. */
+  /** The path after the version: `/Patient/1`. */
   readonly path: string;
   /** The same without ids. */
   readonly template: string;
-  /** Without its question mark, `""` for none. */
+  /** Without its question mark; `""` for none. */
   readonly query?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
@@ -66,11 +67,11 @@ export function readVersionCall(place: FhirPlace, resourceType: string, id: stri
   return call(place, { name: "fhirVread", method: "GET", path, template });
 }
 
-/** What an update says beside the resource. */
+/** The parts of an update besides the id. */
 export interface Update {
   readonly method: "PUT" | "POST";
   readonly body: string;
-  /** The version that is replaced; of any if missing. */
+  /** The version that may be replaced; any version if undefined. */
   readonly versionId: string | undefined;
 }
 
@@ -103,19 +104,19 @@ export function permissionCall(place: FhirPlace, share: boolean, id: string, one
   });
 }
 
-/** `GET` a page: the path is one of ours, or stood in a link that was checked. */
+/** `GET` a page: the path is built here, or comes from a link that was checked. */
 export function pageCall(place: FhirPlace, path: string, query: string): Call {
   return call(place, { name: "fhirPage", method: "GET", path, query, template: templateOf(path) });
 }
 
-/** An operation of the server, a type or a resource; posted if it has a body. */
+/** An operation on the server, a type or a resource; a POST if it has a body. */
 export function operationCall(place: FhirPlace, path: string, query: string, body: string | undefined): Call {
   const method = body === undefined ? "GET" : "POST";
   const described: Under = { name: "fhirOperation", method, path, query, template: templateOf(path) };
   return call(place, body === undefined ? described : { ...described, body });
 }
 
-/** Names stay, ids do not: only the first part, and those with a sign before them, are names. */
+/** The path with ids replaced. Only the first segment, and those that start with `$` or `_`, are names. */
 function templateOf(path: string): string {
   const parts = path.split("/").slice(1);
   return parts.map((part, index) => (isName(part, index) ? `/${part}` : "/{id}")).join("");
@@ -130,7 +131,7 @@ export function serialise(task: string, resource: Sendable): string {
   let text: string | undefined;
   try {
     text = stringifyFhirJson(resource);
-  } catch {} // the engine's message would quote names of the resource
+  } catch {} // the engine's message would quote field names of the resource
   if (text !== undefined) return text;
   throw refuse(
     task,

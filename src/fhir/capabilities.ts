@@ -1,37 +1,27 @@
 /**
- * What 1upHealth declares that it can do, and whether it does not declare a call. The tables, one a version, are
- * loaded when they are first asked for.
+ * What 1upHealth declares in its capability statements, and whether a call is declared. There is one table per
+ * version, loaded on first use.
  *
  * @module
  */
-import type { Interaction } from "./task.ts";
-import type { FhirVersion } from "./versions.ts";
+import type { Interaction } from "./operation.ts";
+import type { FhirVersion } from "./fhir-version.ts";
+import type { Declared } from "../capabilities/declared.ts";
 
-/** A capability statement, as compact as it can be read. */
-export interface Declared {
-  /** What a type can do unless its line says otherwise. */
-  readonly interactions: string;
-  readonly operations: string;
-  /** Search parameters of every type that can be searched. */
-  readonly searchParams: string;
-  /** `Type: own search parameters` or `Type = interactions: own search parameters`. */
-  readonly types: string;
-}
-
-/** What one type can do. */
+/** The capabilities of one resource type. */
 interface TypeCapabilities {
   readonly interactions: ReadonlySet<string>;
   readonly searchParams: ReadonlySet<string>;
 }
 
-/** What one version can do. */
+/** The capabilities of one version. */
 export interface Capabilities {
   readonly version: FhirVersion;
   readonly types: ReadonlyMap<string, TypeCapabilities>;
   readonly operations: ReadonlySet<string>;
 }
 
-/** A call, as far as a capability statement cares. */
+/** A call, as far as a capability statement covers it. */
 export interface Wanted {
   readonly interaction: Interaction;
   readonly resourceType?: string | undefined;
@@ -43,7 +33,7 @@ export interface Wanted {
 
 const known = new Map<FhirVersion, Promise<Capabilities>>();
 
-/** The statement of a version. */
+/** The capability statement of a version. */
 export function capabilitiesOf(version: FhirVersion): Promise<Capabilities> {
   let capabilities = known.get(version);
   if (capabilities === undefined) {
@@ -53,7 +43,7 @@ export function capabilitiesOf(version: FhirVersion): Promise<Capabilities> {
   return capabilities;
 }
 
-/** What the statement does not declare of a call, for a message; `null` if it declares all of it. */
+/** The part of a call that the statement does not declare, for a message; `null` if it declares all of it. */
 export function undeclared(capabilities: Capabilities, wanted: Wanted): string | null {
   const { version, types, operations } = capabilities;
   const statement = `the capability statement of 1upHealth for ${version} declares no`;
@@ -73,7 +63,7 @@ export function undeclared(capabilities: Capabilities, wanted: Wanted): string |
   return strange === undefined ? null : `${statement} search parameter ${strange} of ${resourceType}`;
 }
 
-/** Interactions whose names say less than these. */
+/** Clearer names for some interactions. */
 const inWords: Partial<Record<Interaction, string>> = {
   "search-type": "search",
   "history-instance": "history",
@@ -108,11 +98,11 @@ function isDeclared({ searchParams }: TypeCapabilities, name: string): boolean {
 function load(version: FhirVersion): Promise<{ readonly declared: Declared }> {
   switch (version) {
     case "dstu2":
-      return import("./declared-dstu2.ts");
+      return import("../capabilities/declared-dstu2.ts");
     case "stu3":
-      return import("./declared-stu3.ts");
+      return import("../capabilities/declared-stu3.ts");
     case "r4":
-      return import("./declared-r4.ts");
+      return import("../capabilities/declared-r4.ts");
     default:
       return version satisfies never;
   }

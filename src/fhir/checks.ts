@@ -1,11 +1,11 @@
 /**
- * What the doors of the FHIR client demand. No message shows an id or a value: both may point to a person.
+ * Validates the arguments of the FHIR client. No message shows an id or a value, because both may identify a person.
  *
  * @module
  */
 import { LifecycleError } from "../errors.ts";
 import { isObject } from "../http/json.ts";
-import { fhirVersions } from "./versions.ts";
+import { fhirVersions } from "./fhir-version.ts";
 
 /** @throws {LifecycleError} `INVALID_RESOURCE` */
 export function checkVersion(version: string): void {
@@ -16,7 +16,7 @@ export function checkVersion(version: string): void {
 /** FHIR's type `id`. */
 const resourceId = /^[A-Za-z0-9\-.]{1,64}$/;
 
-/** Is it an id under which a resource can be read? "." and ".." would be steps in a path. */
+/** Whether it is an id under which a resource can be read. "." and ".." would be path segments. */
 export function isResourceId(id: unknown): id is string {
   return typeof id === "string" && resourceId.test(id) && id !== "." && id !== "..";
 }
@@ -62,7 +62,7 @@ function isPlain(value: unknown): value is Sendable {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** @throws {LifecycleError} `INVALID_OPTION` for an option that there is not */
+/** @throws {LifecycleError} `INVALID_OPTION` for an unknown option */
 export function checkOptions<T extends object>(
   task: string,
   options: T | undefined,
@@ -75,7 +75,7 @@ export function checkOptions<T extends object>(
   throw wrong(task, `an option must be one of ${Object.keys(names).join(", ")}`, shown(stranger));
 }
 
-/** @throws {LifecycleError} `INVALID_OPTION` unless it is missing or one of these */
+/** @throws {LifecycleError} `INVALID_OPTION` unless it is undefined or one of these */
 export function checkChoice<T extends string | boolean>(
   task: string,
   name: string,
@@ -86,7 +86,7 @@ export function checkChoice<T extends string | boolean>(
   throw wrong(task, `${name} must be one of ${allowed.join(", ")}`, shown(value));
 }
 
-/** @throws {LifecycleError} `INVALID_OPTION` unless it is missing or a number in this range */
+/** @throws {LifecycleError} `INVALID_OPTION` unless it is undefined or an integer in this range */
 export function checkNumber(
   task: string,
   name: string,
@@ -114,7 +114,7 @@ export function refuse(task: string, rule: string, value: string): LifecycleErro
   return new LifecycleError("INVALID_RESOURCE", `Cannot ${task}: ${rule}, got ${value}`);
 }
 
-/** A name that a programmer wrote, or its kind. */
+/** A name that a programmer wrote, or else the kind of the value. */
 export function shown(value: unknown): string {
   return typeof value === "string" && value.length <= 40 ? JSON.stringify(value) : kindOf(value);
 }

@@ -1,60 +1,73 @@
 /**
- * A FHIR client, typed by version and resource type, for any source of access tokens.
+ * Creates a FHIR client, typed by version and resource type, for any source of access tokens.
  *
  * @module
  */
 import { systemClock, type Clock } from "../clock.ts";
 import { defaultTransport } from "../http/default-transport.ts";
 import { isObject } from "../http/json.ts";
-import { createSender, type Sender } from "../http/send.ts";
+import {
+  createSender,
+  leastAnswerBytes,
+  mostAnswerBytes,
+  type Sender,
+  usualAnswerBytes,
+} from "../http/send.ts";
 import type { Transport } from "../http/transport.ts";
-import { asClient, withTokens, type ClientSource, type TokenSource } from "./access.ts";
-import { checkChoice, checkSignal, checkVersion, kindOf, wrong } from "./checks.ts";
+import { asClient, withTokens, type ClientSource, type TokenSource } from "./auth.ts";
+import { checkChoice, checkNumber, checkSignal, checkVersion, kindOf, wrong } from "./checks.ts";
 import type { FhirClient } from "./fhir-client.ts";
-import { pageVerbs } from "./page-verbs.ts";
-import type { VerbParts } from "./perform.ts";
+import { pageVerbs } from "./pages/page-verbs.ts";
+import type { VerbParts } from "./execute.ts";
 import { resourceVerbs } from "./resource-verbs.ts";
-import type { FhirVersion } from "./versions.ts";
+import type { FhirVersion } from "./fhir-version.ts";
 
-/** Options of {@link createFhirClient}: either `token` or `client` says who calls. */
+/** Options of {@link createFhirClient}. Exactly one of `token` and `client` authenticates the calls. */
 export interface FhirClientOptions<V extends FhirVersion> {
   readonly version: V;
-  /** Calls in the name of a user. */
+  /** Authenticates calls as a user. */
   readonly token?: TokenSource | undefined;
-  /** Calls with the client's id and secret in headers, and the user's number: no token is needed. */
+  /** Authenticates calls with the client's id and secret and the user's number in headers; no token is needed. */
   readonly client?: ClientSource | undefined;
   /**
    * Base without the version; `https://api.1up.health/fhir` is an older alias.
    * @default "https://api.1up.health"
    */
   readonly api?: string | undefined;
-  /** Refuse with `NOT_DECLARED` what 1upHealth does not declare, before it is sent. @default false */
+  /** Reject calls that 1upHealth does not declare with `NOT_DECLARED`, before they are sent. @default false */
   readonly strict?: boolean | undefined;
   /**
-   * Remember the digits of numbers that are read, so that an update writes them again: see `parseFhirJson()`. Pages full
-   * of such numbers are read faster without.
+   * Remember the digits of numbers that are read, so that an update writes them back unchanged: see
+   * `parseFhirJson()`. `false` makes reading pages full of such numbers faster.
    * @default true
    */
   readonly lossless?: boolean | undefined;
-  /** What carries calls. @default undiciTransport(), or fetchTransport() where undici does not run (Bun) */
+  /** Sends the calls. @default undiciTransport(), or fetchTransport() where undici does not run (Bun) */
   readonly transport?: Transport | undefined;
-  /** The longest time of a call, ms. @default 30_000 */
+  /** The timeout of a call, ms. @default 30_000 */
   readonly timeoutMs?: number | undefined;
-  /** Decides waits and time-outs. @default systemClock */
+  /**
+   * The longest response that is read, in bytes, 1 024 to 268 435 456. A response that is longer, or holds more than
+   * one value per 64 bytes of this limit (many small lists and objects take long to build), fails with
+   * `ANSWER_TOO_BIG`.
+   * @default 16_777_216
+   */
+  readonly maxAnswerBytes?: number | undefined;
+  /** The clock for waits and timeouts. @default systemClock */
   readonly clock?: Clock | undefined;
-  /** Ends the waits of all its calls: those that wait out troubles, look for a resource, or wait until it can be read. */
+  /**
+   * Aborts the waits of all its calls: for retries, for finding a resource, and for a resource to become readable.
+   */
   readonly signal?: AbortSignal | undefined;
-  /** Sends in place of `transport` and `timeoutMs`. */
+  /** Used instead of `transport`, `timeoutMs` and `maxAnswerBytes`. */
   readonly sender?: Pick<Sender, "send"> | undefined;
 }
-
-/** Bytes of an answer that are read at most: a page can carry a hundred documents. */
-const longestAnswer = 16 * 1024 * 1024;
 
 const task = "create a FHIR client";
 
 /**
- * A client for one version. A lifecycle gives one with `lifecycle.fhir(id, version)`; this one stands alone.
+ * Creates a FHIR client for one version, independent of a lifecycle. `lifecycle.fhir(id, version)` creates one for a
+ * user.
  *
  * @throws {LifecycleError} `INVALID_RESOURCE` for a version that 1upHealth does not serve; `INVALID_OPTION`
  * @example
@@ -78,6 +91,7 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
   checkChoice(task, "strict", options.strict, [true, false]);
   checkChoice(task, "lossless", options.lossless, [true, false]);
   checkSignal(task, options.signal);
+  checkNumber(task, "maxAnswerBytes", options.maxAnswerBytes, leastAnswerBytes, mostAnswerBytes);
   if ((token === undefined) === (client === undefined))
     throw wrong(task, "either token or client must be given", token === undefined ? "neither" : "both");
   for (const [name, source] of Object.entries({ token, client }))
@@ -87,7 +101,7 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
   const parts: VerbParts = {
     place: { api, version },
     clock,
-    ending: options.signal,
+    ending: options.signal ?? new AbortController().signal,
     performer: {
       version,
       access: token === undefined ? asClient(given(client)) : withTokens(token),
@@ -98,22 +112,30 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
   };
   const pages = pageVerbs(parts);
   const resources = resourceVerbs(parts, async (type, params, signal) => {
-    return (await pages.search(type, params, { signal })).resources;
+    const page = await pages.search(type, params, { signal });
+    // If two resources are too big for one page, the first page leads to the second.
+    const isCut = page.resources.length === 1 && page.nextCursor !== undefined;
+    const next = isCut ? await page.next({ signal }) : null;
+    return [...page.resources, ...(next?.resources ?? [])];
   });
-  // The readers have checked types and ids of resources; the rest of their shape is the server's word.
+  // Types and ids of resources have been checked; the rest of their shape is trusted to the server.
   return { ...resources, ...pages } as unknown as FhirClient<V>;
 }
 
-/** One of two, and the other was not there. */
+/** Called when the other of the two is undefined. */
 function given<T>(value: T | undefined): T {
   if (value === undefined) throw wrong(task, "either token or client must be given", "neither");
   return value;
 }
 
-/** Its idle connections keep no process alive, so nobody has to close it. */
+/** Its idle connections do not keep the process alive, so it need not be closed. */
 function ownSender(
-  { transport = defaultTransport(), timeoutMs = 30_000 }: FhirClientOptions<FhirVersion>,
+  {
+    transport = defaultTransport(),
+    timeoutMs = 30_000,
+    maxAnswerBytes = usualAnswerBytes,
+  }: FhirClientOptions<FhirVersion>,
   clock: Clock,
 ): Pick<Sender, "send"> {
-  return createSender({ transport, clock, timeoutMs, maxBytes: longestAnswer });
+  return createSender({ transport, clock, timeoutMs, maxBytes: maxAnswerBytes });
 }

@@ -1,36 +1,36 @@
 /**
- * The FHIR client in words. `client.ts` is what it does.
+ * The public interface of the FHIR client. `create-fhir-client.ts` implements it.
  *
  * @module
  */
 import type { SearchParams } from "./query.ts";
-import type { FhirPage } from "./page.ts";
-import type { FhirResources, FhirVersion, ResourceOf, ResourceType } from "./versions.ts";
-import type { FhirWalk } from "./walk.ts";
+import type { FhirPage } from "./pages/fhir-page.ts";
+import type { FhirResources, FhirVersion, ResourceOf, ResourceType } from "./fhir-version.ts";
+import type { FhirWalk } from "./pages/fhir-walk.ts";
 
 /** Options of every call. */
 export interface FhirCallOptions {
-  /** Ends the wait; the call then rejects with the signal's reason, and what writes may have been carried out. */
+  /** Aborts the wait. The call then rejects with the signal's reason; a write may have been executed. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** By what a created resource is found again, if the answer to its creation was lost. */
+/** How to find a created resource again if the response to its creation was lost. */
 export type FindBy =
   /** One of its own identifiers, `"system|value"`, that no other resource of its type has. */
   | { readonly identifier: string }
-  /** One of its own tags, `"system|code"`. 1upHealth has been seen to replace `meta`, tags and all. */
+  /** One of its own tags, `"system|code"`. 1upHealth has been seen to replace `meta`, including its tags. */
   | { readonly tag: string };
 
 /** Options of {@link FhirClient.create}. */
 export interface CreateOptions extends FhirCallOptions {
   /**
-   * If the answer is lost, the resource is looked for by this, for 5 s at most, and the call resolves with it. Without it,
-   * and if it is not found, the error says `IN_DOUBT`.
+   * If the response is lost, searches for the resource by this for up to 5 s and resolves with it. Without it, or if
+   * the resource is not found, the call fails with `IN_DOUBT`.
    */
   readonly findBy?: FindBy | undefined;
   /**
-   * Resolve only when the resource can be read: 1upHealth shows it after a short delay (below a second). It waits 10 s at
-   * most, or `withinMs`, 100 to 600 000.
+   * Resolve only when the resource can be read: 1upHealth shows it after a short delay (below a second). Waits up to
+   * 10 s, or `withinMs`, 100 to 600 000.
    * @default false
    */
   readonly untilReadable?: boolean | { readonly withinMs: number } | undefined;
@@ -39,36 +39,36 @@ export interface CreateOptions extends FhirCallOptions {
 /** Options of {@link FhirClient.update}. */
 export interface UpdateOptions extends FhirCallOptions {
   /**
-   * Refuse to replace another version than the one in `meta.versionId` of the resource, by `If-Match`. `true` demands that
-   * it has one.
-   * @default on where `r4` and a `meta.versionId` come together: 1upHealth declares versioned updates for r4 alone
+   * Send `If-Match`, so that only the version in `meta.versionId` of the resource is replaced. `true` requires the
+   * resource to have one.
+   * @default on for `r4` if the resource has a `meta.versionId`: 1upHealth declares versioned updates for r4 only
    */
   readonly ifMatch?: boolean | undefined;
-  /** 1upHealth declares a PUT; a page of its guide shows a POST to the resource's id. @default "PUT" */
+  /** 1upHealth declares PUT; a page of its guide shows POST to the resource's id. @default "PUT" */
   readonly method?: "PUT" | "POST" | undefined;
 }
 
-/** Options of calls that give pages. */
+/** Options of calls that return pages. */
 export interface PageOptions extends FhirCallOptions {
-  /** Begin at this page: `nextCursor` of a page, or `cursor` of a walk, of the same search. */
+  /** Start at this page: `nextCursor` of a page, or `cursor` of a walk, of the same search. */
   readonly cursor?: string | undefined;
 }
 
 /** Options of {@link FhirClient.history} and {@link FhirClient.everything}. */
 export interface CountOptions extends PageOptions {
-  /** Resources on a page, 1 to 100. @default 10, as 1upHealth has it */
+  /** Resources per page, 1 to 100. @default 10, as at 1upHealth */
   readonly count?: number | undefined;
 }
 
 /** Options of {@link FhirClient.operation}. */
 export interface OperationOptions<V extends FhirVersion> extends FhirCallOptions {
-  /** Of this type; without it, of the whole server. */
+  /** Run it on this type; if omitted, on the whole server. */
   readonly resourceType?: ResourceType<V> | undefined;
-  /** Of this one resource. */
+  /** Run it on this resource. */
   readonly id?: string | undefined;
-  /** What goes into the query. */
+  /** Query parameters. */
   readonly params?: SearchParams | undefined;
-  /** What is posted, e.g. a Parameters resource; without it the operation is a GET. */
+  /** The body to post, e.g. a Parameters resource; without it the operation is a GET. */
   readonly body?: FhirResources[V] | undefined;
 }
 
@@ -81,23 +81,31 @@ type BundleOf<V extends FhirVersion> = Extract<FhirResources[V], { readonly reso
 export type WalkOf<V extends FhirVersion, R = FhirResources[V]> = FhirWalk<R, PageOf<V, R>>;
 
 /**
- * FHIR calls in one version, typed by version and resource type. All of them throw `LifecycleError`: `INVALID_RESOURCE` and
- * `INVALID_OPTION` before anything is sent; `NOT_DECLARED` with `strict`; `FHIR_REFUSED` (with `status` and `facts.issues`:
- * the codes and places of the OperationOutcome), `FORBIDDEN`, `RATE_LIMITED` (with `retryAfterMs` if the server said) and
- * `UNAVAILABLE` (retryable); `BAD_ANSWER` for an answer that is not what was asked for, a resource of another type or id
- * included. A 401 is answered once with another token. A refusal of what 1upHealth does not declare says so.
+ * FHIR calls in one version, typed by version and resource type. All of them throw `LifecycleError`:
  *
- * Numbers keep their digits: `1.50` is read as `1.5` and written as `1.50`, see `parseFhirJson()`. No call takes a URL: what
- * stands in an attachment is fetched by you, without the token.
+ * - `INVALID_RESOURCE` and `INVALID_OPTION` before anything is sent; with `strict` also `NOT_DECLARED`
+ * - `FHIR_REFUSED`, with `status` and `facts.issues`: the codes and places of the OperationOutcome; the message says
+ *   if 1upHealth does not declare the call
+ * - `FORBIDDEN` for a 403: 1upHealth does not allow this call, or a firewall on the way blocks it; not retryable
+ * - `RATE_LIMITED`, with `retryAfterMs` if the server sent one
+ * - `UNAVAILABLE` (retryable), also for a redirect, which is not followed
+ * - `BAD_ANSWER` for a response that is not what was requested: a resource of another type or id, an unknown charset;
+ *   retryable if it contains no JSON object (truncated, empty, a page of a proxy)
+ * - `ANSWER_TOO_BIG` beyond `maxAnswerBytes`
+ *
+ * After a 401 the call is repeated once with another token. Numbers keep their digits: `1.50` is read as `1.5` and
+ * written as `1.50`, see `parseFhirJson()`. No call takes a URL: fetch the content of an attachment yourself, without
+ * the token.
  */
 export interface FhirClient<V extends FhirVersion> {
   /**
-   * Creates a resource and gives back the server's, which has another id and `meta` than the one that was sent.
-   * It can be read after a short delay (less than a second).
+   * Creates a resource and returns the server's version of it, with the id and `meta` that the server assigned. It
+   * can be read after a short delay (less than a second).
    *
-   * @throws {LifecycleError} `IN_DOUBT` if the answer was lost, 5xx or unreadable: the resource may exist
+   * @throws {LifecycleError} `IN_DOUBT` if the response was lost, 5xx or unreadable: the resource may exist
    * (`facts.id`, if the server named it), so look for it before you repeat the call; with `findBy` that was done, and
-   * `facts.found` says how many there are. `UNAVAILABLE` with `facts.id` if it was created and cannot be read in time
+   * `facts.found` is the number of matches. `UNAVAILABLE` with `facts.id` if it was created but could not be read in
+   * time
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -116,10 +124,10 @@ export interface FhirClient<V extends FhirVersion> {
     options?: CreateOptions,
   ): Promise<ResourceOf<V, T>>;
   /**
-   * Reads a resource by the id that 1upHealth gave it.
+   * Reads a resource by the id that 1upHealth assigned.
    *
-   * @throws {LifecycleError} `FHIR_REFUSED` with `status` 404 if there is none; `BAD_ANSWER` if the answer is no
-   * such resource
+   * @throws {LifecycleError} `FHIR_REFUSED` with `status` 404 if there is none; `BAD_ANSWER` if the response is not
+   * that resource
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -158,8 +166,8 @@ export interface FhirClient<V extends FhirVersion> {
     options?: FhirCallOptions,
   ): Promise<ResourceOf<V, T>>;
   /**
-   * The versions of a resource, newest first; without an id, those of all of its type (dstu2, stu3). Deletions stand in the
-   * page's `bundle` only.
+   * The versions of a resource, newest first; without an id, those of all resources of the type (dstu2, stu3).
+   * Deletions are only in the page's `bundle`.
    *
    * @example
    * ```ts
@@ -180,10 +188,10 @@ export interface FhirClient<V extends FhirVersion> {
     options?: CountOptions,
   ): Promise<PageOf<V, ResourceOf<V, T>>>;
   /**
-   * Replaces a resource by what you give, and gives back the server's.
+   * Replaces a resource and returns the server's version of it.
    *
-   * @throws {LifecycleError} `FHIR_CONFLICT` if it has changed since you read it; `IN_DOUBT` if the answer was lost, 5xx or
-   * unreadable: read it before you repeat the call
+   * @throws {LifecycleError} `FHIR_CONFLICT` if it has changed since you read it; `IN_DOUBT` if the response was
+   * lost, 5xx or unreadable: read it before you repeat the call
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -200,7 +208,8 @@ export interface FhirClient<V extends FhirVersion> {
     options?: UpdateOptions,
   ): Promise<ResourceOf<V, T>>;
   /**
-   * Deletes a resource. May be repeated: one that is gone answers `FHIR_REFUSED` with `status` 404, or resolves.
+   * Deletes a resource. Safe to repeat: if it is already gone, the call fails with `FHIR_REFUSED` and `status` 404,
+   * or resolves.
    *
    * @example
    * ```ts
@@ -215,7 +224,8 @@ export interface FhirClient<V extends FhirVersion> {
    */
   delete(resourceType: ResourceType<V>, id: string, options?: FhirCallOptions): Promise<void>;
   /**
-   * One page of what matches, ten resources unless `_count` says otherwise.
+   * One page of matches: ten resources unless `_count` is given. If a page would exceed `maxAnswerBytes`, it is
+   * requested again with half as many resources, down to one.
    *
    * @example
    * ```ts
@@ -237,8 +247,8 @@ export interface FhirClient<V extends FhirVersion> {
     options?: PageOptions,
   ): Promise<PageOf<V, ResourceOf<V, T>>>;
   /**
-   * Everything that matches, one by one, in constant memory, across expiring tokens and interruptions. Pages of 100 unless
-   * `_count` says otherwise.
+   * All matches, one by one, in constant memory, across expiring tokens and interruptions. Reads pages of 100 unless
+   * `_count` is given.
    *
    * @example
    * ```ts
@@ -247,7 +257,7 @@ export interface FhirClient<V extends FhirVersion> {
    * const { lifecycle } = await createTestLifecycle();
    * await lifecycle.onboard("ada");
    * const fhir = lifecycle.fhir("ada", "r4");
-   * const walk = fhir.searchAll("Observation", { date: "ge2026" }); // { cursor } goes on there
+   * const walk = fhir.searchAll("Observation", { date: "ge2026" }); // resume later with { cursor }
    * for await (const observation of walk) console.log(observation.code, walk.cursor);
    * ```
    */
@@ -257,7 +267,7 @@ export interface FhirClient<V extends FhirVersion> {
     options?: PageOptions,
   ): WalkOf<V, ResourceOf<V, T>>;
   /**
-   * Everything about a patient, of any type, as {@link FhirClient.searchAll}.
+   * All resources about a patient, of any type, like {@link FhirClient.searchAll}.
    *
    * @example
    * ```ts
@@ -272,9 +282,9 @@ export interface FhirClient<V extends FhirVersion> {
    */
   everything(patientId: string, options?: CountOptions): WalkOf<V>;
   /**
-   * Carries out `$name` (`"validate"`, `"meta"`, …) and gives back what it answers, `null` if that is nothing.
+   * Executes `$name` (`"validate"`, `"meta"`, …) and returns the response, or `null` if it is empty.
    *
-   * @throws {LifecycleError} `IN_DOUBT` if it was posted and the answer was lost
+   * @throws {LifecycleError} `IN_DOUBT` if it was a POST and the response was lost
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -289,7 +299,7 @@ export interface FhirClient<V extends FhirVersion> {
    */
   operation(name: string, options?: OperationOptions<V>): Promise<FhirResources[V] | null>;
   /**
-   * Lets another user of your application read this patient's data (`_permission`). May be repeated.
+   * Lets another user of your application read this patient's data (`_permission`). Safe to repeat.
    *
    * @example
    * ```ts
@@ -305,7 +315,7 @@ export interface FhirClient<V extends FhirVersion> {
    */
   share(patientId: string, oneupUserId: number, options?: FhirCallOptions): Promise<void>;
   /**
-   * Ends that. May be repeated.
+   * Ends that permission. Safe to repeat.
    *
    * @example
    * ```ts

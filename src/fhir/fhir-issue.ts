@@ -1,5 +1,5 @@
 /**
- * What of an OperationOutcome may be shown: codes and places, no text and no values, because both quote patients.
+ * The part of an OperationOutcome that may be shown: codes and places. Its texts and values may quote patients.
  *
  * @module
  */
@@ -17,10 +17,10 @@ export interface FhirIssue {
 
 const mostIssues = 20;
 const word = /^[a-z-]{1,40}$/;
-/** Names, dots and slashes, and indexes in brackets; quotes and free text never. */
+/** Names, dots and slashes, and indexes in brackets; quotes and free text never match. */
 const place = /^[A-Za-z][\w.:/]*(\[\d{1,6}\][\w.:/]*)*$|^\/[\w.:/]*(\[\d{1,6}\][\w.:/]*)*$/;
 
-/** The issues of a body, if it is an OperationOutcome; otherwise none. */
+/** The issues of a body that is an OperationOutcome; otherwise none. */
 export function issuesIn(body: unknown): readonly FhirIssue[] {
   const issues = field(body, "resourceType") === "OperationOutcome" ? field(body, "issue") : undefined;
   if (!Array.isArray(issues)) return [];

@@ -1,5 +1,5 @@
 /**
- * Reads the answers to FHIR calls: what was asked for, a proof that was not accepted, or the error to throw.
+ * Reads the responses to FHIR calls: the requested content, refused credentials, or the error to throw.
  *
  * @module
  */
@@ -7,35 +7,35 @@ import { LifecycleError, type ErrorCode, type LifecycleErrorDetails } from "../e
 import { readRefusal } from "../http/answer.ts";
 import type { Answer, Unanswered } from "../http/call.ts";
 import { field, isObject, parseJson, text, type JsonObject } from "../http/json.ts";
-import { readBundle, type PageContent } from "./bundle.ts";
+import { sizeRuleIn } from "../http/transport.ts";
+import { readBundle, type PageContent } from "./pages/read-bundle.ts";
 import { isResourceId } from "./checks.ts";
-import { parseFhirJson } from "./digits.ts";
-import { issuesIn } from "./issues.ts";
-import type { Task } from "./task.ts";
+import { parseFhirJson, parseKnown } from "./lossless-json.ts";
+import { issuesIn } from "./fhir-issue.ts";
+import type { Operation } from "./operation.ts";
 
-export type Outcome =
-  /** `null`: a yes without a resource. `page` if a page was asked for: what stands on it. */
+export type FhirResponse =
+  /** `resource` is `null` for a success without one. `page`: the content, if a page was requested. */
   | { readonly type: "done"; readonly resource: JsonObject | null; readonly page?: PageContent }
   | { readonly type: "proofRefused"; readonly status: number }
   | { readonly type: "error"; readonly error: LifecycleError };
 
 /**
- * A lost call, or an answer that nobody can read: what changes nothing may be repeated, a create may have been carried
- * out.
+ * Reads a response. If it was lost or is unreadable, a call that changes nothing may be repeated, but a create may
+ * have succeeded.
  *
  * @param lossless remember the digits of numbers
  */
-export function readOutcome(task: Task, answer: Answer | Unanswered, lossless = true): Outcome {
+export function readResponse(task: Operation, answer: Answer | Unanswered, lossless = true): FhirResponse {
   if (answer.type === "notSent")
     return failed(task, "UNAVAILABLE", "1upHealth could not be reached", {
       retryable: true,
       cause: answer.cause,
     });
-  if (answer.type === "lost")
-    return unclear(task, "UNAVAILABLE", "the answer was lost", { cause: answer.cause });
+  if (answer.type === "lost") return unread(task, answer.cause);
 
   const { status } = answer;
-  const body = lossless ? parse(answer.text) : parseJson(answer.text);
+  const body = lossless ? parse(answer) : parseJson(answer.text);
   const refusal = readRefusal(answer, body);
   const isSuccess = status >= 200 && status < 300;
   const read = isSuccess ? readSuccess(task, status, body, answer, refusal.type) : null;
@@ -51,9 +51,19 @@ export function readOutcome(task: Task, answer: Answer | Unanswered, lossless = 
         retryable: true,
         retryAfterMs: refusal.retryAfterMs,
       });
-    case "forbidden":
-      return failed(task, "FORBIDDEN", "1upHealth does not allow it (403)", details);
+    case "blocked":
+      if (status === 403) {
+        const why = isObject(body)
+          ? "1upHealth does not allow it"
+          : "it was blocked before it reached 1upHealth";
+        return failed(task, "FORBIDDEN", `${why} (403)`, details);
+      }
+      if (status === 401) return { type: "proofRefused", status }; // empty, as for a dead token, or from a gateway
+      if (status >= 300 && status < 400)
+        return unclear(task, "UNAVAILABLE", `a redirect (${status}) came, which is not followed`, { status });
+      break;
     case "refused":
+    case "unexplained":
     case "inDoubt":
       break;
     default:
@@ -67,7 +77,7 @@ export function readOutcome(task: Task, answer: Answer | Unanswered, lossless = 
       `it has changed meanwhile (${status}); read it again first`,
       details,
     );
-  // A gateway that gave up waiting says 408 or 425: not the FHIR server's no.
+  // A gateway that gave up waiting sends 408 or 425: that is no rejection by the FHIR server.
   const isNo = status >= 400 && status < 500 && status !== 408 && status !== 425;
   if (isNo || (isSuccess && task.expects === "yes" && namesAnError(body)))
     return failed(task, "FHIR_REFUSED", `1upHealth refused it (${status}${codes(body)})`, details);
@@ -76,17 +86,18 @@ export function readOutcome(task: Task, answer: Answer | Unanswered, lossless = 
   const id = task.interaction === "create" ? idFrom(answer, task.resourceType) : undefined;
   const facts = { ...details.facts, ...(id !== undefined && { id }) };
   const rule = `the answer (${status}) must hold ${read ?? wanted(task)}, got something else`;
-  return unclear(task, "BAD_ANSWER", rule, { status, facts });
+  // Truncated, empty, or a page of a proxy: the next response may be complete.
+  return unclear(task, "BAD_ANSWER", rule, { status, facts, retryable: !isObject(body) });
 }
 
-/** What a success says, or in words what it lacks. */
+/** Reads a successful response; returns a description of what it lacks if it is incomplete. */
 function readSuccess(
-  task: Task,
+  task: Operation,
   status: number,
   body: unknown,
   answer: Answer,
   refusal: string,
-): Outcome | string {
+): FhirResponse | string {
   const nothing = answer.text.trim() === "" && status !== 206;
   switch (task.expects) {
     case "resource": {
@@ -105,7 +116,7 @@ function readSuccess(
         ? { type: "done", resource: body }
         : wanted(task);
     case "yes":
-      // What says nothing is a yes here; a no names itself, and a page of HTML is that of a login.
+      // An empty response is a success here. A failure contains issues, and an HTML page is that of a login.
       return nothing || (isObject(body) && refusal === "inDoubt" && !namesAnError(body))
         ? { type: "done", resource: null }
         : wanted(task);
@@ -114,7 +125,7 @@ function readSuccess(
   }
 }
 
-function wanted({ expects, resourceType, id }: Task): string {
+function wanted({ expects, resourceType, id }: Operation): string {
   switch (expects) {
     case "resource":
       return `a ${resourceType} with ${id === undefined ? "an id" : "the id that was asked for"}`;
@@ -129,15 +140,15 @@ function wanted({ expects, resourceType, id }: Task): string {
   }
 }
 
-function parse(text: string): unknown {
+function parse({ text, isExact }: Answer): unknown {
   try {
-    return parseFhirJson(text);
+    return isExact === undefined ? parseFhirJson(text) : parseKnown(text, isExact);
   } catch {
     return undefined;
   }
 }
 
-function isResource(task: Task, body: unknown): body is JsonObject {
+function isResource(task: Operation, body: unknown): body is JsonObject {
   const id = field(body, "id");
   return (
     isObject(body) &&
@@ -146,14 +157,14 @@ function isResource(task: Task, body: unknown): body is JsonObject {
   );
 }
 
-/** The id of a created resource, from the answer's `Location` or body. */
+/** The id of a created resource, from the `Location` header. */
 function idFrom(answer: Answer, resourceType: string | undefined): string | undefined {
   const location = Object.hasOwn(answer.headers, "location") ? answer.headers["location"] : undefined;
   const found = new RegExp(`(?:^|/)${resourceType}/([^/?#]+)`).exec(location ?? "")?.[1];
   return found !== undefined && isResourceId(found) ? found : undefined;
 }
 
-/** An OperationOutcome says no in any status; its warnings and information come along with a yes. */
+/** An OperationOutcome with an error is a failure in any status; warnings and information may come with a success. */
 function namesAnError(body: unknown): boolean {
   return issuesIn(body).some(({ severity }) => severity === "error" || severity === "fatal");
 }
@@ -163,14 +174,32 @@ function codes(body: unknown): string {
   return said.size > 0 ? `: ${[...said].join(", ")}` : "";
 }
 
-/** It may have been carried out: for what must not be repeated that is all there is to say, the rest may be repeated. */
-function unclear(task: Task, readCode: ErrorCode, why: string, details: LifecycleErrorDetails): Outcome {
-  if (task.doubt === undefined)
-    return failed(task, readCode, why, { ...details, retryable: readCode === "UNAVAILABLE" });
-  const message = `Cannot tell whether ${task.doubt.whether}: ${why}; ${task.doubt.advice}`;
-  return { type: "error", error: new LifecycleError("IN_DOUBT", message, details) };
+/** A response that was lost, or not read to its end. */
+function unread(task: Operation, cause: unknown): FhirResponse {
+  const size = sizeRuleIn(cause);
+  if (size === null) return unclear(task, "UNAVAILABLE", "the answer was lost", { cause });
+  return size.isBig
+    ? unclear(task, "ANSWER_TOO_BIG", `the response is too big: ${size.rule}; raise maxAnswerBytes`, {
+        cause,
+      })
+    : unclear(task, "BAD_ANSWER", size.rule, { cause });
 }
 
-function failed(task: Task, code: ErrorCode, why: string, details: LifecycleErrorDetails): Outcome {
+/**
+ * The call may have been executed. If it must not be repeated, the error is `IN_DOUBT`; otherwise it may be repeated.
+ */
+function unclear(
+  task: Operation,
+  readCode: ErrorCode,
+  why: string,
+  details: LifecycleErrorDetails,
+): FhirResponse {
+  if (task.doubt === undefined)
+    return failed(task, readCode, why, { retryable: readCode === "UNAVAILABLE", ...details });
+  const message = `Cannot tell whether ${task.doubt.whether}: ${why}; ${task.doubt.advice}`;
+  return { type: "error", error: new LifecycleError("IN_DOUBT", message, { ...details, retryable: false }) };
+}
+
+function failed(task: Operation, code: ErrorCode, why: string, details: LifecycleErrorDetails): FhirResponse {
   return { type: "error", error: new LifecycleError(code, `Cannot ${task.words}: ${why}`, details) };
 }

@@ -1,5 +1,5 @@
 /**
- * The three FHIR versions that 1upHealth serves, as types: which resources each has and what they look like.
+ * The three FHIR versions that 1upHealth serves, with the types of their resources.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export interface FhirResources {
   readonly r4: R4Resource;
 }
 
-/** The version as it stands in the URL. */
+/** A version, as it appears in the URL. */
 export type FhirVersion = keyof FhirResources;
 
 /** The names of a version's resources: `"Patient"`, `"Observation"`, … */
@@ -26,5 +26,5 @@ export type ResourceOf<V extends FhirVersion, T extends ResourceType<V>> = Extra
   { readonly resourceType: T }
 >;
 
-/** The same list for a running program. */
+/** The versions as a list, for use at run time. */
 export const fhirVersions: readonly FhirVersion[] = ["dstu2", "stu3", "r4"];

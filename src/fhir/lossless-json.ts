@@ -1,19 +1,21 @@
 /**
- * JSON without loss. In FHIR `1.50` says more than `1.5`: how exactly something was measured. JavaScript has one number
- * for both, so the digits of the source are remembered beside the object that holds the number, and written again as
- * long as the number in that place is the same. Numbers that come out as they went in cost nothing.
+ * JSON without loss of digits. In FHIR `1.50` and `1.5` differ in the precision of a measurement, but JavaScript has
+ * one number for both. So the digits of the source are remembered beside the object that holds the number, and are
+ * written again while the number in that place is unchanged. Numbers that JavaScript writes as it read them cost
+ * nothing.
  *
  * @module
  */
 import { LosslessNumber, stringify } from "lossless-json";
+import { survey } from "../http/survey.ts";
 
-/** Objects and arrays that hold numbers of which JavaScript keeps less than the source said: the source, by name. */
+/** The source digits, by field name, of objects and arrays with numbers that JavaScript would write differently. */
 const remembered = new WeakMap<object, Map<string, string>>();
 
 /**
- * Parses JSON as `JSON.parse` does, and remembers the digits of numbers that JavaScript would write differently (`1.50`,
- * `1e3`, `0.12345678901234567890`). They belong to the very objects that come back: a copy (`structuredClone`, a spread,
- * a store) is without them, so copy or keep the text, with {@link stringifyFhirJson}.
+ * Parses JSON like `JSON.parse`, and remembers the digits of numbers that JavaScript would write differently (`1.50`,
+ * `1e3`, `0.12345678901234567890`). They belong to the returned objects themselves: a copy (`structuredClone`, a
+ * spread, a store) loses them, so copy or store the text, with {@link stringifyFhirJson}.
  *
  * @throws {SyntaxError} as `JSON.parse`
  * @example
@@ -25,17 +27,24 @@ const remembered = new WeakMap<object, Map<string, string>>();
  * ```
  */
 export function parseFhirJson(text: string): unknown {
+  return parseKnown(text, survey(text, unbounded) === "exact");
+}
+
+const unbounded = { depth: Number.POSITIVE_INFINITY, values: Number.POSITIVE_INFINITY };
+
+/** The same for a text of which it is known whether JavaScript writes all its numbers unchanged. */
+export function parseKnown(text: string, isExact: boolean): unknown {
   const source = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
   const value: unknown = JSON.parse(source);
-  if (mayLose(source)) remember(value, source);
+  if (!isExact) remember(value, source);
   return value;
 }
 
 /**
- * Writes JSON as `JSON.stringify` does, and every number that is still the one it was parsed as with its own digits.
- * What a client sends is written like this.
+ * Writes JSON like `JSON.stringify`, but with the source digits of every number that has not changed since it was
+ * parsed. The FHIR client sends its bodies in this form.
  *
- * @returns `undefined` for what JSON cannot hold, as `JSON.stringify`
+ * @returns `undefined` for a value that JSON cannot represent, like `JSON.stringify`
  * @throws {TypeError} for a cycle
  * @example
  * ```ts
@@ -55,8 +64,8 @@ export function stringifyFhirJson(value: unknown): string | undefined {
 }
 
 /**
- * A number of a parsed resource as its source wrote it: `digitsOf(quantity, "value")` is `"1.50"` where
- * `quantity.value` is `1.5`. `undefined` if there is no number.
+ * The source text of a number in a parsed resource: `digitsOf(quantity, "value")` is `"1.50"` where `quantity.value`
+ * is `1.5`. `undefined` if the field is not a number.
  *
  * @example
  * ```ts
@@ -77,18 +86,10 @@ function digitsIn(holder: unknown, name: string): string | undefined {
   return typeof holder === "object" && holder !== null ? remembered.get(holder)?.get(name) : undefined;
 }
 
-/** A number between the signs of JSON; one in a text may look like it, which costs time and does no harm. */
-const number = /[:,[]\s*(-?\d[\d.eE+-]*)(?=\s*[,\]}])/g;
-
-function mayLose(source: string): boolean {
-  for (const [, digits = ""] of source.matchAll(number)) if (String(Number(digits)) !== digits) return true;
-  return false;
-}
-
-/** A text, whose digits do not count, or a number. */
+/** A string, whose digits do not count, or a number. */
 const textOrNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/g;
 
-/** Parses the source once more, with its numbers as texts, and walks both results side by side. */
+/** Parses the source again with its numbers as strings, and walks both results in parallel. */
 function remember(value: unknown, source: string): void {
   const quoted = source.replaceAll(textOrNumber, (found) => (found.startsWith('"') ? found : `"${found}"`));
   const pairs: [unknown, unknown][] = [[value, JSON.parse(quoted)]];
@@ -113,7 +114,7 @@ function holdsDigits(value: unknown): boolean {
   const found = new Set<object>(isHolder(value) ? [value] : []);
   for (const holder of found) {
     if (remembered.has(holder)) return true;
-    for (const one of Object.values(holder)) if (isHolder(one)) found.add(one); // and comes to its turn
+    for (const one of Object.values(holder)) if (isHolder(one)) found.add(one); // the loop visits it later
   }
   return false;
 }

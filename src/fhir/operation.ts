@@ -1,10 +1,10 @@
 /**
- * What is asked for, as messages name it, and what counts as an answer.
+ * A FHIR operation: its name in messages, and the expected response.
  *
  * @module
  */
 
-/** Interactions by their names in a capability statement; `everything` and `permission` are 1upHealth's own. */
+/** Interactions as named in a capability statement; `everything` and `permission` are 1upHealth's own. */
 export type Interaction =
   | "create"
   | "read"
@@ -18,22 +18,24 @@ export type Interaction =
   | "everything"
   | "permission";
 
-/** One thing to do. */
-export interface Task {
+/** One FHIR operation. */
+export interface Operation {
   readonly interaction: Interaction;
   /** In words, after "Cannot": `read the Patient`. */
   readonly words: string;
-  /** The answer: a resource of `resourceType`, a page, any resource or none, or nothing but a yes. */
+  /**
+   * The expected response: a resource of `resourceType`, a page, any resource or none, or a success without content.
+   */
   readonly expects: "resource" | "page" | "anything" | "yes";
-  /** Of the resource, or of those on a page. */
+  /** The type of the resource, or of those on a page. */
   readonly resourceType?: string | undefined;
-  /** The id that the answer must have; a create has none. */
+  /** The id that the response must have; not known for a create. */
   readonly id?: string | undefined;
-  /** For what must not simply be repeated when its answer is lost. */
+  /** For calls that must not be repeated blindly when the response is lost. */
   readonly doubt?: Doubt | undefined;
   /** Names of search parameters. */
   readonly params?: readonly string[] | undefined;
-  /** Of an operation, without its `$`. */
+  /** The name of an operation, without its `$`. */
   readonly operation?: string | undefined;
 }
 
@@ -43,8 +45,8 @@ export interface Doubt {
   readonly advice: string;
 }
 
-/** To create one. */
-export function creating(resourceType: string): Task {
+/** Creates a resource. */
+export function creating(resourceType: string): Operation {
   return {
     interaction: "create",
     words: `create the ${resourceType}`,
@@ -57,14 +59,14 @@ export function creating(resourceType: string): Task {
   };
 }
 
-/** To read one, or one of its versions. */
-export function reading(resourceType: string, id: string, interaction: "read" | "vread" = "read"): Task {
+/** Reads a resource, or one of its versions. */
+export function reading(resourceType: string, id: string, interaction: "read" | "vread" = "read"): Operation {
   const what = interaction === "read" ? "the" : "a version of the";
   return { interaction, words: `read ${what} ${resourceType}`, expects: "resource", resourceType, id };
 }
 
-/** To replace one. */
-export function updating(resourceType: string, id: string): Task {
+/** Replaces a resource. */
+export function updating(resourceType: string, id: string): Operation {
   return {
     interaction: "update",
     words: `update the ${resourceType}`,
@@ -78,13 +80,13 @@ export function updating(resourceType: string, id: string): Task {
   };
 }
 
-/** To delete one. It may be repeated: in the end it is gone. */
-export function deleting(resourceType: string, id: string): Task {
+/** Deletes a resource. Safe to repeat. */
+export function deleting(resourceType: string, id: string): Operation {
   return { interaction: "delete", words: `delete the ${resourceType}`, expects: "yes", resourceType, id };
 }
 
-/** To search for some. */
-export function searching(resourceType: string, params: readonly string[]): Task {
+/** Searches for resources. */
+export function searching(resourceType: string, params: readonly string[]): Operation {
   return {
     interaction: "search-type",
     words: `search for ${resourceType} resources`,
@@ -94,8 +96,8 @@ export function searching(resourceType: string, params: readonly string[]): Task
   };
 }
 
-/** To read the versions of one, or of all of a type. */
-export function lookingBack(resourceType: string, id: string | undefined): Task {
+/** Reads the versions of one resource, or of all of a type. */
+export function lookingBack(resourceType: string, id: string | undefined): Operation {
   return {
     interaction: id === undefined ? "history-type" : "history-instance",
     words:
@@ -107,21 +109,21 @@ export function lookingBack(resourceType: string, id: string | undefined): Task 
   };
 }
 
-/** To read everything about a patient. */
-export const readingEverything: Task = {
+/** Reads everything about a patient. */
+export const readingEverything: Operation = {
   interaction: "everything",
   words: "read everything of the Patient",
   expects: "page",
 };
 
-/** To let another user read a patient, or no more. It may be repeated. */
-export function permitting(share: boolean): Task {
+/** Lets another user read a patient, or ends that. Safe to repeat. */
+export function permitting(share: boolean): Operation {
   const words = share ? "share the Patient" : "end the sharing of the Patient";
   return { interaction: "permission", words, expects: "yes", resourceType: "Patient" };
 }
 
-/** To carry out an operation; one that is posted may change something. */
-export function operating(operation: string, resourceType: string | undefined, posted: boolean): Task {
+/** Executes an operation; a POST may change something. */
+export function operating(operation: string, resourceType: string | undefined, posted: boolean): Operation {
   return {
     interaction: "operation",
     words: `carry out $${operation}`,

@@ -1,31 +1,34 @@
 /**
- * Search parameters as an object, checked, and as a query.
+ * Search parameters: validated, and encoded as a query.
  *
  * @module
  */
 import { isObject } from "../http/json.ts";
 import { kindOf, shown, wrong } from "./checks.ts";
 
-/** One value: `true`, `100`, `"ge2026-01-01"`, `"http://example.org/mrn|42"`. Prefixes and modifiers are yours. */
+/**
+ * One value: `true`, `100`, `"ge2026-01-01"`, `"http://example.org/mrn|42"`. You write prefixes and modifiers
+ * yourself.
+ */
 export type SearchValue = string | number | boolean;
 
 /**
- * Search parameters by name; a list repeats one (`{ date: ["ge2026-01-01", "lt2027-01-01"] }`). Names may carry a modifier
- * or a chain: `"name:exact"`, `"subject:Patient.name"`. Values are encoded for you, `|` as `%7C`.
+ * Search parameters by name. A list repeats the parameter (`{ date: ["ge2026-01-01", "lt2027-01-01"] }`). Names may
+ * have a modifier or a chain: `"name:exact"`, `"subject:Patient.name"`. Values are encoded for you, `|` as `%7C`.
  *
- * A parameter without a value is refused: a search whose filter got lost would find everything.
+ * A parameter without a value is rejected, because a search that lost its filter would return everything.
  */
 export interface SearchParams {
   readonly [name: string]: SearchValue | readonly SearchValue[];
 }
 
-/** Names and values in order, as they are sent. */
+/** Names and values, in the order in which they are sent. */
 export type Pairs = readonly (readonly [name: string, value: string])[];
 
-/** The most resources on a page, and the default for a walk. */
+/** The most resources per page, and the default for a walk. */
 export const longestPage = 100;
 
-/** Above it 1upHealth answers with an OperationOutcome. */
+/** Beyond this `_skip`, 1upHealth returns an OperationOutcome. */
 export const deepestSkip = 9_990;
 
 const paramName = /^[A-Za-z_][\w.:-]{0,127}$/;
@@ -61,7 +64,7 @@ function within(task: string, name: string, value: unknown, least: number, most:
   throw wrong(task, `${name} must be a whole number from ${least} to ${most}${deeper}`, got);
 }
 
-/** One pair as it stands in a query. */
+/** One pair, encoded for a query. */
 export function encoded([name, value]: readonly [string, string]): string {
   return `${encodeURIComponent(name)}=${encodeURIComponent(value)}`;
 }

@@ -1,6 +1,6 @@
 /**
- * Waits until a resource that was created can be read: 1upHealth shows it "after a short delay (<1 second)" (user
- * management guide, Create a FHIR Resource).
+ * Waits until a created resource can be read: 1upHealth shows it "after a short delay (<1 second)" (user management
+ * guide, Create a FHIR Resource).
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { CreateOptions } from "./fhir-client.ts";
 
 const readWaitMs = { first: 50, longest: 1_000, all: 10_000 };
 
-/** Which one. */
+/** The created resource. */
 interface Created {
   readonly resourceType: string;
   readonly id: string;
@@ -21,7 +21,7 @@ interface Created {
 /**
  * The resource, as soon as it can be read.
  *
- * @throws {LifecycleError} `UNAVAILABLE` with `facts.id`, when the time is over
+ * @throws {LifecycleError} `UNAVAILABLE` with `facts.id`, when the time is up
  */
 export async function waitUntilReadable(
   clock: Clock,
@@ -41,7 +41,7 @@ export async function waitUntilReadable(
       if (!passes || clock.monotonic() + waitMs > until)
         throw new LifecycleError(
           "UNAVAILABLE",
-          `Cannot read the ${resourceType} that was created: it must be shown within ${withinMs} ms; its id stands in facts.id, so do not create it again`,
+          `Cannot read the ${resourceType} that was created: it did not become readable within ${withinMs} ms; its id is in facts.id, so do not create it again`,
           { cause: error, facts: { id } },
         );
       await sleep(clock, waitMs, signal);
@@ -50,7 +50,7 @@ export async function waitUntilReadable(
 }
 
 /**
- * How long to wait until it can be read; `null` = not at all.
+ * How long to wait until it can be read; `null`: do not wait.
  *
  * @throws {LifecycleError} `INVALID_OPTION`
  */

@@ -1,5 +1,5 @@
 /**
- * A create whose answer was lost: looks for the resource by what it carries itself.
+ * Recovers a create whose response was lost: searches for the resource by one of its own identifiers or tags.
  *
  * @module
  */
@@ -10,22 +10,23 @@ import { kindOf, own, shown, wrong, type Sendable } from "./checks.ts";
 import type { FindBy } from "./fhir-client.ts";
 import type { SearchParams } from "./query.ts";
 
-/** Searches, as the client does it. */
+/** Searches for resources with the client. */
 export type Find = (
   resourceType: string,
   params: SearchParams,
   signal: AbortSignal | undefined,
 ) => Promise<readonly JsonObject[]>;
 
-/** When to look for a resource, ms after the last look: 5 s in all, several times 1upHealth's delay. */
+/** The waits between searches, ms: 5 s in all, several times 1upHealth's delay. */
 const looksMs = [250, 500, 1_000, 1_500, 1_750];
 
 /**
- * The resource whose creation is in doubt.
+ * Finds the resource whose creation is in doubt.
  *
- * @throws {LifecycleError} `doubt` itself, or one that says more: `facts.found` is how many there are
+ * @throws {LifecycleError} `IN_DOUBT` with the message of `doubt` and the result of the search; `facts.found` is the
+ * number of matches
  */
-export async function findCreated(
+export async function recoverCreate(
   clock: Clock,
   find: Find,
   resourceType: string,
@@ -46,14 +47,14 @@ export async function findCreated(
       trouble = error;
       if (!error.retryable) break;
     }
-    // A server that does not know the parameter may answer as if it were not there, with whatever it has.
+    // A server that does not know the parameter may ignore it and return any resources.
     if (!found.every((one) => carries(one, findBy)))
       throw more(doubt, "1upHealth does not search by that", undefined);
     if (found.length > 1) throw more(doubt, `there is more than one ${resourceType} with that`, found.length);
     if (found[0] !== undefined) return found[0];
   }
-  if (trouble !== undefined) throw more(doubt, "looking for it failed, too", undefined, trouble);
-  throw more(doubt, "it was looked for and not found", 0);
+  if (trouble !== undefined) throw more(doubt, "searching for it failed too", undefined, trouble);
+  throw more(doubt, "a search did not find it", 0);
 }
 
 function more(
@@ -71,7 +72,7 @@ function more(
 }
 
 /**
- * A resource is found again by what it carries itself, or not at all.
+ * Checks that the resource carries the identifier or tag, since it could not be found by it otherwise.
  *
  * @throws {LifecycleError} `INVALID_OPTION`
  */
@@ -99,12 +100,12 @@ export function checkFindBy(
   return findBy;
 }
 
-/** What to search for. */
+/** The search parameters. */
 export function paramsOf(findBy: FindBy): SearchParams {
   return "tag" in findBy ? { _tag: findBy.tag } : { identifier: findBy.identifier };
 }
 
-/** Is this identifier, or this tag, one of the resource's own? */
+/** Whether the resource carries this identifier or tag. */
 function carries(resource: Sendable, findBy: FindBy): boolean {
   const isTag = "tag" in findBy;
   const [system = "", code = ""] = (isTag ? findBy.tag : findBy.identifier).split("|");

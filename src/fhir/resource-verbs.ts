@@ -1,22 +1,23 @@
 /**
- * The verbs about one resource. Arguments are checked and the call is described before a proof is asked for, so that what
- * cannot be sent costs nothing, and a resource that changes meanwhile is sent as it was.
+ * The methods for single resources. Arguments are checked and the call is described before credentials are requested,
+ * so that an invalid call costs nothing, and a resource that changes meanwhile is sent as it was.
  *
  * @module
  */
+import { withSignals } from "../abort.ts";
 import { isLifecycleError } from "../errors.ts";
 import { isObject, type JsonObject } from "../http/json.ts";
 import * as calls from "./calls.ts";
 import * as check from "./checks.ts";
-import { checkFindBy, findCreated, paramsOf, type Find } from "./find-by.ts";
-import { readableWithin, waitUntilReadable } from "./readable.ts";
+import { checkFindBy, recoverCreate, paramsOf, type Find } from "./recover-create.ts";
+import { readableWithin, waitUntilReadable } from "./read-after-write.ts";
 import type { CreateOptions, FhirCallOptions, OperationOptions, UpdateOptions } from "./fhir-client.ts";
-import { eitherOf, perform, refuseUndeclared, type Done, type VerbParts } from "./perform.ts";
+import { execute, refuseUndeclared, type Done, type VerbParts } from "./execute.ts";
 import { pairsOf, queryOf } from "./query.ts";
-import { creating, deleting, operating, permitting, reading, searching, updating } from "./task.ts";
-import type { FhirVersion } from "./versions.ts";
+import { creating, deleting, operating, permitting, reading, searching, updating } from "./operation.ts";
+import type { FhirVersion } from "./fhir-version.ts";
 
-/** See `FhirClient`; the types are put on there. */
+/** See `FhirClient`, which adds the types. */
 export interface ResourceVerbs {
   create(resource: object, options?: CreateOptions): Promise<JsonObject>;
   read(resourceType: string, id: string, options?: FhirCallOptions): Promise<JsonObject>;
@@ -30,13 +31,13 @@ export interface ResourceVerbs {
 
 const ofCall = { signal: true } as const;
 
-/** @param find searches, as the client does it */
+/** @param find searches for resources with the client */
 export function resourceVerbs({ place, performer, clock, ending }: VerbParts, find: Find): ResourceVerbs {
   const { version } = place;
 
   async function readOne(type: string, id: string, signal: AbortSignal | undefined): Promise<JsonObject> {
     const call = calls.readResourceCall(place, type, id);
-    return resourceOf(await perform(performer, reading(type, id), call, signal));
+    return resourceOf(await execute(performer, reading(type, id), call, signal));
   }
 
   async function permit(
@@ -50,7 +51,7 @@ export function resourceVerbs({ place, performer, clock, ending }: VerbParts, fi
     const user = check.checkNumber(task.words, "oneupUserId", oneupUserId, 1, Number.MAX_SAFE_INTEGER);
     if (user === undefined) throw check.wrong(task.words, "oneupUserId must be given", "nothing");
     const signal = signalOf(task.words, options);
-    await perform(performer, task, calls.permissionCall(place, share, id, user), signal);
+    await execute(performer, task, calls.permissionCall(place, share, id, user), signal);
   }
 
   return {
@@ -73,15 +74,19 @@ export function resourceVerbs({ place, performer, clock, ending }: VerbParts, fi
         await refuseUndeclared(version, searching(resourceType, Object.keys(paramsOf(findBy))));
       let created: JsonObject;
       try {
-        created = resourceOf(await perform(performer, task, call, signal));
+        created = resourceOf(await execute(performer, task, call, signal));
       } catch (error) {
         if (!isLifecycleError(error, "IN_DOUBT") || findBy === undefined) throw error;
-        created = await findCreated(clock, find, resourceType, findBy, error, eitherOf(signal, ending));
+        created = await withSignals(signal, ending, (signal) =>
+          recoverCreate(clock, find, resourceType, findBy, error, signal),
+        );
       }
       if (withinMs === null) return created;
-      const id = String(created["id"]); // of FHIR's type, as the reader has checked
+      const id = String(created["id"]); // a FHIR id, as the reader has checked
       const read = (signal: AbortSignal | undefined) => readOne(resourceType, id, signal);
-      return waitUntilReadable(clock, read, { resourceType, id }, withinMs, eitherOf(signal, ending));
+      return withSignals(signal, ending, (signal) =>
+        waitUntilReadable(clock, read, { resourceType, id }, withinMs, signal),
+      );
     },
 
     async read(resourceType, id, options) {
@@ -95,7 +100,7 @@ export function resourceVerbs({ place, performer, clock, ending }: VerbParts, fi
       check.checkResourceId(words, versionId, "a versionId");
       const call = calls.readVersionCall(place, resourceType, id, versionId);
       const task = reading(resourceType, id, "vread");
-      return resourceOf(await perform(performer, task, call, signalOf(words, options)));
+      return resourceOf(await execute(performer, task, call, signalOf(words, options)));
     },
 
     async update(given, options) {
@@ -114,14 +119,14 @@ export function resourceVerbs({ place, performer, clock, ending }: VerbParts, fi
         body: calls.serialise(words, resource),
         versionId: (ifMatch ?? version === "r4") ? replaced(words, resource, ifMatch === true) : undefined,
       });
-      return resourceOf(await perform(performer, task, call, signal));
+      return resourceOf(await execute(performer, task, call, signal));
     },
 
     async delete(resourceType, id, options) {
       checkAddress("delete the resource", resourceType, id);
       const task = deleting(resourceType, id);
       const signal = signalOf(task.words, options);
-      await perform(performer, task, calls.deleteResourceCall(place, resourceType, id), signal);
+      await execute(performer, task, calls.deleteResourceCall(place, resourceType, id), signal);
     },
 
     async operation(name, options) {
@@ -148,7 +153,7 @@ export function resourceVerbs({ place, performer, clock, ending }: VerbParts, fi
       const posted = body === undefined ? undefined : check.checkResource(task.words, body);
       const text = posted && calls.serialise(task.words, posted);
       const query = queryOf(pairsOf(task.words, params));
-      const done = await perform(
+      const done = await execute(
         performer,
         task,
         calls.operationCall(place, path.join(""), query, text),
@@ -171,7 +176,7 @@ function signalOf(words: string, options: FhirCallOptions | undefined): AbortSig
   return check.checkSignal(words, check.checkOptions<FhirCallOptions>(words, options, ofCall).signal);
 }
 
-/** The version of a resource in hand, in a form that can stand in a header. */
+/** The version of a resource that an update may replace, safe for a header. */
 function replaced(words: string, resource: check.Sendable, demanded: boolean): string | undefined {
   const meta = check.own(resource, "meta");
   const versionId = isObject(meta) ? check.own(meta, "versionId") : undefined;
@@ -180,7 +185,7 @@ function replaced(words: string, resource: check.Sendable, demanded: boolean): s
   throw check.wrong(words, "ifMatch must find a meta.versionId of FHIR's type id", check.kindOf(versionId));
 }
 
-/** What was asked for is a resource, so the reader let nothing else through. */
+/** The reader has ensured that a resource is there, because one was requested. */
 function resourceOf({ resource }: Done): JsonObject {
   return resource ?? {};
 }

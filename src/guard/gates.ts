@@ -1,16 +1,16 @@
 /**
- * Which gates of the account stand before which call, and when one of them may be tried again. Pure.
+ * Which gates apply to which call, and when a shut gate may be probed. Pure.
  *
  * @module
  */
 
 /**
- * A gate: one for each endpoint, shut by a 429; `exchange`, shut when the token endpoint does not answer; `secret`,
- * shut when the client's credentials are refused (one for each secret); `region`, shut within this process by a 403.
+ * A gate: one per endpoint, shut by a 429; `exchange`, shut when the token endpoint does not answer; `secret`, one per
+ * client secret, shut when the credentials are refused; `region`, shut within this process by a 403.
  */
 export type GateName = "management" | "token" | "fhir" | "exchange" | "secret" | "region";
 
-/** The calls that stand before gates. */
+/** The calls that gates apply to. */
 export type GatedCall =
   | "createUser"
   | "issueAuthCode"
@@ -24,8 +24,8 @@ export type GatedCall =
   | "any";
 
 /**
- * The gates before a call; `any`: before each one that is made with the client's credentials. Calls that bring a code
- * wait for its exchange as well: a code is worth something for minutes only.
+ * The gates of each call; `any`: those of every call made with the client's credentials. A call that brings a code also
+ * waits for the gates of its exchange, because a code expires within minutes.
  */
 export const gatesBefore: Readonly<Record<GatedCall, readonly GateName[]>> = {
   createUser: ["secret", "region", "token", "exchange", "management"],
@@ -40,31 +40,62 @@ export const gatesBefore: Readonly<Record<GatedCall, readonly GateName[]>> = {
   any: ["secret", "region"],
 };
 
-/** After so long with a token endpoint that does not answer, one further code of the account may be spent, ms. */
+/** Minimum interval between two codes spent on probing an unresponsive token endpoint, per account, ms. */
 const codeAgainMs = 3_600_000;
-/** How long a call that brings a code leaves the first try to somebody who holds one, ms. */
+/** How long a call that brings a code leaves the probe to a user that already has a code, ms. */
 const withoutCodeMs = 10_000;
-/** The same when a further code was spent already: whoever held it may be gone for good. */
+/** How long after them a user may probe whose own exchanges may be at fault, ms. */
+const afterNewcomersMs = 5_000;
+/** The same after a code was already spent on probing: the user that has it may never continue. */
 const afterCodeMs = 300_000;
 
-/** May a further code be spent to find out whether the token endpoint is back? At most one an hour. */
+/** Whether another code may be spent to find out if the token endpoint is back: at most one per hour. */
 export function maySpendCode(codeAt: number | null, now: number): boolean {
   return codeAt === null || now - codeAt >= codeAgainMs;
 }
 
-/** May this call be the one that tries a gate which says "not before `until`"? */
-export function mayTry(
-  name: GateName,
-  gate: { readonly until: number; readonly codeAt: number | null },
-  call: GatedCall,
-  now: number,
-): boolean {
-  if (!comesLater(name, call)) return now >= gate.until;
-  return now >= gate.until + (maySpendCode(gate.codeAt, now) ? withoutCodeMs : afterCodeMs);
+/** The gate's fields that matter here. */
+interface Shut {
+  readonly until: number;
+  readonly codeAt: number | null;
 }
 
-/** Does the gate stand before a call that brings a code, for the sake of the exchange that follows? */
+/** Whether this call may probe a gate that is shut until `until`. */
+export function mayTry(name: GateName, gate: Shut, call: GatedCall, now: number): boolean {
+  // seam: a-shut-gate-is-tried
+  return now >= triesAt(name, gate, call);
+}
+
+/** The time from which this call may probe the gate, ms since 1970. */
+export function triesAt(name: GateName, { until, codeAt }: Shut, call: GatedCall): number {
+  if (!comesLater(name, call)) return until;
+  const soon = until + withoutCodeMs;
+  return codeAt === null ? soon : Math.min(until + afterCodeMs, Math.max(soon, codeAt + codeAgainMs));
+}
+
+/** Whether the gate applies to a call that brings a code only because of the exchange that follows. */
 export function comesLater(name: GateName, call: GatedCall): boolean {
   const forExchange = name === "exchange" || name === "token";
   return forExchange && (call === "createUser" || call === "issueAuthCode");
+}
+
+/** Maximum time by which the user that shut a gate lets other users go first, ms. */
+const longestYieldMs = 600_000;
+
+/**
+ * When a user whose last call was throttled may probe a gate that a 429 shut: later than the other users by the time
+ * for which it was shut. The 429 may concern that user alone, and its probes would then shut the gate for ever longer.
+ * Likewise a user whose exchanges have failed lets users without a code probe the gate `exchange`.
+ */
+export function yieldsUntil(name: GateName, { state, since, until }: Yielding): number {
+  if (name === "exchange") return until + withoutCodeMs + afterNewcomersMs;
+  const shutMs = state === "throttled" ? Math.max(0, until - since) : 0;
+  return until + Math.min(shutMs, longestYieldMs);
+}
+
+/** The gate's fields that {@link yieldsUntil} needs. */
+interface Yielding {
+  readonly state: string;
+  readonly since: number;
+  readonly until: number;
 }

@@ -1,6 +1,6 @@
 /**
- * The account's limits: every call to an endpoint that has one needs a slot, held from the moment it is asked for until
- * the call is over. The logs of slots live in the store, so all processes share them.
+ * Enforces the account's limits: every call to a limited endpoint needs a slot, which is held from the request for it
+ * until the call ends. The slot logs are in the store, so all processes share them.
  *
  * @module
  */
@@ -8,14 +8,17 @@ import { sleep } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import type { Commit, Forecast, Lane, Limit, Slot, SlotRequest, Store } from "../store/contract.ts";
 
-/** A request for a slot, and until when the call may leave for the promise about the window to hold. */
+/**
+ * A request for a slot, and the latest time at which the call may leave without breaking the limit of the rolling
+ * window.
+ */
 export interface Ask {
   readonly slot: SlotRequest | undefined;
   /** On `clock.monotonic()`. */
   readonly notAfter: number;
 }
 
-/** The limits of the endpoints; `null`: none. */
+/** The limits of the endpoints; `null`: unlimited. */
 export interface Limits {
   readonly management: Limit;
   readonly token: Limit | null;
@@ -34,31 +37,38 @@ export interface GuardOptions {
 }
 
 /**
- * What becomes of the slot of a call that is over. `settled`: it counts a window from now. `givenBack`: it was not
- * needed. `counts`: the call may still be on its way, so the slot counts as it did while the call was under way.
+ * What happens to the slot of a finished call. `settled`: it counts for a window from now. `givenBack`: it was not
+ * needed. `counts`: the call may still arrive, so the slot keeps the time it was taken with.
  */
 export type SlotFate = "settled" | "givenBack" | "counts";
 
-/** The same as part of a commit. */
-export function slotAfter(slot: Slot | null, fate: SlotFate): Pick<Commit, "settle" | "giveBack"> {
-  if (slot === null || fate === "counts") return {};
-  return fate === "givenBack" ? { giveBack: slot } : { settle: slot };
+/** The same as fields of a commit. */
+export type SlotEnd = Pick<Commit, "settle" | "giveBack">;
+
+/** The fields of the commit that ends a call of this slot. */
+export function slotAfter(slot: Slot | null, fate: SlotFate): SlotEnd {
+  if (slot === null) return {};
+  // seam: an-unheard-call-keeps-its-slot
+  if (fate === "counts") return {};
+  // seam: an-unsent-call-gives-its-slot-back
+  if (fate === "givenBack") return { giveBack: slot };
+  return { settle: slot };
 }
 
-/** See {@link createGuard}. */
+/** Grants calls within the account's limits: see {@link createGuard}. */
 export interface Guard {
   readonly limits: Limits;
   /** How long a slot counts while its call is under way, ms. */
   readonly holdMs: number;
   /**
-   * A request for a slot, to be made as part of a commit; without one where the endpoint has no limit. Ask anew for
-   * every attempt: the deadline runs from here. Users queue for management calls only; `lane: null` passes them by.
+   * A request for a slot, to be made as part of a commit; without a slot if the endpoint has no limit. Create one for
+   * every attempt, because the deadline starts now. Only management calls have a queue; `lane: null` skips it.
    */
   ask(endpoint: keyof Limits, lane: Lane | null): Ask;
   /**
-   * Waits for a slot, if the endpoint has a limit, then makes a call that belongs to no user's record. `lane` is asked
+   * Waits for a slot, if the endpoint has a limit, then makes a call that belongs to no user's record. `lane` is called
    * before every attempt.
-   * @throws the signal's reason, while it waits
+   * @throws the signal's reason, if it aborts while waiting
    */
   spend<T>(
     endpoint: keyof Limits,
@@ -66,21 +76,28 @@ export interface Guard {
     call: (notAfter: number) => Promise<{ readonly slot: SlotFate; readonly value: T }>,
     signal?: AbortSignal,
   ): Promise<T>;
-  /** Management slots in use, users who wait, and when `calls` more of `lane` will have been granted. */
+  /** Management slots in use, waiting users, and when `calls` more calls of `lane` will have been granted. */
   forecast(calls: number, lane: Lane): Promise<Forecast>;
 }
 
-/** Shortest and longest wait between two questions for a slot, ms: calls under way may end, and free it, sooner. */
+/**
+ * Minimum and maximum interval between requests for a slot, ms. The maximum is short, because a call in flight may end
+ * early and free its slot.
+ */
 const leastWaitMs = 10;
 const longestWaitMs = 1_000;
+/** The maximum becomes a twentieth of a long wait, up to this, so that an hour costs a hundred requests, ms. */
+const longestLateWaitMs = 30_000;
 
-/** How long to wait before a slot is asked for again, ms. */
-export function beforeAskingAgain(retryInMs: number): number {
-  return Math.min(longestWaitMs, Math.max(leastWaitMs, retryInMs));
+/** How long to wait before requesting a slot again, ms. `waitedMs`: the wait so far. */
+export function beforeAskingAgain(retryInMs: number, waitedMs = 0): number {
+  const longest = Math.max(longestWaitMs, Math.min(longestLateWaitMs, waitedMs / 20));
+  return Math.min(longest, Math.max(leastWaitMs, retryInMs));
 }
 
 /** A guard over the account's logs of slots. */
 export function createGuard({ slots, clock, limits, timeoutMs, graceMs }: GuardOptions): Guard {
+  // seam: a-slot-is-held-while-its-call-may-arrive
   const holdMs = timeoutMs + graceMs;
   const ask = (endpoint: keyof Limits, lane: Lane | null): Ask => {
     const limit = limits[endpoint];
@@ -95,13 +112,14 @@ export function createGuard({ slots, clock, limits, timeoutMs, graceMs }: GuardO
     lane: () => Lane | null,
     signal: AbortSignal | undefined,
   ): Promise<{ slot: Slot | null; notAfter: number }> {
+    const began = clock.monotonic();
     for (;;) {
       signal?.throwIfAborted();
       const asked = ask(endpoint, lane());
       if (asked.slot === undefined) return { slot: null, notAfter: asked.notAfter };
       const answer = await slots.take(asked.slot);
       if (answer.type === "taken") return { slot: answer.slot, notAfter: asked.notAfter };
-      await sleep(clock, beforeAskingAgain(answer.retryInMs), signal);
+      await sleep(clock, beforeAskingAgain(answer.retryInMs, clock.monotonic() - began), signal);
     }
   }
 
@@ -112,9 +130,9 @@ export function createGuard({ slots, clock, limits, timeoutMs, graceMs }: GuardO
     async spend(endpoint, lane, call, signal) {
       const { slot, notAfter } = await slotFor(endpoint, lane, signal);
       if (slot === null) return (await call(notAfter)).value;
-      const { slot: fate, value } = await call(notAfter); // one that throws may have been sent: its slot goes on counting
+      const { slot: fate, value } = await call(notAfter); // if it throws, the call may have been sent, so its slot still counts
       const { settle, giveBack } = slotAfter(slot, fate);
-      // If the store is away the slot counts for longer than it must; what the call brought is not lost for that.
+      // If the store is unavailable, the slot counts longer than necessary. That must not lose the result of the call.
       if (settle !== undefined) await slots.settle(settle).catch(() => {});
       if (giveBack !== undefined) await slots.giveBack(giveBack).catch(() => {});
       return value;

@@ -1,6 +1,6 @@
 /**
- * What every reader of answers shares: the refusals that mean the same whatever was asked. A reader first looks
- * for what only it knows ("this user already exists"), then hands the rest to {@link readRefusal}.
+ * Interprets the refusals that mean the same for every call. The reader of a call first checks for its own cases ("this
+ * user already exists"), then passes the rest to {@link readRefusal}.
  *
  * @module
  */
@@ -8,17 +8,34 @@ import type { Answer } from "./call.ts";
 import { field, isObject, text } from "./json.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
+/** The meaning of an answer that does not grant the request. {@link readRefusal} decides which one applies. */
 export type Refusal =
-  /** 429: later. `retryAfterMs` counts from the answer, if the server said. */
+  /** A 429, or another 4xx in words about a limit: try later. `retryAfterMs` counts from the answer, if the server gave a time. */
   | { readonly type: "throttled"; readonly retryAfterMs?: number }
-  /** The client's id and secret, or the token presented, are not accepted; also a redirect to, or the page of, a login. */
+  /**
+   * The client's credentials or the presented token are refused explicitly: `invalid_client`, or a 401 whose body is a
+   * JSON object. Only this concerns the account.
+   */
   | { readonly type: "credentialsRefused" }
-  /** 403: not allowed; often a blocked region. */
-  | { readonly type: "forbidden" }
-  /** It may have been carried out: a 5xx, an unreadable or cut body, a success that says nothing. */
+  /**
+   * An intermediary or a firewall stopped the call: a redirect, an HTML page, 403, 406, 407, 451, 511, or a 401 without
+   * a JSON object. The cause may be the account, the region, this process's network or this user's id; the answer does
+   * not tell which. `why` is `html_page` or e.g. `http_403`; never text from the answer.
+   */
+  | { readonly type: "blocked"; readonly why: string }
+  /** The call may have been carried out: a 5xx, an unreadable or truncated body, a success that grants nothing. */
   | { readonly type: "inDoubt"; readonly why: string }
-  /** A definite no to this call. `why` is an error code of RFC 6749 or `http_400`; never text of the answer. */
-  | { readonly type: "refused"; readonly why: string };
+  /**
+   * A definite refusal of this call, in words known from its own endpoint. Only the reader of that endpoint returns it.
+   * `why` is an error code of RFC 6749 or e.g. `http_400`; never text from the answer.
+   */
+  | { readonly type: "refused"; readonly why: string }
+  /**
+   * Every other refusal: a 4xx without words, in words of another endpoint, in words that quote the request, or in
+   * words that are not known. It may come from a gateway, and be temporary. `why` is an error code of RFC 6749 or e.g.
+   * `http_400`.
+   */
+  | { readonly type: "unexplained"; readonly why: string };
 
 const oauthCodes = new Set([
   "invalid_request",
@@ -33,31 +50,40 @@ const oauthCodes = new Set([
   "temporarily_unavailable",
 ]);
 
-/** The body's error code of RFC 6749, if that is what its `error` holds. */
+/** The error code of RFC 6749 in the body's `error`, if it is one. */
 export function oauthCode(body: unknown): string | undefined {
   const code = text(field(body, "error"))?.toLowerCase();
   return code !== undefined && oauthCodes.has(code) ? code : undefined;
 }
 
-/** So many characters of a page tell whether it asks for a login. */
+/** Number of characters of a page that are searched for a login form. */
 const longestPage = 10_000;
 
-/** Beyond this many characters it is no remark any more. */
+/** Longer texts are not treated as messages. */
 const longestRemark = 500;
 
 /**
- * What the body says in words, in lower case, for comparing with known phrases and for nothing else: it may quote
- * what was sent. Never copy it into an error or a log.
+ * The messages of the body in lower case, only for comparison with known phrases: they may quote the request, so never
+ * copy them into an error or a log.
  */
 export function saying(answer: Answer, body: unknown): string {
-  if (isObject(body)) {
-    const error = field(body, "error");
-    const parts = [error, field(error, "message"), field(body, "message"), field(body, "error_description")];
-    return parts
-      .map((part) => (text(part) ?? "").slice(0, longestRemark))
-      .join(" ")
-      .toLowerCase();
-  }
+  return isObject(body) ? remarksIn(body).join(" ") : plainRemark(answer, body);
+}
+
+/** The same field by field, without empty ones. */
+export function remarksOf(answer: Answer, body: unknown): readonly string[] {
+  const remarks = isObject(body) ? remarksIn(body) : [plainRemark(answer, body)];
+  return remarks.filter((remark) => remark.trim() !== "");
+}
+
+function remarksIn(body: unknown): readonly string[] {
+  const error = field(body, "error");
+  const parts = [error, field(error, "message"), field(body, "message"), field(body, "error_description")];
+  return parts.map((part) => (text(part) ?? "").slice(0, longestRemark).toLowerCase());
+}
+
+/** The message in a body that is plain text or a JSON string. */
+function plainRemark(answer: Answer, body: unknown): string {
   if (typeof body === "string") return body.slice(0, longestRemark).toLowerCase();
   const remark = body === undefined && answer.text.length <= longestRemark && !isHtml(answer);
   return remark ? answer.text.toLowerCase() : "";
@@ -66,49 +92,122 @@ export function saying(answer: Answer, body: unknown): string {
 function isHtml(answer: Answer): boolean {
   const type = Object.hasOwn(answer.headers, "content-type") ? answer.headers["content-type"] : undefined;
   return type !== undefined && /^\s*(text\/html|application\/xhtml)/i.test(type)
-    ? !/^\s*[[{]/.test(answer.text) // JSON under the wrong name is still JSON
+    ? !/^\s*[[{]/.test(answer.text) // JSON with the wrong content type is still JSON
     : /^\s*<(!doctype|html|head|body)\b/i.test(answer.text);
 }
 
-/** @param body the answer's JSON, or `undefined` if it has none */
+/**
+ * Whether the words of an answer with this status may decide: only in successes and in client errors about the
+ * requested resource. In all others they come from gateways, databases and service meshes.
+ */
+export function mayDecide(status: number): boolean {
+  // seam: words-decide-only-in-some-answers
+  return (status >= 200 && status < 300) || definite.has(status);
+}
+
+const definite: ReadonlySet<number> = new Set([400, 404, 409, 410, 422]);
+
+/** The error code of RFC 6749, if it may decide: in the statuses of {@link mayDecide}, and in 401 and 403. */
+export function decidingCode({ status }: Answer, body: unknown): string | undefined {
+  return mayDecide(status) || status === 401 || status === 403 ? oauthCode(body) : undefined;
+}
+
+/** "Network Authentication Required" (RFC 6585), sent only by intermediaries between the client and the network. */
+const portal = 511;
+
+/** Client errors sent by firewalls, proxies and region blocks. */
+const barriers: ReadonlySet<number> = new Set([403, 406, 407, 451]);
+
+/**
+ * The status decides first, then an error code, then words. The order of the checks matters.
+ *
+ * @param body the answer's JSON, or `undefined` if it is not JSON
+ */
 export function readRefusal(answer: Answer, body: unknown): Refusal {
   const { status } = answer;
-  const said = saying(answer, body);
-  const code = oauthCode(body);
-  if (status === 429 || said.includes("too many requests")) return throttled(answer);
-  if (status >= 300 && status < 400) return { type: "credentialsRefused" };
-  if (code === "invalid_client" || /\binvalid[ _-]client\b/.test(said)) return { type: "credentialsRefused" };
-  if (code === "server_error" || code === "temporarily_unavailable") return { type: "inDoubt", why: code };
-  if (status === 403) return { type: "forbidden" };
-  // A gateway gave up on reading or early data: it does not say what happened behind it.
+  if (status === 429) return throttled(answer);
+  if ((status >= 300 && status < 400) || status === portal) return { type: "blocked", why: `http_${status}` };
+  // The gateway gave up waiting or refused early data, so it is unknown whether the call was carried out.
   if (status < 200 || status === 408 || status === 425 || status >= 500 || !Number.isInteger(status))
     return { type: "inDoubt", why: `http_${status}` };
+  if (status >= 400 && limited(remarksOf(answer, body))) return throttled(answer);
+  const code = decidingCode(answer, body);
+  // seam: an-invalid-client-is-of-the-account
+  if (code === "invalid_client") return { type: "credentialsRefused" };
+  if (code === "server_error" || code === "temporarily_unavailable") return { type: "inDoubt", why: code };
+  const isOfClient = code === "unauthorized_client" || code === "access_denied"; // about the client, not this user
+  // seam: a-stopped-call-is-not-of-the-account
+  if (barriers.has(status) && (code === undefined || isOfClient))
+    return { type: "blocked", why: `http_${status}` };
   if (isHtml(answer)) {
-    // A gateway that knows no such place says nothing about the caller, unless its page is that of a login.
+    // A gateway that does not know the path says nothing about the client, unless its page is a login page.
     const login = /\b(log|sign)[ -]?in\b|password/i.test(answer.text.slice(0, longestPage));
     return isNowhere(status) && !login
       ? { type: "inDoubt", why: `http_${status}` }
-      : { type: "credentialsRefused" };
+      : { type: "blocked", why: "html_page" };
   }
-  if (code !== undefined) return { type: "refused", why: code };
-  if (status === 401 || /^\s*unauthorized\s*$/.test(said)) return { type: "credentialsRefused" };
+  if (code !== undefined) return { type: "unexplained", why: code };
+  if (status === 401)
+    return isObject(body) ? { type: "credentialsRefused" } : { type: "blocked", why: "http_401" };
+  const phrase = isObject(body) && mayDecide(status) ? accountPhrase(body) : undefined;
+  if (phrase === "throttled") return throttled(answer);
+  if (phrase !== undefined) return { type: phrase };
+  if (status >= 400) return { type: "unexplained", why: `http_${status}` };
   if (!isObject(body)) return { type: "inDoubt", why: "unreadable_body" };
-  if (status >= 400) return { type: "refused", why: `http_${status}` };
-  return saysNo(body, said)
-    ? { type: "refused", why: `http_${status}` }
-    : { type: "inDoubt", why: "says_nothing" };
+  return saysNo(body, saying(answer, body))
+    ? { type: "unexplained", why: `http_${status}` }
+    : { type: "inDoubt", why: "not_stated" };
 }
 
 /**
- * The same for an endpoint that is always there, as those of the account are: a router that knows no such place, and has
- * no word about what was asked, says nothing about the caller either.
+ * Phrases that a gateway in front of every endpoint uses. They must be at the start of a field, because later text may
+ * quote the request.
+ */
+function accountPhrase(body: unknown): "throttled" | "credentialsRefused" | undefined {
+  const remarks = remarksIn(body);
+  if (limited(remarks)) return "throttled";
+  if (remarks.some((remark) => /^\s*(invalid[ _-]client\b|unauthorized\s*$)/.test(remark)))
+    return "credentialsRefused";
+  return undefined;
+}
+
+/** Words for a limit, e.g. "Rate limit exceeded", "Too many requests", "throttled: …", "You have exceeded the quota". */
+const limitWords =
+  /^\s*(?:error ?[:-] ?)?(?:too[ _-]many[ _-](?:requests|calls)|(?:you(?:'ve| have)? )?(?:exceeded|reached) (?:the|your) (?:[a-z]+[ _-])?(?:rate|call|request)?[ _-]?(?:limit|quota)|(?:the |your )?(?:(?:api|rate|call|request|usage)s?[ _-]){0,2}(?:limit|quota|throttle)s?[ _-](?:is |was |has been )?(?:exceeded|reached|hit)|rate[ _-]?limit(?:ed|ing)?|throttl(?:ed|ing)(?:exception)?)(?=\s*(?:$|[.!,;:([-]|for\b|by\b|please\b|try\b))/;
+
+function limited(remarks: readonly string[]): boolean {
+  return remarks.some((remark) => limitWords.test(remark));
+}
+
+/**
+ * Whether the body gives a reason in one of 1upHealth's formats: `{ error: "…" }`, or an OperationOutcome. Gateways use
+ * other formats.
+ */
+function isOwnForm(body: unknown): boolean {
+  if (field(body, "resourceType") === "OperationOutcome") return true;
+  const error = text(field(body, "error"));
+  if (error === undefined || statusWords.test(error)) return false;
+  return text(field(body, "message")) === undefined || field(body, "success") === false;
+}
+
+/** The reason phrase of a status, which is no reason. */
+const statusWords =
+  /^\s*(bad request|not found|method not allowed|conflict|gone|unprocessable (entity|content))\s*$/i;
+
+/**
+ * The same for an endpoint that always exists, as those of the account do: a router that does not know the path, and
+ * whose answer says nothing about the request, says nothing about the user or client either.
  *
- * @param body the answer's JSON, or `undefined` if it has none
+ * @param body the answer's JSON, or `undefined` if it is not JSON
  */
 export function readAccountRefusal(answer: Answer, body: unknown): Refusal {
   const refusal = readRefusal(answer, body);
-  const told = /user|code|token|grant|client/.test(withoutPlaces(saying(answer, body)));
-  return refusal.type === "refused" && isNowhere(answer.status) && !told
+  const isNo = refusal.type === "refused" || refusal.type === "unexplained";
+  const told =
+    mayDecide(answer.status) &&
+    isOwnForm(body) &&
+    /user|code|token|grant|client/.test(withoutPlaces(saying(answer, body)));
+  return isNo && isNowhere(answer.status) && !told
     ? { type: "inDoubt", why: `http_${answer.status}` }
     : refusal;
 }
@@ -118,24 +217,28 @@ function isNowhere(status: number): boolean {
 }
 
 /**
- * A path, an address, or the service's name: `/user/auth-code`, `post:/user?app_user_id=ada`, `(https://…/user)`,
+ * A path, a URL, or the service's name: `/user/auth-code`, `post:/user?app_user_id=ada`, `(https://…/user)`,
  * `user-management/v1/user`, `user-management`.
  */
 const place = /(^|[\s"'`(])([a-z]+:)?(\/|[\w.-]+\/[\w.-]+\/|user-management\b)\S*/g;
 
-/** What was said, without the paths in it: there is a "user" in one that a router quotes. */
+/** The message without paths: a path quoted by a router may contain "user". */
 export function withoutPlaces(said: string): string {
   return said.replace(place, "$1");
 }
 
-/** A 2xx whose body is a definite no: it must name a reason, and not one that passes by itself. */
+/** Whether a 2xx body is a refusal: it must give a reason, and not a temporary one. */
 function saysNo(body: unknown, said: string): boolean {
   const success = field(body, "success");
   if (success === true || said.trim() === "") return false;
-  return !/server error|try again|time[d ]?-?out|temporar|unavailable|busy/.test(said);
+  return !passing.test(said);
 }
 
+/** Words for a trouble that passes. */
+export const passing: RegExp =
+  /server error|internal|try again|later|time[d ]?-?out|temporar|at (?:this|the) (?:time|moment)|right now|unavailable|busy/;
+
 function throttled(answer: Answer): Refusal {
-  const ms = retryAfterMs(answer.headers, answer.receivedAt);
+  const ms = answer.heldMs ?? retryAfterMs(answer.headers, answer.receivedAt);
   return ms === undefined ? { type: "throttled" } : { type: "throttled", retryAfterMs: ms };
 }

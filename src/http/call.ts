@@ -1,21 +1,21 @@
 /**
- * A call to 1upHealth, described and not yet sent, and what can become of it.
+ * The description of a call to 1upHealth, and its possible outcomes.
  *
  * @module
  */
 import { printAs } from "../secret.ts";
 import type { Secret } from "../secret.ts";
 
-/** Which of 1upHealth's three endpoints a call goes to. Limits and throttling count per endpoint. */
+/** 1upHealth's three endpoints. Limits and throttling apply per endpoint. */
 export type Endpoint = "management" | "token" | "fhir";
 
-/** One HTTP call. It holds secrets, so it prints and serialises without its URL, headers and body. */
+/** One HTTP call. It contains secrets, so it prints and serialises without its URL, headers and body. */
 export interface Call {
   /** The operation, for spans and the journal: `createUser`, `exchangeCode`, … */
   readonly name: string;
   readonly endpoint: Endpoint;
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
-  /** Absolute, with its query. */
+  /** Absolute, including the query. */
   readonly url: string;
   /** The path without ids and query, for `url.template`: `/dstu2/Patient/{id}`. */
   readonly template: string;
@@ -23,28 +23,35 @@ export interface Call {
   readonly body?: string;
 }
 
-/** 1upHealth answered; whatever it said is for a reader to judge. */
+/** An answer from 1upHealth, not interpreted yet. */
 export interface Answer {
   readonly type: "answer";
   readonly status: number;
-  /** Names in lower case; several headers of one name are joined with a comma. */
+  /** Names in lower case; repeated headers are joined with a comma. */
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string;
   /** `clock.now()` when the first byte of the call was written. */
   readonly sentAt: number;
   /** `clock.now()` when the last byte of the answer was read. */
   readonly receivedAt: number;
+  /** Whether JavaScript would print every number in the JSON body unchanged; missing if not checked. */
+  readonly isExact?: boolean;
+  /**
+   * For a 429: how long such calls are held back locally, counted from `receivedAt`, ms; if missing, the answer's own
+   * value.
+   */
+  readonly heldMs?: number;
 }
 
 /**
- * No answer. `notSent`: provably no byte of the call left, so it was not carried out. `lost`: the call was or
- * may have been sent, so it may have been carried out. The cause carries a code, never a URL, header or body.
+ * No answer. `notSent`: provably no byte left, so the call was not carried out. `lost`: the call was or may have been
+ * sent, so it may have been carried out. The cause contains a code, never a URL, header or body.
  */
 export type Unanswered =
   | { readonly type: "notSent"; readonly cause: unknown }
   | { readonly type: "lost"; readonly cause: unknown };
 
-/** The client's side of every call. */
+/** The client's data for every call. */
 export interface Client {
   /** Base of user management and FHIR, e.g. `https://api.1up.health`. */
   readonly api: string;
@@ -80,7 +87,7 @@ class DescribedCall implements Call {
 
 printAs(DescribedCall.prototype, ({ name, method, template }) => `Call(${name}: ${method} ${template})`);
 
-/** What {@link describeCall} takes: a call, whose body may also be left undefined. */
+/** The parameter of {@link describeCall}: a call whose body may be undefined. */
 export type CallFields = Omit<Call, "body"> & { readonly body?: string | undefined };
 
 /** Makes a {@link Call} that does not leak its URL, headers and body when it is printed or serialised. */
@@ -88,17 +95,17 @@ export function describeCall(call: CallFields): Call {
   return new DescribedCall(call);
 }
 
-/** Joins a base that may end in slashes and a path that starts with one. */
+/** Joins a base, which may end in slashes, and a path that starts with one. */
 export function under(base: string, path: string): string {
   let end = base.length;
   while (base[end - 1] === "/") end--;
   return base.slice(0, end) + path;
 }
 
-/** The type of every body that 1upHealth's guide sends to user management and to the token endpoint. */
+/** The content type that 1upHealth's guide uses for user management and for the token endpoint. */
 export const formType = "application/x-www-form-urlencoded";
 
-/** Fields in the form of {@link formType}, for bodies and queries. */
+/** Encodes fields as {@link formType}, for bodies and queries. */
 export function form(fields: Record<string, string>): string {
   return new URLSearchParams(fields).toString();
 }

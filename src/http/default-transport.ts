@@ -1,5 +1,5 @@
 /**
- * The transport that nobody chose.
+ * Chooses the default transport.
  *
  * @module
  */

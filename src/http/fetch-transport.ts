@@ -1,9 +1,11 @@
 /**
- * The transport for runtimes where undici does not run, on the platform's `fetch`.
+ * A transport on the platform's `fetch`, for runtimes without undici.
  *
  * @module
  */
+import { onAbort } from "../abort.ts";
 import { LifecycleError } from "../errors.ts";
+import { readingOf } from "./charset.ts";
 import {
   aborted,
   codeOf,
@@ -12,11 +14,11 @@ import {
   tooBig,
   TransportError,
   type Transport,
-  type TransportRequest,
   type TransportResponse,
+  unknownCharset,
 } from "./transport.ts";
 
-/** Codes of failures that come before a connection exists (undici, Node's sockets, Bun). */
+/** Codes of errors that occur before a connection exists (undici, Node's sockets, Bun). */
 const beforeConnection = new Set([
   "ECONNREFUSED",
   "ENOTFOUND",
@@ -30,13 +32,13 @@ const beforeConnection = new Set([
 ]);
 
 /**
- * A {@link Transport} on `fetch`. It knows less than `undiciTransport`: a call counts as sent from the moment
- * `fetch` is called, unless the error proves that there was no connection. On Deno it opens a connection for every
- * call, because Deno's `fetch` silently repeats a call, a POST too, when a kept connection breaks before the answer.
+ * A {@link Transport} on `fetch`. It is less precise than `undiciTransport`: a call counts as sent once `fetch` was
+ * called, unless the error proves that there was no connection. On Deno it opens a new connection for every call,
+ * because Deno's `fetch` silently repeats a call, even a POST, when a kept connection breaks before the answer.
  *
  * @param fetch @default globalThis.fetch
- * @throws {LifecycleError} `INVALID_OPTION` while `NODE_TLS_REJECT_UNAUTHORIZED=0` keeps `fetch` from checking
- * certificates; set later, it keeps calls from being sent
+ * @throws {LifecycleError} `INVALID_OPTION` while `NODE_TLS_REJECT_UNAUTHORIZED=0` disables certificate checks in
+ *   `fetch`; if the variable is set later, calls are refused
  * @example
  * ```ts
  * import { fetchTransport } from "oneup-lifecycle";
@@ -49,7 +51,7 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
   const once = sendsOnce();
   if (checksNothing()) throw new LifecycleError("INVALID_OPTION", `Cannot create a transport: ${mustCheck}`);
   return {
-    async send({ method, url, headers, body, signal, whenAborted, maxBytes, onSending }) {
+    async send({ method, url, headers, body, signal, maxBytes, onSending }) {
       if (signal.aborted) throw aborted(false);
       if (checksNothing() && url.startsWith("https:"))
         throw new TransportError(`Cannot send the call: ${mustCheck}`, {
@@ -59,11 +61,11 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
       if (!onSending()) throw heldBack();
       const init = { method, headers: { ...headers }, signal, redirect: "manual", ...once } as const;
       const exchange = async (): Promise<TransportResponse> =>
-        read(await fetch(url, body === undefined ? init : { ...init, body }), maxBytes, whenAborted);
+        read(await fetch(url, body === undefined ? init : { ...init, body }), maxBytes, signal);
       try {
-        // Not every `fetch` listens to the signal, nor does every body that one gives.
+        // Some implementations of `fetch`, and some response bodies, ignore the signal.
         return await new Promise((resolve, reject) => {
-          whenAborted(() => reject(aborted(true)));
+          onAbort(signal, () => reject(aborted(true)));
           exchange().then(resolve, reject);
         });
       } catch (error) {
@@ -79,52 +81,53 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
 const mustCheck =
   "certificates must be checked, and NODE_TLS_REJECT_UNAUTHORIZED=0 switches that off for fetch";
 
-/** Node and Bun then accept every certificate without a word; Deno does not listen to it. */
+/** Node and Bun then silently accept any certificate; Deno ignores the variable. */
 function checksNothing(): boolean {
   if ("Deno" in globalThis) return false;
-  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } }; // not everywhere
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } }; // does not exist everywhere
   return process?.env?.["NODE_TLS_REJECT_UNAUTHORIZED"] === "0";
 }
 
-/** What `fetch` must be told to send a call once. */
+/** Options with which `fetch` sends a call only once. */
 function sendsOnce(): object {
-  const { Deno } = globalThis as unknown as { Deno?: { createHttpClient(options: object): unknown } }; // its own types are Deno's
+  const { Deno } = globalThis as unknown as { Deno?: { createHttpClient(options: object): unknown } }; // its types exist only in Deno
   return Deno === undefined ? {} : { client: Deno.createHttpClient({ poolMaxIdlePerHost: 0 }) };
 }
 
-async function read(
-  response: Response,
-  maxBytes: number,
-  whenAborted: TransportRequest["whenAborted"],
-): Promise<TransportResponse> {
-  // Browsers hide a redirect that they did not follow behind an opaque answer of status 0.
+async function read(response: Response, maxBytes: number, signal: AbortSignal): Promise<TransportResponse> {
+  // With `redirect: "manual"` browsers hide a redirect behind an opaque response with status 0.
   const status = response.type === "opaqueredirect" ? 302 : response.status;
   const headers: Record<string, string> = {};
   response.headers.forEach((value, name) => (headers[name.toLowerCase()] = value));
-  const decoder = new TextDecoder();
+  const reading = readingOf(headers["content-type"]);
+  const decoder = new TextDecoder(reading instanceof TextDecoder ? reading.encoding : "utf-8");
   let text = "";
   let bytes = 0;
   const reader = response.body?.getReader();
-  const giveUp = (): void => void reader?.cancel().catch(() => {}); // how that ends does not matter
-  whenAborted(giveUp);
+  const giveUp = (): void => void reader?.cancel().catch(() => {}); // the result does not matter
+  onAbort(signal, giveUp);
   for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read()) {
     bytes += part.value.byteLength;
     if (bytes > maxBytes) {
       giveUp();
       throw tooBig(maxBytes);
     }
+    if (typeof reading === "object" && "unknown" in reading && part.value.some((byte) => byte >= 0x80)) {
+      giveUp();
+      throw unknownCharset(reading.unknown);
+    }
     text += decoder.decode(part.value, { stream: true });
   }
   return { status, headers, text: text + decoder.decode() };
 }
 
-/** Does the error prove that there never was a connection to write to? */
+/** Whether the error proves that no connection was ever established. */
 function failedToConnect(error: unknown): boolean {
   const code = codeOf(error);
   if (code !== undefined && beforeConnection.has(code)) return true;
   for (let at = error, depth = 0; typeof at === "object" && at !== null && depth < 5; depth++) {
     if ("syscall" in at && (at.syscall === "connect" || at.syscall === "getaddrinfo")) return true;
-    // Deno gives no code, but names the phase.
+    // Deno's errors have no code, but name the phase.
     if ("message" in at && typeof at.message === "string" && at.message.includes("client error (Connect)"))
       return true;
     at = "cause" in at ? at.cause : undefined;

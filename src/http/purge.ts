@@ -1,15 +1,16 @@
 /**
- * `DELETE /{version}/purge`: erases what a user has in one FHIR version. It is cut at 30 s, and what was erased stays
- * erased, so it is repeated until it says that it is done (1upHealth developer documentation, Purge). The call carries
- * the client's credentials and the user's number: no token is needed, so a user whose secrets are gone can be purged.
+ * `DELETE /{version}/purge`: erases a user's data in one FHIR version. A call is cut off after 30 s, and what was
+ * erased stays erased, so it is repeated until it reports completion (1upHealth developer documentation, Purge). The
+ * call carries the client's credentials and the user's number. It needs no token, so a user whose secrets are gone can
+ * still be purged.
  *
  * @module
  */
 import { readRefusal, saying, type Refusal } from "./answer.ts";
 import { describeCall, under, type Answer, type Call, type Client } from "./call.ts";
-import { field, isObject, parseJson, truth } from "./json.ts";
+import { field, isObject, parseJson, text } from "./json.ts";
 
-/** Describes a purge; sends nothing. `version`: a name of a FHIR version as it stands in 1upHealth's paths. */
+/** Describes a purge; sends nothing. `version`: a FHIR version as in 1upHealth's paths. */
 export function purgeCall(
   client: Client,
   { oneupUserId, version }: { readonly oneupUserId: number; readonly version: string },
@@ -29,16 +30,57 @@ export function purgeCall(
   });
 }
 
-/** What a purge came to. `cut`: something is left, and the same call goes on. */
+/** The result of a purge. `cut`: some data is left; repeat the call. */
 export type PurgeAnswer = { readonly type: "purged" } | { readonly type: "cut" } | Refusal;
 
-/** Reads the answer to {@link purgeCall}. */
+/**
+ * Reads the answer to {@link purgeCall}. 1upHealth's documentation does not print the answer to a finished purge, so
+ * only its own form of a success counts: a 200 whose JSON object has `success: true` and nothing of another answer.
+ * An empty body, `{}`, a Bundle or an OperationOutcome may come from something on the way, where nothing was erased:
+ * the purge is repeated, which costs nothing.
+ */
 export function readPurge(answer: Answer): PurgeAnswer {
   const { status } = answer;
   const body = parseJson(answer.text);
   const said = saying(answer, body);
+  // seam: a-purge-that-was-cut-goes-on
   if (status === 504 || status === 408 || /time[d ]{0,2}-?out/.test(said)) return { type: "cut" };
-  const done = (status === 200 || status === 204) && (isObject(body) || answer.text.trim() === "");
-  const says = truth(field(body, "success"), said.trim() === "" && field(body, "issue") === undefined);
-  return done && says ? { type: "purged" } : readRefusal(answer, body);
+  if (status === 200 && isOwnSuccess(body)) return /* seam: a-purge-that-is-done */ { type: "purged" };
+  const refusal = readPurgeRefusal(answer, body);
+  const isWhole = isObject(body) || Array.isArray(body) || answer.text.trim() === "";
+  const isUnclear = status >= 200 && status < 300 && isWhole && refusal.type === "inDoubt";
+  return isUnclear ? { type: "unexplained", why: "unclear_answer" } : refusal;
 }
+
+/** Fields of answers to other calls, and of refusals. */
+const foreign = [
+  "error",
+  "issue",
+  "resourceType",
+  "entry",
+  "code",
+  "access_token",
+  "app_user_id",
+  "oneup_user_id",
+];
+
+function isOwnSuccess(body: unknown): boolean {
+  // seam: a-purge-is-believed-in-its-own-words
+  return field(body, "success") === true && foreign.every((name) => field(body, name) === undefined);
+}
+
+/** Only a FHIR server's own OperationOutcome refuses a purge for good. */
+function readPurgeRefusal(answer: Answer, body: unknown): Refusal {
+  const refusal = readRefusal(answer, body);
+  const issues = field(body, "resourceType") === "OperationOutcome" ? field(body, "issue") : undefined;
+  const isFinal =
+    answer.status >= 400 &&
+    Array.isArray(issues) &&
+    issues.some((issue: unknown) => finalIssues.has(text(field(issue, "code")) ?? ""));
+  return refusal.type === "unexplained" && isFinal
+    ? { type: "refused", why: `http_${answer.status}` }
+    : refusal;
+}
+
+/** Codes of issues that waiting does not change (FHIR IssueType). */
+const finalIssues: ReadonlySet<string> = new Set(["forbidden", "not-supported"]);

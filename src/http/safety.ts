@@ -1,27 +1,27 @@
 /**
- * What may leave at all. Checked by the sender before every call, whoever described it.
+ * Checks every call before it is sent, whatever code described it.
  *
  * @module
  */
 import { LifecycleError } from "../errors.ts";
 import type { Call } from "./call.ts";
 
-/** Splits an absolute URL where its path begins, without parsing it. The path is `""` if there is none. */
+/** Splits an absolute URL at the start of its path, without parsing it. The path is `""` if there is none. */
 export function splitUrl(url: string): { readonly origin: string; readonly path: string } {
   const authority = url.indexOf("://") + 3;
   const slash = authority < 3 ? -1 : url.indexOf("/", authority);
   return slash < 0 ? { origin: url, path: "" } : { origin: url.slice(0, slash), path: url.slice(slash) };
 }
 
-/** Is this host (as `URL.hostname` gives it) the machine itself? Only there does a call go without TLS. */
+/** Whether this host (as in `URL.hostname`) is a loopback address. Only there may a call go without TLS. */
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
-/** The reason why nothing may be sent to this origin, or `undefined` if it may. The value at hand is a host at most. */
+/** The reason why nothing may be sent to this origin; `undefined` if it is allowed. It reveals at most the host. */
 function objection(origin: string): string | undefined {
   if (origin.includes("@")) return "its URL must carry no credentials, got some";
-  // A query, a fragment, or a character that URL parsers disagree about, before the path.
+  // A query, a fragment, or a character on which URL parsers disagree, before the path.
   if (/[?#\\\s]/.test(origin)) return "its URL must have a path after its host, got something else";
   if (!URL.canParse(origin)) return "its URL must be absolute, got one that does not parse";
   const { protocol, hostname } = new URL(origin);
@@ -29,17 +29,17 @@ function objection(origin: string): string | undefined {
   return `its URL must be https (http on loopback only), got ${protocol}//${hostname}`;
 }
 
-/** The characters that HTTP allows in the value of a header: no CR, LF, NUL, and nothing beyond Latin-1. */
+/** The characters that HTTP allows in a header value: no CR, LF or NUL, and nothing beyond Latin-1. */
 const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** An application calls a handful of origins; beyond that many, remembering would be a leak. */
+/** Bounds the cache. An application calls only a few origins. */
 const mostOrigins = 64;
 
 /**
- * A check for calls that remembers the origins it has approved.
+ * Creates a check that remembers the origins it has approved.
  *
- * @returns a function that throws `INVALID_OPTION` for a call that must not be sent: not https (loopback
- * excepted), credentials in the URL, or a header value that would break out of its line
+ * @returns a function that throws `INVALID_OPTION` for a call that must not be sent: not https (except on loopback),
+ *   credentials in the URL, or an invalid header value
  */
 export function callCheck(): (call: Call) => void {
   const approved = new Set<string>();

@@ -1,27 +1,41 @@
 /**
- * The one place that sends. It bounds every call in time and size and says whether an unanswered one may have
- * been carried out; it never repeats a call and never waits for a limit.
+ * The only module that sends calls. It limits every call in time and size and reports whether an unanswered call may
+ * have been carried out. It never repeats a call and never waits for a limit.
  *
  * @module
  */
+import { onAbort } from "../abort.ts";
 import type { Clock } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
 import type { Answer, Call, Unanswered } from "./call.ts";
 import { printAs } from "../secret.ts";
+import { readingOf } from "./charset.ts";
 import { callCheck, splitUrl } from "./safety.ts";
-import { networkError, TransportError, type Transport, type TransportRequest } from "./transport.ts";
+import { survey, type JsonBounds } from "./survey.ts";
+import {
+  networkError,
+  tooDeep,
+  tooMany,
+  TransportError,
+  type Transport,
+  type TransportRequest,
+  unknownCharset,
+} from "./transport.ts";
 
 export interface SenderOptions {
   readonly transport: Transport;
   readonly clock: Clock;
-  /** Longest time for one call, from `send()` to the last byte of the answer, in milliseconds. */
+  /** Time limit of one call, from `send()` to the last byte of the answer, in milliseconds. */
   readonly timeoutMs: number;
-  /** Longest body of an answer, in bytes. One that can only be a user or a grant is cut off at {@link smallAnswer}. */
+  /**
+   * Maximum body size of an answer, in bytes. An answer that can only be a user or a grant is limited to
+   * {@link smallAnswer}.
+   */
   readonly maxBytes: number;
 }
 
 export interface SendOptions {
-  /** Ends the wait. See {@link Sender.send} for what that means for the call. */
+  /** Aborts the wait. See {@link Sender.send} for the effect on the call. */
   readonly signal?: AbortSignal | undefined;
   /** Latest `clock.monotonic()` at which the call may leave; checked in the same tick as the write. */
   readonly notAfter?: number | undefined;
@@ -29,17 +43,25 @@ export interface SendOptions {
 
 export interface Sender {
   /**
-   * Sends one call once. Trouble on the way is a value: {@link Unanswered}.
+   * Sends one call once. Network failures are returned as {@link Unanswered}.
    *
-   * @throws {LifecycleError} `INVALID_OPTION` for a call that must not be sent (not https, a broken header);
-   * nothing left
-   * @throws the signal's reason, if the caller's own signal aborts before the answer is there. The call may have
-   * been carried out then, unless the signal was aborted before `send()`
+   * @throws {LifecycleError} `INVALID_OPTION` for a call that must not be sent (not https, an invalid header); nothing
+   *   was sent
+   * @throws the signal's reason, if the caller's signal aborts before the answer has arrived. The call may have been
+   *   carried out then, unless the signal was aborted before `send()`
    */
   send(call: Call, options?: SendOptions): Promise<Answer | Unanswered>;
-  /** Closes the transport after the calls under way. */
+  /** Whether it can send a body with a GET. */
+  readonly sendsGetBody: boolean;
+  /** Closes the transport after pending calls. */
   close(): Promise<void>;
 }
+
+/** Default of `maxAnswerBytes`: a page may contain a hundred documents. */
+export const usualAnswerBytes: number = 16 * 1024 * 1024;
+/** Its allowed range. JavaScript engines cannot hold a string of twice the maximum. */
+export const leastAnswerBytes = 1_024;
+export const mostAnswerBytes: number = 256 * 1024 * 1024;
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function createSender(options: SenderOptions): Sender {
@@ -49,8 +71,10 @@ export function createSender(options: SenderOptions): Sender {
   if (!(maxBytes > 0 && Number.isSafeInteger(maxBytes)))
     throw invalid(`maxBytes must be a positive whole number of bytes, got ${maxBytes}`);
   const check = callCheck();
+  const bounds = boundsOf(maxBytes);
 
   return {
+    sendsGetBody: transport.sendsGetBody === true,
     async send(call, { signal, notAfter } = {}) {
       check(call);
       signal?.throwIfAborted();
@@ -60,17 +84,24 @@ export function createSender(options: SenderOptions): Sender {
         late = true;
         attempt.abort();
       });
-      const giveUp = signal && ((): void => attempt.abort());
-      if (giveUp !== undefined) signal?.addEventListener("abort", giveUp, { once: true });
+      const unhear = signal && onAbort(signal, () => attempt.abort());
       try {
         const { status, headers, text } = await transport.send(attempt);
-        return { type: "answer", status, headers, text, sentAt: attempt.sentAt, receivedAt: clock.now() };
+        const odd = call.endpoint === "fhir" ? readingOf(headers["content-type"]) : "utf-8";
+        if (typeof odd === "object" && "unknown" in odd)
+          return { type: "lost", cause: unknownCharset(odd.unknown) };
+        const seen = isContainer(text) ? survey(text, bounds) : "exact";
+        if (seen === "tooMany") return { type: "lost", cause: tooMany(bounds.values) };
+        if (seen === "tooDeep") return { type: "lost", cause: tooDeep(bounds.depth) };
+        const receivedAt = clock.now();
+        const isExact = seen === "exact";
+        return { type: "answer", status, headers, text, sentAt: attempt.sentAt, receivedAt, isExact };
       } catch (error) {
         signal?.throwIfAborted();
         return unanswered(error, late ? timeoutMs : undefined);
       } finally {
         cancel();
-        if (giveUp !== undefined) signal?.removeEventListener("abort", giveUp);
+        unhear?.();
       }
     },
 
@@ -80,27 +111,45 @@ export function createSender(options: SenderOptions): Sender {
   };
 }
 
-/** Bytes of an answer about one user, at most; it has a few hundred. Only lists and FHIR resources may be longer. */
+/**
+ * Maximum size of an answer about one user, which normally has a few hundred bytes. Only lists and FHIR resources may
+ * be larger.
+ */
 const smallAnswer = 256 * 1024;
 
 function mostBytes({ endpoint, method }: Call, maxBytes: number): number {
   return endpoint === "fhir" || method === "GET" ? maxBytes : Math.min(maxBytes, smallAnswer);
 }
 
-/** One call on its way, as the transport sees it. It holds secrets, so it prints and serialises without them. */
+/** Real resources nest a few dozen levels deep. */
+const deepest = 512;
+/** A real value takes more bytes than this, including its name and its share of the surrounding syntax. */
+const bytesOfValue = 64;
+const fewestValues = 10_000;
+
+/** The limits on parsing an answer of at most this many bytes. */
+function boundsOf(maxBytes: number): JsonBounds {
+  return { depth: deepest, values: Math.max(fewestValues, Math.floor(maxBytes / bytesOfValue)) };
+}
+
+/** Only JSON that starts with a bracket can be expensive to parse. */
+function isContainer(text: string): boolean {
+  return /^[\uFEFF\s]*[[{]/.test(text);
+}
+
+/** One call in progress, as passed to the transport. It contains secrets, so it prints and serialises without them. */
 class Attempt implements TransportRequest {
   readonly method: Call["method"];
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   declare readonly body?: string;
   readonly maxBytes: number;
+  /** An own property, like all the others: a transport may wrap another one and pass a copy of the request. */
+  readonly signal: AbortSignal;
   readonly onSending: () => boolean;
-  readonly whenAborted: (task: () => void) => void;
-  /** The latest time at which a byte may have left; before that, when the attempt began. */
+  /** The latest time at which a byte may have left; until then, the time at which the attempt started. */
   sentAt: number;
-  #aborted = false;
-  #task: (() => void) | undefined;
-  #controller: AbortController | undefined;
+  readonly #controller = new AbortController();
 
   constructor(call: Call, maxBytes: number, clock: Clock, notAfter: number | undefined) {
     this.method = call.method;
@@ -109,30 +158,18 @@ class Attempt implements TransportRequest {
     if (call.body !== undefined) this.body = call.body;
     this.maxBytes = maxBytes;
     this.sentAt = clock.now();
+    this.signal = this.#controller.signal;
     this.onSending = () => {
-      if (this.#aborted || (notAfter !== undefined && clock.monotonic() > notAfter)) return false;
+      if (this.signal.aborted) return false;
+      // seam: a-late-call-does-not-leave
+      if (notAfter !== undefined && clock.monotonic() > notAfter) return false;
       this.sentAt = clock.now();
       return true;
     };
-    this.whenAborted = (task) => {
-      if (this.#aborted) return task();
-      const earlier = this.#task;
-      this.#task = earlier === undefined ? task : () => (earlier(), task());
-    };
-  }
-
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      const controller = (this.#controller = new AbortController());
-      this.whenAborted(() => controller.abort());
-    }
-    return this.#controller.signal;
   }
 
   abort(): void {
-    if (this.#aborted) return;
-    this.#aborted = true;
-    this.#task?.();
+    this.#controller.abort();
   }
 
   toJSON(): { method: string; origin: string } {
@@ -143,7 +180,7 @@ class Attempt implements TransportRequest {
 printAs(Attempt.prototype, ({ method, url }) => `TransportRequest(${method} ${splitUrl(url).origin})`);
 
 function unanswered(error: unknown, timeoutMs: number | undefined): Unanswered {
-  // An error that is not the transport's own proves nothing, so it counts as sent.
+  // An error that does not come from the transport proves nothing, so the call counts as sent.
   const cause = error instanceof TransportError ? error : networkError(error, true);
   const type = cause.sent ? "lost" : "notSent";
   if (timeoutMs === undefined) return { type, cause };

@@ -1,6 +1,6 @@
 /**
- * What carries a call over the wire: one method that sends a request and gives back the whole answer.
- * `undiciTransport` is the one for servers; `fetchTransport` works wherever there is a `fetch`.
+ * The interface of an HTTP transport: one method that sends a request and resolves with the whole answer. Use
+ * `undiciTransport` on servers; `fetchTransport` works wherever there is a `fetch`.
  *
  * @module
  */
@@ -10,37 +10,38 @@ export interface TransportRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** Aborts when nobody waits any longer. The transport must then reject soon, and send nothing that it has not begun. */
-  readonly signal: AbortSignal;
   /**
-   * The same as listening to `signal`, which is only made if somebody reads it: making one for each of thousands of
-   * calls a second costs more than the rest of the client. Calls `task` at most once, at once if it is too late.
+   * Aborts when the caller no longer waits. The transport must then reject soon, and must not send a request that has
+   * not started.
    */
-  readonly whenAborted: (task: () => void) => void;
-  /** Longest body of an answer to read, in bytes. */
+  readonly signal: AbortSignal;
+  /** Maximum body size of an answer, in bytes. */
   readonly maxBytes: number;
-  /** To be called in the same tick as the first byte is written. If it returns false, nothing may be sent. */
+  /** Must be called in the same tick in which the first byte is written. If it returns false, nothing may be sent. */
   readonly onSending: () => boolean;
 }
 
-/** An answer, read to its end. */
+/** A completely read answer. */
 export interface TransportResponse {
-  /** A redirect is an answer like any other: it is never followed. */
+  /** Redirects are returned like any other answer, never followed. */
   readonly status: number;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The body, decoded with the charset declared in its `content-type`, otherwise as UTF-8. */
   readonly text: string;
 }
 
 /** Sends requests; never repeats one, never follows a redirect. Rejects with a {@link TransportError}. */
 export interface Transport {
   send(request: TransportRequest): Promise<TransportResponse>;
+  /** Whether it can send a body with a GET, as in 1upHealth's guide. `fetch` cannot. @default false */
+  readonly sendsGetBody?: boolean;
   close?(): Promise<void>;
 }
 
 /**
- * A request without an answer. Its message and code are shown to people and written to logs: no URL, no header,
- * no body, and no cause that has one of these.
+ * A request without an answer. Its message and code are shown to people and logged, so they contain no URL, header or
+ * body, and it has no cause that contains one.
  *
  * @example
  * ```ts
@@ -54,7 +55,7 @@ export interface Transport {
 export class TransportError extends Error {
   /** False only if provably no byte of the request left. */
   readonly sent: boolean;
-  /** The machine's word for it: `ECONNREFUSED`, `ANSWER_TOO_BIG`, … */
+  /** A machine-readable code: `ECONNREFUSED`, `ANSWER_TOO_BIG`, … */
   readonly code: string;
 
   constructor(message: string, details: { readonly sent: boolean; readonly code: string }) {
@@ -65,18 +66,18 @@ export class TransportError extends Error {
   }
 }
 
-/** Wraps whatever a network library threw: its code is kept, its message is not, because it may quote the request. */
+/** Wraps an error of a network library. Its code is kept, its message is not, because it may quote the request. */
 export function networkError(error: unknown, sent: boolean): TransportError {
   const code = codeOf(error) ?? "UNKNOWN";
   return new TransportError(
     sent
-      ? `Cannot tell what became of the call: the connection failed after it was sent (${code})`
+      ? `Cannot tell whether the call was carried out: the connection failed after it was sent (${code})`
       : `Cannot send the call: no connection (${code})`,
     { sent, code },
   );
 }
 
-/** The code of an error or of what is underneath it, if it is a plain word. */
+/** The code of an error or of its causes, if it is a plain word. */
 export function codeOf(error: unknown): string | undefined {
   for (let at = error, depth = 0; typeof at === "object" && at !== null && depth < 5; depth++) {
     if ("code" in at && typeof at.code === "string" && /^[A-Za-z0-9_]{2,40}$/.test(at.code)) return at.code;
@@ -90,18 +91,49 @@ export function aborted(sent: boolean): TransportError {
   return new TransportError("Cannot wait for the answer: the call was aborted", { sent, code: "ABORTED" });
 }
 
-/** {@link TransportRequest.onSending} said no. */
+/** {@link TransportRequest.onSending} returned false. */
 export function heldBack(): TransportError {
-  return new TransportError("Cannot send the call: the time at which it had to be sent has passed", {
+  return new TransportError("Cannot send the call: its deadline has passed", {
     sent: false,
     code: "DEADLINE_PASSED",
   });
 }
 
-/** The body is longer than {@link TransportRequest.maxBytes}. */
+/** The body is larger than {@link TransportRequest.maxBytes}. */
 export function tooBig(maxBytes: number): TransportError {
-  return new TransportError(`Cannot read the answer: its body must not exceed ${maxBytes} bytes`, {
-    sent: true,
-    code: "ANSWER_TOO_BIG",
-  });
+  return unread("ANSWER_TOO_BIG", `its body must not exceed ${maxBytes} bytes`);
+}
+
+/** The body has more values than are parsed. */
+export function tooMany(values: number): TransportError {
+  return unread("ANSWER_TOO_BIG", `its body must not hold more than ${values} values`);
+}
+
+/** The body nests deeper than is parsed. */
+export function tooDeep(depth: number): TransportError {
+  return unread("ANSWER_TOO_DEEP", `lists and objects in its body must not nest deeper than ${depth}`);
+}
+
+/** The body contains characters in a charset that cannot be decoded. */
+export function unknownCharset(charset: string): TransportError {
+  const name = /^[\w.:-]{1,40}$/.test(charset) ? ` ${charset}` : "";
+  return unread("ANSWER_CHARSET", `its charset must be one that can be decoded, and${name} is not`);
+}
+
+const unreadPrefix = "Cannot read the answer: ";
+
+function unread(code: string, rule: string): TransportError {
+  return new TransportError(`${unreadPrefix}${rule}`, { sent: true, code });
+}
+
+/**
+ * The violated rule about size or charset, if an answer arrived but was not read completely because of it. The call was
+ * then carried out or refused.
+ */
+export function sizeRuleIn(cause: unknown): { readonly isBig: boolean; readonly rule: string } | null {
+  if (!(cause instanceof TransportError)) return null;
+  const isBig = cause.code === "ANSWER_TOO_BIG";
+  if (!isBig && cause.code !== "ANSWER_TOO_DEEP" && cause.code !== "ANSWER_CHARSET") return null;
+  const ours = cause.message.startsWith(unreadPrefix);
+  return { isBig, rule: ours ? cause.message.slice(unreadPrefix.length) : "it must be shorter" };
 }

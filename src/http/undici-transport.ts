@@ -4,15 +4,17 @@
  * @module
  */
 import { Agent, type Dispatcher } from "undici";
+import { onAbort } from "../abort.ts";
 import { LifecycleError } from "../errors.ts";
+import { textOf } from "./charset.ts";
 import { splitUrl } from "./safety.ts";
 import {
   aborted,
   heldBack,
   networkError,
   tooBig,
+  TransportError,
   type Transport,
-  type TransportError,
   type TransportRequest,
   type TransportResponse,
 } from "./transport.ts";
@@ -20,27 +22,30 @@ import {
 /** Options of {@link undiciTransport}. */
 export interface UndiciTransportOptions {
   /**
-   * An `Agent`, `ProxyAgent`, `Pool`, … of yours, which stays yours to close. It must not retry or redirect.
+   * An `Agent`, `ProxyAgent`, `Pool`, … that you create and close. It must not retry or redirect.
    *
-   * @default an `Agent` of the transport's own
+   * @default an `Agent` created by the transport
    */
   readonly dispatcher?: Pick<Dispatcher, "dispatch">;
   /**
-   * Most connections to one origin, if the dispatcher is the transport's own. Further calls wait for a free one.
+   * Maximum number of connections per origin, if the transport creates the dispatcher. Further calls wait for a free
+   * one.
    *
    * @default 64
    */
   readonly connections?: number;
 }
 
-/** Said aloud, because otherwise `NODE_TLS_REJECT_UNAUTHORIZED=0` would switch it off for the whole process. */
+/**
+ * Set explicitly, because otherwise `NODE_TLS_REJECT_UNAUTHORIZED=0` would disable verification for the whole process.
+ */
 const verifying = { rejectUnauthorized: true };
 
 /**
- * A {@link Transport} on undici. Every connection carries one request at a time, so a call is written in the very
- * tick in which undici starts it, and a failure before that tick is a call that was not sent. Its own connections always
- * check certificates, whatever the environment says; for a certificate authority of yours set `NODE_EXTRA_CA_CERTS` or
- * pass a dispatcher.
+ * A {@link Transport} on undici. Every connection carries one request at a time, so a call is written in the same tick
+ * in which undici starts it, and a failure before that tick means that the call was not sent. Its own connections
+ * always verify certificates, whatever the environment says; for a private certificate authority set
+ * `NODE_EXTRA_CA_CERTS` or pass a dispatcher.
  *
  * @throws {LifecycleError} `INVALID_OPTION`
  * @example
@@ -67,10 +72,11 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
   if (options.dispatcher === undefined && !undiciRuns())
     throw new LifecycleError(
       "INVALID_OPTION",
-      "Cannot create a transport: this runtime must have undici, and puts something of its own in its place; fetchTransport() is for it",
+      "Cannot create a transport: this runtime must support undici, and it replaces undici with a stub; use fetchTransport() instead",
     );
   let own: Agent | undefined;
   return {
+    sendsGetBody: true,
     send(request) {
       const dispatcher = options.dispatcher ?? (own ??= new Agent({ connections, connect: verifying }));
       return new Promise((resolve, reject) => new Exchange(request, resolve, reject).begin(dispatcher));
@@ -83,18 +89,18 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
   };
 }
 
-/** Is undici what it says it is? Bun puts a stand-in in its place that sends nothing. */
+/** Whether undici is the real package. Bun replaces it with a stub that sends nothing. */
 export function undiciRuns(): boolean {
   return "dispatch" in Agent.prototype;
 }
 
-/** One request on its way: undici calls the `on…` methods, in their order, at most once each unless said otherwise. */
+/** One request in progress. undici calls the `on…` methods in order, each at most once unless noted otherwise. */
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #request: TransportRequest;
   readonly #resolve: (response: TransportResponse) => void;
   readonly #reject: (error: TransportError) => void;
   #controller: Dispatcher.DispatchController | undefined;
-  /** Once true it stays true, also if a dispatcher starts the request a second time. */
+  /** Stays true once set, even if a dispatcher starts the request a second time. */
   #sent = false;
   #settled = false;
   #status = 0;
@@ -114,11 +120,11 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   begin(dispatcher: Pick<Dispatcher, "dispatch">): void {
-    const { method, url, headers, body = null, whenAborted } = this.#request;
-    whenAborted(() => this.#fail(aborted(this.#sent)));
+    const { method, url, headers, body = null, signal } = this.#request;
+    onAbort(signal, () => this.#fail(aborted(this.#sent)));
     if (this.#settled) return;
     const { origin, path } = splitUrl(url);
-    // The sender's time-out covers the whole call, so undici's own two timers are off.
+    // The sender's time-out covers the whole call, so undici's own two time-outs are disabled.
     const options = { origin, path, method, headers, body, headersTimeout: 0, bodyTimeout: 0 };
     try {
       dispatcher.dispatch(options, this);
@@ -157,7 +163,13 @@ class Exchange implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     if (!this.#settle()) return;
     const body = this.#rest === undefined ? this.#body : Buffer.concat(this.#rest, this.#bytes);
-    this.#resolve({ status: this.#status, headers: this.#headers, text: body?.toString("utf8") ?? "" });
+    const headers = this.#headers;
+    try {
+      const text = body && textOf(headers["content-type"], body, () => body.toString("utf8"));
+      this.#resolve({ status: this.#status, headers, text: text ?? "" });
+    } catch (error) {
+      this.#reject(error instanceof TransportError ? error : networkError(error, true));
+    }
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {

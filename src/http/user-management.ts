@@ -1,13 +1,16 @@
 /**
- * Calls to user management, `/user-management/v1/user`, and what their answers mean. Source of the facts: 1upHealth
- * user management guide. Answers are judged by their body, because the same refusal has come with several statuses.
+ * Calls to user management, `/user-management/v1/user`, and the meaning of their answers. Source: 1upHealth user
+ * management guide. Answers are interpreted by their body, because the same refusal has been seen with several
+ * statuses.
  *
  * @module
  */
 import { Secret } from "../secret.ts";
-import { oauthCode, readAccountRefusal, saying, withoutPlaces, type Refusal } from "./answer.ts";
+import { oauthCode, readAccountRefusal, type Refusal } from "./answer.ts";
 import { describeCall, form, formType, under, type Answer, type Call, type Client } from "./call.ts";
+import { isEcho } from "./echo.ts";
 import { field, isObject, numeric, parseJson, text, truth } from "./json.ts";
+import { phraseIn, type Phrase } from "./phrases.ts";
 import { tokensIn, type Tokens } from "./token.ts";
 
 const path = "/user-management/v1/user";
@@ -31,44 +34,51 @@ export function updateUserCall(
   return managementCall(client, "updateUser", "PUT", path, fields);
 }
 
-/** Names of the paging parameters. The guide says "paginate" and names none, and the server may ignore them. */
+/** Names of the paging parameters. The guide says "paginate" without naming any, and the server may ignore them. */
 export interface Pager {
   readonly skip: string;
   readonly limit: string;
 }
 
-/** The names that are used where nobody sets others. */
+/** The default names. */
 export const usualPager: Pager = { skip: "skip", limit: "limit" };
 
 export interface UserQuery {
   readonly appUserId?: string | undefined;
   readonly oneupUserId?: number | undefined;
   readonly page?: { readonly skip: number; readonly limit: number } | undefined;
+  /**
+   * Whether to send the fields in the body of the GET, as in the guide's own example, instead of the query. @default
+   * false
+   */
+  readonly inBody?: boolean | undefined;
   /** @default usualPager */
   readonly pager?: Pager | undefined;
 }
 
 /** Describes `GET /user`, which finds users or lists a page of them; sends nothing. */
 export function listUsersCall(client: Client, query: UserQuery = {}): Call {
-  const { appUserId, oneupUserId, page, pager = usualPager } = query;
-  return managementCall(client, "listUsers", "GET", path, {
+  const { appUserId, oneupUserId, page, inBody = false, pager = usualPager } = query;
+  const fields = {
     ...(oneupUserId !== undefined && { oneup_user_id: String(oneupUserId) }),
     ...(appUserId !== undefined && { app_user_id: appUserId }),
     ...(page !== undefined && { [pager.skip]: String(page.skip), [pager.limit]: String(page.limit) }),
-  });
+  };
+  return managementCall(client, "listUsers", "GET", path, fields, inBody);
 }
 
-/** A GET has its fields in the query, the others in the body. */
+/** A GET sends its fields in the query, unless `inBody` is set; the other methods send them in the body. */
 function managementCall(
   client: Client,
   name: string,
   method: Call["method"],
   template: string,
   fields: Record<string, string>,
+  inBody: boolean = method !== "GET",
 ): Call {
   const encoded = form(fields);
   const url = under(client.api, template);
-  const query = method === "GET";
+  const query = !inBody;
   const accept = "application/json";
   const client_id = client.clientId;
   const client_secret = client.clientSecret.reveal();
@@ -85,6 +95,35 @@ function managementCall(
   });
 }
 
+/** The user that a call was made for. */
+export interface AskedFor {
+  readonly appUserId: string;
+  /** Its number at 1upHealth, if known; it never changes. */
+  readonly oneupUserId?: number | null | undefined;
+}
+
+/**
+ * The answer contains another `app_user_id` than the call, or another number than the known one, so it must not be
+ * used.
+ */
+const anotherUser: Extract<Refusal, { readonly type: "inDoubt" }> = { type: "inDoubt", why: "another_user" };
+
+/** Whether it is {@link anotherUser}, which should be reported to a person. */
+export function isAboutAnother<T extends { readonly type: string; readonly why?: string }>(
+  outcome: T,
+): outcome is T & typeof anotherUser {
+  return outcome.type === anotherUser.type && outcome.why === anotherUser.why;
+}
+
+function namesAnother(body: unknown, { appUserId, oneupUserId }: AskedFor): boolean {
+  const echo = field(body, "app_user_id", "appUserId");
+  // seam: an-answer-names-whom-it-is-for
+  if (echo !== undefined && echo !== null && echo !== "" && !isEcho(echo, appUserId)) return true;
+  const id = idIn(body);
+  // seam: a-known-number-never-changes
+  return id !== undefined && typeof oneupUserId === "number" && id !== oneupUserId;
+}
+
 /** The user is new. Exchange the code at once. */
 export interface UserCreated {
   readonly type: "created";
@@ -93,7 +132,7 @@ export interface UserCreated {
   readonly code: Secret;
 }
 
-/** The user is new and the answer already holds its tokens, as the guide's prose has it. */
+/** The user is new, and the answer already contains its tokens, as the guide's text describes. */
 export interface UserAuthorized {
   readonly type: "authorized";
   readonly oneupUserId: number;
@@ -102,16 +141,19 @@ export interface UserAuthorized {
 }
 
 /**
- * Reads the answer to {@link createUserCall}. `exists` also stands for a success without a code or without an id:
- * the user is there, and {@link issueAuthCodeCall} is the way on.
+ * Reads the answer to {@link createUserCall}. `exists` also stands for a success without a code or without an id: the
+ * user exists, and {@link issueAuthCodeCall} is the next step.
  */
 export function readCreatedUser(
   answer: Answer,
+  asked: AskedFor,
 ): UserCreated | UserAuthorized | { readonly type: "exists" } | Refusal {
   const body = parseJson(answer.text);
   const success = succeeded(answer, body);
   const oneupUserId = success ? idIn(body) : undefined;
   const code = codeIn(body);
+  const phrase = phraseIn(answer, body, asked.appUserId);
+  if ((success || phrase !== undefined) && namesAnother(body, asked)) return anotherUser;
   if (oneupUserId !== undefined) {
     const active = truth(field(body, "active"), true);
     const tokens = tokensIn(answer, body);
@@ -122,9 +164,7 @@ export function readCreatedUser(
     return { type: "exists" };
   }
   const there = success && (code !== undefined || truth(field(body, "success"), false));
-  return there || alreadyExists.test(saying(answer, body))
-    ? { type: "exists" }
-    : readAccountRefusal(answer, body);
+  return there || phrase === "exists" ? { type: "exists" } : readUserRefusal(answer, body, phrase);
 }
 
 /** A one-time code for an existing user. Exchange it at once. */
@@ -136,11 +176,17 @@ export interface CodeIssued {
 }
 
 /** Reads the answer to {@link issueAuthCodeCall}. `missing`: no user has that `app_user_id`. */
-export function readIssuedCode(answer: Answer): CodeIssued | { readonly type: "missing" } | Refusal {
+export function readIssuedCode(
+  answer: Answer,
+  asked: AskedFor,
+): CodeIssued | { readonly type: "missing" } | Refusal {
   const body = parseJson(answer.text);
-  if (saysMissing(saying(answer, body))) return { type: "missing" };
-  const code = codeIn(body);
-  if (!succeeded(answer, body) || code === undefined) return readAccountRefusal(answer, body);
+  const code = succeeded(answer, body) ? codeIn(body) : undefined;
+  const phrase = phraseIn(answer, body, asked.appUserId);
+  const isMissing = code === undefined && phrase === "missing";
+  if ((code !== undefined || isMissing) && namesAnother(body, asked)) return anotherUser;
+  if (isMissing) return { type: "missing" };
+  if (code === undefined) return readUserRefusal(answer, body, phrase);
   const oneupUserId = idIn(body);
   const active = field(body, "active");
   return {
@@ -151,6 +197,15 @@ export function readIssuedCode(answer: Answer): CodeIssued | { readonly type: "m
   };
 }
 
+/** The refusal of a call for one user. Only one that names the user's id is final. */
+function readUserRefusal(answer: Answer, body: unknown, phrase: Phrase | undefined): Refusal {
+  const refusal = readAccountRefusal(answer, body);
+  const isNo = refusal.type === "unexplained" || refusal.type === "inDoubt";
+  // seam: only-a-known-refusal-is-final
+  const isFinal = phrase === "unfit";
+  return isNo && isFinal ? { type: "refused", why: `http_${answer.status}` } : refusal;
+}
+
 /** A user as 1upHealth lists it. */
 export interface RemoteUser {
   readonly oneupUserId: number;
@@ -158,36 +213,42 @@ export interface RemoteUser {
   readonly active: boolean;
 }
 
-/** What 1upHealth listed. */
+/** A list of users from 1upHealth. */
 export interface UserList {
   readonly type: "users";
   readonly users: readonly RemoteUser[];
-  /** Entries of the list; more than there are users if some cannot be read. */
+  /** The number of entries in the list; larger than the number of users if some are unreadable. */
   readonly entries: number;
-  /** It was a 400 without a word about users: perhaps the end of the list, perhaps a page that was not given. */
+  /** The answer was a 400 without a message about users: either the end of the list or a refused page. */
   readonly isUnexplained?: true;
 }
 
-const nobody: UserList = { type: "users", users: [], entries: 0 };
+const none: UserList = { type: "users", users: [], entries: 0 };
 
 /**
  * Reads the answer to {@link listUsersCall}: a list in `entry`, a bare list, one user, or none.
  *
- * @param unexplained what a 400 means that does not say that the user does not exist. The guide has it for "no match":
- * of one user that is nobody; of a page beyond the first it may be the end; of the first page it is a refusal.
+ * @param unexplained the meaning of a 400 that does not say that the user does not exist. The guide uses it for "no
+ *   match": for one user it means that there is none (`none`); for a page after the first it may be the end (`end`);
+ *   for the first page it is a refusal (`refused`)
+ * @param appUserId the requested one, if any
  */
 export function readUserList(
   answer: Answer,
-  unexplained: "nobody" | "end" | "refused" = "refused",
+  unexplained: "none" | "end" | "refused" = "refused",
+  appUserId = "",
 ): UserList | Refusal {
   const body = parseJson(answer.text);
-  const said = saying(answer, body);
-  if (saysMissing(said)) return nobody;
+  if (phraseIn(answer, body, appUserId) === "missing") return none;
   const noMatch =
-    unexplained !== "refused" && answer.status === 400 && isObject(body) && oauthCode(body) === undefined;
+    unexplained !== "refused" &&
+    answer.status === 400 &&
+    isObject(body) &&
+    field(body, "success") === false &&
+    oauthCode(body) === undefined;
   const refusal = readAccountRefusal(answer, body);
-  if (noMatch && refusal.type === "refused")
-    return unexplained === "nobody" ? nobody : { ...nobody, isUnexplained: true };
+  if (noMatch && (refusal.type === "refused" || refusal.type === "unexplained"))
+    return unexplained === "none" ? none : { ...none, isUnexplained: true };
   if (Array.isArray(body) ? answer.status !== 200 : !succeeded(answer, body)) return refusal;
   const entry = Array.isArray(body)
     ? body
@@ -199,35 +260,33 @@ export function readUserList(
   return { type: "users", users, entries: entries.length };
 }
 
-/** Reads the answer to {@link updateUserCall}. `conflict`: another user has that `app_user_id`. */
+/** Reads the answer to {@link updateUserCall}; `asked`: the new id. `conflict`: another user has that `app_user_id`. */
 export function readUpdatedUser(
   answer: Answer,
+  asked: AskedFor,
 ): { readonly type: "updated" } | { readonly type: "conflict" } | { readonly type: "missing" } | Refusal {
   const body = parseJson(answer.text);
-  const said = saying(answer, body);
-  if (alreadyExists.test(said)) return { type: "conflict" };
-  if (saysMissing(said)) return { type: "missing" };
-  const user = field(body, "entry") ?? body;
-  const confirmed =
-    truth(field(body, "success"), false) || userIn(Array.isArray(user) ? user[0] : user) !== undefined;
-  return succeeded(answer, body) && confirmed ? { type: "updated" } : readAccountRefusal(answer, body);
+  const phrase = phraseIn(answer, body, asked.appUserId);
+  if (phrase === "exists") return { type: "conflict" };
+  if (phrase === "missing") return { type: "missing" };
+  const entry = field(body, "entry") ?? body;
+  const user: unknown = Array.isArray(entry) ? entry[0] : entry;
+  const confirmed = truth(field(body, "success"), false) || userIn(user) !== undefined;
+  if (!succeeded(answer, body) || !confirmed) {
+    const refusal = readUserRefusal(answer, body, phrase);
+    // A success that denies the rename in unknown words may have carried it out: a look-up decides.
+    const isUnclear = refusal.type === "unexplained" && answer.status < 300;
+    return isUnclear ? { type: "inDoubt", why: refusal.why } : refusal;
+  }
+  return namesAnother(user, asked) || namesAnother(body, asked) ? anotherUser : { type: "updated" };
 }
 
-const alreadyExists = /\balready\b.{0,20}\b(exists?|registered|in use|taken)\b/;
-/** A "user pool" or "user agent" is no user. */
-const doesNotExist =
-  /user(?:_id)?\b(?! (?:pool|agent)\b).{0,200}\b(does not exist|doesn't exist|doesnt exist|not found)\b|\b(no such|unknown) user\b(?! (?:pool|agent)\b)/;
-
-function saysMissing(said: string): boolean {
-  return doesNotExist.test(withoutPlaces(said));
-}
-
-/** A 2xx whose body is an object that does not deny success. */
+/** Whether it is a 2xx whose body is an object that does not deny success. */
 function succeeded(answer: Answer, body: unknown): boolean {
   return answer.status >= 200 && answer.status < 300 && isObject(body) && truth(field(body, "success"), true);
 }
 
-/** A code or an `app_user_id` that is longer is none: a user must not grow by what an answer holds. */
+/** A longer code or `app_user_id` is ignored, so that an answer cannot bloat a user's record. */
 const longestText = 2_000;
 
 function codeIn(body: unknown): string | undefined {

@@ -1,13 +1,13 @@
 /**
- * The object people hold, in words. `open.ts` opens it, `verbs.ts` is what it does.
+ * The public interface {@link Lifecycle}. `open-lifecycle.ts` opens one; `lifecycle-over.ts` implements it.
  *
  * @module
  */
 import type { UserState } from "../../machines/index.ts";
 import type { FhirClient } from "../fhir/fhir-client.ts";
-import type { FhirVersion } from "../fhir/versions.ts";
+import type { FhirVersion } from "../fhir/fhir-version.ts";
 import type { Lane } from "../store/contract.ts";
-import type { Budget } from "./budget.ts";
+import type { Budget } from "./operations/budget.ts";
 import type {
   FhirOptions,
   OffboardOptions,
@@ -16,30 +16,31 @@ import type {
   RetryOptions,
   WaitOptions,
   WorkOptions,
-} from "./call-options.ts";
-import type { AdoptedRow } from "./adopt-many.ts";
-import type { Grant } from "./adopt.ts";
-import type { ReconcileOptions, Reconciliation } from "./differences.ts";
-import type { Health } from "./health.ts";
-import type { AdoptManyOptions, ImportSummary, OnboardManyOptions, RowSummary } from "./imports.ts";
-import type { KeyVerbs } from "./key-verbs.ts";
-import type { Remote } from "./remote.ts";
-import type { Rows } from "./rows.ts";
-import type { UserStatus } from "./status.ts";
-import type { ExplainVerbs } from "./explain-verbs.ts";
-import type { WatchVerbs } from "./watch-verbs.ts";
-import type { WorkSummary } from "./worker.ts";
+} from "./options/call-options.ts";
+import type { AdoptedRow } from "./bulk/adopt-many.ts";
+import type { Grant } from "./operations/adopt.ts";
+import type { ReconcileOptions, Reconciliation } from "./bulk/differences.ts";
+import type { Health } from "./operations/health.ts";
+import type { AccountLimits, NewLimits } from "./options/limits.ts";
+import type { AdoptManyOptions, ImportSummary, OnboardManyOptions, RowSummary } from "./bulk/imports.ts";
+import type { KeyVerbs } from "./keys/key-verbs.ts";
+import type { Remote } from "./operations/remote.ts";
+import type { Rows } from "./bulk/for-each-row.ts";
+import type { UserStatus } from "./user/user-status.ts";
+import type { ExplainVerbs } from "./operations/explain-verbs.ts";
+import type { WatchVerbs } from "./watching/watch-verbs.ts";
+import type { WorkSummary } from "./engine/work.ts";
 
-/** Users of one 1upHealth account, each a durable state machine. */
+/** The users of one 1upHealth account. Each user is a durable state machine. */
 export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisposable {
   /**
-   * Registers the user, or goes on where it was interrupted, and resolves when it has a working access token, or
-   * when `waitMs` is over: then `usable` is false and `pause.until` says what it waits for. A user that is there
-   * already costs no call. Call it as often as you like.
+   * Registers a user, or resumes an interrupted registration. Resolves once the user has a working access token, or
+   * when `waitMs` elapses; `usable` is then false and `pause.until` tells how long it is paused. A user that already
+   * exists here costs no call. Safe to call any number of times.
    *
-   * @param appUserId your own id of the user, 1–512 bytes of UTF-8 without control characters
+   * @param appUserId your own id for the user, 1–512 bytes of UTF-8 without control characters
    * @throws {LifecycleError} `INVALID_ID`; `USER_FAILED`; `CREDENTIALS_REFUSED`, `FORBIDDEN` (the user is kept);
-   * `USER_OFFBOARDED` (retryable) if `waitMs` is over while its data are still being erased; `RENAMED`;
+   * `USER_OFFBOARDED` (retryable) if `waitMs` elapses while the user's data is still being erased; `RENAMED`;
    * `STORE_UNAVAILABLE`
    * @example
    * ```ts
@@ -52,16 +53,16 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    */
   onboard(appUserId: string, options?: OnboardOptions): Promise<UserStatus>;
   /**
-   * Onboards a whole list: any iterable or async iterable of `app_user_id`s, which is read once and in constant memory.
-   * Everybody is written down first and then waits for slots in the store, in the lane "bulk" unless you say otherwise,
-   * behind people who sign up meanwhile. Resolves when each of them has arrived or failed; until then it works for
-   * everybody, as {@link work} does, and so do workers in other processes. At 300 calls an hour ten thousand users take
-   * 37 hours: aborting `signal`, or a crash, leaves everything as it is. Call it again with the same `name` and the same
-   * list, or a longer one, to go on. Users who are here already are left as they are, those that were offboarded
-   * or forgotten included; rows that cannot be used are counted, reported and passed over.
+   * Onboards a list: any iterable or async iterable of `app_user_id`s, read once and in constant memory. Every user
+   * is stored first and then waits in the store for a slot, in the lane "bulk" unless `lane` names another one,
+   * behind people who sign up meanwhile. Resolves when every user of the list is usable or has failed. Until then
+   * this process works for all users, as {@link work} does, and so do workers in other processes. At 300 calls an
+   * hour, ten thousand users take 37 hours. Aborting `signal`, or a crash, loses nothing: call it again with the same
+   * `name` and the same list, or a longer one, to resume. Users that already exist here are left as they are,
+   * including those that were offboarded or forgotten. Unusable rows are counted, reported and skipped.
    *
-   * @throws {LifecycleError} `INVALID_OPTION`; `RECORD_TOO_NEW`, `KEY_REFUSED` of the account; what may pass is waited for;
-   * what the iterable throws; the signal's reason
+   * @throws {LifecycleError} `INVALID_OPTION`; `RECORD_TOO_NEW`, `KEY_REFUSED` of the account. Transient errors are
+   * retried. Also throws whatever the iterable throws, and the signal's reason
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -76,15 +77,20 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    */
   onboardMany(ids: Rows<string>, options: OnboardManyOptions): Promise<ImportSummary>;
   /**
-   * Takes over a user whom you have connected before, with its refresh token; no management call. Resolves with the
-   * status when there is a token that works, or `waitMs` is over; with `waitMs: 0` as soon as the user is written down,
-   * and a worker refreshes it. If 1upHealth refuses the refresh token the user is authorized anew, for one call. A user
-   * who has a grant here already, or is getting a new one, is left as it is. One that was offboarded, or forgotten,
-   * begins anew, unless some of its data are still to be erased.
+   * Takes over a user that the application has connected before, with its refresh token and without a management
+   * call. Resolves with the status once there is a working token, or when `waitMs` elapses; with `waitMs: 0` as soon
+   * as the user is stored, and a worker refreshes the token. If 1upHealth refuses the refresh token, the user is
+   * authorized again with a fresh code, for one call. A user that already has a grant here, or is about to get one,
+   * is left as it is. One that was offboarded or forgotten starts over, unless some of its data is still to be
+   * erased.
+   * `oneupUserId` counts as unconfirmed until 1upHealth confirms it. A purge, a rename and FHIR calls with
+   * `as: "client"` use it only after a look-up has listed it under `appUserId`, or after a code whose response named
+   * it has brought a token.
    *
-   * @throws {LifecycleError} `INVALID_ID`, `INVALID_OPTION`; `USER_CONFLICT` if here it has another `oneupUserId`;
-   * `USER_OFFBOARDED` while its data are being erased, `USER_FAILED` if 1upHealth refused to;
-   * `USER_NOT_READY` if `waitMs` is over while another call for it is under way; `RENAMED`; as {@link onboard}
+   * @throws {LifecycleError} `INVALID_ID`, `INVALID_OPTION`; `USER_CONFLICT` if the user has another `oneupUserId`
+   * here, unless it failed because of that (`anotherUser`); `USER_OFFBOARDED` while its data is being erased;
+   * `USER_FAILED` if 1upHealth refused to erase it; `USER_NOT_READY` if `waitMs` elapses while another call for the
+   * user is under way; `RENAMED`; as {@link onboard}
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -97,12 +103,13 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    */
   adopt(appUserId: string, grant: Grant, options?: WaitOptions): Promise<UserStatus>;
   /**
-   * Takes over a whole list, as {@link adopt} does with `waitMs: 0`: resolves when all rows are written down. Whoever
-   * works refreshes those that have no access token. Read once and in constant memory; to go on after an interruption,
-   * call it again with the same rows. Users who were let go since, offboarded or forgotten, are left as they are.
+   * Takes over a list of users, each as {@link adopt} does with `waitMs: 0`. Resolves when all rows are stored;
+   * workers then refresh those without an access token. The rows are read once and in constant memory. To resume
+   * after an interruption, call it again with the same rows. Users that were offboarded or forgotten are left as they
+   * are.
    *
-   * @throws {LifecycleError} `INVALID_OPTION`; `RECORD_TOO_NEW`, `KEY_REFUSED` of the account; what may pass is waited for;
-   * what the iterable throws; the signal's reason
+   * @throws {LifecycleError} `INVALID_OPTION`; `RECORD_TOO_NEW`, `KEY_REFUSED` of the account. Transient errors are
+   * retried. Also throws whatever the iterable throws, and the signal's reason
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -119,10 +126,14 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    */
   adoptMany(rows: Rows<AdoptedRow>, options?: AdoptManyOptions): Promise<RowSummary>;
   /**
-   * An access token that works now: from memory, the store, a refresh, or a fresh code. This is the one door
-   * through which a secret leaves. Do not keep it; ask again.
+   * A working access token: from memory, the store, a refresh or a fresh code. This is the only method that returns a
+   * secret. Do not keep the token; call this again when you need it.
    *
-   * @throws {LifecycleError} `USER_UNKNOWN`; `USER_NOT_READY` when `waitMs` is over (retryable); as {@link onboard}
+   * A refresh that timed out is repeated once the first request can no longer arrive, `graceMs` later. Until then a
+   * token that has not expired is returned.
+   *
+   * @throws {LifecycleError} `USER_UNKNOWN`; `USER_NOT_READY` when `waitMs` elapses (retryable, after `retryAfterMs`
+   * if the end of the wait is known); as {@link onboard}
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -135,11 +146,13 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    */
   accessToken(appUserId: string, options?: WaitOptions): Promise<string>;
   /**
-   * FHIR calls of this user; the token is fetched, renewed and replaced underneath. All of them keep to the account's
-   * limit, and stop while 1upHealth throttles it.
+   * A FHIR client for this user. It fetches, renews and replaces the token by itself. All FHIR calls keep to the
+   * account's limit, and stop while 1upHealth throttles it. After a 401 the token is dropped and the call repeated
+   * `USER_NOT_READY`, whose `retryAfterMs` is the rest of that minute. A provisional token
+   * ({@link UserStatus.provisionalUntil}) is replaced at once.
    *
-   * @throws {LifecycleError} `INVALID_ID`, `INVALID_RESOURCE` for a version that 1upHealth does not serve, `INVALID_OPTION`;
-   * the calls also as {@link accessToken}
+   * @throws {LifecycleError} `INVALID_ID`; `INVALID_RESOURCE` for a version that 1upHealth does not serve;
+   * `INVALID_OPTION`; the calls also as {@link accessToken}
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -152,9 +165,10 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    */
   fhir<V extends FhirVersion>(appUserId: string, version: V, options?: FhirOptions): FhirClient<V>;
   /**
-   * Where the user stands. Makes no call.
-   * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`; `RECORD_DAMAGED` also if only the secrets do not open, for then
-   * the rest may have been changed, too: {@link reauthorize} is the way out
+   * The user's status. Makes no call.
+   *
+   * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`; `RECORD_DAMAGED`, also if only the secrets cannot be
+   * decrypted, because the rest of the record may then have been changed too: use {@link reauthorize}
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -167,7 +181,7 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    */
   inspect(appUserId: string): Promise<UserStatus>;
   /**
-   * All users, or those written down in one state, by ascending id within each state. Makes no call.
+   * All users, or those stored in one state, in ascending order of ids within each state. Makes no call.
    *
    * @example
    * ```ts
@@ -181,7 +195,7 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    */
   users(filter?: UserFilter): AsyncGenerator<UserStatus, void, undefined>;
   /**
-   * How many users are written down in each state. Makes no call.
+   * The number of users stored in each state. Makes no call.
    *
    * @example
    * ```ts
@@ -194,8 +208,11 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    */
   counts(): Promise<Readonly<Partial<Record<UserState, number>>>>;
   /**
-   * Works for everybody: interrupted users, due users, waiting lanes. Any number of processes may. Resolves when
-   * `signal` aborts or the lifecycle closes, after the users in hand have come to rest.
+   * Works for all users: interrupted ones, due ones and those waiting in lanes. Any number of processes may do so.
+   * Resolves when `signal` aborts or the lifecycle closes, after the users in progress have come to rest: their calls
+   * are answered or time out and their codes are exchanged, so that other processes need not wait for a lease to
+   * expire. That takes at most `2 · timeoutMs`, even if the store is unavailable. If a process is killed earlier,
+   * other processes take over its users when their leases expire (`leaseMs`).
    *
    * @example
    * ```ts
@@ -210,7 +227,7 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    */
   work(options?: WorkOptions): Promise<WorkSummary>;
   /**
-   * Does everything that can be done now, then resolves: {@link work} without the waiting.
+   * Does everything that can be done now and then resolves: {@link work} without the waiting.
    *
    * @example
    * ```ts
@@ -224,10 +241,10 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    */
   resume(options?: WorkOptions): Promise<WorkSummary>;
   /**
-   * Throws the grant away and gets a new one with a fresh code: one management call. It needs no secret, so it is also
-   * the way out for a user whose record is damaged (`RECORD_DAMAGED`); then nothing else that the record says is
-   * believed either, and 1upHealth tells who the user is. Look first who changed the record. Where it does not read even
-   * without its secrets, a {@link rename} or a purge that it spoke of is gone with it.
+   * Discards the grant and gets a new one with a fresh code, for one management call. Because this needs no stored
+   * secret, it also recovers a user whose record is damaged (`RECORD_DAMAGED`). Nothing else in such a record is
+   * trusted either; 1upHealth's response identifies the user. Find out first who changed the record. If it cannot be
+   * read even without its secrets, any {@link rename} or purge that it recorded is lost.
    *
    * @throws {LifecycleError} as {@link onboard}
    * @example
@@ -242,7 +259,9 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    */
   reauthorize(appUserId: string, options?: WaitOptions): Promise<UserStatus>;
   /**
-   * Takes a `failed` user back to where it failed.
+   * Takes a `failed` user back to the state in which it failed. One that failed with `anotherUser`, or about which a
+   * response has just named another user, is looked up by its `app_user_id` and gets the number that 1upHealth lists
+   * with it: call this after a person has checked the user.
    *
    * @example
    * ```ts
@@ -256,12 +275,14 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    */
   retry(appUserId: string, options?: RetryOptions): Promise<UserStatus>;
   /**
-   * Gives the user another `app_user_id`, at 1upHealth and here; afterwards the old one answers `RENAMED`. A rename that
-   * was begun is brought to its end, whatever dies: where nobody heard the answer, 1upHealth is asked who the user is.
+   * Gives the user another `app_user_id`, at 1upHealth and here; afterwards the old one throws `RENAMED`. A rename
+   * that has begun is completed even if the process dies: if its response was lost, 1upHealth is asked for the user.
+   * A number that only `adopt()` has named is looked up first, once, for one more management call.
    *
-   * @throws {LifecycleError} `USER_CONFLICT` if another user has the new id, here or there (if somebody took it here in
-   * the moment in which 1upHealth gave it to this user, `inspect()` shows `conflict` from then on); `USER_NOT_READY`
-   * while a call for the user is under way or 1upHealth does not know it; `UNAVAILABLE` if it was not done
+   * @throws {LifecycleError} `USER_CONFLICT` if another user has the new id, here or at 1upHealth, or has its number
+   * (if another user took the id here while 1upHealth was giving it to this one, `inspect()` shows `conflict` from
+   * then on); `USER_NOT_READY` while a call for the user is under way or 1upHealth does not know it; `UNAVAILABLE` if
+   * it was not done
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -274,20 +295,21 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    */
   rename(appUserId: string, newAppUserId: string, options?: WaitOptions): Promise<UserStatus>;
   /**
-   * Lets the user go. Its secrets are erased at once and in any case, also those that do not open any more; with `purge`
-   * its FHIR data at 1upHealth as well. First 1upHealth is asked who the user is there, which costs one management call
-   * and waits in the lane "recovery": nobody else's data are to go. Then one version after the other is purged, repeated
-   * until 1upHealth says that it is done: it erases for 30 s at a time. That needs no token, survives crashes, and workers
-   * go on with it. Resolves with the status when nothing is left to do, or `waitMs` is over: then it is `identifying` or
-   * `offboarding`, and `purge.left` says what is left. Call it as often as you like; without `purge` it ends one that is
-   * under way.
+   * Offboards the user. Its secrets are erased at once and in any case, even those that cannot be decrypted; with
+   * `purge`, its FHIR data at 1upHealth too. Before a purge 1upHealth is asked for the user, for one management call
+   * in the lane "recovery", so that no other user's data is erased. The versions are then purged one after the other.
+   * 1upHealth erases for 30 s at a time, so each purge is repeated until 1upHealth reports that it is complete. This
+   * needs no token, survives crashes and is continued by workers. Resolves with the status when nothing is left to
+   * do, or when `waitMs` elapses: the state is then `identifying` or `offboarding`, and `purge.left` lists what is
+   * left. Safe to call any number of times; without `purge` it ends a purge that is under way.
    *
-   * The user stays at 1upHealth, which has no call to delete one; `onboard()` starts anew with a fresh code. A process
-   * that has the user's token in memory may hand it out until it would be renewed.
+   * The user stays at 1upHealth, which has no call to delete one; `onboard()` starts over with a fresh code. Another
+   * process that has the user's token in memory may return it until it is due for renewal.
    *
-   * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`; `USER_NOT_READY` if `waitMs` is over while a call for the user is
-   * under way; `USER_FAILED` if 1upHealth refuses to purge: `retry()`; `USER_CONFLICT` if its data are those of another
-   * user here: nothing was purged, `offboard()` it without
+   * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`; `USER_NOT_READY` if `waitMs` elapses while a call for the
+   * user is under way; `USER_FAILED` if 1upHealth refuses to purge: `retry()`; `USER_CONFLICT` if its data is also
+   * another user's here, or if 1upHealth has its unconfirmed number under another id. Nothing was purged then. Call
+   * `offboard()` without `purge`, or, after a person has checked the user, `retry()`, which looks it up by its id
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -300,11 +322,11 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    */
   offboard(appUserId: string, options?: OffboardOptions): Promise<UserStatus>;
   /**
-   * Forgets a user who was let go: its record, with all that was known of it, is gone, and `inspect()` does not know it.
-   * Under its id stays a mark without a fact (with `hideIds`, under the HMAC of its id): it keeps a process that stood
-   * still meanwhile from writing the user back, and {@link reconcile} from adopting it again. `onboard()` of the id
-   * begins from nothing; no other user can be renamed to it until then. Ids that the user had before still say `RENAMED`.
-   * Resolves at once for a user whom nobody knows.
+   * Forgets a user that was offboarded: its record is deleted, and `inspect()` throws `USER_UNKNOWN`. For each id
+   * that the user has or had, a tombstone without any facts stays under an HMAC of that id. It keeps a process that
+   * was suspended meanwhile from writing the user back, and lists and {@link reconcile} from adding it again.
+   * `onboard()` of any of these ids starts from nothing; until then no other user can be renamed to one of them.
+   * Resolves at once for a user that is not known here, and completes a deletion that a crashed process had begun.
    *
    * @throws {LifecycleError} `USER_NOT_READY` unless the user is `offboarded`; `RENAMED`
    * @example
@@ -320,13 +342,13 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    */
   forget(appUserId: string, options?: WaitOptions): Promise<void>;
   /**
-   * Compares the users here with 1upHealth's own list: who is there and not here, here and not there, there under another
-   * `app_user_id`, or inactive. With `repair` it sets right what can be, without creating anybody at 1upHealth, and only
-   * if the list was seen to its end. It costs a management call a page, and one for each record that moves, in the lane
-   * "recovery", and holds 32 bytes a user; interrupted, it is called again.
+   * Compares the users here with 1upHealth's own list and finds users that are only there, only here, there under
+   * another `app_user_id`, or inactive. With `repair` it corrects what can be corrected, without creating a user at
+   * 1upHealth, and only if the list was read to its end. It costs one management call per page, and one for each
+   * record that it moves, in the lane "recovery", and holds 32 bytes per user. Call it again after an interruption.
    *
-   * @throws {LifecycleError} `INVALID_OPTION`; `BAD_ANSWER`; what may pass is waited for; the signal's reason; what
-   * `onProgress` or `onDifference` throws
+   * @throws {LifecycleError} `INVALID_OPTION`; `BAD_ANSWER`. Transient errors are retried. Also throws the signal's
+   * reason, and whatever `onProgress` or `onDifference` throws
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -338,10 +360,12 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    * ```
    */
   reconcile(options?: ReconcileOptions): Promise<Reconciliation>;
-  /** What 1upHealth itself says about users. */
+  /** 1upHealth's own list of users. */
   readonly remote: Remote;
   /**
-   * Calls `listener` after every step that this process has made durable. The returned function ends it.
+   * Calls `listener` after every step that this process has made durable. Returns a function that unsubscribes. A
+   * listener that throws or rejects stops nothing: a warning in the log names the kind of error and its place, but
+   * not its message, which may quote a secret.
    *
    * @example
    * ```ts
@@ -355,9 +379,9 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    */
   subscribe(listener: (status: UserStatus) => void): () => void;
   /**
-   * Slots of the hourly limit in use, users who go first, and in how many ms `calls` more (1 by default) will have been
-   * granted in `lane` ("interactive" by default), and can leave, if nobody else asks and what is shut for all opens again
-   * as soon as it may.
+   * The slots of the hourly limit that are in use, the number of users ahead, and in how many ms `calls` more calls
+   * (1 by default) in `lane` ("interactive" by default) will have been granted and can leave. This assumes that no
+   * other calls are requested and that every closed gate reopens as soon as it may.
    *
    * @example
    * ```ts
@@ -377,10 +401,12 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
     readonly ahead: number;
     readonly inMs: number;
   }>;
-  /** The limit, the lanes, the gates and users by state, to watch. */
+  /** The limit, the lanes, the gates and the users by state, as an observable view. */
   readonly budget: Budget;
   /**
-   * Is this process fit for work? Makes no call and never rejects.
+   * Whether this process is ready: the store responds and takes writes, and 1upHealth accepts the credentials. Makes
+   * no call and never rejects. Resolves within 500 ms, even if the store does not respond. Writability is tested at
+   * most once a second, so many probes cost no more than one.
    *
    * @example
    * ```ts
@@ -392,17 +418,49 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    * ```
    */
   health(): Promise<Health>;
-  /** The 1upHealth account that all users of this lifecycle share. */
+  /** The 1upHealth account that all users of this lifecycle belong to. */
   readonly account: {
     /**
-     * Opens what a refusal of 1upHealth had shut, in all processes, and asks for the credentials anew if they are a
-     * function: call it when the console says that things are in order again. Otherwise one call tries by itself,
-     * every minute at first, in the end every hour.
+     * Reopens, in all processes, the gates that a refusal by 1upHealth had closed, and reads the credentials again if
+     * they are a function. Call it when 1upHealth's console shows that the problem is solved. Without it, one probe
+     * call is made every minute at first and every hour in the end.
      */
     reopen(): Promise<void>;
+    /**
+     * The limits in force here: those in the account's record, or the stricter ones that this process is configured
+     * with. Makes no call.
+     *
+     * @throws {LifecycleError} `STORE_UNAVAILABLE`
+     * @example
+     * ```ts
+     * import { createTestLifecycle } from "oneup-lifecycle/testing";
+     *
+     * const { lifecycle } = await createTestLifecycle();
+     * const { management, token } = await lifecycle.account.limits();
+     * console.log(management.calls, management.windowMs, token); // 300 3600000 null
+     * ```
+     */
+    limits(): Promise<AccountLimits>;
+    /**
+     * Replaces the account's limits in its record in the store, for all processes. Processes without limits of their
+     * own apply them within seconds; processes whose options set another limit keep to the stricter one until their
+     * options are changed too. `null` removes the limit of an endpoint; an endpoint that is not named keeps its
+     * limit.
+     *
+     * @throws {LifecycleError} `INVALID_OPTION`, `STORE_UNAVAILABLE`
+     * @example
+     * ```ts
+     * import { createTestLifecycle } from "oneup-lifecycle/testing";
+     *
+     * const { lifecycle } = await createTestLifecycle();
+     * await lifecycle.account.setLimits({ management: { calls: 600, windowMs: 3_600_000 } });
+     * console.log((await lifecycle.forecast()).of); // 600
+     * ```
+     */
+    setLimits(limits: NewLimits): Promise<void>;
   };
   /**
-   * The name under which this user appears in logs and messages.
+   * The name of this user in logs and error messages.
    *
    * @throws {LifecycleError} `INVALID_ID`
    * @example
@@ -415,7 +473,10 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    */
   alias(appUserId: string): string;
   /**
-   * Lets the users in hand come to rest, then closes connections and store.
+   * Waits until the users in progress have come to rest, then closes connections and the store. The results of calls
+   * are saved: a store that refuses the write is retried until `2 · timeoutMs` have passed since `close()`. Anything
+   * not saved by then stays in doubt, and the next process resolves it. `close()` takes a few seconds longer than
+   * that at most, even if the store does not respond.
    *
    * @example
    * ```ts

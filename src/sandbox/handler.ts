@@ -1,29 +1,29 @@
-/** One call from arrival to answer: understand, wait, go wrong as scripted, carry out, write down. */
+/** Handles one call from request to response: parse it, wait, apply faults, carry it out, record it. */
 
 import { type Clock, sleep, systemClock } from "../clock.ts";
-import { carryOut } from "./carry-out.ts";
-import { Chance, type ChanceState } from "./chance.ts";
-import { describeFault, type Fault } from "./fault.ts";
-import { Faults } from "./faults.ts";
-import { planFhir } from "./fhir.ts";
+import { carryOut } from "./faults/carry-out.ts";
+import { Chance, type ChanceState } from "./base/chance.ts";
+import { describeFault, type Fault } from "./faults/fault.ts";
+import { Faults } from "./faults/faults.ts";
+import { planFhir } from "./fhir/plan-fhir.ts";
 import { maskPath, WrittenJournal } from "./journal.ts";
-import { type Incoming, json, type Outgoing } from "./message.ts";
-import { type CallName, type Carried, type Plan, refused } from "./plan.ts";
-import { planToken } from "./token.ts";
-import { loginPage, planUserManagement } from "./user-management.ts";
-import type { World } from "./world.ts";
+import { type Incoming, json, type Outgoing } from "./base/message.ts";
+import { type CallName, type Carried, type Plan, refused } from "./base/plan.ts";
+import { planToken } from "./oauth/plan-token.ts";
+import { loginPage, planUserManagement } from "./oauth/plan-user-management.ts";
+import type { World } from "./state/world.ts";
 
-/** What a door has to do: send an answer, send half of it and cut, or just cut. */
+/** What an entry point has to do: send a response, send half of it and cut the connection, or just cut it. */
 export type Delivery =
   | { readonly type: "answer" | "cut"; readonly outgoing: Outgoing }
   | { readonly type: "dropped" };
 
-/** Answers calls over one world. */
+/** Handles calls over one world. */
 export class Handler {
   readonly world: World;
   readonly faults: Faults;
   readonly journal: WrittenJournal = new WrittenJournal();
-  /** Apart from the world's chance, so that latency and faults do not change which ids and tokens come next. */
+  /** Separate from the world's random numbers, so that latency and faults do not change the next ids and tokens. */
   readonly #latency: Chance;
   readonly #start: ChanceState;
   readonly #clock: Clock;
@@ -37,7 +37,7 @@ export class Handler {
     this.#clock = waitOn === "clock" ? clock : systemClock;
   }
 
-  /** Back to the beginning, the world too. */
+  /** Resets everything, including the world. */
   reset(): void {
     this.world.reset();
     this.faults.reset();
@@ -46,8 +46,8 @@ export class Handler {
   }
 
   /**
-   * Handles any call but a control call. Never rejects. A call that waits when `signal` aborts, because its door closes,
-   * is dropped, and changes nothing any more.
+   * Handles any call except a control call. Never rejects. A call that is waiting when `signal` aborts, because its server
+   * closes, is dropped and changes nothing.
    */
   async handle(incoming: Incoming, signal?: AbortSignal): Promise<Delivery> {
     const at = this.world.now();
@@ -65,23 +65,23 @@ export class Handler {
     return { type: "answer", outgoing: carried.outgoing };
   }
 
-  /** Which call it would be, if it arrived: nothing is counted. */
+  /** Which call this request would be; counts nothing. */
   callNamed(incoming: Incoming): CallName {
     const { quota } = this.world;
     const before = quota.state;
     try {
       return understand(this.world, incoming).call;
     } finally {
-      quota.state = before; // a management call is counted when it is understood
+      quota.state = before; // parsing a management call counts it
     }
   }
 
-  /** Waits; false: `signal` aborted meanwhile. */
+  /** Waits; returns false if `signal` aborted meanwhile. */
   async #waited(ms: number, signal: AbortSignal | undefined): Promise<boolean> {
     if (ms <= 0) return true;
     return sleep(this.#clock, ms, signal).then(
       () => true,
-      () => false, // nothing else ends a sleep
+      () => false, // only an abort rejects a sleep
     );
   }
 

@@ -1,10 +1,10 @@
-/** What reached the sandbox, in the order in which it was carried out, with secrets masked. */
+/** The calls that reached the sandbox, in the order in which they were carried out, with secrets masked. */
 
 import { createHash } from "node:crypto";
 import { LifecycleError } from "../errors.ts";
-import { type CallName, callNames, kindOf, type Secrets } from "./plan.ts";
+import { type CallName, callNames, kindOf, type Secrets } from "./base/plan.ts";
 
-/** One call. Control calls (`/_sandbox/…`) are not written down. */
+/** One call. Control calls (`/_sandbox/…`) are not recorded. */
 export interface JournalEntry {
   /** Counts from 1, in the order in which calls were carried out. */
   readonly n: number;
@@ -12,28 +12,28 @@ export interface JournalEntry {
   readonly at: number;
   readonly call: CallName;
   readonly method: string;
-  /** Path and query; only values known to be harmless are shown, the others read `…`. */
+  /** Path and query; values that may be sensitive are shown as `…`. */
   readonly path: string;
   readonly appUserId?: string;
   readonly oneupUserId?: number;
-  /** Status of the answer; `dropped` when the connection was cut. */
+  /** Status of the response; `dropped` if the connection was cut. */
   readonly status: number | "dropped";
   /**
    * One word: `created`, `exists`, `missing`, `code`, `listed`, `renamed`, `tokens`, `rate_limited`, `unauthorized`,
    * `invalid`, an OAuth2 error (`invalid_grant`, …), `read`, `found`, `updated`, `deleted`, `shared`, `unshared`,
-   * `purged`, `cut`, `unknown`; `fault` when a fault came before the call was carried out.
+   * `purged`, `cut`, `unknown`; `fault` when a fault replaced the call.
    */
   readonly outcome: string;
-  /** Was the call carried out as asked (for a write: did the world change), whatever the answer said? */
+  /** Whether the call was carried out as asked (a write: whether the data changed), whatever the response. */
   readonly committed: boolean;
-  /** The scripted fault that hit it, in words. */
+  /** Description of the scripted fault that hit the call. */
   readonly fault?: string;
-  /** Short fingerprints of the secrets that were presented and `issued…`: equal ones stand for the same secret. */
+  /** Short fingerprints of presented and `issued…` secrets: equal fingerprints mean the same secret. */
   readonly secrets: Secrets;
 }
 
 /**
- * The calls of a sandbox, and what tests ask about them.
+ * The recorded calls, and queries for tests.
  *
  * @example
  * ```ts
@@ -51,30 +51,29 @@ export interface JournalEntry {
 export interface Journal {
   /** All entries, oldest first. */
   entries(): readonly JournalEntry[];
-  /** How many calls, or how many of one name. @throws {LifecycleError} `INVALID_OPTION` for a name that is none */
+  /** The number of calls, or of calls of one name. @throws {LifecycleError} `INVALID_OPTION` for an unknown name */
   count(call?: CallName): number;
-  /** Forgets every entry and starts again at 1. The quota stays. */
+  /** Removes all entries and restarts the count at 1. The quota stays. */
   clear(): void;
   /**
-   * The app user ids for which a `POST /user` came after an earlier one had created that user, whatever the
-   * answer was. Follows renames.
+   * The app user ids with a `POST /user` after an earlier one had created the user, whatever the response was. Follows
+   * renames.
    */
   createdTwice(): string[];
   /**
-   * The most management calls that arrived in any rolling window of `windowMs` milliseconds. Counts refused ones;
-   * not those of somebody else, see {@link Sandbox.spend}.
-   * Two calls exactly `windowMs` apart are not in one window.
+   * The most management calls that arrived in any rolling window of `windowMs` milliseconds, including refused calls, but
+   * not those of other clients, see {@link Sandbox.spend}. Two calls exactly `windowMs` apart are not in one window.
    */
   mostInWindow(windowMs: number): number;
-  /** How many calls each endpoint got. */
+  /** The number of calls per endpoint. */
   spent(): { readonly management: number; readonly token: number; readonly fhir: number };
 }
 
-/** The journal, as the sandbox writes it. */
+/** The writable journal. */
 export class WrittenJournal implements Journal {
   #entries: JournalEntry[] = [];
 
-  /** Writes down a call; masks `secrets` first. */
+  /** Records a call; masks its `secrets` first. */
   add(entry: Omit<JournalEntry, "n">): void {
     this.#entries.push({ n: this.#entries.length + 1, ...entry, secrets: mask(entry.secrets) });
   }
@@ -139,7 +138,7 @@ export class WrittenJournal implements Journal {
 const harmless = new Set(["app_user_id", "oneup_user_id", "skip", "limit"]);
 const harmlessFhir = new Set(["_count", "_skip", "_after", "_before", "_id", "id", "_sort", "_lastUpdated"]);
 
-/** A path with its query, for the journal: values that are not known to be harmless are left out. */
+/** Path and query for the journal: only values known to be harmless are shown. */
 export function maskPath(path: string, query: string): string {
   if (query === "") return path;
   const shown = [...new URLSearchParams(query)].map(([name, value]) => {

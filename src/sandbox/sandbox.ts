@@ -1,28 +1,23 @@
-/** The sandbox as its users hold it: doors, clock, journal, faults, and a hand in the world. */
+/** The public interface of the sandbox. */
 
-import { LifecycleError } from "../errors.ts";
-import type { Behaviour } from "./behaviour.ts";
-import type { Fault } from "./fault.ts";
-import { addResources } from "./add-resources.ts";
-import { answerRequest } from "./fetch-door.ts";
-import { Handler } from "./handler.ts";
+import type { Behaviour } from "./options/behaviour.ts";
+import type { Fault } from "./faults/fault.ts";
 import type { Journal } from "./journal.ts";
-import { readOptions, type SandboxOptions } from "./options.ts";
-import { check, whole } from "./rules.ts";
-import { listen, type ListenOptions, type SandboxServer } from "./server.ts";
-import type { SandboxUser } from "./users.ts";
-import type { VirtualClock } from "./virtual-clock.ts";
-import { type SandboxCredentials, type SandboxSnapshot, World } from "./world.ts";
+import type { ListenOptions, SandboxServer } from "./sandbox-server.ts";
+import type { SandboxUser } from "./state/users.ts";
+import type { VirtualClock } from "./clock/virtual-clock.ts";
+import type { SandboxCredentials, SandboxSnapshot } from "./state/world.ts";
 
 /** A local, stateful 1upHealth for one application. */
 export interface Sandbox {
-  /** What it accepts now. */
+  /** The credentials that it accepts now. */
   readonly credentials: SandboxCredentials;
   readonly clock: VirtualClock;
   readonly journal: Journal;
   /**
-   * The form without a socket: give it to whatever takes a `fetch`. Any host; the path decides. A `Request`
-   * carries no body on a GET: for that use `listen()`.
+   * The entry point without a socket: pass it wherever a `fetch` is expected. The host is ignored; the path decides.
+   * Control calls (`/_sandbox/…`) follow the rules of {@link Sandbox.listen}. A `Request` carries no body on a GET: use
+   * `listen()` for that.
    *
    * @example
    * ```ts
@@ -39,7 +34,9 @@ export interface Sandbox {
    */
   fetch(input: Request | URL | string, init?: RequestInit): Promise<Response>;
   /**
-   * The form with a socket: an HTTP server on 127.0.0.1.
+   * The entry point with a socket: an HTTP server on 127.0.0.1. Programs on this machine control it through
+   * `/_sandbox/…`, with the host `localhost`, `127.0.0.1` or `[::1]` and JSON declared as `application/json`; web pages of
+   * other origins are refused there with 403.
    *
    * @example
    * ```ts
@@ -53,7 +50,7 @@ export interface Sandbox {
    */
   listen(options?: ListenOptions): Promise<SandboxServer>;
   /**
-   * Scripts a fault. Each call is hit by the first waiting fault that fits it.
+   * Scripts a fault. Each call is hit by the first pending fault that matches it.
    *
    * @throws {LifecycleError} `INVALID_OPTION`
    * @example
@@ -61,25 +58,25 @@ export interface Sandbox {
    * import { createSandbox } from "oneup-lifecycle/sandbox";
    *
    * const sandbox = createSandbox();
-   * sandbox.fail({ call: "createUser", status: 500, commit: true, times: 2 }); // created, but nobody hears of it
+   * sandbox.fail({ call: "createUser", status: 500, commit: true, times: 2 }); // created, but the response is 500
    * ```
    */
   fail(fault: Fault): void;
   /**
-   * The faults that still wait for their call, in the order in which they were scripted.
+   * The pending faults, in the order in which they were scripted.
    *
    * @example
    * ```ts
    * import { createSandbox } from "oneup-lifecycle/sandbox";
    *
    * const sandbox = createSandbox();
-   * sandbox.fail({ says: "loginPage" });
+   * sandbox.fail({ response: "loginPage" });
    * console.log(sandbox.faults().length); // 1
    * ```
    */
   faults(): readonly Fault[];
   /**
-   * Forgets the faults that still wait.
+   * Removes the pending faults.
    *
    * @example
    * ```ts
@@ -92,8 +89,8 @@ export interface Sandbox {
    */
   clearFaults(): void;
   /**
-   * Changes options that hold for a {@link Behaviour}, from now on: `behave({ exists: 404, retryAfter: "date" })`.
-   * What is left out stays.
+   * Changes options of {@link Behaviour} from now on: `behave({ exists: 404, retryAfter: "date" })`. Options that are left
+   * out stay.
    *
    * @throws {LifecycleError} `INVALID_OPTION`
    * @example
@@ -106,10 +103,10 @@ export interface Sandbox {
    */
   behave(change: Partial<Behaviour>): void;
   /**
-   * Somebody else spends the account's management calls: counts `calls` of them now. They are in no journal. For
-   * a steady one see {@link Behaviour.spender}.
+   * Counts `calls` management calls of another client of the account now. They are not in the journal. For a steady rate
+   * see {@link Behaviour.spender}.
    *
-   * @throws {LifecycleError} `INVALID_OPTION` when `calls` is no whole number from 1
+   * @throws {LifecycleError} `INVALID_OPTION` if `calls` is not a whole number from 1
    * @example
    * ```ts
    * import { createSandbox } from "oneup-lifecycle/sandbox";
@@ -120,7 +117,7 @@ export interface Sandbox {
    */
   spend(calls: number): void;
   /**
-   * Ends every access token and refresh token of a user. Codes stay.
+   * Revokes every access token and refresh token of a user. Codes stay valid.
    *
    * @throws {LifecycleError} `USER_UNKNOWN`
    * @example
@@ -136,7 +133,7 @@ export interface Sandbox {
    */
   revokeGrant(appUserId: string): void;
   /**
-   * Puts a user there as if it had always been: no call, no journal. Returns its `oneup_user_id`.
+   * Adds a user without a call and without a journal entry. Returns its `oneup_user_id`.
    *
    * @example
    * ```ts
@@ -150,10 +147,10 @@ export interface Sandbox {
    */
   createUser(appUserId: string): number;
   /**
-   * Puts resources of a user there as if they had always been: no call, no journal, no read lag. A string is taken
-   * as JSON, with its digits. Returns the ids that the server gave them.
+   * Adds resources of a user without calls, journal entries and read lag. A string is taken as JSON and keeps its digits.
+   * Returns the ids that the server assigned.
    *
-   * @throws {LifecycleError} `USER_UNKNOWN`; `INVALID_OPTION` for what is no resource of that version
+   * @throws {LifecycleError} `USER_UNKNOWN`; `INVALID_OPTION` for anything that is not a resource of that version
    * @example
    * ```ts
    * import { createSandbox } from "oneup-lifecycle/sandbox";
@@ -169,7 +166,7 @@ export interface Sandbox {
     resources: Iterable<object | string>,
   ): string[];
   /**
-   * Sets what answers show as `active`.
+   * Sets the `active` that responses show for a user.
    *
    * @throws {LifecycleError} `USER_UNKNOWN`
    * @example
@@ -196,7 +193,7 @@ export interface Sandbox {
    */
   users(): readonly SandboxUser[];
   /**
-   * Rotates the credentials; what is left out stays. Grants stay.
+   * Replaces the credentials; those left out stay. Grants stay valid.
    *
    * @example
    * ```ts
@@ -209,8 +206,8 @@ export interface Sandbox {
    */
   setCredentials(credentials: Partial<SandboxCredentials>): void;
   /**
-   * Back to the beginning: no users, grants, resources, calls, faults; credentials, behaviour and seed as created.
-   * The clock stays.
+   * Resets the sandbox: removes users, grants, resources, calls and faults; credentials, behaviour and seed return to
+   * those of its creation. The clock stays.
    *
    * @example
    * ```ts
@@ -224,7 +221,7 @@ export interface Sandbox {
    */
   reset(): void;
   /**
-   * The whole world as JSON, with its secrets in clear; without clock, journal and faults.
+   * The whole state as JSON, with secrets in clear; without clock, journal and faults.
    *
    * @example
    * ```ts
@@ -239,7 +236,7 @@ export interface Sandbox {
    */
   snapshot(): SandboxSnapshot;
   /**
-   * Puts a world back. Clock, journal and faults stay.
+   * Restores a snapshot. Clock, journal and faults stay.
    *
    * @example
    * ```ts
@@ -252,66 +249,4 @@ export interface Sandbox {
    * ```
    */
   restore(snapshot: SandboxSnapshot): void;
-}
-
-/**
- * Creates a local 1upHealth.
- *
- * @throws {LifecycleError} `INVALID_OPTION`
- * @example
- * ```ts
- * import { createSandbox } from "oneup-lifecycle/sandbox";
- *
- * const sandbox = createSandbox();
- * const server = await sandbox.listen();
- * // … a client with `endpoints: server.endpoints`, `credentials: sandbox.credentials` …
- * sandbox.clock.advance(7_200_000); // two hours later
- * await server.close();
- * ```
- */
-export function createSandbox(options: SandboxOptions = {}): Sandbox {
-  return sandboxOver(new Handler(new World(readOptions(options))));
-}
-
-/** The sandbox over a handler, for whoever has another door to it. */
-export function sandboxOver(handler: Handler): Sandbox {
-  const { world } = handler;
-  const userNamed = (verb: string, appUserId: string): SandboxUser => {
-    const user = world.users.find(appUserId);
-    if (user !== undefined) return user;
-    throw new LifecycleError("USER_UNKNOWN", `Cannot ${verb}: the sandbox has no user "${appUserId}"`);
-  };
-  const sandbox: Sandbox = {
-    get credentials() {
-      return world.credentials;
-    },
-    clock: world.settings.clock,
-    journal: handler.journal,
-    fetch: (input, init) => answerRequest(handler, sandbox, new Request(input, init)),
-    listen: (listenOptions = {}) => listen(handler, sandbox, listenOptions),
-    fail: (fault) => handler.faults.add(fault),
-    faults: () => handler.faults.waiting,
-    clearFaults: () => handler.faults.clear(),
-    behave: (change) => world.behave(change),
-    spend(calls) {
-      check("spend", { calls }, { calls: whole(1) });
-      for (let i = 0; i < calls; i++) world.quota.take(world.now());
-    },
-    revokeGrant: (appUserId) => world.grants.revoke(userNamed("revoke the grant", appUserId).oneupUserId),
-    createUser: (appUserId) =>
-      (world.users.find(appUserId) ?? world.users.add(appUserId, world.settings.active)).oneupUserId,
-    addResources: (appUserId, version, resources) =>
-      addResources(world, userNamed("add the resources", appUserId).oneupUserId, version, resources),
-    setActive(appUserId, active) {
-      world.users.change(userNamed("change the user", appUserId), { active });
-    },
-    users: () => world.users.all,
-    setCredentials(credentials) {
-      world.credentials = { ...world.credentials, ...credentials };
-    },
-    reset: () => handler.reset(),
-    snapshot: () => world.snapshot(),
-    restore: (snapshot) => world.restore(snapshot),
-  };
-  return sandbox;
 }

@@ -1,11 +1,13 @@
 /**
- * The name of an account in a store.
+ * Derives the name of an account in a store.
  *
  * @module
  */
 import { createHash } from "node:crypto";
 
-/** One client id, one account: users, limit and keys of different client ids never meet, even in one store. */
+/**
+ * Each client id has its own account: users, limits and keys of different client ids are separate, even in one store.
+ */
 export function accountOf(clientId: string): string {
   return createHash("sha256")
     .update("oneup-lifecycle account")

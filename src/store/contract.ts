@@ -1,10 +1,10 @@
 /**
- * What the runtime asks of a store. An adapter stands on a Keyv storage backend and adds the atomic verbs that
- * Keyv lacks; `storeConformance` (from `oneup-lifecycle/testing`) is this page as a test suite.
+ * The store contract that the runtime relies on. An adapter builds on a Keyv storage backend and adds the atomic verbs
+ * that Keyv lacks; `storeConformance` (from `oneup-lifecycle/testing`) is this contract as a test suite.
  *
  * Three rules hold for every verb:
- * - a promise resolves when the change is durable, and a rejection is a `LifecycleError`
- *   (`STORE_UNAVAILABLE` where trying again makes sense);
+ * - a promise resolves when the change is durable, and a rejection is a `LifecycleError` (`STORE_UNAVAILABLE` if a
+ *   retry makes sense);
  * - one verb is one atomic unit: record, due index, lane, counts and slots change together or not at all;
  * - due and lease times are durations; the store adds them to its own clock.
  *
@@ -12,33 +12,39 @@
  */
 import type { Clock } from "../clock.ts";
 
-/** A value that survives JSON. The store never looks inside. */
+/** A JSON value. The store never looks inside. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
-/** Who waits for a slot: a person who is looking at the screen, a user who lost a grant, an import. */
+/**
+ * The queue in which a user waits for a slot: `interactive` for a person at the screen, `recovery` for a lost grant,
+ * `bulk` for an import.
+ */
 export type Lane = "interactive" | "recovery" | "bulk";
 
-/** The lanes in the order in which they are served. */
+/** The lanes in order of priority. */
 export const lanes: readonly Lane[] = ["interactive", "recovery", "bulk"];
 
 /** A number for each lane. */
 export type Counts = Readonly<Record<Lane, number>>;
 
-/** How many calls fit into any rolling window of the account, and how lanes share them. */
+/** The number of calls allowed in any rolling window of the account, and how lanes share them. */
 export interface Limit {
   /** One log of slots is kept per name. */
   readonly name: string;
   readonly calls: number;
   readonly windowMs: number;
-  /** Places that `recovery` and `bulk` leave free for `interactive`. @default 0 */
+  /** Slots that `recovery` and `bulk` leave free for `interactive`. @default 0 */
   readonly kept?: number;
-  /** Places of a window that a lane gets, if it asks for them, however many wait in the lanes before it. @default 0 */
+  /** Minimum number of slots per window for a lane with demand, regardless of the lanes before it. @default 0 */
   readonly least?: { readonly recovery: number; readonly bulk: number };
 }
 
-/** A place in the log of calls. `at` (store time, ms) is the latest moment the call may have arrived, as far as known. */
+/**
+ * An entry in the log of calls. `at` (store time, ms) is the latest time at which the call can have arrived, as far as
+ * known.
+ */
 export interface Slot {
-  /** Name and window of its limit. */
+  /** The name of its limit, and the limit's window. */
   readonly limit: string;
   readonly windowMs: number;
   /** The lane it was taken in. */
@@ -46,53 +52,53 @@ export interface Slot {
   readonly at: number;
 }
 
-/** Asks for a place in the log. */
+/** A request for a slot. */
 export interface SlotRequest {
   readonly limit: Limit;
-  /** The slot counts from now plus this until it is settled: time-out plus grace of the call. */
+  /** The slot counts from now plus this until it is settled: the call's time-out plus grace. */
   readonly holdMs: number;
   /**
-   * A request is refused while users wait in this lane or one before it. `null`: nobody queues for this limit,
-   * whoever asks while a place is free gets it (counted as `interactive`).
+   * The request is refused while users wait in this lane or one before it. `null`: this limit has no queue, and any
+   * request is granted while a slot is free (counted as `interactive`).
    */
   readonly lane: Lane | null;
 }
 
-/** What the log of a limit and its lanes say about `calls` more in one lane. */
+/** The state of a limit's log and lanes, and when `calls` more calls in one lane would be granted. */
 export interface Forecast {
   /** Slots that count now, by the lane they were taken in. */
   readonly used: Counts;
-  /** Users who wait, by lane. */
+  /** Waiting users, by lane. */
   readonly waiting: Counts;
   /**
-   * In how many milliseconds they will have been granted, after those who wait in the lane or one before it, if
-   * nobody else asks.
+   * In how many milliseconds the calls will have been granted, after the users waiting in the lane or one before it, if
+   * no other requests arrive.
    */
   readonly inMs: number;
 }
 
-/** The right to write a record. `id` is random and compared for equality. */
+/** The exclusive right to write a record. `id` is random and compared for equality. */
 export interface Lease {
   readonly id: string;
-  /** The process, for people who look. */
+  /** The process that holds it, for diagnostics. */
   readonly owner: string;
   readonly ms: number;
 }
 
-/** A record as the store gives it. */
+/** A record as the store returns it. */
 export interface StoredRecord {
   readonly id: string;
   readonly value: Json;
-  /** Grows by one with every commit. */
+  /** Incremented by every commit. */
   readonly revision: number;
   /** Milliseconds until it is due; `null`: never, or it waits in a lane. Negative: overdue. */
   readonly dueInMs: number | null;
   readonly lane: Lane | null;
-  /** The lease, live or expired, and what is left of it. */
+  /** The lease, live or expired, and its remaining time. */
   readonly lease: { readonly id: string; readonly owner: string; readonly leftMs: number } | null;
 }
 
-/** What `load` says about an id. */
+/** The result of `load`. */
 export type Loaded =
   | { readonly type: "record"; readonly record: StoredRecord }
   | { readonly type: "renamed"; readonly to: string }
@@ -100,41 +106,58 @@ export type Loaded =
 
 /**
  * What happens to the lease in a commit.
- * - `take`: nobody else's lease is live; afterwards it is ours
- * - `keep`: it is ours, even if it has expired, as long as nobody claimed; afterwards it runs `lease.ms` again
- * - `end`: it is ours, likewise; afterwards there is none
- * - `none`: no lease is live; afterwards there is none
+ * - `take`: requires that no other lease is live; afterwards the caller holds the lease
+ * - `keep`: requires that the caller holds the lease, even an expired one, as long as no other process has claimed it;
+ *   afterwards the lease runs for another `lease.ms`
+ * - `end`: requires the same; afterwards there is no lease
+ * - `none`: requires that no lease is live; afterwards there is no lease
  */
 export type LeaseMode = "take" | "keep" | "end" | "none";
 
+/** Ties a write to the account's record that its process has opened. */
+export interface OfAccount {
+  /**
+   * The `identity` of that record. If the account's record is gone or has another identity, the store was emptied under
+   * the process: the verb then changes nothing and rejects with `lostStore()` (`STORE_UNUSABLE`). It is checked in the
+   * verb's atomic unit. Without it nothing is checked.
+   */
+  readonly identity?: string | undefined;
+}
+
 /** One write of one record. */
-export interface Commit {
+export interface Commit extends OfAccount {
   readonly id: string;
   readonly value: Json;
   /** Compare-and-set: the revision the record must have; 0 = it must not exist. */
   readonly expectedRevision: number;
-  /** Names this write. A commit whose `writeId` the record already carries is acknowledged again, with the slot it took. */
+  /**
+   * Identifies this write. If the record already carries this `writeId`, the commit is acknowledged again, with the
+   * slot it took.
+   */
   readonly writeId: string;
   readonly mode: LeaseMode;
   readonly lease: Lease;
   /** For `page` and `counts`. */
   readonly state: string;
-  /** Due for `claim` in so many milliseconds; `null` = never. A leased record is due when its lease ends. */
+  /** Due for `claim` in this many milliseconds; `null` = never. A leased record is due when its lease ends. */
   readonly dueInMs: number | null;
-  /** Waits for a slot here; `claim` passes it by, `grant` takes it. */
+  /** The lane in which it waits for a slot; `claim` skips it, `grant` takes it. */
   readonly lane: Lane | null;
-  /** A slot whose call is over: it counts from now. */
+  /** The slot of a finished call: it counts from now. */
   readonly settle?: Slot | undefined;
-  /** A slot whose call was provably not sent: it is free again. */
+  /** The slot of a call that was provably not sent: it is free again. */
   readonly giveBack?: Slot | undefined;
-  /** Takes a slot in the same unit. If there is none, nothing at all is written. */
+  /** Takes a slot in the same unit. If none is free, nothing is written. */
   readonly take?: SlotRequest | undefined;
+  /** For a new record: the commit conflicts if there is a record under this id. */
+  readonly unless?: string | undefined;
 }
 
-/** How a commit ended. */
+/** The result of a commit. */
 export type Committed =
+  /** Written; the revision is the expected one plus one. */
   | { readonly type: "committed"; readonly revision: number; readonly slot: Slot | null }
-  /** Somebody else was faster; nothing was written. */
+  /** Another writer was faster; nothing was written. */
   | { readonly type: "conflict" }
   /** No slot is free; nothing was written. */
   | { readonly type: "refused"; readonly retryInMs: number };
@@ -142,14 +165,14 @@ export type Committed =
 /** A record that is now leased to the caller. Its revision did not change. */
 export interface Claimed {
   readonly record: StoredRecord;
-  /** The slot that came with it, if it waited for one. */
+  /** The slot that was granted with it, if it was waiting for one. */
   readonly slot: Slot | null;
 }
 
-/** Records for a worker, and when to ask again if nothing wakes it. */
+/** Records for a worker, and when to ask again if no notification arrives. */
 export interface Batch {
   readonly claimed: readonly Claimed[];
-  /** Milliseconds until more will be there; `null` = nothing is planned. */
+  /** Milliseconds until more records will be available; `null` = none are scheduled. */
   readonly nextInMs: number | null;
 }
 
@@ -160,79 +183,106 @@ export interface Move {
   readonly commit: Commit;
 }
 
-/** The account's own record: keys, throttling. */
+/** The account's own record, with keys and throttling. */
 export interface AccountRecord {
   readonly value: Json;
   readonly revision: number;
+  /**
+   * Distinguishes this record from one that is created anew after the store was emptied: the `writeId` of the commit
+   * that created it. If a store returns none, its processes read the record once more before each write.
+   */
+  readonly identity?: string | undefined;
 }
 
-/** An opened store of one account. */
+/** A store opened for one account. */
 export interface Store {
   load(id: string): Promise<Loaded>;
   commit(commit: Commit): Promise<Committed>;
   /** Records that are due and not waiting in a lane, oldest first, each leased to the caller. */
-  claim(ask: { readonly limit: number; readonly lease: Lease }): Promise<Batch>;
+  claim(ask: OfAccount & { readonly limit: number; readonly lease: Lease }): Promise<Batch>;
   /**
-   * Takes free slots **and** leases that many waiting users, first come first served within a lane, never more than
-   * `max`. Whose turn it is among the lanes, slot by slot: see {@link turn} in `shares.ts`.
+   * Takes free slots **and** leases that many waiting users, in order of arrival within a lane, never more than `max`.
+   * The lane of each slot is chosen by {@link turn} in `lane-scheduler.ts`.
    */
-  grant(ask: {
-    readonly limit: Limit;
-    readonly max: number;
-    readonly holdMs: number;
-    readonly lease: Lease;
-  }): Promise<Batch>;
-  /** The log of calls by itself, for calls that belong to no user's record. */
+  grant(
+    ask: OfAccount & {
+      readonly limit: Limit;
+      readonly max: number;
+      readonly holdMs: number;
+      readonly lease: Lease;
+    },
+  ): Promise<Batch>;
+  /** The log of calls, for calls that belong to no user's record. */
   readonly slots: {
     /** The slot, or in how many milliseconds to ask again. */
     take(
-      request: SlotRequest,
+      request: SlotRequest & OfAccount,
     ): Promise<
       | { readonly type: "taken"; readonly slot: Slot }
       | { readonly type: "refused"; readonly retryInMs: number }
     >;
     settle(slot: Slot): Promise<void>;
     giveBack(slot: Slot): Promise<void>;
-    /** Takes nothing. */
+    /** Read-only. */
     forecast(ask: { readonly limit: Limit; readonly calls: number; readonly lane: Lane }): Promise<Forecast>;
   };
   /**
-   * Renames a record with the lease and slot rules of a commit. Afterwards the old id answers `renamed`.
-   * A conflict if the new id is taken.
+   * Renames a record, with the lease and slot rules of a commit. Afterwards `load` of the old id returns `renamed`.
+   * Conflicts if the new id is taken.
    */
   move(move: Move): Promise<Committed>;
-  /** Ids of one state, ascending in an order of the store's own, each once: for listing without loading everything. */
+  /**
+   * Removes the tombstones under these ids that point to one of the ids or to `to`; afterwards such an id is absent.
+   * Records stay. Idempotent.
+   */
+  erase(ask: OfAccount & { readonly ids: readonly string[]; readonly to: string }): Promise<void>;
+  /**
+   * The ids in one state, in an order chosen by the store, each once, for listing users without loading all of them.
+   */
   page(ask: {
     readonly state: string;
     readonly after?: string | undefined;
     readonly limit: number;
   }): Promise<readonly string[]>;
-  /** How many records each state has. */
+  /** The number of records in each state. */
   counts(): Promise<Readonly<Record<string, number>>>;
   readonly account: {
     load(): Promise<AccountRecord | null>;
-    /** Compare-and-set; revision 0 = it must not exist. False: somebody else was faster. */
-    commit(write: {
-      readonly value: Json;
-      readonly expectedRevision: number;
-      readonly writeId: string;
-    }): Promise<boolean>;
+    /** Compare-and-set; revision 0 = it must not exist. False: another writer was faster. */
+    commit(
+      write: OfAccount & {
+        readonly value: Json;
+        readonly expectedRevision: number;
+        readonly writeId: string;
+      },
+    ): Promise<boolean>;
   };
+  /**
+   * Resolves if a write would succeed now, and otherwise rejects as the write would. It must leave no growing data
+   * behind and must be cheap, because readiness probes call it repeatedly. Without it, `health()` notices an unwritable
+   * store only when a write fails.
+   */
+  probe?(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What a factory such as `lmdb(path)` returns: a store that is not open yet. */
+/** A store that is not open yet, as returned by a factory such as `lmdb(path)`. */
 export interface StoreAdapter {
-  /** For messages, e.g. `lmdb`. */
+  /** For error messages, e.g. `lmdb`. */
   readonly name: string;
-  /** Outlives the process, so secrets in it need a key. */
+  /** Whether the data outlives the process, so that secrets in it must be encrypted. */
   readonly durable: boolean;
-  /** The folder it lives in, if it has one; a key file must not stand inside. */
+  /** The folder of the store, if it has one; a key file must not be inside it. */
   readonly folder?: string;
   /**
-   * Opens the part of one account. `readOnly`: nobody will write. A store that would make something by being opened
-   * then makes nothing, and rejects if nothing is there.
-   * @throws {LifecycleError} `STORE_UNUSABLE` if it cannot be opened as it is
+   * The time limit of one call, ms, if the adapter itself ends each call about then, and opening and closing too.
+   * Without it, a call to the store is ended after 5 s and opening after 60 s: it then rejects with `STORE_UNAVAILABLE`.
+   */
+  readonly timeoutMs?: number;
+  /**
+   * Opens the part of one account. `readOnly`: the caller will not write. A store that is normally created by opening
+   * it is then not created, and the call rejects if it does not exist.
+   * @throws {LifecycleError} `STORE_UNUSABLE` if the store does not meet a requirement
    */
   open(options: {
     readonly account: string;

@@ -1,33 +1,31 @@
 /**
- * The form in which a user is kept: everything the runtime knows, with a format number in front.
- * Nothing else goes to disk.
+ * The stored form of a user: everything the runtime knows about it, with a format number. Nothing else is written to
+ * disk.
  *
  * @module
  */
 import { LifecycleError } from "../errors.ts";
 import { lanes } from "./contract.ts";
 import type { Json, Lane } from "./contract.ts";
-import { isCount, isObject, isTime } from "./shapes.ts";
+import { isCount, isObject, isTime } from "./guards.ts";
 
 /**
- * The newest format this release knows. It reads this one and every older one, and writes what the account's record
- * says: the one before, until `upgradeFormat()`, so that a process of the last release can work beside it.
- *
- * | format | what is new |
- * |---|---|
- * | 1 | |
- * | 2 | a seal names its store key and is bound to the user's `oneup_user_id`, too |
+ * The newest format this release knows. It reads this format and all older ones, and writes the one in the account's
+ * record, so that a process of the previous release can run beside it. `docs/contributing.md` has the rule for a change.
  */
-export const newestFormat = 2;
+export const newestFormat = 1;
 
-/** A call that was decided and has no outcome yet. Found without a live lease, it is in doubt. */
+/** The format that a new store starts with: one that the previous release knows too. */
+export const startFormat = 1;
+
+/** A call that was decided on and has no outcome yet. Without a live lease, it is in doubt. */
 export interface Intent {
   readonly call: string;
-  /** Names the attempt. */
+  /** Identifies the attempt. */
   readonly attempt: string;
   /** When it was decided, ms since 1970. */
   readonly at: number;
-  /** What the call needs beyond the record, e.g. the new id of a rename. */
+  /** Data of the call that is not in the record, e.g. the new id of a rename. */
   readonly facts?: Readonly<Record<string, string>>;
 }
 
@@ -35,15 +33,19 @@ export interface Intent {
 export interface Pause {
   readonly reason: PauseReason;
   readonly until: number;
+  /** The previous call may still arrive, so no event may trigger the same call before `until`. */
+  readonly mayArrive?: true;
+  /** From when on it can no longer arrive, if the pause lasts longer than that. */
+  readonly arrivedAt?: number;
 }
 
-/** What a user can wait for. */
+/** The reasons for which a user waits. */
 export type PauseReason =
-  /** A free slot of the account's limit. */
+  /** Waiting for a free slot of the account's limit. */
   | "rateLimit"
-  /** 1upHealth answered 429 although a slot was free: somebody else spends the account. */
+  /** 1upHealth answered 429 although a slot was free: another client uses the same account. */
   | "throttled"
-  /** 1upHealth did not answer, or with an error of its own. */
+  /** 1upHealth did not answer, or answered with a server error. */
   | "unavailable"
   /** 1upHealth refuses the client id and secret. */
   | "credentials"
@@ -51,33 +53,41 @@ export type PauseReason =
   | "forbidden"
   /** A fresh code may take a second to register. */
   | "codeRegisters"
-  /** Several codes brought no token; the next one waits. */
+  /** Several codes in a row led to no token; the next attempt is delayed. */
   | "codesSpent"
-  /** 1upHealth erases for 30 s at a time; the next call goes on. */
+  /** 1upHealth refused the last call without giving a reason. */
+  | "unexplained"
+  /** 1upHealth's answer was about another user, or listed other users but not this one. */
+  | "otherUsers"
+  /** 1upHealth does not list the user, which it knew before. */
+  | "missing"
+  /** Its tokens live for so short that they are renewed at growing intervals. */
+  | "shortTokens"
+  /** 1upHealth erases for up to 30 s per call; the next call continues. */
   | "purging";
 
-/** One step of a user's history: when, to which state, by which event. */
+/** One step of a user's history: time, resulting state, event. */
 export type HistoryEntry = readonly [at: number, state: string, event: string];
 
-/** What had been counted when a step was taken: calls in a row that decided nothing, and calls sent in all. */
+/** Counters at the time of a step: consecutive calls without a result, and the total number of calls sent. */
 export type Meter = readonly [attempt: number, management: number, token: number];
 
-/** Sealed secrets and, in clear, which ones they are. */
+/** Sealed secrets and, in clear text, their names. */
 export interface Sealed {
-  /** Id of the store key; not in format 1, which has a single one. */
-  readonly key?: string;
+  /** Id of the store key. */
+  readonly key: string;
   readonly fields: readonly string[];
   /** base64: salt of the data key (16 bytes), nonce (12), tag (16), ciphertext. */
   readonly text: string;
 }
 
-/** The import that brought a user, and whether the user has arrived since: got a token. */
+/** The import that a user came from, and whether the user has received a token since. */
 export interface Origin {
   readonly name: string;
   readonly arrived: boolean;
 }
 
-/** A user as it is kept. */
+/** The stored form of a user. */
 export interface Envelope {
   readonly format: number;
   readonly state: string;
@@ -85,26 +95,29 @@ export interface Envelope {
   readonly context: Readonly<Record<string, Json>>;
   readonly intent: Intent | null;
   readonly pause: Pause | null;
-  /** In which lane it waits when it needs a slot. */
+  /** The lane in which it waits when it needs a slot. */
   readonly lane: Lane;
   /** The last steps, oldest first. */
   readonly history: readonly HistoryEntry[];
   /**
-   * One for each of the last steps, as far back as they were noted: a release that does not know of them drops them, and
-   * begins no new ones.
+   * One meter for each of the latest steps, as far back as they were recorded. A release that does not know this field
+   * drops it.
    */
   readonly meters?: readonly Meter[];
-  /** Calls sent for this user so far. */
+  /** The number of calls sent for this user. */
   readonly calls: { readonly management: number; readonly token: number };
   readonly sealed: Sealed | null;
-  /** Where it came from, if an import brought it. */
+  /** The import it came from, if any. */
   readonly origin?: Origin;
+  /** Its ids before it was renamed; keyed names if ids are hidden. */
+  readonly former?: readonly string[];
 }
 
 /**
- * Reads what is kept. `user` names it for messages, `newest` is the newest format that is known here.
+ * Validates a stored value. `user` returns the user's name for error messages, `newest` is the newest format known
+ * here.
  *
- * @throws {LifecycleError} `RECORD_TOO_NEW` if a newer release wrote it, `RECORD_DAMAGED` if it is no record of ours
+ * @throws {LifecycleError} `RECORD_TOO_NEW` if a newer release wrote it, `RECORD_DAMAGED` if it is not a valid record
  */
 export function readEnvelope(value: Json, user: () => string, newest: number = newestFormat): Envelope {
   const format = formatOf(value);
@@ -117,7 +130,7 @@ export function readEnvelope(value: Json, user: () => string, newest: number = n
     );
   }
   if (format < 1 || !Number.isInteger(format)) throw damaged(user, `its format ${format} never existed`);
-  if (!isEnvelope(value)) throw damaged(user, "a field is missing or of the wrong kind");
+  if (!isEnvelope(value)) throw damaged(user, "a field is missing or has the wrong type");
   return value;
 }
 
@@ -126,7 +139,7 @@ export function formatOf(value: Json): number | null {
   return isObject(value) && typeof value["format"] === "number" ? value["format"] : null;
 }
 
-/** The id of the store key a record's secrets are sealed with; `null` if it has none, or is of format 1. */
+/** The id of the store key that the record's secrets are sealed with; `null` if it has none. */
 export function sealingKeyOf(value: Json): string | null {
   const sealed = isObject(value) ? value["sealed"] : null;
   return isObject(sealed) && typeof sealed["key"] === "string" ? sealed["key"] : null;
@@ -134,7 +147,7 @@ export function sealingKeyOf(value: Json): string | null {
 
 function isEnvelope(record: unknown): record is Envelope {
   if (!isObject(record)) return false;
-  const { format, state, context, intent, pause, lane, history, calls, sealed, origin } = record;
+  const { state, context, intent, pause, lane, history, calls, sealed, origin, former } = record;
   const { meters = [] } = record;
   return (
     typeof state === "string" &&
@@ -154,10 +167,10 @@ function isEnvelope(record: unknown): record is Envelope {
       (isObject(sealed) &&
         typeof sealed["text"] === "string" &&
         isTexts(sealed["fields"]) &&
-        // Format 1 has no key's name: what was moved there from a later one does not pass for it.
-        typeof sealed["key"] === (format === 1 ? "undefined" : "string"))) &&
+        typeof sealed["key"] === "string")) &&
     (origin === undefined ||
-      (isObject(origin) && typeof origin["name"] === "string" && typeof origin["arrived"] === "boolean"))
+      (isObject(origin) && typeof origin["name"] === "string" && typeof origin["arrived"] === "boolean")) &&
+    (former === undefined || isTexts(former))
   );
 }
 
@@ -169,7 +182,9 @@ function isIntent(intent: unknown): boolean {
 }
 
 function isEntry(entry: unknown): boolean {
-  return Array.isArray(entry) && entry.length === 3 && isTime(entry[0]) && isTexts(entry.slice(1));
+  if (!Array.isArray(entry) || entry.length !== 3) return false;
+  const [at, state, event] = entry as readonly unknown[]; // elements of any type
+  return isTime(at) && typeof state === "string" && typeof event === "string";
 }
 
 function isMeter(meter: unknown): boolean {
@@ -180,7 +195,7 @@ function isTexts(value: unknown): boolean {
   return Array.isArray(value) && value.every((one) => typeof one === "string");
 }
 
-/** Of a record that does not read. `user` names it. */
+/** The error for a record that cannot be read. `user` returns the user's name. */
 export function damaged(user: () => string, why: string): LifecycleError {
   return new LifecycleError(
     "RECORD_DAMAGED",

@@ -1,30 +1,30 @@
 /**
- * Texts with a time to live, for a backend that knows none.
+ * Implements TTLs for a backend that has none.
  *
  * @module
  */
 import { systemClock } from "../clock.ts";
-import type { TextStorage } from "./keyv-door.ts";
+import type { TextStorage } from "./keyv-view.ts";
 
-/** A text and the moment (ms since 1970) from which it is no longer there; `null`: it stays. */
+/** A text and the time (ms since 1970) at which it expires; `null`: never. */
 export interface Kept {
   readonly text: string;
   readonly until: number | null;
 }
 
-/** A table without a clock. */
+/** A table without TTLs. */
 export interface KeptTable {
   get(key: string): Kept | undefined;
   /** Resolves when it is durable. */
   put(key: string, kept: Kept): Promise<void>;
-  /** Takes out what is there if it passes, in one unit; what it took out. */
+  /** Removes the entry if it passes the test, atomically; resolves with what was removed. */
   take(key: string, passes: (kept: Kept) => boolean): Promise<Kept | undefined>;
-  /** What stands under keys that begin so. It is not disturbed by what is written meanwhile. */
+  /** The entries whose keys start with `prefix`. Concurrent writes do not disturb the iteration. */
   entries(prefix: string): Iterable<readonly [key: string, kept: Kept]>;
   clear(prefix: string): Promise<void>;
 }
 
-/** Texts with a time to live, over a table without one. What has expired is taken out when somebody meets it. */
+/** Texts with TTLs over a table without. Expired entries are removed when they are read. */
 export function expiringTexts(table: KeptTable): TextStorage {
   const expired = ({ until }: Kept): boolean => until !== null && until <= systemClock.now();
   return {

@@ -1,42 +1,43 @@
 /**
- * The way from a store of ours back to Keyv: a plain Keyv 5 storage adapter on the backend of an adapter.
- * Namespace `users` shows the sealed snapshots and changes nothing; every other one is ordinary storage.
+ * Gives access to a store through Keyv: a Keyv 5 storage adapter on the backend of a store adapter. Namespace `users`
+ * is a read-only view of the sealed snapshots; every other namespace is ordinary storage.
  *
- * An adapter supplies a {@link KeyvBackend}: where its rows are read, and where texts can be kept. One whose server
- * knows no time to live wraps its table with `expiringTexts` of `expiring-texts.ts`.
+ * An adapter supplies a {@link KeyvBackend}, which reads its rows and stores texts. A backend without TTLs wraps its
+ * table with `expiringTexts` of `expiring-texts.ts`.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
-import { accountOf } from "./account.ts";
+import { accountOf } from "./account-of.ts";
 import type { Json } from "./contract.ts";
-import { decodeRow } from "./rules.ts";
+import { decodeRow } from "./row-rules.ts";
 
-/** Options of {@link KeyvDoor.keyv}. */
-export interface KeyvDoorOptions {
-  /** `users` shows the users, read-only. Any other name, 1 to 128 bytes, is storage of its own. */
+/** Options of {@link KeyvView.keyv}. */
+export interface KeyvViewOptions {
+  /** `users` is a read-only view of the users. Any other name, 1 to 128 bytes, is a storage namespace of its own. */
   readonly namespace: string;
   /**
-   * Whose users, for namespace `users`; the others do not look at it.
+   * The account whose users are shown in namespace `users`; ignored in others.
    * @default the account of the only lifecycle that this adapter object has opened
    */
   readonly clientId?: string | undefined;
 }
 
-/** What an adapter has that can be used through Keyv. */
-export interface KeyvDoor {
+/** An adapter whose backend can be used through Keyv. */
+export interface KeyvView {
   /**
-   * A Keyv storage adapter on the same backend. Give each Keyv one of its own: Keyv writes its namespace into it.
+   * Creates a Keyv storage adapter on the same backend. Use a separate one for each Keyv, because Keyv writes its
+   * namespace into it.
    *
-   * Namespace `users` answers under a user's id with the sealed snapshot, in Keyv's own form; writing rejects with
-   * `INVALID_OPTION` and changes nothing. An id that was renamed is not there. Of ids that begin with the namespace
-   * of the Keyv and a colon, these are taken off, as Keyv itself does. In a store that hides ids they stand under
-   * hidden ids, as `{ sealedId, user }`.
+   * Namespace `users` returns the sealed snapshot of a user under its id, in Keyv's own format. Writes reject with
+   * `INVALID_OPTION` and change nothing. A renamed id is absent. A prefix of the Keyv's namespace and a colon is
+   * removed from ids, as Keyv itself does. In a store that hides ids, snapshots are stored under hidden ids, as
+   * `{ sealedId, user }`.
    *
-   * In any other namespace, keys have at most 1024 bytes and values are text, which is what Keyv makes of them.
+   * In any other namespace, keys have at most 1024 bytes, and values are text, as Keyv's serializer produces it.
    *
-   * @throws {LifecycleError} `INVALID_OPTION` if the namespace cannot be one, or if it is open whose users are meant
+   * @throws {LifecycleError} `INVALID_OPTION` if the namespace is invalid, or if it is unclear whose users to show
    * @example
    * ```ts
    * import { Keyv } from "keyv";
@@ -51,42 +52,42 @@ export interface KeyvDoor {
    * const cache = new Keyv({ store: store.keyv({ namespace: "cache" }), ttl: 60_000 });
    * ```
    */
-  keyv(options: KeyvDoorOptions): KeyvStorage;
+  keyv(options: KeyvViewOptions): KeyvStorage;
 }
 
-/** A storage adapter as Keyv 5 wants it: `new Keyv({ store })`. */
+/** A storage adapter in the form that Keyv 5 expects: `new Keyv({ store })`. */
 export interface KeyvStorage {
-  /** Keyv's own namespace; Keyv sets it. What was written under one is not seen under another. */
+  /** Keyv's own namespace, set by Keyv. Entries written under one namespace are not visible under another. */
   namespace?: string | undefined;
   readonly opts: Record<string, unknown>;
   get<Value = string>(key: string): Promise<Value | undefined>;
-  /** Many at once; users whose record is damaged read as `undefined` here and reject in `get`. */
+  /** Reads many keys; a user whose record is damaged is `undefined` here, whereas `get` rejects. */
   getMany<Value = string>(keys: string[]): Promise<(Value | undefined)[]>;
   has(key: string): Promise<boolean>;
-  /** @param ttl Milliseconds; none or 0 = for ever. */
+  /** @param ttl Milliseconds; missing or 0 = no expiry. */
   set(key: string, value: unknown, ttl?: number): Promise<boolean>;
   setMany(entries: { key: string; value: unknown; ttl?: number }[]): Promise<void>;
-  /** True if it was there. */
+  /** True if it existed. */
   delete(key: string): Promise<boolean>;
-  /** True if any was there. */
+  /** True if any of them existed. */
   deleteMany(keys: string[]): Promise<boolean>;
-  /** Removes what was written under this namespace of the door and of its Keyv. */
+  /** Removes what was written under this namespace and that of its Keyv. */
   clear(): Promise<void>;
   iterator<Value = string>(namespace?: string): AsyncGenerator<[string, Awaited<Value>], void>;
-  /** Lets go of the backend. */
+  /** Releases the backend. */
   disconnect(): Promise<void>;
-  /** For Keyv, which asks for it. Nothing is emitted: what fails rejects. */
+  /** Required by Keyv. No events are emitted; failures reject. */
   on(event: string, listener: (...facts: unknown[]) => void): KeyvStorage;
 }
 
-/** Texts under keys. Keys and prefixes begin with the namespace in letters, digits and `-_.!~'()%`, then a colon. */
+/** Texts by key. Keys and prefixes start with the namespace (letters, digits and `-_.!~'()%`) and a colon. */
 export interface TextStorage {
   get(key: string): Promise<string | undefined>;
   /** Resolves when it is durable. */
   set(key: string, text: string, ttlMs: number | undefined): Promise<void>;
-  /** True if it was there. */
+  /** True if it existed. */
   delete(key: string): Promise<boolean>;
-  /** What is there under keys that begin so, in any order. */
+  /** The entries whose keys start with `prefix`, in any order. */
   entries(prefix: string): AsyncIterable<readonly [key: string, text: string]>;
   clear(prefix: string): Promise<void>;
 }
@@ -97,7 +98,7 @@ export interface RowReader {
   entries(): AsyncIterable<readonly [id: string, text: string]>;
 }
 
-/** What an adapter supplies. Whatever rejects does so with a {@link LifecycleError}. */
+/** What an adapter supplies. All rejections are a {@link LifecycleError}. */
 export interface KeyvBackend {
   users(account: string): RowReader;
   readonly texts: TextStorage;
@@ -105,13 +106,13 @@ export interface KeyvBackend {
 }
 
 /**
- * A door.
+ * Creates the Keyv storage adapter.
  *
- * @param connect called once, when the door is first used; again if it failed
+ * @param connect called on first use; called again if it failed
  * @param opened the accounts that the adapter object has opened
  */
-export function keyvDoor(
-  options: KeyvDoorOptions,
+export function keyvView(
+  options: KeyvViewOptions,
   connect: () => KeyvBackend | Promise<KeyvBackend>,
   opened: Iterable<string>,
 ): KeyvStorage {
@@ -123,9 +124,7 @@ export function keyvDoor(
     : storageDoor(session, namespace);
 }
 
-/**
- * One connection for all doors of an adapter object: the first door makes it, the last one that disconnects closes it.
- */
+/** Shares one connection among all Keyv storage adapters of a store adapter. The last one to disconnect closes it. */
 export function sharedBackend(connect: () => Promise<KeyvBackend>): () => Promise<KeyvBackend> {
   let doors = 0;
   let shared: Promise<KeyvBackend> | undefined;
@@ -150,11 +149,11 @@ export function sharedBackend(connect: () => Promise<KeyvBackend>): () => Promis
   };
 }
 
-/** The backend of one door. Everything that is under way ends before the backend is let go. */
+/** The backend of one Keyv storage adapter. Pending operations end before the backend is released. */
 interface Session {
   /** @throws {LifecycleError} `CLOSED` */
   use<T>(task: (backend: KeyvBackend) => Promise<T>): Promise<T>;
-  /** Each next entry is a use of its own. @throws {LifecycleError} `CLOSED` */
+  /** Every step of the iteration is a use of its own. @throws {LifecycleError} `CLOSED` */
   walk<T>(entries: (backend: KeyvBackend) => AsyncIterable<T>): AsyncGenerator<T, void>;
   disconnect(): Promise<void>;
 }
@@ -206,11 +205,11 @@ function sessionOn(connect: () => KeyvBackend | Promise<KeyvBackend>): Session {
         await steps.return?.();
       }
     },
-    disconnect: () => (ended ??= end()), // once, whoever asks: others may stand on the same backend
+    disconnect: () => (ended ??= end()), // only once, because others may share the backend
   };
 }
 
-function accountMeant({ clientId }: KeyvDoorOptions, opened: readonly string[]): string {
+function accountMeant({ clientId }: KeyvViewOptions, opened: readonly string[]): string {
   if (typeof clientId === "string" && clientId !== "") return accountOf(clientId);
   const [only] = opened;
   if (clientId === undefined && only !== undefined && opened.length === 1) return only;
@@ -229,7 +228,7 @@ function checkName(name: unknown, what: string): asserts name is string {
   );
 }
 
-/** What every door has beside its content. Keyv 5 iterates only over stores of a dialect it knows, and asks no more of it. */
+/** The members common to both kinds. Keyv 5 iterates only over stores whose dialect it knows. */
 function fittings(session: Session): Pick<KeyvStorage, "opts" | "on" | "disconnect"> {
   return {
     opts: { dialect: "redis" },
@@ -257,7 +256,7 @@ function usersDoor(session: Session, account: string): KeyvStorage {
     ...fittings(session),
     get: <Value>(key: string) => snapshot(key) as Promise<Value | undefined>, // Keyv decodes it
     getMany: <Value>(keys: string[]) =>
-      Promise.all(keys.map((key) => snapshot(key).catch(undefinedIfDamaged))) as Promise<Value[]>, // likewise
+      Promise.all(keys.map((key) => snapshot(key).catch(undefinedIfDamaged))) as Promise<Value[]>, // as above
     has: async (key) => (await snapshot(key)) !== undefined,
     set: refuse,
     setMany: refuse,
@@ -267,7 +266,7 @@ function usersDoor(session: Session, account: string): KeyvStorage {
     async *iterator<Value>() {
       for await (const [id, text] of session.walk((backend) => backend.users(account).entries())) {
         const value = await Promise.resolve(text).then(shownValue).catch(undefinedIfDamaged);
-        if (value !== undefined) yield [`${prefix()}${id}`, value as Awaited<Value>]; // likewise
+        if (value !== undefined) yield [`${prefix()}${id}`, value as Awaited<Value>]; // as above
       }
     },
   };
@@ -278,7 +277,7 @@ function usersDoor(session: Session, account: string): KeyvStorage {
 function shownValue(text: string): string | undefined {
   const row = decodeRow(text);
   if ("renamedTo" in row) return undefined;
-  // Keyv takes a colon off the texts that begin with one.
+  // Keyv removes a leading colon from strings.
   const escaped = (_key: string, value: Json): Json =>
     typeof value === "string" && value.startsWith(":") ? `:${value}` : value;
   return JSON.stringify({ value: row.value }, escaped);
@@ -289,7 +288,7 @@ function undefinedIfDamaged(error: unknown): undefined {
 }
 
 function storageDoor(session: Session, namespace: string): KeyvStorage {
-  /** Both namespaces, in letters that are in no backend's way. */
+  /** Both namespaces, encoded in characters that are safe in every backend. */
   const partition = (): string => {
     const inner = door.namespace ?? "";
     if (inner !== "") checkName(inner, "the namespace of its Keyv");
@@ -323,10 +322,10 @@ function storageDoor(session: Session, namespace: string): KeyvStorage {
   const door: KeyvStorage = {
     ...fittings(session),
     get: <Value>(key: string) => find(key) as Promise<Value | undefined>, // Keyv decodes it
-    getMany: <Value>(keys: string[]) => Promise.all(keys.map(find)) as Promise<(Value | undefined)[]>, // likewise
+    getMany: <Value>(keys: string[]) => Promise.all(keys.map(find)) as Promise<(Value | undefined)[]>, // as above
     has: async (key) => (await find(key)) !== undefined,
     set: write,
-    // Keyv types it as void and hands it on as its own answer, which is a list.
+    // Keyv types it as void, but returns its result, which is a list.
     setMany: (entries) =>
       Promise.all(
         entries.map(({ key, value, ttl }) => write(key, value, ttl)),
@@ -337,7 +336,7 @@ function storageDoor(session: Session, namespace: string): KeyvStorage {
     async *iterator<Value>() {
       const prefix = partition();
       for await (const [key, text] of session.walk(({ texts }) => texts.entries(prefix))) {
-        yield [key.slice(prefix.length), text as Awaited<Value>]; // likewise
+        yield [key.slice(prefix.length), text as Awaited<Value>]; // as above
       }
     },
   };

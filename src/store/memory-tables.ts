@@ -1,36 +1,36 @@
 /**
- * Ordered tables in this process's memory, for the adapters that keep their index there, and the same tables as
- * texts under keys, for one that writes them elsewhere.
+ * Ordered tables in memory, for adapters that keep their index there, and the same tables as texts by key, for an
+ * adapter that stores them elsewhere.
  *
  * @module
  */
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import { lanes } from "./contract.ts";
 import type { Lane } from "./contract.ts";
-import { claimableAt, decodeHead, waitsIn } from "./rules.ts";
-import type { Head } from "./rules.ts";
+import { claimableAt, decodeHead, waitsIn } from "./row-rules.ts";
+import type { Head } from "./row-rules.ts";
 import { Sorted } from "./sorted.ts";
 import type { AccountRow, LaneQueue, Tables } from "./tables.ts";
-import { emptyLog } from "./window.ts";
-import type { SlotLog } from "./window.ts";
+import { newLog, readLog } from "./slot-log.ts";
+import type { KeptLog } from "./slot-log.ts";
 
-/** Tables in memory, and what lies beneath the verbs. */
+/** In-memory tables, with access to their contents. */
 export interface MemoryTables extends Tables {
   readonly account: { get(): AccountRow | undefined; set(row: AccountRow | undefined): void };
-  /** Every row, in the order in which the ids came. */
+  /** All rows, in order of insertion. */
   entries(): Iterable<readonly [id: string, text: string]>;
   /**
-   * Puts a row (`undefined`: none) in the place of what stands under the id, with all its entries in the indexes.
-   * A row that cannot be read stands in none.
+   * Replaces the row under the id (`undefined`: removes it), with all its index entries. An unreadable row has no index
+   * entries.
    */
   replace(id: string, text: string | undefined): void;
 }
 
 /** Empty tables. */
 export function memoryTables(): MemoryTables {
-  const rows = new Map<string, string>(); // as text, so that a caller's object can never be the stored one
+  const rows = new Map<string, string>(); // as text, so that a caller cannot mutate the stored object
   const states = new Map<string, Sorted<string>>();
-  const logs = new Map<string, SlotLog>();
+  const logs = new Map<string, KeptLog>();
   let account: AccountRow | undefined;
   const group = (state: string): Sorted<string> => {
     const ids = states.get(state) ?? new Sorted((a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0));
@@ -38,9 +38,13 @@ export function memoryTables(): MemoryTables {
     return ids;
   };
   const tables: MemoryTables = {
-    rows: { get: (id) => rows.get(id), set: (id, text) => void rows.set(id, text) },
+    rows: {
+      get: (id) => rows.get(id),
+      set: (id, text) => void rows.set(id, text),
+      delete: (id) => void rows.delete(id),
+    },
     due: queue(),
-    waiting: Object.fromEntries(lanes.map((lane) => [lane, queue()])) as Record<Lane, LaneQueue>, // of all lanes
+    waiting: Object.fromEntries(lanes.map((lane) => [lane, queue()])) as Record<Lane, LaneQueue>, // covers all lanes
     states: {
       add: (state, id) => group(state).add(id),
       delete: (state, id) => group(state).delete(id),
@@ -64,14 +68,14 @@ export function memoryTables(): MemoryTables {
   return tables;
 }
 
-/** Adds the entries of a row to the indexes, or takes them out. */
+/** Adds the index entries of a row, or removes them. */
 function index(tables: Tables, id: string, text: string | undefined, change: "add" | "delete"): void {
   const head = text === undefined ? undefined : readableHead(text);
   if (head === undefined) return;
   const at = claimableAt(head);
   if (at !== null) tables.due[change](at, id);
   const waits = waitsIn(head);
-  // A row from outside may name a lane that there is not.
+  // A row from outside may name an unknown lane.
   if (waits !== null && lanes.includes(waits.lane)) tables.waiting[waits.lane][change](waits.since, id);
   tables.states[change](head.state, id);
 }
@@ -92,26 +96,26 @@ function queue(): LaneQueue {
   return {
     add: (at, id) => sorted.add({ at, id }),
     delete: (at, id) => sorted.delete({ at, id }),
-    first: (limit) => sorted.after(undefined, limit),
+    first: (limit, from) => sorted.after(from === undefined ? undefined : { at: from, id: "" }, limit),
     size: () => sorted.size,
   };
 }
 
-/** One thing in the tables, as text under a key; `""` = there is nothing. */
+/** One entry of the tables, as text under a key; `""` = absent. */
 export interface Place {
   readonly key: string;
   get(): string;
-  /** @throws {LifecycleError} `RECORD_DAMAGED` if a log or the account's record cannot be read; a row is not looked at */
+  /** @throws {LifecycleError} `RECORD_DAMAGED` if a log or the account's record is unreadable; rows are not checked */
   put(text: string): void;
 }
 
-/** What was in a place. */
+/** The previous text of a place. */
 interface Touched {
   readonly place: Place;
   readonly before: string;
 }
 
-/** What became of it. */
+/** The previous and the new text of a place. */
 export interface Change extends Touched {
   readonly after: string;
 }
@@ -119,11 +123,11 @@ export interface Change extends Touched {
 /** Tables as texts under the keys `users:<id>`, `slots:<limit>` and `account`. */
 export interface Places {
   readonly row: (id: string) => Place;
-  /** The place with that key, if it is one. */
+  /** The place with that key; `undefined` for a foreign key. */
   readonly find: (key: string) => Place | undefined;
   /**
-   * Runs units on the tables, and takes back all that they changed. A unit that renames somebody runs alone, as the
-   * steps of {@link inSteps} want it; those from there on have not run.
+   * Runs units on the tables, then rolls back all their changes. A unit that renames a user runs alone, as
+   * {@link inSteps} requires, so not all units may have run: `ran` is the number of those that have.
    */
   readonly rehearse: (units: readonly ((tables: Tables) => void)[]) => {
     readonly ran: number;
@@ -140,17 +144,17 @@ export function placesOf(tables: MemoryTables): Places {
   });
   const log = (limit: string): Place => {
     const key = `slots:${escapeColons(limit)}`;
-    const get = (): string => JSON.stringify(tables.logs.get(limit) ?? emptyLog);
+    const get = (): string => JSON.stringify(tables.logs.get(limit) ?? newLog);
     return {
       key,
       get,
-      put: (text) => tables.logs.set(limit, text === "" ? emptyLog : read(key, text, isLog)),
+      put: (text) => tables.logs.set(limit, text === "" ? newLog : read(key, text, readLog)),
     };
   };
   const account: Place = {
     key: "account",
     get: () => JSON.stringify(tables.account.get()) ?? "",
-    put: (text) => tables.account.set(text === "" ? undefined : read("account", text, isAccount)),
+    put: (text) => tables.account.set(text === "" ? undefined : read("account", text, readAccount)),
   };
   return {
     row,
@@ -183,7 +187,7 @@ export function placesOf(tables: MemoryTables): Places {
     },
   };
 
-  /** The tables, noting what was where before it is changed. */
+  /** The tables, recording the previous text of a place before it changes. */
   function touching(noted: Map<string, Touched>): Tables {
     const touch = (place: Place): void => {
       if (!noted.has(place.key)) noted.set(place.key, { place, before: place.get() });
@@ -191,11 +195,15 @@ export function placesOf(tables: MemoryTables): Places {
     const { rows, logs, account: record } = tables;
     return {
       ...tables,
-      rows: { get: rows.get, set: (id, text) => (touch(row(id)), rows.set(id, text)) },
+      rows: {
+        get: rows.get,
+        set: (id, text) => (touch(row(id)), rows.set(id, text)),
+        delete: (id) => (touch(row(id)), rows.delete(id)),
+      },
       logs: { get: logs.get, set: (limit, to) => (touch(log(limit)), logs.set(limit, to)) },
       account: {
         get: record.get,
-        set: (to) => (touch(account), record.set(read("account", accountText(to), isAccount))),
+        set: (to) => (touch(account), record.set(read("account", accountText(to), readAccount))),
       },
     };
   }
@@ -205,14 +213,16 @@ function takeBack(noted: ReadonlyMap<string, Touched>): void {
   for (const { place, before } of noted.values()) place.put(before);
 }
 
-/** One text to be written. */
+/** One text to write. */
 export type Writing = Pick<Change, "place" | "after">;
 
 /**
- * What to write for these changes where no two writes are one unit: step by step, within a step at the same time.
+ * The writes for these changes, for a store without transactions: a list of steps, with the writes of a step made
+ * concurrently.
  *
- * Logs and account come before rows, so that a crash in between may count a call that was never made, and not the
- * reverse. A rename crosses in one write: what is left under the old id carries the row until it stands under the new.
+ * Logs and account record come before rows, so that a crash in between can only count a call that was never made, not
+ * miss one that was. A rename is committed by one write: the tombstone under the old id carries the row until it is
+ * stored under the new id.
  */
 export function inSteps(changes: readonly Change[]): readonly (readonly Writing[])[] {
   const rows = changes.filter(({ place }) => place.key.startsWith("users:"));
@@ -220,13 +230,14 @@ export function inSteps(changes: readonly Change[]): readonly (readonly Writing[
   const live = rows.filter(({ after }) => isLive(after));
   const left = rows.filter((change) => !live.includes(change));
   const carries = live[0]?.after; // a rename is alone in its batch
-  const loaded = (after: string): string => JSON.stringify({ ...readLeft(after), carries });
+  const loaded = (after: string): string =>
+    after === "" ? "" : JSON.stringify({ ...readLeft(after), carries });
   return [books, left.map(({ place, after }) => ({ place, after: loaded(after) })), live];
 }
 
 /**
- * What to write so that these places hold what they should: first those of which nothing is left, or a user whose
- * rename failed might stand under both ids.
+ * The writes that restore these places. Tombstones and deletions come first; otherwise a user whose rename failed could
+ * exist under both ids.
  */
 export function restoring(places: readonly Place[]): readonly (readonly Writing[])[] {
   const all = places.map((place) => ({ place, after: place.get() }));
@@ -234,8 +245,8 @@ export function restoring(places: readonly Place[]): readonly (readonly Writing[
 }
 
 /**
- * Puts texts into the tables, and ends renames of which a crash has kept the last step from being written: nothing
- * else was written under the new id since. What is to be written for that, step by step.
+ * Loads texts into the tables, and completes renames whose last write was lost in a crash: until then nothing else was
+ * written under the new id. Returns the writes needed for that, step by step.
  */
 export function putAll(
   { find, row }: Places,
@@ -251,25 +262,25 @@ export function putAll(
     arriving.push({ place: row(renamedTo), after: carries });
     left.push({ place, after: place.get() });
   }
-  for (const { place, after } of arriving) place.put(after); // over what the texts had there
+  for (const { place, after } of arriving) place.put(after); // replaces what the texts contained there
   return [arriving, left];
 }
 
-/** Is there a row, a log, an account? Not what is left of a row that was renamed. */
+/** Whether it is a row, a log or an account record, and not a tombstone. */
 export function isLive(text: string): boolean {
   return text !== "" && readLeft(text) === undefined;
 }
 
-/** What is left under an id that was renamed, with the row while it may not have arrived under the new one. */
+/** The tombstone of a renamed id, with the row as long as that may not be stored under the new id. */
 function readLeft(text: string): { readonly renamedTo: string; readonly carries?: string } | undefined {
   try {
-    return text.startsWith('{"renamedTo":"') ? (JSON.parse(text) as { renamedTo: string }) : undefined; // it begins so
+    return text.startsWith('{"renamedTo":"') ? (JSON.parse(text) as { renamedTo: string }) : undefined; // checked by the prefix
   } catch {
-    return undefined; // a damaged row, for whoever asks for it
+    return undefined; // a damaged row, reported when it is loaded
   }
 }
 
-/** Colons part the words of a key, and some stores leave out keys with two of them in a row. */
+/** Colons separate the parts of a key, and some stores skip keys with two colons in a row. */
 export function escapeColons(name: string): string {
   return name.replaceAll("%", "%25").replaceAll(":", "%3A");
 }
@@ -278,7 +289,7 @@ function unescapeColons(name: string): string {
   return name.replaceAll("%3A", ":").replaceAll("%25", "%");
 }
 
-/** Throws here, while only its own unit fails, rather than later, with a batch. */
+/** Throws here, so that only this unit fails and not its whole batch. */
 function accountText(row: AccountRow): string {
   try {
     return JSON.stringify(row);
@@ -287,20 +298,21 @@ function accountText(row: AccountRow): string {
   }
 }
 
-function isAccount(row: unknown): row is AccountRow {
-  return typeof row === "object" && row !== null && "revision" in row && "writeId" in row && "value" in row;
+function readAccount(row: unknown): AccountRow | undefined {
+  const isRow =
+    typeof row === "object" && row !== null && "revision" in row && "writeId" in row && "value" in row;
+  return isRow ? (row as AccountRow) : undefined; // just checked
 }
 
-function isLog(log: unknown): log is SlotLog {
-  return Array.isArray(log) && log.every((moment) => Array.isArray(moment) && moment.length === 4);
-}
-
-function read<T>(key: string, text: string, passes: (it: unknown) => it is T): T {
+function read<T>(key: string, text: string, reading: (it: unknown) => T | undefined): T {
   try {
-    const it: unknown = JSON.parse(text);
-    if (passes(it)) return it;
+    const it = reading(JSON.parse(text));
+    if (it !== undefined) return it;
   } catch {
-    // said below
+    // throws below
   }
-  throw new LifecycleError("RECORD_DAMAGED", `Cannot open the store: what stands under "${key}" is not ours`);
+  throw new LifecycleError(
+    "RECORD_DAMAGED",
+    `Cannot open the store: the value of "${key}" is damaged or was not written by this library`,
+  );
 }

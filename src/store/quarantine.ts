@@ -1,34 +1,34 @@
 /**
- * Damaged records: nobody can go on with one until a person has done something about it. Claimed again and again, it
- * would never be free for that.
+ * Sets damaged records aside. They cannot be processed until a person has repaired them, and if they were claimed again
+ * and again, they would never be free for the repair.
  *
  * @module
  */
 import type { Lease, Store, StoredRecord } from "./contract.ts";
 
-/** A user whose record is damaged is met again after this time, ms. */
-export const asideMs = 3_600_000;
+/** A damaged record is claimed again after this time, ms. */
+export const quarantineMs = 3_600_000;
 
-/** Ids that are listed with one question to the store. */
+/** Page size for listing ids. */
 const pageSize = 500;
 
 /**
- * Ends the lease on a damaged record, which is counted under `state`, and leaves the rest as it is. If that fails, the
- * lease ends by itself.
+ * Ends the lease on a damaged record, which is counted under `state`, without other changes. If this fails, the lease
+ * expires by itself.
  */
-export async function setAside(
+export async function quarantine(
   store: Store,
   { id, value, revision }: StoredRecord,
   lease: Lease,
   state: string,
 ): Promise<void> {
   const write = { id, value, state, expectedRevision: revision, writeId: `${lease.id} aside` };
-  await store.commit({ ...write, mode: "end", lease, dueInMs: asideMs, lane: null });
+  await store.commit({ ...write, mode: "end", lease, dueInMs: quarantineMs, lane: null });
 }
 
 /**
- * The word under which a store counts this id, found by looking through all of them, those with the fewest ids first: for
- * a record that does not say it. `null`: under none, or `isOver` said so.
+ * The state under which a store counts this id, for a record that does not contain it. Scans all states, smallest
+ * first. `null`: not found, or `isOver` returned true.
  */
 export async function stateWith(store: Store, id: string, isOver: () => boolean): Promise<string | null> {
   const states = Object.entries(await store.counts()).toSorted(([, one], [, other]) => one - other);

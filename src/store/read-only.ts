@@ -1,5 +1,5 @@
 /**
- * A store that can be read, and not written.
+ * Wraps a store for reading only.
  *
  * @module
  */
@@ -7,16 +7,18 @@ import { LifecycleError } from "../errors.ts";
 import type { StoreAdapter } from "./contract.ts";
 
 /**
- * The same store, to be read while others work on it: it must be there already, and every verb that would write rejects.
+ * The same store, for reading while other processes work on it. It must exist already, and every verb that writes
+ * rejects.
  *
- * @throws {LifecycleError} on opening: `STORE_UNUSABLE` if nothing is there
+ * @throws {LifecycleError} on opening: `STORE_UNUSABLE` if the store does not exist
  */
 export function readOnly(adapter: StoreAdapter): StoreAdapter {
-  const { name, durable, folder } = adapter;
+  const { name, durable, folder, timeoutMs } = adapter;
   return {
     name,
     durable,
     ...(folder !== undefined && { folder }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
     async open(options) {
       const refuse = (): Promise<never> => Promise.reject(readOnlyStore(name));
       const store = await adapter.open({ ...options, readOnly: true });
@@ -34,6 +36,7 @@ export function readOnly(adapter: StoreAdapter): StoreAdapter {
         claim: refuse,
         grant: refuse,
         move: refuse,
+        erase: refuse,
         slots: {
           forecast: (ask) => store.slots.forecast(ask),
           take: refuse,
@@ -54,6 +57,6 @@ function readOnlyStore(name: string): LifecycleError {
 function nothingThere(name: string): LifecycleError {
   return new LifecycleError(
     "STORE_UNUSABLE",
-    `Cannot look into the ${name} store: it must hold users of this client id, and it holds none`,
+    `Cannot read the ${name} store: it must hold users of this client id, and it holds none`,
   );
 }

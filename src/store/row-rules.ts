@@ -1,6 +1,6 @@
 /**
- * The rules of a write, pure: what becomes of a row. Adapters that run in this process share them; those whose
- * server decides (Lua, SQL) say the same in its language, and the conformance suite holds all of them to it.
+ * The rules of a write as pure functions. Adapters that decide in this process share them; adapters that decide in a
+ * server implement them in its language (Lua, SQL), and the conformance suite verifies all of them.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { LifecycleError } from "../errors.ts";
 import { lanes } from "./contract.ts";
 import type { Commit, Json, Lane, Lease, Slot, StoredRecord } from "./contract.ts";
 
-/** What a store notes beside a record's value: all that the rules look at. */
+/** The bookkeeping beside a record's value. The rules depend on nothing else. */
 export interface Head {
   readonly revision: number;
   readonly writeId: string;
@@ -16,27 +16,30 @@ export interface Head {
   /** Store time, ms. */
   readonly dueAt: number | null;
   readonly lane: Lane | null;
-  /** When it began to wait in its lane. */
+  /** When it started to wait in its lane. */
   readonly waitsSince: number | null;
   readonly lease: { readonly id: string; readonly owner: string; readonly until: number } | null;
-  /** The slot that the last commit took, for a caller who did not hear the answer. */
+  /** The slot that the last commit took, for a caller that missed the answer. */
   readonly took?: Slot;
 }
 
 /**
- * A record as it is kept: Keyv's own form (`{ "value": … }`) with the store's bookkeeping beside the value,
- * so any Keyv tool can read it.
+ * A stored record: Keyv's own format (`{ "value": … }`) with the store's bookkeeping beside the value, so that any Keyv
+ * tool can read it.
  */
 export interface Row extends Head {
   readonly value: Json;
 }
 
-/** What is left under an id that was renamed. */
+/** What remains under a renamed id. */
 export interface Tombstone {
   readonly renamedTo: string;
 }
 
-/** When `claim` may take the row: at the lease's end, else when due; `null` = never. */
+/** Maximum lease, ms: an hour, plus tolerance for clock differences. A longer one was written with a wrong clock. */
+export const longestLeaseMs = 3_660_000;
+
+/** When `claim` may take the row: at the end of its lease, otherwise when it is due; `null` = never. */
 export function claimableAt(row: Head): number | null {
   if (row.lease !== null) return row.lease.until;
   return row.lane === null ? row.dueAt : null;
@@ -47,7 +50,7 @@ export function waitsIn(row: Head): { readonly lane: Lane; readonly since: numbe
   return row.lane !== null && row.lease === null ? { lane: row.lane, since: row.waitsSince ?? 0 } : null;
 }
 
-/** May this commit be written over `row`? `again`: it is there already, the first answer was lost. */
+/** Whether the commit may replace `row`. `again`: it was already written, and the first answer was lost. */
 export function verdict(
   row: Head | Tombstone | undefined,
   commit: Commit,
@@ -58,11 +61,13 @@ export function verdict(
       ? "write"
       : "conflict";
   if ("renamedTo" in row) return "conflict";
+  // seam: a-repeated-write-is-recognised
   if (row.writeId === commit.writeId) return "again";
   if (row.revision !== commit.expectedRevision) return "conflict";
   const ours = row.lease !== null && row.lease.id === commit.lease.id;
   if (commit.mode === "keep" || commit.mode === "end") return ours ? "write" : "conflict";
-  const live = row.lease !== null && row.lease.until > now;
+  const live = row.lease !== null && row.lease.until > now && row.lease.until <= now + longestLeaseMs;
+  // seam: a-live-lease-keeps-others-out
   return live && !(ours && commit.mode === "take") ? "conflict" : "write";
 }
 
@@ -82,12 +87,22 @@ export function written(row: Head | undefined, commit: Commit, now: number, took
   };
 }
 
-/** The row once it is leased by `claim` or `grant`; the revision stays. */
+/** The row after it was leased by `claim` or `grant`; the revision stays. */
 export function leasedTo(row: Row, lease: Lease, now: number): Row {
   return { ...row, lease: { id: lease.id, owner: lease.owner, until: now + lease.ms } };
 }
 
-/** The row as the contract shows it. */
+/** The row with the times that `claim` uses shifted by `ms`. */
+export function movedBy(row: Row, ms: number): Row {
+  const { lease, dueAt } = row;
+  return {
+    ...row,
+    dueAt: dueAt === null ? null : dueAt + ms,
+    lease: lease && { ...lease, until: lease.until + ms },
+  };
+}
+
+/** The row in the form of the contract. */
 export function shown(id: string, row: Row, now: number): StoredRecord {
   return {
     id,
@@ -102,10 +117,10 @@ export function shown(id: string, row: Row, now: number): StoredRecord {
 const beforeValue = ',"value":';
 
 /**
- * The row as text, its value last. Adapters call it before they touch anything, so what cannot be written changes
+ * The row as text, its value last. Adapters call it before any change, so a value that cannot be stored changes
  * nothing.
  *
- * @throws {LifecycleError} `INVALID_OPTION` if the value does not survive JSON
+ * @throws {LifecycleError} `INVALID_OPTION` if the value cannot be represented as JSON
  */
 export function encodeRow(row: Row | Tombstone): string {
   if ("renamedTo" in row) return JSON.stringify(row);
@@ -114,13 +129,13 @@ export function encodeRow(row: Row | Tombstone): string {
 }
 
 /**
- * A value as text, in one line.
+ * A value as a single line of JSON.
  *
- * @throws {LifecycleError} `INVALID_OPTION` if it does not survive JSON
+ * @throws {LifecycleError} `INVALID_OPTION` if it cannot be represented as JSON
  */
 export function encodeValue(value: Json): string {
   try {
-    const text = JSON.stringify(value) as string | undefined; // undefined for what JSON does not know
+    const text = JSON.stringify(value) as string | undefined; // undefined for values that JSON does not support
     if (text !== undefined) return text;
   } catch (cause) {
     throw new LifecycleError("INVALID_OPTION", "Cannot store this value: it must survive JSON", { cause });
@@ -129,9 +144,9 @@ export function encodeValue(value: Json): string {
 }
 
 /**
- * Reads what {@link encodeRow} wrote.
+ * Decodes the result of {@link encodeRow}.
  *
- * @throws {LifecycleError} `RECORD_DAMAGED` if that is not what stands there
+ * @throws {LifecycleError} `RECORD_DAMAGED` if the text is anything else
  */
 export function decodeRow(text: string): Row | Tombstone {
   const row = parsed(text);
@@ -139,9 +154,11 @@ export function decodeRow(text: string): Row | Tombstone {
   throw damaged();
 }
 
-/** Reads the bookkeeping of what {@link encodeRow} wrote and skips the value, the bulk of it. @throws as {@link decodeRow} */
+/**
+ * Decodes only the bookkeeping of a row and skips its value, which is most of the text. @throws as {@link decodeRow}
+ */
 export function decodeHead(text: string): Head | Tombstone {
-  // Quotation marks within strings are escaped, so this is the first key "value", and the last key of all.
+  // Quotation marks in strings are escaped, so this is the first key "value", which is the last key of the row.
   const end = text.indexOf(beforeValue);
   const row = parsed(end < 0 ? text : `${text.slice(0, end)}}`);
   if (isTombstone(row) || isHead(row)) return row;
@@ -200,6 +217,6 @@ function isLease(lease: unknown): boolean {
 function damaged(): LifecycleError {
   return new LifecycleError(
     "RECORD_DAMAGED",
-    "Cannot read a record: what stands in its place was not written by a store of ours",
+    "Cannot read a record: its stored value is damaged or was not written by this library",
   );
 }

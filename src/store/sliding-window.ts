@@ -1,34 +1,35 @@
 /**
- * The arithmetic of a rolling window, pure. A log holds, for every call, the latest moment it can have reached
- * the server; a call counts until a whole window has passed since then, so no window at the server can hold more
- * calls than the log ever counted, whatever the latency.
+ * The arithmetic of a rolling window. Pure. For every call, a log holds the latest time at which it can have reached
+ * the server. The call counts for a full window from then on, so no window at the server can contain more calls than
+ * the log counted, whatever the latency.
  *
- * Moments are rounded up to 1/512 of the window, so a log stays small at any limit and loses at most 0.2 % of a window.
+ * Moments are rounded up to 1/512 of the window, so a log stays small for any limit and wastes at most 0.2 % of a
+ * window.
  *
  * @module
  */
 import type { Counts, Lane, Limit, Slot } from "./contract.ts";
-import { reach, total, turn } from "./shares.ts";
+import { reach, total, turn } from "./lane-scheduler.ts";
 
-/** Moments (ms, ascending) and how many calls of each lane count from each. */
+/** Moments (ms, ascending) with the number of calls per lane that count from each. */
 export type SlotLog = readonly (readonly [at: number, interactive: number, recovery: number, bulk: number])[];
 
 /** A log without calls. */
 export const emptyLog: SlotLog = [];
 
-/** The moment under which a call at `at` is noted in a window of `windowMs`. */
+/** The moment at which a call at `at` is recorded, in a window of `windowMs`. */
 export function noted(windowMs: number, at: number): number {
   const grain = Math.max(1, Math.ceil(windowMs / 512));
   return Math.ceil(at / grain) * grain;
 }
 
-/** The log without what no longer counts at `now`. */
+/** The log without the calls that no longer count at `now`. */
 export function prune(log: SlotLog, windowMs: number, now: number): SlotLog {
   const first = log.findIndex(([at]) => at + windowMs > now);
   return first === 0 ? log : first < 0 ? emptyLog : log.slice(first);
 }
 
-/** How many calls count at `now`, by lane. */
+/** The number of calls that count at `now`, by lane. */
 export function used(log: SlotLog, windowMs: number, now: number): Counts {
   let [interactive, recovery, bulk] = [0, 0, 0];
   for (const [at, ofInteractive, ofRecovery, ofBulk] of log) {
@@ -42,7 +43,7 @@ export function used(log: SlotLog, windowMs: number, now: number): Counts {
 
 const place = { interactive: 1, recovery: 2, bulk: 3 } as const satisfies Record<Lane, number>;
 
-/** The log with `calls` more (or fewer, if negative) of `lane` noted at the moment `at`. */
+/** The log with `calls` more (or fewer, if negative) of `lane` at the moment `at`. */
 export function add(log: SlotLog, at: number, lane: Lane, calls: number): SlotLog {
   const index = log.findIndex(([other]) => other >= at);
   const found = index < 0 ? undefined : log[index];
@@ -54,8 +55,8 @@ export function add(log: SlotLog, at: number, lane: Lane, calls: number): SlotLo
 }
 
 /**
- * In how many milliseconds, counted from `now`, the first of the asking lanes may have a place, if nothing else
- * changes until then. `null`: none of them ever may.
+ * In how many milliseconds from `now` the first of the requesting lanes may get a slot, if nothing else changes.
+ * `null`: never.
  */
 export function freeInMs(
   log: SlotLog,
@@ -73,15 +74,15 @@ export function freeInMs(
 }
 
 /**
- * In how many milliseconds, counted from `now`, `calls` more calls of `lane` will have been granted if each is over as
- * soon as it is granted and no other lane asks. Every place of the window is free again at some moment, and then once
- * a window: the answer is the `calls`-th of these moments.
+ * In how many milliseconds from `now` `calls` more calls of `lane` will have been granted, if each ends as soon as it
+ * is granted and no other lane requests a slot. Each slot of the window becomes free at some time, and then once per
+ * window; the result is the `calls`-th of these times.
  */
 export function grantedInMs(log: SlotLog, limit: Limit, now: number, calls: number, lane: Lane): number {
   const kept = prune(log, limit.windowMs, now);
   const most = reach(limit, lane);
   const taken = total(used(kept, limit.windowMs, now));
-  let surplus = Math.max(0, taken - most); // other lanes may fill more, or the limit was lowered
+  let surplus = Math.max(0, taken - most); // other lanes may use more slots, or the limit was lowered
   const places: (readonly [freeInMs: number, calls: number])[] = [[0, Math.max(0, most - taken)]];
   for (const [at, ...counts] of kept) {
     const count = counts.reduce((sum, one) => sum + one, 0);
@@ -110,7 +111,7 @@ export function slotAt(limit: Limit, now: number, holdMs: number, lane: Lane): S
   return { limit: limit.name, windowMs: limit.windowMs, lane, at: noted(limit.windowMs, now + holdMs) };
 }
 
-/** The log once the call of `slot` is over at `now`. It cannot have arrived later than that. */
+/** The log after the call of `slot` has ended at `now`: it cannot have arrived later than that. */
 export function settled(log: SlotLog, slot: Slot, now: number): SlotLog {
   const at = noted(slot.windowMs, now);
   const held = log.some((moment) => moment[0] === slot.at && moment[place[slot.lane]] > 0);

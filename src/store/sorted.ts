@@ -1,15 +1,16 @@
 /**
- * A sorted set in pieces: to add or take out one of a million moves some hundred neighbours, not half a million.
+ * A sorted set in pieces, so that an insertion among a million items moves a few hundred of them instead of half a
+ * million.
  *
  * @module
  */
 
-/** A piece that grows beyond so many is cut in two. */
+/** Maximum size of a piece; a larger one is split in two. */
 const most = 512;
 
-/** See the module. */
+/** A sorted set. */
 export class Sorted<T> {
-  /** Each sorted, none empty, every item of one before every item of the next. */
+  /** Each piece is sorted and not empty, and all its items precede those of the next piece. */
   readonly #pieces: T[][] = [];
   readonly #compare: (a: T, b: T) => number;
   #size = 0;
@@ -42,7 +43,7 @@ export class Sorted<T> {
     if (piece.length === 0) this.#pieces.splice(place, 1);
   }
 
-  /** Up to `limit` items beyond `item`. */
+  /** Up to `limit` items after `item`. */
   after(item: T | undefined, limit: number): readonly T[] {
     const start = item === undefined ? { place: 0, index: 0, found: false } : this.#find(item);
     const items: T[] = [];
@@ -55,12 +56,12 @@ export class Sorted<T> {
     return items;
   }
 
-  /** Where the item stands, or would: beyond all others at the end of the last piece. */
+  /** The position of the item, or where it would be inserted; after all others this is the end of the last piece. */
   #find(item: T): { place: number; piece: T[] | undefined; index: number; found: boolean } {
     const last = this.#pieces.length - 1;
     const place = Math.min(
       Math.max(0, last),
-      lowest(this.#pieces.length, (at) => this.#compare(this.#pieces[at]?.at(-1) as T, item) >= 0), // none is empty
+      lowest(this.#pieces.length, (at) => this.#compare(this.#pieces[at]?.at(-1) as T, item) >= 0), // no piece is empty
     );
     const piece = this.#pieces[place];
     const index = lowest(piece?.length ?? 0, (at) => this.#compare(piece?.[at] as T, item) >= 0); // within bounds
@@ -69,7 +70,7 @@ export class Sorted<T> {
   }
 }
 
-/** The lowest number below `end` for which `holds` is true, as for all after it; otherwise `end`. */
+/** The lowest number below `end` for which `holds` is true (it must then hold for all larger ones); otherwise `end`. */
 function lowest(end: number, holds: (at: number) => boolean): number {
   let [low, high] = [0, end];
   while (low < high) {

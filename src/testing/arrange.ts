@@ -1,27 +1,27 @@
 /**
- * Puts a user into any state of the lifecycle without a call: here its record, with the history of somebody who came
- * there in the straightest way, and at the sandbox what that way would have left.
+ * Puts a user into any state of the lifecycle without a call: writes its record, with the shortest history that leads to
+ * that state, and changes the sandbox as if those steps had happened.
  *
  * @module
  */
 import type { UserEvent, UserState } from "../../machines/index.ts";
 import { LifecycleError } from "../errors.ts";
-import { fhirVersions } from "../fhir/versions.ts";
-import { arrivedBy } from "../runtime/act.ts";
-import { oneOf } from "../runtime/checks.ts";
-import { newLease } from "../runtime/engine.ts";
-import type { Engine } from "../runtime/engine.ts";
-import { lookFor } from "../runtime/load.ts";
-import { restingPlace } from "../runtime/rest.ts";
-import { save } from "../runtime/save.ts";
-import { newUser, stepped } from "../runtime/user.ts";
-import type { User } from "../runtime/user.ts";
-import type { TokenPair } from "../sandbox/grants.ts";
-import type { World } from "../sandbox/world.ts";
+import { fhirVersions } from "../fhir/fhir-version.ts";
+import { onceArrived } from "../runtime/engine/perform-call.ts";
+import { oneOf } from "../runtime/options/checks.ts";
+import { newLease } from "../runtime/engine/engine.ts";
+import type { Engine } from "../runtime/engine/engine.ts";
+import { lookForUser } from "../runtime/engine/load-user.ts";
+import { schedule } from "../runtime/engine/schedule.ts";
+import { saveUser } from "../runtime/engine/save-user.ts";
+import { newUser, stepped } from "../runtime/user/user.ts";
+import type { User } from "../runtime/user/user.ts";
+import type { TokenPair } from "../sandbox/state/grants.ts";
+import type { World } from "../sandbox/state/world.ts";
 import { Secret } from "../secret.ts";
-import type { Secrets } from "../store/seal.ts";
+import type { Secrets } from "../store/sealing/sealer.ts";
 
-/** One step of a biography: what happened at `at`, here and at the sandbox. */
+/** One step of a history: what happened at `at`, in the record and in the sandbox. */
 type Step = (user: User, at: number, scene: Scene) => User;
 
 interface Scene {
@@ -30,13 +30,13 @@ interface Scene {
   readonly id: string;
 }
 
-/** What happened when the token that is now about to end was granted, and what happened now. */
+/** The steps when the token that is about to expire was granted, and the steps now. */
 interface Biography {
   readonly earlier: readonly Step[];
   readonly now: readonly Step[];
 }
 
-/** The straightest way into each state. */
+/** The shortest history of each state. */
 const biographies: Readonly<Record<UserState, Biography>> = {
   created: { earlier: [], now: [] },
   codeIssued: { earlier: [], now: [isCreated] },
@@ -56,19 +56,19 @@ const biographies: Readonly<Record<UserState, Biography>> = {
 };
 
 /**
- * Writes the user down.
+ * Writes the user's record.
  *
- * @throws {LifecycleError} `USER_CONFLICT` if it is here already; `INVALID_OPTION` for what is no state, and for a sandbox
- * whose grants do not live as long as the way takes
+ * @throws {LifecycleError} `USER_CONFLICT` if the store has this user already; `INVALID_OPTION` for an unknown state, or if
+ * the sandbox's grants do not live long enough for the history
  */
 export async function arrange(engine: Engine, world: World, id: string, state: UserState): Promise<void> {
   const names = Object.keys(biographies) as readonly UserState[]; // its keys are these
   oneOf("arrange a user", "state", state, names);
-  const there = await lookFor(engine, id);
+  const there = await lookForUser(engine, id);
   if (there.user !== null) {
     throw new LifecycleError(
       "USER_CONFLICT",
-      `Cannot arrange user ${engine.sealer.alias(id)}: it must be unknown here, and it is ${there.user.position.state}`,
+      `Cannot arrange user ${engine.sealer.alias(id)}: it must not exist, but it is ${there.user.position.state}`,
     );
   }
   const scene: Scene = { world, windowMs: engine.settings.windowMs, id };
@@ -78,13 +78,13 @@ export async function arrange(engine: Engine, world: World, id: string, state: U
   let user = newUser(id, "interactive", before, there.revision);
   for (const step of earlier) user = step(user, before, scene);
   for (const step of lately) user = step(user, now, scene);
-  const place = restingPlace(engine, user, null);
-  const done = await save(engine, user, false, { mode: "none", lease: newLease(engine), ...place });
-  if (done.type !== "committed") return arrange(engine, world, id, state); // somebody brought it here meanwhile
+  const place = schedule(engine, user, null);
+  const done = await saveUser(engine, user, false, { mode: "none", lease: newLease(engine), ...place });
+  if (done.type !== "committed") return arrange(engine, world, id, state); // a concurrent call created the user
   engine.changes.rested({ ...user, revision: done.revision }, place);
 }
 
-/** How long ago a token was granted that is in the middle of its refresh window, ms. */
+/** The age of a token that is in the middle of its refresh window, in ms. */
 function ageOfAToken({ world, windowMs }: Scene): number {
   const lifeMs = world.settings.accessTokenLifeMs;
   return lifeMs - Math.min(windowMs, lifeMs / 2) / 2;
@@ -121,13 +121,13 @@ function losesGrant(user: User, at: number, { world }: Scene): User {
   return without(user, { type: "GRANT_LOST", at });
 }
 
-/** It is there, under its own id: whoever looks finds it. */
+/** The user exists under its own id, so that a search finds it. */
 function isSaidToBeMissing(user: User, at: number): User {
   return without(user, { type: "USER_MISSING", at });
 }
 
 function isRefused(user: User, at: number): User {
-  return without(user, { type: "REFUSED", at, why: "invalid_request" });
+  return without(user, { type: "REFUSED", at, why: "http_400" });
 }
 
 function isToBePurged(user: User, at: number): User {
@@ -143,7 +143,7 @@ function isLetGo(user: User, at: number): User {
   return without(user, { type: "OFFBOARDED", at });
 }
 
-/** A state that holds no secrets. */
+/** Applies an event that leads to a state without secrets. */
 function without(user: User, event: UserEvent): User {
   return { ...stepped(user, event), secrets: {} };
 }
@@ -155,7 +155,7 @@ function codeFor(oneupUserId: number, at: number, { grants, settings }: World): 
 
 function granted(user: User, at: number, { world }: Scene, pair: TokenPair | undefined): User {
   if (pair === undefined) {
-    const rule = "the sandbox's codes and refresh tokens must live long enough for that";
+    const rule = "the sandbox's codes and refresh tokens must live long enough";
     throw new LifecycleError("INVALID_OPTION", `Cannot arrange a user with a token: ${rule}`);
   }
   const after = stepped(user, {
@@ -167,9 +167,9 @@ function granted(user: User, at: number, { world }: Scene, pair: TokenPair | und
     accessToken: new Secret(pair.accessToken),
     refreshToken: new Secret(pair.refreshToken),
   };
-  return { ...after, secrets, ...arrivedBy(after) };
+  return { ...after, secrets, ...onceArrived(after) };
 }
 
 function numberOf({ position }: User): number {
-  return position.context.oneupUserId ?? 0; // whoever was created has one
+  return position.context.oneupUserId ?? 0; // a created user has one
 }

@@ -1,18 +1,18 @@
 /**
- * Assertions for `node:test`, Deno and whatever else fails by a thrown error. Vitest has matchers of the same meaning, see
- * `oneup-lifecycle/testing/vitest`.
+ * Assertions for `node:test`, Deno and other runners in which a thrown error fails a test. For Vitest,
+ * `oneup-lifecycle/testing/vitest` has equivalent matchers.
  *
  * @module
  */
 import { AssertionError } from "node:assert";
 import type { UserState } from "../../machines/index.ts";
-import type { UserStatus } from "../runtime/status.ts";
+import type { UserStatus } from "../runtime/user/user-status.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { inState, noSecrets, spentCalls, visited } from "./expectations.ts";
 import type { Checked, SpentCalls, Spender } from "./expectations.ts";
 
 /**
- * The user is in `state`.
+ * Asserts that the user is in `state`.
  *
  * @example
  * ```ts
@@ -22,14 +22,15 @@ import type { Checked, SpentCalls, Spender } from "./expectations.ts";
  * assertInState(await lifecycle.onboard("ada"), "tokenActive");
  * ```
  * @throws {AssertionError} with the user's history
- * @throws {LifecycleError} `INVALID_OPTION` for what is no state
+ * @throws {LifecycleError} `INVALID_OPTION` for an unknown state
  */
 export function assertInState(status: UserStatus, state: UserState): void {
   demand(assertInState, inState(status, state));
 }
 
 /**
- * The user came through these states, in this order; others may lie between. The record keeps the last steps only.
+ * Asserts that the user passed through these states in this order, possibly with others between. Only the last steps are
+ * stored.
  *
  * @example
  * ```ts
@@ -39,14 +40,14 @@ export function assertInState(status: UserStatus, state: UserState): void {
  * assertVisited(await lifecycle.onboard("ada"), ["created", "codeIssued", "tokenActive"]);
  * ```
  * @throws {AssertionError} with the user's history
- * @throws {LifecycleError} `INVALID_OPTION` for what is no state
+ * @throws {LifecycleError} `INVALID_OPTION` for an unknown state
  */
 export function assertVisited(status: UserStatus, states: readonly UserState[]): void {
   demand(assertVisited, visited(status, states));
 }
 
 /**
- * Exactly so many calls were spent, for one user or by all: a number of management calls, or some of
+ * Asserts the exact number of calls, of one user or of all: a number of management calls, or some of
  * `{ management, token, fhir }`.
  *
  * @example
@@ -58,16 +59,16 @@ export function assertVisited(status: UserStatus, states: readonly UserState[]):
  * assertSpentCalls(sandbox, { management: 1, token: 1 });
  * ```
  * @throws {AssertionError} with the user's history, or the sandbox's journal
- * @throws {LifecycleError} `INVALID_OPTION` for what nobody counts
+ * @throws {LifecycleError} `INVALID_OPTION` for an unknown kind of call
  */
 export function assertSpentCalls(spender: Spender, calls: number | SpentCalls): void {
   demand(assertSpentCalls, spentCalls(spender, calls));
 }
 
 /**
- * No code, no token and no client secret stands in `value`: a text, bytes, or whatever can be printed or serialised.
+ * Asserts that `value` contains no code, token or client secret: a text, bytes, or anything printable or serialisable.
  *
- * @param sandbox Whose secrets. @default those of all test lifecycles that are open
+ * @param sandbox The sandbox whose secrets to look for. @default those of all open test lifecycles
  * @example
  * ```ts
  * import { assertNoSecrets, createTestLifecycle } from "oneup-lifecycle/testing";
@@ -76,15 +77,15 @@ export function assertSpentCalls(spender: Spender, calls: number | SpentCalls): 
  * const shown = await lifecycle.onboard("ada");
  * assertNoSecrets(shown);
  * ```
- * @throws {AssertionError} that names what was found, without it
- * @throws {LifecycleError} `INVALID_OPTION` if there is no sandbox whose secrets these could be
+ * @throws {AssertionError} that names the secrets found, without their values
+ * @throws {LifecycleError} `INVALID_OPTION` if there is no sandbox to take secrets from
  */
 export function assertNoSecrets(value: unknown, sandbox?: Sandbox): void {
   demand(assertNoSecrets, noSecrets(value, sandbox));
 }
 
-function demand(assertion: (...args: never[]) => void, { holds, says, actual, expected }: Checked): void {
+function demand(assertion: (...args: never[]) => void, { holds, message, actual, expected }: Checked): void {
   if (holds) return;
   const { name: operator } = assertion;
-  throw new AssertionError({ message: says(false), actual, expected, operator, stackStartFn: assertion });
+  throw new AssertionError({ message: message(false), actual, expected, operator, stackStartFn: assertion });
 }

@@ -1,18 +1,18 @@
 /**
- * Times as people write them in a test: `"90s"`, `"2h"`, `"14d"`.
+ * Durations as written in tests: `"90s"`, `"2h"`, `"14d"`.
  *
  * @module
  */
 import { LifecycleError } from "../errors.ts";
-import { spanOf } from "../runtime/time-words.ts";
+import { spanOf } from "../runtime/options/time-words.ts";
 
-/** A length of time: milliseconds, or a number with its unit. */
+/** A duration: milliseconds, or a number with a unit. */
 export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 
 /**
- * In milliseconds.
+ * Converts to milliseconds.
  *
- * @throws {LifecycleError} `INVALID_OPTION` for what is no time, or goes back
+ * @throws {LifecycleError} `INVALID_OPTION` for an invalid or negative duration
  */
 export function inMs(time: Duration): number {
   if (typeof time === "number" && Number.isFinite(time) && time >= 0) return time;
@@ -20,6 +20,6 @@ export function inMs(time: Duration): number {
   if (ms !== undefined) return ms;
   throw new LifecycleError(
     "INVALID_OPTION",
-    `Cannot read a time: it must be milliseconds from 0, or such as "90s", "2h" or "14d", got ${String(time)}`,
+    `Cannot read a duration: it must be milliseconds from 0, or text such as "90s", "2h" or "14d", got ${String(time)}`,
   );
 }

@@ -1,53 +1,53 @@
 /**
- * What can be asserted of a user and of the calls it cost: one implementation, for every way of asserting.
+ * The checks of a user and of the calls it cost: one implementation for assertions and matchers.
  *
  * @module
  */
 import type { UserState } from "../../machines/index.ts";
 import { LifecycleError } from "../errors.ts";
-import { isObject, number, oneOf } from "../runtime/checks.ts";
-import type { UserStatus } from "../runtime/status.ts";
-import { userStates } from "../runtime/step.ts";
+import { isObject, number, oneOf } from "../runtime/options/checks.ts";
+import type { UserStatus } from "../runtime/user/user-status.ts";
+import { userStates } from "../runtime/user/step.ts";
 import type { Journal } from "../sandbox/journal.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { secretsIn } from "./secrets-in.ts";
 import { timeline, timelineOf, wayOf } from "./timeline.ts";
 
-/** Calls by endpoint. What is left out is not looked at. */
+/** Calls by endpoint. Omitted endpoints are not checked. */
 export interface SpentCalls {
   readonly management?: number;
   readonly token?: number;
-  /** Known to the sandbox alone. */
+  /** Counted by the sandbox only. */
   readonly fhir?: number;
 }
 
-/** Whose calls are counted: a user's, or all that reached the sandbox. */
+/** Whose calls are counted: those of a user, or all that reached the sandbox. */
 export type Spender = Pick<UserStatus, "calls"> | Sandbox | Journal;
 
-/** How a check came out. `says`: what is wrong if it must hold, and (`negated`) if it must not. */
+/** Result of a check. `says` returns the failure message, for the plain or the negated check. */
 export interface Checked {
   readonly holds: boolean;
-  readonly says: (negated: boolean) => string;
+  readonly message: (negated: boolean) => string;
   readonly actual: unknown;
   readonly expected: unknown;
 }
 
-/** Is the user in `state`? */
+/** Whether the user is in `state`. */
 export function inState(given: unknown, state: UserState): Checked {
   const status = statusOf(given);
   checkState(state);
   return {
     holds: status.state === state,
-    says: (negated) =>
+    message: (negated) =>
       negated
         ? `Expected ${named(status)} not to be in state ${state}\n\n${timeline(status)}`
-        : `Expected ${named(status)} to be in state ${state}, and it is in ${status.state}\n\n${timeline(status)}`,
+        : `Expected ${named(status)} to be in state ${state}, but it is in ${status.state}\n\n${timeline(status)}`,
     actual: status.state,
     expected: state,
   };
 }
 
-/** Did the user come through these states, in this order? Others may lie between. */
+/** Whether the user passed through these states in this order, possibly with others between. */
 export function visited(given: unknown, states: readonly UserState[]): Checked {
   const status = statusOf(given);
   checkStates(states);
@@ -60,16 +60,16 @@ export function visited(given: unknown, states: readonly UserState[]): Checked {
   const missed = states[met];
   return {
     holds: missed === undefined,
-    says: (negated) =>
+    message: (negated) =>
       negated
         ? `Expected ${named(status)} not to have visited ${way}\n\n${timeline(status)}`
-        : `Expected ${named(status)} to have visited ${way}, and ${met === 0 ? "" : `after ${states[met - 1]} `}it did not come to ${missed}\n\n${timeline(status)}`,
+        : `Expected ${named(status)} to have visited ${way}, but ${met === 0 ? "" : `after ${states[met - 1]} `}it did not reach ${missed}\n\n${timeline(status)}`,
     actual: been,
     expected: states,
   };
 }
 
-/** Were exactly so many calls spent? A number means management calls, of which the account has 300 an hour. */
+/** Whether exactly that many calls were made. A number means management calls, of which the account has 300 an hour. */
 export function spentCalls(given: unknown, calls: number | SpentCalls): Checked {
   const spender = spenderOf(given);
   const wanted = countsIn(calls, Object.keys(spender.calls));
@@ -80,29 +80,29 @@ export function spentCalls(given: unknown, calls: number | SpentCalls): Checked 
   const want = list(wanted);
   return {
     holds: wanted.every(([name, count]) => spent.get(name) === count),
-    says: (negated) =>
+    message: (negated) =>
       negated
         ? `Expected ${spender.name} not to have spent ${want} calls\n\n${spender.story}`
-        : `Expected ${spender.name} to have spent ${want} calls, and it has spent ${list(Object.entries(actual))}\n\n${spender.story}`,
+        : `Expected ${spender.name} to have spent ${want} calls, but it has spent ${list(Object.entries(actual))}\n\n${spender.story}`,
     actual,
     expected: Object.fromEntries(wanted),
   };
 }
 
-/** Does no secret of the sandbox stand in `value`? See {@link secretsIn}. */
+/** Whether `value` contains no secret of the sandbox. See {@link secretsIn}. */
 export function noSecrets(value: unknown, sandbox?: Sandbox): Checked {
   const found = secretsIn(value, sandbox);
   const list = found.map(({ name, around }) => `  ${name}: ${around}`).join("\n");
   return {
     holds: found.length === 0,
-    says: (negated) =>
-      negated ? "Expected to find a secret" : `Expected to find no secret, and found\n\n${list}`,
+    message: (negated) =>
+      negated ? "Expected to find a secret" : `Expected to find no secret, but found\n\n${list}`,
     actual: found.map(({ name }) => name),
     expected: [],
   };
 }
 
-/** What is no state would never be one, and `.not` would say that all is well. */
+/** A misspelt state never matches, so that `.not` would always pass. */
 function checkState(state: unknown): void {
   oneOf<string>("check this", "a state", String(state), userStates);
 }
@@ -114,7 +114,7 @@ function checkStates(states: unknown): void {
   throw new LifecycleError("INVALID_OPTION", `Cannot check this: ${rule}`);
 }
 
-/** How many calls of each kind that is known. */
+/** The number of calls of each known kind. */
 function countsIn(calls: unknown, known: readonly string[]): readonly (readonly [string, number])[] {
   const asked: unknown = typeof calls === "number" ? { management: calls } : calls;
   const counts = Object.entries(isObject(asked) ? asked : {}).filter(([, count]) => count !== undefined);
@@ -140,7 +140,7 @@ function named({ appUserId }: UserStatus): string {
 
 function statusOf(given: unknown): UserStatus {
   if (isObject(given) && "state" in given && "history" in given && Array.isArray(given.history)) {
-    return given as UserStatus; // what has these two is one: nothing else here has
+    return given as UserStatus; // only a status has these two fields
   }
   throw notOne("what inspect() or onboard() resolves with", given);
 }

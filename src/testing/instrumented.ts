@@ -1,43 +1,43 @@
 /**
- * A lifecycle whose calls are watched: while one is under way time may pass by itself, and once its process has crashed
- * nobody hears of it any more.
+ * Instruments a lifecycle: while one of its calls is pending, time may pass by itself, and once its process has crashed no
+ * call of it resolves.
  *
  * @module
  */
-import type { UserActorLogic } from "../runtime/actor.ts";
-import { isObject } from "../runtime/checks.ts";
+import type { UserActorLogic } from "../runtime/watching/actor.ts";
+import { isObject } from "../runtime/options/checks.ts";
 import type { Lifecycle } from "../runtime/lifecycle.ts";
-import { gone, never } from "./life.ts";
-import type { Life } from "./life.ts";
+import { gone, never } from "./test-process.ts";
+import type { TestProcess } from "./test-process.ts";
 import type { SteeredTime } from "./test-clock.ts";
 
-/** By whom calls are watched. */
+/** What the instrumentation needs. */
 export interface Watch {
-  readonly life: Life;
-  /** What may pass by itself while a call is under way; `null`: it passes for nobody. */
+  readonly life: TestProcess;
+  /** The clock that may advance by itself while a call is pending; `null` for none. */
   readonly time: SteeredTime | null;
 }
 
 type Verb = (...args: readonly unknown[]) => unknown;
 
-/** Verbs of whoever waits for news of people and not for time: it may go on for ever, and no time passes for it. */
+/** Methods that wait for users, not for time: they may run forever, so they do not advance the clock. */
 const patient: ReadonlySet<string> = new Set(["work", "watch"]);
 
 /**
- * How long a worker of a test sleeps at most between two looks at the store, ms: nobody else writes there, and each look
- * of the usual second would be a step on the way to tomorrow.
+ * How long a worker of a test sleeps at most between two polls of the store, in ms. No other process writes there, and
+ * polling every second would add a step for each second that a test skips.
  */
-const lookMs = 3_600_000;
+const pollMs = 3_600_000;
 
-/** Likewise whoever watches, ms: what a user becomes by the clock alone is seen that soon. */
+/** The same for `watch()`, in ms: how soon it sees a change that only the clock causes. */
 export const watchMs = 60_000;
 
-/** The lifecycle, watched. Its verbs are plain functions: a spy may stand in for one. */
-export function watched(lifecycle: Lifecycle, watch: Watch): Lifecycle {
+/** The instrumented lifecycle. Its methods are plain functions, so that a spy can replace one. */
+export function instrumented(lifecycle: Lifecycle, watch: Watch): Lifecycle {
   const { life } = watch;
   const actors = new Map<object, () => void>();
   const close = async (): Promise<void> => {
-    for (const end of actors.values()) end(); // those that are left stay as they are, for good
+    for (const end of actors.values()) end(); // actors that are still running stay as they are
     if (!life.isOver) await timed(watch, lifecycle.close());
   };
   return {
@@ -46,13 +46,13 @@ export function watched(lifecycle: Lifecycle, watch: Watch): Lifecycle {
     account: verbsOf(lifecycle.account, watch),
     keys: verbsOf(lifecycle.keys, watch),
     actor: timedActor(lifecycle.actor, watch, actors),
-    work: (options) => heard(life, lifecycle.work({ lookMs, ...options })),
+    work: (options) => heard(life, lifecycle.work({ pollMs, ...options })),
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
-/** Logic of actors during whose work time may pass by itself. `ends`: of each that is at work, what says that it ends. */
+/** Actor logic that lets time pass by itself while an actor runs. `ends`: a function per running actor that ends this. */
 function timedActor<Input>(
   logic: UserActorLogic<Input>,
   watch: Watch,
@@ -76,7 +76,7 @@ function timedActor<Input>(
   };
 }
 
-/** A copy whose verbs are watched. */
+/** A copy with instrumented methods. */
 function verbsOf<T extends object>(verbs: T, watch: Watch): T {
   const copies = Object.entries(verbs).map(([name, verb]: [string, unknown]) => {
     const follow = patient.has(name) ? { ...watch, time: null } : watch;
@@ -84,17 +84,17 @@ function verbsOf<T extends object>(verbs: T, watch: Watch): T {
       isVerb(verb) ? outcome(follow, Reflect.apply(verb, verbs, args)) : verb;
     return [name, isVerb(verb) ? call : verb];
   });
-  return { ...verbs, ...Object.fromEntries(copies) } as T; // the same names, and what they give is of the same kind
+  return { ...verbs, ...Object.fromEntries(copies) } as T; // same names, same result types
 }
 
-/** What a verb gave, watched: a promise, or something with verbs of its own, as a FHIR client and a walk have. */
+/** Instruments a result: a promise, or an object with methods, such as a FHIR client or a paginator. */
 function outcome(watch: Watch, result: unknown): unknown {
   if (!(result instanceof Promise)) return isObject(result) ? proxied(result, watch) : result;
   const brought = result.then((value: unknown) => (leadsOn(value) ? proxied(value, watch) : value));
   return timed(watch, brought);
 }
 
-/** The same object, whose verbs are watched, wherever it has them from. */
+/** A proxy of the object with instrumented methods, inherited ones included. */
 function proxied<T extends object>(target: T, watch: Watch): T {
   return new Proxy(target, {
     get(of, name) {
@@ -105,7 +105,7 @@ function proxied<T extends object>(target: T, watch: Watch): T {
   });
 }
 
-/** What the call brings, while time may pass by itself. */
+/** The call's result; time may pass by itself meanwhile. */
 function timed<T>({ life, time }: Watch, call: Promise<T>): Promise<T> {
   if (!life.isOver && time !== null) {
     const forget = life.whenOver(time.waitFor(call));
@@ -114,10 +114,10 @@ function timed<T>({ life, time }: Watch, call: Promise<T>): Promise<T> {
   return heard(life, call);
 }
 
-/** What the call brings, unless its process is gone by then. One that was gone before is a mistake of the test. */
-function heard<T>(life: Life, call: Promise<T>): Promise<T> {
+/** The call's result, unless the process died meanwhile. Calls on a dead process are a mistake in the test, and reject. */
+function heard<T>(life: TestProcess, call: Promise<T>): Promise<T> {
   if (life.isOver) {
-    call.catch(() => {}); // it ends as what follows, or not at all
+    call.catch(() => {}); // its own result is not used
     return Promise.reject(gone());
   }
   return call.then(
@@ -133,7 +133,7 @@ function isVerb(value: unknown): value is Verb {
   return typeof value === "function";
 }
 
-/** Has it a next one, as a page has? */
+/** Whether it is paginated, with a `next()` of its own. */
 function leadsOn(value: unknown): value is object {
   return isObject(value) && "next" in value && isVerb(value.next);
 }

@@ -1,5 +1,5 @@
 /**
- * The matchers in words. `vitest-expect.ts` is what they do.
+ * The types of the matchers. `vitest-expect.ts` implements them.
  *
  * @module
  */
@@ -7,10 +7,10 @@ import type { UserState } from "../../machines/index.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { SpentCalls } from "./expectations.ts";
 
-/** What is added to `expect`. */
+/** The matchers added to `expect`. */
 export interface LifecycleMatchers {
   /**
-   * Of what `inspect()` or `onboard()` resolved with: the user is in this state.
+   * For a result of `inspect()` or `onboard()`: the user is in this state.
    *
    * @example
    * ```ts ignore
@@ -19,8 +19,8 @@ export interface LifecycleMatchers {
    */
   toBeInLifecycleState(state: UserState): void;
   /**
-   * Likewise: the user came through these states, in this order; others may lie between. The record keeps the last steps
-   * only.
+   * For a result of `inspect()` or `onboard()`: the user passed through these states in this order, possibly with others
+   * between. Only the last steps are stored.
    *
    * @example
    * ```ts ignore
@@ -29,7 +29,7 @@ export interface LifecycleMatchers {
    */
   toHaveVisited(states: readonly UserState[]): void;
   /**
-   * Of a user's status, a sandbox or its journal: exactly so many management calls, or some of
+   * For a user's status, a sandbox or its journal: exactly that many management calls, or some of
    * `{ management, token, fhir }`.
    *
    * @example
@@ -39,8 +39,7 @@ export interface LifecycleMatchers {
    */
   toHaveSpentCalls(calls: number | SpentCalls): void;
   /**
-   * Of anything: no code, no token and no client secret stands in it. `sandbox`: whose; those of all test lifecycles that
-   * are open, by default.
+   * For any value: it contains no code, token or client secret of `sandbox`, by default of all open test lifecycles.
    *
    * @example
    * ```ts ignore

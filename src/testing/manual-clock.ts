@@ -1,15 +1,17 @@
 /**
- * A clock that stands still until a test moves it.
+ * A clock that only moves when a test moves it.
  *
  * @module
  */
 import { setImmediate as turn } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
 
-/** A clock whose time a test can move. */
+/** A clock that a test can move. */
 export interface MovableClock extends Clock {
-  /** Lets `ms` milliseconds pass. */
+  /** Advances the clock by `ms` milliseconds. */
   advance(ms: number): void | Promise<void>;
+  /** Sets the wall clock, if supported; timers are not affected. */
+  jumpTo?(now: number): void;
 }
 
 /**
@@ -27,20 +29,20 @@ export interface MovableClock extends Clock {
  */
 export interface ManualClock extends MovableClock {
   /**
-   * Lets `ms` milliseconds pass. Timers that fall due run in the order of their times, each at its own time, and
-   * what waits for them goes on before the next one runs.
+   * Advances the clock by `ms` milliseconds. Timers that fall due run in order, each at its own time, and code that waits
+   * for one continues before the next one runs.
    */
   advance(ms: number): Promise<void>;
-  /** Sets the wall clock, forward or back, as an administrator or a time server does. Timers do not notice. */
+  /** Sets the wall clock, forward or back, like an administrator or a time server. Timers are not affected. */
   jumpTo(now: number): void;
-  /** How many timers are armed. */
+  /** Number of armed timers. */
   readonly timers: number;
 }
 
 /**
- * A clock for tests: no time passes on it but by `advance()`, and its dice fall the same way in every run.
+ * A clock for tests: it moves only by `advance()`, and its random numbers are the same in every run.
  *
- * @param now The wall clock at the start, ms since 1970. @default 2026-01-01T00:00Z
+ * @param now The wall clock at the start, in ms since 1970. @default 2026-01-01T00:00Z
  * @example
  * ```ts
  * import { manualClock } from "oneup-lifecycle/testing";

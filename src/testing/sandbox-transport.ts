@@ -1,9 +1,10 @@
 /**
- * The way from a lifecycle to the sandbox in the same process: no socket, no stream, no time but the test's own.
+ * Connects a lifecycle with the sandbox in the same process: no sockets, no streams, and only virtual time.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
+import { onAbort } from "../abort.ts";
 import {
   aborted,
   heldBack,
@@ -14,12 +15,13 @@ import {
   type TransportResponse,
 } from "../http/transport.ts";
 import type { Delivery, Handler } from "../sandbox/handler.ts";
-import type { Incoming } from "../sandbox/message.ts";
-import type { Life } from "./life.ts";
+import type { Incoming } from "../sandbox/base/message.ts";
+import type { TestProcess } from "./test-process.ts";
 
-/** A transport of one process to `handler`. */
-export function sandboxTransport(handler: Handler, life: Life): Transport {
+/** A transport from one process to `handler`. */
+export function sandboxTransport(handler: Handler, life: TestProcess): Transport {
   return {
+    sendsGetBody: true,
     send(request) {
       const incoming = incomingOf(request);
       return life.reach(
@@ -37,7 +39,7 @@ async function sent(
 ): Promise<TransportResponse> {
   const { maxBytes } = request;
   if (!request.onSending()) throw heldBack();
-  const givenUp = new Promise<never>((_, reject) => request.whenAborted(() => reject(aborted(true))));
+  const givenUp = new Promise<never>((_, reject) => onAbort(request.signal, () => reject(aborted(true))));
   const response = answerOf(await Promise.race([givenUp, handler.handle(incoming)]));
   if (response === null) throw networkError({ code: "ECONNRESET" }, true);
   if (Buffer.byteLength(response.text) > maxBytes) throw tooBig(maxBytes);
@@ -49,7 +51,7 @@ function incomingOf({ method, url, headers, body = "" }: TransportRequest): Inco
   return { method, path: pathname, query: search.slice(1), headers: lowered(headers), body, origin };
 }
 
-/** The answer, if it arrived whole. */
+/** The response, if it arrived in full. */
 function answerOf(delivery: Delivery): TransportResponse | null {
   if (delivery.type !== "answer") return null;
   const { status, headers, body } = delivery.outgoing;

@@ -1,5 +1,5 @@
 /**
- * Looks for secrets in whatever a test holds against the light: logs, errors, answers, pages, copies of a store.
+ * Searches any value for secrets: logs, errors, responses, pages, copies of a store.
  *
  * @module
  */
@@ -8,36 +8,36 @@ import { inspect } from "node:util";
 import { LifecycleError } from "../errors.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 
-/** A secret that is known to the sandbox. */
+/** A secret of the sandbox. */
 interface Named {
-  /** What it is, and whose. */
+  /** Kind and owner. */
   readonly name: string;
   readonly text: string;
 }
 
-/** One that is looked for. */
+/** A secret to search for. */
 interface Known extends Named {
-  /** As what it may stand there: as it is, or within base64 of something longer. */
+  /** The forms it may take: as is, or inside the base64 of a longer text. */
   readonly forms: readonly string[];
 }
 
-/** Where a secret was found: its name, and the text around it without it. */
+/** A secret that was found: its name, and the masked text around it. */
 export interface FoundSecret {
   readonly name: string;
   readonly around: string;
 }
 
-/** Held so that a test which forgets to close its own costs no memory. */
+/** Weak references, so that a test lifecycle that is never closed costs no memory. */
 const open = new Set<WeakRef<Sandbox>>();
 
-/** From now on the secrets of this sandbox are looked for. The returned function ends that. */
+/** Adds the secrets of this sandbox to the default search. The returned function removes them. */
 export function lookInto(sandbox: Sandbox): () => void {
   const ref = new WeakRef(sandbox);
   open.add(ref);
   return () => void open.delete(ref);
 }
 
-/** The newest first. */
+/** The open sandboxes, newest first. */
 function openOnes(): readonly Sandbox[] {
   const found: Sandbox[] = [];
   for (const ref of open) {
@@ -49,12 +49,12 @@ function openOnes(): readonly Sandbox[] {
 }
 
 /**
- * Every code, token and client secret of `sandbox` (of all test lifecycles that are open, without one) that stands in
- * `value`, as it is or in base64, alone or with something around it: in a text, in bytes wherever they lie, or wherever
- * printing or serialising an object shows it.
+ * All codes, tokens and client secrets of `sandbox` (default: of all open test lifecycles) that `value` contains, as is or
+ * in base64, alone or with other text around them: in text, in bytes at any depth, or wherever printing or serialising an
+ * object shows them.
  *
- * @throws {LifecycleError} `INVALID_OPTION` for a promise, or if no secret is known: nothing would be found whatever is
- *   there
+ * @throws {LifecycleError} `INVALID_OPTION` for a promise, or if no secret is known, because the search could find
+ *   nothing
  */
 export function secretsIn(value: unknown, sandbox?: Sandbox): readonly FoundSecret[] {
   if (value instanceof Promise) {
@@ -62,7 +62,7 @@ export function secretsIn(value: unknown, sandbox?: Sandbox): readonly FoundSecr
   }
   const known = distinct((sandbox === undefined ? openOnes() : [sandbox]).flatMap(secretsOf));
   if (known.length === 0) {
-    const rule = "a test lifecycle must be open, or a sandbox be given, whose secrets they are";
+    const rule = "a test lifecycle must be open, or a sandbox must be given";
     throw new LifecycleError("INVALID_OPTION", `Cannot look for secrets: ${rule}`);
   }
   const texts = textsOf(value);
@@ -77,7 +77,7 @@ export function secretsIn(value: unknown, sandbox?: Sandbox): readonly FoundSecr
   return [...found.values()];
 }
 
-/** Each secret once: sandboxes of one seed have the same ones. */
+/** Removes duplicates: sandboxes with the same seed have the same secrets. */
 function distinct(secrets: readonly Named[]): readonly Known[] {
   const firsts = new Map<string, Known>();
   for (const { name, text } of secrets)
@@ -85,7 +85,7 @@ function distinct(secrets: readonly Named[]): readonly Known[] {
   return [...firsts.values()];
 }
 
-/** Shorter pieces of base64 stand in many a text by chance, characters. */
+/** Minimum length in characters: shorter pieces of base64 occur in many texts by chance. */
 const shortestPiece = 6;
 
 function formsOf(text: string): readonly string[] {
@@ -96,14 +96,14 @@ function formsOf(text: string): readonly string[] {
   return [...new Set([text, ...encoded, ...forUrls])];
 }
 
-/** What stands in base64 for a text behind so many bytes, but for the characters that depend on what is around it. */
+/** The base64 of a text at that byte offset, without the characters that depend on its neighbours. */
 function pieceAt(offset: number, text: string): string {
   const bytes = Buffer.concat([Buffer.alloc(offset), Buffer.from(text)]);
   const [first, end] = [Math.ceil((offset * 8) / 6), Math.floor((bytes.length * 8) / 6)];
   return bytes.toString("base64").slice(first, end);
 }
 
-/** Codes and tokens, spent or not, and the client secret. */
+/** Codes and tokens, used or not, and the client secret. */
 function secretsOf(sandbox: Sandbox): readonly Named[] {
   const { credentials, grants, users } = sandbox.snapshot();
   const names = new Map(users.map(({ oneupUserId, appUserId }) => [oneupUserId, appUserId]));
@@ -122,7 +122,7 @@ function secretsOf(sandbox: Sandbox): readonly Named[] {
   ];
 }
 
-/** All that can be read of a value. */
+/** Everything readable in a value. */
 function textsOf(value: unknown): readonly string[] {
   if (typeof value === "string") return [value];
   const whole = {
@@ -135,7 +135,7 @@ function textsOf(value: unknown): readonly string[] {
   return [printed, serialised(value), ...bytesIn(value)];
 }
 
-/** The bytes that lie anywhere in it, as texts: printed they are numbers. */
+/** Byte arrays at any depth, as text: printing would show them as numbers. */
 function bytesIn(value: unknown): readonly string[] {
   const seen = new Set<unknown>();
   const texts: string[] = [];
@@ -151,13 +151,13 @@ function bytesIn(value: unknown): readonly string[] {
   return texts;
 }
 
-/** Its own bytes alone: a small Buffer lies in a pool with those of others. */
+/** Only its own bytes: small Buffers share a pool with others. */
 function bytesOf(value: object): Buffer | null {
   if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   return value instanceof ArrayBuffer ? Buffer.from(value) : null;
 }
 
-/** What an object holds, without a call of its getters. */
+/** The values of an object, without calling its getters. */
 function within(value: object): readonly unknown[] {
   const fields = Reflect.ownKeys(value).map(
     (key): unknown => Object.getOwnPropertyDescriptor(value, key)?.value,
@@ -170,11 +170,11 @@ function serialised(value: unknown): string {
   try {
     return JSON.stringify(value) ?? "";
   } catch {
-    return ""; // a circle, or a BigInt: it is printed all the same
+    return ""; // circular, or with a BigInt: its printed form is searched anyway
   }
 }
 
-/** Before and after it, with every secret masked. */
+/** The text before and after the secret, with every secret masked. */
 function around(text: string, secret: string, known: readonly Known[]): string {
   const at = text.indexOf(secret);
   const masked = (part: string): string =>
@@ -182,7 +182,7 @@ function around(text: string, secret: string, known: readonly Known[]): string {
       .flatMap(({ forms }) => forms)
       .reduce((rest, form) => rest.replaceAll(form, "█████"), part)
       .replaceAll(/\s+/g, " ");
-  // Masked before it is cut, or half a secret would stand at the edge.
+  // Masked before cutting, so that no part of a secret remains at the edge.
   const [before, after] = [masked(text.slice(0, at)), masked(text.slice(at + secret.length))];
   return `…${before.slice(-30)}█████${after.slice(0, 30)}…`;
 }

@@ -1,23 +1,23 @@
 /**
- * The clock of a test lifecycle: it stands still until the test moves it, or until somebody waits for nothing but time.
+ * The clock of a test lifecycle: it moves when the test moves it, or when the lifecycle waits for nothing but time.
  *
  * @module
  */
 import { setImmediate } from "node:timers";
 import { setImmediate as turn } from "node:timers/promises";
 import { systemClock } from "../clock.ts";
-import { number } from "../runtime/checks.ts";
-import { Chance } from "../sandbox/chance.ts";
-import { TimerQueue } from "../sandbox/timer-queue.ts";
-import type { VirtualClock } from "../sandbox/virtual-clock.ts";
+import { number } from "../runtime/options/checks.ts";
+import { Chance } from "../sandbox/base/chance.ts";
+import { TimerQueue } from "../sandbox/clock/timer-queue.ts";
+import type { VirtualClock } from "../sandbox/clock/virtual-clock.ts";
 import { inMs } from "./duration.ts";
 import type { Duration } from "./duration.ts";
 
-/** The clock of a {@link TestLifecycle}. Lifecycle, store and sandbox live by it. */
+/** The clock of a {@link TestLifecycle}. Lifecycle, store and sandbox use it. */
 export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
   /**
-   * Lets time pass. Timers fire in the order of their times, each at its own, and whatever waits for one goes on before
-   * the next fires: a worker takes up each user when it is due.
+   * Advances the clock. Timers fire in order, each at its own time, and code that waits for one continues before the next
+   * fires: a worker processes each user when it is due.
    *
    * @example
    * ```ts
@@ -28,12 +28,12 @@ export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
    * await clock.advance("2h");
    * console.log((await lifecycle.inspect("ada")).usable); // false
    * ```
-   * @throws {LifecycleError} `INVALID_OPTION` for what is no time, and for more than a `Date` can hold
+   * @throws {LifecycleError} `INVALID_OPTION` for an invalid duration, or beyond what a `Date` can hold
    */
   advance(time: Duration): Promise<void>;
   /**
-   * Sets the wall clock to `ms` milliseconds since 1970. Ahead is the same as `advance()`; back moves `now()` alone, as an
-   * administrator does: no timer notices.
+   * Sets the wall clock to `ms` milliseconds since 1970. Forward equals `advance()`; backward changes only `now()`, like an
+   * administrator does: timers are not affected.
    *
    * @example
    * ```ts
@@ -42,13 +42,13 @@ export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
    * const { clock } = await createTestLifecycle();
    * await clock.set(Date.UTC(2030, 0, 1));
    * ```
-   * @throws {LifecycleError} `INVALID_OPTION` for what is no such time
+   * @throws {LifecycleError} `INVALID_OPTION` for an invalid time
    */
   set(ms: number): Promise<void>;
   /**
-   * Does time pass by itself while a call of the lifecycle waits for nothing else: a back-off, a free slot, the end of
-   * `waitMs`? So does an actor of `lifecycle.actor`, until it is done, fails or is stopped: one that waits for ever takes
-   * time with it. Whoever only works or watches makes no time pass. Switched off, they wait for `advance()`.
+   * Whether time passes by itself while a call of the lifecycle waits for nothing else: a back-off, a free slot, the end of
+   * `waitMs`. An actor of `lifecycle.actor` has the same effect until it is done, fails or is stopped; one that waits
+   * forever keeps time moving. `work()` and `watch()` alone do not move time. If false, all calls wait for `advance()`.
    *
    * @example
    * ```ts
@@ -62,27 +62,27 @@ export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {
    * ```
    */
   autoAdvance: boolean;
-  /** How many timers are armed. */
+  /** Number of armed timers. */
   readonly timers: number;
 }
 
-/** The last moment that a `Date` can hold, ms since 1970. */
+/** The latest time that a `Date` can hold, in ms since 1970. */
 export const latest = 8.64e15;
 
 /** Options of {@link SteeredTime}. */
 export interface SteeredTimeOptions {
-  /** ms since 1970. */
+  /** Start time, in ms since 1970. */
   readonly now: number;
   readonly seed: number;
   readonly autoAdvance: boolean;
-  /** Is something under way that takes the machine's time, a question to a real store? Then no time passes here. */
+  /** Whether an operation that takes real time is pending, such as a query of a real store; virtual time then stops. */
   readonly isBusy: () => boolean;
 }
 
-/** How long time stands still at most for what takes the machine's time, ms: it may be waiting for this clock. */
+/** How long virtual time stops at most for such an operation, in ms of real time: it may be waiting for this clock. */
 const longestPauseMs = 10_000;
 
-/** See {@link TestClock}. */
+/** The implementation of {@link TestClock}. */
 export class SteeredTime implements TestClock {
   readonly running = false;
   readonly random: () => number;
@@ -94,9 +94,9 @@ export class SteeredTime implements TestClock {
   #passed = 0;
   #timers = 0;
   #autoAdvance: boolean;
-  /** Calls that wait. */
+  /** Number of waiting calls. */
   #waiting = 0;
-  /** Somebody moves the clock by hand. */
+  /** Number of pending `advance()` and `set()` calls. */
   #steered = 0;
   #isFlowing = false;
 
@@ -177,7 +177,7 @@ export class SteeredTime implements TestClock {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Time may pass by itself until `promise` is settled. The returned function says that nobody waits any more. */
+  /** Lets time pass by itself until `promise` is settled. The returned function ends that. */
   waitFor(promise: Promise<unknown>): () => void {
     let waits = true;
     const end = (): void => {
@@ -190,7 +190,7 @@ export class SteeredTime implements TestClock {
     return end;
   }
 
-  /** From timer to timer, for as long as somebody waits for one. */
+  /** Advances from timer to timer while a call waits. */
   async #flow(): Promise<void> {
     if (this.#isFlowing) return;
     this.#isFlowing = true;
@@ -198,7 +198,7 @@ export class SteeredTime implements TestClock {
       while (this.#waiting > 0 && this.#autoAdvance && this.#steered === 0) {
         await this.#settled();
         if (this.#waiting === 0 || !this.#autoAdvance || this.#steered > 0) return;
-        if (!this.#fireNext(Infinity)) return; // the next one that is armed sets it going again
+        if (!this.#fireNext(Infinity)) return; // arming the next timer restarts it
         this.#moved();
       }
     } finally {
@@ -206,7 +206,7 @@ export class SteeredTime implements TestClock {
     }
   }
 
-  /** All that can go on without time has gone on: reactions of promises first, then what takes the machine's time. */
+  /** Waits until nothing can continue without time: promise reactions first, then operations that take real time. */
   async #settled(): Promise<void> {
     await turn();
     const until = this.#isBusy() ? systemClock.monotonic() + longestPauseMs : 0;

@@ -1,43 +1,43 @@
 /**
- * A lifecycle for an application's own tests, with all that it needs: a sandbox in the same process, a clock that the test
- * moves, a store in memory, and an end at any instant.
+ * A lifecycle for an application's tests, with everything it needs: a sandbox in the same process, a clock that the test
+ * moves, a store in memory, and crashes at any instant.
  *
  * @module
  */
 import { memory } from "../../adapters/memory.ts";
 import type { UserState } from "../../machines/index.ts";
 import { LifecycleError } from "../errors.ts";
-import { checkId, isObject, number, oneOf, only, wrong } from "../runtime/checks.ts";
+import { checkId, isObject, number, oneOf, only, wrong } from "../runtime/options/checks.ts";
 import type { Lifecycle } from "../runtime/lifecycle.ts";
-import { openParts } from "../runtime/open.ts";
-import type { Opened } from "../runtime/open.ts";
-import type { LifecycleOptions } from "../runtime/options.ts";
-import type { UserStatus } from "../runtime/status.ts";
+import { openParts } from "../runtime/open-lifecycle.ts";
+import type { Opened } from "../runtime/open-lifecycle.ts";
+import type { LifecycleOptions } from "../runtime/options/lifecycle-options.ts";
+import type { UserStatus } from "../runtime/user/user-status.ts";
 import { Handler } from "../sandbox/handler.ts";
-import { readOptions } from "../sandbox/options.ts";
-import type { SandboxOptions } from "../sandbox/options.ts";
-import { sandboxOver } from "../sandbox/sandbox.ts";
+import { readOptions } from "../sandbox/options/sandbox-options.ts";
+import type { SandboxOptions } from "../sandbox/options/sandbox-options.ts";
+import { sandboxOver } from "../sandbox/create-sandbox.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
-import { World } from "../sandbox/world.ts";
+import { World } from "../sandbox/state/world.ts";
 import type { StoreAdapter } from "../store/contract.ts";
 import { arrange } from "./arrange.ts";
 import { inMs } from "./duration.ts";
 import type { Duration } from "./duration.ts";
-import { checkPoint, gone, Life } from "./life.ts";
-import type { CrashPoint } from "./life.ts";
+import { checkPoint, gone, TestProcess } from "./test-process.ts";
+import type { CrashPoint } from "./test-process.ts";
 import { sandboxTransport } from "./sandbox-transport.ts";
 import { lookInto } from "./secrets-in.ts";
 import { latest, SteeredTime } from "./test-clock.ts";
 import type { TestClock } from "./test-clock.ts";
-import { watched, watchMs } from "./watched.ts";
+import { instrumented, watchMs } from "./instrumented.ts";
 
 /** Options of {@link createTestLifecycle}. */
 export interface TestLifecycleOptions {
-  /** Options of the lifecycle, but for those that the test lifecycle brings itself. `store` is `memory()` by default. */
+  /** Options of the lifecycle, except those that the test lifecycle sets itself. `store` is `memory()` by default. */
   readonly lifecycle?: Partial<Omit<LifecycleOptions, Own>>;
-  /** Options of the sandbox, likewise. `seed` is 1 by default, so that ids, codes and tokens are the same in every run. */
+  /** Options of the sandbox. `seed` is 1 by default, so that ids, codes and tokens are the same in every run. */
   readonly sandbox?: Omit<SandboxOptions, "clock" | "waitOn">;
-  /** What time it is when the test begins, ms since 1970. @default 2026-01-01T00:00Z */
+  /** Start time, in ms since 1970. @default 2026-01-01T00:00Z */
   readonly now?: number;
   /** See {@link TestClock.autoAdvance}. @default true */
   readonly autoAdvance?: boolean;
@@ -48,27 +48,26 @@ type Own = "credentials" | "endpoints" | "clock" | "transport";
 /** Options of {@link TestLifecycle.restart}. */
 export interface RestartOptions {
   /**
-   * How long nobody is there.
-   * @default after a crash as long as a lease lasts (45 s): until then nobody else takes up whom the process had in hand
+   * How long no process runs.
+   * @default after a crash the duration of a lease (45 s), after which other processes can take over its users
    */
   readonly after?: Duration;
 }
 
 /** An application's process, its store, and 1upHealth, in a test. */
 export interface TestLifecycle extends AsyncDisposable {
-  /** That of the process which is up now: another one after `restart()`. */
+  /** The lifecycle of the current process: a new one after `restart()`. */
   readonly lifecycle: Lifecycle;
   /** 1upHealth: `sandbox.fail(…)`, `sandbox.journal`, `sandbox.snapshot()`, … */
   readonly sandbox: Sandbox;
   readonly clock: TestClock;
-  /** Where the users are. It survives a crash. */
+  /** The store. It survives a crash. */
   readonly store: StoreAdapter;
   /**
-   * Puts a user whom nobody knows into a state, without a call: with the history of somebody who came there in the
-   * straightest way, and with the codes, tokens and times at the sandbox that this way would have left. It goes on from
-   * there as such a user does. `expiring` has a token that works for some minutes more; `failed` was refused while it
-   * was created; `locating` is there under its own id; `identifying` and `offboarding` have their data of all versions to
-   * be erased.
+   * Puts an unknown user into a state without a call, with the shortest history that leads there, and with the codes,
+   * tokens and times in the sandbox that this history would have left. The user continues from there as usual. `expiring`
+   * has a token that is valid for a few more minutes; `failed` was refused while it was created; `locating` exists under
+   * its own id; `identifying` and `offboarding` are to have their data of all FHIR versions erased.
    *
    * @example
    * ```ts
@@ -79,12 +78,12 @@ export interface TestLifecycle extends AsyncDisposable {
    * await lifecycle.onboard("ada");
    * console.log(sandbox.journal.spent().management); // 1
    * ```
-   * @throws {LifecycleError} `USER_CONFLICT` if it is here already; `INVALID_ID`; `INVALID_OPTION`; `CLOSED` after a crash
+   * @throws {LifecycleError} `USER_CONFLICT` if the store has it already; `INVALID_ID`; `INVALID_OPTION`; `CLOSED` after a crash
    */
   arrange(appUserId: string, state: UserState): Promise<UserStatus>;
   /**
-   * The process dies, at once, or at a point of what `during` does. What it had committed stays; everything else of it is
-   * lost: calls under way are never answered, workers do nothing more, new calls reject with `CLOSED`.
+   * Kills the process, at once or at a point of what `during` does. What it had committed stays; everything else is lost:
+   * calls in flight never get a response, workers stop, new calls reject with `CLOSED`.
    *
    * @example
    * ```ts
@@ -95,13 +94,13 @@ export interface TestLifecycle extends AsyncDisposable {
    * const lifecycle = await world.restart();
    * console.log((await lifecycle.inspect("ada")).underWay); // exchangeCode
    * ```
-   * @throws {LifecycleError} `INVALID_OPTION` for what is no point, before anything is done, and if `during` ends before
-   * it comes to that point; what `during` throws
+   * @throws {LifecycleError} `INVALID_OPTION` for an invalid point, before anything is done, and if `during` ends before
+   * it reaches that point; errors of `during`
    */
   crash(): Promise<void>;
   crash(point: CrashPoint, during: () => unknown): Promise<void>;
   /**
-   * Opens the next process on the same store; one that is still up is closed first. Resolves with its lifecycle.
+   * Starts the next process on the same store; one that is still running is closed first. Resolves with its lifecycle.
    *
    * @example
    * ```ts
@@ -115,7 +114,7 @@ export interface TestLifecycle extends AsyncDisposable {
    */
   restart(options?: RestartOptions): Promise<Lifecycle>;
   /**
-   * Closes what is open. With the store in memory there is nothing that a forgotten `close()` leaves behind.
+   * Closes everything. With the store in memory, a forgotten `close()` leaves nothing behind.
    *
    * @example
    * ```ts
@@ -129,7 +128,7 @@ export interface TestLifecycle extends AsyncDisposable {
 }
 
 /**
- * A lifecycle, a sandbox, a clock and a store for one test, in a few milliseconds: no socket, no timer of the machine.
+ * A lifecycle, a sandbox, a clock and a store for one test, in a few milliseconds: no sockets and no real timers.
  *
  * @example
  * ```ts
@@ -141,7 +140,7 @@ export interface TestLifecycle extends AsyncDisposable {
  * await lifecycle.accessToken("ada"); // a refreshed one
  * console.log(sandbox.journal.spent()); // { management: 1, token: 2, fhir: 0 }
  * ```
- * @throws {LifecycleError} `INVALID_OPTION`; as `createLifecycle()`
+ * @throws {LifecycleError} `INVALID_OPTION`; the errors of `createLifecycle()`
  */
 export async function createTestLifecycle(options: TestLifecycleOptions = {}): Promise<TestLifecycle> {
   const { now = Date.UTC(2026, 0, 1), autoAdvance = true, ...given } = checked(options);
@@ -152,12 +151,12 @@ export async function createTestLifecycle(options: TestLifecycleOptions = {}): P
   );
   const sandbox = sandboxOver(handler);
   const store = given.lifecycle?.store ?? memory();
-  const crashed: Life[] = [];
+  const crashed: TestProcess[] = [];
   let up = await open();
   const endLook = lookInto(sandbox);
 
   async function open(): Promise<Up> {
-    const life = new Life(time);
+    const life = new TestProcess(time);
     const parts = await openParts(
       {
         ...given.lifecycle,
@@ -166,9 +165,9 @@ export async function createTestLifecycle(options: TestLifecycleOptions = {}): P
         transport: sandboxTransport(handler, life),
         store: life.storeOf(store),
       },
-      { nextTurn: queueMicrotask, lookMs: watchMs }, // so that all goes on at once that needs no time
+      { nextTurn: queueMicrotask, pollMs: watchMs }, // so that work that needs no time continues at once
     );
-    return { ...parts, life, watched: watched(parts.lifecycle, { life, time }) };
+    return { ...parts, life, watched: instrumented(parts.lifecycle, { life, time }) };
   }
 
   const world: TestLifecycle = {
@@ -188,7 +187,7 @@ export async function createTestLifecycle(options: TestLifecycleOptions = {}): P
       const [point, during] = given;
       checkPoint(point);
       if (typeof during !== "function")
-        throw wrong("crash", "during", "a function, what is done until then", during);
+        throw wrong("crash", "during", "a function that runs until then", during);
       await crash(up.life, point, during);
     },
     async restart(given) {
@@ -211,14 +210,14 @@ export async function createTestLifecycle(options: TestLifecycleOptions = {}): P
   return world;
 }
 
-/** A process that is up, or was. */
+/** A process, running or dead. */
 interface Up extends Opened {
-  readonly life: Life;
+  readonly life: TestProcess;
   readonly watched: Lifecycle;
 }
 
-/** Lets `during` go on until its process dies at `point`. */
-async function crash(life: Life, point: CrashPoint, during: () => unknown): Promise<void> {
+/** Runs `during` until its process dies at `point`. */
+async function crash(life: TestProcess, point: CrashPoint, during: () => unknown): Promise<void> {
   const { death, spare } = life.meet(point);
   const survival = async (): Promise<boolean> => {
     await during();
@@ -226,8 +225,7 @@ async function crash(life: Life, point: CrashPoint, during: () => unknown): Prom
   };
   try {
     const survived = await Promise.race([death.then(() => false), survival()]);
-    if (survived)
-      throw wrong("crash", "the point", "one that comes before the end of what is done", said(point));
+    if (survived) throw wrong("crash", "the point", "one that `during` reaches before it ends", said(point));
   } finally {
     spare();
   }
@@ -251,7 +249,7 @@ function checked(options: TestLifecycleOptions): TestLifecycleOptions {
     if (!isObject(given) || Array.isArray(given)) throw wrong(verb, part, "an object", given);
     const own = Object.keys(given).find((name) => brought.includes(name));
     if (own === undefined) continue;
-    const rule = `it brings ${brought.join(", ")} itself`;
+    const rule = `it sets ${brought.join(", ")} itself`;
     throw new LifecycleError("INVALID_OPTION", `Cannot ${verb}: ${rule}, got ${part}.${own}`);
   }
   return options;

@@ -1,24 +1,24 @@
 /**
- * One process of a test: all that reaches out of it, to the store, to 1upHealth, to its timers, goes through here, so
- * that it can end at any instant. What it had committed stays; everything else is lost, and nobody hears of it.
+ * A simulated process: everything that leaves it, to the store, to 1upHealth, to its timers, goes through here, so that
+ * it can die at any instant. What it had committed stays; everything else is lost.
  *
  * @module
  */
 import type { Clock } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
-import { number, oneOf, only } from "../runtime/checks.ts";
-import { callNames } from "../sandbox/plan.ts";
-import type { CallName } from "../sandbox/plan.ts";
+import { number, oneOf, only } from "../runtime/options/checks.ts";
+import { callNames } from "../sandbox/base/plan.ts";
+import type { CallName } from "../sandbox/base/plan.ts";
 import type { Committed, Store, StoreAdapter } from "../store/contract.ts";
 
 /**
- * What a process does that others see: a call by its name, any call, or a write: a record that is committed to the store.
+ * A visible step of a process: a call by its name, any call, or a write, which commits a record to the store.
  */
 export type CrashStep = CallName | "call" | "write";
 
 /**
  * An instant in a process's life, e.g. `{ before: "exchangeCode" }`: the request was never sent; `{ after: "write", nth: 2 }`:
- * it is in the store, and nobody heard so. `nth` counts from now, from 1, which is the default.
+ * the store has the record, but the process did not see the result. `nth` counts from now, from 1, which is the default.
  */
 export type CrashPoint =
   | { readonly before: CrashStep; readonly after?: undefined; readonly nth?: number | undefined }
@@ -27,7 +27,7 @@ export type CrashPoint =
 /** Every {@link CrashStep}. */
 const steps: readonly CrashStep[] = ["call", "write", ...callNames];
 
-/** @throws {LifecycleError} `INVALID_OPTION` for what will never come */
+/** @throws {LifecycleError} `INVALID_OPTION` for a point that can never be reached */
 export function checkPoint(point: CrashPoint): CrashPoint {
   const given = only("crash", "the point", point, { before: true, after: true, nth: true });
   const { before, after, nth = 1 } = given;
@@ -35,7 +35,7 @@ export function checkPoint(point: CrashPoint): CrashPoint {
     const both = before !== undefined;
     throw new LifecycleError(
       "INVALID_OPTION",
-      `Cannot crash: the point must have one of before and after, got ${both ? "both" : "neither"}`,
+      `Cannot crash: the point must have either before or after, got ${both ? "both" : "neither"}`,
     );
   }
   oneOf("crash", before === undefined ? "after" : "before", (before ?? after) as CrashStep, steps); // one is there
@@ -43,23 +43,23 @@ export function checkPoint(point: CrashPoint): CrashPoint {
   return point;
 }
 
-/** A point that will come. */
+/** The point at which the process will die. */
 interface Fate {
   readonly point: CrashPoint;
   readonly die: () => void;
   left: number;
 }
 
-/** See the module. */
-export class Life {
+/** The simulated process. */
+export class TestProcess {
   readonly clock: Clock;
   readonly #cancels = new Set<() => void>();
   readonly #lastWords = new Set<() => void>();
   #fate: Fate | null = null;
   #isOver = false;
-  /** Questions to the store that it has not answered. */
+  /** Number of pending store operations. */
   #asking = 0;
-  /** What it has opened and not closed. */
+  /** The store that it has open. */
   #open: Store | null = null;
 
   constructor(clock: Clock) {
@@ -90,7 +90,7 @@ export class Life {
     return this.#asking > 0;
   }
 
-  /** Ends it: no timer of it fires, no question of it is answered. */
+  /** Kills the process: no timer of it fires, no operation of it resolves. */
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -101,13 +101,13 @@ export class Life {
     this.#fate?.die();
   }
 
-  /** Calls `say` when it ends, unless the returned function was called before. */
+  /** Calls `say` when the process dies, unless the returned function was called before. */
   whenOver(say: () => void): () => void {
     this.#lastWords.add(say);
     return () => void this.#lastWords.delete(say);
   }
 
-  /** Lets it end at `point`. Resolves then; the returned function takes the fate back. */
+  /** Kills the process at `point`. `death` resolves then; `spare()` cancels it. */
   meet(point: CrashPoint): { readonly death: Promise<void>; readonly spare: () => void } {
     let die = (): void => {};
     const death = new Promise<void>((resolve) => (die = resolve));
@@ -116,8 +116,8 @@ export class Life {
   }
 
   /**
-   * Does what others see. `names`: by which steps it is known. `happened`: has it come to that, by its answer? What was
-   * sent and not answered counts.
+   * Performs a visible step. `names`: the step names it matches. `happened`: whether it took place, judged by its result. A
+   * request without a response counts as sent.
    */
   async reach<T>(
     names: () => readonly CrashStep[],
@@ -141,7 +141,7 @@ export class Life {
     }
   }
 
-  /** The store, as this process reaches it. */
+  /** The store, as this process uses it. */
   storeOf(adapter: StoreAdapter): StoreAdapter {
     const ask =
       <A extends readonly unknown[], T>(verb: (...args: A) => Promise<T>) =>
@@ -161,6 +161,7 @@ export class Life {
     const isCommitted = ({ type }: Committed): boolean => type === "committed";
     return {
       ...adapter,
+      timeoutMs: adapter.timeoutMs ?? Infinity, // a call of a dead process never ends
       open: async (options): Promise<Store> => {
         const store = await adapter.open(options);
         this.#open = store;
@@ -177,7 +178,12 @@ export class Life {
             forecast: ask((question) => slots.forecast(question)),
           },
           move: write((move) => store.move(move), isCommitted),
+          erase: write(
+            (question) => store.erase(question),
+            () => true,
+          ),
           page: ask((question) => store.page(question)),
+          ...(store.probe !== undefined && { probe: ask(async () => store.probe?.()) }),
           counts: ask(() => store.counts()),
           account: {
             load: ask(() => account.load()),
@@ -192,19 +198,19 @@ export class Life {
     };
   }
 
-  /** Closes the store that it has open: of a process that crashed, what the system would have closed. */
+  /** Closes the open store; after a crash, the system would have closed it. */
   async release(): Promise<void> {
     const store = this.#open;
     this.#open = null;
     await store?.close();
   }
 
-  /** One step nearer to the point, unless the fate was taken back; at the point it ends. */
+  /** Counts down to the point, unless it was cancelled; at the point the process dies. */
   #come(fate: Fate): void {
     if (fate === this.#fate && --fate.left === 0) this.end();
   }
 
-  /** Counts the question until it is answered. */
+  /** Counts an operation until it is settled. */
   async #answered<T>(answer: Promise<T>): Promise<T> {
     this.#asking++;
     try {
@@ -215,15 +221,15 @@ export class Life {
   }
 }
 
-/** What a process that is gone gets to hear. */
+/** What pending operations of a dead process return. */
 export function never(): Promise<never> {
   return new Promise(() => {});
 }
 
-/** What whoever asks a process that is gone is told. */
+/** The error of new operations on a dead process. */
 export function gone(): LifecycleError {
   return new LifecycleError(
     "CLOSED",
-    "Cannot go on: the process of this lifecycle has crashed; restart() gives the next one",
+    "Cannot continue: the process of this lifecycle has crashed; restart() returns the next one",
   );
 }

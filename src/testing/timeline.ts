@@ -1,14 +1,14 @@
 /**
- * A user's history as a few lines: what a failed assertion shows.
+ * Formats a user's history for failed assertions.
  *
  * @module
  */
-import type { UserStatus } from "../runtime/status.ts";
-import { spanInFull } from "../runtime/time-words.ts";
+import type { UserStatus } from "../runtime/user/user-status.ts";
+import { spanInFull } from "../runtime/options/time-words.ts";
 import type { JournalEntry } from "../sandbox/journal.ts";
 
 /**
- * The steps of a user, oldest first, each with the time since the one before, and what it waits for.
+ * The steps of a user, oldest first, each with the time since the previous one, and what the user waits for.
  *
  * ```text
  *   2026-01-01 00:00:00  created        ONBOARD
@@ -22,19 +22,19 @@ export function timeline(status: UserStatus): string {
   return lines(steps, notesOf(status));
 }
 
-/** Calls of the sandbox's journal, likewise. */
+/** The same for calls of the sandbox's journal. */
 export function timelineOf(entries: readonly JournalEntry[]): string {
   const steps = entries.map(({ at, call, appUserId = "", outcome, fault }) => ({
     at,
     cells: [call, appUserId, fault === undefined ? outcome : `${outcome} (${fault})`],
   }));
-  return steps.length === 0 ? "  no call at all" : lines(steps, []);
+  return steps.length === 0 ? "  no calls" : lines(steps, []);
 }
 
-/** The steps of a user up to now: that a token has come into its refresh window is written down when it is refreshed. */
+/** A user's steps up to now. That a token entered its refresh window is stored only when it is refreshed. */
 export function wayOf({ history, state, since }: UserStatus): UserStatus["history"] {
   const isWritten = history.length === 0 || history.at(-1)?.state === state;
-  return isWritten ? history : [...history, { at: since, state, event: "by its age" }];
+  return isWritten ? history : [...history, { at: since, state, event: "by age" }];
 }
 
 interface Line {
@@ -56,7 +56,7 @@ function lines(steps: readonly Line[], notes: readonly string[]): string {
   return [...rows, ...notes.map((note) => `  ${" ".repeat(widest)}  ${note}`)].join("\n");
 }
 
-/** The first one in full, the others by what lies between. */
+/** The first time in full, later ones as the difference. */
 function since(at: number, before: number | undefined): string {
   if (before === undefined) return moment(new Date(at));
   return at < before ? `-${spanInFull(before - at)}` : `+${spanInFull(at - before)}`;
@@ -64,7 +64,7 @@ function since(at: number, before: number | undefined): string {
 
 function notesOf({ pause, failure, underWay, conflict }: UserStatus): readonly string[] {
   const notes: string[] = [];
-  if (underWay !== null) notes.push(`under way: ${underWay}`);
+  if (underWay !== null) notes.push(`in flight: ${underWay}`);
   if (pause !== null)
     notes.push(`waits: ${pause.reason}, for attempt ${pause.attempt}, until ${moment(pause.until)}`);
   if (failure !== null) notes.push(`failed in ${failure.in}: ${failure.reason} (${failure.why})`);

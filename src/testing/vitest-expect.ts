@@ -1,7 +1,6 @@
 /**
- * Adds the matchers to Vitest's `expect`. Apart from its door: JSR takes no entry point that adds to the types of another
- * package.
- *
+ * Adds the matchers to Vitest's `expect`. Kept out of the entry point's own module, because JSR rejects entry points that
+ * augment the types of another package.
  * @module
  */
 import { expect } from "vitest";
@@ -12,7 +11,7 @@ import type { Checked, SpentCalls } from "./expectations.ts";
 import type { LifecycleMatchers } from "./lifecycle-matchers.ts";
 
 declare module "vitest" {
-  // Its parameter must be there: every declaration of an interface has the same ones.
+  // The type parameter is required: all declarations of an interface must have the same ones.
   interface Matchers<T> extends LifecycleMatchers {}
 }
 
@@ -32,8 +31,8 @@ expect.extend({
 });
 
 function verdict(
-  { holds, says, actual, expected }: Checked,
+  { holds, message, actual, expected }: Checked,
   negated: boolean,
 ): { pass: boolean; message: () => string; actual: unknown; expected: unknown } {
-  return { pass: holds, message: () => says(negated), actual, expected };
+  return { pass: holds, message: () => message(negated), actual, expected };
 }

@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { clusterLink } from "../../adapters/redis/cluster-link.ts";
-import type { RedisCluster } from "../../adapters/redis/links.ts";
+import type { RedisCluster } from "../../adapters/redis/link.ts";
 import { systemClock } from "../../src/clock.ts";
 
 /** A client of node-redis for one node, as far as its end goes: it throws when it is ended a second time. */

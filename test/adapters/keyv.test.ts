@@ -6,8 +6,6 @@ import { keyv } from "../../adapters/keyv.ts";
 import type { Commit, Limit, Store } from "../../src/store/contract.ts";
 import { manualClock, storeConformance } from "../../src/testing/index.ts";
 
-describe("adapters/keyv", () => storeConformance(it, { open: () => keyv(new Keyv()) }));
-
 describe("adapters/keyv on a storage adapter that takes its time", () =>
   storeConformance(it, { open: () => keyv(faultyStorage()), reopen: (adapter) => adapter }));
 
@@ -342,7 +340,7 @@ describe("adapters/keyv reading what it finds", () => {
     }
   });
 
-  it("keyv() is durable unless the store is a Map, or as it is told", () => {
+  it("keyv() is durable unless the store is a Map or the option is false", () => {
     expect(keyv(new Keyv()).durable).toBe(false);
     expect(keyv(faultyStorage()).durable).toBe(true);
     expect(keyv(faultyStorage(), { durable: false }).durable).toBe(false);

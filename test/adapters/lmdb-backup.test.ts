@@ -32,7 +32,7 @@ describe("lmdb().backup()", () => {
     for (const taken of ["store", "empty", "file", "link"]) {
       const copying = lmdb(join(path, "store")).backup(join(path, taken));
       await expect(copying).rejects.toMatchObject({ code: "STORE_UNUSABLE" });
-      await expect(copying).rejects.toThrow(`something is at the target already, ${join(path, taken)}`);
+      await expect(copying).rejects.toThrow(`the target already exists: ${join(path, taken)}`);
     }
     expect(readdirSync(path).toSorted()).toEqual(["empty", "file", "link", "store"]);
     expect(readdirSync(join(path, "empty"))).toEqual([]);
@@ -43,7 +43,7 @@ describe("lmdb().backup()", () => {
     const copying = lmdb(join(path, "mistyped")).backup(join(path, "copy"));
     await expect(copying).rejects.toMatchObject({ code: "STORE_UNUSABLE" });
     await expect(copying).rejects.toThrow(
-      `Cannot back up the store: there is none in the folder ${join(path, "mistyped")}`,
+      `Cannot back up the store: there is no store in the folder ${join(path, "mistyped")}`,
     );
     expect(readdirSync(path)).toEqual([]);
   });
@@ -58,7 +58,7 @@ describe("lmdb().backup()", () => {
     await lmdb(join(path, "store")).backup(join(path, "store 2")); // beside it
   });
 
-  it("several times at once to one target makes one whole copy, and the others say that it is taken", async () => {
+  it("several times at once to one target makes one whole copy, and the others reject because it is taken", async () => {
     const path = await withStore();
     const to = join(path, "copy");
     for (let round = 0; round < 10; round++) {
@@ -67,7 +67,7 @@ describe("lmdb().backup()", () => {
       const ended = await Promise.allSettled(copies);
       const failed = ended.flatMap((each) => (each.status === "rejected" ? [String(each.reason)] : []));
       expect(failed).toHaveLength(2);
-      for (const text of failed) expect(text).toContain(`something is at the target already, ${target}`);
+      for (const text of failed) expect(text).toContain(`the target already exists: ${target}`);
       expect(await (await openStore(target)).counts()).toEqual({ created: 1 });
     }
     expect(readdirSync(path).filter((name) => name.includes("unfinished"))).toEqual([]);
@@ -84,11 +84,11 @@ describe("lmdb().backup()", () => {
     expect(existsSync(join(path, "copy.unfinished-abcdef", "precious"))).toBe(true);
   });
 
-  it("says what failed when there can be no folder for the copy", async () => {
+  it("names what failed when there can be no folder for the copy", async () => {
     const path = await withStore();
     writeFileSync(join(path, "file"), "");
     const copying = lmdb(join(path, "store")).backup(join(path, "file", "copy"));
     await expect(copying).rejects.toMatchObject({ code: "STORE_UNUSABLE" });
-    await expect(copying).rejects.toThrow(`no folder can be made in ${join(path, "file")} (E`);
+    await expect(copying).rejects.toThrow(`no folder can be created in ${join(path, "file")} (E`);
   });
 });

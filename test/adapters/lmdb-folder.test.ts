@@ -65,7 +65,7 @@ describe("the folder of adapters/lmdb", () => {
     expect(await Promise.all(states)).toEqual(all);
   });
 
-  it("that was moved away takes no write, for nobody would find it, until it is back", async () => {
+  it("that was moved away takes no write until it is back, because the write would be lost", async () => {
     const folder = join(folderOfTest(), "store");
     const store = await openStore(folder);
     await store.commit(write("ada"));
@@ -96,7 +96,7 @@ describe("the folder of adapters/lmdb", () => {
     expect(await other.counts()).toEqual({ created: 1 });
   });
 
-  it("that cannot grow by another account says so", async () => {
+  it("that cannot grow by another account rejects with the reason", async () => {
     const folder = join(folderOfTest(), "store");
     await (await lmdb(folder).open({ ...opening, account: "another" })).close();
     const script = fileURLToPath(new URL("./writer.child.ts", import.meta.url));
@@ -112,7 +112,7 @@ describe("the folder of adapters/lmdb", () => {
     expect(await (await openStore(folder)).counts()).toEqual({});
   });
 
-  it("that cannot be read makes every reading verb reject with STORE_UNAVAILABLE, none say that nothing is there", async () => {
+  it("that cannot be read makes every read reject with STORE_UNAVAILABLE: none reports an empty store", async () => {
     const folder = join(folderOfTest(), "store");
     const adapter = lmdb(folder);
     const store = await adapter.open(opening);

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { open } from "lmdb";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { lmdb } from "../../adapters/lmdb.ts";
 import { systemClock } from "../../src/clock.ts";
@@ -15,6 +16,11 @@ describe("adapters/lmdb", () =>
     open: () => lmdb(newFolder("conformance")),
     reopen: ({ folder }) => lmdb(folder ?? ""),
     remove: ({ folder }) => removeFolder(folder ?? ""),
+    async empty({ folder }) {
+      const root = open({ path: folder ?? "", maxDbs: 64 });
+      for (const name of [...root.getKeys()].map(String)) await root.openDB({ name }).clearAsync();
+      await root.close();
+    },
   }));
 
 describe("adapters/lmdb on disk", () => {
@@ -57,7 +63,7 @@ describe("adapters/lmdb on disk", () => {
     const third = adapter.open({ account: "c", clock: systemClock });
     await expect(third).rejects.toSatisfy((error) => isLifecycleError(error, "STORE_UNUSABLE"));
     const wider = lmdb(folder, { maxAccounts: 9 }).open({ account: "c", clock: systemClock });
-    await expect(wider).rejects.toThrow("it holds 2 accounts"); // while it is open, what was said first
+    await expect(wider).rejects.toThrow("it already holds 2 accounts"); // while it is open, what was said first
   });
 
   it("commit({ take }) of three processes at once never takes more slots than are free", async () => {

@@ -1,5 +1,5 @@
 /**
- * Run as a process of its own, for whoever has a store open must not open its `lock.mdb`: changes that file in the
+ * Run as a process of its own, because a process that has a store open must not open its `lock.mdb`: changes that file in the
  * folder of its first argument as the second one says.
  */
 

@@ -15,7 +15,7 @@ import { newStore, openStore, refusal, urlWith } from "./postgres-scene.ts";
 const unavailable = { code: "STORE_UNAVAILABLE", retryable: true };
 const unusable = { code: "STORE_UNUSABLE", retryable: false };
 
-/** A server that greets whoever comes and ends the connection with the same breath; its URL. */
+/** A server that greets each client and ends the connection at once; its URL. */
 async function breathless(): Promise<string> {
   const message = (type: string, body: Buffer): Buffer => {
     const head = Buffer.from(`${type}0000`);
@@ -61,6 +61,9 @@ describe("adapters/postgres without a server", () => {
       const telling = { code: "INVALID_OPTION", message: expect.not.stringContaining("secret") };
       expect(() => postgres(where)).toThrow(expect.objectContaining(telling));
     }
+    const mistyped = ["postgres://a:12#secret@h/d", "postgres://a:se#cret@h/d", "postgres://a:b@h/d#x"];
+    for (const where of mistyped)
+      expect(() => postgres(where)).toThrow(/percent-encoded \(a # is %23\), not/);
     const named = "postgres://h/d?sslmode=";
     expect(() => postgres(`${named}prefer`)).toThrow(/sslmode is disable, require or verify-full;/);
     for (const mode of ["disable", "require", "verify-full"]) postgres(`${named}${mode}`);
@@ -85,7 +88,7 @@ describe("adapters/postgres without a server", () => {
     }
   });
 
-  it("open() and migrate() reject at once with STORE_UNAVAILABLE where nobody listens, without user and password", async () => {
+  it("open() and migrate() reject at once with STORE_UNAVAILABLE where no server listens, without user and password", async () => {
     const where = "postgresql://grace:secret@127.0.0.1:1/app";
     const [failed] = await Promise.allSettled([postgres(where).migrate()]);
     for (const error of [await refusal(where), (failed as PromiseRejectedResult).reason as Error]) {
@@ -97,11 +100,11 @@ describe("adapters/postgres without a server", () => {
 });
 
 withPostgres("adapters/postgres, opened", (server) => {
-  it("open() says what to do where migrate() was not called, and who may not be let in", async () => {
+  it("open() names what to do where migrate() was not called, and which role lacks a right", async () => {
     const { url } = await server(forgetful);
     expect(await refusal(url)).toMatchObject({
       ...unusable,
-      message: `Cannot open the store in PostgreSQL at ${url.replace("postgres@", "")}: its schema "oneup_lifecycle" is not there: call migrate() of the adapter once, or run oneup-lifecycle migrate`,
+      message: `Cannot open the store in PostgreSQL at ${url.replace("postgres@", "")}: its schema "oneup_lifecycle" is missing: call migrate() of the adapter once, or run oneup-lifecycle migrate`,
     });
     await sql(url, "CREATE DATABASE odd ENCODING 'SQL_ASCII' TEMPLATE template0");
     const odd = await refusal(urlWith(url, { database: "odd" }));
@@ -129,7 +132,7 @@ withPostgres("adapters/postgres, opened", (server) => {
     expect(inspect(wrong, { depth: null })).not.toContain("secret");
     const weak = postgres(urlWith(url, { user: "weak" }), { schema: "other" });
     await expect(weak.migrate()).rejects.toMatchObject(unusable);
-    await expect(weak.migrate()).rejects.toThrow(/does not let this user do what the store needs$/);
+    await expect(weak.migrate()).rejects.toThrow(/this PostgreSQL user lacks a right that the store needs$/);
     const tls = await refusal(urlWith(url, { search: "?sslmode=verify-full" }));
     expect(tls).toMatchObject({ ...unusable, message: expect.stringMatching(/does not support SSL/) });
     await postgres(url).migrate();
@@ -187,7 +190,7 @@ withPostgres("adapters/postgres, opened", (server) => {
     const other = await newStore(url, { schema: "other" });
     expect(await other.counts()).toEqual({});
     await sql(url, "UPDATE other.meta SET version = 99");
-    const newer = /a newer release made its schema "other": this one knows version \d+, not 99$/;
+    const newer = /a newer release created its schema "other": this release supports version \d+, not 99$/;
     expect(await refusal(url, { schema: "other" })).toMatchObject({
       ...unusable,
       message: expect.stringMatching(newer),
@@ -206,10 +209,10 @@ withPostgres("adapters/postgres, opened", (server) => {
     );
     expect(await refusal(url)).toMatchObject({
       ...unusable,
-      message: expect.stringMatching(/takes no writes: default_transaction_read_only is on$/),
+      message: expect.stringMatching(/it is read-only: default_transaction_read_only is on$/),
     });
     await expect(store.commit(write("bob"))).rejects.toMatchObject(unavailable);
-    await expect(store.commit(write("bob"))).rejects.toThrow(/takes no writes: it is a replica, or default_/);
+    await expect(store.commit(write("bob"))).rejects.toThrow(/is read-only: it is a replica, or default_/);
     expect((await store.load("ada")).type).toBe("record");
   });
 
@@ -220,7 +223,7 @@ withPostgres("adapters/postgres, opened", (server) => {
     onTestFinished(() => replica.stop());
     expect(await refusal(replica.url)).toMatchObject({
       ...unusable,
-      message: expect.stringMatching(/it is a replica and takes no writes$/),
+      message: expect.stringMatching(/it is a replica and therefore read-only$/),
     });
     const [before, after] = [
       new Pool({ connectionString: primary.url }),
@@ -241,7 +244,7 @@ withPostgres("adapters/postgres, opened", (server) => {
     current = after;
     const second = write("ada", { expectedRevision: 1, writeId: "second" });
     await expect(store.commit(second)).rejects.toMatchObject(unavailable);
-    await expect(store.commit(second)).rejects.toThrow(/takes no writes: it is a replica/);
+    await expect(store.commit(second)).rejects.toThrow(/is read-only: it is a replica/);
     await sql(replica.url, "SELECT pg_promote()");
     expect(await store.commit(second)).toMatchObject({ type: "committed", revision: 2 });
   });

@@ -2,7 +2,6 @@
 import { Pool } from "pg";
 import { it, onTestFinished } from "vitest";
 import { postgres } from "../../adapters/postgres.ts";
-import { systemClock } from "../../src/clock.ts";
 import { withSharedPostgres } from "../support/postgres.ts";
 import { stopTime } from "./postgres-time.ts";
 import { player, search } from "./same.ts";
@@ -17,7 +16,7 @@ withSharedPostgres("adapters/postgres beside adapters/memory", (place) => {
     await stopTime(url, schema);
     return player({
       name: "postgres",
-      open: (account) => adapter.open({ account, clock: systemClock }),
+      open: (account, clock) => adapter.open({ account, clock }),
       tellTime: (_account, now) => pool.query(`UPDATE "${schema}".time SET ms = ${now}`),
     });
   }

@@ -19,13 +19,18 @@ withSharedPostgres("adapters/postgres", (place) => {
     await connected.connect();
   });
   afterAll(() => connected?.end());
+  const empty = async (): Promise<void> => {
+    const names = ["users", "counts", "slots", "logs", "account"].map((name) => `"${schema}".${name}`);
+    await client().query(`TRUNCATE ${names.join(", ")}`);
+  };
   storeConformance(it, {
+    empty,
     async open() {
-      const names = ["users", "counts", "slots", "account"].map((name) => `"${schema}".${name}`);
-      await client().query(`TRUNCATE ${names.join(", ")}`);
+      await empty();
       await clock.advance(0);
       return postgres(place().url, { schema });
     },
+    jumps: true,
     clock: () => (clock = clockOf(schema, (statement) => client().query(statement))),
   });
 });

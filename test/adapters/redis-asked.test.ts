@@ -9,7 +9,7 @@ import { systemClock } from "../../src/clock.ts";
 import { clientOf } from "../support/places.ts";
 import { listening } from "../support/servers.ts";
 
-/** A server that answers nobody; `greets`: once it has told the first that it is part of a cluster. */
+/** A server that answers no client; `greets`: once it has told the first that it is part of a cluster. */
 async function mute(
   greets: boolean,
 ): Promise<{ readonly url: string; readonly sockets: ReadonlySet<Socket> }> {
@@ -48,10 +48,11 @@ describe("adapters/redis at a cluster's node that takes connections and never an
     const { url, sockets } = await mute(way === "a URL");
     const where = ways[way]?.(url) ?? url;
     const opening = redis(where, { timeoutMs: 1_000 }).open({ account: "account", clock: systemClock });
-    opening.catch(() => {}); // heard below
+    let gaveUp = false; // on a slow machine before the second connection stands
+    opening.catch(() => (gaveUp = true));
     const asking = way === "a URL" ? 2 : 1; // one asks who is in the cluster
-    await vi.waitUntil(() => sockets.size === asking, { timeout: 5_000 });
+    await vi.waitUntil(() => sockets.size === asking || gaveUp);
     await expect(opening).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
-    await vi.waitFor(() => expect(sockets.size).toBe(0), 5_000);
+    await vi.waitFor(() => expect(sockets.size).toBe(0));
   });
 });

@@ -3,7 +3,6 @@ import { createClient } from "@keyv/redis";
 import { expect, it, onTestFinished } from "vitest";
 import { redis } from "../../adapters/redis.ts";
 import { scripts } from "../../adapters/redis/scripts.ts";
-import { systemClock } from "../../src/clock.ts";
 import { withServer } from "../support/servers.ts";
 import { serversTime, steered } from "../support/steered-redis.ts";
 import { player, search } from "./same.ts";
@@ -17,7 +16,7 @@ async function playerOn(url: string, together = 1): Promise<Play> {
   const adapter = redis(steered(client, () => time));
   const tested: Tested = {
     name: "redis",
-    open: (account) => adapter.open({ account, clock: systemClock }),
+    open: (account, clock) => adapter.open({ account, clock }),
     tellTime: async (_, now) => void (time = now),
   };
   return player(tested, together);

@@ -5,27 +5,12 @@ import { redis } from "../../adapters/redis.ts";
 import type { RedisOptions, Where } from "../../adapters/redis.ts";
 import { sleep, systemClock } from "../../src/clock.ts";
 import type { Limit, Store } from "../../src/store/contract.ts";
-import { decodeRow, encodeRow } from "../../src/store/rules.ts";
-import { storeConformance } from "../../src/testing/index.ts";
+import { decodeRow, encodeRow } from "../../src/store/row-rules.ts";
 import { startChild } from "../support/child.ts";
 import { openLine } from "../support/line.ts";
 import type { Line } from "../support/line.ts";
-import { ask, withServer, withSharedServer } from "../support/servers.ts";
+import { ask, withServer } from "../support/servers.ts";
 import { write } from "../support/commits.ts";
-
-vi.setConfig({ maxConcurrency: 64 }); // the suite mostly waits for the servers' clocks
-
-/** The suite on a server, whose own clock it must wait for. */
-function conformance(place: () => Promise<{ readonly where: Where; readonly prefix: string }>): void {
-  storeConformance(it, {
-    open: () => place().then(({ where, prefix }) => redis(where, { prefix })),
-    clock: () => ({ ...systemClock, advance: (ms) => sleep(systemClock, ms) }),
-    unitMs: 350,
-    slackMs: 170,
-  });
-}
-
-withSharedServer("redis", "adapters/redis on redis", conformance);
 
 const limit: Limit = { name: "calls", calls: 3, windowMs: 3_600_000 };
 const { lease } = write("nobody");
@@ -57,6 +42,8 @@ describe("adapters/redis without a server", () => {
       const telling = { code: "INVALID_OPTION", message: expect.not.stringContaining("secret") };
       expect(() => redis(where)).toThrow(expect.objectContaining(telling));
     }
+    for (const where of ["redis://a:12#secret@h", "redis://a:12?secret@h", "redis://:a/b@h"])
+      expect(() => redis(where)).toThrow(/percent-encoded \(a # is %23\), not/);
     for (const where of [7, null, {}, new KeyvRedis({ sentinelRootNodes: [], name: "s" })]) {
       expect(() => redis(where as Where)).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
     }
@@ -67,7 +54,7 @@ describe("adapters/redis without a server", () => {
     }
   });
 
-  it("open() rejects at once with STORE_UNAVAILABLE where nobody listens, without user and password", async () => {
+  it("open() rejects at once with STORE_UNAVAILABLE where no server listens, without user and password", async () => {
     const error = await refusal("redis://grace:secret@127.0.0.1:1/2");
     expect(error).toMatchObject(unavailable);
     expect(error.message).toBe("Cannot reach Redis at redis://127.0.0.1:1/2: ECONNREFUSED");
@@ -98,7 +85,7 @@ withServer("redis", "adapters/redis and its server", (server) => {
     expect(error.message).toBe(`Cannot reach Redis at ${url}: no answer within 300 ms`);
   });
 
-  it("open() refuses a server that evicts keys, and says what to set", async () => {
+  it("open() refuses a server that evicts keys, and names what to set", async () => {
     const { url } = await server({ "maxmemory-policy": "allkeys-lru" });
     const error = await refusal(url);
     expect(error).toMatchObject({ code: "STORE_UNUSABLE", retryable: false });
@@ -175,7 +162,7 @@ withServer("redis", "adapters/redis and its server", (server) => {
 
   it("every verb rejects in time while the server is paused, and answers when it goes on", async () => {
     const { url, kill } = await server();
-    const store = await openStore(url, { timeoutMs: 400 });
+    const store = await openStore(url, { timeoutMs: 1_500 });
     await kill("SIGSTOP");
     const began = performance.now();
     const slot = { limit: "calls", windowMs: 1_000, lane: "bulk", at: 0 } as const;
@@ -195,11 +182,11 @@ withServer("redis", "adapters/redis and its server", (server) => {
       store.account.load(),
       store.account.commit({ value: 1, expectedRevision: 0, writeId: "a" }),
     ]);
-    expect(performance.now() - began).toBeLessThan(1_500);
+    expect(performance.now() - began).toBeLessThan(20_000);
     for (const answer of asked) {
       expect(answer).toMatchObject({ status: "rejected", reason: unavailable });
       expect(String((answer as PromiseRejectedResult).reason)).toMatch(
-        /Cannot (read|write to) the Redis store: (no answer within 400 ms from|the connection to) Redis at /,
+        /Cannot (read|write to) the Redis store: (no answer within 1500 ms from|the connection to) Redis at /,
       );
     }
     await kill("SIGCONT");
@@ -210,8 +197,8 @@ withServer("redis", "adapters/redis and its server", (server) => {
   it("a verb after a silent loss of the connection rejects, and the next one has a new connection", async () => {
     const { port } = await server();
     const line = await lineTo(port);
-    const store = await openStore(line.url, { timeoutMs: 400 });
-    await sleep(systemClock, 450);
+    const store = await openStore(line.url, { timeoutMs: 1_500 });
+    await sleep(systemClock, 1_600);
     line.silence();
     await expect(store.commit(write("ada"))).rejects.toMatchObject(unavailable);
     expect(await store.commit(write("ada"))).toMatchObject({ type: "committed", revision: 1 });
@@ -225,7 +212,7 @@ withServer("redis", "adapters/redis and its server", (server) => {
       return client;
     };
     for (const where of [url, connected]) {
-      const adapter = redis(typeof where === "string" ? where : await where(), { timeoutMs: 300 });
+      const adapter = redis(typeof where === "string" ? where : await where(), { timeoutMs: 1_500 });
       const store = await adapter.open({ account: "account", clock: systemClock });
       await kill("SIGKILL");
       await expect(store.commit(write("ada"))).rejects.toMatchObject(unavailable);
@@ -299,7 +286,7 @@ withServer("redis", "adapters/redis and its server", (server) => {
     for (const id of taken) expect((await store.load(id)).type).toBe("record");
   });
 
-  it("grant() says null where nobody who waits may ever have a place", async () => {
+  it("grant() returns null where no waiting user can ever have a place", async () => {
     const store = await openStore((await server()).url);
     await store.commit(write("ada", { lane: "bulk" }));
     const ask = { limit: { ...limit, kept: 3 }, max: 1, holdMs: 0, lease };
@@ -326,7 +313,7 @@ withServer("redis", "adapters/redis and its server", (server) => {
 
   const garbage = ['{"cut', "7", '{"value":1}', '{"revision":1,"value":{}}', '{"renamedTo":"x"}', "HSET"];
   it.each(garbage)(
-    "a row that no store of ours wrote (%s) stops nobody, and its id says why",
+    "a row that no store of ours wrote (%s) stops no other user, and is reported with the reason",
     async (text) => {
       const { url } = await server();
       const store = await openStore(url);

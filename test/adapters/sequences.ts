@@ -28,10 +28,15 @@ const lease = fc.record({
   owner: fc.constant("test"),
   ms: fc.constantFrom(60, 250, 500.5, 1_500),
 });
-/** Every name has one window, as everywhere; how many calls fit and who may have them changes on the way. */
+/** What of a limit changes on the way: its window, how many calls fit, and who may have them. */
 const limit: fc.Arbitrary<Limit> = fc
   .tuple(
-    fc.constantFrom({ name: "short", windowMs: 310 }, { name: "long", windowMs: 2_048 }),
+    fc.constantFrom(
+      { name: "short", windowMs: 310 },
+      { name: "long", windowMs: 2_048 },
+      { name: "long", windowMs: 2_048 },
+      { name: "long", windowMs: 700 },
+    ),
     fc.record(
       {
         calls: fc.integer({ min: 1, max: 6 }),
@@ -61,7 +66,7 @@ const off = fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 1, -1);
 const change = fc.record({
   value: fc.constantFrom<Json[]>(1, { value: ',"value":' }, ["/", "\ud800"], null),
   off,
-  /** The mode where nobody has the lease, and where somebody has it, who then writes; and one that may not fit. */
+  /** The mode where there is no lease, and where there is one, whose holder then writes; and one that may not fit. */
   free: fc.constantFrom("none", "none", "take"),
   held: fc.constantFrom("end", "end", "take", "keep"),
   mode: rarely(fc.constantFrom("none", "end", "take", "keep")),
@@ -72,6 +77,7 @@ const change = fc.record({
   take: rarely(request),
   settle: rarely(back),
   giveBack: rarely(back),
+  unless: rarely(anyId),
 });
 
 /** Steps of one verb, and how often they come beside those of others. */
@@ -85,11 +91,18 @@ function step<const V extends string, T extends object>(
 
 const wait = fc.record({ verb: fc.constant("wait"), ms: fc.constantFrom(1, 60, 60, 250, 900) });
 
+/** The server's clock is set. */
+const jump = fc.record({
+  verb: fc.constant("jump"),
+  ms: fc.constantFrom(-86_400_000, 86_400_000, 86_400_000, -90_000, 1_000, -1_000, 300_000),
+});
+
 /** What changes records or looks at them. */
 const ofRecords = fc.oneof(
   step(8, "commit", fc.record({ id, change })),
   // `carried`: the move goes by the name of the write that the old record carries, so it must not be carried out
   step(3, "move", fc.record({ id, to: anyId, change, carried: fc.constantFrom(false, false, false, true) })),
+  step(1, "erase", fc.record({ ask: fc.record({ ids: fc.array(anyId, { maxLength: 3 }), to: anyId }) })),
   step(1, "again", fc.record({ back })),
   step(2, "claim", fc.record({ ask: fc.record({ limit: fc.nat(4), lease }) })),
   step(1, "page", fc.record({ ask: fc.record({ state, after: rarely(anyId), limit: fc.nat(3) }) })),
@@ -114,12 +127,15 @@ export interface Mix {
   readonly slots: number;
 }
 
-/** Sequences in which time passes at every third step. */
+/** Sequences in which time passes at every third step, and jumps now and then. */
 export function sequences({ records, slots }: Mix): fc.Arbitrary<readonly Step[]> {
   const steps = fc.oneof(
     { weight: 2 * records, arbitrary: ofRecords },
     { weight: 2 * slots, arbitrary: ofSlots },
-    { weight: records + slots, arbitrary: wait },
+    {
+      weight: records + slots,
+      arbitrary: fc.oneof({ weight: 9, arbitrary: wait }, { weight: 1, arbitrary: jump }),
+    },
   );
   return fc.array(steps, { minLength: 1, maxLength: 100, size: "max" });
 }
@@ -129,12 +145,13 @@ type Values<A> = A extends fc.Arbitrary<infer T> ? T : never;
 type Change = Values<typeof change>;
 
 /** One step. */
-export type Step = Values<typeof wait | typeof ofRecords | typeof ofSlots>;
+export type Step = Values<typeof wait | typeof jump | typeof ofRecords | typeof ofSlots>;
 
 /** A call of a store, with all that it is asked. */
 export type Call =
   | { readonly verb: "commit"; readonly ask: Commit }
   | { readonly verb: "move"; readonly ask: Move }
+  | { readonly verb: "erase"; readonly ask: Parameters<Store["erase"]>[0] }
   | { readonly verb: "claim"; readonly ask: Parameters<Store["claim"]>[0] }
   | { readonly verb: "grant"; readonly ask: Parameters<Store["grant"]>[0] }
   | { readonly verb: "take"; readonly ask: SlotRequest }
@@ -151,6 +168,8 @@ export async function answerOf(store: Store, { verb, ask }: Call): Promise<unkno
       return store.commit(ask);
     case "move":
       return store.move(ask);
+    case "erase":
+      return store.erase(ask);
     case "claim":
       return store.claim(ask);
     case "grant":
@@ -197,7 +216,7 @@ export class Past {
   #names = 0;
 
   /** `undefined` if the step needs a slot or a write of before, and there is none. */
-  call(step: Exclude<Step, { readonly verb: "wait" }>): Call | undefined {
+  call(step: Exclude<Step, { readonly verb: "wait" | "jump" }>): Call | undefined {
     switch (step.verb) {
       case "commit": {
         const id = this.#now(step.id);

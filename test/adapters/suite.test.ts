@@ -48,13 +48,13 @@ const changing =
 const mistakes: readonly [name: string, notices: RegExp, mistake: (store: Store) => Partial<Store>][] = [
   [
     "forgets the writeId",
-    /acknowledges a write that is there/,
+    /acknowledges a write again whose/,
     changing(() => ({ writeId: String(Math.random()) })),
   ],
-  ["ignores the lane", /claim\(\) passes users by who wait/, changing(() => ({ lane: null }))],
-  ["forgets to settle", /commit\(\{ settle \}\) lets/, changing(() => ({ settle: undefined }))],
+  ["ignores the lane", /claim\(\) skips users that wait/, changing(() => ({ lane: null }))],
+  ["forgets to settle", /commit\(\{ settle \}\) makes/, changing(() => ({ settle: undefined }))],
   ["forgets to give back", /commit\(\{ giveBack \}\) frees/, changing(() => ({ giveBack: undefined }))],
-  ["never takes a slot", /commit\(\{ take \}\) of any number/, changing(() => ({ take: undefined }))],
+  ["never takes a slot", /commit\(\{ take \}\) by any number/, changing(() => ({ take: undefined }))],
   [
     "takes every lease as none",
     /128 owners at once/,
@@ -62,12 +62,12 @@ const mistakes: readonly [name: string, notices: RegExp, mistake: (store: Store)
   ],
   [
     "lets leases run on",
-    /claim\(\) passes leased records by/,
+    /claim\(\) skips leased records/,
     changing(({ lease }) => ({ lease: { ...lease, ms: 1e9 } })),
   ],
   [
     "compares leases by owner",
-    /goes by the lease's id/,
+    /checks the lease's id/,
     changing(({ lease }) => ({ lease: { ...lease, id: lease.owner } })),
   ],
   [
@@ -85,7 +85,7 @@ const mistakes: readonly [name: string, notices: RegExp, mistake: (store: Store)
   ],
   [
     "checks for a free slot in one step and writes in the next",
-    /commit\(\{ take \}\) of any number at once/,
+    /commit\(\{ take \}\) by any number at once/,
     (store) => ({
       async commit(commit) {
         if (commit.take === undefined) return store.commit(commit);
@@ -100,31 +100,31 @@ const mistakes: readonly [name: string, notices: RegExp, mistake: (store: Store)
   ],
   [
     "grants more than max",
-    /grant\(\) gives at most `max`/,
+    /grant\(\) returns at most `max`/,
     (store) => ({ grant: (ask) => store.grant({ ...ask, max: 9 }) }),
   ],
   [
     "grants more than the limit",
-    /never gives more than the slots/,
+    /never grants more than the free slots/,
     (store) => ({ grant: (ask) => store.grant({ ...ask, limit: { ...ask.limit, calls: 99 } }) }),
   ],
   [
     "keeps no place for people",
-    /leaves `kept` places to interactive$/,
+    /reserves `kept` slots for interactive$/,
     (store) => ({
       grant: (ask) => store.grant({ ...ask, limit: { ...ask.limit, kept: 0 } }),
     }),
   ],
   [
     "lets people take every place",
-    /gives recovery and bulk their least places/,
+    /gives recovery and bulk their minimum/,
     (store) => ({
       grant: ({ limit: { least: _, ...limit }, ...ask }) => store.grant({ ...ask, limit }),
     }),
   ],
   [
     "takes what a waiting lane is owed",
-    /does not take what a waiting lane is owed/,
+    /does not take a slot of a waiting lane's minimum/,
     (store) => ({
       slots: {
         ...store.slots,
@@ -144,7 +144,7 @@ const mistakes: readonly [name: string, notices: RegExp, mistake: (store: Store)
   ],
   [
     "forgets the slot of a write that is acknowledged again",
-    /takes no second slot, and names the first/,
+    /takes no second slot, and returns the first/,
     (store) => {
       const seen = new Set<string>();
       return {
@@ -158,8 +158,8 @@ const mistakes: readonly [name: string, notices: RegExp, mistake: (store: Store)
     },
   ],
   [
-    "forecasts as if nobody waited",
-    /lets those go first who wait/,
+    "forecasts as if no user waited",
+    /counts users that wait in the lane or one before it first/,
     (store) => ({
       slots: {
         ...store.slots,
@@ -172,7 +172,7 @@ const mistakes: readonly [name: string, notices: RegExp, mistake: (store: Store)
   ],
   [
     "claims more than asked",
-    /claim\(\) gives at most/,
+    /claim\(\) returns at most/,
     (store) => ({ claim: (ask) => store.claim({ ...ask, limit: 9 }) }),
   ],
   [
@@ -184,6 +184,12 @@ const mistakes: readonly [name: string, notices: RegExp, mistake: (store: Store)
         return loaded.type === "renamed" ? { type: "absent" } : loaded;
       },
     }),
+  ],
+  ["erases nothing", /erase\(\) removes the redirect that a move left/, () => ({ erase: async () => {} })],
+  [
+    "writes new records whatever stands elsewhere",
+    /commit\(\{ unless \}\) of a new record/,
+    changing(() => ({ unless: undefined })),
   ],
   [
     "starts every page at the top",
@@ -209,7 +215,7 @@ const mistakes: readonly [name: string, notices: RegExp, mistake: (store: Store)
   ],
   [
     "settles nothing",
-    /slots.settle\(\) lets the slot count/,
+    /slots.settle\(\) makes the slot count/,
     (store) => ({ slots: { ...store.slots, settle: async () => {} } }),
   ],
   [
@@ -264,5 +270,5 @@ describe("testing/storeConformance", () => {
 function restless(): MovableClock {
   const clock = manualClock();
   let reads = 0;
-  return { ...clock, now: () => clock.now() + ++reads };
+  return { ...clock, now: () => clock.now() + ++reads, monotonic: () => clock.monotonic() + ++reads };
 }

@@ -69,7 +69,7 @@ switch (task) {
       await again.counts();
       await again.close();
     }
-    process.exit(1); // whoever began this has not ended it
+    process.exit(1); // its parent has not ended it
   case "read":
     say(JSON.stringify(await store.counts()));
     break;

@@ -7,11 +7,13 @@ import { openLine } from "../support/line.ts";
 import { at } from "../support/places.ts";
 import type { Place } from "../support/places.ts";
 import type { Server } from "../support/programs.ts";
+import { watchArrivals } from "./arrivals.ts";
 import { Deployment } from "./deployment.ts";
 import { disastersOf } from "./disasters.ts";
 import type { Troupe } from "./disasters.ts";
 import { judge, secretsOf } from "./judge.ts";
 import { people } from "./people.ts";
+import { onStandstill, standStill } from "./standstill.ts";
 
 /** Where the fleet keeps its users. */
 export interface Ground {
@@ -26,6 +28,8 @@ export interface Story {
   readonly seed: number;
   /** How long disasters happen, in milliseconds. */
   readonly ms: number;
+  /** When the process of the test stands still, with 1upHealth and the lines to it, and how long. @default never */
+  readonly stall?: { readonly atMs: number; readonly ms: number };
 }
 
 /** How a story ended. */
@@ -40,7 +44,7 @@ const fleetSize = 3;
 /** The import lasts about as long as the disasters. */
 const callsPerSecond = 20;
 const limit = { calls: 2 * callsPerSecond, windowMs: 2_000 };
-/** When everything is in order again, everybody comes in within this time: a user may have to pause for a minute. */
+/** When everything is in order again, all users arrive within this time: a user may have to pause for a minute. */
 const patienceMs = 150_000;
 
 interface Weather {
@@ -56,13 +60,13 @@ interface Weather {
  * others tokens live for seconds, so that they are renewed all the time: far too short a life for wrong clocks.
  */
 function weatherOf({ server }: Ground, seed: number): Weather {
-  if (server === null) return { worstSkewMs: 0, accessTokenLifeMs: 8_000, without: /store|hours/i };
+  if (server === null) return { worstSkewMs: 0, accessTokenLifeMs: 16_000, without: /store|hours/i };
   if (seed % 2 === 0) return { worstSkewMs: 120_000, accessTokenLifeMs: 7_200_000, without: /^$/ };
-  return { worstSkewMs: 0, accessTokenLifeMs: 8_000, without: /hours/ };
+  return { worstSkewMs: 0, accessTokenLifeMs: 16_000, without: /hours/ };
 }
 
 /** Plays a story to its end, and judges. */
-export async function play(ground: Ground, { seed, ms }: Story): Promise<Outcome> {
+export async function play(ground: Ground, { seed, ms, stall }: Story): Promise<Outcome> {
   const log: string[] = [];
   const began = performance.now();
   const note = (what: string): void => {
@@ -74,6 +78,7 @@ export async function play(ground: Ground, { seed, ms }: Story): Promise<Outcome
   for (const { id, exists } of crowd) if (exists !== "no") sandbox.createUser(id);
   const oneup = await sandbox.listen();
   const { random } = createVirtualClock({ seed: seed + 1 });
+  const watch = watchArrivals(sandbox, oneup.url);
 
   async function hire(_: unknown, n: number): Promise<Troupe["workers"][number]> {
     const toStore = ground.server === null ? null : await openLine(ground.server.port);
@@ -110,11 +115,16 @@ export async function play(ground: Ground, { seed, ms }: Story): Promise<Outcome
   };
 
   const struck: number[] = [];
+  const noLongerWatched = onStandstill((stoodMs) => {
+    note(`the process of the test stood still for ${Math.round(stoodMs)} ms`);
+    struck.push(sandbox.clock.now());
+  });
   const secrets = new Set<string>();
   let lifecycle: Lifecycle | undefined;
   try {
     await Promise.race([workers[0]?.process.atWork(), pause(5_000)]);
     const start = performance.now();
+    if (stall !== undefined) setTimeout(() => standStill(stall.ms), stall.atMs);
     for (const { atMs, what, strike } of disastersOf(seed, { ms, workers: fleetSize, without })) {
       await pause(Math.max(0, start + atMs - performance.now()));
       note(what);
@@ -142,9 +152,18 @@ export async function play(ground: Ground, { seed, ms }: Story): Promise<Outcome
     lookAfterOthers(lifecycle, note).catch(() => {}); // it ends with the lifecycle
     const allIn = Promise.all(workers.map(({ process }) => process.done()));
     const inTime = await Promise.race([allIn, pause(patienceMs, null)]);
-    note(inTime === null ? "not everybody is in" : "everybody is in");
-    const late = inTime === null ? ["not everybody came in in time"] : [];
-    const blamed = await judge({ sandbox, lifecycle, crowd, limit, struck, workers, secrets });
+    note(inTime === null ? "not all users are in" : "all users are in");
+    const late = inTime === null ? ["not all users came in in time"] : [];
+    const blamed = await judge({
+      sandbox,
+      lifecycle,
+      crowd,
+      limit,
+      struck,
+      workers,
+      secrets,
+      arrivals: watch.arrivals,
+    });
     return { blamed: [...late, ...blamed], log };
   } finally {
     await lifecycle?.close();
@@ -152,6 +171,8 @@ export async function play(ground: Ground, { seed, ms }: Story): Promise<Outcome
     for (const { toStore, toOneup } of workers) for (const line of [toStore, toOneup]) line?.close();
     await storeIsBack.catch(() => {});
     await oneup.close();
+    watch.close();
+    noLongerWatched();
   }
 }
 

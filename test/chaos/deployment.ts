@@ -66,10 +66,10 @@ export class Deployment {
     await this.#running.said(/at work/).catch(() => "");
   }
 
-  /** Resolves once a process of it has brought everybody in. */
+  /** Resolves once a process of it has onboarded all users. */
   async done(): Promise<void> {
     for (let done = false; !done;) {
-      done = await this.#running.said(/everybody is in/).then(
+      done = await this.#running.said(/all users are in/).then(
         () => true,
         () => false, // it ended; the next one
       );
@@ -82,7 +82,7 @@ export class Deployment {
     this.#over = true;
     this.goOn();
     this.#signal("SIGTERM");
-    const late = setTimeout(() => this.#signal("SIGKILL"), 10_000);
+    const late = setTimeout(() => this.#signal("SIGKILL"), 60_000);
     await this.#watch;
     clearTimeout(late);
   }

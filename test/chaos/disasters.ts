@@ -95,9 +95,9 @@ const failingAnswers: readonly [Fault, ...Fault[]] = [
   { delayMs: 700 },
   { delayMs: 700, delay: "after" },
   { delayMs: 2_500, delay: "after" },
-  { says: "html", status: 502 },
-  { says: "truncated" },
-  { says: "notJson" },
+  { response: "html", status: 502 },
+  { response: "truncated" },
+  { response: "notJson" },
 ];
 
 const failAnswers: Kind = (dice) => {

@@ -2,8 +2,10 @@
 import type { Lifecycle, UserStatus } from "oneup-lifecycle";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
 import { each } from "../support/child.ts";
+import { mostWithin } from "./arrivals.ts";
+import type { Arrival } from "./arrivals.ts";
 import type { Deployment } from "./deployment.ts";
-import { baseOf, wordsOf } from "./people.ts";
+import { baseOf, standsStill, times, wordsOf } from "./people.ts";
 import type { Person } from "./people.ts";
 
 /** What the judge looks at. */
@@ -11,6 +13,8 @@ export interface Case {
   readonly sandbox: Sandbox;
   readonly lifecycle: Lifecycle;
   readonly crowd: readonly Person[];
+  /** The management calls that reached 1upHealth. */
+  readonly arrivals: readonly Arrival[];
   readonly limit: { readonly calls: number; readonly windowMs: number };
   /** When disasters struck, on the sandbox's clock. */
   readonly struck: readonly number[];
@@ -32,7 +36,7 @@ export function secretsOf(sandbox: Sandbox): readonly string[] {
 
 /** Ends the workers in peace; resolves with what is to be blamed. */
 export async function judge(its: Case): Promise<readonly string[]> {
-  const { sandbox, lifecycle, crowd, limit, workers, secrets } = its;
+  const { sandbox, lifecycle, crowd, workers, secrets } = its;
   const blamed: string[] = [];
   await each(crowd, 12, async ({ id, newId }) => {
     const current = newId ?? id;
@@ -61,13 +65,9 @@ export async function judge(its: Case): Promise<readonly string[]> {
   const remote = sandbox.users().map(({ appUserId }) => appUserId);
   if (names(remote) !== expected.join()) blamed.push("1upHealth knows others than were brought in");
 
-  const { journal } = sandbox;
-  const twice = journal.createdTwice();
+  const twice = sandbox.journal.createdTwice();
   if (twice.length > 0) blamed.push(`created twice: ${twice.join(", ")}`);
-  const most = journal.mostInWindow(limit.windowMs);
-  if (most > limit.calls) blamed.push(`${most} calls within a window of ${limit.calls}`);
-  const refused = journal.entries().filter(({ status }) => status === 429).length;
-  if (refused > 0) blamed.push(`${refused} calls were refused with 429`);
+  blamed.push(...beyondLimit(its));
 
   const said = workers.map(({ process }) => process.said).join("");
   blamed.push(...costs(its, said));
@@ -76,9 +76,32 @@ export async function judge(its: Case): Promise<readonly string[]> {
   return blamed;
 }
 
+/**
+ * What was sent beyond the limit. It is kept for the calls that arrive in time: one that was under way for longer than the
+ * grace counts in no window, and what 1upHealth refused because of it is not blamed.
+ */
+export function beyondLimit({
+  sandbox,
+  limit: { calls, windowMs },
+  arrivals,
+}: Pick<Case, "sandbox" | "limit" | "arrivals">): readonly string[] {
+  const { journal } = sandbox;
+  const late = arrivals.filter(({ tookMs }) => tookMs > times.graceMs);
+  const inTime = arrivals.filter(({ tookMs }) => tookMs <= times.graceMs).map(({ at }) => at);
+  const most = late.length === 0 ? journal.mostInWindow(windowMs) : mostWithin(inTime, windowMs);
+  const refused = journal
+    .entries()
+    .filter(({ status }) => status === 429)
+    .filter((entry) => !late.some(({ at }) => at > entry.at - windowMs && at <= entry.at));
+  return [
+    ...(most > calls ? [`${most} calls within a window of ${calls}`] : []),
+    ...(refused.length > 0 ? [`${refused.length} calls were refused with 429`] : []),
+  ];
+}
+
 const management = new Set<string>(["createUser", "issueAuthCode", "listUsers", "updateUser"]);
 
-/** Everybody costs what it should, and two calls more at most for each answer that failed and each disaster before. */
+/** Each user costs what it should, and two calls more at most for each answer that failed and each disaster before. */
 function costs({ sandbox, crowd, struck }: Case, said: string): readonly string[] {
   const entries = sandbox.journal.entries();
   return crowd.flatMap((person) => {
@@ -94,9 +117,10 @@ function costs({ sandbox, crowd, struck }: Case, said: string): readonly string[
     const asked = (what: "rename" | "reauthorize"): number =>
       said.split(`${wordsOf(what, person)}\n`).length - 1;
     const due = baseOf(person) + asked("rename") + asked("reauthorize");
-    const failed = own.filter(({ fault }) => fault !== undefined).length;
+    const failed = own.filter(({ fault, status }) => fault !== undefined || status === 429).length;
     const last = own.at(-1)?.at ?? 0;
-    const hit = struck.filter((at) => at < last).length; // a silenced line, or a shut gate, tells much later
+    // A silenced line, or a shut gate, tells much later; a process that stood still says so when it goes on.
+    const hit = struck.filter((at) => at < last).length + said.split(standsStill).length - 1;
     if (calls.length <= due + 2 * (failed + hit)) return [];
     const story = calls.map(({ call, outcome }) => `${call} ${outcome}`).join(", ");
     return [

@@ -1,7 +1,7 @@
 /** Who the application brings in, and what it does with whom. */
 import type { Lane } from "oneup-lifecycle";
 
-/** Somebody, with what the application wants of it. */
+/** A user, with what the application wants of it. */
 export interface Person {
   readonly id: string;
   /** Is to have another id. */
@@ -35,6 +35,9 @@ export function baseOf({ exists }: Person): number {
 export function wordsOf(what: "rename" | "reauthorize", { id }: Person): string {
   return `asks ${what} ${id}`;
 }
+
+/** What a process says when it stood still for so long that calls may have timed out. */
+export const standsStill = "stood still for";
 
 /** Short times, so that much happens in a few seconds. */
 export const times = { timeoutMs: 1_500, graceMs: 1_000, leaseMs: 3_000 } as const;

@@ -1,16 +1,18 @@
 /**
- * One process of an application in bad times: it works for everybody, brings its own users in, renames and reauthorizes
+ * One process of an application in bad times: it works for all users, onboards its own, renames and reauthorizes
  * some of them, and asks for their tokens, until it is told to stop. Started again after it died, it does the same again.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import { createLifecycle, isLifecycleError, systemClock } from "oneup-lifecycle";
-import type { Lifecycle, Logger } from "oneup-lifecycle";
+import { createLifecycle, isLifecycleError, systemClock, undiciTransport } from "oneup-lifecycle";
+import type { Lifecycle, Logger, Transport } from "oneup-lifecycle";
 import { connectSandboxClock } from "oneup-lifecycle/sandbox";
 import { argument, each } from "../support/child.ts";
 import { at } from "../support/places.ts";
 import type { Place } from "../support/places.ts";
-import { times, wordsOf } from "./people.ts";
+import { machinesTime, sentHeader } from "./arrivals.ts";
+import { standsStill, times, wordsOf } from "./people.ts";
 import type { Person } from "./people.ts";
+import { onStandstill } from "./standstill.ts";
 
 /** What the parent says. */
 export interface Worker {
@@ -18,7 +20,7 @@ export interface Worker {
   readonly url: string;
   readonly credentials: { readonly clientId: string; readonly clientSecret: string };
   readonly limit: { readonly calls: number; readonly windowMs: number };
-  /** Where the sandbox itself tells what time it is, over a line that nobody spoils. */
+  /** Where the sandbox itself tells what time it is, over a connection without faults. */
   readonly clockUrl: string;
   /** How wrong its clock is, in milliseconds. */
   readonly skewMs: number;
@@ -33,6 +35,7 @@ process.once("SIGTERM", () => stop.abort());
 const clock = await connectSandboxClock(clockUrl);
 const say = (what: string): void => console.log(what);
 const log = (what: string): void => say(`log ${what}`);
+onStandstill((ms) => say(`${standsStill} ${Math.round(ms)} ms`));
 const logger: Logger = { debug: log, info: log, warn: log };
 
 /** An application that is told that the same call may succeed later tries again, and so does one whose user was renamed. */
@@ -51,6 +54,14 @@ async function patiently<T>(doing: string, task: () => Promise<T>): Promise<T | 
   return undefined;
 }
 
+const wire = undiciTransport();
+/** Says when each request is sent: those that come too late are not within the promise about the limit. */
+const transport: Transport = {
+  ...wire,
+  send: (request) =>
+    wire.send({ ...request, headers: { ...request.headers, [sentHeader]: String(machinesTime()) } }),
+};
+
 async function open(): Promise<Lifecycle | undefined> {
   return patiently("open", () =>
     createLifecycle({
@@ -60,6 +71,7 @@ async function open(): Promise<Lifecycle | undefined> {
       refresh: { policy: "eager" },
       clock: { ...clock, now: () => clock.now() + skewMs },
       logger,
+      transport,
       ...times,
       ...at(place),
     }),
@@ -104,9 +116,9 @@ async function idOf(lifecycle: Lifecycle, { id, newId }: Person): Promise<string
 const lifecycle = await open();
 if (lifecycle !== undefined) {
   say("at work");
-  const working = patiently("work", () => lifecycle.work({ signal, concurrency: 16, lookMs: 200 }));
+  const working = patiently("work", () => lifecycle.work({ signal, concurrency: 16, pollMs: 200 }));
   await each(people, 8, (person) => bringIn(lifecycle, person));
-  if (!signal.aborted) say("everybody is in");
+  if (!signal.aborted) say("all users are in");
   while (!signal.aborted) {
     const { id = "", newId = null } = people[Math.floor(systemClock.random() * people.length)] ?? {};
     await patiently("token", () => lifecycle.accessToken(newId ?? id, { waitMs: 5_000, signal }));

@@ -12,6 +12,7 @@ function user(appUserId: string, underWay: string | null, ...events: readonly st
     since: at,
     usable: false,
     expiresAt: null,
+    provisionalUntil: null,
     active: null,
     purge: null,
     conflict: null,
@@ -37,15 +38,15 @@ describe("cli demo", () => {
       user("c", null, "ONBOARD", "IN_DOUBT", "USER_MISSING", "USER_CREATED", "TOKEN_GRANTED"),
     ];
     expect(settle(before, after)).toEqual([
-      { call: "createUser", how: "the user was there: only a fresh code was asked for", users: ["a"] },
-      { call: "exchangeCode", how: "the code was spent: a fresh one was asked for", users: ["b"] },
-      { call: "createUser", how: "the user was not there: created now", users: ["c"] },
+      { call: "createUser", how: "the user existed: requested a new code only", users: ["a"] },
+      { call: "exchangeCode", how: "the code had been used: requested a new one", users: ["b"] },
+      { call: "createUser", how: "the user did not exist: created now", users: ["c"] },
     ]);
   });
 
-  it("settle() says so when nothing has come of a call yet", () => {
+  it("settle() rejects when a call has no outcome yet", () => {
     expect(settle([user("a", "createUser")], [null])).toEqual([
-      { call: "createUser", how: "went on with nothing yet", users: ["a"] },
+      { call: "createUser", how: "continued with nothing yet", users: ["a"] },
     ]);
   });
 });

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import type { UserState, UserStatus } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
-import { asCommands } from "../../src/cli/explain.ts";
-import { explainUser } from "../../src/runtime/explain.ts";
-import type { Circumstances } from "../../src/runtime/explain.ts";
+import { asCommands } from "../../src/cli/commands/explain.ts";
+import { explainUser } from "../../src/runtime/operations/explain-user.ts";
+import type { Circumstances } from "../../src/runtime/operations/explain-user.ts";
 import { states } from "../machines/events.ts";
 import { at, now, user } from "../support/statuses.ts";
 
@@ -15,7 +15,7 @@ const standings: readonly Partial<UserStatus>[] = [
 
 const around: readonly Partial<Circumstances>[] = [
   {},
-  { isInHand: true },
+  { isRunning: true },
   { dueAt: at(-1) },
   { dueAt: at(20) },
   { queue: { lane: "bulk", ahead: 3, inMs: 60_000 } },
@@ -25,7 +25,7 @@ const around: readonly Partial<Circumstances>[] = [
 function said(state: UserState): string[] {
   return standings.flatMap((standing) =>
     around.map((more) => {
-      const circumstances = { now, shut: [], isInHand: false, dueAt: null, queue: null, ...more };
+      const circumstances = { now, shut: [], isRunning: false, dueAt: null, queue: null, ...more };
       return asCommands(explainUser(user(state, standing), circumstances));
     }),
   );
@@ -36,22 +36,24 @@ describe("cli explain", () => {
     expect(said(state).filter((text) => /work\(\)|retry\(\)/.test(text))).toEqual([]);
   });
 
-  it("explain prints what the README quotes", () => {
+  it("explain prints what the guide quotes", () => {
     const since = new Date(Date.UTC(2026, 10, 25, 18, 42, 42));
     const standing = { since, history: [{ at: since, state: "created", event: "ONBOARD" }] as const };
     const queue = { lane: "bulk", ahead: 4, inMs: 3_598_000 } as const;
-    const circumstances = { now: since.getTime() + 2_000, shut: [], isInHand: false, dueAt: null, queue };
+    const circumstances = { now: since.getTime() + 2_000, shut: [], isRunning: false, dueAt: null, queue };
     const text = asCommands(explainUser(user("created", standing), circumstances));
-    const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
-    expect(readme.split("\n").find((line) => line.startsWith("> The user is"))).toBe(`> ${text}`);
+    const guide = readFileSync(new URL("../../docs/concepts.md", import.meta.url), "utf8");
+    expect(guide.split("\n").find((line) => line.startsWith("> The user is"))).toBe(`> ${text}`);
   });
 
-  it("explain says what a worker does, and when", () => {
+  it("explain names what a worker does, and when", () => {
     const text = said("created").join("\n");
-    expect(text).toContain("Any worker (oneup-lifecycle work), or process that asks for this user, goes on");
+    expect(text).toContain(
+      "Any worker (oneup-lifecycle work), or process that asks for this user, continues",
+    );
     expect(text).toContain("as soon as there is a worker (oneup-lifecycle work), or a process asks for this");
     expect(text).toMatch(
-      /when a worker \(oneup-lifecycle work\) takes it up at .*, or sooner if somebody asks/,
+      /when a worker \(oneup-lifecycle work\) takes it up at .*, or sooner if a process asks/,
     );
   });
 });

@@ -15,6 +15,7 @@ const commands = [
   "inspect",
   "explain",
   "forecast",
+  "limits",
   "work",
   "resume",
   "retry",
@@ -70,10 +71,10 @@ describe("cli help", () => {
   });
 
   it.each([
-    [["import"], `Unknown command "import": there are ${commands.join(", ")}, help, --version`],
-    [["--verbose"], `Unknown option "--verbose": there are ${commands.join(", ")}, help, --version`],
+    [["import"], `Unknown command "import": use one of ${commands.join(", ")}, help, --version`],
+    [["--verbose"], `Unknown option "--verbose": use one of ${commands.join(", ")}, help, --version`],
     [["demo", "now"], 'Unknown argument "now": demo takes --keep,'],
-    [["demo", "--user", "ada"], "Option --user goes with --live only"],
+    [["demo", "--user", "ada"], "Option --user is only valid with --live"],
     [["demo", "--keep=yes"], "Option --keep takes no value"],
   ])("%j ends with 2 and says what there is", async (words, message) => {
     const { code, out, err } = await performed(words);

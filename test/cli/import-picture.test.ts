@@ -2,7 +2,7 @@ import type { ImportProgress } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { importPicture, importSummary } from "../../src/cli/import-picture.ts";
 import { paintFor } from "../../src/cli/paint.ts";
-import { spanInWords } from "../../src/runtime/time-words.ts";
+import { spanInWords } from "../../src/runtime/options/time-words.ts";
 
 const plain = paintFor({ isTTY: false }, {});
 const now = Date.UTC(2026, 10, 25, 9);
@@ -33,25 +33,27 @@ describe("the picture of an import", () => {
     },
   );
 
-  it("says how far it is and when it will be over", () => {
+  it("shows its progress and when it will be over", () => {
     const text = importPicture({ ...widest, known: 0, present: 0, rejected: 0 }, now, plain).join("\n");
     expect(text).toContain("9,999 of 1,000,000");
-    expect(text).toMatch(/1,000,000 wait · 300 of 300 slots in use · done in 138 d 23 h, \w{3} 1[23] Apr$/m);
+    expect(text).toMatch(
+      /1,000,000 waiting · 300 of 300 slots in use · done in 138 d 23 h, \w{3} 1[23] Apr$/m,
+    );
   });
 
-  it("says what it waits for when 1upHealth takes no calls", () => {
+  it("names what it waits for when 1upHealth takes no calls", () => {
     const shut = [
       { gate: "secret", state: "suspended", reason: "credentials", until: new Date(now + 60_000) },
     ] as const;
     for (const line of importPicture({ ...widest, shut }, now, plain))
       expect(line.length).toBeLessThanOrEqual(80);
     expect(importPicture({ ...widest, shut }, now, plain).join("\n")).toContain(
-      "takes no calls now (credentials)",
+      "accepts no calls now (credentials)",
     );
   });
 
-  it("says in the end what there is left to do, in 80 columns", () => {
-    const rejects = [{ row: 7, code: "INVALID_ID", why: "Cannot use this app_user_id" }] as const;
+  it("lists in the end what there is left to do, in 80 columns", () => {
+    const rejects = [{ row: 7, code: "INVALID_ID", why: "Cannot use this app_user_id", facts: {} }] as const;
     const some = {
       rejected: 1,
       rejects,
@@ -62,7 +64,7 @@ describe("the picture of an import", () => {
     };
     const lines = importSummary({ ...widest, ...some, phase: "done", endsAt: null }, plain);
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
-    expect(lines.join("\n")).toMatch(/retry --all takes them back.*\n {2}Damaged: 12,345 records\./);
+    expect(lines.join("\n")).toMatch(/retry --all retries them.*\n {2}Damaged: 12,345 records\./);
   });
 
   it.each([

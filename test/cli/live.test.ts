@@ -35,7 +35,7 @@ describe("cli demo --live", () => {
     const { code, out, err } = await live();
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out).toMatch(/created\n.* codeIssued\n.* tokenActive\n/);
-    expect(out).toMatch(/oneup-lifecycle-demo-\w+ is tokenActive, for 1 management call\n$/);
+    expect(out).toMatch(/oneup-lifecycle-demo-\w+ is tokenActive after 1 management call\n$/);
     expect(sandbox.journal.entries().map(({ call }) => call)).toEqual(
       expect.arrayContaining(["createUser", "exchangeCode", "fhir.create", "fhir.read"]),
     );
@@ -46,7 +46,7 @@ describe("cli demo --live", () => {
     await live();
     const { code, out } = await live();
     expect(code).toBe(0);
-    expect(out).toContain("Going on with oneup-lifecycle-demo-");
+    expect(out).toContain("Continuing with oneup-lifecycle-demo-");
     expect(sandbox.users()).toHaveLength(1);
     expect(sandbox.journal.spent().management).toBe(1);
   });
@@ -57,7 +57,7 @@ describe("cli demo --live", () => {
     expect(sandbox.users().map(({ appUserId }) => appUserId)).toEqual(["ada"]);
   });
 
-  it("says in one line that the credentials are refused, and ends with 1", async () => {
+  it("prints in one line that the credentials are refused, and ends with 1", async () => {
     const { code, out } = await live([], "a-wrong-secret");
     expect(code).toBe(1);
     expect(out).toMatch(/1upHealth refuses the client id and secret.*\[CREDENTIALS_REFUSED\]\n$/);

@@ -41,14 +41,16 @@ function file(name: string, text: string | Buffer): string {
 }
 
 describe("cli onboard FILE", () => {
-  it("onboards a column of a CSV file, says what it did, and which rows could not be used", async () => {
-    const rows = ['"Ada, first",ada@example.org', "Bob,bob@example.org", "", "Nobody,"];
+  it("onboards a column of a CSV file, prints what it did, and which rows could not be used", async () => {
+    const rows = ['"Ada, first",ada@example.org', "Bob,bob@example.org", "", "No id,"];
     const path = file("people.csv", `\uFEFFname,app_user_id\r\n${rows.join("\r\n")}\r\n`);
     sandbox.createUser("bob@example.org");
     const { code, out, err } = await onboard([path]).ended;
     expect({ code, err }).toEqual({ code: 1, err: "" });
-    expect(out).toContain("2 arrived, 0 failed, 1 row could not be used");
-    expect(out).toContain("2 new · 0 here before · 1 cannot be used\n  1 user known to 1upHealth already\n");
+    expect(out).toContain("2 onboarded, 0 failed, 1 row could not be used");
+    expect(out).toContain(
+      "2 new · 0 already stored · 1 cannot be used\n  1 user already known to 1upHealth\n",
+    );
     expect(out).toMatch(/row 3 .*\[INVALID_ID\]/);
     expect(sandbox.users().map(({ appUserId }) => appUserId)).toEqual(["bob@example.org", "ada@example.org"]);
     expect(sandbox.journal.spent().management).toBe(3);
@@ -68,7 +70,7 @@ describe("cli onboard FILE", () => {
     expect(sandbox.users()).toEqual([]);
   });
 
-  it("stops at Ctrl-C with 130 and keeps everybody; the same command goes on", async () => {
+  it("stops at Ctrl-C with 130 and keeps all users; the same command continues", async () => {
     const path = file("people", Array.from({ length: 60 }, (_, index) => `user ${index}\n`).join(""));
     const first = onboard([path, "--expect", "new"]);
     while (sandbox.journal.count("exchangeCode") < 10)
@@ -76,7 +78,7 @@ describe("cli onboard FILE", () => {
     first.kill("SIGINT");
     const stopped = await first.ended;
     expect(stopped).toMatchObject({ code: 130, err: "" });
-    expect(stopped.out).toContain("Stopped; everybody is kept as they are. The same command goes on.");
+    expect(stopped.out).toContain("Stopped; all progress is saved. Run the same command to continue.");
     const { code, out, err } = await onboard([path, "--expect", "new", "--json"]).ended;
     expect({ code, err }).toEqual({ code: 0, err: "" });
     const last = out.trim().split("\n").at(-1) ?? "";
@@ -97,8 +99,8 @@ describe("cli onboard FILE", () => {
   });
 
   it.each([
-    ["nobody writes to", ""],
-    ["says nothing more", "exec 3<>$0; echo ada >&3; exec sleep 20"],
+    ["is never written to", ""],
+    ["ends after one line", "exec 3<>$0; echo ada >&3; exec sleep 20"],
   ])("stops at SIGTERM while it reads a named pipe that %s", async (_, writer) => {
     const path = join(folder, "pipe");
     execFileSync("mkfifo", [path]);
@@ -110,7 +112,7 @@ describe("cli onboard FILE", () => {
     other.kill();
   });
 
-  it("reads a named pipe to its end, whenever somebody writes", async () => {
+  it("reads a named pipe to its end, however late it is written to", async () => {
     const path = join(folder, "pipe");
     execFileSync("mkfifo", [path]);
     const { ended, said } = onboard([path, "--json"]);
@@ -120,9 +122,9 @@ describe("cli onboard FILE", () => {
     expect(new Set(sandbox.users().map(({ appUserId }) => appUserId))).toEqual(new Set(["ada", "bob"]));
   });
 
-  it("says on the standard error what goes wrong meanwhile", async () => {
+  it("prints on the standard error what goes wrong meanwhile", async () => {
     const path = file("people", "ada\n");
-    sandbox.fail({ says: "rateLimited", call: "createUser", retryAfterMs: 1_000 });
+    sandbox.fail({ response: "rateLimited", call: "createUser", retryAfterMs: 1_000 });
     const { code, err } = await onboard([path, "--expect", "new", "--refresh", "lazy"]).ended;
     expect(code).toBe(0);
     expect(err).toMatch(/^The account's management gate is \w+ \(throttled\)/);
@@ -147,11 +149,16 @@ describe("cli onboard FILE", () => {
   });
 
   it("names the columns there are if the one it needs is not among them, and a line that is no CSV", async () => {
-    const [missing, broken] = await Promise.all([
+    const [missing, semicolons, broken] = await Promise.all([
       onboard([file("columns.csv", "id,name\n1,Ada\n")]).ended,
+      onboard([file("semicolons.csv", 'name;"app_user_id"\nAda;1\n')]).ended,
       onboard([file("broken.csv", 'app_user_id\n"ada\n'), "--name", "broken"]).ended,
     ]);
     expect(missing.err).toContain('no column "app_user_id"; --column takes one of "id", "name"');
+    expect(semicolons.err).toContain(
+      "its columns must be separated by commas, not by semicolons; save it as",
+    );
+    expect(semicolons.code).toBe(2);
     expect(broken.err).toMatch(/Cannot read .*broken\.csv: .*[Qq]uote/);
     expect([missing.code, broken.code]).toEqual([2, 2]);
   });

@@ -1,11 +1,11 @@
-/** A store with users in it, and commands on it, as whoever is on call has them. */
+/** A store with users in it, and commands on it, as the operator on call runs them. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createLifecycle } from "oneup-lifecycle";
 import type { Lifecycle, LifecycleOptions } from "oneup-lifecycle";
 import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
 import { vi } from "vitest";
-import { perform } from "../../src/cli/commands.ts";
+import { perform } from "../../src/cli/perform.ts";
 import { at } from "../support/places.ts";
 import type { Place } from "../support/places.ts";
 import { start } from "../support/started.ts";
@@ -26,7 +26,7 @@ export interface Operator {
   secrets(): readonly string[];
 }
 
-/** Whoever is on call for the users at this place, and this 1upHealth. */
+/** The operator on call for the users at this place, and this 1upHealth. */
 export function operatorAt(place: Place, sandbox: Sandbox, server: SandboxServer): Operator {
   const { clientId, clientSecret } = sandbox.credentials;
   const where =

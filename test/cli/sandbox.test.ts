@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { performed } from "./operator.ts";
 import { folder } from "../support/scene.ts";
+import { needing } from "../support/needs.ts";
 import { start } from "../support/started.ts";
 
 const main = "src/cli/main.ts";
@@ -15,7 +16,7 @@ async function post(url: string, headers: Record<string, string>, body: string):
 }
 
 describe("cli sandbox", () => {
-  it("answers where it says, prints each call without secrets, and ends cleanly", async () => {
+  it("answers at the printed address, prints each call without secrets, and ends cleanly", async () => {
     const sandbox = start(main, [
       "sandbox",
       "--client-id",
@@ -41,11 +42,15 @@ describe("cli sandbox", () => {
     expect(ended.out).not.toContain("\u001b");
   });
 
-  it("prints a curl line that works", async () => {
+  it("prints curl lines that work", needing(["curl"]), async () => {
     const sandbox = start(main, ["sandbox", "--client-secret", "it's mine"]);
     const line = await sandbox.said(/^ {2}(curl .*\\\n.*)\n/m);
     const { stdout } = await promisify(execFile)("sh", ["-c", line]);
     expect(JSON.parse(stdout)).toMatchObject({ success: true, app_user_id: "bilbo" });
+    const steering = await sandbox.said(/^ {2}(curl .*_sandbox.*\\\n.*)\n/m);
+    const { stdout: reading } = await promisify(execFile)("sh", ["-c", steering]);
+    const { offset } = JSON.parse(reading) as { offset: number };
+    expect(offset / 1_000).toBeCloseTo(7_200, 1); // two clocks of the machine are added up
     sandbox.kill("SIGTERM");
     expect((await sandbox.ended).code).toBe(0);
   });
@@ -61,7 +66,7 @@ describe("cli sandbox", () => {
     [["--clock", "tomorrow"], "--clock must be a time such as 2026-01-01T00:00:00Z, or +2h from now"],
     [["--faults", "nowhere"], "Cannot read nowhere: ENOENT"],
     [["--faults", "package.json"], "it must be a JSON list of faults"],
-    [["--state", "package.json"], "Cannot use package.json: it must be a file that --state has written"],
+    [["--state", "package.json"], "Cannot use package.json: it must be a file written by --state"],
     [["--state", "nowhere/at-all"], "Cannot write nowhere/at-all: ENOENT"],
     [["--latncy", "3"], 'Unknown option "--latncy": sandbox takes --port,'],
   ])("refuses %j with exit code 2", async (words, message) => {
@@ -80,7 +85,7 @@ describe("cli sandbox", () => {
     });
   });
 
-  it("begins with the users, the time and the faults it is told, and goes on with --state", async () => {
+  it("begins with the given users, time and faults, and continues with --state", async () => {
     const path = folder("cli-sandbox");
     const [faults, state] = [join(path, "faults.json"), join(path, "state.json")];
     writeFileSync(faults, JSON.stringify([{ call: "createUser", status: 503, times: null }]));
@@ -96,18 +101,19 @@ describe("cli sandbox", () => {
       state,
     ]);
     const url = await first.said(/api and auth +(http:\/\/127\.0\.0\.1:\d+)/);
-    await first.said(/clock +2026-01-01T00:00:00\.000Z, standing still\n +users +2\n +faults +1 waiting\n/);
+    await first.said(/clock +2026-01-01T00:00:00\.000Z, stopped\n +users +2\n +faults +1 waiting\n/);
     const credentials = { client_id: "sandbox-client", client_secret: "sandbox-secret" };
     for (let time = 0; time < 2; time++)
       expect((await post(url, credentials, "app_user_id=ada")).status).toBe(503);
     await fetch(`${url}/_sandbox/faults`, { method: "DELETE" });
     expect((await post(url, credentials, "app_user_id=ada")).status).toBe(200);
-    await fetch(`${url}/_sandbox/clock`, { method: "POST", body: '{"advanceMs":7200000}' });
+    const headers = { "content-type": "application/json" };
+    await fetch(`${url}/_sandbox/clock`, { method: "POST", headers, body: '{"advanceMs":7200000}' });
     first.kill("SIGTERM");
     expect(await first.ended).toMatchObject({ code: 0, err: "" });
     expect(statSync(state).mode & 0o777).toBe(0o600);
     const second = start(main, ["sandbox", "--stopped", "--state", state]);
-    await second.said(/clock +2026-01-01T02:00:00\.000Z, standing still\n +users +3\n/);
+    await second.said(/clock +2026-01-01T02:00:00\.000Z, stopped\n +users +3\n/);
     second.kill("SIGINT");
     expect(await second.ended).toMatchObject({ code: 0, err: "" });
   });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import type { SandboxServer } from "oneup-lifecycle/sandbox";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { underWayOrHeld } from "../../src/cli/standing.ts";
+import { waitingUsers } from "../../src/cli/waiting-users.ts";
 import { operatorAt } from "./operator.ts";
 import type { Operator } from "./operator.ts";
 
@@ -19,7 +19,7 @@ beforeAll(async () => {
   server = await sandbox.listen();
   operator = operatorAt({ type: "lmdb", path }, sandbox, server);
   const lifecycle = await operator.open();
-  sandbox.fail({ says: "rateLimited", call: "createUser", retryAfterMs: 600_000 });
+  sandbox.fail({ response: "rateLimited", call: "createUser", retryAfterMs: 600_000 });
   await lifecycle.onboard("ada", { waitMs: 0 });
   await lifecycle.close();
 });
@@ -44,12 +44,12 @@ async function data(...words: readonly string[]): Promise<Found> {
 }
 
 describe("cli, while a gate is shut", () => {
-  it("status says when it may open as the time of the next call, and who is in no lane", async () => {
+  it("status shows when it may open as the time of the next call, and which users are in no lane", async () => {
     const { out } = await operator.run(["status"]);
     const { at, nextInMs, shut, underWayOrHeld: others } = await data("status");
     expect(out).toMatch(/next call +20\d\d-.* UTC, in (?:9|10) min.*\n/);
     expect(out).toMatch(
-      /waiting +interactive 0 · recovery 0 · bulk 0\n +under way or held: 1, without a token/,
+      /waiting +interactive 0 · recovery 0 · bulk 0\n +in progress or held: 1, without a token/,
     );
     for (const line of out.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
     expect(Date.parse(at) + Number(nextInMs)).toBeCloseTo(Date.parse(shut[0]?.until ?? ""), -4);
@@ -59,7 +59,7 @@ describe("cli, while a gate is shut", () => {
   it("forecast grants nothing before then, and counts those in no lane", async () => {
     const { out } = await operator.run(["forecast", "10"]);
     const found = await data("forecast", "10");
-    expect(out).toMatch(/granted by 20\d\d-.* UTC, in (?:9|10) min.*\n0 wait before them; .*\n1 more /);
+    expect(out).toMatch(/granted by 20\d\d-.* UTC, in (?:9|10) min.*\n0 are waiting ahead; .*\n1 more /);
     expect(out).toMatch(/\nmanagement is throttled.*; next try in (?:9|10) min.*\n$/);
     expect(found).toMatchObject({ ahead: 0, underWayOrHeld: 1, shut: [{ gate: "management" }] });
     expect(Date.parse(found.at)).toBeCloseTo(Date.parse(found.shut[0]?.until ?? ""), -4);
@@ -69,7 +69,7 @@ describe("cli, while a gate is shut", () => {
 describe("underWayOrHeld()", () => {
   it("counts who has a call before it and no token, without those who wait in a lane", () => {
     const users = { created: 3_000, reauthorizing: 2, expiring: 7, tokenActive: 9, failed: 4, offboarded: 5 };
-    expect(underWayOrHeld({ users, waiting: { interactive: 1, recovery: 1, bulk: 1 } })).toBe(2_999);
-    expect(underWayOrHeld({ users: {}, waiting: { interactive: 0, recovery: 0, bulk: 1 } })).toBe(0);
+    expect(waitingUsers({ users, waiting: { interactive: 1, recovery: 1, bulk: 1 } })).toBe(2_999);
+    expect(waitingUsers({ users: {}, waiting: { interactive: 0, recovery: 0, bulk: 1 } })).toBe(0);
   });
 });

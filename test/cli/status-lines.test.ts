@@ -1,7 +1,7 @@
 import type { BudgetView, Health } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { paintFor } from "../../src/cli/paint.ts";
-import { statusLines } from "../../src/cli/status.ts";
+import { statusLines } from "../../src/cli/commands/status.ts";
 
 const plain = paintFor({}, { NO_COLOR: "1" });
 const now = Date.UTC(2026, 10, 25, 14);
@@ -20,18 +20,34 @@ const view: BudgetView = {
     { gate: "secret", state: "suspended", reason: "credentials", until: at(12) },
     { gate: "exchange", state: "probing", reason: "unavailable", until: at(-1) },
   ],
-  inHand: 0,
+  running: 0,
 };
-const health: Health = { ready: false, storeMs: 1, problem: "RECORD_TOO_NEW", shut: view.shut, inHand: 0 };
+const health: Health = {
+  ready: false,
+  storeMs: 1,
+  problem: "RECORD_TOO_NEW",
+  shut: view.shut,
+  limitConflicts: [
+    {
+      limit: "management",
+      configured: { calls: 1_000_000, windowMs: 86_400_000 },
+      recorded: { calls: 2_999_997, windowMs: 3_600_000 },
+      inForce: { calls: 1_000_000, windowMs: 86_400_000 },
+    },
+  ],
+  running: 0,
+  apart: 0,
+};
 
 describe("cli status", () => {
-  it("fits into 80 columns, whatever it has to say", () => {
+  it("fits into 80 columns, whatever it prints", () => {
     const lines = statusLines("postgres", view, health, plain);
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
     const text = lines.join("\n");
     expect(text).toMatch(/tokenActive +12,345,678 {2}━{30}\n/);
     expect(text).toMatch(/failed +1 {2}━\n/);
-    expect(text).toMatch(/ under way or held: 8,000,001, without a token and in no lane\n/);
+    expect(text).toMatch(/ in progress or held: 8,000,001, without a token and in no lane\n/);
+    expect(text).toContain("management: 1,000,000 in 1 d here, 2,999,997 in 1 h recorded");
     expect(text).toContain("2,999,997 of 2,999,997 slots in use");
     expect(text).toMatch(/next call +2026-11-26 13:59:00 UTC, in 23 h 59 min\n/);
     expect(text).toMatch(/gates +management is throttled; next try in 23 h 59 min\n/);

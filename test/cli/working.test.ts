@@ -9,7 +9,7 @@ import type { Place } from "../support/places.ts";
 import { afterwards, folder } from "../support/scene.ts";
 import { withServer } from "../support/servers.ts";
 
-/** A 1upHealth, whoever is on call, and how a command reaches it. */
+/** A 1upHealth, the operator on call, and how a command reaches it. */
 async function stage(place: Place): Promise<{
   readonly sandbox: Sandbox;
   readonly operator: Operator;
@@ -26,37 +26,51 @@ async function waiting(operator: Operator, ...ids: readonly string[]): Promise<v
   const lifecycle = await operator.open({ limits: { management: { calls: 1, windowMs: 3_600_000 } } });
   await lifecycle.onboard("first");
   for (const id of ids) await lifecycle.onboard(id, { waitMs: 0 });
+  await lifecycle.account.setLimits({ management: { calls: 300, windowMs: 3_600_000 } });
   await lifecycle.close();
 }
 
 /** Writes users down whom 1upHealth refused. */
 async function refused(operator: Operator, sandbox: Sandbox, ids: readonly string[]): Promise<void> {
   const lifecycle = await operator.open();
-  sandbox.fail({ call: "createUser", times: ids.length, status: 400, body: { success: false, error: "no" } });
+  sandbox.fail({
+    call: "createUser",
+    times: ids.length,
+    status: 400,
+    body: { success: false, error: "app_user_id is not allowed" },
+  });
   for (const id of ids) await lifecycle.onboard(id).catch(() => {}); // USER_FAILED
   await lifecycle.close();
 }
 
 describe("cli, acting on a store", () => {
-  it("resume does what can be done now and says what it did", async () => {
+  it("resume does what can be done now and prints what it did", async () => {
     const { operator, sandbox, there } = await stage({ type: "lmdb", path: folder("cli-resume") });
     await waiting(operator, "ada", "bob");
     const full = await operator.run(["resume", ...there, "--limit", "1", "--json"]);
-    expect(full).toMatchObject({ code: 0, err: "" });
+    expect(full).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(/record holds 300 calls.*applies 1 calls/),
+    });
     expect(JSON.parse(full.out)).toEqual({ taken: 0, rested: {} });
     const { code, out, err } = await operator.run(["resume", ...there, "--concurrency", "2"]);
     expect({ code, out, err }).toEqual({
       code: 0,
-      out: "2 taken up; came to rest: tokenActive 2\n",
+      out: "2 processed; now: tokenActive 2\n",
       err: "",
     });
     expect(sandbox.journal.createdTwice()).toEqual([]);
   });
 
-  it("retry takes a failed user back to where it failed, and says if it did not arrive", async () => {
+  it("retry takes a failed user back to where it failed, and prints if it did not arrive", async () => {
     const { operator, sandbox, there } = await stage({ type: "lmdb", path: folder("cli-retry") });
     const lifecycle = await operator.open();
-    sandbox.fail({ call: "createUser", times: 2, status: 400, body: { success: false, error: "no" } });
+    sandbox.fail({
+      call: "createUser",
+      times: 2,
+      status: 400,
+      body: { success: false, error: "app_user_id is not allowed" },
+    });
     await lifecycle.onboard("eve").catch(() => {}); // USER_FAILED, which is what is wanted
     await lifecycle.close();
     const again = await operator.run(["retry", "eve", ...there]);
@@ -73,17 +87,17 @@ describe("cli, acting on a store", () => {
     for (const secret of operator.secrets()) expect(out).not.toContain(secret);
   });
 
-  it("retry --all takes everybody back who failed, and says who stays", async () => {
+  it("retry --all takes all failed users back, and prints which stay", async () => {
     const { operator, sandbox, there } = await stage({ type: "lmdb", path: folder("cli-retry-all") });
     expect((await operator.run(["retry", "--all", ...there])).err).toMatch(/it holds none/);
     const lifecycle = await operator.open();
-    const no = { status: 400, body: { success: false, error: "no" } };
+    const no = { status: 400, body: { success: false, error: "app_user_id is not allowed" } };
     sandbox.fail({ call: "createUser", times: 3, ...no });
     for (const id of ["ada", "bob", "eve"]) await lifecycle.onboard(id).catch(() => {}); // USER_FAILED
     await lifecycle.onboard("finn");
     await lifecycle.close();
     const { code, out, err } = await operator.run(["retry", "--all", ...there]);
-    expect({ code, out, err }).toEqual({ code: 0, out: "3 users taken back\n", err: "" });
+    expect({ code, out, err }).toEqual({ code: 0, out: "3 users retried\n", err: "" });
     const { out: counted } = await operator.run(["resume", ...there]);
     expect(counted).not.toContain("failed");
     const after = await operator.open();
@@ -101,17 +115,17 @@ describe("cli, acting on a store", () => {
     expect(JSON.parse(out).waiting).toEqual({ interactive: 0, recovery: 3, bulk: 0 });
   });
 
-  it("retry --all says of nobody who waits before a shut gate that it failed still", async () => {
+  it("retry --all reports no user as failed that waits before a shut gate", async () => {
     const { operator, sandbox, there } = await stage({ type: "lmdb", path: folder("cli-retry-shut") });
     await refused(operator, sandbox, ["ada", "bob", "eve"]);
     const stale = { ONEUP_CLIENT_SECRET: "an-old-one" };
     await operator.run(["retry", "ada", ...there], stale); // shuts the gate of this secret
     const { code, out } = await operator.run(["retry", "--all", ...there], stale);
-    expect({ code, out }).toEqual({ code: 0, out: "2 users taken back\n" });
-    expect((await operator.run(["users", "--state", "failed"])).out).toBe("Nobody\n");
+    expect({ code, out }).toEqual({ code: 0, out: "2 users retried\n" });
+    expect((await operator.run(["users", "--state", "failed"])).out).toBe("No users\n");
   });
 
-  it("retry --all, twice at once, takes everybody back", async () => {
+  it("retry --all, twice at once, takes all users back", async () => {
     const { operator, sandbox, there } = await stage({ type: "lmdb", path: folder("cli-retry-both") });
     const ids = Array.from({ length: 60 }, (_, index) => `user ${index}`);
     await refused(operator, sandbox, ids);
@@ -132,19 +146,19 @@ describe("cli, acting on a store", () => {
       expect(ended.err).toMatch(/must hold an LMDB store, and it holds none: .* \[STORE_UNUSABLE\]\n$/);
       expect(readdirSync(path)).toEqual([]);
       await waiting(operator);
-      const other = await operator.run([...words, ...there], { ONEUP_CLIENT_ID: "somebody-else" });
+      const other = await operator.run([...words, ...there], { ONEUP_CLIENT_ID: "another-client" });
       expect(other.err).toMatch(/must hold users of this client id, and it holds none/);
     },
   );
 
-  it("work begins with an empty store, and says so", async () => {
+  it("work begins with an empty store, and prints so", async () => {
     const { operator, there } = await stage({ type: "lmdb", path: folder("cli-work-empty") });
     const worker = operator.begin(["work", ...there]);
     await worker.said(/Working/);
     worker.kill("SIGTERM");
     expect(await worker.ended).toMatchObject({
       code: 0,
-      err: "There is nobody in this store yet: is it the right one?\n",
+      err: "This store has no users yet: is it the right one?\n",
     });
   });
 
@@ -160,12 +174,12 @@ describe("cli, acting on a store", () => {
   it.each([
     [["retry"], 2, /retry needs an ID/],
     [["retry", "ada", "--all"], 2, /an ID or --all, not both/],
-    [["retry", "--all", "--wait", "1m"], 2, /there is no --wait/],
+    [["retry", "--all", "--wait", "1m"], 2, /--wait cannot be combined with --all/],
     [["retry", "nobody"], 1, /this store has no such app_user_id/],
     [["retry", "ada", "--wait", "soon"], 2, /--wait must be a time such as/],
     [["resume", "--concurrency", "0"], 2, /--concurrency must be a whole number from 1 to 1024/],
     [["work", "--refresh", "often"], 2, /refresh\.policy must be one of keepAlive, eager, lazy/],
-    [["work", "--look", "1ms"], 2, /lookMs must be a number from 10/],
+    [["work", "--poll", "1ms"], 2, /pollMs must be a number from 10/],
     [["work", "--api", "http://example.org"], 2, /endpoints\.api must be an https: URL/],
   ])("%j ends with %i and says why", async (words, code, why) => {
     const { operator } = await stage({ type: "lmdb", path: folder("cli-refuses") });
@@ -181,15 +195,15 @@ withServer("redis", "cli, on Redis", (server) => {
     const { url } = await server();
     const { operator, sandbox, there } = await stage({ type: "redis", url, key: anyKey });
     await waiting(operator, "ada@example.org");
-    const worker = operator.begin(["work", ...there, "--look", "50ms"]);
+    const worker = operator.begin(["work", ...there, "--poll", "50ms"]);
     await worker.said(/#\w+ +tokenActive/);
     const status = await operator.run(["status", "--json"]);
     expect(JSON.parse(status.out)).toMatchObject({ store: "redis", users: { tokenActive: 2 }, ready: true });
     worker.kill("SIGTERM");
     const { code, out, err } = await worker.ended;
     expect({ code, err }).toEqual({ code: 0, err: "" });
-    expect(out).toMatch(/^Working; Ctrl-C ends it\n[\d:]{8} {2}#\w+ +created +calls createUser\n/);
-    expect(out).toMatch(/\n1 taken up; came to rest: tokenActive 1\n$/);
+    expect(out).toMatch(/^Working; Ctrl-C stops it\n[\d:]{8} {2}#\w+ +created +calls createUser\n/);
+    expect(out).toMatch(/\n1 processed; now: tokenActive 1\n$/);
     expect(out).not.toContain("ada@example.org");
     expect(sandbox.journal.createdTwice()).toEqual([]);
     const described = await operator.run(["explain", "ada@example.org"]);

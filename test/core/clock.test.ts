@@ -191,7 +191,7 @@ describe("clock inTime()", () => {
     expect(cancelled).toHaveBeenCalledTimes(3);
   });
 
-  it("inTime() throws when the time is over, and an answer that fails later troubles nobody", async () => {
+  it("inTime() throws when the time is over, and an answer that fails later has no effect", async () => {
     const clock = manualClock();
     let fail = (_: Error): void => {};
     const never = new Promise<never>((_, reject) => (fail = reject));

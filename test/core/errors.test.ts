@@ -27,7 +27,7 @@ describe("errors", () => {
     expect(error.stack).toContain("errors.test");
   });
 
-  it("LifecycleError is not retryable, has no cause and no facts, unless it says so", () => {
+  it("LifecycleError is not retryable, and has no cause and no facts, by default", () => {
     const error = new LifecycleError("CLOSED", "Cannot go on: closed");
     expect(error.retryable).toBe(false);
     expect("cause" in error).toBe(false);
@@ -92,7 +92,7 @@ describe("errors of others", () => {
     { code: "ECONNREFUSED", command: { name: "auth", args: ["planted"] }, config: { headers: "planted" } },
   );
 
-  it("inWords() names them by kind and code, and says ours in full", () => {
+  it("inWords() names them by kind and code, and prints ours in full", () => {
     expect(inWords(telling)).toBe("TypeError ECONNREFUSED");
     expect(inWords(new SyntaxError("Unexpected token 'p', \"planted\" is not valid JSON"))).toBe(
       "SyntaxError",

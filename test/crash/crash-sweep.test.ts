@@ -6,10 +6,10 @@ import { describe, expect, it, vi } from "vitest";
 import type { TestContext } from "vitest";
 import { each, startChild } from "../support/child.ts";
 import type { Instant } from "../support/dying.ts";
-import { thorough } from "../support/effort.ts";
+import { oneIn, thorough } from "../support/effort.ts";
 import { anyKey, at, migrated } from "../support/places.ts";
 import type { Place } from "../support/places.ts";
-import { accountOf } from "../../src/store/account.ts";
+import { accountOf } from "../../src/store/account-of.ts";
 import { withSharedPostgres } from "../support/postgres.ts";
 import { folder } from "../support/scene.ts";
 import { withSharedServer } from "../support/servers.ts";
@@ -47,10 +47,11 @@ withSharedPostgres(
 
 /**
  * In each of these, the users of every journey meet their end before and after every write and call, all in one
- * process. Whoever takes over meets it as well, at the same place. The third brings everybody home.
+ * process; everyday at some of these points, which the run draws. The process that takes over meets it as well, at the
+ * same place. The third brings all users to their end.
  */
 function sweeps(place: (test: TestContext) => Promise<Place>): void {
-  it("before and after every write and call, twice in a row, leaves nobody lost, stuck or created twice", async (test) => {
+  it("before and after every write and call, twice in a row, leaves no user lost, stuck or created twice", async (test) => {
     const sweep = await begin(await place(test), test);
     let runs = 0; // a busy machine costs a step now and then
     const asEver = async (): Promise<void> =>
@@ -59,25 +60,25 @@ function sweeps(place: (test: TestContext) => Promise<Place>): void {
     await sweep.dies("asking");
     await sweep.dies("asking");
     await sweep.goesHome(2);
-  }, 60_000);
+  });
 }
 
 /** The same, where a worker of the next process dies as well. */
 function workersToo(place: (test: TestContext) => Promise<Place>): void {
-  it("and then its worker, at the same write, leaves nobody lost, stuck or created twice", async (test) => {
+  it("and then its worker, at the same write, leaves no user lost, stuck or created twice", async (test) => {
     const sweep = await begin(await place(test), test);
     await sweep.dies("asking");
     await sweep.dies("working");
     await sweep.goesHome(2);
-  }, 60_000);
+  });
 
-  it("and then two workers, once they have taken somebody up, leaves nobody lost, stuck or created twice", async (test) => {
+  it("and then two workers, once they have claimed a user, leaves no user lost, stuck or created twice", async (test) => {
     const sweep = await begin(await place(test), test);
     await sweep.dies("asking");
     await sweep.dies("claim");
     await sweep.dies("claim");
     await sweep.goesHome(1); // the other two had asked 1upHealth for nothing
-  }, 60_000);
+  });
 }
 
 type Point = Life & { readonly journey: Journey };
@@ -95,22 +96,27 @@ interface Sweep {
 
 /** All users where their journeys begin, on a new sandbox. */
 async function begin(place: Place, { onTestFinished }: TestContext): Promise<Sweep> {
-  const sandbox = createSandbox({ limit: { calls: 100_000 }, purgeBatch: 1 });
+  const sandbox = createSandbox({
+    limit: { calls: 100_000 },
+    purgeBatch: 1,
+    // What one process presents again after another's death must not end what came of it.
+    reuse: "revokeFamily",
+    codeReuse: "revokeFamily",
+  });
   const server = await sandbox.listen();
   onTestFinished(() => server.close());
   const fated = { url: server.url, credentials: sandbox.credentials, place, times, limits };
   const child = (by: By, lives: readonly Life[]): Promise<Ended> =>
     startChild(script, { ...fated, by, lives } satisfies Fated).ended;
 
-  const points = await prepared(
-    journeys.flatMap((journey) =>
-      instants(steps[journey]).map((instant) => ({
-        journey,
-        instant,
-        id: `${journey}: ${instant.when} ${instant.of} ${instant.n} <ada@example.org>`,
-      })),
-    ),
+  const all = journeys.flatMap((journey) =>
+    instants(steps[journey]).map((instant) => ({
+      journey,
+      instant,
+      id: `${journey}: ${instant.when} ${instant.of} ${instant.n} <ada@example.org>`,
+    })),
   );
+  const points = await prepared(oneIn(place.type === "lmdb" ? 4 : 8, all));
   const before = new Map(points.map(({ id }) => [id, spentOn(id)]));
   let deaths = 0;
 
@@ -125,17 +131,17 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
 
     async dies(by) {
       const ended = await child(by, points);
-      // At first everybody meets the end; later some arrive before.
+      // At first every user meets the end; later some arrive before.
       const out = {
-        asking: deaths++ === 0 ? `stopped ${points.length}\n` : somebody,
-        working: somebody,
+        asking: deaths++ === 0 ? `stopped ${points.length}\n` : anyNumber,
+        working: anyNumber,
         claim: "",
       };
       expect(ended).toEqual({ code: null, signal: "SIGKILL", out: out[by], err: "" });
     },
 
     async goesHome(deathsOfEach) {
-      // A new process. Its worker alone brings everybody on who was under way …
+      // A new process. Its worker alone continues all users that were under way …
       await whileWorking((lifecycle) =>
         vi.waitFor(async () => expect(await underWay(lifecycle)).toEqual([]), {
           timeout: 20_000,
@@ -143,13 +149,15 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
         }),
       );
       await theMinutePasses(); // for those who wait because their codes were lost
-      // … and whoever died before the first write is found by asking for it.
+      // … and a user whose process died before the first write is found by asking for it.
       await whileWorking(async (lifecycle) => {
         await each(points, 8, async (life) => {
           await go(lifecycle, life);
           if (life.journey === "offboard") await isGone(lifecycle, life.id);
           const id = life.journey === "rename" ? renamed(life.id) : life.id;
-          const patient = await lifecycle.fhir(id, "dstu2").create({ resourceType: "Patient" });
+          const fhir = lifecycle.fhir(id, "dstu2");
+          // On a busy machine the answer may come after the call's time.
+          const patient = await vi.waitFor(() => fhir.create({ resourceType: "Patient" }), 20_000);
           expect(patient.id).toMatch(/^[0-9a-f]+$/);
         });
         expect(await lifecycle.counts()).not.toHaveProperty("failed");
@@ -182,7 +190,7 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
     if (place.type === "lmdb") return;
     const account = accountOf(sandbox.credentials.clientId);
     const store = await at(place).store.open({ account, clock: sandbox.clock });
-    const lease = { id: "nobody's", owner: "the test", ms: 1 };
+    const lease = { id: "of the dead", owner: "the test", ms: 1 };
     for (const id of await store.page({ state: "reauthorizing", limit: 1_000 })) {
       const loaded = await store.load(id);
       if (loaded.type !== "record" || loaded.record.lane !== null) continue;
@@ -218,7 +226,7 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
         case "onboard taken":
           return void sandbox.createUser(id);
         case "retry":
-          sandbox.fail({ call: "createUser", appUserId: id, status: 400, body: notAllowed });
+          sandbox.fail({ call: "createUser", appUserId: id, times: Infinity, status: 400, body: notAllowed });
           return expect(lifecycle.onboard(id)).rejects.toMatchObject({ code: "USER_FAILED" });
         case "refresh":
         case "recover":
@@ -231,8 +239,9 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
             await lifecycle.fhir(id, version).create({ resourceType: "Patient" });
       }
     });
+    sandbox.clearFaults(); // they held for the second call, too, which a busy machine may need
     await close();
-    sandbox.clock.advance(2 * 3_600_000);
+    sandbox.clock.advance(2 * 3_600_000 + 1_000);
     return Promise.all(
       users.map(async (point) => {
         const { id, journey } = point;
@@ -293,7 +302,7 @@ async function connected(sandbox: Sandbox, url: string, id: string): Promise<Non
   return { oneupUserId, refreshToken, accessToken, expiresAt };
 }
 
-const somebody: unknown = expect.stringMatching(/^stopped [1-9]\d*\n$/);
+const anyNumber: unknown = expect.stringMatching(/^stopped [1-9]\d*\n$/);
 const notAllowed = { success: false, error: "app_user_id is not allowed" };
 
 /** Users who have not arrived and who do not wait, as they must, because their codes were lost. */

@@ -25,8 +25,8 @@ const troubles: Readonly<
     extra: 1, // the further code
     writes: 5,
   },
-  "a login page instead of an answer": {
-    fault: { call: "createUser", status: 302, body: "", headers: { location: "/login" } },
+  "refused credentials": {
+    fault: { call: "createUser", status: 401, body: { message: "Unauthorized" } },
     extra: 1,
     writes: 4, // then its caller is told
   },
@@ -34,7 +34,7 @@ const troubles: Readonly<
 
 describe.concurrent("a process that is killed while a gate of the account is shut", () => {
   for (const [trouble, { fault, extra, writes }] of Object.entries(troubles)) {
-    it(`by ${trouble}: before and after every write, leaves nobody stuck or created twice`, async (test) => {
+    it(`by ${trouble}: before and after every write, leaves no user stuck or created twice`, async (test) => {
       const place = { type: "lmdb", path: folder("gates", test) } as const;
       const sandbox = createSandbox({ limit: { calls: 10_000 } });
       const server = await sandbox.listen();
@@ -67,10 +67,12 @@ describe.concurrent("a process that is killed while a gate of the account is shu
           // A refused secret is tried again after a minute; here a person says that it is in order.
           const usable = async (): Promise<void> => {
             await lifecycle.account.reopen();
+            // One who was refused while others came through waits alone; here a person asks for it again.
+            await lifecycle.retry(id, { waitMs: 100 }).catch(() => null);
             expect(await lifecycle.onboard(id, { waitMs: 10_000 })).toMatchObject({ usable: true });
           };
           await vi.waitFor(usable, { timeout: 15_000, interval: 100 });
-          expect((await lifecycle.budget.look()).shut).toEqual([]);
+          expect((await lifecycle.budget.refresh()).shut).toEqual([]);
         } finally {
           stop.abort();
           await working;
@@ -83,6 +85,6 @@ describe.concurrent("a process that is killed while a gate of the account is shu
           expect.unreachable(`${id}: ${management.length} management calls`);
       });
       expect(sandbox.journal.createdTwice()).toEqual([]);
-    }, 90_000);
+    });
   }
 });

@@ -1,6 +1,6 @@
 /**
  * Users on their journeys, in a process that is killed when each of them stands at its instant or has arrived.
- * If nobody has an instant it ends in peace and prints how many writes and calls each journey took.
+ * Without an instant it ends normally and prints how many writes and calls each journey took.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { createLifecycle, undiciTransport } from "oneup-lifecycle";
@@ -74,7 +74,7 @@ if (shared === null || asking) {
   await Promise.all(told.lives.map(live));
 } else {
   const { timeoutMs, graceMs, leaseMs } = told.times;
-  if (told.by === "claim") await pause(leaseMs); // so that it takes everybody up at once
+  if (told.by === "claim") await pause(leaseMs); // so that it claims all users at once
   void shared.work({ concurrency: 1_024 });
   await pause(leaseMs + timeoutMs + graceMs + 500); // a worker cannot know who has arrived: long enough for all
   end();

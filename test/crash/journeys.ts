@@ -12,7 +12,7 @@ export const journeys = [
   "onboard",
   /** a user of whom the application knows that 1upHealth has it */
   "onboard existing",
-  /** a user of whom nobody knew that 1upHealth has it */
+  /** a user that 1upHealth has, which was not known */
   "onboard taken",
   /** the access token expired */
   "refresh",
@@ -96,8 +96,8 @@ export interface Fated {
   /**
    * - `asking`: the application asks for each user
    * - `opening`: the same, but each user has an account's store of its own, which is opened first
-   * - `working`: a worker takes up whoever is due
-   * - `claim`: a worker that is killed as soon as it has taken somebody up
+   * - `working`: a worker claims users that are due
+   * - `claim`: a worker that is killed as soon as it has claimed a user
    */
   readonly by: "asking" | "opening" | "working" | "claim";
 }
@@ -124,7 +124,7 @@ export async function go(lifecycle: Lifecycle, life: Omit<Life, "instant">): Pro
     case "adopt":
     case "adopt with access":
     case "adopt in vain": {
-      if (grant === undefined) throw new Error("nobody can be taken over without a grant");
+      if (grant === undefined) throw new Error("no user can be taken over without a grant");
       const { expiresAt, ...others } = grant;
       const given = expiresAt === undefined ? others : { ...others, expiresAt: new Date(expiresAt) };
       return void (await lifecycle.adopt(id, given));
@@ -159,7 +159,7 @@ async function offboard(lifecycle: Lifecycle, id: string): Promise<void> {
   }
 }
 
-/** Tries until nobody else is at the user. */
+/** Tries until no other process has the user. */
 async function rename(lifecycle: Lifecycle, id: string): Promise<void> {
   for (;;) {
     try {

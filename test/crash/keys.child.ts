@@ -3,6 +3,7 @@
  * instant in every one or has come through; or it keeps the tokens of all their users fresh until it is told to stop.
  */
 import process from "node:process";
+import { setTimeout } from "node:timers/promises";
 import { createLifecycle, undiciTransport } from "oneup-lifecycle";
 import type { Lifecycle } from "oneup-lifecycle";
 import { connectSandboxClock } from "oneup-lifecycle/sandbox";
@@ -17,6 +18,7 @@ const clock = await connectSandboxClock(url);
 let stopped = 0;
 let left = stores.length;
 const working: Lifecycle[] = [];
+let isOver = false;
 
 function end(): void {
   if (--left > 0) return;
@@ -25,7 +27,7 @@ function end(): void {
 }
 
 await Promise.all(
-  stores.map(async ({ place, instant }) => {
+  stores.map(async ({ place, instant, busy }) => {
     const fate = new Fate(instant, () => {
       stopped++;
       end();
@@ -42,12 +44,19 @@ await Promise.all(
         encryption: { keys },
       });
       if (changes) return changeKeys(lifecycle, older).then(end);
-      void lifecycle.work({ lookMs: 500 });
+      void lifecycle.work({ pollMs: 500 });
       working.push(lifecycle);
+      void asking(lifecycle, busy);
     });
   }),
 );
+/** Asks for the user's token until the end: a store's own clock, which runs as ever, would renew it much later. */
+async function asking(lifecycle: Lifecycle, user: string): Promise<void> {
+  for (; !isOver; await setTimeout(50)) await lifecycle.accessToken(user).catch(() => {}); // its keys may be changing
+}
+
 process.once("SIGTERM", () => {
+  isOver = true;
   void Promise.all(working.map((lifecycle) => lifecycle.close())).then(() => clock.close());
 });
 console.log("ready");

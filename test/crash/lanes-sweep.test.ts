@@ -28,7 +28,7 @@ withSharedServer("redis", "on Redis, a worker that is killed", (place) =>
 withSharedPostgres("on PostgreSQL, a worker that is killed", (place) => lanes(() => migrated(place())), true);
 
 function lanes(placeOf: (test: TestContext) => Promise<Place>): void {
-  it("with slots that it was granted for waiting users, twice in a row, loses nobody and keeps to the limit", async (test) => {
+  it("with slots that it was granted for waiting users, twice in a row, loses no user and keeps to the limit", async (test) => {
     const place = await placeOf(test);
     const sandbox = createSandbox({ limit });
     const server = await sandbox.listen();
@@ -71,5 +71,5 @@ function lanes(placeOf: (test: TestContext) => Promise<Place>): void {
       await lifecycle.close();
       return counts;
     }
-  }, 60_000);
+  });
 }

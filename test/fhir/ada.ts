@@ -1,4 +1,4 @@
-/** What most tests of the FHIR client need: a sandbox, a lifecycle on it, and somebody who is there already. */
+/** What most tests of the FHIR client need: a sandbox, a lifecycle on it, and a user that exists already. */
 import { isLifecycleError } from "oneup-lifecycle";
 import type { FhirClient, FhirOptions, FhirVersion, Lifecycle, LifecycleError } from "oneup-lifecycle";
 import type { SandboxOptions } from "oneup-lifecycle/sandbox";

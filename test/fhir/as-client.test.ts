@@ -27,7 +27,7 @@ describe('fhir(id, version, { as: "client" })', () => {
     expect(await fhir.read("Patient", id)).toMatchObject({ id });
   });
 
-  it("says of somebody who is not here that nobody is", async () => {
+  it("reports an unknown user as unknown", async () => {
     const { open } = await scene();
     const fhir = (await open()).fhir("nobody", "r4", { as: "client" });
     expect(await errorOf(fhir.read("Patient", "1"))).toMatchObject({ code: "USER_UNKNOWN" });
@@ -63,7 +63,7 @@ describe('fhir(id, version, { as: "client" })', () => {
 });
 
 describe("createFhirClient()", () => {
-  it("stands alone with a token of anybody's", async () => {
+  it("stands alone with any user's token", async () => {
     const { lifecycle, server } = await withAda("stu3");
     const fhir = createFhirClient({
       version: "stu3",
@@ -87,12 +87,12 @@ describe("createFhirClient()", () => {
     await lifecycle.onboard("grace@example.org");
     await fhir.create<"Patient">({ resourceType: "Patient" });
     await lifecycle.fhir("grace@example.org", "r4").create<"Patient">({ resourceType: "Patient" });
-    const everybody = createFhirClient({
+    const ofAllUsers = createFhirClient({
       version: "r4",
       api: server.url,
       client: { get: async () => ({ ...sandbox.credentials, oneupUserId: "client" as const }) },
     });
-    expect(await all(everybody.searchAll("Patient"))).toHaveLength(2);
+    expect(await all(ofAllUsers.searchAll("Patient"))).toHaveLength(2);
   });
 
   it.each<[object, string]>([

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { capabilitiesOf, undeclared } from "../../src/fhir/capabilities.ts";
-import { fhirVersions } from "../../src/fhir/versions.ts";
+import { fhirVersions } from "../../src/fhir/fhir-version.ts";
 import { errorOf, withAda } from "./ada.ts";
 
 describe("what 1upHealth declares", () => {
@@ -48,7 +48,7 @@ describe("what 1upHealth declares", () => {
 });
 
 describe("a refusal of what is not declared", () => {
-  it("says so", async () => {
+  it("names what is not declared", async () => {
     const { fhir } = await withAda("r4", { undeclared: "refuse" });
     const type = await errorOf(fhir.search("SubstancePolymer" as "Patient"));
     expect(type).toMatchObject({ code: "FHIR_REFUSED", status: 400, facts: { undeclared: true } });

@@ -3,8 +3,8 @@ import { inspect } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { isLifecycleError, type LifecycleError } from "../../src/errors.ts";
-import type { TokenSource } from "../../src/fhir/access.ts";
-import { createFhirClient } from "../../src/fhir/client.ts";
+import type { TokenSource } from "../../src/fhir/auth.ts";
+import { createFhirClient } from "../../src/fhir/create-fhir-client.ts";
 import type { FhirClient } from "../../src/fhir/fhir-client.ts";
 import { createSender } from "../../src/http/send.ts";
 import { undiciTransport } from "../../src/http/undici-transport.ts";
@@ -172,10 +172,16 @@ describe("read()", () => {
     [404, "", {}, { code: "FHIR_REFUSED", status: 404, retryable: false, facts: { issues: [] } }],
     [400, { error: "no" }, {}, { code: "FHIR_REFUSED", status: 400 }],
     [403, { message: "Forbidden" }, {}, { code: "FORBIDDEN", status: 403, retryable: false }],
+    [403, { message: "No" }, {}, { message: expect.stringContaining("1upHealth does not allow it (403)") }],
+    [403, "<html>No</html>", {}, { message: expect.stringContaining("blocked before it reached 1upHealth") }],
     [429, "", { "retry-after": "9" }, { code: "RATE_LIMITED", retryable: true, retryAfterMs: 9000 }],
     [500, "", {}, { code: "UNAVAILABLE", status: 500, retryable: true }],
-    [200, "{", {}, { code: "BAD_ANSWER", status: 200, retryable: false }],
-    [200, { resourceType: "Person", id: "1" }, {}, { code: "BAD_ANSWER" }],
+    [302, "", { location: "/login" }, { code: "UNAVAILABLE", status: 302, retryable: true }],
+    [200, "{", {}, { code: "BAD_ANSWER", status: 200, retryable: true }],
+    [200, "", {}, { code: "BAD_ANSWER", status: 200, retryable: true }],
+    [200, "<html>Please log in</html>", {}, { code: "BAD_ANSWER", status: 200, retryable: true }],
+    [200, '"warming up"', {}, { code: "BAD_ANSWER", status: 200, retryable: true }],
+    [200, { resourceType: "Person", id: "1" }, {}, { code: "BAD_ANSWER", retryable: false }],
   ])("throws on %i %j", async (status, body, headers, expected) => {
     expect(await errorOf((await answered([status, body, headers])).fhir.read("Patient", "1"))).toMatchObject(
       expected,
@@ -238,12 +244,31 @@ describe("read()", () => {
 });
 
 describe("a refused token", () => {
-  it.each([401, 302])("is reported once and the call is repeated with another one (%i)", async (status) => {
-    const { fhir, seen, refused } = await answered([status, ""], [200, { ...bilbo, id: "1" }]);
+  it.each([
+    [401, ""],
+    [401, { error: "invalid token" }],
+    [401, { resourceType: "OperationOutcome", issue: [{ severity: "error", code: "login" }] }],
+    [401, "<html>Unauthorized</html>"],
+  ])("is reported once and the call is repeated with another one (%i %j)", async (status, body) => {
+    const { fhir, seen, refused } = await answered([status, body], [200, { ...bilbo, id: "1" }]);
     expect((await fhir.create(bilbo)).id).toBe("1");
     expect(refused).toEqual(["hush-1"]);
     expect(seen.map(({ headers }) => headers.authorization)).toEqual(["Bearer hush-1", "Bearer hush-2"]);
     expect(seen[1]?.body).toBe(seen[0]?.body);
+  });
+
+  it.each([
+    [301, ""],
+    [302, "<html>Please log in</html>"],
+    [200, "<html>Please log in</html>"],
+    [200, ""],
+    [404, "<html>Please log in</html>"],
+  ])("is not what a redirect or another server's page means (%i %j)", async (status, body) => {
+    const { fhir, seen, refused } = await answered([status, body]);
+    for (const call of [fhir.read("Patient", "1"), fhir.search("Patient"), fhir.create(bilbo)])
+      await errorOf(call);
+    expect(refused).toEqual([]);
+    expect(seen).toHaveLength(3); // each once
   });
 
   it("ends the call when the other one is refused too", async () => {

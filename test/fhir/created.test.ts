@@ -16,7 +16,7 @@ describe("create({ findBy })", () => {
     { drop: "after" },
     { drop: "body" },
     { status: 504, commit: true },
-    { says: "truncated", commit: true },
+    { response: "truncated", commit: true },
   ] as const)("finds what was created though the answer was lost (%j)", async (fault) => {
     const { fhir, sandbox } = await withAda("r4", { readLagMs: 300 });
     sandbox.fail({ call: "fhir.create", ...fault });
@@ -32,17 +32,17 @@ describe("create({ findBy })", () => {
     expect(sandbox.journal.count("fhir.search")).toBe(0);
   });
 
-  it("says that it looked and found nothing, and creates nothing again", async () => {
+  it("reports that it searched and found nothing, and creates nothing again", async () => {
     const { fhir, sandbox } = await withAda("r4");
     hurry(sandbox);
     sandbox.fail({ call: "fhir.create", drop: "before" });
     const error = await errorOf(fhir.create(weight, { findBy }));
     expect(error).toMatchObject({ code: "IN_DOUBT", retryable: false, facts: { found: 0 } });
-    expect(error.message).toMatch(/before you create it again; it was looked for and not found$/);
+    expect(error.message).toMatch(/before you create it again; a search did not find it$/);
     expect(sandbox.journal.count("fhir.create")).toBe(1);
   });
 
-  it("says that there is more than one", async () => {
+  it("reports that there is more than one", async () => {
     const { fhir, sandbox } = await withAda("r4");
     await fhir.create(weight);
     sandbox.fail({ call: "fhir.create", drop: "after" });
@@ -51,7 +51,7 @@ describe("create({ findBy })", () => {
     expect(error.message).toMatch(/; there is more than one Observation with that$/);
   });
 
-  it("goes on looking while 1upHealth is away, and says if it stays away", async () => {
+  it("continues to search while 1upHealth is away, and reports it if it stays away", async () => {
     const { fhir, sandbox } = await withAda("r4");
     hurry(sandbox);
     sandbox.fail({ call: "fhir.create", drop: "after" });
@@ -61,7 +61,7 @@ describe("create({ findBy })", () => {
     sandbox.fail({ call: "fhir.search", times: Infinity, status: 503 });
     const error = await errorOf(fhir.create(weight, { findBy }));
     expect(error).toMatchObject({ code: "IN_DOUBT", cause: { code: "UNAVAILABLE" } });
-    expect(error.message).toMatch(/; looking for it failed, too$/);
+    expect(error.message).toMatch(/; searching for it failed too$/);
   });
 
   it("finds by a tag where the server keeps it", async () => {
@@ -75,7 +75,7 @@ describe("create({ findBy })", () => {
     expect(found.meta?.tag).toEqual(tagged.meta?.tag);
   });
 
-  it("takes nobody else's for it where the server ignores what is searched by", async () => {
+  it("takes no other resource for it where the server ignores the search parameters", async () => {
     const { fhir, sandbox } = await withAda("r4");
     const another = { resourceType: "Observation", id: "1", identifier: [{ value: "4712" }] };
     sandbox.fail({ call: "fhir.create", drop: "before" });
@@ -126,7 +126,7 @@ describe("create({ untilReadable })", () => {
     expect(await fhir.read("Observation", shown.id ?? "")).toEqual(shown);
   });
 
-  it("says that it was created when it stays out of sight, and under which id", async () => {
+  it("reports that it was created, and under which id, when it stays out of sight", async () => {
     const { fhir, sandbox } = await withAda("r4", { readLagMs: 3_600_000 });
     const error = await errorOf(fhir.create(weight, { untilReadable: { withinMs: 200 } }));
     expect(error).toMatchObject({ code: "UNAVAILABLE", retryable: false, cause: { status: 404 } });

@@ -3,7 +3,8 @@ import type { Observation, Quantity } from "fhir/r4.js";
 import { parse } from "lossless-json";
 import { digitsOf, parseFhirJson, stringifyFhirJson } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
-import { fhirVersions } from "../../src/fhir/versions.ts";
+import { fhirVersions } from "../../src/fhir/fhir-version.ts";
+import { thorough } from "../support/effort.ts";
 import { ada, withAda } from "./ada.ts";
 import { awkwardDecimals, corpus } from "./corpus.ts";
 
@@ -89,12 +90,14 @@ describe("parseFhirJson() and stringifyFhirJson()", () => {
   });
 });
 
+const size = thorough ? 100 : 25;
+
 describe("read(), update(), read()", () => {
   it.each(fhirVersions)(
-    "leave 100 resources of %s as they were, in value and in digits on the wire",
+    `leave ${size} resources of %s as they were, in value and in digits on the wire`,
     async (version) => {
       const { fhir, lifecycle, sandbox, server } = await withAda(version);
-      const texts = corpus(version, 100, 20_261_125);
+      const texts = corpus(version, size, 20_261_125);
       const ids = sandbox.addResources(ada, version, texts);
       const authorization = `Bearer ${await lifecycle.accessToken(ada)}`;
       for (const [index, text] of texts.entries()) {

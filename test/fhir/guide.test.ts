@@ -7,7 +7,7 @@ import { memory } from "oneup-lifecycle/adapters/memory";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { isInstalled } from "../support/servers.ts";
+import { needing } from "../support/needs.ts";
 import { all } from "./ada.ts";
 import * as guide from "./guide.ts";
 
@@ -149,10 +149,9 @@ describe("the client makes every example request of the user management guide", 
   });
 });
 
-const hasCurl = isInstalled("curl", "test/fhir/guide: the guide's own commands");
-
-describe.runIf(hasCurl)(
+describe(
   "the sandbox takes the guide's own curl commands, with the host and the values replaced",
+  needing(["curl"]),
   () => {
     /** What earlier answers said, for what the guide writes in their place. */
     const values = new Map<string, string>([["myappuserid", id]]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { follow } from "../../src/fhir/link.ts";
-import { createTrail } from "../../src/fhir/trail.ts";
+import { nextLink } from "../../src/fhir/pages/next-link.ts";
+import { createVisited } from "../../src/fhir/pages/visited.ts";
 import { serve } from "../http/local-server.ts";
 import { all, errorOf, withAda } from "./ada.ts";
 
@@ -22,7 +22,7 @@ describe("a link to the next page", () => {
     [`${base}/Patient?identifier=a|b&_skip=9990`, "/Patient", "identifier=a%7Cb&_skip=9990"],
     [`${base}/Patient?name=B%C3%BCrger+M&_after=x%2By`, "/Patient", "name=B%C3%BCrger+M&_after=x%2By"],
   ])("%s is followed", (link, path, query) => {
-    expect(follow(place, here, link)).toEqual({ path, query });
+    expect(nextLink(place, here, link)).toEqual({ path, query });
   });
 
   it.each<[string, string]>([
@@ -46,10 +46,10 @@ describe("a link to the next page", () => {
     ["https://[", "no URL"],
     [`${base}/Patient?_skip=9991`, "_skip 9990"],
   ])("%s is refused: %s", (link, why) => {
-    expect(() => follow(place, here, link)).toThrow(
+    expect(() => nextLink(place, here, link)).toThrow(
       /^Cannot go to the next page: its link must stay under https:\/\/api\.example\.org\/fhir\/r4, got a link .*; nothing was sent there$/,
     );
-    expect(() => follow(place, here, link)).toThrow(why);
+    expect(() => nextLink(place, here, link)).toThrow(why);
   });
 });
 
@@ -136,7 +136,7 @@ describe("createTrail()", () => {
     "notices a circle of %i places, however late it begins",
     (length) => {
       for (const lead of [0, 3, 6_000]) {
-        const trail = createTrail();
+        const trail = createVisited();
         let step = 0;
         let noticed = false;
         while (!noticed && step < 4 * (lead + length) + 10) {
@@ -149,7 +149,7 @@ describe("createTrail()", () => {
   );
 
   it("takes no straight way for a circle", () => {
-    const trail = createTrail();
+    const trail = createVisited();
     for (let step = 1; step < 50_000; step++) expect(trail.passed(`place ${step}`, step)).toBe(false);
   });
 });

@@ -70,7 +70,7 @@ describe("operation()", () => {
     expect(await errorOf(fhir.operation("meta"))).toMatchObject({ code: "UNAVAILABLE", retryable: true });
   });
 
-  it("says of what is no resource that it is none", async () => {
+  it("reports a value that is no resource", async () => {
     expect(await errorOf((await answered(200, { ok: true })).fhir.operation("meta"))).toMatchObject({
       code: "BAD_ANSWER",
       message: "Cannot carry out $meta: the answer (200) must hold a resource, got something else",
@@ -115,7 +115,7 @@ describe("an answer that is not what was asked for", () => {
     expect(await errorOf(call((await answered(200, body)).fhir))).toMatchObject({ code: "BAD_ANSWER" });
   });
 
-  it("is told apart from what comes along with a search", async () => {
+  it("is distinguished from what comes along with a search", async () => {
     const entry = [
       { resource: { resourceType: "Patient", id: "1" }, search: { mode: "match" } },
       { resource: { resourceType: "Practitioner", id: "2" }, search: { mode: "include" } },
@@ -141,7 +141,7 @@ describe("an answer that is not what was asked for", () => {
 
   it.each([
     [200, { success: false, error: "no such user" }, "BAD_ANSWER"],
-    [200, "<html>Please log in</html>", "FHIR_REFUSED"],
+    [200, "<html>Please log in</html>", "BAD_ANSWER"],
     [200, [], "BAD_ANSWER"],
     [200, issued("error"), "FHIR_REFUSED"],
     [202, issued("fatal"), "FHIR_REFUSED"],

@@ -17,7 +17,7 @@ describe("update()", () => {
     },
   );
 
-  it("refuses in r4 to replace a version that nobody has seen, and says so", async () => {
+  it("refuses in r4 to replace a version that the caller has not seen", async () => {
     const { fhir, sandbox } = await withAda("r4");
     const mine = await fhir.create(bilbo);
     await fhir.update({ ...mine, gender: "male" });
@@ -44,7 +44,7 @@ describe("update()", () => {
     );
   });
 
-  it("posts to the resource's id where method says so, as a page of 1upHealth's guide has it", async () => {
+  it("posts to the resource's id with that method, as a page of 1upHealth's guide has it", async () => {
     const { fhir } = await withAda("r4");
     const mine = await fhir.create(bilbo);
     expect(await fhir.update({ ...mine, gender: "male" }, { method: "POST" })).toMatchObject({
@@ -103,7 +103,7 @@ describe("vread() and history()", () => {
 });
 
 describe("delete()", () => {
-  it("deletes, and says of what is gone that it is not there", async () => {
+  it("deletes, and reports a deleted resource as not found", async () => {
     const { fhir } = await withAda("r4");
     const { id = "" } = await fhir.create(bilbo);
     await fhir.delete("Patient", id);

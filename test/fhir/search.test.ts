@@ -43,7 +43,7 @@ describe("search()", () => {
     expect(some.resources).toHaveLength(3);
   });
 
-  it("goes on from a cursor in another process, which says nothing of what is searched for", async () => {
+  it("continues from a cursor in another process, which reveals nothing of the search", async () => {
     const { fhir, open } = await withPatients(25);
     const params = { gender: "male", "family:contains": "Baggins", _count: 5 };
     const first = await fhir.search("Patient", params);
@@ -112,7 +112,7 @@ describe("search()", () => {
 });
 
 describe("searchAll()", () => {
-  it("gives everything that matches, in pages of 100 unless told otherwise", async () => {
+  it("yields everything that matches, in pages of 100 or of _count", async () => {
     const { fhir, sandbox } = await withPatients(30);
     const found = await all(fhir.searchAll("Patient", { gender: "male" }));
     expect(found.map(({ name }) => name?.[0]?.family)).toEqual(
@@ -174,7 +174,7 @@ describe("searchAll()", () => {
 
   it("ends when its lifecycle is closed while it waits", async () => {
     const { fhir, lifecycle, sandbox } = await withPatients(5);
-    sandbox.fail({ call: "fhir.search", skip: 1, says: "rateLimited", retryAfterMs: 300_000 });
+    sandbox.fail({ call: "fhir.search", skip: 1, response: "rateLimited", retryAfterMs: 300_000 });
     const walking = errorOf(all(fhir.searchAll("Patient", { _count: 2 })));
     await vi.waitFor(() => expect(sandbox.journal.count("fhir.search")).toBe(2));
     await lifecycle.close();

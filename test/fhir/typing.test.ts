@@ -3,7 +3,7 @@ import type * as stu3 from "fhir/r3.js";
 import type * as r4 from "fhir/r4.js";
 import { describe, expectTypeOf, it } from "vitest";
 import type { FhirClient } from "../../src/fhir/fhir-client.ts";
-import type { ResourceOf, ResourceType } from "../../src/fhir/versions.ts";
+import type { ResourceOf, ResourceType } from "../../src/fhir/fhir-version.ts";
 
 // Never called: the compiler is the judge.
 type Reading = (one: FhirClient<"dstu2">, two: FhirClient<"stu3">, three: FhirClient<"r4">) => void;

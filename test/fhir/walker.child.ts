@@ -33,7 +33,7 @@ const lifecycle = await createLifecycle({
 });
 const fhir = lifecycle.fhir(user, "r4");
 await fhir.search("Observation", { _count: 100 }); // so that what is needed once is there
-// What is held, and not what nobody has swept up yet, which depends on how busy the machine is.
+// What is held, and not what is garbage not yet collected, which depends on how busy the machine is.
 setFlagsFromString("--expose-gc");
 const sweep: unknown = runInNewContext("globalThis.gc"); // where the engine has it
 function held(): number {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { createGuard } from "../../src/guard/guard.ts";
 import type { Guard } from "../../src/guard/guard.ts";
-import { none, total } from "../../src/store/shares.ts";
+import { none, total } from "../../src/store/lane-scheduler.ts";
 import type { Commit, Limit, Store } from "../../src/store/contract.ts";
 import { manualClock } from "../../src/testing/index.ts";
 import type { ManualClock } from "../../src/testing/index.ts";
@@ -78,7 +78,7 @@ describe("guard", () => {
     expect(await used()).toBe(0);
   });
 
-  it("spend() lets the slot of a call that nobody heard of count for as long as it may still arrive", async () => {
+  it("spend() lets the slot of a call whose outcome was lost count for as long as it may still arrive", async () => {
     const { guard, clock, used } = await bench();
     const lost = async () => ({ slot: "counts" as const, value: "nothing" });
     await guard.spend("management", () => "bulk", lost);
@@ -264,5 +264,33 @@ describe("guard", () => {
     expect(used).toEqual({ ...none, bulk: 1 });
     expect(inMs).toBeGreaterThanOrEqual(limit.windowMs);
     expect(inMs).toBeLessThan(limit.windowMs + 120);
+  });
+
+  it("spend() asks ever more seldom in a wait of an hour, and has its slot the moment one is free", async () => {
+    const clock = manualClock();
+    const store = await memory().open({ account: "account", clock });
+    let takes = 0;
+    const slots: Store["slots"] = {
+      ...store.slots,
+      take: (request) => (takes++, store.slots.take(request)),
+    };
+    const hourly = { management: { ...limit, calls: 1, windowMs: 3_600_000 }, token: null, fhir: null };
+    const guard = createGuard({ slots, clock, limits: hourly, timeoutMs: 5_000, graceMs: 2_000 });
+    const calledAt: number[] = [];
+    const call = (): Promise<void> =>
+      guard.spend(
+        "management",
+        () => "bulk",
+        async () => {
+          calledAt.push(clock.monotonic());
+          return { slot: "settled" as const, value: undefined };
+        },
+      );
+    await call();
+    const second = call();
+    await clock.advance(3_610_000);
+    await second;
+    expect(takes).toBeLessThan(200);
+    expect(Math.max(...calledAt)).toBeLessThan(3_610_000);
   });
 });

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Refusal } from "../../src/http/answer.ts";
 import type { Answer } from "../../src/http/call.ts";
-import { readOutcome } from "../../src/fhir/outcome.ts";
+import { readResponse } from "../../src/fhir/fhir-response.ts";
 import {
   creating,
   deleting,
@@ -11,8 +11,8 @@ import {
   reading,
   searching,
   updating,
-  type Task,
-} from "../../src/fhir/task.ts";
+  type Operation,
+} from "../../src/fhir/operation.ts";
 import { retryAfterMs } from "../../src/http/retry-after.ts";
 import { readTokens, type Tokens } from "../../src/http/token.ts";
 import {
@@ -151,10 +151,11 @@ function checkRefusal(refusal: Refusal): void {
     case "throttled":
       return must(isWait(refusal.retryAfterMs), "wait", refusal);
     case "credentialsRefused":
-    case "forbidden":
       return;
     case "inDoubt":
     case "refused":
+    case "blocked":
+    case "unexplained":
       return must(/^(http_[\w.-]{1,8}|[a-z_]{1,30})$/.test(refusal.why), "a word of ours", refusal);
     default:
       must(false, "a refusal", refusal satisfies never);
@@ -208,14 +209,16 @@ function check(read: Read, answer: Answer): void {
   }
 }
 
+const asked = { appUserId: "ada" };
+
 describe("readers of answers", () => {
   it(
     "give a value of their type for whatever comes, and throw nothing",
     () => {
       const readers = {
-        readCreatedUser,
-        readIssuedCode,
-        readUpdatedUser,
+        readCreatedUser: (answer: Answer) => readCreatedUser(answer, asked),
+        readIssuedCode: (answer: Answer) => readIssuedCode(answer, asked),
+        readUpdatedUser: (answer: Answer) => readUpdatedUser(answer, asked),
         readUserList,
         readTokens,
         readPurge,
@@ -239,13 +242,13 @@ describe("readers of answers", () => {
           (type) => `readCreatedUser ${type}`,
         ),
         ...["code", "missing", "credentialsRefused"].map((type) => `readIssuedCode ${type}`),
-        ...["users", "forbidden", "refused"].map((type) => `readUserList ${type}`),
+        ...["users", "blocked", "unexplained"].map((type) => `readUserList ${type}`),
         ...["updated", "conflict"].map((type) => `readUpdatedUser ${type}`),
         ...["tokens", "grantRefused"].map((type) => `readTokens ${type}`),
-        ...["purged", "refused"].map((type) => `readPurge ${type}`),
+        ...["purged", "unexplained"].map((type) => `readPurge ${type}`),
       ];
       expect(expected.filter((outcome) => !seen.has(outcome))).toEqual([]);
-      expect({}).not.toHaveProperty("a"); // nothing was written on everybody's prototype
+      expect({}).not.toHaveProperty("a"); // nothing was written on the prototype of all objects
     },
     patience,
   );
@@ -253,7 +256,7 @@ describe("readers of answers", () => {
   it(
     "of FHIR give a resource of the type asked for, or a LifecycleError without a word of the answer",
     () => {
-      const tasks: readonly Task[] = [
+      const tasks: readonly Operation[] = [
         creating("Patient"),
         reading("Patient", "a"),
         updating("Patient", "a"),
@@ -264,7 +267,7 @@ describe("readers of answers", () => {
       ];
       fc.assert(
         fc.property(fc.constantFrom(...tasks), answers, (task, answer) => {
-          const outcome = readOutcome(task, answer);
+          const outcome = readResponse(task, answer);
           note("fhir", outcome.type);
           if (outcome.type === "proofRefused") return;
           if (outcome.type === "done") {

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/clock.ts";
-import { readOutcome } from "../../src/fhir/outcome.ts";
-import { creating, reading } from "../../src/fhir/task.ts";
+import { readResponse } from "../../src/fhir/fhir-response.ts";
+import { creating, reading } from "../../src/fhir/operation.ts";
 import { parseJson } from "../../src/http/json.ts";
 import { createSender } from "../../src/http/send.ts";
 import { readTokens } from "../../src/http/token.ts";
@@ -11,13 +11,16 @@ import { serve } from "../http/local-server.ts";
 import { answer, opened, secretCall } from "../http/samples.ts";
 
 const user = { success: true, oneup_user_id: 251, code: "c" };
+const ada = { appUserId: "ada" };
 const grant = { access_token: "at", refresh_token: "rt", expires_in: 7200 };
 
 describe("an answer", () => {
   it("with a code or token that is too long to be one holds none", () => {
     const long = "x".repeat(8_001);
-    expect(readIssuedCode(answer(200, { success: true, code: long }))).toMatchObject({ type: "inDoubt" });
-    expect(readCreatedUser(answer(200, { ...user, code: long }))).toEqual({ type: "exists" });
+    expect(readIssuedCode(answer(200, { success: true, code: long }), ada)).toMatchObject({
+      type: "inDoubt",
+    });
+    expect(readCreatedUser(answer(200, { ...user, code: long }), ada)).toEqual({ type: "exists" });
     expect(readTokens(answer(200, { ...grant, access_token: long }))).toMatchObject({ type: "inDoubt" });
     const { tokens } = readTokens(answer(200, { ...grant, refresh_token: long, scope: long })) as {
       tokens?: object; // a grant it is
@@ -57,8 +60,8 @@ describe("an answer", () => {
   it.each([2 ** 60, 2 ** 53, -1, 0, 1.5, 1e308, "x", "9007199254740993", "1e3", null, {}, [251], true])(
     "whose oneup_user_id is %j names no user",
     (oneup_user_id) => {
-      expect(readCreatedUser(answer(200, { ...user, oneup_user_id }))).toEqual({ type: "exists" });
-      expect(opened(readIssuedCode(answer(200, { ...user, oneup_user_id })))).toEqual({
+      expect(readCreatedUser(answer(200, { ...user, oneup_user_id }), ada)).toEqual({ type: "exists" });
+      expect(opened(readIssuedCode(answer(200, { ...user, oneup_user_id }), ada))).toEqual({
         type: "code",
         code: "c",
       });
@@ -71,9 +74,9 @@ describe("an answer", () => {
     const constructed = '"constructor":{"prototype":{"polluted":1}}}';
     const text = inherited + constructed;
     expect(readTokens(answer(200, text))).toMatchObject({ type: "inDoubt" });
-    expect(readCreatedUser(answer(200, text))).toMatchObject({ type: "inDoubt" });
+    expect(readCreatedUser(answer(200, text), ada)).toMatchObject({ type: "inDoubt" });
     const patient = `{"resourceType":"Patient","id":"a",${text.slice(1)}`;
-    expect(readOutcome(reading("Patient", "a"), answer(200, patient))).toMatchObject({
+    expect(readResponse(reading("Patient", "a"), answer(200, patient))).toMatchObject({
       type: "done",
     });
     expect("polluted" in {}).toBe(false);
@@ -85,13 +88,13 @@ describe("an answer", () => {
   it("of 100,000 levels is read or refused, and ends nothing", () => {
     const deep = "[".repeat(100_000) + "]".repeat(100_000);
     expect(readTokens(answer(200, deep))).toMatchObject({ type: "inDoubt" });
-    expect(readCreatedUser(answer(200, `{"success":true,"oneup_user_id":1,"code":${deep}}`))).toEqual({
+    expect(readCreatedUser(answer(200, `{"success":true,"oneup_user_id":1,"code":${deep}}`), ada)).toEqual({
       type: "exists",
     });
     expect(readUserList(answer(200, `{"entry":${deep}}`))).toMatchObject({ type: "inDoubt" });
     expect(parseJson("[".repeat(100_000))).toBeUndefined();
     const outcome = `{"resourceType":"OperationOutcome","issue":${deep}}`;
-    expect(readOutcome(reading("Patient", "a"), answer(404, outcome))).toMatchObject({
+    expect(readResponse(reading("Patient", "a"), answer(404, outcome))).toMatchObject({
       type: "error",
     });
   });
@@ -99,10 +102,10 @@ describe("an answer", () => {
   it("to a create of a resource names no id that is a step in a path", () => {
     for (const id of ["..", "."]) {
       const task = creating("Patient");
-      expect(readOutcome(task, answer(201, { resourceType: "Patient", id }))).toMatchObject({
+      expect(readResponse(task, answer(201, { resourceType: "Patient", id }))).toMatchObject({
         error: { code: "IN_DOUBT" },
       });
-      const read = readOutcome(task, answer(201, "", { location: `/r4/Patient/${id}` }));
+      const read = readResponse(task, answer(201, "", { location: `/r4/Patient/${id}` }));
       expect(read).toMatchObject({ error: { facts: { issues: [] } } });
       expect(read).not.toMatchObject({ error: { facts: { id } } });
     }

@@ -32,7 +32,6 @@ async function sent(transport: Transport): Promise<string> {
     url,
     headers: { client_secret: "planted" },
     signal: AbortSignal.timeout(5_000),
-    whenAborted() {},
     maxBytes: 1_000,
     onSending: () => true,
   });

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { start } from "../support/started.ts";
 
-/** A certificate nobody vouches for, good for "localhost" until 2126. */
+/** A self-signed certificate, valid for "localhost" until 2126. */
 const fixture = (name: string): Buffer =>
   readFileSync(new URL(`./fixtures/self-signed.${name}.pem`, import.meta.url));
 
@@ -17,7 +17,7 @@ async function likePostgres(): Promise<number> {
     socket.once("data", () => {
       socket.write("S");
       const secured = new TLSSocket(socket, { isServer: true, cert: fixture("cert"), key: fixture("key") });
-      secured.on("error", () => {}); // whoever is careful hangs up
+      secured.on("error", () => {}); // a careful client hangs up
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));

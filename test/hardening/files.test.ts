@@ -37,7 +37,7 @@ describe("files and folders", () => {
     }
   });
 
-  it("that were there stay as somebody has set them", async () => {
+  it("that were there keep their permissions", async () => {
     const path = folder("modes");
     umask(0);
     await (await lifecycleIn(path)).close();

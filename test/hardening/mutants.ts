@@ -2,7 +2,7 @@
 import process from "node:process";
 import fc from "fast-check";
 
-/** How many cases somebody asks for, e.g. `ONEUP_FUZZ=100000 npx vitest run --config test/vitest.config.ts test/hardening`. */
+/** How many cases are requested, e.g. `ONEUP_FUZZ=100000 npx vitest run --config test/vitest.config.ts test/hardening`. */
 const asked = Number(process.env["ONEUP_FUZZ"] ?? 0);
 
 /** How long a test may then take, ms. */
@@ -145,7 +145,7 @@ export function torn(text: fc.Arbitrary<string>): fc.Arbitrary<string> {
     });
 }
 
-/** Nothing anybody meant. */
+/** Meaningless input. */
 export const garbage: fc.Arbitrary<string> = fc.oneof(
   { arbitrary: fc.string({ unit: "binary", maxLength: 60 }), weight: 10 },
   { arbitrary: fc.json({ maxDepth: 3 }), weight: 10 },

@@ -171,10 +171,10 @@ describe("planted secrets", () => {
           id = `user ${planned}`;
           await lifecycle.onboard(id, { waitMs: 2_000 }).catch(note);
         }
-        sandbox.clock.advance(2 * 3_600_000); // its token has passed
+        sandbox.clock.advance(2 * 3_600_000 + 1_000); // its token has passed
         hostile.plan(place, fault);
         note(await call(lifecycle, id).catch((error: unknown) => error));
-        if (planned % 8 === 0) note([await lifecycle.budget.look(), await lifecycle.health()]);
+        if (planned % 8 === 0) note([await lifecycle.budget.refresh(), await lifecycle.health()]);
       }
     }
     for await (const user of lifecycle.users()) {

@@ -5,7 +5,7 @@ import type { Lifecycle, LifecycleOptions } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/clock.ts";
-import { accountOf } from "../../src/store/account.ts";
+import { accountOf } from "../../src/store/account-of.ts";
 import { afterwards } from "../support/scene.ts";
 
 /** A server that understands nothing: it keeps the bytes of every request and says what it is told. */
@@ -41,11 +41,19 @@ async function raw(
 const user = {
   success: true,
   oneup_user_id: 251,
-  app_user_id: "x",
   active: true,
   code: "c\r\nx-evil: 1&grant_type=evil",
 };
 const grant = { access_token: "at", refresh_token: "rt\r\nx-evil: 1", expires_in: 7200 };
+
+/** The user, under the id that was asked for. */
+function echoing(body: object, request: string): object {
+  const [head = "", form = ""] = request.split("\r\n\r\n");
+  const asked = new URLSearchParams(form).get("app_user_id") ?? /[?&]app_user_id=([^& ]*)/.exec(head)?.[1];
+  const isForm = form.includes("app_user_id=");
+  const id = isForm ? asked : new URLSearchParams(`id=${asked ?? ""}`).get("id");
+  return { ...body, app_user_id: id };
+}
 
 /** A 1upHealth that says yes to everything, and a lifecycle on it. */
 async function yes(
@@ -54,7 +62,9 @@ async function yes(
 ): Promise<{ lifecycle: Lifecycle; requests: string[] }> {
   const { url, requests } = await raw((request) => {
     if (request.includes("/oauth2/token")) return says.grant;
-    return request.startsWith("GET /r4/") ? { resourceType: "Patient", id: "a" } : says.user;
+    return request.startsWith("GET /r4/")
+      ? { resourceType: "Patient", id: "a" }
+      : echoing(says.user, request);
   });
   const lifecycle = await createLifecycle({
     credentials: { clientId: "client&id=2", clientSecret: "planted+secret&a=%0d%0a" },
@@ -138,7 +148,7 @@ describe("a server that wants to fill the store", () => {
   it("makes no user's record longer than 40 KB, however often it is asked", async () => {
     const endless = "y".repeat(7_900);
     const most = {
-      user: { ...user, code: "z".repeat(1_900), app_user_id: endless, error: endless, more: endless },
+      user: { ...user, code: "z".repeat(1_900), error: endless, more: endless },
       grant: { ...grant, access_token: endless, refresh_token: endless, scope: endless, more: endless },
     };
     const adapter = memory();

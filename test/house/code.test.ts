@@ -15,6 +15,12 @@ describe("code", () => {
     expect(others.flatMap((path) => places(path, code(path), pattern))).toEqual([]);
   });
 
+  it("listens to abort signals in src/abort.ts alone, which leaves nothing behind in one that lives on", () => {
+    const pattern = /\bAbortSignal\.(?:any|timeout)\b|\b(?:add|remove)EventListener\(\s*"abort"|\bonabort\b/;
+    const others = [...product, ...sources("examples")].filter((path) => path !== "src/abort.ts");
+    expect(others.flatMap((path) => places(path, code(path), pattern))).toEqual([]);
+  });
+
   it("runs XState in the machines alone", () => {
     const pattern = /from "(?:xstate|xstate\/[^"]+)"/;
     const users = product.filter((path) => places(path, code(path), pattern).length > 0);
@@ -23,7 +29,7 @@ describe("code", () => {
       places(path, code(path).replaceAll(/^import type .*$/gm, ""), pattern),
     );
     expect(running).toEqual([]);
-    expect(others).toEqual(["src/runtime/actor-snapshot.ts", "src/runtime/actor.ts"]); // what applications run in theirs
+    expect(others).toEqual(["src/runtime/watching/actor-snapshot.ts", "src/runtime/watching/actor.ts"]); // what applications run in theirs
     expect(users).toContain("machines/user-lifecycle.ts");
   });
 
@@ -48,7 +54,19 @@ describe("code", () => {
     }
   });
 
-  it("has no file whose name says nothing", () => {
+  it("names in its comments only files that exist", () => {
+    const names = new Set(everything.map((path) => path.split("/").at(-1)));
+    const named = everything.flatMap((path) =>
+      Array.from(read(path).matchAll(/`(?:[\w.-]+\/)*([\w-]+(?:\.[\w-]+)*\.ts)`/g), ([, name = ""]) => ({
+        path,
+        name,
+      })),
+    );
+    expect(named.length).toBeGreaterThan(10);
+    expect(named.filter(({ name }) => !names.has(name))).toEqual([]);
+  });
+
+  it("has no file with a name like utils", () => {
     const vague = /(?:^|\/)(?:utils?|helpers?|common|types|misc|shared)(?:\.[^/]*)?\.ts$/;
     expect(everything.filter((path) => vague.test(path))).toEqual([]);
   });

@@ -40,10 +40,13 @@ describe("doors", () => {
     expect(npm.exports["./package.json"]).toBe("./package.json");
   });
 
-  it.each(Object.entries(deno.exports))("%s opens on a file that says what it is for", (_door, file) => {
-    expect(existsSync(join(root, file))).toBe(true);
-    expect(read(file)).toMatch(/^\/\*\*[^]*?@module\b[^]*?\*\//);
-  });
+  it.each(Object.entries(deno.exports))(
+    "%s opens on a file whose first comment states its purpose",
+    (_door, file) => {
+      expect(existsSync(join(root, file))).toBe(true);
+      expect(read(file)).toMatch(/^\/\*\*[^]*?@module\b[^]*?\*\//);
+    },
+  );
 
   it("every adapter has a door", () => {
     const adapters = sources("adapters")

@@ -3,6 +3,8 @@ import { spawnSync } from "node:child_process";
 import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { buildSync } from "esbuild";
+import { bundled, onDeno } from "../support/built.ts";
 import { folder } from "../support/scene.ts";
 import { read, root } from "./repository.ts";
 
@@ -35,10 +37,19 @@ export function compiled(programs: readonly string[]): string {
 export function ran(code: string): { readonly stdout: string; readonly stderr: string } {
   const path = application();
   writeFileSync(join(path, "program.ts"), code);
-  const args =
-    "Deno" in globalThis
-      ? ["run", "-A", "--config", join(root, "deno.json"), "--node-modules-dir=manual", "program.ts"]
-      : ["--import", join(root, "node_modules/tsx/dist/esm/index.mjs"), "program.ts"];
-  const env = { ...process.env, NO_COLOR: "1", TSX_TSCONFIG_PATH: join(root, "tsconfig.json") };
+  if (!onDeno) {
+    const tsconfig = join(root, "tsconfig.json"); // it knows the entry points by their names
+    buildSync({
+      ...bundled,
+      tsconfig,
+      absWorkingDir: path,
+      entryPoints: ["program.ts"],
+      outfile: "program.mjs",
+    });
+  }
+  const args = onDeno
+    ? ["run", "-A", "--config", join(root, "deno.json"), "--node-modules-dir=manual", "program.ts"]
+    : ["program.mjs"];
+  const env = { ...process.env, NO_COLOR: "1" };
   return spawnSync(process.execPath, args, { cwd: path, encoding: "utf8", env });
 }

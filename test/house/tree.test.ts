@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { places, read, root, tracked } from "./repository.ts";
 
-const rooms = ["src", "machines", "adapters", "examples", "test", "bench"];
+const rooms = ["src", "machines", "adapters", "examples", "test", "bench", "docs"];
 const papers = [
   "package.json",
   "package-lock.json",
@@ -23,7 +23,7 @@ describe("tree", () => {
     expect([...top].filter((name) => !known.has(name) && !name.startsWith("."))).toEqual([]);
   });
 
-  it("names no folder of anybody's machine", () => {
+  it("names no folder of any machine", () => {
     const pattern = /(?<![\w.)}*-])\/(?:home|root|Users|work|mnt|workspace)\/[\w.]/;
     const files = tracked().filter(
       (path) => existsSync(join(root, path)) && statSync(join(root, path)).isFile(),

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Answer } from "../../src/http/call.ts";
 import { readRefusal } from "../../src/http/answer.ts";
 import { parseJson } from "../../src/http/json.ts";
 import { retryAfterMs } from "../../src/http/retry-after.ts";
@@ -12,7 +13,14 @@ import {
 } from "../../src/http/user-management.ts";
 import { answer } from "./samples.ts";
 
-const readers = { readCreatedUser, readIssuedCode, readUserList, readUpdatedUser, readTokens };
+const ada = { appUserId: "ada" };
+const readers = {
+  readCreatedUser: (answer: Answer) => readCreatedUser(answer, ada),
+  readIssuedCode: (answer: Answer) => readIssuedCode(answer, ada),
+  readUpdatedUser: (answer: Answer) => readUpdatedUser(answer, ada),
+  readUserList,
+  readTokens,
+};
 const html = { "content-type": "text/html; charset=utf-8" };
 
 describe.each(Object.entries(readers))("%s() on what every endpoint may answer", (_, read) => {
@@ -30,11 +38,17 @@ describe.each(Object.entries(readers))("%s() on what every endpoint may answer",
       302,
       "",
       { location: "https://1up.health/login" },
-      { type: "credentialsRefused" },
+      { type: "blocked", why: "http_302" },
     ],
-    ["a redirect that a browser hid", 302, "", {}, { type: "credentialsRefused" }],
-    ["a login page, 200", 200, "<!DOCTYPE html><title>Log in</title>", html, { type: "credentialsRefused" }],
-    ["a login page, 404, without a type", 404, "\n<html>Sign in", {}, { type: "credentialsRefused" }],
+    ["a redirect that a browser hid", 302, "", {}, { type: "blocked", why: "http_302" }],
+    [
+      "a login page, 200",
+      200,
+      "<!DOCTYPE html><title>Log in</title>",
+      html,
+      { type: "blocked", why: "html_page" },
+    ],
+    ["a login page, 404, without a type", 404, "\n<html>Sign in", {}, { type: "blocked", why: "html_page" }],
     [
       "a gateway's page for nowhere",
       404,
@@ -42,10 +56,61 @@ describe.each(Object.entries(readers))("%s() on what every endpoint may answer",
       html,
       { type: "inDoubt", why: "http_404" },
     ],
-    ["an empty 401", 401, "", {}, { type: "credentialsRefused" }],
+    ["an empty 401", 401, "", {}, { type: "blocked", why: "http_401" }],
     ["401 of a gateway", 401, { message: "Unauthorized" }, {}, { type: "credentialsRefused" }],
-    ["403 of a gateway", 403, { message: "Forbidden" }, {}, { type: "forbidden" }],
-    ["403 as a page", 403, "<html>", html, { type: "forbidden" }],
+    ["403 of a gateway", 403, { message: "Forbidden" }, {}, { type: "blocked", why: "http_403" }],
+    ["403 as a page", 403, "<html>", html, { type: "blocked", why: "http_403" }],
+    [
+      "403 with words about the credentials",
+      403,
+      { message: "Invalid client" },
+      {},
+      { type: "blocked", why: "http_403" },
+    ],
+    ["403 that names an error code", 403, { error: "invalid_client" }, {}, { type: "credentialsRefused" }],
+    ["406 of a firewall", 406, { message: "Not Acceptable" }, {}, { type: "blocked", why: "http_406" }],
+    ["407 of a proxy", 407, "", {}, { type: "blocked", why: "http_407" }],
+    ["451", 451, {}, {}, { type: "blocked", why: "http_451" }],
+    [
+      "a client that may not do this",
+      403,
+      { error: "access_denied" },
+      {},
+      { type: "blocked", why: "http_403" },
+    ],
+    [
+      "a client that may not do that",
+      400,
+      { error: "unauthorized_client" },
+      {},
+      { type: "unexplained", why: "unauthorized_client" },
+    ],
+    [
+      "words of a database about too many requests",
+      500,
+      { message: "Too Many Requests" },
+      {},
+      { type: "inDoubt", why: "http_500" },
+    ],
+    ["an error code in a 503", 503, { error: "invalid_client" }, {}, { type: "inDoubt", why: "http_503" }],
+    [
+      "an id that quotes a refusal",
+      400,
+      { success: false, error: 'app_user_id "invalid client" is not allowed' },
+      {},
+      expect.objectContaining({ why: "http_400" }),
+    ],
+    ["an empty 400", 400, "", {}, { type: "unexplained", why: "http_400" }],
+    ["a 400 of a gateway", 400, { message: "Bad Request" }, {}, { type: "unexplained", why: "http_400" }],
+    [
+      "a 400 of a framework",
+      400,
+      { status: 400, error: "Bad Request", path: "/" },
+      {},
+      { type: "unexplained", why: "http_400" },
+    ],
+    ["a 413 as text", 413, "too large", {}, { type: "unexplained", why: "http_413" }],
+    ["a 400 that is a list", 400, [1], {}, { type: "unexplained", why: "http_400" }],
     ["500", 500, "", {}, { type: "inDoubt", why: "http_500" }],
     ["502 as a page", 502, "<html>", html, { type: "inDoubt", why: "http_502" }],
     [
@@ -57,16 +122,50 @@ describe.each(Object.entries(readers))("%s() on what every endpoint may answer",
     ],
     ["408", 408, {}, {}, { type: "inDoubt", why: "http_408" }],
     ["a cut body", 200, '{"succ', {}, { type: "inDoubt", why: "unreadable_body" }],
-    ["a 4xx that is no JSON", 404, "nope", {}, { type: "inDoubt", why: "unreadable_body" }],
+    ["a 404 that is no JSON", 404, "nope", {}, { type: "inDoubt", why: "http_404" }],
     [
       "a 4xx with a code",
       400,
       { error: "unsupported_grant_type" },
       {},
-      { type: "refused", why: "unsupported_grant_type" },
+      { type: "unexplained", why: "unsupported_grant_type" },
     ],
-    ["a 4xx with other words", 422, { error: "hush: ada" }, {}, { type: "refused", why: "http_422" }],
-    ["JSON under the name of HTML", 422, { error: "x" }, html, { type: "refused", why: "http_422" }],
+    ["a 4xx with other words", 422, { error: "hush: ada" }, {}, { type: "unexplained", why: "http_422" }],
+    ["JSON under the name of HTML", 422, { error: "x" }, html, { type: "unexplained", why: "http_422" }],
+    ["a limit in a 400", 400, { error: "Rate limit exceeded" }, {}, { type: "throttled" }],
+    ["a limit in a 403", 403, { message: "API rate limit exceeded for client" }, {}, { type: "throttled" }],
+    ["a limit in a 422", 422, { error: { message: "rate_limit_exceeded" } }, {}, { type: "throttled" }],
+    ["a limit in a 402", 402, "You have exceeded your request quota.", {}, { type: "throttled" }],
+    [
+      "a limit in a 409 that names a time",
+      409,
+      { message: "Throttled: too many calls" },
+      { "retry-after": "7" },
+      { type: "throttled", retryAfterMs: 7000 },
+    ],
+    ["a limit in a 200", 200, { success: false, error: "too many requests" }, {}, { type: "throttled" }],
+    ["a limit in a 503", 503, { error: "rate limit exceeded" }, {}, { type: "inDoubt", why: "http_503" }],
+    [
+      "a limit that is quoted",
+      400,
+      { success: false, error: 'cannot read "rate limit exceeded"' },
+      {},
+      { type: "unexplained", why: "http_400" },
+    ],
+    [
+      "an internal error in a 200",
+      200,
+      { success: false, error: "Internal problem 17" },
+      {},
+      { type: "inDoubt", why: "not_stated" },
+    ],
+    [
+      "unknown words in a 200",
+      200,
+      { success: false, error: "E17" },
+      {},
+      expect.objectContaining({ why: "http_200" }),
+    ],
   ])("reads %s", (_title, status, body, headers, expected) => {
     expect(read(answer(status, body, headers))).toEqual(expected);
   });
@@ -106,7 +205,7 @@ describe.each(Object.entries(readers))("%s() on what every endpoint may answer",
   );
   it("returns a value for any answer and never throws", () => {
     const types =
-      /^(created|authorized|exists|code|missing|users|updated|conflict|tokens|grantRefused|throttled|credentialsRefused|forbidden|inDoubt|refused)$/;
+      /^(created|authorized|exists|code|missing|users|updated|conflict|tokens|grantRefused|throttled|credentialsRefused|blocked|unexplained|inDoubt|refused)$/;
     fc.assert(
       fc.property(
         fc.oneof(fc.integer(), fc.constantFrom(200, 400, 401, 429, 503, NaN)),

@@ -31,7 +31,7 @@ export async function serve(
   return { url: `http://127.0.0.1:${portOf(server)}`, seen };
 }
 
-/** A port of loopback on which nobody listens. */
+/** A port of loopback on which no server listens. */
 export async function deadPort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -39,11 +39,17 @@ describe("readTokens()", () => {
       said("invalid_grant", "Invalid grant: refresh token is invalid"),
       "invalid_grant",
     ],
-    ["invalid_grant, 503", 503, said("invalid_grant"), "invalid_grant"],
     ["an invalid code", 400, said("invalid_request", "Invalid code"), "invalid_code"],
     ["an unsafe code", 400, said("invalid_request", "Invalid parameter: `code`"), "invalid_code"],
     ["an expired code", 400, { message: "authorization code has expired" }, "invalid_code"],
     ["a revoked refresh token", 401, { message: "Refresh token was revoked" }, "invalid_code"],
+    [
+      "the library's words",
+      400,
+      { message: "Invalid grant: authorization code has expired" },
+      "invalid_code",
+    ],
+    ["a used code", 400, said("bad", "The authorization code has already been used"), "invalid_code"],
     ["an invalid code in a 200", 200, { success: false, error: "Invalid code" }, "invalid_code"],
   ])("reads %s as a refused grant", (_, status, body, why) => {
     expect(readTokens(answer(status, body))).toEqual({ type: "grantRefused", why });
@@ -61,19 +67,19 @@ describe("readTokens()", () => {
       "a missing parameter",
       400,
       said("invalid_request", "Missing parameter: `code`"),
-      { type: "refused", why: "invalid_request" },
+      { type: "unexplained", why: "invalid_request" },
     ],
     [
       "an unsupported grant",
       401,
       said("unsupported_grant_type"),
-      { type: "refused", why: "unsupported_grant_type" },
+      { type: "unexplained", why: "unsupported_grant_type" },
     ],
     [
       "server_error for a spent code",
       503,
       said("server_error", "Invalid code"),
-      { type: "inDoubt", why: "server_error" },
+      { type: "inDoubt", why: "http_503" },
     ],
     [
       "a gateway that knows no such path",
@@ -81,14 +87,29 @@ describe("readTokens()", () => {
       { message: "Not Found" },
       { type: "inDoubt", why: "http_404" },
     ],
+    [
+      "a message about another code",
+      400,
+      said("bad", "Invalid status code from upstream"),
+      { type: "unexplained", why: "http_400" },
+    ],
+    [
+      "a quoted request",
+      400,
+      said("invalid: grant_type=authorization_code&code=used&client_id=1"),
+      { type: "unexplained", why: "http_400" },
+    ],
+    ["invalid_grant in a 503", 503, said("invalid_grant"), { type: "inDoubt", why: "http_503" }],
+    ["words about a code in a 403", 403, { message: "Invalid code" }, { type: "blocked", why: "http_403" }],
+    ["words about a code in a 408", 408, { message: "code expired" }, { type: "inDoubt", why: "http_408" }],
     ["a bare 503", 503, "", { type: "inDoubt", why: "http_503" }],
     [
       "a token that no header can hold",
       200,
       { access_token: "a\r\nb" },
-      { type: "inDoubt", why: "says_nothing" },
+      { type: "inDoubt", why: "not_stated" },
     ],
-    ["a 200 without a token", 200, {}, { type: "inDoubt", why: "says_nothing" }],
+    ["a 200 without a token", 200, {}, { type: "inDoubt", why: "not_stated" }],
     ["tokens in a 500", 500, full, { type: "inDoubt", why: "http_500" }],
   ])("leaves the grant alone on %s", (_, status, body, expected) => {
     expect(readTokens(answer(status, body))).toEqual(expected);

@@ -66,6 +66,41 @@ describe.each([
     expect(await sendOver(open(), secretCall(url))).toMatchObject({ text: '{"a":"€"}' });
   });
 
+  it.each([
+    ["iso-8859-1", 'text/plain; charset="ISO-8859-1"', Buffer.from("Grüße", "latin1")],
+    [
+      "windows-1252",
+      "application/fhir+json;fhirVersion=4.0; Charset = windows-1252",
+      Buffer.from("Grüße", "latin1"),
+    ],
+    ["utf-16le", "text/plain; charset=utf-16le", Buffer.from("Grüße", "utf16le")],
+    ["shift_jis", "text/plain;charset=shift_jis", Buffer.from([0x83, 0x4f])],
+    ["UTF-8", "text/plain;charset=UTF-8", Buffer.from("Grüße")],
+    ["utf8", "text/plain; charset=utf8", Buffer.from("Grüße")],
+    ["ASCII, which it is not", "text/plain; charset=us-ascii", Buffer.from("Grüße")],
+    ["nothing", "text/plain", Buffer.from("Grüße")],
+    ["an empty charset", "text/plain; charset=", Buffer.from("Grüße")],
+    ["a parameter that ends like it", "text/plain; accept-charset=iso-8859-1", Buffer.from("Grüße")],
+    ["an unknown charset, and is ASCII", "text/plain; charset=klingon", Buffer.from("Gruss")],
+  ])("reads an answer that declares %s, however it is cut", async (name, type, bytes) => {
+    const { url } = await serve((response) => {
+      response.writeHead(200, { "content-type": type });
+      response.write(bytes.subarray(0, 3));
+      setImmediate(() => response.end(bytes.subarray(3)));
+    });
+    const text = name === "shift_jis" ? "グ" : bytes.length === 5 && bytes[2] === 0x75 ? "Gruss" : "Grüße";
+    expect(await sendOver(open(), secretCall(url))).toMatchObject({ type: "answer", text });
+  });
+
+  it("gives an answer up whose characters are of a charset that it does not know", async () => {
+    const { url } = await serve((response) =>
+      response.writeHead(200, { "content-type": "text/plain; charset=klingon" }).end("Grüße"),
+    );
+    const result = await sendOver(open(), secretCall(url));
+    expect(outcome(result)).toBe("lost ANSWER_CHARSET");
+    expect(String(result.type === "lost" && result.cause)).toContain("and klingon is not");
+  });
+
   it("knows a refused connection as not sent", async () => {
     const result = await sendOver(open(), secretCall(`http://127.0.0.1:${await deadPort()}`));
     expect(outcome(result)).toMatch(/^notSent (ECONNREFUSED|CONNECT_FAILED)$/); // the latter on Deno
@@ -153,7 +188,7 @@ describe("undiciTransport()", () => {
   it("goes on after a connection was given up", async () => {
     const { url } = await serve((response, { body }) => (body === "quiet" ? undefined : response.end("{}")));
     const transport = undiciTransport({ connections: 1 });
-    expect(outcome(await sendOver(transport, secretCall(url, { body: "quiet" }), { timeoutMs: 30 }))).toBe(
+    expect(outcome(await sendOver(transport, secretCall(url, { body: "quiet" }), { timeoutMs: 1_000 }))).toBe(
       "lost TIMEOUT",
     );
     expect(outcome(await sendOver(transport, secretCall(url)))).toBe("answer 200");

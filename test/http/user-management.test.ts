@@ -8,6 +8,7 @@ import {
 import { answer, opened } from "./samples.ts";
 
 const created = { success: true, code: "c0de", oneup_user_id: 251, app_user_id: "ada", active: true };
+const ada = { appUserId: "ada" };
 const pair = { access_token: "at", refresh_token: "rt", expires_in: 7200 };
 const no = (error: string) => ({ success: false, error });
 
@@ -37,7 +38,7 @@ describe("readCreatedUser()", () => {
     ["exists, 200", 200, no("this user already exists"), { type: "exists" }],
     ["exists, 400", 400, no("this user already exists"), { type: "exists" }],
     ["exists, 404", 404, no("This User Already Exists"), { type: "exists" }],
-    ["exists, 500", 500, no("this user already exists"), { type: "exists" }],
+    ["exists, 500", 500, no("this user already exists"), { type: "inDoubt", why: "http_500" }],
     ["exists, in another field", 409, { message: "User already exists" }, { type: "exists" }],
     ["exists, as plain text", 400, "this user already exists", { type: "exists" }],
     ["a success without a code", 200, { success: true, oneup_user_id: 251 }, { type: "exists" }],
@@ -45,9 +46,26 @@ describe("readCreatedUser()", () => {
     ["a code without an id", 200, { success: true, code: "c0de" }, { type: "exists" }],
     ["an id beyond safe integers", 200, { ...created, oneup_user_id: 2 ** 60 }, { type: "exists" }],
     ["an id of 0", 200, { ...created, oneup_user_id: 0 }, { type: "exists" }],
-    ["a refusal in a 200", 200, no("app_user_id is required"), { type: "refused", why: "http_200" }],
+    ["a refused id in a 200", 200, no("app_user_id is too long"), { type: "refused", why: "http_200" }],
+    ["a refused id, 400", 400, { message: '"app_user_id" must be a string' }, { type: "refused" }],
+    ["a refused id, by its value", 422, no('Invalid app_user_id "ada"'), { type: "refused" }],
+    ["a refused id, 404", 404, no("Error: user id 'ada' is not allowed."), { type: "refused" }],
+    ["an id that was lost on the way", 400, no("app_user_id is required"), { type: "unexplained" }],
+    [
+      "an id that is refused for now",
+      400,
+      no("app_user_id is not allowed at this time"),
+      { type: "unexplained" },
+    ],
+    ["a refused user", 400, no("user is not allowed"), { type: "unexplained" }],
+    ["an internal error in a 200", 200, no("Internal error"), { type: "inDoubt" }],
+    ["unknown words in a 200", 200, no("E17"), { type: "unexplained", why: "http_200" }],
+    ["unknown words in a 400", 400, no("bad"), { type: "unexplained", why: "http_400" }],
+    ["words of the other call", 404, no("this user does not exist"), { type: "unexplained" }],
+    ["a code of the token endpoint", 400, { error: "invalid_grant" }, { type: "unexplained" }],
+    ["its own request", 400, no("app_user_id=ada"), { type: "unexplained" }],
     ["a passing trouble in a 200", 200, no("please try again"), { type: "inDoubt" }],
-    ["a 200 that says nothing", 200, {}, { type: "inDoubt", why: "says_nothing" }],
+    ["a 200 that says nothing", 200, {}, { type: "inDoubt", why: "not_stated" }],
     [
       "an inherited success",
       200,
@@ -58,11 +76,19 @@ describe("readCreatedUser()", () => {
     ["a cut body", 200, '{"success":true,"code":"c0', { type: "inDoubt", why: "unreadable_body" }],
     ["a code in a 500", 500, created, { type: "inDoubt", why: "http_500" }],
   ])("reads %s", (_, status, body, expected) => {
-    expect(opened(readCreatedUser(answer(status, body)))).toMatchObject(expected);
+    expect(opened(readCreatedUser(answer(status, body), ada))).toMatchObject(expected);
+  });
+
+  it("takes no id for the message that quotes it", () => {
+    for (const appUserId of ["app_user_id is invalid", "is invalid", "invalid app_user_id"])
+      for (const error of [appUserId, `app_user_id ${appUserId}`, `app_user_id=${appUserId}`]) {
+        const read = readCreatedUser(answer(400, { success: false, error }), { appUserId });
+        expect({ error, type: read.type }).toEqual({ error, type: "unexplained" });
+      }
   });
 
   it("reads a body that begins with a byte order mark", () => {
-    expect(readCreatedUser(answer(200, `\ufeff${JSON.stringify(created)}`)).type).toBe("created");
+    expect(readCreatedUser(answer(200, `\ufeff${JSON.stringify(created)}`), ada).type).toBe("created");
   });
 });
 
@@ -73,26 +99,37 @@ describe("readIssuedCode()", () => {
     ["missing, 200", 200, no("this user does not exist"), { type: "missing" }],
     ["missing, 404", 404, no("This user does not exist."), { type: "missing" }],
     ["missing, in other words", 404, { message: "app_user_id not found" }, { type: "missing" }],
-    ["missing, in a 500", 500, no("this user doesn't exist"), { type: "missing" }],
-    ["no code for now", 200, { success: false, code: null }, { type: "inDoubt", why: "says_nothing" }],
-    ["a success without a code", 200, { success: true }, { type: "inDoubt", why: "says_nothing" }],
+    ["missing, in a 500", 500, no("this user doesn't exist"), { type: "inDoubt", why: "http_500" }],
+    ["no code for now", 200, { success: false, code: null }, { type: "inDoubt", why: "not_stated" }],
+    ["a success without a code", 200, { success: true }, { type: "inDoubt", why: "not_stated" }],
     [
       "a gateway that knows no such path",
       404,
       { message: "Not Found" },
       { type: "inDoubt", why: "http_404" },
     ],
-    ["a refusal that speaks of the user", 404, no("user is locked"), { type: "refused", why: "http_404" }],
+    [
+      "a refusal that speaks of the user",
+      404,
+      no("user is locked"),
+      { type: "unexplained", why: "http_404" },
+    ],
+    [
+      "words of the other call",
+      400,
+      no("this user already exists"),
+      { type: "unexplained", why: "http_400" },
+    ],
     ["missing, with an id like a path", 404, no('user "/ada" does not exist'), { type: "missing" }],
     [
       "no user pool",
       400,
       { message: "User pool client 4711 does not exist." },
-      { type: "refused", why: "http_400" },
+      { type: "unexplained", why: "http_400" },
     ],
-    ["no user agent", 403, { message: "Unknown user agent" }, { type: "forbidden" }],
+    ["no user agent", 403, { message: "Unknown user agent" }, { type: "blocked", why: "http_403" }],
   ])("reads %s", (_, status, body, expected) => {
-    expect(opened(readIssuedCode(answer(status, body)))).toEqual(expected);
+    expect(opened(readIssuedCode(answer(status, body), ada))).toEqual(expected);
   });
 
   it.each([
@@ -105,43 +142,51 @@ describe("readIssuedCode()", () => {
     "service 'user-management' not found",
   ])("takes no path for a user: %s", (message) => {
     const said = answer(404, { message, error: "Not Found", statusCode: 404 });
-    expect(readIssuedCode(said)).toEqual({ type: "inDoubt", why: "http_404" });
+    expect(readIssuedCode(said, ada)).toEqual({ type: "inDoubt", why: "http_404" });
   });
 });
 
 describe("readUserList()", () => {
-  const ada = { oneup_user_id: 251, app_user_id: "ada", active: true };
+  const listed = { oneup_user_id: 251, app_user_id: "ada", active: true };
   const bob = { oneup_user_id: "252", app_user_id: 7, active: false };
   const users = [
     { oneupUserId: 251, appUserId: "ada", active: true },
     { oneupUserId: 252, appUserId: "7", active: false },
   ];
   it.each([
-    ["a list", 200, { success: true, entry: [ada, bob] }, { type: "users", users, entries: 2 }],
-    ["a bare list", 200, [ada, bob], { type: "users", users, entries: 2 }],
-    ["a bare user", 200, ada, { type: "users", users: users.slice(0, 1), entries: 1 }],
-    ["one user as entry", 200, { entry: ada }, { type: "users", users: users.slice(0, 1), entries: 1 }],
+    ["a list", 200, { success: true, entry: [listed, bob] }, { type: "users", users, entries: 2 }],
+    ["a bare list", 200, [listed, bob], { type: "users", users, entries: 2 }],
+    ["a bare user", 200, listed, { type: "users", users: users.slice(0, 1), entries: 1 }],
+    ["one user as entry", 200, { entry: listed }, { type: "users", users: users.slice(0, 1), entries: 1 }],
     ["no match, empty", 200, { success: true, entry: [] }, { type: "users", users: [], entries: 0 }],
     ["no match, 400", 400, { success: false }, { type: "users", users: [], entries: 0 }],
     ["no match, 404", 404, no("this user does not exist"), { type: "users", users: [], entries: 0 }],
     ["a refused client, 400", 400, { error: "invalid_client" }, { type: "credentialsRefused" }],
-    ["a malformed request", 400, { error: "invalid_request" }, { type: "refused", why: "invalid_request" }],
+    [
+      "a malformed request",
+      400,
+      { error: "invalid_request" },
+      { type: "unexplained", why: "invalid_request" },
+    ],
     [
       "an entry without an id among others",
       200,
-      [ada, { a: 1 }],
+      [listed, { a: 1 }],
       { type: "users", users: users.slice(0, 1), entries: 2 },
     ],
     ["entries without ids", 200, { entry: [{ a: 1 }] }, { type: "inDoubt", why: "unreadable_body" }],
-    ["nothing known", 200, { success: true }, { type: "inDoubt", why: "says_nothing" }],
-    ["a list in a 500", 500, [ada], { type: "inDoubt", why: "http_500" }],
+    ["nothing known", 200, { success: true }, { type: "inDoubt", why: "not_stated" }],
+    ["a list in a 500", 500, [listed], { type: "inDoubt", why: "http_500" }],
   ])("reads %s", (_, status, body, expected) => {
-    expect(readUserList(answer(status, body), "nobody")).toEqual(expected);
+    expect(readUserList(answer(status, body), "none")).toEqual(expected);
   });
 
-  it.each([{ success: false }, no("skip is too large")])("takes %j of a 400 to a page for no end", (body) => {
-    expect(readUserList(answer(400, body))).toEqual({ type: "refused", why: "http_400" });
-  });
+  it.each([[{ success: false }], [no("skip is too large")]])(
+    "takes %j of a 400 to a page for no end",
+    (body) => {
+      expect(readUserList(answer(400, body))).toEqual({ type: "unexplained", why: "http_400" });
+    },
+  );
 });
 
 describe("readUpdatedUser()", () => {
@@ -153,8 +198,10 @@ describe("readUpdatedUser()", () => {
     ["a taken id, other words", 200, no("app_user_id is already in use"), { type: "conflict" }],
     ["an unknown user", 404, no("this user does not exist"), { type: "missing" }],
     ["a denial", 200, no("app_user_id must be a string"), { type: "refused", why: "http_200" }],
-    ["nothing", 200, {}, { type: "inDoubt", why: "says_nothing" }],
+    ["a denial in unknown words", 200, no("E17"), { type: "inDoubt", why: "http_200" }],
+    ["a refusal in unknown words", 400, no("E17"), { type: "unexplained", why: "http_400" }],
+    ["nothing", 200, {}, { type: "inDoubt", why: "not_stated" }],
   ])("reads %s", (_, status, body, expected) => {
-    expect(readUpdatedUser(answer(status, body))).toEqual(expected);
+    expect(readUpdatedUser(answer(status, body), { appUserId: "bob", oneupUserId: 251 })).toEqual(expected);
   });
 });

@@ -10,9 +10,10 @@ import { lmdb } from "../../adapters/lmdb.ts";
 import { memory } from "../../adapters/memory.ts";
 import { postgres } from "../../adapters/postgres.ts";
 import { redis } from "../../adapters/redis.ts";
-import type { KeyvDoor } from "../../src/store/keyv-door.ts";
-import { forgetful, isPostgresInstalled, startPostgres } from "../support/postgres.ts";
-import { isInstalled, startServer } from "../support/servers.ts";
+import type { KeyvView } from "../../src/store/keyv-view.ts";
+import { has } from "../support/needs.ts";
+import { forgetful, startPostgres } from "../support/postgres.ts";
+import { startServer } from "../support/servers.ts";
 
 type Tests = (test: typeof vitest, KeyvClass: typeof Keyv, store: () => KeyvStoreAdapter) => void;
 
@@ -25,18 +26,15 @@ const folder = mkdtempSync(join(tmpdir(), "oneup-keyv-suite-"));
 vitest.afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const given = process.env["REDIS_URL"];
-const missing = given === undefined && !isInstalled("redis-server", "Keyv's own tests on Redis");
-const server = given === undefined && !missing ? await startServer("redis-server") : undefined;
+const server = given === undefined && has("redis-server") ? await startServer("redis-server") : undefined;
 vitest.afterAll(() => server?.stop());
 const url = given ?? server?.url;
 
-const database = isPostgresInstalled("Keyv's own tests on PostgreSQL")
-  ? await startPostgres(forgetful)
-  : undefined;
+const database = has("postgres") ? await startPostgres(forgetful) : undefined;
 vitest.afterAll(() => database?.stop());
 if (database !== undefined) await postgres(database.url).migrate();
 
-const backends: Readonly<Record<string, KeyvDoor>> = {
+const backends: Readonly<Record<string, KeyvView>> = {
   memory: memory(),
   lmdb: lmdb(folder),
   ...(url !== undefined && { redis: redis(url) }),

@@ -4,7 +4,7 @@
  *     npm ci --prefix test/keyv-suite/official --ignore-scripts
  *     npx vitest run --config test/keyv-suite/vitest.config.mts
  *
- * `.mts`, so that whoever looks for the project's own files (knip, the house tests) passes these by.
+ * `.mts`, so that tools that look for the project's own files (knip, the house tests) skip these.
  */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";

@@ -47,19 +47,19 @@ describe("machines/account", () => {
     expect(after(held, probe(61_000), answered, held).attempt).toBe(1);
   });
 
-  it("waits longer, never shorter, if a call that had left before is told so", () => {
+  it("waits longer, never shorter, if a call that had left before gets a 429", () => {
     const longer = stepGate(states.throttled, { type: "TOLD", at: 2_000, until: 90_000 });
     expect(longer).toMatchObject({ state: "throttled", until: 90_000, attempt: 1 });
     expect(stepGate(longer, { type: "TOLD", at: 3_000, until: 80_000 })).toBe(longer);
   });
 
-  it("waits as long as told though one tries: what that one hears changes nothing", () => {
+  it("waits for the whole Retry-After though one call probes: its outcome changes nothing", () => {
     const told = stepGate(states.probing, { type: "TOLD", at: 62_000, until: 90_000 });
     expect(told).toMatchObject({ state: "throttled", until: 90_000, attempt: 1, probe: null });
     expect(stepGate(told, answered)).toBe(told);
   });
 
-  it("lets nobody try before the time has come, and one at a time", () => {
+  it("lets no call probe before the time has come, and one at a time", () => {
     expect(stepGate(states.throttled, probe(60_999))).toBe(states.throttled);
     expect(states.probing).toMatchObject({ probe: "me", until: 101_000 });
     expect(stepGate(states.probing, probe(100_999, "other"))).toBe(states.probing);
@@ -69,7 +69,7 @@ describe("machines/account", () => {
     expect(stepGate(states.probing, probe(101_000, "other"))).toMatchObject({ probe: "other", attempt: 1 });
   });
 
-  it("takes a try back only from whoever has it, to the state it came from", () => {
+  it("takes a probe back only from the call that has it, to the state it came from", () => {
     expect(stepGate(states.probing, left("other"))).toBe(states.probing);
     expect(stepGate(states.probing, left())).toMatchObject({ state: "throttled", until: 70_000 });
     const credentials = after(refused, probe(61_000), left());

@@ -13,6 +13,9 @@ export const later = issuedAt + 5_000;
 /** When it may have expired. */
 export const tooLate = issuedAt + 300_000;
 
+/** When a call that was refused without a reason from the beginning has been so for a day. */
+export const dayLater = issuedAt + 86_400_000 + 5_000;
+
 const user = { oneupUserId: 42, active: true };
 
 /** One event of every type, and of those that differ by what they bring, one of each. */
@@ -29,14 +32,23 @@ export function eventsAt(at: number): readonly UserEvent[] {
     { type: "USER_FOUND", at, user },
     { type: "FOUND_ELSEWHERE", at, user },
     { type: "ID_TAKEN", at },
+    { type: "NUMBER_CONFIRMED", at },
+    { type: "NUMBER_CORRECTED", at, user },
+    { type: "NUMBER_REFUTED", at, why: "elsewhere" },
     { type: "CODE_ISSUED", at, user },
     { type: "CODE_REFUSED", at },
     { type: "TOKEN_GRANTED", at, expiresAt },
     { type: "TOKEN_REJECTED", at },
     { type: "GRANT_LOST", at },
     { type: "IN_DOUBT", at },
+    { type: "IN_DOUBT", at, mayArriveUntil: at + 10_000 },
     { type: "HELD", at },
+    { type: "HELD", at, mayArriveUntil: at + 10_000 },
     { type: "REFUSED", at, why: "HTTP 400" },
+    { type: "REFUSED_WITHOUT_REASON", at, why: "HTTP 400" },
+    { type: "REFUSED_WITHOUT_REASON", at, why: "another_user" },
+    { type: "FOUND_OTHERS", at, search: { form: "body" } },
+    { type: "FOUND_OTHERS", at, search: null },
     { type: "DUE", at },
     { type: "REAUTHORIZE", at },
     { type: "RETRY", at },
@@ -71,6 +83,8 @@ export const states: readonly UserState[] = [
   "offboarded",
 ];
 
+const unconfirmed = [null, "claimed", "answered", "doubted", "disputed"] as const;
+
 /** Contexts that flip every guard, in every combination. */
 export function contexts(): readonly UserContext[] {
   const all: UserContext[] = [];
@@ -89,6 +103,8 @@ export function contexts(): readonly UserContext[] {
               all.push({
                 ...nothingKnown,
                 oneupUserId: codesRefused === 1 ? null : 7,
+                unconfirmed: unconfirmed[exchanges + codesRefused + (codeAt === null ? 1 : 0)] ?? null,
+                wasGranted: saidExists && !saidMissing,
                 toPurge: exchanges === 0 ? ["stu3"] : ["stu3", "r4"],
                 purged: codeAt === null ? null : ["dstu2"],
                 codeFrom,
@@ -99,8 +115,18 @@ export function contexts(): readonly UserContext[] {
                 saidExists,
                 saidMissing,
                 attempt: exchanges,
+                refusals:
+                  exchanges === 0
+                    ? null
+                    : { since: issuedAt - 86_400_000, times: 4, ...(saidMissing && { isAnother: true }) },
+                absences: codeAt === null ? null : { since: issuedAt - 86_400_000, times: codesRefused + 3 },
+                search: exchanges === 0 ? { form: "body" } : null,
                 expiresAt: codeFrom === null ? null : issuedAt + 60_000,
-                failure: failedIn && { in: failedIn, reason: "refused", why: "HTTP 400" },
+                failure: failedIn && {
+                  in: failedIn,
+                  reason: saidExists ? "anotherUser" : "refused",
+                  why: "HTTP 400",
+                },
               });
   return all;
 }

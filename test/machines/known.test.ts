@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { nothingKnown } from "../../machines/index.ts";
 import type { UserContext, UserEvent, UserState } from "../../machines/index.ts";
-import { step } from "../../src/runtime/step.ts";
+import { step } from "../../src/runtime/user/step.ts";
 import { event, issuedAt, later, soon, tooLate, usual } from "./events.ts";
 
 /** Where it depends on what is known. */
@@ -63,8 +63,16 @@ const depends: readonly [
   ],
   [
     "codeIssued",
-    "whose two codes before were refused",
-    { codesRefused: 2 },
+    "whose codes have been refused for a minute",
+    { codesRefused: 2, refusals: { since: later - 60_000, times: 9 } },
+    event("CODE_REFUSED"),
+    "reauthorizing",
+    { codesRefused: 3, refusals: { since: later - 60_000, times: 10 } },
+  ],
+  [
+    "codeIssued",
+    "whose codes have been refused for a day",
+    { codesRefused: 2, refusals: { since: later - 86_400_000, times: 4 } },
     event("CODE_REFUSED"),
     "failed",
     { failure: { in: "codeIssued", reason: "codesRefused", why: "codesRefused" } },
@@ -80,7 +88,7 @@ const depends: readonly [
   ],
   [
     "reauthorizing",
-    "of whom 1upHealth said that it exists, and whose number nobody knows",
+    "that exists at 1upHealth with an unknown number",
     { saidExists: true, oneupUserId: null },
     event("USER_MISSING"),
     "created",
@@ -94,7 +102,6 @@ const depends: readonly [
     "locating",
     { saidMissing: true, oneupUserId: 7 },
   ],
-  ["locating", "whom nobody has there", {}, event("USER_MISSING"), "created", { oneupUserId: null }],
   [
     "locating",
     "who is there under its own id",
@@ -105,24 +112,33 @@ const depends: readonly [
   ],
   [
     "reauthorizing",
-    "whose id there is somebody else's here",
+    "whose id there is another user's here",
     {},
     event("ID_TAKEN"),
     "failed",
     { failure: { in: "reauthorizing", reason: "idTaken", why: "idTaken" } },
   ],
-  [
-    "refreshed",
-    "whose new id is somebody else's here",
-    {},
-    event("ID_TAKEN"),
-    "refreshed",
-    { idTaken: true },
-  ],
+  ["refreshed", "whose new id is another user's here", {}, event("ID_TAKEN"), "refreshed", { idTaken: true }],
   [
     "reauthorizing",
     "of whom 1upHealth said that it exists, that it does not, and that it does",
+    { saidExists: true, saidMissing: true, oneupUserId: null },
+    event("USER_MISSING"),
+    "created",
+    { saidExists: true, saidMissing: true, refusals: { since: later, times: 1 } },
+  ],
+  [
+    "reauthorizing",
+    "of whom it says so, and whose number is known",
     { saidExists: true, saidMissing: true },
+    event("USER_MISSING"),
+    "locating",
+    { refusals: { since: later, times: 1 } },
+  ],
+  [
+    "reauthorizing",
+    "of whom it has said so for a day",
+    { saidExists: true, saidMissing: true, refusals: { since: later - 86_400_000, times: 4 } },
     event("USER_MISSING"),
     "failed",
     { failure: { in: "reauthorizing", reason: "contradiction", why: "contradiction" } },
@@ -157,7 +173,7 @@ const depends: readonly [
     { failure: { in: "codeIssued", reason: "refused", why: "" }, codesRefused: 2 },
     { type: "ADOPTED", at: later, user: { oneupUserId: 42 }, expiresAt: null },
     "expiring",
-    { ...nothingKnown, oneupUserId: 42 },
+    { ...nothingKnown, oneupUserId: 42, unconfirmed: "claimed" },
   ],
   [
     "created",
@@ -165,7 +181,7 @@ const depends: readonly [
     {},
     { type: "ADOPTED", at: later, user: { oneupUserId: 42 }, expiresAt: later + 1_000 },
     "tokenActive",
-    { ...nothingKnown, oneupUserId: 42, expiresAt: later + 1_000 },
+    { ...nothingKnown, oneupUserId: 42, unconfirmed: "claimed", expiresAt: later + 1_000 },
   ],
   ["tokenActive", "whose token lasts", {}, event("TOKEN_REJECTED"), "expiring", { expiresAt: null }],
   [
@@ -218,11 +234,11 @@ const depends: readonly [
   ],
   [
     "identifying",
-    "whom 1upHealth does not have",
-    { toPurge: ["r4"], purged: ["dstu2"] },
+    "that was never there",
+    { oneupUserId: null, toPurge: ["r4"], purged: ["dstu2"] },
     event("USER_MISSING"),
     "offboarded",
-    { ...nothingKnown, purged: ["dstu2"] },
+    { ...nothingKnown, purged: ["dstu2"], unpurged: { versions: ["r4"], why: "userUnknown" } },
   ],
   [
     "offboarding",
@@ -254,7 +270,7 @@ const depends: readonly [
     { toPurge: ["r4"], purged: ["dstu2"] },
     event("OFFBOARDED"),
     "offboarded",
-    { toPurge: null, purged: ["dstu2"] },
+    { toPurge: null, purged: ["dstu2"], unpurged: { versions: ["r4"], why: "withdrawn" } },
   ],
   [
     "failed",
@@ -274,7 +290,7 @@ const depends: readonly [
   ],
   [
     "offboarded",
-    "for whom nobody ever called",
+    "without any call",
     { oneupUserId: null },
     { type: "ONBOARD", at: later, isNew: true },
     "created",

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { nothingKnown } from "../../machines/index.ts";
 import type { UserEvent, UserState } from "../../machines/index.ts";
-import { step } from "../../src/runtime/step.ts";
-import type { Position } from "../../src/runtime/step.ts";
+import { step } from "../../src/runtime/user/step.ts";
+import type { Position } from "../../src/runtime/user/step.ts";
 import { event, issuedAt } from "./events.ts";
+
+const hour = 3_600_000;
 
 /** What happened, how long after the last thing, and where the user then is. */
 type Chapter = readonly [what: UserEvent["type"], state: UserState, afterMs?: number];
@@ -63,14 +65,38 @@ describe("machines/user-lifecycle life stories", () => {
     expect(context).toMatchObject({ oneupUserId: 42, active: true });
   });
 
-  it("a user who exists and does not in turn fails, after one more look", () => {
+  const once: readonly Chapter[] = [
+    ["USER_EXISTS", "reauthorizing"],
+    ["USER_MISSING", "created"],
+  ];
+
+  it("a user who exists and does not in turn fails once that has lasted a day", () => {
+    const again: readonly Chapter[] = [
+      ["USER_EXISTS", "reauthorizing"],
+      ["USER_MISSING", "created", 6 * hour],
+    ];
     const { context } = live(
+      ...once,
+      ...again,
+      ...again,
+      ...again,
+      ...again,
       ["USER_EXISTS", "reauthorizing"],
-      ["USER_MISSING", "created"],
-      ["USER_EXISTS", "reauthorizing"],
-      ["USER_MISSING", "failed"],
+      ["USER_MISSING", "failed", 6 * hour],
     );
     expect(context.failure).toMatchObject({ in: "reauthorizing", reason: "contradiction" });
+  });
+
+  it("a contradiction ends with a code, and counts from the beginning afterwards", () => {
+    const { context } = live(
+      ...once,
+      ...once,
+      ...once,
+      ["USER_EXISTS", "reauthorizing"],
+      ["CODE_ISSUED", "codeIssued"],
+      ["TOKEN_GRANTED", "reauthorized"],
+    );
+    expect(context).toMatchObject({ saidExists: false, saidMissing: false, refusals: null });
   });
 
   it("a user who really vanished and came back is no contradiction", () => {
@@ -80,13 +106,18 @@ describe("machines/user-lifecycle life stories", () => {
       ["TOKEN_GRANTED", "reauthorized"],
       ["REAUTHORIZE", "reauthorizing"],
       ["USER_MISSING", "locating"],
-      ["USER_MISSING", "created"],
+      ["USER_MISSING", "locating"],
+      ["USER_MISSING", "locating"],
+      ["IN_DOUBT", "locating"],
+      ["USER_MISSING", "locating", 3_600_000],
+      ["USER_MISSING", "locating", 7_200_000],
+      ["USER_MISSING", "created", 86_400_000],
       ["USER_EXISTS", "reauthorizing"],
       ["CODE_ISSUED", "codeIssued"],
     );
   });
 
-  it("a user whom somebody renamed at 1upHealth is found, and is not created a second time", () => {
+  it("a user that was renamed at 1upHealth is found, and is not created a second time", () => {
     const { context } = live(
       ["USER_CREATED", "codeIssued"],
       ["TOKEN_GRANTED", "tokenActive"],
@@ -100,13 +131,20 @@ describe("machines/user-lifecycle life stories", () => {
     expect(context).toMatchObject({ oneupUserId: 42, saidMissing: false });
   });
 
-  it("a user whom 1upHealth lists and does not know fails after the third time", () => {
+  it("a user whom 1upHealth lists and does not know fails once that has lasted a day", () => {
     const { context } = live(
       ["USER_CREATED", "codeIssued"],
+      ["TOKEN_GRANTED", "tokenActive"],
       ["REAUTHORIZE", "reauthorizing"],
       ["USER_MISSING", "locating"],
       ["USER_FOUND", "reauthorizing"],
       ["USER_MISSING", "locating"],
+      ["USER_FOUND", "reauthorizing"],
+      ["USER_MISSING", "locating"],
+      ...[1, 2, 3].flatMap((): readonly Chapter[] => [
+        ["USER_FOUND", "reauthorizing"],
+        ["USER_MISSING", "locating", 9 * hour],
+      ]),
       ["USER_FOUND", "reauthorizing"],
       ["USER_MISSING", "failed"],
     );
@@ -146,16 +184,23 @@ describe("machines/user-lifecycle life stories", () => {
     expect(context).toMatchObject({ codesRefused: 0, codesSpent: 0, exchanges: 0 });
   });
 
-  it("the third refused code in a row ends in failed; retry starts with a fresh count", () => {
-    const refusedTwice: readonly Chapter[] = [
-      ["USER_CREATED", "codeIssued"],
+  it("a day of refused codes ends in failed; retry starts with a fresh count", () => {
+    const refused: readonly Chapter[] = [
       ["CODE_REFUSED", "reauthorizing"],
-      ["CODE_ISSUED", "codeIssued"],
-      ["CODE_REFUSED", "reauthorizing"],
-      ["CODE_ISSUED", "codeIssued"],
+      ["CODE_ISSUED", "codeIssued", 6 * hour],
     ];
-    live(...refusedTwice, ["TOKEN_GRANTED", "reauthorized"]);
-    const { context } = live(...refusedTwice, ["CODE_REFUSED", "failed"], ["RETRY", "reauthorizing"]);
+    const forADay: readonly Chapter[] = [
+      ["USER_CREATED", "codeIssued"],
+      ["CODE_REFUSED", "locating"],
+      ["USER_FOUND", "reauthorizing"],
+      ["CODE_ISSUED", "codeIssued"],
+      ...refused,
+      ...refused,
+      ...refused,
+      ...refused,
+    ];
+    live(...forADay, ["TOKEN_GRANTED", "reauthorized"]);
+    const { context } = live(...forADay, ["CODE_REFUSED", "failed"], ["RETRY", "reauthorizing"]);
     expect(context).toMatchObject({ failure: null, codesRefused: 0, codesSpent: 0 });
   });
 
@@ -169,7 +214,7 @@ describe("machines/user-lifecycle life stories", () => {
     expect(context).toMatchObject({ codesSpent: 4, codesRefused: 0 });
   });
 
-  it("three codes in a row that nobody heard of and that are then refused are spent, not wrong: no failed", () => {
+  it("three codes in a row whose outcome was lost and that are then refused are spent, not wrong: no failed", () => {
     const spent: readonly Chapter[] = [
       ["CODE_ISSUED", "codeIssued"],
       ["IN_DOUBT", "codeIssued"],
@@ -179,20 +224,19 @@ describe("machines/user-lifecycle life stories", () => {
     expect(context).toMatchObject({ codesSpent: 3, codesRefused: 0, failure: null });
   });
 
-  it("codes that nobody heard of do not make a later refusal count more, nor less", () => {
+  it("codes whose outcome was lost do not make a later refusal count more, nor less", () => {
     const { context } = live(
       ["EXPECT_EXISTING", "reauthorizing"],
       ["CODE_ISSUED", "codeIssued"],
       ["IN_DOUBT", "codeIssued"],
       ["CODE_REFUSED", "reauthorizing"],
       ["CODE_ISSUED", "codeIssued"],
-      ["CODE_REFUSED", "reauthorizing"],
+      ["CODE_REFUSED", "locating"],
+      ["USER_FOUND", "reauthorizing"],
       ["CODE_ISSUED", "codeIssued"],
       ["CODE_REFUSED", "reauthorizing"],
-      ["CODE_ISSUED", "codeIssued"],
-      ["CODE_REFUSED", "failed"],
     );
-    expect(context.failure).toMatchObject({ in: "codeIssued", reason: "codesRefused" });
+    expect(context).toMatchObject({ codesSpent: 3, codesRefused: 2, refusals: { times: 1 } });
   });
 
   it("a fresh code whose refusal is slow gets its one retry: the question counts, not the answer", () => {
@@ -200,8 +244,8 @@ describe("machines/user-lifecycle life stories", () => {
     const slow = { type: "CODE_REFUSED", at: issuedAt + 24_000, askedAt: issuedAt + 4_000 } as const;
     const again = step(fresh, slow);
     expect(again).toMatchObject({ state: "codeIssued", context: { exchanges: 1, codesRefused: 0 } });
-    expect(step(again, slow)).toMatchObject({ state: "reauthorizing", context: { codesRefused: 1 } });
-    expect(step(fresh, { ...slow, askedAt: issuedAt + 5_000 }).state).toBe("reauthorizing");
+    expect(step(again, slow)).toMatchObject({ state: "locating", context: { codesRefused: 1 } });
+    expect(step(fresh, { ...slow, askedAt: issuedAt + 5_000 }).state).toBe("locating");
   });
 
   it("a creation that is refused for good fails, and retry creates", () => {
@@ -239,7 +283,7 @@ describe("machines/user-lifecycle life stories", () => {
       ["TOKEN_GRANTED", "tokenActive"],
       ["OFFBOARDED", "offboarded"],
     );
-    expect(gone.context).toEqual({ ...nothingKnown, oneupUserId: 42, active: true });
+    expect(gone.context).toEqual({ ...nothingKnown, oneupUserId: 42, active: true, wasGranted: true });
     live(
       ["OFFBOARDED", "offboarded"],
       ["ONBOARD", "reauthorizing"],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { UserEvent } from "../../machines/index.ts";
-import { step } from "../../src/runtime/step.ts";
+import { step } from "../../src/runtime/user/step.ts";
 import { event, eventsAt, states, usual } from "./events.ts";
 
 /*
@@ -14,10 +14,14 @@ ADOPTED         | tokenActive   | -             | tokenActive   | tokenActive   
 USER_CREATED    | codeIssued    | -             | -             | -             | -             | -             | -             | -             |
 USER_AUTHORIZED | tokenActive   | -             | -             | -             | -             | -             | -             | -             |
 USER_EXISTS     | reauthorizing | -             | -             | -             | -             | -             | -             | -             |
-USER_MISSING    | -             | -             | locating      | created       | -             | offboarded    | -             | -             |
+USER_MISSING    | -             | -             | locating      | stays         | -             | stays         | -             | -             |
+FOUND_OTHERS    | -             | -             | -             | stays         | -             | stays         | -             | -             |
 USER_FOUND      | -             | -             | -             | reauthorizing | -             | offboarding   | -             | -             |
 FOUND_ELSEWHERE | -             | -             | -             | reauthorizing | -             | offboarding   | -             | -             |
 ID_TAKEN        | stays         | stays         | failed        | stays         | stays         | stays         | failed        | stays         |
+NUMBER_CONFIRMED | -            | -             | -             | -             | -             | -             | -             | -             |
+NUMBER_CORRECTED | -            | -             | -             | reauthorizing | -             | offboarding   | -             | -             |
+NUMBER_REFUTED  | -             | -             | -             | failed        | -             | failed        | -             | -             |
 CODE_ISSUED     | -             | -             | codeIssued    | -             | -             | -             | -             | -             |
 CODE_REFUSED    | -             | reauthorizing | -             | -             | -             | -             | -             | -             |
 TOKEN_GRANTED   | -             | reauthorized  | -             | -             | -             | -             | -             | -             |
@@ -26,6 +30,7 @@ GRANT_LOST      | -             | -             | -             | -             
 IN_DOUBT        | reauthorizing | stays         | stays         | stays         | -             | stays         | stays         | -             |
 HELD            | stays         | stays         | stays         | stays         | -             | stays         | stays         | -             |
 REFUSED         | failed        | failed        | failed        | failed        | -             | failed        | failed        | -             |
+REFUSED_WITHOUT_REASON | reauthorizing | stays         | stays         | stays         | -             | stays         | stays         | -             |
 DUE             | -             | -             | -             | -             | -             | -             | identifying   | -             |
 REAUTHORIZE     | -             | reauthorizing | -             | -             | -             | -             | -             | -             |
 RETRY           | -             | -             | -             | -             | reauthorizing | -             | -             | -             |
@@ -44,9 +49,13 @@ USER_CREATED    | -             | -             | -             | -             
 USER_AUTHORIZED | -             | -             | -             | -             |
 USER_EXISTS     | -             | -             | -             | -             |
 USER_MISSING    | -             | -             | -             | -             |
+FOUND_OTHERS    | -             | -             | -             | -             |
 USER_FOUND      | -             | -             | -             | -             |
 FOUND_ELSEWHERE | -             | -             | -             | -             |
 ID_TAKEN        | stays         | stays         | stays         | stays         |
+NUMBER_CONFIRMED | -            | -             | -             | -             |
+NUMBER_CORRECTED | -            | -             | -             | -             |
+NUMBER_REFUTED  | -             | -             | -             | -             |
 CODE_ISSUED     | -             | -             | -             | -             |
 CODE_REFUSED    | -             | -             | -             | -             |
 TOKEN_GRANTED   | -             | refreshed     | -             | -             |
@@ -55,6 +64,7 @@ GRANT_LOST      | -             | reauthorizing | -             | -             
 IN_DOUBT        | -             | stays         | -             | -             |
 HELD            | -             | stays         | -             | -             |
 REFUSED         | -             | stays         | -             | -             |
+REFUSED_WITHOUT_REASON | -      | stays         | -             | -             |
 DUE             | expiring      | -             | expiring      | expiring      |
 REAUTHORIZE     | reauthorizing | reauthorizing | reauthorizing | reauthorizing |
 RETRY           | -             | -             | -             | -             |

@@ -1,4 +1,6 @@
 /** Asks for the token of one user whenever the parent says so, and says what it got. */
+import { get } from "node:http";
+import { text } from "node:stream/consumers";
 import { createLifecycle, isLifecycleError, systemClock } from "oneup-lifecycle";
 import { argument } from "../support/child.ts";
 import { at } from "../support/places.ts";
@@ -20,14 +22,25 @@ let ahead = 0;
 const lifecycle = await createLifecycle({
   credentials,
   endpoints: { api: url, auth: url },
-  clock: { ...systemClock, now: () => systemClock.now() + ahead },
+  clock: {
+    ...systemClock,
+    now: () => systemClock.now() + ahead,
+    monotonic: () => systemClock.monotonic() + ahead,
+  },
   ...times,
   ...at(place),
 });
 
+/** What the parent answers, without `fetch()`, which a process loads for as long as it takes to start. */
+function answerTo(said: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    get(`${parent}?said=${encodeURIComponent(said)}`, (answer) => resolve(text(answer))).on("error", reject);
+  });
+}
+
 let said = "here";
 for (;;) {
-  const word = await (await fetch(`${parent}?said=${encodeURIComponent(said)}`)).text();
+  const word = await answerTo(said);
   if (word === "end") break;
   ahead = Number(word) - systemClock.now();
   said = await lifecycle

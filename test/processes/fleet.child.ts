@@ -1,4 +1,4 @@
-/** One process of a fleet: brings in its share of users and works for everybody until it is told to stop. */
+/** One process of a fleet: onboards its share of users and works for all until it is stopped. */
 import { setTimeout as pause } from "node:timers/promises";
 import { createLifecycle, isLifecycleError } from "oneup-lifecycle";
 import type { LifecycleOptions } from "oneup-lifecycle";
@@ -21,8 +21,8 @@ const options: LifecycleOptions = {
   endpoints: { api: url, auth: url },
   limits: { management: limit },
   timeoutMs: 1_500,
-  graceMs: 200,
-  leaseMs: 2_000,
+  graceMs: 1_000, // a busy machine may be late by more than a little
+  leaseMs: 3_000,
   ...at(place),
 };
 const lifecycle = await createLifecycle(options);

@@ -17,9 +17,6 @@ const lifecycle = await createLifecycle({
   credentials,
   endpoints: { api: url, auth: url },
   limits: { management: limit },
-  timeoutMs: 700,
-  graceMs: 100,
-  leaseMs: 5_000,
   ...onDisk(path),
 });
 const statuses = await Promise.all(ids.map((id) => lifecycle.onboard(id, { waitMs: 120_000 })));

@@ -4,7 +4,7 @@ import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createActor, toPromise, waitFor } from "xstate";
 import type { Snapshot } from "xstate";
-import { Changes } from "../../src/runtime/changes.ts";
+import { Changes } from "../../src/runtime/engine/changes.ts";
 import { hurry, scene, spentOn } from "../support/scene.ts";
 import { signUp } from "../support/sign-up.ts";
 
@@ -47,18 +47,24 @@ describe("onError of lifecycle.actor", () => {
     [
       "a user whom 1upHealth refuses",
       "USER_FAILED",
-      { status: 400, body: { success: false, error: "not allowed" } },
+      "failed",
+      { status: 400, body: { success: false, error: "app_user_id is not allowed" } },
     ],
-    ["refused credentials", "CREDENTIALS_REFUSED", { status: 401, body: { error: "invalid_client" } }],
-    ["a blocked region", "FORBIDDEN", { status: 403, body: { message: "Forbidden" } }],
-  ] as const)("tells of %s", async (_why, code, fault) => {
+    [
+      "refused credentials",
+      "CREDENTIALS_REFUSED",
+      "created",
+      { status: 401, body: { error: "invalid_client" } },
+    ],
+    ["a blocked region", "FORBIDDEN", "reauthorizing", { status: 403, body: { message: "Forbidden" } }],
+  ] as const)("tells of %s", async (_why, code, state, fault) => {
     const { sandbox, open } = await scene();
-    sandbox.fail({ call: "createUser", times: 9, ...fault });
+    sandbox.fail({ times: 9, ...fault });
     const parent = createActor(signUp(await open()), { input: { email: appUserId } }).start();
     const { value, context } = await waitFor(parent, ({ status }) => status === "done");
     expect(value).toBe("sorry");
-    expect(context.error).toMatchObject({ code, retryable: false });
-    expect(context.seen.at(-1)).toBe(code === "USER_FAILED" ? "failed" : "created");
+    expect(context.error).toMatchObject({ code, retryable: code === "FORBIDDEN" });
+    expect(context.seen.at(-1)).toBe(state);
   });
 
   it("tells of input that cannot be used, before anything is sent", async () => {
@@ -103,7 +109,7 @@ describe("onError of lifecycle.actor", () => {
 });
 
 describe("a restored lifecycle.actor", () => {
-  it.each(["offboarded", "forgotten"] as const)("brings nobody back who was %s meanwhile", async (gone) => {
+  it.each(["offboarded", "forgotten"] as const)("brings no user back that was %s meanwhile", async (gone) => {
     const { sandbox, open } = await scene();
     const lifecycle = await open();
     const kept = keptWhileActive(lifecycle);
@@ -112,7 +118,7 @@ describe("a restored lifecycle.actor", () => {
     if (gone === "forgotten") await lifecycle.forget(appUserId);
     expect(await troubleOf(lifecycle, kept)).toMatchObject({ code: "USER_OFFBOARDED", retryable: false });
     expect(spentOn(sandbox, appUserId)).toEqual(["createUser"]);
-    // A new one does, for somebody asks for it.
+    // A new one does, because it is requested.
     expect(await toPromise(createActor(lifecycle.actor, { input: { appUserId } }).start())).toMatchObject({
       usable: true,
     });
@@ -156,7 +162,11 @@ describe("a restored lifecycle.actor", () => {
     const output = await toPromise(done);
     expect(again(done)).toMatchObject({ status: "done", output });
 
-    sandbox.fail({ call: "createUser", status: 400, body: { success: false, error: "not allowed" } });
+    sandbox.fail({
+      call: "createUser",
+      status: 400,
+      body: { success: false, error: "app_user_id is not allowed" },
+    });
     const failed = createActor(lifecycle.actor, { input: { appUserId: "bob" } });
     failed.subscribe({ error: () => {} });
     failed.start();
@@ -166,7 +176,7 @@ describe("a restored lifecycle.actor", () => {
     expect(error).toMatchObject({ message: (failed.getSnapshot().error as Error).message });
   });
 
-  it("refuses the snapshot of somebody else's actor", async () => {
+  it("refuses the snapshot of another actor", async () => {
     const { open } = await scene();
     const foreign = { status: "active", output: undefined, error: undefined } as const;
     expect(await troubleOf(await open(), foreign)).toMatchObject({ code: "INVALID_OPTION" });
@@ -257,7 +267,7 @@ describe("an actor that is done, stopped or has failed", () => {
       call: "createUser",
       appUserId: "bob",
       status: 400,
-      body: { success: false, error: "no" },
+      body: { success: false, error: "app_user_id is not allowed" },
     });
     sandbox.fail({ call: "createUser", appUserId: "pat", times: 99, status: 503, body: {} });
 

@@ -73,18 +73,20 @@ describe("lifecycle.actor", () => {
   it("stopped in the middle stops watching, not the lifecycle", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open();
-    sandbox.fail({ call: "exchangeCode", delayMs: 100 });
+    sandbox.fail({ call: "exchangeCode", delayMs: 3_000 });
     const parent = createActor(signUp(lifecycle), { input: { email: appUserId } }).start();
     const child = parent.getSnapshot().children.oneup;
     await waitFor(parent, ({ context }) => context.seen.includes("codeIssued"));
     parent.send({ type: "CANCEL" });
     expect(parent.getSnapshot().value).toBe("cancelled");
+    await expect.poll(() => sandbox.faults()).toEqual([]);
+    sandbox.clock.advance(3_000);
     await expect.poll(async () => (await lifecycle.inspect(appUserId)).state).toBe("tokenActive");
     expect(child?.getSnapshot()).toMatchObject({ status: "stopped", context: { state: "codeIssued" } });
     expect(spentOn(sandbox, appUserId)).toEqual(["createUser"]);
   });
 
-  it("restored with its parent's snapshot in another process goes on, and nobody is created twice", async () => {
+  it("restored with its parent's snapshot in another process continues, and no user is created twice", async () => {
     const path = folder("actor");
     const { sandbox, open } = await scene();
     sandbox.fail({ call: "exchangeCode", drop: "before" });

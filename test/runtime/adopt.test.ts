@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import type { Grant, Lifecycle } from "oneup-lifecycle";
 import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, vi } from "vitest";
-import { hurry, scene, spentOn } from "../support/scene.ts";
+import { hurry, scene, spentOn, untilPaused } from "../support/scene.ts";
 
 const hour = 3_600_000;
 
@@ -69,7 +69,7 @@ describe("adopt()", () => {
     expect(await lifecycle.adopt("ada", grant)).toMatchObject({ state: "tokenActive", usable: true });
     expect(await lifecycle.accessToken("ada")).toBe(grant.accessToken);
     expect(callsSince(sandbox, before)).toEqual([]);
-    sandbox.clock.advance(2 * hour);
+    sandbox.clock.advance(2 * hour + 1_000);
     expect(await lifecycle.accessToken("ada")).not.toBe(grant.accessToken);
     expect(callsSince(sandbox, before)).toEqual(["refreshToken"]);
   });
@@ -89,9 +89,9 @@ describe("adopt()", () => {
     const tight = await open({ limits: { management: { calls: 1, windowMs: hour } } });
     const { accessToken: _, ...withoutAccess } = await connected(sandbox, server, "ada");
     sandbox.revokeGrant("ada");
-    await tight.remote.find({ appUserId: "somebody" });
-    await tight.adopt("ada", withoutAccess, { waitMs: 50 });
-    await vi.waitFor(async () => expect((await tight.budget.look()).waiting.recovery).toBe(1));
+    await tight.remote.find({ appUserId: "a stranger" });
+    await untilPaused(tight, "ada", (wait) => tight.adopt("ada", withoutAccess, wait));
+    await vi.waitFor(async () => expect((await tight.budget.refresh()).waiting.recovery).toBe(1));
     const { history, ...waiting } = await tight.inspect("ada");
     expect(waiting).toMatchObject({ state: "reauthorizing", usable: false });
     const calls = sandbox.journal.entries().length;
@@ -129,13 +129,13 @@ describe("adopt()", () => {
   it("takes a user out of the lane in which it waits, and saves its call", async () => {
     const { sandbox, server, open } = await scene();
     const tight = await open({ limits: { management: { calls: 1, windowMs: hour } } });
-    await tight.remote.find({ appUserId: "somebody" });
+    await tight.remote.find({ appUserId: "a stranger" });
     await tight.onboard("ada", { lane: "bulk", waitMs: 0 });
-    expect((await tight.budget.look()).waiting.bulk).toBe(1);
+    expect((await tight.budget.refresh()).waiting.bulk).toBe(1);
     const grant = await connected(sandbox, server, "ada");
     const { accessToken: _, ...withoutAccess } = grant;
     expect(await tight.adopt("ada", withoutAccess)).toMatchObject({ state: "refreshed" });
-    expect((await tight.budget.look()).waiting.bulk).toBe(0);
+    expect((await tight.budget.refresh()).waiting.bulk).toBe(0);
     expect(spentOn(sandbox, "ada")).toEqual(["createUser"]); // the one by hand
   });
 
@@ -160,7 +160,11 @@ describe("adopt()", () => {
     await lifecycle.adopt("ada", grant);
     await lifecycle.offboard("ada");
     expect(await lifecycle.adopt("ada", grant)).toMatchObject({ state: "tokenActive" });
-    sandbox.fail({ call: "fhir.purge", status: 400, body: { error: "not allowed" } });
+    sandbox.fail({
+      call: "fhir.purge",
+      status: 400,
+      body: { resourceType: "OperationOutcome", issue: [{ severity: "error", code: "forbidden" }] },
+    });
     const refused = { code: "USER_FAILED" };
     await expect(lifecycle.offboard("ada", { purge: ["r4"] })).rejects.toMatchObject(refused);
     await expect(lifecycle.adopt("ada", grant)).rejects.toMatchObject(refused);
@@ -176,7 +180,7 @@ describe("adopt()", () => {
     });
   });
 
-  it("waits until a rename in doubt is decided, and no longer than it is told to", async () => {
+  it("waits until a rename in doubt is decided, and no longer than waitMs", async () => {
     const { sandbox, lifecycle, grant } = await prepared();
     await lifecycle.adopt("ada", grant);
     sandbox.fail({ call: "updateUser", drop: "before" });
@@ -225,7 +229,11 @@ describe("adoptMany()", () => {
     await lifecycle.offboard("offboarded");
     await lifecycle.offboard("forgotten");
     await lifecycle.forget("forgotten");
-    sandbox.fail({ call: "fhir.purge", status: 400, body: { error: "not allowed" } });
+    sandbox.fail({
+      call: "fhir.purge",
+      status: 400,
+      body: { resourceType: "OperationOutcome", issue: [{ severity: "error", code: "forbidden" }] },
+    });
     await expect(lifecycle.offboard("refused", { purge: true })).rejects.toMatchObject({
       code: "USER_FAILED",
     });
@@ -239,7 +247,7 @@ describe("adoptMany()", () => {
     });
   });
 
-  it("passes over a user who has another id now, and says so", async () => {
+  it("passes over a user who has another id now, and reports it", async () => {
     const { lifecycle, grant, more } = await prepared();
     await lifecycle.adopt("ada", grant);
     await lifecycle.rename("ada", "ada lovelace");
@@ -249,10 +257,10 @@ describe("adoptMany()", () => {
     ];
     const done = await lifecycle.adoptMany(rows);
     expect(done).toMatchObject({ read: 2, added: 1, rejected: 1 });
-    expect(done.rejects).toMatchObject([{ row: 1, code: "RENAMED" }]);
+    expect(done.rejects).toMatchObject([{ row: 1, code: "RENAMED", facts: { renamedTo: "ada lovelace" } }]);
   });
 
-  it("writes everybody down without a call; called again, goes on; workers refresh", async () => {
+  it("stores all users without a call and continues when called again; workers refresh", async () => {
     const { sandbox, lifecycle, grant, before, more } = await prepared();
     const { accessToken: _, expiresAt: __, ...bob } = await more("bob");
     const calls = sandbox.journal.entries().length;
@@ -275,5 +283,16 @@ describe("adoptMany()", () => {
     expect(callsSince(sandbox, calls)).toEqual([]);
     expect(await lifecycle.resume()).toMatchObject({ rested: { refreshed: 1 } });
     expect(callsSince(sandbox, before)).toEqual(["createUser", "exchangeCode", "refreshToken"]);
+  });
+
+  it("counts what is no row as rejected, and goes on", async () => {
+    const { open } = await scene();
+    const lifecycle = await open();
+    const rows = [null, undefined, 7, []] as never[];
+    const { read, rejected, rejects } = await lifecycle.adoptMany(rows);
+    expect({ read, rejected }).toEqual({ read: 4, rejected: 4 });
+    expect(rejects.map(({ code }) => code)).toEqual(
+      rows.map((row) => (Array.isArray(row) ? "INVALID_ID" : "INVALID_OPTION")),
+    );
   });
 });

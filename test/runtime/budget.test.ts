@@ -31,7 +31,7 @@ describe("budget", () => {
     const ids = Array.from({ length: 20 }, (_, index) => `bulk ${index}`);
     await Promise.all(ids.map((id) => lifecycle.onboard(id, { lane: "bulk", waitMs: 200 })));
     await vi.waitFor(async () => expect((await lifecycle.counts()).tokenActive).toBe(18), 5_000);
-    const view = await lifecycle.budget.look();
+    const view = await lifecycle.budget.refresh();
     expect(view).toMatchObject({
       at: expect.any(Date),
       used: { interactive: 1, recovery: 0, bulk: 17 },
@@ -39,13 +39,13 @@ describe("budget", () => {
       waiting: { interactive: 0, recovery: 0, bulk: 3 },
       nextInMs: 0,
       users: { tokenActive: 18, created: 3 },
-      inHand: 0,
+      running: 0,
     });
     expect(lifecycle.budget.get()).toEqual(view);
     expect(sandbox.journal.spent().management).toBe(18);
   });
 
-  it("subscribe() tells of progress until everybody has arrived, and of nothing after it was ended", async () => {
+  it("subscribe() reports progress until all users have arrived, and nothing after it was ended", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open({ limits });
     const views: BudgetView[] = [];
@@ -59,11 +59,11 @@ describe("budget", () => {
     end();
     const seen = views.length;
     await lifecycle.onboard("late");
-    await lifecycle.budget.look();
+    await lifecycle.budget.refresh();
     expect(views).toHaveLength(seen);
   });
 
-  it("subscribe() looks no more often because somebody left and came back", async () => {
+  it("subscribe() polls no more often because a subscriber left and came back", async () => {
     let looks = 0;
     const { open } = await scene();
     const lifecycle = await open({ clock: systemClock, store: countingCounts(() => looks++) });
@@ -96,8 +96,8 @@ describe("lanes", () => {
     const imported = Array.from({ length: 40 }, (_, index) => `import ${index}`);
     const all = imported.map((id) => lifecycle.onboard(id, { lane: "bulk", waitMs: 3_600_000 }));
     await vi.waitFor(async () => expect((await lifecycle.forecast(1, "bulk")).ahead).toBe(22));
-    expect(await lifecycle.onboard("ada", { waitMs: 1_000 })).toMatchObject({ usable: true });
-    expect(await lifecycle.onboard("bob", { waitMs: 1_000 })).toMatchObject({ usable: true });
+    expect(await lifecycle.onboard("ada", { waitMs: 20_000 })).toMatchObject({ usable: true });
+    expect(await lifecycle.onboard("bob", { waitMs: 20_000 })).toMatchObject({ usable: true });
     expect((await lifecycle.forecast(1, "bulk")).inMs).toBeGreaterThan(60_000);
     const people = Array.from({ length: 60 }, (_, index) => `person ${index}`);
     all.push(...people.map((id) => lifecycle.onboard(id, { waitMs: 3_600_000 })));
@@ -134,7 +134,7 @@ describe("lanes of small or strange limits", () => {
     expect(order.findIndex(({ appUserId }) => appUserId === "import")).toBeLessThan(12);
   });
 
-  it("let somebody come forward who was imported and now sits at the screen", async () => {
+  it("move an imported user forward who now sits at the screen", async () => {
     const { open } = await scene();
     const lifecycle = await open({ limits });
     const imported = Array.from({ length: 60 }, (_, index) => `user ${index}`);
@@ -150,24 +150,28 @@ describe("health()", () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open();
     await lifecycle.onboard("ada");
-    sandbox.fail({ call: "createUser", times: 9, status: 401, body: { message: "Unauthorized" } });
+    const refused = { status: 401, body: { message: "Unauthorized" }, times: Infinity } as const;
+    for (const call of ["createUser", "listUsers"] as const) sandbox.fail({ ...refused, call });
     await expect(lifecycle.onboard("bob")).rejects.toMatchObject({ code: "CREDENTIALS_REFUSED" });
     expect(await lifecycle.health()).toMatchObject({ ready: false, shut: [{ reason: "credentials" }] });
     sandbox.clearFaults();
     sandbox.clock.advance(2 * 60_000);
-    sandbox.fail({ call: "createUser", status: 401, body: { message: "Unauthorized" }, delayMs: 400 });
-    const trying = lifecycle.onboard("bob", { waitMs: 3_000 }).catch(() => null);
+    for (const call of ["createUser", "listUsers"] as const)
+      sandbox.fail({ ...refused, call, delayMs: 3_000 });
+    const trying = lifecycle.onboard("bob", { waitMs: 60_000 }).catch(() => null);
     await vi.waitFor(async () =>
       expect((await lifecycle.health()).shut).toMatchObject([{ state: "probing", reason: "credentials" }]),
     );
     expect(await lifecycle.health()).toMatchObject({ ready: false });
+    sandbox.clock.advance(3_000);
+    sandbox.clock.advance(3_000);
     await trying;
   });
 
-  it("says ready while the store answers, and never rejects", async () => {
+  it("is ready while the store answers, and never rejects", async () => {
     const { open } = await scene();
     const lifecycle = await open();
-    expect(await lifecycle.health()).toMatchObject({ ready: true, problem: null, shut: [], inHand: 0 });
+    expect(await lifecycle.health()).toMatchObject({ ready: true, problem: null, shut: [], running: 0 });
     expect((await lifecycle.health()).storeMs).toBeGreaterThanOrEqual(0);
   });
 });

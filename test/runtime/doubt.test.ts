@@ -2,20 +2,27 @@ import { describe, expect, it } from "vitest";
 import { nothingKnown } from "../../machines/index.ts";
 import type { UserContext, UserEvent, UserState } from "../../machines/index.ts";
 import { slotAfter } from "../../src/guard/guard.ts";
-import { endpointOf, heardBy, heardByNobody } from "../../src/runtime/act.ts";
-import { conclusiveAt, doubtAbout, doubtOf, doubts, givenUp, slotFate } from "../../src/runtime/doubt.ts";
-import type { DoubtfulCall } from "../../src/runtime/doubt.ts";
-import { beforeNextCode } from "../../src/runtime/pauses.ts";
-import { callOf, step } from "../../src/runtime/step.ts";
-import type { Position } from "../../src/runtime/step.ts";
-import { newUser } from "../../src/runtime/user.ts";
-import type { User } from "../../src/runtime/user.ts";
+import { endpointOf, applyOutcome, applyNoOutcome } from "../../src/runtime/engine/perform-call.ts";
+import {
+  conclusiveAt,
+  doubtAbout,
+  doubtOf,
+  doubts,
+  givenUp,
+  slotFate,
+} from "../../src/runtime/engine/in-doubt.ts";
+import type { DoubtfulCall } from "../../src/runtime/engine/in-doubt.ts";
+import { beforeNextCode } from "../../src/runtime/options/backoff.ts";
+import { callOf, step } from "../../src/runtime/user/step.ts";
+import type { Position } from "../../src/runtime/user/step.ts";
+import { newUser } from "../../src/runtime/user/user.ts";
+import type { User } from "../../src/runtime/user/user.ts";
 import { Secret } from "../../src/secret.ts";
 import { event, later as now } from "../machines/events.ts";
 
 /*
  * What a user does about a call without an outcome. `spent`: codes in a row that brought no token so far.
- * Pauses are in ms, with dice that show one half and a grace of 7 s; `-`: none.
+ * Pauses are in ms, with a random number of one half and a grace of 7 s; `-`: none.
  */
 const table = `
 call          | ended   | spent | hears    | then it is    | next          | pause | why         | slot
@@ -26,10 +33,10 @@ createUser    | died    | 0     | IN_DOUBT | reauthorizing | issueAuthCode | -  
 createUser    | lost    | 2     | IN_DOUBT | reauthorizing | issueAuthCode | 7000  | unavailable | counts
 createUser    | died    | 2     | IN_DOUBT | reauthorizing | issueAuthCode | 60000 | codesSpent  | counts
 exchangeCode  | notSent | 0     | HELD     | codeIssued    | exchangeCode  | 500   | unavailable | givenBack
-exchangeCode  | lost    | 0     | IN_DOUBT | codeIssued    | exchangeCode  | 500   | unavailable | counts
+exchangeCode  | lost    | 0     | IN_DOUBT | codeIssued    | exchangeCode  | 7000  | unavailable | counts
 exchangeCode  | inDoubt | 0     | IN_DOUBT | codeIssued    | exchangeCode  | 500   | unavailable | settled
 exchangeCode  | died    | 0     | IN_DOUBT | codeIssued    | exchangeCode  | -     | -           | counts
-exchangeCode  | lost    | 4     | IN_DOUBT | codeIssued    | exchangeCode  | 500   | unavailable | counts
+exchangeCode  | lost    | 4     | IN_DOUBT | codeIssued    | exchangeCode  | 7000  | unavailable | counts
 exchangeAgain | notSent | 1     | HELD     | codeIssued    | exchangeCode  | 1000  | unavailable | givenBack
 exchangeAgain | lost    | 0     | IN_DOUBT | reauthorizing | issueAuthCode | -     | -           | counts
 exchangeAgain | lost    | 1     | IN_DOUBT | reauthorizing | issueAuthCode | 60000 | codesSpent  | counts
@@ -37,7 +44,7 @@ exchangeAgain | inDoubt | 2     | IN_DOUBT | reauthorizing | issueAuthCode | 120
 exchangeAgain | died    | 0     | IN_DOUBT | reauthorizing | issueAuthCode | -     | -           | counts
 exchangeAgain | died    | 1     | IN_DOUBT | reauthorizing | issueAuthCode | 60000 | codesSpent  | counts
 refreshToken  | notSent | 0     | HELD     | expiring      | refreshToken  | 500   | unavailable | givenBack
-refreshToken  | lost    | 0     | IN_DOUBT | expiring      | refreshToken  | 500   | unavailable | counts
+refreshToken  | lost    | 0     | IN_DOUBT | expiring      | refreshToken  | 7000  | unavailable | counts
 refreshToken  | inDoubt | 0     | IN_DOUBT | expiring      | refreshToken  | 500   | unavailable | settled
 refreshToken  | died    | 0     | IN_DOUBT | expiring      | refreshToken  | -     | -           | counts
 issueAuthCode | notSent | 1     | HELD     | reauthorizing | issueAuthCode | 500   | unavailable | givenBack
@@ -94,6 +101,8 @@ const standsIn: Readonly<Record<Asked, UserState>> = {
 };
 
 const graceMs = 7_000;
+const times = { timeoutMs: 30_000, graceMs };
+const moment = { at: now, random: 0.5, ...times };
 const code = new Secret("a code");
 const accessToken = new Secret("an access token");
 const refreshToken = new Secret("a refresh token");
@@ -126,10 +135,18 @@ const unheard = {
   inDoubt: { type: "inDoubt", why: "HTTP 503" },
 } as const;
 
+/** Until when a call may still arrive that presents a code or a refresh token. */
+const arrivals: Readonly<Record<Ended, Partial<Record<ReturnType<typeof endpointOf>, number>>>> = {
+  notSent: {},
+  lost: { token: now + times.timeoutMs + graceMs },
+  inDoubt: { token: now + times.timeoutMs + graceMs },
+  died: { token: now + times.timeoutMs + graceMs },
+};
+
 function ends(user: User, ended: Ended, verdict: "plain" | "kept" = "plain"): User {
   return ended === "died"
-    ? heardByNobody(user, now)
-    : heardBy(user, unheard[ended], now, 0.5, graceMs, verdict);
+    ? applyNoOutcome(user, moment)
+    : applyOutcome(user, unheard[ended], moment, verdict);
 }
 
 describe("runtime/doubt call × how it ended → event, pause, slot", () => {
@@ -138,7 +155,10 @@ describe("runtime/doubt call × how it ended → event, pause, slot", () => {
     const after = ends(user, line.ended);
     expect(after).toMatchObject({ intent: null, pause: line.pause });
     expect(after.history.at(-1)).toEqual([now, line.state, line.hears]);
-    expect(after.position).toEqual(step(user.position, event(line.hears, now)));
+    const mayArriveUntil = arrivals[line.ended][endpointOf(callOf(user.position.state) ?? "purge")];
+    expect(after.position).toEqual(
+      step(user.position, { ...event(line.hears, now), mayArriveUntil } as UserEvent),
+    ); // with the field or without
     expect(callOf(after.position.state)).toBe(line.next);
     expect(after.secrets).toEqual(line.state === user.position.state ? user.secrets : {});
     expect(slotFate(line.ended)).toBe(line.slot);
@@ -155,15 +175,16 @@ describe("runtime/doubt call × how it ended → event, pause, slot", () => {
     expect(Object.keys(doubts).sort()).toEqual([...Object.keys(standsIn), "updateUser"].sort());
   });
 
-  it("heardBy() keeps a code that was exchanged twice in vain while the token endpoint is down for everybody", () => {
+  it("heardBy() keeps a code that was exchanged twice in vain while the token endpoint is down for all users", () => {
     const user = asking("exchangeAgain", 3);
-    for (const ended of ["lost", "inDoubt"] as const) {
+    for (const [ended, pause] of [
+      ["lost", { reason: "unavailable", until: now + graceMs, mayArrive: true }],
+      ["inDoubt", { reason: "unavailable", until: now + 1_000 }],
+    ] as const) {
       const after = ends(user, ended, "kept");
-      expect(after.position).toEqual(step(user.position, event("HELD", now)));
-      expect(after).toMatchObject({
-        secrets: { code },
-        pause: { reason: "unavailable", until: now + 1_000 },
-      });
+      const mayArriveUntil = now + times.timeoutMs + graceMs;
+      expect(after.position).toEqual(step(user.position, { type: "HELD", at: now, mayArriveUntil }));
+      expect(after).toMatchObject({ secrets: { code }, pause });
       expect(doubtOf("exchangeAgain", ended)?.whileDown).toMatchObject({
         hears: "HELD",
         next: "exchangeCode",
@@ -188,7 +209,7 @@ describe("runtime/doubt call × how it ended → event, pause, slot", () => {
   it("heardByNobody() leaves a user who stands before no call where it is, with its tokens", () => {
     const user = { ...asking("refreshToken"), pause: null };
     const rested: User = { ...user, position: { ...user.position, state: "refreshed" } };
-    expect(heardByNobody(rested, now)).toEqual({ ...rested, intent: null });
+    expect(applyNoOutcome(rested, moment)).toEqual({ ...rested, intent: null });
   });
 
   it("heardBy() tries a fresh code once more after a second, however slow its refusal was", () => {
@@ -201,8 +222,27 @@ describe("runtime/doubt call × how it ended → event, pause, slot", () => {
       [5_000, null],
     ] as const) {
       const fresh = { state: "codeIssued", context: { ...context, codeAt: now - 20_000 - age } } as const;
-      const after = heardBy({ ...decided, position: fresh }, refused, now, 0.5, graceMs);
+      const after = applyOutcome({ ...decided, position: fresh }, refused, moment);
       expect(after).toMatchObject({ pause, secrets: pause === null ? {} : { code } });
+    }
+  });
+
+  it("applyOutcome() presents a code again that was in doubt once it has registered, a second after its issue", () => {
+    const user = asking("exchangeCode");
+    for (const [age, pauseMs] of [
+      [-90_000, 1_500], // the clock was put back
+      [0, 1_500],
+      [400, 1_100],
+      [999, 501],
+      [1_000, 500],
+      [60_000, 500],
+    ] as const) {
+      const context = { ...user.position.context, codeAt: now - age };
+      const after = ends({ ...user, position: { state: "codeIssued", context } }, "inDoubt");
+      expect(after).toMatchObject({
+        pause: { reason: "unavailable", until: now + pauseMs },
+        secrets: { code },
+      });
     }
   });
 
@@ -247,7 +287,6 @@ describe("runtime/doubt slots", () => {
 });
 
 describe("runtime/doubt updateUser", () => {
-  const times = { timeoutMs: 30_000, graceMs };
   const intent = { call: "updateUser", attempt: "one", at: now, facts: { to: "new" } };
 
   it("conclusiveAt() waits until the call can no longer arrive: a grace after it was given up, or after its time-out", () => {

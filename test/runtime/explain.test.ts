@@ -1,21 +1,25 @@
 import type { GateName, PauseReason, ShutGate, UserStatus } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
-import { explainUser } from "../../src/runtime/explain.ts";
-import type { Circumstances } from "../../src/runtime/explain.ts";
-import { callOf } from "../../src/runtime/step.ts";
+import { explainUser } from "../../src/runtime/operations/explain-user.ts";
+import type { Circumstances } from "../../src/runtime/operations/explain-user.ts";
+import { callOf } from "../../src/runtime/user/step.ts";
 import { states } from "../machines/events.ts";
 import { at, now, user } from "../support/statuses.ts";
 
-const around: Circumstances = { now, shut: [], isInHand: false, dueAt: null, queue: null };
+const around: Circumstances = { now, shut: [], isRunning: false, dueAt: null, queue: null };
 
 const pauses: Readonly<Record<PauseReason, RegExp>> = {
   rateLimit: /no slot of the limit is free/,
   throttled: /answered 429/,
-  unavailable: /does not answer/,
+  unavailable: /does not respond/,
   credentials: /refuses the client id and secret/,
-  forbidden: /answered 403/,
+  forbidden: /blocked before they reach 1upHealth/,
   codeRegisters: /a second to register/,
   codesSpent: /several codes brought no token/,
+  unexplained: /refused its last call without a reason/,
+  otherUsers: /about another user, or listed others/,
+  missing: /does not list it, although it knew it before/,
+  shortTokens: /live for so short/,
   purging: /erases for 30 s at a time/,
 };
 
@@ -31,7 +35,7 @@ const gates: Readonly<Record<GateName, readonly [ShutGate["reason"], RegExp]>> =
 const calling = states.filter((state) => callOf(state) !== undefined);
 
 describe("runtime/explain", () => {
-  it.each(states)("explain() of %s says the state, since when, and what comes next", (state) => {
+  it.each(states)("explain() of %s names the state, since when, and what comes next", (state) => {
     const text = explainUser(user(state), around);
     expect(text).toMatch(
       new RegExp(`^The user is ${state} \\(.+\\) since 2026-11-25 13:55:00 UTC, 5 min ago\\. `),
@@ -62,15 +66,15 @@ describe("runtime/explain", () => {
     },
   );
 
-  it("explain() of one in a lane says who goes first and when its turn comes at the latest", () => {
+  it("explain() of a user in a lane names who goes first and when its turn comes at the latest", () => {
     const pause = { reason: "rateLimit", until: at(1), attempt: 1 } as const;
     const line = (ahead: number, inMs: number): string =>
       explainUser(user("created", { pause }), { ...around, queue: { lane: "bulk", ahead, inMs } });
     expect(line(1_205, 14_400_000)).toContain(
-      "in the lane bulk for a slot of the account's limit, where 1,204 others go first: its turn comes at 2026-11-25 18:00:00 UTC, in 4 h at the latest",
+      "in the lane bulk for a slot of the account's limit, where 1,204 other users are ahead: its turn comes at 2026-11-25 18:00:00 UTC, in 4 h at the latest",
     );
     expect(line(1, 0)).toContain(
-      "where nobody goes first: a slot is free now. Then comes the call createUser.",
+      "where no other user is ahead: a slot is free now. Then comes the call createUser.",
     );
   });
 
@@ -84,14 +88,14 @@ describe("runtime/explain", () => {
     [
       "one in hand",
       { underWay: "createUser" },
-      { isInHand: true },
-      /Now the call createUser is under way; should that process die/,
+      { isRunning: true },
+      /Now the call createUser is under way; if that process dies/,
     ],
     [
       "one in doubt",
       { underWay: "createUser" },
       {},
-      /The call createUser was begun and nobody heard how it ended/,
+      /The call createUser was begun and its result is unknown/,
     ],
     [
       "one that is due later",
@@ -101,13 +105,25 @@ describe("runtime/explain", () => {
     ],
     [
       "a purge",
-      { purge: { done: ["dstu2"], left: ["stu3", "r4"] } },
+      { purge: { done: ["dstu2"], left: ["stu3", "r4"], skipped: null } },
       {},
-      /erased: dstu2; still to erase: stu3, r4\./,
+      /erased: dstu2; still to erase: stu3, r4\. (?!A purge)/,
+    ],
+    [
+      "a purge of a user that 1upHealth no longer knew",
+      { purge: { done: ["dstu2"], left: [], skipped: { versions: ["r4"], why: "userUnknown" } } },
+      {},
+      /A purge of r4 was requested and not carried out: 1upHealth did not know the user \(any more\)\./,
+    ],
+    [
+      "a purge that was withdrawn",
+      { purge: { done: [], left: [], skipped: { versions: ["r4"], why: "withdrawn" } } },
+      {},
+      /not carried out: the application offboarded the user without a purge before it was done\./,
     ],
     ["a conflict", { conflict: "idTaken" }, {}, /under the id of another user here/],
-    ["an inactive one", { active: false }, {}, /calls it inactive/],
-    ["one without a history", { history: [] }, {}, /Nothing is kept of how it came there\./],
+    ["an inactive one", { active: false }, {}, /lists it as inactive/],
+    ["one without a history", { history: [] }, {}, /No history is kept\./],
   ] satisfies readonly (readonly [string, Partial<UserStatus>, Partial<Circumstances>, RegExp])[])(
     "explain() of %s",
     (_, status, circumstances, says) => {
@@ -115,7 +131,7 @@ describe("runtime/explain", () => {
     },
   );
 
-  it("explain() of one at rest says until when its token works and when it is renewed", () => {
+  it("explain() of an idle user names when its token expires and when it is renewed", () => {
     const rests = user("refreshed", { usable: true, expiresAt: at(115) });
     expect(explainUser(rests, { ...around, dueAt: at(9_000) })).toMatch(
       /works until 2026-11-25 15:55:00 UTC, in 1 h 55 min\. Its token is renewed when .* by a worker at 2026-12-01 20:00:00 UTC, in 6 d 6 h\.$/,
@@ -124,8 +140,8 @@ describe("runtime/explain", () => {
 
   it.each([
     ["refused", /because 1upHealth refused the call for good: No such thing\. /],
-    ["codesRefused", /refused three codes in a row/],
-    ["contradiction", /that the user exists and that it does not/],
+    ["codesRefused", /refused every code for a day/],
+    ["contradiction", /in turn for a day that the user exists and that it does not/],
     ["idTaken", /that another user here has/],
   ] as const)("explain() of one that failed (%s) says why, and what helps", (reason, says) => {
     const failure = { reason, in: "created", why: "No such thing." } as const;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { putOff } from "../../src/runtime/forecast.ts";
+import { putOff } from "../../src/runtime/operations/forecast.ts";
 import { heldBack, scene } from "../support/scene.ts";
 
 describe("forecast()", () => {
@@ -13,7 +13,7 @@ describe("forecast()", () => {
     sandbox.clock.advance(2_000); // the other process looks once a second
     for (const each of [lifecycle, other]) {
       expect((await each.forecast()).inMs).toBeCloseTo(598_000, -4);
-      expect((await each.budget.look()).nextInMs).toBeCloseTo(598_000, -4);
+      expect((await each.budget.refresh()).nextInMs).toBeCloseTo(598_000, -4);
       expect((await each.forecast(20, "bulk")).inMs, "two windows on").toBeGreaterThan(600_000);
     }
     await lifecycle.account.reopen();

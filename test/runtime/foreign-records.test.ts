@@ -1,12 +1,12 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/clock.ts";
-import { accountOf } from "../../src/store/account.ts";
+import { accountOf } from "../../src/store/account-of.ts";
 import type { Store } from "../../src/store/contract.ts";
-import { hidingIds } from "../../src/store/hidden-ids.ts";
-import { HiddenNames } from "../../src/store/hidden-names.ts";
-import { openKeys } from "../../src/store/key-record.ts";
-import { keyRing } from "../../src/store/key-ring.ts";
+import { pseudonymisedStore } from "../../src/store/sealing/pseudonymised-store.ts";
+import { HiddenNames } from "../../src/store/sealing/hidden-names.ts";
+import { openKeys } from "../../src/store/sealing/key-record.ts";
+import { keyRing } from "../../src/store/sealing/key-ring.ts";
 import { anyKey } from "../support/places.ts";
 import { scene } from "../support/scene.ts";
 
@@ -30,7 +30,7 @@ const account = accountOf("sandbox-client");
 async function hidden(store: Store): Promise<Store> {
   const ring = () => keyRing(encryption, false, systemClock);
   const { names } = await openKeys({ record: store.account, account, ring, hideIds: true, writeId: "w" });
-  return hidingIds(store, new HiddenNames(names, account), () => {});
+  return pseudonymisedStore(store, new HiddenNames(names, account), () => {});
 }
 
 describe.each([false, true])("a record that this release cannot read (hideIds: %s)", (hideIds) => {
@@ -40,7 +40,7 @@ describe.each([false, true])("a record that this release cannot read (hideIds: %
     { value: "nonsense", code: "RECORD_DAMAGED" },
     { value: { ...envelope, state: "dancing" }, code: "RECORD_DAMAGED" },
   ])(
-    "($code: $value) keeps its value and is reported, and everybody else goes on",
+    "($code: $value) keeps its value and is reported, and all other users continue",
     async ({ value, code }) => {
       const { sandbox, open } = await scene();
       const adapter = memory();

@@ -1,7 +1,7 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
-import { accountOf } from "../../src/store/account.ts";
-import { hurry, scene, spentOn } from "../support/scene.ts";
+import { accountOf } from "../../src/store/account-of.ts";
+import { heldBack, hurry, scene, spentOn } from "../support/scene.ts";
 
 describe("forget()", () => {
   it("leaves nothing of a user who was let go, and onboard() begins from nothing", async () => {
@@ -22,7 +22,7 @@ describe("forget()", () => {
     expect(await lifecycle.counts()).toEqual({ reauthorized: 1 });
   });
 
-  it("does nothing to a user whom nobody knows, and refuses one who was not let go", async () => {
+  it("does nothing to an unknown user, and refuses one that was not offboarded", async () => {
     const { open } = await scene({ purgeBatch: 1 });
     const lifecycle = await open();
     await lifecycle.forget("nobody");
@@ -36,7 +36,7 @@ describe("forget()", () => {
     await lifecycle.rename("ada", "new");
     await expect(lifecycle.forget("ada")).rejects.toMatchObject({ code: "RENAMED" });
     await lifecycle.forget("new");
-    await expect(lifecycle.inspect("ada")).rejects.toMatchObject({ code: "RENAMED" });
+    await expect(lifecycle.inspect("ada")).rejects.toMatchObject({ code: "USER_UNKNOWN" });
     await lifecycle.onboard("bob");
     await expect(lifecycle.rename("bob", "new")).rejects.toMatchObject({ code: "USER_CONFLICT" });
   });
@@ -45,7 +45,7 @@ describe("forget()", () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open({ graceMs: 3_000 });
     sandbox.fail({ call: "createUser", drop: "after" });
-    await lifecycle.onboard("ada", { waitMs: 300 });
+    await heldBack(lifecycle, "ada");
     await lifecycle.offboard("ada");
     await expect(lifecycle.forget("ada", { waitMs: 10 })).rejects.toMatchObject({
       code: "USER_NOT_READY",
@@ -81,7 +81,7 @@ describe("forget()", () => {
     await lifecycle.offboard("ada");
     expect(await late()).toEqual({ type: "conflict" });
     await lifecycle.forget("ada");
-    expect(await store.load("ada")).toMatchObject({ record: { value: { forgotten: true }, dueInMs: null } });
+    expect(await store.load("ada")).toEqual({ type: "absent" });
     expect(await late()).toEqual({ type: "conflict" });
     for (let step = 0; step < 4; step++) {
       await lifecycle.onboard("ada");
@@ -91,13 +91,13 @@ describe("forget()", () => {
     }
   });
 
-  it("works where ids are hidden and for whoever is adopted; no list brings the user back, only onboard() by name", async () => {
+  it("works where ids are hidden and for adopted users; no list brings the user back, only onboard() by name", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open({ hideIds: true, encryption: { keys: ["5a".repeat(32)] } });
     const { oneupUserId } = await lifecycle.onboard("ada");
     await lifecycle.offboard("ada");
     await lifecycle.forget("ada");
-    await lifecycle.rewrap();
+    await lifecycle.rotateKeys();
     const expiresAt = new Date(Date.UTC(2030, 0, 1));
     const grant = { oneupUserId: oneupUserId ?? 0, refreshToken: "r", accessToken: "a", expiresAt };
     expect(await lifecycle.adopt("ada", grant)).toMatchObject({ usable: true });

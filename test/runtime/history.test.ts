@@ -1,11 +1,11 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
-import { accountOf } from "../../src/store/account.ts";
+import { accountOf } from "../../src/store/account-of.ts";
 import type { Json, StoredRecord } from "../../src/store/contract.ts";
-import { historyOf } from "../../src/runtime/history.ts";
-import { newUser, readUser, stepped, writeUser } from "../../src/runtime/user.ts";
+import { historyOf } from "../../src/runtime/user/history-of.ts";
+import { newUser, readUser, stepped, writeUser } from "../../src/runtime/user/user.ts";
 import { sealerOf } from "../store/sample.ts";
-import { scene } from "../support/scene.ts";
+import { heldBack, scene } from "../support/scene.ts";
 
 const sealer = sealerOf(2, [new Uint8Array(32)]);
 
@@ -14,7 +14,7 @@ function record(value: StoredRecord["value"]): StoredRecord {
 }
 
 describe("lifecycle.history()", () => {
-  it("says when, from where to where, why, and what each step cost", async () => {
+  it("names when, from where to where, why, and what each step cost", async () => {
     const { open, sandbox } = await scene();
     const lifecycle = await open();
     sandbox.createUser("ada");
@@ -28,13 +28,13 @@ describe("lifecycle.history()", () => {
       {
         from: "created",
         to: "reauthorizing",
-        why: "1upHealth says that it exists already",
+        why: "1upHealth answered that it already exists",
         spent: { management: 1 },
       },
       {
         from: "reauthorizing",
         to: "codeIssued",
-        why: "1upHealth gave a code",
+        why: "1upHealth issued a code",
         spent: { management: 1, token: 0 },
       },
       { from: "codeIssued", to: "reauthorized", event: "TOKEN_GRANTED", spent: { management: 0, token: 1 } },
@@ -47,7 +47,7 @@ describe("lifecycle.history()", () => {
     await expect(lifecycle.history("eve")).rejects.toMatchObject({ code: "USER_UNKNOWN" });
   });
 
-  it("counts attempts, and keeps the last twelve steps, of which the first does not say what it cost", async () => {
+  it("counts attempts, and keeps the last twelve steps, of which the first has no cost", async () => {
     let user = newUser("ada", "bulk", 0);
     for (let at = 1; at <= 20; at++) {
       user = { ...user, calls: { ...user.calls, management: at } };
@@ -116,7 +116,7 @@ describe("lifecycle.explain()", () => {
       /^The user is tokenActive .* Its access token works until /,
     );
     expect(await lifecycle.explain("bob")).toMatch(
-      /waits in the lane interactive .* nobody goes first: its turn comes at .*, in 1 h at the latest/,
+      /waits in the lane interactive .* no other user is ahead: its turn comes at .*, in 1 h at the latest/,
     );
     expect(await Promise.all([opened.load("ada"), opened.load("bob"), opened.account.load()])).toMatchObject(
       before.map((one) =>
@@ -125,11 +125,11 @@ describe("lifecycle.explain()", () => {
     );
   });
 
-  it("says that the account is shut for everybody, and no secret", async () => {
+  it("reports that the account is shut for all users, and no secret", async () => {
     const { open, sandbox } = await scene();
     const lifecycle = await open();
     sandbox.fail({ status: 429, retryAfterMs: 600_000 });
-    await lifecycle.onboard("eve", { waitMs: 200 });
+    await heldBack(lifecycle, "eve");
     const text = await lifecycle.explain("eve");
     expect(text).toMatch(
       /answered 429 though a slot was free.*user management is shut, for all users.*in 10 min, as/,

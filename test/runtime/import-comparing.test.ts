@@ -3,7 +3,7 @@ import { people, plenty } from "../support/people.ts";
 import { hurry, scene } from "../support/scene.ts";
 
 describe("onboardMany() that does not know who exists", () => {
-  it("reads 1upHealth's list first, so that nobody costs two calls", async () => {
+  it("reads 1upHealth's list first, so that no user costs two calls", async () => {
     const { sandbox, open } = await scene({ limit: { calls: 1_000 } });
     for (const id of people(230)) sandbox.createUser(id);
     const lifecycle = await open(plenty);
@@ -16,7 +16,7 @@ describe("onboardMany() that does not know who exists", () => {
 
   it("stops reading it where that saves nothing", async () => {
     const { sandbox, open } = await scene({ limit: { calls: 3_000 } });
-    for (const id of people(2_000)) sandbox.createUser(`somebody else's ${id}`);
+    for (const id of people(2_000)) sandbox.createUser(`another's ${id}`);
     const lifecycle = await open(plenty);
     const done = await lifecycle.onboardMany(people(100), { name: "spring" });
     expect(done).toMatchObject({ known: 0, arrived: 100 });
@@ -58,7 +58,7 @@ describe("onboardMany() that does not know who exists", () => {
     const again = lifecycle.onboardMany(people(10), { name: "spring", expect: "new" });
     const person = lifecycle.onboard("user 9", { waitMs: 60 * 60_000 });
     await vi.waitFor(async () =>
-      expect((await lifecycle.budget.look()).waiting).toMatchObject({ interactive: 1 }),
+      expect((await lifecycle.budget.refresh()).waiting).toMatchObject({ interactive: 1 }),
     );
     hurry(sandbox, 1_000);
     expect(await person).toMatchObject({ usable: true });
@@ -79,7 +79,7 @@ describe("onboardMany() that does not know who exists", () => {
     expect(sandbox.journal.count("listUsers")).toBeLessThanOrEqual(6);
   });
 
-  it("leaves nobody behind who was held for it when the process ended", async () => {
+  it("leaves no user behind that was held for it when the process ended", async () => {
     const { sandbox, open } = await scene({ limit: { calls: 1_000 } });
     const stop = new AbortController();
     const lifecycle = await open(plenty);

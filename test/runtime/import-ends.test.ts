@@ -45,10 +45,10 @@ describe("onboardMany() ends", () => {
       present: 20,
       arrived: 20,
     });
-    expect(sandbox.clock.now() - began, "nobody was held back").toBeLessThan(60_000);
+    expect(sandbox.clock.now() - began, "no user was held back").toBeLessThan(60_000);
   });
 
-  it("with hidden ids, though a record does not even say whose it is, and counts it", async () => {
+  it("with hidden ids, though a record does not even name its user, and counts it", async () => {
     const { sandbox, open } = await scene();
     let commits = 0;
     const store = altered(memory(), ({ commit }) => ({

@@ -28,12 +28,12 @@ function service(): KeyProvider & { trouble: Error | null; newest: string } {
 }
 
 describe("a KeyProvider", () => {
-  it("rewrap() wraps with its newest key, retire() takes the old one, and a stranger's key service is refused", async () => {
+  it("rotateKeys() wraps with its newest key, retire() takes the old one, and a stranger's key service is refused", async () => {
     const kms = service();
     const { open, first, tokens } = await withUsers(kms);
     expect(await first.keys.list()).toEqual([{ id: "key 1", storeKeys: [expect.any(String)] }]);
     kms.newest = "key 2";
-    await first.rewrap();
+    await first.rotateKeys();
     await first.keys.retire("key 1");
     expect(await tokensOf(await open())).toEqual(tokens);
     await expect(open({ encryption: service() })).rejects.toMatchObject({ ...refused, retryable: true });
@@ -41,14 +41,13 @@ describe("a KeyProvider", () => {
     expect(await tokensOf(await open())).toEqual(tokens);
   });
 
-  it("rewrap() that it does not answer is a retryable KEY_REFUSED, nothing is changed, and users go on", async () => {
+  it("rotateKeys() that it does not answer is a retryable KEY_REFUSED, nothing is changed, and users go on", async () => {
     const kms = service();
     const { open, first, store, tokens } = await withUsers(kms);
-    await first.upgradeFormat();
     const before = await accountIn(store);
     kms.trouble = new Error("503");
     for (const records of [false, true]) {
-      await expect(first.rewrap({ records })).rejects.toMatchObject({ ...refused, retryable: true });
+      await expect(first.rotateKeys({ records })).rejects.toMatchObject({ ...refused, retryable: true });
     }
     await expect(open()).rejects.toMatchObject({ ...refused, retryable: true, cause: kms.trouble });
     expect(await accountIn(store)).toBe(before);
@@ -56,7 +55,7 @@ describe("a KeyProvider", () => {
     expect(await first.reauthorize("ada")).toMatchObject({ usable: true });
   });
 
-  it("that is away while a store key is replaced holds its process back, and nobody else, until it is there again", async () => {
+  it("that is away while a store key is replaced holds back its process alone, until it is there again", async () => {
     const away = service();
     const { sandbox, open, first, tokens } = await withUsers(away);
     const warnings: string[] = [];
@@ -68,16 +67,13 @@ describe("a KeyProvider", () => {
     };
     const cut = await open({ encryption, logger });
     reachable = false;
-    await first.upgradeFormat();
-    await soon(sandbox, first.rewrap({ records: true }));
+    await soon(sandbox, first.rotateKeys({ records: true }));
     await expect(cut.accessToken("ada")).rejects.toMatchObject({ ...refused, retryable: true });
     await expect(cut.onboard("new")).rejects.toMatchObject(refused);
     await expect(cut.adopt("adopted", grant)).rejects.toMatchObject({ ...refused, retryable: true });
     expect(await cut.health()).toMatchObject({ ready: false, problem: "KEY_REFUSED" });
     expect(await cut.resume()).toEqual({ taken: 0, rested: {} });
-    expect(warnings).toEqual([
-      expect.stringMatching(/^Cannot begin anything new: Cannot unwrap the store key/),
-    ]);
+    expect(warnings).toEqual([expect.stringMatching(/^Cannot start new work: Cannot unwrap the store key/)]);
     expect(await first.onboard("new")).toMatchObject({ usable: true });
     const list = cut.adoptMany([{ appUserId: "listed", ...grant }]);
     await new Promise((resolve) => setTimeout(resolve, 50));

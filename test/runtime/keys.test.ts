@@ -7,14 +7,14 @@ import { tokensOf, users, withUsers } from "../support/sealed-users.ts";
 
 const refused = { code: "KEY_REFUSED" };
 
-describe("rewrap()", () => {
-  it("rewrap() lets an old key go: retire() refuses before and not after, and running processes go on", async () => {
+describe("rotateKeys()", () => {
+  it("rotateKeys() lets an old key go: retire() refuses before and not after, and running processes go on", async () => {
     const { open, first, tokens } = await withUsers();
     const both = await open({ encryption: { keys: [newer, older] } });
     const [before] = await both.keys.list();
     expect(before?.storeKeys).toHaveLength(1);
     await expect(both.keys.retire(before?.id ?? "")).rejects.toMatchObject({ ...refused, retryable: false });
-    expect(await both.rewrap()).toEqual({ storeKeys: 1, resealed: 0, unreadable: 0, dropped: 0 });
+    expect(await both.rotateKeys()).toEqual({ storeKeys: 1, resealed: 0, unreadable: 0, dropped: 0 });
     const [after] = await both.keys.list();
     expect(after).toEqual({ id: expect.not.stringMatching(before?.id ?? ""), storeKeys: before?.storeKeys });
     await both.keys.retire(before?.id ?? "");
@@ -26,60 +26,56 @@ describe("rewrap()", () => {
     expect(await first.reauthorize("ada")).toMatchObject({ usable: true });
   });
 
-  it("rewrap() refuses to wrap with a retired key, and changes nothing", async () => {
+  it("rotateKeys() refuses to wrap with a retired key, and changes nothing", async () => {
     const { open, store } = await withUsers();
     const both = await open({ encryption: { keys: [newer, older] } });
     const [old] = await both.keys.list();
-    await both.rewrap();
+    await both.rotateKeys();
     await both.keys.retire(old?.id ?? "");
     const before = await accountIn(store);
     const reversed = await open({ encryption: { keys: [older, newer] } });
-    await expect(reversed.rewrap()).rejects.toThrow(/the newest key must not be a retired one/);
+    await expect(reversed.rotateKeys()).rejects.toThrow(/the newest key must not be a retired one/);
     expect(await accountIn(store)).toBe(before);
   });
 
-  it("rewrap() of many processes at once leaves one store key that opens", async () => {
+  it("rotateKeys() of many processes at once leaves one store key that opens", async () => {
     const { open, tokens } = await withUsers();
     const several = await Promise.all([1, 2, 3].map(() => open({ encryption: { keys: [newer, older] } })));
-    await Promise.all(several.map((each) => each.rewrap()));
+    await Promise.all(several.map((each) => each.rotateKeys()));
     expect(await tokensOf(await open({ encryption: { keys: [newer] } }))).toEqual(tokens);
   });
 
-  it("rewrap({ records: true }) says that it needs format 2, and changes nothing", async () => {
-    const { first, store } = await withUsers();
-    const before = await accountIn(store);
-    await expect(first.rewrap({ records: true })).rejects.toMatchObject({
-      code: "INVALID_OPTION",
-      message: expect.stringContaining("call upgradeFormat() once every process runs this release"),
-    });
-    expect(await accountIn(store)).toBe(before);
+  it("rotateKeys({ records: true }) counts users, and takes no mark of one who was forgotten for a damaged record", async () => {
+    const { sandbox, first } = await withUsers();
+    await first.offboard("ada");
+    await first.forget("ada");
+    const done = await soon(sandbox, first.rotateKeys({ records: true }));
+    expect(done).toMatchObject({ resealed: 2, unreadable: 0 });
   });
 
-  it("rewrap({ records: true }) seals every user anew and drops the old store key; aliases stay", async () => {
+  it("rotateKeys({ records: true }) seals every user again and drops the old store key; aliases stay", async () => {
     const { sandbox, open, first, store, tokens } = await withUsers();
     const beside = await open();
-    expect(await first.upgradeFormat()).toBe(2);
     const alias = first.alias("ada");
     const [before] = await first.keys.list();
     const seen: unknown[] = [];
     const onProgress = (each: unknown): void => void seen.push(each);
-    const done = await soon(sandbox, first.rewrap({ records: true, onProgress }));
+    const done = await soon(sandbox, first.rotateKeys({ records: true, onProgress }));
     expect(done).toEqual({ storeKeys: 1, resealed: 3, unreadable: 0, dropped: 1 });
     expect(seen).toEqual([1, 2, 3].map(() => ({ seen: 3, of: 3, resealed: 3 })));
     const [after] = await first.keys.list();
-    expect(await sealsIn(store)).toEqual([`2 ${after?.storeKeys.join()}`]);
+    expect(await sealsIn(store)).toEqual([`1 ${after?.storeKeys.join()}`]);
     expect(after?.storeKeys).not.toEqual(before?.storeKeys);
     for (const each of [first, beside, await open()]) {
       expect(await tokensOf(each)).toEqual(tokens);
       expect(each.alias("ada")).toBe(alias);
     }
-    await soon(sandbox, first.rewrap({ records: true }));
+    await soon(sandbox, first.rotateKeys({ records: true }));
     expect((await open()).alias("ada")).toBe(alias);
   });
 
-  it("rewrap({ records: true }) beside busy processes costs nobody a step, and meets whoever was busy again", async () => {
+  it("rotateKeys({ records: true }) beside busy processes costs no user a step, and returns to those that were leased", async () => {
     const { sandbox, open, first, store } = await withUsers();
-    await first.upgradeFormat();
     const patient = { timeoutMs: 30_000, graceMs: 10_000, leaseMs: 45_000 }; // time runs fast below
     const worker = working(await open(patient));
     const lease = { id: "of the test", owner: "the test", ms: 30_000 };
@@ -89,21 +85,20 @@ describe("rewrap()", () => {
     const write = { id: "bob", value, expectedRevision: revision, writeId: "w", state: "tokenActive" };
     await store.commit({ ...write, mode: "take", lease, dueInMs: null, lane: null });
     hurry(sandbox);
-    const sealing = (await open(patient)).rewrap({ records: true });
+    const sealing = (await open(patient)).rotateKeys({ records: true });
     const more = Array.from({ length: 8 }, (_, index) => `user ${index}`);
     await Promise.all([...more.map((id) => worker.onboard(id)), worker.reauthorize("eve", { waitMs: 1e9 })]);
     const done = await sealing;
     expect(done).toMatchObject({ storeKeys: 1, unreadable: 0, dropped: 1 });
     const [key] = await first.keys.list();
-    expect(await sealsIn(store)).toEqual([`2 ${key?.storeKeys.join()}`]);
+    expect(await sealsIn(store)).toEqual([`1 ${key?.storeKeys.join()}`]);
     const after = await open(patient);
     for (const id of [...users, ...more]) expect(await after.accessToken(id, { waitMs: 1e9 })).toMatch(/./);
     expect(sandbox.journal.count("createUser")).toBe(11);
   });
 
-  it("rewrap({ records: true }) resumes wherever a process or an answer was lost", async () => {
+  it("rotateKeys({ records: true }) resumes wherever a process or an answer was lost", async () => {
     const { sandbox, open, first, store, tokens } = await withUsers();
-    await first.upgradeFormat();
     const inner = await store;
     let writes = 0;
     for (const when of ["before", "after"] as const) {
@@ -113,13 +108,13 @@ describe("rewrap()", () => {
         const dying = await open({ store: dyingAt(inner, fatal, when, () => ++writes) });
         const outcome = await soon(
           sandbox,
-          dying.rewrap({ records: true }).catch((error: unknown) => error),
+          dying.rotateKeys({ records: true }).catch((error: unknown) => error),
         );
         if (writes < fatal) break;
         expect(outcome).toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
         expect(await tokensOf(await open())).toEqual(tokens);
         expect(await tokensOf(first)).toEqual(tokens);
-        const { storeKeys, dropped } = await soon(sandbox, first.rewrap({ records: true }));
+        const { storeKeys, dropped } = await soon(sandbox, first.rotateKeys({ records: true }));
         expect({ storeKeys, dropped }).toEqual({ storeKeys: 1, dropped: 1 });
         expect(await first.keys.list()).not.toEqual(before);
         expect(await tokensOf(await open())).toEqual(tokens);
@@ -128,9 +123,8 @@ describe("rewrap()", () => {
     }
   });
 
-  it("rewrap({ records: true }) leaves everybody where it was: due, in its lane, or with a dead process", async () => {
+  it("rotateKeys({ records: true }) leaves every user where it was: due, in its lane, or with a dead process", async () => {
     const { sandbox, open, first, store } = await withUsers();
-    await first.upgradeFormat();
     const dead = await store.load("bob");
     if (dead.type !== "record") throw new Error("bob is there");
     const { value, revision } = dead.record;
@@ -141,73 +135,69 @@ describe("rewrap()", () => {
     expect(await limited.reauthorize("eve", { waitMs: 0 })).toMatchObject({ usable: false });
     sandbox.clock.advance(1_000);
     const before = await store.load("eve");
-    await soon(sandbox, first.rewrap({ records: true }));
+    await first.account.setLimits({ management: { calls: 300, windowMs: 3_600_000 } });
+    await soon(sandbox, first.rotateKeys({ records: true }));
     expect(await first.resume()).toEqual({ taken: 2, rested: { tokenActive: 1, reauthorized: 1 } });
     expect(before).toMatchObject({ record: { lane: "interactive" } });
     sandbox.clock.advance(7 * 24 * 3_600_000);
     expect(await first.resume()).toMatchObject({ taken: 3 });
   });
 
-  it("rewrap({ records: true }) waits for processes that do not know yet: what they seal is sealed anew", async () => {
+  it("rotateKeys({ records: true }) waits for processes that do not know yet: what they seal is sealed again", async () => {
     const { sandbox, open } = await withUsers();
     const [first, late] = [await open(), await open()];
-    await first.upgradeFormat();
     sandbox.clock.advance(1_001);
-    await late.budget.look(); // at the account, for the next second
+    await late.budget.refresh(); // at the account, for the next second
     let rounds = 0;
-    const sealing = first.rewrap({ records: true, onProgress: () => void rounds++ });
+    const sealing = first.rotateKeys({ records: true, onProgress: () => void rounds++ });
     await vi.waitFor(() => expect(rounds).toBe(1));
     await late.onboard("new");
     expect(await soon(sandbox, sealing)).toMatchObject({ resealed: 4, dropped: 1 });
     expect(await (await open()).accessToken("new")).toMatch(/./);
   });
 
-  it("rewrap({ records: true }) of a store without users waits for them as well", async () => {
+  it("rotateKeys({ records: true }) of a store without users waits for them as well", async () => {
     const { sandbox, open } = await scene();
     const [first, late] = [await open(times), await open(times)];
-    await first.upgradeFormat();
     sandbox.clock.advance(1_001);
-    await late.budget.look();
-    const sealing = first.rewrap({ records: true });
+    await late.budget.refresh();
+    const sealing = first.rotateKeys({ records: true });
     await vi.waitFor(async () => expect((await first.keys.list())[0]?.storeKeys).toHaveLength(2));
     await late.onboard("new");
     expect(await soon(sandbox, sealing)).toMatchObject({ resealed: 1, dropped: 1 });
     expect(await (await open(times)).accessToken("new")).toMatch(/./);
   });
 
-  it("work() goes on with users that were sealed anew a moment ago", async () => {
+  it("work() goes on with users that were sealed again a moment ago", async () => {
     const { sandbox, open, first } = await withUsers();
-    await first.upgradeFormat();
     const beside = await open();
     sandbox.clock.advance(7 * 24 * 3_600_000);
-    await beside.budget.look();
+    await beside.budget.refresh();
     let rounds = 0;
-    const sealing = first.rewrap({ records: true, onProgress: () => void rounds++ });
+    const sealing = first.rotateKeys({ records: true, onProgress: () => void rounds++ });
     await vi.waitFor(() => expect(rounds).toBe(1));
     expect(await beside.resume()).toEqual({ taken: 3, rested: { refreshed: 3 } });
     await soon(sandbox, sealing);
   });
 
-  it("rewrap({ records: true }) ends with its signal and with the lifecycle, and leaves a store that opens", async () => {
+  it("rotateKeys({ records: true }) ends with its signal and with the lifecycle, and leaves a store that opens", async () => {
     const { open, first, tokens } = await withUsers();
-    await first.upgradeFormat();
     const stop = new AbortController();
-    const stopped = first.rewrap({
+    const stopped = first.rotateKeys({
       records: true,
       signal: stop.signal,
       onProgress: () => stop.abort(new Error("enough")),
     });
     await expect(stopped).rejects.toThrow("enough");
-    const closed = first.rewrap({ records: true, onProgress: () => void first.close() });
+    const closed = first.rotateKeys({ records: true, onProgress: () => void first.close() });
     await expect(closed).rejects.toMatchObject({ code: "CLOSED" });
     const next = await open();
     expect((await next.keys.list())[0]?.storeKeys).toHaveLength(2);
     expect(await tokensOf(next)).toEqual(tokens);
   });
 
-  it("rewrap({ records: true }) leaves a user that does not open as it is, and says so", async () => {
+  it("rotateKeys({ records: true }) leaves a user that does not open as it is, and counts it", async () => {
     const { sandbox, first, store } = await withUsers();
-    await first.upgradeFormat();
     const found = await store.load("bob");
     if (found.type !== "record") throw new Error("bob is there");
     const value = JSON.parse(
@@ -215,24 +205,14 @@ describe("rewrap()", () => {
     );
     const write = { id: "bob", expectedRevision: found.record.revision, writeId: "w", state: "tokenActive" };
     const lease = { id: "of the test", owner: "the test", ms: 1 };
-    // In format 1 the id at 1upHealth is not sealed in.
     await store.commit({ ...write, value, mode: "none", lease, dueInMs: null, lane: null });
-    expect(await first.inspect("bob")).toMatchObject({ oneupUserId: 7 });
-    await soon(sandbox, first.rewrap({ records: true }));
-    const sealed = await store.load("bob");
-    if (sealed.type !== "record") throw new Error("bob is there");
-    const changed = JSON.parse(
-      JSON.stringify(sealed.record.value).replace('"oneupUserId":7', '"oneupUserId":8'),
-    );
-    const again = { ...write, expectedRevision: sealed.record.revision, writeId: "w2", value: changed };
-    await store.commit({ ...again, mode: "none", lease, dueInMs: null, lane: null });
     await expect(first.inspect("bob")).rejects.toMatchObject({ code: "RECORD_DAMAGED" });
-    expect(await soon(sandbox, first.rewrap({ records: true }))).toMatchObject({
+    expect(await soon(sandbox, first.rotateKeys({ records: true }))).toMatchObject({
       resealed: 2,
       unreadable: 1,
       dropped: 1,
     });
-    expect(await store.load("bob")).toMatchObject({ record: { value: changed } });
+    expect(await store.load("bob")).toMatchObject({ record: { value } });
   });
 });
 
@@ -268,16 +248,16 @@ function dyingAt(store: Store, fatal: number, when: "before" | "after", count: (
 }
 
 describe("wrong options", () => {
-  it("retire() and rewrap() throw INVALID_OPTION, and CLOSED once the lifecycle is closed", async () => {
+  it("retire() and rotateKeys() throw INVALID_OPTION, and CLOSED once the lifecycle is closed", async () => {
     const { open } = await scene();
     const lifecycle = await open();
     const wrong = { code: "INVALID_OPTION" };
     await expect(lifecycle.keys.retire("")).rejects.toMatchObject(wrong);
     await expect(lifecycle.keys.retire(7 as never)).rejects.toMatchObject(wrong);
-    await expect(lifecycle.rewrap({ records: "yes" as never })).rejects.toMatchObject(wrong);
+    await expect(lifecycle.rotateKeys({ records: "yes" as never })).rejects.toMatchObject(wrong);
     await lifecycle.close();
-    const { keys, rewrap, upgradeFormat } = lifecycle;
-    for (const verb of [() => keys.list(), () => keys.retire("a"), () => rewrap(), () => upgradeFormat()]) {
+    const { keys, rotateKeys } = lifecycle;
+    for (const verb of [() => keys.list(), () => keys.retire("a"), () => rotateKeys()]) {
       await expect(verb()).rejects.toMatchObject({ code: "CLOSED" });
     }
   });

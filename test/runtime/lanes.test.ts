@@ -1,6 +1,6 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it, vi } from "vitest";
-import { accountOf } from "../../src/store/account.ts";
+import { accountOf } from "../../src/store/account-of.ts";
 import { altered } from "../support/altered.ts";
 import { hurry, scene } from "../support/scene.ts";
 
@@ -35,7 +35,7 @@ describe("onboard() of a user in a lane", () => {
     const first = lifecycle.onboard(id, { lane: "bulk", waitMs });
     const second = lifecycle.onboard(id, { waitMs });
     await vi.waitFor(async () => {
-      expect((await lifecycle.budget.look()).waiting).toEqual({ interactive: 1, recovery: 0, bulk: 1 });
+      expect((await lifecycle.budget.refresh()).waiting).toEqual({ interactive: 1, recovery: 0, bulk: 1 });
     });
     hurry(sandbox);
     expect(await Promise.all([first, second])).toMatchObject([{ usable: true }, { usable: true }]);

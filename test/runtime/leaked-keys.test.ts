@@ -3,10 +3,9 @@ import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { newer, older, soon, tokensOf, withUsers } from "../support/sealed-users.ts";
 
-describe("a key that somebody else knows", () => {
-  it("rewrap({ records: true }) goes on where it was interrupted, but under a new ring key begins anew", async () => {
+describe("a leaked key", () => {
+  it("rotateKeys({ records: true }) goes on where it was interrupted, but under a new ring key starts over", async () => {
     const { sandbox, open, first, tokens } = await withUsers();
-    await first.upgradeFormat();
     const interrupted = async () => {
       const stop = new AbortController();
       const options = {
@@ -14,17 +13,17 @@ describe("a key that somebody else knows", () => {
         signal: stop.signal,
         onProgress: () => stop.abort(new Error("enough")),
       };
-      await expect(first.rewrap(options)).rejects.toThrow("enough");
+      await expect(first.rotateKeys(options)).rejects.toThrow("enough");
       return (await first.keys.list()).flatMap(({ storeKeys }) => storeKeys);
     };
     const pending = await interrupted();
     expect(pending).toHaveLength(2);
     expect(await interrupted()).toEqual(pending);
-    // Whoever copied the store now and knows the old ring key knows both.
+    // A copy of the store now, with the old ring key, reveals both.
     const both = await open({ encryption: { keys: [newer, older] } });
     await first.close();
-    await both.rewrap();
-    await soon(sandbox, both.rewrap({ records: true }));
+    await both.rotateKeys();
+    await soon(sandbox, both.rotateKeys({ records: true }));
     const after = (await both.keys.list()).flatMap(({ storeKeys }) => storeKeys);
     expect(after).toHaveLength(1);
     expect(pending).not.toContain(after[0]);
@@ -42,9 +41,13 @@ describe("a key that somebody else knows", () => {
     const { open, first } = await withUsers();
     const [old] = await first.keys.list();
     const both = await open({ encryption: { keys: [newer ?? "", older ?? ""] } });
-    await both.rewrap();
+    await both.rotateKeys();
     const alone = await open({ encryption: { keys: [newer ?? ""] } });
     await alone.keys.retire(old?.id ?? "");
+    expect((await alone.keys.list()).map(({ id }) => id)).not.toContain(old?.id);
+    await expect(open({ encryption: { keys: [older ?? ""] } })).rejects.toMatchObject({
+      code: "KEY_REFUSED",
+    });
   });
 
   it("encryption.keys are read once: what becomes of the application's bytes changes no key", async () => {
@@ -52,7 +55,7 @@ describe("a key that somebody else knows", () => {
     const key = bytes.toString("hex");
     const { open, first, tokens } = await withUsers({ keys: [bytes] });
     bytes.fill(0);
-    await first.rewrap();
+    await first.rotateKeys();
     expect(await tokensOf(await open({ encryption: { keys: [key] } }))).toEqual(tokens);
     await expect(open({ encryption: { keys: [new Uint8Array(32)] } })).rejects.toMatchObject({
       code: "KEY_REFUSED",

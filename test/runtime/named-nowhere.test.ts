@@ -2,8 +2,8 @@ import { inspect } from "node:util";
 import type { KeyvStoreAdapter } from "keyv";
 import type { Lifecycle } from "oneup-lifecycle";
 import { keyv } from "oneup-lifecycle/adapters/keyv";
-import { describe, expect, it } from "vitest";
-import { accountOf } from "../../src/store/account.ts";
+import { describe, expect, it, vi } from "vitest";
+import { accountOf } from "../../src/store/account-of.ts";
 import { anyKey } from "../support/places.ts";
 import { scene } from "../support/scene.ts";
 
@@ -58,14 +58,25 @@ describe.each([{ hideIds: false }, { hideIds: true }])(
       const store = keyv(beneath.storage);
       const logger = { debug: note, info: note, warn: note };
       const at = { store, hideIds, logger, encryption: { keys: [anyKey] } };
-      const quick = { timeoutMs: 100, graceMs: 20, leaseMs: 150 };
+      const quick = { timeoutMs: 1_000, graceMs: 20, leaseMs: 1_100 };
       const lifecycle: Lifecycle = await open({ ...at, ...quick });
       for (const name of ["ada", "bob", "eve"]) await lifecycle.onboard(id(name));
-      const quotes = { error: "bad", message: `no way, ${id("kim")}`, app_user_id: id("kim") };
+      const remark = { error: "bad", message: `no way, ${id("kim")}`, app_user_id: id("kim") };
+      // Words that refuse an id for good.
+      const quotes = { success: false, ...remark, error: `app_user_id "${id("kim")}" is not allowed` };
 
       // 1upHealth refuses, breaks off, says nonsense, and quotes.
-      sandbox.fail({ call: "createUser", status: 422, body: quotes });
+      const always = { call: "createUser", status: 422, times: Infinity } as const;
+      sandbox.fail({ ...always, body: quotes });
       await failing(lifecycle.onboard(id("kim")), "USER_FAILED");
+      sandbox.clearFaults();
+      sandbox.fail({ ...always, body: remark });
+      await vi.waitFor(async () => {
+        const waiting = await lifecycle.onboard(id("lin"), { waitMs: 1_000 });
+        expect(waiting.pause).toMatchObject({ reason: "unexplained" });
+        note({ ...waiting, appUserId: null }); // a status is the one place that has the id
+      });
+      sandbox.clearFaults();
       sandbox.fail({ call: "fhir.read", times: 3, status: 400, body: quotes });
       await failing(lifecycle.fhir(id("ada"), "r4").read("Patient", "x"), "FHIR_REFUSED");
       for (const fault of [
@@ -85,7 +96,7 @@ describe.each([{ hideIds: false }, { hideIds: true }])(
       await failing(lifecycle.inspect(id("nobody")), "USER_UNKNOWN");
       await failing(lifecycle.onboard(`${id("x")}\n`), "INVALID_ID");
 
-      // The answer to whoever asks under an old id is the one place that has an id, and only in its facts.
+      // The answer to a caller under an old id is the one place that has an id, and only in its facts.
       await lifecycle.rename(id("eve"), id("eva"));
       const renamed: unknown = await lifecycle.inspect(id("eve")).catch((error: unknown) => error);
       expect(renamed).toMatchObject({ code: "RENAMED", facts: { renamedTo: id("eva") } });

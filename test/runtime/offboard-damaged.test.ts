@@ -1,7 +1,7 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
 import type { Json } from "oneup-lifecycle";
-import { accountOf } from "../../src/store/account.ts";
+import { accountOf } from "../../src/store/account-of.ts";
 import { scene } from "../support/scene.ts";
 import type { Scene } from "../support/scene.ts";
 

@@ -2,14 +2,14 @@ import { memory } from "oneup-lifecycle/adapters/memory";
 import { LifecycleError } from "oneup-lifecycle";
 import type { ImportProgress, StoreAdapter } from "oneup-lifecycle";
 import { describe, expect, it, vi } from "vitest";
-import { accountOf } from "../../src/store/account.ts";
+import { accountOf } from "../../src/store/account-of.ts";
 import { people, plenty } from "../support/people.ts";
 import { hurry, scene, spentOn } from "../support/scene.ts";
 
 const hour = 3_600_000;
 
 describe("onboardMany()", () => {
-  it("brings everybody in for one call each, and says how far it is", async () => {
+  it("imports every user for one call each, and reports its progress", async () => {
     const { sandbox, open } = await scene({ limit: { calls: 1_000 } });
     const lifecycle = await open(plenty);
     const seen: ImportProgress[] = [];
@@ -33,7 +33,7 @@ describe("onboardMany()", () => {
     expect(seen.map(({ left }) => left).toSorted((a, b) => b - a)[0]).toBeGreaterThan(0);
   });
 
-  it("passes over rows that cannot be used, and says which", async () => {
+  it("passes over rows that cannot be used, and names them", async () => {
     const { open } = await scene();
     const lifecycle = await open();
     const rows = ["ada", "", "bob\n", "ada", 7 as unknown as string];
@@ -55,7 +55,7 @@ describe("onboardMany()", () => {
     expect(spentOn(sandbox, "user 1")).toEqual(["createUser"]);
   });
 
-  it("run again under its name leaves alone who was forgotten since; onboard() begins anew", async () => {
+  it("run again under its name leaves alone who was forgotten since; onboard() starts over", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open();
     await lifecycle.onboardMany(people(2), { name: "spring", expect: "new" });
@@ -69,13 +69,13 @@ describe("onboardMany()", () => {
     expect(await lifecycle.onboard("user 1")).toMatchObject({ usable: true });
   });
 
-  it("is done in the lanes' order: whoever signs up meanwhile goes first", async () => {
+  it("is done in the lanes' order: a user who signs up meanwhile goes first", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open({ limits: { management: { calls: 4, windowMs: 60_000 } } });
     const importing = lifecycle.onboardMany(people(20), { name: "spring", expect: "new" });
-    await vi.waitFor(async () => expect((await lifecycle.budget.look()).waiting.bulk).toBeGreaterThan(10));
+    await vi.waitFor(async () => expect((await lifecycle.budget.refresh()).waiting.bulk).toBeGreaterThan(10));
     const person = lifecycle.onboard("in person", { waitMs: 60 * 60_000 });
-    await vi.waitFor(async () => expect((await lifecycle.budget.look()).waiting.interactive).toBe(1));
+    await vi.waitFor(async () => expect((await lifecycle.budget.refresh()).waiting.interactive).toBe(1));
     hurry(sandbox, 1_000);
     expect(await person).toMatchObject({ usable: true });
     expect(await importing).toMatchObject({ arrived: 20 });
@@ -97,6 +97,7 @@ describe("onboardMany()", () => {
       onProgress: ({ arrived }) => arrived > 0 && stop.abort(reason),
     });
     await expect(first).rejects.toBe(reason);
+    await tight.account.setLimits(plenty.limits);
     const lifecycle = await open(plenty);
     const done = await lifecycle.onboardMany(people(60), { name: "spring", expect: "new" });
     expect(done).toMatchObject({ read: 60, added: 10, present: 50, left: 0, failed: 0 });
@@ -112,7 +113,7 @@ describe("onboardMany()", () => {
     sandbox.fail({ call: "listUsers", delayMs: 60_000 });
     const importing = first.onboardMany(people(20), { name: "spring", signal: stop.signal });
     await vi.waitFor(async () => expect(await first.counts()).toEqual({ created: 20 }));
-    await vi.waitFor(async () => expect((await first.budget.look()).used.recovery).toBe(1));
+    await vi.waitFor(async () => expect((await first.budget.refresh()).used.recovery).toBe(1));
     stop.abort(new Error("enough for today"));
     await expect(importing).rejects.toThrow("enough for today");
     const second = (await open(plenty)).onboardMany(people(20), { name: "spring" });
@@ -208,7 +209,7 @@ describe("onboardMany()", () => {
     });
   });
 
-  it("counts a user whose first write nobody heard of as its own, though it is found there", async () => {
+  it("counts a user whose first write was not acknowledged as its own, though it is found there", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open({ store: deaf(memory(), 4) });
     hurry(sandbox);

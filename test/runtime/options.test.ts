@@ -5,7 +5,7 @@ import type { LifecycleOptions } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
-import { checkOptions } from "../../src/runtime/options.ts";
+import { checkOptions } from "../../src/runtime/options/lifecycle-options.ts";
 import { onDisk } from "../support/on-disk.ts";
 import { folder, scene } from "../support/scene.ts";
 
@@ -81,12 +81,13 @@ describe("createLifecycle()", () => {
   });
 
   it("takes credentials with more in them from a function, as key stores give them", async () => {
-    const stored = { ...credentials, rotatedAt: "yesterday" };
-    const lifecycle = await createLifecycle({ ...good, store: memory(), credentials: () => stored });
-    await lifecycle.close();
+    const { sandbox, open } = await scene();
+    const stored = { ...sandbox.credentials, rotatedAt: "yesterday" };
+    const lifecycle = await open({ credentials: () => stored });
+    expect(await lifecycle.onboard("ada")).toMatchObject({ usable: true });
   });
 
-  it("takes an endpoint as it is read, so that nobody behind it reads another", () => {
+  it("takes an endpoint as it is read, so that the layers behind it read no other", () => {
     const { api, auth } = checkOptions({
       ...good,
       endpoints: { api: "HTTPS://API.Example:443/a/../fhir//", auth: "http://127.1:8080" },
@@ -185,7 +186,7 @@ describe("createLifecycle()", () => {
       "a function that fails to give credentials",
       { ...good, credentials: () => Promise.reject(new Error("planted-secret")) },
       "INVALID_OPTION",
-      /the function given failed/,
+      /the given function failed/,
     ],
     [
       "a time-out that is no number",
@@ -265,7 +266,7 @@ describe("createLifecycle()", () => {
     const wrong = { ...other, encryption: { keys: [Buffer.alloc(32, 1).toString("hex")] } };
     expect(await refusal(wrong)).toMatchObject({
       code: "KEY_REFUSED",
-      message: expect.stringMatching(/written with key [0-9a-f]{12}, and the keys given are/) as string,
+      message: expect.stringMatching(/written with key [0-9a-f]{12}, and the configured keys are/) as string,
     });
     const missing = { ...other, encryption: keyFile(join(path, "elsewhere")) };
     expect(await refusal(missing)).toMatchObject({ code: "KEY_REFUSED" });

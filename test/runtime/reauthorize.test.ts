@@ -10,7 +10,7 @@ import { storeOf, withUsers } from "../support/sealed-users.ts";
 type Fields = Record<string, any>;
 const lease = { id: "the test's", owner: "the test", ms: 1 };
 
-/** Somebody changes the record of `ada` in the store, whatever it stands under. */
+/** Changes the record of `ada` in the store, whatever it is stored under. */
 async function change(store: Store, turn: (value: Fields) => Fields, dueInMs = 0, id = "ada"): Promise<void> {
   const found = await store.load(id);
   if (found.type !== "record") throw new Error("ada is not here");
@@ -33,7 +33,6 @@ const inState =
 
 async function upgraded(): Promise<{ sandbox: Sandbox; store: Store; lifecycle: Lifecycle; own: number }> {
   const { sandbox, adapter, first: lifecycle } = await withUsers();
-  await lifecycle.upgradeFormat();
   const { oneupUserId } = await lifecycle.reauthorize("ada");
   return { sandbox, store: await storeOf(adapter, sandbox), lifecycle, own: oneupUserId ?? 0 };
 }
@@ -62,7 +61,7 @@ describe("reauthorize() of a user whose record is damaged", () => {
     expect(await lifecycle.accessToken("ada")).toMatch(/./);
   });
 
-  it("forgets an oneup_user_id that nobody vouches for", async () => {
+  it("forgets an oneup_user_id that nothing confirms", async () => {
     const { sandbox, store, lifecycle } = await upgraded();
     await change(store, inState("tokenActive", { oneupUserId: 7 }));
     sandbox.fail({ call: "issueAuthCode", omit: ["oneup_user_id"] });
@@ -109,7 +108,7 @@ describe("reauthorize() of a user whose record is damaged", () => {
     expect(await lifecycle.offboard("ada", { waitMs: 5_000 })).toMatchObject({ state: "offboarded" });
   });
 
-  it("resolves for whoever does not wait, and goes on", async () => {
+  it("resolves for a caller that does not wait, and continues", async () => {
     const { sandbox, adapter, open, first } = await withUsers();
     const slow = altered(adapter, (store) => ({
       commit: (commit) => sleep(20).then(() => store.commit(commit)),

@@ -36,7 +36,7 @@ async function stepping(during: readonly string[]) {
 }
 
 describe("reconcile() while users take steps", () => {
-  it("moves nobody to an id that the list still showed, and rename() has replaced since", async () => {
+  it("moves no user to an id that the list still showed, and rename() has replaced since", async () => {
     let rename = async (): Promise<void> => {};
     const stage = await scene();
     const lifecycle = await stage.open({ store: disturbed(() => rename()) });
@@ -52,7 +52,7 @@ describe("reconcile() while users take steps", () => {
     expect(stage.sandbox.users()).toMatchObject([{ appUserId: "augusta", oneupUserId }]);
   });
 
-  it("adopts nobody who steps, meanwhile, to a state that nobody had when it began to list them", async () => {
+  it("adopts no user that moves, meanwhile, to a state that no user had when the listing began", async () => {
     const { lifecycle, oneupUserId, left } = await stepping(["tokenActive"]);
     const report = await lifecycle.reconcile({ repair: true });
     expect(left, "it did step").toEqual([]);
@@ -64,7 +64,7 @@ describe("reconcile() while users take steps", () => {
     expect(ids).toEqual(["renamed"]);
   });
 
-  it("adopts nobody at all while users keep coming, and says who is left", async () => {
+  it("adopts no user while users keep coming, and names those that are left", async () => {
     let id = 0;
     let isListing = false;
     const stage = await scene();
@@ -81,7 +81,7 @@ describe("reconcile() while users take steps", () => {
     expect(await lifecycle.reconcile({ repair: true })).toMatchObject({ repaired: { adopted: 1, left: 0 } });
   });
 
-  it("adopts whoever is there only though somebody is forgotten meanwhile", async () => {
+  it("adopts users that are there only, though another is forgotten meanwhile", async () => {
     let isListing = false;
     const stage = await scene();
     const store = disturbed(async () => {
@@ -96,7 +96,7 @@ describe("reconcile() while users take steps", () => {
     expect(await lifecycle.reconcile({ repair: true })).toMatchObject({ repaired: { adopted: 1, left: 0 } });
   });
 
-  it("counts whoever is listed twice, because it steps, once, and tells of it once", async () => {
+  it("counts and reports a user once that is listed twice because its state changed", async () => {
     let step = async (): Promise<unknown> => undefined;
     const stage = await scene();
     const store = altered(memory(), ({ page }) => ({
@@ -119,7 +119,7 @@ describe("reconcile() while users take steps", () => {
     expect(report.differences).toEqual([{ type: "hereOnly", appUserId: "gone", oneupUserId: 424_242 }]);
   });
 
-  it("tells once who is here only though it looks at everybody again, because somebody was forgotten", async () => {
+  it("reports a user that is here only once, though it reads all users again because one was forgotten", async () => {
     let forget = async (): Promise<void> => {};
     const stage = await scene();
     const lifecycle = await stage.open({ store: disturbed(() => forget()) });

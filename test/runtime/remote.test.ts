@@ -12,7 +12,7 @@ describe("remote", () => {
       expect(list.walk).toEqual({ users: 0, calls: 0, complete: false });
       for await (const user of list) seen.push(user.appUserId);
       expect(seen).toEqual(sandbox.users().map((user) => user.appUserId));
-      expect(list.walk).toEqual({ users: 25, calls: pager === false ? 2 : 3, complete: pager !== false });
+      expect(list.walk).toEqual({ users: 25, calls: pager === false ? 2 : 3, complete: true });
     }
   });
 
@@ -26,7 +26,7 @@ describe("remote", () => {
     expect(last.value).toEqual({ users: 2, calls: 2, complete: true });
   });
 
-  it("list() sees everybody where the server gives fewer than it is asked for, and says what it cannot read", async () => {
+  it("list() yields all users where the server gives fewer than requested, and reports what it cannot read", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open();
     const entry = (from: number, to: number): object[] =>
@@ -51,7 +51,7 @@ describe("remote", () => {
     expect(await all()).toEqual({ users: 100, calls: 3, complete: false });
   });
 
-  it("list() does not say that it was seen to its end where a page was refused", async () => {
+  it("list() is not reported as complete where a page was refused", async () => {
     const { sandbox, open } = await scene();
     for (const name of ["ada", "bob"]) sandbox.createUser(name);
     const lifecycle = await open();
@@ -79,7 +79,7 @@ describe("remote", () => {
     }
   });
 
-  it("finds a user by either id, or says null", async () => {
+  it("finds a user by either id, or returns null", async () => {
     const { sandbox, open } = await scene();
     const oneupUserId = sandbox.createUser("ada");
     const lifecycle = await open();

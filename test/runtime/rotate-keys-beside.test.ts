@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import { afterwards } from "../support/scene.ts";
 import { newer, older, sealsIn, soon, tokensOf, users, withUsers } from "../support/sealed-users.ts";
 
-/** Holds back whoever comes through while it is shut. */
+/** Holds callers back while it is shut. */
 function gate() {
   let shut = false;
   const held: (() => void)[] = [];
@@ -22,10 +22,15 @@ function gate() {
 /** The store, whose account's record is looked at behind a gate. */
 function slowToLook(store: Store, pass: () => Promise<void>): StoreAdapter {
   const account = { ...store.account, load: () => pass().then(() => store.account.load()) };
-  return { name: "slow", durable: true, open: async () => ({ ...store, account, close: async () => {} }) };
+  return {
+    name: "slow",
+    durable: true,
+    timeoutMs: 5_000,
+    open: async () => ({ ...store, account, close: async () => {} }),
+  };
 }
 
-/** The store, whose pages miss somebody who always moves from one state to another meanwhile, as long as `moves` says so. */
+/** The store, whose pages miss a user that always moves from one state to another meanwhile, as long as `moves` returns true. */
 function missing(store: Store, id: string, moves: () => boolean): StoreAdapter {
   const page: Store["page"] = async (ask) => (await store.page(ask)).filter((one) => one !== id || !moves());
   return { name: "missing", durable: true, open: async () => ({ ...store, page, close: async () => {} }) };
@@ -40,23 +45,22 @@ function slowToCall(pass: () => Promise<void>): Transport {
   };
 }
 
-describe("rewrap({ records: true }) beside others", () => {
-  it("rewrap({ records: true }) that ends late leaves a store key in place that another one has replaced meanwhile", async () => {
+describe("rotateKeys({ records: true }) beside others", () => {
+  it("rotateKeys({ records: true }) that ends late leaves a store key in place that another one has replaced meanwhile", async () => {
     const { sandbox, open, first, store, tokens } = await withUsers();
-    await first.upgradeFormat();
     const looks = gate();
     const late = await open({ store: slowToLook(store, looks.pass) });
     let rounds = 0;
     const onProgress = (): void => void (++rounds === 3 && looks.shut()); // only the old key is left to be dropped
-    const ending = late.rewrap({ records: true, onProgress });
+    const ending = late.rotateKeys({ records: true, onProgress });
     await soon(
       sandbox,
       vi.waitFor(() => expect(looks.held).toHaveLength(1)),
     );
-    await soon(sandbox, first.rewrap({ records: true }));
+    await soon(sandbox, first.rotateKeys({ records: true }));
     const stop = new AbortController();
     const options = { records: true, signal: stop.signal, onProgress: () => stop.abort(new Error("here")) };
-    await expect(first.rewrap(options)).rejects.toThrow("here");
+    await expect(first.rotateKeys(options)).rejects.toThrow("here");
     const [before] = await first.keys.list();
     expect(before?.storeKeys, "a third key has begun").toHaveLength(2);
     looks.open();
@@ -65,30 +69,27 @@ describe("rewrap({ records: true }) beside others", () => {
     expect(await tokensOf(await open())).toEqual(tokens);
   });
 
-  it("rewrap({ records: true }) twice at once leaves one store key that opens everybody", async () => {
+  it("rotateKeys({ records: true }) twice at once leaves one store key that opens every user", async () => {
     const { sandbox, open, first, store, tokens } = await withUsers();
-    await first.upgradeFormat();
     const both = [first, await open()];
-    const done = await soon(sandbox, Promise.all(both.map((each) => each.rewrap({ records: true }))));
+    const done = await soon(sandbox, Promise.all(both.map((each) => each.rotateKeys({ records: true }))));
     expect(done.reduce((sum, { dropped }) => sum + dropped, 0)).toBe(1);
     const [key] = await first.keys.list();
-    expect(await sealsIn(store)).toEqual([`2 ${key?.storeKeys.join()}`]);
+    expect(await sealsIn(store)).toEqual([`1 ${key?.storeKeys.join()}`]);
     expect(await tokensOf(await open())).toEqual(tokens);
   });
 
-  it("rewrap({ records: true }) meets whoever changed its state during a round, and was missed, in the next one", async () => {
-    const { sandbox, open, first, store, tokens } = await withUsers();
-    await first.upgradeFormat();
+  it("rotateKeys({ records: true }) meets a user that changed its state during a round, and was missed, in the next one", async () => {
+    const { sandbox, open, store, tokens } = await withUsers();
     let rounds = 0;
     const sealing = await open({ store: missing(store, "bob", () => rounds < 2) });
-    const done = await soon(sandbox, sealing.rewrap({ records: true, onProgress: () => void rounds++ }));
+    const done = await soon(sandbox, sealing.rotateKeys({ records: true, onProgress: () => void rounds++ }));
     expect(done).toMatchObject({ resealed: 3, dropped: 1 });
     expect(await tokensOf(await open())).toEqual(tokens);
   });
 
-  it("rewrap({ records: true }) waits for a call of a process with a longer lease that lacks the newest key", async () => {
-    const { sandbox, open, first } = await withUsers();
-    await first.upgradeFormat();
+  it("rotateKeys({ records: true }) waits for a call of a process with a longer lease that lacks the newest key", async () => {
+    const { sandbox, open } = await withUsers();
     const calls = gate();
     const patient = { timeoutMs: 120_000, graceMs: 0, leaseMs: 600_000 };
     const behind = await open({ ...patient, transport: slowToCall(calls.pass) });
@@ -96,10 +97,10 @@ describe("rewrap({ records: true }) beside others", () => {
     const onboarding = behind.onboard("new", { waitMs: 600_000 });
     await vi.waitFor(() => expect(calls.held).toHaveLength(1));
     const both = await open({ encryption: { keys: [newer, older] } });
-    await both.rewrap();
+    await both.rotateKeys();
     let rounds = 0;
     const ended = vi.fn<() => void>();
-    const sealing = both.rewrap({ records: true, onProgress: () => void rounds++ }).finally(ended);
+    const sealing = both.rotateKeys({ records: true, onProgress: () => void rounds++ }).finally(ended);
     await vi.waitFor(() => expect(rounds).toBeGreaterThan(0));
     for (let second = 0; second < 60; second += 5) {
       sandbox.clock.advance(5_000); // its own lease and what a look is good for are over long since
@@ -114,9 +115,8 @@ describe("rewrap({ records: true }) beside others", () => {
     expect(await (await open({ encryption: { keys: [newer] } })).accessToken("new")).toMatch(/./);
   });
 
-  it("rewrap({ records: true }) lets nobody come back who had been given up and may hold something sealed with the old key", async () => {
+  it("rotateKeys({ records: true }) lets no presumed-dead process write what is sealed with the old key", async () => {
     const { sandbox, open, first, store } = await withUsers();
-    await first.upgradeFormat();
     const calls = gate();
     const stalled = await open({ transport: slowToCall(calls.pass) });
     calls.shut();
@@ -124,9 +124,9 @@ describe("rewrap({ records: true }) beside others", () => {
     void stalled.onboard("new").catch(() => {});
     await vi.waitFor(() => expect(calls.held).toHaveLength(1));
     const before = await store.load("new");
-    if (before.type !== "record" || before.record.lease === null) throw new Error("somebody is at it");
+    if (before.type !== "record" || before.record.lease === null) throw new Error("a process has the lease");
     const { id, value, revision, lease } = before.record;
-    const { storeKeys, dropped } = await soon(sandbox, first.rewrap({ records: true }));
+    const { storeKeys, dropped } = await soon(sandbox, first.rotateKeys({ records: true }));
     expect({ storeKeys, dropped }).toEqual({ storeKeys: 1, dropped: 1 });
     expect(await store.load("new")).toMatchObject({ record: { lease: null, revision: revision + 1 } });
     const state = "codeIssued";

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { eachRow } from "../../src/runtime/rows.ts";
+import { forEachRow } from "../../src/runtime/bulk/for-each-row.ts";
 
 const never = new AbortController().signal;
 
@@ -20,7 +20,7 @@ describe("eachRow()", () => {
       collect();
       expect(refs.filter((ref) => ref.deref() !== undefined).length).toBeLessThan(20);
     }
-    await eachRow(rows(), 8, never, async () => {});
+    await forEachRow(rows(), 8, never, async () => {});
     expect(refs).toHaveLength(500);
   });
 
@@ -38,7 +38,7 @@ describe("eachRow()", () => {
         };
       },
     });
-    await eachRow(["ada", "bob"], 2, signal, async () => {
+    await forEachRow(["ada", "bob"], 2, signal, async () => {
       expect(listening).toEqual(["abort"]);
     });
     expect(listening).toEqual([]);
@@ -51,7 +51,7 @@ describe("eachRow()", () => {
       yield "ada";
     }
     const reason = new Error("not today");
-    const done = eachRow(rows(), 4, AbortSignal.abort(reason), async () => {});
+    const done = forEachRow(rows(), 4, AbortSignal.abort(reason), async () => {});
     await expect(done).rejects.toBe(reason);
     expect(read).toEqual([]);
   });
@@ -74,7 +74,7 @@ describe("eachRow()", () => {
         }),
       };
       const trouble = new Error("of the task");
-      const done = eachRow(rows, 4, never, async (row) => {
+      const done = forEachRow(rows, 4, never, async (row) => {
         await new Promise((resolve) => setTimeout(resolve, 5));
         if (row === "ada") throw trouble;
       });

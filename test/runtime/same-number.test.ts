@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { renamedThere, scene } from "../support/scene.ts";
+import { renamedThere, scene, untilPaused } from "../support/scene.ts";
 import type { Scene } from "../support/scene.ts";
 
 /** Two users here who are one there, because it was renamed to the id of a newcomer; that one's id there is its own. */
@@ -75,7 +75,7 @@ describe("reconcile() tells of a user whose number has another id there", () => 
 });
 
 describe("a user whom 1upHealth gave an id that another user has here", () => {
-  it("is not purged though nothing here says so, and the other one is when it is asked for", async () => {
+  it("is not purged though nothing here shows it, and the other one is when requested", async () => {
     const stage = await scene();
     const { lifecycle } = await twoInOne(stage);
     await lifecycle.fhir("newcomer", "r4").create({ resourceType: "Patient" });
@@ -98,7 +98,9 @@ describe("a user whom 1upHealth gave an id that another user has here", () => {
     const { oneupUserId } = await lifecycle.onboard("ada");
     await lifecycle.fhir("ada", "r4").create({ resourceType: "Patient" });
     stage.sandbox.fail({ call: "fhir.purge", status: 503 });
-    const begun = await lifecycle.offboard("ada", { purge: ["r4"], waitMs: 200 });
+    const begun = await untilPaused(lifecycle, "ada", (wait) =>
+      lifecycle.offboard("ada", { purge: ["r4"], ...wait }),
+    );
     expect(begun).toMatchObject({ state: "offboarding", pause: { reason: "unavailable" } });
     await renamedThere(stage, oneupUserId, "newcomer");
     expect(await lifecycle.onboard("newcomer")).toMatchObject({ oneupUserId, usable: true });
@@ -128,10 +130,11 @@ describe("a user whom 1upHealth gave an id that another user has here", () => {
     const other = await open();
     await lifecycle.onboard("ada");
     await lifecycle.fhir("ada", "r4").create({ resourceType: "Patient" });
-    sandbox.fail({ call: "updateUser", delayMs: 300, delay: "after" });
+    sandbox.fail({ call: "updateUser", delayMs: 3_000, delay: "after" });
     const renaming = lifecycle.rename("ada", "new");
     await vi.waitFor(async () => expect((await other.inspect("ada")).underWay).toBe("updateUser"));
     await other.onboard("new", { waitMs: 0 });
+    sandbox.clock.advance(3_000);
     await expect(renaming).rejects.toThrow("go on with that one");
     await lifecycle.onboard("unrelated");
     await expect(lifecycle.rename("ada", "unrelated")).rejects.toThrow(

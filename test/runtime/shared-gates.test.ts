@@ -1,8 +1,8 @@
 /** The account's gates by themselves: several processes on one store, without users, a network or a sandbox. */
 import { describe, expect, it } from "vitest";
 import { memory } from "../../adapters/memory.ts";
-import { Account } from "../../src/runtime/account.ts";
-import type { Pass } from "../../src/runtime/account.ts";
+import { Account } from "../../src/runtime/account/account.ts";
+import type { Permit } from "../../src/runtime/account/account.ts";
 import { Secret } from "../../src/secret.ts";
 import { manualClock } from "../../src/testing/index.ts";
 import type { ManualClock } from "../../src/testing/index.ts";
@@ -25,12 +25,15 @@ async function processes(count: number): Promise<{ clock: ManualClock; accounts:
     () =>
       new Account({
         record,
+        refuseLost() {},
         clock,
         source: { mayChange: false, ask: () => Promise.resolve(credentials) },
         credentials,
         fingerprint: (secret) => secret,
         windowMs: 60 * minute,
         lostMs: 40_000,
+        neutral: (endpoint) =>
+          Promise.resolve(endpoint === "token" ? silence : { type: "credentialsRefused" }),
         logger: silent,
         changed() {},
         seen() {},
@@ -40,38 +43,38 @@ async function processes(count: number): Promise<{ clock: ManualClock; accounts:
 }
 
 describe("a gate that is tried for the exchange to come", () => {
-  it("is nobody's try, and no code is spent, where another gate keeps the call back", async () => {
+  it("is no probe, and no code is spent, where another gate holds the call back", async () => {
     const { clock, accounts } = await processes(1);
     const [one] = accounts as [Account];
-    await one.heard("exchangeCode", silence, one.pass());
-    await one.heard("createUser", throttled(10 * minute), one.pass());
+    await one.recordOutcome("exchangeCode", silence, one.permitFor());
+    await one.recordOutcome("createUser", throttled(10 * minute), one.permitFor());
     await clock.advance(minute);
-    expect(await one.enter("createUser", one.pass())).toMatchObject({ reason: "throttled" });
+    expect(await one.enter("createUser", one.permitFor())).toMatchObject({ reason: "throttled" });
     expect(one.gates().exchange).toMatchObject({ state: "throttled", attempt: 1, codeAt: null });
   });
 
   it("is left to others where a process can send nothing: no code is spent", async () => {
     const { clock, accounts } = await processes(2);
     const [deaf, other] = accounts as [Account, Account];
-    await other.heard("exchangeCode", silence, other.pass());
+    await other.recordOutcome("exchangeCode", silence, other.permitFor());
     await clock.advance(minute);
-    const pass = deaf.pass();
+    const pass = deaf.permitFor();
     expect(await deaf.enter("createUser", pass)).toBe(null);
-    await deaf.heard("createUser", nothingSent, pass);
+    await deaf.recordOutcome("createUser", nothingSent, pass);
     await deaf.leave(pass);
-    await other.look(0);
+    await other.refresh(0);
     expect(other.gates().exchange).toMatchObject({ attempt: 1, codeAt: null });
-    expect(await other.enter("exchangeCode", other.pass())).toBe(null);
+    expect(await other.enter("exchangeCode", other.permitFor())).toBe(null);
   });
 });
 
 /** A process that has spent a further code to try the gate of the exchange. */
-async function codeSpent(): Promise<{ clock: ManualClock; one: Account; pass: Pass }> {
+async function codeSpent(): Promise<{ clock: ManualClock; one: Account; pass: Permit }> {
   const { clock, accounts } = await processes(1);
   const [one] = accounts as [Account];
-  await one.heard("exchangeCode", silence, one.pass());
+  await one.recordOutcome("exchangeCode", silence, one.permitFor());
   await clock.advance(minute);
-  const pass = one.pass();
+  const pass = one.permitFor();
   await one.enter("exchangeCode", pass);
   expect(one.spendCode(pass)).toBe(true);
   return { clock, one, pass };
@@ -81,12 +84,12 @@ describe("a further code", () => {
   it("is spent once an hour, though its exchange is throttled", async () => {
     const { clock, one, pass } = await codeSpent();
     await one.enter("issueAuthCode", pass);
-    await one.heard("issueAuthCode", answered, pass);
+    await one.recordOutcome("issueAuthCode", answered, pass);
     await one.enter("exchangeCode", pass);
-    await one.heard("exchangeCode", throttled(1_000), pass);
+    await one.recordOutcome("exchangeCode", throttled(1_000), pass);
     await one.leave(pass);
     await clock.advance(10 * minute);
-    const next = one.pass();
+    const next = one.permitFor();
     expect(await one.enter("exchangeCode", next)).toBe(null);
     expect(one.spendCode(next)).toBe(false);
   });
@@ -94,98 +97,98 @@ describe("a further code", () => {
   it("that could not be asked for leaves every gate that was tried for it to others", async () => {
     const { clock, accounts } = await processes(2);
     const [one, other] = accounts as [Account, Account];
-    await one.heard("createUser", { type: "credentialsRefused" }, one.pass());
-    await one.heard("exchangeCode", silence, one.pass());
+    await one.recordOutcome("createUser", { type: "credentialsRefused" }, one.permitFor());
+    await one.recordOutcome("exchangeCode", silence, one.permitFor());
     await clock.advance(minute);
-    const pass = one.pass();
+    const pass = one.permitFor();
     await one.enter("exchangeCode", pass);
     expect([...pass.tries]).toEqual(["secret", "exchange"]);
     expect(one.spendCode(pass)).toBe(true);
-    await one.heard("issueAuthCode", nothingSent, pass);
+    await one.recordOutcome("issueAuthCode", nothingSent, pass);
     await one.leave(pass);
-    await other.look(0);
-    expect(await other.enter("exchangeCode", other.pass())).toBe(null);
+    await other.refresh(0);
+    expect(await other.enter("exchangeCode", other.permitFor())).toBe(null);
   });
 
   it("is not counted where it could not be asked for", async () => {
     const { clock, one, pass } = await codeSpent();
     await one.enter("issueAuthCode", pass);
-    await one.heard("issueAuthCode", nothingSent, pass);
+    await one.recordOutcome("issueAuthCode", nothingSent, pass);
     await one.leave(pass);
     await clock.advance(minute);
-    const next = one.pass();
+    const next = one.permitFor();
     await one.enter("exchangeCode", next);
     expect(one.spendCode(next)).toBe(true);
   });
 });
 
 describe("a 429", () => {
-  it("holds everybody back although this process was waiting for the limit that was set", async () => {
+  it("holds all calls back although this process was waiting for the limit that was set", async () => {
     const { clock, accounts } = await processes(2);
     const [one, two] = accounts as [Account, Account];
-    const under = one.pass();
+    const under = one.permitFor();
     await one.enter("refreshToken", under);
     await one.full(5 * minute);
-    await one.heard("refreshToken", throttled(10 * minute), under);
+    await one.recordOutcome("refreshToken", throttled(10 * minute), under);
     await clock.advance(2_000);
-    expect(await two.stands("refreshToken")).toMatchObject({ reason: "throttled" });
-    const reserved = { ...one.pass(), reserved: {} as never }; // any slot
+    expect(await two.recheck("refreshToken")).toMatchObject({ reason: "throttled" });
+    const reserved = { ...one.permitFor(), reserved: {} as never }; // any slot
     expect(await one.enter("exchangeCode", reserved)).toMatchObject({ reason: "throttled" });
   });
 
-  it("holds everybody back although this process was holding itself back", async () => {
+  it("holds all calls back although this process was holding itself back", async () => {
     const { clock, accounts } = await processes(2);
     const [one, two] = accounts as [Account, Account];
-    await two.heard("createUser", throttled(minute), two.pass());
+    await two.recordOutcome("createUser", throttled(minute), two.permitFor());
     await clock.advance(minute);
-    await one.look(0);
-    const deaf = one.pass();
+    await one.refresh(0);
+    const deaf = one.permitFor();
     await one.enter("createUser", deaf);
-    await one.heard("createUser", nothingSent, deaf);
-    await two.look(0);
-    const try2 = two.pass();
+    await one.recordOutcome("createUser", nothingSent, deaf);
+    await two.refresh(0);
+    const try2 = two.permitFor();
     expect(await two.enter("createUser", try2)).toBe(null);
-    await two.heard("createUser", answered, try2);
+    await two.recordOutcome("createUser", answered, try2);
     await clock.advance(2_000);
-    await one.look(0);
-    const again = one.pass();
+    await one.refresh(0);
+    const again = one.permitFor();
     expect(await one.enter("createUser", again)).toBe(null);
-    await one.heard("createUser", throttled(10 * minute), again);
+    await one.recordOutcome("createUser", throttled(10 * minute), again);
     await clock.advance(2_000);
-    expect(await two.stands("createUser")).toMatchObject({ reason: "throttled" });
+    expect(await two.recheck("createUser")).toMatchObject({ reason: "throttled" });
   });
 
   it("counts though it comes while another call tries", async () => {
     const { clock, accounts } = await processes(2);
     const [one, two] = accounts as [Account, Account];
-    const slow = two.pass();
+    const slow = two.permitFor();
     await two.enter("createUser", slow);
-    await one.heard("createUser", throttled(1_000), one.pass());
+    await one.recordOutcome("createUser", throttled(1_000), one.permitFor());
     await clock.advance(1_500);
-    await two.look(0);
-    const trying = one.pass();
+    await two.refresh(0);
+    const trying = one.permitFor();
     expect(await one.enter("createUser", trying)).toBe(null);
-    await two.look(0);
-    await two.heard("createUser", throttled(10 * minute), slow);
-    await one.heard("createUser", nothingSent, trying);
+    await two.refresh(0);
+    await two.recordOutcome("createUser", throttled(10 * minute), slow);
+    await one.recordOutcome("createUser", nothingSent, trying);
     await clock.advance(minute);
-    await two.look(0);
-    expect(await two.enter("createUser", two.pass())).toMatchObject({ reason: "throttled" });
+    await two.refresh(0);
+    expect(await two.enter("createUser", two.permitFor())).toMatchObject({ reason: "throttled" });
   });
 
-  it("holds back whoever took too long to try, and somebody else was told", async () => {
+  it("holds back a probe that took too long, after another call got a 429", async () => {
     const { clock, accounts } = await processes(2);
     const [one, two] = accounts as [Account, Account];
-    await one.heard("refreshToken", throttled(1_000), one.pass());
+    await one.recordOutcome("refreshToken", throttled(1_000), one.permitFor());
     await clock.advance(20_000);
-    const slow = one.pass();
+    const slow = one.permitFor();
     expect(await one.enter("createUser", slow)).toBe(null);
     await clock.advance(41_000);
-    const quick = two.pass();
+    const quick = two.permitFor();
     expect(await two.enter("refreshToken", quick)).toBe(null);
-    await two.heard("refreshToken", throttled(10 * minute), quick);
+    await two.recordOutcome("refreshToken", throttled(10 * minute), quick);
     await clock.advance(6_000);
-    await one.heard("createUser", answered, slow);
+    await one.recordOutcome("createUser", answered, slow);
     expect(await one.enter("exchangeCode", slow)).toMatchObject({ reason: "throttled" });
   });
 });

@@ -2,11 +2,16 @@ import { randomBytes } from "node:crypto";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { manualClock } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
-import { freshMs, StoreKeys } from "../../src/runtime/store-keys.ts";
-import { newStoreKey, storeKeyContext, withKeyRecord, wrapNames } from "../../src/store/key-record.ts";
-import type { KeyRecord } from "../../src/store/key-record.ts";
-import { keyRing } from "../../src/store/key-ring.ts";
-import type { KeyRing } from "../../src/store/key-ring.ts";
+import { freshMs, StoreKeys } from "../../src/runtime/account/store-keys.ts";
+import {
+  newStoreKey,
+  storeKeyContext,
+  withKeyRecord,
+  wrapNames,
+} from "../../src/store/sealing/key-record.ts";
+import type { KeyRecord } from "../../src/store/sealing/key-record.ts";
+import { keyRing } from "../../src/store/sealing/key-ring.ts";
+import type { KeyRing } from "../../src/store/sealing/key-ring.ts";
 
 async function opened() {
   const clock = manualClock();
@@ -23,7 +28,7 @@ async function opened() {
     },
   };
   const logger = { debug: () => {}, info: () => {}, warn: () => {} };
-  const parts = { record, account: "account", ring: () => ring, clock, newest: 2, logger };
+  const parts = { record, account: "account", ring: () => ring, clock, newest: 1, logger };
   const keys = await StoreKeys.open(parts);
 
   /** The account's record once a fresh key took over. */
@@ -32,7 +37,7 @@ async function opened() {
     const byRing = await inner.wrap(fresh.bytes, storeKeyContext("account"));
     const wrapped = { id: fresh.id, madeUnder: null, ...byRing };
     const names = wrapNames(keys.view.names, fresh, "account");
-    const value: KeyRecord = { format: 2, storeKeys: [wrapped], names, retired: [], former: [] };
+    const value: KeyRecord = { format: 1, storeKeys: [wrapped], names, retired: [], former: [] };
     return { id: fresh.id, found: { value: withKeyRecord({}, value), revision } };
   }
   return { clock, keys, record, replaced, held, holdBack: (on: boolean) => void (hold = on) };
@@ -58,7 +63,7 @@ describe("runtime/store-keys", () => {
     const { clock, keys, record, replaced } = await opened();
     const before = await record.load();
     const { id, found } = await replaced(2);
-    await record.commit({ value: found.value, expectedRevision: 1, writeId: "rewrap" });
+    await record.commit({ value: found.value, expectedRevision: 1, writeId: "rotation" });
     await record.commit({ value: found.value, expectedRevision: 2, writeId: "a gate" });
     await keys.renew();
     expect(keys.sealer.keyId).toBe(id);
@@ -73,7 +78,7 @@ describe("runtime/store-keys", () => {
     await clock.advance(1);
     await keys.renew();
     expect(keys.trouble).toBeNull();
-    expect(keys.view.format).toBe(2);
+    expect(keys.view.format).toBe(1);
     expect(keys.view.storeKeys.map((key) => key.id)).toContain(id);
     expect(JSON.stringify(kept.value)).toContain(id);
     await clock.advance(1);
@@ -123,7 +128,7 @@ describe("runtime/store-keys", () => {
 
   it("renew() throws what is wrong with the record until it is right again", async () => {
     const { keys, replaced } = await opened();
-    const damaged = { value: { format: 2, storeKeys: [] }, revision: 2 };
+    const damaged = { value: { format: 1, storeKeys: [] }, revision: 2 };
     await keys.see(damaged, 0);
     expect(keys.trouble).toMatchObject({ code: "RECORD_DAMAGED" });
     expect(keys.isFresh).toBe(false);

@@ -8,7 +8,7 @@ import { createSandbox } from "oneup-lifecycle/sandbox";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, vi } from "vitest";
 import { withSharedPostgres } from "../support/postgres.ts";
-import { afterwards, folder } from "../support/scene.ts";
+import { afterwards, folder, untilPaused } from "../support/scene.ts";
 import { withServer } from "../support/servers.ts";
 
 const keys = { north: "aa".repeat(32), south: "bb".repeat(32) } as const;
@@ -39,9 +39,11 @@ function keptApart(newStore: () => Promise<StoreAdapter>): void {
     const { sandbox: north, lifecycle: ofNorth } = await account("north", store);
     const { sandbox: south, lifecycle: ofSouth } = await account("south", store);
 
-    // North uses up its limit and has somebody waiting; South neither sees nor serves that.
+    // North uses up its limit and has a user waiting; South neither sees nor serves that.
     for (const id of ["ada", "bob", "eve"]) await ofNorth.onboard(id);
-    const waiting = await ofNorth.onboard("dan", { lane: "bulk", waitMs: 50 });
+    const waiting = await untilPaused(ofNorth, "dan", (wait) =>
+      ofNorth.onboard("dan", { lane: "bulk", ...wait }),
+    );
     expect(waiting).toMatchObject({ state: "created", pause: { reason: "rateLimit" } });
     await expect(ofSouth.inspect("ada")).rejects.toMatchObject({ code: "USER_UNKNOWN" });
     expect(await ofSouth.counts()).toEqual({});
@@ -60,7 +62,7 @@ function keptApart(newStore: () => Promise<StoreAdapter>): void {
     expect(await ofNorth.accessToken("bob")).not.toBe(await ofSouth.accessToken("bob"));
 
     // What 1upHealth says to one shuts no gate of the other.
-    south.fail({ call: "issueAuthCode", says: "rateLimited", retryAfterMs: 600_000 });
+    south.fail({ call: "issueAuthCode", response: "rateLimited", retryAfterMs: 600_000 });
     await ofSouth.reauthorize("eve", { waitMs: 50 });
     const throttled = [{ gate: "management", state: "throttled" }];
     await vi.waitFor(async () => expect((await ofSouth.health()).shut).toMatchObject(throttled), 10_000);
@@ -77,7 +79,7 @@ function keptApart(newStore: () => Promise<StoreAdapter>): void {
       encryption: { keys: [keys.north] },
     });
     await expect(intruding).rejects.toMatchObject({ code: "KEY_REFUSED" });
-    await ofNorth.rewrap();
+    await ofNorth.rotateKeys();
     expect((await ofSouth.keys.list()).map(({ id }) => id)).toEqual(ids[1]);
   });
 }

@@ -67,21 +67,23 @@ describe("sandbox/behaviour", () => {
 
   it("/_sandbox/ behaves, spends, fails for ever and sets users inactive for another process", async () => {
     const clock = createVirtualClock({ running: false });
-    const { call, user, sandbox } = await open({ clock, limit: { calls: 10 } });
+    const { control, user, sandbox } = await open({ clock, limit: { calls: 10 } });
     const tell = async (method: string, path: string, body: object) =>
-      (await call(method, `/_sandbox/${path}`, { body: JSON.stringify(body) })).body;
+      (await control(method, path, body)).body;
     sandbox.createUser("ada");
     expect(await tell("POST", "behave", { exists: 404 })).toEqual({ ok: true });
     expect(await tell("POST", "behave", { exist: 404 })).toMatchObject({ code: "INVALID_OPTION" });
     expect(await tell("POST", "active", { appUserId: "ada", active: false })).toEqual({ ok: true });
     expect(await tell("POST", "active", { appUserId: "ada" })).toMatchObject({ code: "INVALID_OPTION" });
-    expect(await tell("POST", "faults", { says: "noCode", times: Infinity })).toEqual({ ok: true });
+    expect(await tell("POST", "faults", { response: "noCode", times: Infinity })).toEqual({ ok: true });
     expect((await user("POST", "", ada)).body["code"]).toBe(null);
     expect((await user("POST", "/auth-code", ada)).body["code"]).toBe(null);
     await tell("DELETE", "faults", {});
     expect((await user("POST", "", ada)).status).toBe(404);
     expect((await user("POST", "/auth-code", ada)).body["active"]).toBe(false);
     expect(await tell("POST", "spend", { calls: "many" })).toMatchObject({ code: "INVALID_OPTION" });
+    const tooMany = await control("POST", "spend", { calls: 1e9 });
+    expect(tooMany).toMatchObject({ status: 400, body: { code: "INVALID_OPTION" } });
     expect(await tell("POST", "spend", { calls: 6 })).toEqual({ ok: true });
     expect((await user("POST", "", ada)).status).toBe(429);
   });
@@ -105,7 +107,7 @@ describe("sandbox/behaviour", () => {
 
   it.each([null, 5, []])("behave() refuses %j", (change: unknown) => {
     expect(() => createSandbox().behave(change as Partial<Behaviour>)).toThrow(
-      "Cannot change the sandbox: what is given must be an object, got ",
+      "Cannot change the sandbox: the argument must be an object, got ",
     );
   });
 });

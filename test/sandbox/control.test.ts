@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { controlBase, controlRoutes } from "../../src/sandbox/control-routes.ts";
+import { controlBase, controlRoutes } from "../../src/sandbox/http/control-routes.ts";
 import { createSandbox } from "../../src/sandbox/index.ts";
 import type { Sandbox } from "../../src/sandbox/index.ts";
+
+const asJson = { "content-type": "application/json" };
 
 async function ask(
   sandbox: Sandbox,
@@ -10,7 +12,11 @@ async function ask(
   body?: unknown,
 ): Promise<{ readonly status: number; readonly answer: unknown }> {
   const sent = body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) };
-  const response = await sandbox.fetch(`http://any${controlBase}${path}`, { method, ...sent });
+  const response = await sandbox.fetch(`http://localhost${controlBase}${path}`, {
+    method,
+    headers: asJson,
+    ...sent,
+  });
   return { status: response.status, answer: await response.json() };
 }
 
@@ -43,7 +49,7 @@ describe("sandbox/control", () => {
     expect([await set(time), await set("soon"), await set(null)]).toEqual([200, 400, 400]);
   });
 
-  it("POST users puts somebody there, DELETE journal begins a new one", async () => {
+  it("POST users adds a user, DELETE journal begins a new journal", async () => {
     const sandbox = createSandbox();
     expect((await ask(sandbox, "POST", "users", { appUserId: "ada" })).answer).toEqual({ oneupUserId: 1001 });
     expect((await ask(sandbox, "POST", "users", {})).status).toBe(400);
@@ -53,7 +59,7 @@ describe("sandbox/control", () => {
     expect(sandbox.journal.count()).toBe(0);
   });
 
-  it("GET faults says what is left of those that wait, and Infinity as null", async () => {
+  it("GET faults lists what is left of pending faults, and Infinity as null", async () => {
     const sandbox = createSandbox();
     sandbox.fail({ call: "unknown", status: 503, skip: 1, times: 2 });
     sandbox.fail({ call: "unknown", status: 500, times: Infinity });

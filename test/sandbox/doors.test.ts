@@ -17,7 +17,7 @@ describe("sandbox/doors", () => {
     const form = new URLSearchParams({ grant_type: "authorization_code", code, ...headersOf(sandbox) });
     const pair = await detached("https://auth.1up.health/oauth2/token", { method: "POST", body: form });
     expect([pair.status, pair.headers.get("cache-control")]).toEqual([200, "no-store"]);
-    const users = await detached("http://any/_sandbox/users");
+    const users = await detached("http://127.0.0.1/_sandbox/users");
     expect(await users.json()).toEqual(sandbox.users());
   });
 
@@ -31,11 +31,11 @@ describe("sandbox/doors", () => {
   });
 
   it("listen() endures what is not a call of 1upHealth", async () => {
-    const { call, sandbox } = await open();
+    const { call, control, sandbox } = await open();
     expect((await call("GET", "/nowhere")).status).toBe(404);
     expect((await call("GET", "/r4/%E0%A4%A")).status).toBe(404);
     expect((await call("DELETE", "/user-management/v1/user")).status).toBe(404);
-    expect((await call("POST", "/_sandbox/nothing")).status).toBe(404);
+    expect((await control("POST", "nothing")).status).toBe(404);
     expect((await call("POST", "/user-management/v1/user", { body: "x".repeat(1_048_577) })).status).toBe(
       413,
     );
@@ -90,17 +90,16 @@ describe("sandbox/doors", () => {
   );
 
   it("/_sandbox/ scripts faults, revokes, resets; it is not counted and not written down", async () => {
-    const { call, onboard, token, sandbox } = await open({ limit: { calls: 1 } });
+    const { control, onboard, token, sandbox } = await open({ limit: { calls: 1 } });
     const { refresh } = await onboard("ada");
-    const post = (path: string, body: unknown) =>
-      call("POST", `/_sandbox/${path}`, { body: JSON.stringify(body) });
+    const post = (path: string, body: unknown) => control("POST", path, body);
     expect((await post("faults", { call: "refreshToken", status: 503 })).status).toBe(200);
     expect((await post("faults", { status: 1 })).body["code"]).toBe("INVALID_OPTION");
     expect((await post("revoke", { appUserId: "ada" })).status).toBe(200);
     expect((await post("revoke", { appUserId: "eve" })).body["code"]).toBe("USER_UNKNOWN");
     const form = { grant_type: "refresh_token", refresh_token: refresh };
     expect([(await token(form)).status, (await token(form)).status]).toEqual([503, 400]);
-    expect((await call("GET", "/_sandbox/journal")).body).toHaveLength(4);
+    expect((await control("GET", "journal")).body).toHaveLength(4);
     await post("reset", {});
     expect([sandbox.users(), sandbox.journal.entries()]).toEqual([[], []]);
   });
@@ -124,8 +123,8 @@ describe("sandbox/doors", () => {
   });
 
   it.each<[unknown, RegExp]>([
-    [null, /what is given must be an object, got null/],
-    [5, /what is given must be an object, got 5/],
+    [null, /the argument must be an object, got null/],
+    [5, /the argument must be an object, got 5/],
     [{ limt: {} }, /must be one of .*limit.*, got 'limt'/],
     [{ limit: null }, /limit must be an object, got null/],
     [{ limit: { call: 1 } }, /a field of limit must be one of calls, windowMs, window, got 'call'/],

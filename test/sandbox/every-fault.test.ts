@@ -89,39 +89,39 @@ const rows: readonly Row[] = [
   },
   // users
   ...([200, 400, 404] as const).map((status) => ({
-    fault: { says: "alreadyExists", status } as const,
+    fault: { response: "alreadyExists", status } as const,
     scene: "create" as const,
     sees: { status, body: exists },
-    wrote: { fault: "says already exists instead", committed: false },
+    wrote: { fault: "already exists instead", committed: false },
     next: created,
   })),
   {
-    fault: { says: "alreadyExists", commit: true },
+    fault: { response: "alreadyExists", commit: true },
     scene: "create",
     sees: { status: 200, body: exists },
-    wrote: { fault: "says already exists after commit", committed: true, outcome: "created" },
+    wrote: { fault: "already exists after commit", committed: true, outcome: "created" },
     next: alreadyThere,
   },
   {
-    fault: { says: "alreadyExists" },
+    fault: { response: "alreadyExists" },
     scene: "rename",
     sees: { status: 200, body: exists },
-    wrote: { fault: "says already exists instead", committed: false },
+    wrote: { fault: "already exists instead", committed: false },
     next: { status: 200, body: { success: true } },
   },
   ...([200, 400, 404] as const).map((status) => ({
-    fault: { says: "doesNotExist", status } as const,
+    fault: { response: "doesNotExist", status } as const,
     scene: "authCode" as const,
     sees: { status, body: missing },
-    wrote: { fault: "says does not exist instead", committed: false },
+    wrote: { fault: "does not exist instead", committed: false },
     next: created,
   })),
   // codes
   {
-    fault: { says: "noCode" },
+    fault: { response: "noCode" },
     scene: "authCode",
     sees: { status: 200, body: { success: false, code: null } },
-    wrote: { fault: "says no code instead", committed: false },
+    wrote: { fault: "no code instead", committed: false },
     next: created,
   },
   {
@@ -132,24 +132,24 @@ const rows: readonly Row[] = [
     next: alreadyThere,
   },
   {
-    fault: { says: "spentCode" },
+    fault: { response: "spentCode" },
     scene: "exchange",
     sees: { status: 400, body: grantRefused },
-    wrote: { fault: "says spent code instead", committed: false },
+    wrote: { fault: "spent code instead", committed: false },
     next: tokens,
   },
   {
-    fault: { says: "spentCode", status: 503, commit: true },
+    fault: { response: "spentCode", status: 503, commit: true },
     scene: "exchange",
     sees: { status: 503, body: { error: "server_error" } },
-    wrote: { fault: "says spent code after commit", committed: true, outcome: "tokens" },
+    wrote: { fault: "spent code after commit", committed: true, outcome: "tokens" },
     next: spent,
   },
   {
-    fault: { call: "refreshToken", says: "invalidGrant" },
+    fault: { call: "refreshToken", response: "invalidGrant" },
     scene: "refresh",
     sees: { status: 400, body: grantRefused },
-    wrote: { fault: "says invalid grant instead", committed: false },
+    wrote: { fault: "invalid grant instead", committed: false },
     next: tokens,
   },
   {
@@ -161,67 +161,67 @@ const rows: readonly Row[] = [
   },
   // answers out of shape
   {
-    fault: { says: "loginPage" },
+    fault: { response: "loginPage" },
     scene: "refresh",
     sees: { status: 302, location: "/login", text: expect.stringMatching(/^<!doctype html>/) },
-    wrote: { fault: "says login page instead", committed: false },
+    wrote: { fault: "login page instead", committed: false },
     next: tokens,
   },
   {
-    fault: { says: "html" },
+    fault: { response: "html" },
     scene: "readPatient",
     sees: { status: 200, text: expect.stringContaining("<form>") },
-    wrote: { fault: "says HTML instead", committed: false },
+    wrote: { fault: "HTML instead", committed: false },
     next: { status: 200, body: { resourceType: "Bundle" } },
   },
   {
-    fault: { says: "html", status: 502, commit: true },
+    fault: { response: "html", status: 502, commit: true },
     scene: "exchange",
     sees: { status: 502, type: "text/html; charset=utf-8" },
-    wrote: { fault: "says HTML after commit", committed: true },
+    wrote: { fault: "HTML after commit", committed: true },
     next: spent,
   },
   {
-    fault: { says: "notJson" },
+    fault: { response: "notJson" },
     scene: "create",
     sees: { status: 200, type: "application/json; charset=utf-8", text: expect.stringContaining("=>") },
-    wrote: { fault: "says not JSON instead", committed: false },
+    wrote: { fault: "not JSON instead", committed: false },
     next: created,
   },
   {
-    fault: { says: "truncated" },
+    fault: { response: "truncated" },
     scene: "create",
     sees: { status: 200, body: {}, text: expect.stringMatching(/^\{"success":true,"code":"[0-9a-f]+$/) },
-    wrote: { fault: "says JSON cut short after commit", committed: true, outcome: "created" },
+    wrote: { fault: "JSON cut short after commit", committed: true, outcome: "created" },
     next: alreadyThere,
   },
   {
-    fault: { says: "deepJson" },
+    fault: { response: "deepJson" },
     scene: "create",
     sees: { status: 200, length: 600_001 },
-    wrote: { fault: "says deep JSON instead", committed: false },
+    wrote: { fault: "deep JSON instead", committed: false },
     next: created,
   },
   {
-    fault: { says: "hugeJson", status: 500 },
+    fault: { response: "hugeJson", status: 500 },
     scene: "create",
     sees: { status: 500, length: 17 * 1024 * 1024 + 26 },
-    wrote: { fault: "says huge JSON instead", committed: false },
+    wrote: { fault: "huge JSON instead", committed: false },
     next: created,
   },
   // too many requests
   {
-    fault: { says: "rateLimited" },
+    fault: { response: "rateLimited" },
     scene: "create",
     sees: { status: 429, body: { message: "Too Many Requests" }, retryAfter: null },
-    wrote: { fault: "says rate limited instead", committed: false },
+    wrote: { fault: "rate limited instead", committed: false },
     next: created,
   },
   {
-    fault: { says: "rateLimited", retryAfterMs: 29_001 },
+    fault: { response: "rateLimited", retryAfterMs: 29_001 },
     scene: "create",
     sees: { status: 429, retryAfter: "30" },
-    wrote: { fault: "says rate limited instead", committed: false },
+    wrote: { fault: "rate limited instead", committed: false },
     next: created,
   },
   {
@@ -235,24 +235,27 @@ const rows: readonly Row[] = [
 
 describe("sandbox/every fault", () => {
   const titled = rows.map((row) => [JSON.stringify(row.fault), row] as const);
-  it.each(titled)("fail(%s) is seen, written down, and leaves the world as it says", async (_title, row) => {
-    const { fault, scene, sees, wrote, next } = row;
-    const local = await openStill();
-    const call = await scenes[scene](local);
-    local.sandbox.fail(fault);
-    const seen = await call().then(viewOf, (error: unknown) => {
-      expect(error).toBeInstanceOf(TypeError);
-      return "cut";
-    });
-    if (typeof sees === "object") expect(seen).toMatchObject(sees);
-    else expect(seen).toBe(sees);
-    expect(local.sandbox.journal.entries().at(-1)).toMatchObject({
-      ...wrote,
-      ...(sees === "cut" && { status: "dropped" }),
-    });
-    expect(await call()).toMatchObject(next);
-    expect(local.sandbox.journal.entries().at(-1)).not.toHaveProperty("fault");
-  });
+  it.each(titled)(
+    "fail(%s) is seen and recorded, and leaves the state that it describes",
+    async (_title, row) => {
+      const { fault, scene, sees, wrote, next } = row;
+      const local = await openStill();
+      const call = await scenes[scene](local);
+      local.sandbox.fail(fault);
+      const seen = await call().then(viewOf, (error: unknown) => {
+        expect(error).toBeInstanceOf(TypeError);
+        return "cut";
+      });
+      if (typeof sees === "object") expect(seen).toMatchObject(sees);
+      else expect(seen).toBe(sees);
+      expect(local.sandbox.journal.entries().at(-1)).toMatchObject({
+        ...wrote,
+        ...(sees === "cut" && { status: "dropped" }),
+      });
+      expect(await call()).toMatchObject(next);
+      expect(local.sandbox.journal.entries().at(-1)).not.toHaveProperty("fault");
+    },
+  );
 });
 
 function openStill(): Promise<Local> {

@@ -65,12 +65,17 @@ describe("sandbox/faults", () => {
   });
 
   it.each(["before", "after"] as const)("fail() delays %s the commit", async (delay) => {
-    const { user, sandbox } = await open();
+    const clock = createVirtualClock({ running: false });
+    const { user, sandbox } = await open({ clock });
     sandbox.fail({ delayMs: 60, delay });
     const slow = user("POST", "", ada);
-    while (delay === "after" && sandbox.users().length === 0) await new Promise(setImmediate);
-    const first = await Promise.race([slow.then(() => "slow"), user("POST", "", { app_user_id: "bob" })]);
-    expect(first).not.toBe("slow");
+    const hasArrived = (): boolean =>
+      delay === "after" ? sandbox.users().length > 0 : sandbox.faults().length === 0;
+    while (!hasArrived()) await new Promise(setImmediate);
+    clock.advance(59);
+    expect((await user("POST", "", { app_user_id: "bob" })).status).toBe(200);
+    expect(sandbox.journal.count("createUser")).toBe(delay === "after" ? 2 : 1);
+    clock.advance(1);
     expect((await slow).status).toBe(200);
     const order = sandbox.users().map(({ appUserId }) => appUserId);
     expect(order).toEqual(delay === "before" ? ["bob", "ada"] : ["ada", "bob"]);
@@ -120,7 +125,7 @@ describe("sandbox/faults", () => {
     expect(await statuses(1)).toEqual([401]);
   });
 
-  it("fail() with a probability hits as the seed says, and ids, codes and tokens stay the seed's", async () => {
+  it("fail() with a probability hits as the seed determines, and ids, codes and tokens stay the seed's", async () => {
     const play = async (seed: number, fault?: Fault) => {
       const sandbox = createSandbox({ seed, limit: { calls: Infinity } });
       if (fault !== undefined) sandbox.fail(fault);
@@ -143,7 +148,7 @@ describe("sandbox/faults", () => {
     expect(hits(other)).not.toEqual(hits(one));
     expect(hits(one).length).toBeGreaterThan(3);
     expect(hits(one).length).toBeLessThan(20);
-    expect(one.find(({ fault }) => fault)?.fault).toBe("500 after commit, by chance of 0.1");
+    expect(one.find(({ fault }) => fault)?.fault).toBe("500 after commit, with probability 0.1");
     const issued = (entries: typeof one) => entries.map(({ secrets }) => secrets);
     expect(issued(one)).toEqual(issued(calm));
   });
@@ -187,7 +192,7 @@ describe("sandbox/faults", () => {
 
   it("fetch() gives up on a login page that leads to itself", async () => {
     const sandbox = createSandbox();
-    sandbox.fail({ call: "*", times: Infinity, says: "loginPage" });
+    sandbox.fail({ call: "*", times: Infinity, response: "loginPage" });
     await expect(sandbox.fetch("http://x/r4/Patient")).rejects.toThrow("redirect count");
     expect(sandbox.journal.count()).toBe(21);
   });
@@ -210,12 +215,12 @@ describe("sandbox/faults", () => {
     { status: 500, probability: 1.1 },
     { status: 500, probabilty: 0.1 },
     { body: "alone", delayMs: 1 },
-    { says: "nothing" },
-    { says: "alreadyExists", status: 500 },
-    { says: "truncated", status: 200 },
-    { says: "truncated", commit: false },
-    { says: "html", body: "<p>" },
-    { says: "noCode", drop: "after" },
+    { response: "nothing" },
+    { response: "alreadyExists", status: 500 },
+    { response: "truncated", status: 200 },
+    { response: "truncated", commit: false },
+    { response: "html", body: "<p>" },
+    { response: "noCode", drop: "after" },
     { drop: "after", commit: true },
     { status: 429, retryAfter: "date" },
     { status: 429, headers: { "retry-after": "1\r\nx: y" } },

@@ -142,7 +142,7 @@ describe("sandbox/fhir search", () => {
     expect(await total("gt2027-01-01", "lt2027-01-02")).toBe(0);
   });
 
-  it("_tag finds where the server keeps what meta says, and nothing where it replaces meta", async () => {
+  it("_tag finds resources where the server keeps their meta, and none where it replaces meta", async () => {
     const { fhir, sandbox } = await openWithUser();
     const tagged = { ...bilbo, meta: { tag: [{ system: "urn:app", code: "once" }], versionId: "7" } };
     const total = async () => (await fhir("GET", "/r4/Patient?_tag=urn%3Aapp%7Conce")).body["total"];

@@ -30,7 +30,7 @@ describe("sandbox/fhir versions", () => {
     expect(await answer.json()).toMatchObject({ id, meta: { versionId: "2" }, x: -0 });
   });
 
-  it("whatever JSON can say comes back, however it was written", async () => {
+  it("any JSON comes back, however it was written", async () => {
     const { sandbox } = await openWithUser();
     const members = fc.dictionary(fc.string(), fc.jsonValue());
     fc.assert(

@@ -41,7 +41,7 @@ describe("sandbox/snapshot", () => {
     expect(answer.status).toBe(200);
   });
 
-  it("reset() starts anew, with the same ids for the same seed", async () => {
+  it("reset() starts over, with the same ids for the same seed", async () => {
     const { sandbox, onboard } = await open({ seed: 9 });
     const first = await onboard("ada");
     sandbox.setCredentials({ clientId: "else" });

@@ -19,6 +19,8 @@ export interface Local {
   readonly sandbox: Sandbox;
   readonly url: string;
   call(method: string, path: string, init?: RequestInit): Promise<Answer>;
+  /** A control call, by its path below `/_sandbox/`; its body goes out as JSON. */
+  control(method: string, path: string, body?: unknown): Promise<Answer>;
   user(method: string, path: string, form: Record<string, string>): Promise<Answer>;
   token(form: Record<string, string>): Promise<Answer>;
   /** Registers a user and exchanges its code. */
@@ -30,6 +32,11 @@ export async function open(options: SandboxOptions = {}): Promise<Local> {
   const server = await sandbox.listen();
   onTestFinished(() => server.close());
   const call: Local["call"] = (method, path, init) => send(`${server.url}${path}`, { method, ...init });
+  const control: Local["control"] = (method, path, body) =>
+    call(method, `/_sandbox/${path}`, {
+      headers: { "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
   const token: Local["token"] = (form) =>
     call("POST", "/oauth2/token", {
       body: new URLSearchParams({
@@ -47,6 +54,7 @@ export async function open(options: SandboxOptions = {}): Promise<Local> {
     sandbox,
     url: server.url,
     call,
+    control,
     user,
     token,
     async onboard(appUserId) {

@@ -67,6 +67,22 @@ describe("sandbox/token", () => {
     expect((await token(refreshing(other.body["refresh_token"]))).status).toBe(200);
   });
 
+  it("a replayed code ends the tokens that came from it, and no others, if asked for", async () => {
+    const { onboard, token, user, call } = await open({ codeReuse: "revokeFamily" });
+    await onboard("ada");
+    const code = async () => (await user("POST", "/auth-code", { app_user_id: "ada" })).body["code"];
+    const exchange = { grant_type: grant, code: await code() };
+    const first = await token(exchange);
+    const rotated = await token(refreshing(first.body["refresh_token"]));
+    const other = await token({ grant_type: grant, code: await code() });
+    expect((await token(exchange)).body["error"]).toBe("invalid_grant");
+    const reads = async ({ body }: typeof first): Promise<number> =>
+      (await call("GET", "/r4/Patient", { headers: bearer(body["access_token"]) })).status;
+    expect([await reads(rotated), await reads(other)]).toEqual([401, 200]);
+    expect((await token(refreshing(rotated.body["refresh_token"]))).status).toBe(400);
+    expect((await token(refreshing(other.body["refresh_token"]))).status).toBe(200);
+  });
+
   it("without rotation the refresh token stays and is not repeated", async () => {
     const { onboard, token, call } = await open({ rotate: false });
     const { access, refresh } = await onboard("ada");

@@ -19,12 +19,15 @@ describe("sandbox/user-management", () => {
     });
   });
 
-  it.each([200, 400, 404] as const)("POST /user says that a user exists with status %i", async (status) => {
-    const { user, sandbox } = await open({ exists: status });
-    sandbox.createUser("ada");
-    const answer = await user("POST", "", { app_user_id: "ada" });
-    expect([answer.status, answer.body]).toEqual([status, exists]);
-  });
+  it.each([200, 400, 404] as const)(
+    "POST /user reports with status %i that a user exists",
+    async (status) => {
+      const { user, sandbox } = await open({ exists: status });
+      sandbox.createUser("ada");
+      const answer = await user("POST", "", { app_user_id: "ada" });
+      expect([answer.status, answer.body]).toEqual([status, exists]);
+    },
+  );
 
   it("POST /user takes parameters as JSON and from the query too", async () => {
     const { call, sandbox } = await open();
@@ -52,11 +55,14 @@ describe("sandbox/user-management", () => {
     expect(body["code"]).toMatch(/^[0-9a-f]{40}$/);
   });
 
-  it.each([200, 404] as const)("POST /user/auth-code says that a user is missing with %i", async (status) => {
-    const { user } = await open({ missing: status });
-    const answer = await user("POST", "/auth-code", { app_user_id: "nobody" });
-    expect([answer.status, answer.body]).toEqual([status, missing]);
-  });
+  it.each([200, 404] as const)(
+    "POST /user/auth-code reports with %i that a user is missing",
+    async (status) => {
+      const { user } = await open({ missing: status });
+      const answer = await user("POST", "/auth-code", { app_user_id: "nobody" });
+      expect([answer.status, answer.body]).toEqual([status, missing]);
+    },
+  );
 
   it("GET /user finds by either id, and nothing is an empty entry", async () => {
     const { call, sandbox } = await open();

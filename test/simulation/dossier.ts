@@ -1,6 +1,7 @@
 /** What the judge knows of one user. */
 import type { UserState } from "oneup-lifecycle";
-import { shelf } from "../../src/runtime/shelves.ts";
+import type { JournalEntry } from "oneup-lifecycle/sandbox";
+import { indexKey } from "../../src/runtime/user/index-key.ts";
 import type { Envelope } from "../../src/store/envelope.ts";
 
 /** What the judge knows of one user. */
@@ -28,8 +29,16 @@ export class Dossier {
   readonly steps = { code: 0, grant: 0, other: 0 };
   /** Purges that 1upHealth called done, and how many of them the record has taken for done. */
   readonly purges = { done: 0, believed: 0 };
+  /** When its tokens were given up because 1upHealth refused them. */
+  readonly rejections: number[] = [];
   /** The application has let it go once. */
   wasLetGo = false;
+  /** The number that the application takes for its own, and that is another user's; `null`: it is right. */
+  claim: number | null = null;
+  /** An answer has named a number that is not its own. */
+  wasMisnumbered = false;
+  /** The number that its record has had as confirmed. */
+  confirmed: number | null = null;
   /** Somebody has renamed it at 1upHealth and told nobody. */
   wasRenamedThere = false;
   /** When its tokens that stood in the store ended. */
@@ -40,6 +49,14 @@ export class Dossier {
   constructor(id: string) {
     this.id = id;
   }
+}
+
+/** Counts what 1upHealth refused. */
+export function countRefusal({ refusals }: Dossier, { call, outcome, status, fault }: JournalEntry): void {
+  const isRefused = outcome === "invalid_grant" || fault?.includes("invalid grant") === true;
+  if (call === "exchangeCode" && isRefused) refusals.code++;
+  else if (call === "refreshToken" && outcome === "invalid_grant") refusals.grant++;
+  else if (fault !== undefined || (typeof status === "number" && status >= 400)) refusals.other++;
 }
 
 /** Does a user rest with a code in hand, which passes in some minutes? */
@@ -68,13 +85,19 @@ function same(one: readonly unknown[], other: readonly unknown[]): boolean {
 export function shelfOf(dossier: Dossier): string {
   const { state = "", origin } = dossier.envelope ?? {};
   return origin !== undefined && isLeft(dossier, origin.name)
-    ? shelf(state as UserState, origin.name)
+    ? indexKey(state as UserState, origin.name)
     : state;
 }
 
-/** Has the user a token, and no call under way? */
-export function hasArrived({ envelope }: Dossier): boolean {
+/** Has the user a token, its own number, and no call under way? */
+export function hasArrived({ envelope, claim }: Dossier): boolean {
   if (envelope === null || envelope.intent !== null) return false;
+  if (claim !== null && envelope.context["oneupUserId"] === claim) return false;
   const { state } = envelope;
   return state === "tokenActive" || state === "refreshed" || state === "reauthorized" || state === "expiring";
+}
+
+/** Has 1upHealth confirmed the number that stands in the record? */
+export function isConfirmed(envelope: Envelope | null): boolean {
+  return (envelope?.context["unconfirmed"] ?? null) === null;
 }

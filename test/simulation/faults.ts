@@ -1,6 +1,6 @@
 /** What 1upHealth itself may get wrong, by the call it is asked for. */
 import type { Fault } from "oneup-lifecycle/sandbox";
-import type { Incoming } from "../../src/sandbox/message.ts";
+import type { Incoming } from "../../src/sandbox/base/message.ts";
 import type { Stage } from "./stage.ts";
 import type { Dice } from "./time.ts";
 
@@ -54,6 +54,9 @@ const special: Readonly<Record<Asked, readonly Fault[]>> = {
     { omit: ["oneup_user_id"] },
     { status: 200, body: { success: false, error: "this user already exists" } },
     { status: 404, body: { success: false, error: "This user already exists" } },
+    { ...login, commit: true },
+    { ...loginPage, commit: true },
+    { status: 403, body: { message: "Forbidden" }, commit: true },
   ],
   issueAuthCode: [{ omit: ["code"] }, { status: 200, body: { success: false, code: null } }],
   listUsers: [],
@@ -82,10 +85,22 @@ export function faultFor(stage: Stage, incoming: Incoming, dice: Dice): Fault | 
   if (token && stage.isOn("tokenDown")) return serverError;
   if (call !== "fhir" && stage.isOn("forbidden")) return { status: 403, body: { message: "Forbidden" } };
   if (call !== "fhir" && stage.isOn("loginPage")) return login;
+  const drawn = stage.isOver ? undefined : stage.kinds.answer(incoming, stage);
+  if (drawn !== undefined) return drawn;
   if (!dice.hits(stage.rates.fault)) return undefined;
   if (dice.hits(0.2)) return dice.pick(refusals);
   const own = special[call];
   return own.length > 0 && dice.hits(0.4) ? dice.pick(own) : dice.pick(always);
+}
+
+/** Answers that fail a call although nothing is wrong with the user. */
+export const failing: ReadonlySet<string> = new Set(["rate_limited", "unauthorized", "invalid_client"]);
+
+/** Is it a call that the account's limit counts? */
+export function isManagement(asked: string): boolean {
+  return (
+    asked === "createUser" || asked === "issueAuthCode" || asked === "listUsers" || asked === "updateUser"
+  );
 }
 
 /** What a request asks for. */

@@ -1,9 +1,9 @@
 /** A process of a long import: a worker, perhaps the import itself, and people who sign up there, until it dies. */
 import type { Lifecycle, StoreAdapter, Transport, TransportRequest } from "oneup-lifecycle";
 import { heldBack } from "../../src/http/transport.ts";
-import { openLifecycle } from "../../src/runtime/open.ts";
+import { openLifecycle } from "../../src/runtime/open-lifecycle.ts";
 import type { Delivery } from "../../src/sandbox/handler.ts";
-import type { Incoming } from "../../src/sandbox/message.ts";
+import type { Incoming } from "../../src/sandbox/base/message.ts";
 import { idOf, limit } from "./import-plan.ts";
 import type { ImportStage } from "./import-plan.ts";
 import { Life, never } from "./life.ts";
@@ -48,7 +48,7 @@ export class Importer {
       },
       { nextTurn: (task) => void life.hear(0, task) },
     );
-    void this.#lifecycle.then((lifecycle) => lifecycle.work({ lookMs: hour }));
+    void this.#lifecycle.then((lifecycle) => lifecycle.work({ pollMs: hour }));
     if (this.#imports) this.bringIn();
     for (const id of this.#asking) this.signUp(id);
   }
@@ -130,6 +130,7 @@ export class Importer {
         claim: (question) => ask(async () => judge.leased(life, await store.claim(question))),
         grant: (question) => ask(async () => judge.granted(life, await store.grant(question))),
         move: (move) => ask(() => store.move(move)),
+        erase: (question) => ask(() => store.erase(question)),
         slots: {
           take: (request) => ask(() => store.slots.take(request)),
           settle: (slot) => ask(() => store.slots.settle(slot)),

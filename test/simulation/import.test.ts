@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { inWords, playImport, scaled } from "./import.ts";
 
 describe("an import", () => {
-  it("of 3,000 users uses every slot of every hour, whoever dies, and nobody at the screen waits for it", async () => {
+  it("of 3,000 users uses every slot of every hour, whichever process dies, and no interactive user waits for it", async () => {
     const outcome = await playImport(scaled(3_000));
     const { blamed, figures } = outcome;
     expect({ blamed, said: inWords(outcome) }).toMatchObject({ blamed: [] });

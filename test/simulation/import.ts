@@ -5,9 +5,9 @@
  */
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { Handler } from "../../src/sandbox/handler.ts";
-import { readOptions } from "../../src/sandbox/options.ts";
-import { World } from "../../src/sandbox/world.ts";
-import { accountOf } from "../../src/store/account.ts";
+import { readOptions } from "../../src/sandbox/options/sandbox-options.ts";
+import { World } from "../../src/sandbox/state/world.ts";
+import { accountOf } from "../../src/store/account-of.ts";
 import { ImportJudge } from "./import-judge.ts";
 import type { ImportFigures } from "./import-judge.ts";
 import { idOf, limit } from "./import-plan.ts";

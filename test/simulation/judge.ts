@@ -3,18 +3,24 @@
  * record that is written, every token that is handed out. It knows nothing of how the library works, only what it
  * promised (P1 … P8 of the README) and what must have happened before a user may take a step.
  */
-import type { Committed, Commit, Json, Lease, Limit, Slot, Store, UserStatus } from "oneup-lifecycle";
+import type { Committed, Commit, Json, Lease, UserStatus } from "oneup-lifecycle";
 import type { JournalEntry } from "oneup-lifecycle/sandbox";
 import type { Envelope } from "../../src/store/envelope.ts";
 import type { Claimed } from "../../src/store/contract.ts";
-import type { StoreKeys } from "../../src/runtime/store-keys.ts";
-import type { World } from "../../src/sandbox/world.ts";
-import { Dossier, freshSteps, isHeldWithCode } from "./dossier.ts";
+import type { StoreKeys } from "../../src/runtime/account/store-keys.ts";
+import type { World } from "../../src/sandbox/state/world.ts";
+import { BlockJudge } from "./block-judge.ts";
+import { countRefusal, Dossier, freshSteps, isHeldWithCode } from "./dossier.ts";
+import { failing, isManagement } from "./faults.ts";
+import { ForgetJudge } from "./forget-judge.ts";
+import { GrantJudge } from "./grant-judge.ts";
 import { LeavingJudge } from "./leaving-judge.ts";
 import type { Life } from "./life.ts";
+import { LimitJudge } from "./limit-judge.ts";
 import { ListJudge } from "./list-judge.ts";
+import { LookUpJudge } from "./look-up-judge.ts";
+import { NumberJudge } from "./number-judge.ts";
 import { OutageJudge } from "./outage-judge.ts";
-import { clientSecrets } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
 import { minute } from "./time.ts";
 import type { Time } from "./time.ts";
@@ -22,7 +28,6 @@ import type { Trace } from "./trace.ts";
 
 /** See the module. */
 export class Judge {
-  readonly #scenario: Scenario;
   readonly #time: Time;
   readonly #trace: Trace;
   readonly #world: World;
@@ -30,32 +35,49 @@ export class Judge {
   /** The same users by the id that never changes. */
   readonly #byRemote = new Map<number, Dossier>();
   readonly #created = new Set<string>();
-  /** Access tokens that stood in the store, and when they end. */
-  readonly #saved = new Map<string, number>();
-  readonly #arrivals: number[] = [];
-  readonly #foreign: { readonly from: number; readonly until: number }[] = [];
   readonly #keys: StoreKeys;
   /** What lists that are brought in may do and cost. */
   readonly lists: ListJudge;
   readonly #outage: OutageJudge;
+  /** What may come of calls that are blocked before they reach 1upHealth. */
+  readonly blocks: BlockJudge;
+  /** What look-ups of one user may cost. */
+  readonly lookUps: LookUpJudge;
+  /** Whose grants are, and how they are used. */
+  readonly grants: GrantJudge;
+  /** What limits leave room for. */
+  readonly limits: LimitJudge;
+  /** What is left of users who are forgotten. */
+  readonly forgets = new ForgetJudge(this);
   /** What may become of users who are let go. */
   readonly leaving: LeavingJudge;
+  /** What may come of a number. */
+  readonly numbers: NumberJudge;
   readonly blamed: string[] = [];
 
   constructor(scenario: Scenario, time: Time, trace: Trace, world: World, keys: StoreKeys) {
-    this.#scenario = scenario;
     this.#time = time;
     this.#trace = trace;
     this.#world = world;
     this.#keys = keys;
     this.lists = new ListJudge(this, time, world);
-    this.leaving = new LeavingJudge(this);
+    this.blocks = new BlockJudge(this, scenario, time);
+    this.limits = new LimitJudge(this, scenario, time);
+    this.leaving = new LeavingJudge(this, world);
+    this.numbers = new NumberJudge(this, time, this.#byRemote, world);
     this.#outage = new OutageJudge(this, scenario, time);
+    this.lookUps = new LookUpJudge(this, time, world);
+    this.grants = new GrantJudge(this, time, world, this.#byRemote);
   }
 
   /** The format in which the store is written. */
   get format(): number {
     return this.#keys.view.format;
+  }
+
+  /** Raises it, as the release after the next one will when it opens a store. */
+  async raiseFormat(format: number): Promise<void> {
+    await this.#keys.change((record) => (record.format >= format ? null : { ...record, format }));
   }
 
   /** A promise was broken. */
@@ -64,13 +86,8 @@ export class Judge {
     this.blamed.push(what);
   }
 
-  /** Somebody else spends the account's calls. */
-  othersSpend(from: number, until: number): void {
-    this.#foreign.push({ from, until });
-  }
-
   of(id: string): Dossier {
-    let dossier = this.#dossiers.get(id);
+    let dossier = this.#dossiers.get(id) ?? this.lookUps.soughtAs(id);
     if (dossier === undefined) this.#dossiers.set(id, (dossier = new Dossier(id)));
     return dossier;
   }
@@ -111,63 +128,63 @@ export class Judge {
 
   /** Something befell a process: whoever it worked on is in doubt, taken over by others, or not saved. */
   befell(process: string, what: "died" | "stood still" | "could not look at the account"): void {
-    for (const { lease, causes } of this.all()) if (lease?.by === process) causes.push(`${process} ${what}`);
+    const its = this.all().filter(({ lease }) => lease?.by === process);
+    for (const { causes } of its) causes.push(`${process} ${what}`);
+    this.#outage.interrupted(its);
     if (what !== "could not look at the account") this.lists.suffer(process);
   }
 
   /** A call arrived and was carried out or refused. Returns its user, if it has one. */
   arrived(life: Life, entry: JournalEntry): string | undefined {
     const { appUserId, oneupUserId, call, outcome, status, fault } = entry;
-    const found = oneupUserId === undefined ? undefined : this.#world.users.byId(oneupUserId)?.appUserId;
+    const claimant = this.numbers.arrived(entry);
+    const found =
+      oneupUserId === undefined
+        ? undefined
+        : (claimant?.id ?? this.#world.users.byId(oneupUserId)?.appUserId);
     const id = call === "updateUser" || call === "listUsers" ? (found ?? appUserId) : (appUserId ?? found);
     const committed = entry.committed ? "" : " (not carried out)";
     this.#trace.note(life.name, `→ ${call} ${id ?? "?"}: ${status} ${outcome}${committed} ${fault ?? ""}`);
-    const management =
-      call === "createUser" || call === "issueAuthCode" || call === "listUsers" || call === "updateUser";
-    if (management) this.#window(outcome);
+    const management = isManagement(call);
+    if (management) this.limits.arrived(outcome, status);
     if (management && (outcome === "code" || outcome === "created")) this.#outage.code();
-    if (call === "listUsers" && id === undefined) this.lists.page(life, entry);
-    if (id === undefined) return undefined;
-    const dossier = (oneupUserId === undefined ? undefined : this.#byRemote.get(oneupUserId)) ?? this.of(id);
-    if (oneupUserId !== undefined) this.#byRemote.set(oneupUserId, dossier);
+    if (id === undefined) return call === "listUsers" ? this.#page(life, entry) : undefined;
+    const remote = oneupUserId === undefined ? undefined : this.#byRemote.get(oneupUserId);
+    const dossier = claimant ?? remote ?? this.of(id);
+    if (oneupUserId !== undefined && claimant === undefined) this.#byRemote.set(oneupUserId, dossier);
     if (call === "updateUser" && entry.committed) this.#alsoKnownAs(dossier, id);
+    if (management) this.blocks.renewals.arrived(dossier.id);
     if (management) dossier.spent++;
     if (fault !== undefined) dossier.causes.push(`${call}: ${fault}`);
-    else if (outcome === "rate_limited" || outcome === "unauthorized" || outcome === "invalid_client") {
-      dossier.causes.push(`${call}: ${outcome}`);
-    }
-    this.#refusal(dossier, entry);
+    else if (failing.has(outcome)) dossier.causes.push(`${call}: ${outcome}`);
+    countRefusal(dossier, entry);
     if (call === "fhir.purge") this.leaving.purge(dossier, entry);
     if (call === "createUser") {
       if (this.#created.has(id)) this.blame(`P2: ${id} was created twice`);
       if (entry.committed) this.#created.add(id);
     }
     if (call === "updateUser" && entry.committed && this.#created.delete(dossier.id)) this.#created.add(id);
-    if (management && dossier.spent > dossier.base + 2 * dossier.causes.length) {
-      this.blame(
-        `P6: ${id} cost ${dossier.spent} management calls; ${dossier.base} were due, and went wrong: ${dossier.causes.join("; ") || "nothing"}`,
-      );
-    }
+    if (management) this.#cost(dossier);
     return id;
   }
 
-  #refusal({ refusals }: Dossier, { call, outcome, status, fault }: JournalEntry): void {
-    if (call === "exchangeCode" && outcome === "invalid_grant") refusals.code++;
-    else if (call === "refreshToken" && outcome === "invalid_grant") refusals.grant++;
-    else if (fault !== undefined || (typeof status === "number" && status >= 400)) refusals.other++;
+  #cost({ id, spent, base, causes }: Dossier): void {
+    if (spent > base + 2 * causes.length)
+      this.blame(
+        `P6: ${id} cost ${spent} management calls; ${base} were due, and went wrong: ${causes.join("; ") || "nothing"}`,
+      );
   }
 
-  /** Counts a management call in the window that ends now. */
-  #window(outcome: string): void {
-    const { calls, windowMs } = this.#scenario.limit;
-    const { now } = this.#time;
-    this.#arrivals.push(now);
-    while ((this.#arrivals[0] ?? now) <= now - windowMs) this.#arrivals.shift();
-    if (this.#arrivals.length > calls)
-      this.blame(`P4: ${this.#arrivals.length} calls within a window of ${calls}`);
-    if (outcome === "rate_limited" && !this.#foreign.some(({ from, until }) => now >= from && now <= until)) {
-      this.blame("P4: a call was refused although nobody else spends the account's calls");
-    }
+  /** A page of the list. Only where it can be of one look-up alone is it held against that user. */
+  #page(life: Life, entry: JournalEntry): string | undefined {
+    const lookUps = this.lookUps.of(life);
+    this.lists.page(life, entry, lookUps.length > 0 || this.lookUps.mayBeUnderWay(life));
+    if (entry.fault !== undefined) for (const { causes } of lookUps) causes.push(`listUsers: ${entry.fault}`);
+    const [only, ...others] = lookUps;
+    if (only === undefined || others.length > 0 || this.lists.isReading(life)) return only?.id;
+    only.spent++;
+    this.#cost(only);
+    return only.id;
   }
 
   /** The store answered a commit. */
@@ -186,7 +203,9 @@ export class Judge {
     if (keeps ? lease?.id !== commit.lease.id : live && lease.id !== commit.lease.id) {
       this.blame(`P3: ${life.name} wrote ${commit.id} on which ${lease?.by ?? "nobody"} works`);
     }
-    if (answer.revision !== dossier.revision + 1) this.blame(`P1: a write of ${commit.id} was lost`);
+    const isReborn = dossier.revision === 0 && this.forgets.isReborn(dossier); // its mark had a revision
+    if (answer.revision !== dossier.revision + 1 && !isReborn)
+      this.blame(`P1: a write of ${commit.id} was lost`);
     if (!life.alive) this.suffers(commit.id, `${life.name} was dead when its write arrived`);
     if (life.stalledUntil > this.#time.now) this.suffers(commit.id, `${life.name} stands still`);
     const holds = commit.mode === "take" || commit.mode === "keep";
@@ -210,6 +229,19 @@ export class Judge {
       dossier.lease = this.#leaseOf(life, lease);
       this.#trace.note(life.name, `takes ${record.id} up`);
     }
+  }
+
+  /** A user was forgotten: from now on it is another one. Returns all its ids. */
+  forget(id: string): readonly string[] {
+    const dossier = this.of(id);
+    const ids = [...this.#dossiers].flatMap(([each, its]) => (its === dossier ? [each] : []));
+    for (const each of ids) {
+      this.#dossiers.delete(each);
+      this.#created.delete(each);
+    }
+    for (const [number, its] of this.#byRemote) if (its === dossier) this.#byRemote.delete(number);
+    this.lookUps.forget(dossier);
+    return ids;
   }
 
   /** A record has another id now. */
@@ -255,32 +287,19 @@ export class Judge {
       this.#step(dossier, state, event);
       if (before !== null) this.lists.step(life, dossier.id, before, event);
     }
-    this.leaving.written(dossier, after);
+    this.leaving.written(dossier, before, after);
+    this.numbers.written(dossier, after);
+    this.lookUps.written(life, dossier, before, after);
     if (after.sealed === null || after.sealed.text === before?.sealed?.text) return;
     const oneupUserId = (after.context["oneupUserId"] ?? null) as number | null; // written by the library
     const owner = { user: commit.id, oneupUserId };
-    const { accessToken, refreshToken } = this.#keys.sealer.open(owner, after.sealed, after.format);
-    if (accessToken !== undefined) {
-      const expiresAt = Number(after.context["expiresAt"] ?? Infinity);
-      this.#saved.set(accessToken.reveal(), expiresAt);
-      dossier.ends.add(expiresAt);
-    }
+    const secrets = this.#keys.sealer.open(owner, after.sealed, after.format);
+    this.grants.saved(dossier, secrets, Number(after.context["expiresAt"] ?? Infinity));
+    const { accessToken, refreshToken } = secrets;
     if (accessToken === undefined || refreshToken !== undefined) return;
     dossier.withoutRefreshToken++;
     if (before?.sealed?.fields.includes("refreshToken") ?? false)
       this.blame(`P2: the refresh token of ${commit.id} is gone`);
-  }
-
-  /** A slot was taken: people at the screen still find the places that are theirs. */
-  async slotTaken(
-    { limit, lane }: Pick<Slot, "lane"> & { readonly limit: Limit },
-    slots: Store["slots"],
-  ): Promise<void> {
-    const { kept = 0, calls } = limit;
-    if (lane === "interactive") return;
-    const { used } = await slots.forecast({ limit, calls: 1, lane });
-    if (used.recovery + used.bulk > calls - kept)
-      this.blame(`P4: ${lane} took a place that is kept for people`);
   }
 
   /**
@@ -290,12 +309,8 @@ export class Judge {
   async account(life: Life, value: Json): Promise<void> {
     this.lists.compared(life, value);
     await this.#keys.renew();
-    const gates = (value as { gates?: Record<string, { reason: string }> }).gates ?? {}; // written by the library
-    const own = clientSecrets.map((secret) => `secret:${this.#keys.sealer.fingerprint(secret)}`);
-    for (const [key, { reason }] of Object.entries(gates)) {
-      if (reason === "credentials" && !own.includes(key))
-        this.blame(`P2: a refused secret shuts "${key}" for everybody`);
-    }
+    this.limits.account(value);
+    this.blocks.account(value, (secret) => this.#keys.sealer.fingerprint(secret));
   }
 
   #step(dossier: Dossier, state: string, event: string): void {
@@ -306,23 +321,9 @@ export class Judge {
     if (event === "CODE_REFUSED" && ++steps.code > refusals.code) {
       this.blame(`P2: a code of ${id} was given up although 1upHealth did not refuse it`);
     }
-    this.leaving.step(dossier, event);
-    if (state === "failed" && refusals.other === 0) {
-      this.blame(`P2: ${id} failed (${event}) although 1upHealth refused it nothing but spent codes`);
-    }
-  }
-
-  /** A token left the library. */
-  handedOut(life: Life, id: string, token: string): void {
-    const owner = this.#world.grants.ownerOf("accessToken", token);
-    if (owner === undefined || this.#byRemote.get(owner) !== this.of(id))
-      this.blame(`P5: ${life.name} handed out a token that is not ${id}'s`);
-    const expiresAt = this.#saved.get(token);
-    if (expiresAt === undefined)
-      this.blame(`P1: ${life.name} handed out a token of ${id} before it was saved`);
-    else if (this.#time.now > expiresAt + 4 * minute) {
-      this.blame(`P7: ${life.name} handed out a token of ${id} that has expired`);
-    }
+    this.leaving.step(dossier, state, event);
+    this.grants.step(dossier, event);
+    this.numbers.step(dossier, state, event);
   }
 
   /** The library told how a user stands. */

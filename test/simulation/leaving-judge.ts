@@ -3,34 +3,62 @@ import type { JournalEntry } from "oneup-lifecycle/sandbox";
 import { isPurging } from "../../machines/index.ts";
 import type { Envelope } from "../../src/store/envelope.ts";
 import type { Dossier } from "./dossier.ts";
+import type { World } from "../../src/sandbox/state/world.ts";
 import type { Judge } from "./judge.ts";
 
 /** See the module. */
 export class LeavingJudge {
   readonly #judge: Pick<Judge, "blame">;
 
-  constructor(judge: Pick<Judge, "blame">) {
+  readonly #world: World;
+
+  constructor(judge: Pick<Judge, "blame">, world: World) {
     this.#judge = judge;
+    this.#world = world;
   }
 
   /** A purge arrived: nobody's data are erased but those of a user who was let go. */
-  purge(dossier: Dossier, { outcome, fault, status }: JournalEntry): void {
+  purge(dossier: Dossier, { outcome }: JournalEntry): void {
     const { state } = dossier.envelope ?? {};
     if (state !== "offboarding" && state !== "offboarded")
       this.#judge.blame(`P2: data of ${dossier.id} were erased while it is ${state}`);
-    if (outcome === "purged" || (fault !== undefined && status === 200)) dossier.purges.done++;
+    if (outcome === "purged") dossier.purges.done++;
   }
 
-  /** A record was written: whoever was let go was meant to be, and has no secrets. */
-  written({ id, wasLetGo }: Dossier, { state, sealed }: Envelope): void {
+  /** A record was written: a user who was let go was meant to be, and has no secrets, and what counts as erased is. */
+  written(dossier: Dossier, before: Envelope | null, after: Envelope): void {
+    const { id, wasLetGo, purges } = dossier;
+    const { state, sealed } = after;
+    // Whatever event made it so.
+    purges.believed += Math.max(0, purgedIn(after) - (before === null ? 0 : purgedIn(before)));
+    if (purges.believed > purges.done)
+      this.#judge.blame(`P7: a purge of ${id} was taken for done although 1upHealth had not finished`);
+    if (state === "offboarded" && before !== null) this.#remembers(id, before, after);
     if (!isPurging(state) && state !== "offboarded") return;
     if (sealed !== null) this.#judge.blame(`P5: ${id} was let go and has secrets`);
     if (!wasLetGo) this.#judge.blame(`P2: ${id} was let go although nobody asked for it`);
   }
 
-  /** A user took a step: a purge that it takes for done, is. */
-  step({ id, purges }: Dossier, event: string): void {
-    if (event === "PURGED" && ++purges.believed > purges.done)
-      this.#judge.blame(`P7: a purge of ${id} was taken for done although 1upHealth had not finished`);
+  /** What was requested of a purge is done, or reads as requested and not carried out. */
+  #remembers(id: string, { context: before }: Envelope, { context: after }: Envelope): void {
+    const unpurged = (after["unpurged"] ?? null) as { versions: string[] } | null; // written by the library
+    const told = [...((after["purged"] ?? []) as string[]), ...(unpurged?.versions ?? [])]; // likewise
+    const asked = (before["toPurge"] ?? []) as string[]; // likewise
+    if (!asked.every((version) => told.includes(version)))
+      this.#judge.blame(`P7: a purge of ${id} was requested, and reads as if it had not been`);
   }
+
+  /** A user took a step: no purge is given up whose user 1upHealth has. */
+  step(dossier: Dossier, state: string, event: string): void {
+    const { id } = dossier;
+    if (event === "USER_MISSING" && state === "offboarded" && this.#world.users.find(id) !== undefined)
+      this.#judge.blame(`P7: a purge of ${id} was given up although 1upHealth has it`);
+    // A purge that had to wait before a gate asks once more whose data it would erase.
+    if (event === "DUE" && state === "identifying") dossier.base++;
+  }
+}
+
+/** How many versions the record says are erased. */
+function purgedIn({ context }: Envelope): number {
+  return ((context["purged"] ?? []) as readonly string[]).length; // written by the library
 }

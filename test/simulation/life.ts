@@ -9,6 +9,8 @@ export class Life {
   /** The newest format that its release of the library knows. */
   readonly release: number;
   alive = true;
+  /** The management limit that it must keep to: the stricter of its own and the account's. */
+  ceiling: { readonly calls: number; readonly windowMs: number } | null = null;
   /** Until then it stands still, on the true time. */
   stalledUntil = 0;
   /** What 1upHealth said with a 429, by endpoint. */

@@ -1,9 +1,9 @@
 /** Holds imports to their promises: whom they may mark, what their pages may cost, that they end, and only when they may. */
 import type { Commit, ImportSummary, Json, UserState } from "oneup-lifecycle";
 import type { JournalEntry } from "oneup-lifecycle/sandbox";
-import type { World } from "../../src/sandbox/world.ts";
+import type { World } from "../../src/sandbox/state/world.ts";
 import type { Envelope } from "../../src/store/envelope.ts";
-import { callOf } from "../../src/runtime/step.ts";
+import { callOf } from "../../src/runtime/user/step.ts";
 import { isLeft } from "./dossier.ts";
 import type { Dossier } from "./dossier.ts";
 import type { Judge } from "./judge.ts";
@@ -14,6 +14,11 @@ import type { Time } from "./time.ts";
 /** The number that the sandbox gives its first user; the others follow. */
 const firstUserId = 1001;
 
+/** With a page of HTML, too. */
+const stopping: ReadonlySet<number> = new Set([200, 302, 401, 403, 406, 511]);
+/** A call may arrive so long after its process gave it up, ms. */
+const longestOnItsWay = 45_000;
+
 /** See the module. */
 export class ListJudge {
   /** Which lists each process brings in, and when it last asked for a page of 1upHealth's. */
@@ -22,6 +27,13 @@ export class ListJudge {
   readonly #comparing = { pages: 0, known: 0, causes: 0 };
   /** Processes that compare everybody with 1upHealth's list, at whatever cost. */
   readonly #reconciling = new Set<Life>();
+  /** Processes that had a call stopped, and when each last made one that names no user. */
+  readonly #stopped = new Set<Life>();
+  readonly #neutralAt = new Map<Life, number>();
+  /** A user of any process was answered 429: whoever takes that user up asks whether it is so for others, too. */
+  #wasThrottled = false;
+  /** The page to be judged next is that of such a call. */
+  #isNeutral = false;
   readonly #judge: Pick<Judge, "all" | "blame">;
   readonly #time: Time;
   readonly #world: World;
@@ -73,9 +85,28 @@ export class ListJudge {
     }
   }
 
+  /** A call of this process was answered with `status`: something on the way may have stopped it, or its secret is refused. */
+  heard(life: Life, status: number, isPage: boolean): void {
+    if (status === 429) this.#wasThrottled = true;
+    if (stopping.has(status) || (isPage && status === 400)) this.#stopped.add(life);
+  }
+
+  /** A page of one user, which names none: it tells whether calls of this process are stopped. One in five minutes. */
+  neutral(life: Life): void {
+    const before = this.#neutralAt.get(life) ?? Number.NEGATIVE_INFINITY;
+    if (!this.#stopped.has(life) && !this.#wasThrottled)
+      this.#judge.blame(`P6: ${life.name} makes a neutral call for nothing`);
+    if (this.#time.now - before < 5 * minute - longestOnItsWay)
+      this.#judge.blame(`P6: ${life.name} makes a second neutral call within five minutes`);
+    this.#neutralAt.set(life, this.#time.now);
+    this.#isNeutral = true;
+  }
+
   /** A page of 1upHealth's list may be worth its call as long as the pages before have saved calls, or nearly. */
-  page(life: Life, { fault, outcome }: JournalEntry): void {
-    if (this.#reconciling.has(life)) return;
+  page(life: Life, { fault, outcome }: JournalEntry, isForLookUp: boolean): void {
+    const isNeutral = this.#isNeutral;
+    this.#isNeutral = false;
+    if (isNeutral || isForLookUp || this.#reconciling.has(life)) return;
     const lists = this.#lists.get(life);
     if (lists === undefined) return this.#judge.blame(`P6: ${life.name} reads 1upHealth's list for nothing`);
     const { pages, known, causes } = this.#comparing;
@@ -86,6 +117,11 @@ export class ListJudge {
     lists.pageAt = this.#time.now;
     this.#comparing.pages++;
     if (fault !== undefined || outcome !== "listed") this.#comparing.causes++;
+  }
+
+  /** Does the process read 1upHealth's list, for an import or because it was asked to? */
+  isReading(life: Life): boolean {
+    return this.#lists.has(life) || this.#reconciling.has(life);
   }
 
   /** A page of the list was lost on its way. */

@@ -6,9 +6,11 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { inWords, playImport, scaled } from "./import.ts";
+import { kinds } from "./kinds.ts";
 import { simulate } from "./simulation.ts";
 
 const usage = `npm run simulate -- [--seeds N] [--from S] [--until-broken]    N stories (1000), the first of them seed S (1)
+            [--with K]                                         each with the kind of trouble K of kinds.ts
 npm run simulate -- --seed S [--trace]                         one story, line by line
 npm run simulate -- --import N [--seed S]                      an import of N users, to its end`;
 
@@ -19,6 +21,8 @@ interface Words {
   readonly seeds: number;
   readonly trace: boolean;
   readonly untilBroken: boolean;
+  /** A kind of trouble that every story has; "": none. */
+  readonly kind: string;
   /** Users to import; 0: stories are played. */
   readonly users: number;
 }
@@ -33,28 +37,29 @@ function readWords(): Words | null {
         import: { type: "string", default: "0" },
         trace: { type: "boolean", default: false },
         "until-broken": { type: "boolean", default: false },
+        with: { type: "string", default: "" },
       },
     });
-    const { seed, trace, "until-broken": untilBroken } = values;
+    const { seed, trace, "until-broken": untilBroken, with: kind } = values;
     const users = Number(values.import);
     const from = Number(seed ?? values.from);
     const seeds = seed === undefined ? Number(values.seeds) : 1;
     const whole = [from, seeds].every((number) => Number.isSafeInteger(number) && number > 0);
-    return whole && Number.isSafeInteger(users) && users >= 0
-      ? { from, seeds, trace, untilBroken, users }
+    return whole && (kind === "" || kind in kinds) && Number.isSafeInteger(users) && users >= 0
+      ? { from, seeds, trace, untilBroken, kind, users }
       : null;
   } catch {
     return null; // a word that is none of these
   }
 }
 
-async function main({ from, seeds, trace, untilBroken }: Words): Promise<void> {
+async function main({ from, seeds, trace, untilBroken, kind }: Words): Promise<void> {
   let stopped = false;
   process.once("SIGINT", () => (stopped = true));
   const before = process.cpuUsage();
   let [played, calls, broken] = [0, 0, 0];
   for (let seed = from; seed < from + seeds && !stopped && !(untilBroken && broken > 0); seed++) {
-    const outcome = await simulate(seed, { trace });
+    const outcome = await simulate(seed, { trace, kind });
     played++;
     calls += outcome.calls;
     if (trace) process.stdout.write(`${outcome.trace.join("\n")}\n`);

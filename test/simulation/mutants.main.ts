@@ -1,6 +1,6 @@
 /**
- * `npm run mutants`: breaks a copy of the library in every way of `mutants.ts`, plays seeds until one notices, and
- * prints the table of the README. Ends with a failure if a mistake goes unnoticed.
+ * `npm run mutants`: breaks a copy of the library in every way of `mutants.ts`, plays seeds until one notices, and prints
+ * a table. Ends with a failure if a mistake goes unnoticed.
  */
 import { execFile } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -9,11 +9,14 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { broken } from "./breaking.ts";
+import type { Mutant } from "./breaking.ts";
 import { mutants } from "./mutants.ts";
-import type { Mutant } from "./mutants.ts";
+import { productRooms, productSources } from "./seams.ts";
+import type { Sources } from "./seams.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const copied = ["src", "machines", "adapters", "test/simulation", "package.json", "tsconfig.json"];
+const copied = [...productRooms, "test/simulation", "package.json", "tsconfig.json"];
 
 const { values } = parseArgs({
   options: {
@@ -21,35 +24,34 @@ const { values } = parseArgs({
     only: { type: "string", default: "" },
     /** Seeds that are played at most for each. */
     seeds: { type: "string", default: "2000" },
-    /** Plays the seed first that noticed the mistake when the table was printed. */
+    /** Plays the seed first that noticed the mistake when `noticed.json` was written. */
     noted: { type: "boolean", default: false },
+    /** Writes down in `noticed.json` which seed noticed which mistake. */
+    note: { type: "boolean", default: false },
   },
 });
 
-/** The table of the README: which seed noticed the mistake. */
-const noted = new Map(
-  [...readFileSync(new URL("README.md", import.meta.url), "utf8").matchAll(/^\| (.+?) +\| (\d+) +\|/gm)].map(
-    ([, name = "", seed = ""]) => [name, seed],
-  ),
-);
-
 /** What the first seed that noticed said. */
 interface Noticed {
-  readonly seeds: number;
+  readonly seed: number;
   readonly blamed: string;
 }
+
+const notes = join(root, "test/simulation/noticed.json");
+const noted = new Map(Object.entries(JSON.parse(readFileSync(notes, "utf8")) as Record<string, Noticed>)); // ours
 
 async function main(): Promise<void> {
   const waiting = mutants.filter(({ name }) => name.includes(values.only));
   const found = new Map<string, Noticed | null>();
+  const sources = productSources(root);
   const lane = async (): Promise<void> => {
     const folder = copyOfTheHouse();
     try {
       for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-        const noticed = await hunted(mutant, folder);
+        const noticed = await hunted(mutant, sources, folder);
         found.set(mutant.name, noticed);
         process.stderr.write(
-          `${noticed === null ? "NOT NOTICED" : `seed ${noticed.seeds}`}: ${mutant.name}\n`,
+          `${noticed === null ? "NOT NOTICED" : `seed ${noticed.seed}`}: ${mutant.name}\n`,
         );
       }
     } finally {
@@ -61,15 +63,23 @@ async function main(): Promise<void> {
   const rows = mutants.flatMap(({ name }) => {
     const noticed = found.get(name);
     if (noticed === undefined) return [];
-    return [
-      `| ${name} | ${noticed === null ? "**not noticed**" : noticed.seeds} | ${noticed?.blamed ?? ""} |`,
-    ];
+    return [`| ${name} | ${noticed?.seed ?? "**not noticed**"} | ${noticed?.blamed ?? ""} |`];
   });
   process.stdout.write(
-    `| the library …  | seeds to notice | what the judge says |\n| --- | --- | --- |\n${rows.join("\n")}\n`,
+    `| the library … | seeds to notice | what the judge says |\n| --- | --- | --- |\n${rows.join("\n")}\n`,
   );
+  if (values.note) note(found);
   const unnoticed = [...found.values()].filter((noticed) => noticed === null).length;
   if (unnoticed > 0) process.exitCode = 1;
+}
+
+/** Writes down what was found, and keeps what was noted of the other mistakes. */
+function note(found: ReadonlyMap<string, Noticed | null>): void {
+  const all = mutants.flatMap(({ name }) => {
+    const noticed = found.get(name) ?? noted.get(name);
+    return noticed === undefined ? [] : [[name, noticed] as const];
+  });
+  writeFileSync(notes, `${JSON.stringify(Object.fromEntries(all), null, 2)}\n`);
 }
 
 /** A copy to break, with the packages of this one. */
@@ -81,35 +91,28 @@ function copyOfTheHouse(): string {
 }
 
 /** Breaks the copy, lets the simulation loose on it, and mends it. */
-async function hunted({ name, file, find, replace }: Mutant, folder: string): Promise<Noticed | null> {
-  const path = join(folder, file);
-  const whole = readFileSync(path, "utf8");
-  if (whole.split(find).length !== 2)
-    throw new Error(`"${name}" finds its place in ${file} not exactly once`);
-  writeFileSync(
-    path,
-    whole.replace(find, () => replace),
-  );
+async function hunted(mutant: Mutant, sources: Sources, folder: string): Promise<Noticed | null> {
+  const changed = broken(sources, mutant);
+  for (const [file, text] of changed) writeFileSync(join(folder, file), text);
   try {
-    const seed = values.noted ? noted.get(name) : undefined;
-    const said =
-      (seed === undefined ? null : await blame(folder, ["--from", seed, "--seeds", "1"])) ??
-      (await blame(folder, ["--seeds", values.seeds]));
-    return said === null
-      ? null
-      : { seeds: Number(said[1]), blamed: (said[2] ?? "").replace(/[:;].*(?=.{200})/, "") };
+    const seed = values.noted ? noted.get(mutant.name)?.seed : undefined;
+    return (
+      (seed === undefined ? null : await blame(folder, ["--from", String(seed), "--seeds", "1"])) ??
+      (await blame(folder, ["--seeds", values.seeds]))
+    );
   } finally {
-    writeFileSync(path, whole);
+    for (const file of changed.keys()) writeFileSync(join(folder, file), sources.get(file) ?? "");
   }
 }
 
 /** The first seed that somebody is blamed for, and what for. */
-async function blame(folder: string, seeds: readonly string[]): Promise<RegExpExecArray | null> {
-  return /^seed (\d+): (.*)$/m.exec(await run(folder, [...seeds, "--until-broken"]));
+async function blame(folder: string, seeds: readonly string[]): Promise<Noticed | null> {
+  const told = /^seed (\d+): (.*)$/m.exec(await run(folder, [...seeds, "--until-broken"]));
+  return told && { seed: Number(told[1]), blamed: (told[2] ?? "").replace(/[:;].*(?=.{200})/, "") };
 }
 
 function run(folder: string, words: readonly string[]): Promise<string> {
-  const command = ["--import", "tsx", "test/simulation/main.ts", ...words];
+  const command = ["--import", "tsx", "test/simulation/run.ts", ...words];
   return new Promise((resolve, reject) => {
     execFile(process.execPath, command, { cwd: folder, maxBuffer: 1e8 }, (error, out, err) => {
       // 1: a promise was broken. Anything else is trouble of another kind.

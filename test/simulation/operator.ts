@@ -1,8 +1,8 @@
 /** Whoever runs the application: rolls a new release out, raises the format, replaces keys, all while people work. */
 import { isLifecycleError } from "oneup-lifecycle";
 import type { Lifecycle } from "oneup-lifecycle";
-import { ringOf } from "../../src/store/keys.ts";
-import type { RingKey } from "../../src/store/keys.ts";
+import { ringOf } from "../../src/store/sealing/keys.ts";
+import type { RingKey } from "../../src/store/sealing/keys.ts";
 import type { Process } from "./process.ts";
 import type { Stage } from "./stage.ts";
 import { Dice, minute } from "./time.ts";
@@ -35,7 +35,8 @@ export class Operator {
 
   /** Lets it happen when the scenario says so. */
   begin(): void {
-    const { scenario, time } = this.#stage;
+    const { judge, kinds, scenario, time, trace } = this.#stage;
+    for (const ms of kinds.restarts()) time.after(ms, () => this.#dice.pick(this.#processes).restart());
     const { releases, rekey } = scenario;
     if (releases.to === releases.from) {
       for (const process of this.#processes) process.isDeployed = true;
@@ -49,19 +50,16 @@ export class Operator {
     }
     // Sometimes in haste, while a process of the last release is still at work.
     const afterMs = releases.inHaste ? gapMs / 2 : this.#processes.length * gapMs + 5 * minute;
-    time.after(releases.atMs + afterMs, () =>
-      this.#do(
-        "upgradeFormat",
-        (lifecycle) => lifecycle.upgradeFormat(),
-        () => {
-          if (rekey === null) this.isDone = true;
-          else time.after(minute, () => this.#rekey());
-        },
-      ),
-    );
+    const raise = async (): Promise<void> => {
+      await judge.raiseFormat(releases.to);
+      trace.note("OPERATOR", `the store's format is ${releases.to}`);
+      if (rekey === null) this.isDone = true;
+      else time.after(minute, () => this.#rekey());
+    };
+    time.after(releases.atMs + afterMs, () => void raise());
   }
 
-  /** A new key of the ring, then everything wrapped by it, perhaps sealed anew, and the old one taken away. */
+  /** A new key of the ring, then everything wrapped by it, perhaps sealed again, and the old one taken away. */
   #rekey(): void {
     const { time, scenario } = this.#stage;
     this.ring = [newKey, oldKey];
@@ -77,7 +75,11 @@ export class Operator {
     const records = scenario.rekey?.records ?? false;
     const options = records ? { records: true } : {};
     time.after(minute, () =>
-      this.#do(`rewrap${records ? " of records" : ""}`, (lifecycle) => lifecycle.rewrap(options), retire),
+      this.#do(
+        `rotateKeys${records ? " of records" : ""}`,
+        (lifecycle) => lifecycle.rotateKeys(options),
+        retire,
+      ),
     );
   }
 

@@ -1,4 +1,5 @@
 /** Holds the library to what it promises while the token endpoint is down: no code is spent that could not be exchanged. */
+import type { Dossier } from "./dossier.ts";
 import type { Judge } from "./judge.ts";
 import type { Scenario } from "./scenario.ts";
 import { beginning, hour, minute } from "./time.ts";
@@ -10,11 +11,18 @@ export class OutageJudge {
   readonly #scenario: Scenario;
   readonly #time: Time;
   #codes = 0;
+  /** Exchanges whose process stood still for longer than its lease may have: each may cost a code. */
+  #interrupted = 0;
 
   constructor(judge: Pick<Judge, "blame">, scenario: Scenario, time: Time) {
     this.#judge = judge;
     this.#scenario = scenario;
     this.#time = time;
+  }
+
+  /** The process that ran these users stood still or died. */
+  interrupted(users: readonly Pick<Dossier, "envelope">[]): void {
+    this.#interrupted += users.filter(({ envelope }) => envelope?.intent?.call === "exchangeCode").length;
   }
 
   /**
@@ -27,7 +35,7 @@ export class OutageJudge {
     const down = spells.find(({ type, forMs }) => type === "tokenDown" && forMs >= hour);
     const learnt = rates.storeDown + rates.storeLost + rates.crash === 0 && spells.length === 1;
     if (down === undefined || !learnt || ms < down.atMs + 5 * minute || ms > down.atMs + down.forMs) return;
-    if (++this.#codes > 4)
+    if (++this.#codes > 4 + this.#interrupted)
       this.#judge.blame("P6: code after code is spent although the token endpoint is down");
   }
 }

@@ -1,7 +1,11 @@
 /** The application's side: people who sign up, come back, change their address; and what they are told. */
 import { isLifecycleError } from "oneup-lifecycle";
-import type { ErrorCode, Grant, Lifecycle, Reconciliation, UserStatus } from "oneup-lifecycle";
-import type { SandboxUser } from "../../src/sandbox/users.ts";
+import type { Grant, Lifecycle, Reconciliation, UserStatus } from "oneup-lifecycle";
+import type { SandboxUser } from "../../src/sandbox/state/users.ts";
+import { Connected, hasWrongNumbers } from "./connected.ts";
+import { hasArrived, isConfirmed } from "./dossier.ts";
+import { fairErrors } from "./fair-errors.ts";
+import { Forgetting } from "./forgetting.ts";
 import type { Life } from "./life.ts";
 import type { ListPlan } from "./scenario.ts";
 import type { Fit, Stage } from "./stage.ts";
@@ -9,20 +13,6 @@ import { Dice, hour, minute, second } from "./time.ts";
 
 /** How a person stands to 1upHealth before it signs up, and what the application believes. */
 type Kind = "new" | "unexpected" | "existing" | "believedToExist" | "connected";
-
-/** What an application may hear when things go wrong, without anything being wrong with the library. */
-const fairErrors: readonly ErrorCode[] = [
-  "STORE_UNAVAILABLE",
-  "CREDENTIALS_REFUSED",
-  "FORBIDDEN",
-  "USER_NOT_READY",
-  "UNAVAILABLE",
-  "RATE_LIMITED",
-  "IN_DOUBT",
-  "BAD_ANSWER",
-  "FHIR_REFUSED",
-  "USER_CONFLICT",
-];
 
 /** How long a call may take beside the time it was told to wait: slow stores and networks, whole calls. */
 const slackMs = 5 * minute;
@@ -38,29 +28,44 @@ export class Person {
   /** The list that brings it, if one does. */
   readonly list: ListPlan | null;
   /** What the application has of somebody whom it has connected before. */
-  readonly #grant: Grant | null;
+  readonly #connected: Connected | null;
   readonly #kind: Kind;
   readonly #dice: Dice;
   readonly #stage: Stage;
+  readonly #forgetting: Forgetting;
 
   constructor(stage: Stage, number: number) {
     this.#stage = stage;
     this.id = `user-${number}`;
+    this.#forgetting = new Forgetting(stage, this.id);
     this.#dice = new Dice(stage.scenario.seed, this.id);
     const kinds = ["new", "new", "new", "new", "unexpected", "existing", "believedToExist"] as const;
-    this.#kind = this.#dice.pick([...kinds, "connected"]);
+    const isWrong = hasWrongNumbers(stage) && new Dice(stage.scenario.seed, `wrong ${this.id}`).hits(0.4);
+    const kind = this.#dice.pick([...kinds, "connected"] as const);
+    this.#kind = isWrong ? "connected" : kind;
     if (this.#kind === "unexpected" || this.#kind === "existing")
       stage.handler.world.users.add(this.id, true);
-    this.#grant = this.#kind === "connected" ? this.#connected() : null;
+    this.#connected = this.#kind === "connected" ? new Connected(stage, this.id, this.#dice) : null;
     const { imports, arrivalMs } = stage.scenario;
     this.list = imports.length > 0 && this.#dice.hits(0.5) ? this.#dice.pick(imports) : null;
     const { list } = this;
     if (list !== null) this.#standsIn(list);
+    if (this.#connected?.isWrong === true)
+      stage.time.after(stage.scenario.troubleMs + hour, () => this.#lookAtNumber());
     const arrivesMs = this.#dice.between(0, arrivalMs);
     // Some of the list come by themselves, too; and whoever was connected before is taken over in any case.
-    if (list === null || this.#grant !== null || this.#dice.hits(0.4))
+    if (list === null || this.wasConnected || this.#dice.hits(0.4))
       stage.time.after(arrivesMs, () => this.signUp());
     else stage.time.after(list.atMs + arrivesMs, () => this.#comeBack());
+  }
+
+  /** The application brings a grant from before. */
+  get wasConnected(): boolean {
+    return this.#connected !== null;
+  }
+
+  get #grant(): Grant | null {
+    return this.#connected?.grant ?? null;
   }
 
   /** What it costs that a list brings it in, believing what it believes. */
@@ -69,46 +74,31 @@ export class Person {
     this.#stage.judge.expects(this.id, exists === (expect === "existing") ? 1 : 2);
   }
 
-  /** Connected by the application before it knew of this library; some of these grants have been revoked since. */
-  #connected(): Grant {
-    const { users, grants, settings } = this.#stage.handler.world;
-    const { judge, time } = this.#stage;
-    const { oneupUserId } = users.add(this.id, true);
-    judge.isAtRemote(this.id, oneupUserId);
-    const at = time.now + settings.codeReadyMs;
-    const pair = grants.exchange(grants.issueCode(oneupUserId, time.now), at);
-    if (pair === undefined) throw new Error("the sandbox refuses a code that it has issued");
-    if (this.#dice.hits(0.25)) {
-      grants.revoke(oneupUserId);
-      judge.expects(this.id, 1);
-    }
-    const { accessToken, refreshToken } = pair;
-    const expiresAt = new Date(at + settings.accessTokenLifeMs);
-    return { oneupUserId, refreshToken, ...(this.#dice.hits(0.6) && { accessToken, expiresAt }) };
-  }
-
   /** Signs up, or asks again whether it is ready. */
   signUp(): void {
+    if (this.#forgetting.isOn) return;
     const { judge } = this.#stage;
     if (!this.#signedUp) {
       this.#signedUp = true;
       const twice = this.#kind === "unexpected" || this.#kind === "believedToExist";
       if (this.#kind !== "connected") judge.expects(this.id, twice ? 2 : 1);
     }
-    const expect = this.#kind === "existing" || this.#kind === "believedToExist" ? "existing" : "new";
+    const expect = this.#expectsItself ? "existing" : "new";
     const lane = this.#dice.pick(["interactive", "interactive", "recovery", "bulk"] as const);
     const waitMs = this.#dice.pick([0, 2 * second, 10 * second, 30 * second]);
     const again = (): void => {
       const ms = ++this.#attempts < 4 ? this.#dice.between(second, 10 * minute) : 2 * hour;
       this.#later(ms, () => this.signUp());
     };
-    const verb = this.#grant === null ? "onboard" : "adopt";
+    const grant = this.#grant;
+    const verb = grant === null ? "onboard" : "adopt";
     const onboard = (lifecycle: Lifecycle): Promise<UserStatus> =>
-      this.#grant === null
+      grant === null
         ? lifecycle.onboard(this.id, { expect, lane, waitMs })
-        : lifecycle.adopt(this.id, this.#grant, { waitMs });
+        : lifecycle.adopt(this.id, grant, { waitMs });
     this.#ask(verb, waitMs, onboard, again, (life, status) => {
       judge.told(life, status);
+      judge.blocks.signedUp(life, this.id, waitMs, status);
       this.hasArrived ||= status.usable;
       if (status.usable) this.#comeBack();
       else again();
@@ -136,7 +126,8 @@ export class Person {
     const { judge, handler } = this.#stage;
     const next = (): void => this.#comeBack();
     const waitMs = 20 * second;
-    const roll = this.#dice.between(1, 24);
+    const drawn = this.#forgetting.instead(this.#dice.between(1, 24));
+    const roll = this.#connected?.instead(drawn) ?? drawn;
     const grant = this.#grant;
     if (grant !== null && roll <= 3) {
       // The application goes through its old list once more.
@@ -153,7 +144,7 @@ export class Person {
         (lifecycle) => lifecycle.accessToken(this.id, { waitMs }),
         next,
         (life, token) => {
-          judge.handedOut(life, this.id, token);
+          judge.grants.handedOut(life, this.id, token);
           next();
         },
       );
@@ -177,8 +168,13 @@ export class Person {
       this.#ask("reauthorize", waitMs, (lifecycle) => lifecycle.reauthorize(this.id, { waitMs }), next, next);
     } else if (roll === 18) {
       const to = `${this.id.replace(/~.*/, "")}~${++this.#names}`;
-      judge.expects(this.id, 1);
-      this.#ask("rename", waitMs, (lifecycle) => lifecycle.rename(this.id, to, { waitMs }), next, next);
+      judge.expects(this.id, isConfirmed(judge.of(this.id).envelope) ? 1 : 2); // whose its number is, once
+      judge.lookUps.renames(judge.of(this.id), to);
+      const rename = (lifecycle: Lifecycle, life: Life): Promise<UserStatus> => {
+        judge.lookUps.mayBegin(life);
+        return lifecycle.rename(this.id, to, { waitMs });
+      };
+      this.#ask("rename", waitMs, rename, next, next);
     } else if (roll === 19) {
       const user = handler.world.users.find(judge.of(this.id).id);
       if (user !== undefined) handler.world.grants.revoke(user.oneupUserId);
@@ -192,8 +188,12 @@ export class Person {
     } else if (roll === 23) {
       const { id, envelope } = judge.of(this.id);
       const user = handler.world.users.find(id);
-      // Of whom nobody here knows the number, nobody can say that it is the same.
-      if (user !== undefined && envelope?.context["oneupUserId"] === user.oneupUserId)
+      // Of a user whose number is not known here for sure, nothing tells that it is the same.
+      if (
+        isConfirmed(envelope) &&
+        user !== undefined &&
+        envelope?.context["oneupUserId"] === user.oneupUserId
+      )
         this.#isRenamedThere(user);
       next();
     } else {
@@ -202,7 +202,7 @@ export class Person {
         return lifecycle.reconcile({ repair: ["move"], pageSize: 500 });
       };
       this.#ask("reconcile", 0, compare, next, (_, { counts }) => {
-        if (counts.hereOnly > 0 || counts.anotherNumber > 0)
+        if ((counts.hereOnly > 0 || counts.anotherNumber > 0) && !judge.numbers.areWrong)
           judge.blame(`P1: reconcile() misses users who are there: ${JSON.stringify(counts)}`);
         next();
       });
@@ -220,8 +220,22 @@ export class Person {
       lifecycle.offboard(this.id, { purge, waitMs });
     this.#ask("offboard", waitMs, leave, next, (life, status) => {
       judge.told(life, status);
+      if (!this.#forgetting.begins(this)) this.#comeAgain();
+    });
+  }
+
+  /** The application forgets it; it signs up again, under one of its ids. */
+  forget(attempts = 1): void {
+    const again = (): void => this.#later(minute * attempts, () => this.forget(attempts + 1));
+    const ask = (lifecycle: Lifecycle): Promise<void> => lifecycle.forget(this.id, { waitMs: second });
+    this.#ask("forget", second, ask, again, () => {
+      void this.#forgetting.ends(this, this.#expectsItself);
       this.#comeAgain();
     });
+  }
+
+  get #expectsItself(): boolean {
+    return this.#kind === "existing" || this.#kind === "believedToExist";
   }
 
   #comeAgain(): void {
@@ -291,26 +305,36 @@ export class Person {
     if (!isLifecycleError(error))
       return judge.blame(`P7: ${what}(${this.id}) rejected with ${String(error)}`);
     if (error.code === "CLOSED" || life.release < judge.format) return; // it is stopped, or too old for the store
+    judge.blocks.rejected(life, what, this.id, error.code);
     const { renamedTo } = error.facts;
     if (error.code === "RENAMED" && typeof renamedTo === "string") this.id = renamedTo;
     else if (error.code === "USER_UNKNOWN") {
       if (judge.of(this.id).isKnown) judge.blame(`P1: ${life.name} does not know ${this.id} any more`);
     } else if (error.code === "USER_OFFBOARDED" && judge.of(this.id).wasLetGo) {
       if (what !== "onboard" && what !== "adopt") this.#comeAgain();
-    } else if (error.code === "USER_FAILED") {
-      judge.expects(this.id, 2);
-      time.after(minute, () =>
-        this.#ask(
-          "retry",
-          0,
-          (lifecycle) => lifecycle.retry(this.id, { waitMs: 0 }),
-          () => {},
-          () => {},
-        ),
-      );
+    } else if (error.code === "USER_FAILED" || error.code === "USER_CONFLICT") {
+      const isToRetry = error.code === "USER_FAILED" || this.#connected?.hearsOfConflict(what) === true;
+      if (isToRetry) time.after(minute, () => this.#retry());
     } else if (!fairErrors.includes(error.code)) {
       judge.blame(`P7: ${what}(${this.id}) rejected with ${error.code}: ${error.message}`);
     }
+  }
+
+  #retry(): void {
+    const nothing = (): void => {};
+    this.#stage.judge.expects(this.id, 2);
+    this.#ask("retry", 0, (lifecycle) => lifecycle.retry(this.id, { waitMs: 0 }), nothing, nothing);
+  }
+
+  /** In the end a person looks whether its number is right, and has it looked up by its id if not. */
+  #lookAtNumber(): void {
+    const { judge, time } = this.#stage;
+    if (hasArrived(judge.of(this.id))) return;
+    const again = (): void => void time.after(10 * minute, () => this.#lookAtNumber());
+    judge.expects(this.id, 2);
+    const mend = (lifecycle: Lifecycle): Promise<UserStatus> =>
+      lifecycle.reauthorize(this.id, { waitMs: 20 * second });
+    this.#ask("reauthorize", 20 * second, mend, again, again);
   }
 
   #later(ms: number, task: () => void): void {

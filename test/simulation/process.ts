@@ -1,7 +1,7 @@
 /** A process of the application: a lifecycle with a worker, a clock of its own, and an end at any moment. */
 import type { Lifecycle } from "oneup-lifecycle";
 import { isLifecycleError } from "oneup-lifecycle";
-import { openLifecycle } from "../../src/runtime/open.ts";
+import { openLifecycle } from "../../src/runtime/open-lifecycle.ts";
 import { Life } from "./life.ts";
 import type { Fit, Mortal, Stage } from "./stage.ts";
 import { second, Dice, minute } from "./time.ts";
@@ -46,18 +46,33 @@ export class Process implements Mortal {
 
   /** The new release is rolled out: this life ends in order, or not, and the next one is of that release. */
   deploy(): void {
-    const { time } = this.#stage;
     this.isDeployed = true;
+    this.restart();
+  }
+
+  /** This life ends in order, and the next one begins. */
+  restart(): void {
+    const { time } = this.#stage;
     const { life, lifecycle } = this;
-    if (life === null || lifecycle === null) return; // it starts anew anyway
+    if (life === null || lifecycle === null) return; // it starts over anyway
     const restart = (): void => {
       if (!life.alive) return;
+      this.#hasEnded(life);
       this.end(life);
       this.start();
     };
     this.lifecycle = null;
     void lifecycle.close().then(restart, restart);
     time.after(2 * minute, () => this.crash(life)); // whoever does not end in time is killed
+  }
+
+  /** It ended in order. With no other trouble than a store that comes back, nobody is left in its hand. */
+  #hasEnded(life: Life): void {
+    const { judge, scenario, time } = this.#stage;
+    if (scenario.alone !== "endsMeanwhile") return;
+    for (const { id, lease } of judge.all())
+      if (lease?.by === life.name && lease.until > time.now)
+        judge.blame(`P2: ${life.name} has closed and left ${id} in its hand`);
   }
 
   /** Opens the lifecycle and lets its worker work. A store that is away makes it try again. */
@@ -80,6 +95,16 @@ export class Process implements Mortal {
       trace.note(life.name, message);
       judge.read(`the log of ${life.name}`, message);
     };
+    const limits = {
+      management: scenario.limit,
+      ...(scenario.tokenLimit && { token: scenario.tokenLimit }),
+    };
+    const own = this.#stage.kinds.process(this.index, limits);
+    const { calls, windowMs } = own.limits?.management ?? limits.management;
+    life.ceiling = {
+      calls: Math.min(calls, limits.management.calls),
+      windowMs: Math.max(windowMs, limits.management.windowMs),
+    };
     const opened = openLifecycle(
       {
         credentials: deaf
@@ -88,16 +113,14 @@ export class Process implements Mortal {
         store: unreliableStore(this.#stage, this, life),
         encryption: { ring: () => this.#stage.ring },
         hideIds: scenario.hideIds,
-        limits: {
-          management: scenario.limit,
-          ...(scenario.tokenLimit && { token: scenario.tokenLimit }),
-        },
+        limits,
         refresh: { policy: scenario.policy },
         clock: life.clock,
         transport: unreliableNetwork(this.#stage, this, life),
         logger: { debug: () => {}, info: warn, warn },
+        ...own,
       },
-      { nextTurn: (task) => void life.hear(0, task), newestFormat: release },
+      { nextTurn: (task) => void life.hear(0, task), newestFormat: release, memory: this.#stage.memory },
     );
     opened.then(
       (lifecycle) => this.#begin(life, lifecycle),
@@ -115,7 +138,7 @@ export class Process implements Mortal {
   #begin(life: Life, lifecycle: Lifecycle): void {
     if (this.life !== life) return;
     this.lifecycle = lifecycle;
-    lifecycle.work({ lookMs: 10 * minute }).catch((error: unknown) => {
+    lifecycle.work({ pollMs: 10 * minute }).catch((error: unknown) => {
       this.#stage.judge.blame(`the worker of ${life.name} ended: ${String(error)}`);
     });
   }

@@ -4,6 +4,8 @@
  */
 import type { RefreshPolicy } from "oneup-lifecycle";
 import type { SandboxOptions } from "oneup-lifecycle/sandbox";
+import { wrongNumbers } from "./connected.ts";
+import { aloneOf, kindsOf } from "./kinds.ts";
 import { Dice, hour, minute } from "./time.ts";
 
 /** The client's secret, and the one that it is changed for. */
@@ -61,6 +63,8 @@ export interface Scenario {
   /** How wrong each process's clock is, ms. */
   readonly skewMs: readonly number[];
   readonly sandbox: SandboxOptions;
+  /** How long the store takes where nothing is wrong, ms: in half of the stories no time, for it takes most of the steps. */
+  readonly storeMs: 0 | 1;
   /** Spells in which something is wrong for everybody. */
   readonly spells: readonly Spell[];
   /** When the client secret is changed, and which processes hear of it only when they start anew. */
@@ -79,6 +83,10 @@ export interface Scenario {
   readonly imports: readonly ListPlan[];
   /** Users whom 1upHealth has and this application does not know, and how many of them stand in its list before ours. */
   readonly strangers: { readonly count: number; readonly first: number };
+  /** Kinds of trouble, by their names. */
+  readonly kinds: readonly string[];
+  /** The one of them that is the only trouble, if one is. */
+  readonly alone: string | undefined;
   /** When the keys of the ring are replaced; `records`: and those of the store. */
   readonly rekey: { readonly atMs: number; readonly records: boolean } | null;
 }
@@ -115,8 +123,11 @@ const calm: Rates = {
 /** Nothing goes wrong. */
 export const noRates: Rates = calm;
 
-/** The scenario of a seed. */
-export function scenarioOf(seed: number): Scenario {
+/** What a story has none of whose only trouble is of one kind. */
+const quiet = { rates: noRates, spells: [], rotation: null, tokenLimit: undefined } as const;
+
+/** The scenario of a seed. `wanted`: a kind of trouble that it has in any case. */
+export function scenarioOf(seed: number, wanted = ""): Scenario {
   const dice = new Dice(seed, "scenario");
   const processes = 3;
   const troubleMs = 5 * hour;
@@ -126,7 +137,8 @@ export function scenarioOf(seed: number): Scenario {
   rates.crash = Math.min(rates.crash, 0.01);
   rates.stall = Math.min(rates.stall, 0.01);
   const tight = dice.hits(0.4);
-  return {
+  const kinds = kindsOf(seed, wanted);
+  const scenario: Omit<Scenario, "alone"> = {
     seed,
     processes,
     users: 20,
@@ -154,6 +166,7 @@ export function scenarioOf(seed: number): Scenario {
       accessTokenLifeMs: dice.pick([2, 2, 1]) * hour,
       purgeBatch: dice.pick([Infinity, 1, 2]),
     },
+    storeMs: new Dice(seed, "store").hits(0.5) ? 1 : 0,
     spells: dice.hits(0.5) ? spells(dice, troubleMs) : [],
     rotation: dice.hits(0.25)
       ? {
@@ -162,13 +175,16 @@ export function scenarioOf(seed: number): Scenario {
         }
       : null,
     arrivalMs: dice.pick([minute, hour, 4 * hour]),
+    kinds,
     ...upkeep(dice, troubleMs),
-    ...lists(dice, troubleMs),
+    ...lists(dice, troubleMs, kinds.includes("wrongNumbers") ? wrongNumbers : 0),
   };
+  const alone = aloneOf(seed, scenario.kinds);
+  return { ...scenario, ...(alone !== undefined && { ...quiet, kinds: [alone] }), alone };
 }
 
-/** Lists that are brought in, one or two in some seeds. */
-function lists(dice: Dice, troubleMs: number): Pick<Scenario, "imports" | "strangers"> {
+/** Lists that are brought in, one or two in some seeds. `strangers`: so many stand before ours at least. */
+function lists(dice: Dice, troubleMs: number, strangers: number): Pick<Scenario, "imports" | "strangers"> {
   const together = dice.hits(0.5);
   const firstMs = dice.pick([0, dice.between(0, troubleMs / 2)]);
   const imports = ["spring", "autumn"].slice(0, dice.pick([0, 0, 1, 1, 2])).map((name, index) => ({
@@ -178,7 +194,11 @@ function lists(dice: Dice, troubleMs: number): Pick<Scenario, "imports" | "stran
     processes: dice.pick([1, 1, 2]),
   }));
   const count = imports.length > 0 ? dice.pick([0, 0, 130, 310]) : 0;
-  return { imports, strangers: { count, first: Math.round(count * dice.pick([0, 0.5, 1])) } };
+  const first = Math.round(count * dice.pick([0, 0.5, 1]));
+  return {
+    imports,
+    strangers: { count: Math.max(strangers, count), first: Math.max(strangers, first) },
+  };
 }
 
 /** What is changed while everybody works. */
@@ -186,10 +206,8 @@ function upkeep(dice: Dice, troubleMs: number): Pick<Scenario, "hideIds" | "rele
   const hideIds = dice.hits(0.2);
   const atMs = dice.between(0, troubleMs / 2);
   const rolled = dice.hits(0.2);
-  const from = rolled && !hideIds && dice.hits(0.5) ? 1 : 2;
-  const releases = { from, to: rolled ? from + 1 : from, atMs, inHaste: dice.hits(0.3) };
-  // Format 1 has one store key and no name for another.
-  const records = dice.hits(0.7) && (hideIds || rolled);
+  const releases = { from: 1, to: rolled ? 2 : 1, atMs, inHaste: dice.hits(0.3) };
+  const records = dice.hits(0.7);
   return { hideIds, releases, rekey: dice.hits(0.3) ? { atMs, records } : null };
 }
 

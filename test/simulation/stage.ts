@@ -1,8 +1,10 @@
 /** What every part of a simulation may see of the others. */
 import type { Lifecycle, Store } from "oneup-lifecycle";
 import type { Handler } from "../../src/sandbox/handler.ts";
-import type { HiddenNames } from "../../src/store/hidden-names.ts";
-import type { RingKey } from "../../src/store/keys.ts";
+import type { HiddenNames } from "../../src/store/sealing/hidden-names.ts";
+import type { SealMemory } from "../../src/store/sealing/sealer.ts";
+import type { RingKey } from "../../src/store/sealing/keys.ts";
+import type { Kinds } from "./kinds.ts";
 import type { Judge } from "./judge.ts";
 import type { Life } from "./life.ts";
 import type { Rates, Scenario, Spell } from "./scenario.ts";
@@ -17,6 +19,8 @@ export interface Fit {
 
 /** A process, which may end whenever it does something. */
 export interface Mortal {
+  /** From 0. */
+  readonly index: number;
   /** True: it is dead now. */
   meetsItsFate(life: Life): boolean;
 }
@@ -30,9 +34,13 @@ export interface Stage {
   readonly handler: Handler;
   /** The one store, as it is, without trouble on the way. */
   readonly store: Store;
+  /** What any process has opened or computed before: crypto costs more than the rest of a look at a user. */
+  readonly memory: SealMemory;
   /** How the store hides its users' ids, if it does. */
   readonly names: HiddenNames | null;
   readonly judge: Judge;
+  /** The kinds of trouble of this seed. */
+  readonly kinds: Kinds;
   /** What goes wrong now, and how often. */
   readonly rates: Rates;
   /** Nobody begins anything new. */

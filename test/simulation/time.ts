@@ -3,9 +3,9 @@
  * simulation waits for real time, and nothing happens at the same time as anything else.
  */
 import process from "node:process";
-import { Chance } from "../../src/sandbox/chance.ts";
-import { TimerQueue } from "../../src/sandbox/timer-queue.ts";
-import type { VirtualClock } from "../../src/sandbox/virtual-clock.ts";
+import { Chance } from "../../src/sandbox/base/chance.ts";
+import { TimerQueue } from "../../src/sandbox/clock/timer-queue.ts";
+import type { VirtualClock } from "../../src/sandbox/clock/virtual-clock.ts";
 
 export const second = 1_000;
 export const minute: number = 60 * second;
@@ -41,12 +41,12 @@ export class Time {
     if (!done()) this.now = Math.max(this.now, end);
   }
 
-  /** The clock by which the sandbox lives. */
-  clock(): VirtualClock {
+  /** The clock by which the sandbox and the store live. `wrongMs`: how wrong it is, so long after the beginning. */
+  clock(wrongMs: (ms: number) => number = () => 0): VirtualClock {
     return {
       running: false,
       offset: 0,
-      now: () => this.now,
+      now: () => this.now + wrongMs(this.now - beginning),
       monotonic: () => this.now - beginning,
       timer: (ms, task) => this.after(ms, task),
       random: () => 0,
@@ -55,6 +55,21 @@ export class Time {
       onChange: () => () => {},
     };
   }
+}
+
+/** A story has some thousand steps. One with so many does nothing but look again and again. */
+const mostSteps = 1_000_000;
+
+/** Is a promise broken? Also if the story does not come to its end. */
+export function brokenBy(
+  judge: { readonly blamed: readonly string[]; blame(what: string): void },
+  time: Pick<Time, "steps" | "now">,
+): () => boolean {
+  return () => {
+    if (judge.blamed.length === 0 && time.steps > mostSteps)
+      judge.blame(`P2: ${mostSteps} steps in ${Math.round((time.now - beginning) / minute)} min, and no end`);
+    return judge.blamed.length > 0;
+  };
 }
 
 /** Every promise that can go on has gone on: the next tick comes once no promise's reaction is left. */

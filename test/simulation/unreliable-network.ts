@@ -1,14 +1,16 @@
 /** The way from a process to 1upHealth and back: late, cut anywhere, or answered by something else. */
 import type { Transport, TransportRequest, TransportResponse } from "oneup-lifecycle";
+import type { Fault } from "oneup-lifecycle/sandbox";
+import { onAbort } from "../../src/abort.ts";
 import { aborted, heldBack, networkError, TransportError } from "../../src/http/transport.ts";
 import type { Delivery } from "../../src/sandbox/handler.ts";
-import type { Incoming } from "../../src/sandbox/message.ts";
-import type { World } from "../../src/sandbox/world.ts";
-import { faultFor } from "./faults.ts";
+import type { Incoming } from "../../src/sandbox/base/message.ts";
+import { askedBy, faultFor } from "./faults.ts";
 import { never } from "./life.ts";
 import type { Life } from "./life.ts";
 import type { Mortal, Stage } from "./stage.ts";
-import { Dice } from "./time.ts";
+import { namesLimit } from "./throttling.ts";
+import { beginning, Dice } from "./time.ts";
 
 /** What was decided before 1upHealth said wait may still be on its way through a slow store, ms. */
 const underWayMs = 45_000;
@@ -20,9 +22,24 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
 
   /** Nobody hears what came of the call. */
   function suffers(incoming: Incoming): void {
-    const id = userOf(handler.world, incoming);
+    const id = userOf(stage, incoming);
     if (id !== undefined) judge.suffers(id, "a call was lost");
-    else if (incoming.query.includes("skip=")) judge.lists.pageSuffers();
+    else if (incoming.query.includes("skip=")) pageSuffers();
+  }
+
+  function pageSuffers(): void {
+    judge.lists.pageSuffers();
+    judge.lookUps.pageSuffers(life);
+  }
+
+  /** Something on the way answers in place of 1upHealth. */
+  function inBetween(incoming: Incoming): Fault | undefined {
+    const user = (): string | undefined => userOf(stage, incoming);
+    const ms = time.now - beginning;
+    if (stage.isOver) return undefined;
+    const fault = stage.kinds.between({ asked: askedBy(incoming), user, process: process.index, ms });
+    if (fault !== undefined) judge.blocks.stopped(life, user());
+    return fault;
   }
 
   return {
@@ -31,9 +48,10 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
       return new Promise((resolve, reject) => {
         const { rates } = stage;
         const incoming = incomingOf(request);
+        const begunAt = time.now;
         let sent = false;
         let waits = true;
-        request.whenAborted(() => {
+        onAbort(request.signal, () => {
           waits = false;
           suffers(incoming);
           reject(aborted(sent));
@@ -49,29 +67,45 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
           }
           if (!request.onSending()) return reject(heldBack());
           sent = true;
+          judge.grants.leaves(life, incoming.path, incoming.body);
           if (dice.hits(rates.answerLost / 2)) {
             // The line is cut, and what was sent is still on its way.
-            time.after(dice.between(1_000, 9_900), () => void handler.handle(incoming).then(arrived));
+            time.after(dice.between(1_000, 9_900), () => {
+              judge.grants.isOver(life, incoming.path, incoming.body);
+              void handler.handle(incoming).then(arrived);
+            });
             suffers(incoming);
             return lost(dice.between(1, 500), "ECONNRESET");
           }
           if (dice.hits(rates.requestLost)) {
+            judge.grants.isOver(life, incoming.path, incoming.body);
             suffers(incoming);
             return lost(dice.between(1, 3_000), "ECONNRESET");
           }
           // What is on its way arrives, whatever becomes of the one who sent it.
-          time.after(dice.hits(rates.slow) ? dice.between(1_000, 9_900) : dice.between(5, 80), arrive);
+          const lateMs = stage.isOver ? undefined : stage.kinds.late(incoming);
+          const ms = dice.hits(rates.slow) ? dice.between(1_000, 9_900) : dice.between(5, 80);
+          time.after(lateMs === undefined ? ms : begunAt + lateMs - time.now, arrive);
         };
 
         const arrive = (): void => {
-          const fault = faultFor(stage, incoming, dice);
+          judge.grants.isOver(life, incoming.path, incoming.body);
+          const fault = inBetween(incoming) ?? faultFor(stage, incoming, dice);
           if (fault !== undefined) handler.faults.add(fault);
-          void handler.handle(incoming).then((delivery) => back(delivery, arrived()));
+          void handler.handle(incoming).then((delivery) => back(delivery, arrived(delivery)));
         };
 
-        const arrived = (): string | undefined => {
+        const arrived = (delivery: Delivery): string | undefined => {
           const entry = handler.journal.entries().at(-1);
-          return entry === undefined ? undefined : judge.arrived(life, entry);
+          if (entry === undefined) return undefined;
+          const { call, fault, outcome, status } = entry;
+          const isRefused = fault !== undefined || refusing.has(outcome);
+          const isPage = delivery.type !== "dropped" && /^<|"invalid_client"/.test(delivery.outgoing.body);
+          const body = delivery.type === "answer" ? delivery.outgoing.body : "";
+          if (isRefused && typeof status === "number")
+            judge.lists.heard(life, namesLimit(status, body) ? 429 : status, isPage);
+          if (call === "listUsers" && /(^|&)limit=1(&|$)/.test(incoming.query)) judge.lists.neutral(life);
+          return judge.arrived(life, entry) ?? judge.numbers.presentsDead(incoming.body);
         };
 
         const back = (delivery: Delivery, id: string | undefined): void => {
@@ -79,12 +113,16 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
           if (process.meetsItsFate(life)) return;
           if (dice.hits(rates.answerLost)) {
             if (id !== undefined) judge.suffers(id, "an answer was lost");
-            else if (incoming.query.includes("skip=")) judge.lists.pageSuffers();
+            else if (incoming.query.includes("skip=")) pageSuffers();
             return lost(ms, "ECONNRESET");
           }
           life.hear(ms, () => {
-            if (waits && delivery.type === "answer" && delivery.outgoing.status === 429)
-              toldToWait(delivery.outgoing.headers);
+            const {
+              status = 0,
+              headers = {},
+              body = "",
+            } = delivery.type === "answer" ? delivery.outgoing : {};
+            if (waits && namesLimit(status, body)) toldToWait(headers);
             if (delivery.type === "answer") resolve(responseOf(delivery.outgoing));
             else reject(cut());
           });
@@ -99,7 +137,9 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
         };
 
         const patience = life.toldToWait.get(endpointOf(incoming));
-        if (patience !== undefined && time.now > patience.since + underWayMs && time.now < patience.until) {
+        // What was under way when the process stood still leaves once it goes on.
+        const since = Math.max(patience?.since ?? 0, life.stalledUntil);
+        if (patience !== undefined && time.now > since + underWayMs && time.now < patience.until) {
           judge.blame(`P4: ${life.name} calls although 1upHealth told it to wait`);
         }
         // A connection takes its time, and the process may stand still before the first byte leaves.
@@ -108,6 +148,9 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
     },
   };
 }
+
+/** Outcomes that say something of the client, and no fault brought them about. */
+const refusing: ReadonlySet<string> = new Set(["unauthorized", "invalid_client", "rate_limited"]);
 
 function endpointOf({ path }: Incoming): string {
   if (path.endsWith("/oauth2/token")) return "token";
@@ -120,14 +163,15 @@ function incomingOf({ method, url, headers, body }: TransportRequest): Incoming 
 }
 
 /** Whom a call is about. */
-function userOf(world: World, { path, query, body }: Incoming): string | undefined {
+function userOf({ handler: { world }, judge }: Stage, { path, query, body }: Incoming): string | undefined {
   const fields = new URLSearchParams(body === "" ? query : body);
   const named = fields.get("app_user_id");
   const [code, refreshToken] = [fields.get("code"), fields.get("refresh_token")];
   const owner = path.endsWith("/oauth2/token")
     ? (world.grants.ownerOf("code", code ?? "") ?? world.grants.ownerOf("refreshToken", refreshToken ?? ""))
     : Number(fields.get("oneup_user_id") ?? NaN);
-  return world.users.byId(owner ?? NaN)?.appUserId ?? named ?? undefined;
+  const claimant = judge.numbers.claimantOf(owner)?.id;
+  return claimant ?? world.users.byId(owner ?? NaN)?.appUserId ?? named ?? undefined;
 }
 
 function responseOf({

@@ -1,15 +1,26 @@
 /** The one store of a simulation as a process reaches it: late, not at all, or without hearing what came of it. */
 import { LifecycleError } from "oneup-lifecycle";
 import type { Batch, Json, Lease, Store, StoreAdapter } from "oneup-lifecycle";
+import { isPlaceOfMark } from "./forget-judge.ts";
 import { never } from "./life.ts";
 import type { Life } from "./life.ts";
 import type { Mortal, Stage } from "./stage.ts";
-import { Dice } from "./time.ts";
+import { beginning, Dice } from "./time.ts";
+
+/** Questions that change nothing. */
+const reads: ReadonlySet<string> = new Set(["load", "page", "counts", "forecast", "account.load"]);
 
 /** A store adapter for one life of a process. Durable, so that it is opened with a key, as real ones are. */
 export function unreliableStore(stage: Stage, process: Mortal, life: Life): StoreAdapter {
   const { store, time, judge, trace, names } = stage;
   const dice = new Dice(stage.scenario.seed, `store of ${life.name}`);
+  const { storeMs } = stage.scenario;
+
+  /** Lets the process hear an answer: at once from a store that takes no time, unless it stands still. */
+  function hear(ms: number, task: () => void): void {
+    if (ms > 0 || !life.alive || time.now < life.stalledUntil) life.hear(ms, task);
+    else task();
+  }
 
   /** Asks the store. `ids`: the users that suffer if it goes wrong. */
   function ask<T>(verb: string, ids: readonly string[], question: () => Promise<T>): Promise<T> {
@@ -18,19 +29,21 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
     return new Promise((resolve, reject) => {
       const fail = (ms: number, what: string): void => {
         trace.note(life.name, `${verb} ${ids.join(" ")}: ${what}`);
-        for (const id of ids) judge.suffers(id, `${verb}: ${what}`);
+        for (const id of ids) if (!isPlaceOfMark(id)) judge.suffers(id, `${verb}: ${what}`);
         if (verb === "account.load") judge.befell(life.name, "could not look at the account");
         life.hear(ms, () => reject(away(verb)));
       };
       const arrive = (): void => {
         if (stage.isOn("storeDown") || dice.hits(rates.storeDown))
           return fail(dice.between(1, 50), "refused");
+        if (!reads.has(verb) && !stage.isOver && !stage.kinds.takesWrites(time.now - beginning))
+          return fail(dice.between(1, 50), "no writes are taken");
         const answered = (answer: T): void => {
           if (process.meetsItsFate(life)) return; // it is written, and nobody is left to hear so
           if (dice.hits(rates.storeLost)) fail(dice.between(1, 5_000), "done, but nobody hears of it");
-          else life.hear(dice.hits(rates.storeSlow) ? dice.between(50, 5_000) : 1, () => resolve(answer));
+          else hear(dice.hits(rates.storeSlow) ? dice.between(50, 5_000) : storeMs, () => resolve(answer));
         };
-        question().then(answered, (error: unknown) => void life.hear(1, () => reject(error)));
+        question().then(answered, (error: unknown) => hear(storeMs, () => reject(error)));
       };
       // A question on its way arrives, whatever becomes of the one who asked.
       if (dice.hits(rates.storeSlow)) time.after(dice.between(50, 5_000), arrive);
@@ -58,9 +71,14 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
     commit: (commit) =>
       ask("commit", [known(commit).id], async () => {
         const answer = await store.commit(commit);
+        if (isPlaceOfMark(known(commit).id)) return answer;
         judge.committed(life, known(commit), answer);
         if (answer.type === "committed" && commit.take !== undefined && answer.slot !== null)
-          await judge.slotTaken({ limit: commit.take.limit, lane: answer.slot.lane }, store.slots);
+          await judge.limits.slotTaken(
+            life,
+            { limit: commit.take.limit, lane: answer.slot.lane },
+            store.slots,
+          );
         return answer;
       }),
     claim: (question) => {
@@ -72,7 +90,8 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
       return ask("grant", ids, async () => {
         const batch = leased(await store.grant(question), question.lease, ids);
         for (const { slot } of batch.claimed)
-          if (slot !== null) await judge.slotTaken({ limit: question.limit, lane: slot.lane }, store.slots);
+          if (slot !== null)
+            await judge.limits.slotTaken(life, { limit: question.limit, lane: slot.lane }, store.slots);
         return batch;
       });
     },
@@ -81,14 +100,22 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
       return ask("move", [commit.id], async () => {
         const there = await store.load(move.from);
         const answer = await store.move(move);
-        if (answer.type === "committed" && there.type === "record")
-          judge.moved(known(there.record).id, commit.id);
+        if (isPlaceOfMark(commit.id)) return answer; // it is forgotten
+        const from = there.type === "record" ? known(there.record).id : undefined;
+        if (answer.type === "committed" && from !== undefined && !isPlaceOfMark(from))
+          judge.moved(from, commit.id);
         judge.committed(life, commit, answer);
         return answer;
       });
     },
+    erase: (question) => ask("erase", [], () => store.erase(question)),
     slots: {
-      take: (request) => ask("take", [], () => store.slots.take(request)),
+      take: (request) =>
+        ask("take", [], async () => {
+          const answer = await store.slots.take(request);
+          if (answer.type !== "refused") judge.limits.taken(life, request.limit);
+          return answer;
+        }),
       settle: (slot) => ask("settle", [], () => store.slots.settle(slot)),
       giveBack: (slot) => ask("giveBack", [], () => store.slots.giveBack(slot)),
       forecast: (question) => ask("forecast", [], () => store.slots.forecast(question)),
@@ -106,7 +133,7 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
     },
     close: async () => {},
   };
-  return { name: "simulated", durable: true, open: async () => seen };
+  return { name: "simulated", durable: true, timeoutMs: 5_000, open: async () => seen }; // it ends each call itself
 }
 
 function away(verb: string): LifecycleError {

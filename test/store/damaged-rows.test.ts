@@ -8,7 +8,7 @@ const lease = { id: "a lease", owner: "the test", ms: 10_000 };
 
 describe("a row that no store of ours wrote", () => {
   it.each(['{"cut', "null", "7", '{"value":1}', '{"revision":1,"value":{}}', '{"renamedTo":"elsewhere"}'])(
-    "(%s) stops nobody: claim() passes it by, and its id says why",
+    "(%s) stops no other user: claim() skips it and reports the reason",
     async (garbage) => {
       const path = folder("damaged");
       const store = await lmdb(path).open({ account: "account", clock: systemClock });

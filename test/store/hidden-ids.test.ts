@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import type { Json, Store, StoreAdapter } from "../../src/store/contract.ts";
-import { hidingIds } from "../../src/store/hidden-ids.ts";
-import { HiddenNames } from "../../src/store/hidden-names.ts";
+import { pseudonymisedStore } from "../../src/store/sealing/pseudonymised-store.ts";
+import { HiddenNames } from "../../src/store/sealing/hidden-names.ts";
 import { write } from "../support/commits.ts";
 import { manualClock, storeConformance } from "../../src/testing/index.ts";
 import type { MovableClock, TestFunction } from "../../src/testing/index.ts";
@@ -16,16 +16,16 @@ function hiding(adapter: StoreAdapter): StoreAdapter {
   return {
     ...adapter,
     open: async (options) =>
-      hidingIds(await adapter.open(options), new HiddenNames(keyOfNames, options.account), warn),
+      pseudonymisedStore(await adapter.open(options), new HiddenNames(keyOfNames, options.account), warn),
   };
 }
 
 /** What is promised otherwise here: pages go by hidden ids, and an id that moved on is told as what it is now. */
 const otherwise = new Set([
   "page() lists the ids of one state in ascending order",
-  "page({ after }) goes on behind an id, whether that is still there or not",
-  "page({ limit }) gives no more than that",
-  "load() of the old id answers with the new one, after one move or two",
+  "page({ after }) continues after an id, whether that still exists or not",
+  "page({ limit }) returns at most that many",
+  "load() of the old id returns the new one, after one or two moves",
 ]);
 
 describe("store/hidden-ids", () => {
@@ -53,7 +53,7 @@ async function stores(): Promise<{
   const clock = manualClock();
   const beneath = await memory().open({ account: "account", clock });
   const names = new HiddenNames(keyOfNames, "account");
-  return { hidden: hidingIds(beneath, names, warn), beneath, names, clock };
+  return { hidden: pseudonymisedStore(beneath, names, warn), beneath, names, clock };
 }
 
 async function walk(store: Store, limit: number): Promise<readonly string[]> {
@@ -106,7 +106,7 @@ describe("store/hidden-ids hidingIds()", () => {
     for (const old of ["a", "b"]) expect(await hidden.load(old)).toEqual({ type: "renamed", to: "c" });
   });
 
-  it("claim(), grant() and page() pass over a record that does not say whose it is, and warn", async () => {
+  it("claim(), grant() and page() pass over a record that does not name its user, and warn", async () => {
     const { hidden, beneath, names, clock } = await stores();
     const limit = { name: "calls", calls: 2, windowMs: 60_000 };
     const values: Json[] = [];
@@ -137,7 +137,7 @@ describe("store/hidden-ids hidingIds()", () => {
     expect(granted.claimed.map(({ record }) => record.id)).toEqual(["bob"]);
     const { used } = await hidden.slots.forecast({ limit, calls: 1, lane: "bulk" });
     expect(used.bulk, "the slot of the one who was passed over is free again").toBe(1);
-    expect(await hidden.load("ada"), "whoever knows the id finds the record").toMatchObject({
+    expect(await hidden.load("ada"), "the id finds the record").toMatchObject({
       type: "record",
     });
   });

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { HiddenNames } from "../../src/store/hidden-names.ts";
+import { HiddenNames } from "../../src/store/sealing/hidden-names.ts";
 
 const keyOfNames = randomBytes(32);
 const names = new HiddenNames(keyOfNames, "account");
@@ -74,7 +74,7 @@ describe("store/hidden-names", () => {
     );
   });
 
-  it("key() has 256 bits, says nothing of the id, and no two ids share one", () => {
+  it("key() has 256 bits, reveals nothing of the id, and no two ids share one", () => {
     const seen = new Map<string, string>();
     fc.assert(
       fc.property(id, (of) => {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { keyFile } from "../../src/store/keys.ts";
+import { keyFile } from "../../src/store/sealing/keys.ts";
 
 /** A folder, and what happens to files from now on: `sync <inode>`, `link <inode>`, in order. */
 function watched(): { readonly folder: string; readonly happened: string[] } {

@@ -4,11 +4,11 @@ import { describe, expect, it } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
 import type { Json, Store } from "../../src/store/contract.ts";
-import { newStoreKey, openKeys, readKeyRecord, storeKeyContext } from "../../src/store/key-record.ts";
-import { withKeyRecord, wrapNames } from "../../src/store/key-record.ts";
-import type { KeyView } from "../../src/store/key-record.ts";
-import { keyRing } from "../../src/store/key-ring.ts";
-import type { Encryption, KeyProvider } from "../../src/store/keys.ts";
+import { newStoreKey, openKeys, readKeyRecord, storeKeyContext } from "../../src/store/sealing/key-record.ts";
+import { withKeyRecord, wrapNames } from "../../src/store/sealing/key-record.ts";
+import type { KeyView } from "../../src/store/sealing/key-record.ts";
+import { keyRing } from "../../src/store/sealing/key-ring.ts";
+import type { Encryption, KeyProvider } from "../../src/store/sealing/keys.ts";
 import { manualClock } from "../../src/testing/index.ts";
 
 const provider: KeyProvider = {
@@ -40,7 +40,7 @@ describe("store/key-ring", () => {
     const place = storeKeyContext("account");
     const unwrap = ["unwrap", "arn:key/1", place];
     expect(asked).toEqual([["wrap", place], unwrap, unwrap]); // what was wrapped must come back before it is kept
-    expect((await store.account.load())?.value).toMatchObject({ storeKey: { by: "arn:key/1" } });
+    expect((await store.account.load())?.value).toMatchObject({ storeKeys: [{ by: "arn:key/1" }] });
   });
 
   it.each<[string, Partial<KeyProvider>, boolean]>([
@@ -70,14 +70,18 @@ describe("store/key-ring", () => {
     const { clock, store, open } = await opening({ ...provider, wrap: () => new Promise(() => {}) });
     const [opened] = await Promise.allSettled([open(), clock.advance(10_000)]);
     expect(opened).toMatchObject({ reason: { code: "KEY_REFUSED", retryable: true } });
-    expect(String((opened as PromiseRejectedResult).reason)).toContain("gave no answer within 10000 ms");
+    expect(String((opened as PromiseRejectedResult).reason)).toContain("did not answer within 10000 ms");
     expect(await store.account.load()).toBeNull();
     expect(clock.timers).toBe(0);
   });
 
   it("unwrap() passes a LifecycleError of the provider's own on, and hides no key in the others", async () => {
     const own = new LifecycleError("KEY_REFUSED", "Cannot unwrap: this key was deleted");
-    const value = { format: 1, storeKey: { by: "k", wrapped: "AAAA" } };
+    const value = {
+      format: 1,
+      storeKeys: [{ id: "s", by: "k", wrapped: "AAAA" }],
+      names: { by: "s", wrapped: "AAAA" },
+    };
     const { open } = await opening({ ...provider, unwrap: () => Promise.reject(own) }, value);
     await expect(open()).rejects.toBe(own);
   });
@@ -87,8 +91,8 @@ describe("store/key-record", () => {
   const [ringKey, other] = [randomBytes(32), randomBytes(32)];
   const encryption = { keys: [ringKey] };
 
-  /** An account's record in the middle of a rewrap. */
-  async function rewrapping(): Promise<{ value: Json; newest: Uint8Array; names: Uint8Array }> {
+  /** An account's record in the middle of a rotation. */
+  async function rotating(): Promise<{ value: Json; newest: Uint8Array; names: Uint8Array }> {
     const ring = keyRing(encryption, false, manualClock());
     const [older, newest, names] = [newStoreKey(), newStoreKey(), randomBytes(32)];
     const context = storeKeyContext("account");
@@ -99,12 +103,12 @@ describe("store/key-record", () => {
     });
     const storeKeys = [await wrapped(newest), await wrapped(older)] as const;
     const wrappedNames = wrapNames(names, newest, "account");
-    const record = { format: 2, storeKeys, names: wrappedNames, retired: ["old"], former: ["old"] };
+    const record = { format: 1, storeKeys, names: wrappedNames, retired: ["old"], former: ["old"] };
     return { value: withKeyRecord({ gates: {} }, record), newest: newest.bytes, names };
   }
 
   it("openKeys() with several store keys gives all of them, newest first, and the key of aliases", async () => {
-    const { value, newest, names } = await rewrapping();
+    const { value, newest, names } = await rotating();
     for (const keys of [[ringKey], [other, ringKey], [ringKey, other]]) {
       const view = await (await opening({ keys }, value)).open();
       expect(view.storeKeys).toHaveLength(2);
@@ -115,7 +119,7 @@ describe("store/key-record", () => {
   });
 
   it("openKeys() of a record with any changed byte opens the same keys, or is RECORD_DAMAGED or KEY_REFUSED", async () => {
-    const { value, newest, names } = await rewrapping();
+    const { value, newest, names } = await rotating();
     const text = JSON.stringify(value);
     let opened = 0;
     for (let index = 0; index < text.length; index++) {
@@ -142,8 +146,8 @@ describe("store/key-record", () => {
   });
 
   it("readKeyRecord() throws nothing but a LifecycleError, whatever is stored, and reads what withKeyRecord() wrote", async () => {
-    const { value } = await rewrapping();
-    const fields = ["format", "storeKey", "storeKeys", "names", "retired", "__proto__"];
+    const { value } = await rotating();
+    const fields = ["format", "storeKeys", "names", "retired", "__proto__"];
     const anything = fc.oneof(
       fc.jsonValue(),
       fc.dictionary(fc.constantFrom(...fields), fc.jsonValue()),
@@ -163,8 +167,8 @@ describe("store/key-record", () => {
           expect(isLifecycleError(error)).toBe(true);
         }
       }),
-      { numRuns: 500, interruptAfterTimeLimit: 1_000 },
+      { numRuns: 500 },
     );
-    expect(read).toBeGreaterThan(20);
+    expect(read).toBeGreaterThan(10); // usually 45
   });
 });

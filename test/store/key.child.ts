@@ -3,9 +3,9 @@
 import { createHash } from "node:crypto";
 import { lmdb } from "../../adapters/lmdb.ts";
 import { systemClock, randomName } from "../../src/clock.ts";
-import { openKeys } from "../../src/store/key-record.ts";
-import { keyRing } from "../../src/store/key-ring.ts";
-import { keyFile } from "../../src/store/keys.ts";
+import { openKeys } from "../../src/store/sealing/key-record.ts";
+import { keyRing } from "../../src/store/sealing/key-ring.ts";
+import { keyFile } from "../../src/store/sealing/keys.ts";
 
 const [folder = "", file = ""] = process.argv.slice(2);
 const store = await lmdb(folder).open({ account: "account", clock: systemClock });

@@ -25,7 +25,7 @@ describe("store/read-only", () => {
     expect(await lifecycle.counts()).toEqual({ tokenActive: 1 });
   });
 
-  it("readOnly() of a store with nobody in it rejects", async () => {
+  it("readOnly() of an empty store rejects", async () => {
     const { open } = await scene();
     const store = memory();
     await expect(open({ store: readOnly(store) })).rejects.toMatchObject({ code: "STORE_UNUSABLE" });

@@ -2,12 +2,12 @@
 
 import { Secret } from "../../src/secret.ts";
 import type { Envelope } from "../../src/store/envelope.ts";
-import { firstNames, storeKeyOf } from "../../src/store/key-record.ts";
-import { Sealer } from "../../src/store/seal.ts";
-import type { Owner, Secrets } from "../../src/store/seal.ts";
+import { storeKeyOf } from "../../src/store/sealing/key-record.ts";
+import { Sealer } from "../../src/store/sealing/sealer.ts";
+import type { Owner, Secrets } from "../../src/store/sealing/sealer.ts";
 
 export const envelope: Envelope = {
-  format: 2,
+  format: 1,
   state: "codeIssued",
   context: { oneupUserId: 42, active: true, codeFrom: "creation", codeAt: 1_767_225_600_000 },
   intent: { call: "exchangeCode", attempt: "0123456789abcdef", at: 1_767_225_601_000 },
@@ -36,7 +36,7 @@ export function sealerOf(format: number, storeKeys: readonly Uint8Array[], accou
     {
       format,
       storeKeys: [storeKeyOf(first), ...others.map(storeKeyOf)],
-      names: firstNames(storeKeys.at(-1) ?? first),
+      names: storeKeys.at(-1) ?? first,
     },
     account,
     3,

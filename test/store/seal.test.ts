@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Secret } from "../../src/secret.ts";
 import type { Sealed } from "../../src/store/envelope.ts";
-import type { Owner, Sealer, SecretName } from "../../src/store/seal.ts";
+import type { Owner, Sealer, SecretName } from "../../src/store/sealing/sealer.ts";
 import { ada, revealed, sealerOf, secrets } from "./sample.ts";
 
 const storeKey = randomBytes(32);
@@ -20,7 +20,7 @@ function refuses(open: () => unknown): void {
   expect(open).toThrow(expect.objectContaining({ code: "RECORD_DAMAGED", retryable: false }));
 }
 
-describe.each([1, 2, 3])("store/seal in format %i", (format) => {
+describe.each([1, 2])("store/seal in format %i", (format) => {
   const sealer = sealerOf(format, [storeKey]);
   const sealedOf = (owner: Owner): Sealed => sealedBy(sealer, owner);
 
@@ -111,7 +111,8 @@ describe.each([1, 2, 3])("store/seal in format %i", (format) => {
       expect.unreachable();
     } catch (error) {
       expect(inspect(error)).toContain(sealer.alias("ada@example.org"));
-      expect(inspect(error)).not.toMatch(/example|token|one-time/);
+      const said = inspect(error).replaceAll(/^\s+at .*$/gm, ""); // the stack: folders may be called anything
+      expect(said).not.toMatch(/example|token|one-time/);
     }
   });
 

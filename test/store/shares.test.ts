@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { lanes } from "../../src/store/contract.ts";
 import type { Counts, Lane, Limit } from "../../src/store/contract.ts";
-import { ahead, mayTake, none, reach, total, turn } from "../../src/store/shares.ts";
+import { ahead, mayTake, none, reach, total, turn } from "../../src/store/lane-scheduler.ts";
 
 const limits: fc.Arbitrary<Limit> = fc
   .record({ calls: fc.integer({ min: 1, max: 40 }), kept: fc.double({ min: 0, max: 1, noNaN: true }) })
@@ -31,7 +31,7 @@ function filled(limit: Limit, asking: readonly (readonly Lane[])[]): Counts {
 }
 
 describe("store/shares", () => {
-  it("turn() never fills more than the limit, and gives places to nobody who does not ask", () => {
+  it("turn() never fills more than the limit, and gives no place to a lane that does not ask", () => {
     fc.assert(
       fc.property(limits, moments, (limit, asking) => {
         expect(total(filled(limit, asking))).toBeLessThanOrEqual(limit.calls);
@@ -41,7 +41,7 @@ describe("store/shares", () => {
     );
   });
 
-  it("turn() gives each lane that always asks its least, whoever else asks", () => {
+  it("turn() gives each lane that always asks its minimum, whichever others ask", () => {
     fc.assert(
       fc.property(limits, (limit) => {
         const used = filled(
@@ -76,7 +76,7 @@ describe("store/shares", () => {
     );
   });
 
-  it("turn() gives a free place to somebody whenever people ask", () => {
+  it("turn() gives a free place away whenever a lane asks", () => {
     fc.assert(
       fc.property(limits, moments, (limit, asking) => {
         const used = filled(limit, asking);

@@ -1,9 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Limit, Slot } from "../../src/store/contract.ts";
-import { add, emptyLog, grantedInMs, noted, prune, settled, slotAt, used } from "../../src/store/window.ts";
-import type { SlotLog } from "../../src/store/window.ts";
-import { total } from "../../src/store/shares.ts";
+import {
+  add,
+  emptyLog,
+  grantedInMs,
+  noted,
+  prune,
+  settled,
+  slotAt,
+  used,
+} from "../../src/store/sliding-window.ts";
+import type { SlotLog } from "../../src/store/sliding-window.ts";
+import { total } from "../../src/store/lane-scheduler.ts";
 
 /** How many more calls may be granted. */
 function free(log: SlotLog, limit: Limit, now: number): number {

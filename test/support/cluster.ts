@@ -2,7 +2,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe } from "vitest";
 import { freePort } from "./programs.ts";
-import { ask, isInstalled, startServer } from "./servers.ts";
+import { needing } from "./needs.ts";
+import { ask, startServer } from "./servers.ts";
 import type { Program, Server, Settings } from "./servers.ts";
 
 /** A running cluster. */
@@ -75,12 +76,11 @@ export async function startCluster(
 
 /**
  * Registers tests that share a cluster of three masters, each with a replica, where every write is on disk before it is
- * acknowledged. Where the program is missing, says loudly what is left out.
+ * acknowledged. Where the program is missing, they are skipped.
  */
 export function withCluster(title: string, tests: (cluster: () => Cluster) => void): void {
-  if (!isInstalled("redis-server", title)) return;
   // oxlint-disable-next-line vitest/valid-title -- the test file says it
-  describe(title, () => {
+  describe(title, needing(["redis-server"]), () => {
     let cluster: Cluster | undefined;
     beforeAll(async () => {
       cluster = await startCluster("redis-server", { replicas: true });
@@ -108,7 +108,7 @@ async function until(isSo: () => Promise<boolean>): Promise<void> {
   while (!(await isSo())) {
     if (performance.now() > end)
       throw new Error(`Cannot go on: it must be so within 25 s that ${String(isSo)}`);
-    await pause(20);
+    await pause(50); // each look is a new connection to each node
   }
 }
 
@@ -143,7 +143,7 @@ function clusterOf(nodes: readonly Server[]): Cluster {
     const told = String(await ask(url, "INFO", "replication"));
     return /^(?:slave_repl_offset|master_repl_offset):(\d+)/m.exec(told)?.[1] ?? "";
   };
-  /** Does everybody who answers take it for a master? */
+  /** Do all nodes that answer take it for a master? */
   const isMaster = async ({ port }: Server): Promise<boolean> => {
     const told = await Promise.all(
       nodes.map(({ url }) => ask(url, "CLUSTER", "NODES").then(String, () => null)),

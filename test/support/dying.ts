@@ -59,7 +59,7 @@ export function die(): void {
 
 /**
  * The adapter, whose writes are counted. A worker's writes have no life around them: for those `outside` says whose
- * they are, by the user's id, or by `claim` and `grant` where these take somebody up.
+ * they are, by the user's id, or by `claim` and `grant` where these claim a user.
  */
 export function dyingStore(
   adapter: StoreAdapter,
@@ -88,6 +88,7 @@ export function dyingStore(
         claim: takeUp("claim", store.claim),
         grant: takeUp("grant", store.grant),
         move: write(store.move, ({ from }) => from),
+        erase: write(store.erase),
         slots: {
           ...store.slots,
           take: write(store.slots.take),

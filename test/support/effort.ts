@@ -1,8 +1,19 @@
 /**
- * How much the tests take upon themselves: enough for everyday in a few minutes, or, with `ONEUP_TEST_THOROUGH=1`, all of
+ * How much the tests take upon themselves: enough for everyday in two minutes, or, with `ONEUP_TEST_THOROUGH=1`, all of
  * it, as `.ci/run` asks for.
  */
 import process from "node:process";
 
 /** All of it. */
 export const thorough: boolean = process.env["ONEUP_TEST_THOROUGH"] === "1";
+
+/** The number that an everyday run draws, as its first lines tell; the next number draws others. */
+export const draw = Number(process.env["ONEUP_TEST_DRAW"] ?? 0);
+
+/**
+ * Everyday every `n`-th of the items, from one that the run draws, so that `n` numbers in a row draw all of them. In a
+ * thorough run all.
+ */
+export function oneIn<T>(n: number, items: readonly T[], drawn: number = draw): readonly T[] {
+  return thorough ? items : items.filter((_, index) => (index + drawn) % n === 0);
+}

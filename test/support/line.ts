@@ -13,7 +13,7 @@ export interface Line {
   cut(): void;
   /** Cuts the connection that carries the next answer, in place of the answer. */
   cutNextAnswer(): void;
-  /** The connections of this moment carry nothing any more, and nobody is told. */
+  /** The connections of this moment carry nothing any more, without an error. */
   silence(): void;
   /** Everything arrives so much later, in milliseconds, either way. */
   delay(ms: number): void;
@@ -78,7 +78,7 @@ export async function openLine(farPort: number): Promise<Line> {
       delayMs = 0;
       while (!server.listening && !closed) {
         server.listen(port, "127.0.0.1");
-        await once(server, "listening").catch(() => pause(50)); // somebody has the port for a moment
+        await once(server, "listening").catch(() => pause(50)); // another program has the port for a moment
       }
     },
     close() {

@@ -5,7 +5,6 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -17,7 +16,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, onTestFinished } from "vitest";
-import { freePort, isInstalled, pathOf, startProgram } from "./programs.ts";
+import { needing, pathOf } from "./needs.ts";
+import type { Program } from "./needs.ts";
+import { freePort, startProgram } from "./programs.ts";
 import type { Server } from "./programs.ts";
 
 /** What a server is started with, as in `postgresql.conf`. */
@@ -25,23 +26,6 @@ export type Settings = Readonly<Record<string, string>>;
 
 /** A server that forgets its last moments with the machine, though not when it is killed: for tests in a hurry. */
 export const forgetful: Settings = { fsync: "off", full_page_writes: "off" };
-
-/** Debian keeps the server's programs out of PATH. */
-const folders: readonly string[] = versionsIn("/usr/lib/postgresql");
-
-function versionsIn(folder: string): readonly string[] {
-  try {
-    const versions = readdirSync(folder).sort((one, other) => Number(other) - Number(one));
-    return versions.map((version) => join(folder, version, "bin"));
-  } catch {
-    return [];
-  }
-}
-
-/** Is PostgreSQL on this machine? If not, says what is left out; under CI that is an error. */
-export function isPostgresInstalled(what: string): boolean {
-  return ["postgres", "initdb"].every((program) => isInstalled(program, what, folders));
-}
 
 /** Who runs the server: it refuses root. */
 const as = process.getuid?.() === 0 ? otherUser() : undefined;
@@ -59,9 +43,9 @@ function otherUser(): { readonly uid: number; readonly gid: number } | undefined
 /** Folders of data that were never used: one is made for each version of PostgreSQL, and then copied. */
 const cache = fileURLToPath(new URL("../../node_modules/.cache/", import.meta.url));
 
-/** Everybody may do everything, but the role `guarded` must say its password. */
+/** All roles may do everything, but `guarded` must give its password. */
 function freshData(): string {
-  const initdb = pathOf("initdb", folders) ?? "initdb";
+  const initdb = pathOf("initdb") ?? "initdb";
   const [version = ""] = /\d[\w.]*/.exec(execFileSync(initdb, ["--version"], { encoding: "utf8" })) ?? [];
   const kept = join(cache, `postgres-${version}`);
   if (existsSync(kept)) return kept;
@@ -88,12 +72,12 @@ function freshData(): string {
   try {
     renameSync(mine, kept);
   } catch {
-    rmSync(mine, { recursive: true }); // somebody else was faster
+    rmSync(mine, { recursive: true }); // another process was faster
   }
   return kept;
 }
 
-/** A folder that whoever runs the server owns. */
+/** A folder owned by the user that runs the server. */
 function newFolder(what: string): string {
   const folder = mkdtempSync(join(tmpdir(), `oneup-postgres-${what}-`));
   own(folder);
@@ -120,7 +104,7 @@ export async function startReplica(url: string, settings: Settings = {}): Promis
   const folder = newFolder("replica");
   const data = join(folder, "data");
   const words = ["-d", url, "-D", data, "-R", "--checkpoint=fast", "--no-sync"];
-  await promisify(execFile)(pathOf("pg_basebackup", folders) ?? "pg_basebackup", words);
+  await promisify(execFile)(pathOf("pg_basebackup") ?? "pg_basebackup", words);
   own(data);
   return serve(folder, data, settings);
 }
@@ -133,12 +117,13 @@ async function serve(folder: string, data: string, settings: Settings): Promise<
     port: String(port),
     listen_addresses: "127.0.0.1",
     unix_socket_directories: "",
+    dynamic_shared_memory_type: "mmap", // in its folder: what a killed server leaves elsewhere stays there
     // After a crash it syncs its thousand files, each by itself, or all at once.
     ...(process.platform === "linux" && { recovery_init_sync_method: "syncfs" }),
     ...settings,
   };
   return startProgram({
-    path: pathOf("postgres", folders) ?? "postgres",
+    path: pathOf("postgres") ?? "postgres",
     words: ["-D", data, ...Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`])],
     url,
     port,
@@ -174,15 +159,15 @@ export async function sql(
 
 /**
  * Registers tests that need servers; `server` starts an empty one, which ends with the test that asked for it. Where
- * PostgreSQL is missing, says loudly what is left out.
+ * PostgreSQL is missing, they are skipped.
  */
 export function withPostgres(
   title: string,
   tests: (server: (settings?: Settings) => Promise<Server>) => void,
+  programs: readonly Program[] = ["postgres"],
 ): void {
-  if (!isPostgresInstalled(title)) return;
   // oxlint-disable-next-line vitest/valid-title -- the test file says it
-  describe(title, () =>
+  describe(title, needing(programs), () =>
     tests(async (settings) => {
       const server = await startPostgres(settings);
       onTestFinished(() => server.stop());
@@ -191,24 +176,23 @@ export function withPostgres(
   );
 }
 
-/** Debian keeps it out of the PATH of people. */
-const sbin: readonly string[] = ["/usr/sbin"];
-
 /**
  * Registers tests that need servers behind PgBouncer, which lends its few connections for a transaction at a time. Where
- * it is missing, says loudly what is left out.
+ * it is missing, they are skipped.
  */
 export function withPgbouncer(
   title: string,
   tests: (server: (settings?: Settings) => Promise<Server>) => void,
 ): void {
-  if (!isInstalled("pgbouncer", title, sbin)) return;
-  withPostgres(title, (server) =>
-    tests(async (settings) => {
-      const pooler = await startPgbouncer((await server(settings)).port);
-      onTestFinished(() => pooler.stop());
-      return pooler;
-    }),
+  withPostgres(
+    title,
+    (server) =>
+      tests(async (settings) => {
+        const pooler = await startPgbouncer((await server(settings)).port);
+        onTestFinished(() => pooler.stop());
+        return pooler;
+      }),
+    ["postgres", "pgbouncer"],
   );
 }
 
@@ -229,7 +213,7 @@ async function startPgbouncer(farPort: number): Promise<Server> {
   const settings = join(folder, "pgbouncer.ini");
   writeFileSync(settings, lines.join("\n"));
   return startProgram({
-    path: pathOf("pgbouncer", sbin) ?? "pgbouncer",
+    path: pathOf("pgbouncer") ?? "pgbouncer",
     words: [settings],
     url,
     port,
@@ -240,7 +224,7 @@ async function startPgbouncer(farPort: number): Promise<Server> {
 }
 
 /**
- * Registers tests that share one server. `place` is for one test alone: a URL, and a schema that nobody else has and
+ * Registers tests that share one server. `place` is for one test alone: a URL, and a schema that no other test has and
  * that is dropped in the end. If `POSTGRES_URL` is set, that server is used.
  *
  * @param atOnce they run at the same time
@@ -251,9 +235,8 @@ export function withSharedPostgres(
   atOnce = false,
 ): void {
   const given = process.env["POSTGRES_URL"];
-  if (given === undefined && !isPostgresInstalled(title)) return;
   const group = atOnce ? describe.concurrent : describe;
-  group(title, () => {
+  group(title, needing(["postgres"], "POSTGRES_URL"), () => {
     let server: Server | undefined;
     const schemas: string[] = [];
     beforeAll(async () => {

@@ -3,10 +3,9 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { accessSync, constants, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo, Server as NetServer } from "node:net";
-import { delimiter, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { isThere } from "./started.ts";
 
@@ -21,32 +20,6 @@ export interface Server {
   restart(): Promise<void>;
   /** Ends it and removes its folder. */
   stop(): Promise<void>;
-}
-
-/** Where the program stands on this machine: in PATH or one of `folders`. */
-export function pathOf(program: string, folders: readonly string[] = []): string | undefined {
-  const paths = [...(process.env["PATH"] ?? "").split(delimiter), ...folders];
-  return paths
-    .map((folder) => join(folder, program))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
-}
-
-/** Is the program on this machine? If not, says what is left out; under CI that is an error. */
-export function isInstalled(program: string, what: string, folders?: readonly string[]): boolean {
-  const found = pathOf(program, folders) !== undefined;
-  if (!found) {
-    const message = `LEFT OUT: ${what} needs ${program}, which is not in PATH`;
-    if (process.env["CI"] === "true") throw new Error(message);
-    console.error(message);
-  }
-  return found;
 }
 
 /** What is run, and how to tell that it is there. */
@@ -154,7 +127,7 @@ const portsOfShare = 1_375;
 const taken = new Set<number>();
 
 /**
- * A port that nobody listens on, and that no connection is given either: a server that is away for some seconds finds
+ * A port that no server listens on, and that no connection gets either: a server that is away for some seconds finds
  * it free again. Systems give connections ports above these, and no other worker or server of the tests gets it.
  */
 export async function freePort(): Promise<number> {

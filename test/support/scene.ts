@@ -4,10 +4,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import { createLifecycle } from "oneup-lifecycle";
-import type { Lifecycle, LifecycleOptions, UserState } from "oneup-lifecycle";
+import type {
+  Lifecycle,
+  LifecycleOptions,
+  StoreAdapter,
+  UserState,
+  UserStatus,
+  WaitOptions,
+} from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import type { Sandbox, SandboxOptions, SandboxServer } from "oneup-lifecycle/sandbox";
+import { createTestLifecycle } from "oneup-lifecycle/testing";
+import type { TestLifecycle, TestLifecycleOptions } from "oneup-lifecycle/testing";
 import { onTestFinished } from "vitest";
 import type { TestContext } from "vitest";
 
@@ -37,16 +46,16 @@ export async function scene(options: SandboxOptions = {}): Promise<Scene> {
   const sandbox = createSandbox(options);
   const server = await sandbox.listen();
   afterwards(() => server.close());
-  const store = memory();
+  const ownStore = memory();
   return {
     sandbox,
     server,
-    async open(more = {}) {
+    async open({ store = ownStore, ...more } = {}) {
       const lifecycle = await createLifecycle({
         credentials: sandbox.credentials,
         endpoints: server.endpoints,
         clock: sandbox.clock,
-        store,
+        store: counted(store, sandbox),
         ...more,
       });
       afterwards(() => lifecycle.close());
@@ -55,10 +64,59 @@ export async function scene(options: SandboxOptions = {}): Promise<Scene> {
   };
 }
 
+/** The number of requests to stores that have not been answered. */
+const unanswered = new WeakMap<Sandbox, number>();
+
+/** The same store, whose requests `hurry()` waits for. */
+function counted(adapter: StoreAdapter, sandbox: Sandbox): StoreAdapter {
+  const count = async (answer: Promise<unknown>): Promise<unknown> => {
+    unanswered.set(sandbox, (unanswered.get(sandbox) ?? 0) + 1);
+    try {
+      return await answer;
+    } finally {
+      unanswered.set(sandbox, (unanswered.get(sandbox) ?? 0) - 1);
+    }
+  };
+  const counting = <T extends object>(verbs: T): T =>
+    new Proxy(verbs, {
+      get(target, name) {
+        const verb: unknown = Reflect.get(target, name, target);
+        if (typeof verb === "object" && verb !== null) return counting(verb);
+        if (typeof verb !== "function") return verb;
+        return (...given: unknown[]): unknown => {
+          const answer: unknown = Reflect.apply(verb, target, given);
+          return answer instanceof Promise ? count(answer) : answer;
+        };
+      },
+    });
+  return { ...adapter, open: async (options) => counting(await adapter.open(options)) };
+}
+
+/**
+ * Makes a call that waits for the user, and leaves it once the user is paused, however long that takes. Resolves with
+ * the paused user.
+ */
+export async function untilPaused(
+  lifecycle: Lifecycle,
+  id: string,
+  call: (wait: WaitOptions) => Promise<unknown>,
+): Promise<UserStatus> {
+  const caller = new AbortController();
+  const waits = call({ waitMs: 86_400_000, signal: caller.signal }).catch(() => {});
+  for (;;) {
+    const user = await lifecycle.inspect(id).catch(() => null); // not written yet
+    if (user !== null && user.pause !== null && user.underWay === null) {
+      caller.abort();
+      await waits;
+      return user;
+    }
+    await pause(5);
+  }
+}
+
 /** Onboards a user whose call is answered, and who has to wait then. */
 export async function heldBack(lifecycle: Lifecycle, id: string): Promise<void> {
-  await lifecycle.onboard(id, { waitMs: 60 });
-  while ((await lifecycle.inspect(id)).underWay !== null) await pause(5);
+  await untilPaused(lifecycle, id, (wait) => lifecycle.onboard(id, wait));
 }
 
 /** A worker that works until the test ends. */
@@ -72,16 +130,27 @@ export function working(lifecycle: Lifecycle): Lifecycle {
   return lifecycle;
 }
 
+/** A test lifecycle with a worker, closed after the test. */
+export async function workingWorld(options?: TestLifecycleOptions): Promise<TestLifecycle> {
+  const world = await createTestLifecycle(options);
+  afterwards(() => world.close());
+  working(world.lifecycle);
+  return world;
+}
+
 /**
  * Lets virtual time run about 500 times faster than real time until the test ends, so that pauses pass. On a busy machine
- * it runs slower, for between two steps what is under way gets some turns. A call still takes seconds of this time: where
- * the limit is judged, take smaller steps.
+ * it runs slower: between two steps the store answers what it was asked, and what is under way gets some turns. A call
+ * still takes seconds of this time: where the limit is judged, take smaller steps.
  */
 export function hurry(sandbox: Sandbox, stepMs = 5_000): void {
   let over = false;
   afterwards(() => void (over = true));
   void (async () => {
-    while (!over) await pass(sandbox, stepMs, 10);
+    while (!over) {
+      await pass(sandbox, stepMs, 10);
+      while (!over && (unanswered.get(sandbox) ?? 0) > 0) await pause(1);
+    }
   })();
 }
 
@@ -93,7 +162,7 @@ export async function pass({ clock }: Sandbox, virtualMs: number, realMs: number
 }
 
 /**
- * How many users have a working token, when nobody is anywhere else; otherwise -1. In hurried time a code can pass
+ * How many users have a working token, when no user is in another state; otherwise -1. In hurried time a code can pass
  * before it is exchanged, so some may have got another one.
  */
 export function arrivedIn(counts: Readonly<Partial<Record<UserState, number>>>): number {
@@ -110,7 +179,7 @@ export function spentOn({ journal }: Sandbox, appUserId: string): readonly strin
     .map((entry) => entry.call);
 }
 
-/** Somebody renames a user at 1upHealth, and tells nobody. */
+/** Another program renames a user at 1upHealth. */
 export async function renamedThere(
   { sandbox, server }: Pick<Scene, "sandbox" | "server">,
   oneupUserId: number | null,

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { Encryption, Lifecycle, LifecycleOptions, Store, StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
-import { accountOf } from "../../src/store/account.ts";
+import { accountOf } from "../../src/store/account-of.ts";
 import { scene } from "./scene.ts";
 
 /** Keys of a ring. */

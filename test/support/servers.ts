@@ -4,14 +4,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { createClient } from "@keyv/redis";
 import { afterAll, beforeAll, describe, onTestFinished } from "vitest";
-import { freePort, isInstalled, pathOf, startProgram } from "./programs.ts";
+import { needing, pathOf } from "./needs.ts";
+import { freePort, startProgram } from "./programs.ts";
 import type { Server } from "./programs.ts";
 
 export type { Server } from "./programs.ts";
-export { isInstalled, listening } from "./programs.ts";
+export { listening } from "./programs.ts";
 
 /** A server that speaks Redis' protocol. */
 export type Program = "redis-server" | "valkey-server";
@@ -44,7 +44,7 @@ export async function startServer(program: Program, settings: Settings = {}): Pr
 
 /**
  * Registers tests that need servers; `server` starts an empty one, which ends with the test that asked for it. Where
- * the program is missing, says loudly what is left out.
+ * the program is missing, they are skipped.
  */
 export function withServer(
   name: "redis" | "valkey",
@@ -52,9 +52,8 @@ export function withServer(
   tests: (server: (settings?: Settings) => Promise<Server>) => void,
 ): void {
   const program = `${name}-server` as const;
-  if (!isInstalled(program, title)) return;
   // oxlint-disable-next-line vitest/valid-title -- the test file says it
-  describe(title, () =>
+  describe(title, needing([program]), () =>
     tests(async (settings) => {
       const server = await startServer(program, settings);
       onTestFinished(() => server.stop());
@@ -63,13 +62,9 @@ export function withServer(
   );
 }
 
-let started: Promise<void> = Promise.resolve();
-
 /**
  * Registers tests that share one server and run at the same time. `place` is for one test alone: a URL, and a prefix
- * that nobody else has; it lets them start one after the other, so that the first moment is no worse than the rest.
- * They wait for real time, so where the machine was busy at the wrong moment they get another chance.
- * If `REDIS_URL` is set, it is used for Redis as it is, and the keys of these tests are removed.
+ * that no other test has. If `REDIS_URL` is set, it is used for Redis as it is, and the keys of these tests are removed.
  */
 export function withSharedServer(
   name: "redis" | "valkey",
@@ -77,13 +72,13 @@ export function withSharedServer(
   tests: (place: () => Promise<{ readonly where: string; readonly prefix: string }>) => void,
   settings: Settings = {},
 ): void {
-  const isPlain = Object.keys(settings).length === 0;
-  const given = name === "redis" && isPlain ? process.env["REDIS_URL"] : undefined;
+  const isShareable = name === "redis" && Object.keys(settings).length === 0;
+  const given = isShareable ? process.env["REDIS_URL"] : undefined;
   const program = `${name}-server` as const;
-  if (given === undefined && !isInstalled(program, title)) return;
   const prefix = `oneup-test-${process.pid}`;
+  const options = needing([program], isShareable ? "REDIS_URL" : undefined);
   // oxlint-disable-next-line vitest/valid-title -- the test file says it
-  describe.concurrent(title, { retry: 2 }, () => {
+  describe.concurrent(title, options, () => {
     let server: Server | undefined;
     let places = 0;
     beforeAll(async () => {
@@ -93,10 +88,7 @@ export function withSharedServer(
       await server?.stop();
       if (given !== undefined) await removeKeys(given, `${prefix}-*`);
     });
-    tests(async () => {
-      await (started = started.then(() => pause(25)));
-      return { where: given ?? server?.url ?? "", prefix: `${prefix}-${places++}` };
-    });
+    tests(async () => ({ where: given ?? server?.url ?? "", prefix: `${prefix}-${places++}` }));
   });
 }
 
@@ -118,7 +110,7 @@ export async function ask(url: string, ...command: readonly string[]): Promise<u
   }
 }
 
-/** Does somebody answer a PING there, and has loaded its data? */
+/** Does a server answer a PING there, with its data loaded? */
 async function answers(port: number): Promise<boolean> {
   const socket = connect(port, "127.0.0.1");
   try {

@@ -3,6 +3,7 @@ import { execFile, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { runs } from "./built.ts";
+import { installedDeno } from "./needs.ts";
 
 /** How a process ended. */
 export interface Ended {
@@ -21,10 +22,15 @@ export interface Started {
   said(pattern: RegExp): Promise<string>;
 }
 
+/** What Node prints when the watchdog looks into a process that has been silent for long, as on a busy machine. */
+const byTheWatchdog =
+  /^(?:Debugger (?:attached|listening|ending).*|For help, see: .*inspector.*|Starting inspector .*|Waiting for the debugger .*)\n/gm;
+
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Deno, of the version the project is checked with, where the test runs on Node. */
+/** Deno, where the test runs on Node: that of this machine, or npm brings the version the project is checked with. */
 export async function deno(): Promise<readonly string[]> {
+  if (installedDeno !== undefined) return [installedDeno, "run", "-A"];
   const asked = ["-y", "deno@2.9.6", "eval", "console.log(Deno.execPath())"];
   const { stdout } = await promisify(execFile)("npx", asked);
   return [stdout.trim(), "run", "-A"]; // not npx itself, which would take the signals for it
@@ -58,7 +64,9 @@ export function start(
   child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", (code, signal) => resolve({ code, signal, out, err }));
+    child.once("close", (code, signal) =>
+      resolve({ code, signal, out, err: err.replaceAll(byTheWatchdog, "") }),
+    );
   });
   const pid = child.pid ?? 0;
   return {

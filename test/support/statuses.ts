@@ -6,7 +6,7 @@ export const now = Date.UTC(2026, 10, 25, 14, 0, 0);
 /** So many minutes later; earlier if negative. */
 export const at = (minutes: number): Date => new Date(now + minutes * 60_000);
 
-/** Somebody who came into this state five minutes ago. */
+/** A user that came into this state five minutes ago. */
 export function user(state: UserState, more: Partial<UserStatus> = {}): UserStatus {
   return {
     appUserId: "ada@example.org",
@@ -15,6 +15,7 @@ export function user(state: UserState, more: Partial<UserStatus> = {}): UserStat
     since: at(-5),
     usable: false,
     expiresAt: null,
+    provisionalUntil: null,
     active: true,
     purge: null,
     conflict: null,

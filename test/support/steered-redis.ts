@@ -11,7 +11,7 @@ import type { StoreAdapter } from "../../src/store/contract.ts";
 
 /** Where a script takes its time from. */
 export const serversTime = "local now = time[1] * 1000 + math.floor(time[2] / 1000)\n";
-const callersTime = "local now = tonumber(ARGV[#ARGV])\n";
+const callersTime = "local now = tonumber(table.remove(ARGV))\n";
 
 /** Texts and sums of the scripts, and those of their copies. */
 const copies = new Map(
@@ -62,6 +62,6 @@ export function redisOnTestsClock(
       redis(
         steered(client, () => clock.now()),
         options,
-      ).open({ account, clock: systemClock }),
+      ).open({ account, clock: { ...systemClock, monotonic: () => clock.monotonic() } }), // time-outs are real
   };
 }

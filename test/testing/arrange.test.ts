@@ -57,7 +57,11 @@ const journeys: Partial<Record<UserState, (world: TestLifecycle) => Promise<unkn
   },
   failed: async ({ clock, lifecycle, sandbox }) => {
     await clock.advance(ageMs);
-    sandbox.fail({ call: "createUser", status: 400, body: { success: false, error: "invalid_request" } });
+    sandbox.fail({
+      call: "createUser",
+      status: 400,
+      body: { success: false, error: "app_user_id is not allowed" },
+    });
     await lifecycle.onboard("ada").catch(() => {});
   },
   offboarding: async ({ clock, lifecycle, sandbox }) => {
@@ -167,7 +171,7 @@ describe("arrange()", () => {
     const { arrange } = await createTestLifecycle();
     await arrange("ada", "created");
     await expect(arrange("ada", "failed")).rejects.toThrow(
-      /^Cannot arrange user #\w+: it must be unknown here, and it is created$/,
+      /^Cannot arrange user #\w+: it must not exist, but it is created$/,
     );
     await expect(arrange("", "failed")).rejects.toMatchObject({ code: "INVALID_ID" });
     const unknown = "asleep" as UserState; // JavaScript would pass it

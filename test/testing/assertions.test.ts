@@ -21,7 +21,7 @@ async function waiting(): Promise<{ world: TestLifecycle; status: UserStatus }> 
 }
 
 describe("assertInState() and toBeInLifecycleState()", () => {
-  it("say where the user is, how it came there, and what it waits for", async () => {
+  it("name the user's state, its history, and what it waits for", async () => {
     const { status } = await waiting();
     assertInState(status, "reauthorizing");
     expect(status).toBeInLifecycleState("reauthorizing");
@@ -32,7 +32,7 @@ describe("assertInState() and toBeInLifecycleState()", () => {
         () => expect(status).toBeInLifecycleState("reauthorized"),
       ),
     ).toMatchInlineSnapshot(`
-      "Expected user "ada" to be in state reauthorized, and it is in reauthorizing
+      "Expected user "ada" to be in state reauthorized, but it is in reauthorizing
 
         2026-01-01 00:00:00  created        ONBOARD
                       +0 ms  codeIssued     USER_CREATED
@@ -57,12 +57,12 @@ describe("assertInState() and toBeInLifecycleState()", () => {
         () => expect(status).toBeInLifecycleState("refreshed"),
       ),
     ).toMatchInlineSnapshot(`
-      "Expected user "ada" to be in state refreshed, and it is in expiring
+      "Expected user "ada" to be in state refreshed, but it is in expiring
 
         2026-01-01 00:00:00  created      ONBOARD
                       +0 ms  codeIssued   USER_CREATED
                       +0 ms  tokenActive  TOKEN_GRANTED
-                +1 h 49 min  expiring     by its age"
+                +1 h 49 min  expiring     by age"
     `);
   });
 
@@ -75,11 +75,11 @@ describe("assertInState() and toBeInLifecycleState()", () => {
         () => expect(status).toBeInLifecycleState("tokenActive"),
       ),
     ).toMatchInlineSnapshot(`
-      "Expected user "ada" to be in state tokenActive, and it is in failed
+      "Expected user "ada" to be in state tokenActive, but it is in failed
 
         2026-01-01 00:00:00  created  ONBOARD
                       +0 ms  failed   REFUSED
-                             failed in created: refused (invalid_request)"
+                             failed in created: refused (http_400)"
     `);
   });
 
@@ -97,7 +97,7 @@ describe("assertInState() and toBeInLifecycleState()", () => {
     }
   });
 
-  it("refuse what is no state, and say which there are", async () => {
+  it("refuse what is no state, and list the states", async () => {
     const { lifecycle } = await createTestLifecycle();
     const ada = await lifecycle.onboard("ada");
     const mistyped = "tokenActiv" as "tokenActive"; // as JavaScript would pass it
@@ -134,7 +134,7 @@ describe("assertVisited() and toHaveVisited()", () => {
         () => expect(status).toHaveVisited(["created", "codeIssued", "failed"]),
       ),
     ).toMatchInlineSnapshot(`
-      "Expected user "ada" to have visited created → codeIssued → failed, and after codeIssued it did not come to failed
+      "Expected user "ada" to have visited created → codeIssued → failed, but after codeIssued it did not reach failed
 
         2026-01-01 00:00:00  created        ONBOARD
                       +0 ms  codeIssued     USER_CREATED
@@ -178,7 +178,7 @@ describe("assertSpentCalls() and toHaveSpentCalls()", () => {
         () => expect(world.sandbox).toHaveSpentCalls({ management: 3, token: 2 }),
       ),
     ).toMatchInlineSnapshot(`
-      "Expected the application to have spent 3 management, 2 token calls, and it has spent 2 management, 2 token
+      "Expected the application to have spent 3 management, 2 token calls, but it has spent 2 management, 2 token
 
         2026-01-01 00:00:00  createUser    ada  created
                       +0 ms  exchangeCode  ada  tokens
@@ -186,13 +186,13 @@ describe("assertSpentCalls() and toHaveSpentCalls()", () => {
                       +0 ms  exchangeCode  bob  tokens"
     `);
     expect(() => expect(status).toHaveSpentCalls(0)).toThrow(
-      /^Expected user "ada" to have spent 0 management calls, and it has spent 1 management\n\n {2}2026/,
+      /^Expected user "ada" to have spent 0 management calls, but it has spent 1 management\n\n {2}2026/,
     );
     journal.clear();
-    expect(() => expect(journal).toHaveSpentCalls(1)).toThrow(/\n\n {2}no call at all$/);
+    expect(() => expect(journal).toHaveSpentCalls(1)).toThrow(/\n\n {2}no calls$/);
   });
 
-  it("refuse what nobody counts", async () => {
+  it("refuse what is not counted", async () => {
     const { status } = await waiting();
     expect(() => assertSpentCalls(status, { fhir: 0 })).toThrow(
       "Cannot count the calls: calls must be a number or some of { management, token }, got fhir",

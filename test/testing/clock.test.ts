@@ -8,7 +8,7 @@ import { createActor, toPromise, waitFor } from "xstate";
 const minute = 60_000;
 const hour = 60 * minute;
 
-/** A store that says whenever somebody looks for a user. */
+/** A store that reports each look-up of a user. */
 function counting(looked: () => void): StoreAdapter {
   const adapter = memory();
   return {
@@ -37,7 +37,7 @@ describe("clock.advance()", () => {
   it.each([-1, Number.NaN, "2 hours", "-2h", "h", ""])("refuses %j", async (time) => {
     const { clock } = await createTestLifecycle();
     await expect(clock.advance(time as Duration)).rejects.toThrow(
-      `Cannot read a time: it must be milliseconds from 0, or such as "90s", "2h" or "14d", got ${time}`,
+      `Cannot read a duration: it must be milliseconds from 0, or text such as "90s", "2h" or "14d", got ${time}`,
     );
   });
 
@@ -116,8 +116,10 @@ describe("clock.set()", () => {
     await clock.set(Date.UTC(2026, 0, 1, 3));
     expect(await lifecycle.inspect("ada")).toMatchObject({ state: "expiring", usable: false });
     await clock.set(Date.UTC(2026, 0, 1, 1));
-    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "tokenActive", usable: true });
     expect(clock.monotonic()).toBe(3 * hour);
+    expect(await lifecycle.inspect("ada")).toMatchObject({ usable: false }); // a clock that goes back is believed later
+    await clock.advance("1m");
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "tokenActive", usable: true });
   });
 });
 

@@ -70,7 +70,7 @@ describe("crash()", () => {
     expect(await sweep((nth) => ({ after: "write", nth }), options)).toBeGreaterThanOrEqual(10);
   });
 
-  it("before a call sends nothing; after it 1upHealth has done it, and nobody here knows", async () => {
+  it("before a call sends nothing; after it 1upHealth has done it, and no process here knows", async () => {
     const world = await createTestLifecycle();
     await world.crash({ before: "createUser" }, () => world.lifecycle.onboard("ada"));
     expect(world.sandbox.users()).toEqual([]);
@@ -87,7 +87,7 @@ describe("crash()", () => {
     });
   });
 
-  it("after a refresh leaves a pair of tokens that nobody has, and a fresh code brings the next one", async () => {
+  it("after a refresh leaves a pair of tokens that no process has, and a fresh code brings the next one", async () => {
     const world = await createTestLifecycle();
     await world.arrange("ada", "expiring");
     await world.clock.advance("2h");
@@ -128,7 +128,7 @@ describe("crash()", () => {
     expect(sandbox.journal.count()).toBe(0);
     await expect(lifecycle.onboard("ada")).rejects.toMatchObject({ code: "CLOSED" });
     await expect(lifecycle.fhir("ada", "r4").read("Patient", "1")).rejects.toThrow(
-      "Cannot go on: the process of this lifecycle has crashed; restart() gives the next one",
+      "Cannot continue: the process of this lifecycle has crashed; restart() returns the next one",
     );
     await expect(lifecycle.remote.find({ appUserId: "ada" })).rejects.toMatchObject({ code: "CLOSED" });
     await lifecycle.close();
@@ -137,14 +137,14 @@ describe("crash()", () => {
   it("fails if what is done ends before it comes to the point, or fails", async () => {
     const { crash, lifecycle } = await createTestLifecycle();
     await expect(crash({ before: "exchangeCode", nth: 2 }, () => lifecycle.onboard("ada"))).rejects.toThrow(
-      'Cannot crash: the point must be one that comes before the end of what is done, and it is "before exchangeCode number 2"',
+      'Cannot crash: the point must be one that `during` reaches before it ends, and it is "before exchangeCode number 2"',
     );
     await expect(crash({ after: "write" }, () => lifecycle.inspect("bob"))).rejects.toMatchObject({
       code: "USER_UNKNOWN",
     });
     const alone = crash as (point: CrashPoint) => Promise<void>; // as JavaScript would call it
     await expect(alone({ before: "write" })).rejects.toThrow(
-      "Cannot crash: during must be a function, what is done until then",
+      "Cannot crash: during must be a function that runs until then",
     );
     expect(await lifecycle.accessToken("ada")).toMatch(/^\w{40}$/);
   });
@@ -153,9 +153,9 @@ describe("crash()", () => {
 describe("crash(), of a point that will never come,", () => {
   it.each<[unknown, string]>([
     [null, "the point must be an object, and it is null"],
-    [undefined, "Cannot crash: the point must have one of before and after, got neither"],
-    [{}, "the point must have one of before and after, got neither"],
-    [{ before: "call", after: "call" }, "the point must have one of before and after, got both"],
+    [undefined, "Cannot crash: the point must have either before or after, got neither"],
+    [{}, "the point must have either before or after, got neither"],
+    [{ before: "call", after: "call" }, "the point must have either before or after, got both"],
     [{ before: "call", nht: 2 }, 'an option in the point must be one of before, after, nth, and it is "nht"'],
     [{ before: "call", nth: 0 }, "nth must be a whole number from 1"],
     [{ before: "call", nth: 1.5 }, "nth must be a whole number from 1"],
@@ -173,10 +173,10 @@ describe("crash(), of a point that will never come,", () => {
     expect(await lifecycle.onboard("ada")).toMatchObject({ usable: true });
   });
 
-  it("says so of what is done in no time", async () => {
+  it("reports an operation that takes no time", async () => {
     const { crash } = await createTestLifecycle();
     await expect(crash({ before: "call" }, () => "done")).rejects.toThrow(
-      'the end of what is done, and it is "before call number 1"',
+      'reaches before it ends, and it is "before call number 1"',
     );
     await expect(
       crash({ before: "call" }, () => {

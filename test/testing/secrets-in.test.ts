@@ -86,7 +86,7 @@ describe("assertNoSecrets() and toContainNoSecrets()", () => {
     await world.close();
   });
 
-  it("say what was found and where, without it", async () => {
+  it("name what was found and where, without the secret", async () => {
     const world = await createTestLifecycle();
     await world.lifecycle.onboard("ada");
     const token = await world.lifecycle.accessToken("ada");
@@ -97,7 +97,7 @@ describe("assertNoSecrets() and toContainNoSecrets()", () => {
         () => expect(logged).toContainNoSecrets(),
       ),
     ).toMatchInlineSnapshot(`
-      "Expected to find no secret, and found
+      "Expected to find no secret, but found
 
         the client secret: …n: 'Bearer █████' }, client: '█████' }…
         an access token of "ada": …ers: { authorization: 'Bearer █████' }, client: '█████' }…"
@@ -111,6 +111,7 @@ describe("assertNoSecrets() and toContainNoSecrets()", () => {
     const promised = lifecycle.accessToken("ada");
     expect(() => assertNoSecrets(promised)).toThrow("Cannot look for secrets in a promise: await it first");
     expect(() => expect(promised).toContainNoSecrets()).toThrow("await it first");
+    await promised;
     await close();
   });
 
@@ -124,7 +125,7 @@ describe("assertNoSecrets() and toContainNoSecrets()", () => {
     expect(fresh.secretsIn("text")).toEqual([]);
     end();
     expect(() => fresh.secretsIn("text")).toThrow(
-      "Cannot look for secrets: a test lifecycle must be open, or a sandbox be given, whose secrets they are",
+      "Cannot look for secrets: a test lifecycle must be open, or a sandbox must be given",
     );
     assertNoSecrets("text", sandbox);
   });

@@ -84,7 +84,7 @@ describe("createTestLifecycle()", () => {
     await expect(createTestLifecycle(options as TestLifecycleOptions)).rejects.toThrow(message);
   });
 
-  it("says which calls the sandbox knows, to whoever names one as the machine does", async () => {
+  it("lists the calls that the sandbox knows when one is named as in the machine", async () => {
     const { sandbox } = await createTestLifecycle();
     const fail = (call: string): void => sandbox.fail({ call: call as "*", status: 503 });
     expect(() => fail("findUser")).toThrow(
@@ -98,11 +98,11 @@ describe("createTestLifecycle()", () => {
     const faults = [
       { call: "createUser", drop: "before" },
       { call: "createUser", drop: "body" },
-      { call: "createUser", says: "hugeJson" },
-      { call: "createUser", says: "notJson" },
+      { call: "createUser", response: "hugeJson" },
+      { call: "createUser", response: "notJson" },
       { call: "createUser", delayMs: 40_000 },
       { call: "exchangeCode", drop: "after" },
-      { call: "exchangeCode", says: "truncated" },
+      { call: "exchangeCode", response: "truncated" },
     ] as const;
     for (const [index, fault] of faults.entries()) {
       sandbox.fail({ ...fault, appUserId: `user-${index}` });

@@ -1,12 +1,11 @@
 /**
- * One write of a row, in Lua: what commit and move share.
+ * One write of a row, in Lua, as used by commit and move.
  *
  * @module
  */
 
-/** See the module. */
 export const changing: string = String.raw`
--- Commits that travel together mostly name the same slots, and decoding costs more than looking up.
+-- Commits in one batch often name the same slots, and a lookup is cheaper than decoding.
 local decodedSlots = {}
 
 local function slotsOf(text)
@@ -15,13 +14,13 @@ local function slotsOf(text)
   return decodedSlots[text]
 end
 
--- The commit whose fields begin at this place of ARGV, of the row with this key.
+-- The commit whose fields start at ARGV[n], for the row with this key.
 local function commitAt(n, key)
   return {
     id = key:sub(#users + 1), expectedRevision = tonumber(ARGV[n]), writeId = ARGV[n + 1], mode = ARGV[n + 2],
     state = ARGV[n + 3], dueInMs = tonumber(ARGV[n + 4]), lane = ARGV[n + 5] ~= '' and ARGV[n + 5] or null,
     leaseId = ARGV[n + 6], leaseMs = tonumber(ARGV[n + 7]), head = ARGV[n + 8], lease = ARGV[n + 9],
-    value = ARGV[n + 10], slots = slotsOf(ARGV[n + 11]),
+    value = ARGV[n + 10], slots = slotsOf(ARGV[n + 11]), unless = ARGV[n + 12],
   }
 end
 
@@ -33,11 +32,11 @@ local function verdict(row, commit)
   if row.revision ~= commit.expectedRevision then return 'conflict' end
   local ours = row.lease ~= null and row.lease.id == commit.leaseId
   if ofHolder then return ours and 'write' or 'conflict' end
-  local live = row.lease ~= null and row.lease['until'] > now
+  local live = row.lease ~= null and row.lease['until'] > now and row.lease['until'] <= now + longestLeaseMs
   return live and not (ours and commit.mode == 'take') and 'conflict' or 'write'
 end
 
--- Notes the row after the commit.
+-- Records the row after the commit.
 local function written(row, commit, took)
   local leased = commit.mode == 'take' or commit.mode == 'keep'
   local ends, since = now + commit.leaseMs, null
@@ -61,10 +60,14 @@ local function committed(row)
   return { 'committed', json(row.revision), row.took }
 end
 
--- One write of a row that stood under the id 'was'. What can fail comes before what is noted.
+-- One write of a row that was stored under the id 'was'. Everything that can fail comes before the first change.
 local function change(commit, row, was)
   local ruling = verdict(row, commit)
   if ruling == 'conflict' then return { 'conflict' } end
+  if not row and commit.unless ~= '' then
+    local there = read(users .. commit.unless)
+    if there and not there.renamedTo then return { 'conflict' } end
+  end
   if ruling == 'again' then return committed(row) end
   local slot, ms = nil, nil
   if commit.slots.take then

@@ -1,14 +1,14 @@
 /**
- * How scripts note what changes in rows and indexes, and write it down at their end, in Lua.
+ * How scripts collect changes of rows and indexes and write them at the end, in Lua.
  *
  * @module
  */
 
-/** Writing rows and their entries in the indexes. */
+/** Writing rows and their index entries. */
 export const writing: string = String.raw`
--- What is to be written: texts of rows by key; by index and id a score or false; by state and id whether it stands there.
+-- Pending writes: texts of rows by key; score (or false) by index and id; membership by state and id.
 local texts, places, members = {}, {}, {}
-local waits = nil -- lanes in which somebody waits, once somebody asked
+local waits = nil -- lanes with waiting users, computed on demand
 
 local function place(index, id, score)
   if index ~= due then waits = nil end
@@ -46,7 +46,7 @@ local function writePlaces(index)
   places[index] = nil
 end
 
--- Counts follow what the index of states really gained and lost.
+-- The counts follow the actual changes of the state index.
 local function writeStates()
   for state, ids in pairs(members) do
     local adds, removes = {}, {}
@@ -63,7 +63,7 @@ local function writeStates()
   end
 end
 
--- Rows come first: where Redis has no memory left it refuses them, and nothing was written.
+-- Rows come first: if Redis is out of memory, it refuses them before anything was written.
 local function writeRows()
   writeTexts()
   for _, index in ipairs({ due, KEYS[2], KEYS[3], KEYS[4] }) do writePlaces(index) end
@@ -81,13 +81,13 @@ local function waitsIn(row, lane)
   return row.waitsSince == null and 0 or row.waitsSince
 end
 
--- Afterwards the id stands where its row says, and nowhere else; without a row nowhere.
+-- Puts the id into exactly the indexes that its row belongs in; without a row, into none.
 local function index(id, row)
   place(due, id, row and claimableAt(row))
   for _, lane in ipairs(lanes) do place(queue[lane], id, row and waitsIn(row, lane)) end
 end
 
--- The same where the row that stood under the id is known, if there was one: what has not changed is not touched.
+-- The same when the previous row under the id, if any, is known: unchanged entries are not touched.
 local function reindex(id, row, before)
   local at, was = claimableAt(row), before and claimableAt(before)
   if at ~= was then place(due, id, at) end
@@ -102,19 +102,33 @@ local function put(key, row, text)
   texts[key], known[key], found[key] = text, true, row
 end
 
--- The row, leased to somebody else: its text.
-local function leasedTo(id, row, ask)
-  row.lease = { id = ask.id, ['until'] = now + ask.ms }
+-- Records the row with its current bookkeeping and returns its text.
+local function anew(id, row)
+  local lease = row.lease
   local text = '{"revision":' .. json(row.revision) .. ',"writeId":' .. json(row.writeId) .. ',"state":'
     .. json(row.state) .. ',"dueAt":' .. json(row.dueAt) .. ',"lane":' .. json(row.lane) .. ',"waitsSince":'
-    .. json(row.waitsSince) .. ',"lease":{"id":' .. json(ask.id) .. ',"owner":' .. json(ask.owner) .. ',"until":'
-    .. json(now + ask.ms) .. '}' .. (row.took and ',"took":' .. row.took or '') .. row.text:sub(row.at)
+    .. json(row.waitsSince) .. ',"lease":' .. (lease == null and 'null' or '{"id":' .. json(lease.id) .. ',"owner":'
+    .. json(lease.owner) .. ',"until":' .. json(lease['until']) .. '}')
+    .. (row.took and ',"took":' .. row.took or '') .. row.text:sub(row.at)
   put(users .. id, row, text)
   index(id, row)
   return text
 end
 
--- The row an index points at; false if it is not whole. One bad row must not stop the others. nil: it is not here.
+-- Leases the row to another owner and returns its text.
+local function leasedTo(id, row, ask)
+  row.lease = { id = ask.id, owner = ask.owner, ['until'] = now + ask.ms }
+  return anew(id, row)
+end
+
+-- Shifts the times that claim uses, like movedBy() in rules.ts.
+local function moveBy(id, row, ms)
+  if row.dueAt ~= null then row.dueAt = row.dueAt + ms end
+  if row.lease ~= null then row.lease['until'] = row.lease['until'] + ms end
+  anew(id, row)
+end
+
+-- The row an index entry points at; false: not a complete row; nil: missing. One bad row must not stop the others.
 local function wholeRow(id)
   local reads, row = pcall(read, users .. id)
   if not reads then -- in Redis 7 and later the error is a table
@@ -125,8 +139,8 @@ local function wholeRow(id)
   return row
 end
 
--- What is done about an entry that points astray. No row is ever deleted, so one that is not here is on its way to
--- another server of the cluster, and its entry must not be lost: it is looked for again in an hour.
+-- Repairs an index entry that does not match its row. Rows in an index are never deleted, so a missing row is being
+-- migrated to another server of the cluster. Its entry must not be lost, so it is checked again in an hour.
 local function astray(id, row)
   index(id, row)
   if row == nil then place(due, id, now + 3600000) end

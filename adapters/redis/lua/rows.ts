@@ -1,29 +1,33 @@
 /**
- * Names, time, and how scripts read rows, in Lua. `src/store/rules.ts`, `shares.ts` and `window.ts` say the same as these
- * files in TypeScript, with the reasons; the conformance suite holds both to it.
+ * Key names, time, and reading of rows, in Lua. `src/store/row-rules.ts`, `lane-scheduler.ts` and `sliding-window.ts` implement the same
+ * rules in TypeScript and explain them; the conformance suite verifies both.
  *
- * Keys of an account, all with one prefix, which holds the hash tag:
+ * Keys of an account, all with one prefix, which contains the hash tag:
  *
  * | key | type | holds |
  * |---|---|---|
  * | `users:<id>` | string | the row, as `encodeRow` writes it |
- * | `account` | string | the account's record, a row as well |
- * | `due` | sorted set | id by the moment at which `claim` may take it |
- * | `interactive`, `recovery`, `bulk` | sorted set | id by the moment since which it waits |
- * | `states` | sorted set | `state NUL id`, all with score 0, so ordered by text |
- * | `counts` | hash | state to number of records |
+ * | `account` | string | the account's record, which is also a row |
+ * | `due` | sorted set | ids by the time at which `claim` may take them |
+ * | `interactive`, `recovery`, `bulk` | sorted set | ids by the time since which they have been waiting |
+ * | `states` | sorted set | `state NUL id`, all with score 0, so in lexical order |
+ * | `counts` | hash | number of records per state |
  * | `moments:<limit>` | sorted set | moments at which slots count, ascending |
- * | `slots:<limit>` | hash | `moment:lane` to number of slots, `lane` to their sum |
+ * | `slots:<limit>` | hash | number of slots per `moment:lane`, and their sum per `lane`; `window`, `asked`, `taken`: the head, see `slot-log.ts` |
  *
- * What a script asks of Redis costs more for the asking than for what Redis does. So scripts read many rows at once, note
- * what changes, and write it down at the end, everything of one kind at once.
+ * For a script the overhead of a Redis call exceeds the cost of its work. So scripts read many rows at once, collect
+ * their changes, and write them at the end, all of one kind together.
  *
  * @module
  */
 
+/** The first word with which a script refuses to write because the account's record is not the caller's. */
+export const lostWord = "ACCOUNTLOST";
+
 /**
- * Names and time. KEYS: due, the lanes, states, counts, then what the verb itself names. Rows that are found through an
- * index and logs whose limit stands in the arguments have names made here: the same prefix, so the same server.
+ * Names and time. KEYS: due, the lanes, states, counts, then the keys of the verb. The keys of rows found through an
+ * index, and of logs whose limit is in the arguments, are built here: they have the same prefix, and so are on the same
+ * server.
  */
 export const names: string = String.raw`
 local null = cjson.null
@@ -35,14 +39,14 @@ local users = prefix .. 'users:'
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
--- Not cjson for numbers: it keeps 14 digits. Not cjson alone for texts: it escapes what JavaScript does not.
+-- cjson keeps only 14 digits of a number, and escapes characters in strings that JavaScript does not.
 local function json(value)
   if value == null or value == nil then return 'null' end
   if type(value) == 'number' then return ('%.17g'):format(value) end
   return (cjson.encode(value):gsub('\\/', '/'))
 end
 
--- As many at a time as Lua's stack holds.
+-- In chunks, because Lua's stack is limited.
 local function many(command, key, list)
   local sum = 0
   for first = 1, #list, 4000 do
@@ -52,7 +56,22 @@ local function many(command, key, list)
 end
 `;
 
-/** Reading rows. No script looks into a value: it is cut off before anything is decoded. */
+/**
+ * Whether the account's record is the one that the caller opened, in one short read. The text of that record begins with
+ * its identity, see {@link accountStart}.
+ */
+export const lost: string = String.raw`
+if ARGV[#ARGV] ~= '' and redis.call('GETRANGE', prefix .. 'account', 0, #ARGV[#ARGV] - 1) ~= ARGV[#ARGV] then
+  return redis.error_reply('${lostWord} the account is gone')
+end
+`;
+
+/** The beginning of the account's record with this identity; `""`: it is not checked. */
+export function accountStart(identity: string | undefined): string {
+  return identity === undefined ? "" : `{"identity":${JSON.stringify(identity)},`;
+}
+
+/** Reading rows. No script decodes a value: it is cut off before decoding. */
 export const reading: string = String.raw`
 local function slotText(slot)
   return '{"limit":' .. json(slot.limit) .. ',"windowMs":' .. json(slot.windowMs) .. ',"lane":' .. json(slot.lane)
@@ -69,7 +88,7 @@ local function isHead(row)
       or type(lease) == 'table' and type(lease.id) == 'string' and type(lease['until']) == 'number')
 end
 
--- A row's bookkeeping with its whole text and where in it the value begins, or a tombstone; false: damaged.
+-- A row's bookkeeping, its full text and the offset of the value in it, or a tombstone; false: damaged.
 local function decoded(text)
   local at = text:find(',"value":', 1, true)
   local decodes, row = pcall(cjson.decode, at and text:sub(1, at - 1) .. '}' or text)
@@ -81,7 +100,7 @@ local function decoded(text)
   return row
 end
 
--- The rows at hand, by their keys, as they are after what was noted; nil: absent, which is false in known.
+-- Cached rows by key, with pending changes applied. A key that is false in known is absent.
 local found, known = {}, {}
 
 -- nil: absent; false: damaged.
@@ -97,7 +116,7 @@ local function read(key)
   return found[key]
 end
 
--- Reads the texts of rows all at once; false: absent. One of a type that is not ours is absent to MGET.
+-- Reads the texts of rows in one call; false: absent. MGET reports a key of another type as absent.
 local function textsOf(keys)
   local texts, absent = redis.call('MGET', unpack(keys)), {}
   for n, key in ipairs(keys) do
@@ -106,7 +125,7 @@ local function textsOf(keys)
   return texts, #absent == 0 or redis.call('EXISTS', unpack(absent)) == 0
 end
 
--- Has the rows at hand.
+-- Loads rows into the cache.
 local function fetch(keys)
   local texts, all = textsOf(keys)
   for n, key in ipairs(keys) do

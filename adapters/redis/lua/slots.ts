@@ -1,18 +1,31 @@
 /**
- * The logs of slots, the lanes' shares, and who may have the next place, in Lua.
+ * The slot logs, the lanes' shares, and which lane gets the next slot, in Lua.
  *
  * @module
  */
 
-/** See the module. */
 export const slots: string = String.raw`
--- A log as it is after what was noted: slots held at a moment in a lane, and the sums, once they were asked for.
+-- Cached logs with pending changes applied: slots held per moment and lane, and the sums once they were read.
 local logs = {}
+
+local jump = nil -- a forward jump of the server's time that the calling process has noticed
+
+-- What the calling process knows: a past server time, its age on the monotonic clock, and the last jump it noticed.
+local function knows(text)
+  if not text or text == '' then return end
+  local told = cjson.decode(text)
+  local expected = told.at + told.agoMs
+  if now - expected > aheadMs then
+    jump = { from = expected, by = now - expected }
+  elseif told.by and now > told.from + told.by / 2 then
+    jump = { from = told.from, by = told.by }
+  end
+end
 
 local function logOf(name)
   logs[name] = logs[name] or {
     moments = prefix .. 'moments:' .. name, key = prefix .. 'slots:' .. name,
-    held = {}, used = nil, changes = {}, fresh = {},
+    held = {}, head = nil, sums = nil, used = {}, changes = {}, fresh = {},
   }
   return logs[name]
 end
@@ -22,6 +35,11 @@ local function writeLog(log)
     if calls ~= 0 then redis.call('HINCRBY', log.key, field, calls) end
   end
   for moment in pairs(log.fresh) do redis.call('ZADD', log.moments, moment, moment) end
+  local head = log.head
+  if head and head.changed then
+    redis.call('HSET', log.key, 'window', json(head.window), 'asked', json(head.asked), 'taken', json(head.taken))
+    head.changed = false
+  end
   log.changes, log.fresh = {}, {}
 end
 
@@ -42,9 +60,62 @@ local function numbers(texts)
   return { interactive = tonumber(texts[1]) or 0, recovery = tonumber(texts[2]) or 0, bulk = tonumber(texts[3]) or 0 }
 end
 
+-- Moves each moment to the one that 'to' returns. Discards the cached counts of the log.
+local function moveMoments(log, to)
+  writeLog(log)
+  for _, moment in ipairs(redis.call('ZRANGE', log.moments, 0, -1)) do
+    local target = json(to(tonumber(moment)))
+    if target ~= moment then
+      local over = numbers(redis.call('HMGET', log.key, fields(moment)))
+      redis.call('HDEL', log.key, fields(moment))
+      redis.call('ZREM', log.moments, moment)
+      for _, lane in ipairs(lanes) do
+        if over[lane] > 0 then
+          local field = target .. ':' .. lane
+          log.changes[field] = (log.changes[field] or 0) + over[lane]
+        end
+      end
+      log.fresh[target] = true
+    end
+  end
+  log.held, log.used = {}, {}
+  writeLog(log)
+end
+
+-- Corrects the moments for clock jumps since the log was written. Returns whether there was one.
+local function redate(log, jumped)
+  local head = log.head
+  if head.taken > now + aheadMs then
+    local by, latest = noted(head.window, now - head.taken), noted(head.window, now + longestHoldMs)
+    moveMoments(log, function(at) return at > latest and math.min(at + by, latest) or at end)
+    head.asked, head.taken, head.changed = math.min(head.asked, now), now, true
+    return true
+  end
+  if not jumped or head.taken <= 0 or head.taken > jumped.from + jumped.by / 2 then return false end
+  local by = noted(head.window, jumped.by)
+  moveMoments(log, function(at) return at + by end)
+  head.asked, head.taken, head.changed = head.asked + jumped.by, now, true
+  return true
+end
+
+-- Reads the head of a log, its sums by lane, and one field. Returns the field, and whether redate() may have moved it.
+local function readHead(log, field)
+  local texts = redis.call(
+    'HMGET', log.key, 'interactive', 'recovery', 'bulk', 'window', 'asked', 'taken', field or 'taken'
+  )
+  log.sums = numbers(texts)
+  log.head = {
+    window = tonumber(texts[4]) or 0, asked = tonumber(texts[5]) or 0, taken = tonumber(texts[6]) or 0, changed = false,
+  }
+  return texts[7], redate(log, nil)
+end
+
 local function held(log, field)
-  log.held[field] = log.held[field]
-    or (tonumber(redis.call('HGET', log.key, field)) or 0) + (log.changes[field] or 0)
+  if log.held[field] then return log.held[field] end
+  local text, moved = nil, true
+  if not log.head then text, moved = readHead(log, field) end
+  if moved then text = redis.call('HGET', log.key, field) end
+  log.held[field] = (tonumber(text) or 0) + (log.changes[field] or 0)
   return log.held[field]
 end
 
@@ -53,13 +124,16 @@ local function note(log, field, calls)
   if log.held[field] then log.held[field] = log.held[field] + calls end
 end
 
--- A moment whose last slot is given back stays in the log, with nothing to count, until its time is over.
+-- A moment whose last slot was refunded stays in the log with a count of zero until it expires.
 local function add(slot, calls)
   local log, moment = logOf(slot.limit), json(slot.at)
   note(log, moment .. ':' .. slot.lane, calls)
   log.changes[slot.lane] = (log.changes[slot.lane] or 0) + calls
-  if log.used then log.used[slot.lane] = log.used[slot.lane] + calls end
-  if calls > 0 then log.fresh[moment] = true end
+  if log.sums then log.sums[slot.lane] = log.sums[slot.lane] + calls end
+  for _, sums in pairs(log.used) do sums[slot.lane] = sums[slot.lane] + calls end
+  if calls <= 0 then return end
+  log.fresh[moment] = true
+  if log.head and now - log.head.taken > takenNoteMs then log.head.taken, log.head.changed = now, true end
 end
 
 local function giveBack(slot)
@@ -76,22 +150,49 @@ local function settle(slot)
   log.fresh[moment] = true
 end
 
--- How many slots count now, by lane. What no longer counts is taken out of the log on the way.
-local function used(limit)
-  local log = logOf(limit.name)
-  if log.used then return log.used end
-  writeLog(log)
-  for _, moment in ipairs(redis.call('ZRANGEBYSCORE', log.moments, '-inf', now - limit.windowMs)) do
+-- The number of slots in all moments up to 'latest', by lane.
+local function sumUpTo(log, latest, each)
+  local sum = { interactive = 0, recovery = 0, bulk = 0 }
+  for _, moment in ipairs(redis.call('ZRANGEBYSCORE', log.moments, '-inf', latest)) do
     local over = numbers(redis.call('HMGET', log.key, fields(moment)))
-    for _, lane in ipairs(lanes) do
-      if over[lane] > 0 then redis.call('HINCRBY', log.key, lane, -over[lane]) end
-    end
+    for _, lane in ipairs(lanes) do sum[lane] = sum[lane] + over[lane] end
+    if each then each(moment) end
+  end
+  return sum
+end
+
+-- Removes the moments that the widest window no longer counts.
+local function prune(log)
+  local over = sumUpTo(log, now - log.head.window, function(moment)
     redis.call('HDEL', log.key, fields(moment))
     redis.call('ZREM', log.moments, moment)
     log.held = {}
+  end)
+  for _, lane in ipairs(lanes) do
+    if over[lane] > 0 then
+      redis.call('HINCRBY', log.key, lane, -over[lane])
+      log.sums[lane] = log.sums[lane] - over[lane]
+    end
   end
-  log.used = numbers(redis.call('HMGET', log.key, unpack(lanes)))
-  return log.used
+end
+
+-- The number of slots that count now, by lane. Also prunes the log, by the widest window that was recently used for it.
+local function used(limit)
+  local log = logOf(limit.name)
+  if not log.head then readHead(log) end
+  if jump then redate(log, jump) end
+  local head, window = log.head, limit.windowMs
+  local widens = window > head.window or now - head.asked > head.window
+  if widens or window == head.window and now - head.asked > head.window / 8 then
+    head.window, head.asked, head.changed = widens and window or head.window, now, true
+  end
+  if log.used[window] then return log.used[window] end
+  writeLog(log)
+  prune(log)
+  local over = window < head.window and sumUpTo(log, now - window) or numbers({})
+  for _, lane in ipairs(lanes) do over[lane] = log.sums[lane] - over[lane] end
+  log.used[window] = over
+  return over
 end
 
 local function turn(limit, taken, asks)
@@ -119,21 +220,22 @@ local function freeInMs(limit, taken, asks)
   if turn(limit, left, asks) then return 0 end
   local log = logOf(limit.name)
   writeLog(log)
-  for place = 0, redis.call('ZCARD', log.moments) - 1 do -- one by one: mostly the first gives somebody a place
+  local over = limit.windowMs < log.head.window and redis.call('ZCOUNT', log.moments, '-inf', now - limit.windowMs) or 0
+  for place = over, redis.call('ZCARD', log.moments) - 1 do -- one by one: usually the first one frees a slot
     local moment = redis.call('ZRANGE', log.moments, place, place)[1]
-    local over = numbers(redis.call('HMGET', log.key, fields(moment)))
-    for _, lane in ipairs(lanes) do left[lane] = left[lane] - over[lane] end
+    local freed = numbers(redis.call('HMGET', log.key, fields(moment)))
+    for _, lane in ipairs(lanes) do left[lane] = left[lane] - freed[lane] end
     if turn(limit, left, asks) then return moment + limit.windowMs - now end
   end
   return nil
 end
 
--- Lanes in which somebody waits.
+-- The lanes with waiting users.
 local function waiting()
   if waits then return waits end
   for _, lane in ipairs(lanes) do writePlaces(queue[lane]) end
   waits = { interactive = false, recovery = false, bulk = false }
-  if redis.call('EXISTS', KEYS[2], KEYS[3], KEYS[4]) == 0 then return waits end -- mostly nobody does
+  if redis.call('EXISTS', KEYS[2], KEYS[3], KEYS[4]) == 0 then return waits end -- the usual case
   for _, lane in ipairs(lanes) do waits[lane] = redis.call('EXISTS', queue[lane]) == 1 end
   return waits
 end

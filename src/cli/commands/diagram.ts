@@ -1,30 +1,30 @@
 /**
- * `oneup-lifecycle diagram`: the machine as Mermaid.
+ * `oneup-lifecycle diagram`: prints the machine as Mermaid.
  *
  * @module
  */
-import { mermaid } from "../../machines/index.ts";
-import type { CommandHelp, Given } from "./arguments.ts";
-import { lookingSays, openToLook, placeOptions, using } from "./place.ts";
+import { mermaid } from "../../../machines/index.ts";
+import type { CommandHelp, Given } from "../arguments.ts";
+import { lookingSays, openToLook, placeOptions, using } from "../open-store.ts";
 
-/** What `help` says. */
+/** Help of `diagram`. */
 export const diagramHelp: CommandHelp = {
   name: "diagram",
-  says: "the lifecycle as a Mermaid diagram, with how many users are in each state",
+  description: "print the lifecycle as a Mermaid diagram, with the number of users per state",
   more: [
-    "With --store, or --counts and the environment, each state shows its number of users. Paste it into a",
-    "Markdown file, or mermaid.live.",
+    "With --store, or with --counts and ONEUP_STORE, each state shows its number of users. Paste the diagram",
+    "into a Markdown file or into mermaid.live.",
     "",
     ...lookingSays,
   ],
   options: {
-    counts: { type: "boolean", says: "count the users of ONEUP_STORE" },
+    counts: { type: "boolean", description: "count the users in ONEUP_STORE" },
     ...placeOptions,
-    json: { type: "boolean", says: "{ mermaid, counts }, for machines" },
+    json: { type: "boolean", description: "print { mermaid, counts } as JSON" },
   },
 };
 
-/** Prints it; gives the exit code. */
+/** Prints the diagram and returns the exit code. */
 export async function diagram(given: Given): Promise<number> {
   const { switches, texts } = given;
   const isCounted = switches.has("counts") || texts.has("store");

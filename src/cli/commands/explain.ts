@@ -1,20 +1,20 @@
 /**
- * `oneup-lifecycle explain ID`: where a user stands, in one paragraph.
+ * `oneup-lifecycle explain ID`: explains a user's state in one paragraph.
  *
  * @module
  */
-import { jsonOption, userOf } from "./arguments.ts";
-import type { CommandHelp, Given } from "./arguments.ts";
-import { wrapped } from "./columns.ts";
-import { limitOptions, lookingSays, openToLook, placeOptions, using } from "./place.ts";
-import { widthOf } from "./screen.ts";
-import { visible } from "./visible.ts";
+import { jsonOption, userOf } from "../arguments.ts";
+import type { CommandHelp, Given } from "../arguments.ts";
+import { wrapped } from "../columns.ts";
+import { limitOptions, lookingSays, openToLook, placeOptions, using } from "../open-store.ts";
+import { widthOf } from "../screen.ts";
+import { escapeControl } from "../escape-control.ts";
 
-/** What `help` says. */
+/** Help of `explain`. */
 export const explainHelp: CommandHelp = {
   name: "explain",
-  says: "one user in words: what state, why, what happens next and when",
-  more: ["ID is the app_user_id. The paragraph names neither the user nor a secret.", "", ...lookingSays],
+  description: "explain one user: the state, the reason, what happens next and when",
+  more: ["ID is the app_user_id. The explanation contains neither the id nor a secret.", "", ...lookingSays],
   argument: "ID",
   options: {
     ...placeOptions,
@@ -23,23 +23,23 @@ export const explainHelp: CommandHelp = {
   },
 };
 
-/** The longest line that reads well. */
+/** The longest line that is easy to read, in columns. */
 const longestLine = 100;
 
-/** Prints it; gives the exit code. */
+/** Prints the explanation and returns the exit code. */
 export async function explain(given: Given): Promise<number> {
   const id = userOf(given, "explain");
   const text = asCommands(await using(openToLook(given), (lifecycle) => lifecycle.explain(id)));
   if (given.switches.has("json")) console.log(JSON.stringify({ appUserId: id, explanation: text }));
   else {
     const width = widthOf(process.stdout);
-    const lines = wrapped(visible(text), width === Infinity ? width : Math.min(longestLine, width));
+    const lines = wrapped(escapeControl(text), width === Infinity ? width : Math.min(longestLine, width));
     for (const line of lines) console.log(line);
   }
   return 0;
 }
 
-/** The library speaks of its verbs; whoever reads this has commands. */
+/** Replaces the library's methods by the commands that do the same. */
 export function asCommands(text: string): string {
   return text
     .replace("retry() goes back to where", "oneup-lifecycle retry ID goes back to where")

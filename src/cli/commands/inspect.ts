@@ -1,25 +1,25 @@
 /**
- * `oneup-lifecycle inspect ID`: everything that is known of one user, but for its secrets.
+ * `oneup-lifecycle inspect ID`: prints everything stored about one user, except secrets.
  *
  * @module
  */
-import { systemClock } from "../clock.ts";
-import type { HistoryStep, UserStatus } from "../index.ts";
-import { momentInWords, timeInWords } from "../runtime/time-words.ts";
-import { jsonOption, userOf } from "./arguments.ts";
-import type { CommandHelp, Given } from "./arguments.ts";
-import { fitted, shortened } from "./columns.ts";
-import { paintFor } from "./paint.ts";
-import type { Paint } from "./paint.ts";
-import { limitOptions, lookingSays, openToLook, placeOptions, using } from "./place.ts";
-import { toneOf } from "./prose.ts";
-import { widthOf } from "./screen.ts";
-import { visible } from "./visible.ts";
+import { systemClock } from "../../clock.ts";
+import type { HistoryStep, UserStatus } from "../../index.ts";
+import { momentInWords, timeInWords } from "../../runtime/options/time-words.ts";
+import { jsonOption, userOf } from "../arguments.ts";
+import type { CommandHelp, Given } from "../arguments.ts";
+import { fitted, shortened } from "../columns.ts";
+import { paintFor } from "../paint.ts";
+import type { Paint } from "../paint.ts";
+import { limitOptions, lookingSays, openToLook, placeOptions, using } from "../open-store.ts";
+import { toneOf } from "../format.ts";
+import { widthOf } from "../screen.ts";
+import { escapeControl } from "../escape-control.ts";
 
-/** What `help` says. */
+/** Help of `inspect`. */
 export const inspectHelp: CommandHelp = {
   name: "inspect",
-  says: "one user: state, token, pause, calls, and its last steps",
+  description: "show one user: state, token, pause, calls and latest steps",
   more: ["ID is the app_user_id. No secret is printed.", "", ...lookingSays],
   argument: "ID",
   options: {
@@ -29,11 +29,11 @@ export const inspectHelp: CommandHelp = {
   },
 };
 
-/** Prints it; gives the exit code. */
+/** Prints the user and returns the exit code. */
 export async function inspect(given: Given): Promise<number> {
   const id = userOf(given, "inspect");
   const [status, history] = await using(openToLook(given), async (lifecycle) => {
-    await lifecycle.budget.look(); // so that what is shut for all is known
+    await lifecycle.budget.refresh(); // loads the gates that are closed for all users
     return [await lifecycle.inspect(id), await lifecycle.history(id)];
   });
   if (given.switches.has("json")) console.log(JSON.stringify({ ...status, history }));
@@ -50,7 +50,7 @@ export async function inspect(given: Given): Promise<number> {
   return 0;
 }
 
-/** The user as people see it, in lines of at most `width` places. */
+/** The user as text, wrapped at `width` columns. */
 export function userLines(
   status: UserStatus,
   history: readonly HistoryStep[],
@@ -62,11 +62,11 @@ export function userLines(
     const text = shortened(value, width - valueAt);
     return `  ${paint.quiet(name.padEnd(valueAt - 3))} ${tone === undefined ? text : paint[tone](text)}`;
   });
-  const head = `  ${paint.strong(shortened(visible(status.appUserId), width - 2))}`;
+  const head = `  ${paint.strong(shortened(escapeControl(status.appUserId), width - 2))}`;
   return ["", head, "", ...rows, "", ...stepLines(history, width, paint), ""];
 }
 
-/** Where values begin. */
+/** The column where values start. */
 const valueAt = 16;
 
 type Fact = readonly [name: string, value: string, tone?: keyof Paint];
@@ -78,19 +78,23 @@ function factsOf(status: UserStatus, now: number): readonly Fact[] {
     ["since", momentInWords(since, now)],
     [
       "token",
-      usable && expiresAt !== null ? `works until ${momentInWords(expiresAt, now)}` : "none that works now",
+      usable && expiresAt !== null
+        ? `valid until ${momentInWords(expiresAt, now)}`
+        : "none that is valid now",
     ],
     ["oneup_user_id", oneupUserId === null ? "not known yet" : String(oneupUserId)],
   ];
-  if (active === false) facts.push(["active", "no, says 1upHealth", "busy"]);
+  if (status.provisionalUntil !== null)
+    facts.push(["provisional", `until ${momentInWords(status.provisionalUntil, now)}`, "busy"]);
+  if (active === false) facts.push(["active", "no, according to 1upHealth", "busy"]);
   if (pause !== null)
     facts.push(["waits", `${pause.reason}, until ${momentInWords(pause.until, now)}`, "busy"]);
-  if (pause !== null) facts.push(["attempt", `${pause.attempt} comes next`]);
-  if (underWay !== null) facts.push(["under way", `${underWay}, or in doubt`, "busy"]);
+  if (pause !== null) facts.push(["attempt", `${pause.attempt} is next`]);
+  if (underWay !== null) facts.push(["call", `${underWay}, in flight or in doubt`, "busy"]);
   if (failure !== null) {
     facts.push(
       ["failed", `in ${failure.in}: ${failure.reason}`, "bad"],
-      ["because", visible(failure.why), "bad"],
+      ["because", escapeControl(failure.why), "bad"],
     );
   }
   if (status.conflict !== null) facts.push(["conflict", status.conflict, "bad"]);
@@ -122,7 +126,7 @@ function stepLines(history: readonly HistoryStep[], width: number, paint: Paint)
     const [time, state, reason, cost] = line(
       timeInWords(at).slice(0, timeWidth),
       to,
-      visible(again),
+      escapeControl(again),
       costOf(spent),
     );
     return `  ${paint.quiet(time)}  ${state}  ${reason}  ${paint.strong(cost)}`.trimEnd();

@@ -1,34 +1,34 @@
 /**
- * `oneup-lifecycle migrate`: makes the tables of a store that has some.
+ * `oneup-lifecycle migrate`: creates the tables of a store that has some.
  *
  * @module
  */
-import type { StoreAdapter } from "../store/contract.ts";
-import type { CommandHelp, Given } from "./arguments.ts";
-import { adapterOf, storeOption } from "./place.ts";
+import type { StoreAdapter } from "../../store/contract.ts";
+import type { CommandHelp, Given } from "../arguments.ts";
+import { adapterOf, storeOption } from "../open-store.ts";
 
-/** What `help` says. */
+/** Help of `migrate`. */
 export const migrateHelp: CommandHelp = {
   name: "migrate",
-  says: "make the tables of a PostgreSQL store, or bring them up to date",
+  description: "create or update the tables of a PostgreSQL store",
   more: [
-    "Call it where you deploy, before the first process starts: it may be called again at any time.",
-    "ONEUP_STORE=postgres://… or --store says where. Other stores need none of this.",
+    "Run it when you deploy, before the first process starts; it is safe to run again at any time.",
+    "ONEUP_STORE=postgres://… or --store names the store. Other stores need no migration.",
   ],
   options: storeOption,
 };
 
-/** Runs it; gives the exit code. */
+/** Runs the migration and returns the exit code. */
 export async function migrate(given: Given): Promise<number> {
   const store = await adapterOf(given);
   if (hasTables(store)) {
     await store.migrate();
     console.log(`The ${store.name} store is ready`);
-  } else console.log(`The ${store.name} store needs no tables: there is nothing to do`);
+  } else console.log(`The ${store.name} store has no tables: nothing to do`);
   return 0;
 }
 
-/** A store that makes tables. */
+/** A store with tables. */
 interface Tabular extends StoreAdapter {
   migrate(): Promise<void>;
 }

@@ -1,15 +1,15 @@
 /**
- * `oneup-lifecycle onboard FILE`: a whole list of users, with a picture of how far it is.
+ * `oneup-lifecycle onboard FILE`: onboards a list of users and shows the progress.
  *
  * @module
  */
 import { basename } from "node:path";
-import { systemClock } from "../clock.ts";
-import type { ImportProgress, ImportSummary, OnboardManyOptions } from "../index.ts";
-import { jsonLinesOption, UsageError } from "./arguments.ts";
-import type { CommandHelp, Given } from "./arguments.ts";
-import { importLine, importPicture, importSummary } from "./import-picture.ts";
-import { idsIn, usualColumn } from "./list-file.ts";
+import { systemClock } from "../../clock.ts";
+import type { ImportProgress, ImportSummary, OnboardManyOptions } from "../../index.ts";
+import { jsonLinesOption, UsageError } from "../arguments.ts";
+import type { CommandHelp, Given } from "../arguments.ts";
+import { importLine, importPicture, importSummary } from "../import-picture.ts";
+import { idsIn, usualColumn } from "../list-file.ts";
 import {
   endpointOptions,
   environmentSays,
@@ -17,22 +17,23 @@ import {
   openToWork,
   placeOptions,
   warnsAfter,
-} from "./place.ts";
-import { Screen } from "./screen.ts";
-import { policyOf, refreshOption } from "./working.ts";
+} from "../open-store.ts";
+import { Screen } from "../screen.ts";
+import { policyOf, refreshOption } from "../worker-options.ts";
 
-/** What `help` says. */
+/** Help of `onboard`. */
 export const onboardHelp: CommandHelp = {
   name: "onboard",
-  says: "a whole list of users from a file, durable and resumable",
+  description: "onboard a list of users from a file; durable and resumable",
   more: [
-    "FILE is CSV with a header (.csv, .tsv, or any file with --column), or has an app_user_id a line;",
-    "- is the standard input, and needs --name. Everybody is written down first and then waits for slots",
-    "of the hourly limit, behind people who sign up meanwhile. Ctrl-C, or a crash, leaves everything as",
-    "it is: the same command goes on. Workers on the same store help: oneup-lifecycle work.",
+    "FILE is CSV with a header (.csv, .tsv, or any file with --column), or has one app_user_id per line;",
+    "white space around an id is removed. - is the standard input and needs --name.",
+    "All users are stored first, then wait for slots of the",
+    "hourly limit, behind users who sign up meanwhile. After Ctrl-C or a crash, run the same command",
+    "again to continue. Workers on the same store speed it up: oneup-lifecycle work.",
     "",
-    "An import is known by its name: a new list under an old name goes on with the old import. While it",
-    "waits it works for everybody in the store, as a worker does.",
+    "An import is identified by its name: a new list under an old name continues the old import. While it",
+    "waits, the command also works as a worker for all users in the store.",
     "",
     ...environmentSays,
   ],
@@ -41,14 +42,22 @@ export const onboardHelp: CommandHelp = {
     name: {
       type: "string",
       value: "NAME",
-      says: "names the import, to go on with it (the file's; - has none)",
+      description: "name of the import, needed to continue it (default: the file name; - has none)",
     },
-    column: { type: "string", value: "NAME", says: `the column of a CSV file (${usualColumn})` },
-    lane: { type: "string", value: "LANE", says: "where users wait: bulk, recovery, interactive (bulk)" },
+    column: {
+      type: "string",
+      value: "NAME",
+      description: `the column of a CSV file (default: ${usualColumn})`,
+    },
+    lane: {
+      type: "string",
+      value: "LANE",
+      description: "the lane: bulk, recovery or interactive (default: bulk)",
+    },
     expect: {
       type: "string",
       value: "WHAT",
-      says: "new or existing, if you know (1upHealth's list is read)",
+      description: "new or existing, if known (default: compare with 1upHealth's list)",
     },
     ...refreshOption,
     ...jsonLinesOption,
@@ -58,19 +67,19 @@ export const onboardHelp: CommandHelp = {
   },
 };
 
-/** Where nothing can be redrawn, a line is printed this often, ms. */
+/** How often a line is printed where the display cannot be redrawn, in ms. */
 const lineMs = 60_000;
-/** Elsewhere the picture is, ms. */
+/** How often the display is redrawn, in ms. */
 const pictureMs = 500;
 
-/** Runs the import; gives the exit code: 1 if somebody failed, or a row or a record is of no use, 130 if it was stopped. */
+/** Runs the import. Exit code: 1 if a user failed or a row or record was unusable, 130 if it was stopped. */
 export async function onboard(given: Given, signal: AbortSignal): Promise<number> {
   const { argument: path, texts, switches } = given;
   if (path === undefined) throw new UsageError("onboard needs a FILE: oneup-lifecycle onboard users.csv");
   const options = optionsOf(path, texts);
   const screen = new Screen(process.stdout);
   const shows = switches.has("json") ? asJson() : onScreen(screen);
-  // A warning stands below the picture, and the next picture below the warning.
+  // A warning goes below the display, and the next display below the warning.
   const warns = warnsAfter(() => screen.say());
   const lifecycle = await openToWork(given, { ...warns, ...policyOf(given) });
   try {
@@ -87,7 +96,7 @@ export async function onboard(given: Given, signal: AbortSignal): Promise<number
   }
 }
 
-/** What the lifecycle checks is given as it is. @throws {UsageError} if nothing names the import */
+/** The import's options; the lifecycle validates them. @throws {UsageError} if the import has no name */
 function optionsOf(path: string, texts: Given["texts"]): OnboardManyOptions {
   const name = texts.get("name") ?? nameAfter(path);
   const lane = texts.get("lane") as OnboardManyOptions["lane"];
@@ -96,15 +105,16 @@ function optionsOf(path: string, texts: Given["texts"]): OnboardManyOptions {
 }
 
 function nameAfter(path: string): string {
-  // One name for all that comes through a pipe would make a new list go on with the one before.
-  if (path === "-") throw new UsageError("onboard - needs a --name for the import: a pipe has none");
+  // With a shared default name, a new list from a pipe would continue the previous import.
+  if (path === "-")
+    throw new UsageError("onboard - needs a --name for the import: standard input has no file name");
   return basename(path)
     .replace(/\.\w+$/, "")
     .replaceAll(/[^\w.-]/g, "_")
     .slice(0, 64);
 }
 
-/** How an import is shown. */
+/** How progress is shown. */
 interface Shows {
   readonly every: Pick<OnboardManyOptions, "everyMs" | "onProgress">;
   end(summary: ImportSummary): void;
@@ -131,13 +141,13 @@ function onScreen(screen: Screen): Shows {
     end: (summary) => screen.say(...importSummary(summary, paint)),
     stopped: () =>
       screen.say(
-        ...(moves ? [""] : []), // the terminal shows what ended it
-        paint.busy("Stopped; everybody is kept as they are. The same command goes on."),
+        ...(moves ? [""] : []), // after the ^C that the terminal has printed
+        paint.busy("Stopped; all progress is saved. Run the same command to continue."),
       ),
   };
 }
 
-/** The beginning and the end say nothing that the other lines do not. */
+/** The beginning and the end add nothing to the other lines. */
 function isWorthALine({ phase, read }: ImportProgress): boolean {
   return phase !== "done" && read > 0;
 }

@@ -1,27 +1,27 @@
 /**
- * `oneup-lifecycle resume`: does what can be done now, for everybody.
+ * `oneup-lifecycle resume`: does what can be done now, for all users.
  *
  * @module
  */
-import { jsonOption } from "./arguments.ts";
-import type { CommandHelp, Given } from "./arguments.ts";
-import { environmentSays, openToGoOn, using, warns } from "./place.ts";
-import { concurrencyOf, policyOf, summaryLine, workingOptions } from "./working.ts";
+import { jsonOption } from "../arguments.ts";
+import type { CommandHelp, Given } from "../arguments.ts";
+import { environmentSays, openToGoOn, using, warns } from "../open-store.ts";
+import { concurrencyOf, policyOf, summaryLine, workerOptions } from "../worker-options.ts";
 
-/** What `help` says. */
+/** Help of `resume`. */
 export const resumeHelp: CommandHelp = {
   name: "resume",
-  says: "do everything that can be done now, for everybody, and end",
+  description: "process all users that can proceed now, then exit",
   more: [
-    "Takes up whoever was interrupted, is due, or waits for a slot that is free. For a scheduled job, or",
-    "after an outage. Other processes may work meanwhile.",
+    "Processes users that were interrupted, are due, or wait for a free slot. For scheduled jobs, or after",
+    "an outage. Other processes may run at the same time.",
     "",
     ...environmentSays,
   ],
-  options: { ...workingOptions, ...jsonOption },
+  options: { ...workerOptions, ...jsonOption },
 };
 
-/** Runs it; gives the exit code. */
+/** Runs it and returns the exit code. */
 export async function resume(given: Given, signal: AbortSignal): Promise<number> {
   const more = { ...warns, ...policyOf(given) };
   const concurrency = concurrencyOf(given);

@@ -1,15 +1,15 @@
 /**
- * `oneup-lifecycle retry ID`, or `--all`: takes failed users back to where they failed.
+ * `oneup-lifecycle retry ID`, or `--all`: returns failed users to the step that failed.
  *
  * @module
  */
-import { systemClock } from "../clock.ts";
-import { duration } from "./amounts.ts";
-import { isLifecycleError } from "../errors.ts";
-import type { Lifecycle } from "../index.ts";
-import { jsonOption, UsageError, userOf } from "./arguments.ts";
-import type { CommandHelp, Given } from "./arguments.ts";
-import { paintFor } from "./paint.ts";
+import { systemClock } from "../../clock.ts";
+import { duration } from "../parse-units.ts";
+import { isLifecycleError } from "../../errors.ts";
+import type { Lifecycle } from "../../index.ts";
+import { jsonOption, UsageError, userOf } from "../arguments.ts";
+import type { CommandHelp, Given } from "../arguments.ts";
+import { paintFor } from "../paint.ts";
 import {
   endpointOptions,
   environmentSays,
@@ -18,24 +18,24 @@ import {
   placeOptions,
   using,
   warns,
-} from "./place.ts";
-import { plural, toneOf, waitOf } from "./prose.ts";
+} from "../open-store.ts";
+import { plural, toneOf, waitOf } from "../format.ts";
 
-/** What `help` says. */
+/** Help of `retry`. */
 export const retryHelp: CommandHelp = {
   name: "retry",
-  says: "take a failed user, or all of them, back to where they failed",
+  description: "return a failed user, or all of them, to the step that failed",
   more: [
-    "ID is the app_user_id. With --all everybody who failed is taken back, after an outage, say: their",
-    "calls wait for slots of the limit in the lane recovery, behind people who sign up, and workers go on",
-    "with them.",
+    "ID is the app_user_id. With --all, e.g. after an outage, all failed users are retried: their calls",
+    "wait for slots of the limit in the lane recovery, behind users who sign up, and workers process",
+    "them.",
     "",
     ...environmentSays,
   ],
   argument: "ID",
   options: {
-    all: { type: "boolean", says: "everybody who failed, instead of ID" },
-    wait: { type: "string", value: "TIME", says: "how long to wait for ID: 90s, 10m (30s)" },
+    all: { type: "boolean", description: "all failed users, instead of ID" },
+    wait: { type: "string", value: "TIME", description: "how long to wait for ID, e.g. 10m (default: 30s)" },
     ...placeOptions,
     ...limitOptions,
     ...endpointOptions,
@@ -43,11 +43,12 @@ export const retryHelp: CommandHelp = {
   },
 };
 
-/** Runs it; gives the exit code: 1 if the user did not arrive, or with --all if somebody stays as it is. */
+/** Runs it. Exit code: 1 if the user did not recover or, with --all, if a user could not be retried. */
 export async function retry(given: Given, signal: AbortSignal): Promise<number> {
   if (!given.switches.has("all")) return retryOne(given, signal);
   if (given.argument !== undefined) throw new UsageError("retry takes an ID or --all, not both");
-  if (given.texts.has("wait")) throw new UsageError("retry --all does not wait, so there is no --wait");
+  if (given.texts.has("wait"))
+    throw new UsageError("--wait cannot be combined with --all, which does not wait");
   return retryAll(given, signal);
 }
 
@@ -69,7 +70,7 @@ async function retryOne(given: Given, signal: AbortSignal): Promise<number> {
 
 async function retryAll(given: Given, signal: AbortSignal): Promise<number> {
   let retried = 0;
-  /** How many stay as they are, by the code that says why. */
+  /** How many users could not be retried, by error code. */
   const stay: Record<string, number> = {};
   await using(openToGoOn(given, warns), async (lifecycle) => {
     for await (const { appUserId } of lifecycle.users({ state: "failed" })) {
@@ -81,15 +82,15 @@ async function retryAll(given: Given, signal: AbortSignal): Promise<number> {
   });
   if (given.switches.has("json")) console.log(JSON.stringify({ retried, stay }));
   else {
-    console.log(retried === 0 ? "Nobody was taken back" : `${plural(retried, "user")} taken back`);
+    console.log(retried === 0 ? "No user was retried" : `${plural(retried, "user")} retried`);
     for (const [code, count] of Object.entries(stay))
-      console.log(`${plural(count, "user")} failed still [${code}]`);
+      console.log(`${plural(count, "user")} could not be retried [${code}]`);
   }
   if (signal.aborted) return 130;
   return Object.keys(stay).length > 0 ? 1 : 0;
 }
 
-/** The code that says why the user stays as it is, or `null`. Nobody at a screen waits for it. */
+/** The error code if the user could not be retried, else `null`. Uses the lane `recovery`, because no interactive caller waits for it. */
 async function takeBack(lifecycle: Lifecycle, id: string): Promise<string | null> {
   try {
     await lifecycle.retry(id, { waitMs: 0, lane: "recovery" });
@@ -97,7 +98,7 @@ async function takeBack(lifecycle: Lifecycle, id: string): Promise<string | null
   } catch (error) {
     if (!isLifecycleError(error)) throw error;
     if (error.retryable && error.code !== "USER_NOT_READY") throw error;
-    // Before a shut gate, or if another process was faster, the user is on its way all the same.
+    // Behind a closed gate, or if another process was faster, the user is in progress all the same.
     const stays = await lifecycle.inspect(id).then(
       ({ state }) => state === "failed",
       () => true,

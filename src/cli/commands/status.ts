@@ -1,25 +1,25 @@
 /**
- * `oneup-lifecycle status`: how the account stands.
+ * `oneup-lifecycle status`: prints the state of the account.
  *
  * @module
  */
-import { systemClock } from "../clock.ts";
-import type { BudgetView, Health, UserState } from "../index.ts";
-import { momentInWords, timeInWords } from "../runtime/time-words.ts";
-import { jsonOption } from "./arguments.ts";
-import type { CommandHelp, Given } from "./arguments.ts";
-import { paintFor } from "./paint.ts";
-import type { Paint } from "./paint.ts";
-import { adapterOf, limitOptions, lookingSays, openToLook, placeOptions, using } from "./place.ts";
-import { byLane, gateLine, number, toneOf, usedIn } from "./prose.ts";
-import { underWayOrHeld } from "./standing.ts";
+import { systemClock } from "../../clock.ts";
+import type { BudgetView, Ceiling, Health, UserState } from "../../index.ts";
+import { momentInWords, spanInWords, timeInWords } from "../../runtime/options/time-words.ts";
+import { jsonOption } from "../arguments.ts";
+import type { CommandHelp, Given } from "../arguments.ts";
+import { paintFor } from "../paint.ts";
+import type { Paint } from "../paint.ts";
+import { adapterOf, limitOptions, lookingSays, openToLook, placeOptions, using } from "../open-store.ts";
+import { byLane, gateLine, number, toneOf, usedIn } from "../format.ts";
+import { waitingUsers } from "../waiting-users.ts";
 
-/** What `help` says. */
+/** Help of `status`. */
 export const statusHelp: CommandHelp = {
   name: "status",
-  says: "how the account stands: users by state, the limit, who waits, what is shut",
+  description: "show users by state, the call limit, waiting users and closed gates",
   more: [
-    "Ends with 1 while nobody can work: the store, the credentials or the region is refused.",
+    "Exits with 1 if no work is possible: the store, the credentials or the region is refused.",
     "",
     ...lookingSays,
   ],
@@ -30,15 +30,15 @@ export const statusHelp: CommandHelp = {
   },
 };
 
-/** The longest bar. */
+/** The longest bar, in columns. */
 const barLength = 30;
 
-/** Prints it; gives the exit code: 1 if nobody can work now. */
+/** Prints the status and returns the exit code: 1 if no work is possible. */
 export async function status(given: Given): Promise<number> {
   const adapter = await adapterOf(given);
   const { name } = adapter;
   const [view, health] = await using(openToLook(given, adapter), async (lifecycle) => [
-    await lifecycle.budget.look(),
+    await lifecycle.budget.refresh(),
     await lifecycle.health(),
   ]);
   if (given.switches.has("json")) console.log(JSON.stringify(asData(name, view, health)));
@@ -46,7 +46,7 @@ export async function status(given: Given): Promise<number> {
   return health.ready ? 0 : 1;
 }
 
-/** What `--json` prints. */
+/** The output of `--json`. */
 function asData(store: string, view: BudgetView, { ready, problem }: Health): object {
   const { at, users, used, of, waiting, nextInMs, shut } = view;
   return {
@@ -56,7 +56,7 @@ function asData(store: string, view: BudgetView, { ready, problem }: Health): ob
     used,
     of,
     waiting,
-    underWayOrHeld: underWayOrHeld(view),
+    underWayOrHeld: waitingUsers(view),
     nextInMs,
     shut,
     ready,
@@ -68,7 +68,7 @@ function nowOf({ at }: BudgetView): number {
   return at?.getTime() ?? systemClock.now();
 }
 
-/** What people see, in lines of 80 columns at most. */
+/** The status as text, at most 80 columns wide. */
 export function statusLines(
   store: string,
   view: BudgetView,
@@ -77,7 +77,7 @@ export function statusLines(
 ): readonly string[] {
   const { nextInMs } = view;
   const now = nowOf(view);
-  const others = underWayOrHeld(view);
+  const others = waitingUsers(view);
   const used = usedIn(view);
   const row = (name: string, value: string): string => `  ${paint.quiet(name.padEnd(10))} ${value}`;
   return [
@@ -95,13 +95,23 @@ export function statusLines(
     row("waiting", byLane(view.waiting)),
     ...(others === 0
       ? []
-      : [row("", `under way or held: ${number(others)}, without a token and in no lane`)]),
+      : [row("", `in progress or held: ${number(others)}, without a token and in no lane`)]),
     row("next call", nextInMs <= 0 ? "now" : momentInWords(new Date(now + nextInMs), now)),
     "",
     ...gateLines(view, row, now, paint),
+    ...health.limitConflicts.map(({ limit, configured, recorded }) =>
+      row(
+        "conflict",
+        paint.bad(`${limit}: ${ceilingInWords(configured)} here, ${ceilingInWords(recorded)} recorded`),
+      ),
+    ),
     ...(health.problem === null ? [] : [row("problem", paint.bad(health.problem))]),
     "",
   ];
+}
+
+function ceilingInWords({ calls, windowMs }: Ceiling): string {
+  return `${number(calls)} in ${spanInWords(windowMs)}`;
 }
 
 type Row = (name: string, value: string) => string;

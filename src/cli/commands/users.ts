@@ -1,50 +1,50 @@
 /**
- * `oneup-lifecycle users`: everybody, a line each.
+ * `oneup-lifecycle users`: lists users, one per line.
  *
  * @module
  */
-import { systemClock } from "../clock.ts";
-import type { UserFilter, UserStatus } from "../index.ts";
-import { spanInWords } from "../runtime/time-words.ts";
-import { whole } from "./amounts.ts";
-import { jsonLinesOption } from "./arguments.ts";
-import type { CommandHelp, Given } from "./arguments.ts";
-import { fitted, placesIn } from "./columns.ts";
-import { paintFor } from "./paint.ts";
-import type { Paint } from "./paint.ts";
-import { limitOptions, lookingSays, openToLook, placeOptions, using } from "./place.ts";
-import { toneOf, tokenLeft, waitOf } from "./prose.ts";
-import { widthOf } from "./screen.ts";
-import { visible } from "./visible.ts";
+import { systemClock } from "../../clock.ts";
+import type { UserFilter, UserStatus } from "../../index.ts";
+import { spanInWords } from "../../runtime/options/time-words.ts";
+import { whole } from "../parse-units.ts";
+import { jsonLinesOption } from "../arguments.ts";
+import type { CommandHelp, Given } from "../arguments.ts";
+import { fitted, placesIn } from "../columns.ts";
+import { paintFor } from "../paint.ts";
+import type { Paint } from "../paint.ts";
+import { limitOptions, lookingSays, openToLook, placeOptions, using } from "../open-store.ts";
+import { toneOf, tokenLeft, waitOf } from "../format.ts";
+import { widthOf } from "../screen.ts";
+import { escapeControl } from "../escape-control.ts";
 
-/** What `help` says. */
+/** Help of `users`. */
 export const usersHelp: CommandHelp = {
   name: "users",
-  says: "everybody, or those in one state, a line each",
+  description: "list all users, or those in one state, one per line",
   more: lookingSays,
   options: {
-    state: { type: "string", value: "STATE", says: "only those in it, e.g. failed" },
-    first: { type: "string", value: "N", says: "no more than so many" },
+    state: { type: "string", value: "STATE", description: "only users in this state, e.g. failed" },
+    first: { type: "string", value: "N", description: "at most N users" },
     ...placeOptions,
     ...limitOptions,
     ...jsonLinesOption,
   },
 };
 
-/** Prints them as they are read; gives the exit code. */
+/** Prints users as they are read, and returns the exit code. */
 export async function users(given: Given, signal: AbortSignal): Promise<number> {
   const { texts, switches } = given;
   const first = texts.has("first") ? whole("first", texts.get("first") ?? "", 1) : Infinity;
   const state = texts.get("state") as UserFilter["state"]; // checked by users()
   const show = switches.has("json") ? asJson : asTable(widthOf(process.stdout), paintFor(process.stdout));
   await using(openToLook(given), async (lifecycle) => {
-    await lifecycle.budget.look(); // so that what is shut for all is known
+    await lifecycle.budget.refresh(); // loads the gates that are closed for all users
     let shown = 0;
     for await (const user of lifecycle.users(state === undefined ? {} : { state })) {
       show(user);
       if (++shown >= first || signal.aborted) break;
     }
-    if (shown === 0 && !switches.has("json")) console.log("Nobody");
+    if (shown === 0 && !switches.has("json")) console.log("No users");
   });
   return signal.aborted ? 130 : 0;
 }
@@ -55,7 +55,7 @@ function asJson(user: UserStatus): void {
 
 /** Widths of the columns beside the user's id. */
 const [stateWidth, sinceWidth, tokenWidth, waitsWidth] = [13, 10, 10, 20];
-/** An id on a pipe is never cut; most fit into this. */
+/** On a pipe, ids are never cut; most fit this width. */
 const usualId = 32;
 
 function asTable(width: number, paint: Paint): (user: UserStatus) => void {
@@ -73,7 +73,7 @@ function asTable(width: number, paint: Paint): (user: UserStatus) => void {
     }
     isFirst = false;
     const now = systemClock.now();
-    const id = visible(user.appUserId);
+    const id = escapeControl(user.appUserId);
     const place = width === Infinity ? Math.max(idWidth, placesIn(id)) : idWidth;
     const wait = waitOf(user, now);
     console.log(

@@ -1,48 +1,52 @@
 /**
- * `oneup-lifecycle work`: a worker, as a process of its own.
+ * `oneup-lifecycle work`: runs a worker as a process of its own.
  *
  * @module
  */
-import { systemClock } from "../clock.ts";
-import type { Lifecycle, UserStatus } from "../index.ts";
-import { duration } from "./amounts.ts";
-import { jsonLinesOption } from "./arguments.ts";
-import type { CommandHelp, Given } from "./arguments.ts";
-import { paintFor } from "./paint.ts";
-import type { Paint } from "./paint.ts";
-import { environmentSays, openToWork, using, warns } from "./place.ts";
-import { toneOf, waitOf } from "./prose.ts";
-import { concurrencyOf, policyOf, summaryLine, workingOptions } from "./working.ts";
+import { systemClock } from "../../clock.ts";
+import type { Lifecycle, UserStatus } from "../../index.ts";
+import { duration } from "../parse-units.ts";
+import { jsonLinesOption } from "../arguments.ts";
+import type { CommandHelp, Given } from "../arguments.ts";
+import { paintFor } from "../paint.ts";
+import type { Paint } from "../paint.ts";
+import { environmentSays, openToWork, using, warns } from "../open-store.ts";
+import { toneOf, waitOf } from "../format.ts";
+import { concurrencyOf, policyOf, summaryLine, workerOptions } from "../worker-options.ts";
 
-/** What `help` says. */
+/** Help of `work`. */
 export const workHelp: CommandHelp = {
   name: "work",
-  says: "a worker: drives everybody who is due or waits, until Ctrl-C",
+  description: "run a worker that processes due and waiting users, until Ctrl-C",
   more: [
-    "Any number of them may work on one store. Prints every durable step of its own, with the user's",
-    "alias and not its app_user_id. Ctrl-C or SIGTERM lets the users in hand come to rest first.",
+    "Any number of workers may share a store. Prints every durable step it makes, with the user's alias",
+    "instead of its app_user_id. On Ctrl-C or SIGTERM, users being processed finish their step first.",
     "",
     ...environmentSays,
   ],
   options: {
-    look: { type: "string", value: "TIME", says: "how long it sleeps at most between two looks (1s)" },
-    ...workingOptions,
-    quiet: { type: "boolean", says: "only what goes wrong, and the end" },
+    poll: {
+      type: "string",
+      value: "TIME",
+      description: "longest sleep between two polls of the store (default: 1s)",
+    },
+    ...workerOptions,
+    quiet: { type: "boolean", description: "print only warnings and the summary" },
     ...jsonLinesOption,
   },
 };
 
-/** Works until `signal` aborts; gives the exit code. */
+/** Works until `signal` aborts, and returns the exit code. */
 export async function work(given: Given, signal: AbortSignal): Promise<number> {
   const { switches, texts } = given;
-  const look = texts.get("look");
-  const lookMs = look === undefined ? {} : { lookMs: duration("look", look) };
-  const options = { ...concurrencyOf(given), ...lookMs, signal };
+  const poll = texts.get("poll");
+  const pollMs = poll === undefined ? {} : { pollMs: duration("poll", poll) };
+  const options = { ...concurrencyOf(given), ...pollMs, signal };
   const isJson = switches.has("json");
   const done = await using(openToWork(given, { ...warns, ...policyOf(given) }), async (lifecycle) => {
     if (!switches.has("quiet")) lifecycle.subscribe(teller(lifecycle, isJson, paintFor(process.stdout)));
-    if (await isEmpty(lifecycle)) console.error("There is nobody in this store yet: is it the right one?");
-    if (!isJson && !switches.has("quiet")) console.log("Working; Ctrl-C ends it");
+    if (await isEmpty(lifecycle)) console.error("This store has no users yet: is it the right one?");
+    if (!isJson && !switches.has("quiet")) console.log("Working; Ctrl-C stops it");
     return lifecycle.work(options);
   });
   console.log(isJson ? JSON.stringify(done) : summaryLine(done));
@@ -53,7 +57,7 @@ async function isEmpty(lifecycle: Lifecycle): Promise<boolean> {
   return Object.values(await lifecycle.counts()).every((count) => count === 0);
 }
 
-/** Prints a step, without the user's id: such lines end in logs. */
+/** Prints a step without the user's id, because such lines end up in logs. */
 function teller(lifecycle: Lifecycle, isJson: boolean, paint: Paint): (status: UserStatus) => void {
   return (status) => {
     const { appUserId, state, usable, pause, underWay } = status;

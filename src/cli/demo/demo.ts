@@ -1,5 +1,5 @@
 /**
- * `oneup-lifecycle demo`: the whole life of forty users in a quarter of a minute, or of one real one.
+ * `oneup-lifecycle demo`: the lifecycle of forty users in 15 to 20 seconds, or of one user at 1upHealth itself.
  *
  * @module
  */
@@ -9,37 +9,45 @@ import { live } from "./live.ts";
 import { Screen } from "../screen.ts";
 import { tellStory } from "./story.ts";
 
-/** What `help` says. */
+/** Help of `demo`. */
 export const demoHelp: CommandHelp = {
   name: "demo",
-  says: "forty users, one kill -9, nobody lost: watch it happen",
+  description: "forty users, one kill -9, no user lost: watch it happen",
   more: [
     "Starts a sandbox and a worker process on this machine, kills the worker in the middle of its",
-    "work, and lets another one go on. Nothing leaves this machine, and nothing stays on it.",
+    "work, and lets a second worker continue. Nothing leaves this machine, and no files are kept.",
     "",
-    "With --live: one user at 1upHealth itself, with ONEUP_CLIENT_ID and ONEUP_CLIENT_SECRET from",
-    "the environment. It creates a user and a test Patient there; run it again and it goes on with",
+    "With --live: onboards one user at 1upHealth itself, with ONEUP_CLIENT_ID and ONEUP_CLIENT_SECRET",
+    "from the environment. This creates a user and a test Patient there. Run it again to continue with",
     "the same user, or with a new one if that one has failed.",
   ],
   options: {
-    keep: { type: "boolean", says: "keep the folder with the store, and say where it is" },
-    live: { type: "boolean", says: "use 1upHealth instead of the sandbox" },
-    user: { type: "string", value: "ID", says: "with --live: your id of the user (a random one)" },
-    store: { type: "string", value: "DIR", says: "with --live: the store (./oneup-lifecycle-demo)" },
-    api: { type: "string", value: "URL", says: "with --live: a gateway for https://api.1up.health" },
-    auth: { type: "string", value: "URL", says: "with --live: a gateway for https://auth.1up.health" },
+    keep: { type: "boolean", description: "keep the store's folder and print its path" },
+    live: { type: "boolean", description: "use 1upHealth instead of the sandbox" },
+    user: {
+      type: "string",
+      value: "ID",
+      description: "with --live: the app_user_id (default: that of the last run, or a random one)",
+    },
+    store: {
+      type: "string",
+      value: "DIR",
+      description: "with --live: folder of the store (default: ./oneup-lifecycle-demo)",
+    },
+    api: { type: "string", value: "URL", description: "with --live: replaces https://api.1up.health" },
+    auth: { type: "string", value: "URL", description: "with --live: replaces https://auth.1up.health" },
   },
 };
 
-/** Runs the demo. `self` is the address of the command's main module: worker processes start there. */
+/** Runs the demo. `self` is the path of the command's main module, from which it starts worker processes. */
 export async function demo({ texts, switches }: Given, self: string, signal: AbortSignal): Promise<number> {
   const screen = new Screen(process.stdout);
   if (switches.has("live")) {
     if (switches.has("keep"))
-      throw new UsageError("Option --keep does not go with --live: its store is always kept");
+      throw new UsageError("Option --keep cannot be combined with --live: its store is always kept");
     return live(screen, texts, signal);
   }
   const [stray] = texts.keys();
-  if (stray !== undefined) throw new UsageError(`Option --${stray} goes with --live only`);
+  if (stray !== undefined) throw new UsageError(`Option --${stray} is only valid with --live`);
   return tellStory({ screen, self, keep: switches.has("keep"), signal });
 }

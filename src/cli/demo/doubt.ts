@@ -1,11 +1,11 @@
 /**
- * What became of the calls that were under way when their process died, told from the users' own histories.
+ * How calls that were in flight when their process died were resolved, read from the users' histories.
  *
  * @module
  */
 import type { UserStatus } from "../../index.ts";
 
-/** Users whose calls were in doubt and were settled in the same way. */
+/** Users whose calls in doubt were resolved in the same way. */
 export interface Settled {
   readonly call: string;
   readonly how: string;
@@ -15,17 +15,17 @@ export interface Settled {
 /** What the event after `IN_DOUBT` means, by the call that was in doubt. */
 const meanings: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   createUser: {
-    CODE_ISSUED: "the user was there: only a fresh code was asked for",
-    USER_MISSING: "the user was not there: created now",
+    CODE_ISSUED: "the user existed: requested a new code only",
+    USER_MISSING: "the user did not exist: created now",
   },
   exchangeCode: {
-    TOKEN_GRANTED: "the code was still good: exchanged now",
-    CODE_REFUSED: "the code was spent: a fresh one was asked for",
+    TOKEN_GRANTED: "the code was still valid: exchanged now",
+    CODE_REFUSED: "the code had been used: requested a new one",
   },
-  issueAuthCode: { CODE_ISSUED: "the code was lost: another one was asked for" },
+  issueAuthCode: { CODE_ISSUED: "the code was lost: requested another one" },
 };
 
-/** Groups the settled users. `before` is how they stood when the process died, `after` how they stand now. */
+/** Groups the resolved users. `before` are their statuses when the process died, `after` their statuses now. */
 export function settle(before: readonly UserStatus[], after: readonly (UserStatus | null)[]): Settled[] {
   const groups = new Map<string, { call: string; how: string; users: string[] }>();
   for (const { appUserId, underWay } of before) {
@@ -34,7 +34,8 @@ export function settle(before: readonly UserStatus[], after: readonly (UserStatu
       ({ event }) => event,
     );
     const next = events[events.lastIndexOf("IN_DOUBT") + 1];
-    const how = (next !== undefined && meanings[underWay]?.[next]) || `went on with ${next ?? "nothing yet"}`;
+    const how =
+      (next !== undefined && meanings[underWay]?.[next]) || `continued with ${next ?? "nothing yet"}`;
     const key = `${underWay} ${how}`;
     const group = groups.get(key) ?? { call: underWay, how, users: [] };
     groups.set(key, group);

@@ -11,15 +11,15 @@ import { lmdb } from "../../../adapters/lmdb.ts";
 import { UsageError } from "../arguments.ts";
 import { createAndRead, patientSays } from "./patient.ts";
 import { headline, lineOfLife } from "./prose.ts";
-import { plural } from "../prose.ts";
+import { plural } from "../format.ts";
 import type { Screen } from "../screen.ts";
 
 const prefix = "oneup-lifecycle-demo-";
 
-/** How long to wait for the user, ms: 1upHealth may throttle, and a code may take a second to register. */
+/** How long to wait for the user, in ms: 1upHealth may throttle, and a code may take a second to register. */
 const waitMs = 90_000;
 
-/** Runs against 1upHealth; gives the exit code. @throws {UsageError} without credentials */
+/** Runs against 1upHealth and returns the exit code. @throws {UsageError} without credentials */
 export async function live(
   screen: Screen,
   texts: ReadonlyMap<string, string>,
@@ -56,7 +56,7 @@ export async function live(
   }
 }
 
-/** The user that was asked for; else the one of the last run, so that no run leaves another user behind; else a new one. */
+/** The user given by `--user`; else the user of the last run, so that runs do not pile up users; else a new one. */
 async function choose(
   lifecycle: Lifecycle,
   asked: string | undefined,
@@ -84,7 +84,7 @@ async function acts(
   { screen, folder, api, signal }: Setting,
 ): Promise<number> {
   const { paint } = screen;
-  screen.say("", headline(1, `${known ? "Going on with" : "Onboarding"} ${user} at ${api}`, paint));
+  screen.say("", headline(1, `${known ? "Continuing with" : "Onboarding"} ${user} at ${api}`, paint));
   const began = systemClock.monotonic();
   let last = "";
   const leave = lifecycle.subscribe(({ state, pause }) => {
@@ -96,16 +96,16 @@ async function acts(
   });
   const status = await lifecycle.onboard(user, { waitMs, signal }).finally(leave);
   if (!status.usable) {
-    const until = status.pause?.until.toISOString() ?? "it is looked at again";
+    const until = status.pause?.until.toISOString() ?? "it is checked again";
     screen.say(
       "",
-      paint.busy(`${user} is ${status.state} and waits until ${until}; run this again to go on`),
+      paint.busy(`${user} is ${status.state} and waits until ${until}; run this again to continue`),
     );
     return 1;
   }
   screen.say(`     ${paint.good("●")} ${status.state}, usable until ${status.expiresAt?.toISOString()}`);
 
-  screen.say("", headline(2, "A Patient: the one of 1upHealth's guide, FHIR DSTU2", paint));
+  screen.say("", headline(2, "Create the Patient from 1upHealth's guide (FHIR DSTU2)", paint));
   const patient = await createAndRead(lifecycle, user, signal);
   const delay = (patient.readableAfterMs / 1_000).toFixed(1);
   screen.say(
@@ -115,7 +115,7 @@ async function acts(
 
   const { calls, history, state } = await lifecycle.inspect(user);
   screen.say("", ...lineOfLife("so far", history).map((line) => `     ${line}`));
-  screen.say(`     The store is kept in ${folder}; run this again to go on with the same user.`, "");
-  screen.say(paint.good(`${user} is ${state}, for ${plural(calls.management, "management call")}`));
+  screen.say(`     The store is kept in ${folder}; run this again to continue with the same user.`, "");
+  screen.say(paint.good(`${user} is ${state} after ${plural(calls.management, "management call")}`));
   return 0;
 }

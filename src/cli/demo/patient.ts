@@ -1,5 +1,5 @@
 /**
- * The Patient of 1upHealth's own guide: created, and read back once it can be.
+ * Creates the Patient of 1upHealth's guide, and reads it back once it is visible.
  *
  * @module
  */
@@ -14,14 +14,14 @@ const bilbo = {
   birthDate: "1993-06-20",
 } as const;
 
-/** Who the Patient is, in one line. */
+/** The Patient in one line. */
 export const patientSays: string = `Bilbo Baggins, ${bilbo.gender}, born ${bilbo.birthDate}`;
 
-/** How often to look for a resource that was just written, and for how long, ms. */
-const lookMs = 150;
+/** How often, and for how long, to poll for a resource that was just written, in ms. */
+const pollMs = 150;
 const patienceMs = 5_000;
 
-/** Creates the Patient in the user's name. Gives its id and the time until it could be read, ms. */
+/** Creates the Patient for the user. Returns its id and the time until it was readable, in ms. */
 export async function createAndRead(
   lifecycle: Lifecycle,
   appUserId: string,
@@ -35,7 +35,7 @@ export async function createAndRead(
     },
     { signal },
   );
-  if (id === undefined) throw new Error("The Patient came back without an id");
+  if (id === undefined) throw new Error("1upHealth returned the Patient without an id");
   const written = systemClock.monotonic();
   for (;;) {
     try {
@@ -43,10 +43,10 @@ export async function createAndRead(
       return { id, readableAfterMs: systemClock.monotonic() - written };
     } catch (error) {
       const waited = systemClock.monotonic() - written;
-      // A resource can be read a short while after it was written (1upHealth: less than a second).
+      // A resource becomes readable a short while after it was written (1upHealth: less than a second).
       if (!isLifecycleError(error, "FHIR_REFUSED") || error.status !== 404 || waited > patienceMs)
         throw error;
-      await sleep(systemClock, lookMs, signal);
+      await sleep(systemClock, pollMs, signal);
     }
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Forty users as forty dots: where each of them stands.
+ * Draws forty users as forty dots, one symbol per state.
  *
  * @module
  */
@@ -8,27 +8,27 @@ import type { PurgingState } from "../../../machines/index.ts";
 import type { UserState, UserStatus } from "../../index.ts";
 import type { Paint } from "../paint.ts";
 
-/** What a dot can stand for. */
+/** What a dot can show. */
 type Standing = Exclude<UserState, PurgingState | "offboarded"> | "notBegun" | "inDoubt";
 
 interface Look {
   readonly dot: string;
   readonly tone: keyof Paint;
-  readonly says: string;
+  readonly label: string;
 }
 
 const looks: Readonly<Record<Standing, Look>> = {
-  notBegun: { dot: "·", tone: "quiet", says: "not begun" },
-  created: { dot: "○", tone: "busy", says: "created" },
-  codeIssued: { dot: "◐", tone: "busy", says: "codeIssued" },
-  tokenActive: { dot: "●", tone: "good", says: "tokenActive" },
-  reauthorizing: { dot: "◇", tone: "busy", says: "reauthorizing" },
-  locating: { dot: "◎", tone: "busy", says: "locating" },
-  expiring: { dot: "◒", tone: "busy", says: "expiring" },
-  refreshed: { dot: "◉", tone: "good", says: "refreshed" },
-  reauthorized: { dot: "◆", tone: "saved", says: "reauthorized" },
-  failed: { dot: "✕", tone: "bad", says: "failed" },
-  inDoubt: { dot: "?", tone: "bad", says: "call in doubt" },
+  notBegun: { dot: "·", tone: "quiet", label: "not started" },
+  created: { dot: "○", tone: "busy", label: "created" },
+  codeIssued: { dot: "◐", tone: "busy", label: "codeIssued" },
+  tokenActive: { dot: "●", tone: "good", label: "tokenActive" },
+  reauthorizing: { dot: "◇", tone: "busy", label: "reauthorizing" },
+  locating: { dot: "◎", tone: "busy", label: "locating" },
+  expiring: { dot: "◒", tone: "busy", label: "expiring" },
+  refreshed: { dot: "◉", tone: "good", label: "refreshed" },
+  reauthorized: { dot: "◆", tone: "saved", label: "reauthorized" },
+  failed: { dot: "✕", tone: "bad", label: "failed" },
+  inDoubt: { dot: "?", tone: "bad", label: "call in doubt" },
 };
 
 function standing(status: UserStatus | null, inDoubt: (status: UserStatus) => boolean): Standing {
@@ -36,7 +36,7 @@ function standing(status: UserStatus | null, inDoubt: (status: UserStatus) => bo
   return inDoubt(status) ? "inDoubt" : status.state;
 }
 
-/** States beside the dots, in two columns of four; the third takes the place of the second while anybody is there. */
+/** The legend beside the dots, in two columns of four; the third entry replaces the second while it applies to a user. */
 const legend: readonly (readonly [left: Standing, right: Standing, trouble?: Standing])[] = [
   ["created", "expiring", "inDoubt"],
   ["codeIssued", "refreshed"],
@@ -46,7 +46,7 @@ const legend: readonly (readonly [left: Standing, right: Standing, trouble?: Sta
 
 const dotsInRow = 10;
 
-/** Draws the users, the count of each state, and a line below. `inDoubt`: nobody alive is at this user's call. */
+/** Draws the users, the count of each state, and a line below. `inDoubt`: the process that made this user's call died. */
 export function picture(
   users: readonly (UserStatus | null)[],
   below: string,
@@ -56,8 +56,8 @@ export function picture(
   const standings = users.map((status) => standing(status, inDoubt));
   const count = (one: Standing): number => standings.filter((other) => other === one).length;
   const entry = (one: Standing): string => {
-    const { dot, tone, says } = looks[one];
-    const text = `${says.padEnd(14)} ${String(count(one)).padStart(3)}`;
+    const { dot, tone, label } = looks[one];
+    const text = `${label.padEnd(14)} ${String(count(one)).padStart(3)}`;
     return count(one) === 0 ? paint.quiet(`${dot} ${text}`) : `${paint[tone](dot)} ${text}`;
   };
   const lines = legend.map(([left, right, trouble], row) => {
@@ -73,7 +73,7 @@ export function picture(
 
 const barLength = 30;
 
-/** How much of the hourly limit is spent. */
+/** A bar that shows how much of the hourly limit is used. */
 export function spentBar(spent: number, limit: number, paint: Paint): string {
   const full = spent === 0 ? 0 : Math.max(1, Math.round((Math.min(spent, limit) / limit) * barLength));
   const bar = "━".repeat(full) + paint.quiet("─".repeat(barLength - full));

@@ -1,5 +1,5 @@
 /**
- * The demo's turns of phrase.
+ * Formats the demo's text.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { UserStatus } from "../../index.ts";
 import type { Paint } from "../paint.ts";
 import { width } from "../screen.ts";
 
-/** The headline of an act. */
+/** The headline of a step. */
 export function headline(mark: number | string, title: string, paint: Paint): string {
   return `  ${paint.quiet(String(mark))}  ${paint.strong(title)}`;
 }
@@ -21,7 +21,7 @@ export function listed(words: readonly string[]): string {
 
 const arrow = " → ";
 
-/** The states a user went through, in lines that fit. */
+/** The states a user went through, wrapped. */
 export function lineOfLife(name: string, history: UserStatus["history"]): string[] {
   const states = history.map(({ state }) => state).filter((state, index, all) => state !== all[index - 1]);
   const lines: string[] = [];

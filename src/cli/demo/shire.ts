@@ -1,4 +1,4 @@
-/** The users of the demo. 1upHealth's own guide begins with the first of them. */
+/** The users of the demo. The first one is the user in 1upHealth's own guide. */
 export const users: readonly string[] = [
   ..."bilbo frodo samwise meriadoc peregrin rosie hamfast lobelia otho lotho".split(" "),
   ..."drogo primula esmeralda saradoc paladin eglantine pervinca pearl pimpernel estella".split(" "),

@@ -1,5 +1,5 @@
 /**
- * What the story needs around it: a sandbox, a folder, worker processes, and an eye on the store.
+ * Sets up what the demo needs: a sandbox, a folder, worker processes, and a read-only view of the store.
  *
  * @module
  */
@@ -23,11 +23,11 @@ import type { Task } from "./worker.ts";
 /** A worker process. */
 export interface WorkerProcess {
   readonly pid: number;
-  /** It ended, though nobody asked it to. */
+  /** It exited without being asked to. */
   readonly died: boolean;
-  /** `kill -9`. Resolves when it is gone. */
+  /** Sends `kill -9`. Resolves when the process is gone. */
   kill(): Promise<void>;
-  /** Asks it to end, and insists after a while. */
+  /** Asks it to exit, and kills it after a timeout. */
   end(): Promise<void>;
 }
 
@@ -36,22 +36,22 @@ export interface Stage {
   readonly sandbox: Sandbox;
   readonly url: string;
   readonly folder: string;
-  /** This process's own lifecycle on the workers' store. It works for nobody unless it is asked. */
+  /** This process's own lifecycle on the workers' store. It starts no worker. */
   readonly lifecycle: Lifecycle;
   startWorker(users: readonly string[]): WorkerProcess;
-  /** Where these users stand, as the store says; null for one it has never heard of. */
+  /** The users' statuses in the store; null for a user that is not in it. */
   look(users: readonly string[]): Promise<(UserStatus | null)[]>;
   /** Ends every process and connection, and removes the folder unless it is to be kept. */
   strike(options: { readonly keep: boolean }): Promise<void>;
 }
 
-/** The sandbox's delay of each call, ms: enough to be in the middle of something at any time. */
+/** The sandbox's latency, in ms: long enough for a kill to interrupt calls at any time. */
 const latencyMs = [60, 180] as const;
 
-/** How long a new resource stays invisible at the sandbox, ms. 1upHealth says less than a second. */
+/** How long a new resource stays invisible in the sandbox, in ms. 1upHealth documents less than a second. */
 const readLagMs = 400;
 
-/** Sets the stage. `self` is the address of the command's main module. */
+/** Sets up the demo. `self` is the path of the command's main module. */
 export async function setStage(self: string): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), "oneup-lifecycle-demo-"));
   const removed = (): Promise<void> => rm(folder, { recursive: true, force: true });
@@ -70,7 +70,7 @@ export async function setStage(self: string): Promise<Stage> {
     clock: sandbox.clock,
     ...times,
   }).catch(async (error: unknown) => {
-    await server.close(); // or it would keep the process alive, and nobody would hear why
+    await server.close(); // an open server would keep the process alive and hide the error
     await removed();
     throw error;
   });
@@ -104,7 +104,7 @@ async function inspect(lifecycle: Lifecycle, user: string): Promise<UserStatus |
   }
 }
 
-/** How long a worker may take to end by itself, ms. */
+/** How long a worker may take to exit by itself, in ms. */
 const farewellMs = 3_000;
 
 function startProcess(self: string, task: Task): WorkerProcess {
@@ -114,9 +114,9 @@ function startProcess(self: string, task: Task): WorkerProcess {
     stdio: ["pipe", "ignore", "inherit"],
   });
   const gone = once(child, "exit");
-  gone.catch(() => {}); // it could not be started: `died` says so
+  gone.catch(() => {}); // it could not be started: `died` reports it
   let asked = false;
-  child.stdin?.on("error", () => {}); // it is gone: `died` says so
+  child.stdin?.on("error", () => {}); // it is gone: `died` reports it
   child.stdin?.write(`${JSON.stringify(task)}\n`);
   const kill = async (): Promise<void> => {
     asked = true;

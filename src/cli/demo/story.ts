@@ -1,5 +1,5 @@
 /**
- * The demo on the sandbox, act by act. Every number that is printed comes from the store or the sandbox's journal.
+ * The demo on the sandbox, step by step. Every number it prints comes from the store or from the sandbox's journal.
  *
  * @module
  */
@@ -8,35 +8,35 @@ import { createAndRead, patientSays } from "./patient.ts";
 import { headline, lineOfLife, listed } from "./prose.ts";
 import { users } from "./shire.ts";
 import { setStage } from "./stage.ts";
-import { plural } from "../prose.ts";
+import { plural } from "../format.ts";
 import type { Screen } from "../screen.ts";
 import type { Stage } from "./stage.ts";
 import { hourMs, limit, Watch } from "./watch.ts";
 import { times } from "./worker.ts";
 
-/** What {@link tellStory} takes. */
+/** Options of {@link tellStory}. */
 export interface StoryOptions {
   readonly screen: Screen;
-  /** The address of the command's main module. */
+  /** The path of the command's main module. */
   readonly self: string;
   readonly keep: boolean;
   readonly signal: AbortSignal;
 }
 
-/** The one whose Patient is created, and whose grant is revoked. */
+/** The user whose Patient is created, and whose grant is revoked. */
 const hero = "bilbo";
 
-/** How long a reader gets between two acts, ms. */
+/** Pause between two steps, in ms, so that people can read. */
 const breathMs = 900;
 
-/** Tells the story; gives the exit code. */
+/** Runs the demo and returns the exit code. */
 export async function tellStory({ screen, self, keep, signal }: StoryOptions): Promise<number> {
   const stage = await setStage(self);
   let code = 130;
   try {
     screen.say(
       "",
-      `  ${screen.paint.strong("oneup-lifecycle")}  a local 1upHealth answers at ${stage.url}`,
+      `  ${screen.paint.strong("oneup-lifecycle")}  local 1upHealth sandbox at ${stage.url}`,
       screen.paint.quiet("  Nothing leaves this machine."),
     );
     await allActs(stage, screen, signal);
@@ -64,7 +64,7 @@ async function allActs(stage: Stage, screen: Screen, signal: AbortSignal): Promi
   const tell = (...lines: readonly string[]): void => screen.say(...lines.map((line) => `     ${line}`));
 
   const first = stage.startWorker(users);
-  await act(1, `${users.length} people sign up; worker process ${first.pid} takes them to 1upHealth`);
+  await act(1, `${users.length} users sign up; worker process ${first.pid} onboards them`);
   await watch.until(first, (seen) => {
     const calls = seen.flatMap((user) => user?.underWay ?? []);
     const arrived = seen.filter((user) => user?.usable).length;
@@ -75,41 +75,41 @@ async function allActs(stage: Stage, screen: Screen, signal: AbortSignal): Promi
   const inDoubt = cut.flatMap((user) => (user?.underWay ? [user] : []));
   const unheard = cut.filter((user) => user === null).length;
 
-  await act(2, `kill -9 ${first.pid}, in the middle of its work`);
+  await act(2, `kill -9 ${first.pid} while calls are in flight`);
   const arrived = cut.filter((user) => user?.usable).length;
   tell(
-    "The store remembers, whatever the process was doing:",
-    `${paint.good(`${arrived} have a token`)}, ${paint.bad(`${inDoubt.length} have a call in doubt`)}, ${unheard} have not begun.`,
-    `In doubt: ${listed(inDoubt.map(({ underWay }) => underWay ?? ""))}. Nobody heard how they ended.`,
+    "The store shows how far each user got:",
+    `${paint.good(`${arrived} have a token`)}, ${paint.bad(`${inDoubt.length} have a call in doubt`)}, ${unheard} have not started.`,
+    `In doubt: ${listed(inDoubt.map(({ underWay }) => underWay ?? ""))}. Their responses were lost.`,
   );
 
   const second = stage.startWorker(users);
-  await act(3, `Worker process ${second.pid} goes on where ${first.pid} was cut off`);
+  await act(3, `Worker process ${second.pid} continues where ${first.pid} was killed`);
   tell(
     paint.quiet(
-      `It may touch the dead worker's users when their lease of ${times.leaseMs / 1_000} s is over.`,
+      `It takes over the dead worker's users when their leases of ${times.leaseMs / 1_000} s expire.`,
     ),
   );
   const resumed = await watch.until(second, (seen) => seen.every((user) => user?.usable));
   await watch.settle();
-  if (!resumed.every((user) => user?.usable)) return; // the verdict says who is missing
+  if (!resumed.every((user) => user?.usable)) return; // verdict() prints the missing users
   screen.say("");
   for (const { call, how, users: names } of settle(inDoubt, resumed)) {
     tell(`${paint.saved("◆")} ${names.length} × ${call.padEnd(13)} ${how}`);
   }
   const onboarded = management();
   tell(
-    `${plural(users.length, "user")} for ${plural(onboarded, "management call")}: one each, ${onboarded - users.length} more to settle the doubt.`,
+    `${plural(users.length, "user")} for ${plural(onboarded, "management call")}: one each, ${onboarded - users.length} more for the calls in doubt.`,
   );
 
-  await act(4, `${hero} gets a Patient: the one of 1upHealth's guide, FHIR DSTU2`);
+  await act(4, `Create the Patient from 1upHealth's guide for ${hero} (FHIR DSTU2)`);
   const patient = await createAndRead(lifecycle, hero, signal);
   tell(
     `${paint.good("●")} Patient/${patient.id}`,
     `  ${patientSays}: created, and read back ${(patient.readableAfterMs / 1_000).toFixed(1)} s later.`,
   );
 
-  await act(5, "Two hours later every access token has run out");
+  await act(5, "Two hours later, every access token has expired");
   const before = journal.spent();
   sandbox.clock.advance(2 * hourMs);
   const late = await watch.glance();
@@ -120,22 +120,22 @@ async function allActs(stage: Stage, screen: Screen, signal: AbortSignal): Promi
   const after = journal.spent();
   screen.say("");
   tell(
-    `${late.filter((user) => user?.state === "expiring").length} were expiring; ${after.token - before.token} refreshes renewed them, for ${plural(after.management - before.management, "management call")}.`,
+    `${late.filter((user) => user?.state === "expiring").length} expired; ${after.token - before.token} refreshes renewed them, at a cost of ${plural(after.management - before.management, "management call")}.`,
   );
 
-  await act(6, `1upHealth revokes ${hero}'s grant; the next FHIR call finds out`);
+  await act(6, `1upHealth revokes ${hero}'s grant; the next FHIR call recovers it`);
   sandbox.clock.advance(hourMs / 4);
   const revokedFrom = management();
   sandbox.revokeGrant(hero);
   await lifecycle.fhir(hero, "dstu2").read("Patient", patient.id, { signal });
   const saved = await lifecycle.inspect(hero);
   tell(
-    `${paint.saved("◆")} ${saved.state}, for ${plural(management() - revokedFrom, "management call")}, and the Patient is read.`,
+    `${paint.saved("◆")} ${saved.state} with ${plural(management() - revokedFrom, "management call")}; the Patient was read.`,
     ...lineOfLife(hero, saved.history),
   );
 }
 
-/** The account, and the last line. Gives the exit code. */
+/** Prints the totals and the last line. Returns the exit code. */
 async function verdict({ sandbox, look }: Stage, screen: Screen): Promise<number> {
   const { journal } = sandbox;
   const { paint } = screen;
@@ -145,8 +145,8 @@ async function verdict({ sandbox, look }: Stage, screen: Screen): Promise<number
   const row = (name: string, value: string): string => `     ${name.padEnd(34)}${value}`;
   screen.say(
     "",
-    headline(7, "What the sandbox wrote down", paint),
-    row("users there", String(sandbox.users().length)),
+    headline(7, "What the sandbox recorded", paint),
+    row("users", String(sandbox.users().length)),
     row("created twice", twice.length === 0 ? "0" : paint.bad(twice.join(", "))),
     row(
       "management calls",
@@ -159,11 +159,11 @@ async function verdict({ sandbox, look }: Stage, screen: Screen): Promise<number
   const lost = users.filter((_, index) => seen[index]?.usable !== true);
   for (const user of lost) {
     const status = seen[users.indexOf(user)];
-    const why = status?.failure?.why ?? status?.pause?.reason ?? status?.underWay ?? "nobody began";
-    screen.say(paint.bad(`${user} did not arrive: ${status?.state ?? "unknown"}, ${why}`));
+    const why = status?.failure?.why ?? status?.pause?.reason ?? status?.underWay ?? "not started";
+    screen.say(paint.bad(`${user} was not onboarded: ${status?.state ?? "unknown"}, ${why}`));
   }
   const good = lost.length === 0 && twice.length === 0 && sandbox.users().length === users.length;
-  const line = `${users.length - lost.length} users arrived, ${lost.length} lost, ${twice.length} created twice, ${spent.management} management calls`;
+  const line = `${users.length - lost.length} users onboarded, ${lost.length} lost, ${twice.length} created twice, ${spent.management} management calls`;
   screen.say(good ? paint.good(line) : paint.bad(line));
   return good ? 0 : 1;
 }

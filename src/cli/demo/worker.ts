@@ -1,21 +1,22 @@
 /**
- * A worker process of the demo: a real process with the library in it, so that killing it proves something.
+ * A worker process of the demo: a real process that runs the library, so that killing it proves something.
  *
- * Its task comes on standard input, and it works until that closes: no worker outlives the demo, however that ends.
+ * Reads its task from standard input and works until that closes: no worker outlives the demo, however the demo ends.
  *
  * @module
  */
 import { createInterface } from "node:readline";
+import { linkSignals } from "../../abort.ts";
 import { createLifecycle, keyFile } from "../../index.ts";
 import { connectSandboxClock } from "../../sandbox/index.ts";
 import { lmdb } from "../../../adapters/lmdb.ts";
 
-/** The hidden command. */
+/** The hidden command that starts it. */
 export const workerCommand = "demo-worker";
 
-/** What a worker is told. */
+/** The worker's input. */
 export interface Task {
-  /** Where the sandbox listens. */
+  /** The sandbox's origin. */
   readonly url: string;
   readonly clientId: string;
   readonly clientSecret: string;
@@ -24,18 +25,17 @@ export interface Task {
   readonly users: readonly string[];
 }
 
-/** So short that nobody waits long for the users of a dead worker, ms. The defaults are for production. */
+/** Short times, in ms, so that a dead worker's users are taken over soon. The defaults are for production. */
 export const times = { timeoutMs: 2_000, graceMs: 500, leaseMs: 3_000 } as const;
 
-/** How many users a worker has in hand at once. */
+/** How many users a worker processes at once. */
 const concurrency = 6;
 
-/** Waits for its task, and works on it until standard input closes or `signal` aborts. */
+/** Reads the task, and works on it until standard input closes or `signal` aborts. */
 export async function runWorker(signal: AbortSignal): Promise<number> {
   const lines = createInterface({ input: process.stdin });
-  const stop = new AbortController();
+  const stop = linkSignals(signal);
   lines.once("close", () => stop.abort());
-  signal.addEventListener("abort", () => stop.abort(), { once: true });
   try {
     const task = await new Promise<Task | null>((resolve) => {
       lines.once("line", (line) => resolve(JSON.parse(line) as Task)); // from our own parent
@@ -45,12 +45,13 @@ export async function runWorker(signal: AbortSignal): Promise<number> {
   } catch (error) {
     if (!stop.signal.aborted) throw error;
   } finally {
+    stop.release();
     lines.close();
   }
   return 0;
 }
 
-/** Onboards everybody it was told of, and works for whoever is due. */
+/** Onboards the users of the task, and runs a worker. */
 async function perform(task: Task, signal: AbortSignal): Promise<void> {
   const { url, clientId, clientSecret } = task;
   const clock = await connectSandboxClock(url, { signal });

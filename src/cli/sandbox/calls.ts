@@ -1,11 +1,11 @@
 /**
- * The calls that reach the sandbox, a line each.
+ * Prints the calls that reach the sandbox, one per line.
  *
  * @module
  */
 import type { JournalEntry } from "../../sandbox/index.ts";
 import type { Paint } from "../paint.ts";
-import { visible } from "../visible.ts";
+import { escapeControl } from "../escape-control.ts";
 
 /** One call. */
 export function describeEntry(
@@ -20,14 +20,14 @@ export function describeEntry(
     call,
     tone(String(status).padEnd(statusWidth)),
     outcome,
-    appUserId === undefined ? "" : visible(appUserId),
+    appUserId === undefined ? "" : escapeControl(appUserId),
   );
   return fault === undefined ? line : `${line} ${paint.busy(`(${fault})`)}`;
 }
 
 const statusWidth = 7;
 
-/** What stands above them. */
+/** The column titles. */
 export const callTitle: string = columns("#", "time", "call", "status", "outcome", "user");
 
 function columns(

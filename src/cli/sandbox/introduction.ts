@@ -1,35 +1,39 @@
 /**
- * What the sandbox says first: where it is, what it accepts, what to try, how to steer it.
+ * The sandbox's first output: its address, its credentials, example calls, and control calls.
  *
  * @module
  */
-import { controlBase, controlRoutes } from "../../sandbox/control-routes.ts";
-import type { ControlRoute } from "../../sandbox/control-routes.ts";
+import { controlBase, controlRoutes } from "../../sandbox/http/control-routes.ts";
+import type { ControlRoute } from "../../sandbox/http/control-routes.ts";
 import type { Sandbox, SandboxServer } from "../../sandbox/index.ts";
-import { number } from "../prose.ts";
+import { number } from "../format.ts";
 import type { Paint } from "../paint.ts";
 import { width } from "../screen.ts";
 import { callTitle } from "./calls.ts";
 
-/** Control calls, a line or two each. */
+/** Control calls, one or two lines each. */
 export function controlLines(routes: readonly ControlRoute[], paint: Paint): readonly string[] {
-  return routes.flatMap(({ method, path, body, says }) => {
+  return routes.flatMap(({ method, path, body, description }) => {
     const call = `  ${method.padEnd(6)} ${controlBase}${path}`.padEnd(callWidth);
     const example = body === undefined ? "" : JSON.stringify(body);
-    const apart = callWidth + example.length + says.length + 3 > width;
+    const apart = callWidth + example.length + description.length + 3 > width;
     if (apart)
       return [
-        `${call} ${paint.quiet(says)}`,
+        `${call} ${paint.quiet(description)}`,
         " ".repeat(Math.min(callWidth + 1, width - example.length)) + example,
       ];
-    return [example === "" ? `${call} ${paint.quiet(says)}` : `${call} ${example}  ${paint.quiet(says)}`];
+    return [
+      example === ""
+        ? `${call} ${paint.quiet(description)}`
+        : `${call} ${example}  ${paint.quiet(description)}`,
+    ];
   });
 }
 
-/** Where what a call takes begins. */
+/** The column where a call's example or description starts. */
 const callWidth = 28;
 
-/** The introduction. `limit`: in words. */
+/** The introduction. `limit` is given as text. */
 export function introduction(
   sandbox: Sandbox,
   { url }: SandboxServer,
@@ -48,7 +52,7 @@ export function introduction(
     row("client_id", credentials.clientId),
     row("client_secret", credentials.clientSecret),
     row("limit", `${limit.calls} management calls in any ${limit.window}`),
-    row("clock", `${new Date(clock.now()).toISOString()}${clock.running ? "" : ", standing still"}`),
+    row("clock", `${new Date(clock.now()).toISOString()}${clock.running ? "" : ", stopped"}`),
     ...(users === 0 ? [] : [row("users", number(users))]),
     ...(faults === 0 ? [] : [row("faults", `${number(faults)} waiting`)]),
     "",
@@ -56,22 +60,25 @@ export function introduction(
     `  curl ${url}/user-management/v1/user -d app_user_id=bilbo \\`,
     `    -H ${header("client_id", credentials.clientId)} -H ${header("client_secret", credentials.clientSecret)}`,
     "",
-    paint.strong("Exchange the code it answers"),
+    paint.strong("Exchange the code it returns"),
     `  curl ${url}/oauth2/token -d grant_type=authorization_code \\`,
     `    -d code=… -d ${quoted(`client_id=${credentials.clientId}`)} -d ${quoted(`client_secret=${credentials.clientSecret}`)}`,
     "",
-    paint.strong("Look and steer") + paint.quiet(` (all of it: curl ${url}${controlBase})`),
+    paint.strong("Inspect and control") + paint.quiet(` (full list: curl ${url}${controlBase})`),
     ...controlLines(
       controlRoutes.filter(({ isUsual }) => isUsual),
       paint,
     ),
+    paint.quiet("With curl, as JSON, from this machine:"),
+    `  curl ${url}${controlBase}clock \\`,
+    `    -H content-type:application/json -d ${quoted(JSON.stringify({ advanceMs: 7_200_000 }))}`,
     "",
-    paint.strong("Calls as they come") + paint.quiet(" (Ctrl-C ends the sandbox)"),
+    paint.strong("Incoming calls") + paint.quiet(" (Ctrl-C ends the sandbox)"),
     paint.quiet(callTitle),
   ].join("\n");
 }
 
-/** One word for a shell. */
+/** Quotes one word for a shell. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -1,12 +1,12 @@
 /**
- * `oneup-lifecycle sandbox`: a local 1upHealth on this machine, for programs in any language, until Ctrl-C.
+ * `oneup-lifecycle sandbox`: runs a local 1upHealth on this machine, for programs in any language, until Ctrl-C.
  *
  * @module
  */
 import { sleep, systemClock } from "../../clock.ts";
-import { controlRoutes } from "../../sandbox/control-routes.ts";
+import { controlRoutes } from "../../sandbox/http/control-routes.ts";
 import type { JournalEntry, Sandbox, SandboxServer } from "../../sandbox/index.ts";
-import { whole } from "../amounts.ts";
+import { whole } from "../parse-units.ts";
 import { UsageError } from "../arguments.ts";
 import type { CommandHelp, Given } from "../arguments.ts";
 import { paintFor } from "../paint.ts";
@@ -16,53 +16,69 @@ import { controlLines, introduction } from "./introduction.ts";
 import type { StateFile } from "./state-file.ts";
 import { begin } from "./world.ts";
 
-/** What `help` says. */
+/** Help of `sandbox`. */
 export const sandboxHelp: CommandHelp = {
   name: "sandbox",
-  says: "a local 1upHealth to develop and test against, in any language",
+  description: "a local 1upHealth to develop and test against, in any language",
   more: [
-    "Listens on 127.0.0.1 and behaves as 1upHealth is documented: users, codes, tokens, FHIR,",
-    "the limit of management calls. Prints every call with its secrets masked. Ctrl-C ends it,",
-    "and everything in it is gone, unless --state keeps it.",
+    "Listens on 127.0.0.1 and behaves as 1upHealth's documentation describes: users, codes, tokens, FHIR,",
+    "the limit on management calls. Prints every call with secrets masked. Ctrl-C stops it and discards",
+    "its data, unless --state is given.",
     "",
-    "While it runs, any program may look at it and steer it; such calls are not counted:",
+    "Programs on this machine can inspect and control it with the calls below, which do not count toward",
+    "the limit. Send POST and PUT bodies as JSON, with content-type: application/json:",
     "",
     ...controlLines(controlRoutes, paintFor({}, { NO_COLOR: "1" })),
+    "",
+    "Control calls from web pages of other origins are refused, and so is any host but localhost,",
+    "127.0.0.1 and [::1], because the state contains the client secret.",
   ],
   options: {
-    port: { type: "string", value: "N", says: "where to listen (any free port)" },
-    "client-id": { type: "string", value: "ID", says: "what the sandbox accepts (sandbox-client)" },
-    "client-secret": { type: "string", value: "SECRET", says: "what the sandbox accepts (sandbox-secret)" },
-    limit: { type: "string", value: "N", says: "management calls in a window (300)" },
-    window: { type: "string", value: "TIME", says: "length of that window: 90s, 30m, 1h (1h)" },
-    latency: { type: "string", value: "MS", says: "delay of each call: 80, or 40-120 (0)" },
+    port: { type: "string", value: "N", description: "port to listen on (default: any free port)" },
+    "client-id": { type: "string", value: "ID", description: "accepted client id (default: sandbox-client)" },
+    "client-secret": {
+      type: "string",
+      value: "SECRET",
+      description: "accepted client secret (default: sandbox-secret)",
+    },
+    limit: { type: "string", value: "N", description: "management calls per window (default: 300)" },
+    window: {
+      type: "string",
+      value: "TIME",
+      description: "length of the window, e.g. 90s or 30m (default: 1h)",
+    },
+    latency: {
+      type: "string",
+      value: "MS",
+      description: "delay of each call in ms: 80, or 40-120 (default: 0)",
+    },
     "seed-users": {
       type: "string",
       value: "N",
-      says: "users who are there already: user-1 to user-N, or the ids of a file",
+      description: "users to create at start: user-1 to user-N, or the ids in a file",
     },
     clock: {
       type: "string",
       value: "TIME",
-      says: "what time it is there: 2026-01-01T00:00:00Z, or +2h from now (now)",
+      description: "the sandbox's time: 2026-01-01T00:00:00Z, or +2h from now (default: now)",
     },
-    stopped: { type: "boolean", says: "its clock stands still until it is advanced" },
+    stopped: { type: "boolean", description: "start with a stopped clock that moves only when advanced" },
     faults: {
       type: "string",
       value: "FILE",
-      says: 'a JSON list of what goes wrong, e.g. [{ "call": "createUser", "status": 500 }]',
+      description: 'a JSON list of faults, e.g. [{ "call": "createUser", "status": 500 }]',
     },
     state: {
       type: "string",
       value: "FILE",
-      says: "keeps the world there, its clock too, and goes on with it the next time",
+      description: "save the state and clock to FILE, and load them at the next start",
     },
   },
 };
 
-/** How often the journal is looked at, ms. */
-const lookMs = 50;
-/** How often the world is written down, if it is kept and has changed, ms. */
+/** How often the journal is polled, in ms. */
+const pollMs = 50;
+/** How often a changed state is saved with `--state`, in ms. */
 const keepMs = 1_000;
 
 /** Runs the sandbox until `signal` aborts. */
@@ -74,7 +90,7 @@ export async function sandbox(given: Given, signal: AbortSignal): Promise<number
   const paint = paintFor(process.stdout);
   const limit = { calls: texts.get("limit") ?? "300", window: texts.get("window") ?? "1h" };
   try {
-    await state?.keep(world); // somebody should hear at once if that cannot be done
+    await state?.keep(world); // fails at once if the file cannot be written
     console.log(introduction(world, server, limit, paint));
     await follow(world, state, signal, (entry) => console.log(describeEntry(entry, paint)));
   } finally {
@@ -94,7 +110,7 @@ async function listen(world: Sandbox, port: number): Promise<SandboxServer> {
   }
 }
 
-/** Hands every new entry of the journal to `use`, and keeps the world, until `signal` aborts. */
+/** Passes every new entry of the journal to `use`, and saves the state, until `signal` aborts. */
 async function follow(
   world: Sandbox,
   state: StateFile | null,
@@ -112,6 +128,6 @@ async function follow(
       await state.keep(world);
       keptAt = systemClock.monotonic();
     }
-    await sleep(systemClock, lookMs, signal).catch(() => {}); // the loop's condition sees the abort
+    await sleep(systemClock, pollMs, signal).catch(() => {}); // the loop's condition sees the abort
   }
 }

@@ -1,38 +1,38 @@
 /**
- * The file in which a sandbox's world outlives its process.
+ * The file in which a sandbox's state outlives its process.
  *
  * @module
  */
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { systemClock } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
-import { restoreFrom } from "../../sandbox/restore-from.ts";
+import { restoreFrom } from "../../sandbox/http/restore-from.ts";
 import type { Sandbox, SandboxSnapshot } from "../../sandbox/index.ts";
 import { UsageError } from "../arguments.ts";
 import { isSystemError, reasonOf } from "../system-error.ts";
 
-/** What stands in it. */
+/** The content of the file. */
 export interface KeptState {
-  /** How far the sandbox's clock was ahead of the machine's, in ms; of one that stood still, what it said. */
+  /** How far the sandbox's clock was ahead of the machine's, in ms; for a stopped clock, its time. */
   readonly clock: { readonly aheadMs: number } | { readonly stoodAt: number };
-  /** The limit that was counted. */
+  /** The limit that the stored quota counts against. */
   readonly limit: string;
   readonly world: SandboxSnapshot;
 }
 
-/** See the module. The world's secrets stand in it in clear: they open nothing but this sandbox. */
+/** Reads and writes the file. It holds the sandbox's secrets in clear; they are valid nowhere else. */
 export class StateFile {
   readonly #path: string;
   readonly #limit: string;
   #written = "";
 
-  /** `limit` names the limit that is counted: what was counted against another one is forgotten. */
+  /** `limit` names the current limit: a stored quota of another limit is discarded. */
   constructor(path: string, limit: string) {
     this.#path = path;
     this.#limit = limit;
   }
 
-  /** What was kept; `null` if there is no such file yet. @throws {UsageError} if it holds something else */
+  /** The stored state; `null` if the file does not exist yet. @throws {UsageError} if it holds something else */
   async read(): Promise<KeptState | null> {
     try {
       const kept: unknown = JSON.parse(await readFile(this.#path, "utf8"));
@@ -46,7 +46,7 @@ export class StateFile {
     throw this.#strange();
   }
 
-  /** Puts the world back. @throws {UsageError} if it is none */
+  /** Restores the state. @throws {UsageError} if it is not valid */
   restore(sandbox: Sandbox, { world, limit }: KeptState): void {
     const { quota } = sandbox.snapshot(); // nothing is counted yet
     try {
@@ -57,12 +57,12 @@ export class StateFile {
     }
   }
 
-  /** Writes the world down if it has changed: beside its place first, so that nobody finds half of one. */
+  /** Saves the state if it has changed: to a draft that is then renamed, so that no reader sees half a file. */
   async keep(sandbox: Sandbox): Promise<void> {
     const { clock } = sandbox;
     const now = clock.now();
     const kept: KeptState = {
-      // To the second: or it would change by itself.
+      // Rounded to a second: the difference between the clocks jitters, and would make an equal state look changed.
       clock: clock.running
         ? { aheadMs: Math.round((now - systemClock.now()) / 1_000) * 1_000 }
         : { stoodAt: now },
@@ -82,7 +82,7 @@ export class StateFile {
   }
 
   #strange(): UsageError {
-    return new UsageError(`Cannot use ${this.#path}: it must be a file that --state has written`);
+    return new UsageError(`Cannot use ${this.#path}: it must be a file written by --state`);
   }
 }
 

@@ -1,12 +1,12 @@
 /**
- * The world that the command's options describe: who is there, what time it is, what will go wrong.
+ * Builds the sandbox that the command's options describe: its users, its clock and its faults.
  *
  * @module
  */
 import { readFile } from "node:fs/promises";
 import { systemClock } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
-import { endless } from "../../sandbox/fault.ts";
+import { endless } from "../../sandbox/faults/fault.ts";
 import { createSandbox, createVirtualClock } from "../../sandbox/index.ts";
 import type {
   Fault,
@@ -15,7 +15,7 @@ import type {
   SandboxOptions,
   VirtualClock,
 } from "../../sandbox/index.ts";
-import { duration, whole } from "../amounts.ts";
+import { duration, whole } from "../parse-units.ts";
 import { UsageError } from "../arguments.ts";
 import type { Given } from "../arguments.ts";
 import { idsIn } from "../list-file.ts";
@@ -23,13 +23,13 @@ import { reasonOf } from "../system-error.ts";
 import { StateFile } from "./state-file.ts";
 import type { KeptState } from "./state-file.ts";
 
-/** The world, and the file it is kept in, if it is. */
+/** The sandbox, and its state file if there is one. */
 export interface Begun {
   readonly sandbox: Sandbox;
   readonly state: StateFile | null;
 }
 
-/** Makes the world. @throws {UsageError} with the option, the rule and the value; the signal's reason */
+/** Builds the sandbox. @throws {UsageError} with the option, the rule and the value; the signal's reason */
 export async function begin({ texts, switches }: Given, signal: AbortSignal): Promise<Begun> {
   const path = texts.get("state");
   const limit = `${texts.get("limit") ?? "300"} in ${texts.get("window") ?? "1h"}`;
@@ -38,7 +38,7 @@ export async function begin({ texts, switches }: Given, signal: AbortSignal): Pr
   const clock = clockOf(texts.get("clock"), switches.has("stopped"), kept?.clock);
   const sandbox = createSandbox({ ...optionsOf(texts), clock });
   if (kept !== null) state?.restore(sandbox, kept);
-  sandbox.setCredentials(credentialsOf(texts)); // what was kept has its own
+  sandbox.setCredentials(credentialsOf(texts)); // the stored state has its own
   for await (const id of seeds(texts.get("seed-users"), signal)) sandbox.createUser(id);
   for (const fault of await faultsIn(texts.get("faults"))) script(sandbox, fault);
   return { sandbox, state };
@@ -72,7 +72,7 @@ function latency(text: string): readonly [number, number] {
   );
 }
 
-/** The clock as it is asked for, else as it was kept, else the machine's time. */
+/** The clock from `--clock`, else from the stored state, else the machine's time. */
 function clockOf(
   asked: string | undefined,
   isStopped: boolean,

@@ -1,21 +1,21 @@
 /**
- * A place in a walk as a short text, to go on from in another process. It says what the server's link added to the search
- * and refers to the rest: the caller gives the same search again, so its values, which may name a patient, need not stand
- * in the cursor. It holds no secret.
+ * A position in a walk as a short text, so that another process can resume it. It holds what the server's link added
+ * to the search and refers to the rest by index: the caller passes the same search again, so its values, which may
+ * identify a patient, are not in the cursor. It holds no secret.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { LifecycleError } from "../errors.ts";
-import type { PagePlace } from "./link.ts";
-import { encoded, queryOf, type Pairs } from "./query.ts";
+import { LifecycleError } from "../../errors.ts";
+import type { PagePlace } from "./next-link.ts";
+import { encoded, queryOf, type Pairs } from "../query.ts";
 
-/** What a caller searches for. */
+/** A search. */
 export interface Search {
   readonly path: string;
   readonly pairs: Pairs;
-  /** What a cursor belongs to beside that. */
+  /** The FHIR version. A cursor is valid for one version, path and set of parameters. */
   readonly version: string;
 }
 
@@ -24,7 +24,7 @@ export function startOf({ path, pairs }: Search): PagePlace {
   return { path, query: queryOf(pairs) };
 }
 
-/** `[1, fingerprint, path or 0 for that of the search, …parts of the query: a text, or the number of a pair]` */
+/** `[1, fingerprint, path or 0 for that of the search, …parts of the query: a text, or the index of a pair]` */
 type Parts = readonly [1, string, string | 0, ...(string | number)[]];
 
 /** The cursor of a page. */
@@ -40,9 +40,9 @@ export function cursorOf(search: Search, { path, query }: PagePlace): string {
 }
 
 /**
- * The page of a cursor.
+ * The page that a cursor refers to.
  *
- * @throws {LifecycleError} `INVALID_OPTION` if it is none of this search
+ * @throws {LifecycleError} `INVALID_OPTION` if it does not belong to this search
  */
 export function placeAt(search: Search, cursor: string): PagePlace {
   const parts = read(cursor);
@@ -79,12 +79,12 @@ function isParts(value: unknown): value is Parts {
   return format === 1 && typeof print === "string" && isPath && query.every(isPart);
 }
 
-/** Visible characters of a query, without what would end it or begin another part. */
+/** Visible characters of a query, except those that would end it or start another part. */
 function isPart(part: unknown): boolean {
   return typeof part === "number" || (typeof part === "string" && /^[!"$%'-~]*$/.test(part));
 }
 
-/** Too short to give away what was searched for, long enough to notice another search. */
+/** Too short to reveal the search, long enough to detect a different one. */
 function fingerprint({ version, path, pairs }: Search): string {
   return createHash("sha256")
     .update(JSON.stringify([version, path, pairs]))

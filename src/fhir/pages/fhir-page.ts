@@ -1,36 +1,40 @@
 /**
- * Pages, one after the other: each knows the way to the next one.
+ * Pages of results, each with a method that fetches the next one.
  *
  * @module
  */
 import { createHash } from "node:crypto";
-import { isLifecycleError, LifecycleError } from "../errors.ts";
-import type { JsonObject } from "../http/json.ts";
-import type { PageContent } from "./bundle.ts";
-import type { FhirPlace } from "./calls.ts";
+import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import type { JsonObject } from "../../http/json.ts";
+import type { PageContent } from "./read-bundle.ts";
+import type { FhirPlace } from "../calls.ts";
 import { cursorOf, type Search } from "./cursor.ts";
-import type { FhirIssue } from "./issues.ts";
-import { follow, type PagePlace } from "./link.ts";
-import { createTrail, type Trail } from "./trail.ts";
+import type { FhirIssue } from "../fhir-issue.ts";
+import { nextLink, type PagePlace } from "./next-link.ts";
+import { createVisited, type Visited } from "./visited.ts";
 
 /** One page of a search, a history, or of everything about a patient. `All`: any resource of the version. */
 export interface FhirPage<R = unknown, All = unknown, B = unknown> {
-  /** What was searched for. */
+  /** The matches. */
   readonly resources: readonly R[];
-  /** What came with it, by `_include` and `_revinclude`. */
+  /** Resources included by `_include` and `_revinclude`. */
   readonly included: readonly All[];
-  /** What the server remarks about the search: codes and places. */
+  /** The server's remarks about the search: codes and places. */
   readonly issues: readonly FhirIssue[];
-  /** How many there are in all, if the server says. */
+  /** The total number of matches, if the server returns it. */
   readonly total: number | undefined;
-  /** Where the next page begins, to go on there later, in any process; `undefined` on the last page. No secret. */
+  /**
+   * The start of the next page, for resuming there later in any process; `undefined` on the last page. Holds no
+   * secret.
+   */
   readonly nextCursor: string | undefined;
-  /** The page as it came: scores, deletions in a history, links. */
+  /** The Bundle as received: with scores, deletions in a history, links. */
   readonly bundle: B;
   /**
    * The next page; `null` after the last one.
    *
-   * @throws {LifecycleError} `BAD_ANSWER` if the link leads anywhere but on, or in circles; as the call that gave this page
+   * @throws {LifecycleError} `BAD_ANSWER` if the link leaves the FHIR base or repeats a page; as the call that
+   * returned this page
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -45,23 +49,30 @@ export interface FhirPage<R = unknown, All = unknown, B = unknown> {
   next(options?: { readonly signal?: AbortSignal | undefined }): Promise<FhirPage<R, All, B> | null>;
 }
 
-/** A page that nobody has put a type on. */
+/** A page without static types for its resources. */
 export type AnyPage = FhirPage<JsonObject, JsonObject, JsonObject>;
 
-/** A page with its own place. */
+/** A page with its position. */
 export interface PageHere {
   readonly page: AnyPage;
   readonly here: PagePlace;
   next(signal: AbortSignal | undefined): Promise<PageHere | null>;
 }
 
-/** Fetches a page. */
-export type Load = (
-  place: PagePlace,
-  signal: AbortSignal | undefined,
-) => Promise<{ readonly bundle: JsonObject; readonly content: PageContent }>;
+/** A page as received. */
+export interface Loaded {
+  /**
+   * Its position, which differs from the requested one if a smaller page was read instead of one that was too big.
+   */
+  readonly place: PagePlace;
+  readonly bundle: JsonObject;
+  readonly content: PageContent;
+}
 
-/** What pages belong to. */
+/** Fetches a page. */
+export type Load = (place: PagePlace, signal: AbortSignal | undefined) => Promise<Loaded>;
+
+/** The search that pages belong to. */
 export interface PageSource {
   readonly place: FhirPlace;
   readonly search: Search;
@@ -70,7 +81,7 @@ export interface PageSource {
   readonly load: Load;
 }
 
-/** After so many pages with nothing on them, all of which lead on, a walk ends. */
+/** A walk fails after this many consecutive empty pages. */
 const mostEmpty = 10;
 
 /** Fetches the first page, or that of a cursor. */
@@ -79,21 +90,21 @@ export function firstPage(
   here: PagePlace,
   signal: AbortSignal | undefined,
 ): Promise<PageHere> {
-  return pageAt(source, { here, trail: createTrail(), step: 1, empty: 0 }, signal);
+  return pageAt(source, { here, trail: createVisited(), step: 1, empty: 0 }, signal);
 }
 
 /** A step of the walk. */
 interface Step {
   readonly here: PagePlace;
-  readonly trail: Trail;
+  readonly trail: Visited;
   readonly step: number;
-  /** Empty pages right before it. */
+  /** Consecutive empty pages before it. */
   readonly empty: number;
 }
 
 async function pageAt(source: PageSource, at: Step, signal: AbortSignal | undefined): Promise<PageHere> {
-  const { here, trail, step } = at;
-  const { bundle, content } = await source.load(here, signal);
+  const { trail, step } = at;
+  const { place: here, bundle, content } = await source.load(at.here, signal);
   const places = [`${here.path}?${here.query}`, ...(content.marks === "" ? [] : [content.marks])];
   const seen = places.map((place) => trail.passed(short(place), step));
   if (seen.includes(true)) throw astray(source, "a page must not come again, got one a second time");
@@ -121,17 +132,17 @@ async function pageAt(source: PageSource, at: Step, signal: AbortSignal | undefi
   return { page, here, next: nextHere };
 }
 
-/** A page is worth something even if its link is not. */
+/** A bad link is reported by `next()`, so that the page itself can still be used. */
 function followed({ place }: PageSource, here: PagePlace, link: string): PagePlace | LifecycleError {
   try {
-    return follow(place, here, link);
+    return nextLink(place, here, link);
   } catch (error) {
     if (isLifecycleError(error)) return error;
     throw error;
   }
 }
 
-/** Places and pages are kept by a hash: queries and ids are long, and nobody else's business. */
+/** A hash of a position: queries and ids are long, and need not be kept. */
 function short(place: string): string {
   return createHash("sha256").update(place).digest("base64url").slice(0, 16);
 }

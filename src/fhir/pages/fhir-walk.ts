@@ -1,30 +1,31 @@
 /**
- * A walk over all pages: one page in memory, troubles on the way waited out, a cursor to go on from.
+ * A walk over all pages: holds one page in memory, waits out transient errors, and has a cursor for resuming.
  *
  * @module
  */
-import { sleep, type Clock } from "../clock.ts";
-import { isLifecycleError } from "../errors.ts";
+import { withSignals } from "../../abort.ts";
+import { sleep, type Clock } from "../../clock.ts";
+import { isLifecycleError } from "../../errors.ts";
 import { cursorOf } from "./cursor.ts";
-import type { PagePlace } from "./link.ts";
-import { firstPage, type FhirPage, type Load, type PageHere, type PageSource } from "./page.ts";
-import type { JsonObject } from "../http/json.ts";
+import type { PagePlace } from "./next-link.ts";
+import { firstPage, type FhirPage, type Load, type PageHere, type PageSource } from "./fhir-page.ts";
+import type { JsonObject } from "../../http/json.ts";
 
 /**
- * Resources one by one, or page by page. One page is in memory at a time. The token is renewed on the way; what may pass
- * (429, 5xx, a lost answer) is waited out, up to five times a page. After an error, or in another process, go on from the
- * {@link FhirWalk.cursor}: no resource is skipped, and at most one page is seen twice.
+ * Resources one by one, or page by page. One page is in memory at a time. The token is renewed on the way. Transient
+ * errors (429, 5xx, a lost, truncated or empty response) are retried, up to five times per page. A page that is too
+ * big is requested again with half as many resources. After an error, or in another process, resume from the
+ * {@link FhirWalk.cursor}: no resource is skipped, and at most one page is repeated.
  *
- * The loop can be left and entered again: it goes on with the page on which it stood.
+ * The loop can be left and entered again: it resumes with the page at which it stopped.
  */
 export interface FhirWalk<R = unknown, P = unknown> extends AsyncIterable<R> {
   /**
-   * Where the page begins whose resources are being given out, as a short text without secrets; `undefined` when
-   * everything was seen.
+   * The start of the current page as a short text without secrets; `undefined` when all pages have been read.
    */
   readonly cursor: string | undefined;
   /**
-   * Page by page, with what came along by `_include`.
+   * Page by page, including the resources added by `_include`.
    *
    * @example
    * ```ts
@@ -39,10 +40,10 @@ export interface FhirWalk<R = unknown, P = unknown> extends AsyncIterable<R> {
   pages(): AsyncGenerator<P, void, undefined>;
 }
 
-/** A walk that nobody has put a type on. */
+/** A walk without static types for its resources. */
 export type AnyWalk = FhirWalk<JsonObject, FhirPage<JsonObject, JsonObject, JsonObject>>;
 
-/** Begins at `start`, when somebody asks. */
+/** Starts at `start`, when the first page is requested. */
 export function createWalk(source: PageSource, start: PagePlace, signal: AbortSignal | undefined): AnyWalk {
   let place: PagePlace | null = start;
 
@@ -70,25 +71,26 @@ export function createWalk(source: PageSource, start: PagePlace, signal: AbortSi
   };
 }
 
-/** How often a page is asked for. */
+/** The most attempts per page. */
 const mostTries = 6;
-/** The wait before the second try, ms; it doubles. */
+/** The wait before the second attempt, ms; it doubles. */
 const firstWaitMs = 250;
-/** Who is told to wait longer than this gets the error instead, ms. */
+/** A longer requested wait, ms, is thrown as an error instead. */
 const longestWaitMs = 600_000;
 
-/** The same, but what may pass is waited out. */
-export function patient(load: Load, clock: Clock): Load {
-  return async (place, signal) => {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await load(place, signal);
-      } catch (error) {
-        if (!isLifecycleError(error) || !error.retryable || tries === mostTries) throw error;
-        const waitMs = error.retryAfterMs ?? firstWaitMs * 2 ** (tries - 1) * (0.5 + clock.random());
-        if (waitMs > longestWaitMs) throw error;
-        await sleep(clock, waitMs, signal);
+/** The same, but transient errors are retried, unless `ending` aborts. */
+export function patient(load: Load, clock: Clock, ending: AbortSignal): Load {
+  return (place, signal) =>
+    withSignals(signal, ending, async (signal) => {
+      for (let tries = 1; ; tries++) {
+        try {
+          return await load(place, signal);
+        } catch (error) {
+          if (!isLifecycleError(error) || !error.retryable || tries === mostTries) throw error;
+          const waitMs = error.retryAfterMs ?? firstWaitMs * 2 ** (tries - 1) * (0.5 + clock.random());
+          if (waitMs > longestWaitMs) throw error;
+          await sleep(clock, waitMs, signal);
+        }
       }
-    }
-  };
+    });
 }

@@ -1,35 +1,35 @@
 /**
- * Links to the next page. A link is a word of the server, and the token goes where it points: so it must point to where
- * the token has been already.
+ * Links to the next page. The server chooses the link, and the token is sent there, so it must stay where the token
+ * has been sent before.
  *
  * @module
  */
-import { LifecycleError } from "../errors.ts";
-import { under } from "../http/call.ts";
-import type { FhirPlace } from "./calls.ts";
-import { deepestSkip } from "./query.ts";
+import { LifecycleError } from "../../errors.ts";
+import { under } from "../../http/call.ts";
+import type { FhirPlace } from "../calls.ts";
+import { deepestSkip } from "../query.ts";
 
-/** A page: the path behind the version's base (`/Patient`), and the query. */
+/** A page: the path after the version's base (`/Patient`), and the query. */
 export interface PagePlace {
   readonly path: string;
   /** Encoded, without its question mark. */
   readonly query: string;
 }
 
-/** A port that stands there twice, as some gateways write it. */
+/** A repeated port, as some gateways write it. */
 const portTwice = /^(https?:\/\/[^/?#@]*?(:\d{1,5}))\2+(?=[/?#]|$)/i;
 
-/** No server takes a longer one. */
+/** The longest link that is followed; servers reject longer ones. */
 const longestLink = 16_000;
 
 /**
- * Where a link leads: relative ones are resolved, everything else must be under the same origin and base path.
+ * The target of a link: relative links are resolved; absolute ones must have the same origin and base path.
  *
  * @throws {LifecycleError} `BAD_ANSWER`
  */
-export function follow(place: FhirPlace, from: PagePlace, link: string): PagePlace {
+export function nextLink(place: FhirPlace, from: PagePlace, link: string): PagePlace {
   const base = new URL(under(place.api, `/${place.version}`));
-  // Relative ones belong to the base of the version, and mere queries to this page.
+  // Relative links are relative to the base of the version; those that are only a query, to this page.
   const start = link.startsWith("?") ? `${base.href}${from.path}` : `${base.href}/`;
   if (link.length > longestLink) throw refused(`a link of more than ${longestLink} characters`);
   const repaired = link.replace(portTwice, "$1");

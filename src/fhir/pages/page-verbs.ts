@@ -1,20 +1,21 @@
 /**
- * The verbs that give pages and walks.
+ * The methods that return pages and walks.
  *
  * @module
  */
-import { pageCall } from "./calls.ts";
-import { checkNumber, checkOptions, checkResourceId, checkSignal, checkType } from "./checks.ts";
+import { pageCall } from "../calls.ts";
+import { checkNumber, checkOptions, checkResourceId, checkSignal, checkType } from "../checks.ts";
 import { placeAt, startOf, type Search } from "./cursor.ts";
-import type { CountOptions, PageOptions } from "./fhir-client.ts";
-import type { PagePlace } from "./link.ts";
-import { firstPage, type AnyPage, type Load, type PageSource } from "./page.ts";
-import { eitherOf, perform, type VerbParts } from "./perform.ts";
-import { longestPage, pairsOf, type Pairs, type SearchParams } from "./query.ts";
-import { lookingBack, readingEverything, searching, type Task } from "./task.ts";
-import { createWalk, patient, type AnyWalk } from "./walk.ts";
+import type { CountOptions, PageOptions } from "../fhir-client.ts";
+import type { PagePlace } from "./next-link.ts";
+import { firstPage, type AnyPage, type Load, type PageSource } from "./fhir-page.ts";
+import { halving } from "./halving.ts";
+import { execute, type VerbParts } from "../execute.ts";
+import { longestPage, pairsOf, type Pairs, type SearchParams } from "../query.ts";
+import { lookingBack, readingEverything, searching, type Operation } from "../operation.ts";
+import { createWalk, patient, type AnyWalk } from "./fhir-walk.ts";
 
-/** See `FhirClient`; the types are put on there. */
+/** See `FhirClient`, which adds the types. */
 export interface PageVerbs {
   search(resourceType: string, params?: SearchParams, options?: PageOptions): Promise<AnyPage>;
   searchAll(resourceType: string, params?: SearchParams, options?: PageOptions): AnyWalk;
@@ -22,34 +23,40 @@ export interface PageVerbs {
   everything(patientId: string, options?: CountOptions): AnyWalk;
 }
 
-/** Where to begin, and how to go on. */
+/** The start of a search. */
 interface Begun {
+  /** Its `load` makes one attempt. */
   readonly source: PageSource;
+  /** Resources per page, if requested. */
+  readonly asked: number | undefined;
   readonly start: PagePlace;
   readonly signal: AbortSignal | undefined;
 }
 
 export function pageVerbs({ place, performer, clock, ending }: VerbParts): PageVerbs {
-  function begin(task: Task, path: string, pairs: Pairs, { cursor, signal }: PageOptions): Begun {
+  function begin(task: Operation, path: string, pairs: Pairs, { cursor, signal }: PageOptions): Begun {
     const search: Search = { version: place.version, path, pairs };
     const start = cursor === undefined ? startOf(search) : placeAt(search, cursor);
     checkSignal(task.words, signal);
     const load: Load = async (at, signal) => {
       const call = pageCall(place, at.path, at.query);
-      const { resource, page } = await perform(performer, task, call, signal);
+      const { resource, page } = await execute(performer, task, call, signal);
       if (resource === null || page === undefined)
-        throw new TypeError("Cannot read a page: the answer is none"); // and was no success
-      return { bundle: resource, content: page };
+        throw new TypeError("Cannot read a page: the response has none"); // and would not be a success
+      return { place: at, bundle: resource, content: page };
     };
-    return { source: { place, search, task: task.words, load }, start, signal };
+    const count = pairs.find(([name]) => name === "_count")?.[1];
+    const asked = count === undefined ? undefined : Number(count);
+    return { source: { place, search, task: task.words, load }, asked, start, signal };
   }
 
-  async function one({ source, start, signal }: Begun): Promise<AnyPage> {
-    return (await firstPage(source, start, signal)).page;
+  async function one({ source, asked, start, signal }: Begun): Promise<AnyPage> {
+    return (await firstPage({ ...source, load: halving(source.load, asked) }, start, signal)).page;
   }
 
-  function all({ source, start, signal }: Begun): AnyWalk {
-    return createWalk({ ...source, load: patient(source.load, clock) }, start, eitherOf(signal, ending));
+  function all({ source, asked, start, signal }: Begun): AnyWalk {
+    const load = halving(patient(source.load, clock, ending), asked);
+    return createWalk({ ...source, load }, start, signal);
   }
 
   function search(resourceType: string, params: SearchParams, options: PageOptions | undefined): Begun {
@@ -61,7 +68,7 @@ export function pageVerbs({ place, performer, clock, ending }: VerbParts): PageV
     return begin(task, `/${resourceType}`, pairs, checked);
   }
 
-  function counted(task: Task, path: string, options: CountOptions | undefined): Begun {
+  function counted(task: Operation, path: string, options: CountOptions | undefined): Begun {
     const names = { signal: true, cursor: true, count: true } as const;
     const checked = checkOptions<CountOptions>(task.words, options, names);
     const count = checkNumber(task.words, "count", checked.count, 1, longestPage);

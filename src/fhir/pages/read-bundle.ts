@@ -1,28 +1,28 @@
 /**
- * Reads a page: what was searched for, what came with it, and where it goes on.
+ * Reads a page: its matches, the included resources, and the link to the next page.
  *
  * @module
  */
-import { field, isObject, numeric, text, type JsonObject } from "../http/json.ts";
-import { issuesIn, type FhirIssue } from "./issues.ts";
+import { field, isObject, numeric, text, type JsonObject } from "../../http/json.ts";
+import { issuesIn, type FhirIssue } from "../fhir-issue.ts";
 
-/** What stands on a page. */
+/** The content of a page. */
 export interface PageContent {
   readonly matches: readonly JsonObject[];
   readonly included: readonly JsonObject[];
   readonly issues: readonly FhirIssue[];
   readonly total: number | undefined;
-  /** The link to the next page, as the server wrote it. */
+  /** The link to the next page, as received. */
   readonly next: string | undefined;
-  /** Tells this page from others: ids and versions, in order. `""` if it is empty. */
+  /** Identifies the page: the ids and versions on it, in order. `""` if it is empty. */
   readonly marks: string;
 }
 
 /**
  * The content of a Bundle.
  *
- * @param resourceType what was searched for; of everything if missing
- * @returns in words, what of it is not as it must be
+ * @param resourceType the type that was searched for; any type if undefined
+ * @returns the content, or in words what the Bundle lacks
  */
 export function readBundle(bundle: JsonObject, resourceType: string | undefined): PageContent | string {
   const { entry = [], link = [] } = bundle;
@@ -52,7 +52,7 @@ export function readBundle(bundle: JsonObject, resourceType: string | undefined)
   };
 }
 
-/** In a history. */
+/** Whether the entry of a history is a deletion. */
 function isDeletion(entry: unknown): boolean {
   return field(field(entry, "request"), "method") === "DELETE";
 }

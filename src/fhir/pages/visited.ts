@@ -1,23 +1,23 @@
 /**
- * Where a walk has been, in constant memory, so that it does not go in circles.
+ * The positions that a walk has visited, in constant memory, to detect cycles.
  *
  * @module
  */
 
-/** See {@link createTrail}. */
-export interface Trail {
-  /** Notes that a place is reached with a step of the walk; true if another step reached it before. */
+/** See {@link createVisited}. */
+export interface Visited {
+  /** Records that a step of the walk reaches a position. True if another step reached it before. */
   passed(place: string, step: number): boolean;
 }
 
-/** So many places are remembered. */
+/** The number of positions remembered. */
 const longest = 4_096;
 
 /**
- * Remembers the last places, and one further back, which moves to the present whenever the way from it has doubled: a
- * circle that is longer than the memory comes past it sooner or later (Brent's algorithm).
+ * Remembers the latest positions and one older mark, which is moved to the current position whenever the number of
+ * steps has doubled since: a cycle longer than the memory passes the mark sooner or later (Brent's algorithm).
  */
-export function createTrail(): Trail {
+export function createVisited(): Visited {
   const last = new Map<string, number>();
   let mark: { readonly place: string; readonly step: number } | undefined;
   return {

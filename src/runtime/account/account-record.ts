@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { openGate } from "../../machines/index.ts";
-import type { Gate, GateReason } from "../../machines/index.ts";
-import type { Json } from "../store/contract.ts";
-import { isCount, isObject, isTime } from "../store/shapes.ts";
+import { openGate } from "../../../machines/index.ts";
+import type { Gate, GateReason } from "../../../machines/index.ts";
+import type { Json } from "../../store/contract.ts";
+import { isCount, isObject, isTime } from "../../store/guards.ts";
 
-/** The gates by their keys. What cannot be read counts as open: 1upHealth says so again if it is not. */
+/** The gates by their keys. An unreadable gate counts as open: if it should be shut, the next refusal shuts it again. */
 export function readGates(value: Json): Readonly<Record<string, Gate>> {
   const kept = isObject(value) ? value["gates"] : undefined;
   if (!isObject(kept)) return {};
@@ -19,10 +19,10 @@ export function readGates(value: Json): Readonly<Record<string, Gate>> {
   );
 }
 
-/** A gate that nobody tried for so long belongs to a secret that nobody uses any more, ms. */
+/** A gate without a probe for this long belongs to a secret that is no longer in use, ms. */
 const forgottenMs = 30 * 24 * 3_600_000;
 
-/** The record with one gate changed; one that is open is forgotten. */
+/** The record with one gate changed; open gates are removed. */
 export function withGate(value: Json, key: string, gate: Gate): Json {
   const record = isObject(value) ? value : {};
   const gates = { ...readGates(value), [key]: gate };
@@ -43,7 +43,7 @@ function gateOf(kept: Readonly<Record<keyof Gate, unknown>>): readonly Gate[] {
     (probe === null || typeof probe === "string") &&
     (codeAt === null || isTime(codeAt));
   if (!reads) return [];
-  // A reason that a later release has invented keeps the gate shut all the same.
+  // A reason of a later release still keeps the gate shut.
   const known = reason === null ? null : (reasons.find((one) => one === reason) ?? "unavailable");
   return [{ state, reason: known, until, attempt, since, probe, codeAt }];
 }

@@ -1,29 +1,26 @@
 /**
- * The credentials that calls carry now, and how others come in their place.
+ * The credentials that calls use now, and how they are replaced.
  *
  * @module
  */
-import { inTime } from "../clock.ts";
-import type { Clock } from "../clock.ts";
-import { inWords, LifecycleError } from "../errors.ts";
-import type { CredentialSource, KnownCredentials } from "./credentials.ts";
-import type { Logger } from "./options.ts";
+import type { Clock } from "../../clock.ts";
+import { inWords, LifecycleError } from "../../errors.ts";
+import { askForCredentials } from "../options/credentials.ts";
+import type { CredentialSource, KnownCredentials } from "../options/credentials.ts";
+import type { Logger } from "../options/logger.ts";
 
-/** What {@link CredentialsInUse} works with. */
+/** The dependencies of {@link CredentialsInUse}. */
 export interface CredentialsParts {
   readonly clock: Clock;
   readonly source: CredentialSource;
   readonly credentials: KnownCredentials;
-  /** The name under which a secret's gate is kept: says nothing about the secret. */
+  /** The name under which a secret's gate is kept; it reveals nothing about the secret. */
   readonly fingerprint: (secret: string) => string;
   readonly logger: Logger;
 }
 
-/** A source is asked again after so long at the earliest, ms. */
+/** The minimum interval between two requests to a source, ms. */
 const pauseMs = 5_000;
-
-/** A function for credentials has so long to answer, ms: one that never does must not stop everything else. */
-const answerMs = 5_000;
 
 /** See the module. */
 export class CredentialsInUse {
@@ -42,27 +39,33 @@ export class CredentialsInUse {
     return this.#current;
   }
 
-  /** The name under which the gate of their secret is kept. */
+  /** The name under which the gate of the current secret is kept. */
   get key(): string {
     return this.#key;
   }
 
   keyOf({ clientSecret }: KnownCredentials): string {
-    return `secret:${this.#parts.fingerprint(clientSecret.reveal())}`;
+    // seam: each-secret-has-its-own-gate
+    const fingerprint = this.#parts.fingerprint(clientSecret.reveal());
+    return `secret:${fingerprint}`;
   }
 
-  /** Asks the source for others, if it may have some, and was not just asked unless it must be `now`. Never rejects. */
+  /**
+   * Asks the source for other credentials, if it may have any and was not asked just before; `now` skips that check.
+   * Never rejects.
+   */
   async renew(now: boolean): Promise<void> {
     const { clock, source, logger } = this.#parts;
     const askedMs = clock.monotonic() - this.#askedAt;
+    // seam: a-changed-secret-is-asked-for
     if (!source.mayChange || (!now && askedMs < pauseMs)) return;
     this.#askedAt = clock.monotonic();
     try {
-      const next = await inTime(clock, answerMs, () => source.ask(), silent);
+      const next = await askForCredentials(source, clock);
       if (next.clientId !== this.#current.clientId) {
         throw new LifecycleError(
           "INVALID_OPTION",
-          "Cannot change credentials: the client id must stay the same, another one is another account",
+          "Cannot change credentials: the client id must stay the same, because another id is another account",
         );
       }
       this.#current = next;
@@ -71,11 +74,4 @@ export class CredentialsInUse {
       logger.warn(`Cannot renew the credentials: ${inWords(error)}`);
     }
   }
-}
-
-function silent(): LifecycleError {
-  return new LifecycleError(
-    "INVALID_OPTION",
-    `Cannot renew the credentials: no answer within ${answerMs} ms`,
-  );
 }

@@ -1,20 +1,21 @@
 /**
- * The gates of the account as this process last saw them, and how one is changed for all processes: compare-and-set of
- * the account's record, where they stand beside the store key.
+ * The gates of the account as this process last saw them. A gate is changed for all processes by compare-and-set of the
+ * account's record, which also holds the store key.
  *
  * @module
  */
-import { randomName } from "../clock.ts";
-import { inWords } from "../errors.ts";
-import type { Clock } from "../clock.ts";
-import type { GateName } from "../guard/gates.ts";
-import { openGate, stepGate } from "../../machines/index.ts";
-import type { Gate, GateEvent } from "../../machines/index.ts";
-import type { AccountRecord, Store } from "../store/contract.ts";
+import { randomName } from "../../clock.ts";
+import { inWords } from "../../errors.ts";
+import type { Clock } from "../../clock.ts";
+import type { GateName } from "../../guard/gates.ts";
+import { openGate, stepGate } from "../../../machines/index.ts";
+import type { Gate, GateEvent } from "../../../machines/index.ts";
+import type { AccountRecord, Json, Store } from "../../store/contract.ts";
+import { GateTimes } from "./gate-times.ts";
 import { readGates, withGate } from "./account-record.ts";
-import type { Logger } from "./options.ts";
+import type { Logger } from "../options/logger.ts";
 
-/** What a {@link GateBoard} works with. */
+/** The dependencies of {@link SharedGates}. */
 export interface BoardParts {
   readonly record: Store["account"];
   readonly clock: Clock;
@@ -23,23 +24,29 @@ export interface BoardParts {
   readonly logger: Logger;
   /** Called when a gate changed. */
   readonly changed: () => void;
-  /** Called with the account's record of each look, and when that look began, on `clock.monotonic()`. */
+  /** Called with the account's record on each read, and when the read started, on `clock.monotonic()`. */
   readonly seen: (record: AccountRecord, at: number) => void;
 }
 
 /** The names of all gates. */
 export const gateNames: readonly GateName[] = ["management", "token", "fhir", "exchange", "secret", "region"];
 
-/** The view is looked after once it is this old, ms. */
+/** The view is refreshed once it is this old, ms. */
 export const staleMs = 1_000;
 
 /** See the module. */
-export class GateBoard {
+export class SharedGates {
   readonly #parts: BoardParts;
   #shared: Readonly<Record<string, Gate>> = {};
+  /** The gates last read, and the value they were read from: a store may return the same object again. */
+  #known: { readonly value: Json; readonly gates: Readonly<Record<string, Gate>> } = {
+    value: null,
+    gates: {},
+  };
   #sharedIsQuiet = true;
-  /** Gates of this process alone: the region's, and those that could not be written down. Better than forgetting. */
+  /** Gates of this process alone: `region`, and those that could not be written to the store. */
   readonly #own = new Map<string, Gate>();
+  readonly #times = new GateTimes();
   readonly #openedAt = new Map<GateName, number>();
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | null = null;
@@ -48,7 +55,7 @@ export class GateBoard {
     this.#parts = parts;
   }
 
-  /** Nothing is shut, as far as this process has seen: the usual case, and every call asks. */
+  /** Whether no gate is shut, as far as this process has seen: the usual case, checked on every call. */
   get isQuiet(): boolean {
     return this.#own.size === 0 && this.#sharedIsQuiet;
   }
@@ -62,13 +69,19 @@ export class GateBoard {
     const shared = this.shared(name);
     const own = this.#own.get(this.#key(name)) ?? openGate;
     if (shared.state === "open") return own;
-    // 1upHealth told this process, and no other. The limit that was set says nothing about 1upHealth.
+    // Only this process knows this answer of 1upHealth. A reached configured limit is not such an answer.
     return own.state !== "open" && own.reason !== "rateLimit" && own.until > shared.until ? own : shared;
   }
 
-  /** The same without what this process holds back for itself alone. */
+  /** The shared gate, without what this process holds back for itself. */
   shared(name: GateName): Gate {
     return this.#shared[this.#key(name)] ?? openGate;
+  }
+
+  /** All gates, by their names. */
+  all(): Readonly<Record<GateName, Gate>> {
+    const all = gateNames.map((name) => [name, this.gate(name)]);
+    return Object.fromEntries(all) as Record<GateName, Gate>; // it has all names
   }
 
   /** When this process saw the gate open again, on `clock.monotonic()`; `-Infinity` = it was never shut. */
@@ -76,32 +89,39 @@ export class GateBoard {
     return this.#openedAt.get(name) ?? Number.NEGATIVE_INFINITY;
   }
 
-  /** Looks what other processes have written, if the last look is older than `ms`. Never rejects. */
-  async look(ms: number = staleMs): Promise<void> {
+  /** Reads what other processes have written, if the last read is older than `ms`. Never rejects. */
+  async refresh(ms: number = staleMs): Promise<void> {
     if (this.ageMs <= ms) return;
     this.#reading ??= this.#read().finally(() => (this.#reading = null));
     await this.#reading;
   }
 
-  /** The gate after `event`, whosever it is, unless that is said. Never rejects. */
+  /**
+   * Applies `event` to this process's own gate or the shared one, whichever is in force, unless `whose` selects one.
+   * Never rejects.
+   */
   async change(name: GateName, event: GateEvent, whose?: "own" | "shared"): Promise<Gate> {
     const own = this.#own.get(this.#key(name));
     const isHeld = own !== undefined && this.shared(name).state === "open";
-    if (name === "region" || (whose ?? (isHeld ? "own" : "shared")) === "own") {
+    // seam: the-gate-of-one-process-is-its-own
+    const isOwn = name === "region";
+    if (isOwn || (whose ?? (isHeld ? "own" : "shared")) === "own") {
       return this.#keep(name, stepGate(own ?? openGate, event));
     }
     try {
       return await this.#write(name, event);
     } catch (error) {
-      this.#parts.logger.warn(`Cannot tell other processes of the account's ${name} gate: ${inWords(error)}`);
+      this.#parts.logger.warn(
+        `Cannot share the account's ${name} gate with other processes: ${inWords(error)}`,
+      );
       const before = own?.reason === "rateLimit" ? this.shared(name) : this.gate(name);
       return this.#keep(name, stepGate(before, event));
     }
   }
 
   /**
-   * Shuts the gate for this process alone, which could send nothing: perhaps nobody hears it. A try of all processes' gate
-   * that it holds as `by` is left to others. Never rejects.
+   * Shuts the gate for this process alone, which could send nothing: other processes may be unaffected. If it probes
+   * the shared gate as `by`, it releases that probe to others. Never rejects.
    */
   async holdBack(name: GateName, held: GateEvent, by: string): Promise<void> {
     const isTheirs = this.shared(name).probe === by;
@@ -119,7 +139,7 @@ export class GateBoard {
     const before = this.gate(name);
     if (next.state === "open") this.#own.delete(this.#key(name));
     else this.#own.set(this.#key(name), next);
-    if (next !== before) this.#tell(name, next);
+    if (next !== before) this.#log(name, next);
     return next;
   }
 
@@ -128,22 +148,22 @@ export class GateBoard {
     const key = this.#key(name);
     for (;;) {
       const found = await record.load();
-      if (found === null) return openGate; // the store key makes the record, before there is any gate
-      const gates = readGates(found.value);
+      if (found === null) return openGate; // the record is created together with the store key, before any gate
+      const gates = this.#gatesIn(found);
       const before = gates[key] ?? openGate;
       const next = stepGate(before, event);
       if (next !== before) {
         const value = withGate(found.value, key, next);
         const write = { value, expectedRevision: found.revision, writeId: randomName(clock) };
         if (!(await record.commit(write))) continue;
-        // What is written stands for what this process knew alone, or tried, unless that says a later time: a call that
-        // left before may be answered after 1upHealth named one.
+        // The written gate replaces this process's own gate or probe, unless the own one ends later: a call sent
+        // earlier may be answered after 1upHealth sent a `Retry-After`.
         const { state = "open", until = 0 } = this.#own.get(key) ?? {};
         const isPast = until <= Math.max(next.until, clock.now());
         if (event.type === "REOPEN" || state === "probing" || isPast) this.#own.delete(key);
       }
       this.#see({ ...gates, [key]: next });
-      if (next !== before) this.#tell(name, next);
+      if (next !== before) this.#log(name, next);
       return next;
     }
   }
@@ -153,15 +173,24 @@ export class GateBoard {
     try {
       const found = await this.#parts.record.load();
       if (found !== null) this.#parts.seen(found, at);
-      this.#see(found === null ? {} : readGates(found.value));
+      this.#see(found === null ? {} : this.#gatesIn(found));
     } catch (error) {
-      this.#parts.logger.warn(`Cannot look at the account: ${inWords(error)}`);
-      this.#readAt = this.#parts.clock.monotonic(); // what was seen last has to do, for a while
+      this.#parts.logger.warn(`Cannot read the account: ${inWords(error)}`);
+      this.#readAt = this.#parts.clock.monotonic(); // the last known gates are used for a while
     }
+  }
+
+  #gatesIn({ value }: AccountRecord): Readonly<Record<string, Gate>> {
+    if (value !== this.#known.value) this.#known = { value, gates: readGates(value) };
+    return this.#times.corrected(this.#known.gates, this.#parts.clock.now());
   }
 
   #see(gates: Readonly<Record<string, Gate>>): void {
     const now = this.#parts.clock.monotonic();
+    if (gates === this.#shared) {
+      this.#readAt = now;
+      return;
+    }
     let news = false;
     for (const name of gateNames) {
       const before = (this.#shared[this.#key(name)] ?? openGate).state;
@@ -175,7 +204,7 @@ export class GateBoard {
     if (news) this.#parts.changed();
   }
 
-  #tell(name: GateName, gate: Gate): void {
+  #log(name: GateName, gate: Gate): void {
     const { clock, logger, changed } = this.#parts;
     if (gate.state === "open") {
       this.#openedAt.set(name, clock.monotonic());

@@ -1,53 +1,60 @@
 /**
  * The store's keys and format as this process last saw them. Another process may replace a key or raise the format at
- * any time: whoever looks at the account's record for the gates brings the news here, and before anything is written
- * the last look must be recent.
+ * any time: every read of the account's record for the gates also updates the keys, and before a write the last read
+ * must be recent.
  *
  * @module
  */
-import { randomName } from "../clock.ts";
-import type { Clock } from "../clock.ts";
-import { isLifecycleError, LifecycleError } from "../errors.ts";
-import type { AccountRecord, Json, Store } from "../store/contract.ts";
+import { randomName } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
+import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import type { AccountRecord, Json, Store } from "../../store/contract.ts";
 import {
   openKeys,
   readKeyRecord,
   storeKeyContext,
   unlock,
   withKeyRecord,
-  wrapNames,
-} from "../store/key-record.ts";
-import type { KeyRecord, KeyView, StoreKey, WrappedStoreKey } from "../store/key-record.ts";
-import type { KeyRing } from "../store/key-ring.ts";
-import { Sealer } from "../store/seal.ts";
-import type { Logger } from "./options.ts";
+} from "../../store/sealing/key-record.ts";
+import type { KeyRecord, KeyView, StoreKey, WrappedStoreKey } from "../../store/sealing/key-record.ts";
+import type { KeyRing } from "../../store/sealing/key-ring.ts";
+import { Sealer } from "../../store/sealing/sealer.ts";
+import type { SealMemory } from "../../store/sealing/sealer.ts";
+import type { Logger } from "../options/logger.ts";
 
-/** What {@link StoreKeys} works with. */
+/** The dependencies of {@link StoreKeys}. */
 export interface StoreKeysParts {
   readonly record: Store["account"];
   readonly account: string;
-  /** `storeIsNew`: nothing was sealed yet, so a key may be made. */
+  /** `storeIsNew`: nothing was sealed yet, so a key may be created. */
   readonly ring: (storeIsNew: boolean) => KeyRing;
-  /** Must users stand under hidden ids? @default false */
+  /** Whether users must be stored under hidden ids. @default false */
   readonly hideIds?: boolean | undefined;
   readonly clock: Clock;
-  /** The newest format that is known here. */
+  /** The newest format that this release knows. */
   readonly newest: number;
   readonly logger: Logger;
+  /** See {@link SealMemory}. */
+  readonly memory?: SealMemory | undefined;
 }
 
-/** Nothing is sealed on a look at the account's record that is older, ms. A dropped key must have been out of use for longer. */
+/**
+ * Nothing is sealed if the last read of the account's record is older than this, ms. A key may be dropped only after it
+ * has been out of use for longer.
+ */
 export const freshMs = 10_000;
 
 /** See the module. */
 export class StoreKeys {
   readonly sealer: Sealer;
   readonly #parts: StoreKeysParts;
-  /** Every store key this process ever held. */
+  /** Every store key that this process has held. */
   #known: readonly StoreKey[] = [];
   #view: KeyView;
-  /** The keys' part of the record as last seen, as text, and the look that is taking it up. */
+  /** The keys' part of the record as last seen, as JSON, and the update in progress. */
   #seen = "";
+  /** The value that it was read from: a store may return the same object again, which need not be parsed again. */
+  #seenIn: Json = null;
   #taking: { readonly text: string; readonly taken: Promise<void> } | null = null;
   #revision = 0;
   #seenAt: number;
@@ -63,7 +70,7 @@ export class StoreKeys {
 
   private constructor(parts: StoreKeysParts, view: KeyView, began: number) {
     this.#parts = parts;
-    this.sealer = new Sealer(view, parts.account, parts.newest);
+    this.sealer = new Sealer(view, parts.account, parts.newest, parts.memory);
     this.#view = view;
     this.#known = view.storeKeys;
     this.#seenAt = began;
@@ -74,28 +81,36 @@ export class StoreKeys {
     return this.#view;
   }
 
-  /** Why nothing new may be begun: a newer release has the store, or its newest key does not open here. */
+  /** Why no new work may start: a newer release uses the store, or its newest key cannot be unlocked here. */
   get trouble(): LifecycleError | null {
     return this.#trouble;
   }
 
-  /** Is the error about the whole account, whomever it was met with? Several looks at a time each bring one of their own. */
+  /**
+   * Whether the error concerns the whole account, not the user it occurred with. Concurrent reads each throw an error
+   * of their own.
+   */
   isTrouble(error: Error): boolean {
     return this.#troubles.has(error);
   }
 
-  /** May something be written without another look? */
+  /** Whether something may be written without another read. */
   get isFresh(): boolean {
     return this.#trouble === null && this.#parts.clock.monotonic() - this.#seenAt <= freshMs;
   }
 
-  /** Takes up what a look that began `at` found. Never rejects; trouble is kept and told. */
+  /** Applies the result of a read that started `at`. Never rejects; an error is kept in {@link trouble} and logged. */
   see(found: AccountRecord, at: number): Promise<void> {
     if (this.#isOld(found, at)) return Promise.resolve();
+    if (found.value !== null && found.value === this.#seenIn) {
+      this.#looked(found, at);
+      return Promise.resolve();
+    }
     try {
       const record = readKeyRecord(found.value, this.#parts.newest);
       const text = JSON.stringify(record);
       if (text === this.#seen) {
+        this.#seenIn = found.value;
         this.#looked(found, at);
         return Promise.resolve();
       }
@@ -114,9 +129,9 @@ export class StoreKeys {
   }
 
   /**
-   * Looks at the account's record again, now.
-   * @throws {LifecycleError} `STORE_UNAVAILABLE`; `RECORD_TOO_NEW`, `KEY_REFUSED`, `RECORD_DAMAGED` if what stands there
-   * cannot be used by this process
+   * Reads the account's record again, now.
+   * @throws {LifecycleError} `STORE_UNAVAILABLE`; `RECORD_TOO_NEW`, `KEY_REFUSED`, `RECORD_DAMAGED` if this process
+   * cannot use the record
    */
   async renew(): Promise<void> {
     const at = this.#parts.clock.monotonic();
@@ -126,7 +141,7 @@ export class StoreKeys {
   }
 
   /**
-   * Changes the keys' part of the record, by compare-and-set, and takes the change up. `null` = leave it as it is.
+   * Changes the keys' part of the record by compare-and-set and applies the change. `null` = leave it as it is.
    * @throws {LifecycleError} what `change` throws; as {@link renew}
    */
   async change(change: (record: KeyRecord) => Promise<KeyRecord | null> | KeyRecord | null): Promise<void> {
@@ -142,12 +157,12 @@ export class StoreKeys {
     await this.renew();
   }
 
-  /** The ring as it is now: a key file is read again. */
+  /** The current key ring: a key file is read again. */
   ring(): KeyRing {
     return this.#parts.ring(false);
   }
 
-  /** A look that began earlier says nothing new, whenever it ends. */
+  /** A read that started earlier is outdated, whenever it ends. */
   #isOld({ revision }: AccountRecord, at: number): boolean {
     return at < this.#seenAt || (at === this.#seenAt && revision < this.#revision);
   }
@@ -161,19 +176,22 @@ export class StoreKeys {
     this.#known = [...view.storeKeys, ...this.#known.filter(({ id }) => !ids.has(id))];
     this.#view = view;
     this.#seen = text;
+    this.#seenIn = found.value;
     this.sealer.use(view);
     if (wentBack) await this.#putBack(before);
   }
 
   /**
-   * The store forgot writes that it had acknowledged, as after a failover to a replica that lagged behind, and with them
-   * perhaps a store key that users are sealed with: what this process still holds goes back into the record.
+   * The store lost writes that it had acknowledged, as after a failover to a lagging replica, and perhaps a store key
+   * that users are sealed with. The keys that this process still holds are written back into the record.
    */
-  async #putBack({ format, storeKeys, names }: KeyView): Promise<void> {
+  async #putBack({ format, storeKeys }: KeyView): Promise<void> {
     const { account, logger } = this.#parts;
-    logger.warn("The account's record is an older one: its store has lost writes; lost keys are put back");
+    logger.warn(
+      "The account's record is older than before: the store has lost writes; lost keys are restored",
+    );
     await this.change(async (record) => {
-      const has = new Set(record.storeKeys.map(({ id }) => id ?? this.sealer.keyId));
+      const has = new Set(record.storeKeys.map(({ id }) => id));
       const lost: WrappedStoreKey[] = [];
       for (const { id, bytes } of storeKeys) {
         if (has.has(id)) continue;
@@ -181,11 +199,8 @@ export class StoreKeys {
         lost.push({ id, madeUnder: null, ...wrapped });
       }
       if (lost.length === 0 && format <= record.format) return null;
-      const [first, ...others] = record.storeKeys;
-      const named = { ...first, id: first.id ?? this.sealer.keyId };
-      const kept = record.names ?? wrapNames(names, this.#view.storeKeys[0], account);
       const newest = Math.max(format, record.format);
-      return { ...record, format: newest, storeKeys: [named, ...others, ...lost], names: kept };
+      return { ...record, format: newest, storeKeys: [...record.storeKeys, ...lost] };
     });
   }
 
@@ -204,7 +219,7 @@ export class StoreKeys {
           cause: error,
         });
     if (trouble.message !== this.#trouble?.message) {
-      this.#parts.logger.warn(`Cannot begin anything new: ${trouble.message}`);
+      this.#parts.logger.warn(`Cannot start new work: ${trouble.message}`);
     }
     this.#trouble = trouble;
     this.#troubles.add(trouble);

@@ -1,44 +1,43 @@
 /**
- * Reads 1upHealth's own list of users and marks those of an import who stand in it. A user who is known to exist there
- * costs one call; one who turns out to, two. So each user found saves a call, and each page costs one.
+ * Reads 1upHealth's own list of users and marks the import's users that are in it. A user known to exist there costs
+ * one call; one that turns out to exist costs two. So each user found saves a call, and each page costs one.
  *
  * @module
  */
-import { sleep } from "../clock.ts";
-import { inWords, isLifecycleError } from "../errors.ts";
-import type { RemoteUser } from "../http/user-management.ts";
-import { checkId } from "./checks.ts";
+import { sleep } from "../../clock.ts";
+import { inWords, isLifecycleError } from "../../errors.ts";
+import type { RemoteUser } from "../../http/user-management.ts";
+import { checkId } from "../options/checks.ts";
 import { noteComparison, readComparison } from "./comparison.ts";
 import type { Comparison } from "./comparison.ts";
-import { newLease } from "./engine.ts";
-import type { Engine } from "./engine.ts";
-import { insist } from "./insist.ts";
-import { find } from "./load.ts";
-import { askRemote } from "./remote.ts";
-import { save } from "./save.ts";
-import { leftOf } from "./shelves.ts";
-import { stepped } from "./user.ts";
-import type { User } from "./user.ts";
+import type { Engine } from "../engine/engine.ts";
+import { retryWrite } from "../engine/retry-write.ts";
+import { findUser } from "../engine/load-user.ts";
+import { askForPage } from "../operations/remote.ts";
+import { samePlace, saveIdle } from "../engine/save-user.ts";
+import { leftOf } from "../user/index-key.ts";
+import { stepped } from "../user/user.ts";
+import type { User } from "../user/user.ts";
 
-/** Users a page. */
+/** Users per page. */
 const pageSize = 100;
-/** Users who are marked at the same time. */
+/** Users marked concurrently. */
 const width = 32;
-/** 1upHealth may fail so often in a row before its list is left alone; it only saves calls. */
+/** Consecutive failures after which the list is abandoned; reading it only saves calls. */
 const mostFailures = 5;
-/** A failed question is asked again after so long at least and at most, ms. */
+/** The shortest and longest wait before a failed read is repeated, ms. */
 const shortestPauseMs = 1_000;
 const longestPauseMs = 60_000;
 
-/** Whoever has read no page for so long, ms, leaves the list to another process. */
+/** A process that has read no page for this time, ms, loses its turn to another process. */
 const turnMs = 3 * 60_000;
-/** What another process's clock calls later than that it cannot have meant. */
+/** The largest clock difference between processes, ms: a turn that seems longer than `turnMs` plus this is ignored. */
 const mostSkewMs = 4 * 60_000;
 
-/** What a comparison works with. */
+/** The parameters of a comparison. */
 export interface Comparing {
   readonly name: string;
-  /** On `clock.monotonic()`: then it ends, whether it has seen everything or not. */
+  /** On `clock.monotonic()`: the comparison ends then, even if the list has not been read to its end. */
   readonly until: number;
   readonly signal: AbortSignal;
   /** Called after every page. */
@@ -46,12 +45,12 @@ export interface Comparing {
 }
 
 /**
- * Compares as long as it saves calls, on from where the import of this name was left. Never rejects for what 1upHealth
- * answers.
+ * Compares for as long as it saves calls, from where the import of this name stopped. Never rejects because of a
+ * response by 1upHealth.
  *
  * @throws {LifecycleError} of the store; the signal's reason
  */
-export async function compare(engine: Engine, comparing: Comparing): Promise<void> {
+export async function compareUsers(engine: Engine, comparing: Comparing): Promise<void> {
   try {
     await comparingOn(engine, comparing);
   } finally {
@@ -59,7 +58,9 @@ export async function compare(engine: Engine, comparing: Comparing): Promise<voi
   }
 }
 
-/** Others need not wait until this process has been silent for long. If the store is away, they do. */
+/**
+ * Ends this process's turn, so that others need not wait until it expires; best effort if the store is unavailable.
+ */
 async function leave(engine: Engine, name: string): Promise<void> {
   const { clock, owner } = engine;
   const late = new AbortController();
@@ -99,8 +100,9 @@ async function comparingOn(engine: Engine, { name, until, signal, seen }: Compar
       continue;
     }
     failures = 0;
+    // seam: a-page-is-marked-before-it-counts-as-read
     const known = await mark(engine, name, page, signal);
-    // A server that ignores the paging parameters says the same again and again.
+    // A server that ignores the paging parameters returns the same page again and again.
     const done = page.length < pageSize || page[0]?.oneupUserId === first;
     first = page[0]?.oneupUserId;
     const skip = at.skip + page.length;
@@ -115,27 +117,30 @@ async function comparingOn(engine: Engine, { name, until, signal, seen }: Compar
   }
 }
 
-/** Does another process read the list? It has not been silent for too long. */
+/** Whether another process is reading the list and its turn has not expired. */
 function isReadElsewhere({ by, until }: Comparison, owner: string, now: number): boolean {
   return by !== null && by !== owner && until > now && until <= now + turnMs + mostSkewMs;
 }
 
 /**
- * May the next page be worth its call? It must be able to save one, and the pages so far may have cost two more than they
- * saved, or a fiftieth of what the users who are left will cost: for nobody knows where in the list they stand.
+ * Whether the next page may be worth its call. It must be able to save one, and the pages so far may have cost up to
+ * two calls more than they saved, or a fiftieth of what the remaining users will cost, because their position in the
+ * list is unknown.
  */
 function pays({ pages, known }: Comparison, left: number): boolean {
+  // seam: a-page-must-pay
   return left > 1 && pages - known <= Math.max(1, left / 50);
 }
 
-/** A page of the list; `null`, after a pause, if 1upHealth did not give it. */
+/** A page of the list; `null`, after a pause, if 1upHealth did not return it. */
 async function pageFrom(
   engine: Engine,
   skip: number,
   signal: AbortSignal,
 ): Promise<readonly RemoteUser[] | null> {
   try {
-    return await askRemote(engine, { query: { page: { skip, limit: pageSize } }, lane: "recovery", signal });
+    const page = await askForPage(engine, { skip, limit: pageSize }, { lane: "recovery", signal });
+    return page.users;
   } catch (error) {
     if (signal.aborted || !isLifecycleError(error) || error.code === "STORE_UNAVAILABLE") throw error;
     engine.settings.logger.warn(`Cannot read 1upHealth's list of users: ${inWords(error)}`);
@@ -145,7 +150,7 @@ async function pageFrom(
   }
 }
 
-/** Marks those of the page who belong to the import and of whom 1upHealth has not been asked yet; how many. */
+/** Marks the users of a page that belong to the import and have made no call yet. Returns their number. */
 async function mark(
   engine: Engine,
   name: string,
@@ -168,24 +173,21 @@ async function markOne(engine: Engine, name: string, id: string, signal: AbortSi
   try {
     checkId(id);
     for (;;) {
-      const found = await insist(engine, signal, "compare users", () => find(engine, id));
+      const found = await retryWrite(engine, signal, "compare users", () => findUser(engine, id));
       if (found === null || found.record.lease !== null || !isUntouched(found.user, name)) return false;
       const { user, record } = found;
       const known = stepped(user, { type: "EXPECT_EXISTING", at: engine.clock.now() });
-      const place = {
-        dueInMs: record.lane === null ? Math.max(0, record.dueInMs ?? 0) : null,
-        lane: record.lane,
-      };
-      const done = await save(engine, known, signal, { mode: "none", lease: newLease(engine), ...place });
+      const done = await saveIdle(engine, known, samePlace(record), signal);
       if (done.type === "committed") return true;
-      // Somebody is at it, or has put it into another lane.
+      // Another process is working on it, or has moved it into another lane.
     }
   } catch (error) {
     if (!isLifecycleError(error) || error.retryable || engine.keys.isTrouble(error)) throw error;
-    return false; // renamed, or no id of ours, or not to be read: no user of this import that could be marked
+    return false; // renamed, not a valid id here, or unreadable: no user of this import that could be marked
   }
 }
 
 function isUntouched({ position, origin, intent }: User, name: string): boolean {
-  return position.state === "created" && intent === null && origin?.name === name && !origin.arrived;
+  const waits = position.state === "created" && intent === null && origin?.arrived === false;
+  return waits && /* seam: an-import-marks-its-own-users */ origin.name === name;
 }

@@ -1,44 +1,47 @@
 /**
- * How far an import has read 1upHealth's own list, in the account's record: a process that goes on with the import does
- * not ask for the same pages again.
+ * How far an import has read 1upHealth's own list, stored in the account's record so that a process that resumes the
+ * import does not request the same pages again.
  *
  * @module
  */
-import { randomName } from "../clock.ts";
-import type { Json } from "../store/contract.ts";
-import { isCount, isObject, isTime } from "../store/shapes.ts";
-import type { Engine } from "./engine.ts";
-import { insist } from "./insist.ts";
+import { randomName } from "../../clock.ts";
+import type { Json } from "../../store/contract.ts";
+import { isCount, isObject, isTime } from "../../store/guards.ts";
+import type { Engine } from "../engine/engine.ts";
+import { retryWrite } from "../engine/retry-write.ts";
 
-/** See the module. */
+/** The progress of a comparison. */
 export interface Comparison {
-  /** Users of the list that were looked at. */
+  /** Users of the list that were read. */
   readonly skip: number;
-  /** Pages that were asked for. */
+  /** Pages that were requested. */
   readonly pages: number;
-  /** Users of the import that were found in it. */
+  /** Users of the import that were found in the list. */
   readonly known: number;
-  /** The list is at its end, or going on would not save calls. */
+  /** The list is at its end, or reading on would not save calls. */
   readonly done: boolean;
-  /** The process that reads it, until when (ms since 1970) at most, for two of them would pay twice. */
+  /**
+   * The process that reads the list, and until when (ms since 1970) at most: two readers would pay for each page
+   * twice.
+   */
   readonly by: string | null;
   readonly until: number;
 }
 
 const begun: Comparison = { skip: 0, pages: 0, known: 0, done: false, by: null, until: 0 };
 
-/** So many imports are remembered; of older ones the list may be read again. */
+/** The number of imports remembered; an older import may read the list again. */
 const remembered = 50;
 
-/** How far the import of this name has come. */
+/** How far the import of this name has read. */
 export async function readComparison(engine: Engine, name: string): Promise<Comparison> {
   const found = await engine.store.account.load();
   return comparisonsIn(found?.value ?? null).get(name)?.comparison ?? begun;
 }
 
 /**
- * Writes down how far it has come: `next` is given what stands there, for another process may compare as well, and
- * returns it unchanged if there is nothing to write. Resolves with what stands there then.
+ * Stores how far it has read. `next` receives the stored value, since another process may compare too, and returns it
+ * unchanged if there is nothing to write. Resolves with the value stored in the end.
  */
 export async function noteComparison(
   engine: Engine,
@@ -48,7 +51,7 @@ export async function noteComparison(
 ): Promise<Comparison> {
   const { account } = engine.store;
   const insisting = <T>(task: () => Promise<T>): Promise<T> =>
-    insist(engine, signal, "note how far an import has come", task);
+    retryWrite(engine, signal, "store the progress of an import", task);
   for (;;) {
     const found = await insisting(() => account.load());
     const value = isObject(found?.value) ? found.value : {};
@@ -69,7 +72,7 @@ export async function noteComparison(
   }
 }
 
-/** What cannot be read counts as not begun: at worst some pages are asked for again. */
+/** An unreadable entry counts as not begun: at worst some pages are requested again. */
 function comparisonsIn(value: Json): Map<string, { readonly comparison: Comparison; readonly at: number }> {
   const kept = isObject(value) ? value["imports"] : undefined;
   const all = new Map<string, { readonly comparison: Comparison; readonly at: number }>();

@@ -1,25 +1,25 @@
 /**
- * Users of an import whose records are damaged. Nobody goes on with such a user until a person has done something about
- * it, so an import that waited for it would never end.
+ * The users of an import whose records are damaged. No process can continue such a user until a person has
+ * intervened, so an import that waited for it would never end.
  *
  * @module
  */
-import { isLifecycleError } from "../errors.ts";
-import type { Engine } from "./engine.ts";
-import { idsOn } from "./listing.ts";
-import { find } from "./load.ts";
-import { onTheirWay, shelf } from "./shelves.ts";
-import type { UserState } from "../../machines/index.ts";
+import { isLifecycleError } from "../../errors.ts";
+import type { Engine } from "../engine/engine.ts";
+import { idsOn } from "../operations/list-user-ids.ts";
+import { findUser } from "../engine/load-user.ts";
+import { onTheirWay, indexKey } from "../user/index-key.ts";
+import type { UserState } from "../../../machines/index.ts";
 
-/** It is worth a look once nobody has arrived for so long, ms. */
+/** The users are examined once none has become usable for this time, ms. */
 const stillMs = 60_000;
-/** As long as somebody waits for slots it is too early, unless so few are left. */
+/** While users wait for slots it is too early, unless at most this many are left. */
 const few = 1_000;
-/** Users that are listed with one question to the store. */
+/** Users listed per request to the store. */
 const pageSize = 500;
 
-/** What an import knows of them. */
-export class Unreadable {
+/** The damaged users of one import. */
+export class DamagedUsers {
   readonly #engine: Engine;
   readonly #name: string;
   #ids: readonly string[] = [];
@@ -32,14 +32,14 @@ export class Unreadable {
     this.#name = name;
   }
 
-  /** Who could not be read at the last look, as far as the records say whose they are. */
+  /** The ids of users that were unreadable at the last examination, as far as their records contain an id. */
   get ids(): readonly string[] {
     return this.#ids;
   }
 
   /**
-   * How many of the `left` users of the import cannot be read. Looks at each of them when none has arrived for a minute,
-   * and again before all of them are said to be unreadable.
+   * How many of the import's `left` users are unreadable. Examines each of them when none has become usable for a
+   * minute, and again before all of them are reported as unreadable.
    *
    * @throws {LifecycleError} of the store
    */
@@ -64,11 +64,11 @@ export class Unreadable {
     const before = await this.#counts();
     for (const [state, count] of Object.entries(before) as [UserState, number][]) {
       let listed = 0;
-      for await (const id of idsOn(this.#engine, shelf(state, this.#name), pageSize)) {
+      for await (const id of idsOn(this.#engine, indexKey(state, this.#name), pageSize)) {
         listed++;
         if (await this.#isDamaged(id)) ids.push(id);
       }
-      // Where ids are hidden, a record that does not say whose it is stands on its shelf, and is not listed.
+      // With hidden ids, a record that does not contain its id is counted under its index key, but not listed.
       const isSteady = listed < count && (await this.#counts())[state] === count;
       if (isSteady) nameless += count - listed;
     }
@@ -82,11 +82,11 @@ export class Unreadable {
 
   async #isDamaged(id: string): Promise<boolean> {
     try {
-      await find(this.#engine, id);
+      await findUser(this.#engine, id);
       return false;
     } catch (error) {
       if (!isLifecycleError(error)) throw error;
-      return error.code === "RECORD_DAMAGED"; // what passes is looked at again, and of the rest another release knows more
+      return error.code === "RECORD_DAMAGED"; // transient errors are examined again; the rest is for a newer release
     }
   }
 }

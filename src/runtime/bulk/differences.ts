@@ -1,24 +1,25 @@
 /**
- * What is not the same here and at 1upHealth.
+ * The types of `reconcile()`: differences between the users here and at 1upHealth.
  *
  * @module
  */
-import type { Cancellable } from "./call-options.ts";
+import type { Cancellable } from "../options/call-options.ts";
 
-/** One user who is not the same here and there. */
+/** One user that differs between here and 1upHealth. */
 export type Difference =
-  /** 1upHealth has it, and nobody here has its `app_user_id` or its number. Whoever was forgotten is not told of. */
+  /** 1upHealth has it, and no user here has its `app_user_id` or number. Forgotten users are not reported. */
   | {
       readonly type: "thereOnly";
       readonly appUserId: string;
       readonly oneupUserId: number;
       readonly active: boolean;
     }
-  /** It is here, with a number that 1upHealth did not list. Whoever is offboarded is not missed. */
+  /** It is here, with a number that 1upHealth did not list. Offboarded users are not reported. */
   | { readonly type: "hereOnly"; readonly appUserId: string; readonly oneupUserId: number }
   /**
-   * Its number stands there under another id than here, `appUserId`: somebody renamed it there. If that id is taken here,
-   * by a user of the same number, say, it is not moved; purge neither of two with one number, for the data are the same.
+   * 1upHealth lists its number under another id than `appUserId`: it was renamed there. If that id is taken here, for
+   * example by a user with the same number, it is not moved. Purge neither of two users with one number, because
+   * their data is the same.
    */
   | {
       readonly type: "renamed";
@@ -26,14 +27,14 @@ export type Difference =
       readonly thereAppUserId: string;
       readonly oneupUserId: number;
     }
-  /** The same `app_user_id` is another user there. */
+  /** The same `app_user_id` belongs to another user there. */
   | {
       readonly type: "anotherNumber";
       readonly appUserId: string;
       readonly oneupUserId: number;
       readonly thereOneupUserId: number;
     }
-  /** 1upHealth calls it inactive. What that means is documented nowhere; calls are tried all the same. */
+  /** 1upHealth lists it as inactive. The meaning is undocumented; calls are still made. */
   | { readonly type: "inactive"; readonly appUserId: string; readonly oneupUserId: number }
   /** 1upHealth has it without an `app_user_id`, or with one that cannot be one here. */
   | { readonly type: "unusable"; readonly oneupUserId: number };
@@ -50,64 +51,69 @@ export const noDifferences: DifferenceCounts = {
   unusable: 0,
 };
 
-/** What is set right: `adopt` whoever is there only, `move` whoever was renamed. */
+/** A kind of repair: `adopt` users that are only there, `move` users that were renamed there. */
 export type Repair = "adopt" | "move";
 
 /** Options of {@link Lifecycle.reconcile}. */
 export interface ReconcileOptions extends Cancellable {
   /**
-   * Set right what can be: all of it (`true`), or these. Users who are there only are written down here and wait, in the
-   * lane "bulk", for a code: one management call each, made by whoever works. Records of users who were renamed there
-   * go to their new id.
+   * Which differences to repair: all (`true`), or these. Users that are only at 1upHealth are stored here and wait,
+   * in the lane "bulk", for a code: one management call each, made by a worker. Records of users that were renamed
+   * there move to their new id.
    * @default false
    */
   readonly repair?: boolean | readonly Repair[] | undefined;
-  /** Users a page, 1 to 1000: so many fewer calls. The server may give fewer. @default 100 */
+  /** Users per page, 1 to 1000. Larger pages cost fewer calls; the server may return fewer. @default 100 */
   readonly pageSize?: number | undefined;
-  /** How often `onProgress` is called at most, ms, 10 to 86 400 000. @default 1_000 */
+  /** The shortest time between two calls of `onProgress`, ms, 10 to 86 400 000. @default 1_000 */
   readonly everyMs?: number | undefined;
-  /** What it throws ends the call. */
+  /** If it throws, `reconcile()` rejects with that; if its promise rejects, that is logged. */
   readonly onProgress?: ((progress: ReconcileProgress) => void) | undefined;
-  /** Called with every difference, for the report holds the first hundred of each type only. What it throws ends the call. */
+  /**
+   * Called with every difference, because the report holds only the first hundred of each type. If it throws,
+   * `reconcile()` rejects with that.
+   */
   readonly onDifference?: ((difference: Difference) => void) | undefined;
 }
 
-/** How far it has come. */
+/** The progress of `reconcile()`. */
 export interface ReconcileProgress {
   /**
-   * - `reading`: 1upHealth's list is read, page by page, and each of its users looked for here
-   * - `comparing`: the users who are here are compared with what was read
-   * - `repairing`: what was found is set right
+   * - `reading`: reads 1upHealth's list, page by page, and looks up each of its users here
+   * - `comparing`: compares the users here with that list
+   * - `repairing`: repairs what was found
    * - `done`
    */
   readonly phase: "reading" | "comparing" | "repairing" | "done";
-  /** Users that 1upHealth has listed. */
+  /** Users that 1upHealth has listed so far. */
   readonly there: number;
-  /** Users here who were looked at. */
+  /** Users here that were compared so far. */
   readonly here: number;
-  /** Management calls that it has cost, those that failed included. Repairs cost none at once. */
+  /** Management calls made so far, including failed ones. Adopting makes its calls later, in a worker. */
   readonly calls: number;
   readonly counts: DifferenceCounts;
 }
 
-/** What {@link Lifecycle.reconcile} found, and set right. */
+/** The result of {@link Lifecycle.reconcile}. */
 export interface Reconciliation extends ReconcileProgress {
-  /** 1upHealth's list was seen to its end. Otherwise nobody counts as missing there, and nothing is set right. */
+  /**
+   * Whether 1upHealth's list was read to its end. If not, no user counts as missing there, and nothing is repaired.
+   */
   readonly complete: boolean;
   /** The first hundred of each type. */
   readonly differences: readonly Difference[];
-  /** `null`: not asked for, or not done, because the list was not seen to its end. */
+  /** `null`: not requested, or not done because the list was not read to its end. */
   readonly repaired: Repaired | null;
 }
 
-/** What was set right. */
+/** What was repaired. */
 export interface Repaired {
   readonly adopted: number;
   readonly moved: number;
   /**
-   * Left as they are: somebody works on them, or their new id is taken here. And of users who are there only, those
-   * beyond the first hundred thousand; all of them, if so many users took steps or came meanwhile that somebody here may
-   * have been passed by who has the number of one. Call it again.
+   * Users left as they are, because a call for them is under way or their new id is taken here. Also users that are
+   * only at 1upHealth beyond the first hundred thousand; or all of them, if so many users here took steps or were
+   * added meanwhile that one of them may have been missed although it has such a number. Call `reconcile()` again.
    */
   readonly left: number;
 }

@@ -1,64 +1,64 @@
 /**
- * Finds out what is not the same here and at 1upHealth: its list is read once, page by page, then every user here is
- * looked at. Held in memory are 32 bytes a user, and whoever is not where it should be, up to a bound.
+ * Finds the differences between the users here and at 1upHealth: reads 1upHealth's list once, page by page, and then
+ * every user here. Holds three numbers per user in memory, about 150 bytes, and up to a bound the users that differ.
  *
  * @module
  */
-import { isLifecycleError } from "../errors.ts";
-import type { RemoteUser } from "../http/user-management.ts";
-import { isId } from "./checks.ts";
+import { isLifecycleError } from "../../errors.ts";
+import type { RemoteUser } from "../../http/user-management.ts";
+import { isId } from "../options/checks.ts";
 import type { Difference } from "./differences.ts";
-import type { Engine } from "./engine.ts";
-import { insist } from "./insist.ts";
-import { everyId } from "./listing.ts";
-import { loadRecord, lookFor } from "./load.ts";
-import { numberOf, Numbers } from "./numbers.ts";
-import { renaming } from "./renaming.ts";
+import type { Engine } from "../engine/engine.ts";
+import { retryWrite } from "../engine/retry-write.ts";
+import { listUserIds } from "../operations/list-user-ids.ts";
+import { loadRecord, lookForUser } from "../engine/load-user.ts";
+import { hashOf } from "./hash-of.ts";
+import { renaming } from "../engine/renaming.ts";
 import { callRoll } from "./roll-call.ts";
-import { eachRow, rowsInHand } from "./rows.ts";
-import { readInClear } from "./user.ts";
-import type { User } from "./user.ts";
+import { forEachRow, rowsInHand } from "./for-each-row.ts";
+import { readInClear } from "../user/user.ts";
+import type { User } from "../user/user.ts";
 
-/** So many who are not where they should be are held until every user here was looked at. */
+/** The most differing users held until every user here has been read. */
 const mostHeld = 100_000;
-/** Ids that are listed with one question to the store. */
+/** Ids listed per request to the store. */
 const idsAPage = 500;
-/** How wrong other processes' clocks may be, ms. */
+/** How far other processes' clocks may be off, ms. */
 const skewMs = 5 * 60_000;
 
-/** A user of 1upHealth's list who has an id that can be one here. */
+/** A user of 1upHealth's list whose id is valid here. */
 type Named = RemoteUser & { readonly appUserId: string };
 
-/** What a comparison works with. */
+/** The parameters of a comparison. */
 export interface Finding {
   readonly signal: AbortSignal;
   readonly found: (difference: Difference) => void;
 }
 
-/** See the module. */
-export class Comparison {
+/** One comparison of the users here with 1upHealth's list. */
+export class UserComparison {
   readonly #engine: Engine;
   readonly #finding: Finding;
-  readonly #there = new Numbers();
-  /** Who has which id there: of each pair one number. */
-  readonly #pairs = new Numbers();
+  readonly #there = new Set<number>();
+  /** The pairs of number and id there, each as one hash. */
+  readonly #pairs = new Set<number>();
   readonly #strangers = new Map<number, Named>();
-  /** The ids there of whoever has another number here under that id, or none. */
+  /** The ids there of users that have another number here under that id, or none. */
   readonly #elsewhere = new Map<number, string>();
-  /** The numbers here of those who have another one there. */
+  /** The numbers here of users that have another one there. */
   readonly #others = new Set<number>();
-  /** Users here whose number has another id there that is known here as well. */
+  /** Users here whose number has another id there that is also known here. */
   readonly #astray = new Map<string, number>();
   readonly #renamed = new Set<string>();
   readonly #missed = new Set<string>();
-  /** Who was looked at: whoever takes a step meanwhile may be met again. */
-  readonly #met = new Numbers();
+  /** Users that were read: a user that takes a step meanwhile may be listed again. */
+  readonly #met = new Set<number>();
   readonly #startedAt: number;
-  /** Users here who were looked at; until all were, whoever was met twice counts twice. */
+  /** Users here that were read. Until all are read, a user that was read twice counts twice. */
   here = 0;
-  /** Users there only who are not held. */
+  /** Users only there that are not held. */
   beyond = 0;
-  /** Everybody here was met, so nobody of {@link strangers} is here under another id. */
+  /** Every user here was read, so none of {@link strangers} is here under another id. */
   isCertain = false;
 
   constructor(engine: Engine, finding: Finding) {
@@ -67,14 +67,14 @@ export class Comparison {
     this.#startedAt = engine.clock.now() - skewMs;
   }
 
-  /** Those who are there only, once everybody here was looked at. */
+  /** The users that are only there, once every user here has been read. */
   get strangers(): readonly Named[] {
     return [...this.#strangers.values()];
   }
 
-  /** Looks for each user of a page here. */
+  /** Looks up each user of a page here. */
   async page(users: readonly RemoteUser[]): Promise<void> {
-    await eachRow(users, 32, this.#finding.signal, (user) => this.#look(user));
+    await forEachRow(users, 32, this.#finding.signal, (user) => this.#look(user));
   }
 
   async #look(user: RemoteUser): Promise<void> {
@@ -100,8 +100,8 @@ export class Comparison {
     else this.beyond++;
   }
 
-  /** Compares every user here with what the list has shown, and tells of those who are there only. */
-  async everybody(isComplete: boolean, seen: () => void): Promise<void> {
+  /** Compares every user here with the list, and reports the users that are only there. */
+  async allUsers(isComplete: boolean, seen: () => void): Promise<void> {
     const { signal, found } = this.#finding;
     this.isCertain = await callRoll(this.#engine, {
       signal,
@@ -110,16 +110,16 @@ export class Comparison {
         const user = await this.#read(id);
         if (!again) {
           this.here++;
-          this.#met.add(numberOf(id));
+          this.#met.add(hashOf(id));
         }
         seen();
         if (user === null || typeof user === "string") return user === "unreadable";
-        if (user.id !== id) return false; // it was renamed by ours
+        if (user.id !== id) return false; // it was renamed by this library
         this.#compare(user, isComplete);
         return true;
       },
     });
-    this.here = this.#met.size();
+    this.here = this.#met.size;
     if (this.#astray.size > 0) await this.#findAstray();
     for (const { appUserId, oneupUserId, active } of this.#strangers.values()) {
       found({ type: "thereOnly", appUserId, oneupUserId, active });
@@ -134,14 +134,15 @@ export class Comparison {
     const thereAppUserId = this.#elsewhere.get(oneupUserId);
     if (thereAppUserId !== undefined) {
       this.#strangers.delete(oneupUserId);
+      // seam: another-name-there-is-noticed
       if (thereAppUserId !== appUserId) this.#tellRenamed(user, thereAppUserId, oneupUserId);
     } else if (this.#others.has(oneupUserId)) {
-      return; // told already
+      return; // reported already
     } else if (this.#there.has(oneupUserId)) {
       if (!this.#pairs.has(pair(oneupUserId, appUserId)) && this.#astray.size < mostHeld)
         this.#astray.set(appUserId, oneupUserId);
     } else if (isComplete && position.state !== "offboarded") {
-      // Whoever got a code or a token meanwhile exists; the list had passed its place.
+      // A user that got a code or a token meanwhile exists there; the walk had passed its place in the list.
       if (Math.max(codeAt ?? 0, grantedAt ?? 0) >= this.#startedAt || this.#missed.has(appUserId)) return;
       if (this.#missed.size < mostHeld) this.#missed.add(appUserId);
       found({ type: "hereOnly", appUserId, oneupUserId });
@@ -149,18 +150,21 @@ export class Comparison {
   }
 
   #tellRenamed(user: User, thereAppUserId: string, oneupUserId: number): void {
-    // It may have been renamed by ours while the list was read.
+    // It may have been renamed by this library while the list was read.
     if (renaming(user) || this.#renamed.has(user.id)) return;
     this.#renamed.add(user.id);
     this.#finding.found({ type: "renamed", appUserId: user.id, thereAppUserId, oneupUserId });
   }
 
-  /** Whoever shares a number with another user here who has it under its id there, too. Ours may have renamed the rest. */
+  /**
+   * Finds users that share a number with another user here which has it under its own id there too. The rest may have
+   * been renamed by this library.
+   */
   async #findAstray(): Promise<void> {
     const { signal } = this.#finding;
     const numbers = new Set(this.#astray.values());
     const ids = new Map<number, string>();
-    await eachRow(everyId(this.#engine, idsAPage), rowsInHand, signal, async (id) => {
+    await forEachRow(listUserIds(this.#engine, idsAPage), rowsInHand, signal, async (id) => {
       const user = await this.#read(id);
       if (user === null || typeof user === "string" || user.id !== id) return;
       const { oneupUserId } = user.position.context;
@@ -177,11 +181,11 @@ export class Comparison {
     }
   }
 
-  /** The user here of this id, or of the one that it was given here since; a word for one who is not to be compared. */
+  /** The user here with this id, or with the id it was renamed to; a word for one that cannot be compared. */
   async #read(id: string): Promise<User | "forgotten" | "unreadable" | null> {
     try {
-      const found = await insist(this.#engine, this.#finding.signal, "reconcile users", () =>
-        lookFor(this.#engine, id),
+      const found = await retryWrite(this.#engine, this.#finding.signal, "reconcile users", () =>
+        lookForUser(this.#engine, id),
       );
       return found.user ?? (found.isForgotten ? "forgotten" : null);
     } catch (error) {
@@ -192,10 +196,10 @@ export class Comparison {
     }
   }
 
-  /** Whoever has secrets that do not open has a number all the same. */
+  /** Reads the number even of a user whose secrets cannot be decrypted. */
   async #readInClear(id: string): Promise<User | "unreadable"> {
     try {
-      const record = await insist(this.#engine, this.#finding.signal, "reconcile users", () =>
+      const record = await retryWrite(this.#engine, this.#finding.signal, "reconcile users", () =>
         loadRecord(this.#engine, id),
       );
       return readInClear(record, this.#engine.sealer).user;
@@ -206,7 +210,7 @@ export class Comparison {
   }
 }
 
-/** A number for a user of 1upHealth's and its id. */
+/** A hash of a number at 1upHealth and its id. */
 function pair(oneupUserId: number, appUserId: string): number {
-  return numberOf(`${oneupUserId} ${appUserId}`);
+  return hashOf(`${oneupUserId} ${appUserId}`);
 }

@@ -1,40 +1,40 @@
 /**
- * Goes through rows from anywhere (a list, a file, a database's cursor), some at a time. No more of them are held than
- * are in hand, so a million rows need no more memory than a hundred.
+ * Processes rows from any source (a list, a file, a database cursor), a few at a time. Only the rows in progress are
+ * held, so a million rows need no more memory than a hundred.
  *
  * @module
  */
+import { onAbort } from "../../abort.ts";
 
-/** Rows in hand at once: enough for a store to write many in one sync. */
+/** Rows in progress at once: enough for a store to write many in one sync. */
 export const rowsInHand = 128;
 
-/** Whatever yields rows, one after the other. */
+/** Anything that yields rows. */
 export type Rows<T> = Iterable<T> | AsyncIterable<T>;
 
 /**
- * Gives every row and its number, counted from 1, to `task`, up to `width` at a time. Rows are asked for one by one, in
- * their order. Where a task fails, or `signal` aborts, those in hand are finished and no more are asked for.
+ * Calls `task` with every row and its number, starting at 1, up to `width` at a time. Rows are requested one by one,
+ * in order. If a task fails, or `signal` aborts, the rows in progress are finished and no more are requested.
  *
  * @throws what the rows or the first task that failed threw; the signal's reason
  */
-export async function eachRow<T>(
+export async function forEachRow<T>(
   rows: Rows<T>,
   width: number,
   signal: AbortSignal,
   task: (row: T, number: number) => Promise<void>,
 ): Promise<void> {
   const source = Symbol.asyncIterator in rows ? rows[Symbol.asyncIterator]() : rows[Symbol.iterator]();
-  /** Ends the wait for the row that was asked for. */
+  /** Ends the wait for the row that was requested. */
   let interrupt = (_reason: unknown): void => {};
-  const stop = (): void => interrupt(signal.reason);
-  signal.addEventListener("abort", stop);
+  const unhear = onAbort(signal, () => interrupt(signal.reason));
   let turn: Promise<unknown> = Promise.resolve();
   let number = 0;
   let over = false;
 
   /**
-   * What the source says next. One that is silent holds nothing up. No `Promise.race()`: a promise that never
-   * settles keeps whatever raced against it, and that would be every row.
+   * The source's next result. A silent source must not delay an abort. `Promise.race()` is not used, because a
+   * promise that never settles retains everything that raced against it, which would be every row.
    */
   function asked(): Promise<IteratorResult<T, unknown>> {
     return new Promise((resolve, reject) => {
@@ -44,7 +44,7 @@ export async function eachRow<T>(
     });
   }
 
-  /** The next row, once everybody before has got theirs. */
+  /** The next row, after all earlier requests have got theirs. */
   function next(): Promise<{ readonly row: T; readonly number: number } | null> {
     const mine = turn.then(async () => {
       if (over) return null;
@@ -65,7 +65,7 @@ export async function eachRow<T>(
     } catch (error) {
       if (!over) {
         over = true;
-        interrupt(error); // a source that is silent would hold a task's error up as it would an abort
+        interrupt(error); // a silent source would delay a task's error as it would an abort
         close(source);
       }
       throw error;
@@ -73,14 +73,14 @@ export async function eachRow<T>(
   }
 
   const ended = await Promise.allSettled(Array.from({ length: width }, loop));
-  signal.removeEventListener("abort", stop);
+  unhear();
   const failed = ended.find((each) => each.status === "rejected");
   if (failed !== undefined) throw failed.reason;
 }
 
 /**
- * Tells the source that nobody wants more of it. It may be waiting for something itself, so nobody waits for it; and what
- * it throws is no news beside what has ended the reading.
+ * Tells the source that no more rows are needed. The source may itself be waiting, so its reply is not awaited. An
+ * error of its own is ignored, since the reading has already ended for another reason.
  */
 function close<T>(source: Iterator<T> | AsyncIterator<T>): void {
   new Promise((resolve) => resolve(source.return?.())).catch(() => {});

@@ -1,32 +1,32 @@
 /**
- * Where an import stands: the store counts who of it has not arrived.
+ * The progress of an import: the store counts its users that are not usable yet.
  *
  * @module
  */
-import type { Lane } from "../store/contract.ts";
-import { total } from "../store/shares.ts";
-import { shutGates } from "./budget.ts";
+import type { Lane } from "../../store/contract.ts";
+import { total } from "../../store/lane-scheduler.ts";
+import { shutGates } from "../operations/budget.ts";
 import type { Comparison } from "./comparison.ts";
-import type { Engine } from "./engine.ts";
-import { forecast } from "./forecast.ts";
+import type { Engine } from "../engine/engine.ts";
+import { forecast } from "../operations/forecast.ts";
 import type { ImportProgress, RowCounts } from "./imports.ts";
-import { leftOf, onTheirWay } from "./shelves.ts";
-import type { Unreadable } from "./unreadable.ts";
+import { leftOf, onTheirWay } from "../user/index-key.ts";
+import type { DamagedUsers } from "./damaged-users.ts";
 
-/** Users of an import who have not arrived. */
+/** Users of an import that are not usable yet. */
 export interface Standing {
   readonly left: number;
   readonly failed: number;
 }
 
-/** How many there are; those whose record cannot be read are among them. */
+/** Their number, including users whose record cannot be read. */
 export async function standing({ store }: Engine, name: string): Promise<Standing> {
   const counts = await store.counts();
   const { failed = 0 } = leftOf(name, counts);
   return { failed, left: Object.values(onTheirWay(name, counts)).reduce((sum, one) => sum + one, 0) };
 }
 
-/** Where the import stands now. */
+/** The import's current progress. */
 export async function look(
   engine: Engine,
   at: Pick<ImportProgress, "name" | "phase"> & {
@@ -34,7 +34,7 @@ export async function look(
     readonly lane: Lane;
     readonly compared: Comparison;
     readonly before: Standing;
-    readonly unreadable: Unreadable;
+    readonly unreadable: DamagedUsers;
   },
 ): Promise<ImportProgress> {
   const { account, clock, guard } = engine;
@@ -50,7 +50,8 @@ export async function look(
     phase,
     ...counts,
     known: at.compared.known,
-    // Who came and is not here any more has arrived; a row in hand may be written and not be counted yet.
+    // A user that was added and is no longer counted has arrived. A row in progress may be stored but not counted
+    // yet.
     arrived: Math.max(0, before.left + before.failed + counts.added - left - failed),
     failed,
     unreadable,

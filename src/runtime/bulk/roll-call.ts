@@ -1,45 +1,49 @@
 /**
- * Meets every user here, also those who take steps meanwhile.
+ * Visits every user here, including those that take steps meanwhile.
  *
  * @module
  */
-import type { Engine } from "./engine.ts";
-import { everyId } from "./listing.ts";
-import { shelfOfMarks } from "./marks.ts";
-import { numberOf, Numbers } from "./numbers.ts";
-import { eachRow, rowsInHand } from "./rows.ts";
+import type { Engine } from "../engine/engine.ts";
+import { listUserIds } from "../operations/list-user-ids.ts";
+import { tombstoneKey } from "../user/tombstone.ts";
+import { hashOf } from "./hash-of.ts";
+import { forEachRow, rowsInHand } from "./for-each-row.ts";
 
-/** Ids that are listed with one question to the store. */
+/** Ids listed per request to the store. */
 const idsAPage = 500;
-/** Whoever was not met in so many rounds is not met today. */
+/** After this many rounds, users that were not visited are given up. */
 const mostRounds = 16;
 
-/** What becomes of the ids. */
+/** What to do with each id. */
 export interface RollCall {
   readonly signal: AbortSignal;
-  /** Looks at whoever has this id, `again` if it may have been looked at. False: no user has it, or not any more. */
+  /**
+   * Visits the user with this id; `again`: it may have been visited before. False: there is no such user (any
+   * more).
+   */
   readonly meet: (id: string, again: boolean) => Promise<boolean>;
-  /** Is it worth another round, which lists ids and looks at those that are new? */
+  /** Whether another round is worth it; a round lists all ids and visits the new ones. */
   readonly matters: () => boolean;
 }
 
 /**
- * Calls everybody. The store lists one shelf after the other, and whoever steps from one that was not listed yet to one
- * that was is passed by; so it is listed again until a round shows nobody new and as many were met as the store counts.
+ * Visits every user. The store lists one index key after the other, and a user that moves from a key not yet listed
+ * to one already listed is missed. So the listing is repeated until a round shows no new user and as many users were
+ * visited as the store counts.
  *
- * @returns whether that came to pass: then nobody is here who was not met
+ * @returns whether that happened, so that every user here was visited
  */
 export async function callRoll(
   engine: Pick<Engine, "store">,
   { signal, meet, matters }: RollCall,
 ): Promise<boolean> {
-  let met = new Numbers();
+  let met = new Set<number>();
   let again = false;
   let marks = (await headcount(engine)).marks;
   for (let round = 1; round <= mostRounds; round++) {
     const news = new Set<number>();
-    await eachRow(everyId(engine, idsAPage), rowsInHand, signal, async (id) => {
-      const number = numberOf(id);
+    await forEachRow(listUserIds(engine, idsAPage), rowsInHand, signal, async (id) => {
+      const number = hashOf(id);
       if (round > 1 && (met.has(number) || news.has(number))) return;
       if (!(await meet(id, again))) return;
       if (round > 1) news.add(number);
@@ -49,10 +53,10 @@ export async function callRoll(
     for (const number of news) met.add(number);
     const now = await headcount(engine);
     if (now.marks !== marks) {
-      met = new Numbers(); // who was forgotten may have been met before, and would stand for somebody who was not
+      met = new Set<number>(); // a forgotten user may have been visited, and would be counted in place of one that was not
       marks = now.marks;
       again = true;
-    } else if (round > 1 && news.size === 0 && met.size() >= now.users) return true;
+    } else if (round > 1 && news.size === 0 && met.size >= now.users) return true;
   }
   return false;
 }
@@ -61,6 +65,6 @@ async function headcount({ store }: Pick<Engine, "store">): Promise<{
   readonly users: number;
   readonly marks: number;
 }> {
-  const { [shelfOfMarks]: marks = 0, ...shelves } = await store.counts();
+  const { [tombstoneKey]: marks = 0, ...shelves } = await store.counts();
   return { users: Object.values(shelves).reduce((sum, count) => sum + count, 0), marks };
 }

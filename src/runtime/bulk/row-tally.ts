@@ -1,16 +1,16 @@
 /**
- * Counts what becomes of the rows of an import.
+ * Counts the outcomes of the rows of an import.
  *
  * @module
  */
-import { isLifecycleError } from "../errors.ts";
+import { isLifecycleError } from "../../errors.ts";
 import type { RejectedRow, RowCounts, RowSummary } from "./imports.ts";
-import type { StoreKeys } from "./store-keys.ts";
+import type { StoreKeys } from "../account/store-keys.ts";
 
-/** How many rejected rows are told of one by one. */
+/** The most rejected rows that are listed. */
 const told = 100;
 
-/** See the module. */
+/** The outcomes of the rows of one import. */
 export class RowTally {
   readonly #keys: Pick<StoreKeys, "isTrouble">;
   readonly #rejects: RejectedRow[] = [];
@@ -22,17 +22,18 @@ export class RowTally {
     this.#keys = keys;
   }
 
-  /** Counts one row by what `task` makes of it; one that cannot be used is noted and stops nothing. */
+  /** Counts one row by the result of `task`. An unusable row is recorded and stops nothing. */
   async count(row: number, task: () => Promise<"added" | "present">): Promise<void> {
     try {
       if ((await task()) === "added") this.#added++;
       else this.#present++;
     } catch (error) {
       if (!isLifecycleError(error) || !spoiltRow.has(error.code)) throw error;
-      if (this.#keys.isTrouble(error)) throw error; // of the account: every row after it would be rejected
+      if (this.#keys.isTrouble(error)) throw error; // a problem of the account: every further row would be rejected
       this.#rejected++;
       if (this.#rejects.length < told) {
-        this.#rejects.push({ row, code: error.code, why: error.message });
+        const { code, message, facts } = error;
+        this.#rejects.push({ row, code, why: message, facts });
       }
     }
   }
@@ -42,13 +43,13 @@ export class RowTally {
     return { read: added + present + rejected, added, present, rejected };
   }
 
-  /** Rows are told of in their order, though several were in hand at once. */
+  /** The rejected rows are in order, though several rows are processed at once. */
   get summary(): RowSummary {
     return { ...this.counts, rejects: this.#rejects.toSorted((one, other) => one.row - other.row) };
   }
 }
 
-/** Errors that are about one row and no other. */
+/** Errors that concern one row only. */
 const spoiltRow: ReadonlySet<string> = new Set([
   "INVALID_ID",
   "INVALID_OPTION",

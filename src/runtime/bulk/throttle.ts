@@ -1,18 +1,18 @@
 /**
- * How often long work says how far it is.
+ * Limits how often a bulk operation reports progress.
  *
  * @module
  */
-import { sleep } from "../clock.ts";
-import type { Heard } from "./changes.ts";
-import type { Engine } from "./engine.ts";
+import { sleep } from "../../clock.ts";
+import type { UserChange } from "../engine/changes.ts";
+import type { Engine } from "../engine/engine.ts";
 
-/** When so few users are left, news of them is told at once, or nearly, ms. */
+/** When at most this many users are left, changes are reported almost at once, after `newsMs`, ms. */
 const few = 1_000;
 const newsMs = 200;
 
-/** When it is time to say something. */
-export class Pace {
+/** Decides when progress is due. */
+export class Throttle {
   readonly #engine: Engine;
   readonly #everyMs: number;
   #saidAt: number;
@@ -23,7 +23,7 @@ export class Pace {
     this.#saidAt = engine.clock.monotonic();
   }
 
-  /** Is it time again? Whoever hears that it is says something. */
+  /** Whether a report is due. A caller that gets `true` must report. */
   isDue(): boolean {
     const now = this.#engine.clock.monotonic();
     if (now - this.#saidAt < this.#everyMs) return false;
@@ -31,11 +31,11 @@ export class Pace {
     return true;
   }
 
-  /** Waits for the next look; when few users are left, no longer than until there is news of one. */
-  async wait(left: number, heard: Heard, signal: AbortSignal): Promise<void> {
+  /** Waits until the next report; when few users are left, no longer than until one of them changes. */
+  async wait(left: number, heard: UserChange, signal: AbortSignal): Promise<void> {
     const { changes, clock } = this.#engine;
     const gapMs = left > few ? this.#everyMs : Math.min(this.#everyMs, newsMs);
     await sleep(clock, gapMs, signal);
-    if (left <= few) await changes.ofAnybody(heard, this.#everyMs - gapMs, signal);
+    if (left <= few) await changes.ofAnyUser(heard, this.#everyMs - gapMs, signal);
   }
 }

@@ -1,33 +1,37 @@
 /**
- * News of users within this process.
+ * Notifications about users within this process.
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
-import type { Commit } from "../store/contract.ts";
-import type { User } from "./user.ts";
+import { onAbort } from "../../abort.ts";
+import type { Clock } from "../../clock.ts";
+import type { Commit } from "../../store/contract.ts";
+import { callListener } from "../options/call-listener.ts";
+import type { Logger } from "../options/logger.ts";
+import type { User } from "../user/user.ts";
 
-/** A worker that sleeps. */
+/** A sleeping worker. */
 interface Sleeper {
   readonly wake: () => void;
-  /** When it looks by itself, on `clock.monotonic()`. */
+  /** When it polls by itself, on `clock.monotonic()`. */
   readonly until: number;
-  /** Users wait in lanes: whoever comes to rest may leave a slot to them. */
+  /** Users wait in lanes: one that becomes idle may free a slot for them. */
   readonly lanes: boolean;
 }
 
-/** What a worker had heard of before it asked the store. */
-export interface Heard {
+/** The counters that a worker read before it asked the store. */
+export interface UserChange {
   readonly news: number;
   readonly work: number;
 }
 
-/** What is due later than this is no news for a worker: it looks more often, ms. */
+/** Work due later than this does not wake a worker, which polls more often than that, ms. */
 const soonMs = 3_600_000;
 
-/** Who wants to hear of what. */
+/** The subscribers and sleepers of this process. */
 export class Changes {
   readonly #clock: Clock;
+  readonly #call: (listener: (user: User) => void, user: User) => void;
   readonly #listeners = new Set<(user: User) => void>();
   readonly #followers = new Map<string, Set<(user: User) => void>>();
   readonly #waiting = new Map<string, Set<() => void>>();
@@ -36,12 +40,13 @@ export class Changes {
   #news = 0;
   #work = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, logger: Pick<Logger, "warn">) {
     this.#clock = clock;
+    this.#call = (listener, user) => callListener(logger, "subscribe()", listener, user);
   }
 
-  /** What has been heard of so far. */
-  get heard(): Heard {
+  /** The counters so far. */
+  get latest(): UserChange {
     return { news: this.#news, work: this.#work };
   }
 
@@ -51,7 +56,7 @@ export class Changes {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** The same for the steps of user `id` alone, at no cost to those of others. */
+  /** The same for the steps of user `id` alone, without cost for those of others. */
   follow(id: string, listener: (user: User) => void): () => void {
     const followers = this.#followers.get(id) ?? new Set();
     this.#followers.set(id, followers.add(listener));
@@ -61,35 +66,35 @@ export class Changes {
     };
   }
 
-  /** A user took a step and is worked on further. */
+  /** A user took a step and keeps running. */
   moved(user: User): void {
-    for (const listener of this.#listeners) tell(listener, user);
+    for (const listener of this.#listeners) this.#call(listener, user);
     const followers = this.#followers.get(user.id);
-    if (followers !== undefined) for (const follower of followers) tell(follower, user);
+    if (followers !== undefined) for (const follower of followers) this.#call(follower, user);
   }
 
-  /** A user came to rest: it waits in a lane, or is due in so many ms (`null`: never). */
+  /** A user became idle: it waits in a lane, or is due in `dueInMs` (`null`: never). */
   rested(user: User, { dueInMs, lane }: Pick<Commit, "dueInMs" | "lane">): void {
     this.moved(user);
     const waiting = this.#waiting.get(user.id);
     if (waiting !== undefined) for (const wake of waiting) wake();
     const withinMs = lane !== null ? 0 : (dueInMs ?? Number.POSITIVE_INFINITY);
-    this.#tell(withinMs, (sleeper) => sleeper.lanes || this.#clock.monotonic() + withinMs < sleeper.until);
+    this.#notify(withinMs, (sleeper) => sleeper.lanes || this.#clock.monotonic() + withinMs < sleeper.until);
   }
 
-  /** There may be something to do now. */
+  /** There may be work now. */
   wakeWorkers(): void {
-    this.#tell(0, () => true);
+    this.#notify(0, () => true);
   }
 
-  #tell(withinMs: number, whom: (sleeper: Sleeper) => boolean): void {
+  #notify(withinMs: number, whom: (sleeper: Sleeper) => boolean): void {
     this.#news++;
     if (withinMs < soonMs) this.#work++;
     for (const wake of this.#watching) wake();
     for (const sleeper of this.#sleepers) if (whom(sleeper)) sleeper.wake();
   }
 
-  /** Resolves when user `id` comes to rest here, or after `ms`, or when `signal` aborts. Never rejects. */
+  /** Resolves when user `id` becomes idle in this process, or after `ms`, or when `signal` aborts. Never rejects. */
   ofUser(id: string, ms: number, signal: AbortSignal): Promise<void> {
     const waiting = this.#waiting.get(id) ?? new Set();
     this.#waiting.set(id, waiting);
@@ -98,16 +103,16 @@ export class Changes {
     });
   }
 
-  /** Resolves when there is news since `heard`, or after `ms`, or when `signal` aborts. Never rejects. */
-  ofAnybody(heard: Heard, ms: number, signal: AbortSignal): Promise<void> {
+  /** Resolves when any user has changed since `heard`, or after `ms`, or when `signal` aborts. Never rejects. */
+  ofAnyUser(heard: UserChange, ms: number, signal: AbortSignal): Promise<void> {
     return this.#news === heard.news ? this.#until(this.#watching, ms, signal) : Promise.resolve();
   }
 
   /**
-   * Resolves when there may be something to do that was not known at `heard`, or after `ms`, or when `signal` aborts.
-   * `lanes`: users wait in lanes. Never rejects.
+   * Resolves when there may be work that was not known at `heard`, or after `ms`, or when `signal` aborts. `lanes`:
+   * users wait in lanes. Never rejects.
    */
-  ofWork(heard: Heard, ms: number, lanes: boolean, signal: AbortSignal): Promise<void> {
+  ofWork(heard: UserChange, ms: number, lanes: boolean, signal: AbortSignal): Promise<void> {
     if (lanes ? this.#news !== heard.news : this.#work !== heard.work) return Promise.resolve();
     const wakes = new Set<() => void>();
     const until = this.#clock.monotonic() + ms;
@@ -122,26 +127,12 @@ export class Changes {
       const done = (): void => {
         cancel();
         wakes.delete(done);
-        signal.removeEventListener("abort", done);
+        unsubscribe();
         resolve();
       };
       const cancel = this.#clock.timer(ms, done);
       wakes.add(done);
-      signal.addEventListener("abort", done, { once: true });
-    });
-  }
-}
-
-/**
- * Tells an application's listener. What it throws is its own affair: the work goes on, and the error comes out where
- * nobody can overlook it, as an uncaught one.
- */
-export function tell<T>(listener: (news: T) => void, news: T): void {
-  try {
-    listener(news);
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
+      const unsubscribe = onAbort(signal, done);
     });
   }
 }

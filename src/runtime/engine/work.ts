@@ -1,62 +1,69 @@
 /**
- * Drives whoever is due or was granted a slot. Nothing here knows a user's state: the store says who, `drive` how.
+ * Runs the users that are due or were granted a slot. It knows no states: the store selects the users, and `runUser()`
+ * runs them.
  *
  * @module
  */
-import { sleep } from "../clock.ts";
-import { inWords, isLifecycleError } from "../errors.ts";
-import type { Batch, Claimed, Lease, StoredRecord } from "../store/contract.ts";
-import { setAside, stateWith } from "../store/set-aside.ts";
-import { drive } from "./drive.ts";
+import { linkSignals } from "../../abort.ts";
+import type { LinkedSignal } from "../../abort.ts";
+import { sleep } from "../../clock.ts";
+import { inWords, isLifecycleError } from "../../errors.ts";
+import type { Batch, Claimed, Lease, StoredRecord } from "../../store/contract.ts";
+import { isLostStore } from "../../store/lost-store.ts";
+import { quarantine, stateWith } from "../../store/quarantine.ts";
+import { runUser } from "./run-user.ts";
 import { newLease } from "./engine.ts";
-import { doubling } from "./pauses.ts";
-import type { Growth } from "./pauses.ts";
+import { untilGivenUp } from "./deadline.ts";
+import { doubling, lookAfter } from "../options/backoff.ts";
+import type { Backoff } from "../options/backoff.ts";
 import type { Engine, LaneService } from "./engine.ts";
-import { shelfOf } from "./shelves.ts";
-import { awake } from "./status.ts";
-import { readInClear, readUser } from "./user.ts";
-import type { UserState } from "../../machines/index.ts";
+import { indexKeyOf } from "../user/index-key.ts";
+import { awakeNow } from "../user/token-time.ts";
+import { readInClear, readUser } from "../user/user.ts";
+import type { UserState } from "../../../machines/index.ts";
 
-/** What a worker did. */
+/** What a worker has done. */
 export interface WorkSummary {
-  /** How often a user was taken up. */
+  /** How often a user was taken. */
   readonly taken: number;
-  /** How often one came to rest, by the state in which it did. */
+  /** How often a user became idle, by its state then. */
   readonly rested: Readonly<Partial<Record<UserState, number>>>;
 }
 
 interface Job {
   readonly concurrency: number;
-  /** Due users as well, or waiting lanes only. */
+  /** Also run due users, not only those in lanes. */
   readonly due: boolean;
   readonly stop: AbortSignal;
-  /** Whoever was taken up by then is served all the same: a place in the lane that was reached is not lost. */
+  /** Users taken before `stop` still make their call, so that they do not lose their turn in the lane. */
   readonly serves: boolean;
-  /** Ends when nothing is left that could be done now. */
+  /** Ends when there is no work left to do now. */
   readonly untilIdle: boolean;
-  /** It sleeps at most once to one and a half times as long: other processes' writes do not wake it, ms. */
-  readonly lookMs: number;
+  /** It sleeps for at most 1 to 1.5 times this between two polls, because other processes' writes do not wake it, ms. */
+  readonly pollMs: number;
+  /** It polls less often the longer it finds no work. */
+  readonly tires: boolean;
 }
 
-/** Before a store that did not answer is asked again. */
-const afterSilence: Growth = { firstMs: 1_000, longestMs: 5_000 };
+/** The wait before a store that did not answer is asked again. */
+const afterSilence: Backoff = { firstMs: 1_000, longestMs: 5_000 };
 
-/** What there is to do. */
+/** The result of asking the store for work. */
 interface Fetched {
-  /** As many were there as were asked for, so there may be more. */
+  /** The store returned as many users as requested, so there may be more. */
   readonly more: boolean;
-  /** Otherwise: in how many ms. */
+  /** Otherwise: when there is work again, in ms. */
   readonly nextInMs: number;
   /** Users wait in lanes. */
   readonly lanes: boolean;
 }
 
-/** A process before a shut gate comes so much later at most to those who are due, ms. */
+/** The longest extra delay of a process at a shut gate before it takes due users, ms. */
 const hesitationMs = 1_000;
 
-const nobody: Batch = { claimed: [], nextInMs: null };
+const noUsers: Batch = { claimed: [], nextInMs: null };
 
-/** Works until `stop` aborts (or nothing is left), then lets every user it works on come to rest. */
+/** Works until `stop` aborts (or no work is left), then waits for the users it runs, see {@link atRest}. */
 export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
   const active = new Set<Promise<void>>();
   const rested: Partial<Record<UserState, number>> = {};
@@ -69,46 +76,46 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
       if (!engine.sealer.knows(claimed.record.value)) await engine.keys.renew();
       const user = readUser(claimed.record, engine.sealer);
       read = true;
-      const driven = await drive(engine, awake(user, engine.settings.windowMs, engine.clock.now()), {
+      const result = await runUser(engine, awakeNow(engine, user), {
         by: "claimed",
         lease,
         slot: claimed.slot,
         notAfter,
         ...(!job.serves && { stop: job.stop }),
       });
-      if (driven.type === "rested") {
-        const { state } = driven.user.position;
+      if (result.type === "rested") {
+        const { state } = result.user.position;
         rested[state] = (rested[state] ?? 0) + 1;
       }
     } catch (error) {
-      // No call will come of it, so its slot is for others.
+      // No call will be made, so its slot is refunded for others.
       if (!read && claimed.slot !== null) await engine.store.slots.giveBack(claimed.slot).catch(() => {});
       engine.settings.logger.warn(
         `Cannot work on user ${engine.sealer.alias(claimed.record.id)}: ${inWords(error)}`,
       );
       if (!read && isLifecycleError(error, "RECORD_DAMAGED")) {
-        await aside(claimed.record, lease).catch(() => {}); // its lease ends by itself
+        await aside(claimed.record, lease).catch(() => {}); // its lease expires by itself
       }
     }
   }
 
-  /** Whoever cannot be put aside now is met again when its lease ends. */
+  /** Quarantines a damaged record. If that is not possible now, the record is claimed again when its lease expires. */
   async function aside(record: StoredRecord, lease: Lease): Promise<void> {
-    let state = shelfInClear(engine, record);
+    let state = indexKeyInClear(engine, record);
     if (state === null && !isSearching) {
-      isSearching = true; // one at a time: it goes through everybody
+      isSearching = true; // one at a time: it scans all users
       state = await stateWith(engine.store, record.id, () => job.stop.aborted).finally(
         () => (isSearching = false),
       );
     }
-    if (state !== null) await setAside(engine.store, record, lease, state);
+    if (state !== null) await quarantine(engine.store, record, lease, state);
   }
 
   function start(claimed: readonly Claimed[], lease: Lease, notAfter: number): number {
     for (const each of claimed) {
       const under: Promise<void> = take(each, lease, notAfter).finally(() => {
         active.delete(under);
-        // There is room again, or nothing left to wait for.
+        // There is capacity again, or nothing left to wait for.
         if (job.untilIdle || active.size === job.concurrency - 1) engine.changes.wakeWorkers();
       });
       active.add(under);
@@ -117,7 +124,10 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     return claimed.length;
   }
 
-  /** So many users may be taken for such a call: none at a shut gate, one to try it. None that could not be saved. */
+  /**
+   * How many users may be taken for such a call: none at a shut gate, one to probe it, and none while the keys do not
+   * allow saving.
+   */
   function allowed(call: "any" | "createUser", room: number): number {
     if (engine.keys.trouble !== null) return 0;
     switch (engine.account.standing(call)) {
@@ -130,104 +140,149 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     }
   }
 
-  /** Takes up to `room` users; says whether there may be more now, and if not, when. */
+  /** Takes up to `room` users; returns whether there may be more now, and if not, when. */
   async function fetch(room: number): Promise<Fetched> {
     const { account, store, guard } = engine;
-    await account.stands("any"); // looks at what other processes heard
+    await account.recheck("any"); // sees what other processes have reported
     const lease = newLease(engine);
-    // At a shut gate the store is not asked, for it would say that somebody is due now.
+    // At a shut gate the store is not asked, because it would report users that are due now.
     const dues = job.due ? allowed("any", room) : 0;
-    const due = dues > 0 ? await store.claim({ limit: dues, lease }) : nobody;
+    const due = dues > 0 ? await store.claim({ limit: dues, lease }) : noUsers;
     const started = start(due.claimed, lease, 0);
     const { notAfter } = guard.ask("management", "interactive");
     const max = allowed("createUser", room - started);
     const ask = { limit: guard.limits.management, max, holdMs: guard.holdMs, lease };
-    const granted = max > 0 ? await store.grant(ask) : nobody;
+    const granted = max > 0 ? await store.grant(ask) : noUsers;
     start(granted.claimed, lease, notAfter);
+    // The store does not know when a gate opens.
+    const shut = [job.due ? account.opensInMs("any") : 0, account.opensInMs("createUser")].filter(
+      (ms) => ms > 0,
+    );
     return {
       more: (dues > 0 && due.claimed.length === dues) || (max > 0 && granted.claimed.length === max),
-      nextInMs: Math.min(due.nextInMs ?? Infinity, granted.nextInMs ?? Infinity),
+      nextInMs: Math.min(due.nextInMs ?? Infinity, granted.nextInMs ?? Infinity, ...shut),
       lanes: granted.nextInMs !== null,
     };
   }
 
   let silences = 0;
+  let served = false;
+  let takenBefore = 0;
+  let idleSince = engine.clock.monotonic();
   while (!job.stop.aborted) {
-    const { heard } = engine.changes;
+    const { latest } = engine.changes;
     let lanes = false;
     const room = job.concurrency - active.size;
-    let waitMs = job.lookMs * (1 + engine.clock.random() / 2);
+    if (taken > takenBefore) [takenBefore, idleSince] = [taken, engine.clock.monotonic()];
+    const idleMs = job.tires ? engine.clock.monotonic() - idleSince : 0;
+    let waitMs = lookAfter(idleMs, job.pollMs) * (1 + engine.clock.random() / 2);
     if (room > 0) {
       try {
-        const found = await fetch(room);
+        const found = await untilGivenUp(engine.clock, job.stop, fetch(room));
         silences = 0;
+        served = true;
         if (found.more) continue;
         lanes = found.lanes;
         if (job.untilIdle && active.size === 0) break;
-        // Whoever may only try a gate, with a secret that was refused, say, lets those go first who need not.
+        // A process that may only probe a gate, for example with a refused secret, lets processes with open gates go
+        // first.
         const { isQuiet, isDoubted } = engine.account;
         const hesitatesMs = isQuiet && !isDoubted ? 0 : hesitationMs * engine.clock.random();
         waitMs = Math.min(waitMs, Math.max(1, found.nextInMs) + hesitatesMs);
       } catch (error) {
-        if (!isLifecycleError(error) || !error.retryable) throw error;
+        // A store that worked before may be repaired while the worker runs: a schema is restored, a role regains its
+        // privileges.
+        const isAway = served && !job.untilIdle && isOfStore(error) && !isLostStore(error);
+        if (job.stop.aborted && error === job.stop.reason) break; // users that the store returns later are released at once
+        if (!isLifecycleError(error) || !(error.retryable || isAway)) throw error;
         engine.settings.logger.warn(`Cannot ask the store for work: ${error.message}; trying again`);
-        await sleep(engine.clock, doubling(afterSilence, ++silences), job.stop).catch(() => {}); // the loop's condition sees the abort
+        await sleep(engine.clock, doubling(afterSilence, ++silences), job.stop).catch(() => {}); // the loop condition checks the abort
         continue;
       }
     }
-    await engine.changes.ofWork(heard, waitMs, lanes, job.stop);
+    await engine.changes.ofWork(latest, waitMs, lanes, job.stop);
   }
-  await Promise.all(active);
+  await atRest(engine, active);
   return { taken, rested };
 }
 
-/** Where a record says that its user is counted; `null` if it does not read at all. */
-function shelfInClear({ sealer }: Engine, record: StoredRecord): string | null {
+function isOfStore(error: unknown): boolean {
+  return isLifecycleError(error, "STORE_UNAVAILABLE") || isLifecycleError(error, "STORE_UNUSABLE");
+}
+
+/**
+ * Waits for the running users for the duration of a call and the exchange of its code. Only an unavailable store takes
+ * longer, and a stopping worker need not wait for it. The outcomes are saved once the store is back, unless the
+ * lifecycle closes first; then the intent is in the record, and the next process continues from there.
+ */
+async function atRest({ clock, settings }: Engine, active: ReadonlySet<Promise<void>>): Promise<void> {
+  if (active.size === 0) return;
+  const waited = new AbortController();
+  const allRest = Promise.allSettled(active).finally(() => waited.abort());
+  const isOver = await Promise.race([
+    allRest.then(() => false),
+    sleep(clock, 2 * settings.timeoutMs, waited.signal).then(
+      () => true,
+      () => false,
+    ),
+  ]);
+  if (isOver)
+    settings.logger.warn(
+      `Cannot wait any longer for ${active.size} users who could not be saved: the store is away`,
+    );
+}
+
+/** The index key of a record, read without its secrets; `null` if the record does not decode. */
+function indexKeyInClear({ sealer }: Engine, record: StoredRecord): string | null {
   try {
-    return shelfOf(readInClear(record, sealer).user);
+    return indexKeyOf(readInClear(record, sealer).user);
   } catch (error) {
     if (isLifecycleError(error, "RECORD_DAMAGED")) return null;
     throw error;
   }
 }
 
-/** At most this many users at once are served on behalf of those who wait here. */
+/** Concurrency of the worker that serves waiting callers. */
 const laneConcurrency = 16;
-/** They are people at a screen: their worker looks this often, ms. */
-const laneLookMs = 1_000;
+/** The poll interval of that worker, ms: these callers are interactive. */
+const lanePollMs = 1_000;
 
-/** Serves the lanes until `stop` aborts, whatever comes in between: whoever waits here has nobody else, perhaps. */
+/** Serves the lanes until `stop` aborts, despite errors: there may be no other worker for the waiting callers. */
 async function serve(engine: Engine, stop: AbortSignal): Promise<void> {
   const job = {
     concurrency: laneConcurrency,
-    lookMs: laneLookMs,
+    pollMs: lanePollMs,
     due: false,
     serves: true,
     untilIdle: false,
+    tires: true,
   };
   for (let failures = 1; !stop.aborted; failures++) {
     try {
       await work(engine, { ...job, stop });
     } catch (error) {
+      if (isLostStore(error)) return; // the callers get the same error
       engine.settings.logger.warn(`Cannot serve waiting users: ${inWords(error)}; trying again`);
-      await sleep(engine.clock, doubling(afterSilence, failures), stop).catch(() => {}); // the loop's condition sees the abort
+      await sleep(engine.clock, doubling(afterSilence, failures), stop).catch(() => {}); // the loop condition checks the abort
     }
   }
 }
 
-/** One loop serves the lanes while anybody waits; it works for whoever is first, so everybody's turn comes. */
+/**
+ * A single loop serves the lanes while any caller waits. It takes users in the order of the lanes, so every waiting
+ * user gets its turn.
+ */
 export function laneService(engine: () => Engine): LaneService {
   let waiting = 0;
-  let stop: AbortController | null = null;
+  let stop: LinkedSignal | null = null;
   let serving: Promise<unknown> = Promise.resolve();
   return {
     settled: async () => void (await serving),
     join() {
       waiting++;
       if (stop === null) {
-        const own = new AbortController();
-        stop = own;
-        const served = serve(engine(), AbortSignal.any([own.signal, engine().closing]));
+        stop = linkSignals(engine().closing);
+        const served = serve(engine(), stop.signal);
         serving = Promise.all([serving, served]).then(() => undefined);
       }
       return () => {

@@ -1,39 +1,51 @@
 /**
- * Replaces the store's own key while everybody works: a fresh one takes over, every user is sealed anew with it, and
- * the old one goes once nobody can bring anything any more that only it opens.
+ * Replaces the store's own key while all processes keep working: a fresh key takes over, every user is sealed again
+ * with it, and the old key is dropped once no process can write anything more that only the old key opens.
  *
  * @module
  */
-import { sleep } from "../clock.ts";
-import { isLifecycleError, LifecycleError } from "../errors.ts";
-import { accountOf } from "../store/account.ts";
-import type { StoredRecord } from "../store/contract.ts";
-import { sealingKeyOf } from "../store/envelope.ts";
-import { newStoreKey, wrapNames } from "../store/key-record.ts";
-import { tell } from "./changes.ts";
-import { newLease } from "./engine.ts";
-import type { Engine } from "./engine.ts";
-import type { RewrapOptions, RewrapSummary } from "./key-verbs.ts";
-import { find } from "./load.ts";
-import { wrap, wrappedAnew } from "./rewrap.ts";
-import { save } from "./save.ts";
-import { freshMs } from "./store-keys.ts";
+import { withSignals } from "../../abort.ts";
+import { sleep } from "../../clock.ts";
+import { isLifecycleError } from "../../errors.ts";
+import { accountOf } from "../../store/account-of.ts";
+import type { StoredRecord } from "../../store/contract.ts";
+import { sealingKeyOf } from "../../store/envelope.ts";
+import { newStoreKey, wrapNames } from "../../store/sealing/key-record.ts";
+import type { Engine } from "../engine/engine.ts";
+import { callListener } from "../options/call-listener.ts";
+import type { RotateKeysOptions, RotateKeysSummary } from "./rotate-keys-options.ts";
+import { findUser, isLeased } from "../engine/load-user.ts";
+import { tombstoneKey } from "../user/tombstone.ts";
+import { untilGivenUp } from "../engine/deadline.ts";
+import { wrap, wrappedAnew } from "./rotate-ring-key.ts";
+import { samePlace, saveIdle } from "../engine/save-user.ts";
+import { freshMs } from "../account/store-keys.ts";
 
-/** Users that are sealed anew side by side. */
+/** Users sealed concurrently. */
 const pageSize = 32;
-/** Pause between two rounds while somebody is in the way, ms. */
+/** The pause between two rounds while users are leased, ms. */
 const roundMs = 1_000;
 
 /**
- * Seals every user with a fresh store key and drops the older ones.
- * @throws {LifecycleError} as `rewrap()`; the signal's reason
+ * Seals every user with a fresh store key and drops the older keys.
+ *
+ * @throws {LifecycleError} as `rotateKeys()`; the signal's reason
  */
-export async function sealRecordsAnew(engine: Engine, options: RewrapOptions): Promise<RewrapSummary> {
-  const { clock, closing, keys, sealer } = engine;
-  const signal = options.signal === undefined ? closing : AbortSignal.any([options.signal, closing]);
+export async function rotateStoreKey(engine: Engine, options: RotateKeysOptions): Promise<RotateKeysSummary> {
+  return withSignals(options.signal, engine.closing, (signal) =>
+    untilGivenUp(engine.clock, signal, sealRounds(engine, options, signal)),
+  );
+}
+
+async function sealRounds(
+  engine: Engine,
+  options: RotateKeysOptions,
+  signal: AbortSignal,
+): Promise<RotateKeysSummary> {
+  const { clock, keys, sealer } = engine;
   await beginStoreKey(engine);
   const sealing = sealer.keyId;
-  // Until then some process may begin something on an old look at the record.
+  // Until then a process may begin work on a copy of the record that lacks the fresh key.
   const settledAt = clock.monotonic() + freshMs;
   const early = new EarlyLeases();
   let resealed = 0;
@@ -41,13 +53,14 @@ export async function sealRecordsAnew(engine: Engine, options: RewrapOptions): P
   for (;;) {
     const began = clock.monotonic();
     const settled = began >= settledAt;
-    const round = await sealRound(engine, signal, settled ? early : null, (seen, of, more) =>
-      options.onProgress?.({ seen, of, resealed: resealed + more }),
-    );
+    const round = await sealRound(engine, signal, settled ? early : null, (seen, of, more) => {
+      const progress = { seen, of, resealed: resealed + more };
+      callListener(engine.settings.logger, "onProgress", options.onProgress, progress);
+    });
     if (settled) early.complete();
     resealed += round.resealed;
     quietRounds = settled && round.resealed + round.busy === 0 ? quietRounds + 1 : 0;
-    // One round can miss a user who changes its state meanwhile.
+    // One round can miss a user that changes its state meanwhile.
     if (quietRounds === 2) {
       const dropped = round.tooNew > 0 ? 0 : await dropOlder(engine, sealing);
       return { storeKeys: keys.view.storeKeys.length, resealed, unreadable: round.unreadable, dropped };
@@ -59,41 +72,35 @@ export async function sealRecordsAnew(engine: Engine, options: RewrapOptions): P
 }
 
 /**
- * Leases whose holders may have begun before they knew of the fresh key: those met in the first round once nobody can
- * begin so any more. What they bring is perhaps sealed with an older key, so it is waited for, however long such a lease
- * is: other processes may have another `leaseMs`. Later leases are no worry, and somebody always has one.
+ * Leases whose holders may have begun before they knew the fresh key: those seen in the first round after which no
+ * process can begin that way. Their writes may be sealed with an older key, so they are waited for, however long the
+ * lease, because other processes may have another `leaseMs`. Later leases are harmless, and there are always some.
  */
 class EarlyLeases {
   readonly #ids = new Set<string>();
   #complete = false;
 
-  /** Is it one of them? In the first round every one is. */
+  /** Whether the lease is one of them. In the first round every lease is. */
   has(leaseId: string): boolean {
     if (!this.#complete) this.#ids.add(leaseId);
     return this.#ids.has(leaseId);
   }
 
-  /** The first round is over. */
+  /** Ends the first round. */
   complete(): void {
     this.#complete = true;
   }
 }
 
 /**
- * A fresh store key takes over, unless an earlier rewrap under the same ring key was interrupted: then its key goes on.
- * One that was made under an older ring key is known to whoever had that and a copy of the store, so it is replaced.
+ * Adds a fresh store key, unless an earlier rotation under the same ring key was interrupted: its key is then kept. A
+ * key made under an older ring key is known to anyone who had that ring key and a copy of the store, so it is
+ * replaced.
  */
 async function beginStoreKey(engine: Engine): Promise<void> {
   const { account, keys } = engine;
   const fresh = newStoreKey();
   await keys.change(async (record) => {
-    if (record.format < 2) {
-      throw new LifecycleError(
-        "INVALID_OPTION",
-        `Cannot rewrap records: the store must be written in format 2 or newer, and it is in format ${record.format}; call upgradeFormat() once every process runs this release`,
-        { facts: { format: record.format } },
-      );
-    }
     const next = await wrappedAnew(engine, record);
     const [{ madeUnder, by }] = next.storeKeys;
     if (next.storeKeys.length > 1 && madeUnder === by) return next;
@@ -104,7 +111,7 @@ async function beginStoreKey(engine: Engine): Promise<void> {
   });
 }
 
-/** The older store keys leave the record. How many; none if another process did it, or began anew. */
+/** Drops the older store keys. Returns their number; 0 if another process did it, or started over. */
 async function dropOlder({ keys }: Engine, sealing: string): Promise<number> {
   let dropped = 0;
   await keys.change((record) => {
@@ -116,12 +123,12 @@ async function dropOlder({ keys }: Engine, sealing: string): Promise<number> {
 }
 
 interface Round {
-  /** Users looked at. */
+  /** Users read. */
   readonly seen: number;
   readonly resealed: number;
-  /** Somebody works on them: they are met again. */
+  /** Users that are leased; they are visited again. */
   readonly busy: number;
-  /** Records that do not open, by whatever key. */
+  /** Records that no key can decrypt. */
   readonly unreadable: number;
   /** Records of a newer release, which may need an older key. */
   readonly tooNew: number;
@@ -129,7 +136,7 @@ interface Round {
 
 type Sealed = "current" | "resealed" | "busy" | "unreadable" | "tooNew";
 
-/** Looks at every user once, and seals those anew that are not sealed as they would be now. */
+/** Visits every user once and seals those again that are not sealed with the current key and format. */
 async function sealRound(
   engine: Engine,
   signal: AbortSignal,
@@ -137,7 +144,7 @@ async function sealRound(
   progress: (seen: number, of: number, resealed: number) => void,
 ): Promise<Round> {
   const round = { seen: 0, current: 0, resealed: 0, busy: 0, unreadable: 0, tooNew: 0 };
-  const counts = Object.entries(await engine.store.counts());
+  const counts = Object.entries(await engine.store.counts()).filter(([shelf]) => shelf !== tombstoneKey);
   const of = counts.reduce((sum, [, count]) => sum + count, 0);
   for (const [state] of counts) {
     for (let after: string | undefined, full = true; full;) {
@@ -146,7 +153,7 @@ async function sealRound(
       const ended = await Promise.all(ids.map((id) => sealAnew(engine, id, early)));
       for (const each of ended) round[each]++;
       round.seen += ids.length;
-      tell(() => progress(round.seen, Math.max(of, round.seen), round.resealed), null);
+      progress(round.seen, Math.max(of, round.seen), round.resealed);
       after = ids.at(-1);
       full = ids.length === pageSize;
     }
@@ -156,30 +163,28 @@ async function sealRound(
 
 async function sealAnew(engine: Engine, id: string, early: EarlyLeases | null): Promise<Sealed> {
   try {
-    const found = await find(engine, id);
+    const found = await findUser(engine, id);
     if (found === null) return "current";
     const { user, record } = found;
+    // seam: a-record-is-sealed-anew
     if (isSettled(engine, record, early)) return "current";
-    if (record.lease !== null && record.lease.leftMs > 0) return "busy";
-    // Whoever held an expired lease is gone: the user is due at once, as it was when the lease ended. Should the holder
-    // come back all the same, it finds that the record has changed.
-    const place =
-      record.lease === null
-        ? { dueInMs: record.dueInMs === null ? null : Math.max(0, record.dueInMs), lane: record.lane }
-        : { dueInMs: 0, lane: null };
-    const done = await save(engine, user, false, { mode: "none", lease: newLease(engine), ...place });
+    if (isLeased(record)) return "busy";
+    // The holder of an expired lease is presumed dead: the user is due at once, as when the lease expired. If the
+    // holder does return, it finds that the record has changed.
+    const place = record.lease === null ? samePlace(record) : { dueInMs: 0, lane: null };
+    const done = await saveIdle(engine, user, place, false);
     return done.type === "committed" ? "resealed" : "busy";
   } catch (error) {
     if (isLifecycleError(error, "RENAMED")) return "current";
     if (!isLifecycleError(error, "RECORD_DAMAGED") && !isLifecycleError(error, "RECORD_TOO_NEW")) throw error;
-    engine.settings.logger.warn(`Cannot seal a user anew: ${error.message}`);
+    engine.settings.logger.warn(`Cannot seal a user again: ${error.message}`);
     return error.code === "RECORD_TOO_NEW" ? "tooNew" : "unreadable";
   }
 }
 
 /**
- * Is it written as it would be now, and will it stay so? Whoever holds a user with secrets knows the key that opens them;
- * whoever has held one without them since before may not.
+ * Whether it is written with the current key and format, and will stay so. A process that holds a user with secrets
+ * knows the key that opens them; one that has held a user without secrets since before may not.
  */
 function isSettled({ sealer }: Engine, { value, lease }: StoredRecord, early: EarlyLeases | null): boolean {
   const heldEarly = early !== null && lease !== null && early.has(lease.id);

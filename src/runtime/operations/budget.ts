@@ -1,19 +1,20 @@
 /**
- * What there is to see of the account while work goes on: the limit, the lanes, the gates, users by state. A store of
- * `@xstate/store`, so pages, progress bars and tests subscribe to it as they do to any other.
+ * A live view of the account: the limit, the lanes, the gates and the users by state. It is a store of
+ * `@xstate/store`, so pages, progress bars and tests subscribe to it like to any other.
  *
  * @module
  */
 import { createStore } from "@xstate/store";
-import { sleep } from "../clock.ts";
-import { inWords } from "../errors.ts";
-import type { Gate, GateReason, GateState, UserState } from "../../machines/index.ts";
-import type { GateName } from "../guard/gates.ts";
-import type { Counts } from "../store/contract.ts";
-import { none } from "../store/shares.ts";
-import { byState } from "./shelves.ts";
-import { tell } from "./changes.ts";
-import type { Engine } from "./engine.ts";
+import { sleep } from "../../clock.ts";
+import { inWords } from "../../errors.ts";
+import type { Gate, GateReason, GateState, UserState } from "../../../machines/index.ts";
+import type { GateName } from "../../guard/gates.ts";
+import type { Counts } from "../../store/contract.ts";
+import { none } from "../../store/lane-scheduler.ts";
+import { byState } from "../user/index-key.ts";
+import type { Engine } from "../engine/engine.ts";
+import { callListener } from "../options/call-listener.ts";
+import { checkListener } from "../options/checks.ts";
 import { forecast } from "./forecast.ts";
 
 /** A gate of the account that is not open. */
@@ -21,47 +22,47 @@ export interface ShutGate {
   readonly gate: GateName;
   readonly state: Exclude<GateState, "open">;
   readonly reason: GateReason | null;
-  /** When one call may try. */
+  /** When one call may probe it. */
   readonly until: Date;
 }
 
-/** What the budget store shows. */
+/** The value of the budget store. */
 export interface BudgetView {
-  /** When this was so; `null`: nobody has looked yet. */
+  /** When the view was taken; `null`: not yet. */
   readonly at: Date | null;
-  /** Slots of the management limit that count now, by the lane they were taken in, of all processes. */
+  /** Slots of the management limit in use by all processes, by the lane they were taken in. */
   readonly used: Counts;
   /** The limit. */
   readonly of: number;
-  /** Users who wait for a slot, by lane. */
+  /** Users waiting for a slot, by lane. */
   readonly waiting: Counts;
-  /** In how many ms one more call may leave in the interactive lane; not before shut gates may open. */
+  /** In how many ms one more call may leave in the interactive lane, but not before closed gates may open. */
   readonly nextInMs: number;
   /** Users by state. */
   readonly users: Readonly<Partial<Record<UserState, number>>>;
   /** Gates of the account that are not open. */
   readonly shut: readonly ShutGate[];
-  /** Users this process works on. */
-  readonly inHand: number;
+  /** Users that this process is working on. */
+  readonly running: number;
 }
 
-/** The budget store. Its view is renewed while somebody subscribes, and by {@link Budget.look}. */
+/** The budget store. Its view is refreshed while it has subscribers, and by {@link Budget.refresh}. */
 export interface Budget {
   /**
-   * The view as it was at the last look.
+   * The most recent view.
    *
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
    *
    * const { lifecycle } = await createTestLifecycle();
-   * console.log(lifecycle.budget.get().inHand); // 0
+   * console.log(lifecycle.budget.get().running); // 0
    * ```
    */
   get(): BudgetView;
   /**
-   * Calls `listener` with every new view: soon after news in this process, else once a second. The returned function
-   * ends it; the lifecycle's `close()` does, too.
+   * Calls `listener` with every new view: shortly after a change in this process, otherwise once a second. Returns a
+   * function that unsubscribes; `close()` of the lifecycle does so too. A listener that throws or rejects is logged.
    *
    * @example
    * ```ts
@@ -74,7 +75,7 @@ export interface Budget {
    */
   subscribe(listener: (view: BudgetView) => void): () => void;
   /**
-   * Looks at the store now.
+   * Reads the store now.
    *
    * @throws {LifecycleError} `STORE_UNAVAILABLE`
    * @example
@@ -83,21 +84,21 @@ export interface Budget {
    *
    * const { lifecycle } = await createTestLifecycle();
    * await lifecycle.onboard("ada");
-   * const { users } = await lifecycle.budget.look();
+   * const { users } = await lifecycle.budget.refresh();
    * console.log(users); // { tokenActive: 1 }
    * ```
    */
-  look(): Promise<BudgetView>;
+  refresh(): Promise<BudgetView>;
 }
 
-/** News of this process is shown after so long, ms: many pieces of news make one look. */
+/** Changes in this process are shown after this time, ms, so that many of them cause one read. */
 const gatherMs = 200;
-/** Other processes' news is looked for this often, ms. */
-const lookMs = 1_000;
+/** How often the store is read for changes by other processes, ms. */
+const pollMs = 1_000;
 
-/** The view as it is now. @throws {LifecycleError} `STORE_UNAVAILABLE` */
+/** The current view. @throws {LifecycleError} `STORE_UNAVAILABLE` */
 export async function viewOf(engine: Engine): Promise<BudgetView> {
-  const { account, clock, driving, guard, store } = engine;
+  const { account, clock, running, guard, store } = engine;
   const [{ used, waiting, inMs }, users] = await Promise.all([
     forecast(engine, 1, "interactive"),
     store.counts(),
@@ -110,7 +111,7 @@ export async function viewOf(engine: Engine): Promise<BudgetView> {
     nextInMs: inMs,
     users: byState(users),
     shut: shutGates(account.gates()),
-    inHand: driving.size,
+    running: running.size,
   };
 }
 
@@ -125,42 +126,45 @@ export function createBudget(engine: Engine): Budget {
     nextInMs: 0,
     users: {},
     shut: [],
-    inHand: 0,
+    running: 0,
   };
   const store = createStore({
     context: { view },
-    on: { looked: (_, { view }: { view: BudgetView }) => ({ view }) },
+    on: { refreshed: (_, { view }: { view: BudgetView }) => ({ view }) },
   });
   let listeners = 0;
-  let looking = false;
+  let isRefreshing = false;
 
-  async function look(): Promise<BudgetView> {
+  async function refresh(): Promise<BudgetView> {
     const now = await viewOf(engine);
-    store.trigger.looked({ view: now });
+    store.trigger.refreshed({ view: now });
     return now;
   }
 
-  /** Looks again and again for as long as somebody listens. */
-  async function keepLooking(): Promise<void> {
-    if (looking) return; // for those who left, and now for those who came since
-    looking = true;
+  /** Refreshes the view for as long as there are subscribers. */
+  async function keepFresh(): Promise<void> {
+    if (isRefreshing) return; // the loop of earlier subscribers also serves new ones
+    isRefreshing = true;
     while (listeners > 0 && !closing.aborted) {
-      const { heard } = engine.changes;
-      await look().catch((error: unknown) => {
-        engine.settings.logger.warn(`Cannot look at the budget: ${inWords(error)}`);
+      const { latest } = engine.changes;
+      await refresh().catch((error: unknown) => {
+        engine.settings.logger.warn(`Cannot read the budget: ${inWords(error)}`);
       });
       await sleep(clock, gatherMs, closing).catch(() => {}); // the loop's condition sees the abort
-      await engine.changes.ofAnybody(heard, lookMs - gatherMs, closing);
+      await engine.changes.ofAnyUser(latest, pollMs - gatherMs, closing);
     }
-    looking = false;
+    isRefreshing = false;
   }
 
   return {
     get: () => store.get().context.view,
-    look,
+    refresh,
     subscribe(listener) {
-      const { unsubscribe } = store.subscribe(({ context }) => tell(listener, context.view));
-      if (++listeners === 1) void keepLooking();
+      checkListener("subscribe to the budget", listener);
+      const { unsubscribe } = store.subscribe(({ context }) =>
+        callListener(engine.settings.logger, "budget.subscribe()", listener, context.view),
+      );
+      if (++listeners === 1) void keepFresh();
       let ended = false;
       return () => {
         if (!ended) listeners--;
@@ -171,7 +175,7 @@ export function createBudget(engine: Engine): Budget {
   };
 }
 
-/** Those that are not open. */
+/** The gates that are not open. */
 export function shutGates(gates: Readonly<Record<GateName, Gate>>): readonly ShutGate[] {
   const named = Object.entries(gates) as [GateName, Gate][]; // the type of its keys
   return named.flatMap(([gate, { state, reason, until }]) =>

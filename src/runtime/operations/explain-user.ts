@@ -1,47 +1,48 @@
 /**
- * Where a user stands, in one paragraph: what state, why, what happens next and when. Pure, and without its
- * `app_user_id`, so that it can stand in a ticket or a log.
+ * Explains a user in one paragraph: its state, the reason, what happens next and when. Pure, and without the
+ * `app_user_id`, so that the text is safe in a ticket or a log.
  *
  * @module
  */
-import { isPurging } from "../../machines/index.ts";
-import type { GateReason, UserState } from "../../machines/index.ts";
-import type { GateName } from "../guard/gates.ts";
-import type { Lane } from "../store/contract.ts";
-import type { PauseReason } from "../store/envelope.ts";
+import { isPurging } from "../../../machines/index.ts";
+import type { GateReason, UserState } from "../../../machines/index.ts";
+import type { GateName } from "../../guard/gates.ts";
+import type { Lane } from "../../store/contract.ts";
+import type { PauseReason } from "../../store/envelope.ts";
 import type { ShutGate } from "./budget.ts";
-import { eventInWords } from "./history.ts";
-import { callOf, saysOf } from "./step.ts";
-import type { UserStatus } from "./status.ts";
-import { momentInWords } from "./time-words.ts";
+import { stepInWords } from "../user/history-of.ts";
+import { callOf, describeState } from "../user/step.ts";
+import type { UserStatus } from "../user/user-status.ts";
+import { momentInWords } from "../options/time-words.ts";
 
-/** What is to be known beside the status. */
+/** What the explanation needs besides the status. */
 export interface Circumstances {
   /** Ms since 1970. */
   readonly now: number;
   /** Gates of the account that are not open. */
   readonly shut: readonly ShutGate[];
-  /** Some process has it in hand. */
-  readonly isInHand: boolean;
-  /** When a worker takes it up by itself; `null`: never, or it waits in a lane. */
+  /** Whether a process is working on it. */
+  readonly isRunning: boolean;
+  /** When a worker runs it next; `null`: never, or it waits in a lane. */
   readonly dueAt: Date | null;
-  /** The lane it waits in, if it does; with how many users who go first, at most, and how long that takes. */
+  /** The lane it waits in, if any, at most how many users are ahead of it, and how long that takes. */
   readonly queue: { readonly lane: Lane; readonly ahead: number; readonly inMs: number } | null;
 }
 
-/** The paragraph. */
+/** Explains a user in one paragraph. */
 export function explainUser(status: UserStatus, circumstances: Circumstances): string {
   return [
     whereItIs(status, circumstances.now),
     howItCame(status),
     ...aboutItsToken(status, circumstances.now),
+    ...whatMayEndIt(status, circumstances.now),
     ...whatIsOdd(status),
     whatIsNext(status, circumstances),
   ].join(" ");
 }
 
 function whereItIs({ state, since }: UserStatus, now: number): string {
-  return `The user is ${state} (${saysOf(state)}) since ${momentInWords(since, now)}.`;
+  return `The user is ${state} (${describeState(state)}) since ${momentInWords(since, now)}.`;
 }
 
 function howItCame({ failure, history }: UserStatus): string {
@@ -49,10 +50,11 @@ function howItCame({ failure, history }: UserStatus): string {
     return `It failed in ${failure.in}, ${failureInWords(failure.reason)}: ${sentence(failure.why)}`;
   }
   const last = history.at(-1);
-  return last === undefined ? "Nothing is kept of how it came there." : `Last, ${eventInWords(last.event)}.`;
+  const from = history.at(-2)?.state ?? null;
+  return last === undefined ? "No history is kept." : `Last, ${stepInWords(last.event, from, last.state)}.`;
 }
 
-/** What 1upHealth said, with one full stop. */
+/** 1upHealth's message, with one full stop. */
 function sentence(words: string): string {
   return `${words.trim().replace(/[.\s]+$/, "")}.`;
 }
@@ -62,11 +64,13 @@ function failureInWords(reason: NonNullable<UserStatus["failure"]>["reason"]): s
     case "refused":
       return "because 1upHealth refused the call for good";
     case "codesRefused":
-      return "because the token endpoint refused three codes in a row";
+      return "because the token endpoint refused every code for a day";
     case "contradiction":
-      return "because 1upHealth says in turn that the user exists and that it does not";
+      return "because 1upHealth has reported in turn for a day that the user exists and that it does not";
     case "idTaken":
       return "because 1upHealth has it under an app_user_id that another user here has";
+    case "anotherUser":
+      return "because its oneup_user_id and its app_user_id are two users of 1upHealth, so that nothing of either was used or erased";
     default:
       return reason satisfies never;
   }
@@ -78,19 +82,42 @@ function aboutItsToken({ state, usable, expiresAt }: UserStatus, now: number): r
   return isOver ? [] : ["It has no access token that works now."];
 }
 
+function whatMayEndIt({ provisionalUntil }: UserStatus, now: number): readonly string[] {
+  if (provisionalUntil === null) return [];
+  const until = momentInWords(provisionalUntil, now);
+  return [
+    `Until ${until} that is provisional: an earlier call with the same code or refresh token may still arrive and end it; after a 401 it is replaced at once.`,
+  ];
+}
+
 function whatIsOdd({ active, conflict, purge }: UserStatus): readonly string[] {
   const odd: string[] = [];
   if (active === false)
-    odd.push("1upHealth calls it inactive; what that means is documented nowhere, and calls are tried.");
+    odd.push("1upHealth lists it as inactive; what that means is undocumented, and calls are still made.");
   if (conflict !== null)
     odd.push(
-      "1upHealth has it under the id of another user here, so both are one there: offboard and forget this one without a purge.",
+      "1upHealth has it under the id of another user here, so both are the same user there: offboard and forget this one without a purge.",
     );
   if (purge !== null) {
-    const { done, left } = purge;
+    const { done, left, skipped } = purge;
     odd.push(`Of its data at 1upHealth, erased: ${listed(done)}; still to erase: ${listed(left)}.`);
+    if (skipped !== null)
+      odd.push(
+        `A purge of ${listed(skipped.versions)} was requested and not carried out: ${whySkipped(skipped.why)}.`,
+      );
   }
   return odd;
+}
+
+function whySkipped(why: NonNullable<NonNullable<UserStatus["purge"]>["skipped"]>["why"]): string {
+  switch (why) {
+    case "userUnknown":
+      return "1upHealth did not know the user (any more)";
+    case "withdrawn":
+      return "the application offboarded the user without a purge before it was done";
+    default:
+      return why satisfies never;
+  }
 }
 
 function listed(words: readonly string[]): string {
@@ -98,14 +125,14 @@ function listed(words: readonly string[]): string {
 }
 
 function whatIsNext(status: UserStatus, circumstances: Circumstances): string {
-  const { now, isInHand, queue } = circumstances;
+  const { now, isRunning, queue } = circumstances;
   const { pause, state, underWay } = status;
-  if (isInHand) {
-    const what = underWay === null ? "a process has it in hand" : `the call ${underWay} is under way`;
-    return `Now ${what}; should that process die, another one takes over once its lease has ended.`;
+  if (isRunning) {
+    const what = underWay === null ? "a process is working on it" : `the call ${underWay} is under way`;
+    return `Now ${what}; if that process dies, another one takes over when its lease expires.`;
   }
   if (underWay !== null) {
-    return `The call ${underWay} was begun and nobody heard how it ended: whoever takes the user up next finds out ${dueInWords(circumstances)}.`;
+    return `The call ${underWay} was begun and its result is unknown; that is resolved ${dueInWords(circumstances)}.`;
   }
   const call = callOf(state);
   if (call === undefined) return whatCanCome(state, circumstances);
@@ -119,7 +146,7 @@ function whatIsNext(status: UserStatus, circumstances: Circumstances): string {
   return `Next is ${next}, ${dueInWords(circumstances)}.`;
 }
 
-const whoGoesOn = "Any process that calls work(), or that asks for this user, goes on with it.";
+const whoGoesOn = "Any process that calls work(), or that asks for this user, continues it.";
 
 function inLine(
   { lane, ahead, inMs }: NonNullable<Circumstances["queue"]>,
@@ -127,41 +154,42 @@ function inLine(
   { pause }: UserStatus,
   now: number,
 ): string {
-  const others = Math.max(0, ahead - 1); // the store counts the user itself among those who wait
+  const others = Math.max(0, ahead - 1); // the store's count includes the user itself
   const first =
     others === 0
-      ? "nobody goes first"
+      ? "no other user is ahead"
       : others === 1
-        ? "one other goes first"
-        : `${others.toLocaleString("en-US")} others go first`;
-  // Whoever is first waits for the next slot; of the others the store knows when all of them will have been served.
+        ? "one other user is ahead"
+        : `${others.toLocaleString("en-US")} other users are ahead`;
+  // The first user waits for the next slot. For the others the store knows only when all of them will have
+  // been served.
   const soonest = pause?.reason === "rateLimit" && others === 0 ? pause.until.getTime() - now : inMs;
   const waitMs = Math.min(inMs, soonest);
   const when =
     waitMs <= 0
       ? "a slot is free now"
-      : `its turn comes at ${momentInWords(new Date(now + waitMs), now)} at the latest, if nobody more urgent comes`;
+      : `its turn comes at ${momentInWords(new Date(now + waitMs), now)} at the latest, unless more urgent users arrive`;
   return `It waits in the lane ${lane} for a slot of the account's limit, where ${first}: ${when}. Then comes ${next}.`;
 }
 
-/** A state that makes no call by itself. */
+/** For a state that makes no call by itself. */
 function whatCanCome(state: UserState, { dueAt, now }: Circumstances): string {
   switch (state) {
     case "failed":
       return "Nothing happens by itself: retry() takes it back to where it failed.";
     case "offboarded":
-      return "Nothing happens by itself: onboard() of the same id begins anew, forget() removes what is left.";
+      return "Nothing happens by itself: onboard() of the same id starts over, forget() removes what is left.";
     default:
       return dueAt === null
-        ? "Nothing happens by itself: its token is renewed when somebody asks for it."
-        : `Its token is renewed when somebody asks for it late in its life, or by a worker at ${momentInWords(dueAt, now)}.`;
+        ? "Nothing happens by itself: its token is renewed when it is requested."
+        : `Its token is renewed when it is requested late in its life, or by a worker at ${momentInWords(dueAt, now)}.`;
   }
 }
 
 function dueInWords({ dueAt, now }: Circumstances): string {
   if (dueAt === null || dueAt.getTime() <= now)
     return "as soon as a process calls work() or asks for this user";
-  return `when a process that calls work() takes it up at ${momentInWords(dueAt, now)}, or sooner if somebody asks for this user`;
+  return `when a process that calls work() takes it up at ${momentInWords(dueAt, now)}, or sooner if a process asks for this user`;
 }
 
 function whyItWaits(reason: PauseReason | GateReason, shut: readonly ShutGate[]): string {
@@ -171,23 +199,35 @@ function whyItWaits(reason: PauseReason | GateReason, shut: readonly ShutGate[])
     case "rateLimit":
       return `no slot of the limit is free${forAll}`;
     case "throttled":
-      return `1upHealth answered 429 though a slot was free: somebody else spends the account${forAll}`;
+      return gate === undefined
+        ? "1upHealth answered 429 for this user, while other users' calls succeed"
+        : `1upHealth answered 429 though a slot was free, so the account is also used elsewhere${forAll}`;
     case "unavailable":
-      return `1upHealth does not answer, or with errors of its own${forAll}`;
+      return `1upHealth does not respond, or responds with server errors${forAll}`;
     case "credentials":
-      return `1upHealth refuses the client id and secret${gate === undefined ? ` for this user, while others get through` : forAll}`;
+      return `1upHealth refuses the client id and secret${gate === undefined ? ` for this user, while other users' calls succeed` : forAll}`;
     case "forbidden":
-      return `1upHealth answered 403, often because of where the call comes from${forAll}`;
+      return `${stopped}${gate === undefined ? " for this user, while other users' calls succeed" : `, often because of the location of this process${forAll}`}`;
     case "codeRegisters":
       return "a fresh code may take a second to register";
     case "codesSpent":
-      return "several codes brought no token, and each one takes a slot from others";
+      return "several codes brought no token, and each one takes a slot from other users";
+    case "unexplained":
+      return "1upHealth refused its last call without a reason, or contradicts itself about it; after a day of that, the user fails";
+    case "otherUsers":
+      return "1upHealth's response was about another user, or listed others and not this one";
+    case "missing":
+      return "1upHealth does not list it, although it knew it before; that is believed after a day of such answers";
+    case "shortTokens":
+      return "its tokens live for so short that renewing them at once would take the slots of other users";
     case "purging":
-      return "1upHealth erases for 30 s at a time, and the next call goes on";
+      return "1upHealth erases for 30 s at a time, and the next call continues";
     default:
       return reason satisfies never;
   }
 }
+
+const stopped = "its calls are blocked before they reach 1upHealth (403, a redirect or an HTML page)";
 
 function gateInWords(gate: GateName): string {
   switch (gate) {

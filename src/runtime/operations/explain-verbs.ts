@@ -1,25 +1,25 @@
 /**
- * What a lifecycle tells people about one user, in words.
+ * `explain()` and `history()`: one user in words.
  *
  * @module
  */
-import { ahead } from "../store/shares.ts";
+import { ahead } from "../../store/lane-scheduler.ts";
 import { shutGates } from "./budget.ts";
-import { checkId } from "./checks.ts";
-import type { Engine } from "./engine.ts";
-import { explainUser } from "./explain.ts";
-import type { Circumstances } from "./explain.ts";
-import { historyOf } from "./history.ts";
-import type { HistoryStep } from "./history.ts";
-import { load } from "./load.ts";
-import type { Found } from "./load.ts";
-import { statusOf } from "./verdict.ts";
+import { checkId } from "../options/checks.ts";
+import type { Engine } from "../engine/engine.ts";
+import { explainUser } from "./explain-user.ts";
+import type { Circumstances } from "./explain-user.ts";
+import { historyOf } from "../user/history-of.ts";
+import type { HistoryStep } from "../user/history-of.ts";
+import { loadUser } from "../engine/load-user.ts";
+import type { LoadedUser } from "../engine/load-user.ts";
+import { statusOf } from "../engine/user-errors.ts";
 
-/** The verbs for whoever is on call. They make no call and change nothing. */
+/** Methods for support and on-call engineers. They make no call to 1upHealth and change nothing. */
 export interface ExplainVerbs {
   /**
-   * The user's last steps, oldest first, at most twelve: when, from which state to which, why, the attempts by then and
-   * the calls that it took.
+   * The user's last steps, oldest first, at most twelve: the time, the states before and after, the reason, the
+   * attempts so far and the number of calls made.
    *
    * @throws {LifecycleError} `USER_UNKNOWN`, `RENAMED`, `RECORD_DAMAGED`, `STORE_UNAVAILABLE`
    * @example
@@ -33,7 +33,7 @@ export interface ExplainVerbs {
    */
   history(appUserId: string): Promise<readonly HistoryStep[]>;
   /**
-   * One paragraph: what state the user is in, why, what happens next and when. It names neither the user nor a secret.
+   * One paragraph: the user's state, the reason, what happens next and when. It contains neither the id nor a secret.
    *
    * @throws {LifecycleError} as {@link history}
    * @example
@@ -49,16 +49,16 @@ export interface ExplainVerbs {
   explain(appUserId: string): Promise<string>;
 }
 
-/** Tells of this engine's users. `open` throws once it is closed. */
+/** Explains users of this engine. `open` throws once the lifecycle is closed. */
 export function createExplainVerbs(engine: Engine, open: () => void): ExplainVerbs {
   return {
     async history(appUserId) {
       open();
-      return historyOf((await load(engine, checkId(appUserId))).user);
+      return historyOf((await loadUser(engine, checkId(appUserId))).user);
     },
     async explain(appUserId) {
       open();
-      const found = await load(engine, checkId(appUserId));
+      const found = await loadUser(engine, checkId(appUserId));
       const around = await circumstancesOf(engine, found);
       return explainUser(statusOf(engine, found.user), around);
     },
@@ -66,16 +66,16 @@ export function createExplainVerbs(engine: Engine, open: () => void): ExplainVer
 }
 
 async function circumstancesOf(
-  { account, clock, driving, guard }: Engine,
-  { user, record }: Found,
+  { account, clock, running, guard }: Engine,
+  { user, record }: LoadedUser,
 ): Promise<Circumstances> {
   const { dueInMs, lane, lease } = record;
-  const [forecast] = await Promise.all([lane && guard.forecast(1, lane), account.look()]);
+  const [forecast] = await Promise.all([lane && guard.forecast(1, lane), account.refresh()]);
   const now = clock.now();
   return {
     now,
     shut: shutGates(account.gates()),
-    isInHand: driving.has(user.id) || (lease !== null && lease.leftMs > 0),
+    isRunning: running.has(user.id) || (lease !== null && lease.leftMs > 0),
     dueAt: dueInMs === null ? null : new Date(now + dueInMs),
     queue:
       lane === null || forecast === null

@@ -1,21 +1,21 @@
 /**
- * When calls will have been granted, and can leave: a shut gate holds those up who have a slot.
+ * When calls will have been granted and can leave: a closed gate delays even calls that have a slot.
  *
  * @module
  */
-import { gatesBefore } from "../guard/gates.ts";
-import type { GateName } from "../guard/gates.ts";
-import type { Gate } from "../../machines/index.ts";
-import type { Forecast, Lane } from "../store/contract.ts";
-import type { Engine } from "./engine.ts";
+import { gatesBefore } from "../../guard/gates.ts";
+import type { GateName } from "../../guard/gates.ts";
+import type { Gate } from "../../../machines/index.ts";
+import type { Forecast, Lane } from "../../store/contract.ts";
+import type { Engine } from "../engine/engine.ts";
 
-/** As the store says it, and put off by what is shut for all. @throws {LifecycleError} `STORE_UNAVAILABLE` */
+/** The store's forecast, delayed by closed gates. @throws {LifecycleError} `STORE_UNAVAILABLE` */
 export async function forecast(
   { account, clock, guard }: Pick<Engine, "account" | "clock" | "guard">,
   calls: number,
   lane: Lane,
 ): Promise<Forecast> {
-  const [found] = await Promise.all([guard.forecast(calls, lane), account.look()]);
+  const [found] = await Promise.all([guard.forecast(calls, lane), account.refresh()]);
   const openMs = openInMs(account.gates(), clock.now());
   if (openMs === 0) return found;
   const { inMs: nextMs } = await guard.forecast(1, "interactive");
@@ -23,14 +23,14 @@ export async function forecast(
 }
 
 /**
- * In how many ms calls leave that the limit grants in `inMs`. The first of all who wait, granted in `nextMs`, leaves when
- * the gates open, and everybody behind it is put off by as much at most.
+ * In how many ms calls leave that the limit grants in `inMs`. The first waiting call, granted in `nextMs`, leaves
+ * when the gates open, and all calls behind it are delayed by at most the same time.
  */
 export function putOff(inMs: number, nextMs: number, openMs: number): number {
   return inMs + Math.max(0, openMs - Math.max(0, nextMs));
 }
 
-/** In how many ms the gates before a registration may be open, the last of them; 0: they are. */
+/** In how many ms the last of the gates for a registration may open; 0: all are open. */
 function openInMs(gates: Readonly<Record<GateName, Gate>>, now: number): number {
   const shut = gatesBefore.createUser.filter((name) => gates[name].state !== "open");
   return Math.max(0, ...shut.map((name) => gates[name].until - now));

@@ -1,12 +1,12 @@
 /**
- * Lists users by id, a page at a time.
+ * Lists the ids of users, a page at a time.
  *
  * @module
  */
-import type { Engine } from "./engine.ts";
-import { shelfOfMarks } from "./marks.ts";
+import type { Engine } from "../engine/engine.ts";
+import { tombstoneKey } from "../user/tombstone.ts";
 
-/** The ids on one shelf of the store, in its own order. */
+/** The ids under one index key, in the store's order. */
 export async function* idsOn(
   { store }: Pick<Engine, "store">,
   shelf: string,
@@ -20,12 +20,12 @@ export async function* idsOn(
   }
 }
 
-/** Every id. Whoever takes a step meanwhile may be met twice, or not at all: see `callRoll()`. */
-export async function* everyId(
+/** All ids. A user that takes a step meanwhile may appear twice or not at all: see `callRoll()`. */
+export async function* listUserIds(
   engine: Pick<Engine, "store">,
   limit: number,
 ): AsyncGenerator<string, void, undefined> {
   for (const shelf of Object.keys(await engine.store.counts())) {
-    if (shelf !== shelfOfMarks) yield* idsOn(engine, shelf, limit);
+    if (shelf !== tombstoneKey) yield* idsOn(engine, shelf, limit);
   }
 }

@@ -1,45 +1,46 @@
 /**
  * A walk through 1upHealth's own list of users, page by page.
  *
- * Nothing is documented of how it is paged, so nothing is believed that the pages themselves do not show: the server may
- * ignore the parameters, and give fewer users than it is asked for.
+ * Its paging is undocumented, so nothing is assumed beyond what the pages show: the server may ignore the parameters,
+ * and return fewer users than requested.
  *
  * @module
  */
-import type { RemoteUser } from "../http/user-management.ts";
+import type { RemoteUser } from "../../http/user-management.ts";
 
 /** How far a walk has come. */
 export interface Walk {
   /** Users that the list has shown so far. */
   readonly users: number;
-  /** Management calls that this has cost so far. */
+  /** Management calls made so far. */
   readonly calls: number;
   /**
-   * The list was seen from its beginning to its end. `false` before that; and it stays so if a page came a second time,
-   * for then the server does not page as it is asked to (see the option `pager`), if a page was refused where the list
-   * may have ended, or if an entry could not be read.
+   * Whether the list was read from beginning to end. `false` until then. It stays `false` if a page came a second
+   * time, because the server then does not page as requested (see the option `pager`), unless its first page was
+   * longer than requested and so holds all users; if a page was refused where the list may have ended; or if an entry
+   * could not be read.
    */
   readonly complete: boolean;
 }
 
-/** The users of a list. Beside `for await` it says how far it has come. */
+/** The users of a list, for `for await`, with the progress in `walk`. */
 export interface UserWalk extends AsyncGenerator<RemoteUser, Walk, undefined> {
   readonly walk: Walk;
 }
 
-/** One page as it came. */
+/** One page as received. */
 export interface Page {
   readonly users: readonly RemoteUser[];
   /** More than `users` if some of its entries cannot be read. */
   readonly entries: number;
-  /** Nobody knows whether the list ends here, or this page was not given. */
+  /** It is unknown whether the list ends here or this page was refused. */
   readonly isUnexplained?: true;
 }
 
-/** Asks for a page. */
+/** Requests a page. */
 export type AskPage = (page: { readonly skip: number; readonly limit: number }) => Promise<Page>;
 
-/** Where a walk stands, to be written on. */
+/** The mutable progress of a walk. */
 class Steps {
   walk: Walk = { users: 0, calls: 0, complete: false };
   #unreadable = false;
@@ -55,8 +56,10 @@ class Steps {
 }
 
 /**
- * The pages of a list, and how far it has come. An empty page ends it, or one that is shorter than an earlier one; the
- * first page may be short because the server gives no more at once. A page that begins as an earlier one did ends it, too.
+ * The pages of a list, and the progress. The list ends with an empty page, or with one that is shorter than an
+ * earlier one; the first page may be short because the server returns no more at once. A page that starts like an
+ * earlier one also ends it; it then counts as complete only if the whole list came in one page that was longer than
+ * requested.
  */
 export function pagesOf(
   ask: AskPage,
@@ -78,11 +81,14 @@ async function* turned(
     const first = page.users[0]?.oneupUserId;
     const again = first !== undefined && firsts.has(first);
     steps.add(again ? { users: [], entries: 0 } : page);
+    // The server ignores both parameters and returned all users at once: a list without pages.
+    if (again && firsts.size === 1 && longest > limit) return steps.end();
     if (again || page.isUnexplained) return;
     if (first !== undefined) {
       firsts.add(first);
       yield page.users;
     }
+    // seam: a-list-has-more-than-a-page
     if (page.entries === 0 || page.entries < longest) return steps.end();
     longest = page.entries;
     skip += page.entries;

@@ -1,18 +1,18 @@
 /**
- * What the doors of a lifecycle demand of a value. `verb` begins each message: "Cannot onboard: waitMs must be …".
+ * Checks of options and arguments. `verb` begins each message: "Cannot onboard: waitMs must be …".
  *
  * @module
  */
 import { Buffer } from "node:buffer";
-import { LifecycleError } from "../errors.ts";
-import type { Lane } from "../store/contract.ts";
-import { lanes } from "../store/contract.ts";
+import { LifecycleError } from "../../errors.ts";
+import type { Lane } from "../../store/contract.ts";
+import { lanes } from "../../store/contract.ts";
 
-/** Every name that an object may have. */
+/** Every property name that an object may have. */
 export type Names<T> = Readonly<Record<keyof T, true>>;
 
 /**
- * Options, none of which need be there, and no others: a name that was mistyped would not be missed.
+ * Checks that all options are known ones, so that a mistyped name is reported. Every option may be missing.
  * @throws {LifecycleError} `INVALID_OPTION`
  */
 export function only<T extends object>(
@@ -23,11 +23,11 @@ export function only<T extends object>(
 ): Partial<T> {
   if (value === undefined) return {};
   if (!isObject(value) || Array.isArray(value)) throw wrong(verb, name, "an object", value);
-  const stranger = Object.keys(value).find((key) => !Object.hasOwn(names, key));
-  if (stranger === undefined) return value;
+  const unknown = Object.keys(value).find((key) => !Object.hasOwn(names, key));
+  if (unknown === undefined) return value;
   const known = Object.keys(names).join(", ");
   const which = name === "options" ? "an option" : `an option in ${name}`;
-  throw wrong(verb, which, `one of ${known}`, stranger);
+  throw wrong(verb, which, `one of ${known}`, unknown);
 }
 
 export function isObject(value: unknown): value is object {
@@ -37,7 +37,7 @@ export function isObject(value: unknown): value is object {
 /** @throws {LifecycleError} `INVALID_ID` unless it is 1–512 bytes of UTF-8 without control characters */
 export function checkId(id: string): string {
   if (typeof id !== "string") throw badId(`a string, not ${typeof id}`);
-  // oneup ids go into HTTP, keys and logs: what cannot be seen has no place in them
+  // ids go into HTTP, keys and logs, so they must not contain invisible characters
   if (id.length === 0 || id.length > 512 || (id.length > 128 && Buffer.byteLength(id) > 512)) {
     throw badId(`1 to 512 bytes long, not ${Buffer.byteLength(id)}`);
   }
@@ -45,7 +45,7 @@ export function checkId(id: string): string {
   return id;
 }
 
-/** Can this be an `app_user_id` here? */
+/** Whether this is a valid `app_user_id` here. */
 export function isId(id: string): boolean {
   try {
     return checkId(id) === id;
@@ -94,10 +94,15 @@ export function oneOf<T extends string | boolean>(
   throw wrong(verb, name, `one of ${allowed.join(", ")}`, value);
 }
 
-/** In a word, for what may print anything or nothing. */
+/** Names the type of a value that may not print safely. */
 function kindOf(value: unknown): string {
   if (value === undefined) return "undefined";
   return Array.isArray(value) ? "an array" : `of type ${typeof value}`;
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` if it is no function */
+export function checkListener(verb: string, listener: unknown): void {
+  if (typeof listener !== "function") throw wrong(verb, "the listener", "a function", listener);
 }
 
 /** The error for `name`, which breaks `rule`. */

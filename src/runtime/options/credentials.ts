@@ -1,10 +1,12 @@
 /**
- * The client's credentials: fixed, or asked for anew when 1upHealth refuses the ones in hand.
+ * The client's credentials: fixed, or requested again when 1upHealth refuses the current ones.
  *
  * @module
  */
-import { inWords, LifecycleError } from "../errors.ts";
-import { Secret } from "../secret.ts";
+import { inTime } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
+import { inWords, LifecycleError } from "../../errors.ts";
+import { Secret } from "../../secret.ts";
 import { only } from "./checks.ts";
 
 /** From the 1upHealth developer console. */
@@ -13,7 +15,7 @@ export interface Credentials {
   readonly clientSecret: string;
 }
 
-/** Credentials, checked, the secret out of sight. */
+/** Checked credentials with the secret wrapped. */
 export interface KnownCredentials {
   readonly clientId: string;
   readonly clientSecret: Secret;
@@ -21,10 +23,32 @@ export interface KnownCredentials {
 
 /** Where credentials come from. */
 export interface CredentialSource {
-  /** Does asking again make sense? */
+  /** Whether asking again may return other credentials. */
   readonly mayChange: boolean;
-  /** @throws {LifecycleError} `INVALID_OPTION`, also if the function that was given rejects; its error is named, not shown */
+  /**
+   * @throws {LifecycleError} `INVALID_OPTION`, also if the given function rejects; the message names the kind of its
+   * error only
+   */
   ask(): Promise<KnownCredentials>;
+}
+
+/** Timeout of a credentials function, ms: one that never answers must not block everything else. */
+const answerMs = 5_000;
+
+/**
+ * Asks the source, with a time limit.
+ * @throws {LifecycleError} as {@link CredentialSource.ask}; retryable `INVALID_OPTION` after the time limit
+ */
+export function askForCredentials(source: CredentialSource, clock: Clock): Promise<KnownCredentials> {
+  return inTime(clock, answerMs, () => source.ask(), silent);
+}
+
+function silent(): LifecycleError {
+  return new LifecycleError(
+    "INVALID_OPTION",
+    `Cannot get credentials: the given function did not answer within ${answerMs} ms`,
+    { retryable: true },
+  );
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
@@ -42,10 +66,10 @@ export function credentialSource(
       try {
         answer = await given();
       } catch (error) {
-        // No cause: the error of a secret store's client may hold its own token, in a header or a URL.
+        // No cause: an error of a secret store's client may contain its own token, in a header or a URL.
         throw new LifecycleError(
           "INVALID_OPTION",
-          `Cannot ask for credentials: the function given failed (${inWords(error)})`,
+          `Cannot get credentials: the given function failed (${inWords(error)})`,
         );
       }
       return check(answer);
@@ -62,7 +86,7 @@ function check(credentials: Partial<Credentials>): KnownCredentials {
 
 function header(name: string, value: unknown): string {
   if (typeof value === "string" && /^[\x21-\x7e]+$/.test(value)) return value;
-  // The value itself may be a secret, so only its kind is told.
+  // The value itself may be a secret, so the message gives only its kind.
   const kind =
     typeof value !== "string" ? typeof value : value === "" ? "empty" : "text with other characters";
   throw new LifecycleError(

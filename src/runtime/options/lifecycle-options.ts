@@ -1,64 +1,57 @@
 /**
- * The options of a lifecycle, checked at the door.
+ * The options of a lifecycle and their validation.
  *
  * @module
  */
-import { systemClock } from "../clock.ts";
-import type { Clock } from "../clock.ts";
-import { LifecycleError } from "../errors.ts";
-import { isLoopback } from "../http/safety.ts";
-import type { Transport } from "../http/transport.ts";
-import { usualPager } from "../http/user-management.ts";
-import type { Pager } from "../http/user-management.ts";
-import type { Limit, StoreAdapter } from "../store/contract.ts";
-import { isInside } from "../store/keys.ts";
-import type { Encryption } from "../store/keys.ts";
-import type { Limits } from "../guard/guard.ts";
+import { systemClock } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
+import { LifecycleError } from "../../errors.ts";
+import { leastAnswerBytes, mostAnswerBytes, usualAnswerBytes } from "../../http/send.ts";
+import { isLoopback } from "../../http/safety.ts";
+import type { Transport } from "../../http/transport.ts";
+import { usualPager } from "../../http/user-management.ts";
+import type { Pager } from "../../http/user-management.ts";
+import type { StoreAdapter } from "../../store/contract.ts";
+import { isInside } from "../../store/sealing/keys.ts";
+import type { Encryption } from "../../store/sealing/keys.ts";
 import { isObject, number, oneOf, only, wrong } from "./checks.ts";
 import type { Names } from "./checks.ts";
 import { credentialSource } from "./credentials.ts";
 import type { Credentials, CredentialSource } from "./credentials.ts";
+import { ceiling, ofCeiling } from "./check-new-limits.ts";
+import type { Ceiling, ConfiguredLimits, LaneShares } from "./limits.ts";
+import { unbreakable } from "./call-listener.ts";
+import type { Logger } from "./logger.ts";
 
 /** When an access token is renewed. */
 export type RefreshPolicy =
-  /** On demand, and at least every 7 days so that an idle user keeps its refresh token. */
+  /** On demand, and at least every 7 days, so that an idle user keeps its refresh token. */
   | "keepAlive"
   /** By the worker, before it expires. */
   | "eager"
   /** On demand only. */
   | "lazy";
 
-/** Where messages go; `console` fits. Users appear by alias, never by id. */
-export interface Logger {
-  debug(message: string): void;
-  info(message: string): void;
-  warn(message: string): void;
-}
-
-/** So many calls in any rolling window. */
-export interface Ceiling {
-  readonly calls: number;
-  /** Milliseconds. */
-  readonly windowMs: number;
-}
-
-/** What {@link createLifecycle} takes. */
+/** Options of {@link createLifecycle}. */
 export interface LifecycleOptions {
   /**
-   * From the 1upHealth developer console; a function is asked again when 1upHealth refuses the secret in hand, so a
-   * secret that is rotated needs no restart. The client id must stay the same.
+   * From the 1upHealth developer console. A function is called again when 1upHealth refuses the current secret, so
+   * rotating the secret needs no restart. The client id must stay the same.
    */
   readonly credentials: Credentials | (() => Credentials | Promise<Credentials>);
   /** Where users are kept, e.g. `lmdb("./data/lifecycle")`. */
   readonly store: StoreAdapter;
-  /** The key to the secrets in the store, e.g. `keyFile("./data/lifecycle.key")`. Needed by every store that outlives the process. */
+  /**
+   * The key that encrypts the secrets in the store, e.g. `keyFile("./data/lifecycle.key")`. Required for every store
+   * that outlives the process.
+   */
   readonly encryption?: Encryption;
   /**
-   * Hides who the users are from whoever copies the store: each stands under an HMAC of its `app_user_id` (often an
-   * e-mail address), and the id itself is sealed, with the same care as a token. Still to be seen: how many users there
-   * are, their states and times, how long an id is, and the numbers (`oneup_user_id`) that 1upHealth gave them.
+   * Hides the identity of users from anyone who copies the store: each record is keyed by an HMAC of its `app_user_id`
+   * (often an e-mail address), and the id itself is encrypted like a token. Still visible: the number of users, their
+   * states and times, the length of an id, and the numbers (`oneup_user_id`) that 1upHealth assigned.
    *
-   * Fixed at the first opening of a store; opening it with the other setting throws `INVALID_OPTION`. Costs CPU: an
+   * Fixed when a store is first opened; opening it with the other setting throws `INVALID_OPTION`. CPU cost: an
    * onboarding 1.15 times as much, a token from the store 1.1 times (a user's first in a process 1.3), `users()` twice.
    * @default false
    */
@@ -69,19 +62,23 @@ export interface LifecycleOptions {
    */
   readonly endpoints?: { readonly api?: string; readonly auth?: string };
   /**
-   * How many calls each endpoint takes in any rolling window. `token` and `fhir` have no ceiling of their own; a 429
-   * there is honoured by the whole account all the same.
+   * How many calls each endpoint accepts in any rolling window. `token` and `fhir` have no limit by default; the whole
+   * account still honours a 429 from them.
+   *
+   * Limits belong to the account: the first process that sets them records them in the store. A process that sets none
+   * adopts the recorded ones. One that sets others applies the stricter of both (the fewer calls, the longer window),
+   * logs a warning and is reported by `health()`; `account.setLimits()` replaces the recorded ones.
    * @default { management: { calls: 300, windowMs: 3_600_000 } }
    */
   readonly limits?: {
     readonly management?: Ceiling & {
       /** Shares of the lanes, 0 to 1. @default { kept: 0.1, recovery: 0.2, bulk: 0.1 } */
       readonly lanes?: {
-        /** Of all calls but one: left free by `recovery` and `bulk` for people who wait at the screen. */
+        /** Of all calls but one: `recovery` and `bulk` leave this share free for interactive users. */
         readonly kept?: number;
-        /** Of the rest, if that is 3 or more: what `recovery` gets in any case, at least one. */
+        /** Of the rest, if that is 3 or more: the minimum for `recovery`, at least one. */
         readonly recovery?: number;
-        /** Of the rest, if that is 3 or more: what `bulk` gets in any case, at least one. */
+        /** Of the rest, if that is 3 or more: the minimum for `bulk`, at least one. */
         readonly bulk?: number;
       };
     };
@@ -89,30 +86,37 @@ export interface LifecycleOptions {
     readonly fhir?: Ceiling;
   };
   /**
-   * What 1upHealth calls the parameters with which its list of users is paged. Its guide says "paginate" and names none.
+   * The names of 1upHealth's paging parameters for its list of users. Its guide says "paginate" and names none.
    * @default { skip: "skip", limit: "limit" }
    */
   readonly pager?: Partial<Pager>;
   readonly refresh?: {
     /** @default "keepAlive" */
     readonly policy?: RefreshPolicy;
-    /** How long before its end a token is renewed, ms, 2 min to 1 h. @default 600_000 */
+    /** How long before its expiry a token is refreshed, ms, 2 min to 1 h. @default 600_000 */
     readonly windowMs?: number;
   };
-  /** The longest time for one HTTP call, ms, 10 to 120 000. @default 30_000 */
+  /** Timeout of one HTTP call, ms, 10 to 120 000. @default 30_000 */
   readonly timeoutMs?: number;
-  /** How much later than its time-out a request may still arrive at 1upHealth, ms. @default 10_000 */
+  /**
+   * The largest response that is read, in bytes, 1 024 to 268 435 456. A longer one, or one with more than one value
+   * per 64 bytes of this limit (lists and objects are slow to build), is `ANSWER_TOO_BIG`; a page of FHIR resources is
+   * then requested again with half as many entries. Responses about one user are limited to 262 144 bytes.
+   * @default 16_777_216
+   */
+  readonly maxAnswerBytes?: number;
+  /** How long after its timeout a request may still arrive at 1upHealth, ms. @default 10_000 */
   readonly graceMs?: number;
   /**
-   * How long a process may be silent before others take over its users, ms, at least `timeoutMs + graceMs`.
+   * How long a process may be unresponsive before others take over its users, ms, at least `timeoutMs + graceMs`.
    * @default timeoutMs + graceMs + 5_000
    */
   readonly leaseMs?: number;
   /** How many access tokens are kept in memory. @default 10_000 */
   readonly cachedTokens?: number;
-  /** Time and chance. @default systemClock */
+  /** Source of time and randomness. @default systemClock */
   readonly clock?: Clock;
-  /** What carries calls. @default undiciTransport(), or fetchTransport() where undici does not run (Bun) */
+  /** Sends HTTP requests. @default undiciTransport(), or fetchTransport() where undici does not run (Bun) */
   readonly transport?: Transport;
   /** @default nothing is logged */
   readonly logger?: Logger;
@@ -126,11 +130,14 @@ export interface Settings {
   readonly hideIds: boolean;
   readonly api: string;
   readonly auth: string;
-  readonly limits: Limits;
+  /** `null`: not set. */
+  readonly limits: ConfiguredLimits;
+  readonly lanes: LaneShares;
   readonly pager: Pager;
   readonly policy: RefreshPolicy;
   readonly windowMs: number;
   readonly timeoutMs: number;
+  readonly maxAnswerBytes: number;
   readonly graceMs: number;
   readonly leaseMs: number;
   readonly cachedTokens: number;
@@ -146,7 +153,7 @@ const minute = 60_000;
 const nothing = (): void => {};
 const silent: Logger = { debug: nothing, info: nothing, warn: nothing };
 
-/** How the messages of this door begin: "Cannot start: …". */
+/** How error messages begin: "Cannot start: …". */
 const verb = "start";
 
 const names: Names<LifecycleOptions> = {
@@ -159,6 +166,7 @@ const names: Names<LifecycleOptions> = {
   pager: true,
   refresh: true,
   timeoutMs: true,
+  maxAnswerBytes: true,
   graceMs: true,
   leaseMs: true,
   cachedTokens: true,
@@ -167,7 +175,7 @@ const names: Names<LifecycleOptions> = {
   logger: true,
 };
 
-/** Of some options only the names. @throws {LifecycleError} `INVALID_OPTION` */
+/** Checks only the option names. @throws {LifecycleError} `INVALID_OPTION` */
 export function checkOverrides(options: Partial<LifecycleOptions> | undefined): Partial<LifecycleOptions> {
   return only(verb, "options", options, names);
 }
@@ -190,16 +198,28 @@ export function checkOptions(options: LifecycleOptions): Settings {
     api: endpoint("endpoints.api", endpoints.api ?? "https://api.1up.health"),
     auth: endpoint("endpoints.auth", endpoints.auth ?? "https://auth.1up.health"),
     limits: {
-      management: shared(limits.management ?? { calls: 300, windowMs: 60 * minute }),
-      token: limits.token === undefined ? null : ceiling("token", limits.token, ofCeiling),
-      fhir: limits.fhir === undefined ? null : ceiling("fhir", limits.fhir, ofCeiling),
+      management:
+        limits.management === undefined
+          ? null
+          : ceiling(verb, "limits.management", limits.management, { ...ofCeiling, lanes: true }),
+      token: limits.token === undefined ? null : ceiling(verb, "limits.token", limits.token, ofCeiling),
+      fhir: limits.fhir === undefined ? null : ceiling(verb, "limits.fhir", limits.fhir, ofCeiling),
     },
+    lanes: laneShares(limits.management?.lanes),
     pager: checkPager(options.pager),
     policy: oneOf(verb, "refresh.policy", refresh.policy ?? "keepAlive", ["keepAlive", "eager", "lazy"]),
     windowMs: number(verb, "refresh.windowMs", refresh.windowMs ?? 10 * minute, 2 * minute, 60 * minute),
     timeoutMs,
+    maxAnswerBytes: number(
+      verb,
+      "maxAnswerBytes",
+      options.maxAnswerBytes ?? usualAnswerBytes,
+      leastAnswerBytes,
+      mostAnswerBytes,
+      true,
+    ),
     graceMs,
-    // No shorter, or a call of a stalled process could arrive after somebody else has taken its user over.
+    // No shorter, or a call of a stalled process could arrive after another process has taken over its user.
     leaseMs: number(
       verb,
       "leaseMs",
@@ -210,7 +230,7 @@ export function checkOptions(options: LifecycleOptions): Settings {
     cachedTokens: number(verb, "cachedTokens", options.cachedTokens ?? 10_000, 0, 1e7, true),
     clock: able("clock", options.clock ?? systemClock, ["now", "monotonic", "timer", "random"]),
     transport: options.transport && able("transport", options.transport, ["send"]),
-    logger: able("logger", options.logger ?? silent, ["debug", "info", "warn"]),
+    logger: unbreakable(able("logger", options.logger ?? silent, ["debug", "info", "warn"])),
   };
 }
 
@@ -225,54 +245,29 @@ function checkPager(given: Partial<Pager> | undefined): Pager {
   throw wrong(verb, "pager", "names of two parameters that mean nothing else", pager.limit);
 }
 
-/** Something that can do what it is for. */
+/** Checks that an object has the methods it needs. */
 function able<T extends object>(name: string, value: T, methods: readonly (keyof T & string)[]): T {
   if (isObject(value) && methods.every((method) => typeof value[method] === "function")) return value;
   throw wrong(verb, name, `an object with the methods ${methods.join(", ")}`, value);
 }
 
-const ofCeiling: Names<Ceiling> = { calls: true, windowMs: true };
+type Management = NonNullable<NonNullable<LifecycleOptions["limits"]>["management"]>;
 
-function ceiling<T extends Ceiling>(name: keyof Limits, given: T, known: Names<T>): Limit {
-  const { calls, windowMs } = only<Ceiling>(verb, `limits.${name}`, given, known);
-  return {
-    name,
-    calls: number(verb, `limits.${name}.calls`, calls, 1, 1e9, true),
-    windowMs: number(verb, `limits.${name}.windowMs`, windowMs, 1, 31 * 24 * 60 * minute),
-  };
-}
-
-/** Below so many places there are no minima: they would leave nothing for people. */
-const fewest = 3;
-
-function shared(given: NonNullable<NonNullable<LifecycleOptions["limits"]>["management"]>): Limit {
-  const limit = ceiling("management", given, { ...ofCeiling, lanes: true });
-  const lanes = only(verb, "limits.management.lanes", given.lanes, {
-    kept: true,
-    recovery: true,
-    bulk: true,
-  });
-  const share = (name: "kept" | "recovery" | "bulk", byDefault: number): number =>
+function laneShares(given: Management["lanes"]): LaneShares {
+  const lanes = only(verb, "limits.management.lanes", given, { kept: true, recovery: true, bulk: true });
+  const share = (name: keyof LaneShares, byDefault: number): number =>
     number(verb, `limits.management.lanes.${name}`, lanes[name] ?? byDefault, 0, 1);
   const [kept, recovery, bulk] = [share("kept", 0.1), share("recovery", 0.2), share("bulk", 0.1)];
-  if (recovery + bulk > 1) {
-    throw wrong(
-      verb,
-      "limits.management.lanes",
-      "shares of which recovery and bulk are 1 at most together",
-      recovery + bulk,
-    );
-  }
-  const left = Math.min(Math.floor(limit.calls * kept), limit.calls - 1); // somebody else must find a place, too
-  const rest = limit.calls - left;
-  const least = (of: number): number => (of === 0 || rest < fewest ? 0 : Math.max(1, Math.floor(rest * of)));
-  return { ...limit, kept: left, least: { recovery: least(recovery), bulk: least(bulk) } };
+  if (recovery + bulk <= 1) return { kept, recovery, bulk };
+  const rule = "shares of which recovery and bulk are 1 at most together";
+  throw wrong(verb, "limits.management.lanes", rule, recovery + bulk);
 }
 
-/** The URL as it is read, not as it is written: what parsers disagree about is gone, and with it a second meaning. */
+/** Returns the URL as parsed, not as written, so that no other parser can read it differently. */
 function endpoint(name: string, value: string): string {
   const rule = "an https: URL without query, or http: on loopback";
-  // It may carry a password or a key, and be broken by just that, so it is shown only if it has no place for one.
+  // A URL may carry a password or a key, which may be why it does not parse, so it is shown only if it cannot contain
+  // one.
   const shown = typeof value === "string" && /[@?#]/.test(value) ? "[redacted]" : value;
   if (typeof value !== "string" || !URL.canParse(value)) throw wrong(verb, name, rule, shown);
   const { protocol, hostname, host, pathname, username, password } = new URL(value);
@@ -303,7 +298,7 @@ function checkEncryption(encryption: Encryption | undefined, store: StoreAdapter
   if (path !== undefined && store.folder !== undefined && isInside(store.folder, path)) {
     throw new LifecycleError(
       "INVALID_OPTION",
-      `Cannot start: the key file must stand outside the store's folder, or every copy of the store brings its key along: ${path}`,
+      `Cannot start: the key file must be outside the store's folder, or every copy of the store includes its key: ${path}`,
     );
   }
   const fits =

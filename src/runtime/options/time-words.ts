@@ -1,5 +1,5 @@
 /**
- * Times as people read them.
+ * Formats times and durations for people.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const units: ReadonlyMap<string, number> = new Map([
   ["d", day],
 ]);
 
-/** How many ms `90s`, `1.5h` or `14d` are; `undefined` for what is no length of time. */
+/** Parses `90s`, `1.5h` or `14d` to ms; `undefined` if it is not a duration. */
 export function spanOf(text: string): number | undefined {
   const [, digits, unit = ""] = /^(\d{1,16}(?:\.\d{1,6})?)(ms|s|m|h|d)$/.exec(text) ?? [];
   const ms = units.get(unit);
@@ -49,7 +49,7 @@ export function spanInFull(ms: number): string {
   return shown.map(([count, unit]) => `${count} ${unit}`).join(" ");
 }
 
-/** `2026-11-25 14:05:00 UTC`: the same for everybody who reads it, wherever they sit. */
+/** `2026-11-25 14:05:00 UTC`, independent of the local time zone. */
 export function timeInWords(at: Date): string {
   return `${at.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }

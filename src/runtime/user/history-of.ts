@@ -1,9 +1,9 @@
 /**
- * The last steps of a user in words: when, from where to where, why, and what it cost.
+ * Describes the last steps of a user: time, states, reason and the calls spent.
  *
  * @module
  */
-import type { UserEvent } from "../../machines/index.ts";
+import type { UserEvent } from "../../../machines/index.ts";
 import { keptSteps } from "./user.ts";
 import type { User } from "./user.ts";
 
@@ -12,15 +12,15 @@ export interface HistoryStep {
   readonly at: Date;
   /** The state before; `null` for the first step that is kept. */
   readonly from: string | null;
-  /** The state after, often the same: a call that decided nothing is a step, too. */
+  /** The state after, often the same: an inconclusive call is a step, too. */
   readonly to: string;
-  /** The event, as the machine calls it. */
+  /** The event type of the machine. */
   readonly event: string;
   /** The event in words. */
   readonly why: string;
-  /** Calls in a row, in that state, that had decided nothing by then; `null`: it was not noted. */
+  /** Consecutive inconclusive calls in that state so far; `null`: not recorded. */
   readonly attempt: number | null;
-  /** Calls sent between the step before and this one; `null`: it was not noted. */
+  /** Calls sent since the previous step; `null`: not recorded. */
   readonly spent: { readonly management: number; readonly token: number } | null;
 }
 
@@ -36,7 +36,7 @@ export function historyOf({ history, meters }: User): readonly HistoryStep[] {
       from: history[index - 1]?.[1] ?? null,
       to,
       event,
-      why: eventInWords(event),
+      why: stepInWords(event, history[index - 1]?.[1] ?? null, to),
       attempt: meter?.[0] ?? null,
       spent:
         meter === undefined || before === undefined
@@ -46,35 +46,49 @@ export function historyOf({ history, meters }: User): readonly HistoryStep[] {
   });
 }
 
-/** An event in words; one of a later release by its name. */
-export function eventInWords(event: string): string {
+/** Describes a step; an event of a later release by its name. */
+export function stepInWords(event: string, from: string | null, to: string): string {
+  if (event === "USER_MISSING" && to === "offboarded")
+    return "1upHealth did not know it (any more), so the purge that was requested was not carried out";
+  if (event === "USER_MISSING" && (to === "identifying" || (to === "locating" && from === to)))
+    return "1upHealth did not list it, which proves little: it is looked up again";
+  return eventInWords(event);
+}
+
+function eventInWords(event: string): string {
   return Object.hasOwn(events, event) ? events[event as UserEvent["type"]] : event; // it is one of its keys
 }
 
 const events: Readonly<Record<UserEvent["type"], string>> = {
   ONBOARD: "the application asked for it",
   EXPECT_EXISTING: "it is known to exist at 1upHealth",
-  ADOPTED: "the application brought its grant",
-  USER_CREATED: "1upHealth created it and gave a code",
-  USER_AUTHORIZED: "1upHealth created it and gave tokens",
-  USER_EXISTS: "1upHealth says that it exists already",
-  USER_MISSING: "1upHealth says that it does not exist",
+  ADOPTED: "the application supplied its grant",
+  USER_CREATED: "1upHealth created it and issued a code",
+  USER_AUTHORIZED: "1upHealth created it and issued tokens",
+  USER_EXISTS: "1upHealth answered that it already exists",
+  USER_MISSING: "1upHealth answered that it does not exist",
   USER_FOUND: "1upHealth lists it under this app_user_id",
   FOUND_ELSEWHERE: "1upHealth lists it under another app_user_id",
   ID_TAKEN: "another user here has the app_user_id it has at 1upHealth",
-  CODE_ISSUED: "1upHealth gave a code",
+  NUMBER_CONFIRMED: "1upHealth lists its oneup_user_id under this app_user_id",
+  NUMBER_CORRECTED:
+    "1upHealth lists this app_user_id with another oneup_user_id, which replaced the doubtful one",
+  NUMBER_REFUTED: "1upHealth lists its oneup_user_id, which nothing had confirmed, under another app_user_id",
+  CODE_ISSUED: "1upHealth issued a code",
   CODE_REFUSED: "the token endpoint refused the code",
-  TOKEN_GRANTED: "the token endpoint gave tokens",
+  TOKEN_GRANTED: "the token endpoint issued tokens",
   TOKEN_REJECTED: "1upHealth rejected the access token",
   GRANT_LOST: "the token endpoint refused the refresh token",
-  IN_DOUBT: "nobody heard how the call ended",
-  HELD: "the call was put off",
+  IN_DOUBT: "the outcome of the call is unknown",
+  HELD: "the call was postponed",
+  REFUSED_WITHOUT_REASON: "1upHealth refused the call without a reason, or answered about another user",
+  FOUND_OTHERS: "1upHealth listed other users, and not this one",
   REFUSED: "1upHealth refused the call for good",
-  DUE: "the access token is about to end",
+  DUE: "the access token is about to expire",
   REAUTHORIZE: "the application asked for a fresh grant",
   RETRY: "the application asked to try again",
-  OFFBOARD: "the application let it go, and has its data erased",
+  OFFBOARD: "the application offboarded it and requested a purge",
   PURGED: "1upHealth erased the data of one FHIR version",
-  PURGE_CUT: "1upHealth stopped in the middle of erasing",
-  OFFBOARDED: "the application let it go",
+  PURGE_CUT: "1upHealth stopped erasing midway",
+  OFFBOARDED: "the application offboarded it",
 };

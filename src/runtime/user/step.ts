@@ -1,31 +1,37 @@
 /**
- * The one place that steps the machine: everything the runtime asks of XState stands here.
+ * The only place that steps the machine, and the only part of the runtime that reads XState.
  *
- * XState's public `transition()` builds a throw-away actor per call: 36 µs and most of the memory that an onboarding
- * touches. This machine is a table without effects, so its own table is read here instead: the transitions that XState
- * made of it, innermost state first, the first whose condition holds. A test compares the two for every state, event
- * and condition.
+ * XState's public `transition()` builds a throw-away actor per call: 36 µs and most of the memory of an onboarding.
+ * This machine is a table without effects, so this module reads the transitions that XState compiled from it instead:
+ * innermost state first, the first whose condition holds. A test compares the two for every state, event and condition.
  *
  * @module
  */
-import { changes, conditions, userLifecycle, valueOf } from "../../machines/index.ts";
-import type { Change, Condition, UserCall, UserContext, UserEvent, UserState } from "../../machines/index.ts";
+import { changes, conditions, userLifecycle, valueOf } from "../../../machines/index.ts";
+import type {
+  Change,
+  Condition,
+  UserCall,
+  UserContext,
+  UserEvent,
+  UserState,
+} from "../../../machines/index.ts";
 
-/** Where a user stands: what a snapshot of the machine comes down to. */
+/** The position of a user: the essence of a machine snapshot. */
 export interface Position {
   readonly state: UserState;
   readonly context: UserContext;
 }
 
-/** One row of the table. */
+/** One transition of the table. */
 interface Edge {
   readonly condition: Condition | undefined;
   readonly change: Change | undefined;
-  /** The leaf it leads to; none: the state stays. */
+  /** The target leaf state; `undefined`: the state stays. */
   readonly to: UserState | undefined;
 }
 
-/** Where `event` takes a user. The same object comes back when the event means nothing in that state. */
+/** Applies `event`. Returns the same object if the event has no transition in that state. */
 export function step(position: Position, event: UserEvent): Position {
   const { state, context } = position;
   const edge = edgesOf(state, event.type).find(({ condition }) => condition?.(context, event) ?? true);
@@ -51,21 +57,21 @@ export function isState(name: string): name is UserState {
   return leaves.has(name);
 }
 
-/** The call that a state asks for. */
+/** The call that a state requires. */
 export function callOf(state: UserState): UserCall | undefined {
   return rowsOf(state).call;
 }
 
 type Node = typeof userLifecycle.root;
 
-/** The state in words. */
-export function saysOf(state: UserState): string {
-  return rowsOf(state).says;
+/** The description of a state. */
+export function describeState(state: UserState): string {
+  return rowsOf(state).description;
 }
 
 interface Rows {
   readonly call: UserCall | undefined;
-  readonly says: string;
+  readonly description: string;
   readonly edges: Map<UserEvent["type"], readonly Edge[]>;
   /** The state's node and those around it, innermost first. */
   readonly nodes: readonly Node[];
@@ -78,7 +84,7 @@ function rowsOf(state: UserState): Rows {
   if (rows === undefined) {
     const nodes = nodesOf(state);
     const meta = nodes[0]?.meta;
-    rows = { call: meta?.call, says: meta?.says ?? state, edges: new Map(), nodes };
+    rows = { call: meta?.call, description: meta?.description ?? state, edges: new Map(), nodes };
     table.set(state, rows);
   }
   return rows;

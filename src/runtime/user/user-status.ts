@@ -1,47 +1,64 @@
 /**
- * A user as people see it: state, times, what it waits for. No secrets.
+ * The public status of a user: state, times and the reason for waiting. No secrets.
  *
  * @module
  */
-import type { FailureReason, UserState } from "../../machines/index.ts";
-import type { PauseReason } from "../store/envelope.ts";
-import type { Barrier } from "./account.ts";
+import type { FailureReason, UserState } from "../../../machines/index.ts";
+import type { PauseReason } from "../../store/envelope.ts";
+import type { Blocked } from "../account/account.ts";
 import { stepped } from "./user.ts";
 import type { User } from "./user.ts";
 
-/** What `inspect()` and `onboard()` tell about a user. Times are `Date`s, so the whole survives JSON as ISO strings. */
+/** Result of `inspect()` and `onboard()`. Times are `Date`s, which become ISO strings in JSON. */
 export interface UserStatus {
   readonly appUserId: string;
-  /** Assigned by 1upHealth; unknown until it answered. */
+  /** Assigned by 1upHealth; `null` until it is known. */
   readonly oneupUserId: number | null;
   readonly state: UserState;
-  /** When it came into this state. */
+  /** When it entered this state. */
   readonly since: Date;
-  /** An access token is in hand that works now. */
+  /** Whether it has an access token that works now. */
   readonly usable: boolean;
-  /** When that token stops working. */
+  /** When that token expires. */
   readonly expiresAt: Date | null;
   /**
-   * 1upHealth's own `active` flag of the user, if it was told. What `false` means is documented nowhere, so nothing hangs
-   * on it here: calls are tried all the same, and their answers count.
+   * Until then the current grant is provisional: an earlier call that presented its code or refresh token has no known
+   * outcome, because it timed out or its process died, and may still arrive. If 1upHealth revokes every grant of a
+   * secret that is presented twice, that call would end the grant. So a 401 for its token is acted on at once;
+   * otherwise it is a grant like any other. `null`: it is not provisional.
+   */
+  readonly provisionalUntil: Date | null;
+  /**
+   * 1upHealth's own `active` flag of the user, if it was returned. The meaning of `false` is undocumented, so nothing
+   * depends on it here: calls are still made, and their responses count.
    */
   readonly active: boolean | null;
   /**
-   * FHIR versions whose data at 1upHealth are erased since it was offboarded, and those that are left; `null`: nothing
-   * was asked for.
+   * FHIR versions whose data at 1upHealth have been erased since it was offboarded, those that remain, and those of a
+   * purge that was requested and not carried out (`skipped`): because 1upHealth had not listed the user for a day
+   * (`userUnknown`), or because it was offboarded without a purge before that one was done (`withdrawn`). `null`: no
+   * purge was requested.
    */
-  readonly purge: { readonly done: readonly string[]; readonly left: readonly string[] } | null;
+  readonly purge: {
+    readonly done: readonly string[];
+    readonly left: readonly string[];
+    readonly skipped: {
+      readonly versions: readonly string[];
+      readonly why: "userUnknown" | "withdrawn";
+    } | null;
+  } | null;
   /**
-   * `idTaken`: 1upHealth has given it the new id of a `rename()`, and here another user has that one, so that both are one
-   * user at 1upHealth, with the same data. Its grant works on. Go on with the user of the new id (`onboard()` it, if it was
-   * forgotten), then offboard and forget this one **without a purge**: purging either erases the data of both.
+   * `idTaken`: 1upHealth has given it the new id of a `rename()`, but another user in this store has that id, so both
+   * are one user at 1upHealth, with the same data. Its grant keeps working. Continue with the user of the new id
+   * (`onboard()` it if it was forgotten), then offboard and forget this one **without a purge**: purging either erases
+   * the data of both.
    */
   readonly conflict: "idTaken" | null;
-  /** What it waits for, until when, and the how-manieth attempt comes next. */
+  /** What it waits for, until when, and the number of the next attempt. */
   readonly pause: { readonly reason: PauseReason; readonly until: Date; readonly attempt: number } | null;
   /** Why it is in `failed`. */
   readonly failure: { readonly reason: FailureReason; readonly in: UserState; readonly why: string } | null;
-  /** A call whose outcome is not known yet: under way, or in doubt after a crash. */
+  /** A call whose outcome is not known yet: in flight, or in doubt after a crash. */
   readonly underWay: string | null;
   /** Calls sent for this user so far. */
   readonly calls: { readonly management: number; readonly token: number };
@@ -50,14 +67,14 @@ export interface UserStatus {
 }
 
 /**
- * Describes a user at `now`. A token within its refresh window makes the state `expiring`, written down or not.
- * `barrier`: what stands before its next call.
+ * Describes a user at `now`. A token within its refresh window makes the state `expiring`, even if the record does not
+ * say so yet. `blocked`: what blocks its next call.
  */
 export function describeUser(
   user: User,
   windowMs: number,
   now: number,
-  barrier: Barrier | null = null,
+  blocked: Blocked | null = null,
 ): UserStatus {
   const { state, context } = user.position;
   const usable = isUsable(user, now);
@@ -70,14 +87,15 @@ export function describeUser(
     state: expiring ? "expiring" : state,
     since: new Date(expiring ? due : enteredAt(user, now)),
     usable,
-    expiresAt: context.expiresAt === null ? null : new Date(context.expiresAt),
+    expiresAt: dateOf(context.expiresAt),
+    provisionalUntil: usable ? dateOf(provisionalUntil(user, now)) : null,
     active: context.active,
     purge:
-      context.toPurge === null && context.purged === null
+      context.toPurge === null && context.purged === null && context.unpurged === null
         ? null
-        : { done: context.purged ?? [], left: context.toPurge ?? [] },
+        : { done: context.purged ?? [], left: context.toPurge ?? [], skipped: context.unpurged },
     conflict: context.idTaken ? "idTaken" : null,
-    pause: pauseOf(user, barrier),
+    pause: pauseOf(user, blocked),
     failure: context.failure,
     underWay: user.intent?.call ?? null,
     calls: user.calls,
@@ -85,10 +103,14 @@ export function describeUser(
   };
 }
 
-/** The account's gate, or the user's own pause, whichever is longer. */
-function pauseOf({ pause, position }: User, barrier: Barrier | null): UserStatus["pause"] {
-  if (barrier !== null && barrier.until >= (pause?.until ?? 0)) {
-    return { reason: barrier.reason, until: new Date(barrier.until), attempt: barrier.attempt };
+function dateOf(at: number | null): Date | null {
+  return at === null ? null : new Date(at);
+}
+
+/** The account's gate or the user's own pause, whichever ends later. */
+function pauseOf({ pause, position }: User, blocked: Blocked | null): UserStatus["pause"] {
+  if (blocked !== null && blocked.until >= (pause?.until ?? 0)) {
+    return { reason: blocked.reason, until: new Date(blocked.until), attempt: blocked.attempt };
   }
   return (
     pause && {
@@ -99,22 +121,32 @@ function pauseOf({ pause, position }: User, barrier: Barrier | null): UserStatus
   );
 }
 
-/** When the user came into its state: the first of the last entries that name it. */
+/** When the user entered its state: the first of the latest history entries with that state. */
 function enteredAt({ history, position }: User, now: number): number {
   const before = history.findLastIndex(([, state]) => state !== position.state);
   return history[before + 1]?.[0] ?? now;
 }
 
-/** Is an access token in hand that works at `now`? */
+/** Whether the user has an access token that works at `now`. */
 export function isUsable(user: User, now: number): boolean {
   const { expiresAt } = user.position.context;
   return user.secrets.accessToken !== undefined && expiresAt !== null && now < expiresAt;
 }
 
+/** Upper bound, ms, for the duration of a call with any options and for how far another process's clock may be ahead. */
+const longestArrivalMs = 5 * 60_000;
+
+/** Until when a call that would end the current grant may still arrive, ms since 1970; `null`: none may at `now`. */
+export function provisionalUntil({ position }: User, now: number): number | null {
+  const { mayArriveUntil } = position.context;
+  const leftMs = (mayArriveUntil ?? 0) - now;
+  return leftMs > 0 && leftMs <= longestArrivalMs ? mayArriveUntil : null;
+}
+
 /**
- * When the token in hand wants to be renewed: `windowMs` before its end, up to a fifth earlier by a share that is
- * the user's own, so that users who were onboarded together do not refresh together. A short-lived token is renewed
- * at half its life.
+ * When the current token is due for a refresh: `windowMs` before its expiry, up to a fifth earlier by a share derived
+ * from the user's id, so that users who were onboarded together do not refresh together. A short-lived token is
+ * refreshed at half its life.
  */
 export function refreshAt(user: User, windowMs: number): number {
   const { expiresAt, grantedAt } = user.position.context;
@@ -123,20 +155,20 @@ export function refreshAt(user: User, windowMs: number): number {
   return expiresAt - Math.min(windowMs * (1 + 0.2 * share(user.id)), life / 2);
 }
 
-/** An answer to whose data a purge would erase is good for so long, ms: a number may become another user's. */
+/** How long a look-up before a purge stays valid, ms: a number may become another user's. */
 const identifiedForMs = 15 * 60_000;
 
-/** The user, awake: if its token wants to be renewed, or a purge to be sure of its user, the machine is told so. */
-export function awake(user: User, windowMs: number, now: number): User {
+/** Sends the machine `DUE` as of `at` if the token is due for a refresh, or if a purge must look up its user again. */
+export function awake(user: User, windowMs: number, now: number, at: number = now): User {
   const { state, context } = user.position;
   const authorized = state === "tokenActive" || state === "refreshed" || state === "reauthorized";
   const isOld =
-    state === "offboarding" && user.intent === null && now - (context.identifiedAt ?? 0) > identifiedForMs;
+    state === "offboarding" && user.intent === null && at - (context.identifiedAt ?? 0) > identifiedForMs;
   const isDue = isOld || (authorized && now >= refreshAt(user, windowMs));
-  return isDue ? stepped(user, { type: "DUE", at: now }) : user;
+  return isDue ? stepped(user, { type: "DUE", at }) : user;
 }
 
-/** A number in [0, 1) that is always the same for one id. */
+/** A number in [0, 1) that depends only on the id. */
 function share(id: string): number {
   let hash = 2_166_136_261; // FNV-1a: spread, not secrecy
   for (let index = 0; index < id.length; index++) hash = Math.imul(hash ^ id.charCodeAt(index), 16_777_619);

@@ -1,16 +1,16 @@
 /**
- * A user as the runtime holds it for a moment: read from the store, changed step by step, written back.
+ * A user in memory: read from the store, changed step by step, written back.
  *
  * @module
  */
-import { fhirVersions } from "../fhir/versions.ts";
-import { nothingKnown } from "../../machines/index.ts";
-import type { UserContext, UserEvent } from "../../machines/index.ts";
-import type { Json, Lane, StoredRecord } from "../store/contract.ts";
-import { damaged, readEnvelope } from "../store/envelope.ts";
-import type { Envelope, HistoryEntry, Intent, Meter, Origin, Pause, Sealed } from "../store/envelope.ts";
-import { isCount, isObject, isTime } from "../store/shapes.ts";
-import type { Sealer, Secrets } from "../store/seal.ts";
+import { fhirVersions } from "../../fhir/fhir-version.ts";
+import { nothingKnown } from "../../../machines/index.ts";
+import type { UserContext, UserEvent } from "../../../machines/index.ts";
+import type { Json, Lane, StoredRecord } from "../../store/contract.ts";
+import { damaged, readEnvelope } from "../../store/envelope.ts";
+import type { Envelope, HistoryEntry, Intent, Meter, Origin, Pause, Sealed } from "../../store/envelope.ts";
+import { isCount, isObject, isTime } from "../../store/guards.ts";
+import type { Sealer, Secrets } from "../../store/sealing/sealer.ts";
 import { isState, step } from "./step.ts";
 import type { Position } from "./step.ts";
 
@@ -24,24 +24,29 @@ export interface User {
   readonly pause: Pause | null;
   readonly lane: Lane;
   readonly history: readonly HistoryEntry[];
-  /** What had been counted at each of its last steps; steps that an older release wrote down have none. */
+  /** The counters at each of its last steps; steps recorded by an older release have none. */
   readonly meters: readonly Meter[];
   readonly calls: Envelope["calls"];
   readonly secrets: Secrets;
-  /** How its secrets were sealed, if it was read. */
+  /** How its secrets were sealed, if it was read from the store. */
   readonly asRead?: SealedForm;
-  /** The import that brought it, if one did. */
+  /** The import that added it, if any. */
   readonly origin: Origin | null;
+  /** Its former ids, so that forgetting it leaves no trace of them. */
+  readonly former: readonly string[];
+  /** The revision of the tombstone that its first write replaces, if a user of this id was forgotten here. */
+  readonly overMark?: number;
 }
 
 /** Steps of the history that a record keeps. */
 export const keptSteps = 12;
 
-/** A user nobody has heard of. `revision`: of what stands under its id, if somebody was forgotten there. */
-export function newUser(id: string, lane: Lane, at: number, revision = 0): User {
+/** Creates a new user. `overMark`: the revision of the tombstone that its first write replaces; 0 = there is none. */
+export function newUser(id: string, lane: Lane, at: number, overMark = 0): User {
   return {
     id,
-    revision,
+    // seam: a-new-life-goes-on-with-the-revision-of-its-mark
+    revision: overMark,
     position: { state: "created", context: nothingKnown },
     intent: null,
     pause: null,
@@ -51,12 +56,14 @@ export function newUser(id: string, lane: Lane, at: number, revision = 0): User 
     calls: { management: 0, token: 0 },
     secrets: noSecrets,
     origin: null,
+    former: [],
+    ...(overMark > 0 && { overMark }),
   };
 }
 
 const noSecrets: Secrets = {};
 
-/** Secrets, their seal, and what that is bound to: as long as all stays the same, nothing is sealed anew. */
+/** Secrets, their seal, and what the seal is bound to: if none of it changes, the secrets are not sealed again. */
 interface SealedForm {
   readonly id: string;
   readonly secrets: Secrets;
@@ -73,9 +80,9 @@ export function readUser(record: StoredRecord, sealer: Sealer): User {
   return { ...user, secrets, asRead: { id: record.id, secrets, sealed, format, oneupUserId } };
 }
 
-/** What a record says before its seal is opened. */
+/** A record before its seal is opened. */
 export interface InClear {
-  /** Without secrets. Only the seal could say whether somebody changed the rest. */
+  /** Without secrets. Only opening the seal would show whether the rest was tampered with. */
   readonly user: User;
   readonly format: number;
   readonly sealed: Sealed | null;
@@ -101,33 +108,54 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
     calls: kept.calls,
     secrets: noSecrets,
     origin: kept.origin ?? null,
+    former: kept.former ?? [],
   };
   return { user, format, sealed };
 }
 
-/** Is every fact of the kind it must be? Others, of a later release, are not looked at. */
+/** Checks the type of every known fact. Unknown facts of a later release are ignored. */
 function isContext(facts: Readonly<Record<keyof UserContext, unknown>>): facts is UserContext {
-  const { oneupUserId, active, codeFrom, failure } = facts;
-  const counts = [facts.exchanges, facts.codesSpent, facts.codesRefused, facts.attempt];
-  const times = [facts.codeAt, facts.expiresAt, facts.grantedAt, facts.identifiedAt];
+  const { oneupUserId, unconfirmed, active, codeFrom, failure } = facts;
+  const counts = [facts.exchanges, facts.codesSpent, facts.codesRefused, facts.attempt, facts.shortGrants];
+  const times = [facts.codeAt, facts.expiresAt, facts.grantedAt, facts.mayArriveUntil, facts.identifiedAt];
   return (
     (oneupUserId === null || isCount(oneupUserId)) &&
+    [null, "claimed", "answered", "doubted", "disputed"].includes(unconfirmed as string | null) &&
     (active === null || typeof active === "boolean") &&
     (codeFrom === null || codeFrom === "creation" || codeFrom === "request") &&
     counts.every(isCount) &&
     times.every((time) => time === null || isTime(time)) &&
+    typeof facts.wasGranted === "boolean" &&
     typeof facts.maybeSpent === "boolean" &&
     typeof facts.saidExists === "boolean" &&
     typeof facts.saidMissing === "boolean" &&
     typeof facts.idTaken === "boolean" &&
     [facts.toPurge, facts.purged].every((versions) => versions === null || isVersions(versions)) &&
+    (facts.unpurged === null || isUnpurged(facts.unpurged)) &&
+    [facts.refusals, facts.absences].every((odd) => odd === null || isSpan(odd)) &&
+    (facts.search === null || isSearch(facts.search)) &&
     (failure === null || isFailure(failure))
   );
 }
 
 function isVersions(versions: unknown): boolean {
-  // They become part of a URL.
+  // They become part of a URL, so only known versions pass.
   return Array.isArray(versions) && versions.every((one) => fhirVersions.some((version) => version === one));
+}
+
+function isUnpurged(unpurged: unknown): boolean {
+  return isObject(unpurged) && isVersions(unpurged["versions"]) && typeof unpurged["why"] === "string";
+}
+
+function isSpan(odd: unknown): boolean {
+  return isObject(odd) && isTime(odd["since"]) && isCount(odd["times"]);
+}
+
+function isSearch(search: unknown): boolean {
+  if (!isObject(search)) return false;
+  const { form, hasOthers, skip, longest, first } = search;
+  const isWalk = typeof hasOthers === "boolean" && [skip, longest, first ?? 0].every(isCount);
+  return form === "body" || (form === "pages" && isWalk);
 }
 
 function isFailure(failure: unknown): boolean {
@@ -136,7 +164,7 @@ function isFailure(failure: unknown): boolean {
   return typeof state === "string" && isState(state) && typeof reason === "string" && typeof why === "string";
 }
 
-/** What is written of a user. */
+/** Encodes a user for the store. */
 export function writeUser(user: User, sealer: Sealer): Json {
   const envelope: Envelope = {
     format: sealer.format,
@@ -150,6 +178,7 @@ export function writeUser(user: User, sealer: Sealer): Json {
     calls: user.calls,
     sealed: sealedSecrets(user, sealer),
     ...(user.origin && { origin: user.origin }),
+    ...(user.former.length > 0 && { former: user.former }),
   };
   return envelope as unknown as Json; // likewise
 }
@@ -161,7 +190,7 @@ function sealedSecrets({ id, position, secrets, asRead }: User, sealer: Sealer):
   return sealer.seal({ user: id, oneupUserId }, secrets);
 }
 
-/** What is known, without the rest: a fact that was never learnt takes no room on disk. */
+/** Only the known facts: an unset one takes no space on disk. */
 function known(context: UserContext): Envelope["context"] {
   const facts: Record<string, unknown> = {};
   for (const name in nothingKnown) {
@@ -171,13 +200,16 @@ function known(context: UserContext): Envelope["context"] {
   return facts as Envelope["context"]; // the facts of a context are plain JSON values
 }
 
-/** Has nobody ever made a management call for it, or been told that it is there? Then creating it is the shortest way. */
+/**
+ * Whether no management call was ever made for it and it was not declared as existing. Then creating it is the shortest
+ * way.
+ */
 export function isUncalled({ calls, history, position }: User): boolean {
   if (calls.management > 0 || position.context.oneupUserId !== null) return false;
   return !history.some(([, , event]) => event === "EXPECT_EXISTING");
 }
 
-/** The user after `event`; unchanged if the event means nothing where it stands. */
+/** The user after `event`; unchanged if the event has no transition in its state. */
 export function stepped(user: User, event: UserEvent): User {
   const position = step(user.position, event);
   if (position === user.position) return user;

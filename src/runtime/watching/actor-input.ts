@@ -1,14 +1,14 @@
 /**
- * What the actors of a lifecycle are given.
+ * The input of the actors of a lifecycle.
  *
  * @module
  */
-import type { OnboardOptions } from "./call-options.ts";
-import { checkId, checkLane, isObject, oneOf, only, wrong } from "./checks.ts";
+import type { OnboardOptions } from "../options/call-options.ts";
+import { checkId, checkLane, isObject, oneOf, only, wrong } from "../options/checks.ts";
 
 /** Input of `lifecycle.watcher`. */
 export interface WatcherInput {
-  /** Your own id of the user. */
+  /** Your own id for the user. */
   readonly appUserId: string;
 }
 

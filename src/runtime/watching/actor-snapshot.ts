@@ -1,31 +1,34 @@
 /**
- * What the actors of a lifecycle show, and the form in which that is kept: plain JSON without a secret.
+ * The snapshot of the actors of a lifecycle, and its persisted form: plain JSON without a secret.
  *
  * @module
  */
 import type { Snapshot } from "xstate";
-import { inWords, isLifecycleError, LifecycleError } from "../errors.ts";
-import type { ErrorCode } from "../errors.ts";
+import { inWords, isLifecycleError, LifecycleError } from "../../errors.ts";
+import type { ErrorCode } from "../../errors.ts";
 import { checkActorInput } from "./actor-input.ts";
 import type { ActorInput } from "./actor-input.ts";
-import { isObject, wrong } from "./checks.ts";
-import type { UserStatus } from "./status.ts";
+import { isObject, wrong } from "../options/checks.ts";
+import type { UserStatus } from "../user/user-status.ts";
 
 /** Snapshot of an actor of a lifecycle. */
 export type UserSnapshot = Snapshot<UserStatus> & {
-  /** Where the user stands; `null` until somebody has looked. */
+  /** The user's status; `null` until it has been read. */
   readonly context: UserStatus | null;
   readonly input: ActorInput;
 };
 
-/** The snapshot as it may be written down. While it is active that is its input: where the user stands is looked up. */
+/** The snapshot to persist. While the actor is active it holds only the input, since the status is read again. */
 export function persistedSnapshot(snapshot: UserSnapshot): Snapshot<unknown> {
   const { status, output, error, input } = snapshot;
   const kept = { status, output, error: error === undefined ? undefined : written(error), input };
   return kept as Snapshot<unknown>; // status, output and error fit each other, as they did in the snapshot
 }
 
-/** The snapshot that was written down. @throws {LifecycleError} `INVALID_ID`, `INVALID_OPTION` if it is none of ours */
+/**
+ * Restores a persisted snapshot.
+ * @throws {LifecycleError} `INVALID_ID`, `INVALID_OPTION` if the library did not write it
+ */
 export function restoredSnapshot(kept: Snapshot<unknown>): UserSnapshot {
   if (kept.status === "error" && !("input" in kept && isObject(kept.input))) throw revivedError(kept.error);
   const input = checkActorInput("input" in kept ? kept.input : undefined);
@@ -42,12 +45,12 @@ export function restoredSnapshot(kept: Snapshot<unknown>): UserSnapshot {
   }
 }
 
-/** A status whose times may be texts, after JSON. */
+/** A status whose times may be strings, after JSON. */
 function revived(kept: unknown): UserStatus {
   if (!isObject(kept) || !("since" in kept && "history" in kept && Array.isArray(kept.history))) {
     throw wrong("restore an actor", "output", "what its snapshot was persisted with", kept);
   }
-  const status = kept as UserStatus; // what has these two is one
+  const status = kept as UserStatus; // an object with these two fields is a status
   const { since, expiresAt, pause, history } = status;
   return {
     ...status,
@@ -58,7 +61,7 @@ function revived(kept: unknown): UserStatus {
   };
 }
 
-/** An error that survives JSON. Its cause is left out. */
+/** An error that survives JSON, without its cause. */
 interface WrittenError {
   readonly code: ErrorCode | null;
   readonly message: string;

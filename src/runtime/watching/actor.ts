@@ -1,5 +1,6 @@
 /**
- * XState's form of a wait: an actor whose snapshots are where a user stands. Nothing of the lifecycle depends on it.
+ * Waiting for a user in XState's form: an actor whose snapshots hold the user's status. No other code of the
+ * lifecycle depends on it.
  *
  * @module
  */
@@ -8,31 +9,32 @@ import { checkActorInput } from "./actor-input.ts";
 import type { ActorInput } from "./actor-input.ts";
 import { persistedSnapshot, restoredSnapshot } from "./actor-snapshot.ts";
 import type { UserSnapshot } from "./actor-snapshot.ts";
-import type { UserStatus } from "./status.ts";
+import type { UserStatus } from "../user/user-status.ts";
 
-/** Logic of an actor of a lifecycle, for `setup({ actors })`, `invoke`, `spawn` and `createActor()`. It takes no events. */
+/** Actor logic for `setup({ actors })`, `invoke`, `spawn` and `createActor()`. It accepts no events. */
 export type UserActorLogic<Input> = ActorLogic<UserSnapshot, EventObject, Input>;
 
-/** One actor at work. */
+/** One running actor. */
 export interface Task {
   readonly input: ActorInput;
-  /** It was restored: what it waits for has been begun before, perhaps in another process. */
+  /** Whether it was restored: the work it waits for has begun before, perhaps in another process. */
   readonly isRestored: boolean;
   /** Aborts when the actor is stopped. */
   readonly signal: AbortSignal;
-  /** Shows where the user stands. */
+  /** Publishes the user's status. */
   see(status: UserStatus): void;
 }
 
-/** What an actor hears from its own task. */
+/** The events that an actor receives from its own task. */
 type News =
   | { readonly type: "oneup.status"; readonly status: UserStatus }
   | { readonly type: "oneup.done"; readonly status: UserStatus }
   | { readonly type: "oneup.error"; readonly error: unknown };
 
 /**
- * Logic of actors that do this. They are done with what it resolves with, and fail with what it rejects with; with
- * `null` they stay as they are, silent, so that a snapshot of them goes on elsewhere.
+ * Actor logic that runs this task. The actor is done with the value that the task resolves with and fails with the
+ * error it rejects with. If the task resolves with `null`, the actor stays active and silent, so that its snapshot
+ * can be restored elsewhere.
  */
 export function actorLogic<Input extends ActorInput>(
   run: (task: Task) => Promise<UserStatus | null>,

@@ -1,44 +1,45 @@
 /**
- * To see where one user stands while it goes on: as a sequence, and as actors of XState.
+ * `watch()`, `actor` and `watcher`: follow one user's status, as an async sequence or as XState actors.
  *
  * @module
  */
-import { isPurging } from "../../machines/index.ts";
+import { isPurging } from "../../../machines/index.ts";
+import { linkSignals, withSignals } from "../../abort.ts";
+import type { ActorInput, WatcherInput } from "./actor-input.ts";
 import { actorLogic } from "./actor.ts";
 import type { Task, UserActorLogic } from "./actor.ts";
-import type { ActorInput, WatcherInput } from "./actor-input.ts";
-import { checkWatch } from "./call-checks.ts";
-import { checkId } from "./checks.ts";
-import type { Engine } from "./engine.ts";
-import { insist } from "./insist.ts";
-import { onboard } from "./onboard.ts";
-import type { Onboarding } from "./onboard.ts";
-import { isUsable } from "./status.ts";
-import type { UserStatus } from "./status.ts";
-import { refusal, statusOf } from "./verdict.ts";
+import { checkId, checkSignal, number, only } from "../options/checks.ts";
+import type { Names } from "../options/checks.ts";
+import type { Engine } from "../engine/engine.ts";
+import { retryWrite } from "../engine/retry-write.ts";
+import { onboard } from "../operations/onboard.ts";
+import type { Onboarding } from "../operations/onboard.ts";
+import type { UserStatus } from "../user/user-status.ts";
+import { isUsableNow } from "../user/token-time.ts";
+import { refusal, statusOf } from "../engine/user-errors.ts";
 import { follow, watch } from "./watch.ts";
 
 /** Options of {@link WatchVerbs.watch}. */
 export interface WatchOptions {
-  /** Ends it. */
+  /** Ends the watch. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * How long it waits at most between two looks at the store, ms, 10 to 3 600 000. Steps of this process are seen at
-   * once, those of others at the next look.
+   * The longest time between two reads of the store, ms, 10 to 3 600 000. Steps of this process are seen at once,
+   * steps of other processes at the next read.
    * @default 1_000
    */
-  readonly lookMs?: number | undefined;
+  readonly pollMs?: number | undefined;
 }
 
-/** The part of a lifecycle that watches. */
+/** The methods of a lifecycle that follow a user. */
 export interface WatchVerbs {
   /**
-   * Where the user stands, and again whenever that changes, whichever process works on it. It ends when you leave the
-   * loop, `signal` aborts or the lifecycle closes. Makes no call, and waits for a store that is away. Steps that are faster
-   * than the loop are kept, 64 at most.
+   * Yields the user's status, and again after every change, whichever process makes it. Ends when you leave the loop,
+   * `signal` aborts or the lifecycle closes. Makes no call, and waits while the store is unavailable. If the loop is
+   * slower than the user, up to 64 statuses are buffered, and the oldest are dropped.
    *
-   * @throws {LifecycleError} `USER_UNKNOWN`, also once it was forgotten; `RENAMED`; `RECORD_DAMAGED`; `CLOSED` if it was
-   * closed before
+   * @throws {LifecycleError} `USER_UNKNOWN`, also once the user has been forgotten; `RENAMED`; `RECORD_DAMAGED`;
+   * `CLOSED` if the lifecycle was closed before the call
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -53,18 +54,20 @@ export interface WatchVerbs {
    */
   watch(appUserId: string, options?: WatchOptions): AsyncGenerator<UserStatus, void, undefined>;
   /**
-   * `onboard()` as actor logic for XState 5, to be invoked or spawned by a machine of yours. The `context` of its
-   * snapshots is the user's status, `null` until it was seen. It is **done** as soon as the user has a working access
-   * token, at once for one who has, and its output is the status then; to go on watching, invoke
-   * {@link WatchVerbs.watcher} next.
+   * `onboard()` as actor logic for XState 5, to be invoked or spawned by your own machine. The `context` of its
+   * snapshots is the user's status, or `null` until it has been read. The actor is **done** as soon as the user has a
+   * working access token, at once if it already has one; its output is the status at that time. To follow the user
+   * from then on, invoke {@link WatchVerbs.watcher} next.
    *
-   * It waits for whatever passes by itself: a slot, 1upHealth, the store. So what arrives as `onError` asks for somebody:
-   * `USER_FAILED` (`retry()`), `CREDENTIALS_REFUSED` and `FORBIDDEN` (the user is kept), `USER_OFFBOARDED`, `RENAMED`,
-   * `RECORD_DAMAGED`, `INVALID_ID`. How long is too long, your machine says (XState restores no `after`).
+   * It waits for everything that resolves by itself: a slot, 1upHealth, the store. An `onError` therefore needs a
+   * person: `USER_FAILED` (`retry()`), `CREDENTIALS_REFUSED` and `FORBIDDEN` (the user is kept), `USER_OFFBOARDED`,
+   * `RENAMED`, `RECORD_DAMAGED`, `INVALID_ID`. Any time limit is your machine's (note that XState does not restore
+   * `after`).
    *
-   * Stopping the actor stops watching, not the lifecycle. Its persisted snapshot holds its input and no secret; restored,
-   * in any process, it goes on with the user as it is then, and brings nobody back who was let go meanwhile. When the
-   * lifecycle closes, the actor stays active and silent, for that says nothing about the user.
+   * Stopping the actor stops the watch, not the lifecycle. Its persisted snapshot holds its input and no secret.
+   * Restored in any process, it continues with the user as it is then, and does not start over a user that was
+   * offboarded meanwhile. When the lifecycle closes, the actor stays active and silent, because closing does not
+   * change the user.
    *
    * @example
    * ```ts
@@ -93,8 +96,9 @@ export interface WatchVerbs {
    */
   readonly actor: UserActorLogic<ActorInput>;
   /**
-   * {@link WatchVerbs.watch} as actor logic for XState 5: the `context` of its snapshots is the user's status. It makes no
-   * call and is never done: stop it, or leave the state that invokes it. It fails with `USER_UNKNOWN` and `RENAMED`.
+   * {@link WatchVerbs.watch} as actor logic for XState 5: the `context` of its snapshots is the user's status. It
+   * makes no call and is never done: stop it, or leave the state that invokes it. It fails with `USER_UNKNOWN` and
+   * `RENAMED`.
    *
    * @example
    * ```ts
@@ -112,21 +116,21 @@ export interface WatchVerbs {
   readonly watcher: UserActorLogic<WatcherInput>;
 }
 
-/** How long one look at an onboarding takes at most before it is looked at afresh, ms. */
+/** The deadline of one `onboard()` call, after which the actor calls it again, ms. */
 const patienceMs = 30_000;
 
-/** The verbs that watch, on an engine. `open` throws if the lifecycle is closed. */
+/** The methods that follow a user, on an engine. `open` throws if the lifecycle is closed. */
 export function createWatchVerbs(engine: Engine, open: () => void): WatchVerbs {
   const { closing } = engine;
 
-  /** Logic of actors that do this for as long as the lifecycle is open; its end says nothing about the user. */
+  /** Actor logic that runs this for as long as the lifecycle is open; closing leaves the actor active. */
   function logic<Input extends ActorInput>(
     run: (engine: Engine, task: Task) => Promise<UserStatus>,
   ): UserActorLogic<Input> {
     return actorLogic(async (task) => {
       open();
       try {
-        return await run(engine, { ...task, signal: AbortSignal.any([task.signal, closing]) });
+        return await withSignals(task.signal, closing, (signal) => run(engine, { ...task, signal }));
       } catch (error) {
         if (closing.aborted) return null;
         throw error;
@@ -138,43 +142,54 @@ export function createWatchVerbs(engine: Engine, open: () => void): WatchVerbs {
     watch(appUserId, options) {
       open();
       const id = checkId(appUserId);
-      const { signal = closing, lookMs = engine.lookMs } = checkWatch(options);
-      return watch(engine, id, { lookMs, signal: AbortSignal.any([signal, closing]) });
+      const { signal, pollMs = engine.pollMs } = checkWatch(options);
+      return watch(engine, id, { pollMs, signal });
     },
     actor: logic<ActorInput>(onboarding),
     watcher: logic<WatcherInput>((_, { input, signal, see }) =>
-      follow(engine, input.appUserId, { lookMs: engine.lookMs, signal, user: "known" }, see),
+      follow(engine, input.appUserId, { pollMs: engine.pollMs, signal, user: "known" }, see),
     ),
   };
 }
 
-/** Onboards the user and shows how far it is. @throws {LifecycleError} what does not pass; the signal's reason */
+/**
+ * Onboards the user and publishes its status.
+ * @throws {LifecycleError} what only a person can resolve; the signal's
+ * reason
+ */
 async function onboarding(engine: Engine, { input, isRestored, signal, see }: Task): Promise<UserStatus> {
   const { appUserId: id, ...options } = input;
   const { clock } = engine;
-  let letGo: Onboarding["letGo"] = isRestored ? "stay" : "anew";
-  const over = new AbortController();
-  const watching = {
-    lookMs: engine.lookMs,
-    signal: AbortSignal.any([signal, over.signal]),
-    user: "expected",
-  } as const;
+  let onOffboarded: Onboarding["onOffboarded"] = isRestored ? "keep" : "restart";
+  const over = linkSignals(signal);
+  const watching = { pollMs: engine.pollMs, signal: over.signal, user: "expected" } as const;
   const following = follow(engine, id, watching, (status) => {
-    if (status.state !== "offboarded" && !isPurging(status.state)) letGo = "stay"; // it has begun
+    if (status.state !== "offboarded" && !isPurging(status.state)) onOffboarded = "keep"; // it has begun
     see(status);
   });
-  following.catch(() => {}); // what it meets, the onboarding meets, too
+  following.catch(() => {}); // onboard() meets the same error
   try {
     for (;;) {
-      const user = await insist(engine, signal, "onboard a user", () =>
-        onboard(engine, id, { ...options, letGo }, { until: clock.monotonic() + patienceMs, signal }),
+      const user = await retryWrite(engine, signal, "onboard a user", () =>
+        onboard(engine, id, { ...options, onOffboarded }, { until: clock.monotonic() + patienceMs, signal }),
       );
-      letGo = "stay";
-      if (isUsable(user, clock.now())) return statusOf(engine, user);
+      onOffboarded = "keep";
+      if (isUsableNow(engine, user)) return statusOf(engine, user);
       const problem = refusal(engine, user);
       if (problem !== null) throw problem;
     }
   } finally {
     over.abort();
   }
+}
+
+const ofWatching: Names<WatchOptions> = { pollMs: true, signal: true };
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkWatch(options: WatchOptions | undefined): WatchOptions {
+  const verb = "watch a user";
+  const checked = only(verb, "options", options, ofWatching);
+  if (checked.pollMs !== undefined) number(verb, "pollMs", checked.pollMs, 10, 3_600_000);
+  checkSignal(verb, checked.signal);
+  return checked;
 }

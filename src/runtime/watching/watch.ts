@@ -1,27 +1,28 @@
 /**
- * Watches one user, whoever works on it: the steps of this process as they happen, those of others by looking.
+ * Follows one user: steps of this process as they happen, steps of other processes by polling the store.
  *
  * @module
  */
-import { sleep } from "../clock.ts";
-import type { Engine } from "./engine.ts";
-import { insist } from "./insist.ts";
-import { lookFor, unknown } from "./load.ts";
-import type { UserStatus } from "./status.ts";
-import type { User } from "./user.ts";
-import { statusOf } from "./verdict.ts";
+import { linkSignals } from "../../abort.ts";
+import { sleep } from "../../clock.ts";
+import type { Engine } from "../engine/engine.ts";
+import { retryWrite } from "../engine/retry-write.ts";
+import { lookForUser, unknownUser } from "../engine/load-user.ts";
+import type { UserStatus } from "../user/user-status.ts";
+import type { User } from "../user/user.ts";
+import { statusOf } from "../engine/user-errors.ts";
 
-/** How to watch. */
+/** The parameters of {@link follow}. */
 export interface Following {
-  /** How long to wait at most between two looks at the store, ms. */
-  readonly lookMs: number;
+  /** The longest time between two reads of the store, ms. */
+  readonly pollMs: number;
   readonly signal: AbortSignal;
-  /** `expected`: the user may not be here yet; somebody is about to begin with it. */
+  /** `expected`: the user may not exist yet, because its onboarding is about to begin. */
   readonly user: "known" | "expected";
 }
 
 /**
- * Calls `see` with where the user stands, and again whenever that has changed. A store that is away is waited for.
+ * Calls `see` with the user's status, and again after every change. Waits while the store is unavailable.
  *
  * @throws the signal's reason; {@link LifecycleError} `USER_UNKNOWN` unless the user is expected; `RENAMED`,
  * `RECORD_TOO_NEW`, `RECORD_DAMAGED`
@@ -29,13 +30,13 @@ export interface Following {
 export async function follow(
   engine: Engine,
   id: string,
-  { lookMs, signal, user: kind }: Following,
+  { pollMs, signal, user: kind }: Following,
   see: (status: UserStatus) => void,
 ): Promise<never> {
   let newest = 0;
   let last = "";
   const tell = (user: User): void => {
-    if (signal.aborted || user.revision < newest) return; // a look that was overtaken by a step
+    if (signal.aborted || user.revision < newest) return; // a read that a newer step has overtaken
     newest = user.revision;
     const status = statusOf(engine, user);
     const text = JSON.stringify(status);
@@ -46,29 +47,32 @@ export async function follow(
   const leave = engine.changes.follow(id, tell);
   try {
     for (;;) {
-      const { user } = await insist(engine, signal, "look at a user", () => lookFor(engine, id));
+      const { user } = await retryWrite(engine, signal, "read a user", () => lookForUser(engine, id));
       if (user !== null) tell(user);
-      else if (kind === "known" && !engine.driving.has(id)) throw unknown(engine, id);
-      await sleep(engine.clock, lookMs, signal);
+      else if (kind === "known" && !engine.running.has(id)) throw unknownUser(engine, id);
+      await sleep(engine.clock, pollMs, signal);
     }
   } finally {
     leave();
   }
 }
 
-/** Statuses that are kept for a reader who is slower than the user; then the oldest is left out. */
+/** Statuses buffered for a slow reader; beyond that the oldest is dropped. */
 const kept = 64;
 
-/** What {@link follow} sees, as a sequence. It ends when the reader leaves or `signal` aborts, or throws as `follow`. */
+/**
+ * The statuses of {@link follow} as a sequence. It ends when the reader leaves, `signal` aborts or the lifecycle
+ * closes, and throws as `follow` does. A sequence that is not read holds no resources.
+ */
 export async function* watch(
   engine: Engine,
   id: string,
-  { lookMs, signal }: Pick<Following, "lookMs" | "signal">,
+  { pollMs, signal }: { readonly pollMs: number; readonly signal: AbortSignal | undefined },
 ): AsyncGenerator<UserStatus, void, undefined> {
-  const over = new AbortController();
+  const over = linkSignals(signal, engine.closing);
   const unread: UserStatus[] = [];
   let wake = (): void => {};
-  const how: Following = { lookMs, signal: AbortSignal.any([signal, over.signal]), user: "known" };
+  const how: Following = { pollMs, signal: over.signal, user: "known" };
   const following = follow(engine, id, how, (status) => {
     if (unread.push(status) > kept) unread.shift();
     wake();
@@ -85,9 +89,9 @@ export async function* watch(
       else await new Promise<void>((resolve) => (wake = resolve));
     }
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (signal?.aborted !== true && !engine.closing.aborted) throw error;
   } finally {
     over.abort();
-    await following.catch(() => {}); // the reader has heard of it, or has left
+    await following.catch(() => {}); // the reader has received the error, or has left
   }
 }

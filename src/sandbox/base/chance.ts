@@ -1,9 +1,9 @@
-/** Seeded chance (sfc32): the same seed gives the same ids, codes and tokens, run after run. */
+/** Seeded random numbers (sfc32): the same seed gives the same ids, codes and tokens in every run. */
 
 /** The generator's state, four 32-bit integers. Part of a snapshot. */
 export type ChanceState = readonly [number, number, number, number];
 
-/** A seeded source of numbers and of hexadecimal names. Not for keys. */
+/** A seeded source of numbers and hexadecimal names. Not suitable for keys. */
 export class Chance {
   #a: number;
   #b: number;
@@ -15,7 +15,7 @@ export class Chance {
     this.#b = (seed / 2 ** 32) | 0;
     this.#c = 0x9e3779b9 | 0;
     this.#d = 1;
-    // The first draws still show the seed.
+    // The first draws are still correlated with the seed.
     for (let i = 0; i < 15; i++) this.#draw();
   }
 

@@ -1,9 +1,9 @@
-/** What comes in and what goes out, free of sockets: both doors (server and fetch) speak it. */
+/** Requests and responses, independent of sockets: the server and `fetch` share them. */
 
-/** Longest request body, in bytes; a longer one is answered with 413. */
+/** Maximum length of a request body, in bytes; a longer one is answered with 413. */
 export const longestBody: number = 1_048_576;
 
-/** A request that has been read. */
+/** A complete request. */
 export interface Incoming {
   readonly method: string;
   /** Path without query, as sent. */
@@ -13,11 +13,11 @@ export interface Incoming {
   /** By lower-case name. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: string;
-  /** Where the caller believes to be, for absolute links. */
+  /** The origin that the caller addressed, for absolute links. */
   readonly origin: string;
 }
 
-/** An answer to send. */
+/** A response to send. */
 export interface Outgoing {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -30,7 +30,7 @@ export function header(incoming: Incoming, name: string): string | undefined {
   return typeof value === "object" ? value[0] : value;
 }
 
-/** A JSON answer. */
+/** A JSON response. */
 export function json(status: number, value: unknown, headers?: Readonly<Record<string, string>>): Outgoing {
   const type = { "content-type": "application/json; charset=utf-8" };
   return {
@@ -40,17 +40,17 @@ export function json(status: number, value: unknown, headers?: Readonly<Record<s
   };
 }
 
-/** The answer to a body above {@link longestBody}. */
+/** The response to a body above {@link longestBody}. */
 export function tooLarge(): Outgoing {
   return json(413, { message: "Request Too Long" });
 }
 
-/** Parameters of a call: names to single values. */
+/** Parameters of a call: one value per name. */
 export type Parameters = ReadonlyMap<string, string>;
 
 /**
- * Reads the parameters from the query and from a form or JSON body (which wins); a GET may have a body too.
- * `undefined` when the body is declared as JSON and is none.
+ * Reads the parameters from the query and from a form or JSON body (which takes precedence); a GET may have a body too.
+ * `undefined` if the body is declared as JSON but is not JSON.
  */
 export function readParameters(incoming: Incoming): Parameters | undefined {
   const found = new Map<string, string>();
@@ -66,7 +66,7 @@ export function readParameters(incoming: Incoming): Parameters | undefined {
   return found;
 }
 
-/** Reads a form into `found`; of a repeated name the first counts. */
+/** Reads a form into `found`; the first value of a repeated name counts. */
 export function readForm(text: string, found: Map<string, string> = new Map()): Map<string, string> {
   const form = new Map<string, string>();
   for (const [name, value] of new URLSearchParams(text)) if (!form.has(name)) form.set(name, value);
@@ -74,12 +74,12 @@ export function readForm(text: string, found: Map<string, string> = new Map()): 
   return found;
 }
 
-/** Parses a JSON object; `undefined` when it is none. */
+/** Parses a JSON object; `undefined` if the text is not one. */
 export function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-    // A JSON object that is no array is exactly this.
+    // A JSON value that is an object and not an array has this type.
     return value as Record<string, unknown>;
   } catch {
     return undefined;

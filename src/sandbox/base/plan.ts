@@ -1,4 +1,4 @@
-/** A call that has arrived and been understood, but not yet carried out. */
+/** A call that has been received and parsed, but not yet carried out. */
 
 import type { Outgoing } from "./message.ts";
 
@@ -41,12 +41,12 @@ const kinds: ReadonlyMap<CallName, "management" | "token" | "fhir"> = new Map([
   ...fhir.map((call) => [call, "fhir"] as const),
 ]);
 
-/** Which endpoint a call belongs to. */
+/** The endpoint of a call. */
 export function kindOf(call: CallName): "management" | "token" | "fhir" | undefined {
   return kinds.get(call);
 }
 
-/** Secrets by what they are; the journal masks them. */
+/** Secrets by kind; the journal masks them. */
 export type Secrets = Readonly<
   Partial<
     Record<
@@ -56,7 +56,7 @@ export type Secrets = Readonly<
   >
 >;
 
-/** What is known of a call's user. */
+/** The user of a call, as far as it is known. */
 export interface Subject {
   readonly appUserId?: string | undefined;
   readonly oneupUserId?: number | undefined;
@@ -67,16 +67,16 @@ export interface Plan extends Subject {
   readonly call: CallName;
   /** Secrets that the caller presented. */
   readonly secrets?: Secrets;
-  /** Carries the call out: the world changes here, and only here. */
+  /** Carries the call out: the only place where the world changes. */
   carryOut(): Carried;
 }
 
-/** How a call ended. */
+/** The result of a call. */
 export interface Carried extends Subject {
   readonly outgoing: Outgoing;
   /** One word, for the journal. */
   readonly outcome: string;
-  /** Was it carried out? */
+  /** Whether the call was carried out. */
   readonly committed: boolean;
   /** Secrets that were issued. */
   readonly secrets?: Secrets;

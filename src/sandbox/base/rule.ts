@@ -1,40 +1,41 @@
-/** What the sandbox's doors demand of a value, and how they say so. */
+/** Validation rules of options, and their messages. */
 
 import { inspect } from "node:util";
-import { LifecycleError } from "../errors.ts";
+import { LifecycleError } from "../../errors.ts";
 
-/** A rule, in words and in deed. */
+/** A rule, as text and as a check. */
 export interface Rule {
-  /** Goes on after "must be". */
-  readonly says: string;
+  /** Follows "must be". */
+  readonly expected: string;
   readonly holds: (value: unknown) => boolean;
 }
 
-/** Milliseconds, or another quantity without a bound. */
+/** Milliseconds, or another unbounded quantity. */
 export const quantity: Rule = {
-  says: "a finite number from 0",
+  expected: "a finite number from 0",
   holds: (value) => Number.isFinite(value) && Number(value) >= 0,
 };
 
-export const text: Rule = { says: "a string", holds: (value) => typeof value === "string" };
+export const text: Rule = { expected: "a string", holds: (value) => typeof value === "string" };
 
 export function whole(least: number, most: number = Number.MAX_SAFE_INTEGER): Rule {
   return {
-    says: most === Number.MAX_SAFE_INTEGER ? `a whole number from ${least}` : `whole, ${least} to ${most}`,
+    expected:
+      most === Number.MAX_SAFE_INTEGER ? `a whole number from ${least}` : `whole, ${least} to ${most}`,
     holds: (value) => Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most,
   };
 }
 
-export function orInfinity({ says, holds }: Rule): Rule {
-  return { says: `${says}, or Infinity`, holds: (value) => value === Infinity || holds(value) };
+export function orInfinity({ expected, holds }: Rule): Rule {
+  return { expected: `${expected}, or Infinity`, holds: (value) => value === Infinity || holds(value) };
 }
 
 export function oneOf(...allowed: readonly unknown[]): Rule {
-  return { says: `one of ${allowed.join(", ")}`, holds: (value) => allowed.includes(value) };
+  return { expected: `one of ${allowed.join(", ")}`, holds: (value) => allowed.includes(value) };
 }
 
 /**
- * Checks every field of `given` that has a rule and is there. `verb` begins the message.
+ * Validates every field of `given` that has a rule. `verb` starts the message.
  *
  * @throws {LifecycleError} `INVALID_OPTION` with the name, the rule and the value
  */
@@ -42,12 +43,12 @@ export function check(verb: string, given: object, rules: Readonly<Record<string
   for (const [name, value] of Object.entries(given)) {
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
     if (rule === undefined || value === undefined || rule.holds(value)) continue;
-    throw refuse(verb, `${name} must be ${rule.says}, got ${show(value)}`);
+    throw refuse(verb, `${name} must be ${rule.expected}, got ${show(value)}`);
   }
 }
 
 /**
- * Checks that `given` is an object without a field that has no rule.
+ * Checks that `given` is an object whose fields all have a rule.
  *
  * @throws {LifecycleError} `INVALID_OPTION`
  */
@@ -55,7 +56,7 @@ export function checkNames(
   verb: string,
   given: object,
   rules: Readonly<Record<string, unknown>>,
-  name: string = "what is given",
+  name: string = "the argument",
 ): void {
   if (!isObject(given)) throw refuse(verb, `${name} must be an object, got ${show(given)}`);
   const stranger = Object.keys(given).find((name) => !Object.hasOwn(rules, name));

@@ -1,30 +1,31 @@
-/** The sandbox's clock, followed from another process. */
+/** Follows the sandbox's clock from another process. */
 
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
-import { type Clock, systemClock } from "../clock.ts";
-import { LifecycleError } from "../errors.ts";
+import { onAbort } from "../../abort.ts";
+import { type Clock, systemClock } from "../../clock.ts";
+import { LifecycleError } from "../../errors.ts";
 import { createVirtualClock, type VirtualClock } from "./virtual-clock.ts";
 
 /** One reading of the sandbox's clock: a line of `GET /_sandbox/clock?follow`. */
 export interface ClockReading {
   /** Milliseconds since 1970. */
   readonly now: number;
-  /** How far ahead of the machine's clock, in milliseconds. */
+  /** How far it is ahead of the machine's clock, in milliseconds. */
   readonly offset: number;
-  /** Does it go on by itself? */
+  /** Whether it moves by itself. */
   readonly running: boolean;
 }
 
 /** Options of {@link connectSandboxClock}. */
 export interface ConnectClockOptions {
-  /** Ends the attempt, and afterwards the following. */
+  /** Cancels the connection attempt, and later the following. */
   readonly signal?: AbortSignal;
 }
 
 /** A clock that follows another process's sandbox. */
 export interface RemoteClock extends Clock {
   /**
-   * Stops following; the clock goes on from where it is.
+   * Stops following; the clock runs on from its current time.
    *
    * @example
    * ```ts
@@ -40,10 +41,10 @@ export interface RemoteClock extends Clock {
 }
 
 /**
- * Follows the clock of a sandbox that listens at `url` (its {@link SandboxServer.url}) on this machine. Timers
- * of this clock fire early when the sandbox's clock jumps over them. The connection keeps no process alive.
+ * Follows the clock of a sandbox that listens at `url` (its {@link SandboxServer.url}) on this machine. Timers of this
+ * clock fire early when the sandbox's clock jumps past them. The connection does not keep the process alive.
  *
- * @throws {LifecycleError} `UNAVAILABLE` when no sandbox answers there
+ * @throws {LifecycleError} `UNAVAILABLE` if no sandbox responds at `url`
  * @throws the signal's reason when `signal` aborts before the first reading
  * @example
  * ```ts
@@ -64,14 +65,14 @@ export function connectSandboxClock(url: string, options: ConnectClockOptions = 
     let clock: VirtualClock | undefined;
     const call: ClientRequest = request(new URL("/_sandbox/clock?follow", url), { agent: false });
     function close(): void {
-      signal?.removeEventListener("abort", close);
+      unhear?.();
       call.destroy();
       if (clock === undefined) reject(signal?.aborted ? signal.reason : refuse(url));
     }
-    signal?.addEventListener("abort", close, { once: true });
+    const unhear = signal && onAbort(signal, close);
     call.on("error", (cause) => reject(refuse(url, cause)));
     call.on("response", (answer: IncomingMessage) => {
-      answer.on("error", () => {}); // The sandbox went away: the clock goes on from where it is.
+      answer.on("error", () => {}); // the sandbox is gone: the clock runs on from its current time
       answer.on("close", close);
       eachLine(answer, (line) => {
         const reading = readReading(line);

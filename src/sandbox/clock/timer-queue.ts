@@ -1,17 +1,17 @@
-/** Timers in the order in which they are due: a binary heap, so that adding and cancelling cost O(log n). */
+/** Timers ordered by due time: a binary heap, so that adding and cancelling cost O(log n). */
 
 /** One waiting task. */
 export interface QueuedTimer {
   /** When it is due, in milliseconds of the owner's monotonic clock. */
   readonly due: number;
   readonly task: () => void;
-  /** Breaks ties: first set, first fired. */
+  /** Breaks ties: timers fire in the order in which they were set. */
   readonly order: number;
-  /** Place in the heap, -1 once it has left. */
+  /** Index in the heap, -1 once removed. */
   index: number;
 }
 
-/** Timers by due time; equal ones in the order in which they were added. */
+/** Timers by due time; ties in the order in which they were added. */
 export class TimerQueue {
   readonly #heap: QueuedTimer[] = [];
   #order = 0;
@@ -28,7 +28,7 @@ export class TimerQueue {
     return this.#heap[0];
   }
 
-  /** Takes `timer` out; does nothing if it has left already. */
+  /** Removes `timer`; does nothing if it was removed already. */
   remove(timer: QueuedTimer): void {
     const { index } = timer;
     if (index < 0) return;

@@ -1,20 +1,20 @@
-/** A clock that a test moves: hours pass in no time, and every timer fires when it should. */
+/** A clock that tests can move: hours pass instantly, and every timer fires at its time. */
 
-import { type Clock, systemClock } from "../clock.ts";
-import { LifecycleError } from "../errors.ts";
-import { Chance } from "./chance.ts";
+import { type Clock, systemClock } from "../../clock.ts";
+import { LifecycleError } from "../../errors.ts";
+import { Chance } from "../base/chance.ts";
 import { TimerQueue } from "./timer-queue.ts";
 
 /** Options of {@link createVirtualClock}. */
 export interface VirtualClockOptions {
-  /** Where it starts, in milliseconds since 1970. @default the machine's time */
+  /** Start time, in milliseconds since 1970. @default the machine's time */
   readonly now?: number;
   /**
-   * `true`: goes on with real time, and can be advanced beside that. `false`: stands still and moves only by
-   * `advance()` and `set()`. @default true
+   * `true`: moves with real time, and can be advanced as well. `false`: moves only by `advance()` and `set()`.
+   * @default true
    */
   readonly running?: boolean;
-  /** Makes `random()` repeatable. @default the machine's own chance */
+  /** Makes `random()` repeatable. @default a random number */
   readonly seed?: number;
 }
 
@@ -33,35 +33,35 @@ export interface VirtualClockOptions {
  * ```
  */
 export interface VirtualClock extends Clock {
-  /** Does it go on by itself? */
+  /** Whether it moves by itself. */
   readonly running: boolean;
   /**
-   * How far it is ahead of the machine's clock, in milliseconds. Of a clock that stands still: ahead of the
-   * machine's clock at the moment it was created.
+   * How far it is ahead of the machine's clock, in milliseconds; for a stopped clock: ahead of the machine's time at its
+   * creation.
    */
   readonly offset: number;
   /**
-   * Jumps `ms` milliseconds ahead. Timers that fall due on the way fire in order, each at its own time, before
-   * this returns; promises that they settle go on afterwards.
+   * Jumps `ms` milliseconds ahead. Timers that fall due on the way fire in order, each at its own time, before this
+   * returns; promises that they settle continue afterwards.
    *
-   * @throws {LifecycleError} `INVALID_OPTION` when `ms` is negative or not finite
+   * @throws {LifecycleError} `INVALID_OPTION` if `ms` is negative or not finite
    */
   advance(ms: number): void;
   /**
-   * Sets the wall clock to `ms` milliseconds since 1970. Ahead is the same as `advance()`; back moves `now()`
-   * alone: `monotonic()` and timers never go back.
+   * Sets the wall clock to `ms` milliseconds since 1970. Forward equals `advance()`; backward changes only `now()`:
+   * `monotonic()` and timers never go back.
    *
-   * @throws {LifecycleError} `INVALID_OPTION` when `ms` is not finite
+   * @throws {LifecycleError} `INVALID_OPTION` if `ms` is not finite
    */
   set(ms: number): void;
-  /** Calls `listener` after every jump. The returned function stops that. */
+  /** Calls `listener` after every jump. The returned function removes it. */
   onChange(listener: () => void): () => void;
 }
 
 /**
  * Creates a clock that can be moved.
  *
- * @throws {LifecycleError} `INVALID_OPTION` when `now` is not finite
+ * @throws {LifecycleError} `INVALID_OPTION` if `now` is not finite
  * @example
  * ```ts
  * import { createSandbox, createVirtualClock } from "oneup-lifecycle/sandbox";
@@ -78,12 +78,12 @@ class SteeredClock implements VirtualClock {
   readonly running: boolean;
   readonly random: () => number;
   readonly #started = systemClock.now();
-  /** Whole, so that sums of whole milliseconds stay exact: a timer must not be missed by a rounding error. */
+  /** Whole, so that sums of whole milliseconds stay exact: a rounding error must not delay a timer. */
   readonly #startedMonotonic = Math.ceil(systemClock.monotonic());
   readonly #queue = new TimerQueue();
   readonly #listeners = new Set<() => void>();
   #offset: number;
-  /** What jumps added to the monotonic clock. */
+  /** Total of all jumps, added to the monotonic clock. */
   #jumped = 0;
   /** The one real timer, set for the head of the queue. */
   #armed: { readonly due: number; readonly cancel: () => void } | undefined;
@@ -148,7 +148,7 @@ class SteeredClock implements VirtualClock {
     } finally {
       if (left > 0) this.#jump(left);
       else this.#offset += left;
-      this.#disarm(); // It was set for the time before the jump.
+      this.#disarm(); // it was set for the time before the jump
       this.#arm();
       for (const listener of this.#listeners) listener();
     }
@@ -159,7 +159,7 @@ class SteeredClock implements VirtualClock {
     this.#jumped += ms;
   }
 
-  /** Keeps one real timer for the head; none when nothing waits, so that an idle clock keeps no process alive. */
+  /** Keeps one real timer for the head; none if the queue is empty, so that an idle clock does not keep the process alive. */
   #arm(): void {
     const head = this.#queue.peek();
     if (head !== undefined && this.#armed !== undefined && this.#armed.due <= head.due) return;

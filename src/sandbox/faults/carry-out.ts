@@ -1,15 +1,15 @@
-/** Carries a call out, or not, and answers what is due, or something else, as its fault has it. */
+/** Carries out a call, or not, and returns the normal response or the one that a fault specifies. */
 
 import { type Fault, isCarriedOut } from "./fault.ts";
-import { json, type Outgoing, parseObject } from "./message.ts";
-import { type Carried, type Plan, refused } from "./plan.ts";
-import { sayings } from "./sayings.ts";
-import { retryAfterHeader } from "./user-management.ts";
-import type { World } from "./world.ts";
+import { json, type Outgoing, parseObject } from "../base/message.ts";
+import { type Carried, type Plan, refused } from "../base/plan.ts";
+import { faultResponses } from "./fault-responses.ts";
+import { retryAfterHeader } from "../oauth/plan-user-management.ts";
+import type { World } from "../state/world.ts";
 
 const nothing: Carried = refused("fault", { status: 500, headers: {}, body: "" });
 
-/** Carries out a call that a fault may have hit. */
+/** Carries out a call, with the fault that hits it, if any. */
 export function carryOut(world: World, plan: Plan, fault: Fault | undefined): Carried {
   if (fault === undefined) return plan.carryOut();
   const carried = isCarriedOut(fault) ? plan.carryOut() : nothing;
@@ -21,10 +21,10 @@ export function carryOut(world: World, plan: Plan, fault: Fault | undefined): Ca
 }
 
 function answerOf(world: World, fault: Fault, due: Outgoing): Outgoing {
-  const { says, status, omit } = fault;
+  const { response, status, omit } = fault;
   if (omit !== undefined) return without(due, omit);
-  if (says !== undefined) {
-    const said = sayings[says].answer(world, status, due);
+  if (response !== undefined) {
+    const said = faultResponses[response].answer(world, status, due);
     return {
       ...said,
       status: status ?? said.status,

@@ -1,31 +1,37 @@
-/** Answers that have been seen or are to be feared, by name: what a fault `says`. */
+/** Predefined responses, observed or to be expected, by name: the values of a fault's `response`. */
 
-import { json, type Outgoing } from "./message.ts";
-import { type CallName, callNames } from "./plan.ts";
-import { badCode, invalidGrant } from "./token.ts";
-import { loginPage, loginRedirect, rateLimited, userExists, userMissing } from "./user-management.ts";
-import type { World } from "./world.ts";
+import { json, type Outgoing } from "../base/message.ts";
+import { type CallName, callNames } from "../base/plan.ts";
+import { badCode, invalidGrant } from "../oauth/plan-token.ts";
+import {
+  loginPage,
+  loginRedirect,
+  rateLimited,
+  userExists,
+  userMissing,
+} from "../oauth/plan-user-management.ts";
+import type { World } from "../state/world.ts";
 
 /**
- * What a fault can say. In brackets the calls it hits when the fault names none, and the statuses it may have.
+ * The predefined responses. In parentheses: the calls a fault hits if it names none, and the statuses it may have.
  *
  * - `alreadyExists`: "this user already exists", true or not (`createUser`, `updateUser`; 200, 400, 404)
  * - `doesNotExist`: "this user does not exist", true or not (`issueAuthCode`, `updateUser`; 200, 400, 404)
  * - `noCode`: `{ success: false, code: null }` with 200 (`createUser`, `issueAuthCode`)
- * - `spentCode`: the answer to a spent code, though this one is not (`exchangeCode`; 400, 503)
- * - `invalidGrant`: 400 `invalid_grant`, though the grant holds (`exchangeCode`, `refreshToken`)
- * - `rateLimited`: 429, though the limit is not reached (the user management calls)
+ * - `spentCode`: the response to a used code, although this one is not (`exchangeCode`; 400, 503)
+ * - `invalidGrant`: 400 `invalid_grant`, although the grant is valid (`exchangeCode`, `refreshToken`)
+ * - `rateLimited`: 429, although the limit is not reached (the user management calls)
  * - `loginPage`: 302 to an HTML login page (any; 301, 302, 303, 307, 308)
- * - `html`: a page of HTML with 200 (any; any)
+ * - `html`: an HTML page with 200 (any; any)
  * - `notJson`: declared as JSON, written as a Ruby hash (any; any)
- * - `truncated`: the answer that is due, complete as HTTP, but its body ends in the middle (any; as it is)
- * - `deepJson`: an object in an object, 100,000 deep (any; any)
+ * - `truncated`: the normal response, complete as HTTP, but its body ends in the middle (any; its own)
+ * - `deepJson`: objects nested 100,000 deep (any; any)
  * - `hugeJson`: valid JSON of 17 MiB (any; any)
  *
- * Statuses of the first two and of `spentCode` are those of the options `exists`, `missing` and `spentCode`
- * unless the fault has a `status`.
+ * The first two and `spentCode` use the statuses of the options `exists`, `missing` and `spentCode`, unless the fault has a
+ * `status`.
  */
-export type Saying =
+export type FaultResponse =
   | "alreadyExists"
   | "doesNotExist"
   | "noCode"
@@ -39,25 +45,25 @@ export type Saying =
   | "deepJson"
   | "hugeJson";
 
-/** How a saying is played. */
-export interface SayingRule {
+/** How a predefined response is produced. */
+export interface FaultResponseRule {
   /** For the journal. */
   readonly words: string;
   /** The calls it hits when a fault names none. */
   readonly calls: readonly CallName[];
   /** The statuses that a fault may give it. */
   readonly statuses: readonly number[] | "any";
-  /** Is the call carried out in any case? */
+  /** Whether the call is carried out in any case. */
   readonly carriesOut?: boolean;
-  /** `due` is the answer without the fault, if the call was carried out. A given status wins over the one returned. */
+  /** `due` is the response without the fault, if the call was carried out. A given status overrides the returned one. */
   answer(world: World, status: number | undefined, due: Outgoing): Outgoing;
 }
 
-/** Whoever is sent to the login page arrives. */
+/** All calls but `loginPage`, so that a redirect to the login page succeeds. */
 const anyCall = callNames.filter((call) => call !== "loginPage");
 
-/** Every {@link Saying}. */
-export const sayings: Readonly<Record<Saying, SayingRule>> = {
+/** Every {@link FaultResponse}. */
+export const faultResponses: Readonly<Record<FaultResponse, FaultResponseRule>> = {
   alreadyExists: {
     words: "already exists",
     calls: ["createUser", "updateUser"],
@@ -118,7 +124,7 @@ export const sayings: Readonly<Record<Saying, SayingRule>> = {
     words: "deep JSON",
     calls: anyCall,
     statuses: "any",
-    // Written out: JSON.stringify does not survive this depth.
+    // Written by hand: JSON.stringify fails at this depth.
     answer: () => ({ ...json(200, null), body: `${'{"a":'.repeat(levels)}1${"}".repeat(levels)}` }),
   },
   hugeJson: {

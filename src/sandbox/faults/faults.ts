@@ -1,8 +1,8 @@
-/** The faults that wait for their call, in order. */
+/** The pending faults, in order. */
 
-import { Chance, type ChanceState } from "./chance.ts";
+import { Chance, type ChanceState } from "../base/chance.ts";
 import { callsOf, checkFault, type Fault } from "./fault.ts";
-import type { CallName } from "./plan.ts";
+import type { CallName } from "../base/plan.ts";
 
 interface Waiting {
   readonly fault: Fault;
@@ -11,13 +11,13 @@ interface Waiting {
   times: number;
 }
 
-/** Which call is hit by which fault. */
+/** Matches calls with faults. */
 export class Faults {
   readonly #chance: Chance;
   readonly #start: ChanceState;
   #waiting: Waiting[] = [];
 
-  /** @param seed of the faults' own chance */
+  /** @param seed Seed of the faults' own random numbers. */
   constructor(seed: number) {
     this.#chance = new Chance(seed);
     this.#start = this.#chance.state;
@@ -30,7 +30,7 @@ export class Faults {
     this.#waiting.push({ fault: { ...fault }, calls: callsOf(fault), skip, times });
   }
 
-  /** Those that still hit something, with what is left of `times` and `skip`. */
+  /** The faults that can still hit a call, with the remaining `times` and `skip`. */
   get waiting(): readonly Fault[] {
     return this.#waiting.map(({ fault, skip, times }) => ({ ...fault, times, skip }));
   }
@@ -39,13 +39,13 @@ export class Faults {
     this.#waiting = [];
   }
 
-  /** Forgets the faults, and begins the chance anew. */
+  /** Removes the faults and restarts the random numbers. */
   reset(): void {
     this.clear();
     this.#chance.state = this.#start;
   }
 
-  /** Uses up the first fault that hits this call. */
+  /** Returns the first fault that hits this call, and uses it up by one. */
   match(call: CallName, appUserId: string | undefined): Fault | undefined {
     for (const waiting of this.#waiting) {
       const { fault, calls } = waiting;

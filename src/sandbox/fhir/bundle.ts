@@ -1,29 +1,29 @@
-/** Bundles: one page of what was found, and its links. */
+/** Bundles: one page of a search result, and its links. */
 
 import type { FhirCall } from "./fhir-call.ts";
-import { type Ordered, placeOf } from "./folder.ts";
-import { linksOf } from "./links.ts";
+import { type Ordered, placeOf } from "../resources/folder.ts";
+import { linksOf } from "./links-of.ts";
 import { fhirJson } from "./operation-outcome.ts";
-import type { Carried } from "./plan.ts";
-import { numberOf, sizeOf } from "./query.ts";
+import type { Carried } from "../base/plan.ts";
+import { numberOf, sizeOf } from "./read-query.ts";
 
 /** A resource in a Bundle. */
 export interface Entry {
   /** `{type}/{id}`. */
   readonly address: string;
-  /** The resource as JSON. */
+  /** The resource, as JSON. */
   readonly text?: string | undefined;
-  /** More members of the entry. */
+  /** Additional members of the entry. */
   readonly extra?: object;
 }
 
-/** What kind of Bundle, and the absolute address without the query. */
+/** The type of a Bundle, and the absolute address without the query. */
 export interface BundleKind {
   readonly type: "searchset" | "history";
   readonly self: string;
 }
 
-/** Answers with the page of `found` that `search` asks for; only its items become entries. */
+/** Returns the page of `found` that `search` asks for; only its items become entries. */
 export function pageOf<T extends Ordered>(
   { world, root }: FhirCall,
   found: readonly T[],
@@ -49,7 +49,7 @@ export function pageOf<T extends Ordered>(
     ...(link === undefined ? {} : { link }),
   };
   const entries = page.map((item) => entryText(entryOf(item), root));
-  // Put together as text, so that resources keep the digits that were sent.
+  // Built as text, so that decimals keep the digits that were sent.
   const body = `${JSON.stringify(head).slice(0, -1)},"entry":[${entries.join(",")}]}`;
   return { outgoing: { ...fhirJson(200, null), body }, outcome: "found", committed: true };
 }

@@ -1,10 +1,10 @@
-/** The FHIR calls by name, once the caller is known. */
+/** Dispatches FHIR calls by name, once the caller is known. */
 
 import type { FhirCall } from "./fhir-call.ts";
 import { history, read, readVersion } from "./fhir-reads.ts";
 import { everything, search } from "./fhir-search.ts";
 import { create, erase, permit, purge, update } from "./fhir-writes.ts";
-import type { Carried, FhirCallName } from "./plan.ts";
+import type { Carried, FhirCallName } from "../base/plan.ts";
 
 /** Carries out `name`. */
 export function carryOutFhir(name: FhirCallName, call: FhirCall): Carried {

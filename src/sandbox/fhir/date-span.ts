@@ -1,7 +1,7 @@
-/** Dates in searches: a date is the span of time that its precision leaves open (FHIR R4, 3.1.1.4.6). */
+/** Dates in searches: a date covers the time span that its precision leaves open (FHIR R4, 3.1.1.4.6). */
 
 /** From `from` up to, not including, `to`, in milliseconds since 1970. */
-export interface Span {
+export interface DateSpan {
   readonly from: number;
   readonly to: number;
 }
@@ -9,8 +9,8 @@ export interface Span {
 const form =
   /^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:\d\d)?)?)?)?$/;
 
-/** The span of a date, dateTime or instant; without a zone it is read as UTC. */
-export function spanOf(text: string): Span | undefined {
+/** The span of a date, dateTime or instant; without a time zone it is read as UTC. */
+export function spanOf(text: string): DateSpan | undefined {
   const found = form.exec(text);
   if (found === null) return undefined;
   const [, year = "", month, day, hour, minute, second, fraction, zone = "Z"] = found;
@@ -22,8 +22,8 @@ export function spanOf(text: string): Span | undefined {
   return { from, to: from + lengthOf({ hour, second, fraction }) };
 }
 
-/** The span of an element: a date of any precision, or a Period, which may be open at its ends. */
-export function spanOfElement(element: unknown): Span | undefined {
+/** The span of an element: a date of any precision, or a Period, which may be open-ended. */
+export function spanOfElement(element: unknown): DateSpan | undefined {
   if (typeof element === "string") return spanOf(element);
   if (typeof element !== "object" || element === null) return undefined;
   const start = "start" in element && typeof element.start === "string" ? spanOf(element.start) : undefined;
@@ -32,8 +32,8 @@ export function spanOfElement(element: unknown): Span | undefined {
   return { from: start?.from ?? -Infinity, to: end?.to ?? Infinity };
 }
 
-/** Compares the span of a resource with the one that is searched for. */
-export function isInSpan(prefix: string, one: Span, wanted: Span): boolean | undefined {
+/** Compares the span of a resource with the span that is searched for. */
+export function isInSpan(prefix: string, one: DateSpan, wanted: DateSpan): boolean | undefined {
   const equal = one.from >= wanted.from && one.to <= wanted.to;
   switch (prefix) {
     case "eq":

@@ -1,13 +1,13 @@
-/** A FHIR call, taken apart, and what its parts have in common. */
+/** A parsed FHIR call, and responses that several calls share. */
 
-import type { FhirVersion } from "./fhir-types.ts";
-import type { Incoming } from "./message.ts";
+import type { FhirVersion } from "../resources/fhir-types.ts";
+import type { Incoming } from "../base/message.ts";
 import { issue } from "./operation-outcome.ts";
-import type { Carried } from "./plan.ts";
-import type { Reader, StoredResource } from "./stored-resource.ts";
-import type { World } from "./world.ts";
+import type { Carried } from "../base/plan.ts";
+import type { Reader, StoredResource } from "../resources/stored-resource.ts";
+import type { World } from "../state/world.ts";
 
-/** A FHIR call, taken apart. */
+/** A parsed FHIR call. */
 export interface FhirCall {
   readonly world: World;
   readonly incoming: Incoming;
@@ -15,28 +15,28 @@ export interface FhirCall {
   readonly version: FhirVersion;
   readonly type: string;
   readonly id: string;
-  /** The last part of the path: the user with whom `_permission` shares, or the version of a `vread`. */
+  /** The last path segment: the user whom `_permission` names, or the version of a `vread`. */
   readonly last: string;
-  /** Absolute address of the version, without a slash at the end. */
+  /** Absolute URL of the FHIR version, without a trailing slash. */
   readonly root: string;
 }
 
-/** There is none, or none that the caller may see. */
+/** The resource does not exist, or the caller may not see it. */
 export function absent(): Carried {
   return issue(404, "not-found", "Resource not found");
 }
 
-/** There was one. The option `deleted` decides whether that shows. */
+/** The resource was deleted. The option `deleted` decides whether the response shows that. */
 export function gone({ world }: FhirCall): Carried {
   return world.settings.deleted === 410 ? issue(410, "deleted", "Resource was deleted") : absent();
 }
 
-/** A write for all users at once. */
+/** Refuses a write for all users at once. */
 export function ambiguous(): Carried {
   return issue(400, "invalid", "x-oneup-user-id must name one user");
 }
 
-/** Uses the resource of the call's address, if the caller may read it and it is not deleted. */
+/** Calls `use` with the addressed resource, if the caller may read it and it is not deleted. */
 export function withReadable(call: FhirCall, use: (stored: StoredResource) => Carried): Carried {
   const { world, reader, version, type, id } = call;
   const stored = world.resources.readable(reader, version, type, id, world.now());

@@ -1,11 +1,11 @@
-/** The FHIR calls that read one resource: as it is, as it was, and its history. */
+/** The FHIR calls that read one resource: its current state, a version, and its history. */
 
 import { type Entry, pageOf } from "./bundle.ts";
 import { absent, type FhirCall, gone, withReadable } from "./fhir-call.ts";
-import { readQuery } from "./query.ts";
+import { readQuery } from "./read-query.ts";
 import { resourceAnswer } from "./operation-outcome.ts";
-import type { Carried } from "./plan.ts";
-import { type Revision, shown, type StoredResource } from "./stored-resource.ts";
+import type { Carried } from "../base/plan.ts";
+import { type Revision, shown, type StoredResource } from "../resources/stored-resource.ts";
 
 export function read(call: FhirCall): Carried {
   return withReadable(call, (stored) => answer(call, shown(stored, call.world.now())));
@@ -19,14 +19,14 @@ export function readVersion(call: FhirCall): Carried {
   });
 }
 
-/** `GET /{version}/{type}/{id}/_history`: the kept states, the newest first. */
+/** `GET /{version}/{type}/{id}/_history`: the stored states, newest first. */
 export function history(call: FhirCall): Carried {
   return withReadable(call, (stored) => {
     const query = readQuery(call.incoming.query);
     if ("outcome" in query) return query;
     const address = `${call.type}/${stored.id}`;
     const states = shownStates(call, stored).toReversed();
-    // The cursor counts from the newest version down, so that a write between two pages repeats nothing.
+    // The cursor counts down from the newest version, so that a write between two pages repeats no entry.
     const entries = states.map((state) => ({ ...entryOf(state, address), order: -state.versionId }));
     return pageOf(call, entries, (entry) => entry, query.search, {
       type: "history",

@@ -1,13 +1,13 @@
-/** The FHIR calls that find many resources: search and `$everything`. */
+/** The FHIR calls that return many resources: search and `$everything`. */
 
 import { type Entry, pageOf } from "./bundle.ts";
 import { type FhirCall, gone, withReadable } from "./fhir-call.ts";
-import { isDeclared } from "./fhir-types.ts";
+import { isDeclared } from "../resources/fhir-types.ts";
 import { issue } from "./operation-outcome.ts";
-import type { Carried } from "./plan.ts";
-import { readQuery } from "./query.ts";
+import type { Carried } from "../base/plan.ts";
+import { readQuery } from "./read-query.ts";
 import { readFilters } from "./search-filters.ts";
-import { shown, type StoredResource } from "./stored-resource.ts";
+import { shown, type StoredResource } from "../resources/stored-resource.ts";
 
 export function search(call: FhirCall): Carried {
   const { world, incoming, reader, version, type, root } = call;
@@ -26,7 +26,7 @@ export function search(call: FhirCall): Carried {
   return page(call, found, query.search, `${root}/${type}`);
 }
 
-/** `GET /{version}/Patient/{id}/$everything`: the patient, and what refers to it. */
+/** `GET /{version}/Patient/{id}/$everything`: the patient, and the resources that refer to it. */
 export function everything(call: FhirCall): Carried {
   const { world, incoming, reader, version, id, root } = call;
   return withReadable(call, (stored) => {

@@ -1,12 +1,12 @@
-/** The FHIR calls that change something: create, update, delete, `_permission` and purge. */
+/** The FHIR calls that change data: create, update, delete, `_permission` and purge. */
 
 import { absent, ambiguous, type FhirCall, gone } from "./fhir-call.ts";
-import { header, json, parseObject } from "./message.ts";
-import { deepest, isDeeper } from "./nesting.ts";
+import { header, json, parseObject } from "../base/message.ts";
+import { deepest, isDeeper } from "../base/nesting.ts";
 import { issue, issues, placed, resourceAnswer } from "./operation-outcome.ts";
-import type { Carried } from "./plan.ts";
-import { latest, type StoredResource } from "./stored-resource.ts";
-import { flawsOf } from "./validity.ts";
+import type { Carried } from "../base/plan.ts";
+import { latest, type StoredResource } from "../resources/stored-resource.ts";
+import { flawsOf } from "./flaws-of.ts";
 
 export function create(call: FhirCall): Carried {
   const { world, incoming, reader, version, type, root } = call;
@@ -14,7 +14,7 @@ export function create(call: FhirCall): Carried {
   const sent = readResource(call);
   if ("outcome" in sent) return sent;
   const stored = world.resources.create(reader, version, type, incoming.body, world.now());
-  return written(stored, 201, "created", { location: `${root}/${type}/${stored.id}` });
+  return written(stored, world.settings.created, "created", { location: `${root}/${type}/${stored.id}` });
 }
 
 export function update(call: FhirCall): Carried {
@@ -75,7 +75,7 @@ function withOwned(call: FhirCall, use: (stored: StoredResource) => Carried): Ca
   return latest(stored)?.text === undefined ? gone(call) : use(stored);
 }
 
-/** `If-Match` names the version that the caller has seen (FHIR R4, 3.1.0.5); without it the last write wins. */
+/** `If-Match` names the version that the caller has read (FHIR R4, 3.1.0.5); without it the last write wins. */
 function checkVersion({ world, incoming, version }: FhirCall, stored: StoredResource): Carried | undefined {
   const expected = header(incoming, "if-match");
   if (expected === undefined) {
@@ -98,7 +98,7 @@ function readResource(call: FhirCall): { readonly id: unknown } | Carried {
   }
   const flaws = flawsOf(resource);
   if (flaws.length === 0) return { id: resource["id"] };
-  // Real servers quote what they refuse, so the sandbox does.
+  // Real servers quote the values they refuse, so the sandbox does too.
   const quoted = flaws.map(({ code, path, value }) => ({
     code,
     diagnostics: `Invalid value ${JSON.stringify(value)}`,

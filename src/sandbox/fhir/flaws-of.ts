@@ -1,15 +1,15 @@
 /**
- * What the sandbox checks in a resource, so that a client meets refusals that name a place and quote a value:
- * `gender` and `birthDate` of people, and the numbers of quantities.
+ * What the sandbox validates in a resource, so that clients meet refusals that name a place and quote a value: `gender`
+ * and `birthDate` of people, and the numbers of quantities.
  */
 
-import { spanOf } from "./search-dates.ts";
+import { spanOf } from "./date-span.ts";
 
-/** Something that may not be so. */
+/** An invalid value. */
 export interface Flaw {
-  /** Of FHIR's issue types. */
+  /** A FHIR issue type. */
   readonly code: "code-invalid" | "value";
-  /** The steps from the resource to it: names and indexes. */
+  /** The path from the resource to the value: names and indexes. */
   readonly path: readonly (string | number)[];
   readonly value: unknown;
 }

@@ -1,9 +1,9 @@
-/** The links of a Bundle, honest or hostile: what a client may meet that follows them. */
+/** The links of a Bundle, correct or hostile: what a client that follows links may meet. */
 
-import type { Behaviour } from "./behaviour.ts";
-import { pagingNames } from "./query.ts";
+import type { Behaviour } from "../options/behaviour.ts";
+import { pagingNames } from "./read-query.ts";
 
-/** Where a page stands in what was found. */
+/** The position of a page in a search result. */
 export interface Place {
   /** The cursors of its first and last resource; missing on an empty page. */
   readonly first?: number | undefined;
@@ -19,7 +19,7 @@ interface Link {
   readonly url: string;
 }
 
-/** The links of a page; `self` is its absolute address without the query. `undefined`: the Bundle has none. */
+/** The links of a page; `self` is its absolute URL without the query. `undefined`: the Bundle has none. */
 export function linksOf(
   { nextLink, linkOrder, loneLink }: Behaviour,
   search: URLSearchParams,
@@ -37,7 +37,7 @@ export function linksOf(
   return linkOrder === "selfFirst" ? link : link.toReversed();
 }
 
-/** The query of the next page, if one is to be named. */
+/** The query of the next page; `undefined` if there is no link to it. */
 function nextCursor(
   nextLink: Behaviour["nextLink"],
   search: URLSearchParams,
@@ -57,7 +57,7 @@ function moved(search: URLSearchParams, cursor?: string, order?: number): URLSea
   return changed;
 }
 
-/** The address as the option `nextLink` has it. */
+/** The URL, changed as the option `nextLink` demands. */
 function led(nextLink: Behaviour["nextLink"], url: string): string {
   const path = url.replace(/^\w+:\/\/[^/]*/, "");
   const origin = url.slice(0, url.length - path.length);

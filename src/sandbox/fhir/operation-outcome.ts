@@ -1,18 +1,18 @@
-/** FHIR answers: resources, and OperationOutcomes for refusals. */
+/** FHIR responses: resources, and OperationOutcomes for refusals. */
 
-import type { FhirVersion } from "./fhir-types.ts";
-import { json, type Outgoing } from "./message.ts";
-import { type Carried, refused } from "./plan.ts";
-import type { Revision } from "./stored-resource.ts";
+import type { FhirVersion } from "../resources/fhir-types.ts";
+import { json, type Outgoing } from "../base/message.ts";
+import { type Carried, refused } from "../base/plan.ts";
+import type { Revision } from "../resources/stored-resource.ts";
 
 const type = { "content-type": "application/fhir+json; charset=utf-8" };
 
-/** An answer of FHIR. */
+/** A FHIR response. */
 export function fhirJson(status: number, value: unknown): Outgoing {
   return json(status, value, type);
 }
 
-/** A state of a resource as an answer, with the headers that go with it (FHIR R4, 3.1.0.1.3). */
+/** A state of a resource as a response, with its headers (FHIR R4, 3.1.0.1.3). */
 export function resourceAnswer(
   status: number,
   state: Revision | undefined,
@@ -23,7 +23,7 @@ export function resourceAnswer(
   return { status, headers: { ...type, ...validators, ...headers }, body: text };
 }
 
-/** One thing that is wrong, with its place, if it has one. */
+/** One issue of an OperationOutcome, with its place, if it has one. */
 interface Issue {
   readonly code: string;
   readonly diagnostics: string;
@@ -36,7 +36,7 @@ export function issue(status: number, code: string, diagnostics: string): Carrie
   return issues(status, [{ code, diagnostics }]);
 }
 
-/** Refuses a call with an OperationOutcome of one or more issues; the first tells the journal what it was. */
+/** Refuses a call with an OperationOutcome of one or more issues; the first one decides the journal's outcome. */
 export function issues(status: number, all: readonly Issue[]): Carried {
   const outcome = {
     resourceType: "OperationOutcome",
@@ -45,7 +45,7 @@ export function issues(status: number, all: readonly Issue[]): Carried {
   return refused(all[0]?.code === "not-found" ? "missing" : "invalid", fhirJson(status, outcome));
 }
 
-/** A place in a resource: as FHIRPath, or in DSTU2, which knows only that, as XPath. */
+/** A place in a resource: as FHIRPath, or as XPath in DSTU2, which knows only that. */
 export function placed(
   version: FhirVersion,
   type: string,

@@ -5,9 +5,9 @@
  */
 
 import type { FhirCall } from "./fhir-call.ts";
-import { carryOutFhir } from "./fhir-calls.ts";
-import { isDeclared, isFhirVersion, isServed } from "./fhir-types.ts";
-import { header, type Incoming } from "./message.ts";
+import { carryOutFhir } from "./carry-out-fhir.ts";
+import { isDeclared, isFhirVersion, isServed } from "../resources/fhir-types.ts";
+import { header, type Incoming, json, type Outgoing } from "../base/message.ts";
 import { issue } from "./operation-outcome.ts";
 import {
   type CallName,
@@ -17,11 +17,11 @@ import {
   refused,
   type Secrets,
   type Subject,
-} from "./plan.ts";
-import type { Reader } from "./stored-resource.ts";
-import type { World } from "./world.ts";
+} from "../base/plan.ts";
+import type { Reader } from "../resources/stored-resource.ts";
+import type { World } from "../state/world.ts";
 
-/** Understands a FHIR call. */
+/** Parses a FHIR call. */
 export function planFhir(world: World, incoming: Incoming): Plan | undefined {
   const aliased = incoming.path.startsWith("/fhir/");
   const segments = split(aliased ? incoming.path.slice(5) : incoming.path);
@@ -33,7 +33,7 @@ export function planFhir(world: World, incoming: Incoming): Plan | undefined {
   const call = nameOf(incoming.method, type, rest);
   const { reader, ...known } = authenticate(world, incoming);
   if (reader === undefined) {
-    return refusal(call ?? "unknown", refused("unauthorized", { status: 401, headers: {}, body: "" }), known);
+    return refusal(call ?? "unknown", refused("unauthorized", refusedToken(world)), known);
   }
   if (call !== "fhir.purge" && !isServed(version, type)) {
     return refusal(call ?? "unknown", issue(404, "not-found", "Unknown resource type"), known);
@@ -50,13 +50,28 @@ export function planFhir(world: World, incoming: Incoming): Plan | undefined {
   return { call, ...known, carryOut: () => carryOutFhir(call, fhirCall) };
 }
 
-/** Who calls, as far as that is known, and what the caller presented. */
+/** The 401 to a caller without access. */
+function refusedToken({ settings }: World): Outgoing {
+  const text = "The access token is invalid or has expired";
+  switch (settings.refusedToken) {
+    case "empty":
+      return { status: 401, headers: {}, body: "" };
+    case "outcome":
+      return issue(401, "login", text).outgoing;
+    case "error":
+      return json(401, { error: text });
+    default:
+      return settings.refusedToken satisfies never;
+  }
+}
+
+/** The caller, as far as it is known, and the credentials it presented. */
 interface Known extends Subject {
   readonly secrets?: Secrets;
 }
 
 interface Access extends Known {
-  /** Missing when the caller may read nothing. */
+  /** Missing when the caller has no access. */
   readonly reader?: Reader;
 }
 
@@ -114,6 +129,6 @@ function split(path: string): string[] | undefined {
   try {
     return path.slice(1).split("/").map(decodeURIComponent);
   } catch {
-    return undefined; // Not percent-encoded properly: no such path.
+    return undefined; // invalid percent-encoding: no such path
   }
 }

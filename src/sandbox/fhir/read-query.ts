@@ -1,21 +1,21 @@
-/** The query of a FHIR call, checked. */
+/** Parses and validates the query of a FHIR call. */
 
 import { issue } from "./operation-outcome.ts";
-import type { Carried } from "./plan.ts";
+import type { Carried } from "../base/plan.ts";
 
-/** Resources on a page that asks for no number. */
+/** Default page size. */
 const pageSize = 10;
 
-/** Most resources on a page. */
+/** Maximum page size. */
 const longestPage = 100;
 
 /** Highest `_skip` that 1upHealth accepts. */
 const deepestSkip = 9990;
 
-/** The parameters that choose a page, and so filter nothing. */
+/** The parameters that select a page, and do not filter. */
 export const pagingNames: ReadonlySet<string> = new Set(["_count", "_skip", "_after", "_before"]);
 
-/** Reads a query, or refuses it. */
+/** Parses a query, or refuses it. */
 export function readQuery(text: string): { readonly search: URLSearchParams } | Carried {
   if (text.includes("|")) return issue(400, "invalid", "A bar in the query must be written as %7C");
   const search = new URLSearchParams(text);
@@ -28,18 +28,18 @@ export function readQuery(text: string): { readonly search: URLSearchParams } | 
   return issue(400, "too-costly", `_skip must not be above ${deepestSkip}`);
 }
 
-/** How many resources a page holds. */
+/** The page size. */
 export function sizeOf(search: URLSearchParams): number {
   return Math.min(longestPage, Math.max(1, numberOf(search, "_count") ?? pageSize));
 }
 
-/** A number that {@link readQuery} has checked. */
+/** A number that {@link readQuery} has validated. */
 export function numberOf(search: URLSearchParams, name: string): number | undefined {
   const value = search.get(name);
   return value === null ? undefined : numberIn(value);
 }
 
 function numberIn(text: string): number | undefined {
-  // Below zero as well: a history counts down.
+  // May be negative: the cursors of a history count down.
   return /^-?\d{1,15}$/.test(text) ? Number(text) : undefined;
 }

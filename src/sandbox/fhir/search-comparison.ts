@@ -1,21 +1,25 @@
-/** Compares an element of a resource with a value that is searched for, by the kind of the parameter. */
+/** Compares an element of a resource with a search value, by the kind of the parameter. */
 
-import { isInSpan, spanOf, spanOfElement } from "./search-dates.ts";
+import { isInSpan, spanOf, spanOfElement } from "./date-span.ts";
 import type { ParameterKind } from "./search-parameters.ts";
 
-/** Does an element have the value? */
-export type Comparison = (element: unknown) => boolean;
+/** Whether an element matches the value. */
+export type SearchComparison = (element: unknown) => boolean;
 
 const prefixes = /^(eq|ne|gt|lt|ge|le)(?=[\d-])/;
 
-/** The prefix of a date or number, `eq` if it has none, and the rest. */
+/** The prefix of a date or number (default `eq`), and the rest. */
 function prefixed(value: string): readonly [prefix: string, rest: string] {
   const prefix = prefixes.exec(value)?.[1];
   return prefix === undefined ? ["eq", value] : [prefix, value.slice(2)];
 }
 
-/** How elements are compared with `value`; `undefined` if it or its modifier is none that the kind knows. */
-export function comparison(kind: ParameterKind, modifier: string, value: string): Comparison | undefined {
+/** The comparison with `value`; `undefined` if the kind does not support the value or its modifier. */
+export function comparison(
+  kind: ParameterKind,
+  modifier: string,
+  value: string,
+): SearchComparison | undefined {
   switch (kind) {
     case "token":
       return modifier === "" || modifier === "not" ? token(value) : undefined;
@@ -34,8 +38,8 @@ export function comparison(kind: ParameterKind, modifier: string, value: string)
   }
 }
 
-/** `code`, `system|code`, `|code` (without a system) or `system|` (any code of it). */
-function token(value: string): Comparison {
+/** `code`, `system|code`, `|code` (without a system) or `system|` (any code of the system). */
+function token(value: string): SearchComparison {
   const [first = "", second] = value.split(/(?<!\\)\|/, 2).map(unescaped);
   const system = second === undefined ? undefined : first;
   const code = second ?? first;
@@ -50,7 +54,7 @@ interface Coded {
   readonly code: string;
 }
 
-/** What a code, Coding, CodeableConcept, Identifier or ContactPoint says, one or more. */
+/** The codes of a code, Coding, CodeableConcept, Identifier or ContactPoint. */
 function codings(element: unknown): readonly Coded[] {
   if (typeof element !== "object" || element === null) return [{ system: "", code: String(element) }];
   if ("coding" in element) return Array.isArray(element.coding) ? element.coding.flatMap(codings) : [];
@@ -59,8 +63,8 @@ function codings(element: unknown): readonly Coded[] {
   return typeof code === "string" ? [{ system, code }] : [];
 }
 
-/** Starts with it, whatever the case and the accents; with a modifier: contains it, or is it to the letter. */
-function text(modifier: string, value: string): Comparison | undefined {
+/** Starts with the value, ignoring case and accents; with a modifier: contains it, or equals it exactly. */
+function text(modifier: string, value: string): SearchComparison | undefined {
   const wanted = folded(value);
   switch (modifier) {
     case "":
@@ -74,7 +78,7 @@ function text(modifier: string, value: string): Comparison | undefined {
   }
 }
 
-/** The parts of a name or an address that people read. */
+/** The text parts of a name or an address. */
 const readable = new Set([
   "text",
   "family",
@@ -102,8 +106,8 @@ function folded(value: string): string {
   return value.normalize("NFD").replaceAll(/\p{M}/gu, "").toLowerCase();
 }
 
-/** `id`, `Type/id` or an absolute address; the modifier may name the type. */
-function reference(modifier: string, value: string): Comparison | undefined {
+/** `id`, `Type/id` or an absolute URL; the modifier may name the type. */
+function reference(modifier: string, value: string): SearchComparison | undefined {
   if (modifier !== "" && !/^[A-Z]/.test(modifier)) return undefined;
   const wanted = unescaped(value);
   const full = modifier === "" || wanted.includes("/") ? wanted : `${modifier}/${wanted}`;
@@ -114,7 +118,7 @@ function reference(modifier: string, value: string): Comparison | undefined {
   };
 }
 
-function date(value: string): Comparison | undefined {
+function date(value: string): SearchComparison | undefined {
   const [prefix, rest] = prefixed(value);
   const wanted = spanOf(rest);
   if (wanted === undefined) return undefined;
@@ -125,7 +129,7 @@ function date(value: string): Comparison | undefined {
 }
 
 /** `5.4`, or `5.4|system|code`, with a prefix; numbers compare by value, not by precision. */
-function quantity(value: string): Comparison | undefined {
+function quantity(value: string): SearchComparison | undefined {
   const [prefix, rest] = prefixed(value);
   const [digits = "", system = "", code = ""] = rest.split("|").map(unescaped);
   const wanted = Number(digits);

@@ -1,22 +1,22 @@
-/** The parameters of a search, as one test of a resource. */
+/** Turns the parameters of a search into one filter. */
 
-import { type FhirVersion, isDeclaredParameter } from "./fhir-types.ts";
-import { parseObject } from "./message.ts";
+import { type FhirVersion, isDeclaredParameter } from "../resources/fhir-types.ts";
+import { parseObject } from "../base/message.ts";
 import { issue } from "./operation-outcome.ts";
-import type { Carried } from "./plan.ts";
-import { pagingNames } from "./query.ts";
+import type { Carried } from "../base/plan.ts";
+import { pagingNames } from "./read-query.ts";
 import { searchParameter } from "./search-parameters.ts";
-import { type Comparison, comparison } from "./search-values.ts";
+import { type SearchComparison, comparison } from "./search-comparison.ts";
 
-/** What a search demands. */
-export interface Filters {
-  /** The demands as text: the same text, the same test. Empty: everything passes. */
+/** The filter of a search. */
+export interface SearchFilters {
+  /** A cache key: equal names mean equal filters. Empty: no filter. */
   readonly name: string;
-  /** Does a resource, as JSON, pass? */
+  /** Whether a resource, given as JSON, passes. */
   readonly matches: (text: string) => boolean;
 }
 
-/** What is searched, and what becomes of parameters that 1upHealth does not declare for it. */
+/** The searched type, and how to treat parameters that 1upHealth does not declare for it. */
 export interface Searched {
   readonly version: FhirVersion;
   readonly type: string;
@@ -25,8 +25,8 @@ export interface Searched {
 
 type Filter = (resource: Readonly<Record<string, unknown>>) => boolean;
 
-/** Reads the parameters of a search, or refuses one of them. Several with one name must all hold. */
-export function readFilters(search: URLSearchParams, searched: Searched): Filters | Carried {
+/** Parses the parameters of a search, or refuses one of them. Repeated parameters must all match. */
+export function readFilters(search: URLSearchParams, searched: Searched): SearchFilters | Carried {
   const filters: Filter[] = [];
   const kept = new URLSearchParams();
   for (const [name, value] of search) {
@@ -44,7 +44,7 @@ export function readFilters(search: URLSearchParams, searched: Searched): Filter
   return { name: kept.toString(), matches };
 }
 
-/** One parameter; `undefined` if it is to be ignored. */
+/** One parameter; `undefined` if it is ignored. */
 function readFilter(
   name: string,
   value: string,
@@ -57,7 +57,7 @@ function readFilter(
   }
   const parameter = searchParameter(type, base);
   if (parameter === undefined) {
-    // Better no answer than a wrong one: 1upHealth may well evaluate it.
+    // Better an error than a wrong result: 1upHealth may well evaluate it.
     return issue(400, "not-supported", `The sandbox does not evaluate the search parameter "${name}"`);
   }
   const elements = (resource: object): unknown[] => parameter.paths.flatMap((path) => along(resource, path));
@@ -66,7 +66,7 @@ function readFilter(
     return (resource) => (elements(resource).length === 0) === (value === "true");
   }
   const target = targets.get(base);
-  const any: Comparison[] = [];
+  const any: SearchComparison[] = [];
   for (const one of value.split(/(?<!\\),/).filter((part) => part !== "")) {
     const compare = comparison(parameter.kind, modifier || (target ?? ""), one);
     if (compare === undefined) return invalid(name, one);
@@ -76,7 +76,7 @@ function readFilter(
   return modifier === "not" ? (resource) => !holds(resource) : holds;
 }
 
-/** Reference parameters that mean one type. */
+/** Reference parameters that imply a type. */
 const targets: ReadonlyMap<string, string> = new Map([
   ["patient", "Patient"],
   ["encounter", "Encounter"],
@@ -104,6 +104,6 @@ function along(from: unknown, path: string): unknown[] {
 
 function field(value: unknown, name: string): unknown {
   if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
-  // An object's own member, whatever it is.
+  // Any own member of an object.
   return (value as Readonly<Record<string, unknown>>)[name];
 }

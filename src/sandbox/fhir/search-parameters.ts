@@ -1,6 +1,6 @@
 /**
  * The search parameters that the sandbox evaluates: how each compares, and which elements it reads. The names are
- * FHIR's; whether 1upHealth declares one for a type is another question, see `fhir-types.ts`.
+ * FHIR's; `fhir-types.ts` knows which ones 1upHealth declares for a type.
  */
 
 /** How a parameter compares (FHIR R4, 3.1.1.4.4). */
@@ -13,7 +13,7 @@ export interface SearchParameter {
   readonly paths: readonly string[];
 }
 
-/** Kind, names, and after `=` the elements. One with a type in front holds for that type, instead of the others. */
+/** Kind, names, and after `=` the elements. An entry with a type in front replaces the others for that type. */
 const table = `
 token _id id = id
 token _language = language
@@ -134,7 +134,7 @@ const parameters: ReadonlyMap<
   { readonly kind: ParameterKind; readonly elements: readonly string[] }
 > = new Map(readTable().flatMap(({ names, ...rest }) => names.map((name) => [name, rest] as const)));
 
-/** How `name` searches resources of `type`; `undefined` if the sandbox does not evaluate it. */
+/** The parameter `name` of `type`; `undefined` if the sandbox does not evaluate it. */
 export function searchParameter(type: string, name: string): SearchParameter | undefined {
   const found = parameters.get(name);
   if (found === undefined) return undefined;
@@ -149,7 +149,7 @@ function readTable(): { kind: ParameterKind; names: string[]; elements: string[]
   return lines.map((line) => {
     const [left = "", right = ""] = line.split(" = ");
     const [kind, ...names] = left.split(" ");
-    // The table above names no other kinds.
+    // The table above contains no other kinds.
     return { kind: kind as ParameterKind, names, elements: right.split(" ") };
   });
 }

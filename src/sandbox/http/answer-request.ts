@@ -1,14 +1,19 @@
-/** The door without a socket: a `fetch` that ends in the sandbox. The host is ignored, the path decides. */
+/**
+ * The entry point without a socket: a `fetch` that the sandbox answers. The path decides; the host is ignored, except for
+ * control calls, which may come from a browser here too: see admission.ts.
+ */
 
+import { onAbort } from "../../abort.ts";
+import { refuseControl } from "./refuse-control.ts";
 import { control } from "./control.ts";
 import { controlBase } from "./control-routes.ts";
-import type { Handler } from "./handler.ts";
-import { type Incoming, longestBody, type Outgoing, tooLarge } from "./message.ts";
-import type { Sandbox } from "./sandbox.ts";
+import type { Handler } from "../handler.ts";
+import { type Incoming, longestBody, type Outgoing, tooLarge } from "../base/message.ts";
+import type { Sandbox } from "../sandbox.ts";
 
 /**
- * Answers `request` as `fetch` would: a cut connection rejects with a TypeError, an aborted signal with its
- * reason, and redirects follow `request.redirect`. A call that is aborted while it waits is still carried out.
+ * Answers `request` like `fetch`: a cut connection rejects with a TypeError, an aborted signal with its reason, and
+ * redirects follow `request.redirect`. A call that is aborted while it waits is still carried out.
  */
 export async function answerRequest(
   handler: Handler,
@@ -18,12 +23,12 @@ export async function answerRequest(
 ): Promise<Response> {
   const { signal } = request;
   signal.throwIfAborted();
-  const response = await Promise.race([aborted(signal), answerOnce(handler, sandbox, request)]);
+  const response = await untilAborted(signal, answerOnce(handler, sandbox, request));
   const location = response.headers.get("location");
   if (response.status < 300 || response.status > 399 || location === null) return response;
   if (request.redirect === "error") throw new TypeError("fetch failed: unexpected redirect");
   if (request.redirect === "manual") return response;
-  // A fault may lead in a circle; fetch gives up after 20 too.
+  // A fault may cause a redirect loop; fetch gives up after 20 too.
   if (redirectsLeft === 0) throw new TypeError("fetch failed: redirect count exceeded");
   const next = new Request(new URL(location, request.url), { headers: request.headers, signal });
   return answerRequest(handler, sandbox, next, redirectsLeft - 1);
@@ -32,7 +37,7 @@ export async function answerRequest(
 async function answerOnce(handler: Handler, sandbox: Sandbox, request: Request): Promise<Response> {
   const body = await request.text();
   if (body.length > longestBody) return toResponse(tooLarge());
-  const { origin, pathname, search } = new URL(request.url);
+  const { host, origin, pathname, search } = new URL(request.url);
   const incoming: Incoming = {
     method: request.method,
     path: pathname,
@@ -41,7 +46,9 @@ async function answerOnce(handler: Handler, sandbox: Sandbox, request: Request):
     body,
     origin,
   };
-  if (pathname.startsWith(controlBase)) return toResponse(control(sandbox, incoming));
+  if (pathname.startsWith(controlBase)) {
+    return toResponse(refuseControl(incoming, host) ?? control(sandbox, incoming));
+  }
   const delivery = await handler.handle(incoming);
   switch (delivery.type) {
     case "answer":
@@ -71,8 +78,9 @@ function cutBody(body: string): ReadableStream<Uint8Array> {
   });
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+function untilAborted(signal: AbortSignal, answer: Promise<Response>): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    const unhear = onAbort(signal, () => reject(signal.reason));
+    answer.then(resolve, reject).finally(unhear);
   });
 }

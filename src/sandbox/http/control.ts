@@ -1,30 +1,30 @@
 /**
- * `/_sandbox/…`: what another process may read and set, in any language. Not counted, not written down, hit by no fault.
- * Bodies are JSON; what a verb refuses is answered with 400 `{ code, message }`. All calls: {@link controlRoutes}. JSON
- * writes Infinity as null.
+ * `/_sandbox/…`: what another process can read and change, in any language. Control calls do not count toward the limit,
+ * are not in the journal, and are hit by no fault. admission.ts decides which ones get here. Bodies are JSON, which writes
+ * Infinity as null; an invalid option is answered with 400 `{ code, message }`. All calls: {@link controlRoutes}.
  */
 
-import { isLifecycleError, LifecycleError } from "../errors.ts";
-import { infinite } from "./behaviour.ts";
+import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import { infinite } from "../options/behaviour.ts";
 import { controlBase, controlRoutes } from "./control-routes.ts";
-import { endless } from "./fault.ts";
-import { type Incoming, json, type Outgoing, parseObject } from "./message.ts";
-import type { ClockReading } from "./remote-clock.ts";
+import { endless } from "../faults/fault.ts";
+import { type Incoming, json, type Outgoing, parseObject } from "../base/message.ts";
+import type { ClockReading } from "../clock/remote-clock.ts";
 import { restoreFrom } from "./restore-from.ts";
-import type { Sandbox } from "./sandbox.ts";
-import type { VirtualClock } from "./virtual-clock.ts";
+import type { Sandbox } from "../sandbox.ts";
+import type { VirtualClock } from "../clock/virtual-clock.ts";
 
-/** Does this ask for the stream of clock readings? Only the server has it. */
+/** Whether this asks for the stream of clock readings, which only the server offers. */
 export function isClockStream({ method, path, query }: Incoming): boolean {
   return path === "/_sandbox/clock" && method === "GET" && new URLSearchParams(query).has("follow");
 }
 
-/** Reads the clock for another process. */
+/** The current reading, for another process. */
 export function readClock(clock: VirtualClock): ClockReading {
   return { now: clock.now(), offset: clock.offset, running: clock.running };
 }
 
-/** Answers a control call. */
+/** Handles a control call. */
 export function control(sandbox: Sandbox, incoming: Incoming): Outgoing {
   try {
     return carryOut(sandbox, incoming);
@@ -122,7 +122,7 @@ function numberOf(incoming: Incoming, name: string): number {
   return typeof value === "number" ? value : NaN;
 }
 
-/** A time as text or in milliseconds; what is neither is refused by the clock. */
+/** A time as text or in milliseconds; the clock rejects anything else. */
 function timeOf(now: unknown): number {
   return typeof now === "string" ? Date.parse(now) : typeof now === "number" ? now : NaN;
 }
@@ -130,7 +130,7 @@ function timeOf(now: unknown): number {
 function newIdOf(incoming: Incoming): string {
   const id = stringOf(incoming, "appUserId");
   if (id !== "") return id;
-  const message = "Cannot carry out the control call: appUserId must be a text that is not empty";
+  const message = "Cannot carry out the control call: appUserId must be a non-empty string";
   throw new LifecycleError("INVALID_OPTION", message);
 }
 

@@ -1,53 +1,24 @@
-/** The door with a socket: an HTTP server on loopback. It alone takes a GET with a body. */
+/** The entry point with a socket: an HTTP server on loopback. Only this one accepts a GET with a body. */
 
-import { setMaxListeners } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { refuseControl } from "./refuse-control.ts";
 import { control, isClockStream, readClock } from "./control.ts";
 import { controlBase } from "./control-routes.ts";
-import type { Handler } from "./handler.ts";
-import { type Incoming, json, longestBody, type Outgoing, tooLarge } from "./message.ts";
-import type { Sandbox } from "./sandbox.ts";
-import type { VirtualClock } from "./virtual-clock.ts";
-
-/** A sandbox that listens. */
-export interface SandboxServer {
-  /** Its origin, e.g. `http://127.0.0.1:40123`. */
-  readonly url: string;
-  /** For the client's option of the same name: `api` stands for https://api.1up.health, `auth` for https://auth.1up.health. */
-  readonly endpoints: { readonly api: string; readonly auth: string };
-  /**
-   * Stops listening and ends every connection; calls that wait, for their latency or a fault's delay, are dropped. May be
-   * called again.
-   *
-   * @example
-   * ```ts
-   * import { createSandbox } from "oneup-lifecycle/sandbox";
-   *
-   * const sandbox = createSandbox();
-   * const server = await sandbox.listen({ port: 0 });
-   * await server.close();
-   * ```
-   */
-  close(): Promise<void>;
-}
-
-/** Options of {@link Sandbox.listen}. */
-export interface ListenOptions {
-  /** @default 0 (any free port) */
-  readonly port?: number;
-}
-
-/** Idle connections are kept this long, in milliseconds: longer than clients keep theirs. */
+import type { Handler } from "../handler.ts";
+import { header, type Incoming, json, longestBody, type Outgoing, tooLarge } from "../base/message.ts";
+import type { Sandbox } from "../sandbox.ts";
+import type { VirtualClock } from "../clock/virtual-clock.ts";
+import type { SandboxServer, ListenOptions } from "../sandbox-server.ts";
+/** Keep-alive timeout of idle connections, in milliseconds: longer than that of clients. */
 const keepAliveMs = 65_000;
 
-/** Listens on 127.0.0.1. Rejects with Node's error when the port is taken. */
+/** Listens on 127.0.0.1. Rejects with Node's error if the port is in use. */
 export function listen(
   handler: Handler,
   sandbox: Sandbox,
   { port = 0 }: ListenOptions,
 ): Promise<SandboxServer> {
   const closing = new AbortController();
-  setMaxListeners(0, closing.signal); // every call that waits listens
   const inside: Inside = { handler, sandbox, signal: closing.signal };
   const server = createServer((request, response) => receive(inside, request, response));
   server.keepAliveTimeout = keepAliveMs;
@@ -67,25 +38,25 @@ export function listen(
 }
 
 function stop(server: Server, closing: AbortController): Promise<void> {
-  closing.abort(); // or the calls that wait would keep the process alive, and change the world that was closed
+  closing.abort(); // waiting calls would keep the process alive, and change the state after closing
   return new Promise((resolve) => {
     server.close(() => resolve());
     server.closeAllConnections();
   });
 }
 
-/** What is behind the door. */
+/** What the server dispatches to. */
 interface Inside {
   readonly handler: Handler;
   readonly sandbox: Sandbox;
-  /** Aborts when the door closes. */
+  /** Aborts when the server closes. */
   readonly signal: AbortSignal;
 }
 
 function receive(inside: Inside, request: IncomingMessage, response: ServerResponse): void {
   const chunks: Buffer[] = [];
   let length = 0;
-  request.on("error", () => {}); // The client went away; what was read in full is still carried out.
+  request.on("error", () => {}); // the client is gone; a request read in full is still carried out
   response.on("error", () => {});
   request.on("data", (chunk: Buffer) => {
     length += chunk.length;
@@ -94,7 +65,7 @@ function receive(inside: Inside, request: IncomingMessage, response: ServerRespo
   request.on("end", () => {
     if (length > longestBody) return send(response, tooLarge());
     answer(inside, read(request, chunks), response).catch(() => {
-      // A fault of the sandbox itself: one call fails, the server lives.
+      // A bug in the sandbox fails one call, not the server.
       if (response.headersSent) response.destroy();
       else send(response, json(500, { message: "Internal Server Error" }));
     });
@@ -119,8 +90,12 @@ async function answer(
   incoming: Incoming,
   response: ServerResponse,
 ): Promise<void> {
-  if (isClockStream(incoming)) return streamClock(sandbox.clock, response);
-  if (incoming.path.startsWith(controlBase)) return send(response, control(sandbox, incoming));
+  if (incoming.path.startsWith(controlBase)) {
+    const refusal = refuseControl(incoming, header(incoming, "host"));
+    if (refusal !== undefined) return send(response, refusal);
+    if (isClockStream(incoming)) return streamClock(sandbox.clock, response);
+    return send(response, control(sandbox, incoming));
+  }
   const delivery = await handler.handle(incoming, signal);
   switch (delivery.type) {
     case "answer":
@@ -135,7 +110,7 @@ async function answer(
 }
 
 function send(response: ServerResponse, { status, headers, body }: Outgoing): void {
-  // A 204 has no body and must not have a length.
+  // A 204 has no body and must have no length.
   const length = status === 204 || status === 304 ? {} : { "content-length": Buffer.byteLength(body) };
   response.writeHead(status, { ...headers, ...length }).end(body);
 }

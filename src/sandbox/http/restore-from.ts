@@ -1,12 +1,12 @@
-/** A world that comes from outside: a file, or another process. */
+/** Restores a sandbox from untrusted JSON: a file, or another process. */
 
-import { LifecycleError } from "../errors.ts";
-import { isObject } from "./rules.ts";
-import type { Sandbox } from "./sandbox.ts";
-import type { SandboxSnapshot } from "./world.ts";
+import { LifecycleError } from "../../errors.ts";
+import { isObject } from "../base/rule.ts";
+import type { Sandbox } from "../sandbox.ts";
+import type { SandboxSnapshot } from "../state/world.ts";
 
 /**
- * Puts back a world that was read as JSON. One that is none changes nothing.
+ * Restores a snapshot that was read as JSON. An invalid one changes nothing.
  *
  * @throws {LifecycleError} `INVALID_OPTION`
  */
@@ -15,14 +15,14 @@ export function restoreFrom(sandbox: Sandbox, value: unknown): void {
   const before = sandbox.snapshot();
   try {
     sandbox.restore(value);
-    sandbox.snapshot(); // what cannot be read back is none
+    sandbox.snapshot(); // throws if the restored state cannot be read back
   } catch {
     sandbox.restore(before);
     throw refused();
   }
 }
 
-/** Has it the fields of one, of the right kinds? What stands in its lists is found out by using it. */
+/** Whether it has the fields of a snapshot, of the right types. List items are validated by using them. */
 function isSnapshot(value: unknown): value is SandboxSnapshot {
   if (!isObject(value)) return false;
   const { format, credentials, chance, users, grants, resources, quota } = value;
@@ -48,6 +48,6 @@ function isListOfObjects(value: unknown): boolean {
 function refused(): LifecycleError {
   return new LifecycleError(
     "INVALID_OPTION",
-    "Cannot restore the sandbox: what is given must be what snapshot() gave",
+    "Cannot restore the sandbox: the value must be a result of snapshot()",
   );
 }

@@ -1,16 +1,16 @@
 /**
- * `POST /oauth2/token` (and the older `/fhir/oauth2/token`): a form with the credentials inside it, as in the
- * 1upHealth user management guide. Errors follow RFC 6749, section 5.2. HTTP Basic is not read.
+ * `POST /oauth2/token` (and the older `/fhir/oauth2/token`): a form that contains the credentials, as in the 1upHealth
+ * user management guide. Errors follow RFC 6749, section 5.2. HTTP Basic is ignored.
  */
 
-import type { TokenPair } from "./grants.ts";
-import { header, type Incoming, json, type Outgoing, type Parameters, readForm } from "./message.ts";
-import { type Carried, type Plan, refused } from "./plan.ts";
-import type { World } from "./world.ts";
+import type { TokenPair } from "../state/grants.ts";
+import { header, type Incoming, json, type Outgoing, type Parameters, readForm } from "../base/message.ts";
+import { type Carried, type Plan, refused } from "../base/plan.ts";
+import type { World } from "../state/world.ts";
 
 const uncached = { "cache-control": "no-store", pragma: "no-cache" };
 
-/** Understands a call to the token endpoint. */
+/** Parses a call to the token endpoint. */
 export function planToken(world: World, incoming: Incoming): Plan | undefined {
   if (incoming.path !== "/oauth2/token" && incoming.path !== "/fhir/oauth2/token") return undefined;
   if (incoming.method !== "POST") return unknown(405, "invalid_request", "Only POST");
@@ -41,7 +41,7 @@ function exchange(world: World, form: Parameters): Plan {
     secrets: { code },
     carryOut: () =>
       strangerOf(world, form) ??
-      answer(world.grants.exchange(code, world.now()), world, true) ??
+      answer(world.grants.exchange(code, world.now()), world, "exchange") ??
       refusedCode(world),
   };
 }
@@ -55,20 +55,26 @@ function refresh(world: World, form: Parameters): Plan {
     secrets: { refreshToken },
     carryOut: () =>
       strangerOf(world, form) ??
-      answer(world.grants.refresh(refreshToken, world.now()), world, world.settings.rotate) ??
+      answer(world.grants.refresh(refreshToken, world.now()), world, "refresh") ??
       refused("invalid_grant", invalidGrant("Invalid refresh token")),
   };
 }
 
-function answer(pair: TokenPair | undefined, world: World, rotated: boolean): Carried | undefined {
+function answer(
+  pair: TokenPair | undefined,
+  { settings }: World,
+  to: "exchange" | "refresh",
+): Carried | undefined {
   if (pair === undefined) return undefined;
+  const rotated = to === "exchange" || settings.rotate;
+  const scoped = to === "exchange" || settings.refreshScope;
   const { accessToken, refreshToken } = pair;
   const body = {
     access_token: accessToken,
-    token_type: "Bearer",
-    expires_in: Math.floor(world.settings.accessTokenLifeMs / 1000),
+    token_type: settings.tokenType,
+    expires_in: Math.floor(settings.accessTokenLifeMs / 1000),
     ...(rotated ? { refresh_token: refreshToken } : {}),
-    scope: "user",
+    ...(scoped ? { scope: "user" } : {}),
   };
   return {
     outgoing: json(200, body, uncached),
@@ -84,19 +90,19 @@ function refusedCode({ settings: { spentCode } }: World): Carried {
   return refused(spentCode === 503 ? "server_error" : "invalid_grant", badCode(spentCode));
 }
 
-/** The answer to a code that is spent, unknown, expired or not registered yet: 503 has been seen beside 400. */
+/** The response to a used, unknown, expired or not yet registered code: 400, but 503 has been observed too. */
 export function badCode(status: number): Outgoing {
   return status === 503 ? oauthError(503, "server_error", "Server error") : invalidGrant("Invalid code");
 }
 
-/** The answer to a grant that does not hold. */
+/** The response to an invalid grant. */
 export function invalidGrant(description: string): Outgoing {
   return oauthError(400, "invalid_grant", description);
 }
 
 function strangerOf(world: World, form: Parameters): Carried | undefined {
   if (world.knows(form.get("client_id"), form.get("client_secret"))) return undefined;
-  return refusal(401, "invalid_client", "Invalid client: client is invalid");
+  return refusal(world.settings.invalidClient, "invalid_client", "Invalid client: client is invalid");
 }
 
 function userOf(world: World, oneupUserId: number | undefined): Pick<Plan, "appUserId" | "oneupUserId"> {

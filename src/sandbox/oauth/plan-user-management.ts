@@ -1,33 +1,40 @@
 /**
  * `/user-management/v1/user` and `/user-management/v1/user/auth-code` (1upHealth user management guide).
- * Credentials stand in headers; parameters in a form body, a JSON body or the query.
+ * Credentials are in headers; parameters in a form body, a JSON body or the query.
  */
 
-import { header, type Incoming, json, type Outgoing, type Parameters, readParameters } from "./message.ts";
-import { type Carried, type ManagementCallName, type Plan, refused } from "./plan.ts";
-import type { SandboxUser } from "./users.ts";
-import type { World } from "./world.ts";
+import {
+  header,
+  type Incoming,
+  json,
+  type Outgoing,
+  type Parameters,
+  readParameters,
+} from "../base/message.ts";
+import { type Carried, type ManagementCallName, type Plan, refused } from "../base/plan.ts";
+import type { SandboxUser } from "../state/users.ts";
+import type { World } from "../state/world.ts";
 
 const base = "/user-management/v1/user";
 
-/** Users on a page that does not ask for a number. */
+/** Default page size of the user list. */
 const pageSize = 100;
 
-/** A page of a login form, as a redirected client sees it. */
+/** The login page, as a redirected client sees it. */
 export const loginPage: Outgoing = {
   status: 200,
   headers: { "content-type": "text/html; charset=utf-8" },
   body: "<!doctype html><title>Log in</title><form><input name=email></form>",
 };
 
-/** The way there. */
+/** The redirect to it. */
 export const loginRedirect: Outgoing = {
   status: 302,
   headers: { ...loginPage.headers, location: "/login" },
   body: "<!doctype html><title>Found</title>",
 };
 
-/** Understands a user management call, and counts it against the limit: that happens when it arrives. */
+/** Parses a user management call and counts it against the limit, which applies on arrival. */
 export function planUserManagement(world: World, incoming: Incoming): Plan | undefined {
   const call = nameOf(incoming);
   if (call === undefined) return undefined;
@@ -43,7 +50,7 @@ export function planUserManagement(world: World, incoming: Incoming): Plan | und
       if (parameters === undefined) return refused("invalid", failure(400, "the body is not JSON"));
       switch (call) {
         case "listUsers":
-          return list(world, parameters);
+          return list(world, parameters, incoming.body !== "");
         case "createUser":
           return appUserId ? create(world, appUserId) : missingParameter("app_user_id");
         case "issueAuthCode":
@@ -78,12 +85,12 @@ function admit(world: World, incoming: Incoming): Carried | undefined {
   return refused("rate_limited", rateLimited(headers));
 }
 
-/** The gateway's answer to one call too many. */
+/** The gateway's response to a call above the limit. */
 export function rateLimited(headers: Readonly<Record<string, string>>): Outgoing {
   return json(429, { message: "Too Many Requests" }, headers);
 }
 
-/** `Retry-After`, `waitMs` from `now`, in whole seconds rounded up: a number of them (`true` too), or an HTTP date. */
+/** `Retry-After`, `waitMs` from `now`, in whole seconds rounded up: a number (also for `true`), or an HTTP date. */
 export function retryAfterHeader(
   form: true | "seconds" | "date",
   now: number,
@@ -94,8 +101,15 @@ export function retryAfterHeader(
 }
 
 function create(world: World, appUserId: string): Carried {
-  if (world.users.find(appUserId) !== undefined) return taken(world);
+  const there = world.users.find(appUserId);
+  if (there !== undefined) return world.settings.createAgain === "error" ? taken(world) : existing(there);
   return withCode(world, world.users.add(appUserId, world.settings.active), "created");
+}
+
+/** A success without a code. */
+function existing({ oneupUserId, appUserId, active }: SandboxUser): Carried {
+  const body = { success: true, oneup_user_id: oneupUserId, app_user_id: appUserId, active };
+  return { outgoing: json(200, body), outcome: "exists", committed: false, oneupUserId };
 }
 
 function issueCode(world: World, appUserId: string): Carried {
@@ -110,16 +124,21 @@ function withCode(world: World, user: SandboxUser, outcome: string): Carried {
   return { outgoing: json(200, body), outcome, committed: true, oneupUserId, secrets: { issuedCode: code } };
 }
 
-function list(world: World, parameters: Parameters): Carried {
-  const entry = find(world, parameters).map((user) => ({
-    oneup_user_id: user.oneupUserId,
-    app_user_id: user.appUserId,
-    active: user.active,
-  }));
+function list(world: World, parameters: Parameters, hasBody: boolean): Carried {
+  const { filter, noMatch } = world.settings;
+  const applies = filter === "always" || (filter === "body" && hasBody);
+  const filtered = applies ? matching(world, parameters) : undefined;
+  if (filtered?.length === 0 && noMatch === 400) return refused("missing", json(400, { success: false }));
+  const entry = (filtered ?? pageOf(world, parameters)).map(listed);
   return { outgoing: json(200, { success: true, entry }), outcome: "listed", committed: true };
 }
 
-function find(world: World, parameters: Parameters): readonly SandboxUser[] {
+function listed({ oneupUserId, appUserId, active }: SandboxUser): object {
+  return { oneup_user_id: oneupUserId, app_user_id: appUserId, active };
+}
+
+/** The users that match the filter; `undefined` if there is no filter. */
+function matching(world: World, parameters: Parameters): readonly SandboxUser[] | undefined {
   const appUserId = parameters.get("app_user_id");
   const byApp = appUserId === undefined ? undefined : world.users.find(appUserId);
   if (parameters.has("oneup_user_id")) {
@@ -127,8 +146,13 @@ function find(world: World, parameters: Parameters): readonly SandboxUser[] {
     const user = id === undefined ? undefined : world.users.byId(id);
     return user === undefined || (appUserId !== undefined && user !== byApp) ? [] : [user];
   }
-  if (appUserId !== undefined) return byApp === undefined ? [] : [byApp];
+  if (appUserId === undefined) return undefined;
+  return byApp === undefined ? [] : [byApp];
+}
+
+function pageOf(world: World, parameters: Parameters): readonly SandboxUser[] {
   const { pager } = world.settings;
+  if (pager === "all") return world.users.all;
   if (pager === false) return world.users.page(0, pageSize);
   return world.users.page(
     whole(parameters.get(pager.skip)) ?? 0,
@@ -143,10 +167,11 @@ function rename(world: World, parameters: Parameters, appUserId: string): Carrie
   if (user === undefined) return absent(world);
   const holder = world.users.find(appUserId);
   if (holder !== undefined && holder !== user) return taken(world);
-  world.users.change(user, { appUserId });
+  const changed = world.users.change(user, { appUserId });
   const { oneupUserId } = user;
+  const confirmation = { oneUpUserId: oneupUserId, success: true };
   return {
-    outgoing: json(200, { oneUpUserId: oneupUserId, success: true }),
+    outgoing: json(200, world.settings.renamed === "user" ? listed(changed) : confirmation),
     outcome: "renamed",
     committed: true,
     oneupUserId,
@@ -161,12 +186,12 @@ function absent(world: World): Carried {
   return refused("missing", userMissing(world.settings.missing));
 }
 
-/** "This user already exists", as 1upHealth words it. */
+/** "This user already exists", in 1upHealth's words. */
 export function userExists(status: number): Outgoing {
   return failure(status, "this user already exists");
 }
 
-/** "This user does not exist", as 1upHealth words it. */
+/** "This user does not exist", in 1upHealth's words. */
 export function userMissing(status: number): Outgoing {
   return failure(status, "this user does not exist");
 }

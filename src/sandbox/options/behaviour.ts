@@ -1,50 +1,78 @@
-/** How the sandbox behaves where 1upHealth is documented in two ways or in none. Can be changed while it runs. */
+/** The sandbox's behaviour where 1upHealth's documentation is ambiguous or silent. Can be changed while it runs. */
 
 import { type FhirBehaviour, fhirBehaviourRules, usualFhirBehaviour } from "./fhir-behaviour.ts";
-import { check, checkNames, oneOf, quantity, type Rule, whole } from "./rules.ts";
+import { check, checkNames, oneOf, quantity, type Rule, whole } from "../base/rule.ts";
 
-/** The variants of 1upHealth. Options of {@link createSandbox}; {@link Sandbox.behave} changes them later. */
+/** Variants of 1upHealth's behaviour. Options of {@link createSandbox}; {@link Sandbox.behave} changes them later. */
 export interface Behaviour extends FhirBehaviour {
-  /** How long a code can be exchanged, in milliseconds. @default 300_000 */
+  /** Lifetime of a code, in milliseconds. @default 300_000 */
   readonly codeLifeMs: number;
-  /** How long a fresh code is refused before it registers, in milliseconds. @default 0 */
+  /** How long a new code is refused until it registers, in milliseconds. @default 0 */
   readonly codeReadyMs: number;
-  /** Milliseconds. @default 7_200_000 */
+  /** Lifetime of an access token, in milliseconds. @default 7_200_000 */
   readonly accessTokenLifeMs: number;
-  /** Milliseconds. @default 1_209_600_000 (14 days) */
+  /** Lifetime of a refresh token, in milliseconds. @default 1_209_600_000 (14 days) */
   readonly refreshTokenLifeMs: number;
   /** Status of "this user already exists". @default 200 */
   readonly exists: 200 | 400 | 404;
   /** Status of "this user does not exist". @default 200 */
   readonly missing: 200 | 400 | 404;
-  /** Answer to a spent or unknown code: 400 `invalid_grant`, or 503 `server_error`. @default 400 */
+  /**
+   * Response to a create for an existing user: an error with the status `exists`, or a success without a code (both have
+   * been observed). @default "error"
+   */
+  readonly createAgain: "error" | "success";
+  /** Response to a change of the `app_user_id`: the `oneup_user_id` and `success`, or the user. @default "confirmation" */
+  readonly renamed: "confirmation" | "user";
+  /** Status of a `GET /user` that matches no user: 200 with an empty list, or 400 with an empty body. @default 200 */
+  readonly noMatch: 200 | 400;
+  /**
+   * Whether the filter of `GET /user` is applied. `body`: only if it is in the body of the GET, as in the guide's example;
+   * `never`: every call lists all users, page by page. @default "always"
+   */
+  readonly filter: "always" | "body" | "never";
+  /** Status of `invalid_client`, the token endpoint's response to wrong credentials. @default 401 */
+  readonly invalidClient: 400 | 401;
+  /** The `token_type` of the token endpoint. @default "Bearer" */
+  readonly tokenType: "Bearer" | "bearer";
+  /** Whether the response to a refresh repeats the `scope`. @default true */
+  readonly refreshScope: boolean;
+  /** What happens to the access token when a refresh rotates its refresh token. @default "revoked" */
+  readonly oldAccessToken: "revoked" | "valid";
+  /** Response to a used or unknown code: 400 `invalid_grant`, or 503 `server_error`. @default 400 */
   readonly spentCode: 400 | 503;
-  /** Answer to a user management call with wrong credentials: 401, or 302 to an HTML login page. @default 401 */
+  /** Response to a user management call with wrong credentials: 401, or 302 to an HTML login page. @default 401 */
   readonly unauthorized: 302 | 401;
-  /** Does a 429 carry `Retry-After`, and how: in seconds (`true` too) or as an HTTP date? @default false */
+  /** Whether a 429 has `Retry-After`, in seconds (also `true`) or as an HTTP date. @default false */
   readonly retryAfter: boolean | "seconds" | "date";
-  /** A replayed refresh token is refused; `revokeFamily` also ends everything that came from it. @default "refuse" */
+  /** A reused refresh token is refused; `revokeFamily` also revokes every token derived from it. @default "refuse" */
   readonly reuse: "refuse" | "revokeFamily";
   /**
-   * Does a refresh replace the refresh token and end the old pair? If not, the answer has no `refresh_token`,
-   * and the old access token lives on until it expires. @default true
+   * A reused code is refused; `revokeFamily` also revokes every token derived from it, as RFC 6749, section 4.1.2,
+   * recommends. @default "refuse"
+   */
+  readonly codeReuse: "refuse" | "revokeFamily";
+  /**
+   * Whether a refresh replaces the refresh token and ends the old pair. If not, the response has no `refresh_token`, and
+   * the old access token stays valid until it expires. @default true
    */
   readonly rotate: boolean;
   /**
-   * Names of the paging parameters of `GET /user`; other names are ignored. `false`: all are, and every list is
-   * the same first page. @default { skip: "skip", limit: "limit" }
+   * Names of the paging parameters of `GET /user`; other names are ignored. `false`: all are ignored, and every call
+   * returns the same first page of 100 users; `"all"`: every call returns all users.
+   * @default { skip: "skip", limit: "limit" }
    */
-  readonly pager: { readonly skip: string; readonly limit: string } | false;
-  /** What the answers about a new user show as `active`; see {@link Sandbox.setActive}. @default true */
+  readonly pager: { readonly skip: string; readonly limit: string } | false | "all";
+  /** The `active` of new users; see {@link Sandbox.setActive}. @default true */
   readonly active: boolean;
   /**
-   * Somebody else who spends the account's management calls, one at each multiple of `everyMs` milliseconds since
-   * 1970. Counted as the client's own are; not in the journal. @default false (nobody)
+   * Another client that uses the account's management calls, one at each multiple of `everyMs` milliseconds since 1970.
+   * They count toward the limit and are not in the journal. @default false (no other client)
    */
   readonly spender: { readonly everyMs: number } | false;
 }
 
-/** What holds unless an option says otherwise. */
+/** The defaults. */
 export const usualBehaviour: Behaviour = {
   ...usualFhirBehaviour,
   codeLifeMs: 300_000,
@@ -53,17 +81,26 @@ export const usualBehaviour: Behaviour = {
   refreshTokenLifeMs: 1_209_600_000,
   exists: 200,
   missing: 200,
+  createAgain: "error",
+  renamed: "confirmation",
+  noMatch: 200,
+  filter: "always",
+  invalidClient: 401,
+  tokenType: "Bearer",
+  refreshScope: true,
+  oldAccessToken: "revoked",
   spentCode: 400,
   unauthorized: 401,
   retryAfter: false,
   reuse: "refuse",
+  codeReuse: "refuse",
   rotate: true,
   pager: { skip: "skip", limit: "limit" },
   active: true,
   spender: false,
 };
 
-/** What is demanded of each. */
+/** The rule of each option. */
 export const behaviourRules: { readonly [Name in keyof Behaviour]: Rule } = {
   ...fhirBehaviourRules,
   codeLifeMs: quantity,
@@ -72,24 +109,33 @@ export const behaviourRules: { readonly [Name in keyof Behaviour]: Rule } = {
   refreshTokenLifeMs: quantity,
   exists: oneOf(200, 400, 404),
   missing: oneOf(200, 400, 404),
+  createAgain: oneOf("error", "success"),
+  renamed: oneOf("confirmation", "user"),
+  noMatch: oneOf(200, 400),
+  filter: oneOf("always", "body", "never"),
+  invalidClient: oneOf(400, 401),
+  tokenType: oneOf("Bearer", "bearer"),
+  refreshScope: oneOf(true, false),
+  oldAccessToken: oneOf("revoked", "valid"),
   spentCode: oneOf(400, 503),
   unauthorized: oneOf(302, 401),
   retryAfter: oneOf(false, true, "seconds", "date"),
   reuse: oneOf("refuse", "revokeFamily"),
+  codeReuse: oneOf("refuse", "revokeFamily"),
   rotate: oneOf(true, false),
   pager: {
-    says: "false, or names { skip, limit }",
-    holds: (value) => value === false || (isName(value, "skip") && isName(value, "limit")),
+    expected: 'false, "all", or names { skip, limit }',
+    holds: (value) => value === false || value === "all" || (isName(value, "skip") && isName(value, "limit")),
   },
   active: oneOf(true, false),
   spender: {
-    says: "false, or { everyMs } with a whole number from 1",
+    expected: "false, or { everyMs } with a whole number from 1",
     holds: (value) => value === false || whole(1).holds(field(value, "everyMs")),
   },
 };
 
 /**
- * Takes the behaviour out of options and checks it; what is left out stays out. `verb` begins the message.
+ * Picks the behaviour from options and validates it; missing options stay missing. `verb` starts the message.
  *
  * @throws {LifecycleError} `INVALID_OPTION` with the name, the rule and the value
  */
@@ -101,13 +147,13 @@ export function readBehaviour(verb: string, options: Partial<Behaviour>): Partia
   return Object.fromEntries(read) as Partial<Behaviour>;
 }
 
-/** Behaviour that went through JSON, which writes Infinity as null. */
+/** Restores Infinity, which JSON writes as null. */
 export function infinite(behaviour: Partial<Behaviour>): Partial<Behaviour> {
   return behaviour.purgeBatch === null ? { ...behaviour, purgeBatch: Infinity } : behaviour;
 }
 
 /**
- * As {@link readBehaviour}, and nothing else may be given.
+ * Like {@link readBehaviour}, but rejects any other field.
  *
  * @throws {LifecycleError} `INVALID_OPTION`
  */

@@ -1,20 +1,20 @@
-/** How the FHIR side of the sandbox behaves where 1upHealth is documented in two ways or in none. */
+/** The behaviour of the FHIR API where 1upHealth's documentation is ambiguous or silent. */
 
-import { oneOf, orInfinity, type Rule, whole } from "./rules.ts";
+import { oneOf, orInfinity, type Rule, whole } from "../base/rule.ts";
 
-/** The variants of 1upHealth's FHIR. Part of {@link Behaviour}. */
+/** Variants of 1upHealth's FHIR API. Part of {@link Behaviour}. */
 export interface FhirBehaviour {
   /**
-   * Where the links `next` and `prior` of a Bundle lead.
+   * Where the links `next` and `prior` of a Bundle point.
    *
-   * - `usual`: to the next page, by an absolute address
-   * - `relative`: there, by a path without a host (`/r4/Patient?_after=10`)
-   * - `stuck`: `next` of every page is that page
-   * - `circle`: `next` of the last page is the first one
-   * - `endless`: behind the last page come empty ones, each with a `next` of its own
-   * - `portTwice`: `http://host:443:443/…`, an address that no URL may have
-   * - `otherBase`: to the same host, under the path `/elsewhere`, where nothing is
-   * - `{ origin }`: to another host; give the origin of a server of your own and see what arrives
+   * - `usual`: to the next page, as an absolute URL
+   * - `relative`: to the next page, as a path without a host (`/r4/Patient?_after=10`)
+   * - `stuck`: `next` of every page points to that page
+   * - `circle`: `next` of the last page points to the first one
+   * - `endless`: empty pages follow the last page, each with a `next` of its own
+   * - `portTwice`: `http://host:443:443/…`, which is not a valid URL
+   * - `otherBase`: to the same host, under the path `/elsewhere`, which does not exist
+   * - `{ origin }`: to another host; give the origin of your own server and check what arrives
    *
    * @default "usual"
    */
@@ -27,30 +27,37 @@ export interface FhirBehaviour {
     | "portTwice"
     | "otherBase"
     | { readonly origin: string };
-  /** Does the link `self` come before `next` and `prior`, or after them? @default "selfFirst" */
+  /** Whether the link `self` comes before or after `next` and `prior`. @default "selfFirst" */
   readonly linkOrder: "selfFirst" | "selfLast";
-  /** Does a Bundle that is the only page have a `link`? @default true */
+  /** Whether a Bundle that is the only page has a `link`. @default true */
   readonly loneLink: boolean;
-  /** Do Bundles say how many resources there are in all? @default true */
+  /** Whether Bundles have a `total`. @default true */
   readonly totals: boolean;
-  /** What becomes of a search parameter that 1upHealth does not declare for the type. @default "ignore" */
+  /** What happens to a search parameter that 1upHealth does not declare for the type. @default "ignore" */
   readonly undeclared: "ignore" | "refuse";
-  /** Does the `meta` of a write keep tags, profiles and whatever else the server does not set? @default false */
+  /** Whether a write keeps the members of `meta` that the server does not set, such as tags and profiles. @default false */
   readonly keepsMeta: boolean;
-  /** Status of a resource that was deleted. @default 404 */
+  /** Status of a successful create. @default 201 */
+  readonly created: 200 | 201;
+  /**
+   * Body of the 401 for a refused token or refused credentials: none, an OperationOutcome, or `{ error }`.
+   * @default "empty"
+   */
+  readonly refusedToken: "empty" | "outcome" | "error";
+  /** Status of a deleted resource. @default 404 */
   readonly deleted: 404 | 410;
-  /** Must an update of an R4 resource name the version it replaces? @default "optional" */
+  /** Whether an update of an R4 resource must name the version it replaces. @default "optional" */
   readonly ifMatch: "optional" | "required";
   /**
-   * Resources that one purge erases in its 30 seconds, before it is cut with a 504; they stay erased. The answer
-   * comes at once: `fail({ call: "fhir.purge", delayMs: 30_000, delay: "after" })` makes it take its time.
+   * Resources that one purge erases in its 30 seconds, before it is cut with a 504; they stay erased. The response comes
+   * at once: `fail({ call: "fhir.purge", delayMs: 30_000, delay: "after" })` delays it.
    *
    * @default Infinity
    */
   readonly purgeBatch: number;
 }
 
-/** What holds unless an option says otherwise. */
+/** The defaults. */
 export const usualFhirBehaviour: FhirBehaviour = {
   nextLink: "usual",
   linkOrder: "selfFirst",
@@ -58,6 +65,8 @@ export const usualFhirBehaviour: FhirBehaviour = {
   totals: true,
   undeclared: "ignore",
   keepsMeta: false,
+  created: 201,
+  refusedToken: "empty",
   deleted: 404,
   ifMatch: "optional",
   purgeBatch: Infinity,
@@ -65,10 +74,10 @@ export const usualFhirBehaviour: FhirBehaviour = {
 
 const nextLinks = ["usual", "relative", "stuck", "circle", "endless", "portTwice", "otherBase"];
 
-/** What is demanded of each. */
+/** The rule of each option. */
 export const fhirBehaviourRules: { readonly [Name in keyof FhirBehaviour]: Rule } = {
   nextLink: {
-    says: `one of ${nextLinks.join(", ")}, or { origin } with an origin like http://127.0.0.1:4000`,
+    expected: `one of ${nextLinks.join(", ")}, or { origin } with an origin like http://127.0.0.1:4000`,
     holds: (value) => nextLinks.some((one) => one === value) || hasOrigin(value),
   },
   linkOrder: oneOf("selfFirst", "selfLast"),
@@ -76,6 +85,8 @@ export const fhirBehaviourRules: { readonly [Name in keyof FhirBehaviour]: Rule 
   totals: oneOf(true, false),
   undeclared: oneOf("ignore", "refuse"),
   keepsMeta: oneOf(true, false),
+  created: oneOf(200, 201),
+  refusedToken: oneOf("empty", "outcome", "error"),
   deleted: oneOf(404, 410),
   ifMatch: oneOf("optional", "required"),
   purgeBatch: orInfinity(whole(1)),

@@ -1,11 +1,11 @@
-/** What can be set in a sandbox, and the check at its door. Each unknown of 1upHealth is an option here. */
+/** The sandbox's options and their validation. Each unknown of 1upHealth is an option here. */
 
 import { inspect } from "node:util";
-import { systemClock } from "../clock.ts";
-import { LifecycleError } from "../errors.ts";
+import { systemClock } from "../../clock.ts";
+import { LifecycleError } from "../../errors.ts";
 import { type Behaviour, behaviourRules, readBehaviour, usualBehaviour } from "./behaviour.ts";
-import { checkNames } from "./rules.ts";
-import { createVirtualClock, type VirtualClock } from "./virtual-clock.ts";
+import { checkNames } from "../base/rule.ts";
+import { createVirtualClock, type VirtualClock } from "../clock/virtual-clock.ts";
 
 /** Options of {@link createSandbox}; those of {@link Behaviour} can be changed later. */
 export interface SandboxOptions extends Partial<Behaviour> {
@@ -17,24 +17,24 @@ export interface SandboxOptions extends Partial<Behaviour> {
   readonly clock?: VirtualClock;
   /** The limit on user management calls (1upHealth user management guide, Rate Limits). Refused calls count too. */
   readonly limit?: {
-    /** Calls in a window; `Infinity` for none. @default 300 */
+    /** Calls per window; `Infinity` for no limit. @default 300 */
     readonly calls?: number;
-    /** Milliseconds. @default 3_600_000 */
+    /** Length of the window, in milliseconds. @default 3_600_000 */
     readonly windowMs?: number;
-    /** `fixed` windows begin at multiples of `windowMs` since 1970. @default "rolling" */
+    /** `fixed` windows start at multiples of `windowMs` since 1970. @default "rolling" */
     readonly window?: "rolling" | "fixed";
   };
   /** Milliseconds before each call is carried out, or a range to draw from. @default 0 */
   readonly latencyMs?: number | readonly [min: number, max: number];
   /**
-   * What `latencyMs` and the `delayMs` of a fault wait for: the machine's time, or the sandbox's `clock`. On a
-   * clock that stands still the latter is a wait until somebody advances it, repeatable to the millisecond.
+   * What `latencyMs` and a fault's `delayMs` wait for: the machine's time, or the sandbox's `clock`. With a stopped clock,
+   * the call waits until the clock is advanced, repeatable to the millisecond.
    * @default "machine"
    */
   readonly waitOn?: "machine" | "clock";
-  /** How long a written resource stays invisible, in milliseconds (documented: below 1000). @default 0 */
+  /** How long a written resource stays invisible, in milliseconds (1upHealth documents less than 1000). @default 0 */
   readonly readLagMs?: number;
-  /** Makes ids, codes, tokens and faults with a `probability` repeatable. @default a number of the machine's chance */
+  /** Makes ids, codes, tokens and faults with a `probability` repeatable. @default a random number */
   readonly seed?: number;
 }
 
@@ -76,7 +76,7 @@ export function readOptions(options: SandboxOptions): Settings {
   const { limit = {}, latencyMs = 0, clock = createVirtualClock() } = options;
   checkNames(verb, limit, { calls: true, windowMs: true, window: true }, "limit");
   const [least, most] = rangeOf(latencyMs);
-  if (!(most >= least)) throw refuse("latencyMs", "a range that does not end before it begins", latencyMs);
+  if (!(most >= least)) throw refuse("latencyMs", "a range whose end is not below its start", latencyMs);
   return {
     ...usualBehaviour,
     ...readBehaviour(verb, options),
@@ -107,9 +107,8 @@ function able(clock: VirtualClock): VirtualClock {
 }
 
 function text(name: string, value: string): string {
-  // The secret may be the value: it is not repeated.
-  if (typeof value !== "string" || value === "")
-    throw refuse(name, "a string that is not empty", "one that is");
+  // The value may be the secret: it is not repeated.
+  if (typeof value !== "string" || value === "") throw refuse(name, "a non-empty string", "something else");
   return value;
 }
 

@@ -1,14 +1,14 @@
-/** Resources in order of creation, with what searches found in them: a walk over many pages searches once. */
+/** Resources in order of creation, with a cache of search results: paging through a result searches only once. */
 
-/** Something with a place in an order. */
+/** Something with a position in an order. */
 export interface Ordered {
   readonly order: number;
 }
 
-/** How many searches a folder remembers. */
+/** How many search results a folder caches. */
 const mostSearches = 8;
 
-/** Resources of one kind that one reader sees. */
+/** Resources of one kind that one reader can see. */
 export class Folder<T extends Ordered> {
   #items: T[] = [];
   readonly #found = new Map<string, readonly T[]>();
@@ -32,12 +32,12 @@ export class Folder<T extends Ordered> {
     if (this.#items[place] === item) this.#items.splice(place, 1);
   }
 
-  /** Forgets what searches found: an item changed. */
+  /** Drops the cached search results, because an item changed. */
   touch(): void {
     this.#found.clear();
   }
 
-  /** The items that pass `matches`, remembered under the name `search` until something changes. */
+  /** The items that pass `matches`, cached under the name `search` until something changes. */
   find(search: string, matches: (item: T) => boolean): readonly T[] {
     const known = this.#found.get(search);
     if (known !== undefined) return known;
@@ -49,11 +49,11 @@ export class Folder<T extends Ordered> {
   }
 }
 
-/** The place of the first item whose order is `order` or above. */
+/** The index of the first item whose order is `order` or above. */
 export function placeOf(items: readonly Ordered[], order: number): number {
   let low = 0;
   let high = items.length;
-  // The newest is asked for most.
+  // The newest is requested most often.
   if ((items.at(-1)?.order ?? -1) < order) return high;
   while (low < high) {
     const middle = (low + high) >>> 1;

@@ -1,8 +1,8 @@
-/** The text of a resource. What was sent is kept letter by letter: a decimal comes back with the digits it had. */
+/** Edits the JSON text of a resource. Everything that was sent is kept verbatim: decimals keep their digits. */
 
 /**
- * The members of a JSON object: their names with the texts of their values, as written. `text` must be valid JSON
- * of an object; of a repeated name the last counts, as for `JSON.parse`.
+ * The members of a JSON object: their names, with the text of their values as written. `text` must be valid JSON of an
+ * object; the last value of a repeated name counts, as in `JSON.parse`.
  */
 export function membersOf(text: string): Map<string, string> {
   const members = new Map<string, string>();
@@ -18,17 +18,17 @@ export function membersOf(text: string): Map<string, string> {
   return members;
 }
 
-/** What the server writes into a resource. */
+/** The values that the server writes into a resource. */
 export interface Stamp {
   readonly id: string;
   readonly versionId: number;
   /** In milliseconds since 1970. */
   readonly at: number;
-  /** Keeps of the `meta` that was sent what the server does not set itself, such as tags. */
+  /** Keeps members of the sent `meta` that the server does not set, such as tags. */
   readonly keepsMeta: boolean;
 }
 
-/** The text of a resource with the server's id and `meta` in it; everything else stays as it was sent. */
+/** The text of a resource with the server's id and `meta`; everything else stays as it was sent. */
 export function stamped(sent: string, { id, versionId, at, keepsMeta }: Stamp): string {
   const members = membersOf(sent);
   const meta = members.get("meta");
@@ -53,7 +53,7 @@ function skipSpace(text: string, from: number): number {
   return at;
 }
 
-/** Just behind the quote that ends the string at `from`. */
+/** The index after the quote that ends the string at `from`. */
 function endOfString(text: string, from: number): number {
   const next = /\\.|"/gs;
   next.lastIndex = from + 1;
@@ -78,7 +78,7 @@ function endOfValue(text: string, from: number): number {
   return text.length;
 }
 
-/** Just behind a number, `true`, `false` or `null`. */
+/** The index after a number, `true`, `false` or `null`. */
 function endOfWord(text: string, from: number): number {
   const word = /[^\s,}\]]*/y;
   word.lastIndex = from;

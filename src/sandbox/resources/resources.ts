@@ -1,6 +1,6 @@
-/** The FHIR resources of all users: versions, visibility after the read lag, sharing, and folders to find them. */
+/** The FHIR resources of all users: versions, read lag, sharing, and folders to find them. */
 
-import type { Chance } from "./chance.ts";
+import type { Chance } from "../base/chance.ts";
 import type { FhirVersion } from "./fhir-types.ts";
 import { Folder } from "./folder.ts";
 import { stamped } from "./resource-text.ts";
@@ -13,12 +13,11 @@ import {
   revised,
   shown,
   type StoredResource,
-  upgraded,
 } from "./stored-resource.ts";
 
-/** What decides how resources are written. */
+/** Options of writes. */
 export interface ResourceSettings {
-  /** Milliseconds before a write shows. */
+  /** Milliseconds before a write becomes visible. */
   readonly readLagMs: number;
   readonly keepsMeta: boolean;
 }
@@ -33,11 +32,11 @@ export class Resources {
   readonly #byId = new Map<string, StoredResource>();
   /** What each reader sees, by version, and by type or patient. */
   readonly #folders = new Map<string, Folder<StoredResource>>();
-  /** In which folders a resource stands. */
+  /** The folders that contain a resource. */
   readonly #places = new Map<StoredResource, ReadonlySet<Folder<StoredResource>>>();
-  /** What each user owns, by version: deleted resources too. */
+  /** What each user owns, by version, including deleted resources. */
   readonly #owned = new Map<string, Folder<StoredResource>>();
-  /** Resources with a state that does not show yet, the oldest write first. */
+  /** Resources with a state that is not visible yet, oldest write first. */
   readonly #unsettled = new Set<StoredResource>();
   #order = 0;
 
@@ -46,7 +45,7 @@ export class Resources {
     this.#settings = settings;
   }
 
-  /** Stores a new resource under an id of the server's own. `atOnce`: reads show it without a lag. */
+  /** Stores a new resource under an id of the server's choice. `atOnce`: it is visible without a lag. */
   create(
     owner: number,
     version: FhirVersion,
@@ -65,23 +64,23 @@ export class Resources {
     return stored;
   }
 
-  /** Replaces a resource. The server's id and `meta` win. */
+  /** Replaces a resource. The server's id and `meta` take precedence. */
   update(stored: StoredResource, sent: string, now: number): void {
     this.#revise(stored, now, sent);
   }
 
-  /** Deletes a resource; reads stop showing it after the read lag. Its history stays. */
+  /** Deletes a resource; it stays visible until the read lag has passed. Its history stays. */
   delete(stored: StoredResource, now: number): void {
     this.#revise(stored, now);
   }
 
-  /** A resource that `reader` may write, whether reads show it yet or not. It may be deleted. */
+  /** A resource that `reader` may write, whether it is visible yet or not. It may be deleted. */
   owned(reader: Reader, version: FhirVersion, type: string, id: string): StoredResource | undefined {
     const stored = this.#byId.get(key(version, type, id));
     return stored !== undefined && (reader === "client" || stored.owner === reader) ? stored : undefined;
   }
 
-  /** A resource that `reader` may read, of which reads show a state at `now`. It may be deleted. */
+  /** A resource that `reader` may read and that has a visible state at `now`. It may be deleted. */
   readable(
     reader: Reader,
     version: FhirVersion,
@@ -95,7 +94,8 @@ export class Resources {
   }
 
   /**
-   * What `reader` sees on a shelf at `now` and passes `matches`, in order of creation. `search` names the test.
+   * The resources on a shelf that `reader` sees at `now` and that pass `matches`, in order of creation. `search` is the
+   * cache key of `matches`.
    */
   find(
     reader: Reader,
@@ -125,11 +125,11 @@ export class Resources {
     this.#file(stored);
   }
 
-  /** Erases up to `limit` resources that `owner` has in `version`, the newest first; true when none is left. */
+  /** Erases up to `limit` resources of `owner` in `version`, newest first; returns true when none is left. */
   purge(owner: number, version: FhirVersion, limit: number): boolean {
     const folder = this.#owned.get(`${owner}/${version}`);
     for (let erased = 0; erased < limit; erased++) {
-      const stored = folder?.items.at(-1); // From the end, where nothing has to move up.
+      const stored = folder?.items.at(-1); // from the end, so that no item has to move
       if (stored === undefined) return true;
       this.#forget(stored);
     }
@@ -143,7 +143,7 @@ export class Resources {
   set state(state: readonly StoredResource[]) {
     for (const map of [this.#byId, this.#folders, this.#places, this.#owned, this.#unsettled]) map.clear();
     this.#order = 0;
-    for (const stored of structuredClone(state).map(upgraded)) {
+    for (const stored of structuredClone(state)) {
       this.#keep(stored);
       this.#file(stored);
       this.#order = Math.max(this.#order, stored.order);
@@ -178,7 +178,7 @@ export class Resources {
     this.#file(stored);
   }
 
-  /** Files a resource where it belongs: by every state that still shows or will. */
+  /** Files a resource by every state that is visible now or later. */
   #file(stored: StoredResource): void {
     const current = latest(stored);
     const states = (current?.visibleAt ?? 0) > 0 ? stored.revisions : stored.revisions.slice(-1);
@@ -189,7 +189,7 @@ export class Resources {
     this.#places.set(stored, places);
   }
 
-  /** What shows by now is filed by its latest state alone. */
+  /** Files resources whose latest state is visible by now by that state alone. */
   #settle(now: number): void {
     for (const stored of this.#unsettled) {
       const current = latest(stored);
@@ -219,7 +219,7 @@ function placesOf(stored: StoredResource, states: readonly Revision[]): string[]
   return readers.flatMap((reader) => shelves.map((shelf) => shelfKey(reader, version, shelf)));
 }
 
-/** Is what reads show of it at `now` on that shelf? Asked only while some write does not show yet. */
+/** Whether the state visible at `now` belongs on that shelf. Only needed while some write is not visible yet. */
 function isOn(shelf: Shelf, stored: StoredResource, now: number): boolean {
   const text = shown(stored, now)?.text;
   if (text === undefined || "type" in shelf) return text !== undefined;

@@ -1,4 +1,4 @@
-/** A resource as the sandbox keeps it: its owner, its place, and its states. */
+/** A stored resource: its owner, its position, and its states. */
 
 import type { FhirVersion } from "./fhir-types.ts";
 
@@ -8,13 +8,13 @@ export interface Revision {
   readonly versionId: number;
   /** When it was written, in milliseconds since 1970. */
   readonly at: number;
-  /** From when on reads show it, in milliseconds since 1970; 0: at once. */
+  /** When reads start to show it, in milliseconds since 1970; 0: at once. */
   readonly visibleAt: number;
   /** The resource as JSON, with the digits that were sent. */
   readonly text?: string;
 }
 
-/** A resource with its owner and its place. */
+/** A resource with its owner and its position. */
 export interface StoredResource {
   /** Order of creation, for paging. */
   readonly order: number;
@@ -24,34 +24,34 @@ export interface StoredResource {
   readonly type: string;
   /** The latest states, oldest first. */
   revisions: readonly Revision[];
-  /** Users who may read it beside the owner. */
+  /** Users other than the owner who may read it. */
   sharedWith: readonly number[];
 }
 
-/** Who reads: one user, or `client` for all users of the application. */
+/** A reader: one user, or `client` for all users of the application. */
 export type Reader = number | "client";
 
-/** How many states of a resource are kept. */
+/** Maximum number of stored states per resource. */
 const mostRevisions = 100;
 
-/** The latest state, whether reads show it yet or not. */
+/** The latest state, visible or not. */
 export function latest(stored: StoredResource): Revision | undefined {
   return stored.revisions.at(-1);
 }
 
-/** The state that reads show at `now`, if any. */
+/** The state that is visible at `now`, if any. */
 export function shown(stored: StoredResource, now: number): Revision | undefined {
   return stored.revisions.findLast(({ visibleAt }) => visibleAt <= now);
 }
 
-/** The states with one more; old ones go, but never the one that reads show. */
+/** The states plus one more; drops old ones, but never the visible one. */
 export function revised(stored: StoredResource, revision: Revision, now: number): readonly Revision[] {
   const all = [...stored.revisions, revision];
   const shownAt = all.findLastIndex(({ visibleAt }) => visibleAt <= now);
   return all.slice(Math.max(0, Math.min(all.length - mostRevisions, shownAt)));
 }
 
-/** May `reader` read it? */
+/** Whether `reader` may read it. */
 export function isReadable({ owner, sharedWith }: StoredResource, reader: Reader): boolean {
   return reader === "client" || owner === reader || sharedWith.includes(reader);
 }
@@ -60,24 +60,4 @@ export function isReadable({ owner, sharedWith }: StoredResource, reader: Reader
 export function patientsIn(text: string): ReadonlySet<string> {
   const found = text.matchAll(/"(?:[^"\\]*\/)?Patient\/([A-Za-z0-9.-]{1,64})"/g);
   return new Set(Array.from(found, ([, id = ""]) => id));
-}
-
-/** A resource of a snapshot. Snapshots of format 1 hold parsed resources. */
-export function upgraded(stored: StoredResource): StoredResource {
-  const revisions = stored.revisions as readonly (Revision & { readonly resource?: object })[];
-  if (revisions.every(({ versionId }) => versionId !== undefined)) return stored;
-  const first = versionOf(stored) - revisions.length + 1;
-  return {
-    ...stored,
-    revisions: revisions.map(({ visibleAt, resource }, place) => ({
-      versionId: first + place,
-      at: visibleAt,
-      visibleAt,
-      ...(resource === undefined ? {} : { text: JSON.stringify(resource) }),
-    })),
-  };
-}
-
-function versionOf(stored: object): number {
-  return "versionId" in stored && typeof stored.versionId === "number" ? stored.versionId : 1;
 }

@@ -1,17 +1,17 @@
-/** Resources that are there without a call: what a test needs before its first one. */
+/** Adds resources without a call: the data that a test needs before its first call. */
 
-import { isFhirVersion, isServed } from "./fhir-types.ts";
-import { parseObject } from "./message.ts";
-import { isDeeper } from "./nesting.ts";
-import { refuse } from "./rules.ts";
+import { isFhirVersion, isServed } from "../resources/fhir-types.ts";
+import { parseObject } from "../base/message.ts";
+import { isDeeper } from "../base/nesting.ts";
+import { refuse } from "../base/rule.ts";
 import type { World } from "./world.ts";
 
 const verb = "add the resources";
 
 /**
- * Stores resources of a user, each readable at once, and returns their ids.
+ * Adds resources of a user, readable at once, and returns their ids.
  *
- * @throws {LifecycleError} `INVALID_OPTION`; what came before the wrong one is there
+ * @throws {LifecycleError} `INVALID_OPTION`; the resources before the invalid one have been added
  */
 export function addResources(
   world: World,
@@ -38,6 +38,6 @@ function written(resource: unknown): string {
   try {
     return JSON.stringify(resource) ?? "";
   } catch {
-    return ""; // A circle, or a BigInt: refused with everything else that is no resource.
+    return ""; // circular, or with a BigInt: refused like anything else that is not a resource
   }
 }

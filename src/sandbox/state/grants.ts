@@ -1,7 +1,7 @@
-/** Codes, access tokens and refresh tokens: who may do what until when. Times are milliseconds since 1970. */
+/** Codes, access tokens and refresh tokens, with their owners and lifetimes. Times are milliseconds since 1970. */
 
-import type { Chance } from "./chance.ts";
-import type { Settings } from "./options.ts";
+import type { Chance } from "../base/chance.ts";
+import type { Settings } from "../options/sandbox-options.ts";
 
 /** A one-time authorization code. */
 export interface Code {
@@ -10,6 +10,8 @@ export interface Code {
   readyAt: number;
   readonly expiresAt: number;
   spent: boolean;
+  /** Family of the tokens it was exchanged for, once it is used. */
+  family?: string;
 }
 
 /** An access token. */
@@ -20,38 +22,38 @@ export interface AccessToken {
   revoked: boolean;
 }
 
-/** A refresh token, with the access tokens that end with it. */
+/** A refresh token, with the access tokens that are revoked with it. */
 export interface RefreshToken {
   readonly token: string;
   readonly oneupUserId: number;
-  /** Tokens that descend from one code share it. */
+  /** Shared by all tokens that derive from one code. */
   readonly family: string;
   readonly expiresAt: number;
   accessTokens: string[];
   state: "live" | "spent" | "revoked";
 }
 
-/** What the token endpoint hands out. */
+/** The token endpoint's result. */
 export interface TokenPair {
   readonly accessToken: string;
   readonly refreshToken: string;
 }
 
-/** All grants. Part of a snapshot, secrets in clear. */
+/** All grants. Part of a snapshot; contains secrets in clear. */
 export interface GrantsState {
   readonly codes: readonly Code[];
   readonly accessTokens: readonly AccessToken[];
   readonly refreshTokens: readonly RefreshToken[];
 }
 
-/** Issues, spends, rotates and revokes. */
+/** Issues, exchanges, rotates and revokes grants. */
 export class Grants {
   readonly #settings: Settings;
   readonly #chance: Chance;
   readonly #codes = new Map<string, Code>();
   readonly #access = new Map<string, AccessToken>();
   readonly #refresh = new Map<string, RefreshToken>();
-  /** Live refresh tokens by user, so that a revocation scans nothing. */
+  /** Valid refresh tokens by user, so that a revocation needs no scan. */
   readonly #live = new Map<number, Set<RefreshToken>>();
 
   constructor(settings: Settings, chance: Chance) {
@@ -59,7 +61,7 @@ export class Grants {
     this.#chance = chance;
   }
 
-  /** Issues a code; earlier codes and tokens stay as they are. */
+  /** Issues a code; earlier codes and tokens stay valid. */
   issueCode(oneupUserId: number, now: number): string {
     const { codeReadyMs, codeLifeMs } = this.#settings;
     const code = this.#chance.hex(40);
@@ -68,21 +70,25 @@ export class Grants {
     return code;
   }
 
-  /** Lets a code register no sooner than `readyAt`. */
+  /** Delays a code's registration until `readyAt`. */
   holdBack(code: string, readyAt: number): void {
     const found = this.#codes.get(code);
     if (found !== undefined) found.readyAt = Math.max(found.readyAt, readyAt);
   }
 
-  /** Exchanges a code, once. One that has not registered yet is refused and not spent. */
+  /** Exchanges a code, once. A code that has not registered yet is refused and stays unused. */
   exchange(code: string, now: number): TokenPair | undefined {
     const found = this.#codes.get(code);
+    if (found?.family !== undefined && this.#settings.codeReuse === "revokeFamily") {
+      this.revoke(found.oneupUserId, found.family);
+    }
     if (found === undefined || found.spent || now < found.readyAt || now >= found.expiresAt) return undefined;
     found.spent = true;
-    return this.#issue(found.oneupUserId, this.#chance.hex(12), now);
+    found.family = this.#chance.hex(12);
+    return this.#issue(found.oneupUserId, found.family, now);
   }
 
-  /** Refreshes; `undefined` when the token is unknown, expired, spent or revoked. */
+  /** Refreshes; `undefined` if the token is unknown, expired, used or revoked. */
   refresh(token: string, now: number): TokenPair | undefined {
     const found = this.#refresh.get(token);
     if (found === undefined) return undefined;
@@ -96,24 +102,24 @@ export class Grants {
       found.accessTokens.push(accessToken);
       return { accessToken, refreshToken: token };
     }
-    this.#end(found, "spent");
+    this.#end(found, "spent", this.#settings.oldAccessToken === "revoked");
     return this.#issue(found.oneupUserId, found.family, now);
   }
 
-  /** Ends all tokens of a user, or those of one family. Codes stay. */
+  /** Revokes all tokens of a user, or those of one family. Codes stay valid. */
   revoke(oneupUserId: number, family?: string): void {
     for (const token of this.#live.get(oneupUserId) ?? []) {
       if (family === undefined || token.family === family) this.#end(token, "revoked");
     }
   }
 
-  /** Whose valid access token is this? */
+  /** The user of a valid access token. */
   userOfAccessToken(token: string, now: number): number | undefined {
     const found = this.#access.get(token);
     return found === undefined || found.revoked || now >= found.expiresAt ? undefined : found.oneupUserId;
   }
 
-  /** Whose code, access token or refresh token is this, valid or not? */
+  /** The user of a code, access token or refresh token, valid or not. */
   ownerOf(kind: "code" | "accessToken" | "refreshToken", secret: string): number | undefined {
     const from = { code: this.#codes, accessToken: this.#access, refreshToken: this.#refresh }[kind];
     return from.get(secret)?.oneupUserId;
@@ -158,9 +164,10 @@ export class Grants {
     else live.add(token);
   }
 
-  #end(token: RefreshToken, state: "spent" | "revoked"): void {
+  #end(token: RefreshToken, state: "spent" | "revoked", withAccess = true): void {
     token.state = state;
     this.#live.get(token.oneupUserId)?.delete(token);
+    if (!withAccess) return;
     for (const name of token.accessTokens) {
       const access = this.#access.get(name);
       if (access !== undefined) access.revoked = true;

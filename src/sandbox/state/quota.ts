@@ -1,29 +1,29 @@
 /** The limit on user management calls (1upHealth user management guide, Rate Limits). */
 
-/** How many calls, in which kind of window. */
+/** The number of calls and the kind of window. */
 export interface QuotaLimit {
   readonly calls: number;
   readonly windowMs: number;
   readonly window: "rolling" | "fixed";
-  /** Somebody else who spends: one call at each multiple of `everyMs`. */
+  /** Another client that makes one call at each multiple of `everyMs`. */
   readonly spender: { readonly everyMs: number } | false;
 }
 
-/** What a quota remembers. Part of a snapshot. */
+/** The state of a quota. Part of a snapshot. */
 export interface QuotaState {
-  /** Arrival times of the latest `calls` calls (rolling), in milliseconds since 1970; a ring from `next` on. */
+  /** Arrival times of the latest `calls` calls (rolling), in milliseconds since 1970; a ring starting at `next`. */
   readonly times: readonly number[];
   readonly next: number;
-  /** Number of the window that is being counted (fixed). */
+  /** Number of the current window (fixed). */
   readonly current: number;
   readonly used: number;
-  /** Up to when the steady spender's calls are counted, in milliseconds since 1970. */
+  /** The time up to which the other client's calls are counted, in milliseconds since 1970. */
   readonly settledAt?: number | undefined;
 }
 
 /**
- * Counts every call that arrives, the refused ones too. A rolling window needs only the time of the call
- * `limit.calls` calls ago, so each call costs O(1).
+ * Counts every call that arrives, including refused ones. A rolling window only needs the time of the call `limit.calls`
+ * calls ago, so each call costs O(1).
  */
 export class Quota {
   readonly #limit: QuotaLimit;
@@ -37,20 +37,20 @@ export class Quota {
     this.#limit = limit;
   }
 
-  /** Counts a call that arrives at `now`; false when it is one too many. */
+  /** Counts a call that arrives at `now`; returns false if it exceeds the limit. */
   take(now: number): boolean {
     this.settle(now);
     return this.#count(now);
   }
 
-  /** Counts the calls that the steady spender made up to `now`; call it before its pace changes. */
+  /** Counts the other client's calls up to `now`; must be called before its rate changes. */
   settle(now: number): void {
     const { spender, windowMs } = this.#limit;
     const settledAt = this.#settledAt ?? now;
     this.#settledAt = Math.max(now, settledAt);
     if (spender === false) return;
     const { everyMs } = spender;
-    // What is older than a window counts no more.
+    // Calls older than a window no longer count.
     const from = Math.max(settledAt, now - windowMs);
     for (let at = (Math.floor(from / everyMs) + 1) * everyMs; at <= now; at += everyMs) this.#count(at);
   }
@@ -71,7 +71,7 @@ export class Quota {
     return oldest === undefined || oldest <= now - windowMs;
   }
 
-  /** Milliseconds until a call would be answered again, if none arrives before. */
+  /** Milliseconds until a call would be accepted again, if none arrives before. */
   waitMs(now: number): number {
     const { windowMs, window } = this.#limit;
     if (window === "fixed") return windowMs - (now % windowMs);

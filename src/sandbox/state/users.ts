@@ -1,12 +1,12 @@
 /** The users of the sandbox, found by either id without a scan. */
 
-/** A user as 1upHealth knows it. */
+/** A user as 1upHealth stores it. */
 export interface SandboxUser {
   /** Assigned by the server; never changes. */
   readonly oneupUserId: number;
-  /** The application's own id; unique in the application. */
+  /** The application's own id; unique within the application. */
   readonly appUserId: string;
-  /** Shown in answers. What else 1upHealth makes of it is documented nowhere, so the sandbox does nothing else. */
+  /** Shown in responses. Any other effect in 1upHealth is undocumented, so it has none here. */
   readonly active: boolean;
 }
 
@@ -26,12 +26,12 @@ export class Users {
     return place === undefined ? undefined : this.#all[place];
   }
 
-  /** Creates a user. The caller has made sure that `appUserId` is free. */
+  /** Creates a user. The caller ensures that `appUserId` is free. */
   add(appUserId: string, active: boolean): SandboxUser {
     return this.#put({ oneupUserId: 1001 + this.#all.length, appUserId, active });
   }
 
-  /** Changes what may change. The caller has made sure that a new `appUserId` is free. */
+  /** Changes a user. The caller ensures that a new `appUserId` is free. */
   change(user: SandboxUser, to: { readonly appUserId?: string; readonly active?: boolean }): SandboxUser {
     this.#byAppUserId.delete(user.appUserId);
     return this.#put({ ...user, ...to });

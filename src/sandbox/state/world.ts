@@ -1,12 +1,12 @@
-/** The truth: everything that the sandbox's 1upHealth knows, and nothing of HTTP. */
+/** The state of the simulated 1upHealth, independent of HTTP. */
 
-import { type Behaviour, infinite, readChange } from "./behaviour.ts";
-import { Chance, type ChanceState } from "./chance.ts";
+import { type Behaviour, infinite, readChange } from "../options/behaviour.ts";
+import { Chance, type ChanceState } from "../base/chance.ts";
 import { Grants, type GrantsState } from "./grants.ts";
-import type { Settings } from "./options.ts";
+import type { Settings } from "../options/sandbox-options.ts";
 import { Quota, type QuotaState } from "./quota.ts";
-import { Resources } from "./resources.ts";
-import type { StoredResource } from "./stored-resource.ts";
+import { Resources } from "../resources/resources.ts";
+import type { StoredResource } from "../resources/stored-resource.ts";
 import { type SandboxUser, Users } from "./users.ts";
 
 /** The application's credentials. */
@@ -16,25 +16,24 @@ export interface SandboxCredentials {
 }
 
 /**
- * A sandbox's state as JSON. Holds codes, tokens and the client secret in clear, and absolute times: it does not
- * hold the clock, the journal or the scripted faults.
+ * A sandbox's state as JSON. Contains codes, tokens and the client secret in clear, and absolute times. Does not contain
+ * the clock, the journal or the scripted faults.
  */
 export interface SandboxSnapshot {
-  /** `restore()` takes those of format 1, too. */
-  readonly format: 2;
+  readonly format: 1;
   readonly credentials: SandboxCredentials;
   readonly chance: ChanceState;
   readonly users: readonly SandboxUser[];
   readonly grants: GrantsState;
   readonly resources: readonly StoredResource[];
   readonly quota: QuotaState;
-  /** What `behave()` changed. */
+  /** The options changed by `behave()`. */
   readonly behaviour?: Partial<Behaviour>;
 }
 
 /** Users, grants, resources and the quota of one application. */
 export class World {
-  /** As they are now: `behave()` changes this very object, and everybody looks into it afresh. */
+  /** The current settings. `behave()` changes this object in place, so that every reader sees the change. */
   readonly settings: Settings;
   readonly chance: Chance;
   readonly users: Users = new Users();
@@ -66,7 +65,7 @@ export class World {
     return clientId === this.credentials.clientId && clientSecret === this.credentials.clientSecret;
   }
 
-  /** Changes how it behaves from now on. @throws {LifecycleError} `INVALID_OPTION` */
+  /** Changes the behaviour from now on. @throws {LifecycleError} `INVALID_OPTION` */
   behave(change: Partial<Behaviour>): void {
     const changed = { ...this.#changed, ...readChange(change) };
     this.quota.settle(this.now());
@@ -80,7 +79,7 @@ export class World {
 
   snapshot(): SandboxSnapshot {
     return {
-      format: 2,
+      format: 1,
       credentials: this.credentials,
       chance: this.chance.state,
       users: this.users.all,

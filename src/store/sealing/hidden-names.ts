@@ -1,25 +1,28 @@
 /**
- * How a store speaks of users whom it must not name: an HMAC of the id, and the id sealed for whoever keeps the key.
+ * The hidden names of users: an HMAC of the id, and the id sealed for holders of the key.
  *
- * Both come from the key of names, which stays the same as long as the store lives, whatever becomes of the keys that
- * seal secrets: with another one nobody would be found again. The nonce is drawn from what is sealed (a synthetic
- * initialisation vector), so no number of writes wears the key out, and the same id has the same sealed form, which
- * tells no more than that the record is the same user's.
+ * Both are derived from the names key, which never changes during the life of a store, even when the keys that seal
+ * secrets do; with another names key no user could be found. The nonce is derived from the plaintext (a synthetic
+ * initialisation vector), so the number of writes is not limited by nonce collisions. The same id always has the same
+ * sealed form, which reveals only that two records belong to the same user.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import { LifecycleError } from "../errors.ts";
+import { LifecycleError } from "../../errors.ts";
 
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/** Names that are kept at hand: computing one costs as much as a load, sealing an id half a commit. */
+/** Maximum number of cached names: computing one costs as much as a load, sealing an id half as much as a commit. */
 const cachedNames = 10_000;
 
-/** `sealedId`: `null` until somebody writes. */
+/** User ids contain no control characters. */
+const formMark = "\u0002";
+
+/** `sealedId`: `null` until it is needed for a write. */
 interface Named {
   readonly key: string;
   sealedId: string | null;
@@ -32,8 +35,10 @@ export class HiddenNames {
   readonly #nonceKey: KeyObject;
   readonly #sealingKey: KeyObject;
   readonly #known = new Map<string, Named>();
+  /** Opened ids, by the record's key and the sealed text. */
+  readonly #opened = new Map<string, string>();
 
-  /** `names`: the key of names, 32 bytes. */
+  /** `names`: the names key, 32 bytes. */
   constructor(names: Uint8Array, account: string) {
     this.#account = account;
     this.#hidingKey = derived(names, "oneup-lifecycle hidden id");
@@ -41,29 +46,45 @@ export class HiddenNames {
     this.#sealingKey = derived(names, "oneup-lifecycle sealed id");
   }
 
-  /** What the user's record stands under: 43 characters, 256 bits. */
+  /** The key of the user's record: 43 characters, 256 bits. Takes an id, or its {@link form}. */
   key(id: string): string {
-    return this.#named(id).key;
+    return id.startsWith(formMark) ? id.slice(formMark.length) : this.#named(id).key;
   }
 
-  /** The id as it stands in its own record. */
+  /** Replaces an id where the id itself must not appear: `key()` returns the same for both. */
+  form(id: string): string {
+    return `${formMark}${this.key(id)}`;
+  }
+
+  /** The id as stored in its own record. */
   sealedId(id: string): string {
     const named = this.#named(id);
     return (named.sealedId ??= this.#sealFor(named.key, id));
   }
 
-  /** An id as it may stand in the record of `owner`, another user or the same: it opens there and nowhere else. */
+  /** An id sealed for the record of `owner`, the same user or another one. It opens only for that record. */
   seal(owner: string, id: string): string {
     return this.#sealFor(this.key(owner), id);
   }
 
-  /** @throws {LifecycleError} `RECORD_DAMAGED` if it was not sealed for `owner`, or was changed */
+  /** @throws {LifecycleError} `RECORD_DAMAGED` if it was not sealed for `owner`, or was altered */
   open(owner: string, text: string): string {
     return this.openUnder(this.key(owner), text);
   }
 
   /** The id that was sealed for the record under `key`. @throws {LifecycleError} as {@link open} */
   openUnder(key: string, text: string): string {
+    const under = `${key} ${text}`; // neither contains a space
+    let id = this.#opened.get(under);
+    if (id === undefined) {
+      id = this.#openAnew(key, text);
+      if (this.#opened.size >= cachedNames) this.#opened.clear();
+      this.#opened.set(under, id);
+    }
+    return id;
+  }
+
+  #openAnew(key: string, text: string): string {
     try {
       const bytes = Buffer.from(text, "base64");
       const start = nonceBytes + tagBytes;
@@ -76,7 +97,7 @@ export class HiddenNames {
     } catch {
       throw new LifecycleError(
         "RECORD_DAMAGED",
-        "Cannot open a hidden id: it must be one that was sealed for this record, and was sealed for another or changed",
+        "Cannot open a hidden id: it must have been sealed for this record, and it was sealed for another or altered",
       );
     }
   }

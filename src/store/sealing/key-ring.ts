@@ -1,41 +1,41 @@
 /**
- * Wraps and unwraps store keys: with the keys of a ring here, or by asking a key service.
+ * Wraps and unwraps store keys, with the keys of a ring or through a key service.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { inTime } from "../clock.ts";
-import type { Clock } from "../clock.ts";
-import { isLifecycleError, LifecycleError, underneath } from "../errors.ts";
+import { inTime } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
+import { isLifecycleError, LifecycleError, underneath } from "../../errors.ts";
 import type { Encryption, KeyProvider, RingKey, WrappedKey } from "./keys.ts";
 import { ringOf } from "./keys.ts";
 
-/** A wrapped key as it is kept. */
+/** A stored wrapped key. */
 export interface Wrapped {
   /** The id of the key that wrapped it. */
   readonly by: string;
-  /** base64. */
+  /** Base64. */
   readonly wrapped: string;
 }
 
-/** What wraps store keys. */
+/** Wraps and unwraps store keys. */
 export interface KeyRing {
-  /** The keys that are held here; those of a service are not known. */
+  /** Ids of the ring keys held here; empty for a key service. */
   readonly ids: readonly string[];
-  /** With the newest key. */
+  /** Wraps with the newest key. */
   wrap(key: Uint8Array, context: string): Promise<Wrapped>;
   /**
-   * @throws {LifecycleError} `KEY_REFUSED` if the ring has no such key, or (retryable) the service does not answer;
-   * `RECORD_DAMAGED` if its key does not open it
+   * @throws {LifecycleError} `KEY_REFUSED` if the ring does not have the key, or (retryable) if the service does not
+   *   answer; `RECORD_DAMAGED` if the key does not open it
    */
   unwrap(wrapped: Wrapped, context: string): Promise<Uint8Array>;
 }
 
-/** A key service has so long to answer, ms. */
+/** Timeout of a call to a key service, ms. */
 const answerMs = 10_000;
 
-/** The ring of what `encryption` says. `storeIsNew`: nothing was sealed yet, so a key may be made. */
+/** The ring for the option `encryption`. `storeIsNew`: nothing has been sealed yet, so a key may be created. */
 export function keyRing(
   encryption: Encryption,
   storeIsNew: boolean,
@@ -55,7 +55,7 @@ function heldRing(ring: readonly RingKey[]): KeyRing {
       const given = ring.map(({ id }) => id).join(", ");
       throw new LifecycleError(
         "KEY_REFUSED",
-        `Cannot open the store: it was written with key ${wrapped.by}, and the keys given are ${given}; nothing was changed`,
+        `Cannot open the store: it was written with key ${wrapped.by}, and the configured keys are ${given}; nothing was changed`,
         { facts: { storeKey: wrapped.by } },
       );
     },
@@ -67,19 +67,19 @@ function askedRing(provider: KeyProvider, clock: Clock): KeyRing {
     const bytes = Buffer.from(wrapped, "base64");
     const key: unknown = await asked(clock, "unwrap", () => provider.unwrap({ by, wrapped: bytes }, context));
     if (key instanceof Uint8Array && key.length === 32) return key;
-    throw unusable("unwrap", "the key provider must give the 32 bytes that were wrapped");
+    throw unusable("unwrap", "the key provider must return the 32 bytes that were wrapped");
   }
   return {
     ids: [],
     async wrap(key, context) {
       const answer: unknown = await asked(clock, "wrap", () => provider.wrap(key, context));
       if (!isWrappedKey(answer)) {
-        throw unusable("wrap", "the key provider must give { by, wrapped }, a key's name and bytes");
+        throw unusable("wrap", "the key provider must return { by, wrapped }, a key's name and bytes");
       }
       const kept = { by: answer.by, wrapped: Buffer.from(answer.wrapped).toString("base64") };
-      // What does not come back must never be the only copy.
+      // A wrapped key must not be the only copy until it was unwrapped successfully.
       if (Buffer.compare(await unwrap(kept, context), key) === 0) return kept;
-      throw unusable("wrap", "the key provider must unwrap what it wrapped, and it gave another key");
+      throw unusable("wrap", "the key provider must unwrap what it wrapped, and it returned another key");
     },
     unwrap,
   };
@@ -91,12 +91,12 @@ function isWrappedKey(answer: unknown): answer is WrappedKey {
   return typeof answer.by === "string" && answer.by !== "" && answer.wrapped instanceof Uint8Array;
 }
 
-/** The answer, in time. Whatever goes wrong there may go better the next time. */
+/** The answer of the key provider, with a time limit. All its failures are retryable. */
 async function asked<T>(clock: Clock, verb: "wrap" | "unwrap", ask: () => Promise<T>): Promise<T> {
   try {
-    return await inTime(clock, answerMs, ask, () => refused(verb, `gave no answer within ${answerMs} ms`));
+    return await inTime(clock, answerMs, ask, () => refused(verb, `did not answer within ${answerMs} ms`));
   } catch (cause) {
-    // A client's error may hold the request, and that the key itself.
+    // A client's error may contain the request, and so the key.
     throw isLifecycleError(cause) ? cause : refused(verb, "failed, see the cause", underneath(cause));
   }
 }

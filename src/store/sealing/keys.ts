@@ -1,5 +1,5 @@
 /**
- * The keys an application holds: a list, a file, or a key service.
+ * The keys that an application holds: a list, a file, or a key service.
  *
  * @module
  */
@@ -20,61 +20,65 @@ import {
 } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import process from "node:process";
-import { LifecycleError } from "../errors.ts";
+import { LifecycleError } from "../../errors.ts";
 
-/** A key of the ring: 32 bytes, known by an id that says nothing about it. */
+/** A key of the ring: 32 bytes, identified by an id that reveals nothing about them. */
 export interface RingKey {
   readonly id: string;
   readonly bytes: Uint8Array;
 }
 
-/** Where the ring comes from. It is asked again when another process has wrapped with a key that was not there yet. */
+/** A source of ring keys. It is read again when another process has wrapped with a key that was not in it before. */
 export interface KeySource {
-  /** The file the keys stand in, if they do. */
+  /** The file that contains the keys, if there is one. */
   readonly path?: string;
   /**
-   * The ring, newest key first. `storeIsNew`: nothing was sealed yet, so a key may be made. `warn` is told what is
-   * unsafe and works all the same.
+   * The ring, newest key first. `storeIsNew`: nothing has been sealed yet, so a key may be created. `warn` receives a
+   * message about an unsafe but working setup.
    */
   ring(storeIsNew: boolean, warn?: (message: string) => void): readonly RingKey[];
 }
 
 /** A wrapped key, and the id of the key that wrapped it. */
 export interface WrappedKey {
-  /** Names the wrapping key, e.g. its ARN: it stands in clear in the store, so that a process knows whom to ask. */
+  /**
+   * Identifies the wrapping key, e.g. its ARN. It is stored in clear text, so that any process knows which key to use.
+   */
   readonly by: string;
   readonly wrapped: Uint8Array;
 }
 
 /**
- * Keys that never leave a key service (AWS KMS, Google Cloud KMS, Vault transit, …): two methods, no package. They are
- * asked on opening and when keys change, never for a user. An answer has 10 s; a promise that rejects is a retryable
- * `KEY_REFUSED`, unless it rejects with a {@link LifecycleError} of its own, and nothing was changed.
+ * Keys that never leave a key service (AWS KMS, Google Cloud KMS, Vault transit, …): two methods, no package. The
+ * service is called on opening and when keys change, never for a single user. A call has 10 s. A rejection becomes a
+ * retryable `KEY_REFUSED`, unless it is a {@link LifecycleError}; nothing is changed then.
  */
 export interface KeyProvider {
   /**
-   * Wraps 32 bytes with the newest key. `context` says what is wrapped and for whom: pass it as additional
-   * authenticated data (AWS calls it the encryption context), so that it opens in its own place only.
+   * Wraps 32 bytes with the newest key. `context` identifies what is wrapped and for which account: pass it as
+   * additional authenticated data (AWS: the encryption context), so that the key unwraps only with the same context.
    */
   wrap(key: Uint8Array, context: string): Promise<WrappedKey>;
-  /** Unwraps what {@link wrap} gave for the same `context`, with the key `by`, be it an older one. */
+  /** Unwraps the result of {@link wrap} for the same `context`, with the key `by`, which may be an older one. */
   unwrap(wrapped: WrappedKey, context: string): Promise<Uint8Array>;
 }
 
 /**
- * What `encryption` accepts: {@link keyFile}, keys of your own, newest first, or a {@link KeyProvider}. A key is 32 bytes,
- * as they are, as base64 or as 64 hexadecimal digits.
+ * The values of the option `encryption`: {@link keyFile}, your own keys, newest first, or a {@link KeyProvider}. A key
+ * is 32 bytes, given as bytes, as base64 or as 64 hexadecimal digits.
  */
 export type Encryption = KeySource | { readonly keys: readonly (string | Uint8Array)[] } | KeyProvider;
 
 /**
- * Keys in a file, newest first, one a line. The first one is made on the first start with an empty store (mode 0600).
- * Keep it outside the store's folder and in a backup of its own: without it nobody opens the tokens again.
+ * Keys in a file, one per line, newest first. The first key is created (mode 0600) on the first start with an empty
+ * store. Keep the file outside the store's folder and back it up separately: without it the tokens cannot be decrypted.
  *
- * A file that others than its owner may read is used with a warning: that is how Kubernetes and Docker mount secrets.
- * To rotate, put a new key (`openssl rand -base64 32`) on a line before the old one and call `lifecycle.rewrap()`.
+ * A file that users other than its owner may read is accepted with a warning, because Kubernetes and Docker mount
+ * secrets that way. To rotate, insert a new key (`openssl rand -base64 32`) on a line before the old one and call
+ * `lifecycle.rotateKeys()`.
  *
- * @throws {LifecycleError} on opening: `KEY_REFUSED` if the file is missing though the store is not empty, or unreadable
+ * @throws {LifecycleError} on opening: `KEY_REFUSED` if the file is missing although the store is not empty, or if it
+ *   is unreadable
  * @example
  * ```ts
  * import { createLifecycle, keyFile } from "oneup-lifecycle";
@@ -106,7 +110,7 @@ export function keyFile(path: string): KeySource {
       if (found !== null && storeIsNew) namesToDiskIfPossible(dirname(file));
       const lines = (found ?? makeKeyFile(file)).trim().split(/\s*\n\s*/);
       if (isOpenToOthers(file)) {
-        warn?.(`The key file can be read by others than its owner; its mode should be 0600: ${file}`);
+        warn?.(`The key file can be read by users other than its owner; its mode should be 0600: ${file}`);
       }
       return lines.map((line, index) => parseKey(line, index === 0 ? file : `${file}, line ${index + 1}`));
     },
@@ -118,13 +122,13 @@ function isOpenToOthers(file: string): boolean {
   return process.platform !== "win32" && (statSync(file).mode & 0o077) !== 0;
 }
 
-/** Does the file stand in the folder, or in one below it, whatever links lead there? */
+/** Whether the file is in the folder or below it, after resolving links. */
 export function isInside(folder: string, file: string): boolean {
   const way = relative(real(folder), real(file));
   return way !== "" && !isAbsolute(way) && !/^\.\.(?:[\\/]|$)/.test(way);
 }
 
-/** The path without links, as far as it exists already. */
+/** Resolves links in the existing part of the path. */
 function real(path: string): string {
   try {
     return realpathSync(path);
@@ -146,9 +150,9 @@ function readIfThere(file: string): string | null {
 }
 
 /**
- * Writes a new key beside its place and links it in, so that of several processes one wins and none reads half a key.
- * Whoever gets the key will wrap with it at once, so it and its name are on disk before: a power cut that kept the store
- * and lost the key would lose every user.
+ * Writes a new key to a draft file and links it into place, so that of several processes one wins and none reads a
+ * partial key. The caller will wrap with the key at once, so the key and its directory entry must be on disk first: a
+ * power cut that kept the store but lost the key would lose every user.
  */
 function makeKeyFile(file: string): string {
   const folder = dirname(file);
@@ -165,7 +169,7 @@ function makeKeyFile(file: string): string {
     } finally {
       rmSync(draft);
     }
-    // By those that lost as well: the winner may not have come so far yet.
+    // Also by the processes that lost: the winner may not have got this far yet.
     for (const each of foldersOf(folder, made)) namesToDisk(each);
     return readFileSync(file, "utf8");
   } catch (cause) {
@@ -175,23 +179,25 @@ function makeKeyFile(file: string): string {
   }
 }
 
-/** The folder, and if folders had to be made, `made` being the topmost, all up to the one that `made` stands in. */
+/**
+ * The folder and, if folders were created (`made` is the topmost one), all its ancestors up to the parent of `made`.
+ */
 function foldersOf(folder: string, made: string | undefined): readonly string[] {
   const above = dirname(folder);
   if (made === undefined || folder === dirname(made) || folder === above) return [folder];
   return [folder, ...foldersOf(above, made)];
 }
 
-/** The names in a folder. Windows has no such thing. */
+/** Syncs the entries of a folder. Windows cannot do this. */
 function namesToDisk(folder: string): void {
   if (process.platform !== "win32") toDisk(folder, "r");
 }
 
-/** For a file that was found: another process may have linked it a moment ago. Where it is, we may not look. */
+/** For an existing file: another process may have linked it just now. If its folder cannot be opened, it is skipped. */
 function namesToDiskIfPossible(folder: string): void {
   try {
     namesToDisk(folder);
-  } catch {} // as with secrets that are mounted
+  } catch {} // e.g. mounted secrets
 }
 
 function toDisk(path: string, flags: "r" | "r+"): void {
@@ -204,7 +210,7 @@ function toDisk(path: string, flags: "r" | "r+"): void {
 }
 
 function parseKey(key: string | Uint8Array, where: string): RingKey {
-  // A copy: what the application makes of its own bytes later, such as wiping them, changes nothing here.
+  // A copy, so that the application may later wipe its own bytes.
   const bytes = typeof key === "string" ? fromText(key.trim()) : Uint8Array.from(key);
   if (bytes?.length !== 32) {
     const found = bytes === null ? "is neither" : `has ${bytes.length} bytes`;
@@ -217,14 +223,14 @@ function parseKey(key: string | Uint8Array, where: string): RingKey {
   return { id, bytes };
 }
 
-/** `null` if it is neither: read leniently, a passphrase or a mistyped key would be a key, too, and a weak one. */
+/** `null` if it is neither. Lenient decoding would accept a passphrase or a mistyped key as a weak key. */
 function fromText(text: string): Uint8Array | null {
   if (/^[0-9a-f]{64}$/i.test(text)) return Buffer.from(text, "hex");
   const bytes = Buffer.from(text, "base64");
   return bytes.toString("base64") === text ? bytes : null;
 }
 
-/** The same, with keys of your own read once, at the opening. @throws {LifecycleError} as {@link ringOf} */
+/** The same, with a key list read once at opening. @throws {LifecycleError} as {@link ringOf} */
 export function readOnce(encryption: Encryption): KeySource | KeyProvider {
   if (!("keys" in encryption)) return encryption;
   const ring = ringOf(encryption, false);

@@ -1,38 +1,44 @@
 /**
- * A store that does not tell who its users are. Each stands under an HMAC of its id, which only the keeper of the
- * key can compute, and the id itself stands sealed in the record: whoever copies the store sees how many users there
- * are, in which states and since when, and `oneup_user_id`s, but no `app_user_id`.
+ * A store that hides the ids of its users. Each record is stored under an HMAC of the id, which can be computed only
+ * with the key, and the id itself is sealed in the record. A copy of the store reveals the number of users, their
+ * states, timestamps and `oneup_user_id`s, but no `app_user_id`.
  *
- * It wraps any {@link Store}, and no adapter knows of it. What it costs in CPU, measured on LMDB, with the names of the
- * last users kept at hand: a load 1.2 times as much, a commit 1.6 times (keys arrive in no order, records are longer), an
- * onboarding with all that belongs to it 1.15 times. Where a name must be computed first, a load (an HMAC) twice and a
- * commit (two, and a seal) 2.3 times; listing users twice as much, for every record is loaded once more to learn its id.
+ * It wraps any {@link Store}; adapters need no support for it. CPU cost, measured on LMDB with the names of recent
+ * users cached: a load 1.2 times as much, a commit 1.6 times (random key order, longer records), a complete onboarding
+ * 1.15 times. If the name is not cached, a load costs 2 times (one HMAC) and a commit 2.3 times (two HMACs and a seal).
+ * Listing users costs 2 times, because each record is loaded to learn its id.
  *
  * @module
  */
-import { isLifecycleError, LifecycleError } from "../errors.ts";
-import type { Batch, Claimed, Commit, Json, Lease, Loaded, Store, StoredRecord } from "./contract.ts";
+import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import type { Batch, Claimed, Commit, Json, Lease, Loaded, Store, StoredRecord } from "../contract.ts";
 import type { HiddenNames } from "./hidden-names.ts";
-import { setAside, stateWith } from "./set-aside.ts";
-import { isObject } from "./shapes.ts";
+import { quarantine, stateWith } from "../quarantine.ts";
+import { isObject } from "../guards.ts";
 
-/** What stands in the place of a user's value. */
+/** The stored value of a user. */
 interface Hidden {
-  /** The id, sealed for the key of the record. */
+  /** The id, sealed for the record's key. */
   readonly sealedId: string;
   readonly user: Json;
 }
 
 /**
- * The store, its ids hidden. Two things are different from outside: `page` has another order, and `load` of an id
- * that was renamed several times answers with the last one, because only a record holds its id.
+ * Wraps a store so that its ids are hidden. Two things differ for callers: `page` returns another order, and `load` of
+ * an id that was renamed several times returns the latest id, because only a record contains its id.
  *
- * @param warn hears of records that do not say whose they are; `claim`, `grant` and `page` go on without them
+ * @param warn receives a message about each record whose id cannot be read; `claim`, `grant` and `page` skip these
  */
-export function hidingIds(store: Store, names: HiddenNames, warn: (message: string) => void): Store {
+export function pseudonymisedStore(store: Store, names: HiddenNames, warn: (message: string) => void): Store {
   function inward(commit: Commit): Commit {
     const value = { sealedId: names.sealedId(commit.id), user: commit.value } satisfies Hidden;
-    return { ...commit, id: names.key(commit.id), value };
+    const { unless } = commit;
+    return {
+      ...commit,
+      id: names.key(commit.id),
+      value,
+      ...(unless !== undefined && { unless: names.key(unless) }),
+    };
   }
 
   function whose({ id: key, value }: StoredRecord): string {
@@ -44,7 +50,7 @@ export function hidingIds(store: Store, names: HiddenNames, warn: (message: stri
     throw nameless(key);
   }
 
-  /** As the runtime knows it; `null`, with a warning, if it does not say whose it is. */
+  /** The record as the runtime knows it; `null`, with a warning, if its id cannot be read. */
   function outward(record: StoredRecord): StoredRecord | null {
     try {
       return { ...record, id: whose(record), value: userIn(record.value) };
@@ -54,24 +60,27 @@ export function hidingIds(store: Store, names: HiddenNames, warn: (message: stri
     }
   }
 
-  /** One record that cannot be read must not stop the others. */
+  /** Warns about one unreadable record, so that it does not stop the others. */
   function passOver(error: unknown): void {
     if (!isLifecycleError(error) || error.retryable) throw error;
-    warn(`Cannot go on with a user: ${error.message}`);
+    warn(`Cannot process a user: ${error.message}`);
   }
 
   let isClosed = false;
   let searching: Promise<void> | null = null;
 
-  /** Looking for its shelf goes through everybody: one at a time, and the others do not wait for it. */
+  /** Sets a record aside in the background. Finding its state scans all users, so only one search runs at a time. */
   function aside(record: StoredRecord, lease: Lease): void {
     searching ??= stateWith(store, record.id, () => isClosed)
-      .then((state) => (state === null || isClosed ? undefined : setAside(store, record, lease, state)))
-      .catch(() => {}) // its lease ends by itself
+      .then((state) => (state === null || isClosed ? undefined : quarantine(store, record, lease, state)))
+      .catch(() => {}) // the lease expires by itself
       .finally(() => (searching = null));
   }
 
-  /** Asks until somebody is there whose id is known, or nobody is: whoever was passed over is leased now, too. */
+  /**
+   * Repeats the request until it returns a user whose id is readable, or nothing. Skipped records are leased now as
+   * well.
+   */
   async function known({ lease }: { readonly lease: Lease }, ask: () => Promise<Batch>): Promise<Batch> {
     for (;;) {
       const { claimed, nextInMs } = await ask();
@@ -88,7 +97,7 @@ export function hidingIds(store: Store, names: HiddenNames, warn: (message: stri
     }
   }
 
-  /** Whose record stands under `key`, or stood there before it was renamed; `null`: nobody's. */
+  /** The id of the record under `key`, following renames; `null`: there is none. */
   async function idUnder(key: string): Promise<{ readonly id: string; readonly moved: boolean } | null> {
     let at = key;
     for (let moves = 0; moves < mostMoves; moves++) {
@@ -100,7 +109,7 @@ export function hidingIds(store: Store, names: HiddenNames, warn: (message: stri
     throw nameless(key);
   }
 
-  /** Whose record stands under `key`; `null` if it is gone from there meanwhile, or does not say. */
+  /** The id of the record under `key`; `null` if it has been renamed or removed, or is unreadable. */
   async function listed(key: string): Promise<string | null> {
     try {
       const found = await idUnder(key);
@@ -120,6 +129,7 @@ export function hidingIds(store: Store, names: HiddenNames, warn: (message: stri
     claim: (ask) => known(ask, () => store.claim(ask)),
     grant: (ask) => known(ask, () => store.grant(ask)),
     move: ({ from, commit }) => store.move({ from: names.key(from), commit: inward(commit) }),
+    erase: ({ ids, to }) => store.erase({ ids: ids.map((id) => names.key(id)), to: names.key(to) }),
 
     async page({ state, after, limit }) {
       const ids: string[] = [];
@@ -128,7 +138,7 @@ export function hidingIds(store: Store, names: HiddenNames, warn: (message: stri
         const most = limit - ids.length;
         const keys = await store.page({ state, after: behind, limit: most });
         for (const id of await Promise.all(keys.map(listed))) if (id !== null) ids.push(id);
-        if (keys.length < most) break; // a page that is not full is the last one, so those passed over are made up for
+        if (keys.length < most) break; // a page with fewer keys is the last one; skipped records are replaced from the next page
         behind = keys.at(-1);
       }
       return ids;
@@ -150,10 +160,10 @@ export function hidingIds(store: Store, names: HiddenNames, warn: (message: stri
   }
 }
 
-/** So often can a user be renamed and still be found under its first id. */
+/** Maximum number of renames that are followed. */
 const mostMoves = 1_000;
 
-/** A user as the runtime knows it. What has another form is left as it is: whoever reads it says what is wrong. */
+/** The user as the runtime knows it. A value of another shape is returned unchanged; its reader reports the error. */
 function shown(loaded: Exclude<Loaded, { type: "renamed" }>, id: string): Loaded {
   if (loaded.type === "absent") return loaded;
   return { type: "record", record: { ...loaded.record, id, value: userIn(loaded.record.value) } };
@@ -167,11 +177,14 @@ function isHidden(value: Json): value is Json & Hidden {
   return isObject(value) && typeof value["sealedId"] === "string" && "user" in value;
 }
 
-/** Somebody who knows nothing of hidden ids may have written there: a key of another form is not repeated. */
+/**
+ * The key may have been written by a store without hidden ids, so a key of another shape is not repeated in the
+ * message.
+ */
 function nameless(key: string): LifecycleError {
   const shown = /^[\w-]{43}$/.test(key) ? key : "[not a hidden id]";
   return new LifecycleError(
     "RECORD_DAMAGED",
-    `Cannot tell whose record stands under the hidden id ${shown}: it must hold a sealed id that opens, and it does not`,
+    `Cannot identify the user of the record with hidden id ${shown}: it must contain a valid sealed id, and it does not`,
   );
 }

@@ -1,10 +1,12 @@
 /**
- * Secrets at rest. A key ring (yours) wraps the store keys, which stand in the account's record; every process start
- * derives a data key of its own from the newest one, with a fresh salt that travels with each sealed text. So a rotated
- * ring key re-wraps a few keys and not a million records, and no data key is used for long.
+ * Encryption of secrets at rest. The application's key ring wraps the store keys, which are in the account's record.
+ * Every process start derives its own data key from the newest store key, with a random salt that is stored with each
+ * sealed text. So rotating a ring key re-wraps a few keys instead of a million records, and no data key is used for
+ * long.
  *
- * AES-256-GCM throughout. The additional data names format, account, user, its id at 1upHealth, store key and fields: a
- * secret that was moved to another user, account, field or format does not open, nor does one with a changed byte.
+ * AES-256-GCM throughout. The additional data covers format, account, user, its id at 1upHealth, store key and field
+ * names: a secret that was moved to another user, account, field or format does not open, nor does one with an altered
+ * byte.
  *
  * @module
  */
@@ -17,17 +19,17 @@ import {
   randomBytes,
 } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import { LifecycleError } from "../errors.ts";
-import { Secret } from "../secret.ts";
-import type { Json } from "./contract.ts";
-import { formatOf, newestFormat, sealingKeyOf } from "./envelope.ts";
-import type { Sealed } from "./envelope.ts";
+import { LifecycleError } from "../../errors.ts";
+import { Secret } from "../../secret.ts";
+import type { Json } from "../contract.ts";
+import { formatOf, newestFormat, sealingKeyOf } from "../envelope.ts";
+import type { Sealed } from "../envelope.ts";
 import type { KeyView, StoreKey } from "./key-record.ts";
 
-/** Whose secrets these are. */
+/** The user that the secrets belong to. */
 export interface Owner {
   readonly user: string;
-  /** Its id at 1upHealth; `null` as long as it has none. */
+  /** Its id at 1upHealth; `null` if it has none yet. */
   readonly oneupUserId: number | null;
 }
 
@@ -42,37 +44,51 @@ const saltBytes = 16;
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/** A data key seals at most 2^30 times: far below the bound at which random nonces of AES-GCM could meet. */
+/** Maximum number of seals per data key, 2^30: far below the collision bound of random AES-GCM nonces. */
 const sealsPerKey = 2 ** 30;
 
-/** Data keys of other process starts that are kept at hand. */
+/** Maximum number of cached data keys of other process starts. */
 const cachedKeys = 1_000;
+
+/**
+ * Caches plaintexts and names across sealers. Only for the simulation, which runs hundreds of processes of one account
+ * in one process. It opens nothing that would not open without it.
+ */
+export interface SealMemory {
+  /** Plaintexts, by key id, bound data and sealed text. */
+  readonly opened: Map<string, string>;
+  readonly names: Map<string, string>;
+  /** Returns a unique text to store in place of the ciphertext, which then opens only through {@link opened}. */
+  readonly text?: (() => string) | undefined;
+}
 
 /** Seals and opens the secrets of one account's users. */
 export class Sealer {
-  /** The newest format that is known here. */
+  /** The newest format known here. */
   readonly newest: number;
   readonly #account: string;
   readonly #aliasKey: KeyObject;
-  /** All store keys this process ever held: a record that was read before a key was dropped still opens. */
+  /** All store keys this process has ever held, so that a record read before a key was dropped still opens. */
   readonly #keys = new Map<string, DataKeys>();
-  /** The one key of format 1. */
-  readonly #first: DataKeys;
   #sealing: DataKeys;
   #format: number;
   #nonces: Buffer = Buffer.alloc(0);
+  readonly #memory: SealMemory | undefined;
 
-  constructor(view: KeyView, account: string, newest: number = newestFormat) {
+  constructor(view: KeyView, account: string, newest: number = newestFormat, memory?: SealMemory) {
+    this.#memory = memory;
+    // seam: the-newest-format
     this.newest = newest;
     this.#account = account;
     this.#aliasKey = createSecretKey(view.names);
     this.#sealing = this.#keysOf(view.storeKeys[0]);
-    this.#first = view.storeKeys.map((key) => this.#keysOf(key)).at(-1) ?? this.#sealing;
+    for (const key of view.storeKeys) this.#keysOf(key);
     this.#format = view.format;
   }
 
   /** The format in which users are written. */
   get format(): number {
+    // seam: the-format-in-use
     return this.#format;
   }
 
@@ -81,82 +97,93 @@ export class Sealer {
     return this.#sealing.id;
   }
 
-  /** From now on seals in the format and with the newest key of `view`. */
+  /** Seals with the format and the newest key of `view` from now on. */
   use(view: KeyView): void {
     for (const key of view.storeKeys) this.#keysOf(key);
     this.#sealing = this.#keysOf(view.storeKeys[0]);
     this.#format = view.format;
   }
 
-  /** False: the record was written by a process that has seen a newer account's record than this one. */
+  /** False if the record was written by a process that has seen a newer account record than this one. */
   knows(value: Json): boolean {
     const key = sealingKeyOf(value);
     return (key === null || this.#keys.has(key)) && (formatOf(value) ?? 0) <= this.#format;
   }
 
-  /** Were these secrets sealed as they would be now? */
+  /** Whether these secrets are sealed with the current format and key. */
   isCurrent(format: number, sealed: Pick<Sealed, "key"> | null): boolean {
-    if (format !== this.#format) return false;
-    return sealed === null || format === 1 || sealed.key === this.#sealing.id;
+    return format === this.#format && (sealed === null || sealed.key === this.#sealing.id);
   }
 
-  /** Is this record written as it would be now? */
+  /** Whether this record is written with the current format and key. */
   isWritten(value: Json): boolean {
     const key = sealingKeyOf(value);
     return this.isCurrent(formatOf(value) ?? 0, key === null ? null : { key });
   }
 
   /**
-   * The user's name in logs and messages: ids are often e-mail addresses, so they do not stand there.
-   * The same user has the same alias as long as the store lives.
+   * The user's name in logs and messages, because ids are often e-mail addresses. A user's alias never changes during
+   * the life of the store.
    */
   alias(user: string): string {
-    return `#${createHmac("sha256", this.#aliasKey).update(user).digest("hex").slice(0, 10)}`;
-  }
-
-  /** A name for a client secret that says nothing about it, the same for every process that knows both. */
-  fingerprint(secret: string): string {
-    return createHmac("sha256", this.#aliasKey)
-      .update("client secret")
-      .update(secret)
-      .digest("hex")
-      .slice(0, 16);
-  }
-
-  /** The sealed form in this {@link format}; `null` for no secrets. */
-  seal(owner: Owner, secrets: Secrets): Sealed | null {
-    const fields = names.filter((name) => secrets[name] !== undefined);
-    if (fields.length === 0) return null;
-    const { id, salt, key } = this.#sealing.own();
-    const nonce = this.#nonce();
-    const cipher = createCipheriv("aes-256-gcm", key, nonce);
-    cipher.setAAD(this.#boundTo(owner, this.#format, id, fields));
-    const plain = JSON.stringify(fields.map((name) => secrets[name]?.reveal()));
-    const sealed = cipher.update(plain, "utf8");
-    const rest = cipher.final();
-    const text = Buffer.concat([salt, nonce, cipher.getAuthTag(), sealed, rest]).toString("base64");
-    return this.#format === 1 ? { fields, text } : { key: id, fields, text };
+    const made = (): string => createHmac("sha256", this.#aliasKey).update(user).digest("hex");
+    return `#${this.#remembered("alias", user, made).slice(0, 10)}`;
   }
 
   /**
-   * Opens what was sealed in `format`.
-   * @throws {LifecycleError} `RECORD_DAMAGED` if it was not sealed for this user, account, fields and format, or was
-   * changed
+   * A name of the user that can be computed only with the key, 43 characters. It never changes during the life of the
+   * store.
+   */
+  keyedName(user: string): string {
+    return this.#remembered("user", user, () =>
+      createHmac("sha256", this.#aliasKey).update("user ").update(user).digest("base64url"),
+    );
+  }
+
+  /** A name for a client secret that does not reveal it. Equal in all processes that share the store's keys. */
+  fingerprint(secret: string): string {
+    const made = (): string =>
+      createHmac("sha256", this.#aliasKey).update("client secret").update(secret).digest("hex");
+    return this.#remembered("secret", secret, made).slice(0, 16);
+  }
+
+  /** A name of `what`, computed unless it is cached. */
+  #remembered(kind: string, what: string, made: () => string): string {
+    if (this.#memory === undefined) return made();
+    const under = `${kind} ${what}`;
+    const name = this.#memory.names.get(under) ?? made();
+    this.#memory.names.set(under, name);
+    return name;
+  }
+
+  /** The sealed form in the current {@link format}; `null` if there are no secrets. */
+  seal(owner: Owner, secrets: Secrets): Sealed | null {
+    const fields = names.filter((name) => secrets[name] !== undefined);
+    if (fields.length === 0) return null;
+    const { id } = this.#sealing;
+    const bound = this.#boundTo(owner, this.#format, id, fields);
+    // seam: what-is-sealed
+    const plain = JSON.stringify(fields.map((name) => secrets[name]?.reveal()));
+    const text = this.#memory?.text?.() ?? this.#sealed(plain, bound);
+    this.#memory?.opened.set(`${id} ${text} ${bound}`, plain);
+    // seam: only-the-sealed-form-is-written
+    return { key: id, fields, text };
+  }
+
+  /**
+   * Opens secrets that were sealed in `format`.
+   * @throws {LifecycleError} `RECORD_DAMAGED` if they were not sealed for this user, account, fields and format, or
+   *   were altered
    */
   open(owner: Owner, sealed: Sealed | null, format: number): Secrets {
     if (sealed === null) return {};
     try {
-      const keys = format === 1 ? this.#first : this.#keys.get(sealed.key ?? "");
+      const keys = this.#keys.get(sealed.key);
       if (keys === undefined) throw new TypeError("no such store key");
-      const bytes = Buffer.from(sealed.text, "base64");
-      const nonce = bytes.subarray(saltBytes, saltBytes + nonceBytes);
-      const start = saltBytes + nonceBytes + tagBytes;
-      const decipher = createDecipheriv("aes-256-gcm", keys.of(bytes.subarray(0, saltBytes)), nonce, {
-        authTagLength: tagBytes,
-      });
-      decipher.setAAD(this.#boundTo(owner, format, keys.id, sealed.fields));
-      decipher.setAuthTag(bytes.subarray(saltBytes + nonceBytes, start));
-      const plain = decipher.update(bytes.subarray(start)).toString("utf8") + decipher.final("utf8");
+      const bound = this.#boundTo(owner, format, keys.id, sealed.fields);
+      const under = `${keys.id} ${sealed.text} ${bound}`;
+      const plain = this.#memory?.opened.get(under) ?? opened(keys, bound, sealed.text);
+      this.#memory?.opened.set(under, plain);
       const values: unknown = JSON.parse(plain);
       if (!Array.isArray(values)) throw new TypeError("not a list");
       return Object.fromEntries(
@@ -170,15 +197,22 @@ export class Sealer {
     }
   }
 
-  #boundTo({ user, oneupUserId }: Owner, format: number, key: string, fields: readonly string[]): Buffer {
-    const bound =
-      format === 1
-        ? [format, this.#account, user, fields]
-        : [format, this.#account, user, oneupUserId, key, fields];
-    return Buffer.from(JSON.stringify(bound));
+  /** Encrypts with the newest key. */
+  #sealed(plain: string, bound: string): string {
+    const { salt, key } = this.#sealing.own();
+    const nonce = this.#nonce();
+    const cipher = createCipheriv("aes-256-gcm", key, nonce);
+    cipher.setAAD(Buffer.from(bound));
+    const sealed = cipher.update(plain, "utf8");
+    const rest = cipher.final();
+    return Buffer.concat([salt, nonce, cipher.getAuthTag(), sealed, rest]).toString("base64");
   }
 
-  /** Fresh random bytes, fetched for many nonces at a time: asking the system costs more than sealing. */
+  #boundTo({ user, oneupUserId }: Owner, format: number, key: string, fields: readonly string[]): string {
+    return JSON.stringify([format, this.#account, user, oneupUserId, key, fields]);
+  }
+
+  /** Random bytes, fetched for many nonces at a time, because the system call costs more than sealing. */
   #nonce(): Buffer {
     if (this.#nonces.length < nonceBytes) this.#nonces = randomBytes(nonceBytes * 256);
     const nonce = this.#nonces.subarray(0, nonceBytes);
@@ -193,7 +227,20 @@ export class Sealer {
   }
 }
 
-/** The data keys that come from one store key: this process's own, and those of other process starts. */
+/** The plaintext. @throws if it was sealed with another key or bound to other data, or was altered */
+function opened(keys: DataKeys, bound: string, text: string): string {
+  const bytes = Buffer.from(text, "base64");
+  const nonce = bytes.subarray(saltBytes, saltBytes + nonceBytes);
+  const start = saltBytes + nonceBytes + tagBytes;
+  const decipher = createDecipheriv("aes-256-gcm", keys.of(bytes.subarray(0, saltBytes)), nonce, {
+    authTagLength: tagBytes,
+  });
+  decipher.setAAD(Buffer.from(bound));
+  decipher.setAuthTag(bytes.subarray(saltBytes + nonceBytes, start));
+  return decipher.update(bytes.subarray(start)).toString("utf8") + decipher.final("utf8");
+}
+
+/** The data keys derived from one store key: this process's own, and those of other process starts. */
 class DataKeys {
   readonly id: string;
   readonly #storeKey: KeyObject;
@@ -206,7 +253,7 @@ class DataKeys {
     this.#storeKey = createSecretKey(bytes);
   }
 
-  /** The data key that seals here. */
+  /** The data key used for sealing. */
   own(): { readonly id: string; readonly salt: Buffer; readonly key: KeyObject } {
     if (this.#own === null || this.#seals >= sealsPerKey) {
       const salt = randomBytes(saltBytes);
@@ -217,7 +264,7 @@ class DataKeys {
     return this.#own;
   }
 
-  /** The data key of this salt. */
+  /** The data key with this salt. */
   of(salt: Buffer): KeyObject {
     const name = salt.toString("latin1");
     let key = this.#others.get(name);

@@ -4,11 +4,11 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { committed, withoutTimes } from "./bench.ts";
-import type { Chapter } from "./bench.ts";
+import { committed, withoutTimes } from "./fixture.ts";
+import type { Chapter } from "./fixture.ts";
 
 export const due: Chapter = (it) => {
-  it("claim() gives due records, oldest first, and none that is due later or never", async (bench) => {
+  it("claim() returns due records, oldest first, and none that is due later or never", async (bench) => {
     const { store, write, unit } = bench;
     await store.commit(write("later", { dueInMs: 30 * unit }));
     await store.commit(write("third", { dueInMs: 3 * unit }));
@@ -20,12 +20,12 @@ export const due: Chapter = (it) => {
     assert.deepEqual(await bench.claim(9), ["first", "second", "third"]);
   });
 
-  it("claim() gives what is due at once in the same moment", async (bench) => {
+  it("claim() returns what is due at once in the same moment", async (bench) => {
     await bench.store.commit(bench.write("ada", { dueInMs: 0 }));
     assert.deepEqual(await bench.claim(1), ["ada"]);
   });
 
-  it("claim() gives at most `limit` records, none for 0", async (bench) => {
+  it("claim() returns at most `limit` records, none for 0", async (bench) => {
     const { store, write } = bench;
     for (const id of ["a", "b", "c"]) await store.commit(write(id, { dueInMs: 0 }));
     assert.deepEqual(await bench.claim(0), []);
@@ -47,7 +47,7 @@ export const due: Chapter = (it) => {
     committed(await store.commit(write("ada", { expectedRevision: 1, mode: "end", lease: lease("mine") })));
   });
 
-  it("claim() passes leased records by until their lease ends: so a dead owner's user goes on", async (bench) => {
+  it("claim() skips leased records until their lease expires, so a dead owner's user continues", async (bench) => {
     const { store, write, lease } = bench;
     await store.commit(write("taken", { mode: "take", lease: lease("dead"), dueInMs: 0 }));
     await store.commit(write("claimed", { dueInMs: 0 }));
@@ -58,14 +58,14 @@ export const due: Chapter = (it) => {
     assert.deepEqual(new Set(await bench.claim(9, "alive")), new Set(["taken", "claimed"]));
   });
 
-  it("claim() gives a leased record without a due time when its lease ends", async (bench) => {
+  it("claim() returns a leased record without a due time when its lease expires", async (bench) => {
     const { store, write, lease } = bench;
     await store.commit(write("ada", { mode: "take", lease: lease("dead"), dueInMs: null }));
     await bench.pass(11);
     assert.deepEqual(await bench.claim(9), ["ada"]);
   });
 
-  it("claim() goes by the due time of the last commit alone", async (bench) => {
+  it("claim() uses only the due time of the last commit", async (bench) => {
     const { store, write, unit } = bench;
     for (const id of ["sooner", "later", "never"]) await store.commit(write(id, { dueInMs: 5 * unit }));
     await store.commit(write("sooner", { expectedRevision: 1, dueInMs: 0 }));
@@ -78,7 +78,7 @@ export const due: Chapter = (it) => {
     assert.deepEqual(await bench.claim(9), ["later"]);
   });
 
-  it("claim() gives a record again once it was committed as due", async (bench) => {
+  it("claim() returns a record again once it is committed as due", async (bench) => {
     const { store, write, lease } = bench;
     await store.commit(write("ada", { dueInMs: 0 }));
     await bench.claim(1, "mine");
@@ -86,7 +86,7 @@ export const due: Chapter = (it) => {
     assert.deepEqual(await bench.claim(1, "next"), ["ada"]);
   });
 
-  it("claim() says when more will be due, and null when nothing is planned", async (bench) => {
+  it("claim() returns when more will be due, and null when nothing is planned", async (bench) => {
     const { store, write, lease, unit } = bench;
     const nextInMs = async (limit = 9): Promise<number | null> =>
       (await store.claim({ limit, lease: lease("mine") })).nextInMs;
@@ -103,7 +103,7 @@ export const due: Chapter = (it) => {
     bench.about(await nextInMs(), 4); // the end of the first lease
   });
 
-  it("claim() never gives a record twice, however many ask at once", async (bench) => {
+  it("claim() never returns a record twice, however many callers claim at once", async (bench) => {
     const { store, write } = bench;
     const stores = [store, await bench.another()];
     await Promise.all(Array.from({ length: 40 }, (_, n) => store.commit(write(`user ${n}`, { dueInMs: 0 }))));
@@ -115,7 +115,7 @@ export const due: Chapter = (it) => {
     assert.equal(new Set(batches.flat()).size, 40);
   });
 
-  it("load() counts the due time down, and below zero", async (bench) => {
+  it("load() returns the remaining time until due, negative when overdue", async (bench) => {
     await bench.store.commit(bench.write("ada", { dueInMs: 3 * bench.unit }));
     await bench.pass(1);
     bench.about((await bench.record("ada")).dueInMs, 2);

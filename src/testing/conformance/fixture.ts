@@ -1,5 +1,5 @@
 /**
- * What every test of the suite has at hand: a store, its clock, and short words for long arguments.
+ * The fixture of every test of the suite: a store, its clock, and shorthands.
  *
  * @module
  */
@@ -17,52 +17,58 @@ import type {
 import type { Store, StoredRecord } from "../../store/contract.ts";
 import { manualClock } from "../manual-clock.ts";
 import type { MovableClock } from "../manual-clock.ts";
-import type { StoreConformanceOptions } from "../store-conformance.ts";
+import type { StoreConformanceOptions } from "./store-conformance-options.ts";
 
 /** A chapter of the contract: registers its tests. */
 export type Chapter = (
-  it: (title: string, run: (bench: Bench) => Promise<void>) => void,
+  it: (title: string, run: (bench: Fixture) => Promise<void>) => void,
   options: StoreConformanceOptions,
 ) => void;
 
-/** At hand in a test. Times are in units, see `unitMs`. */
-export interface Bench {
+/** The fixture of a test. Times are in units, see `unitMs`. */
+export interface Fixture {
   readonly store: Store;
-  /** Milliseconds. */
+  /** The length of a unit, in milliseconds. */
   readonly unit: number;
-  /** Room for three calls in a rolling window of 20 units. */
+  /** Three calls in a rolling window of 20 units. */
   readonly limit: Limit;
-  /** Another opening of the same data, as another process would have it. */
+  /** Another store over the same data, as another process would open it. */
   another(account?: string): Promise<Store>;
-  /** Lets time pass. */
+  /** Removes all data, see the option `empty`. */
+  empty(): Promise<void>;
+  /** Advances the clock. */
   pass(units: number): Promise<void>;
+  /** Moves the wall clock that many milliseconds forward, or back if negative. */
+  jump(ms: number): Promise<void>;
+  /** Another store whose clock is that many milliseconds ahead during each of its calls. */
+  ahead(ms: number): Promise<Store>;
   /** A lease of 10 units. */
   lease(id: string, units?: number): Lease;
-  /** A commit that creates a record in state `created` without lease, lane or due time; `change` says what differs. */
+  /** A commit that creates a record in state `created` without lease, lane or due time; `change` overrides fields. */
   write(id: string, change?: Partial<Commit>): Commit;
-  /** Asks for a slot of {@link limit} that counts 5 units longer than a window while it is not settled. */
+  /** Requests a slot of {@link limit} that, while it is not settled, counts for 5 units more than a window. */
   ask(lane?: Lane, limit?: Limit): SlotRequest;
-  /** Puts users into a lane, in this order, at different moments. */
+  /** Puts users into a lane, in this order, at different times. */
   wait(lane: Lane, ...ids: readonly string[]): Promise<void>;
-  /** Takes up to `max` places for waiting users; their ids. */
+  /** Grants up to `max` slots to waiting users; returns their ids. */
   grant(max: number, by?: string, from?: Store): Promise<readonly string[]>;
-  /** Claims due users; their ids. */
+  /** Claims due users; returns their ids. */
   claim(limit: number, by?: string, from?: Store): Promise<readonly string[]>;
-  /** Takes a slot that must be there. */
+  /** Takes a slot; fails if none is free. */
   take(lane?: Lane, limit?: Limit): Promise<Slot>;
-  /** Slots that count now, of all lanes. */
+  /** Number of slots that count now, of all lanes. */
   used(limit?: Limit, from?: Store): Promise<number>;
-  /** What the log says about so many calls more of `lane`. */
+  /** The forecast for that many more calls of `lane`. */
   forecast(calls: number, lane?: Lane, limit?: Limit): Promise<Forecast>;
-  /** A record that must be there. */
+  /** A record; fails if it does not exist. */
   record(id: string): Promise<StoredRecord>;
-  /** Fails unless `actual` milliseconds are `units`; a moment of the log may be rounded up to 1/512 of its window. */
+  /** Fails unless `actual` milliseconds are `units`; times of the log may be rounded up by 1/512 of the window. */
   about(actual: number | null | undefined, units: number, rounding?: "rounded up"): void;
   close(): Promise<void>;
 }
 
-/** A bench over an empty store. */
-export async function createBench(options: StoreConformanceOptions): Promise<Bench> {
+/** The fixture over an empty store. */
+export async function createFixture(options: StoreConformanceOptions): Promise<Fixture> {
   const clock: MovableClock = options.clock?.() ?? manualClock();
   const unit = options.unitMs ?? 1000;
   const slack = options.slackMs ?? 0;
@@ -99,13 +105,43 @@ export async function createBench(options: StoreConformanceOptions): Promise<Ben
   const pass = async (units: number): Promise<void> => {
     await clock.advance(units * unit);
   };
+  const jump = async (ms: number): Promise<void> => {
+    assert.ok(clock.jumpTo, "a clock with jumps must have jumpTo()");
+    clock.jumpTo(clock.now() + ms);
+    await clock.advance(0);
+  };
+
+  /** The clock jumps during each of its calls only. */
+  async function ahead(ms: number): Promise<Store> {
+    await jump(ms);
+    const other = await another();
+    await jump(-ms);
+    const during =
+      <Ask, Answer>(verb: (ask: Ask) => Promise<Answer>) =>
+      async (ask: Ask): Promise<Answer> => {
+        await jump(ms);
+        try {
+          return await verb(ask);
+        } finally {
+          await jump(-ms);
+        }
+      };
+    return {
+      ...other,
+      commit: during(other.commit),
+      slots: { ...other.slots, take: during(other.slots.take) },
+    };
+  }
 
   return {
     store,
     unit,
     limit,
     another,
+    empty: async () => options.empty?.(adapter),
     pass,
+    jump,
+    ahead,
     lease,
     write,
     ask,
@@ -135,7 +171,7 @@ export async function createBench(options: StoreConformanceOptions): Promise<Ben
     forecast: (calls, lane = "bulk", of = limit) => store.slots.forecast({ limit: of, calls, lane }),
     async record(id) {
       const loaded = await store.load(id);
-      assert.equal(loaded.type, "record", `${id} must be a record`);
+      assert.equal(loaded.type, "record", `${id} must have a record`);
       return (loaded as { record: StoredRecord }).record; // "record" carries one
     },
     about(actual, units, rounding) {
@@ -151,18 +187,18 @@ export async function createBench(options: StoreConformanceOptions): Promise<Ben
   };
 }
 
-/** The commit must have been written; its revision and slot. */
+/** Asserts that the commit was written; returns its revision and slot. */
 export function committed(answer: Committed): Extract<Committed, { type: "committed" }> {
   assert.equal(answer.type, "committed");
   return answer;
 }
 
-/** Somebody else must have been faster. */
+/** Asserts that the commit was refused as a conflict. */
 export function refusedAsConflict(answer: Committed): void {
   assert.deepEqual(answer, { type: "conflict" });
 }
 
-/** A record as two looks at it must agree on, however much time lies between them. */
+/** A record without the fields that depend on when it was loaded. */
 export function withoutTimes({ lease, dueInMs: _, ...record }: StoredRecord): unknown {
   return { ...record, lease: lease && { id: lease.id, owner: lease.owner } };
 }

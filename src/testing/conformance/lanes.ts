@@ -1,26 +1,26 @@
 /**
- * Lanes: users who wait for a slot, and `grant`.
+ * Lanes: users that wait for a slot, and `grant`.
  *
  * @module
  */
 import assert from "node:assert/strict";
 import type { Lane, Limit } from "../../store/contract.ts";
-import { committed, withoutTimes } from "./bench.ts";
-import type { Bench, Chapter } from "./bench.ts";
+import { committed, withoutTimes } from "./fixture.ts";
+import type { Fixture, Chapter } from "./fixture.ts";
 
-/** Ten places: two are kept for people at the screen; recovery gets three and bulk two in any case. */
-function shared({ limit }: Bench): Limit {
+/** Ten slots: two reserved for interactive; guaranteed minimums of three for recovery and two for bulk. */
+function shared({ limit }: Fixture): Limit {
   return { ...limit, calls: 10, kept: 2, least: { recovery: 3, bulk: 2 } };
 }
 
-/** Grants up to `max` places of {@link shared}; the ids. */
-async function granted(bench: Bench, max: number): Promise<string> {
+/** Grants up to `max` slots of {@link shared}; returns the ids. */
+async function granted(bench: Fixture, max: number): Promise<string> {
   const ask = { limit: shared(bench), max, holdMs: 5 * bench.unit, lease: bench.lease("mine") };
   return (await bench.store.grant(ask)).claimed.map(({ record }) => record.id).join(" ");
 }
 
 export const lanes: Chapter = (it) => {
-  it("claim() passes users by who wait in a lane", async (bench) => {
+  it("claim() skips users that wait in a lane", async (bench) => {
     await bench.store.commit(bench.write("ada", { lane: "interactive", dueInMs: 0 }));
     assert.deepEqual(await bench.store.claim({ limit: 9, lease: bench.lease("mine") }), {
       claimed: [],
@@ -44,7 +44,7 @@ export const lanes: Chapter = (it) => {
     assert.equal(await bench.used(), 1);
   });
 
-  it("grant() passes users by who wait for no slot, and takes none for them", async (bench) => {
+  it("grant() skips users that wait for no slot, and takes none for them", async (bench) => {
     await bench.store.commit(bench.write("ada", { dueInMs: 0 }));
     assert.deepEqual(await bench.grant(9), []);
     assert.equal(await bench.used(), 0);
@@ -66,20 +66,20 @@ export const lanes: Chapter = (it) => {
     assert.deepEqual(order, ["z5", "a6", "z3", "a4", "z1", "a2", "a7"]);
   });
 
-  it("grant() keeps the place of a user who is written again in its lane", async (bench) => {
+  it("grant() keeps the place of a user that is committed again in its lane", async (bench) => {
     await bench.wait("bulk", "first", "second");
     await bench.store.commit(bench.write("first", { expectedRevision: 1, lane: "bulk", value: "edited" }));
     assert.deepEqual(await bench.grant(2), ["first", "second"]);
   });
 
-  it("grant() puts a user who changes the lane at the end of the new one", async (bench) => {
+  it("grant() puts a user that changes lanes at the end of the new lane", async (bench) => {
     await bench.wait("bulk", "mover");
     await bench.wait("recovery", "there before");
     await bench.store.commit(bench.write("mover", { expectedRevision: 1, lane: "recovery" }));
     assert.deepEqual(await bench.grant(2), ["there before", "mover"]);
   });
 
-  it("grant() gives at most `max`, none for 0", async (bench) => {
+  it("grant() returns at most `max`, none for 0", async (bench) => {
     await bench.wait("bulk", "a", "b", "c");
     assert.deepEqual(await bench.grant(0), []);
     assert.equal(await bench.used(), 0);
@@ -87,7 +87,7 @@ export const lanes: Chapter = (it) => {
     assert.equal(await bench.used(), 2);
   });
 
-  it("grant() never gives more than the slots that are free", async (bench) => {
+  it("grant() never grants more than the free slots", async (bench) => {
     await bench.take();
     await bench.wait("bulk", "a", "b", "c");
     assert.deepEqual(await bench.grant(9), ["a", "b"]);
@@ -96,7 +96,7 @@ export const lanes: Chapter = (it) => {
     assert.equal((await bench.record("c")).lease, null);
   });
 
-  it("grant() gives exactly the free slots, and no user twice, however many ask at once", async (bench) => {
+  it("grant() grants exactly the free slots, and no user twice, however many callers ask at once", async (bench) => {
     const stores = [bench.store, await bench.another()];
     await bench.take();
     await bench.wait("bulk", ...Array.from({ length: 12 }, (_, n) => `user ${n}`));
@@ -108,12 +108,12 @@ export const lanes: Chapter = (it) => {
     assert.equal(await bench.used(), bench.limit.calls);
   });
 
-  it("grant() says when the next slot comes, and null when nobody is left", async (bench) => {
+  it("grant() returns when the next slot is free, and null when no user waits", async (bench) => {
     const { store, limit, lease, unit } = bench;
     const ask = { limit, holdMs: 5 * unit, lease: lease("mine") };
     assert.equal((await store.grant({ ...ask, max: 9 })).nextInMs, null);
     await bench.wait("bulk", "a", "b", "c", "d");
-    assert.equal((await store.grant({ ...ask, max: 1 })).nextInMs, 0, "a slot is free, somebody waits");
+    assert.equal((await store.grant({ ...ask, max: 1 })).nextInMs, 0, "a slot is free and users wait");
     const full = await store.grant({ ...ask, max: 9 });
     assert.deepEqual(
       full.claimed.map(({ record }) => record.id),
@@ -125,7 +125,7 @@ export const lanes: Chapter = (it) => {
     assert.deepEqual([last.claimed.length, last.nextInMs], [1, null]);
   });
 
-  it("grant() does not give a user who is leased; if the owner dies, claim() gives it when the lease ends", async (bench) => {
+  it("grant() skips a leased user; if the owner dies, claim() returns it when the lease expires", async (bench) => {
     await bench.wait("bulk", "ada");
     assert.deepEqual(await bench.grant(1, "dead"), ["ada"]);
     assert.deepEqual(await bench.grant(1, "other"), []);
@@ -134,11 +134,11 @@ export const lanes: Chapter = (it) => {
     await bench.pass(2);
     const [found] = (await bench.store.claim({ limit: 1, lease: bench.lease("alive") })).claimed;
     assert.equal(found?.record.id, "ada");
-    assert.equal(found.slot, null, "the dead owner's slot is not handed on");
+    assert.equal(found.slot, null, "the dead owner's slot is not passed on");
     assert.deepEqual(await bench.grant(1, "other"), []);
   });
 
-  it("grant() gives a user again who was put back into the lane", async (bench) => {
+  it("grant() returns a user again that was put back into the lane", async (bench) => {
     const { store, write, lease } = bench;
     await bench.wait("bulk", "ada");
     await bench.grant(1, "mine");
@@ -148,7 +148,7 @@ export const lanes: Chapter = (it) => {
     assert.deepEqual(await bench.grant(1, "next"), ["ada"]);
   });
 
-  it("grant() no longer gives a user who left the lane", async (bench) => {
+  it("grant() no longer returns a user that left the lane", async (bench) => {
     await bench.wait("bulk", "ada");
     await bench.store.commit(bench.write("ada", { expectedRevision: 1, lane: null, dueInMs: 0 }));
     assert.deepEqual(await bench.grant(1), []);
@@ -179,7 +179,7 @@ export const lanes: Chapter = (it) => {
     });
   }
 
-  it("grant() leaves `kept` places to interactive", async (bench) => {
+  it("grant() reserves `kept` slots for interactive", async (bench) => {
     await bench.wait("bulk", "b1", "b2", "b3", "b4", "b5", "b6", "b7", "b8", "b9");
     assert.equal(await granted(bench, 99), "b1 b2 b3 b4 b5 b6 b7 b8");
     assert.equal(await granted(bench, 99), "");
@@ -188,16 +188,16 @@ export const lanes: Chapter = (it) => {
     assert.equal(await bench.used(shared(bench)), 10);
   });
 
-  it("grant() leaves `kept` places to interactive, also from a lane that is owed some", async (bench) => {
+  it("grant() reserves `kept` slots for interactive, also from a lane below its minimum", async (bench) => {
     await bench.wait("recovery", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8");
     assert.equal(await granted(bench, 99), "r1 r2 r3 r4 r5 r6 r7 r8");
     await bench.wait("bulk", "b1");
-    assert.equal(await granted(bench, 99), "", "it is owed two, but not of those");
+    assert.equal(await granted(bench, 99), "", "its minimum is two, but not from the reserved slots");
     await bench.wait("interactive", "i1");
     assert.equal(await granted(bench, 99), "i1");
   });
 
-  it("slots.take() leaves `kept` places to interactive, and says when bulk may ask again", async (bench) => {
+  it("slots.take() reserves `kept` slots for interactive, and returns when bulk may ask again", async (bench) => {
     const limit = shared(bench);
     for (let call = 1; call <= 8; call++) await bench.take("bulk", limit);
     const refused = await bench.store.slots.take(bench.ask("bulk", limit));
@@ -207,34 +207,34 @@ export const lanes: Chapter = (it) => {
     assert.equal((await bench.store.slots.take(bench.ask("interactive", limit))).type, "refused");
   });
 
-  it("grant() gives recovery and bulk their least places, however many wait in interactive", async (bench) => {
+  it("grant() gives recovery and bulk their minimum, however many users wait in interactive", async (bench) => {
     const names = (lane: string, count: number): string[] =>
       Array.from({ length: count }, (_, n) => `${lane}${n + 1}`);
     await bench.wait("bulk", ...names("b", 5));
     await bench.wait("recovery", ...names("r", 5));
     await bench.wait("interactive", ...names("i", 9));
     assert.equal(await granted(bench, 99), "i1 i2 i3 i4 i5 r1 r2 r3 b1 b2");
-    await bench.pass(25.5); // all of them are over, and everybody is owed again
-    assert.equal(await granted(bench, 99), "i6 i7 i8 i9 r4 r5 b3 b4", "and two stay free");
+    await bench.pass(25.5); // all slots are free again, and the minimums apply anew
+    assert.equal(await granted(bench, 99), "i6 i7 i8 i9 r4 r5 b3 b4", "two stay free");
   });
 
-  it("grant() gives a lane the places it is owed, when people took them while nobody waited there", async (bench) => {
+  it("grant() gives a lane its minimum after interactive used those slots while the lane was empty", async (bench) => {
     const limit = shared(bench);
     for (let call = 1; call <= 8; call++) {
       await bench.store.slots.settle(await bench.take("interactive", limit));
-      if (call <= 2) await bench.pass(3); // so that the first two are over apart, on a slow machine, too
+      if (call <= 2) await bench.pass(3); // so that the first two expire at different times, on a slow machine too
     }
     await bench.wait("bulk", "b1", "b2", "b3", "b4");
     await bench.wait("recovery", "r1");
     await bench.wait("interactive", "i1");
-    assert.equal(await granted(bench, 99), "r1 b1", "two are free, three are owed");
-    await bench.pass(15); // the first of the people's calls is over
+    assert.equal(await granted(bench, 99), "r1 b1", "two are free, the minimums add up to three");
+    await bench.pass(15); // the first interactive call is over
     assert.equal(await granted(bench, 99), "b2");
     await bench.pass(3);
-    assert.equal(await granted(bench, 99), "i1", "everybody has had their least");
+    assert.equal(await granted(bench, 99), "i1", "all minimums are met");
   });
 
-  it("grant() says when a place comes that the waiting lane may have", async (bench) => {
+  it("grant() returns when a slot that the waiting lane may use becomes free", async (bench) => {
     const limit = shared(bench);
     for (let call = 1; call <= 5; call++) await bench.store.slots.settle(await bench.take("bulk", limit));
     await bench.pass(3);
@@ -246,7 +246,7 @@ export const lanes: Chapter = (it) => {
     bench.about(batch.nextInMs, 16.9, "rounded up"); // 20 after the first five
   });
 
-  it("slots.take() does not take what a waiting lane is owed", async (bench) => {
+  it("slots.take() does not take a slot of a waiting lane's minimum", async (bench) => {
     const limit = shared(bench);
     await bench.wait("bulk", "b1", "b2");
     for (let call = 1; call <= 8; call++) await bench.take("interactive", limit);

@@ -1,15 +1,15 @@
 /**
- * Leases: who may commit.
+ * Leases: which commits are allowed.
  *
  * @module
  */
 import assert from "node:assert/strict";
 import type { Commit, Store } from "../../store/contract.ts";
-import { committed, refusedAsConflict } from "./bench.ts";
-import type { Bench, Chapter } from "./bench.ts";
+import { committed, refusedAsConflict } from "./fixture.ts";
+import type { Fixture, Chapter } from "./fixture.ts";
 
-/** A record at revision 1 under a lease of 10 units. */
-async function leased({ store, write, lease }: Bench, id: string, by: string): Promise<void> {
+/** A record at revision 1 with a lease of 10 units. */
+async function leased({ store, write, lease }: Fixture, id: string, by: string): Promise<void> {
   committed(await store.commit(write(id, { mode: "take", lease: lease(by) })));
 }
 
@@ -33,7 +33,7 @@ export const leases: Chapter = (it) => {
     assert.equal((await bench.record("ada")).lease?.id, "mine");
   });
 
-  it("commit({ mode: take }) of the lease's own holder runs it again", async (bench) => {
+  it("commit({ mode: take }) by the lease's holder renews it", async (bench) => {
     const { store, write, lease } = bench;
     await leased(bench, "ada", "mine");
     await bench.pass(6);
@@ -41,7 +41,7 @@ export const leases: Chapter = (it) => {
     bench.about((await bench.record("ada")).lease?.leftMs, 10);
   });
 
-  it("commit({ mode: take }) takes over a lease that has ended", async (bench) => {
+  it("commit({ mode: take }) takes over an expired lease", async (bench) => {
     const { store, write, lease } = bench;
     await leased(bench, "ada", "mine");
     await bench.pass(11);
@@ -61,7 +61,7 @@ export const leases: Chapter = (it) => {
     assert.equal((await bench.record("ada")).revision, 1);
   });
 
-  it("commit({ mode: none }) succeeds when the lease has ended, and leaves none", async (bench) => {
+  it("commit({ mode: none }) succeeds when the lease has expired, and removes it", async (bench) => {
     const { store, write, lease } = bench;
     await leased(bench, "ada", "mine");
     await bench.pass(11);
@@ -72,7 +72,7 @@ export const leases: Chapter = (it) => {
     );
   });
 
-  it("commit({ mode: keep }) runs the lease again, for as long as it says", async (bench) => {
+  it("commit({ mode: keep }) renews the lease for the given time", async (bench) => {
     const { store, write, lease } = bench;
     await leased(bench, "ada", "mine");
     await bench.pass(6);
@@ -84,18 +84,15 @@ export const leases: Chapter = (it) => {
   });
 
   for (const mode of ["keep", "end"] as const) {
-    it(`commit({ mode: ${mode} }) succeeds though the lease has ended, as long as nobody claimed`, async (bench) => {
+    it(`commit({ mode: ${mode} }) succeeds after the lease expired, if the record was not claimed`, async (bench) => {
       const { store, write, lease } = bench;
       await leased(bench, "ada", "mine");
       await bench.pass(30);
-      assert.ok(
-        Number((await bench.record("ada")).lease?.leftMs) < 0,
-        "load() shows the lease that has ended",
-      );
+      assert.ok(Number((await bench.record("ada")).lease?.leftMs) < 0, "load() returns the expired lease");
       committed(await store.commit(write("ada", { ...second, mode, lease: lease("mine") })));
     });
 
-    it(`commit({ mode: ${mode} }) is refused once somebody claimed, at the same revision`, async (bench) => {
+    it(`commit({ mode: ${mode} }) is refused once another process claimed, at the same revision`, async (bench) => {
       const { store, write, lease } = bench;
       await leased(bench, "ada", "mine");
       await bench.pass(11);
@@ -104,14 +101,14 @@ export const leases: Chapter = (it) => {
       committed(await store.commit(write("ada", { ...second, mode, lease: lease("other") })));
     });
 
-    it(`commit({ mode: ${mode} }) goes by the lease's id, not by its owner`, async (bench) => {
+    it(`commit({ mode: ${mode} }) checks the lease's id, not its owner`, async (bench) => {
       const { store, write, lease } = bench;
       await leased(bench, "ada", "mine");
       const another = { ...lease("mine"), id: "another lease of the same process" };
       refusedAsConflict(await store.commit(write("ada", { ...second, mode, lease: another })));
     });
 
-    it(`commit({ mode: ${mode} }) is refused where no lease is`, async (bench) => {
+    it(`commit({ mode: ${mode} }) is refused if there is no lease`, async (bench) => {
       const { store, write, lease } = bench;
       await store.commit(write("ada"));
       refusedAsConflict(await store.commit(write("ada", { ...second, mode, lease: lease("mine") })));
@@ -120,7 +117,7 @@ export const leases: Chapter = (it) => {
     });
   }
 
-  it("commit({ mode: end }) leaves no lease, so the next one may take it", async (bench) => {
+  it("commit({ mode: end }) removes the lease, so that another owner may take it", async (bench) => {
     const { store, write, lease } = bench;
     await leased(bench, "ada", "mine");
     committed(await store.commit(write("ada", { ...second, mode: "end", lease: lease("mine") })));
@@ -155,12 +152,12 @@ export const leases: Chapter = (it) => {
     }
   });
 
-  it("commit() and claim() of 128 owners at once leave one holder of a lease that has ended", async (bench) => {
+  it("commit() and claim() of 128 owners at once leave one holder of an expired lease", async (bench) => {
     const { write, lease } = bench;
     const took = write("ada", { mode: "take", lease: lease("old owner") });
     const rounds: (readonly [Store, Store])[] = [];
     for (let round = 0; round < 5; round++) {
-      const account = `round ${round}`; // each in its own, so that they wait for the end of their leases together
+      const account = `round ${round}`; // one account per round, so that all leases expire together
       const stores = [await bench.another(account), await bench.another(account)] as const;
       committed(await stores[0].commit(took));
       rounds.push(stores);

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { Chapter } from "./bench.ts";
+import type { Chapter } from "./fixture.ts";
 import { ids } from "./records.ts";
 
 export const listing: Chapter = (it) => {
@@ -16,7 +16,7 @@ export const listing: Chapter = (it) => {
     assert.deepEqual(await store.page({ state: "no such state", limit: 99 }), []);
   });
 
-  it("page({ after }) goes on behind an id, whether that is still there or not", async ({ store, write }) => {
+  it("page({ after }) continues after an id, whether that still exists or not", async ({ store, write }) => {
     for (const id of ["a", "b", "d"]) await store.commit(write(id));
     const page = (after: string): Promise<readonly string[]> =>
       store.page({ state: "created", after, limit: 9 });
@@ -26,14 +26,14 @@ export const listing: Chapter = (it) => {
     assert.deepEqual(await page(""), ["a", "b", "d"]);
   });
 
-  it("page({ limit }) gives no more than that", async ({ store, write }) => {
+  it("page({ limit }) returns at most that many", async ({ store, write }) => {
     for (const id of ["a", "b", "c", "d"]) await store.commit(write(id));
     assert.deepEqual(await store.page({ state: "created", limit: 2 }), ["a", "b"]);
     assert.deepEqual(await store.page({ state: "created", after: "a", limit: 2 }), ["b", "c"]);
     assert.deepEqual(await store.page({ state: "created", limit: 0 }), []);
   });
 
-  it("page() walks over every id once, whatever the ids look like", async ({ store, write }) => {
+  it("page() lists every id once, whatever the ids look like", async ({ store, write }) => {
     for (const id of ids) await store.commit(write(id));
     const seen: string[] = [];
     let after: string | undefined;
@@ -51,7 +51,7 @@ export const listing: Chapter = (it) => {
     assert.deepEqual(await store.counts(), {});
   });
 
-  it("counts() stays exact over many changes, some of them refused", async ({ store, write }) => {
+  it("counts() stays exact after many changes, some of them refused", async ({ store, write }) => {
     const states = ["created", "codeIssued", "tokenActive", "failed"];
     const truth = new Map<string, { state: string; revision: number }>();
     for (let turn = 0; turn < 120; turn++) {

@@ -4,11 +4,15 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { committed, refusedAsConflict } from "./bench.ts";
-import type { Chapter } from "./bench.ts";
+import { committed, refusedAsConflict } from "./fixture.ts";
+import type { Chapter } from "./fixture.ts";
 
 export const moves: Chapter = (it) => {
-  it("move() brings the record under its new id, written anew", async ({ store, write, record }) => {
+  it("move() stores the record under its new id, with the commit applied", async ({
+    store,
+    write,
+    record,
+  }) => {
     await store.commit(write("old"));
     const commit = write("new", { expectedRevision: 1, value: "moved" });
     assert.deepEqual(await store.move({ from: "old", commit }), {
@@ -20,7 +24,7 @@ export const moves: Chapter = (it) => {
     assert.deepEqual({ id, value, revision }, { id: "new", value: "moved", revision: 2 });
   });
 
-  it("load() of the old id answers with the new one, after one move or two", async ({ store, write }) => {
+  it("load() of the old id returns the new one, after one or two moves", async ({ store, write }) => {
     await store.commit(write("a"));
     await store.move({ from: "a", commit: write("b", { expectedRevision: 1 }) });
     assert.deepEqual(await store.load("a"), { type: "renamed", to: "b" });
@@ -56,7 +60,7 @@ export const moves: Chapter = (it) => {
     assert.deepEqual(await store.load("new"), { type: "absent" });
   });
 
-  it("move() of an id that is not there is refused, whatever the revision", async ({ store, write }) => {
+  it("move() of an unknown id is refused, whatever the revision", async ({ store, write }) => {
     for (const expectedRevision of [0, 1]) {
       refusedAsConflict(await store.move({ from: "nobody", commit: write("new", { expectedRevision }) }));
     }
@@ -71,7 +75,7 @@ export const moves: Chapter = (it) => {
     assert.deepEqual(await store.load("a"), { type: "renamed", to: "b" });
   });
 
-  it("move() back over what the first move left", async ({ store, write, record }) => {
+  it("move() back replaces the redirect that the first move left", async ({ store, write, record }) => {
     await store.commit(write("a"));
     await store.move({ from: "a", commit: write("b", { expectedRevision: 1 }) });
     committed(await store.move({ from: "b", commit: write("a", { expectedRevision: 2, value: "home" }) }));
@@ -81,11 +85,7 @@ export const moves: Chapter = (it) => {
     assert.deepEqual(await store.page({ state: "created", limit: 9 }), ["a"]);
   });
 
-  it("move() of another user to an id that was renamed gives it that id", async ({
-    store,
-    write,
-    record,
-  }) => {
+  it("move() of another user to an id that was renamed succeeds", async ({ store, write, record }) => {
     await store.commit(write("ada"));
     await store.move({ from: "ada", commit: write("lovelace", { expectedRevision: 1 }) });
     await store.commit(write("eve"));
@@ -94,21 +94,21 @@ export const moves: Chapter = (it) => {
     assert.equal((await record("lovelace")).revision, 2);
   });
 
-  it("move() takes the due time along", async (bench) => {
+  it("move() keeps the due time", async (bench) => {
     const { store, write } = bench;
     await store.commit(write("old", { dueInMs: 0 }));
     await store.move({ from: "old", commit: write("new", { expectedRevision: 1, dueInMs: 0 }) });
     assert.deepEqual(await bench.claim(9), ["new"]);
   });
 
-  it("move() takes the place in the lane along", async (bench) => {
+  it("move() keeps the place in the lane", async (bench) => {
     const { store, write } = bench;
     await bench.wait("bulk", "old", "later");
     await store.move({ from: "old", commit: write("new", { expectedRevision: 1, lane: "bulk" }) });
     assert.deepEqual(await bench.grant(9), ["new", "later"]);
   });
 
-  it("move() takes the state along, in pages and counts", async ({ store, write }) => {
+  it("move() updates the state in pages and counts", async ({ store, write }) => {
     await store.commit(write("old", { state: "created" }));
     await store.move({ from: "old", commit: write("new", { expectedRevision: 1, state: "codeIssued" }) });
     assert.deepEqual(await store.counts(), { codeIssued: 1 });
@@ -149,7 +149,7 @@ export const moves: Chapter = (it) => {
     assert.deepEqual(await store.load("c"), { type: "absent" });
   });
 
-  it("move({ settle }) lets the slot count from now", async (bench) => {
+  it("move({ settle }) makes the slot count from now", async (bench) => {
     const { store, write } = bench;
     await store.commit(write("old"));
     const settle = await bench.take();
@@ -158,7 +158,7 @@ export const moves: Chapter = (it) => {
     assert.equal(await bench.used(), 0);
   });
 
-  it("move() that is there already is acknowledged again, and takes no second slot", async (bench) => {
+  it("move() that was stored already is acknowledged again, and takes no second slot", async (bench) => {
     const { store, write, ask } = bench;
     await store.commit(write("old"));
     const move = { from: "old", commit: write("new", { expectedRevision: 1, take: ask() }) };
@@ -168,7 +168,7 @@ export const moves: Chapter = (it) => {
     assert.equal(await bench.used(), 1);
   });
 
-  it("move() under the writeId of the old record's own last write is a conflict, and loses nobody", async (bench) => {
+  it("move() under the writeId of the old record's own last write is a conflict, and loses no record", async (bench) => {
     const { store, write } = bench;
     await store.commit(write("old", { writeId: "the same" }));
     const move = { from: "old", commit: write("new", { expectedRevision: 1, writeId: "the same" }) };

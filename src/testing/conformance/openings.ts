@@ -1,17 +1,18 @@
 /**
- * Several openings of one store, one after the other and at the same time.
+ * Several stores over the same data, one after the other and at the same time.
  *
  * @module
  */
 import assert from "node:assert/strict";
 import { inTime, systemClock } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
-import { committed, refusedAsConflict } from "./bench.ts";
-import type { Chapter } from "./bench.ts";
+import { committed, refusedAsConflict } from "./fixture.ts";
+import { holds } from "./account.ts";
+import type { Chapter } from "./fixture.ts";
 
-/** Fails if `answer` is not there after `ms` real milliseconds: a store that hangs must not hang the suite. */
+/** Fails if `answer` takes more than `ms` real milliseconds, so that a hanging store does not hang the suite. */
 function within(ms: number, answer: Promise<unknown>): Promise<unknown> {
-  const tooLate = (): Error => new assert.AssertionError({ message: `no answer within ${ms} ms` });
+  const tooLate = (): Error => new assert.AssertionError({ message: `no result within ${ms} ms` });
   return inTime(systemClock, ms, () => answer, tooLate);
 }
 
@@ -28,7 +29,7 @@ export const openings: Chapter = (it, options) => {
     committed(await other.commit(back));
     assert.deepEqual(await store.counts(), { failed: 1 });
     await store.account.commit({ value: "ours", expectedRevision: 0, writeId: "a" });
-    assert.deepEqual(await other.account.load(), { value: "ours", revision: 1 });
+    holds(await other.account.load(), { value: "ours", revision: 1 });
   });
 
   it("open() twice gives two stores that count the same slots and serve the same lanes", async (bench) => {
@@ -41,6 +42,21 @@ export const openings: Chapter = (it, options) => {
     assert.equal((await other.slots.take(bench.ask())).type, "refused");
     assert.deepEqual(await bench.grant(1, "there", other), ["ada"]);
     assert.equal(await bench.used(), 1);
+  });
+
+  it("probe(), if there is one, resolves while writes are accepted, and leaves no trace", async (bench) => {
+    const { store, write } = bench;
+    await store.commit(write("ada", { dueInMs: 0 }));
+    const seen = async (): Promise<unknown> => [
+      await store.load("ada").then((loaded) => loaded.type === "record" && loaded.record.revision),
+      await store.counts(),
+      await store.account.load(),
+      await bench.used(),
+    ];
+    const before = await seen();
+    for (let n = 0; n < 3; n++) await store.probe?.();
+    assert.deepEqual(await seen(), before);
+    assert.deepEqual(await bench.claim(9), ["ada"]);
   });
 
   it("open() keeps accounts apart", async (bench) => {
@@ -61,7 +77,7 @@ export const openings: Chapter = (it, options) => {
     assert.deepEqual((await bench.record("ada")).value, { hello: "ada" });
   });
 
-  it("close() of one opening leaves the other working", async (bench) => {
+  it("close() of one store leaves the other working", async (bench) => {
     const other = await bench.another();
     await bench.store.commit(bench.write("ada"));
     await other.close();
@@ -69,7 +85,7 @@ export const openings: Chapter = (it, options) => {
     assert.deepEqual(await bench.store.counts(), { created: 2 });
   });
 
-  it("close() waits for the writes that were begun before it", async (bench) => {
+  it("close() waits for writes that started before it", async (bench) => {
     const other = await bench.another();
     const writes = Array.from({ length: 20 }, (_, n) => other.commit(bench.write(`user ${n}`)));
     await other.close();
@@ -83,7 +99,7 @@ export const openings: Chapter = (it, options) => {
     await other.close();
   });
 
-  it("close() leaves a store that answers or rejects with a LifecycleError, and never hangs", async (bench) => {
+  it("close() leaves a store that resolves or rejects with a LifecycleError, and never hangs", async (bench) => {
     const other = await bench.another();
     await other.close();
     const asked = [
@@ -106,7 +122,7 @@ export const openings: Chapter = (it, options) => {
   });
 
   if (options.survivesClose ?? true) {
-    it("open() after close() finds everything as it was", async (bench) => {
+    it("open() after close() finds everything unchanged", async (bench) => {
       const { store, write, lease, unit } = bench;
       await store.commit(
         write("ada", { value: { n: 1 }, mode: "take", lease: lease("mine"), state: "codeIssued" }),
@@ -128,7 +144,7 @@ export const openings: Chapter = (it, options) => {
       }
       assert.deepEqual(await again.load("old"), { type: "renamed", to: "new" });
       assert.deepEqual(await again.counts(), { codeIssued: 1, created: 2, failed: 1 });
-      assert.deepEqual(await again.account.load(), { value: "account", revision: 1 });
+      holds(await again.account.load(), { value: "account", revision: 1 });
       assert.equal(await bench.used(bench.limit, again), 1);
       await again.slots.giveBack(slot);
       assert.equal(await bench.used(bench.limit, again), 0);

@@ -6,10 +6,10 @@
 import assert from "node:assert/strict";
 import { isLifecycleError } from "../../errors.ts";
 import type { Json } from "../../store/contract.ts";
-import { committed, refusedAsConflict } from "./bench.ts";
-import type { Chapter } from "./bench.ts";
+import { committed, refusedAsConflict } from "./fixture.ts";
+import type { Chapter } from "./fixture.ts";
 
-/** Values that trip up encoders. */
+/** Values that break careless encoders. */
 const values: Readonly<Record<string, Json>> = {
   null: null,
   false: false,
@@ -24,7 +24,7 @@ const values: Readonly<Record<string, Json>> = {
   "a long text": "0123456789abcdef".repeat(4_096),
 };
 
-/** Ids that trip up keys, patterns and separators. */
+/** Ids that break careless keys, patterns and separators. */
 export const ids: readonly string[] = [
   "ada@example.org",
   "ada+oneup@example.org",
@@ -53,11 +53,11 @@ export const ids: readonly string[] = [
 ];
 
 export const records: Chapter = (it, options) => {
-  it("load() answers absent for an id that was never written", async ({ store }) => {
+  it("load() returns absent for an id that was never written", async ({ store }) => {
     assert.deepEqual(await store.load("ada"), { type: "absent" });
   });
 
-  it("load() answers with everything that commit() wrote", async ({ store, write, record, about }) => {
+  it("load() returns everything that commit() wrote", async ({ store, write, record, about }) => {
     await store.commit(write("ada", { value: { n: 1 }, dueInMs: 7_000 }));
     const { dueInMs, ...rest } = await record("ada");
     assert.deepEqual(rest, { id: "ada", value: { n: 1 }, revision: 1, lane: null, lease: null });
@@ -65,7 +65,7 @@ export const records: Chapter = (it, options) => {
     about(Number(dueInMs) - 7_000, 0);
   });
 
-  it("load() gives a value of its own, which a caller may change", async ({ store, write, record }) => {
+  it("load() returns a copy of the value, which the caller may change", async ({ store, write, record }) => {
     const value = { list: [1] };
     await store.commit(write("ada", { value }));
     value.list.push(2);
@@ -77,13 +77,13 @@ export const records: Chapter = (it, options) => {
     assert.deepEqual(await store.commit(write("ada")), { type: "committed", revision: 1, slot: null });
   });
 
-  it("commit() refuses to create a record that is there", async ({ store, write, record }) => {
+  it("commit() refuses to create an existing record", async ({ store, write, record }) => {
     await store.commit(write("ada", { value: "first" }));
     refusedAsConflict(await store.commit(write("ada", { value: "second" })));
     assert.equal((await record("ada")).value, "first");
   });
 
-  it("commit() refuses to change a record that is not there", async ({ store, write }) => {
+  it("commit() refuses to change a record that does not exist", async ({ store, write }) => {
     refusedAsConflict(await store.commit(write("ada", { expectedRevision: 1 })));
     assert.deepEqual(await store.load("ada"), { type: "absent" });
     assert.deepEqual(await store.counts(), {});
@@ -98,7 +98,7 @@ export const records: Chapter = (it, options) => {
     assert.equal((await record("ada")).value, 4);
   });
 
-  it("commit() refuses a stale revision, and one of the future", async ({ store, write, record }) => {
+  it("commit() refuses a stale revision, and a future one", async ({ store, write, record }) => {
     await store.commit(write("ada"));
     await store.commit(write("ada", { expectedRevision: 1, value: "latest" }));
     for (const expectedRevision of [0, 1, 3]) {
@@ -114,7 +114,7 @@ export const records: Chapter = (it, options) => {
     });
   });
 
-  it("commit() that met a conflict leaves state, due time, lane and slots alone", async (bench) => {
+  it("commit() that is refused as a conflict changes no state, due time, lane or slot", async (bench) => {
     const { store, write, ask, take } = bench;
     const [settled, given] = [await take(), await take()];
     await store.commit(write("ada", { state: "created" }));
@@ -128,7 +128,7 @@ export const records: Chapter = (it, options) => {
     bench.about((await bench.forecast(3)).inMs, 25, "rounded up"); // neither settled nor given back
   });
 
-  it("commit() acknowledges a write that is there already, whose first answer was lost", async (bench) => {
+  it("commit() acknowledges a write again whose first response was lost", async (bench) => {
     const { store, write } = bench;
     await store.commit(write("ada"));
     const lost = write("ada", { expectedRevision: 1, state: "codeIssued", value: "written once" });
@@ -145,7 +145,7 @@ export const records: Chapter = (it, options) => {
     assert.equal((await record("ada")).revision, 1);
   });
 
-  it("commit() acknowledges a write again though its lease has ended and another claimed", async (bench) => {
+  it("commit() acknowledges a write again after its lease expired and another process claimed the record", async (bench) => {
     const { store, write, lease } = bench;
     const lost = write("ada", { mode: "take", lease: lease("slow") });
     await store.commit(lost);
@@ -155,7 +155,7 @@ export const records: Chapter = (it, options) => {
     assert.equal((await bench.record("ada")).lease?.id, "faster", "the replay changes nothing");
   });
 
-  it("commit() does not acknowledge a write that another has followed", async ({ store, write, record }) => {
+  it("commit() does not acknowledge a write again after a later write", async ({ store, write, record }) => {
     const first = write("ada", { value: "first" });
     await store.commit(first);
     await store.commit(write("ada", { expectedRevision: 1, value: "second" }));
@@ -163,7 +163,7 @@ export const records: Chapter = (it, options) => {
     assert.equal((await record("ada")).value, "second");
   });
 
-  it("commit() that rejects has changed nothing, and spoils no other", async (bench) => {
+  it("commit() that rejects changes nothing, and does not affect other commits", async (bench) => {
     const { store, write } = bench;
     const unwritable = write("eve", { value: 1n as unknown as Json, dueInMs: 0 }); // no JSON
     const ended = await Promise.allSettled([
@@ -185,7 +185,7 @@ export const records: Chapter = (it, options) => {
   });
 
   for (const [name, value] of Object.entries(values)) {
-    it(`commit() keeps ${name} as it is`, async ({ store, write, record, another }) => {
+    it(`commit() preserves ${name}`, async ({ store, write, record, another }) => {
       await store.commit(write("ada", { value }));
       assert.deepEqual((await record("ada")).value, value);
       const elsewhere = await (await another()).load("ada");
@@ -204,7 +204,7 @@ export const records: Chapter = (it, options) => {
     assert.deepEqual(new Set(await bench.claim(ids.length + 1)), new Set(ids));
   });
 
-  it("commit() keeps ids of the greatest length, in every index", async (bench) => {
+  it("commit() keeps ids of the maximum length, in every index", async (bench) => {
     const { store, write } = bench;
     const longest = options.longestId ?? 512;
     const long = ["a".repeat(longest), "é".repeat(longest / 2), "😀".repeat(longest / 4)];

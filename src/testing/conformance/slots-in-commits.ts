@@ -1,11 +1,11 @@
 /**
- * Slots that change in the same unit as a record: `take`, `settle` and `giveBack` of a commit.
+ * Slots that change atomically with a record: `take`, `settle` and `giveBack` of a commit.
  *
  * @module
  */
 import assert from "node:assert/strict";
-import { committed, refusedAsConflict } from "./bench.ts";
-import type { Chapter } from "./bench.ts";
+import { committed, refusedAsConflict } from "./fixture.ts";
+import type { Chapter } from "./fixture.ts";
 
 export const slotsInCommits: Chapter = (it) => {
   it("commit({ take }) takes a slot with the write", async (bench) => {
@@ -20,7 +20,7 @@ export const slotsInCommits: Chapter = (it) => {
     assert.equal(await bench.used(), 0);
   });
 
-  it("commit({ take }) writes nothing at all if no slot is free, and says when one will be", async (bench) => {
+  it("commit({ take }) writes nothing if no slot is free, and returns when one will be", async (bench) => {
     const { store, write, ask } = bench;
     await store.commit(write("ada", { state: "created", value: "before" }));
     const [first] = [await bench.take(), await bench.take(), await bench.take()];
@@ -46,7 +46,7 @@ export const slotsInCommits: Chapter = (it) => {
     bench.about((await bench.forecast(1)).inMs, 25, "rounded up"); // nothing was settled
   });
 
-  it("commit({ take }) of any number at once succeeds for exactly the free slots", async (bench) => {
+  it("commit({ take }) by any number at once succeeds for exactly the free slots", async (bench) => {
     const { store, write, ask } = bench;
     const stores = [store, await bench.another()];
     const limit = { ...bench.limit, calls: 30 };
@@ -63,7 +63,7 @@ export const slotsInCommits: Chapter = (it) => {
     assert.deepEqual(new Set(await store.page({ state: "created", limit: 99 })), new Set(done));
   });
 
-  it("commit({ take }) that is acknowledged again takes no second slot, and names the first", async (bench) => {
+  it("commit({ take }) that is acknowledged again takes no second slot, and returns the first", async (bench) => {
     const write = bench.write("ada", { take: bench.ask() });
     const { slot } = committed(await bench.store.commit(write));
     assert.ok(slot);
@@ -86,7 +86,7 @@ export const slotsInCommits: Chapter = (it) => {
     assert.equal(await bench.used(), 0);
   });
 
-  it("commit({ settle }) lets the slot of a call that is over count from now", async (bench) => {
+  it("commit({ settle }) makes the slot of a finished call count from now", async (bench) => {
     const slot = await bench.take();
     await bench.pass(2);
     committed(await bench.store.commit(bench.write("ada", { settle: slot })));
@@ -96,14 +96,14 @@ export const slotsInCommits: Chapter = (it) => {
     assert.equal(await bench.used(), 0);
   });
 
-  it("commit({ settle }) that is acknowledged again settles no other call's slot", async (bench) => {
+  it("commit({ settle }) that is acknowledged again does not settle another call's slot", async (bench) => {
     const slot = await bench.take();
     await bench.take();
     const write = bench.write("ada", { settle: slot });
     committed(await bench.store.commit(write));
     committed(await bench.store.commit(write));
     await bench.pass(20.5);
-    assert.equal(await bench.used(), 1, "the other call may still be under way");
+    assert.equal(await bench.used(), 1, "the other call may still be in flight");
   });
 
   it("commit({ giveBack }) frees the slot of a call that was not sent", async (bench) => {
@@ -113,7 +113,7 @@ export const slotsInCommits: Chapter = (it) => {
     assert.equal(await bench.used(), 1);
   });
 
-  it("commit({ settle, take }) ends one call and begins the next in one write", async (bench) => {
+  it("commit({ settle, take }) ends one call and starts the next in one write", async (bench) => {
     const settle = await bench.take();
     const done = committed(await bench.store.commit(bench.write("ada", { settle, take: bench.ask() })));
     assert.ok(done.slot);

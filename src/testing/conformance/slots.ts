@@ -1,14 +1,14 @@
 /**
- * The log of calls: `slots.take`, `settle`, `giveBack`, `forecast`. No rolling window may hold more calls than the
- * limit, so a slot counts for a whole window after the latest moment at which its call may have arrived.
+ * The log of calls: `slots.take`, `settle`, `giveBack`, `forecast`. No rolling window may hold more calls than the limit,
+ * so a slot counts for a whole window after the latest time at which its call may have arrived.
  *
  * @module
  */
 import assert from "node:assert/strict";
-import type { Chapter } from "./bench.ts";
+import type { Chapter } from "./fixture.ts";
 
 export const slots: Chapter = (it) => {
-  it("slots.take() gives as many slots as the limit has, then says when to ask again", async (bench) => {
+  it("slots.take() grants as many slots as the limit has, then returns when to ask again", async (bench) => {
     for (let call = 1; call <= bench.limit.calls; call++) {
       const slot = await bench.take();
       assert.deepEqual(
@@ -23,7 +23,7 @@ export const slots: Chapter = (it) => {
     assert.equal(await bench.used(), bench.limit.calls);
   });
 
-  it("slots.take() succeeds when the time has come that a refusal named", async (bench) => {
+  it("slots.take() succeeds at the time that a refusal returned", async (bench) => {
     for (let call = 1; call <= bench.limit.calls; call++) await bench.take();
     await bench.pass(3);
     const refused = await bench.store.slots.take(bench.ask());
@@ -32,7 +32,7 @@ export const slots: Chapter = (it) => {
     await bench.take();
   });
 
-  it("slots.take() gives exactly the free slots to any number who ask at once", async (bench) => {
+  it("slots.take() grants exactly the free slots to any number of callers at once", async (bench) => {
     const stores = [bench.store, await bench.another()];
     await bench.take();
     const answers = await Promise.all(
@@ -50,7 +50,7 @@ export const slots: Chapter = (it) => {
     assert.deepEqual([await bench.used(), await bench.used(other)], [3, 1]);
   });
 
-  it("slots.take() holds a slot that is never settled for hold and window, no longer", async (bench) => {
+  it("slots.take() counts a slot that is never settled for hold and window, no longer", async (bench) => {
     await bench.take();
     await bench.pass(24.5);
     assert.equal(await bench.used(), 1);
@@ -58,7 +58,7 @@ export const slots: Chapter = (it) => {
     assert.equal(await bench.used(), 0);
   });
 
-  it("slots.settle() lets the slot count from now: it is free a window later", async (bench) => {
+  it("slots.settle() makes the slot count from now: it is free a window later", async (bench) => {
     const slot = await bench.take();
     await bench.pass(2);
     await bench.store.slots.settle(slot);
@@ -68,7 +68,7 @@ export const slots: Chapter = (it) => {
     assert.equal(await bench.used(), 0);
   });
 
-  it("slots.settle() of one slot leaves the others at their hold", async (bench) => {
+  it("slots.settle() of one slot does not change the others", async (bench) => {
     const slot = await bench.take();
     await bench.take();
     await bench.store.slots.settle(slot);
@@ -79,7 +79,7 @@ export const slots: Chapter = (it) => {
     assert.equal(await bench.used(), 0);
   });
 
-  it("slots.settle() after the hold does not let the slot count longer", async (bench) => {
+  it("slots.settle() after the hold does not make the slot count longer", async (bench) => {
     const slot = await bench.take();
     await bench.pass(9);
     await bench.store.slots.settle(slot);
@@ -106,7 +106,7 @@ export const slots: Chapter = (it) => {
     assert.equal((await bench.store.slots.take(bench.ask())).type, "refused");
   });
 
-  it("slots.take() for a limit without a queue passes nobody by and is refused for nobody who waits", async (bench) => {
+  it("slots.take() for a limit without a queue ignores users that wait for another limit", async (bench) => {
     const other = { ...bench.limit, name: "token" };
     const ask = { ...bench.ask("interactive", other), lane: null };
     await bench.wait("interactive", "ada");
@@ -122,7 +122,7 @@ export const slots: Chapter = (it) => {
     });
   });
 
-  it("slots.forecast() counts the used slots by lane and names the wait for more", async (bench) => {
+  it("slots.forecast() counts the used slots by lane and returns the wait for more", async (bench) => {
     const unused = { interactive: 0, recovery: 0, bulk: 0 };
     assert.deepEqual(await bench.forecast(3), { used: unused, waiting: unused, inMs: 0 });
     const slot = await bench.take("recovery");
@@ -134,10 +134,10 @@ export const slots: Chapter = (it) => {
     bench.about((await bench.forecast(2)).inMs, 16, "rounded up"); // 20 after the first
     bench.about((await bench.forecast(3)).inMs, 20, "rounded up"); // a window after the free one
     bench.about((await bench.forecast(4)).inMs, 25, "rounded up"); // 25 after the second
-    assert.equal(await bench.used(), 2, "asking takes nothing");
+    assert.equal(await bench.used(), 2, "a forecast takes no slot");
   });
 
-  it("slots.forecast() lets those go first who wait in the lane or one before it", async (bench) => {
+  it("slots.forecast() counts users that wait in the lane or one before it first", async (bench) => {
     await bench.wait("bulk", "a", "b");
     await bench.wait("recovery", "c");
     const { waiting, inMs } = await bench.forecast(1, "recovery");

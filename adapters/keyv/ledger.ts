@@ -1,0 +1,263 @@
+/**
+ * The state of one account on a Keyv store: read once, then decided in memory and written through.
+ *
+ * @module
+ */
+import type { Keyv } from "keyv";
+import { randomName } from "../../src/clock.ts";
+import type { Clock } from "../../src/clock.ts";
+import { isLifecycleError } from "../../src/errors.ts";
+import type { LifecycleError } from "../../src/errors.ts";
+import { lostStore } from "../../src/store/lost-store.ts";
+import { inSteps, isLive, memoryTables, placesOf, putAll, restoring } from "../../src/store/memory-tables.ts";
+import type { Change, Place, Writing } from "../../src/store/memory-tables.ts";
+import type { Tables } from "../../src/store/tables.ts";
+import { decoded, entriesOf, fullKey } from "./entries.ts";
+import { storageTrouble, Trouble, unavailable, unusable, within } from "./failures.ts";
+
+/** The identity in the text of an account's record. */
+function readIdentity(text: string): unknown {
+  try {
+    return (JSON.parse(text) as { readonly identity?: unknown } | null)?.identity;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The state shared by all openings of one account. */
+export interface Ledger {
+  readonly tables: Tables;
+  /** Finds out whether the storage was emptied since, see {@link lostStore}. */
+  isLost(): Promise<boolean>;
+  /** Runs `unit`; resolves with its result once Keyv has acknowledged its changes. */
+  write<T>(unit: (tables: Tables) => T): Promise<T>;
+  /** Writes one key, along with everything that Keyv may not hold yet. */
+  probe(): Promise<void>;
+  /** Resolves when no write is pending, or when waiting has timed out. */
+  quiet(): Promise<void>;
+  end(): void;
+}
+
+/** The part of a Keyv or its storage adapter that reports errors. */
+interface Emitter {
+  on?(event: "error", listener: (error: unknown) => void): unknown;
+  off?(event: "error", listener: (error: unknown) => void): unknown;
+}
+
+/**
+ * Reads the account, then writes every change.
+ *
+ * A batch of units runs against the tables; its changes are rolled back, written to Keyv, and applied to the tables
+ * once Keyv has acknowledged all of them. So no reader sees data that may not be durable, and a failed batch needs no
+ * undo.
+ */
+export async function openLedger(
+  beneath: Keyv,
+  prefix: string,
+  clock: Clock,
+  timeoutMs: number,
+  readOnly: boolean,
+): Promise<Ledger> {
+  const tables = memoryTables();
+  const places = placesOf(tables);
+  const waiting: { run(tables: Tables): void; settle(): void; reject(error: unknown): void }[] = [];
+  /** Places where Keyv may differ from memory because a write failed. Rewritten before the next batch. */
+  const unsure = new Map<string, Place>();
+  const flying = new Set<Promise<unknown>>();
+  /** Writes that timed out and may still arrive. */
+  let adrift: readonly Promise<unknown>[] = [];
+  let running: Promise<void> | null = null;
+  let ended = false;
+  // Many storage adapters report a failed write only as an `error` event, and a Keyv does not always forward it.
+  let heard: unknown;
+  /** Why the last batch failed. */
+  let failure: unknown;
+  /** The storage was emptied, see {@link lostStore}. */
+  let lost: LifecycleError | null = null;
+  const hear = (error: unknown): void => void (heard = error ?? new Trouble("the store emitted an error"));
+  const emitters: readonly Emitter[] = [beneath, beneath.store as Emitter];
+
+  async function writeAll(): Promise<void> {
+    while (waiting.length > 0 || unsure.size > 0) {
+      const { ran, changes } = places.rehearse(waiting.map(({ run }) => run));
+      const units = waiting.splice(0, ran);
+      try {
+        await fly(async (over) => {
+          if (lost !== null || changes.length > 0 || unsure.size > 0) await refuseLost(over);
+          await store(over, changes);
+        });
+        for (const { place, after } of changes) place.put(after);
+        for (const unit of units) unit.settle();
+      } catch (cause) {
+        failure = cause;
+        for (const unit of units) unit.reject(lost ?? unavailable("write to", cause));
+        if (waiting.length === 0) break;
+      }
+    }
+    running = null;
+  }
+
+  /** Runs one attempt with a time limit. The signal aborts when the attempt is over. */
+  async function fly(work: (over: AbortSignal) => Promise<void>): Promise<void> {
+    const flight = new AbortController();
+    try {
+      await within(clock, timeoutMs, work(flight.signal));
+    } catch (error) {
+      adrift = [...flying];
+      throw error;
+    } finally {
+      flight.abort();
+    }
+  }
+
+  /**
+   * Reads the account's record, before a write, which Keyv cannot make one unit: if it is gone while the storage answers,
+   * or was created anew, the storage was emptied.
+   */
+  async function refuseLost(over: AbortSignal): Promise<void> {
+    if (lost !== null) throw lost;
+    const held = tables.account.get();
+    if (held?.identity === undefined || unsure.has("account")) return;
+    const isThere = async (): Promise<boolean> => {
+      const text: unknown = await beneath.get(`${prefix}account`);
+      over.throwIfAborted();
+      return typeof text === "string" && readIdentity(text) === held.identity;
+    };
+    if (await isThere()) return;
+    // A storage that fails may answer nothing instead of rejecting, so what was just written must be found.
+    const after = randomName(clock);
+    await put(over, [{ place: { key: "Probe", get: () => "", put() {} }, after }]);
+    if ((await beneath.get(`${prefix}Probe`)) !== after)
+      throw new Trouble("it does not return what it stores");
+    if (await isThere()) return;
+    lost = lostStore();
+    throw lost;
+  }
+
+  async function store(over: AbortSignal, changes: readonly Change[]): Promise<void> {
+    if (adrift.length > 0) {
+      // They should arrive before newer writes. They may never arrive, so wait once, with a limit.
+      const landed = Promise.allSettled(adrift);
+      adrift = [];
+      await within(clock, timeoutMs / 2, landed).catch(() => {});
+    }
+    const doubts = [...unsure.values()];
+    for (const step of restoring(doubts)) await put(over, step);
+    trust(doubts);
+
+    const marks = changes.map(({ place }) => doubt(place));
+    for (const step of inSteps(changes)) await put(over, step);
+    trust(marks);
+    for (const { place, after } of changes) if (!isLive(after)) doubt(place); // the old id may still carry the row
+  }
+
+  /** Marks a place as unsure. Each mark is a new object, so clearing an older mark does not clear a newer one. */
+  function doubt(place: Place): Place {
+    const mark = { ...place };
+    unsure.set(place.key, mark);
+    return mark;
+  }
+
+  function trust(marks: readonly Place[]): void {
+    for (const mark of marks) if (unsure.get(mark.key) === mark) unsure.delete(mark.key);
+  }
+
+  /** Writes all texts concurrently; rejects if any of them is not acknowledged. */
+  async function put(over: AbortSignal, texts: readonly Writing[]): Promise<void> {
+    over.throwIfAborted();
+    heard = undefined;
+    const all = await Promise.allSettled(texts.map(({ place, after }) => send(over, place, after)));
+    over.throwIfAborted(); // otherwise abandoned writes would count as written
+    for (const end of all) if (end.status === "rejected") throw end.reason;
+    if (heard !== undefined) throw storageTrouble(heard);
+  }
+
+  async function send(over: AbortSignal, place: Place, text: string): Promise<void> {
+    const key = `${prefix}${place.key}`;
+    // TTL 0 overrides the Keyv's default. For a missing key some storages return false from delete(), so its result is
+    // ignored.
+    const sent = text === "" ? beneath.delete(key).then(() => true) : beneath.set(key, text, 0);
+    flying.add(sent);
+    try {
+      if (!(await sent)) throw new Trouble("set() answered false");
+    } finally {
+      flying.delete(sent);
+      if (over.aborted && !ended) {
+        doubt(place); // the write arrived late and may have overwritten a newer one
+        running ??= writeAll();
+      }
+    }
+  }
+
+  async function readAll(): Promise<void> {
+    const entries = entriesOf(beneath);
+    const probe = (key: string): Writing => ({
+      place: { key, get: () => "", put() {} },
+      after: randomName(clock),
+    });
+    const probes = readOnly ? [] : [probe("Probe"), probe("pROBE")];
+    await fly((over) => put(over, probes));
+    const texts = new Map<string, string>();
+    const base = fullKey(beneath, prefix);
+    for (;;) {
+      const step = await within(clock, timeoutMs, Promise.resolve(entries.next()));
+      if (step.done === true) break;
+      const [key, raw] = step.value;
+      if (key.startsWith(base)) texts.set(key.slice(base.length), await decoded(beneath, raw));
+    }
+    if (probes.some(({ place, after }) => texts.get(place.key) !== after)) {
+      throw unusable(
+        "its iterator must return every entry that was written, and its keys must be case-sensitive",
+      );
+    }
+    const unfinished = putAll(places, texts);
+    if (!readOnly) for (const step of unfinished) await fly((over) => put(over, step));
+    else if (![...texts.keys()].some(places.find)) throw unusable("it must hold users of this client id");
+  }
+
+  for (const emitter of emitters) emitter.on?.("error", hear);
+  const end = (): void => {
+    ended = true;
+    for (const emitter of emitters) emitter.off?.("error", hear);
+  };
+  try {
+    await readAll();
+  } catch (cause) {
+    end();
+    throw isLifecycleError(cause) ? cause : unavailable("read", cause);
+  }
+  return {
+    tables,
+    async isLost() {
+      await fly(refuseLost).catch(() => {}); // an unavailable storage is not lost
+      return lost !== null;
+    },
+    write: <T>(unit: (tables: Tables) => T): Promise<T> =>
+      new Promise((resolve, reject) => {
+        let settle: () => void;
+        const run = (rehearsed: Tables): void => {
+          try {
+            const value = unit(rehearsed);
+            settle = () => resolve(value);
+          } catch (error) {
+            settle = () => reject(error); // it has changed nothing and does not affect other units
+          }
+        };
+        waiting.push({ run, settle: () => settle(), reject });
+        running ??= writeAll();
+      }),
+    async probe(): Promise<void> {
+      doubt({ key: "Probe", get: () => "takes writes", put() {} });
+      running ??= writeAll();
+      await running;
+      if (unsure.has("Probe")) throw lost ?? unavailable("write to", failure);
+    },
+    async quiet(): Promise<void> {
+      await running;
+      if (flying.size > 0) await within(clock, timeoutMs, Promise.allSettled(flying)).catch(() => {});
+      if (unsure.size > 0) running ??= writeAll(); // last chance to correct these places
+      await running;
+    },
+    end,
+  };
+}

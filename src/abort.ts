@@ -1,0 +1,113 @@
+/**
+ * Listens to an abort signal only while a call lasts. A signal often outlives the calls that use it: a lifecycle's own,
+ * or one signal that an application passes to every call. `AbortSignal.any()` leaks memory per call on such a signal,
+ * and each listener slows the removal of the others. Here a signal has one listener however many calls use it, and none
+ * after the last one ends.
+ *
+ * @module
+ */
+
+/** The tasks to run when a signal aborts. */
+const tasksOf = new WeakMap<AbortSignal, Set<() => void>>();
+
+function runTasks(this: AbortSignal): void {
+  const tasks = tasksOf.get(this) ?? [];
+  tasksOf.delete(this);
+  for (const task of tasks) task(); // a task that is removed meanwhile does not run
+}
+
+/**
+ * Runs `task` once when `signal` aborts, immediately if it already has. The returned function unsubscribes and must be
+ * called when the wait is over.
+ */
+export function onAbort(signal: AbortSignal, task: () => void): () => void {
+  if (signal.aborted) {
+    task();
+    return () => {};
+  }
+  let tasks = tasksOf.get(signal);
+  if (tasks === undefined) {
+    tasks = new Set();
+    tasksOf.set(signal, tasks);
+    signal.addEventListener("abort", runTasks, { once: true });
+  }
+  const all = tasks;
+  const own = (): void => task(); // two waits may run the same function
+  all.add(own);
+  return () => {
+    if (!all.delete(own) || all.size > 0 || tasksOf.get(signal) !== all) return;
+    tasksOf.delete(signal);
+    signal.removeEventListener("abort", runTasks);
+  };
+}
+
+/**
+ * Settles as `task` does, unless `signal` aborts first and the task does not end soon after: `soon` schedules a
+ * callback for when that time is over. The task then continues unobserved, and its errors are ignored.
+ *
+ * @throws what the task throws; the signal's reason
+ */
+export function untilAborted<T>(
+  signal: AbortSignal,
+  soon: (task: () => void) => () => void,
+  task: Promise<T>,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let cancel = (): void => {};
+    const unsubscribe = onAbort(signal, () => (cancel = soon(() => reject(signal.reason))));
+    const end = (settle: () => void): void => {
+      unsubscribe();
+      cancel();
+      settle();
+    };
+    task.then(
+      (value) => end(() => resolve(value)),
+      (error: unknown) => end(() => reject(error)),
+    );
+  });
+}
+
+/** A signal for one call, see {@link linkSignals}. */
+export interface LinkedSignal {
+  readonly signal: AbortSignal;
+  /** Aborts the signal and unsubscribes from the others. */
+  abort(reason?: unknown): void;
+  /** Unsubscribes from the others: from now on they do not abort the signal. */
+  release(): void;
+}
+
+/** A signal that aborts with the first of these and with its reason, until it is released. */
+export function linkSignals(...others: readonly (AbortSignal | undefined)[]): LinkedSignal {
+  const own = new AbortController();
+  const links: (() => void)[] = [];
+  const release = (): void => {
+    for (const unlink of links.splice(0)) unlink();
+  };
+  const abort = (reason?: unknown): void => {
+    release();
+    own.abort(reason);
+  };
+  for (const other of others) {
+    if (own.signal.aborted) break;
+    if (other !== undefined) links.push(onAbort(other, () => abort(other.reason)));
+  }
+  return { signal: own.signal, abort, release };
+}
+
+/**
+ * Runs `task` with a signal that aborts with the caller's or with `lasting`, whichever is first. It is unlinked from
+ * both when the task ends, so work that continues after it must not rely on that signal.
+ */
+export async function withSignals<T>(
+  callers: AbortSignal | undefined,
+  lasting: AbortSignal,
+  task: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  if (callers === undefined || callers === lasting) return task(lasting);
+  const linked = linkSignals(callers, lasting);
+  try {
+    return await task(linked.signal);
+  } finally {
+    linked.release();
+  }
+}

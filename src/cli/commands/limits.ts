@@ -1,0 +1,97 @@
+/**
+ * `oneup-lifecycle limits`: shows the account's limits, or changes one for all processes.
+ *
+ * @module
+ */
+import type { AccountLimits, Ceiling } from "../../index.ts";
+import { spanInWords } from "../../runtime/options/time-words.ts";
+import { whole } from "../parse-units.ts";
+import { jsonOption, UsageError } from "../arguments.ts";
+import type { CommandHelp, Given } from "../arguments.ts";
+import { environmentSays, openToGoOn, openToLook, placeOptions, using, warns } from "../open-store.ts";
+import { number } from "../format.ts";
+
+/** Help of `limits`. */
+export const limitsHelp: CommandHelp = {
+  name: "limits",
+  description: "show the account's recorded limits, or change one for all processes",
+  more: [
+    "Without --calls, --window-ms and --none it is read-only: it makes no calls and changes nothing.",
+    "A change applies to all processes within seconds; a process with a limit of its own keeps to the",
+    "stricter of the two. Options that are left out keep their recorded values.",
+    "",
+    ...environmentSays,
+  ],
+  options: {
+    calls: { type: "string", value: "N", description: "calls in any window" },
+    "window-ms": { type: "string", value: "N", description: "length of the window, in milliseconds" },
+    of: {
+      type: "string",
+      value: "NAME",
+      description: "the limit: management, token or fhir (default: management)",
+    },
+    none: { type: "boolean", description: "remove the limit; for token and fhir only" },
+    ...placeOptions,
+    ...jsonOption,
+  },
+};
+
+const names = ["management", "token", "fhir"] as const;
+type Name = (typeof names)[number];
+
+/** Applies the change, if any, prints the limits and returns the exit code. */
+export async function limits(given: Given): Promise<number> {
+  const { switches, texts } = given;
+  const of = nameIn(texts.get("of") ?? "management");
+  const calls = wholeOf(given, "calls");
+  const windowMs = wholeOf(given, "window-ms");
+  const changes = calls !== undefined || windowMs !== undefined;
+  const lifts = switches.has("none");
+  if (lifts && changes) throw new UsageError("limits takes --none, or --calls and --window-ms, not both");
+  if (lifts && of === "management") throw new UsageError("limits --none needs --of token or --of fhir");
+  if (!changes && !lifts) return show(given, await using(openToLook(given), (it) => it.account.limits()));
+
+  const [before, after] = await using(openToGoOn(given, warns), async ({ account }) => {
+    const found = await account.limits();
+    const next = lifts ? null : changed(found[of], { calls, windowMs }, of);
+    await account.setLimits({ [of]: next });
+    return [found, await account.limits()] as const;
+  });
+  if (!switches.has("json")) console.log(`${of} until now: ${inWords(before[of])}`);
+  return show(given, after);
+}
+
+function nameIn(text: string): Name {
+  const name = names.find((each) => each === text);
+  if (name !== undefined) return name;
+  throw new UsageError(`--of must be one of ${names.join(", ")}, got ${JSON.stringify(text)}`);
+}
+
+function wholeOf({ texts }: Given, option: string): number | undefined {
+  const text = texts.get(option);
+  return text === undefined ? undefined : whole(option, text, 1);
+}
+
+/** The limit with the given values; a new limit needs both. */
+function changed(
+  before: Ceiling | null,
+  {
+    calls = before?.calls,
+    windowMs = before?.windowMs,
+  }: { readonly [Name in keyof Ceiling]: Ceiling[Name] | undefined },
+  of: Name,
+): Ceiling {
+  if (calls !== undefined && windowMs !== undefined) return { calls, windowMs };
+  throw new UsageError(`There is no limit of ${of} yet: a new one needs --calls N and --window-ms N`);
+}
+
+function show({ switches }: Given, found: AccountLimits): number {
+  if (switches.has("json")) console.log(JSON.stringify(found));
+  else for (const name of names) console.log(`${name.padEnd(10)}  ${inWords(found[name])}`);
+  return 0;
+}
+
+function inWords(ceiling: Ceiling | null): string {
+  if (ceiling === null) return "no limit";
+  return `${number(ceiling.calls)} calls in any ${spanInWords(ceiling.windowMs)}`;
+}

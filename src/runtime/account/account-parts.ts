@@ -1,0 +1,20 @@
+/**
+ * The dependencies of the account's gates.
+ *
+ * @module
+ */
+import type { NeutralEndpoint, NeutralOutcome } from "./blocking.ts";
+import type { CredentialsParts } from "./credentials-in-use.ts";
+import type { BoardParts } from "./shared-gates.ts";
+
+/** The dependencies of an `Account`. */
+export interface AccountParts extends CredentialsParts, Omit<BoardParts, "secretKey"> {
+  /** @throws {LifecycleError} `STORE_UNUSABLE` once the store is known to be emptied or replaced */
+  readonly refuseLost: () => void;
+  /** Longest throttling without a `Retry-After`: the window of the management limit, ms. */
+  readonly windowMs: number;
+  /** How long until a call in flight counts as lost, ms. */
+  readonly lostMs: number;
+  /** Makes a call without a user's id; `tries`: it probes the endpoint's gate. */
+  readonly neutral: (endpoint: NeutralEndpoint, tries: boolean) => Promise<NeutralOutcome>;
+}

@@ -1,0 +1,350 @@
+/**
+ * The account as this process sees it: its gates, which all processes share through the account's record, and the
+ * credentials in use. Every call asks here before it is sent and reports its outcome here.
+ *
+ * @module
+ */
+import { randomName } from "../../clock.ts";
+import { comesLater, gatesBefore, maySpendCode, mayTry, triesAt, yieldsUntil } from "../../guard/gates.ts";
+import type { GatedCall, GateName } from "../../guard/gates.ts";
+import type { Gate } from "../../../machines/index.ts";
+import { CredentialsInUse } from "./credentials-in-use.ts";
+import type { KnownCredentials } from "../options/credentials.ts";
+import { SharedGates, gateNames, staleMs } from "./shared-gates.ts";
+import { Holding } from "./holding.ts";
+import { cameThrough } from "./blocking.ts";
+import type { NeutralEndpoint, NeutralOutcome } from "./blocking.ts";
+import { blockedBy, bringsCode, release, noTries } from "./permit.ts";
+import type { Blocked, Outcome, Permit, TroubleScope } from "./permit.ts";
+import type { AccountParts } from "./account-parts.ts";
+import { Outage } from "./outage.ts";
+import { Region } from "./region.ts";
+import { isThrottling, neutralFor, shutBy } from "./gate-rules.ts";
+
+export type { Blocked, Outcome, Permit } from "./permit.ts";
+
+/** A call waits for a fresh read of the gates once the last one is this old, ms. */
+const tooStaleMs = 5_000;
+
+/** See the module. */
+export class Account {
+  readonly #parts: AccountParts;
+  readonly #board: SharedGates;
+  readonly #credentials: CredentialsInUse;
+  readonly #region: Region;
+  readonly #holding: Holding;
+  readonly #outage: Outage;
+  /** The permit for which a neutral call probes a gate. */
+  readonly #neutralFor = new Map<NeutralEndpoint, Permit>();
+  /** Permits are many, and their names must differ between processes: one random name and a number. */
+  readonly #name: string;
+  #permits = 0;
+
+  constructor(parts: AccountParts) {
+    this.#parts = parts;
+    this.#name = randomName(parts.clock);
+    this.#credentials = new CredentialsInUse(parts);
+    this.#board = new SharedGates({ ...parts, secretKey: () => this.#credentials.key });
+    const neutral = (endpoint: NeutralEndpoint): Promise<NeutralOutcome> => this.#askNeutral(endpoint);
+    this.#region = new Region({ ...parts, board: this.#board, by: this.#name, neutral });
+    this.#outage = new Outage(parts.clock, () => this.#region.ask("token"));
+    const [nameOf, secretKey] = [(one: Permit) => this.#nameOf(one), () => this.#credentials.key];
+    this.#holding = new Holding({ ...parts, board: this.#board, nameOf, secretKey });
+  }
+
+  /** Have the credentials been replaced since this permit was given? */
+  isOutdated({ secret }: Permit): boolean {
+    return secret !== this.#credentials.key;
+  }
+
+  #nameOf({ number }: Permit): string {
+    return `${this.#name}/${number}`;
+  }
+
+  /** The credentials that calls use now. */
+  get credentials(): KnownCredentials {
+    return this.#credentials.current;
+  }
+
+  /** Whether no gate is shut, as far as this process has seen. */
+  get isQuiet(): boolean {
+    return this.#board.isQuiet;
+  }
+
+  /** {@link Region.apart} */
+  get apart(): number {
+    return this.#region.apart;
+  }
+
+  /** Creates a permit for one run, which calls for one user, or for no particular user. */
+  permitFor(about: string | null = null): Permit {
+    return {
+      number: ++this.#permits,
+      about,
+      tries: noTries,
+      enteredAt: this.#parts.clock.monotonic(),
+      codeAt: undefined,
+      reserved: null,
+      secret: this.#credentials.key,
+      isAgain: false,
+      hasFailed: false,
+    };
+  }
+
+  /** All gates, as last seen. */
+  gates(): Readonly<Record<GateName, Gate>> {
+    return this.#board.all();
+  }
+
+  /** The gate that blocks `call`, as last seen; `null` = none, or the call may probe it. */
+  blocked(call: GatedCall): Blocked | null {
+    const now = this.#parts.clock.now();
+    let highest: Blocked | null = null;
+    for (const name of this.#board.isQuiet ? [] : gatesBefore[call]) {
+      const gate = this.#board.gate(name);
+      const opensAt = this.#opensAt(name, call);
+      if (gate.state === "open" || now >= opensAt) continue;
+      const until = name === "region" ? opensAt : gate.until;
+      if (highest === null || until > highest.until) highest = { ...blockedBy(gate), until };
+    }
+    return highest;
+  }
+
+  /** Reads what other processes have written, if the last read is older than `ms`. Never rejects. */
+  refresh(ms: number = staleMs): Promise<void> {
+    return this.#board.refresh(ms);
+  }
+
+  /** `open`: all gates of `call` are open; `try`: one must be probed, by a single user; `shut`: not now. */
+  standing(call: GatedCall): "open" | "try" | "shut" {
+    if (this.blocked(call) !== null) return "shut";
+    return gatesBefore[call].every((name) => this.#board.gate(name).state === "open") ? "open" : "try";
+  }
+
+  /** When `call` may be sent, or may probe, as last seen, in ms; 0: now. */
+  opensInMs(call: GatedCall): number {
+    const names = this.#board.isQuiet ? [] : gatesBefore[call];
+    const shut = names.filter((name) => this.#board.gate(name).state !== "open");
+    return Math.max(0, ...shut.map((name) => this.#opensAt(name, call) - this.#parts.clock.now()));
+  }
+
+  /** From when on the shut gate may be probed for `call`. */
+  #opensAt(name: GateName, call: GatedCall): number {
+    const neutralInMs = name === "region" ? this.#region.triesInMs : null;
+    if (neutralInMs !== null) return this.#parts.clock.now() + neutralInMs;
+    return triesAt(name, this.#outage.seen(this.#board.gate(name), this.#parts.clock.now()), call);
+  }
+
+  /**
+   * {@link blocked}, after reading the store, asking for credentials if they are refused, and probing `region` if due.
+   */
+  async recheck(call: GatedCall): Promise<Blocked | null> {
+    await this.refresh();
+    this.#parts.refuseLost();
+    if (gatesBefore[call].includes("region")) await this.#region.tryAgain();
+    if (this.#board.gate("secret").state !== "open") await this.#credentials.renew(false);
+    return this.blocked(call);
+  }
+
+  /**
+   * Asks whether `call` may be sent now. If a gate is shut and its time has come, this permit becomes its probe. `null`
+   * = it may; the caller must then report the outcome with {@link recordOutcome}, or call {@link leave}.
+   * @throws {LifecycleError} `STORE_UNUSABLE` once the store is known to be emptied or replaced
+   */
+  async enter(call: GatedCall, permit: Permit): Promise<Blocked | null> {
+    if (this.#board.ageMs > tooStaleMs) await this.refresh();
+    else if (this.#board.ageMs > staleMs) void this.refresh(); // in time for the next call
+    this.#parts.refuseLost();
+    for (const name of this.#board.isQuiet ? [] : gatesBefore[call]) {
+      if (name === "region") await this.#region.tryAgain();
+      const gate = this.#board.gate(name);
+      if (gate.state === "open" || (permit.tries.has(name) && gate.probe === this.#nameOf(permit))) continue;
+      release(permit, name); // it took too long, and another permit probes
+      if (gate.reason === "rateLimit" && permit.reserved !== null) continue; // it holds a reserved slot
+      const blocked = await this.#try(name, call, permit);
+      if (blocked === null) continue;
+      await this.leave(permit);
+      return blocked;
+    }
+    permit.enteredAt = this.#parts.clock.monotonic();
+    permit.secret = this.#credentials.key;
+    return null;
+  }
+
+  /** The secret was refused when this process last presented it: another process may have a valid one, and goes first. */
+  isDoubted = false;
+
+  /** Reports the outcome of a call that {@link enter} admitted; resolves with the scope of the failure. */
+  async recordOutcome(call: GatedCall, outcome: Outcome, permit: Permit): Promise<TroubleScope> {
+    if (outcome.type !== "notSent") this.#holding.sent();
+    if (await this.#isOwn(call, outcome, permit)) return "own";
+    const isAlone = call === "exchangeCode" && (await this.#outage.isAlone(outcome, permit));
+    const shut = isAlone ? null : shutBy(call, outcome.type);
+    const told = shut === "exchange" ? { ...outcome, mostMs: this.#outage.mostMs(permit) } : outcome;
+    if (shut !== null || permit.tries.size > 0) await this.#concluded(call, told, permit, shut);
+    return "shared";
+  }
+
+  /**
+   * A blocked or refused call first counts against its user only, until a call without a user's id fails the same way. A
+   * first 429 holds back all users; one that is repeated after others succeeded counts against its user as well.
+   */
+  async #isOwn(call: GatedCall, outcome: Outcome, permit: Permit): Promise<boolean> {
+    const endpoint = neutralFor(call);
+    if (endpoint === null) return false;
+    const about = permit.about ?? permit.number;
+    const { type } = outcome;
+    const isAgain = permit.tries.size === 0 && (permit.isAgain || this.#region.isApart(about));
+    if (type === "throttled" && isAgain) return this.#region.isAlone(endpoint, about, type);
+    const triesSecret = type === "credentialsRefused" && permit.tries.has("secret");
+    if (triesSecret && (await this.#region.isAlone(endpoint, about, type))) {
+      // A neutral call succeeded with this secret.
+      if (permit.secret === this.#credentials.key) await this.#opened("secret", permit);
+      await this.leave(permit);
+      return permit.secret === this.#credentials.key;
+    }
+    if (triesSecret || (type !== "blocked" && type !== "credentialsRefused")) {
+      this.#region.recordOutcome(endpoint, about, type);
+      return false;
+    }
+    const met = { endpoint, about, outcome: type, tries: permit.tries.has("region") };
+    release(permit, "region"); // this method decides about it
+    const isOwn = await this.#region.stopped({ ...met, leftAt: permit.enteredAt });
+    if (type === "blocked" || isOwn) await this.leave(permit); // it shows nothing about the gates that it probed
+    return isOwn && permit.secret === this.#credentials.key; // otherwise it was refused for a secret that is no longer in use
+  }
+
+  /** Makes a call without a user's id; what its outcome shows about the account counts like that of any other call. */
+  async #askNeutral(endpoint: NeutralEndpoint): Promise<NeutralOutcome> {
+    await this.#credentials.renew(false);
+    const given = this.#neutralFor.get(endpoint);
+    const permit = given ?? this.permitFor();
+    // While this process holds its users back, no other call of it probes the endpoint's gate when its time has come.
+    if (given === undefined && this.#board.gate(endpoint).until <= this.#parts.clock.now())
+      await this.#probe(endpoint, permit);
+    const outcome = await this.#parts.neutral(endpoint, permit.tries.has(endpoint));
+    const shut = shutBy(endpoint === "management" ? "listUsers" : "refreshToken", outcome.type);
+    if (shut !== null) await this.#holding.shut(shut, outcome, permit);
+    if (given !== undefined) return outcome;
+    if (permit.tries.has(endpoint) && cameThrough(outcome.type)) await this.#opened(endpoint, permit);
+    await this.leave(permit);
+    return outcome;
+  }
+
+  async #concluded(call: GatedCall, outcome: Outcome, permit: Permit, shut: GateName | null): Promise<void> {
+    if (shut !== null) await this.#holding.shut(shut, outcome, permit);
+    const isUnsent = outcome.type === "notSent";
+    const undecided = isUnsent || outcome.type === "lost" || outcome.type === "inDoubt";
+    if (isUnsent && [...permit.tries].some((name) => comesLater(name, call))) permit.codeAt = undefined; // none spent
+    for (const name of permit.tries) {
+      if (comesLater(name, call) && !isUnsent) {
+        if (name === "exchange" && bringsCode.has(outcome.type)) permit.codeAt ??= this.#parts.clock.now();
+        continue; // the exchange decides
+      }
+      release(permit, name);
+      // What shuts one gate shows nothing about another, but any response other than 429 shows that no 429 is in force.
+      // seam: any-answer-but-429-ends-a-throttling
+      const isThrottledNoMore = outcome.type === "inDoubt" && isThrottling(name);
+      if (isThrottledNoMore || (shut === null && !undecided)) {
+        await this.#opened(name, permit);
+      } else if (undecided) await this.#holding.again(name, permit, outcome);
+      else await this.#holding.giveUp(name, permit);
+    }
+    if (permit.tries.size === 0) permit.codeAt = undefined;
+  }
+
+  /** The configured limit of the token endpoint is reached: this process sends no call to it for `ms`. */
+  async full(ms: number): Promise<Blocked> {
+    const at = this.#parts.clock.now();
+    const held = { type: "HELD", at, reason: "rateLimit", until: at + ms } as const;
+    return blockedBy(await this.#board.change("token", held, "own"));
+  }
+
+  /** The permit ends without a call: another one may probe. */
+  leave(permit: Permit): Promise<void> {
+    return this.#holding.leave(permit);
+  }
+
+  /**
+   * The probing exchange of this permit got no response for the second time. True: it may request one more code to find
+   * out whether the code or the endpoint is at fault; at most one per hour and account.
+   */
+  spendCode(permit: Permit): boolean {
+    const now = this.#parts.clock.now();
+    if (!permit.tries.has("exchange") || permit.codeAt !== undefined) return false;
+    if (!maySpendCode(this.#board.gate("exchange").codeAt, now)) return false;
+    permit.codeAt = now;
+    return true;
+  }
+
+  /** Other credentials, if the source has any, after a call with these was refused, which proves nothing about them. */
+  async other(refused: KnownCredentials): Promise<KnownCredentials | null> {
+    const key = this.#credentials.keyOf(refused);
+    if (key === this.#credentials.key) await this.#credentials.renew(false);
+    return key === this.#credentials.key ? null : this.#credentials.current;
+  }
+
+  /**
+   * Opens every gate and asks for credentials again: an operator states that the account is in order.
+   * @throws {LifecycleError} `STORE_UNAVAILABLE`
+   */
+  async reopen(): Promise<void> {
+    await this.#parts.record.load(); // an operator should get an error if the store is unavailable
+    await this.refresh(0);
+    await this.#credentials.renew(true);
+    this.#region.reopened();
+    for (const name of gateNames) {
+      await this.#board.change(name, { type: "REOPEN", at: this.#parts.clock.now() });
+    }
+  }
+
+  /** The gate that this permit probes is open again. */
+  async #opened(name: GateName, permit: Permit): Promise<void> {
+    release(permit, name);
+    await this.#board.change(name, { type: "ANSWERED", at: this.#parts.clock.now() });
+  }
+
+  async #try(name: GateName, call: GatedCall, permit: Permit): Promise<Blocked | null> {
+    const neutralInMs = name === "region" ? this.#region.triesInMs : null; // no user's call probes it
+    if (name === "secret") await this.#credentials.renew(false);
+    const gate = this.#board.gate(name);
+    const now = this.#parts.clock.now();
+    if (gate.state === "open") return null;
+    if (neutralInMs !== null) return { ...blockedBy(gate), until: now + Math.max(1, neutralInMs) };
+    if (!mayTry(name, this.#outage.seen(gate, now), call, now)) return blockedBy(gate);
+    const isWary =
+      name === "exchange" ? this.#outage.isSuspect(permit) : permit.isAgain && isThrottling(name);
+    // seam: the-user-who-shut-a-gate-lets-others-try-it-first
+    const yieldedAt = isWary ? yieldsUntil(name, gate) : now;
+    if (now < yieldedAt) return { ...blockedBy(gate), until: yieldedAt, yields: true };
+    if (!(await this.#probe(name, permit)))
+      return this.#board.gate(name).state === "open" ? null : blockedBy(this.#board.gate(name));
+    // seam: a-neutral-call-goes-before-that-of-the-user-who-shut-a-gate
+    return isWary && (name === "management" || name === "token") ? this.#tryNeutrally(name, permit) : null;
+  }
+
+  /** Becomes the probe of the gate, unless there is another one. */
+  async #probe(name: GateName, permit: Permit): Promise<boolean> {
+    const at = this.#parts.clock.now();
+    const by = this.#nameOf(permit);
+    const probe = { type: "PROBE", at, by, until: at + this.#parts.lostMs } as const;
+    if ((await this.#board.change(name, probe)).probe !== by) return false;
+    permit.tries = new Set([...permit.tries, name]);
+    return true;
+  }
+
+  /**
+   * A 429 may have concerned only the user of this permit, and no other user came to probe the gate: a call without a
+   * user's id goes first, if one may be sent. `null`: the gate is open, or the user's own call may probe it.
+   */
+  async #tryNeutrally(name: NeutralEndpoint, permit: Permit): Promise<Blocked | null> {
+    this.#neutralFor.set(name, permit);
+    const met = await this.#region.ask(name).finally(() => this.#neutralFor.delete(name));
+    // Another permit may have asked just before: its outcome then counts for this gate as well.
+    if (met === "throttled" && permit.tries.has(name)) await this.#holding.shut(name, { type: met }, permit);
+    const gate = this.#board.gate(name);
+    if (!permit.tries.has(name)) return gate.state === "open" ? null : blockedBy(gate);
+    if (cameThrough(met)) await this.#opened(name, permit);
+    return null;
+  }
+}

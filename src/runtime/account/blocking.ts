@@ -1,0 +1,133 @@
+/**
+ * Finds out why calls to one endpoint are blocked. A redirect, an HTML page or a 403 looks the same whether a firewall
+ * rejects one user's id or this process no longer reaches 1upHealth (a captive portal, a blocked region). A neutral
+ * call, without a user's id, distinguishes the two.
+ *
+ * @module
+ */
+import { inTime } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
+
+/** Endpoints that have a neutral call. */
+export type NeutralEndpoint = "management" | "token";
+
+/** The outcome of a neutral call. `notAsked`: none could be sent; another may be after `retryInMs`. */
+export type NeutralOutcome =
+  | { readonly type: "notAsked"; readonly retryInMs: number }
+  | { readonly type: string; readonly retryInMs?: undefined; readonly retryAfterMs?: number | undefined };
+
+/**
+ * The scope of a failure. `process`: the neutral call failed the same way; `user`: it succeeded. Without a neutral
+ * call: a `few` users in a row may be affected individually, `many` may not.
+ */
+export type Whose = "process" | "user" | "few" | "many";
+
+/** A neutral call takes a slot from users: at most one per this interval, ms. */
+export const betweenNeutralMs = 300_000;
+/** The interval after one that was not sent, ms. */
+const afterNotSentMs = 60_000;
+/** Timeout of a neutral call, which must not outlast the lease of the user that it is made for, ms. */
+const answerMs = 10_000;
+/** Shortest wait for a slot, ms. */
+const leastWaitMs = 1_000;
+/** This many users in a row are not a coincidence. */
+const many = 3;
+
+/** Outcomes that do not show that 1upHealth itself was reached. */
+const silent: ReadonlySet<string> = new Set([
+  "blocked",
+  "unexplained",
+  "inDoubt",
+  "lost",
+  "notSent",
+  "notAsked",
+]);
+
+/** Whether 1upHealth itself answered and accepted the client. */
+export function cameThrough(outcome: string): boolean {
+  return !silent.has(outcome) && outcome !== "credentialsRefused";
+}
+
+/** See the module. */
+export class Blocking {
+  readonly #clock: Clock;
+  readonly #neutral: () => Promise<NeutralOutcome>;
+  /** When the next neutral call may be sent, on `clock.monotonic()`. */
+  #freeAt = Number.NEGATIVE_INFINITY;
+  /** The outcome of the last one, unless a call has succeeded since. */
+  #met: string | null = null;
+  /** When a call last succeeded, on `clock.monotonic()`. */
+  #throughAt = Number.NEGATIVE_INFINITY;
+  #asking: Promise<string> | null = null;
+  /** The users that were blocked since a call last succeeded. */
+  readonly #stopped = new Set<string | number>();
+
+  constructor(clock: Clock, neutral: () => Promise<NeutralOutcome>) {
+    this.#clock = clock;
+    this.#neutral = neutral;
+  }
+
+  /** When the next neutral call may be sent, in ms; 0: now. */
+  get freeInMs(): number {
+    // seam: neutral-calls-are-spaced
+    return Math.max(0, this.#freeAt - this.#clock.monotonic());
+  }
+
+  /** Whether a neutral call is under way. */
+  get isAsking(): boolean {
+    return this.#asking !== null;
+  }
+
+  /** Whether a call has succeeded lately: within the time between two neutral calls. */
+  get isReached(): boolean {
+    return this.#clock.monotonic() - this.#throughAt <= betweenNeutralMs;
+  }
+
+  /** A call succeeded. */
+  through(): void {
+    this.#throughAt = this.#clock.monotonic();
+    if (this.#stopped.size > 0) this.#stopped.clear();
+    this.#met = null;
+  }
+
+  /** Determines the scope of this outcome of a call for `who`. */
+  async judge(who: string | number, outcome: string): Promise<Whose> {
+    this.#stopped.add(who);
+    const isAsked = this.#asking !== null || this.freeInMs === 0;
+    const met = isAsked ? await this.ask() : this.#met;
+    // seam: a-stopped-call-is-its-users-until-a-neutral-one-meets-the-same
+    if (met === outcome) return "process";
+    if (isAsked && met !== null && !silent.has(met)) return "user";
+    return this.#stopped.size < many ? "few" : "many";
+  }
+
+  /** The outcome of a neutral call; concurrent callers share one. Never rejects. */
+  ask(): Promise<string> {
+    this.#asking ??= this.#ask().finally(() => (this.#asking = null));
+    return this.#asking;
+  }
+
+  async #ask(): Promise<string> {
+    const before = this.#freeAt;
+    this.#freeAt = this.#clock.monotonic() + betweenNeutralMs;
+    const outcome = await inTime<NeutralOutcome>(this.#clock, answerMs, this.#neutral, tooLate).catch(
+      () => lost,
+    );
+    const until = this.#clock.monotonic();
+    this.#freeAt = until + (outcome.type === "notSent" ? afterNotSentMs : betweenNeutralMs);
+    if (outcome.retryInMs !== undefined) {
+      const waitMs = Math.min(Math.max(outcome.retryInMs, leastWaitMs), betweenNeutralMs);
+      this.#freeAt = Math.max(before, until + waitMs);
+      return outcome.type;
+    }
+    if (cameThrough(outcome.type)) this.through();
+    else this.#met = outcome.type;
+    return outcome.type;
+  }
+}
+
+const lost: NeutralOutcome = { type: "lost" };
+
+function tooLate(): Error {
+  return new Error(`no answer to a neutral call within ${answerMs} ms`);
+}

@@ -1,0 +1,198 @@
+/**
+ * The store as this process uses it, whatever an adapter does: each call ends in time and fails with a
+ * `LifecycleError`, and once the store was emptied or replaced, every call is refused. Stores are opened here only.
+ *
+ * @module
+ */
+import { inTime, systemClock } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
+import { inWords, isLifecycleError, LifecycleError, underneath } from "../../errors.ts";
+import type { AccountRecord, OfAccount, Store, StoreAdapter } from "../../store/contract.ts";
+import { isObject } from "../../store/guards.ts";
+import { isLostStore, lostStore } from "../../store/lost-store.ts";
+
+/** Time limit of a call to a store whose adapter has none of its own, ms. */
+const answerMs = 5_000;
+
+/** Time limit of opening such a store, ms: it may read all its data. */
+const opensMs = 60_000;
+
+/** An unknown user may be unknown because the store was emptied: the account's record is read again if the last read is older, ms. */
+const doubtfulMs = 1_000;
+
+/** An opened store, and whether it is lost. */
+export interface CheckedStore {
+  readonly store: Store;
+  /** @throws {LifecycleError} `STORE_UNUSABLE` once the store is known to be emptied or replaced */
+  readonly refuseLost: () => void;
+}
+
+/**
+ * Opens the store and checks each call to it.
+ * @throws {LifecycleError} what the adapter throws; `STORE_UNAVAILABLE` for any other error, or if it is not open in
+ *   time; `STORE_UNUSABLE` if the adapter returns no store
+ */
+export async function openChecked(
+  adapter: StoreAdapter,
+  account: string,
+  clock: Clock,
+): Promise<CheckedStore> {
+  const within = boundedCalls(adapter);
+  const opened = await within("open", opensMs, () => adapter.open({ account, clock }));
+  if (typeof opened !== "object" || opened === null) {
+    throw new LifecycleError(
+      "STORE_UNUSABLE",
+      `Cannot use the ${adapter.name} store: open() must resolve with a store, not ${String(opened)}`,
+    );
+  }
+  return checked(opened, clock, (verb, ask) => within(verb, answerMs, ask));
+}
+
+/**
+ * Runs one call of the adapter within its time, and turns foreign errors into `STORE_UNAVAILABLE`. The time is real, as
+ * the store is: a test may let hours pass on the lifecycle's clock while the store works.
+ */
+function boundedCalls({ name, timeoutMs }: StoreAdapter) {
+  return <T>(verb: string, ms: number, ask: () => Promise<T>): Promise<T> => {
+    const failed = (why: string, cause?: unknown): LifecycleError =>
+      new LifecycleError("STORE_UNAVAILABLE", `Cannot use the ${name} store: ${verb}() ${why}`, {
+        retryable: true,
+        cause,
+      });
+    const asked = async (): Promise<T> => {
+      try {
+        return await ask();
+      } catch (error) {
+        if (isLifecycleError(error)) throw error;
+        const cause = underneath(error);
+        // While it opens, no user's data are at hand that the message could quote.
+        const words = verb === "open" ? `${inWords(error)}: ${cause.message}` : inWords(error);
+        throw failed(`failed with ${words}`, cause);
+      }
+    };
+    if (timeoutMs !== undefined) return asked();
+    return inTime(systemClock, ms, asked, () => failed(`did not answer within ${ms} ms`));
+  };
+}
+
+/**
+ * Refuses everything once the account's record is gone, or is another one than this process has opened. A store that
+ * knows the record's identity checks it in the same unit as each write. For any other store the record is read before
+ * each write; what happens in between goes unnoticed until the next one.
+ */
+function checked(
+  opened: Store,
+  clock: Clock,
+  ask: <T>(verb: string, call: () => Promise<T>) => Promise<T>,
+): CheckedStore {
+  const { slots, account: record } = opened;
+  let lost: LifecycleError | null = null;
+  let hasRecord = false;
+  /** The identity of the account's record as the store returns it, and as it is written in the record. */
+  let identity: string | undefined;
+  let written: string | undefined;
+  let seenAt = Number.NEGATIVE_INFINITY;
+  let looking: Promise<unknown> | null = null;
+
+  const refuseLost = (): void => {
+    if (lost !== null) throw lost;
+  };
+
+  async function call<T>(verb: string, question: () => Promise<T>): Promise<T> {
+    refuseLost();
+    try {
+      return await ask(verb, question);
+    } catch (error) {
+      if (isLostStore(error)) lost ??= error;
+      throw lost ?? error;
+    }
+  }
+
+  function see(found: AccountRecord | null): void {
+    const isOther =
+      found === null ? hasRecord : isAnother(identity, found.identity) || isAnother(written, markIn(found));
+    if (isOther) lost ??= lostStore();
+    refuseLost();
+    if (found === null) return;
+    hasRecord = true;
+    identity ??= found.identity;
+    written ??= markIn(found);
+  }
+
+  async function load(): Promise<AccountRecord | null> {
+    const at = clock.monotonic();
+    const found = await call("account.load", () => record.load());
+    see(found);
+    seenAt = Math.max(seenAt, at);
+    return found;
+  }
+
+  /** Reads the account's record; calls of one moment share one read. */
+  async function look(): Promise<void> {
+    looking ??= load().finally(() => (looking = null));
+    await looking;
+  }
+
+  /** Asks the store to change something, with the identity of the account's record. */
+  async function write<A extends OfAccount, T>(
+    verb: string,
+    asked: A,
+    question: (asked: A) => Promise<T>,
+  ): Promise<T> {
+    if (identity !== undefined) return call(verb, () => question({ ...asked, identity }));
+    refuseLost();
+    if (hasRecord) await look();
+    return call(verb, () => question(asked));
+  }
+
+  /** The store returned nothing. That is true, unless it was emptied. */
+  async function doubt(): Promise<void> {
+    if (hasRecord && clock.monotonic() - seenAt > doubtfulMs) await look();
+  }
+
+  const store: Store = {
+    async load(id) {
+      const loaded = await call("load", () => opened.load(id));
+      if (loaded.type === "absent") await doubt();
+      return loaded;
+    },
+    commit: (commit) => write("commit", commit, (asked) => opened.commit(asked)),
+    claim: (claim) => write("claim", claim, (asked) => opened.claim(asked)),
+    grant: (grant) => write("grant", grant, (asked) => opened.grant(asked)),
+    slots: {
+      take: (request) => write("slots.take", request, (asked) => slots.take(asked)),
+      settle: (slot) => call("slots.settle", () => slots.settle(slot)),
+      giveBack: (slot) => call("slots.giveBack", () => slots.giveBack(slot)),
+      forecast: (question) => call("slots.forecast", () => slots.forecast(question)),
+    },
+    move: ({ from, commit }) => write("move", commit, (asked) => opened.move({ from, commit: asked })),
+    erase: (erase) => write("erase", erase, (asked) => opened.erase(asked)),
+    page: (question) => call("page", () => opened.page(question)),
+    async counts() {
+      const counts = await call("counts", () => opened.counts());
+      if (Object.keys(counts).length === 0) await doubt();
+      return counts;
+    },
+    account: {
+      load,
+      async commit(change) {
+        const isWritten = await write("account.commit", change, (asked) => record.commit(asked));
+        hasRecord ||= isWritten;
+        return isWritten;
+      },
+    },
+    probe: () => call("probe", async () => opened.probe?.()),
+    close: () => opened.close(),
+  };
+  return { store, refuseLost };
+}
+
+function isAnother(known: string | undefined, found: string | undefined): boolean {
+  return known !== undefined && found !== undefined && known !== found;
+}
+
+/** The mark that the process which created the record has left in it, for stores that return no identity. */
+function markIn({ value }: AccountRecord): string | undefined {
+  const mark = isObject(value) ? value["mark"] : undefined;
+  return typeof mark === "string" ? mark : undefined;
+}

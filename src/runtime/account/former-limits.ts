@@ -1,0 +1,55 @@
+/**
+ * A limit whose window was extended. The log of calls covers only the former window: earlier calls are unknown and
+ * count as if the former limit had been used up.
+ *
+ * @module
+ */
+import type { Json } from "../../store/contract.ts";
+import { isCount, isObject } from "../../store/guards.ts";
+import type { Ceiling } from "../options/limits.ts";
+
+/** The previous limit, and when it ended, ms since 1970. */
+export interface FormerLimit extends Ceiling {
+  readonly at: number;
+}
+
+/** Former limits by the name of the limit. */
+export type FormerLimits = Readonly<Record<string, FormerLimit>>;
+
+/** The former limits in the account's record. */
+export function readFormer(value: Json): FormerLimits {
+  const kept = isObject(value) ? value["formerLimits"] : undefined;
+  if (!isObject(kept)) return {};
+  return Object.fromEntries(
+    Object.entries(kept).flatMap(([name, former]) => {
+      if (!isObject(former)) return [];
+      const { calls, windowMs, at } = former;
+      const reads = isCount(calls) && typeof windowMs === "number" && windowMs >= 1 && typeof at === "number";
+      return reads ? [[name, { calls, windowMs, at }] as const] : [];
+    }),
+  );
+}
+
+/** The former limit to record when `next` replaces `old` at `at`; `undefined`: none. */
+export function formerOf(
+  old: Ceiling,
+  next: Ceiling,
+  at: number,
+  known: FormerLimit | undefined,
+): FormerLimit | undefined {
+  if (next.windowMs <= old.windowMs) return known;
+  // While an earlier change still has effect, the limit with the higher rate may have been used.
+  const isBusier = known !== undefined && known.calls / known.windowMs > old.calls / old.windowMs;
+  const isOver = known === undefined || known.at + old.windowMs <= at;
+  const { calls, windowMs } = isBusier && !isOver ? known : old;
+  return { calls, windowMs, at };
+}
+
+/** The limit that applies at `now`: at least one call, so that calls never stop altogether. */
+export function grown(limit: Ceiling, former: FormerLimit | undefined, now: number): Ceiling {
+  if (former === undefined) return limit;
+  const unknownMs = former.at - former.windowMs - (now - limit.windowMs);
+  if (unknownMs <= 0) return limit;
+  const used = former.calls * Math.ceil(unknownMs / former.windowMs);
+  return { ...limit, calls: Math.max(1, limit.calls - used) };
+}

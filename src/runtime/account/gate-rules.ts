@@ -1,0 +1,109 @@
+/**
+ * Which outcome shuts which gate of the account, why, and for how long. Pure.
+ *
+ * @module
+ */
+import type { GatedCall, GateName } from "../../guard/gates.ts";
+import type { GateReason } from "../../../machines/index.ts";
+import {
+  afterForbidden,
+  afterNamedThrottling,
+  afterRefusedCredentials,
+  afterThrottling,
+  afterTrouble,
+  doubling,
+  longestThrottlingMs,
+} from "../options/backoff.ts";
+import type { Backoff } from "../options/backoff.ts";
+import type { NeutralEndpoint } from "./blocking.ts";
+
+/** The backoff of a gate that is shut repeatedly. */
+const backoffs: Readonly<Record<GateName, Backoff>> = {
+  management: afterThrottling,
+  token: afterThrottling,
+  fhir: afterThrottling,
+  exchange: afterTrouble,
+  secret: afterRefusedCredentials,
+  region: afterForbidden,
+};
+
+/** The reason that a gate of this name is shut for. */
+export function reasonOf(name: GateName): GateReason {
+  switch (name) {
+    case "management":
+    case "token":
+    case "fhir":
+      return "throttled";
+    case "exchange":
+      return "unavailable";
+    case "secret":
+      return "credentials";
+    case "region":
+      return "forbidden";
+  }
+}
+
+/** The endpoint of the neutral call for this call; `null`: a refusal by FHIR concerns that call only. */
+export function neutralFor(call: GatedCall): NeutralEndpoint | null {
+  if (call === "fhir" || call === "purge" || call === "any") return null;
+  return call === "exchangeCode" || call === "refreshToken" ? "token" : "management";
+}
+
+/** The gate that an outcome shuts. The gate of this process alone is handled in `region.ts`. */
+export function shutBy(call: GatedCall, outcome: string): GateName | null {
+  switch (outcome) {
+    case "throttled":
+      if (call === "fhir" || call === "purge") return "fhir";
+      return call === "exchangeCode" || call === "refreshToken" ? "token" : "management";
+    case "credentialsRefused":
+      return call === "fhir" || call === "purge" ? null : "secret";
+    case "notSent":
+    case "lost":
+    case "inDoubt":
+      return call === "exchangeCode" ? "exchange" : null;
+    default:
+      return null;
+  }
+}
+
+/** What the wait at a gate depends on. */
+export interface GateRules {
+  /** How often it has been shut in a row, including this time. */
+  readonly attempt: number;
+  /** The `Retry-After` of 1upHealth, ms. */
+  readonly retryAfterMs?: number | undefined;
+  /** A call was sent to probe the gate and got no response. */
+  readonly isUnanswered: boolean;
+  /** The window of the management limit, ms. */
+  readonly windowMs: number;
+}
+
+/**
+ * How long the gate stays shut, ms. A `Retry-After` is honoured, but repeated 429s lengthen the wait each time:
+ * otherwise 429s without a `Retry-After`, or with one in the past, would use up every slot of the account.
+ */
+export function shutForMs(
+  name: GateName,
+  { attempt, retryAfterMs, isUnanswered, windowMs }: GateRules,
+): number {
+  if (retryAfterMs !== undefined && !Number.isNaN(retryAfterMs)) {
+    // seam: each-429-in-a-row-is-waited-for-longer
+    const leastMs = Math.min(doubling(afterNamedThrottling, attempt), windowMs);
+    // seam: a-named-time-is-waited
+    return Math.min(Math.max(retryAfterMs, leastMs), longestThrottlingMs);
+  }
+  if (!isThrottling(name)) return doubling(backoffs[name], attempt);
+  return Math.min(doubling(isUnanswered ? afterTrouble : backoffs[name], attempt), windowMs);
+}
+
+/** How long a user waits that 1upHealth throttles individually, ms. */
+export function throttledAloneMs(attempt: number, retryAfterMs: number | undefined): number {
+  const ownMs = 2 * doubling(afterThrottling, attempt);
+  const named = { attempt, retryAfterMs, isUnanswered: false, windowMs: ownMs };
+  return Math.max(ownMs, shutForMs("token", named));
+}
+
+/** Whether a 429 shuts this gate. Then any other response shows that the throttling is over. */
+export function isThrottling(name: GateName): boolean {
+  return name === "management" || name === "token" || name === "fhir";
+}

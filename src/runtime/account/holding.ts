@@ -1,0 +1,108 @@
+/**
+ * Shuts the gates of the account, and releases one after a failed probe.
+ *
+ * @module
+ */
+import type { GateName } from "../../guard/gates.ts";
+import type { Gate, GateReason } from "../../../machines/index.ts";
+import type { AccountParts } from "./account-parts.ts";
+import type { SharedGates } from "./shared-gates.ts";
+import { release, isStated, noTries } from "./permit.ts";
+import type { Outcome, Permit } from "./permit.ts";
+import { afterTrouble, doubling } from "../options/backoff.ts";
+import { reasonOf, shutForMs } from "./gate-rules.ts";
+
+/** The dependencies of {@link Holding}. */
+export interface HoldingParts extends Pick<AccountParts, "clock" | "windowMs"> {
+  readonly board: SharedGates;
+  /** The name under which a permit probes a gate. */
+  readonly nameOf: (permit: Permit) => string;
+  /** The key of the secret in use. */
+  readonly secretKey: () => string;
+}
+
+/** See the module. */
+export class Holding {
+  readonly #parts: HoldingParts;
+  /** How often in a row this process could send nothing and held itself back. */
+  #unsent = 0;
+
+  constructor(parts: HoldingParts) {
+    this.#parts = parts;
+  }
+
+  /** Something was sent. */
+  sent(): void {
+    this.#unsent = 0;
+  }
+
+  /** Handles an outcome that shuts the gate. */
+  async shut(name: GateName, outcome: Outcome, permit: Permit): Promise<void> {
+    const { board, secretKey } = this.#parts;
+    const tries = permit.tries.has(name);
+    // 1upHealth's refusal applies to all processes, even while this one holds itself back.
+    const gate = isStated(outcome) && !tries ? board.shared(name) : board.gate(name);
+    release(permit, name);
+    if (name === "secret" && permit.secret !== secretKey()) return;
+    if (!tries && gate.state === "open" && permit.enteredAt < board.openedAt(name)) return;
+    if (!tries && gate.state !== "open") return this.#told(name, outcome);
+    await this.#hold(name, gate, permit, reasonOf(name), outcome);
+  }
+
+  /** The permit ends without a call: another one may probe. */
+  async leave(permit: Permit): Promise<void> {
+    for (const name of permit.tries) await this.giveUp(name, permit);
+    permit.tries = noTries;
+    permit.codeAt = undefined;
+  }
+
+  /** Another permit may probe, but not at once if another code was spent, which all processes must know. */
+  async giveUp(name: GateName, permit: Permit): Promise<void> {
+    const { board, clock, nameOf } = this.#parts;
+    if (name === "exchange" && permit.codeAt !== undefined) return this.again(name, permit);
+    await board.change(name, { type: "LEFT", at: clock.now(), by: nameOf(permit) });
+  }
+
+  /** The probe was inconclusive: the gate stays shut for longer. */
+  async again(name: GateName, permit: Permit, outcome?: Outcome): Promise<void> {
+    const gate = this.#parts.board.gate(name);
+    if (gate.probe !== this.#parts.nameOf(permit)) return;
+    await this.#hold(name, gate, permit, gate.reason ?? reasonOf(name), outcome);
+  }
+
+  async #hold(
+    name: GateName,
+    gate: Gate,
+    permit: Permit,
+    reason: GateReason,
+    outcome?: Outcome,
+  ): Promise<void> {
+    const { board, clock, nameOf } = this.#parts;
+    const at = clock.now();
+    const type = reason === "credentials" || reason === "forbidden" ? "REFUSED" : "HELD";
+    // All processes must know that another code was spent.
+    if (outcome?.type === "notSent" && permit.codeAt === undefined) {
+      const until = at + doubling(afterTrouble, ++this.#unsent);
+      return board.holdBack(name, { type, at, reason, until }, nameOf(permit));
+    }
+    const until = at + this.#waitMs(name, gate.attempt + 1, outcome);
+    const held = { type, at, reason, until, codeAt: permit.codeAt } as const;
+    await board.change(name, held, outcome !== undefined && isStated(outcome) ? "shared" : undefined);
+    if (outcome !== undefined && board.gate(name).until < until) await this.#told(name, outcome); // another process was faster
+  }
+
+  /** A call sent before the gate was shut got a `Retry-After`: the later time counts. */
+  async #told(name: GateName, outcome: Outcome): Promise<void> {
+    if (outcome.retryAfterMs === undefined) return;
+    const { board, clock } = this.#parts;
+    const at = clock.now();
+    await board.change(name, { type: "TOLD", at, until: at + this.#waitMs(name, 1, outcome) }, "shared");
+  }
+
+  #waitMs(name: GateName, attempt: number, outcome?: Outcome): number {
+    const isUnanswered = outcome?.type === "lost";
+    const { windowMs } = this.#parts;
+    const ms = shutForMs(name, { attempt, isUnanswered, windowMs, retryAfterMs: outcome?.retryAfterMs });
+    return Math.min(ms, outcome?.mostMs ?? Infinity);
+  }
+}

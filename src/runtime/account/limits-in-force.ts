@@ -1,0 +1,251 @@
+/**
+ * The account's limits. They belong to the account, not to a process: the first process that is configured with limits
+ * records them when it opens the store. A process with a different configuration applies the stricter of both.
+ *
+ * @module
+ */
+import { randomName } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
+import { inWords, isLifecycleError } from "../../errors.ts";
+import type { Limits } from "../../guard/guard.ts";
+import type { AccountRecord, Json, Limit, Store } from "../../store/contract.ts";
+import { isCount, isObject } from "../../store/guards.ts";
+import { formerOf, grown, readFormer } from "./former-limits.ts";
+import type { FormerLimits } from "./former-limits.ts";
+import type { Logger } from "../options/logger.ts";
+import { usualCeiling, longestWindowMs } from "../options/limits.ts";
+import type {
+  Ceiling,
+  LimitName,
+  ConfiguredLimits,
+  LaneShares,
+  LimitConflict,
+  NewLimits,
+} from "../options/limits.ts";
+const limitNames: readonly LimitName[] = ["management", "token", "fhir"];
+
+/** The limits in the account's record. What cannot be read counts as not recorded. */
+export function readLimits(value: Json): ConfiguredLimits {
+  const kept = isObject(value) ? value["limits"] : undefined;
+  const of = (name: LimitName): Ceiling | null => ceilingIn(isObject(kept) ? kept[name] : undefined);
+  return { management: of("management"), token: of("token"), fhir: of("fhir") };
+}
+
+function ceilingIn(kept: Json | undefined): Ceiling | null {
+  if (!isObject(kept)) return null;
+  const { calls, windowMs } = kept;
+  const reads = isCount(calls) && calls >= 1 && typeof windowMs === "number";
+  return reads && windowMs >= 1 && windowMs <= longestWindowMs ? { calls, windowMs } : null;
+}
+
+function withLimits(value: Json, limits: ConfiguredLimits): { readonly [key: string]: Json } {
+  const set = limitNames.flatMap((name) => {
+    const { calls, windowMs } = limits[name] ?? { calls: 0, windowMs: 0 };
+    return calls === 0 ? [] : [[name, { calls, windowMs }] as const];
+  });
+  return { ...(isObject(value) ? value : {}), limits: Object.fromEntries(set) };
+}
+
+/** The fewer calls in the longer window, which satisfies both limits. */
+export function stricter(one: Ceiling, other: Ceiling): Ceiling {
+  return {
+    calls: Math.min(one.calls, other.calls),
+    windowMs: Math.max(one.windowMs, other.windowMs),
+  };
+}
+
+/** With fewer slots than this there are no minima: they would leave none for interactive users. */
+const fewest = 3;
+
+/** The limit that the lanes share. */
+export function sharedLimit({ calls, windowMs }: Ceiling, { kept, recovery, bulk }: LaneShares): Limit {
+  const left = Math.min(Math.floor(calls * kept), calls - 1); // the other lanes must keep at least one slot
+  const rest = calls - left;
+  const least = (of: number): number => (of === 0 || rest < fewest ? 0 : Math.max(1, Math.floor(rest * of)));
+  return {
+    name: "management",
+    calls,
+    windowMs,
+    kept: left,
+    least: { recovery: least(recovery), bulk: least(bulk) },
+  };
+}
+
+/** The dependencies of {@link LimitsInForce}. */
+export interface LimitsParts {
+  readonly record: Store["account"];
+  readonly configured: ConfiguredLimits;
+  readonly lanes: LaneShares;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The limits that this process applies. They follow the account's record, which other processes may change. */
+export class LimitsInForce implements Limits {
+  readonly #parts: LimitsParts;
+  #configured: ConfiguredLimits;
+  #recorded: ConfiguredLimits = { management: null, token: null, fhir: null };
+  #limits: { readonly management: Limit; readonly token: Limit | null; readonly fhir: Limit | null };
+  /** The former limits, where a window was extended. */
+  #former: FormerLimits = {};
+  #warned = "[]";
+  /** The value that was last read: a store may return the same object again. */
+  #seenIn: Json = null;
+  #hasSeen = false;
+
+  /**
+   * Reads the record and adds the limits that are configured here and not recorded yet.
+   * @throws {LifecycleError} `STORE_UNAVAILABLE`, because a process that does not know the account's limits cannot
+   * respect them
+   */
+  static async open(parts: LimitsParts): Promise<LimitsInForce> {
+    const limits = new LimitsInForce(parts);
+    try {
+      await limits.#change((recorded) => {
+        const missing = limitNames.some((name) => recorded[name] === null && parts.configured[name] !== null);
+        return missing ? filled(recorded, parts.configured) : null;
+      });
+    } catch (error) {
+      if (!limits.#hasSeen) throw error;
+      // A read-only process writes nothing; otherwise the next process records the limits if this one could not.
+      if (!isLifecycleError(error, "STORE_UNUSABLE"))
+        parts.logger.warn(`Cannot write the limits into the account's record: ${inWords(error)}`);
+    }
+    return limits;
+  }
+
+  private constructor(parts: LimitsParts) {
+    this.#parts = parts;
+    this.#configured = parts.configured;
+    this.#limits = this.#settle();
+  }
+
+  get management(): Limit {
+    return this.#now().management;
+  }
+
+  get token(): Limit | null {
+    return this.#now().token;
+  }
+
+  get fhir(): Limit | null {
+    return this.#now().fhir;
+  }
+
+  /** Where the configuration of this process and the account's record differ. */
+  get conflicts(): readonly LimitConflict[] {
+    return limitNames.flatMap((limit) => {
+      const [configured, recorded] = [this.#configured[limit], this.#recorded[limit]];
+      if (configured === null || recorded === null) return [];
+      if (configured.calls === recorded.calls && configured.windowMs === recorded.windowMs) return [];
+      return [{ limit, configured, recorded, inForce: stricter(configured, recorded) }];
+    });
+  }
+
+  /** Applies a read of the account's record. */
+  see({ value }: Pick<AccountRecord, "value">): void {
+    this.#hasSeen = true;
+    if (value === this.#seenIn) return;
+    this.#seenIn = value;
+    const [recorded, former] = [readLimits(value), readFormer(value)];
+    if (JSON.stringify([recorded, former]) === JSON.stringify([this.#recorded, this.#former])) return;
+    [this.#recorded, this.#former] = [recorded, former];
+    this.#limits = this.#settle();
+    this.#warn();
+  }
+
+  /**
+   * Replaces limits in the record; from now on this process applies them instead of its configured ones.
+   * @throws {LifecycleError} `STORE_UNAVAILABLE`
+   */
+  async set(given: NewLimits): Promise<void> {
+    await this.#change((recorded) => ({ ...recorded, ...given }), true);
+    const own = (name: LimitName): Ceiling | null =>
+      given[name] === undefined ? this.#configured[name] : null;
+    this.#configured = { management: own("management"), token: own("token"), fhir: own("fhir") };
+    this.#limits = this.#settle();
+    this.#warn();
+  }
+
+  /** The limits that apply now: one whose window was extended comes into force gradually. */
+  #now(): Limits {
+    if (Object.keys(this.#former).length > 0) this.#limits = this.#settle();
+    return this.#limits;
+  }
+
+  async #change(
+    change: (recorded: ConfiguredLimits) => ConfiguredLimits | null,
+    replaces = false,
+  ): Promise<void> {
+    const { record, clock } = this.#parts;
+    for (;;) {
+      const found = await record.load();
+      if (found === null) return; // the record is created together with the store key
+      const next = change(readLimits(found.value));
+      this.see(found);
+      if (next === null) return;
+      const limits = withLimits(found.value, next);
+      const value = replaces ? { ...limits, formerLimits: this.#formerWith(next) } : limits;
+      const write = { value, expectedRevision: found.revision, writeId: randomName(clock) };
+      if (!(await record.commit(write))) continue;
+      return this.see({ value });
+    }
+  }
+
+  /** The former limits to record once `next` applies. */
+  #formerWith(next: ConfiguredLimits): { readonly [name: string]: { readonly [key: string]: Json } } {
+    const at = this.#parts.clock.now();
+    const all = limitNames.flatMap((name) => {
+      const known = this.#former[name];
+      const old = this.#recorded[name] ?? (name === "management" ? usualCeiling : null);
+      const ceiling = next[name];
+      const former = old === null || ceiling === null ? known : formerOf(old, ceiling, at, known);
+      return former === undefined ? [] : [[name, { ...former }] as const];
+    });
+    return Object.fromEntries(all);
+  }
+
+  #settle(): Limits {
+    const { lanes, clock } = this.#parts;
+    const of = (name: LimitName): Ceiling | null => {
+      const [configured, recorded] = [this.#configured[name], this.#recorded[name]];
+      const limit =
+        configured === null || recorded === null
+          ? (configured ?? recorded)
+          : // seam: the-stricter-limit-is-kept-to
+            stricter(configured, recorded);
+      return limit && grown(limit, this.#former[name], clock.now());
+    };
+    const [token, fhir] = [of("token"), of("fhir")];
+    return {
+      management: sharedLimit(of("management") ?? usualCeiling, lanes),
+      token: token && { name: "token", ...token },
+      fhir: fhir && { name: "fhir", ...fhir },
+    };
+  }
+
+  #warn(): void {
+    const { conflicts } = this;
+    const text = JSON.stringify(conflicts);
+    if (text === this.#warned) return;
+    this.#warned = text;
+    for (const { limit, configured, recorded, inForce } of conflicts) {
+      this.#parts.logger.warn(
+        `The ${limit} limit of this process is ${words(configured)}, and the account's record holds ${words(recorded)}: ` +
+          `it applies ${words(inForce)}; account.setLimits() replaces the record`,
+      );
+    }
+  }
+}
+
+function filled(recorded: ConfiguredLimits, configured: ConfiguredLimits): ConfiguredLimits {
+  return {
+    management: recorded.management ?? configured.management,
+    token: recorded.token ?? configured.token,
+    fhir: recorded.fhir ?? configured.fhir,
+  };
+}
+
+function words({ calls, windowMs }: Ceiling): string {
+  return `${calls} calls in ${windowMs / 1_000} s`;
+}

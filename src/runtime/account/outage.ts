@@ -1,0 +1,89 @@
+/**
+ * Finds out whether the token endpoint answers no exchange, or only not those of one user. An exchange that is silent or
+ * answered 503 looks the same in both cases. So it first counts against its user, and the gate `exchange` shuts once an
+ * exchange without a code fails as well, or {@link many} different users in a row have met the same.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import { betweenNeutralMs, cameThrough } from "./blocking.ts";
+import type { Outcome, Permit } from "./permit.ts";
+
+/** A neutral call that was answered counts for this long, unless a later one is not, ms. */
+const reachedForMs = 3 * betweenNeutralMs;
+/** A gate that may be shut because of the users that probe it stays shut for no longer than this at a time, ms. */
+const suspectedMs = 10_000;
+/** Minimum interval between two codes spent on probing it meanwhile, ms. */
+const codeAgainMs = 300_000;
+/** This many different users in a row, with no exchange answered in between, are not a coincidence. */
+const many = 3;
+/** A neutral call that fails this short before an exchange is answered shows nothing: some servers answer it 503, ms. */
+const contradictedMs = 30_000;
+
+/** See the module. */
+export class Outage {
+  readonly #clock: Pick<Clock, "monotonic">;
+  readonly #neutral: () => Promise<string>;
+  /** Users whose exchange was not answered since one was. */
+  readonly #row = new Set<string | number>();
+  /** Whether the last neutral call was answered, and when, on `clock.monotonic()`; `null`: it no longer counts. */
+  #met: { readonly isUp: boolean; readonly at: number } | null = null;
+  /** The neutral call fails although exchanges are answered. */
+  #isMute = false;
+
+  /** `neutral`: makes a neutral call to the token endpoint; `notAsked`: none may be sent now. */
+  constructor(clock: Pick<Clock, "monotonic">, neutral: () => Promise<string>) {
+    this.#clock = clock;
+    this.#neutral = neutral;
+  }
+
+  /** Whether the user of this permit may be at fault for the shut gate, so that others should probe it first. */
+  isSuspect({ hasFailed }: Permit): boolean {
+    return hasFailed && this.#isReached;
+  }
+
+  /** The token endpoint was reached lately, although users' exchanges were not answered. */
+  get #isReached(): boolean {
+    return this.#met?.isUp === true && this.#clock.monotonic() - this.#met.at <= reachedForMs;
+  }
+
+  /** Reports the outcome of an exchange. True: it was not answered, and that concerns its user only. */
+  async isAlone({ type }: Outcome, permit: Permit): Promise<boolean> {
+    if (type === "tokens" || type === "grantRefused") this.#answered();
+    if (type !== "lost" && type !== "inDoubt") return false;
+    // A user whose codes have failed before is no new evidence.
+    if (!permit.hasFailed) this.#row.add(permit.about ?? permit.number);
+    await this.#ask();
+    if (permit.tries.has("exchange")) return false;
+    const isDown = this.#met?.isUp === false && !this.#isMute;
+    // seam: one-user-without-an-answer-shuts-no-gate
+    return !isDown && this.#row.size < many;
+  }
+
+  /** How long a failed probe may keep the gate shut at most, ms: the user that probes it may be at fault. */
+  mostMs(permit: Permit): number {
+    return this.isSuspect(permit) ? suspectedMs : Infinity;
+  }
+
+  /** The gate for users without a code: where the endpoint was reached, an earlier one's code counts for minutes only. */
+  seen<G extends { readonly codeAt: number | null }>(gate: G, now: number): G {
+    const isOver = gate.codeAt !== null && now - gate.codeAt >= codeAgainMs && this.#isReached;
+    return isOver ? { ...gate, codeAt: null } : gate;
+  }
+
+  #answered(): void {
+    const { isUp = true, at = 0 } = this.#met ?? {};
+    this.#row.clear();
+    if (isUp) return;
+    this.#isMute ||= this.#clock.monotonic() - at < contradictedMs;
+    this.#met = null;
+  }
+
+  async #ask(): Promise<void> {
+    const met = await this.#neutral();
+    const isUp = cameThrough(met);
+    if (!isUp && met !== "lost" && met !== "inDoubt") return;
+    this.#met = { isUp, at: this.#clock.monotonic() };
+    if (isUp) this.#isMute = false;
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * The right of a run to make calls through the gates of the account, and what can block it.
+ *
+ * @module
+ */
+import type { Gate, GateReason } from "../../../machines/index.ts";
+import type { GateName } from "../../guard/gates.ts";
+import type { Slot } from "../../store/contract.ts";
+
+/** Why a call is blocked, and until when (ms since 1970) at least. */
+export interface Blocked {
+  readonly reason: GateReason;
+  readonly until: number;
+  readonly attempt: number;
+  /** Others may probe the gate first, because this user shut it. */
+  readonly yields?: true;
+}
+
+/** The right of one run to make calls: through open gates, and through those that it probes. */
+export interface Permit {
+  /** Unique together with the name of the process. */
+  readonly number: number;
+  /** The user that it calls for, if it is a single one. */
+  readonly about: string | null;
+  /** The gates that this permit probes. */
+  tries: ReadonlySet<GateName>;
+  /** When it was last admitted, on `clock.monotonic()`: outcomes of calls from before a gate reopened are ignored. */
+  enteredAt: number;
+  /** When it spent another code on a probe. */
+  codeAt: number | undefined;
+  /** A slot of the token endpoint's limit, taken before a code is requested, so that the code can be exchanged. */
+  reserved: Slot | null;
+  /** The key of the secret it was admitted with: an outcome with an old secret shows nothing about a new one. */
+  secret: string;
+  /** The last call for its user was postponed as well. */
+  isAgain: boolean;
+  /** Exchanges for its user have failed before, and none has succeeded since. */
+  hasFailed: boolean;
+}
+
+/** The outcome of a call, as far as the gates need it. */
+export interface Outcome {
+  readonly type: string;
+  readonly retryAfterMs?: number | undefined;
+  /** The gate that it shuts need not stay shut for longer, ms. */
+  readonly mostMs?: number;
+}
+
+/** The scope of a refusal: that user only, or all calls of this process. */
+export type TroubleScope = "own" | "shared";
+
+/** No gate is probed. */
+export const noTries: ReadonlySet<GateName> = new Set();
+
+/** Outcomes of a call for a code after which a code may have been issued. */
+export const bringsCode: ReadonlySet<string> = new Set(["created", "code", "lost", "inDoubt"]);
+
+/** The permit no longer probes this gate. */
+export function release(permit: Permit, name: GateName): void {
+  if (permit.tries.has(name)) permit.tries = new Set([...permit.tries].filter((other) => other !== name));
+}
+
+/** Whether the response concerns the whole account. */
+export function isStated({ type }: Outcome): boolean {
+  return type === "throttled" || type === "credentialsRefused";
+}
+
+/** Describes a shut gate as a {@link Blocked}. */
+export function blockedBy(gate: Gate): Blocked {
+  return { reason: gate.reason ?? "unavailable", until: gate.until, attempt: gate.attempt };
+}

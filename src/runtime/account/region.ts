@@ -1,0 +1,183 @@
+/**
+ * The gate `region`, which belongs to this process alone: it shuts once calls are blocked and a neutral call fails the
+ * same way, so that a process behind a captive portal or in a blocked region holds back itself and no other. A user
+ * whose calls are blocked while others succeed waits individually.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import { Blocking, cameThrough } from "./blocking.ts";
+import type { NeutralEndpoint, NeutralOutcome, Whose } from "./blocking.ts";
+import type { SharedGates } from "./shared-gates.ts";
+import { afterForbidden, afterTrouble, doubling } from "../options/backoff.ts";
+
+/** The dependencies of a {@link Region}. */
+export interface RegionParts {
+  readonly board: SharedGates;
+  readonly clock: Clock;
+  /** The name under which this process probes its gate. */
+  readonly by: string;
+  /** How long until a call in flight counts as lost, ms. */
+  readonly lostMs: number;
+  readonly neutral: (endpoint: NeutralEndpoint) => Promise<NeutralOutcome>;
+}
+
+/** A blocked or refused call. */
+export interface Stopped {
+  readonly endpoint: NeutralEndpoint;
+  /** The user, or the number of the permit, that it was made for. */
+  readonly about: string | number;
+  readonly outcome: string;
+  /** Whether it probed the gate. */
+  readonly tries: boolean;
+  /** When it was sent, on `clock.monotonic()`. */
+  readonly leftAt: number;
+}
+
+/** How many individually blocked users are remembered. */
+const longestApart = 1_000;
+
+/** See the module. */
+export class Region {
+  readonly #parts: RegionParts;
+  readonly #blocking: Readonly<Record<NeutralEndpoint, Blocking>>;
+  readonly #apart = new Set<string | number>();
+  /** The endpoint of the blocked neutral call that shut the gate. */
+  #at: NeutralEndpoint = "management";
+  #trying: Promise<void> | null = null;
+
+  constructor(parts: RegionParts) {
+    this.#parts = parts;
+    this.#blocking = {
+      management: new Blocking(parts.clock, () => parts.neutral("management")),
+      token: new Blocking(parts.clock, () => parts.neutral("token")),
+    };
+  }
+
+  /** How many users had their call blocked at this process's last attempt while others succeeded. */
+  get apart(): number {
+    return this.#apart.size;
+  }
+
+  /** Reports the outcome of a call that was not blocked. */
+  recordOutcome(endpoint: NeutralEndpoint, about: string | number, outcome: string): void {
+    if (!cameThrough(outcome)) return;
+    this.#blocking[endpoint].through();
+    if (this.#apart.size > 0) this.#apart.delete(about);
+  }
+
+  /**
+   * Reports a call that was blocked, or refused for its credentials. True: it concerns this user only. Otherwise this
+   * method shuts the gate if the process is blocked; the caller shuts the gate of the secret.
+   */
+  async stopped({ endpoint, about, outcome, tries, leftAt }: Stopped): Promise<boolean> {
+    const { board, clock } = this.#parts;
+    const whose = await this.#judge(endpoint, about, outcome);
+    const at = clock.now();
+    const gate = board.gate("region");
+    const isSlowed = gate.state !== "open" && gate.reason !== "forbidden";
+    if (whose === "process") {
+      if (isSlowed) await board.change("region", { type: "REOPEN", at });
+      const isNews = gate.state !== "open" || leftAt >= board.openedAt("region");
+      if (outcome === "blocked" && isNews && !this.#isShut) {
+        this.#at = endpoint;
+        await this.#shut(0);
+      }
+      return false;
+    }
+    this.#setApart(about);
+    if (whose === "user") {
+      if (isSlowed) await board.change("region", { type: "REOPEN", at }); // a neutral call succeeded
+    } else if (tries || (whose === "many" && gate.state === "open")) {
+      // It may be this process, but no neutral call may be sent now: one call at a time, with growing waits.
+      const until = at + doubling(afterTrouble, gate.attempt + 1);
+      await board.change("region", { type: "HELD", at, reason: "unavailable", until });
+    }
+    return true;
+  }
+
+  /**
+   * A call was postponed again by a response that normally concerns the whole account. True: it concerns this user
+   * only, because a neutral call succeeded, or none may be sent now and the calls of others succeeded.
+   */
+  async isAlone(endpoint: NeutralEndpoint, about: string | number, outcome: string): Promise<boolean> {
+    const whose = await this.#judge(endpoint, about, outcome);
+    const isLikely = whose === "few" && outcome === "throttled" && this.#blocking[endpoint].isReached;
+    const isOwn = whose === "user" || isLikely;
+    if (isOwn) this.#setApart(about);
+    return isOwn;
+  }
+
+  /**
+   * The token endpoint may validate a request before it authenticates the client, so its response to an exchange
+   * without a code does not show that the client is accepted. User management requires the same credentials, and its
+   * neutral call shows it.
+   */
+  #judge(endpoint: NeutralEndpoint, about: string | number, outcome: string): Promise<Whose> {
+    const asked = outcome === "credentialsRefused" ? "management" : endpoint;
+    return this.#blocking[asked].judge(about, outcome);
+  }
+
+  /** Whether this user was blocked individually at this process's last attempt. */
+  isApart(about: string | number): boolean {
+    return this.#apart.has(about);
+  }
+
+  /** The outcome of a neutral call sent now; `notAsked`: none may be sent. Never rejects. */
+  async ask(endpoint: NeutralEndpoint): Promise<string> {
+    const blocking = this.#blocking[endpoint];
+    return blocking.isAsking || blocking.freeInMs === 0 ? blocking.ask() : "notAsked";
+  }
+
+  /** An operator states that all is in order: earlier outcomes no longer count. */
+  reopened(): void {
+    for (const blocking of Object.values(this.#blocking)) blocking.through();
+    this.#apart.clear();
+  }
+
+  /** If the gate is shut and its time has come, a neutral call probes it; concurrent callers share one. Never rejects. */
+  async tryAgain(): Promise<void> {
+    if (!this.#isShut) return;
+    this.#trying ??= this.#try().finally(() => (this.#trying = null));
+    await this.#trying;
+  }
+
+  /** When a neutral call may probe the gate, in ms; `null`: it is not shut. */
+  get triesInMs(): number | null {
+    if (!this.#isShut) return null;
+    const { until } = this.#parts.board.gate("region");
+    return Math.max(0, until - this.#parts.clock.now(), this.#blocking[this.#at].freeInMs);
+  }
+
+  get #isShut(): boolean {
+    const { state, reason } = this.#parts.board.gate("region");
+    return state !== "open" && reason === "forbidden";
+  }
+
+  async #try(): Promise<void> {
+    if (this.triesInMs !== 0) return;
+    const { board, by, clock, lostMs } = this.#parts;
+    const { attempt } = board.gate("region");
+    const at = clock.now();
+    await board.change("region", { type: "PROBE", at, by, until: at + lostMs });
+    const met = await this.#blocking[this.#at].ask();
+    if (met === "blocked") return this.#shut(attempt);
+    const type = met === "credentialsRefused" || cameThrough(met) ? "ANSWERED" : "LEFT";
+    await board.change("region", { type, at: clock.now(), by });
+  }
+
+  async #shut(attempt: number): Promise<void> {
+    const { board, clock } = this.#parts;
+    const at = clock.now();
+    const until = at + doubling(afterForbidden, attempt + 1);
+    await board.change("region", { type: "REFUSED", at, reason: "forbidden", until });
+  }
+
+  #setApart(about: string | number): void {
+    this.#apart.add(about);
+    for (const oldest of this.#apart) {
+      if (this.#apart.size <= longestApart) break;
+      this.#apart.delete(oldest);
+    }
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Whether the store accepts writes. The outcome of real writes counts first: the last one may have failed although the
+ * store accepts others, for example on a full disk. Without a recent write, the store is probed.
+ *
+ * @module
+ */
+import { randomName } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
+import { isLifecycleError } from "../../errors.ts";
+import type { Batch, Committed, Store } from "../../store/contract.ts";
+
+/** How long a result is reused, ms: health probes may come every second and from many processes. */
+const freshMs = 1_000;
+
+/** See the module. */
+export class Writability {
+  /** The store with its writes observed. */
+  readonly store: Store;
+  readonly #beneath: Store;
+  readonly #clock: Clock;
+  /** A real write failed, and none has succeeded since. */
+  #failed = false;
+  /** The last result, and its time. */
+  #found: { readonly at: number; readonly refusal: Error | null } | null = null;
+  #asking: Promise<void> | null = null;
+
+  constructor(store: Store, clock: Clock) {
+    this.#beneath = store;
+    this.#clock = clock;
+    this.store = this.#noting(store);
+  }
+
+  /**
+   * Resolves if the store accepts writes. It is probed at most once a second, however many callers ask.
+   * @throws {LifecycleError} the error that a write would get
+   */
+  async check(): Promise<void> {
+    const found = this.#found;
+    if (found !== null && this.#clock.monotonic() - found.at < freshMs) {
+      if (found.refusal !== null) throw found.refusal;
+      return;
+    }
+    this.#asking ??= this.#ask().finally(() => (this.#asking = null));
+    await this.#asking;
+  }
+
+  async #ask(): Promise<void> {
+    try {
+      await this.#beneath.probe?.();
+      if (this.#failed) await this.#writeAgain();
+      this.#note(null);
+    } catch (error) {
+      this.#note(error instanceof Error ? error : new Error("the store refused", { cause: error }));
+      throw error;
+    }
+  }
+
+  /** Rewrites the account record unchanged: only a real write shows that a disk has space again. */
+  async #writeAgain(): Promise<void> {
+    const { account } = this.#beneath;
+    const found = await account.load();
+    if (found === null) return;
+    const { value, revision: expectedRevision } = found;
+    // False: another process has just written it.
+    await account.commit({ value, expectedRevision, writeId: randomName(this.#clock) });
+  }
+
+  #note(refusal: Error | null): void {
+    if (refusal === null) this.#failed = false;
+    this.#found = { at: this.#clock.monotonic(), refusal };
+  }
+
+  #noting(store: Store): Store {
+    const refused = (error: unknown): void => {
+      if (!isLifecycleError(error, "STORE_UNAVAILABLE")) return;
+      this.#failed = true;
+      this.#note(error);
+    };
+    /** A result without a change, such as a conflict, proves nothing. */
+    const write =
+      <A, T>(verb: (ask: A) => Promise<T>, hasWritten: (answer: T) => boolean) =>
+      async (ask: A): Promise<T> => {
+        try {
+          const answer = await verb(ask);
+          if (hasWritten(answer)) this.#note(null);
+          return answer;
+        } catch (error) {
+          refused(error);
+          throw error;
+        }
+      };
+    const isCommitted = ({ type }: Committed): boolean => type === "committed";
+    const isLeased = ({ claimed }: Batch): boolean => claimed.length > 0;
+    const always = (): boolean => true;
+    const { slots, account } = store;
+    return {
+      load: (id) => store.load(id),
+      commit: write((commit) => store.commit(commit), isCommitted),
+      claim: write((ask) => store.claim(ask), isLeased),
+      grant: write((ask) => store.grant(ask), isLeased),
+      slots: {
+        take: write(
+          (request) => slots.take(request),
+          ({ type }) => type === "taken",
+        ),
+        settle: write((slot) => slots.settle(slot), always),
+        giveBack: write((slot) => slots.giveBack(slot), always),
+        forecast: (ask) => slots.forecast(ask),
+      },
+      move: write((move) => store.move(move), isCommitted),
+      erase: write((ask) => store.erase(ask), always),
+      page: (ask) => store.page(ask),
+      counts: () => store.counts(),
+      account: {
+        load: () => account.load(),
+        commit: write((change) => account.commit(change), Boolean),
+      },
+      close: () => store.close(),
+    };
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * Adopts a list of users with the grants that the application has had so far.
+ *
+ * @module
+ */
+import { adopt, checkGrant } from "../operations/adopt.ts";
+import type { Grant } from "../operations/adopt.ts";
+import { checkId, isObject, wrong } from "../options/checks.ts";
+import type { AdoptManyOptions, Import, RowSummary } from "./imports.ts";
+import { retryWrite } from "../engine/retry-write.ts";
+import { callListener } from "../options/call-listener.ts";
+import { Throttle } from "./throttle.ts";
+import { RowTally } from "./row-tally.ts";
+import { forEachRow, rowsInHand } from "./for-each-row.ts";
+import type { Rows } from "./for-each-row.ts";
+
+/** A row of {@link adoptMany}: the user and its grant. */
+export interface AdoptedRow extends Grant {
+  readonly appUserId: string;
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` if it is not an object */
+function rowOf(given: AdoptedRow): AdoptedRow {
+  if (!isObject(given)) throw wrong("adopt a user", "the row", "an object", given);
+  return given;
+}
+
+/**
+ * Adopts every row with a valid grant, except users that were offboarded or forgotten.
+ *
+ * @throws {LifecycleError} of the store; the signal's reason; what the rows throw
+ */
+export async function adoptMany(
+  { engine, options, signal }: Import<AdoptManyOptions>,
+  rows: Rows<AdoptedRow>,
+): Promise<RowSummary> {
+  const tally = new RowTally(engine.keys);
+  const pace = new Throttle(engine, options.everyMs);
+  const report = (): void =>
+    callListener(engine.settings.logger, "onProgress", options.onProgress, tally.counts);
+  await forEachRow(rows, rowsInHand, signal, async (given, number) => {
+    await tally.count(number, async () => {
+      const { appUserId, ...grant } = rowOf(given);
+      const id = checkId(appUserId);
+      const checked = checkGrant(grant);
+      const deadline = { until: Number.MAX_SAFE_INTEGER, signal };
+      return retryWrite(engine, signal, "adopt users", async () =>
+        (await adopt(engine, id, checked, deadline, "inList")) === "adopted" ? "added" : "present",
+      );
+    });
+    if (pace.isDue()) report();
+  });
+  report();
+  return tally.summary;
+}

@@ -1,0 +1,124 @@
+/**
+ * The options, progress and results of imports.
+ *
+ * @module
+ */
+import type { ErrorCode } from "../../errors.ts";
+import type { Lane } from "../../store/contract.ts";
+import type { ShutGate } from "../operations/budget.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Cancellable } from "../options/call-options.ts";
+
+/** Options of every operation on a list. */
+interface ListOptions<Progress> extends Cancellable {
+  /**
+   * The shortest time between two calls of `onProgress`, apart from changes of phase, ms, 10 to 86 400 000.
+   * @default 1_000
+   */
+  readonly everyMs?: number | undefined;
+  /** If it throws or its promise rejects, that is logged without the error's message, and the import continues. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** Options of {@link Lifecycle.onboardMany}. */
+export interface OnboardManyOptions extends ListOptions<ImportProgress> {
+  /**
+   * The name of the import: starting it again with the same name, and the same rows or more, resumes it. 1 to 64
+   * letters, digits and `._-`; stored unencrypted.
+   */
+  readonly name: string;
+  /** The lane in which its users wait for slots. @default "bulk" */
+  readonly lane?: Lane | undefined;
+  /**
+   * What is known about the users at 1upHealth, as for `onboard()`. If omitted, 1upHealth's own list of users is read
+   * first, as far as that saves calls: a user found there costs one call instead of two. The list is not read if the
+   * rows take longer than 12 minutes to arrive, because users are held back for at most a quarter of an hour.
+   */
+  readonly expect?: "new" | "existing" | undefined;
+}
+
+/** Options of {@link Lifecycle.adoptMany}. */
+export type AdoptManyOptions = ListOptions<RowCounts>;
+
+/** The outcome of the rows that this call has read so far. */
+export interface RowCounts {
+  readonly read: number;
+  /** Users that it added. */
+  readonly added: number;
+  /** Users that existed here already, whether of this list or not; they stay as they are. */
+  readonly present: number;
+  /** Rows that were unusable. */
+  readonly rejected: number;
+}
+
+/** An unusable row. */
+export interface RejectedRow {
+  /** Starting at 1. */
+  readonly row: number;
+  readonly code: ErrorCode;
+  /** The reason in words, without the row itself. */
+  readonly why: string;
+  /** The facts of the error, as `LifecycleError` has them: `renamedTo` names a user, so keep them out of your logs. */
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/** The result of reading all rows. */
+export interface RowSummary extends RowCounts {
+  /** The first hundred unusable rows. */
+  readonly rejects: readonly RejectedRow[];
+}
+
+/** The progress of an import. */
+export interface ImportProgress extends RowCounts {
+  readonly name: string;
+  /**
+   * - `reading`: reads rows and stores their users
+   * - `comparing`: reads 1upHealth's own list and marks the users found there
+   * - `onboarding`: its users wait for slots and get their tokens
+   * - `done`: no users are left
+   */
+  readonly phase: "reading" | "comparing" | "onboarding" | "done";
+  /** Its users that were found in 1upHealth's own list. */
+  readonly known: number;
+  /**
+   * Its users that are no longer left since this call began, whichever process ran them: they got a token, or were
+   * offboarded.
+   */
+  readonly arrived: number;
+  /** Its users that ended in `failed`; `retry()` takes them back. */
+  readonly failed: number;
+  /**
+   * Its users whose record is damaged, so that no process can continue them. Examined when none of its users has
+   * become usable for a minute and no users, or few, are left to wait for. `reauthorize()` recovers them.
+   */
+  readonly unreadable: number;
+  /** Its users that are neither usable, nor failed, nor known to be unreadable. */
+  readonly left: number;
+  /** All users waiting in its lane, including those of other imports. */
+  readonly waiting: number;
+  /** Slots of the management limit in use by all processes, and the limit. */
+  readonly slots: { readonly used: number; readonly of: number };
+  /** Gates of the account that are not open: calls behind them wait. */
+  readonly shut: readonly ShutGate[];
+  /**
+   * When the last user now waiting in its lane will have had a slot, if no other calls are requested; `null` while
+   * rows are read, and once no users are left.
+   */
+  readonly endsAt: Date | null;
+}
+
+/** The result of {@link Lifecycle.onboardMany}. */
+export interface ImportSummary extends ImportProgress, RowSummary {
+  /**
+   * The ids of the first hundred of its users that are `unreadable`. With `hideIds`, a record may be so damaged that
+   * it does not contain its id: then `inspect()` of each row shows which user it is.
+   */
+  readonly unreadableIds: readonly string[];
+}
+
+/** The parameters of an import. */
+export interface Import<O> {
+  readonly engine: Engine;
+  readonly options: O;
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,59 @@
+/**
+ * Closes a lifecycle: calls under way end and their results are saved, within a bounded time.
+ *
+ * @module
+ */
+import { inTime, systemClock } from "../clock.ts";
+import { inWords, LifecycleError } from "../errors.ts";
+import type { Engine } from "./engine/engine.ts";
+import { untilGivenUp } from "./engine/deadline.ts";
+import type { Ends } from "./engine/deadline.ts";
+
+/** How long a store may take to close, ms. Only a store that hangs takes longer. */
+const storeClosesMs = 10_000;
+
+/**
+ * Waits for the calls under way, including the exchange of their codes, and for their results to be saved. Saves that
+ * the store refuses are retried for `2 · timeoutMs` in all. A user not saved by then keeps the record written before
+ * its call, and the next process resolves it from there.
+ */
+export async function close(
+  engine: Engine,
+  { closing, leaving }: Readonly<Record<keyof Ends, AbortController>>,
+  allAtRest: () => Promise<void>,
+): Promise<void> {
+  const { clock, sender, settings, store } = engine;
+  closing.abort(closed());
+  const cancel = clock.timer(2 * settings.timeoutMs, () => leaving.abort(closed()));
+  try {
+    await untilGivenUp(clock, leaving.signal, allAtRest());
+  } catch {
+    settings.logger.warn(
+      `Gave up waiting for ${engine.running.size} users who could not be saved: the store is unavailable`,
+    );
+  } finally {
+    cancel();
+  }
+  try {
+    await sender.close();
+  } finally {
+    await inTime(systemClock, storeClosesMs, () => store.close(), hangs).catch((error: unknown) => {
+      if (!(error instanceof Hanging)) throw error;
+      settings.logger.warn(inWords(error));
+    });
+    leaving.abort(closed());
+  }
+}
+
+class Hanging extends Error {}
+
+function hangs(): Error {
+  return new Hanging(`Gave up waiting for the store: it has not closed within ${storeClosesMs} ms`);
+}
+
+export function closed(): LifecycleError {
+  return new LifecycleError(
+    "CLOSED",
+    "Cannot go on: this lifecycle is closed; what was begun is kept, and another process resumes it",
+  );
+}

@@ -1,0 +1,131 @@
+/**
+ * How long a call waits for a user: until its time is over, its caller aborts, or the lifecycle closes. A store that
+ * does not answer extends no wait beyond that.
+ *
+ * @module
+ */
+import { onAbort, untilAborted, withSignals } from "../../abort.ts";
+import type { Clock } from "../../clock.ts";
+import { LifecycleError } from "../../errors.ts";
+import type { WaitOptions } from "../options/call-options.ts";
+import type { Lane } from "../../store/contract.ts";
+
+/** How long to wait. */
+export interface Deadline {
+  /** On `clock.monotonic()`. */
+  readonly until: number;
+  readonly signal: AbortSignal;
+  /** A user that waits in a lane behind this one moves to this one. */
+  readonly lane?: Lane;
+  /** The caller has already received its error because the store was too late: nothing more is started. @default never */
+  readonly isOver?: () => boolean;
+}
+
+/** Runs a task with the deadline of its call. The task's signal must not be used after the task has ended. */
+export type WithDeadline = <T>(
+  options: WaitOptions | undefined,
+  task: (wait: Deadline) => Promise<T>,
+  /** The longest duration of a call to 1upHealth that the task waits for in any case, ms. @default 0 */
+  callMs?: number,
+) => Promise<T>;
+
+const defaultWaitMs = 30_000;
+
+/**
+ * How long a request made before the end of a wait may take after it, ms. The stores of this library, and functions
+ * that return credentials, time out after 5 s with an error of their own; a custom store may have no timeout.
+ */
+export const answerMs = 6_000;
+/** How long aborted work may take to end in order, ms. */
+const orderMs = 2_000;
+
+/**
+ * Calls `late` after `ms`. The time is split into two timers, so that a process that was suspended handles responses
+ * that arrived meanwhile before the second timer fires. The returned function cancels it.
+ */
+export function onSilence(clock: Clock, ms: number, late: () => void): () => void {
+  const second = orderMs / 2;
+  let cancel = clock.timer(ms - second, () => (cancel = clock.timer(second, late)));
+  return () => cancel();
+}
+
+/** Settles as the task does; once `signal` has aborted, the task has 2 s to end. @throws the signal's reason */
+export function untilGivenUp<T>(clock: Clock, signal: AbortSignal, task: Promise<T>): Promise<T> {
+  return untilAborted(signal, (late) => onSilence(clock, orderMs, late), task);
+}
+
+/** The signals that end calls on a lifecycle. */
+export interface Ends {
+  /** The lifecycle closes: waits end, and running users become idle. */
+  readonly closing: AbortSignal;
+  /** The closing lifecycle stops waiting: users still running are left as they are. */
+  readonly leaving: AbortSignal;
+}
+
+/**
+ * Applies the deadlines of calls on a lifecycle. A call rejects as soon as its own signal aborts, and with
+ * `STORE_UNAVAILABLE` if the store has not answered by the end of `waitMs` plus its time to answer.
+ */
+export function withDeadlines(clock: Clock, { closing, leaving }: Ends): WithDeadline {
+  return ({ waitMs = defaultWaitMs, signal } = {}, task, callMs = 0) => {
+    const until = clock.monotonic() + waitMs;
+    let over = false;
+    const run = withSignals(signal, closing, (signal) => task({ until, signal, isOver: () => over }));
+    return new Promise((resolve, reject) => {
+      const undo: (() => void)[] = [];
+      let isEnded = false;
+      const end = (settle: () => void): void => {
+        isEnded = true;
+        for (const each of undo.splice(0)) each();
+        settle();
+      };
+      const rejecting = (reason: () => unknown) => () => end(() => reject(reason()));
+      const late = (): void => {
+        over = true;
+        end(() => reject(tooLate()));
+      };
+      undo.push(onSilence(clock, Math.max(waitMs, callMs) + answerMs, late));
+      for (const each of [leaving, signal])
+        if (each !== undefined && !isEnded)
+          undo.push(
+            onAbort(
+              each,
+              rejecting(() => each.reason),
+            ),
+          );
+      run.then(
+        (value) => end(() => resolve(value)),
+        (error: unknown) => end(() => reject(error)),
+      );
+    });
+  };
+}
+
+/** How long a task may keep retrying: while its caller waits, or until the signal aborts. */
+export type RetryLimit = AbortSignal | Deadline;
+
+/** The signal that ends it, and the time left, ms. */
+export function retryLimit(
+  clock: Clock,
+  given: RetryLimit,
+): { readonly signal: AbortSignal; readonly leftMs: () => number } {
+  return given instanceof AbortSignal
+    ? { signal: given, leftMs: () => Infinity }
+    : { signal: given.signal, leftMs: () => given.until - clock.monotonic() };
+}
+
+/**
+ * Call it before acting on an answer of the store: throws if that came too late.
+ * @throws {LifecycleError} `STORE_UNAVAILABLE`, which the caller has already received
+ */
+export function inTimeFor({ isOver }: Deadline): void {
+  if (isOver?.() === true) throw tooLate();
+}
+
+function tooLate(): LifecycleError {
+  return new LifecycleError(
+    "STORE_UNAVAILABLE",
+    `Cannot wait any longer: the store must answer within ${answerMs} ms after waitMs, and it has not; try again`,
+    { retryable: true },
+  );
+}

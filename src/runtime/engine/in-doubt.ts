@@ -1,0 +1,333 @@
+/**
+ * The in-doubt table: how a call with an unknown outcome is resolved. Read it top to bottom.
+ *
+ * Before a call is sent, its intent is written to the record. A call can then end without an outcome in four ways:
+ * {@link slotFates} names them, and they are the columns of {@link doubts}, which has one entry for each call:
+ *
+ * - **hears**: the event sent to the machine, which alone decides what follows; `next` and `slots` document the result,
+ *   and a test keeps both in agreement.
+ * - **waits**: how long the user pauses first, and why ({@link Wait}).
+ * - **next**: the call made then. It is either safe to repeat, or finds out what happened.
+ * - **slots**: the management slots that this may cost at most, beyond the call's own.
+ * - **presents**, of the call itself: a secret that works once. Many servers revoke every grant of a code or refresh
+ *   token that is presented twice. So an abandoned call and its repetition must not overlap: a running process waits
+ *   until the first one can no longer arrive. After a crash the secret is presented at once, since the lease was
+ *   already a wait. Either way the resulting grant is usable, and **provisional** for the maximum duration of a call
+ *   ({@link mayArriveUntil}): if the first call arrives after all, it ends the grant, and the first 401 is acted on at
+ *   once (`until-forced-refresh-ms.ts`).
+ *
+ * The machine (`machines/user-lifecycle.ts`) defines what the response to the next call means, and so how a doubt ends.
+ * Calls without an intent in a user's record are not listed, because they leave nothing in doubt: a list of users is
+ * requested again, and the caller handles a FHIR call.
+ *
+ * @module
+ */
+import type { UserCall, UserEvent } from "../../../machines/index.ts";
+import type { SlotFate } from "../../guard/guard.ts";
+import type { Intent, Pause, PauseReason } from "../../store/envelope.ts";
+import type { Engine } from "./engine.ts";
+import { afterTrouble, beforeNextCode, codeRegistersMs, fullJitter } from "../options/backoff.ts";
+import { callOf } from "../user/step.ts";
+import type { Position } from "../user/step.ts";
+
+/** A call that can be in doubt. A second exchange of the same code is a separate entry, because what follows differs. */
+export type DoubtfulCall = UserCall | "exchangeAgain" | "updateUser";
+
+/** How long a user pauses before the next call. */
+export type Wait =
+  /** Not at all. */
+  | "atOnce"
+  /** Up to a second, doubling with each attempt up to 5 min, with full jitter: 1upHealth is failing. */
+  | "jitter"
+  /** `jitter`, counted from when a fresh code has registered: until then 1upHealth may answer as if it were down. */
+  | "jitterOnceRegistered"
+  /**
+   * Not at all before a user's second code in a row, then a minute, doubling up to 6 h: each code takes a slot from
+   * others.
+   */
+  | "nextCode"
+  /** `nextCode`, or `jitter` where that is no pause. */
+  | "nextCodeOrJitter"
+  /**
+   * Until the call can no longer arrive; before that the next one proves nothing: `graceMs` after it was abandoned. If
+   * its process died before that, `timeoutMs + graceMs` after its intent was written ({@link conclusiveAt}).
+   */
+  | "arrival"
+  /** The longer of `arrival` and `jitter`. */
+  | "arrivalAndJitter";
+
+/** How a call with an unknown outcome is resolved. */
+export interface InDoubt {
+  /** `null`: the machine is not involved. */
+  readonly hears: Extract<UserEvent["type"], "HELD" | "IN_DOUBT"> | null;
+  readonly waits: Wait;
+  /** `null`: the caller gets an error and may try again. */
+  readonly next: UserCall | "listUsers" | null;
+  readonly slots: number;
+  /** Used instead while the token endpoint answers no exchange: another code would not help. */
+  readonly whileDown?: InDoubt;
+}
+
+/** The columns. */
+interface Doubts {
+  /** The single-use secret that the call presents. */
+  readonly presents?: "code" | "refreshToken";
+  /** Provably no byte was sent: connection refused, unknown host, too late to send. */
+  readonly notSent: InDoubt;
+  /** No response or a truncated one, and the call was abandoned: it may still arrive. */
+  readonly lost: InDoubt;
+  /** A response that decides nothing: a 5xx, or an unreadable one. The call is over, unless a gateway gave up on it. */
+  readonly inDoubt: InDoubt;
+  /**
+   * The process died: the record has an intent and no live lease. A lease outlives its call, so the call has ended. The
+   * lease was already a wait, and 1upHealth gave no reason for a longer one, so recovery does not wait again.
+   */
+  readonly died: InDoubt & {
+    readonly waits: Exclude<
+      Wait,
+      "jitter" | "jitterOnceRegistered" | "nextCodeOrJitter" | "arrivalAndJitter"
+    >;
+  };
+}
+
+/** The table. */
+export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
+  // The user may exist now and must not be created twice: a code is requested for it, and only if 1upHealth answers
+  // that it does not exist is it created. That answer would prove nothing while the create may still arrive. The same
+  // applies to a response that is not 1upHealth's own: an HTML page, a redirect, a 403, a 4xx without a reason
+  // (`perform-call.ts`).
+  createUser: {
+    notSent: { hears: "HELD", waits: "jitter", next: "createUser", slots: 0 },
+    lost: { hears: "IN_DOUBT", waits: "arrival", next: "issueAuthCode", slots: 2 },
+    inDoubt: { hears: "IN_DOUBT", waits: "arrival", next: "issueAuthCode", slots: 2 },
+    died: { hears: "IN_DOUBT", waits: "nextCode", next: "issueAuthCode", slots: 2 },
+  },
+
+  // The code may be spent now. Presenting it again costs nothing and resolves the doubt: with tokens, or a refusal that
+  // loses nothing. It must wait while the first exchange may still arrive: 1upHealth would see the code twice and might
+  // revoke what it has just granted. After a crash it does not wait: a code lives for minutes. A refusal within 5 s of
+  // a code's issue is not a doubt: the machine (`codeMayStillRegister`) exchanges the code once more, a second later.
+  // A 5xx may mean the same, so the code is not presented again within that second: another 5xx would cost another code.
+  exchangeCode: {
+    presents: "code",
+    notSent: { hears: "HELD", waits: "jitter", next: "exchangeCode", slots: 0 },
+    // seam: a-code-is-not-presented-while-it-may-arrive
+    lost: { hears: "IN_DOUBT", waits: "arrivalAndJitter", next: "exchangeCode", slots: 1 },
+    // seam: a-code-whose-call-is-over-waits-less
+    inDoubt: { hears: "IN_DOUBT", waits: "jitterOnceRegistered", next: "exchangeCode", slots: 1 },
+    died: { hears: "IN_DOUBT", waits: "atOnce", next: "exchangeCode", slots: 1 },
+  },
+
+  // Two exchanges without an outcome: this code is replaced by a new one, unless no exchange of the account is answered
+  // (the gate `exchange`). Then the code is kept, and one user of the account probes for when the endpoint is back. A
+  // new code need not wait until the old exchange can no longer arrive: its result is not needed.
+  exchangeAgain: {
+    presents: "code",
+    notSent: { hears: "HELD", waits: "jitter", next: "exchangeCode", slots: 0 },
+    lost: {
+      hears: "IN_DOUBT",
+      waits: "nextCode",
+      next: "issueAuthCode",
+      slots: 1,
+      whileDown: { hears: "HELD", waits: "arrivalAndJitter", next: "exchangeCode", slots: 1 },
+    },
+    inDoubt: {
+      hears: "IN_DOUBT",
+      waits: "nextCode",
+      next: "issueAuthCode",
+      slots: 1,
+      whileDown: { hears: "HELD", waits: "jitter", next: "exchangeCode", slots: 1 },
+    },
+    died: { hears: "IN_DOUBT", waits: "nextCode", next: "issueAuthCode", slots: 1 },
+  },
+
+  // The refresh token may be rotated now, and the new pair lost. The stored one is presented again, and only its
+  // refusal (`invalid_grant`) ends the grant and requires a fresh code. Nothing is erased before that. As above, it
+  // waits while the first refresh may still arrive; meanwhile callers get the current access token while it works.
+  refreshToken: {
+    presents: "refreshToken",
+    notSent: { hears: "HELD", waits: "jitter", next: "refreshToken", slots: 0 },
+    // seam: a-refresh-token-is-not-presented-while-it-may-arrive
+    lost: { hears: "IN_DOUBT", waits: "arrivalAndJitter", next: "refreshToken", slots: 1 },
+    // seam: a-refresh-token-whose-call-is-over-waits-less
+    inDoubt: { hears: "IN_DOUBT", waits: "jitter", next: "refreshToken", slots: 1 },
+    died: { hears: "IN_DOUBT", waits: "atOnce", next: "refreshToken", slots: 1 },
+  },
+
+  // A code may have been issued and lost. That is harmless: another one is requested.
+  issueAuthCode: {
+    notSent: { hears: "HELD", waits: "nextCodeOrJitter", next: "issueAuthCode", slots: 0 },
+    lost: { hears: "IN_DOUBT", waits: "nextCodeOrJitter", next: "issueAuthCode", slots: 1 },
+    inDoubt: { hears: "IN_DOUBT", waits: "nextCodeOrJitter", next: "issueAuthCode", slots: 1 },
+    died: { hears: "IN_DOUBT", waits: "nextCode", next: "issueAuthCode", slots: 1 },
+  },
+
+  // A look-up changes nothing, so it is repeated.
+  findUser: {
+    notSent: { hears: "HELD", waits: "jitter", next: "findUser", slots: 0 },
+    lost: { hears: "IN_DOUBT", waits: "jitter", next: "findUser", slots: 2 },
+    inDoubt: { hears: "IN_DOUBT", waits: "jitter", next: "findUser", slots: 2 },
+    died: { hears: "IN_DOUBT", waits: "atOnce", next: "findUser", slots: 2 },
+  },
+
+  // Some or all of the data may be erased now. The purge is repeated until 1upHealth confirms it, but not while the
+  // last one may still arrive: an offboarded user can be onboarded again, and a late purge would erase its new data.
+  purge: {
+    notSent: { hears: "HELD", waits: "jitter", next: "purge", slots: 0 },
+    lost: { hears: "IN_DOUBT", waits: "arrivalAndJitter", next: "purge", slots: 0 },
+    inDoubt: { hears: "IN_DOUBT", waits: "arrivalAndJitter", next: "purge", slots: 0 },
+    died: { hears: "IN_DOUBT", waits: "atOnce", next: "purge", slots: 0 },
+  },
+
+  // The user may have its new id now. It is looked up by its `oneup_user_id`, which never changes, and the record is
+  // moved or stays; a rename that did not happen is not repeated. The record keeps the intent until then.
+  updateUser: {
+    notSent: { hears: null, waits: "atOnce", next: null, slots: 0 },
+    lost: { hears: null, waits: "arrival", next: "listUsers", slots: 1 },
+    inDoubt: { hears: null, waits: "arrival", next: "listUsers", slots: 1 },
+    died: { hears: null, waits: "arrival", next: "listUsers", slots: 1 },
+  },
+};
+
+/** How a call can end without an outcome. */
+export type Ending = "notSent" | "lost" | "inDoubt" | "died";
+
+/** What happens to the slot of a call that ends this way, the same for every call. */
+export const slotFates: Readonly<Record<Ending, SlotFate>> = {
+  /** Nothing was sent, so nothing was spent. */
+  notSent: "givenBack",
+  /** It was or may have been sent without a response and may still arrive for `graceMs`, so its slot keeps counting. */
+  lost: "counts",
+  /** An inconclusive response (5xx, unreadable): the call is over. */
+  inDoubt: "settled",
+  /** The process that knew is gone: the slot counts until it expires. */
+  died: "counts",
+};
+
+/** Whether the call ended without an outcome. */
+export function isEnding(outcome: string): outcome is Ending {
+  return Object.hasOwn(slotFates, outcome);
+}
+
+/** What happens to the slot of a call with any outcome. */
+export function slotFate(outcome: string): SlotFate {
+  return isEnding(outcome) ? slotFates[outcome] : "settled";
+}
+
+/** The entry for `call`; `undefined`: there is no doubt. */
+export function doubtOf(call: DoubtfulCall, outcome: string): InDoubt | undefined {
+  if (!isEnding(outcome)) return undefined;
+  return doubts[call][outcome];
+}
+
+/** The entry for the call that a user at `position` made; `undefined`: there is no doubt. */
+export function doubtAbout(position: Position, outcome: string): InDoubt | undefined {
+  const call = doubtfulCallOf(position);
+  return call === undefined ? undefined : doubtOf(call, outcome);
+}
+
+function doubtfulCallOf({ state, context }: Position): DoubtfulCall | undefined {
+  const call = callOf(state);
+  return call === "exchangeCode" && context.exchanges > 0 ? "exchangeAgain" : call;
+}
+
+/**
+ * Until when (ms since 1970) the call of a user at `position` with this ending may still arrive and end a grant
+ * obtained meanwhile; `undefined`: it cannot. This is the maximum duration of a call, counted from now, whatever the
+ * ending. Nothing is delayed by it, so it can be conservative: a process whose lease has expired may only have stalled,
+ * a 5xx may come from a gateway that gave up on a call which continues, and a network may hold a request for longer
+ * than `graceMs`.
+ */
+export function mayArriveUntil(
+  position: Position,
+  outcome: string,
+  { at, timeoutMs, graceMs }: Omit<Moment, "random">,
+): number | undefined {
+  const call = doubtfulCallOf(position);
+  if (call === undefined || doubts[call].presents === undefined) return undefined;
+  return isEnding(outcome) && outcome !== "notSent" ? at + timeoutMs + graceMs : undefined;
+}
+
+/** What a wait depends on, beyond the user. */
+export interface Moment {
+  /** ms since 1970. */
+  readonly at: number;
+  /** In [0, 1). */
+  readonly random: number;
+  /** When a call is abandoned, ms after it started. */
+  readonly timeoutMs: number;
+  /** How long after that an abandoned call may still arrive, ms. */
+  readonly graceMs: number;
+}
+
+/** Now. */
+export function momentOf({ clock, settings: { timeoutMs, graceMs } }: Engine): Moment {
+  return { at: clock.now(), random: clock.random(), timeoutMs, graceMs };
+}
+
+/** The pause of a user now at `position`; `null`: none. */
+export function pauseOf(wait: Wait, position: Position, now: Moment): Pause | null {
+  const { state, context } = position;
+  const pause = (reason: PauseReason, ms: number): Pause | null =>
+    ms <= 0 ? null : { reason, until: now.at + ms };
+  const untilArrived = (ms: number): Pause => ({
+    reason: "unavailable",
+    until: now.at + Math.max(1, ms),
+    mayArrive: true,
+  });
+  switch (wait) {
+    case "atOnce":
+      return null;
+    case "jitter":
+      return pause("unavailable", fullJitter(afterTrouble, Math.max(1, context.attempt), now.random));
+    case "jitterOnceRegistered": {
+      const ageMs = Math.max(0, now.at - (context.codeAt ?? 0)); // the clock may have been put back
+      const jitterMs = fullJitter(afterTrouble, Math.max(1, context.attempt), now.random);
+      // seam: a-fresh-code-is-left-time-to-register
+      const registersInMs = Math.max(0, codeRegistersMs - ageMs);
+      return pause("unavailable", registersInMs + jitterMs);
+    }
+    case "nextCode": // a failed user requests no code
+      return pause("codesSpent", state === "reauthorizing" ? beforeNextCode(context.codesSpent) : 0);
+    case "nextCodeOrJitter":
+      return pauseOf("nextCode", position, now) ?? pauseOf("jitter", position, now);
+    case "arrival":
+      // seam: a-doubtful-create-is-left-time-to-arrive
+      return untilArrived(now.graceMs);
+    case "arrivalAndJitter": {
+      const jitterMs = fullJitter(afterTrouble, Math.max(1, context.attempt), now.random);
+      return untilArrived(Math.max(now.graceMs, jitterMs));
+    }
+  }
+}
+
+/**
+ * Extends the pause for as long as the preceding call may still arrive: the call was blocked, or refused without a
+ * reason, and may have been carried out all the same.
+ */
+export function leftToArrive(pause: Pause | null, position: Position, now: Moment): Pause | null {
+  if (pause === null) return pauseOf("arrival", position, now);
+  const arrivedAt = now.at + now.graceMs;
+  return { ...pause, until: Math.max(pause.until, arrivedAt), arrivedAt };
+}
+
+/** How much longer the call before the pause may still arrive, ms, where `leftMs` of the pause are left. */
+export function mayArriveForMs(pause: Pause | null, leftMs: number): number {
+  if (pause?.mayArrive === true) return Math.max(0, leftMs);
+  if (pause?.arrivedAt === undefined) return 0;
+  return Math.max(0, leftMs - (pause.until - pause.arrivedAt));
+}
+
+/** Marks the intent of a call that was abandoned at `at` with the time from which a look-up is conclusive. */
+export function givenUp(intent: Intent, { at, graceMs }: Pick<Moment, "at" | "graceMs">): Intent {
+  return { ...intent, facts: { ...intent.facts, conclusiveAt: String(at + graceMs) } };
+}
+
+/** When (ms since 1970) a look-up at 1upHealth becomes conclusive, because the call can no longer arrive. */
+export function conclusiveAt(
+  { at, facts }: Intent,
+  { timeoutMs, graceMs }: Pick<Moment, "timeoutMs" | "graceMs">,
+): number {
+  const recorded = Number(facts?.["conclusiveAt"]);
+  return Number.isFinite(recorded) ? recorded : at + timeoutMs + graceMs;
+}

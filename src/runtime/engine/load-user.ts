@@ -1,0 +1,127 @@
+/**
+ * Reads users.
+ *
+ * @module
+ */
+import { LifecycleError } from "../../errors.ts";
+import type { Loaded, StoredRecord } from "../../store/contract.ts";
+import type { Engine } from "./engine.ts";
+import { isTombstone, tombstoneId } from "../user/tombstone.ts";
+import { readUser } from "../user/user.ts";
+import type { User } from "../user/user.ts";
+
+/** A user and its stored record. */
+export interface LoadedUser {
+  readonly user: User;
+  readonly record: StoredRecord;
+}
+
+/** No user has this id. The first write of a user replaces the tombstone of this revision; 0 = there is none. */
+export interface MissingUser {
+  readonly user: null;
+  readonly isForgotten: boolean;
+  readonly revision: number;
+}
+
+/**
+ * The user of this id; `null` if there is none. `read` decodes the record.
+ * @throws {LifecycleError} `RENAMED`, `RECORD_TOO_NEW`, `RECORD_DAMAGED`, `KEY_REFUSED`, `STORE_UNAVAILABLE`
+ */
+export async function findUser(
+  engine: Engine,
+  id: string,
+  read: typeof readUser = readUser,
+): Promise<LoadedUser | null> {
+  const found = await lookForUser(engine, id, read);
+  return found.user === null ? null : found;
+}
+
+/** The user of this id, or a {@link MissingUser}. @throws {LifecycleError} as {@link findUser} */
+export async function lookForUser(
+  engine: Engine,
+  id: string,
+  read: typeof readUser = readUser,
+): Promise<LoadedUser | MissingUser> {
+  const record = await recordOf(engine, id);
+  if (record !== null) return { user: read(record, engine.sealer), record };
+  const revision = await markRevision(engine, id);
+  return { user: null, isForgotten: revision > 0, revision };
+}
+
+/** The revision of the tombstone of a forgotten user; 0 = there is none. */
+export async function markRevision(engine: Engine, id: string): Promise<number> {
+  const left = await engine.store.load(tombstoneId(engine, id));
+  return left.type === "record" && isTombstone(left.record.value) ? left.record.revision : 0;
+}
+
+/** Whether this redirect leads to the tombstone of a user that is being forgotten, not to another id. */
+export function leadsToMark(engine: Engine, id: string, loaded: Loaded): boolean {
+  return loaded.type === "renamed" && loaded.to === tombstoneId(engine, id);
+}
+
+/**
+ * Loads the record of this id and the keys that it needs; `null` if there is none.
+ * @throws {LifecycleError} as {@link findUser}, except errors of decoding
+ */
+async function recordOf(engine: Engine, id: string): Promise<StoredRecord | null> {
+  const loaded = await engine.store.load(id);
+  switch (loaded.type) {
+    case "absent":
+      return null;
+    case "renamed":
+      if (leadsToMark(engine, id, loaded)) return null;
+      throw new LifecycleError(
+        "RENAMED",
+        `Cannot use user ${engine.sealer.alias(id)}: it has another app_user_id now, see facts.renamedTo`,
+        { facts: { renamedTo: loaded.to } },
+      );
+    case "record":
+      // seam: an-unknown-key-is-asked-for
+      if (!engine.sealer.knows(loaded.record.value)) await engine.keys.renew();
+      return loaded.record;
+  }
+}
+
+/**
+ * Loads the record of this id and the keys that it needs, even if the record cannot be decoded.
+ * @throws {LifecycleError} `USER_UNKNOWN`; as {@link findUser}, except errors of decoding
+ */
+export async function loadRecord(engine: Engine, id: string): Promise<StoredRecord> {
+  const record = await recordOf(engine, id);
+  if (record !== null) return record;
+  throw unknownUser(engine, id);
+}
+
+/**
+ * The user of this id.
+ * @throws {LifecycleError} `USER_UNKNOWN`, and what {@link findUser} throws
+ */
+export async function loadUser(
+  engine: Engine,
+  id: string,
+  read: typeof readUser = readUser,
+): Promise<LoadedUser> {
+  const found = await findUser(engine, id, read);
+  if (found !== null) return found;
+  throw unknownUser(engine, id);
+}
+
+/** Whether a process runs the user. */
+export function isLeased(
+  record: StoredRecord,
+): record is StoredRecord & { readonly lease: NonNullable<StoredRecord["lease"]> } {
+  return record.lease !== null && record.lease.leftMs > 0;
+}
+
+/** Whether a call for the user is in flight or in doubt. */
+export function isBusy({ user, record }: LoadedUser): boolean {
+  return user.intent !== null || isLeased(record);
+}
+
+/** The error for an unknown id. */
+export function unknownUser({ sealer }: Engine, id: string): LifecycleError {
+  return new LifecycleError(
+    "USER_UNKNOWN",
+    `Cannot find user ${sealer.alias(id)}: this store has no such app_user_id; call onboard() first`,
+  );
+}

@@ -1,0 +1,52 @@
+/**
+ * Calls without a user's id: they fail if every call of this process fails.
+ *
+ * - **User management**: a page of one user of `GET /user`. It takes one slot of the limit.
+ * - **The token endpoint**: an exchange without a code. It takes no management slot, presents no code that could look
+ *   like a guess, and RFC 6749 defines the response (`invalid_request`).
+ *
+ * @module
+ */
+import { slotAfter } from "../../guard/guard.ts";
+import type { Call } from "../../http/call.ts";
+import { emptyExchangeCall, readEmptyExchange } from "../../http/token.ts";
+import { listUsersCall, readUserList } from "../../http/user-management.ts";
+import type { NeutralEndpoint, NeutralOutcome } from "../account/blocking.ts";
+import { slotFate } from "./in-doubt.ts";
+import { clientOf } from "./engine.ts";
+import type { Engine } from "./engine.ts";
+
+/** When no call may be sent now, how long until the next attempt, ms. */
+const retryInMs = 5_000;
+
+/**
+ * Makes the call if a slot is free and the endpoint is not throttled. With `tries` it probes whether the endpoint still
+ * is.
+ *
+ * @throws {LifecycleError} `STORE_UNAVAILABLE`
+ */
+export async function neutralCall(
+  engine: Engine,
+  endpoint: NeutralEndpoint,
+  tries: boolean,
+): Promise<NeutralOutcome> {
+  const { account, closing, guard, sender, store } = engine;
+  const isShut = !tries && account.gates()[endpoint].state !== "open";
+  if (closing.aborted || isShut) return { type: "notAsked", retryInMs };
+  const { slot: request, notAfter } = guard.ask(endpoint, null);
+  const taken = request === undefined ? null : await store.slots.take(request);
+  if (taken?.type === "refused") return { type: "notAsked", retryInMs: taken.retryInMs };
+  const answer = await sender.send(callTo(engine, endpoint), { notAfter });
+  const { settle, giveBack } = slotAfter(taken?.slot ?? null, slotFate(answer.type));
+  // If the store is unavailable, the slot counts for longer than necessary.
+  if (settle !== undefined) await store.slots.settle(settle).catch(() => {});
+  if (giveBack !== undefined) await store.slots.giveBack(giveBack).catch(() => {});
+  if (answer.type !== "answer") return answer;
+  return endpoint === "management" ? readUserList(answer) : readEmptyExchange(answer);
+}
+
+function callTo(engine: Engine, endpoint: NeutralEndpoint): Call {
+  const client = clientOf(engine);
+  if (endpoint === "token") return emptyExchangeCall(client);
+  return listUsersCall(client, { page: { skip: 0, limit: 1 }, pager: engine.settings.pager });
+}

@@ -1,0 +1,89 @@
+/**
+ * How long a user waits after a response that decided something or postponed its call.
+ *
+ * @module
+ */
+import type { Pause, PauseReason } from "../../store/envelope.ts";
+import type { CallOutcome, NoOutcome, FailureScope } from "./call-outcome.ts";
+import { pauseOf } from "./in-doubt.ts";
+import type { Moment } from "./in-doubt.ts";
+import {
+  afterForbidden,
+  afterOddAnswer,
+  afterRefusedCredentials,
+  betweenPurges,
+  codeRegistersMs,
+  doubling,
+  fullJitter,
+  halfJitter,
+  untilRenewedMs,
+} from "../options/backoff.ts";
+import { throttledAloneMs } from "../account/gate-rules.ts";
+import type { User } from "../user/user.ts";
+
+/** The pause of the user after this outcome; `null`: none. */
+export function pauseAfter(
+  outcome: Exclude<CallOutcome, NoOutcome>,
+  { position, secrets }: User,
+  now: Moment,
+  scope: FailureScope,
+): Pause | null {
+  const { state, context } = position;
+  const attempt = Math.max(1, context.attempt);
+  const pause = (reason: PauseReason, ms: number): Pause => ({ reason, until: now.at + ms });
+  switch (outcome.type) {
+    case "refused":
+      return state === "expiring" ? pauseOf("jitter", position, now) : null;
+    case "grantRefused":
+      if (state === "codeIssued") return pause("codeRegisters", codeRegistersMs);
+      return pauseOf("nextCode", position, now);
+    // The account's gates hold back all users together; the user that shut one waits longer, so that another user
+    // probes it next.
+    case "throttled":
+      // seam: a-user-who-alone-is-throttled-waits
+      return scope === "own" ? pause("throttled", throttledAloneMs(attempt, outcome.retryAfterMs)) : null;
+    case "credentialsRefused":
+      return scope === "own" ? pause("credentials", 2 * doubling(afterRefusedCredentials, attempt)) : null;
+    case "blocked":
+      // seam: a-user-whose-calls-are-stopped-waits
+      return scope === "own" ? pause("forbidden", doubling(afterForbidden, attempt)) : null;
+    case "cut":
+      return pause("purging", fullJitter(betweenPurges, attempt, now.random));
+    case "unexplained":
+      return state === "failed"
+        ? null
+        : state === "expiring" || state === "codeIssued"
+          ? pauseOf("jitter", position, now)
+          : pause("unexplained", halfJitter(afterOddAnswer, context.refusals?.times ?? 1, now.random));
+    case "others":
+      return outcome.search === null
+        ? pause("otherUsers", halfJitter(afterOddAnswer, attempt, now.random))
+        : null;
+    case "missing": {
+      const times = context.absences?.times ?? 0;
+      // The other form of the query may be answered at once.
+      if (times === 1) return null;
+      if (times > 1) return pause("missing", halfJitter(afterOddAnswer, times - 1, now.random));
+      if (context.saidExists && context.saidMissing && context.refusals !== null)
+        return pause("unexplained", halfJitter(afterOddAnswer, context.refusals.times, now.random));
+      return attempt > 1 ? pauseOf("jitter", position, now) : null;
+    }
+    case "found":
+      return attempt > 1 ? pauseOf("jitter", position, now) : null;
+    case "authorized":
+    case "tokens": {
+      const { expiresAt, refreshToken = secrets.refreshToken } = outcome.tokens;
+      const ms = untilRenewedMs(expiresAt - now.at, refreshToken !== undefined, context.shortGrants);
+      // seam: short-grants-are-renewed-ever-more-rarely
+      return ms > 0 ? pause("shortTokens", ms) : null;
+    }
+    case "created":
+    case "exists":
+    case "code":
+    case "elsewhere":
+    case "corrected":
+    case "refuted":
+    case "purged":
+      return null;
+  }
+}

@@ -1,0 +1,301 @@
+/**
+ * Makes the call that a state requires and interprets its outcome: an event for the machine, new secrets, and how long
+ * to wait if nothing was decided.
+ *
+ * @module
+ */
+import { isPurging } from "../../../machines/index.ts";
+import type { UserCall, UserEvent, UserState } from "../../../machines/index.ts";
+import type { Answer, Call, Unanswered } from "../../http/call.ts";
+import { sizeRuleIn } from "../../http/transport.ts";
+import { exchangeCodeCall, readTokens, refreshTokenCall } from "../../http/token.ts";
+import type { Tokens } from "../../http/token.ts";
+import { purgeCall, readPurge } from "../../http/purge.ts";
+import {
+  createUserCall,
+  isAboutAnother,
+  issueAuthCodeCall,
+  listUsersCall,
+  readCreatedUser,
+  readIssuedCode,
+} from "../../http/user-management.ts";
+import type { Secrets } from "../../store/sealing/sealer.ts";
+import { doubtAbout, isEnding, leftToArrive, mayArriveUntil, pauseOf } from "./in-doubt.ts";
+import type { InDoubt, Moment } from "./in-doubt.ts";
+import { clientOf } from "./engine.ts";
+import type { Engine } from "./engine.ts";
+import { readLocated, searchFrom, soughtBy } from "../user/located.ts";
+import { pauseAfter } from "./pause-after.ts";
+import type { CallOutcome, NoOutcome, FailureScope } from "./call-outcome.ts";
+import { afterOddAnswer, halfJitter } from "../options/backoff.ts";
+import { queryOf } from "../user/search-forms.ts";
+
+import { callOf } from "../user/step.ts";
+import { stepped } from "../user/user.ts";
+import type { User } from "../user/user.ts";
+
+export type { CallOutcome, FailureScope } from "./call-outcome.ts";
+
+/** The endpoint of a call, which determines the slots it needs. */
+export function endpointOf(call: UserCall): "management" | "token" | "fhir" {
+  switch (call) {
+    case "createUser":
+    case "issueAuthCode":
+    case "findUser":
+      return "management";
+    case "exchangeCode":
+    case "refreshToken":
+      return "token";
+    case "purge":
+      return "fhir";
+  }
+}
+
+/** Whether the call yields a code. Then the gates of the exchange apply to it as well. */
+export function bringsCode(call: UserCall): boolean {
+  return call === "createUser" || call === "issueAuthCode";
+}
+
+/** Makes the call. A failure to send is a value, like every other outcome. */
+export async function performCall(
+  engine: Engine,
+  user: User,
+  call: UserCall,
+  notAfter: number,
+): Promise<CallOutcome> {
+  const { sender, gather } = engine;
+  const client = clientOf(engine);
+  const { oneupUserId, unconfirmed } = user.position.context;
+  const asked = { appUserId: user.id, oneupUserId };
+  const sent = async (described: Call): Promise<Answer | Unanswered> => {
+    const answer = await sender.send(described, { notAfter });
+    await gather();
+    const size = answer.type === "lost" ? sizeRuleIn(answer.cause) : null;
+    if (size !== null)
+      engine.settings.logger.warn(
+        `Cannot read the answer about user ${engine.sealer.alias(user.id)} (${call}): ${size.rule}`,
+      );
+    return answer;
+  };
+  switch (call) {
+    case "createUser": {
+      const answer = await sent(createUserCall(client, user.id));
+      return answer.type === "answer" ? readCreatedUser(answer, asked) : answer;
+    }
+    case "issueAuthCode": {
+      const answer = await sent(issueAuthCodeCall(client, user.id));
+      return answer.type === "answer" ? readIssuedCode(answer, asked) : answer;
+    }
+    case "findUser": {
+      const { state, context } = user.position;
+      const absent = context.absences?.times ?? 0;
+      const whom = { ...asked, unconfirmed, absent };
+      const sought = soughtBy(whom);
+      const search = context.search ?? searchFrom(engine.forms, absent, sought);
+      const { pager } = engine.settings;
+      const answer = await sent(listUsersCall(client, { ...queryOf(search, sought), pager }));
+      const locating = { ...whom, search, isLeaving: isPurging(state) };
+      return answer.type === "answer" ? readLocated(answer, locating, engine.forms) : answer;
+    }
+    case "exchangeCode": {
+      const { code } = user.secrets;
+      if (code === undefined) return { type: "grantRefused", why: "invalid_code" };
+      const answer = await sent(exchangeCodeCall(client, code));
+      return answer.type === "answer" ? readTokens(answer) : answer;
+    }
+    case "refreshToken": {
+      const { refreshToken } = user.secrets;
+      // seam: without-a-refresh-token-there-is-no-grant
+      if (refreshToken === undefined) return { type: "grantRefused", why: "invalid_grant" };
+      const answer = await sent(refreshTokenCall(client, refreshToken));
+      // seam: a-refresh-without-an-answer-keeps-the-grant
+      return answer.type === "answer" ? readTokens(answer) : answer;
+    }
+    case "purge": {
+      const version = user.position.context.toPurge?.[0];
+      if (version === undefined || oneupUserId === null) return { type: "refused", why: "nothing_to_purge" };
+      const answer = await sent(purgeCall(client, { oneupUserId, version }));
+      return answer.type === "answer" ? readPurge(answer) : answer;
+    }
+  }
+}
+
+/** Applies an outcome to the user: the next state, the secrets that state may hold, and the pause it needs. */
+export function applyOutcome(
+  user: User,
+  outcome: CallOutcome,
+  now: Moment,
+  scope: FailureScope = "plain",
+): User {
+  // seam: answers-about-another-user-come-to-an-end
+  if (isAboutAnother(outcome) && user.position.state === "reauthorizing") {
+    const event = { type: "REFUSED_WITHOUT_REASON", at: now.at, why: outcome.why } as const;
+    return afterAnother(stepped({ ...user, intent: null, pause: null }, event), now);
+  }
+  if (isInconclusive(outcome)) {
+    const doubt = doubtAbout(user.position, outcome.type);
+    const until = mayArriveUntil(user.position, outcome.type, now);
+    // seam: codes-are-kept-while-none-can-be-exchanged
+    const kept = scope === "kept" ? doubt?.whileDown : undefined;
+    const after = inDoubt(user, kept ?? doubt, now, until);
+    return isAboutAnother(outcome) ? afterAnother(after, now) : after;
+  }
+  const event = eventOf(user.position.state, outcome, now.at, user.intent?.at);
+  const after = stepped({ ...user, intent: null, pause: null }, event);
+  return {
+    ...after,
+    secrets: held(after.position.state, { ...user.secrets, ...newSecrets(outcome) }, user.secrets),
+    pause:
+      isUnsureCreate(user, outcome) && after.position.state !== "failed"
+        ? leftToArrive(pauseAfter(outcome, after, now, scope), after.position, now)
+        : pauseAfter(outcome, after, now, scope),
+    ...(hasTokens(outcome) && onceArrived(after)),
+  };
+}
+
+/** Whether something other than 1upHealth answered a create, which may have been carried out. */
+function isUnsureCreate({ position }: User, { type }: CallOutcome): boolean {
+  return callOf(position.state) === "createUser" && (type === "blocked" || type === "unexplained");
+}
+
+function hasTokens({ type }: CallOutcome): boolean {
+  return type === "tokens" || type === "authorized";
+}
+
+/** After its first token a user only returns to recover, and its import no longer waits for it. */
+export function onceArrived({ origin }: User): Pick<User, "lane" | "origin"> {
+  return {
+    lane: "recovery",
+    origin: origin && { ...origin, /* seam: a-first-token-is-an-arrival */ arrived: true },
+  };
+}
+
+/** Applies the unknown outcome of a call that was in flight when its process died. */
+export function applyNoOutcome(user: User, times: Omit<Moment, "random">): User {
+  const now: Moment = { ...times, random: 0 }; // the lease was the wait: no row for a death uses randomness
+  const until = mayArriveUntil(user.position, "died", now);
+  return inDoubt(user, doubtAbout(user.position, "died"), now, until);
+}
+
+/** Applies a row of the in-doubt table; `undefined`: the state requires no call, so nothing is in doubt. */
+function inDoubt(user: User, doubt: InDoubt | undefined, now: Moment, until: number | undefined): User {
+  const settled: User = { ...user, intent: null, pause: null };
+  if (doubt === undefined || doubt.hears === null) return settled;
+  const after = stepped(settled, { type: doubt.hears, at: now.at, mayArriveUntil: until });
+  return {
+    ...after,
+    secrets: held(after.position.state, user.secrets, user.secrets),
+    pause: pauseOf(doubt.waits, after.position, now),
+  };
+}
+
+/**
+ * The response was about another user. A retry may return the same, and each takes a slot and a code, so it is delayed.
+ */
+function afterAnother(user: User, now: Moment): User {
+  const { state, context } = user.position;
+  if (state === "failed" || state === "locating") return user; // a look-up tells which of two numbers is right
+  const pause = user.pause ?? pauseOf("nextCode", user.position, now);
+  const times = context.refusals?.times ?? Math.max(1, context.attempt);
+  const until = Math.max(pause?.until ?? 0, now.at + halfJitter(afterOddAnswer, times, now.random));
+  return { ...user, pause: { reason: "otherUsers", until } };
+}
+
+function isInconclusive(outcome: CallOutcome): outcome is NoOutcome {
+  return isEnding(outcome.type);
+}
+
+function eventOf(
+  state: UserState,
+  outcome: Exclude<CallOutcome, NoOutcome>,
+  at: number,
+  askedAt: number | undefined,
+): UserEvent {
+  switch (outcome.type) {
+    case "created":
+      return { type: "USER_CREATED", at, user: outcome };
+    case "authorized":
+      return { type: "USER_AUTHORIZED", at, user: outcome, expiresAt: outcome.tokens.expiresAt };
+    case "exists":
+      return { type: "USER_EXISTS", at };
+    case "missing":
+      return { type: "USER_MISSING", at };
+    case "code":
+      return { type: "CODE_ISSUED", at, user: outcome };
+    case "found":
+      return { type: "USER_FOUND", at, user: outcome.user };
+    case "elsewhere":
+      return { type: "FOUND_ELSEWHERE", at, user: outcome.user };
+    case "corrected":
+      return { type: "NUMBER_CORRECTED", at, user: outcome.user };
+    case "refuted":
+      return { type: "NUMBER_REFUTED", at, why: outcome.why };
+    case "purged":
+      return { type: "PURGED", at };
+    case "cut":
+      return { type: "PURGE_CUT", at };
+    case "tokens":
+      return { type: "TOKEN_GRANTED", at, expiresAt: outcome.tokens.expiresAt };
+    case "grantRefused":
+      return state === "codeIssued" ? { type: "CODE_REFUSED", at, askedAt } : { type: "GRANT_LOST", at };
+    case "throttled":
+    case "credentialsRefused":
+      return { type: "HELD", at };
+    case "blocked":
+      // seam: a-stopped-create-is-not-repeated-blindly
+      return state === "created" ? { type: "IN_DOUBT", at } : { type: "HELD", at };
+    case "others":
+      return { type: "FOUND_OTHERS", at, search: outcome.search };
+    case "unexplained":
+      return { type: "REFUSED_WITHOUT_REASON", at, why: outcome.why };
+    case "refused":
+      return { type: "REFUSED", at, why: outcome.why };
+  }
+}
+
+function newSecrets(outcome: CallOutcome): Secrets {
+  const ofTokens = ({ accessToken, refreshToken }: Tokens): Secrets =>
+    // seam: a-refresh-token-stays-until-another-comes
+    refreshToken === undefined ? { accessToken } : { accessToken, refreshToken };
+  switch (outcome.type) {
+    case "created":
+    case "code":
+      return { code: outcome.code };
+    case "authorized":
+    case "tokens":
+      return ofTokens(outcome.tokens);
+    default:
+      return {};
+  }
+}
+
+const none: Secrets = {};
+
+/** Keeps the secrets that a state may hold and erases the rest. Returns the same object if nothing changed. */
+function held(state: UserState, secrets: Secrets, before: Secrets): Secrets {
+  const kept = keptIn(state, secrets);
+  const same = (["code", "accessToken", "refreshToken"] as const).every(
+    (name) => kept[name] === before[name],
+  );
+  return same ? before : kept;
+}
+
+function keptIn(state: UserState, { code, accessToken, refreshToken }: Secrets): Secrets {
+  switch (state) {
+    case "codeIssued":
+      return code === undefined ? none : { code };
+    case "tokenActive":
+    case "expiring":
+    case "refreshed":
+    case "reauthorized":
+      return { ...(accessToken && { accessToken }), ...(refreshToken && { refreshToken }) };
+    case "created":
+    case "reauthorizing":
+    case "locating":
+    case "failed":
+    case "identifying":
+    case "offboarding":
+    case "offboarded":
+      return none;
+  }
+}

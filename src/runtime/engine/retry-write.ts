@@ -1,0 +1,39 @@
+/**
+ * Keeps long work going while the store or the key service is briefly unavailable.
+ *
+ * @module
+ */
+import { sleep } from "../../clock.ts";
+import { isLifecycleError } from "../../errors.ts";
+import type { Engine } from "./engine.ts";
+import { fullJitter } from "../options/backoff.ts";
+import type { Backoff } from "../options/backoff.ts";
+import { retryLimit, untilGivenUp } from "./deadline.ts";
+import type { RetryLimit } from "./deadline.ts";
+
+const beforeAnother: Backoff = { firstMs: 500, longestMs: 15_000 };
+
+/**
+ * Runs `task` and repeats it after retryable errors until `limit` is over. A task that continues after the signal
+ * aborted is no longer waited for.
+ * @throws an error that is not retryable, or persists when the time is over; the signal's reason
+ */
+export async function retryWrite<T>(
+  { clock, settings }: Engine,
+  limit: RetryLimit,
+  doing: string,
+  task: () => Promise<T>,
+): Promise<T> {
+  const { signal, leftMs } = retryLimit(clock, limit);
+  for (let attempt = 1; ; attempt++) {
+    signal.throwIfAborted();
+    try {
+      return await untilGivenUp(clock, signal, task());
+    } catch (error) {
+      if (!isLifecycleError(error) || !error.retryable || leftMs() <= 0) throw error;
+      if (attempt === 1) settings.logger.warn(`Cannot ${doing} yet: ${error.message}; trying again`);
+      const ms = fullJitter(beforeAnother, attempt, clock.random());
+      await sleep(clock, Math.min(leftMs(), ms), signal);
+    }
+  }
+}

@@ -1,0 +1,276 @@
+/**
+ * Runs one user as far as possible now: step → commit → call → step → …, until it is idle.
+ *
+ * Each iteration of the loop is one commit. It holds the outcome of the last call **and** the intent of the next one,
+ * so an onboarding without incidents takes three durable writes, and whenever the process dies, the record shows which
+ * call was in flight.
+ *
+ * @module
+ */
+import { randomName, sleep } from "../../clock.ts";
+import type { Lease, Limit } from "../../store/contract.ts";
+import type { Pause } from "../../store/envelope.ts";
+import { isPurging } from "../../../machines/index.ts";
+import type { UserCall } from "../../../machines/index.ts";
+import { slotAfter } from "../../guard/guard.ts";
+import type { SlotEnd } from "../../guard/guard.ts";
+import { isAboutAnother } from "../../http/user-management.ts";
+import type { Blocked, Permit } from "../account/account.ts";
+import { performCall, bringsCode, endpointOf, applyOutcome, applyNoOutcome } from "./perform-call.ts";
+import type { CallOutcome, FailureScope } from "./perform-call.ts";
+import { doubtAbout, momentOf, slotFate } from "./in-doubt.ts";
+import { newLease } from "./engine.ts";
+import type { Engine } from "./engine.ts";
+import { finishRename, renaming } from "./renaming.ts";
+import { hasUser, moveUser } from "./move-user.ts";
+import { schedule } from "./schedule.ts";
+import { saveUser } from "./save-user.ts";
+import type { How } from "./save-user.ts";
+import { codeRegistersMs } from "../options/backoff.ts";
+import { awakeNow } from "../user/token-time.ts";
+import { callOf } from "../user/step.ts";
+import { stepped } from "../user/user.ts";
+import type { User } from "../user/user.ts";
+import type { RunResult } from "./engine.ts";
+import type { Start } from "./engine.ts";
+
+/**
+ * Runs `user` until it is idle. There is one run per user and process: a second call joins the first, unless it holds a
+ * lease of its own. Then it starts after the first, which has ended, or has lost the user without knowing it yet.
+ *
+ * @throws {LifecycleError} `STORE_UNAVAILABLE` if nothing could be written before the first call
+ */
+export function runUser(engine: Engine, user: User, start?: Start): Promise<RunResult> {
+  const under = engine.running.get(user.id);
+  if (under !== undefined) {
+    const again = (): Promise<RunResult> => runUser(engine, user, start);
+    return start?.by === "claimed" ? under.then(again, again) : under;
+  }
+  const from = start ?? { by: "free", lease: newLease(engine) };
+  const way = withPermit(engine, user, from).finally(() => engine.running.delete(user.id));
+  engine.running.set(user.id, way);
+  return way;
+}
+
+/** Releases the gates that this run was probing, and its reserved slot, however the run ends. */
+async function withPermit(engine: Engine, user: User, start: Start): Promise<RunResult> {
+  const permit = engine.account.permitFor(user.id);
+  try {
+    return await (renaming(user) ? finishRename : onward)(engine, user, start, permit);
+  } finally {
+    if (permit.tries.size > 0) await engine.account.leave(permit);
+    if (permit.reserved !== null) await engine.store.slots.giveBack(permit.reserved).catch(() => {}); // the slot expires by itself
+  }
+}
+
+async function onward(engine: Engine, start: User, from: Start, permit: Permit): Promise<RunResult> {
+  const { clock, guard, settings } = engine;
+  const { by, lease, stop } = from;
+  let { slot = null, notAfter = 0 } = from;
+  // A claimed user, or one with a slot, has finished its wait by the store's clock, which all processes share.
+  const waited = by === "claimed" || slot !== null;
+  let user =
+    start.intent !== null
+      ? awakeNow(engine, applyNoOutcome(start, momentOf(engine)))
+      : waited
+        ? { ...start, pause: null }
+        : start;
+  let mode: "take" | "keep" = by === "claimed" ? "keep" : "take";
+  /** What the next commit does with the slot of the finished call. */
+  let over: SlotEnd = {};
+  let hasOutcome = false;
+  const rest = (waits: Blocked | "slot" | null): Promise<RunResult> =>
+    end(engine, user, lease, mode, over, hasOutcome, waits);
+
+  for (;;) {
+    const stopping = engine.closing.aborted || (stop?.aborted ?? false);
+    const call = nextCall(user, clock.now(), stopping);
+    const endpoint = call === undefined ? undefined : endpointOf(call);
+    permit.isAgain = user.history.at(-1)?.[2] === "HELD";
+    permit.hasFailed = user.position.context.exchanges > 0 || user.position.context.codesSpent > 0;
+    const blocked = call === undefined ? null : await blockedBefore(engine, call, permit);
+    // A user that was granted a slot but may not start a call any more returns to its place in the lane.
+    const unserved = stopping && slot !== null && !hasOutcome && callOf(user.position.state) !== undefined;
+    if (slot !== null && (endpoint !== "management" || blocked !== null)) {
+      over = { giveBack: slot };
+      slot = null;
+    }
+    if (blocked?.yields) user = { ...user, pause: pauseFor(blocked) };
+    if (call === undefined || endpoint === undefined || blocked !== null) {
+      return rest(blocked ?? (unserved ? "slot" : null));
+    }
+
+    if (endpoint === "token" && permit.reserved !== null) {
+      [slot, permit.reserved] = [permit.reserved, null];
+      notAfter = clock.monotonic() + settings.timeoutMs;
+    }
+    const ask = slot === null ? guard.ask(endpoint, user.lane) : null;
+    const intended = withIntent(engine, user, call);
+    const done = await saveUser(engine, intended, hasOutcome, {
+      mode,
+      lease,
+      dueInMs: null,
+      lane: null,
+      take: ask?.slot,
+      ...over,
+    });
+    if (done.type === "conflict") return { type: "lost" };
+    if (done.type === "refused") {
+      user = { ...user, pause: { reason: "rateLimit", until: clock.now() + done.retryInMs } };
+      return rest(endpoint === "management" ? "slot" : null);
+    }
+    if (ask !== null) {
+      slot = done.slot;
+      notAfter = ask.notAfter;
+    }
+    mode = "keep";
+    user = { ...intended, revision: done.revision };
+    engine.changes.moved(user);
+    const outcome = await performCall(engine, user, call, notAfter);
+    if (isAboutAnother(outcome)) reportAnother(engine, user.id, call);
+    over = slotAfter(slot, slotFate(outcome.type));
+    slot = null;
+    const isTooEarly = mayBeTooEarly(user, call, outcome, permit);
+    const scope = isTooEarly ? "plain" : await reported(engine, user, call, outcome, permit);
+    user = applyOutcome(user, outcome, momentOf(engine), scope);
+    if (isTooEarly && (await hasRegistered(engine))) user = { ...user, pause: null };
+    hasOutcome = true;
+    // seam: a-renamed-user-is-moved
+    if (outcome.type === "elsewhere") {
+      const isLeaving = isPurging(user.position.state); // its record stays where it is
+      const result = isLeaving ? null : await moveUser(engine, user, outcome.appUserId, { lease, ...over });
+      if (result !== null) return result;
+      if (!isLeaving || (await hasUser(engine, outcome.appUserId)))
+        user = stepped(user, { type: "ID_TAKEN", at: clock.now() });
+    }
+  }
+}
+
+/** Warns about a response that concerns another user of 1upHealth. It is not used, and an operator should investigate. */
+export function reportAnother({ sealer, settings }: Engine, id: string, call: string): void {
+  settings.logger.warn(
+    `The answer to ${call} for user ${sealer.alias(id)} is about another user of 1upHealth: it is not used, and the call is in doubt`,
+  );
+}
+
+/**
+ * 1upHealth may answer a fresh code that has not registered yet as if it were down. The one code an hour that an account
+ * spends on probing the gate is presented a second time before its outcome counts for the gate.
+ */
+function mayBeTooEarly({ position }: User, call: UserCall, outcome: CallOutcome, permit: Permit): boolean {
+  const isFirst = call === "exchangeCode" && position.context.exchanges === 0;
+  return isFirst && outcome.type === "inDoubt" && permit.tries.has("exchange") && permit.codeAt !== undefined;
+}
+
+/** Waits until a fresh code has registered; `false`: the lifecycle closes first. */
+function hasRegistered({ clock, closing }: Engine): Promise<boolean> {
+  return sleep(clock, codeRegistersMs, closing).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The gate that blocks the call, if any. */
+function blockedBefore(engine: Engine, call: UserCall, permit: Permit): Promise<Blocked | null> {
+  const limit = engine.guard.limits.token;
+  const plain = limit === null || !bringsCode(call) || permit.reserved !== null;
+  return plain ? engine.account.enter(call, permit) : withPlaceForItsCode(engine, call, permit, limit);
+}
+
+/**
+ * Where the token endpoint has a limit, a slot for the exchange is taken before a code is requested: the code would
+ * expire before the next free slot.
+ */
+async function withPlaceForItsCode(
+  { account, guard, store }: Engine,
+  call: UserCall,
+  permit: Permit,
+  limit: Limit,
+): Promise<Blocked | null> {
+  const blocked = await account.enter(call, permit);
+  if (blocked !== null) return blocked;
+  const holdMs = 2 * guard.holdMs; // the call for the code is sent first
+  const taken = await store.slots.take({ limit, holdMs, lane: null });
+  if (taken.type === "taken") permit.reserved = taken.slot;
+  else await account.leave(permit);
+  return taken.type === "taken" ? null : account.full(taken.retryInMs);
+}
+
+/** Outcomes that show nothing about the credentials. */
+const inconclusive: readonly CallOutcome["type"][] = ["notSent", "lost", "inDoubt", "throttled", "blocked"];
+
+/** Reports the outcome of a call to the account. Returns what it means for the user beyond the outcome itself. */
+async function reported(
+  engine: Engine,
+  user: User,
+  call: UserCall,
+  outcome: CallOutcome,
+  permit: Permit,
+): Promise<FailureScope> {
+  const { account } = engine;
+  const tried = permit.tries.size > 0;
+  if (!inconclusive.includes(outcome.type)) account.isDoubted = outcome.type === "credentialsRefused";
+  if (outcome.type === "credentialsRefused" || outcome.type === "blocked" || outcome.type === "throttled") {
+    // 1upHealth also refuses a purge of a user it does not have, so a refused purge says nothing about the account.
+    if (call === "purge" && outcome.type !== "throttled") {
+      await account.leave(permit);
+      return "own";
+    }
+    const trouble = await account.recordOutcome(call, outcome, permit);
+    // A failed probe would otherwise be rescheduled first in its lane.
+    const triedInVain = tried && outcome.type === "credentialsRefused" && endpointOf(call) === "management";
+    return trouble === "own" || triedInVain ? "own" : "plain";
+  }
+  if (doubtAbout(user.position, outcome.type)?.whileDown !== undefined) {
+    // Other exchanges are answered, so this code is at fault; or one code may be spent to find out whether it is.
+    if (!permit.tries.has("exchange") || account.spendCode(permit)) return "plain";
+    await account.recordOutcome(call, outcome, permit);
+    return "kept";
+  }
+  await account.recordOutcome(call, outcome, permit);
+  return "plain";
+}
+
+/** The pause of a user that lets others probe a gate first. */
+function pauseFor({ reason, until }: Blocked): Pause {
+  return { reason: reason === "unavailable" ? reason : "throttled", until };
+}
+
+/** The call to make now; `undefined` if the user needs none or must wait. */
+function nextCall(user: User, now: number, stopping: boolean): UserCall | undefined {
+  if (user.pause !== null && user.pause.until > now) return undefined;
+  const call = callOf(user.position.state);
+  return stopping && call !== undefined && endpointOf(call) !== "token" ? undefined : call;
+}
+
+function withIntent(engine: Engine, user: User, call: UserCall): User {
+  const kind = endpointOf(call);
+  const { calls } = user;
+  return {
+    ...user,
+    pause: null,
+    // seam: a-call-is-written-down-before-it-leaves
+    intent: { call, attempt: randomName(engine.clock), at: engine.clock.now() },
+    calls: kind === "fhir" ? calls : { ...calls, [kind]: calls[kind] + 1 },
+  };
+}
+
+/** The last commit of a run: releases the lease and schedules the user. */
+async function end(
+  engine: Engine,
+  user: User,
+  lease: Lease,
+  mode: "take" | "keep",
+  over: SlotEnd,
+  hasOutcome: boolean,
+  waits: Blocked | "slot" | null,
+): Promise<RunResult> {
+  const place = schedule(engine, user, waits);
+  const how: How = { mode: mode === "keep" ? "end" : "none", lease, ...place, ...over };
+  const saving = saveUser(engine, user, /* seam: an-outcome-is-saved-in-the-end */ hasOutcome, how);
+  const rested = { ...user, revision: user.revision + 1 };
+  // seam: only-what-is-written-is-told
+  if ((await saving).type !== "committed") return { type: "lost" };
+  engine.changes.rested(rested, place);
+  return { type: "rested", user: rested };
+}

@@ -1,0 +1,130 @@
+/**
+ * Writes a user.
+ *
+ * @module
+ */
+import { randomName, sleep } from "../../clock.ts";
+import { isLifecycleError } from "../../errors.ts";
+import type { Commit, Committed, StoredRecord } from "../../store/contract.ts";
+import { isLostStore } from "../../store/lost-store.ts";
+import { newLease } from "./engine.ts";
+import type { Engine } from "./engine.ts";
+import { tombstoneId } from "../user/tombstone.ts";
+import { retryLimit } from "./deadline.ts";
+import type { RetryLimit } from "./deadline.ts";
+import { afterTrouble, fullJitter, whileLeaving } from "../options/backoff.ts";
+import { indexKeyOf } from "../user/index-key.ts";
+import { writeUser } from "../user/user.ts";
+import type { User } from "../user/user.ts";
+
+/** The parts of a commit that the user itself does not determine. */
+export type How = Omit<Commit, "id" | "value" | "expectedRevision" | "writeId" | "state">;
+
+/** The result of a write. `unheard`: the outcome of an earlier attempt is unknown, so the stored record may be ours. */
+export type Saved = Committed & { readonly unheard?: boolean };
+
+/**
+ * Writes the user. The outcome of a call must not be lost because the store is unavailable: with `retries` true the
+ * same write is repeated until it succeeds, or another process was faster, or the time of a closing lifecycle is over.
+ * With a deadline or signal it is repeated until that ends. With `from`, the record moves here from that id; the first
+ * write of a forgotten user moves from its tombstone, and a new user is written only where there is no tombstone.
+ *
+ * @throws {LifecycleError} without an outcome to save, `KEY_REFUSED`, `RECORD_TOO_NEW` or `RECORD_DAMAGED` of the
+ * account at once: nothing is lost yet, but a record sealed with a key that other processes have dropped would be
+ */
+export async function saveUser(
+  engine: Engine,
+  user: User,
+  retries: boolean | RetryLimit,
+  how: How,
+  from: string | undefined = user.overMark === user.revision ? tombstoneId(engine, user.id) : undefined,
+): Promise<Saved> {
+  const writeId = randomName(engine.clock);
+  const hasOutcome = retries === true;
+  const { clock, closing, leaving } = engine;
+  const limit = retries === false ? null : retryLimit(clock, hasOutcome ? leaving : retries);
+  let whileClosing = 0;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      if (!engine.keys.isFresh) await checkKeys(engine, hasOutcome);
+      const commit: Commit = {
+        id: user.id,
+        value: writeUser(user, engine.sealer),
+        expectedRevision: user.revision,
+        writeId,
+        state: indexKeyOf(user),
+        ...how,
+        ...(user.revision === 0 && { unless: tombstoneId(engine, user.id) }),
+      };
+      const done = await (from === undefined
+        ? engine.store.commit(commit)
+        : engine.store.move({ from, commit }));
+      return attempt > 1 ? { ...done, unheard: true } : done;
+    } catch (error) {
+      if (limit === null || !isLifecycleError(error)) throw error;
+      // An operator may restore a password or a right before the outcome is lost.
+      const mayPass = hasOutcome && error.code === "STORE_UNUSABLE" && !isLostStore(error);
+      if (!error.retryable && !mayPass) throw error;
+      const isClosing = hasOutcome && closing.aborted;
+      if (isClosing && /* seam: closing-saves-what-is-in-hand */ leaving.aborted) throw error;
+      const leftMs = limit.leftMs();
+      if (limit.signal.aborted || leftMs <= 0) throw error;
+      if (engine.keys.isTrouble(error)) throw error;
+      // seam: a-log-has-no-more-of-a-user-than-its-alias
+      const alias = engine.sealer.alias(user.id);
+      engine.settings.logger.warn(`Cannot save user ${alias} yet: ${error.message}; trying again`);
+      const ms = isClosing
+        ? fullJitter(whileLeaving, ++whileClosing, clock.random())
+        : fullJitter(afterTrouble, attempt, clock.random());
+      const ends = hasOutcome && !isClosing ? closing : limit.signal;
+      // A closing lifecycle retries at once.
+      await sleep(clock, Math.min(leftMs, ms), ends).catch((reason: unknown) => {
+        if (ends === limit.signal) throw reason;
+      });
+    }
+  }
+}
+
+/** Where an idle user waits: until it is due, or in a lane. */
+export type Place = Pick<Commit, "dueInMs" | "lane">;
+
+/** The place that an idle user has; an overdue one is due now. */
+export function samePlace({ dueInMs, lane }: Pick<StoredRecord, "dueInMs" | "lane">): Place {
+  return { dueInMs: dueInMs === null ? null : Math.max(0, dueInMs), lane };
+}
+
+/** Writes the user, unless another process is faster or runs it. `retries` and `from`, and errors, as {@link saveUser}. */
+export function saveIdle(
+  engine: Engine,
+  user: User,
+  place: Place,
+  retries: false | RetryLimit,
+  from?: string,
+): Promise<Saved> {
+  return saveUser(engine, user, retries, { mode: "none", lease: newLease(engine), ...place }, from);
+}
+
+/** The same for a user that took a step, of which the listeners and workers of this process are then notified. */
+export async function moveIdle(
+  engine: Engine,
+  user: User,
+  place: Place,
+  limit: RetryLimit,
+  from?: string,
+): Promise<Saved> {
+  const done = await saveIdle(engine, user, place, limit, from);
+  if (done.type === "committed") engine.changes.rested({ ...user, revision: done.revision }, place);
+  return done;
+}
+
+/**
+ * No new work starts with outdated keys. A pending outcome is saved with the current keys: other processes can read it
+ * for as long as a replaced key is kept.
+ */
+async function checkKeys({ keys }: Engine, hasOutcome: boolean): Promise<void> {
+  try {
+    await keys.renew();
+  } catch (error) {
+    if (!hasOutcome || isLifecycleError(error, "STORE_UNAVAILABLE")) throw error;
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Schedules an idle user: in a lane, at a time, or never.
+ *
+ * @module
+ */
+import type { Blocked } from "../account/account.ts";
+import { endpointOf } from "./perform-call.ts";
+import type { Engine } from "./engine.ts";
+import { keepAliveMs } from "../options/lifecycle-options.ts";
+import type { Place } from "./save-user.ts";
+import { refreshAt } from "../user/user-status.ts";
+import { callOf } from "../user/step.ts";
+import type { User } from "../user/user.ts";
+
+/** Users that wait for the same gate retry spread over this time, ms. */
+const spreadMs = 1_000;
+/** A gate may open early without notifying the waiting users, so they poll it at this interval, ms. */
+const longestPollMs = 60_000;
+/** How often a user that lets others probe a gate first checks whether one succeeded, ms. */
+const yieldPollMs = 10_000;
+
+/**
+ * The schedule of an idle user. `waits`: for a slot, or at a gate of the account. A user that needs a management call
+ * waits in its lane, where a million users cost nothing.
+ */
+export function schedule(engine: Engine, user: User, waits: Blocked | "slot" | null): Place {
+  // Not in a lane, where it would be granted first again and again.
+  if (waits !== null && waits !== "slot" && waits.yields)
+    return { dueInMs: Math.min(yieldPollMs, Math.max(0, waits.until - engine.clock.now())), lane: null };
+  if (waits === null) return { dueInMs: dueInMs(engine, user), lane: null };
+  const call = callOf(user.position.state);
+  if (waits === "slot" || (call !== undefined && endpointOf(call) === "management")) {
+    return { dueInMs: null, lane: user.lane };
+  }
+  return {
+    dueInMs: isOwn(waits) ? spreadMs * engine.clock.random() : untilLookedMs(engine, waits),
+    lane: null,
+  };
+}
+
+/** 1upHealth refuses this process or its secret: another process may run the user at once; this one does not. */
+function isOwn({ reason }: Blocked): boolean {
+  return reason === "forbidden" || reason === "credentials";
+}
+
+/** When a user that waits at a gate, and in no lane, checks it again, in ms. */
+export function untilLookedMs({ clock }: Engine, { until }: Blocked): number {
+  return Math.min(longestPollMs, Math.max(0, until - clock.now())) + spreadMs * clock.random();
+}
+
+/** When an idle user is due, in ms; `null`: never. */
+function dueInMs(engine: Engine, user: User): number | null {
+  const now = engine.clock.now();
+  const { state, context } = user.position;
+  // seam: a-pause-ends
+  if (user.pause !== null) return Math.max(0, user.pause.until - now);
+  if (callOf(state) !== undefined) return 0;
+  if (context.expiresAt === null || state === "failed" || state === "offboarded") return null;
+  switch (engine.settings.policy) {
+    case "eager":
+      return Math.max(0, refreshAt(user, engine.settings.windowMs) - now);
+    case "keepAlive":
+      return Math.max(
+        0,
+        (context.grantedAt ?? now) + keepAliveMs * (0.9 + 0.1 * engine.clock.random()) - now,
+      );
+    case "lazy":
+      return null;
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Waits until no process runs a user, for operations that change an idle one.
+ *
+ * @module
+ */
+import { LifecycleError } from "../../errors.ts";
+import { firstLookMs, longestLookMs, within } from "./wait-for-user.ts";
+import { inTimeFor } from "./deadline.ts";
+import type { Deadline } from "./deadline.ts";
+import { runUser } from "./run-user.ts";
+import type { Engine } from "./engine.ts";
+import { isBusy } from "./load-user.ts";
+import type { LoadedUser, MissingUser } from "./load-user.ts";
+import { renaming } from "./renaming.ts";
+
+/** How {@link whenIdle} reads a user and what keeps it waiting. */
+export interface IdleOptions<T> {
+  /** Begins the message: "Cannot adopt a user …". */
+  readonly verb: string;
+  readonly deadline: Deadline;
+  /** Reads the user, and throws if it is not one for this operation. */
+  readonly load: () => Promise<T>;
+  /** @default {@link isBusy} */
+  readonly waitsFor?: (found: LoadedUser) => boolean;
+}
+
+/**
+ * Loads a user, waits until no process runs it, and makes the attempt. An attempt that returns `again` found that
+ * another process was faster; the user is then loaded again.
+ *
+ * @throws {LifecycleError} `USER_NOT_READY` if the deadline passes while the user is busy; `STORE_UNAVAILABLE` if it
+ * passes while the store does not answer; what `load` and `attempt` throw; the signal's reason
+ */
+export async function whenIdle<T extends LoadedUser | MissingUser | null, R>(
+  engine: Engine,
+  id: string,
+  { verb, deadline, load, waitsFor = isBusy }: IdleOptions<T>,
+  attempt: (found: T) => Promise<R | typeof again>,
+): Promise<R> {
+  for (let look = firstLookMs; ; look = Math.min(longestLookMs, 2 * look)) {
+    deadline.signal.throwIfAborted();
+    const read = await load();
+    inTimeFor(deadline);
+    const either: LoadedUser | MissingUser | null = read;
+    const found = either === null || either.user === null ? null : either;
+    if (engine.running.has(id) || (found !== null && waitsFor(found))) {
+      await untilIdle(engine, verb, { id, found, look, deadline });
+      continue;
+    }
+    const done = await attempt(read);
+    if (done !== again) return done;
+  }
+}
+
+/** See {@link whenIdle}. */
+export const again: unique symbol = Symbol("again");
+
+/** A user that is busy, or whose first write is pending. */
+interface Busy {
+  readonly id: string;
+  readonly found: LoadedUser | null;
+  /** Interval before the next poll of a user that another process runs, ms. */
+  readonly look: number;
+  readonly deadline: Deadline;
+}
+
+/**
+ * Waits a while for the process that runs the user, or resolves a call with an unknown outcome.
+ * @throws {LifecycleError} `USER_NOT_READY` when the deadline is over; the signal's reason
+ */
+async function untilIdle(engine: Engine, verb: string, { id, found, look, deadline }: Busy): Promise<void> {
+  const left = deadline.until - engine.clock.monotonic();
+  if (left <= 0) {
+    throw new LifecycleError(
+      "USER_NOT_READY",
+      `Cannot ${verb}, ${engine.sealer.alias(id)}: another call for it is under way`,
+      { retryable: true },
+    );
+  }
+  const ours = engine.running.get(id);
+  if (ours !== undefined || found === null) {
+    await within(engine, ours?.catch(() => {}) ?? Promise.resolve(), deadline); // the caller that started it gets its error
+    return;
+  }
+  const { user, record } = found;
+  const leasedMs = record.lease?.leftMs ?? 0;
+  // A rename in doubt cannot be resolved before its time.
+  const restsMs = renaming(user) && record.lease === null ? (record.dueInMs ?? 0) : 0;
+  if (leasedMs > 0 || restsMs > 0) {
+    const ms = leasedMs > 0 ? Math.min(look, leasedMs) : Math.min(longestLookMs, restsMs);
+    await engine.changes.ofUser(id, Math.min(left, ms), deadline.signal);
+    deadline.signal.throwIfAborted();
+  } else await within(engine, runUser(engine, user), deadline);
+}

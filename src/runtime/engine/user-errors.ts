@@ -1,0 +1,150 @@
+/**
+ * The status of a user, and the errors for a user that cannot be used now.
+ *
+ * @module
+ */
+import { isPurging } from "../../../machines/index.ts";
+import { LifecycleError } from "../../errors.ts";
+import type { Pause } from "../../store/envelope.ts";
+import type { Blocked } from "../account/account.ts";
+import type { Engine } from "./engine.ts";
+import { describeUser } from "../user/user-status.ts";
+import { awakeNow, tokenTime } from "../user/token-time.ts";
+import type { UserStatus } from "../user/user-status.ts";
+import { callOf } from "../user/step.ts";
+import type { User } from "../user/user.ts";
+
+/** The current status of the user, including what blocks its next call. */
+export function statusOf(engine: Engine, user: User): UserStatus {
+  return describeUser(user, engine.settings.windowMs, tokenTime(engine, user), blockedUser(engine, user));
+}
+
+/** The error for a user without a working token. */
+export function notUsable(engine: Engine, user: User): LifecycleError {
+  return refusal(engine, user) ?? notReady(engine, user);
+}
+
+/**
+ * The error if waiting in this process does not help: the user failed, or 1upHealth refuses the account, this process
+ * or this user. It is retryable where another process, or this user later, may succeed.
+ */
+export function refusal(engine: Engine, user: User): LifecycleError | null {
+  const who = `user ${engine.sealer.alias(user.id)}`;
+  const { state, context } = user.position;
+  if (state === "failed") {
+    const reason = context.failure?.reason ?? "refused";
+    if (isPurging(context.failure?.in ?? "")) {
+      if (context.idTaken) return shared(engine, user.id);
+      if (reason === "anotherUser") return notItsNumber(engine, user.id, "purge");
+    }
+    return new LifecycleError(
+      "USER_FAILED",
+      `Cannot use ${who}: its lifecycle failed in ${context.failure?.in} (${reason}: ${context.failure?.why}); retry() resumes from there`,
+      { facts: { reason } },
+    );
+  }
+  if (state === "offboarded") {
+    return new LifecycleError(
+      "USER_OFFBOARDED",
+      `Cannot use ${who}: it was offboarded; onboard() starts over`,
+    );
+  }
+  if (isPurging(state)) {
+    return new LifecycleError(
+      "USER_OFFBOARDED",
+      `Cannot use ${who}: it is being offboarded; onboard() starts over once its data are erased`,
+    );
+  }
+  const blocked = blockedUser(engine, user);
+  const alone = blocked === null ? refusedAlone(user, engine.clock.now()) : null;
+  if (alone !== null) {
+    const isStopped = alone.reason === "forbidden";
+    const what = isStopped
+      ? "its calls are blocked before they reach 1upHealth"
+      : "1upHealth refuses the client for it";
+    return new LifecycleError(
+      isStopped ? "FORBIDDEN" : "CREDENTIALS_REFUSED",
+      `Cannot continue with ${who} now: ${what}, while calls of other users succeed; it is retried later, and retry() retries it at once`,
+      { retryable: true, retryAfterMs: leftMs(engine, alone) },
+    );
+  }
+  if (blocked?.reason === "credentials") {
+    return new LifecycleError(
+      "CREDENTIALS_REFUSED",
+      `Cannot continue with ${who}: 1upHealth refuses the client id and secret; the user is kept and continues once they are right`,
+    );
+  }
+  if (blocked?.reason === "forbidden") {
+    return new LifecycleError(
+      "FORBIDDEN",
+      `Cannot continue with ${who}: calls of this process are blocked before they reach 1upHealth, often because of its location; the user is kept and continues in any process that gets through`,
+      { retryable: true, retryAfterMs: leftMs(engine, blocked) },
+    );
+  }
+  return null;
+}
+
+/** The pause of a user whose own last call was refused while those of others succeeded; `null`: none, or it is over. */
+export function refusedAlone({ pause }: User, now: number): Pause | null {
+  const isRefused = pause?.reason === "forbidden" || pause?.reason === "credentials";
+  return isRefused && pause.until > now ? pause : null;
+}
+
+function leftMs({ clock }: Engine, { until }: { readonly until: number }): number {
+  return Math.max(0, until - clock.now());
+}
+
+/**
+ * The error for a call that uses the number: 1upHealth lists that unconfirmed number under another id, so the call
+ * would affect another user.
+ */
+export function notItsNumber({ sealer }: Engine, id: string, verb: string): LifecycleError {
+  return new LifecycleError(
+    "USER_CONFLICT",
+    `Cannot ${verb} user ${sealer.alias(id)}: 1upHealth has its oneup_user_id, which nothing has confirmed, under the app_user_id of another user, and nothing was done; check which of the two is right (retry() looks the user up by its app_user_id)`,
+  );
+}
+
+/** The error for a purge, which goes by the number, of a user that is the same user at 1upHealth as another one here. */
+export function shared({ sealer }: Engine, id: string): LifecycleError {
+  return new LifecycleError(
+    "USER_CONFLICT",
+    `Cannot purge user ${sealer.alias(id)}: it is one user at 1upHealth with another one here, whose data would be erased; offboard it without a purge`,
+  );
+}
+
+/** The retryable error for onboarding a user again whose data are still being erased. */
+export function stillPurged(engine: Engine, user: User): LifecycleError {
+  const pause = longer(blockedUser(engine, user), user.pause);
+  return new LifecycleError(
+    "USER_OFFBOARDED",
+    `Cannot onboard user ${engine.sealer.alias(user.id)} yet: its data at 1upHealth are being erased`,
+    {
+      retryable: true,
+      retryAfterMs: pause === null ? undefined : leftMs(engine, pause),
+    },
+  );
+}
+
+/** The gate that blocks the next call of the user, if it needs one. */
+export function blockedUser(engine: Engine, user: User): Blocked | null {
+  if (engine.account.isQuiet) return null;
+  const call = callOf(awakeNow(engine, user).position.state);
+  return call === undefined ? null : engine.account.blocked(call);
+}
+
+/** The longer of the account's gate and the user's own pause. */
+function longer(blocked: Blocked | null, pause: Pause | null): Blocked | Pause | null {
+  return blocked !== null && blocked.until >= (pause?.until ?? 0) ? blocked : pause;
+}
+
+function notReady(engine: Engine, user: User): LifecycleError {
+  const pause = longer(blockedUser(engine, user), user.pause);
+  const wait = pause === null ? undefined : leftMs(engine, pause);
+  const why = pause === null ? "a call is under way" : `it waits (${pause.reason})`;
+  return new LifecycleError(
+    "USER_NOT_READY",
+    `Cannot use user ${engine.sealer.alias(user.id)} yet: it is ${user.position.state} and ${why}`,
+    { retryable: true, retryAfterMs: wait },
+  );
+}

@@ -1,0 +1,293 @@
+/**
+ * Waits for one user to become usable, and runs it whenever no other process does.
+ *
+ * @module
+ */
+import { onAbort } from "../../abort.ts";
+import { sleep } from "../../clock.ts";
+import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import { isPurging } from "../../../machines/index.ts";
+import type { UserCall, UserEvent } from "../../../machines/index.ts";
+import type { Lane } from "../../store/contract.ts";
+import type { Pause } from "../../store/envelope.ts";
+import type { Blocked } from "../account/account.ts";
+import { runUser } from "./run-user.ts";
+import { mayArriveForMs } from "./in-doubt.ts";
+import type { Engine } from "./engine.ts";
+import { comeForward, isBehind } from "./lane.ts";
+import { findUser, isLeased, loadUser } from "./load-user.ts";
+import type { LoadedUser } from "./load-user.ts";
+import { inTimeFor } from "./deadline.ts";
+import type { Deadline } from "./deadline.ts";
+import { lookAfter } from "../options/backoff.ts";
+import { renaming } from "./renaming.ts";
+import { awakeNow, isUsableNow } from "../user/token-time.ts";
+import { callOf } from "../user/step.ts";
+import { refusedAlone } from "./user-errors.ts";
+import { stepped } from "../user/user.ts";
+import type { User } from "../user/user.ts";
+
+/** Shortest interval between two polls of a user that another process may run, ms. */
+export const firstLookMs = 25;
+/** The longest such interval, ms. */
+export const longestLookMs = 1_000;
+/** The longest interval for a user that is paused, which rarely changes meanwhile, ms. */
+const longestRestMs = 5_000;
+/** Interval between two polls for the first write of a user, ms. */
+const firstWriteMs = 2;
+
+/** Whether there is nothing more to wait for. */
+export type ArrivalPredicate = (engine: Engine, user: User, blocked: Blocked | null) => boolean;
+
+/**
+ * Runs the user until it is usable, `failed`, `offboarded`, blocked by a gate that an operator must look at, or until
+ * `deadline` is over. Resolves with the user in any of these conditions. `arrived` replaces the condition.
+ *
+ * @throws the signal's reason; {@link LifecycleError} as {@link loadUser}
+ */
+export async function waitForUser(
+  engine: Engine,
+  id: string,
+  deadline: Deadline,
+  arrived: ArrivalPredicate = settled,
+): Promise<User> {
+  const queue = new Queue(engine);
+  try {
+    return await arriving(engine, id, { deadline, queue, arrived });
+  } finally {
+    queue.leave();
+  }
+}
+
+/** Serves the lanes in this process from the first time that the waiting user is in one, to the end of the wait. */
+class Queue {
+  readonly #engine: Engine;
+  #leave: (() => void) | null = null;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  join(): void {
+    this.#leave ??= this.#engine.lanes.join();
+  }
+
+  leave(): void {
+    this.#leave?.();
+  }
+}
+
+interface Arriving {
+  readonly deadline: Deadline;
+  readonly queue: Queue;
+  readonly arrived: ArrivalPredicate;
+}
+
+async function arriving(engine: Engine, id: string, { deadline, queue, arrived }: Arriving): Promise<User> {
+  const began = engine.clock.monotonic();
+  let look = firstLookMs;
+  let rest = longestLookMs;
+  for (;;) {
+    deadline.signal.throwIfAborted();
+    const found = await stored(engine, id);
+    const { user, record } = found;
+    const left = deadline.until - engine.clock.monotonic();
+    const longest = lookAfter(engine.clock.monotonic() - began, longestLookMs);
+    const next = awakeNow(engine, user);
+    const call = callOf(next.position.state);
+    const blocked = call === undefined ? null : await standing(engine, call, deadline);
+    if (arrived(engine, user, blocked) || left <= 0) return user;
+    inTimeFor(deadline);
+
+    const ours = engine.running.get(id);
+    if (ours !== undefined) {
+      await within(engine, ours, deadline);
+    } else if (isLeased(record)) {
+      await engine.changes.ofUser(id, Math.min(left, look, record.lease.leftMs), deadline.signal);
+      look = Math.min(longest, look * 2);
+    } else if (deadline.lane !== undefined && isBehind(found, deadline.lane)) {
+      await comeForward(engine, found, deadline.lane); // another caller started it in a slower lane
+    } else if (record.lane !== null && record.lease === null) {
+      queue.join();
+      // While a gate is shut, its lane is not served.
+      const shutMs = blocked === null ? 0 : Math.min(rest, Math.max(0, blocked.until - engine.clock.now()));
+      await engine.changes.ofUser(id, Math.min(left, Math.max(longest, shutMs)), deadline.signal);
+      if (shutMs > 0) rest = Math.min(longestRestMs, rest * 2);
+    } else if (restsMs(engine, found, blocked) > 0) {
+      const ms = Math.min(left, restsMs(engine, found, blocked), Math.max(rest, longest));
+      await engine.changes.ofUser(id, ms, deadline.signal);
+      rest = Math.min(longestRestMs, rest * 2);
+    } else {
+      await within(engine, runUser(engine, { ...next, pause: null }), deadline);
+    }
+  }
+}
+
+/**
+ * The gate that blocks the call. It may ask for credentials, so at the end of the deadline the last known one is
+ * returned.
+ */
+async function standing(engine: Engine, call: UserCall, deadline: Deadline): Promise<Blocked | null> {
+  const blocked = await within(engine, engine.account.recheck(call), deadline);
+  return blocked === undefined ? engine.account.blocked(call) : blocked;
+}
+
+/**
+ * How long the user must not be run: it is paused, a gate is shut, or a rename is in doubt and cannot be resolved yet.
+ * A pause is measured by the store, because the process that wrote its end may have a different clock.
+ */
+function restsMs(engine: Engine, { user, record }: LoadedUser, blocked: Blocked | null): number {
+  if (renaming(user)) return record.dueInMs ?? 0;
+  // seam: a-pause-lasts-as-long-as-the-store-says
+  const pauseMs = user.pause === null ? 0 : (record.dueInMs ?? 0);
+  return Math.max(pauseMs, (blocked?.until ?? 0) - engine.clock.now());
+}
+
+/**
+ * Loads the user, whose first write, or the write that replaces unreadable secrets, may still be pending here: however
+ * short its deadline, a caller sees only durable users, and gets the error if that write fails.
+ */
+async function stored(engine: Engine, id: string): Promise<LoadedUser> {
+  for (let ours = engine.running.get(id); ours !== undefined; ours = engine.running.get(id)) {
+    const found = await findUser(engine, id).catch(noneIfDamaged);
+    if (found !== null) return found;
+    await Promise.race([ours, sleep(engine.clock, firstWriteMs)]);
+  }
+  return loadUser(engine, id);
+}
+
+function noneIfDamaged(error: unknown): null {
+  if (isLifecycleError(error, "RECORD_DAMAGED")) return null;
+  throw error;
+}
+
+/** Whether there is nothing to wait for: the user is usable or at an end, or an operator must look at the account. */
+function settled(engine: Engine, user: User, blocked: Blocked | null): boolean {
+  const { state } = user.position;
+  if (state === "failed" || state === "offboarded" || isPurging(state)) return true;
+  if (isUsableNow(engine, user)) return true;
+  if (blocked?.reason === "credentials" || blocked?.reason === "forbidden") return true;
+  return blocked === null && refusedAlone(user, engine.clock.now()) !== null;
+}
+
+/** Options of {@link sendEvent}. */
+export interface SendOptions {
+  /** @default {@link loadUser} */
+  readonly read?: typeof loadUser;
+  /** Whether the event still applies to the user as loaded. If not, it counts as handled. @default always */
+  readonly isMeant?: (user: User) => boolean;
+  /** The lane in which the user continues. @default "interactive" */
+  readonly lane?: Lane | undefined;
+}
+
+/**
+ * Waits until the user is idle, sends it an event and runs it. Resolves once the event is durable, or at once if it has
+ * no transition in the user's state.
+ *
+ * @throws the signal's reason; {@link LifecycleError} `USER_NOT_READY` when the deadline ends first
+ */
+export async function sendEvent(
+  engine: Engine,
+  id: string,
+  event: UserEvent,
+  deadline: Deadline,
+  { read = loadUser, isMeant = () => true, lane = "interactive" }: SendOptions = {},
+): Promise<void> {
+  let look = firstLookMs;
+  for (;;) {
+    deadline.signal.throwIfAborted();
+    const { user, record } = await read(engine, id);
+    inTimeFor(deadline);
+    if (!isMeant(user)) return;
+    const left = deadline.until - engine.clock.monotonic();
+    const ours = engine.running.get(id);
+    if (ours === undefined && !isLeased(record) && user.intent === null) {
+      const next = stepped(user, event);
+      const isTriedAgain = event.type === "RETRY" && refusedAlone(user, engine.clock.now()) !== null;
+      if (next === user && !isTriedAgain) return;
+      const pause = pauseAcross(engine, { user, record }, next);
+      const work = runUser(engine, { ...(isTriedAgain ? triedAfresh(next) : next), pause, lane });
+      const result = await within(engine, work, deadline);
+      if (result === undefined) await firstWrite(engine, user, work, read);
+      if (result?.type === "rested" || result === undefined) return;
+    } else if (left <= 0) {
+      throw new LifecycleError(
+        "USER_NOT_READY",
+        `Cannot send ${event.type} to user ${engine.sealer.alias(id)}: another call for it is under way`,
+        { retryable: true },
+      );
+    } else if (ours !== undefined) {
+      await within(engine, ours, deadline);
+    } else if (renaming(user) && record.lease === null && (record.dueInMs ?? 0) > 0) {
+      await engine.changes.ofUser(id, Math.min(left, record.dueInMs ?? 0, longestLookMs), deadline.signal);
+    } else if (user.intent !== null && !isLeased(record)) {
+      await within(engine, runUser(engine, user), deadline);
+    } else {
+      await engine.changes.ofUser(id, Math.min(left, look), deadline.signal);
+      look = Math.min(longestLookMs, look * 2);
+    }
+  }
+}
+
+/** Resets the attempts of a user that an operator retries, so that earlier failures do not lengthen its waits. */
+function triedAfresh(user: User): User {
+  const { state, context } = user.position;
+  return { ...user, position: { state, context: { ...context, attempt: 0 } } };
+}
+
+/** An event ends every pause, except that a call that may still arrive is not repeated early. */
+function pauseAcross({ clock }: Engine, { user, record }: LoadedUser, next: User): Pause | null {
+  const { pause } = user;
+  const leftMs = record.dueInMs ?? 0; // by the store's clock, because another process may have written the pause
+  // Refused tokens that live for a moment are no reason to renew them sooner.
+  if (pause?.reason === "shortTokens" && next.position.state === "expiring" && leftMs > 0)
+    return { ...pause, until: clock.now() + leftMs };
+  const isSameCall = callOf(user.position.state) === callOf(next.position.state);
+  const arrivesMs = isSameCall ? mayArriveForMs(pause, leftMs) : 0;
+  return arrivesMs > 0 ? { reason: "unavailable", until: clock.now() + arrivesMs, mayArrive: true } : null;
+}
+
+/**
+ * Waits for the first write, however short the deadline: the caller knows that its event is durable, or gets the error.
+ */
+async function firstWrite(
+  engine: Engine,
+  before: User,
+  work: Promise<unknown>,
+  read: typeof loadUser,
+): Promise<void> {
+  while (engine.running.has(before.id)) {
+    const { user } = await read(engine, before.id);
+    if (user.revision !== before.revision) return;
+    await Promise.race([work, sleep(engine.clock, firstWriteMs)]);
+  }
+}
+
+/** Resolves with the result of `work`, or `undefined` if the deadline ends first; the work itself continues. */
+export function within<T>(
+  engine: Engine,
+  work: Promise<T>,
+  { until, signal }: Deadline,
+): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      work.catch(() => {}); // no caller waits for it any more, so its error is ignored
+      return reject(signal.reason);
+    }
+    // A closing lifecycle lets its work finish, so only the caller's own signal matters; listening to a signal is
+    // costly.
+    const abortable = signal === engine.closing ? undefined : signal;
+    const end = (settle: () => void): void => {
+      cancel();
+      unsubscribe?.();
+      settle();
+    };
+    const leftMs = Math.max(0, until - engine.clock.monotonic());
+    const cancel = engine.clock.timer(leftMs, () => end(() => resolve(undefined)));
+    const unsubscribe = abortable && onAbort(abortable, () => end(() => reject(signal.reason)));
+    work.then(
+      (value) => end(() => resolve(value)),
+      (error: unknown) => end(() => reject(error)),
+    );
+  });
+}

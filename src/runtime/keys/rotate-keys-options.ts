@@ -1,0 +1,48 @@
+/**
+ * The options and the result of `rotateKeys()`.
+ *
+ * @module
+ */
+import type { Cancellable } from "../options/call-options.ts";
+import { wrong, checkSignal, oneOf, only } from "../options/checks.ts";
+import type { Names } from "../options/checks.ts";
+
+/** Options of {@link KeyVerbs.rotateKeys}. */
+export interface RotateKeysOptions extends Cancellable {
+  /** Replace the store's own key too, and seal every user again. @default false */
+  readonly records?: boolean | undefined;
+  /**
+   * Called after every page of users with the users read in this round, their total, and the users sealed again since
+   * the call. There are at least three rounds, and the last two find nothing left to do. If it throws, that is logged
+   * and the call continues.
+   */
+  readonly onProgress?:
+    | ((progress: { readonly seen: number; readonly of: number; readonly resealed: number }) => void)
+    | undefined;
+}
+
+/** The result of {@link KeyVerbs.rotateKeys}. */
+export interface RotateKeysSummary {
+  /** Store keys in use now. */
+  readonly storeKeys: number;
+  /** Users sealed again. */
+  readonly resealed: number;
+  /** Users whose record no key can decrypt; they were left as they are. */
+  readonly unreadable: number;
+  /** Unused store keys that were dropped. */
+  readonly dropped: number;
+}
+
+const ofRotateKeys: Names<RotateKeysOptions> = { records: true, onProgress: true, signal: true };
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkRotateKeys(options: RotateKeysOptions | undefined): RotateKeysOptions {
+  const verb = "rotate keys";
+  const checked = only(verb, "options", options, ofRotateKeys);
+  if (checked.records !== undefined) oneOf(verb, "records", checked.records, [true, false]);
+  if (checked.onProgress !== undefined && typeof checked.onProgress !== "function") {
+    throw wrong(verb, "onProgress", "a function", checked.onProgress);
+  }
+  checkSignal(verb, checked.signal);
+  return checked;
+}

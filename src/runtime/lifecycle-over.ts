@@ -1,0 +1,333 @@
+/**
+ * Implements every method of a {@link Lifecycle} on an engine.
+ *
+ * @module
+ */
+import { isPurging } from "../../machines/index.ts";
+import type { UserState } from "../../machines/index.ts";
+import { untilAborted, withSignals } from "../abort.ts";
+import { isLifecycleError } from "../errors.ts";
+import { ahead, total } from "../store/lane-scheduler.ts";
+import { adopt, checkGrant } from "./operations/adopt.ts";
+import { waitForUser, sendEvent } from "./engine/wait-for-user.ts";
+import type { Ends, Deadline } from "./engine/deadline.ts";
+import { createBudget } from "./operations/budget.ts";
+import {
+  checkFilter,
+  checkOffboarding,
+  checkOnboarding,
+  checkRetrying,
+  checkWait,
+  checkWork,
+} from "./operations/call-checks.ts";
+import { checkAdopting, checkOnboardingMany, checkReconciling } from "./bulk/bulk-checks.ts";
+import type { Cancellable, WorkOptions } from "./options/call-options.ts";
+import { checkId, checkLane, checkListener, number } from "./options/checks.ts";
+import { checkNewLimits } from "./options/check-new-limits.ts";
+import type { Ceiling } from "./options/limits.ts";
+import { close, closed } from "./close.ts";
+import type { Engine } from "./engine/engine.ts";
+import { fhirOf } from "./operations/fhir-of.ts";
+import { forecast } from "./operations/forecast.ts";
+import { forget } from "./operations/forget.ts";
+import { createHealth } from "./operations/health.ts";
+import { createKeyVerbs } from "./keys/key-verbs.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import { idsOn } from "./operations/list-user-ids.ts";
+import { findUser, loadUser } from "./engine/load-user.ts";
+import { adoptMany } from "./bulk/adopt-many.ts";
+import { tombstoneKey } from "./user/tombstone.ts";
+import { isGone, offboard } from "./operations/offboard.ts";
+import { onboard } from "./operations/onboard.ts";
+import { onboardMany } from "./bulk/onboard-many.ts";
+import { onSilence, withDeadlines } from "./engine/deadline.ts";
+import { reconcile } from "./bulk/reconcile.ts";
+import { createRemote } from "./operations/remote.ts";
+import { reauthorize } from "./operations/reauthorize.ts";
+import { rename } from "./operations/rename.ts";
+import { byState, indexKeysOf } from "./user/index-key.ts";
+import type { UserStatus } from "./user/user-status.ts";
+import { createExplainVerbs } from "./operations/explain-verbs.ts";
+import { createAccessTokens } from "./operations/access-tokens.ts";
+import type { User } from "./user/user.ts";
+import { refusal, statusOf } from "./engine/user-errors.ts";
+import { createWatchVerbs } from "./watching/watch-verbs.ts";
+import { work } from "./engine/work.ts";
+import type { WorkSummary } from "./engine/work.ts";
+
+/** A lifecycle on this engine. `close()` aborts `closing` and `leaving`, whose signals the engine holds. */
+export function lifecycleOver(
+  engine: Engine,
+  { closing, leaving }: Readonly<Record<keyof Ends, AbortController>>,
+): Lifecycle {
+  const { clock, settings, store } = engine;
+  const patiently = withDeadlines(clock, engine);
+  const tokens = createAccessTokens(engine, patiently);
+  const working = new Set<Promise<unknown>>();
+  let ending: Promise<void> | undefined;
+
+  function open(): void {
+    if (closing.signal.aborted) throw closed();
+  }
+
+  const describe = (user: User): UserStatus => statusOf(engine, user);
+
+  /**
+   * The user, or `null` if it no longer exists or its record cannot be read: one such user must not end the listing.
+   */
+  async function readable(id: string): Promise<User | null> {
+    try {
+      return (await findUser(engine, id))?.user ?? null;
+    } catch (error) {
+      if (!isLifecycleError(error) || error.retryable) throw error;
+      if (error.code !== "RENAMED") settings.logger.warn(`Cannot list a user: ${error.message}`);
+      return null;
+    }
+  }
+
+  /** The users in one state, or all. */
+  async function* usersIn(state: UserState | undefined): AsyncGenerator<UserStatus, void, undefined> {
+    const counts = await store.counts();
+    const all = Object.keys(counts).filter((each) => each !== tombstoneKey);
+    for (const each of state === undefined ? all : indexKeysOf(state, counts)) {
+      for await (const id of idsOn(engine, each, pageSize)) {
+        const user = await readable(id);
+        if (user !== null) yield describe(user);
+      }
+    }
+  }
+
+  /** The user's status. @throws if only a person can help. */
+  function here(user: User): UserStatus {
+    const problem = refusal(engine, user);
+    if (problem !== null) throw problem;
+    return describe(user);
+  }
+
+  /** Waits until the user is usable and returns its status. */
+  async function arrived(id: string, wait: Deadline): Promise<UserStatus> {
+    return here(await waitForUser(engine, id, wait));
+  }
+
+  /** Waits until nothing is left to erase of an offboarded user. */
+  async function gone(id: string, wait: Deadline): Promise<UserStatus> {
+    const user = await waitForUser(engine, id, wait, isGone);
+    return user.position.state === "failed" ? here(user) : describe(user);
+  }
+
+  async function worker(
+    verb: "work" | "resume",
+    options: WorkOptions | undefined,
+    tires: boolean,
+  ): Promise<WorkSummary> {
+    open();
+    const { signal, concurrency = 32, pollMs = 1_000 } = checkWork(verb, options);
+    const untilIdle = verb === "resume";
+    return underWay(
+      withSignals(signal, closing.signal, (stop) =>
+        work(engine, { concurrency, due: true, stop, serves: false, untilIdle, pollMs, tires }),
+      ),
+    );
+  }
+
+  /** Registers a task that closing must wait for. */
+  function underWay<T>(task: Promise<T>): Promise<T> {
+    const done = task.finally(() => working.delete(done));
+    working.add(done);
+    return done;
+  }
+
+  /** Runs a long task until it ends, or until the caller or closing aborts it, even if the store does not respond. */
+  async function whileOpen<T>(
+    { signal }: Cancellable,
+    task: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const done = underWay(withSignals(signal, closing.signal, task));
+    const bounded = untilAborted(leaving.signal, atOnce, done);
+    const atRest = (late: () => void): (() => void) => onSilence(clock, 2 * settings.timeoutMs, late);
+    return signal === undefined ? bounded : untilAborted(signal, atRest, bounded);
+  }
+
+  async function renamed(id: string, to: string, wait: Deadline): Promise<UserStatus> {
+    await rename(engine, id, to, wait);
+    tokens.forget(id);
+    return describe((await loadUser(engine, to)).user);
+  }
+
+  /** Waits until everything under way has come to rest. A task may have started another one just before it ended. */
+  async function allAtRest(): Promise<void> {
+    do await Promise.allSettled([engine.lanes.settled(), ...working, ...engine.running.values()]);
+    while (working.size + engine.running.size > 0);
+  }
+
+  const lifecycle: Lifecycle = {
+    async onboard(appUserId, given) {
+      open();
+      const id = checkId(appUserId);
+      const options = checkOnboarding(given);
+      return here(
+        await patiently(options, (wait) =>
+          onboard(engine, id, { ...options, onOffboarded: "restart" }, wait),
+        ),
+      );
+    },
+
+    async onboardMany(ids, given) {
+      open();
+      const options = checkOnboardingMany(ids, given);
+      return whileOpen(options, (signal) =>
+        onboardMany({ engine, options, signal }, ids, (helping) => worker("work", { signal: helping }, true)),
+      );
+    },
+
+    async adopt(appUserId, given, options) {
+      open();
+      const id = checkId(appUserId);
+      const grant = checkGrant(given);
+      return patiently(checkWait("adopt a user", options), async (wait) => {
+        await underWay(adopt(engine, id, grant, wait, "byName"));
+        return arrived(id, wait);
+      });
+    },
+
+    async adoptMany(rows, given) {
+      open();
+      const options = checkAdopting(rows, given);
+      return whileOpen(options, (signal) => adoptMany({ engine, options, signal }, rows));
+    },
+
+    async accessToken(appUserId, options) {
+      open();
+      if (options !== undefined) checkWait("get an access token", options);
+      return tokens.get(appUserId, options);
+    },
+
+    fhir(appUserId, version, options) {
+      open();
+      return fhirOf({ engine, tokens }, checkId(appUserId), version, options);
+    },
+
+    async inspect(appUserId) {
+      open();
+      return describe((await loadUser(engine, checkId(appUserId))).user);
+    },
+
+    users(filter) {
+      open();
+      return usersIn(checkFilter(filter).state);
+    },
+
+    async counts() {
+      open();
+      return byState(await store.counts());
+    },
+
+    work: (options) => worker("work", options, false),
+    resume: (options) => worker("resume", options, true),
+
+    async reauthorize(appUserId, options) {
+      open();
+      const id = checkId(appUserId);
+      return patiently(checkWait("reauthorize", options), async (wait) => {
+        tokens.forget(id);
+        await reauthorize(engine, id, wait);
+        return arrived(id, wait);
+      });
+    },
+
+    async retry(appUserId, options) {
+      open();
+      const id = checkId(appUserId);
+      const { lane, ...waiting } = checkRetrying(options);
+      return patiently(waiting, async (wait) => {
+        await sendEvent(engine, id, { type: "RETRY", at: clock.now() }, wait, { lane });
+        const { state } = (await loadUser(engine, id)).user.position;
+        return state === "offboarded" || isPurging(state) ? gone(id, wait) : arrived(id, wait);
+      });
+    },
+
+    async offboard(appUserId, given) {
+      open();
+      const id = checkId(appUserId);
+      const { versions, ...options } = checkOffboarding(given);
+      return patiently(options, async (wait) => {
+        tokens.forget(id);
+        await underWay(offboard(engine, id, versions, wait));
+        return gone(id, wait);
+      });
+    },
+
+    async rename(appUserId, newAppUserId, options) {
+      open();
+      const id = checkId(appUserId);
+      const to = checkId(newAppUserId);
+      const { timeoutMs } = settings;
+      const rename = (wait: Deadline): Promise<UserStatus> => underWay(renamed(id, to, wait));
+      return patiently(checkWait("rename", options), rename, timeoutMs);
+    },
+
+    async forget(appUserId, options) {
+      open();
+      const id = checkId(appUserId);
+      await patiently(checkWait("forget a user", options), (wait) => underWay(forget(engine, id, wait)));
+      tokens.forget(id);
+    },
+
+    async reconcile(given) {
+      open();
+      const { repairs, ...options } = checkReconciling(given);
+      return whileOpen(options, (signal) =>
+        reconcile(engine, { options, repairs, signal, moved: (id) => tokens.forget(id) }),
+      );
+    },
+
+    remote: createRemote(engine),
+
+    subscribe(listener) {
+      checkListener("subscribe", listener);
+      return engine.changes.subscribe((user) => listener(describe(user)));
+    },
+
+    async forecast(calls = 1, lane = "interactive") {
+      open();
+      number("forecast", "calls", calls, 1, 1e9, true);
+      const { used, waiting, inMs } = await forecast(engine, calls, checkLane("forecast", lane));
+      return { used: total(used), of: engine.limits.management.calls, ahead: ahead(waiting, lane), inMs };
+    },
+
+    budget: createBudget(engine),
+    health: createHealth(engine),
+    account: {
+      async reopen() {
+        open();
+        await engine.account.reopen();
+      },
+      async limits() {
+        open();
+        await engine.account.refresh();
+        const { management, token, fhir } = engine.limits;
+        const only = ({ calls, windowMs }: Ceiling): Ceiling => ({ calls, windowMs });
+        return { management: only(management), token: token && only(token), fhir: fhir && only(fhir) };
+      },
+      async setLimits(limits) {
+        open();
+        await engine.limits.set(checkNewLimits(limits));
+      },
+    },
+
+    ...createExplainVerbs(engine, open),
+    ...createWatchVerbs(engine, open),
+    ...createKeyVerbs(engine, open, working),
+    alias: (appUserId) => engine.sealer.alias(checkId(appUserId)),
+
+    close: () => (ending ??= close(engine, { closing, leaving }, allAtRest)),
+
+    [Symbol.asyncDispose]: () => lifecycle.close(),
+  };
+  return lifecycle;
+}
+
+const atOnce = (task: () => void): (() => void) => (task(), () => {});
+
+/** Users listed per request to the store. */
+const pageSize = 100;

@@ -1,0 +1,157 @@
+/**
+ * Opens a lifecycle: wires the store, the account, the guard, the sender and the engine together.
+ *
+ * @module
+ */
+import process from "node:process";
+import { setImmediate } from "node:timers";
+import { randomBytes } from "node:crypto";
+import { randomName, systemClock } from "../clock.ts";
+import { createGuard } from "../guard/guard.ts";
+import { defaultTransport } from "../http/default-transport.ts";
+import { createSender } from "../http/send.ts";
+import { pseudonymisedStore } from "../store/sealing/pseudonymised-store.ts";
+import { HiddenNames } from "../store/sealing/hidden-names.ts";
+import { accountOf } from "../store/account-of.ts";
+import { newestFormat } from "../store/envelope.ts";
+import { readOnce } from "../store/sealing/keys.ts";
+import { steadyClock } from "../store/steady-time.ts";
+import { keyRing } from "../store/sealing/key-ring.ts";
+import type { SealMemory } from "../store/sealing/sealer.ts";
+import type { KeyRing } from "../store/sealing/key-ring.ts";
+import { Account } from "./account/account.ts";
+import { openChecked } from "./account/checked-store.ts";
+import { askForCredentials } from "./options/credentials.ts";
+import { Changes } from "./engine/changes.ts";
+import { gathering } from "./engine/engine.ts";
+import type { Engine } from "./engine/engine.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import { LimitsInForce } from "./account/limits-in-force.ts";
+import { neutralCall } from "./engine/neutral-call.ts";
+import { checkOptions } from "./options/lifecycle-options.ts";
+import type { LifecycleOptions, Settings } from "./options/lifecycle-options.ts";
+import type { Ends } from "./engine/deadline.ts";
+import { SearchForms } from "./user/search-forms.ts";
+import { StoreKeys } from "./account/store-keys.ts";
+import { lifecycleOver } from "./lifecycle-over.ts";
+import { Writability } from "./account/writability.ts";
+import { laneService } from "./engine/work.ts";
+
+/** Values that tests set in place of the release and the platform. */
+export interface Seams {
+  /**
+   * The newest record format it knows. It reads this format and all older ones, and starts a new store with the one
+   * before.
+   */
+  readonly newestFormat?: number;
+  /** Runs a task at the end of this turn of the event loop. */
+  readonly nextTurn?: (task: () => void) => void;
+  /** The longest time between two reads of the store while watching a user, ms, unless the call sets its own. */
+  readonly pollMs?: number;
+  /** Shared by all lifecycles of one account in this process. */
+  readonly memory?: SealMemory;
+}
+
+/** A lifecycle and its engine. */
+export interface Opened {
+  readonly lifecycle: Lifecycle;
+  /** For code that stores users without running them: the testing entry point. */
+  readonly engine: Engine;
+}
+
+/**
+ * Opens a lifecycle.
+ * @throws {LifecycleError} `INVALID_OPTION`, `KEY_REFUSED`, `STORE_UNUSABLE`, `RECORD_TOO_NEW`
+ */
+export async function openLifecycle(options: LifecycleOptions, seams: Seams = {}): Promise<Lifecycle> {
+  return (await openParts(options, seams)).lifecycle;
+}
+
+/** Opens a lifecycle and returns its engine too. @throws {LifecycleError} as {@link openLifecycle} */
+export async function openParts(options: LifecycleOptions, seams: Seams = {}): Promise<Opened> {
+  const settings = checkOptions(options);
+  const ending = { closing: new AbortController(), leaving: new AbortController() };
+  const ends = { closing: ending.closing.signal, leaving: ending.leaving.signal };
+  const engine = await openEngine(settings, ends, seams);
+  return { lifecycle: lifecycleOver(engine, ending), engine };
+}
+
+async function openEngine(
+  settings: Settings,
+  ends: Ends,
+  { newestFormat: newest = newestFormat, nextTurn = setImmediate, pollMs = 1_000, memory }: Seams,
+): Promise<Engine> {
+  const { timeoutMs, graceMs } = settings;
+  const clock = steadyClock(settings.clock); // one wrong reading must not become a gate or a pause of a day
+  const credentials = await askForCredentials(settings.credentials, systemClock);
+  const account = accountOf(credentials.clientId);
+  const checked = await openChecked(settings.store, account, clock);
+  const writability = new Writability(checked.store, clock);
+  const opened = writability.store;
+  try {
+    const { hideIds, logger } = settings;
+    const encryption = readOnce(settings.encryption ?? { keys: [memoryKey] });
+    const warn = (message: string): void => logger.warn(message);
+    const ring = (storeIsNew: boolean): KeyRing => keyRing(encryption, storeIsNew, clock, warn);
+    const parts = { record: opened.account, account, ring, hideIds, clock, newest, logger, memory };
+    const keys = await StoreKeys.open(parts);
+    const hidden = hideIds ? new HiddenNames(keys.view.names, account) : null;
+    const store = hidden === null ? opened : pseudonymisedStore(opened, hidden, warn);
+    const { limits: configured, lanes } = settings;
+    const limits = await LimitsInForce.open({ record: opened.account, configured, lanes, clock, logger });
+    const changes = new Changes(clock, logger);
+    const sender = createSender({
+      transport: settings.transport ?? defaultTransport(),
+      clock,
+      timeoutMs,
+      maxBytes: settings.maxAnswerBytes,
+    });
+    const engine: Engine = {
+      settings,
+      clock,
+      store,
+      keys,
+      sealer: keys.sealer,
+      hidden,
+      refuseLost: checked.refuseLost,
+      limits,
+      writability,
+      guard: createGuard({ slots: store.slots, clock, limits, timeoutMs, graceMs }),
+      account: new Account({
+        record: opened.account,
+        refuseLost: checked.refuseLost,
+        clock,
+        source: settings.credentials,
+        credentials,
+        fingerprint: (secret) => keys.sealer.fingerprint(secret),
+        get windowMs() {
+          return limits.management.windowMs;
+        },
+        lostMs: timeoutMs + graceMs,
+        neutral: (endpoint, tries) => neutralCall(engine, endpoint, tries),
+        logger,
+        changed: () => changes.wakeWorkers(),
+        seen(record, at) {
+          limits.see(record);
+          void keys.see(record, at);
+        },
+      }),
+      sender,
+      forms: new SearchForms(clock, sender.sendsGetBody),
+      owner: `${process.pid}-${randomName(clock)}`,
+      changes,
+      running: new Map(),
+      lanes: laneService(() => engine),
+      ...ends,
+      gather: gathering(nextTurn),
+      pollMs,
+    };
+    return engine;
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+/** The key of stores in memory. They need no configured key: this one dies with the process, as they do. */
+const memoryKey = randomBytes(32);

@@ -1,0 +1,179 @@
+/**
+ * Access tokens on demand: from memory, else from the store, else from 1upHealth. Concurrent requests, in any number
+ * of processes, cause one refresh: the process that gets the user's lease sends it, and the others wait and read the
+ * result.
+ *
+ * @module
+ */
+import { isPurging } from "../../../machines/index.ts";
+import { inWords, LifecycleError } from "../../errors.ts";
+import type { Secret } from "../../secret.ts";
+import { waitForUser, firstLookMs, longestLookMs, sendEvent } from "../engine/wait-for-user.ts";
+import { answerMs } from "../engine/deadline.ts";
+import type { Deadline } from "../engine/deadline.ts";
+import type { WaitOptions } from "../options/call-options.ts";
+import { runUser } from "../engine/run-user.ts";
+import type { Engine } from "../engine/engine.ts";
+import { isLeased, loadUser } from "../engine/load-user.ts";
+import type { WithDeadline } from "../engine/deadline.ts";
+import { checkId } from "../options/checks.ts";
+import { untilForcedRefreshMs } from "../user/until-forced-refresh-ms.ts";
+import { refreshAt } from "../user/user-status.ts";
+import { awakeNow, isUsableNow } from "../user/token-time.ts";
+import type { User } from "../user/user.ts";
+import { blockedUser, notUsable } from "../engine/user-errors.ts";
+
+/** See {@link createAccessTokens}. */
+export interface AccessTokens {
+  /** A working token. */
+  get(id: string, options?: WaitOptions): Promise<string>;
+  /** 1upHealth answered 401 to `token`: returns another token that works. */
+  rejected(id: string, token: string, options?: WaitOptions): Promise<string>;
+  /** Drops the user's token from memory. */
+  forget(id: string): void;
+}
+
+interface Cached {
+  readonly token: Secret;
+  /** When it was granted, and when it is due for renewal, ms since 1970. */
+  readonly grantedAt: number;
+  readonly renewAt: number;
+}
+
+/** A pending read of the store, and when it started, on `clock.monotonic()`. */
+interface Asking {
+  readonly at: number;
+  readonly answer: Promise<string | null>;
+}
+
+/** The access tokens of one lifecycle. */
+export function createAccessTokens(engine: Engine, patiently: WithDeadline): AccessTokens {
+  const { clock, settings } = engine;
+  const cache = new Map<string, Cached>();
+  const asking = new Map<string, Asking>();
+  /** Incremented by each `forget()`: a read that started before it must not fill the cache. */
+  let forgotten = 0;
+
+  function forget(id: string): void {
+    forgotten++;
+    cache.delete(id);
+  }
+
+  // A user that any part of this process offboards loses its cached token too.
+  engine.changes.subscribe(({ id, position }) => {
+    if (position.state === "offboarded" || isPurging(position.state)) forget(id);
+  });
+
+  /**
+   * Returns the token and caches it, evicting the oldest entries beyond the limit. It is not cached if any token was
+   * forgotten since `asOf`, a count taken before the user was read.
+   */
+  function handOut(user: User, asOf: number): string {
+    const token = user.secrets.accessToken;
+    if (token === undefined || !isUsableNow(engine, user)) throw notUsable(engine, user);
+    cache.delete(user.id);
+    if (settings.cachedTokens > 0 && asOf === forgotten) {
+      for (const oldest of cache.keys()) {
+        if (cache.size < settings.cachedTokens) break;
+        cache.delete(oldest);
+      }
+      const grantedAt = user.position.context.grantedAt ?? 0;
+      cache.set(user.id, { token, grantedAt, renewAt: refreshAt(user, settings.windowMs) });
+    }
+    return token.reveal();
+  }
+
+  /** A token without waiting for a call, or `null`. Each caller then waits with its own deadline. */
+  async function fromStore(id: string): Promise<string | null> {
+    const asOf = forgotten;
+    const { user, record } = await loadUser(engine, checkId(id));
+    if (!isUsableNow(engine, user)) return null;
+    const next = awakeNow(engine, user);
+    const busy = isLeased(record);
+    const waits = user.pause !== null && (record.dueInMs ?? 0) > 0;
+    if (next.position.state === "expiring" && !busy && !waits && blockedUser(engine, next) === null) {
+      runUser(engine, next).catch((error: unknown) => {
+        settings.logger.warn(
+          `Cannot refresh user ${engine.sealer.alias(id)} ahead of time: ${inWords(error)}`,
+        );
+      });
+    }
+    return handOut(user, asOf);
+  }
+
+  /** Waits for a token. */
+  async function arrived(id: string, deadline: Deadline): Promise<string> {
+    const asOf = forgotten;
+    return handOut(await waitForUser(engine, id, deadline), asOf);
+  }
+
+  /** At most one pending read of the store per user. */
+  function ask(id: string): Promise<string | null> {
+    const under = asking.get(id);
+    const at = clock.monotonic();
+    // A read that never completes must not block the user's tokens for ever.
+    if (under !== undefined && at - under.at < answerMs) return under.answer;
+    const asked: Asking = { at, answer: fromStore(id) };
+    asking.set(id, asked);
+    const over = (): void => {
+      if (asking.get(id) === asked) asking.delete(id);
+    };
+    asked.answer.then(over, over);
+    return asked.answer;
+  }
+
+  /** The user, once it is idle or has another token: a renewal under way may be what invalidated `token`. */
+  async function untouched(id: string, token: string, { until, signal }: Deadline): Promise<User> {
+    for (let look = firstLookMs; ; look = Math.min(longestLookMs, 2 * look)) {
+      const { user, record } = await loadUser(engine, id);
+      const left = until - clock.monotonic();
+      const leasedMs = record.lease?.leftMs ?? 0;
+      const busy = leasedMs > 0 || engine.running.has(id);
+      if (!busy || left <= 0 || !has(user, token)) return user;
+      await engine.changes.ofUser(id, Math.min(left, look), signal);
+      signal.throwIfAborted();
+    }
+  }
+
+  /** Whether `token` is the user's usable token. */
+  function has(user: User, token: string): boolean {
+    return isUsableNow(engine, user) && user.secrets.accessToken?.reveal() === token;
+  }
+
+  /** Whether 1upHealth has refused the user's current token, rather than one that has been replaced since. */
+  function isRefused(user: User, token: string): boolean {
+    if (!has(user, token)) return false;
+    const retryAfterMs = untilForcedRefreshMs(user, clock.now());
+    if (retryAfterMs <= 0) return true;
+    throw new LifecycleError(
+      "USER_NOT_READY",
+      `Cannot use the token of user ${engine.sealer.alias(user.id)}: 1upHealth refuses it although it was granted less than a minute ago`,
+      { retryable: true, retryAfterMs },
+    );
+  }
+
+  return {
+    async get(id, options) {
+      engine.refuseLost();
+      const hit = cache.get(id);
+      if (hit !== undefined && clock.latest(hit.grantedAt) < hit.renewAt) return hit.token.reveal();
+      return patiently(options, async (wait) => {
+        wait.signal.throwIfAborted();
+        return (await ask(id)) ?? arrived(id, wait);
+      });
+    },
+
+    rejected(id, token, options) {
+      return patiently(options, async (wait) => {
+        cache.delete(id);
+        const isMeant = (user: User): boolean => isRefused(user, token);
+        if (isMeant(await untouched(id, token, wait))) {
+          await sendEvent(engine, id, { type: "TOKEN_REJECTED", at: clock.now() }, wait, { isMeant });
+        }
+        return arrived(id, wait);
+      });
+    },
+
+    forget,
+  };
+}

@@ -1,0 +1,94 @@
+/**
+ * Asks 1upHealth whether a number belongs to a user, before a call that identifies the user by the number alone: a
+ * rename, or FHIR as the client. A number that the application has supplied may be another user's, and the call would
+ * then affect that user.
+ *
+ * @module
+ */
+import { linkSignals } from "../../abort.ts";
+import { LifecycleError } from "../../errors.ts";
+import { isSameId } from "../../http/echo.ts";
+import { firstLookMs, longestLookMs } from "../engine/wait-for-user.ts";
+import type { Engine } from "../engine/engine.ts";
+import { isBusy, loadUser } from "../engine/load-user.ts";
+import { answerMs, inTimeFor } from "../engine/deadline.ts";
+import type { Deadline } from "../engine/deadline.ts";
+import { lookUp } from "./remote.ts";
+import { moveIdle, samePlace } from "../engine/save-user.ts";
+import { stepped } from "../user/user.ts";
+import type { User } from "../user/user.ts";
+import { notItsNumber } from "../engine/user-errors.ts";
+
+/**
+ * One look-up by the number. The result is stored, so this happens once. A user whose number is confirmed, or that
+ * has none, costs no call. However short the deadline, the call gets a few seconds.
+ *
+ * @param verb starts the message: "Cannot rename user …"
+ * @throws {LifecycleError} `USER_CONFLICT` if 1upHealth has the number under another `app_user_id`; `BAD_ANSWER` if
+ * it has no such number; `USER_NOT_READY` if the deadline passes first; as {@link lookUp}; the signal's reason
+ */
+export async function confirmNumber(
+  engine: Engine,
+  user: User,
+  verb: string,
+  deadline: Deadline,
+): Promise<void> {
+  const { oneupUserId, unconfirmed } = user.position.context;
+  if (oneupUserId === null || unconfirmed === null) return;
+  const there = await asked(engine, user.id, oneupUserId, verb, deadline);
+  const no = (code: "BAD_ANSWER" | "USER_NOT_READY", why: string): LifecycleError =>
+    new LifecycleError(code, `Cannot ${verb} user ${engine.sealer.alias(user.id)}: ${why}`, {
+      retryable: code === "USER_NOT_READY",
+    });
+  if (there === null)
+    throw no("BAD_ANSWER", "1upHealth has no user with its number; reconcile() shows which users it has");
+  if (there.appUserId === undefined)
+    throw no("BAD_ANSWER", "1upHealth's response does not name the app_user_id of its number");
+  if (!isSameId(there.appUserId, user.id)) throw notItsNumber(engine, user.id, verb);
+  await noted(engine, user.id, oneupUserId, deadline);
+}
+
+/** The user that has the number at 1upHealth. */
+async function asked(
+  engine: Engine,
+  id: string,
+  oneupUserId: number,
+  verb: string,
+  { until, signal }: Deadline,
+): ReturnType<typeof lookUp> {
+  const { clock } = engine;
+  const own = linkSignals(signal);
+  const late = new LifecycleError(
+    "USER_NOT_READY",
+    `Cannot ${verb} user ${engine.sealer.alias(id)} yet: 1upHealth must first be asked whose its number is, and no slot of the account's limit is free`,
+    { retryable: true },
+  );
+  const leftMs = Math.max(until - clock.monotonic(), answerMs);
+  const cancel = clock.timer(leftMs, () => own.abort(late));
+  try {
+    return await lookUp(engine, { oneupUserId }, { lane: "interactive", signal: own.signal });
+  } finally {
+    cancel();
+    own.release();
+  }
+}
+
+/** Stores that the number is the user's, once no call for the user is under way and within the deadline. */
+async function noted(engine: Engine, id: string, oneupUserId: number, deadline: Deadline): Promise<void> {
+  for (let look = firstLookMs; ; look = Math.min(longestLookMs, 2 * look)) {
+    deadline.signal.throwIfAborted();
+    const found = await loadUser(engine, id);
+    inTimeFor(deadline);
+    const { context } = found.user.position;
+    if (context.oneupUserId !== oneupUserId || context.unconfirmed === null) return;
+    if (engine.running.has(id) || isBusy(found)) {
+      const left = deadline.until - engine.clock.monotonic();
+      if (left <= 0) return;
+      await engine.changes.ofUser(id, Math.min(left, look), deadline.signal);
+      continue;
+    }
+    const user = stepped(found.user, { type: "NUMBER_CONFIRMED", at: engine.clock.now() });
+    const done = await moveIdle(engine, user, samePlace(found.record), deadline);
+    if (done.type === "committed") return; // or another process was faster
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * `fhir()`: a FHIR client for one user, as the user or as the client.
+ *
+ * @module
+ */
+import { LifecycleError } from "../../errors.ts";
+import type { ClientAccess, ClientSource, TokenSource } from "../../fhir/auth.ts";
+import { createFhirClient } from "../../fhir/create-fhir-client.ts";
+import type { FhirClient } from "../../fhir/fhir-client.ts";
+import type { FhirVersion } from "../../fhir/fhir-version.ts";
+import { checkFhir } from "./call-checks.ts";
+import type { KnownCredentials } from "../options/credentials.ts";
+import type { Engine } from "../engine/engine.ts";
+import { fhirSender } from "./fhir-sender.ts";
+import type { FhirOptions } from "../options/call-options.ts";
+import { confirmNumber } from "./confirm-number.ts";
+import { loadUser } from "../engine/load-user.ts";
+import { untilGivenUp } from "../engine/deadline.ts";
+import type { AccessTokens } from "./access-tokens.ts";
+import { notUsable } from "../engine/user-errors.ts";
+
+/** How long a call as the client waits for a slot to confirm the user's number, if that is unconfirmed, ms. */
+const confirmWaitMs = 30_000;
+
+/** What a FHIR client for a user needs. */
+export interface FhirParts {
+  readonly engine: Engine;
+  readonly tokens: AccessTokens;
+}
+
+/** See `Lifecycle.fhir`. */
+export function fhirOf<V extends FhirVersion>(
+  parts: FhirParts,
+  id: string,
+  version: V,
+  given: FhirOptions | undefined,
+): FhirClient<V> {
+  const { engine } = parts;
+  const { as = "user", strict, lossless } = checkFhir(given);
+  return createFhirClient({
+    ...(as === "user" ? { token: tokensOf(parts, id) } : { client: clientFor(engine, id) }),
+    sender: fhirSender(engine),
+    api: engine.settings.api,
+    clock: engine.clock,
+    signal: engine.closing,
+    version,
+    strict,
+    lossless,
+  });
+}
+
+function tokensOf({ tokens }: FhirParts, id: string): TokenSource {
+  return {
+    get: (signal) => tokens.get(id, { signal }),
+    rejected: (token, signal) => tokens.rejected(id, token, { signal }),
+  };
+}
+
+function clientFor(engine: Engine, id: string): ClientSource {
+  const { account } = engine;
+
+  async function access(credentials: KnownCredentials, signal?: AbortSignal): Promise<ClientAccess> {
+    const { user } = await loadUser(engine, id);
+    const { oneupUserId } = user.position.context;
+    if (oneupUserId === null || user.position.state === "offboarded") throw notUsable(engine, user);
+    const until = engine.clock.monotonic() + confirmWaitMs;
+    await confirmNumber(engine, user, "call FHIR as the client for", {
+      until,
+      signal: signal ?? engine.closing,
+    });
+    return { ...credentials, oneupUserId };
+  }
+
+  async function current(signal?: AbortSignal): Promise<ClientAccess> {
+    const blocked = await account.recheck("any");
+    if (blocked !== null) throw refused(blocked.reason, blocked.until - engine.clock.now());
+    return access(account.credentials, signal);
+  }
+
+  async function another(
+    { clientId, clientSecret }: ClientAccess,
+    signal?: AbortSignal,
+  ): Promise<ClientAccess> {
+    // The client got it from get(), which passes on the account's credentials, so it is a Secret.
+    const other = await account.other({ clientId, clientSecret } as KnownCredentials);
+    if (other === null) throw refused("credentials");
+    return access(other, signal);
+  }
+
+  const heeding = <T>(signal: AbortSignal | undefined, task: Promise<T>): Promise<T> =>
+    signal === undefined ? task : untilGivenUp(engine.clock, signal, task);
+
+  return {
+    get: (signal) => heeding(signal, current(signal)),
+    rejected: (refusedOne, signal) => heeding(signal, another(refusedOne, signal)),
+  };
+}
+
+function refused(reason: string, retryAfterMs?: number): LifecycleError {
+  if (reason === "forbidden")
+    return new LifecycleError(
+      "FORBIDDEN",
+      "Cannot call FHIR as the client: calls of this process are blocked before they reach 1upHealth, often because of its location",
+      { retryable: true, retryAfterMs: retryAfterMs === undefined ? undefined : Math.max(0, retryAfterMs) },
+    );
+  return new LifecycleError(
+    "CREDENTIALS_REFUSED",
+    "Cannot call FHIR as the client: 1upHealth does not accept the client id and secret for this user",
+  );
+}

@@ -1,0 +1,113 @@
+/**
+ * Forgets a user that was offboarded: deletes its record and everything stored under an id that it has or had. A
+ * tombstone stays for each id, under a keyed name and without any facts ({@link tombstoneId}).
+ *
+ * @module
+ */
+import { randomName } from "../../clock.ts";
+import { LifecycleError } from "../../errors.ts";
+import { longestLookMs } from "../engine/wait-for-user.ts";
+import { again, whenIdle } from "../engine/until-idle.ts";
+import { readOrDamaged } from "./damaged-record.ts";
+import type { Commit } from "../../store/contract.ts";
+import { newLease } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
+import { retryWrite } from "../engine/retry-write.ts";
+import { findUser, markRevision } from "../engine/load-user.ts";
+import type { LoadedUser } from "../engine/load-user.ts";
+import { tombstone, tombstoneId, tombstoneKey } from "../user/tombstone.ts";
+import type { Deadline } from "../engine/deadline.ts";
+import type { User } from "../user/user.ts";
+
+/**
+ * Forgets the user; does nothing if there is none.
+ *
+ * @throws {LifecycleError} `USER_NOT_READY` unless it is offboarded, idle, and no create for it may still arrive;
+ * `STORE_UNAVAILABLE` if the deadline passes while the store takes no writes: the next call forgets the rest
+ */
+export async function forget(engine: Engine, id: string, deadline: Deadline): Promise<void> {
+  const load = (): Promise<LoadedUser | null> => findUser(engine, id, readOrDamaged);
+  return whenIdle(engine, id, { verb, deadline, load }, async (found) => {
+    if (found === null) return eraseId(engine, id, deadline);
+    const { position, pause } = found.user;
+    if (position.state !== "offboarded")
+      throw notReady(engine, id, `it is ${position.state}: offboard() it first`);
+    const waitMs = pause === null ? 0 : (found.record.dueInMs ?? 0);
+    if (waitMs > 0) {
+      const left = deadline.until - engine.clock.monotonic();
+      if (left <= 0) throw notReady(engine, id, "a create for it may still arrive", waitMs);
+      await engine.changes.ofUser(id, Math.min(left, waitMs, longestLookMs), deadline.signal);
+      return again;
+    }
+    // seam: no-former-id-is-left
+    await forgetFormer(engine, found.user, deadline);
+    return (await isMarked(engine, found, deadline)) ? eraseId(engine, id, deadline) : again;
+  });
+}
+
+const verb = "forget a user";
+
+/** Moves the record, without its content, to the tombstone's id. False: another process was faster. */
+async function isMarked(engine: Engine, { record }: LoadedUser, deadline: Deadline): Promise<boolean> {
+  const id = tombstoneId(engine, record.id);
+  const there = await markRevision(engine, record.id);
+  // The id was forgotten before and came to this user by a rename.
+  if (there > 0)
+    await moveMark(engine, { from: id, to: `${id}/${randomName(engine.clock)}` }, there, deadline);
+  return moveMark(engine, { from: record.id, to: id }, record.revision, deadline);
+}
+
+/** Turns the record under `from` into a tombstone under `to`. False: another process was faster. */
+async function moveMark(
+  engine: Engine,
+  { from, to }: { readonly from: string; readonly to: string },
+  expectedRevision: number,
+  deadline: Deadline,
+): Promise<boolean> {
+  const commit = marking(engine, to, expectedRevision);
+  const done = await retryWrite(engine, deadline, verb, () => engine.store.move({ from, commit }));
+  return done.type === "committed";
+}
+
+function marking(engine: Engine, id: string, expectedRevision: number): Commit {
+  return {
+    id,
+    value: tombstone,
+    state: tombstoneKey,
+    expectedRevision,
+    writeId: randomName(engine.clock),
+    mode: "none",
+    lease: newLease(engine),
+    dueInMs: null,
+    lane: null,
+  };
+}
+
+/** Leaves a tombstone, and nothing else, for each former id of the user. */
+async function forgetFormer(engine: Engine, { id, former }: User, deadline: Deadline): Promise<void> {
+  if (former.length === 0) return;
+  const { store } = engine;
+  for (const each of former) {
+    const left = await retryWrite(engine, deadline, verb, () => store.load(each));
+    if (left.type !== "renamed") continue; // it is gone already, or another user has this id now
+    const at = tombstoneId(engine, each);
+    await retryWrite(engine, deadline, verb, () => store.erase({ ids: [at], to: each })); // left from an earlier life
+    const commit = marking(engine, at, 0);
+    await retryWrite(engine, deadline, verb, () => store.commit(commit)); // a conflict: the tombstone exists
+  }
+  await retryWrite(engine, deadline, verb, () => store.erase({ ids: former, to: id }));
+}
+
+/** Removes what the last move left, also if a process died between the two steps. */
+function eraseId(engine: Engine, id: string, deadline: Deadline): Promise<void> {
+  return retryWrite(engine, deadline, verb, () =>
+    engine.store.erase({ ids: [id], to: tombstoneId(engine, id) }),
+  );
+}
+
+function notReady({ sealer }: Engine, id: string, why: string, retryAfterMs?: number): LifecycleError {
+  return new LifecycleError("USER_NOT_READY", `Cannot ${verb}, ${sealer.alias(id)}: ${why}`, {
+    retryable: retryAfterMs !== undefined,
+    retryAfterMs,
+  });
+}

@@ -1,0 +1,107 @@
+/**
+ * The health of this process, for readiness probes and status pages.
+ *
+ * @module
+ */
+import { inTime } from "../../clock.ts";
+import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import type { ErrorCode } from "../../errors.ts";
+import { viewOf } from "./budget.ts";
+import type { BudgetView, ShutGate } from "./budget.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { LimitConflict } from "../options/limits.ts";
+
+/** What `health()` returns. */
+export interface Health {
+  /**
+   * The store responds, takes writes, and is readable with this release and key; and neither the credentials nor the
+   * region are refused. A throttled account is healthy.
+   */
+  readonly ready: boolean;
+  /** How long the store took to respond, ms; `null` if it did not. */
+  readonly storeMs: number | null;
+  /**
+   * Why it is not ready; `null` while it is, and once the lifecycle is closed.
+   * - `STORE_UNAVAILABLE`: the store did not respond within 500 ms, or takes no writes: Redis is out of memory, a
+   *   replica, or has too few replicas of its own (`min-replicas-to-write`); PostgreSQL is read-only; on LMDB another
+   *   process is suspended in the middle of a write, or the disk is full; the Keyv store refuses. Also after any
+   *   failed write, until one succeeds
+   * - `STORE_UNUSABLE`: the store was emptied or replaced under this process, which must be restarted
+   * - `RECORD_TOO_NEW`, `KEY_REFUSED`, `RECORD_DAMAGED`: a newer release uses the store, or its newest key cannot be
+   *   unwrapped here
+   * - `CREDENTIALS_REFUSED`, `FORBIDDEN`: 1upHealth refuses the secret in use, or this process; `shut` shows when the
+   *   next attempt is made
+   */
+  readonly problem: ErrorCode | null;
+  /** Gates of the account that are not open. */
+  readonly shut: readonly ShutGate[];
+  /**
+   * Limits that this process is configured with and that differ from the account's record: the stricter ones apply.
+   */
+  readonly limitConflicts: readonly LimitConflict[];
+  /** Users that this process is working on. */
+  readonly running: number;
+  /**
+   * Users whose calls are refused while other users' calls succeed, as this process last saw it: a firewall may
+   * reject one id. Each waits alone, for longer and longer; `inspect()` and `explain()` show it, and `retry()` tries
+   * at once.
+   */
+  readonly apart: number;
+}
+
+/** A probe gets its response within this time, ms, whatever the store does. */
+const longestMs = 500;
+
+/** Checks the store and the account. Never rejects; makes no call to 1upHealth. */
+export function createHealth(engine: Engine): () => Promise<Health> {
+  const { clock, writability } = engine;
+  let reading: Promise<BudgetView> | null = null;
+  /** Concurrent probes share one read of the store. */
+  const look = (): Promise<BudgetView> =>
+    (reading ??= Promise.all([viewOf(engine), engine.store.account.load()])
+      .then(([view]) => view)
+      .finally(() => (reading = null)));
+  const inLimit = <T>(ask: () => Promise<T>): Promise<T> => inTime(clock, longestMs, ask, tooLate);
+
+  return async () => {
+    const began = clock.monotonic();
+    const [seen, refusal] = await Promise.all([
+      inLimit(look).then((view) => ({ view, ms: clock.monotonic() - began }), codeOf),
+      inLimit(() => writability.check()).then(() => null, codeOf),
+    ]);
+    const about = {
+      limitConflicts: engine.limits.conflicts,
+      running: engine.running.size,
+      apart: engine.account.apart,
+    };
+    const isClosed = engine.closing.aborted;
+    if (typeof seen === "string") {
+      return { ready: false, storeMs: null, problem: isClosed ? null : seen, shut: [], ...about };
+    }
+    const { shut } = seen.view;
+    // This stays a problem while one call probes whether 1upHealth still refuses.
+    const problem = isClosed ? null : (engine.keys.trouble?.code ?? refusal ?? refusalIn(shut));
+    return { ready: problem === null && !isClosed, storeMs: seen.ms, problem, shut, ...about };
+  };
+}
+
+function codeOf(error: unknown): ErrorCode {
+  return isLifecycleError(error) ? error.code : "STORE_UNAVAILABLE";
+}
+
+function tooLate(): LifecycleError {
+  return new LifecycleError(
+    "STORE_UNAVAILABLE",
+    `Cannot determine the health: the store did not respond within ${longestMs} ms`,
+    {
+      retryable: true,
+    },
+  );
+}
+
+/** What 1upHealth refuses: the secret in use, or else this process. */
+function refusalIn(shut: readonly ShutGate[]): ErrorCode | null {
+  const isShutBy = (one: ShutGate["reason"]): boolean => shut.some(({ reason }) => reason === one);
+  if (isShutBy("credentials")) return "CREDENTIALS_REFUSED";
+  return isShutBy("forbidden") ? "FORBIDDEN" : null;
+}

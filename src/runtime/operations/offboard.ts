@@ -1,0 +1,88 @@
+/**
+ * Offboards a user: erases its secrets at once and then, on request, its data at 1upHealth. The purge is part of the
+ * record, so any worker continues it after a crash or an interruption. It starts by asking 1upHealth for the user,
+ * because a purge identifies the user by its number, which may never have been received or may belong to another user
+ * by now.
+ *
+ * @module
+ */
+import { isPurging, leftToPurge } from "../../../machines/index.ts";
+import type { FhirVersion } from "../../fhir/fhir-version.ts";
+import type { StoredRecord } from "../../store/contract.ts";
+import { applyNoOutcome } from "../engine/perform-call.ts";
+import type { ArrivalPredicate } from "../engine/wait-for-user.ts";
+import { again, whenIdle } from "../engine/until-idle.ts";
+import { mayArriveForMs, momentOf } from "../engine/in-doubt.ts";
+import { readOrDamaged } from "./damaged-record.ts";
+import type { Engine } from "../engine/engine.ts";
+import { isLeased, loadUser } from "../engine/load-user.ts";
+import type { LoadedUser } from "../engine/load-user.ts";
+import type { Deadline } from "../engine/deadline.ts";
+import { renaming } from "../engine/renaming.ts";
+import { schedule } from "../engine/schedule.ts";
+import { moveIdle } from "../engine/save-user.ts";
+import { stepped } from "../user/user.ts";
+import type { User } from "../user/user.ts";
+import { shared } from "../engine/user-errors.ts";
+
+/** An offboarded user has nothing left to do, or only a person can continue, or it was started over. */
+export const isGone: ArrivalPredicate = (_, { position }, blocked) =>
+  !isPurging(position.state) || blocked?.reason === "credentials" || blocked?.reason === "forbidden";
+
+/**
+ * Stores that the user is offboarded and what is to be erased; does nothing if that is stored already. Resolves when
+ * it is durable.
+ *
+ * @throws {LifecycleError} `USER_CONFLICT` for a purge of a user that shares its number with another user here;
+ * `USER_NOT_READY` if the deadline passes while a call for the user is under way; `STORE_UNAVAILABLE` if it passes
+ * while the store takes no writes; as {@link loadUser}; the signal's reason
+ */
+export async function offboard(
+  engine: Engine,
+  id: string,
+  purge: readonly FhirVersion[],
+  deadline: Deadline,
+): Promise<void> {
+  const load = (): Promise<LoadedUser> => loadUser(engine, id, readOrDamaged);
+  // It does not wait for the outcome of another call in doubt: its secrets must go at once.
+  const waitsFor = ({ user, record }: LoadedUser): boolean => isLeased(record) || renaming(user);
+  await whenIdle(engine, id, { verb: "offboard a user", deadline, load, waitsFor }, async (found) => {
+    if (purge.length > 0 && found.user.position.context.idTaken) throw shared(engine, id);
+    if (isWritten(found.user, purge)) return;
+    const user = leaving(engine, found, purge);
+    const place = /* seam: a-purge-is-taken-up */ schedule(engine, user, null);
+    const done = await moveIdle(engine, user, place, deadline);
+    return done.type === "committed" ? undefined : again; // our own write may have been the faster one
+  });
+}
+
+/** Whether the record says so already: a repeated call must not restart the purge. */
+function isWritten({ position, intent }: User, purge: readonly FhirVersion[]): boolean {
+  const { state, context } = position;
+  if (purge.length === 0) return state === "offboarded";
+  const left = leftToPurge(context, purge);
+  if (state === "offboarded") return left.length === 0;
+  return isPurging(state) && (intent !== null || left.length === context.toPurge?.length);
+}
+
+/**
+ * The user without secrets, which are erased even if the result of a call is unknown. But a create may still arrive;
+ * a look-up at 1upHealth, for a purge or a new start, waits for that.
+ */
+function leaving(engine: Engine, { user, record }: LoadedUser, purge: readonly FhirVersion[]): User {
+  const at = engine.clock.now();
+  const settled = user.intent === null ? user : applyNoOutcome(user, momentOf(engine));
+  const arrivesMs = mayArriveMs(settled, record);
+  const isLonger = settled.pause?.arrivedAt !== undefined; // longer than its call may take to arrive
+  const arrival = { reason: "unavailable", until: at + arrivesMs, mayArrive: true } as const;
+  const pause = arrivesMs <= 0 ? null : isLonger ? arrival : settled.pause;
+  const rest = { /* seam: an-offboarded-user-has-no-secrets */ secrets: {}, pause };
+  if (purge.length === 0) return { ...stepped(settled, { type: "OFFBOARDED", at }), ...rest };
+  return { ...stepped(settled, { type: "OFFBOARD", at, purge }), ...rest, lane: "recovery" };
+}
+
+/** How long its last call may still be on its way, ms. */
+function mayArriveMs({ pause }: User, { dueInMs }: StoredRecord): number {
+  const leftMs = dueInMs ?? 0;
+  return pause?.reason === "unavailable" ? Math.max(0, leftMs) : mayArriveForMs(pause, leftMs);
+}

@@ -1,0 +1,97 @@
+/**
+ * Takes one user from any state to a working token.
+ *
+ * @module
+ */
+import { isPurging } from "../../../machines/index.ts";
+import { LifecycleError } from "../../errors.ts";
+import { waitForUser, firstLookMs, within } from "../engine/wait-for-user.ts";
+import { runUser } from "../engine/run-user.ts";
+import type { Engine } from "../engine/engine.ts";
+import { comeForward } from "../engine/lane.ts";
+import type { OnboardOptions } from "../options/call-options.ts";
+import { lookForUser } from "../engine/load-user.ts";
+import type { LoadedUser, MissingUser } from "../engine/load-user.ts";
+import { isGone } from "./offboard.ts";
+import { inTimeFor } from "../engine/deadline.ts";
+import type { Deadline } from "../engine/deadline.ts";
+import { isUsableNow } from "../user/token-time.ts";
+import { isUncalled, newUser, stepped } from "../user/user.ts";
+import type { User } from "../user/user.ts";
+import { stillPurged } from "../engine/user-errors.ts";
+
+/** How to onboard a user, and what to do with one that was offboarded. */
+export interface Onboarding extends Pick<OnboardOptions, "expect" | "lane"> {
+  /** `restart`: it starts over. `keep`: it stays offboarded, or forgotten, because the caller may not know of that. */
+  readonly onOffboarded: "restart" | "keep";
+}
+
+/**
+ * The user when the deadline has passed, or when there is nothing more to wait for: usable, or refused.
+ *
+ * @throws {LifecycleError} `USER_OFFBOARDED` for a user that was forgotten and stays so, or whose data is still being
+ * erased; as {@link waitForUser}; the signal's reason
+ */
+export async function onboard(
+  engine: Engine,
+  id: string,
+  { onOffboarded, expect = "new", lane = "interactive" }: Onboarding,
+  deadline: Deadline,
+): Promise<User> {
+  const wait = { ...deadline, lane };
+  wait.signal.throwIfAborted();
+  for (;;) {
+    const found = await findHere(engine, id, wait);
+    inTimeFor(wait);
+    if (found.user !== null) await comeForward(engine, found, lane);
+    else if (found.isForgotten && onOffboarded === "keep") throw forgotten(engine, id);
+    const user = firstStep(engine, id, found, { onOffboarded, expect, lane });
+    const begun = user === null ? undefined : await within(engine, runUser(engine, user), wait);
+    if (begun?.type === "rested" && isUsableNow(engine, begun.user)) return begun.user;
+    // Another process held the lease. The user is still offboarded, so it is started over in the next round.
+    if (begun?.type !== "lost" || found.user === null) return waitForUser(engine, id, wait);
+    await engine.changes.ofUser(id, firstLookMs, wait.signal);
+    wait.signal.throwIfAborted();
+  }
+}
+
+/**
+ * The first step of an unknown user, or of one that starts over; `null` for one that is on its way or stays
+ * offboarded.
+ */
+function firstStep(
+  { clock }: Engine,
+  id: string,
+  found: LoadedUser | MissingUser,
+  { onOffboarded, expect, lane }: { readonly [Name in keyof Onboarding]-?: NonNullable<Onboarding[Name]> },
+): User | null {
+  const at = clock.now();
+  if (found.user === null) {
+    const user = newUser(id, lane, at, found.revision);
+    return expect === "existing" ? stepped(user, { type: "EXPECT_EXISTING", at }) : user;
+  }
+  const { user, record } = found;
+  if (user.position.state !== "offboarded" || onOffboarded === "keep") return null;
+  // An earlier create may still arrive. The store measures for how long, because other processes' clocks differ.
+  const waitMs = user.pause === null ? 0 : Math.max(0, record.dueInMs ?? 0);
+  const pause = waitMs > 0 && user.pause !== null ? { ...user.pause, until: at + waitMs } : null;
+  const isNew = expect === "new" && isUncalled(user);
+  return stepped({ ...user, lane, pause }, { type: "ONBOARD", at, isNew });
+}
+
+/** The user, after any offboarding under way has finished. */
+async function findHere(engine: Engine, id: string, wait: Deadline): Promise<LoadedUser | MissingUser> {
+  const found = await lookForUser(engine, id);
+  if (found.user === null || !isPurging(found.user.position.state)) return found;
+  await waitForUser(engine, id, wait, isGone);
+  const after = await lookForUser(engine, id);
+  if (after.user !== null && isPurging(after.user.position.state)) throw stillPurged(engine, after.user);
+  return after;
+}
+
+function forgotten({ sealer }: Engine, id: string): LifecycleError {
+  return new LifecycleError(
+    "USER_OFFBOARDED",
+    `Cannot continue with user ${sealer.alias(id)}: it was offboarded and forgotten; onboard() starts over`,
+  );
+}

@@ -1,0 +1,288 @@
+/**
+ * `remote`: reads 1upHealth's own list of users. Every page is one management call, within the account's limit.
+ *
+ * @module
+ */
+import { LifecycleError } from "../../errors.ts";
+import type { SlotFate } from "../../guard/guard.ts";
+import type { Refusal } from "../../http/answer.ts";
+import type { Answer, Unanswered } from "../../http/call.ts";
+import { sizeRuleIn } from "../../http/transport.ts";
+import { listUsersCall, readUserList } from "../../http/user-management.ts";
+import type { RemoteUser, UserQuery } from "../../http/user-management.ts";
+import type { Lane } from "../../store/contract.ts";
+import type { Blocked } from "../account/account.ts";
+import { betweenNeutralMs } from "../account/blocking.ts";
+import { checkId, checkSignal, number, only } from "../options/checks.ts";
+import { slotFate } from "../engine/in-doubt.ts";
+import { clientOf, laneOfCalls } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
+import { untilGivenUp } from "../engine/deadline.ts";
+import { queryOf, readSeen } from "../user/search-forms.ts";
+import type { Sought } from "../user/search-forms.ts";
+import { walkOf } from "./user-walk.ts";
+import type { Page, UserWalk } from "./user-walk.ts";
+
+/** Options of {@link Remote.list}. */
+export interface ListOptions {
+  /** Users per page, 1 to 1000. @default 100 */
+  readonly pageSize?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** See {@link createRemote}. */
+export interface Remote {
+  /**
+   * Every user of the account at 1upHealth, page by page; each page is one management call within the limit. It ends
+   * with an empty page or one shorter than those before, or when a page comes again because the server does not page
+   * as requested: `walk.complete` is then false, unless that page is longer than requested. Users that come and go
+   * meanwhile may appear twice or not at all.
+   *
+   * @throws {LifecycleError} `CREDENTIALS_REFUSED`, `FORBIDDEN`, `RATE_LIMITED`, `UNAVAILABLE`, `BAD_ANSWER`
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle, sandbox } = await createTestLifecycle();
+   * sandbox.createUser("ada");
+   * const users = lifecycle.remote.list();
+   * for await (const { appUserId, active } of users) console.log(appUserId, active); // ada true
+   * console.log(users.walk); // { users: 1, calls: 2, complete: true }
+   * ```
+   */
+  list(options?: ListOptions): UserWalk;
+  /**
+   * The user with this `app_user_id`, this `oneup_user_id`, or both; `null` if there is none. One management call. If
+   * 1upHealth returns only other users, it did not apply the filter: another form of the query is tried, and after
+   * that the list is read, one management call per page, until the user or the end is found.
+   *
+   * @throws as {@link list}; also `UNAVAILABLE` if the list cannot be read to its end
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle, sandbox } = await createTestLifecycle();
+   * sandbox.createUser("ada");
+   * const found = await lifecycle.remote.find({ appUserId: "ada" });
+   * console.log(found?.oneupUserId);
+   * ```
+   */
+  find(query: FindQuery, options?: { readonly signal?: AbortSignal }): Promise<RemoteUser | null>;
+}
+
+/** What {@link Remote.find} looks for: one of the two, or both. */
+export type FindQuery =
+  | { readonly appUserId: string; readonly oneupUserId?: number | undefined }
+  | { readonly appUserId?: string | undefined; readonly oneupUserId: number };
+
+/** How to send a query. */
+interface Question {
+  /** The lane whose users it queues with. */
+  readonly lane: Lane;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Looks up one user: one management call within the account's limit, or more if 1upHealth does not apply the filter
+ * and the list must be read.
+ *
+ * @throws as {@link Remote.find}; the signal's reason
+ */
+export async function lookUp(engine: Engine, sought: Sought, question: Question): Promise<RemoteUser | null> {
+  const { forms } = engine;
+  for (let search = forms.first(); ;) {
+    const asked = search;
+    const seen = await ask(engine, queryOf(asked, sought), question, (answer) =>
+      readSeen(answer, asked, sought, forms),
+    );
+    forms.note(asked, seen);
+    if (seen.type === "user") return seen.user;
+    if (seen.type === "none") return null;
+    if (seen.search === null)
+      throw refused(
+        "UNAVAILABLE",
+        "1upHealth lists other users than the one requested, and does not page",
+        60_000,
+      );
+    search = seen.search;
+  }
+}
+
+/** A page of the list, as received. @throws as {@link Remote.list}; the signal's reason */
+export function askForPage(
+  engine: Engine,
+  page: { readonly skip: number; readonly limit: number },
+  question: Question,
+): Promise<Page> {
+  return ask(engine, { page }, question, (answer) => readUserList(answer, page.skip > 0 ? "end" : "refused"));
+}
+
+/**
+ * One call. It ends soon after its signal aborts, even if the store does not respond.
+ *
+ * @throws {LifecycleError} for every outcome but the expected one; the signal's reason
+ */
+async function ask<T extends { readonly type: string }>(
+  engine: Engine,
+  query: UserQuery,
+  question: Question,
+  read: (answer: Answer) => T | Refusal,
+): Promise<Exclude<T, Refusal>> {
+  const { signal } = question;
+  const asking = askOnce(engine, query, question, read);
+  return signal === undefined ? asking : untilGivenUp(engine.clock, signal, asking);
+}
+
+async function askOnce<T extends { readonly type: string }>(
+  engine: Engine,
+  query: UserQuery,
+  { lane, signal }: Question,
+  read: (answer: Answer) => T | Refusal,
+): Promise<Exclude<T, Refusal>> {
+  const { account, clock, guard, sender } = engine;
+  const { pager } = engine.settings;
+  const permit = account.permitFor(query.appUserId);
+  const blocked = await account.enter("listUsers", permit);
+  if (blocked !== null) throw shutOut(blocked, clock.now());
+  const served = engine.lanes.join(); // users in the lanes go first, so a process has to serve them
+  type Heard = Unanswered | T | Refusal;
+  const send = async (
+    notAfter: number,
+  ): Promise<{ slot: SlotFate; value: Heard | { readonly type: "shut"; readonly blocked: Blocked } }> => {
+    // A gate may have closed while this call waited for its slot.
+    const shut = await account.enter("listUsers", permit);
+    if (shut !== null) return { slot: "givenBack", value: { type: "shut", blocked: shut } };
+    const call = listUsersCall(clientOf(engine), { ...query, pager });
+    const answer = await sender.send(call, { notAfter, signal });
+    const value = answer.type === "answer" ? read(answer) : answer;
+    await account.recordOutcome("listUsers", value, permit);
+    return { slot: slotFate(answer.type), value };
+  };
+  let heard: Awaited<ReturnType<typeof send>>["value"];
+  try {
+    heard = await guard.spend("management", () => laneOfCalls(engine, lane), send, signal);
+  } finally {
+    served();
+    await account.leave(permit);
+  }
+  // Refused for credentials that have been replaced since: that says nothing about the new ones.
+  if (heard.type === "credentialsRefused" && account.isOutdated(permit))
+    return askOnce(engine, query, { lane, signal }, read);
+  const no = refusalOf(heard as Exclude<typeof heard, T>, clock.now(), query.page !== undefined); // one of T is none of these
+  if (no !== null) throw no;
+  return heard as Exclude<T, Refusal>; // nothing else is left
+}
+
+/** The error for a failed outcome; `null` for a success. */
+function refusalOf(
+  heard: Unanswered | Refusal | { readonly type: "shut"; readonly blocked: Blocked },
+  now: number,
+  isPage: boolean,
+): LifecycleError | null {
+  switch (heard.type) {
+    case "shut":
+      return shutOut(heard.blocked, now);
+    case "credentialsRefused":
+      return refused("CREDENTIALS_REFUSED", "1upHealth refuses the client id and secret");
+    case "blocked":
+      return refused(
+        "FORBIDDEN",
+        `the call was blocked before it reached 1upHealth (${heard.why}), often because of the location of this process`,
+        betweenNeutralMs,
+      );
+    case "throttled":
+      return refused("RATE_LIMITED", "1upHealth answered 429", heard.retryAfterMs ?? 60_000);
+    case "refused":
+      return refused("BAD_ANSWER", `1upHealth refused the query (${heard.why})`);
+    case "unexplained":
+      return refused("BAD_ANSWER", `1upHealth refused the query without a reason (${heard.why})`);
+    case "notSent":
+    case "lost": {
+      const size = sizeRuleIn(heard.cause);
+      if (size?.isBig === true)
+        return refused(
+          "ANSWER_TOO_BIG",
+          `the response is too big: ${size.rule}; raise maxAnswerBytes${isPage ? ", or use a smaller pageSize" : ""}`,
+        );
+      return size === null
+        ? refused("UNAVAILABLE", "1upHealth did not respond", 1_000)
+        : refused("BAD_ANSWER", size.rule);
+    }
+    case "inDoubt":
+      return refused("UNAVAILABLE", "1upHealth did not respond", 1_000);
+    default:
+      return null;
+  }
+}
+
+/** Queries 1upHealth within the account's limit. */
+export function createRemote(engine: Engine): Remote {
+  const lane = "interactive";
+  return {
+    list(options) {
+      const { pageSize = 100, signal } = checkList(options);
+      return walkOf((page) => askForPage(engine, page, { lane, signal }), pageSize);
+    },
+
+    async find(query, options) {
+      const asked = checkFind(query);
+      const { signal } = only(findVerb, "options", options, { signal: true });
+      checkSignal(findVerb, signal);
+      return lookUp(engine, asked, { lane, signal });
+    },
+  };
+}
+
+const findVerb = "find a user";
+
+function checkFind(query: FindQuery): Sought {
+  const { appUserId, oneupUserId } = only<{
+    readonly appUserId?: string | undefined;
+    readonly oneupUserId?: number | undefined;
+  }>(findVerb, "the query", query, { appUserId: true, oneupUserId: true });
+  const numbered = oneupUserId !== undefined || appUserId === undefined;
+  return {
+    ...(appUserId !== undefined && { appUserId: checkId(appUserId) }),
+    ...(numbered && {
+      oneupUserId: number(findVerb, "oneupUserId", oneupUserId, 1, Number.MAX_SAFE_INTEGER, true),
+    }),
+  };
+}
+
+function shutOut({ reason, until }: Blocked, now: number): LifecycleError {
+  return refused(codeOf[reason], "nothing is sent now", Math.max(1, until - now));
+}
+
+const codeOf = {
+  throttled: "RATE_LIMITED",
+  rateLimit: "RATE_LIMITED",
+  unavailable: "UNAVAILABLE",
+  credentials: "CREDENTIALS_REFUSED",
+  forbidden: "FORBIDDEN",
+} as const;
+
+function refused(
+  code:
+    | "CREDENTIALS_REFUSED"
+    | "FORBIDDEN"
+    | "RATE_LIMITED"
+    | "BAD_ANSWER"
+    | "ANSWER_TOO_BIG"
+    | "UNAVAILABLE",
+  why: string,
+  retryAfterMs?: number,
+): LifecycleError {
+  return new LifecycleError(code, `Cannot list users: ${why}`, {
+    retryable: retryAfterMs !== undefined,
+    retryAfterMs,
+  });
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkList(options: ListOptions | undefined): ListOptions {
+  const verb = "list users";
+  const checked = only(verb, "options", options, { pageSize: true, signal: true });
+  if (checked.pageSize !== undefined) number(verb, "pageSize", checked.pageSize, 1, 1_000, true);
+  checkSignal(verb, checked.signal);
+  return checked;
+}

@@ -1,0 +1,86 @@
+/**
+ * Options of the calls on a running lifecycle.
+ *
+ * @module
+ */
+import type { UserState } from "../../../machines/index.ts";
+import type { FhirVersion } from "../../fhir/fhir-version.ts";
+import type { Lane } from "../../store/contract.ts";
+
+/**
+ * Ends the wait, even while the store does not answer. Work already started for a user continues, here or in another
+ * process.
+ */
+export interface Cancellable {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of calls that wait for a user. */
+export interface WaitOptions extends Cancellable {
+  /**
+   * How long to wait at most, ms. The store has 6 s more to answer requests made before; then the call rejects with
+   * `STORE_UNAVAILABLE` (retryable) and starts nothing more. `rename()` also waits for a call that it has sent, for
+   * `timeoutMs` at most.
+   * @default 30_000
+   */
+  readonly waitMs?: number | undefined;
+}
+
+/** Options of {@link Lifecycle.onboard}. */
+export interface OnboardOptions extends WaitOptions {
+  /**
+   * Whether the user is known to exist at 1upHealth. `existing` requests a code at once and saves the call that would
+   * find out; a wrong value costs one call and nothing else. @default "new"
+   */
+  readonly expect?: "new" | "existing" | undefined;
+  /** The lane in which it waits if no slot is free. @default "interactive" */
+  readonly lane?: Lane | undefined;
+}
+
+/** Options of {@link Lifecycle.retry}. */
+export interface RetryOptions extends WaitOptions {
+  /** The lane in which it waits if no slot is free; use `recovery` when no person is waiting. @default "interactive" */
+  readonly lane?: Lane | undefined;
+}
+
+/** Options of {@link Lifecycle.offboard}. */
+export interface OffboardOptions extends WaitOptions {
+  /**
+   * Also erase the user's FHIR data at 1upHealth: of all versions (`true`), or of these. It cannot be undone. Data that
+   * the user shares with others is erased for them, too.
+   * @default false
+   */
+  readonly purge?: boolean | readonly FhirVersion[] | undefined;
+}
+
+/** Selects the users that {@link Lifecycle.users} lists. */
+export interface UserFilter {
+  /** @default those in any state */
+  readonly state?: UserState;
+}
+
+/** Options of {@link Lifecycle.work}. */
+export interface WorkOptions extends Cancellable {
+  /** How many users to process concurrently, 1 to 1024. @default 32 */
+  readonly concurrency?: number | undefined;
+  /**
+   * The longest sleep between two polls of the store, ms, 10 to 3 600 000, when nothing is known to be due sooner.
+   * Writes of this process wake it at once; writes of others are noticed at the next poll.
+   * @default 1_000
+   */
+  readonly pollMs?: number | undefined;
+}
+
+/** Options of {@link Lifecycle.fhir}. */
+export interface FhirOptions {
+  /**
+   * Who authenticates: the user with its access token, or the client with its own id and secret on the user's behalf.
+   * The latter also works for a user whose grant is lost.
+   * @default "user"
+   */
+  readonly as?: "user" | "client" | undefined;
+  /** Reject with `NOT_DECLARED`, before sending, what 1upHealth does not declare. @default false */
+  readonly strict?: boolean | undefined;
+  /** Keep the digits of numbers that are read, so that an update writes `1.50` and not `1.5`. @default true */
+  readonly lossless?: boolean | undefined;
+}

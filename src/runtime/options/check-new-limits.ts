@@ -1,0 +1,39 @@
+/**
+ * Validates limits, in options and in `account.setLimits()`.
+ *
+ * @module
+ */
+import { number, only } from "./checks.ts";
+import type { Names } from "./checks.ts";
+import { longestWindowMs } from "./limits.ts";
+import type { Ceiling, NewLimits } from "./limits.ts";
+
+/** The property names of a {@link Ceiling}. */
+export const ofCeiling: Names<Ceiling> = { calls: true, windowMs: true };
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function ceiling<T extends Ceiling>(doing: string, name: string, given: T, known: Names<T>): Ceiling {
+  const { calls, windowMs } = only<Ceiling>(doing, name, given, known);
+  return {
+    calls: number(doing, `${name}.calls`, calls, 1, 1e9, true),
+    windowMs: number(doing, `${name}.windowMs`, windowMs, 1, longestWindowMs),
+  };
+}
+
+/** Checks the argument of `account.setLimits()`. @throws {LifecycleError} `INVALID_OPTION` */
+export function checkNewLimits(given: NewLimits): NewLimits {
+  const doing = "set the limits";
+  const { management, token, fhir } = only<NewLimits>(doing, "limits", given, {
+    management: true,
+    token: true,
+    fhir: true,
+  });
+  const orNone = (name: string, value: Ceiling | null | undefined): Ceiling | null | undefined =>
+    value === undefined || value === null ? value : ceiling(doing, name, value, ofCeiling);
+  const checked = { token: orNone("token", token), fhir: orNone("fhir", fhir) };
+  return {
+    ...(management !== undefined && { management: ceiling(doing, "management", management, ofCeiling) }),
+    ...(checked.token !== undefined && { token: checked.token }),
+    ...(checked.fhir !== undefined && { fhir: checked.fhir }),
+  };
+}

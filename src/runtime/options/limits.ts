@@ -1,0 +1,55 @@
+/**
+ * Limits, as they are configured and recorded.
+ *
+ * @module
+ */
+import type { Limits } from "../../guard/guard.ts";
+
+/** A number of calls in any rolling window. */
+export interface Ceiling {
+  readonly calls: number;
+  /** Milliseconds. */
+  readonly windowMs: number;
+}
+
+/** The calls that a limit applies to. */
+export type LimitName = keyof Limits;
+
+/** The limits that a process is configured with; `null`: none. */
+export type ConfiguredLimits = Readonly<Record<LimitName, Ceiling | null>>;
+
+/** Shares of the lanes, 0 to 1. */
+export interface LaneShares {
+  readonly kept: number;
+  readonly recovery: number;
+  readonly bulk: number;
+}
+
+/** A limit whose configuration in this process differs from the account's record. */
+export interface LimitConflict {
+  readonly limit: LimitName;
+  readonly configured: Ceiling;
+  readonly recorded: Ceiling;
+  /** What this process applies: the fewer calls, the longer window. */
+  readonly inForce: Ceiling;
+}
+
+/** Result of `account.limits()`; `null`: no limit. */
+export interface AccountLimits {
+  readonly management: Ceiling;
+  readonly token: Ceiling | null;
+  readonly fhir: Ceiling | null;
+}
+
+/** Argument of `account.setLimits()`; `null`: no limit. */
+export interface NewLimits {
+  readonly management?: Ceiling;
+  readonly token?: Ceiling | null;
+  readonly fhir?: Ceiling | null;
+}
+
+/** The limit for management calls in 1upHealth's guide, used where neither the process nor the record sets one. */
+export const usualCeiling: Ceiling = { calls: 300, windowMs: 3_600_000 };
+
+/** The longest window that a limit may have, ms. */
+export const longestWindowMs: number = 31 * 24 * 3_600_000;

@@ -1,0 +1,46 @@
+/**
+ * The tombstone of a forgotten user, stored under a keyed name that can be computed from an id only with the store's
+ * key. It keeps the record's revision, so that a stalled process with an old copy of the user cannot write it, neither
+ * now nor after the id is onboarded again; and it excludes the user from lists.
+ *
+ * @module
+ */
+import type { Json } from "../../store/contract.ts";
+import type { HiddenNames } from "../../store/sealing/hidden-names.ts";
+import type { Sealer } from "../../store/sealing/sealer.ts";
+import { isObject } from "../../store/guards.ts";
+import type { User } from "./user.ts";
+
+/** How ids map to keys of the store. */
+interface Naming {
+  readonly sealer: Sealer;
+  /** The pseudonymisation of ids; `null`: ids are not hidden. */
+  readonly hidden: HiddenNames | null;
+}
+
+/** The value that replaces a record. */
+export const tombstone: Json = { forgotten: true };
+
+/** The index key of tombstones; not the name of any state. */
+export const tombstoneKey = "forgotten";
+
+/** Whether a value is a tombstone. */
+export function isTombstone(value: Json): boolean {
+  return isObject(value) && value["forgotten"] === true;
+}
+
+/** Cannot clash with a user: ids contain no control characters. */
+const beforeMarks = "\u0001";
+
+/** The key of the tombstone of this user, existing or not. Takes an id, or an entry of `User.former`. */
+export function tombstoneId({ hidden, sealer }: Naming, id: string): string {
+  return `${beforeMarks}${hidden === null ? sealer.keyedName(id) : hidden.key(id)}`;
+}
+
+/** The user under another id, with its former ids in the form that its record may hold. */
+export function underNewId({ hidden }: Pick<Naming, "hidden">, user: User, to: string): User {
+  const form = (id: string): string => (hidden === null ? id : hidden.form(id));
+  const former = new Set([...user.former, form(user.id)]);
+  former.delete(form(to));
+  return { ...user, id: to, former: [...former] };
+}

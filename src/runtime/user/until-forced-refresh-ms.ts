@@ -1,0 +1,38 @@
+/**
+ * When a token that 1upHealth refuses is replaced before it expires. Pure: the time is an argument.
+ *
+ * FHIR may answer 401 to a valid token: from a replica that does not know it yet, or during an outage. Without a limit
+ * each 401 would cost a refresh, and each refresh ends a token that another process may be using.
+ *
+ * @module
+ */
+import { provisionalUntil } from "./user-status.ts";
+import type { User } from "./user.ts";
+
+/**
+ * A token younger than this is not replaced on a 401, ms, unless it is provisional: at most one forced refresh a
+ * minute.
+ */
+const youngMs = 60_000;
+
+/** While a grant is provisional, this many forced refreshes within that time are not delayed. */
+const atOnce = 3;
+
+/**
+ * Time until a 401 for the user's token may force a refresh, ms; 0: now.
+ *
+ * A 401 for a provisional grant may force it at once: an earlier call may have arrived late and ended the grant, in
+ * which case the refresh is refused as well and a fresh code follows. If 1upHealth refuses every token it grants, the
+ * limit applies again after the third.
+ */
+export function untilForcedRefreshMs(user: User, now: number): number {
+  const { grantedAt } = user.position.context;
+  const age = grantedAt === null ? youngMs : now - grantedAt;
+  if (age < 0 || age >= youngMs) return 0; // granted in the future: written by a process with another clock
+  if (provisionalUntil(user, now) !== null && forcedSince(user, now - youngMs) < atOnce) return 0;
+  return youngMs - age;
+}
+
+function forcedSince({ history }: User, since: number): number {
+  return history.filter(([at, , event]) => event === "TOKEN_REJECTED" && at > since).length;
+}

@@ -1,0 +1,80 @@
+/**
+ * Creates the sandbox: its state, its handler, and the public object.
+ *
+ * @module
+ */
+import { LifecycleError } from "../errors.ts";
+import { addResources } from "./state/add-resources.ts";
+import { answerRequest } from "./http/answer-request.ts";
+import { Handler } from "./handler.ts";
+import { readOptions, type SandboxOptions } from "./options/sandbox-options.ts";
+import { check, whole } from "./base/rule.ts";
+import { listen } from "./http/listen.ts";
+import type { SandboxUser } from "./state/users.ts";
+import { World } from "./state/world.ts";
+import type { Sandbox } from "./sandbox.ts";
+
+/** The most calls that one `spend()` uses up: each is kept until its window is over. */
+const mostSpent = 1_000_000;
+
+/**
+ * Creates a local 1upHealth.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION`
+ * @example
+ * ```ts
+ * import { createSandbox } from "oneup-lifecycle/sandbox";
+ *
+ * const sandbox = createSandbox();
+ * const server = await sandbox.listen();
+ * // … a client with `endpoints: server.endpoints`, `credentials: sandbox.credentials` …
+ * sandbox.clock.advance(7_200_000); // two hours later
+ * await server.close();
+ * ```
+ */
+export function createSandbox(options: SandboxOptions = {}): Sandbox {
+  return sandboxOver(new Handler(new World(readOptions(options))));
+}
+
+/** The sandbox over a handler, for callers that reach the handler directly. */
+export function sandboxOver(handler: Handler): Sandbox {
+  const { world } = handler;
+  const userNamed = (verb: string, appUserId: string): SandboxUser => {
+    const user = world.users.find(appUserId);
+    if (user !== undefined) return user;
+    throw new LifecycleError("USER_UNKNOWN", `Cannot ${verb}: the sandbox has no user "${appUserId}"`);
+  };
+  const sandbox: Sandbox = {
+    get credentials() {
+      return world.credentials;
+    },
+    clock: world.settings.clock,
+    journal: handler.journal,
+    fetch: (input, init) => answerRequest(handler, sandbox, new Request(input, init)),
+    listen: (listenOptions = {}) => listen(handler, sandbox, listenOptions),
+    fail: (fault) => handler.faults.add(fault),
+    faults: () => handler.faults.waiting,
+    clearFaults: () => handler.faults.clear(),
+    behave: (change) => world.behave(change),
+    spend(calls) {
+      check("spend", { calls }, { calls: whole(1, mostSpent) });
+      for (let i = 0; i < calls; i++) world.quota.take(world.now());
+    },
+    revokeGrant: (appUserId) => world.grants.revoke(userNamed("revoke the grant", appUserId).oneupUserId),
+    createUser: (appUserId) =>
+      (world.users.find(appUserId) ?? world.users.add(appUserId, world.settings.active)).oneupUserId,
+    addResources: (appUserId, version, resources) =>
+      addResources(world, userNamed("add the resources", appUserId).oneupUserId, version, resources),
+    setActive(appUserId, active) {
+      world.users.change(userNamed("change the user", appUserId), { active });
+    },
+    users: () => world.users.all,
+    setCredentials(credentials) {
+      world.credentials = { ...world.credentials, ...credentials };
+    },
+    reset: () => handler.reset(),
+    snapshot: () => world.snapshot(),
+    restore: (snapshot) => world.restore(snapshot),
+  };
+  return sandbox;
+}

@@ -1,0 +1,176 @@
+/**
+ * The stored log of one limit. Pure. Besides its moments it has a head with data about its users, so that no process
+ * prunes what another still counts, and no clock jump empties the log or fills it for longer than a window.
+ *
+ * @module
+ */
+import type { Limit, Slot } from "./contract.ts";
+import type { Past } from "./steady-time.ts";
+import { isObject } from "./guards.ts";
+import { add, emptyLog, noted, prune, settled } from "./sliding-window.ts";
+import type { SlotLog } from "./sliding-window.ts";
+
+/** A log with its head. Times are store time, ms. */
+export interface KeptLog {
+  /** The widest window that was recently used for it. Slots that this window still counts are not pruned. */
+  readonly windowMs: number;
+  /** When it was last used with that window. */
+  readonly askedAt: number;
+  /** When a slot was last taken. */
+  readonly takenAt: number;
+  readonly moments: SlotLog;
+  /** Slots pruned by a process that had just started and whose clock may have been wrong. */
+  readonly former: { readonly moments: SlotLog; readonly until: number } | null;
+}
+
+/** Maximum hold of a slot, ms: twice the longest time-out with its grace, and a margin. */
+export const longestHoldMs = 600_000;
+
+/** A log written this far in the future was written with a clock that has been set back since, ms. */
+export const aheadMs = 60_000;
+
+/** Precision of `takenAt`, ms. */
+export const takenNoteMs = 10_000;
+
+const noJump: Past = { since: 0, jump: null };
+
+/** An unused log. */
+export const newLog: KeptLog = { windowMs: 0, askedAt: 0, takenAt: 0, moments: emptyLog, former: null };
+
+/**
+ * The log corrected to the time `now`, if a clock has jumped since it was written: all moments move as if it had not.
+ */
+export function redated(log: KeptLog, now: number, { jump, earlier = [] }: Past): KeptLog {
+  if (log.takenAt > now + aheadMs) return takenBack(log, now);
+  if (jump === null || log.takenAt <= 0) return log;
+  let { takenAt } = log;
+  let by = 0; // sum of all jumps since the log was written
+  for (const each of [...earlier, jump]) {
+    const half = each.from + each.by / 2; // times below this are before the jump, times above it after
+    if (each.by <= 0 || takenAt > half || now <= half) continue;
+    takenAt += each.by;
+    by += each.by;
+  }
+  if (by === 0) return log;
+  const moments = log.moments.map((moment) => later(moment, noted(log.windowMs, by)));
+  return { ...log, askedAt: log.askedAt + by, takenAt: now, moments };
+}
+
+/**
+ * Corrects slots that were taken with a clock that was ahead: they count as if the last of them had been taken now, and
+ * slots pruned by that clock are restored. No call arrives later than the longest hold.
+ */
+function takenBack(log: KeptLog, now: number): KeptLog {
+  const by = noted(log.windowMs, now - log.takenAt);
+  const latest = noted(log.windowMs, now + longestHoldMs);
+  const all = merged(log.moments, log.former?.moments ?? emptyLog);
+  const past = all.filter(([at]) => at <= latest);
+  const ahead = all.slice(past.length).map((moment) => later(moment, by, latest));
+  const moments = merged(past, ahead);
+  return { ...log, askedAt: Math.min(log.askedAt, now), takenAt: now, moments, former: null };
+}
+
+function later(
+  [at, ...counts]: SlotLog[number],
+  ms: number,
+  latest = Number.POSITIVE_INFINITY,
+): SlotLog[number] {
+  return [Math.min(at + ms, latest), ...counts];
+}
+
+/** The union of both logs. */
+function merged(log: SlotLog, other: SlotLog): SlotLog {
+  let all = log;
+  for (const [at, interactive, recovery, bulk] of other) {
+    all = add(all, at, "interactive", interactive);
+    all = add(all, at, "recovery", recovery);
+    all = add(all, at, "bulk", bulk);
+  }
+  return all;
+}
+
+/**
+ * The log after a request for `limit` at `now`, without the slots that neither its window nor the widest one counts. A
+ * process that has just started cannot know whether its clock is right, so the slots it prunes are kept in `former`.
+ */
+export function opened(log: KeptLog, limit: Limit, now: number, past: Past): KeptLog {
+  const dated = redated(log, now, past);
+  const moments = prune(dated.moments, widest(dated, limit, now).windowMs, now);
+  return { ...dated, ...widest(dated, limit, now), ...setAside(dated, moments, now, past), moments };
+}
+
+/** The widest window and its last use. The time is updated occasionally, not on every request. */
+function widest(
+  { windowMs, askedAt }: KeptLog,
+  limit: Limit,
+  now: number,
+): Pick<KeptLog, "windowMs" | "askedAt"> {
+  // seam: nothing-is-forgotten-that-a-wider-window-counts
+  if (limit.windowMs > windowMs || now - askedAt > windowMs)
+    return { windowMs: limit.windowMs, askedAt: now };
+  const renews = limit.windowMs === windowMs && now - askedAt > windowMs / 8;
+  return { windowMs, askedAt: renews ? now : askedAt };
+}
+
+/** What to keep of the pruned slots. */
+function setAside(log: KeptLog, kept: SlotLog, now: number, { since }: Past): Pick<KeptLog, "former"> {
+  const { former, takenAt, windowMs, moments } = log;
+  const before = takenAt >= since || kept === moments ? emptyLog : prune(moments, windowMs, takenAt);
+  if (before.length > 0) return { former: { moments: before, until: now + windowMs } };
+  return { former: former !== null && former.until > now ? former : null };
+}
+
+/** Whether the two differ in anything that must be stored. */
+export function differs(log: KeptLog, other: KeptLog): boolean {
+  return (
+    log.windowMs !== other.windowMs ||
+    log.askedAt !== other.askedAt ||
+    log.takenAt !== other.takenAt ||
+    log.former !== other.former ||
+    log.moments.length !== other.moments.length
+  );
+}
+
+/** The log with `slot` taken at `now`. */
+export function withSlot(log: KeptLog, slot: Slot, now: number): KeptLog {
+  const takenAt = now - log.takenAt > takenNoteMs ? now : log.takenAt;
+  return { ...log, takenAt, moments: add(log.moments, slot.at, slot.lane, 1) };
+}
+
+/** The log after the call of `slot` has ended at `now`. */
+export function withSettled(log: KeptLog, slot: Slot, now: number): KeptLog {
+  if (noted(slot.windowMs, now) >= slot.at) return log; // settling would not make it expire sooner
+  const dated = redated(log, now, noJump);
+  const moments = settled(dated.moments, slot, now);
+  return moments === dated.moments ? dated : { ...dated, moments };
+}
+
+/** The log without `slot`, whose call was not sent. */
+export function withoutSlot(log: KeptLog, slot: Slot, now: number): KeptLog {
+  const dated = redated(log, now, noJump);
+  const moments = add(dated.moments, slot.at, slot.lane, -1);
+  return moments === dated.moments ? dated : { ...dated, moments };
+}
+
+/** Validates a stored log: one with a head, or moments alone. */
+export function readLog(kept: unknown): KeptLog | undefined {
+  if (isMoments(kept)) return { ...newLog, moments: kept };
+  if (!isObject(kept)) return undefined;
+  const { windowMs, askedAt, takenAt, moments, former = null } = kept;
+  const isHead = typeof windowMs === "number" && typeof askedAt === "number" && typeof takenAt === "number";
+  if (!isHead || !isMoments(moments)) return undefined;
+  if (former === null) return { windowMs, askedAt, takenAt, moments, former };
+  if (!isObject(former) || typeof former["until"] !== "number" || !isMoments(former["moments"]))
+    return undefined;
+  return {
+    windowMs,
+    askedAt,
+    takenAt,
+    moments,
+    former: { moments: former["moments"], until: former["until"] },
+  };
+}
+
+function isMoments(log: unknown): log is SlotLog {
+  return Array.isArray(log) && log.every((moment) => Array.isArray(moment) && moment.length === 4);
+}

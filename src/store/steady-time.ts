@@ -1,0 +1,124 @@
+/**
+ * The time of a store without a server: the wall clock of its process, without its jumps.
+ *
+ * A wall clock is changed by administrators and time servers, sometimes to a wrong time. Steady time advances with the
+ * monotonic clock, which alone measures elapsed time reliably. A small step of the wall clock is ignored. A larger
+ * difference, forward or back, is adopted after it has persisted for a minute, and recorded as a jump, so that rolling
+ * windows can be corrected.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+
+/** Tolerated difference between wall clock and steady time, ms: as much as the clocks of two machines differ. */
+export const toleranceMs = 5_000;
+
+/** A jump of the wall clock is adopted after it has persisted for this long, ms. */
+export const believeMs = 60_000;
+
+/** An adopted jump of the wall clock. */
+export interface Jump {
+  /** The time without the jump. */
+  readonly from: number;
+  /** Its size, ms; negative: back. */
+  readonly by: number;
+  /** When the time before the jump began: everything written between then and the jump used that time. */
+  readonly since: number;
+}
+
+/** The history of a process's time: it has had no jumps other than these. */
+export interface Past {
+  /** Start of the current period without jumps. */
+  readonly since: number;
+  /** The last adopted jump, if any. */
+  readonly jump: Jump | null;
+  /** The jumps before it, oldest first, for data that was not read since. */
+  readonly earlier?: readonly Jump[];
+}
+
+/** Maximum number of remembered jumps; there is at most one a minute. */
+const rememberedJumps = 1_440;
+
+/** Time that advances with the monotonic clock: see {@link steadyTime}. */
+export interface SteadyTime {
+  /** Now, in ms since 1970. */
+  readonly now: () => number;
+  readonly past: () => Past;
+  /**
+   * The current time by the clock that is ahead, for something that started at `since` (ms since 1970). After a machine
+   * has slept, the wall clock may be right before its jump is adopted. For what started after the jump, only steady
+   * time counts.
+   */
+  readonly latest: (since: number) => number;
+}
+
+/** Creates steady time on `clock`. */
+export function steadyTime(clock: Clock): SteadyTime {
+  const began = clock.monotonic();
+  let start = middle([clock.now(), clock.now(), clock.now()]); // a single wrong reading must not become the start
+  let past: Past = { since: start, jump: null };
+  /**
+   * A jump that is not adopted yet: when it was first seen, on the monotonic clock and in steady time, and its size.
+   */
+  let doubt: { readonly at: number; readonly since: number; readonly by: number } | null = null;
+  /** A new doubt starts a new millisecond, so that writes before and after it never have the same time. */
+  let notBefore = Number.NEGATIVE_INFINITY;
+  function now(): number {
+    const monotonic = clock.monotonic();
+    const exact = start + Math.max(0, monotonic - began);
+    const expected = Math.max(Math.floor(exact), notBefore);
+    const wall = clock.now();
+    if (!Number.isFinite(wall)) return expected;
+    const by = wall - expected;
+    if (Math.abs(by) <= toleranceMs) {
+      doubt = null;
+      return expected;
+    }
+    // A difference that keeps changing starts over.
+    if (doubt === null || Math.abs(by - doubt.by) > toleranceMs) {
+      notBefore = Math.ceil(exact);
+      doubt = { at: monotonic, since: notBefore, by };
+    }
+    if (monotonic - doubt.at < believeMs) return Math.max(expected, notBefore);
+    doubt = null;
+    notBefore = Number.NEGATIVE_INFINITY;
+    const { jump, earlier = [], since } = past;
+    past = {
+      since: wall,
+      jump: { from: expected, by, since },
+      ...(jump !== null && { earlier: [...earlier, jump].slice(-rememberedJumps) }),
+    };
+    start += by;
+    return wall;
+  }
+  return {
+    now,
+    past: () => past,
+    latest(since) {
+      const steady = now();
+      return doubt !== null && doubt.by > 0 && since < doubt.since ? steady + doubt.by : steady;
+    },
+  };
+}
+
+function middle(readings: readonly number[]): number {
+  const sorted = readings.filter(Number.isFinite).toSorted((one, other) => one - other);
+  return sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
+}
+
+/** A clock whose wall clock does not jump. */
+export interface SteadyClock extends Clock {
+  readonly latest: SteadyTime["latest"];
+}
+
+/** The same clock with steady time instead of its wall clock: see {@link steadyTime}. */
+export function steadyClock(clock: Clock): SteadyClock {
+  const { now, latest } = steadyTime(clock);
+  return {
+    now,
+    latest,
+    monotonic: () => clock.monotonic(),
+    timer: (ms, task) => clock.timer(ms, task),
+    random: () => clock.random(),
+  };
+}

@@ -1,0 +1,327 @@
+/**
+ * A store over ordered tables and a transaction, shared by the adapters that decide in this process. An adapter
+ * supplies the tables and makes a unit of work atomic and durable.
+ *
+ * @module
+ */
+import { isLifecycleError } from "../errors.ts";
+import { lostStore } from "./lost-store.ts";
+import { lanes } from "./contract.ts";
+import type { Claimed, Commit, Committed, Lane, Lease, Limit, Store } from "./contract.ts";
+import type { Batch, Forecast, Loaded, Move, OfAccount } from "./contract.ts";
+import {
+  claimableAt,
+  decodeHead,
+  decodeRow,
+  encodeRow,
+  leasedTo,
+  movedBy,
+  shown,
+  verdict,
+  waitsIn,
+  written,
+} from "./row-rules.ts";
+import type { Head, Row, Tombstone } from "./row-rules.ts";
+import { ahead, turn } from "./lane-scheduler.ts";
+import { newLog, opened, withSlot } from "./slot-log.ts";
+import type { Jump, Past } from "./steady-time.ts";
+import { freeSlot, giveBack, nobodyWaits, note, openedLog, settle } from "./table-slots.ts";
+import type { Time } from "./table-slots.ts";
+import { freeInMs, grantedInMs, slotAt, used } from "./sliding-window.ts";
+import type { Tables } from "./tables.ts";
+
+/** Runs units of work. */
+export interface TableEngine {
+  /**
+   * Runs `unit` exclusively; resolves with its result once all its writes are durable. `past`: the history of its time.
+   */
+  write<T>(unit: (tables: Tables, now: number, past: Past) => T): Promise<T>;
+  /** Runs `unit`, which only reads. */
+  read<T>(unit: (tables: Tables, now: number, past: Past) => T): T;
+  /** See {@link Store.probe}. @default a unit that writes nothing */
+  probe?(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The store contract over an {@link TableEngine}. */
+export function tableStore(engine: TableEngine): Store {
+  return {
+    load: async (id) => engine.read((tables, now) => load(tables, now, id)),
+    commit: (commit) =>
+      engine.write((tables, now, past) => write(sameAccount(tables, commit), { now, past }, commit)),
+    claim: (ask) =>
+      engine.write((tables, now, past) =>
+        claim(sameAccount(tables, ask), { now, past }, ask.limit, ask.lease),
+      ),
+    grant: (ask) => engine.write((tables, now, past) => grant(sameAccount(tables, ask), { now, past }, ask)),
+    slots: {
+      take: (request) =>
+        engine.write((tables, now, past) => {
+          const slot = freeSlot(sameAccount(tables, request), { now, past }, request);
+          if (typeof slot === "number") return { type: "refused", retryInMs: slot };
+          note(tables, slot, now);
+          return { type: "taken", slot };
+        }),
+      settle: (slot) => engine.write((tables, now) => settle(tables, slot, now)),
+      giveBack: (slot) => engine.write((tables, now) => giveBack(tables, slot, now)),
+      forecast: async (ask) => engine.read((tables, now, past) => forecast(tables, { now, past }, ask)),
+    },
+    move: (move) =>
+      engine.write((tables, now, past) => rename(sameAccount(tables, move.commit), { now, past }, move)),
+    erase: (ask) => engine.write((tables) => erase(sameAccount(tables, ask), [...ask.ids, ask.to], ask.ids)),
+    page: async ({ state, after, limit }) => engine.read((tables) => tables.states.page(state, after, limit)),
+    counts: async () => engine.read((tables) => tables.states.counts()),
+    account: {
+      load: async () =>
+        engine.read((tables) => {
+          const row = tables.account.get();
+          if (row === undefined) return null;
+          const { value, revision, identity } = row;
+          return { value, revision, identity };
+        }),
+      commit: ({ value, expectedRevision, writeId, identity }) =>
+        engine.write((tables) => {
+          const row = sameAccount(tables, { identity }).account.get();
+          if (row?.writeId === writeId) return true;
+          if ((row?.revision ?? 0) !== expectedRevision) return false;
+          const isFrom = row?.identity ?? writeId;
+          tables.account.set({ value, revision: expectedRevision + 1, writeId, identity: isFrom });
+          return true;
+        }),
+    },
+    probe: () => engine.probe?.() ?? engine.write(() => undefined),
+    close: () => engine.close(),
+  };
+}
+
+/** The tables, if they hold the account's record that the caller opened. @throws {LifecycleError} `STORE_UNUSABLE` */
+function sameAccount(tables: Tables, { identity }: OfAccount): Tables {
+  if (identity !== undefined && tables.account.get()?.identity !== identity) throw lostStore();
+  return tables;
+}
+
+function rowOf(tables: Tables, id: string): Row | Tombstone | undefined {
+  if (tables.rows.read !== undefined) return tables.rows.read(id);
+  const text = tables.rows.get(id);
+  return text === undefined ? undefined : decodeRow(text);
+}
+
+function keep(tables: Tables, id: string, row: Row | Tombstone): void {
+  if (tables.rows.keep === undefined) tables.rows.set(id, encodeRow(row));
+  else tables.rows.keep(id, row);
+}
+
+function headOf(tables: Tables, id: string): Head | Tombstone | undefined {
+  if (tables.rows.read !== undefined) return tables.rows.read(id);
+  const text = tables.rows.get(id);
+  return text === undefined ? undefined : decodeHead(text);
+}
+
+function load(tables: Tables, now: number, id: string): Loaded {
+  const row = rowOf(tables, id);
+  if (row === undefined) return { type: "absent" };
+  if ("renamedTo" in row) return { type: "renamed", to: row.renamedTo };
+  return { type: "record", record: shown(id, row, now) };
+}
+
+function write(tables: Tables, time: Time, commit: Commit): Committed {
+  const row = headOf(tables, commit.id);
+  if (row === undefined && commit.unless !== undefined && isRecord(headOf(tables, commit.unless)))
+    return { type: "conflict" };
+  return change(tables, time, commit, row, commit.id);
+}
+
+function rename(tables: Tables, time: Time, { from, commit }: Move): Committed {
+  const source = headOf(tables, from);
+  const target = headOf(tables, commit.id);
+  if (target !== undefined && !("renamedTo" in target)) {
+    return target.writeId === commit.writeId
+      ? { type: "committed", revision: target.revision, slot: target.took ?? null }
+      : { type: "conflict" };
+  }
+  // The writeId is that of the old row's last write, which is a different write: it must not be acknowledged as this
+  // move.
+  if (source === undefined || ("writeId" in source && source.writeId === commit.writeId)) {
+    return { type: "conflict" };
+  }
+  const done = change(tables, time, commit, source, from);
+  if (done.type === "committed") keep(tables, from, { renamedTo: commit.id });
+  return done;
+}
+
+function isRecord(row: Head | Tombstone | undefined): boolean {
+  return row !== undefined && !("renamedTo" in row);
+}
+
+/** Removes tombstones that point to one of `targets`; an unreadable row is not a tombstone. */
+function erase(tables: Tables, targets: readonly string[], ids: readonly string[]): void {
+  for (const id of ids) {
+    const leads = targets.some((to) => tables.rows.get(id) === encodeRow({ renamedTo: to }));
+    if (leads) tables.rows.delete(id);
+  }
+}
+
+/**
+ * One write: verdict and slot first, then the row (previously under the id `was`), then its index entries and the log.
+ * Everything that can fail comes before the first change.
+ */
+function change(
+  tables: Tables,
+  time: Time,
+  commit: Commit,
+  row: Head | Tombstone | undefined,
+  was: string,
+): Committed {
+  const { now } = time;
+  const ruling = verdict(row, commit, now);
+  const revision = commit.expectedRevision + 1;
+  if (ruling === "conflict") return { type: "conflict" };
+  const before = row as Head | undefined; // a tombstone always leads to "conflict"
+  if (ruling === "again") return { type: "committed", revision, slot: before?.took ?? null };
+  const slot = commit.take === undefined ? null : freeSlot(tables, time, commit.take);
+  if (typeof slot === "number") return { type: "refused", retryInMs: slot };
+  put(tables, was, before, commit.id, written(before, commit, now, slot));
+  if (slot !== null) note(tables, slot, now);
+  if (commit.giveBack !== undefined) giveBack(tables, commit.giveBack, now);
+  if (commit.settle !== undefined) settle(tables, commit.settle, now);
+  return { type: "committed", revision, slot };
+}
+
+/** Writes a row and updates its index entries. */
+function put(tables: Tables, was: string, before: Head | undefined, id: string, after: Row): void {
+  keep(tables, id, after);
+  const moved = was !== id;
+  const dueBefore = before === undefined ? null : claimableAt(before);
+  const dueAfter = claimableAt(after);
+  if (moved || dueBefore !== dueAfter) {
+    if (dueBefore !== null) tables.due.delete(dueBefore, was);
+    if (dueAfter !== null) tables.due.add(dueAfter, id);
+  }
+  const waitBefore = before === undefined ? null : waitsIn(before);
+  const waitAfter = waitsIn(after);
+  if (moved || waitBefore?.lane !== waitAfter?.lane || waitBefore?.since !== waitAfter?.since) {
+    if (waitBefore !== null) tables.waiting[waitBefore.lane].delete(waitBefore.since, was);
+    if (waitAfter !== null) tables.waiting[waitAfter.lane].add(waitAfter.since, id);
+  }
+  if (moved || before?.state !== after.state) {
+    if (before !== undefined) tables.states.delete(before.state, was);
+    tables.states.add(after.state, id);
+  }
+}
+
+function claim(tables: Tables, { now, past }: Time, limit: number, lease: Lease): Batch {
+  if (past.jump !== null && past.jump.by < 0) putRight(tables, past.jump);
+  const claimed: Claimed[] = [];
+  for (const { at, id } of tables.due.first(limit)) {
+    if (at > now) break;
+    const row = readableRow(tables, id);
+    if (row !== undefined && claimableAt(row) === at) {
+      claimed.push({ record: leaseOut(tables, now, id, row, lease), slot: null });
+    } else tables.due.delete(at, id); // the entry has no matching row; loading that id reports the reason
+  }
+  const next = tables.due.first(1)[0];
+  return { claimed, nextInMs: next === undefined ? null : Math.max(0, next.at - now) };
+}
+
+/** Number of rows checked per unit after a jump. */
+const lookedAt = 100;
+/** Leases, pauses and most other waits are shorter than this, ms. */
+const longestWaitMs = 6 * 3_600_000;
+/** How far the rows were corrected after each jump. */
+const putRightTo = new WeakMap<Jump, number>();
+
+/**
+ * Corrects rows after the clock was set back. Rows written before that, while the clock was ahead, would become due too
+ * late, so every row that is due in that range is made due earlier. For rows that were meant to be due then this is
+ * harmless: they are only checked too early.
+ */
+function putRight(tables: Tables, jump: Jump): void {
+  const end = jump.from + longestWaitMs;
+  const from = putRightTo.get(jump) ?? jump.since;
+  if (from > end) return;
+  const found = tables.due.first(lookedAt, from);
+  for (const { at, id } of found) {
+    if (at > end) break;
+    const row = readableRow(tables, id);
+    if (row !== undefined && claimableAt(row) === at) put(tables, id, row, id, movedBy(row, jump.by));
+  }
+  const last = found.length < lookedAt ? undefined : found.at(-1)?.at;
+  putRightTo.set(jump, last ?? Number.POSITIVE_INFINITY);
+}
+
+/**
+ * Grants slots one by one: the lane whose turn it is, and its first user. An entry without a matching row is removed
+ * and uses no slot.
+ */
+function grant(
+  tables: Tables,
+  { now, past }: Time,
+  ask: { limit: Limit; max: number; holdMs: number; lease: Lease },
+): Batch {
+  const { limit, max, lease } = ask;
+  if (nobodyWaits(tables)) return { claimed: [], nextInMs: null };
+  let log = openedLog(tables, limit, { now, past });
+  let counts = used(log.moments, limit.windowMs, now);
+  const claimed: Claimed[] = [];
+  const queues = lanes.map((lane) => ({ lane, entries: [...tables.waiting[lane].first(max)] }));
+  const entriesOf = (lane: Lane): { readonly at: number; readonly id: string }[] =>
+    queues[lanes.indexOf(lane)]?.entries ?? [];
+  while (claimed.length < max) {
+    const lane = turn(limit, counts, (other) => entriesOf(other).length > 0);
+    const first = lane === null ? undefined : entriesOf(lane).shift();
+    if (lane === null || first === undefined) break;
+    const row = readableRow(tables, first.id);
+    const waits = row === undefined ? null : waitsIn(row);
+    if (row === undefined || waits?.lane !== lane || waits.since !== first.at) {
+      tables.waiting[lane].delete(first.at, first.id);
+      continue;
+    }
+    const slot = slotAt(limit, now, ask.holdMs, lane);
+    claimed.push({ record: leaseOut(tables, now, first.id, row, lease), slot });
+    log = withSlot(log, slot, now);
+    // seam: each-granted-slot-leaves-one-less
+    counts = { ...counts, [lane]: counts[lane] + 1 };
+  }
+  if (claimed.length > 0) tables.logs.set(limit.name, log);
+  const more = lanes.filter((lane) => tables.waiting[lane].first(1).length > 0);
+  return {
+    claimed,
+    nextInMs: more.length > 0 ? freeInMs(log.moments, limit, now, (lane) => more.includes(lane)) : null,
+  };
+}
+
+function forecast(
+  tables: Tables,
+  { now, past }: Time,
+  { limit, calls, lane }: { limit: Limit; calls: number; lane: Lane },
+): Forecast {
+  const log = opened(tables.logs.get(limit.name) ?? newLog, limit, now, past).moments;
+  const waiting = Object.fromEntries(lanes.map((each) => [each, tables.waiting[each].size()])) as Record<
+    Lane,
+    number
+  >; // covers all lanes
+  return {
+    used: used(log, limit.windowMs, now),
+    waiting,
+    inMs: grantedInMs(log, limit, now, ahead(waiting, lane) + calls, lane),
+  };
+}
+
+/**
+ * The row an index entry points at; `undefined` if it is missing or unreadable. One bad row must not stop the others.
+ */
+function readableRow(tables: Tables, id: string): Row | undefined {
+  try {
+    const row = rowOf(tables, id);
+    return row === undefined || "renamedTo" in row ? undefined : row;
+  } catch (error) {
+    if (isLifecycleError(error, "RECORD_DAMAGED")) return undefined;
+    throw error;
+  }
+}
+
+function leaseOut(tables: Tables, now: number, id: string, row: Row, lease: Lease): Claimed["record"] {
+  const after = leasedTo(row, lease, now);
+  put(tables, id, row, id, after);
+  return shown(id, after, now);
+}

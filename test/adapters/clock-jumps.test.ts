@@ -1,0 +1,127 @@
+/** Stores that have no server go by the clock of their process, and that may jump. */
+import { Keyv } from "keyv";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { keyv } from "../../adapters/keyv.ts";
+import { lmdb } from "../../adapters/lmdb.ts";
+import { memory } from "../../adapters/memory.ts";
+import type { Limit, Store, StoreAdapter } from "../../src/store/contract.ts";
+import { manualClock } from "../../src/testing/index.ts";
+import type { ManualClock } from "../../src/testing/index.ts";
+import { write } from "../support/commits.ts";
+import { newFolder, removeFolder } from "./folders.ts";
+
+const day = 86_400_000;
+const minute = 60_000;
+const limit: Limit = { name: "management", calls: 3, windowMs: 60 * minute };
+const ask = { limit, holdMs: 40_000, lane: "bulk" } as const;
+const lease = { id: "lease", owner: "test", ms: 45_000 };
+
+function newLmdb(): StoreAdapter {
+  const folder = newFolder("clock-jumps");
+  onTestFinished(() => removeFolder(folder));
+  return lmdb(folder);
+}
+
+const adapters: readonly (readonly [name: string, make: () => StoreAdapter])[] = [
+  ["memory", memory],
+  ["keyv", () => keyv(new Keyv())],
+  ["lmdb", newLmdb],
+];
+
+async function opened(
+  make: () => StoreAdapter,
+): Promise<{ store: Store; clock: ManualClock; adapter: StoreAdapter }> {
+  const [clock, adapter] = [manualClock(), make()];
+  const store = await adapter.open({ account: "account", clock });
+  onTestFinished(() => store.close());
+  return { store, clock, adapter };
+}
+
+async function claimed(store: Store): Promise<readonly string[]> {
+  return (await store.claim({ limit: 9, lease })).claimed.map(({ record }) => record.id);
+}
+
+async function used(store: Store): Promise<number> {
+  return (await store.slots.forecast({ limit, calls: 1, lane: "bulk" })).used.bulk;
+}
+
+describe.each(adapters)("adapters/%s", (_name, make) => {
+  it("goes on at once after one reading that was a day ahead", async () => {
+    const { store, clock } = await opened(make);
+    for (let call = 1; call <= limit.calls; call++) await store.slots.take(ask);
+    clock.jumpTo(clock.now() + day);
+    expect(await store.slots.take(ask)).toMatchObject({ type: "refused" });
+    await store.commit(write("ada", { dueInMs: 5_000 }));
+    await store.commit(write("bob", { mode: "take", lease }));
+    clock.jumpTo(clock.now() - day);
+    expect(await used(store)).toBe(limit.calls);
+    await clock.advance(5_000);
+    expect(await claimed(store)).toEqual(["ada"]);
+    await clock.advance(45_000);
+    expect(await claimed(store)).toContain("bob");
+    await clock.advance(limit.windowMs);
+    expect(await store.slots.take(ask)).toMatchObject({ type: "taken" });
+  });
+
+  it("keeps live slots when a clock that insists on its jump is believed, and frees them a window after they were taken", async () => {
+    const { store, clock } = await opened(make);
+    for (let call = 1; call <= limit.calls; call++) await store.slots.take(ask);
+    clock.jumpTo(clock.now() + day);
+    for (let passed = 0; passed < 60 * minute; passed += 10 * minute) {
+      expect(await store.slots.take(ask)).toMatchObject({ type: "refused" });
+      expect(await used(store)).toBe(limit.calls);
+      await clock.advance(10 * minute);
+    }
+    await clock.advance(minute);
+    expect(await store.slots.take(ask)).toMatchObject({ type: "taken" });
+  });
+
+  it.each([1_500, 4_000, 5_000, 8_000])(
+    "frees no slot early though its clock is set forward by %i ms again and again",
+    async (step) => {
+      const { store, clock } = await opened(make);
+      for (let call = 1; call <= limit.calls; call++) {
+        const taken = await store.slots.take(ask);
+        if (taken.type === "taken") await store.slots.settle(taken.slot);
+      }
+      for (let passed = 1; passed < 60; passed++) {
+        if (passed % 5 === 0) clock.jumpTo(clock.now() + step);
+        await claimed(store); // the log is not looked at with every look at the time
+        await clock.advance(minute);
+      }
+      await clock.advance(minute - 1);
+      expect(await store.slots.take(ask)).toMatchObject({ type: "refused" });
+      await clock.advance(3 * minute);
+      expect(await store.slots.take(ask)).toMatchObject({ type: "taken" });
+    },
+  );
+
+  it("looks in time at users whom it wrote while its clock was a day ahead", async () => {
+    const { store, clock } = await opened(make);
+    clock.jumpTo(clock.now() + day);
+    await claimed(store);
+    await clock.advance(2 * minute);
+    await claimed(store);
+    await store.commit(write("ada", { dueInMs: 5 * minute }));
+    await store.commit(write("bob", { mode: "take", lease }));
+    clock.jumpTo(clock.now() - day);
+    await claimed(store);
+    await clock.advance(2 * minute);
+    expect(await claimed(store)).toEqual(["bob"]);
+    await clock.advance(5 * minute);
+    expect(await claimed(store)).toContain("ada");
+  });
+
+  it("knows again what a process that began a day ahead would have forgotten", async () => {
+    const { store, clock, adapter } = await opened(make);
+    for (let call = 1; call < limit.calls; call++) await store.slots.take(ask);
+    const ahead = { ...clock, now: () => clock.now() + day };
+    const other = await adapter.open({ account: "account", clock: ahead });
+    expect(await other.slots.take(ask)).toMatchObject({ type: "taken" });
+    await other.close();
+    expect(await store.slots.take(ask)).toMatchObject({ type: "refused" });
+    expect(await used(store)).toBe(limit.calls);
+    await clock.advance(limit.windowMs + minute);
+    expect(await store.slots.take(ask)).toMatchObject({ type: "taken" });
+  });
+});

@@ -1,0 +1,39 @@
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createTestLifecycle } from "oneup-lifecycle/testing";
+import { expect, it } from "vitest";
+import { lmdb } from "../../adapters/lmdb.ts";
+import { write } from "../support/commits.ts";
+import { folderOfTest, openStore } from "./lmdb-scene.ts";
+
+const lost = { code: "STORE_UNUSABLE", retryable: false, facts: { storeLost: true } };
+
+it.each(["deleted", "replaced"])("a process whose lock.mdb is %s writes nothing more", async (how) => {
+  const folder = folderOfTest();
+  const store = await openStore(folder);
+  await store.commit(write("ada"));
+  rmSync(join(folder, "lock.mdb"));
+  if (how === "replaced") writeFileSync(join(folder, "lock.mdb"), "");
+  for (const id of ["bob", "cleo"]) {
+    await expect(store.commit(write(id))).rejects.toMatchObject(lost);
+    await expect(store.commit(write(id))).rejects.toThrow("lock.mdb was deleted or replaced");
+  }
+  await expect(store.probe?.()).rejects.toMatchObject(lost);
+  await store.close();
+  const again = await openStore(folder); // with a lock of its own
+  expect(await again.counts()).toEqual({ created: 1 });
+  expect(await again.commit(write("dan"))).toMatchObject({ type: "committed" });
+});
+
+it("its lifecycle stops: work() ends, and health() is not ready", async () => {
+  const folder = folderOfTest();
+  const encryption = { keys: ["0".repeat(64)] };
+  const { lifecycle } = await createTestLifecycle({ lifecycle: { store: lmdb(folder), encryption } });
+  await lifecycle.onboard("ada");
+  const working = lifecycle.work({ pollMs: 100 }).catch((error: unknown) => error);
+  rmSync(join(folder, "lock.mdb"));
+  await expect(lifecycle.onboard("bob")).rejects.toMatchObject(lost);
+  expect(await working).toMatchObject(lost);
+  expect(await lifecycle.health()).toMatchObject({ ready: false, problem: "STORE_UNUSABLE" });
+  await lifecycle.close();
+});

@@ -1,0 +1,83 @@
+import { getEventListeners } from "node:events";
+import { describe, expect, it } from "vitest";
+import { linkSignals, onAbort, withSignals } from "../../src/abort.ts";
+
+const listeners = (signal: AbortSignal): number => getEventListeners(signal, "abort").length;
+
+describe("onAbort()", () => {
+  it("puts one listener on a signal, however many wait for it, and none when they are done", () => {
+    const { signal } = new AbortController();
+    const ends = Array.from({ length: 1_000 }, () => onAbort(signal, () => {}));
+    expect(listeners(signal)).toBe(1);
+    for (const end of ends) end();
+    expect(listeners(signal)).toBe(0);
+    onAbort(signal, () => {})(); // and again
+    expect(listeners(signal)).toBe(0);
+  });
+
+  it("runs a task once, in order, and not one that was ended, even by another task", () => {
+    const controller = new AbortController();
+    const ran: string[] = [];
+    const task = (): void => void ran.push("twice");
+    onAbort(controller.signal, task);
+    onAbort(controller.signal, task);
+    const ends = onAbort(controller.signal, () => ran.push("never"));
+    ends();
+    onAbort(controller.signal, () => last());
+    const last = onAbort(controller.signal, () => ran.push("too late"));
+    controller.abort();
+    controller.abort();
+    expect(ran).toEqual(["twice", "twice"]);
+    last();
+  });
+
+  it("runs a task at once where the signal has aborted", () => {
+    let ran = 0;
+    onAbort(AbortSignal.abort(), () => ran++)();
+    expect(ran).toBe(1);
+  });
+});
+
+describe("linkSignals()", () => {
+  it("aborts with the first of the signals and for its reason, and lets go of all", () => {
+    const [one, other] = [new AbortController(), new AbortController()];
+    const { signal } = linkSignals(one.signal, undefined, other.signal);
+    other.abort("because");
+    one.abort("later");
+    expect(signal.reason).toBe("because");
+    expect([listeners(one.signal), listeners(other.signal)]).toEqual([0, 0]);
+  });
+
+  it("has aborted where one of the signals has", () => {
+    const { signal } = new AbortController();
+    const linked = linkSignals(signal, AbortSignal.abort("before"), signal);
+    expect(linked.signal.reason).toBe("before");
+    expect(listeners(signal)).toBe(0);
+  });
+
+  it("aborts by itself, and nothing once it was released", () => {
+    const lasting = new AbortController();
+    const [own, released] = [linkSignals(lasting.signal), linkSignals(lasting.signal)];
+    own.abort("done");
+    released.release();
+    lasting.abort();
+    expect(own.signal.reason).toBe("done");
+    expect(released.signal.aborted).toBe(false);
+  });
+});
+
+describe("withSignals()", () => {
+  it("lets go of both signals when the task ends, also with an error", async () => {
+    const [callers, lasting] = [new AbortController(), new AbortController()];
+    const counted = (): number => listeners(callers.signal) + listeners(lasting.signal);
+    expect(await withSignals(callers.signal, lasting.signal, async () => counted())).toBe(2);
+    const failing = withSignals(callers.signal, lasting.signal, () => Promise.reject(new Error("failed")));
+    await expect(failing).rejects.toThrow("failed");
+    expect(counted()).toBe(0);
+  });
+
+  it("gives the lasting signal itself to a task whose caller has none", async () => {
+    const { signal } = new AbortController();
+    expect(await withSignals(undefined, signal, async (own) => own)).toBe(signal);
+  });
+});

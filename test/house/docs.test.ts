@@ -1,0 +1,74 @@
+/** The guides in `docs/`, and the links of every page. `guides.test.ts` compiles their programs. */
+import { existsSync } from "node:fs";
+import { join, posix } from "node:path";
+import { mermaid } from "oneup-lifecycle/machines";
+import { describe, expect, it } from "vitest";
+import { programsIn, ran } from "./programs.ts";
+import { read, root, tracked } from "./repository.ts";
+
+const pages = tracked().filter((path) => path.endsWith(".md") && existsSync(join(root, path)));
+const guides = pages.filter((path) => path.startsWith("docs/"));
+
+/** The anchor that a heading gets. */
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+    .replaceAll(" ", "-");
+}
+
+/** The anchors of a page. */
+function anchorsOf(path: string): readonly string[] {
+  return Array.from(read(path).matchAll(/^#+ (.*)$/gm), ([, heading = ""]) => anchorOf(heading));
+}
+
+/** Links to files of the repository that lead nowhere. */
+function brokenLinks(path: string): readonly string[] {
+  const text = read(path).replaceAll(/```[^]*?```/g, "");
+  const links = Array.from(text.matchAll(/\]\((?!https?:|mailto:)([^)\s]+)\)/g), ([, link = ""]) => link);
+  return links.filter((link) => {
+    const [file = "", anchor] = link.split("#");
+    const target = file === "" ? path : posix.join(posix.dirname(path), file);
+    if (!existsSync(join(root, target))) return true;
+    return anchor !== undefined && target.endsWith(".md") && !anchorsOf(target).includes(anchor);
+  });
+}
+
+describe("docs", () => {
+  it.each(pages)("%s links to files and headings that exist", (path) => {
+    expect(brokenLinks(path)).toEqual([]);
+  });
+
+  it("lists every guide in its table of contents", () => {
+    const index = read("docs/README.md");
+    const listed = guides.filter((path) => path !== "docs/README.md");
+    expect(listed.length).toBeGreaterThan(9);
+    expect(listed.filter((path) => !index.includes(`](${posix.basename(path)})`))).toEqual([]);
+  });
+
+  it("shows in testing.md the test that runs here", () => {
+    expect(programsIn("docs/testing.md")).toContain(read("test/testing/interrupted.test.ts"));
+  });
+
+  it("shows in xstate.md a program that runs", () => {
+    const { stdout, stderr } = ran(programsIn("docs/xstate.md")[0] ?? "");
+    expect({ stdout, stderr }).toEqual({ stdout: "connected tokenActive\n", stderr: "" });
+  });
+
+  it("draws in concepts.md the lifecycle as the machine does", () => {
+    expect(/```mermaid\n([\s\S]*?)\n```/.exec(read("docs/concepts.md"))?.[1]).toBe(mermaid());
+  });
+
+  it("lists in operations.md every error code, with its meaning", () => {
+    const meanings = Array.from(
+      read("src/errors.ts").matchAll(/^ \* \| (`[A-Z_]+`) \| (.*) \|$/gm),
+      ([, code = "", meaning = ""]) => `${code} ${meaning}`,
+    );
+    const squeezed = read("docs/operations.md")
+      .replaceAll(/ +\| +/g, "|")
+      .replaceAll(/\| +/g, "|")
+      .replaceAll(/ +\|/g, "|");
+    expect(meanings.length).toBeGreaterThan(20);
+    expect(meanings.filter((row) => !squeezed.includes(`|${row.replace(" ", "|")}|`))).toEqual([]);
+  });
+});

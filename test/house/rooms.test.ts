@@ -1,0 +1,121 @@
+/** The rooms of the house: which may import which, how many files one holds, and that its README names each of them. */
+import { existsSync, readdirSync } from "node:fs";
+import { join, posix } from "node:path";
+import { describe, expect, it } from "vitest";
+import { code, read, root, sources } from "./repository.ts";
+
+/** Stands for all files outside the rooms. */
+const anyFile = "*.ts";
+
+/** Each room, and the rooms and files beside it that it may import. The other files outside the rooms put them together. */
+const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  "src/runtime": {
+    options: [],
+    account: ["options"],
+    user: ["account", "options"],
+    engine: ["user", "account", "options"],
+    operations: ["engine", "user", "account", "options"],
+    watching: ["operations", "engine", "user", "options"],
+    bulk: ["operations", "engine", "user", "account", "options"],
+    keys: ["engine", "user", "account", "options"],
+  },
+  "src/sandbox": {
+    base: [],
+    clock: ["base"],
+    options: ["base", "clock"],
+    resources: ["base"],
+    state: ["base", "options", "resources"],
+    fhir: ["base", "options", "resources", "state"],
+    oauth: ["base", "state"],
+    faults: ["base", "oauth", "state"],
+    http: ["base", "clock", "faults", "options", "state", "handler.ts", "sandbox.ts", "sandbox-server.ts"],
+  },
+  "src/fhir": {
+    pages: [
+      "calls.ts",
+      "checks.ts",
+      "execute.ts",
+      "fhir-client.ts",
+      "fhir-issue.ts",
+      "operation.ts",
+      "query.ts",
+    ],
+  },
+  "src/store": { sealing: ["contract.ts", "envelope.ts", "guards.ts", "quarantine.ts"] },
+  "src/cli": { commands: [anyFile], demo: [anyFile], sandbox: [anyFile] },
+};
+
+/** More files than that do not fit in a reader's head. */
+const mostFiles = 20;
+
+const product = sources("src", "machines", "adapters");
+
+/** The files of the repository that a file imports, types included. */
+function importsOf(path: string): readonly string[] {
+  const found = code(path).matchAll(/\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g);
+  return Array.from(found, ([, specifier = ""]) => posix.join(posix.dirname(path), specifier));
+}
+
+describe.each(Object.entries(rooms))("%s", (house, plan) => {
+  it("has the rooms of the plan", () => {
+    const folders = readdirSync(join(root, house), { withFileTypes: true }).filter((one) =>
+      one.isDirectory(),
+    );
+    expect(folders.map(({ name }) => name).toSorted()).toEqual(Object.keys(plan).toSorted());
+  });
+
+  it.each(Object.entries(plan))("%s imports only its own files and %j", (room, below) => {
+    const inside = product.filter((path) => path.startsWith(`${house}/${room}/`));
+    expect(inside).not.toEqual([]);
+    const others = inside.flatMap((path) =>
+      importsOf(path)
+        .filter((target) => target.startsWith(`${house}/`))
+        .map((target) => ({ path, room: target.slice(house.length + 1).split("/")[0] ?? "" })),
+    );
+    const mayImport = (other: string): boolean =>
+      other === room || below.includes(other) || (other.endsWith(".ts") && below.includes(anyFile));
+    expect(others.filter((one) => !mayImport(one.room))).toEqual([]);
+  });
+
+  it.each(["", ...Object.keys(plan)])(
+    "its room %j holds a few files, and a README that names each",
+    (room) => {
+      const folder = posix.join(house, room);
+      const files = product
+        .filter((path) => posix.dirname(path) === folder)
+        .map((path) => posix.basename(path));
+      expect(files.length).toBeLessThanOrEqual(mostFiles);
+      const guide = `${folder}/README.md`;
+      expect(existsSync(join(root, guide))).toBe(true);
+      const text = read(guide);
+      expect(text.split("\n").length).toBeLessThanOrEqual(41);
+      const named = Array.from(text.matchAll(/^\| \[([^\]]+)\]\(([^)]+)\)/gm), ([, name, link]) => ({
+        name,
+        link,
+      }));
+      expect(named.filter(({ name, link }) => name !== link)).toEqual([]);
+      const inside = room === "" ? [...files, ...Object.keys(plan)] : files;
+      expect(named).toHaveLength(inside.length);
+      expect(new Set(named.map(({ name }) => name))).toEqual(new Set(inside));
+    },
+  );
+});
+
+describe("imports", () => {
+  it("never run in a circle", () => {
+    const graph = new Map(
+      product.map((path) => [path, importsOf(path).filter((target) => product.includes(target))]),
+    );
+    const done = new Set<string>();
+    const circles: string[][] = [];
+    const visit = (path: string, way: readonly string[]): void => {
+      const at = way.indexOf(path);
+      if (at >= 0) circles.push(way.slice(at));
+      if (at >= 0 || done.has(path)) return;
+      for (const target of graph.get(path) ?? []) visit(target, [...way, path]);
+      done.add(path);
+    };
+    for (const path of product) visit(path, []);
+    expect(circles).toEqual([]);
+  });
+});

@@ -1,0 +1,24 @@
+import { spawn } from "node:child_process";
+import process from "node:process";
+import { beforeAll, it } from "vitest";
+
+/** As code that runs for ever, but for the heat. */
+function turnsForEver(): void {
+  const nothing = new Int32Array(new SharedArrayBuffer(4));
+  while (true) Atomics.wait(nothing, 0, 0, 10);
+}
+
+// However long it takes to start, that is no part of the test, which has half a second.
+beforeAll(async () => {
+  const child = spawn(process.execPath, [
+    "-e",
+    "console.log(1); setInterval(() => {}, 1e9)",
+    "a child of the test",
+  ]);
+  await new Promise((resolve) => child.stdout.once("data", resolve));
+});
+
+it("never comes back, beside a process that waits", { timeout: 500 }, async () => {
+  await new Promise((resolve) => setTimeout(resolve, 250)); // so that the run hears that it began
+  turnsForEver();
+});

@@ -1,0 +1,95 @@
+import { execFileSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { compile, onDeno, removeStale } from "../support/built.ts";
+import { folder } from "../support/scene.ts";
+import { root, sources } from "./repository.ts";
+
+const papers = ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.json"];
+
+/** What an application gets: of each source what the compiler makes of it, and the papers. */
+const built = sources("src", "machines", "adapters").flatMap((path) => {
+  const name = `dist/${path.replace(/\.ts$/, "")}`;
+  return [`${name}.d.ts`, `${name}.js`];
+});
+const shipped = [...built, ...papers].toSorted();
+
+interface Packed {
+  readonly files: readonly { readonly path: string }[];
+}
+
+/** What npm would put into the tarball of this folder as it is, without building anything first. */
+function packed(cwd: string): readonly string[] {
+  const words = ["pack", "--dry-run", "--json", "--ignore-scripts"];
+  const said: unknown = JSON.parse(
+    execFileSync("npm", words, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }),
+  );
+  const [tarball] = Object.values(said as Readonly<Record<string, Packed>>); // a list, or from npm 12 on by name
+  return (tarball?.files ?? []).map(({ path }) => path).toSorted();
+}
+
+/** A file of the folder, empty. */
+function touch(path: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, "");
+}
+
+/** A folder with our package.json and a built library, where more has been left lying about. */
+function folderWith(...litter: string[]): string {
+  const place = folder("tarball");
+  for (const path of [...shipped, ...litter]) touch(join(place, path));
+  copyFileSync(join(root, "package.json"), join(place, "package.json"));
+  return place;
+}
+
+describe("npm pack --ignore-scripts", () => {
+  it.runIf(!onDeno)(
+    "after the tests have made what they start packs the library and the papers, and nothing else",
+    async () => {
+      await compile("src");
+      expect(packed(root)).toEqual(shipped);
+    },
+  );
+
+  it("packs nothing of what tests, tools and people leave behind", () => {
+    const litter = [
+      "dist/test/support/child.js",
+      "dist/test/.tsbuildinfo",
+      "dist/examples/01-onboard.js",
+      "dist/bench/main.js",
+      "dist/stray.js",
+      "dist/.tsbuildinfo",
+      "dist/src/.tsbuildinfo",
+      "dist/src/index.js.map",
+      "dist/src/index.ts",
+      "dist/adapters/data.mdb",
+      "dist/machines/.env",
+      "src/index.js",
+      "test/index.js",
+      "coverage/index.html",
+      "docs/index.html",
+      "data/keys/key",
+      ".env",
+      "key",
+      "oneup-lifecycle-0.1.0.tgz",
+    ];
+    expect(packed(folderWith(...litter))).toEqual(shipped);
+  });
+
+  it("what was built from a source that is gone is removed before the tests, and no other file", () => {
+    const kept = [
+      "src/here.ts",
+      "dist/src/here.js",
+      "dist/src/here.d.ts",
+      "dist/src/notes.txt",
+      "dist/.tsbuildinfo",
+    ];
+    const gone = ["dist/src/gone.js", "dist/src/gone.d.ts", "dist/test/old/gone.js"];
+    const place = folder("stale");
+    for (const path of [...kept, ...gone]) touch(join(place, path));
+    removeStale(place);
+    const isThere = (path: string): boolean => existsSync(join(place, path));
+    expect([kept.filter(isThere), gone.filter(isThere)]).toEqual([kept, []]);
+  });
+});

@@ -1,0 +1,72 @@
+/** A process whose clock is a day off shuts a gate for others no longer than it meant to. */
+import { createLifecycle, fetchTransport } from "oneup-lifecycle";
+import type { Lifecycle } from "oneup-lifecycle";
+import { createTestLifecycle } from "oneup-lifecycle/testing";
+import type { TestLifecycle } from "oneup-lifecycle/testing";
+import { describe, expect, it } from "vitest";
+import { afterwards } from "../support/scene.ts";
+
+const minute = 60_000;
+const day = 24 * 60 * minute;
+
+/** A process on the same store whose clock differs by so much. */
+async function beside({ sandbox, store, clock }: TestLifecycle, aheadMs: number): Promise<Lifecycle> {
+  const lifecycle = await createLifecycle({
+    credentials: sandbox.credentials,
+    store,
+    clock: {
+      now: () => clock.now() + aheadMs,
+      monotonic: () => clock.monotonic(),
+      random: () => clock.random(),
+      timer: (ms, task) => clock.timer(ms, task),
+    },
+    transport: fetchTransport((request, options) => sandbox.fetch(new Request(request, options))),
+  });
+  afterwards(() => lifecycle.close());
+  return lifecycle;
+}
+
+/** It signs up a user, whose call is refused. */
+async function heldBack({ clock }: TestLifecycle, wrong: Lifecycle): Promise<void> {
+  const waiting = wrong.onboard("ada", { waitMs: 1_000 });
+  await clock.advance("5s");
+  expect(await waiting).toMatchObject({ usable: false, state: "created" });
+}
+
+describe("a gate that a process with a wrong clock shut", () => {
+  it.each([
+    ["a day ahead", day],
+    ["a week ahead", 7 * day],
+    ["a day behind", -day],
+  ])("opens for the others when the time that 1upHealth named is over (%s)", async (_, aheadMs) => {
+    const world = await createTestLifecycle();
+    afterwards(() => world.close());
+    await world.lifecycle.onboard("before");
+    const wrong = await beside(world, aheadMs);
+    world.sandbox.fail({ call: "createUser", status: 429, headers: { "retry-after": "120" } });
+    await heldBack(world, wrong);
+    const began = world.clock.now();
+    expect(await world.lifecycle.onboard("eve", { waitMs: day })).toMatchObject({ usable: true });
+    expect(world.clock.now() - began).toBeLessThan(5 * minute);
+  });
+
+  it("is corrected once, and not again at every read", async () => {
+    const world = await createTestLifecycle();
+    afterwards(() => world.close());
+    const wrong = await beside(world, day);
+    world.sandbox.fail({
+      call: "createUser",
+      status: 429,
+      headers: { "retry-after": "600" },
+      times: Infinity,
+    });
+    await heldBack(world, wrong);
+    for (let looks = 0; looks < 8; looks++) {
+      await world.clock.advance("1m");
+      await world.lifecycle.onboard("eve", { waitMs: 0 });
+    }
+    world.sandbox.clearFaults();
+    await world.clock.advance("3m");
+    expect(await world.lifecycle.onboard("eve", { waitMs: 2 * minute })).toMatchObject({ usable: true });
+  });
+});

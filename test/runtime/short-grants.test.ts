@@ -1,0 +1,71 @@
+/** A user whose tokens live for a moment does not take the slots of others. */
+import { createTestLifecycle } from "oneup-lifecycle/testing";
+import type { TestLifecycle } from "oneup-lifecycle/testing";
+import { describe, expect, it } from "vitest";
+import { afterwards, working } from "../support/scene.ts";
+
+const second = 1_000;
+const minute = 60 * second;
+const hour = 60 * minute;
+
+type Policy = "eager" | "keepAlive" | "lazy";
+
+/** The tokens of "sick" live so long, from now on. */
+async function world(policy: Policy, expiresIn: unknown, isRefreshable: boolean): Promise<TestLifecycle> {
+  const made = await createTestLifecycle({ lifecycle: { refresh: { policy } } });
+  afterwards(() => made.close());
+  working(made.lifecycle);
+  const body = { access_token: "token", token_type: "Bearer", expires_in: expiresIn };
+  const tokens = isRefreshable ? { ...body, refresh_token: "refresh" } : body;
+  for (const call of ["exchangeCode", "refreshToken"] as const)
+    made.sandbox.fail({ call, appUserId: "sick", times: Infinity, status: 200, body: tokens });
+  if (isRefreshable) made.sandbox.fail({ call: "refreshToken", times: Infinity, status: 200, body: tokens });
+  return made;
+}
+
+const lives = [1, 60, 0, -5, undefined, "soon", 1e308, 599];
+const cases = (["eager", "keepAlive", "lazy"] as const).flatMap((policy) =>
+  lives.flatMap((life) => [true, false].map((isRefreshable) => [policy, life, isRefreshable] as const)),
+);
+
+describe("a user whose tokens live for a moment", () => {
+  it.each(cases)("costs few calls, polled or not (%s, expires_in %j, refreshable: %j)", async (...which) => {
+    const { lifecycle, sandbox, clock } = await world(...which);
+    void lifecycle.onboard("sick", { waitMs: 0 });
+    for (let round = 0; round < 120; round++) {
+      if (which[0] !== "eager") void lifecycle.accessToken("sick", { waitMs: 0 }).catch(() => null);
+      await clock.advance(30 * second);
+    }
+    const { management, token } = sandbox.journal.spent();
+    expect(management).toBeLessThanOrEqual(which[2] ? 1 : 16);
+    expect(token).toBeLessThanOrEqual(which[2] ? 125 : 20);
+  });
+
+  it("keeps no other waiting: sixty people sign up beside it", async () => {
+    const { lifecycle, clock } = await world("eager", 1, false);
+    void lifecycle.onboard("sick", { waitMs: 0 });
+    await clock.advance(50 * minute);
+    const people = Array.from({ length: 60 }, (_, index) => `person ${index}`);
+    const signedUp = people.map((id) => lifecycle.onboard(id, { waitMs: minute }));
+    await clock.advance(minute);
+    for (const each of await Promise.all(signedUp)) expect(each.usable).toBe(true);
+  });
+
+  it("reports the wait, is renewed at once by reauthorize(), and as usual once its tokens last", async () => {
+    const { lifecycle, sandbox, clock } = await world("keepAlive", 1, false);
+    await lifecycle.onboard("sick", { waitMs: 0 });
+    await clock.advance(10 * minute);
+    await lifecycle.accessToken("sick", { waitMs: second }).catch(() => null);
+    const failed = await lifecycle.accessToken("sick", { waitMs: second }).catch((error: unknown) => error);
+    expect(failed).toMatchObject({ code: "USER_NOT_READY", retryable: true });
+    expect((failed as { retryAfterMs: number }).retryAfterMs).toBeGreaterThan(second);
+    expect(await lifecycle.inspect("sick")).toMatchObject({ pause: { reason: "shortTokens" } });
+    sandbox.clearFaults();
+    expect(await lifecycle.reauthorize("sick", { waitMs: minute })).toMatchObject({
+      usable: true,
+      pause: null,
+    });
+    await clock.advance(3 * hour);
+    expect(await lifecycle.accessToken("sick", { waitMs: minute })).toMatch(/./);
+  });
+});

@@ -1,0 +1,106 @@
+/** An exchange that is not answered for one user alone holds up that user; a token endpoint that is down is noticed at once. */
+import type { Fault } from "oneup-lifecycle/sandbox";
+import type { TestLifecycle } from "oneup-lifecycle/testing";
+import { describe, expect, it } from "vitest";
+import { workingWorld } from "../support/scene.ts";
+
+const second = 1_000;
+const minute = 60 * second;
+const hour = 60 * minute;
+const manyCalls = { calls: 10_000, windowMs: hour };
+
+const world = (): Promise<TestLifecycle> =>
+  workingWorld({ sandbox: { limit: manyCalls }, lifecycle: { limits: { management: manyCalls } } });
+
+const answers: Readonly<Record<string, Fault>> = {
+  "are answered 503": { status: 503, body: { error: "server_error" } },
+  "are answered 500": { status: 500, body: "" },
+  "are cut": { drop: "before" },
+  "are silent": { delayMs: 3 * hour },
+};
+const cases = Object.entries(answers);
+
+/** How many newcomers, one every six seconds, are usable a second and a half after they came. */
+async function served({ lifecycle, clock }: TestLifecycle, rounds: number): Promise<number> {
+  let count = 0;
+  for (let round = 0; round < rounds; round++) {
+    const signedUp = lifecycle.onboard(`newcomer ${round}`, { waitMs: second }).catch(() => null);
+    await clock.advance(6 * second);
+    if ((await signedUp)?.usable === true) count++;
+  }
+  return count;
+}
+
+function spoil({ sandbox }: TestLifecycle, ids: readonly string[], fault: Fault): void {
+  for (const appUserId of ids) sandbox.fail({ ...fault, call: "exchangeCode", appUserId, times: Infinity });
+}
+
+const tenOf = (name: string): readonly string[] =>
+  Array.from({ length: 10 }, (_, index) => `${name} ${index}`);
+
+describe("users whose exchanges alone", () => {
+  it.each(cases)("%s hold up no other, one of them", async (_, fault) => {
+    const made = await world();
+    spoil(made, ["culprit"], fault);
+    void made.lifecycle.onboard("culprit", { waitMs: 0 });
+    expect(await served(made, 100)).toBe(100);
+    expect(await made.lifecycle.health()).toMatchObject({ ready: true, shut: [] });
+  });
+
+  it.each(cases)("%s hold up few, ten of them who come at once and come again", async (_, fault) => {
+    const made = await world();
+    spoil(made, tenOf("culprit"), fault);
+    for (const id of tenOf("culprit")) void made.lifecycle.onboard(id, { waitMs: 0 });
+    expect(await served(made, 300)).toBeGreaterThanOrEqual(285);
+    for (const id of tenOf("culprit")) await made.lifecycle.retry(id, { waitMs: 0 }).catch(() => null);
+    expect(await served({ ...made, lifecycle: made.lifecycle }, 300)).toBeGreaterThanOrEqual(285);
+    const { management } = (await made.lifecycle.inspect("culprit 0")).calls;
+    expect(management).toBeLessThanOrEqual(16);
+  });
+
+  it.each(cases)("%s, ten of them, delay no user that comes hours later", async (_, fault) => {
+    const made = await world();
+    const { lifecycle, clock } = made;
+    spoil(made, tenOf("culprit"), fault);
+    for (const id of tenOf("culprit")) void lifecycle.onboard(id, { waitMs: 0 });
+    for (let round = 0; round < 5; round++) {
+      await clock.advance(2 * hour);
+      const signedUp = lifecycle.onboard(`late ${round}`, { waitMs: minute });
+      await clock.advance(minute);
+      expect(await signedUp).toMatchObject({ usable: true });
+    }
+  });
+});
+
+describe("a token endpoint that is down for all", () => {
+  it.each(cases)("(exchanges %s) is noticed by one user, and costs few codes", async (_, fault) => {
+    const made = await world();
+    const { lifecycle, clock, sandbox } = made;
+    sandbox.fail({ ...fault, call: "exchangeCode", times: Infinity });
+    void lifecycle.onboard("first", { waitMs: 0 });
+    await clock.advance(minute);
+    expect((await lifecycle.health()).shut).toMatchObject([{ gate: "exchange", reason: "unavailable" }]);
+    expect(await served(made, 300)).toBe(0);
+    expect(sandbox.journal.spent().management).toBeLessThanOrEqual(6);
+    sandbox.clearFaults();
+    await clock.advance(20 * minute);
+    expect(await served(made, 10)).toBe(10);
+    expect(await lifecycle.inspect("first")).toMatchObject({ usable: true });
+  });
+
+  it("behind a service that refuses a malformed request as ever, is noticed by the third user", async () => {
+    const made = await world();
+    const { lifecycle, clock, sandbox } = made;
+    const down = { status: 503, body: { error: "server_error" } };
+    spoil(made, [...tenOf("newcomer"), "a", "b", "c"], down);
+    for (const id of ["a", "b", "c"]) void lifecycle.onboard(id, { waitMs: 0 });
+    await clock.advance(second);
+    expect((await lifecycle.health()).shut).toMatchObject([{ gate: "exchange", reason: "unavailable" }]);
+    for (const id of tenOf("newcomer")) void lifecycle.onboard(id, { waitMs: 0 }).catch(() => null);
+    await clock.advance(10 * minute);
+    expect(sandbox.journal.spent().management).toBeLessThanOrEqual(20);
+    sandbox.clearFaults();
+    await clock.advance(30 * minute);
+    for (const id of tenOf("newcomer")) expect(await lifecycle.inspect(id)).toMatchObject({ usable: true });
+  });
+});

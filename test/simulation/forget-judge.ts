@@ -1,0 +1,67 @@
+/** Holds the library to what it promises of users who are forgotten: nothing is left of them, and nobody brings them back. */
+import type { Dossier } from "./dossier.ts";
+import type { Judge } from "./judge.ts";
+import type { Stage } from "./stage.ts";
+
+/** What stands for a user who was forgotten begins with this. */
+const beforeMarks = "\u0001";
+
+/** Is it the place of a mark, and not the id of a user? */
+export function isPlaceOfMark(id: string): boolean {
+  return id.startsWith(beforeMarks);
+}
+
+/** See the module. */
+export class ForgetJudge {
+  /** Users at 1upHealth whom the application has forgotten and who began anew under another id. */
+  orphans = 0;
+  /** All ids of people who were forgotten; true: one began anew under it. */
+  readonly #ids = new Map<string, boolean>();
+  readonly #judge: Pick<Judge, "blame">;
+
+  constructor(judge: Pick<Judge, "blame">) {
+    this.#judge = judge;
+  }
+
+  /** Has somebody with this id been forgotten? */
+  wasForgotten(id: string): boolean {
+    return this.#ids.has(id);
+  }
+
+  /** A record is written the first time: is it the one of a user who was forgotten, and starts over? */
+  isReborn({ id }: Dossier): boolean {
+    if (this.#ids.get(id) === false)
+      this.#judge.blame(`P2: ${id} was forgotten, and is there although nobody began anew with it`);
+    return this.#ids.has(id);
+  }
+
+  /** Nobody is there twice, here or at 1upHealth: so many people are so many users, and none was created a second time. */
+  lastLook({ handler, scenario }: Stage, people: number): void {
+    for (const id of handler.journal.createdTwice())
+      if (!this.wasForgotten(id)) this.#judge.blame(`P2: ${id} was created twice`);
+    const users = handler.world.users.all.length - scenario.strangers.count - this.orphans;
+    if (users !== people) this.#judge.blame(`P2: ${people} people are ${users} users`);
+  }
+
+  beginsAnew(id: string): void {
+    this.#ids.set(id, true);
+  }
+
+  /** forget() resolved: no row is left, and no row names any of these ids. */
+  async forgotten(ids: readonly string[], { store, names }: Stage): Promise<void> {
+    for (const id of ids) {
+      this.#ids.set(id, false);
+      const left = await store.load(names === null ? id : names.key(id));
+      if (left.type !== "absent")
+        this.#judge.blame(`P5: ${id} was forgotten, and its id leads to a ${left.type}`);
+    }
+    for (const state of Object.keys(await store.counts())) {
+      for (const at of await store.page({ state, limit: 1_000 })) {
+        const text = JSON.stringify(await store.load(at));
+        const named = ids.find((id) => text.includes(`"${id}"`));
+        if (named !== undefined)
+          this.#judge.blame(`P5: ${named} was forgotten, and a row of the store names it`);
+      }
+    }
+  }
+}

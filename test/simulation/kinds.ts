@@ -1,0 +1,157 @@
+/**
+ * Kinds of trouble, each an entry: in which share of the seeds it is on, and where it reaches in. An entry draws from dice
+ * of its own, so a new one leaves the stories of all seeds that do not have it as they are.
+ */
+import type { LifecycleOptions } from "oneup-lifecycle";
+import type { Fault, SandboxOptions } from "oneup-lifecycle/sandbox";
+import type { Incoming } from "../../src/sandbox/base/message.ts";
+import { answerKinds } from "./answer-kinds.ts";
+import { doubtKinds } from "./doubt-kinds.ts";
+import { blocks } from "./blocks.ts";
+import type { Passing } from "./blocks.ts";
+import { askedBy, isManagement } from "./faults.ts";
+import { sandboxKinds } from "./sandbox-kinds.ts";
+import type { Stage } from "./stage.ts";
+import { storeKinds } from "./store-kinds.ts";
+import { throttlings } from "./throttling.ts";
+import { Dice } from "./time.ts";
+
+/** The limits that the account's record holds. */
+export type AccountLimits = NonNullable<LifecycleOptions["limits"]> & {
+  readonly management: { readonly calls: number; readonly windowMs: number };
+};
+
+/** A kind of trouble. It has one reach or several; a missing one changes nothing. */
+export interface Kind {
+  /** Of the seeds, from 0 to 1. */
+  readonly share: number;
+  /** In this share of its seeds it is the only trouble, so that the judge can be strict. */
+  readonly alone?: number;
+  /** What 1upHealth answers in place of its own answer, while things go wrong. */
+  readonly answer?: (incoming: Incoming, dice: Dice, stage: Stage) => Fault | undefined;
+  /** How long after it was begun a call arrives, ms: later than any other, and whatever becomes of its process. */
+  readonly late?: (incoming: Incoming, dice: Dice) => number | undefined;
+  /** What something on the way answers in place of 1upHealth, while things go wrong. */
+  readonly between?: (dice: Dice) => (passing: Passing) => Fault | undefined;
+  /** How 1upHealth is, from beginning to end. */
+  readonly sandbox?: (dice: Dice) => SandboxOptions;
+  /** How one process is set up that the others are not. `index`: from 0. */
+  readonly process?: (index: number, dice: Dice, limits: AccountLimits) => Partial<LifecycleOptions>;
+  /** Does the store take writes, so long after the beginning? */
+  readonly writes?: (dice: Dice) => (ms: number) => boolean;
+  /** When a process ends in order and starts over, ms after the beginning. */
+  readonly restarts?: (dice: Dice) => readonly number[];
+  /** When the store is emptied, ms after the beginning: the story ends a while later. */
+  readonly emptied?: (dice: Dice) => number;
+  /** How wrong the store's clock is, ms, so long after the beginning. */
+  readonly storeClock?: (dice: Dice) => (ms: number) => number;
+}
+
+/** All kinds, by the name that `--with` takes. */
+export const kinds: Readonly<Record<string, Kind>> = {
+  ...answerKinds,
+  ...doubtKinds,
+  ...sandboxKinds,
+  /** 429 with a time that is over at once, over and over. */
+  zeroRetryAfter: {
+    share: 0.1,
+    answer: (incoming, dice) =>
+      isManagement(askedBy(incoming)) && dice.hits(0.05)
+        ? { status: 429, headers: { "retry-after": "0" }, body: { message: "Too Many Requests" } }
+        : undefined,
+  },
+  ...blocks,
+  ...throttlings,
+  ...storeKinds,
+  /** People who leave are forgotten, and come back: see `forgetting.ts`. */
+  forgetting: { share: 0.25 },
+  /** The application adopts people with the number of another user: see `connected.ts`. */
+  wrongNumbers: { share: 0.12 },
+};
+
+/** The kinds of a seed. `wanted`: this one in any case. */
+export function kindsOf(seed: number, wanted: string): readonly string[] {
+  return Object.entries(kinds).flatMap(([name, { share }]) =>
+    name === wanted || new Dice(seed, `kind ${name}`).hits(share) ? [name] : [],
+  );
+}
+
+/** The kind that is the only trouble of a seed which has these kinds, if one is. */
+export function aloneOf(seed: number, names: readonly string[]): string | undefined {
+  return names.find((name) => new Dice(seed, `alone ${name}`).hits(kinds[name]?.alone ?? 0));
+}
+
+/** What these kinds do, each with its own dice. */
+export class Kinds {
+  readonly #on: readonly (readonly [Kind, Dice])[];
+  readonly #writes: readonly ((ms: number) => boolean)[];
+  readonly #between: readonly ((passing: Passing) => Fault | undefined)[];
+
+  constructor(seed: number, names: readonly string[]) {
+    this.#on = names.flatMap((name) => {
+      const kind = kinds[name];
+      return kind === undefined ? [] : [[kind, new Dice(seed, `reach of ${name}`)] as const];
+    });
+    this.#writes = this.#on.flatMap(([{ writes }, dice]) => writes?.(dice) ?? []);
+    this.#between = this.#on.flatMap(([{ between }, dice]) => between?.(dice) ?? []);
+  }
+
+  /** What 1upHealth answers in place of its own answer. */
+  answer(incoming: Incoming, stage: Stage): Fault | undefined {
+    for (const [{ answer }, dice] of this.#on) {
+      const fault = answer?.(incoming, dice, stage);
+      if (fault !== undefined) return fault;
+    }
+    return undefined;
+  }
+
+  /** Does the store take writes, so long after the beginning? */
+  takesWrites(ms: number): boolean {
+    return this.#writes.every((takes) => takes(ms));
+  }
+
+  /** What something on the way answers in place of 1upHealth. */
+  between(passing: Passing): Fault | undefined {
+    for (const answer of this.#between) {
+      const fault = answer(passing);
+      if (fault !== undefined) return fault;
+    }
+    return undefined;
+  }
+
+  /** How long after it was begun a call arrives that is late, ms. */
+  late(incoming: Incoming): number | undefined {
+    for (const [{ late }, dice] of this.#on) {
+      const ms = late?.(incoming, dice);
+      if (ms !== undefined) return ms;
+    }
+    return undefined;
+  }
+
+  sandbox(): SandboxOptions {
+    return Object.assign({}, ...this.#on.map(([{ sandbox }, dice]) => sandbox?.(dice))) as SandboxOptions; // merged
+  }
+
+  process(index: number, limits: AccountLimits): Partial<LifecycleOptions> {
+    return Object.assign(
+      {},
+      ...this.#on.map(([{ process }, dice]) => process?.(index, dice, limits)),
+    ) as Partial<LifecycleOptions>; // merged
+  }
+
+  /** When a process ends in order and starts over, ms after the beginning. */
+  restarts(): readonly number[] {
+    return this.#on.flatMap(([{ restarts }, dice]) => restarts?.(dice) ?? []);
+  }
+
+  /** When the store is emptied, ms after the beginning; `null`: never. */
+  emptied(): number | null {
+    return this.#on.flatMap(([{ emptied }, dice]) => emptied?.(dice) ?? [])[0] ?? null;
+  }
+
+  /** How wrong the store's clock is, ms, so long after the beginning. */
+  storeClock(): (ms: number) => number {
+    const wrongs = this.#on.flatMap(([{ storeClock }, dice]) => storeClock?.(dice) ?? []);
+    return (ms) => wrongs.reduce((sum, wrong) => sum + wrong(ms), 0);
+  }
+}

@@ -1,0 +1,86 @@
+/** Holds look-ups of one user to what they may cost where 1upHealth's list does not apply its filter, or answers 400. */
+import type { Search } from "../../machines/index.ts";
+import type { Envelope } from "../../src/store/envelope.ts";
+import type { World } from "../../src/sandbox/state/world.ts";
+import type { Dossier } from "./dossier.ts";
+import type { Judge } from "./judge.ts";
+import type { Life } from "./life.ts";
+import { minute } from "./time.ts";
+import type { Time } from "./time.ts";
+
+/** See the module. */
+export class LookUpJudge {
+  readonly #judge: Pick<Judge, "all">;
+  readonly #time: Time;
+  readonly #world: World;
+  /** Users by the ids that the application wants them to have. */
+  readonly #renamedTo = new Map<string, Dossier>();
+  /** When each process looked a user up last. */
+  readonly #last = new Map<Life, number>();
+
+  constructor(judge: Pick<Judge, "all">, time: Time, world: World) {
+    this.#judge = judge;
+    this.#time = time;
+    this.#world = world;
+  }
+
+  /** The application renames a user: it may be looked up by that id before it has it. */
+  renames(dossier: Dossier, to: string): void {
+    this.#renamedTo.set(to, dossier);
+  }
+
+  /** Who is looked up by an id that it may not have. */
+  soughtAs(id: string): Dossier | undefined {
+    return this.#renamedTo.get(id);
+  }
+
+  /** A user is another one from now on. */
+  forget(dossier: Dossier): void {
+    for (const [to, its] of this.#renamedTo) if (its === dossier) this.#renamedTo.delete(to);
+  }
+
+  /** A record was written: a look-up that goes on costs one call more, and then one for each page that the list has. */
+  written(life: Life, dossier: Dossier, before: Envelope | null, after: Envelope): void {
+    if (isLookedUp(after)) this.#last.set(life, this.#time.now);
+    const [was, is] = [before === null ? null : searchOf(before), searchOf(after)];
+    const skip = is?.form === "pages" ? is.skip : 0;
+    const isNew = is !== null && (was?.form !== is.form || (was.form === "pages" && was.skip !== skip));
+    if (isNew && skip <= this.#world.users.all.length) dossier.base++;
+    // A list that does not page is read once more later: it said nothing.
+    if (was?.form === "pages" && is === null && after.pause?.reason === "otherUsers")
+      dossier.causes.push("the list was read in vain");
+  }
+
+  /** Whose look-ups a page may be part of that a process asks for: of several, nothing tells which. */
+  of(life: Life): readonly Dossier[] {
+    return this.#judge
+      .all()
+      .filter(({ lease, envelope }) => lease?.by === life.name && envelope !== null && isLookedUp(envelope));
+  }
+
+  /** A process is asked for what a look-up may go before, whose pages no record tells of. */
+  mayBegin(life: Life): void {
+    this.#last.set(life, this.#time.now + 5 * minute);
+  }
+
+  /** Has the process looked a user up, so that a page of it may have been on its way until now? */
+  mayBeUnderWay(life: Life): boolean {
+    return this.#time.now - (this.#last.get(life) ?? 0) < minute;
+  }
+
+  /** A page was lost on its way. */
+  pageSuffers(life: Life): void {
+    for (const { causes } of this.of(life)) causes.push("a page of the list was lost");
+  }
+}
+
+function isLookedUp({ intent }: Envelope): boolean {
+  return intent?.call === "findUser" || intent?.call === "updateUser";
+}
+
+/** How far the look-up of a user has come; `null`: it begins, or there is none. */
+function searchOf({ context, intent }: Envelope): Search | null {
+  const inDoubt = intent?.facts?.["search"];
+  if (inDoubt !== undefined) return JSON.parse(inDoubt) as Search; // written by the library, as the other one is
+  return (context["search"] ?? null) as unknown as Search | null;
+}

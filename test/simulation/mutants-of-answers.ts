@@ -1,0 +1,66 @@
+/** Mistakes about what an answer means: for whom it is, and what it leaves in doubt. Part of `mutants.ts`. */
+import type { Mutant, Rewrite } from "./breaking.ts";
+
+const none: Rewrite = () => "null";
+const no: Rewrite = () => "false";
+
+/** See the module. */
+export const mutantsOfAnswers: readonly Mutant[] = [
+  {
+    name: "lets the user that shut a gate probe it first, over and over",
+    all: [
+      { at: "the-user-who-shut-a-gate-lets-others-try-it-first", when: "never" },
+      { at: "a-neutral-call-goes-before-that-of-the-user-who-shut-a-gate", becomes: none },
+    ],
+  },
+  {
+    name: "calls over and over for the one user that 1upHealth throttles",
+    at: "a-user-who-alone-is-throttled-waits",
+    becomes: none,
+  },
+  {
+    name: "creates a user again whose create was blocked",
+    at: "a-stopped-create-is-not-repeated-blindly",
+    when: "never",
+  },
+  {
+    name: "creates a user again whose create was refused without a reason",
+    at: "a-create-refused-without-a-reason-is-not-repeated-blindly",
+    becomes: (it) => `{ ...${it}, target: undefined }`,
+  },
+  {
+    name: "presents a code again before it can have registered",
+    at: "a-fresh-code-is-left-time-to-register",
+    becomes: () => "0",
+  },
+  {
+    name: "shuts the exchange for failures of one user's exchange",
+    at: "one-user-without-an-answer-shuts-no-gate",
+    becomes: no,
+  },
+  {
+    name: "gives a user up for a code that is refused",
+    at: "a-day-of-refused-codes-is-the-end",
+    becomes: (it) => `{ ...${it}, guard: undefined }`,
+  },
+  {
+    name: "gives a user up for a contradiction",
+    at: "a-day-of-contradiction-is-the-end",
+    becomes: (it, { at }) => `{ ...${it}, guard: ${at("a-contradiction-is-waited-for")}.guard }`,
+  },
+  {
+    name: "renews tokens that live for a moment as soon as they end",
+    at: "short-grants-are-renewed-ever-more-rarely",
+    when: "never",
+  },
+  {
+    name: "treats every refusal as final",
+    at: "only-a-known-refusal-is-final",
+    when: "always",
+  },
+  {
+    name: "treats every message of the token endpoint as a refusal of the grant",
+    at: "only-a-sentence-about-the-grant-refuses-it",
+    becomes: () => "true",
+  },
+];

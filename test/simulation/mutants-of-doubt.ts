@@ -1,0 +1,26 @@
+/** Mistakes about a user that 1upHealth knew: what one empty or odd answer may do to it. Part of `mutants.ts`. */
+import type { Mutant, Rewrite } from "./breaking.ts";
+
+const never: Rewrite = () => "() => false";
+
+/** See the module. */
+export const mutantsOfDoubt: readonly Mutant[] = [
+  { name: "gives a purge up for one empty list", at: "an-empty-list-does-not-end-a-purge", becomes: never },
+  {
+    name: "believes in a purge that something on the way has answered",
+    at: "a-purge-is-believed-in-its-own-words",
+    becomes: () => "true",
+  },
+  {
+    name: "forgets that a purge was requested which is not carried out",
+    at: "a-purge-that-was-not-carried-out-is-remembered",
+    becomes: () => "null",
+  },
+  {
+    name: "keeps a number that came with a dead code",
+    all: [
+      { at: "a-number-that-came-with-a-dead-code-is-looked-up", skip: true },
+      { at: "two-answers-with-two-numbers-are-looked-up", skip: true },
+    ],
+  },
+];

@@ -1,0 +1,64 @@
+/**
+ * The one store of a simulation, as it is, without trouble on the way: the memory adapter's, which keeps objects in place
+ * of texts. What is kept is a copy, as JSON would give it back, frozen through and through, so that every caller can have
+ * the same one.
+ */
+import type { Clock, Store } from "oneup-lifecycle";
+import { memoryTables } from "../../src/store/memory-tables.ts";
+import { decodeRow, encodeRow } from "../../src/store/row-rules.ts";
+import type { Row, Tombstone } from "../../src/store/row-rules.ts";
+import { steadyTime } from "../../src/store/steady-time.ts";
+import { tableStore } from "../../src/store/table-store.ts";
+import type { Tables } from "../../src/store/tables.ts";
+
+/** A store that can lose everything. */
+export type PlainStore = Store & { empty(): void };
+
+/** An empty store that lives by `clock`. */
+export function plainStore(clock: Clock): PlainStore {
+  let tables = withoutTexts(memoryTables());
+  const time = steadyTime(clock);
+  const store = tableStore({
+    write: async (unit) => unit(tables, time.now(), time.past()),
+    read: (unit) => unit(tables, time.now(), time.past()),
+    close: async () => {},
+  });
+  return { ...store, empty: () => void (tables = withoutTexts(memoryTables())) };
+}
+
+function withoutTexts(tables: Tables): Tables {
+  const rows = new Map<string, Row | Tombstone>();
+  const keep = (id: string, row: Row | Tombstone): void => void rows.set(id, plain(row));
+  return {
+    ...tables,
+    rows: {
+      get(id) {
+        const row = rows.get(id);
+        return row === undefined ? undefined : encodeRow(row);
+      },
+      set: (id, text) => keep(id, decodeRow(text)),
+      delete: (id) => void rows.delete(id),
+      read: (id) => rows.get(id),
+      keep,
+    },
+  };
+}
+
+/** Objects that {@link plain} has made: what was read and is written again is not copied. */
+const made = new WeakSet<object>();
+
+/** What JSON would leave of a value, frozen. */
+export function plain<T>(value: T): T {
+  if (typeof value === "number") return (Number.isFinite(value) ? value : null) as T; // as JSON has it
+  if (typeof value !== "object" || value === null || made.has(value)) return value;
+  if ("toJSON" in value) return plain(JSON.parse(JSON.stringify(value)) as T);
+  const copy = Array.isArray(value) ? value.map((one: unknown) => plain(one ?? null)) : members(value);
+  made.add(Object.freeze(copy));
+  return copy as T; // the same but for what JSON leaves out
+}
+
+function members(value: object): object {
+  const copy: Record<string, unknown> = {};
+  for (const [name, member] of Object.entries(value)) if (member !== undefined) copy[name] = plain(member);
+  return copy;
+}
