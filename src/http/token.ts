@@ -15,6 +15,8 @@ export interface Tokens {
   readonly refreshToken?: Secret;
   /** Milliseconds since 1970, counted from the time the call was sent. */
   readonly expiresAt: number;
+  /** For how long it was issued, ms; a slow answer or a process that stood still leaves less of it. */
+  readonly lifeMs: number;
   readonly scope?: string;
 }
 
@@ -130,10 +132,12 @@ export function tokensIn(answer: Answer, body: unknown): Tokens | undefined {
   const scope = text(field(body, "scope"), longestToken);
   const said = numeric(field(body, "expires_in"));
   const seconds = said !== undefined && said >= leastSeconds && said <= mostSeconds ? said : assumedSeconds;
+  const lifeMs = Math.floor(seconds * 1000);
   return {
     accessToken: new Secret(accessToken),
     ...(refreshToken !== undefined && { refreshToken: new Secret(refreshToken) }),
-    expiresAt: answer.sentAt + Math.floor(seconds * 1000),
+    expiresAt: answer.sentAt + lifeMs,
+    lifeMs,
     ...(scope !== undefined && { scope }),
   };
 }

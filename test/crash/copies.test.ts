@@ -10,7 +10,7 @@ import { afterwards, folder } from "../support/scene.ts";
 import type { Writer } from "./copies.child.ts";
 
 const script = new URL("./copies.child.ts", import.meta.url);
-const times = { timeoutMs: 3_000, graceMs: 500, leaseMs: 3_500 };
+const times = { timeoutMs: 8_000, graceMs: 500, leaseMs: 8_500 };
 const limits = { management: { calls: 1e6, windowMs: 3_600_000 } };
 /** How often a store is copied while another process writes to it as fast as it can. */
 const copies = Number(process.env["ONEUP_TEST_COPIES"] ?? 12);

@@ -9,7 +9,7 @@ import { ownPlace } from "./journeys.ts";
 import type { Fated, Life } from "./journeys.ts";
 
 const script = new URL("./journey.child.ts", import.meta.url);
-const times = { timeoutMs: 2_500, graceMs: 200, leaseMs: 3_000 };
+const times = { timeoutMs: 8_000, graceMs: 200, leaseMs: 8_500 };
 
 /** Troubles that shut a gate of the account on the way of one onboarding, and what that costs beyond its one call. */
 const troubles: Readonly<

@@ -9,7 +9,7 @@ import { membersOf, ownPlace } from "./journeys.ts";
 import type { Fated, Life, ListJourney } from "./journeys.ts";
 
 const script = new URL("./journey.child.ts", import.meta.url);
-const times = { timeoutMs: 2_500, graceMs: 200, leaseMs: 3_000 };
+const times = { timeoutMs: 8_000, graceMs: 200, leaseMs: 8_500 };
 
 describe.concurrent("a process that is killed in the middle of an import", () => {
   for (const journey of ["import", "import of new users"] as const) {

@@ -52,7 +52,7 @@ export const costs: Readonly<Record<Journey, number>> = {
   reauthorize: 1,
   retry: 1,
   rename: 1,
-  offboard: 1, // to begin anew
+  offboard: 2, // before its number is purged, 1upHealth is asked whose it is; and to begin anew
 };
 
 /** Writes and calls of each journey when nothing happens. */
@@ -159,14 +159,14 @@ async function offboard(lifecycle: Lifecycle, id: string): Promise<void> {
   }
 }
 
-/** Tries until no other process has the user. */
+/** Tries until no other process has the user, and 1upHealth has answered in time. */
 async function rename(lifecycle: Lifecycle, id: string): Promise<void> {
   for (;;) {
     try {
       return void (await lifecycle.rename(id, renamed(id)));
     } catch (error) {
       if (isLifecycleError(error) && error.code === "RENAMED") return;
-      if (!isLifecycleError(error) || error.code !== "USER_NOT_READY") throw error;
+      if (!isLifecycleError(error) || !error.retryable) throw error;
       await pause(100);
     }
   }

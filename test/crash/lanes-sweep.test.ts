@@ -11,7 +11,7 @@ import { withSharedServer } from "../support/servers.ts";
 import type { Fated } from "./journeys.ts";
 
 const script = new URL("./journey.child.ts", import.meta.url);
-const times = { timeoutMs: 3_000, graceMs: 200, leaseMs: 3_500 };
+const times = { timeoutMs: 8_000, graceMs: 200, leaseMs: 8_500 };
 const limit = { calls: 10, windowMs: 1_000 };
 
 describe.concurrent("on LMDB, a worker that is killed", () => {

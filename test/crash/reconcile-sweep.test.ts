@@ -13,7 +13,7 @@ import { folder } from "../support/scene.ts";
 import type { Reconciled, Told } from "./reconcile.child.ts";
 
 const script = new URL("./reconcile.child.ts", import.meta.url);
-const times = { timeoutMs: 2_500, graceMs: 200, leaseMs: 3_000 };
+const times = { timeoutMs: 8_000, graceMs: 200, leaseMs: 8_500 };
 
 /** An account with a user that was renamed there, one that is there only, and one with no difference. */
 interface Account extends Reconciled {

@@ -86,8 +86,8 @@ describe("survey()", () => {
     );
   });
 
-  /** Sixteen megabytes, everyday four, that take an engine long to build, or this pass long to look through. */
-  const size = (thorough ? 16 : 4) * 1024 * 1024;
+  /** Sixteen megabytes, everyday two, that take an engine long to build, or this pass long to look through. */
+  const size = (thorough ? 16 : 2) * 1024 * 1024;
   const hostile: Readonly<Record<string, string>> = {
     "lists in lists": "[".repeat(size / 2) + "]".repeat(size / 2),
     "objects in objects": '{"a":'.repeat(size / 6),
@@ -111,11 +111,11 @@ describe("survey()", () => {
 
   it("takes less CPU for any text than building the worst one does", () => {
     const worst = hostile["empty objects"] ?? "";
-    const rounds = [1, 2, 3, 4, 5];
+    const rounds = [1, 2, 3];
     const building = Math.max(...rounds.map(() => cpuMs(() => JSON.parse(worst))));
     for (const [name, text] of Object.entries(hostile)) {
-      const looking = Math.min(...rounds.map(() => cpuMs(() => survey(text, bounds))));
-      expect({ name, isFast: looking < building }).toEqual({ name, isFast: true });
+      const isFast = rounds.some(() => cpuMs(() => survey(text, bounds)) < building);
+      expect({ name, isFast }).toEqual({ name, isFast: true });
     }
   });
 });

@@ -9,24 +9,26 @@ const full = {
   refresh_token: "rt",
   scope: "user",
 };
-const tokens = { accessToken: "at", refreshToken: "rt", expiresAt: 7_201_000, scope: "user" };
+/** They were asked for at 1,000. */
+const living = (seconds: number) => ({ expiresAt: 1_000 + 1_000 * seconds, lifeMs: 1_000 * seconds });
+const tokens = { accessToken: "at", refreshToken: "rt", ...living(7_200), scope: "user" };
 const said = (error: string, error_description?: string) => ({ error, error_description });
 
 describe("readTokens()", () => {
   it.each([
     ["a pair", full, tokens],
     ["a lower-case type", { ...full, token_type: "bearer" }, tokens],
-    ["a life in quotes", { ...full, expires_in: "3599" }, { ...tokens, expiresAt: 3_600_000 }],
+    ["a life in quotes", { ...full, expires_in: "3599" }, { ...tokens, ...living(3_599) }],
     [
       "no scope and no refresh token",
       { access_token: "at", expires_in: 60 },
-      { accessToken: "at", expiresAt: 61_000 },
+      { accessToken: "at", ...living(60) },
     ],
-    ["no life", { ...full, expires_in: undefined }, { ...tokens, expiresAt: 301_000 }],
-    ["a life of 0", { ...full, expires_in: 0 }, { ...tokens, expiresAt: 301_000 }],
-    ["a negative life", { ...full, expires_in: -1 }, { ...tokens, expiresAt: 301_000 }],
-    ["a life that is no number", { ...full, expires_in: "soon" }, { ...tokens, expiresAt: 301_000 }],
-    ["an endless life", { ...full, expires_in: 1e300 }, { ...tokens, expiresAt: 301_000 }],
+    ["no life", { ...full, expires_in: undefined }, { ...tokens, ...living(300) }],
+    ["a life of 0", { ...full, expires_in: 0 }, { ...tokens, ...living(300) }],
+    ["a negative life", { ...full, expires_in: -1 }, { ...tokens, ...living(300) }],
+    ["a life that is no number", { ...full, expires_in: "soon" }, { ...tokens, ...living(300) }],
+    ["an endless life", { ...full, expires_in: 1e300 }, { ...tokens, ...living(300) }],
   ])("counts from the sending and reads %s", (_, body, expected) => {
     expect(opened(readTokens(answer(200, body)))).toEqual({ type: "tokens", tokens: expected });
   });

@@ -26,7 +26,7 @@ describe("readCreatedUser()", () => {
       {
         type: "authorized",
         oneupUserId: 251,
-        tokens: { accessToken: "at", refreshToken: "rt", expiresAt: 7_201_000 },
+        tokens: { accessToken: "at", refreshToken: "rt", expiresAt: 7_201_000, lifeMs: 7_200_000 },
       },
     ],
     [

@@ -51,6 +51,20 @@ describe("a user whose tokens live for a moment", () => {
     for (const each of await Promise.all(signedUp)) expect(each.usable).toBe(true);
   });
 
+  it("is not taken for one whose tokens came late: their life is what 1upHealth gave them", async () => {
+    const { lifecycle, sandbox, clock } = await createTestLifecycle({
+      sandbox: { accessTokenLifeMs: 16 * second },
+    });
+    afterwards(() => lifecycle.close());
+    sandbox.fail({ call: "exchangeCode", delayMs: 5 * second });
+    void lifecycle.onboard("ada", { waitMs: 0 });
+    await clock.advance(7 * second);
+    expect(await lifecycle.inspect("ada")).toMatchObject({ usable: true, pause: null });
+    const token = await lifecycle.accessToken("ada");
+    await clock.advance(16 * second);
+    expect(await lifecycle.accessToken("ada")).not.toBe(token);
+  });
+
   it("reports the wait, is renewed at once by reauthorize(), and as usual once its tokens last", async () => {
     const { lifecycle, sandbox, clock } = await world("keepAlive", 1, false);
     await lifecycle.onboard("sick", { waitMs: 0 });

@@ -72,8 +72,8 @@ export function pauseAfter(
       return attempt > 1 ? pauseOf("jitter", position, now) : null;
     case "authorized":
     case "tokens": {
-      const { expiresAt, refreshToken = secrets.refreshToken } = outcome.tokens;
-      const ms = untilRenewedMs(expiresAt - now.at, refreshToken !== undefined, context.shortGrants);
+      const { lifeMs, refreshToken = secrets.refreshToken } = outcome.tokens;
+      const ms = untilRenewedMs(lifeMs, refreshToken !== undefined, context.shortGrants);
       // seam: short-grants-are-renewed-ever-more-rarely
       return ms > 0 ? pause("shortTokens", ms) : null;
     }
