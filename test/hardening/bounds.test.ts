@@ -25,7 +25,7 @@ describe("an answer", () => {
     const { tokens } = readTokens(answer(200, { ...grant, refresh_token: long, scope: long })) as {
       tokens?: object; // a grant it is
     };
-    expect(opened(tokens)).toEqual({ accessToken: "at", expiresAt: 7_201_000 });
+    expect(opened(tokens)).toEqual({ accessToken: "at", expiresAt: 7_201_000, lifeMs: 7_200_000 });
     const listed = { entry: [{ oneup_user_id: 1, app_user_id: long }] };
     expect(readUserList(answer(200, listed))).toEqual({
       type: "users",
@@ -51,7 +51,7 @@ describe("an answer", () => {
 
   it("whose expires_in is in quotes is taken at its word, one that is infinite is not", () => {
     expect(readTokens(answer(200, { ...grant, expires_in: "7200" }))).toMatchObject({
-      tokens: { expiresAt: 7_201_000 },
+      tokens: { expiresAt: 7_201_000, lifeMs: 7_200_000 },
     });
     const infinite = JSON.stringify(grant).replace("7200", "1e999");
     expect(readTokens(answer(200, infinite))).toMatchObject({ tokens: { expiresAt: 301_000 } });
