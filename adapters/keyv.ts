@@ -30,8 +30,8 @@ export interface KeyvOptions {
  * A store on any Keyv 5 store whose adapter has an iterator.
  *
  * **One process at a time.** Keyv has no compare-and-set, so this adapter makes all decisions in memory. A second
- * process on the same data would go unnoticed, and both would lose writes. All data is read once on opening and stays
- * in memory. Durability is that of the underlying Keyv store: a promise resolves once the Keyv store has acknowledged
+ * process that opens the same data takes over: the first notices it before its next write, and stops with
+ * `STORE_UNUSABLE`; what both wrote at that moment may be lost. All data is read once on opening and stays in memory. Durability is that of the underlying Keyv store: a promise resolves once the Keyv store has acknowledged
  * the write. For several processes use `lmdb`, `redis` or `postgres`. Read-only commands may run beside the process:
  * they write nothing and show the data as it was when they started.
  *

@@ -72,7 +72,10 @@ export async function openLedger(
   let heard: unknown;
   /** Why the last batch failed. */
   let failure: unknown;
-  /** The storage was emptied, see {@link lostStore}. */
+  /** This opening. The last one that may write has its mark in the storage, and those before stop when they see it. */
+  const opening = randomName(clock);
+  const mark: Writing = { place: { key: "Probe", get: () => opening, put() {} }, after: opening };
+  /** The storage was emptied or opened anew, see {@link lostStore}. */
   let lost: LifecycleError | null = null;
   const hear = (error: unknown): void => void (heard = error ?? new Trouble("the store emitted an error"));
   const emitters: readonly Emitter[] = [beneath, beneath.store as Emitter];
@@ -111,27 +114,32 @@ export async function openLedger(
   }
 
   /**
-   * Reads the account's record, before a write, which Keyv cannot make one unit: if it is gone while the storage answers,
-   * or was created anew, the storage was emptied.
+   * Reads the mark of the last opening and the account's record, before a write, which Keyv cannot make one unit: if the
+   * mark is another's, another process has taken over; if the record is gone while the storage answers, or was created
+   * anew, the storage was emptied.
    */
   async function refuseLost(over: AbortSignal): Promise<void> {
     if (lost !== null) throw lost;
     const held = tables.account.get();
-    if (held?.identity === undefined || unsure.has("account")) return;
-    const isThere = async (): Promise<boolean> => {
-      const text: unknown = await beneath.get(`${prefix}account`);
+    const look = async (): Promise<{ readonly by: unknown; readonly isThere: boolean }> => {
+      const [by, text] = await Promise.all([beneath.get(`${prefix}Probe`), beneath.get(`${prefix}account`)]);
       over.throwIfAborted();
-      return typeof text === "string" && readIdentity(text) === held.identity;
+      const isKnown = held?.identity !== undefined && !unsure.has("account");
+      const isThere = !isKnown || (typeof text === "string" && readIdentity(text) === held.identity);
+      return { by, isThere };
     };
-    if (await isThere()) return;
-    // A storage that fails may answer nothing instead of rejecting, so what was just written must be found.
-    const after = randomName(clock);
-    await put(over, [{ place: { key: "Probe", get: () => "", put() {} }, after }]);
-    if ((await beneath.get(`${prefix}Probe`)) !== after)
-      throw new Trouble("it does not return what it stores");
-    if (await isThere()) return;
-    lost = lostStore();
-    throw lost;
+    let found = await look();
+    if (found.by === undefined) {
+      if (found.isThere) return; // only the mark was deleted
+      // A storage that fails may answer nothing instead of rejecting, so what was just written must be found.
+      await put(over, [mark]);
+      found = await look();
+      if (found.by === undefined) throw new Trouble("it does not return what it stores");
+    }
+    if (found.by !== opening)
+      lost = lostStore("it was opened by another process, or restored, while this process had it open");
+    else if (!found.isThere) lost = lostStore();
+    if (lost !== null) throw lost;
   }
 
   async function store(over: AbortSignal, changes: readonly Change[]): Promise<void> {
@@ -195,7 +203,7 @@ export async function openLedger(
       place: { key, get: () => "", put() {} },
       after: randomName(clock),
     });
-    const probes = readOnly ? [] : [probe("Probe"), probe("pROBE")];
+    const probes = readOnly ? [] : [mark, probe("pROBE")];
     await fly((over) => put(over, probes));
     const texts = new Map<string, string>();
     const base = fullKey(beneath, prefix);
@@ -247,7 +255,7 @@ export async function openLedger(
         running ??= writeAll();
       }),
     async probe(): Promise<void> {
-      doubt({ key: "Probe", get: () => "takes writes", put() {} });
+      doubt(mark.place);
       running ??= writeAll();
       await running;
       if (unsure.has("Probe")) throw lost ?? unavailable("write to", failure);
