@@ -48,8 +48,8 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     maxConcurrency: 12, // what waits for the same lease or window waits together
     expect: { poll: { timeout: 120_000 } }, // as test/support/patience.ts has it
-    testTimeout: 180_000, // it ends what hangs, and judges nothing
-    hookTimeout: 180_000,
+    testTimeout: 600_000, // it ends what hangs, and judges nothing
+    hookTimeout: 600_000,
     reporters: ["default"],
     coverage: {
       provider: "v8",

@@ -48,7 +48,7 @@ describe.concurrent("processes die, stand still and lose their connections, and 
 });
 
 describe.runIf(thorough)("the process of 1upHealth stands still, and what arrives late is not blamed", () => {
-  it("on LMDB", { timeout: 240_000 }, async (test) => {
+  it("on LMDB", async (test) => {
     const path = folder("chaos", test);
     const ground: Ground = { place: () => ({ type: "lmdb", path }), server: null };
     const { blamed, log } = await play(ground, { seed: 1, ms: 5_000, stall: { atMs: 3_000, ms: 2_900 } });
@@ -92,8 +92,7 @@ function stories(
   ground: (test: TestContext) => Promise<Ground>,
 ): void {
   for (const seed of seeds ?? [usual]) {
-    const options = { timeout: 240_000, ...needing(programs) };
-    it(`${title}, for the calls that are due (seed ${seed})`, options, async (test) => {
+    it(`${title}, for the calls that are due (seed ${seed})`, needing(programs), async (test) => {
       const { blamed, log } = await play(await ground(test), { seed, ms });
       const story = `ONEUP_TEST_CHAOS_SEEDS=${seed} ONEUP_TEST_CHAOS_MS=${ms}\n${log.join("\n")}`;
       if (blamed.length > 0) expect.fail(`${blamed.join("\n")}\n\n${story}`);

@@ -45,7 +45,7 @@ async function signUpServer(server: Started): Promise<void> {
   expect(out).toMatch(/Stopped\n$/);
 }
 
-describe.concurrent("examples", { timeout: 90_000 }, () => {
+describe.concurrent("examples", () => {
   it("01-first-user takes a user to a Patient of its own for one management call", async () => {
     const { code, out, err } = await start("examples/01-first-user.ts").ended;
     expect({ code, err }).toEqual({ code: 0, err: "" });
@@ -184,7 +184,6 @@ describe.concurrent("examples", { timeout: 90_000 }, () => {
       expect(out.includes("the worker: tokenActive")).toBe(path === "examples/12-express.ts");
       expect(out).toMatch(/Stopped\n$/);
     },
-    60_000,
   );
 
   it.each(["examples/11-hono.ts", "examples/12-express.ts"])(
@@ -211,7 +210,6 @@ describe.concurrent("examples", { timeout: 90_000 }, () => {
       expect(code).toBe(0);
       expect(out).toMatch(/Stopped\n$/);
     },
-    60_000,
   );
 
   it("13-key-provider rotates its keys, retires the old one and replaces the store's own", async () => {

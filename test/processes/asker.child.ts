@@ -38,13 +38,23 @@ function answerTo(said: string): Promise<string> {
   });
 }
 
+/** The token, or the code of the error. What a busy machine delays beyond a time limit is asked for again. */
+async function token(): Promise<string> {
+  for (;;) {
+    try {
+      return await lifecycle.accessToken(user, { waitMs: 20_000 });
+    } catch (error) {
+      if (!isLifecycleError(error)) return String(error);
+      if (!["STORE_UNAVAILABLE", "UNAVAILABLE", "USER_NOT_READY"].includes(error.code)) return error.code;
+    }
+  }
+}
+
 let said = "here";
 for (;;) {
   const word = await answerTo(said);
   if (word === "end") break;
   ahead = Number(word) - systemClock.now();
-  said = await lifecycle
-    .accessToken(user, { waitMs: 20_000 })
-    .catch((error: unknown) => (isLifecycleError(error) ? error.code : String(error)));
+  said = await token();
 }
 await lifecycle.close();

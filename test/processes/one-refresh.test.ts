@@ -66,7 +66,7 @@ function processes(place: () => Promise<Place>, times: number): void {
     const sandbox = createSandbox();
     const server = await sandbox.listen();
     afterwards(() => server.close());
-    const times = { timeoutMs: 900, graceMs: 100, leaseMs: 1_000 };
+    const times = { timeoutMs: 3_400, graceMs: 100, leaseMs: 3_500 };
     const where = await place();
     const common = { place: where, url: server.url, credentials: sandbox.credentials, user, times };
     await onboard(sandbox, server, where);

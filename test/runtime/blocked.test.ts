@@ -86,37 +86,33 @@ describe("ten ids that a firewall stops", () => {
     ...Object.entries(stops),
     ["401 in JSON", { status: 401, body: { message: "Unauthorized" } }] as const,
   ];
-  it.each(oneIn(3, answers))(
-    "with %s leave all other sign-ups alone",
-    async (_, stop) => {
-      const made = await world();
-      const { lifecycle, clock } = made;
-      working(lifecycle);
-      let came = 0;
-      let honest = 0;
-      const poisoned = Array.from({ length: 10 }, (_none, index) => `poison ${index}`);
-      for (const id of poisoned) poison(made, id, stop);
-      const refused: Promise<unknown>[] = [];
-      for (let round = 0; round < (thorough ? 60 : 20); round++) {
-        const bad = lifecycle
-          .onboard(poisoned[round % 10] as string, { waitMs: second })
-          .catch((error) => error);
-        for (let person = 0; person < 5; person++) {
-          honest++;
-          const id = `person ${round}.${person}`;
-          const arrived = await lifecycle.onboard(id, { waitMs: 2 * second }).catch(() => null);
-          if (arrived?.usable === true) came++;
-          await clock.advance(12 * second);
-        }
-        refused.push(bad);
+  it.each(oneIn(3, answers))("with %s leave all other sign-ups alone", async (_, stop) => {
+    const made = await world();
+    const { lifecycle, clock } = made;
+    working(lifecycle);
+    let came = 0;
+    let honest = 0;
+    const poisoned = Array.from({ length: 10 }, (_none, index) => `poison ${index}`);
+    for (const id of poisoned) poison(made, id, stop);
+    const refused: Promise<unknown>[] = [];
+    for (let round = 0; round < (thorough ? 60 : 20); round++) {
+      const bad = lifecycle
+        .onboard(poisoned[round % 10] as string, { waitMs: second })
+        .catch((error) => error);
+      for (let person = 0; person < 5; person++) {
+        honest++;
+        const id = `person ${round}.${person}`;
+        const arrived = await lifecycle.onboard(id, { waitMs: 2 * second }).catch(() => null);
+        if (arrived?.usable === true) came++;
+        await clock.advance(12 * second);
       }
-      expect(came).toBeGreaterThanOrEqual(honest * 0.99);
-      for (const bad of refused) expect(await bad).toMatchObject({ retryable: true });
-      expect(neutralCalls(made)).toBeLessThanOrEqual(12);
-      expect(await lifecycle.health()).toMatchObject({ ready: true, problem: null, shut: [], apart: 10 });
-    },
-    30_000,
-  );
+      refused.push(bad);
+    }
+    expect(came).toBeGreaterThanOrEqual(honest * 0.99);
+    for (const bad of refused) expect(await bad).toMatchObject({ retryable: true });
+    expect(neutralCalls(made)).toBeLessThanOrEqual(12);
+    expect(await lifecycle.health()).toMatchObject({ ready: true, problem: null, shut: [], apart: 10 });
+  });
 
   it("wait alone, longer each time, and come through once the firewall lets them", async () => {
     const made = await world();
@@ -186,7 +182,7 @@ describe("one process of two behind a captive portal", () => {
 
   const persons = thorough ? 120 : 40;
 
-  it.each(Object.entries(portals))(
+  it.each(oneIn(2, Object.entries(portals)))(
     "that answers with %s takes nothing from the other",
     async (_, answer) => {
       const made = await world();
@@ -228,7 +224,6 @@ describe("one process of two behind a captive portal", () => {
       await clock.advance(5 * second);
       expect(await after).toMatchObject({ usable: true });
     },
-    30_000,
   );
 
   it("gives a user back whose code it holds, before the code passes", async () => {

@@ -64,7 +64,6 @@ function stops(kept: () => Promise<Kept>): void {
       expect(sandbox.journal.createdTwice()).toEqual([]);
       expect(sandbox.journal.count("exchangeCode")).toBe(ids.length + 1); // no process was presumed dead
     },
-    60_000,
   );
 }
 

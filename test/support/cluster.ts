@@ -108,7 +108,7 @@ async function until(isSo: () => Promise<boolean>): Promise<void> {
   while (!(await isSo())) {
     if (performance.now() > end)
       throw new Error(`Cannot go on: it must be so within 25 s that ${String(isSo)}`);
-    await pause(50); // each look is a new connection to each node
+    await pause(150); // each look is a new connection to each node
   }
 }
 
