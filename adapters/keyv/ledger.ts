@@ -122,7 +122,9 @@ export async function openLedger(
     if (lost !== null) throw lost;
     const held = tables.account.get();
     const look = async (): Promise<{ readonly by: unknown; readonly isThere: boolean }> => {
-      const [by, text] = await Promise.all([beneath.get(`${prefix}Probe`), beneath.get(`${prefix}account`)]);
+      const [by, text] = await Promise.all(
+        ["Probe", "account"].map((key) => beneath.get<unknown>(prefix + key)),
+      );
       over.throwIfAborted();
       const isKnown = held?.identity !== undefined && !unsure.has("account");
       const isThere = !isKnown || (typeof text === "string" && readIdentity(text) === held.identity);

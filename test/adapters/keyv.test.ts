@@ -261,42 +261,6 @@ describe("adapters/keyv after a crash between two writes", () => {
   });
 });
 
-describe("adapters/keyv on data that another process opens", () => {
-  it("stops the first before its next write, and serves the second; opened again, the other way round", async () => {
-    const [data, clock] = [new Map<string, string>(), manualClock()]; // one clock draws the names of both openings
-    const first = await open(faultyStorage(data), clock);
-    await first.commit(write("ada"));
-    const second = await open(faultyStorage(data), clock);
-    expect(await second.commit(write("bob"))).toMatchObject({ type: "committed" });
-
-    const stopped = { code: "STORE_UNUSABLE", retryable: false };
-    const refused = first.commit(write("eve"));
-    await expect(refused).rejects.toMatchObject(stopped);
-    await expect(refused).rejects.toThrow("it was opened by another process");
-    await expect(first.slots.take(take)).rejects.toMatchObject(stopped);
-    expect(await second.load("eve")).toEqual({ type: "absent" });
-    expect(await second.counts()).toEqual({ created: 2 });
-
-    const third = await open(faultyStorage(data), clock);
-    expect(await third.commit(write("eve"))).toMatchObject({ type: "committed" });
-    await expect(second.commit(write("joe"))).rejects.toMatchObject(stopped);
-    expect(await third.counts()).toEqual({ created: 3 });
-  });
-
-  it("is not stopped by one that only reads, nor by itself", async () => {
-    const [data, clock] = [new Map<string, string>(), manualClock()];
-    const storage = faultyStorage(data);
-    const store = await open(storage, clock);
-    await store.commit(write("ada"));
-    const reading = await keyv(faultyStorage(data)).open({ account: "account", clock, readOnly: true });
-    onTestFinished(() => reading.close());
-    const again = await open(storage, clock);
-    expect(await again.commit(write("bob"))).toMatchObject({ type: "committed" });
-    expect(await store.commit(write("eve"))).toMatchObject({ type: "committed" });
-    expect(await reading.counts()).toEqual({ created: 1 });
-  });
-});
-
 describe("adapters/keyv reading what it finds", () => {
   it.each([
     '{"cut',

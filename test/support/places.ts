@@ -74,7 +74,11 @@ function onCluster(urls: readonly string[]): StoreAdapter {
 }
 
 /** A place in PostgreSQL, with a schema. */
-export async function migrated(where: { readonly url: string; readonly schema: string }): Promise<Place> {
+export async function migrated(where: {
+  readonly url: string;
+  readonly schema: string;
+  readonly timeoutMs?: number;
+}): Promise<Place> {
   await postgres(where.url, { schema: where.schema }).migrate();
   return { type: "postgres", ...where, key: anyKey };
 }
