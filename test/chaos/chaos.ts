@@ -45,7 +45,7 @@ const fleetSize = 3;
 const callsPerSecond = 20;
 const limit = { calls: 2 * callsPerSecond, windowMs: 2_000 };
 /** When everything is in order again, all users arrive within this time: a user may have to pause for a minute. */
-const patienceMs = 150_000;
+const patienceMs = 300_000;
 
 interface Weather {
   /** The clock of a process may be so wrong, in milliseconds. */

@@ -1,4 +1,6 @@
 /** Holds a fleet to what the README promises. 1upHealth's journal knows. */
+import { setTimeout as pause } from "node:timers/promises";
+import { isLifecycleError } from "oneup-lifecycle";
 import type { Lifecycle, UserStatus } from "oneup-lifecycle";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
 import { each } from "../support/child.ts";
@@ -34,20 +36,28 @@ export function secretsOf(sandbox: Sandbox): readonly string[] {
   ];
 }
 
+/** What a user's call meets; `null`: it succeeds. What a slow machine delays beyond a time limit is asked for again. */
+async function troubleOf(lifecycle: Lifecycle, id: string): Promise<unknown> {
+  const end = performance.now() + 60_000;
+  for (;;) {
+    try {
+      await lifecycle.fhir(id, "r4").create({ resourceType: "Basic", code: { text: "here" } });
+      return null;
+    } catch (error) {
+      if (!isLifecycleError(error) || !error.retryable || performance.now() > end) return error;
+      await pause(500);
+    }
+  }
+}
+
 /** Ends the workers in peace; resolves with what is to be blamed. */
 export async function judge(its: Case): Promise<readonly string[]> {
   const { sandbox, lifecycle, crowd, workers, secrets } = its;
   const blamed: string[] = [];
   await each(crowd, 12, async ({ id, newId }) => {
     const current = newId ?? id;
-    const works = await lifecycle
-      .fhir(current, "r4")
-      .create({ resourceType: "Basic", code: { text: "here" } })
-      .then(
-        () => null,
-        (error: unknown) => String(error),
-      );
-    if (works !== null) blamed.push(`${current} has no token that works: ${works}`);
+    const trouble = await troubleOf(lifecycle, current);
+    if (trouble !== null) blamed.push(`${current} has no token that works: ${String(trouble)}`);
   });
   await Promise.all(workers.map(({ process }) => process.end()));
   for (const secret of secretsOf(sandbox)) secrets.add(secret);
