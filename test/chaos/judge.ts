@@ -37,14 +37,14 @@ export function secretsOf(sandbox: Sandbox): readonly string[] {
 }
 
 /** What a user's call meets; `null`: it succeeds. What a slow machine delays beyond a time limit is asked for again. */
-async function troubleOf(lifecycle: Lifecycle, id: string): Promise<unknown> {
+async function troubleOf(lifecycle: Lifecycle, id: string): Promise<string | null> {
   const end = performance.now() + 60_000;
   for (;;) {
     try {
       await lifecycle.fhir(id, "r4").create({ resourceType: "Basic", code: { text: "here" } });
       return null;
     } catch (error) {
-      if (!isLifecycleError(error) || !error.retryable || performance.now() > end) return error;
+      if (!isLifecycleError(error) || !error.retryable || performance.now() > end) return String(error);
       await pause(500);
     }
   }
@@ -57,7 +57,7 @@ export async function judge(its: Case): Promise<readonly string[]> {
   await each(crowd, 12, async ({ id, newId }) => {
     const current = newId ?? id;
     const trouble = await troubleOf(lifecycle, current);
-    if (trouble !== null) blamed.push(`${current} has no token that works: ${String(trouble)}`);
+    if (trouble !== null) blamed.push(`${current} has no token that works: ${trouble}`);
   });
   await Promise.all(workers.map(({ process }) => process.end()));
   for (const secret of secretsOf(sandbox)) secrets.add(secret);
