@@ -1,4 +1,4 @@
-/** Kinds of trouble with what answers mean: words that decide nothing, answers about another user, refusals without a reason. */
+/** Kinds of fault with what answers mean: words that decide nothing, answers about another user, refusals without a reason. */
 import type { Fault } from "oneup-lifecycle/sandbox";
 import type { Incoming } from "../../src/sandbox/base/message.ts";
 import type { SandboxUser } from "../../src/sandbox/state/users.ts";
@@ -122,7 +122,7 @@ export const answerKinds: Readonly<Record<string, Kind>> = {
       return call === "createUser" ? { response: "alreadyExists" } : undefined; // a code is refused to the same user
     },
   },
-  /** A refusal that is not known of the endpoint that was asked: it ends nobody. */
+  /** A refusal that is not known of the endpoint that was asked: it ends no user's life cycle. */
   unknownRefusals: {
     share: 0.1,
     answer: (incoming, dice) => {

@@ -1,6 +1,6 @@
 /**
- * Holds the library to what it promises when something between it and 1upHealth stops calls: one user's trouble is that
- * user's, and one process's trouble that process's. It shuts no gate that others share.
+ * Judges calls that something between the library and 1upHealth stops: if it stops those of one user, or of one process,
+ * that alone is affected, and no gate is shut that others share.
  */
 import type { ErrorCode, Json, UserStatus } from "oneup-lifecycle";
 import type { Judge } from "./judge.ts";
@@ -11,7 +11,7 @@ import type { Scenario } from "./scenario.ts";
 import { hour, minute, second } from "./time.ts";
 import type { Time } from "./time.ts";
 
-/** What callers hear whose calls cannot be made. */
+/** Errors that a caller may get whose calls cannot be made. */
 const heldBack: readonly ErrorCode[] = ["FORBIDDEN", "CREDENTIALS_REFUSED", "UNAVAILABLE"];
 
 /** A user whose call was stopped waits for longer than this, ms. */
@@ -20,7 +20,7 @@ const patienceMs = 4 * minute;
 /** A gate that one user shut is shut no more often in a row than this. */
 const mostAttempts = 3;
 
-/** A neutral call, which shows whose trouble it is, may leave so seldom; until then nobody knows, ms. */
+/** The interval of neutral calls, which show whether a failure concerns one user or the account, ms. */
 const betweenNeutralMs = 6 * minute;
 
 /** See the module. */
@@ -34,7 +34,7 @@ export class BlockJudge {
   /** When each gate was shut that has been shut in a row since. */
   readonly #shutSince = new Map<string, number>();
 
-  /** What users may cost whose tokens live for a moment. */
+  /** The calls that users may cost whose tokens live for a moment. */
   readonly renewals: RenewalJudge;
 
   constructor(judge: Pick<Judge, "blame">, scenario: Scenario, time: Time) {
@@ -52,7 +52,7 @@ export class BlockJudge {
     const before = this.#users.get(nameOf(id))?.filter((at) => at > now - patienceMs) ?? [];
     this.#users.set(nameOf(id), [...before, now]);
     // Where one user alone is refused, each process may meet that once, a person who adopts the user begins again, and a 429
-    // may ask for a few seconds only, after which nobody else may be there to call first.
+    // may ask for a few seconds only, after which no other user may be there to call first.
     const most = this.#scenario.alone === "refusedAlone" ? 8 : 3;
     if ((this.#isAlone || this.#scenario.alone === "refusedAlone") && before.length >= most)
       this.#judge.blame(`P2: ${id} is called for over and over, and each call is stopped`);
@@ -81,16 +81,16 @@ export class BlockJudge {
     const own = clientSecrets.map((secret) => `secret:${fingerprint(secret)}`);
     for (const [key, { state, reason, attempt }] of Object.entries(gates)) {
       if (reason === "credentials" && !own.includes(key))
-        this.#judge.blame(`P2: a refused secret shuts "${key}" for everybody`);
+        this.#judge.blame(`P2: a refused secret shuts "${key}" for all users`);
       if (key === "exchange" && state !== "open" && this.#scenario.alone === "unansweredAlone")
-        this.#judge.blame("P2: the exchange is shut for everybody, because of one user or two");
+        this.#judge.blame("P2: the exchange is shut for all users, because of one user or two");
       if (reason === "forbidden")
         this.#judge.blame(
-          `P2: a call that was blocked before it reached 1upHealth shuts "${key}" for everybody`,
+          `P2: a call that was blocked before it reached 1upHealth shuts "${key}" for all users`,
         );
       else if (this.#scenario.alone === "refusedAlone") this.#refusedAlone(key, state, attempt);
       else if (state !== "open" && this.#isAlone)
-        this.#judge.blame(`P2: "${key}" is shut for everybody, and 1upHealth refused nothing`);
+        this.#judge.blame(`P2: "${key}" is shut for all users, and 1upHealth refused nothing`);
     }
   }
 
@@ -100,12 +100,10 @@ export class BlockJudge {
     if (attempt <= 1) this.#shutSince.set(key, now);
     const isForLong = now - (this.#shutSince.get(key) ?? now) > betweenNeutralMs;
     if (state === "suspended" || (state === "throttled" && attempt > mostAttempts && isForLong))
-      this.#judge.blame(
-        `P2: "${key}" is shut for everybody for the ${attempt}. time in a row, because of one user`,
-      );
+      this.#judge.blame(`P2: "${key}" is shut for all users, ${attempt} times in a row, because of one user`);
   }
 
-  /** Nothing goes wrong in this story but that some calls are stopped, and these are none of them. */
+  /** The only fault of this story is that some calls are stopped, and these calls are not among them. */
   #mustNotice(life: Life, id: string): boolean {
     if (!this.#isAlone || this.#users.has(nameOf(id))) return false;
     return this.#scenario.alone === "poisonedIds" || !this.#lives.has(life);
@@ -116,7 +114,7 @@ export class BlockJudge {
   }
 }
 
-/** The first name of somebody who may have been renamed. */
+/** The first name of a person who may have been renamed. */
 function nameOf(id: string): string {
   return id.replace(/~.*/, "");
 }

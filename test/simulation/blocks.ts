@@ -1,4 +1,4 @@
-/** Kinds of trouble on the way to 1upHealth: something there answers in its place, to some calls and not to others. */
+/** Kinds of fault on the way to 1upHealth: a proxy or firewall answers some calls instead of 1upHealth. */
 import type { Fault } from "oneup-lifecycle/sandbox";
 import type { Asked } from "./faults.ts";
 import type { Kind } from "./kinds.ts";
@@ -8,7 +8,7 @@ import type { Dice } from "./time.ts";
 /** A call on its way. */
 export interface Passing {
   readonly asked: Asked;
-  /** Whom it is about, if that can be told. */
+  /** The user that the call is about, if that is known. */
   readonly user: () => string | undefined;
   /** The process that makes it, from 0. */
   readonly process: number;
@@ -52,7 +52,7 @@ export function poisonedOf(dice: Dice): ReadonlySet<string> {
   return new Set(Array.from({ length: dice.between(1, 3) }, () => `user-${dice.between(1, 20)}`));
 }
 
-/** A spell of trouble within the first five hours, of one of these lengths, ms. */
+/** A period of faults within the first five hours, of one of these lengths, ms. */
 function spellOf(dice: Dice, lengths: readonly number[]): (ms: number) => boolean {
   const forMs = dice.pick(lengths);
   const atMs = dice.between(0, 4 * hour);

@@ -2,12 +2,12 @@
 import { isNode, parsed, seamsIn } from "./seams.ts";
 import type { Node, Seam, Sources } from "./seams.ts";
 
-/** Writes code anew. What it is given, and what it returns, is code; each piece stands in brackets where that matters. */
+/** Returns changed code. Its arguments are code, too; each piece is in brackets where that matters. */
 export type Rewrite = (
   /** The code itself. */
   it: string,
   see: {
-    /** What stands at another seam of the same file: its value, or its name if it is a declaration. */
+    /** The code at another seam of the same file: its value, or its name if it is a declaration. */
     readonly at: (seam: string) => string;
     /** All the code at another seam of the same file. */
     readonly whole: (seam: string) => string;

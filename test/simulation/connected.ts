@@ -1,12 +1,12 @@
 /**
- * People whom the application has connected before it knew of this library, and whose grants it brings. Of some it has the
- * number of another user (the kind `wrongNumbers`): that one's data, id and grants are nothing to them.
+ * People that the application connected before it used this library, and whose grants it adopts. For some it has the number
+ * of another user (the kind `wrongNumbers`): nothing may happen to that user's data, id and grants.
  */
 import type { Grant } from "oneup-lifecycle";
 import type { Stage } from "./stage.ts";
 import { Dice } from "./time.ts";
 
-/** Strangers whose numbers the application may take for those of its own users: one for each. */
+/** Other users at 1upHealth whose numbers the application may take for those of its own users: one for each. */
 export const wrongNumbers = 20;
 
 /** One of them. */
@@ -57,7 +57,7 @@ export class Connected {
     return this.isWrong ? this.#dice.pick([17, 21, 21, roll, roll]) : roll;
   }
 
-  /** The application heard of a conflict, and a person looks: its list is mended, or (true) the user is to be looked up by its id. */
+  /** The application got a conflict, and an operator looks: its list is corrected, or (true) the user is to be looked up by its id. */
   hearsOfConflict(what: string): boolean {
     if (this.isWrong && what === "adopt") this.grant = null;
     return this.isWrong && what !== "adopt" && what !== "rename";

@@ -13,13 +13,13 @@ export class Dossier {
   readonly causes: string[] = [];
   /** Management calls that arrived. */
   spent = 0;
-  /** Somebody was told of it, or it stood in the store. */
+  /** A caller got it, or it was in the store. */
   isKnown = false;
   /** As it was last written, and when; and when first. */
   envelope: Envelope | null = null;
   writtenAt = 0;
   enteredAt = 0;
-  /** It rests in no lane, not because of any trouble, and nobody would take it up for minutes. */
+  /** It is idle in no lane, without any failure, and no process would take it up for minutes. */
   isHeld = false;
   revision = 0;
   lease: { readonly id: string; readonly by: string; readonly until: number } | null = null;
@@ -39,7 +39,7 @@ export class Dossier {
   wasMisnumbered = false;
   /** The number that its record has had as confirmed. */
   confirmed: number | null = null;
-  /** Somebody has renamed it at 1upHealth and told nobody. */
+  /** It was renamed at 1upHealth, and the application does not know. */
   wasRenamedThere = false;
   /** When its tokens that stood in the store ended. */
   readonly ends = new Set<number>();
@@ -59,7 +59,7 @@ export function countRefusal({ refusals }: Dossier, { call, outcome, status, fau
   else if (fault !== undefined || (typeof status === "number" && status >= 400)) refusals.other++;
 }
 
-/** Does a user rest with a code in hand, which passes in some minutes? */
+/** Is the user idle with a code, which expires in some minutes? */
 export function isHeldWithCode({ state, intent }: Envelope): boolean {
   return state === "codeIssued" && intent === null;
 }
@@ -81,7 +81,7 @@ function same(one: readonly unknown[], other: readonly unknown[]): boolean {
   return one.every((part, index) => part === other[index]);
 }
 
-/** What a store counts a user under, from what its record says. */
+/** The key under which a store counts a user, from its record. */
 export function shelfOf(dossier: Dossier): string {
   const { state = "", origin } = dossier.envelope ?? {};
   return origin !== undefined && isLeft(dossier, origin.name)
@@ -97,7 +97,7 @@ export function hasArrived({ envelope, claim }: Dossier): boolean {
   return state === "tokenActive" || state === "refreshed" || state === "reauthorized" || state === "expiring";
 }
 
-/** Has 1upHealth confirmed the number that stands in the record? */
+/** Has 1upHealth confirmed the number in the record? */
 export function isConfirmed(envelope: Envelope | null): boolean {
   return (envelope?.context["unconfirmed"] ?? null) === null;
 }

@@ -1,4 +1,4 @@
-/** Kinds of trouble with what is known of a user: an empty list, a blank answer to a purge, a wrong number with a dead code. */
+/** Kinds of fault with what is known of a user: an empty list, a blank answer to a purge, a wrong number with a dead code. */
 import type { Fault } from "oneup-lifecycle/sandbox";
 import type { Incoming } from "../../src/sandbox/base/message.ts";
 import type { Dossier } from "./dossier.ts";
@@ -25,7 +25,7 @@ const blank: readonly Fault[] = [
 
 /** See the module. */
 export const doubtKinds: Readonly<Record<string, Kind>> = {
-  /** A look-up of a user that is known here lists nobody: now and then, and for hours every time. */
+  /** A look-up of a user that is known here returns an empty list: now and then, and for hours every time. */
   emptyLists: {
     share: 0.12,
     answer: (incoming, dice, stage) => {
@@ -62,7 +62,7 @@ export const doubtKinds: Readonly<Record<string, Kind>> = {
   },
 };
 
-/** Is this a look-up of one user, of whom the record here has a number, or a token? */
+/** Is this a look-up of one user whose record here has a number or a token? */
 function isKnown({ query, body }: Incoming, { judge, handler: { world } }: Stage): boolean {
   const fields = new URLSearchParams(body === "" ? query : body);
   const number = fields.get("oneup_user_id");

@@ -1,11 +1,11 @@
-/** A story whose store is emptied: what the processes that had it open do afterwards, which must be nothing. */
+/** A story in which the store is emptied: the processes that had it open must do nothing afterwards. */
 import type { Handler } from "../../src/sandbox/handler.ts";
 import type { Scenario } from "./scenario.ts";
 import type { PlainStore } from "./plain-store.ts";
 import { beginning, Dice, hour, minute, second } from "./time.ts";
 import type { Time } from "./time.ts";
 
-/** A call that was on its way arrives within this time, ms: these stories have no other trouble. */
+/** A call that was on its way arrives within this time, ms: these stories have no other fault. */
 const underWayMs = second;
 
 /** A FHIR call with a token in memory writes nothing, and notices the loss with the next look at the account, ms. */
@@ -24,7 +24,7 @@ export async function playEmptying(
   if (broken()) return null;
   store.empty();
   const { seed, releases } = scenario;
-  // A process of a new release that starts afterwards would begin the account anew, as it may.
+  // A process of a new release that starts afterwards would initialise the account again, which is allowed.
   const isBegunAnew = new Dice(seed, "emptied").hits(0.5) || releases.from !== releases.to;
   if (isBegunAnew) await store.account.commit({ value: {}, expectedRevision: 0, writeId: "anew" });
   const emptiedAt = time.now;

@@ -1,6 +1,6 @@
 import type { ErrorCode } from "oneup-lifecycle";
 
-/** What an application may hear when things go wrong, without anything being wrong with the library. */
+/** Errors that an application may get because of faults, without a mistake in the library. */
 export const fairErrors: readonly ErrorCode[] = [
   "STORE_UNAVAILABLE",
   "CREDENTIALS_REFUSED",

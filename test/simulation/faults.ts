@@ -4,7 +4,7 @@ import type { Incoming } from "../../src/sandbox/base/message.ts";
 import type { Stage } from "./stage.ts";
 import type { Dice } from "./time.ts";
 
-/** What is asked for, as far as faults care. */
+/** The part of a call that faults depend on. */
 export type Asked =
   | "createUser"
   | "issueAuthCode"
@@ -19,7 +19,7 @@ const loginPage = { status: 200, body: "<!doctype html><title>Log in</title><inp
 const gatewayPage = { status: 502, body: "<html><body>Bad Gateway</body></html>" } as const;
 const serverError = { status: 503, body: { error: "server_error" } } as const;
 
-/** Whatever is asked for. */
+/** For every call. */
 const always: readonly Fault[] = [
   { status: 500 },
   { status: 500, commit: true },
@@ -78,7 +78,7 @@ const special: Readonly<Record<Asked, readonly Fault[]>> = {
   fhir: [{ status: 401 }],
 };
 
-/** The fault that meets this call, if any does. */
+/** The fault that affects this call, if any. */
 export function faultFor(stage: Stage, incoming: Incoming, dice: Dice): Fault | undefined {
   const call = askedBy(incoming);
   const token = call === "exchangeCode" || call === "refreshToken";

@@ -1,9 +1,9 @@
-/** Holds the library to what it promises of users who are forgotten: nothing is left of them, and nobody brings them back. */
+/** Judges forgotten users: nothing of them may be left, and they may not reappear before they start over. */
 import type { Dossier } from "./dossier.ts";
 import type { Judge } from "./judge.ts";
 import type { Stage } from "./stage.ts";
 
-/** What stands for a user who was forgotten begins with this. */
+/** The placeholder of a forgotten user begins with this. */
 const beforeMarks = "\u0001";
 
 /** Is it the place of a mark, and not the id of a user? */
@@ -13,9 +13,9 @@ export function isPlaceOfMark(id: string): boolean {
 
 /** See the module. */
 export class ForgetJudge {
-  /** Users at 1upHealth whom the application has forgotten and who began anew under another id. */
+  /** Users at 1upHealth that the application has forgotten and that started over under another id. */
   orphans = 0;
-  /** All ids of people who were forgotten; true: one began anew under it. */
+  /** All ids of people who were forgotten; true: one started over under it. */
   readonly #ids = new Map<string, boolean>();
   readonly #judge: Pick<Judge, "blame">;
 
@@ -23,7 +23,7 @@ export class ForgetJudge {
     this.#judge = judge;
   }
 
-  /** Has somebody with this id been forgotten? */
+  /** Has a user with this id been forgotten? */
   wasForgotten(id: string): boolean {
     return this.#ids.has(id);
   }
@@ -31,11 +31,11 @@ export class ForgetJudge {
   /** A record is written the first time: is it the one of a user who was forgotten, and starts over? */
   isReborn({ id }: Dossier): boolean {
     if (this.#ids.get(id) === false)
-      this.#judge.blame(`P2: ${id} was forgotten, and is there although nobody began anew with it`);
+      this.#judge.blame(`P2: ${id} was forgotten, and is there although no one signed up with it again`);
     return this.#ids.has(id);
   }
 
-  /** Nobody is there twice, here or at 1upHealth: so many people are so many users, and none was created a second time. */
+  /** No person is there twice, here or at 1upHealth: there are as many users as people, and none was created twice. */
   lastLook({ handler, scenario }: Stage, people: number): void {
     for (const id of handler.journal.createdTwice())
       if (!this.wasForgotten(id)) this.#judge.blame(`P2: ${id} was created twice`);

@@ -1,4 +1,4 @@
-/** People whom the application forgets once they have left, and who come back as if they were new, under any id they had. */
+/** People who are forgotten once they are offboarded, and come back as if they were new, under any id they had. */
 import type { Person } from "./people.ts";
 import type { Stage } from "./stage.ts";
 import { Dice, minute } from "./time.ts";
@@ -22,7 +22,7 @@ export class Forgetting {
     return this.#dice?.pick([18, 21, roll, roll]) ?? roll;
   }
 
-  /** It has left: is it forgotten now? Only where it is nobody else's business: no list has it, and no old grant. */
+  /** It is offboarded: is it forgotten now? Only if no list and no earlier grant refers to it. */
   begins(person: Person): boolean {
     const { judge, handler, time, isOver } = this.#stage;
     const { id, wasRenamedThere } = judge.of(person.id);

@@ -1,4 +1,4 @@
-/** Holds the library to what it promises of grants: whose they are, and how often a secret that works once is presented. */
+/** Judges grants: to which user they belong, and how often a secret that works once is presented. */
 import type { World } from "../../src/sandbox/state/world.ts";
 import type { Secrets } from "../../src/store/sealing/sealer.ts";
 import type { Dossier } from "./dossier.ts";
@@ -39,7 +39,7 @@ export class GrantJudge {
     const secret = path.endsWith("/oauth2/token") ? presenting.exec(body)?.[1] : undefined;
     if (secret === undefined) return;
     const underWay = this.#underWay.get(life) ?? [];
-    // Whose call left late because it stood still may have lost its user in between, and taken it up again.
+    // A process that stood still before its call left may have lost its user in between, and taken it up again.
     if (underWay.includes(secret) && !life.hasStalled)
       this.#judge.blame(`P2: ${life.name} presents a secret again while its first call may still arrive`);
     this.#underWay.set(life, [...underWay, secret]);

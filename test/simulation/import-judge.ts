@@ -1,6 +1,6 @@
 /**
- * Judges a long import by what arrives at 1upHealth and what is written: every slot used, nobody twice, nobody lost,
- * nobody at the screen behind the list. What it notes of each of a million users fits into two bytes.
+ * Judges a long import by what arrives at 1upHealth and what is written: every slot is used, no user is there
+ * twice or lost, and no person at the screen waits behind the list. Its notes on each of a million users fit into two bytes.
  */
 import type { Commit, Committed, ImportSummary, Store } from "oneup-lifecycle";
 import type { JournalEntry } from "oneup-lifecycle/sandbox";
@@ -13,10 +13,10 @@ import { hour, second } from "./time.ts";
 import type { Time } from "./time.ts";
 
 const limit = { name: "management", calls: 300, windowMs: hour };
-/** A call that is slow, or whose process died, holds its slot for so long: time-out and grace. */
+/** How long a call that is slow, or whose process died, holds its slot: time-out and grace, ms. */
 const longestHoldMs = 40 * second;
 
-/** What is told of an import. */
+/** The report on an import. */
 export interface ImportFigures {
   readonly users: number;
   readonly guests: number;
@@ -74,7 +74,7 @@ export class ImportJudge {
   readonly #created: Uint8Array;
   readonly #guests = new Map<string, { spent: number; met: number }>();
   readonly #arrivals: Float64Array;
-  /** From when until when somebody of the list waited for a slot. */
+  /** From when until when a user of the list waited for a slot. */
   #busyFrom = Infinity;
   #busyUntil = 0;
   #calls = 0;
@@ -128,12 +128,12 @@ export class ImportJudge {
     return this.#summary !== null;
   }
 
-  /** Whoever signed up in between has arrived, too. */
+  /** The people who signed up in between have arrived, too. */
   get isOver(): boolean {
     return this.blamed.length > 0 || (this.isDone && this.#waiting.size === 0);
   }
 
-  /** Somebody signs up in person. */
+  /** A person signs up. */
   asks(id: string): void {
     if (!this.#guests.has(id)) this.#guests.set(id, { spent: 0, met: 0 });
   }
@@ -182,7 +182,7 @@ export class ImportJudge {
     this.#tell();
   }
 
-  /** Adds to what is noted of a user, and says how much it is. */
+  /** Adds to a note on a user, and returns the sum. */
   #counted(id: string, what: "spent" | "met", more: number = 1): number {
     const number = numberOf(id);
     const guest = this.#guests.get(id);
@@ -260,7 +260,7 @@ export class ImportJudge {
     onProgress?.(this.#calls, (this.#time.now - (this.#arrivals[0] ?? 0)) / (24 * hour));
   }
 
-  /** Nobody is lost or there twice; and every slot was used while somebody waited. */
+  /** No user is lost or there twice, and every slot was used while a user waited. */
   async lastLook(remoteUsers: number, guests: number): Promise<void> {
     const all = this.#plan.users + guests;
     const { tokenActive = 0, reauthorized = 0, ...others } = await this.#counts();

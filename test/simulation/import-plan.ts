@@ -13,14 +13,14 @@ export interface ImportPlan {
   readonly processes: number;
   /** A process dies this often, ms. */
   readonly killEveryMs: number;
-  /** Somebody signs up in person this often, on average, ms. */
+  /** A person signs up this often, on average, ms. */
   readonly guestEveryMs: number;
   readonly seed: number;
   /** Called when another hundredth has arrived. */
   readonly onProgress?: (arrived: number, days: number) => void;
 }
 
-/** The account's limit, all of it for whoever comes first. */
+/** The account's limit, with no slots reserved for people. */
 export const limit = { calls: 300, windowMs: hour, lanes: { kept: 0 } } as const;
 
 /** The id of a user of the list. */

@@ -10,7 +10,7 @@ import { Life, never } from "./life.ts";
 import { firstRing } from "./operator.ts";
 import { Dice, hour, second } from "./time.ts";
 
-/** Whoever reads the list anew gives it whole so often; otherwise there is nobody to add, and none is given. */
+/** One in this many resumed imports gets the whole list; the others have no user to add, and get none. */
 const wholeEvery = 20;
 
 /** See the module. */
@@ -23,7 +23,7 @@ export class Importer {
   #imports = false;
   /** Questions to the store until it dies. */
   #questionsLeft = Infinity;
-  /** People who have not been told that they are known here. */
+  /** People who have not yet got a user here. */
   readonly #asking = new Set<string>();
 
   constructor(stage: ImportStage, index: number) {
@@ -79,7 +79,7 @@ export class Importer {
       );
   }
 
-  /** Somebody signs up in person, and looks again later; a few stay and wait. */
+  /** A person signs up, and looks again later; a few stay and wait. */
   signUp(id: string): void {
     this.#asking.add(id);
     this.#stage.judge.asks(id);
@@ -90,7 +90,7 @@ export class Importer {
       .catch((error: unknown) => this.#stage.judge.blame(`onboard(${id}) rejected with ${String(error)}`));
   }
 
-  /** It dies at one of its next questions to the store, whatever it is at. */
+  /** It dies at one of its next requests to the store, at any of them. */
   dieSoon(within: number = 300): void {
     this.#questionsLeft = this.#dice.between(1, within);
   }
@@ -110,7 +110,7 @@ export class Importer {
       const dies = --this.#questionsLeft < 0;
       if (dies && this.#dice.hits(0.5)) return (this.#die(life), never());
       if (!dies) return question();
-      // It is written, and nobody is left to hear so.
+      // It is written, and the process dies before it gets the response.
       return question().then(() => {
         if (life.alive) this.#die(life);
         return never();
@@ -160,12 +160,12 @@ export class Importer {
           const arrived = (delivery: Delivery): void => {
             const entry = handler.journal.entries()[0];
             if (entry !== undefined) judge.arrived(entry);
-            handler.journal.clear(); // a million lines that nobody will read
+            handler.journal.clear(); // a million lines without a reader
             if (delivery.type !== "answer") return;
             const { status, headers, body } = delivery.outgoing;
             life.hear(dice.between(5, 80), () => resolve({ status, headers: { ...headers }, text: body }));
           };
-          // What is on its way arrives, whatever becomes of the one who sent it.
+          // A call on its way arrives, even if the process that sent it dies.
           time.after(dice.between(5, 80), () => {
             void handler.handle(incoming).then(arrived);
           });

@@ -1,7 +1,7 @@
 /**
  * One long import on virtual time: a list of users, the account's limit, processes of which one dies every day, and
  * people who sign up meanwhile. Nothing else goes wrong here, for what is judged is that no slot is left unused and that
- * nobody at the screen waits for the list.
+ * no person at the screen waits for the list.
  */
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { Handler } from "../../src/sandbox/handler.ts";
@@ -57,7 +57,7 @@ export async function playImport(plan: ImportPlan): Promise<ImportOutcome> {
   importers[0]?.dieSoon(plan.users);
   time.after(plan.killEveryMs * dice.next(), kill);
   const forget = (): void => {
-    // Tokens that nobody will ask for again would be all there is in the end.
+    // Tokens that are never asked for again would fill the memory.
     handler.world.grants.state = { codes: [], accessTokens: [], refreshTokens: [] };
     if (!judge.isDone) time.after(24 * hour, forget);
   };
@@ -70,7 +70,7 @@ export async function playImport(plan: ImportPlan): Promise<ImportOutcome> {
   return { blamed: judge.blamed, figures: judge.figures() };
 }
 
-/** A million users, their 139 days, a death a day, somebody at the screen every twenty minutes. */
+/** A million users, their 139 days, a death a day, a person at the screen every twenty minutes. */
 export const million: ImportPlan = {
   users: 1_000_000,
   existing: 0.01,

@@ -36,20 +36,20 @@ export class Judge {
   readonly #byRemote = new Map<number, Dossier>();
   readonly #created = new Set<string>();
   readonly #keys: StoreKeys;
-  /** What lists that are brought in may do and cost. */
+  /** What imports may do and cost. */
   readonly lists: ListJudge;
   readonly #outage: OutageJudge;
   /** What may come of calls that are blocked before they reach 1upHealth. */
   readonly blocks: BlockJudge;
   /** What look-ups of one user may cost. */
   readonly lookUps: LookUpJudge;
-  /** Whose grants are, and how they are used. */
+  /** To which user a grant belongs, and how it is used. */
   readonly grants: GrantJudge;
   /** What limits leave room for. */
   readonly limits: LimitJudge;
-  /** What is left of users who are forgotten. */
+  /** Forgotten users. */
   readonly forgets = new ForgetJudge(this);
-  /** What may become of users who are let go. */
+  /** Offboarding. */
   readonly leaving: LeavingJudge;
   /** What may come of a number. */
   readonly numbers: NumberJudge;
@@ -113,12 +113,12 @@ export class Judge {
     this.of(id).causes.push(what);
   }
 
-  /** A user of whom the application knows its number at 1upHealth. */
+  /** The application knows the user's number at 1upHealth. */
   isAtRemote(id: string, oneupUserId: number): void {
     this.#byRemote.set(oneupUserId, this.of(id));
   }
 
-  /** Somebody renames a user at 1upHealth, and tells nobody. */
+  /** A user is renamed at 1upHealth, and the application does not know. */
   renamedThere(from: string, to: string): void {
     if (this.#created.delete(from)) this.#created.add(to);
     const dossier = Object.assign(this.of(from), { wasRenamedThere: true });
@@ -126,7 +126,7 @@ export class Judge {
     this.#alsoKnownAs(dossier, to);
   }
 
-  /** Something befell a process: whoever it worked on is in doubt, taken over by others, or not saved. */
+  /** Something befell a process: each user that it ran is in doubt, taken over by others, or not saved. */
   befell(process: string, what: "died" | "stood still" | "could not look at the account"): void {
     const its = this.all().filter(({ lease }) => lease?.by === process);
     for (const { causes } of its) causes.push(`${process} ${what}`);
@@ -201,7 +201,7 @@ export class Judge {
     const keeps = commit.mode === "keep" || commit.mode === "end";
     const live = lease !== null && lease.until > this.#time.now;
     if (keeps ? lease?.id !== commit.lease.id : live && lease.id !== commit.lease.id) {
-      this.blame(`P3: ${life.name} wrote ${commit.id} on which ${lease?.by ?? "nobody"} works`);
+      this.blame(`P3: ${life.name} wrote ${commit.id}, which is leased to ${lease?.by ?? "no process"}`);
     }
     const isReborn = dossier.revision === 0 && this.forgets.isReborn(dossier); // its mark had a revision
     if (answer.revision !== dossier.revision + 1 && !isReborn)
@@ -277,7 +277,7 @@ export class Judge {
       life.name,
       `${commit.id} is ${after.state}${after.intent ? `, ${after.intent.call}` : ""}${wait}`,
     );
-    // A code that waits may pass: before a gate or for a place, or because nobody came by for it.
+    // A code that waits may pass: before a gate or for a place, or because no process took it up.
     const held =
       isHeldWithCode(after) && (after.pause === null || (before !== null && isHeldWithCode(before)));
     const late = before !== null && isHeldWithCode(before) && this.#time.now - dossier.writtenAt > minute;
@@ -304,7 +304,7 @@ export class Judge {
 
   /**
    * The account's record was written: a gate shut for a secret is shut for that one alone, and a list is read on only
-   * once everybody of the page before is marked.
+   * once all users of the page before are marked.
    */
   async account(life: Life, value: Json): Promise<void> {
     this.lists.compared(life, value);
@@ -326,11 +326,11 @@ export class Judge {
     this.numbers.step(dossier, state, event);
   }
 
-  /** The library told how a user stands. */
+  /** The library returned a user's status. */
   told(life: Life, status: UserStatus): void {
     this.read(`a status from ${life.name}`, JSON.stringify(status));
     const { envelope, ends } = this.of(status.appUserId);
-    if (envelope === null) this.blame(`P1: ${life.name} tells of ${status.appUserId}, who is not stored`);
+    if (envelope === null) this.blame(`P1: ${life.name} returns ${status.appUserId}, which is not stored`);
     if (status.usable && !ends.has(status.expiresAt?.getTime() ?? NaN)) {
       this.blame(`P1: ${life.name} calls ${status.appUserId} usable, and no such token of it was stored`);
     }

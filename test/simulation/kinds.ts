@@ -1,5 +1,5 @@
 /**
- * Kinds of trouble, each an entry: in which share of the seeds it is on, and where it reaches in. An entry draws from dice
+ * Kinds of fault, each an entry: in which share of the seeds it is on, and where it reaches in. An entry draws from dice
  * of its own, so a new one leaves the stories of all seeds that do not have it as they are.
  */
 import type { LifecycleOptions } from "oneup-lifecycle";
@@ -21,15 +21,15 @@ export type AccountLimits = NonNullable<LifecycleOptions["limits"]> & {
   readonly management: { readonly calls: number; readonly windowMs: number };
 };
 
-/** A kind of trouble. It has one reach or several; a missing one changes nothing. */
+/** A kind of fault. It has one reach or several; a missing one changes nothing. */
 export interface Kind {
   /** Of the seeds, from 0 to 1. */
   readonly share: number;
-  /** In this share of its seeds it is the only trouble, so that the judge can be strict. */
+  /** In this share of its seeds it is the only fault, so that the judge can be strict. */
   readonly alone?: number;
   /** What 1upHealth answers in place of its own answer, while things go wrong. */
   readonly answer?: (incoming: Incoming, dice: Dice, stage: Stage) => Fault | undefined;
-  /** How long after it was begun a call arrives, ms: later than any other, and whatever becomes of its process. */
+  /** How long after it was begun a call arrives, ms: later than any other, even if its process dies. */
   readonly late?: (incoming: Incoming, dice: Dice) => number | undefined;
   /** What something on the way answers in place of 1upHealth, while things go wrong. */
   readonly between?: (dice: Dice) => (passing: Passing) => Fault | undefined;
@@ -76,7 +76,7 @@ export function kindsOf(seed: number, wanted: string): readonly string[] {
   );
 }
 
-/** The kind that is the only trouble of a seed which has these kinds, if one is. */
+/** The kind that is the only fault of a seed which has these kinds, if one is. */
 export function aloneOf(seed: number, names: readonly string[]): string | undefined {
   return names.find((name) => new Dice(seed, `alone ${name}`).hits(kinds[name]?.alone ?? 0));
 }

@@ -1,4 +1,4 @@
-/** Holds the library to what it promises of users who are let go: what is erased, of whom, and that it is. */
+/** Judges offboarding: which data of which users are erased, and that they are. */
 import type { JournalEntry } from "oneup-lifecycle/sandbox";
 import { isPurging } from "../../machines/index.ts";
 import type { Envelope } from "../../src/store/envelope.ts";
@@ -17,7 +17,7 @@ export class LeavingJudge {
     this.#world = world;
   }
 
-  /** A purge arrived: nobody's data are erased but those of a user who was let go. */
+  /** A purge arrived: only the data of a user whose offboarding was requested may be erased. */
   purge(dossier: Dossier, { outcome }: JournalEntry): void {
     const { state } = dossier.envelope ?? {};
     if (state !== "offboarding" && state !== "offboarded")
@@ -25,18 +25,18 @@ export class LeavingJudge {
     if (outcome === "purged") dossier.purges.done++;
   }
 
-  /** A record was written: a user who was let go was meant to be, and has no secrets, and what counts as erased is. */
+  /** A record was written: if the user is offboarded, that was requested, it has no secrets, and what counts as erased is. */
   written(dossier: Dossier, before: Envelope | null, after: Envelope): void {
     const { id, wasLetGo, purges } = dossier;
     const { state, sealed } = after;
-    // Whatever event made it so.
+    // Of any event.
     purges.believed += Math.max(0, purgedIn(after) - (before === null ? 0 : purgedIn(before)));
     if (purges.believed > purges.done)
       this.#judge.blame(`P7: a purge of ${id} was taken for done although 1upHealth had not finished`);
     if (state === "offboarded" && before !== null) this.#remembers(id, before, after);
     if (!isPurging(state) && state !== "offboarded") return;
-    if (sealed !== null) this.#judge.blame(`P5: ${id} was let go and has secrets`);
-    if (!wasLetGo) this.#judge.blame(`P2: ${id} was let go although nobody asked for it`);
+    if (sealed !== null) this.#judge.blame(`P5: ${id} was offboarded and has secrets`);
+    if (!wasLetGo) this.#judge.blame(`P2: ${id} was offboarded although no one requested it`);
   }
 
   /** What was requested of a purge is done, or reads as requested and not carried out. */
@@ -48,7 +48,7 @@ export class LeavingJudge {
       this.#judge.blame(`P7: a purge of ${id} was requested, and reads as if it had not been`);
   }
 
-  /** A user took a step: no purge is given up whose user 1upHealth has. */
+  /** A user changed its state: no purge is given up whose user 1upHealth has. */
   step(dossier: Dossier, state: string, event: string): void {
     const { id } = dossier;
     if (event === "USER_MISSING" && state === "offboarded" && this.#world.users.find(id) !== undefined)
@@ -58,7 +58,7 @@ export class LeavingJudge {
   }
 }
 
-/** How many versions the record says are erased. */
+/** How many versions are erased according to the record. */
 function purgedIn({ context }: Envelope): number {
   return ((context["purged"] ?? []) as readonly string[]).length; // written by the library
 }

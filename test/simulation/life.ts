@@ -1,8 +1,8 @@
-/** One life of a process: its clock, what it still hears, and that it hears nothing once it is over. */
+/** One life of a process: its clock, and its events, which end when it dies. */
 import type { Clock } from "oneup-lifecycle";
 import type { Dice, Time } from "./time.ts";
 
-/** One life of a process: from its start to its end. After that it hears nothing and does nothing. */
+/** One life of a process: from its start to its end. After that it receives nothing and does nothing. */
 export class Life {
   readonly name: string;
   readonly clock: Clock;
@@ -13,7 +13,7 @@ export class Life {
   ceiling: { readonly calls: number; readonly windowMs: number } | null = null;
   /** Until then it stands still, on the true time. */
   stalledUntil = 0;
-  /** What 1upHealth said with a 429, by endpoint. */
+  /** The wait that a 429 asked for, by endpoint. */
   readonly toldToWait = new Map<string, { readonly since: number; readonly until: number }>();
   /** It stood still once. */
   hasStalled = false;
@@ -44,7 +44,7 @@ export class Life {
   }
 }
 
-/** What a process that is gone gets to hear: nothing, ever. */
+/** The response that a dead process gets: none. */
 export function never<T>(): Promise<T> {
   return new Promise(() => {});
 }

@@ -35,7 +35,7 @@ export class LimitJudge {
     this.#stubborn = { from: beginning + atMs, until: beginning + atMs + forMs };
   }
 
-  /** Somebody else spends the account's calls. */
+  /** Another client spends the account's calls. */
   othersSpend(from: number, until: number): void {
     this.#foreign.push({ from, until });
   }
@@ -49,7 +49,7 @@ export class LimitJudge {
     const arrived = this.#within(windowMs);
     if (arrived > calls) this.#judge.blame(`P4: ${arrived} calls within a window of ${calls}`);
     if (outcome === "rate_limited" && !this.#foreign.some(({ from, until }) => now >= from && now <= until))
-      this.#judge.blame("P4: a call was refused although nobody else spends the account's calls");
+      this.#judge.blame("P4: a call was refused although no other client spends the account's calls");
     if (status === 429) this.#throttled.answers++;
     if (this.#scenario.alone !== "stubbornThrottling") return;
     if (now < this.#stubborn.from || now >= this.#stubborn.until) return;
@@ -69,7 +69,7 @@ export class LimitJudge {
     if (lane === "interactive") return;
     const { used } = await slots.forecast({ limit, calls: 1, lane });
     if (used.recovery + used.bulk > calls - kept)
-      this.#judge.blame(`P4: ${lane} took a place that is kept for people`);
+      this.#judge.blame(`P4: ${lane} took a slot that is reserved for people`);
   }
 
   /** A process took a slot of this limit. */

@@ -1,4 +1,4 @@
-/** Holds imports to their promises: whom they may mark, what their pages may cost, that they end, and only when they may. */
+/** Judges imports: which users they may mark, what their pages may cost, that they end, and only when they may. */
 import type { Commit, ImportSummary, Json, UserState } from "oneup-lifecycle";
 import type { JournalEntry } from "oneup-lifecycle/sandbox";
 import type { World } from "../../src/sandbox/state/world.ts";
@@ -23,14 +23,14 @@ const longestOnItsWay = 45_000;
 export class ListJudge {
   /** Which lists each process brings in, and when it last asked for a page of 1upHealth's. */
   readonly #lists = new Map<Life, { readonly names: Set<string>; pageAt: number }>();
-  /** Pages of 1upHealth's list, the users whom they saved a call, and what went wrong meanwhile. */
+  /** Pages of 1upHealth's list, the users for which they saved a call, and what went wrong meanwhile. */
   readonly #comparing = { pages: 0, known: 0, causes: 0 };
-  /** Processes that compare everybody with 1upHealth's list, at whatever cost. */
+  /** Processes that compare all users with 1upHealth's list, at any cost. */
   readonly #reconciling = new Set<Life>();
   /** Processes that had a call stopped, and when each last made one that names no user. */
   readonly #stopped = new Set<Life>();
   readonly #neutralAt = new Map<Life, number>();
-  /** A user of any process was answered 429: whoever takes that user up asks whether it is so for others, too. */
+  /** A user of any process was answered 429: the process that takes it up asks whether it is so for others, too. */
   #wasThrottled = false;
   /** The page to be judged next is that of such a call. */
   #isNeutral = false;
@@ -58,7 +58,7 @@ export class ListJudge {
     this.#reconciling.add(life);
   }
 
-  /** The import says that its users wait for slots now. */
+  /** The import reports that its users wait for slots now. */
   hasLinedUp(name: string): void {
     for (const dossier of this.#judge.all()) {
       if (dossier.isHeld && dossier.lease === null && isLeft(dossier, name))
@@ -66,17 +66,18 @@ export class ListJudge {
     }
   }
 
-  /** The import says that everybody has arrived; `alone`: nobody else has brought that list in. */
+  /** The import reports that all users have arrived; `alone`: no other process has imported that list. */
   broughtIn(life: Life, name: string, summary: ImportSummary, alone: boolean): void {
     const { read, added, present, rejected, left } = summary;
     const came = this.#judge.all().filter(({ envelope }) => envelope?.origin?.name === name).length;
-    if (alone && added !== came) this.#judge.blame(`P2: ${life.name} says that it added ${added} of ${came}`);
+    if (alone && added !== came)
+      this.#judge.blame(`P2: ${life.name} reports that it added ${added} of ${came}`);
     if (read !== added + present || rejected > 0 || left > 0)
       this.#judge.blame(
         `P2: ${life.name} miscounts: ${JSON.stringify({ read, added, present, rejected, left })}`,
       );
     for (const dossier of this.#judge.all()) {
-      // Whoever failed needs a person, and whoever was let go before it arrived is not waited for.
+      // A failed user needs a person, and one that was offboarded before it arrived is not waited for.
       const isOver = ["failed", "identifying", "offboarding", "offboarded"].includes(
         dossier.envelope?.state ?? "",
       );
@@ -91,7 +92,7 @@ export class ListJudge {
     if (stopping.has(status) || (isPage && status === 400)) this.#stopped.add(life);
   }
 
-  /** A page of one user, which names none: it tells whether calls of this process are stopped. One in five minutes. */
+  /** A page of one user, without an id: it shows whether calls of this process are stopped. One in five minutes. */
   neutral(life: Life): void {
     const before = this.#neutralAt.get(life) ?? Number.NEGATIVE_INFINITY;
     if (!this.#stopped.has(life) && !this.#wasThrottled)
@@ -148,21 +149,21 @@ export class ListJudge {
     const { state, intent, origin } = before;
     const own = origin !== undefined && !origin.arrived && this.#lists.get(life)?.names.has(origin.name);
     if (own !== true || state !== "created" || intent !== null)
-      this.#judge.blame(`P6: ${life.name} marks ${id}, who is none of its import that waits`);
+      this.#judge.blame(`P6: ${life.name} marks ${id}, which does not wait in its import`);
     this.#comparing.known++;
   }
 
-  /** Whoever has a call to make and rests must be met again, and soon, unless it knows why not. */
+  /** An idle user with a call to make must be taken up again, and soon, unless its record has a reason. */
   rests(dossier: Dossier, { id, value, lane, dueInMs }: Commit, isLeased: boolean): void {
     const { state, intent, pause } = value as unknown as Envelope; // written by the library itself
     dossier.isHeld = false;
     if (isLeased || lane !== null || callOf(state as UserState) === undefined) return;
-    if (dueInMs === null) this.#judge.blame(`P2: nobody will ever take ${id} up`);
+    if (dueInMs === null) this.#judge.blame(`P2: no process will ever take ${id} up`);
     const reason = intent !== null || pause !== null || state === "codeIssued" || state === "expiring";
     dossier.isHeld = !reason && (dueInMs ?? 0) > 5 * minute;
   }
 
-  /** A list is read on only once everybody of the page before is marked. */
+  /** A list is read on only once all users of the page before are marked. */
   compared(life: Life, value: Json): void {
     const { imports = {} } = value as { imports?: Record<string, { skip: number }> }; // written by the library
     const pageAt = this.#lists.get(life)?.pageAt ?? 0;
@@ -174,7 +175,7 @@ export class ListJudge {
         const remote = this.#world.users.find(dossier.id);
         const place = (remote?.oneupUserId ?? Infinity) - firstUserId;
         if (place >= skip - 100 && place < skip)
-          this.#judge.blame(`P6: 1upHealth's list was read past ${dossier.id}, and nobody marked it`);
+          this.#judge.blame(`P6: 1upHealth's list was read past ${dossier.id}, which is not marked`);
       }
     }
   }

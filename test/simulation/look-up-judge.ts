@@ -46,19 +46,19 @@ export class LookUpJudge {
     const skip = is?.form === "pages" ? is.skip : 0;
     const isNew = is !== null && (was?.form !== is.form || (was.form === "pages" && was.skip !== skip));
     if (isNew && skip <= this.#world.users.all.length) dossier.base++;
-    // A list that does not page is read once more later: it said nothing.
+    // A list that does not page is read once more later: it proved nothing.
     if (was?.form === "pages" && is === null && after.pause?.reason === "otherUsers")
       dossier.causes.push("the list was read in vain");
   }
 
-  /** Whose look-ups a page may be part of that a process asks for: of several, nothing tells which. */
+  /** The users whose look-ups a page of this process may be part of: if there are several, any of them. */
   of(life: Life): readonly Dossier[] {
     return this.#judge
       .all()
       .filter(({ lease, envelope }) => lease?.by === life.name && envelope !== null && isLookedUp(envelope));
   }
 
-  /** A process is asked for what a look-up may go before, whose pages no record tells of. */
+  /** A caller asks a process for something that may begin with a look-up, whose pages are in no record. */
   mayBegin(life: Life): void {
     this.#last.set(life, this.#time.now + 5 * minute);
   }

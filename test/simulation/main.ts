@@ -1,6 +1,6 @@
 /**
- * `npm run simulate -- --seeds 1000`: plays stories and tells of those that break a promise.
- * `npm run simulate -- --seed 4711 --trace`: plays one, and tells it line by line.
+ * `npm run simulate -- --seeds 1000`: plays stories and prints those that break a promise.
+ * `npm run simulate -- --seed 4711 --trace`: plays one, and prints it line by line.
  * `npm run simulate -- --import 1000000`: one import that takes 139 days.
  */
 import process from "node:process";
@@ -10,7 +10,7 @@ import { kinds } from "./kinds.ts";
 import { simulate } from "./simulation.ts";
 
 const usage = `npm run simulate -- [--seeds N] [--from S] [--until-broken]    N stories (1000), the first of them seed S (1)
-            [--with K]                                         each with the kind of trouble K of kinds.ts
+            [--with K]                                         each with the kind of fault K of kinds.ts
 npm run simulate -- --seed S [--trace]                         one story, line by line
 npm run simulate -- --import N [--seed S]                      an import of N users, to its end`;
 
@@ -21,7 +21,7 @@ interface Words {
   readonly seeds: number;
   readonly trace: boolean;
   readonly untilBroken: boolean;
-  /** A kind of trouble that every story has; "": none. */
+  /** A kind of fault that every story has; "": none. */
   readonly kind: string;
   /** Users to import; 0: stories are played. */
   readonly users: number;
@@ -96,7 +96,7 @@ async function bringIn(users: number, seed: number): Promise<void> {
   if (blamed.length > 0) process.exitCode = 1;
 }
 
-/** One line that is written over again, where somebody watches. */
+/** One line that is written over again, on a terminal. */
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r${text}`);
 }

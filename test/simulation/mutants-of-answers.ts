@@ -1,4 +1,4 @@
-/** Mistakes about what an answer means: for whom it is, and what it leaves in doubt. Part of `mutants.ts`. */
+/** Mistakes about what an answer means: which user it is about, and what it leaves in doubt. Part of `mutants.ts`. */
 import type { Mutant, Rewrite } from "./breaking.ts";
 
 const none: Rewrite = () => "null";

@@ -31,7 +31,7 @@ const { values } = parseArgs({
   },
 });
 
-/** What the first seed that noticed said. */
+/** What the first seed that noticed reported. */
 interface Noticed {
   readonly seed: number;
   readonly blamed: string;
@@ -105,7 +105,7 @@ async function hunted(mutant: Mutant, sources: Sources, folder: string): Promise
   }
 }
 
-/** The first seed that somebody is blamed for, and what for. */
+/** The first seed with a broken promise, and which. */
 async function blame(folder: string, seeds: readonly string[]): Promise<Noticed | null> {
   const told = /^seed (\d+): (.*)$/m.exec(await run(folder, [...seeds, "--until-broken"]));
   return told && { seed: Number(told[1]), blamed: (told[2] ?? "").replace(/[:;].*(?=.{200})/, "") };
@@ -115,7 +115,7 @@ function run(folder: string, words: readonly string[]): Promise<string> {
   const command = ["--import", "tsx", "test/simulation/run.ts", ...words];
   return new Promise((resolve, reject) => {
     execFile(process.execPath, command, { cwd: folder, maxBuffer: 1e8 }, (error, out, err) => {
-      // 1: a promise was broken. Anything else is trouble of another kind.
+      // 1: a promise was broken. Anything else is an error of another kind.
       if (error !== null && error.code !== 1)
         reject(new Error(`the simulation ended badly:\n${out}\n${err}`));
       else resolve(out);

@@ -195,7 +195,7 @@ export const mutants: readonly Mutant[] = [
     at: "a-page-is-marked-before-it-counts-as-read",
     becomes: unawaited,
   },
-  { name: "reads 1upHealth's list to its end, whatever that costs", at: "a-page-must-pay", when: "always" },
+  { name: "reads 1upHealth's list to its end at any cost", at: "a-page-must-pay", when: "always" },
   {
     name: "leaves a user that it took over to no process",
     at: "an-adopted-user-is-taken-up",
@@ -313,7 +313,7 @@ export const mutants: readonly Mutant[] = [
     becomes: no,
   },
   {
-    name: "takes slots of its own limit, whatever the account's is",
+    name: "takes slots by its own limit instead of the account's",
     at: "the-stricter-limit-is-kept-to",
     becomes: (_, { part }) => part("arguments.0"),
   },

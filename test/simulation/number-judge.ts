@@ -1,4 +1,4 @@
-/** Holds the library to what it promises of numbers: nothing is done to a user because of a number that only a word names. */
+/** Judges numbers: nothing is done to a user because of a number that is not confirmed. */
 import type { JournalEntry } from "oneup-lifecycle/sandbox";
 import type { World } from "../../src/sandbox/state/world.ts";
 import type { Envelope } from "../../src/store/envelope.ts";
@@ -29,11 +29,11 @@ export class NumberJudge {
   readonly #judge: Pick<Judge, "blame" | "of">;
   readonly #time: Time;
   readonly #byRemote: ReadonlyMap<number, Dossier>;
-  /** By numbers of other users, those whom the application has taken for them last. */
+  /** By number of another user: the user that the application last took for it. */
   readonly #claimants = new Map<number, Dossier>();
 
   readonly #world: World;
-  /** Codes that are worth nothing, and whom they were given. */
+  /** Codes that are worth nothing, and the users that got them. */
   readonly #dead = new Map<string, Dossier>();
 
   constructor(
@@ -76,7 +76,7 @@ export class NumberJudge {
     return code;
   }
 
-  /** Who presents a code that is worth nothing, if a call does. It is refused, and that costs. */
+  /** The user that presents a code that is worth nothing, if a call does. It is refused, and that costs. */
   presentsDead(body: string): string | undefined {
     const dossier = this.#dead.get(new URLSearchParams(body).get("code") ?? "");
     if (dossier === undefined) return undefined;
@@ -85,12 +85,12 @@ export class NumberJudge {
     return dossier.id;
   }
 
-  /** Whom the application has taken for the user of this number, which is another's. */
+  /** The user for which the application uses this number, which is another user's. */
   claimantOf(oneupUserId: number | undefined): Dossier | undefined {
     return oneupUserId === undefined ? undefined : this.#claimants.get(oneupUserId);
   }
 
-  /** A call arrived. Returns the user for whom it was made, if its number is another's: it may ask, and nothing else. */
+  /** A call arrived. Returns the user for which it was made if its number is another user's: only a look-up may be made. */
   arrived({ call, oneupUserId }: JournalEntry): Dossier | undefined {
     const claimant = this.claimantOf(oneupUserId);
     if (claimant !== undefined && call !== "listUsers")
@@ -136,7 +136,7 @@ export class NumberJudge {
       this.#judge.blame(`P2: ${id} is to be created although 1upHealth has it`);
   }
 
-  /** No number that came with a dead code holds its user up: a look-up tells which is right. */
+  /** No number that came with a dead code holds its user up: a look-up shows which is right. */
   #isHeldUp(id: string, { context, pause }: Envelope): void {
     if (pause?.reason === "otherUsers" && context["unconfirmed"] === "answered")
       this.#judge.blame(`P2: ${id} is held up by a number that came with a dead code`);

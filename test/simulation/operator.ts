@@ -1,4 +1,4 @@
-/** Whoever runs the application: rolls a new release out, raises the format, replaces keys, all while people work. */
+/** The operator of the application: rolls a new release out, raises the format, replaces keys, all while people work. */
 import { isLifecycleError } from "oneup-lifecycle";
 import type { Lifecycle } from "oneup-lifecycle";
 import { ringOf } from "../../src/store/sealing/keys.ts";

@@ -1,4 +1,4 @@
-/** Holds the library to what it promises while the token endpoint is down: no code is spent that could not be exchanged. */
+/** Judges an outage of the token endpoint: no code is spent that could not be exchanged. */
 import type { Dossier } from "./dossier.ts";
 import type { Judge } from "./judge.ts";
 import type { Scenario } from "./scenario.ts";

@@ -1,4 +1,4 @@
-/** The application's side: people who sign up, come back, change their address; and what they are told. */
+/** The application's side: people who sign up, come back, change their address; and the results they get. */
 import { isLifecycleError } from "oneup-lifecycle";
 import type { Grant, Lifecycle, Reconciliation, UserStatus } from "oneup-lifecycle";
 import type { SandboxUser } from "../../src/sandbox/state/users.ts";
@@ -11,7 +11,7 @@ import type { ListPlan } from "./scenario.ts";
 import type { Fit, Stage } from "./stage.ts";
 import { Dice, hour, minute, second } from "./time.ts";
 
-/** How a person stands to 1upHealth before it signs up, and what the application believes. */
+/** What 1upHealth has of a person before it signs up, and what the application believes. */
 type Kind = "new" | "unexpected" | "existing" | "believedToExist" | "connected";
 
 /** How long a call may take beside the time it was told to wait: slow stores and networks, whole calls. */
@@ -20,14 +20,14 @@ const slackMs = 5 * minute;
 /** One person with one account at the application. */
 export class Person {
   id: string;
-  /** It has a token, as far as it was told. */
+  /** The last result had a token. */
   hasArrived = false;
   #signedUp = false;
   #names = 0;
   #attempts = 0;
   /** The list that brings it, if one does. */
   readonly list: ListPlan | null;
-  /** What the application has of somebody whom it has connected before. */
+  /** What the application has of a person that it connected before. */
   readonly #connected: Connected | null;
   readonly #kind: Kind;
   readonly #dice: Dice;
@@ -53,7 +53,7 @@ export class Person {
     if (this.#connected?.isWrong === true)
       stage.time.after(stage.scenario.troubleMs + hour, () => this.#lookAtNumber());
     const arrivesMs = this.#dice.between(0, arrivalMs);
-    // Some of the list come by themselves, too; and whoever was connected before is taken over in any case.
+    // Some of the list come by themselves, too; people who were connected before are adopted in any case.
     if (list === null || this.wasConnected || this.#dice.hits(0.4))
       stage.time.after(arrivesMs, () => this.signUp());
     else stage.time.after(list.atMs + arrivesMs, () => this.#comeBack());
@@ -68,7 +68,7 @@ export class Person {
     return this.#connected?.grant ?? null;
   }
 
-  /** What it costs that a list brings it in, believing what it believes. */
+  /** What its import costs, with what the list expects of it. */
   #standsIn({ expect }: ListPlan): void {
     const exists = this.#stage.handler.world.users.find(this.id) !== undefined;
     this.#stage.judge.expects(this.id, exists === (expect === "existing") ? 1 : 2);
@@ -103,7 +103,7 @@ export class Person {
       if (status.usable) this.#comeBack();
       else again();
     });
-    // Some press the button twice, and the second time another process hears it.
+    // Some press the button twice, and the second request goes to another process.
     if (this.#dice.hits(0.3)) {
       this.#ask(
         verb,
@@ -168,7 +168,7 @@ export class Person {
       this.#ask("reauthorize", waitMs, (lifecycle) => lifecycle.reauthorize(this.id, { waitMs }), next, next);
     } else if (roll === 18) {
       const to = `${this.id.replace(/~.*/, "")}~${++this.#names}`;
-      judge.expects(this.id, isConfirmed(judge.of(this.id).envelope) ? 1 : 2); // whose its number is, once
+      judge.expects(this.id, isConfirmed(judge.of(this.id).envelope) ? 1 : 2); // to which user its number belongs, once
       judge.lookUps.renames(judge.of(this.id), to);
       const rename = (lifecycle: Lifecycle, life: Life): Promise<UserStatus> => {
         judge.lookUps.mayBegin(life);
@@ -188,7 +188,7 @@ export class Person {
     } else if (roll === 23) {
       const { id, envelope } = judge.of(this.id);
       const user = handler.world.users.find(id);
-      // Of a user whose number is not known here for sure, nothing tells that it is the same.
+      // The number of this user is not confirmed here, so it may be another user.
       if (
         isConfirmed(envelope) &&
         user !== undefined &&
@@ -213,7 +213,7 @@ export class Person {
   #leave(waitMs: number, next: () => void): void {
     const { judge } = this.#stage;
     const purge = this.#dice.pick([false, true, ["r4"], ["dstu2", "r4"]] as const);
-    judge.expects(this.id, purge === false ? 1 : 2); // who it is, and a fresh code once somebody brings it back
+    judge.expects(this.id, purge === false ? 1 : 2); // which user it is, and a fresh code once it is onboarded again
     judge.of(this.id).wasLetGo = true;
     this.hasArrived = false;
     const leave = (lifecycle: Lifecycle): Promise<UserStatus> =>
@@ -242,7 +242,7 @@ export class Person {
     this.#later(this.#dice.between(0, 10 * minute), () => this.signUp());
   }
 
-  /** Somebody who looks after users at 1upHealth itself gives it another id, and tells nobody. */
+  /** The user gets another id at 1upHealth itself, and the application does not know. */
   #isRenamedThere(user: SandboxUser): void {
     const { judge, handler, trace } = this.#stage;
     const to = `${this.id.replace(/~.*/, "")}~${++this.#names}`;
@@ -260,7 +260,7 @@ export class Person {
     this.#ask("fhir.create", 40 * second, write, again, done);
   }
 
-  /** Asks some process, and goes on with what it hears; `otherwise` when that is an error or nothing at all. */
+  /** Asks a random process and continues with its result; with `otherwise` after an error or without a result. */
   #ask<T>(
     what: string,
     waitMs: number,
@@ -269,15 +269,15 @@ export class Person {
     then: (life: Life, answer: T) => void,
   ): void {
     const { time, judge, trace } = this.#stage;
-    const somebody = this.#somebody();
-    if (somebody === undefined) return this.#later(10 * second, otherwise);
-    const { life, lifecycle } = somebody;
+    const place = this.#randomProcess();
+    if (place === undefined) return this.#later(10 * second, otherwise);
+    const { life, lifecycle } = place;
     trace.note(life.name, `${what} ${this.id}?`);
     let open = true;
     const over = time.after(waitMs + slackMs, () => {
       if (!open) return;
       open = false;
-      // These have no time limit: they wait for a store that is away, for slots, and for whoever they work on.
+      // These have no time limit: they wait for a store that is unavailable, for slots, and for the users that they work on.
       if (life.alive && !life.hasStalled && what !== "resume" && what !== "reconcile")
         judge.blame(`P2: ${what}(${this.id}) of ${life.name} was never answered`);
       otherwise();
@@ -341,7 +341,7 @@ export class Person {
     this.#stage.time.after(ms, task);
   }
 
-  #somebody(): Fit | undefined {
+  #randomProcess(): Fit | undefined {
     const there = this.#stage.fit;
     return there.length === 0 ? undefined : this.#dice.pick(there);
   }

@@ -1,5 +1,5 @@
 /**
- * The one store of a simulation, as it is, without trouble on the way: the memory adapter's, which keeps objects in place
+ * The one store of a simulation, as it is, without faults on the way: the memory adapter's, which keeps objects in place
  * of texts. What is kept is a copy, as JSON would give it back, frozen through and through, so that every caller can have
  * the same one.
  */

@@ -63,16 +63,16 @@ export class Process implements Mortal {
     };
     this.lifecycle = null;
     void lifecycle.close().then(restart, restart);
-    time.after(2 * minute, () => this.crash(life)); // whoever does not end in time is killed
+    time.after(2 * minute, () => this.crash(life)); // a process that does not end in time is killed
   }
 
-  /** It ended in order. With no other trouble than a store that comes back, nobody is left in its hand. */
+  /** It ended in order. If the only fault was a store that came back, it has left no user leased. */
   #hasEnded(life: Life): void {
     const { judge, scenario, time } = this.#stage;
     if (scenario.alone !== "endsMeanwhile") return;
     for (const { id, lease } of judge.all())
       if (lease?.by === life.name && lease.until > time.now)
-        judge.blame(`P2: ${life.name} has closed and left ${id} in its hand`);
+        judge.blame(`P2: ${life.name} has closed and left ${id} leased`);
   }
 
   /** Opens the lifecycle and lets its worker work. A store that is away makes it try again. */

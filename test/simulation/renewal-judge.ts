@@ -1,4 +1,4 @@
-/** Holds the library to what it promises where a user's tokens live for a moment: it takes few of the account's calls. */
+/** Judges users whose tokens live for a moment: they take few of the account's calls. */
 import type { Judge } from "./judge.ts";
 import type { Scenario } from "./scenario.ts";
 import { hour } from "./time.ts";

@@ -33,7 +33,7 @@ await build({
   sourcesContent: false,
   logLevel: "error",
 });
-process.on("SIGINT", () => {}); // the stories hear it, too, and tell how far they came
+process.on("SIGINT", () => {}); // the stories get it, too, and print how far they came
 const child = spawn(process.execPath, [...flags, file, ...process.argv.slice(2)], { stdio: "inherit" });
 child.on("close", (code) => {
   rmSync(file, { force: true });

@@ -16,7 +16,7 @@ export const sandboxKinds: Readonly<Record<string, Kind>> = {
       spentCode: dice.pick([400, 503]),
     }),
   },
-  /** A look-up of one user brings everybody, page by page, unless its filter stands where the server looks for it. */
+  /** A look-up of one user returns all users, page by page, unless its filter is where the server expects it. */
   unfilteredLists: { share: 0.12, sandbox: (dice) => ({ filter: dice.pick(["never", "body"]) }) },
   /** What a code or a refresh token that is presented twice ends, and what a rotation leaves. */
   otherGrants: {

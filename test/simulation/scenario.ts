@@ -1,5 +1,5 @@
 /**
- * What a seed is about. Every seed switches some kinds of trouble on and others off, so that rare meetings of two
+ * What a seed is about. Every seed switches some kinds of fault on and others off, so that rare meetings of two
  * kinds are not drowned by all the others.
  */
 import type { RefreshPolicy } from "oneup-lifecycle";
@@ -15,11 +15,11 @@ export const clientSecrets = ["the-first-client-secret", "the-second-client-secr
 export interface Rates {
   /** The process dies: before, during or after what it does. */
   readonly crash: number;
-  /** The process stands still for up to three minutes, and goes on as if nothing had been. */
+  /** The process stands still for up to three minutes, and then continues. */
   readonly stall: number;
   /** The store refuses a question. */
   readonly storeDown: number;
-  /** The store carries it out, and nobody hears of it. */
+  /** The store carries it out, and its response is lost. */
   readonly storeLost: number;
   /** The store takes up to five seconds. */
   readonly storeSlow: number;
@@ -35,7 +35,7 @@ export interface Rates {
   readonly fault: number;
 }
 
-/** The kinds of trouble. */
+/** The kinds of fault. */
 export const troubles: readonly (keyof Rates)[] = [
   "crash",
   "stall",
@@ -49,7 +49,7 @@ export const troubles: readonly (keyof Rates)[] = [
   "fault",
 ];
 
-/** What happens to whom, drawn from a seed. */
+/** What happens to which user and process, drawn from a seed. */
 export interface Scenario {
   readonly seed: number;
   readonly processes: number;
@@ -65,11 +65,11 @@ export interface Scenario {
   readonly sandbox: SandboxOptions;
   /** How long the store takes where nothing is wrong, ms: in half of the stories no time, for it takes most of the steps. */
   readonly storeMs: 0 | 1;
-  /** Spells in which something is wrong for everybody. */
+  /** Spells in which something is wrong for all users. */
   readonly spells: readonly Spell[];
-  /** When the client secret is changed, and which processes hear of it only when they start anew. */
+  /** When the client secret is changed, and which processes get the new one only when they start again. */
   readonly rotation: { readonly atMs: number; readonly deaf: readonly number[] } | null;
-  /** Everybody arrives within so long, ms. */
+  /** All people arrive within this time, ms. */
   readonly arrivalMs: number;
   readonly hideIds: boolean;
   /** The newest formats that the processes' release knows, and the one that is rolled out; `inHaste`: see the operator. */
@@ -81,17 +81,17 @@ export interface Scenario {
   };
   /** Lists of people that the application brings in. */
   readonly imports: readonly ListPlan[];
-  /** Users whom 1upHealth has and this application does not know, and how many of them stand in its list before ours. */
+  /** Users of 1upHealth that this application does not know, and how many of them precede ours in its list. */
   readonly strangers: { readonly count: number; readonly first: number };
-  /** Kinds of trouble, by their names. */
+  /** Kinds of fault, by their names. */
   readonly kinds: readonly string[];
-  /** The one of them that is the only trouble, if one is. */
+  /** The one of them that is the only fault, if one is. */
   readonly alone: string | undefined;
   /** When the keys of the ring are replaced; `records`: and those of the store. */
   readonly rekey: { readonly atMs: number; readonly records: boolean } | null;
 }
 
-/** A list that is brought in. */
+/** A list that is imported. */
 export interface ListPlan {
   readonly name: string;
   readonly atMs: number;
@@ -100,7 +100,7 @@ export interface ListPlan {
   readonly processes: number;
 }
 
-/** A spell of trouble: from when, for how long. */
+/** A period of faults: from when, for how long. */
 export interface Spell {
   readonly type: "tokenDown" | "storeDown" | "forbidden" | "networkDown" | "spender" | "loginPage";
   readonly atMs: number;
@@ -123,10 +123,10 @@ const calm: Rates = {
 /** Nothing goes wrong. */
 export const noRates: Rates = calm;
 
-/** What a story has none of whose only trouble is of one kind. */
+/** What is absent from a story with only one kind of fault. */
 const quiet = { rates: noRates, spells: [], rotation: null, tokenLimit: undefined } as const;
 
-/** The scenario of a seed. `wanted`: a kind of trouble that it has in any case. */
+/** The scenario of a seed. `wanted`: a kind of fault that it has in any case. */
 export function scenarioOf(seed: number, wanted = ""): Scenario {
   const dice = new Dice(seed, "scenario");
   const processes = 3;
@@ -183,7 +183,7 @@ export function scenarioOf(seed: number, wanted = ""): Scenario {
   return { ...scenario, ...(alone !== undefined && { ...quiet, kinds: [alone] }), alone };
 }
 
-/** Lists that are brought in, one or two in some seeds. `strangers`: so many stand before ours at least. */
+/** Lists that are imported, one or two in some seeds. `strangers`: at least so many precede ours. */
 function lists(dice: Dice, troubleMs: number, strangers: number): Pick<Scenario, "imports" | "strangers"> {
   const together = dice.hits(0.5);
   const firstMs = dice.pick([0, dice.between(0, troubleMs / 2)]);
@@ -201,7 +201,7 @@ function lists(dice: Dice, troubleMs: number, strangers: number): Pick<Scenario,
   };
 }
 
-/** What is changed while everybody works. */
+/** What is changed while all processes work. */
 function upkeep(dice: Dice, troubleMs: number): Pick<Scenario, "hideIds" | "releases" | "rekey"> {
   const hideIds = dice.hits(0.2);
   const atMs = dice.between(0, troubleMs / 2);

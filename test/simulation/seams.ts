@@ -1,6 +1,6 @@
 /**
  * Seams: places in the product that hold a rule, marked by a comment with the rule's name. A mutant breaks the library at
- * a seam, wherever that stands by now and whatever is called how around it.
+ * a seam, independent of the seam's place and of the names around it.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -27,7 +27,7 @@ export interface Seam {
 /** Texts by their paths. */
 export type Sources = ReadonlyMap<string, string>;
 
-/** Where the product stands. */
+/** Folders with the product's source. */
 export const productRooms: readonly string[] = ["src", "machines", "adapters"];
 
 /** The product's sources below `root`. */
@@ -54,7 +54,7 @@ export function parsed(
 const mark = /^\s*seam: ([a-z0-9]+(?:-[a-z0-9]+)*)\s*$/;
 const looksLikeOne = /^\W*seam\b/i;
 
-/** All seams. @throws {Error} for a mark that stands twice, before nothing, or has no proper name */
+/** All seams. @throws {Error} for a mark that occurs twice, precedes nothing, or has no proper name */
 export function seamsIn(sources: Sources): ReadonlyMap<string, Seam> {
   const seams = new Map<string, Seam>();
   for (const [file, text] of sources) {
@@ -113,7 +113,7 @@ function placesOf(file: string, text: string): readonly Place[] {
   });
 }
 
-/** Visits every node below `node`, and says whether it may be left out of a list. */
+/** Visits every node below `node`. `isMember`: it is an item of a list, from which it can be left out. */
 export function eachNode(node: Node, visit: (node: Node, isMember: boolean) => void): void {
   for (const field in node) {
     const child = node[field];

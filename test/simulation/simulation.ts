@@ -47,18 +47,16 @@ export interface Outcome {
   readonly trace: readonly string[];
 }
 
-/** Plays one seed to its end. `kind`: with this kind of trouble, whatever the seed says. */
+/** Plays one seed to its end. `kind`: with this kind of fault, even if the seed has none. */
 export async function simulate(seed: number, { trace = false, kind = "" } = {}): Promise<Outcome> {
   const simulation = await Simulation.of(scenarioOf(seed, kind), trace);
-  // A promise that rejects while nobody listens would end a real process.
+  // An unhandled rejection would end a real process.
   const overlooked = (error: unknown): void =>
-    simulation.judge.blame(
-      `an error that nobody hears: ${String((error as Partial<Error>)?.stack ?? error)}`,
-    ); // of any kind
+    simulation.judge.blame(`an unhandled rejection: ${String((error as Partial<Error>)?.stack ?? error)}`); // of any kind
   process.on("unhandledRejection", overlooked);
   try {
     const outcome = await simulation.play();
-    await new Promise((resolve) => setImmediate(resolve)); // Node tells of it once everything has settled
+    await new Promise((resolve) => setImmediate(resolve)); // Node reports it once everything has settled
     return outcome;
   } finally {
     process.off("unhandledRejection", overlooked);
@@ -91,7 +89,7 @@ export class Simulation implements Stage {
   readonly #lists: readonly List[];
   /** What goes wrong now. */
   rates: Rates;
-  /** Nobody begins anything new. */
+  /** No person or process begins anything new. */
   isOver = false;
 
   private constructor(parts: Parts) {
@@ -158,7 +156,7 @@ export class Simulation implements Stage {
     return new Simulation({ kinds, scenario, time, trace, handler, store, memory, names, seen, judge });
   }
 
-  /** Somebody at 1upHealth who is none of ours. */
+  /** A user at 1upHealth that is none of ours. */
   #stranger(number: number): void {
     this.handler.world.users.add(`stranger-${number}`, true);
   }
@@ -226,13 +224,13 @@ export class Simulation implements Stage {
     };
   }
 
-  /** Whoever was never told of its token asks once more. */
+  /** A person who never got a token asks once more. */
   #signUpAgain(person: Person): void {
     const dice = new Dice(this.scenario.seed, `again ${person.id}`);
     this.time.after(dice.between(0, 10 * minute), () => person.signUp());
   }
 
-  /** What happens whatever anybody does. */
+  /** Events that do not depend on people or processes. */
   #happenings(): void {
     const { scenario, time, handler, judge, trace } = this;
     const { rotation, spells, limit } = scenario;
@@ -269,17 +267,17 @@ export class Simulation implements Stage {
     if (!broken() && left > 0) this.judge.blame(`P2: ${left} users have no working token in the end`);
   }
 
-  /** Everybody is here under the id that 1upHealth has for it, or is moved there. */
+  /** All users are here under the id that 1upHealth has for them, or are moved there. */
   async #reconcile(broken: () => boolean): Promise<void> {
     const { judge, scenario, time, handler } = this;
     for (const { id, wasRenamedThere } of judge.all()) {
-      // Whom the application has renamed need not be reconciled.
+      // A user that the application has renamed need not be reconciled.
       if (!wasRenamedThere && handler.world.users.find(id) === undefined)
-        judge.blame(`P2: ${id} has another name at 1upHealth`);
+        judge.blame(`P2: ${id} has another id at 1upHealth`);
     }
     for (const round of ["first", "second"]) {
       const there = this.fit[0];
-      if (there === undefined) return judge.blame("P2: nobody is left to reconcile");
+      if (there === undefined) return judge.blame("P2: no process is left to reconcile");
       judge.reconciles(there.life);
       let report: Reconciliation | null = null;
       const wrong = (error: unknown): void => judge.blame(`P7: reconcile() rejected with ${String(error)}`);
@@ -295,7 +293,7 @@ export class Simulation implements Stage {
     }
   }
 
-  /** What the store counts, and whom it lists, is what the records say. */
+  /** The counts and lists of the store match its records. */
   async #lookAtShelves(): Promise<void> {
     const { judge } = this;
     const counted: Record<string, number> = {};
@@ -312,7 +310,7 @@ export class Simulation implements Stage {
     }
   }
 
-  /** Nobody is lost, stuck, duplicated or leaked. */
+  /** No user is lost, stuck, duplicated or leaked. */
   async #lastLook(): Promise<void> {
     const { judge, handler } = this;
     for (const dossier of judge.all()) {
@@ -322,7 +320,7 @@ export class Simulation implements Stage {
       const remote = handler.world.users.find(dossier.id);
       if (loaded.type !== "record") judge.blame(`P1: ${dossier.id} is lost`);
       else if (dossier.envelope?.context["oneupUserId"] !== remote?.oneupUserId) {
-        judge.blame(`P2: ${dossier.id} is somebody else at 1upHealth`);
+        judge.blame(`P2: ${dossier.id} is another user at 1upHealth`);
       }
       judge.read(`the record of ${dossier.id}`, JSON.stringify(loaded));
     }

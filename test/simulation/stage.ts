@@ -32,18 +32,18 @@ export interface Stage {
   readonly trace: Trace;
   /** 1upHealth. */
   readonly handler: Handler;
-  /** The one store, as it is, without trouble on the way. */
+  /** The one store, as it is, without faults on the way. */
   readonly store: Store;
   /** What any process has opened or computed before: crypto costs more than the rest of a look at a user. */
   readonly memory: SealMemory;
   /** How the store hides its users' ids, if it does. */
   readonly names: HiddenNames | null;
   readonly judge: Judge;
-  /** The kinds of trouble of this seed. */
+  /** The kinds of fault of this seed. */
   readonly kinds: Kinds;
   /** What goes wrong now, and how often. */
   readonly rates: Rates;
-  /** Nobody begins anything new. */
+  /** No person or process begins anything new. */
   readonly isOver: boolean;
   /** The keys that the application holds now, newest first. */
   readonly ring: readonly RingKey[];

@@ -1,4 +1,4 @@
-/** Kinds of trouble with the store itself: it takes no writes for a while, or its clock jumps. */
+/** Kinds of fault with the store itself: it takes no writes for a while, or its clock jumps. */
 import type { Kind } from "./kinds.ts";
 import { hour, minute, second } from "./time.ts";
 
@@ -6,7 +6,7 @@ const day = 24 * hour;
 
 /** See the module. */
 export const storeKinds = {
-  /** The store answers what it is asked, and takes no writes: its disk is full, or it has become a replica. */
+  /** The store answers reads and takes no writes: its disk is full, or it has become a replica. */
   noWrites: {
     share: 0.08,
     writes: (dice) => {
@@ -31,7 +31,7 @@ export const storeKinds = {
       return all;
     },
   },
-  /** The store is emptied under its processes, and sometimes one of them has begun it anew: see `emptying.ts`. */
+  /** The store is emptied under its processes, and sometimes one of them has initialised it again: see `emptying.ts`. */
   emptied: { share: 0.03, alone: 1, emptied: (dice) => dice.between(minute, 4 * hour) },
   /** The store's clock jumps by a day: for a moment, for some minutes, or back. */
   jumpingStoreClock: {

@@ -1,4 +1,4 @@
-/** Kinds of trouble with the account's limits: 1upHealth throttles stubbornly, and processes believe in other limits. */
+/** Kinds of fault with the account's limits: 1upHealth throttles stubbornly, and processes believe in other limits. */
 import { isOneOf, isToToken, poisonedOf } from "./blocks.ts";
 import { isManagement } from "./faults.ts";
 import type { Fault } from "oneup-lifecycle/sandbox";
@@ -16,7 +16,7 @@ const unclear: readonly Fault[] = [
   { status: 200, body: { success: false, code: null } },
 ];
 
-/** What is said of the whole account, and meant for one user. */
+/** Responses that read as if the account were meant, and concern one user. */
 const alone: readonly Fault[] = [
   { status: 429, body: { message: "Too Many Requests" } },
   { status: 429, headers: { "retry-after": "30" }, body: "" },
@@ -24,7 +24,7 @@ const alone: readonly Fault[] = [
   { status: 400, body: { error: "invalid_client" } },
 ];
 
-/** What an exchange meets that is not answered. */
+/** Responses to an exchange that amount to none. */
 const unanswered: readonly Fault[] = [
   { status: 503, body: { error: "server_error" } },
   { status: 500 },
@@ -90,7 +90,7 @@ export const throttlings = {
           : undefined;
     },
   },
-  /** One user or two are answered 429, or that their client is invalid, whatever they ask for, and others are not. */
+  /** Every call of one user or two is answered 429, or that their client is invalid; calls of others are not. */
   refusedAlone: {
     share: 0.08,
     alone: 0.6,

@@ -2,7 +2,7 @@
 import { beginning } from "./time.ts";
 import type { Time } from "./time.ts";
 
-/** Collects lines, if somebody wants to read them. */
+/** Collects lines, if a trace was requested. */
 export class Trace {
   readonly lines: string[] = [];
   readonly #time: Time;
@@ -13,7 +13,7 @@ export class Trace {
     this.#wanted = wanted;
   }
 
-  /** `who`: a process, or whoever else does something. */
+  /** `who`: a process, or another actor of the story. */
   note(who: string, what: string): void {
     if (!this.#wanted) return;
     const at = new Date(this.#time.now - beginning).toISOString().slice(11, 23);

@@ -12,7 +12,7 @@ import type { Mortal, Stage } from "./stage.ts";
 import { namesLimit } from "./throttling.ts";
 import { beginning, Dice } from "./time.ts";
 
-/** What was decided before 1upHealth said wait may still be on its way through a slow store, ms. */
+/** A call that was decided before a 429 may still be on its way through a slow store, ms. */
 const underWayMs = 45_000;
 
 /** A transport for one life of a process. */
@@ -20,7 +20,7 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
   const { handler, time, judge, scenario } = stage;
   const dice = new Dice(scenario.seed, `network of ${life.name}`);
 
-  /** Nobody hears what came of the call. */
+  /** The caller does not get the outcome of the call. */
   function suffers(incoming: Incoming): void {
     const id = userOf(stage, incoming);
     if (id !== undefined) judge.suffers(id, "a call was lost");
@@ -82,7 +82,7 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
             suffers(incoming);
             return lost(dice.between(1, 3_000), "ECONNRESET");
           }
-          // What is on its way arrives, whatever becomes of the one who sent it.
+          // A call on its way arrives, even if the process that sent it dies.
           const lateMs = stage.isOver ? undefined : stage.kinds.late(incoming);
           const ms = dice.hits(rates.slow) ? dice.between(1_000, 9_900) : dice.between(5, 80);
           time.after(lateMs === undefined ? ms : begunAt + lateMs - time.now, arrive);
@@ -131,7 +131,7 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
         const toldToWait = (headers: Readonly<Record<string, string>>): void => {
           const seconds = Number(headers["retry-after"] ?? NaN);
           if (Number.isNaN(seconds)) return;
-          // A process whose clock is ahead takes the time for over sooner.
+          // A process whose clock is ahead believes sooner that the time is over.
           const ms = seconds * 1_000 - (Math.max(...scenario.skewMs) - Math.min(...scenario.skewMs));
           life.toldToWait.set(endpointOf(incoming), { since: time.now, until: time.now + ms });
         };
@@ -162,7 +162,7 @@ function incomingOf({ method, url, headers, body }: TransportRequest): Incoming 
   return { method, path: pathname, query: search.slice(1), headers, body: body ?? "", origin };
 }
 
-/** Whom a call is about. */
+/** The user that a call is about. */
 function userOf({ handler: { world }, judge }: Stage, { path, query, body }: Incoming): string | undefined {
   const fields = new URLSearchParams(body === "" ? query : body);
   const named = fields.get("app_user_id");

@@ -1,4 +1,4 @@
-/** The one store of a simulation as a process reaches it: late, not at all, or without hearing what came of it. */
+/** The one store of a simulation as a process reaches it: late, not at all, or without getting the response. */
 import { LifecycleError } from "oneup-lifecycle";
 import type { Batch, Json, Lease, Store, StoreAdapter } from "oneup-lifecycle";
 import { isPlaceOfMark } from "./forget-judge.ts";
@@ -16,7 +16,7 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
   const dice = new Dice(stage.scenario.seed, `store of ${life.name}`);
   const { storeMs } = stage.scenario;
 
-  /** Lets the process hear an answer: at once from a store that takes no time, unless it stands still. */
+  /** Delivers a response to the process: at once from a store that takes no time, unless the process stands still. */
   function hear(ms: number, task: () => void): void {
     if (ms > 0 || !life.alive || time.now < life.stalledUntil) life.hear(ms, task);
     else task();
@@ -39,13 +39,13 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
         if (!reads.has(verb) && !stage.isOver && !stage.kinds.takesWrites(time.now - beginning))
           return fail(dice.between(1, 50), "no writes are taken");
         const answered = (answer: T): void => {
-          if (process.meetsItsFate(life)) return; // it is written, and nobody is left to hear so
-          if (dice.hits(rates.storeLost)) fail(dice.between(1, 5_000), "done, but nobody hears of it");
+          if (process.meetsItsFate(life)) return; // it is written, and the process is dead
+          if (dice.hits(rates.storeLost)) fail(dice.between(1, 5_000), "done, but the response is lost");
           else hear(dice.hits(rates.storeSlow) ? dice.between(50, 5_000) : storeMs, () => resolve(answer));
         };
         question().then(answered, (error: unknown) => hear(storeMs, () => reject(error)));
       };
-      // A question on its way arrives, whatever becomes of the one who asked.
+      // A request on its way arrives, even if the process that sent it dies.
       if (dice.hits(rates.storeSlow)) time.after(dice.between(50, 5_000), arrive);
       else arrive();
     });
@@ -58,7 +58,7 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
     return { ...record, id: names.openUnder(record.id, sealedId), value: user };
   }
 
-  /** If the answer is lost, nobody knows of the lease of these. */
+  /** If the response is lost, no process knows of the lease of these. */
   function leased(batch: Batch, lease: Lease, ids: string[]): Batch {
     const claimed = batch.claimed.map((each) => ({ ...each, record: known(each.record) }));
     judge.leased(life, claimed, lease);
