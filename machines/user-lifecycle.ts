@@ -100,7 +100,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
         EXPECT_EXISTING: { target: "reauthorizing", actions: "noteKnown" },
         USER_CREATED: { target: "codeIssued", actions: "holdFirstCode" },
         USER_AUTHORIZED: { target: "authorized.tokenActive", actions: "holdTokens" },
-        // seam: a-user-who-exists-is-not-created
+        // seam: a-user-that-exists-is-not-created
         USER_EXISTS: { target: "reauthorizing", actions: "noteExists" },
         // seam: a-create-is-never-blind
         IN_DOUBT: { target: "reauthorizing", actions: "tryAgainLater" },
@@ -150,7 +150,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
     },
     authorized: {
       initial: "tokenActive",
-      // seam: a-grant-is-not-replaced-by-what-is-brought
+      // seam: a-grant-is-not-replaced-by-an-adopted-one
       on: {
         DUE: { target: ".expiring", actions: "startOver" },
         TOKEN_REJECTED: { target: ".expiring", actions: "markUnusable" },
@@ -178,7 +178,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
     reauthorizing: {
       meta: { call: "issueAuthCode", description: "no usable grant: a fresh code is needed" },
       on: {
-        // seam: a-user-without-a-grant-takes-what-is-brought
+        // seam: a-user-without-a-grant-gets-the-adopted-one
         ADOPTED: adoption,
         CODE_ISSUED: { target: "codeIssued", actions: "holdRequestedCode" },
         ID_TAKEN: { target: "failed", actions: "failIdTaken" },
@@ -186,11 +186,11 @@ export const userLifecycle: UserLifecycle = life.createMachine({
           // seam: a-day-of-contradiction-is-the-end
           { guard: "contradictedForADay", target: "failed", actions: "failContradiction" },
           { guard: "contradictedAsListed", target: "locating", actions: "noteContradiction" },
-          // seam: a-contradiction-is-waited-for
+          // seam: a-contradiction-is-retried
           { guard: "contradictedBefore", target: "created", actions: "noteContradiction" },
           // The only sign that it exists was a response whose code brought no token; its number may be another user's.
           { guard: "isOnlyAnswered", target: "locating", actions: "disputeNumber" },
-          // seam: an-unknown-id-with-a-number-is-looked-for
+          // seam: an-unknown-id-is-looked-up-by-its-number
           { guard: "mayBeElsewhere", target: "locating", actions: "noteUnknownId" },
           { target: "created", actions: "noteMissing" },
         ],
@@ -285,7 +285,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
     offboarding: {
       meta: { call: "purge", description: "secrets erased; its data at 1upHealth is being erased" },
       on: {
-        // seam: a-purge-that-was-heard-is-done
+        // seam: a-confirmed-purge-is-done
         PURGED: [
           { guard: "hasMoreToPurge", actions: "purgeNext" },
           { target: "offboarded", actions: "purgedAll" },
@@ -293,7 +293,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
         ID_TAKEN: { target: "failed", actions: "failShared" },
         DUE: { target: "identifying", actions: "identifyAgain" },
         PURGE_CUT: { actions: "tryAgainLater" },
-        // seam: a-doubtful-purge-is-repeated
+        // seam: a-purge-in-doubt-is-repeated
         IN_DOUBT: { actions: "tryAgainLater" },
         HELD: { actions: "tryAgainLater" },
         REFUSED: { target: "failed", actions: "failRefusedPurge" },

@@ -62,7 +62,7 @@ interface Shut {
 
 /** Whether this call may probe a gate that is shut until `until`. */
 export function mayTry(name: GateName, gate: Shut, call: GatedCall, now: number): boolean {
-  // seam: a-shut-gate-is-tried
+  // seam: a-shut-gate-is-probed
   return now >= triesAt(name, gate, call);
 }
 

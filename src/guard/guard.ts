@@ -48,7 +48,7 @@ export type SlotEnd = Pick<Commit, "settle" | "giveBack">;
 /** The fields of the commit that ends a call of this slot. */
 export function slotAfter(slot: Slot | null, fate: SlotFate): SlotEnd {
   if (slot === null) return {};
-  // seam: an-unheard-call-keeps-its-slot
+  // seam: a-call-without-an-outcome-keeps-its-slot
   if (fate === "counts") return {};
   // seam: an-unsent-call-gives-its-slot-back
   if (fate === "givenBack") return { giveBack: slot };

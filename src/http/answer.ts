@@ -101,7 +101,7 @@ function isHtml(answer: Answer): boolean {
  * requested resource. In all others they come from gateways, databases and service meshes.
  */
 export function mayDecide(status: number): boolean {
-  // seam: words-decide-only-in-some-answers
+  // seam: words-decide-only-with-a-definite-status
   return (status >= 200 && status < 300) || definite.has(status);
 }
 
@@ -132,11 +132,11 @@ export function readRefusal(answer: Answer, body: unknown): Refusal {
     return { type: "inDoubt", why: `http_${status}` };
   if (status >= 400 && limited(remarksOf(answer, body))) return throttled(answer);
   const code = decidingCode(answer, body);
-  // seam: an-invalid-client-is-of-the-account
+  // seam: an-invalid-client-concerns-the-account
   if (code === "invalid_client") return { type: "credentialsRefused" };
   if (code === "server_error" || code === "temporarily_unavailable") return { type: "inDoubt", why: code };
   const isOfClient = code === "unauthorized_client" || code === "access_denied"; // about the client, not this user
-  // seam: a-stopped-call-is-not-of-the-account
+  // seam: a-blocked-call-does-not-concern-the-account
   if (barriers.has(status) && (code === undefined || isOfClient))
     return { type: "blocked", why: `http_${status}` };
   if (isHtml(answer)) {

@@ -65,7 +65,7 @@ const foreign = [
 ];
 
 function isOwnSuccess(body: unknown): boolean {
-  // seam: a-purge-is-believed-in-its-own-words
+  // seam: only-a-purge-answer-confirms-a-purge
   return field(body, "success") === true && foreign.every((name) => field(body, name) === undefined);
 }
 

@@ -117,7 +117,7 @@ export function isAboutAnother<T extends { readonly type: string; readonly why?:
 
 function namesAnother(body: unknown, { appUserId, oneupUserId }: AskedFor): boolean {
   const echo = field(body, "app_user_id", "appUserId");
-  // seam: an-answer-names-whom-it-is-for
+  // seam: an-answer-is-about-the-user-that-was-asked-for
   if (echo !== undefined && echo !== null && echo !== "" && !isEcho(echo, appUserId)) return true;
   const id = idIn(body);
   // seam: a-known-number-never-changes

@@ -47,7 +47,7 @@ export function mayTake(limit: Limit, used: Counts, lane: Lane): boolean {
   const taken = total(used);
   if (taken >= limit.calls) return false;
   const rest = limit.calls - (limit.kept ?? 0);
-  // seam: some-places-are-kept-for-people
+  // seam: some-slots-are-reserved-for-people
   if (lane === "interactive" || taken < rest) return true;
   return used.recovery + used.bulk < rest && used[lane] < (limit.least?.[lane] ?? 0);
 }

@@ -9,18 +9,18 @@ export const mutantsOfAnswers: readonly Mutant[] = [
   {
     name: "lets the user that shut a gate probe it first, over and over",
     all: [
-      { at: "the-user-who-shut-a-gate-lets-others-try-it-first", when: "never" },
-      { at: "a-neutral-call-goes-before-that-of-the-user-who-shut-a-gate", becomes: none },
+      { at: "the-user-that-shut-a-gate-lets-others-probe-it-first", when: "never" },
+      { at: "a-neutral-call-precedes-that-of-the-user-that-shut-a-gate", becomes: none },
     ],
   },
   {
     name: "calls over and over for the one user that 1upHealth throttles",
-    at: "a-user-who-alone-is-throttled-waits",
+    at: "a-user-that-alone-is-throttled-waits",
     becomes: none,
   },
   {
     name: "creates a user again whose create was blocked",
-    at: "a-stopped-create-is-not-repeated-blindly",
+    at: "a-blocked-create-is-not-repeated-blindly",
     when: "never",
   },
   {
@@ -30,7 +30,7 @@ export const mutantsOfAnswers: readonly Mutant[] = [
   },
   {
     name: "presents a code again before it can have registered",
-    at: "a-fresh-code-is-left-time-to-register",
+    at: "a-fresh-code-gets-time-to-register",
     becomes: () => "0",
   },
   {
@@ -46,7 +46,7 @@ export const mutantsOfAnswers: readonly Mutant[] = [
   {
     name: "gives a user up for a contradiction",
     at: "a-day-of-contradiction-is-the-end",
-    becomes: (it, { at }) => `{ ...${it}, guard: ${at("a-contradiction-is-waited-for")}.guard }`,
+    becomes: (it, { at }) => `{ ...${it}, guard: ${at("a-contradiction-is-retried")}.guard }`,
   },
   {
     name: "renews tokens that live for a moment as soon as they end",

@@ -8,7 +8,7 @@ export const mutantsOfDoubt: readonly Mutant[] = [
   { name: "gives a purge up for one empty list", at: "an-empty-list-does-not-end-a-purge", becomes: never },
   {
     name: "believes in a purge that something on the way has answered",
-    at: "a-purge-is-believed-in-its-own-words",
+    at: "only-a-purge-answer-confirms-a-purge",
     becomes: () => "true",
   },
   {

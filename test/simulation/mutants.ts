@@ -25,12 +25,12 @@ export const mutants: readonly Mutant[] = [
   { name: "grants more slots than are free", at: "each-granted-slot-leaves-one-less", skip: true },
   {
     name: "lets imports take the places kept for people",
-    at: "some-places-are-kept-for-people",
+    at: "some-slots-are-reserved-for-people",
     when: "always",
   },
   {
     name: "makes a call without storing its intent first",
-    at: "a-call-is-written-down-before-it-leaves",
+    at: "an-intent-is-saved-before-its-call-leaves",
     becomes: none,
   },
   {
@@ -40,12 +40,12 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "frees the slot of a call whose outcome is unknown",
-    at: "an-unheard-call-keeps-its-slot",
+    at: "a-call-without-an-outcome-keeps-its-slot",
     becomes: (_, { at }) => at("an-unsent-call-gives-its-slot-back"),
   },
   {
     name: "treats a call as over once its caller stops waiting",
-    at: "an-unheard-call-keeps-its-slot",
+    at: "a-call-without-an-outcome-keeps-its-slot",
     when: "never",
   },
   { name: "sends a call whose time has passed", at: "a-late-call-does-not-leave", skip: true },
@@ -56,12 +56,12 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "looks a user up whose create may still arrive",
-    at: "a-doubtful-create-is-left-time-to-arrive",
+    at: "a-create-in-doubt-gets-time-to-arrive",
     becomes: none,
   },
   {
     name: "creates a user again that exists already",
-    at: "a-user-who-exists-is-not-created",
+    at: "a-user-that-exists-is-not-created",
     becomes: (it) => `{ ...${it}, target: undefined }`,
   },
   {
@@ -91,23 +91,23 @@ export const mutants: readonly Mutant[] = [
     name: "treats a failed save as done",
     all: [
       { at: "an-outcome-is-saved-in-the-end", becomes: no },
-      { at: "only-what-is-written-is-told", does: (it) => `try { ${it} } catch {}` },
+      { at: "only-what-is-saved-is-returned", does: (it) => `try { ${it} } catch {}` },
     ],
   },
   {
     name: "drops an outcome if it closes while the store refuses it",
-    at: "closing-saves-what-is-in-hand",
+    at: "closing-waits-for-saves",
     when: "always",
   },
   {
     name: "hands tokens out before they are saved",
-    at: "only-what-is-written-is-told",
+    at: "only-what-is-saved-is-returned",
     does: (it) => `void (async () => { ${it} })();`,
   },
   { name: "lets a paused user sleep for ever", at: "a-pause-ends", becomes: none },
   {
     name: "disregards a pause that another process stored",
-    at: "a-pause-lasts-as-long-as-the-store-says",
+    at: "a-stored-pause-is-kept-to",
     becomes: () => "0",
   },
   {
@@ -115,9 +115,9 @@ export const mutants: readonly Mutant[] = [
     at: "each-secret-has-its-own-gate",
     becomes: () => '"any"',
   },
-  { name: "never requests a changed secret", at: "a-changed-secret-is-asked-for", when: "always" },
-  { name: "ignores Retry-After", at: "a-named-time-is-waited", becomes: () => "1_000" },
-  { name: "never probes a gate that was shut", at: "a-shut-gate-is-tried", when: "never" },
+  { name: "never requests a changed secret", at: "a-changed-secret-is-requested", when: "always" },
+  { name: "ignores Retry-After", at: "retry-after-is-waited-for", becomes: () => "1_000" },
+  { name: "never probes a gate that was shut", at: "a-shut-gate-is-probed", when: "never" },
   {
     name: "spends code after code while the token endpoint is down",
     at: "codes-are-kept-while-none-can-be-exchanged",
@@ -125,12 +125,12 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "moves a renamed user without asking whether it was renamed",
-    at: "a-doubtful-rename-is-looked-up",
+    at: "a-rename-in-doubt-is-looked-up",
     when: "always",
   },
   {
     name: "leaves a user whose rename is in doubt under its old id",
-    at: "a-doubtful-rename-is-looked-up",
+    at: "a-rename-in-doubt-is-looked-up",
     when: "never",
   },
   {
@@ -138,7 +138,7 @@ export const mutants: readonly Mutant[] = [
     all: [
       { at: "a-secret-is-redacted", becomes: (_, { at }) => at("a-secret-is-revealed") },
       {
-        at: "a-log-has-no-more-of-a-user-than-its-alias",
+        at: "a-log-names-users-by-alias-only",
         becomes: (_, { part }) => `JSON.stringify(${part("arguments.0.object")})`,
       },
     ],
@@ -146,11 +146,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: "keeps a token in clear beside its sealed form",
     at: "only-the-sealed-form-is-written",
-    becomes: (it, { at }) => `{ ...${it}, clear: ${at("what-is-sealed")} }`,
+    becomes: (it, { at }) => `{ ...${it}, clear: ${at("the-text-to-seal")} }`,
   },
   {
     name: "drops a store key that records are still sealed with",
-    at: "a-record-is-sealed-anew",
+    at: "a-record-is-sealed-again",
     when: "always",
   },
   {
@@ -160,22 +160,22 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "treats a key that it does not know yet as damage",
-    at: "an-unknown-key-is-asked-for",
+    at: "an-unknown-key-is-requested",
     when: "never",
   },
   {
     name: "leaves the old ring key in use after a rotation",
-    at: "a-store-key-is-wrapped-anew",
+    at: "a-store-key-is-wrapped-again",
     becomes: (_, { part }) => part("argument.arguments.3"),
   },
   {
     name: "forgets users in their lane that it held for a comparison",
-    at: "held-users-are-lined-up",
+    at: "held-users-get-a-lane",
     when: "never",
   },
   {
     name: "holds users for a comparison without a time limit",
-    at: "a-user-is-held-for-a-time",
+    at: "a-user-is-held-for-a-limited-time",
     becomes: none,
   },
   { name: "counts users that have a token as left for ever", at: "a-first-token-is-an-arrival", becomes: no },
@@ -198,7 +198,7 @@ export const mutants: readonly Mutant[] = [
   { name: "reads 1upHealth's list to its end at any cost", at: "a-page-must-pay", when: "always" },
   {
     name: "leaves a user that it took over to no process",
-    at: "an-adopted-user-is-taken-up",
+    at: "an-adopted-user-is-scheduled",
     becomes: emptied,
   },
   {
@@ -213,7 +213,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "creates a user again that was renamed at 1upHealth",
-    at: "an-unknown-id-with-a-number-is-looked-for",
+    at: "an-unknown-id-is-looked-up-by-its-number",
     skip: true,
   },
   {
@@ -233,22 +233,26 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "treats a purge whose outcome is unknown as done",
-    at: "a-doubtful-purge-is-repeated",
-    becomes: (_, { at }) => at("a-purge-that-was-heard-is-done"),
+    at: "a-purge-in-doubt-is-repeated",
+    becomes: (_, { at }) => at("a-confirmed-purge-is-done"),
   },
-  { name: "forgets the purge of a user once its process dies", at: "a-purge-is-taken-up", becomes: emptied },
+  { name: "forgets the purge of a user once its process dies", at: "a-purge-is-scheduled", becomes: emptied },
   {
     name: "does not move a user that 1upHealth has under another id",
-    at: "another-name-there-is-noticed",
+    at: "another-id-at-1uphealth-is-noticed",
     when: "negated",
   },
   { name: "ends 1upHealth's list with its first page", at: "a-list-has-more-than-a-page", when: "always" },
   {
     name: "trusts messages of gateways and databases",
-    at: "words-decide-only-in-some-answers",
+    at: "words-decide-only-with-a-definite-status",
     becomes: yes,
   },
-  { name: "accepts the code of another user", at: "an-answer-names-whom-it-is-for", skip: true },
+  {
+    name: "accepts the code of another user",
+    at: "an-answer-is-about-the-user-that-was-asked-for",
+    skip: true,
+  },
   { name: "lets an answer change a known number", at: "a-known-number-never-changes", becomes: no },
   {
     name: "gives a user up at the first refusal without a reason",
@@ -257,8 +261,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "treats a call that a firewall blocks as refused credentials",
-    at: "a-stopped-call-is-not-of-the-account",
-    becomes: (_, { at }) => at("an-invalid-client-is-of-the-account"),
+    at: "a-blocked-call-does-not-concern-the-account",
+    becomes: (_, { at }) => at("an-invalid-client-concerns-the-account"),
   },
   {
     name: "presents a code again while its first exchange may still arrive",
@@ -278,33 +282,33 @@ export const mutants: readonly Mutant[] = [
   { name: "leaves the former ids of a forgotten user", at: "no-former-id-is-left", skip: true },
   {
     name: "starts over as if no user had been forgotten",
-    at: "a-new-life-goes-on-with-the-revision-of-its-mark",
+    at: "a-new-user-continues-the-revision-of-its-tombstone",
     becomes: () => "0",
   },
   {
     name: "replaces a grant by an older one that the application brings",
-    at: "a-grant-is-not-replaced-by-what-is-brought",
-    becomes: (it, { whole }) => `{ ...${it}, ${whole("a-user-without-a-grant-takes-what-is-brought")} }`,
+    at: "a-grant-is-not-replaced-by-an-adopted-one",
+    becomes: (it, { whole }) => `{ ...${it}, ${whole("a-user-without-a-grant-gets-the-adopted-one")} }`,
   },
   {
     name: "holds a process back because of one user whose calls are blocked",
-    at: "a-stopped-call-is-its-users-until-a-neutral-one-meets-the-same",
+    at: "a-blocked-call-concerns-one-user-until-a-neutral-call-is-blocked",
     when: "always",
   },
   { name: "makes neutral calls as often as it likes", at: "neutral-calls-are-spaced", becomes: () => "0" },
   {
     name: "holds all processes back because one is behind a portal",
-    at: "the-gate-of-one-process-is-its-own",
+    at: "the-region-gate-is-of-one-process",
     becomes: no,
   },
   {
     name: "calls over and over for a user whose calls are blocked",
-    at: "a-user-whose-calls-are-stopped-waits",
+    at: "a-user-whose-calls-are-blocked-waits",
     becomes: none,
   },
   {
     name: "repeats a call at once for a Retry-After of 0, again and again",
-    at: "each-429-in-a-row-is-waited-for-longer",
+    at: "each-429-in-a-row-lengthens-the-wait",
     becomes: () => "0",
   },
   {
@@ -319,12 +323,12 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "erases the data of the user that a number named by the application belongs to",
-    at: "a-number-is-confirmed-before-it-is-followed",
+    at: "a-number-is-confirmed-before-it-is-used",
     when: "always",
   },
   {
     name: "renames the user that a number named by the application belongs to",
-    at: "a-rename-asks-whose-number-it-is",
+    at: "a-rename-confirms-the-number-first",
     when: "never",
   },
   {

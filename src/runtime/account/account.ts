@@ -314,12 +314,12 @@ export class Account {
     if (!mayTry(name, this.#outage.seen(gate, now), call, now)) return blockedBy(gate);
     const isWary =
       name === "exchange" ? this.#outage.isSuspect(permit) : permit.isAgain && isThrottling(name);
-    // seam: the-user-who-shut-a-gate-lets-others-try-it-first
+    // seam: the-user-that-shut-a-gate-lets-others-probe-it-first
     const yieldedAt = isWary ? yieldsUntil(name, gate) : now;
     if (now < yieldedAt) return { ...blockedBy(gate), until: yieldedAt, yields: true };
     if (!(await this.#probe(name, permit)))
       return this.#board.gate(name).state === "open" ? null : blockedBy(this.#board.gate(name));
-    // seam: a-neutral-call-goes-before-that-of-the-user-who-shut-a-gate
+    // seam: a-neutral-call-precedes-that-of-the-user-that-shut-a-gate
     return isWary && (name === "management" || name === "token") ? this.#tryNeutrally(name, permit) : null;
   }
 

@@ -95,7 +95,7 @@ export class Blocking {
     this.#stopped.add(who);
     const isAsked = this.#asking !== null || this.freeInMs === 0;
     const met = isAsked ? await this.ask() : this.#met;
-    // seam: a-stopped-call-is-its-users-until-a-neutral-one-meets-the-same
+    // seam: a-blocked-call-concerns-one-user-until-a-neutral-call-is-blocked
     if (met === outcome) return "process";
     if (isAsked && met !== null && !silent.has(met)) return "user";
     return this.#stopped.size < many ? "few" : "many";

@@ -57,7 +57,7 @@ export class CredentialsInUse {
   async renew(now: boolean): Promise<void> {
     const { clock, source, logger } = this.#parts;
     const askedMs = clock.monotonic() - this.#askedAt;
-    // seam: a-changed-secret-is-asked-for
+    // seam: a-changed-secret-is-requested
     if (!source.mayChange || (!now && askedMs < pauseMs)) return;
     this.#askedAt = clock.monotonic();
     try {

@@ -87,9 +87,9 @@ export function shutForMs(
   { attempt, retryAfterMs, isUnanswered, windowMs }: GateRules,
 ): number {
   if (retryAfterMs !== undefined && !Number.isNaN(retryAfterMs)) {
-    // seam: each-429-in-a-row-is-waited-for-longer
+    // seam: each-429-in-a-row-lengthens-the-wait
     const leastMs = Math.min(doubling(afterNamedThrottling, attempt), windowMs);
-    // seam: a-named-time-is-waited
+    // seam: retry-after-is-waited-for
     return Math.min(Math.max(retryAfterMs, leastMs), longestThrottlingMs);
   }
   if (!isThrottling(name)) return doubling(backoffs[name], attempt);

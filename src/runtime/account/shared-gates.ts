@@ -103,7 +103,7 @@ export class SharedGates {
   async change(name: GateName, event: GateEvent, whose?: "own" | "shared"): Promise<Gate> {
     const own = this.#own.get(this.#key(name));
     const isHeld = own !== undefined && this.shared(name).state === "open";
-    // seam: the-gate-of-one-process-is-its-own
+    // seam: the-region-gate-is-of-one-process
     const isOwn = name === "region";
     if (isOwn || (whose ?? (isHeld ? "own" : "shared")) === "own") {
       return this.#keep(name, stepGate(own ?? openGate, event));

@@ -134,7 +134,7 @@ export class UserComparison {
     const thereAppUserId = this.#elsewhere.get(oneupUserId);
     if (thereAppUserId !== undefined) {
       this.#strangers.delete(oneupUserId);
-      // seam: another-name-there-is-noticed
+      // seam: another-id-at-1uphealth-is-noticed
       if (thereAppUserId !== appUserId) this.#tellRenamed(user, thereAppUserId, oneupUserId);
     } else if (this.#others.has(oneupUserId)) {
       return; // reported already

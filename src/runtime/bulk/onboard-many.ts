@@ -94,7 +94,7 @@ export async function onboardMany(
   }
   // Another process that compared may have died before lining the users up: then most of those left are in no lane.
   const { left, waiting } = await report(holds ? "comparing" : "reading");
-  // seam: held-users-are-lined-up
+  // seam: held-users-get-a-lane
   if (holds || (expect === undefined && waiting < left / 2)) {
     await retryWrite(engine, signal, "put users into their lane", () => lineUp(engine, name, signal));
   }
@@ -142,7 +142,7 @@ async function enter(
   const place =
     holdMs === null
       ? { dueInMs: null, lane }
-      : { /* seam: a-user-is-held-for-a-time */ dueInMs: holdMs, lane: null };
+      : { /* seam: a-user-is-held-for-a-limited-time */ dueInMs: holdMs, lane: null };
   if ((await engine.store.load(newcomer.id)).type !== "absent") return "present";
   // An unacknowledged write is repeated with the same write id: otherwise our own user would look like a conflict.
   const done = await moveIdle(engine, newcomer, place, /* seam: a-first-write-is-repeated */ signal);

@@ -283,7 +283,7 @@ export function pauseOf(wait: Wait, position: Position, now: Moment): Pause | nu
     case "jitterOnceRegistered": {
       const ageMs = Math.max(0, now.at - (context.codeAt ?? 0)); // the clock may have been put back
       const jitterMs = fullJitter(afterTrouble, Math.max(1, context.attempt), now.random);
-      // seam: a-fresh-code-is-left-time-to-register
+      // seam: a-fresh-code-gets-time-to-register
       const registersInMs = Math.max(0, codeRegistersMs - ageMs);
       return pause("unavailable", registersInMs + jitterMs);
     }
@@ -292,7 +292,7 @@ export function pauseOf(wait: Wait, position: Position, now: Moment): Pause | nu
     case "nextCodeOrJitter":
       return pauseOf("nextCode", position, now) ?? pauseOf("jitter", position, now);
     case "arrival":
-      // seam: a-doubtful-create-is-left-time-to-arrive
+      // seam: a-create-in-doubt-gets-time-to-arrive
       return untilArrived(now.graceMs);
     case "arrivalAndJitter": {
       const jitterMs = fullJitter(afterTrouble, Math.max(1, context.attempt), now.random);

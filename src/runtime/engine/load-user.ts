@@ -76,7 +76,7 @@ async function recordOf(engine: Engine, id: string): Promise<StoredRecord | null
         { facts: { renamedTo: loaded.to } },
       );
     case "record":
-      // seam: an-unknown-key-is-asked-for
+      // seam: an-unknown-key-is-requested
       if (!engine.sealer.knows(loaded.record.value)) await engine.keys.renew();
       return loaded.record;
   }

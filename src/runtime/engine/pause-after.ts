@@ -40,12 +40,12 @@ export function pauseAfter(
     // The account's gates hold back all users together; the user that shut one waits longer, so that another user
     // probes it next.
     case "throttled":
-      // seam: a-user-who-alone-is-throttled-waits
+      // seam: a-user-that-alone-is-throttled-waits
       return scope === "own" ? pause("throttled", throttledAloneMs(attempt, outcome.retryAfterMs)) : null;
     case "credentialsRefused":
       return scope === "own" ? pause("credentials", 2 * doubling(afterRefusedCredentials, attempt)) : null;
     case "blocked":
-      // seam: a-user-whose-calls-are-stopped-waits
+      // seam: a-user-whose-calls-are-blocked-waits
       return scope === "own" ? pause("forbidden", doubling(afterForbidden, attempt)) : null;
     case "cut":
       return pause("purging", fullJitter(betweenPurges, attempt, now.random));

@@ -242,7 +242,7 @@ function eventOf(
     case "credentialsRefused":
       return { type: "HELD", at };
     case "blocked":
-      // seam: a-stopped-create-is-not-repeated-blindly
+      // seam: a-blocked-create-is-not-repeated-blindly
       return state === "created" ? { type: "IN_DOUBT", at } : { type: "HELD", at };
     case "others":
       return { type: "FOUND_OTHERS", at, search: outcome.search };

@@ -92,7 +92,7 @@ export async function finishRename(
       case "user": {
         noted?.note(search, seen);
         const isDone = isSameId(seen.user.appUserId, to) && seen.user.oneupUserId === oneupUserId;
-        // seam: a-doubtful-rename-is-looked-up
+        // seam: a-rename-in-doubt-is-looked-up
         return isDone ? move(engine, ours, held, to, over) : stay(engine, ours, held, over);
       }
       case "none":

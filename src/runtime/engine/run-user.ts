@@ -249,7 +249,7 @@ function withIntent(engine: Engine, user: User, call: UserCall): User {
   return {
     ...user,
     pause: null,
-    // seam: a-call-is-written-down-before-it-leaves
+    // seam: an-intent-is-saved-before-its-call-leaves
     intent: { call, attempt: randomName(engine.clock), at: engine.clock.now() },
     calls: kind === "fhir" ? calls : { ...calls, [kind]: calls[kind] + 1 },
   };
@@ -269,7 +269,7 @@ async function end(
   const how: How = { mode: mode === "keep" ? "end" : "none", lease, ...place, ...over };
   const saving = saveUser(engine, user, /* seam: an-outcome-is-saved-in-the-end */ hasOutcome, how);
   const rested = { ...user, revision: user.revision + 1 };
-  // seam: only-what-is-written-is-told
+  // seam: only-what-is-saved-is-returned
   if ((await saving).type !== "committed") return { type: "lost" };
   engine.changes.rested(rested, place);
   return { type: "rested", user: rested };

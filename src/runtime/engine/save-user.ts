@@ -66,11 +66,11 @@ export async function saveUser(
       const mayPass = hasOutcome && error.code === "STORE_UNUSABLE" && !isLostStore(error);
       if (!error.retryable && !mayPass) throw error;
       const isClosing = hasOutcome && closing.aborted;
-      if (isClosing && /* seam: closing-saves-what-is-in-hand */ leaving.aborted) throw error;
+      if (isClosing && /* seam: closing-waits-for-saves */ leaving.aborted) throw error;
       const leftMs = limit.leftMs();
       if (limit.signal.aborted || leftMs <= 0) throw error;
       if (engine.keys.isTrouble(error)) throw error;
-      // seam: a-log-has-no-more-of-a-user-than-its-alias
+      // seam: a-log-names-users-by-alias-only
       const alias = engine.sealer.alias(user.id);
       engine.settings.logger.warn(`Cannot save user ${alias} yet: ${error.message}; trying again`);
       const ms = isClosing

@@ -138,7 +138,7 @@ async function standing(engine: Engine, call: UserCall, deadline: Deadline): Pro
  */
 function restsMs(engine: Engine, { user, record }: LoadedUser, blocked: Blocked | null): number {
   if (renaming(user)) return record.dueInMs ?? 0;
-  // seam: a-pause-lasts-as-long-as-the-store-says
+  // seam: a-stored-pause-is-kept-to
   const pauseMs = user.pause === null ? 0 : (record.dueInMs ?? 0);
   return Math.max(pauseMs, (blocked?.until ?? 0) - engine.clock.now());
 }

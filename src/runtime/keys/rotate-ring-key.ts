@@ -26,7 +26,7 @@ export async function wrappedAnew(engine: Engine, record: KeyRecord): Promise<Ke
   const ring = engine.keys.ring();
   const [first, ...others] = record.storeKeys;
   const wrapped: [WrappedStoreKey, ...WrappedStoreKey[]] = [
-    /* seam: a-store-key-is-wrapped-anew */ await wrappedBy(engine, ring, record, first),
+    /* seam: a-store-key-is-wrapped-again */ await wrappedBy(engine, ring, record, first),
   ];
   for (const each of others) wrapped.push(await wrappedBy(engine, ring, record, each));
   const now = new Set(wrapped.map(({ by }) => by));

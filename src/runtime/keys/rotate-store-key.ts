@@ -166,7 +166,7 @@ async function sealAnew(engine: Engine, id: string, early: EarlyLeases | null): 
     const found = await findUser(engine, id);
     if (found === null) return "current";
     const { user, record } = found;
-    // seam: a-record-is-sealed-anew
+    // seam: a-record-is-sealed-again
     if (isSettled(engine, record, early)) return "current";
     if (isLeased(record)) return "busy";
     // The holder of an expired lease is presumed dead: the user is due at once, as when the lease expired. If the

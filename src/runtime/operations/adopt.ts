@@ -105,7 +105,7 @@ export async function adopt(
     if (before.history.some(([when, , event]) => event === "ADOPTED" && when === unheardAt)) return "adopted";
     if (user === before || isRecovering(before)) return "present";
     if (brought === "inList" && wasLetGo(there)) return "present";
-    // seam: an-adopted-user-is-taken-up
+    // seam: an-adopted-user-is-scheduled
     const place = schedule(engine, user, null);
     // An unacknowledged write is repeated with the same write id: otherwise our own user would look like a conflict.
     const done = await moveIdle(engine, user, place, deadline);

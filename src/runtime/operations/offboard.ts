@@ -50,7 +50,7 @@ export async function offboard(
     if (purge.length > 0 && found.user.position.context.idTaken) throw shared(engine, id);
     if (isWritten(found.user, purge)) return;
     const user = leaving(engine, found, purge);
-    const place = /* seam: a-purge-is-taken-up */ schedule(engine, user, null);
+    const place = /* seam: a-purge-is-scheduled */ schedule(engine, user, null);
     const done = await moveIdle(engine, user, place, deadline);
     return done.type === "committed" ? undefined : again; // our own write may have been the faster one
   });

@@ -42,7 +42,7 @@ export async function rename(engine: Engine, id: string, to: string, deadline: D
   if (!isFree || (await markRevision(engine, to)) > 0) throw takenBefore(engine, user, isFree);
   const { oneupUserId } = user.position.context;
   if (oneupUserId === null) throw notReady(engine, id, "1upHealth does not know it yet");
-  // seam: a-rename-asks-whose-number-it-is
+  // seam: a-rename-confirms-the-number-first
   if (user.position.context.unconfirmed !== null) {
     await confirmNumber(engine, user, "rename", deadline);
     user = await atRest(engine, id, deadline);

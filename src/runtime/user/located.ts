@@ -70,7 +70,7 @@ export function readLocated(answer: Answer, locating: Locating, forms: SearchFor
   if (seen.type === "none") return { type: "missing" };
   if (seen.type !== "user") return seen;
   const { user } = seen;
-  // seam: a-number-is-confirmed-before-it-is-followed
+  // seam: a-number-is-confirmed-before-it-is-used
   const isConfirmed = oneupUserId === null || locating.unconfirmed === null;
   if (user.appUserId === undefined) {
     if (!isLeaving) return { type: "inDoubt", why: "unnamed_user" };

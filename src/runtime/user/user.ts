@@ -45,7 +45,7 @@ export const keptSteps = 12;
 export function newUser(id: string, lane: Lane, at: number, overMark = 0): User {
   return {
     id,
-    // seam: a-new-life-goes-on-with-the-revision-of-its-mark
+    // seam: a-new-user-continues-the-revision-of-its-tombstone
     revision: overMark,
     position: { state: "created", context: nothingKnown },
     intent: null,

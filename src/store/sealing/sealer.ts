@@ -162,7 +162,7 @@ export class Sealer {
     if (fields.length === 0) return null;
     const { id } = this.#sealing;
     const bound = this.#boundTo(owner, this.#format, id, fields);
-    // seam: what-is-sealed
+    // seam: the-text-to-seal
     const plain = JSON.stringify(fields.map((name) => secrets[name]?.reveal()));
     const text = this.#memory?.text?.() ?? this.#sealed(plain, bound);
     this.#memory?.opened.set(`${id} ${text} ${bound}`, plain);
