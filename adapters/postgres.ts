@@ -219,7 +219,7 @@ function postgresStore(connection: Connection, s: string, account: string, clock
       values: (ids) => [account, JSON.stringify([...new Set(ids)])],
       answers(reply, ids) {
         const [now, rows] = reply as readonly [number, readonly SentRow[] | null];
-        time.heard(now);
+        time.observe(now);
         const found = new Map(rows?.map((row) => [row[0], row]));
         return ids.map((id) => ({ now, row: found.get(id) }));
       },
@@ -267,7 +267,7 @@ function postgresStore(connection: Connection, s: string, account: string, clock
         const [now, waits, sent, head] = await ask<
           readonly [number, Partial<Record<Lane, number>> | null, ...Parameters<typeof logOf>]
         >(verbs.forecast, limit.name);
-        time.heard(now);
+        time.observe(now);
         const waiting = { ...none, ...waits };
         const log = opened(logOf(sent, head), limit, now, time.past).moments;
         return {
@@ -307,7 +307,7 @@ function batchOf<Each>(
   time: ServerTime,
   read: (now: number, each: Each) => readonly Claimed[],
 ): Batch {
-  time.heard(now);
+  time.observe(now);
   return { claimed: (claimed ?? []).flatMap((each) => read(now, each)), nextInMs };
 }
 

@@ -142,13 +142,13 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): Store {
     connection.run(script, [...keys.indexes, ...more], args);
   const loads = new Batches<string>(async (rows) => {
     const [now = null, ...texts] = list(await run(scripts.load, rows));
-    time.heard(Number(now));
+    time.observe(Number(now));
     return texts.map((text) => [now, text]);
   }, clock);
   const time = new ServerTime(clock);
   const known = (): string => {
-    const told = time.known();
-    return told === null ? "" : JSON.stringify(told);
+    const past = time.known();
+    return past === null ? "" : JSON.stringify(past);
   };
   const commits = new Batches<{ readonly commit: Commit; readonly fields: Fields }>(async (asked) => {
     const rows: string[] = [];
@@ -215,7 +215,7 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): Store {
         void (await run(scripts.giveBack, keys.logs(slot.limit), [JSON.stringify(slot)])),
       async forecast({ limit, calls, lane }) {
         const reply = list(await run(scripts.forecast, keys.logs(limit.name), [limit.name]));
-        const now = time.heard(Number(reply[0]));
+        const now = time.observe(Number(reply[0]));
         const [interactive = 0, recovery = 0, bulk = 0] = list(reply[1]).map(Number);
         const waiting = { interactive, recovery, bulk };
         const log = opened(logOf(list(reply[2])), limit, now, time.past).moments;
@@ -303,7 +303,7 @@ function committed(reply: Reply): Committed {
 
 function batch(reply: Reply, time: ServerTime): Batch {
   const [now, next, claimed] = list(reply);
-  time.heard(Number(now));
+  time.observe(Number(now));
   return {
     claimed: list(claimed).flatMap((each) => claimedOf(list(each), Number(now))),
     nextInMs: next === null ? null : Number(next),

@@ -69,7 +69,7 @@ export async function openLedger(
   let running: Promise<void> | null = null;
   let ended = false;
   // Many storage adapters report a failed write only as an `error` event, and a Keyv does not always forward it.
-  let heard: unknown;
+  let emittedError: unknown;
   /** Why the last batch failed. */
   let failure: unknown;
   /** This opening. The last one that may write has its mark in the storage, and those before stop when they see it. */
@@ -77,7 +77,8 @@ export async function openLedger(
   const mark: Writing = { place: { key: "Probe", get: () => opening, put() {} }, after: opening };
   /** The storage was emptied or opened anew, see {@link lostStore}. */
   let lost: LifecycleError | null = null;
-  const hear = (error: unknown): void => void (heard = error ?? new Trouble("the store emitted an error"));
+  const onError = (error: unknown): void =>
+    void (emittedError = error ?? new Trouble("the store emitted an error"));
   const emitters: readonly Emitter[] = [beneath, beneath.store as Emitter];
 
   async function writeAll(): Promise<void> {
@@ -175,11 +176,11 @@ export async function openLedger(
   /** Writes all texts concurrently; rejects if any of them is not acknowledged. */
   async function put(over: AbortSignal, texts: readonly Writing[]): Promise<void> {
     over.throwIfAborted();
-    heard = undefined;
+    emittedError = undefined;
     const all = await Promise.allSettled(texts.map(({ place, after }) => send(over, place, after)));
     over.throwIfAborted(); // otherwise abandoned writes would count as written
     for (const end of all) if (end.status === "rejected") throw end.reason;
-    if (heard !== undefined) throw storageTrouble(heard);
+    if (emittedError !== undefined) throw storageTrouble(emittedError);
   }
 
   async function send(over: AbortSignal, place: Place, text: string): Promise<void> {
@@ -225,10 +226,10 @@ export async function openLedger(
     else if (![...texts.keys()].some(places.find)) throw unusable("it must hold users of this client id");
   }
 
-  for (const emitter of emitters) emitter.on?.("error", hear);
+  for (const emitter of emitters) emitter.on?.("error", onError);
   const end = (): void => {
     ended = true;
-    for (const emitter of emitters) emitter.off?.("error", hear);
+    for (const emitter of emitters) emitter.off?.("error", onError);
   };
   try {
     await readAll();

@@ -14,11 +14,11 @@ import { lostStore } from "../../src/store/lost-store.ts";
  */
 export async function reasonOf(failure: unknown): Promise<unknown> {
   if (typeof failure !== "object" || failure === null || !("commitError" in failure)) return failure;
-  const told = Promise.resolve(failure.commitError).then(
+  const cause = Promise.resolve(failure.commitError).then(
     () => failure,
     (reason: unknown) => reason,
   );
-  return Promise.race([told, sleep(systemClock, 100).then(() => failure)]);
+  return Promise.race([cause, sleep(systemClock, 100).then(() => failure)]);
 }
 
 export function unavailable(doing: string, cause: unknown): LifecycleError {

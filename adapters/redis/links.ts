@@ -81,9 +81,9 @@ function likeGiven(client: RedisCluster, clock: Clock): Link {
     place: "Redis",
     failure: () => failure,
     async connect(signal) {
-      const unhear = onAbort(signal, link.close);
+      const removeAbort = onAbort(signal, link.close);
       await own.connect();
-      unhear();
+      removeAbort();
     },
     ...link,
   };
@@ -107,18 +107,18 @@ const given = new WeakMap<RedisClient, Link>();
 function givenLink(client: RedisClient): Link {
   const known = given.get(client);
   if (known !== undefined) return known;
-  let heard = false;
+  let hasListener = false;
   let connecting: Promise<unknown> | undefined;
   let failure: unknown;
-  const hear = (error: unknown): void => void (failure = error); // without a listener an error would end the process
+  const onError = (error: unknown): void => void (failure = error); // without a listener an error would end the process
   const link: Link = {
     place: "Redis",
     failure: () => failure,
     async connect(signal) {
-      if (!heard) client.on("error", hear);
-      heard = true;
+      if (!hasListener) client.on("error", onError);
+      hasListener = true;
       const giveUp = (): void => void (client.isOpen && client.destroy());
-      const unhear = onAbort(signal, giveUp);
+      const removeAbort = onAbort(signal, giveUp);
       if (!client.isOpen) connecting = client.connect();
       const awaited = connecting;
       try {
@@ -127,7 +127,7 @@ function givenLink(client: RedisClient): Link {
         if (connecting === awaited) connecting = undefined; // its owner may connect it next
         throw error;
       } finally {
-        unhear();
+        removeAbort();
       }
     },
     send: (_, command, abortSignal) => client.sendCommand(command, { abortSignal, typeMapping: {} }),

@@ -79,14 +79,14 @@ export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
         socket: { ...socket, reconnectStrategy: pauseMs },
       },
     });
-    const hear = (error: unknown): void => void (failure = secretless(error));
-    return all.on("error", hear).on("node-error", hear);
+    const onError = (error: unknown): void => void (failure = secretless(error));
+    return all.on("error", onError).on("node-error", onError);
   }
 
   /** Removes the password: a server without AUTH echoes it in its error. */
   function secretless(error: unknown): unknown {
-    const tells = error instanceof Error && password !== "" && error.message.includes(password);
-    return tells ? new Error(error.message.replaceAll(password, "***")) : error;
+    const leaks = error instanceof Error && password !== "" && error.message.includes(password);
+    return leaks ? new Error(error.message.replaceAll(password, "***")) : error;
   }
 
   return {
@@ -117,8 +117,8 @@ export function ownLink(url: URL, clock: Clock, timeoutMs: number): Link {
 
 async function isOfCluster(client: RedisClient, abortSignal: AbortSignal): Promise<boolean> {
   try {
-    const told = await client.sendCommand(["INFO", "cluster"], { abortSignal, typeMapping: {} });
-    return String(told).includes("cluster_enabled:1");
+    const reply = await client.sendCommand(["INFO", "cluster"], { abortSignal, typeMapping: {} });
+    return String(reply).includes("cluster_enabled:1");
   } catch (error) {
     if (whyOf(error) === "NOPERM") return false; // the user lacks the right to read it
     throw error;

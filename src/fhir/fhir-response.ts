@@ -170,8 +170,8 @@ function namesAnError(body: unknown): boolean {
 }
 
 function codes(body: unknown): string {
-  const said = new Set(issuesIn(body).map((issue) => issue.code ?? "unknown"));
-  return said.size > 0 ? `: ${[...said].join(", ")}` : "";
+  const names = new Set(issuesIn(body).map((issue) => issue.code ?? "unknown"));
+  return names.size > 0 ? `: ${[...names].join(", ")}` : "";
 }
 
 /** A response that was lost, or not read to its end. */

@@ -66,7 +66,7 @@ const longestRemark = 500;
  * The messages of the body in lower case, only for comparison with known phrases: they may quote the request, so never
  * copy them into an error or a log.
  */
-export function saying(answer: Answer, body: unknown): string {
+export function messageIn(answer: Answer, body: unknown): string {
   return isObject(body) ? remarksIn(body).join(" ") : plainRemark(answer, body);
 }
 
@@ -154,7 +154,7 @@ export function readRefusal(answer: Answer, body: unknown): Refusal {
   if (phrase !== undefined) return { type: phrase };
   if (status >= 400) return { type: "unexplained", why: `http_${status}` };
   if (!isObject(body)) return { type: "inDoubt", why: "unreadable_body" };
-  return saysNo(body, saying(answer, body))
+  return isRefusal(body, messageIn(answer, body))
     ? { type: "unexplained", why: `http_${status}` }
     : { type: "inDoubt", why: "not_stated" };
 }
@@ -203,11 +203,11 @@ const statusWords =
 export function readAccountRefusal(answer: Answer, body: unknown): Refusal {
   const refusal = readRefusal(answer, body);
   const isNo = refusal.type === "refused" || refusal.type === "unexplained";
-  const told =
+  const isAboutRequest =
     mayDecide(answer.status) &&
     isOwnForm(body) &&
-    /user|code|token|grant|client/.test(withoutPlaces(saying(answer, body)));
-  return isNo && isNowhere(answer.status) && !told
+    /user|code|token|grant|client/.test(withoutPlaces(messageIn(answer, body)));
+  return isNo && isNowhere(answer.status) && !isAboutRequest
     ? { type: "inDoubt", why: `http_${answer.status}` }
     : refusal;
 }
@@ -223,15 +223,15 @@ function isNowhere(status: number): boolean {
 const place = /(^|[\s"'`(])([a-z]+:)?(\/|[\w.-]+\/[\w.-]+\/|user-management\b)\S*/g;
 
 /** The message without paths: a path quoted by a router may contain "user". */
-export function withoutPlaces(said: string): string {
-  return said.replace(place, "$1");
+export function withoutPlaces(message: string): string {
+  return message.replace(place, "$1");
 }
 
 /** Whether a 2xx body is a refusal: it must give a reason, and not a temporary one. */
-function saysNo(body: unknown, said: string): boolean {
+function isRefusal(body: unknown, message: string): boolean {
   const success = field(body, "success");
-  if (success === true || said.trim() === "") return false;
-  return !passing.test(said);
+  if (success === true || message.trim() === "") return false;
+  return !passing.test(message);
 }
 
 /** Words for a trouble that passes. */

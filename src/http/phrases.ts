@@ -62,15 +62,15 @@ export function phraseIn(answer: Answer, body: unknown, asked: string): Phrase |
   const isSuccess = status < 300;
   if (isSuccess && (!isObject(body) || field(body, "success") === true)) return undefined;
   const remarks = remarksOf(answer, body).map((remark) => {
-    const [said, sought] = [plain(remark), plain(asked.toLowerCase())];
-    return documented.test(said) ? said : without(said, sought);
+    const [message, sought] = [plain(remark), plain(asked.toLowerCase())];
+    return documented.test(message) ? message : without(message, sought);
   });
-  const says = (sentences: readonly RegExp[]): boolean =>
+  const matches = (sentences: readonly RegExp[]): boolean =>
     remarks.some((remark) => sentences.some((sentence) => sentence.test(remark)));
-  const isUnfitId = says(unfit) && !remarks.some((remark) => passing.test(remark));
+  const isUnfitId = matches(unfit) && !remarks.some((remark) => passing.test(remark));
   const found: readonly (Phrase | false)[] = [
-    says(missing) && "missing",
-    says(exists) && "exists",
+    matches(missing) && "missing",
+    matches(exists) && "exists",
     isUnfitId && "unfit",
   ];
   const [only, ...others] = found.filter((phrase) => phrase !== false);

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { readRefusal, saying, type Refusal } from "./answer.ts";
+import { readRefusal, messageIn, type Refusal } from "./answer.ts";
 import { describeCall, under, type Answer, type Call, type Client } from "./call.ts";
 import { field, isObject, parseJson, text } from "./json.ts";
 
@@ -42,9 +42,9 @@ export type PurgeAnswer = { readonly type: "purged" } | { readonly type: "cut" }
 export function readPurge(answer: Answer): PurgeAnswer {
   const { status } = answer;
   const body = parseJson(answer.text);
-  const said = saying(answer, body);
+  const message = messageIn(answer, body);
   // seam: a-purge-that-was-cut-goes-on
-  if (status === 504 || status === 408 || /time[d ]{0,2}-?out/.test(said)) return { type: "cut" };
+  if (status === 504 || status === 408 || /time[d ]{0,2}-?out/.test(message)) return { type: "cut" };
   if (status === 200 && isOwnSuccess(body)) return /* seam: a-purge-that-is-done */ { type: "purged" };
   const refusal = readPurgeRefusal(answer, body);
   const isWhole = isObject(body) || Array.isArray(body) || answer.text.trim() === "";

@@ -130,8 +130,11 @@ export function tokensIn(answer: Answer, body: unknown): Tokens | undefined {
   if (accessToken === undefined || !presentable.test(accessToken)) return undefined;
   const refreshToken = text(field(body, "refresh_token"), longestToken);
   const scope = text(field(body, "scope"), longestToken);
-  const said = numeric(field(body, "expires_in"));
-  const seconds = said !== undefined && said >= leastSeconds && said <= mostSeconds ? said : assumedSeconds;
+  const expiresIn = numeric(field(body, "expires_in"));
+  const seconds =
+    expiresIn !== undefined && expiresIn >= leastSeconds && expiresIn <= mostSeconds
+      ? expiresIn
+      : assumedSeconds;
   const lifeMs = Math.floor(seconds * 1000);
   return {
     accessToken: new Secret(accessToken),

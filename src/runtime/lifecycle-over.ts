@@ -33,7 +33,7 @@ import { forget } from "./operations/forget.ts";
 import { createHealth } from "./operations/health.ts";
 import { createKeyVerbs } from "./keys/key-verbs.ts";
 import type { Lifecycle } from "./lifecycle.ts";
-import { idsOn } from "./operations/list-user-ids.ts";
+import { idsUnder } from "./operations/list-user-ids.ts";
 import { findUser, loadUser } from "./engine/load-user.ts";
 import { adoptMany } from "./bulk/adopt-many.ts";
 import { tombstoneKey } from "./user/tombstone.ts";
@@ -90,7 +90,7 @@ export function lifecycleOver(
     const counts = await store.counts();
     const all = Object.keys(counts).filter((each) => each !== tombstoneKey);
     for (const each of state === undefined ? all : indexKeysOf(state, counts)) {
-      for await (const id of idsOn(engine, each, pageSize)) {
+      for await (const id of idsUnder(engine, each, pageSize)) {
         const user = await readable(id);
         if (user !== null) yield describe(user);
       }

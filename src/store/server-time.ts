@@ -37,7 +37,7 @@ export const putRightAtOnce = 100;
 /** A server's time, as observed by this process. */
 export class ServerTime {
   readonly #clock: Clock;
-  #last: { readonly at: number; readonly heardAt: number } | null = null;
+  #last: { readonly at: number; readonly observedAt: number } | null = null;
   #past: Past = { since: Number.POSITIVE_INFINITY, jump: null };
   #behind: Behind | null = null;
   /** Everything written with the server's current time was written since this time. */
@@ -48,9 +48,9 @@ export class ServerTime {
   }
 
   /** Records the server's time from an answer, and returns it. */
-  heard(at: number): number {
-    const heardAt = this.#clock.monotonic();
-    const passed = this.#last === null ? 0 : heardAt - this.#last.heardAt;
+  observe(at: number): number {
+    const observedAt = this.#clock.monotonic();
+    const passed = this.#last === null ? 0 : observedAt - this.#last.observedAt;
     const expected = this.#last === null ? at : this.#last.at + passed;
     const by = at - expected;
     if (this.#last === null) {
@@ -61,17 +61,17 @@ export class ServerTime {
       this.#writtenSince = at - passed; // other processes may have noticed earlier
       this.#past = { since: at, jump: { from: expected, by, since: this.#past.since } };
     }
-    this.#last = { at, heardAt };
+    this.#last = { at, observedAt };
     return at;
   }
 
   /** What is known now; `null`: nothing yet. */
   known(): KnownTime | null {
     if (this.#last === null) return null;
-    const { at, heardAt } = this.#last;
+    const { at, observedAt } = this.#last;
     const { jump } = this.#past;
     const forward = jump !== null && jump.by > 0 ? { from: jump.from, by: jump.by } : {};
-    return { at, agoMs: this.#clock.monotonic() - heardAt, ...forward };
+    return { at, agoMs: this.#clock.monotonic() - observedAt, ...forward };
   }
 
   /**

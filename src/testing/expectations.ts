@@ -24,7 +24,7 @@ export interface SpentCalls {
 /** Whose calls are counted: those of a user, or all that reached the sandbox. */
 export type Spender = Pick<UserStatus, "calls"> | Sandbox | Journal;
 
-/** Result of a check. `says` returns the failure message, for the plain or the negated check. */
+/** Result of a check. `message` returns the failure message, for the plain or the negated check. */
 export interface Checked {
   readonly holds: boolean;
   readonly message: (negated: boolean) => string;

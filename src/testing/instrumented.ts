@@ -46,7 +46,7 @@ export function instrumented(lifecycle: Lifecycle, watch: Watch): Lifecycle {
     account: verbsOf(lifecycle.account, watch),
     keys: verbsOf(lifecycle.keys, watch),
     actor: timedActor(lifecycle.actor, watch, actors),
-    work: (options) => heard(life, lifecycle.work({ pollMs, ...options })),
+    work: (options) => unlessDead(life, lifecycle.work({ pollMs, ...options })),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -111,11 +111,11 @@ function timed<T>({ life, time }: Watch, call: Promise<T>): Promise<T> {
     const forget = life.whenOver(time.waitFor(call));
     call.then(forget, forget);
   }
-  return heard(life, call);
+  return unlessDead(life, call);
 }
 
 /** The call's result, unless the process died meanwhile. Calls on a dead process are a mistake in the test, and reject. */
-function heard<T>(life: TestProcess, call: Promise<T>): Promise<T> {
+function unlessDead<T>(life: TestProcess, call: Promise<T>): Promise<T> {
   if (life.isOver) {
     call.catch(() => {}); // its own result is not used
     return Promise.reject(gone());

@@ -225,13 +225,14 @@ async function crash(life: TestProcess, point: CrashPoint, during: () => unknown
   };
   try {
     const survived = await Promise.race([death.then(() => false), survival()]);
-    if (survived) throw wrong("crash", "the point", "one that `during` reaches before it ends", said(point));
+    if (survived)
+      throw wrong("crash", "the point", "one that `during` reaches before it ends", describePoint(point));
   } finally {
     spare();
   }
 }
 
-function said({ before, after, nth = 1 }: CrashPoint): string {
+function describePoint({ before, after, nth = 1 }: CrashPoint): string {
   return `${before === undefined ? "after" : "before"} ${before ?? after} number ${nth}`;
 }
 

@@ -76,9 +76,9 @@ export function player({ name, open, tellTime }: Tested, together = 1): Play {
 function inMemory(clock: Clock): Store {
   const tables = memoryTables();
   const time = new ServerTime(clock);
-  time.heard(clock.now());
+  time.observe(clock.now());
   const run = <T>(unit: (...args: [Tables, number, PastTime]) => T): T =>
-    unit(tables, time.heard(clock.now()), { since: 0, jump: forward(time) });
+    unit(tables, time.observe(clock.now()), { since: 0, jump: forward(time) });
   return tableStore({ write: async (unit) => run(unit), read: run, close: async () => {} });
 }
 

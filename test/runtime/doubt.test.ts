@@ -25,7 +25,7 @@ import { event, later as now } from "../machines/events.ts";
  * Pauses are in ms, with a random number of one half and a grace of 7 s; `-`: none.
  */
 const table = `
-call          | ended   | spent | hears    | then it is    | next          | pause | why         | slot
+call          | ended   | spent | event    | then it is    | next          | pause | why         | slot
 createUser    | notSent | 0     | HELD     | created       | createUser    | 500   | unavailable | givenBack
 createUser    | lost    | 0     | IN_DOUBT | reauthorizing | issueAuthCode | 7000  | unavailable | counts
 createUser    | inDoubt | 0     | IN_DOUBT | reauthorizing | issueAuthCode | 7000  | unavailable | settled
@@ -71,7 +71,7 @@ interface Line {
   readonly call: Asked;
   readonly ended: Ended;
   readonly spent: number;
-  readonly hears: UserEvent["type"];
+  readonly event: UserEvent["type"];
   readonly state: UserState;
   readonly next: string;
   readonly pause: User["pause"];
@@ -83,11 +83,11 @@ const lines = table
   .split("\n")
   .slice(1)
   .map((line): Line => {
-    const [call, ended, spent, hears, state, next, ms, reason, slot] = line
+    const [call, ended, spent, event, state, next, ms, reason, slot] = line
       .split("|")
       .map((cell) => cell.trim());
     const pause = ms === "-" ? null : { reason, until: now + Number(ms) };
-    return { call, ended, spent: Number(spent), hears, state, next, pause, slot } as Line; // as the table spells it
+    return { call, ended, spent: Number(spent), event, state, next, pause, slot } as Line; // as the table spells it
   });
 
 const standsIn: Readonly<Record<Asked, UserState>> = {
@@ -150,20 +150,20 @@ function ends(user: User, ended: Ended, verdict: "plain" | "kept" = "plain"): Us
 }
 
 describe("runtime/doubt call × how it ended → event, pause, slot", () => {
-  it.each(lines)("$call $ended after $spent spent codes: $hears, and $next is next", (line) => {
+  it.each(lines)("$call $ended after $spent spent codes: $event, and $next is next", (line) => {
     const user = asking(line.call, line.spent);
     const after = ends(user, line.ended);
     expect(after).toMatchObject({ intent: null, pause: line.pause });
-    expect(after.history.at(-1)).toEqual([now, line.state, line.hears]);
+    expect(after.history.at(-1)).toEqual([now, line.state, line.event]);
     const mayArriveUntil = arrivals[line.ended][endpointOf(callOf(user.position.state) ?? "purge")];
     expect(after.position).toEqual(
-      step(user.position, { ...event(line.hears, now), mayArriveUntil } as UserEvent),
+      step(user.position, { ...event(line.event, now), mayArriveUntil } as UserEvent),
     ); // with the field or without
     expect(callOf(after.position.state)).toBe(line.next);
     expect(after.secrets).toEqual(line.state === user.position.state ? user.secrets : {});
     expect(slotFate(line.ended)).toBe(line.slot);
     // The row that a reader of the source sees.
-    expect(doubtOf(line.call, line.ended)).toMatchObject({ hears: line.hears, next: line.next });
+    expect(doubtOf(line.call, line.ended)).toMatchObject({ event: line.event, next: line.next });
     expect(doubtAbout(user.position, line.ended)).toBe(doubtOf(line.call, line.ended));
   });
 
@@ -186,7 +186,7 @@ describe("runtime/doubt call × how it ended → event, pause, slot", () => {
       expect(after.position).toEqual(step(user.position, { type: "HELD", at: now, mayArriveUntil }));
       expect(after).toMatchObject({ secrets: { code }, pause });
       expect(doubtOf("exchangeAgain", ended)?.whileDown).toMatchObject({
-        hears: "HELD",
+        event: "HELD",
         next: "exchangeCode",
         slots: 1,
       });
@@ -300,12 +300,12 @@ describe("runtime/doubt updateUser", () => {
   it("doubtOf() a rename looks it up, without the machine; one that was not sent leaves nothing to look up", () => {
     for (const ended of ["lost", "inDoubt", "died"]) {
       expect(doubtOf("updateUser", ended)).toEqual({
-        hears: null,
+        event: null,
         waits: "arrival",
         next: "listUsers",
         slots: 1,
       });
     }
-    expect(doubtOf("updateUser", "notSent")).toEqual({ hears: null, waits: "atOnce", next: null, slots: 0 });
+    expect(doubtOf("updateUser", "notSent")).toEqual({ event: null, waits: "atOnce", next: null, slots: 0 });
   });
 });

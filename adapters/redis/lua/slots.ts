@@ -13,12 +13,12 @@ local jump = nil -- a forward jump of the server's time that the calling process
 -- What the calling process knows: a past server time, its age on the monotonic clock, and the last jump it noticed.
 local function knows(text)
   if not text or text == '' then return end
-  local told = cjson.decode(text)
-  local expected = told.at + told.agoMs
+  local known = cjson.decode(text)
+  local expected = known.at + known.agoMs
   if now - expected > aheadMs then
     jump = { from = expected, by = now - expected }
-  elseif told.by and now > told.from + told.by / 2 then
-    jump = { from = told.from, by = told.by }
+  elseif known.by and now > known.from + known.by / 2 then
+    jump = { from = known.from, by = known.by }
   end
 end
 

@@ -180,8 +180,8 @@ export class Account {
     if (await this.#isOwn(call, outcome, permit)) return "own";
     const isAlone = call === "exchangeCode" && (await this.#outage.isAlone(outcome, permit));
     const shut = isAlone ? null : shutBy(call, outcome.type);
-    const told = shut === "exchange" ? { ...outcome, mostMs: this.#outage.mostMs(permit) } : outcome;
-    if (shut !== null || permit.tries.size > 0) await this.#concluded(call, told, permit, shut);
+    const limited = shut === "exchange" ? { ...outcome, mostMs: this.#outage.mostMs(permit) } : outcome;
+    if (shut !== null || permit.tries.size > 0) await this.#concluded(call, limited, permit, shut);
     return "shared";
   }
 

@@ -45,7 +45,7 @@ export class Holding {
     release(permit, name);
     if (name === "secret" && permit.secret !== secretKey()) return;
     if (!tries && gate.state === "open" && permit.enteredAt < board.openedAt(name)) return;
-    if (!tries && gate.state !== "open") return this.#told(name, outcome);
+    if (!tries && gate.state !== "open") return this.#extend(name, outcome);
     await this.#hold(name, gate, permit, reasonOf(name), outcome);
   }
 
@@ -88,11 +88,11 @@ export class Holding {
     const until = at + this.#waitMs(name, gate.attempt + 1, outcome);
     const held = { type, at, reason, until, codeAt: permit.codeAt } as const;
     await board.change(name, held, outcome !== undefined && isStated(outcome) ? "shared" : undefined);
-    if (outcome !== undefined && board.gate(name).until < until) await this.#told(name, outcome); // another process was faster
+    if (outcome !== undefined && board.gate(name).until < until) await this.#extend(name, outcome); // another process was faster
   }
 
   /** A call sent before the gate was shut got a `Retry-After`: the later time counts. */
-  async #told(name: GateName, outcome: Outcome): Promise<void> {
+  async #extend(name: GateName, outcome: Outcome): Promise<void> {
     if (outcome.retryAfterMs === undefined) return;
     const { board, clock } = this.#parts;
     const at = clock.now();

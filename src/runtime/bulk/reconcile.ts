@@ -19,7 +19,7 @@ import { pagesOf } from "../operations/user-walk.ts";
 import type { Page } from "../operations/user-walk.ts";
 
 /** The most differences of one type in the report. */
-const told = 100;
+const mostListed = 100;
 /** Concurrent repairs. */
 const width = 32;
 
@@ -40,7 +40,7 @@ export async function reconcile(engine: Engine, reconciling: Reconciling): Promi
   const { pageSize = 100, onProgress, onDifference } = options;
   const pace = new Throttle(engine, options.everyMs);
   /** If the listener throws, the call rejects. Its promise is not awaited; if it rejects, that is logged. */
-  function tell<T>(name: string, listener: ((news: T) => unknown) | undefined, news: T): void {
+  function notify<T>(name: string, listener: ((news: T) => unknown) | undefined, news: T): void {
     if (listener !== undefined) watchResult(engine.settings.logger, name, listener, listener(news));
   }
   const counts = { ...noDifferences };
@@ -49,9 +49,9 @@ export async function reconcile(engine: Engine, reconciling: Reconciling): Promi
   const comparison = new UserComparison(engine, {
     signal,
     found(difference) {
-      if (++counts[difference.type] <= told) differences.push(difference);
+      if (++counts[difference.type] <= mostListed) differences.push(difference);
       if (difference.type === "renamed" && repairs.includes("move")) renamed.push(difference);
-      tell("onDifference", onDifference, difference);
+      notify("onDifference", onDifference, difference);
     },
   });
 
@@ -73,7 +73,7 @@ export async function reconcile(engine: Engine, reconciling: Reconciling): Promi
     counts: { ...counts, thereOnly: counts.thereOnly + (phase === "reading" ? 0 : comparison.beyond) },
   });
   const report = (phase: ReconcileProgress["phase"]): void => {
-    if (pace.isDue()) tell("onProgress", onProgress, progress(phase));
+    if (pace.isDue()) notify("onProgress", onProgress, progress(phase));
   };
 
   for await (const page of pages) {
@@ -103,7 +103,7 @@ export async function reconcile(engine: Engine, reconciling: Reconciling): Promi
     }
   }
   const done = progress("done");
-  tell("onProgress", onProgress, done);
+  notify("onProgress", onProgress, done);
   return { ...done, complete, differences, repaired: mends ? (repaired satisfies Repaired) : null };
 }
 

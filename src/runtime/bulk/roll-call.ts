@@ -65,6 +65,6 @@ async function headcount({ store }: Pick<Engine, "store">): Promise<{
   readonly users: number;
   readonly marks: number;
 }> {
-  const { [tombstoneKey]: marks = 0, ...shelves } = await store.counts();
-  return { users: Object.values(shelves).reduce((sum, count) => sum + count, 0), marks };
+  const { [tombstoneKey]: marks = 0, ...others } = await store.counts();
+  return { users: Object.values(others).reduce((sum, count) => sum + count, 0), marks };
 }

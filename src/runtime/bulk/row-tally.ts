@@ -8,7 +8,7 @@ import type { RejectedRow, RowCounts, RowSummary } from "./imports.ts";
 import type { StoreKeys } from "../account/store-keys.ts";
 
 /** The most rejected rows that are listed. */
-const told = 100;
+const mostListed = 100;
 
 /** The outcomes of the rows of one import. */
 export class RowTally {
@@ -31,7 +31,7 @@ export class RowTally {
       if (!isLifecycleError(error) || !spoiltRow.has(error.code)) throw error;
       if (this.#keys.isTrouble(error)) throw error; // a problem of the account: every further row would be rejected
       this.#rejected++;
-      if (this.#rejects.length < told) {
+      if (this.#rejects.length < mostListed) {
         const { code, message, facts } = error;
         this.#rejects.push({ row, code, why: message, facts });
       }

@@ -15,27 +15,27 @@ const newsMs = 200;
 export class Throttle {
   readonly #engine: Engine;
   readonly #everyMs: number;
-  #saidAt: number;
+  #reportedAt: number;
 
   constructor(engine: Engine, everyMs = 1_000) {
     this.#engine = engine;
     this.#everyMs = everyMs;
-    this.#saidAt = engine.clock.monotonic();
+    this.#reportedAt = engine.clock.monotonic();
   }
 
   /** Whether a report is due. A caller that gets `true` must report. */
   isDue(): boolean {
     const now = this.#engine.clock.monotonic();
-    if (now - this.#saidAt < this.#everyMs) return false;
-    this.#saidAt = now;
+    if (now - this.#reportedAt < this.#everyMs) return false;
+    this.#reportedAt = now;
     return true;
   }
 
   /** Waits until the next report; when few users are left, no longer than until one of them changes. */
-  async wait(left: number, heard: UserChange, signal: AbortSignal): Promise<void> {
+  async wait(left: number, since: UserChange, signal: AbortSignal): Promise<void> {
     const { changes, clock } = this.#engine;
     const gapMs = left > few ? this.#everyMs : Math.min(this.#everyMs, newsMs);
     await sleep(clock, gapMs, signal);
-    if (left <= few) await changes.ofAnyUser(heard, this.#everyMs - gapMs, signal);
+    if (left <= few) await changes.ofAnyUser(since, this.#everyMs - gapMs, signal);
   }
 }

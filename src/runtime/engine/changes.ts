@@ -87,11 +87,11 @@ export class Changes {
     this.#notify(0, () => true);
   }
 
-  #notify(withinMs: number, whom: (sleeper: Sleeper) => boolean): void {
+  #notify(withinMs: number, isAffected: (sleeper: Sleeper) => boolean): void {
     this.#news++;
     if (withinMs < soonMs) this.#work++;
     for (const wake of this.#watching) wake();
-    for (const sleeper of this.#sleepers) if (whom(sleeper)) sleeper.wake();
+    for (const sleeper of this.#sleepers) if (isAffected(sleeper)) sleeper.wake();
   }
 
   /** Resolves when user `id` becomes idle in this process, or after `ms`, or when `signal` aborts. Never rejects. */
@@ -103,17 +103,17 @@ export class Changes {
     });
   }
 
-  /** Resolves when any user has changed since `heard`, or after `ms`, or when `signal` aborts. Never rejects. */
-  ofAnyUser(heard: UserChange, ms: number, signal: AbortSignal): Promise<void> {
-    return this.#news === heard.news ? this.#until(this.#watching, ms, signal) : Promise.resolve();
+  /** Resolves when any user has changed since `since`, or after `ms`, or when `signal` aborts. Never rejects. */
+  ofAnyUser(since: UserChange, ms: number, signal: AbortSignal): Promise<void> {
+    return this.#news === since.news ? this.#until(this.#watching, ms, signal) : Promise.resolve();
   }
 
   /**
-   * Resolves when there may be work that was not known at `heard`, or after `ms`, or when `signal` aborts. `lanes`:
+   * Resolves when there may be work that was not known at `since`, or after `ms`, or when `signal` aborts. `lanes`:
    * users wait in lanes. Never rejects.
    */
-  ofWork(heard: UserChange, ms: number, lanes: boolean, signal: AbortSignal): Promise<void> {
-    if (lanes ? this.#news !== heard.news : this.#work !== heard.work) return Promise.resolve();
+  ofWork(since: UserChange, ms: number, lanes: boolean, signal: AbortSignal): Promise<void> {
+    if (lanes ? this.#news !== since.news : this.#work !== since.work) return Promise.resolve();
     const wakes = new Set<() => void>();
     const until = this.#clock.monotonic() + ms;
     const sleeper: Sleeper = { wake: () => wakes.forEach((wake) => wake()), until, lanes };

@@ -4,7 +4,7 @@
  * Before a call is sent, its intent is written to the record. A call can then end without an outcome in four ways:
  * {@link slotFates} names them, and they are the columns of {@link doubts}, which has one entry for each call:
  *
- * - **hears**: the event sent to the machine, which alone decides what follows; `next` and `slots` document the result,
+ * - **event**: the event sent to the machine, which alone decides what follows; `next` and `slots` document the result,
  *   and a test keeps both in agreement.
  * - **waits**: how long the user pauses first, and why ({@link Wait}).
  * - **next**: the call made then. It is either safe to repeat, or finds out what happened.
@@ -59,7 +59,7 @@ export type Wait =
 /** How a call with an unknown outcome is resolved. */
 export interface InDoubt {
   /** `null`: the machine is not involved. */
-  readonly hears: Extract<UserEvent["type"], "HELD" | "IN_DOUBT"> | null;
+  readonly event: Extract<UserEvent["type"], "HELD" | "IN_DOUBT"> | null;
   readonly waits: Wait;
   /** `null`: the caller gets an error and may try again. */
   readonly next: UserCall | "listUsers" | null;
@@ -97,10 +97,10 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   // applies to a response that is not 1upHealth's own: an HTML page, a redirect, a 403, a 4xx without a reason
   // (`perform-call.ts`).
   createUser: {
-    notSent: { hears: "HELD", waits: "jitter", next: "createUser", slots: 0 },
-    lost: { hears: "IN_DOUBT", waits: "arrival", next: "issueAuthCode", slots: 2 },
-    inDoubt: { hears: "IN_DOUBT", waits: "arrival", next: "issueAuthCode", slots: 2 },
-    died: { hears: "IN_DOUBT", waits: "nextCode", next: "issueAuthCode", slots: 2 },
+    notSent: { event: "HELD", waits: "jitter", next: "createUser", slots: 0 },
+    lost: { event: "IN_DOUBT", waits: "arrival", next: "issueAuthCode", slots: 2 },
+    inDoubt: { event: "IN_DOUBT", waits: "arrival", next: "issueAuthCode", slots: 2 },
+    died: { event: "IN_DOUBT", waits: "nextCode", next: "issueAuthCode", slots: 2 },
   },
 
   // The code may be spent now. Presenting it again costs nothing and resolves the doubt: with tokens, or a refusal that
@@ -110,12 +110,12 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   // A 5xx may mean the same, so the code is not presented again within that second: another 5xx would cost another code.
   exchangeCode: {
     presents: "code",
-    notSent: { hears: "HELD", waits: "jitter", next: "exchangeCode", slots: 0 },
+    notSent: { event: "HELD", waits: "jitter", next: "exchangeCode", slots: 0 },
     // seam: a-code-is-not-presented-while-it-may-arrive
-    lost: { hears: "IN_DOUBT", waits: "arrivalAndJitter", next: "exchangeCode", slots: 1 },
+    lost: { event: "IN_DOUBT", waits: "arrivalAndJitter", next: "exchangeCode", slots: 1 },
     // seam: a-code-whose-call-is-over-waits-less
-    inDoubt: { hears: "IN_DOUBT", waits: "jitterOnceRegistered", next: "exchangeCode", slots: 1 },
-    died: { hears: "IN_DOUBT", waits: "atOnce", next: "exchangeCode", slots: 1 },
+    inDoubt: { event: "IN_DOUBT", waits: "jitterOnceRegistered", next: "exchangeCode", slots: 1 },
+    died: { event: "IN_DOUBT", waits: "atOnce", next: "exchangeCode", slots: 1 },
   },
 
   // Two exchanges without an outcome: this code is replaced by a new one, unless no exchange of the account is answered
@@ -123,22 +123,22 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   // new code need not wait until the old exchange can no longer arrive: its result is not needed.
   exchangeAgain: {
     presents: "code",
-    notSent: { hears: "HELD", waits: "jitter", next: "exchangeCode", slots: 0 },
+    notSent: { event: "HELD", waits: "jitter", next: "exchangeCode", slots: 0 },
     lost: {
-      hears: "IN_DOUBT",
+      event: "IN_DOUBT",
       waits: "nextCode",
       next: "issueAuthCode",
       slots: 1,
-      whileDown: { hears: "HELD", waits: "arrivalAndJitter", next: "exchangeCode", slots: 1 },
+      whileDown: { event: "HELD", waits: "arrivalAndJitter", next: "exchangeCode", slots: 1 },
     },
     inDoubt: {
-      hears: "IN_DOUBT",
+      event: "IN_DOUBT",
       waits: "nextCode",
       next: "issueAuthCode",
       slots: 1,
-      whileDown: { hears: "HELD", waits: "jitter", next: "exchangeCode", slots: 1 },
+      whileDown: { event: "HELD", waits: "jitter", next: "exchangeCode", slots: 1 },
     },
-    died: { hears: "IN_DOUBT", waits: "nextCode", next: "issueAuthCode", slots: 1 },
+    died: { event: "IN_DOUBT", waits: "nextCode", next: "issueAuthCode", slots: 1 },
   },
 
   // The refresh token may be rotated now, and the new pair lost. The stored one is presented again, and only its
@@ -146,46 +146,46 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   // waits while the first refresh may still arrive; meanwhile callers get the current access token while it works.
   refreshToken: {
     presents: "refreshToken",
-    notSent: { hears: "HELD", waits: "jitter", next: "refreshToken", slots: 0 },
+    notSent: { event: "HELD", waits: "jitter", next: "refreshToken", slots: 0 },
     // seam: a-refresh-token-is-not-presented-while-it-may-arrive
-    lost: { hears: "IN_DOUBT", waits: "arrivalAndJitter", next: "refreshToken", slots: 1 },
+    lost: { event: "IN_DOUBT", waits: "arrivalAndJitter", next: "refreshToken", slots: 1 },
     // seam: a-refresh-token-whose-call-is-over-waits-less
-    inDoubt: { hears: "IN_DOUBT", waits: "jitter", next: "refreshToken", slots: 1 },
-    died: { hears: "IN_DOUBT", waits: "atOnce", next: "refreshToken", slots: 1 },
+    inDoubt: { event: "IN_DOUBT", waits: "jitter", next: "refreshToken", slots: 1 },
+    died: { event: "IN_DOUBT", waits: "atOnce", next: "refreshToken", slots: 1 },
   },
 
   // A code may have been issued and lost. That is harmless: another one is requested.
   issueAuthCode: {
-    notSent: { hears: "HELD", waits: "nextCodeOrJitter", next: "issueAuthCode", slots: 0 },
-    lost: { hears: "IN_DOUBT", waits: "nextCodeOrJitter", next: "issueAuthCode", slots: 1 },
-    inDoubt: { hears: "IN_DOUBT", waits: "nextCodeOrJitter", next: "issueAuthCode", slots: 1 },
-    died: { hears: "IN_DOUBT", waits: "nextCode", next: "issueAuthCode", slots: 1 },
+    notSent: { event: "HELD", waits: "nextCodeOrJitter", next: "issueAuthCode", slots: 0 },
+    lost: { event: "IN_DOUBT", waits: "nextCodeOrJitter", next: "issueAuthCode", slots: 1 },
+    inDoubt: { event: "IN_DOUBT", waits: "nextCodeOrJitter", next: "issueAuthCode", slots: 1 },
+    died: { event: "IN_DOUBT", waits: "nextCode", next: "issueAuthCode", slots: 1 },
   },
 
   // A look-up changes nothing, so it is repeated.
   findUser: {
-    notSent: { hears: "HELD", waits: "jitter", next: "findUser", slots: 0 },
-    lost: { hears: "IN_DOUBT", waits: "jitter", next: "findUser", slots: 2 },
-    inDoubt: { hears: "IN_DOUBT", waits: "jitter", next: "findUser", slots: 2 },
-    died: { hears: "IN_DOUBT", waits: "atOnce", next: "findUser", slots: 2 },
+    notSent: { event: "HELD", waits: "jitter", next: "findUser", slots: 0 },
+    lost: { event: "IN_DOUBT", waits: "jitter", next: "findUser", slots: 2 },
+    inDoubt: { event: "IN_DOUBT", waits: "jitter", next: "findUser", slots: 2 },
+    died: { event: "IN_DOUBT", waits: "atOnce", next: "findUser", slots: 2 },
   },
 
   // Some or all of the data may be erased now. The purge is repeated until 1upHealth confirms it, but not while the
   // last one may still arrive: an offboarded user can be onboarded again, and a late purge would erase its new data.
   purge: {
-    notSent: { hears: "HELD", waits: "jitter", next: "purge", slots: 0 },
-    lost: { hears: "IN_DOUBT", waits: "arrivalAndJitter", next: "purge", slots: 0 },
-    inDoubt: { hears: "IN_DOUBT", waits: "arrivalAndJitter", next: "purge", slots: 0 },
-    died: { hears: "IN_DOUBT", waits: "atOnce", next: "purge", slots: 0 },
+    notSent: { event: "HELD", waits: "jitter", next: "purge", slots: 0 },
+    lost: { event: "IN_DOUBT", waits: "arrivalAndJitter", next: "purge", slots: 0 },
+    inDoubt: { event: "IN_DOUBT", waits: "arrivalAndJitter", next: "purge", slots: 0 },
+    died: { event: "IN_DOUBT", waits: "atOnce", next: "purge", slots: 0 },
   },
 
   // The user may have its new id now. It is looked up by its `oneup_user_id`, which never changes, and the record is
   // moved or stays; a rename that did not happen is not repeated. The record keeps the intent until then.
   updateUser: {
-    notSent: { hears: null, waits: "atOnce", next: null, slots: 0 },
-    lost: { hears: null, waits: "arrival", next: "listUsers", slots: 1 },
-    inDoubt: { hears: null, waits: "arrival", next: "listUsers", slots: 1 },
-    died: { hears: null, waits: "arrival", next: "listUsers", slots: 1 },
+    notSent: { event: null, waits: "atOnce", next: null, slots: 0 },
+    lost: { event: null, waits: "arrival", next: "listUsers", slots: 1 },
+    inDoubt: { event: null, waits: "arrival", next: "listUsers", slots: 1 },
+    died: { event: null, waits: "arrival", next: "listUsers", slots: 1 },
   },
 };
 

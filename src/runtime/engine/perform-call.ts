@@ -89,12 +89,12 @@ export async function performCall(
     case "findUser": {
       const { state, context } = user.position;
       const absent = context.absences?.times ?? 0;
-      const whom = { ...asked, unconfirmed, absent };
-      const sought = soughtBy(whom);
+      const target = { ...asked, unconfirmed, absent };
+      const sought = soughtBy(target);
       const search = context.search ?? searchFrom(engine.forms, absent, sought);
       const { pager } = engine.settings;
       const answer = await sent(listUsersCall(client, { ...queryOf(search, sought), pager }));
-      const locating = { ...whom, search, isLeaving: isPurging(state) };
+      const locating = { ...target, search, isLeaving: isPurging(state) };
       return answer.type === "answer" ? readLocated(answer, locating, engine.forms) : answer;
     }
     case "exchangeCode": {
@@ -180,8 +180,8 @@ export function applyNoOutcome(user: User, times: Omit<Moment, "random">): User 
 /** Applies a row of the in-doubt table; `undefined`: the state requires no call, so nothing is in doubt. */
 function inDoubt(user: User, doubt: InDoubt | undefined, now: Moment, until: number | undefined): User {
   const settled: User = { ...user, intent: null, pause: null };
-  if (doubt === undefined || doubt.hears === null) return settled;
-  const after = stepped(settled, { type: doubt.hears, at: now.at, mayArriveUntil: until });
+  if (doubt === undefined || doubt.event === null) return settled;
+  const after = stepped(settled, { type: doubt.event, at: now.at, mayArriveUntil: until });
   return {
     ...after,
     secrets: held(after.position.state, user.secrets, user.secrets),

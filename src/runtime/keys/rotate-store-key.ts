@@ -144,7 +144,7 @@ async function sealRound(
   progress: (seen: number, of: number, resealed: number) => void,
 ): Promise<Round> {
   const round = { seen: 0, current: 0, resealed: 0, busy: 0, unreadable: 0, tooNew: 0 };
-  const counts = Object.entries(await engine.store.counts()).filter(([shelf]) => shelf !== tombstoneKey);
+  const counts = Object.entries(await engine.store.counts()).filter(([key]) => key !== tombstoneKey);
   const of = counts.reduce((sum, [, count]) => sum + count, 0);
   for (const [state] of counts) {
     for (let after: string | undefined, full = true; full;) {

@@ -7,13 +7,13 @@ import type { Engine } from "../engine/engine.ts";
 import { tombstoneKey } from "../user/tombstone.ts";
 
 /** The ids under one index key, in the store's order. */
-export async function* idsOn(
+export async function* idsUnder(
   { store }: Pick<Engine, "store">,
-  shelf: string,
+  indexKey: string,
   limit: number,
 ): AsyncGenerator<string, void, undefined> {
   for (let after: string | undefined; ;) {
-    const ids = await store.page({ state: shelf, after, limit });
+    const ids = await store.page({ state: indexKey, after, limit });
     yield* ids;
     after = ids.at(-1);
     if (ids.length < limit) return;
@@ -25,7 +25,7 @@ export async function* listUserIds(
   engine: Pick<Engine, "store">,
   limit: number,
 ): AsyncGenerator<string, void, undefined> {
-  for (const shelf of Object.keys(await engine.store.counts())) {
-    if (shelf !== tombstoneKey) yield* idsOn(engine, shelf, limit);
+  for (const indexKey of Object.keys(await engine.store.counts())) {
+    if (indexKey !== tombstoneKey) yield* idsUnder(engine, indexKey, limit);
   }
 }

@@ -145,10 +145,10 @@ async function askOnce<T extends { readonly type: string }>(
   const blocked = await account.enter("listUsers", permit);
   if (blocked !== null) throw shutOut(blocked, clock.now());
   const served = engine.lanes.join(); // users in the lanes go first, so a process has to serve them
-  type Heard = Unanswered | T | Refusal;
+  type Outcome = Unanswered | T | Refusal;
   const send = async (
     notAfter: number,
-  ): Promise<{ slot: SlotFate; value: Heard | { readonly type: "shut"; readonly blocked: Blocked } }> => {
+  ): Promise<{ slot: SlotFate; value: Outcome | { readonly type: "shut"; readonly blocked: Blocked } }> => {
     // A gate may have closed while this call waited for its slot.
     const shut = await account.enter("listUsers", permit);
     if (shut !== null) return { slot: "givenBack", value: { type: "shut", blocked: shut } };
@@ -158,47 +158,47 @@ async function askOnce<T extends { readonly type: string }>(
     await account.recordOutcome("listUsers", value, permit);
     return { slot: slotFate(answer.type), value };
   };
-  let heard: Awaited<ReturnType<typeof send>>["value"];
+  let outcome: Awaited<ReturnType<typeof send>>["value"];
   try {
-    heard = await guard.spend("management", () => laneOfCalls(engine, lane), send, signal);
+    outcome = await guard.spend("management", () => laneOfCalls(engine, lane), send, signal);
   } finally {
     served();
     await account.leave(permit);
   }
   // Refused for credentials that have been replaced since: that says nothing about the new ones.
-  if (heard.type === "credentialsRefused" && account.isOutdated(permit))
+  if (outcome.type === "credentialsRefused" && account.isOutdated(permit))
     return askOnce(engine, query, { lane, signal }, read);
-  const no = refusalOf(heard as Exclude<typeof heard, T>, clock.now(), query.page !== undefined); // one of T is none of these
+  const no = refusalOf(outcome as Exclude<typeof outcome, T>, clock.now(), query.page !== undefined); // one of T is none of these
   if (no !== null) throw no;
-  return heard as Exclude<T, Refusal>; // nothing else is left
+  return outcome as Exclude<T, Refusal>; // nothing else is left
 }
 
 /** The error for a failed outcome; `null` for a success. */
 function refusalOf(
-  heard: Unanswered | Refusal | { readonly type: "shut"; readonly blocked: Blocked },
+  outcome: Unanswered | Refusal | { readonly type: "shut"; readonly blocked: Blocked },
   now: number,
   isPage: boolean,
 ): LifecycleError | null {
-  switch (heard.type) {
+  switch (outcome.type) {
     case "shut":
-      return shutOut(heard.blocked, now);
+      return shutOut(outcome.blocked, now);
     case "credentialsRefused":
       return refused("CREDENTIALS_REFUSED", "1upHealth refuses the client id and secret");
     case "blocked":
       return refused(
         "FORBIDDEN",
-        `the call was blocked before it reached 1upHealth (${heard.why}), often because of the location of this process`,
+        `the call was blocked before it reached 1upHealth (${outcome.why}), often because of the location of this process`,
         betweenNeutralMs,
       );
     case "throttled":
-      return refused("RATE_LIMITED", "1upHealth answered 429", heard.retryAfterMs ?? 60_000);
+      return refused("RATE_LIMITED", "1upHealth answered 429", outcome.retryAfterMs ?? 60_000);
     case "refused":
-      return refused("BAD_ANSWER", `1upHealth refused the query (${heard.why})`);
+      return refused("BAD_ANSWER", `1upHealth refused the query (${outcome.why})`);
     case "unexplained":
-      return refused("BAD_ANSWER", `1upHealth refused the query without a reason (${heard.why})`);
+      return refused("BAD_ANSWER", `1upHealth refused the query without a reason (${outcome.why})`);
     case "notSent":
     case "lost": {
-      const size = sizeRuleIn(heard.cause);
+      const size = sizeRuleIn(outcome.cause);
       if (size?.isBig === true)
         return refused(
           "ANSWER_TOO_BIG",

@@ -90,7 +90,7 @@ export async function rename(engine: Engine, id: string, to: string, deadline: D
   } finally {
     await engine.account.leave(permit);
   }
-  if (!isDone) await outcome(engine, id, deadline);
+  if (!isDone) await awaitOutcome(engine, id, deadline);
 }
 
 /** The user, once it is idle and any earlier rename in doubt is resolved. */
@@ -111,15 +111,15 @@ async function put(
   const oneupUserId = user.position.context.oneupUserId ?? 0; // rename() refuses a user without one
   const call = updateUserCall(clientOf(engine), { oneupUserId, appUserId: to });
   const answer = await engine.sender.send(call, { notAfter });
-  const heard = answer.type === "answer" ? readUpdatedUser(answer, { appUserId: to, oneupUserId }) : answer;
-  await engine.account.recordOutcome(renameCall, heard, permit);
-  if (isAboutAnother(heard)) reportAnother(engine, user.id, renameCall);
-  const over = slotAfter(slot, slotFate(heard.type));
-  if (doubtOf(renameCall, heard.type)?.next === "listUsers") {
+  const outcome = answer.type === "answer" ? readUpdatedUser(answer, { appUserId: to, oneupUserId }) : answer;
+  await engine.account.recordOutcome(renameCall, outcome, permit);
+  if (isAboutAnother(outcome)) reportAnother(engine, user.id, renameCall);
+  const over = slotAfter(slot, slotFate(outcome.type));
+  if (doubtOf(renameCall, outcome.type)?.next === "listUsers") {
     await doubt(engine, user, start, over);
     return false;
   }
-  switch (heard.type) {
+  switch (outcome.type) {
     case "updated": {
       const result = await move(engine, user, start, to, over);
       if (result.type === "rested" && result.user.id !== to) throw taken(engine, user.id);
@@ -127,35 +127,35 @@ async function put(
     }
     default:
       await stay(engine, user, start, over);
-      throw refusal(engine, user.id, heard);
+      throw refusal(engine, user.id, outcome);
   }
 }
 
-type Said = Unanswered | ReturnType<typeof readUpdatedUser>;
+type RenameOutcome = Unanswered | ReturnType<typeof readUpdatedUser>;
 
 /** The error for a rename that 1upHealth has refused or never received. */
-function refusal(engine: Engine, id: string, heard: Said): LifecycleError {
+function refusal(engine: Engine, id: string, outcome: RenameOutcome): LifecycleError {
   const no = (code: ErrorCode, why: string, retryAfterMs?: number): LifecycleError =>
     new LifecycleError(code, `Cannot rename user ${engine.sealer.alias(id)}: ${why}; it keeps its id`, {
       retryable: retryAfterMs !== undefined,
       retryAfterMs,
     });
-  switch (heard.type) {
+  switch (outcome.type) {
     case "conflict":
       return conflict(engine, id);
     case "missing":
       return no("BAD_ANSWER", "1upHealth has no user with its number; reconcile() shows which users it has");
     case "refused":
     case "unexplained":
-      return no("BAD_ANSWER", `1upHealth refused it (${heard.why})`);
+      return no("BAD_ANSWER", `1upHealth refused it (${outcome.why})`);
     case "throttled":
-      return no("RATE_LIMITED", "1upHealth answered 429", heard.retryAfterMs ?? 60_000);
+      return no("RATE_LIMITED", "1upHealth answered 429", outcome.retryAfterMs ?? 60_000);
     case "credentialsRefused":
       return no("CREDENTIALS_REFUSED", "1upHealth refuses the client id and secret");
     case "blocked":
       return no(
         "FORBIDDEN",
-        `the call was blocked before it reached 1upHealth (${heard.why}), often because of the location of this process`,
+        `the call was blocked before it reached 1upHealth (${outcome.why}), often because of the location of this process`,
         betweenNeutralMs,
       );
     default:
@@ -169,7 +169,7 @@ function undecided({ state, context }: Position): Position {
 }
 
 /** Waits until the rename in doubt is resolved, and helps to resolve it. */
-async function outcome(engine: Engine, id: string, deadline: Deadline): Promise<void> {
+async function awaitOutcome(engine: Engine, id: string, deadline: Deadline): Promise<void> {
   for (;;) {
     const loaded = await engine.store.load(id);
     if (loaded.type === "renamed" && !leadsToMark(engine, id, loaded)) return;

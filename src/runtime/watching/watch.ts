@@ -35,7 +35,7 @@ export async function follow(
 ): Promise<never> {
   let newest = 0;
   let last = "";
-  const tell = (user: User): void => {
+  const report = (user: User): void => {
     if (signal.aborted || user.revision < newest) return; // a read that a newer step has overtaken
     newest = user.revision;
     const status = statusOf(engine, user);
@@ -44,11 +44,11 @@ export async function follow(
     last = text;
     see(status);
   };
-  const leave = engine.changes.follow(id, tell);
+  const leave = engine.changes.follow(id, report);
   try {
     for (;;) {
       const { user } = await retryWrite(engine, signal, "read a user", () => lookForUser(engine, id));
-      if (user !== null) tell(user);
+      if (user !== null) report(user);
       else if (kind === "known" && !engine.running.has(id)) throw unknownUser(engine, id);
       await sleep(engine.clock, pollMs, signal);
     }

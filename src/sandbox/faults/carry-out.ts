@@ -24,11 +24,11 @@ function answerOf(world: World, fault: Fault, due: Outgoing): Outgoing {
   const { response, status, omit } = fault;
   if (omit !== undefined) return without(due, omit);
   if (response !== undefined) {
-    const said = faultResponses[response].answer(world, status, due);
+    const answer = faultResponses[response].answer(world, status, due);
     return {
-      ...said,
-      status: status ?? said.status,
-      headers: { ...said.headers, ...headersOf(world, fault) },
+      ...answer,
+      status: status ?? answer.status,
+      headers: { ...answer.headers, ...headersOf(world, fault) },
     };
   }
   return status === undefined ? due : replaced(status, fault.body, headersOf(world, fault));

@@ -23,7 +23,7 @@ export interface ResourceSettings {
 }
 
 /** All resources of one type, or all that belong to one patient. */
-export type Shelf = { readonly type: string } | { readonly patient: string };
+export type Collection = { readonly type: string } | { readonly patient: string };
 
 /** All resources, found by id and by reader without a scan. */
 export class Resources {
@@ -94,22 +94,22 @@ export class Resources {
   }
 
   /**
-   * The resources on a shelf that `reader` sees at `now` and that pass `matches`, in order of creation. `search` is the
+   * The resources in a collection that `reader` sees at `now` and that pass `matches`, in order of creation. `search` is the
    * cache key of `matches`.
    */
   find(
     reader: Reader,
     version: FhirVersion,
-    shelf: Shelf,
+    collection: Collection,
     now: number,
     search: string,
     matches: (stored: StoredResource) => boolean,
   ): readonly StoredResource[] {
     this.#settle(now);
-    const folder = this.#folders.get(shelfKey(reader, version, shelf));
+    const folder = this.#folders.get(collectionKey(reader, version, collection));
     if (folder === undefined) return [];
     if (this.#unsettled.size > 0) {
-      return folder.items.filter((one) => isOn(shelf, one, now) && (search === "" || matches(one)));
+      return folder.items.filter((one) => isIn(collection, one, now) && (search === "" || matches(one)));
     }
     return search === "" ? folder.items : folder.find(search, matches);
   }
@@ -212,28 +212,33 @@ function placesOf(stored: StoredResource, states: readonly Revision[]): string[]
   const { version, type, id, owner, sharedWith } = stored;
   const texts = states.flatMap(({ text }) => (text === undefined ? [] : [text]));
   if (texts.length === 0) return [];
-  const shelves: Shelf[] = [{ type }];
-  if (type === "Patient") shelves.push({ patient: id });
-  for (const text of texts) for (const patient of patientsIn(text)) shelves.push({ patient });
+  const collections: Collection[] = [{ type }];
+  if (type === "Patient") collections.push({ patient: id });
+  for (const text of texts) for (const patient of patientsIn(text)) collections.push({ patient });
   const readers: readonly Reader[] = [owner, ...sharedWith, "client"];
-  return readers.flatMap((reader) => shelves.map((shelf) => shelfKey(reader, version, shelf)));
+  return readers.flatMap((reader) =>
+    collections.map((collection) => collectionKey(reader, version, collection)),
+  );
 }
 
-/** Whether the state visible at `now` belongs on that shelf. Only needed while some write is not visible yet. */
-function isOn(shelf: Shelf, stored: StoredResource, now: number): boolean {
+/** Whether the state visible at `now` belongs to that collection. Only needed while some write is not visible yet. */
+function isIn(collection: Collection, stored: StoredResource, now: number): boolean {
   const text = shown(stored, now)?.text;
-  if (text === undefined || "type" in shelf) return text !== undefined;
-  return (stored.type === "Patient" && stored.id === shelf.patient) || patientsIn(text).has(shelf.patient);
+  if (text === undefined || "type" in collection) return text !== undefined;
+  return (
+    (stored.type === "Patient" && stored.id === collection.patient) ||
+    patientsIn(text).has(collection.patient)
+  );
 }
 
 function visibleAt(stored: StoredResource): number {
   return latest(stored)?.visibleAt ?? 0;
 }
 
-function shelfKey(reader: Reader, version: FhirVersion, shelf: Shelf): string {
-  return "type" in shelf
-    ? `${reader}/${version}/${shelf.type}`
-    : `${reader}/${version}/Patient/${shelf.patient}`;
+function collectionKey(reader: Reader, version: FhirVersion, collection: Collection): string {
+  return "type" in collection
+    ? `${reader}/${version}/${collection.type}`
+    : `${reader}/${version}/Patient/${collection.patient}`;
 }
 
 function key(version: FhirVersion, type: string, id: string): string {
