@@ -10,12 +10,14 @@ export { userLifecycle } from "./user-lifecycle.ts";
 export type { UserLifecycle } from "./user-lifecycle.ts";
 export { leftToPurge } from "./purge-progress.ts";
 export { changes } from "./user-changes.ts";
-export type { Change, ChangeName } from "./user-changes.ts";
+export type { ChangeName } from "./user-changes.ts";
+export type { GrantChangeName } from "./grant-changes.ts";
 export { conditions } from "./user-conditions.ts";
 export type { Condition, ConditionName } from "./user-conditions.ts";
 export { isPurging, leafOf, nothingKnown, valueOf } from "./user.ts";
 export type {
   AuthorizedState,
+  Change,
   FailureReason,
   PurgingState,
   Search,

@@ -1,45 +1,16 @@
 /**
- * How a user's context changes at each transition: pure functions under the names used in the machine's table.
+ * How a user's context changes at each transition: pure functions under the names used in the machine's table. Those
+ * about codes and tokens are in `grant-changes.ts`.
  *
  * @module
  */
 import { leftToPurge, ofPurge, purgedWith, unpurgedFor, unpurgedWithout } from "./purge-progress.ts";
-import { aboutAnother, nothingKnown } from "./user.ts";
-import type { FailureReason, UserContext, UserEvent, UserState } from "./user.ts";
-
-/** Returns the changed facts. Fields of the event are used where it has them. */
-export type Change = (context: UserContext, event: UserEvent) => Partial<UserContext>;
-
-const userOf = (context: UserContext, event: UserEvent): Partial<UserContext> =>
-  "user" in event && event.user !== undefined
-    ? {
-        oneupUserId: event.user.oneupUserId ?? context.oneupUserId,
-        active: event.user.active ?? context.active,
-      }
-    : {};
-
-const isAboutAnother = (event: UserEvent): boolean => "why" in event && event.why === aboutAnother;
-
-/** 1upHealth lists the number and the `app_user_id` as one user. */
-const confirmed = { unconfirmed: null } as const;
-
-/** Why the number is unconfirmed after a response has brought a code; `named`: the number in it, if any. */
-const spokenFor = (
-  { oneupUserId, unconfirmed }: UserContext,
-  named: number | undefined,
-): UserContext["unconfirmed"] => {
-  const isConfirmed = oneupUserId !== null && unconfirmed === null;
-  if (isConfirmed && (named === undefined || named === oneupUserId)) return null;
-  // A code whose response names no number says nothing about one that was named before.
-  if (named !== undefined) return "answered";
-  return oneupUserId === null ? null : "claimed";
-};
-
-/** The latest time at which a token call with an unknown outcome may arrive, if the event has one. */
-const arrivalOf = (context: UserContext, event: UserEvent): Partial<UserContext> =>
-  "mayArriveUntil" in event && event.mayArriveUntil !== undefined
-    ? { mayArriveUntil: Math.max(event.mayArriveUntil, context.mayArriveUntil ?? 0) }
-    : {};
+import { arrivalOf, grantChanges } from "./grant-changes.ts";
+import type { GrantChangeName } from "./grant-changes.ts";
+import { decided, isAboutAnother, isThere, refusedAgain } from "./refusals.ts";
+import { confirmed, userOf } from "./user-number.ts";
+import { nothingKnown } from "./user.ts";
+import type { Change, FailureReason, UserContext, UserState } from "./user.ts";
 
 /** Forgets everything except the user's identity at 1upHealth. */
 const stillThere = ({ oneupUserId, unconfirmed, wasGranted, active }: UserContext): UserContext => ({
@@ -50,26 +21,6 @@ const stillThere = ({ oneupUserId, unconfirmed, wasGranted, active }: UserContex
   active,
 });
 
-const codeInHand = (
-  context: UserContext,
-  event: UserEvent,
-  codeFrom: "creation" | "request",
-): Partial<UserContext> => ({
-  codeFrom,
-  codeAt: event.at,
-  exchanges: 0,
-  maybeSpent: false,
-  saidExists: false,
-  saidMissing: false,
-  attempt: 0,
-  unconfirmed: spokenFor(context, "user" in event ? event.user?.oneupUserId : undefined),
-  ...userOf(context, event), // V8 is a hundred times slower where this comes first
-});
-
-/** Tokens that live for less than ten minutes are renewed ever more rarely if they come in a row. */
-const isShort = (event: UserEvent): boolean =>
-  "expiresAt" in event && event.expiresAt !== null && event.expiresAt - event.at < 600_000;
-
 const failing =
   (state: UserState, reason: FailureReason): Change =>
   (_, event) => ({
@@ -77,30 +28,9 @@ const failing =
     attempt: 0,
   });
 
-const refusedAgain: Change = ({ refusals }, event) => {
-  const isAnother = refusals?.isAnother === true || isAboutAnother(event);
-  return {
-    refusals: {
-      since: refusals?.since ?? event.at,
-      times: (refusals?.times ?? 0) + 1,
-      ...(isAnother && { isAnother }),
-      ...(refusals?.ofPurge === true && { ofPurge: true }),
-    },
-  };
-};
-
-/** A response was decisive: earlier refusals and absences no longer count, and a look-up under way is finished. */
-const decided = { refusals: null, absences: null, search: null } as const;
-
-/** The same, but a contradiction lasts until a code is issued: that the user is there is one half of it. */
-const isThere = ({ saidExists, saidMissing, refusals }: UserContext): Partial<UserContext> => ({
-  refusals: saidExists && saidMissing ? refusals : null,
-  absences: null,
-  search: null,
-});
-
 /** The names of all changes. */
 export type ChangeName =
+  | GrantChangeName
   | "tryAgainLater"
   | "startOver"
   | "noteRefusal"
@@ -124,18 +54,6 @@ export type ChangeName =
   | "correctNumber"
   | "correctIdentified"
   | "noteIdTaken"
-  | "holdFirstCode"
-  | "holdRequestedCode"
-  | "exchangeOnceMore"
-  | "exchangeInDoubt"
-  | "giveUpCode"
-  | "giveUpRefusedCode"
-  | "exchangeRefused"
-  | "giveUpCodeWithoutReason"
-  | "holdTokens"
-  | "holdAdoptedGrant"
-  | "markUnusable"
-  | "loseGrant"
   | "failRefused"
   | "failRefusedCode"
   | "failRefusedRequest"
@@ -239,69 +157,7 @@ export const changes: Readonly<Record<ChangeName, Change>> = {
     identifiedAt: event.at,
   }),
   noteIdTaken: () => ({ idTaken: true }),
-  holdFirstCode: (context, event) => ({ ...codeInHand(context, event, "creation"), ...decided }),
-  holdRequestedCode: (context, event) => codeInHand(context, event, "request"),
-  exchangeOnceMore: (context) => ({ exchanges: 1, attempt: context.attempt + 1 }),
-  exchangeInDoubt: (context, event) => ({
-    exchanges: 1,
-    maybeSpent: true,
-    attempt: context.attempt + 1,
-    ...arrivalOf(context, event),
-  }),
-  giveUpCode: (context, event) => ({
-    codesSpent: context.codesSpent + 1,
-    attempt: 0,
-    ...arrivalOf(context, event),
-  }),
-  // The code may still be good: it is presented once more, then another one is requested after ever longer waits.
-  exchangeRefused: (context, event) => ({
-    ...refusedAgain(context, event),
-    exchanges: 1,
-    attempt: context.attempt + 1,
-  }),
-  giveUpCodeWithoutReason: (context, event) => ({
-    ...refusedAgain(context, event),
-    codesSpent: context.codesSpent + 1,
-    attempt: 0,
-  }),
-  giveUpRefusedCode: (context, event) => ({
-    ...refusedAgain(context, event),
-    codesSpent: context.codesSpent + 1,
-    codesRefused: context.codesRefused + 1,
-    attempt: 0,
-  }),
-  holdTokens: (context, event) => ({
-    ...userOf(context, event),
-    unconfirmed: "user" in event || context.unconfirmed === "answered" ? null : context.unconfirmed,
-    wasGranted: true,
-    expiresAt: "expiresAt" in event ? event.expiresAt : null,
-    grantedAt: event.at,
-    shortGrants: isShort(event) ? context.shortGrants + 1 : 0,
-    mayArriveUntil: (context.mayArriveUntil ?? 0) > event.at ? context.mayArriveUntil : null,
-    exchanges: 0,
-    maybeSpent: false,
-    codesSpent: 0,
-    codesRefused: 0,
-    saidExists: false,
-    saidMissing: false,
-    attempt: 0,
-    failure: null,
-    ...decided,
-  }),
-  // Its time is unknown, and problems of another grant say nothing about this one.
-  holdAdoptedGrant: (context, event) => ({
-    ...nothingKnown,
-    ...userOf(context, event),
-    unconfirmed:
-      "user" in event && context.unconfirmed === null && event.user?.oneupUserId === context.oneupUserId
-        ? null
-        : "claimed",
-    wasGranted: context.wasGranted && "user" in event && event.user?.oneupUserId === context.oneupUserId,
-    expiresAt: "expiresAt" in event ? event.expiresAt : null,
-  }),
-  // No time is stored: another process, whose clock is behind, would take it to be in the future.
-  markUnusable: () => ({ expiresAt: null, attempt: 0 }),
-  loseGrant: () => ({ expiresAt: null, grantedAt: null, attempt: 0 }),
+  ...grantChanges,
   failRefused: failing("created", "refused"),
   failRefusedCode: failing("codeIssued", "refused"),
   failRefusedRequest: (context, event) =>

@@ -321,3 +321,6 @@ export function valueOf(state: UserState): UserStateValue {
 export function leafOf(value: UserStateValue): UserState {
   return typeof value === "string" ? value : value.authorized;
 }
+
+/** Returns the changed facts. Fields of the event are used where it has them. */
+export type Change = (context: UserContext, event: UserEvent) => Partial<UserContext>;
