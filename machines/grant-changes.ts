@@ -4,7 +4,7 @@
  * @module
  */
 import { decided, refusedAgain } from "./refusals.ts";
-import { spokenFor, userOf } from "./user-number.ts";
+import { unconfirmedAfterCode, userOf } from "./user-number.ts";
 import { nothingKnown } from "./user.ts";
 import type { Change, UserContext, UserEvent } from "./user.ts";
 
@@ -14,7 +14,8 @@ export const arrivalOf = (context: UserContext, event: UserEvent): Partial<UserC
     ? { mayArriveUntil: Math.max(event.mayArriveUntil, context.mayArriveUntil ?? 0) }
     : {};
 
-const codeInHand = (
+/** A code to exchange, and what is known afresh because of it. */
+const withCode = (
   context: UserContext,
   event: UserEvent,
   codeFrom: "creation" | "request",
@@ -26,7 +27,7 @@ const codeInHand = (
   saidExists: false,
   saidMissing: false,
   attempt: 0,
-  unconfirmed: spokenFor(context, "user" in event ? event.user?.oneupUserId : undefined),
+  unconfirmed: unconfirmedAfterCode(context, "user" in event ? event.user?.oneupUserId : undefined),
   ...userOf(context, event), // V8 is a hundred times slower where this comes first
 });
 
@@ -51,8 +52,8 @@ export type GrantChangeName =
 
 /** See the module. */
 export const grantChanges: Readonly<Record<GrantChangeName, Change>> = {
-  holdFirstCode: (context, event) => ({ ...codeInHand(context, event, "creation"), ...decided }),
-  holdRequestedCode: (context, event) => codeInHand(context, event, "request"),
+  holdFirstCode: (context, event) => ({ ...withCode(context, event, "creation"), ...decided }),
+  holdRequestedCode: (context, event) => withCode(context, event, "request"),
   exchangeOnceMore: (context) => ({ exchanges: 1, attempt: context.attempt + 1 }),
   exchangeInDoubt: (context, event) => ({
     exchanges: 1,
@@ -100,7 +101,7 @@ export const grantChanges: Readonly<Record<GrantChangeName, Change>> = {
     failure: null,
     ...decided,
   }),
-  // Its time is unknown, and problems of another grant say nothing about this one.
+  // Its time is unknown, and problems of another grant prove nothing about this one.
   holdAdoptedGrant: (context, event) => ({
     ...nothingKnown,
     ...userOf(context, event),

@@ -18,13 +18,13 @@ export const userOf = (context: UserContext, event: UserEvent): Partial<UserCont
 export const confirmed = { unconfirmed: null } as const;
 
 /** Why the number is unconfirmed after a response has brought a code; `named`: the number in it, if any. */
-export const spokenFor = (
+export const unconfirmedAfterCode = (
   { oneupUserId, unconfirmed }: UserContext,
   named: number | undefined,
 ): UserContext["unconfirmed"] => {
   const isConfirmed = oneupUserId !== null && unconfirmed === null;
   if (isConfirmed && (named === undefined || named === oneupUserId)) return null;
-  // A code whose response names no number says nothing about one that was named before.
+  // A code whose response names no number proves nothing about one that was named before.
   if (named !== undefined) return "answered";
   return oneupUserId === null ? null : "claimed";
 };
