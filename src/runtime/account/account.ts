@@ -5,19 +5,19 @@
  * @module
  */
 import { randomName } from "../../clock.ts";
-import { comesLater, gatesBefore, maySpendCode, mayTry, triesAt, yieldsUntil } from "../../guard/gates.ts";
+import { comesLater, gatesBefore, maySpendCode } from "../../guard/gates.ts";
 import type { GatedCall, GateName } from "../../guard/gates.ts";
 import type { Gate } from "../../../machines/index.ts";
 import { CredentialsInUse } from "./credentials-in-use.ts";
 import type { KnownCredentials } from "../options/credentials.ts";
 import { SharedGates, gateNames, staleMs } from "./shared-gates.ts";
 import { Holding } from "./holding.ts";
-import { cameThrough } from "./blocking.ts";
 import type { NeutralEndpoint, NeutralOutcome } from "./blocking.ts";
 import { blockedBy, bringsCode, release, noTries } from "./permit.ts";
 import type { Blocked, Outcome, Permit, TroubleScope } from "./permit.ts";
 import type { AccountParts } from "./account-parts.ts";
 import { Outage } from "./outage.ts";
+import { Probing } from "./probing.ts";
 import { Region } from "./region.ts";
 import { isThrottling, neutralFor, shutBy } from "./gate-rules.ts";
 
@@ -34,8 +34,7 @@ export class Account {
   readonly #region: Region;
   readonly #holding: Holding;
   readonly #outage: Outage;
-  /** The permit for which a neutral call probes a gate. */
-  readonly #neutralFor = new Map<NeutralEndpoint, Permit>();
+  readonly #probing: Probing;
   /** Permits are many, and their names must differ between processes: one random name and a number. */
   readonly #name: string;
   #permits = 0;
@@ -45,11 +44,22 @@ export class Account {
     this.#name = randomName(parts.clock);
     this.#credentials = new CredentialsInUse(parts);
     this.#board = new SharedGates({ ...parts, secretKey: () => this.#credentials.key });
-    const neutral = (endpoint: NeutralEndpoint): Promise<NeutralOutcome> => this.#askNeutral(endpoint);
+    const neutral = (endpoint: NeutralEndpoint): Promise<NeutralOutcome> =>
+      this.#probing.askNeutral(endpoint);
     this.#region = new Region({ ...parts, board: this.#board, by: this.#name, neutral });
     this.#outage = new Outage(parts.clock, () => this.#region.ask("token"));
     const [nameOf, secretKey] = [(one: Permit) => this.#nameOf(one), () => this.#credentials.key];
     this.#holding = new Holding({ ...parts, board: this.#board, nameOf, secretKey });
+    this.#probing = new Probing({
+      ...parts,
+      board: this.#board,
+      credentials: this.#credentials,
+      region: this.#region,
+      outage: this.#outage,
+      holding: this.#holding,
+      nameOf,
+      permitFor: () => this.permitFor(),
+    });
   }
 
   /** Have the credentials been replaced since this permit was given? */
@@ -102,7 +112,7 @@ export class Account {
     let highest: Blocked | null = null;
     for (const name of this.#board.isQuiet ? [] : gatesBefore[call]) {
       const gate = this.#board.gate(name);
-      const opensAt = this.#opensAt(name, call);
+      const opensAt = this.#probing.opensAt(name, call);
       if (gate.state === "open" || now >= opensAt) continue;
       const until = name === "region" ? opensAt : gate.until;
       if (highest === null || until > highest.until) highest = { ...blockedBy(gate), until };
@@ -125,14 +135,7 @@ export class Account {
   opensInMs(call: GatedCall): number {
     const names = this.#board.isQuiet ? [] : gatesBefore[call];
     const shut = names.filter((name) => this.#board.gate(name).state !== "open");
-    return Math.max(0, ...shut.map((name) => this.#opensAt(name, call) - this.#parts.clock.now()));
-  }
-
-  /** From when on the shut gate may be probed for `call`. */
-  #opensAt(name: GateName, call: GatedCall): number {
-    const neutralInMs = name === "region" ? this.#region.triesInMs : null;
-    if (neutralInMs !== null) return this.#parts.clock.now() + neutralInMs;
-    return triesAt(name, this.#outage.seen(this.#board.gate(name), this.#parts.clock.now()), call);
+    return Math.max(0, ...shut.map((name) => this.#probing.opensAt(name, call) - this.#parts.clock.now()));
   }
 
   /**
@@ -161,7 +164,7 @@ export class Account {
       if (gate.state === "open" || (permit.tries.has(name) && gate.probe === this.#nameOf(permit))) continue;
       release(permit, name); // it took too long, and another permit probes
       if (gate.reason === "rateLimit" && permit.reserved !== null) continue; // it holds a reserved slot
-      const blocked = await this.#try(name, call, permit);
+      const blocked = await this.#probing.try(name, call, permit);
       if (blocked === null) continue;
       await this.leave(permit);
       return blocked;
@@ -199,7 +202,7 @@ export class Account {
     const triesSecret = type === "credentialsRefused" && permit.tries.has("secret");
     if (triesSecret && (await this.#region.isAlone(endpoint, about, type))) {
       // A neutral call succeeded with this secret.
-      if (permit.secret === this.#credentials.key) await this.#opened("secret", permit);
+      if (permit.secret === this.#credentials.key) await this.#probing.opened("secret", permit);
       await this.leave(permit);
       return permit.secret === this.#credentials.key;
     }
@@ -212,23 +215,6 @@ export class Account {
     const isOwn = await this.#region.stopped({ ...met, leftAt: permit.enteredAt });
     if (type === "blocked" || isOwn) await this.leave(permit); // it shows nothing about the gates that it probed
     return isOwn && permit.secret === this.#credentials.key; // otherwise it was refused for a secret that is no longer in use
-  }
-
-  /** Makes a call without a user's id; what its outcome shows about the account counts like that of any other call. */
-  async #askNeutral(endpoint: NeutralEndpoint): Promise<NeutralOutcome> {
-    await this.#credentials.renew(false);
-    const given = this.#neutralFor.get(endpoint);
-    const permit = given ?? this.permitFor();
-    // While this process holds its users back, no other call of it probes the endpoint's gate when its time has come.
-    if (given === undefined && this.#board.gate(endpoint).until <= this.#parts.clock.now())
-      await this.#probe(endpoint, permit);
-    const outcome = await this.#parts.neutral(endpoint, permit.tries.has(endpoint));
-    const shut = shutBy(endpoint === "management" ? "listUsers" : "refreshToken", outcome.type);
-    if (shut !== null) await this.#holding.shut(shut, outcome, permit);
-    if (given !== undefined) return outcome;
-    if (permit.tries.has(endpoint) && cameThrough(outcome.type)) await this.#opened(endpoint, permit);
-    await this.leave(permit);
-    return outcome;
   }
 
   async #concluded(call: GatedCall, outcome: Outcome, permit: Permit, shut: GateName | null): Promise<void> {
@@ -246,7 +232,7 @@ export class Account {
       // seam: any-answer-but-429-ends-a-throttling
       const isThrottledNoMore = outcome.type === "inDoubt" && isThrottling(name);
       if (isThrottledNoMore || (shut === null && !undecided)) {
-        await this.#opened(name, permit);
+        await this.#probing.opened(name, permit);
       } else if (undecided) await this.#holding.again(name, permit, outcome);
       else await this.#holding.giveUp(name, permit);
     }
@@ -296,55 +282,5 @@ export class Account {
     for (const name of gateNames) {
       await this.#board.change(name, { type: "REOPEN", at: this.#parts.clock.now() });
     }
-  }
-
-  /** The gate that this permit probes is open again. */
-  async #opened(name: GateName, permit: Permit): Promise<void> {
-    release(permit, name);
-    await this.#board.change(name, { type: "ANSWERED", at: this.#parts.clock.now() });
-  }
-
-  async #try(name: GateName, call: GatedCall, permit: Permit): Promise<Blocked | null> {
-    const neutralInMs = name === "region" ? this.#region.triesInMs : null; // no user's call probes it
-    if (name === "secret") await this.#credentials.renew(false);
-    const gate = this.#board.gate(name);
-    const now = this.#parts.clock.now();
-    if (gate.state === "open") return null;
-    if (neutralInMs !== null) return { ...blockedBy(gate), until: now + Math.max(1, neutralInMs) };
-    if (!mayTry(name, this.#outage.seen(gate, now), call, now)) return blockedBy(gate);
-    const isWary =
-      name === "exchange" ? this.#outage.isSuspect(permit) : permit.isAgain && isThrottling(name);
-    // seam: the-user-that-shut-a-gate-lets-others-probe-it-first
-    const yieldedAt = isWary ? yieldsUntil(name, gate) : now;
-    if (now < yieldedAt) return { ...blockedBy(gate), until: yieldedAt, yields: true };
-    if (!(await this.#probe(name, permit)))
-      return this.#board.gate(name).state === "open" ? null : blockedBy(this.#board.gate(name));
-    // seam: a-neutral-call-precedes-that-of-the-user-that-shut-a-gate
-    return isWary && (name === "management" || name === "token") ? this.#tryNeutrally(name, permit) : null;
-  }
-
-  /** Becomes the probe of the gate, unless there is another one. */
-  async #probe(name: GateName, permit: Permit): Promise<boolean> {
-    const at = this.#parts.clock.now();
-    const by = this.#nameOf(permit);
-    const probe = { type: "PROBE", at, by, until: at + this.#parts.lostMs } as const;
-    if ((await this.#board.change(name, probe)).probe !== by) return false;
-    permit.tries = new Set([...permit.tries, name]);
-    return true;
-  }
-
-  /**
-   * A 429 may have concerned only the user of this permit, and no other user came to probe the gate: a call without a
-   * user's id goes first, if one may be sent. `null`: the gate is open, or the user's own call may probe it.
-   */
-  async #tryNeutrally(name: NeutralEndpoint, permit: Permit): Promise<Blocked | null> {
-    this.#neutralFor.set(name, permit);
-    const met = await this.#region.ask(name).finally(() => this.#neutralFor.delete(name));
-    // Another permit may have asked just before: its outcome then counts for this gate as well.
-    if (met === "throttled" && permit.tries.has(name)) await this.#holding.shut(name, { type: met }, permit);
-    const gate = this.#board.gate(name);
-    if (!permit.tries.has(name)) return gate.state === "open" ? null : blockedBy(gate);
-    if (cameThrough(met)) await this.#opened(name, permit);
-    return null;
   }
 }

@@ -1,0 +1,122 @@
+/**
+ * Probes a shut gate once its time has come: one call finds out whether the account accepts calls again. It is a user's
+ * own call, unless that user may be at fault; then a call without a user's id goes first.
+ *
+ * @module
+ */
+import { mayTry, triesAt, yieldsUntil } from "../../guard/gates.ts";
+import type { GatedCall, GateName } from "../../guard/gates.ts";
+import type { AccountParts } from "./account-parts.ts";
+import { cameThrough } from "./blocking.ts";
+import type { NeutralEndpoint, NeutralOutcome } from "./blocking.ts";
+import type { CredentialsInUse } from "./credentials-in-use.ts";
+import { isThrottling, shutBy } from "./gate-rules.ts";
+import type { Holding } from "./holding.ts";
+import type { Outage } from "./outage.ts";
+import { blockedBy, release } from "./permit.ts";
+import type { Blocked, Permit } from "./permit.ts";
+import type { Region } from "./region.ts";
+import type { SharedGates } from "./shared-gates.ts";
+
+/** The dependencies of {@link Probing}. */
+export interface ProbingParts extends Pick<AccountParts, "clock" | "lostMs" | "neutral"> {
+  readonly board: SharedGates;
+  readonly credentials: CredentialsInUse;
+  readonly region: Region;
+  readonly outage: Outage;
+  readonly holding: Holding;
+  /** The name under which a permit probes a gate. */
+  readonly nameOf: (permit: Permit) => string;
+  /** A permit that calls for no particular user. */
+  readonly permitFor: () => Permit;
+}
+
+/** See the module. */
+export class Probing {
+  readonly #parts: ProbingParts;
+  /** The permit for which a neutral call probes a gate. */
+  readonly #neutralFor = new Map<NeutralEndpoint, Permit>();
+
+  constructor(parts: ProbingParts) {
+    this.#parts = parts;
+  }
+
+  /** From when on the shut gate may be probed for `call`. */
+  opensAt(name: GateName, call: GatedCall): number {
+    const { board, clock, outage, region } = this.#parts;
+    const neutralInMs = name === "region" ? region.triesInMs : null;
+    if (neutralInMs !== null) return clock.now() + neutralInMs;
+    return triesAt(name, outage.seen(board.gate(name), clock.now()), call);
+  }
+
+  /** Probes the gate with this permit, if its time has come. `null`: the call may be sent. */
+  async try(name: GateName, call: GatedCall, permit: Permit): Promise<Blocked | null> {
+    const { board, clock, credentials, outage, region } = this.#parts;
+    const neutralInMs = name === "region" ? region.triesInMs : null; // no user's call probes it
+    if (name === "secret") await credentials.renew(false);
+    const gate = board.gate(name);
+    const now = clock.now();
+    if (gate.state === "open") return null;
+    if (neutralInMs !== null) return { ...blockedBy(gate), until: now + Math.max(1, neutralInMs) };
+    if (!mayTry(name, outage.seen(gate, now), call, now)) return blockedBy(gate);
+    const isWary = name === "exchange" ? outage.isSuspect(permit) : permit.isAgain && isThrottling(name);
+    // seam: the-user-that-shut-a-gate-lets-others-probe-it-first
+    const yieldedAt = isWary ? yieldsUntil(name, gate) : now;
+    if (now < yieldedAt) return { ...blockedBy(gate), until: yieldedAt, yields: true };
+    if (!(await this.#probe(name, permit)))
+      return board.gate(name).state === "open" ? null : blockedBy(board.gate(name));
+    // seam: a-neutral-call-precedes-that-of-the-user-that-shut-a-gate
+    return isWary && (name === "management" || name === "token") ? this.#tryNeutrally(name, permit) : null;
+  }
+
+  /** Becomes the probe of the gate, unless there is another one. */
+  async #probe(name: GateName, permit: Permit): Promise<boolean> {
+    const { board, clock, lostMs, nameOf } = this.#parts;
+    const at = clock.now();
+    const by = nameOf(permit);
+    const probe = { type: "PROBE", at, by, until: at + lostMs } as const;
+    if ((await board.change(name, probe)).probe !== by) return false;
+    permit.tries = new Set([...permit.tries, name]);
+    return true;
+  }
+
+  /**
+   * A 429 may have concerned only the user of this permit, and no other user came to probe the gate: a call without a
+   * user's id goes first, if one may be sent. `null`: the gate is open, or the user's own call may probe it.
+   */
+  async #tryNeutrally(name: NeutralEndpoint, permit: Permit): Promise<Blocked | null> {
+    const { board, holding, region } = this.#parts;
+    this.#neutralFor.set(name, permit);
+    const met = await region.ask(name).finally(() => this.#neutralFor.delete(name));
+    // Another permit may have asked just before: its outcome then counts for this gate as well.
+    if (met === "throttled" && permit.tries.has(name)) await holding.shut(name, { type: met }, permit);
+    const gate = board.gate(name);
+    if (!permit.tries.has(name)) return gate.state === "open" ? null : blockedBy(gate);
+    if (cameThrough(met)) await this.opened(name, permit);
+    return null;
+  }
+
+  /** Makes a call without a user's id; what its outcome shows about the account counts like that of any other call. */
+  async askNeutral(endpoint: NeutralEndpoint): Promise<NeutralOutcome> {
+    const { board, clock, credentials, holding, neutral, permitFor } = this.#parts;
+    await credentials.renew(false);
+    const given = this.#neutralFor.get(endpoint);
+    const permit = given ?? permitFor();
+    // While this process holds its users back, no other call of it probes the endpoint's gate when its time has come.
+    if (given === undefined && board.gate(endpoint).until <= clock.now()) await this.#probe(endpoint, permit);
+    const outcome = await neutral(endpoint, permit.tries.has(endpoint));
+    const shut = shutBy(endpoint === "management" ? "listUsers" : "refreshToken", outcome.type);
+    if (shut !== null) await holding.shut(shut, outcome, permit);
+    if (given !== undefined) return outcome;
+    if (permit.tries.has(endpoint) && cameThrough(outcome.type)) await this.opened(endpoint, permit);
+    await holding.leave(permit);
+    return outcome;
+  }
+
+  /** The gate that this permit probes is open again. */
+  async opened(name: GateName, permit: Permit): Promise<void> {
+    const { board, clock } = this.#parts;
+    release(permit, name);
+    await board.change(name, { type: "ANSWERED", at: clock.now() });
+  }
+}
