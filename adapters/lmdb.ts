@@ -76,7 +76,7 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & Ke
   }
   const measures = { maxAccounts, timeoutMs };
   const accounts = new Set<string>();
-  const doors = async (): Promise<KeyvBackend> =>
+  const backend = async (): Promise<KeyvBackend> =>
     keyvBackend(await openFolder(folder, measures, (_root, kept) => kept), timeoutMs);
   return {
     name: "lmdb",
@@ -84,7 +84,7 @@ export function lmdb(path: string, options: LmdbOptions = {}): StoreAdapter & Ke
     timeoutMs,
     folder,
     backup: (to) => backUp(folder, timeoutMs, () => openFolder(folder, measures, () => null), to),
-    keyv: (keyvOptions) => keyvView(keyvOptions, doors, accounts),
+    keyv: (keyvOptions) => keyvView(keyvOptions, backend, accounts),
     async open({ account, clock, readOnly = false }): Promise<Store> {
       if (readOnly && !holdsStore(folder)) throw nothingThere("an LMDB store", folder);
       const opened = await openFolder(folder, measures, (root) => {

@@ -175,7 +175,7 @@ function postgresStore(connection: Connection, s: string, account: string, clock
     commit: verb("write to", true, "commit_users($1, $2, $3, $4, $5)"), // idempotent by its writeId
     erase: verb("write to", true, "erase_users($1, $2, $3, $4)"),
     claim: verb("write to", false, "claim_users($1, $2, $3, $4, $5, $6)"),
-    putRight: verb("write to", false, "put_right($1, $2, $3, $4)"),
+    correctRows: verb("write to", false, "put_right($1, $2, $3, $4)"),
     grant: verb(
       "write to",
       false,
@@ -231,9 +231,9 @@ function postgresStore(connection: Connection, s: string, account: string, clock
   };
 
   /** Corrects rows after the server's clock was set back. If this fails, the next claim continues. */
-  const putRight = async ({ start, stop, byMs }: Behind): Promise<void> => {
-    const [, last] = await ask<readonly [number, number | null]>(verbs.putRight, start, stop, byMs);
-    time.putRight(last);
+  const correctRows = async ({ start, stop, byMs }: Behind): Promise<void> => {
+    const [, last] = await ask<readonly [number, number | null]>(verbs.correctRows, start, stop, byMs);
+    time.rowsCorrected(last);
   };
 
   return {
@@ -242,7 +242,7 @@ function postgresStore(connection: Connection, s: string, account: string, clock
     move: async (move) => commits.ask(writeOf(move)),
     erase: async ({ ids, to, identity = null }) => void (await ask(verbs.erase, ids, [...ids, to], identity)),
     async claim({ limit, lease, identity = null }) {
-      if (time.behind !== null) await putRight(time.behind);
+      if (time.behind !== null) await correctRows(time.behind);
       const batch = await ask<SentBatch<SentRow>>(
         verbs.claim,
         limit,

@@ -164,9 +164,9 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): Store {
     return list(await run(scripts.commit, [...rows, ...keys.logs(...limits)], args));
   }, clock);
   /** Corrects rows after the server's clock was set back. If this fails, the next claim continues. */
-  const putRight = async (behind: Behind): Promise<void> => {
-    const [, last = null] = list(await run(scripts.putRight, [], [JSON.stringify(behind)]));
-    time.putRight(last === null ? null : Number(last));
+  const correctRows = async (behind: Behind): Promise<void> => {
+    const [, last = null] = list(await run(scripts.correctRows, [], [JSON.stringify(behind)]));
+    time.rowsCorrected(last === null ? null : Number(last));
   };
   const rowAt = async (key: string): Promise<{ readonly now: number; readonly text: string | null }> => {
     const [now, text = null] = list(await loads.ask(key));
@@ -194,7 +194,7 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): Store {
       await run(scripts.erase, ids.map(keys.user), [...ids, to, accountStart(identity)]);
     },
     async claim(ask) {
-      if (time.behind !== null) await putRight(time.behind);
+      if (time.behind !== null) await correctRows(time.behind);
       return batch(await run(scripts.claim, [], [JSON.stringify(ask), accountStart(ask.identity)]), time);
     },
     async grant(ask) {

@@ -4,7 +4,7 @@
  * @module
  */
 import { longestLeaseMs } from "../../src/store/row-rules.ts";
-import { putRightAtOnce, soonMs } from "../../src/store/server-time.ts";
+import { correctedAtOnce, soonMs } from "../../src/store/server-time.ts";
 import { row, settings } from "./functions.ts";
 
 /** The SQL that creates the functions. @param s the schema, quoted */
@@ -72,13 +72,13 @@ BEGIN
   WITH found AS (
     SELECT id, claim_at, lease_id FROM ${s}.users
     WHERE account = _account AND claim_at BETWEEN greatest(_start, _now + ${soonMs}) AND _stop
-    ORDER BY claim_at, id LIMIT ${putRightAtOnce} FOR UPDATE SKIP LOCKED
+    ORDER BY claim_at, id LIMIT ${correctedAtOnce} FOR UPDATE SKIP LOCKED
   ), moved AS (
     UPDATE ${s}.users AS u SET due_at = u.due_at + _by, lease_until = u.lease_until + _by FROM found AS f
     WHERE u.account = _account AND u.id = f.id AND (f.lease_id IS NULL OR f.claim_at > _now + ${longestLeaseMs})
   )
   SELECT count(*), max(claim_at) INTO _seen, _last FROM found;
-  RETURN json_build_array(_now, CASE WHEN _seen = ${putRightAtOnce} THEN _last END);
+  RETURN json_build_array(_now, CASE WHEN _seen = ${correctedAtOnce} THEN _last END);
 END
 $$;
 

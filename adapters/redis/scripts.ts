@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { longestLeaseMs } from "../../src/store/row-rules.ts";
 import { aheadMs, longestHoldMs, takenNoteMs } from "../../src/store/slot-log.ts";
-import { putRightAtOnce, soonMs } from "../../src/store/server-time.ts";
+import { correctedAtOnce, soonMs } from "../../src/store/server-time.ts";
 import { fieldsOfCommit } from "./fields.ts";
 import { changing } from "./lua/changes.ts";
 import { writing } from "./lua/notes.ts";
@@ -159,7 +159,7 @@ return { json(now), #first > 0 and json(math.max(0, first[2] - now)), claimed }
  * shift them. Returns the server's time and, if there may be more rows, how far it got. A lease that may have been written
  * by the current clock is left to expire.
  */
-const putRight = script(
+const correctRows = script(
   "write to",
   false,
   reading,
@@ -167,7 +167,7 @@ const putRight = script(
   String.raw`
 local ask = cjson.decode(ARGV[1])
 local start = math.max(ask.start, now + ${soonMs})
-local entries = redis.call('ZRANGEBYSCORE', due, json(start), json(ask.stop), 'WITHSCORES', 'LIMIT', 0, ${putRightAtOnce})
+local entries = redis.call('ZRANGEBYSCORE', due, json(start), json(ask.stop), 'WITHSCORES', 'LIMIT', 0, ${correctedAtOnce})
 for n = 1, #entries, 2 do
   local id, at = entries[n], tonumber(entries[n + 1])
   local row = wholeRow(id)
@@ -175,7 +175,7 @@ for n = 1, #entries, 2 do
   if row and claimableAt(row) == at and not leased then moveBy(id, row, ask.byMs) end
 end
 writeRows()
-return { json(now), #entries == ${2 * putRightAtOnce} and entries[#entries] or false }
+return { json(now), #entries == ${2 * correctedAtOnce} and entries[#entries] or false }
 `,
 );
 
@@ -296,7 +296,7 @@ export const scripts: Readonly<
     | "move"
     | "erase"
     | "claim"
-    | "putRight"
+    | "correctRows"
     | "grant"
     | "take"
     | "settle"
@@ -313,7 +313,7 @@ export const scripts: Readonly<
   move,
   erase,
   claim,
-  putRight,
+  correctRows,
   grant,
   take,
   settle,

@@ -37,7 +37,7 @@ import { idsUnder } from "./operations/list-user-ids.ts";
 import { findUser, loadUser } from "./engine/load-user.ts";
 import { adoptMany } from "./bulk/adopt-many.ts";
 import { tombstoneKey } from "./user/tombstone.ts";
-import { isGone, offboard } from "./operations/offboard.ts";
+import { isOffboardingOver, offboard } from "./operations/offboard.ts";
 import { onboard } from "./operations/onboard.ts";
 import { onboardMany } from "./bulk/onboard-many.ts";
 import { onSilence, withDeadlines } from "./engine/deadline.ts";
@@ -61,8 +61,8 @@ export function lifecycleOver(
   { closing, leaving }: Readonly<Record<keyof Ends, AbortController>>,
 ): Lifecycle {
   const { clock, settings, store } = engine;
-  const patiently = withDeadlines(clock, engine);
-  const tokens = createAccessTokens(engine, patiently);
+  const withDeadline = withDeadlines(clock, engine);
+  const tokens = createAccessTokens(engine, withDeadline);
   const working = new Set<Promise<unknown>>();
   let ending: Promise<void> | undefined;
 
@@ -111,7 +111,7 @@ export function lifecycleOver(
 
   /** Waits until nothing is left to erase of an offboarded user. */
   async function gone(id: string, wait: Deadline): Promise<UserStatus> {
-    const user = await waitForUser(engine, id, wait, isGone);
+    const user = await waitForUser(engine, id, wait, isOffboardingOver);
     return user.position.state === "failed" ? here(user) : describe(user);
   }
 
@@ -166,7 +166,7 @@ export function lifecycleOver(
       const id = checkId(appUserId);
       const options = checkOnboarding(given);
       return here(
-        await patiently(options, (wait) =>
+        await withDeadline(options, (wait) =>
           onboard(engine, id, { ...options, onOffboarded: "restart" }, wait),
         ),
       );
@@ -184,7 +184,7 @@ export function lifecycleOver(
       open();
       const id = checkId(appUserId);
       const grant = checkGrant(given);
-      return patiently(checkWait("adopt a user", options), async (wait) => {
+      return withDeadline(checkWait("adopt a user", options), async (wait) => {
         await underWay(adopt(engine, id, grant, wait, "byName"));
         return arrived(id, wait);
       });
@@ -228,7 +228,7 @@ export function lifecycleOver(
     async reauthorize(appUserId, options) {
       open();
       const id = checkId(appUserId);
-      return patiently(checkWait("reauthorize", options), async (wait) => {
+      return withDeadline(checkWait("reauthorize", options), async (wait) => {
         tokens.forget(id);
         await reauthorize(engine, id, wait);
         return arrived(id, wait);
@@ -239,7 +239,7 @@ export function lifecycleOver(
       open();
       const id = checkId(appUserId);
       const { lane, ...waiting } = checkRetrying(options);
-      return patiently(waiting, async (wait) => {
+      return withDeadline(waiting, async (wait) => {
         await sendEvent(engine, id, { type: "RETRY", at: clock.now() }, wait, { lane });
         const { state } = (await loadUser(engine, id)).user.position;
         return state === "offboarded" || isPurging(state) ? gone(id, wait) : arrived(id, wait);
@@ -250,7 +250,7 @@ export function lifecycleOver(
       open();
       const id = checkId(appUserId);
       const { versions, ...options } = checkOffboarding(given);
-      return patiently(options, async (wait) => {
+      return withDeadline(options, async (wait) => {
         tokens.forget(id);
         await underWay(offboard(engine, id, versions, wait));
         return gone(id, wait);
@@ -263,13 +263,13 @@ export function lifecycleOver(
       const to = checkId(newAppUserId);
       const { timeoutMs } = settings;
       const rename = (wait: Deadline): Promise<UserStatus> => underWay(renamed(id, to, wait));
-      return patiently(checkWait("rename", options), rename, timeoutMs);
+      return withDeadline(checkWait("rename", options), rename, timeoutMs);
     },
 
     async forget(appUserId, options) {
       open();
       const id = checkId(appUserId);
-      await patiently(checkWait("forget a user", options), (wait) => underWay(forget(engine, id, wait)));
+      await withDeadline(checkWait("forget a user", options), (wait) => underWay(forget(engine, id, wait)));
       tokens.forget(id);
     },
 

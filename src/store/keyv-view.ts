@@ -120,29 +120,29 @@ export function keyvView(
   checkName(namespace, "its namespace");
   const session = sessionOn(connect);
   return namespace === "users"
-    ? usersDoor(session, accountMeant(options, [...opened]))
-    : storageDoor(session, namespace);
+    ? usersStorage(session, accountToShow(options, [...opened]))
+    : textStorage(session, namespace);
 }
 
 /** Shares one connection among all Keyv storage adapters of a store adapter. The last one to disconnect closes it. */
 export function sharedBackend(connect: () => Promise<KeyvBackend>): () => Promise<KeyvBackend> {
-  let doors = 0;
+  let openCount = 0;
   let shared: Promise<KeyvBackend> | undefined;
   return async () => {
     const connection = (shared ??= connect());
-    doors++;
+    openCount++;
     try {
       const backend = await connection;
       return {
         ...backend,
         async close() {
-          if (--doors > 0) return;
+          if (--openCount > 0) return;
           shared = undefined;
           await backend.close();
         },
       };
     } catch (error) {
-      doors--;
+      openCount--;
       if (shared === connection) shared = undefined;
       throw error;
     }
@@ -209,13 +209,13 @@ function sessionOn(connect: () => KeyvBackend | Promise<KeyvBackend>): Session {
   };
 }
 
-function accountMeant({ clientId }: KeyvViewOptions, opened: readonly string[]): string {
+function accountToShow({ clientId }: KeyvViewOptions, opened: readonly string[]): string {
   if (typeof clientId === "string" && clientId !== "") return accountOf(clientId);
   const [only] = opened;
   if (clientId === undefined && only !== undefined && opened.length === 1) return only;
   throw new LifecycleError(
     "INVALID_OPTION",
-    `Cannot show users through Keyv: clientId must say whose, unless this adapter has opened one account; it has opened ${opened.length}`,
+    `Cannot show users through Keyv: clientId must name the account, unless this adapter has opened one account; it has opened ${opened.length}`,
   );
 }
 
@@ -229,7 +229,7 @@ function checkName(name: unknown, what: string): asserts name is string {
 }
 
 /** The members common to both kinds. Keyv 5 iterates only over stores whose dialect it knows. */
-function fittings(session: Session): Pick<KeyvStorage, "opts" | "on" | "disconnect"> {
+function commonMembers(session: Session): Pick<KeyvStorage, "opts" | "on" | "disconnect"> {
   return {
     opts: { dialect: "redis" },
     disconnect: () => session.disconnect(),
@@ -239,21 +239,21 @@ function fittings(session: Session): Pick<KeyvStorage, "opts" | "on" | "disconne
   };
 }
 
-function usersDoor(session: Session, account: string): KeyvStorage {
+function usersStorage(session: Session, account: string): KeyvStorage {
   const refuse = async (): Promise<never> => {
     throw new LifecycleError(
       "INVALID_OPTION",
       'Cannot change users through Keyv: the namespace "users" is read-only, only a lifecycle writes them',
     );
   };
-  const prefix = (): string => (door.namespace ? `${door.namespace}:` : "");
+  const prefix = (): string => (storage.namespace ? `${storage.namespace}:` : "");
   const idOf = (key: string): string => (key.startsWith(prefix()) ? key.slice(prefix().length) : key);
   const snapshot = async (key: string): Promise<string | undefined> => {
     const text = await session.use((backend) => backend.users(account).get(idOf(key)));
     return text === undefined ? undefined : shownValue(text);
   };
-  const door: KeyvStorage = {
-    ...fittings(session),
+  const storage: KeyvStorage = {
+    ...commonMembers(session),
     get: <Value>(key: string) => snapshot(key) as Promise<Value | undefined>, // Keyv decodes it
     getMany: <Value>(keys: string[]) =>
       Promise.all(keys.map((key) => snapshot(key).catch(undefinedIfDamaged))) as Promise<Value[]>, // as above
@@ -270,7 +270,7 @@ function usersDoor(session: Session, account: string): KeyvStorage {
       }
     },
   };
-  return door;
+  return storage;
 }
 
 /** The snapshot as Keyv's serializer writes it, without the store's bookkeeping; `undefined` for a renamed user. */
@@ -287,10 +287,10 @@ function undefinedIfDamaged(error: unknown): undefined {
   if (!isLifecycleError(error, "RECORD_DAMAGED")) throw error;
 }
 
-function storageDoor(session: Session, namespace: string): KeyvStorage {
+function textStorage(session: Session, namespace: string): KeyvStorage {
   /** Both namespaces, encoded in characters that are safe in every backend. */
   const partition = (): string => {
-    const inner = door.namespace ?? "";
+    const inner = storage.namespace ?? "";
     if (inner !== "") checkName(inner, "the namespace of its Keyv");
     const parts = [namespace, inner].map((name) => encodeURIComponent(name).replaceAll("*", "%2A"));
     return `${parts.join(":")}:`;
@@ -319,8 +319,8 @@ function storageDoor(session: Session, namespace: string): KeyvStorage {
   };
   const remove = async (key: string): Promise<boolean> =>
     session.use(({ texts }) => texts.delete(place(key)));
-  const door: KeyvStorage = {
-    ...fittings(session),
+  const storage: KeyvStorage = {
+    ...commonMembers(session),
     get: <Value>(key: string) => find(key) as Promise<Value | undefined>, // Keyv decodes it
     getMany: <Value>(keys: string[]) => Promise.all(keys.map(find)) as Promise<(Value | undefined)[]>, // as above
     has: async (key) => (await find(key)) !== undefined,
@@ -340,5 +340,5 @@ function storageDoor(session: Session, namespace: string): KeyvStorage {
       }
     },
   };
-  return door;
+  return storage;
 }

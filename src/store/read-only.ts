@@ -23,7 +23,7 @@ export function readOnly(adapter: StoreAdapter): StoreAdapter {
       const refuse = (): Promise<never> => Promise.reject(readOnlyStore(name));
       const store = await adapter.open({ ...options, readOnly: true });
       try {
-        if ((await store.account.load()) === null) throw nothingThere(name);
+        if ((await store.account.load()) === null) throw emptyStore(name);
       } catch (error) {
         await store.close();
         throw error;
@@ -54,7 +54,7 @@ function readOnlyStore(name: string): LifecycleError {
   return new LifecycleError("STORE_UNUSABLE", `Cannot write to the ${name} store: it was opened read-only`);
 }
 
-function nothingThere(name: string): LifecycleError {
+function emptyStore(name: string): LifecycleError {
   return new LifecycleError(
     "STORE_UNUSABLE",
     `Cannot read the ${name} store: it must hold users of this client id, and it holds none`,

@@ -93,7 +93,7 @@ export function leasedTo(row: Row, lease: Lease, now: number): Row {
 }
 
 /** The row with the times that `claim` uses shifted by `ms`. */
-export function movedBy(row: Row, ms: number): Row {
+export function shiftedBy(row: Row, ms: number): Row {
   const { lease, dueAt } = row;
   return {
     ...row,

@@ -32,7 +32,7 @@ export const longestWaitMs: number = 6 * 3_600_000;
 /** Rows that are due within this time are not corrected; they become due soon anyway, ms. */
 export const soonMs = 600_000;
 /** Number of rows corrected per call. */
-export const putRightAtOnce = 100;
+export const correctedAtOnce = 100;
 
 /** A server's time, as observed by this process. */
 export class ServerTime {
@@ -84,7 +84,7 @@ export class ServerTime {
   }
 
   /** Records that rows were corrected up to this time; `null`: all of them. */
-  putRight(last: number | null): void {
+  rowsCorrected(last: number | null): void {
     this.#behind = this.#behind && (last === null ? null : { ...this.#behind, start: last });
   }
 

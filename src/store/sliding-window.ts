@@ -41,7 +41,7 @@ export function used(log: SlotLog, windowMs: number, now: number): Counts {
   return { interactive, recovery, bulk };
 }
 
-const place = { interactive: 1, recovery: 2, bulk: 3 } as const satisfies Record<Lane, number>;
+const column = { interactive: 1, recovery: 2, bulk: 3 } as const satisfies Record<Lane, number>;
 
 /** The log with `calls` more (or fewer, if negative) of `lane` at the moment `at`. */
 export function add(log: SlotLog, at: number, lane: Lane, calls: number): SlotLog {
@@ -49,7 +49,7 @@ export function add(log: SlotLog, at: number, lane: Lane, calls: number): SlotLo
   const found = index < 0 ? undefined : log[index];
   if (found?.[0] !== at && calls <= 0) return log;
   const moment: [number, number, number, number] = found?.[0] === at ? [...found] : [at, 0, 0, 0];
-  moment[place[lane]] = Math.max(0, moment[place[lane]] + calls);
+  moment[column[lane]] = Math.max(0, moment[column[lane]] + calls);
   if (found?.[0] !== at) return log.toSpliced(index < 0 ? log.length : index, 0, moment);
   return moment[1] + moment[2] + moment[3] > 0 ? log.with(index, moment) : log.toSpliced(index, 1);
 }
@@ -114,6 +114,6 @@ export function slotAt(limit: Limit, now: number, holdMs: number, lane: Lane): S
 /** The log after the call of `slot` has ended at `now`: it cannot have arrived later than that. */
 export function settled(log: SlotLog, slot: Slot, now: number): SlotLog {
   const at = noted(slot.windowMs, now);
-  const held = log.some((moment) => moment[0] === slot.at && moment[place[slot.lane]] > 0);
+  const held = log.some((moment) => moment[0] === slot.at && moment[column[slot.lane]] > 0);
   return held && at < slot.at ? add(add(log, slot.at, slot.lane, -1), at, slot.lane, 1) : log;
 }

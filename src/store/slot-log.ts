@@ -41,7 +41,7 @@ export const newLog: KeptLog = { windowMs: 0, askedAt: 0, takenAt: 0, moments: e
  * The log corrected to the time `now`, if a clock has jumped since it was written: all moments move as if it had not.
  */
 export function redated(log: KeptLog, now: number, { jump, earlier = [] }: Past): KeptLog {
-  if (log.takenAt > now + aheadMs) return takenBack(log, now);
+  if (log.takenAt > now + aheadMs) return correctedAhead(log, now);
   if (jump === null || log.takenAt <= 0) return log;
   let { takenAt } = log;
   let by = 0; // sum of all jumps since the log was written
@@ -52,7 +52,7 @@ export function redated(log: KeptLog, now: number, { jump, earlier = [] }: Past)
     by += each.by;
   }
   if (by === 0) return log;
-  const moments = log.moments.map((moment) => later(moment, noted(log.windowMs, by)));
+  const moments = log.moments.map((moment) => shifted(moment, noted(log.windowMs, by)));
   return { ...log, askedAt: log.askedAt + by, takenAt: now, moments };
 }
 
@@ -60,17 +60,17 @@ export function redated(log: KeptLog, now: number, { jump, earlier = [] }: Past)
  * Corrects slots that were taken with a clock that was ahead: they count as if the last of them had been taken now, and
  * slots pruned by that clock are restored. No call arrives later than the longest hold.
  */
-function takenBack(log: KeptLog, now: number): KeptLog {
+function correctedAhead(log: KeptLog, now: number): KeptLog {
   const by = noted(log.windowMs, now - log.takenAt);
   const latest = noted(log.windowMs, now + longestHoldMs);
   const all = merged(log.moments, log.former?.moments ?? emptyLog);
   const past = all.filter(([at]) => at <= latest);
-  const ahead = all.slice(past.length).map((moment) => later(moment, by, latest));
+  const ahead = all.slice(past.length).map((moment) => shifted(moment, by, latest));
   const moments = merged(past, ahead);
   return { ...log, askedAt: Math.min(log.askedAt, now), takenAt: now, moments, former: null };
 }
 
-function later(
+function shifted(
   [at, ...counts]: SlotLog[number],
   ms: number,
   latest = Number.POSITIVE_INFINITY,
@@ -96,7 +96,7 @@ function merged(log: SlotLog, other: SlotLog): SlotLog {
 export function opened(log: KeptLog, limit: Limit, now: number, past: Past): KeptLog {
   const dated = redated(log, now, past);
   const moments = prune(dated.moments, widest(dated, limit, now).windowMs, now);
-  return { ...dated, ...widest(dated, limit, now), ...setAside(dated, moments, now, past), moments };
+  return { ...dated, ...widest(dated, limit, now), ...formerSlots(dated, moments, now, past), moments };
 }
 
 /** The widest window and its last use. The time is updated occasionally, not on every request. */
@@ -113,7 +113,7 @@ function widest(
 }
 
 /** What to keep of the pruned slots. */
-function setAside(log: KeptLog, kept: SlotLog, now: number, { since }: Past): Pick<KeptLog, "former"> {
+function formerSlots(log: KeptLog, kept: SlotLog, now: number, { since }: Past): Pick<KeptLog, "former"> {
   const { former, takenAt, windowMs, moments } = log;
   const before = takenAt >= since || kept === moments ? emptyLog : prune(moments, windowMs, takenAt);
   if (before.length > 0) return { former: { moments: before, until: now + windowMs } };

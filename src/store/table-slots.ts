@@ -31,7 +31,7 @@ export function freeSlot(tables: Tables, time: Time, { limit, holdMs, lane }: Sl
   const { now } = time;
   const log = openedLog(tables, limit, time).moments;
   const counted = lane ?? "interactive";
-  if (lane === null || nobodyWaits(tables)) {
+  if (lane === null || hasNoQueue(tables)) {
     if (mayTake(limit, used(log, limit.windowMs, now), counted)) return slotAt(limit, now, holdMs, counted);
   }
   const waits = (other: Lane): boolean => lane !== null && tables.waiting[other].first(1).length > 0;
@@ -48,7 +48,7 @@ export function note(tables: Tables, slot: Slot, now: number): void {
   changeLog(tables, slot, (log) => withSlot(log, slot, now));
 }
 
-export function nobodyWaits({ waiting }: Tables): boolean {
+export function hasNoQueue({ waiting }: Tables): boolean {
   for (const lane of lanes) if (waiting[lane].first(1).length > 0) return false;
   return true;
 }

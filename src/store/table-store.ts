@@ -15,7 +15,7 @@ import {
   decodeRow,
   encodeRow,
   leasedTo,
-  movedBy,
+  shiftedBy,
   shown,
   verdict,
   waitsIn,
@@ -25,7 +25,7 @@ import type { Head, Row, Tombstone } from "./row-rules.ts";
 import { ahead, turn } from "./lane-scheduler.ts";
 import { newLog, opened, withSlot } from "./slot-log.ts";
 import type { Jump, Past } from "./steady-time.ts";
-import { freeSlot, giveBack, nobodyWaits, note, openedLog, settle } from "./table-slots.ts";
+import { freeSlot, giveBack, hasNoQueue, note, openedLog, settle } from "./table-slots.ts";
 import type { Time } from "./table-slots.ts";
 import { freeInMs, grantedInMs, slotAt, used } from "./sliding-window.ts";
 import type { Tables } from "./tables.ts";
@@ -106,7 +106,7 @@ function rowOf(tables: Tables, id: string): Row | Tombstone | undefined {
   return text === undefined ? undefined : decodeRow(text);
 }
 
-function keep(tables: Tables, id: string, row: Row | Tombstone): void {
+function storeRow(tables: Tables, id: string, row: Row | Tombstone): void {
   if (tables.rows.keep === undefined) tables.rows.set(id, encodeRow(row));
   else tables.rows.keep(id, row);
 }
@@ -145,7 +145,7 @@ function rename(tables: Tables, time: Time, { from, commit }: Move): Committed {
     return { type: "conflict" };
   }
   const done = change(tables, time, commit, source, from);
-  if (done.type === "committed") keep(tables, from, { renamedTo: commit.id });
+  if (done.type === "committed") storeRow(tables, from, { renamedTo: commit.id });
   return done;
 }
 
@@ -162,7 +162,7 @@ function erase(tables: Tables, targets: readonly string[], ids: readonly string[
 }
 
 /**
- * One write: verdict and slot first, then the row (previously under the id `was`), then its index entries and the log.
+ * One write: verdict and slot first, then the row (previously under the id `oldId`), then its index entries and the log.
  * Everything that can fail comes before the first change.
  */
 function change(
@@ -170,7 +170,7 @@ function change(
   time: Time,
   commit: Commit,
   row: Head | Tombstone | undefined,
-  was: string,
+  oldId: string,
 ): Committed {
   const { now } = time;
   const ruling = verdict(row, commit, now);
@@ -180,7 +180,7 @@ function change(
   if (ruling === "again") return { type: "committed", revision, slot: before?.took ?? null };
   const slot = commit.take === undefined ? null : freeSlot(tables, time, commit.take);
   if (typeof slot === "number") return { type: "refused", retryInMs: slot };
-  put(tables, was, before, commit.id, written(before, commit, now, slot));
+  put(tables, oldId, before, commit.id, written(before, commit, now, slot));
   if (slot !== null) note(tables, slot, now);
   if (commit.giveBack !== undefined) giveBack(tables, commit.giveBack, now);
   if (commit.settle !== undefined) settle(tables, commit.settle, now);
@@ -188,29 +188,29 @@ function change(
 }
 
 /** Writes a row and updates its index entries. */
-function put(tables: Tables, was: string, before: Head | undefined, id: string, after: Row): void {
-  keep(tables, id, after);
-  const moved = was !== id;
+function put(tables: Tables, oldId: string, before: Head | undefined, id: string, after: Row): void {
+  storeRow(tables, id, after);
+  const moved = oldId !== id;
   const dueBefore = before === undefined ? null : claimableAt(before);
   const dueAfter = claimableAt(after);
   if (moved || dueBefore !== dueAfter) {
-    if (dueBefore !== null) tables.due.delete(dueBefore, was);
+    if (dueBefore !== null) tables.due.delete(dueBefore, oldId);
     if (dueAfter !== null) tables.due.add(dueAfter, id);
   }
   const waitBefore = before === undefined ? null : waitsIn(before);
   const waitAfter = waitsIn(after);
   if (moved || waitBefore?.lane !== waitAfter?.lane || waitBefore?.since !== waitAfter?.since) {
-    if (waitBefore !== null) tables.waiting[waitBefore.lane].delete(waitBefore.since, was);
+    if (waitBefore !== null) tables.waiting[waitBefore.lane].delete(waitBefore.since, oldId);
     if (waitAfter !== null) tables.waiting[waitAfter.lane].add(waitAfter.since, id);
   }
   if (moved || before?.state !== after.state) {
-    if (before !== undefined) tables.states.delete(before.state, was);
+    if (before !== undefined) tables.states.delete(before.state, oldId);
     tables.states.add(after.state, id);
   }
 }
 
 function claim(tables: Tables, { now, past }: Time, limit: number, lease: Lease): Batch {
-  if (past.jump !== null && past.jump.by < 0) putRight(tables, past.jump);
+  if (past.jump !== null && past.jump.by < 0) correctRows(tables, past.jump);
   const claimed: Claimed[] = [];
   for (const { at, id } of tables.due.first(limit)) {
     if (at > now) break;
@@ -224,29 +224,29 @@ function claim(tables: Tables, { now, past }: Time, limit: number, lease: Lease)
 }
 
 /** Number of rows checked per unit after a jump. */
-const lookedAt = 100;
+const rowsPerUnit = 100;
 /** Leases, pauses and most other waits are shorter than this, ms. */
 const longestWaitMs = 6 * 3_600_000;
 /** How far the rows were corrected after each jump. */
-const putRightTo = new WeakMap<Jump, number>();
+const correctedTo = new WeakMap<Jump, number>();
 
 /**
  * Corrects rows after the clock was set back. Rows written before that, while the clock was ahead, would become due too
  * late, so every row that is due in that range is made due earlier. For rows that were meant to be due then this is
  * harmless: they are only checked too early.
  */
-function putRight(tables: Tables, jump: Jump): void {
+function correctRows(tables: Tables, jump: Jump): void {
   const end = jump.from + longestWaitMs;
-  const from = putRightTo.get(jump) ?? jump.since;
+  const from = correctedTo.get(jump) ?? jump.since;
   if (from > end) return;
-  const found = tables.due.first(lookedAt, from);
+  const found = tables.due.first(rowsPerUnit, from);
   for (const { at, id } of found) {
     if (at > end) break;
     const row = readableRow(tables, id);
-    if (row !== undefined && claimableAt(row) === at) put(tables, id, row, id, movedBy(row, jump.by));
+    if (row !== undefined && claimableAt(row) === at) put(tables, id, row, id, shiftedBy(row, jump.by));
   }
-  const last = found.length < lookedAt ? undefined : found.at(-1)?.at;
-  putRightTo.set(jump, last ?? Number.POSITIVE_INFINITY);
+  const last = found.length < rowsPerUnit ? undefined : found.at(-1)?.at;
+  correctedTo.set(jump, last ?? Number.POSITIVE_INFINITY);
 }
 
 /**
@@ -259,7 +259,7 @@ function grant(
   ask: { limit: Limit; max: number; holdMs: number; lease: Lease },
 ): Batch {
   const { limit, max, lease } = ask;
-  if (nobodyWaits(tables)) return { claimed: [], nextInMs: null };
+  if (hasNoQueue(tables)) return { claimed: [], nextInMs: null };
   let log = openedLog(tables, limit, { now, past });
   let counts = used(log.moments, limit.windowMs, now);
   const claimed: Claimed[] = [];

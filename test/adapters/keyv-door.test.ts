@@ -148,7 +148,7 @@ function isStorage(name: string): void {
   it("keyv({ namespace: 'users' }) shows one account, and makes none", async () => {
     const adapter = await create();
     const theirs = { namespace: "users", clientId: "another client" };
-    expect(() => adapter.keyv({ namespace: "users" })).toThrow(/clientId must say whose/);
+    expect(() => adapter.keyv({ namespace: "users" })).toThrow(/clientId must name the account/);
     const users = new Keyv({ store: doorOf(adapter, theirs) });
     expect([await users.get("ada"), await all(users)]).toEqual([undefined, {}]);
     await (await open(adapter)).commit(write("ada", { value: "ours", lease }));

@@ -121,7 +121,7 @@ local function leasedTo(id, row, ask)
   return anew(id, row)
 end
 
--- Shifts the times that claim uses, like movedBy() in rules.ts.
+-- Shifts the times that claim uses, like shiftedBy() in row-rules.ts.
 local function moveBy(id, row, ms)
   if row.dueAt ~= null then row.dueAt = row.dueAt + ms end
   if row.lease ~= null then row.lease['until'] = row.lease['until'] + ms end

@@ -147,7 +147,7 @@ async function enter(
   // An unacknowledged write is repeated with the same write id: otherwise our own user would look like a conflict.
   const done = await moveIdle(engine, newcomer, place, /* seam: a-first-write-is-repeated */ signal);
   if (done.type !== "committed")
-    return done.unheard === true && (await isOurs(engine, signal, newcomer)) ? "added" : "present";
+    return done.unacknowledged === true && (await isOurs(engine, signal, newcomer)) ? "added" : "present";
   return "added";
 }
 

@@ -6,7 +6,7 @@
 import type { RemoteUser } from "../../http/user-management.ts";
 import type { Difference } from "./differences.ts";
 import type { Engine } from "../engine/engine.ts";
-import { findUser, isBusy, markRevision } from "../engine/load-user.ts";
+import { findUser, isBusy, tombstoneRevision } from "../engine/load-user.ts";
 import type { LoadedUser } from "../engine/load-user.ts";
 import { underNewId } from "../user/tombstone.ts";
 import { lookUp } from "../operations/remote.ts";
@@ -41,7 +41,8 @@ export async function followRename(
   if ((await movable(engine, appUserId, oneupUserId)) === null) return false; // another process was faster
   const there = await lookUp(engine, { oneupUserId }, { lane: "recovery", signal });
   // A forgotten user stays forgotten: rename() refuses such an id too.
-  const isThere = there?.appUserId === thereAppUserId && (await markRevision(engine, thereAppUserId)) === 0;
+  const isThere =
+    there?.appUserId === thereAppUserId && (await tombstoneRevision(engine, thereAppUserId)) === 0;
   // A rename() that begins after this point changes the record first.
   const found = isThere ? await movable(engine, appUserId, oneupUserId) : null;
   if (found === null) return false;

@@ -44,18 +44,18 @@ export async function lookForUser(
 ): Promise<LoadedUser | MissingUser> {
   const record = await recordOf(engine, id);
   if (record !== null) return { user: read(record, engine.sealer), record };
-  const revision = await markRevision(engine, id);
+  const revision = await tombstoneRevision(engine, id);
   return { user: null, isForgotten: revision > 0, revision };
 }
 
 /** The revision of the tombstone of a forgotten user; 0 = there is none. */
-export async function markRevision(engine: Engine, id: string): Promise<number> {
+export async function tombstoneRevision(engine: Engine, id: string): Promise<number> {
   const left = await engine.store.load(tombstoneId(engine, id));
   return left.type === "record" && isTombstone(left.record.value) ? left.record.revision : 0;
 }
 
 /** Whether this redirect leads to the tombstone of a user that is being forgotten, not to another id. */
-export function leadsToMark(engine: Engine, id: string, loaded: Loaded): boolean {
+export function leadsToTombstone(engine: Engine, id: string, loaded: Loaded): boolean {
   return loaded.type === "renamed" && loaded.to === tombstoneId(engine, id);
 }
 
@@ -69,7 +69,7 @@ async function recordOf(engine: Engine, id: string): Promise<StoredRecord | null
     case "absent":
       return null;
     case "renamed":
-      if (leadsToMark(engine, id, loaded)) return null;
+      if (leadsToTombstone(engine, id, loaded)) return null;
       throw new LifecycleError(
         "RENAMED",
         `Cannot use user ${engine.sealer.alias(id)}: it has another app_user_id now, see facts.renamedTo`,

@@ -20,8 +20,8 @@ import type { User } from "../user/user.ts";
 /** The parts of a commit that the user itself does not determine. */
 export type How = Omit<Commit, "id" | "value" | "expectedRevision" | "writeId" | "state">;
 
-/** The result of a write. `unheard`: the outcome of an earlier attempt is unknown, so the stored record may be ours. */
-export type Saved = Committed & { readonly unheard?: boolean };
+/** The result of a write. `unacknowledged`: an earlier attempt got no answer, so the stored record may be ours. */
+export type Saved = Committed & { readonly unacknowledged?: boolean };
 
 /**
  * Writes the user. The outcome of a call must not be lost because the store is unavailable: with `retries` true the
@@ -59,7 +59,7 @@ export async function saveUser(
       const done = await (from === undefined
         ? engine.store.commit(commit)
         : engine.store.move({ from, commit }));
-      return attempt > 1 ? { ...done, unheard: true } : done;
+      return attempt > 1 ? { ...done, unacknowledged: true } : done;
     } catch (error) {
       if (limit === null || !isLifecycleError(error)) throw error;
       // An operator may restore a password or a right before the outcome is lost.

@@ -41,16 +41,16 @@ interface Cached {
 }
 
 /** A pending read of the store, and when it started, on `clock.monotonic()`. */
-interface Asking {
+interface PendingRead {
   readonly at: number;
   readonly answer: Promise<string | null>;
 }
 
 /** The access tokens of one lifecycle. */
-export function createAccessTokens(engine: Engine, patiently: WithDeadline): AccessTokens {
+export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): AccessTokens {
   const { clock, settings } = engine;
   const cache = new Map<string, Cached>();
-  const asking = new Map<string, Asking>();
+  const pendingReads = new Map<string, PendingRead>();
   /** Incremented by each `forget()`: a read that started before it must not fill the cache. */
   let forgotten = 0;
 
@@ -68,7 +68,7 @@ export function createAccessTokens(engine: Engine, patiently: WithDeadline): Acc
    * Returns the token and caches it, evicting the oldest entries beyond the limit. It is not cached if any token was
    * forgotten since `asOf`, a count taken before the user was read.
    */
-  function handOut(user: User, asOf: number): string {
+  function cacheAndReturn(user: User, asOf: number): string {
     const token = user.secrets.accessToken;
     if (token === undefined || !isUsableNow(engine, user)) throw notUsable(engine, user);
     cache.delete(user.id);
@@ -98,32 +98,32 @@ export function createAccessTokens(engine: Engine, patiently: WithDeadline): Acc
         );
       });
     }
-    return handOut(user, asOf);
+    return cacheAndReturn(user, asOf);
   }
 
   /** Waits for a token. */
-  async function arrived(id: string, deadline: Deadline): Promise<string> {
+  async function waitForToken(id: string, deadline: Deadline): Promise<string> {
     const asOf = forgotten;
-    return handOut(await waitForUser(engine, id, deadline), asOf);
+    return cacheAndReturn(await waitForUser(engine, id, deadline), asOf);
   }
 
   /** At most one pending read of the store per user. */
-  function ask(id: string): Promise<string | null> {
-    const under = asking.get(id);
+  function readOnce(id: string): Promise<string | null> {
+    const pending = pendingReads.get(id);
     const at = clock.monotonic();
     // A read that never completes must not block the user's tokens for ever.
-    if (under !== undefined && at - under.at < answerMs) return under.answer;
-    const asked: Asking = { at, answer: fromStore(id) };
-    asking.set(id, asked);
-    const over = (): void => {
-      if (asking.get(id) === asked) asking.delete(id);
+    if (pending !== undefined && at - pending.at < answerMs) return pending.answer;
+    const started: PendingRead = { at, answer: fromStore(id) };
+    pendingReads.set(id, started);
+    const remove = (): void => {
+      if (pendingReads.get(id) === started) pendingReads.delete(id);
     };
-    asked.answer.then(over, over);
-    return asked.answer;
+    started.answer.then(remove, remove);
+    return started.answer;
   }
 
   /** The user, once it is idle or has another token: a renewal under way may be what invalidated `token`. */
-  async function untouched(id: string, token: string, { until, signal }: Deadline): Promise<User> {
+  async function whenIdleOrRenewed(id: string, token: string, { until, signal }: Deadline): Promise<User> {
     for (let look = firstLookMs; ; look = Math.min(longestLookMs, 2 * look)) {
       const { user, record } = await loadUser(engine, id);
       const left = until - clock.monotonic();
@@ -157,20 +157,20 @@ export function createAccessTokens(engine: Engine, patiently: WithDeadline): Acc
       engine.refuseLost();
       const hit = cache.get(id);
       if (hit !== undefined && clock.latest(hit.grantedAt) < hit.renewAt) return hit.token.reveal();
-      return patiently(options, async (wait) => {
+      return withDeadline(options, async (wait) => {
         wait.signal.throwIfAborted();
-        return (await ask(id)) ?? arrived(id, wait);
+        return (await readOnce(id)) ?? waitForToken(id, wait);
       });
     },
 
     rejected(id, token, options) {
-      return patiently(options, async (wait) => {
+      return withDeadline(options, async (wait) => {
         cache.delete(id);
         const isMeant = (user: User): boolean => isRefused(user, token);
-        if (isMeant(await untouched(id, token, wait))) {
+        if (isMeant(await whenIdleOrRenewed(id, token, wait))) {
           await sendEvent(engine, id, { type: "TOKEN_REJECTED", at: clock.now() }, wait, { isMeant });
         }
-        return arrived(id, wait);
+        return waitForToken(id, wait);
       });
     },
 

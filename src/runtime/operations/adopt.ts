@@ -90,9 +90,9 @@ export async function adopt(
   id: string,
   grant: CheckedGrant,
   deadline: Deadline,
-  brought: GrantSource,
+  source: GrantSource,
 ): Promise<"adopted" | "present"> {
-  let unheardAt: number | null = null;
+  let unacknowledgedAt: number | null = null;
   const load = async (): Promise<LoadedUser | MissingUser> => {
     const there = await lookForUser(engine, id);
     if (there.user !== null) refuseAnother(engine, there.user, grant);
@@ -102,21 +102,22 @@ export async function adopt(
     const at = engine.clock.now();
     const before = there.user ?? newUser(id, "recovery", at, there.revision);
     const user = adopted(before, grant, at);
-    if (before.history.some(([when, , event]) => event === "ADOPTED" && when === unheardAt)) return "adopted";
+    if (before.history.some(([when, , event]) => event === "ADOPTED" && when === unacknowledgedAt))
+      return "adopted";
     if (user === before || isRecovering(before)) return "present";
-    if (brought === "inList" && wasLetGo(there)) return "present";
+    if (source === "inList" && wasOffboarded(there)) return "present";
     // seam: an-adopted-user-is-scheduled
     const place = schedule(engine, user, null);
     // An unacknowledged write is repeated with the same write id: otherwise our own user would look like a conflict.
     const done = await moveIdle(engine, user, place, deadline);
     if (done.type === "committed") return "adopted";
-    if (done.unheard === true) unheardAt = at; // it may have been written, and the user may have moved on since
+    if (done.unacknowledged === true) unacknowledgedAt = at; // it may have been written, and the user may have moved on since
     return again; // or another process was faster
   });
 }
 
 /** Whether it was offboarded, and perhaps forgotten after that. */
-function wasLetGo(there: LoadedUser | MissingUser): boolean {
+function wasOffboarded(there: LoadedUser | MissingUser): boolean {
   return there.user === null ? there.isForgotten : there.user.position.state === "offboarded";
 }
 

@@ -35,7 +35,7 @@ export async function confirmNumber(
 ): Promise<void> {
   const { oneupUserId, unconfirmed } = user.position.context;
   if (oneupUserId === null || unconfirmed === null) return;
-  const there = await asked(engine, user.id, oneupUserId, verb, deadline);
+  const there = await remoteUserOf(engine, user.id, oneupUserId, verb, deadline);
   const no = (code: "BAD_ANSWER" | "USER_NOT_READY", why: string): LifecycleError =>
     new LifecycleError(code, `Cannot ${verb} user ${engine.sealer.alias(user.id)}: ${why}`, {
       retryable: code === "USER_NOT_READY",
@@ -45,11 +45,11 @@ export async function confirmNumber(
   if (there.appUserId === undefined)
     throw no("BAD_ANSWER", "1upHealth's response does not name the app_user_id of its number");
   if (!isSameId(there.appUserId, user.id)) throw notItsNumber(engine, user.id, verb);
-  await noted(engine, user.id, oneupUserId, deadline);
+  await storeConfirmation(engine, user.id, oneupUserId, deadline);
 }
 
 /** The user that has the number at 1upHealth. */
-async function asked(
+async function remoteUserOf(
   engine: Engine,
   id: string,
   oneupUserId: number,
@@ -60,7 +60,7 @@ async function asked(
   const own = linkSignals(signal);
   const late = new LifecycleError(
     "USER_NOT_READY",
-    `Cannot ${verb} user ${engine.sealer.alias(id)} yet: 1upHealth must first be asked whose its number is, and no slot of the account's limit is free`,
+    `Cannot ${verb} user ${engine.sealer.alias(id)} yet: 1upHealth must first confirm its number, and no slot of the account's limit is free`,
     { retryable: true },
   );
   const leftMs = Math.max(until - clock.monotonic(), answerMs);
@@ -74,7 +74,12 @@ async function asked(
 }
 
 /** Stores that the number is the user's, once no call for the user is under way and within the deadline. */
-async function noted(engine: Engine, id: string, oneupUserId: number, deadline: Deadline): Promise<void> {
+async function storeConfirmation(
+  engine: Engine,
+  id: string,
+  oneupUserId: number,
+  deadline: Deadline,
+): Promise<void> {
   for (let look = firstLookMs; ; look = Math.min(longestLookMs, 2 * look)) {
     deadline.signal.throwIfAborted();
     const found = await loadUser(engine, id);

@@ -140,13 +140,13 @@ function whatIsNext(status: UserStatus, circumstances: Circumstances): string {
   const isPaused = pause !== null && pause.until.getTime() > now;
   if (isPaused && !(pause.reason === "rateLimit" && queue !== null)) {
     const reason = `It waits because ${whyItWaits(pause.reason, circumstances.shut)}`;
-    return `${reason}; ${next} can leave at ${momentInWords(pause.until, now)}, as attempt ${pause.attempt}. ${whoGoesOn}`;
+    return `${reason}; ${next} can leave at ${momentInWords(pause.until, now)}, as attempt ${pause.attempt}. ${continuation}`;
   }
-  if (queue !== null) return `${inLine(queue, next, status, now)} ${whoGoesOn}`;
+  if (queue !== null) return `${inLine(queue, next, status, now)} ${continuation}`;
   return `Next is ${next}, ${dueInWords(circumstances)}.`;
 }
 
-const whoGoesOn = "Any process that calls work(), or that asks for this user, continues it.";
+const continuation = "Any process that calls work(), or that asks for this user, continues it.";
 
 function inLine(
   { lane, ahead, inMs }: NonNullable<Circumstances["queue"]>,

@@ -77,7 +77,7 @@ function clientFor(engine: Engine, id: string): ClientSource {
     return access(account.credentials, signal);
   }
 
-  async function another(
+  async function replacement(
     { clientId, clientSecret }: ClientAccess,
     signal?: AbortSignal,
   ): Promise<ClientAccess> {
@@ -87,12 +87,12 @@ function clientFor(engine: Engine, id: string): ClientSource {
     return access(other, signal);
   }
 
-  const heeding = <T>(signal: AbortSignal | undefined, task: Promise<T>): Promise<T> =>
+  const untilAborted = <T>(signal: AbortSignal | undefined, task: Promise<T>): Promise<T> =>
     signal === undefined ? task : untilGivenUp(engine.clock, signal, task);
 
   return {
-    get: (signal) => heeding(signal, current(signal)),
-    rejected: (refusedOne, signal) => heeding(signal, another(refusedOne, signal)),
+    get: (signal) => untilAborted(signal, current(signal)),
+    rejected: (refusedOne, signal) => untilAborted(signal, replacement(refusedOne, signal)),
   };
 }
 

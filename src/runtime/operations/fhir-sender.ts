@@ -16,7 +16,7 @@ import { longestThrottlingMs } from "../options/backoff.ts";
 /** A sender for FHIR calls. @throws {LifecycleError} `RATE_LIMITED` from `send()` while the endpoint is throttled */
 export function fhirSender(engine: Engine): Pick<Sender, "send"> {
   const { account, clock, guard, sender } = engine;
-  const within: Pick<Sender, "send"> = {
+  const limited: Pick<Sender, "send"> = {
     async send(call, options = {}) {
       const permit = account.permitFor();
       const blocked = await account.enter("fhir", permit);
@@ -36,7 +36,7 @@ export function fhirSender(engine: Engine): Pick<Sender, "send"> {
         );
         if ("until" in answer) throw throttled(answer.until - clock.now());
         await account.recordOutcome("fhir", outcomeOf(answer), permit);
-        return held(engine, answer);
+        return withWaitInForce(engine, answer);
       } finally {
         await account.leave(permit); // a call that threw has shown nothing about the gate
       }
@@ -44,7 +44,7 @@ export function fhirSender(engine: Engine): Pick<Sender, "send"> {
   };
   return {
     send: (call, options = {}) => {
-      const sending = within.send(call, options);
+      const sending = limited.send(call, options);
       const { signal } = options;
       return signal === undefined || signal === engine.closing
         ? sending
@@ -62,7 +62,7 @@ function throttled(waitMs: number): LifecycleError {
 }
 
 /** A 429 with the wait in force: calls before its end are not let through. */
-function held({ account, clock }: Engine, answer: Answer | Unanswered): Answer | Unanswered {
+function withWaitInForce({ account, clock }: Engine, answer: Answer | Unanswered): Answer | Unanswered {
   if (answer.type !== "answer" || answer.status !== 429) return answer;
   const gate = account.gates().fhir;
   const named = retryAfterMs(answer.headers, answer.receivedAt);

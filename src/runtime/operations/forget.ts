@@ -13,7 +13,7 @@ import type { Commit } from "../../store/contract.ts";
 import { newLease } from "../engine/engine.ts";
 import type { Engine } from "../engine/engine.ts";
 import { retryWrite } from "../engine/retry-write.ts";
-import { findUser, markRevision } from "../engine/load-user.ts";
+import { findUser, tombstoneRevision } from "../engine/load-user.ts";
 import type { LoadedUser } from "../engine/load-user.ts";
 import { tombstone, tombstoneId, tombstoneKey } from "../user/tombstone.ts";
 import type { Deadline } from "../engine/deadline.ts";
@@ -41,35 +41,35 @@ export async function forget(engine: Engine, id: string, deadline: Deadline): Pr
     }
     // seam: no-former-id-is-left
     await forgetFormer(engine, found.user, deadline);
-    return (await isMarked(engine, found, deadline)) ? eraseId(engine, id, deadline) : again;
+    return (await leaveTombstone(engine, found, deadline)) ? eraseId(engine, id, deadline) : again;
   });
 }
 
 const verb = "forget a user";
 
 /** Moves the record, without its content, to the tombstone's id. False: another process was faster. */
-async function isMarked(engine: Engine, { record }: LoadedUser, deadline: Deadline): Promise<boolean> {
+async function leaveTombstone(engine: Engine, { record }: LoadedUser, deadline: Deadline): Promise<boolean> {
   const id = tombstoneId(engine, record.id);
-  const there = await markRevision(engine, record.id);
+  const there = await tombstoneRevision(engine, record.id);
   // The id was forgotten before and came to this user by a rename.
   if (there > 0)
-    await moveMark(engine, { from: id, to: `${id}/${randomName(engine.clock)}` }, there, deadline);
-  return moveMark(engine, { from: record.id, to: id }, record.revision, deadline);
+    await moveToTombstone(engine, { from: id, to: `${id}/${randomName(engine.clock)}` }, there, deadline);
+  return moveToTombstone(engine, { from: record.id, to: id }, record.revision, deadline);
 }
 
 /** Turns the record under `from` into a tombstone under `to`. False: another process was faster. */
-async function moveMark(
+async function moveToTombstone(
   engine: Engine,
   { from, to }: { readonly from: string; readonly to: string },
   expectedRevision: number,
   deadline: Deadline,
 ): Promise<boolean> {
-  const commit = marking(engine, to, expectedRevision);
+  const commit = tombstoneCommit(engine, to, expectedRevision);
   const done = await retryWrite(engine, deadline, verb, () => engine.store.move({ from, commit }));
   return done.type === "committed";
 }
 
-function marking(engine: Engine, id: string, expectedRevision: number): Commit {
+function tombstoneCommit(engine: Engine, id: string, expectedRevision: number): Commit {
   return {
     id,
     value: tombstone,
@@ -91,8 +91,8 @@ async function forgetFormer(engine: Engine, { id, former }: User, deadline: Dead
     const left = await retryWrite(engine, deadline, verb, () => store.load(each));
     if (left.type !== "renamed") continue; // it is gone already, or another user has this id now
     const at = tombstoneId(engine, each);
-    await retryWrite(engine, deadline, verb, () => store.erase({ ids: [at], to: each })); // left from an earlier life
-    const commit = marking(engine, at, 0);
+    await retryWrite(engine, deadline, verb, () => store.erase({ ids: [at], to: each })); // of an earlier user
+    const commit = tombstoneCommit(engine, at, 0);
     await retryWrite(engine, deadline, verb, () => store.commit(commit)); // a conflict: the tombstone exists
   }
   await retryWrite(engine, deadline, verb, () => store.erase({ ids: former, to: id }));

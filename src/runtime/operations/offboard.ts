@@ -26,7 +26,7 @@ import type { User } from "../user/user.ts";
 import { shared } from "../engine/user-errors.ts";
 
 /** An offboarded user has nothing left to do, or only a person can continue, or it was started over. */
-export const isGone: ArrivalPredicate = (_, { position }, blocked) =>
+export const isOffboardingOver: ArrivalPredicate = (_, { position }, blocked) =>
   !isPurging(position.state) || blocked?.reason === "credentials" || blocked?.reason === "forbidden";
 
 /**
@@ -48,16 +48,16 @@ export async function offboard(
   const waitsFor = ({ user, record }: LoadedUser): boolean => isLeased(record) || renaming(user);
   await whenIdle(engine, id, { verb: "offboard a user", deadline, load, waitsFor }, async (found) => {
     if (purge.length > 0 && found.user.position.context.idTaken) throw shared(engine, id);
-    if (isWritten(found.user, purge)) return;
-    const user = leaving(engine, found, purge);
+    if (isStored(found.user, purge)) return;
+    const user = withoutSecrets(engine, found, purge);
     const place = /* seam: a-purge-is-scheduled */ schedule(engine, user, null);
     const done = await moveIdle(engine, user, place, deadline);
     return done.type === "committed" ? undefined : again; // our own write may have been the faster one
   });
 }
 
-/** Whether the record says so already: a repeated call must not restart the purge. */
-function isWritten({ position, intent }: User, purge: readonly FhirVersion[]): boolean {
+/** Whether that is stored already: a repeated call must not restart the purge. */
+function isStored({ position, intent }: User, purge: readonly FhirVersion[]): boolean {
   const { state, context } = position;
   if (purge.length === 0) return state === "offboarded";
   const left = leftToPurge(context, purge);
@@ -69,7 +69,7 @@ function isWritten({ position, intent }: User, purge: readonly FhirVersion[]): b
  * The user without secrets, which are erased even if the result of a call is unknown. But a create may still arrive;
  * a look-up at 1upHealth, for a purge or a new start, waits for that.
  */
-function leaving(engine: Engine, { user, record }: LoadedUser, purge: readonly FhirVersion[]): User {
+function withoutSecrets(engine: Engine, { user, record }: LoadedUser, purge: readonly FhirVersion[]): User {
   const at = engine.clock.now();
   const settled = user.intent === null ? user : applyNoOutcome(user, momentOf(engine));
   const arrivesMs = mayArriveMs(settled, record);

@@ -12,7 +12,7 @@ import { comeForward } from "../engine/lane.ts";
 import type { OnboardOptions } from "../options/call-options.ts";
 import { lookForUser } from "../engine/load-user.ts";
 import type { LoadedUser, MissingUser } from "../engine/load-user.ts";
-import { isGone } from "./offboard.ts";
+import { isOffboardingOver } from "./offboard.ts";
 import { inTimeFor } from "../engine/deadline.ts";
 import type { Deadline } from "../engine/deadline.ts";
 import { isUsableNow } from "../user/token-time.ts";
@@ -83,7 +83,7 @@ function firstStep(
 async function findHere(engine: Engine, id: string, wait: Deadline): Promise<LoadedUser | MissingUser> {
   const found = await lookForUser(engine, id);
   if (found.user === null || !isPurging(found.user.position.state)) return found;
-  await waitForUser(engine, id, wait, isGone);
+  await waitForUser(engine, id, wait, isOffboardingOver);
   const after = await lookForUser(engine, id);
   if (after.user !== null && isPurging(after.user.position.state)) throw stillPurged(engine, after.user);
   return after;

@@ -76,7 +76,7 @@ export type FindQuery =
   | { readonly appUserId?: string | undefined; readonly oneupUserId: number };
 
 /** How to send a query. */
-interface Question {
+interface QueryOptions {
   /** The lane whose users it queues with. */
   readonly lane: Lane;
   readonly signal: AbortSignal | undefined;
@@ -88,11 +88,15 @@ interface Question {
  *
  * @throws as {@link Remote.find}; the signal's reason
  */
-export async function lookUp(engine: Engine, sought: Sought, question: Question): Promise<RemoteUser | null> {
+export async function lookUp(
+  engine: Engine,
+  sought: Sought,
+  options: QueryOptions,
+): Promise<RemoteUser | null> {
   const { forms } = engine;
   for (let search = forms.first(); ;) {
     const asked = search;
-    const seen = await ask(engine, queryOf(asked, sought), question, (answer) =>
+    const seen = await ask(engine, queryOf(asked, sought), options, (answer) =>
       readSeen(answer, asked, sought, forms),
     );
     forms.note(asked, seen);
@@ -112,9 +116,9 @@ export async function lookUp(engine: Engine, sought: Sought, question: Question)
 export function askForPage(
   engine: Engine,
   page: { readonly skip: number; readonly limit: number },
-  question: Question,
+  options: QueryOptions,
 ): Promise<Page> {
-  return ask(engine, { page }, question, (answer) => readUserList(answer, page.skip > 0 ? "end" : "refused"));
+  return ask(engine, { page }, options, (answer) => readUserList(answer, page.skip > 0 ? "end" : "refused"));
 }
 
 /**
@@ -125,25 +129,25 @@ export function askForPage(
 async function ask<T extends { readonly type: string }>(
   engine: Engine,
   query: UserQuery,
-  question: Question,
+  options: QueryOptions,
   read: (answer: Answer) => T | Refusal,
 ): Promise<Exclude<T, Refusal>> {
-  const { signal } = question;
-  const asking = askOnce(engine, query, question, read);
+  const { signal } = options;
+  const asking = askOnce(engine, query, options, read);
   return signal === undefined ? asking : untilGivenUp(engine.clock, signal, asking);
 }
 
 async function askOnce<T extends { readonly type: string }>(
   engine: Engine,
   query: UserQuery,
-  { lane, signal }: Question,
+  { lane, signal }: QueryOptions,
   read: (answer: Answer) => T | Refusal,
 ): Promise<Exclude<T, Refusal>> {
   const { account, clock, guard, sender } = engine;
   const { pager } = engine.settings;
   const permit = account.permitFor(query.appUserId);
   const blocked = await account.enter("listUsers", permit);
-  if (blocked !== null) throw shutOut(blocked, clock.now());
+  if (blocked !== null) throw blockedError(blocked, clock.now());
   const served = engine.lanes.join(); // users in the lanes go first, so a process has to serve them
   type Outcome = Unanswered | T | Refusal;
   const send = async (
@@ -165,11 +169,11 @@ async function askOnce<T extends { readonly type: string }>(
     served();
     await account.leave(permit);
   }
-  // Refused for credentials that have been replaced since: that says nothing about the new ones.
+  // Refused for credentials that have been replaced since: that proves nothing about the new ones.
   if (outcome.type === "credentialsRefused" && account.isOutdated(permit))
     return askOnce(engine, query, { lane, signal }, read);
-  const no = refusalOf(outcome as Exclude<typeof outcome, T>, clock.now(), query.page !== undefined); // one of T is none of these
-  if (no !== null) throw no;
+  const error = refusalOf(outcome as Exclude<typeof outcome, T>, clock.now(), query.page !== undefined); // one of T is none of these
+  if (error !== null) throw error;
   return outcome as Exclude<T, Refusal>; // nothing else is left
 }
 
@@ -181,7 +185,7 @@ function refusalOf(
 ): LifecycleError | null {
   switch (outcome.type) {
     case "shut":
-      return shutOut(outcome.blocked, now);
+      return blockedError(outcome.blocked, now);
     case "credentialsRefused":
       return refused("CREDENTIALS_REFUSED", "1upHealth refuses the client id and secret");
     case "blocked":
@@ -249,7 +253,7 @@ function checkFind(query: FindQuery): Sought {
   };
 }
 
-function shutOut({ reason, until }: Blocked, now: number): LifecycleError {
+function blockedError({ reason, until }: Blocked, now: number): LifecycleError {
   return refused(codeOf[reason], "nothing is sent now", Math.max(1, until - now));
 }
 

@@ -20,7 +20,7 @@ import { runUser, reportAnother } from "../engine/run-user.ts";
 import type { Start } from "../engine/engine.ts";
 import { clientOf, laneOfCalls, newLease } from "../engine/engine.ts";
 import type { Engine } from "../engine/engine.ts";
-import { leadsToMark, loadUser, markRevision } from "../engine/load-user.ts";
+import { leadsToTombstone, loadUser, tombstoneRevision } from "../engine/load-user.ts";
 import type { LoadedUser } from "../engine/load-user.ts";
 import { doubt, intentTo, move, renameCall, renaming, stay } from "../engine/renaming.ts";
 import { saveUser } from "../engine/save-user.ts";
@@ -39,7 +39,7 @@ export async function rename(engine: Engine, id: string, to: string, deadline: D
   let user = await atRest(engine, id, deadline);
   if (id === to) return;
   const isFree = (await engine.store.load(to)).type !== "record";
-  if (!isFree || (await markRevision(engine, to)) > 0) throw takenBefore(engine, user, isFree);
+  if (!isFree || (await tombstoneRevision(engine, to)) > 0) throw takenBefore(engine, user, isFree);
   const { oneupUserId } = user.position.context;
   if (oneupUserId === null) throw notReady(engine, id, "1upHealth does not know it yet");
   // seam: a-rename-confirms-the-number-first
@@ -67,14 +67,14 @@ export async function rename(engine: Engine, id: string, to: string, deadline: D
         (await engine.account.recheck(renameCall)) ?? (await engine.account.enter(renameCall, permit));
       if (blocked !== null) throw notReady(engine, id, `calls to 1upHealth are on hold (${blocked.reason})`);
       const ask = engine.guard.ask("management", laneOfCalls(engine));
-      const intended: User = { ...user, position: undecided(user.position), intent, calls };
+      const intended: User = { ...user, position: withoutEarlierResult(user.position), intent, calls };
       const how: How = { mode: "take", lease, dueInMs: null, lane: null, take: ask.slot };
       const done = await saveUser(engine, intended, false, how);
       if (done.type === "conflict") throw notReady(engine, id, "another call for it is under way");
       if (done.type === "committed") {
         const saved = { ...intended, revision: done.revision };
         const { slot } = done;
-        return put(engine, saved, { by: "claimed", lease, slot, notAfter: ask.notAfter }, to, permit);
+        return makeCall(engine, saved, { by: "claimed", lease, slot, notAfter: ask.notAfter }, to, permit);
       }
       await engine.account.leave(permit); // a user that has a slot may probe the gate
       const left = deadline.until - engine.clock.monotonic();
@@ -100,7 +100,7 @@ function atRest(engine: Engine, id: string, deadline: Deadline): Promise<User> {
 }
 
 /** Makes the call. False: its result, or that of the write, must be found out. */
-async function put(
+async function makeCall(
   engine: Engine,
   user: User,
   start: Required<Pick<Start, "by" | "lease" | "slot" | "notAfter">>,
@@ -164,7 +164,7 @@ function refusal(engine: Engine, id: string, outcome: RenameOutcome): LifecycleE
 }
 
 /** Clears the result of an earlier rename. */
-function undecided({ state, context }: Position): Position {
+function withoutEarlierResult({ state, context }: Position): Position {
   return { state, context: context.idTaken ? { ...context, idTaken: false } : context };
 }
 
@@ -172,7 +172,7 @@ function undecided({ state, context }: Position): Position {
 async function awaitOutcome(engine: Engine, id: string, deadline: Deadline): Promise<void> {
   for (;;) {
     const loaded = await engine.store.load(id);
-    if (loaded.type === "renamed" && !leadsToMark(engine, id, loaded)) return;
+    if (loaded.type === "renamed" && !leadsToTombstone(engine, id, loaded)) return;
     if (loaded.type === "record" && !engine.sealer.knows(loaded.record.value)) await engine.keys.renew();
     const user = loaded.type === "record" ? readUser(loaded.record, engine.sealer) : null;
     const left = deadline.until - engine.clock.monotonic();

@@ -41,7 +41,7 @@ export interface Page {
 export type AskPage = (page: { readonly skip: number; readonly limit: number }) => Promise<Page>;
 
 /** The mutable progress of a walk. */
-class Steps {
+class Progress {
   walk: Walk = { users: 0, calls: 0, complete: false };
   #unreadable = false;
 
@@ -65,31 +65,31 @@ export function pagesOf(
   ask: AskPage,
   limit: number,
 ): { readonly pages: AsyncGenerator<readonly RemoteUser[], void, undefined>; readonly walk: () => Walk } {
-  const steps = new Steps();
-  return { pages: turned(ask, limit, steps), walk: () => steps.walk };
+  const progress = new Progress();
+  return { pages: readPages(ask, limit, progress), walk: () => progress.walk };
 }
 
-async function* turned(
+async function* readPages(
   ask: AskPage,
   limit: number,
-  steps: Steps,
+  progress: Progress,
 ): AsyncGenerator<readonly RemoteUser[], void, undefined> {
   const firsts = new Set<number>();
   let longest = 0;
   for (let skip = 0; ;) {
     const page = await ask({ skip, limit });
     const first = page.users[0]?.oneupUserId;
-    const again = first !== undefined && firsts.has(first);
-    steps.add(again ? { users: [], entries: 0 } : page);
+    const isRepeated = first !== undefined && firsts.has(first);
+    progress.add(isRepeated ? { users: [], entries: 0 } : page);
     // The server ignores both parameters and returned all users at once: a list without pages.
-    if (again && firsts.size === 1 && longest > limit) return steps.end();
-    if (again || page.isUnexplained) return;
+    if (isRepeated && firsts.size === 1 && longest > limit) return progress.end();
+    if (isRepeated || page.isUnexplained) return;
     if (first !== undefined) {
       firsts.add(first);
       yield page.users;
     }
     // seam: a-list-has-more-than-a-page
-    if (page.entries === 0 || page.entries < longest) return steps.end();
+    if (page.entries === 0 || page.entries < longest) return progress.end();
     longest = page.entries;
     skip += page.entries;
   }
@@ -98,11 +98,11 @@ async function* turned(
 /** The users of a list, one by one. */
 export function walkOf(ask: AskPage, limit: number): UserWalk {
   const { pages, walk } = pagesOf(ask, limit);
-  const users = each(pages, walk);
+  const users = usersOf(pages, walk);
   return Object.defineProperty(users, "walk", { get: walk, enumerable: true }) as UserWalk; // has it now
 }
 
-async function* each(
+async function* usersOf(
   pages: AsyncGenerator<readonly RemoteUser[], void, undefined>,
   walk: () => Walk,
 ): AsyncGenerator<RemoteUser, Walk, undefined> {
