@@ -114,5 +114,5 @@ export const grantChanges: Readonly<Record<GrantChangeName, Change>> = {
   }),
   // No time is stored: another process, whose clock is behind, would take it to be in the future.
   markUnusable: () => ({ expiresAt: null, attempt: 0 }),
-  loseGrant: () => ({ expiresAt: null, grantedAt: null, attempt: 0 }),
+  loseGrant: () => ({ ...decided, expiresAt: null, grantedAt: null, attempt: 0 }),
 };

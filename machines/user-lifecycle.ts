@@ -166,7 +166,11 @@ export const userLifecycle: UserLifecycle = life.createMachine({
             IN_DOUBT: { actions: "tryAgainLater" },
             HELD: { actions: "tryAgainLater" },
             REFUSED: { actions: "tryAgainLater" },
-            REFUSED_WITHOUT_REASON: { actions: "tryAgainLater" },
+            REFUSED_WITHOUT_REASON: [
+              // The refresh token may be of no use, though no response says so.
+              { guard: "refusedForADay", target: "#userLifecycle.reauthorizing", actions: "loseGrant" },
+              { actions: "noteRefusal" },
+            ],
             DUE: {},
             TOKEN_REJECTED: { actions: "markUnusable" },
           },
