@@ -49,8 +49,9 @@ export function onSilence(clock: Clock, ms: number, late: () => void): () => voi
   return () => cancel();
 }
 
-/** Settles as the task does; once `signal` has aborted, the task has 2 s to end. @throws the signal's reason */
-export function untilGivenUp<T>(clock: Clock, signal: AbortSignal, task: Promise<T>): Promise<T> {
+/** Settles as the task does; once `signal`, if any, has aborted, the task has 2 s to end. @throws the signal's reason */
+export function untilGivenUp<T>(clock: Clock, signal: AbortSignal | undefined, task: Promise<T>): Promise<T> {
+  if (signal === undefined) return task;
   return untilAborted(signal, (late) => onSilence(clock, orderMs, late), task);
 }
 

@@ -8,11 +8,15 @@ import type { ClientAccess, ClientSource, TokenSource } from "../../fhir/auth.ts
 import { createFhirClient } from "../../fhir/create-fhir-client.ts";
 import type { FhirClient } from "../../fhir/fhir-client.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
+import type { Answer } from "../../http/call.ts";
+import { retryAfterMs } from "../../http/retry-after.ts";
+import type { Sender } from "../../http/send.ts";
 import { checkFhir } from "./call-checks.ts";
+import { longestThrottlingMs } from "../options/backoff.ts";
 import type { KnownCredentials } from "../options/credentials.ts";
 import type { Engine } from "../engine/engine.ts";
-import { fhirSender } from "./fhir-sender.ts";
 import type { FhirOptions } from "../options/call-options.ts";
+import { callWithinLimits } from "./call-within-limits.ts";
 import { confirmNumber } from "./confirm-number.ts";
 import { loadUser } from "../engine/load-user.ts";
 import { untilGivenUp } from "../engine/deadline.ts";
@@ -47,6 +51,48 @@ export function fhirOf<V extends FhirVersion>(
     strict,
     lossless,
   });
+}
+
+/**
+ * Sends FHIR calls within the account's limits: after a 429 for one call, all processes hold back the others.
+ *
+ * @throws {LifecycleError} `RATE_LIMITED` from `send()` while the endpoint is throttled
+ */
+function fhirSender(engine: Engine): Pick<Sender, "send"> {
+  return {
+    async send(call, { signal } = {}) {
+      const outcome = await callWithinLimits(engine, {
+        gated: "fhir",
+        lane: null,
+        signal,
+        describe: () => call,
+        read(answer) {
+          if (answer.status !== 429) return answer;
+          const namedMs = retryAfterMs(answer.headers, answer.receivedAt);
+          return { type: "throttled" as const, retryAfterMs: namedMs, answer };
+        },
+      });
+      if (outcome.type === "shut") throw shutOut(outcome.until - engine.clock.now());
+      return outcome.type === "throttled"
+        ? withWaitInForce(engine, outcome.answer, outcome.retryAfterMs)
+        : outcome;
+    },
+  };
+}
+
+/** A 429 with the wait in force: calls before its end are not let through. */
+function withWaitInForce({ account, clock }: Engine, answer: Answer, namedMs: number | undefined): Answer {
+  const gate = account.gates().fhir;
+  const heldMs = gate.state === "open" ? namedMs : Math.max(1, gate.until - clock.now());
+  return heldMs === undefined ? answer : { ...answer, heldMs: Math.min(heldMs, longestThrottlingMs) };
+}
+
+function shutOut(waitMs: number): LifecycleError {
+  return new LifecycleError(
+    "RATE_LIMITED",
+    "Cannot call FHIR now: 1upHealth answered 429 to this account, and nothing is sent until that time is over",
+    { retryable: true, retryAfterMs: Math.max(1, waitMs) },
+  );
 }
 
 function tokensOf({ tokens }: FhirParts, id: string): TokenSource {
@@ -87,12 +133,9 @@ function clientFor(engine: Engine, id: string): ClientSource {
     return access(other, signal);
   }
 
-  const untilAborted = <T>(signal: AbortSignal | undefined, task: Promise<T>): Promise<T> =>
-    signal === undefined ? task : untilGivenUp(engine.clock, signal, task);
-
   return {
-    get: (signal) => untilAborted(signal, current(signal)),
-    rejected: (refusedOne, signal) => untilAborted(signal, replacement(refusedOne, signal)),
+    get: (signal) => untilGivenUp(engine.clock, signal, current(signal)),
+    rejected: (refusedOne, signal) => untilGivenUp(engine.clock, signal, replacement(refusedOne, signal)),
   };
 }
 

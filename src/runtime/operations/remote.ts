@@ -4,22 +4,21 @@
  * @module
  */
 import { LifecycleError } from "../../errors.ts";
-import type { SlotFate } from "../../guard/guard.ts";
+import type { ErrorCode } from "../../errors.ts";
 import type { Refusal } from "../../http/answer.ts";
 import type { Answer, Unanswered } from "../../http/call.ts";
 import { sizeRuleIn } from "../../http/transport.ts";
 import { listUsersCall, readUserList } from "../../http/user-management.ts";
 import type { RemoteUser, UserQuery } from "../../http/user-management.ts";
 import type { Lane } from "../../store/contract.ts";
-import type { Blocked } from "../account/account.ts";
-import { betweenNeutralMs } from "../account/blocking.ts";
+import { refusalError } from "../account/refusal-error.ts";
 import { checkId, checkSignal, number, only } from "../options/checks.ts";
-import { slotFate } from "../engine/in-doubt.ts";
-import { clientOf, laneOfCalls } from "../engine/engine.ts";
+import { clientOf } from "../engine/engine.ts";
 import type { Engine } from "../engine/engine.ts";
-import { untilGivenUp } from "../engine/deadline.ts";
 import { queryOf, readSeen } from "../user/search-forms.ts";
 import type { Sought } from "../user/search-forms.ts";
+import { callWithinLimits } from "./call-within-limits.ts";
+import type { Shut } from "./call-within-limits.ts";
 import { walkOf } from "./user-walk.ts";
 import type { Page, UserWalk } from "./user-walk.ts";
 
@@ -121,99 +120,51 @@ export function askForPage(
   return ask(engine, { page }, options, (answer) => readUserList(answer, page.skip > 0 ? "end" : "refused"));
 }
 
-/**
- * One call. It ends soon after its signal aborts, even if the store does not respond.
- *
- * @throws {LifecycleError} for every outcome but the expected one; the signal's reason
- */
+/** One call. @throws {LifecycleError} for every outcome but the expected one; the signal's reason */
 async function ask<T extends { readonly type: string }>(
   engine: Engine,
   query: UserQuery,
   options: QueryOptions,
   read: (answer: Answer) => T | Refusal,
 ): Promise<Exclude<T, Refusal>> {
-  const { signal } = options;
-  const asking = askOnce(engine, query, options, read);
-  return signal === undefined ? asking : untilGivenUp(engine.clock, signal, asking);
-}
-
-async function askOnce<T extends { readonly type: string }>(
-  engine: Engine,
-  query: UserQuery,
-  { lane, signal }: QueryOptions,
-  read: (answer: Answer) => T | Refusal,
-): Promise<Exclude<T, Refusal>> {
-  const { account, clock, guard, sender } = engine;
   const { pager } = engine.settings;
-  const permit = account.permitFor(query.appUserId);
-  const blocked = await account.enter("listUsers", permit);
-  if (blocked !== null) throw blockedError(blocked, clock.now());
-  const served = engine.lanes.join(); // users in the lanes go first, so a process has to serve them
-  type Outcome = Unanswered | T | Refusal;
-  const send = async (
-    notAfter: number,
-  ): Promise<{ slot: SlotFate; value: Outcome | { readonly type: "shut"; readonly blocked: Blocked } }> => {
-    // A gate may have closed while this call waited for its slot.
-    const shut = await account.enter("listUsers", permit);
-    if (shut !== null) return { slot: "givenBack", value: { type: "shut", blocked: shut } };
-    const call = listUsersCall(clientOf(engine), { ...query, pager });
-    const answer = await sender.send(call, { notAfter, signal });
-    const value = answer.type === "answer" ? read(answer) : answer;
-    await account.recordOutcome("listUsers", value, permit);
-    return { slot: slotFate(answer.type), value };
-  };
-  let outcome: Awaited<ReturnType<typeof send>>["value"];
-  try {
-    outcome = await guard.spend("management", () => laneOfCalls(engine, lane), send, signal);
-  } finally {
-    served();
-    await account.leave(permit);
-  }
-  // Refused for credentials that have been replaced since: that proves nothing about the new ones.
-  if (outcome.type === "credentialsRefused" && account.isOutdated(permit))
-    return askOnce(engine, query, { lane, signal }, read);
-  const error = refusalOf(outcome as Exclude<typeof outcome, T>, clock.now(), query.page !== undefined); // one of T is none of these
+  const outcome = await callWithinLimits(engine, {
+    gated: "listUsers",
+    about: query.appUserId,
+    ...options,
+    describe: () => listUsersCall(clientOf(engine), { ...query, pager }),
+    read,
+  });
+  const failed = outcome as Exclude<typeof outcome, T>; // one of T is no failure, and the result is null
+  const error = refusalOf(failed, engine.clock.now(), query.page !== undefined);
   if (error !== null) throw error;
   return outcome as Exclude<T, Refusal>; // nothing else is left
 }
 
 /** The error for a failed outcome; `null` for a success. */
 function refusalOf(
-  outcome: Unanswered | Refusal | { readonly type: "shut"; readonly blocked: Blocked },
+  outcome: Unanswered | Refusal | Shut,
   now: number,
   isPage: boolean,
 ): LifecycleError | null {
   switch (outcome.type) {
     case "shut":
-      return blockedError(outcome.blocked, now);
+      return refused(codeOf[outcome.reason], "nothing is sent now", Math.max(1, outcome.until - now));
     case "credentialsRefused":
-      return refused("CREDENTIALS_REFUSED", "1upHealth refuses the client id and secret");
     case "blocked":
-      return refused(
-        "FORBIDDEN",
-        `the call was blocked before it reached 1upHealth (${outcome.why}), often because of the location of this process`,
-        betweenNeutralMs,
-      );
     case "throttled":
-      return refused("RATE_LIMITED", "1upHealth answered 429", outcome.retryAfterMs ?? 60_000);
     case "refused":
-      return refused("BAD_ANSWER", `1upHealth refused the query (${outcome.why})`);
     case "unexplained":
-      return refused("BAD_ANSWER", `1upHealth refused the query without a reason (${outcome.why})`);
+      return refusalError(outcome, refused);
     case "notSent":
-    case "lost": {
-      const size = sizeRuleIn(outcome.cause);
-      if (size?.isBig === true)
-        return refused(
-          "ANSWER_TOO_BIG",
-          `the response is too big: ${size.rule}; raise maxAnswerBytes${isPage ? ", or use a smaller pageSize" : ""}`,
-        );
-      return size === null
-        ? refused("UNAVAILABLE", "1upHealth did not respond", 1_000)
-        : refused("BAD_ANSWER", size.rule);
+    case "lost":
+    case "inDoubt": {
+      const size = outcome.type === "inDoubt" ? null : sizeRuleIn(outcome.cause);
+      if (size === null) return refused("UNAVAILABLE", "1upHealth did not respond", 1_000);
+      if (!size.isBig) return refused("BAD_ANSWER", size.rule);
+      const advice = `raise maxAnswerBytes${isPage ? ", or use a smaller pageSize" : ""}`;
+      return refused("ANSWER_TOO_BIG", `the response is too big: ${size.rule}; ${advice}`);
     }
-    case "inDoubt":
-      return refused("UNAVAILABLE", "1upHealth did not respond", 1_000);
     default:
       return null;
   }
@@ -253,10 +204,6 @@ function checkFind(query: FindQuery): Sought {
   };
 }
 
-function blockedError({ reason, until }: Blocked, now: number): LifecycleError {
-  return refused(codeOf[reason], "nothing is sent now", Math.max(1, until - now));
-}
-
 const codeOf = {
   throttled: "RATE_LIMITED",
   rateLimit: "RATE_LIMITED",
@@ -265,17 +212,7 @@ const codeOf = {
   forbidden: "FORBIDDEN",
 } as const;
 
-function refused(
-  code:
-    | "CREDENTIALS_REFUSED"
-    | "FORBIDDEN"
-    | "RATE_LIMITED"
-    | "BAD_ANSWER"
-    | "ANSWER_TOO_BIG"
-    | "UNAVAILABLE",
-  why: string,
-  retryAfterMs?: number,
-): LifecycleError {
+function refused(code: ErrorCode, why: string, retryAfterMs?: number): LifecycleError {
   return new LifecycleError(code, `Cannot list users: ${why}`, {
     retryable: retryAfterMs !== undefined,
     retryAfterMs,

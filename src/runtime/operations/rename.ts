@@ -10,7 +10,7 @@ import type { Unanswered } from "../../http/call.ts";
 import { beforeAskingAgain, slotAfter } from "../../guard/guard.ts";
 import { isAboutAnother, readUpdatedUser, updateUserCall } from "../../http/user-management.ts";
 import type { Permit } from "../account/account.ts";
-import { betweenNeutralMs } from "../account/blocking.ts";
+import { refusalError } from "../account/refusal-error.ts";
 import { confirmNumber } from "./confirm-number.ts";
 import { longestLookMs, within } from "../engine/wait-for-user.ts";
 import type { Deadline } from "../engine/deadline.ts";
@@ -145,21 +145,13 @@ function refusal(engine: Engine, id: string, outcome: RenameOutcome): LifecycleE
       return conflict(engine, id);
     case "missing":
       return no("BAD_ANSWER", "1upHealth has no user with its number; reconcile() shows which users it has");
-    case "refused":
-    case "unexplained":
-      return no("BAD_ANSWER", `1upHealth refused it (${outcome.why})`);
-    case "throttled":
-      return no("RATE_LIMITED", "1upHealth answered 429", outcome.retryAfterMs ?? 60_000);
-    case "credentialsRefused":
-      return no("CREDENTIALS_REFUSED", "1upHealth refuses the client id and secret");
-    case "blocked":
-      return no(
-        "FORBIDDEN",
-        `the call was blocked before it reached 1upHealth (${outcome.why}), often because of the location of this process`,
-        betweenNeutralMs,
-      );
-    default:
+    case "updated":
+    case "notSent":
+    case "lost":
+    case "inDoubt":
       return unanswered(engine, id);
+    default:
+      return refusalError(outcome, no);
   }
 }
 
