@@ -34,7 +34,7 @@ describe("a number that came with a code which the token endpoint refuses", () =
   });
 
   it.each([true, false])(
-    "brings nobody a wrong one where the answer stands for a create (carried out: %s)",
+    "gives no user a wrong one where the answer stands for a create (carried out: %s)",
     async (commit) => {
       const { lifecycle, sandbox } = await world();
       sandbox.createUser("eve");

@@ -5,16 +5,16 @@ import { workingWorld } from "../support/scene.ts";
 
 const hour = 3_600_000;
 const headers = { "content-type": "application/json" };
-/** What 1upHealth answers where it lists nobody. */
-const listsNobody: readonly (readonly [string, Fault])[] = [
+/** Answers of 1upHealth that list no user. */
+const emptyLists: readonly (readonly [string, Fault])[] = [
   ["an empty list", { status: 200, body: "[]", headers }],
   ["an empty entry", { status: 200, body: { success: true, entry: [] } }],
   ["words", { status: 404, body: { success: false, error: "this user does not exist" } }],
 ];
-const nobody = listsNobody[1]?.[1] ?? {};
+const emptyList = emptyLists[1]?.[1] ?? {};
 const versions = ["dstu2", "stu3", "r4"];
 
-/** A world with a worker; `fails`: the call that is answered as if nobody were there. */
+/** A world with a worker; `fails`: the call that is answered as if the user were not there. */
 const world = (): Promise<TestLifecycle> => workingWorld();
 
 const purges = ({ sandbox }: TestLifecycle) =>
@@ -33,7 +33,7 @@ async function renamedThere({ sandbox }: TestLifecycle, from: string, to: string
 }
 
 describe("a purge of a user that 1upHealth knew, and does not list", () => {
-  for (const [name, fault] of listsNobody)
+  for (const [name, fault] of emptyLists)
     for (const times of [1, 2, 3, 6])
       it(`is carried out after ${times} of: ${name}`, async () => {
         const stage = await world();
@@ -54,7 +54,7 @@ describe("a purge of a user that 1upHealth knew, and does not list", () => {
   it("asks by the number in both documented forms, and by the id", async () => {
     const { lifecycle, sandbox, clock } = await world();
     await lifecycle.onboard("ada");
-    sandbox.fail({ call: "listUsers", times: Infinity, ...nobody });
+    sandbox.fail({ call: "listUsers", times: Infinity, ...emptyList });
     await lifecycle.offboard("ada", { purge: ["r4"], waitMs: 0 });
     await clock.advance("10m");
     const asked = sandbox.journal.entries().filter(({ call }) => call === "listUsers");
@@ -76,7 +76,7 @@ describe("a purge of a user that 1upHealth knew, and does not list", () => {
     const stage = await world();
     const { lifecycle, sandbox, clock } = stage;
     await lifecycle.onboard("ada");
-    sandbox.fail({ call: "listUsers", times: Infinity, ...nobody });
+    sandbox.fail({ call: "listUsers", times: Infinity, ...emptyList });
     await lifecycle.offboard("ada", { purge: true, waitMs: 0 });
     await clock.advance("23h");
     expect(await lifecycle.inspect("ada")).toMatchObject({ state: "identifying" });
@@ -108,7 +108,7 @@ describe("a purge of a user that 1upHealth knew, and does not list", () => {
   it("is asked for at once by retry(), which does not make a shorter doubt of it", async () => {
     const { lifecycle, sandbox, clock } = await world();
     await lifecycle.onboard("ada");
-    sandbox.fail({ call: "listUsers", times: 7, ...nobody });
+    sandbox.fail({ call: "listUsers", times: 7, ...emptyList });
     await lifecycle.offboard("ada", { purge: ["r4"], waitMs: 0 });
     await clock.advance("40m");
     for (let times = 0; times < 3; times++) await lifecycle.retry("ada", { waitMs: 1_000 });
@@ -123,7 +123,7 @@ describe("a purge of a user that 1upHealth knew, and does not list", () => {
     sandbox.addResources("ada", "r4", [{ resourceType: "Patient" }]);
     const access = { accessToken: "any", expiresAt: new Date(clock.now() + hour) };
     await lifecycle.adopt("ada", { oneupUserId, refreshToken: "any", ...access });
-    sandbox.fail({ call: "listUsers", times: 3, ...nobody });
+    sandbox.fail({ call: "listUsers", times: 3, ...emptyList });
     await lifecycle.offboard("ada", { purge: ["r4"], waitMs: 0 });
     await clock.advance("3h");
     expect(await lifecycle.inspect("ada")).toMatchObject({ purge: { done: ["r4"] } });
@@ -153,7 +153,7 @@ describe("a purge of a user that 1upHealth knew, and does not list", () => {
 });
 
 describe("a user whose number is confirmed, and that an empty list does not name", () => {
-  for (const [name, fault] of listsNobody)
+  for (const [name, fault] of emptyLists)
     for (const times of [1, 2, 5])
       it(`is not created a second time after a rename there and ${times} of: ${name}`, async () => {
         const stage = await world();
@@ -202,7 +202,7 @@ describe("a user whose number is confirmed, and that an empty list does not name
     await lifecycle.adopt("ada", { oneupUserId, refreshToken: "any" });
     expect(await lifecycle.accessToken("ada")).toBe("fresh");
     await renamedThere(stage, "ada", "new");
-    sandbox.fail({ call: "listUsers", times: 2, ...nobody });
+    sandbox.fail({ call: "listUsers", times: 2, ...emptyList });
     await lifecycle.reauthorize("ada", { waitMs: 0 }).catch(() => {});
     await clock.advance("2h");
     expect(sandbox.journal.count("createUser")).toBe(0);
@@ -232,7 +232,7 @@ describe("a rename in doubt whose user an empty list does not name", () => {
         const { lifecycle, sandbox, clock } = await world();
         const { oneupUserId } = await lifecycle.onboard("old");
         sandbox.fail({ call: "updateUser", drop });
-        sandbox.fail({ call: "listUsers", times, ...nobody });
+        sandbox.fail({ call: "listUsers", times, ...emptyList });
         await lifecycle.rename("old", "new", { waitMs: 1_000 }).catch(() => {});
         await clock.advance("1h");
         const id = drop === "after" ? "new" : "old";
@@ -245,7 +245,7 @@ describe("a rename in doubt whose user an empty list does not name", () => {
     const { lifecycle, sandbox, clock } = await world();
     const { oneupUserId } = await lifecycle.onboard("old");
     sandbox.fail({ call: "updateUser", drop: "after" });
-    sandbox.fail({ call: "listUsers", times: Infinity, ...nobody });
+    sandbox.fail({ call: "listUsers", times: Infinity, ...emptyList });
     await lifecycle.rename("old", "new", { waitMs: 1_000 }).catch(() => {});
     await clock.advance("30m");
     expect(await lifecycle.inspect("old")).toMatchObject({ underWay: "updateUser" });
@@ -265,7 +265,7 @@ describe("a rename in doubt whose user an empty list does not name", () => {
       sandbox.fail({ call: "updateUser", status: 429, commit: true });
       await expect(lifecycle.rename("old", "new")).rejects.toMatchObject({ code: "RATE_LIMITED" });
       await clock.advance("10m");
-      sandbox.fail({ call: "listUsers", times, ...nobody });
+      sandbox.fail({ call: "listUsers", times, ...emptyList });
       await lifecycle.reauthorize("old", { waitMs: 0 }).catch(() => {});
       await clock.advance("1h");
       expect(await lifecycle.inspect("new")).toMatchObject({ usable: true, oneupUserId });

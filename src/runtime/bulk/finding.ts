@@ -48,11 +48,11 @@ export class UserComparison {
   /** The numbers here of users that have another one there. */
   readonly #others = new Set<number>();
   /** Users here whose number has another id there that is also known here. */
-  readonly #astray = new Map<string, number>();
+  readonly #sharedNumbers = new Map<string, number>();
   readonly #renamed = new Set<string>();
   readonly #missed = new Set<string>();
   /** Users that were read: a user that takes a step meanwhile may be listed again. */
-  readonly #met = new Set<number>();
+  readonly #visited = new Set<number>();
   readonly #startedAt: number;
   /** Users here that were read. Until all are read, a user that was read twice counts twice. */
   here = 0;
@@ -105,12 +105,12 @@ export class UserComparison {
     const { signal, found } = this.#finding;
     this.isCertain = await callRoll(this.#engine, {
       signal,
-      matters: () => this.#strangers.size > 0,
-      meet: async (id, again) => {
+      needsAnotherRound: () => this.#strangers.size > 0,
+      visit: async (id, again) => {
         const user = await this.#read(id);
         if (!again) {
           this.here++;
-          this.#met.add(hashOf(id));
+          this.#visited.add(hashOf(id));
         }
         seen();
         if (user === null || typeof user === "string") return user === "unreadable";
@@ -119,8 +119,8 @@ export class UserComparison {
         return true;
       },
     });
-    this.here = this.#met.size;
-    if (this.#astray.size > 0) await this.#findAstray();
+    this.here = this.#visited.size;
+    if (this.#sharedNumbers.size > 0) await this.#findSharedNumbers();
     for (const { appUserId, oneupUserId, active } of this.#strangers.values()) {
       found({ type: "thereOnly", appUserId, oneupUserId, active });
     }
@@ -135,12 +135,12 @@ export class UserComparison {
     if (thereAppUserId !== undefined) {
       this.#strangers.delete(oneupUserId);
       // seam: another-id-at-1uphealth-is-noticed
-      if (thereAppUserId !== appUserId) this.#tellRenamed(user, thereAppUserId, oneupUserId);
+      if (thereAppUserId !== appUserId) this.#reportRenamed(user, thereAppUserId, oneupUserId);
     } else if (this.#others.has(oneupUserId)) {
       return; // reported already
     } else if (this.#there.has(oneupUserId)) {
-      if (!this.#pairs.has(pair(oneupUserId, appUserId)) && this.#astray.size < mostHeld)
-        this.#astray.set(appUserId, oneupUserId);
+      if (!this.#pairs.has(pair(oneupUserId, appUserId)) && this.#sharedNumbers.size < mostHeld)
+        this.#sharedNumbers.set(appUserId, oneupUserId);
     } else if (isComplete && position.state !== "offboarded") {
       // A user that got a code or a token meanwhile exists there; the walk had passed its place in the list.
       if (Math.max(codeAt ?? 0, grantedAt ?? 0) >= this.#startedAt || this.#missed.has(appUserId)) return;
@@ -149,7 +149,7 @@ export class UserComparison {
     }
   }
 
-  #tellRenamed(user: User, thereAppUserId: string, oneupUserId: number): void {
+  #reportRenamed(user: User, thereAppUserId: string, oneupUserId: number): void {
     // It may have been renamed by this library while the list was read.
     if (renaming(user) || this.#renamed.has(user.id)) return;
     this.#renamed.add(user.id);
@@ -160,9 +160,9 @@ export class UserComparison {
    * Finds users that share a number with another user here which has it under its own id there too. The rest may have
    * been renamed by this library.
    */
-  async #findAstray(): Promise<void> {
+  async #findSharedNumbers(): Promise<void> {
     const { signal } = this.#finding;
-    const numbers = new Set(this.#astray.values());
+    const numbers = new Set(this.#sharedNumbers.values());
     const ids = new Map<number, string>();
     await forEachRow(listUserIds(this.#engine, idsAPage), rowsInHand, signal, async (id) => {
       const user = await this.#read(id);
@@ -171,13 +171,13 @@ export class UserComparison {
       if (oneupUserId === null || !numbers.has(oneupUserId)) return;
       if (this.#pairs.has(pair(oneupUserId, id))) ids.set(oneupUserId, id);
     });
-    for (const [id, oneupUserId] of this.#astray) {
+    for (const [id, oneupUserId] of this.#sharedNumbers) {
       const thereAppUserId = ids.get(oneupUserId);
       const user = thereAppUserId === undefined ? null : await this.#read(id);
       if (thereAppUserId === undefined || user === null || typeof user === "string" || user.id !== id)
         continue;
       if (user.position.context.oneupUserId === oneupUserId)
-        this.#tellRenamed(user, thereAppUserId, oneupUserId);
+        this.#reportRenamed(user, thereAppUserId, oneupUserId);
     }
   }
 

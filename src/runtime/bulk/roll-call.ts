@@ -21,9 +21,9 @@ export interface RollCall {
    * Visits the user with this id; `again`: it may have been visited before. False: there is no such user (any
    * more).
    */
-  readonly meet: (id: string, again: boolean) => Promise<boolean>;
+  readonly visit: (id: string, again: boolean) => Promise<boolean>;
   /** Whether another round is worth it; a round lists all ids and visits the new ones. */
-  readonly matters: () => boolean;
+  readonly needsAnotherRound: () => boolean;
 }
 
 /**
@@ -35,36 +35,36 @@ export interface RollCall {
  */
 export async function callRoll(
   engine: Pick<Engine, "store">,
-  { signal, meet, matters }: RollCall,
+  { signal, visit, needsAnotherRound }: RollCall,
 ): Promise<boolean> {
-  let met = new Set<number>();
+  let visited = new Set<number>();
   let again = false;
-  let marks = (await headcount(engine)).marks;
+  let tombstones = (await countUsers(engine)).tombstones;
   for (let round = 1; round <= mostRounds; round++) {
-    const news = new Set<number>();
+    const newIds = new Set<number>();
     await forEachRow(listUserIds(engine, idsAPage), rowsInHand, signal, async (id) => {
       const number = hashOf(id);
-      if (round > 1 && (met.has(number) || news.has(number))) return;
-      if (!(await meet(id, again))) return;
-      if (round > 1) news.add(number);
-      else met.add(number);
+      if (round > 1 && (visited.has(number) || newIds.has(number))) return;
+      if (!(await visit(id, again))) return;
+      if (round > 1) newIds.add(number);
+      else visited.add(number);
     });
-    if (!matters()) return false;
-    for (const number of news) met.add(number);
-    const now = await headcount(engine);
-    if (now.marks !== marks) {
-      met = new Set<number>(); // a forgotten user may have been visited, and would be counted in place of one that was not
-      marks = now.marks;
+    if (!needsAnotherRound()) return false;
+    for (const number of newIds) visited.add(number);
+    const now = await countUsers(engine);
+    if (now.tombstones !== tombstones) {
+      visited = new Set<number>(); // a forgotten user may have been visited, and would be counted in place of one that was not
+      tombstones = now.tombstones;
       again = true;
-    } else if (round > 1 && news.size === 0 && met.size >= now.users) return true;
+    } else if (round > 1 && newIds.size === 0 && visited.size >= now.users) return true;
   }
   return false;
 }
 
-async function headcount({ store }: Pick<Engine, "store">): Promise<{
+async function countUsers({ store }: Pick<Engine, "store">): Promise<{
   readonly users: number;
-  readonly marks: number;
+  readonly tombstones: number;
 }> {
-  const { [tombstoneKey]: marks = 0, ...others } = await store.counts();
-  return { users: Object.values(others).reduce((sum, count) => sum + count, 0), marks };
+  const { [tombstoneKey]: tombstones = 0, ...others } = await store.counts();
+  return { users: Object.values(others).reduce((sum, count) => sum + count, 0), tombstones };
 }

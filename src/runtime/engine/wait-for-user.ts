@@ -53,7 +53,7 @@ export async function waitForUser(
 ): Promise<User> {
   const queue = new Queue(engine);
   try {
-    return await arriving(engine, id, { deadline, queue, arrived });
+    return await untilArrived(engine, id, { deadline, queue, arrived });
   } finally {
     queue.leave();
   }
@@ -77,13 +77,13 @@ class Queue {
   }
 }
 
-interface Arriving {
+interface Wait {
   readonly deadline: Deadline;
   readonly queue: Queue;
   readonly arrived: ArrivalPredicate;
 }
 
-async function arriving(engine: Engine, id: string, { deadline, queue, arrived }: Arriving): Promise<User> {
+async function untilArrived(engine: Engine, id: string, { deadline, queue, arrived }: Wait): Promise<User> {
   const began = engine.clock.monotonic();
   let look = firstLookMs;
   let rest = longestLookMs;
