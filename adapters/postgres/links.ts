@@ -88,22 +88,22 @@ function isPool(pool: unknown): pool is PostgresPool {
 }
 
 /** Objects that have an error listener. Without one, an error would end the process. */
-const listened = new WeakSet<PostgresClient | PostgresPool>();
+const withListener = new WeakSet<PostgresClient | PostgresPool>();
 
 /** Ignores errors of idle connections, which the pool replaces. */
 function hearPool<T extends PostgresPool>(pool: T): T {
-  if (listened.has(pool)) return pool;
-  listened.add(pool);
+  if (withListener.has(pool)) return pool;
+  withListener.add(pool);
   pool.on?.("error", () => {});
   // Listen as soon as the connection is acquired: it may break before `connect()` resolves.
-  pool.on?.("acquire", hear);
+  pool.on?.("acquire", ignoreErrors);
   return pool;
 }
 
 /** Ignores the error event: a statement in progress rejects as well. */
-function hear(client: PostgresClient): PostgresClient {
-  if (!listened.has(client)) client.on?.("error", () => {});
-  listened.add(client);
+function ignoreErrors(client: PostgresClient): PostgresClient {
+  if (!withListener.has(client)) client.on?.("error", () => {});
+  withListener.add(client);
   return client;
 }
 
@@ -143,7 +143,7 @@ function givenLink(pool: PostgresPool): Link {
   hearPool(pool);
   return {
     place: "PostgreSQL",
-    connect: async () => hear(await pool.connect()),
+    connect: async () => ignoreErrors(await pool.connect()),
     close: async () => {},
   };
 }
@@ -185,7 +185,7 @@ function ownTarget(url: URL, connections: number): Target {
         place: `PostgreSQL at ${url.protocol}//${url.host}${url.pathname}`,
         async connect() {
           const pool = await (dialled ??= dial());
-          return hear(await pool.connect());
+          return ignoreErrors(await pool.connect());
         },
         async close() {
           const pool = await dialled?.catch(() => undefined);

@@ -67,8 +67,8 @@ export interface UserStatus {
 }
 
 /**
- * Describes a user at `now`. A token within its refresh window makes the state `expiring`, even if the record does not
- * say so yet. `blocked`: what blocks its next call.
+ * Describes a user at `now`. A token within its refresh window makes the state `expiring`, even if the record has
+ * another one. `blocked`: what blocks its next call.
  */
 export function describeUser(
   user: User,

@@ -22,7 +22,7 @@ export interface Task {
   /** Aborts when the actor is stopped. */
   readonly signal: AbortSignal;
   /** Publishes the user's status. */
-  see(status: UserStatus): void;
+  onStatus(status: UserStatus): void;
 }
 
 /** The events that an actor receives from its own task. */
@@ -64,18 +64,18 @@ export function actorLogic<Input extends ActorInput>(
       if (status !== "active") return;
       const stop = new AbortController();
       running.set(self, stop);
-      const hear = (news: News): void => {
+      const send = (news: News): void => {
         if (!stop.signal.aborted) self.send(news);
       };
       const task: Task = {
         input,
         isRestored: restored.has(self),
         signal: stop.signal,
-        see: (status) => hear({ type: "oneup.status", status }),
+        onStatus: (status) => send({ type: "oneup.status", status }),
       };
       run(task).then(
-        (status) => status && hear({ type: "oneup.done", status }),
-        (error: unknown) => hear({ type: "oneup.error", error }),
+        (status) => status && send({ type: "oneup.done", status }),
+        (error: unknown) => send({ type: "oneup.error", error }),
       );
     },
 

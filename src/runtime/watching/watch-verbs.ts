@@ -146,8 +146,8 @@ export function createWatchVerbs(engine: Engine, open: () => void): WatchVerbs {
       return watch(engine, id, { pollMs, signal });
     },
     actor: logic<ActorInput>(onboarding),
-    watcher: logic<WatcherInput>((_, { input, signal, see }) =>
-      follow(engine, input.appUserId, { pollMs: engine.pollMs, signal, user: "known" }, see),
+    watcher: logic<WatcherInput>((_, { input, signal, onStatus }) =>
+      follow(engine, input.appUserId, { pollMs: engine.pollMs, signal, user: "known" }, onStatus),
     ),
   };
 }
@@ -157,7 +157,10 @@ export function createWatchVerbs(engine: Engine, open: () => void): WatchVerbs {
  * @throws {LifecycleError} what only a person can resolve; the signal's
  * reason
  */
-async function onboarding(engine: Engine, { input, isRestored, signal, see }: Task): Promise<UserStatus> {
+async function onboarding(
+  engine: Engine,
+  { input, isRestored, signal, onStatus }: Task,
+): Promise<UserStatus> {
   const { appUserId: id, ...options } = input;
   const { clock } = engine;
   let onOffboarded: Onboarding["onOffboarded"] = isRestored ? "keep" : "restart";
@@ -165,7 +168,7 @@ async function onboarding(engine: Engine, { input, isRestored, signal, see }: Ta
   const watching = { pollMs: engine.pollMs, signal: over.signal, user: "expected" } as const;
   const following = follow(engine, id, watching, (status) => {
     if (status.state !== "offboarded" && !isPurging(status.state)) onOffboarded = "keep"; // it has begun
-    see(status);
+    onStatus(status);
   });
   following.catch(() => {}); // onboard() meets the same error
   try {

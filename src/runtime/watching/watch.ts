@@ -22,7 +22,7 @@ export interface Following {
 }
 
 /**
- * Calls `see` with the user's status, and again after every change. Waits while the store is unavailable.
+ * Calls `onStatus` with the user's status, and again after every change. Waits while the store is unavailable.
  *
  * @throws the signal's reason; {@link LifecycleError} `USER_UNKNOWN` unless the user is expected; `RENAMED`,
  * `RECORD_TOO_NEW`, `RECORD_DAMAGED`
@@ -31,7 +31,7 @@ export async function follow(
   engine: Engine,
   id: string,
   { pollMs, signal, user: kind }: Following,
-  see: (status: UserStatus) => void,
+  onStatus: (status: UserStatus) => void,
 ): Promise<never> {
   let newest = 0;
   let last = "";
@@ -42,7 +42,7 @@ export async function follow(
     const text = JSON.stringify(status);
     if (text === last) return;
     last = text;
-    see(status);
+    onStatus(status);
   };
   const leave = engine.changes.follow(id, report);
   try {
