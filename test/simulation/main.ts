@@ -60,6 +60,8 @@ async function main({ from, seeds, trace, untilBroken, kind }: Words): Promise<v
   let [played, calls, broken] = [0, 0, 0];
   for (let seed = from; seed < from + seeds && !stopped && !(untilBroken && broken > 0); seed++) {
     const outcome = await simulate(seed, { trace, kind });
+    const waits = process.getActiveResourcesInfo().includes("Timeout");
+    if (waits) throw new Error(`Cannot believe story ${seed}: something in it waits for real time`);
     played++;
     calls += outcome.calls;
     if (trace) process.stdout.write(`${outcome.trace.join("\n")}\n`);

@@ -132,6 +132,7 @@ export class Simulation implements Stage {
       limit: { ...sandbox.limit, ...limit },
       clientSecret: clientSecrets[0],
       clock: time.clock(),
+      waitOn: "clock",
       seed,
     });
     const handler = new Handler(new World(settings));
