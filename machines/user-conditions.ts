@@ -19,7 +19,7 @@ const registersWithinMs = 5_000;
  * A code may expire this early (1upHealth's documents name two hours and five minutes), so a later refusal is
  * expected.
  */
-const shortestLifeMs = 300_000;
+const codeMayExpireAfterMs = 300_000;
 
 /**
  * A refusal without a reason may come from a proxy, and refused codes or a contradiction from a database in trouble: the
@@ -28,6 +28,9 @@ const shortestLifeMs = 300_000;
 const refusedForMs = 86_400_000;
 /** … and this many of them, because the process may have been suspended in between. */
 const fewestRefusals = 5;
+
+/** One code, or two, may be bad by themselves. */
+const fewestRefusedCodes = 3;
 
 const refusedForADay: Condition = ({ refusals }, event) =>
   // seam: a-user-fails-after-a-day-of-refusals
@@ -92,9 +95,10 @@ export const conditions: Readonly<Record<ConditionName, Condition>> = {
   codeMayStillRegister: (context, event) =>
     context.exchanges === 0 && askedAt(event) - (context.codeAt ?? 0) < registersWithinMs,
   codeMayBeSpentOrExpired: (context, event) =>
-    context.maybeSpent || event.at - (context.codeAt ?? 0) >= shortestLifeMs,
+    context.maybeSpent || event.at - (context.codeAt ?? 0) >= codeMayExpireAfterMs,
   neverExchanged: (context) => context.exchanges === 0,
-  codesRefusedForADay: (context, event) => context.codesRefused >= 2 && refusedForADay(context, event),
+  codesRefusedForADay: (context, event) =>
+    context.codesRefused >= fewestRefusedCodes - 1 && refusedForADay(context, event),
   contradictedBefore: (context) => context.saidExists && context.saidMissing,
   contradictedAsListed: (context) =>
     context.saidExists && context.saidMissing && context.oneupUserId !== null,

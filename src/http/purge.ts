@@ -47,6 +47,8 @@ export function readPurge(answer: Answer): PurgeAnswer {
   if (status === 504 || status === 408 || /time[d ]{0,2}-?out/.test(message)) return { type: "cut" };
   if (status === 200 && isOwnSuccess(body)) return /* seam: a-purge-that-is-done */ { type: "purged" };
   const refusal = readPurgeRefusal(answer, body);
+  // A complete 2xx that is no confirmation, such as a 204: nothing of it can arrive later, so it is no doubt but a refusal
+  // without a reason, which is retried ever more rarely for a day.
   const isWhole = isObject(body) || Array.isArray(body) || answer.text.trim() === "";
   const isUnclear = status >= 200 && status < 300 && isWhole && refusal.type === "inDoubt";
   return isUnclear ? { type: "unexplained", why: "unclear_answer" } : refusal;

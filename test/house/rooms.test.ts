@@ -41,6 +41,8 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
       "query.ts",
     ],
   },
+  "src/http": {},
+  "src/guard": {},
   "src/store": { sealing: ["contract.ts", "envelope.ts", "guards.ts", "quarantine.ts"] },
   "src/cli": { commands: [anyFile], demo: [anyFile], sandbox: [anyFile] },
 };

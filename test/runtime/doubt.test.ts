@@ -175,7 +175,7 @@ describe("runtime/doubt call × how it ended → event, pause, slot", () => {
     expect(Object.keys(doubts).sort()).toEqual([...Object.keys(standsIn), "updateUser"].sort());
   });
 
-  it("heardBy() keeps a code that was exchanged twice in vain while the token endpoint is down for all users", () => {
+  it("applyOutcome() keeps a code that was exchanged twice in vain while the token endpoint is down for all users", () => {
     const user = asking("exchangeAgain", 3);
     for (const [ended, pause] of [
       ["lost", { reason: "unavailable", until: now + graceMs, mayArrive: true }],
@@ -206,13 +206,13 @@ describe("runtime/doubt call × how it ended → event, pause, slot", () => {
     expect(slotAfter(slot, "counts")).toEqual({});
   });
 
-  it("heardByNobody() leaves a user who stands before no call where it is, with its tokens", () => {
+  it("applyNoOutcome() leaves a user who stands before no call where it is, with its tokens", () => {
     const user = { ...asking("refreshToken"), pause: null };
     const rested: User = { ...user, position: { ...user.position, state: "refreshed" } };
     expect(applyNoOutcome(rested, moment)).toEqual({ ...rested, intent: null });
   });
 
-  it("heardBy() tries a fresh code once more after a second, however slow its refusal was", () => {
+  it("applyOutcome() tries a fresh code once more after a second, however slow its refusal was", () => {
     const user = asking("exchangeCode");
     const { context } = user.position;
     const decided = { ...user, intent: { call: "exchangeCode", attempt: "one", at: now - 20_000 } };
@@ -246,7 +246,7 @@ describe("runtime/doubt call × how it ended → event, pause, slot", () => {
     }
   });
 
-  it("heardBy() puts a user's further codes off, from a minute doubling up to 6 h", () => {
+  it("applyOutcome() puts a user's further codes off, from a minute doubling up to 6 h", () => {
     const waits = Array.from(
       { length: 12 },
       (_, spent) => ends(asking("exchangeAgain", spent), "lost").pause,

@@ -38,7 +38,7 @@ describe("store/hidden-ids", () => {
   };
   storeConformance(test, { open: () => hiding(memory()) });
 
-  it("hidingIds() keeps every promise of a store, but for those that are named", () => {
+  it("pseudonymisedStore() keeps every promise of a store, but for those that are named", () => {
     expect([...otherwise].filter((title) => !met.has(title))).toEqual([]);
   });
 });
@@ -66,8 +66,8 @@ async function walk(store: Store, limit: number): Promise<readonly string[]> {
   }
 }
 
-describe("store/hidden-ids hidingIds()", () => {
-  it("hidingIds() keys the store by 256 bits of an HMAC, and no other key of names gives the same", async () => {
+describe("store/hidden-ids pseudonymisedStore()", () => {
+  it("pseudonymisedStore() keys the store by 256 bits of an HMAC, and no other key of names gives the same", async () => {
     const { hidden, beneath, names } = await stores();
     await hidden.commit(write("ada@example.org", { value: null }));
     const [key = ""] = await beneath.page({ state: "created", limit: 9 });

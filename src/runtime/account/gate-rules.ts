@@ -92,6 +92,8 @@ export function shutForMs(
     // seam: retry-after-is-waited-for
     return Math.min(Math.max(retryAfterMs, leastMs), longestThrottlingMs);
   }
+  // A 429 without a time is waited for as long as its predecessors suggest, but no longer than the window of the limit:
+  // by then its slots are free again.
   if (!isThrottling(name)) return doubling(backoffs[name], attempt);
   return Math.min(doubling(isUnanswered ? afterTrouble : backoffs[name], attempt), windowMs);
 }

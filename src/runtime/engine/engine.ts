@@ -106,7 +106,7 @@ export type RunResult =
   /** The user is stored and idle; its lease is released. */
   | { readonly type: "rested"; readonly user: User }
   /** Another process runs the user; our last write was not applied. */
-  | { readonly type: "lost" };
+  | { readonly type: "overtaken" };
 
 /** What a run starts with. */
 export interface Start {

@@ -49,8 +49,8 @@ export type Wait =
   /** `nextCode`, or `jitter` where that is no pause. */
   | "nextCodeOrJitter"
   /**
-   * Until the call can no longer arrive; before that the next one proves nothing: `graceMs` after it was abandoned. If
-   * its process died before that, `timeoutMs + graceMs` after its intent was written ({@link conclusiveAt}).
+   * Until the call can no longer arrive, `graceMs` after it was abandoned; before that the next one proves nothing. A
+   * rename whose process died waits by {@link conclusiveAt}.
    */
   | "arrival"
   /** The longer of `arrival` and `jitter`. */
@@ -170,7 +170,7 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
     died: { event: "IN_DOUBT", waits: "atOnce", next: "findUser", slots: 2 },
   },
 
-  // Some or all of the data may be erased now. The purge is repeated until 1upHealth confirms it, but not while the
+  // Some or all of the data may be erased now (after an empty 2xx nothing is in doubt: see `http/purge.ts`). The purge is repeated until 1upHealth confirms it, but not while the
   // last one may still arrive: an offboarded user can be onboarded again, and a late purge would erase its new data.
   purge: {
     notSent: { event: "HELD", waits: "jitter", next: "purge", slots: 0 },

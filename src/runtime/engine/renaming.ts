@@ -108,7 +108,7 @@ export async function finishRename(
     }
   }
   await account.leave(permit);
-  return taken.type === "refused" ? later(beforeAskingAgain(taken.retryInMs)) : { type: "lost" };
+  return taken.type === "refused" ? later(beforeAskingAgain(taken.retryInMs)) : { type: "overtaken" };
 }
 
 /** How long, ms, and how often 1upHealth must not list the user before a rename in doubt counts as not done. */
@@ -207,7 +207,7 @@ async function end(
 ): Promise<RunResult> {
   const mode = start.by === "claimed" ? "end" : "none";
   const done = await saveUser(engine, user, true, { ...how, mode, lease: start.lease }, from);
-  if (done.type !== "committed") return { type: "lost" };
+  if (done.type !== "committed") return { type: "overtaken" };
   const rested = { ...user, revision: done.revision };
   engine.changes.rested(rested, how);
   return { type: "rested", user: rested };

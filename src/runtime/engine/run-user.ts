@@ -114,7 +114,7 @@ async function onward(engine: Engine, start: User, from: Start, permit: Permit):
       take: ask?.slot,
       ...over,
     });
-    if (done.type === "conflict") return { type: "lost" };
+    if (done.type === "conflict") return { type: "overtaken" };
     if (done.type === "refused") {
       user = { ...user, pause: { reason: "rateLimit", until: clock.now() + done.retryInMs } };
       return rest(endpoint === "management" ? "slot" : null);
@@ -270,7 +270,7 @@ async function end(
   const saving = saveUser(engine, user, /* seam: an-outcome-is-saved-in-the-end */ hasOutcome, how);
   const rested = { ...user, revision: user.revision + 1 };
   // seam: only-what-is-saved-is-returned
-  if ((await saving).type !== "committed") return { type: "lost" };
+  if ((await saving).type !== "committed") return { type: "overtaken" };
   engine.changes.rested(rested, place);
   return { type: "rested", user: rested };
 }

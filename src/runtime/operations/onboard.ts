@@ -49,7 +49,7 @@ export async function onboard(
     const begun = user === null ? undefined : await within(engine, runUser(engine, user), wait);
     if (begun?.type === "rested" && isUsableNow(engine, begun.user)) return begun.user;
     // Another process held the lease. The user is still offboarded, so it is started over in the next round.
-    if (begun?.type !== "lost" || found.user === null) return waitForUser(engine, id, wait);
+    if (begun?.type !== "overtaken" || found.user === null) return waitForUser(engine, id, wait);
     await engine.changes.ofUser(id, firstLookMs, wait.signal);
     wait.signal.throwIfAborted();
   }
