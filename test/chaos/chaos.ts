@@ -177,14 +177,18 @@ export async function play(ground: Ground, { seed, ms, stall }: Story): Promise<
 }
 
 /**
- * Some seconds after everything is in order: who is not in yet, and why. Then a person opens the gates, which would take
- * some minutes by themselves when clocks are wrong.
+ * Every ten seconds after everything is in order: who is not in yet, and why. Then a person opens the gates, which would
+ * take some minutes by themselves when clocks are wrong, and tries the users again who alone met one 429 after another.
  */
 async function lookAfterOthers(lifecycle: Lifecycle, note: (what: string) => void): Promise<void> {
-  await pause(10_000);
-  for await (const { usable, appUserId, state, pause: waits, underWay, history } of lifecycle.users()) {
-    if (!usable) note(JSON.stringify({ appUserId, state, underWay, waits, history: history.slice(-4) }));
+  for (;;) {
+    await pause(10_000);
+    for await (const { usable, appUserId, state, pause: waits, underWay, history } of lifecycle.users()) {
+      if (usable) continue;
+      note(JSON.stringify({ appUserId, state, underWay, waits, history: history.slice(-4) }));
+      if (waits?.reason === "throttled") await lifecycle.retry(appUserId, { waitMs: 0 }).catch(() => {});
+    }
+    for (const { gate, reason } of (await lifecycle.health()).shut) note(`gate ${gate}: ${reason}`);
+    await lifecycle.account.reopen();
   }
-  for (const { gate, reason } of (await lifecycle.health()).shut) note(`gate ${gate}: ${reason}`);
-  await lifecycle.account.reopen();
 }

@@ -113,6 +113,16 @@ describe("a user whose calls alone are refused", () => {
     expect(await lifecycle.health()).toMatchObject({ apart: 0 });
   });
 
+  it("is tried again at once by retry()", async () => {
+    const made = await world();
+    const { lifecycle, clock, sandbox } = made;
+    await refuseAlone(made, "culprit", "createUser", { status: 429 });
+    await clock.advance(hour);
+    expect(await lifecycle.inspect("culprit")).toMatchObject({ pause: { reason: "throttled" } });
+    sandbox.clearFaults();
+    expect(await lifecycle.retry("culprit", { waitMs: second })).toMatchObject({ usable: true, pause: null });
+  });
+
   it("waits for a day at most, for any Retry-After", async () => {
     const made = await world();
     const { lifecycle, clock } = made;

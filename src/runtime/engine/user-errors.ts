@@ -90,6 +90,13 @@ export function refusedAlone({ pause }: User, now: number): Pause | null {
   return isRefused && pause.until > now ? pause : null;
 }
 
+/** The same, or it alone met one 429 after another: an operator may retry it at once. */
+export function isHeldAlone(user: User, now: number): boolean {
+  const { pause } = user;
+  const isThrottled = pause?.reason === "throttled" && pause.until > now;
+  return isThrottled || refusedAlone(user, now) !== null;
+}
+
 function leftMs({ clock }: Engine, { until }: { readonly until: number }): number {
   return Math.max(0, until - clock.now());
 }

@@ -23,7 +23,7 @@ import { lookAfter } from "../options/backoff.ts";
 import { renaming } from "./renaming.ts";
 import { awakeNow, isUsableNow } from "../user/token-time.ts";
 import { callOf } from "../user/step.ts";
-import { refusedAlone } from "./user-errors.ts";
+import { isHeldAlone, refusedAlone } from "./user-errors.ts";
 import { stepped } from "../user/user.ts";
 import type { User } from "../user/user.ts";
 
@@ -203,7 +203,7 @@ export async function sendEvent(
     const ours = engine.running.get(id);
     if (ours === undefined && !isLeased(record) && user.intent === null) {
       const next = stepped(user, event);
-      const isTriedAgain = event.type === "RETRY" && refusedAlone(user, engine.clock.now()) !== null;
+      const isTriedAgain = event.type === "RETRY" && isHeldAlone(user, engine.clock.now());
       if (next === user && !isTriedAgain) return;
       const pause = pauseAcross(engine, { user, record }, next);
       const work = runUser(engine, { ...(isTriedAgain ? triedAfresh(next) : next), pause, lane });
