@@ -16,6 +16,7 @@ const flags = [
   "--enable-source-maps",
   "--max-old-space-size=8192",
   "--max-semi-space-size=64",
+  "--single-threaded-gc", // parallel collectors would work on the account of the stories, too
   "--interrupt-budget=400000",
 ];
 
