@@ -31,9 +31,10 @@ export interface KeyvOptions {
  *
  * **One process at a time.** Keyv has no compare-and-set, so this adapter makes all decisions in memory. A second
  * process that opens the same data takes over: the first notices it before its next write, and stops with
- * `STORE_UNUSABLE`; what both wrote at that moment may be lost. All data is read once on opening and stays in memory. Durability is that of the underlying Keyv store: a promise resolves once the Keyv store has acknowledged
- * the write. For several processes use `lmdb`, `redis` or `postgres`. Read-only commands may run beside the process:
- * they write nothing and show the data as it was when they started.
+ * `STORE_UNUSABLE`; what both wrote at that moment may be lost. All data is read once on opening and stays in memory.
+ * Durability is that of the underlying Keyv store: a promise resolves once the Keyv store has acknowledged the write.
+ * For several processes use `lmdb`, `redis` or `postgres`. Read-only commands may run beside the process: they write
+ * nothing and show the data as it was when they started.
  *
  * Each user is stored under `<account>:users:<id>` as text in Keyv's own format, so keys can reach about 550 bytes
  * (`keySize` of `@keyv/postgres` and `@keyv/mysql`), and the store must be case-sensitive. The Keyv's default TTL does

@@ -170,8 +170,9 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
     died: { event: "IN_DOUBT", waits: "atOnce", next: "findUser", slots: 2 },
   },
 
-  // Some or all of the data may be erased now (after an empty 2xx nothing is in doubt: see `http/purge.ts`). The purge is repeated until 1upHealth confirms it, but not while the
-  // last one may still arrive: an offboarded user can be onboarded again, and a late purge would erase its new data.
+  // Some or all of the data may be erased now (after an empty 2xx nothing is in doubt: see `http/purge.ts`). The purge is
+  // repeated until 1upHealth confirms it, but not while the last one may still arrive: an offboarded user can be onboarded
+  // again, and a late purge would erase its new data.
   purge: {
     notSent: { event: "HELD", waits: "jitter", next: "purge", slots: 0 },
     lost: { event: "IN_DOUBT", waits: "arrivalAndJitter", next: "purge", slots: 0 },
