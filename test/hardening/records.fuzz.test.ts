@@ -166,6 +166,7 @@ describe("records", () => {
     "openKeys() gives keys of 32 bytes or a LifecycleError",
     async () => {
       const tally = new Tally();
+      const oddList = { ...Object(accountRecord), retired: [{ toString: 1 }] }; // has no text
       await fc.assert(
         fc.asyncProperty(mutated([accountRecord]), async (text) => {
           const value = parsed(text);
@@ -179,7 +180,7 @@ describe("records", () => {
             tally.add(false);
           }
         }),
-        bounds(150, [[JSON.stringify(accountRecord)]]),
+        bounds(150, [[JSON.stringify(accountRecord)], [JSON.stringify(oddList)]]),
       );
       expect(tally.isTelling).toBe(true);
     },

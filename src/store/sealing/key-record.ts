@@ -95,14 +95,18 @@ export function readKeyRecord(value: Json, newest: number = newestFormat): KeyRe
   const kept = record["storeKeys"];
   const [first, ...others] = (Array.isArray(kept) ? kept : []).map(storeKeyIn);
   if (first === undefined || !isWrapped(names)) throw damaged();
-  if (!Array.isArray(retired) || !Array.isArray(former)) throw damaged();
+  if (!isList(retired) || !isList(former)) throw damaged();
   return {
     format,
     storeKeys: [first, ...others],
     names: { by: names.by, wrapped: names.wrapped },
-    retired: retired.map(String),
-    former: former.map(String),
+    retired,
+    former,
   };
+}
+
+function isList(value: Json): value is string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === "string");
 }
 
 function storeKeyIn(key: Json): WrappedStoreKey {
