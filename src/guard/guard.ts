@@ -63,8 +63,9 @@ export interface Guard {
   /**
    * A request for a slot, to be made as part of a commit; without a slot if the endpoint has no limit. Create one for
    * every attempt, because the deadline starts now. Only management calls have a queue; `lane: null` skips it.
+   * `refresh` asks for the token endpoint and leaves some of its slots to codes, which expire.
    */
-  ask(endpoint: keyof Limits, lane: Lane | null): Ask;
+  ask(endpoint: keyof Limits | "refresh", lane: Lane | null): Ask;
   /**
    * Waits for a slot, if the endpoint has a limit, then makes a call that belongs to no user's record. `lane` is called
    * before every attempt.
@@ -95,12 +96,22 @@ export function beforeAskingAgain(retryInMs: number, waitedMs = 0): number {
   return Math.min(longest, Math.max(leastWaitMs, retryInMs));
 }
 
+/** How many calls of the token endpoint's limit refreshes leave to codes: a tenth, at least one, never all. */
+function leftToCodes({ calls }: Limit): number {
+  return Math.min(calls - 1, Math.ceil(calls / 10));
+}
+
 /** A guard over the account's logs of slots. */
 export function createGuard({ slots, clock, limits, timeoutMs, graceMs }: GuardOptions): Guard {
   // seam: a-slot-is-held-while-its-call-may-arrive
   const holdMs = timeoutMs + graceMs;
-  const ask = (endpoint: keyof Limits, lane: Lane | null): Ask => {
-    const limit = limits[endpoint];
+  const limitOf = (endpoint: keyof Limits | "refresh"): Limit | null => {
+    if (endpoint !== "refresh") return limits[endpoint];
+    // seam: refreshes-leave-slots-to-codes
+    return limits.token && { ...limits.token, calls: limits.token.calls - leftToCodes(limits.token) };
+  };
+  const ask = (endpoint: keyof Limits | "refresh", lane: Lane | null): Ask => {
+    const limit = limitOf(endpoint);
     return {
       slot: limit === null ? undefined : { limit, holdMs, lane: endpoint === "management" ? lane : null },
       notAfter: clock.monotonic() + timeoutMs,

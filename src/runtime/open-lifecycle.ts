@@ -128,7 +128,7 @@ async function openEngine(
           return limits.management.windowMs;
         },
         lostMs: timeoutMs + graceMs,
-        neutral: (endpoint, tries) => neutralCall(engine, endpoint, tries),
+        neutral: (endpoint, permit) => neutralCall(engine, endpoint, permit),
         logger,
         changed: () => changes.wakeWorkers(),
         seen(record, at) {

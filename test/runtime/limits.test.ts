@@ -4,6 +4,7 @@ import { createLifecycle, fetchTransport, LifecycleError } from "oneup-lifecycle
 import type { Lifecycle, LifecycleOptions, StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createSandbox, createVirtualClock } from "oneup-lifecycle/sandbox";
+import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { readOnly } from "../../src/store/read-only.ts";
 import { afterwards } from "../support/scene.ts";
@@ -156,5 +157,27 @@ describe("runtime/limits", () => {
     expect(await looking.health()).toMatchObject({ ready: true, limitConflicts: [{ limit: "management" }] });
     expect((await looking.forecast()).of).toBe(20);
     expect((await (await process()).health()).limitConflicts).toEqual([]);
+  });
+
+  it("refreshes that fill the limit of the token endpoint leave a call to a user that signs up", async () => {
+    const limits = { token: { calls: 4, windowMs: hour } };
+    const { lifecycle, clock, sandbox, close } = await createTestLifecycle({
+      lifecycle: { limits, refresh: { policy: "eager" } },
+    });
+    const stop = new AbortController();
+    const done = lifecycle.work({ signal: stop.signal });
+    afterwards(async () => {
+      stop.abort();
+      await done;
+      await close();
+    });
+    for (let n = 0; n < 30; n++) await lifecycle.onboard(`user ${n}`, { waitMs: 0, lane: "bulk" });
+    await clock.advance(24 * hour);
+    const refreshed = sandbox.journal.count("refreshToken");
+    for (let n = 0; n < 6; n++) {
+      expect(await lifecycle.onboard(`late ${n}`, { waitMs: minute })).toMatchObject({ usable: true });
+      await clock.advance(hour);
+    }
+    expect(sandbox.journal.count("refreshToken") - refreshed).toBeGreaterThanOrEqual(12);
   });
 });

@@ -1,4 +1,5 @@
 import { createTestLifecycle } from "oneup-lifecycle/testing";
+import type { LifecycleOptions } from "oneup-lifecycle";
 import type { TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { afterwards } from "../support/scene.ts";
@@ -6,8 +7,8 @@ import { afterwards } from "../support/scene.ts";
 const second = 1_000;
 const minute = 60 * second;
 
-async function world(): Promise<TestLifecycle> {
-  const made = await createTestLifecycle();
+async function world(limits?: LifecycleOptions["limits"]): Promise<TestLifecycle> {
+  const made = await createTestLifecycle({ lifecycle: { ...(limits && { limits }) } });
   afterwards(() => made.close());
   return made;
 }
@@ -92,6 +93,20 @@ describe("a FHIR call that 1upHealth throttled", () => {
     expect(error).toMatchObject({ code: "RATE_LIMITED", retryable: true, retryAfterMs: waitMs });
     const shut = (await lifecycle.health()).shut.find(({ gate }) => gate === "fhir");
     expect(shut?.until.getTime()).toBe(clock.now() + waitMs);
+  });
+});
+
+describe("users that 1upHealth throttles one by one, where the limit lets one call through in ten minutes", () => {
+  it("do not shut the account again and again: a neutral call uses the slot that one of them was granted", async () => {
+    const made = await world({ management: { calls: 1, windowMs: 10 * minute } });
+    const { lifecycle, sandbox, clock } = made;
+    for (const appUserId of ["ada", "bob", "cy"]) {
+      sandbox.fail({ ...told("30", Infinity), appUserId });
+      await lifecycle.onboard(appUserId, { waitMs: 0, lane: "bulk" });
+    }
+    working(made);
+    await clock.advance(180 * minute);
+    expect(sandbox.journal.count("listUsers")).toBeGreaterThan(4);
   });
 });
 

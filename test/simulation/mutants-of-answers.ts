@@ -14,6 +14,21 @@ export const mutantsOfAnswers: readonly Mutant[] = [
     ],
   },
   {
+    name: "finds no slot for a neutral call while its user holds the only one",
+    at: "a-neutral-call-uses-the-slot-that-its-user-was-granted",
+    becomes: none,
+  },
+  {
+    name: "lets refreshes use up the limit of the token endpoint while codes expire",
+    at: "refreshes-leave-slots-to-codes",
+    becomes: () => "limits.token",
+  },
+  {
+    name: "says that it left a user that another process has moved meanwhile",
+    at: "a-user-that-another-process-has-moved-is-moved",
+    becomes: no,
+  },
+  {
     name: "calls over and over for the one user that 1upHealth throttles",
     at: "a-user-that-alone-is-throttled-waits",
     becomes: none,

@@ -5,6 +5,7 @@
  */
 import type { NeutralEndpoint, NeutralOutcome } from "./blocking.ts";
 import type { CredentialsParts } from "./credentials-in-use.ts";
+import type { Permit } from "./permit.ts";
 import type { BoardParts } from "./shared-gates.ts";
 
 /** The dependencies of an `Account`. */
@@ -15,6 +16,6 @@ export interface AccountParts extends CredentialsParts, Omit<BoardParts, "secret
   readonly windowMs: number;
   /** How long until a call in flight counts as lost, ms. */
   readonly lostMs: number;
-  /** Makes a call without a user's id; `tries`: it probes the endpoint's gate. */
-  readonly neutral: (endpoint: NeutralEndpoint, tries: boolean) => Promise<NeutralOutcome>;
+  /** Makes a call without a user's id, for this permit. */
+  readonly neutral: (endpoint: NeutralEndpoint, permit: Permit) => Promise<NeutralOutcome>;
 }

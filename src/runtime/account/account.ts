@@ -94,6 +94,7 @@ export class Account {
       tries: noTries,
       enteredAt: this.#parts.clock.monotonic(),
       codeAt: undefined,
+      granted: null,
       reserved: null,
       secret: this.#credentials.key,
       isAgain: false,

@@ -16,6 +16,12 @@ export interface Blocked {
   readonly yields?: true;
 }
 
+/** A slot, and until when its call may leave, on `clock.monotonic()`. */
+export interface GrantedSlot {
+  readonly slot: Slot;
+  readonly notAfter: number;
+}
+
 /** The right of one run to make calls: through open gates, and through those that it probes. */
 export interface Permit {
   /** Unique together with the name of the process. */
@@ -28,6 +34,8 @@ export interface Permit {
   enteredAt: number;
   /** When it spent another code on a probe. */
   codeAt: number | undefined;
+  /** A slot of the management limit that its user was granted and has not used yet. */
+  granted: GrantedSlot | null;
   /** A slot of the token endpoint's limit, taken before a code is requested, so that the code can be exchanged. */
   reserved: Slot | null;
   /** The key of the secret it was admitted with: an outcome with an old secret shows nothing about a new one. */

@@ -104,7 +104,7 @@ export class Probing {
     const permit = given ?? permitFor();
     // While this process holds its users back, no other call of it probes the endpoint's gate when its time has come.
     if (given === undefined && board.gate(endpoint).until <= clock.now()) await this.#probe(endpoint, permit);
-    const outcome = await neutral(endpoint, permit.tries.has(endpoint));
+    const outcome = await neutral(endpoint, permit);
     const shut = shutBy(endpoint === "management" ? "listUsers" : "refreshToken", outcome.type);
     if (shut !== null) await holding.shut(shut, outcome, permit);
     if (given !== undefined) return outcome;

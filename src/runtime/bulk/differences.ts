@@ -109,6 +109,7 @@ export interface Reconciliation extends ReconcileProgress {
 /** What was repaired. */
 export interface Repaired {
   readonly adopted: number;
+  /** Includes users that another process moved at the same time. */
   readonly moved: number;
   /**
    * Users left as they are, because a call for them is under way or their new id is taken here. Also users that are

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isLifecycleError } from "../../errors.ts";
 import type { RemoteUser } from "../../http/user-management.ts";
 import type { Difference } from "./differences.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -28,23 +29,29 @@ export async function adoptStranger(
   return done.type === "committed";
 }
 
+type Renamed = Extract<Difference, { readonly type: "renamed" }>;
+
 /**
  * Moves a record to the id that its user has at 1upHealth, for one management call, because the list may be out of
- * date. False: the user has another id there by now, the record is no longer idle, its number is unconfirmed, the id
- * is taken here, or a user with that id was forgotten here.
+ * date. True as well if another process has just moved it there. False: the user has another id there by now, the
+ * record is not idle, its number is unconfirmed, the id is taken here, or a user with that id was forgotten here.
  */
-export async function followRename(
-  engine: Engine,
-  { appUserId, thereAppUserId, oneupUserId }: Extract<Difference, { readonly type: "renamed" }>,
-  signal: AbortSignal,
-): Promise<boolean> {
-  if ((await movable(engine, appUserId, oneupUserId)) === null) return false; // another process was faster
+export async function followRename(engine: Engine, renamed: Renamed, signal: AbortSignal): Promise<boolean> {
+  if (await move(engine, renamed, signal)) return true;
+  const loaded = await engine.store.load(renamed.appUserId);
+  // seam: a-user-that-another-process-has-moved-is-moved
+  return loaded.type === "renamed" && loaded.to === renamed.thereAppUserId;
+}
+
+async function move(engine: Engine, renamed: Renamed, signal: AbortSignal): Promise<boolean> {
+  const { appUserId, thereAppUserId, oneupUserId } = renamed;
+  if ((await movable(engine, renamed)) === null) return false;
   const there = await lookUp(engine, { oneupUserId }, { lane: "recovery", signal });
   // A forgotten user stays forgotten: rename() refuses such an id too.
   const isThere =
     there?.appUserId === thereAppUserId && (await tombstoneRevision(engine, thereAppUserId)) === 0;
   // A rename() that begins after this point changes the record first.
-  const found = isThere ? await movable(engine, appUserId, oneupUserId) : null;
+  const found = isThere ? await movable(engine, renamed) : null;
   if (found === null) return false;
   const { user, record } = found;
   const { context } = user.position;
@@ -58,9 +65,12 @@ export async function followRename(
 }
 
 /** The user, if it is idle and has this number, confirmed: an unconfirmed number may be another user's. */
-async function movable(engine: Engine, id: string, oneupUserId: number): Promise<LoadedUser | null> {
-  const found = await findUser(engine, id);
-  if (found === null || isBusy(found) || engine.running.has(id)) return null;
+async function movable(engine: Engine, { appUserId, oneupUserId }: Renamed): Promise<LoadedUser | null> {
+  const found = await findUser(engine, appUserId).catch((error: unknown) => {
+    if (!isLifecycleError(error, "RENAMED")) throw error;
+    return null;
+  });
+  if (found === null || isBusy(found) || engine.running.has(appUserId)) return null;
   const { context } = found.user.position;
   return context.oneupUserId === oneupUserId && context.unconfirmed === null ? found : null;
 }

@@ -11,6 +11,8 @@ import { slotAfter } from "../../guard/guard.ts";
 import type { Call } from "../../http/call.ts";
 import { emptyExchangeCall, readEmptyExchange } from "../../http/token.ts";
 import { listUsersCall, readUserList } from "../../http/user-management.ts";
+import type { Slot } from "../../store/contract.ts";
+import type { GrantedSlot, Permit } from "../account/permit.ts";
 import type { NeutralEndpoint, NeutralOutcome } from "../account/blocking.ts";
 import { slotFate } from "./in-doubt.ts";
 import { clientOf } from "./engine.ts";
@@ -20,29 +22,46 @@ import type { Engine } from "./engine.ts";
 const retryInMs = 5_000;
 
 /**
- * Makes the call if a slot is free and the endpoint is not throttled. With `tries` it probes whether the endpoint still
- * is.
+ * Makes the call if a slot is free and the endpoint is not throttled; a permit that probes the endpoint finds out
+ * whether it still is. A user that was granted a slot gives it to this call: there may be no other.
  *
  * @throws {LifecycleError} `STORE_UNAVAILABLE`
  */
 export async function neutralCall(
   engine: Engine,
   endpoint: NeutralEndpoint,
-  tries: boolean,
+  permit: Permit,
 ): Promise<NeutralOutcome> {
-  const { account, closing, guard, sender, store } = engine;
-  const isShut = !tries && account.gates()[endpoint].state !== "open";
+  const { account, closing, sender, store } = engine;
+  const isShut = !permit.tries.has(endpoint) && account.gates()[endpoint].state !== "open";
   if (closing.aborted || isShut) return { type: "notAsked", retryInMs };
-  const { slot: request, notAfter } = guard.ask(endpoint, null);
-  const taken = request === undefined ? null : await store.slots.take(request);
-  if (taken?.type === "refused") return { type: "notAsked", retryInMs: taken.retryInMs };
+  const taken = takeGranted(endpoint, permit) ?? (await takeSlot(engine, endpoint));
+  if ("retryInMs" in taken) return { type: "notAsked", retryInMs: taken.retryInMs };
+  const { slot, notAfter } = taken;
   const answer = await sender.send(callTo(engine, endpoint), { notAfter });
-  const { settle, giveBack } = slotAfter(taken?.slot ?? null, slotFate(answer.type));
+  const { settle, giveBack } = slotAfter(slot, slotFate(answer.type));
   // If the store is unavailable, the slot counts for longer than necessary.
   if (settle !== undefined) await store.slots.settle(settle).catch(() => {});
   if (giveBack !== undefined) await store.slots.giveBack(giveBack).catch(() => {});
   if (answer.type !== "answer") return answer;
   return endpoint === "management" ? readUserList(answer) : readEmptyExchange(answer);
+}
+
+function takeGranted(endpoint: NeutralEndpoint, permit: Permit): GrantedSlot | null {
+  // seam: a-neutral-call-uses-the-slot-that-its-user-was-granted
+  const granted = endpoint === "management" ? permit.granted : null;
+  if (granted !== null) permit.granted = null;
+  return granted;
+}
+
+async function takeSlot(
+  { guard, store }: Engine,
+  endpoint: NeutralEndpoint,
+): Promise<{ readonly slot: Slot | null; readonly notAfter: number } | { readonly retryInMs: number }> {
+  const { slot: request, notAfter } = guard.ask(endpoint, null);
+  if (request === undefined) return { slot: null, notAfter };
+  const taken = await store.slots.take(request);
+  return taken.type === "taken" ? { slot: taken.slot, notAfter } : { retryInMs: taken.retryInMs };
 }
 
 function callTo(engine: Engine, endpoint: NeutralEndpoint): Call {

@@ -88,7 +88,9 @@ async function onward(engine: Engine, start: User, from: Start, permit: Permit):
     const endpoint = call === undefined ? undefined : endpointOf(call);
     permit.isAgain = user.history.at(-1)?.[2] === "HELD";
     permit.hasFailed = user.position.context.exchanges > 0 || user.position.context.codesSpent > 0;
+    permit.granted = slot === null || endpoint !== "management" ? null : { slot, notAfter };
     const blocked = call === undefined ? null : await blockedBefore(engine, call, permit);
+    if (endpoint === "management" && permit.granted === null) slot = null; // a neutral call has used it
     // A user that was granted a slot but may not start a call any more returns to its place in the lane.
     const unserved = stopping && slot !== null && !hasOutcome && callOf(user.position.state) !== undefined;
     if (slot !== null && (endpoint !== "management" || blocked !== null)) {
@@ -104,7 +106,8 @@ async function onward(engine: Engine, start: User, from: Start, permit: Permit):
       [slot, permit.reserved] = [permit.reserved, null];
       notAfter = clock.monotonic() + settings.timeoutMs;
     }
-    const ask = slot === null ? guard.ask(endpoint, user.lane) : null;
+    const asked = call === "refreshToken" ? "refresh" : endpoint;
+    const ask = slot === null ? guard.ask(asked, user.lane) : null;
     const intended = withIntent(engine, user, call);
     const done = await saveUser(engine, intended, hasOutcome, {
       mode,
