@@ -1,4 +1,5 @@
 /** A user whose tokens live for a moment does not take the slots of others. */
+import { isLifecycleError } from "oneup-lifecycle";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import type { TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
@@ -81,5 +82,31 @@ describe("a user whose tokens live for a moment", () => {
     });
     await clock.advance(3 * hour);
     expect(await lifecycle.accessToken("sick", { waitMs: minute })).toMatch(/./);
+  });
+});
+
+describe("a user whose tokens FHIR refuses, each of them", () => {
+  it.each([
+    ["without a refresh token", { omit: ["refresh_token"] }, 20],
+    ["with one", {}, 1],
+  ] as const)("costs few calls of the account in an hour (%s)", async (_, answer, most) => {
+    const { lifecycle, sandbox, clock, close } = await createTestLifecycle();
+    afterwards(close);
+    for (const call of ["exchangeCode", "refreshToken"] as const)
+      if ("omit" in answer) sandbox.fail({ ...answer, call, times: Infinity });
+    sandbox.fail({ call: "fhir.search", status: 401, times: Infinity });
+    await lifecycle.onboard("sick");
+    const fhir = lifecycle.fhir("sick", "r4");
+    let named = 0;
+    for (let round = 0; round < 360; round++) {
+      const error: unknown = await fhir.search("Patient", {}).catch((thrown: unknown) => thrown);
+      if (isLifecycleError(error, "USER_NOT_READY")) named = Math.max(named, error.retryAfterMs ?? 0);
+      await clock.advance(10 * second);
+    }
+    expect(sandbox.journal.spent().management).toBeLessThanOrEqual(most);
+    expect(named).toBeGreaterThan(most > 1 ? 3 * minute : 50 * second);
+    sandbox.clearFaults();
+    await clock.advance(4 * minute);
+    expect(await fhir.search("Patient", {})).toMatchObject({ resources: [] });
   });
 });

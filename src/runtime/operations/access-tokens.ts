@@ -147,7 +147,7 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
     if (retryAfterMs <= 0) return true;
     throw new LifecycleError(
       "USER_NOT_READY",
-      `Cannot use the token of user ${engine.sealer.alias(user.id)}: 1upHealth refuses it although it was granted less than a minute ago`,
+      `Cannot use the token of user ${engine.sealer.alias(user.id)}: 1upHealth refuses it although it was granted a moment ago`,
       { retryable: true, retryAfterMs },
     );
   }

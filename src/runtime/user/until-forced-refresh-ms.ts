@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { doubling } from "../options/backoff.ts";
 import { provisionalUntil } from "./user-status.ts";
 import type { User } from "./user.ts";
 
@@ -14,6 +15,14 @@ import type { User } from "./user.ts";
  * minute.
  */
 const youngMs = 60_000;
+
+/**
+ * Without a refresh token each replacement costs a code, and with it a management slot: the age doubles from one to the
+ * next, up to four minutes.
+ */
+const oldestYoungMs = 4 * youngMs;
+
+const hourMs = 60 * youngMs;
 
 /** While a grant is provisional, this many forced refreshes within that time are not delayed. */
 const atOnce = 3;
@@ -27,10 +36,18 @@ const atOnce = 3;
  */
 export function untilForcedRefreshMs(user: User, now: number): number {
   const { grantedAt } = user.position.context;
-  const age = grantedAt === null ? youngMs : now - grantedAt;
-  if (age < 0 || age >= youngMs) return 0; // granted in the future: written by a process with another clock
+  const age = grantedAt === null ? oldestYoungMs : now - grantedAt;
+  const leastMs = leastAgeMs(user, now);
+  if (age < 0 || age >= leastMs) return 0; // granted in the future: written by a process with another clock
   if (provisionalUntil(user, now) !== null && forcedSince(user, now - youngMs) < atOnce) return 0;
-  return youngMs - age;
+  return leastMs - age;
+}
+
+function leastAgeMs(user: User, now: number): number {
+  // seam: forced-codes-become-rarer
+  if (user.secrets.refreshToken !== undefined) return youngMs;
+  const lately = forcedSince(user, now - hourMs);
+  return doubling({ firstMs: youngMs, longestMs: oldestYoungMs }, lately);
 }
 
 function forcedSince({ history }: User, since: number): number {
