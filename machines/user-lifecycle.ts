@@ -168,6 +168,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
             REFUSED: { actions: "tryAgainLater" },
             REFUSED_WITHOUT_REASON: [
               // The refresh token may be of no use, though no response says so.
+              // seam: a-refresh-token-refused-for-a-day-is-given-up
               { guard: "refusedForADay", target: "#userLifecycle.reauthorizing", actions: "loseGrant" },
               { actions: "noteRefusal" },
             ],

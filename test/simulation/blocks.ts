@@ -14,6 +14,8 @@ export interface Passing {
   readonly process: number;
   /** When, ms since the beginning. */
   readonly ms: number;
+  /** Everything else is in order from now on. */
+  readonly isOver: boolean;
 }
 
 const htmlHeaders = { "content-type": "text/html" } as const;
@@ -89,6 +91,39 @@ export const blocks = {
         asked === "exchangeCode" && isOneOf(ids, user())
           ? { omit: ["expires_in", "refresh_token"] }
           : undefined;
+    },
+  },
+  /** FHIR refuses every token of one user or two, and they get no refresh token. */
+  refusedTokens: {
+    share: 0.06,
+    alone: 0.6,
+    between: (dice) => {
+      const ids = poisonedOf(dice);
+      return ({ asked, user }) => {
+        if ((asked !== "exchangeCode" && asked !== "fhir") || !isOneOf(ids, user())) return undefined;
+        return asked === "fhir" ? { status: 401, body: "" } : { omit: ["refresh_token"] };
+      };
+    },
+  },
+  /** The refresh tokens of one user or two are refused without a reason, until another code is exchanged. */
+  refusedRefreshes: {
+    share: 0.06,
+    alone: 0.6,
+    lasts: true,
+    between: (dice) => {
+      const left = new Set(poisonedOf(dice));
+      const met = new Set<string>();
+      const answer = dice.pick([
+        { status: 400, body: "" },
+        { status: 400, body: { message: "Bad Request" } },
+      ] as const);
+      return ({ asked, user }) => {
+        const id = isToToken(asked) ? user()?.replace(/~.*/, "") : undefined;
+        if (id === undefined || !left.has(id)) return undefined;
+        if (asked === "refreshToken") met.add(id);
+        else if (met.has(id)) left.delete(id);
+        return asked === "refreshToken" ? answer : undefined;
+      };
     },
   },
   /** One process is behind a captive portal for a while: it reaches nothing. */

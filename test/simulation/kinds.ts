@@ -33,6 +33,8 @@ export interface Kind {
   readonly late?: (incoming: Incoming, dice: Dice) => number | undefined;
   /** What something on the way answers in place of 1upHealth, while things go wrong. */
   readonly between?: (dice: Dice) => (passing: Passing) => Fault | undefined;
+  /** What is on the way stays there when everything else is in order. */
+  readonly lasts?: true;
   /** How 1upHealth is, from beginning to end. */
   readonly sandbox?: (dice: Dice) => SandboxOptions;
   /** How one process is set up that the others are not. `index`: from 0. */
@@ -93,7 +95,11 @@ export class Kinds {
       return kind === undefined ? [] : [[kind, new Dice(seed, `reach of ${name}`)] as const];
     });
     this.#writes = this.#on.flatMap(([{ writes }, dice]) => writes?.(dice) ?? []);
-    this.#between = this.#on.flatMap(([{ between }, dice]) => between?.(dice) ?? []);
+    this.#between = this.#on.flatMap(([{ between, lasts = false }, dice]) => {
+      const answer = between?.(dice);
+      if (answer === undefined) return [];
+      return (passing: Passing) => (passing.isOver && !lasts ? undefined : answer(passing));
+    });
   }
 
   /** What 1upHealth answers in place of its own answer. */

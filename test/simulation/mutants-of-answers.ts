@@ -24,6 +24,16 @@ export const mutantsOfAnswers: readonly Mutant[] = [
     becomes: () => "limits.token",
   },
   {
+    name: "presents for ever a refresh token that is refused without a reason",
+    at: "a-refresh-token-refused-for-a-day-is-given-up",
+    skip: true,
+  },
+  {
+    name: "spends a code a minute on a user whose tokens FHIR refuses",
+    at: "forced-codes-become-rarer",
+    when: "always",
+  },
+  {
     name: "says that it left a user that another process has moved meanwhile",
     at: "a-user-that-another-process-has-moved-is-moved",
     becomes: no,

@@ -138,31 +138,19 @@ export class Person {
         next();
       });
     } else if (roll <= 10) {
-      this.#ask(
-        "accessToken",
-        waitMs,
-        (lifecycle) => lifecycle.accessToken(this.id, { waitMs }),
-        next,
-        (life, token) => {
-          judge.grants.handedOut(life, this.id, token);
-          next();
-        },
-      );
+      const get = (lifecycle: Lifecycle): Promise<string> => lifecycle.accessToken(this.id, { waitMs });
+      this.#ask("accessToken", waitMs, get, next, (life, token) => {
+        judge.grants.handedOut(life, this.id, token);
+        next();
+      });
     } else if (roll <= 14) {
-      const write = (lifecycle: Lifecycle): Promise<unknown> =>
-        lifecycle.fhir(this.id, "r4").create({ resourceType: "Patient" });
-      this.#ask("fhir.create", 70 * second, write, next, next);
+      this.#write(next);
     } else if (roll <= 16) {
-      this.#ask(
-        "inspect",
-        0,
-        (lifecycle) => lifecycle.inspect(this.id),
-        next,
-        (life, status) => {
-          judge.told(life, status);
-          next();
-        },
-      );
+      const inspect = (lifecycle: Lifecycle): Promise<UserStatus> => lifecycle.inspect(this.id);
+      this.#ask("inspect", 0, inspect, next, (life, status) => {
+        judge.told(life, status);
+        next();
+      });
     } else if (roll === 17) {
       judge.expects(this.id, 1);
       this.#ask("reauthorize", waitMs, (lifecycle) => lifecycle.reauthorize(this.id, { waitMs }), next, next);
@@ -252,12 +240,21 @@ export class Person {
     trace.note("1up", `${user.appUserId} is renamed to ${to}`);
   }
 
+  readonly #create = (lifecycle: Lifecycle): Promise<unknown> =>
+    lifecycle.fhir(this.id, "r4").create({ resourceType: "Patient" });
+
+  /** A person whose token is refused tries again soon. */
+  #write(next: () => void): void {
+    const { isOver, scenario } = this.#stage;
+    const retries = scenario.kinds.includes("refusedTokens") && !isOver;
+    const again = (): void => this.#later(minute / 2, () => this.#write(next));
+    this.#ask("fhir.create", 70 * second, this.#create, retries ? again : next, next);
+  }
+
   /** The last look, when everything is in order: FHIR must work. Repeated as an application would. */
   checkUp(done: () => void): void {
     const again = (): void => void this.#stage.time.after(2 * minute, () => this.checkUp(done));
-    const write = (lifecycle: Lifecycle): Promise<unknown> =>
-      lifecycle.fhir(this.id, "r4").create({ resourceType: "Patient" });
-    this.#ask("fhir.create", 40 * second, write, again, done);
+    this.#ask("fhir.create", 40 * second, this.#create, again, done);
   }
 
   /** Asks a random process and continues with its result; with `otherwise` after an error or without a result. */

@@ -1,4 +1,4 @@
-/** Judges users whose tokens live for a moment: they take few of the account's calls. */
+/** Judges users whose tokens live for a moment, or are refused: they take few of the account's calls. */
 import type { Judge } from "./judge.ts";
 import type { Scenario } from "./scenario.ts";
 import { hour } from "./time.ts";
@@ -23,13 +23,14 @@ export class RenewalJudge {
 
   /** A management call for a user arrived. */
   arrived(id: string): void {
-    if (this.#scenario.alone !== "shortTokens") return;
+    const { alone } = this.#scenario;
+    if (alone !== "shortTokens" && alone !== "refusedTokens") return;
     const { now } = this.#time;
     const calls = [...(this.#calls.get(id) ?? []).filter((at) => at > now - hour), now];
     this.#calls.set(id, calls);
     if (calls.length > most)
       this.#judge.blame(
-        `P6: ${id} cost ${calls.length} management calls within an hour: its tokens live short`,
+        `P6: ${id} cost ${calls.length} management calls within an hour: its tokens live short or are refused`,
       );
   }
 }

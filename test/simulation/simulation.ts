@@ -264,7 +264,9 @@ export class Simulation implements Stage {
   async #checkUp(broken: () => boolean): Promise<void> {
     let left = this.#people.length;
     for (const person of this.#people) person.checkUp(() => left--);
-    await this.time.run(this.time.now + 24 * hour, () => broken() || left === 0);
+    // A refresh token that is refused without a reason is given up after a day.
+    const hours = this.scenario.kinds.includes("refusedRefreshes") ? 34 : 24;
+    await this.time.run(this.time.now + hours * hour, () => broken() || left === 0);
     if (!broken() && left > 0) this.judge.blame(`P2: ${left} users have no working token in the end`);
   }
 

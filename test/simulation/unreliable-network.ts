@@ -36,9 +36,10 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
   function inBetween(incoming: Incoming): Fault | undefined {
     const user = (): string | undefined => userOf(stage, incoming);
     const ms = time.now - beginning;
-    if (stage.isOver) return undefined;
-    const fault = stage.kinds.between({ asked: askedBy(incoming), user, process: process.index, ms });
-    if (fault !== undefined) judge.blocks.stopped(life, user());
+    const { isOver, kinds } = stage;
+    const asked = askedBy(incoming);
+    const fault = kinds.between({ asked, user, process: process.index, ms, isOver });
+    if (fault !== undefined) judge.blocks.stopped(life, asked === "fhir" ? undefined : user());
     return fault;
   }
 
@@ -163,13 +164,21 @@ function incomingOf({ method, url, headers, body }: TransportRequest): Incoming 
 }
 
 /** The user that a call is about. */
-function userOf({ handler: { world }, judge }: Stage, { path, query, body }: Incoming): string | undefined {
+function userOf(
+  { handler: { world }, judge }: Stage,
+  { path, query, headers, body }: Incoming,
+): string | undefined {
   const fields = new URLSearchParams(body === "" ? query : body);
   const named = fields.get("app_user_id");
   const [code, refreshToken] = [fields.get("code"), fields.get("refresh_token")];
-  const owner = path.endsWith("/oauth2/token")
-    ? (world.grants.ownerOf("code", code ?? "") ?? world.grants.ownerOf("refreshToken", refreshToken ?? ""))
-    : Number(fields.get("oneup_user_id") ?? NaN);
+  const bearer = /^Bearer (.+)$/.exec(String(headers["authorization"]))?.[1];
+  const owner =
+    bearer !== undefined
+      ? world.grants.ownerOf("accessToken", bearer)
+      : path.endsWith("/oauth2/token")
+        ? (world.grants.ownerOf("code", code ?? "") ??
+          world.grants.ownerOf("refreshToken", refreshToken ?? ""))
+        : Number(fields.get("oneup_user_id") ?? NaN);
   const claimant = judge.numbers.claimantOf(owner)?.id;
   return claimant ?? world.users.byId(owner ?? NaN)?.appUserId ?? named ?? undefined;
 }

@@ -18,11 +18,14 @@ const youngMs = 60_000;
 
 /**
  * Without a refresh token each replacement costs a code, and with it a management slot: the age doubles from one to the
- * next, up to four minutes.
+ * next within an hour, up to this, ms.
  */
-const oldestYoungMs = 4 * youngMs;
+const oldestYoungMs = 8 * youngMs;
 
 const hourMs = 60 * youngMs;
+
+/** A grant further in the future than this was stored by a process with a wrong clock, ms. */
+const furthestAheadMs = 5 * youngMs;
 
 /** While a grant is provisional, this many forced refreshes within that time are not delayed. */
 const atOnce = 3;
@@ -38,7 +41,7 @@ export function untilForcedRefreshMs(user: User, now: number): number {
   const { grantedAt } = user.position.context;
   const age = grantedAt === null ? oldestYoungMs : now - grantedAt;
   const leastMs = leastAgeMs(user, now);
-  if (age < 0 || age >= leastMs) return 0; // granted in the future: written by a process with another clock
+  if (age < -furthestAheadMs || age >= leastMs) return 0;
   if (provisionalUntil(user, now) !== null && forcedSince(user, now - youngMs) < atOnce) return 0;
   return leastMs - age;
 }
@@ -47,7 +50,7 @@ function leastAgeMs(user: User, now: number): number {
   // seam: forced-codes-become-rarer
   if (user.secrets.refreshToken !== undefined) return youngMs;
   const lately = forcedSince(user, now - hourMs);
-  return doubling({ firstMs: youngMs, longestMs: oldestYoungMs }, lately);
+  return doubling({ firstMs: youngMs, longestMs: oldestYoungMs }, lately + 1);
 }
 
 function forcedSince({ history }: User, since: number): number {
