@@ -21,7 +21,7 @@ export const mutantsOfAnswers: readonly Mutant[] = [
   {
     name: "lets refreshes use up the limit of the token endpoint while codes expire",
     at: "refreshes-leave-slots-to-codes",
-    becomes: (_, { part }) => part("argument.left"),
+    becomes: (_, { part }) => part("left"),
   },
   {
     name: "presents for ever a refresh token that is refused without a reason",
