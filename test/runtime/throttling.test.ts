@@ -110,6 +110,26 @@ describe("users that 1upHealth throttles one by one, where the limit lets one ca
   });
 });
 
+describe("a user that 1upHealth throttles alone", () => {
+  it("waits for minutes at first, however often its calls had no answer before", async () => {
+    const made = await world();
+    const { lifecycle, sandbox, clock } = made;
+    working(made);
+    sandbox.fail({ call: "issueAuthCode", appUserId: "ada", times: 7, status: 503, body: "" });
+    sandbox.fail({ ...told("1", Infinity), call: "issueAuthCode", appUserId: "ada" });
+    await lifecycle.onboard("bob");
+    await lifecycle.onboard("ada", { expect: "existing", waitMs: 0, lane: "bulk" });
+    let pause = null;
+    for (let waited = 0; waited < 120 && pause?.reason !== "throttled"; waited++) {
+      await clock.advance(30 * second);
+      await lifecycle.reauthorize("bob", { waitMs: second });
+      ({ pause } = await lifecycle.inspect("ada"));
+    }
+    expect(pause?.reason).toBe("throttled");
+    expect((pause?.until.getTime() ?? Infinity) - clock.now()).toBeLessThanOrEqual(4 * minute);
+  });
+});
+
 describe("a worker that looks once an hour", () => {
   it.each(["createUser", "exchangeCode"] as const)(
     "goes on when the time is over that a 429 of %s named",

@@ -24,12 +24,13 @@ import type { User } from "../user/user.ts";
 /** The pause of the user after this outcome; `null`: none. */
 export function pauseAfter(
   outcome: Exclude<CallOutcome, NoOutcome>,
-  { position, secrets }: User,
+  { history, position, secrets }: User,
   now: Moment,
   scope: FailureScope,
 ): Pause | null {
   const { state, context } = position;
   const attempt = Math.max(1, context.attempt);
+  const held = Math.max(1, heldInARow(history));
   const pause = (reason: PauseReason, ms: number): Pause => ({ reason, until: now.at + ms });
   switch (outcome.type) {
     case "refused":
@@ -41,12 +42,12 @@ export function pauseAfter(
     // probes it next.
     case "throttled":
       // seam: a-user-that-alone-is-throttled-waits
-      return scope === "own" ? pause("throttled", throttledAloneMs(attempt, outcome.retryAfterMs)) : null;
+      return scope === "own" ? pause("throttled", throttledAloneMs(held, outcome.retryAfterMs)) : null;
     case "credentialsRefused":
-      return scope === "own" ? pause("credentials", 2 * doubling(afterRefusedCredentials, attempt)) : null;
+      return scope === "own" ? pause("credentials", 2 * doubling(afterRefusedCredentials, held)) : null;
     case "blocked":
       // seam: a-user-whose-calls-are-blocked-waits
-      return scope === "own" ? pause("forbidden", doubling(afterForbidden, attempt)) : null;
+      return scope === "own" ? pause("forbidden", doubling(afterForbidden, held)) : null;
     case "cut":
       return pause("purging", fullJitter(betweenPurges, attempt, now.random));
     case "unexplained":
@@ -86,4 +87,9 @@ export function pauseAfter(
     case "purged":
       return null;
   }
+}
+
+/** How often in a row the user's call has been postponed; doubts before that do not count. */
+function heldInARow(history: User["history"]): number {
+  return history.length - 1 - history.findLastIndex(([, , event]) => event !== "HELD");
 }
