@@ -34,6 +34,18 @@ export const mutantsOfAnswers: readonly Mutant[] = [
     when: "always",
   },
   {
+    name: "goes on in a store that was emptied",
+    all: [
+      { at: "another-account-is-a-lost-store", becomes: no },
+      { at: "a-write-carries-the-identity-of-the-account", when: "never" },
+    ],
+  },
+  {
+    name: "tries again a second after each 429 that names no time",
+    at: "a-429-without-a-time-is-waited-for",
+    becomes: () => "1_000",
+  },
+  {
     name: "says that it left a user that another process has moved meanwhile",
     at: "a-user-that-another-process-has-moved-is-moved",
     becomes: no,

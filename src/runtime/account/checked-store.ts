@@ -109,6 +109,7 @@ function checked(
   }
 
   function see(found: AccountRecord | null): void {
+    // seam: another-account-is-a-lost-store
     const isOther =
       found === null ? hasRecord : isAnother(identity, found.identity) || isAnother(written, markIn(found));
     if (isOther) lost ??= lostStore();
@@ -139,6 +140,7 @@ function checked(
     asked: A,
     question: (asked: A) => Promise<T>,
   ): Promise<T> {
+    // seam: a-write-carries-the-identity-of-the-account
     if (identity !== undefined) return call(verb, () => question({ ...asked, identity }));
     refuseLost();
     if (hasRecord) await look();

@@ -95,6 +95,7 @@ export function shutForMs(
   // A 429 without a time is waited for as long as its predecessors suggest, but no longer than the window of the limit:
   // by then its slots are free again.
   if (!isThrottling(name)) return doubling(backoffs[name], attempt);
+  // seam: a-429-without-a-time-is-waited-for
   return Math.min(doubling(isUnanswered ? afterTrouble : backoffs[name], attempt), windowMs);
 }
 
