@@ -36,7 +36,7 @@ export interface Told {
 /** The outcome of one round. */
 interface Outcome extends Crashed {
   readonly failed: number;
-  /** Users for whom no FHIR call succeeds afterwards. */
+  /** Users for which no FHIR call succeeds afterwards. */
   readonly lost: number;
 }
 

@@ -96,7 +96,7 @@ describe.each(adapters)("adapters/%s", (_name, make) => {
     },
   );
 
-  it("looks in time at users whom it wrote while its clock was a day ahead", async () => {
+  it("looks in time at users that it wrote while its clock was a day ahead", async () => {
     const { store, clock } = await opened(make);
     clock.jumpTo(clock.now() + day);
     await claimed(store);

@@ -4,7 +4,7 @@ import { Batches } from "../../adapters/redis/batches.ts";
 import { LifecycleError } from "../../src/errors.ts";
 import { manualClock } from "../../src/testing/index.ts";
 
-/** Batches that note what left together; `fails` says whom the server refuses. */
+/** Batches that note what left together; `fails` gives the error of an ask that the server refuses. */
 function noted(fails: (ask: string) => LifecycleError | undefined = () => undefined) {
   const left: (readonly string[])[] = [];
   const batches = new Batches<string>(async (asks) => {

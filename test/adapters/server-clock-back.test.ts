@@ -37,7 +37,7 @@ async function claimed(store: Store, leaseId = "lease"): Promise<readonly string
 
 function tests(server: () => Promise<Server>): void {
   it.sequential.each([20 * minute, 2 * hour, day])(
-    "looks in time at users whom it wrote while the server's clock was %i ms ahead",
+    "looks in time at users that it wrote while the server's clock was %i ms ahead",
     async (by) => {
       const { clock, process, set } = await server();
       const [store, other] = [await process(), await process()];

@@ -1,4 +1,4 @@
-/** Who the application brings in, and what it does with whom. */
+/** The people that the application brings in, and what it does with each. */
 import type { Lane } from "oneup-lifecycle";
 
 /** A user, with what the application wants of it. */

@@ -30,7 +30,7 @@ async function waiting(operator: Operator, ...ids: readonly string[]): Promise<v
   await lifecycle.close();
 }
 
-/** Writes users down whom 1upHealth refused. */
+/** Stores users that 1upHealth refused. */
 async function refused(operator: Operator, sandbox: Sandbox, ids: readonly string[]): Promise<void> {
   const lifecycle = await operator.open();
   sandbox.fail({

@@ -67,7 +67,7 @@ describe("lmdb().backup()", () => {
         before = users;
       }
 
-      // The oldest copy knows least of what happened since. Those whom it knows go on from it; the others it must be told.
+      // The oldest copy knows least of what happened since. Users that it knows go on from it; it must be told about the others.
       const lifecycle = await open(join(path, "copy 0"));
       const working = lifecycle.work();
       try {

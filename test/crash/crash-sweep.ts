@@ -64,7 +64,7 @@ type Point = Life & { readonly journey: Journey };
 type By = Exclude<Fated["by"], "opening">;
 
 interface Sweep {
-  /** Users of their own, one a journey, to whom nothing happens; the writes and calls that it took. */
+  /** Users of their own, one a journey, to which nothing happens; the writes and calls that it took. */
   undisturbed(name: string): Promise<typeof steps>;
   /** The users go on, in a process that is killed. */
   dies(by: By): Promise<void>;

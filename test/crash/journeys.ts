@@ -10,7 +10,7 @@ import type { Place } from "../support/places.ts";
 export const journeys = [
   /** a new user */
   "onboard",
-  /** a user of whom the application knows that 1upHealth has it */
+  /** a user of which the application knows that 1upHealth has it */
   "onboard existing",
   /** a user that 1upHealth has, which was not known */
   "onboard taken",
@@ -76,7 +76,7 @@ export interface Life {
   readonly id: string;
   readonly journey: Journey | ListJourney;
   readonly instant: Instant | null;
-  /** What the application has of a user whom it has connected before; times as JSON writes them. */
+  /** What the application has of a user that it has connected before; times as JSON writes them. */
   readonly grant?: Omit<Grant, "expiresAt"> & { readonly expiresAt?: string };
 }
 

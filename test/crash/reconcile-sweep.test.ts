@@ -53,7 +53,7 @@ describe("a process that is killed while it reconciles", () => {
   it("before and after every write and call, leaves no user lost, doubled or half moved; the next one ends it", async (test) => {
     const undisturbed = await startChild(script, told([await account(null, test)])).ended;
     const counts = JSON.parse(undisturbed.out) as Record<Instant["of"], number>; // our own child
-    expect(counts).toMatchObject({ call: 3 }); // two pages, and once more about whom it moves
+    expect(counts).toMatchObject({ call: 3 }); // two pages, and once more about the user that it moves
     expect(counts.write).toBeGreaterThanOrEqual(4);
     const instants = (["write", "call"] as const).flatMap((of) =>
       Array.from({ length: counts[of] }, (_, index) => index + 1).flatMap((n) =>

@@ -15,7 +15,7 @@ const depends: readonly [
 ][] = [
   [
     "locating",
-    "whose number is confirmed, and whom an empty list does not name",
+    "whose number is confirmed, and that an empty list does not name",
     { search: { form: "body" } },
     event("USER_MISSING"),
     "locating",
@@ -23,7 +23,7 @@ const depends: readonly [
   ],
   [
     "locating",
-    "whom 1upHealth has not listed for a day",
+    "that 1upHealth has not listed for a day",
     { absences: { since: issuedAt, times: 4 } },
     event("USER_MISSING", dayLater),
     "created",
@@ -31,7 +31,7 @@ const depends: readonly [
   ],
   [
     "locating",
-    "whom 1upHealth has not listed for a day, but has been asked too seldom",
+    "that 1upHealth has not listed for a day, but has been asked too seldom",
     { absences: { since: issuedAt, times: 3 } },
     event("USER_MISSING", dayLater),
     "locating",
@@ -79,7 +79,7 @@ const depends: readonly [
   ],
   [
     "identifying",
-    "whom an empty list does not name",
+    "that an empty list does not name",
     { toPurge: ["r4"], purged: ["dstu2"] },
     event("USER_MISSING"),
     "identifying",
@@ -87,7 +87,7 @@ const depends: readonly [
   ],
   [
     "identifying",
-    "whom 1upHealth has not listed for a day",
+    "that 1upHealth has not listed for a day",
     { toPurge: ["r4"], purged: ["dstu2"], absences: { since: issuedAt, times: 4 } },
     event("USER_MISSING", dayLater),
     "offboarded",

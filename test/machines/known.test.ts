@@ -121,7 +121,7 @@ const depends: readonly [
   ["refreshed", "whose new id is another user's here", {}, event("ID_TAKEN"), "refreshed", { idTaken: true }],
   [
     "reauthorizing",
-    "of whom 1upHealth said that it exists, that it does not, and that it does",
+    "that 1upHealth called existing, then missing, then existing",
     { saidExists: true, saidMissing: true, oneupUserId: null },
     event("USER_MISSING"),
     "created",
@@ -129,7 +129,7 @@ const depends: readonly [
   ],
   [
     "reauthorizing",
-    "of whom it says so, and whose number is known",
+    "of which it says so, and whose number is known",
     { saidExists: true, saidMissing: true },
     event("USER_MISSING"),
     "locating",
@@ -137,7 +137,7 @@ const depends: readonly [
   ],
   [
     "reauthorizing",
-    "of whom it has said so for a day",
+    "of which it has said so for a day",
     { saidExists: true, saidMissing: true, refusals: { since: later - 86_400_000, times: 4 } },
     event("USER_MISSING"),
     "failed",
@@ -226,7 +226,7 @@ const depends: readonly [
   ],
   [
     "identifying",
-    "whom 1upHealth names",
+    "that 1upHealth names",
     { oneupUserId: null, toPurge: ["r4"], attempt: 4 },
     event("USER_FOUND"),
     "offboarding",

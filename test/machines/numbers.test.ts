@@ -69,7 +69,7 @@ const depends: readonly (readonly [
     (type) =>
       [
         "failed",
-        "of whom answers named another number for a day",
+        "for which answers named another number for a day",
         { failure: { in: "reauthorizing", reason: "anotherUser", why: "" } },
         event(type),
         "locating",
@@ -78,7 +78,7 @@ const depends: readonly (readonly [
   ),
   [
     "failed",
-    "of whom answers named another user for a day, and no number is known",
+    "for which answers named another user for a day, and no number is known",
     { failure: { in: "reauthorizing", reason: "anotherUser", why: "" }, oneupUserId: null },
     event("RETRY"),
     "reauthorizing",
@@ -86,7 +86,7 @@ const depends: readonly (readonly [
   ],
   [
     "reauthorizing",
-    "of whom an answer named another user",
+    "for which an answer named another user",
     { refusals: { since: issuedAt, times: 1, isAnother: true } },
     event("RETRY"),
     "locating",

@@ -131,7 +131,7 @@ describe("machines/user-lifecycle life stories", () => {
     expect(context).toMatchObject({ oneupUserId: 42, saidMissing: false });
   });
 
-  it("a user whom 1upHealth lists and does not know fails once that has lasted a day", () => {
+  it("a user that 1upHealth lists and does not know fails once that has lasted a day", () => {
     const { context } = live(
       ["USER_CREATED", "codeIssued"],
       ["TOKEN_GRANTED", "tokenActive"],

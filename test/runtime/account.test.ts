@@ -48,7 +48,7 @@ describe("a throttled account", () => {
     await two.resume();
     expect(sandbox.journal.count("createUser")).toBe(1);
     sandbox.clock.advance(5_000);
-    await two.resume(); // the one to whom the time was named lets the other go first
+    await two.resume(); // the one that was given the time lets the other go first
     sandbox.clock.advance(10_000);
     await two.resume();
     expect(await two.counts()).toEqual({ tokenActive: 2 });

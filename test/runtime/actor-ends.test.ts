@@ -45,7 +45,7 @@ function fickle(adapter: StoreAdapter): { readonly adapter: StoreAdapter; away: 
 describe("onError of lifecycle.actor", () => {
   it.each([
     [
-      "a user whom 1upHealth refuses",
+      "a user that 1upHealth refuses",
       "USER_FAILED",
       "failed",
       { status: 400, body: { success: false, error: "app_user_id is not allowed" } },
@@ -124,7 +124,7 @@ describe("a restored lifecycle.actor", () => {
     });
   });
 
-  it("begins with a user with whom the crash came first", async () => {
+  it("begins with a user for which the crash came first", async () => {
     const { open } = await scene();
     const lifecycle = await open();
     const kept = keptWhileActive(lifecycle);

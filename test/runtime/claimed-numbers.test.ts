@@ -9,7 +9,7 @@ const works = { refreshToken: "old", accessToken: "abc", expiresAt: new Date(Dat
 const conflict = { code: "USER_CONFLICT", retryable: false };
 
 interface World extends TestLifecycle {
-  /** The number of eve, whom 1upHealth has, with a resource, and whom this application does not know. */
+  /** The number of eve, a user of 1upHealth with a resource that this application does not know. */
   readonly eve: number;
 }
 

@@ -196,7 +196,7 @@ describe("refused credentials", () => {
   });
 });
 
-describe("a user whom 1upHealth refuses while others get through", () => {
+describe("a user that 1upHealth refuses while others get through", () => {
   it.each([403, 401])("waits by itself (%s): the others arrive, and people are let in", async (status) => {
     const { sandbox, open } = await scene({ limit: { calls: 1_000 } });
     const lifecycle = working(await open({ limits: { management: { calls: 1_000, windowMs: hour } } }));

@@ -15,7 +15,7 @@ type Kept = Pick<LifecycleOptions, "store" | "encryption">;
 
 const ids = Array.from({ length: 60 }, (_, index) => `user ${index}`);
 
-/** Users whom some process has leased. */
+/** Users that some process has leased. */
 async function leased({ sandbox }: Scene, { store }: Kept): Promise<readonly string[]> {
   const account = accountOf(sandbox.credentials.clientId);
   const opened = await store.open({ account, clock: sandbox.clock });

@@ -42,7 +42,7 @@ describe("onboardMany() that does not know who exists", () => {
     expect(sandbox.journal.count("listUsers")).toBeLessThanOrEqual(5);
   });
 
-  it("lets a user whom it holds, and who asks in person, go first", async () => {
+  it("lets a user that it holds and that a person asks for go first", async () => {
     const { sandbox, open } = await scene();
     const limits = { management: { calls: 2, windowMs: 60_000, lanes: { kept: 0 } } };
     const lifecycle = await open({ limits });

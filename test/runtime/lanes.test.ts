@@ -7,7 +7,7 @@ import { hurry, scene } from "../support/scene.ts";
 const id = "ada@example.org";
 
 describe("onboard() of a user in a lane", () => {
-  it("brings home, without any worker, a user whom a worker was granted a slot for before it died", async () => {
+  it("brings home, without any worker, a user that a worker was granted a slot for before it died", async () => {
     const { sandbox, open } = await scene();
     const adapter = memory();
     const limits = { management: { calls: 1, windowMs: 60_000 } };
@@ -24,7 +24,7 @@ describe("onboard() of a user in a lane", () => {
     expect(await lifecycle.onboard(id, { waitMs: 5_000 })).toMatchObject({ usable: true });
   });
 
-  it("brings a user forward whom a worker had in hand when the person asked", async () => {
+  it("brings a user forward that a worker was running when the person asked", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open({
       limits: { management: { calls: 1, windowMs: 60_000, lanes: { kept: 0 } } },

@@ -139,7 +139,7 @@ describe("a call of a process that died, and that arrives late", () => {
   });
 
   it.each(["exchangeCode", "refreshToken"] as const)(
-    "leaves a user whom FHIR serves at every moment, whenever it arrives (%s)",
+    "leaves a user that FHIR serves at every moment, whenever it arrives (%s)",
     async (call) => {
       for (let delayMs = 45_500; delayMs < 85_000; delayMs += 2_250) {
         const stage = await world();

@@ -48,7 +48,7 @@ describe("a user that was renamed at 1upHealth by another program", () => {
   });
 });
 
-describe("inspect() of a user whom 1upHealth calls inactive", () => {
+describe("inspect() of a user that 1upHealth calls inactive", () => {
   it("shows it, and calls are tried all the same, also after offboard()", async () => {
     const { sandbox, open } = await scene({ active: false });
     const lifecycle = await open();

@@ -47,7 +47,7 @@ describe("offboard() of a user whose record is damaged", () => {
     await expect(lifecycle.inspect("ada")).rejects.toMatchObject({ code: "USER_UNKNOWN" });
   });
 
-  it("purges whom 1upHealth names, not whom the record names in clear", async () => {
+  it("purges the user that 1upHealth names, not the one that the record names in clear", async () => {
     const stage = await damaged();
     const lifecycle = await stage.open();
     expect(await lifecycle.offboard("ada", { purge: ["r4"] })).toMatchObject({

@@ -55,7 +55,7 @@ describe("reconcile() tells of a user whose number has another id there", () => 
     ]);
   });
 
-  it("but not of one whom rename() gave another id while the list was read", async () => {
+  it("but not of one that rename() gave another id while the list was read", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open();
     const names = ["ada", "bob", "carl", "dan"];
@@ -74,7 +74,7 @@ describe("reconcile() tells of a user whose number has another id there", () => 
   });
 });
 
-describe("a user whom 1upHealth gave an id that another user has here", () => {
+describe("a user that 1upHealth gave an id that another user has here", () => {
   it("is not purged though nothing here shows it, and the other one is when requested", async () => {
     const stage = await scene();
     const { lifecycle } = await twoInOne(stage);

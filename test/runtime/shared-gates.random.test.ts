@@ -102,7 +102,7 @@ async function world() {
   /** Who tries a gate, and since when. */
   const trying = new Map<GateName, { readonly one: UnderWay; readonly since: number }>();
   const openedAt = new Map<GateName, number>();
-  /** What was named, by whom, and when: after six seconds every process that reaches the store must know. */
+  /** What was named, which process named it, and when: after six seconds every process that reaches the store must know. */
   let named: { readonly name: GateName; readonly until: number; readonly at: number }[] = [];
   let codeAt = Number.NEGATIVE_INFINITY;
   /** A call took so long that it counted as lost: then it is unknown which code it spent. */

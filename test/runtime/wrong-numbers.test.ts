@@ -12,7 +12,7 @@ async function world(): Promise<TestLifecycle> {
   return made;
 }
 
-/** A user whom the application has adopted with a number that is a typo, and whose grant is lost. */
+/** A user that the application has adopted with a number that is a typo, and whose grant is lost. */
 async function withATypo(made: TestLifecycle): Promise<{ readonly own: number; readonly typo: number }> {
   const own = made.sandbox.createUser("dan");
   const typo = own + 4_000;
@@ -120,7 +120,7 @@ describe("a user whose oneup_user_id in the record is wrong", () => {
   });
 });
 
-describe("a user whose number is right, and about whom 1upHealth answers wrongly for a day", () => {
+describe("a user whose number is right, and about which 1upHealth answers wrongly for a day", () => {
   const wrong = { success: true, code: "c0de", oneup_user_id: 4711, active: true };
 
   it.each([["dan"], ["bob"], [undefined]])(

@@ -43,5 +43,5 @@ export function sealerOf(format: number, storeKeys: readonly Uint8Array[], accou
   );
 }
 
-/** Ada, whom 1upHealth knows. */
+/** Ada, a user that 1upHealth knows. */
 export const ada: Owner = { user: "ada", oneupUserId: 42 };

@@ -47,7 +47,7 @@ describe("crash()", () => {
     [(nth: number): CrashPoint => ({ before: "call", nth }), 7],
     [(nth: number): CrashPoint => ({ after: "call", nth }), 7],
   ])(
-    "at every point of a story leaves a user with whom the next process goes on (%#)",
+    "at every point of a story leaves a user with which the next process goes on (%#)",
     async (point, least) => {
       expect(await sweep(point)).toBeGreaterThanOrEqual(least);
     },
@@ -199,7 +199,7 @@ describe("restart()", () => {
     expect(world.clock.monotonic()).toBe(45_000);
   });
 
-  it("can be faster than the lease of whom the dead process had in hand", async () => {
+  it("can be faster than the lease of the users that the dead process ran", async () => {
     const world = await createTestLifecycle();
     await world.crash({ before: "exchangeCode" }, () => world.lifecycle.onboard("ada"));
     const lifecycle = await world.restart({ after: "2s" });

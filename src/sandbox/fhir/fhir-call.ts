@@ -15,7 +15,7 @@ export interface FhirCall {
   readonly version: FhirVersion;
   readonly type: string;
   readonly id: string;
-  /** The last path segment: the user whom `_permission` names, or the version of a `vread`. */
+  /** The last path segment: the user that `_permission` names, or the version of a `vread`. */
   readonly last: string;
   /** Absolute URL of the FHIR version, without a trailing slash. */
   readonly root: string;
