@@ -91,6 +91,8 @@ export interface StoredRecord {
   readonly value: Json;
   /** Incremented by every commit. */
   readonly revision: number;
+  /** The state under which it is listed and counted: that of its last commit. */
+  readonly state: string;
   /** Milliseconds until it is due; `null`: never, or it waits in a lane. Negative: overdue. */
   readonly dueInMs: number | null;
   readonly lane: Lane | null;

@@ -108,6 +108,7 @@ export function shown(id: string, row: Row, now: number): StoredRecord {
     id,
     value: row.value,
     revision: row.revision,
+    state: row.state,
     dueInMs: row.dueAt === null || row.lane !== null ? null : row.dueAt - now,
     lane: row.lane,
     lease: row.lease && { id: row.lease.id, owner: row.lease.owner, leftMs: row.lease.until - now },

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import nodeTest from "node:test";
 import { memory } from "../../adapters/memory.ts";
-import type { Commit, Store, StoreAdapter } from "../../src/store/contract.ts";
+import type { Commit, Store, StoreAdapter, StoredRecord } from "../../src/store/contract.ts";
 import { manualClock, storeConformance } from "../../src/testing/index.ts";
 import type { MovableClock, StoreConformanceOptions, TestFunction } from "../../src/testing/index.ts";
 
@@ -182,6 +182,18 @@ const mistakes: readonly [name: string, notices: RegExp, mistake: (store: Store)
       async load(id) {
         const loaded = await store.load(id);
         return loaded.type === "renamed" ? { type: "absent" } : loaded;
+      },
+    }),
+  ],
+  [
+    "returns records without their state",
+    /load\(\) returns the state of the last commit/,
+    (store) => ({
+      async load(id) {
+        const loaded = await store.load(id);
+        if (loaded.type !== "record") return loaded;
+        const { state: _, ...record } = loaded.record;
+        return { type: "record", record: record as StoredRecord }; // as a store from before that field
       },
     }),
   ],

@@ -97,7 +97,7 @@ describe("records", () => {
           const sample = parsed(text) as { readonly id?: unknown; readonly value?: Json } | null; // or anything
           if (typeof sample?.id !== "string" || sample.value === undefined) return;
           const { id, value } = sample;
-          const record = { id, value, revision: 1, dueInMs: null, lane: null, lease: null };
+          const record = { id, value, revision: 1, state: "created", dueInMs: null, lane: null, lease: null };
           const read = gives(() => {
             const user = readUser(record, sealer);
             checkDates(describeUser(awake(user, 600_000, now), 600_000, now));

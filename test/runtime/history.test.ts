@@ -10,7 +10,7 @@ import { heldBack, scene } from "../support/scene.ts";
 const sealer = sealerOf(2, [new Uint8Array(32)]);
 
 function record(value: StoredRecord["value"]): StoredRecord {
-  return { id: "ada", value, revision: 1, dueInMs: null, lane: null, lease: null };
+  return { id: "ada", value, revision: 1, state: "created", dueInMs: null, lane: null, lease: null };
 }
 
 describe("lifecycle.history()", () => {

@@ -43,8 +43,9 @@ describe("store/envelope of past releases", () => {
     for (const newest of [newestFormat, newestFormat + 1]) {
       const sealer = new Sealer(view, account, newest);
       expect(Object.keys(users).length).toBeGreaterThan(2);
+      const bookkeeping = { revision: 1, state: "created", dueInMs: 0, lane: null, lease: null };
       for (const [user, { value, secrets }] of Object.entries(users)) {
-        const read = readUser({ id: user, value, revision: 1, dueInMs: 0, lane: null, lease: null }, sealer);
+        const read = readUser({ ...bookkeeping, id: user, value }, sealer);
         expect(states).toContain(read.position.state);
         expect(Object.keys(read.position.context).sort()).toEqual(Object.keys(nothingKnown).sort());
         expect(revealed(read.secrets)).toEqual(secrets);

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import type { Json, Store, StoreAdapter } from "../../src/store/contract.ts";
+import { quarantineMs } from "../../src/store/quarantine.ts";
 import { pseudonymisedStore } from "../../src/store/sealing/pseudonymised-store.ts";
 import { HiddenNames } from "../../src/store/sealing/hidden-names.ts";
 import { write } from "../support/commits.ts";
@@ -129,10 +130,13 @@ describe("store/hidden-ids pseudonymisedStore()", () => {
     expect(taken.flatMap(({ claimed }) => claimed.map(({ record }) => record.id))).toEqual(["bob"]);
     expect(warnings).toContainEqual(expect.stringContaining(names.key("ada")));
 
-    const waits = { expectedRevision: 2, mode: "end", lane: "bulk" } as const;
-    await beneath.commit({ ...damage, ...waits, writeId: "waits", dueInMs: null });
+    const aside = { state: "created", revision: 3, lease: null, dueInMs: quarantineMs };
+    expect(await beneath.load(names.key("ada")), "it is quarantined").toMatchObject({ record: aside });
+
+    const waits = { ...damage, expectedRevision: 3, writeId: "waits", dueInMs: null, lane: "bulk" } as const;
+    expect(await beneath.commit(waits)).toMatchObject({ type: "committed" });
     await clock.advance(1); // Ada is the first in the lane
-    await hidden.commit(write("bob", waits));
+    await hidden.commit(write("bob", { expectedRevision: 2, mode: "end", lane: "bulk" }));
     const granted = await hidden.grant({ limit, max: 1, holdMs: 1_000, lease });
     expect(granted.claimed.map(({ record }) => record.id)).toEqual(["bob"]);
     const { used } = await hidden.slots.forecast({ limit, calls: 1, lane: "bulk" });

@@ -112,6 +112,7 @@ describe("store/rules", () => {
       id: "ada",
       value: { n: 1 },
       revision: 4,
+      state: "created",
       dueInMs: -100,
       lane: null,
       lease: { id: "mine", owner: "me", leftMs: -10 },

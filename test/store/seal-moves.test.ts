@@ -64,7 +64,15 @@ function written(place: Place): Record<string, any> {
 function read({ account, user }: Place, value: unknown): Record<string, string> {
   const reader = sealerFor({ account, user, format: 2, key: 2, oneupUserId: 0, fields: [] });
   const stored = JSON.parse(JSON.stringify(value)) as Json; // as a store gives it back
-  const record = { id: user, value: stored, revision: 1, dueInMs: null, lane: null, lease: null };
+  const record = {
+    id: user,
+    value: stored,
+    revision: 1,
+    state: "created",
+    dueInMs: null,
+    lane: null,
+    lease: null,
+  };
   return revealed(readUser(record, reader).secrets);
 }
 

@@ -8,18 +8,17 @@ import { linkSignals } from "../../abort.ts";
 import type { LinkedSignal } from "../../abort.ts";
 import { sleep } from "../../clock.ts";
 import { inWords, isLifecycleError } from "../../errors.ts";
-import type { Batch, Claimed, Lease, StoredRecord } from "../../store/contract.ts";
+import type { Batch, Claimed, Lease } from "../../store/contract.ts";
 import { isLostStore } from "../../store/lost-store.ts";
-import { quarantine, stateWith } from "../../store/quarantine.ts";
+import { quarantine } from "../../store/quarantine.ts";
 import { runUser } from "./run-user.ts";
 import { newLease } from "./engine.ts";
 import { untilGivenUp } from "./deadline.ts";
 import { doubling, lookAfter } from "../options/backoff.ts";
 import type { Backoff } from "../options/backoff.ts";
 import type { Engine, LaneService } from "./engine.ts";
-import { indexKeyOf } from "../user/index-key.ts";
 import { awakeNow } from "../user/token-time.ts";
-import { readInClear, readUser } from "../user/user.ts";
+import { readUser } from "../user/user.ts";
 import type { UserState } from "../../../machines/index.ts";
 
 /** What a worker has done. */
@@ -68,7 +67,6 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
   const active = new Set<Promise<void>>();
   const rested: Partial<Record<UserState, number>> = {};
   let taken = 0;
-  let isSearching = false;
 
   async function take(claimed: Claimed, lease: Lease, notAfter: number): Promise<void> {
     let read = false;
@@ -93,22 +91,9 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
       engine.settings.logger.warn(
         `Cannot work on user ${engine.sealer.alias(claimed.record.id)}: ${inWords(error)}`,
       );
-      if (!read && isLifecycleError(error, "RECORD_DAMAGED")) {
-        await aside(claimed.record, lease).catch(() => {}); // its lease expires by itself
-      }
+      if (!read && isLifecycleError(error, "RECORD_DAMAGED"))
+        await quarantine(engine.store, claimed.record, lease);
     }
-  }
-
-  /** Quarantines a damaged record. If that is not possible now, the record is claimed again when its lease expires. */
-  async function aside(record: StoredRecord, lease: Lease): Promise<void> {
-    let state = indexKeyInClear(engine, record);
-    if (state === null && !isSearching) {
-      isSearching = true; // one at a time: it scans all users
-      state = await stateWith(engine.store, record.id, () => job.stop.aborted).finally(
-        () => (isSearching = false),
-      );
-    }
-    if (state !== null) await quarantine(engine.store, record, lease, state);
   }
 
   function start(claimed: readonly Claimed[], lease: Lease, notAfter: number): number {
@@ -230,16 +215,6 @@ async function atRest({ clock, settings }: Engine, active: ReadonlySet<Promise<v
     settings.logger.warn(
       `Cannot wait any longer for ${active.size} users who could not be saved: the store is away`,
     );
-}
-
-/** The index key of a record, read without its secrets; `null` if the record does not decode. */
-function indexKeyInClear({ sealer }: Engine, record: StoredRecord): string | null {
-  try {
-    return indexKeyOf(readInClear(record, sealer).user);
-  } catch (error) {
-    if (isLifecycleError(error, "RECORD_DAMAGED")) return null;
-    throw error;
-  }
 }
 
 /** Concurrency of the worker that serves waiting callers. */

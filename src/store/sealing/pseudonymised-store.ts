@@ -13,7 +13,7 @@
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { Batch, Claimed, Commit, Json, Lease, Loaded, Store, StoredRecord } from "../contract.ts";
 import type { HiddenNames } from "./hidden-names.ts";
-import { quarantine, stateWith } from "../quarantine.ts";
+import { quarantine } from "../quarantine.ts";
 import { isObject } from "../guards.ts";
 
 /** The stored value of a user. */
@@ -66,17 +66,6 @@ export function pseudonymisedStore(store: Store, names: HiddenNames, warn: (mess
     warn(`Cannot process a user: ${error.message}`);
   }
 
-  let isClosed = false;
-  let searching: Promise<void> | null = null;
-
-  /** Sets a record aside in the background. Finding its state scans all users, so only one search runs at a time. */
-  function aside(record: StoredRecord, lease: Lease): void {
-    searching ??= stateWith(store, record.id, () => isClosed)
-      .then((state) => (state === null || isClosed ? undefined : quarantine(store, record, lease, state)))
-      .catch(() => {}) // the lease expires by itself
-      .finally(() => (searching = null));
-  }
-
   /**
    * Repeats the request until it returns a user whose id is readable, or nothing. Skipped records are leased now as
    * well.
@@ -89,7 +78,7 @@ export function pseudonymisedStore(store: Store, names: HiddenNames, warn: (mess
         const record = outward(each.record);
         if (record !== null) users.push({ ...each, record });
         else {
-          aside(each.record, lease);
+          await quarantine(store, each.record, lease);
           if (each.slot !== null) await store.slots.giveBack(each.slot);
         }
       }
@@ -147,10 +136,7 @@ export function pseudonymisedStore(store: Store, names: HiddenNames, warn: (mess
     slots: store.slots,
     counts: () => store.counts(),
     account: store.account,
-    close() {
-      isClosed = true;
-      return store.close();
-    },
+    close: () => store.close(),
   };
 
   async function renamed(to: string): Promise<Loaded> {

@@ -108,9 +108,10 @@ export const moves: Chapter = (it) => {
     assert.deepEqual(await bench.grant(9), ["new", "later"]);
   });
 
-  it("move() updates the state in pages and counts", async ({ store, write }) => {
+  it("move() updates the state in the record, pages and counts", async ({ store, write, record }) => {
     await store.commit(write("old", { state: "created" }));
     await store.move({ from: "old", commit: write("new", { expectedRevision: 1, state: "codeIssued" }) });
+    assert.equal((await record("new")).state, "codeIssued");
     assert.deepEqual(await store.counts(), { codeIssued: 1 });
     assert.deepEqual(await store.page({ state: "codeIssued", limit: 9 }), ["new"]);
     assert.deepEqual(await store.page({ state: "created", limit: 9 }), []);

@@ -57,10 +57,17 @@ export const records: Chapter = (it, options) => {
     assert.deepEqual(await store.load("ada"), { type: "absent" });
   });
 
+  it("load() returns the state of the last commit", async ({ store, write, record }) => {
+    await store.commit(write("ada", { state: "created" }));
+    await store.commit(write("ada", { expectedRevision: 1, state: "codeIssued import 7" }));
+    assert.equal((await record("ada")).state, "codeIssued import 7", "a record must carry `state`");
+  });
+
   it("load() returns everything that commit() wrote", async ({ store, write, record, about }) => {
     await store.commit(write("ada", { value: { n: 1 }, dueInMs: 7_000 }));
     const { dueInMs, ...rest } = await record("ada");
-    assert.deepEqual(rest, { id: "ada", value: { n: 1 }, revision: 1, lane: null, lease: null });
+    const place = { state: "created", lane: null, lease: null };
+    assert.deepEqual(rest, { id: "ada", value: { n: 1 }, revision: 1, ...place });
     assert.equal(typeof dueInMs, "number");
     about(Number(dueInMs) - 7_000, 0);
   });
@@ -108,6 +115,7 @@ export const records: Chapter = (it, options) => {
       id: "ada",
       value: "latest",
       revision: 2,
+      state: "created",
       dueInMs: null,
       lane: null,
       lease: null,

@@ -36,6 +36,7 @@ export const slotsInCommits: Chapter = (it) => {
       id: "ada",
       value: "before",
       revision: 1,
+      state: "created",
       dueInMs: null,
       lane: null,
       lease: null,
