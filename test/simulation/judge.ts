@@ -109,7 +109,7 @@ export class Judge {
   }
 
   /** Something went wrong for a user: it may cost two calls more. */
-  suffers(id: string, what: string): void {
+  noteCause(id: string, what: string): void {
     this.of(id).causes.push(what);
   }
 
@@ -126,12 +126,12 @@ export class Judge {
     this.#alsoKnownAs(dossier, to);
   }
 
-  /** Something befell a process: each user that it ran is in doubt, taken over by others, or not saved. */
-  befell(process: string, what: "died" | "stood still" | "could not look at the account"): void {
+  /** A process was interrupted: each user that it ran is in doubt, taken over by others, or not saved. */
+  noteInterruption(process: string, what: "died" | "stood still" | "could not look at the account"): void {
     const its = this.all().filter(({ lease }) => lease?.by === process);
     for (const { causes } of its) causes.push(`${process} ${what}`);
     this.#outage.interrupted(its);
-    if (what !== "could not look at the account") this.lists.suffer(process);
+    if (what !== "could not look at the account") this.lists.noteInterruption(process);
   }
 
   /** A call arrived and was carried out or refused. Returns its user, if it has one. */
@@ -206,8 +206,8 @@ export class Judge {
     const isReborn = dossier.revision === 0 && this.forgets.isReborn(dossier); // its mark had a revision
     if (answer.revision !== dossier.revision + 1 && !isReborn)
       this.blame(`P1: a write of ${commit.id} was lost`);
-    if (!life.alive) this.suffers(commit.id, `${life.name} was dead when its write arrived`);
-    if (life.stalledUntil > this.#time.now) this.suffers(commit.id, `${life.name} stands still`);
+    if (!life.alive) this.noteCause(commit.id, `${life.name} was dead when its write arrived`);
+    if (life.stalledUntil > this.#time.now) this.noteCause(commit.id, `${life.name} stands still`);
     const holds = commit.mode === "take" || commit.mode === "keep";
     dossier.lastWriteId = commit.writeId;
     dossier.revision = answer.revision;

@@ -126,12 +126,12 @@ export class ListJudge {
   }
 
   /** A page of the list was lost on its way. */
-  pageSuffers(): void {
+  noteLostPage(): void {
     this.#comparing.causes++;
   }
 
   /** A process died or stood still: others may read its page once more. */
-  suffer(process: string): void {
+  noteInterruption(process: string): void {
     if ([...this.#lists.keys()].some(({ name }) => name === process)) this.#comparing.causes++;
   }
 

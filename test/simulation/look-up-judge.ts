@@ -69,7 +69,7 @@ export class LookUpJudge {
   }
 
   /** A page was lost on its way. */
-  pageSuffers(life: Life): void {
+  noteLostPage(life: Life): void {
     for (const { causes } of this.of(life)) causes.push("a page of the list was lost");
   }
 }

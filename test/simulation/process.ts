@@ -148,7 +148,7 @@ export class Process implements Mortal {
     if (!life.alive) return;
     const { judge, time, trace } = this.#stage;
     trace.note(life.name, "dies");
-    judge.befell(life.name, "died");
+    judge.noteInterruption(life.name, "died");
     this.end(life);
     time.after(this.#dice.pick([second, 20 * second, 3 * minute]), () => this.start());
   }
@@ -158,7 +158,7 @@ export class Process implements Mortal {
     const { judge, time, trace } = this.#stage;
     const ms = this.#dice.between(second, 3 * minute);
     trace.note(life.name, `stands still for ${Math.round(ms / second)} s`);
-    judge.befell(life.name, "stood still");
+    judge.noteInterruption(life.name, "stood still");
     life.hasStalled = true;
     life.stalledUntil = time.now + ms;
   }

@@ -21,15 +21,15 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
   const dice = new Dice(scenario.seed, `network of ${life.name}`);
 
   /** The caller does not get the outcome of the call. */
-  function suffers(incoming: Incoming): void {
+  function noteCause(incoming: Incoming): void {
     const id = userOf(stage, incoming);
-    if (id !== undefined) judge.suffers(id, "a call was lost");
-    else if (incoming.query.includes("skip=")) pageSuffers();
+    if (id !== undefined) judge.noteCause(id, "a call was lost");
+    else if (incoming.query.includes("skip=")) noteLostPage();
   }
 
-  function pageSuffers(): void {
-    judge.lists.pageSuffers();
-    judge.lookUps.pageSuffers(life);
+  function noteLostPage(): void {
+    judge.lists.noteLostPage();
+    judge.lookUps.noteLostPage(life);
   }
 
   /** Something on the way answers in place of 1upHealth. */
@@ -54,7 +54,7 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
         let waits = true;
         onAbort(request.signal, () => {
           waits = false;
-          suffers(incoming);
+          noteCause(incoming);
           reject(aborted(sent));
         });
         const lost = (ms: number, code: string): void => {
@@ -63,7 +63,7 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
 
         const write = (): void => {
           if (stage.isOn("networkDown") || dice.hits(rates.unreachable)) {
-            suffers(incoming);
+            noteCause(incoming);
             return lost(dice.between(1, 3_000), "ECONNREFUSED");
           }
           if (!request.onSending()) return reject(heldBack());
@@ -75,12 +75,12 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
               judge.grants.isOver(life, incoming.path, incoming.body);
               void handler.handle(incoming).then(arrived);
             });
-            suffers(incoming);
+            noteCause(incoming);
             return lost(dice.between(1, 500), "ECONNRESET");
           }
           if (dice.hits(rates.requestLost)) {
             judge.grants.isOver(life, incoming.path, incoming.body);
-            suffers(incoming);
+            noteCause(incoming);
             return lost(dice.between(1, 3_000), "ECONNRESET");
           }
           // A call on its way arrives, even if the process that sent it dies.
@@ -113,8 +113,8 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
           const ms = dice.hits(rates.slow) ? dice.between(1_000, 60_000) : dice.between(5, 80);
           if (process.meetsItsFate(life)) return;
           if (dice.hits(rates.answerLost)) {
-            if (id !== undefined) judge.suffers(id, "an answer was lost");
-            else if (incoming.query.includes("skip=")) pageSuffers();
+            if (id !== undefined) judge.noteCause(id, "an answer was lost");
+            else if (incoming.query.includes("skip=")) noteLostPage();
             return lost(ms, "ECONNRESET");
           }
           life.hear(ms, () => {

@@ -22,15 +22,15 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
     else task();
   }
 
-  /** Asks the store. `ids`: the users that suffer if it goes wrong. */
+  /** Asks the store. `ids`: the users affected if it goes wrong. */
   function ask<T>(verb: string, ids: readonly string[], question: () => Promise<T>): Promise<T> {
     if (!life.alive || process.meetsItsFate(life)) return never();
     const { rates } = stage;
     return new Promise((resolve, reject) => {
       const fail = (ms: number, what: string): void => {
         trace.note(life.name, `${verb} ${ids.join(" ")}: ${what}`);
-        for (const id of ids) if (!isPlaceOfMark(id)) judge.suffers(id, `${verb}: ${what}`);
-        if (verb === "account.load") judge.befell(life.name, "could not look at the account");
+        for (const id of ids) if (!isPlaceOfMark(id)) judge.noteCause(id, `${verb}: ${what}`);
+        if (verb === "account.load") judge.noteInterruption(life.name, "could not look at the account");
         life.hear(ms, () => reject(away(verb)));
       };
       const arrive = (): void => {
