@@ -27,7 +27,7 @@ if (process.env["ONEUP_TEST_THOROUGH"] !== "1") {
 export default defineConfig({
   root,
   resolve: {
-    // Tests and examples import the doors by name and get the source.
+    // Tests and examples import the entry points by name and get the source.
     alias: [
       { find: /^oneup-lifecycle$/, replacement: `${root}src/index.ts` },
       { find: /^oneup-lifecycle\/machines$/, replacement: `${root}machines/index.ts` },

@@ -42,7 +42,7 @@ const adapters: Readonly<Record<string, () => Adapter | Promise<Adapter>>> = {
   redis: () => redis(server?.url ?? "", { prefix: `one[u]p*?^-\\${prefixes++}` }),
   postgres: () => emptied(server?.url ?? ""),
   lmdb() {
-    const folder = newFolder("keyv-door");
+    const folder = newFolder("keyv-view");
     onTestFinished(() => removeFolder(folder));
     return lmdb(folder, { maxAccounts: 2 });
   },
@@ -56,10 +56,10 @@ async function open(adapter: Adapter, account = accountOf(clientId)): Promise<St
   return store;
 }
 
-function doorOf(adapter: Adapter, options: KeyvViewOptions): KeyvStorage {
-  const door = adapter.keyv(options);
-  onTestFinished(() => door.disconnect());
-  return door;
+function viewOf(adapter: Adapter, options: KeyvViewOptions): KeyvStorage {
+  const view = adapter.keyv(options);
+  onTestFinished(() => view.disconnect());
+  return view;
 }
 
 async function all(keyv: Keyv): Promise<Readonly<Record<string, unknown>>> {
@@ -86,8 +86,8 @@ function isStorage(name: string): void {
   const create = async (): Promise<Adapter> => adapters[name]?.() ?? memory();
 
   it("keyv() is what Keyv calls a storage adapter", async () => {
-    const door: KeyvStoreAdapter = doorOf(await create(), { namespace: "cache" });
-    expect(new Keyv({ store: door }).store).toBe(door);
+    const view: KeyvStoreAdapter = viewOf(await create(), { namespace: "cache" });
+    expect(new Keyv({ store: view }).store).toBe(view);
   });
 
   it("keyv({ namespace: 'users' }) shows snapshots under the users' ids, however Keyv names its keys", async () => {
@@ -99,12 +99,12 @@ function isStorage(name: string): void {
     };
     for (const [id, value] of Object.entries(values)) await store.commit(write(id, { value, lease }));
     for (const options of [{}, { namespace: "my:app" }, { namespace: "" }, { useKeyPrefix: false }]) {
-      const users = new Keyv({ store: doorOf(adapter, { namespace: "users", clientId }), ...options });
+      const users = new Keyv({ store: viewOf(adapter, { namespace: "users", clientId }), ...options });
       for (const [id, value] of Object.entries(values)) expect(await users.get(id)).toEqual(value);
       expect(await users.get([...Object.keys(values), "bob"])).toEqual([...Object.values(values), undefined]);
       expect([await users.has("org:7:user"), await users.has("bob")]).toEqual([true, false]);
     }
-    const users = new Keyv({ store: doorOf(adapter, { namespace: "users", clientId }) });
+    const users = new Keyv({ store: viewOf(adapter, { namespace: "users", clientId }) });
     expect(await all(users)).toEqual(values);
     expect(await users.store.get("ada@example.org")).not.toContain("secret of the lease");
   });
@@ -113,17 +113,17 @@ function isStorage(name: string): void {
     const adapter = await create();
     const store = await open(adapter);
     await store.commit(write("ada", { value: "as it was", lease }));
-    const door = doorOf(adapter, { namespace: "users", clientId });
-    await expect(door.set("ada", "{}")).rejects.toEqual(refusal);
-    await expect(door.setMany([{ key: "ada", value: "{}" }])).rejects.toEqual(refusal);
-    await expect(door.delete("ada")).rejects.toEqual(refusal);
-    await expect(door.deleteMany(["ada"])).rejects.toEqual(refusal);
-    await expect(door.clear()).rejects.toEqual(refusal);
-    const users = new Keyv({ store: door });
+    const view = viewOf(adapter, { namespace: "users", clientId });
+    await expect(view.set("ada", "{}")).rejects.toEqual(refusal);
+    await expect(view.setMany([{ key: "ada", value: "{}" }])).rejects.toEqual(refusal);
+    await expect(view.delete("ada")).rejects.toEqual(refusal);
+    await expect(view.deleteMany(["ada"])).rejects.toEqual(refusal);
+    await expect(view.clear()).rejects.toEqual(refusal);
+    const users = new Keyv({ store: view });
     expect(await users.set("ada", "hers", 1)).toBe(false);
     expect(await users.delete("ada")).toBe(false);
     await users.clear();
-    await expect(new Keyv({ store: door, throwOnErrors: true }).set("ada", 1)).rejects.toEqual(refusal);
+    await expect(new Keyv({ store: view, throwOnErrors: true }).set("ada", 1)).rejects.toEqual(refusal);
     expect(await users.get("ada")).toBe("as it was");
     expect(await store.load("ada")).toMatchObject({ record: { value: "as it was", revision: 1 } });
   });
@@ -136,7 +136,7 @@ function isStorage(name: string): void {
       from: "old",
       commit: write("new", { value: 2, lease, expectedRevision: 1, writeId: "moved" }),
     });
-    const users = new Keyv({ store: doorOf(adapter, { namespace: "users", clientId }) });
+    const users = new Keyv({ store: viewOf(adapter, { namespace: "users", clientId }) });
     expect([await users.get("old"), await users.has("old"), await users.get("new")]).toEqual([
       undefined,
       false,
@@ -149,10 +149,10 @@ function isStorage(name: string): void {
     const adapter = await create();
     const theirs = { namespace: "users", clientId: "another client" };
     expect(() => adapter.keyv({ namespace: "users" })).toThrow(/clientId must name the account/);
-    const users = new Keyv({ store: doorOf(adapter, theirs) });
+    const users = new Keyv({ store: viewOf(adapter, theirs) });
     expect([await users.get("ada"), await all(users)]).toEqual([undefined, {}]);
     await (await open(adapter)).commit(write("ada", { value: "ours", lease }));
-    expect(await new Keyv({ store: doorOf(adapter, { namespace: "users" }) }).get("ada")).toBe("ours");
+    expect(await new Keyv({ store: viewOf(adapter, { namespace: "users" }) }).get("ada")).toBe("ours");
     expect(await users.get("ada")).toBe(undefined);
     await (await open(adapter, accountOf("another client"))).commit(write("ada", { value: "theirs", lease })); // the last place
     expect(await users.get("ada")).toBe("theirs");
@@ -166,8 +166,8 @@ function isStorage(name: string): void {
     const lifecycle = await openLifecycle({ store: adapter, encryption: { keys: ["00".repeat(32)] } });
     await lifecycle.onboard("ada@example.org");
     const token = await lifecycle.accessToken("ada@example.org");
-    const door = doorOf(adapter, { namespace: "users", clientId: sandbox.credentials.clientId });
-    const text = (await door.get("ada@example.org")) ?? "";
+    const view = viewOf(adapter, { namespace: "users", clientId: sandbox.credentials.clientId });
+    const text = (await view.get("ada@example.org")) ?? "";
     expect(JSON.parse(text)).toMatchObject({ value: { state: expect.any(String), sealed: {} } });
     expect(token.length).toBeGreaterThan(5);
     expect(text).not.toContain(token);
@@ -193,7 +193,7 @@ function isStorage(name: string): void {
     for (const namespace of [account, "users:x", "../users", "Users", "keyv", "*", "%", `${account}/users`]) {
       for (const inner of ["keyv", "users", account, ""]) {
         const cache = new Keyv({
-          store: doorOf(adapter, { namespace }),
+          store: viewOf(adapter, { namespace }),
           namespace: inner,
           throwOnErrors: true,
         });
@@ -219,7 +219,7 @@ function isStorage(name: string): void {
       ["", "b", "b:c"].map((inner) => [namespace, inner]),
     );
     const keyvs = places.map(([namespace = "", inner]) => {
-      return new Keyv({ store: doorOf(adapter, { namespace }), namespace: inner ?? "", useKeyPrefix: false });
+      return new Keyv({ store: viewOf(adapter, { namespace }), namespace: inner ?? "", useKeyPrefix: false });
     });
     for (const [n, keyv] of keyvs.entries()) for (const key of ["b:c:k", "k"]) await keyv.set(key, n);
     for (const [n, keyv] of keyvs.entries()) {
@@ -230,20 +230,20 @@ function isStorage(name: string): void {
   });
 
   it("keyv({ namespace }) lets what has a time to live expire", async () => {
-    const door = doorOf(await create(), { namespace: "cache" });
-    const cache = new Keyv({ store: door });
+    const view = viewOf(await create(), { namespace: "cache" });
+    const cache = new Keyv({ store: view });
     await cache.set("long", 1, 600_000);
     await cache.set("stays", 2);
     expect(await cache.get(["long", "stays"])).toEqual([1, 2]);
     expect(await cache.delete("long")).toBe(true);
     await cache.set("short", 1, 30);
-    await vi.waitFor(async () => expect(await door.get("keyv:short")).toBe(undefined));
+    await vi.waitFor(async () => expect(await view.get("keyv:short")).toBe(undefined));
     expect([await cache.has("short"), await cache.delete("short")]).toEqual([false, false]);
     expect(await all(cache)).toEqual({ stays: 2 });
   });
 
   it("keyv({ namespace }) reads, writes and deletes many", async () => {
-    const cache = new Keyv({ store: doorOf(await create(), { namespace: "cache" }) });
+    const cache = new Keyv({ store: viewOf(await create(), { namespace: "cache" }) });
     const entries = Array.from({ length: 250 }, (_, n) => ({ key: `key ${n}`, value: n }));
     expect(await cache.setMany(entries)).toEqual(entries.map(() => true));
     expect(await cache.get(entries.map(({ key }) => key))).toEqual(entries.map(({ value }) => value));
@@ -254,25 +254,25 @@ function isStorage(name: string): void {
   });
 
   it("keyv({ namespace }) keeps keys of every kind, and refuses those it cannot", async () => {
-    const door = doorOf(await create(), { namespace: "n".repeat(128) });
-    door.namespace = "é".repeat(64);
+    const view = viewOf(await create(), { namespace: "n".repeat(128) });
+    view.namespace = "é".repeat(64);
     for (const key of ["", "\0", "\0\u0001", "é".repeat(512), "😀".repeat(256), "__proto__"]) {
-      await door.set(key, `of ${key}`);
-      expect(await door.get(key)).toBe(`of ${key}`);
+      await view.set(key, `of ${key}`);
+      expect(await view.get(key)).toBe(`of ${key}`);
     }
     for (const key of ["k".repeat(1025), "\ud800", 7 as unknown as string]) {
-      await expect(door.set(key, "")).rejects.toEqual(refusal);
+      await expect(view.set(key, "")).rejects.toEqual(refusal);
     }
-    await expect(door.set("key", { no: "text" })).rejects.toEqual(refusal);
+    await expect(view.set("key", { no: "text" })).rejects.toEqual(refusal);
     for (const namespace of ["", "n".repeat(129), "\ud800", undefined as unknown as string]) {
       expect(() => memory().keyv({ namespace })).toThrow(refusal);
     }
   });
 
-  it("disconnect() ends a door, and no other", async () => {
+  it("disconnect() ends a view, and no other", async () => {
     const adapter = await create();
     const store = await open(adapter);
-    const [one, other] = [doorOf(adapter, { namespace: "a" }), doorOf(adapter, { namespace: "a" })];
+    const [one, other] = [viewOf(adapter, { namespace: "a" }), viewOf(adapter, { namespace: "a" })];
     await one.set("key", "text");
     expect(await other.get("key")).toBe("text");
     await Promise.all([one.disconnect(), one.disconnect()]);
@@ -286,9 +286,9 @@ function isStorage(name: string): void {
     const adapter = await create();
     const store = await open(adapter);
     for (const id of ["ada", "bob"]) await store.commit(write(id, { value: id, lease }));
-    await store.close(); // the doors stand alone
+    await store.close(); // the views stand alone
     const [texts, users, walked] = ["cache", "users", "users"].map((namespace) =>
-      doorOf(adapter, { namespace, clientId }),
+      viewOf(adapter, { namespace, clientId }),
     ) as [KeyvStorage, KeyvStorage, KeyvStorage];
     for (const key of ["kept", "old"]) await texts.set(key, "text");
     const walk = walked.iterator();
@@ -299,31 +299,31 @@ function isStorage(name: string): void {
       texts.delete("old"),
       users.get("ada"),
     ]);
-    await Promise.all([texts, users, walked].map((door) => door.disconnect()));
+    await Promise.all([texts, users, walked].map((view) => view.disconnect()));
     expect(await underWay).toEqual([true, "text", true, expect.any(String)]);
     await expect(walk.next()).rejects.toMatchObject({ code: "CLOSED" });
-    const next = doorOf(adapter, { namespace: "cache" });
+    const next = viewOf(adapter, { namespace: "cache" });
     expect(await next.getMany(["old", "new"])).toEqual([undefined, "text"]);
   });
 }
 
 describe("adapters/lmdb keyv() on disk", () => {
   it("set() is there for the next opening, and an account more than fits is refused as before", async () => {
-    const folder = newFolder("keyv-door");
+    const folder = newFolder("keyv-view");
     onTestFinished(() => removeFolder(folder));
-    const door = lmdb(folder, { maxAccounts: 1 }).keyv({ namespace: "cache" });
-    await door.set("key", "text");
-    await door.disconnect();
+    const view = lmdb(folder, { maxAccounts: 1 }).keyv({ namespace: "cache" });
+    await view.set("key", "text");
+    await view.disconnect();
     const adapter = lmdb(folder, { maxAccounts: 1 });
     await open(adapter, "a");
     await expect(open(adapter, "b")).rejects.toMatchObject({ code: "STORE_UNUSABLE" });
-    expect(await doorOf(adapter, { namespace: "cache" }).get("key")).toBe("text");
+    expect(await viewOf(adapter, { namespace: "cache" }).get("key")).toBe("text");
   });
 
   it("keyv() rejects with STORE_UNUSABLE where no folder can be, when it is used", async () => {
-    const door = lmdb("/dev/null/store").keyv({ namespace: "cache" });
-    await expect(door.get("key")).rejects.toMatchObject({ code: "STORE_UNUSABLE" });
-    await door.disconnect();
+    const view = lmdb("/dev/null/store").keyv({ namespace: "cache" });
+    await expect(view.get("key")).rejects.toMatchObject({ code: "STORE_UNUSABLE" });
+    await view.disconnect();
   });
 
   it("keyv({ namespace: 'users' }) rejects for a damaged row, and shows the others", async () => {
@@ -341,7 +341,7 @@ describe("adapters/lmdb keyv() on disk", () => {
     await raw
       .openDB<string, string>({ name: `${accountOf(clientId)}/users`, encoding: "string" })
       .put("a", "{");
-    const users = doorOf(adapter, { namespace: "users" });
+    const users = viewOf(adapter, { namespace: "users" });
     await expect(users.get("a")).rejects.toMatchObject({ code: "RECORD_DAMAGED" });
     expect(await users.getMany(["a", "b"])).toEqual([undefined, '{"value":"b"}']);
     expect(await all(new Keyv({ store: users }))).toEqual({ b: "b" });

@@ -27,9 +27,9 @@ const opening = { account: "account", clock: systemClock };
 const again: Readonly<Record<string, (folder: string) => Promise<void>>> = {
   "second open()": async (folder) => (await lmdb(folder).open(opening)).close(),
   "keyv()": async (folder) => {
-    const door = lmdb(folder).keyv({ namespace: "notes" });
-    await door.set("key", "text");
-    await door.disconnect();
+    const view = lmdb(folder).keyv({ namespace: "notes" });
+    await view.set("key", "text");
+    await view.disconnect();
   },
   "backup()": (folder) => lmdb(folder).backup(`${folder}.copy`),
 };
@@ -46,7 +46,7 @@ function loseReaderSlots(folder: string): void {
     writeSync(file, Buffer.alloc(4), 0, 4, at);
   }
   closeSync(file);
-  expect(lost).toBe(1); // the store and the doors share it
+  expect(lost).toBe(1); // the store and the views share it
 }
 
 describe("the folder of adapters/lmdb", () => {

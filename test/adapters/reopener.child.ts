@@ -24,11 +24,11 @@ for (let round = 0; round < rounds; round++) {
   if (round % 2 === 0) await turn();
   spin(Math.random() * 0.5);
   const again = await lmdb(folder).open(opening);
-  const door = lmdb(folder).keyv({ namespace: "notes" });
-  await Promise.all([again.commit(write(`after ${round}`)), door.set("round", `${round}`), commit]);
+  const view = lmdb(folder).keyv({ namespace: "notes" });
+  await Promise.all([again.commit(write(`after ${round}`)), view.set("round", `${round}`), commit]);
   commits += 2;
   if (round % 20 === 0) await lmdb(folder).backup(join(folder, "..", `copy ${round}`));
-  await Promise.all([again.close(), door.disconnect()]);
+  await Promise.all([again.close(), view.disconnect()]);
 }
 const { created = 0 } = await store.counts();
 await store.close();

@@ -128,7 +128,7 @@ const calls: readonly [RegExp, (lifecycle: Lifecycle, id: string) => Promise<unk
     (lifecycle, id) => lifecycle.onboard(`exchange ${id}`, { waitMs: 20 }),
   ],
   [/auth-code/, (lifecycle, id) => lifecycle.reauthorize(id, { waitMs: 20 })],
-  // The one door through which a token leaves: that it came is all that is noted.
+  // The one function through which a token leaves: that it came is all that is noted.
   [/oauth2\/token/, (lifecycle, id) => lifecycle.accessToken(id, { waitMs: 20 }).then(() => "a token")],
   [/PUT /, (lifecycle, id) => lifecycle.rename(id, `renamed ${id}`, { waitMs: 20 })],
   [/GET .*\/user\?/, (lifecycle, id) => lifecycle.remote.find({ appUserId: id })],

@@ -24,15 +24,15 @@ function sourceOf(built: string): string {
   return built.replace(/^\.\/dist\//, "./").replace(/\.js$/, ".ts");
 }
 
-describe("doors", () => {
-  it("package.json and deno.json open the same doors on the same files", () => {
-    const doors = Object.entries(npm.exports).flatMap(([door, target]) =>
-      typeof target === "string" ? [] : [[door, sourceOf(target.default)]],
+describe("entry points", () => {
+  it("package.json and deno.json map the same entry points to the same files", () => {
+    const entryPoints = Object.entries(npm.exports).flatMap(([entryPoint, target]) =>
+      typeof target === "string" ? [] : [[entryPoint, sourceOf(target.default)]],
     );
-    expect(Object.fromEntries(doors)).toEqual(deno.exports);
+    expect(Object.fromEntries(entryPoints)).toEqual(deno.exports);
   });
 
-  it("package.json gives every door its types and itself", () => {
+  it("package.json gives every entry point its types and itself", () => {
     for (const target of Object.values(npm.exports)) {
       if (typeof target === "string") continue;
       expect(target.types).toBe(target.default.replace(/\.js$/, ".d.ts"));
@@ -48,7 +48,7 @@ describe("doors", () => {
     },
   );
 
-  it("every adapter has a door", () => {
+  it("every adapter has an entry point", () => {
     const adapters = sources("adapters")
       .filter((path) => path.split("/").length === 2) // folders hold the parts of the adapter of that name
       .map((path) => `./${path}`);
@@ -57,9 +57,9 @@ describe("doors", () => {
     );
   });
 
-  it("deno.json knows the doors by name, and the versions of package.json", () => {
-    for (const [door, file] of Object.entries(deno.exports)) {
-      expect(deno.imports[door.replace(/^\./, "oneup-lifecycle")]).toBe(file);
+  it("deno.json knows the entry points by name, and the versions of package.json", () => {
+    for (const [entryPoint, file] of Object.entries(deno.exports)) {
+      expect(deno.imports[entryPoint.replace(/^\./, "oneup-lifecycle")]).toBe(file);
     }
     for (const [name, range] of Object.entries(npm.dependencies)) {
       if (!name.startsWith("@types/")) expect(deno.imports[name]).toBe(`npm:${name}@${range}`);

@@ -21,7 +21,7 @@ const programs = Object.entries(guides).flatMap(([path, prints]) =>
   })),
 );
 
-/** The source files of a room, but for its front door. */
+/** The source files of a room, but for its entry point. */
 function filesOf(room: string): readonly string[] {
   return readdirSync(join(root, room)).filter((name) => name.endsWith(".ts") && name !== "index.ts");
 }

@@ -34,14 +34,18 @@ try {
   if (mistakes !== "") wrong.push(`--- types:\n${mistakes}`);
   console.log(`TypeScript ${mistakes === "" ? "understands" : "DOES NOT UNDERSTAND"} its types.\n`);
 
-  row(["", "doors", "quick start", "command"]);
+  row(["", "entry points", "quick start", "command"]);
   for (const runtime of runtimes()) {
     const { name, version } = runtime;
     const command = "node_modules/oneup-lifecycle/dist/src/cli/main.js";
     application.forget();
     row([
       `${name} ${version}`,
-      verdict(`doors on ${name}`, application.run(runtime, "doors.js", "vitest"), /^\. .*createLifecycle/),
+      verdict(
+        `entry points on ${name}`,
+        application.run(runtime, "entry-points.js", "vitest"),
+        /^\. .*createLifecycle/,
+      ),
       verdict(
         `quick start on ${name}`,
         application.run(runtime, "quick-start.js"),

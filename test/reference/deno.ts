@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 /** The repository's folder. */
 export const root: string = fileURLToPath(new URL("../..", import.meta.url));
 
-/** The public modules: where each stands, by its door. */
-export const { exports: doors } = JSON.parse(readFileSync(join(root, "deno.json"), "utf8")) as {
+/** The public modules: where each stands, by its entry point. */
+export const { exports: entryPoints } = JSON.parse(readFileSync(join(root, "deno.json"), "utf8")) as {
   readonly exports: Readonly<Record<string, string>>; // a house test compares them with package.json's
 };
 

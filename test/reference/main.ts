@@ -6,11 +6,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { deno, doors, root } from "./deno.ts";
+import { deno, entryPoints, root } from "./deno.ts";
 import { lacking } from "./lacking.ts";
 import type { Documented } from "./lacking.ts";
 
-const told = JSON.parse(deno(root, "doc", "--json", ...Object.values(doors))) as Documented; // Deno's own format
+const told = JSON.parse(deno(root, "doc", "--json", ...Object.values(entryPoints))) as Documented; // Deno's own format
 const gaps = lacking(told);
 if (gaps.length > 0) {
   console.error(gaps.join("\n"));

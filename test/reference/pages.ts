@@ -1,10 +1,10 @@
 /**
- * `npm run docs`: the API reference as pages, in `docs/reference/`. Deno writes them; what it takes for the name of a door is its
+ * `npm run docs`: the API reference as pages, in `docs/reference/`. Deno writes them; what it takes for the name of an entry point is its
  * place, so the lines that readers copy get the name by which an application imports it.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { deno, doors, root } from "./deno.ts";
+import { deno, entryPoints, root } from "./deno.ts";
 
 deno(
   root,
@@ -13,7 +13,7 @@ deno(
   "--html",
   "--name=oneup-lifecycle",
   "--output=docs/reference",
-  ...Object.values(doors),
+  ...Object.values(entryPoints),
 );
 
 const pages = readdirSync(join(root, "docs/reference"), { recursive: true, encoding: "utf8" })
@@ -21,11 +21,11 @@ const pages = readdirSync(join(root, "docs/reference"), { recursive: true, encod
   .map((name) => join(root, "docs", name));
 for (const page of pages) {
   let text = readFileSync(page, "utf8");
-  for (const door of Object.keys(doors)) {
-    const place = door.replace("./", "");
+  for (const entryPoint of Object.keys(entryPoints)) {
+    const place = entryPoint.replace("./", "");
     text = text.replaceAll(
       `from &quot;${place}&quot;`,
-      `from &quot;${door.replace(".", "oneup-lifecycle")}&quot;`,
+      `from &quot;${entryPoint.replace(".", "oneup-lifecycle")}&quot;`,
     );
   }
   writeFileSync(page, text);

@@ -12,7 +12,7 @@ describe("every call with an app_user_id", () => {
     ["129 emoji of four bytes", "😀".repeat(129)],
     ["a number", 7],
     ["nothing", undefined],
-  ])("refuses %s at the door", async (_, id) => {
+  ])("refuses %s at once", async (_, id) => {
     const { sandbox, open } = await scene();
     const lifecycle = await open();
     const bad = id as string; // what JavaScript callers pass

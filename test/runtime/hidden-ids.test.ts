@@ -65,11 +65,11 @@ async function rowsIn(url: string, schema: string): Promise<readonly Buffer[]> {
 
 /** What Keyv tools see of the users. */
 async function shownBy(store: Place["store"]): Promise<Readonly<Record<string, unknown>>> {
-  const door = store.keyv({ namespace: "users" });
-  const users = new Keyv({ store: door });
+  const view = store.keyv({ namespace: "users" });
+  const users = new Keyv({ store: view });
   const found: Record<string, unknown> = {};
   for await (const [key, value] of users.iterator?.(undefined) ?? []) found[String(key)] = value;
-  await door.disconnect();
+  await view.disconnect();
   return found;
 }
 

@@ -5,7 +5,7 @@ import { headersOf, open } from "./support.ts";
 
 const address = "https://api.1up.health/user-management/v1/user";
 
-describe("sandbox/doors", () => {
+describe("sandbox entry points", () => {
   it("fetch() works detached, with any host, and answers like the server", async () => {
     const sandbox = createSandbox();
     const { fetch: detached } = sandbox;
