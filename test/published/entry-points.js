@@ -1,4 +1,4 @@
-// Opens every entryPoint of the installed package: `node entryPoints.js [PACKAGE…]`, the packages that an application may leave out.
+// Imports every entry point of the installed package: `node entry-points.js [PACKAGE…]`, the packages that an application may leave out.
 import { readFileSync } from "node:fs";
 
 const optional = process.argv.slice(2);
