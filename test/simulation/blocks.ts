@@ -93,6 +93,39 @@ export const blocks = {
           : undefined;
     },
   },
+  /** One process is behind a captive portal for a while: it reaches nothing. */
+  captivePortal: {
+    share: 0.1,
+    alone: 0.5,
+    between: (dice) => {
+      const behind = dice.between(0, 2);
+      const isOn = spellOf(dice, [10 * minute, hour, 2 * hour]);
+      const answer = dice.pick(portals);
+      return ({ process, ms }) => (process === behind && isOn(ms) ? answer : undefined);
+    },
+  },
+  /** The token host alone cannot be reached for a while, from anywhere. */
+  blockedTokenHost: {
+    share: 0.07,
+    between: (dice) => {
+      const isOn = spellOf(dice, [2 * minute, 20 * minute, hour]);
+      const answer = dice.pick([...portals, ...refusals]);
+      return ({ asked, ms }) => (isToToken(asked) && isOn(ms) ? answer : undefined);
+    },
+  },
+  /** 1upHealth is blocked as a whole for a while, as it is from some regions. */
+  blockedRegion: {
+    share: 0.07,
+    between: (dice) => {
+      const isOn = spellOf(dice, [2 * minute, 20 * minute, hour]);
+      const answer = dice.pick([...portals, ...refusals]);
+      return ({ ms }) => (isOn(ms) ? answer : undefined);
+    },
+  },
+} satisfies Readonly<Record<string, Kind>>;
+
+/** What 1upHealth refuses for one user or two, while it serves the others. */
+export const refusedOnes = {
   /** FHIR refuses every token of one user or two, and they get no refresh token. */
   refusedTokens: {
     share: 0.06,
@@ -124,35 +157,6 @@ export const blocks = {
         else if (met.has(id)) left.delete(id);
         return asked === "refreshToken" ? answer : undefined;
       };
-    },
-  },
-  /** One process is behind a captive portal for a while: it reaches nothing. */
-  captivePortal: {
-    share: 0.1,
-    alone: 0.5,
-    between: (dice) => {
-      const behind = dice.between(0, 2);
-      const isOn = spellOf(dice, [10 * minute, hour, 2 * hour]);
-      const answer = dice.pick(portals);
-      return ({ process, ms }) => (process === behind && isOn(ms) ? answer : undefined);
-    },
-  },
-  /** The token host alone cannot be reached for a while, from anywhere. */
-  blockedTokenHost: {
-    share: 0.07,
-    between: (dice) => {
-      const isOn = spellOf(dice, [2 * minute, 20 * minute, hour]);
-      const answer = dice.pick([...portals, ...refusals]);
-      return ({ asked, ms }) => (isToToken(asked) && isOn(ms) ? answer : undefined);
-    },
-  },
-  /** 1upHealth is blocked as a whole for a while, as it is from some regions. */
-  blockedRegion: {
-    share: 0.07,
-    between: (dice) => {
-      const isOn = spellOf(dice, [2 * minute, 20 * minute, hour]);
-      const answer = dice.pick([...portals, ...refusals]);
-      return ({ ms }) => (isOn(ms) ? answer : undefined);
     },
   },
 } satisfies Readonly<Record<string, Kind>>;

@@ -7,7 +7,7 @@ import type { Fault, SandboxOptions } from "oneup-lifecycle/sandbox";
 import type { Incoming } from "../../src/sandbox/base/message.ts";
 import { answerKinds } from "./answer-kinds.ts";
 import { doubtKinds } from "./doubt-kinds.ts";
-import { blocks } from "./blocks.ts";
+import { blocks, refusedOnes } from "./blocks.ts";
 import type { Passing } from "./blocks.ts";
 import { askedBy, isManagement } from "./faults.ts";
 import { sandboxKinds } from "./sandbox-kinds.ts";
@@ -69,6 +69,8 @@ export const kinds: Readonly<Record<string, Kind>> = {
   forgetting: { share: 0.25 },
   /** The application adopts people with the number of another user: see `connected.ts`. */
   wrongNumbers: { share: 0.12 },
+  // Last, because the first that is alone is the only one: they leave the stories of the others as they were.
+  ...refusedOnes,
 };
 
 /** The kinds of a seed. `wanted`: this one in any case. */
