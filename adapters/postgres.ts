@@ -278,7 +278,7 @@ function postgresStore(connection: Connection, s: string, account: string, clock
       },
     },
     page: async ({ state, after, limit }) =>
-      (await ask<readonly string[] | null>(verbs.page, state, after ?? "", limit)) ?? [],
+      (await ask<readonly string[] | null>(verbs.page, state ?? null, after ?? "", limit)) ?? [],
     counts: async () => (await ask<Readonly<Record<string, number>> | null>(verbs.counts)) ?? {},
     account: {
       load: () => ask<AccountRecord | null>(verbs.loadAccount),

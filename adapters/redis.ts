@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { systemClock } from "../src/clock.ts";
 import type { Clock } from "../src/clock.ts";
 import { isLifecycleError, LifecycleError } from "../src/errors.ts";
@@ -226,10 +227,11 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): Store {
         };
       },
     },
-    async page({ state, after, limit }) {
-      const first = after === undefined ? `[${state}\0` : `(${state}\0${after}`;
-      const found = await run(scripts.page, [], [first, `(${state}\x01`, String(limit)]);
-      return list(found).map((member) => String(member).slice(state.length + 1));
+    async page({ state, after = "", limit }) {
+      const of = state === undefined ? [] : [state];
+      const found = list(await run(scripts.page, [], [after, String(limit), ...of]));
+      const ids = found.map((id) => Buffer.from(String(id))); // Redis compares bytes
+      return ids.toSorted(Buffer.compare).slice(0, limit).map(String);
     },
     async counts() {
       const pairs = list(await run(scripts.counts, []));

@@ -6,6 +6,7 @@
 import type { Database, RootDatabase } from "lmdb";
 import { lanes } from "../../src/store/contract.ts";
 import type { Lane } from "../../src/store/contract.ts";
+import { isTombstoneText } from "../../src/store/row-rules.ts";
 import type { AccountRow, LaneQueue, Tables } from "../../src/store/tables.ts";
 import { readLog } from "../../src/store/slot-log.ts";
 import type { KeptLog } from "../../src/store/slot-log.ts";
@@ -63,12 +64,12 @@ export function lmdbTables(root: RootDatabase, account: string): LmdbTables {
     states: {
       add: (state, id) => write(states.put(state, id)),
       delete: (state, id) => write(states.remove(state, id)),
-      page: (state, after, limit) =>
-        after === undefined
-          ? Array.from(states.getValues(state, { limit }))
-          : Array.from(states.getValues(state, { start: after, limit: limit + 1 }))
-              .filter((id) => id !== after)
-              .slice(0, limit),
+      page(state, after, limit) {
+        const start = after === undefined ? {} : { start: after, exclusiveStart: true };
+        if (state !== undefined) return Array.from(states.getValues(state, { ...start, limit }));
+        const records = rows.getRange(start).filter(({ value }) => !isTombstoneText(value));
+        return Array.from(records.slice(0, limit), ({ key }) => key);
+      },
       counts: () =>
         Object.fromEntries(Array.from(states.getKeys({}), (state) => [state, states.getValuesCount(state)])),
     },

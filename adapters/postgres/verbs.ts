@@ -218,9 +218,17 @@ BEGIN
 END
 $$;
 
+-- Two statements, because one would have the same plan for both cases. Without sorting, each reads the index that is in
+-- order and stops at the limit; a plan for a small table would otherwise read all ids.
 CREATE OR REPLACE FUNCTION ${s}.page_users(_account text, _state text, _after text, _limit integer) RETURNS text
-LANGUAGE plpgsql ${settings} AS $$
+LANGUAGE plpgsql ${settings} SET enable_sort = off AS $$
 BEGIN
+  IF _state IS NULL THEN
+    RETURN (SELECT json_agg(id) FROM (
+      SELECT id FROM ${s}.users
+      WHERE account = _account AND renamed_to IS NULL AND id > _after ORDER BY id LIMIT _limit
+    ) AS page);
+  END IF;
   RETURN (SELECT json_agg(id) FROM (
     SELECT id FROM ${s}.users
     WHERE account = _account AND state = _state AND renamed_to IS NULL AND id > _after ORDER BY id LIMIT _limit

@@ -259,11 +259,20 @@ return { json(now), waits, redis.call('HGETALL', logOf(ARGV[1]).key) }
 `,
 );
 
-/** ARGV: lower bound, upper bound, limit. */
+/** ARGV: the id after which a page begins, limit, and the state, if only one is asked for. Returns a page of each state. */
 const page = script(
   "read",
   true,
-  "return redis.call('ZRANGEBYLEX', states, ARGV[1], ARGV[2], 'LIMIT', 0, ARGV[3])\n",
+  String.raw`
+local ids = {}
+for _, state in ipairs(ARGV[3] and { ARGV[3] } or redis.call('HKEYS', counts)) do
+  local first, last = '(' .. state .. '\0' .. ARGV[1], '(' .. state .. '\1'
+  for _, member in ipairs(redis.call('ZRANGEBYLEX', states, first, last, 'LIMIT', 0, ARGV[2])) do
+    ids[#ids + 1] = member:sub(#state + 2)
+  end
+end
+return ids
+`,
 );
 
 const count = script("read", true, "return redis.call('HGETALL', counts)\n");

@@ -33,10 +33,8 @@ import { forget } from "./operations/forget.ts";
 import { createHealth } from "./operations/health.ts";
 import { createKeyVerbs } from "./keys/key-verbs.ts";
 import type { Lifecycle } from "./lifecycle.ts";
-import { idsUnder } from "./operations/list-user-ids.ts";
-import { findUser, loadUser } from "./engine/load-user.ts";
+import { findUser, listUserIds, loadUser } from "./engine/load-user.ts";
 import { adoptMany } from "./bulk/adopt-many.ts";
-import { tombstoneKey } from "./user/tombstone.ts";
 import { isOffboardingOver, offboard } from "./operations/offboard.ts";
 import { onboard } from "./operations/onboard.ts";
 import { onboardMany } from "./bulk/onboard-many.ts";
@@ -87,10 +85,9 @@ export function lifecycleOver(
 
   /** The users in one state, or all. */
   async function* usersIn(state: UserState | undefined): AsyncGenerator<UserStatus, void, undefined> {
-    const counts = await store.counts();
-    const all = Object.keys(counts).filter((each) => each !== tombstoneKey);
-    for (const each of state === undefined ? all : indexKeysOf(state, counts)) {
-      for await (const id of idsUnder(engine, each, pageSize)) {
+    const keys = state === undefined ? [undefined] : indexKeysOf(state, await store.counts());
+    for (const key of keys) {
+      for await (const id of listUserIds(engine, pageSize, key)) {
         const user = await readable(id);
         if (user !== null) yield describe(user);
       }

@@ -181,7 +181,9 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    */
   inspect(appUserId: string): Promise<UserStatus>;
   /**
-   * All users, or those stored in one state, in ascending order of ids within each state. Makes no call.
+   * All users, or those stored in one state. Makes no call. All users come in ascending order of ids (with `hideIds` in
+   * an order of its own) and each once, whatever state it gets meanwhile; a user that is renamed meanwhile may be missed
+   * or come twice.
    *
    * @example
    * ```ts

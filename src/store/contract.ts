@@ -239,10 +239,13 @@ export interface Store {
    */
   erase(ask: OfAccount & { readonly ids: readonly string[]; readonly to: string }): Promise<void>;
   /**
-   * The ids in one state, in an order chosen by the store, each once, for listing users without loading all of them.
+   * Up to `limit` ids of records, in one state or in all, in an order chosen by the store, beginning behind `after`. A
+   * page is read from an index; it does not go through all records. Without `state`, a walk from page to page lists every
+   * record once, whatever is written meanwhile; only a record that is moved may be missed or listed twice. With `state`,
+   * the same holds for the records that keep it.
    */
   page(ask: {
-    readonly state: string;
+    readonly state?: string | undefined;
     readonly after?: string | undefined;
     readonly limit: number;
   }): Promise<readonly string[]>;

@@ -7,7 +7,7 @@
 import { isLifecycleError, LifecycleError } from "../errors.ts";
 import { lanes } from "./contract.ts";
 import type { Lane } from "./contract.ts";
-import { claimableAt, decodeHead, waitsIn } from "./row-rules.ts";
+import { claimableAt, decodeHead, isTombstoneText, waitsIn } from "./row-rules.ts";
 import type { Head } from "./row-rules.ts";
 import { Sorted } from "./sorted.ts";
 import type { AccountRow, LaneQueue, Tables } from "./tables.ts";
@@ -33,7 +33,7 @@ export function memoryTables(): MemoryTables {
   const logs = new Map<string, KeptLog>();
   let account: AccountRow | undefined;
   const group = (state: string): Sorted<string> => {
-    const ids = states.get(state) ?? new Sorted((a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0));
+    const ids = states.get(state) ?? new Sorted(compareIds);
     states.set(state, ids);
     return ids;
   };
@@ -48,7 +48,11 @@ export function memoryTables(): MemoryTables {
     states: {
       add: (state, id) => group(state).add(id),
       delete: (state, id) => group(state).delete(id),
-      page: (state, after, limit) => group(state).after(after, limit),
+      page(state, after, limit) {
+        if (state !== undefined) return group(state).after(after, limit);
+        const pages = [...states.values()].map((ids) => ids.after(after, limit));
+        return pages.flat().toSorted(compareIds).slice(0, limit);
+      },
       counts() {
         const counts: Record<string, number> = {};
         for (const [state, ids] of states) if (ids.size > 0) counts[state] = ids.size;
@@ -90,9 +94,13 @@ function readableHead(text: string): Head | undefined {
   }
 }
 
+function compareIds(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
 function queue(): LaneQueue {
   type Entry = { readonly at: number; readonly id: string };
-  const sorted = new Sorted<Entry>((a, b) => a.at - b.at || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+  const sorted = new Sorted<Entry>((a, b) => a.at - b.at || compareIds(a.id, b.id));
   return {
     add: (at, id) => sorted.add({ at, id }),
     delete: (at, id) => sorted.delete({ at, id }),
@@ -274,7 +282,7 @@ export function isLive(text: string): boolean {
 /** The tombstone of a renamed id, with the row as long as that may not be stored under the new id. */
 function readLeft(text: string): { readonly renamedTo: string; readonly carries?: string } | undefined {
   try {
-    return text.startsWith('{"renamedTo":"') ? (JSON.parse(text) as { renamedTo: string }) : undefined; // checked by the prefix
+    return isTombstoneText(text) ? (JSON.parse(text) as { renamedTo: string }) : undefined; // checked by the prefix
   } catch {
     return undefined; // a damaged row, reported when it is loaded
   }

@@ -166,6 +166,11 @@ export function decodeHead(text: string): Head | Tombstone {
   throw damaged();
 }
 
+/** Whether the text of a row is a tombstone's. */
+export function isTombstoneText(text: string): boolean {
+  return text.startsWith('{"renamedTo":"');
+}
+
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

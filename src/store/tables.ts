@@ -43,11 +43,11 @@ export interface Tables {
   };
   readonly due: Queue;
   readonly waiting: Readonly<Record<Lane, LaneQueue>>;
-  /** Ids grouped by state, ascending within each. */
+  /** Ids of records, grouped by state. Pages are ascending, in one state or (`undefined`) in all. */
   readonly states: {
     add(state: string, id: string): void;
     delete(state: string, id: string): void;
-    page(state: string, after: string | undefined, limit: number): readonly string[];
+    page(state: string | undefined, after: string | undefined, limit: number): readonly string[];
     counts(): Readonly<Record<string, number>>;
   };
   readonly logs: { get(limit: string): KeptLog | undefined; set(limit: string, log: KeptLog): void };

@@ -1,5 +1,5 @@
 /** A PostgreSQL server is killed, paused, cut off, asked by many, and refuses. */
-import { Pool } from "pg";
+import { Client, Pool } from "pg";
 import { expect, it, onTestFinished, vi } from "vitest";
 import type { PostgresPool } from "../../adapters/postgres.ts";
 import { sleep, systemClock } from "../../src/clock.ts";
@@ -166,6 +166,26 @@ withSharedPostgres("adapters/postgres on a server that others use, too", (place)
     expect(new Set(taken).size).toBe(30);
     expect(await store.counts()).toEqual({ created: 30 });
     for (const id of taken) expect((await store.load(id)).type).toBe("record");
+  });
+
+  it("page() reads as many entries of an index as it lists, though no statistics exist yet", async () => {
+    const { url, schema } = place();
+    await newStore(url, { schema });
+    const client = new Client({ connectionString: url });
+    await client.connect();
+    onTestFinished(() => client.end());
+    const users = `INSERT INTO "${schema}".users (account, id, state) SELECT 'account', 'user ' || n, 'created'`;
+    await client.query(`${users} FROM generate_series(1, 5000) AS n`);
+    await client.query("BEGIN");
+    for (const state of ["created", null]) {
+      const page = `SELECT "${schema}".page_users('account', $1, 'user 1', 5) AS page`;
+      const { rows } = await client.query<{ page: string }>(page, [state]);
+      expect(JSON.parse(rows[0]?.page ?? "")).toHaveLength(5);
+    }
+    const read =
+      "sum(pg_stat_get_xact_tuples_returned(indexrelid))::integer AS read FROM pg_stat_user_indexes";
+    const { rows } = await client.query(`SELECT ${read} WHERE schemaname = $1`, [schema]);
+    expect(rows).toEqual([{ read: 10 }]);
   });
 
   it("commit() of what PostgreSQL cannot hold rejects alone, whatever was asked beside it", async () => {

@@ -105,7 +105,13 @@ const ofRecords = fc.oneof(
   step(1, "erase", fc.record({ ask: fc.record({ ids: fc.array(anyId, { maxLength: 3 }), to: anyId }) })),
   step(1, "again", fc.record({ back })),
   step(2, "claim", fc.record({ ask: fc.record({ limit: fc.nat(4), lease }) })),
-  step(1, "page", fc.record({ ask: fc.record({ state, after: rarely(anyId), limit: fc.nat(3) }) })),
+  step(
+    1,
+    "page",
+    fc.record({
+      ask: fc.record({ state: fc.option(state, { nil: undefined }), after: rarely(anyId), limit: fc.nat(3) }),
+    }),
+  ),
   step(1, "counts", fc.constant({})),
   step(1, "commitAccount", fc.record({ off, value: fc.nat(9) })),
 );

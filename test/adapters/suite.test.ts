@@ -209,6 +209,24 @@ const mistakes: readonly [name: string, notices: RegExp, mistake: (store: Store)
     (store) => ({ page: ({ state, limit }) => store.page({ state, limit }) }),
   ],
   [
+    "lists one state after the other",
+    /page\(\) without a state lists every id once/,
+    (store) => ({
+      async page({ state, after, limit }) {
+        if (state !== undefined) return store.page({ state, after, limit });
+        const pages = Object.keys(await store.counts()).map((each) => store.page({ state: each, limit: 99 }));
+        const ids = (await Promise.all(pages)).flat();
+        const from = after === undefined ? 0 : ids.indexOf(after) + 1;
+        return ids.slice(from, from + limit);
+      },
+    }),
+  ],
+  [
+    "lists nothing without a state",
+    /page\(\) without a state lists the ids of all records/,
+    (store) => ({ page: ({ state = "none", ...ask }) => store.page({ ...ask, state }) }),
+  ],
+  [
     "counts what was once there",
     /counts\(\) stays exact/,
     (store) => {

@@ -30,7 +30,7 @@ describe("onboardMany() ends", () => {
     let isDead = false;
     const dying = altered(store, ({ page }) => ({
       async page(ask) {
-        if (!ask.state.endsWith(" spring")) return page(ask);
+        if (ask.state?.endsWith(" spring") !== true) return page(ask);
         isDead = true;
         return new Promise(() => {});
       },

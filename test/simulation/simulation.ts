@@ -304,7 +304,7 @@ export class Simulation implements Stage {
     const { judge } = this;
     const counted: Record<string, number> = {};
     for (const dossier of judge.all()) counted[shelfOf(dossier)] = (counted[shelfOf(dossier)] ?? 0) + 1;
-    const { forgotten: _, ...counts } = await this.store.counts();
+    const { forgotten = 0, ...counts } = await this.store.counts();
     const words = (all: Readonly<Record<string, number>>): string =>
       JSON.stringify(Object.entries(all).toSorted(([one], [other]) => (one < other ? -1 : 1)));
     if (words(counts) !== words(counted))
@@ -314,6 +314,9 @@ export class Simulation implements Stage {
       if (listed.length !== count)
         judge.blame(`P1: ${listed.length} users are listed as "${name}", not ${count}`);
     }
+    const all = await this.store.page({ limit: 5_000 });
+    const expected = Object.values(counts).reduce((sum, count) => sum + count, forgotten);
+    if (all.length !== expected) judge.blame(`P1: ${all.length} records are listed, not ${expected}`);
   }
 
   /** No user is lost, stuck, duplicated or leaked. */

@@ -6,8 +6,7 @@
  */
 import { isLifecycleError } from "../../errors.ts";
 import type { Engine } from "../engine/engine.ts";
-import { idsUnder } from "../operations/list-user-ids.ts";
-import { findUser } from "../engine/load-user.ts";
+import { findUser, listUserIds } from "../engine/load-user.ts";
 import { onTheirWay, indexKey } from "../user/index-key.ts";
 import type { UserState } from "../../../machines/index.ts";
 
@@ -64,7 +63,7 @@ export class DamagedUsers {
     const before = await this.#counts();
     for (const [state, count] of Object.entries(before) as [UserState, number][]) {
       let listed = 0;
-      for await (const id of idsUnder(this.#engine, indexKey(state, this.#name), pageSize)) {
+      for await (const id of listUserIds(this.#engine, pageSize, indexKey(state, this.#name))) {
         listed++;
         if (await this.#isDamaged(id)) ids.push(id);
       }

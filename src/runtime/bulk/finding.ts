@@ -10,11 +10,9 @@ import { isId } from "../options/checks.ts";
 import type { Difference } from "./differences.ts";
 import type { Engine } from "../engine/engine.ts";
 import { retryWrite } from "../engine/retry-write.ts";
-import { listUserIds } from "../operations/list-user-ids.ts";
-import { loadRecord, lookForUser } from "../engine/load-user.ts";
+import { listUserIds, loadRecord, lookForUser } from "../engine/load-user.ts";
 import { hashOf } from "./hash-of.ts";
 import { renaming } from "../engine/renaming.ts";
-import { callRoll } from "./roll-call.ts";
 import { forEachRow, rowsInHand } from "./for-each-row.ts";
 import { readInClear } from "../user/user.ts";
 import type { User } from "../user/user.ts";
@@ -23,6 +21,8 @@ import type { User } from "../user/user.ts";
 const mostHeld = 100_000;
 /** Ids listed per request to the store. */
 const idsAPage = 500;
+/** After this many rounds, users that were not visited are given up. */
+const mostRounds = 16;
 /** How far other processes' clocks may be off, ms. */
 const skewMs = 5 * 60_000;
 
@@ -49,13 +49,9 @@ export class UserComparison {
   readonly #others = new Set<number>();
   /** Users here whose number has another id there that is also known here. */
   readonly #sharedNumbers = new Map<string, number>();
-  readonly #renamed = new Set<string>();
-  readonly #missed = new Set<string>();
-  /** Users that were read: a user that takes a step meanwhile may be listed again. */
+  /** Users here that were read. */
   readonly #visited = new Set<number>();
   readonly #startedAt: number;
-  /** Users here that were read. Until all are read, a user that was read twice counts twice. */
-  here = 0;
   /** Users only there that are not held. */
   beyond = 0;
   /** Every user here was read, so none of {@link strangers} is here under another id. */
@@ -70,6 +66,11 @@ export class UserComparison {
   /** The users that are only there, once every user here has been read. */
   get strangers(): readonly Named[] {
     return [...this.#strangers.values()];
+  }
+
+  /** The number of users here that were read. */
+  get here(): number {
+    return this.#visited.size;
   }
 
   /** Looks up each user of a page here. */
@@ -102,28 +103,46 @@ export class UserComparison {
 
   /** Compares every user here with the list, and reports the users that are only there. */
   async allUsers(isComplete: boolean, seen: () => void): Promise<void> {
-    const { signal, found } = this.#finding;
-    this.isCertain = await callRoll(this.#engine, {
-      signal,
-      needsAnotherRound: () => this.#strangers.size > 0,
-      visit: async (id, again) => {
-        const user = await this.#read(id);
-        if (!again) {
-          this.here++;
-          this.#visited.add(hashOf(id));
-        }
-        seen();
-        if (user === null || typeof user === "string") return user === "unreadable";
-        if (user.id !== id) return false; // it was renamed by this library
-        this.#compare(user, isComplete);
-        return true;
-      },
-    });
-    this.here = this.#visited.size;
+    const { found } = this.#finding;
+    this.isCertain = await this.#visitAll(isComplete, seen);
     if (this.#sharedNumbers.size > 0) await this.#findSharedNumbers();
     for (const { appUserId, oneupUserId, active } of this.#strangers.values()) {
       found({ type: "thereOnly", appUserId, oneupUserId, active });
     }
+  }
+
+  /**
+   * Visits every user here, in rounds: a round lists all ids in order and visits the new ones. It misses a user that is
+   * created or renamed meanwhile to an id that it has passed; the next round lists that one. Returns whether a round
+   * listed no new id.
+   */
+  async #visitAll(isComplete: boolean, seen: () => void): Promise<boolean> {
+    for (let round = 1; round <= mostRounds; round++) {
+      let newIds = 0;
+      await this.#eachId(async (id) => {
+        const number = hashOf(id);
+        if (round > 1 && this.#visited.has(number)) return;
+        newIds++;
+        if (await this.#visit(id, isComplete)) this.#visited.add(number);
+        seen();
+      });
+      if (this.#strangers.size === 0) return false;
+      if (newIds === 0) return true;
+    }
+    return false;
+  }
+
+  /** Compares one user with the list. False: there is no user with this id any more. */
+  async #visit(id: string, isComplete: boolean): Promise<boolean> {
+    const user = await this.#read(id);
+    if (user === "unreadable") return true;
+    if (user === null || user === "forgotten" || user.id !== id) return false; // it was renamed by this library
+    this.#compare(user, isComplete);
+    return true;
+  }
+
+  #eachId(task: (id: string) => Promise<void>): Promise<void> {
+    return forEachRow(listUserIds(this.#engine, idsAPage), rowsInHand, this.#finding.signal, task);
   }
 
   #compare(user: User, isComplete: boolean): void {
@@ -143,16 +162,13 @@ export class UserComparison {
         this.#sharedNumbers.set(appUserId, oneupUserId);
     } else if (isComplete && position.state !== "offboarded") {
       // A user that got a code or a token meanwhile exists there; the walk had passed its place in the list.
-      if (Math.max(codeAt ?? 0, grantedAt ?? 0) >= this.#startedAt || this.#missed.has(appUserId)) return;
-      if (this.#missed.size < mostHeld) this.#missed.add(appUserId);
+      if (Math.max(codeAt ?? 0, grantedAt ?? 0) >= this.#startedAt) return;
       found({ type: "hereOnly", appUserId, oneupUserId });
     }
   }
 
   #reportRenamed(user: User, thereAppUserId: string, oneupUserId: number): void {
-    // It may have been renamed by this library while the list was read.
-    if (renaming(user) || this.#renamed.has(user.id)) return;
-    this.#renamed.add(user.id);
+    if (renaming(user)) return; // it may have been renamed by this library while the list was read
     this.#finding.found({ type: "renamed", appUserId: user.id, thereAppUserId, oneupUserId });
   }
 
@@ -161,10 +177,9 @@ export class UserComparison {
    * been renamed by this library.
    */
   async #findSharedNumbers(): Promise<void> {
-    const { signal } = this.#finding;
     const numbers = new Set(this.#sharedNumbers.values());
     const ids = new Map<number, string>();
-    await forEachRow(listUserIds(this.#engine, idsAPage), rowsInHand, signal, async (id) => {
+    await this.#eachId(async (id) => {
       const user = await this.#read(id);
       if (user === null || typeof user === "string" || user.id !== id) return;
       const { oneupUserId } = user.position.context;

@@ -15,8 +15,7 @@ import type { Engine } from "../engine/engine.ts";
 import { look, standing } from "./import-progress.ts";
 import type { Import, ImportProgress, ImportSummary, OnboardManyOptions } from "./imports.ts";
 import { retryWrite } from "../engine/retry-write.ts";
-import { idsUnder } from "../operations/list-user-ids.ts";
-import { findUser } from "../engine/load-user.ts";
+import { findUser, listUserIds } from "../engine/load-user.ts";
 import { callListener } from "../options/call-listener.ts";
 import { Throttle } from "./throttle.ts";
 import { RowTally } from "./row-tally.ts";
@@ -170,7 +169,7 @@ async function isOurs(
 /** Moves users that were held for the comparison into their lane. */
 async function lineUp(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
   for (const state of ["created", "reauthorizing"] as const) {
-    await forEachRow(idsUnder(engine, indexKey(state, name), pageSize), rowsInHand, signal, async (id) => {
+    await forEachRow(listUserIds(engine, pageSize, indexKey(state, name)), rowsInHand, signal, async (id) => {
       for (let lined = false; !lined;) {
         // One by one: restarting the list after every failure would never end with many users.
         const found = await retryWrite(engine, signal, "put users into their lane", () =>

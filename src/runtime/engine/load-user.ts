@@ -6,7 +6,7 @@
 import { LifecycleError } from "../../errors.ts";
 import type { Loaded, StoredRecord } from "../../store/contract.ts";
 import type { Engine } from "./engine.ts";
-import { isTombstone, tombstoneId } from "../user/tombstone.ts";
+import { isTombstone, isTombstoneId, tombstoneId } from "../user/tombstone.ts";
 import { readUser } from "../user/user.ts";
 import type { User } from "../user/user.ts";
 
@@ -104,6 +104,29 @@ export async function loadUser(
   const found = await findUser(engine, id, read);
   if (found !== null) return found;
   throw unknownUser(engine, id);
+}
+
+/** The ids of all users, or of those under one index key, in pages of up to `limit`, in the store's order. */
+export async function* pagesOfUserIds(
+  { store }: Pick<Engine, "store">,
+  limit: number,
+  indexKey?: string,
+): AsyncGenerator<readonly string[], void, undefined> {
+  for (let after: string | undefined, isFull = true; isFull;) {
+    const ids = await store.page({ state: indexKey, after, limit });
+    yield ids.filter((id) => !isTombstoneId(id));
+    after = ids.at(-1);
+    isFull = ids.length === limit;
+  }
+}
+
+/** The same ids, one by one. */
+export async function* listUserIds(
+  engine: Pick<Engine, "store">,
+  limit: number,
+  indexKey?: string,
+): AsyncGenerator<string, void, undefined> {
+  for await (const ids of pagesOfUserIds(engine, limit, indexKey)) yield* ids;
 }
 
 /** Whether a process runs the user. */

@@ -14,7 +14,7 @@ import { newStoreKey, wrapNames } from "../../store/sealing/key-record.ts";
 import type { Engine } from "../engine/engine.ts";
 import { callListener } from "../options/call-listener.ts";
 import type { RotateKeysOptions, RotateKeysSummary } from "./rotate-keys-options.ts";
-import { findUser, isLeased } from "../engine/load-user.ts";
+import { findUser, isLeased, pagesOfUserIds } from "../engine/load-user.ts";
 import { tombstoneKey } from "../user/tombstone.ts";
 import { untilGivenUp } from "../engine/deadline.ts";
 import { wrap, wrappedAnew } from "./rotate-ring-key.ts";
@@ -60,7 +60,7 @@ async function sealRounds(
     if (settled) early.complete();
     resealed += round.resealed;
     quietRounds = settled && round.resealed + round.busy === 0 ? quietRounds + 1 : 0;
-    // One round can miss a user that changes its state meanwhile.
+    // One round can miss a user that is renamed meanwhile.
     if (quietRounds === 2) {
       const dropped = round.tooNew > 0 ? 0 : await dropOlder(engine, sealing);
       return { storeKeys: keys.view.storeKeys.length, resealed, unreadable: round.unreadable, dropped };
@@ -144,19 +144,14 @@ async function sealRound(
   progress: (seen: number, of: number, resealed: number) => void,
 ): Promise<Round> {
   const round = { seen: 0, current: 0, resealed: 0, busy: 0, unreadable: 0, tooNew: 0 };
-  const counts = Object.entries(await engine.store.counts()).filter(([key]) => key !== tombstoneKey);
-  const of = counts.reduce((sum, [, count]) => sum + count, 0);
-  for (const [state] of counts) {
-    for (let after: string | undefined, full = true; full;) {
-      signal.throwIfAborted();
-      const ids = await engine.store.page({ state, after, limit: pageSize });
-      const ended = await Promise.all(ids.map((id) => sealAnew(engine, id, early)));
-      for (const each of ended) round[each]++;
-      round.seen += ids.length;
-      progress(round.seen, Math.max(of, round.seen), round.resealed);
-      after = ids.at(-1);
-      full = ids.length === pageSize;
-    }
+  const { [tombstoneKey]: _, ...counts } = await engine.store.counts();
+  const of = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  for await (const ids of pagesOfUserIds(engine, pageSize)) {
+    signal.throwIfAborted();
+    const ended = await Promise.all(ids.map((id) => sealAnew(engine, id, early)));
+    for (const each of ended) round[each]++;
+    round.seen += ids.length;
+    progress(round.seen, Math.max(of, round.seen), round.resealed);
   }
   return round;
 }

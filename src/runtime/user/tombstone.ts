@@ -32,6 +32,11 @@ export function isTombstone(value: Json): boolean {
 /** Cannot clash with a user: ids contain no control characters. */
 const beforeMarks = "\u0001";
 
+/** Whether an id that the store lists is a tombstone's. */
+export function isTombstoneId(id: string): boolean {
+  return id.startsWith(beforeMarks);
+}
+
 /** The key of the tombstone of this user, existing or not. Takes an id, or an entry of `User.former`. */
 export function tombstoneId({ hidden, sealer }: Naming, id: string): string {
   return `${beforeMarks}${hidden === null ? sealer.keyedName(id) : hidden.key(id)}`;

@@ -47,6 +47,54 @@ export const listing: Chapter = (it) => {
     assert.deepEqual(new Set(seen), new Set(ids));
   });
 
+  it("page() without a state lists the ids of all records in ascending order", async (bench) => {
+    const { store, write } = bench;
+    const mixed = [
+      ["b", "failed"],
+      ["a10", "created"],
+      ["c", "created import 7"],
+      ["a2", "failed"],
+      ["B", "created"],
+      ["a", "tokenActive"],
+    ] as const;
+    for (const [id, state] of mixed) await store.commit(write(id, { state }));
+    await bench.wait("bulk", "d");
+    await bench.grant(1); // it is leased
+    assert.deepEqual(await store.page({ limit: 99 }), ["B", "a", "a10", "a2", "b", "c", "d"]);
+    assert.deepEqual(await store.page({ limit: 2 }), ["B", "a"]);
+    assert.deepEqual(await store.page({ after: "a", limit: 2 }), ["a10", "a2"]);
+    assert.deepEqual(await store.page({ after: "a1", limit: 9 }), ["a10", "a2", "b", "c", "d"]);
+    assert.deepEqual(await store.page({ after: "d", limit: 9 }), []);
+    assert.deepEqual(await store.page({ limit: 0 }), []);
+  });
+
+  it("page() without a state lists a moved record under its new id only", async ({ store, write }) => {
+    for (const id of ["a", "b", "c"]) await store.commit(write(id));
+    await store.move({ from: "b", commit: write("z", { expectedRevision: 1 }) });
+    assert.deepEqual(await store.page({ limit: 2 }), ["a", "c"]);
+    assert.deepEqual(await store.page({ limit: 99 }), ["a", "c", "z"]);
+    assert.deepEqual(await store.page({ after: "b", limit: 99 }), ["c", "z"]);
+  });
+
+  it("page() without a state lists every id once, whatever the ids look like and whatever state each gets meanwhile", async (bench) => {
+    const { store, write } = bench;
+    for (const id of ids) await store.commit(write(id));
+    const seen: string[] = [];
+    const states = ["tokenActive", "created", "a", "zzz"];
+    for (let after: string | undefined, round = 0; round <= ids.length; round++) {
+      const page = await store.page({ after, limit: 5 });
+      seen.push(...page);
+      after = page.at(-1);
+      if (after === undefined) break;
+      for (const [n, id] of ids.entries()) {
+        const state = states[(n + round) % states.length] ?? "";
+        await store.commit(write(id, { expectedRevision: 1 + round, state }));
+      }
+    }
+    assert.equal(seen.length, ids.length);
+    assert.deepEqual(new Set(seen), new Set(ids));
+  });
+
   it("counts() is empty for an empty store", async ({ store }) => {
     assert.deepEqual(await store.counts(), {});
   });
