@@ -105,7 +105,7 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
           const body = delivery.type === "answer" ? delivery.outgoing.body : "";
           if (isRefused && typeof status === "number")
             judge.lists.heard(life, namesLimit(status, body) ? 429 : status, isPage);
-          if (call === "listUsers" && /(^|&)limit=1(&|$)/.test(incoming.query)) judge.lists.neutral(life);
+          if (call === "listUsers" && isNeutral(incoming)) judge.lists.neutral(life);
           return judge.arrived(life, entry) ?? judge.numbers.presentsDead(incoming.body);
         };
 
@@ -124,6 +124,9 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
               body = "",
             } = delivery.type === "answer" ? delivery.outgoing : {};
             if (waits && namesLimit(status, body)) toldToWait(headers);
+            // It shows that one user alone is to wait.
+            else if (delivery.type === "answer" && isNeutral(incoming))
+              life.toldToWait.delete(endpointOf(incoming));
             if (delivery.type === "answer") resolve(responseOf(delivery.outgoing));
             else reject(cut());
           });
@@ -152,6 +155,12 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
 
 /** Outcomes that say something of the client, and no fault brought them about. */
 const refusing: ReadonlySet<string> = new Set(["unauthorized", "invalid_client", "rate_limited"]);
+
+/** Is it a call without a user's id? */
+function isNeutral({ path, query, body }: Incoming): boolean {
+  if (path.endsWith("/oauth2/token")) return !/(^|&)(code|refresh_token)=/.test(body);
+  return path.startsWith("/user-management") && /(^|&)limit=1(&|$)/.test(query);
+}
 
 function endpointOf({ path }: Incoming): string {
   if (path.endsWith("/oauth2/token")) return "token";
