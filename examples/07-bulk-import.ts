@@ -34,8 +34,7 @@ function open(): Promise<Lifecycle> {
   });
 }
 
-function show({ phase, known, arrived, left, slots, endsAt }: ImportProgress): void {
-  if (phase === "comparing") console.log(`reading 1upHealth's list: ${known} users found there`);
+function show({ phase, arrived, left, slots, endsAt }: ImportProgress): void {
   if (phase !== "onboarding") return;
   const bar = "█".repeat(Math.round((20 * arrived) / (arrived + left))).padEnd(20, "░");
   const seconds = endsAt === null ? 0 : Math.ceil((endsAt.getTime() - Date.now()) / 1_000);

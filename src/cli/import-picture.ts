@@ -20,12 +20,7 @@ export function importPicture(progress: ImportProgress, now: number, paint: Pain
   const share = all === 0 ? 0 : over / all;
   const full = Math.floor(share * barLength);
   const bar = paint.good("━".repeat(full)) + paint.quiet("─".repeat(barLength - full));
-  const far =
-    phase === "reading"
-      ? `${number(read)} rows read`
-      : phase === "comparing"
-        ? `${number(progress.known)} found at 1upHealth so far`
-        : `${number(arrived)} of ${number(all)}`;
+  const far = phase === "reading" ? `${number(read)} rows read` : `${number(arrived)} of ${number(all)}`;
   const gate = shut[0];
   return [
     "",
@@ -43,12 +38,10 @@ export function importPicture(progress: ImportProgress, now: number, paint: Pain
 
 /** One line for a log. */
 export function importLine(progress: ImportProgress, now: number): string {
-  const { phase, arrived, left, known, read } = progress;
+  const { phase, arrived, left, read } = progress;
   switch (phase) {
     case "reading":
       return `reading: ${number(read)} rows`;
-    case "comparing":
-      return `comparing with 1upHealth's list: ${number(known)} found there`;
     case "onboarding":
     case "done":
       return `onboarding: ${number(arrived)} onboarded, ${number(left)} left, ${endInWords(progress, now)}`;

@@ -25,13 +25,10 @@ const widest: ImportProgress = {
 };
 
 describe("the picture of an import", () => {
-  it.each(["reading", "comparing", "onboarding", "done"] as const)(
-    "fits into 80 columns while %s",
-    (phase) => {
-      for (const line of importPicture({ ...widest, phase }, now, plain))
-        expect(line.length).toBeLessThanOrEqual(80);
-    },
-  );
+  it.each(["reading", "onboarding", "done"] as const)("fits into 80 columns while %s", (phase) => {
+    for (const line of importPicture({ ...widest, phase }, now, plain))
+      expect(line.length).toBeLessThanOrEqual(80);
+  });
 
   it("shows its progress and when it will be over", () => {
     const text = importPicture({ ...widest, known: 0, present: 0, rejected: 0 }, now, plain).join("\n");

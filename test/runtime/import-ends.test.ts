@@ -1,5 +1,4 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
-import { LifecycleError } from "oneup-lifecycle";
 import type { ImportProgress } from "oneup-lifecycle";
 import { describe, expect, it, vi } from "vitest";
 import { altered } from "../support/altered.ts";
@@ -23,31 +22,6 @@ describe("onboardMany() ends", () => {
     expect(await importing).toMatchObject({ phase: "done", arrived: 5, failed: 0, left: 0, unreadable: 0 });
   });
 
-  it("at once though the process before died between the comparison and the lane", async () => {
-    const { sandbox, open } = await scene();
-    const began = sandbox.clock.now();
-    const store = memory();
-    let isDead = false;
-    const dying = altered(store, ({ page }) => ({
-      async page(ask) {
-        if (ask.state?.endsWith(" spring") !== true) return page(ask);
-        isDead = true;
-        return new Promise(() => {});
-      },
-    }));
-    const stop = new AbortController();
-    const first = await open({ ...plenty, store: dying });
-    const dead = first.onboardMany(people(20), { name: "spring", signal: stop.signal });
-    dead.catch(() => {});
-    await vi.waitFor(() => expect(isDead).toBe(true));
-    const second = await open({ ...plenty, store });
-    expect(await second.onboardMany(people(20), { name: "spring" })).toMatchObject({
-      present: 20,
-      arrived: 20,
-    });
-    expect(sandbox.clock.now() - began, "no user was held back").toBeLessThan(60_000);
-  });
-
   it("with hidden ids, though a record does not even name its user, and counts it", async () => {
     const { sandbox, open } = await scene();
     let commits = 0;
@@ -65,27 +39,5 @@ describe("onboardMany() ends", () => {
     const again = await lifecycle.onboardMany(people(5), { name: "spring", expect: "new" });
     expect(again).toMatchObject({ present: 5, left: 0, unreadable: 0 });
     expect(sandbox.journal.createdTwice()).toEqual([]);
-  });
-
-  it("though the store fails now and then while users are lined up", async () => {
-    const { sandbox, open } = await scene();
-    let isListed = false;
-    let loads = 0;
-    const store = altered(memory(), ({ load, page }) => ({
-      page(ask) {
-        isListed ||= ask.state === "created spring";
-        return page(ask);
-      },
-      async load(id) {
-        if (!isListed || ++loads % 8 > 0) return load(id);
-        throw new LifecycleError("STORE_UNAVAILABLE", "Cannot read: away", { retryable: true });
-      },
-    }));
-    const lifecycle = await open({ ...plenty, store });
-    hurry(sandbox);
-    expect(await lifecycle.onboardMany(people(40), { name: "spring" })).toMatchObject({
-      added: 40,
-      arrived: 40,
-    });
   });
 });

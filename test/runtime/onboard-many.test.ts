@@ -106,20 +106,6 @@ describe("onboardMany()", () => {
     expect(sandbox.journal.spent().management).toBe(60);
   });
 
-  it("stopped while it compares leaves 1upHealth's list to the next process, which goes on at once", async () => {
-    const { sandbox, open } = await scene({ limit: { calls: 1_000 } });
-    const first = await open(plenty);
-    const stop = new AbortController();
-    sandbox.fail({ call: "listUsers", delayMs: 60_000 });
-    const importing = first.onboardMany(people(20), { name: "spring", signal: stop.signal });
-    await vi.waitFor(async () => expect(await first.counts()).toEqual({ created: 20 }));
-    await vi.waitFor(async () => expect((await first.budget.refresh()).used.recovery).toBe(1));
-    stop.abort(new Error("enough for today"));
-    await expect(importing).rejects.toThrow("enough for today");
-    const second = (await open(plenty)).onboardMany(people(20), { name: "spring" });
-    expect(await second).toMatchObject({ arrived: 20 }); // no time passes: it would wait for ever for its turn
-  });
-
   it("stops reading at an abort though the source is silent, and tells the source", async () => {
     const { open } = await scene();
     const lifecycle = await open();

@@ -15,12 +15,9 @@ export class Dossier {
   spent = 0;
   /** A caller got it, or it was in the store. */
   isKnown = false;
-  /** As it was last written, and when; and when first. */
+  /** As it was last written, and when. */
   envelope: Envelope | null = null;
   writtenAt = 0;
-  enteredAt = 0;
-  /** It is idle in no lane, without any failure, and no process would take it up for minutes. */
-  isHeld = false;
   revision = 0;
   lease: { readonly id: string; readonly by: string; readonly until: number } | null = null;
   lastWriteId = "";

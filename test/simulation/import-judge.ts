@@ -72,6 +72,8 @@ export class ImportJudge {
   readonly #spent: Uint8Array;
   readonly #met: Uint8Array;
   readonly #created: Uint8Array;
+  /** Users of the list that were to be created although they existed. */
+  readonly #unlisted = new Set<string>();
   readonly #guests = new Map<string, { spent: number; met: number }>();
   readonly #arrivals: Float64Array;
   /** From when until when a user of the list waited for a slot. */
@@ -172,8 +174,10 @@ export class ImportJudge {
     if (appUserId === undefined) return;
     const taken = this.#taken.get(appUserId) ?? this.#left.get(appUserId);
     if (taken !== undefined) taken.arrived = true;
+    if (call === "createUser" && outcome === "exists") this.#unlisted.add(appUserId);
     const spent = this.#counted(appUserId, "spent");
-    if (spent > 1 + 2 * this.#counted(appUserId, "met", 0))
+    const due = this.#unlisted.has(appUserId) ? 2 : 1;
+    if (spent > due + 2 * this.#counted(appUserId, "met", 0))
       this.blame(`P6: ${appUserId} cost ${spent} management calls`);
     const number = numberOf(appUserId);
     if (call !== "createUser" || number === null) return;
@@ -269,13 +273,16 @@ export class ImportJudge {
     if (remoteUsers !== all) this.blame(`P2: ${all} users are ${remoteUsers} at 1upHealth`);
     const cheap = this.#spent.findIndex((spent) => spent === 0);
     if (cheap >= 0) this.blame(`P1: 1upHealth was never asked for number ${cheap}`);
-    const { hour: used, ceiling, extra, inHand } = this.figures();
+    const { hour: used, ceiling, extra, inHand, existing } = this.figures();
     const least = (0.99 * limit.calls * limit.windowMs) / (limit.windowMs + longestHoldMs);
     if (!(used.min >= least))
       this.blame(`P4: ${used.min.toFixed(1)} slots an hour were used at worst, though hundreds waited`);
     if (!(used.mean >= 0.99 * ceiling))
       this.blame(`P4: ${used.mean.toFixed(1)} slots an hour were used of ${ceiling.toFixed(1)}`);
-    if (extra > 2 * inHand) this.blame(`P6: ${extra} calls more than users, for ${inHand} deaths`);
+    const unlisted = this.#unlisted.size;
+    if (unlisted > 1 + existing / 20 + inHand)
+      this.blame(`P6: ${unlisted} of ${existing} users in 1upHealth's list were to be created`);
+    if (extra > 2 * inHand + unlisted) this.blame(`P6: ${extra} calls more than users, for ${inHand} deaths`);
   }
 
   async #counts(): Promise<Record<string, number>> {

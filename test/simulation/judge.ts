@@ -213,8 +213,7 @@ export class Judge {
     dossier.revision = answer.revision;
     dossier.lease = holds ? this.#leaseOf(life, commit.lease) : null;
     dossier.isKnown = true;
-    if (dossier.envelope === null) dossier.enteredAt = this.#time.now;
-    this.lists.rests(dossier, commit, holds);
+    this.lists.rests(commit, holds);
     this.#written(life, dossier, commit);
   }
 
@@ -285,8 +284,9 @@ export class Judge {
     dossier.writtenAt = this.#time.now;
     for (const [, state, event] of freshSteps(before, after)) {
       this.#step(dossier, state, event);
-      if (before !== null) this.lists.step(life, dossier.id, before, event);
+      if (before !== null) this.lists.step(dossier.id, before, event);
     }
+    if (before === null) this.lists.added(life, dossier.id, after);
     this.leaving.written(dossier, before, after);
     this.numbers.written(dossier, after);
     this.lookUps.written(life, dossier, before, after);
@@ -302,12 +302,8 @@ export class Judge {
       this.blame(`P2: the refresh token of ${commit.id} is gone`);
   }
 
-  /**
-   * The account's record was written: a gate shut for a secret is shut for that one alone, and a list is read on only
-   * once all users of the page before are marked.
-   */
-  async account(life: Life, value: Json): Promise<void> {
-    this.lists.compared(life, value);
+  /** The account's record was written: a gate shut for a secret is shut for that one alone. */
+  async account(value: Json): Promise<void> {
     await this.#keys.renew();
     this.limits.account(value);
     this.blocks.account(value, (secret) => this.#keys.sealer.fingerprint(secret));

@@ -1,18 +1,15 @@
-/** Judges imports: which users they may mark, what their pages may cost, that they end, and only when they may. */
-import type { Commit, ImportSummary, Json, UserState } from "oneup-lifecycle";
+/** Judges imports: what they may expect of users, what their pages may cost, that they end, and only when they may. */
+import type { Commit, ImportSummary, UserState } from "oneup-lifecycle";
 import type { JournalEntry } from "oneup-lifecycle/sandbox";
 import type { World } from "../../src/sandbox/state/world.ts";
 import type { Envelope } from "../../src/store/envelope.ts";
 import { callOf } from "../../src/runtime/user/step.ts";
 import { isLeft } from "./dossier.ts";
-import type { Dossier } from "./dossier.ts";
 import type { Judge } from "./judge.ts";
 import type { Life } from "./life.ts";
+import type { ListPlan } from "./scenario.ts";
 import { minute } from "./time.ts";
 import type { Time } from "./time.ts";
-
-/** The number that the sandbox gives its first user; the others follow. */
-const firstUserId = 1001;
 
 /** With a page of HTML, too. */
 const stopping: ReadonlySet<number> = new Set([200, 302, 401, 403, 406, 511]);
@@ -21,10 +18,10 @@ const longestOnItsWay = 45_000;
 
 /** See the module. */
 export class ListJudge {
-  /** Which lists each process brings in, and when it last asked for a page of 1upHealth's. */
-  readonly #lists = new Map<Life, { readonly names: Set<string>; pageAt: number }>();
-  /** Pages of 1upHealth's list, the users for which they saved a call, and what went wrong meanwhile. */
-  readonly #comparing = { pages: 0, known: 0, causes: 0 };
+  /** Which lists each process brings in. */
+  readonly #lists = new Map<Life, Set<ListPlan>>();
+  /** Pages of 1upHealth's list, how many there may be, and what went wrong meanwhile. */
+  readonly #reading = { pages: 0, allowed: 0, causes: 0 };
   /** Processes that compare all users with 1upHealth's list, at any cost. */
   readonly #reconciling = new Set<Life>();
   /** Processes that had a call stopped, and when each last made one that names no user. */
@@ -34,36 +31,30 @@ export class ListJudge {
   #wasThrottled = false;
   /** The page to be judged next is that of such a call. */
   #isNeutral = false;
-  readonly #judge: Pick<Judge, "all" | "blame">;
+  readonly #judge: Pick<Judge, "all" | "blame" | "of">;
   readonly #time: Time;
   readonly #world: World;
 
-  constructor(judge: Pick<Judge, "all" | "blame">, time: Time, world: World) {
+  constructor(judge: Pick<Judge, "all" | "blame" | "of">, time: Time, world: World) {
     this.#judge = judge;
     this.#time = time;
     this.#world = world;
   }
 
   /** A process begins to bring a list in, or goes on with it. */
-  bringsIn(life: Life, name: string): void {
-    const lists = this.#lists.get(life) ?? { names: new Set(), pageAt: 0 };
-    const others = [...this.#lists].filter(([other, { names }]) => other.alive && names.has(name));
-    if (others.length > 0) this.#comparing.causes++; // each may ask for the same page once
-    this.#lists.set(life, lists);
-    lists.names.add(name);
+  bringsIn(life: Life, plan: ListPlan, ids: readonly string[]): void {
+    const lists = this.#lists.get(life) ?? new Set();
+    this.#lists.set(life, lists.add(plan));
+    const missing = ids.filter((id) => this.#judge.of(id).envelope === null);
+    if (plan.expect !== undefined || missing.length < 2) return;
+    // The list is left alone once its pages have cost one more than they save; here imports have less than fifty users.
+    const saves = missing.filter((id) => this.#world.users.find(id) !== undefined).length;
+    this.#reading.allowed += 1 + saves;
   }
 
   /** A process reads 1upHealth's list because it was asked to. */
   reconciles(life: Life): void {
     this.#reconciling.add(life);
-  }
-
-  /** The import reports that its users wait for slots now. */
-  hasLinedUp(name: string): void {
-    for (const dossier of this.#judge.all()) {
-      if (dossier.isHeld && dossier.lease === null && isLeft(dossier, name))
-        this.#judge.blame(`P2: ${dossier.id} is still held for the import of ${name}`);
-    }
   }
 
   /** The import reports that all users have arrived; `alone`: no other process has imported that list. */
@@ -108,16 +99,13 @@ export class ListJudge {
     const isNeutral = this.#isNeutral;
     this.#isNeutral = false;
     if (isNeutral || isForLookUp || this.#reconciling.has(life)) return;
-    const lists = this.#lists.get(life);
-    if (lists === undefined) return this.#judge.blame(`P6: ${life.name} reads 1upHealth's list for nothing`);
-    const { pages, known, causes } = this.#comparing;
-    const imports = new Set([...this.#lists.values()].flatMap(({ names }) => [...names])).size;
-    // Every list is left alone once its pages have cost two more than they saved; here lists have less than fifty users.
-    if (pages - known > 2 * imports - 1 + causes)
-      this.#judge.blame(`P6: page ${pages + 1} of 1upHealth's list, and ${known} users were found in it`);
-    lists.pageAt = this.#time.now;
-    this.#comparing.pages++;
-    if (fault !== undefined || outcome !== "listed") this.#comparing.causes++;
+    const { pages, allowed, causes } = this.#reading;
+    if (allowed === 0 || !this.#lists.has(life))
+      return this.#judge.blame(`P6: ${life.name} reads 1upHealth's list for nothing`);
+    if (pages >= allowed + causes)
+      this.#judge.blame(`P6: page ${pages + 1} of 1upHealth's list, of which ${allowed} could save calls`);
+    this.#reading.pages++;
+    if (fault !== undefined || outcome !== "listed") this.#reading.causes++;
   }
 
   /** Does the process read 1upHealth's list, for an import or because it was asked to? */
@@ -127,56 +115,42 @@ export class ListJudge {
 
   /** A page of the list was lost on its way. */
   noteLostPage(): void {
-    this.#comparing.causes++;
+    this.#reading.causes++;
   }
 
   /** A process died or stood still: others may read its page once more. */
   noteInterruption(process: string): void {
-    if ([...this.#lists.keys()].some(({ name }) => name === process)) this.#comparing.causes++;
+    if ([...this.#lists.keys()].some(({ name }) => name === process)) this.#reading.causes++;
   }
 
   /** Steps that an import or the application takes for a user must leave alone who is under way. */
-  step(life: Life, id: string, before: Envelope, event: string): void {
-    if (event === "ADOPTED") {
-      if (before.intent !== null)
-        this.#judge.blame(`P7: ${id} was taken over while its ${before.intent.call} was in doubt`);
-      const granted = ["tokenActive", "expiring", "refreshed", "reauthorized"].includes(before.state);
-      const lost = before.history.some(([, , step]) => step === "GRANT_LOST" || step === "REAUTHORIZE");
-      if (granted || (lost && before.state === "reauthorizing"))
-        this.#judge.blame(`P2: the grant of ${id} was replaced by an older one`);
-    }
-    if (event !== "EXPECT_EXISTING") return;
-    const { state, intent, origin } = before;
-    const own = origin !== undefined && !origin.arrived && this.#lists.get(life)?.names.has(origin.name);
-    if (own !== true || state !== "created" || intent !== null)
-      this.#judge.blame(`P6: ${life.name} marks ${id}, which does not wait in its import`);
-    this.#comparing.known++;
+  step(id: string, before: Envelope, event: string): void {
+    if (event === "EXPECT_EXISTING")
+      this.#judge.blame(`P6: ${id} is expected at 1upHealth after its first record`);
+    if (event !== "ADOPTED") return;
+    if (before.intent !== null)
+      this.#judge.blame(`P7: ${id} was taken over while its ${before.intent.call} was in doubt`);
+    const granted = ["tokenActive", "expiring", "refreshed", "reauthorized"].includes(before.state);
+    const lost = before.history.some(([, , step]) => step === "GRANT_LOST" || step === "REAUTHORIZE");
+    if (granted || (lost && before.state === "reauthorizing"))
+      this.#judge.blame(`P2: the grant of ${id} was replaced by an older one`);
+  }
+
+  /** An import stored a user. */
+  added(life: Life, id: string, { origin, history }: Envelope): void {
+    const plan = [...(this.#lists.get(life) ?? [])].find(({ name }) => name === origin?.name);
+    const isListed = history.some(([, , event]) => event === "EXPECT_EXISTING");
+    if (plan === undefined || plan.expect !== undefined || !isListed) return;
+    if (this.#world.users.find(id) === undefined)
+      this.#judge.blame(`P6: ${life.name} expects ${id} at 1upHealth, whose list does not have it`);
   }
 
   /** An idle user with a call to make must be taken up again, and soon, unless its record has a reason. */
-  rests(dossier: Dossier, { id, value, lane, dueInMs }: Commit, isLeased: boolean): void {
+  rests({ id, value, lane, dueInMs }: Commit, isLeased: boolean): void {
     const { state, intent, pause } = value as unknown as Envelope; // written by the library itself
-    dossier.isHeld = false;
     if (isLeased || lane !== null || callOf(state as UserState) === undefined) return;
     if (dueInMs === null) this.#judge.blame(`P2: no process will ever take ${id} up`);
     const reason = intent !== null || pause !== null || state === "codeIssued" || state === "expiring";
-    dossier.isHeld = !reason && (dueInMs ?? 0) > 5 * minute;
-  }
-
-  /** A list is read on only once all users of the page before are marked. */
-  compared(life: Life, value: Json): void {
-    const { imports = {} } = value as { imports?: Record<string, { skip: number }> }; // written by the library
-    const pageAt = this.#lists.get(life)?.pageAt ?? 0;
-    for (const [name, { skip }] of Object.entries(imports)) {
-      for (const dossier of this.#judge.all()) {
-        const { envelope, lease, enteredAt, writtenAt } = dossier;
-        if (!isLeft(dossier, name) || envelope?.state !== "created" || envelope.intent !== null) continue;
-        if (lease !== null || enteredAt >= pageAt || writtenAt >= pageAt) continue;
-        const remote = this.#world.users.find(dossier.id);
-        const place = (remote?.oneupUserId ?? Infinity) - firstUserId;
-        if (place >= skip - 100 && place < skip)
-          this.#judge.blame(`P6: 1upHealth's list was read past ${dossier.id}, which is not marked`);
-      }
-    }
+    if (!reason && (dueInMs ?? 0) > 5 * minute) this.#judge.blame(`P2: ${id} is held back for no reason`);
   }
 }

@@ -40,7 +40,7 @@ export class List {
     if (!this.#stage.isOver && this.#dice.hits(0.2))
       life.hear(this.#dice.between(1, 30 * minute), () => stop.abort(calledOff));
     trace.note(life.name, `onboardMany ${name}?`);
-    judge.lists.bringsIn(life, name);
+    judge.lists.bringsIn(life, this.#plan, this.#ids);
     this.#begun++;
     let open = true;
     const close = (how: string): void => {
@@ -59,10 +59,6 @@ export class List {
       ...(expect && { expect }),
       everyMs: 30 * second,
       signal: stop.signal,
-      onProgress: ({ phase }) => {
-        // Another one may hold its users still.
-        if (phase === "onboarding" && this.#begun === 1) judge.lists.hasLinedUp(name);
-      },
     });
     const hears = (summary: ImportSummary): void => {
       judge.lists.broughtIn(life, name, summary, this.#begun === 1);

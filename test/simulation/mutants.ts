@@ -11,8 +11,6 @@ const no: Rewrite = () => "false";
 const yes: Rewrite = () => "true";
 /** An object without what is in it: every member is null. */
 const emptied: Rewrite = (it) => `Object.fromEntries(Object.keys(${it}).map((key) => [key, null]))`;
-/** Begun, and not waited for: what it would bring is taken to be 0. */
-const unawaited: Rewrite = (it) => `(void (async () => ${it})(), 0)`;
 
 /** All mistakes. */
 export const mutants: readonly Mutant[] = [
@@ -169,14 +167,14 @@ export const mutants: readonly Mutant[] = [
     becomes: (_, { part }) => part("argument.arguments.3"),
   },
   {
-    name: "forgets users in their lane that it held for a comparison",
-    at: "held-users-get-a-lane",
-    when: "never",
+    name: "stores users of an import where no process looks for them",
+    at: "an-imported-user-waits-in-its-lane",
+    becomes: emptied,
   },
   {
-    name: "holds users for a comparison without a time limit",
-    at: "a-user-is-held-for-a-limited-time",
-    becomes: none,
+    name: "ends an import because 1upHealth does not return its list",
+    at: "an-import-does-without-the-list",
+    when: "always",
   },
   { name: "counts users that have a token as left for ever", at: "a-first-token-is-an-arrival", becomes: no },
   {
@@ -189,11 +187,15 @@ export const mutants: readonly Mutant[] = [
     at: "a-first-write-is-repeated",
     becomes: no,
   },
-  { name: "marks users of other imports", at: "an-import-marks-its-own-users", when: "always" },
   {
-    name: "stores how far it read 1upHealth's list before it marks the users found there",
-    at: "a-page-is-marked-before-it-counts-as-read",
-    becomes: unawaited,
+    name: "expects users at 1upHealth that its list does not have",
+    at: "only-a-listed-user-is-expected-to-exist",
+    when: "never",
+  },
+  {
+    name: "reads 1upHealth's list for users that are here already",
+    at: "a-user-that-is-here-is-not-looked-for-in-the-list",
+    when: "never",
   },
   { name: "reads 1upHealth's list to its end at any cost", at: "a-page-must-pay", when: "always" },
   {

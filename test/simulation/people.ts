@@ -270,6 +270,7 @@ export class Person {
     if (place === undefined) return this.#later(10 * second, otherwise);
     const { life, lifecycle } = place;
     trace.note(life.name, `${what} ${this.id}?`);
+    const { isKnown } = judge.of(this.id); // its import may store it while the question is on its way
     let open = true;
     const over = time.after(waitMs + slackMs, () => {
       if (!open) return;
@@ -290,13 +291,13 @@ export class Person {
       (answer) => close("done") && then(life, answer),
       (error: unknown) => {
         if (!close(String(error))) return;
-        this.#hear(life, what, error);
+        this.#hear(life, what, error, isKnown);
         otherwise();
       },
     );
   }
 
-  #hear(life: Life, what: string, error: unknown): void {
+  #hear(life: Life, what: string, error: unknown, wasKnown: boolean): void {
     const { judge, time } = this.#stage;
     judge.read(`an error of ${life.name}`, `${String(error)} ${JSON.stringify(error)}`);
     if (!isLifecycleError(error))
@@ -306,7 +307,7 @@ export class Person {
     const { renamedTo } = error.facts;
     if (error.code === "RENAMED" && typeof renamedTo === "string") this.id = renamedTo;
     else if (error.code === "USER_UNKNOWN") {
-      if (judge.of(this.id).isKnown) judge.blame(`P1: ${life.name} does not know ${this.id} any more`);
+      if (wasKnown) judge.blame(`P1: ${life.name} does not know ${this.id} any more`);
     } else if (error.code === "USER_OFFBOARDED" && judge.of(this.id).wasLetGo) {
       if (what !== "onboard" && what !== "adopt") this.#comeAgain();
     } else if (error.code === "USER_FAILED" || error.code === "USER_CONFLICT") {

@@ -127,7 +127,7 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
       commit: (write) =>
         ask("account.commit", [], async () => {
           const done = await store.account.commit(write);
-          if (done) await judge.account(life, write.value);
+          if (done) await judge.account(write.value);
           return done;
         }),
     },

@@ -57,7 +57,7 @@ export const onboardHelp: CommandHelp = {
     expect: {
       type: "string",
       value: "WHAT",
-      description: "new or existing, if known (default: compare with 1upHealth's list)",
+      description: "new or existing, if known (default: look in 1upHealth's list)",
     },
     ...refreshOption,
     ...jsonLinesOption,

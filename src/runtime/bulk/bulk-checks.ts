@@ -54,7 +54,8 @@ export function checkOnboardingMany(rows: Rows<unknown>, options: OnboardManyOpt
     throw wrong(verb, "name", "1 to 64 letters, digits and ._-", name);
   }
   if (lane !== undefined) checkLane(verb, lane);
-  if (expect !== undefined) oneOf(verb, "expect", expect, ["new", "existing"]);
+  if (expect !== undefined && typeof expect !== "function")
+    oneOf(verb, "expect", expect, ["new", "existing"]);
   return { ...checked, name };
 }
 

@@ -6,7 +6,6 @@
 import type { Lane } from "../../store/contract.ts";
 import { total } from "../../store/lane-scheduler.ts";
 import { shutGates } from "../operations/budget.ts";
-import type { Comparison } from "./comparison.ts";
 import type { Engine } from "../engine/engine.ts";
 import { forecast } from "../operations/forecast.ts";
 import type { ImportProgress, RowCounts } from "./imports.ts";
@@ -29,16 +28,15 @@ export async function standing({ store }: Engine, name: string): Promise<Standin
 /** The import's current progress. */
 export async function look(
   engine: Engine,
-  at: Pick<ImportProgress, "name" | "phase"> & {
+  at: Pick<ImportProgress, "name" | "phase" | "known"> & {
     readonly counts: RowCounts;
     readonly lane: Lane;
-    readonly compared: Comparison;
     readonly before: Standing;
     readonly unreadable: DamagedUsers;
   },
 ): Promise<ImportProgress> {
   const { account, clock, guard } = engine;
-  const { name, phase, counts, before } = at;
+  const { name, phase, counts, known, before } = at;
   const [{ used, waiting, inMs }, { left, failed }] = await Promise.all([
     forecast(engine, 1, at.lane),
     standing(engine, name),
@@ -49,7 +47,7 @@ export async function look(
     name,
     phase,
     ...counts,
-    known: at.compared.known,
+    known,
     // A user that was added and is no longer counted has arrived. A row in progress may be stored but not counted
     // yet.
     arrived: Math.max(0, before.left + before.failed + counts.added - left - failed),

@@ -30,11 +30,12 @@ export interface OnboardManyOptions extends ListOptions<ImportProgress> {
   /** The lane in which its users wait for slots. @default "bulk" */
   readonly lane?: Lane | undefined;
   /**
-   * What is known about the users at 1upHealth, as for `onboard()`. If omitted, 1upHealth's own list of users is read
-   * first, as far as that saves calls: a user found there costs one call instead of two. The list is not read if the
-   * rows take longer than 12 minutes to arrive, because users are held back for at most a quarter of an hour.
+   * What is known about the users at 1upHealth, as for `onboard()`; a function is called for each user that is added.
+   * If omitted, 1upHealth's own list of users is read along with the rows, as far as that saves calls: a page of a
+   * thousand users costs one call, and each user found saves one. The pages cost at most one call more than they save,
+   * or a fiftieth of the users added, and the rows wait for them for at most ten minutes in total.
    */
-  readonly expect?: "new" | "existing" | undefined;
+  readonly expect?: "new" | "existing" | ((appUserId: string) => "new" | "existing") | undefined;
 }
 
 /** Options of {@link Lifecycle.adoptMany}. */
@@ -72,13 +73,12 @@ export interface RowSummary extends RowCounts {
 export interface ImportProgress extends RowCounts {
   readonly name: string;
   /**
-   * - `reading`: reads rows and stores their users
-   * - `comparing`: reads 1upHealth's own list and marks the users found there
+   * - `reading`: reads rows, looks for their users in 1upHealth's own list, and stores them
    * - `onboarding`: its users wait for slots and get their tokens
    * - `done`: no users are left
    */
-  readonly phase: "reading" | "comparing" | "onboarding" | "done";
-  /** Its users that were found in 1upHealth's own list. */
+  readonly phase: "reading" | "onboarding" | "done";
+  /** Users that this call found in 1upHealth's own list. */
   readonly known: number;
   /**
    * Its users that are no longer left since this call began, whichever process ran them: they got a token, or were

@@ -7,36 +7,27 @@
  */
 import { linkSignals } from "../../abort.ts";
 import { isLifecycleError } from "../../errors.ts";
-import { checkId } from "../options/checks.ts";
-import { compareUsers } from "./compare-users.ts";
-import { readComparison } from "./comparison.ts";
-import type { Comparison } from "./comparison.ts";
+import type { Lane } from "../../store/contract.ts";
+import { checkId, oneOf } from "../options/checks.ts";
 import type { Engine } from "../engine/engine.ts";
 import { look, standing } from "./import-progress.ts";
 import type { Import, ImportProgress, ImportSummary, OnboardManyOptions } from "./imports.ts";
 import { retryWrite } from "../engine/retry-write.ts";
-import { findUser, listUserIds } from "../engine/load-user.ts";
+import { findUser } from "../engine/load-user.ts";
 import { callListener } from "../options/call-listener.ts";
 import { Throttle } from "./throttle.ts";
 import { RowTally } from "./row-tally.ts";
 import { forEachRow, rowsInHand } from "./for-each-row.ts";
 import type { Rows } from "./for-each-row.ts";
-import { moveIdle, saveIdle } from "../engine/save-user.ts";
-import { indexKey } from "../user/index-key.ts";
+import { moveIdle } from "../engine/save-user.ts";
 import { DamagedUsers } from "./damaged-users.ts";
+import { ListedUsers } from "./listed-users.ts";
 import { newUser, stepped } from "../user/user.ts";
 import type { User } from "../user/user.ts";
 
+const expected = ["new", "existing"] as const;
 /** Unreadable users named in the result. */
 const mostIds = 100;
-/** Users listed per request to the store. */
-const pageSize = 500;
-/**
- * Users that are to be compared with 1upHealth's list are held for at most this time, ms, and the comparison takes
- * less. If this process dies, they become due then and continue by themselves.
- */
-const heldMs = 15 * 60_000;
-const comparedMs = 12 * 60_000;
 
 /**
  * Onboards the list. `help` works for all users until its signal aborts.
@@ -52,18 +43,19 @@ export async function onboardMany(
   const tally = new RowTally(engine.keys);
   const pace = new Throttle(engine, options.everyMs);
   const unreadable = new DamagedUsers(engine, name);
-  const comparedBy = engine.clock.monotonic() + comparedMs;
+  const listed = new ListedUsers(engine, signal);
   const before = await retryWrite(engine, signal, "read the progress of an import", () =>
     standing(engine, name),
   );
-  let compared = await retryWrite(engine, signal, "read the progress of an import", () =>
-    readComparison(engine, name),
-  );
-  const holds = expect === undefined && !compared.done;
+
+  async function expects(id: string): Promise<"new" | "existing"> {
+    if (expect === undefined) return listed.expects(id);
+    return typeof expect === "string" ? expect : oneOf("onboard a list", "expect", expect(id), expected);
+  }
 
   async function report(phase: ImportProgress["phase"]): Promise<ImportProgress> {
     const progress = await retryWrite(engine, signal, "read the progress of an import", () =>
-      look(engine, { name, counts: tally.counts, phase, lane, compared, before, unreadable }),
+      look(engine, { name, counts: tally.counts, phase, lane, known: listed.known, before, unreadable }),
     );
     callListener(engine.settings.logger, "onProgress", onProgress, progress);
     return progress;
@@ -73,30 +65,15 @@ export async function onboardMany(
   await forEachRow(ids, rowsInHand, signal, async (given, number) => {
     await tally.count(number, () => {
       const id = checkId(given);
-      const user = newcomer(engine, id, options);
-      return retryWrite(engine, signal, "store users", () =>
-        enter(engine, signal, user, holds ? heldMs : null),
-      );
+      return retryWrite(engine, signal, "store users", async () => {
+        // seam: a-user-that-is-here-is-not-looked-for-in-the-list
+        if ((await engine.store.load(id)).type !== "absent") return "present";
+        return enter(engine, signal, newcomer(engine, { id, name, lane }, await expects(id)));
+      });
     });
     if (pace.isDue()) await report("reading");
   });
-
-  if (holds) {
-    await report("comparing");
-    const seen = async (now: Comparison): Promise<void> => {
-      compared = now;
-      if (pace.isDue()) await report("comparing");
-    };
-    await retryWrite(engine, signal, "compare users", () =>
-      compareUsers(engine, { name, until: comparedBy, signal, seen }),
-    );
-  }
-  // Another process that compared may have died before lining the users up: then most of those left are in no lane.
-  const { left, waiting } = await report(holds ? "comparing" : "reading");
-  // seam: held-users-get-a-lane
-  if (holds || (expect === undefined && waiting < left / 2)) {
-    await retryWrite(engine, signal, "put users into their lane", () => lineUp(engine, name, signal));
-  }
+  listed.end();
 
   const stop = linkSignals(signal);
   const working = help(stop.signal);
@@ -124,25 +101,20 @@ export async function onboardMany(
 }
 
 /** A new user of an import. */
-function newcomer({ clock }: Engine, id: string, { name, lane = "bulk", expect }: OnboardManyOptions): User {
+function newcomer(
+  { clock }: Engine,
+  { id, name, lane }: { readonly id: string; readonly name: string; readonly lane: Lane },
+  expect: "new" | "existing",
+): User {
   const at = clock.now();
   const user = { ...newUser(id, lane, at), origin: { name, arrived: false } };
   return expect === "existing" ? stepped(user, { type: "EXPECT_EXISTING", at }) : user;
 }
 
-/** Stores the user, in its lane or held for this time, unless the id exists or was forgotten. */
-async function enter(
-  engine: Engine,
-  signal: AbortSignal,
-  newcomer: User,
-  holdMs: number | null,
-): Promise<"added" | "present"> {
-  const { lane } = newcomer;
-  const place =
-    holdMs === null
-      ? { dueInMs: null, lane }
-      : { /* seam: a-user-is-held-for-a-limited-time */ dueInMs: holdMs, lane: null };
-  if ((await engine.store.load(newcomer.id)).type !== "absent") return "present";
+/** Stores the user in its lane, unless another process is faster or the user was forgotten. */
+async function enter(engine: Engine, signal: AbortSignal, newcomer: User): Promise<"added" | "present"> {
+  // seam: an-imported-user-waits-in-its-lane
+  const place = { dueInMs: null, lane: newcomer.lane };
   // An unacknowledged write is repeated with the same write id: otherwise our own user would look like a conflict.
   const done = await moveIdle(engine, newcomer, place, /* seam: a-first-write-is-repeated */ signal);
   if (done.type !== "committed")
@@ -164,25 +136,6 @@ async function isOurs(
   );
   const there = found?.user;
   return there?.origin?.name === origin?.name && there?.history[0]?.[0] === begun?.[0];
-}
-
-/** Moves users that were held for the comparison into their lane. */
-async function lineUp(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
-  for (const state of ["created", "reauthorizing"] as const) {
-    await forEachRow(listUserIds(engine, pageSize, indexKey(state, name)), rowsInHand, signal, async (id) => {
-      for (let lined = false; !lined;) {
-        // One by one: restarting the list after every failure would never end with many users.
-        const found = await retryWrite(engine, signal, "put users into their lane", () =>
-          findUser(engine, id).catch(nobodyIfUnreadable),
-        );
-        if (found === null || found.record.lane !== null || found.record.lease !== null) return;
-        const { user } = found;
-        if (user.intent !== null || user.pause !== null) return; // it is already being run
-        const done = await saveIdle(engine, user, { dueInMs: null, lane: user.lane }, signal);
-        lined = done.type === "committed"; // or it has been moved into another lane
-      }
-    });
-  }
 }
 
 function nobodyIfUnreadable(error: unknown): null {

@@ -1,0 +1,116 @@
+/**
+ * Tells an import which of its users exist at 1upHealth already, from 1upHealth's own list. Such a user costs one call
+ * if that is known and two if it is not, and a page of the list costs one call, so the list is read page by page, for
+ * as long as that saves calls. Nothing is stored but the user's first record, which says what is expected of it: after
+ * a crash the list is read again, for the users that are still to be added.
+ *
+ * @module
+ */
+import { linkSignals } from "../../abort.ts";
+import { sleep } from "../../clock.ts";
+import { inWords, isLifecycleError } from "../../errors.ts";
+import type { Engine } from "../engine/engine.ts";
+import { askForPage } from "../operations/remote.ts";
+import type { Page } from "../operations/user-walk.ts";
+import { hashOf } from "./hash-of.ts";
+
+/** Users per page, and after a page that 1upHealth did not return. */
+const pageSize = 1_000;
+const smallerPageSize = 100;
+/** Rows wait for pages for at most this time in total, ms. */
+const longestWaitMs = 10 * 60_000;
+/** The shortest and longest wait after a page that 1upHealth did not return, ms. */
+const shortestPauseMs = 1_000;
+const longestPauseMs = 60_000;
+
+/** 1upHealth's list, as far as one import has read it. */
+export class ListedUsers {
+  readonly #engine: Engine;
+  readonly #signal: AbortSignal;
+  /** Hashes of the ids read so far; if two ids had the same one, a user would cost a call more. */
+  readonly #ids = new Set<number>();
+  #reading: Promise<void> | null = null;
+  #calls = 0;
+  #limit = pageSize;
+  #skip = 0;
+  #longest = 0;
+  #first: number | undefined;
+  #isAtEnd = false;
+  #waitLeftMs = longestWaitMs;
+  #sought = 0;
+  #known = 0;
+
+  constructor(engine: Engine, signal: AbortSignal) {
+    this.#engine = engine;
+    this.#signal = signal;
+  }
+
+  /** Users that were found. */
+  get known(): number {
+    return this.#known;
+  }
+
+  /** What to expect of a user that is to be added. @throws the signal's reason */
+  async expects(id: string): Promise<"new" | "existing"> {
+    const hash = hashOf(id);
+    this.#sought++;
+    while (!this.#ids.has(hash) && this.#pays()) {
+      await (this.#reading ??= this.#read().finally(() => (this.#reading = null)));
+    }
+    // seam: only-a-listed-user-is-expected-to-exist
+    if (!this.#ids.has(hash)) return "new";
+    this.#known++;
+    return "existing";
+  }
+
+  /** Frees the memory of the list once no more rows come. */
+  end(): void {
+    this.#ids.clear();
+  }
+
+  /**
+   * Whether the next page may be worth its call. It must be able to save one, and the pages may cost one call more than
+   * they save, or a fiftieth of what the users so far cost, because their position in the list is unknown.
+   */
+  #pays(): boolean {
+    if (this.#isAtEnd || this.#waitLeftMs <= 0) return false;
+    // seam: a-page-must-pay
+    return this.#sought > 1 && this.#calls - this.#known < Math.max(1, this.#sought / 50);
+  }
+
+  /** Reads a page; pauses if 1upHealth does not return it. */
+  async #read(): Promise<void> {
+    const { clock, settings } = this.#engine;
+    const began = clock.monotonic();
+    const { signal, abort, release } = linkSignals(this.#signal);
+    const cancel = clock.timer(this.#waitLeftMs, abort);
+    try {
+      const page = { skip: this.#skip, limit: this.#limit };
+      this.#add(await askForPage(this.#engine, page, { lane: "recovery", signal }));
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      if (signal.aborted) return; // the time is over
+      // seam: an-import-does-without-the-list
+      if (!isLifecycleError(error)) throw error;
+      [this.#limit, this.#longest] = [smallerPageSize, 0];
+      settings.logger.warn(`Cannot read 1upHealth's list of users: ${inWords(error)}`);
+      const ms = Math.min(longestPauseMs, Math.max(shortestPauseMs, error.retryAfterMs ?? 0));
+      await sleep(clock, ms, this.#signal);
+    } finally {
+      cancel();
+      release();
+      this.#calls++; // until then, all rows wait for this page
+      this.#waitLeftMs -= clock.monotonic() - began;
+    }
+  }
+
+  #add({ users, entries }: Page): void {
+    const first = users[0]?.oneupUserId;
+    // A short page ends the list, unless the server returns no more at once. The same page again: it does not page.
+    this.#isAtEnd = entries === 0 || entries < this.#longest || first === this.#first;
+    this.#longest = entries;
+    this.#first = first;
+    this.#skip += entries;
+    for (const { appUserId } of users) if (appUserId !== undefined) this.#ids.add(hashOf(appUserId));
+  }
+}
