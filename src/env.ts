@@ -139,6 +139,12 @@ function storeFromEnv(): Promise<StoreAdapter> {
  * @throws {LifecycleError} `INVALID_OPTION`, which names `from`
  */
 export async function storeAt(place: string, from: string): Promise<StoreAdapter> {
+  const flaw = flawIn(place);
+  if (flaw !== undefined)
+    throw new LifecycleError(
+      "INVALID_OPTION",
+      `Cannot start: ${from} must be the path of a folder, a redis: or a postgres: URL, and it ${flaw}`,
+    );
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(place)?.[1]?.toLowerCase();
   // Imported lazily: an adapter loads its driver only when it is used.
   if (scheme === undefined) return (await import("../adapters/lmdb.ts")).lmdb(place);
@@ -150,4 +156,13 @@ export async function storeAt(place: string, from: string): Promise<StoreAdapter
     "INVALID_OPTION",
     `Cannot start: ${from} must be the path of a folder, a redis: or a postgres: URL, and it is a ${scheme}: URL`,
   );
+}
+
+/** What a place is given with that was meant for a shell, a file of settings or a URL: it would name a new, empty folder. */
+function flawIn(place: string): string | undefined {
+  if (place.trim() !== place || place === "") return "begins or ends with a space";
+  if (/["'`]/.test(place)) return "contains quotation marks";
+  if (place.includes("$")) return "contains a variable ($) that was not replaced";
+  if (place.startsWith("~")) return "begins with ~, which only a shell replaces";
+  return /^[^:]*\/\//.test(place) ? "contains // but is no URL" : undefined;
 }

@@ -114,11 +114,10 @@ async function* cellsOf(
     bom: true,
     columns: (header: string[]) => {
       if (header.includes(column)) return header;
-      const known = header.map((name) => JSON.stringify(name)).join(", ");
       const other = separatorOf(header, column);
       if (other !== undefined) throw wrongSeparator(path, other);
       throw new UsageError(
-        `Cannot read ${path}: it has no column ${JSON.stringify(column)}; --column takes one of ${known}`,
+        `Cannot read ${path}: none of its ${header.length} columns is called ${JSON.stringify(column)}; --column takes the name of one in its first line`,
       );
     },
     delimiter: isOfTabs(path) ? "\t" : ",",

@@ -147,9 +147,10 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
   accessToken(appUserId: string, options?: WaitOptions): Promise<string>;
   /**
    * A FHIR client for this user. It fetches, renews and replaces the token by itself. All FHIR calls keep to the
-   * account's limit, and stop while 1upHealth throttles it. After a 401 the token is dropped and the call repeated
-   * `USER_NOT_READY`, whose `retryAfterMs` is the rest of that minute. A provisional token
-   * ({@link UserStatus.provisionalUntil}) is replaced at once.
+   * account's limit, and stop while 1upHealth throttles it. After a 401 the token is
+   * replaced and the call repeated. A token younger than a minute, or than up to eight minutes without a refresh token,
+   * is not replaced: the call rejects with `USER_NOT_READY`, and `retryAfterMs` is the rest of that time. A provisional
+   * token ({@link UserStatus.provisionalUntil}) is replaced at once.
    *
    * @throws {LifecycleError} `INVALID_ID`; `INVALID_RESOURCE` for a version that 1upHealth does not serve;
    * `INVALID_OPTION`; the calls also as {@link accessToken}

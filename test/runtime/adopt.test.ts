@@ -1,8 +1,9 @@
 import { inspect } from "node:util";
 import type { Grant, Lifecycle } from "oneup-lifecycle";
 import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
+import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it, vi } from "vitest";
-import { hurry, scene, spentOn, untilPaused } from "../support/scene.ts";
+import { afterwards, hurry, scene, spentOn, untilPaused } from "../support/scene.ts";
 
 const hour = 3_600_000;
 
@@ -295,4 +296,18 @@ describe("adoptMany()", () => {
       rows.map((row) => (Array.isArray(row) ? "INVALID_ID" : "INVALID_OPTION")),
     );
   });
+});
+
+it("adopt() and adoptMany() quote nothing of a grant whose parts are in the wrong places", async () => {
+  const { lifecycle, close } = await createTestLifecycle();
+  afterwards(close);
+  const planted = "planted-refresh-token";
+  const swapped = { oneupUserId: planted, refreshToken: "4711" };
+  const refused: unknown = await lifecycle.adopt("ada", swapped as never).catch((error: unknown) => error);
+  expect(refused).toMatchObject({ code: "INVALID_OPTION" });
+  const rows = [`ada@example.org,4711,${planted}`, { appUserId: "ada@example.org", ...swapped }, [planted]];
+  const { rejects } = await lifecycle.adoptMany(rows as never);
+  expect(rejects).toHaveLength(rows.length);
+  const shown = [refused, ...rejects].map((one) => inspect(one, { depth: 9 })).join();
+  expect(shown).not.toMatch(/planted|ada@example/);
 });

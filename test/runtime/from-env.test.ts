@@ -79,6 +79,12 @@ describe("createLifecycle.fromEnv()", () => {
       "mysql://localhost",
       /ONEUP_STORE must be the path of a folder, a redis: or a postgres: URL/,
     ],
+    ["ONEUP_STORE", '"redis://:planted@host"', /contains quotation marks$/],
+    ["ONEUP_STORE", " redis://:planted@host", /begins or ends with a space$/],
+    ["ONEUP_STORE", " ", /begins or ends with a space$/],
+    ["ONEUP_STORE", "${REDIS_URL}", /contains a variable/],
+    ["ONEUP_STORE", "redis//:planted@host:6379", /contains \/\/ but is no URL$/],
+    ["ONEUP_STORE", "~/data", /begins with ~/],
   ])("names the variable that is wrong: %s=%s", async (name, value, message) => {
     for (const [other, set] of Object.entries({
       ONEUP_CLIENT_ID: "x",

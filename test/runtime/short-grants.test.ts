@@ -70,7 +70,8 @@ describe("a user whose tokens live for a moment", () => {
     const { lifecycle, sandbox, clock } = await world("keepAlive", 1, false);
     await lifecycle.onboard("sick", { waitMs: 0 });
     await clock.advance(10 * minute);
-    await lifecycle.accessToken("sick", { waitMs: second }).catch(() => null);
+    await lifecycle.accessToken("sick", { waitMs: minute }); // nothing was renewed meanwhile
+    await clock.advance(2 * second);
     const failed = await lifecycle.accessToken("sick", { waitMs: second }).catch((error: unknown) => error);
     expect(failed).toMatchObject({ code: "USER_NOT_READY", retryable: true });
     expect((failed as { retryAfterMs: number }).retryAfterMs).toBeGreaterThan(second);
@@ -82,6 +83,58 @@ describe("a user whose tokens live for a moment", () => {
     });
     await clock.advance(3 * hour);
     expect(await lifecycle.accessToken("sick", { waitMs: minute })).toMatch(/./);
+  });
+});
+
+describe("an idle user", () => {
+  it.each([
+    ["lazy", 5 * second, true],
+    ["keepAlive", 5 * second, true],
+    ["lazy", minute, false],
+    ["keepAlive", minute, false],
+    ["keepAlive", 2 * hour, false],
+  ] as const)(
+    "costs next to nothing though its tokens live for a moment, or cannot be refreshed (%s, %i ms, refreshable: %j)",
+    async (policy, accessTokenLifeMs, isRefreshable) => {
+      const { lifecycle, sandbox, clock, close } = await createTestLifecycle({
+        lifecycle: { refresh: { policy } },
+        sandbox: { accessTokenLifeMs },
+      });
+      afterwards(close);
+      working(lifecycle);
+      if (!isRefreshable) sandbox.fail({ call: "exchangeCode", omit: ["refresh_token"], times: Infinity });
+      await lifecycle.onboard("ada");
+      const before = sandbox.journal.spent();
+      await clock.advance(28 * 24 * hour);
+      const { management, token } = sandbox.journal.spent();
+      expect(management - before.management).toBe(0);
+      expect(token - before.token).toBeLessThanOrEqual(policy === "keepAlive" && isRefreshable ? 5 : 0);
+      expect(await lifecycle.accessToken("ada", { waitMs: minute })).toMatch(/./);
+    },
+  );
+});
+
+describe("users whose tokens FHIR refuses, all of them", () => {
+  it("leave a share of the calls to people who sign up", async () => {
+    const { lifecycle, sandbox, clock, close } = await createTestLifecycle();
+    afterwards(close);
+    working(lifecycle);
+    sandbox.fail({ call: "exchangeCode", omit: ["refresh_token"], times: Infinity });
+    const ids = Array.from({ length: 60 }, (_, index) => `user ${index}`);
+    for (const id of ids) await lifecycle.onboard(id);
+    await clock.advance(2 * hour);
+    sandbox.fail({ call: "fhir.search", status: 401, times: Infinity });
+    for (let round = 0; round < 24; round++) {
+      for (const id of ids)
+        await lifecycle
+          .fhir(id, "r4")
+          .search("Patient")
+          .catch(() => null);
+      expect(await lifecycle.onboard(`newcomer ${round}`, { waitMs: minute })).toMatchObject({
+        usable: true,
+      });
+      await clock.advance(5 * minute);
+    }
   });
 });
 

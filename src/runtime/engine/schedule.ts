@@ -60,6 +60,7 @@ function dueInMs(engine: Engine, user: User): number | null {
     case "eager":
       return Math.max(0, refreshAt(user, engine.settings.windowMs) - now);
     case "keepAlive":
+      if (user.secrets.refreshToken === undefined) return null; // a code would cost a call, and there is no grant to keep
       return Math.max(
         0,
         (context.grantedAt ?? now) + keepAliveMs * (0.9 + 0.1 * engine.clock.random()) - now,

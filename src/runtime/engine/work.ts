@@ -19,7 +19,14 @@ import type { Backoff } from "../options/backoff.ts";
 import type { Engine, LaneService } from "./engine.ts";
 import { awakeNow } from "../user/token-time.ts";
 import { readUser } from "../user/user.ts";
+import type { User } from "../user/user.ts";
 import type { UserState } from "../../../machines/index.ts";
+
+/** The user after its wait. A token that lives for a moment is renewed once it is asked for, not while the user is idle. */
+function woken(engine: Engine, user: User): User {
+  const isIdle = user.pause?.reason === "shortTokens" && engine.settings.policy !== "eager";
+  return isIdle ? user : awakeNow(engine, user);
+}
 
 /** What a worker has done. */
 export interface WorkSummary {
@@ -74,7 +81,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
       if (!engine.sealer.knows(claimed.record.value)) await engine.keys.renew();
       const user = readUser(claimed.record, engine.sealer);
       read = true;
-      const result = await runUser(engine, awakeNow(engine, user), {
+      const result = await runUser(engine, woken(engine, user), {
         by: "claimed",
         lease,
         slot: claimed.slot,

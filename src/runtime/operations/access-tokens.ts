@@ -168,7 +168,10 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
         cache.delete(id);
         const isMeant = (user: User): boolean => isRefused(user, token);
         if (isMeant(await whenIdleOrRenewed(id, token, wait))) {
-          await sendEvent(engine, id, { type: "TOKEN_REJECTED", at: clock.now() }, wait, { isMeant });
+          await sendEvent(engine, id, { type: "TOKEN_REJECTED", at: clock.now() }, wait, {
+            isMeant,
+            lane: "recovery", // FHIR may refuse the tokens of all users, and people who sign up go first
+          });
         }
         return waitForToken(id, wait);
       });

@@ -105,12 +105,26 @@ export function checkListener(verb: string, listener: unknown): void {
   if (typeof listener !== "function") throw wrong(verb, "the listener", "a function", listener);
 }
 
-/** The error for `name`, which breaks `rule`. */
+/**
+ * The error for `name`, which breaks `rule`. A text is quoted only where one of a few words was expected, or where it is
+ * a number: any other may be a secret or an address in the wrong place.
+ */
 export function wrong(verb: string, name: string, rule: string, value: unknown): LifecycleError {
-  const plain = typeof value === "number" || typeof value === "boolean" || value === null;
-  const shown = typeof value === "string" ? JSON.stringify(value) : plain ? String(value) : kindOf(value);
+  const isWord = (text: string): boolean => rule.startsWith("one ") && text.length <= 30;
+  const isHarmless = typeof value !== "string" || isWord(value) || /^-?[\d.]{0,6}$/.test(value);
+  const shown = isHarmless ? plainly(value) : textOf(value);
   return new LifecycleError(
     "INVALID_OPTION",
     `Cannot ${verb}: ${name} must be ${rule}, and it is ${shown.slice(0, 100)}`,
   );
+}
+
+function plainly(value: unknown): string {
+  const isPlain = typeof value === "number" || typeof value === "boolean" || value === null;
+  return typeof value === "string" ? JSON.stringify(value) : isPlain ? String(value) : kindOf(value);
+}
+
+/** Describes a text without quoting it. */
+function textOf({ length }: string): string {
+  return `a text of ${length} ${length === 1 ? "character" : "characters"}`;
 }
