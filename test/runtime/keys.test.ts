@@ -26,6 +26,22 @@ describe("rotateKeys()", () => {
     expect(await first.reauthorize("ada")).toMatchObject({ usable: true });
   });
 
+  it("rotateKeys() before all processes hold the new key: those that do not warn that they could not start again", async () => {
+    const warnings: string[] = [];
+    const nothing = (): void => {};
+    const logger = { debug: nothing, info: nothing, warn: (message: string) => void warnings.push(message) };
+    const { open, sandbox } = await withUsers();
+    const late = await open({ logger });
+    const both = await open({ encryption: { keys: [newer, older] }, logger });
+    await both.rotateKeys();
+    const [after] = await both.keys.list();
+    await soon(sandbox, late.reauthorize("ada"));
+    await soon(sandbox, late.reauthorize("ada"));
+    await vi.waitFor(() => expect(warnings).toHaveLength(1));
+    expect(warnings[0]).toContain(`could not start again: the store's keys were rotated to key ${after?.id}`);
+    expect((await late.health()).ready).toBe(true);
+  });
+
   it("rotateKeys() refuses to wrap with a retired key, and changes nothing", async () => {
     const { open, store } = await withUsers();
     const both = await open({ encryption: { keys: [newer, older] } });

@@ -178,7 +178,22 @@ export class StoreKeys {
     this.#seen = text;
     this.#seenIn = found.value;
     this.sealer.use(view);
+    this.#checkRing(record);
     if (wentBack) await this.#putBack(before);
+  }
+
+  /** A process that does not hold the key that the store's keys are wrapped with goes on, and could not start again. */
+  #checkRing({ storeKeys }: KeyRecord): void {
+    try {
+      const { ids } = this.ring();
+      const missing = storeKeys.find(({ by }) => ids.length > 0 && !ids.includes(by));
+      if (missing === undefined) return;
+      this.#parts.logger.warn(
+        `This process goes on, but could not start again: the store's keys were rotated to key ${missing.by}, which its \`encryption\` does not hold`,
+      );
+    } catch {
+      // The ring is needed for new keys only, and its error is reported when it is.
+    }
   }
 
   /**
