@@ -40,4 +40,30 @@ describe("onboardMany() ends", () => {
     expect(again).toMatchObject({ present: 5, left: 0, unreadable: 0 });
     expect(sandbox.journal.createdTwice()).toEqual([]);
   });
+
+  it.each(["onboardMany", "adoptMany"] as const)(
+    "at an abort though rows and store answer at once, and the rows never end (%s)",
+    async (verb) => {
+      const { open } = await scene();
+      const lifecycle = await open(plenty);
+      function* rows<T>(make: (number: number) => T): Generator<T> {
+        for (let number = 0; ; number++) yield make(number);
+      }
+      const stop = new AbortController();
+      setTimeout(() => stop.abort(new Error("enough")), 50);
+      const { signal } = stop;
+      const grant = { oneupUserId: 1, refreshToken: "refresh" };
+      const importing =
+        verb === "onboardMany"
+          ? lifecycle.onboardMany(
+              rows((number) => `user ${number}`),
+              { name: "endless", expect: "new", signal },
+            )
+          : lifecycle.adoptMany(
+              rows((number) => ({ appUserId: `user ${number}`, ...grant, oneupUserId: number + 1 })),
+              { signal },
+            );
+      await expect(importing).rejects.toThrow("enough");
+    },
+  );
 });

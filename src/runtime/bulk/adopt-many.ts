@@ -11,7 +11,7 @@ import { retryWrite } from "../engine/retry-write.ts";
 import { callListener } from "../options/call-listener.ts";
 import { Throttle } from "./throttle.ts";
 import { RowTally } from "./row-tally.ts";
-import { forEachRow, rowsInHand } from "./for-each-row.ts";
+import { forEachRow, rowsATurn, rowsInHand } from "./for-each-row.ts";
 import type { Rows } from "./for-each-row.ts";
 
 /** A row of {@link adoptMany}: the user and its grant. */
@@ -39,6 +39,7 @@ export async function adoptMany(
   const report = (): void =>
     callListener(engine.settings.logger, "onProgress", options.onProgress, tally.counts);
   await forEachRow(rows, rowsInHand, signal, async (given, number) => {
+    if (number % rowsATurn === 0) await engine.gather();
     await tally.count(number, async () => {
       const { appUserId, ...grant } = rowOf(given);
       const id = checkId(appUserId);

@@ -9,6 +9,12 @@ import { onAbort } from "../../abort.ts";
 /** Rows in progress at once: enough for a store to write many in one sync. */
 export const rowsInHand = 128;
 
+/**
+ * The task of every eighth row waits for the next turn of the event loop, because rows and store may both answer at once, and
+ * timers and sockets must get their turn.
+ */
+export const rowsATurn = 8;
+
 /** Anything that yields rows. */
 export type Rows<T> = Iterable<T> | AsyncIterable<T>;
 

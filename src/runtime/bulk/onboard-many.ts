@@ -17,7 +17,7 @@ import { findUser } from "../engine/load-user.ts";
 import { callListener } from "../options/call-listener.ts";
 import { Throttle } from "./throttle.ts";
 import { RowTally } from "./row-tally.ts";
-import { forEachRow, rowsInHand } from "./for-each-row.ts";
+import { forEachRow, rowsATurn, rowsInHand } from "./for-each-row.ts";
 import type { Rows } from "./for-each-row.ts";
 import { moveIdle } from "../engine/save-user.ts";
 import { DamagedUsers } from "./damaged-users.ts";
@@ -63,6 +63,7 @@ export async function onboardMany(
 
   await report("reading");
   await forEachRow(ids, rowsInHand, signal, async (given, number) => {
+    if (number % rowsATurn === 0) await engine.gather();
     await tally.count(number, () => {
       const id = checkId(given);
       return retryWrite(engine, signal, "store users", async () => {
