@@ -76,8 +76,8 @@ export interface LifecycleErrorDetails {
   readonly status?: number | undefined;
   /**
    * Further facts that depend on the code, e.g. the issues of an OperationOutcome. No secrets, and no `app_user_id`
-   * with one exception: `renamedTo` of `RENAMED` gives a caller who used an old id the new one, so keep facts out of
-   * your logs.
+   * with one exception: `renamedTo` of `RENAMED` gives a caller who used an old id the next one, which may have been
+   * renamed too, so keep facts out of your logs.
    */
   readonly facts?: Readonly<Record<string, unknown>>;
 }
