@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isRenaming } from "./rename.ts";
 import { userLifecycle } from "./user-lifecycle.ts";
 import type { UserState, UserStateMeta } from "./user.ts";
 
@@ -23,7 +24,7 @@ interface Arrow {
 
 /**
  * The lifecycle as a Mermaid `stateDiagram-v2`: every state with the call it makes, and every transition to another
- * state. The transition to `offboarded`, possible from everywhere, is drawn once. `counts`: the number of users in each
+ * state. The transition to `offboarded`, possible from everywhere, is drawn once, and so is a rename. `counts`: the number of users in each
  * state, as returned by `lifecycle.counts()`; each state then shows its number.
  *
  * @example
@@ -42,7 +43,7 @@ export function mermaid(counts?: Readonly<Partial<Record<UserState, number>>>): 
     for (const [event, transitions] of node.transitions) {
       for (const to of transitions.flatMap(({ target }) => target?.slice(0, 1) ?? [])) {
         for (const from of starts(node, event, to)) {
-          const way = `${from} --> ${to.key}`;
+          const way = `${from} --> ${isRenaming(node.key) && !isRenaming(to.key) ? "authorized" : to.key}`;
           const labels = arrows.get(way) ?? [];
           if (!labels.includes(event)) arrows.set(way, [...labels, event]);
         }
@@ -75,12 +76,12 @@ function drawn(
 
 /**
  * Where the arrow of a transition starts: at the state itself; for a transition to an inner state, at every other inner
- * state that does not handle the event. The transition to `offboarded` is drawn once, from the state in which users
- * spend most of their time.
+ * state that does not handle the event. The transition to `offboarded`, and a rename and its way back, are drawn once,
+ * at the state in which users spend most of their time.
  */
 function starts(node: Node, event: string, to: Node): readonly string[] {
   const inner = Object.values(node.states);
-  if (node.key === userLifecycle.id) return ["authorized"];
+  if (node.key === userLifecycle.id || event === "RENAME") return ["authorized"];
   if (!inner.includes(to)) return [node.key];
   return inner.filter((leaf) => leaf !== to && !leaf.transitions.has(event)).map((leaf) => leaf.key);
 }

@@ -7,11 +7,12 @@ export { accountGate, openGate, stepGate } from "./account.ts";
 export type { AccountGate, Gate, GateContext, GateEvent, GateReason, GateState } from "./account.ts";
 export { mermaid } from "./diagram.ts";
 export { userLifecycle } from "./user-lifecycle.ts";
-export type { UserLifecycle } from "./user-lifecycle.ts";
 export { leftToPurge } from "./purge-progress.ts";
 export { changes } from "./user-changes.ts";
 export type { ChangeName } from "./user-changes.ts";
 export type { GrantChangeName } from "./grant-changes.ts";
+export { isRenamable, isRenaming, renamable } from "./rename.ts";
+export type { BeganIn, RenameChangeName } from "./rename.ts";
 export { conditions } from "./user-conditions.ts";
 export type { Condition, ConditionName } from "./user-conditions.ts";
 export { isPurging, leafOf, nothingKnown, valueOf } from "./user.ts";
@@ -20,11 +21,14 @@ export type {
   Change,
   FailureReason,
   PurgingState,
+  RenamableState,
+  RenamingState,
   Search,
   UserCall,
   UserContext,
   UserEvent,
   UserFacts,
+  UserLifecycle,
   UserState,
   UserStateMeta,
   UserStateValue,

@@ -8,6 +8,8 @@ import { leftToPurge, ofPurge, purgedWith, unpurgedFor, unpurgedWithout } from "
 import { arrivalOf, grantChanges } from "./grant-changes.ts";
 import type { GrantChangeName } from "./grant-changes.ts";
 import { decided, isAboutAnother, isThere, refusedAgain } from "./refusals.ts";
+import { renameChanges } from "./rename.ts";
+import type { RenameChangeName } from "./rename.ts";
 import { confirmed, userOf } from "./user-number.ts";
 import { nothingKnown } from "./user.ts";
 import type { Change, FailureReason, UserContext, UserState } from "./user.ts";
@@ -31,6 +33,7 @@ const failing =
 /** The names of all changes. */
 export type ChangeName =
   | GrantChangeName
+  | RenameChangeName
   | "tryAgainLater"
   | "startOver"
   | "noteRefusal"
@@ -158,6 +161,7 @@ export const changes: Readonly<Record<ChangeName, Change>> = {
   }),
   noteIdTaken: () => ({ idTaken: true }),
   ...grantChanges,
+  ...renameChanges,
   failRefused: failing("created", "refused"),
   failRefusedCode: failing("codeIssued", "refused"),
   failRefusedRequest: (context, event) =>

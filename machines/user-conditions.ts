@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { beganIn, beganWithGrant, mayBeUnlisted } from "./rename.ts";
+import type { BeganIn } from "./rename.ts";
 import { aboutAnother } from "./user.ts";
 import type { UserContext, UserEvent } from "./user.ts";
 
@@ -52,6 +54,7 @@ const hasAnAnsweredNumber = ({ oneupUserId, unconfirmed }: UserContext): boolean
 
 /** The names of all conditions. */
 export type ConditionName =
+  | BeganIn
   | "codeCameWithCreation"
   | "codeMayStillRegister"
   | "codeMayBeSpentOrExpired"
@@ -61,6 +64,9 @@ export type ConditionName =
   | "contradictedAsListed"
   | "contradictedForADay"
   | "refusedForADay"
+  | "refusedForLess"
+  | "mayBeUnlisted"
+  | "beganWithGrant"
   | "wasRefused"
   | "isHeldUp"
   | "mayStillBeThere"
@@ -105,6 +111,10 @@ export const conditions: Readonly<Record<ConditionName, Condition>> = {
   contradictedForADay: (context, event) =>
     context.saidExists && context.saidMissing && refusedForADay(context, event),
   refusedForADay,
+  refusedForLess: (context, event) => !refusedForADay(context, event),
+  mayBeUnlisted,
+  beganWithGrant,
+  ...beganIn,
   wasRefused: ({ refusals }) => refusals !== null,
   isHeldUp: ({ refusals, absences }) => refusals !== null || absences !== null,
   mayStillBeThere: (context, event) => wasThere(context) && !isMissedForADay(context, event),

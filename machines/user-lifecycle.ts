@@ -8,29 +8,11 @@
  * @module
  */
 import { assign, setup } from "xstate";
-import type { EventObject, NonReducibleUnknown, StateMachine, StateSchema } from "xstate";
+import { back, renameFrom } from "./rename.ts";
 import { changes } from "./user-changes.ts";
 import { conditions } from "./user-conditions.ts";
 import { nothingKnown } from "./user.ts";
-import type { UserContext, UserEvent, UserStateMeta, UserStateValue } from "./user.ts";
-
-/** The machine's public type, written out so that documentation tools need not infer it. */
-export type UserLifecycle = StateMachine<
-  UserContext,
-  UserEvent,
-  Record<string, never>,
-  never,
-  { type: string; params: undefined },
-  { type: string; params: undefined },
-  never,
-  UserStateValue,
-  string,
-  NonReducibleUnknown,
-  NonReducibleUnknown,
-  EventObject,
-  UserStateMeta,
-  StateSchema
->;
+import type { AuthorizedState, UserContext, UserEvent, UserLifecycle, UserStateMeta } from "./user.ts";
 
 /** The same functions in the form that XState expects. */
 const actions = mapped(changes, (change) =>
@@ -57,6 +39,12 @@ const adoption = [
   },
   { target: "#userLifecycle.authorized.expiring", actions: "holdAdoptedGrant" as const },
 ];
+
+/** A state of a user with a token that lasts. */
+const usable = (state: AuthorizedState, description: string) => ({
+  meta: { description },
+  on: { RENAME: renameFrom(state) },
+});
 
 const life = setup({
   types: {
@@ -157,7 +145,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
         REAUTHORIZE: { target: "reauthorizing", actions: "loseGrant" },
       },
       states: {
-        tokenActive: { meta: { description: "usable: the first token" } },
+        tokenActive: usable("tokenActive", "usable: the first token"),
         expiring: {
           meta: { call: "refreshToken", description: "the token is within its refresh window" },
           on: {
@@ -173,11 +161,12 @@ export const userLifecycle: UserLifecycle = life.createMachine({
               { actions: "noteRefusal" },
             ],
             DUE: {},
+            RENAME: renameFrom("expiring"),
             TOKEN_REJECTED: { actions: "markUnusable" },
           },
         },
-        refreshed: { meta: { description: "usable: a refreshed token" } },
-        reauthorized: { meta: { description: "usable: a token from a fresh code" } },
+        refreshed: usable("refreshed", "usable: a refreshed token"),
+        reauthorized: usable("reauthorized", "usable: a token from a fresh code"),
       },
     },
     reauthorizing: {
@@ -185,6 +174,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
       on: {
         // seam: a-user-without-a-grant-gets-the-adopted-one
         ADOPTED: adoption,
+        RENAME: renameFrom("reauthorizing"),
         CODE_ISSUED: { target: "codeIssued", actions: "holdRequestedCode" },
         ID_TAKEN: { target: "failed", actions: "failIdTaken" },
         USER_MISSING: [
@@ -245,10 +235,45 @@ export const userLifecycle: UserLifecycle = life.createMachine({
         RETRY: { guard: "isHeldUp", actions: "askAgain" },
       },
     },
+    renaming: {
+      meta: { call: "updateUser", description: "1upHealth is asked to give it another app_user_id" },
+      on: {
+        USER_RENAMED: back,
+        // seam: a-refused-rename-ends-where-it-began
+        USER_MISSING: back,
+        HELD: back,
+        REFUSED: back,
+        REFUSED_WITHOUT_REASON: back,
+        // seam: a-rename-in-doubt-is-looked-up
+        IN_DOUBT: { target: "renameInDoubt", actions: "startOver" },
+      },
+    },
+    renameInDoubt: {
+      meta: {
+        call: "findUser",
+        description: "it may have its new app_user_id: it is looked up by its number, and keeps its tokens",
+      },
+      on: {
+        FOUND_ELSEWHERE: back,
+        USER_FOUND: back,
+        NUMBER_REFUTED: back,
+        // If it was renamed all the same, the next request for a code finds it by its number.
+        USER_MISSING: [{ guard: "mayBeUnlisted", actions: "noteAbsence" }, ...back],
+        FOUND_OTHERS: { actions: "lookOn" },
+        IN_DOUBT: { actions: "tryAgainLater" },
+        HELD: { actions: "tryAgainLater" },
+        REFUSED: back,
+        REFUSED_WITHOUT_REASON: [{ guard: "refusedForLess", actions: "noteRefusal" }, ...back],
+        RETRY: { guard: "isHeldUp", actions: "askAgain" },
+        TOKEN_REJECTED: { actions: "markUnusable" },
+        REAUTHORIZE: { guard: "beganWithGrant", actions: "reauthorizeAfterRename" },
+      },
+    },
     failed: {
       meta: { description: "refused for good; retry() goes back to where it failed" },
       on: {
         ADOPTED: [{ guard: "failedWhilePurging" }, ...adoption],
+        RENAME: renameFrom("failed"),
         RETRY: [
           { guard: "failedWhileCreating", target: "created", actions: "retry" },
           { guard: "failedWhilePurging", target: "identifying", actions: "retry" },
@@ -313,6 +338,7 @@ export const userLifecycle: UserLifecycle = life.createMachine({
       meta: { description: "secrets erased; onboard() of the same id starts over" },
       on: {
         ADOPTED: adoption,
+        RENAME: renameFrom("offboarded"),
         ONBOARD: [
           { guard: "isUnheardOf", target: "created", actions: "beginAnew" },
           { target: "reauthorizing", actions: "beginAnew" },

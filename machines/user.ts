@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { EventObject, NonReducibleUnknown, StateMachine, StateSchema } from "xstate";
+
 /** Leaf states, under the names shown by `inspect()`, tests and diagrams. */
 export type UserState =
   | "created"
@@ -14,6 +16,8 @@ export type UserState =
   | "reauthorized"
   | "reauthorizing"
   | "locating"
+  | "renaming"
+  | "renameInDoubt"
   | "failed"
   | "identifying"
   | "offboarding"
@@ -26,6 +30,7 @@ export type UserCall =
   | "findUser"
   | "exchangeCode"
   | "refreshToken"
+  | "updateUser"
   | "purge";
 
 /** Why a user ended in `failed`. */
@@ -144,6 +149,8 @@ export interface UserContext {
   } | null;
   /** When 1upHealth confirmed whose data a purge would erase; `null`: it was not asked. */
   readonly identifiedAt: number | null;
+  /** The rename under way: the new id, in the form that the record may hold, and the state in which it began. */
+  readonly rename: { readonly to: string; readonly from: RenamableState } | null;
   /** A rename succeeded at 1upHealth but not here, where another user has the new id. */
   readonly idTaken: boolean;
 }
@@ -175,6 +182,9 @@ export type UserEvent = { readonly at: number } &
     | { readonly type: "USER_FOUND"; readonly user: UserFacts }
     /** 1upHealth lists it under another `app_user_id`, to which the record moves. */
     | { readonly type: "FOUND_ELSEWHERE"; readonly user: UserFacts }
+    /** The application gives it another id; `to`: in the form that the record may hold. */
+    | { readonly type: "RENAME"; readonly to: string }
+    | { readonly type: "USER_RENAMED" }
     /** Another user here has the id under which 1upHealth has it. */
     | { readonly type: "ID_TAKEN" }
     /** 1upHealth lists its number under the `app_user_id` that it has here. */
@@ -227,8 +237,32 @@ export interface UserStateMeta {
 /** A {@link UserState} as XState writes it: the states within `authorized` are nested. */
 export type UserStateValue = Exclude<UserState, AuthorizedState> | { readonly authorized: AuthorizedState };
 
+/** The machine's public type, written out so that documentation tools need not infer it. */
+export type UserLifecycle = StateMachine<
+  UserContext,
+  UserEvent,
+  Record<string, never>,
+  never,
+  { type: string; params: undefined },
+  { type: string; params: undefined },
+  never,
+  UserStateValue,
+  string,
+  NonReducibleUnknown,
+  NonReducibleUnknown,
+  EventObject,
+  UserStateMeta,
+  StateSchema
+>;
+
 /** The states with a grant. */
 export type AuthorizedState = "tokenActive" | "expiring" | "refreshed" | "reauthorized";
+
+/** The states in which a user may be renamed. */
+export type RenamableState = AuthorizedState | "reauthorizing" | "failed" | "offboarded";
+
+/** The states of a user whose rename has not ended. */
+export type RenamingState = "renaming" | "renameInDoubt";
 
 /** The states of an offboarded user whose data at 1upHealth is still to be erased. */
 export type PurgingState = "identifying" | "offboarding";
@@ -283,6 +317,7 @@ export const nothingKnown: UserContext = {
   purged: null,
   unpurged: null,
   identifiedAt: null,
+  rename: null,
   idTaken: false,
 };
 

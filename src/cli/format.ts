@@ -21,6 +21,8 @@ export function toneOf(state: UserState): keyof Paint {
     case "expiring":
     case "reauthorizing":
     case "locating":
+    case "renaming":
+    case "renameInDoubt":
     case "identifying":
     case "offboarding":
       return "busy";

@@ -25,8 +25,6 @@ export interface Intent {
   readonly attempt: string;
   /** When it was decided, ms since 1970. */
   readonly at: number;
-  /** Data of the call that is not in the record, e.g. the new id of a rename. */
-  readonly facts?: Readonly<Record<string, string>>;
 }
 
 /** Why a user waits, and until when (ms since 1970). */
@@ -176,9 +174,8 @@ function isEnvelope(record: unknown): record is Envelope {
 
 function isIntent(intent: unknown): boolean {
   if (!isObject(intent)) return false;
-  const { call, attempt, at, facts } = intent;
-  const known = facts === undefined || (isObject(facts) && isTexts(Object.values(facts)));
-  return typeof call === "string" && typeof attempt === "string" && isTime(at) && known;
+  const { call, attempt, at } = intent;
+  return typeof call === "string" && typeof attempt === "string" && isTime(at);
 }
 
 function isEntry(entry: unknown): boolean {

@@ -28,6 +28,8 @@ interface Scene {
   readonly world: World;
   readonly windowMs: number;
   readonly id: string;
+  /** Another id, in the form that the record may hold. */
+  readonly newId: string;
 }
 
 /** The steps when the token that is about to expire was granted, and the steps now. */
@@ -49,6 +51,8 @@ const biographies: Readonly<Record<UserState, Biography>> = {
   },
   reauthorizing: { earlier: [isCreated, getsToken], now: [mustRefresh, losesGrant] },
   locating: { earlier: [isCreated, getsToken], now: [mustRefresh, losesGrant, isSaidToBeMissing] },
+  renaming: { earlier: [], now: [isCreated, getsToken, isToBeRenamed] },
+  renameInDoubt: { earlier: [], now: [isCreated, getsToken, isToBeRenamed, isInDoubt] },
   failed: { earlier: [], now: [isRefused] },
   identifying: { earlier: [], now: [isCreated, getsToken, isToBePurged] },
   offboarding: { earlier: [], now: [isCreated, getsToken, isToBePurged, isFound] },
@@ -71,7 +75,9 @@ export async function arrange(engine: Engine, world: World, id: string, state: U
       `Cannot arrange user ${engine.sealer.alias(id)}: it must not exist, but it is ${there.user.position.state}`,
     );
   }
-  const scene: Scene = { world, windowMs: engine.settings.windowMs, id };
+  const newId = `${id} (renamed)`;
+  const form = engine.hidden === null ? newId : engine.hidden.seal(id, newId);
+  const scene: Scene = { world, windowMs: engine.settings.windowMs, id, newId: form };
   const now = engine.clock.now();
   const { earlier, now: lately } = biographies[state];
   const before = earlier.length === 0 ? now : now - ageOfAToken(scene);
@@ -124,6 +130,16 @@ function losesGrant(user: User, at: number, { world }: Scene): User {
 /** The user exists under its own id, so that a search finds it. */
 function isSaidToBeMissing(user: User, at: number): User {
   return without(user, { type: "USER_MISSING", at });
+}
+
+/** The call is in flight, or its process died; 1upHealth has not carried it out. */
+function isToBeRenamed(user: User, at: number, { newId }: Scene): User {
+  const after = stepped(user, { type: "RENAME", at, to: newId });
+  return { ...after, intent: { call: "updateUser", attempt: "arranged", at } };
+}
+
+function isInDoubt(user: User, at: number): User {
+  return { ...stepped(user, { type: "IN_DOUBT", at }), intent: null };
 }
 
 function isRefused(user: User, at: number): User {

@@ -1,7 +1,7 @@
 /** Every event once, with the facts that an outcome usually brings. */
 
 import type { UserContext, UserEvent, UserState } from "../../machines/index.ts";
-import { nothingKnown } from "../../machines/index.ts";
+import { nothingKnown, renamable } from "../../machines/index.ts";
 
 /** When a code in hand was issued. */
 export const issuedAt = 1_767_225_600_000;
@@ -31,6 +31,8 @@ export function eventsAt(at: number): readonly UserEvent[] {
     { type: "USER_MISSING", at },
     { type: "USER_FOUND", at, user },
     { type: "FOUND_ELSEWHERE", at, user },
+    { type: "RENAME", at, to: "new" },
+    { type: "USER_RENAMED", at },
     { type: "ID_TAKEN", at },
     { type: "NUMBER_CONFIRMED", at },
     { type: "NUMBER_CORRECTED", at, user },
@@ -77,6 +79,8 @@ export const states: readonly UserState[] = [
   "reauthorized",
   "reauthorizing",
   "locating",
+  "renaming",
+  "renameInDoubt",
   "failed",
   "identifying",
   "offboarding",
@@ -121,6 +125,7 @@ export function contexts(): readonly UserContext[] {
                     : { since: issuedAt - 86_400_000, times: 4, ...(saidMissing && { isAnother: true }) },
                 absences: codeAt === null ? null : { since: issuedAt - 86_400_000, times: codesRefused + 3 },
                 search: exchanges === 0 ? { form: "body" } : null,
+                rename: { to: "new", from: renamable[all.length % renamable.length] ?? "failed" },
                 expiresAt: codeFrom === null ? null : issuedAt + 60_000,
                 failure: failedIn && {
                   in: failedIn,

@@ -70,6 +70,8 @@ describe("machines/user-lifecycle as a model", () => {
       context.wasGranted,
     ],
     (state === "locating" || state === "identifying") && [context.unconfirmed, context.wasGranted],
+    context.rename?.from,
+    state === "renameInDoubt" && Math.min(context.absences?.times ?? 0, 4),
   ];
   /** What else it can tell apart: a thorough run looks at seven times as many states for it. */
   const toldToo = (state: UserState, context: UserContext): unknown => [
@@ -173,6 +175,8 @@ describe("machines/user-lifecycle as a model", () => {
       reauthorized: undefined,
       reauthorizing: "issueAuthCode",
       locating: "findUser",
+      renaming: "updateUser",
+      renameInDoubt: "findUser",
       failed: undefined,
       identifying: "findUser",
       offboarding: "purge",

@@ -292,6 +292,56 @@ describe("machines/user-lifecycle life stories", () => {
     );
   });
 
+  it("a user is renamed with its grant, and goes on where it was", () => {
+    const { context } = live(
+      ["USER_AUTHORIZED", "tokenActive"],
+      ["DUE", "expiring"],
+      ["TOKEN_GRANTED", "refreshed"],
+      ["RENAME", "renaming"],
+      ["USER_RENAMED", "refreshed"],
+      ["DUE", "expiring"],
+      ["RENAME", "renaming"],
+      ["HELD", "expiring"],
+    );
+    expect(context).toMatchObject({ rename: null, wasGranted: true, attempt: 0 });
+    expect(context.expiresAt).not.toBeNull();
+  });
+
+  it("a rename in doubt is looked up for an hour, whatever is refused or asked for meanwhile", () => {
+    const doubted = live(
+      ["USER_AUTHORIZED", "tokenActive"],
+      ["RENAME", "renaming"],
+      ["IN_DOUBT", "renameInDoubt"],
+      ["HELD", "renameInDoubt"],
+      ["REFUSED_WITHOUT_REASON", "renameInDoubt"],
+      ["FOUND_OTHERS", "renameInDoubt"],
+      ["USER_MISSING", "renameInDoubt"],
+      ["USER_MISSING", "renameInDoubt"],
+      ["USER_MISSING", "renameInDoubt", hour],
+      ["USER_MISSING", "renameInDoubt"],
+    );
+    const at = issuedAt + 3 * hour;
+    expect(step(doubted, event("USER_MISSING", at)).state).toBe("tokenActive");
+    expect(step(doubted, event("FOUND_ELSEWHERE", at)).context).toMatchObject({
+      rename: null,
+      absences: null,
+    });
+    const asked = step(step(doubted, event("TOKEN_REJECTED", at)), event("REAUTHORIZE", at));
+    expect(asked).toMatchObject({ state: "renameInDoubt", context: { expiresAt: null } });
+    expect(step(asked, event("USER_FOUND", at)).state).toBe("reauthorizing");
+  });
+
+  it("a user without a grant is renamed, and none is asked for because of it", () => {
+    live(
+      ["REFUSED", "failed"],
+      ["RENAME", "renaming"],
+      ["IN_DOUBT", "renameInDoubt"],
+      ["REAUTHORIZE", "renameInDoubt"],
+      ["USER_FOUND", "failed"],
+    );
+    live(["OFFBOARDED", "offboarded"], ["RENAME", "renaming"], ["USER_RENAMED", "offboarded"]);
+  });
+
   it("waiting calls only count, in every state that calls", () => {
     expect(live(["HELD", "created"], ["HELD", "created"]).context.attempt).toBe(2);
     expect(live(["EXPECT_EXISTING", "reauthorizing"], ["HELD", "reauthorizing"]).context.attempt).toBe(1);

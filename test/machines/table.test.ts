@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { UserEvent } from "../../machines/index.ts";
+import { isRenaming } from "../../machines/index.ts";
+import type { UserContext, UserEvent } from "../../machines/index.ts";
 import { step } from "../../src/runtime/user/step.ts";
 import { event, eventsAt, states, usual } from "./events.ts";
 
@@ -18,6 +19,8 @@ USER_MISSING    | -             | -             | locating      | stays         
 FOUND_OTHERS    | -             | -             | -             | stays         | -             | stays         | -             | -             |
 USER_FOUND      | -             | -             | -             | reauthorizing | -             | offboarding   | -             | -             |
 FOUND_ELSEWHERE | -             | -             | -             | reauthorizing | -             | offboarding   | -             | -             |
+RENAME          | -             | -             | renaming      | -             | renaming      | -             | -             | renaming      |
+USER_RENAMED    | -             | -             | -             | -             | -             | -             | -             | -             |
 ID_TAKEN        | stays         | stays         | failed        | stays         | stays         | stays         | failed        | stays         |
 NUMBER_CONFIRMED | -            | -             | -             | -             | -             | -             | -             | -             |
 NUMBER_CORRECTED | -            | -             | -             | reauthorizing | -             | offboarding   | -             | -             |
@@ -52,6 +55,8 @@ USER_MISSING    | -             | -             | -             | -             
 FOUND_OTHERS    | -             | -             | -             | -             |
 USER_FOUND      | -             | -             | -             | -             |
 FOUND_ELSEWHERE | -             | -             | -             | -             |
+RENAME          | renaming      | renaming      | renaming      | renaming      |
+USER_RENAMED    | -             | -             | -             | -             |
 ID_TAKEN        | stays         | stays         | stays         | stays         |
 NUMBER_CONFIRMED | -            | -             | -             | -             |
 NUMBER_CORRECTED | -            | -             | -             | -             |
@@ -75,6 +80,43 @@ OFFBOARDED      | offboarded    | offboarded    | offboarded    | offboarded    
 ONBOARD         | -             | -             | -             | -             |
 `;
 
+/** For a user whose rename began in `refreshed`. */
+const whileRenamed = `
+                | renaming      | renameInDoubt |
+EXPECT_EXISTING | -             | -             |
+ADOPTED         | -             | -             |
+USER_CREATED    | -             | -             |
+USER_AUTHORIZED | -             | -             |
+USER_EXISTS     | -             | -             |
+USER_MISSING    | refreshed     | stays         |
+FOUND_OTHERS    | -             | stays         |
+USER_FOUND      | -             | refreshed     |
+FOUND_ELSEWHERE | -             | refreshed     |
+RENAME          | -             | -             |
+USER_RENAMED    | refreshed     | -             |
+ID_TAKEN        | stays         | stays         |
+NUMBER_CONFIRMED | -             | -             |
+NUMBER_CORRECTED | -             | -             |
+NUMBER_REFUTED  | -             | refreshed     |
+CODE_ISSUED     | -             | -             |
+CODE_REFUSED    | -             | -             |
+TOKEN_GRANTED   | -             | -             |
+TOKEN_REJECTED  | -             | stays         |
+GRANT_LOST      | -             | -             |
+IN_DOUBT        | renameInDoubt | stays         |
+HELD            | refreshed     | stays         |
+REFUSED         | refreshed     | refreshed     |
+REFUSED_WITHOUT_REASON | refreshed     | stays         |
+DUE             | -             | -             |
+REAUTHORIZE     | -             | stays         |
+RETRY           | -             | -             |
+OFFBOARD        | identifying   | identifying   |
+PURGED          | -             | -             |
+PURGE_CUT       | -             | -             |
+OFFBOARDED      | offboarded    | offboarded    |
+ONBOARD         | -             | -             |
+`;
+
 /** [state, event, answer] of a table. */
 function cellsOf(table: string): readonly (readonly [state: string, event: string, answer: string])[] {
   const [head = [], ...rows] = table
@@ -87,7 +129,8 @@ function cellsOf(table: string): readonly (readonly [state: string, event: strin
   );
 }
 
-const cells = [...cellsOf(withoutGrant), ...cellsOf(withGrant)];
+const cells = [...cellsOf(withoutGrant), ...cellsOf(withGrant), ...cellsOf(whileRenamed)];
+const renamed: UserContext = { ...usual, rename: { to: "new", from: "refreshed" } };
 
 describe("machines/user-lifecycle state × event → state", () => {
   it("step() has an answer for every event in every state", () => {
@@ -100,13 +143,14 @@ describe("machines/user-lifecycle state × event → state", () => {
   for (const state of states) {
     it(`step() from ${state} follows the table`, () => {
       for (const [, type, answer] of cells.filter(([from]) => from === state)) {
-        const position = { state, context: usual };
+        const context = isRenaming(state) ? renamed : usual;
+        const position = { state, context };
         const next = step(position, event(type as UserEvent["type"]));
         if (answer === "-") {
           expect(next, `on ${type}`).toBe(position);
         } else {
           expect(next.state, `on ${type}`).toBe(answer === "stays" ? state : answer);
-          expect(next.context, `on ${type}`).not.toEqual(usual);
+          expect(next.context, `on ${type}`).not.toEqual(context);
         }
       }
     });

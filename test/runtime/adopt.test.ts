@@ -188,7 +188,7 @@ describe("adopt()", () => {
     await expect(lifecycle.rename("ada", "new", { waitMs: 0 })).rejects.toMatchObject({
       code: "UNAVAILABLE",
     });
-    expect(await lifecycle.inspect("ada")).toMatchObject({ underWay: "updateUser" });
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "renameInDoubt" });
     const atOnce = lifecycle.adopt("ada", grant, { waitMs: 0 });
     await expect(atOnce).rejects.toMatchObject({ code: "USER_NOT_READY", retryable: true });
     const patient = lifecycle.adopt("ada", grant, { waitMs: hour });

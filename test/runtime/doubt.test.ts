@@ -3,14 +3,7 @@ import { nothingKnown } from "../../machines/index.ts";
 import type { UserContext, UserEvent, UserState } from "../../machines/index.ts";
 import { slotAfter } from "../../src/guard/guard.ts";
 import { endpointOf, applyOutcome, applyNoOutcome } from "../../src/runtime/engine/perform-call.ts";
-import {
-  conclusiveAt,
-  doubtAbout,
-  doubtOf,
-  doubts,
-  givenUp,
-  slotFate,
-} from "../../src/runtime/engine/in-doubt.ts";
+import { doubtAbout, doubtOf, doubts, slotFate } from "../../src/runtime/engine/in-doubt.ts";
 import type { DoubtfulCall } from "../../src/runtime/engine/in-doubt.ts";
 import { beforeNextCode } from "../../src/runtime/options/backoff.ts";
 import { callOf, step } from "../../src/runtime/user/step.ts";
@@ -62,18 +55,21 @@ purge         | notSent | 0     | HELD     | offboarding   | purge         | 500
 purge         | lost    | 0     | IN_DOUBT | offboarding   | purge         | 7000  | unavailable | counts
 purge         | inDoubt | 0     | IN_DOUBT | offboarding   | purge         | 7000  | unavailable | settled
 purge         | died    | 0     | IN_DOUBT | offboarding   | purge         | -     | -           | counts
+updateUser    | notSent | 0     | HELD     | refreshed     | -             | -     | -           | givenBack
+updateUser    | lost    | 0     | IN_DOUBT | renameInDoubt | findUser      | 7000  | unavailable | counts
+updateUser    | inDoubt | 0     | IN_DOUBT | renameInDoubt | findUser      | 7000  | unavailable | settled
+updateUser    | died    | 0     | IN_DOUBT | renameInDoubt | findUser      | -     | -           | counts
 `;
 
 type Ended = "notSent" | "lost" | "inDoubt" | "died";
-type Asked = Exclude<DoubtfulCall, "updateUser">;
 
 interface Line {
-  readonly call: Asked;
+  readonly call: DoubtfulCall;
   readonly ended: Ended;
   readonly spent: number;
   readonly event: UserEvent["type"];
   readonly state: UserState;
-  readonly next: string;
+  readonly next: string | null;
   readonly pause: User["pause"];
   readonly slot: string;
 }
@@ -87,10 +83,11 @@ const lines = table
       .split("|")
       .map((cell) => cell.trim());
     const pause = ms === "-" ? null : { reason, until: now + Number(ms) };
-    return { call, ended, spent: Number(spent), event, state, next, pause, slot } as Line; // as the table spells it
+    const after = next === "-" ? null : next;
+    return { call, ended, spent: Number(spent), event, state, next: after, pause, slot } as Line; // as the table spells it
   });
 
-const standsIn: Readonly<Record<Asked, UserState>> = {
+const standsIn: Readonly<Record<DoubtfulCall, UserState>> = {
   createUser: "created",
   exchangeCode: "codeIssued",
   exchangeAgain: "codeIssued",
@@ -98,6 +95,7 @@ const standsIn: Readonly<Record<Asked, UserState>> = {
   issueAuthCode: "reauthorizing",
   findUser: "locating",
   purge: "offboarding",
+  updateUser: "renaming",
 };
 
 const graceMs = 7_000;
@@ -108,7 +106,7 @@ const accessToken = new Secret("an access token");
 const refreshToken = new Secret("a refresh token");
 
 /** A user whose call is under way. */
-function asking(call: Asked, codesSpent = 0): User {
+function asking(call: DoubtfulCall, codesSpent = 0): User {
   const exchanges = call === "exchangeAgain" ? 1 : 0;
   const context: UserContext = {
     ...nothingKnown,
@@ -116,12 +114,13 @@ function asking(call: Asked, codesSpent = 0): User {
     codesSpent,
     exchanges,
     attempt: exchanges,
+    rename: call === "updateUser" ? { to: "new", from: "refreshed" } : null,
   };
   const position: Position = { state: standsIn[call], context };
   const secrets =
     position.state === "codeIssued"
       ? { code }
-      : position.state === "expiring"
+      : position.state === "expiring" || position.state === "renaming"
         ? { accessToken, refreshToken }
         : {};
   const intent = { call: callOf(position.state) ?? "", attempt: "one", at: now - 1_000 };
@@ -159,8 +158,9 @@ describe("runtime/doubt call × how it ended → event, pause, slot", () => {
     expect(after.position).toEqual(
       step(user.position, { ...event(line.event, now), mayArriveUntil } as UserEvent),
     ); // with the field or without
-    expect(callOf(after.position.state)).toBe(line.next);
-    expect(after.secrets).toEqual(line.state === user.position.state ? user.secrets : {});
+    expect(callOf(after.position.state) ?? null).toBe(line.next);
+    const keeps = line.state === user.position.state || line.call === "updateUser";
+    expect(after.secrets).toEqual(keeps ? user.secrets : {});
     expect(slotFate(line.ended)).toBe(line.slot);
     // The row that a reader of the source sees.
     expect(doubtOf(line.call, line.ended)).toMatchObject({ event: line.event, next: line.next });
@@ -172,7 +172,7 @@ describe("runtime/doubt call × how it ended → event, pause, slot", () => {
       const columns = lines.filter((line) => line.call === call).map(({ ended }) => ended);
       expect([call, ...new Set(columns)]).toEqual([call, "notSent", "lost", "inDoubt", "died"]);
     }
-    expect(Object.keys(doubts).sort()).toEqual([...Object.keys(standsIn), "updateUser"].sort());
+    expect(Object.keys(doubts).sort()).toEqual(Object.keys(standsIn).sort());
   });
 
   it("applyOutcome() keeps a code that was exchanged twice in vain while the token endpoint is down for all users", () => {
@@ -260,7 +260,7 @@ describe("runtime/doubt call × how it ended → event, pause, slot", () => {
 
 describe("runtime/doubt slots", () => {
   /** The dearest way from each call in doubt to a token, when nothing else goes wrong. */
-  const dearest: Readonly<Record<Asked, readonly UserEvent["type"][]>> = {
+  const dearest: Readonly<Record<DoubtfulCall, readonly UserEvent["type"][]>> = {
     createUser: ["USER_MISSING", "USER_CREATED", "TOKEN_GRANTED"],
     exchangeCode: ["CODE_REFUSED", "CODE_ISSUED", "TOKEN_GRANTED"],
     exchangeAgain: ["CODE_ISSUED", "TOKEN_GRANTED"],
@@ -268,44 +268,24 @@ describe("runtime/doubt slots", () => {
     issueAuthCode: ["CODE_ISSUED", "TOKEN_GRANTED"],
     findUser: ["FOUND_ELSEWHERE", "CODE_ISSUED", "TOKEN_GRANTED"],
     purge: ["PURGED"],
+    updateUser: ["FOUND_ELSEWHERE"],
   };
 
-  it.each(Object.keys(dearest) as Asked[])("doubtOf() tells what a %s in doubt costs at worst", (call) => {
-    for (const ended of ["lost", "inDoubt", "died"] as const) {
-      let { position } = ends(asking(call), ended);
-      let spent = 0;
-      for (const type of dearest[call]) {
-        const asked = callOf(position.state);
-        if (asked !== undefined && endpointOf(asked) === "management") spent++;
-        position = step(position, event(type, now));
+  it.each(Object.keys(dearest) as DoubtfulCall[])(
+    "doubtOf() tells what a %s in doubt costs at worst",
+    (call) => {
+      for (const ended of ["lost", "inDoubt", "died"] as const) {
+        let { position } = ends(asking(call), ended);
+        let spent = 0;
+        for (const type of dearest[call]) {
+          const asked = callOf(position.state);
+          if (asked !== undefined && endpointOf(asked) === "management") spent++;
+          position = step(position, event(type, now));
+        }
+        expect(callOf(position.state)).toBeUndefined();
+        expect(doubtOf(call, ended)?.slots).toBe(spent);
       }
-      expect(callOf(position.state)).toBeUndefined();
-      expect(doubtOf(call, ended)?.slots).toBe(spent);
-    }
-    expect(doubtOf(call, "notSent")?.slots).toBe(0);
-  });
-});
-
-describe("runtime/doubt updateUser", () => {
-  const intent = { call: "updateUser", attempt: "one", at: now, facts: { to: "new" } };
-
-  it("conclusiveAt() waits until the call can no longer arrive: a grace after it was given up, or after its time-out", () => {
-    expect(conclusiveAt(intent, times)).toBe(now + 37_000);
-    const doubtful = givenUp(intent, { at: now + 2_000, graceMs });
-    expect(doubtful).toMatchObject({ call: "updateUser", attempt: "one", at: now, facts: { to: "new" } });
-    expect(conclusiveAt(doubtful, times)).toBe(now + 9_000);
-    expect(conclusiveAt({ ...intent, facts: { conclusiveAt: "soon" } }, times)).toBe(now + 37_000);
-  });
-
-  it("doubtOf() a rename looks it up, without the machine; one that was not sent leaves nothing to look up", () => {
-    for (const ended of ["lost", "inDoubt", "died"]) {
-      expect(doubtOf("updateUser", ended)).toEqual({
-        event: null,
-        waits: "arrival",
-        next: "listUsers",
-        slots: 1,
-      });
-    }
-    expect(doubtOf("updateUser", "notSent")).toEqual({ event: null, waits: "atOnce", next: null, slots: 0 });
-  });
+      expect(doubtOf(call, "notSent")?.slots).toBe(0);
+    },
+  );
 });

@@ -157,7 +157,7 @@ function hidesIds(name: string): void {
     await expect(lifecycle.rename(ada, countess, { waitMs: 0 })).rejects.toMatchObject({
       code: "UNAVAILABLE",
     });
-    expect(await lifecycle.inspect(ada)).toMatchObject({ underWay: "updateUser" });
+    expect(await lifecycle.inspect(ada)).toMatchObject({ state: "renameInDoubt" });
     const ids = [ada, countess, bob, eve];
     expect(found(ids, await place.raw()), "while a rename is in doubt").toEqual([]);
 
@@ -200,7 +200,7 @@ function hidesIds(name: string): void {
     const [key] = await after.keys.list();
     expect(key?.storeKeys).not.toEqual(before?.storeKeys);
     expect(await listed(after)).toEqual([ada, bob, grace].sort());
-    expect(await after.inspect(ada)).toMatchObject({ underWay: "updateUser" });
+    expect(await after.inspect(ada)).toMatchObject({ state: "renameInDoubt" });
     await expect(after.inspect(eve)).rejects.toMatchObject({ facts: { renamedTo: grace } });
     await vi.waitFor(async () => {
       await after.resume();

@@ -122,13 +122,8 @@ describe("reauthorize() of a user whose record is damaged", () => {
 
   it("settles a rename in doubt first", async () => {
     const { sandbox, store, lifecycle, own } = await upgraded();
-    const intent = {
-      call: "updateUser",
-      attempt: "x",
-      at: sandbox.clock.now() - 60_000,
-      facts: { to: "eva" },
-    };
-    await change(store, (value) => otherSeal({ ...value, intent }), 3_600_000);
+    const rename = { to: "eva", from: "reauthorized" };
+    await change(store, inState("renameInDoubt", { rename }), 3_600_000);
     const before = spentOn(sandbox, "ada").length;
     expect(await lifecycle.reauthorize("ada")).toMatchObject({ usable: true, oneupUserId: own });
     expect(spentOn(sandbox, "ada").slice(before)).toEqual(["issueAuthCode"]);

@@ -120,7 +120,7 @@ describe("rename() in doubt", () => {
     sandbox.fail({ call: "updateUser", drop: "after" });
     await expect(fast.rename("ada", "new", { waitMs: 0 })).rejects.toMatchObject({ code: "UNAVAILABLE" });
     await slow.resume();
-    expect((await slow.inspect("ada")).underWay, "it may still arrive").toBe("updateUser");
+    expect((await slow.inspect("ada")).state, "it may still arrive").toBe("renameInDoubt");
     clock.advance(5_000);
     await slow.resume();
     expect(await slow.inspect("new")).toMatchObject({ underWay: null });
@@ -151,6 +151,7 @@ describe("rename() in doubt", () => {
     }));
     const lifecycle = await open({ store, graceMs: 0 });
     await renameUnheard(sandbox, lifecycle);
+    sandbox.clock.advance(1);
     await lifecycle.resume();
     expect(await lifecycle.inspect("new")).toMatchObject({ underWay: null });
     expect(sandbox.journal.count("listUsers")).toBe(1);
@@ -182,7 +183,7 @@ describe("rename() in doubt", () => {
       sandbox.clock.advance(longestMs);
       await lifecycle.resume();
     }
-    expect(await lifecycle.inspect("new")).toMatchObject({ underWay: null, usable: true });
+    expect(await lifecycle.onboard("new")).toMatchObject({ state: "refreshed", usable: true });
     expect(sandbox.journal.count("listUsers")).toBe(3);
   });
 

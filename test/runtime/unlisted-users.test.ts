@@ -248,9 +248,9 @@ describe("a rename in doubt whose user an empty list does not name", () => {
     sandbox.fail({ call: "listUsers", times: Infinity, ...emptyList });
     await lifecycle.rename("old", "new", { waitMs: 1_000 }).catch(() => {});
     await clock.advance("30m");
-    expect(await lifecycle.inspect("old")).toMatchObject({ underWay: "updateUser" });
+    expect(await lifecycle.inspect("old")).toMatchObject({ state: "renameInDoubt" });
     await clock.advance("90m");
-    expect(await lifecycle.inspect("old")).toMatchObject({ underWay: null });
+    expect(await lifecycle.inspect("old")).toMatchObject({ state: "expiring" });
     sandbox.clearFaults();
     await lifecycle.reauthorize("old").catch(() => {});
     expect(await lifecycle.onboard("new")).toMatchObject({ usable: true, oneupUserId });

@@ -75,12 +75,10 @@ export class LookUpJudge {
 }
 
 function isLookedUp({ intent }: Envelope): boolean {
-  return intent?.call === "findUser" || intent?.call === "updateUser";
+  return intent?.call === "findUser";
 }
 
 /** How far the look-up of a user has come; `null`: it begins, or there is none. */
-function searchOf({ context, intent }: Envelope): Search | null {
-  const inDoubt = intent?.facts?.["search"];
-  if (inDoubt !== undefined) return JSON.parse(inDoubt) as Search; // written by the library, as the other one is
+function searchOf({ context }: Envelope): Search | null {
   return (context["search"] ?? null) as unknown as Search | null;
 }

@@ -123,13 +123,13 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "moves a renamed user without asking whether it was renamed",
-    at: "a-rename-in-doubt-is-looked-up",
+    at: "only-a-confirmed-rename-moves-the-user",
     when: "always",
   },
   {
     name: "leaves a user whose rename is in doubt under its old id",
     at: "a-rename-in-doubt-is-looked-up",
-    when: "never",
+    becomes: (_, { at }) => at("a-refused-rename-ends-where-it-began"),
   },
   {
     name: "writes a token into its log",

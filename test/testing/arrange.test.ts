@@ -13,6 +13,8 @@ const costs = Object.entries({
   reauthorized: 0,
   reauthorizing: 1,
   locating: 2, // one to look for it, one for a code
+  renaming: 0, // its token works meanwhile
+  renameInDoubt: 0,
   failed: 1,
   identifying: 2, // one to look for it, one to begin anew, once its data are erased
   offboarding: 1,
@@ -118,6 +120,8 @@ describe("arrange()", () => {
       expiring: "refreshed",
       reauthorizing: "reauthorized",
       locating: "reauthorized",
+      renaming: "tokenActive",
+      renameInDoubt: "tokenActive",
       identifying: "offboarded",
       offboarding: "offboarded",
     };

@@ -27,6 +27,8 @@ const looks: Readonly<Record<Standing, Look>> = {
   expiring: { dot: "◒", tone: "busy", label: "expiring" },
   refreshed: { dot: "◉", tone: "good", label: "refreshed" },
   reauthorized: { dot: "◆", tone: "saved", label: "reauthorized" },
+  renaming: { dot: "◌", tone: "busy", label: "renaming" },
+  renameInDoubt: { dot: "◌", tone: "busy", label: "renameInDoubt" },
   failed: { dot: "✕", tone: "bad", label: "failed" },
   inDoubt: { dot: "?", tone: "bad", label: "call in doubt" },
 };

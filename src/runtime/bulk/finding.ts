@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isRenaming } from "../../../machines/index.ts";
 import { isLifecycleError } from "../../errors.ts";
 import type { RemoteUser } from "../../http/user-management.ts";
 import { isId } from "../options/checks.ts";
@@ -12,7 +13,6 @@ import type { Engine } from "../engine/engine.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import { listUserIds, loadRecord, lookForUser } from "../engine/load-user.ts";
 import { hashOf } from "./hash-of.ts";
-import { renaming } from "../engine/renaming.ts";
 import { forEachRow, rowsInHand } from "./for-each-row.ts";
 import { readInClear } from "../user/user.ts";
 import type { User } from "../user/user.ts";
@@ -168,7 +168,8 @@ export class UserComparison {
   }
 
   #reportRenamed(user: User, thereAppUserId: string, oneupUserId: number): void {
-    if (renaming(user)) return; // it may have been renamed by this library while the list was read
+    // It may have been renamed by this library while the list was read.
+    if (isRenaming(user.position.state)) return;
     this.#finding.found({ type: "renamed", appUserId: user.id, thereAppUserId, oneupUserId });
   }
 

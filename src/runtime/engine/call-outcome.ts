@@ -6,8 +6,7 @@
 import type { Unanswered } from "../../http/call.ts";
 import type { readPurge } from "../../http/purge.ts";
 import type { readTokens } from "../../http/token.ts";
-import type { readCreatedUser, readIssuedCode } from "../../http/user-management.ts";
-import type { Ending } from "./in-doubt.ts";
+import type { readCreatedUser, readIssuedCode, readUpdatedUser } from "../../http/user-management.ts";
 import type { readLocated } from "../user/located.ts";
 
 /** The outcome of any call. */
@@ -16,8 +15,13 @@ export type CallOutcome =
   | ReturnType<typeof readCreatedUser>
   | ReturnType<typeof readIssuedCode>
   | ReturnType<typeof readLocated>
+  | Exclude<ReturnType<typeof readUpdatedUser>, { readonly type: "updated" }>
+  | { readonly type: "updated"; readonly appUserId: string }
   | ReturnType<typeof readTokens>
   | ReturnType<typeof readPurge>;
+
+/** How a call can end without an outcome. */
+export type Ending = "notSent" | "lost" | "inDoubt" | "died";
 
 /** An outcome that decides nothing. */
 export type NoOutcome = Extract<CallOutcome, { readonly type: Ending }>;

@@ -11,7 +11,8 @@ import type { Lane, Lease, Store, Slot } from "../../store/contract.ts";
 import type { HiddenNames } from "../../store/sealing/hidden-names.ts";
 import type { Sealer } from "../../store/sealing/sealer.ts";
 import type { SteadyClock } from "../../store/steady-time.ts";
-import type { Account } from "../account/account.ts";
+import type { Account, Blocked } from "../account/account.ts";
+import type { CallOutcome } from "./call-outcome.ts";
 import type { Changes } from "./changes.ts";
 import type { LimitsInForce } from "../account/limits-in-force.ts";
 import type { Settings } from "../options/lifecycle-options.ts";
@@ -106,7 +107,9 @@ export type RunResult =
   /** The user is stored and idle; its lease is released. */
   | { readonly type: "rested"; readonly user: User }
   /** Another process runs the user; our last write was not applied. */
-  | { readonly type: "overtaken" };
+  | { readonly type: "overtaken" }
+  /** A rename could not begin now, and nothing was stored. `retryInMs`: when a slot may be free. */
+  | { readonly type: "notBegun"; readonly blocked: Blocked | null; readonly retryInMs: number };
 
 /** What a run starts with. */
 export interface Start {
@@ -122,4 +125,6 @@ export interface Start {
    * complete.
    */
   readonly stop?: AbortSignal;
+  /** Called with the outcome of each call. */
+  readonly onOutcome?: (outcome: CallOutcome) => void;
 }

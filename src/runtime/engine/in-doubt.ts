@@ -24,14 +24,15 @@
  */
 import type { UserCall, UserEvent } from "../../../machines/index.ts";
 import type { SlotFate } from "../../guard/guard.ts";
-import type { Intent, Pause, PauseReason } from "../../store/envelope.ts";
+import type { Pause, PauseReason } from "../../store/envelope.ts";
+import type { Ending } from "./call-outcome.ts";
 import type { Engine } from "./engine.ts";
 import { afterTrouble, beforeNextCode, codeRegistersMs, fullJitter } from "../options/backoff.ts";
 import { callOf } from "../user/step.ts";
 import type { Position } from "../user/step.ts";
 
 /** A call that can be in doubt. A second exchange of the same code is a separate entry, because what follows differs. */
-export type DoubtfulCall = UserCall | "exchangeAgain" | "updateUser";
+export type DoubtfulCall = UserCall | "exchangeAgain";
 
 /** How long a user pauses before the next call. */
 export type Wait =
@@ -48,21 +49,17 @@ export type Wait =
   | "nextCode"
   /** `nextCode`, or `jitter` where that is no pause. */
   | "nextCodeOrJitter"
-  /**
-   * Until the call can no longer arrive, `graceMs` after it was abandoned; before that the next one proves nothing. A
-   * rename whose process died waits by {@link conclusiveAt}.
-   */
+  /** Until the call can no longer arrive, `graceMs` after it was abandoned; before that the next one proves nothing. */
   | "arrival"
   /** The longer of `arrival` and `jitter`. */
   | "arrivalAndJitter";
 
 /** How a call with an unknown outcome is resolved. */
 export interface InDoubt {
-  /** `null`: the machine is not involved. */
-  readonly event: Extract<UserEvent["type"], "HELD" | "IN_DOUBT"> | null;
+  readonly event: Extract<UserEvent["type"], "HELD" | "IN_DOUBT">;
   readonly waits: Wait;
   /** `null`: the caller gets an error and may try again. */
-  readonly next: UserCall | "listUsers" | null;
+  readonly next: UserCall | null;
   readonly slots: number;
   /** Used instead while the token endpoint answers no exchange: another code would not help. */
   readonly whileDown?: InDoubt;
@@ -181,17 +178,14 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   },
 
   // The user may have its new id now. It is looked up by its `oneup_user_id`, which never changes, and the record is
-  // moved or stays; a rename that did not happen is not repeated. The record keeps the intent until then.
+  // moved or stays; a rename that did not happen is not repeated. Its tokens work meanwhile.
   updateUser: {
-    notSent: { event: null, waits: "atOnce", next: null, slots: 0 },
-    lost: { event: null, waits: "arrival", next: "listUsers", slots: 1 },
-    inDoubt: { event: null, waits: "arrival", next: "listUsers", slots: 1 },
-    died: { event: null, waits: "arrival", next: "listUsers", slots: 1 },
+    notSent: { event: "HELD", waits: "atOnce", next: null, slots: 0 },
+    lost: { event: "IN_DOUBT", waits: "arrival", next: "findUser", slots: 1 },
+    inDoubt: { event: "IN_DOUBT", waits: "arrival", next: "findUser", slots: 1 },
+    died: { event: "IN_DOUBT", waits: "atOnce", next: "findUser", slots: 1 },
   },
 };
-
-/** How a call can end without an outcome. */
-export type Ending = "notSent" | "lost" | "inDoubt" | "died";
 
 /** What happens to the slot of a call that ends this way, the same for every call. */
 export const slotFates: Readonly<Record<Ending, SlotFate>> = {
@@ -317,18 +311,4 @@ export function mayArriveForMs(pause: Pause | null, leftMs: number): number {
   if (pause?.mayArrive === true) return Math.max(0, leftMs);
   if (pause?.arrivedAt === undefined) return 0;
   return Math.max(0, leftMs - (pause.until - pause.arrivedAt));
-}
-
-/** Marks the intent of a call that was abandoned at `at` with the time from which a look-up is conclusive. */
-export function givenUp(intent: Intent, { at, graceMs }: Pick<Moment, "at" | "graceMs">): Intent {
-  return { ...intent, facts: { ...intent.facts, conclusiveAt: String(at + graceMs) } };
-}
-
-/** When (ms since 1970) a look-up at 1upHealth becomes conclusive, because the call can no longer arrive. */
-export function conclusiveAt(
-  { at, facts }: Intent,
-  { timeoutMs, graceMs }: Pick<Moment, "timeoutMs" | "graceMs">,
-): number {
-  const recorded = Number(facts?.["conclusiveAt"]);
-  return Number.isFinite(recorded) ? recorded : at + timeoutMs + graceMs;
 }

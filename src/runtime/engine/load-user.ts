@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isRenaming } from "../../../machines/index.ts";
 import { LifecycleError } from "../../errors.ts";
 import type { Loaded, StoredRecord } from "../../store/contract.ts";
 import type { Engine } from "./engine.ts";
@@ -136,9 +137,9 @@ export function isLeased(
   return record.lease !== null && record.lease.leftMs > 0;
 }
 
-/** Whether a call for the user is in flight or in doubt. */
+/** Whether a call for the user is in flight or in doubt, or a rename whose result decides the id of the user. */
 export function isBusy({ user, record }: LoadedUser): boolean {
-  return user.intent !== null || isLeased(record);
+  return user.intent !== null || isLeased(record) || isRenaming(user.position.state);
 }
 
 /** The error for an unknown id. */

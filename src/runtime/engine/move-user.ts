@@ -18,7 +18,7 @@ import type { User } from "../user/user.ts";
 /** The lease to release, and what happens to the slot of the call that found the new id. */
 export type LastWrite = SlotEnd & { readonly lease: Lease };
 
-/** Moves the record of a user that needs a code. `null`: another user here has that id, and nothing was written. */
+/** Moves the record of the user. `null`: another user here has that id, and nothing was written. */
 export async function moveUser(
   engine: Engine,
   user: User,
@@ -26,7 +26,7 @@ export async function moveUser(
   ending: LastWrite,
 ): Promise<RunResult | null> {
   const moved = underNewId(engine, user, to);
-  const place = schedule(engine, moved, "slot");
+  const place = schedule(engine, moved, moved.pause === null ? "slot" : null);
   const done = await saveUser(engine, moved, true, { mode: "end", ...ending, ...place }, user.id);
   if (done.type === "committed") {
     const rested = { ...moved, revision: done.revision };
@@ -51,7 +51,7 @@ export async function hasUser(engine: Engine, id: string): Promise<boolean> {
  * Whether a move was refused because another user has the new id. False if our own move succeeded and only its result
  * was lost.
  */
-export async function isTaken({ store }: Engine, from: string, to: string): Promise<boolean> {
+async function isTaken({ store }: Engine, from: string, to: string): Promise<boolean> {
   const [there, here] = [await store.load(to), await store.load(from)];
   return there.type === "record" && here.type === "record";
 }

@@ -78,6 +78,8 @@ export function pauseAfter(
       // seam: short-grants-are-renewed-ever-more-rarely
       return ms > 0 ? pause("shortTokens", ms) : null;
     }
+    case "updated":
+    case "conflict":
     case "created":
     case "exists":
     case "code":

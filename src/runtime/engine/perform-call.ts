@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isPurging } from "../../../machines/index.ts";
+import { isPurging, isRenaming } from "../../../machines/index.ts";
 import type { UserCall, UserEvent, UserState } from "../../../machines/index.ts";
 import type { Answer, Call, Unanswered } from "../../http/call.ts";
 import { sizeRuleIn } from "../../http/transport.ts";
@@ -18,7 +18,10 @@ import {
   listUsersCall,
   readCreatedUser,
   readIssuedCode,
+  readUpdatedUser,
+  updateUserCall,
 } from "../../http/user-management.ts";
+import type { Pause } from "../../store/envelope.ts";
 import type { Secrets } from "../../store/sealing/sealer.ts";
 import { doubtAbout, isEnding, leftToArrive, mayArriveUntil, pauseOf } from "./in-doubt.ts";
 import type { InDoubt, Moment } from "./in-doubt.ts";
@@ -42,6 +45,7 @@ export function endpointOf(call: UserCall): "management" | "token" | "fhir" {
     case "createUser":
     case "issueAuthCode":
     case "findUser":
+    case "updateUser":
       return "management";
     case "exchangeCode":
     case "refreshToken":
@@ -66,6 +70,7 @@ export async function performCall(
   const { sender, gather } = engine;
   const client = clientOf(engine);
   const { oneupUserId, unconfirmed } = user.position.context;
+  const newId = newIdOf(engine, user);
   const asked = { appUserId: user.id, oneupUserId };
   const sent = async (described: Call): Promise<Answer | Unanswered> => {
     const answer = await sender.send(described, { notAfter });
@@ -89,7 +94,7 @@ export async function performCall(
     case "findUser": {
       const { state, context } = user.position;
       const absent = context.absences?.times ?? 0;
-      const target = { ...asked, unconfirmed, absent };
+      const target = { ...asked, newId, unconfirmed, absent };
       const sought = soughtBy(target);
       const search = context.search ?? searchFrom(engine.forms, absent, sought);
       const { pager } = engine.settings;
@@ -111,6 +116,14 @@ export async function performCall(
       // seam: a-refresh-without-an-answer-keeps-the-grant
       return answer.type === "answer" ? readTokens(answer) : answer;
     }
+    case "updateUser": {
+      if (newId === null || oneupUserId === null) return { type: "refused", why: "nothing_to_rename" };
+      const renamed = { appUserId: newId, oneupUserId };
+      const answer = await sent(updateUserCall(client, renamed));
+      const outcome = answer.type === "answer" ? readUpdatedUser(answer, renamed) : answer;
+      // seam: only-a-confirmed-rename-moves-the-user
+      return outcome.type === "updated" ? { type: "updated", appUserId: newId } : outcome;
+    }
     case "purge": {
       const version = user.position.context.toPurge?.[0];
       if (version === undefined || oneupUserId === null) return { type: "refused", why: "nothing_to_purge" };
@@ -118,6 +131,13 @@ export async function performCall(
       return answer.type === "answer" ? readPurge(answer) : answer;
     }
   }
+}
+
+/** The new id of a user that is being renamed; `null`: it is not. */
+export function newIdOf({ hidden }: Engine, { id, position }: User): string | null {
+  const { rename } = position.context;
+  if (rename === null) return null;
+  return hidden === null ? rename.to : hidden.open(id, rename.to);
 }
 
 /** Applies an outcome to the user: the next state, the secrets that state may hold, and the pause it needs. */
@@ -145,12 +165,25 @@ export function applyOutcome(
   return {
     ...after,
     secrets: held(after.position.state, { ...user.secrets, ...newSecrets(outcome) }, user.secrets),
-    pause:
-      isUnsureCreate(user, outcome) && after.position.state !== "failed"
-        ? leftToArrive(pauseAfter(outcome, after, now, scope), after.position, now)
-        : pauseAfter(outcome, after, now, scope),
+    pause: pauseBetween(user, outcome, after, now, scope),
     ...(hasTokens(outcome) && onceArrived(after)),
   };
+}
+
+function pauseBetween(
+  user: User,
+  outcome: Exclude<CallOutcome, NoOutcome>,
+  after: User,
+  now: Moment,
+  scope: FailureScope,
+): Pause | null {
+  // The caller of a rename decides whether to try again; only the wait for another code goes on.
+  if (isRenaming(user.position.state) && !isRenaming(after.position.state))
+    return pauseOf("nextCode", after.position, now);
+  const pause = pauseAfter(outcome, after, now, scope);
+  return isUnsureCreate(user, outcome) && after.position.state !== "failed"
+    ? leftToArrive(pause, after.position, now)
+    : pause;
 }
 
 /** Whether something other than 1upHealth answered a create, which may have been carried out. */
@@ -180,7 +213,7 @@ export function applyNoOutcome(user: User, times: Omit<Moment, "random">): User 
 /** Applies a row of the in-doubt table; `undefined`: the state requires no call, so nothing is in doubt. */
 function inDoubt(user: User, doubt: InDoubt | undefined, now: Moment, until: number | undefined): User {
   const settled: User = { ...user, intent: null, pause: null };
-  if (doubt === undefined || doubt.event === null) return settled;
+  if (doubt === undefined) return settled;
   const after = stepped(settled, { type: doubt.event, at: now.at, mayArriveUntil: until });
   return {
     ...after,
@@ -194,7 +227,8 @@ function inDoubt(user: User, doubt: InDoubt | undefined, now: Moment, until: num
  */
 function afterAnother(user: User, now: Moment): User {
   const { state, context } = user.position;
-  if (state === "failed" || state === "locating") return user; // a look-up tells which of two numbers is right
+  // A look-up tells which of two numbers is right, or whether the user was renamed.
+  if (state === "failed" || state === "locating" || state === "renameInDoubt") return user;
   const pause = user.pause ?? pauseOf("nextCode", user.position, now);
   const times = context.refusals?.times ?? Math.max(1, context.attempt);
   const until = Math.max(pause?.until ?? 0, now.at + halfJitter(afterOddAnswer, times, now.random));
@@ -226,6 +260,10 @@ function eventOf(
       return { type: "USER_FOUND", at, user: outcome.user };
     case "elsewhere":
       return { type: "FOUND_ELSEWHERE", at, user: outcome.user };
+    case "updated":
+      return { type: "USER_RENAMED", at };
+    case "conflict":
+      return { type: "REFUSED", at, why: "app_user_id_taken" };
     case "corrected":
       return { type: "NUMBER_CORRECTED", at, user: outcome.user };
     case "refuted":
@@ -288,6 +326,8 @@ function keptIn(state: UserState, { code, accessToken, refreshToken }: Secrets):
     case "expiring":
     case "refreshed":
     case "reauthorized":
+    case "renaming":
+    case "renameInDoubt":
       return { ...(accessToken && { accessToken }), ...(refreshToken && { refreshToken }) };
     case "created":
     case "reauthorizing":

@@ -19,9 +19,8 @@ import type { Blocked, Permit } from "../account/account.ts";
 import { performCall, bringsCode, endpointOf, applyOutcome, applyNoOutcome } from "./perform-call.ts";
 import type { CallOutcome, FailureScope } from "./perform-call.ts";
 import { doubtAbout, momentOf, slotFate } from "./in-doubt.ts";
-import { newLease } from "./engine.ts";
+import { laneOfCalls, newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
-import { finishRename, renaming } from "./renaming.ts";
 import { hasUser, moveUser } from "./move-user.ts";
 import { schedule } from "./schedule.ts";
 import { saveUser } from "./save-user.ts";
@@ -56,7 +55,7 @@ export function runUser(engine: Engine, user: User, start?: Start): Promise<RunR
 async function withPermit(engine: Engine, user: User, start: Start): Promise<RunResult> {
   const permit = engine.account.permitFor(user.id);
   try {
-    return await (renaming(user) ? finishRename : onward)(engine, user, start, permit);
+    return await onward(engine, user, start, permit);
   } finally {
     if (permit.tries.size > 0) await engine.account.leave(permit);
     if (permit.reserved !== null) await engine.store.slots.giveBack(permit.reserved).catch(() => {}); // the slot expires by itself
@@ -79,8 +78,12 @@ async function onward(engine: Engine, start: User, from: Start, permit: Permit):
   /** What the next commit does with the slot of the finished call. */
   let over: SlotEnd = {};
   let hasOutcome = false;
-  const rest = (waits: Blocked | "slot" | null): Promise<RunResult> =>
-    end(engine, user, lease, mode, over, hasOutcome, waits);
+  const rest = async (waits: Blocked | "slot" | null, retryInMs = 0): Promise<RunResult> => {
+    // A rename that cannot begin is not stored: its caller decides, and the user's tokens are refreshed meanwhile.
+    if (user.position.state === "renaming")
+      return { type: "notBegun", blocked: waits === "slot" ? null : waits, retryInMs };
+    return end(engine, user, lease, mode, over, hasOutcome, waits);
+  };
 
   for (;;) {
     const stopping = engine.closing.aborted || (stop?.aborted ?? false);
@@ -107,7 +110,8 @@ async function onward(engine: Engine, start: User, from: Start, permit: Permit):
       notAfter = clock.monotonic() + settings.timeoutMs;
     }
     const asked = call === "refreshToken" ? "refresh" : endpoint;
-    const ask = slot === null ? guard.ask(asked, user.lane) : null;
+    const lane = user.position.state === "renaming" ? laneOfCalls(engine) : user.lane; // a rename is in no lane
+    const ask = slot === null ? guard.ask(asked, lane) : null;
     const intended = withIntent(engine, user, call);
     const done = await saveUser(engine, intended, hasOutcome, {
       mode,
@@ -120,7 +124,7 @@ async function onward(engine: Engine, start: User, from: Start, permit: Permit):
     if (done.type === "conflict") return { type: "overtaken" };
     if (done.type === "refused") {
       user = { ...user, pause: { reason: "rateLimit", until: clock.now() + done.retryInMs } };
-      return rest(endpoint === "management" ? "slot" : null);
+      return rest(endpoint === "management" ? "slot" : null, done.retryInMs);
     }
     if (ask !== null) {
       slot = done.slot;
@@ -130,6 +134,7 @@ async function onward(engine: Engine, start: User, from: Start, permit: Permit):
     user = { ...intended, revision: done.revision };
     engine.changes.moved(user);
     const outcome = await performCall(engine, user, call, notAfter);
+    from.onOutcome?.(outcome);
     if (isAboutAnother(outcome)) reportAnother(engine, user.id, call);
     over = slotAfter(slot, slotFate(outcome.type));
     slot = null;
@@ -139,7 +144,7 @@ async function onward(engine: Engine, start: User, from: Start, permit: Permit):
     if (isTooEarly && (await hasRegistered(engine))) user = { ...user, pause: null };
     hasOutcome = true;
     // seam: a-renamed-user-is-moved
-    if (outcome.type === "elsewhere") {
+    if (outcome.type === "elsewhere" || outcome.type === "updated") {
       const isLeaving = isPurging(user.position.state); // its record stays where it is
       const result = isLeaving ? null : await moveUser(engine, user, outcome.appUserId, { lease, ...over });
       if (result !== null) return result;
@@ -150,7 +155,7 @@ async function onward(engine: Engine, start: User, from: Start, permit: Permit):
 }
 
 /** Warns about a response that concerns another user of 1upHealth. It is not used, and an operator should investigate. */
-export function reportAnother({ sealer, settings }: Engine, id: string, call: string): void {
+function reportAnother({ sealer, settings }: Engine, id: string, call: string): void {
   settings.logger.warn(
     `The answer to ${call} for user ${sealer.alias(id)} is about another user of 1upHealth: it is not used, and the call is in doubt`,
   );

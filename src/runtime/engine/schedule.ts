@@ -27,11 +27,10 @@ export function schedule(engine: Engine, user: User, waits: Blocked | "slot" | n
   // Not in a lane, where it would be granted first again and again.
   if (waits !== null && waits !== "slot" && waits.yields)
     return { dueInMs: Math.min(yieldPollMs, Math.max(0, waits.until - engine.clock.now())), lane: null };
-  if (waits === null) return { dueInMs: dueInMs(engine, user), lane: null };
   const call = callOf(user.position.state);
-  if (waits === "slot" || (call !== undefined && endpointOf(call) === "management")) {
-    return { dueInMs: null, lane: user.lane };
-  }
+  const needsSlot = call !== undefined && endpointOf(call) === "management";
+  if (waits !== null && needsSlot) return { dueInMs: null, lane: user.lane };
+  if (waits === null || waits === "slot") return { dueInMs: dueInMs(engine, user), lane: null };
   return {
     dueInMs: isOwn(waits) ? spreadMs * engine.clock.random() : untilLookedMs(engine, waits),
     lane: null,
@@ -44,7 +43,7 @@ function isOwn({ reason }: Blocked): boolean {
 }
 
 /** When a user that waits at a gate, and in no lane, checks it again, in ms. */
-export function untilLookedMs({ clock }: Engine, { until }: Blocked): number {
+function untilLookedMs({ clock }: Engine, { until }: Blocked): number {
   return Math.min(longestPollMs, Math.max(0, until - clock.now())) + spreadMs * clock.random();
 }
 

@@ -11,7 +11,6 @@ import { runUser } from "./run-user.ts";
 import type { Engine } from "./engine.ts";
 import { isBusy } from "./load-user.ts";
 import type { LoadedUser, MissingUser } from "./load-user.ts";
-import { renaming } from "./renaming.ts";
 
 /** How {@link whenIdle} reads a user and what keeps it waiting. */
 export interface IdleOptions<T> {
@@ -84,11 +83,13 @@ async function untilIdle(engine: Engine, verb: string, { id, found, look, deadli
   }
   const { user, record } = found;
   const leasedMs = record.lease?.leftMs ?? 0;
-  // A rename in doubt cannot be resolved before its time.
-  const restsMs = renaming(user) && record.lease === null ? (record.dueInMs ?? 0) : 0;
+  // A rename in doubt waits until the call can no longer arrive, then for a slot.
+  const pauseMs = user.pause === null ? 0 : (record.dueInMs ?? 0);
+  const restsMs = record.lane === null ? pauseMs : longestLookMs;
   if (leasedMs > 0 || restsMs > 0) {
     const ms = leasedMs > 0 ? Math.min(look, leasedMs) : Math.min(longestLookMs, restsMs);
-    await engine.changes.ofUser(id, Math.min(left, ms), deadline.signal);
+    const leave = record.lane === null ? undefined : engine.lanes.join();
+    await engine.changes.ofUser(id, Math.min(left, ms), deadline.signal).finally(leave);
     deadline.signal.throwIfAborted();
   } else await within(engine, runUser(engine, user), deadline);
 }

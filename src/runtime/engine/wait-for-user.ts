@@ -6,7 +6,7 @@
 import { onAbort } from "../../abort.ts";
 import { sleep } from "../../clock.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
-import { isPurging } from "../../../machines/index.ts";
+import { isPurging, isRenaming } from "../../../machines/index.ts";
 import type { UserCall, UserEvent } from "../../../machines/index.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { Pause } from "../../store/envelope.ts";
@@ -20,7 +20,6 @@ import type { LoadedUser } from "./load-user.ts";
 import { inTimeFor } from "./deadline.ts";
 import type { Deadline } from "./deadline.ts";
 import { lookAfter } from "../options/backoff.ts";
-import { renaming } from "./renaming.ts";
 import { awakeNow, isUsableNow } from "../user/token-time.ts";
 import { callOf } from "../user/step.ts";
 import { isHeldAlone, refusedAlone } from "./user-errors.ts";
@@ -133,11 +132,10 @@ async function standing(engine: Engine, call: UserCall, deadline: Deadline): Pro
 }
 
 /**
- * How long the user must not be run: it is paused, a gate is shut, or a rename is in doubt and cannot be resolved yet.
- * A pause is measured by the store, because the process that wrote its end may have a different clock.
+ * How long the user must not be run: it is paused, or a gate is shut. A pause is measured by the store, because the
+ * process that wrote its end may have a different clock.
  */
 function restsMs(engine: Engine, { user, record }: LoadedUser, blocked: Blocked | null): number {
-  if (renaming(user)) return record.dueInMs ?? 0;
   // seam: a-stored-pause-is-kept-to
   const pauseMs = user.pause === null ? 0 : (record.dueInMs ?? 0);
   return Math.max(pauseMs, (blocked?.until ?? 0) - engine.clock.now());
@@ -170,6 +168,9 @@ function settled(engine: Engine, user: User, blocked: Blocked | null): boolean {
   return blocked === null && refusedAlone(user, engine.clock.now()) !== null;
 }
 
+/** No rename is under way or in doubt. */
+export const hasItsId: ArrivalPredicate = (_, { position }) => !isRenaming(position.state);
+
 /** Options of {@link sendEvent}. */
 export interface SendOptions {
   /** @default {@link loadUser} */
@@ -201,9 +202,10 @@ export async function sendEvent(
     if (!isMeant(user)) return;
     const left = deadline.until - engine.clock.monotonic();
     const ours = engine.running.get(id);
-    if (ours === undefined && !isLeased(record) && user.intent === null) {
-      const next = stepped(user, event);
-      const isTriedAgain = event.type === "RETRY" && isHeldAlone(user, engine.clock.now());
+    const isIdle = ours === undefined && !isLeased(record) && user.intent === null;
+    const next = isIdle ? stepped(user, event) : user;
+    const isTriedAgain = event.type === "RETRY" && isHeldAlone(user, engine.clock.now());
+    if (isIdle && (next !== user || isTriedAgain || !isRenaming(user.position.state))) {
       if (next === user && !isTriedAgain) return;
       const pause = pauseAcross(engine, { user, record }, next);
       const work = runUser(engine, { ...(isTriedAgain ? triedAfresh(next) : next), pause, lane });
@@ -218,10 +220,10 @@ export async function sendEvent(
       );
     } else if (ours !== undefined) {
       await within(engine, ours, deadline);
-    } else if (renaming(user) && record.lease === null && (record.dueInMs ?? 0) > 0) {
-      await engine.changes.ofUser(id, Math.min(left, record.dueInMs ?? 0, longestLookMs), deadline.signal);
     } else if (user.intent !== null && !isLeased(record)) {
       await within(engine, runUser(engine, user), deadline);
+    } else if (isIdle) {
+      await waitForUser(engine, id, deadline, hasItsId); // the event is for the state after the rename
     } else {
       await engine.changes.ofUser(id, Math.min(left, look), deadline.signal);
       look = Math.min(longestLookMs, look * 2);

@@ -7,7 +7,6 @@ import { nothingKnown } from "../../../machines/index.ts";
 import { isLifecycleError } from "../../errors.ts";
 import type { Sealer } from "../../store/sealing/sealer.ts";
 import type { StoredRecord } from "../../store/contract.ts";
-import { renaming } from "../engine/renaming.ts";
 import { newUser, readInClear, readUser } from "../user/user.ts";
 import type { User } from "../user/user.ts";
 
@@ -19,23 +18,24 @@ import type { User } from "../user/user.ts";
  * shown its result.
  */
 export function damagedRecord(user: User): User {
-  const inDoubt = renaming(user);
   const { context } = user.position;
-  const oneupUserId = inDoubt ? context.oneupUserId : null;
+  const rename = context.rename && { ...context.rename, from: "expiring" as const };
+  const oneupUserId = rename === null ? null : context.oneupUserId;
   // That it was there is believed: it only makes look-ups last longer.
   const wasGranted = context.wasGranted || (context.oneupUserId !== null && context.unconfirmed === null);
   return {
     ...user,
     position: {
-      state: "expiring",
+      state: rename === null ? "expiring" : "renameInDoubt",
       context: {
         ...nothingKnown,
         oneupUserId,
         unconfirmed: oneupUserId === null ? null : "claimed",
         wasGranted,
+        rename,
       },
     },
-    intent: inDoubt ? user.intent : null,
+    intent: null,
     secrets: {},
   };
 }

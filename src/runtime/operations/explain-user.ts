@@ -213,11 +213,11 @@ function whyItWaits(reason: PauseReason | GateReason, shut: readonly ShutGate[])
     case "codesSpent":
       return "several codes brought no token, and each one takes a slot from other users";
     case "unexplained":
-      return "1upHealth refused its last call without a reason, or contradicts itself about it; after a day of that, the user fails";
+      return "1upHealth refused its last call without a reason, or contradicts itself about it; after a day of that, the user fails, or its rename counts as not done";
     case "otherUsers":
       return "1upHealth's response was about another user, or listed others and not this one";
     case "missing":
-      return "1upHealth does not list it, although it knew it before; that is believed after a day of such answers";
+      return "1upHealth does not list it, although it knew it before; that is believed after a day of such answers, or after an hour where it was to be renamed";
     case "shortTokens":
       return "its tokens live for so short that renewing them at once would take the slots of other users";
     case "purging":

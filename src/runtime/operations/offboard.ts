@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { isPurging, leftToPurge } from "../../../machines/index.ts";
+import { isPurging, isRenaming, leftToPurge } from "../../../machines/index.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import type { StoredRecord } from "../../store/contract.ts";
 import { applyNoOutcome } from "../engine/perform-call.ts";
@@ -18,7 +18,6 @@ import type { Engine } from "../engine/engine.ts";
 import { isLeased, loadUser } from "../engine/load-user.ts";
 import type { LoadedUser } from "../engine/load-user.ts";
 import type { Deadline } from "../engine/deadline.ts";
-import { renaming } from "../engine/renaming.ts";
 import { schedule } from "../engine/schedule.ts";
 import { moveIdle } from "../engine/save-user.ts";
 import { stepped } from "../user/user.ts";
@@ -45,7 +44,8 @@ export async function offboard(
 ): Promise<void> {
   const load = (): Promise<LoadedUser> => loadUser(engine, id, readOrDamaged);
   // It does not wait for the outcome of another call in doubt: its secrets must go at once.
-  const waitsFor = ({ user, record }: LoadedUser): boolean => isLeased(record) || renaming(user);
+  const waitsFor = ({ user, record }: LoadedUser): boolean =>
+    isLeased(record) || isRenaming(user.position.state);
   await whenIdle(engine, id, { verb: "offboard a user", deadline, load, waitsFor }, async (found) => {
     if (purge.length > 0 && found.user.position.context.idTaken) throw shared(engine, id);
     if (isStored(found.user, purge)) return;

@@ -5,7 +5,7 @@
  */
 import { isPurging } from "../../../machines/index.ts";
 import { LifecycleError } from "../../errors.ts";
-import { waitForUser, firstLookMs, within } from "../engine/wait-for-user.ts";
+import { waitForUser, firstLookMs, hasItsId, within } from "../engine/wait-for-user.ts";
 import { runUser } from "../engine/run-user.ts";
 import type { Engine } from "../engine/engine.ts";
 import { comeForward } from "../engine/lane.ts";
@@ -79,11 +79,14 @@ function firstStep(
   return stepped({ ...user, lane, pause }, { type: "ONBOARD", at, isNew });
 }
 
-/** The user, after any offboarding under way has finished. */
+/** The user, after any rename or offboarding under way has finished. */
 async function findHere(engine: Engine, id: string, wait: Deadline): Promise<LoadedUser | MissingUser> {
   const found = await lookForUser(engine, id);
-  if (found.user === null || !isPurging(found.user.position.state)) return found;
-  await waitForUser(engine, id, wait, isOffboardingOver);
+  if (found.user === null) return found;
+  const { state, context } = found.user.position;
+  if (context.rename?.from === "offboarded") await waitForUser(engine, id, wait, hasItsId);
+  else if (isPurging(state)) await waitForUser(engine, id, wait, isOffboardingOver);
+  else return found;
   const after = await lookForUser(engine, id);
   if (after.user !== null && isPurging(after.user.position.state)) throw stillPurged(engine, after.user);
   return after;

@@ -3,138 +3,103 @@
  *
  * @module
  */
-import { randomName, sleep } from "../../clock.ts";
-import { LifecycleError } from "../../errors.ts";
+import { isRenamable } from "../../../machines/index.ts";
+import { sleep } from "../../clock.ts";
+import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { ErrorCode } from "../../errors.ts";
-import type { Unanswered } from "../../http/call.ts";
-import { beforeAskingAgain, slotAfter } from "../../guard/guard.ts";
-import { isAboutAnother, readUpdatedUser, updateUserCall } from "../../http/user-management.ts";
-import type { Permit } from "../account/account.ts";
+import { beforeAskingAgain } from "../../guard/guard.ts";
 import { refusalError } from "../account/refusal-error.ts";
 import { confirmNumber } from "./confirm-number.ts";
-import { longestLookMs, within } from "../engine/wait-for-user.ts";
+import { hasItsId, waitForUser } from "../engine/wait-for-user.ts";
+import type { CallOutcome } from "../engine/call-outcome.ts";
 import type { Deadline } from "../engine/deadline.ts";
 import { whenIdle } from "../engine/until-idle.ts";
-import { doubtOf, slotFate } from "../engine/in-doubt.ts";
-import { runUser, reportAnother } from "../engine/run-user.ts";
-import type { Start } from "../engine/engine.ts";
-import { clientOf, laneOfCalls, newLease } from "../engine/engine.ts";
-import type { Engine } from "../engine/engine.ts";
-import { leadsToTombstone, loadUser, tombstoneRevision } from "../engine/load-user.ts";
+import { doubtOf, mayArriveForMs } from "../engine/in-doubt.ts";
+import { runUser } from "../engine/run-user.ts";
+import { newLease } from "../engine/engine.ts";
+import type { Engine, RunResult } from "../engine/engine.ts";
+import { isBusy, loadUser, tombstoneRevision } from "../engine/load-user.ts";
 import type { LoadedUser } from "../engine/load-user.ts";
-import { doubt, intentTo, move, renameCall, renaming, stay } from "../engine/renaming.ts";
-import { saveUser } from "../engine/save-user.ts";
-import type { How } from "../engine/save-user.ts";
-import type { Position } from "../user/step.ts";
-import { readUser } from "../user/user.ts";
+import { stepped } from "../user/user.ts";
 import type { User } from "../user/user.ts";
 
 /**
  * Renames an idle user.
  *
  * @throws {LifecycleError} `USER_CONFLICT` if another user has the new id, here or at 1upHealth, or its number;
- * `USER_NOT_READY` while another call for the user is under way, or while 1upHealth does not know it yet
+ * `USER_NOT_READY` while another call for the user is under way, while it has no state in which it may be renamed, or
+ * while 1upHealth does not know it yet
  */
 export async function rename(engine: Engine, id: string, to: string, deadline: Deadline): Promise<void> {
   let user = await atRest(engine, id, deadline);
   if (id === to) return;
   const isFree = (await engine.store.load(to)).type !== "record";
   if (!isFree || (await tombstoneRevision(engine, to)) > 0) throw takenBefore(engine, user, isFree);
-  const { oneupUserId } = user.position.context;
-  if (oneupUserId === null) throw notReady(engine, id, "1upHealth does not know it yet");
+  const oneupUserId = numberOf(engine, user);
   // seam: a-rename-confirms-the-number-first
   if (user.position.context.unconfirmed !== null) {
     await confirmNumber(engine, user, "rename", deadline);
     user = await atRest(engine, id, deadline);
-    const { context } = user.position;
-    if (context.unconfirmed !== null || context.oneupUserId !== oneupUserId)
+    if (user.position.context.unconfirmed !== null || numberOf(engine, user) !== oneupUserId)
       throw notReady(engine, id, "another call for it is under way");
   }
-
-  const lease = newLease(engine);
-  const intent = {
-    call: renameCall,
-    attempt: randomName(engine.clock),
-    at: engine.clock.now(),
-    facts: intentTo(engine, user, to),
-  };
-  const calls = { ...user.calls, management: user.calls.management + 1 };
-  const permit = engine.account.permitFor(user.id);
-  const begin = async (): Promise<boolean> => {
-    for (;;) {
-      deadline.signal.throwIfAborted();
-      const blocked =
-        (await engine.account.recheck(renameCall)) ?? (await engine.account.enter(renameCall, permit));
-      if (blocked !== null) throw notReady(engine, id, `calls to 1upHealth are on hold (${blocked.reason})`);
-      const ask = engine.guard.ask("management", laneOfCalls(engine));
-      const intended: User = { ...user, position: withoutEarlierResult(user.position), intent, calls };
-      const how: How = { mode: "take", lease, dueInMs: null, lane: null, take: ask.slot };
-      const done = await saveUser(engine, intended, false, how);
-      if (done.type === "conflict") throw notReady(engine, id, "another call for it is under way");
-      if (done.type === "committed") {
-        const saved = { ...intended, revision: done.revision };
-        const { slot } = done;
-        return makeCall(engine, saved, { by: "claimed", lease, slot, notAfter: ask.notAfter }, to, permit);
-      }
-      await engine.account.leave(permit); // a user that has a slot may probe the gate
-      const left = deadline.until - engine.clock.monotonic();
-      if (left <= 0) throw notReady(engine, id, "no slot of the account's limit is free");
-      const served = engine.lanes.join(); // users in the lanes go first, so a process has to serve them
-      const waitMs = Math.min(left, beforeAskingAgain(done.retryInMs));
-      await sleep(engine.clock, waitMs, deadline.signal).finally(served);
-    }
-  };
-  let isDone = false;
-  try {
-    isDone = await begin();
-  } finally {
-    await engine.account.leave(permit);
-  }
-  if (!isDone) await awaitOutcome(engine, id, deadline);
+  const { result, outcome } = await makeCall(engine, user, to, deadline);
+  if (outcome === null) throw notReady(engine, id, "another call for it is under way");
+  if (result.type === "rested" && result.user.id === to) return;
+  if (outcome.type !== "updated" && doubtOf("updateUser", outcome.type)?.next !== "findUser")
+    throw refusal(engine, id, outcome);
+  await awaitOutcome(engine, id, deadline);
 }
 
-/** The user, once it is idle and any earlier rename in doubt is resolved. */
+/** The number of a user that can be renamed. */
+function numberOf(engine: Engine, { id, position }: User): number {
+  const { state, context } = position;
+  if (context.oneupUserId === null) throw notReady(engine, id, "1upHealth does not know it yet");
+  if (!isRenamable(state)) throw notReady(engine, id, `it is ${state}`);
+  return context.oneupUserId;
+}
+
+/** The user, once it is idle, and its last call can no longer arrive. */
 function atRest(engine: Engine, id: string, deadline: Deadline): Promise<User> {
   const load = (): Promise<LoadedUser> => loadUser(engine, id);
-  return whenIdle(engine, id, { verb: "rename a user", deadline, load }, async ({ user }) => user);
+  const waitsFor = (found: LoadedUser): boolean =>
+    isBusy(found) || mayArriveForMs(found.user.pause, found.record.dueInMs ?? 0) > 0;
+  return whenIdle(engine, id, { verb: "rename a user", deadline, load, waitsFor }, async ({ user }) => user);
 }
 
-/** Makes the call. False: its result, or that of the write, must be found out. */
+/** Makes the call as soon as a slot is free. `outcome`: `null` if another process was faster. */
 async function makeCall(
   engine: Engine,
   user: User,
-  start: Required<Pick<Start, "by" | "lease" | "slot" | "notAfter">>,
   to: string,
-  permit: Permit,
-): Promise<boolean> {
-  const { slot, notAfter } = start;
-  const oneupUserId = user.position.context.oneupUserId ?? 0; // rename() refuses a user without one
-  const call = updateUserCall(clientOf(engine), { oneupUserId, appUserId: to });
-  const answer = await engine.sender.send(call, { notAfter });
-  const outcome = answer.type === "answer" ? readUpdatedUser(answer, { appUserId: to, oneupUserId }) : answer;
-  await engine.account.recordOutcome(renameCall, outcome, permit);
-  if (isAboutAnother(outcome)) reportAnother(engine, user.id, renameCall);
-  const over = slotAfter(slot, slotFate(outcome.type));
-  if (doubtOf(renameCall, outcome.type)?.next === "listUsers") {
-    await doubt(engine, user, start, over);
-    return false;
-  }
-  switch (outcome.type) {
-    case "updated": {
-      const result = await move(engine, user, start, to, over);
-      if (result.type === "rested" && result.user.id !== to) throw taken(engine, user.id);
-      return result.type === "rested";
-    }
-    default:
-      await stay(engine, user, start, over);
-      throw refusal(engine, user.id, outcome);
+  deadline: Deadline,
+): Promise<{ readonly result: RunResult; readonly outcome: CallOutcome | null }> {
+  const { clock, hidden } = engine;
+  const form = hidden === null ? to : hidden.seal(user.id, to);
+  let outcome: CallOutcome | null = null;
+  for (;;) {
+    deadline.signal.throwIfAborted();
+    const shut = await engine.account.recheck("updateUser");
+    if (shut !== null) throw notReady(engine, user.id, `calls to 1upHealth are on hold (${shut.reason})`);
+    const begun = stepped(user, { type: "RENAME", at: clock.now(), to: form });
+    const result = await runUser(
+      engine,
+      { ...begun, pause: null },
+      { by: "free", lease: newLease(engine), onOutcome: (first) => (outcome ??= first) },
+    );
+    if (result.type !== "notBegun") return { result, outcome };
+    if (result.blocked !== null)
+      throw notReady(engine, user.id, `calls to 1upHealth are on hold (${result.blocked.reason})`);
+    const left = deadline.until - clock.monotonic();
+    if (left <= 0) throw notReady(engine, user.id, "no slot of the account's limit is free");
+    const served = engine.lanes.join(); // users in the lanes go first, so a process has to serve them
+    const waitMs = Math.min(left, beforeAskingAgain(result.retryInMs));
+    await sleep(clock, waitMs, deadline.signal).finally(served);
   }
 }
 
-type RenameOutcome = Unanswered | ReturnType<typeof readUpdatedUser>;
-
 /** The error for a rename that 1upHealth has refused or never received. */
-function refusal(engine: Engine, id: string, outcome: RenameOutcome): LifecycleError {
+function refusal(engine: Engine, id: string, outcome: CallOutcome): LifecycleError {
   const no = (code: ErrorCode, why: string, retryAfterMs?: number): LifecycleError =>
     new LifecycleError(code, `Cannot rename user ${engine.sealer.alias(id)}: ${why}; it keeps its id`, {
       retryable: retryAfterMs !== undefined,
@@ -145,39 +110,24 @@ function refusal(engine: Engine, id: string, outcome: RenameOutcome): LifecycleE
       return conflict(engine, id);
     case "missing":
       return no("BAD_ANSWER", "1upHealth has no user with its number; reconcile() shows which users it has");
-    case "updated":
-    case "notSent":
-    case "lost":
-    case "inDoubt":
-      return unanswered(engine, id);
-    default:
+    case "throttled":
+    case "credentialsRefused":
+    case "blocked":
+    case "refused":
+    case "unexplained":
       return refusalError(outcome, no);
+    default:
+      return unanswered(engine, id);
   }
-}
-
-/** Clears the result of an earlier rename. */
-function withoutEarlierResult({ state, context }: Position): Position {
-  return { state, context: context.idTaken ? { ...context, idTaken: false } : context };
 }
 
 /** Waits until the rename in doubt is resolved, and helps to resolve it. */
 async function awaitOutcome(engine: Engine, id: string, deadline: Deadline): Promise<void> {
-  for (;;) {
-    const loaded = await engine.store.load(id);
-    if (loaded.type === "renamed" && !leadsToTombstone(engine, id, loaded)) return;
-    if (loaded.type === "record" && !engine.sealer.knows(loaded.record.value)) await engine.keys.renew();
-    const user = loaded.type === "record" ? readUser(loaded.record, engine.sealer) : null;
-    const left = deadline.until - engine.clock.monotonic();
-    if (user !== null && !renaming(user) && user.position.context.idTaken) throw taken(engine, id);
-    if (loaded.type !== "record" || user === null || !renaming(user) || left <= 0)
-      throw unanswered(engine, id);
-    const { lease, dueInMs } = loaded.record;
-    const busyMs = lease === null ? (dueInMs ?? 0) : lease.leftMs;
-    if (busyMs > 0) {
-      await engine.changes.ofUser(id, Math.min(left, busyMs, longestLookMs), deadline.signal);
-      deadline.signal.throwIfAborted();
-    } else await within(engine, runUser(engine, user), deadline);
-  }
+  const user = await waitForUser(engine, id, deadline, hasItsId).catch((error: unknown) => {
+    if (isLifecycleError(error, "RENAMED")) return null;
+    throw error;
+  });
+  if (user !== null) throw user.position.context.idTaken ? taken(engine, id) : unanswered(engine, id);
 }
 
 function conflict(engine: Engine, id: string): LifecycleError {

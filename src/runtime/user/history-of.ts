@@ -50,7 +50,10 @@ export function historyOf({ history, meters }: User): readonly HistoryStep[] {
 export function stepInWords(event: string, from: string | null, to: string): string {
   if (event === "USER_MISSING" && to === "offboarded")
     return "1upHealth did not know it (any more), so the purge that was requested was not carried out";
-  if (event === "USER_MISSING" && (to === "identifying" || (to === "locating" && from === to)))
+  if (
+    event === "USER_MISSING" &&
+    (to === "identifying" || (from === to && (to === "locating" || to === "renameInDoubt")))
+  )
     return "1upHealth did not list it, which proves little: it is looked up again";
   return eventInWords(event);
 }
@@ -69,6 +72,8 @@ const events: Readonly<Record<UserEvent["type"], string>> = {
   USER_MISSING: "1upHealth answered that it does not exist",
   USER_FOUND: "1upHealth lists it under this app_user_id",
   FOUND_ELSEWHERE: "1upHealth lists it under another app_user_id",
+  RENAME: "the application gives it another app_user_id",
+  USER_RENAMED: "1upHealth gave it the new app_user_id",
   ID_TAKEN: "another user here has the app_user_id it has at 1upHealth",
   NUMBER_CONFIRMED: "1upHealth lists its oneup_user_id under this app_user_id",
   NUMBER_CORRECTED:

@@ -29,6 +29,8 @@ export type Located =
 export interface Locating {
   readonly appUserId: string;
   readonly oneupUserId: number | null;
+  /** The id that it may have since a rename; `null`: it was not renamed. */
+  readonly newId: string | null;
   readonly unconfirmed: UserContext["unconfirmed"];
   /** The progress of the look-up. */
   readonly search: Search | null;
@@ -45,12 +47,13 @@ export interface Locating {
 export function soughtBy({
   appUserId,
   oneupUserId,
+  newId,
   unconfirmed,
   absent,
-}: Pick<Locating, "appUserId" | "oneupUserId" | "unconfirmed" | "absent">): Sought {
+}: Pick<Locating, "appUserId" | "oneupUserId" | "newId" | "unconfirmed" | "absent">): Sought {
   if (oneupUserId === null || unconfirmed === "doubted" || unconfirmed === "disputed") return { appUserId };
   // An unconfirmed number may be wrong, so the other id comes first.
-  return absent % 3 === (unconfirmed === null ? 2 : 1) ? { appUserId } : { oneupUserId };
+  return absent % 3 === (unconfirmed === null ? 2 : 1) ? { appUserId: newId ?? appUserId } : { oneupUserId };
 }
 
 /** Where a look-up of the number begins: in the form that works, or in the other one after an empty list. */
@@ -62,7 +65,7 @@ export function searchFrom(forms: SearchForms, absent: number, sought: Sought): 
 
 /** Reads the response to a look-up. */
 export function readLocated(answer: Answer, locating: Locating, forms: SearchForms): Located | Refusal {
-  const { appUserId, oneupUserId, search, absent, isLeaving } = locating;
+  const { appUserId, oneupUserId, newId, search, absent, isLeaving } = locating;
   // If a create follows, its response settles the doubt. Before a purge, "missing" would report a purge as done that
   // never started.
   const seen = readSeen(answer, search, soughtBy(locating), forms, isLeaving ? "refused" : "none");
@@ -76,13 +79,12 @@ export function readLocated(answer: Answer, locating: Locating, forms: SearchFor
     if (!isLeaving) return { type: "inDoubt", why: "unnamed_user" };
     return isConfirmed ? { type: "found", user } : { type: "unexplained", why: "unnamed_user" };
   }
-  if (isSameId(user.appUserId, appUserId)) {
-    const isOther = oneupUserId !== null && user.oneupUserId !== oneupUserId;
-    // A number that was confirmed is not replaced: the user that had it is still not listed.
-    if (isOther && isConfirmed) return { type: "missing" };
-    return { type: isOther ? "corrected" : "found", user };
-  }
-  if (!isConfirmed) return { type: "refuted", why: "its_number_has_another_app_user_id" };
+  const isOther = oneupUserId !== null && user.oneupUserId !== oneupUserId;
+  // A number that was confirmed is not replaced: the user that had it is still not listed.
+  if (isOther && (isConfirmed || newId !== null)) return { type: "missing" };
+  if (isSameId(user.appUserId, appUserId)) return { type: isOther ? "corrected" : "found", user };
+  if (!isConfirmed && (newId === null || !isSameId(user.appUserId, newId)))
+    return { type: "refuted", why: "its_number_has_another_app_user_id" };
   if (!isId(user.appUserId))
     return isLeaving ? { type: "found", user } : { type: "refused", why: "unusable_app_user_id" };
   return { type: "elsewhere", user, appUserId: user.appUserId };

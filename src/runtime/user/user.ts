@@ -4,7 +4,7 @@
  * @module
  */
 import { fhirVersions } from "../../fhir/fhir-version.ts";
-import { nothingKnown } from "../../../machines/index.ts";
+import { isRenamable, isRenaming, nothingKnown } from "../../../machines/index.ts";
 import type { UserContext, UserEvent } from "../../../machines/index.ts";
 import type { Json, Lane, StoredRecord } from "../../store/contract.ts";
 import { damaged, readEnvelope } from "../../store/envelope.ts";
@@ -96,6 +96,9 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
   const { format, sealed } = kept;
   const context = { ...nothingKnown, ...kept.context };
   if (!isContext(context)) throw damaged(alias, "what is known about it is of the wrong kind");
+  const isBegun = kept.state === "renaming" ? kept.intent !== null : true; // it is stored with its call
+  if (isRenaming(kept.state) !== (context.rename !== null) || !isBegun)
+    throw damaged(alias, "its state and its rename contradict each other");
   const user: User = {
     id: record.id,
     revision: record.revision,
@@ -134,6 +137,7 @@ function isContext(facts: Readonly<Record<keyof UserContext, unknown>>): facts i
     (facts.unpurged === null || isUnpurged(facts.unpurged)) &&
     [facts.refusals, facts.absences].every((odd) => odd === null || isSpan(odd)) &&
     (facts.search === null || isSearch(facts.search)) &&
+    (facts.rename === null || isRename(facts.rename)) &&
     (failure === null || isFailure(failure))
   );
 }
@@ -156,6 +160,12 @@ function isSearch(search: unknown): boolean {
   const { form, hasOthers, skip, longest, first } = search;
   const isWalk = typeof hasOthers === "boolean" && [skip, longest, first ?? 0].every(isCount);
   return form === "body" || (form === "pages" && isWalk);
+}
+
+function isRename(rename: unknown): boolean {
+  if (!isObject(rename)) return false;
+  const { to, from } = rename;
+  return typeof to === "string" && typeof from === "string" && isRenamable(from);
 }
 
 function isFailure(failure: unknown): boolean {
