@@ -2,6 +2,9 @@
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import type { TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
+import { newUser, readUser, writeUser } from "../../src/runtime/user/user.ts";
+import type { Json } from "../../src/store/contract.ts";
+import { sealerOf } from "../store/sample.ts";
 import { afterwards, renamedThere, scene } from "../support/scene.ts";
 
 const emptyList = { status: 200, body: { success: true, entry: [] } };
@@ -161,5 +164,34 @@ describe("rename()", () => {
     await clock.advance("1m");
     expect(await renamed).toMatchObject({ appUserId: "new", usable: true });
     expect(await lifecycle.accessToken("new")).toEqual(expect.any(String));
+  });
+});
+
+describe("a record of a rename", () => {
+  const sealer = sealerOf(2, [new Uint8Array(32)]);
+  const sound = { to: "new", from: "refreshed" };
+  const read = (state: string, rename: unknown): unknown => {
+    const written = writeUser(newUser("ada", "recovery", 0), sealer) as object; // a record is an object
+    const value = { ...written, state, context: { rename } } as Json; // of any kind
+    return readUser({ id: "ada", value, revision: 1, state, dueInMs: null, lane: null, lease: null }, sealer)
+      .position;
+  };
+
+  it("is read where it names the new id and the state before", () => {
+    expect(read("renameInDoubt", sound)).toMatchObject({
+      state: "renameInDoubt",
+      context: { rename: sound },
+    });
+  });
+
+  it.each([
+    ["renaming", null],
+    ["renameInDoubt", { to: 1, from: "refreshed" }],
+    ["renameInDoubt", { to: "new", from: "locating" }],
+    ["renameInDoubt", { to: "new", from: "toString" }],
+    ["renameInDoubt", "new"],
+    ["refreshed", sound],
+  ])("is damaged in %s with %j", (state, rename) => {
+    expect(() => read(state, rename)).toThrow(expect.objectContaining({ code: "RECORD_DAMAGED" }));
   });
 });

@@ -96,8 +96,7 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
   const { format, sealed } = kept;
   const context = { ...nothingKnown, ...kept.context };
   if (!isContext(context)) throw damaged(alias, "what is known about it is of the wrong kind");
-  const isBegun = kept.state === "renaming" ? kept.intent !== null : true; // it is stored with its call
-  if (isRenaming(kept.state) !== (context.rename !== null) || !isBegun)
+  if (isRenaming(kept.state) !== (context.rename !== null))
     throw damaged(alias, "its state and its rename contradict each other");
   const user: User = {
     id: record.id,
