@@ -133,7 +133,7 @@ describe("rename() in doubt", () => {
       commit: (write) =>
         isAway && write.take !== undefined ? Promise.reject(new Error("away")) : commit(write),
     }));
-    const lifecycle = await open({ store, graceMs: 0 });
+    const lifecycle = await open({ store, graceMs: 1_000 });
     await renameUnheard(sandbox, lifecycle);
     sandbox.fail({ call: "createUser", status: 429, body: "", headers: { "retry-after": "600" } });
     await heldBack(lifecycle, "bob");
@@ -149,9 +149,9 @@ describe("rename() in doubt", () => {
     const store = altered(memory(), ({ slots }) => ({
       slots: { ...slots, settle: () => Promise.reject(new Error("away")) },
     }));
-    const lifecycle = await open({ store, graceMs: 0 });
+    const lifecycle = await open({ store, graceMs: 1_000 });
     await renameUnheard(sandbox, lifecycle);
-    sandbox.clock.advance(1);
+    sandbox.clock.advance(1_000);
     await lifecycle.resume();
     expect(await lifecycle.inspect("new")).toMatchObject({ underWay: null });
     expect(sandbox.journal.count("listUsers")).toBe(1);
