@@ -7,8 +7,9 @@ import { isLifecycleError } from "../../errors.ts";
 import type { RemoteUser } from "../../http/user-management.ts";
 import type { Difference } from "./differences.ts";
 import type { Engine } from "../engine/engine.ts";
-import { findUser, isBusy, tombstoneRevision } from "../engine/load-user.ts";
+import { findUser, isBusy, isLeased, tombstoneRevision } from "../engine/load-user.ts";
 import type { LoadedUser } from "../engine/load-user.ts";
+import { longestLookMs } from "../engine/wait-for-user.ts";
 import { underNewId } from "../user/tombstone.ts";
 import { lookUp } from "../operations/remote.ts";
 import { schedule } from "../engine/schedule.ts";
@@ -34,7 +35,8 @@ type Renamed = Extract<Difference, { readonly type: "renamed" }>;
 /**
  * Moves a record to the id that its user has at 1upHealth, for one management call, because the list may be out of
  * date. True as well if another process has just moved it there. False: the user has another id there by now, the
- * record is not idle, its number is unconfirmed, the id is taken here, or a user with that id was forgotten here.
+ * record does not become idle, its number is unconfirmed, the id is taken here, or a user with that id was forgotten
+ * here.
  */
 export async function followRename(engine: Engine, renamed: Renamed, signal: AbortSignal): Promise<boolean> {
   if (await move(engine, renamed, signal)) return true;
@@ -45,13 +47,13 @@ export async function followRename(engine: Engine, renamed: Renamed, signal: Abo
 
 async function move(engine: Engine, renamed: Renamed, signal: AbortSignal): Promise<boolean> {
   const { appUserId, thereAppUserId, oneupUserId } = renamed;
-  if ((await movable(engine, renamed)) === null) return false;
+  if ((await movable(engine, renamed, signal)) === null) return false;
   const there = await lookUp(engine, { oneupUserId }, { lane: "recovery", signal });
   // A forgotten user stays forgotten: rename() refuses such an id too.
   const isThere =
     there?.appUserId === thereAppUserId && (await tombstoneRevision(engine, thereAppUserId)) === 0;
   // A rename() that begins after this point changes the record first.
-  const found = isThere ? await movable(engine, renamed) : null;
+  const found = isThere ? await movable(engine, renamed, signal) : null;
   if (found === null) return false;
   const { user, record } = found;
   const { context } = user.position;
@@ -64,13 +66,31 @@ async function move(engine: Engine, renamed: Renamed, signal: AbortSignal): Prom
   return done.type === "committed";
 }
 
-/** The user, if it is idle and has this number, confirmed: an unconfirmed number may be another user's. */
-async function movable(engine: Engine, { appUserId, oneupUserId }: Renamed): Promise<LoadedUser | null> {
-  const found = await findUser(engine, appUserId).catch((error: unknown) => {
-    if (!isLifecycleError(error, "RENAMED")) throw error;
-    return null;
-  });
-  if (found === null || isBusy(found) || engine.running.has(appUserId)) return null;
+/**
+ * The user, if it has this number, confirmed: an unconfirmed number may be another user's. A call under way for it, such
+ * as a refresh, is given its time to end.
+ */
+async function movable(
+  engine: Engine,
+  { appUserId, oneupUserId }: Renamed,
+  signal: AbortSignal,
+): Promise<LoadedUser | null> {
+  const { clock, settings, running, changes } = engine;
+  const until = clock.monotonic() + settings.timeoutMs;
+  const find = (): Promise<LoadedUser | null> =>
+    findUser(engine, appUserId).catch((error: unknown) => {
+      if (!isLifecycleError(error, "RENAMED")) throw error;
+      return null;
+    });
+  let found = await find();
+  while (found !== null && (isLeased(found.record) || running.has(appUserId))) {
+    const leftMs = until - clock.monotonic();
+    if (leftMs <= 0) return null;
+    await changes.ofUser(appUserId, Math.min(leftMs, longestLookMs), signal);
+    signal.throwIfAborted();
+    found = await find();
+  }
+  if (found === null || isBusy(found)) return null;
   const { context } = found.user.position;
   return context.oneupUserId === oneupUserId && context.unconfirmed === null ? found : null;
 }
