@@ -1,9 +1,10 @@
 import type { Clock, Lifecycle } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
+import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it, vi } from "vitest";
 import { altered } from "../support/altered.ts";
-import { heldBack, hurry, scene, spentOn } from "../support/scene.ts";
+import { afterwards, heldBack, hurry, scene, spentOn } from "../support/scene.ts";
 
 /** Its methods, to be taken apart. */
 function asClock(clock: Clock): Clock {
@@ -262,6 +263,34 @@ describe("rename() to an id that is taken here in the same moment", () => {
     });
     await expect(lifecycle.rename("ada", "new")).rejects.toMatchObject({ code: "USER_CONFLICT" });
     expect(sandbox.journal.count("listUsers")).toBe(1);
+  });
+});
+
+describe("a user whose number another user here has, since a rename", () => {
+  it("is not renamed again: a purge under its third id would erase the other one's data", async () => {
+    const { lifecycle, sandbox, clock, close } = await createTestLifecycle();
+    afterwards(close);
+    await lifecycle.onboard("ada");
+    sandbox.fail({ call: "updateUser", drop: "after" });
+    sandbox.fail({ call: "listUsers", status: 503, times: 2 });
+    await expect(lifecycle.rename("ada", "eve", { waitMs: 100 })).rejects.toMatchObject({ retryable: true });
+    await lifecycle.onboard("eve");
+    sandbox.addResources("eve", "r4", [{ resourceType: "Basic" }]);
+    for (let hour = 0; hour < 4; hour++) {
+      await clock.advance(60 * minute);
+      await lifecycle.resume();
+    }
+    expect(await lifecycle.inspect("ada")).toMatchObject({ conflict: "idTaken" });
+    await expect(lifecycle.rename("ada", "cy")).rejects.toMatchObject({
+      code: "USER_CONFLICT",
+      message: expect.stringContaining("another user here has its number") as string,
+    });
+    expect(sandbox.users()).toMatchObject([{ appUserId: "eve" }]);
+    await expect(lifecycle.offboard("ada", { purge: true })).rejects.toMatchObject({ code: "USER_CONFLICT" });
+    expect((await lifecycle.fhir("eve", "r4").search("Basic")).resources).toHaveLength(1);
+    await lifecycle.offboard("ada");
+    await lifecycle.forget("ada");
+    expect(await lifecycle.inspect("eve")).toMatchObject({ usable: true, conflict: null });
   });
 });
 

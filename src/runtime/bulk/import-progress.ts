@@ -41,7 +41,7 @@ export async function look(
     forecast(engine, 1, at.lane),
     standing(engine, name),
   ]);
-  const isWorking = phase === "onboarding" || phase === "done";
+  const isWorking = phase === "onboarding";
   const unreadable = isWorking ? await at.unreadable.among(left, waiting[at.lane]) : 0;
   return {
     name,

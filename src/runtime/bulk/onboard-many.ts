@@ -78,13 +78,15 @@ export async function onboardMany(
 
   const stop = linkSignals(signal);
   const working = help(stop.signal);
+  let last: ImportProgress;
   let trouble: { readonly error: unknown } | null = null;
   working.catch((error: unknown) => (trouble = { error }));
   try {
     for (;;) {
       signal.throwIfAborted();
       const { latest } = engine.changes;
-      const { left } = await report("onboarding");
+      last = await report("onboarding");
+      const { left } = last;
       // seam: an-import-ends-with-its-last-user
       if (left === 0) break;
       await pace.wait(left, latest, signal);
@@ -94,8 +96,10 @@ export async function onboardMany(
     stop.abort();
     await working.catch(() => {}); // handled above
   }
+  const done: ImportProgress = { ...last, phase: "done" }; // as seen last: another process may add users again
+  callListener(engine.settings.logger, "onProgress", onProgress, done);
   return {
-    ...(await report("done")),
+    ...done,
     ...tally.summary,
     unreadableIds: unreadable.ids.slice(0, mostIds),
   };

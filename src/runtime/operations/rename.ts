@@ -35,6 +35,7 @@ export async function rename(engine: Engine, id: string, to: string, deadline: D
   if (id === to) return;
   const isFree = (await engine.store.load(to)).type !== "record";
   if (!isFree || (await tombstoneRevision(engine, to)) > 0) throw takenBefore(engine, user, isFree);
+  if (user.position.context.idTaken) throw shared(engine, id);
   const oneupUserId = numberOf(engine, user);
   // seam: a-rename-confirms-the-number-first
   if (user.position.context.unconfirmed !== null) {
@@ -146,6 +147,12 @@ function takenBefore(engine: Engine, { id, position }: User, isForgotten: boolea
   const first = isForgotten ? "onboard() it" : "go on with that one";
   const advice = `; if an earlier rename gave this one that id at 1upHealth, ${first}, ${andThen}`;
   return conflicting(engine, id, `${had} the new app_user_id${position.context.idTaken ? advice : ""}`);
+}
+
+/** Under a third id it would take its number, and with it the data, from the user that has the id which it was given. */
+function shared(engine: Engine, id: string): LifecycleError {
+  const why = "another user here has its number since an earlier rename";
+  return conflicting(engine, id, `${why}: go on with that one, ${andThen}`);
 }
 
 const andThen = "then offboard and forget this one without a purge, for both have the same data";
