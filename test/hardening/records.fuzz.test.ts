@@ -114,7 +114,7 @@ describe("records", () => {
         }),
         bounds(
           350,
-          samples.map((one) => [JSON.stringify(one)]),
+          [...samples, { id: "ada", value: "nonsense" }].map((one) => [JSON.stringify(one)]),
         ),
       );
       expect(tally.isTelling).toBe(true);
@@ -214,7 +214,7 @@ describe("records", () => {
         }),
         bounds(
           150,
-          samples.map((one) => [JSON.stringify(one)]),
+          [...samples, "nonsense"].map((one) => [JSON.stringify(one)]),
         ),
       );
       expect(tally.isTelling).toBe(true);
