@@ -22,7 +22,7 @@ import {
 } from "./operations/call-checks.ts";
 import { checkAdopting, checkOnboardingMany, checkReconciling } from "./bulk/bulk-checks.ts";
 import type { Cancellable, WorkOptions } from "./options/call-options.ts";
-import { checkId, checkLane, checkListener, number } from "./options/checks.ts";
+import { aFunction, aLane, checkId, checkValue, number } from "./options/checks.ts";
 import { checkNewLimits } from "./options/check-new-limits.ts";
 import type { Ceiling } from "./options/limits.ts";
 import { close, closed } from "./close.ts";
@@ -281,14 +281,18 @@ export function lifecycleOver(
     remote: createRemote(engine),
 
     subscribe(listener) {
-      checkListener("subscribe", listener);
+      checkValue("subscribe", "the listener", listener, aFunction);
       return engine.changes.subscribe((user) => listener(describe(user)));
     },
 
     async forecast(calls = 1, lane = "interactive") {
       open();
       number("forecast", "calls", calls, 1, 1e9, true);
-      const { used, waiting, inMs } = await forecast(engine, calls, checkLane("forecast", lane));
+      const { used, waiting, inMs } = await forecast(
+        engine,
+        calls,
+        checkValue("forecast", "lane", lane, aLane),
+      );
       return { used: total(used), of: engine.limits.management.calls, ahead: ahead(waiting, lane), inMs };
     },
 

@@ -4,8 +4,8 @@
  * @module
  */
 import type { Cancellable } from "../options/call-options.ts";
-import { wrong, checkSignal, oneOf, only } from "../options/checks.ts";
-import type { Names } from "../options/checks.ts";
+import { aFunction, aSignal, aSwitch, check } from "../options/checks.ts";
+import type { Rules } from "../options/checks.ts";
 
 /** Options of {@link KeyVerbs.rotateKeys}. */
 export interface RotateKeysOptions extends Cancellable {
@@ -33,16 +33,9 @@ export interface RotateKeysSummary {
   readonly dropped: number;
 }
 
-const ofRotateKeys: Names<RotateKeysOptions> = { records: true, onProgress: true, signal: true };
+const rotating: Rules<RotateKeysOptions> = { records: aSwitch, onProgress: aFunction, signal: aSignal };
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function checkRotateKeys(options: RotateKeysOptions | undefined): RotateKeysOptions {
-  const verb = "rotate keys";
-  const checked = only(verb, "options", options, ofRotateKeys);
-  if (checked.records !== undefined) oneOf(verb, "records", checked.records, [true, false]);
-  if (checked.onProgress !== undefined && typeof checked.onProgress !== "function") {
-    throw wrong(verb, "onProgress", "a function", checked.onProgress);
-  }
-  checkSignal(verb, checked.signal);
-  return checked;
+  return check("rotate keys", options, rotating);
 }

@@ -14,7 +14,7 @@ import { none } from "../../store/lane-scheduler.ts";
 import { byState } from "../user/index-key.ts";
 import type { Engine } from "../engine/engine.ts";
 import { callListener } from "../options/call-listener.ts";
-import { checkListener } from "../options/checks.ts";
+import { aFunction, checkValue } from "../options/checks.ts";
 import { forecast } from "./forecast.ts";
 
 /** A gate of the account that is not open. */
@@ -160,7 +160,7 @@ export function createBudget(engine: Engine): Budget {
     get: () => store.get().context.view,
     refresh,
     subscribe(listener) {
-      checkListener("subscribe to the budget", listener);
+      checkValue("subscribe to the budget", "the listener", listener, aFunction);
       const { unsubscribe } = store.subscribe(({ context }) =>
         callListener(engine.settings.logger, "budget.subscribe()", listener, context.view),
       );

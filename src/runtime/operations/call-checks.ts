@@ -6,8 +6,8 @@
 import { fhirVersions } from "../../fhir/fhir-version.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import { userStates } from "../user/step.ts";
-import { checkLane, checkSignal, number, oneOf, only, wrong } from "../options/checks.ts";
-import type { Names } from "../options/checks.ts";
+import { aLane, among, anything, aSignal, aSwitch, between, check, wrong } from "../options/checks.ts";
+import type { Rules } from "../options/checks.ts";
 import type {
   FhirOptions,
   OffboardOptions,
@@ -17,83 +17,69 @@ import type {
   WaitOptions,
   WorkOptions,
 } from "../options/call-options.ts";
-const ofWaiting: Names<WaitOptions> = { waitMs: true, signal: true };
+
+const waiting: Rules<WaitOptions> = { waitMs: between(0, Number.MAX_SAFE_INTEGER), signal: aSignal };
+const retrying: Rules<RetryOptions> = { ...waiting, lane: aLane };
+const onboarding: Rules<OnboardOptions> = { ...retrying, expect: among("new", "existing") };
+const working: Rules<WorkOptions> = {
+  concurrency: between(1, 1_024, true),
+  pollMs: between(10, 3_600_000),
+  signal: aSignal,
+};
+const calling: Rules<FhirOptions> = { as: among("user", "client"), strict: aSwitch, lossless: aSwitch };
+const filtering: Rules<UserFilter> = { state: among(...userStates) };
+const offboarding: Rules<OffboardOptions> = { ...waiting, purge: anything };
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function checkWait(verb: string, options: WaitOptions | undefined): WaitOptions {
-  return waiting(verb, only(verb, "options", options, ofWaiting));
+  return check(verb, options, waiting);
 }
-
-function waiting<T extends WaitOptions>(verb: string, options: T): T {
-  if (options.waitMs !== undefined) number(verb, "waitMs", options.waitMs, 0, Number.MAX_SAFE_INTEGER);
-  checkSignal(verb, options.signal);
-  return options;
-}
-
-const ofOnboarding: Names<OnboardOptions> = { ...ofWaiting, expect: true, lane: true };
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function checkOnboarding(options: OnboardOptions | undefined): OnboardOptions {
-  const verb = "onboard";
-  const checked = waiting(verb, only(verb, "options", options, ofOnboarding));
-  if (checked.lane !== undefined) checkLane(verb, checked.lane);
-  if (checked.expect !== undefined) oneOf(verb, "expect", checked.expect, ["new", "existing"]);
-  return checked;
+  return check("onboard", options, onboarding);
 }
-
-const ofRetrying: Names<RetryOptions> = { ...ofWaiting, lane: true };
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function checkRetrying(options: RetryOptions | undefined): RetryOptions {
-  const checked = waiting("retry", only("retry", "options", options, ofRetrying));
-  if (checked.lane !== undefined) checkLane("retry", checked.lane);
-  return checked;
+  return check("retry", options, retrying);
 }
-
-const ofOffboarding: Names<OffboardOptions> = { ...ofWaiting, purge: true };
 
 /** With the FHIR versions to purge, each once. @throws {LifecycleError} `INVALID_OPTION` */
 export function checkOffboarding(
   options: OffboardOptions | undefined,
 ): WaitOptions & { readonly versions: readonly FhirVersion[] } {
   const verb = "offboard a user";
-  const { purge = false, ...checked } = waiting(verb, only(verb, "options", options, ofOffboarding));
-  if (typeof purge === "boolean") return { ...checked, versions: purge ? fhirVersions : [] };
-  const rule = `true, false, or a list of ${fhirVersions.join(", ")}`;
-  if (!Array.isArray(purge) || purge.length === 0) throw wrong(verb, "purge", rule, purge);
-  const asked: readonly unknown[] = purge;
-  const stranger = asked.find((one) => !fhirVersions.some((version) => version === one));
-  if (stranger !== undefined) throw wrong(verb, "purge", rule, stranger);
-  return { ...checked, versions: fhirVersions.filter((version) => asked.includes(version)) };
+  const { purge = false, ...checked } = check(verb, options, offboarding);
+  return { ...checked, versions: someOf(verb, "purge", purge, fhirVersions) };
 }
-
-const ofWork: Names<WorkOptions> = { concurrency: true, pollMs: true, signal: true };
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function checkWork(verb: "work" | "resume", options: WorkOptions | undefined): WorkOptions {
-  const checked = only(verb, "options", options, ofWork);
-  if (checked.concurrency !== undefined) number(verb, "concurrency", checked.concurrency, 1, 1_024, true);
-  if (checked.pollMs !== undefined) number(verb, "pollMs", checked.pollMs, 10, 3_600_000);
-  checkSignal(verb, checked.signal);
-  return checked;
+  return check(verb, options, working);
 }
-
-const ofFhir: Names<FhirOptions> = { as: true, strict: true, lossless: true };
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function checkFhir(options: FhirOptions | undefined): FhirOptions {
-  const verb = "call FHIR";
-  const checked = only(verb, "options", options, ofFhir);
-  if (checked.as !== undefined) oneOf(verb, "as", checked.as, ["user", "client"]);
-  if (checked.strict !== undefined) oneOf(verb, "strict", checked.strict, [true, false]);
-  if (checked.lossless !== undefined) oneOf(verb, "lossless", checked.lossless, [true, false]);
-  return checked;
+  return check("call FHIR", options, calling);
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function checkFilter(filter: UserFilter | undefined): UserFilter {
-  const verb = "list users";
-  const checked = only(verb, "options", filter, { state: true });
-  if (checked.state !== undefined) oneOf(verb, "state", checked.state, userStates);
-  return checked;
+  return check("list users", filter, filtering);
+}
+
+/** Those of `all` that are asked for: all, none, or the ones in a list. @throws {LifecycleError} `INVALID_OPTION` */
+export function someOf<T extends string>(
+  verb: string,
+  name: string,
+  asked: boolean | readonly T[],
+  all: readonly T[],
+): readonly T[] {
+  if (typeof asked === "boolean") return asked ? all : [];
+  const rule = `true, false, or a list of ${all.join(", ")}`;
+  if (!Array.isArray(asked) || asked.length === 0) throw wrong(verb, name, rule, asked);
+  const stranger: unknown = asked.find((one) => !all.some((known) => known === one));
+  if (stranger !== undefined) throw wrong(verb, name, rule, stranger);
+  return all.filter((known) => asked.includes(known));
 }

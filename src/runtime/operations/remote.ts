@@ -12,7 +12,7 @@ import { listUsersCall, readUserList } from "../../http/user-management.ts";
 import type { RemoteUser, UserQuery } from "../../http/user-management.ts";
 import type { Lane } from "../../store/contract.ts";
 import { refusalError } from "../account/refusal-error.ts";
-import { checkId, checkSignal, number, only } from "../options/checks.ts";
+import { aSignal, between, check, checkId, number, only } from "../options/checks.ts";
 import { clientOf } from "../engine/engine.ts";
 import type { Engine } from "../engine/engine.ts";
 import { queryOf, readSeen } from "../user/search-forms.ts";
@@ -181,8 +181,7 @@ export function createRemote(engine: Engine): Remote {
 
     async find(query, options) {
       const asked = checkFind(query);
-      const { signal } = only(findVerb, "options", options, { signal: true });
-      checkSignal(findVerb, signal);
+      const { signal } = check(findVerb, options, { signal: aSignal });
       return lookUp(engine, asked, { lane, signal });
     },
   };
@@ -221,9 +220,5 @@ function refused(code: ErrorCode, why: string, retryAfterMs?: number): Lifecycle
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function checkList(options: ListOptions | undefined): ListOptions {
-  const verb = "list users";
-  const checked = only(verb, "options", options, { pageSize: true, signal: true });
-  if (checked.pageSize !== undefined) number(verb, "pageSize", checked.pageSize, 1, 1_000, true);
-  checkSignal(verb, checked.signal);
-  return checked;
+  return check("list users", options, { pageSize: between(1, 1_000, true), signal: aSignal });
 }

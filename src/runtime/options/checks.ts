@@ -5,11 +5,56 @@
  */
 import { Buffer } from "node:buffer";
 import { LifecycleError } from "../../errors.ts";
-import type { Lane } from "../../store/contract.ts";
 import { lanes } from "../../store/contract.ts";
 
 /** Every property name that an object may have. */
-export type Names<T> = Readonly<Record<keyof T, true>>;
+export type Names<T> = Readonly<Record<keyof T, unknown>>;
+
+/** What a value must be, in words that follow "must be", and as a check. */
+export interface Rule {
+  readonly must: string;
+  readonly holds: (value: unknown) => boolean;
+}
+
+/** A rule for every option. */
+export type Rules<T> = Readonly<Record<keyof T, Rule>>;
+
+export function between(least: number, most: number, whole = false): Rule {
+  return {
+    must: `${whole ? "a whole number" : "a number"} from ${least} to ${most}`,
+    holds: (value) =>
+      typeof value === "number" && value >= least && value <= most && (!whole || Number.isInteger(value)),
+  };
+}
+
+export function among(...allowed: readonly unknown[]): Rule {
+  return { must: `one of ${allowed.join(", ")}`, holds: (value) => allowed.includes(value) };
+}
+
+export const aLane: Rule = among(...lanes);
+export const aSwitch: Rule = among(true, false);
+export const aFunction: Rule = { must: "a function", holds: (value) => typeof value === "function" };
+export const aSignal: Rule = { must: "an AbortSignal", holds: (value) => value instanceof AbortSignal };
+
+/** For an option that is checked beside its table. */
+export const anything: Rule = { must: "anything", holds: () => true };
+
+/**
+ * Checks options by a table of rules. Every option may be missing.
+ * @throws {LifecycleError} `INVALID_OPTION`
+ */
+export function check<T extends object>(verb: string, options: T | undefined, rules: Rules<T>): Partial<T> {
+  const given = only(verb, "options", options, rules);
+  for (const name of Object.keys(given) as (keyof T & string)[])
+    if (given[name] !== undefined) checkValue(verb, name, given[name], rules[name]);
+  return given;
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkValue<T>(verb: string, name: string, value: T, { must, holds }: Rule): T {
+  if (holds(value)) return value;
+  throw wrong(verb, name, must, value);
+}
 
 /**
  * Checks that all options are known ones, so that a mistyped name is reported. Every option may be missing.
@@ -59,28 +104,13 @@ function badId(rule: string): LifecycleError {
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
-export function checkLane(verb: string, lane: Lane): Lane {
-  return oneOf(verb, "lane", lane, lanes);
-}
-
-/** @throws {LifecycleError} `INVALID_OPTION` */
-export function checkSignal(verb: string, signal: AbortSignal | undefined): AbortSignal | undefined {
-  if (signal === undefined || signal instanceof AbortSignal) return signal;
-  throw wrong(verb, "signal", "an AbortSignal", signal);
-}
-
-/** @throws {LifecycleError} `INVALID_OPTION` */
 export function number(
   verb: string,
   name: string,
   value: unknown,
-  least: number,
-  most: number,
-  whole = false,
+  ...range: Parameters<typeof between>
 ): number {
-  if (typeof value === "number" && value >= least && value <= most && (!whole || Number.isInteger(value)))
-    return value;
-  throw wrong(verb, name, `${whole ? "a whole number" : "a number"} from ${least} to ${most}`, value);
+  return checkValue(verb, name, value as number, between(...range)); // a number, or it throws
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
@@ -90,19 +120,13 @@ export function oneOf<T extends string | boolean>(
   value: T,
   allowed: readonly T[],
 ): T {
-  if (allowed.includes(value)) return value;
-  throw wrong(verb, name, `one of ${allowed.join(", ")}`, value);
+  return checkValue(verb, name, value, among(...allowed));
 }
 
 /** Names the type of a value that may not print safely. */
 function kindOf(value: unknown): string {
   if (value === undefined) return "undefined";
   return Array.isArray(value) ? "an array" : `of type ${typeof value}`;
-}
-
-/** @throws {LifecycleError} `INVALID_OPTION` if it is no function */
-export function checkListener(verb: string, listener: unknown): void {
-  if (typeof listener !== "function") throw wrong(verb, "the listener", "a function", listener);
 }
 
 /**

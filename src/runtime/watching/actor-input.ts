@@ -4,7 +4,7 @@
  * @module
  */
 import type { OnboardOptions } from "../options/call-options.ts";
-import { checkId, checkLane, isObject, oneOf, only, wrong } from "../options/checks.ts";
+import { aLane, checkId, checkValue, isObject, oneOf, only, wrong } from "../options/checks.ts";
 
 /** Input of `lifecycle.watcher`. */
 export interface WatcherInput {
@@ -21,7 +21,7 @@ export function checkActorInput(input: unknown): ActorInput {
   if (!isObject(input)) throw wrong(verb, "input", "{ appUserId }", input);
   const names = { appUserId: true, expect: true, lane: true } as const;
   const { appUserId, expect, lane } = only<ActorInput>(verb, "input", input as ActorInput, names); // checked below
-  if (lane !== undefined) checkLane(verb, lane);
+  if (lane !== undefined) checkValue(verb, "lane", lane, aLane);
   if (expect !== undefined) oneOf(verb, "expect", expect, ["new", "existing"]);
   return { appUserId: checkId(appUserId ?? ""), ...(expect && { expect }), ...(lane && { lane }) };
 }

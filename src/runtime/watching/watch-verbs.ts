@@ -8,8 +8,8 @@ import { linkSignals, withSignals } from "../../abort.ts";
 import type { ActorInput, WatcherInput } from "./actor-input.ts";
 import { actorLogic } from "./actor.ts";
 import type { Task, UserActorLogic } from "./actor.ts";
-import { checkId, checkSignal, number, only } from "../options/checks.ts";
-import type { Names } from "../options/checks.ts";
+import { aSignal, between, check, checkId } from "../options/checks.ts";
+import type { Rules } from "../options/checks.ts";
 import type { Engine } from "../engine/engine.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import { onboard } from "../operations/onboard.ts";
@@ -186,13 +186,9 @@ async function onboarding(
   }
 }
 
-const ofWatching: Names<WatchOptions> = { pollMs: true, signal: true };
+const watching: Rules<WatchOptions> = { pollMs: between(10, 3_600_000), signal: aSignal };
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function checkWatch(options: WatchOptions | undefined): WatchOptions {
-  const verb = "watch a user";
-  const checked = only(verb, "options", options, ofWatching);
-  if (checked.pollMs !== undefined) number(verb, "pollMs", checked.pollMs, 10, 3_600_000);
-  checkSignal(verb, checked.signal);
-  return checked;
+  return check("watch a user", options, watching);
 }
