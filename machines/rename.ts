@@ -8,7 +8,16 @@ import { decided } from "./refusals.ts";
 import { valueOf } from "./user.ts";
 import type { Change, RenamableState, RenamingState, UserContext, UserEvent } from "./user.ts";
 
-/** The states in which a user may be renamed, and to which it returns after that. */
+/**
+ * The states in which a user may be renamed, and to which it returns after that.
+ *
+ * @example
+ * ```ts
+ * import { renamable } from "oneup-lifecycle/machines";
+ *
+ * console.log(renamable.includes("tokenActive")); // true
+ * ```
+ */
 export const renamable: readonly RenamableState[] = [
   "tokenActive",
   "expiring",
@@ -19,7 +28,16 @@ export const renamable: readonly RenamableState[] = [
   "offboarded",
 ];
 
-/** Whether it is one of {@link RenamableState}. */
+/**
+ * Whether it is one of {@link RenamableState}.
+ *
+ * @example
+ * ```ts
+ * import { isRenamable } from "oneup-lifecycle/machines";
+ *
+ * console.log(isRenamable("failed"), isRenamable("codeIssued")); // true false
+ * ```
+ */
 export function isRenamable(state: string): state is RenamableState {
   return renamable.some((one) => one === state);
 }
