@@ -233,7 +233,7 @@ describe("readers of answers", () => {
           must(isWait(retryAfterMs(answer.headers, answer.receivedAt)), "wait", answer.headers);
         }),
         bounds(
-          500,
+          1_500,
           unchanged.map((answer) => [answer]),
         ),
       );
@@ -291,7 +291,7 @@ describe("readers of answers", () => {
           );
         }),
         bounds(
-          300,
+          800,
           unchanged.map((answer) => [creating("Patient"), answer]),
         ),
       );

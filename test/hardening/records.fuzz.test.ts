@@ -155,7 +155,7 @@ describe("records", () => {
             expect([openGate, parsed(JSON.stringify(next))]).toContainEqual(reread); // an old one is forgotten
           }
         }),
-        bounds(150, [[JSON.stringify(sample)]]),
+        bounds(400, [[JSON.stringify(sample)]]),
       );
       expect(gates).toBeGreaterThan(0);
     },
@@ -180,7 +180,7 @@ describe("records", () => {
             tally.add(false);
           }
         }),
-        bounds(150, [[JSON.stringify(accountRecord)], [JSON.stringify(oddList)]]),
+        bounds(300, [[JSON.stringify(accountRecord)], [JSON.stringify(oddList)]]),
       );
       expect(tally.isTelling).toBe(true);
     },
@@ -213,7 +213,7 @@ describe("records", () => {
           gives(() => decodeHead(text));
         }),
         bounds(
-          150,
+          400,
           [...samples, "nonsense"].map((one) => [JSON.stringify(one)]),
         ),
       );
@@ -267,7 +267,7 @@ describe("checkOptions()", () => {
           }
         }),
         bounds(
-          150,
+          400,
           [sample, good].map((one) => [JSON.stringify(one), {}]),
         ),
       );
