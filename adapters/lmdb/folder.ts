@@ -91,9 +91,12 @@ export async function openFolder<T>(
  * @throws {LifecycleError} `STORE_UNUSABLE` if a parent of the path is a file, or if this process lacks permission
  */
 export function holdsStore(folder: string): boolean {
+  const path = join(folder, "data.mdb");
   try {
-    return (statOf(join(folder, "data.mdb"))?.size ?? 0) > 0;
+    accessSync(path); // unlike `statSync`, it tells on every Node that a file is in the way
+    return (statOf(path)?.size ?? 0) > 0;
   } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return false;
     throw unusable(folder, ruleBroken(cause), cause);
   }
 }
