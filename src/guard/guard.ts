@@ -63,7 +63,7 @@ export interface Guard {
   /**
    * A request for a slot, to be made as part of a commit; without a slot if the endpoint has no limit. Create one for
    * every attempt, because the deadline starts now. Only management calls have a queue; `lane: null` skips it.
-   * `refresh` asks for the token endpoint and leaves some of its slots to codes, which expire.
+   * `refresh`: ahead of time, at the token endpoint; it leaves some of its slots to codes and to users without a token.
    */
   ask(endpoint: keyof Limits | "refresh", lane: Lane | null): Ask;
   /**

@@ -48,6 +48,26 @@ describe("guard", () => {
     });
   });
 
+  it.each([
+    [1, 1],
+    [2, 1],
+    [10, 9],
+    [11, 9],
+    [300, 270],
+  ])("ask() for a refresh leaves a tenth of %i calls of the token endpoint to codes", async (calls, most) => {
+    const { store, clock } = await bench();
+    const token: Limit = { name: "token", calls, windowMs: 1_000 };
+    const guard = createGuard({
+      slots: store.slots,
+      clock,
+      limits: { ...limits, token },
+      timeoutMs: 5_000,
+      graceMs: 2_000,
+    });
+    expect(guard.ask("refresh", null).slot?.limit).toEqual({ ...token, calls: most });
+    expect(guard.ask("token", null).slot?.limit).toEqual(token);
+  });
+
   it("spend() gives the call's value, and settles the slot: it counts a window from the answer", async () => {
     const { guard, clock, used } = await bench();
     const value = await guard.spend(

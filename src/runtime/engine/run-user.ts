@@ -26,7 +26,7 @@ import { schedule } from "./schedule.ts";
 import { saveUser } from "./save-user.ts";
 import type { How } from "./save-user.ts";
 import { codeRegistersMs } from "../options/backoff.ts";
-import { awakeNow } from "../user/token-time.ts";
+import { awakeNow, isUsableNow } from "../user/token-time.ts";
 import { callOf } from "../user/step.ts";
 import { stepped } from "../user/user.ts";
 import type { User } from "../user/user.ts";
@@ -109,7 +109,8 @@ async function onward(engine: Engine, start: User, from: Start, permit: Permit):
       [slot, permit.reserved] = [permit.reserved, null];
       notAfter = clock.monotonic() + settings.timeoutMs;
     }
-    const asked = call === "refreshToken" ? "refresh" : endpoint;
+    // A user whose token still works can wait for longer than one whose code expires.
+    const asked = call === "refreshToken" && isUsableNow(engine, user) ? "refresh" : endpoint;
     const lane = user.position.state === "renaming" ? laneOfCalls(engine) : user.lane; // a rename is in no lane
     const ask = slot === null ? guard.ask(asked, lane) : null;
     const intended = withIntent(engine, user, call);

@@ -82,7 +82,7 @@ export interface LifecycleOptions {
         readonly bulk?: number;
       };
     };
-    /** Refreshes leave a tenth of the calls, at least one, to codes, which expire. */
+    /** Refreshes of tokens that still work leave a tenth of the calls, at least one, to codes, which expire. */
     readonly token?: Ceiling;
     readonly fhir?: Ceiling;
   };
