@@ -24,8 +24,8 @@ interface Arrow {
 
 /**
  * The lifecycle as a Mermaid `stateDiagram-v2`: every state with the call it makes, and every transition to another
- * state. The transition to `offboarded`, possible from everywhere, is drawn once, and so is a rename. `counts`: the number of users in each
- * state, as returned by `lifecycle.counts()`; each state then shows its number.
+ * state. The transition to `offboarded`, possible from everywhere, is drawn once, and so is a rename. `counts`: the
+ * number of users in each state, as returned by `lifecycle.counts()`; each state then shows its number.
  *
  * @example
  * ```ts

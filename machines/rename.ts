@@ -82,7 +82,6 @@ export const renameChanges: Readonly<Record<RenameChangeName, Change>> = {
     ...decided,
     rename: { to: "to" in event ? event.to : "", from },
     attempt: 0,
-    idTaken: false,
   })),
   endRename: () => ({ ...decided, rename: null, attempt: 0 }),
   // The grant is discarded at once, and the user needs another one under whichever id it has then.

@@ -139,26 +139,21 @@ function storeFromEnv(): Promise<StoreAdapter> {
  * @throws {LifecycleError} `INVALID_OPTION`, which names `from`
  */
 export async function storeAt(place: string, from: string): Promise<StoreAdapter> {
-  const flaw = flawIn(place);
-  if (flaw !== undefined)
-    throw new LifecycleError(
-      "INVALID_OPTION",
-      `Cannot start: ${from} must be the path of a folder, a redis: or a postgres: URL, and it ${flaw}`,
-    );
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(place)?.[1]?.toLowerCase();
+  const flaw = flawIn(place);
   // Imported lazily: an adapter loads its driver only when it is used.
-  if (scheme === undefined) return (await import("../adapters/lmdb.ts")).lmdb(place);
+  if (scheme === undefined && flaw === undefined) return (await import("../adapters/lmdb.ts")).lmdb(place);
   if (scheme === "redis" || scheme === "rediss")
     return (await import("../adapters/redis.ts")).redis(place.replace(/^[^:]+/, scheme));
   if (scheme === "postgres" || scheme === "postgresql")
     return (await import("../adapters/postgres.ts")).postgres(place.replace(/^[^:]+/, scheme));
   throw new LifecycleError(
     "INVALID_OPTION",
-    `Cannot start: ${from} must be the path of a folder, a redis: or a postgres: URL, and it is a ${scheme}: URL`,
+    `Cannot start: ${from} must be the path of a folder, a redis: or a postgres: URL, and it ${flaw ?? `is a ${scheme}: URL`}`,
   );
 }
 
-/** What a place is given with that was meant for a shell, a file of settings or a URL: it would name a new, empty folder. */
+/** Why a place without a scheme is no path of a folder: opening it would create an empty store in a folder of that name. */
 function flawIn(place: string): string | undefined {
   if (place.trim() !== place || place === "") return "begins or ends with a space";
   if (/["'`]/.test(place)) return "contains quotation marks";

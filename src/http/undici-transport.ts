@@ -124,9 +124,9 @@ class Exchange implements Dispatcher.DispatchHandler {
     onAbort(signal, () => this.#fail(aborted(this.#sent)));
     if (this.#settled) return;
     const { origin, path } = splitUrl(url);
-    // The sender's time-out covers the whole call, so undici's own two time-outs are disabled.
     // Without the header any coding of the answer would be acceptable (RFC 9110, 12.5.3), and none is decoded here.
     const sent = { "accept-encoding": "identity", ...headers };
+    // The sender's time-out covers the whole call, so undici's own two time-outs are disabled.
     const options = { origin, path, method, headers: sent, body, headersTimeout: 0, bodyTimeout: 0 };
     try {
       dispatcher.dispatch(options, this);

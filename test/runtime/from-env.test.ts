@@ -47,7 +47,7 @@ describe("createLifecycle.fromEnv()", () => {
     async (scheme, place) => {
       vi.stubEnv("ONEUP_CLIENT_ID", "client");
       vi.stubEnv("ONEUP_CLIENT_SECRET", "secret");
-      vi.stubEnv("ONEUP_STORE", `${scheme}://user:planted-secret@127.0.0.1:1/0`);
+      vi.stubEnv("ONEUP_STORE", `${scheme}://user:planted-$ecret'@127.0.0.1:1/0`);
       vi.stubEnv("ONEUP_KEY", "ab".repeat(32));
       const refused = await createLifecycle.fromEnv().catch((error: unknown) => error);
       expect(refused).toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });

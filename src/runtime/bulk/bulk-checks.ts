@@ -59,7 +59,8 @@ export function checkOnboardingMany(rows: Rows<unknown>, options: OnboardManyOpt
   const verb = "onboard a list";
   const checked = check(verb, options, onboarding);
   checkRows(verb, rows);
-  return { ...checked, name: checkValue(verb, "name", checked.name ?? "", aName) };
+  const name = checkValue(verb, "name", checked.name as string, aName); // a text, or it throws
+  return { ...checked, name };
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` */

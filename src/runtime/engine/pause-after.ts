@@ -92,6 +92,6 @@ export function pauseAfter(
 }
 
 /** How often in a row the user's call has been postponed; doubts before that do not count. */
-function heldInARow(history: User["history"]): number {
+export function heldInARow(history: User["history"]): number {
   return history.length - 1 - history.findLastIndex(([, , event]) => event !== "HELD");
 }

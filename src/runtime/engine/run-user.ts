@@ -22,6 +22,7 @@ import { doubtAbout, momentOf, slotFate } from "./in-doubt.ts";
 import { laneOfCalls, newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { hasUser, moveUser } from "./move-user.ts";
+import { heldInARow } from "./pause-after.ts";
 import { schedule } from "./schedule.ts";
 import { saveUser } from "./save-user.ts";
 import type { How } from "./save-user.ts";
@@ -89,7 +90,7 @@ async function onward(engine: Engine, start: User, from: Start, permit: Permit):
     const stopping = engine.closing.aborted || (stop?.aborted ?? false);
     const call = nextCall(user, clock.now(), stopping);
     const endpoint = call === undefined ? undefined : endpointOf(call);
-    permit.isAgain = user.history.at(-1)?.[2] === "HELD";
+    permit.isAgain = heldInARow(user.history) > 0;
     permit.hasFailed = user.position.context.exchanges > 0 || user.position.context.codesSpent > 0;
     permit.granted = slot === null || endpoint !== "management" ? null : { slot, notAfter };
     const blocked = call === undefined ? null : await blockedBefore(engine, call, permit);
