@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import process from "node:process";
-import { beforeAll, it } from "vitest";
+import { setTimeout as pause } from "node:timers/promises";
+import { beforeAll, beforeEach, it } from "vitest";
 
 /** As code that runs for ever, but for the heat. */
 function turnsForEver(): void {
@@ -18,7 +20,9 @@ beforeAll(async () => {
   await new Promise((resolve) => child.stdout.once("data", resolve));
 });
 
-it("never comes back, beside a process that waits", { timeout: 500 }, async () => {
-  await new Promise((resolve) => setTimeout(resolve, 250)); // so that the run hears that it began
-  turnsForEver();
+// The run hears of the test when it begins, which is before this.
+beforeEach(async () => {
+  while (!existsSync(process.env["ONEUP_TEST_HEARD"] ?? "")) await pause(10);
 });
+
+it("never comes back, beside a process that waits", { timeout: 500 }, () => turnsForEver());
