@@ -14,6 +14,11 @@ export const mutantsOfAnswers: readonly Mutant[] = [
     ],
   },
   {
+    name: "takes a 429 of the account for one of its user, without a neutral call that ever showed it",
+    at: "a-429-concerns-one-user-only-if-a-neutral-call-once-showed-it",
+    becomes: () => 'outcome === "throttled"',
+  },
+  {
     name: "finds no slot for a neutral call while its user holds the only one",
     at: "a-neutral-call-uses-the-slot-that-its-user-was-granted",
     becomes: none,

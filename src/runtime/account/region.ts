@@ -41,7 +41,8 @@ const longestApart = 1_000;
 export class Region {
   readonly #parts: RegionParts;
   readonly #blocking: Readonly<Record<NeutralEndpoint, Blocking>>;
-  readonly #apart = new Set<string | number>();
+  /** The individually blocked users. `true`: a neutral call showed that others were not. */
+  readonly #apart = new Map<string | number, boolean>();
   /** The endpoint of the blocked neutral call that shut the gate. */
   #at: NeutralEndpoint = "management";
   #trying: Promise<void> | null = null;
@@ -85,7 +86,7 @@ export class Region {
       }
       return false;
     }
-    this.#setApart(about);
+    this.#setApart(about, whose === "user");
     if (whose === "user") {
       if (isSlowed) await board.change("region", { type: "REOPEN", at }); // a neutral call succeeded
     } else if (tries || (whose === "many" && gate.state === "open")) {
@@ -98,13 +99,15 @@ export class Region {
 
   /**
    * A call was postponed again by a response that normally concerns the whole account. True: it concerns this user
-   * only, because a neutral call succeeded, or none may be sent now and the calls of others succeeded.
+   * only, because a neutral call succeeded; or because one did before, none may be sent now, and the calls of others
+   * succeeded.
    */
   async isAlone(endpoint: NeutralEndpoint, about: string | number, outcome: string): Promise<boolean> {
     const whose = await this.#judge(endpoint, about, outcome);
-    const isLikely = whose === "few" && outcome === "throttled" && this.#blocking[endpoint].isReached;
-    const isOwn = whose === "user" || isLikely;
-    if (isOwn) this.#setApart(about);
+    // seam: a-429-concerns-one-user-only-if-a-neutral-call-once-showed-it
+    const isLikely = this.#apart.get(about) === true && outcome === "throttled";
+    const isOwn = whose === "user" || (whose === "few" && isLikely && this.#blocking[endpoint].isReached);
+    if (isOwn) this.#setApart(about, true);
     return isOwn;
   }
 
@@ -173,9 +176,9 @@ export class Region {
     await board.change("region", { type: "REFUSED", at, reason: "forbidden", until });
   }
 
-  #setApart(about: string | number): void {
-    this.#apart.add(about);
-    for (const oldest of this.#apart) {
+  #setApart(about: string | number, isShown: boolean): void {
+    this.#apart.set(about, isShown || this.#apart.get(about) === true);
+    for (const oldest of this.#apart.keys()) {
       if (this.#apart.size <= longestApart) break;
       this.#apart.delete(oldest);
     }
