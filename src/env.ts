@@ -10,7 +10,7 @@ import { keyFile } from "./store/sealing/keys.ts";
 import type { StoreAdapter } from "./store/contract.ts";
 import { openLifecycle } from "./runtime/open-lifecycle.ts";
 import type { Lifecycle } from "./runtime/lifecycle.ts";
-import { checkOverrides } from "./runtime/options/lifecycle-options.ts";
+import { checkOverrides, endpoint } from "./runtime/options/lifecycle-options.ts";
 import type { LifecycleOptions } from "./runtime/options/lifecycle-options.ts";
 
 /** Opens lifecycles. */
@@ -45,6 +45,7 @@ export interface CreateLifecycle {
    * | `ONEUP_KEY` | 32 bytes as base64 or hexadecimal; several are separated by commas, newest first |
    * | `ONEUP_KEY_FILE` | instead of `ONEUP_KEY`: the file that holds the key |
    * | `ONEUP_HIDE_IDS` | `1` hides the ids of users in the store, see `hideIds`; `0`, the default, does not |
+   * | `ONEUP_API`, `ONEUP_AUTH` | the base URLs, see `endpoints`, e.g. of a sandbox; `ONEUP_AUTH` alone may be missing, and is then `ONEUP_API` |
    *
    * @throws {LifecycleError} `INVALID_OPTION` naming the missing or wrong variable; as {@link CreateLifecycle}
    * @example
@@ -81,23 +82,38 @@ export interface CreateLifecycle {
 export const createLifecycle: CreateLifecycle = Object.assign(
   (options: LifecycleOptions) => openLifecycle(options),
   {
-    async fromEnv(given?: Partial<LifecycleOptions>): Promise<Lifecycle> {
-      const overrides = checkOverrides(given);
-      const encryption =
-        overrides.encryption ?? keyFrom(process.env["ONEUP_KEY"] ?? "", process.env["ONEUP_KEY_FILE"] ?? "");
-      return openLifecycle({
-        ...overrides,
-        credentials: overrides.credentials ?? {
-          clientId: required("ONEUP_CLIENT_ID"),
-          clientSecret: required("ONEUP_CLIENT_SECRET"),
-        },
-        store: overrides.store ?? (await storeFromEnv()),
-        ...(encryption && { encryption }),
-        hideIds: overrides.hideIds ?? isOn("ONEUP_HIDE_IDS"),
-      });
-    },
+    fromEnv: async (overrides?: Partial<LifecycleOptions>) => openLifecycle(await optionsFromEnv(overrides)),
   },
 );
+
+/** The options that the environment describes; `given` takes precedence. @throws {LifecycleError} `INVALID_OPTION` */
+export async function optionsFromEnv(given?: Partial<LifecycleOptions>): Promise<LifecycleOptions> {
+  const overrides = checkOverrides(given);
+  const encryption =
+    overrides.encryption ?? keyFrom(process.env["ONEUP_KEY"] ?? "", process.env["ONEUP_KEY_FILE"] ?? "");
+  return {
+    ...overrides,
+    credentials: overrides.credentials ?? {
+      clientId: required("ONEUP_CLIENT_ID"),
+      clientSecret: required("ONEUP_CLIENT_SECRET"),
+    },
+    store: overrides.store ?? (await storeFromEnv()),
+    ...(encryption && { encryption }),
+    hideIds: overrides.hideIds ?? isOn("ONEUP_HIDE_IDS"),
+    endpoints: { ...endpointsFromEnv(), ...overrides.endpoints },
+  };
+}
+
+/** The base URLs in the environment. @throws {LifecycleError} `INVALID_OPTION` naming the variable */
+export function endpointsFromEnv(): NonNullable<LifecycleOptions["endpoints"]> {
+  const given = (name: string): string | undefined => {
+    const value = process.env[name] ?? "";
+    return value === "" ? undefined : endpoint(`the environment variable ${name}`, value);
+  };
+  const api = given("ONEUP_API");
+  const auth = given("ONEUP_AUTH") ?? api;
+  return { ...(api !== undefined && { api }), ...(auth !== undefined && { auth }) };
+}
 
 function required(name: string): string {
   const value = process.env[name];

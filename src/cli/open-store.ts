@@ -5,7 +5,7 @@
  */
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { storeAt } from "../env.ts";
+import { endpointsFromEnv, storeAt } from "../env.ts";
 import { createLifecycle, keyFile } from "../index.ts";
 import type { Lifecycle, LifecycleOptions, Logger, StoreAdapter } from "../index.ts";
 import { readOnly } from "../store/read-only.ts";
@@ -49,11 +49,15 @@ export const limitOptions: Readonly<Record<string, OptionHelp>> = {
 
 /** The options of commands that make calls. */
 export const endpointOptions: Readonly<Record<string, OptionHelp>> = {
-  api: { type: "string", value: "URL", description: "replaces https://api.1up.health, e.g. with a sandbox" },
+  api: {
+    type: "string",
+    value: "URL",
+    description: "e.g. of a sandbox (default: ONEUP_API, else https://api.1up.health)",
+  },
   auth: {
     type: "string",
     value: "URL",
-    description: "replaces https://auth.1up.health, e.g. with a sandbox",
+    description: "(default: that of --api, else ONEUP_AUTH or ONEUP_API, else https://auth.1up.health)",
   },
 };
 
@@ -155,12 +159,10 @@ export async function openToWork(
 
 function optionsOf({ texts }: Pick<Given, "texts">): Partial<LifecycleOptions> {
   const key = texts.get("key-file");
-  const api = texts.get("api");
-  const auth = texts.get("auth") ?? api;
   const isLimited = texts.has("limit") || texts.has("window");
   return {
     ...(key !== undefined && { encryption: keyFile(key) }),
-    endpoints: { ...(api !== undefined && { api }), ...(auth !== undefined && { auth }) },
+    endpoints: endpointsIn(texts),
     ...(isLimited && {
       limits: {
         management: {
@@ -169,6 +171,17 @@ function optionsOf({ texts }: Pick<Given, "texts">): Partial<LifecycleOptions> {
         },
       },
     }),
+  };
+}
+
+/** The base URLs of the flags, else of the environment. One `--api` names both, as a sandbox has one. */
+export function endpointsIn(texts: Given["texts"]): NonNullable<LifecycleOptions["endpoints"]> {
+  const api = texts.get("api");
+  const auth = texts.get("auth") ?? api;
+  return {
+    ...endpointsFromEnv(),
+    ...(api !== undefined && { api }),
+    ...(auth !== undefined && { auth }),
   };
 }
 

@@ -4,6 +4,7 @@ import { inspect } from "node:util";
 import { createLifecycle } from "oneup-lifecycle";
 import type { Lifecycle } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
+import { createSandbox } from "oneup-lifecycle/sandbox";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { onDisk } from "../support/on-disk.ts";
 import { afterwards, folder } from "../support/scene.ts";
@@ -55,6 +56,25 @@ describe("createLifecycle.fromEnv()", () => {
       expect(inspect(refused, { depth: 9, showHidden: true })).not.toContain("planted");
     },
   );
+
+  it("calls the origins in ONEUP_API and ONEUP_AUTH, which may be one", async () => {
+    const sandbox = createSandbox();
+    const server = await sandbox.listen();
+    afterwards(() => server.close());
+    const options = { credentials: sandbox.credentials, store: memory() };
+    vi.stubEnv("ONEUP_API", server.url);
+    const lifecycle = await createLifecycle.fromEnv(options);
+    afterwards(() => lifecycle.close());
+    expect(await lifecycle.onboard("ada")).toMatchObject({ state: "tokenActive" });
+    vi.stubEnv("ONEUP_AUTH", "http://planted.example");
+    await expect(createLifecycle.fromEnv(options)).rejects.toThrow(
+      /^Cannot start: the environment variable ONEUP_AUTH must be an https: URL/,
+    );
+    vi.stubEnv("ONEUP_AUTH", "http://127.0.0.1:1");
+    const told = await createLifecycle.fromEnv({ ...options, store: memory(), endpoints: server.endpoints });
+    afterwards(() => told.close());
+    expect(await told.onboard("cyd")).toMatchObject({ usable: true });
+  });
 
   it("refuses two keys at once, and options it does not know", async () => {
     vi.stubEnv("ONEUP_KEY", "planted");

@@ -34,8 +34,8 @@ export const demoHelp: CommandHelp = {
       value: "DIR",
       description: "with --live: folder of the store (default: ./oneup-lifecycle-demo)",
     },
-    api: { type: "string", value: "URL", description: "with --live: replaces https://api.1up.health" },
-    auth: { type: "string", value: "URL", description: "with --live: replaces https://auth.1up.health" },
+    api: { type: "string", value: "URL", description: "with --live: as in onboard --help" },
+    auth: { type: "string", value: "URL", description: "with --live: as in onboard --help" },
   },
 };
 

@@ -12,6 +12,7 @@ import { UsageError } from "../arguments.ts";
 import { createAndRead, patientSays } from "./patient.ts";
 import { headline, lineOfLife } from "./prose.ts";
 import { plural } from "../format.ts";
+import { endpointsIn } from "../open-store.ts";
 import type { Screen } from "../screen.ts";
 
 const prefix = "oneup-lifecycle-demo-";
@@ -30,11 +31,10 @@ export async function live(
     throw new UsageError("demo --live needs ONEUP_CLIENT_ID and ONEUP_CLIENT_SECRET in the environment");
   }
   const folder = texts.get("store") ?? "./oneup-lifecycle-demo";
-  const api = texts.get("api");
-  const auth = texts.get("auth");
+  const endpoints = endpointsIn(texts);
   const lifecycle = await createLifecycle({
     credentials: { clientId, clientSecret },
-    endpoints: { ...(api !== undefined && { api }), ...(auth !== undefined && { auth }) },
+    endpoints,
     store: lmdb(join(folder, "store")),
     encryption: keyFile(join(folder, "lifecycle.key")),
   });
@@ -44,7 +44,7 @@ export async function live(
       screen,
       folder,
       signal,
-      api: api ?? "https://api.1up.health",
+      api: endpoints.api ?? "https://api.1up.health",
     });
   } catch (error) {
     if (signal.aborted) return 130;

@@ -264,8 +264,11 @@ function laneShares(given: Management["lanes"]): LaneShares {
   throw wrong(verb, "limits.management.lanes", rule, recovery + bulk);
 }
 
-/** Returns the URL as parsed, not as written, so that no other parser can read it differently. */
-function endpoint(name: string, value: string): string {
+/**
+ * Returns the URL as parsed, not as written, so that no other parser can read it differently. `name`: the setting, for
+ * the error. @throws {LifecycleError} `INVALID_OPTION`
+ */
+export function endpoint(name: string, value: string): string {
   const rule = "an https: URL without query, or http: on loopback";
   // A URL may carry a password or a key, which may be why it does not parse, so it is shown only if it cannot contain
   // one.
