@@ -14,9 +14,9 @@ export const mutantsOfAnswers: readonly Mutant[] = [
     ],
   },
   {
-    name: "takes a 429 of the account for one of its user, without a neutral call that ever showed it",
-    at: "a-429-concerns-one-user-only-if-a-neutral-call-once-showed-it",
-    becomes: () => 'outcome === "throttled"',
+    name: "takes the first 429 that a user meets for one of this user alone",
+    at: "only-a-429-after-a-429-may-concern-one-user",
+    becomes: (_, { part }) => part("left"),
   },
   {
     name: "finds no slot for a neutral call while its user holds the only one",

@@ -34,15 +34,16 @@ export interface Stopped {
   readonly leftAt: number;
 }
 
-/** How many individually blocked users are remembered. */
-const longestApart = 1_000;
+/** How many users are remembered of each kind. */
+const mostUsers = 1_000;
 
 /** See the module. */
 export class Region {
   readonly #parts: RegionParts;
   readonly #blocking: Readonly<Record<NeutralEndpoint, Blocking>>;
-  /** The individually blocked users. `true`: a neutral call showed that others were not. */
-  readonly #apart = new Map<string | number, boolean>();
+  readonly #apart = new Set<string | number>();
+  /** The users whose last answer here was a 429. */
+  readonly #throttled = new Set<string | number>();
   /** The endpoint of the blocked neutral call that shut the gate. */
   #at: NeutralEndpoint = "management";
   #trying: Promise<void> | null = null;
@@ -65,6 +66,8 @@ export class Region {
     if (!cameThrough(outcome)) return;
     this.#blocking[endpoint].through();
     if (this.#apart.size > 0) this.#apart.delete(about);
+    if (outcome === "throttled") keep(this.#throttled, about);
+    else if (this.#throttled.size > 0) this.#throttled.delete(about);
   }
 
   /**
@@ -86,7 +89,7 @@ export class Region {
       }
       return false;
     }
-    this.#setApart(about, whose === "user");
+    keep(this.#apart, about);
     if (whose === "user") {
       if (isSlowed) await board.change("region", { type: "REOPEN", at }); // a neutral call succeeded
     } else if (tries || (whose === "many" && gate.state === "open")) {
@@ -99,15 +102,13 @@ export class Region {
 
   /**
    * A call was postponed again by a response that normally concerns the whole account. True: it concerns this user
-   * only, because a neutral call succeeded; or because one did before, none may be sent now, and the calls of others
-   * succeeded.
+   * only, because a neutral call succeeded, or none may be sent now and the calls of others succeeded.
    */
   async isAlone(endpoint: NeutralEndpoint, about: string | number, outcome: string): Promise<boolean> {
     const whose = await this.#judge(endpoint, about, outcome);
-    // seam: a-429-concerns-one-user-only-if-a-neutral-call-once-showed-it
-    const isLikely = this.#apart.get(about) === true && outcome === "throttled";
-    const isOwn = whose === "user" || (whose === "few" && isLikely && this.#blocking[endpoint].isReached);
-    if (isOwn) this.#setApart(about, true);
+    const isLikely = whose === "few" && outcome === "throttled" && this.#blocking[endpoint].isReached;
+    const isOwn = whose === "user" || isLikely;
+    if (isOwn) keep(this.#apart, about);
     return isOwn;
   }
 
@@ -121,9 +122,9 @@ export class Region {
     return this.#blocking[asked].judge(about, outcome);
   }
 
-  /** Whether this user was blocked individually at this process's last attempt. */
-  isApart(about: string | number): boolean {
-    return this.#apart.has(about);
+  /** Whether the last answer that this process received for this user was a 429. */
+  wasThrottled(about: string | number): boolean {
+    return this.#throttled.has(about);
   }
 
   /** The outcome of a neutral call sent now; `notAsked`: none may be sent. Never rejects. */
@@ -175,12 +176,12 @@ export class Region {
     const until = at + doubling(afterForbidden, attempt + 1);
     await board.change("region", { type: "REFUSED", at, reason: "forbidden", until });
   }
+}
 
-  #setApart(about: string | number, isShown: boolean): void {
-    this.#apart.set(about, isShown || this.#apart.get(about) === true);
-    for (const oldest of this.#apart.keys()) {
-      if (this.#apart.size <= longestApart) break;
-      this.#apart.delete(oldest);
-    }
+function keep(users: Set<string | number>, about: string | number): void {
+  users.add(about);
+  for (const oldest of users) {
+    if (users.size <= mostUsers) break;
+    users.delete(oldest);
   }
 }
