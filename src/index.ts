@@ -109,7 +109,7 @@ export type {
   NewLimits,
 } from "./runtime/options/limits.ts";
 export type { LifecycleOptions, RefreshPolicy } from "./runtime/options/lifecycle-options.ts";
-export type { Logger } from "./runtime/options/logger.ts";
+export type { LogFields, Logger } from "./runtime/options/logger.ts";
 export type { FindQuery, ListOptions, Remote } from "./runtime/operations/remote.ts";
 export type { Rows } from "./runtime/bulk/for-each-row.ts";
 export type { UserWalk, Walk } from "./runtime/operations/user-walk.ts";

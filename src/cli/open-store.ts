@@ -110,11 +110,11 @@ const nothing = (): void => {};
 
 /** Writes warnings to the standard error; calls `before` first each time. */
 export function warnsAfter(before: () => void): { readonly logger: Logger } {
-  const warn = (message: string): void => {
+  const warn: Logger["warn"] = (_fields, message) => {
     before();
     console.error(escapeControl(message));
   };
-  return { logger: { debug: nothing, info: nothing, warn } };
+  return { logger: { debug: nothing, info: nothing, warn, error: warn } };
 }
 
 /** Writes warnings to the standard error. */

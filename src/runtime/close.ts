@@ -29,6 +29,7 @@ export async function close(
     await untilGivenUp(clock, leaving.signal, allAtRest());
   } catch {
     settings.logger.warn(
+      { users: engine.running.size },
       `Gave up waiting for ${engine.running.size} users who could not be saved: the store is unavailable`,
     );
   } finally {
@@ -39,7 +40,7 @@ export async function close(
   } finally {
     await inTime(systemClock, storeClosesMs, () => store.close(), hangs).catch((error: unknown) => {
       if (!(error instanceof Hanging)) throw error;
-      settings.logger.warn(inWords(error));
+      settings.logger.warn({}, inWords(error));
     });
     leaving.abort(closed());
   }

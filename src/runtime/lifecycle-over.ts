@@ -78,7 +78,8 @@ export function lifecycleOver(
       return (await findUser(engine, id))?.user ?? null;
     } catch (error) {
       if (!isLifecycleError(error) || error.retryable) throw error;
-      if (error.code !== "RENAMED") settings.logger.warn(`Cannot list a user: ${error.message}`);
+      const fields = { user: engine.sealer.alias(id), error: error.code };
+      if (error.code !== "RENAMED") settings.logger.warn(fields, `Cannot list a user: ${error.message}`);
       return null;
     }
   }

@@ -91,7 +91,7 @@ async function openEngine(
   try {
     const { hideIds, logger } = settings;
     const encryption = readOnce(settings.encryption ?? { keys: [memoryKey] });
-    const warn = (message: string): void => logger.warn(message);
+    const warn = (message: string): void => logger.warn({}, message);
     const ring = (storeIsNew: boolean): KeyRing => keyRing(encryption, storeIsNew, clock, warn);
     const parts = { record: opened.account, account, ring, hideIds, clock, newest, logger, memory };
     const keys = await StoreKeys.open(parts);

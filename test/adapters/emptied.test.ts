@@ -11,6 +11,7 @@ import { postgres } from "../../adapters/postgres.ts";
 import { redis } from "../../adapters/redis.ts";
 import { withServer } from "../support/servers.ts";
 import { withSharedPostgres } from "../support/postgres.ts";
+import { silentLogger, warningsIn } from "../support/loggers.ts";
 
 /** A store, what another process opens, and how it is emptied. */
 interface Place {
@@ -29,7 +30,7 @@ async function judge(place: Place): Promise<void> {
   const server = await sandbox.listen();
   onTestFinished(() => server.close());
   const warnings: string[] = [];
-  const logger = { debug() {}, info() {}, warn: (line: string) => void warnings.push(line) };
+  const logger = warningsIn(warnings);
   const open = async (store: StoreAdapter): Promise<Lifecycle> => {
     const { credentials } = sandbox;
     const lifecycle = await createLifecycle({
@@ -170,7 +171,7 @@ withServer("redis", "a Redis that is emptied under its processes stops them", (s
       store: redis(running.url),
       encryption,
       limits: { management: { calls: 40, windowMs: 3_600_000 } },
-      logger: { debug() {}, info() {}, warn() {} },
+      logger: silentLogger,
     });
     onTestFinished(() => lifecycle.close());
     const ids = (name: string): string[] => Array.from({ length: 30 }, (_, n) => `${name} ${n}`);

@@ -13,6 +13,7 @@ import { machinesTime, sentHeader } from "./arrivals.ts";
 import { standsStill, times, wordsOf } from "./people.ts";
 import type { Person } from "./people.ts";
 import { onStandstill } from "./standstill.ts";
+import { loggerTo } from "../support/loggers.ts";
 
 /** What the parent says. */
 export interface Worker {
@@ -36,7 +37,7 @@ const clock = await connectSandboxClock(clockUrl);
 const say = (what: string): void => console.log(what);
 const log = (what: string): void => say(`log ${what}`);
 onStandstill((ms) => say(`${standsStill} ${Math.round(ms)} ms`));
-const logger: Logger = { debug: log, info: log, warn: log };
+const logger: Logger = loggerTo(({ message }) => log(message));
 
 /** An application that is told that the same call may succeed later tries again, and so does one whose user was renamed. */
 async function patiently<T>(doing: string, task: () => Promise<T>): Promise<T | undefined> {

@@ -1,13 +1,14 @@
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { createLifecycle, keyFile } from "oneup-lifecycle";
-import type { Lifecycle, Logger } from "oneup-lifecycle";
+import type { Lifecycle } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
 import { each, startChild } from "../support/child.ts";
 import { afterwards, folder } from "../support/scene.ts";
 import type { Writer } from "./copies.child.ts";
+import { warningsIn } from "../support/loggers.ts";
 
 const script = new URL("./copies.child.ts", import.meta.url);
 const times = { timeoutMs: 8_000, graceMs: 500, leaseMs: 8_500 };
@@ -43,7 +44,7 @@ describe("lmdb().backup()", () => {
       expect(sandbox.journal.createdTwice()).toEqual([]);
 
       const warnings: string[] = [];
-      const logger: Logger = { ...silent, warn: (message) => void warnings.push(message) };
+      const logger = warningsIn(warnings);
       const open = (to: string): Promise<Lifecycle> =>
         createLifecycle({
           credentials: sandbox.credentials,
@@ -91,8 +92,6 @@ describe("lmdb().backup()", () => {
     30_000 + 2_000 * copies,
   );
 });
-
-const silent: Logger = { debug() {}, info() {}, warn() {} };
 
 async function all(lifecycle: Lifecycle): Promise<ReadonlySet<string>> {
   const ids = new Set<string>();

@@ -219,6 +219,21 @@ describe.concurrent("examples", () => {
     );
   });
 
+  it("14-structured-logs writes one object a line, with fields, and users by alias", async () => {
+    const { code, out, err } = await start("examples/14-structured-logs.ts").ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    const lines = out
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const gate = { component: "oneup-lifecycle", gate: "management" };
+    expect(lines).toContainEqual(expect.objectContaining({ ...gate, level: "warn", reason: "throttled" }));
+    expect(lines).toContainEqual(expect.objectContaining({ ...gate, level: "info" }));
+    const user = expect.stringMatching(/^#[0-9a-f]{10}$/) as string;
+    expect(lines.at(-1)).toMatchObject({ user, usable: true, msg: "Ada has signed up" });
+    expect(out).not.toContain("example.org");
+  });
+
   it("the table names every example, and each is short enough to read at once", () => {
     const table = readFileSync(new URL("README.md", examples), "utf8");
     const scripts = readdirSync(examples).filter((name) => /^\d.*\.ts$/.test(name));

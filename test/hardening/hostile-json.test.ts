@@ -2,6 +2,7 @@ import { createFhirClient, fetchTransport, parseFhirJson, stringifyFhirJson } fr
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { errorOf } from "../fhir/ada.ts";
+import { warningsIn } from "../support/loggers.ts";
 
 const megabyte = 1024 * 1024;
 
@@ -39,8 +40,7 @@ describe("an answer that would take long to build", () => {
 
   it("leaves a user's management call in doubt, and a warning names the rule", async () => {
     const warnings: string[] = [];
-    const nothing = (): void => {};
-    const logger = { debug: nothing, info: nothing, warn: (line: string) => void warnings.push(line) };
+    const logger = warningsIn(warnings);
     const { lifecycle, sandbox } = await createTestLifecycle({ lifecycle: { logger } });
     sandbox.fail({
       call: "createUser",

@@ -11,6 +11,7 @@ import { createUserCall } from "../../src/http/user-management.ts";
 import { Secret } from "../../src/secret.ts";
 import { folder, scene } from "../support/scene.ts";
 import { client, hush } from "../http/samples.ts";
+import { loggerTo } from "../support/loggers.ts";
 
 const key = Buffer.alloc(32, "planted-ring-key").toString("base64");
 
@@ -204,7 +205,7 @@ describe("what is printed, serialised or cloned", () => {
 
   it("of an error that a credentials function, a transport or a listener threw is its kind and code", async () => {
     const lines: string[] = [];
-    const note = (line: string): void => void lines.push(line);
+    const note = (line: object): void => void lines.push(JSON.stringify(line));
     /** As clients of secret stores and HTTP throw them: the whole request hangs on it. */
     const telling = (): never => {
       const request = {
@@ -221,7 +222,7 @@ describe("what is printed, serialised or cloned", () => {
     expect(String(refused)).toContain("(Error EVAULT)");
     const { open, sandbox } = await scene();
     const transport: Transport = { send: async () => telling() };
-    const logger = { debug: note, info: note, warn: note };
+    const logger = loggerTo(note);
     const lifecycle = await open({ transport, logger });
     const errors = [refused];
     errors.push(await lifecycle.onboard("ada", { waitMs: 30 }).catch((error: unknown) => error));

@@ -6,6 +6,7 @@ import type { Lifecycle, Transport, TransportRequest, TransportResponse } from "
 import { describe, expect, it } from "vitest";
 import { onDisk } from "../support/on-disk.ts";
 import { folder, scene } from "../support/scene.ts";
+import { loggerTo } from "../support/loggers.ts";
 
 /** An error as careless libraries throw it: the whole request hangs on it. */
 function telling({ url, headers, body }: TransportRequest): Error {
@@ -157,7 +158,7 @@ describe("planted secrets", () => {
     };
     const { sandbox, open } = await scene({ clientSecret, limit: { calls: Infinity } });
     const limits = { management: { calls: 100_000, windowMs: 3_600_000 } };
-    const logger = { debug: note, info: note, warn: note };
+    const logger = loggerTo(note);
     const lifecycle = await open({ ...onDisk(path), transport: hostile, logger, limits });
     lifecycle.subscribe(note);
 

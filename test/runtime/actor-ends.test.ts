@@ -7,6 +7,7 @@ import type { Snapshot } from "xstate";
 import { Changes } from "../../src/runtime/engine/changes.ts";
 import { hurry, scene, spentOn } from "../support/scene.ts";
 import { signUp } from "../support/sign-up.ts";
+import { silentLogger } from "../support/loggers.ts";
 
 const appUserId = "ada@example.org";
 
@@ -96,7 +97,7 @@ describe("onError of lifecycle.actor", () => {
   it("waits for a store that is away, and for 1upHealth, with no error", async () => {
     const { sandbox, open } = await scene();
     const store = fickle(memory());
-    const lifecycle = await open({ store: store.adapter, logger: { debug() {}, info() {}, warn() {} } });
+    const lifecycle = await open({ store: store.adapter, logger: silentLogger });
     sandbox.fail({ call: "createUser", times: 2, status: 500 });
     store.away = true;
     const actor = createActor(lifecycle.actor, { input: { appUserId } }).start();

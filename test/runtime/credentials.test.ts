@@ -1,6 +1,7 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it, vi } from "vitest";
 import { afterwards, arrivedIn, hurry, scene, working } from "../support/scene.ts";
+import { warningsIn } from "../support/loggers.ts";
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -97,7 +98,7 @@ describe("refused credentials", () => {
   it("never change to another client id", async () => {
     const { sandbox, open } = await scene();
     const warnings: string[] = [];
-    const logger = { debug() {}, info() {}, warn: (line: string) => void warnings.push(line) };
+    const logger = warningsIn(warnings);
     let clientId = sandbox.credentials.clientId;
     const lifecycle = await open({ logger, credentials: () => ({ clientId, clientSecret: "wrong" }) });
     clientId = "another-account";

@@ -3,6 +3,7 @@ import type { Store, StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it, vi } from "vitest";
 import { afterwards, scene } from "../support/scene.ts";
+import { warningsIn } from "../support/loggers.ts";
 
 /** A store whose verbs are replaced once it is open. */
 function custom(): { readonly adapter: StoreAdapter; readonly verbs: Partial<Store> } {
@@ -36,7 +37,7 @@ describe("a store of one's own", () => {
     const { sandbox, open } = await scene();
     const { adapter, verbs } = custom();
     const warnings: string[] = [];
-    const logger = { debug() {}, info() {}, warn: (line: string) => void warnings.push(line) };
+    const logger = warningsIn(warnings);
     const lifecycle = await open({ store: adapter, logger });
     const rejects = vi.fn<() => Promise<never>>(() => Promise.reject(thrown));
     Object.assign(verbs, { load: rejects, claim: rejects, counts: rejects });

@@ -9,6 +9,7 @@ import { openKeys } from "../../src/store/sealing/key-record.ts";
 import { keyRing } from "../../src/store/sealing/key-ring.ts";
 import { anyKey } from "../support/places.ts";
 import { scene } from "../support/scene.ts";
+import { loggerTo } from "../support/loggers.ts";
 
 const lease = { id: "lease of the test", owner: "the test", ms: 1 };
 
@@ -45,12 +46,11 @@ describe.each([false, true])("a record that this release cannot read (hideIds: %
       const { sandbox, open } = await scene();
       const adapter = memory();
       const warnings: string[] = [];
-      const warn = (line: string): void => void warnings.push(line);
       const lifecycle = await open({
         store: adapter,
         encryption,
         hideIds,
-        logger: { debug: warn, info: warn, warn },
+        logger: loggerTo(({ message }) => warnings.push(message)),
       });
       const opened = await adapter.open({ account, clock: sandbox.clock });
       const store = hideIds ? await hidden(opened) : opened;

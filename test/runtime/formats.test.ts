@@ -9,6 +9,7 @@ import { describe, expect, it } from "vitest";
 import { openLifecycle } from "../../src/runtime/open-lifecycle.ts";
 import { accountOf } from "../../src/store/account-of.ts";
 import { afterwards, scene, working } from "../support/scene.ts";
+import { warningsIn } from "../support/loggers.ts";
 
 const [older, newer] = [1, 2] as const;
 
@@ -101,7 +102,7 @@ describe("two releases on one store", () => {
     const fresh = await run(newer);
     const claimed: string[] = [];
     const warnings: string[] = [];
-    const logger = { debug: () => {}, info: () => {}, warn: (line: string) => void warnings.push(line) };
+    const logger = warningsIn(warnings);
     const worker = await run(older, {
       store: counting(adapter, claimed),
       logger,

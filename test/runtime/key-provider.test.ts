@@ -1,6 +1,7 @@
 import type { KeyProvider } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { accountIn, older, soon, tokensOf, withUsers } from "../support/sealed-users.ts";
+import { warningsIn } from "../support/loggers.ts";
 
 const refused = { code: "KEY_REFUSED" };
 const grant = { oneupUserId: 77, refreshToken: "of-old" };
@@ -59,7 +60,7 @@ describe("a KeyProvider", () => {
     const away = service();
     const { sandbox, open, first, tokens } = await withUsers(away);
     const warnings: string[] = [];
-    const logger = { debug: () => {}, info: () => {}, warn: (line: string) => void warnings.push(line) };
+    const logger = warningsIn(warnings);
     let reachable = true;
     const encryption: KeyProvider = {
       wrap: (key, context) => away.wrap(key, context),

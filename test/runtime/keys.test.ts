@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import { hurry, scene, working } from "../support/scene.ts";
 import { accountIn, newer, older, sealsIn, soon, times } from "../support/sealed-users.ts";
 import { tokensOf, users, withUsers } from "../support/sealed-users.ts";
+import { warningsIn } from "../support/loggers.ts";
 
 const refused = { code: "KEY_REFUSED" };
 
@@ -28,8 +29,7 @@ describe("rotateKeys()", () => {
 
   it("rotateKeys() before all processes hold the new key: those that do not warn that they could not start again", async () => {
     const warnings: string[] = [];
-    const nothing = (): void => {};
-    const logger = { debug: nothing, info: nothing, warn: (message: string) => void warnings.push(message) };
+    const logger = warningsIn(warnings);
     const { open, sandbox } = await withUsers();
     const late = await open({ logger });
     const both = await open({ encryption: { keys: [newer, older] }, logger });

@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import { createActor, toPromise } from "xstate";
 import { onDisk } from "../support/on-disk.ts";
 import { folder, hurry, scene } from "../support/scene.ts";
+import { loggerTo } from "../support/loggers.ts";
 
 /** A transport that notes every secret that passes: codes and tokens of the answers. */
 function listening(secrets: Set<string>): Transport {
@@ -39,7 +40,7 @@ describe("a secret", () => {
         said.push(inspect(thing, { depth: 20, showHidden: true }), JSON.stringify(thing) ?? "");
     };
     const { sandbox, server, open } = await scene();
-    const logger = { debug: note, info: note, warn: note };
+    const logger = loggerTo(note);
     const lifecycle = await open({ ...onDisk(path), transport: listening(secrets), logger });
     lifecycle.subscribe(note);
 
@@ -105,9 +106,9 @@ describe("a secret", () => {
 
   it("is missing from logs together with the ids of users", async () => {
     const lines: string[] = [];
-    const note = (line: string): void => void lines.push(line);
+    const note = (line: object): void => void lines.push(JSON.stringify(line));
     const { sandbox, open } = await scene();
-    const lifecycle = await open({ logger: { debug: note, info: note, warn: note } });
+    const lifecycle = await open({ logger: loggerTo(note) });
     await lifecycle.onboard("ada@example.org");
     sandbox.clock.advance(3 * 3_600_000);
     sandbox.fail({ call: "refreshToken", times: 9, status: 401, body: { error: "invalid_client" } });

@@ -8,6 +8,7 @@ import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { readOnly } from "../../src/store/read-only.ts";
 import { afterwards } from "../support/scene.ts";
+import { warningsIn } from "../support/loggers.ts";
 
 const hour = 3_600_000;
 const minute = 60_000;
@@ -18,8 +19,7 @@ function account() {
   const store = memory();
   const sandbox = createSandbox({ clock });
   const warnings: string[] = [];
-  const nothing = (): void => {};
-  const logger = { debug: nothing, info: nothing, warn: (message: string) => void warnings.push(message) };
+  const logger = warningsIn(warnings);
   const options = {
     credentials: sandbox.credentials,
     transport: fetchTransport(sandbox.fetch),

@@ -6,6 +6,7 @@ import type { TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { callListener } from "../../src/runtime/options/call-listener.ts";
 import { afterwards, folder } from "../support/scene.ts";
+import { warningsIn } from "../support/loggers.ts";
 
 const secret = "Bearer of-a-secret";
 
@@ -55,11 +56,10 @@ const verbs: Readonly<
 
 async function world(): Promise<TestLifecycle & { readonly log: string[] }> {
   const log: string[] = [];
-  const warn = (message: string): void => void log.push(message);
   const made = await createTestLifecycle({
     lifecycle: {
       encryption: keyFile(`${folder("listeners")}/lifecycle.key`),
-      logger: { debug() {}, info() {}, warn },
+      logger: warningsIn(log),
     },
   });
   afterwards(() => made.close());
@@ -103,7 +103,7 @@ describe.sequential.each(Object.entries(listeners))("%s", (_name, listener) => {
 describe("a listener that fails each time", () => {
   it("has a line in the log for the 1st, the 10th, the 100th time", () => {
     const log: string[] = [];
-    const logger = { warn: (message: string) => void log.push(message) };
+    const logger = warningsIn(log);
     for (let times = 0; times < 500; times++) callListener(logger, "onProgress", mistake, null);
     expect(log.map((line) => /for the \d+th time/.exec(line)?.[0])).toEqual([
       undefined,
@@ -130,7 +130,7 @@ describe("a listener that fails each time", () => {
     ],
   ])("is named though it throws %s", async (_what, listener, kind) => {
     const log: string[] = [];
-    callListener({ warn: (message) => void log.push(message) }, "onProgress", listener, null);
+    callListener(warningsIn(log), "onProgress", listener, null);
     await new Promise((resolve) => setImmediate(resolve));
     expect(log).toHaveLength(1);
     expect(log[0]).toContain(`A listener of onProgress failed: ${kind}`);
@@ -146,7 +146,7 @@ function rejects(): unknown {
 describe("a logger that throws", () => {
   it("ends no other caller's work", async () => {
     const { lifecycle, sandbox } = await createTestLifecycle({
-      lifecycle: { logger: { debug: mistake, info: mistake, warn: rejects } },
+      lifecycle: { logger: { debug: mistake, info: mistake, warn: rejects, error: mistake } },
     });
     lifecycle.subscribe(mistake);
     sandbox.fail({ call: "createUser", status: 500 });

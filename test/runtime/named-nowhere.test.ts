@@ -6,6 +6,7 @@ import { describe, expect, it, vi } from "vitest";
 import { accountOf } from "../../src/store/account-of.ts";
 import { anyKey } from "../support/places.ts";
 import { scene } from "../support/scene.ts";
+import { loggerTo } from "../support/loggers.ts";
 
 /** Found at once, in whatever spelling. */
 const mark = "planted";
@@ -56,7 +57,7 @@ describe.each([{ hideIds: false }, { hideIds: true }])(
       const { sandbox, server, open } = await scene();
       const beneath = quoting();
       const store = keyv(beneath.storage);
-      const logger = { debug: note, info: note, warn: note };
+      const logger = loggerTo(note);
       const at = { store, hideIds, logger, encryption: { keys: [anyKey] } };
       const quick = { timeoutMs: 1_000, graceMs: 20, leaseMs: 1_100 };
       const lifecycle: Lifecycle = await open({ ...at, ...quick });

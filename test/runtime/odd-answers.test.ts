@@ -3,6 +3,7 @@ import { isLifecycleError } from "oneup-lifecycle";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import type { TestLifecycle, TestLifecycleOptions } from "oneup-lifecycle/testing";
 import { afterwards } from "../support/scene.ts";
+import { warningsIn } from "../support/loggers.ts";
 
 const hour = 3_600_000;
 const misleading = [
@@ -64,7 +65,7 @@ describe("an answer about another user", () => {
   const bob = { success: true, code: "c0de", oneup_user_id: 4711, app_user_id: "bob", active: true };
   const warned = (): { readonly lines: string[]; readonly options: TestLifecycleOptions } => {
     const lines: string[] = [];
-    const logger = { debug() {}, info() {}, warn: (line: string) => void lines.push(line) };
+    const logger = warningsIn(lines);
     return { lines, options: { lifecycle: { logger } } };
   };
 

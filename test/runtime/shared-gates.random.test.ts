@@ -14,6 +14,7 @@ import { manualClock } from "../../src/testing/index.ts";
 import { thorough } from "../support/effort.ts";
 import { calls, event, hour, lostMs, second } from "./gate-events.ts";
 import type { endings, Event } from "./gate-events.ts";
+import { silentLogger } from "../support/loggers.ts";
 
 type Gates = ReturnType<Account["gates"]>;
 
@@ -82,7 +83,7 @@ async function world() {
         its().met = neutral;
         return Promise.resolve({ type: neutral });
       },
-      logger: { debug() {}, info() {}, warn() {} },
+      logger: silentLogger,
       changed() {},
       seen() {},
     });

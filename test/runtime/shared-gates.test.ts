@@ -6,9 +6,9 @@ import type { Permit } from "../../src/runtime/account/account.ts";
 import { Secret } from "../../src/secret.ts";
 import { manualClock } from "../../src/testing/index.ts";
 import type { ManualClock } from "../../src/testing/index.ts";
+import { silentLogger } from "../support/loggers.ts";
 
 const minute = 60_000;
-const silent = { debug() {}, info() {}, warn() {} };
 const silence = { type: "inDoubt" };
 const nothingSent = { type: "notSent" };
 const answered = { type: "code" };
@@ -34,7 +34,7 @@ async function processes(count: number): Promise<{ clock: ManualClock; accounts:
         lostMs: 40_000,
         neutral: (endpoint) =>
           Promise.resolve(endpoint === "token" ? silence : { type: "credentialsRefused" }),
-        logger: silent,
+        logger: silentLogger,
         changed() {},
         seen() {},
       }),

@@ -12,6 +12,7 @@ import {
 import type { KeyRecord } from "../../src/store/sealing/key-record.ts";
 import { keyRing } from "../../src/store/sealing/key-ring.ts";
 import type { KeyRing } from "../../src/store/sealing/key-ring.ts";
+import { silentLogger } from "../support/loggers.ts";
 
 async function opened() {
   const clock = manualClock();
@@ -27,7 +28,7 @@ async function opened() {
       return inner.unwrap(wrapped, context);
     },
   };
-  const logger = { debug: () => {}, info: () => {}, warn: () => {} };
+  const logger = silentLogger;
   const parts = { record, account: "account", ring: () => ring, clock, newest: 1, logger };
   const keys = await StoreKeys.open(parts);
 

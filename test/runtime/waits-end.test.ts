@@ -5,6 +5,7 @@ import { createTestLifecycle, manualClock } from "oneup-lifecycle/testing";
 import type { ManualClock } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { afterwards } from "../support/scene.ts";
+import { silentLogger } from "../support/loggers.ts";
 
 const second = 1_000;
 
@@ -58,7 +59,7 @@ async function world(): Promise<World> {
     clock,
     limits: { fhir: { calls: 10, windowMs: 60 * second } },
     transport: { send: () => Promise.reject(new Error("nothing is to be sent here")) },
-    logger: { debug() {}, info() {}, warn() {} },
+    logger: silentLogger,
   });
   afterwards(async () => {
     mood = "in order";

@@ -9,6 +9,7 @@ import type { ImportStage } from "./import-plan.ts";
 import { Life, never } from "./life.ts";
 import { firstRing } from "./operator.ts";
 import { Dice, hour, second } from "./time.ts";
+import { silentLogger } from "../support/loggers.ts";
 
 /** One in this many resumed imports gets the whole list; the others have no user to add, and get none. */
 const wholeEvery = 20;
@@ -44,7 +45,7 @@ export class Importer {
         refresh: { policy: "lazy" },
         clock: life.clock,
         transport: this.#network(life),
-        logger: { debug() {}, info() {}, warn() {} },
+        logger: silentLogger,
       },
       { nextTurn: (task) => void life.hear(0, task) },
     );

@@ -7,6 +7,7 @@ import type { Fit, Mortal, Stage } from "./stage.ts";
 import { second, Dice, minute } from "./time.ts";
 import { unreliableNetwork } from "./unreliable-network.ts";
 import { unreliableStore } from "./unreliable-store.ts";
+import { loggerTo } from "../support/loggers.ts";
 
 /** A process that is started again after each of its ends. */
 export class Process implements Mortal {
@@ -91,10 +92,10 @@ export class Process implements Mortal {
     const { clientId } = handler.world.credentials;
     const deaf = scenario.rotation?.deaf.includes(this.index) ?? false;
     const secret = (): string => (deaf ? this.#secret : handler.world.credentials.clientSecret);
-    const warn = (message: string): void => {
+    const logger = loggerTo(({ message, ...fields }) => {
       trace.note(life.name, message);
-      judge.read(`the log of ${life.name}`, message);
-    };
+      judge.read(`the log of ${life.name}`, message + JSON.stringify(fields));
+    });
     const limits = {
       management: scenario.limit,
       ...(scenario.tokenLimit && { token: scenario.tokenLimit }),
@@ -117,7 +118,7 @@ export class Process implements Mortal {
         refresh: { policy: scenario.policy },
         clock: life.clock,
         transport: unreliableNetwork(this.#stage, this, life),
-        logger: { debug: () => {}, info: warn, warn },
+        logger,
         ...own,
       },
       { nextTurn: (task) => void life.hear(0, task), newestFormat: release, memory: this.#stage.memory },

@@ -32,6 +32,7 @@ import type { Rates, Scenario, Spell } from "./scenario.ts";
 import type { Fit, Stage } from "./stage.ts";
 import { brokenBy, beginning, Dice, hour, minute, Time } from "./time.ts";
 import { Trace } from "./trace.ts";
+import { silentLogger } from "../support/loggers.ts";
 
 /** How a seed ended. */
 export interface Outcome {
@@ -146,7 +147,7 @@ export class Simulation implements Stage {
       ring: (isNew: boolean) => keyRing({ ring: () => (isNew ? firstRing : allKeys) }, isNew, clock),
       hideIds: scenario.hideIds,
       clock,
-      logger: { debug: nothing, info: nothing, warn: nothing },
+      logger: silentLogger,
     };
     await beginStore(parts, scenario);
     const keys = await StoreKeys.open({ ...parts, newest: scenario.releases.to, memory });

@@ -5,6 +5,7 @@ import type { TestLifecycleOptions } from "oneup-lifecycle/testing";
 import { describe, expect, it, vi } from "vitest";
 import { onDeno } from "../support/built.ts";
 import { startChild } from "../support/child.ts";
+import { warningsIn } from "../support/loggers.ts";
 
 describe("createTestLifecycle()", () => {
   it("takes a user through 1upHealth in one line and no time", async () => {
@@ -37,7 +38,6 @@ describe("createTestLifecycle()", () => {
 
   it("takes options of the lifecycle and of the sandbox", async () => {
     const warnings: string[] = [];
-    const nothing = (): void => {};
     const store = memory();
     const world = await createTestLifecycle({
       now: Date.UTC(2030, 5, 1),
@@ -45,7 +45,7 @@ describe("createTestLifecycle()", () => {
         store,
         hideIds: true,
         refresh: { policy: "lazy" },
-        logger: { debug: nothing, info: nothing, warn: (message) => warnings.push(message) },
+        logger: warningsIn(warnings),
       },
       sandbox: { accessTokenLifeMs: 600_000, exists: 404, limit: { calls: 1 } },
     });

@@ -7,6 +7,7 @@ import type { Clock } from "../../clock.ts";
 import { inWords, LifecycleError } from "../../errors.ts";
 import { askForCredentials } from "../options/credentials.ts";
 import type { CredentialSource, KnownCredentials } from "../options/credentials.ts";
+import { errorField } from "../options/logger.ts";
 import type { Logger } from "../options/logger.ts";
 
 /** The dependencies of {@link CredentialsInUse}. */
@@ -71,7 +72,7 @@ export class CredentialsInUse {
       this.#current = next;
       this.#key = this.keyOf(next);
     } catch (error) {
-      logger.warn(`Cannot renew the credentials: ${inWords(error)}`);
+      logger.warn({ error: errorField(error) }, `Cannot renew the credentials: ${inWords(error)}`);
     }
   }
 }

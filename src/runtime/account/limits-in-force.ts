@@ -12,6 +12,7 @@ import type { AccountRecord, Json, Limit, Store } from "../../store/contract.ts"
 import { isCount, isObject } from "../../store/guards.ts";
 import { formerOf, grown, readFormer } from "./former-limits.ts";
 import type { FormerLimits } from "./former-limits.ts";
+import { errorField } from "../options/logger.ts";
 import type { Logger } from "../options/logger.ts";
 import { usualCeiling, longestWindowMs } from "../options/limits.ts";
 import type {
@@ -109,7 +110,10 @@ export class LimitsInForce implements Limits {
       if (!limits.#hasSeen) throw error;
       // A read-only process writes nothing; otherwise the next process records the limits if this one could not.
       if (!isLifecycleError(error, "STORE_UNUSABLE"))
-        parts.logger.warn(`Cannot write the limits into the account's record: ${inWords(error)}`);
+        parts.logger.warn(
+          { error: errorField(error) },
+          `Cannot write the limits into the account's record: ${inWords(error)}`,
+        );
     }
     return limits;
   }
@@ -231,6 +235,7 @@ export class LimitsInForce implements Limits {
     this.#warned = text;
     for (const { limit, configured, recorded, inForce } of conflicts) {
       this.#parts.logger.warn(
+        { limit },
         `The ${limit} limit of this process is ${words(configured)}, and the account's record holds ${words(recorded)}: ` +
           `it applies ${words(inForce)}; account.setLimits() replaces the record`,
       );

@@ -13,6 +13,7 @@ import type { Gate, GateEvent } from "../../../machines/index.ts";
 import type { AccountRecord, Json, Store } from "../../store/contract.ts";
 import { GateTimes } from "./gate-times.ts";
 import { readGates, withGate } from "./account-record.ts";
+import { errorField, retryField } from "../options/logger.ts";
 import type { Logger } from "../options/logger.ts";
 
 /** The dependencies of {@link SharedGates}. */
@@ -112,6 +113,7 @@ export class SharedGates {
       return await this.#write(name, event);
     } catch (error) {
       this.#parts.logger.warn(
+        { gate: name, error: errorField(error) },
         `Cannot share the account's ${name} gate with other processes: ${inWords(error)}`,
       );
       const before = own?.reason === "rateLimit" ? this.shared(name) : this.gate(name);
@@ -175,7 +177,7 @@ export class SharedGates {
       if (found !== null) this.#parts.seen(found, at);
       this.#see(found === null ? {} : this.#gatesIn(found));
     } catch (error) {
-      this.#parts.logger.warn(`Cannot read the account: ${inWords(error)}`);
+      this.#parts.logger.warn({ error: errorField(error) }, `Cannot read the account: ${inWords(error)}`);
       this.#readAt = this.#parts.clock.monotonic(); // the last known gates are used for a while
     }
   }
@@ -208,10 +210,15 @@ export class SharedGates {
     const { clock, logger, changed } = this.#parts;
     if (gate.state === "open") {
       this.#openedAt.set(name, clock.monotonic());
-      logger.info(`The account's ${name} gate is open again`);
+      logger.info({ gate: name }, `The account's ${name} gate is open again`);
     } else if (gate.state !== "probing") {
-      const seconds = Math.max(0, Math.ceil((gate.until - clock.now()) / 1_000));
-      logger.warn(`The account's ${name} gate is ${gate.state} (${gate.reason}); next try in ${seconds} s`);
+      const { state, reason } = gate;
+      const now = clock.now();
+      const ms = Math.max(0, gate.until - now);
+      logger.warn(
+        { gate: name, ...(reason !== null && { reason }), retryAt: retryField(now, ms) },
+        `The account's ${name} gate is ${state} (${reason}); next try in ${Math.ceil(ms / 1_000)} s`,
+      );
     }
     changed();
   }

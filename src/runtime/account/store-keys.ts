@@ -189,6 +189,7 @@ export class StoreKeys {
       const missing = storeKeys.find(({ by }) => ids.length > 0 && !ids.includes(by));
       if (missing === undefined) return;
       this.#parts.logger.warn(
+        { key: missing.by },
         `This process goes on, but could not start again: the store's keys were rotated to key ${missing.by}, which its \`encryption\` does not hold`,
       );
     } catch {
@@ -203,6 +204,7 @@ export class StoreKeys {
   async #putBack({ format, storeKeys }: KeyView): Promise<void> {
     const { account, logger } = this.#parts;
     logger.warn(
+      {},
       "The account's record is older than before: the store has lost writes; lost keys are restored",
     );
     await this.change(async (record) => {
@@ -234,7 +236,7 @@ export class StoreKeys {
           cause: error,
         });
     if (trouble.message !== this.#trouble?.message) {
-      this.#parts.logger.warn(`Cannot start new work: ${trouble.message}`);
+      this.#parts.logger.error({ error: trouble.code }, `Cannot start new work: ${trouble.message}`);
     }
     this.#trouble = trouble;
     this.#troubles.add(trouble);

@@ -13,6 +13,7 @@ import type { Engine } from "../engine/engine.ts";
 import { askForPage } from "../operations/remote.ts";
 import type { Page } from "../operations/user-walk.ts";
 import { hashOf } from "./hash-of.ts";
+import { retryField } from "../options/logger.ts";
 
 /** Users per page, and after a page that 1upHealth did not return. */
 const pageSize = 1_000;
@@ -93,8 +94,9 @@ export class ListedUsers {
       // seam: an-import-does-without-the-list
       if (!isLifecycleError(error)) throw error;
       [this.#limit, this.#longest] = [smallerPageSize, 0];
-      settings.logger.warn(`Cannot read 1upHealth's list of users: ${inWords(error)}`);
       const ms = Math.min(longestPauseMs, Math.max(shortestPauseMs, error.retryAfterMs ?? 0));
+      const fields = { call: "listUsers", error: error.code, retryAt: retryField(clock.now(), ms) };
+      settings.logger.warn(fields, `Cannot read 1upHealth's list of users: ${inWords(error)}`);
       await sleep(clock, ms, this.#signal);
     } finally {
       cancel();

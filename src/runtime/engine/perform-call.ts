@@ -76,10 +76,14 @@ export async function performCall(
     const answer = await sender.send(described, { notAfter });
     await gather();
     const size = answer.type === "lost" ? sizeRuleIn(answer.cause) : null;
-    if (size !== null)
+    if (size !== null) {
+      const alias = engine.sealer.alias(user.id);
+      const fields = { user: alias, state: user.position.state, call };
       engine.settings.logger.warn(
-        `Cannot read the answer about user ${engine.sealer.alias(user.id)} (${call}): ${size.rule}`,
+        fields,
+        `Cannot read the answer about user ${alias} (${call}): ${size.rule}`,
       );
+    }
     return answer;
   };
   switch (call) {

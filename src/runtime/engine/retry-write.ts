@@ -8,6 +8,7 @@ import { isLifecycleError } from "../../errors.ts";
 import type { Engine } from "./engine.ts";
 import { fullJitter } from "../options/backoff.ts";
 import type { Backoff } from "../options/backoff.ts";
+import { retryField } from "../options/logger.ts";
 import { retryLimit, untilGivenUp } from "./deadline.ts";
 import type { RetryLimit } from "./deadline.ts";
 
@@ -31,9 +32,12 @@ export async function retryWrite<T>(
       return await untilGivenUp(clock, signal, task());
     } catch (error) {
       if (!isLifecycleError(error) || !error.retryable || leftMs() <= 0) throw error;
-      if (attempt === 1) settings.logger.warn(`Cannot ${doing} yet: ${error.message}; trying again`);
-      const ms = fullJitter(beforeAnother, attempt, clock.random());
-      await sleep(clock, Math.min(leftMs(), ms), signal);
+      const ms = Math.min(leftMs(), fullJitter(beforeAnother, attempt, clock.random()));
+      if (attempt === 1) {
+        const fields = { error: error.code, retryAt: retryField(clock.now(), ms) };
+        settings.logger.warn(fields, `Cannot ${doing} yet: ${error.message}; trying again`);
+      }
+      await sleep(clock, ms, signal);
     }
   }
 }

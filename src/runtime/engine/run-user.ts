@@ -137,7 +137,7 @@ async function onward(engine: Engine, start: User, from: Start, permit: Permit):
     engine.changes.moved(user);
     const outcome = await performCall(engine, user, call, notAfter);
     from.onOutcome?.(outcome);
-    if (isAboutAnother(outcome)) reportAnother(engine, user.id, call);
+    if (isAboutAnother(outcome)) reportAnother(engine, user, call);
     over = slotAfter(slot, slotFate(outcome.type));
     slot = null;
     const isTooEarly = mayBeTooEarly(user, call, outcome, permit);
@@ -157,9 +157,11 @@ async function onward(engine: Engine, start: User, from: Start, permit: Permit):
 }
 
 /** Warns about a response that concerns another user of 1upHealth. It is not used, and an operator should investigate. */
-function reportAnother({ sealer, settings }: Engine, id: string, call: string): void {
+function reportAnother({ sealer, settings }: Engine, { id, position }: User, call: string): void {
+  const alias = sealer.alias(id);
   settings.logger.warn(
-    `The answer to ${call} for user ${sealer.alias(id)} is about another user of 1upHealth: it is not used, and the call is in doubt`,
+    { user: alias, state: position.state, call },
+    `The answer to ${call} for user ${alias} is about another user of 1upHealth: it is not used, and the call is in doubt`,
   );
 }
 

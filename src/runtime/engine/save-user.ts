@@ -13,6 +13,7 @@ import { tombstoneId } from "../user/tombstone.ts";
 import { retryLimit } from "./deadline.ts";
 import type { RetryLimit } from "./deadline.ts";
 import { afterTrouble, fullJitter, whileLeaving } from "../options/backoff.ts";
+import { retryField } from "../options/logger.ts";
 import { indexKeyOf } from "../user/index-key.ts";
 import { writeUser } from "../user/user.ts";
 import type { User } from "../user/user.ts";
@@ -70,15 +71,18 @@ export async function saveUser(
       const leftMs = limit.leftMs();
       if (limit.signal.aborted || leftMs <= 0) throw error;
       if (engine.keys.isTrouble(error)) throw error;
-      // seam: a-log-names-users-by-alias-only
-      const alias = engine.sealer.alias(user.id);
-      engine.settings.logger.warn(`Cannot save user ${alias} yet: ${error.message}; trying again`);
-      const ms = isClosing
+      const jitterMs = isClosing
         ? fullJitter(whileLeaving, ++whileClosing, clock.random())
         : fullJitter(afterTrouble, attempt, clock.random());
+      const ms = Math.min(leftMs, jitterMs);
+      // seam: a-log-names-users-by-alias-only
+      const alias = engine.sealer.alias(user.id);
+      const { state } = user.position;
+      const fields = { user: alias, state, error: error.code, retryAt: retryField(clock.now(), ms) };
+      engine.settings.logger.warn(fields, `Cannot save user ${alias} yet: ${error.message}; trying again`);
       const ends = hasOutcome && !isClosing ? closing : limit.signal;
       // A closing lifecycle retries at once.
-      await sleep(clock, Math.min(leftMs, ms), ends).catch((reason: unknown) => {
+      await sleep(clock, ms, ends).catch((reason: unknown) => {
         if (ends === limit.signal) throw reason;
       });
     }

@@ -16,6 +16,7 @@ import { newLease } from "./engine.ts";
 import { untilGivenUp } from "./deadline.ts";
 import { doubling, lookAfter } from "../options/backoff.ts";
 import type { Backoff } from "../options/backoff.ts";
+import { errorField, retryField } from "../options/logger.ts";
 import type { Engine, LaneService } from "./engine.ts";
 import { awakeNow } from "../user/token-time.ts";
 import { readUser } from "../user/user.ts";
@@ -95,8 +96,10 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     } catch (error) {
       // No call will be made, so its slot is refunded for others.
       if (!read && claimed.slot !== null) await engine.store.slots.giveBack(claimed.slot).catch(() => {});
+      const alias = engine.sealer.alias(claimed.record.id);
       engine.settings.logger.warn(
-        `Cannot work on user ${engine.sealer.alias(claimed.record.id)}: ${inWords(error)}`,
+        { user: alias, error: errorField(error) },
+        `Cannot work on user ${alias}: ${inWords(error)}`,
       );
       if (!read && isLifecycleError(error, "RECORD_DAMAGED"))
         await quarantine(engine.store, claimed.record, lease);
@@ -187,8 +190,10 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
         const isAway = served && !job.untilIdle && isOfStore(error) && !isLostStore(error);
         if (job.stop.aborted && error === job.stop.reason) break; // users that the store returns later are released at once
         if (!isLifecycleError(error) || !(error.retryable || isAway)) throw error;
-        engine.settings.logger.warn(`Cannot ask the store for work: ${error.message}; trying again`);
-        await sleep(engine.clock, doubling(afterSilence, ++silences), job.stop).catch(() => {}); // the loop condition checks the abort
+        const ms = doubling(afterSilence, ++silences);
+        const fields = { error: error.code, retryAt: retryField(engine.clock.now(), ms) };
+        engine.settings.logger.warn(fields, `Cannot ask the store for work: ${error.message}; trying again`);
+        await sleep(engine.clock, ms, job.stop).catch(() => {}); // the loop condition checks the abort
         continue;
       }
     }
@@ -220,6 +225,7 @@ async function atRest({ clock, settings }: Engine, active: ReadonlySet<Promise<v
   ]);
   if (isOver)
     settings.logger.warn(
+      { users: active.size },
       `Cannot wait any longer for ${active.size} users who could not be saved: the store is away`,
     );
 }
@@ -244,8 +250,10 @@ async function serve(engine: Engine, stop: AbortSignal): Promise<void> {
       await work(engine, { ...job, stop });
     } catch (error) {
       if (isLostStore(error)) return; // the callers get the same error
-      engine.settings.logger.warn(`Cannot serve waiting users: ${inWords(error)}; trying again`);
-      await sleep(engine.clock, doubling(afterSilence, failures), stop).catch(() => {}); // the loop condition checks the abort
+      const ms = doubling(afterSilence, failures);
+      const fields = { error: errorField(error), retryAt: retryField(engine.clock.now(), ms) };
+      engine.settings.logger.warn(fields, `Cannot serve waiting users: ${inWords(error)}; trying again`);
+      await sleep(engine.clock, ms, stop).catch(() => {}); // the loop condition checks the abort
     }
   }
 }

@@ -172,7 +172,8 @@ async function sealAnew(engine: Engine, id: string, early: EarlyLeases | null): 
   } catch (error) {
     if (isLifecycleError(error, "RENAMED")) return "current";
     if (!isLifecycleError(error, "RECORD_DAMAGED") && !isLifecycleError(error, "RECORD_TOO_NEW")) throw error;
-    engine.settings.logger.warn(`Cannot seal a user again: ${error.message}`);
+    const fields = { user: engine.sealer.alias(id), error: error.code };
+    engine.settings.logger.warn(fields, `Cannot seal a user again: ${error.message}`);
     return error.code === "RECORD_TOO_NEW" ? "tooNew" : "unreadable";
   }
 }

@@ -17,6 +17,7 @@ import type { Engine } from "../engine/engine.ts";
 import { isLeased, loadUser } from "../engine/load-user.ts";
 import type { WithDeadline } from "../engine/deadline.ts";
 import { checkId } from "../options/checks.ts";
+import { errorField } from "../options/logger.ts";
 import { untilForcedRefreshMs } from "../user/until-forced-refresh-ms.ts";
 import { refreshAt } from "../user/user-status.ts";
 import { awakeNow, isUsableNow } from "../user/token-time.ts";
@@ -93,8 +94,10 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
     const waits = user.pause !== null && (record.dueInMs ?? 0) > 0;
     if (next.position.state === "expiring" && !busy && !waits && blockedUser(engine, next) === null) {
       runUser(engine, next).catch((error: unknown) => {
+        const alias = engine.sealer.alias(id);
         settings.logger.warn(
-          `Cannot refresh user ${engine.sealer.alias(id)} ahead of time: ${inWords(error)}`,
+          { user: alias, state: next.position.state, error: errorField(error) },
+          `Cannot refresh user ${alias} ahead of time: ${inWords(error)}`,
         );
       });
     }

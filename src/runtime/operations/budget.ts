@@ -15,6 +15,7 @@ import { byState } from "../user/index-key.ts";
 import type { Engine } from "../engine/engine.ts";
 import { callListener } from "../options/call-listener.ts";
 import { aFunction, checkValue } from "../options/checks.ts";
+import { errorField } from "../options/logger.ts";
 import { forecast } from "./forecast.ts";
 
 /** A gate of the account that is not open. */
@@ -148,7 +149,10 @@ export function createBudget(engine: Engine): Budget {
     while (listeners > 0 && !closing.aborted) {
       const { latest } = engine.changes;
       await refresh().catch((error: unknown) => {
-        engine.settings.logger.warn(`Cannot read the budget: ${inWords(error)}`);
+        engine.settings.logger.warn(
+          { error: errorField(error) },
+          `Cannot read the budget: ${inWords(error)}`,
+        );
       });
       await sleep(clock, gatherMs, closing).catch(() => {}); // the loop's condition sees the abort
       await engine.changes.ofAnyUser(latest, pollMs - gatherMs, closing);

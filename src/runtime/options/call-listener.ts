@@ -5,7 +5,8 @@
  * @module
  */
 import { inWords } from "../../errors.ts";
-import type { Logger } from "./logger.ts";
+import { errorField } from "./logger.ts";
+import type { LogFields, Logger } from "./logger.ts";
 
 /** How often each listener has failed, per logger. */
 const failures = new WeakMap<object, WeakMap<object, number>>();
@@ -45,7 +46,11 @@ function report(logger: Pick<Logger, "warn">, name: string, listener: object, er
   failures.set(logger, counts.set(listener, times));
   if (!/^10*$/.test(String(times))) return;
   const often = times === 1 ? "" : `, for the ${times}th time`;
-  logger.warn(`A listener of ${name} failed${often}: ${inWords(error)}${whereIn(error)}; work continues`);
+  const fields = { listener: name, error: errorField(error) };
+  logger.warn(
+    fields,
+    `A listener of ${name} failed${often}: ${inWords(error)}${whereIn(error)}; work continues`,
+  );
 }
 
 /** The code location: the first line of the stack after the message. */
@@ -66,11 +71,11 @@ function isPlace(line: string): boolean {
  * anywhere.
  */
 export function unbreakable(logger: Logger): Logger {
-  const quietly = (level: keyof Logger) => (message: string) => {
+  const quietly = (level: keyof Logger) => (fields: LogFields, message: string) => {
     try {
-      const done: unknown = logger[level](message);
+      const done: unknown = logger[level](fields, message);
       if (done instanceof Promise) done.catch(() => {});
     } catch {} // nowhere is left to report it
   };
-  return { debug: quietly("debug"), info: quietly("info"), warn: quietly("warn") };
+  return { debug: quietly("debug"), info: quietly("info"), warn: quietly("warn"), error: quietly("error") };
 }

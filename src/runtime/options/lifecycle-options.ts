@@ -21,6 +21,7 @@ import type { Credentials, CredentialSource } from "./credentials.ts";
 import { ceiling, ofCeiling } from "./check-new-limits.ts";
 import type { Ceiling, ConfiguredLimits, LaneShares } from "./limits.ts";
 import { unbreakable } from "./call-listener.ts";
+import { levels } from "./logger.ts";
 import type { Logger } from "./logger.ts";
 
 /** When an access token is renewed. */
@@ -119,7 +120,7 @@ export interface LifecycleOptions {
   readonly clock?: Clock;
   /** Sends HTTP requests. @default undiciTransport(), or fetchTransport() where undici does not run (Bun) */
   readonly transport?: Transport;
-  /** @default nothing is logged */
+  /** Receives log lines: a logger of pino, or `console`, fits. @default nothing is logged */
   readonly logger?: Logger;
 }
 
@@ -152,7 +153,7 @@ export const keepAliveMs: number = 7 * 24 * 3_600_000;
 
 const minute = 60_000;
 const nothing = (): void => {};
-const silent: Logger = { debug: nothing, info: nothing, warn: nothing };
+const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 /** How error messages begin: "Cannot start: …". */
 const verb = "start";
@@ -231,7 +232,7 @@ export function checkOptions(options: LifecycleOptions): Settings {
     cachedTokens: number(verb, "cachedTokens", options.cachedTokens ?? 10_000, 0, 1e7, true),
     clock: able("clock", options.clock ?? systemClock, ["now", "monotonic", "timer", "random"]),
     transport: options.transport && able("transport", options.transport, ["send"]),
-    logger: unbreakable(able("logger", options.logger ?? silent, ["debug", "info", "warn"])),
+    logger: unbreakable(able("logger", options.logger ?? silent, levels)),
   };
 }
 
