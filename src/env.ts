@@ -130,7 +130,7 @@ function isOn(name: string): boolean {
   if (value === "" || value === "0") return false;
   throw new LifecycleError(
     "INVALID_OPTION",
-    `Cannot start: the environment variable ${name} must be 1 or 0, and it is ${JSON.stringify(value)}`,
+    `Cannot start: the environment variable ${name} must be 1 or 0, got ${JSON.stringify(value)}`,
   );
 }
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { isObject, kindOf } from "../checks.ts";
 import { LifecycleError } from "../errors.ts";
-import { isObject } from "../http/json.ts";
 import { fhirVersions } from "./fhir-version.ts";
 
 /** @throws {LifecycleError} `INVALID_RESOURCE` */
@@ -62,54 +62,6 @@ function isPlain(value: unknown): value is Sendable {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** @throws {LifecycleError} `INVALID_OPTION` for an unknown option */
-export function checkOptions<T extends object>(
-  task: string,
-  options: T | undefined,
-  names: Readonly<Record<keyof T, true>>,
-): Partial<T> {
-  if (options === undefined) return {};
-  if (!isObject(options)) throw wrong(task, "options must be an object", kindOf(options));
-  const stranger = Object.keys(options).find((name) => !Object.hasOwn(names, name));
-  if (stranger === undefined) return options;
-  throw wrong(task, `an option must be one of ${Object.keys(names).join(", ")}`, shown(stranger));
-}
-
-/** @throws {LifecycleError} `INVALID_OPTION` unless it is undefined or one of these */
-export function checkChoice<T extends string | boolean>(
-  task: string,
-  name: string,
-  value: T | undefined,
-  allowed: readonly T[],
-): T | undefined {
-  if (value === undefined || allowed.includes(value)) return value;
-  throw wrong(task, `${name} must be one of ${allowed.join(", ")}`, shown(value));
-}
-
-/** @throws {LifecycleError} `INVALID_OPTION` unless it is undefined or an integer in this range */
-export function checkNumber(
-  task: string,
-  name: string,
-  value: unknown,
-  least: number,
-  most: number,
-): number | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
-  const got = typeof value === "number" ? String(value) : kindOf(value);
-  throw wrong(task, `${name} must be a whole number from ${least} to ${most}`, got);
-}
-
-/** @throws {LifecycleError} `INVALID_OPTION` */
-export function checkSignal(task: string, signal: AbortSignal | undefined): AbortSignal | undefined {
-  if (signal === undefined || signal instanceof AbortSignal) return signal;
-  throw wrong(task, "signal must be an AbortSignal", kindOf(signal));
-}
-
-export function wrong(task: string, rule: string, value: string): LifecycleError {
-  return new LifecycleError("INVALID_OPTION", `Cannot ${task}: ${rule}, got ${value}`);
-}
-
 export function refuse(task: string, rule: string, value: string): LifecycleError {
   return new LifecycleError("INVALID_RESOURCE", `Cannot ${task}: ${rule}, got ${value}`);
 }
@@ -117,10 +69,4 @@ export function refuse(task: string, rule: string, value: string): LifecycleErro
 /** A name that a programmer wrote, or else the kind of the value. */
 export function shown(value: unknown): string {
   return typeof value === "string" && value.length <= 40 ? JSON.stringify(value) : kindOf(value);
-}
-
-export function kindOf(value: unknown): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "an array";
-  return value === undefined ? "nothing" : `${/^[aeiou]/.test(typeof value) ? "an" : "a"} ${typeof value}`;
 }

@@ -3,9 +3,9 @@
  *
  * @module
  */
+import { anything, aSignal, aSwitch, check, invalid, whole, withMethods, type Rules } from "../checks.ts";
 import { systemClock, type Clock } from "../clock.ts";
 import { defaultTransport } from "../http/default-transport.ts";
-import { isObject } from "../http/json.ts";
 import {
   createSender,
   leastAnswerBytes,
@@ -15,7 +15,7 @@ import {
 } from "../http/send.ts";
 import type { Transport } from "../http/transport.ts";
 import { asClient, withTokens, type ClientSource, type TokenSource } from "./auth.ts";
-import { checkChoice, checkNumber, checkSignal, checkVersion, kindOf, wrong } from "./checks.ts";
+import { checkVersion } from "./checks.ts";
 import type { FhirClient } from "./fhir-client.ts";
 import { pageVerbs } from "./pages/page-verbs.ts";
 import type { VerbParts } from "./execute.ts";
@@ -64,6 +64,20 @@ export interface FhirClientOptions<V extends FhirVersion> {
 }
 
 const task = "create a FHIR client";
+const rules: Rules<FhirClientOptions<FhirVersion>> = {
+  version: anything,
+  token: withMethods("get"),
+  client: withMethods("get"),
+  api: { must: "a URL", holds: (value) => typeof value === "string" && URL.canParse(value) },
+  strict: aSwitch,
+  lossless: aSwitch,
+  transport: anything,
+  timeoutMs: anything,
+  maxAnswerBytes: whole(leastAnswerBytes, mostAnswerBytes),
+  clock: anything,
+  signal: aSignal,
+  sender: anything,
+};
 
 /**
  * Creates a FHIR client for one version, independent of a lifecycle. `lifecycle.fhir(id, version)` creates one for a
@@ -88,16 +102,9 @@ const task = "create a FHIR client";
 export function createFhirClient<V extends FhirVersion>(options: FhirClientOptions<V>): FhirClient<V> {
   const { version, token, client, api = "https://api.1up.health", clock = systemClock } = options;
   checkVersion(version);
-  checkChoice(task, "strict", options.strict, [true, false]);
-  checkChoice(task, "lossless", options.lossless, [true, false]);
-  checkSignal(task, options.signal);
-  checkNumber(task, "maxAnswerBytes", options.maxAnswerBytes, leastAnswerBytes, mostAnswerBytes);
+  check(task, options, rules);
   if ((token === undefined) === (client === undefined))
-    throw wrong(task, "either token or client must be given", token === undefined ? "neither" : "both");
-  for (const [name, source] of Object.entries({ token, client }))
-    if (source !== undefined && !(isObject(source) && typeof source["get"] === "function"))
-      throw wrong(task, `${name} must have a function get()`, kindOf(source));
-  if (typeof api !== "string" || !URL.canParse(api)) throw wrong(task, "api must be a URL", kindOf(api));
+    throw invalid(task, "either token or client must be given", token === undefined ? "neither" : "both");
   const parts: VerbParts = {
     place: { api, version },
     clock,
@@ -124,7 +131,7 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
 
 /** Called when the other of the two is undefined. */
 function given<T>(value: T | undefined): T {
-  if (value === undefined) throw wrong(task, "either token or client must be given", "neither");
+  if (value === undefined) throw invalid(task, "either token or client must be given", "neither");
   return value;
 }
 

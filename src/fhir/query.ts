@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { isObject } from "../http/json.ts";
-import { kindOf, shown, wrong } from "./checks.ts";
+import { invalid, isObject, kindOf, whole, wrong } from "../checks.ts";
+import { shown } from "./checks.ts";
 
 /**
  * One value: `true`, `100`, `"ge2026-01-01"`, `"http://example.org/mrn|42"`. You write prefixes and modifiers
@@ -35,12 +35,12 @@ const paramName = /^[A-Za-z_][\w.:-]{0,127}$/;
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function pairsOf(task: string, params: SearchParams): Pairs {
-  if (!isObject(params)) throw wrong(task, "search parameters must be an object", kindOf(params));
+  if (!isObject(params)) throw wrong(task, "search parameters", "an object", params);
   return Object.entries(params).flatMap(([name, given]) => {
     if (!paramName.test(name))
-      throw wrong(task, `the name of a search parameter must match ${paramName.source}`, shown(name));
+      throw invalid(task, `the name of a search parameter must match ${paramName.source}`, shown(name));
     const values: readonly unknown[] = Array.isArray(given) ? given : [given];
-    if (values.length === 0) throw wrong(task, `${name} must have a value`, "an empty list");
+    if (values.length === 0) throw invalid(task, `${name} must have a value`, "an empty list");
     return values.map((value): [string, string] => [name, textOf(task, name, value)]);
   });
 }
@@ -52,16 +52,14 @@ function textOf(task: string, name: string, value: unknown): string {
     return String(value);
   if (typeof value === "string" && value !== "" && value.isWellFormed()) return value;
   const got = value === "" ? "an empty text" : typeof value === "string" ? "half a character" : kindOf(value);
-  throw wrong(task, `${name} must be text, a finite number, a boolean, or a list of them`, got);
+  throw invalid(task, `${name} must be text, a finite number, a boolean, or a list of them`, got);
 }
 
 function within(task: string, name: string, value: unknown, least: number, most: number): string {
   const number = typeof value === "string" && /^\d{1,6}$/.test(value) ? Number(value) : value;
-  if (typeof number === "number" && Number.isInteger(number) && number >= least && number <= most)
-    return String(number);
-  const deeper = name === "_skip" ? ", and searchAll() goes further" : "";
-  const got = typeof value === "number" ? String(value) : shown(value);
-  throw wrong(task, `${name} must be a whole number from ${least} to ${most}${deeper}`, got);
+  const { must, holds } = whole(least, most);
+  if (holds(number)) return String(number);
+  throw wrong(task, name, name === "_skip" ? `${must}, and searchAll() goes further` : must, value);
 }
 
 /** One pair, encoded for a query. */

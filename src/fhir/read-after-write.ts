@@ -6,10 +6,11 @@
  */
 import { sleep, type Clock } from "../clock.ts";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
-import { isObject, type JsonObject } from "../http/json.ts";
-import { checkNumber, kindOf, wrong } from "./checks.ts";
+import { check, isObject, whole, wrong } from "../checks.ts";
+import type { JsonObject } from "../http/json.ts";
 import type { CreateOptions } from "./fhir-client.ts";
 
+const ofReadable = { withinMs: whole(100, 600_000) };
 const readWaitMs = { first: 50, longest: 1_000, all: 10_000 };
 
 /** The created resource. */
@@ -58,6 +59,7 @@ export function readableWithin(task: string, untilReadable: CreateOptions["until
   if (untilReadable === undefined || untilReadable === false) return null;
   if (untilReadable === true) return readWaitMs.all;
   if (!isObject(untilReadable))
-    throw wrong(task, "untilReadable must be a boolean or { withinMs }", kindOf(untilReadable));
-  return checkNumber(task, "untilReadable.withinMs", untilReadable.withinMs, 100, 600_000) ?? readWaitMs.all;
+    throw wrong(task, "untilReadable", "a boolean or { withinMs }", untilReadable);
+  const { withinMs = readWaitMs.all } = check(task, untilReadable, ofReadable, "untilReadable");
+  return withinMs;
 }

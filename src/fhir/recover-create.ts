@@ -5,8 +5,9 @@
  */
 import { sleep, type Clock } from "../clock.ts";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
-import { isObject, type JsonObject } from "../http/json.ts";
-import { kindOf, own, shown, wrong, type Sendable } from "./checks.ts";
+import { invalid, isObject, kindOf } from "../checks.ts";
+import type { JsonObject } from "../http/json.ts";
+import { own, shown, type Sendable } from "./checks.ts";
 import type { FindBy } from "./fhir-client.ts";
 import type { SearchParams } from "./query.ts";
 
@@ -84,19 +85,19 @@ export function checkFindBy(
   if (findBy === undefined) return undefined;
   const [[name, value] = ["", undefined], ...others] = Object.entries(isObject(findBy) ? findBy : {});
   if (others.length > 0 || (name !== "identifier" && name !== "tag"))
-    throw wrong(
+    throw invalid(
       task,
       "findBy must be { identifier } or { tag }",
       isObject(findBy) ? "others" : kindOf(findBy),
     );
   if (typeof value !== "string" || !/^[^|]*\|[^|]+$/.test(value))
-    throw wrong(
+    throw invalid(
       task,
       `findBy.${name} must be "system|value"`,
       typeof value === "string" ? "another text" : shown(value),
     );
   if (!carries(resource, findBy))
-    throw wrong(task, `findBy.${name} must be one that the resource carries`, "another");
+    throw invalid(task, `findBy.${name} must be one that the resource carries`, "another");
   return findBy;
 }
 

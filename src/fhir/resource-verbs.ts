@@ -6,9 +6,23 @@
  */
 import { withSignals } from "../abort.ts";
 import { isLifecycleError } from "../errors.ts";
-import { isObject, type JsonObject } from "../http/json.ts";
+import {
+  among,
+  anything,
+  aSignal,
+  aSwitch,
+  check,
+  checkValue,
+  invalid,
+  isObject,
+  kindOf,
+  whole,
+} from "../checks.ts";
+import type { Rules } from "../checks.ts";
+import type { JsonObject } from "../http/json.ts";
 import * as calls from "./calls.ts";
-import * as check from "./checks.ts";
+import { checkResource, checkResourceId, checkType, isResourceId, own, refuse, shown } from "./checks.ts";
+import type { Sendable } from "./checks.ts";
 import { checkFindBy, recoverCreate, paramsOf, type Find } from "./recover-create.ts";
 import { readableWithin, waitUntilReadable } from "./read-after-write.ts";
 import type { CreateOptions, FhirCallOptions, OperationOptions, UpdateOptions } from "./fhir-client.ts";
@@ -29,7 +43,16 @@ export interface ResourceVerbs {
   unshare(patientId: string, oneupUserId: number, options?: FhirCallOptions): Promise<void>;
 }
 
-const ofCall = { signal: true } as const;
+const ofCall: Rules<FhirCallOptions> = { signal: aSignal };
+const ofCreate: Rules<CreateOptions> = { ...ofCall, findBy: anything, untilReadable: anything };
+const ofUpdate: Rules<UpdateOptions> = { ...ofCall, ifMatch: aSwitch, method: among("PUT", "POST") };
+const ofOperation: Rules<OperationOptions<FhirVersion>> = {
+  ...ofCall,
+  resourceType: anything,
+  id: anything,
+  params: anything,
+  body: anything,
+};
 
 /** @param find searches for resources with the client */
 export function resourceVerbs({ place, performer, clock, ending }: VerbParts, find: Find): ResourceVerbs {
@@ -47,22 +70,19 @@ export function resourceVerbs({ place, performer, clock, ending }: VerbParts, fi
     options?: FhirCallOptions,
   ): Promise<void> {
     const task = permitting(share);
-    const id = check.checkResourceId(task.words, patientId);
-    const user = check.checkNumber(task.words, "oneupUserId", oneupUserId, 1, Number.MAX_SAFE_INTEGER);
-    if (user === undefined) throw check.wrong(task.words, "oneupUserId must be given", "nothing");
+    const id = checkResourceId(task.words, patientId);
+    const user = checkValue(task.words, "oneupUserId", oneupUserId, whole(1));
     const signal = signalOf(task.words, options);
     await execute(performer, task, calls.permissionCall(place, share, id, user), signal);
   }
 
   return {
     async create(given, options) {
-      const resource = check.checkResource("create the resource", given);
+      const resource = checkResource("create the resource", given);
       const resourceType = String(resource["resourceType"]); // a name, as was checked
       const task = creating(resourceType);
       const { words } = task;
-      const ofCreate = { ...ofCall, findBy: true, untilReadable: true } as const;
-      const { signal, ...more } = check.checkOptions<CreateOptions>(words, options, ofCreate);
-      check.checkSignal(words, signal);
+      const { signal, ...more } = check(words, options, ofCreate);
       const findBy = checkFindBy(words, more.findBy, resource);
       const withinMs = readableWithin(words, more.untilReadable);
       const call = calls.createResourceCall(
@@ -97,23 +117,19 @@ export function resourceVerbs({ place, performer, clock, ending }: VerbParts, fi
     async vread(resourceType, id, versionId, options) {
       const words = "read a version of the resource";
       checkAddress(words, resourceType, id);
-      check.checkResourceId(words, versionId, "a versionId");
+      checkResourceId(words, versionId, "a versionId");
       const call = calls.readVersionCall(place, resourceType, id, versionId);
       const task = reading(resourceType, id, "vread");
       return resourceOf(await execute(performer, task, call, signalOf(words, options)));
     },
 
     async update(given, options) {
-      const resource = check.checkResource("update the resource", given);
+      const resource = checkResource("update the resource", given);
       const resourceType = String(resource["resourceType"]); // a name, as was checked
-      const id = check.checkResourceId("update the resource", check.own(resource, "id"));
+      const id = checkResourceId("update the resource", own(resource, "id"));
       const task = updating(resourceType, id);
       const { words } = task;
-      const ofUpdate = { ...ofCall, ifMatch: true, method: true } as const;
-      const { signal, ifMatch, method = "PUT" } = check.checkOptions<UpdateOptions>(words, options, ofUpdate);
-      check.checkSignal(words, signal);
-      check.checkChoice(words, "ifMatch", ifMatch, [true, false]);
-      check.checkChoice(words, "method", method, ["PUT", "POST"]);
+      const { signal, ifMatch, method = "PUT" } = check(words, options, ofUpdate);
       const call = calls.updateResourceCall(place, resourceType, id, {
         method,
         body: calls.serialise(words, resource),
@@ -132,25 +148,19 @@ export function resourceVerbs({ place, performer, clock, ending }: VerbParts, fi
     async operation(name, options) {
       const operation = typeof name === "string" ? name.replace(/^\$/, "") : "";
       if (!/^[a-z][A-Za-z-]{0,62}$/.test(operation))
-        throw check.refuse(
-          "carry out an operation",
-          "its name must be letters and hyphens",
-          check.shown(name),
-        );
-      const names = { ...ofCall, resourceType: true, id: true, params: true, body: true } as const;
+        throw refuse("carry out an operation", "its name must be letters and hyphens", shown(name));
       const words = `carry out $${operation}`;
-      const { signal, ...more } = check.checkOptions<OperationOptions<FhirVersion>>(words, options, names);
+      const { signal, ...more } = check(words, options, ofOperation);
       const { resourceType, id, params = {}, body } = more;
       const task = operating(operation, resourceType, body !== undefined);
-      check.checkSignal(task.words, signal);
-      if (resourceType !== undefined) check.checkType(task.words, resourceType);
-      if (id !== undefined) check.checkResourceId(task.words, id);
+      if (resourceType !== undefined) checkType(task.words, resourceType);
+      if (id !== undefined) checkResourceId(task.words, id);
       if (id !== undefined && resourceType === undefined)
-        throw check.wrong(task.words, "an id must come with a resourceType", "an id alone");
+        throw invalid(task.words, "an id must come with a resourceType", "an id alone");
       const path = [resourceType, id, `$${operation}`]
         .flatMap((part) => part ?? [])
         .map((part) => `/${part}`);
-      const posted = body === undefined ? undefined : check.checkResource(task.words, body);
+      const posted = body === undefined ? undefined : checkResource(task.words, body);
       const text = posted && calls.serialise(task.words, posted);
       const query = queryOf(pairsOf(task.words, params));
       const done = await execute(
@@ -168,21 +178,21 @@ export function resourceVerbs({ place, performer, clock, ending }: VerbParts, fi
 }
 
 function checkAddress(words: string, resourceType: string, id: string): void {
-  check.checkType(words, resourceType);
-  check.checkResourceId(words, id);
+  checkType(words, resourceType);
+  checkResourceId(words, id);
 }
 
 function signalOf(words: string, options: FhirCallOptions | undefined): AbortSignal | undefined {
-  return check.checkSignal(words, check.checkOptions<FhirCallOptions>(words, options, ofCall).signal);
+  return check(words, options, ofCall).signal;
 }
 
 /** The version of a resource that an update may replace, safe for a header. */
-function replaced(words: string, resource: check.Sendable, demanded: boolean): string | undefined {
-  const meta = check.own(resource, "meta");
-  const versionId = isObject(meta) ? check.own(meta, "versionId") : undefined;
-  if (check.isResourceId(versionId)) return versionId;
+function replaced(words: string, resource: Sendable, demanded: boolean): string | undefined {
+  const meta = own(resource, "meta");
+  const versionId = isObject(meta) ? own(meta, "versionId") : undefined;
+  if (isResourceId(versionId)) return versionId;
   if (!demanded && versionId === undefined) return undefined;
-  throw check.wrong(words, "ifMatch must find a meta.versionId of FHIR's type id", check.kindOf(versionId));
+  throw invalid(words, "ifMatch must find a meta.versionId of FHIR's type id", kindOf(versionId));
 }
 
 /** The reader has ensured that a resource is there, because one was requested. */

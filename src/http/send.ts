@@ -6,7 +6,7 @@
  */
 import { onAbort } from "../abort.ts";
 import type { Clock } from "../clock.ts";
-import { LifecycleError } from "../errors.ts";
+import { checkValue, whole, type Rule } from "../checks.ts";
 import type { Answer, Call, Unanswered } from "./call.ts";
 import { printAs } from "../secret.ts";
 import { readingOf } from "./charset.ts";
@@ -63,13 +63,16 @@ export const usualAnswerBytes: number = 16 * 1024 * 1024;
 export const leastAnswerBytes = 1_024;
 export const mostAnswerBytes: number = 256 * 1024 * 1024;
 
+const aTimeout: Rule = {
+  must: "a positive number of milliseconds",
+  holds: (value) => Number.isFinite(value) && Number(value) > 0,
+};
+
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function createSender(options: SenderOptions): Sender {
   const { transport, clock, timeoutMs, maxBytes } = options;
-  if (!(timeoutMs > 0 && Number.isFinite(timeoutMs)))
-    throw invalid(`timeoutMs must be a positive number of milliseconds, got ${timeoutMs}`);
-  if (!(maxBytes > 0 && Number.isSafeInteger(maxBytes)))
-    throw invalid(`maxBytes must be a positive whole number of bytes, got ${maxBytes}`);
+  checkValue("create a sender", "timeoutMs", timeoutMs, aTimeout);
+  checkValue("create a sender", "maxBytes", maxBytes, whole(1));
   const check = callCheck();
   const bounds = boundsOf(maxBytes);
 
@@ -186,8 +189,4 @@ function unanswered(error: unknown, timeoutMs: number | undefined): Unanswered {
   if (timeoutMs === undefined) return { type, cause };
   const message = `Cannot wait longer for the answer: a call may take ${timeoutMs} ms`;
   return { type, cause: new TransportError(message, { sent: cause.sent, code: "TIMEOUT" }) };
-}
-
-function invalid(rule: string): LifecycleError {
-  return new LifecycleError("INVALID_OPTION", `Cannot create a sender: ${rule}`);
 }

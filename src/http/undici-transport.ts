@@ -5,6 +5,7 @@
  */
 import { Agent, type Dispatcher } from "undici";
 import { onAbort } from "../abort.ts";
+import { check, whole, withMethods, type Rules } from "../checks.ts";
 import { LifecycleError } from "../errors.ts";
 import { textOf } from "./charset.ts";
 import { splitUrl } from "./safety.ts";
@@ -41,6 +42,8 @@ export interface UndiciTransportOptions {
  */
 const verifying = { rejectUnauthorized: true };
 
+const rules: Rules<UndiciTransportOptions> = { dispatcher: withMethods("dispatch"), connections: whole(1) };
+
 /**
  * A {@link Transport} on undici. Every connection carries one request at a time, so a call is written in the same tick
  * in which undici starts it, and a failure before that tick means that the call was not sent. Its own connections
@@ -58,17 +61,7 @@ const verifying = { rejectUnauthorized: true };
  * ```
  */
 export function undiciTransport(options: UndiciTransportOptions = {}): Transport {
-  const { connections = 64 } = options;
-  if (!Number.isSafeInteger(connections) || connections < 1)
-    throw new LifecycleError(
-      "INVALID_OPTION",
-      `Cannot create a transport: connections must be a whole number from 1, got ${connections}`,
-    );
-  if (options.dispatcher !== undefined && typeof options.dispatcher.dispatch !== "function")
-    throw new LifecycleError(
-      "INVALID_OPTION",
-      "Cannot create a transport: the dispatcher must have a method dispatch, and it has none",
-    );
+  const { connections = 64 } = check("create a transport", options, rules);
   if (options.dispatcher === undefined && !undiciRuns())
     throw new LifecycleError(
       "INVALID_OPTION",

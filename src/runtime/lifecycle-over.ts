@@ -13,6 +13,7 @@ import { waitForUser, sendEvent } from "./engine/wait-for-user.ts";
 import type { Ends, Deadline } from "./engine/deadline.ts";
 import { createBudget } from "./operations/budget.ts";
 import {
+  aLane,
   checkFilter,
   checkOffboarding,
   checkOnboarding,
@@ -22,7 +23,8 @@ import {
 } from "./operations/call-checks.ts";
 import { checkAdopting, checkOnboardingMany, checkReconciling } from "./bulk/bulk-checks.ts";
 import type { Cancellable, WorkOptions } from "./options/call-options.ts";
-import { aFunction, aLane, checkId, checkValue, number } from "./options/checks.ts";
+import { checkId } from "./options/check-id.ts";
+import { aFunction, checkValue, whole } from "../checks.ts";
 import { checkNewLimits } from "./options/check-new-limits.ts";
 import type { Ceiling } from "./options/limits.ts";
 import { close, closed } from "./close.ts";
@@ -288,7 +290,7 @@ export function lifecycleOver(
 
     async forecast(calls = 1, lane = "interactive") {
       open();
-      number("forecast", "calls", calls, 1, 1e9, true);
+      checkValue("forecast", "calls", calls, whole(1, 1e9));
       const { used, waiting, inMs } = await forecast(
         engine,
         calls,

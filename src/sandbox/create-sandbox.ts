@@ -8,7 +8,7 @@ import { addResources } from "./state/add-resources.ts";
 import { answerRequest } from "./http/answer-request.ts";
 import { Handler } from "./handler.ts";
 import { readOptions, type SandboxOptions } from "./options/sandbox-options.ts";
-import { check, whole } from "./base/rule.ts";
+import { checkValue, whole } from "../checks.ts";
 import { listen } from "./http/listen.ts";
 import type { SandboxUser } from "./state/users.ts";
 import { World } from "./state/world.ts";
@@ -57,7 +57,7 @@ export function sandboxOver(handler: Handler): Sandbox {
     clearFaults: () => handler.faults.clear(),
     behave: (change) => world.behave(change),
     spend(calls) {
-      check("spend", { calls }, { calls: whole(1, mostSpent) });
+      checkValue("spend", "calls", calls, whole(1, mostSpent));
       for (let i = 0; i < calls; i++) world.quota.take(world.now());
     },
     revokeGrant: (appUserId) => world.grants.revoke(userNamed("revoke the grant", appUserId).oneupUserId),

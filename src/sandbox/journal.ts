@@ -1,7 +1,7 @@
 /** The calls that reached the sandbox, in the order in which they were carried out, with secrets masked. */
 
 import { createHash } from "node:crypto";
-import { LifecycleError } from "../errors.ts";
+import { among, checkValue } from "../checks.ts";
 import { type CallName, callNames, kindOf, type Secrets } from "./base/plan.ts";
 
 /** One call. Control calls (`/_sandbox/…`) are not recorded. */
@@ -84,10 +84,7 @@ export class WrittenJournal implements Journal {
 
   count(call?: CallName): number {
     if (call === undefined) return this.#entries.length;
-    if (!callNames.includes(call)) {
-      const rule = `the call must be one of ${callNames.join(", ")}`;
-      throw new LifecycleError("INVALID_OPTION", `Cannot count calls: ${rule}, got ${String(call)}`);
-    }
+    checkValue("count calls", "the call", call, among(...callNames));
     return this.#entries.filter((entry) => entry.call === call).length;
   }
 

@@ -8,7 +8,7 @@ import type { UserEvent, UserState } from "../../machines/index.ts";
 import { LifecycleError } from "../errors.ts";
 import { fhirVersions } from "../fhir/fhir-version.ts";
 import { onceArrived } from "../runtime/engine/perform-call.ts";
-import { oneOf } from "../runtime/options/checks.ts";
+import { among, checkValue } from "../checks.ts";
 import { newLease } from "../runtime/engine/engine.ts";
 import type { Engine } from "../runtime/engine/engine.ts";
 import { lookForUser } from "../runtime/engine/load-user.ts";
@@ -67,7 +67,7 @@ const biographies: Readonly<Record<UserState, Biography>> = {
  */
 export async function arrange(engine: Engine, world: World, id: string, state: UserState): Promise<void> {
   const names = Object.keys(biographies) as readonly UserState[]; // its keys are these
-  oneOf("arrange a user", "state", state, names);
+  checkValue("arrange a user", "state", state, among(...names));
   const there = await lookForUser(engine, id);
   if (there.user !== null) {
     throw new LifecycleError(

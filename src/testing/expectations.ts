@@ -4,8 +4,8 @@
  * @module
  */
 import type { UserState } from "../../machines/index.ts";
-import { LifecycleError } from "../errors.ts";
-import { isObject, number, oneOf } from "../runtime/options/checks.ts";
+import type { LifecycleError } from "../errors.ts";
+import { among, checkValue, invalid, isObject, whole } from "../checks.ts";
 import type { UserStatus } from "../runtime/user/user-status.ts";
 import { userStates } from "../runtime/user/step.ts";
 import type { Journal } from "../sandbox/journal.ts";
@@ -104,14 +104,13 @@ export function noSecrets(value: unknown, sandbox?: Sandbox): Checked {
 
 /** A misspelt state never matches, so that `.not` would always pass. */
 function checkState(state: unknown): void {
-  oneOf<string>("check this", "a state", String(state), userStates);
+  checkValue("check this", "a state", String(state), among(...userStates));
 }
 
 function checkStates(states: unknown): void {
   if (Array.isArray(states) && states.length > 0) return states.forEach(checkState);
   const got = Array.isArray(states) ? "an empty one" : shown(states);
-  const rule = `states must be a list of some of ${userStates.join(", ")}, got ${got}`;
-  throw new LifecycleError("INVALID_OPTION", `Cannot check this: ${rule}`);
+  throw invalid("check this", `states must be a list of some of ${userStates.join(", ")}`, got);
 }
 
 /** The number of calls of each known kind. */
@@ -122,11 +121,11 @@ function countsIn(calls: unknown, known: readonly string[]): readonly (readonly 
   if (unknown !== undefined || counts.length === 0) {
     const rule = `calls must be a number or some of { ${known.join(", ")} }`;
     const got = unknown ?? (isObject(asked) ? "none" : shown(asked));
-    throw new LifecycleError("INVALID_OPTION", `Cannot count the calls: ${rule}, got ${got}`);
+    throw invalid("count the calls", rule, got);
   }
   return counts.map(([name, count]) => [
     name,
-    number("count the calls", name, count, 0, Number.MAX_SAFE_INTEGER, true),
+    checkValue("count the calls", name, count as number, whole(0)), // a number, or it throws
   ]);
 }
 
@@ -140,7 +139,7 @@ function named({ appUserId }: UserStatus): string {
 
 function statusOf(given: unknown): UserStatus {
   if (isObject(given) && "state" in given && "history" in given && Array.isArray(given.history)) {
-    return given as UserStatus; // only a status has these two fields
+    return given as unknown as UserStatus; // only a status has these two fields
   }
   throw notOne("what inspect() or onboard() resolves with", given);
 }
@@ -167,5 +166,5 @@ function isJournal(value: unknown): value is Journal {
 
 function notOne(rule: string, given: unknown): LifecycleError {
   const got = given instanceof Promise ? "a promise: await it first" : typeof given;
-  return new LifecycleError("INVALID_OPTION", `Cannot check this: it must be ${rule}, got ${got}`);
+  return invalid("check this", `it must be ${rule}`, got);
 }

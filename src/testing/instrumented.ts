@@ -5,7 +5,7 @@
  * @module
  */
 import type { UserActorLogic } from "../runtime/watching/actor.ts";
-import { isObject } from "../runtime/options/checks.ts";
+import { isObject } from "../checks.ts";
 import type { Lifecycle } from "../runtime/lifecycle.ts";
 import { gone, never } from "./test-process.ts";
 import type { TestProcess } from "./test-process.ts";

@@ -6,7 +6,7 @@
 import { setImmediate } from "node:timers";
 import { setImmediate as turn } from "node:timers/promises";
 import { systemClock } from "../clock.ts";
-import { number } from "../runtime/options/checks.ts";
+import { between, checkValue } from "../checks.ts";
 import { Chance } from "../sandbox/base/chance.ts";
 import { TimerQueue } from "../sandbox/clock/timer-queue.ts";
 import type { VirtualClock } from "../sandbox/clock/virtual-clock.ts";
@@ -151,7 +151,7 @@ export class SteeredTime implements TestClock {
 
   async advance(time: Duration): Promise<void> {
     const ms = inMs(time);
-    number("advance the clock", "the time it comes to", this.now() + ms, 0, latest);
+    checkValue("advance the clock", "the time it comes to", this.now() + ms, between(0, latest));
     const end = this.#passed + ms;
     this.#steered++;
     try {
@@ -166,7 +166,7 @@ export class SteeredTime implements TestClock {
   }
 
   async set(ms: number): Promise<void> {
-    const ahead = number("set the clock", "ms since 1970", ms, 0, latest) - this.now();
+    const ahead = checkValue("set the clock", "ms since 1970", ms, between(0, latest)) - this.now();
     if (ahead >= 0) return this.advance(ahead);
     this.#beginning += ahead;
     this.#moved();

@@ -6,8 +6,9 @@
  */
 import { memory } from "../../adapters/memory.ts";
 import type { UserState } from "../../machines/index.ts";
-import { LifecycleError } from "../errors.ts";
-import { checkId, isObject, number, oneOf, only, wrong } from "../runtime/options/checks.ts";
+import { checkId } from "../runtime/options/check-id.ts";
+import { aSwitch, between, check, invalid, isObject, only, wrong } from "../checks.ts";
+import type { Rule, Rules } from "../checks.ts";
 import type { Lifecycle } from "../runtime/lifecycle.ts";
 import { openParts } from "../runtime/open-lifecycle.ts";
 import type { Opened } from "../runtime/open-lifecycle.ts";
@@ -238,20 +239,20 @@ function describePoint({ before, after, nth = 1 }: CrashPoint): string {
 
 const brought: readonly string[] = ["credentials", "endpoints", "clock", "transport", "waitOn"];
 
+const anObject: Rule = { must: "an object", holds: isObject };
+const rules: Rules<TestLifecycleOptions> = {
+  lifecycle: anObject,
+  sandbox: anObject,
+  now: between(0, latest),
+  autoAdvance: aSwitch,
+};
+
 function checked(options: TestLifecycleOptions): TestLifecycleOptions {
   const verb = "create a test lifecycle";
-  only(verb, "options", options, { lifecycle: true, sandbox: true, now: true, autoAdvance: true });
-  const { now, autoAdvance } = options;
-  if (now !== undefined) number(verb, "now", now, 0, latest);
-  if (autoAdvance !== undefined) oneOf(verb, "autoAdvance", autoAdvance, [true, false]);
+  check(verb, options, rules);
   for (const part of ["lifecycle", "sandbox"] as const) {
-    const given: unknown = options[part];
-    if (given === undefined) continue;
-    if (!isObject(given) || Array.isArray(given)) throw wrong(verb, part, "an object", given);
-    const own = Object.keys(given).find((name) => brought.includes(name));
-    if (own === undefined) continue;
-    const rule = `it sets ${brought.join(", ")} itself`;
-    throw new LifecycleError("INVALID_OPTION", `Cannot ${verb}: ${rule}, got ${part}.${own}`);
+    const own = Object.keys(options[part] ?? {}).find((name) => brought.includes(name));
+    if (own !== undefined) throw invalid(verb, `it sets ${brought.join(", ")} itself`, `${part}.${own}`);
   }
   return options;
 }

@@ -6,7 +6,8 @@
  */
 import type { Clock } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
-import { number, oneOf, only } from "../runtime/options/checks.ts";
+import { among, check, invalid, whole } from "../checks.ts";
+import type { Rules } from "../checks.ts";
 import { callNames } from "../sandbox/base/plan.ts";
 import type { CallName } from "../sandbox/base/plan.ts";
 import type { Committed, Store, StoreAdapter } from "../store/contract.ts";
@@ -25,22 +26,15 @@ export type CrashPoint =
   | { readonly after: CrashStep; readonly before?: undefined; readonly nth?: number | undefined };
 
 /** Every {@link CrashStep}. */
-const steps: readonly CrashStep[] = ["call", "write", ...callNames];
+const aStep = among("call", "write", ...callNames);
+const ofPoint: Rules<CrashPoint> = { before: aStep, after: aStep, nth: whole(1) };
 
 /** @throws {LifecycleError} `INVALID_OPTION` for a point that can never be reached */
 export function checkPoint(point: CrashPoint): CrashPoint {
-  const given = only("crash", "the point", point, { before: true, after: true, nth: true });
-  const { before, after, nth = 1 } = given;
-  if ((before === undefined) === (after === undefined)) {
-    const both = before !== undefined;
-    throw new LifecycleError(
-      "INVALID_OPTION",
-      `Cannot crash: the point must have either before or after, got ${both ? "both" : "neither"}`,
-    );
-  }
-  oneOf("crash", before === undefined ? "after" : "before", (before ?? after) as CrashStep, steps); // one is there
-  number("crash", "nth", nth, 1, Number.MAX_SAFE_INTEGER, true);
-  return point;
+  const { before, after } = check("crash", point, ofPoint, "the point");
+  if ((before === undefined) !== (after === undefined)) return point;
+  const got = before === undefined ? "neither" : "both";
+  throw invalid("crash", "the point must have either before or after", got);
 }
 
 /** The point at which the process will die. */

@@ -208,7 +208,7 @@ describe("cli, looking at a store", () => {
     [
       ["users", "--state", "happy"],
       2,
-      /state must be one of created, codeIssued, .*, offboarded, and it is "happy"/,
+      /state must be one of created, codeIssued, .*, offboarded, got "happy"/,
     ],
     [["users", "--first", "0"], 2, /--first must be a whole number from 1/],
     [["inspect", "-dash"], 2, /Unknown option "-d": .*oneup-lifecycle inspect -- ID/],

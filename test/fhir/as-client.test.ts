@@ -51,10 +51,10 @@ describe('fhir(id, version, { as: "client" })', () => {
     const { open } = await scene();
     const lifecycle = await open();
     expect(() => lifecycle.fhir(ada, "r4", { as: "admin" as "client" })).toThrow(
-      'Cannot call FHIR: as must be one of user, client, and it is "admin"',
+      'Cannot call FHIR: as must be one of user, client, got "admin"',
     );
     expect(() => lifecycle.fhir(ada, "r4", { strict: 1 as unknown as boolean })).toThrow(
-      "Cannot call FHIR: strict must be one of true, false, and it is 1",
+      "Cannot call FHIR: strict must be one of true, false, got 1",
     );
     expect(() => lifecycle.fhir(ada, "r4", { stict: true } as object)).toThrow(
       "an option must be one of as, strict, lossless",
@@ -98,7 +98,7 @@ describe("createFhirClient()", () => {
   it.each<[object, string]>([
     [{}, "either token or client must be given, got neither"],
     [{ token: { get: async () => "" }, client: { get: async () => "" } }, "got both"],
-    [{ token: "hush" }, "token must have a function get(), got a string"],
+    [{ token: "hush" }, "token must be an object with the method get, got a text of 4 characters"],
     [{ token: { get: async () => "" }, api: "api.1up.health" }, "api must be a URL"],
     [{ token: { get: async () => "" }, strict: "yes" }, 'strict must be one of true, false, got "yes"'],
     [{ token: { get: async () => "" }, timeoutMs: -1 }, "timeoutMs must be a positive number"],

@@ -214,7 +214,7 @@ describe("undiciTransport()", () => {
   it("refuses a dispatcher that dispatches nothing, as Bun's stand-ins for undici's do", () => {
     const dispatcher = {} as Pick<Dispatcher, "dispatch">; // what Bun's Agent has
     expect(() => undiciTransport({ dispatcher })).toThrow(
-      "Cannot create a transport: the dispatcher must have a method dispatch, and it has none",
+      "Cannot create a transport: dispatcher must be an object with the method dispatch, got ",
     );
   });
 

@@ -36,7 +36,7 @@ describe("createLifecycle.fromEnv()", () => {
     await expect(opening()).rejects.toThrow(/its ids are hidden/);
     vi.stubEnv("ONEUP_HIDE_IDS", "true");
     await expect(opening()).rejects.toThrow(
-      'Cannot start: the environment variable ONEUP_HIDE_IDS must be 1 or 0, and it is "true"',
+      'Cannot start: the environment variable ONEUP_HIDE_IDS must be 1 or 0, got "true"',
     );
   });
 

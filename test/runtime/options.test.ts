@@ -60,7 +60,7 @@ describe("createLifecycle()", () => {
   });
 
   it.each([
-    [{ hideids: true }, /an option must be one of credentials, store, .*, and it is "hideids"$/],
+    [{ hideids: true }, /an option must be one of credentials, store, .*, got "hideids"$/],
     [
       { limits: { mangement: {} } },
       /an option in limits must be one of management, token, fhir, .*"mangement"/,
@@ -74,8 +74,8 @@ describe("createLifecycle()", () => {
     [{ endpoints: { apis: "" } }, /an option in endpoints .*"apis"/],
     [{ refresh: { window: 1 } }, /an option in refresh .*"window"/],
     [{ credentials: { ...credentials, secret: "planted" } }, /an option in credentials .*"secret"/],
-    [{ credentials: null }, /credentials must be an object, and it is null/],
-    [{ limits: [] }, /limits must be an object, and it is an array/],
+    [{ credentials: null }, /credentials must be an object, got null/],
+    [{ limits: [] }, /limits must be an object, got an array/],
   ])("refuses a name that it does not know: %j", async (wrong, message) => {
     const refused = await refusal(unchecked({ ...good, ...wrong }));
     expect(refused).toMatchObject({
@@ -125,7 +125,7 @@ describe("createLifecycle()", () => {
       "a path for a store",
       { credentials, store: "./data" },
       "INVALID_OPTION",
-      /store must be an adapter.*string/,
+      /store must be an adapter.*got a text/,
     ],
     [
       "an http: endpoint that is not loopback",
@@ -179,7 +179,7 @@ describe("createLifecycle()", () => {
       "a text for a switch",
       { ...good, hideIds: "yes" },
       "INVALID_OPTION",
-      /hideIds must be one of false, true/,
+      /hideIds must be one of true, false/,
     ],
     [
       "a function that gives no credentials",

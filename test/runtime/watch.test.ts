@@ -51,7 +51,7 @@ describe("watch()", () => {
     await lifecycle.rename("ada", "grace");
     await expect(lifecycle.watch("ada").next()).rejects.toMatchObject({ code: "RENAMED" });
     expect(() => lifecycle.watch("grace", { pollMs: 1 })).toThrow(
-      "Cannot watch a user: pollMs must be a number from 10 to 3600000, and it is 1",
+      "Cannot watch a user: pollMs must be a number from 10 to 3600000, got 1",
     );
     expect(() => lifecycle.watch("a\u0000")).toThrow(expect.objectContaining({ code: "INVALID_ID" }));
   });

@@ -107,7 +107,7 @@ describe("sandbox/behaviour", () => {
 
   it.each([null, 5, []])("behave() refuses %j", (change: unknown) => {
     expect(() => createSandbox().behave(change as Partial<Behaviour>)).toThrow(
-      "Cannot change the sandbox: the argument must be an object, got ",
+      "Cannot change the sandbox: options must be an object, got ",
     );
   });
 });

@@ -123,13 +123,13 @@ describe("sandbox entry points", () => {
   });
 
   it.each<[unknown, RegExp]>([
-    [null, /the argument must be an object, got null/],
-    [5, /the argument must be an object, got 5/],
-    [{ limt: {} }, /must be one of .*limit.*, got 'limt'/],
+    [null, /options must be an object, got null/],
+    [5, /options must be an object, got 5/],
+    [{ limt: {} }, /must be one of .*limit.*, got "limt"/],
     [{ limit: null }, /limit must be an object, got null/],
-    [{ limit: { call: 1 } }, /a field of limit must be one of calls, windowMs, window, got 'call'/],
-    [{ latencyMs: null }, /latencyMs must be a finite number from 0, or two/],
-    [{ latencyMs: [1] }, /latencyMs must be a finite number from 0, or two/],
+    [{ limit: { call: 1 } }, /an option in limit must be one of calls, windowMs, window, got "call"/],
+    [{ latencyMs: null }, /latencyMs must be a finite number from 0, or a list of two/],
+    [{ latencyMs: [1] }, /latencyMs must be a finite number from 0, or a list of two/],
     [{ clock: 5 }, /clock must be one that can be moved/],
     [{ clock: { now: () => 0 } }, /clock must be one that can be moved/],
   ])("createSandbox() names what is wrong with %j", (options, message) => {

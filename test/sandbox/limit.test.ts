@@ -79,8 +79,12 @@ describe("sandbox/limit", () => {
     expect(sandbox.journal.count()).toBe(2);
     clock.advance(100);
     expect(await status()).toBe(200);
-    expect(() => sandbox.spend(0.5)).toThrow("Cannot spend: calls must be whole, 1 to 1000000, got 0.5");
-    expect(() => sandbox.spend(1e9)).toThrow("calls must be whole, 1 to 1000000, got 1000000000"); // it would take minutes
+    expect(() => sandbox.spend(0.5)).toThrow(
+      "Cannot spend: calls must be a whole number from 1 to 1000000, got 0.5",
+    );
+    expect(() => sandbox.spend(1e9)).toThrow(
+      "calls must be a whole number from 1 to 1000000, got 1000000000",
+    ); // it would take minutes
   });
 
   it.each(["rolling", "fixed"] as const)("a spender takes one call at each everyMs (%s)", async (window) => {

@@ -101,8 +101,7 @@ describe("assertInState() and toBeInLifecycleState()", () => {
     const { lifecycle } = await createTestLifecycle();
     const ada = await lifecycle.onboard("ada");
     const mistyped = "tokenActiv" as "tokenActive"; // as JavaScript would pass it
-    const says =
-      /^Cannot check this: a state must be one of created, .*tokenActive.*, and it is "tokenActiv"$/;
+    const says = /^Cannot check this: a state must be one of created, .*tokenActive.*, got "tokenActiv"$/;
     expect(() => assertInState(ada, mistyped)).toThrow(says);
     expect(() => expect(ada).toBeInLifecycleState(mistyped)).toThrow(says);
     expect(() => expect(ada).not.toBeInLifecycleState(mistyped)).toThrow(says);
@@ -202,8 +201,8 @@ describe("assertSpentCalls() and toHaveSpentCalls()", () => {
       ["1", 'calls must be a number or some of { management, token }, got "1"'],
       [null, "calls must be a number or some of { management, token }, got null"],
       [{ toString: 1 }, "calls must be a number or some of { management, token }, got toString"],
-      [{ management: "1" }, 'management must be a whole number from 0 to 9007199254740991, and it is "1"'],
-      [Number.NaN, "management must be a whole number from 0 to 9007199254740991, and it is NaN"],
+      [{ management: "1" }, 'management must be a whole number from 0, got "1"'],
+      [Number.NaN, "management must be a whole number from 0, got NaN"],
     ];
     for (const [calls, says] of given) {
       expect(() => expect(status).toHaveSpentCalls(calls as number)).toThrow(

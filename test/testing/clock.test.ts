@@ -128,7 +128,7 @@ describe("clock.set(), of no moment,", () => {
     const { clock } = await createTestLifecycle();
     const before = clock.now();
     await expect(clock.set(time as number)).rejects.toThrow(
-      "Cannot set the clock: ms since 1970 must be a number from 0 to 8640000000000000, and it is ",
+      "Cannot set the clock: ms since 1970 must be a number from 0 to 8640000000000000, got ",
     );
     expect(clock.now()).toBe(before);
   });

@@ -137,7 +137,7 @@ describe("crash()", () => {
   it("fails if what is done ends before it comes to the point, or fails", async () => {
     const { crash, lifecycle } = await createTestLifecycle();
     await expect(crash({ before: "exchangeCode", nth: 2 }, () => lifecycle.onboard("ada"))).rejects.toThrow(
-      'Cannot crash: the point must be one that `during` reaches before it ends, and it is "before exchangeCode number 2"',
+      'Cannot crash: the point must be one that `during` reaches before it ends, got "before exchangeCode number 2"',
     );
     await expect(crash({ after: "write" }, () => lifecycle.inspect("bob"))).rejects.toMatchObject({
       code: "USER_UNKNOWN",
@@ -152,15 +152,15 @@ describe("crash()", () => {
 
 describe("crash(), of a point that will never come,", () => {
   it.each<[unknown, string]>([
-    [null, "the point must be an object, and it is null"],
+    [null, "the point must be an object, got null"],
     [undefined, "Cannot crash: the point must have either before or after, got neither"],
     [{}, "the point must have either before or after, got neither"],
     [{ before: "call", after: "call" }, "the point must have either before or after, got both"],
-    [{ before: "call", nht: 2 }, 'an option in the point must be one of before, after, nth, and it is "nht"'],
+    [{ before: "call", nht: 2 }, 'an option in the point must be one of before, after, nth, got "nht"'],
     [{ before: "call", nth: 0 }, "nth must be a whole number from 1"],
     [{ before: "call", nth: 1.5 }, "nth must be a whole number from 1"],
     [{ before: "findUser" }, "listUsers, updateUser, exchangeCode, refreshToken, fhir.create"],
-    [{ after: "purge" }, 'fhir.purge, loginPage, unknown, and it is "purge"'],
+    [{ after: "purge" }, 'fhir.purge, loginPage, unknown, got "purge"'],
   ])("refuses %j before anything is done", async (point, says) => {
     const { crash, lifecycle } = await createTestLifecycle();
     let begun = false;
@@ -176,7 +176,7 @@ describe("crash(), of a point that will never come,", () => {
   it("reports an operation that takes no time", async () => {
     const { crash } = await createTestLifecycle();
     await expect(crash({ before: "call" }, () => "done")).rejects.toThrow(
-      'reaches before it ends, and it is "before call number 1"',
+      'reaches before it ends, got "before call number 1"',
     );
     await expect(
       crash({ before: "call" }, () => {

@@ -67,15 +67,12 @@ describe("createTestLifecycle()", () => {
     [{ lifecycle: { transport: fetchTransport() } }, "got lifecycle.transport"],
     [{ lifecycle: { credentials: { clientId: "a", clientSecret: "b" } } }, "got lifecycle.credentials"],
     [{ sandbox: { waitOn: "machine" } }, "got sandbox.waitOn"],
-    [
-      { clock: systemClock },
-      'an option must be one of lifecycle, sandbox, now, autoAdvance, and it is "clock"',
-    ],
+    [{ clock: systemClock }, 'an option must be one of lifecycle, sandbox, now, autoAdvance, got "clock"'],
     [{ now: Number.NaN }, "Cannot create a test lifecycle: now must be"],
     [{ autoAdvance: "no" }, "Cannot create a test lifecycle: autoAdvance must be"],
-    [null, "Cannot create a test lifecycle: options must be an object, and it is null"],
-    [{ sandbox: 5 }, "Cannot create a test lifecycle: sandbox must be an object, and it is 5"],
-    [{ lifecycle: null }, "Cannot create a test lifecycle: lifecycle must be an object, and it is null"],
+    [null, "Cannot create a test lifecycle: options must be an object, got null"],
+    [{ sandbox: 5 }, "Cannot create a test lifecycle: sandbox must be an object, got 5"],
+    [{ lifecycle: null }, "Cannot create a test lifecycle: lifecycle must be an object, got null"],
     [{ lifecycle: [] }, "Cannot create a test lifecycle: lifecycle must be an object"],
     [{ sandbox: { seed: -1 } }, "Cannot create the sandbox: seed must be"],
     [{ lifecycle: { timeoutMs: 1 } }, "Cannot start: timeoutMs must be"],
@@ -88,9 +85,9 @@ describe("createTestLifecycle()", () => {
     const { sandbox } = await createTestLifecycle();
     const fail = (call: string): void => sandbox.fail({ call: call as "*", status: 503 });
     expect(() => fail("findUser")).toThrow(
-      /one of \*, createUser, issueAuthCode, listUsers, .*got 'findUser'$/,
+      /one of \*, createUser, issueAuthCode, listUsers, .*got "findUser"$/,
     );
-    expect(() => fail("purge")).toThrow(/fhir\.purge, loginPage, unknown, got 'purge'$/);
+    expect(() => fail("purge")).toThrow(/fhir\.purge, loginPage, unknown, got "purge"$/);
   });
 
   it("plays every kind of fault without a socket", async () => {

@@ -4,7 +4,9 @@
  * @module
  */
 import { pageCall } from "../calls.ts";
-import { checkNumber, checkOptions, checkResourceId, checkSignal, checkType } from "../checks.ts";
+import { anything, aSignal, check, whole } from "../../checks.ts";
+import type { Rules } from "../../checks.ts";
+import { checkResourceId, checkType } from "../checks.ts";
 import { placeAt, startOf, type Search } from "./cursor.ts";
 import type { CountOptions, PageOptions } from "../fhir-client.ts";
 import type { PagePlace } from "./next-link.ts";
@@ -23,6 +25,9 @@ export interface PageVerbs {
   everything(patientId: string, options?: CountOptions): AnyWalk;
 }
 
+const ofPage: Rules<PageOptions> = { signal: aSignal, cursor: anything };
+const ofCount: Rules<CountOptions> = { ...ofPage, count: whole(1, longestPage) };
+
 /** The start of a search. */
 interface Begun {
   /** Its `load` makes one attempt. */
@@ -37,7 +42,6 @@ export function pageVerbs({ place, performer, clock, ending }: VerbParts): PageV
   function begin(task: Operation, path: string, pairs: Pairs, { cursor, signal }: PageOptions): Begun {
     const search: Search = { version: place.version, path, pairs };
     const start = cursor === undefined ? startOf(search) : placeAt(search, cursor);
-    checkSignal(task.words, signal);
     const load: Load = async (at, signal) => {
       const call = pageCall(place, at.path, at.query);
       const { resource, page } = await execute(performer, task, call, signal);
@@ -64,14 +68,12 @@ export function pageVerbs({ place, performer, clock, ending }: VerbParts): PageV
     const words = `search for ${resourceType} resources`;
     const pairs = pairsOf(words, params);
     const task = searching(resourceType, [...new Set(pairs.map(([name]) => name))]);
-    const checked = checkOptions<PageOptions>(words, options, { signal: true, cursor: true });
+    const checked = check(words, options, ofPage);
     return begin(task, `/${resourceType}`, pairs, checked);
   }
 
   function counted(task: Operation, path: string, options: CountOptions | undefined): Begun {
-    const names = { signal: true, cursor: true, count: true } as const;
-    const checked = checkOptions<CountOptions>(task.words, options, names);
-    const count = checkNumber(task.words, "count", checked.count, 1, longestPage);
+    const { count, ...checked } = check(task.words, options, ofCount);
     return begin(task, path, count === undefined ? [] : [["_count", String(count)]], checked);
   }
 

@@ -5,7 +5,8 @@
  */
 import { adopt, checkGrant } from "../operations/adopt.ts";
 import type { Grant } from "../operations/adopt.ts";
-import { checkId, isObject, wrong } from "../options/checks.ts";
+import { checkId } from "../options/check-id.ts";
+import { isObject, wrong } from "../../checks.ts";
 import type { AdoptManyOptions, Import, RowSummary } from "./imports.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import { callListener } from "../options/call-listener.ts";

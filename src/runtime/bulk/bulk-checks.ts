@@ -3,19 +3,9 @@
  *
  * @module
  */
-import {
-  aFunction,
-  aLane,
-  anything,
-  aSignal,
-  between,
-  check,
-  checkValue,
-  isObject,
-  wrong,
-} from "../options/checks.ts";
-import type { Rule, Rules } from "../options/checks.ts";
-import { someOf } from "../operations/call-checks.ts";
+import { aFunction, anything, aSignal, between, check, checkValue, whole, wrong } from "../../checks.ts";
+import type { Rule, Rules } from "../../checks.ts";
+import { aLane, someOf } from "../operations/call-checks.ts";
 import type { ReconcileOptions, Repair } from "./differences.ts";
 import type { AdoptManyOptions, OnboardManyOptions } from "./imports.ts";
 import type { Rows } from "./for-each-row.ts";
@@ -41,7 +31,7 @@ const onboarding: Rules<OnboardManyOptions> = {
 };
 const reconciling: Rules<ReconcileOptions> = {
   ...adopting,
-  pageSize: between(1, 1_000, true),
+  pageSize: whole(1, 1_000),
   onDifference: aFunction,
   repair: anything,
 };
@@ -71,6 +61,7 @@ export function checkAdopting(rows: Rows<unknown>, options: AdoptManyOptions | u
 }
 
 function checkRows(verb: string, rows: Rows<unknown>): void {
-  if (isObject(rows) && (Symbol.asyncIterator in rows || Symbol.iterator in rows)) return;
+  if (typeof rows === "object" && rows !== null && (Symbol.asyncIterator in rows || Symbol.iterator in rows))
+    return;
   throw wrong(verb, "the list", "an iterable or async iterable", rows);
 }

@@ -7,7 +7,7 @@
 import { isRenaming } from "../../../machines/index.ts";
 import { isLifecycleError } from "../../errors.ts";
 import type { RemoteUser } from "../../http/user-management.ts";
-import { isId } from "../options/checks.ts";
+import { isId } from "../options/check-id.ts";
 import type { Difference } from "./differences.ts";
 import type { Engine } from "../engine/engine.ts";
 import { retryWrite } from "../engine/retry-write.ts";

@@ -8,7 +8,8 @@
 import { linkSignals } from "../../abort.ts";
 import { isLifecycleError } from "../../errors.ts";
 import type { Lane } from "../../store/contract.ts";
-import { checkId, oneOf } from "../options/checks.ts";
+import { checkId } from "../options/check-id.ts";
+import { among, checkValue } from "../../checks.ts";
 import type { Engine } from "../engine/engine.ts";
 import { look, standing } from "./import-progress.ts";
 import type { Import, ImportProgress, ImportSummary, OnboardManyOptions } from "./imports.ts";
@@ -50,7 +51,9 @@ export async function onboardMany(
 
   async function expects(id: string): Promise<"new" | "existing"> {
     if (expect === undefined) return listed.expects(id);
-    return typeof expect === "string" ? expect : oneOf("onboard a list", "expect", expect(id), expected);
+    return typeof expect === "string"
+      ? expect
+      : checkValue("onboard a list", "expect", expect(id), among(...expected));
   }
 
   async function report(phase: ImportProgress["phase"]): Promise<ImportProgress> {

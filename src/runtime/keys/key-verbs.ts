@@ -4,7 +4,7 @@
  * @module
  */
 import { LifecycleError } from "../../errors.ts";
-import { wrong } from "../options/checks.ts";
+import { wrong } from "../../checks.ts";
 import type { Engine } from "../engine/engine.ts";
 import { rotateRingKey } from "./rotate-ring-key.ts";
 import { rotateStoreKey } from "./rotate-store-key.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import type { Cancellable } from "../options/call-options.ts";
-import { aFunction, aSignal, aSwitch, check } from "../options/checks.ts";
-import type { Rules } from "../options/checks.ts";
+import { aFunction, aSignal, aSwitch, check } from "../../checks.ts";
+import type { Rules } from "../../checks.ts";
 
 /** Options of {@link KeyVerbs.rotateKeys}. */
 export interface RotateKeysOptions extends Cancellable {

@@ -16,7 +16,7 @@ import { runUser } from "../engine/run-user.ts";
 import type { Engine } from "../engine/engine.ts";
 import { isLeased, loadUser } from "../engine/load-user.ts";
 import type { WithDeadline } from "../engine/deadline.ts";
-import { checkId } from "../options/checks.ts";
+import { checkId } from "../options/check-id.ts";
 import { errorField } from "../options/logger.ts";
 import { untilForcedRefreshMs } from "../user/until-forced-refresh-ms.ts";
 import { refreshAt } from "../user/user-status.ts";

@@ -9,8 +9,8 @@ import { LifecycleError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
 import { onceArrived } from "../engine/perform-call.ts";
 import { again, whenIdle } from "../engine/until-idle.ts";
-import { isObject, number, only, wrong } from "../options/checks.ts";
-import type { Names } from "../options/checks.ts";
+import { checkValue, only, whole } from "../../checks.ts";
+import type { Names } from "../../checks.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lookForUser } from "../engine/load-user.ts";
 import type { LoadedUser, MissingUser } from "../engine/load-user.ts";
@@ -44,7 +44,6 @@ const verb = "adopt a user";
 
 /** @throws {LifecycleError} `INVALID_OPTION`, whose message contains no token */
 export function checkGrant(grant: Grant): CheckedGrant {
-  if (!isObject(grant)) throw wrong(verb, "the grant", "an object", grant);
   const { oneupUserId, refreshToken, accessToken, expiresAt } = only(verb, "the grant", grant, names);
   if ((accessToken === undefined) !== (expiresAt === undefined)) {
     throw refused("accessToken and expiresAt must come together, or neither");
@@ -53,7 +52,7 @@ export function checkGrant(grant: Grant): CheckedGrant {
     throw refused("expiresAt must be a valid Date");
   }
   return {
-    oneupUserId: number(verb, "oneupUserId", oneupUserId, 1, Number.MAX_SAFE_INTEGER, true),
+    oneupUserId: checkValue(verb, "oneupUserId", oneupUserId as number, whole(1)),
     refreshToken: secret("refreshToken", refreshToken),
     access:
       expiresAt === undefined
@@ -129,7 +128,7 @@ function refuseAnother({ sealer }: Engine, user: User, { oneupUserId }: CheckedG
   if (failure?.reason === "anotherUser" && !isPurging(failure.in)) return;
   throw new LifecycleError(
     "USER_CONFLICT",
-    `Cannot adopt user ${sealer.alias(user.id)}: its oneup_user_id must be the one stored here, ${known}, and it is ${oneupUserId}`,
+    `Cannot adopt user ${sealer.alias(user.id)}: its oneup_user_id must be the one stored here, ${known}, got ${oneupUserId}`,
   );
 }
 

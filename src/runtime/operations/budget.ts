@@ -14,7 +14,7 @@ import { none } from "../../store/lane-scheduler.ts";
 import { byState } from "../user/index-key.ts";
 import type { Engine } from "../engine/engine.ts";
 import { callListener } from "../options/call-listener.ts";
-import { aFunction, checkValue } from "../options/checks.ts";
+import { aFunction, checkValue } from "../../checks.ts";
 import { errorField } from "../options/logger.ts";
 import { forecast } from "./forecast.ts";
 

@@ -5,9 +5,10 @@
  */
 import { fhirVersions } from "../../fhir/fhir-version.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
+import { lanes } from "../../store/contract.ts";
 import { userStates } from "../user/step.ts";
-import { aLane, among, anything, aSignal, aSwitch, between, check, wrong } from "../options/checks.ts";
-import type { Rules } from "../options/checks.ts";
+import { among, anything, aSignal, aSwitch, between, check, whole, wrong } from "../../checks.ts";
+import type { Rule, Rules } from "../../checks.ts";
 import type {
   FhirOptions,
   OffboardOptions,
@@ -18,11 +19,13 @@ import type {
   WorkOptions,
 } from "../options/call-options.ts";
 
-const waiting: Rules<WaitOptions> = { waitMs: between(0, Number.MAX_SAFE_INTEGER), signal: aSignal };
+export const aLane: Rule = among(...lanes);
+
+const waiting: Rules<WaitOptions> = { waitMs: between(0), signal: aSignal };
 const retrying: Rules<RetryOptions> = { ...waiting, lane: aLane };
 const onboarding: Rules<OnboardOptions> = { ...retrying, expect: among("new", "existing") };
 const working: Rules<WorkOptions> = {
-  concurrency: between(1, 1_024, true),
+  concurrency: whole(1, 1_024),
   pollMs: between(10, 3_600_000),
   signal: aSignal,
 };

@@ -5,7 +5,7 @@
  */
 import { ahead } from "../../store/lane-scheduler.ts";
 import { shutGates } from "./budget.ts";
-import { checkId } from "../options/checks.ts";
+import { checkId } from "../options/check-id.ts";
 import type { Engine } from "../engine/engine.ts";
 import { explainUser } from "./explain-user.ts";
 import type { Circumstances } from "./explain-user.ts";

@@ -12,7 +12,8 @@ import { listUsersCall, readUserList } from "../../http/user-management.ts";
 import type { RemoteUser, UserQuery } from "../../http/user-management.ts";
 import type { Lane } from "../../store/contract.ts";
 import { refusalError } from "../account/refusal-error.ts";
-import { aSignal, between, check, checkId, number, only } from "../options/checks.ts";
+import { checkId } from "../options/check-id.ts";
+import { aSignal, check, checkValue, only, whole } from "../../checks.ts";
 import { clientOf } from "../engine/engine.ts";
 import type { Engine } from "../engine/engine.ts";
 import { queryOf, readSeen } from "../user/search-forms.ts";
@@ -198,7 +199,7 @@ function checkFind(query: FindQuery): Sought {
   return {
     ...(appUserId !== undefined && { appUserId: checkId(appUserId) }),
     ...(numbered && {
-      oneupUserId: number(findVerb, "oneupUserId", oneupUserId, 1, Number.MAX_SAFE_INTEGER, true),
+      oneupUserId: checkValue(findVerb, "oneupUserId", oneupUserId, whole(1)),
     }),
   };
 }
@@ -220,5 +221,5 @@ function refused(code: ErrorCode, why: string, retryAfterMs?: number): Lifecycle
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function checkList(options: ListOptions | undefined): ListOptions {
-  return check("list users", options, { pageSize: between(1, 1_000, true), signal: aSignal });
+  return check("list users", options, { pageSize: whole(1, 1_000), signal: aSignal });
 }

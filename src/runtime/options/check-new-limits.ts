@@ -3,20 +3,20 @@
  *
  * @module
  */
-import { number, only } from "./checks.ts";
-import type { Names } from "./checks.ts";
+import { between, checkValue, only, whole } from "../../checks.ts";
+import type { Names, Rules } from "../../checks.ts";
 import { longestWindowMs } from "./limits.ts";
 import type { Ceiling, NewLimits } from "./limits.ts";
 
-/** The property names of a {@link Ceiling}. */
-export const ofCeiling: Names<Ceiling> = { calls: true, windowMs: true };
+/** The rules for a {@link Ceiling}. */
+export const ofCeiling: Rules<Ceiling> = { calls: whole(1, 1e9), windowMs: between(1, longestWindowMs) };
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function ceiling<T extends Ceiling>(doing: string, name: string, given: T, known: Names<T>): Ceiling {
   const { calls, windowMs } = only<Ceiling>(doing, name, given, known);
   return {
-    calls: number(doing, `${name}.calls`, calls, 1, 1e9, true),
-    windowMs: number(doing, `${name}.windowMs`, windowMs, 1, longestWindowMs),
+    calls: checkValue(doing, `${name}.calls`, calls as number, ofCeiling.calls),
+    windowMs: checkValue(doing, `${name}.windowMs`, windowMs as number, ofCeiling.windowMs),
   };
 }
 

@@ -7,7 +7,7 @@ import { inTime } from "../../clock.ts";
 import type { Clock } from "../../clock.ts";
 import { inWords, LifecycleError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
-import { only } from "./checks.ts";
+import { only } from "../../checks.ts";
 
 /** From the 1upHealth developer console. */
 export interface Credentials {
@@ -91,6 +91,6 @@ function header(name: string, value: unknown): string {
     typeof value !== "string" ? typeof value : value === "" ? "empty" : "text with other characters";
   throw new LifecycleError(
     "INVALID_OPTION",
-    `Cannot start: ${name} must be visible ASCII text without spaces, as in the developer console, and it is ${kind}`,
+    `Cannot start: ${name} must be visible ASCII text without spaces, as in the developer console, got ${kind}`,
   );
 }

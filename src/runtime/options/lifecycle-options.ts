@@ -14,8 +14,20 @@ import type { Pager } from "../../http/user-management.ts";
 import type { StoreAdapter } from "../../store/contract.ts";
 import { isInside } from "../../store/sealing/keys.ts";
 import type { Encryption } from "../../store/sealing/keys.ts";
-import { isObject, number, oneOf, only, wrong } from "./checks.ts";
-import type { Names } from "./checks.ts";
+import {
+  among,
+  anything,
+  aSwitch,
+  between,
+  check,
+  checkValue,
+  isObject,
+  only,
+  whole,
+  withMethods,
+  wrong,
+} from "../../checks.ts";
+import type { Rule, Rules } from "../../checks.ts";
 import { credentialSource } from "./credentials.ts";
 import type { Credentials, CredentialSource } from "./credentials.ts";
 import { ceiling, ofCeiling } from "./check-new-limits.ts";
@@ -158,45 +170,51 @@ const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: no
 /** How error messages begin: "Cannot start: …". */
 const verb = "start";
 
-const names: Names<LifecycleOptions> = {
-  credentials: true,
-  store: true,
-  encryption: true,
-  hideIds: true,
-  endpoints: true,
-  limits: true,
-  pager: true,
-  refresh: true,
-  timeoutMs: true,
-  maxAnswerBytes: true,
-  graceMs: true,
-  leaseMs: true,
-  cachedTokens: true,
-  clock: true,
-  transport: true,
-  logger: true,
+const rules: Rules<LifecycleOptions> = {
+  credentials: anything,
+  store: { must: 'an adapter such as lmdb("./data")', holds: withMethods("open").holds },
+  encryption: anything,
+  hideIds: aSwitch,
+  endpoints: anything,
+  limits: anything,
+  pager: anything,
+  refresh: anything,
+  timeoutMs: between(10, 2 * minute),
+  maxAnswerBytes: whole(leastAnswerBytes, mostAnswerBytes),
+  graceMs: between(0, minute),
+  leaseMs: anything,
+  cachedTokens: whole(0, 1e7),
+  clock: withMethods("now", "monotonic", "timer", "random"),
+  transport: withMethods("send"),
+  logger: withMethods(...levels),
 };
+const ofRefresh: Rules<NonNullable<LifecycleOptions["refresh"]>> = {
+  policy: among("keepAlive", "eager", "lazy"),
+  windowMs: between(2 * minute, 60 * minute),
+};
+const aShare = between(0, 1);
+const ofLanes: Rules<LaneShares> = { kept: aShare, recovery: aShare, bulk: aShare };
 
 /** Checks only the option names. @throws {LifecycleError} `INVALID_OPTION` */
 export function checkOverrides(options: Partial<LifecycleOptions> | undefined): Partial<LifecycleOptions> {
-  return only(verb, "options", options, names);
+  return only(verb, "options", options, rules);
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION`, `KEY_REFUSED` */
 export function checkOptions(options: LifecycleOptions): Settings {
   if (!isObject(options)) throw wrong(verb, "options", "an object", options);
-  const { store, encryption } = options;
-  checkOverrides(options);
-  const endpoints = only(verb, "endpoints", options.endpoints, { api: true, auth: true });
-  const limits = only(verb, "limits", options.limits, { management: true, token: true, fhir: true });
-  const refresh = only(verb, "refresh", options.refresh, { policy: true, windowMs: true });
-  const timeoutMs = number(verb, "timeoutMs", options.timeoutMs ?? 30_000, 10, 2 * minute);
-  const graceMs = number(verb, "graceMs", options.graceMs ?? 10_000, 0, minute);
+  const { timeoutMs = 30_000, graceMs = 10_000, ...given } = check(verb, options, rules);
+  const store = checkValue(verb, "store", options.store, rules.store);
+  const endpoints = only(verb, "endpoints", given.endpoints, { api: true, auth: true });
+  const limits = only(verb, "limits", given.limits, { management: true, token: true, fhir: true });
+  const refresh = check(verb, given.refresh, ofRefresh, "refresh");
+  // No shorter, or a call of a stalled process could arrive after another process has taken over its user.
+  const shortestLeaseMs = timeoutMs + graceMs;
   return {
     credentials: credentialSource(options.credentials),
-    store: checkStore(store),
-    encryption: checkEncryption(encryption, store),
-    hideIds: oneOf(verb, "hideIds", options.hideIds ?? false, [false, true]),
+    store,
+    encryption: checkEncryption(given.encryption, store),
+    hideIds: given.hideIds ?? false,
     api: endpoint("endpoints.api", endpoints.api ?? "https://api.1up.health"),
     auth: endpoint("endpoints.auth", endpoints.auth ?? "https://auth.1up.health"),
     limits: {
@@ -208,31 +226,22 @@ export function checkOptions(options: LifecycleOptions): Settings {
       fhir: limits.fhir === undefined ? null : ceiling(verb, "limits.fhir", limits.fhir, ofCeiling),
     },
     lanes: laneShares(limits.management?.lanes),
-    pager: checkPager(options.pager),
-    policy: oneOf(verb, "refresh.policy", refresh.policy ?? "keepAlive", ["keepAlive", "eager", "lazy"]),
-    windowMs: number(verb, "refresh.windowMs", refresh.windowMs ?? 10 * minute, 2 * minute, 60 * minute),
+    pager: checkPager(given.pager),
+    policy: refresh.policy ?? "keepAlive",
+    windowMs: refresh.windowMs ?? 10 * minute,
     timeoutMs,
-    maxAnswerBytes: number(
-      verb,
-      "maxAnswerBytes",
-      options.maxAnswerBytes ?? usualAnswerBytes,
-      leastAnswerBytes,
-      mostAnswerBytes,
-      true,
-    ),
+    maxAnswerBytes: given.maxAnswerBytes ?? usualAnswerBytes,
     graceMs,
-    // No shorter, or a call of a stalled process could arrive after another process has taken over its user.
-    leaseMs: number(
+    leaseMs: checkValue(
       verb,
       "leaseMs",
-      options.leaseMs ?? timeoutMs + graceMs + 5_000,
-      timeoutMs + graceMs,
-      60 * minute,
+      given.leaseMs ?? shortestLeaseMs + 5_000,
+      between(shortestLeaseMs, 60 * minute),
     ),
-    cachedTokens: number(verb, "cachedTokens", options.cachedTokens ?? 10_000, 0, 1e7, true),
-    clock: able("clock", options.clock ?? systemClock, ["now", "monotonic", "timer", "random"]),
-    transport: options.transport && able("transport", options.transport, ["send"]),
-    logger: unbreakable(able("logger", options.logger ?? silent, levels)),
+    cachedTokens: given.cachedTokens ?? 10_000,
+    clock: given.clock ?? systemClock,
+    transport: given.transport,
+    logger: unbreakable(given.logger ?? silent),
   };
 }
 
@@ -247,19 +256,10 @@ function checkPager(given: Partial<Pager> | undefined): Pager {
   throw wrong(verb, "pager", "names of two parameters that mean nothing else", pager.limit);
 }
 
-/** Checks that an object has the methods it needs. */
-function able<T extends object>(name: string, value: T, methods: readonly (keyof T & string)[]): T {
-  if (isObject(value) && methods.every((method) => typeof value[method] === "function")) return value;
-  throw wrong(verb, name, `an object with the methods ${methods.join(", ")}`, value);
-}
-
 type Management = NonNullable<NonNullable<LifecycleOptions["limits"]>["management"]>;
 
 function laneShares(given: Management["lanes"]): LaneShares {
-  const lanes = only(verb, "limits.management.lanes", given, { kept: true, recovery: true, bulk: true });
-  const share = (name: keyof LaneShares, byDefault: number): number =>
-    number(verb, `limits.management.lanes.${name}`, lanes[name] ?? byDefault, 0, 1);
-  const [kept, recovery, bulk] = [share("kept", 0.1), share("recovery", 0.2), share("bulk", 0.1)];
+  const { kept = 0.1, recovery = 0.2, bulk = 0.1 } = check(verb, given, ofLanes, "limits.management.lanes");
   if (recovery + bulk <= 1) return { kept, recovery, bulk };
   const rule = "shares of which recovery and bulk are 1 at most together";
   throw wrong(verb, "limits.management.lanes", rule, recovery + bulk);
@@ -282,13 +282,13 @@ export function endpoint(name: string, value: string): string {
   return `${protocol}//${host}${pathname}`.replace(/\/+$/, "");
 }
 
-function checkStore(store: StoreAdapter): StoreAdapter {
-  if (typeof store === "object" && store !== null && typeof store.open === "function") return store;
-  throw new LifecycleError(
-    "INVALID_OPTION",
-    `Cannot start: store must be an adapter such as lmdb("./data"), and it is ${store === null ? "null" : typeof store}`,
-  );
-}
+const areKeys = (keys: unknown): boolean =>
+  Array.isArray(keys) && keys.every((key: unknown) => typeof key === "string" || key instanceof Uint8Array);
+const forms: readonly Pick<Rule, "holds">[] = [
+  withMethods("ring"),
+  withMethods("wrap", "unwrap"),
+  { holds: (value) => isObject(value) && areKeys(value["keys"]) },
+];
 
 function checkEncryption(encryption: Encryption | undefined, store: StoreAdapter): Encryption | undefined {
   if (encryption === undefined) {
@@ -298,7 +298,7 @@ function checkEncryption(encryption: Encryption | undefined, store: StoreAdapter
       `Cannot start: the ${store.name} store keeps tokens on disk, so it needs encryption, e.g. keyFile("./lifecycle.key")`,
     );
   }
-  if (!isObject(encryption)) throw notEncryption();
+  if (!forms.some((form) => form.holds(encryption))) throw notEncryption();
   const path = "ring" in encryption ? encryption.path : undefined;
   if (path !== undefined && store.folder !== undefined && isInside(store.folder, path)) {
     throw new LifecycleError(
@@ -306,20 +306,7 @@ function checkEncryption(encryption: Encryption | undefined, store: StoreAdapter
       `Cannot start: the key file must be outside the store's folder, or every copy of the store includes its key: ${path}`,
     );
   }
-  const fits =
-    "ring" in encryption
-      ? typeof encryption.ring === "function"
-      : "wrap" in encryption
-        ? typeof encryption.wrap === "function" && typeof encryption.unwrap === "function"
-        : isKeys(encryption.keys);
-  if (!fits) throw notEncryption();
   return encryption;
-}
-
-function isKeys(keys: unknown): boolean {
-  return (
-    Array.isArray(keys) && keys.every((key: unknown) => typeof key === "string" || key instanceof Uint8Array)
-  );
 }
 
 function notEncryption(): LifecycleError {

@@ -8,7 +8,7 @@ import type { Search, UserContext, UserFacts } from "../../../machines/index.ts"
 import type { Refusal } from "../../http/answer.ts";
 import type { Answer } from "../../http/call.ts";
 import { isSameId } from "../../http/echo.ts";
-import { isId } from "../options/checks.ts";
+import { isId } from "../options/check-id.ts";
 import { readSeen } from "./search-forms.ts";
 import type { SearchForms, Sought } from "./search-forms.ts";
 

@@ -4,7 +4,10 @@
  * @module
  */
 import type { OnboardOptions } from "../options/call-options.ts";
-import { aLane, checkId, checkValue, isObject, oneOf, only, wrong } from "../options/checks.ts";
+import { checkId } from "../options/check-id.ts";
+import { among, anything, check, isObject, wrong } from "../../checks.ts";
+import type { Rules } from "../../checks.ts";
+import { aLane } from "../operations/call-checks.ts";
 
 /** Input of `lifecycle.watcher`. */
 export interface WatcherInput {
@@ -15,13 +18,12 @@ export interface WatcherInput {
 /** Input of `lifecycle.actor`. */
 export interface ActorInput extends WatcherInput, Pick<OnboardOptions, "expect" | "lane"> {}
 
+const rules: Rules<ActorInput> = { appUserId: anything, expect: among("new", "existing"), lane: aLane };
+
 /** @throws {LifecycleError} `INVALID_ID`, `INVALID_OPTION` */
 export function checkActorInput(input: unknown): ActorInput {
   const verb = "invoke an actor";
   if (!isObject(input)) throw wrong(verb, "input", "{ appUserId }", input);
-  const names = { appUserId: true, expect: true, lane: true } as const;
-  const { appUserId, expect, lane } = only<ActorInput>(verb, "input", input as ActorInput, names); // checked below
-  if (lane !== undefined) checkValue(verb, "lane", lane, aLane);
-  if (expect !== undefined) oneOf(verb, "expect", expect, ["new", "existing"]);
-  return { appUserId: checkId(appUserId ?? ""), ...(expect && { expect }), ...(lane && { lane }) };
+  const { appUserId = "", ...options } = check<Partial<ActorInput>>(verb, input, rules, "input");
+  return { ...options, appUserId: checkId(appUserId) };
 }

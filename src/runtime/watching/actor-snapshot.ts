@@ -8,7 +8,7 @@ import { inWords, isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { ErrorCode } from "../../errors.ts";
 import { checkActorInput } from "./actor-input.ts";
 import type { ActorInput } from "./actor-input.ts";
-import { isObject, wrong } from "../options/checks.ts";
+import { isObject, wrong } from "../../checks.ts";
 import type { UserStatus } from "../user/user-status.ts";
 
 /** Snapshot of an actor of a lifecycle. */
@@ -50,7 +50,7 @@ function revived(kept: unknown): UserStatus {
   if (!isObject(kept) || !("since" in kept && "history" in kept && Array.isArray(kept.history))) {
     throw wrong("restore an actor", "output", "what its snapshot was persisted with", kept);
   }
-  const status = kept as UserStatus; // an object with these two fields is a status
+  const status = kept as unknown as UserStatus; // an object with these two fields is a status
   const { since, expiresAt, pause, history } = status;
   return {
     ...status,

@@ -1,9 +1,12 @@
 /** A clock that tests can move: hours pass instantly, and every timer fires at its time. */
 
+import { between, checkValue } from "../../checks.ts";
 import { type Clock, systemClock } from "../../clock.ts";
-import { LifecycleError } from "../../errors.ts";
 import { Chance } from "../base/chance.ts";
 import { TimerQueue } from "./timer-queue.ts";
+
+const verb = "set the virtual clock";
+const ahead = between(0);
 
 /** Options of {@link createVirtualClock}. */
 export interface VirtualClockOptions {
@@ -120,7 +123,10 @@ class SteeredClock implements VirtualClock {
   }
 
   advance(ms: number): void {
-    if (!(finite("ms", ms) >= 0)) throw refuse("ms", "at least 0; use set() to go back", ms);
+    checkValue(verb, "ms", ms, {
+      must: `${ahead.must}; use set() to go back`,
+      holds: ahead.holds,
+    });
     this.#shift(ms);
   }
 
@@ -190,14 +196,7 @@ class SteeredClock implements VirtualClock {
   }
 }
 
+/** @throws {LifecycleError} `INVALID_OPTION` */
 function finite(name: string, value: number): number {
-  if (!Number.isFinite(value)) throw refuse(name, "a finite number", value);
-  return value;
-}
-
-function refuse(name: string, rule: string, value: unknown): LifecycleError {
-  return new LifecycleError(
-    "INVALID_OPTION",
-    `Cannot set the virtual clock: ${name} must be ${rule}, got ${String(value)}`,
-  );
+  return checkValue(verb, name, value, { must: "a finite number", holds: Number.isFinite });
 }

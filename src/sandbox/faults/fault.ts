@@ -2,16 +2,17 @@
 
 import { callNames, type CallName } from "../base/plan.ts";
 import {
+  among,
+  aSwitch,
+  aText,
+  between,
   check,
-  checkNames,
-  oneOf,
+  invalid,
+  isObject,
   orInfinity,
-  quantity,
-  refuse,
-  type Rule,
-  text,
+  type Rules,
   whole,
-} from "../base/rule.ts";
+} from "../../checks.ts";
 import { type FaultResponse, faultResponses } from "./fault-responses.ts";
 
 /**
@@ -99,30 +100,30 @@ export interface Fault {
 
 const verb = "script the fault";
 
-const rules: { readonly [Name in keyof Fault]-?: Rule } = {
-  call: oneOf("*", ...callNames),
-  appUserId: text,
+const rules: Rules<Fault> = {
+  call: among("*", ...callNames),
+  appUserId: aText,
   times: orInfinity(whole(1)),
   skip: whole(0),
   probability: {
-    expected: "a number above 0, up to 1",
+    must: "a number above 0, up to 1",
     holds: (value) => typeof value === "number" && value > 0 && value <= 1,
   },
-  response: oneOf(...Object.keys(faultResponses)),
+  response: among(...Object.keys(faultResponses)),
   status: whole(200, 599),
-  body: { expected: "a string, or what JSON can hold", holds: isJson },
-  headers: { expected: "header names with their texts", holds: areHeaders },
-  retryAfterMs: quantity,
-  retryAfter: oneOf("seconds", "date"),
-  commit: oneOf(true, false),
-  drop: oneOf("before", "after", "body"),
-  delayMs: quantity,
-  delay: oneOf("before", "after"),
+  body: { must: "a string, or what JSON can hold", holds: isJson },
+  headers: { must: "header names with their texts", holds: areHeaders },
+  retryAfterMs: between(0),
+  retryAfter: among("seconds", "date"),
+  commit: aSwitch,
+  drop: among("before", "after", "body"),
+  delayMs: between(0),
+  delay: among("before", "after"),
   omit: {
-    expected: "a list of field names",
-    holds: (value) => Array.isArray(value) && value.length > 0 && value.every(text.holds),
+    must: "a list of field names",
+    holds: (value) => Array.isArray(value) && value.length > 0 && value.every(aText.holds),
   },
-  codeReadyMs: quantity,
+  codeReadyMs: between(0),
 };
 
 /** Fields that are only valid with one of others. */
@@ -137,29 +138,25 @@ const needs: readonly (readonly [keyof Fault, ...(keyof Fault)[]])[] = [
 
 /** @throws {LifecycleError} `INVALID_OPTION` with the name, the rule and the value */
 export function checkFault(fault: Fault): void {
-  checkNames(verb, fault, rules);
-  check(verb, fault, rules);
-  const { response, status, drop, omit, delayMs, codeReadyMs, body, commit } = fault;
+  const { response, status, drop, omit, delayMs, codeReadyMs, body, commit } = check(verb, fault, rules);
   for (const [name, ...others] of needs) {
     if (fault[name] === undefined || others.some((other) => fault[other] !== undefined)) continue;
-    throw refuse(verb, `${name} must go with ${others.join(" or ")}, got ${name} alone`);
+    throw invalid(verb, `${name} must go with ${others.join(" or ")}`, `${name} alone`);
   }
   const effects = [response ?? status, drop, omit].filter((one) => one !== undefined).length;
   if (effects > 1 || (effects === 0 && delayMs === undefined && codeReadyMs === undefined)) {
     const rule = "one of response, status, drop and omit, or have a delayMs or codeReadyMs";
-    throw refuse(verb, `a fault must be ${rule}, got ${effects} of them`);
+    throw invalid(verb, `a fault must be ${rule}`, `${effects} of them`);
   }
   if (response === undefined) return;
   const { statuses, carriesOut } = faultResponses[response];
   if (status !== undefined && statuses !== "any" && !statuses.includes(status)) {
-    throw refuse(
-      verb,
-      `the status of ${response} must be ${statuses.join(", ") || "left out"}, got ${status}`,
-    );
+    const rule = `the status of ${response} must be ${statuses.join(", ") || "left out"}`;
+    throw invalid(verb, rule, String(status));
   }
-  if (body !== undefined) throw refuse(verb, `body must be left out, got one beside ${response}`);
+  if (body !== undefined) throw invalid(verb, "body must be left out", `one beside ${response}`);
   if (carriesOut === true && commit === false)
-    throw refuse(verb, `commit of ${response} must be true, got false`);
+    throw invalid(verb, `commit of ${response} must be true`, "false");
 }
 
 /** The calls that a fault can hit; `undefined` for any. */
@@ -209,9 +206,9 @@ function isJson(value: unknown): boolean {
 }
 
 function areHeaders(value: unknown): boolean {
-  if (typeof value !== "object" || value === null || !Object.values(value).every(text.holds)) return false;
+  if (!isObject(value) || !Object.values(value).every(aText.holds)) return false;
   try {
-    return new Headers(Object.entries(value)) instanceof Headers;
+    return new Headers(value as Record<string, string>) instanceof Headers; // all are texts
   } catch {
     return false; // not valid in an HTTP header
   }

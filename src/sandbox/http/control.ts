@@ -4,6 +4,7 @@
  * Infinity as null; an invalid option is answered with 400 `{ code, message }`. All calls: {@link controlRoutes}.
  */
 
+import { aSwitch, checkValue } from "../../checks.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import { infinite } from "../options/behaviour.ts";
 import { controlBase, controlRoutes } from "./control-routes.ts";
@@ -111,10 +112,7 @@ function resourcesOf(sandbox: Sandbox, { appUserId, version, resources }: Record
 }
 
 function flagOf(incoming: Incoming, name: string): boolean {
-  const value = bodyOf(incoming)[name];
-  if (typeof value === "boolean") return value;
-  const message = `Cannot carry out the control call: ${name} must be true or false, got ${typeof value}`;
-  throw new LifecycleError("INVALID_OPTION", message);
+  return checkValue("carry out the control call", name, bodyOf(incoming)[name] as boolean, aSwitch); // or it throws
 }
 
 function numberOf(incoming: Incoming, name: string): number {

@@ -1,7 +1,7 @@
 /** Restores a sandbox from untrusted JSON: a file, or another process. */
 
 import { LifecycleError } from "../../errors.ts";
-import { isObject } from "../base/rule.ts";
+import { isObject } from "../../checks.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { SandboxSnapshot } from "../state/world.ts";
 

@@ -1,7 +1,7 @@
 /** The sandbox's behaviour where 1upHealth's documentation is ambiguous or silent. Can be changed while it runs. */
 
 import { type FhirBehaviour, fhirBehaviourRules, usualFhirBehaviour } from "./fhir-behaviour.ts";
-import { check, checkNames, oneOf, quantity, type Rule, whole } from "../base/rule.ts";
+import { among, aSwitch, between, check, isObject, type Rules, whole } from "../../checks.ts";
 
 /** Variants of 1upHealth's behaviour. Options of {@link createSandbox}; {@link Sandbox.behave} changes them later. */
 export interface Behaviour extends FhirBehaviour {
@@ -101,51 +101,41 @@ export const usualBehaviour: Behaviour = {
 };
 
 /** The rule of each option. */
-export const behaviourRules: { readonly [Name in keyof Behaviour]: Rule } = {
+export const behaviourRules: Rules<Behaviour> = {
   ...fhirBehaviourRules,
-  codeLifeMs: quantity,
-  codeReadyMs: quantity,
-  accessTokenLifeMs: quantity,
-  refreshTokenLifeMs: quantity,
-  exists: oneOf(200, 400, 404),
-  missing: oneOf(200, 400, 404),
-  createAgain: oneOf("error", "success"),
-  renamed: oneOf("confirmation", "user"),
-  noMatch: oneOf(200, 400),
-  filter: oneOf("always", "body", "never"),
-  invalidClient: oneOf(400, 401),
-  tokenType: oneOf("Bearer", "bearer"),
-  refreshScope: oneOf(true, false),
-  oldAccessToken: oneOf("revoked", "valid"),
-  spentCode: oneOf(400, 503),
-  unauthorized: oneOf(302, 401),
-  retryAfter: oneOf(false, true, "seconds", "date"),
-  reuse: oneOf("refuse", "revokeFamily"),
-  codeReuse: oneOf("refuse", "revokeFamily"),
-  rotate: oneOf(true, false),
+  codeLifeMs: between(0),
+  codeReadyMs: between(0),
+  accessTokenLifeMs: between(0),
+  refreshTokenLifeMs: between(0),
+  exists: among(200, 400, 404),
+  missing: among(200, 400, 404),
+  createAgain: among("error", "success"),
+  renamed: among("confirmation", "user"),
+  noMatch: among(200, 400),
+  filter: among("always", "body", "never"),
+  invalidClient: among(400, 401),
+  tokenType: among("Bearer", "bearer"),
+  refreshScope: aSwitch,
+  oldAccessToken: among("revoked", "valid"),
+  spentCode: among(400, 503),
+  unauthorized: among(302, 401),
+  retryAfter: among(false, true, "seconds", "date"),
+  reuse: among("refuse", "revokeFamily"),
+  codeReuse: among("refuse", "revokeFamily"),
+  rotate: aSwitch,
   pager: {
-    expected: 'false, "all", or names { skip, limit }',
-    holds: (value) => value === false || value === "all" || (isName(value, "skip") && isName(value, "limit")),
+    must: 'false, "all", or names { skip, limit }',
+    holds: (value) =>
+      value === false ||
+      value === "all" ||
+      (isObject(value) && isName(value["skip"]) && isName(value["limit"])),
   },
-  active: oneOf(true, false),
+  active: aSwitch,
   spender: {
-    expected: "false, or { everyMs } with a whole number from 1",
-    holds: (value) => value === false || whole(1).holds(field(value, "everyMs")),
+    must: "false, or { everyMs } with a whole number from 1",
+    holds: (value) => value === false || (isObject(value) && whole(1).holds(value["everyMs"])),
   },
 };
-
-/**
- * Picks the behaviour from options and validates it; missing options stay missing. `verb` starts the message.
- *
- * @throws {LifecycleError} `INVALID_OPTION` with the name, the rule and the value
- */
-export function readBehaviour(verb: string, options: Partial<Behaviour>): Partial<Behaviour> {
-  check(verb, options, behaviourRules);
-  const given = Object.entries(options);
-  const read = given.filter(([name, value]) => Object.hasOwn(behaviourRules, name) && value !== undefined);
-  // Every value has passed the rule of its name.
-  return Object.fromEntries(read) as Partial<Behaviour>;
-}
 
 /** Restores Infinity, which JSON writes as null. */
 export function infinite(behaviour: Partial<Behaviour>): Partial<Behaviour> {
@@ -153,21 +143,20 @@ export function infinite(behaviour: Partial<Behaviour>): Partial<Behaviour> {
 }
 
 /**
- * Like {@link readBehaviour}, but rejects any other field.
+ * The options to change, without those that are `undefined`.
  *
- * @throws {LifecycleError} `INVALID_OPTION`
+ * @throws {LifecycleError} `INVALID_OPTION` with the name, the rule and the value
  */
 export function readChange(change: Partial<Behaviour>): Partial<Behaviour> {
-  checkNames("change the sandbox", change, behaviourRules);
-  return readBehaviour("change the sandbox", change);
+  return withoutUndefined(check("change the sandbox", change, behaviourRules));
 }
 
-function isName(value: unknown, name: string): boolean {
-  const found = field(value, name);
-  return typeof found === "string" && found !== "";
+/** Without the properties that are `undefined`, which would replace a default. */
+export function withoutUndefined<T extends object>(options: T): T {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as T; // only what may be missing is left out
 }
 
-function field(value: unknown, name: string): unknown {
-  if (typeof value !== "object" || value === null) return undefined;
-  return new Map<string, unknown>(Object.entries(value)).get(name);
+function isName(value: unknown): boolean {
+  return typeof value === "string" && value !== "";
 }

@@ -1,6 +1,6 @@
 /** The behaviour of the FHIR API where 1upHealth's documentation is ambiguous or silent. */
 
-import { oneOf, orInfinity, type Rule, whole } from "../base/rule.ts";
+import { among, aSwitch, isObject, orInfinity, type Rules, whole } from "../../checks.ts";
 
 /** Variants of 1upHealth's FHIR API. Part of {@link Behaviour}. */
 export interface FhirBehaviour {
@@ -75,24 +75,25 @@ export const usualFhirBehaviour: FhirBehaviour = {
 const nextLinks = ["usual", "relative", "stuck", "circle", "endless", "portTwice", "otherBase"];
 
 /** The rule of each option. */
-export const fhirBehaviourRules: { readonly [Name in keyof FhirBehaviour]: Rule } = {
+export const fhirBehaviourRules: Rules<FhirBehaviour> = {
   nextLink: {
-    expected: `one of ${nextLinks.join(", ")}, or { origin } with an origin like http://127.0.0.1:4000`,
+    must: `one of ${nextLinks.join(", ")}, or { origin } with an origin like http://127.0.0.1:4000`,
     holds: (value) => nextLinks.some((one) => one === value) || hasOrigin(value),
   },
-  linkOrder: oneOf("selfFirst", "selfLast"),
-  loneLink: oneOf(true, false),
-  totals: oneOf(true, false),
-  undeclared: oneOf("ignore", "refuse"),
-  keepsMeta: oneOf(true, false),
-  created: oneOf(200, 201),
-  refusedToken: oneOf("empty", "outcome", "error"),
-  deleted: oneOf(404, 410),
-  ifMatch: oneOf("optional", "required"),
+  linkOrder: among("selfFirst", "selfLast"),
+  loneLink: aSwitch,
+  totals: aSwitch,
+  undeclared: among("ignore", "refuse"),
+  keepsMeta: aSwitch,
+  created: among(200, 201),
+  refusedToken: among("empty", "outcome", "error"),
+  deleted: among(404, 410),
+  ifMatch: among("optional", "required"),
   purgeBatch: orInfinity(whole(1)),
 };
 
 function hasOrigin(value: unknown): boolean {
-  if (typeof value !== "object" || value === null || !("origin" in value)) return false;
-  return typeof value.origin === "string" && /^https?:\/\/[^/?#@\s]+$/.test(value.origin);
+  if (!isObject(value)) return false;
+  const { origin } = value;
+  return typeof origin === "string" && /^https?:\/\/[^/?#@\s]+$/.test(origin);
 }

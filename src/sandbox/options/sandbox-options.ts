@@ -1,10 +1,9 @@
 /** The sandbox's options and their validation. Each unknown of 1upHealth is an option here. */
 
-import { inspect } from "node:util";
+import { among, anything, between, check, orInfinity, whole, withMethods } from "../../checks.ts";
+import type { Rule, Rules } from "../../checks.ts";
 import { systemClock } from "../../clock.ts";
-import { LifecycleError } from "../../errors.ts";
-import { type Behaviour, behaviourRules, readBehaviour, usualBehaviour } from "./behaviour.ts";
-import { checkNames } from "../base/rule.ts";
+import { type Behaviour, behaviourRules, usualBehaviour, withoutUndefined } from "./behaviour.ts";
 import { createVirtualClock, type VirtualClock } from "../clock/virtual-clock.ts";
 
 /** Options of {@link createSandbox}; those of {@link Behaviour} can be changed later. */
@@ -54,16 +53,34 @@ export interface Settings extends Behaviour {
 
 const verb = "create the sandbox";
 
-const names: Readonly<Record<keyof SandboxOptions, unknown>> = {
+const aName: Rule = {
+  must: "a non-empty string",
+  holds: (value) => typeof value === "string" && value !== "",
+};
+const aTime = between(0);
+const isRange = (value: unknown): boolean =>
+  Array.isArray(value) && value.length === 2 && value.every(aTime.holds) && value[0] <= value[1];
+const rules: Rules<SandboxOptions> = {
   ...behaviourRules,
-  clientId: true,
-  clientSecret: true,
-  clock: true,
-  limit: true,
-  latencyMs: true,
-  waitOn: true,
-  readLagMs: true,
-  seed: true,
+  clientId: aName,
+  clientSecret: aName,
+  clock: {
+    must: "one that can be moved, such as createVirtualClock()",
+    holds: withMethods("now", "monotonic", "timer", "random", "advance", "set", "onChange").holds,
+  },
+  limit: anything,
+  latencyMs: {
+    must: `${aTime.must}, or a list of two of them, the smaller first`,
+    holds: (value) => aTime.holds(value) || isRange(value),
+  },
+  waitOn: among("machine", "clock"),
+  readLagMs: aTime,
+  seed: aTime,
+};
+const ofLimit: Rules<NonNullable<SandboxOptions["limit"]>> = {
+  calls: orInfinity(whole(1)),
+  windowMs: between(1),
+  window: among("rolling", "fixed"),
 };
 
 /**
@@ -72,64 +89,20 @@ const names: Readonly<Record<keyof SandboxOptions, unknown>> = {
  * @throws {LifecycleError} `INVALID_OPTION` with the option's name, the rule and the value
  */
 export function readOptions(options: SandboxOptions): Settings {
-  checkNames(verb, options, names);
-  const { limit = {}, latencyMs = 0, clock = createVirtualClock() } = options;
-  checkNames(verb, limit, { calls: true, windowMs: true, window: true }, "limit");
-  const [least, most] = rangeOf(latencyMs);
-  if (!(most >= least)) throw refuse("latencyMs", "a range whose end is not below its start", latencyMs);
+  const { limit, latencyMs = 0, clock = createVirtualClock(), ...given } = check(verb, options, rules);
+  const { calls = 300, windowMs = 3_600_000, window = "rolling" } = check(verb, limit, ofLimit, "limit");
   return {
     ...usualBehaviour,
-    ...readBehaviour(verb, options),
-    clientId: text("clientId", options.clientId ?? "sandbox-client"),
-    clientSecret: text("clientSecret", options.clientSecret ?? "sandbox-secret"),
-    clock: able(clock),
-    calls: count("limit.calls", limit.calls ?? 300),
-    windowMs: atLeast(1, "limit.windowMs", limit.windowMs ?? 3_600_000),
-    window: oneOf("limit.window", limit.window ?? "rolling", ["rolling", "fixed"]),
-    latencyMs: [atLeast(0, "latencyMs", least), atLeast(0, "latencyMs", most)],
-    waitOn: oneOf("waitOn", options.waitOn ?? "machine", ["machine", "clock"]),
-    readLagMs: atLeast(0, "readLagMs", options.readLagMs ?? 0),
-    seed: atLeast(0, "seed", options.seed ?? Math.floor(systemClock.random() * 2 ** 48)),
+    clientId: "sandbox-client",
+    clientSecret: "sandbox-secret",
+    waitOn: "machine",
+    readLagMs: 0,
+    seed: Math.floor(systemClock.random() * 2 ** 48),
+    ...withoutUndefined(given),
+    clock,
+    calls,
+    windowMs,
+    window,
+    latencyMs: typeof latencyMs === "number" ? [latencyMs, latencyMs] : latencyMs,
   };
-}
-
-function rangeOf(latencyMs: NonNullable<SandboxOptions["latencyMs"]>): readonly [min: number, max: number] {
-  if (typeof latencyMs === "number") return [latencyMs, latencyMs];
-  if (Array.isArray(latencyMs) && latencyMs.length === 2) return latencyMs;
-  throw refuse("latencyMs", "a finite number from 0, or two of them in a list", latencyMs);
-}
-
-function able(clock: VirtualClock): VirtualClock {
-  const methods = ["now", "monotonic", "timer", "random", "advance", "set", "onChange"] as const;
-  const isObject = typeof clock === "object" && clock !== null;
-  if (isObject && methods.every((method) => typeof clock[method] === "function")) return clock;
-  throw refuse("clock", "one that can be moved, such as createVirtualClock()", typeof clock);
-}
-
-function text(name: string, value: string): string {
-  // The value may be the secret: it is not repeated.
-  if (typeof value !== "string" || value === "") throw refuse(name, "a non-empty string", "something else");
-  return value;
-}
-
-function count(name: string, value: number): number {
-  if (value === Infinity || (Number.isSafeInteger(value) && value >= 1)) return value;
-  throw refuse(name, "a whole number from 1, or Infinity", value);
-}
-
-function atLeast(least: number, name: string, value: number): number {
-  if (Number.isFinite(value) && value >= least) return value;
-  throw refuse(name, `a finite number from ${least}`, value);
-}
-
-function oneOf<const T>(name: string, value: T, allowed: readonly T[]): T {
-  if (allowed.includes(value)) return value;
-  throw refuse(name, `one of ${allowed.join(", ")}`, value);
-}
-
-function refuse(name: string, rule: string, value: unknown): LifecycleError {
-  return new LifecycleError(
-    "INVALID_OPTION",
-    `Cannot ${verb}: ${name} must be ${rule}, got ${inspect(value, { depth: 1, breakLength: Infinity })}`,
-  );
 }

@@ -3,7 +3,7 @@
 import { isFhirVersion, isServed } from "../resources/fhir-types.ts";
 import { parseObject } from "../base/message.ts";
 import { isDeeper } from "../base/nesting.ts";
-import { refuse } from "../base/rule.ts";
+import { invalid } from "../../checks.ts";
 import type { World } from "./world.ts";
 
 const verb = "add the resources";
@@ -19,7 +19,7 @@ export function addResources(
   version: string,
   resources: Iterable<object | string>,
 ): string[] {
-  if (!isFhirVersion(version)) throw refuse(verb, "version must be one of dstu2, stu3, r4, got another");
+  if (!isFhirVersion(version)) throw invalid(verb, "version must be one of dstu2, stu3, r4", "another");
   const ids: string[] = [];
   for (const resource of resources) {
     const text = typeof resource === "string" ? resource : written(resource);
@@ -27,7 +27,7 @@ export function addResources(
     const type = parsed?.["resourceType"];
     if (parsed === undefined || typeof type !== "string" || !isServed(version, type) || isDeeper(parsed)) {
       const rule = `each must be a resource that 1upHealth serves in ${version}`;
-      throw refuse(verb, `${rule}, got something else after ${ids.length} of them`);
+      throw invalid(verb, rule, `something else after ${ids.length} of them`);
     }
     ids.push(world.resources.create(owner, version, type, text, world.now(), true).id);
   }

@@ -1,0 +1,138 @@
+/**
+ * Checks of options and arguments by rules that are data. Every message has one grammar: "Cannot onboard: waitMs must be
+ * …, got …".
+ *
+ * @module
+ */
+import { LifecycleError } from "./errors.ts";
+
+/** Every property name that an object may have. */
+export type Names<T> = Readonly<Record<keyof T, unknown>>;
+
+/** What a value must be, in words that follow "must be", and as a check. */
+export interface Rule {
+  readonly must: string;
+  readonly holds: (value: unknown) => boolean;
+}
+
+/** A rule for every option. */
+export type Rules<T> = Readonly<Record<keyof T, Rule>>;
+
+export function between(least: number, most: number = Number.MAX_SAFE_INTEGER): Rule {
+  return {
+    must:
+      most === Number.MAX_SAFE_INTEGER
+        ? `a finite number from ${least}`
+        : `a number from ${least} to ${most}`,
+    holds: (value) => typeof value === "number" && value >= least && value <= most,
+  };
+}
+
+export function whole(least: number, most: number = Number.MAX_SAFE_INTEGER): Rule {
+  const range = between(least, most);
+  return {
+    must: range.must.replace(/^a (finite )?/, "a whole "),
+    holds: (value) => Number.isInteger(value) && range.holds(value),
+  };
+}
+
+export function orInfinity({ must, holds }: Rule): Rule {
+  return { must: `${must}, or Infinity`, holds: (value) => value === Infinity || holds(value) };
+}
+
+export function among(...allowed: readonly unknown[]): Rule {
+  return { must: `one of ${allowed.join(", ")}`, holds: (value) => allowed.includes(value) };
+}
+
+export function withMethods(...methods: readonly string[]): Rule {
+  return {
+    must: `an object with the method${methods.length === 1 ? "" : "s"} ${methods.join(", ")}`,
+    holds: (value) => isObject(value) && methods.every((method) => typeof value[method] === "function"),
+  };
+}
+
+export const aSwitch: Rule = among(true, false);
+export const aText: Rule = { must: "a string", holds: (value) => typeof value === "string" };
+export const aFunction: Rule = { must: "a function", holds: (value) => typeof value === "function" };
+export const aSignal: Rule = { must: "an AbortSignal", holds: (value) => value instanceof AbortSignal };
+
+/** For an option that is checked beside its table. */
+export const anything: Rule = { must: "anything", holds: () => true };
+
+/**
+ * Checks options by a table of rules. Every option may be missing.
+ * @throws {LifecycleError} `INVALID_OPTION`
+ */
+export function check<T extends object>(
+  verb: string,
+  options: T | undefined,
+  rules: Rules<T>,
+  name = "options",
+): Partial<T> {
+  const given = only(verb, name, options, rules);
+  const path = name === "options" ? "" : `${name}.`;
+  for (const key of Object.keys(given) as (keyof T & string)[])
+    if (given[key] !== undefined) checkValue(verb, `${path}${key}`, given[key], rules[key]);
+  return given;
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkValue<T>(verb: string, name: string, value: T, { must, holds }: Rule): T {
+  if (holds(value)) return value;
+  throw wrong(verb, name, must, value);
+}
+
+/**
+ * Checks that all options are known ones, so that a mistyped name is reported. Every option may be missing.
+ * @throws {LifecycleError} `INVALID_OPTION`
+ */
+export function only<T extends object>(
+  verb: string,
+  name: string,
+  value: T | undefined,
+  names: Names<T>,
+): Partial<T> {
+  if (value === undefined) return {};
+  if (!isObject(value)) throw wrong(verb, name, "an object", value);
+  const unknown = Object.keys(value).find((key) => !Object.hasOwn(names, key));
+  if (unknown === undefined) return value;
+  const which = name === "options" ? "an option" : `an option in ${name}`;
+  throw wrong(verb, which, `one of ${Object.keys(names).join(", ")}`, unknown);
+}
+
+/** Whether it is an object, and not a list. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The error for an option that breaks `rule`, a sentence such as "count must be …". */
+export function invalid(verb: string, rule: string, got: string): LifecycleError {
+  return new LifecycleError("INVALID_OPTION", `Cannot ${verb}: ${rule}, got ${got}`);
+}
+
+/**
+ * The error for `name`, which must be something else. A text is quoted only where one of a few words was expected, or
+ * where it is a number: any other may be a secret or an address in the wrong place.
+ */
+export function wrong(verb: string, name: string, must: string, value: unknown): LifecycleError {
+  const isWord = (text: string): boolean => must.startsWith("one ") && text.length <= 30;
+  const isHarmless = typeof value !== "string" || isWord(value) || /^-?[\d.]{0,6}$/.test(value);
+  return invalid(verb, `${name} must be ${must}`, isHarmless ? plainly(value) : textOf(value));
+}
+
+function plainly(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : kindOf(value);
+}
+
+/** Describes a text without quoting it. */
+function textOf({ length }: string): string {
+  return `a text of ${length} ${length === 1 ? "character" : "characters"}`;
+}
+
+/** Names the kind of a value that must not be printed. */
+export function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  return value === undefined ? "nothing" : `${/^[aeiou]/.test(typeof value) ? "an" : "a"} ${typeof value}`;
+}
