@@ -4,33 +4,9 @@
  * @module
  */
 import { parseArgs } from "node:util";
-
-/** An option of a command. */
-export interface OptionHelp {
-  readonly type: "boolean" | "string";
-  /** Placeholder for the value, e.g. `N`. */
-  readonly value?: string;
-  readonly description: string;
-}
-
-/** A command, as `help` describes it. */
-export interface CommandHelp {
-  readonly name: string;
-  readonly description: string;
-  /** Longer description, one line each; shown in the command's own help. */
-  readonly more: readonly string[];
-  /** Placeholder for the positional argument, e.g. `FILE`. */
-  readonly argument?: string;
-  readonly options: Readonly<Record<string, OptionHelp>>;
-}
-
-/** The parsed command line: string values and flags by option name. */
-export interface Given {
-  /** The positional argument, if there was one. */
-  readonly argument: string | undefined;
-  readonly texts: ReadonlyMap<string, string>;
-  readonly switches: ReadonlySet<string>;
-}
+import { optionsOf, usageOf } from "./command.ts";
+import type { Command, Given } from "./command.ts";
+import { nearest } from "./nearest.ts";
 
 /** The command line is invalid: exit code 2. */
 export class UsageError extends Error {
@@ -38,28 +14,26 @@ export class UsageError extends Error {
 }
 
 /** @throws {UsageError} that names the invalid argument and the valid ones */
-export function readArguments(command: CommandHelp, words: readonly string[]): Given {
+export function readArguments(command: Command, words: readonly string[]): Given {
+  const { takes = [], name, example } = command;
+  const options = optionsOf(command);
   const { tokens } = parseArgs({
     args: [...words],
-    options: Object.fromEntries(
-      Object.entries({ ...command.options, help }).map(([name, { type }]) => [name, { type }]),
-    ),
+    options: Object.fromEntries(Object.entries(options).map(([option, { type }]) => [option, { type }])),
     strict: false,
     tokens: true,
   });
   const texts = new Map<string, string>();
   const switches = new Set<string>();
-  let argument: string | undefined;
+  const values: string[] = [];
   for (const token of tokens) {
     if (token.kind === "option-terminator") continue;
     if (token.kind === "positional") {
-      if (command.argument === undefined || argument !== undefined) {
-        throw unknown(command, "argument", token.value);
-      }
-      argument = token.value;
+      if (values.length === takes.length) throw unknown(command, "argument", token.value);
+      values.push(token.value);
       continue;
     }
-    const known = token.name === "help" ? help : ownOption(command, token.name);
+    const known = Object.hasOwn(options, token.name) ? options[token.name] : undefined;
     if (known === undefined) throw unknown(command, "option", token.rawName);
     if (known.type === "boolean") {
       if (token.value !== undefined) throw new UsageError(`Option --${token.name} takes no value`);
@@ -71,38 +45,23 @@ export function readArguments(command: CommandHelp, words: readonly string[]): G
       texts.set(token.name, token.value);
     }
   }
-  return { argument, texts, switches };
+  const missing = takes.find((one, index) => !one.startsWith("[") && (values[index] ?? "") === "");
+  if (missing !== undefined && !switches.has("help"))
+    throw new UsageError(`${name} needs ${missing}: oneup-lifecycle ${example}`);
+  const [argument = "", second = ""] = values;
+  return { command, argument, second, texts, switches };
 }
 
-/** The option of every command. */
-export const help: OptionHelp = { type: "boolean", description: "show this help" };
-
-/** The option of commands with machine-readable output. */
-export const jsonOption: Readonly<Record<string, OptionHelp>> = {
-  json: { type: "boolean", description: "print one JSON object" },
-};
-
-/** The same, for commands that print as they go. */
-export const jsonLinesOption: Readonly<Record<string, OptionHelp>> = {
-  json: { type: "boolean", description: "print one JSON object per line" },
-};
-
-/** The positional argument of a command about one user. @throws {UsageError} if it is missing */
-export function userOf({ argument }: Given, command: string): string {
-  if (argument !== undefined && argument !== "") return argument;
-  throw new UsageError(`${command} needs an ID: oneup-lifecycle ${command} ada@example.org`);
-}
-
-function ownOption({ options }: CommandHelp, name: string): OptionHelp | undefined {
-  return Object.hasOwn(options, name) ? options[name] : undefined;
-}
-
-function unknown({ name, argument, options }: CommandHelp, kind: string, word: string): UsageError {
-  const taken = [...Object.keys(options), "help"].map((option) => `--${option}`);
-  const known = (argument === undefined ? taken : [`one ${argument}`, ...taken]).join(", ");
+function unknown(command: Command, kind: "argument" | "option", word: string): UsageError {
+  const { name, takes = [] } = command;
+  const flags = Object.keys(optionsOf(command)).map((option) => `--${option}`);
+  const meant = kind === "option" ? nearest(word, flags) : undefined;
+  const start = `Unknown ${kind} ${JSON.stringify(word)}`;
+  if (meant !== undefined) return new UsageError(`${start}: did you mean ${meant}?`);
+  const known = [...takes, ...flags].join(", ");
   const dashed =
-    kind === "option" && argument !== undefined
-      ? `; ${argument} must follow -- if it starts with a dash: oneup-lifecycle ${name} -- ${argument}`
+    kind === "option" && takes.length > 0
+      ? `; an argument that starts with a dash must follow --: oneup-lifecycle ${name} -- ${usageOf(command).slice(name.length + 1)}`
       : "";
-  return new UsageError(`Unknown ${kind} ${JSON.stringify(word)}: ${name} takes ${known}${dashed}`);
+  return new UsageError(`${start}: ${name} takes ${known}${dashed}`);
 }

@@ -3,19 +3,25 @@
  *
  * @module
  */
-import { help } from "./arguments.ts";
-import type { CommandHelp } from "./arguments.ts";
+import { exitCodes, failureOf, moreOf, optionsOf, usageOf } from "./command.ts";
+import type { Command } from "./command.ts";
+import type { CommandGroup } from "./command-table.ts";
 import { wrapped } from "./columns.ts";
 import { version } from "./commands/version.ts";
 
 /** All commands, wrapped at `width` columns. */
-export function overview(commands: readonly CommandHelp[], width: number): string {
+export function overview(groups: readonly CommandGroup[], width: number): string {
+  const title = `oneup-lifecycle ${version()}: onboards users at 1upHealth and keeps their tokens valid`;
   return [
-    `oneup-lifecycle ${version()}: onboards users at 1upHealth and keeps their tokens valid`,
+    ...wrapped(title, width),
     "",
     "Usage: oneup-lifecycle <command> [options]",
+    ...groups.flatMap(({ about, commands }) => [
+      "",
+      about,
+      ...commands.flatMap(({ name, description }) => row(name.padEnd(12), description, width)),
+    ]),
     "",
-    ...commands.flatMap(({ name, description }) => row(name.padEnd(12), description, width)),
     ...row("help".padEnd(12), "show this help; <command> --help describes one command", width),
     ...row("--version".padEnd(12), "print the version", width),
     "",
@@ -24,17 +30,25 @@ export function overview(commands: readonly CommandHelp[], width: number): strin
 }
 
 /** The help of one command, wrapped at `width` columns. */
-export function describeCommand(
-  { name, description, more, argument, options }: CommandHelp,
-  width: number,
-): string {
-  const rows = Object.entries({ ...options, help }).flatMap(([option, { value, description: meaning }]) => {
+export function describeCommand(command: Command, width: number): string {
+  const rows = Object.entries(optionsOf(command)).flatMap(([option, { value, description: meaning }]) => {
     const left = value === undefined ? `--${option}` : `--${option} ${value}`;
     return row(left.padEnd(24), meaning, width);
   });
-  const called = argument === undefined ? name : `${name} ${argument}`;
-  const title = wrapped(`oneup-lifecycle ${called}: ${description}`, width);
-  return [...title, "", ...paragraphs(more).flatMap((text) => flowing(text, width)), "", ...rows].join("\n");
+  const codes = Object.entries({ ...exitCodes, 1: failureOf(command) }).map(
+    ([code, meaning]) => `${code} ${meaning}`,
+  );
+  return [
+    ...wrapped(`oneup-lifecycle ${usageOf(command)}: ${command.description}`, width),
+    "",
+    ...paragraphs(moreOf(command)).flatMap((text) => flowing(text, width)),
+    "",
+    ...rows,
+    "",
+    ...wrapped(`Exit codes: ${codes.join("; ")}.`, width),
+    "",
+    `Example: oneup-lifecycle ${command.example}`,
+  ].join("\n");
 }
 
 /** Joins consecutive lines to paragraphs; an empty line separates two, and an indented line stays as it is. */

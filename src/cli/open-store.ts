@@ -1,79 +1,19 @@
 /**
- * Resolves a store's name, and opens a lifecycle on it to read or to work.
+ * Resolves a store's name, and opens a lifecycle on it for one command.
  *
  * @module
  */
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { endpointsFromEnv, storeAt } from "../env.ts";
-import { createLifecycle, keyFile } from "../index.ts";
+import { createLifecycle, isLifecycleError, keyFile, LifecycleError } from "../index.ts";
 import type { Lifecycle, LifecycleOptions, Logger, StoreAdapter } from "../index.ts";
 import { readOnly } from "../store/read-only.ts";
 import { duration, whole } from "./parse-units.ts";
 import { UsageError } from "./arguments.ts";
-import type { Given, OptionHelp } from "./arguments.ts";
+import type { Given, Way } from "./command.ts";
 import { escapeControl } from "./escape-control.ts";
-
-/** The option that names a store. */
-export const storeOption: Readonly<Record<string, OptionHelp>> = {
-  store: {
-    type: "string",
-    value: "PLACE",
-    description: "folder, redis://…, postgres://… (default: ONEUP_STORE)",
-  },
-};
-
-/** The options of commands that open a store. */
-export const placeOptions: Readonly<Record<string, OptionHelp>> = {
-  ...storeOption,
-  "key-file": {
-    type: "string",
-    value: "FILE",
-    description: "file with the encryption key (default: ONEUP_KEY_FILE)",
-  },
-};
-
-/** The options of commands that depend on the account's limit. */
-export const limitOptions: Readonly<Record<string, OptionHelp>> = {
-  limit: {
-    type: "string",
-    value: "N",
-    description: "management calls per window (default: the recorded limit, or 300 with --window)",
-  },
-  window: {
-    type: "string",
-    value: "TIME",
-    description: "length of the window, e.g. 30m (default: the recorded one, or 1h with --limit)",
-  },
-};
-
-/** The options of commands that make calls. */
-export const endpointOptions: Readonly<Record<string, OptionHelp>> = {
-  api: {
-    type: "string",
-    value: "URL",
-    description: "e.g. of a sandbox (default: ONEUP_API, else https://api.1up.health)",
-  },
-  auth: {
-    type: "string",
-    value: "URL",
-    description: "(default: that of --api, else ONEUP_AUTH or ONEUP_API, else https://auth.1up.health)",
-  },
-};
-
-/** The end of the help of commands that open a store. */
-export const environmentSays: readonly string[] = [
-  "Credentials, store and key come from the environment: ONEUP_CLIENT_ID, ONEUP_CLIENT_SECRET,",
-  "ONEUP_STORE, ONEUP_KEY_FILE or ONEUP_KEY. PLACE is a folder, redis://…, postgres://…, or a module",
-  "(.js, .mjs, .ts) whose default export is a store adapter. Put a URL with a password into the",
-  "environment: other users of this machine can see command lines.",
-];
-
-/** The same, for read-only commands. */
-export const lookingSays: readonly string[] = [
-  "Read-only: it makes no calls, starts no worker and changes nothing, so it is safe beside workers.",
-  ...environmentSays,
-];
+import { atShell } from "./shell-words.ts";
 
 /** The named store, not yet open. @throws {UsageError} if none was named; {LifecycleError} `INVALID_OPTION` */
 export async function adapterOf({ texts }: Pick<Given, "texts">): Promise<StoreAdapter> {
@@ -106,58 +46,70 @@ function isAdapter(thing: unknown): thing is StoreAdapter {
   );
 }
 
-const nothing = (): void => {};
-
-/** Writes warnings to the standard error; calls `before` first each time. */
-export function warnsAfter(before: () => void): { readonly logger: Logger } {
-  const warn: Logger["warn"] = (_fields, message) => {
-    before();
-    console.error(escapeControl(message));
-  };
-  return { logger: { debug: nothing, info: nothing, warn, error: warn } };
-}
-
-/** Writes warnings to the standard error. */
-export const warns: { readonly logger: Logger } = warnsAfter(nothing);
-
-/** Opens a read-only lifecycle. @throws {LifecycleError} `STORE_UNUSABLE` if the store does not exist */
-export async function openToLook(given: Pick<Given, "texts">, adapter?: StoreAdapter): Promise<Lifecycle> {
-  const store = readOnly(adapter ?? (await adapterOf(given)));
-  return createLifecycle.fromEnv({ ...optionsOf(given), store, ...warns });
+/** How {@link withStore} opens the store. */
+export interface Opening {
+  /** @default that of the command */
+  readonly way?: Way;
+  /** @default the named one */
+  readonly adapter?: StoreAdapter;
+  readonly options?: Partial<LifecycleOptions>;
+  /** Called before a warning is printed. */
+  readonly beforeWarning?: () => void;
 }
 
 /**
- * Opens a lifecycle for a command that acts on existing users.
- * @throws {LifecycleError} `STORE_UNUSABLE` if the store does not exist; creates neither a store nor a key
+ * Opens a lifecycle on the named store, uses it, and closes it. Warnings and errors name users by the ids that were
+ * typed, and options by their flags.
+ *
+ * @throws {LifecycleError} `STORE_UNUSABLE` if the store does not exist, unless the command may create it
  */
-export async function openToGoOn(
-  given: Pick<Given, "texts">,
-  more: Partial<LifecycleOptions>,
-): Promise<Lifecycle> {
-  return createLifecycle.fromEnv({ ...optionsOf(given), store: thatExists(await adapterOf(given)), ...more });
+export async function withStore<T>(
+  given: Given,
+  use: (lifecycle: Lifecycle) => Promise<T>,
+  { way = given.command.opens as Way, adapter, options = {}, beforeWarning = nothing }: Opening = {}, // only commands that open one call this
+): Promise<T> {
+  const aliases = new Map<string, string>();
+  const inWords = (text: string): string => atShell(text, given, aliases);
+  const warn: Logger["warn"] = (_fields, message) => {
+    beforeWarning();
+    console.error(escapeControl(inWords(message)));
+  };
+  try {
+    const store = storeFor(way, adapter ?? (await adapterOf(given)));
+    const logger = { debug: nothing, info: nothing, warn, error: warn };
+    const lifecycle = await createLifecycle.fromEnv({ ...optionsOf(given), store, logger, ...options });
+    try {
+      for (const id of typedIds(given)) aliases.set(lifecycle.alias(id), id);
+      return await use(lifecycle);
+    } finally {
+      await lifecycle.close();
+    }
+  } catch (error) {
+    if (!isLifecycleError(error)) throw error;
+    throw new LifecycleError(error.code, inWords(error.message), { cause: error, facts: error.facts });
+  }
 }
 
-/** The same store, which must exist already. */
-function thatExists(adapter: StoreAdapter): StoreAdapter {
+const nothing = (): void => {};
+
+function storeFor(way: Way, adapter: StoreAdapter): StoreAdapter {
+  if (way === "work") return adapter;
   const looked = readOnly(adapter);
+  if (way === "look") return looked;
   return {
     ...looked,
     async open(options) {
-      await (await looked.open(options)).close();
+      await (await looked.open(options)).close(); // it must exist already
       return adapter.open(options);
     },
   };
 }
 
-/** Opens a lifecycle for a command that may create the store. */
-export async function openToWork(
-  given: Pick<Given, "texts">,
-  more: Partial<LifecycleOptions>,
-): Promise<Lifecycle> {
-  return createLifecycle.fromEnv({ ...optionsOf(given), store: await adapterOf(given), ...more });
+function typedIds({ command: { takes = [] }, argument, second }: Given): readonly string[] {
+  return [argument, second].filter((value, index) => value !== "" && /ID/.test(takes[index] ?? ""));
 }
 
-function optionsOf({ texts }: Pick<Given, "texts">): Partial<LifecycleOptions> {
+function optionsOf({ texts }: Given): Partial<LifecycleOptions> {
   const key = texts.get("key-file");
   const isLimited = texts.has("limit") || texts.has("window");
   return {
@@ -183,17 +135,4 @@ export function endpointsIn(texts: Given["texts"]): NonNullable<LifecycleOptions
     ...(api !== undefined && { api }),
     ...(auth !== undefined && { auth }),
   };
-}
-
-/** Opens a lifecycle, uses it, and closes it. */
-export async function using<T>(
-  opened: Promise<Lifecycle>,
-  use: (lifecycle: Lifecycle) => Promise<T>,
-): Promise<T> {
-  const lifecycle = await opened;
-  try {
-    return await use(lifecycle);
-  } finally {
-    await lifecycle.close();
-  }
 }

@@ -1,84 +1,66 @@
 /**
- * The list of commands, and the function that runs one.
+ * Runs one command.
  *
  * @module
  */
-import { readArguments, UsageError } from "./arguments.ts";
-import type { CommandHelp, Given } from "./arguments.ts";
-import { demo, demoHelp } from "./demo/demo.ts";
-import { runWorker, workerCommand } from "./demo/worker.ts";
-import { diagram, diagramHelp } from "./commands/diagram.ts";
 import { isLifecycleError } from "../errors.ts";
-import { explain, explainHelp } from "./commands/explain.ts";
-import { forecast, forecastHelp } from "./commands/forecast.ts";
-import { describeCommand, overview } from "./help.ts";
-import { inspect, inspectHelp } from "./commands/inspect.ts";
-import { limits, limitsHelp } from "./commands/limits.ts";
-import { migrate, migrateHelp } from "./commands/migrate.ts";
-import { onboard, onboardHelp } from "./commands/onboard.ts";
-import { resume, resumeHelp } from "./commands/resume.ts";
-import { retry, retryHelp } from "./commands/retry.ts";
-import { sandbox, sandboxHelp } from "./sandbox/sandbox.ts";
-import { status, statusHelp } from "./commands/status.ts";
-import { users, usersHelp } from "./commands/users.ts";
+import { readArguments, UsageError } from "./arguments.ts";
+import type { Command } from "./command.ts";
+import { allCommands, commandGroups } from "./command-table.ts";
+import { Declined } from "./confirm.ts";
 import { version } from "./commands/version.ts";
-import { work, workHelp } from "./commands/work.ts";
+import { runWorker, workerCommand } from "./demo/worker.ts";
+import { describeCommand, overview } from "./help.ts";
+import { nearest } from "./nearest.ts";
 
-/** A command. */
-interface Command {
-  readonly help: CommandHelp;
-  /**
-   * Runs until it is done or `signal` aborts, and returns the exit code. `self` is the path of the main module, from which
-   * a command starts processes of its own.
-   */
-  run(given: Given, signal: AbortSignal, self: string): Promise<number>;
+/** Width of help texts: that of the terminal within reason, and 80 on a pipe. */
+function widthOfHelp(): number {
+  return Math.min(100, Math.max(40, process.stdout.columns ?? 80));
 }
 
-const commands: readonly Command[] = [
-  { help: demoHelp, run: (given, signal, self) => demo(given, self, signal) },
-  { help: sandboxHelp, run: sandbox },
-  { help: onboardHelp, run: onboard },
-  { help: statusHelp, run: status },
-  { help: usersHelp, run: users },
-  { help: inspectHelp, run: inspect },
-  { help: explainHelp, run: explain },
-  { help: forecastHelp, run: forecast },
-  { help: limitsHelp, run: limits },
-  { help: workHelp, run: work },
-  { help: resumeHelp, run: resume },
-  { help: retryHelp, run: retry },
-  { help: diagramHelp, run: diagram },
-  { help: migrateHelp, run: migrate },
-];
-
-/** Width of help texts, also on a pipe. */
-const width = Math.min(100, Math.max(80, process.stdout.columns ?? 80));
-
 async function run(words: readonly string[], signal: AbortSignal, self: string): Promise<number> {
-  const [name = "help", ...rest] = words;
+  const [name = "help"] = words;
   if (name === workerCommand) return runWorker(signal);
   if (name === "--version" || name === "-v") return say(version());
-  const command = commands.find(({ help }) => help.name === name);
-  if (command !== undefined) {
-    const given = readArguments(command.help, rest);
-    return given.switches.has("help")
-      ? say(describeCommand(command.help, width))
-      : command.run(given, signal, self);
+  if (name === "help" || name === "--help" || name === "-h") return help(words.slice(1));
+  const command = commandIn(words);
+  if (command === undefined) {
+    if (words.includes("--help") && actionsOf(name).length > 0) return help([name]);
+    throw unknown(words);
   }
-  if (name !== "help" && name !== "--help" && name !== "-h") {
-    const known = [...commands.map(({ help }) => help.name), "help", "--version"].join(", ");
-    const kind = name.startsWith("-") ? "option" : "command";
-    throw new UsageError(`Unknown ${kind} ${JSON.stringify(name)}: use one of ${known}`);
-  }
-  const about = commands.find(({ help }) => help.name === rest[0]);
-  return say(
-    about === undefined
-      ? overview(
-          commands.map(({ help }) => help),
-          width,
-        )
-      : describeCommand(about.help, width),
-  );
+  const given = readArguments(command, words.slice(command.name.split(" ").length));
+  return given.switches.has("help")
+    ? say(describeCommand(command, widthOfHelp()))
+    : command.run(given, signal, self);
+}
+
+/** The command that the words begin with. */
+function commandIn(words: readonly string[]): Command | undefined {
+  return allCommands.find(({ name }) => name.split(" ").every((word, index) => word === words[index]));
+}
+
+/** The commands of two words of which `name` is the first. */
+function actionsOf(name: string | undefined): readonly Command[] {
+  return allCommands.filter((command) => command.name.startsWith(`${name} `));
+}
+
+function help(words: readonly string[]): number {
+  const about = commandIn(words);
+  const described = about === undefined ? actionsOf(words[0]) : [about];
+  const width = widthOfHelp();
+  if (described.length === 0) return say(overview(commandGroups, width));
+  return say(described.map((command) => describeCommand(command, width)).join("\n\n"));
+}
+
+function unknown([name = "", action]: readonly string[]): UsageError {
+  const actions = actionsOf(name).map((command) => command.name);
+  const known =
+    actions.length > 0 ? actions : [...allCommands.map(({ name: one }) => one), "help", "--version"];
+  const word = actions.length > 0 ? [name, ...(action === undefined ? [] : [action])].join(" ") : name;
+  const meant = word === name && actions.length > 0 ? undefined : nearest(word, known);
+  const kind = name.startsWith("-") ? "option" : "command";
+  const hint = meant === undefined ? `use one of ${known.join(", ")}` : `did you mean ${meant}?`;
+  return new UsageError(`Unknown ${kind} ${JSON.stringify(word)}: ${hint}`);
 }
 
 function say(text: string): number {
@@ -90,7 +72,7 @@ function say(text: string): number {
  * Runs the command that `words` name until it is done or `signal` aborts, and prints errors. `self` is the path of the
  * main module.
  *
- * @returns the exit code: 0, 1 = failed, 2 = invalid arguments, 130 = stopped
+ * @returns the exit code
  */
 export async function perform(words: readonly string[], signal: AbortSignal, self: string): Promise<number> {
   try {
@@ -102,9 +84,13 @@ export async function perform(words: readonly string[], signal: AbortSignal, sel
     }
     if (isLifecycleError(error)) {
       console.error(`${error.message} [${error.code}]`);
-      return error.code === "INVALID_OPTION" ? 2 : 1;
+      return error.code === "INVALID_OPTION" || error.code === "INVALID_ID" ? 2 : 1;
     }
     if (signal.aborted) return 130;
+    if (error instanceof Declined) {
+      console.error("Nothing was done");
+      return 1;
+    }
     throw error;
   }
 }

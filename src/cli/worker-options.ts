@@ -5,12 +5,11 @@
  */
 import type { LifecycleOptions, RefreshPolicy, UserState, WorkSummary } from "../index.ts";
 import { whole } from "./parse-units.ts";
-import type { Given, OptionHelp } from "./arguments.ts";
-import { endpointOptions, limitOptions, placeOptions } from "./open-store.ts";
+import type { Given, Options } from "./command.ts";
 import { number } from "./format.ts";
 
 /** The option of commands that may refresh the tokens of all users. */
-export const refreshOption: Readonly<Record<string, OptionHelp>> = {
+export const refreshOption: Options = {
   refresh: {
     type: "string",
     value: "POLICY",
@@ -19,12 +18,9 @@ export const refreshOption: Readonly<Record<string, OptionHelp>> = {
 };
 
 /** The options of commands that work for all users. */
-export const workerOptions: Readonly<Record<string, OptionHelp>> = {
+export const workerOptions: Options = {
   concurrency: { type: "string", value: "N", description: "users at once (default: 32)" },
   ...refreshOption,
-  ...placeOptions,
-  ...limitOptions,
-  ...endpointOptions,
 };
 
 /** How many users at once, if given. */

@@ -1,27 +1,15 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, openSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { allCommands, commandGroups } from "../../src/cli/command-table.ts";
+import { failureOf, optionsOf, usageOf } from "../../src/cli/command.ts";
+import { readArguments } from "../../src/cli/arguments.ts";
 import { performed } from "./operator.ts";
 import { onDeno, runs } from "../support/built.ts";
 import { start } from "../support/started.ts";
 
 const main = "src/cli/main.ts";
-const commands = [
-  "demo",
-  "sandbox",
-  "onboard",
-  "status",
-  "users",
-  "inspect",
-  "explain",
-  "forecast",
-  "limits",
-  "work",
-  "resume",
-  "retry",
-  "diagram",
-  "migrate",
-];
+const commands = allCommands.map(({ name }) => name);
 
 describe("cli help", () => {
   it.each([[[]], [["help"]], [["--help"]]])("%j lists the commands", async (words) => {
@@ -59,10 +47,36 @@ describe("cli help", () => {
     expect(asked.out).toContain("POST   /_sandbox/clock");
   });
 
-  it.each(commands)("%s --help fits into 80 columns", async (name) => {
-    const { code, out } = await performed([name, "--help"]);
+  it.each(commands)("%s --help shows an example and the exit codes, within 80 columns", async (name) => {
+    const { code, out } = await performed([...name.split(" "), "--help"]);
     expect(code).toBe(0);
+    expect(out).toMatch(/^Exit codes: 0 done; 1 failed/m);
+    expect(out).toMatch(new RegExp(`^Example: oneup-lifecycle ${name}\\b`, "m"));
     for (const line of out.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  it.each(allCommands)("the example of $name is one that it takes", (command) => {
+    const words = command.example.split(" ").slice(command.name.split(" ").length);
+    expect(readArguments(command, words).command).toBe(command);
+  });
+
+  it("the guide has a row for each command, and a section for each group", () => {
+    const guide = readFileSync(new URL("../../docs/commands.md", import.meta.url), "utf8");
+    const rows = guide
+      .split("\n")
+      .filter((line) => /^\| `[a-z]/.test(line))
+      .map((line) => line.replaceAll(/ +/g, " "));
+    const shared = new Set(["store", "key-file", "limit", "window", "api", "auth", "json", "help"]);
+    expect(rows).toEqual(
+      allCommands.map((command) => {
+        const own = Object.keys(optionsOf(command)).filter(
+          (option) => !shared.has(option) || command.options?.[option],
+        );
+        const flags = own.map((option) => `\`--${option}\``).join(" ");
+        return `| \`${usageOf(command)}\` | ${command.description} | ${flags === "" ? "" : `${flags} `}| ${failureOf(command)} |`;
+      }),
+    );
+    for (const { about } of commandGroups) expect(guide).toContain(`\n## ${about}\n`);
   });
 
   it("--version prints the package's version", async () => {
@@ -71,6 +85,11 @@ describe("cli help", () => {
   });
 
   it.each([
+    [["statsu"], 'Unknown command "statsu": did you mean status?'],
+    [["reauth", "ada"], 'Unknown command "reauth": did you mean reauthorize?'],
+    [["keys", "rotat"], 'Unknown command "keys rotat": did you mean keys rotate?'],
+    [["keys"], 'Unknown command "keys": use one of keys list, keys rotate, keys retire'],
+    [["users", "--stat", "failed"], 'Unknown option "--stat": did you mean --state?'],
     [["import"], `Unknown command "import": use one of ${commands.join(", ")}, help, --version`],
     [["--verbose"], `Unknown option "--verbose": use one of ${commands.join(", ")}, help, --version`],
     [["demo", "now"], 'Unknown argument "now": demo takes --keep,'],

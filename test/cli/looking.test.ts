@@ -202,19 +202,23 @@ describe("cli, looking at a store", () => {
     [["status", "--store", "mysql://db"], 2, /--store must be the path .* and it is a mysql: URL/],
     [["status", "--store", "nothing.mjs"], 2, /Cannot use the store of nothing\.mjs: /],
     [["status", "--key-file", "nowhere/key"], 1, /the key file is missing/],
-    [["inspect"], 2, /inspect needs an ID/],
-    [["inspect", "nobody"], 1, /Cannot find user #\w+: this store has no such app_user_id/],
-    [["explain", "a", "b"], 2, /Unknown argument "b": explain takes one ID/],
+    [["inspect"], 2, /inspect needs ID: oneup-lifecycle inspect ada@/],
+    [
+      ["inspect", "nobody"],
+      1,
+      /Cannot find user "nobody": this store has no such app_user_id; run oneup-lifecycle onboard first/,
+    ],
+    [["explain", "a", "b"], 2, /Unknown argument "b": explain takes ID/],
     [
       ["users", "--state", "happy"],
       2,
-      /state must be one of created, codeIssued, .*, offboarded, got "happy"/,
+      /--state must be one of created, codeIssued, .*, offboarded, got "happy"/,
     ],
     [["users", "--first", "0"], 2, /--first must be a whole number from 1/],
     [["inspect", "-dash"], 2, /Unknown option "-d": .*oneup-lifecycle inspect -- ID/],
     [["inspect", "--", "-dash"], 1, /this store has no such app_user_id/],
     [["forecast", "many"], 2, /forecast needs a number of calls/],
-    [["forecast", "1", "--lane", "fast"], 2, /lane must be one of/],
+    [["forecast", "1", "--lane", "fast"], 2, /--lane must be one of/],
   ])("%j ends with %i and says why", async (words, code, why) => {
     const ended = await operator.run(words);
     expect({ code: ended.code, out: ended.out }).toEqual({ code, out: "" });

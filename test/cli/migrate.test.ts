@@ -21,7 +21,7 @@ withPostgres("cli migrate", (server) => {
     };
     const early = await start("src/cli/main.ts", ["onboard", "/dev/null"], env).ended;
     expect(early.code).toBe(1);
-    expect(early.err).toMatch(/call migrate\(\).*\[STORE_UNUSABLE\]/);
+    expect(early.err).toMatch(/: run oneup-lifecycle migrate.*\[STORE_UNUSABLE\]/);
     for (let times = 0; times < 2; times++) {
       const { code, out, err } = await start("src/cli/main.ts", ["migrate"], env).ended;
       expect({ code, out, err }).toEqual({ code: 0, out: "The postgres store is ready\n", err: "" });

@@ -68,7 +68,7 @@ describe("cli sandbox", () => {
     [["--faults", "package.json"], "it must be a JSON list of faults"],
     [["--state", "package.json"], "Cannot use package.json: it must be a file written by --state"],
     [["--state", "nowhere/at-all"], "Cannot write nowhere/at-all: ENOENT"],
-    [["--latncy", "3"], 'Unknown option "--latncy": sandbox takes --port,'],
+    [["--latncy", "3"], 'Unknown option "--latncy": did you mean --latency?'],
   ])("refuses %j with exit code 2", async (words, message) => {
     const { code, out, err } = await performed(["sandbox", ...words]);
     expect({ code, out }).toEqual({ code: 2, out: "" });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import type { SandboxServer } from "oneup-lifecycle/sandbox";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { waitingUsers } from "../../src/cli/waiting-users.ts";
+import { waitingUsers } from "../../src/cli/format.ts";
 import { operatorAt } from "./operator.ts";
 import type { Operator } from "./operator.ts";
 

@@ -178,9 +178,9 @@ describe("cli, acting on a store", () => {
     [["retry", "nobody"], 1, /this store has no such app_user_id/],
     [["retry", "ada", "--wait", "soon"], 2, /--wait must be a time such as/],
     [["resume", "--concurrency", "0"], 2, /--concurrency must be a whole number from 1 to 1024/],
-    [["work", "--refresh", "often"], 2, /refresh\.policy must be one of keepAlive, eager, lazy/],
-    [["work", "--poll", "1ms"], 2, /pollMs must be a number from 10/],
-    [["work", "--api", "http://example.org"], 2, /endpoints\.api must be an https: URL/],
+    [["work", "--refresh", "often"], 2, /--refresh must be one of keepAlive, eager, lazy/],
+    [["work", "--poll", "1ms"], 2, /--poll must be a number from 10/],
+    [["work", "--api", "http://example.org"], 2, /--api must be an https: URL/],
   ])("%j ends with %i and says why", async (words, code, why) => {
     const { operator } = await stage({ type: "lmdb", path: folder("cli-refuses") });
     await waiting(operator);

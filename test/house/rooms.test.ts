@@ -44,7 +44,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   "src/http": {},
   "src/guard": {},
   "src/store": { sealing: ["contract.ts", "envelope.ts", "guards.ts", "quarantine.ts"] },
-  "src/cli": { commands: [anyFile], demo: [anyFile], sandbox: [anyFile] },
+  "src/cli": { commands: [anyFile], "one-user": [anyFile], demo: [anyFile], sandbox: [anyFile] },
 };
 
 /** More files than that do not fit in a reader's head. */

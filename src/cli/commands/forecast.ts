@@ -6,44 +6,41 @@
 import { systemClock } from "../../clock.ts";
 import type { Lane } from "../../index.ts";
 import { momentInWords } from "../../runtime/options/time-words.ts";
-import { jsonOption, UsageError } from "../arguments.ts";
-import type { CommandHelp, Given } from "../arguments.ts";
-import { limitOptions, lookingSays, openToLook, placeOptions, using } from "../open-store.ts";
-import { gateLine, number } from "../format.ts";
-import { waitingUsers } from "../waiting-users.ts";
+import { UsageError } from "../arguments.ts";
+import type { Command, Given } from "../command.ts";
+import { withStore } from "../open-store.ts";
+import { gateLine, number, waitingUsers } from "../format.ts";
 
-/** Help of `forecast`. */
-export const forecastHelp: CommandHelp = {
+/** See the module. */
+export const forecast: Command = {
   name: "forecast",
   description: "estimate when N more management calls are granted, e.g. for N new users",
   more: [
     "A new user takes one call, and so does recovering a lost grant; a refresh takes none. The calls queue",
     "behind users that are waiting already. Assumes no other new calls, and that closed gates open on time.",
-    "",
-    ...lookingSays,
   ],
-  argument: "N",
+  takes: ["N"],
+  example: "forecast 10000",
+  opens: "look",
+  json: "object",
   options: {
     lane: {
       type: "string",
       value: "LANE",
       description: "the lane: bulk, recovery or interactive (default: bulk)",
     },
-    ...placeOptions,
-    ...limitOptions,
-    ...jsonOption,
   },
+  run,
 };
 
-/** Prints the forecast and returns the exit code. */
-export async function forecast(given: Given): Promise<number> {
+async function run(given: Given): Promise<number> {
   const { argument, switches, texts } = given;
-  if (argument === undefined || !/^\d{1,9}$/.test(argument) || Number(argument) < 1) {
+  if (!/^\d{1,9}$/.test(argument) || Number(argument) < 1) {
     throw new UsageError("forecast needs a number of calls, at least 1: oneup-lifecycle forecast 10000");
   }
   const calls = Number(argument);
   const lane = (texts.get("lane") ?? "bulk") as Lane; // checked by forecast()
-  const [found, view] = await using(openToLook(given), async (lifecycle) => [
+  const [found, view] = await withStore(given, async (lifecycle) => [
     await lifecycle.forecast(calls, lane),
     await lifecycle.budget.refresh(),
   ]);

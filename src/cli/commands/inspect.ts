@@ -6,33 +6,30 @@
 import { systemClock } from "../../clock.ts";
 import type { HistoryStep, UserStatus } from "../../index.ts";
 import { momentInWords, timeInWords } from "../../runtime/options/time-words.ts";
-import { jsonOption, userOf } from "../arguments.ts";
-import type { CommandHelp, Given } from "../arguments.ts";
+import type { Command, Given } from "../command.ts";
 import { fitted, shortened } from "../columns.ts";
 import { paintFor } from "../paint.ts";
 import type { Paint } from "../paint.ts";
-import { limitOptions, lookingSays, openToLook, placeOptions, using } from "../open-store.ts";
+import { withStore } from "../open-store.ts";
 import { toneOf } from "../format.ts";
 import { widthOf } from "../screen.ts";
 import { escapeControl } from "../escape-control.ts";
 
-/** Help of `inspect`. */
-export const inspectHelp: CommandHelp = {
+/** See the module. */
+export const inspect: Command = {
   name: "inspect",
   description: "show one user: state, token, pause, calls and latest steps",
-  more: ["ID is the app_user_id. No secret is printed.", "", ...lookingSays],
-  argument: "ID",
-  options: {
-    ...placeOptions,
-    ...limitOptions,
-    ...jsonOption,
-  },
+  more: ["ID is the app_user_id. No secret is printed."],
+  takes: ["ID"],
+  example: "inspect ada@example.org",
+  opens: "look",
+  json: "object",
+  run,
 };
 
-/** Prints the user and returns the exit code. */
-export async function inspect(given: Given): Promise<number> {
-  const id = userOf(given, "inspect");
-  const [status, history] = await using(openToLook(given), async (lifecycle) => {
+async function run(given: Given): Promise<number> {
+  const id = given.argument;
+  const [status, history] = await withStore(given, async (lifecycle) => {
     await lifecycle.budget.refresh(); // loads the gates that are closed for all users
     return [await lifecycle.inspect(id), await lifecycle.history(id)];
   });

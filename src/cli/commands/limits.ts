@@ -6,22 +6,23 @@
 import type { AccountLimits, Ceiling } from "../../index.ts";
 import { spanInWords } from "../../runtime/options/time-words.ts";
 import { whole } from "../parse-units.ts";
-import { jsonOption, UsageError } from "../arguments.ts";
-import type { CommandHelp, Given } from "../arguments.ts";
-import { environmentSays, openToGoOn, openToLook, placeOptions, using, warns } from "../open-store.ts";
+import { UsageError } from "../arguments.ts";
+import type { Command, Given } from "../command.ts";
+import { withStore } from "../open-store.ts";
 import { number } from "../format.ts";
 
-/** Help of `limits`. */
-export const limitsHelp: CommandHelp = {
+/** See the module. */
+export const limits: Command = {
   name: "limits",
   description: "show the account's recorded limits, or change one for all processes",
   more: [
     "Without --calls, --window-ms and --none it is read-only: it makes no calls and changes nothing.",
     "A change applies to all processes within seconds; a process with a limit of its own keeps to the",
     "stricter of the two. Options that are left out keep their recorded values.",
-    "",
-    ...environmentSays,
   ],
+  example: "limits --calls 600",
+  opens: "tend",
+  json: "object",
   options: {
     calls: { type: "string", value: "N", description: "calls in any window" },
     "window-ms": { type: "string", value: "N", description: "length of the window, in milliseconds" },
@@ -31,16 +32,15 @@ export const limitsHelp: CommandHelp = {
       description: "the limit: management, token or fhir (default: management)",
     },
     none: { type: "boolean", description: "remove the limit; for token and fhir only" },
-    ...placeOptions,
-    ...jsonOption,
   },
+  run,
 };
 
 const names = ["management", "token", "fhir"] as const;
 type Name = (typeof names)[number];
 
-/** Applies the change, if any, prints the limits and returns the exit code. */
-export async function limits(given: Given): Promise<number> {
+/** Applies the change, if any, and prints the limits. */
+async function run(given: Given): Promise<number> {
   const { switches, texts } = given;
   const of = nameIn(texts.get("of") ?? "management");
   const calls = wholeOf(given, "calls");
@@ -49,9 +49,10 @@ export async function limits(given: Given): Promise<number> {
   const lifts = switches.has("none");
   if (lifts && changes) throw new UsageError("limits takes --none, or --calls and --window-ms, not both");
   if (lifts && of === "management") throw new UsageError("limits --none needs --of token or --of fhir");
-  if (!changes && !lifts) return show(given, await using(openToLook(given), (it) => it.account.limits()));
+  if (!changes && !lifts)
+    return show(given, await withStore(given, (it) => it.account.limits(), { way: "look" }));
 
-  const [before, after] = await using(openToGoOn(given, warns), async ({ account }) => {
+  const [before, after] = await withStore(given, async ({ account }) => {
     const found = await account.limits();
     const next = lifts ? null : changed(found[of], { calls, windowMs }, of);
     await account.setLimits({ [of]: next });

@@ -4,22 +4,23 @@
  * @module
  */
 import type { StoreAdapter } from "../../store/contract.ts";
-import type { CommandHelp, Given } from "../arguments.ts";
-import { adapterOf, storeOption } from "../open-store.ts";
+import type { Command, Given } from "../command.ts";
+import { adapterOf } from "../open-store.ts";
 
-/** Help of `migrate`. */
-export const migrateHelp: CommandHelp = {
+/** See the module. */
+export const migrate: Command = {
   name: "migrate",
   description: "create or update the tables of a PostgreSQL store",
   more: [
     "Run it when you deploy, before the first process starts; it is safe to run again at any time.",
     "ONEUP_STORE=postgres://… or --store names the store. Other stores need no migration.",
   ],
-  options: storeOption,
+  example: "migrate",
+  opens: "place",
+  run,
 };
 
-/** Runs the migration and returns the exit code. */
-export async function migrate(given: Given): Promise<number> {
+async function run(given: Given): Promise<number> {
   const store = await adapterOf(given);
   if (hasTables(store)) {
     await store.migrate();

@@ -6,23 +6,16 @@
 import { basename } from "node:path";
 import { systemClock } from "../../clock.ts";
 import type { ImportProgress, ImportSummary, OnboardManyOptions } from "../../index.ts";
-import { jsonLinesOption, UsageError } from "../arguments.ts";
-import type { CommandHelp, Given } from "../arguments.ts";
+import { UsageError } from "../arguments.ts";
+import type { Command, Given } from "../command.ts";
 import { importLine, importPicture, importSummary } from "../import-picture.ts";
 import { idsIn, usualColumn } from "../list-file.ts";
-import {
-  endpointOptions,
-  environmentSays,
-  limitOptions,
-  openToWork,
-  placeOptions,
-  warnsAfter,
-} from "../open-store.ts";
+import { withStore } from "../open-store.ts";
 import { Screen } from "../screen.ts";
 import { policyOf, refreshOption } from "../worker-options.ts";
 
-/** Help of `onboard`. */
-export const onboardHelp: CommandHelp = {
+/** See the module. */
+export const onboard: Command = {
   name: "onboard",
   description: "onboard a list of users from a file; durable and resumable",
   more: [
@@ -34,10 +27,12 @@ export const onboardHelp: CommandHelp = {
     "",
     "An import is identified by its name: a new list under an old name continues the old import. While it",
     "waits, the command also works as a worker for all users in the store.",
-    "",
-    ...environmentSays,
   ],
-  argument: "FILE",
+  takes: ["FILE"],
+  example: "onboard users.csv",
+  opens: "work",
+  json: "lines",
+  fails: "a user failed, or a row or a record was unusable",
   options: {
     name: {
       type: "string",
@@ -60,11 +55,8 @@ export const onboardHelp: CommandHelp = {
       description: "new or existing, if known (default: look in 1upHealth's list)",
     },
     ...refreshOption,
-    ...jsonLinesOption,
-    ...placeOptions,
-    ...limitOptions,
-    ...endpointOptions,
   },
+  run,
 };
 
 /** How often a line is printed where the display cannot be redrawn, in ms. */
@@ -72,27 +64,28 @@ const lineMs = 60_000;
 /** How often the display is redrawn, in ms. */
 const pictureMs = 500;
 
-/** Runs the import. Exit code: 1 if a user failed or a row or record was unusable, 130 if it was stopped. */
-export async function onboard(given: Given, signal: AbortSignal): Promise<number> {
+async function run(given: Given, signal: AbortSignal): Promise<number> {
   const { argument: path, texts, switches } = given;
-  if (path === undefined) throw new UsageError("onboard needs a FILE: oneup-lifecycle onboard users.csv");
   const options = optionsOf(path, texts);
   const screen = new Screen(process.stdout);
   const shows = switches.has("json") ? asJson() : onScreen(screen);
   // A warning goes below the display, and the next display below the warning.
-  const warns = warnsAfter(() => screen.say());
-  const lifecycle = await openToWork(given, { ...warns, ...policyOf(given) });
+  const more = { beforeWarning: () => screen.say(), options: policyOf(given) };
   try {
-    const ids = idsIn({ path, column: texts.get("column") }, signal);
-    const summary = await lifecycle.onboardMany(ids, { ...options, ...shows.every, signal });
-    shows.end(summary);
-    return summary.failed + summary.unreadable + summary.rejected > 0 ? 1 : 0;
+    return await withStore(
+      given,
+      async (lifecycle) => {
+        const ids = idsIn({ path, column: texts.get("column") }, signal);
+        const summary = await lifecycle.onboardMany(ids, { ...options, ...shows.every, signal });
+        shows.end(summary);
+        return summary.failed + summary.unreadable + summary.rejected > 0 ? 1 : 0;
+      },
+      more,
+    );
   } catch (error) {
     if (!signal.aborted) throw error;
     shows.stopped();
     return 130;
-  } finally {
-    await lifecycle.close();
   }
 }
 

@@ -3,31 +3,30 @@
  *
  * @module
  */
-import { jsonOption } from "../arguments.ts";
-import type { CommandHelp, Given } from "../arguments.ts";
-import { environmentSays, openToGoOn, using, warns } from "../open-store.ts";
+import type { Command, Given } from "../command.ts";
+import { withStore } from "../open-store.ts";
 import { concurrencyOf, policyOf, summaryLine, workerOptions } from "../worker-options.ts";
 
-/** Help of `resume`. */
-export const resumeHelp: CommandHelp = {
+/** See the module. */
+export const resume: Command = {
   name: "resume",
   description: "process all users that can proceed now, then exit",
   more: [
     "Processes users that were interrupted, are due, or wait for a free slot. For scheduled jobs, or after",
     "an outage. Other processes may run at the same time.",
-    "",
-    ...environmentSays,
   ],
-  options: { ...workerOptions, ...jsonOption },
+  example: "resume",
+  opens: "act",
+  json: "object",
+  options: workerOptions,
+  run,
 };
 
-/** Runs it and returns the exit code. */
-export async function resume(given: Given, signal: AbortSignal): Promise<number> {
-  const more = { ...warns, ...policyOf(given) };
+async function run(given: Given, signal: AbortSignal): Promise<number> {
   const concurrency = concurrencyOf(given);
-  const done = await using(openToGoOn(given, more), (lifecycle) =>
-    lifecycle.resume({ ...concurrency, signal }),
-  );
+  const done = await withStore(given, (lifecycle) => lifecycle.resume({ ...concurrency, signal }), {
+    options: policyOf(given),
+  });
   console.log(given.switches.has("json") ? JSON.stringify(done) : summaryLine(done));
   return signal.aborted ? 130 : 0;
 }

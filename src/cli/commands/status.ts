@@ -6,41 +6,34 @@
 import { systemClock } from "../../clock.ts";
 import type { BudgetView, Ceiling, Health, UserState } from "../../index.ts";
 import { momentInWords, spanInWords, timeInWords } from "../../runtime/options/time-words.ts";
-import { jsonOption } from "../arguments.ts";
-import type { CommandHelp, Given } from "../arguments.ts";
+import type { Command, Given } from "../command.ts";
 import { paintFor } from "../paint.ts";
 import type { Paint } from "../paint.ts";
-import { adapterOf, limitOptions, lookingSays, openToLook, placeOptions, using } from "../open-store.ts";
-import { byLane, gateLine, number, toneOf, usedIn } from "../format.ts";
-import { waitingUsers } from "../waiting-users.ts";
+import { adapterOf, withStore } from "../open-store.ts";
+import { byLane, gateLine, number, toneOf, usedIn, waitingUsers } from "../format.ts";
 
-/** Help of `status`. */
-export const statusHelp: CommandHelp = {
+/** See the module. */
+export const status: Command = {
   name: "status",
   description: "show users by state, the call limit, waiting users and closed gates",
-  more: [
-    "Exits with 1 if no work is possible: the store, the credentials or the region is refused.",
-    "",
-    ...lookingSays,
-  ],
-  options: {
-    ...placeOptions,
-    ...limitOptions,
-    ...jsonOption,
-  },
+  example: "status --store redis://localhost:6379",
+  opens: "look",
+  json: "object",
+  fails: "no work is possible: the store, the credentials or the region is refused",
+  run,
 };
 
 /** The longest bar, in columns. */
 const barLength = 30;
 
-/** Prints the status and returns the exit code: 1 if no work is possible. */
-export async function status(given: Given): Promise<number> {
+async function run(given: Given): Promise<number> {
   const adapter = await adapterOf(given);
   const { name } = adapter;
-  const [view, health] = await using(openToLook(given, adapter), async (lifecycle) => [
-    await lifecycle.budget.refresh(),
-    await lifecycle.health(),
-  ]);
+  const [view, health] = await withStore(
+    given,
+    async (lifecycle) => [await lifecycle.budget.refresh(), await lifecycle.health()] as const,
+    { adapter },
+  );
   if (given.switches.has("json")) console.log(JSON.stringify(asData(name, view, health)));
   else for (const line of statusLines(name, view, health, paintFor(process.stdout))) console.log(line);
   return health.ready ? 0 : 1;

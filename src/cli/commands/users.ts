@@ -7,37 +7,36 @@ import { systemClock } from "../../clock.ts";
 import type { UserFilter, UserStatus } from "../../index.ts";
 import { spanInWords } from "../../runtime/options/time-words.ts";
 import { whole } from "../parse-units.ts";
-import { jsonLinesOption } from "../arguments.ts";
-import type { CommandHelp, Given } from "../arguments.ts";
+import type { Command, Given } from "../command.ts";
 import { fitted, placesIn } from "../columns.ts";
 import { paintFor } from "../paint.ts";
 import type { Paint } from "../paint.ts";
-import { limitOptions, lookingSays, openToLook, placeOptions, using } from "../open-store.ts";
+import { withStore } from "../open-store.ts";
 import { toneOf, tokenLeft, waitOf } from "../format.ts";
 import { widthOf } from "../screen.ts";
 import { escapeControl } from "../escape-control.ts";
 
-/** Help of `users`. */
-export const usersHelp: CommandHelp = {
+/** See the module. */
+export const users: Command = {
   name: "users",
   description: "list all users, or those in one state, one per line",
-  more: lookingSays,
+  example: "users --state failed",
+  opens: "look",
+  json: "lines",
   options: {
     state: { type: "string", value: "STATE", description: "only users in this state, e.g. failed" },
     first: { type: "string", value: "N", description: "at most N users" },
-    ...placeOptions,
-    ...limitOptions,
-    ...jsonLinesOption,
   },
+  run,
 };
 
-/** Prints users as they are read, and returns the exit code. */
-export async function users(given: Given, signal: AbortSignal): Promise<number> {
+/** Prints users as they are read. */
+async function run(given: Given, signal: AbortSignal): Promise<number> {
   const { texts, switches } = given;
   const first = texts.has("first") ? whole("first", texts.get("first") ?? "", 1) : Infinity;
   const state = texts.get("state") as UserFilter["state"]; // checked by users()
   const show = switches.has("json") ? asJson : asTable(widthOf(process.stdout), paintFor(process.stdout));
-  await using(openToLook(given), async (lifecycle) => {
+  await withStore(given, async (lifecycle) => {
     await lifecycle.budget.refresh(); // loads the gates that are closed for all users
     let shown = 0;
     for await (const user of lifecycle.users(state === undefined ? {} : { state })) {

@@ -4,26 +4,26 @@
  * @module
  */
 import { systemClock } from "../../clock.ts";
-import type { Lifecycle, UserStatus } from "../../index.ts";
+import type { Lifecycle, UserStatus, WorkSummary } from "../../index.ts";
 import { duration } from "../parse-units.ts";
-import { jsonLinesOption } from "../arguments.ts";
-import type { CommandHelp, Given } from "../arguments.ts";
+import type { Command, Given } from "../command.ts";
 import { paintFor } from "../paint.ts";
 import type { Paint } from "../paint.ts";
-import { environmentSays, openToWork, using, warns } from "../open-store.ts";
+import { withStore } from "../open-store.ts";
 import { toneOf, waitOf } from "../format.ts";
 import { concurrencyOf, policyOf, summaryLine, workerOptions } from "../worker-options.ts";
 
-/** Help of `work`. */
-export const workHelp: CommandHelp = {
+/** See the module. */
+export const work: Command = {
   name: "work",
   description: "run a worker that processes due and waiting users, until Ctrl-C",
   more: [
     "Any number of workers may share a store. Prints every durable step it makes, with the user's alias",
     "instead of its app_user_id. On Ctrl-C or SIGTERM, users being processed finish their step first.",
-    "",
-    ...environmentSays,
   ],
+  example: "work --concurrency 64",
+  opens: "work",
+  json: "lines",
   options: {
     poll: {
       type: "string",
@@ -32,23 +32,24 @@ export const workHelp: CommandHelp = {
     },
     ...workerOptions,
     quiet: { type: "boolean", description: "print only warnings and the summary" },
-    ...jsonLinesOption,
   },
+  run,
 };
 
-/** Works until `signal` aborts, and returns the exit code. */
-export async function work(given: Given, signal: AbortSignal): Promise<number> {
+/** Works until `signal` aborts. */
+async function run(given: Given, signal: AbortSignal): Promise<number> {
   const { switches, texts } = given;
   const poll = texts.get("poll");
   const pollMs = poll === undefined ? {} : { pollMs: duration("poll", poll) };
   const options = { ...concurrencyOf(given), ...pollMs, signal };
   const isJson = switches.has("json");
-  const done = await using(openToWork(given, { ...warns, ...policyOf(given) }), async (lifecycle) => {
+  const begin = async (lifecycle: Lifecycle): Promise<WorkSummary> => {
     if (!switches.has("quiet")) lifecycle.subscribe(teller(lifecycle, isJson, paintFor(process.stdout)));
     if (await isEmpty(lifecycle)) console.error("This store has no users yet: is it the right one?");
     if (!isJson && !switches.has("quiet")) console.log("Working; Ctrl-C stops it");
     return lifecycle.work(options);
-  });
+  };
+  const done = await withStore(given, begin, { options: policyOf(given) });
   console.log(isJson ? JSON.stringify(done) : summaryLine(done));
   return 0;
 }

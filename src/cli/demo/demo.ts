@@ -3,14 +3,14 @@
  *
  * @module
  */
-import type { CommandHelp, Given } from "../arguments.ts";
+import type { Command, Given } from "../command.ts";
 import { UsageError } from "../arguments.ts";
 import { live } from "./live.ts";
 import { Screen } from "../screen.ts";
 import { tellStory } from "./story.ts";
 
-/** Help of `demo`. */
-export const demoHelp: CommandHelp = {
+/** See the module. */
+export const demo: Command = {
   name: "demo",
   description: "forty users, one kill -9, no user lost: watch it happen",
   more: [
@@ -21,6 +21,7 @@ export const demoHelp: CommandHelp = {
     "from the environment. This creates a user and a test Patient there. Run it again to continue with",
     "the same user, or with a new one if that one has failed.",
   ],
+  example: "demo",
   options: {
     keep: { type: "boolean", description: "keep the store's folder and print its path" },
     live: { type: "boolean", description: "use 1upHealth instead of the sandbox" },
@@ -37,10 +38,11 @@ export const demoHelp: CommandHelp = {
     api: { type: "string", value: "URL", description: "with --live: as in onboard --help" },
     auth: { type: "string", value: "URL", description: "with --live: as in onboard --help" },
   },
+  run,
 };
 
 /** Runs the demo. `self` is the path of the command's main module, from which it starts worker processes. */
-export async function demo({ texts, switches }: Given, self: string, signal: AbortSignal): Promise<number> {
+async function run({ texts, switches }: Given, signal: AbortSignal, self: string): Promise<number> {
   const screen = new Screen(process.stdout);
   if (switches.has("live")) {
     if (switches.has("keep"))

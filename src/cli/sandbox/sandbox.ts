@@ -8,7 +8,7 @@ import { controlRoutes } from "../../sandbox/http/control-routes.ts";
 import type { JournalEntry, Sandbox, SandboxServer } from "../../sandbox/index.ts";
 import { whole } from "../parse-units.ts";
 import { UsageError } from "../arguments.ts";
-import type { CommandHelp, Given } from "../arguments.ts";
+import type { Command, Given } from "../command.ts";
 import { paintFor } from "../paint.ts";
 import { reasonOf } from "../system-error.ts";
 import { describeEntry } from "./calls.ts";
@@ -16,8 +16,8 @@ import { controlLines, introduction } from "./introduction.ts";
 import type { StateFile } from "./state-file.ts";
 import { begin } from "./world.ts";
 
-/** Help of `sandbox`. */
-export const sandboxHelp: CommandHelp = {
+/** See the module. */
+export const sandbox: Command = {
   name: "sandbox",
   description: "a local 1upHealth to develop and test against, in any language",
   more: [
@@ -33,6 +33,7 @@ export const sandboxHelp: CommandHelp = {
     "Control calls from web pages of other origins are refused, and so is any host but localhost,",
     "127.0.0.1 and [::1], because the state contains the client secret.",
   ],
+  example: "sandbox --port 8080 --seed-users 100",
   options: {
     port: { type: "string", value: "N", description: "port to listen on (default: any free port)" },
     "client-id": { type: "string", value: "ID", description: "accepted client id (default: sandbox-client)" },
@@ -74,6 +75,7 @@ export const sandboxHelp: CommandHelp = {
       description: "save the state and clock to FILE, and load them at the next start",
     },
   },
+  run,
 };
 
 /** How often the journal is polled, in ms. */
@@ -82,7 +84,7 @@ const pollMs = 50;
 const keepMs = 1_000;
 
 /** Runs the sandbox until `signal` aborts. */
-export async function sandbox(given: Given, signal: AbortSignal): Promise<number> {
+async function run(given: Given, signal: AbortSignal): Promise<number> {
   const { texts } = given;
   const port = whole("port", texts.get("port") ?? "0", 0, 65_535);
   const { sandbox: world, state } = await begin(given, signal);

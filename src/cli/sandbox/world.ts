@@ -17,7 +17,7 @@ import type {
 } from "../../sandbox/index.ts";
 import { duration, whole } from "../parse-units.ts";
 import { UsageError } from "../arguments.ts";
-import type { Given } from "../arguments.ts";
+import type { Given } from "../command.ts";
 import { idsIn } from "../list-file.ts";
 import { reasonOf } from "../system-error.ts";
 import { StateFile } from "./state-file.ts";

@@ -3,76 +3,53 @@
  *
  * @module
  */
-import { systemClock } from "../../clock.ts";
-import { duration } from "../parse-units.ts";
 import { isLifecycleError } from "../../errors.ts";
 import type { Lifecycle } from "../../index.ts";
-import { jsonOption, UsageError, userOf } from "../arguments.ts";
-import type { CommandHelp, Given } from "../arguments.ts";
-import { paintFor } from "../paint.ts";
-import {
-  endpointOptions,
-  environmentSays,
-  limitOptions,
-  openToGoOn,
-  placeOptions,
-  using,
-  warns,
-} from "../open-store.ts";
-import { plural, toneOf, waitOf } from "../format.ts";
+import { UsageError } from "../arguments.ts";
+import type { Command, Given } from "../command.ts";
+import { plural } from "../format.ts";
+import { withStore } from "../open-store.ts";
+import { actOnUser, isUsable, waitOption } from "./act-on-user.ts";
 
-/** Help of `retry`. */
-export const retryHelp: CommandHelp = {
+/** See the module. */
+export const retry: Command = {
   name: "retry",
   description: "return a failed user, or all of them, to the step that failed",
   more: [
     "ID is the app_user_id. With --all, e.g. after an outage, all failed users are retried: their calls",
     "wait for slots of the limit in the lane recovery, behind users who sign up, and workers process",
     "them.",
-    "",
-    ...environmentSays,
   ],
-  argument: "ID",
+  takes: ["[ID]"],
+  example: "retry ada@example.org",
+  opens: "act",
+  json: "object",
+  fails: "the user has not recovered, or a user could not be retried",
   options: {
     all: { type: "boolean", description: "all failed users, instead of ID" },
-    wait: { type: "string", value: "TIME", description: "how long to wait for ID, e.g. 10m (default: 30s)" },
-    ...placeOptions,
-    ...limitOptions,
-    ...endpointOptions,
-    ...jsonOption,
+    ...waitOption,
   },
+  run,
 };
 
-/** Runs it. Exit code: 1 if the user did not recover or, with --all, if a user could not be retried. */
-export async function retry(given: Given, signal: AbortSignal): Promise<number> {
-  if (!given.switches.has("all")) return retryOne(given, signal);
-  if (given.argument !== undefined) throw new UsageError("retry takes an ID or --all, not both");
+async function run(given: Given, signal: AbortSignal): Promise<number> {
+  const { argument, switches } = given;
+  if (switches.has("all") === (argument !== ""))
+    throw new UsageError(
+      `retry needs an ID or --all${argument === "" ? "" : ", not both"}: oneup-lifecycle retry ada@example.org`,
+    );
+  if (!switches.has("all"))
+    return actOnUser(given, signal, (lifecycle, wait) => lifecycle.retry(argument, wait), isUsable);
   if (given.texts.has("wait"))
     throw new UsageError("--wait cannot be combined with --all, which does not wait");
   return retryAll(given, signal);
-}
-
-async function retryOne(given: Given, signal: AbortSignal): Promise<number> {
-  const id = userOf(given, "retry");
-  const waitMs = duration("wait", given.texts.get("wait") ?? "30s");
-  const status = await using(openToGoOn(given, warns), (lifecycle) =>
-    lifecycle.retry(id, { waitMs, signal }),
-  );
-  const { state, usable } = status;
-  if (given.switches.has("json")) console.log(JSON.stringify(status));
-  else {
-    const paint = paintFor(process.stdout);
-    const waits = waitOf(status, systemClock.now());
-    console.log(`${paint[toneOf(state)](state)}${waits === "" ? "" : `, waits: ${waits}`}`);
-  }
-  return usable || state === "offboarded" ? 0 : 1;
 }
 
 async function retryAll(given: Given, signal: AbortSignal): Promise<number> {
   let retried = 0;
   /** How many users could not be retried, by error code. */
   const stay: Record<string, number> = {};
-  await using(openToGoOn(given, warns), async (lifecycle) => {
+  await withStore(given, async (lifecycle) => {
     for await (const { appUserId } of lifecycle.users({ state: "failed" })) {
       if (signal.aborted) break;
       const why = await takeBack(lifecycle, appUserId);

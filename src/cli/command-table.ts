@@ -1,0 +1,50 @@
+/**
+ * All commands, in the order of the help and the guide.
+ *
+ * @module
+ */
+import type { Command } from "./command.ts";
+import { backup } from "./commands/backup.ts";
+import { diagram } from "./commands/diagram.ts";
+import { explain } from "./commands/explain.ts";
+import { forecast } from "./commands/forecast.ts";
+import { inspect } from "./commands/inspect.ts";
+import { listKeys, retireKey, rotateKeys } from "./commands/keys.ts";
+import { limits } from "./commands/limits.ts";
+import { migrate } from "./commands/migrate.ts";
+import { onboard } from "./commands/onboard.ts";
+import { reconcile } from "./commands/reconcile.ts";
+import { reopen } from "./commands/reopen.ts";
+import { resume } from "./commands/resume.ts";
+import { status } from "./commands/status.ts";
+import { users } from "./commands/users.ts";
+import { work } from "./commands/work.ts";
+import { demo } from "./demo/demo.ts";
+import { adopt } from "./one-user/adopt.ts";
+import { forget } from "./one-user/forget.ts";
+import { offboard } from "./one-user/offboard.ts";
+import { reauthorize } from "./one-user/reauthorize.ts";
+import { rename } from "./one-user/rename.ts";
+import { retry } from "./one-user/retry.ts";
+import { sandbox } from "./sandbox/sandbox.ts";
+
+/** Commands with one purpose. */
+export interface CommandGroup {
+  readonly about: string;
+  readonly commands: readonly Command[];
+}
+
+/** See the module. */
+export const commandGroups: readonly CommandGroup[] = [
+  { about: "To try it", commands: [demo, sandbox] },
+  { about: "To look; nothing is changed", commands: [status, users, inspect, explain, forecast, diagram] },
+  { about: "To work for all users", commands: [onboard, work, resume, reconcile] },
+  { about: "To act on one user", commands: [retry, reauthorize, rename, adopt, offboard, forget] },
+  {
+    about: "For the account and the store",
+    commands: [limits, reopen, listKeys, rotateKeys, retireKey, backup, migrate],
+  },
+];
+
+/** See the module. */
+export const allCommands: readonly Command[] = commandGroups.flatMap(({ commands }) => commands);

@@ -1,0 +1,171 @@
+/**
+ * What a command is: its name, flags, help, example and exit codes in one place, from which the shell, the help, the
+ * suggestions and the guide are made.
+ *
+ * @module
+ */
+
+/** An option of a command. */
+export interface OptionHelp {
+  readonly type: "boolean" | "string";
+  /** Placeholder for the value, e.g. `N`. */
+  readonly value?: string;
+  readonly description: string;
+}
+
+/** Options by their names. */
+export type Options = Readonly<Record<string, OptionHelp>>;
+
+/**
+ * How a command opens the store.
+ * - `look`: to read only
+ * - `tend`: to change what is stored, without calls to 1upHealth
+ * - `act`: to make calls for users that are there
+ * - `work`: to make calls, and the store is created if it is missing
+ */
+export type Way = "look" | "tend" | "act" | "work";
+
+/** A command. */
+export interface Command {
+  /** One word, or two: `keys rotate`. */
+  readonly name: string;
+  readonly description: string;
+  /** Longer description, one line each; shown in the command's own help. */
+  readonly more?: readonly string[];
+  /** Placeholders of the positional arguments, e.g. `ID`. One in brackets may be missing. */
+  readonly takes?: readonly string[];
+  /** An example: the words after `oneup-lifecycle`. */
+  readonly example: string;
+  /** Its own options; see {@link optionsOf}. */
+  readonly options?: Options;
+  /** How it opens the store, if it does. `place`: it needs the place alone, neither credentials nor a key. */
+  readonly opens?: Way | "place";
+  /** What `--json` prints, if there is one. */
+  readonly json?: "object" | "lines";
+  /** Whether it asks before it acts, unless `--yes` is given. */
+  readonly asks?: boolean;
+  /** What exit code 1 means, beside an error. */
+  readonly fails?: string;
+  /**
+   * Runs until it is done or `signal` aborts, and returns the exit code. `self` is the path of the main module, from which
+   * a command starts processes of its own.
+   */
+  run(given: Given, signal: AbortSignal, self: string): Promise<number>;
+}
+
+/** The parsed command line: string values and flags by option name. */
+export interface Given {
+  readonly command: Command;
+  /** The first positional argument; `""` if it may be missing and is. */
+  readonly argument: string;
+  /** The second one. */
+  readonly second: string;
+  readonly texts: ReadonlyMap<string, string>;
+  readonly switches: ReadonlySet<string>;
+}
+
+const place: Options = {
+  store: {
+    type: "string",
+    value: "PLACE",
+    description: "folder, redis://…, postgres://… (default: ONEUP_STORE)",
+  },
+};
+
+const key: Options = {
+  "key-file": {
+    type: "string",
+    value: "FILE",
+    description: "file with the encryption key (default: ONEUP_KEY_FILE)",
+  },
+};
+
+const limit: Options = {
+  limit: {
+    type: "string",
+    value: "N",
+    description: "management calls per window (default: the recorded limit, or 300 with --window)",
+  },
+  window: {
+    type: "string",
+    value: "TIME",
+    description: "length of the window, e.g. 30m (default: the recorded one, or 1h with --limit)",
+  },
+};
+
+const endpoints: Options = {
+  api: {
+    type: "string",
+    value: "URL",
+    description: "e.g. of a sandbox (default: ONEUP_API, else https://api.1up.health)",
+  },
+  auth: {
+    type: "string",
+    value: "URL",
+    description: "(default: that of --api, else ONEUP_AUTH or ONEUP_API, else https://auth.1up.health)",
+  },
+};
+
+const opening: Readonly<Record<Way | "place", Options>> = {
+  place,
+  look: { ...place, ...key, ...limit },
+  tend: { ...place, ...key },
+  act: { ...place, ...key, ...limit, ...endpoints },
+  work: { ...place, ...key, ...limit, ...endpoints },
+};
+
+const shapes = { object: "print one JSON object", lines: "print one JSON object per line" } as const;
+
+/** All options of a command: its own, those of opening the store, and those that commands share. */
+export function optionsOf({ options, opens, json, asks = false }: Command): Options {
+  return {
+    ...options,
+    ...(opens && opening[opens]),
+    ...(json && { json: { type: "boolean", description: shapes[json] } }),
+    ...(asks && { yes: { type: "boolean", description: "act without asking first" } }),
+    help: { type: "boolean", description: "show this help" },
+  };
+}
+
+/** A command as it is called: `inspect ID`. */
+export function usageOf({ name, takes = [] }: Command): string {
+  return [name, ...takes].join(" ");
+}
+
+const environment: readonly string[] = [
+  "Credentials, store and key come from the environment: ONEUP_CLIENT_ID, ONEUP_CLIENT_SECRET,",
+  "ONEUP_STORE, ONEUP_KEY_FILE or ONEUP_KEY. PLACE is a folder, redis://…, postgres://…, or a module",
+  "(.js, .mjs, .ts) whose default export is a store adapter. Put a URL with a password into the",
+  "environment: other users of this machine can see command lines.",
+];
+
+const tails: Readonly<Record<Way | "place", readonly string[]>> = {
+  place: [],
+  look: [
+    "Read-only: it makes no calls, starts no worker and changes nothing, so it is safe beside workers.",
+    ...environment,
+  ],
+  tend: ["It makes no calls to 1upHealth, and is safe beside workers.", ...environment],
+  act: environment,
+  work: environment,
+};
+
+/** The longer description, one line each: its own, and that of opening the store. */
+export function moreOf({ more = [], opens }: Command): readonly string[] {
+  const tail = opens === undefined ? [] : tails[opens];
+  return more.length > 0 && tail.length > 0 ? [...more, "", ...tail] : [...more, ...tail];
+}
+
+/** What each exit code means. */
+export const exitCodes = {
+  0: "done",
+  1: "failed",
+  2: "wrong arguments, options or environment; nothing was done",
+  130: "stopped by Ctrl-C or SIGTERM",
+} as const;
+
+/** What exit code 1 means for this command. */
+export function failureOf({ fails, asks = false }: Command): string {
+  const also = [fails, asks ? "the answer was not yes" : undefined].filter((one) => one !== undefined);
+  return [exitCodes[1], ...also].join(", or ");
+}

@@ -1,0 +1,92 @@
+/**
+ * `oneup-lifecycle reconcile`: compares the users here with 1upHealth's own list.
+ *
+ * @module
+ */
+import type { Difference, ReconcileOptions, Reconciliation } from "../../index.ts";
+import type { Command, Given } from "../command.ts";
+import { escapeControl } from "../escape-control.ts";
+import { number, plural } from "../format.ts";
+import { withStore } from "../open-store.ts";
+import { whole } from "../parse-units.ts";
+
+/** See the module. */
+export const reconcile: Command = {
+  name: "reconcile",
+  description: "compare the users here with 1upHealth's own list, and repair what differs on request",
+  more: [
+    "Prints a line for each difference. It costs one management call per page, in the lane recovery. With --repair",
+    "adopt, users that are only there are stored here, and a worker gets a code for each, for one call; with",
+    "--repair move, records of users that were renamed there get their new id. Run it again after an interruption.",
+  ],
+  example: "reconcile --repair all",
+  opens: "act",
+  json: "lines",
+  fails: "1upHealth's list could not be read to its end, so nothing was repaired",
+  options: {
+    repair: { type: "string", value: "WHAT", description: "all, or adopt, or move (default: only compare)" },
+    "page-size": { type: "string", value: "N", description: "users per call, 1 to 1000 (default: 100)" },
+  },
+  async run(given, signal) {
+    const isJson = given.switches.has("json");
+    const onDifference = (difference: Difference): void =>
+      console.log(isJson ? JSON.stringify(difference) : inWords(difference));
+    const options = { ...optionsOf(given), onDifference, signal };
+    const { differences: _, ...found } = await withStore(given, (lifecycle) => lifecycle.reconcile(options));
+    if (isJson) console.log(JSON.stringify(found));
+    else for (const line of summary(found)) console.log(line);
+    return found.complete ? 0 : 1;
+  },
+};
+
+function optionsOf({ texts }: Given): ReconcileOptions {
+  const size = texts.get("page-size");
+  const repair = texts.get("repair");
+  return {
+    ...(size !== undefined && { pageSize: whole("page-size", size, 1, 1_000) }),
+    ...(repair !== undefined && {
+      repair: repair === "all" ? true : (repair.split(",") as Exclude<ReconcileOptions["repair"], boolean>), // checked by reconcile()
+    }),
+  };
+}
+
+function inWords(difference: Difference): string {
+  const id = "appUserId" in difference ? escapeControl(difference.appUserId) : "";
+  const its = `oneup_user_id ${difference.oneupUserId}`;
+  switch (difference.type) {
+    case "thereOnly":
+      return `only at 1upHealth: ${id} (${its})`;
+    case "hereOnly":
+      return `only here: ${id} (${its})`;
+    case "renamed":
+      return `renamed at 1upHealth: ${id} is ${escapeControl(difference.thereAppUserId)} there (${its})`;
+    case "anotherNumber":
+      return `another user at 1upHealth: ${id} (${its} here, ${difference.thereOneupUserId} there)`;
+    case "inactive":
+      return `inactive at 1upHealth: ${id} (${its})`;
+    case "unusable":
+      return `without a usable app_user_id at 1upHealth: ${its}`;
+    default:
+      return difference satisfies never;
+  }
+}
+
+function summary({
+  there,
+  here,
+  calls,
+  counts,
+  complete,
+  repaired,
+}: Omit<Reconciliation, "differences">): readonly string[] {
+  const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  return [
+    `${plural(all, "difference")} between ${number(there)} users at 1upHealth and ${number(here)} here, for ${plural(calls, "call")}`,
+    ...(complete ? [] : ["1upHealth's list could not be read to its end: users may be missing above"]),
+    ...(repaired === null
+      ? []
+      : [
+          `Repaired: ${number(repaired.adopted)} adopted, ${number(repaired.moved)} moved, ${number(repaired.left)} left`,
+        ]),
+  ];
+}

@@ -1,0 +1,54 @@
+/**
+ * Runs a method of one user, waits, and prints what became of the user.
+ *
+ * @module
+ */
+import { systemClock } from "../../clock.ts";
+import type { Lifecycle, UserStatus } from "../../index.ts";
+import type { Given, Options } from "../command.ts";
+import { toneOf, waitOf } from "../format.ts";
+import { withStore } from "../open-store.ts";
+import { paintFor } from "../paint.ts";
+import { duration } from "../parse-units.ts";
+
+/** The option of commands that wait for a user. */
+export const waitOption: Options = {
+  wait: { type: "string", value: "TIME", description: "how long to wait for it, e.g. 10m (default: 30s)" },
+};
+
+/** How long a call waits. */
+export interface Wait {
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** The options of a call that waits. @throws {UsageError} */
+export function waitIn({ texts }: Given, signal: AbortSignal): Wait {
+  return { waitMs: duration("wait", texts.get("wait") ?? "30s"), signal };
+}
+
+/** Acts, prints the status, and returns the exit code: 0 if the user `isDone`. */
+export async function actOnUser(
+  given: Given,
+  signal: AbortSignal,
+  act: (lifecycle: Lifecycle, wait: Wait) => Promise<UserStatus>,
+  isDone: (status: UserStatus) => boolean,
+): Promise<number> {
+  const wait = waitIn(given, signal);
+  const status = await withStore(given, (lifecycle) => act(lifecycle, wait));
+  if (given.switches.has("json")) console.log(JSON.stringify(status));
+  else console.log(standing(status));
+  return isDone(status) ? 0 : 1;
+}
+
+function standing(status: UserStatus): string {
+  const { state, purge } = status;
+  const waits = waitOf(status, systemClock.now());
+  const left = purge === null || purge.left.length === 0 ? "" : `, still to erase: ${purge.left.join(", ")}`;
+  return `${paintFor(process.stdout)[toneOf(state)](state)}${waits === "" ? "" : `, waits: ${waits}`}${left}`;
+}
+
+/** Whether the user has a token that works, or needs none. */
+export function isUsable({ usable, state }: UserStatus): boolean {
+  return usable || state === "offboarded";
+}

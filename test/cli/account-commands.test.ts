@@ -1,0 +1,148 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createSandbox } from "oneup-lifecycle/sandbox";
+import type { Sandbox } from "oneup-lifecycle/sandbox";
+import { describe, expect, it } from "vitest";
+import { operatorAt } from "./operator.ts";
+import type { Operator, Performed } from "./operator.ts";
+import { afterwards, folder } from "../support/scene.ts";
+
+/** Ada and Bob have tokens. */
+async function stage(): Promise<{
+  readonly sandbox: Sandbox;
+  readonly operator: Operator;
+  readonly path: string;
+  act(...words: readonly string[]): Promise<Performed>;
+}> {
+  const sandbox = createSandbox({ clientSecret: "a-secret-of-its-own" });
+  const server = await sandbox.listen();
+  afterwards(() => server.close());
+  const path = folder("cli-account");
+  const operator = operatorAt({ type: "lmdb", path }, sandbox, server);
+  const lifecycle = await operator.open();
+  for (const id of ["ada", "bob"]) await lifecycle.onboard(id);
+  await lifecycle.close();
+  return { sandbox, operator, path, act: (...words) => operator.run(words, { ONEUP_API: server.url }) };
+}
+
+describe("cli reopen", () => {
+  it("opens the gates that a refusal has shut, and names them", async () => {
+    const { act, sandbox } = await stage();
+    sandbox.fail({ call: "issueAuthCode", status: 429, headers: { "retry-after": "3600" } });
+    await act("reauthorize", "bob", "--yes", "--wait", "1s");
+    expect((await act("status")).out).toContain("throttled");
+    const { code, out, err } = await act("reopen");
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toMatch(/^Opened; until now: management is throttled; next try in /);
+    expect((await act("status")).out).toMatch(/gates +all open/);
+    expect(await act("reopen", "--json")).toMatchObject({ code: 0, out: '{"reopened":[]}\n' });
+    expect((await act("reopen")).out).toBe("All gates were open already\n");
+  });
+});
+
+describe("cli reconcile", () => {
+  it("prints each difference, and repairs what it is told to", async () => {
+    const { act, sandbox } = await stage();
+    const number = sandbox.createUser("cyd");
+    const looked = await act("reconcile");
+    expect(looked).toMatchObject({ code: 0, err: "" });
+    expect(looked.out).toBe(
+      `only at 1upHealth: cyd (oneup_user_id ${number})\n1 difference between 3 users at 1upHealth and 2 here, for 2 calls\n`,
+    );
+    const repaired = await act("reconcile", "--repair", "adopt", "--page-size", "1000");
+    expect(repaired.out).toMatch(/Repaired: 1 adopted, 0 moved, 0 left\n$/);
+    const { out } = await act("reconcile", "--json");
+    expect(
+      out
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line)),
+    ).toMatchObject([{ phase: "done", complete: true, there: 3, here: 3, repaired: null }]);
+    expect(await act("reconcile", "--repair", "all,of,it")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("--repair must be"),
+    });
+  });
+});
+
+describe("cli keys", () => {
+  it("lists, rotates and retires keys, while the key itself is printed nowhere", async () => {
+    const { act, path } = await stage();
+    const [old, fresh] = ["ab".repeat(32), "cd".repeat(32)];
+    const keyed = (...words: readonly string[]): Promise<Performed> =>
+      act(...words, "--key-file", join(path, "ring"));
+    const listed = JSON.parse((await act("keys", "list", "--json")).out) as { keys: { id: string }[] };
+    const [{ id } = { id: "" }] = listed.keys;
+    expect((await act("keys", "list")).out).toMatch(new RegExp(`^${id}  wraps 1 store key: \\w+\\n$`));
+    writeFileSync(join(path, "ring"), `${fresh}\n${readFileSync(join(path, "key"), "utf8")}`, {
+      mode: 0o600,
+    });
+    expect(await keyed("keys", "retire", id, "--yes")).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(
+        /it wraps 1 of the store's keys; run oneup-lifecycle keys rotate with a newer key first \[KEY_REFUSED\]/,
+      ),
+    });
+    expect(await keyed("keys", "rotate")).toEqual({
+      code: 0,
+      err: "",
+      out: "1 store key wrapped with the newest key\n",
+    });
+    expect(await keyed("keys", "retire", id, "--yes")).toEqual({
+      code: 0,
+      err: "",
+      out: `Key ${id} is retired\n`,
+    });
+    const stranger = await keyed("keys", "retire", old, "--yes");
+    expect(stranger).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("see oneup-lifecycle keys list"),
+    });
+    expect(stranger.err).not.toContain(old);
+    expect((await keyed("keys", "list")).out).not.toContain(id);
+  });
+
+  it("keys rotate --records seals every user again", async () => {
+    const { act } = await stage();
+    const { code, out } = await act("keys", "rotate", "--records", "--json");
+    expect({ code, ...JSON.parse(out) }).toEqual({
+      code: 0,
+      storeKeys: 1,
+      resealed: 2,
+      unreadable: 0,
+      dropped: 1,
+    });
+  });
+});
+
+describe("cli backup", () => {
+  it("copies a store that is in use, and names what must be kept with it", async () => {
+    const { act, operator, path } = await stage();
+    const open = await operator.open();
+    afterwards(() => open.close());
+    const copy = join(path, "copies", "one");
+    const { code, out, err } = await act("backup", copy);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toBe(
+      `Copied to ${copy}\nIt contains no key. Keep the key file, or the value of ONEUP_KEY, apart from it.\n`,
+    );
+    expect((await act("users", "--store", copy)).out).toMatch(/ada.*\n.*bob/);
+    expect(await act("backup", copy)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("already exists"),
+    });
+    const elsewhere = await operator.run(["backup", join(path, "two"), "--store", join(path, "nothing")]);
+    expect(elsewhere).toMatchObject({ code: 1, err: expect.stringContaining("[STORE_UNUSABLE]") });
+    expect(existsSync(join(path, "nothing"))).toBe(false);
+  });
+
+  it.each([
+    ["redis://127.0.0.1:1", "redis-cli --rdb FILE"],
+    ["postgres://127.0.0.1:1/db", "pg_dump --format=custom --schema=oneup_lifecycle"],
+  ])("of %s it names the tool, and ends with 1", async (store, tool) => {
+    const { act } = await stage();
+    const { code, out, err } = await act("backup", "copy", "--store", store);
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    expect(err).toContain(tool);
+  });
+});

@@ -1,0 +1,167 @@
+import { PassThrough } from "node:stream";
+import { createSandbox } from "oneup-lifecycle/sandbox";
+import type { Sandbox } from "oneup-lifecycle/sandbox";
+import type { UserStatus } from "oneup-lifecycle";
+import { describe, expect, it, vi } from "vitest";
+import { operatorAt } from "./operator.ts";
+import type { Operator, Performed } from "./operator.ts";
+import { afterwards, folder } from "../support/scene.ts";
+
+/** Ada and Bob have tokens. */
+async function stage(): Promise<{
+  readonly sandbox: Sandbox;
+  readonly operator: Operator;
+  /** Runs a command with the words that reach the sandbox. */
+  act(...words: readonly string[]): Promise<Performed>;
+  inspect(id: string): Promise<UserStatus>;
+}> {
+  const sandbox = createSandbox({ clientSecret: "a-secret-of-its-own" });
+  const server = await sandbox.listen();
+  afterwards(() => server.close());
+  const operator = operatorAt({ type: "lmdb", path: folder("cli-one-user") }, sandbox, server);
+  const lifecycle = await operator.open();
+  for (const id of ["ada", "bob"]) await lifecycle.onboard(id);
+  await lifecycle.close();
+  return {
+    sandbox,
+    operator,
+    act: (...words) => operator.run(words, { ONEUP_API: server.url }),
+    async inspect(id) {
+      const looking = await operator.open();
+      const found = await looking.inspect(id);
+      await looking.close();
+      return found;
+    },
+  };
+}
+
+describe("cli, acting on one user", () => {
+  it("reauthorize discards the grant and gets a new one", async () => {
+    const { act, sandbox } = await stage();
+    expect(await act("reauthorize", "ada", "--yes")).toEqual({ code: 0, out: "reauthorized\n", err: "" });
+    expect(sandbox.journal.count("issueAuthCode")).toBe(1);
+  });
+
+  it("rename gives another id, and the old one names the command to go on with", async () => {
+    const { act, inspect } = await stage();
+    const { code, out, err } = await act("rename", "ada", "ada@example.org", "--json");
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(JSON.parse(out)).toMatchObject({ appUserId: "ada@example.org", usable: true });
+    expect(await inspect("ada@example.org")).toMatchObject({ usable: true });
+    const taken = await act("rename", "bob", "ada@example.org");
+    expect(taken).toMatchObject({
+      code: 1,
+      out: "",
+      err: expect.stringMatching(/^Cannot rename user "bob": .*\[USER_CONFLICT\]\n$/),
+    });
+    expect((await act("rename", "ada", "eve")).err).toMatch(/user "ada".*\[RENAMED\]/);
+    expect(await act("rename", "ada")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("rename needs NEW-ID"),
+    });
+  });
+
+  it("offboard erases tokens, and data on request; forget deletes the record", async () => {
+    const { act, operator, sandbox } = await stage();
+    expect((await act("forget", "ada", "--yes")).err).toMatch(
+      /^Cannot forget.*"ada": it is tokenActive: run oneup-lifecycle offboard ada first \[USER_NOT_READY\]/,
+    );
+    expect(await act("offboard", "ada", "--yes", "--purge", "r4,stu3")).toEqual({
+      code: 0,
+      out: "offboarded\n",
+      err: "",
+    });
+    expect(sandbox.journal.count("fhir.purge")).toBe(2);
+    expect(await act("offboard", "bob", "--yes")).toMatchObject({ code: 0, out: "offboarded\n" });
+    expect(sandbox.journal.count("fhir.purge")).toBe(2);
+    expect(await act("offboard", "bob", "--yes", "--purge", "r5")).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/--purge must be .*dstu2, stu3, r4/),
+    });
+    const { code, out } = await act("forget", "ada", "--yes", "--json");
+    expect({ code, ...JSON.parse(out) }).toEqual({ code: 0, appUserId: "ada", forgotten: true });
+    expect((await operator.run(["inspect", "ada"])).err).toMatch(/"ada".*\[USER_UNKNOWN\]/);
+  });
+
+  it("adopt takes the refresh token from the environment or the standard input, and prints it nowhere", async () => {
+    const { act, operator, sandbox } = await stage();
+    const number = String(sandbox.createUser("cyd"));
+    const words = ["adopt", "cyd", "--number", number];
+    expect(await act("adopt", "cyd")).toMatchObject({ code: 2, err: expect.stringContaining("--number N") });
+    expect(await act(...words, "--number", "x")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("--number must be"),
+    });
+    vi.stubEnv("ONEUP_REFRESH_TOKEN", "planted token");
+    const refused = await act(...words);
+    expect(refused).toMatchObject({ code: 2, err: expect.stringMatching(/refreshToken must be a token/) });
+    vi.stubEnv("ONEUP_REFRESH_TOKEN", "planted-token");
+    const { code, out, err } = await act(...words);
+    vi.unstubAllEnvs();
+    expect({ code, out, err }).toEqual({ code: 0, out: "reauthorized\n", err: "" });
+    expect(refused.err + out + err).not.toContain("planted");
+    const dan = String(sandbox.createUser("dan"));
+    const read = await typing("the-token\nmore\n", false, () => act("adopt", "dan", "--number", dan));
+    expect(read).toMatchObject({ code: 0, out: "reauthorized\n" });
+    const empty = await typing("", false, () => act("adopt", "dan", "--number", dan));
+    expect(empty).toMatchObject({ code: 2, err: expect.stringContaining("ONEUP_REFRESH_TOKEN") });
+    expect((await operator.run(["users", "--state", "reauthorized"])).out).toMatch(/cyd.*\n.*dan/);
+  });
+});
+
+/** Runs with this standard input, on a terminal or not. */
+async function typing(input: string, isTerminal: boolean, run: () => Promise<Performed>): Promise<Performed> {
+  const stdin = Object.assign(new PassThrough(), { isTTY: isTerminal });
+  stdin.end(input);
+  const given = vi.spyOn(process, "stdin", "get").mockReturnValue(stdin as unknown as typeof process.stdin); // what is used of it
+  let asked = "";
+  const was = process.stderr.isTTY;
+  process.stderr.isTTY = isTerminal;
+  const write = vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    asked += String(text);
+    return true;
+  });
+  try {
+    const { code, out, err } = await run();
+    return { code, out, err: asked + err };
+  } finally {
+    given.mockRestore();
+    write.mockRestore();
+    process.stderr.isTTY = was;
+  }
+}
+
+describe("cli, before it destroys something", () => {
+  it.each([
+    ["reauthorize ada", /The grant of ada is discarded, and a new one costs one management call\./],
+    ["offboard ada", /The tokens of ada are erased\. Onboarding it again costs one/],
+    ["offboard ada --purge all", /ada are erased and all FHIR\s+data at 1upHealth, which cannot be\s+undone/],
+    ["forget ada", /The record of ada is deleted/],
+    ["keys retire 1f2e", /Key 1f2e is retired for good/],
+  ])("%s asks on a terminal, and does nothing unless the answer is yes", async (text, question) => {
+    const { act, inspect, sandbox } = await stage();
+    const calls = sandbox.journal.count();
+    for (const answer of ["no\n", "\n", ""]) {
+      const ended = await typing(answer, true, () => act(...text.split(" ")));
+      expect(ended).toMatchObject({ code: 1, out: "" });
+      expect(ended.err).toMatch(question);
+      expect(ended.err).toMatch(/Continue\? \[y\/N\] Nothing was done\n$/);
+    }
+    const piped = await typing("yes\n", false, () => act(...text.split(" ")));
+    expect(piped).toMatchObject({ code: 2, out: "", err: expect.stringMatching(/asks first.*add --yes/) });
+    expect(await inspect("ada")).toMatchObject({ state: "tokenActive" });
+    expect(sandbox.journal.count()).toBe(calls);
+  });
+
+  it("does it after a yes", async () => {
+    const { act } = await stage();
+    expect(await typing("yes\n", true, () => act("offboard", "ada"))).toMatchObject({
+      code: 0,
+      out: "offboarded\n",
+    });
+    expect(await typing("Y\n", true, () => act("forget", "ada"))).toMatchObject({
+      code: 0,
+      out: "forgotten\n",
+    });
+  });
+});
