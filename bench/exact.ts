@@ -67,7 +67,7 @@ export function throughLibrary(place: Place, windows: number): Promise<Spent> {
       credentials,
       encryption,
       endpoints: { api: url, auth: url },
-      limits: { management: { ...ceiling, lanes: { kept: 0 } } },
+      limits: { management: { ...ceiling, lanes: { reserved: 0 } } },
       timeoutMs: ceiling.windowMs / 4 + 1_000, // the slowest call takes a quarter of the window
       graceMs: 1_000,
     };

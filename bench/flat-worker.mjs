@@ -39,7 +39,7 @@ for (const { credentials, calls, grants } of turns) {
     ...options,
     credentials,
     store: await storeAt(address),
-    limits: { management: { calls, windowMs: 3_600_000, lanes: { kept: 0 } } },
+    limits: { management: { calls, windowMs: 3_600_000, lanes: { reserved: 0 } } },
   });
   const stop = new AbortController();
   let arrived = 0;

@@ -38,18 +38,18 @@ export interface GateContext {
   /** The call that is probing. */
   readonly probe: string | null;
   /** When another code was last spent to find out whether the token endpoint is back. */
-  readonly codeAt: number | null;
+  readonly probeCodeAt: number | null;
 }
 
 /** The events of a gate. `at` is the time of the event, in ms since 1970. */
 export type GateEvent = { readonly at: number } &
-  /** A call was throttled; no call may be sent until `until`. `codeAt`: it used a code that was issued for probing. */
+  /** A call was throttled; no call may be sent until `until`. `probeCodeAt`: it used a code that was issued for probing. */
   (
     | {
         readonly type: "HELD";
         readonly reason: GateReason;
         readonly until: number;
-        readonly codeAt?: number | undefined;
+        readonly probeCodeAt?: number | undefined;
       }
     /** The client's credentials or the region were refused. */
     | { readonly type: "REFUSED"; readonly reason: GateReason; readonly until: number }
@@ -94,7 +94,7 @@ const nothingInTheWay: GateContext = {
   attempt: 0,
   since: 0,
   probe: null,
-  codeAt: null,
+  probeCodeAt: null,
 };
 
 /**
@@ -124,7 +124,7 @@ const gate = setup({
             attempt: context.attempt + 1,
             since: event.at,
             probe: null,
-            codeAt: (event.type === "HELD" ? event.codeAt : undefined) ?? context.codeAt,
+            probeCodeAt: (event.type === "HELD" ? event.probeCodeAt : undefined) ?? context.probeCodeAt,
           }
         : {},
     ),

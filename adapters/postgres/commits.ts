@@ -72,7 +72,7 @@ BEGIN
       n integer, id text, was text, moves boolean, expected bigint, write_id text, mode text,
       lease_id text, lease_owner text, lease_ms float8, state text, due_in float8, lane text,
       unless_id text,
-      take_name text, take_window float8, take_calls float8, take_kept float8, take_recovery float8, take_bulk float8,
+      take_name text, take_window float8, take_calls float8, take_reserved float8, take_recovery float8, take_bulk float8,
       take_hold float8, take_lane text,
       settle_name text, settle_window float8, settle_lane text, settle_at float8,
       back_name text, back_window float8, back_lane text, back_at float8
@@ -115,11 +115,11 @@ BEGIN
       _waits := coalesce(_waits, ${s}.waiting(_account));
       _lane := coalesce(_ask.take_lane, 'interactive');
       IF (_ask.take_lane IS NOT NULL AND true = ANY (_waits))
-        OR _used[1] + _used[2] + _used[3] >= _ask.take_calls - (CASE WHEN _lane = 'interactive' THEN 0 ELSE _ask.take_kept END)
+        OR _used[1] + _used[2] + _used[3] >= _ask.take_calls - (CASE WHEN _lane = 'interactive' THEN 0 ELSE _ask.take_reserved END)
       THEN
         PERFORM ${s}.note_slots(_account, _now, _notes);
         _notes := '{}';
-        _ms := ${s}.refusal(_account, _limit, _ask.take_window, _ask.take_calls, _ask.take_kept, _ask.take_recovery,
+        _ms := ${s}.refusal(_account, _limit, _ask.take_window, _ask.take_calls, _ask.take_reserved, _ask.take_recovery,
           _ask.take_bulk, _ask.take_lane, _used, _waits, _now);
         IF _ms IS NOT NULL THEN
           _answers[_ask.n] := json_build_object('type', 'refused', 'retryInMs', _ms);

@@ -85,12 +85,12 @@ $$;
 
 -- The lane (1, 2, 3) that gets the next slot; null: no lane may have one.
 CREATE OR REPLACE FUNCTION ${s}.turn(
-  _calls float8, _kept float8, _recovery float8, _bulk float8, _used float8[], _asks boolean[]
+  _calls float8, _reserved float8, _recovery float8, _bulk float8, _used float8[], _asks boolean[]
 ) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
   _taken float8 := _used[1] + _used[2] + _used[3];
   _free float8 := _calls - _taken;
-  _rest float8 := _calls - _kept;
+  _rest float8 := _calls - _reserved;
   _left float8 := _rest - _used[2] - _used[3];
   _owed float8[] := ARRAY[
     0, greatest(0, least(_left, _recovery - _used[2])), greatest(0, least(_left, _bulk - _used[3]))
@@ -188,14 +188,14 @@ $$;
 
 -- In how many milliseconds the first of the requesting lanes may get a slot; null: never.
 CREATE OR REPLACE FUNCTION ${s}.free_in_ms(
-  _account text, _name text, _window float8, _calls float8, _kept float8, _recovery float8, _bulk float8,
+  _account text, _name text, _window float8, _calls float8, _reserved float8, _recovery float8, _bulk float8,
   _used float8[], _asks boolean[], _now float8
 ) RETURNS float8 LANGUAGE plpgsql AS $$
 DECLARE
   _left float8[] := _used;
   _moment record;
 BEGIN
-  IF ${s}.turn(_calls, _kept, _recovery, _bulk, _left, _asks) IS NOT NULL THEN RETURN 0; END IF;
+  IF ${s}.turn(_calls, _reserved, _recovery, _bulk, _left, _asks) IS NOT NULL THEN RETURN 0; END IF;
   FOR _moment IN
     SELECT at, ${sums} AS calls FROM ${s}.slots
     WHERE account = _account AND name = _name AND at > _now - _window GROUP BY at ORDER BY at
@@ -203,7 +203,7 @@ BEGIN
     FOR _lane IN 1..3 LOOP
       _left[_lane] := _left[_lane] - _moment.calls[_lane];
     END LOOP;
-    IF ${s}.turn(_calls, _kept, _recovery, _bulk, _left, _asks) IS NOT NULL THEN
+    IF ${s}.turn(_calls, _reserved, _recovery, _bulk, _left, _asks) IS NOT NULL THEN
       RETURN _moment.at + _window - _now;
     END IF;
   END LOOP;
@@ -213,7 +213,7 @@ $$;
 
 -- Null: the lane may have a slot. Otherwise in how many milliseconds to ask again.
 CREATE OR REPLACE FUNCTION ${s}.refusal(
-  _account text, _name text, _window float8, _calls float8, _kept float8, _recovery float8, _bulk float8,
+  _account text, _name text, _window float8, _calls float8, _reserved float8, _recovery float8, _bulk float8,
   _lane text, _used float8[], _waits boolean[], _now float8
 ) RETURNS float8 LANGUAGE plpgsql AS $$
 DECLARE
@@ -222,9 +222,9 @@ DECLARE
   _queued boolean := true = ANY (_asks[1:_place]);
 BEGIN
   _asks[_place] := true;
-  IF NOT _queued AND ${s}.turn(_calls, _kept, _recovery, _bulk, _used, _asks) = _place THEN RETURN NULL; END IF;
+  IF NOT _queued AND ${s}.turn(_calls, _reserved, _recovery, _bulk, _used, _asks) = _place THEN RETURN NULL; END IF;
   RETURN coalesce(
-    ${s}.free_in_ms(_account, _name, _window, _calls, _kept, _recovery, _bulk, _used, _asks, _now), _window
+    ${s}.free_in_ms(_account, _name, _window, _calls, _reserved, _recovery, _bulk, _used, _asks, _now), _window
   );
 END
 $$;

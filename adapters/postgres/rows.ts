@@ -91,7 +91,7 @@ function headOf({ commit, from }: Write, index: number): Readonly<Record<string,
       take_name: take.limit.name,
       take_window: take.limit.windowMs,
       take_calls: take.limit.calls,
-      take_kept: take.limit.kept ?? 0,
+      take_reserved: take.limit.reserved ?? 0,
       take_recovery: take.limit.least?.recovery ?? 0,
       take_bulk: take.limit.least?.bulk ?? 0,
       take_hold: take.holdMs,
@@ -113,8 +113,8 @@ function headOf({ commit, from }: Write, index: number): Readonly<Record<string,
 }
 
 /** A limit as parameters of the functions, following the account. */
-export function limitOf({ name, windowMs, calls, kept, least }: Limit): unknown[] {
-  return [name, windowMs, calls, kept ?? 0, least?.recovery ?? 0, least?.bulk ?? 0];
+export function limitOf({ name, windowMs, calls, reserved, least }: Limit): unknown[] {
+  return [name, windowMs, calls, reserved ?? 0, least?.recovery ?? 0, least?.bulk ?? 0];
 }
 
 /** Builds the log from its slots and its head. */

@@ -84,7 +84,7 @@ $$;
 
 -- Like claim_users, but slot by slot: the lane whose turn it is, and its first user. Each row comes with its slot.
 CREATE OR REPLACE FUNCTION ${s}.grant_users(
-  _account text, _name text, _window float8, _calls float8, _kept float8, _recovery float8, _bulk float8,
+  _account text, _name text, _window float8, _calls float8, _reserved float8, _recovery float8, _bulk float8,
   _max integer, _hold float8, _lease_id text, _lease_owner text, _lease_ms float8, _known json, _identity text
 ) RETURNS text LANGUAGE plpgsql ${settings} AS $$
 DECLARE
@@ -118,7 +118,7 @@ BEGIN
     ) AS first);
   END LOOP;
   WHILE cardinality(_turns) < _max LOOP
-    _lane := ${s}.turn(_calls, _kept, _recovery, _bulk, _used, ARRAY[_left[1] > 0, _left[2] > 0, _left[3] > 0]);
+    _lane := ${s}.turn(_calls, _reserved, _recovery, _bulk, _used, ARRAY[_left[1] > 0, _left[2] > 0, _left[3] > 0]);
     EXIT WHEN _lane IS NULL;
     _turns := _turns || _lane;
     _left[_lane] := _left[_lane] - 1;
@@ -163,14 +163,14 @@ BEGIN
   END IF;
   _waits := ${s}.waiting(_account);
   IF true = ANY (_waits) THEN
-    _next := ${s}.free_in_ms(_account, _name, _window, _calls, _kept, _recovery, _bulk, _used, _waits, _now);
+    _next := ${s}.free_in_ms(_account, _name, _window, _calls, _reserved, _recovery, _bulk, _used, _waits, _now);
   END IF;
   RETURN json_build_array(_now, _next, _rows);
 END
 $$;
 
 CREATE OR REPLACE FUNCTION ${s}.take_slot(
-  _account text, _name text, _window float8, _calls float8, _kept float8, _recovery float8, _bulk float8,
+  _account text, _name text, _window float8, _calls float8, _reserved float8, _recovery float8, _bulk float8,
   _hold float8, _lane text, _known json, _identity text
 ) RETURNS text LANGUAGE plpgsql ${settings} AS $$
 DECLARE
@@ -181,7 +181,7 @@ BEGIN
   PERFORM ${s}.same_account(_account, _identity);
   PERFORM ${s}.lock_names(2, _account, json_build_array(_name));
   _now := ${s}.now_ms();
-  _ms := ${s}.refusal(_account, _name, _window, _calls, _kept, _recovery, _bulk, _lane,
+  _ms := ${s}.refusal(_account, _name, _window, _calls, _reserved, _recovery, _bulk, _lane,
     ${s}.used(_account, _name, _window, _now, _known), ${s}.waiting(_account), _now);
   IF _ms IS NOT NULL THEN RETURN json_build_object('type', 'refused', 'retryInMs', _ms); END IF;
   _lane := coalesce(_lane, 'interactive');

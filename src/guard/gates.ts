@@ -50,14 +50,14 @@ const afterNewcomersMs = 5_000;
 const afterCodeMs = 300_000;
 
 /** Whether another code may be spent to find out if the token endpoint is back: at most one per hour. */
-export function maySpendCode(codeAt: number | null, now: number): boolean {
-  return codeAt === null || now - codeAt >= codeAgainMs;
+export function maySpendCode(probeCodeAt: number | null, now: number): boolean {
+  return probeCodeAt === null || now - probeCodeAt >= codeAgainMs;
 }
 
 /** The gate's fields that matter here. */
 interface Shut {
   readonly until: number;
-  readonly codeAt: number | null;
+  readonly probeCodeAt: number | null;
 }
 
 /** Whether this call may probe a gate that is shut until `until`. */
@@ -67,10 +67,12 @@ export function mayTry(name: GateName, gate: Shut, call: GatedCall, now: number)
 }
 
 /** The time from which this call may probe the gate, ms since 1970. */
-export function triesAt(name: GateName, { until, codeAt }: Shut, call: GatedCall): number {
+export function triesAt(name: GateName, { until, probeCodeAt }: Shut, call: GatedCall): number {
   if (!comesLater(name, call)) return until;
   const soon = until + withoutCodeMs;
-  return codeAt === null ? soon : Math.min(until + afterCodeMs, Math.max(soon, codeAt + codeAgainMs));
+  return probeCodeAt === null
+    ? soon
+    : Math.min(until + afterCodeMs, Math.max(soon, probeCodeAt + codeAgainMs));
 }
 
 /** Whether the gate applies to a call that brings a code only because of the exchange that follows. */

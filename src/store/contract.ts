@@ -34,7 +34,7 @@ export interface Limit {
   readonly calls: number;
   readonly windowMs: number;
   /** Slots that `recovery` and `bulk` leave free for `interactive`. @default 0 */
-  readonly kept?: number;
+  readonly reserved?: number;
   /** Minimum number of slots per window for a lane with demand, regardless of the lanes before it. @default 0 */
   readonly least?: { readonly recovery: number; readonly bulk: number };
 }

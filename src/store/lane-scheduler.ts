@@ -1,7 +1,7 @@
 /**
  * Divides the slots of a limit among the lanes. Pure.
  *
- * `interactive` goes first and may use the whole limit. The other lanes leave `kept` slots free for later interactive
+ * `interactive` goes first and may use the whole limit. The other lanes leave `reserved` slots free for later interactive
  * users. In return each of them has a minimum: as long as it has used fewer slots of the current window, and users wait
  * in it, the lanes before it leave those slots free.
  *
@@ -28,7 +28,7 @@ export function turn(limit: Limit, used: Counts, asks: (lane: Lane) => boolean):
   const taken = total(used);
   const free = limit.calls - taken;
   if (free <= 0) return null;
-  const rest = limit.calls - (limit.kept ?? 0);
+  const rest = limit.calls - (limit.reserved ?? 0);
   const left = rest - used.recovery - used.bulk; // interactive calls do not reduce what the other lanes are owed
   const owed = (lane: Lane): number =>
     lane === "interactive" ? 0 : Math.max(0, Math.min(left, (limit.least?.[lane] ?? 0) - used[lane]));
@@ -46,7 +46,7 @@ export function turn(limit: Limit, used: Counts, asks: (lane: Lane) => boolean):
 export function mayTake(limit: Limit, used: Counts, lane: Lane): boolean {
   const taken = total(used);
   if (taken >= limit.calls) return false;
-  const rest = limit.calls - (limit.kept ?? 0);
+  const rest = limit.calls - (limit.reserved ?? 0);
   // seam: some-slots-are-reserved-for-people
   if (lane === "interactive" || taken < rest) return true;
   return used.recovery + used.bulk < rest && used[lane] < (limit.least?.[lane] ?? 0);
@@ -55,7 +55,7 @@ export function mayTake(limit: Limit, used: Counts, lane: Lane): boolean {
 /** How many slots the lane can use if no other lane requests one. */
 export function reach(limit: Limit, lane: Lane): number {
   if (lane === "interactive") return limit.calls;
-  return Math.max(1, limit.calls - (limit.kept ?? 0), limit.least?.[lane] ?? 0);
+  return Math.max(1, limit.calls - (limit.reserved ?? 0), limit.least?.[lane] ?? 0);
 }
 
 /** The number of users who wait in the lane or one before it. */

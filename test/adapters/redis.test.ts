@@ -289,7 +289,7 @@ withServer("redis", "adapters/redis and its server", (server) => {
   it("grant() returns null where no waiting user can ever have a place", async () => {
     const store = await openStore((await server()).url);
     await store.commit(write("ada", { lane: "bulk" }));
-    const ask = { limit: { ...limit, kept: 3 }, max: 1, holdMs: 0, lease };
+    const ask = { limit: { ...limit, reserved: 3 }, max: 1, holdMs: 0, lease };
     expect(await store.grant(ask)).toEqual({ claimed: [], nextInMs: null });
   });
 

@@ -40,7 +40,7 @@ const limit: fc.Arbitrary<Limit> = fc
     fc.record(
       {
         calls: fc.integer({ min: 1, max: 6 }),
-        kept: fc.nat(3),
+        reserved: fc.nat(3),
         least: fc.record({ recovery: fc.nat(3), bulk: fc.nat(3) }),
       },
       { requiredKeys: ["calls"] },

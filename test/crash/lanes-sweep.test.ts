@@ -43,7 +43,7 @@ function lanes(placeOf: (test: TestContext) => Promise<Place>): void {
     await Promise.all(users.map((id) => application.onboard(id, { lane: "bulk", waitMs: 0 })));
     await application.close();
     const { created = 0 } = await counted();
-    expect(created).toBe(users.length - 9); // one slot of ten is kept for others
+    expect(created).toBe(users.length - 9); // one slot of ten is reserved for people
     for (let death = 0; death < 2; death++) {
       const fated: Fated = { url: server.url, credentials, place, times, limits, lives: [], by: "claim" };
       const ended = await startChild(script, fated).ended;

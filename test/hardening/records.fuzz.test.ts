@@ -138,7 +138,7 @@ describe("records", () => {
         format: 1,
         gates: {
           management: shut,
-          "secret:0123": { ...shut, state: "probing", probe: "one/7", codeAt: now },
+          "secret:0123": { ...shut, state: "probing", probe: "one/7", probeCodeAt: now },
         },
       };
       fc.assert(
@@ -147,8 +147,8 @@ describe("records", () => {
           if (value === undefined) return;
           for (const [key, gate] of Object.entries(readGates(value))) {
             gates++;
-            const { until, since, codeAt } = gate;
-            checkDates([until, since, codeAt ?? 0].map((at) => new Date(at)));
+            const { until, since, probeCodeAt } = gate;
+            checkDates([until, since, probeCodeAt ?? 0].map((at) => new Date(at)));
             const next = stepGate(gate, { type: "HELD", at: now, reason: "unavailable", until: now + 1 });
             const written = parsed(JSON.stringify(withGate(value, key, next))) ?? null;
             const reread = readGates(written)[key] ?? openGate;
@@ -232,7 +232,7 @@ describe("checkOptions()", () => {
         credentials: { clientId: "planted-id", clientSecret: "planted-secret" },
         endpoints: { api: "https://planted:planted@api.example/?planted", auth: "https://auth.example/fhir" },
         limits: {
-          management: { calls: 3, windowMs: 1_000, lanes: { kept: 0.1 } },
+          management: { calls: 3, windowMs: 1_000, lanes: { reserved: 0.1 } },
           token: { calls: 1, windowMs: 1 },
         },
         refresh: { policy: "eager", windowMs: 600_000 },

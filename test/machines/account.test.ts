@@ -77,12 +77,12 @@ describe("machines/account", () => {
   });
 
   it("remembers when a code was spent, until it was open", () => {
-    const spent = after({ ...held, reason: "unavailable", codeAt: 900 });
-    expect(spent.codeAt).toBe(900);
+    const spent = after({ ...held, reason: "unavailable", probeCodeAt: 900 });
+    expect(spent.probeCodeAt).toBe(900);
     expect(
       [spent, probe(61_000), held].reduce((gate, event) => stepGate(gate as Gate, event as GateEvent)),
-    ).toMatchObject({ codeAt: 900, attempt: 2 });
-    expect(stepGate(spent, reopen)).toMatchObject({ state: "open", codeAt: null, reason: null });
+    ).toMatchObject({ probeCodeAt: 900, attempt: 2 });
+    expect(stepGate(spent, reopen)).toMatchObject({ state: "open", probeCodeAt: null, reason: null });
   });
 
   it("getShortestPaths() reaches every state", () => {

@@ -115,7 +115,7 @@ describe("lanes of small or strange limits", () => {
   it("let bulk in even if all is kept for people", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open({
-      limits: { management: { calls: 5, windowMs: 60_000, lanes: { kept: 1 } } },
+      limits: { management: { calls: 5, windowMs: 60_000, lanes: { reserved: 1 } } },
     });
     hurry(sandbox);
     expect(await lifecycle.onboard("ada", { lane: "bulk", waitMs: 600_000 })).toMatchObject({ usable: true });

@@ -5,7 +5,7 @@ import { heldBack, scene } from "../support/scene.ts";
 describe("forecast()", () => {
   it("grants nothing before a gate that is shut for all may open", async () => {
     const { sandbox, open } = await scene();
-    const limits = { management: { calls: 10, windowMs: 60_000, lanes: { kept: 0 } } };
+    const limits = { management: { calls: 10, windowMs: 60_000, lanes: { reserved: 0 } } };
     const [lifecycle, other] = [await open({ limits }), await open({ limits })];
     const throttled = { status: 429, body: "", headers: { "retry-after": "600" } };
     sandbox.fail({ call: "createUser", ...throttled });

@@ -76,7 +76,7 @@ describe("onboardMany() that does not know who exists", () => {
   });
 
   it("waits for ten minutes at most until a slot is free for a page", async () => {
-    const limits = { management: { calls: 2, windowMs: 60 * minute, lanes: { kept: 0 } } };
+    const limits = { management: { calls: 2, windowMs: 60 * minute, lanes: { reserved: 0 } } };
     const { lifecycle, clock } = await createTestLifecycle({ lifecycle: { limits } });
     for (const appUserId of ["a", "b"]) await lifecycle.remote.find({ appUserId });
     let readAt = Infinity;

@@ -27,7 +27,7 @@ describe("onboard() of a user in a lane", () => {
   it("brings a user forward that a worker was running when the person asked", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open({
-      limits: { management: { calls: 1, windowMs: 60_000, lanes: { kept: 0 } } },
+      limits: { management: { calls: 1, windowMs: 60_000, lanes: { reserved: 0 } } },
     });
     await lifecycle.onboard("first");
     await lifecycle.onboard("second", { lane: "bulk", waitMs: 0 });

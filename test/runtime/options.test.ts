@@ -159,9 +159,9 @@ describe("createLifecycle()", () => {
     ],
     [
       "a share of more than all",
-      { ...good, limits: { management: { calls: 300, windowMs: 1, lanes: { kept: 10 } } } },
+      { ...good, limits: { management: { calls: 300, windowMs: 1, lanes: { reserved: 10 } } } },
       "INVALID_OPTION",
-      /limits\.management\.lanes\.kept must be a number from 0 to 1/,
+      /limits\.management\.lanes\.reserved must be a number from 0 to 1/,
     ],
     [
       "shares that are more than all together",

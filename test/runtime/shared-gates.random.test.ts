@@ -163,7 +163,7 @@ async function world() {
     isSlow ||= [one, ...underWay].some(({ leftAt }) => clock.now() - leftAt >= lostMs);
     const tried = [...pass.tries];
     const wasOdd = processes.some(({ isOdd }) => isOdd); // a store whose answers were lost may have written something late
-    const spent = call === "exchangeCode" && pass.codeAt !== undefined; // all must know of that
+    const spent = call === "exchangeCode" && pass.probeCodeAt !== undefined; // all must know of that
     its.isOdd ||= as === "notSent";
     if (as === "notSent" && call === "issueAuthCode") codeAt = one.codeBefore ?? codeAt; // it was not spent
     const hears = (): void => {
@@ -242,7 +242,7 @@ async function world() {
       case "begin": {
         const { account } = processes[what.who] as Process;
         const pass = account.permitFor();
-        if (what.isReserved) pass.reserved = anySlot;
+        if (what.isReserved) pass.exchangeSlot = anySlot;
         pass.isAgain = what.isAgain;
         return begin({ who: what.who, pass, call: what.call, leftAt: 0 });
       }

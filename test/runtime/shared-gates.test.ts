@@ -50,7 +50,7 @@ describe("a gate that is tried for the exchange to come", () => {
     await one.recordOutcome("createUser", throttled(10 * minute), one.permitFor());
     await clock.advance(minute);
     expect(await one.enter("createUser", one.permitFor())).toMatchObject({ reason: "throttled" });
-    expect(one.gates().exchange).toMatchObject({ state: "throttled", attempt: 1, codeAt: null });
+    expect(one.gates().exchange).toMatchObject({ state: "throttled", attempt: 1, probeCodeAt: null });
   });
 
   it("is left to others where a process can send nothing: no code is spent", async () => {
@@ -63,7 +63,7 @@ describe("a gate that is tried for the exchange to come", () => {
     await deaf.recordOutcome("createUser", nothingSent, pass);
     await deaf.leave(pass);
     await other.refresh(0);
-    expect(other.gates().exchange).toMatchObject({ attempt: 1, codeAt: null });
+    expect(other.gates().exchange).toMatchObject({ attempt: 1, probeCodeAt: null });
     expect(await other.enter("exchangeCode", other.permitFor())).toBe(null);
   });
 });
@@ -132,7 +132,7 @@ describe("a 429", () => {
     await one.recordOutcome("refreshToken", throttled(10 * minute), under);
     await clock.advance(2_000);
     expect(await two.recheck("refreshToken")).toMatchObject({ reason: "throttled" });
-    const reserved = { ...one.permitFor(), reserved: {} as never }; // any slot
+    const reserved = { ...one.permitFor(), exchangeSlot: {} as never }; // any slot
     expect(await one.enter("exchangeCode", reserved)).toMatchObject({ reason: "throttled" });
   });
 

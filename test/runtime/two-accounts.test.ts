@@ -25,7 +25,7 @@ async function account(
   const lifecycle = await createLifecycle({
     credentials: sandbox.credentials,
     endpoints: server.endpoints,
-    limits: { management: { ...limit, lanes: { kept: 0 } } },
+    limits: { management: { ...limit, lanes: { reserved: 0 } } },
     store,
     encryption: { keys: [keys[name]] },
   });

@@ -21,7 +21,7 @@ export interface ImportPlan {
 }
 
 /** The account's limit, with no slots reserved for people. */
-export const limit = { calls: 300, windowMs: hour, lanes: { kept: 0 } } as const;
+export const limit = { calls: 300, windowMs: hour, lanes: { reserved: 0 } } as const;
 
 /** The id of a user of the list. */
 export function idOf(number: number): string {

@@ -65,10 +65,10 @@ export class LimitJudge {
     slots: Store["slots"],
   ): Promise<void> {
     this.taken(life, limit);
-    const { kept = 0, calls } = limit;
+    const { reserved = 0, calls } = limit;
     if (lane === "interactive") return;
     const { used } = await slots.forecast({ limit, calls: 1, lane });
-    if (used.recovery + used.bulk > calls - kept)
+    if (used.recovery + used.bulk > calls - reserved)
       this.#judge.blame(`P4: ${lane} took a slot that is reserved for people`);
   }
 

@@ -5,14 +5,14 @@ import type { Counts, Lane, Limit } from "../../src/store/contract.ts";
 import { ahead, mayTake, none, reach, total, turn } from "../../src/store/lane-scheduler.ts";
 
 const limits: fc.Arbitrary<Limit> = fc
-  .record({ calls: fc.integer({ min: 1, max: 40 }), kept: fc.double({ min: 0, max: 1, noNaN: true }) })
-  .chain(({ calls, kept }) => {
-    const rest = calls - Math.floor(calls * kept);
+  .record({ calls: fc.integer({ min: 1, max: 40 }), reserved: fc.double({ min: 0, max: 1, noNaN: true }) })
+  .chain(({ calls, reserved }) => {
+    const rest = calls - Math.floor(calls * reserved);
     return fc.tuple(fc.integer({ min: 0, max: rest }), fc.integer({ min: 0, max: rest })).map(([a, b]) => ({
       name: "calls",
       calls,
       windowMs: 1_000,
-      kept: calls - rest,
+      reserved: calls - rest,
       least: { recovery: Math.min(a, rest - Math.min(b, rest)), bulk: Math.min(b, rest) },
     }));
   });
@@ -55,12 +55,12 @@ describe("store/shares", () => {
     );
   });
 
-  it("turn() leaves `kept` places to people, whatever the others are owed", () => {
+  it("turn() leaves `reserved` places to people, whatever the others are owed", () => {
     fc.assert(
       fc.property(limits, moments, (limit, asking) => {
         const used = filled(limit, asking);
         const others = used.recovery + used.bulk;
-        expect(others).toBeLessThanOrEqual(limit.calls - (limit.kept ?? 0));
+        expect(others).toBeLessThanOrEqual(limit.calls - (limit.reserved ?? 0));
       }),
     );
   });
@@ -69,7 +69,7 @@ describe("store/shares", () => {
     fc.assert(
       fc.property(limits, fc.constantFrom(...lanes), (limit, lane) => {
         const asking = Array.from({ length: limit.calls + 5 }, () => [lane]);
-        const most = lane === "interactive" ? limit.calls : Math.max(limit.calls - (limit.kept ?? 0), 0);
+        const most = lane === "interactive" ? limit.calls : Math.max(limit.calls - (limit.reserved ?? 0), 0);
         expect(filled(limit, asking)[lane]).toBe(most);
         expect(reach(limit, lane)).toBe(Math.max(1, most));
       }),

@@ -199,7 +199,7 @@ local function turn(limit, taken, asks)
   local sum = taken.interactive + taken.recovery + taken.bulk
   local free = limit.calls - sum
   if free <= 0 then return nil end
-  local owed, owedToAll, rest = {}, 0, limit.calls - (limit.kept or 0)
+  local owed, owedToAll, rest = {}, 0, limit.calls - (limit.reserved or 0)
   for _, lane in ipairs(lanes) do
     local least = lane ~= 'interactive' and limit.least and limit.least[lane] or 0
     owed[lane] = math.max(0, math.min(rest - taken.recovery - taken.bulk, least - taken[lane]))

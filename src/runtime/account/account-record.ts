@@ -33,7 +33,7 @@ export function withGate(value: Json, key: string, gate: Gate): Json {
 }
 
 function gateOf(kept: Readonly<Record<keyof Gate, unknown>>): readonly Gate[] {
-  const { state, reason, until, attempt, since, probe, codeAt } = kept;
+  const { state, reason, until, attempt, since, probe, probeCodeAt } = kept;
   const reads =
     (state === "open" || state === "throttled" || state === "probing" || state === "suspended") &&
     (reason === null || typeof reason === "string") &&
@@ -41,11 +41,11 @@ function gateOf(kept: Readonly<Record<keyof Gate, unknown>>): readonly Gate[] {
     isCount(attempt) &&
     isTime(since) &&
     (probe === null || typeof probe === "string") &&
-    (codeAt === null || isTime(codeAt));
+    (probeCodeAt === null || isTime(probeCodeAt));
   if (!reads) return [];
   // A reason of a later release still keeps the gate shut.
   const known = reason === null ? null : (reasons.find((one) => one === reason) ?? "unavailable");
-  return [{ state, reason: known, until, attempt, since, probe, codeAt }];
+  return [{ state, reason: known, until, attempt, since, probe, probeCodeAt }];
 }
 
 const reasons: readonly GateReason[] = ["throttled", "rateLimit", "unavailable", "credentials", "forbidden"];

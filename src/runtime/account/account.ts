@@ -93,9 +93,9 @@ export class Account {
       about,
       tries: noTries,
       enteredAt: this.#parts.clock.monotonic(),
-      codeAt: undefined,
+      probeCodeAt: undefined,
       granted: null,
-      reserved: null,
+      exchangeSlot: null,
       secret: this.#credentials.key,
       isAgain: false,
       hasFailed: false,
@@ -164,7 +164,7 @@ export class Account {
       const gate = this.#board.gate(name);
       if (gate.state === "open" || (permit.tries.has(name) && gate.probe === this.#nameOf(permit))) continue;
       release(permit, name); // it took too long, and another permit probes
-      if (gate.reason === "rateLimit" && permit.reserved !== null) continue; // it holds a reserved slot
+      if (gate.reason === "rateLimit" && permit.exchangeSlot !== null) continue; // it holds a reserved slot
       const blocked = await this.#probing.try(name, call, permit);
       if (blocked === null) continue;
       await this.leave(permit);
@@ -223,10 +223,11 @@ export class Account {
     if (shut !== null) await this.#holding.shut(shut, outcome, permit);
     const isUnsent = outcome.type === "notSent";
     const undecided = isUnsent || outcome.type === "lost" || outcome.type === "inDoubt";
-    if (isUnsent && [...permit.tries].some((name) => comesLater(name, call))) permit.codeAt = undefined; // none spent
+    if (isUnsent && [...permit.tries].some((name) => comesLater(name, call))) permit.probeCodeAt = undefined; // none spent
     for (const name of permit.tries) {
       if (comesLater(name, call) && !isUnsent) {
-        if (name === "exchange" && bringsCode.has(outcome.type)) permit.codeAt ??= this.#parts.clock.now();
+        if (name === "exchange" && bringsCode.has(outcome.type))
+          permit.probeCodeAt ??= this.#parts.clock.now();
         continue; // the exchange decides
       }
       release(permit, name);
@@ -238,7 +239,7 @@ export class Account {
       } else if (undecided) await this.#holding.again(name, permit, outcome);
       else await this.#holding.giveUp(name, permit);
     }
-    if (permit.tries.size === 0) permit.codeAt = undefined;
+    if (permit.tries.size === 0) permit.probeCodeAt = undefined;
   }
 
   /** The configured limit of the token endpoint is reached: this process sends no call to it for `ms`. */
@@ -259,9 +260,9 @@ export class Account {
    */
   spendCode(permit: Permit): boolean {
     const now = this.#parts.clock.now();
-    if (!permit.tries.has("exchange") || permit.codeAt !== undefined) return false;
-    if (!maySpendCode(this.#board.gate("exchange").codeAt, now)) return false;
-    permit.codeAt = now;
+    if (!permit.tries.has("exchange") || permit.probeCodeAt !== undefined) return false;
+    if (!maySpendCode(this.#board.gate("exchange").probeCodeAt, now)) return false;
+    permit.probeCodeAt = now;
     return true;
   }
 

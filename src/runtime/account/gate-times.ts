@@ -34,8 +34,13 @@ export class GateTimes {
       ahead = { since: gate.since, ms: gate.since - now };
       this.#ahead.set(key, ahead);
     }
-    const { since, until, codeAt } = gate;
+    const { since, until, probeCodeAt } = gate;
     const { ms } = ahead;
-    return { ...gate, since: since - ms, until: until - ms, codeAt: codeAt === null ? null : codeAt - ms };
+    return {
+      ...gate,
+      since: since - ms,
+      until: until - ms,
+      probeCodeAt: probeCodeAt === null ? null : probeCodeAt - ms,
+    };
   }
 }

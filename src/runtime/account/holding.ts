@@ -53,13 +53,13 @@ export class Holding {
   async leave(permit: Permit): Promise<void> {
     for (const name of permit.tries) await this.giveUp(name, permit);
     permit.tries = noTries;
-    permit.codeAt = undefined;
+    permit.probeCodeAt = undefined;
   }
 
   /** Another permit may probe, but not at once if another code was spent, which all processes must know. */
   async giveUp(name: GateName, permit: Permit): Promise<void> {
     const { board, clock, nameOf } = this.#parts;
-    if (name === "exchange" && permit.codeAt !== undefined) return this.again(name, permit);
+    if (name === "exchange" && permit.probeCodeAt !== undefined) return this.again(name, permit);
     await board.change(name, { type: "LEFT", at: clock.now(), by: nameOf(permit) });
   }
 
@@ -81,12 +81,12 @@ export class Holding {
     const at = clock.now();
     const type = reason === "credentials" || reason === "forbidden" ? "REFUSED" : "HELD";
     // All processes must know that another code was spent.
-    if (outcome?.type === "notSent" && permit.codeAt === undefined) {
+    if (outcome?.type === "notSent" && permit.probeCodeAt === undefined) {
       const until = at + doubling(afterTrouble, ++this.#unsent);
       return board.holdBack(name, { type, at, reason, until }, nameOf(permit));
     }
     const until = at + this.#waitMs(name, gate.attempt + 1, outcome);
-    const held = { type, at, reason, until, codeAt: permit.codeAt } as const;
+    const held = { type, at, reason, until, probeCodeAt: permit.probeCodeAt } as const;
     await board.change(name, held, outcome !== undefined && isStated(outcome) ? "shared" : undefined);
     if (outcome !== undefined && board.gate(name).until < until) await this.#extend(name, outcome); // another process was faster
   }

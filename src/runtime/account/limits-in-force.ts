@@ -59,15 +59,15 @@ export function stricter(one: Ceiling, other: Ceiling): Ceiling {
 const fewest = 3;
 
 /** The limit that the lanes share. */
-export function sharedLimit({ calls, windowMs }: Ceiling, { kept, recovery, bulk }: LaneShares): Limit {
-  const left = Math.min(Math.floor(calls * kept), calls - 1); // the other lanes must keep at least one slot
+export function sharedLimit({ calls, windowMs }: Ceiling, { reserved, recovery, bulk }: LaneShares): Limit {
+  const left = Math.min(Math.floor(calls * reserved), calls - 1); // the other lanes must keep at least one slot
   const rest = calls - left;
   const least = (of: number): number => (of === 0 || rest < fewest ? 0 : Math.max(1, Math.floor(rest * of)));
   return {
     name: "management",
     calls,
     windowMs,
-    kept: left,
+    reserved: left,
     least: { recovery: least(recovery), bulk: least(bulk) },
   };
 }

@@ -66,9 +66,9 @@ export class Outage {
   }
 
   /** The gate for users without a code: where the endpoint was reached, an earlier one's code counts for minutes only. */
-  seen<G extends { readonly codeAt: number | null }>(gate: G, now: number): G {
-    const isOver = gate.codeAt !== null && now - gate.codeAt >= codeAgainMs && this.#isReached;
-    return isOver ? { ...gate, codeAt: null } : gate;
+  seen<G extends { readonly probeCodeAt: number | null }>(gate: G, now: number): G {
+    const isOver = gate.probeCodeAt !== null && now - gate.probeCodeAt >= codeAgainMs && this.#isReached;
+    return isOver ? { ...gate, probeCodeAt: null } : gate;
   }
 
   #answered(): void {

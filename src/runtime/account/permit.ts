@@ -33,11 +33,11 @@ export interface Permit {
   /** When it was last admitted, on `clock.monotonic()`: outcomes of calls from before a gate reopened are ignored. */
   enteredAt: number;
   /** When it spent another code on a probe. */
-  codeAt: number | undefined;
+  probeCodeAt: number | undefined;
   /** A slot of the management limit that its user was granted and has not used yet. */
   granted: GrantedSlot | null;
   /** A slot of the token endpoint's limit, taken before a code is requested, so that the code can be exchanged. */
-  reserved: Slot | null;
+  exchangeSlot: Slot | null;
   /** The key of the secret it was admitted with: an outcome with an old secret shows nothing about a new one. */
   secret: string;
   /** The last call for its user was postponed as well. */

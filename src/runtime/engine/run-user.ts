@@ -59,7 +59,7 @@ async function withPermit(engine: Engine, user: User, start: Start): Promise<Run
     return await onward(engine, user, start, permit);
   } finally {
     if (permit.tries.size > 0) await engine.account.leave(permit);
-    if (permit.reserved !== null) await engine.store.slots.giveBack(permit.reserved).catch(() => {}); // the slot expires by itself
+    if (permit.exchangeSlot !== null) await engine.store.slots.giveBack(permit.exchangeSlot).catch(() => {}); // the slot expires by itself
   }
 }
 
@@ -106,8 +106,8 @@ async function onward(engine: Engine, start: User, from: Start, permit: Permit):
       return rest(blocked ?? (unserved ? "slot" : null));
     }
 
-    if (endpoint === "token" && permit.reserved !== null) {
-      [slot, permit.reserved] = [permit.reserved, null];
+    if (endpoint === "token" && permit.exchangeSlot !== null) {
+      [slot, permit.exchangeSlot] = [permit.exchangeSlot, null];
       notAfter = clock.monotonic() + settings.timeoutMs;
     }
     // A user whose token still works can wait for longer than one whose code expires.
@@ -171,7 +171,9 @@ function reportAnother({ sealer, settings }: Engine, { id, position }: User, cal
  */
 function mayBeTooEarly({ position }: User, call: UserCall, outcome: CallOutcome, permit: Permit): boolean {
   const isFirst = call === "exchangeCode" && position.context.exchanges === 0;
-  return isFirst && outcome.type === "inDoubt" && permit.tries.has("exchange") && permit.codeAt !== undefined;
+  return (
+    isFirst && outcome.type === "inDoubt" && permit.tries.has("exchange") && permit.probeCodeAt !== undefined
+  );
 }
 
 /** Waits until a fresh code has registered; `false`: the lifecycle closes first. */
@@ -185,7 +187,7 @@ function hasRegistered({ clock, closing }: Engine): Promise<boolean> {
 /** The gate that blocks the call, if any. */
 function blockedBefore(engine: Engine, call: UserCall, permit: Permit): Promise<Blocked | null> {
   const limit = engine.guard.limits.token;
-  const plain = limit === null || !bringsCode(call) || permit.reserved !== null;
+  const plain = limit === null || !bringsCode(call) || permit.exchangeSlot !== null;
   return plain ? engine.account.enter(call, permit) : withPlaceForItsCode(engine, call, permit, limit);
 }
 
@@ -203,7 +205,7 @@ async function withPlaceForItsCode(
   if (blocked !== null) return blocked;
   const holdMs = 2 * guard.holdMs; // the call for the code is sent first
   const taken = await store.slots.take({ limit, holdMs, lane: null });
-  if (taken.type === "taken") permit.reserved = taken.slot;
+  if (taken.type === "taken") permit.exchangeSlot = taken.slot;
   else await account.leave(permit);
   return taken.type === "taken" ? null : account.full(taken.retryInMs);
 }

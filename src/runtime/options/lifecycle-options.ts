@@ -85,10 +85,10 @@ export interface LifecycleOptions {
    */
   readonly limits?: {
     readonly management?: Ceiling & {
-      /** Shares of the lanes, 0 to 1. @default { kept: 0.1, recovery: 0.2, bulk: 0.1 } */
+      /** Shares of the lanes, 0 to 1. @default { reserved: 0.1, recovery: 0.2, bulk: 0.1 } */
       readonly lanes?: {
         /** Of all calls but one: `recovery` and `bulk` leave this share free for interactive users. */
-        readonly kept?: number;
+        readonly reserved?: number;
         /** Of the rest, if that is 3 or more: the minimum for `recovery`, at least one. */
         readonly recovery?: number;
         /** Of the rest, if that is 3 or more: the minimum for `bulk`, at least one. */
@@ -193,7 +193,7 @@ const ofRefresh: Rules<NonNullable<LifecycleOptions["refresh"]>> = {
   windowMs: between(2 * minute, 60 * minute),
 };
 const aShare = between(0, 1);
-const ofLanes: Rules<LaneShares> = { kept: aShare, recovery: aShare, bulk: aShare };
+const ofLanes: Rules<LaneShares> = { reserved: aShare, recovery: aShare, bulk: aShare };
 
 /** Checks only the option names. @throws {LifecycleError} `INVALID_OPTION` */
 export function checkOverrides(options: Partial<LifecycleOptions> | undefined): Partial<LifecycleOptions> {
@@ -259,8 +259,12 @@ function checkPager(given: Partial<Pager> | undefined): Pager {
 type Management = NonNullable<NonNullable<LifecycleOptions["limits"]>["management"]>;
 
 function laneShares(given: Management["lanes"]): LaneShares {
-  const { kept = 0.1, recovery = 0.2, bulk = 0.1 } = check(verb, given, ofLanes, "limits.management.lanes");
-  if (recovery + bulk <= 1) return { kept, recovery, bulk };
+  const {
+    reserved = 0.1,
+    recovery = 0.2,
+    bulk = 0.1,
+  } = check(verb, given, ofLanes, "limits.management.lanes");
+  if (recovery + bulk <= 1) return { reserved, recovery, bulk };
   const rule = "shares of which recovery and bulk are 1 at most together";
   throw wrong(verb, "limits.management.lanes", rule, recovery + bulk);
 }

@@ -20,7 +20,7 @@ export type ConfiguredLimits = Readonly<Record<LimitName, Ceiling | null>>;
 
 /** Shares of the lanes, 0 to 1. */
 export interface LaneShares {
-  readonly kept: number;
+  readonly reserved: number;
   readonly recovery: number;
   readonly bulk: number;
 }

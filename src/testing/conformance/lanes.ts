@@ -10,7 +10,7 @@ import type { Fixture, Chapter } from "./fixture.ts";
 
 /** Ten slots: two reserved for interactive; guaranteed minimums of three for recovery and two for bulk. */
 function shared({ limit }: Fixture): Limit {
-  return { ...limit, calls: 10, kept: 2, least: { recovery: 3, bulk: 2 } };
+  return { ...limit, calls: 10, reserved: 2, least: { recovery: 3, bulk: 2 } };
 }
 
 /** Grants up to `max` slots of {@link shared}; returns the ids. */
