@@ -7,6 +7,7 @@
 import { LifecycleError } from "../errors.ts";
 import { lanes } from "./contract.ts";
 import type { Commit, Json, Lane, Lease, Slot, StoredRecord } from "./contract.ts";
+import type { Past } from "./steady-time.ts";
 
 /** The bookkeeping beside a record's value. The rules depend on nothing else. */
 export interface Head {
@@ -100,6 +101,18 @@ export function shiftedBy(row: Row, ms: number): Row {
     dueAt: dueAt === null ? null : dueAt + ms,
     lease: lease && { ...lease, until: lease.until + ms },
   };
+}
+
+/**
+ * The row whose lease lasts as long as it was given, although the clock has jumped forward since. Without it, every lease
+ * would end with the jump, while its owner still works.
+ */
+export function outlasting<R extends Head>(row: R, { jump }: Past): R {
+  const { lease } = row;
+  if (lease === null || jump === null || jump.by <= 0) return row;
+  // seam: a-lease-outlasts-a-jump-of-the-clock
+  const isOlder = lease.until > jump.from && lease.until <= jump.from + Math.min(jump.by, longestLeaseMs);
+  return isOlder ? { ...row, lease: { ...lease, until: lease.until + jump.by } } : row;
 }
 
 /** The row in the form of the contract. */

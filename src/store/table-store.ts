@@ -15,6 +15,7 @@ import {
   decodeRow,
   encodeRow,
   leasedTo,
+  outlasting,
   shiftedBy,
   shown,
   verdict,
@@ -46,7 +47,7 @@ export interface TableEngine {
 /** The store contract over an {@link TableEngine}. */
 export function tableStore(engine: TableEngine): Store {
   return {
-    load: async (id) => engine.read((tables, now) => load(tables, now, id)),
+    load: async (id) => engine.read((tables, now, past) => load(tables, { now, past }, id)),
     commit: (commit) =>
       engine.write((tables, now, past) => write(sameAccount(tables, commit), { now, past }, commit)),
     claim: (ask) =>
@@ -117,11 +118,11 @@ function headOf(tables: Tables, id: string): Head | Tombstone | undefined {
   return text === undefined ? undefined : decodeHead(text);
 }
 
-function load(tables: Tables, now: number, id: string): Loaded {
+function load(tables: Tables, { now, past }: Time, id: string): Loaded {
   const row = rowOf(tables, id);
   if (row === undefined) return { type: "absent" };
   if ("renamedTo" in row) return { type: "renamed", to: row.renamedTo };
-  return { type: "record", record: shown(id, row, now) };
+  return { type: "record", record: shown(id, outlasting(row, past), now) };
 }
 
 function write(tables: Tables, time: Time, commit: Commit): Committed {
@@ -149,7 +150,7 @@ function rename(tables: Tables, time: Time, { from, commit }: Move): Committed {
   return done;
 }
 
-function isRecord(row: Head | Tombstone | undefined): boolean {
+function isRecord(row: Head | Tombstone | undefined): row is Head {
   return row !== undefined && !("renamedTo" in row);
 }
 
@@ -172,8 +173,8 @@ function change(
   row: Head | Tombstone | undefined,
   oldId: string,
 ): Committed {
-  const { now } = time;
-  const ruling = verdict(row, commit, now);
+  const { now, past } = time;
+  const ruling = verdict(isRecord(row) ? outlasting(row, past) : row, commit, now);
   const revision = commit.expectedRevision + 1;
   if (ruling === "conflict") return { type: "conflict" };
   const before = row as Head | undefined; // a tombstone always leads to "conflict"
@@ -216,7 +217,9 @@ function claim(tables: Tables, { now, past }: Time, limit: number, lease: Lease)
     if (at > now) break;
     const row = readableRow(tables, id);
     if (row !== undefined && claimableAt(row) === at) {
-      claimed.push({ record: leaseOut(tables, now, id, row, lease), slot: null });
+      const lasting = outlasting(row, past);
+      if (lasting === row) claimed.push({ record: leaseOut(tables, now, id, row, lease), slot: null });
+      else put(tables, id, row, id, lasting); // due later
     } else tables.due.delete(at, id); // the entry has no matching row; loading that id reports the reason
   }
   const next = tables.due.first(1)[0];

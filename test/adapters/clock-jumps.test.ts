@@ -63,6 +63,27 @@ describe.each(adapters)("adapters/%s", (_name, make) => {
     expect(await store.slots.take(ask)).toMatchObject({ type: "taken" });
   });
 
+  it("ends no lease early when a clock that insists on its jump is believed", async () => {
+    const { store, clock } = await opened(make);
+    clock.jumpTo(clock.now() + day);
+    await store.commit(write("ada", { mode: "take", lease }));
+    await clock.advance(30_000);
+    await store.commit(write("bob", { mode: "take", lease }));
+    await clock.advance(30_000); // its jump is believed
+    const other = { id: "other", owner: "other", ms: lease.ms };
+    expect(await claimed(store)).toEqual(["ada"]);
+    expect(await store.load("bob")).toMatchObject({ record: { lease: { id: lease.id, leftMs: 15_000 } } });
+    const second = { expectedRevision: 1, writeId: "other", lease: other } as const;
+    expect(await store.commit(write("bob", { ...second, mode: "take" }))).toEqual({ type: "conflict" });
+    expect(await store.commit(write("bob", { ...second, lease, mode: "keep" }))).toMatchObject({
+      type: "committed",
+    });
+    await clock.advance(44_000);
+    expect(await claimed(store)).not.toContain("bob");
+    await clock.advance(2_000);
+    expect(await claimed(store)).toContain("bob");
+  });
+
   it("keeps live slots when a clock that insists on its jump is believed, and frees them a window after they were taken", async () => {
     const { store, clock } = await opened(make);
     for (let call = 1; call <= limit.calls; call++) await store.slots.take(ask);

@@ -109,6 +109,19 @@ describe("a rename in doubt", () => {
     await expect(lifecycle.inspect("ada")).rejects.toMatchObject({ facts: { renamedTo: "third" } });
   });
 
+  it("tells its caller the id under which 1upHealth has the user", async () => {
+    const stage = await scene();
+    const lifecycle = await stage.open({ timeoutMs: 200, graceMs: 800, leaseMs: 1_000 });
+    const { oneupUserId } = await lifecycle.onboard("ada");
+    await renamedThere(stage, oneupUserId, "third");
+    stage.sandbox.fail({ call: "updateUser", drop: "before" });
+    await expect(lifecycle.rename("ada", "new")).rejects.toMatchObject({
+      code: "RENAMED",
+      facts: { renamedTo: "third" },
+    });
+    expect(await lifecycle.inspect("third")).toMatchObject({ oneupUserId, usable: true });
+  });
+
   it("is over before the user is offboarded, or onboarded again", async () => {
     const made = await world();
     const { lifecycle, sandbox } = made;

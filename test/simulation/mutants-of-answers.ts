@@ -29,6 +29,16 @@ export const mutantsOfAnswers: readonly Mutant[] = [
     becomes: (_, { part }) => part("left"),
   },
   {
+    name: "ends every lease when the clock of the store jumps forward",
+    at: "a-lease-outlasts-a-jump-of-the-clock",
+    becomes: no,
+  },
+  {
+    name: "confirms a rename to an id that 1upHealth does not know",
+    at: "a-rename-to-a-third-id-is-none",
+    becomes: () => "true",
+  },
+  {
     name: "presents for ever a refresh token that is refused without a reason",
     at: "a-refresh-token-refused-for-a-day-is-given-up",
     skip: true,

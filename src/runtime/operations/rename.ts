@@ -26,7 +26,8 @@ import type { User } from "../user/user.ts";
 /**
  * Renames an idle user.
  *
- * @throws {LifecycleError} `USER_CONFLICT` if another user has the new id, here or at 1upHealth, or its number;
+ * @throws {LifecycleError} `RENAMED` if 1upHealth turns out to know the user by a third id, which it has here then, too;
+ * `USER_CONFLICT` if another user has the new id, here or at 1upHealth, or its number;
  * `USER_NOT_READY` while another call for the user is under way, while it has no state in which it may be renamed, or
  * while 1upHealth does not know it yet
  */
@@ -49,7 +50,7 @@ export async function rename(engine: Engine, id: string, to: string, deadline: D
   if (result.type === "rested" && result.user.id === to) return;
   if (outcome.type !== "updated" && doubtOf("updateUser", outcome.type)?.next !== "findUser")
     throw refusal(engine, id, outcome);
-  await awaitOutcome(engine, id, deadline);
+  await awaitOutcome(engine, id, to, deadline);
 }
 
 /** The number of a user that can be renamed. */
@@ -122,10 +123,13 @@ function refusal(engine: Engine, id: string, outcome: CallOutcome): LifecycleErr
   }
 }
 
-/** Waits until the rename in doubt is resolved, and helps to resolve it. */
-async function awaitOutcome(engine: Engine, id: string, deadline: Deadline): Promise<void> {
+/** Waits until the rename in doubt is resolved, and helps to resolve it. 1upHealth may know the user by a third id. */
+async function awaitOutcome(engine: Engine, id: string, to: string, deadline: Deadline): Promise<void> {
   const user = await waitForUser(engine, id, deadline, hasItsId).catch((error: unknown) => {
-    if (isLifecycleError(error, "RENAMED")) return null;
+    if (!isLifecycleError(error, "RENAMED")) throw error;
+    // seam: a-rename-to-a-third-id-is-none
+    const isDone = error.facts.renamedTo === to;
+    if (isDone) return null;
     throw error;
   });
   if (user !== null) throw user.position.context.idTaken ? taken(engine, id) : unanswered(engine, id);
