@@ -104,6 +104,10 @@ const endpoints: Options = {
     value: "URL",
     description: "(default: that of --api, else ONEUP_AUTH or ONEUP_API, else https://auth.1up.health)",
   },
+  "change-origin": {
+    type: "boolean",
+    description: "move the store there, though it was used with another origin",
+  },
 };
 
 const opening: Readonly<Record<Way | "place", Options>> = {

@@ -5,9 +5,10 @@
  */
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { endpointsFromEnv, storeAt } from "../env.ts";
-import { createLifecycle, isLifecycleError, keyFile, LifecycleError } from "../index.ts";
+import { endpointsFromEnv, optionsFromEnv, storeAt } from "../env.ts";
+import { isLifecycleError, keyFile, LifecycleError } from "../index.ts";
 import type { Lifecycle, LifecycleOptions, Logger, StoreAdapter } from "../index.ts";
+import { openLifecycle } from "../runtime/open-lifecycle.ts";
 import { readOnly } from "../store/read-only.ts";
 import { duration, whole } from "./parse-units.ts";
 import { UsageError } from "./arguments.ts";
@@ -77,7 +78,8 @@ export async function withStore<T>(
   try {
     const store = storeFor(way, adapter ?? (await adapterOf(given)));
     const logger = { debug: nothing, info: nothing, warn, error: warn };
-    const lifecycle = await createLifecycle.fromEnv({ ...optionsOf(given), store, logger, ...options });
+    const opening = await optionsFromEnv({ ...optionsOf(given), store, logger, ...options });
+    const lifecycle = await openLifecycle(opening, { anyOrigin: way === "look" || way === "tend" });
     try {
       for (const id of typedIds(given)) aliases.set(lifecycle.alias(id), id);
       return await use(lifecycle);
@@ -109,12 +111,13 @@ function typedIds({ command: { takes = [] }, argument, second }: Given): readonl
   return [argument, second].filter((value, index) => value !== "" && /ID/.test(takes[index] ?? ""));
 }
 
-function optionsOf({ texts }: Given): Partial<LifecycleOptions> {
+function optionsOf({ texts, switches }: Given): Partial<LifecycleOptions> {
   const key = texts.get("key-file");
   const isLimited = texts.has("limit") || texts.has("window");
   return {
     ...(key !== undefined && { encryption: keyFile(key) }),
     endpoints: endpointsIn(texts),
+    changeOrigin: switches.has("change-origin"),
     ...(isLimited && {
       limits: {
         management: {

@@ -27,6 +27,7 @@ import { gathering } from "./engine/engine.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { LimitsInForce } from "./account/limits-in-force.ts";
+import { holdOrigins, originsOf, recordOf } from "./account/origins.ts";
 import { neutralCall } from "./engine/neutral-call.ts";
 import { checkOptions } from "./options/lifecycle-options.ts";
 import type { LifecycleOptions, Settings } from "./options/lifecycle-options.ts";
@@ -37,7 +38,7 @@ import { lifecycleOver } from "./lifecycle-over.ts";
 import { Writability } from "./account/writability.ts";
 import { laneService } from "./engine/work.ts";
 
-/** Values that tests set in place of the release and the platform. */
+/** Values that tests set in place of the release and the platform, and the command for itself. */
 export interface Seams {
   /**
    * The newest record format it knows. It reads this format and all older ones, and starts a new store with the one
@@ -50,6 +51,8 @@ export interface Seams {
   readonly pollMs?: number;
   /** Shared by all lifecycles of one account in this process. */
   readonly memory?: SealMemory;
+  /** The store may belong to other origins: for commands that make no calls. */
+  readonly anyOrigin?: boolean;
 }
 
 /** A lifecycle and its engine. */
@@ -79,7 +82,13 @@ export async function openParts(options: LifecycleOptions, seams: Seams = {}): P
 async function openEngine(
   settings: Settings,
   ends: Ends,
-  { newestFormat: newest = newestFormat, nextTurn = setImmediate, pollMs = 1_000, memory }: Seams,
+  {
+    newestFormat: newest = newestFormat,
+    nextTurn = setImmediate,
+    pollMs = 1_000,
+    memory,
+    anyOrigin = false,
+  }: Seams,
 ): Promise<Engine> {
   const { timeoutMs, graceMs } = settings;
   const clock = steadyClock(settings.clock); // one wrong reading must not become a gate or a pause of a day
@@ -93,8 +102,12 @@ async function openEngine(
     const encryption = readOnce(settings.encryption ?? { keys: [memoryKey] });
     const warn = (message: string): void => logger.warn({}, message);
     const ring = (storeIsNew: boolean): KeyRing => keyRing(encryption, storeIsNew, clock, warn);
-    const parts = { record: opened.account, account, ring, hideIds, clock, newest, logger, memory };
+    const origins = originsOf(settings);
+    const fields = anyOrigin ? {} : recordOf(origins);
+    const parts = { record: opened.account, account, ring, hideIds, fields, clock, newest, logger, memory };
     const keys = await StoreKeys.open(parts);
+    const { changeOrigin: change } = settings;
+    if (!anyOrigin) await holdOrigins({ record: opened.account, origins, change, clock, logger });
     const hidden = hideIds ? new HiddenNames(keys.view.names, account) : null;
     const store = hidden === null ? opened : pseudonymisedStore(opened, hidden, warn);
     const { limits: configured, lanes } = settings;

@@ -146,3 +146,30 @@ describe("cli backup", () => {
     expect(err).toContain(tool);
   });
 });
+
+describe("cli, at another 1upHealth", () => {
+  const elsewhere = { ONEUP_API: "https://api.example.org" };
+
+  it("a command that makes calls refuses a store that was used elsewhere, unless told", async () => {
+    const { operator } = await stage();
+    for (const text of ["retry ada", "work", "resume", "reconcile", "reauthorize ada --yes", "onboard -"]) {
+      const words = [...text.split(" "), ...(text.startsWith("onboard") ? ["--name", "list"] : [])];
+      const { code, out, err } = await operator.run(words, elsewhere);
+      expect({ code, out }).toEqual({ code: 2, out: "" });
+      expect(err).toContain(
+        "its users belong to local (a loopback address), and calls would go to https://api.example.org; --change-origin moves the store there; nothing was changed [INVALID_OPTION]",
+      );
+    }
+    const moved = await operator.run(["resume", "--change-origin"], elsewhere);
+    expect(moved).toMatchObject({ code: 0 });
+    expect(await operator.run(["resume"], elsewhere)).toMatchObject({ code: 0 });
+  });
+
+  it("a command that makes none is not refused", async () => {
+    const { operator } = await stage();
+    for (const text of ["status", "users", "inspect ada", "explain ada", "forecast 1", "diagram --counts"])
+      expect(await operator.run(text.split(" "), elsewhere)).toMatchObject({ code: 0, err: "" });
+    for (const text of ["limits --calls 40", "reopen", "keys list", "keys rotate"])
+      expect(await operator.run(text.split(" "), elsewhere)).toMatchObject({ code: 0, err: "" });
+  });
+});

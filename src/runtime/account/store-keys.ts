@@ -31,6 +31,8 @@ export interface StoreKeysParts {
   /** Whether users must be stored under hidden ids. @default false */
   readonly hideIds?: boolean | undefined;
   readonly clock: Clock;
+  /** Further fields of an account's record that is created. */
+  readonly fields?: Readonly<Record<string, Json>> | undefined;
   /** The newest format that this release knows. */
   readonly newest: number;
   readonly logger: Logger;

@@ -75,6 +75,13 @@ export interface LifecycleOptions {
    */
   readonly endpoints?: { readonly api?: string; readonly auth?: string };
   /**
+   * Moves the store to other `endpoints`. A store remembers the origins that it was first opened with (all loopback
+   * origins count as one, `local`), because the tokens in it work nowhere else: opening it with others throws
+   * `INVALID_OPTION`. Set it once, while no other process has the store open, and then remove it.
+   * @default false
+   */
+  readonly changeOrigin?: boolean;
+  /**
    * How many calls each endpoint accepts in any rolling window. `token` and `fhir` have no limit by default; the whole
    * account still honours a 429 from them.
    *
@@ -144,6 +151,7 @@ export interface Settings {
   readonly hideIds: boolean;
   readonly api: string;
   readonly auth: string;
+  readonly changeOrigin: boolean;
   /** `null`: not set. */
   readonly limits: ConfiguredLimits;
   readonly lanes: LaneShares;
@@ -176,6 +184,7 @@ const rules: Rules<LifecycleOptions> = {
   encryption: anything,
   hideIds: aSwitch,
   endpoints: anything,
+  changeOrigin: aSwitch,
   limits: anything,
   pager: anything,
   refresh: anything,
@@ -217,6 +226,7 @@ export function checkOptions(options: LifecycleOptions): Settings {
     hideIds: given.hideIds ?? false,
     api: endpoint("endpoints.api", endpoints.api ?? "https://api.1up.health"),
     auth: endpoint("endpoints.auth", endpoints.auth ?? "https://auth.1up.health"),
+    changeOrigin: given.changeOrigin ?? false,
     limits: {
       management:
         limits.management === undefined

@@ -176,6 +176,8 @@ export interface KeyParts {
   readonly newest?: number | undefined;
   /** Identifies the write that creates the record. */
   readonly writeId: string;
+  /** Further fields of a record that is created. */
+  readonly fields?: Readonly<Record<string, Json>> | undefined;
 }
 
 /**
@@ -186,7 +188,7 @@ export interface KeyParts {
  *   created with the other setting of `hideIds`; `RECORD_TOO_NEW`, `RECORD_DAMAGED`. Nothing is changed then
  */
 export async function openKeys(parts: KeyParts): Promise<KeyView> {
-  const { record, account, ring, hideIds = false, newest = newestFormat, writeId } = parts;
+  const { record, account, ring, hideIds = false, newest = newestFormat, writeId, fields = {} } = parts;
   for (;;) {
     const found = await record.load();
     if (found !== null) {
@@ -204,7 +206,8 @@ export async function openKeys(parts: KeyParts): Promise<KeyView> {
     const key = newStoreKey();
     const byRing = await ring(true).wrap(key.bytes, storeKeyContext(account));
     const names = randomBytes(32);
-    const value = withKeyRecord(hideIds ? { hideIds, mark: writeId } : { mark: writeId }, {
+    const start = { ...fields, ...(hideIds && { hideIds }), mark: writeId };
+    const value = withKeyRecord(start, {
       format: startFormat,
       storeKeys: [{ id: key.id, madeUnder: byRing.by, ...byRing }],
       names: wrapNames(names, key, account),

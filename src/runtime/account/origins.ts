@@ -1,0 +1,89 @@
+/**
+ * The origins that a store's users belong to. Their tokens work nowhere else, and a worker that presents them elsewhere
+ * gets them refused and discards them. The account's record names the origins since the first opening.
+ *
+ * @module
+ */
+import { randomName } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
+import { inWords, LifecycleError } from "../../errors.ts";
+import { isLoopback } from "../../http/safety.ts";
+import type { Json, Store } from "../../store/contract.ts";
+import { isObject } from "../../store/guards.ts";
+import type { Logger } from "../options/logger.ts";
+import { errorField } from "../options/logger.ts";
+
+/** Where the calls for users and FHIR go, and those for tokens. */
+export interface Origins {
+  readonly api: string;
+  readonly auth: string;
+}
+
+/** All loopback origins: a sandbox has another port each time. */
+const local = "local";
+
+/** The origins of two base URLs. */
+export function originsOf({ api, auth }: Origins): Origins {
+  const of = (url: string): string => (isLoopback(new URL(url).hostname) ? local : new URL(url).origin);
+  return { api: of(api), auth: of(auth) };
+}
+
+/** The origins as a field of the account's record. */
+export function recordOf({ api, auth }: Origins): Readonly<Record<string, Json>> {
+  return { origins: { api, auth } };
+}
+
+/** The dependencies of {@link holdOrigins}. */
+export interface OriginParts {
+  readonly record: Store["account"];
+  readonly origins: Origins;
+  /** Whether these origins replace the recorded ones. */
+  readonly change: boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Compares the origins with the recorded ones, and records them if there are none, as in a store of an earlier release.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION` if they differ; nothing was changed then
+ */
+export async function holdOrigins({ record, origins, change, clock, logger }: OriginParts): Promise<void> {
+  for (;;) {
+    const found = await record.load();
+    if (found === null) return; // the store was emptied meanwhile, which the next write notices
+    const recorded = readOrigins(found.value);
+    const different = (["api", "auth"] as const).find((name) => recorded?.[name] !== origins[name]);
+    if (different === undefined) return;
+    if (recorded !== null && !change) throw elsewhere(recorded[different], origins[different]);
+    const value = { ...(isObject(found.value) ? found.value : {}), ...recordOf(origins) };
+    const write = { value, expectedRevision: found.revision, writeId: randomName(clock) };
+    try {
+      if (await record.commit(write)) return;
+    } catch (error) {
+      if (change) throw error;
+      const message = `Cannot write the origins into the account's record: ${inWords(error)}`;
+      logger.warn({ error: errorField(error) }, message); // the next process writes them
+      return;
+    }
+  }
+}
+
+function readOrigins(value: Json): Origins | null {
+  const kept = isObject(value) ? value["origins"] : undefined;
+  if (!isObject(kept)) return null;
+  const { api, auth } = kept;
+  return typeof api === "string" && typeof auth === "string" ? { api, auth } : null;
+}
+
+function elsewhere(recorded: string, given: string): LifecycleError {
+  return new LifecycleError(
+    "INVALID_OPTION",
+    `Cannot open the store: its users belong to ${inFull(recorded)}, and calls would go to ${inFull(given)}; changeOrigin: true moves the store there; nothing was changed`,
+    { facts: { recorded, given } },
+  );
+}
+
+function inFull(origin: string): string {
+  return origin === local ? `${local} (a loopback address)` : origin;
+}
