@@ -9,7 +9,7 @@ import type { Store, StoreAdapter } from "../src/store/contract.ts";
 import { keyvView } from "../src/store/keyv-view.ts";
 import type { KeyvBackend, KeyvView } from "../src/store/keyv-view.ts";
 import { steadyTime } from "../src/store/steady-time.ts";
-import { tableStore } from "../src/store/table-store.ts";
+import { tableStore } from "../src/store/table-store/table-store.ts";
 import { backUp } from "./lmdb/backup.ts";
 import type { Backup } from "./lmdb/backup.ts";
 import { groupCommits } from "./lmdb/commits.ts";

@@ -9,9 +9,16 @@ import type { Clock } from "../../src/clock.ts";
 import { isLifecycleError } from "../../src/errors.ts";
 import type { LifecycleError } from "../../src/errors.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
-import { inSteps, isLive, memoryTables, placesOf, putAll, restoring } from "../../src/store/memory-tables.ts";
-import type { Change, Place, Writing } from "../../src/store/memory-tables.ts";
-import type { Tables } from "../../src/store/tables.ts";
+import {
+  inSteps,
+  isLive,
+  memoryTables,
+  placesOf,
+  putAll,
+  restoring,
+} from "../../src/store/table-store/memory-tables.ts";
+import type { Change, Place, Writing } from "../../src/store/table-store/memory-tables.ts";
+import type { Tables } from "../../src/store/table-store/tables.ts";
 import { decoded, entriesOf, fullKey } from "./entries.ts";
 import { storageTrouble, Trouble, unavailable, unusable, within } from "./failures.ts";
 

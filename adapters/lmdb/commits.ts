@@ -6,8 +6,8 @@
 import { sleep, systemClock } from "../../src/clock.ts";
 import { isLifecycleError } from "../../src/errors.ts";
 import type { Past, SteadyTime } from "../../src/store/steady-time.ts";
-import type { TableEngine } from "../../src/store/table-store.ts";
-import type { Tables } from "../../src/store/tables.ts";
+import type { TableEngine } from "../../src/store/table-store/table-store.ts";
+import type { Tables } from "../../src/store/table-store/tables.ts";
 import type { Share } from "./environments.ts";
 import { astray, closedStore, full, inVain, reading, unavailable, unlocked } from "./failures.ts";
 import { hasRoom } from "./folder.ts";

@@ -43,7 +43,18 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   },
   "src/http": {},
   "src/guard": {},
-  "src/store": { sealing: ["contract.ts", "envelope.ts", "guards.ts", "quarantine.ts"] },
+  "src/store": {
+    sealing: ["contract.ts", "envelope.ts", "guards.ts", "quarantine.ts"],
+    "table-store": [
+      "contract.ts",
+      "lane-scheduler.ts",
+      "lost-store.ts",
+      "row-rules.ts",
+      "sliding-window.ts",
+      "slot-log.ts",
+      "steady-time.ts",
+    ],
+  },
   adapters: { keyv: [], lmdb: [], postgres: [], redis: [] },
   "src/cli": { commands: [anyFile], "one-user": [anyFile], demo: [anyFile], sandbox: [anyFile] },
 };

@@ -4,12 +4,12 @@
  * the same one.
  */
 import type { Clock, Store } from "oneup-lifecycle";
-import { memoryTables } from "../../src/store/memory-tables.ts";
+import { memoryTables } from "../../src/store/table-store/memory-tables.ts";
 import { decodeRow, encodeRow } from "../../src/store/row-rules.ts";
 import type { Row, Tombstone } from "../../src/store/row-rules.ts";
 import { steadyTime } from "../../src/store/steady-time.ts";
-import { tableStore } from "../../src/store/table-store.ts";
-import type { Tables } from "../../src/store/tables.ts";
+import { tableStore } from "../../src/store/table-store/table-store.ts";
+import type { Tables } from "../../src/store/table-store/tables.ts";
 
 /** A store that can lose everything. */
 export type PlainStore = Store & { empty(): void };

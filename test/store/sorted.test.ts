@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Sorted } from "../../src/store/sorted.ts";
+import { Sorted } from "../../src/store/table-store/sorted.ts";
 
 const ascending = (a: number, b: number): number => a - b;
 

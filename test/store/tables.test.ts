@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Limit } from "../../src/store/contract.ts";
-import { memoryTables } from "../../src/store/memory-tables.ts";
-import { tableStore } from "../../src/store/table-store.ts";
+import { memoryTables } from "../../src/store/table-store/memory-tables.ts";
+import { tableStore } from "../../src/store/table-store/table-store.ts";
 
 describe("store/tables", () => {
   it("slots.take() keeps the log short though grant() is never called", async () => {

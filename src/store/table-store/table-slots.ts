@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { lanes } from "./contract.ts";
-import type { Lane, Limit, Slot, SlotRequest } from "./contract.ts";
-import { mayTake, turn } from "./lane-scheduler.ts";
-import { differs, newLog, opened, withoutSlot, withSettled, withSlot } from "./slot-log.ts";
-import type { KeptLog } from "./slot-log.ts";
-import type { Past } from "./steady-time.ts";
+import { lanes } from "../contract.ts";
+import type { Lane, Limit, Slot, SlotRequest } from "../contract.ts";
+import { mayTake, turn } from "../lane-scheduler.ts";
+import { differs, newLog, opened, withoutSlot, withSettled, withSlot } from "../slot-log.ts";
+import type { KeptLog } from "../slot-log.ts";
+import type { Past } from "../steady-time.ts";
 import type { Tables } from "./tables.ts";
-import { freeInMs, slotAt, used } from "./sliding-window.ts";
+import { freeInMs, slotAt, used } from "../sliding-window.ts";
 
 /** The time of a unit, and its history in this process. */
 export interface Time {

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Lane } from "./contract.ts";
-import type { AccountRecord } from "./contract.ts";
-import type { Row, Tombstone } from "./row-rules.ts";
-import type { KeptLog } from "./slot-log.ts";
+import type { Lane } from "../contract.ts";
+import type { AccountRecord } from "../contract.ts";
+import type { Row, Tombstone } from "../row-rules.ts";
+import type { KeptLog } from "../slot-log.ts";
 
 /** Ids ordered by a number. */
 export interface Queue {

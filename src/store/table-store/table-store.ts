@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { isLifecycleError } from "../errors.ts";
-import { lostStore } from "./lost-store.ts";
-import { lanes } from "./contract.ts";
-import type { Claimed, Commit, Committed, Lane, Lease, Limit, Store } from "./contract.ts";
-import type { Batch, Forecast, Loaded, Move, OfAccount } from "./contract.ts";
+import { isLifecycleError } from "../../errors.ts";
+import { lostStore } from "../lost-store.ts";
+import { lanes } from "../contract.ts";
+import type { Claimed, Commit, Committed, Lane, Lease, Limit, Store } from "../contract.ts";
+import type { Batch, Forecast, Loaded, Move, OfAccount } from "../contract.ts";
 import {
   claimableAt,
   decodeHead,
@@ -21,14 +21,14 @@ import {
   verdict,
   waitsIn,
   written,
-} from "./row-rules.ts";
-import type { Head, Row, Tombstone } from "./row-rules.ts";
-import { ahead, turn } from "./lane-scheduler.ts";
-import { newLog, opened, withSlot } from "./slot-log.ts";
-import type { Jump, Past } from "./steady-time.ts";
+} from "../row-rules.ts";
+import type { Head, Row, Tombstone } from "../row-rules.ts";
+import { ahead, turn } from "../lane-scheduler.ts";
+import { newLog, opened, withSlot } from "../slot-log.ts";
+import type { Jump, Past } from "../steady-time.ts";
 import { freeSlot, giveBack, hasNoQueue, note, openedLog, settle } from "./table-slots.ts";
 import type { Time } from "./table-slots.ts";
-import { freeInMs, grantedInMs, slotAt, used } from "./sliding-window.ts";
+import { freeInMs, grantedInMs, slotAt, used } from "../sliding-window.ts";
 import type { Tables } from "./tables.ts";
 
 /** Runs units of work. */
