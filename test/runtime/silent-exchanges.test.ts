@@ -104,4 +104,24 @@ describe("a token endpoint that is down for all", () => {
     await clock.advance(30 * minute);
     for (const id of tenOf("newcomer")) expect(await lifecycle.inspect(id)).toMatchObject({ usable: true });
   });
+
+  it("and has refreshed no user for a while, is noticed by the first user without a token", async () => {
+    const made = await world();
+    const { lifecycle, clock, sandbox } = made;
+    for (const id of ["a", "b", "c"]) await made.arrange(id, "tokenActive");
+    const down = { status: 503, body: { error: "server_error" } };
+    sandbox.fail({ ...down, call: "refreshToken", times: Infinity });
+    spoil(made, ["newcomer"], down);
+    await clock.advance(2 * hour);
+    for (const id of ["a", "b", "c"]) void lifecycle.accessToken(id, { waitMs: second }).catch(() => null);
+    await clock.advance(minute);
+    const before = sandbox.journal.spent().management;
+    void lifecycle.onboard("newcomer", { waitMs: 0 });
+    await clock.advance(5 * minute);
+    expect((await lifecycle.health()).shut).toMatchObject([{ gate: "exchange", reason: "unavailable" }]);
+    expect(
+      sandbox.journal.spent().management - before,
+      "a user, its code and a neutral call",
+    ).toBeLessThanOrEqual(4);
+  });
 });

@@ -39,6 +39,11 @@ export const mutantsOfAnswers: readonly Mutant[] = [
     becomes: () => "true",
   },
   {
+    name: "spends codes at a token endpoint that refreshes no user",
+    at: "unanswered-refreshes-count-against-the-token-endpoint",
+    when: "never",
+  },
+  {
     name: "presents for ever a refresh token that is refused without a reason",
     at: "a-refresh-token-refused-for-a-day-is-given-up",
     skip: true,

@@ -182,6 +182,7 @@ export class Account {
   async recordOutcome(call: GatedCall, outcome: Outcome, permit: Permit): Promise<TroubleScope> {
     if (outcome.type !== "notSent") this.#holding.sent();
     if (await this.#isOwn(call, outcome, permit)) return "own";
+    if (call === "refreshToken") this.#outage.recordRefresh(outcome, permit);
     const isAlone = call === "exchangeCode" && (await this.#outage.isAlone(outcome, permit));
     const shut = isAlone ? null : shutBy(call, outcome.type);
     const limited = shut === "exchange" ? { ...outcome, mostMs: this.#outage.mostMs(permit) } : outcome;

@@ -1,7 +1,7 @@
 /**
  * Finds out whether the token endpoint answers no exchange, or only not those of one user. An exchange that is silent or
  * answered 503 looks the same in both cases. So it first counts against its user, and the gate `exchange` shuts once an
- * exchange without a code fails as well, or {@link many} different users in a row have met the same.
+ * exchange without a code fails as well, or the exchanges or refreshes of {@link many} different users in a row.
  *
  * @module
  */
@@ -26,6 +26,8 @@ export class Outage {
   readonly #neutral: () => Promise<string>;
   /** Users whose exchange was not answered since one was. */
   readonly #row = new Set<string | number>();
+  /** Users whose refresh was not answered since one was: the endpoint is the same. */
+  readonly #unrefreshed = new Set<string | number>();
   /** Whether the last neutral call was answered, and when, on `clock.monotonic()`; `null`: it no longer counts. */
   #met: { readonly isUp: boolean; readonly at: number } | null = null;
   /** The neutral call fails although exchanges are answered. */
@@ -57,7 +59,14 @@ export class Outage {
     if (permit.tries.has("exchange")) return false;
     const isDown = this.#met?.isUp === false && !this.#isMute;
     // seam: one-user-without-an-answer-shuts-no-gate
-    return !isDown && this.#row.size < many;
+    return !isDown && this.#row.size < many && this.#unrefreshed.size < many;
+  }
+
+  /** Reports the outcome of a refresh. */
+  recordRefresh({ type }: Outcome, permit: Permit): void {
+    // seam: unanswered-refreshes-count-against-the-token-endpoint
+    if (type === "lost" || type === "inDoubt") this.#unrefreshed.add(permit.about ?? permit.number);
+    else if (type === "tokens" || type === "grantRefused") this.#unrefreshed.clear();
   }
 
   /** How long a failed probe may keep the gate shut at most, ms: the user that probes it may be at fault. */
