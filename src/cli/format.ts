@@ -8,32 +8,23 @@ import { callOf } from "../runtime/user/step.ts";
 import { distanceInWords, spanInWords } from "../runtime/options/time-words.ts";
 import type { Paint } from "./paint.ts";
 
-/** The colour of a state: good, in progress, recovered, failed or over. */
-export function toneOf(state: UserState): keyof Paint {
-  switch (state) {
-    case "tokenActive":
-    case "refreshed":
-      return "good";
-    case "reauthorized":
-      return "saved";
-    case "created":
-    case "codeIssued":
-    case "expiring":
-    case "reauthorizing":
-    case "locating":
-    case "renaming":
-    case "renameInDoubt":
-    case "identifying":
-    case "offboarding":
-      return "busy";
-    case "failed":
-      return "bad";
-    case "offboarded":
-      return "quiet";
-    default:
-      return state satisfies never;
-  }
-}
+/** The colour of each state: good, in progress, recovered, failed or over. */
+export const toneOf: Readonly<Record<UserState, keyof Paint>> = {
+  tokenActive: "good",
+  refreshed: "good",
+  reauthorized: "saved",
+  created: "busy",
+  codeIssued: "busy",
+  expiring: "busy",
+  reauthorizing: "busy",
+  locating: "busy",
+  renaming: "busy",
+  renameInDoubt: "busy",
+  identifying: "busy",
+  offboarding: "busy",
+  failed: "bad",
+  offboarded: "quiet",
+};
 
 /** Remaining life of the token: `1 h 55 min`, or `–`. */
 export function tokenLeft({ usable, expiresAt }: UserStatus, now: number): string {

@@ -71,7 +71,7 @@ type Fact = readonly [name: string, value: string, tone?: keyof Paint];
 function factsOf(status: UserStatus, now: number): readonly Fact[] {
   const { state, since, usable, expiresAt, oneupUserId, active, pause, failure, underWay, calls } = status;
   const facts: Fact[] = [
-    ["state", state, toneOf(state)],
+    ["state", state, toneOf[state]],
     ["since", momentInWords(since, now)],
     [
       "token",

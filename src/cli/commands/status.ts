@@ -119,7 +119,7 @@ function userLines({ users }: BudgetView, row: Row, paint: Paint): readonly stri
       const length = Math.max(1, Math.round((count / most) * barLength));
       return row(
         "",
-        `${state.padEnd(14)} ${number(count).padStart(9)}  ${paint[toneOf(state)]("━".repeat(length))}`,
+        `${state.padEnd(14)} ${number(count).padStart(9)}  ${paint[toneOf[state]]("━".repeat(length))}`,
       );
     }),
   ];

@@ -78,7 +78,7 @@ function asTable(width: number, paint: Paint): (user: UserStatus) => void {
     console.log(
       line(
         fitted(id, place),
-        paint[toneOf(user.state)](fitted(user.state, stateWidth)),
+        paint[toneOf[user.state]](fitted(user.state, stateWidth)),
         spanInWords(now - user.since.getTime()),
         tokenLeft(user, now),
         width === Infinity ? wait : fitted(wait, waits).trimEnd(),

@@ -70,7 +70,7 @@ function teller(lifecycle: Lifecycle, isJson: boolean, paint: Paint): (status: U
     }
     const time = new Date(now).toISOString().slice(11, 19);
     const doing = underWay === null ? waitOf(status, now) : `calls ${underWay}`;
-    const line = `${paint.quiet(time)}  ${user}  ${paint[toneOf(state)](state.padEnd(13))}  ${doing}`;
+    const line = `${paint.quiet(time)}  ${user}  ${paint[toneOf[state]](state.padEnd(13))}  ${doing}`;
     console.log(line.trimEnd());
   };
 }

@@ -45,7 +45,7 @@ function standing(status: UserStatus): string {
   const { state, purge } = status;
   const waits = waitOf(status, systemClock.now());
   const left = purge === null || purge.left.length === 0 ? "" : `, still to erase: ${purge.left.join(", ")}`;
-  return `${paintFor(process.stdout)[toneOf(state)](state)}${waits === "" ? "" : `, waits: ${waits}`}${left}`;
+  return `${paintFor(process.stdout)[toneOf[state]](state)}${waits === "" ? "" : `, waits: ${waits}`}${left}`;
 }
 
 /** Whether the user has a token that works, or needs none. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { readFile, rename, writeFile } from "node:fs/promises";
+import { isObject } from "../../checks.ts";
 import { systemClock } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
 import { restoreFrom } from "../../sandbox/http/restore-from.ts";
@@ -87,10 +88,8 @@ export class StateFile {
 }
 
 function isKept(value: unknown): value is KeptState {
-  if (typeof value !== "object" || value === null) return false;
-  if (!("clock" in value) || !("world" in value) || !("limit" in value)) return false;
+  if (!isObject(value) || !("world" in value)) return false;
   const { clock, limit } = value;
-  if (typeof clock !== "object" || clock === null || typeof limit !== "string") return false;
-  const time = "aheadMs" in clock ? clock.aheadMs : "stoodAt" in clock ? clock.stoodAt : null;
-  return Number.isFinite(time);
+  if (!isObject(clock) || typeof limit !== "string") return false;
+  return Number.isFinite("aheadMs" in clock ? clock["aheadMs"] : clock["stoodAt"]);
 }

@@ -27,21 +27,15 @@ const backoffs: Readonly<Record<GateName, Backoff>> = {
   region: afterForbidden,
 };
 
-/** The reason that a gate of this name is shut for. */
-export function reasonOf(name: GateName): GateReason {
-  switch (name) {
-    case "management":
-    case "token":
-    case "fhir":
-      return "throttled";
-    case "exchange":
-      return "unavailable";
-    case "secret":
-      return "credentials";
-    case "region":
-      return "forbidden";
-  }
-}
+/** The reason that each gate is shut for. */
+export const reasonOf: Readonly<Record<GateName, GateReason>> = {
+  management: "throttled",
+  token: "throttled",
+  fhir: "throttled",
+  exchange: "unavailable",
+  secret: "credentials",
+  region: "forbidden",
+};
 
 /** The endpoint of the neutral call for this call; `null`: a refusal by FHIR concerns that call only. */
 export function neutralFor(call: GatedCall): NeutralEndpoint | null {

@@ -46,7 +46,7 @@ export class Holding {
     if (name === "secret" && permit.secret !== secretKey()) return;
     if (!tries && gate.state === "open" && permit.enteredAt < board.openedAt(name)) return;
     if (!tries && gate.state !== "open") return this.#extend(name, outcome);
-    await this.#hold(name, gate, permit, reasonOf(name), outcome);
+    await this.#hold(name, gate, permit, reasonOf[name], outcome);
   }
 
   /** The permit ends without a call: another one may probe. */
@@ -67,7 +67,7 @@ export class Holding {
   async again(name: GateName, permit: Permit, outcome?: Outcome): Promise<void> {
     const gate = this.#parts.board.gate(name);
     if (gate.probe !== this.#parts.nameOf(permit)) return;
-    await this.#hold(name, gate, permit, gate.reason ?? reasonOf(name), outcome);
+    await this.#hold(name, gate, permit, gate.reason ?? reasonOf[name], outcome);
   }
 
   async #hold(

@@ -47,7 +47,7 @@ function whereItIs({ state, since }: UserStatus, now: number): string {
 
 function howItCame({ failure, history }: UserStatus): string {
   if (failure !== null) {
-    return `It failed in ${failure.in}, ${failureInWords(failure.reason)}: ${sentence(failure.why)}`;
+    return `It failed in ${failure.in}, ${failureInWords[failure.reason]}: ${sentence(failure.why)}`;
   }
   const last = history.at(-1);
   const from = history.at(-2)?.state ?? null;
@@ -59,22 +59,14 @@ function sentence(words: string): string {
   return `${words.trim().replace(/[.\s]+$/, "")}.`;
 }
 
-function failureInWords(reason: NonNullable<UserStatus["failure"]>["reason"]): string {
-  switch (reason) {
-    case "refused":
-      return "because 1upHealth refused the call for good";
-    case "codesRefused":
-      return "because the token endpoint refused every code for a day";
-    case "contradiction":
-      return "because 1upHealth has reported in turn for a day that the user exists and that it does not";
-    case "idTaken":
-      return "because 1upHealth has it under an app_user_id that another user here has";
-    case "anotherUser":
-      return "because its oneup_user_id and its app_user_id are two users of 1upHealth, so that nothing of either was used or erased";
-    default:
-      return reason satisfies never;
-  }
-}
+const failureInWords: Readonly<Record<NonNullable<UserStatus["failure"]>["reason"], string>> = {
+  refused: "because 1upHealth refused the call for good",
+  codesRefused: "because the token endpoint refused every code for a day",
+  contradiction: "because 1upHealth has reported in turn for a day that the user exists and that it does not",
+  idTaken: "because 1upHealth has it under an app_user_id that another user here has",
+  anotherUser:
+    "because its oneup_user_id and its app_user_id are two users of 1upHealth, so that nothing of either was used or erased",
+};
 
 function aboutItsToken({ state, usable, expiresAt }: UserStatus, now: number): readonly string[] {
   if (usable && expiresAt !== null) return [`Its access token works until ${momentInWords(expiresAt, now)}.`];
@@ -103,22 +95,17 @@ function whatIsOdd({ active, conflict, purge }: UserStatus): readonly string[] {
     odd.push(`Of its data at 1upHealth, erased: ${listed(done)}; still to erase: ${listed(left)}.`);
     if (skipped !== null)
       odd.push(
-        `A purge of ${listed(skipped.versions)} was requested and not carried out: ${whySkipped(skipped.why)}.`,
+        `A purge of ${listed(skipped.versions)} was requested and not carried out: ${whySkipped[skipped.why]}.`,
       );
   }
   return odd;
 }
 
-function whySkipped(why: NonNullable<NonNullable<UserStatus["purge"]>["skipped"]>["why"]): string {
-  switch (why) {
-    case "userUnknown":
-      return "1upHealth did not know the user (any more)";
-    case "withdrawn":
-      return "the application offboarded the user without a purge before it was done";
-    default:
-      return why satisfies never;
-  }
-}
+const whySkipped: Readonly<Record<Skipped["why"], string>> = {
+  userUnknown: "1upHealth did not know the user (any more)",
+  withdrawn: "the application offboarded the user without a purge before it was done",
+};
+type Skipped = NonNullable<NonNullable<UserStatus["purge"]>["skipped"]>;
 
 function listed(words: readonly string[]): string {
   return words.length === 0 ? "none" : words.join(", ");
@@ -194,7 +181,7 @@ function dueInWords({ dueAt, now }: Circumstances): string {
 
 function whyItWaits(reason: PauseReason | GateReason, shut: readonly ShutGate[]): string {
   const gate = shut.find((one) => one.reason === reason);
-  const forAll = gate === undefined ? "" : ` (${gateInWords(gate.gate)}, for all users of the account)`;
+  const forAll = gate === undefined ? "" : ` (${gateInWords[gate.gate]}, for all users of the account)`;
   switch (reason) {
     case "rateLimit":
       return `no slot of the limit is free${forAll}`;
@@ -229,21 +216,11 @@ function whyItWaits(reason: PauseReason | GateReason, shut: readonly ShutGate[])
 
 const stopped = "its calls are blocked before they reach 1upHealth (403, a redirect or an HTML page)";
 
-function gateInWords(gate: GateName): string {
-  switch (gate) {
-    case "management":
-      return "user management is shut";
-    case "token":
-      return "the token endpoint is shut";
-    case "fhir":
-      return "FHIR is shut";
-    case "exchange":
-      return "the exchange of codes is shut";
-    case "secret":
-      return "this secret is suspended";
-    case "region":
-      return "this process is suspended";
-    default:
-      return gate satisfies never;
-  }
-}
+const gateInWords: Readonly<Record<GateName, string>> = {
+  management: "user management is shut",
+  token: "the token endpoint is shut",
+  fhir: "FHIR is shut",
+  exchange: "the exchange of codes is shut",
+  secret: "this secret is suspended",
+  region: "this process is suspended",
+};

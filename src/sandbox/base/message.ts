@@ -1,5 +1,7 @@
 /** Requests and responses, independent of sockets: the server and `fetch` share them. */
 
+import { isObject } from "../../checks.ts";
+
 /** Maximum length of a request body, in bytes; a longer one is answered with 413. */
 export const longestBody: number = 1_048_576;
 
@@ -78,9 +80,7 @@ export function readForm(text: string, found: Map<string, string> = new Map()): 
 export function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-    // A JSON value that is an object and not an array has this type.
-    return value as Record<string, unknown>;
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
 /** Follows the sandbox's clock from another process. */
 
+import { isObject } from "../../checks.ts";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { onAbort } from "../../abort.ts";
 import { type Clock, systemClock } from "../../clock.ts";
@@ -119,8 +120,7 @@ function readReading(line: string): ClockReading | undefined {
   } catch {
     return undefined;
   }
-  if (typeof value !== "object" || value === null) return undefined;
-  if (!("now" in value) || !("offset" in value) || !("running" in value)) return undefined;
+  if (!isObject(value)) return undefined;
   const { now, offset, running } = value;
   if (typeof now !== "number" || typeof offset !== "number" || typeof running !== "boolean") return undefined;
   return { now, offset, running };

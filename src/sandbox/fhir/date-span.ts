@@ -1,5 +1,7 @@
 /** Dates in searches: a date covers the time span that its precision leaves open (FHIR R4, 3.1.1.4.6). */
 
+import { isObject } from "../../checks.ts";
+
 /** From `from` up to, not including, `to`, in milliseconds since 1970. */
 export interface DateSpan {
   readonly from: number;
@@ -25,15 +27,16 @@ export function spanOf(text: string): DateSpan | undefined {
 /** The span of an element: a date of any precision, or a Period, which may be open-ended. */
 export function spanOfElement(element: unknown): DateSpan | undefined {
   if (typeof element === "string") return spanOf(element);
-  if (typeof element !== "object" || element === null) return undefined;
-  const start = "start" in element && typeof element.start === "string" ? spanOf(element.start) : undefined;
-  const end = "end" in element && typeof element.end === "string" ? spanOf(element.end) : undefined;
+  if (!isObject(element)) return undefined;
+  const [start, end] = [element["start"], element["end"]].map((edge) =>
+    typeof edge === "string" ? spanOf(edge) : undefined,
+  );
   if (start === undefined && end === undefined) return undefined;
   return { from: start?.from ?? -Infinity, to: end?.to ?? Infinity };
 }
 
-/** Compares the span of a resource with the span that is searched for. */
-export function isInSpan(prefix: string, one: DateSpan, wanted: DateSpan): boolean | undefined {
+/** Compares the span of a resource with the span that is searched for; false for a prefix that is not evaluated. */
+export function isInSpan(prefix: string, one: DateSpan, wanted: DateSpan): boolean {
   const equal = one.from >= wanted.from && one.to <= wanted.to;
   switch (prefix) {
     case "eq":
@@ -49,7 +52,7 @@ export function isInSpan(prefix: string, one: DateSpan, wanted: DateSpan): boole
     case "le":
       return equal || one.from < wanted.from;
     default:
-      return undefined;
+      return false;
   }
 }
 

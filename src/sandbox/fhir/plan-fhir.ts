@@ -47,7 +47,7 @@ export function planFhir(world: World, incoming: Incoming): Plan | undefined {
   const [id = "", , last = ""] = rest;
   const root = `${incoming.origin}${aliased ? "/fhir" : ""}/${version}`;
   const fhirCall: FhirCall = { world, incoming, reader, version, type, id, last, root };
-  return { call, ...known, carryOut: () => carryOutFhir(call, fhirCall) };
+  return { call, ...known, carryOut: () => carryOutFhir[call](fhirCall) };
 }
 
 /** The 401 to a caller without access. */

@@ -1,5 +1,6 @@
 /** Compares an element of a resource with a search value, by the kind of the parameter. */
 
+import { isObject } from "../../checks.ts";
 import { isInSpan, spanOf, spanOfElement } from "./date-span.ts";
 import type { ParameterKind } from "./search-parameters.ts";
 
@@ -56,26 +57,21 @@ interface Coded {
 
 /** The codes of a code, Coding, CodeableConcept, Identifier or ContactPoint. */
 function codings(element: unknown): readonly Coded[] {
-  if (typeof element !== "object" || element === null) return [{ system: "", code: String(element) }];
-  if ("coding" in element) return Array.isArray(element.coding) ? element.coding.flatMap(codings) : [];
-  const system = "system" in element && typeof element.system === "string" ? element.system : "";
-  const code = "code" in element ? element.code : "value" in element ? element.value : undefined;
-  return typeof code === "string" ? [{ system, code }] : [];
+  if (!isObject(element)) return [{ system: "", code: String(element) }];
+  const { coding, system, value, code = value } = element;
+  if (coding !== undefined) return Array.isArray(coding) ? coding.flatMap(codings) : [];
+  return typeof code === "string" ? [{ system: typeof system === "string" ? system : "", code }] : [];
 }
 
 /** Starts with the value, ignoring case and accents; with a modifier: contains it, or equals it exactly. */
 function text(modifier: string, value: string): SearchComparison | undefined {
   const wanted = folded(value);
-  switch (modifier) {
-    case "":
-      return (element) => texts(element).some((one) => folded(one).startsWith(wanted));
-    case "contains":
-      return (element) => texts(element).some((one) => folded(one).includes(wanted));
-    case "exact":
-      return (element) => texts(element).includes(value);
-    default:
-      return undefined;
-  }
+  const matching = (matches: (text: string) => boolean): SearchComparison => {
+    return (element) => texts(element).some(matches);
+  };
+  if (modifier === "") return matching((one) => folded(one).startsWith(wanted));
+  if (modifier === "contains") return matching((one) => folded(one).includes(wanted));
+  return modifier === "exact" ? matching((one) => one === value) : undefined;
 }
 
 /** The text parts of a name or an address. */
@@ -95,11 +91,9 @@ const readable = new Set([
 
 function texts(element: unknown): readonly string[] {
   if (typeof element === "string") return [element];
-  if (typeof element !== "object" || element === null) return [];
+  if (!isObject(element)) return [];
   const parts = Object.entries(element).filter(([name]) => readable.has(name));
-  return parts.flatMap(([, part]: [string, unknown]) =>
-    Array.isArray(part) ? part.flatMap(texts) : texts(part),
-  );
+  return parts.flatMap(([, part]) => (Array.isArray(part) ? part.flatMap(texts) : texts(part)));
 }
 
 function folded(value: string): string {
@@ -112,8 +106,7 @@ function reference(modifier: string, value: string): SearchComparison | undefine
   const wanted = unescaped(value);
   const full = modifier === "" || wanted.includes("/") ? wanted : `${modifier}/${wanted}`;
   return (element) => {
-    const found =
-      typeof element === "object" && element !== null && "reference" in element && element.reference;
+    const found = isObject(element) && element["reference"];
     return typeof found === "string" && (found === full || found.endsWith(`/${full}`));
   };
 }
@@ -124,7 +117,7 @@ function date(value: string): SearchComparison | undefined {
   if (wanted === undefined) return undefined;
   return (element) => {
     const span = spanOfElement(element);
-    return span !== undefined && isInSpan(prefix, span, wanted) === true;
+    return span !== undefined && isInSpan(prefix, span, wanted);
   };
 }
 
@@ -135,13 +128,8 @@ function quantity(value: string): SearchComparison | undefined {
   const wanted = Number(digits);
   if (digits === "" || Number.isNaN(wanted)) return undefined;
   return (element) => {
-    if (typeof element !== "object" || element === null || !("value" in element)) return false;
-    const {
-      value: found,
-      system: itsSystem,
-      code: itsCode,
-      unit,
-    } = { system: "", code: "", unit: "", ...element };
+    if (!isObject(element)) return false;
+    const { value: found, system: itsSystem, code: itsCode, unit } = element;
     if (typeof found !== "number" || (system !== "" && itsSystem !== system)) return false;
     if (code !== "" && itsCode !== code && unit !== code) return false;
     return compare(prefix, found - wanted);

@@ -1,5 +1,6 @@
 /** Turns the parameters of a search into one filter. */
 
+import { isObject } from "../../checks.ts";
 import { type FhirVersion, isDeclaredParameter } from "../resources/fhir-types.ts";
 import { parseObject } from "../base/message.ts";
 import { issue } from "./operation-outcome.ts";
@@ -103,7 +104,5 @@ function along(from: unknown, path: string): unknown[] {
 }
 
 function field(value: unknown, name: string): unknown {
-  if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
-  // Any own member of an object.
-  return (value as Readonly<Record<string, unknown>>)[name];
+  return isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
 }

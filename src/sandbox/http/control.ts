@@ -36,65 +36,41 @@ export function control(sandbox: Sandbox, incoming: Incoming): Outgoing {
 }
 
 function carryOut(sandbox: Sandbox, incoming: Incoming): Outgoing {
-  switch (`${incoming.method} ${incoming.path.slice(controlBase.length)}`) {
-    case "GET ":
-      return json(
-        200,
-        controlRoutes.map(({ path, isUsual: _, ...route }) => ({ ...route, path: controlBase + path })),
-      );
-    case "GET clock":
-      return json(200, readClock(sandbox.clock));
-    case "POST clock":
-      sandbox.clock.advance(numberOf(incoming, "advanceMs"));
-      return json(200, readClock(sandbox.clock));
-    case "PUT clock":
-      sandbox.clock.set(timeOf(bodyOf(incoming)["now"]));
-      return json(200, readClock(sandbox.clock));
-    case "GET journal":
-      return json(200, sandbox.journal.entries());
-    case "DELETE journal":
-      sandbox.journal.clear();
-      return json(200, { ok: true });
-    case "GET users":
-      return json(200, sandbox.users());
-    case "POST users":
-      return json(200, { oneupUserId: sandbox.createUser(newIdOf(incoming)) });
-    case "GET faults":
-      return json(200, sandbox.faults());
-    case "POST faults":
-      // fail() checks every field.
-      sandbox.fail(endless(bodyOf(incoming)));
-      return json(200, { ok: true });
-    case "DELETE faults":
-      sandbox.clearFaults();
-      return json(200, { ok: true });
-    case "POST behave":
-      // behave() checks every field.
-      sandbox.behave(infinite(bodyOf(incoming)));
-      return json(200, { ok: true });
-    case "POST spend":
-      sandbox.spend(numberOf(incoming, "calls"));
-      return json(200, { ok: true });
-    case "POST resources":
-      return json(200, { ids: resourcesOf(sandbox, bodyOf(incoming)) });
-    case "POST active":
-      sandbox.setActive(stringOf(incoming, "appUserId"), flagOf(incoming, "active"));
-      return json(200, { ok: true });
-    case "POST revoke":
-      sandbox.revokeGrant(stringOf(incoming, "appUserId"));
-      return json(200, { ok: true });
-    case "GET state":
-      return json(200, sandbox.snapshot());
-    case "PUT state":
-      restoreFrom(sandbox, bodyOf(incoming));
-      return json(200, { ok: true });
-    case "POST reset":
-      sandbox.reset();
-      return json(200, { ok: true });
-    default:
-      return json(404, { message: "Not Found" });
-  }
+  const call = calls[`${incoming.method} ${incoming.path.slice(controlBase.length)}`];
+  if (call === undefined) return json(404, { message: "Not Found" });
+  return json(200, call(sandbox, incoming) ?? { ok: true });
 }
+
+/** What each call does, by method and path. A call without a result is answered with `{ ok: true }`. */
+const calls: Readonly<Record<string, (sandbox: Sandbox, incoming: Incoming) => unknown>> = {
+  "GET ": () =>
+    controlRoutes.map(({ path, isUsual: _, ...route }) => ({ ...route, path: controlBase + path })),
+  "GET clock": ({ clock }) => readClock(clock),
+  "POST clock"({ clock }, incoming) {
+    clock.advance(numberOf(incoming, "advanceMs"));
+    return readClock(clock);
+  },
+  "PUT clock"({ clock }, incoming) {
+    clock.set(timeOf(bodyOf(incoming)["now"]));
+    return readClock(clock);
+  },
+  "GET journal": ({ journal }) => journal.entries(),
+  "DELETE journal": ({ journal }) => journal.clear(),
+  "GET users": (sandbox) => sandbox.users(),
+  "POST users": (sandbox, incoming) => ({ oneupUserId: sandbox.createUser(newIdOf(incoming)) }),
+  "GET faults": (sandbox) => sandbox.faults(),
+  "POST faults": (sandbox, incoming) => sandbox.fail(endless(bodyOf(incoming))), // it checks every field
+  "DELETE faults": (sandbox) => sandbox.clearFaults(),
+  "POST behave": (sandbox, incoming) => sandbox.behave(infinite(bodyOf(incoming))), // it checks every field
+  "POST spend": (sandbox, incoming) => sandbox.spend(numberOf(incoming, "calls")),
+  "POST resources": (sandbox, incoming) => ({ ids: resourcesOf(sandbox, bodyOf(incoming)) }),
+  "POST active": (sandbox, incoming) =>
+    sandbox.setActive(stringOf(incoming, "appUserId"), flagOf(incoming, "active")),
+  "POST revoke": (sandbox, incoming) => sandbox.revokeGrant(stringOf(incoming, "appUserId")),
+  "GET state": (sandbox) => sandbox.snapshot(),
+  "PUT state": (sandbox, incoming) => restoreFrom(sandbox, bodyOf(incoming)),
+  "POST reset": (sandbox) => sandbox.reset(),
+};
 
 function bodyOf(incoming: Incoming): Record<string, unknown> {
   const body = parseObject(incoming.body);
