@@ -6,6 +6,7 @@ import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
 import { each, startChild } from "../support/child.ts";
+import { thorough } from "../support/effort.ts";
 import { afterwards, folder } from "../support/scene.ts";
 import type { Writer } from "./copies.child.ts";
 import { warningsIn } from "../support/loggers.ts";
@@ -14,83 +15,79 @@ const script = new URL("./copies.child.ts", import.meta.url);
 const times = { timeoutMs: 8_000, graceMs: 500, leaseMs: 8_500 };
 const limits = { management: { calls: 1e6, windowMs: 3_600_000 } };
 /** How often a store is copied while another process writes to it as fast as it can. */
-const copies = Number(process.env["ONEUP_TEST_COPIES"] ?? 12);
+const copies = Number(process.env["ONEUP_TEST_COPIES"] ?? (thorough ? 12 : 6));
 
 describe("lmdb().backup()", () => {
-  it(
-    "in the middle of another process's writes makes copies that open cleanly, each an older state from which all goes on",
-    async () => {
-      const sandbox = createSandbox({ limit: { calls: Infinity } });
-      const server = await sandbox.listen();
-      afterwards(() => server.close());
-      const path = folder("copies");
-      const told: Writer = {
-        url: server.url,
+  it("in the middle of another process's writes makes copies that open cleanly, each an older state from which all goes on", async () => {
+    const sandbox = createSandbox({ limit: { calls: Infinity } });
+    const server = await sandbox.listen();
+    afterwards(() => server.close());
+    const path = folder("copies");
+    const told: Writer = {
+      url: server.url,
+      credentials: sandbox.credentials,
+      place: { type: "lmdb", path },
+      times,
+      limits,
+      users: 300,
+    };
+    const writer = startChild(script, told);
+    await Promise.race([writer.said(/ready/), writer.ended.then(({ err }) => expect.unreachable(err))]);
+    const places = Array.from({ length: copies }, (_, index) => join(path, `copy ${index}`));
+    for (const to of places) {
+      await lmdb(join(path, "store")).backup(to);
+      await pause(50);
+    }
+    writer.kill("SIGKILL");
+    expect(await writer.ended).toMatchObject({ signal: "SIGKILL", err: "" });
+    expect(sandbox.journal.createdTwice()).toEqual([]);
+
+    const warnings: string[] = [];
+    const logger = warningsIn(warnings);
+    const open = (to: string): Promise<Lifecycle> =>
+      createLifecycle({
         credentials: sandbox.credentials,
-        place: { type: "lmdb", path },
-        times,
+        endpoints: server.endpoints,
+        store: lmdb(to),
+        encryption: keyFile(join(path, "key")),
         limits,
-        users: 300,
-      };
-      const writer = startChild(script, told);
-      await Promise.race([writer.said(/ready/), writer.ended.then(({ err }) => expect.unreachable(err))]);
-      const places = Array.from({ length: copies }, (_, index) => join(path, `copy ${index}`));
-      for (const to of places) {
-        await lmdb(join(path, "store")).backup(to);
-        await pause(50);
-      }
-      writer.kill("SIGKILL");
-      expect(await writer.ended).toMatchObject({ signal: "SIGKILL", err: "" });
-      expect(sandbox.journal.createdTwice()).toEqual([]);
+        logger,
+        ...times,
+      });
+    let before: ReadonlySet<string> = new Set();
+    for (const to of places) {
+      const lifecycle = await open(to);
+      const counts = Object.values(await lifecycle.counts());
+      const users = await all(lifecycle);
+      await lifecycle.close();
+      expect(warnings).toEqual([]);
+      expect(users.size).toBe(counts.reduce((sum, count) => sum + count, 0));
+      expect(users.size).toBeGreaterThanOrEqual(told.users);
+      expect([...before].filter((id) => !users.has(id))).toEqual([]);
+      before = users;
+    }
 
-      const warnings: string[] = [];
-      const logger = warningsIn(warnings);
-      const open = (to: string): Promise<Lifecycle> =>
-        createLifecycle({
-          credentials: sandbox.credentials,
-          endpoints: server.endpoints,
-          store: lmdb(to),
-          encryption: keyFile(join(path, "key")),
-          limits,
-          logger,
-          ...times,
-        });
-      let before: ReadonlySet<string> = new Set();
-      for (const to of places) {
-        const lifecycle = await open(to);
-        const counts = Object.values(await lifecycle.counts());
-        const users = await all(lifecycle);
-        await lifecycle.close();
-        expect(warnings).toEqual([]);
-        expect(users.size).toBe(counts.reduce((sum, count) => sum + count, 0));
-        expect(users.size).toBeGreaterThanOrEqual(told.users);
-        expect([...before].filter((id) => !users.has(id))).toEqual([]);
-        before = users;
-      }
-
-      // The oldest copy knows least of what happened since. Users that it knows go on from it; it must be told about the others.
-      const lifecycle = await open(join(path, "copy 0"));
-      const working = lifecycle.work();
-      try {
-        const users = await all(lifecycle);
-        await each([...users], 16, async (id) => {
-          await lifecycle.onboard(id);
-          await lifecycle.fhir(id, "r4").create({ resourceType: "Patient" });
-        });
-        const unknown = sandbox.users().filter(({ appUserId }) => !users.has(appUserId));
-        expect(unknown.length).toBeGreaterThan(0);
-        await each(unknown, 16, async ({ appUserId }) => {
-          expect(await lifecycle.onboard(appUserId, { expect: "existing" })).toMatchObject({ usable: true });
-        });
-        expect(await lifecycle.counts()).not.toHaveProperty("failed");
-      } finally {
-        await lifecycle.close();
-        await working;
-      }
-      expect(sandbox.journal.createdTwice()).toEqual([]);
-    },
-    30_000 + 2_000 * copies,
-  );
+    // The oldest copy knows least of what happened since. Users that it knows go on from it; it must be told about the others.
+    const lifecycle = await open(join(path, "copy 0"));
+    const working = lifecycle.work();
+    try {
+      const users = await all(lifecycle);
+      await each([...users], 16, async (id) => {
+        await lifecycle.onboard(id);
+        await lifecycle.fhir(id, "r4").create({ resourceType: "Patient" });
+      });
+      const unknown = sandbox.users().filter(({ appUserId }) => !users.has(appUserId));
+      expect(unknown.length).toBeGreaterThan(0);
+      await each(unknown, 16, async ({ appUserId }) => {
+        expect(await lifecycle.onboard(appUserId, { expect: "existing" })).toMatchObject({ usable: true });
+      });
+      expect(await lifecycle.counts()).not.toHaveProperty("failed");
+    } finally {
+      await lifecycle.close();
+      await working;
+    }
+    expect(sandbox.journal.createdTwice()).toEqual([]);
+  });
 });
 
 async function all(lifecycle: Lifecycle): Promise<ReadonlySet<string>> {

@@ -4,6 +4,7 @@ import type { Fault } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, vi } from "vitest";
 import { each, startChild } from "../support/child.ts";
 import { at } from "../support/places.ts";
+import { oneIn } from "../support/effort.ts";
 import { folder } from "../support/scene.ts";
 import { ownPlace } from "./journeys.ts";
 import type { Fated, Life } from "./journeys.ts";
@@ -40,13 +41,14 @@ describe.concurrent("a process that is killed while a gate of the account is shu
       const server = await sandbox.listen();
       test.onTestFinished(() => server.close());
       /** The user, in an account's store of its own, so that gates do not meet. */
-      const lives: readonly Life[] = Array.from({ length: writes }, (_, index) => index + 1).flatMap((n) =>
+      const all: readonly Life[] = Array.from({ length: writes }, (_, index) => index + 1).flatMap((n) =>
         (["before", "after"] as const).map((when) => ({
           id: `${trouble} ${when} write ${n}`,
           journey: "onboard" as const,
           instant: { of: "write" as const, n, when },
         })),
       );
+      const lives = oneIn(2, all);
       for (const { id } of lives) sandbox.fail({ ...fault, appUserId: id });
       const { credentials } = sandbox;
       const fated: Fated = { url: server.url, credentials, place, times, lives, by: "opening" }; // so that gates do not meet

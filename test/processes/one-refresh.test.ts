@@ -15,7 +15,7 @@ import { rounds } from "./rounds.ts";
 const script = new URL("./asker.child.ts", import.meta.url);
 const user = "ada@example.org";
 /** Processes that ask at once. */
-const askers = thorough ? 8 : 4;
+const askers = thorough ? 8 : 3;
 const hours = (count: number): number => count * 3_600_000;
 
 /** Is this token the one that 1upHealth takes? */
@@ -130,13 +130,13 @@ function processes(place: () => Promise<Place>, times: number): void {
 }
 
 describe("processes on one LMDB store", () => {
-  processes(async () => ({ type: "lmdb", path: folder("one-refresh") }), thorough ? 60 : 10);
+  processes(async () => ({ type: "lmdb", path: folder("one-refresh") }), thorough ? 60 : 5);
 });
 
 withServer("redis", "processes on one Redis store", (server) => {
-  processes(async () => ({ type: "redis", url: (await server()).url, key: anyKey }), thorough ? 200 : 10);
+  processes(async () => ({ type: "redis", url: (await server()).url, key: anyKey }), thorough ? 200 : 5);
 });
 
 withSharedPostgres("processes on one PostgreSQL store", (place) => {
-  processes(() => migrated(place()), thorough ? 100 : 10);
+  processes(() => migrated(place()), thorough ? 100 : 5);
 });

@@ -19,7 +19,7 @@ const answers: Readonly<Record<string, Fault>> = {
   "are cut": { drop: "before" },
   "are silent": { delayMs: 3 * hour },
 };
-const cases = oneIn(2, Object.entries(answers));
+const cases = oneIn(4, Object.entries(answers));
 
 /** How many newcomers, one every six seconds, are usable a second and a half after they came. */
 async function served({ lifecycle, clock }: TestLifecycle, rounds: number): Promise<number> {
