@@ -6,6 +6,7 @@
 import type { BudgetView, Counts, ShutGate, UserState, UserStatus } from "../index.ts";
 import { callOf } from "../runtime/user/step.ts";
 import { distanceInWords, spanInWords } from "../runtime/options/time-words.ts";
+import type { Given } from "./command.ts";
 import type { Paint } from "./paint.ts";
 
 /** The colour of each state: good, in progress, recovered, failed or over. */
@@ -25,6 +26,11 @@ export const toneOf: Readonly<Record<UserState, keyof Paint>> = {
   failed: "bad",
   offboarded: "quiet",
 };
+
+/** Prints a result: as JSON with `--json`, else as lines. */
+export function print({ switches }: Pick<Given, "switches">, data: unknown, lines: readonly string[]): void {
+  for (const line of switches.has("json") ? [JSON.stringify(data)] : lines) console.log(line);
+}
 
 /** Remaining life of the token: `1 h 55 min`, or `–`. */
 export function tokenLeft({ usable, expiresAt }: UserStatus, now: number): string {

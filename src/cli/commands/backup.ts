@@ -8,6 +8,7 @@ import { LifecycleError } from "../../errors.ts";
 import type { StoreAdapter } from "../../store/contract.ts";
 import type { Command } from "../command.ts";
 import { adapterOf } from "../open-store.ts";
+import { print } from "../format.ts";
 
 /** See the module. */
 export const backup: Command = {
@@ -35,11 +36,10 @@ export const backup: Command = {
       throw new LifecycleError("STORE_UNUSABLE", `Cannot copy the ${store.name} store: ${toolFor(store)}`);
     const folder = resolve(given.argument);
     await store.backup(folder);
-    if (given.switches.has("json")) console.log(JSON.stringify({ store: store.name, folder }));
-    else {
-      console.log(`Copied to ${folder}`);
-      console.log("It contains no key. Keep the key file, or the value of ONEUP_KEY, apart from it.");
-    }
+    print(given, { store: store.name, folder }, [
+      `Copied to ${folder}`,
+      "It contains no key. Keep the key file, or the value of ONEUP_KEY, apart from it.",
+    ]);
     return 0;
   },
 };

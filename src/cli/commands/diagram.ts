@@ -6,6 +6,7 @@
 import { mermaid } from "../../../machines/index.ts";
 import type { Command, Given } from "../command.ts";
 import { withStore } from "../open-store.ts";
+import { print } from "../format.ts";
 
 /** See the module. */
 export const diagram: Command = {
@@ -29,6 +30,6 @@ async function run(given: Given): Promise<number> {
   const isCounted = switches.has("counts") || texts.has("store");
   const counts = isCounted ? await withStore(given, (lifecycle) => lifecycle.counts()) : undefined;
   const drawn = mermaid(counts);
-  console.log(switches.has("json") ? JSON.stringify({ mermaid: drawn, counts: counts ?? null }) : drawn);
+  print(given, { mermaid: drawn, counts: counts ?? null }, [drawn]);
   return 0;
 }

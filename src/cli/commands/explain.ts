@@ -9,6 +9,7 @@ import { withStore } from "../open-store.ts";
 import { widthOf } from "../screen.ts";
 import { escapeControl } from "../escape-control.ts";
 import { atShell } from "../shell-words.ts";
+import { print } from "../format.ts";
 
 /** See the module. */
 export const explain: Command = {
@@ -28,11 +29,8 @@ const longestLine = 100;
 async function run(given: Given): Promise<number> {
   const id = given.argument;
   const text = atShell(await withStore(given, (lifecycle) => lifecycle.explain(id)), given);
-  if (given.switches.has("json")) console.log(JSON.stringify({ appUserId: id, explanation: text }));
-  else {
-    const width = widthOf(process.stdout);
-    const lines = wrapped(escapeControl(text), width === Infinity ? width : Math.min(longestLine, width));
-    for (const line of lines) console.log(line);
-  }
+  const width = widthOf(process.stdout);
+  const lines = wrapped(escapeControl(text), width === Infinity ? width : Math.min(longestLine, width));
+  print(given, { appUserId: id, explanation: text }, lines);
   return 0;
 }

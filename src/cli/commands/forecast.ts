@@ -9,7 +9,7 @@ import { momentInWords } from "../../runtime/options/time-words.ts";
 import { UsageError } from "../arguments.ts";
 import type { Command, Given } from "../command.ts";
 import { withStore } from "../open-store.ts";
-import { gateLine, number, waitingUsers } from "../format.ts";
+import { gateLine, number, print, waitingUsers } from "../format.ts";
 
 /** See the module. */
 export const forecast: Command = {
@@ -34,7 +34,7 @@ export const forecast: Command = {
 };
 
 async function run(given: Given): Promise<number> {
-  const { argument, switches, texts } = given;
+  const { argument, texts } = given;
   if (!/^\d{1,9}$/.test(argument) || Number(argument) < 1) {
     throw new UsageError("forecast needs a number of calls, at least 1: oneup-lifecycle forecast 10000");
   }
@@ -47,18 +47,14 @@ async function run(given: Given): Promise<number> {
   const now = systemClock.now();
   const { inMs } = found;
   const others = waitingUsers(view);
-  if (switches.has("json")) {
-    const { shut } = view;
-    const at = new Date(now + inMs);
-    console.log(JSON.stringify({ calls, lane, ...found, underWayOrHeld: others, shut, at }));
-    return 0;
-  }
-  const when = inMs <= 0 ? "now" : `by ${momentInWords(new Date(now + inMs), now)}`;
-  console.log(`${number(calls)} more calls in the lane ${lane}: granted ${when}`);
-  console.log(
+  const { shut } = view;
+  const at = new Date(now + inMs);
+  const when = inMs <= 0 ? "now" : `by ${momentInWords(at, now)}`;
+  print(given, { calls, lane, ...found, underWayOrHeld: others, shut, at }, [
+    `${number(calls)} more calls in the lane ${lane}: granted ${when}`,
     `${number(found.ahead)} are waiting ahead; ${number(found.used)} of ${number(found.of)} slots are in use`,
-  );
-  if (others > 0) console.log(`${number(others)} more are in progress or held, and may need slots too`);
-  for (const gate of view.shut) console.log(gateLine(gate, now));
+    ...(others > 0 ? [`${number(others)} more are in progress or held, and may need slots too`] : []),
+    ...shut.map((gate) => gateLine(gate, now)),
+  ]);
   return 0;
 }

@@ -11,7 +11,7 @@ import { fitted, shortened } from "../columns.ts";
 import { paintFor } from "../paint.ts";
 import type { Paint } from "../paint.ts";
 import { withStore } from "../open-store.ts";
-import { toneOf } from "../format.ts";
+import { print, toneOf } from "../format.ts";
 import { widthOf } from "../screen.ts";
 import { escapeControl } from "../escape-control.ts";
 
@@ -33,17 +33,8 @@ async function run(given: Given): Promise<number> {
     await lifecycle.budget.refresh(); // loads the gates that are closed for all users
     return [await lifecycle.inspect(id), await lifecycle.history(id)];
   });
-  if (given.switches.has("json")) console.log(JSON.stringify({ ...status, history }));
-  else {
-    const lines = userLines(
-      status,
-      history,
-      systemClock.now(),
-      widthOf(process.stdout),
-      paintFor(process.stdout),
-    );
-    for (const line of lines) console.log(line);
-  }
+  const [width, paint] = [widthOf(process.stdout), paintFor(process.stdout)];
+  print(given, { ...status, history }, userLines(status, history, systemClock.now(), width, paint));
   return 0;
 }
 

@@ -5,7 +5,7 @@
  */
 import type { Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
-import { plural } from "../format.ts";
+import { plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { Screen } from "../screen.ts";
 
@@ -24,10 +24,10 @@ export const listKeys: Command = {
   json: "object",
   async run(given) {
     const keys = await withStore(given, (lifecycle) => lifecycle.keys.list());
-    if (given.switches.has("json")) console.log(JSON.stringify({ keys }));
-    else
-      for (const { id, storeKeys } of keys)
-        console.log(`${id}  wraps ${plural(storeKeys.length, "store key")}: ${storeKeys.join(", ")}`);
+    const lines = keys.map(
+      ({ id, storeKeys }) => `${id}  wraps ${plural(storeKeys.length, "store key")}: ${storeKeys.join(", ")}`,
+    );
+    print(given, { keys }, lines);
     return 0;
   },
 };
@@ -62,13 +62,13 @@ export const rotateKeys: Command = {
       }),
     );
     const { storeKeys, resealed, unreadable, dropped } = done;
-    if (isJson) console.log(JSON.stringify(done));
-    else {
-      console.log(`${plural(storeKeys, "store key")} wrapped with the newest key`);
-      if (switches.has("records"))
-        console.log(`${plural(resealed, "user")} sealed again, ${plural(dropped, "old store key")} dropped`);
-      if (unreadable > 0) console.log(`${plural(unreadable, "record")} left as they are: no key opens them`);
-    }
+    print(given, done, [
+      `${plural(storeKeys, "store key")} wrapped with the newest key`,
+      ...(switches.has("records")
+        ? [`${plural(resealed, "user")} sealed again, ${plural(dropped, "old store key")} dropped`]
+        : []),
+      ...(unreadable > 0 ? [`${plural(unreadable, "record")} left as they are: no key opens them`] : []),
+    ]);
     return unreadable > 0 ? 1 : 0;
   },
 };
@@ -91,7 +91,7 @@ export const retireKey: Command = {
     const question = `Key ${id} is retired for good: no process wraps with it again. Backups from before keys rotate still need it.`;
     await confirm(given, question, signal);
     await withStore(given, (lifecycle) => lifecycle.keys.retire(id));
-    console.log(given.switches.has("json") ? JSON.stringify({ retired: id }) : `Key ${id} is retired`);
+    print(given, { retired: id }, [`Key ${id} is retired`]);
     return 0;
   },
 };

@@ -9,7 +9,7 @@ import { whole } from "../parse-units.ts";
 import { UsageError } from "../arguments.ts";
 import type { Command, Given } from "../command.ts";
 import { withStore } from "../open-store.ts";
-import { number } from "../format.ts";
+import { number, print } from "../format.ts";
 
 /** See the module. */
 export const limits: Command = {
@@ -86,9 +86,9 @@ function changed(
   throw new UsageError(`There is no limit of ${of} yet: a new one needs --calls N and --window-ms N`);
 }
 
-function show({ switches }: Given, found: AccountLimits): number {
-  if (switches.has("json")) console.log(JSON.stringify(found));
-  else for (const name of names) console.log(`${name.padEnd(10)}  ${inWords(found[name])}`);
+function show(given: Given, found: AccountLimits): number {
+  const lines = names.map((name) => `${name.padEnd(10)}  ${inWords(found[name])}`);
+  print(given, found, lines);
   return 0;
 }
 

@@ -6,7 +6,7 @@
 import type { Difference, ReconcileOptions, Reconciliation } from "../../index.ts";
 import type { Command, Given } from "../command.ts";
 import { escapeControl } from "../escape-control.ts";
-import { number, plural } from "../format.ts";
+import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { whole } from "../parse-units.ts";
 
@@ -28,13 +28,10 @@ export const reconcile: Command = {
     "page-size": { type: "string", value: "N", description: "users per call, 1 to 1000 (default: 100)" },
   },
   async run(given, signal) {
-    const isJson = given.switches.has("json");
-    const onDifference = (difference: Difference): void =>
-      console.log(isJson ? JSON.stringify(difference) : inWords(difference));
+    const onDifference = (difference: Difference): void => print(given, difference, [inWords(difference)]);
     const options = { ...optionsOf(given), onDifference, signal };
     const { differences: _, ...found } = await withStore(given, (lifecycle) => lifecycle.reconcile(options));
-    if (isJson) console.log(JSON.stringify(found));
-    else for (const line of summary(found)) console.log(line);
+    print(given, found, summary(found));
     return found.complete ? 0 : 1;
   },
 };

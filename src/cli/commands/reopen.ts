@@ -5,7 +5,7 @@
  */
 import { systemClock } from "../../clock.ts";
 import type { Command } from "../command.ts";
-import { gateLine } from "../format.ts";
+import { gateLine, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 
 /** See the module. */
@@ -25,10 +25,8 @@ export const reopen: Command = {
       await lifecycle.account.reopen();
       return before;
     });
-    if (given.switches.has("json")) console.log(JSON.stringify({ reopened: shut }));
-    else if (shut.length === 0) console.log("All gates were open already");
-    for (const gate of given.switches.has("json") ? [] : shut)
-      console.log(`Opened; until now: ${gateLine(gate, systemClock.now())}`);
+    const opened = shut.map((gate) => `Opened; until now: ${gateLine(gate, systemClock.now())}`);
+    print(given, { reopened: shut }, shut.length === 0 ? ["All gates were open already"] : opened);
     return 0;
   },
 };

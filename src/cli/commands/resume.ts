@@ -6,6 +6,7 @@
 import type { Command, Given } from "../command.ts";
 import { withStore } from "../open-store.ts";
 import { concurrencyOf, policyOf, summaryLine, workerOptions } from "../worker-options.ts";
+import { print } from "../format.ts";
 
 /** See the module. */
 export const resume: Command = {
@@ -27,6 +28,6 @@ async function run(given: Given, signal: AbortSignal): Promise<number> {
   const done = await withStore(given, (lifecycle) => lifecycle.resume({ ...concurrency, signal }), {
     options: policyOf(given),
   });
-  console.log(given.switches.has("json") ? JSON.stringify(done) : summaryLine(done));
+  print(given, done, [summaryLine(done)]);
   return signal.aborted ? 130 : 0;
 }

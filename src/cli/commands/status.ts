@@ -10,7 +10,7 @@ import type { Command, Given } from "../command.ts";
 import { paintFor } from "../paint.ts";
 import type { Paint } from "../paint.ts";
 import { adapterOf, withStore } from "../open-store.ts";
-import { byLane, gateLine, number, toneOf, usedIn, waitingUsers } from "../format.ts";
+import { byLane, gateLine, number, print, toneOf, usedIn, waitingUsers } from "../format.ts";
 
 /** See the module. */
 export const status: Command = {
@@ -34,8 +34,7 @@ async function run(given: Given): Promise<number> {
     async (lifecycle) => [await lifecycle.budget.refresh(), await lifecycle.health()] as const,
     { adapter },
   );
-  if (given.switches.has("json")) console.log(JSON.stringify(asData(name, view, health)));
-  else for (const line of statusLines(name, view, health, paintFor(process.stdout))) console.log(line);
+  print(given, asData(name, view, health), statusLines(name, view, health, paintFor(process.stdout)));
   return health.ready ? 0 : 1;
 }
 

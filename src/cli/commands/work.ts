@@ -10,7 +10,7 @@ import type { Command, Given } from "../command.ts";
 import { paintFor } from "../paint.ts";
 import type { Paint } from "../paint.ts";
 import { withStore } from "../open-store.ts";
-import { toneOf, waitOf } from "../format.ts";
+import { print, toneOf, waitOf } from "../format.ts";
 import { concurrencyOf, policyOf, summaryLine, workerOptions } from "../worker-options.ts";
 
 /** See the module. */
@@ -50,7 +50,7 @@ async function run(given: Given, signal: AbortSignal): Promise<number> {
     return lifecycle.work(options);
   };
   const done = await withStore(given, begin, { options: policyOf(given) });
-  console.log(isJson ? JSON.stringify(done) : summaryLine(done));
+  print(given, done, [summaryLine(done)]);
   return 0;
 }
 

@@ -6,7 +6,7 @@
 import { systemClock } from "../../clock.ts";
 import type { Lifecycle, UserStatus } from "../../index.ts";
 import type { Given, Options } from "../command.ts";
-import { toneOf, waitOf } from "../format.ts";
+import { print, toneOf, waitOf } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { paintFor } from "../paint.ts";
 import { duration } from "../parse-units.ts";
@@ -36,8 +36,7 @@ export async function actOnUser(
 ): Promise<number> {
   const wait = waitIn(given, signal);
   const status = await withStore(given, (lifecycle) => act(lifecycle, wait));
-  if (given.switches.has("json")) console.log(JSON.stringify(status));
-  else console.log(standing(status));
+  print(given, status, [standing(status)]);
   return isDone(status) ? 0 : 1;
 }
 

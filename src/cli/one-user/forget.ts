@@ -8,6 +8,7 @@ import { confirm } from "../confirm.ts";
 import { escapeControl } from "../escape-control.ts";
 import { withStore } from "../open-store.ts";
 import { waitIn, waitOption } from "./act-on-user.ts";
+import { print } from "../format.ts";
 
 /** See the module. */
 export const forget: Command = {
@@ -29,9 +30,7 @@ export const forget: Command = {
     await confirm(given, question, signal);
     const wait = waitIn(given, signal);
     await withStore(given, (lifecycle) => lifecycle.forget(id, wait));
-    console.log(
-      given.switches.has("json") ? JSON.stringify({ appUserId: id, forgotten: true }) : "forgotten",
-    );
+    print(given, { appUserId: id, forgotten: true }, ["forgotten"]);
     return 0;
   },
 };

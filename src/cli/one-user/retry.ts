@@ -7,7 +7,7 @@ import { isLifecycleError } from "../../errors.ts";
 import type { Lifecycle } from "../../index.ts";
 import { UsageError } from "../arguments.ts";
 import type { Command, Given } from "../command.ts";
-import { plural } from "../format.ts";
+import { plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
 import { actOnUser, isUsable, waitOption } from "./act-on-user.ts";
 
@@ -57,12 +57,10 @@ async function retryAll(given: Given, signal: AbortSignal): Promise<number> {
       else stay[why] = (stay[why] ?? 0) + 1;
     }
   });
-  if (given.switches.has("json")) console.log(JSON.stringify({ retried, stay }));
-  else {
-    console.log(retried === 0 ? "No user was retried" : `${plural(retried, "user")} retried`);
-    for (const [code, count] of Object.entries(stay))
-      console.log(`${plural(count, "user")} could not be retried [${code}]`);
-  }
+  print(given, { retried, stay }, [
+    retried === 0 ? "No user was retried" : `${plural(retried, "user")} retried`,
+    ...Object.entries(stay).map(([code, count]) => `${plural(count, "user")} could not be retried [${code}]`),
+  ]);
   if (signal.aborted) return 130;
   return Object.keys(stay).length > 0 ? 1 : 0;
 }

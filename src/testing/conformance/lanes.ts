@@ -179,7 +179,7 @@ export const lanes: Chapter = (it) => {
     });
   }
 
-  it("grant() reserves `kept` slots for interactive", async (bench) => {
+  it("grant() leaves `reserved` slots free for interactive", async (bench) => {
     await bench.wait("bulk", "b1", "b2", "b3", "b4", "b5", "b6", "b7", "b8", "b9");
     assert.equal(await granted(bench, 99), "b1 b2 b3 b4 b5 b6 b7 b8");
     assert.equal(await granted(bench, 99), "");
@@ -188,7 +188,7 @@ export const lanes: Chapter = (it) => {
     assert.equal(await bench.used(shared(bench)), 10);
   });
 
-  it("grant() reserves `kept` slots for interactive, also from a lane below its minimum", async (bench) => {
+  it("grant() leaves `reserved` slots free for interactive, also from a lane below its minimum", async (bench) => {
     await bench.wait("recovery", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8");
     assert.equal(await granted(bench, 99), "r1 r2 r3 r4 r5 r6 r7 r8");
     await bench.wait("bulk", "b1");
@@ -197,7 +197,7 @@ export const lanes: Chapter = (it) => {
     assert.equal(await granted(bench, 99), "i1");
   });
 
-  it("slots.take() reserves `kept` slots for interactive, and returns when bulk may ask again", async (bench) => {
+  it("slots.take() leaves `reserved` slots free for interactive, and returns when bulk may ask again", async (bench) => {
     const limit = shared(bench);
     for (let call = 1; call <= 8; call++) await bench.take("bulk", limit);
     const refused = await bench.store.slots.take(bench.ask("bulk", limit));
