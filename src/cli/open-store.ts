@@ -1,5 +1,5 @@
 /**
- * Resolves a store's name, and opens a lifecycle on it for one command.
+ * Resolves a store's name, opens a lifecycle on it for one command, and translates what the library reports.
  *
  * @module
  */

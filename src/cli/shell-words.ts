@@ -1,5 +1,5 @@
 /**
- * Words the library's messages for a shell: the id that was typed, the names of flags, variables and commands.
+ * Translates the library's messages for a shell: the id that was typed, the names of flags, variables and commands.
  *
  * @module
  */
@@ -88,7 +88,7 @@ export function atShell(
   });
 }
 
-/** The flag that was given for an option, else the last name that it has here. */
+/** The flag that was given for an option, else the variable that is set, else the first name that it has here. */
 function settingOf(name: string, { command, texts }: ForCommand): string {
   if (command.options !== undefined && Object.hasOwn(command.options, name)) return `--${name}`;
   const names = settings[name] ?? [name];

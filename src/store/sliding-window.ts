@@ -6,6 +6,9 @@
  * Moments are rounded up to 1/512 of the window, so a log stays small for any limit and wastes at most 0.2 % of a
  * window.
  *
+ * Redis and PostgreSQL compute the same in their servers: `adapters/redis/lua/slots.ts` and
+ * `adapters/postgres/functions.ts`. The conformance suite holds all three to the same results.
+ *
  * @module
  */
 import type { Counts, Lane, Limit, Slot } from "./contract.ts";

@@ -1,5 +1,6 @@
 /**
- * The slot logs, the lanes' shares, and which lane gets the next slot, in Lua.
+ * The slot logs, the lanes' shares, and which lane gets the next slot, in Lua: the rules of `src/store/sliding-window.ts`
+ * and `lane-scheduler.ts`, which explain them.
  *
  * @module
  */

@@ -5,7 +5,7 @@
  * {@link slotFates} names them, and they are the columns of {@link doubts}, which has one entry for each call:
  *
  * - **event**: the event sent to the machine, which alone decides what follows; `next` and `slots` document the result,
- *   and a test keeps both in agreement.
+ *   and `test/runtime/doubt.test.ts` keeps both in agreement.
  * - **waits**: how long the user pauses first, and why ({@link Wait}).
  * - **next**: the call made then. It is either safe to repeat, or finds out what happened.
  * - **slots**: the management slots that this may cost at most, beyond the call's own.
@@ -76,8 +76,8 @@ interface Doubts {
   /** A response that decides nothing: a 5xx, or an unreadable one. The call is over, unless a gateway gave up on it. */
   readonly inDoubt: InDoubt;
   /**
-   * The process died: the record has an intent and no live lease. A lease outlives its call, so the call has ended. The
-   * lease was already a wait, and 1upHealth gave no reason for a longer one, so recovery does not wait again.
+   * The process died: the record has an intent and no live lease. A lease outlives the longest call, so recovery does not
+   * wait again. {@link mayArriveUntil} covers the rare call that arrives even later.
    */
   readonly died: InDoubt & {
     readonly waits: Exclude<
