@@ -39,11 +39,18 @@ export function shortened(text: string, width: number): string {
   return `${kept}…`;
 }
 
+/** The space between a number and its unit, where no line ends: `59 min`. */
+const inMeasure = /(?<=\d) (?=(?:d|h|min|s|ms)\b)/;
+
 /** Wraps the text at `width` columns; `Infinity` keeps it on one line. */
 export function wrapped(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(" ")) {
+  const words = text.split(" ");
+  for (const [index, part] of words.entries()) {
+    if (index > 0 && inMeasure.test(`${words[index - 1]} ${part}`)) continue; // it came with its number
+    const next = words[index + 1];
+    const word = next !== undefined && inMeasure.test(`${part} ${next}`) ? `${part} ${next}` : part;
     const longer = line === "" ? word : `${line} ${word}`;
     if (line === "" || placesIn(longer) <= width) line = longer;
     else {
@@ -52,4 +59,17 @@ export function wrapped(text: string, width: number): readonly string[] {
     }
   }
   return [...lines, line];
+}
+
+/** The text beside `start`, wrapped at `width` columns; later lines are indented as far. `paint` colours the text. */
+export function hanging(
+  start: string,
+  text: string,
+  width: number,
+  paint: (text: string) => string = (same) => same,
+): readonly string[] {
+  const indent = placesIn(start);
+  return wrapped(text, Math.max(12, width - indent)).map(
+    (line, index) => (index === 0 ? start : " ".repeat(indent)) + paint(line),
+  );
 }

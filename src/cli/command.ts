@@ -138,7 +138,7 @@ export function usageOf({ name, takes = [] }: Command): string {
 
 const environment: readonly string[] = [
   "Credentials, store and key come from the environment: ONEUP_CLIENT_ID, ONEUP_CLIENT_SECRET,",
-  "ONEUP_STORE, ONEUP_KEY_FILE or ONEUP_KEY. PLACE is a folder, redis://…, postgres://…, or a module",
+  "ONEUP_STORE, ONEUP_KEY_FILE or ONEUP_KEY; ONEUP_API and ONEUP_AUTH name other endpoints. PLACE is a folder, redis://…, postgres://…, or a module",
   "(.js, .mjs, .ts) whose default export is a store adapter. Put a URL with a password into the",
   "environment: other users of this machine can see command lines.",
 ];
@@ -164,7 +164,7 @@ export function moreOf({ more = [], opens }: Command): readonly string[] {
 export const exitCodes = {
   0: "done",
   1: "failed",
-  2: "wrong arguments, options or environment; nothing was done",
+  2: "wrong arguments, options or environment (nothing was done)",
   130: "stopped by Ctrl-C or SIGTERM",
 } as const;
 

@@ -6,8 +6,7 @@
 import { createInterface } from "node:readline";
 import { UsageError } from "./arguments.ts";
 import type { Given } from "./command.ts";
-import { widthOf } from "./screen.ts";
-import { wrapped } from "./columns.ts";
+import { printError } from "./screen.ts";
 
 /** The answer was not yes: exit code 1. */
 export class Declined extends Error {
@@ -30,7 +29,7 @@ export async function confirm(
     throw new UsageError(
       `${name} asks first, and there is no terminal to ask on: add --yes to do it all the same`,
     );
-  for (const line of wrapped(question, widthOf(stderr))) stderr.write(`${line}\n`);
+  printError(question);
   stderr.write("Continue? [y/N] ");
   // Not as a terminal: Ctrl-C then reaches the process as a signal.
   const lines = createInterface({ input: stdin, terminal: false, signal });

@@ -8,6 +8,7 @@ import { callOf } from "../runtime/user/step.ts";
 import { distanceInWords, spanInWords } from "../runtime/options/time-words.ts";
 import type { Given } from "./command.ts";
 import type { Paint } from "./paint.ts";
+import { wrappedFor } from "./screen.ts";
 
 /** The colour of each state: good, in progress, recovered, failed or over. */
 export const toneOf: Readonly<Record<UserState, keyof Paint>> = {
@@ -27,9 +28,11 @@ export const toneOf: Readonly<Record<UserState, keyof Paint>> = {
   offboarded: "quiet",
 };
 
-/** Prints a result: as JSON with `--json`, else as lines. */
+/** Prints a result: as JSON with `--json`, else as lines, of which prose is wrapped and an indented one stays as it is. */
 export function print({ switches }: Pick<Given, "switches">, data: unknown, lines: readonly string[]): void {
-  for (const line of switches.has("json") ? [JSON.stringify(data)] : lines) console.log(line);
+  const prose = (line: string): readonly string[] =>
+    line.startsWith(" ") ? [line] : wrappedFor(process.stdout, line);
+  for (const line of switches.has("json") ? [JSON.stringify(data)] : lines.flatMap(prose)) console.log(line);
 }
 
 /** Remaining life of the token: `1 h 55 min`, or `–`. */

@@ -14,6 +14,7 @@ import { duration, whole } from "./parse-units.ts";
 import { UsageError } from "./arguments.ts";
 import type { Given, Way } from "./command.ts";
 import { escapeControl } from "./escape-control.ts";
+import { printError } from "./screen.ts";
 import { atShell } from "./shell-words.ts";
 
 /** The named store, not yet open. @throws {UsageError} if none was named; {LifecycleError} `INVALID_OPTION` */
@@ -73,7 +74,7 @@ export async function withStore<T>(
   const inWords = (text: string): string => atShell(text, given, aliases);
   const warn: Logger["warn"] = (_fields, message) => {
     beforeWarning();
-    console.error(escapeControl(inWords(message)));
+    printError(escapeControl(inWords(message)));
   };
   try {
     const store = storeFor(way, adapter ?? (await adapterOf(given)));

@@ -12,6 +12,7 @@ import { version } from "./commands/version.ts";
 import { runWorker, workerCommand } from "./demo/worker.ts";
 import { describeCommand, overview } from "./help.ts";
 import { nearest } from "./nearest.ts";
+import { printError } from "./screen.ts";
 
 /** Width of help texts: that of the terminal within reason, and 80 on a pipe. */
 function widthOfHelp(): number {
@@ -79,11 +80,12 @@ export async function perform(words: readonly string[], signal: AbortSignal, sel
     return await run(words, signal, self);
   } catch (error) {
     if (error instanceof UsageError) {
-      console.error(`${error.message}\nTry: oneup-lifecycle help`);
+      printError(error.message);
+      console.error("Try: oneup-lifecycle help");
       return 2;
     }
     if (isLifecycleError(error)) {
-      console.error(`${error.message} [${error.code}]`);
+      printError(`${error.message} [${error.code}]`);
       return error.code === "INVALID_OPTION" || error.code === "INVALID_ID" ? 2 : 1;
     }
     if (signal.aborted) return 130;

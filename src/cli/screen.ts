@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { wrapped } from "./columns.ts";
 import { paintFor } from "./paint.ts";
 import type { Paint } from "./paint.ts";
 import { sleep, systemClock } from "../clock.ts";
@@ -21,6 +22,20 @@ export const width = 80;
 /** The width of a line: that of the terminal, at least forty columns; unlimited on a pipe. */
 export function widthOf({ isTTY = false, columns = width }: ScreenTarget): number {
   return isTTY ? Math.max(40, columns) : Infinity;
+}
+
+/** The longest line of prose that is easy to read, in columns. */
+const longestLine = 100;
+
+/** Prints prose on the standard error. */
+export function printError(text: string): void {
+  for (const line of wrappedFor(process.stderr, text)) console.error(line);
+}
+
+/** Prose, wrapped on a terminal. */
+export function wrappedFor(target: ScreenTarget, text: string): readonly string[] {
+  const width = widthOf(target);
+  return wrapped(text, width === Infinity ? width : Math.min(longestLine, width));
 }
 
 /** Writes to a terminal or a pipe. On a pipe nothing is redrawn: a display is printed once, when it is final. */

@@ -52,7 +52,7 @@ export function visited(given: unknown, states: readonly UserState[]): Checked {
   const status = statusOf(given);
   checkStates(states);
   const been = wayOf(status)
-    .map(({ state }) => state)
+    .map(({ to }) => to)
     .filter((state, at, all) => state !== all[at - 1]);
   let met = 0;
   for (const state of been) if (state === states[met]) met++;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { HistoryStep } from "../runtime/user/history-of.ts";
 import type { UserStatus } from "../runtime/user/user-status.ts";
 import { spanInFull } from "../runtime/options/time-words.ts";
 import type { JournalEntry } from "../sandbox/journal.ts";
@@ -18,7 +19,7 @@ import type { JournalEntry } from "../sandbox/journal.ts";
  * ```
  */
 export function timeline(status: UserStatus): string {
-  const steps = wayOf(status).map(({ at, state, event }) => ({ at: at.getTime(), cells: [state, event] }));
+  const steps = wayOf(status).map(({ at, to, event }) => ({ at: at.getTime(), cells: [to, event] }));
   return lines(steps, notesOf(status));
 }
 
@@ -32,9 +33,13 @@ export function timelineOf(entries: readonly JournalEntry[]): string {
 }
 
 /** A user's steps up to now. That a token entered its refresh window is stored only when it is refreshed. */
-export function wayOf({ history, state, since }: UserStatus): UserStatus["history"] {
-  const isWritten = history.length === 0 || history.at(-1)?.state === state;
-  return isWritten ? history : [...history, { at: since, state, event: "by age" }];
+export function wayOf({
+  history,
+  state,
+  since,
+}: UserStatus): readonly Pick<HistoryStep, "at" | "to" | "event">[] {
+  const isWritten = history.length === 0 || history.at(-1)?.to === state;
+  return isWritten ? history : [...history, { at: since, to: state, event: "by age" }];
 }
 
 interface Line {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { UserStatus } from "../../src/index.ts";
+import { stepOf } from "../support/statuses.ts";
 import { settle } from "../../src/cli/demo/doubt.ts";
 
 const at = new Date(0);
@@ -20,7 +21,7 @@ function user(appUserId: string, underWay: string | null, ...events: readonly st
     failure: null,
     underWay,
     calls: { management: 1, token: 0 },
-    history: events.map((event) => ({ at, state: "created", event })),
+    history: events.map((event) => stepOf(event, "created")),
   };
 }
 

@@ -6,7 +6,7 @@ import { atShell } from "../../src/cli/shell-words.ts";
 import { explainUser } from "../../src/runtime/operations/explain-user.ts";
 import type { Circumstances } from "../../src/runtime/operations/explain-user.ts";
 import { states } from "../machines/events.ts";
-import { at, now, user } from "../support/statuses.ts";
+import { at, now, stepOf, user } from "../support/statuses.ts";
 
 const standings: readonly Partial<UserStatus>[] = [
   {},
@@ -41,7 +41,7 @@ describe("cli explain", () => {
 
   it("explain prints what the guide quotes", () => {
     const since = new Date(Date.UTC(2026, 10, 25, 18, 42, 42));
-    const standing = { since, history: [{ at: since, state: "created", event: "ONBOARD" }] as const };
+    const standing = { since, history: [stepOf("ONBOARD", "created", "the application asked for it")] };
     const queue = { lane: "bulk", ahead: 4, inMs: 3_598_000 } as const;
     const circumstances = { now: since.getTime() + 2_000, shut: [], isRunning: false, dueAt: null, queue };
     const text = atShell(explainUser(user("created", standing), circumstances), given);

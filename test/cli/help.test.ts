@@ -66,7 +66,17 @@ describe("cli help", () => {
       .split("\n")
       .filter((line) => /^\| `[a-z]/.test(line))
       .map((line) => line.replaceAll(/ +/g, " "));
-    const shared = new Set(["store", "key-file", "limit", "window", "api", "auth", "change-origin", "json", "help"]);
+    const shared = new Set([
+      "store",
+      "key-file",
+      "limit",
+      "window",
+      "api",
+      "auth",
+      "change-origin",
+      "json",
+      "help",
+    ]);
     expect(rows).toEqual(
       allCommands.map((command) => {
         const own = Object.keys(optionsOf(command)).filter(

@@ -145,7 +145,7 @@ describe("cli, before it destroys something", () => {
       const ended = await typing(answer, true, () => act(...text.split(" ")));
       expect(ended).toMatchObject({ code: 1, out: "" });
       expect(ended.err).toMatch(question);
-      expect(ended.err).toMatch(/Continue\? \[y\/N\] Nothing was done\n$/);
+      expect(ended.err).toMatch(/^Continue\? \[y\/N\] .*\nNothing was done\n$/s);
     }
     const piped = await typing("yes\n", false, () => act(...text.split(" ")));
     expect(piped).toMatchObject({ code: 2, out: "", err: expect.stringMatching(/asks first.*add --yes/) });

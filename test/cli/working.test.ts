@@ -182,9 +182,9 @@ describe("cli, acting on a store", () => {
     [["work", "--poll", "1ms"], 2, /--poll must be a number from 10/],
     [["work", "--api", "http://example.org"], 2, /--api must be an https: URL/],
   ])("%j ends with %i and says why", async (words, code, why) => {
-    const { operator } = await stage({ type: "lmdb", path: folder("cli-refuses") });
+    const { operator, there } = await stage({ type: "lmdb", path: folder("cli-refuses") });
     await waiting(operator);
-    const ended = await operator.run(words);
+    const ended = await operator.run(words, { ONEUP_API: there[1] ?? "" });
     expect(ended.code).toBe(code);
     expect(ended.err).toMatch(why);
   });

@@ -56,7 +56,7 @@ describe("adopt()", () => {
       usable: true,
       oneupUserId: withoutAccess.oneupUserId,
     });
-    expect(status.history.map(({ state, event }) => [state, event])).toEqual([
+    expect(status.history.map(({ to, event }) => [to, event])).toEqual([
       ["created", "ONBOARD"],
       ["expiring", "ADOPTED"],
       ["refreshed", "TOKEN_GRANTED"],

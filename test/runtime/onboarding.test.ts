@@ -21,7 +21,7 @@ describe("onboard()", () => {
       pause: null,
     });
     expect(status.oneupUserId).toBe(sandbox.users()[0]?.oneupUserId);
-    expect(status.history.map((step) => step.state)).toEqual(["created", "codeIssued", "tokenActive"]);
+    expect(status.history.map(({ to }) => to)).toEqual(["created", "codeIssued", "tokenActive"]);
     expect(spentOn(sandbox, id)).toEqual(["createUser"]);
   });
 

@@ -1,10 +1,15 @@
 /** A user's status made up, for what puts one into words. */
-import type { UserState, UserStatus } from "oneup-lifecycle";
+import type { HistoryStep, UserState, UserStatus } from "oneup-lifecycle";
 
 /** When it is looked at, ms since 1970. */
 export const now = Date.UTC(2026, 10, 25, 14, 0, 0);
 /** So many minutes later; earlier if negative. */
 export const at = (minutes: number): Date => new Date(now + minutes * 60_000);
+
+/** A step of five minutes ago. */
+export function stepOf(event: string, to: string, why: string = event): HistoryStep {
+  return { at: at(-5), from: null, to, event, why, attempt: null, spent: null };
+}
 
 /** A user that came into this state five minutes ago. */
 export function user(state: UserState, more: Partial<UserStatus> = {}): UserStatus {
@@ -23,7 +28,7 @@ export function user(state: UserState, more: Partial<UserStatus> = {}): UserStat
     failure: null,
     underWay: null,
     calls: { management: 1, token: 0 },
-    history: [{ at: at(-5), state, event: "IN_DOUBT" }],
+    history: [stepOf("IN_DOUBT", state)],
     ...more,
   };
 }

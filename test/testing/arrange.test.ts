@@ -28,8 +28,8 @@ async function goOn({ lifecycle }: TestLifecycle, state: UserState): Promise<Use
 }
 
 /** Everything but the calls that were sent. */
-function withoutCalls({ calls: _, ...rest }: UserStatus): object {
-  return rest;
+function withoutCalls({ calls: _, history, ...rest }: UserStatus): object {
+  return { ...rest, history: history.map(({ spent: _, ...step }) => step) };
 }
 
 const lifeMs = 7_200_000;

@@ -4,9 +4,7 @@
  * @module
  */
 import type { Command, Given } from "../command.ts";
-import { wrapped } from "../columns.ts";
 import { withStore } from "../open-store.ts";
-import { widthOf } from "../screen.ts";
 import { escapeControl } from "../escape-control.ts";
 import { atShell } from "../shell-words.ts";
 import { print } from "../format.ts";
@@ -23,14 +21,9 @@ export const explain: Command = {
   run,
 };
 
-/** The longest line that is easy to read, in columns. */
-const longestLine = 100;
-
 async function run(given: Given): Promise<number> {
   const id = given.argument;
   const text = atShell(await withStore(given, (lifecycle) => lifecycle.explain(id)), given);
-  const width = widthOf(process.stdout);
-  const lines = wrapped(escapeControl(text), width === Infinity ? width : Math.min(longestLine, width));
-  print(given, { appUserId: id, explanation: text }, lines);
+  print(given, { appUserId: id, explanation: text }, [escapeControl(text)]);
   return 0;
 }

@@ -7,7 +7,7 @@ import { systemClock } from "../../clock.ts";
 import type { HistoryStep, UserStatus } from "../../index.ts";
 import { momentInWords, timeInWords } from "../../runtime/options/time-words.ts";
 import type { Command, Given } from "../command.ts";
-import { fitted, shortened } from "../columns.ts";
+import { fitted, hanging, wrapped } from "../columns.ts";
 import { paintFor } from "../paint.ts";
 import type { Paint } from "../paint.ts";
 import { withStore } from "../open-store.ts";
@@ -29,29 +29,23 @@ export const inspect: Command = {
 
 async function run(given: Given): Promise<number> {
   const id = given.argument;
-  const [status, history] = await withStore(given, async (lifecycle) => {
+  const status = await withStore(given, async (lifecycle) => {
     await lifecycle.budget.refresh(); // loads the gates that are closed for all users
-    return [await lifecycle.inspect(id), await lifecycle.history(id)];
+    return lifecycle.inspect(id);
   });
   const [width, paint] = [widthOf(process.stdout), paintFor(process.stdout)];
-  print(given, { ...status, history }, userLines(status, history, systemClock.now(), width, paint));
+  print(given, status, userLines(status, systemClock.now(), width, paint));
   return 0;
 }
 
 /** The user as text, wrapped at `width` columns. */
-export function userLines(
-  status: UserStatus,
-  history: readonly HistoryStep[],
-  now: number,
-  width: number,
-  paint: Paint,
-): readonly string[] {
-  const rows = factsOf(status, now).map(([name, value, tone]) => {
-    const text = shortened(value, width - valueAt);
-    return `  ${paint.quiet(name.padEnd(valueAt - 3))} ${tone === undefined ? text : paint[tone](text)}`;
+export function userLines(status: UserStatus, now: number, width: number, paint: Paint): readonly string[] {
+  const rows = factsOf(status, now).flatMap(([name, value, tone]) => {
+    const lines = hanging(`  ${name.padEnd(valueAt - 3)} `, value, width, tone && paint[tone]);
+    return lines.map((line) => paint.quiet(line.slice(0, valueAt)) + line.slice(valueAt));
   });
-  const head = `  ${paint.strong(shortened(escapeControl(status.appUserId), width - 2))}`;
-  return ["", head, "", ...rows, "", ...stepLines(history, width, paint), ""];
+  const head = `  ${paint.strong(escapeControl(status.appUserId))}`; // a terminal wraps it, and it can be copied
+  return ["", head, "", ...rows, "", ...stepLines(status.history, width, paint), ""];
 }
 
 /** The column where values start. */
@@ -87,39 +81,36 @@ function factsOf(status: UserStatus, now: number): readonly Fact[] {
   }
   if (status.conflict !== null) facts.push(["conflict", status.conflict, "bad"]);
   if (status.purge !== null) {
-    const { done, left } = status.purge;
+    const { done, left, skipped } = status.purge;
     facts.push(["erased", done.join(", ") || "none"], ["to erase", left.join(", ") || "none"]);
+    if (skipped !== null) facts.push(["not erased", `${skipped.versions.join(", ")}: ${skipped.why}`, "bad"]);
   }
   return [...facts, ["calls", `management ${calls.management} · token ${calls.token}`]];
 }
 
 const [timeWidth, stateWidth, costWidth] = [19, 13, 12];
+/** Where there is less room for the reason of a step, it has lines of its own. */
+const leastRoom = 24;
+/** The longest reason, apart from those of later releases. */
+const mostRoom = 57;
 
 function stepLines(history: readonly HistoryStep[], width: number, paint: Paint): readonly string[] {
-  const whyWidth = Math.min(57, Math.max(10, width - timeWidth - stateWidth - costWidth - 8));
-  const line = (
-    time: string,
-    state: string,
-    why: string,
-    cost: string,
-  ): readonly [string, string, string, string] => [
-    fitted(time, timeWidth),
-    fitted(state, stateWidth),
-    fitted(why, whyWidth),
-    cost,
-  ];
-  const title = `  ${line("when, UTC", "state", "why", "calls").join("  ").trimEnd()}`;
-  const rows = history.map(({ at, to, from, why, attempt, spent }) => {
+  const room = Math.min(mostRoom, width - timeWidth - stateWidth - costWidth - 8);
+  const isStacked = room < leastRoom;
+  const cells = (time: string, state: string, why: string, cost: string): string =>
+    `  ${paint.quiet(fitted(time, timeWidth))}  ${fitted(state, stateWidth)}  ${isStacked ? "" : `${why.padEnd(room)}  `}${paint.strong(cost)}`.trimEnd();
+  const rows = history.flatMap(({ at, to, from, why, attempt, spent }) => {
     const again = from === to && attempt !== null && attempt > 0 ? `${why} (${attempt})` : why;
-    const [time, state, reason, cost] = line(
-      timeInWords(at).slice(0, timeWidth),
-      to,
-      escapeControl(again),
-      costOf(spent),
-    );
-    return `  ${paint.quiet(time)}  ${state}  ${reason}  ${paint.strong(cost)}`.trimEnd();
+    const reason = escapeControl(again);
+    const time = timeInWords(at).slice(0, timeWidth);
+    if (isStacked) return [cells(time, to, "", costOf(spent)), ...hanging("    ", reason, width)];
+    const [first = "", ...others] = wrapped(reason, width === Infinity ? width : room);
+    return [cells(time, to, first, costOf(spent)), ...others.map((line) => cells("", "", line, ""))];
   });
-  return [paint.quiet(title), ...rows];
+  const title = isStacked
+    ? cells("when, UTC", "state", "", "calls, and why")
+    : cells("when, UTC", "state", "why", "calls");
+  return [title, ...rows];
 }
 
 function costOf(spent: HistoryStep["spent"]): string {

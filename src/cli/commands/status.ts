@@ -7,9 +7,11 @@ import { systemClock } from "../../clock.ts";
 import type { BudgetView, Ceiling, Health, UserState } from "../../index.ts";
 import { momentInWords, spanInWords, timeInWords } from "../../runtime/options/time-words.ts";
 import type { Command, Given } from "../command.ts";
+import { hanging } from "../columns.ts";
 import { paintFor } from "../paint.ts";
 import type { Paint } from "../paint.ts";
 import { adapterOf, withStore } from "../open-store.ts";
+import { widthOf, width as usualWidth } from "../screen.ts";
 import { byLane, gateLine, number, print, toneOf, usedIn, waitingUsers } from "../format.ts";
 
 /** See the module. */
@@ -23,8 +25,10 @@ export const status: Command = {
   run,
 };
 
-/** The longest bar, in columns. */
-const barLength = 30;
+/** The longest bar, and what stands beside one, in columns. */
+const [longestBar, besideBar] = [30, 41];
+/** The column where values start. */
+const valueAt = 13;
 
 async function run(given: Given): Promise<number> {
   const adapter = await adapterOf(given);
@@ -34,7 +38,8 @@ async function run(given: Given): Promise<number> {
     async (lifecycle) => [await lifecycle.budget.refresh(), await lifecycle.health()] as const,
     { adapter },
   );
-  print(given, asData(name, view, health), statusLines(name, view, health, paintFor(process.stdout)));
+  const width = Math.min(usualWidth, widthOf(process.stdout));
+  print(given, asData(name, view, health), statusLines(name, view, health, paintFor(process.stdout), width));
   return health.ready ? 0 : 1;
 }
 
@@ -60,44 +65,48 @@ function nowOf({ at }: BudgetView): number {
   return at?.getTime() ?? systemClock.now();
 }
 
-/** The status as text, at most 80 columns wide. */
+/** The status as text, at most `width` columns wide. */
 export function statusLines(
   store: string,
   view: BudgetView,
   health: Health,
   paint: Paint,
+  width: number = usualWidth,
 ): readonly string[] {
   const { nextInMs } = view;
   const now = nowOf(view);
   const others = waitingUsers(view);
   const used = usedIn(view);
-  const row = (name: string, value: string): string => `  ${paint.quiet(name.padEnd(10))} ${value}`;
+  const barLength = Math.max(8, Math.min(longestBar, width - besideBar));
+  const row: Row = (name, value, tone) => {
+    const lines = hanging(`  ${name.padEnd(10)} `, value, width, tone && paint[tone]);
+    return lines.map((line) => paint.quiet(line.slice(0, valueAt)) + line.slice(valueAt));
+  };
+  const slots = `${number(used)} of ${number(view.of)} slots in use`;
   return [
     "",
-    row("store", store),
-    row("at", timeInWords(new Date(now))),
+    ...row("store", store),
+    ...row("at", timeInWords(new Date(now))),
     "",
-    ...userLines(view, row, paint),
+    ...userLines(view, row, barLength, paint),
     "",
-    row(
-      "limit",
-      `${bar(used, view.of, paint)}  ${paint.strong(number(used))} of ${number(view.of)} slots in use`,
-    ),
-    row("", byLane(view.used)),
-    row("waiting", byLane(view.waiting)),
+    `  ${paint.quiet("limit".padEnd(10))} ${bar(used, view.of, Math.min(barLength, Math.max(8, width - valueAt - 2 - slots.length)), paint)}  ${paint.strong(slots)}`,
+    ...row("", byLane(view.used)),
+    ...row("waiting", byLane(view.waiting)),
     ...(others === 0
       ? []
-      : [row("", `in progress or held: ${number(others)}, without a token and in no lane`)]),
-    row("next call", nextInMs <= 0 ? "now" : momentInWords(new Date(now + nextInMs), now)),
+      : row("", `in progress or held: ${number(others)}, without a token and in no lane`)),
+    ...row("next call", nextInMs <= 0 ? "now" : momentInWords(new Date(now + nextInMs), now)),
     "",
-    ...gateLines(view, row, now, paint),
-    ...health.limitConflicts.map(({ limit, configured, recorded }) =>
+    ...gateLines(view, row, now),
+    ...health.limitConflicts.flatMap(({ limit, configured, recorded }) =>
       row(
         "conflict",
-        paint.bad(`${limit}: ${ceilingInWords(configured)} here, ${ceilingInWords(recorded)} recorded`),
+        `${limit}: ${ceilingInWords(configured)} here, ${ceilingInWords(recorded)} recorded`,
+        "bad",
       ),
     ),
-    ...(health.problem === null ? [] : [row("problem", paint.bad(health.problem))]),
+    ...(health.problem === null ? [] : row("problem", health.problem, "bad")),
     "",
   ];
 }
@@ -106,30 +115,29 @@ function ceilingInWords({ calls, windowMs }: Ceiling): string {
   return `${number(calls)} in ${spanInWords(windowMs)}`;
 }
 
-type Row = (name: string, value: string) => string;
+/** Lines with a name and a value, coloured by `tone`. */
+type Row = (name: string, value: string, tone?: keyof Paint) => readonly string[];
 
-function userLines({ users }: BudgetView, row: Row, paint: Paint): readonly string[] {
+function userLines({ users }: BudgetView, row: Row, barLength: number, paint: Paint): readonly string[] {
   const states = (Object.entries(users) as [UserState, number][]).filter(([, count]) => count > 0); // its keys
   const all = states.reduce((sum, [, count]) => sum + count, 0);
   const most = Math.max(...states.map(([, count]) => count));
   return [
-    row("users", paint.strong(number(all))),
+    ...row("users", number(all), "strong"),
     ...states.map(([state, count]) => {
       const length = Math.max(1, Math.round((count / most) * barLength));
-      return row(
-        "",
-        `${state.padEnd(14)} ${number(count).padStart(9)}  ${paint[toneOf[state]]("━".repeat(length))}`,
-      );
+      const name = `${" ".repeat(valueAt)}${state.padEnd(14)} ${number(count).padStart(9)}`;
+      return `${name}  ${paint[toneOf[state]]("━".repeat(length))}`;
     }),
   ];
 }
 
-function gateLines({ shut }: BudgetView, row: Row, now: number, paint: Paint): readonly string[] {
-  if (shut.length === 0) return [row("gates", paint.good("all open"))];
-  return shut.map((gate, index) => row(index === 0 ? "gates" : "", paint.bad(gateLine(gate, now))));
+function gateLines({ shut }: BudgetView, row: Row, now: number): readonly string[] {
+  if (shut.length === 0) return row("gates", "all open", "good");
+  return shut.flatMap((gate, index) => row(index === 0 ? "gates" : "", gateLine(gate, now), "bad"));
 }
 
-function bar(part: number, of: number, paint: Paint): string {
-  const full = part === 0 ? 0 : Math.max(1, Math.round((Math.min(part, of) / of) * barLength));
-  return "━".repeat(full) + paint.quiet("─".repeat(barLength - full));
+function bar(part: number, of: number, length: number, paint: Paint): string {
+  const full = part === 0 ? 0 : Math.max(1, Math.round((Math.min(part, of) / of) * length));
+  return "━".repeat(full) + paint.quiet("─".repeat(length - full));
 }

@@ -57,32 +57,38 @@ const [stateWidth, sinceWidth, tokenWidth, waitsWidth] = [13, 10, 10, 20];
 /** On a pipe, ids are never cut; most fit this width. */
 const usualId = 32;
 
+/** A row for each user. What does not fit into its column has a line of its own: nothing is cut. */
 function asTable(width: number, paint: Paint): (user: UserStatus) => void {
-  const others = stateWidth + sinceWidth + tokenWidth + 8;
-  const left = width - others;
-  const idWidth = width === Infinity ? usualId : Math.max(12, Math.min(48, left - waitsWidth));
-  const waits = Math.max(0, left - idWidth);
+  const left = width - (stateWidth + sinceWidth + tokenWidth + 8);
+  const isNarrow = left < usualId;
+  const idWidth =
+    width === Infinity ? usualId : Math.max(12, Math.min(48, isNarrow ? left : left - waitsWidth));
+  const waitsRoom = isNarrow ? 0 : width - idWidth - (width - left);
   const line = (id: string, state: string, since: string, token: string, waitsFor: string): string =>
     `  ${id}  ${state}  ${fitted(since, sinceWidth)}  ${fitted(token, tokenWidth)}  ${waitsFor}`.trimEnd();
   let isFirst = true;
   return (user) => {
     if (isFirst) {
-      const title = line(fitted("user", idWidth), fitted("state", stateWidth), "for", "token", "waits for");
+      const waits = isNarrow ? "" : "waits for";
+      const title = line(fitted("user", idWidth), fitted("state", stateWidth), "for", "token", waits);
       console.log(paint.quiet(title));
     }
     isFirst = false;
     const now = systemClock.now();
     const id = escapeControl(user.appUserId);
-    const place = width === Infinity ? Math.max(idWidth, placesIn(id)) : idWidth;
+    const isLong = width !== Infinity && placesIn(id) > idWidth;
     const wait = waitOf(user, now);
+    const isBeside = width === Infinity || placesIn(wait) <= waitsRoom;
+    if (isLong) console.log(`  ${id}`);
     console.log(
       line(
-        fitted(id, place),
+        isLong ? " ".repeat(idWidth) : fitted(id, Math.max(idWidth, placesIn(id))),
         paint[toneOf[user.state]](fitted(user.state, stateWidth)),
         spanInWords(now - user.since.getTime()),
         tokenLeft(user, now),
-        width === Infinity ? wait : fitted(wait, waits).trimEnd(),
+        isBeside ? wait : "",
       ),
     );
+    if (!isBeside) console.log(`    waits for ${wait}`);
   };
 }

@@ -23,7 +23,7 @@ const arrow = " → ";
 
 /** The states a user went through, wrapped. */
 export function lineOfLife(name: string, history: UserStatus["history"]): string[] {
-  const states = history.map(({ state }) => state).filter((state, index, all) => state !== all[index - 1]);
+  const states = history.map(({ to }) => to).filter((state, index, all) => state !== all[index - 1]);
   const lines: string[] = [];
   let line = `${name}: ${states[0] ?? ""}`;
   for (const state of states.slice(1)) {

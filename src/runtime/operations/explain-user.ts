@@ -10,7 +10,6 @@ import type { GateName } from "../../guard/gates.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { PauseReason } from "../../store/envelope.ts";
 import type { ShutGate } from "./budget.ts";
-import { stepInWords } from "../user/history-of.ts";
 import { callOf, describeState } from "../user/step.ts";
 import type { UserStatus } from "../user/user-status.ts";
 import { momentInWords } from "../options/time-words.ts";
@@ -50,8 +49,7 @@ function howItCame({ failure, history }: UserStatus): string {
     return `It failed in ${failure.in}, ${failureInWords[failure.reason]}: ${sentence(failure.why)}`;
   }
   const last = history.at(-1);
-  const from = history.at(-2)?.state ?? null;
-  return last === undefined ? "No history is kept." : `Last, ${stepInWords(last.event, from, last.state)}.`;
+  return last === undefined ? "No history is kept." : `Last, ${last.why}.`;
 }
 
 /** 1upHealth's message, with one full stop. */

@@ -47,7 +47,7 @@ export function historyOf({ history, meters }: User): readonly HistoryStep[] {
 }
 
 /** Describes a step; an event of a later release by its name. */
-export function stepInWords(event: string, from: string | null, to: string): string {
+function stepInWords(event: string, from: string | null, to: string): string {
   if (event === "USER_MISSING" && to === "offboarded")
     return "1upHealth did not know it (any more), so the purge that was requested was not carried out";
   if (

@@ -6,6 +6,8 @@
 import type { FailureReason, UserState } from "../../../machines/index.ts";
 import type { PauseReason } from "../../store/envelope.ts";
 import type { Blocked } from "../account/account.ts";
+import { historyOf } from "./history-of.ts";
+import type { HistoryStep } from "./history-of.ts";
 import { stepped } from "./user.ts";
 import type { User } from "./user.ts";
 
@@ -62,8 +64,8 @@ export interface UserStatus {
   readonly underWay: string | null;
   /** Calls sent for this user so far. */
   readonly calls: { readonly management: number; readonly token: number };
-  /** The last steps, oldest first: when, to which state, by which event. */
-  readonly history: readonly { readonly at: Date; readonly state: string; readonly event: string }[];
+  /** The last steps, oldest first, at most twelve, as `history()` returns them. */
+  readonly history: readonly HistoryStep[];
 }
 
 /**
@@ -99,7 +101,7 @@ export function describeUser(
     failure: context.failure,
     underWay: user.intent?.call ?? null,
     calls: user.calls,
-    history: user.history.map(([at, to, event]) => ({ at: new Date(at), state: to, event })),
+    history: historyOf(user),
   };
 }
 

@@ -1,0 +1,6 @@
+import {
+  declared
+} from "./chunk-JIPZ4WDV.mjs";
+export {
+  declared
+};

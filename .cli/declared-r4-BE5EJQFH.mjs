@@ -1,0 +1,6 @@
+import {
+  declared
+} from "./chunk-KGIVB5SZ.mjs";
+export {
+  declared
+};

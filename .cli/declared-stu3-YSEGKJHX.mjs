@@ -1,0 +1,6 @@
+import {
+  declared
+} from "./chunk-DHSNOQSK.mjs";
+export {
+  declared
+};

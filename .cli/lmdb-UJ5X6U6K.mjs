@@ -1,0 +1,7 @@
+import {
+  lmdb
+} from "./chunk-TGOAPOQ6.mjs";
+import "./chunk-XRE227HE.mjs";
+export {
+  lmdb
+};
