@@ -1,6 +1,0 @@
-import {
-  declared
-} from "./chunk-JIPZ4WDV.mjs";
-export {
-  declared
-};

@@ -1,6 +1,0 @@
-import {
-  declared
-} from "./chunk-KGIVB5SZ.mjs";
-export {
-  declared
-};

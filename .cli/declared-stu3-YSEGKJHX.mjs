@@ -1,6 +1,0 @@
-import {
-  declared
-} from "./chunk-DHSNOQSK.mjs";
-export {
-  declared
-};
