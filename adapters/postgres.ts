@@ -23,7 +23,7 @@ import type { KeyvView } from "../src/store/keyv-view.ts";
 import { encodeValue, shown } from "../src/store/row-rules.ts";
 import { ServerTime } from "../src/store/server-time.ts";
 import type { Behind } from "../src/store/server-time.ts";
-import { ahead, none } from "../src/store/lane-scheduler.ts";
+import { ahead, none, served } from "../src/store/lane-scheduler.ts";
 import { opened } from "../src/store/slot-log.ts";
 import { grantedInMs, used } from "../src/store/sliding-window.ts";
 import { Batches } from "./postgres/batches.ts";
@@ -179,9 +179,9 @@ function postgresStore(connection: Connection, s: string, account: string, clock
     grant: verb(
       "write to",
       false,
-      "grant_users($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+      "grant_users($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     ),
-    take: verb("write to", false, "take_slot($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"),
+    take: verb("write to", false, "take_slot($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"),
     end: verb("write to", false, "end_slot($1, $2, $3, $4, $5, $6)"),
     forecast: verb("read", true, "forecast($1, $2)"),
     page: verb("read", true, "page_users($1, $2, $3, $4)"),
@@ -254,13 +254,15 @@ function postgresStore(connection: Connection, s: string, account: string, clock
       return batchOf(batch, time, (now, row) => claimedOf(row, null, now));
     },
     async grant({ limit, max, holdMs, lease, identity = null }) {
-      const values = [...limitOf(limit), max, holdMs, lease.id, lease.owner, lease.ms, known(), identity];
+      const { paused = null } = limit;
+      const by = [lease.id, lease.owner, lease.ms, known(), identity];
+      const values = [...limitOf(limit), max, holdMs, ...by, paused];
       const batch = await ask<SentBatch<readonly [SentRow, Slot]>>(verbs.grant, ...values);
       return batchOf(batch, time, (now, [row, slot]) => claimedOf(row, slot, now));
     },
     slots: {
       take: ({ limit, holdMs, lane, identity = null }) =>
-        ask(verbs.take, ...limitOf(limit), holdMs, lane, known(), identity),
+        ask(verbs.take, ...limitOf(limit), holdMs, lane, known(), identity, limit.paused ?? null),
       settle: (slot) => endSlot("settle", slot),
       giveBack: (slot) => endSlot("back", slot),
       async forecast({ limit, calls, lane }): Promise<Forecast> {
@@ -273,7 +275,7 @@ function postgresStore(connection: Connection, s: string, account: string, clock
         return {
           used: used(log, limit.windowMs, now),
           waiting,
-          inMs: grantedInMs(log, limit, now, ahead(waiting, lane) + calls, lane),
+          inMs: grantedInMs(log, limit, now, ahead(served(limit, waiting), lane) + calls, lane),
         };
       },
     },

@@ -15,7 +15,7 @@ import { decodeRow, encodeRow, shown } from "../src/store/row-rules.ts";
 import type { Row } from "../src/store/row-rules.ts";
 import { ServerTime } from "../src/store/server-time.ts";
 import type { Behind } from "../src/store/server-time.ts";
-import { ahead } from "../src/store/lane-scheduler.ts";
+import { ahead, served } from "../src/store/lane-scheduler.ts";
 import { opened } from "../src/store/slot-log.ts";
 import { grantedInMs, used } from "../src/store/sliding-window.ts";
 import { Batches } from "./redis/batches.ts";
@@ -223,7 +223,7 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): Store {
         return {
           used: used(log, limit.windowMs, now),
           waiting,
-          inMs: grantedInMs(log, limit, now, ahead(waiting, lane) + calls, lane),
+          inMs: grantedInMs(log, limit, now, ahead(served(limit, waiting), lane) + calls, lane),
         };
       },
     },

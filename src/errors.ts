@@ -25,6 +25,7 @@
  * | `USER_NOT_READY` | no usable access token yet; the lifecycle continues |
  * | `USER_FAILED` | the user's lifecycle ended in `failed`; `retry()` resumes where it failed |
  * | `USER_CONFLICT` | another user has that `app_user_id` |
+ * | `PAUSED` | an operator has paused the account or a lane, or holds the user; retryable, and the user is kept |
  * | `USER_OFFBOARDED` | the user was offboarded; `onboard()` starts over once a running purge is done |
  * | `RENAMED` | the user now has another id |
  * | `FHIR_REFUSED` | the FHIR endpoint refused the call |
@@ -52,6 +53,7 @@ export type ErrorCode =
   | "USER_NOT_READY"
   | "USER_FAILED"
   | "USER_CONFLICT"
+  | "PAUSED"
   | "USER_OFFBOARDED"
   | "RENAMED"
   | "FHIR_REFUSED"

@@ -114,7 +114,14 @@ export type { FindQuery, ListOptions, Remote } from "./runtime/operations/remote
 export type { Rows } from "./runtime/bulk/for-each-row.ts";
 export type { UserWalk, Walk } from "./runtime/operations/user-walk.ts";
 export type { Pager, RemoteUser } from "./http/user-management.ts";
-export type { UserStatus } from "./runtime/user/user-status.ts";
+export type { UserPause, UserStatus } from "./runtime/user/user-status.ts";
+export type { AccountPause } from "./runtime/account/pauses.ts";
+export type {
+  AccountVerbs,
+  OperatorVerbs,
+  PauseOptions,
+  UnpauseOptions,
+} from "./runtime/operations/operator-verbs.ts";
 export type { ExplainVerbs } from "./runtime/operations/explain-verbs.ts";
 export type { WatchOptions, WatchVerbs } from "./runtime/watching/watch-verbs.ts";
 export type { UserActorLogic } from "./runtime/watching/actor.ts";

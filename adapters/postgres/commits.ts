@@ -30,6 +30,7 @@ DECLARE
   _ask record;
   _target record;
   _overwrites boolean;
+  _paused text[];
   _limit text;
   _window float8;
   _used float8[];
@@ -73,7 +74,7 @@ BEGIN
       lease_id text, lease_owner text, lease_ms float8, state text, due_in float8, lane text,
       unless_id text,
       take_name text, take_window float8, take_calls float8, take_reserved float8, take_recovery float8, take_bulk float8,
-      take_hold float8, take_lane text,
+      take_hold float8, take_lane text, take_paused text[],
       settle_name text, settle_window float8, settle_lane text, settle_at float8,
       back_name text, back_window float8, back_lane text, back_at float8
     )
@@ -112,7 +113,10 @@ BEGIN
         _window := _ask.take_window;
         _used := ${s}.used(_account, _limit, _window, _now, _locks->'known');
       END IF;
-      _waits := coalesce(_waits, ${s}.waiting(_account));
+      IF _waits IS NULL OR _paused IS DISTINCT FROM _ask.take_paused THEN
+        _paused := _ask.take_paused;
+        _waits := ${s}.waiting(_account, _paused);
+      END IF;
       _lane := coalesce(_ask.take_lane, 'interactive');
       IF (_ask.take_lane IS NOT NULL AND true = ANY (_waits))
         OR _used[1] + _used[2] + _used[3] >= _ask.take_calls - (CASE WHEN _lane = 'interactive' THEN 0 ELSE _ask.take_reserved END)

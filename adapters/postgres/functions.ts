@@ -72,13 +72,16 @@ BEGIN
 END
 $$;
 
--- Which lanes have waiting users, in lane order.
-CREATE OR REPLACE FUNCTION ${s}.waiting(_account text) RETURNS boolean[] LANGUAGE plpgsql AS $$
+-- Which lanes have waiting users, in lane order. Those of paused lanes do not count.
+CREATE OR REPLACE FUNCTION ${s}.waiting(_account text, _paused text[]) RETURNS boolean[] LANGUAGE plpgsql AS $$
 BEGIN
   RETURN ARRAY[
-    EXISTS (SELECT FROM ${s}.users WHERE account = _account AND lane = 'interactive' AND lease_id IS NULL),
-    EXISTS (SELECT FROM ${s}.users WHERE account = _account AND lane = 'recovery' AND lease_id IS NULL),
-    EXISTS (SELECT FROM ${s}.users WHERE account = _account AND lane = 'bulk' AND lease_id IS NULL)
+    ('interactive' = ANY (_paused)) IS NOT TRUE
+      AND EXISTS (SELECT FROM ${s}.users WHERE account = _account AND lane = 'interactive' AND lease_id IS NULL),
+    ('recovery' = ANY (_paused)) IS NOT TRUE
+      AND EXISTS (SELECT FROM ${s}.users WHERE account = _account AND lane = 'recovery' AND lease_id IS NULL),
+    ('bulk' = ANY (_paused)) IS NOT TRUE
+      AND EXISTS (SELECT FROM ${s}.users WHERE account = _account AND lane = 'bulk' AND lease_id IS NULL)
   ];
 END
 $$;

@@ -85,7 +85,8 @@ $$;
 -- Like claim_users, but slot by slot: the lane whose turn it is, and its first user. Each row comes with its slot.
 CREATE OR REPLACE FUNCTION ${s}.grant_users(
   _account text, _name text, _window float8, _calls float8, _reserved float8, _recovery float8, _bulk float8,
-  _max integer, _hold float8, _lease_id text, _lease_owner text, _lease_ms float8, _known json, _identity text
+  _max integer, _hold float8, _lease_id text, _lease_owner text, _lease_ms float8, _known json, _identity text,
+  _paused text[]
 ) RETURNS text LANGUAGE plpgsql ${settings} AS $$
 DECLARE
   _lanes text[] := '{interactive,recovery,bulk}';
@@ -107,11 +108,12 @@ DECLARE
   _next float8;
 BEGIN
   PERFORM ${s}.same_account(_account, _identity);
-  IF NOT true = ANY (${s}.waiting(_account)) THEN RETURN json_build_array(${s}.now_ms(), NULL, NULL); END IF;
+  IF NOT true = ANY (${s}.waiting(_account, _paused)) THEN RETURN json_build_array(${s}.now_ms(), NULL, NULL); END IF;
   PERFORM ${s}.lock_names(2, _account, json_build_array(_name));
   _now := ${s}.now_ms();
   _used := ${s}.used(_account, _name, _window, _now, _known);
   FOR _place IN 1..3 LOOP
+    CONTINUE WHEN _lanes[_place] = ANY (_paused);
     _left[_place] := (SELECT count(*) FROM (
       SELECT FROM ${s}.users WHERE account = _account AND lane = _lanes[_place] AND lease_id IS NULL
       ORDER BY waits_since, id LIMIT least(_max, greatest(0, _calls - _used[1] - _used[2] - _used[3]))::bigint
@@ -161,7 +163,7 @@ BEGIN
       array_fill(-1, ARRAY[cardinality(_slots)])
     );
   END IF;
-  _waits := ${s}.waiting(_account);
+  _waits := ${s}.waiting(_account, _paused);
   IF true = ANY (_waits) THEN
     _next := ${s}.free_in_ms(_account, _name, _window, _calls, _reserved, _recovery, _bulk, _used, _waits, _now);
   END IF;
@@ -171,7 +173,7 @@ $$;
 
 CREATE OR REPLACE FUNCTION ${s}.take_slot(
   _account text, _name text, _window float8, _calls float8, _reserved float8, _recovery float8, _bulk float8,
-  _hold float8, _lane text, _known json, _identity text
+  _hold float8, _lane text, _known json, _identity text, _paused text[]
 ) RETURNS text LANGUAGE plpgsql ${settings} AS $$
 DECLARE
   _now float8;
@@ -182,7 +184,7 @@ BEGIN
   PERFORM ${s}.lock_names(2, _account, json_build_array(_name));
   _now := ${s}.now_ms();
   _ms := ${s}.refusal(_account, _name, _window, _calls, _reserved, _recovery, _bulk, _lane,
-    ${s}.used(_account, _name, _window, _now, _known), ${s}.waiting(_account), _now);
+    ${s}.used(_account, _name, _window, _now, _known), ${s}.waiting(_account, _paused), _now);
   IF _ms IS NOT NULL THEN RETURN json_build_object('type', 'refused', 'retryInMs', _ms); END IF;
   _lane := coalesce(_lane, 'interactive');
   _at := ${s}.noted(_window, _now + _hold);

@@ -190,13 +190,13 @@ const grant = script(
   String.raw`
 local ask = cjson.decode(ARGV[1])
 knows(ARGV[2])
-local first = waiting()
-if not (first.interactive or first.recovery or first.bulk) then return { json(now), false, {} } end
 local limit = ask.limit
+local first = served(limit, waiting())
+if not (first.interactive or first.recovery or first.bulk) then return { json(now), false, {} } end
 local taken = used(limit)
 local entries, asks, claimed = {}, {}, {}
 for _, lane in ipairs(lanes) do
-  entries[lane] = ask.max > 0 and redis.call('ZRANGE', queue[lane], 0, ask.max - 1, 'WITHSCORES') or {}
+  entries[lane] = first[lane] and ask.max > 0 and redis.call('ZRANGE', queue[lane], 0, ask.max - 1, 'WITHSCORES') or {}
 end
 local place = { interactive = 1, recovery = 1, bulk = 1 }
 while #claimed < ask.max do
@@ -216,7 +216,7 @@ while #claimed < ask.max do
 end
 writeRows()
 writeLogs()
-local more = waiting()
+local more = served(limit, waiting())
 local waits = more.interactive or more.recovery or more.bulk
 local next = waits and freeInMs(limit, taken, more)
 return { json(now), next and json(next) or false, claimed } -- nil would end the reply

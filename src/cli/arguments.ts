@@ -5,7 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import { optionsOf, usageOf } from "./command.ts";
-import type { Command, Given } from "./command.ts";
+import type { Command, Given, Options } from "./command.ts";
 import { nearest } from "./nearest.ts";
 
 /** The command line is invalid: exit code 2. */
@@ -64,4 +64,16 @@ function unknown(command: Command, kind: "argument" | "option", word: string): U
       ? `; an argument that starts with a dash must follow --: oneup-lifecycle ${name} -- ${usageOf(command).slice(name.length + 1)}`
       : "";
   return new UsageError(`${start}: ${name} takes ${known}${dashed}`);
+}
+
+/** The option of commands that stop calls. */
+export const reasonOption: Options = {
+  reason: { type: "string", value: "TEXT", description: "why, in 1 to 200 characters" },
+};
+
+/** The text of `--reason`. @throws {UsageError} if it is missing */
+export function reasonIn({ texts, command }: Given): string {
+  const reason = texts.get("reason");
+  if (reason !== undefined) return reason;
+  throw new UsageError(`${command.name} needs a reason: --reason TEXT`);
 }

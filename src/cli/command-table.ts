@@ -13,6 +13,7 @@ import { listKeys, retireKey, rotateKeys } from "./commands/keys.ts";
 import { limits } from "./commands/limits.ts";
 import { migrate } from "./commands/migrate.ts";
 import { onboard } from "./commands/onboard.ts";
+import { pause, unpause } from "./commands/pause.ts";
 import { reconcile } from "./commands/reconcile.ts";
 import { reopen } from "./commands/reopen.ts";
 import { resume } from "./commands/resume.ts";
@@ -22,6 +23,7 @@ import { work } from "./commands/work.ts";
 import { demo } from "./demo/demo.ts";
 import { adopt } from "./one-user/adopt.ts";
 import { forget } from "./one-user/forget.ts";
+import { hold, unhold } from "./one-user/hold.ts";
 import { offboard } from "./one-user/offboard.ts";
 import { reauthorize } from "./one-user/reauthorize.ts";
 import { rename } from "./one-user/rename.ts";
@@ -39,10 +41,13 @@ export const commandGroups: readonly CommandGroup[] = [
   { about: "To try it", commands: [demo, sandbox] },
   { about: "To look; nothing is changed", commands: [status, users, inspect, explain, forecast, diagram] },
   { about: "To work for all users", commands: [onboard, work, resume, reconcile] },
-  { about: "To act on one user", commands: [retry, reauthorize, rename, adopt, offboard, forget] },
+  {
+    about: "To act on one user",
+    commands: [retry, reauthorize, rename, adopt, hold, unhold, offboard, forget],
+  },
   {
     about: "For the account and the store",
-    commands: [limits, reopen, listKeys, rotateKeys, retireKey, backup, migrate],
+    commands: [limits, reopen, pause, unpause, listKeys, rotateKeys, retireKey, backup, migrate],
   },
 ];
 

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import type { BudgetView, Counts, ShutGate, UserState, UserStatus } from "../index.ts";
+import type { AccountPause, BudgetView, Counts, ShutGate, UserState, UserStatus } from "../index.ts";
 import { callOf } from "../runtime/user/step.ts";
 import { distanceInWords, spanInWords } from "../runtime/options/time-words.ts";
 import type { Given } from "./command.ts";
+import { escapeControl } from "./escape-control.ts";
 import type { Paint } from "./paint.ts";
 import { wrappedFor } from "./screen.ts";
 
@@ -44,7 +45,7 @@ export function tokenLeft({ usable, expiresAt }: UserStatus, now: number): strin
 export function waitOf({ pause, state, underWay }: UserStatus, now: number): string {
   if (underWay !== null) return `${underWay}?`;
   if (pause === null) return callOf(state) === undefined ? "" : "its turn";
-  const left = pause.until.getTime() - now;
+  const left = (pause.until?.getTime() ?? now) - now;
   return left <= 0 ? pause.reason : `${pause.reason} ${spanInWords(left)}`;
 }
 
@@ -71,6 +72,12 @@ export function gateLine({ gate, state, reason, until }: ShutGate, now: number):
   const why = reason === null || reason === state ? "" : ` (${reason})`;
   const next = until.getTime() <= now ? "now" : distanceInWords(until, now);
   return `${gate} is ${state}${why}; ${state === "probing" ? "one call is trying" : `next try ${next}`}`;
+}
+
+/** A pause of the account: `all management calls until …: "the operator's words"`. */
+export function pauseLine({ lane, reason, until }: AccountPause, now: number): string {
+  const end = until === null ? "" : `, ends ${distanceInWords(until, now)}`;
+  return `${lane === null ? "all management calls" : `lane ${lane}`}${end}: ${escapeControl(reason)}`;
 }
 
 /** All used slots. */

@@ -21,6 +21,10 @@ const commands: Readonly<Record<string, string>> = {
   "keys.list": "keys list",
   "account.reopen": "reopen",
   "account.setLimits": "limits",
+  "account.pause": "pause",
+  "account.unpause": "unpause",
+  hold: "hold ID",
+  unhold: "unhold ID",
 };
 
 const method = new RegExp(

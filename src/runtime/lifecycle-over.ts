@@ -25,8 +25,6 @@ import { checkAdopting, checkOnboardingMany, checkReconciling } from "./bulk/bul
 import type { Cancellable, WorkOptions } from "./options/call-options.ts";
 import { checkId } from "./options/check-id.ts";
 import { aFunction, checkValue, whole } from "../checks.ts";
-import { checkNewLimits } from "./options/check-new-limits.ts";
-import type { Ceiling } from "./options/limits.ts";
 import { close, closed } from "./close.ts";
 import type { Engine } from "./engine/engine.ts";
 import { fhirOf } from "./operations/fhir-of.ts";
@@ -42,6 +40,7 @@ import { onboard } from "./operations/onboard.ts";
 import { onboardMany } from "./bulk/onboard-many.ts";
 import { onSilence, withDeadlines } from "./engine/deadline.ts";
 import { reconcile } from "./bulk/reconcile.ts";
+import { createOperatorVerbs } from "./operations/operator-verbs.ts";
 import { createRemote } from "./operations/remote.ts";
 import { reauthorize } from "./operations/reauthorize.ts";
 import { rename } from "./operations/rename.ts";
@@ -209,7 +208,10 @@ export function lifecycleOver(
 
     async inspect(appUserId) {
       open();
-      return describe((await loadUser(engine, checkId(appUserId))).user);
+      const reading = engine.account.refresh(); // gates and pauses that other processes know of
+      const { user } = await loadUser(engine, checkId(appUserId));
+      await reading;
+      return describe(user);
     },
 
     users(filter) {
@@ -301,24 +303,8 @@ export function lifecycleOver(
 
     budget: createBudget(engine),
     health: createHealth(engine),
-    account: {
-      async reopen() {
-        open();
-        await engine.account.reopen();
-      },
-      async limits() {
-        open();
-        await engine.account.refresh();
-        const { management, token, fhir } = engine.limits;
-        const only = ({ calls, windowMs }: Ceiling): Ceiling => ({ calls, windowMs });
-        return { management: only(management), token: token && only(token), fhir: fhir && only(fhir) };
-      },
-      async setLimits(limits) {
-        open();
-        await engine.limits.set(checkNewLimits(limits));
-      },
-    },
 
+    ...createOperatorVerbs(engine, open, withDeadline, underWay),
     ...createExplainVerbs(engine, open),
     ...createWatchVerbs(engine, open),
     ...createKeyVerbs(engine, open, working),

@@ -21,9 +21,9 @@ import type { AdoptedRow } from "./bulk/adopt-many.ts";
 import type { Grant } from "./operations/adopt.ts";
 import type { ReconcileOptions, Reconciliation } from "./bulk/differences.ts";
 import type { Health } from "./operations/health.ts";
-import type { AccountLimits, NewLimits } from "./options/limits.ts";
 import type { AdoptManyOptions, ImportSummary, OnboardManyOptions, RowSummary } from "./bulk/imports.ts";
 import type { KeyVerbs } from "./keys/key-verbs.ts";
+import type { OperatorVerbs } from "./operations/operator-verbs.ts";
 import type { Remote } from "./operations/remote.ts";
 import type { Rows } from "./bulk/for-each-row.ts";
 import type { UserStatus } from "./user/user-status.ts";
@@ -32,14 +32,14 @@ import type { WatchVerbs } from "./watching/watch-verbs.ts";
 import type { WorkSummary } from "./engine/work.ts";
 
 /** The users of one 1upHealth account. Each user is a durable state machine. */
-export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisposable {
+export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, OperatorVerbs, AsyncDisposable {
   /**
    * Registers a user, or resumes an interrupted registration. Resolves once the user has a working access token, or
    * when `waitMs` elapses; `usable` is then false and `pause.until` tells how long it is paused. A user that already
    * exists here costs no call. Safe to call any number of times.
    *
    * @param appUserId your own id for the user, 1–512 bytes of UTF-8 without control characters
-   * @throws {LifecycleError} `INVALID_ID`; `USER_FAILED`; `CREDENTIALS_REFUSED`, `FORBIDDEN` (the user is kept);
+   * @throws {LifecycleError} `INVALID_ID`; `USER_FAILED`; `CREDENTIALS_REFUSED`, `FORBIDDEN`, `PAUSED` (the user is kept);
    * `USER_OFFBOARDED` (retryable) if `waitMs` elapses while the user's data is still being erased; `RENAMED`;
    * `STORE_UNAVAILABLE`
    * @example
@@ -422,47 +422,6 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, AsyncDisp
    * ```
    */
   health(): Promise<Health>;
-  /** The 1upHealth account that all users of this lifecycle belong to. */
-  readonly account: {
-    /**
-     * Reopens, in all processes, the gates that a refusal by 1upHealth had closed, and reads the credentials again if
-     * they are a function. Call it when 1upHealth's console shows that the problem is solved. Without it, one probe
-     * call is made every minute at first and every hour in the end.
-     */
-    reopen(): Promise<void>;
-    /**
-     * The limits in force here: those in the account's record, or the stricter ones that this process is configured
-     * with. Makes no call.
-     *
-     * @throws {LifecycleError} `STORE_UNAVAILABLE`
-     * @example
-     * ```ts
-     * import { createTestLifecycle } from "oneup-lifecycle/testing";
-     *
-     * const { lifecycle } = await createTestLifecycle();
-     * const { management, token } = await lifecycle.account.limits();
-     * console.log(management.calls, management.windowMs, token); // 300 3600000 null
-     * ```
-     */
-    limits(): Promise<AccountLimits>;
-    /**
-     * Replaces the account's limits in its record in the store, for all processes. Processes without limits of their
-     * own apply them within seconds; processes whose options set another limit keep to the stricter one until their
-     * options are changed too. `null` removes the limit of an endpoint; an endpoint that is not named keeps its
-     * limit.
-     *
-     * @throws {LifecycleError} `INVALID_OPTION`, `STORE_UNAVAILABLE`
-     * @example
-     * ```ts
-     * import { createTestLifecycle } from "oneup-lifecycle/testing";
-     *
-     * const { lifecycle } = await createTestLifecycle();
-     * await lifecycle.account.setLimits({ management: { calls: 600, windowMs: 3_600_000 } });
-     * console.log((await lifecycle.forecast()).of); // 600
-     * ```
-     */
-    setLimits(limits: NewLimits): Promise<void>;
-  };
   /**
    * The name of this user in logs and error messages.
    *

@@ -17,9 +17,11 @@ import { newestFormat } from "../store/envelope.ts";
 import { readOnce } from "../store/sealing/keys.ts";
 import { steadyClock } from "../store/steady-time.ts";
 import { keyRing } from "../store/sealing/key-ring.ts";
+import type { Lane } from "../store/contract.ts";
 import type { SealMemory } from "../store/sealing/sealer.ts";
 import type { KeyRing } from "../store/sealing/key-ring.ts";
 import { Account } from "./account/account.ts";
+import { Pauses } from "./account/pauses.ts";
 import { openChecked } from "./account/checked-store.ts";
 import { askForCredentials } from "./options/credentials.ts";
 import { Changes } from "./engine/changes.ts";
@@ -111,8 +113,12 @@ async function openEngine(
     const hidden = hideIds ? new HiddenNames(keys.view.names, account) : null;
     const store = hidden === null ? opened : pseudonymisedStore(opened, hidden, warn);
     const { limits: configured, lanes } = settings;
-    const limits = await LimitsInForce.open({ record: opened.account, configured, lanes, clock, logger });
     const changes = new Changes(clock, logger);
+    const changed = (): void => changes.wakeWorkers();
+    const pauses = new Pauses({ record: opened.account, clock, logger, changed });
+    const paused = (): readonly Lane[] => pauses.lanes();
+    const { account: record } = opened;
+    const limits = await LimitsInForce.open({ record, configured, lanes, paused, clock, logger });
     const sender = createSender({
       transport: settings.transport ?? defaultTransport(),
       clock,
@@ -128,6 +134,7 @@ async function openEngine(
       hidden,
       refuseLost: checked.refuseLost,
       limits,
+      pauses,
       writability,
       guard: createGuard({ slots: store.slots, clock, limits, timeoutMs, graceMs }),
       account: new Account({
@@ -143,9 +150,10 @@ async function openEngine(
         lostMs: timeoutMs + graceMs,
         neutral: (endpoint, permit) => neutralCall(engine, endpoint, permit),
         logger,
-        changed: () => changes.wakeWorkers(),
+        changed,
         seen(record, at) {
           limits.see(record);
+          pauses.see(record, at);
           void keys.see(record, at);
         },
       }),

@@ -37,6 +37,8 @@ export interface Limit {
   readonly reserved?: number;
   /** Minimum number of slots per window for a lane with demand, regardless of the lanes before it. @default 0 */
   readonly least?: { readonly recovery: number; readonly bulk: number };
+  /** Lanes that are served no slot; requests in other lanes do not wait for the users in them. @default none */
+  readonly paused?: readonly Lane[] | undefined;
 }
 
 /**

@@ -85,6 +85,14 @@ export interface Origin {
   readonly arrived: boolean;
 }
 
+/** An operator has stopped the management calls for this user. */
+export interface Hold {
+  /** The operator's words. */
+  readonly reason: string;
+  /** Ms since 1970. */
+  readonly since: number;
+}
+
 /** The stored form of a user. */
 export interface Envelope {
   readonly format: number;
@@ -109,6 +117,8 @@ export interface Envelope {
   readonly origin?: Origin;
   /** Its ids before it was renamed; keyed names if ids are hidden. */
   readonly former?: readonly string[];
+  /** Why an operator holds it, if one does. A release that does not know this field drops it. */
+  readonly hold?: Hold;
 }
 
 /**
@@ -145,7 +155,7 @@ export function sealingKeyOf(value: Json): string | null {
 
 function isEnvelope(record: unknown): record is Envelope {
   if (!isObject(record)) return false;
-  const { state, context, intent, pause, lane, history, calls, sealed, origin, former } = record;
+  const { state, context, intent, pause, lane, history, calls, sealed, origin, former, hold } = record;
   const { meters = [] } = record;
   return (
     typeof state === "string" &&
@@ -168,7 +178,8 @@ function isEnvelope(record: unknown): record is Envelope {
         typeof sealed["key"] === "string")) &&
     (origin === undefined ||
       (isObject(origin) && typeof origin["name"] === "string" && typeof origin["arrived"] === "boolean")) &&
-    (former === undefined || isTexts(former))
+    (former === undefined || isTexts(former)) &&
+    (hold === undefined || (isObject(hold) && typeof hold["reason"] === "string" && isTime(hold["since"])))
   );
 }
 

@@ -58,6 +58,17 @@ export function reach(limit: Limit, lane: Lane): number {
   return Math.max(1, limit.calls - (limit.reserved ?? 0), limit.least?.[lane] ?? 0);
 }
 
+/** Whether users in this lane are granted slots now. */
+export function isServed({ paused }: Limit, lane: Lane): boolean {
+  return paused === undefined || !paused.includes(lane);
+}
+
+/** The waiting users that are granted slots now. */
+export function served(limit: Limit, waiting: Counts): Counts {
+  const of = (lane: Lane): number => (isServed(limit, lane) ? waiting[lane] : 0);
+  return { interactive: of("interactive"), recovery: of("recovery"), bulk: of("bulk") };
+}
+
 /** The number of users who wait in the lane or one before it. */
 export function ahead(waiting: Counts, lane: Lane): number {
   return lanes.slice(0, lanes.indexOf(lane) + 1).reduce((sum, each) => sum + waiting[each], 0);

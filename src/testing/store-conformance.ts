@@ -15,6 +15,7 @@ import { due } from "./conformance/due.ts";
 import { emptied } from "./conformance/emptied.ts";
 import { erasing } from "./conformance/erasing.ts";
 import { lanes } from "./conformance/lanes.ts";
+import { pausedLanes } from "./conformance/paused-lanes.ts";
 import { leases } from "./conformance/leases.ts";
 import { listing } from "./conformance/listing.ts";
 import { moves } from "./conformance/moves.ts";
@@ -28,6 +29,7 @@ const chapters: readonly Chapter[] = [
   leases,
   due,
   lanes,
+  pausedLanes,
   slots,
   slotsInCommits,
   clocks,

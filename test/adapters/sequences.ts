@@ -42,6 +42,7 @@ const limit: fc.Arbitrary<Limit> = fc
         calls: fc.integer({ min: 1, max: 6 }),
         reserved: fc.nat(3),
         least: fc.record({ recovery: fc.nat(3), bulk: fc.nat(3) }),
+        paused: fc.subarray(["interactive", "recovery", "bulk"] as const),
       },
       { requiredKeys: ["calls"] },
     ),

@@ -18,6 +18,7 @@ function user(appUserId: string, underWay: string | null, ...events: readonly st
     purge: null,
     conflict: null,
     pause: null,
+    hold: null,
     failure: null,
     underWay,
     calls: { management: 1, token: 0 },

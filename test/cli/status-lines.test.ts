@@ -20,6 +20,10 @@ const view: BudgetView = {
     { gate: "secret", state: "suspended", reason: "credentials", until: at(12) },
     { gate: "exchange", state: "probing", reason: "unavailable", until: at(-1) },
   ],
+  paused: [
+    { lane: "recovery", reason: "1upHealth asked us to wait ".repeat(7), since: at(-1), until: at(1_439) },
+    { lane: null, reason: "a bill", since: at(-9), until: null },
+  ],
   running: 0,
 };
 const health: Health = {
@@ -27,6 +31,7 @@ const health: Health = {
   storeMs: 1,
   problem: "RECORD_TOO_NEW",
   shut: view.shut,
+  paused: view.paused,
   limitConflicts: [
     {
       limit: "management",
@@ -53,6 +58,8 @@ describe("cli status", () => {
     expect(text).toMatch(/gates +management is throttled; next try in 23 h 59 min\n/);
     expect(text).toContain("secret is suspended (credentials); next try in 12 min\n");
     expect(text).toContain("exchange is probing (unavailable); one call is trying\n");
+    expect(text).toMatch(/paused +lane recovery, ends in 23 h 59 min: 1upHealth asked/);
+    expect(text).toContain("all management calls: a bill\n");
     expect(text).toMatch(/problem +RECORD_TOO_NEW/);
   });
 });

@@ -211,6 +211,7 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
         case "recover":
         case "reauthorize":
         case "rename":
+        case "hold":
           return void (await lifecycle.onboard(id));
         case "offboard":
           await lifecycle.onboard(id);

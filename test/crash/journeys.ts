@@ -24,6 +24,8 @@ export const journeys = [
   "retry",
   /** another `app_user_id` */
   "rename",
+  /** held by an operator and let go, with an access token that expired */
+  "hold",
   /** let go, with some data of two FHIR versions, which 1upHealth erases one by one */
   "offboard",
   /** taken over with a refresh token */
@@ -52,6 +54,7 @@ export const costs: Readonly<Record<Journey, number>> = {
   reauthorize: 1,
   retry: 1,
   rename: 1,
+  hold: 0,
   offboard: 2, // before its number is purged, 1upHealth is asked whose it is; and to begin anew
 };
 
@@ -65,6 +68,7 @@ export const steps: Readonly<Record<Journey, { readonly write: number; readonly 
   reauthorize: { write: 3, call: 2 },
   retry: { write: 3, call: 2 },
   rename: { write: 2, call: 1 },
+  hold: { write: 4, call: 1 },
   adopt: { write: 3, call: 1 },
   "adopt with access": { write: 1, call: 0 },
   "adopt in vain": { write: 5, call: 3 },
@@ -146,6 +150,10 @@ export async function go(lifecycle: Lifecycle, life: Omit<Life, "instant">): Pro
       return void (await lifecycle.retry(id));
     case "rename":
       return rename(lifecycle, id);
+    case "hold":
+      await lifecycle.hold(id, "a complaint");
+      await lifecycle.unhold(id);
+      return void (await lifecycle.accessToken(id));
     case "offboard":
       return offboard(lifecycle, id);
   }

@@ -321,7 +321,7 @@ describe("onboard() within the limit", () => {
     const before = sandbox.clock.now();
     const waiting = await untilPaused(lifecycle, id, (wait) => lifecycle.onboard(id, wait));
     expect(waiting).toMatchObject({ state: "created", usable: false, pause: { reason: "rateLimit" } });
-    const wait = (waiting.pause?.until.getTime() ?? 0) - before;
+    const wait = (waiting.pause?.until?.getTime() ?? 0) - before;
     expect(wait).toBeGreaterThan(3_500_000);
     expect(wait).toBeLessThan(3_620_000);
     expect(sandbox.journal.count("createUser")).toBe(1);

@@ -132,7 +132,7 @@ describe("a user whose calls alone are refused", () => {
     await refuseAlone(made, "culprit", "exchangeCode", eleven);
     await clock.advance(hour);
     const { pause } = await lifecycle.inspect("culprit");
-    expect((pause?.until.getTime() ?? Infinity) - clock.now()).toBeLessThanOrEqual(24 * hour);
+    expect((pause?.until?.getTime() ?? Infinity) - clock.now()).toBeLessThanOrEqual(24 * hour);
   });
 });
 

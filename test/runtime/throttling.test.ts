@@ -126,7 +126,7 @@ describe("a user that 1upHealth throttles alone", () => {
       ({ pause } = await lifecycle.inspect("ada"));
     }
     expect(pause?.reason).toBe("throttled");
-    expect((pause?.until.getTime() ?? Infinity) - clock.now()).toBeLessThanOrEqual(4 * minute);
+    expect((pause?.until?.getTime() ?? Infinity) - clock.now()).toBeLessThanOrEqual(4 * minute);
   });
 });
 

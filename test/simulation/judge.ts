@@ -20,6 +20,7 @@ import { LimitJudge } from "./limit-judge.ts";
 import { ListJudge } from "./list-judge.ts";
 import { LookUpJudge } from "./look-up-judge.ts";
 import { NumberJudge } from "./number-judge.ts";
+import { PauseJudge } from "./pause-judge.ts";
 import { OutageJudge } from "./outage-judge.ts";
 import type { Scenario } from "./scenario.ts";
 import { minute } from "./time.ts";
@@ -53,6 +54,7 @@ export class Judge {
   readonly leaving: LeavingJudge;
   /** What may come of a number. */
   readonly numbers: NumberJudge;
+  readonly pauses: PauseJudge = new PauseJudge(this, () => this.#time.now);
   readonly blamed: string[] = [];
 
   constructor(scenario: Scenario, time: Time, trace: Trace, world: World, keys: StoreKeys) {
@@ -289,6 +291,7 @@ export class Judge {
     if (before === null) this.lists.added(life, dossier.id, after);
     this.leaving.written(dossier, before, after);
     this.numbers.written(dossier, after);
+    this.pauses.written(dossier, before, after);
     this.lookUps.written(life, dossier, before, after);
     if (after.sealed === null || after.sealed.text === before?.sealed?.text) return;
     const oneupUserId = (after.context["oneupUserId"] ?? null) as number | null; // written by the library
@@ -306,6 +309,7 @@ export class Judge {
   async account(value: Json): Promise<void> {
     await this.#keys.renew();
     this.limits.account(value);
+    this.pauses.account(value);
     this.blocks.account(value, (secret) => this.#keys.sealer.fingerprint(secret));
   }
 

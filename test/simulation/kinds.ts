@@ -71,6 +71,8 @@ export const kinds: Readonly<Record<string, Kind>> = {
   wrongNumbers: { share: 0.12 },
   // Last, because the first that is alone is the only one: they leave the stories of the others as they were.
   ...refusedOnes,
+  /** An operator pauses the account or a lane, and holds users, again and again: see `pausing.ts`. */
+  pausing: { share: 0.15, alone: 0.3 },
 };
 
 /** The kinds of a seed. `wanted`: this one in any case. */

@@ -2,6 +2,7 @@
 import type { Commit, ImportSummary, UserState } from "oneup-lifecycle";
 import type { JournalEntry } from "oneup-lifecycle/sandbox";
 import type { World } from "../../src/sandbox/state/world.ts";
+import { isStoppedCall } from "./pause-judge.ts";
 import type { Envelope } from "../../src/store/envelope.ts";
 import { callOf } from "../../src/runtime/user/step.ts";
 import { isLeft } from "./dossier.ts";
@@ -147,8 +148,10 @@ export class ListJudge {
 
   /** An idle user with a call to make must be taken up again, and soon, unless its record has a reason. */
   rests({ id, value, lane, dueInMs }: Commit, isLeased: boolean): void {
-    const { state, intent, pause } = value as unknown as Envelope; // written by the library itself
+    const { state, intent, pause, hold } = value as unknown as Envelope; // written by the library itself
     if (isLeased || lane !== null || callOf(state as UserState) === undefined) return;
+    // An operator holds it, and lets it go.
+    if (hold !== undefined && intent === null && dueInMs === null && isStoppedCall(state)) return;
     if (dueInMs === null) this.#judge.blame(`P2: no process will ever take ${id} up`);
     const reason = intent !== null || pause !== null || state === "codeIssued" || state === "expiring";
     if (!reason && (dueInMs ?? 0) > 5 * minute) this.#judge.blame(`P2: ${id} is held back for no reason`);

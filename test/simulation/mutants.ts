@@ -5,6 +5,7 @@
 import type { Mutant, Rewrite } from "./breaking.ts";
 import { mutantsOfDoubt } from "./mutants-of-doubt.ts";
 import { mutantsOfAnswers } from "./mutants-of-answers.ts";
+import { mutantsOfPauses } from "./mutants-of-pauses.ts";
 
 const none: Rewrite = () => "null";
 const no: Rewrite = () => "false";
@@ -344,5 +345,6 @@ export const mutants: readonly Mutant[] = [
     when: "always",
   },
   ...mutantsOfAnswers,
+  ...mutantsOfPauses,
   ...mutantsOfDoubt,
 ];

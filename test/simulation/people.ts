@@ -313,7 +313,7 @@ export class Person {
     } else if (error.code === "USER_FAILED" || error.code === "USER_CONFLICT") {
       const isToRetry = error.code === "USER_FAILED" || this.#connected?.hearsOfConflict(what) === true;
       if (isToRetry) time.after(minute, () => this.#retry());
-    } else if (!fairErrors.includes(error.code)) {
+    } else if (!fairErrors.includes(error.code) && !judge.pauses.mayReject(this.id, error.code)) {
       judge.blame(`P7: ${what}(${this.id}) rejected with ${error.code}: ${error.message}`);
     }
   }

@@ -22,6 +22,7 @@ import { Kinds } from "./kinds.ts";
 import { List } from "./lists.ts";
 import { Person } from "./people.ts";
 import { allKeys, firstRing, Operator } from "./operator.ts";
+import { Pausing } from "./pausing.ts";
 import { playEmptying } from "./emptying.ts";
 import { plainStore } from "./plain-store.ts";
 import type { PlainStore } from "./plain-store.ts";
@@ -85,6 +86,7 @@ export class Simulation implements Stage {
   readonly #seen: Store;
   readonly #processes: readonly Process[];
   readonly #operator: Operator;
+  readonly #pausing: Pausing;
   readonly #people: readonly Person[];
   readonly #lists: readonly List[];
   /** What goes wrong now. */
@@ -107,6 +109,7 @@ export class Simulation implements Stage {
     const { processes, users } = parts.scenario;
     this.#processes = Array.from({ length: processes }, (_, index) => new Process(this, index));
     this.#operator = new Operator(this, this.#processes);
+    this.#pausing = new Pausing(this);
     const { imports, strangers } = parts.scenario;
     for (let number = 1; number <= strangers.first; number++) this.#stranger(number);
     this.#people = Array.from({ length: users }, (_, index) => new Person(this, index + 1));
@@ -180,6 +183,7 @@ export class Simulation implements Stage {
     const { time, judge, scenario, trace } = this;
     for (const process of this.#processes) process.start();
     this.#operator.begin();
+    this.#pausing.begin(this.#people);
     this.#happenings();
     const broken = brokenBy(judge, time);
     const emptiedMs = this.kinds.emptied();
@@ -198,7 +202,10 @@ export class Simulation implements Stage {
       time.now + 48 * hour,
       () =>
         broken() ||
-        (this.#operator.isDone && judge.all().every(hasArrived) && this.#lists.every(({ isDone }) => isDone)),
+        (this.#operator.isDone &&
+          this.#pausing.isDone &&
+          judge.all().every(hasArrived) &&
+          this.#lists.every(({ isDone }) => isDone)),
     );
     if (!broken() && !this.#lists.every(({ isDone }) => isDone)) judge.blame("P2: an import is never done");
     if (!broken()) await this.#checkUp(broken);

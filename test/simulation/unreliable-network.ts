@@ -69,6 +69,7 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
           if (!request.onSending()) return reject(heldBack());
           sent = true;
           judge.grants.leaves(life, incoming.path, incoming.body);
+          judge.pauses.leaves(life, incoming, userOf(stage, incoming));
           if (dice.hits(rates.answerLost / 2)) {
             // The line is cut, and what was sent is still on its way.
             time.after(dice.between(1_000, 9_900), () => {

@@ -48,6 +48,7 @@ function written(place: Place): Record<string, any> {
     revision: 1,
     intent: null,
     pause: null,
+    hold: null,
     lane: "bulk",
     history: [],
     meters: [],

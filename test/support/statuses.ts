@@ -25,6 +25,7 @@ export function user(state: UserState, more: Partial<UserStatus> = {}): UserStat
     purge: null,
     conflict: null,
     pause: null,
+    hold: null,
     failure: null,
     underWay: null,
     calls: { management: 1, token: 0 },

@@ -241,6 +241,14 @@ local function waiting()
   return waits
 end
 
+-- The lanes of them that the limit does not pause.
+local function served(limit, asks)
+  if not limit.paused then return asks end
+  local left = { interactive = asks.interactive, recovery = asks.recovery, bulk = asks.bulk }
+  for _, lane in ipairs(limit.paused) do left[lane] = false end
+  return left
+end
+
 local function slotAt(limit, holdMs, lane)
   return { limit = limit.name, windowMs = limit.windowMs, lane = lane, at = noted(limit.windowMs, now + holdMs) }
 end
@@ -251,7 +259,7 @@ local function freeSlot(ask)
   local counted = ask.lane == null and 'interactive' or ask.lane
   local asks, queued = { [counted] = true }, false
   if ask.lane ~= null then
-    local others = waiting()
+    local others = served(limit, waiting())
     for _, lane in ipairs(lanes) do
       queued = queued or others[lane]
       if lane == counted then break end

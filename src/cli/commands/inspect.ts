@@ -54,7 +54,8 @@ const valueAt = 16;
 type Fact = readonly [name: string, value: string, tone?: keyof Paint];
 
 function factsOf(status: UserStatus, now: number): readonly Fact[] {
-  const { state, since, usable, expiresAt, oneupUserId, active, pause, failure, underWay, calls } = status;
+  const { state, since, usable, expiresAt, oneupUserId, active, pause, hold, failure, underWay, calls } =
+    status;
   const facts: Fact[] = [
     ["state", state, toneOf[state]],
     ["since", momentInWords(since, now)],
@@ -69,8 +70,11 @@ function factsOf(status: UserStatus, now: number): readonly Fact[] {
   if (status.provisionalUntil !== null)
     facts.push(["provisional", `until ${momentInWords(status.provisionalUntil, now)}`, "busy"]);
   if (active === false) facts.push(["active", "no, according to 1upHealth", "busy"]);
-  if (pause !== null)
-    facts.push(["waits", `${pause.reason}, until ${momentInWords(pause.until, now)}`, "busy"]);
+  if (pause !== null) {
+    const end = pause.until === null ? "" : `, until ${momentInWords(pause.until, now)}`;
+    facts.push(["waits", `${pause.reason}${end}`, "busy"]);
+    if (pause.why !== undefined) facts.push(["because", escapeControl(pause.why), "busy"]);
+  }
   if (pause !== null) facts.push(["attempt", `${pause.attempt} is next`]);
   if (underWay !== null) facts.push(["call", `${underWay}, in flight or in doubt`, "busy"]);
   if (failure !== null) {
@@ -79,6 +83,8 @@ function factsOf(status: UserStatus, now: number): readonly Fact[] {
       ["because", escapeControl(failure.why), "bad"],
     );
   }
+  if (hold !== null)
+    facts.push(["held", `since ${momentInWords(hold.since, now)}: ${escapeControl(hold.reason)}`, "busy"]);
   if (status.conflict !== null) facts.push(["conflict", status.conflict, "bad"]);
   if (status.purge !== null) {
     const { done, left, skipped } = status.purge;

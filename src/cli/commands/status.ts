@@ -12,12 +12,12 @@ import { paintFor } from "../paint.ts";
 import type { Paint } from "../paint.ts";
 import { adapterOf, withStore } from "../open-store.ts";
 import { widthOf, width as usualWidth } from "../screen.ts";
-import { byLane, gateLine, number, print, toneOf, usedIn, waitingUsers } from "../format.ts";
+import { byLane, gateLine, number, pauseLine, print, toneOf, usedIn, waitingUsers } from "../format.ts";
 
 /** See the module. */
 export const status: Command = {
   name: "status",
-  description: "show users by state, the call limit, waiting users and closed gates",
+  description: "show users by state, the call limit, waiting users, closed gates and pauses",
   example: "status --store redis://localhost:6379",
   opens: "look",
   json: "object",
@@ -45,7 +45,7 @@ async function run(given: Given): Promise<number> {
 
 /** The output of `--json`. */
 function asData(store: string, view: BudgetView, { ready, problem }: Health): object {
-  const { at, users, used, of, waiting, nextInMs, shut } = view;
+  const { at, users, used, of, waiting, nextInMs, shut, paused } = view;
   return {
     store,
     at,
@@ -56,6 +56,7 @@ function asData(store: string, view: BudgetView, { ready, problem }: Health): ob
     underWayOrHeld: waitingUsers(view),
     nextInMs,
     shut,
+    paused,
     ready,
     problem,
   };
@@ -99,6 +100,7 @@ export function statusLines(
     ...row("next call", nextInMs <= 0 ? "now" : momentInWords(new Date(now + nextInMs), now)),
     "",
     ...gateLines(view, row, now),
+    ...view.paused.flatMap((pause, index) => row(index === 0 ? "paused" : "", pauseLine(pause, now), "busy")),
     ...health.limitConflicts.flatMap(({ limit, configured, recorded }) =>
       row(
         "conflict",

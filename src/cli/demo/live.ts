@@ -96,7 +96,7 @@ async function acts(
   });
   const status = await lifecycle.onboard(user, { waitMs, signal }).finally(leave);
   if (!status.usable) {
-    const until = status.pause?.until.toISOString() ?? "it is checked again";
+    const until = status.pause?.until?.toISOString() ?? "it is checked again";
     screen.say(
       "",
       paint.busy(`${user} is ${status.state} and waits until ${until}; run this again to continue`),

@@ -8,7 +8,7 @@ import { randomName } from "../../clock.ts";
 import type { Clock } from "../../clock.ts";
 import { inWords, isLifecycleError } from "../../errors.ts";
 import type { Limits } from "../../guard/guard.ts";
-import type { AccountRecord, Json, Limit, Store } from "../../store/contract.ts";
+import type { AccountRecord, Json, Lane, Limit, Store } from "../../store/contract.ts";
 import { isCount, isObject } from "../../store/guards.ts";
 import { formerOf, grown, readFormer } from "./former-limits.ts";
 import type { FormerLimits } from "./former-limits.ts";
@@ -77,6 +77,8 @@ export interface LimitsParts {
   readonly record: Store["account"];
   readonly configured: ConfiguredLimits;
   readonly lanes: LaneShares;
+  /** The lanes that are not served now. */
+  readonly paused: () => readonly Lane[];
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -125,7 +127,9 @@ export class LimitsInForce implements Limits {
   }
 
   get management(): Limit {
-    return this.#now().management;
+    const { management } = this.#now();
+    const paused = this.#parts.paused();
+    return paused.length === 0 ? management : { ...management, paused };
   }
 
   get token(): Limit | null {

@@ -11,8 +11,7 @@ import type { GateName } from "../../guard/gates.ts";
 import { openGate, stepGate } from "../../../machines/index.ts";
 import type { Gate, GateEvent } from "../../../machines/index.ts";
 import type { AccountRecord, Json, Store } from "../../store/contract.ts";
-import { GateTimes } from "./gate-times.ts";
-import { readGates, withGate } from "./account-record.ts";
+import { GateTimes, readGates, withGate } from "./account-record.ts";
 import { errorField, retryField } from "../options/logger.ts";
 import type { Logger } from "../options/logger.ts";
 

@@ -35,7 +35,7 @@ type Renamed = Extract<Difference, { readonly type: "renamed" }>;
 /**
  * Moves a record to the id that its user has at 1upHealth, for one management call, because the list may be out of
  * date. True as well if another process has just moved it there. False: the user has another id there by now, the
- * record does not become idle, its number is unconfirmed, the id is taken here, or a user with that id was forgotten
+ * record does not become idle, an operator holds the user, its number is unconfirmed, the id is taken here, or a user with that id was forgotten
  * here.
  */
 export async function followRename(engine: Engine, renamed: Renamed, signal: AbortSignal): Promise<boolean> {
@@ -48,7 +48,7 @@ export async function followRename(engine: Engine, renamed: Renamed, signal: Abo
 async function move(engine: Engine, renamed: Renamed, signal: AbortSignal): Promise<boolean> {
   const { appUserId, thereAppUserId, oneupUserId } = renamed;
   if ((await movable(engine, renamed, signal)) === null) return false;
-  const there = await lookUp(engine, { oneupUserId }, { lane: "recovery", signal });
+  const there = await lookUp(engine, { oneupUserId }, { lane: "recovery", signal, subject: appUserId });
   // A forgotten user stays forgotten: rename() refuses such an id too.
   const isThere =
     there?.appUserId === thereAppUserId && (await tombstoneRevision(engine, thereAppUserId)) === 0;
@@ -67,7 +67,7 @@ async function move(engine: Engine, renamed: Renamed, signal: AbortSignal): Prom
 }
 
 /**
- * The user, if it has this number, confirmed: an unconfirmed number may be another user's. A call under way for it, such
+ * The user, if it is not held and has this number, confirmed: an unconfirmed number may be another user's. A call under way for it, such
  * as a refresh, is given its time to end.
  */
 async function movable(
@@ -91,6 +91,8 @@ async function movable(
     found = await find();
   }
   if (found === null || isBusy(found)) return null;
-  const { context } = found.user.position;
-  return context.oneupUserId === oneupUserId && context.unconfirmed === null ? found : null;
+  const { hold, position } = found.user;
+  const { context } = position;
+  const isIts = context.oneupUserId === oneupUserId && context.unconfirmed === null;
+  return isIts && hold === null ? found : null;
 }

@@ -15,6 +15,7 @@ import type { Account, Blocked } from "../account/account.ts";
 import type { CallOutcome } from "./call-outcome.ts";
 import type { Changes } from "./changes.ts";
 import type { LimitsInForce } from "../account/limits-in-force.ts";
+import type { Pauses } from "../account/pauses.ts";
 import type { Settings } from "../options/lifecycle-options.ts";
 import type { SearchForms } from "../user/search-forms.ts";
 import type { StoreKeys } from "../account/store-keys.ts";
@@ -42,6 +43,8 @@ export interface Engine {
   readonly sender: Sender;
   /** How users are looked up at 1upHealth. */
   readonly forms: SearchForms;
+  /** What an operator has paused. */
+  readonly pauses: Pauses;
   /** The account's gates and credentials. */
   readonly account: Account;
   /** The name of this process in leases. */

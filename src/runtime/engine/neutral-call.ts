@@ -11,12 +11,14 @@ import { slotAfter } from "../../guard/guard.ts";
 import type { Call } from "../../http/call.ts";
 import { emptyExchangeCall, readEmptyExchange } from "../../http/token.ts";
 import { listUsersCall, readUserList } from "../../http/user-management.ts";
+import { lanes } from "../../store/contract.ts";
 import type { Slot } from "../../store/contract.ts";
 import type { GrantedSlot, Permit } from "../account/permit.ts";
 import type { NeutralEndpoint, NeutralOutcome } from "../account/blocking.ts";
 import { slotFate } from "./in-doubt.ts";
 import { clientOf } from "./engine.ts";
 import type { Engine } from "./engine.ts";
+import { knowPauses } from "./stop.ts";
 
 /** When no call may be sent now, how long until the next attempt, ms. */
 const retryInMs = 5_000;
@@ -35,6 +37,10 @@ export async function neutralCall(
   const { account, closing, sender, store } = engine;
   const isShut = !permit.tries.has(endpoint) && account.gates()[endpoint].state !== "open";
   if (closing.aborted || isShut) return { type: "notAsked", retryInMs };
+  if (endpoint === "management") {
+    await knowPauses(engine);
+    if (engine.pauses.lanes().length === lanes.length) return { type: "notAsked", retryInMs };
+  }
   const taken = takeGranted(endpoint, permit) ?? (await takeSlot(engine, endpoint));
   if ("retryInMs" in taken) return { type: "notAsked", retryInMs: taken.retryInMs };
   const { slot, notAfter } = taken;

@@ -10,7 +10,7 @@
 import { randomName, sleep } from "../../clock.ts";
 import type { Lease, Limit } from "../../store/contract.ts";
 import type { Pause } from "../../store/envelope.ts";
-import { isPurging } from "../../../machines/index.ts";
+import { isPurging, isRenaming } from "../../../machines/index.ts";
 import type { UserCall } from "../../../machines/index.ts";
 import { slotAfter } from "../../guard/guard.ts";
 import type { SlotEnd } from "../../guard/guard.ts";
@@ -24,6 +24,7 @@ import type { Engine } from "./engine.ts";
 import { hasUser, moveUser } from "./move-user.ts";
 import { heldInARow } from "./pause-after.ts";
 import { schedule } from "./schedule.ts";
+import { isStoppable, knowPauses, stopOf } from "./stop.ts";
 import { saveUser } from "./save-user.ts";
 import type { How } from "./save-user.ts";
 import { codeRegistersMs } from "../options/backoff.ts";
@@ -87,17 +88,21 @@ async function onward(engine: Engine, start: User, from: Start, permit: Permit):
   };
 
   for (;;) {
-    const stopping = engine.closing.aborted || (stop?.aborted ?? false);
-    const call = nextCall(user, clock.now(), stopping);
-    const endpoint = call === undefined ? undefined : endpointOf(call);
+    const wanted = nextCall(user, clock.now());
+    const isEnding = engine.closing.aborted || (stop?.aborted ?? false);
+    let isStopped = wanted !== undefined && (await stops(engine, user, wanted, isEnding));
+    const endpoint = wanted === undefined || isStopped ? undefined : endpointOf(wanted);
     permit.isAgain = heldInARow(user.history) > 0;
     permit.hasFailed = user.position.context.exchanges > 0 || user.position.context.codesSpent > 0;
     permit.granted = slot === null || endpoint !== "management" ? null : { slot, notAfter };
-    const blocked = call === undefined ? null : await blockedBefore(engine, call, permit);
+    const blocked = wanted === undefined || isStopped ? null : await blockedBefore(engine, wanted, permit);
+    // The gates may have taken a while. From here on the call leaves within its time-out, or not at all.
+    isStopped ||= wanted !== undefined && blocked === null && (await stops(engine, user, wanted, isEnding));
+    const call = isStopped ? undefined : wanted;
     if (endpoint === "management" && permit.granted === null) slot = null; // a neutral call has used it
     // A user that was granted a slot but may not start a call any more returns to its place in the lane.
-    const unserved = stopping && slot !== null && !hasOutcome && callOf(user.position.state) !== undefined;
-    if (slot !== null && (endpoint !== "management" || blocked !== null)) {
+    const unserved = isStopped && slot !== null && !hasOutcome;
+    if (slot !== null && (isStopped || endpoint !== "management" || blocked !== null)) {
       over = { giveBack: slot };
       slot = null;
     }
@@ -112,7 +117,7 @@ async function onward(engine: Engine, start: User, from: Start, permit: Permit):
     }
     // A user whose token still works can wait for longer than one whose code expires.
     const asked = call === "refreshToken" && isUsableNow(engine, user) ? "refresh" : endpoint;
-    const lane = user.position.state === "renaming" ? laneOfCalls(engine) : user.lane; // a rename is in no lane
+    const lane = isRenaming(user.position.state) ? laneOfCalls(engine) : user.lane; // a rename is in no lane
     const ask = slot === null ? guard.ask(asked, lane) : null;
     const intended = withIntent(engine, user, call);
     const done = await saveUser(engine, intended, hasOutcome, {
@@ -251,10 +256,25 @@ function pauseFor({ reason, until }: Blocked): Pause {
 }
 
 /** The call to make now; `undefined` if the user needs none or must wait. */
-function nextCall(user: User, now: number, stopping: boolean): UserCall | undefined {
+function nextCall(user: User, now: number): UserCall | undefined {
   if (user.pause !== null && user.pause.until > now) return undefined;
-  const call = callOf(user.position.state);
-  return stopping && call !== undefined && endpointOf(call) !== "token" ? undefined : call;
+  return callOf(user.position.state);
+}
+
+/**
+ * Whether the call must not begin, because this process ends or an operator has stopped it. What could not be read of
+ * the account's pauses stops it as well.
+ */
+async function stops(engine: Engine, user: User, call: UserCall, isEnding: boolean): Promise<boolean> {
+  if (endpointOf(call) === "token") return false;
+  if (isEnding) return true;
+  if (!isStoppable(user.position)) return false;
+  try {
+    await knowPauses(engine);
+  } catch {
+    return true; // the next write gets the error
+  }
+  return stopOf(engine, user) !== null;
 }
 
 function withIntent(engine: Engine, user: User, call: UserCall): User {

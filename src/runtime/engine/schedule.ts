@@ -3,11 +3,13 @@
  *
  * @module
  */
+import { isRenaming } from "../../../machines/index.ts";
 import type { Blocked } from "../account/account.ts";
 import { endpointOf } from "./perform-call.ts";
 import type { Engine } from "./engine.ts";
 import { keepAliveMs } from "../options/lifecycle-options.ts";
 import type { Place } from "./save-user.ts";
+import { stopOf } from "./stop.ts";
 import { refreshAt } from "../user/user-status.ts";
 import { callOf } from "../user/step.ts";
 import type { User } from "../user/user.ts";
@@ -21,14 +23,20 @@ const yieldPollMs = 10_000;
 
 /**
  * The schedule of an idle user. `waits`: for a slot, or at a gate of the account. A user that needs a management call
- * waits in its lane, where a million users cost nothing.
+ * waits in its lane, where a million users cost nothing, and so does one whose call an operator
+ * has paused. One that is held is in no lane and never due.
  */
 export function schedule(engine: Engine, user: User, waits: Blocked | "slot" | null): Place {
   // Not in a lane, where it would be granted first again and again.
   if (waits !== null && waits !== "slot" && waits.yields)
     return { dueInMs: Math.min(yieldPollMs, Math.max(0, waits.until - engine.clock.now())), lane: null };
+  const isPaused = user.pause !== null && user.pause.until > engine.clock.now();
+  const stop = isPaused ? null : stopOf(engine, user);
+  if (stop !== null) return { dueInMs: null, lane: stop.type === "held" ? null : user.lane };
   const call = callOf(user.position.state);
-  const needsSlot = call !== undefined && endpointOf(call) === "management";
+  // A rename is in no lane, not even in doubt: a paused lane would keep its user from being refreshed.
+  const needsSlot =
+    call !== undefined && endpointOf(call) === "management" && !isRenaming(user.position.state);
   if (waits !== null && needsSlot) return { dueInMs: null, lane: user.lane };
   if (waits === null || waits === "slot") return { dueInMs: dueInMs(engine, user), lane: null };
   return {

@@ -88,7 +88,8 @@ async function untilIdle(engine: Engine, verb: string, { id, found, look, deadli
   const restsMs = record.lane === null ? pauseMs : longestLookMs;
   if (leasedMs > 0 || restsMs > 0) {
     const ms = leasedMs > 0 ? Math.min(look, leasedMs) : Math.min(longestLookMs, restsMs);
-    const leave = record.lane === null ? undefined : engine.lanes.join();
+    const queues = record.lane !== null || user.pause?.reason === "rateLimit";
+    const leave = queues ? engine.lanes.join() : undefined;
     await engine.changes.ofUser(id, Math.min(left, ms), deadline.signal).finally(leave);
     deadline.signal.throwIfAborted();
   } else await within(engine, runUser(engine, user), deadline);

@@ -11,12 +11,14 @@ import type { Engine } from "./engine.ts";
 import { describeUser } from "../user/user-status.ts";
 import { awakeNow, tokenTime } from "../user/token-time.ts";
 import type { UserStatus } from "../user/user-status.ts";
+import { stopOf, stopped } from "./stop.ts";
 import { callOf } from "../user/step.ts";
 import type { User } from "../user/user.ts";
 
 /** The current status of the user, including what blocks its next call. */
 export function statusOf(engine: Engine, user: User): UserStatus {
-  return describeUser(user, engine.settings.windowMs, tokenTime(engine, user), blockedUser(engine, user));
+  const now = tokenTime(engine, user);
+  return describeUser(user, engine.settings.windowMs, now, blockedUser(engine, user), stopOf(engine, user));
 }
 
 /** The error for a user without a working token. */
@@ -25,8 +27,9 @@ export function notUsable(engine: Engine, user: User): LifecycleError {
 }
 
 /**
- * The error if waiting in this process does not help: the user failed, or 1upHealth refuses the account, this process
- * or this user. It is retryable where another process, or this user later, may succeed.
+ * The error if waiting in this process does not help: the user failed, an operator has stopped its calls, or 1upHealth
+ * refuses the account, this process or this user. It is retryable where another process, or this user later, may
+ * succeed.
  */
 export function refusal(engine: Engine, user: User): LifecycleError | null {
   const who = `user ${engine.sealer.alias(user.id)}`;
@@ -55,6 +58,8 @@ export function refusal(engine: Engine, user: User): LifecycleError | null {
       `Cannot use ${who}: it is being offboarded; onboard() starts over once its data are erased`,
     );
   }
+  const stop = stopOf(engine, user);
+  if (stop !== null) return stopped(`Cannot continue with ${who}`, stop, engine.clock.now());
   const blocked = blockedUser(engine, user);
   const alone = blocked === null ? refusedAlone(user, engine.clock.now()) : null;
   if (alone !== null) {

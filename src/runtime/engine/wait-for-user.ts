@@ -19,6 +19,7 @@ import { findUser, isLeased, loadUser } from "./load-user.ts";
 import type { LoadedUser } from "./load-user.ts";
 import { inTimeFor } from "./deadline.ts";
 import type { Deadline } from "./deadline.ts";
+import { stopOf } from "./stop.ts";
 import { lookAfter } from "../options/backoff.ts";
 import { awakeNow, isUsableNow } from "../user/token-time.ts";
 import { callOf } from "../user/step.ts";
@@ -96,6 +97,7 @@ async function untilArrived(engine: Engine, id: string, { deadline, queue, arriv
     const call = callOf(next.position.state);
     const blocked = call === undefined ? null : await standing(engine, call, deadline);
     if (arrived(engine, user, blocked) || left <= 0) return user;
+    if (isStoppedFor(engine, next, left)) return user;
     inTimeFor(deadline);
 
     const ours = engine.running.get(id);
@@ -113,6 +115,7 @@ async function untilArrived(engine: Engine, id: string, { deadline, queue, arriv
       await engine.changes.ofUser(id, Math.min(left, Math.max(longest, shutMs)), deadline.signal);
       if (shutMs > 0) rest = Math.min(longestRestMs, rest * 2);
     } else if (restsMs(engine, found, blocked) > 0) {
+      if (user.pause?.reason === "rateLimit") queue.join(); // users in the lanes go first
       const ms = Math.min(left, restsMs(engine, found, blocked), Math.max(rest, longest));
       await engine.changes.ofUser(id, ms, deadline.signal);
       rest = Math.min(longestRestMs, rest * 2);
@@ -120,6 +123,12 @@ async function untilArrived(engine: Engine, id: string, { deadline, queue, arriv
       await within(engine, runUser(engine, { ...next, pause: null }), deadline);
     }
   }
+}
+
+/** Whether an operator has stopped the user's next call for longer than the caller waits. */
+function isStoppedFor(engine: Engine, next: User, leftMs: number): boolean {
+  const stop = engine.running.has(next.id) || next.intent !== null ? null : stopOf(engine, next);
+  return stop !== null && (stop.until === null || stop.until.getTime() - engine.clock.now() > leftMs);
 }
 
 /**

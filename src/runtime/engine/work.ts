@@ -137,7 +137,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
 
   /** Takes up to `room` users; returns whether there may be more now, and if not, when. */
   async function fetch(room: number): Promise<Fetched> {
-    const { account, store, guard } = engine;
+    const { account, store, guard, pauses } = engine;
     await account.recheck("any"); // sees what other processes have reported
     const lease = newLease(engine);
     // At a shut gate the store is not asked, because it would report users that are due now.
@@ -149,13 +149,12 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     const ask = { limit: guard.limits.management, max, holdMs: guard.holdMs, lease };
     const granted = max > 0 ? await store.grant(ask) : noUsers;
     start(granted.claimed, lease, notAfter);
-    // The store does not know when a gate opens.
-    const shut = [job.due ? account.opensInMs("any") : 0, account.opensInMs("createUser")].filter(
-      (ms) => ms > 0,
-    );
+    // The store does not know when a gate opens, or a pause ends.
+    const shut = [job.due ? account.opensInMs("any") : 0, account.opensInMs("createUser"), pauses.endsInMs];
+    const later = shut.filter((ms) => ms > 0);
     return {
       more: (dues > 0 && due.claimed.length === dues) || (max > 0 && granted.claimed.length === max),
-      nextInMs: Math.min(due.nextInMs ?? Infinity, granted.nextInMs ?? Infinity, ...shut),
+      nextInMs: Math.min(due.nextInMs ?? Infinity, granted.nextInMs ?? Infinity, ...later),
       lanes: granted.nextInMs !== null,
     };
   }

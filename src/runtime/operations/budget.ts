@@ -8,6 +8,7 @@ import { createStore } from "@xstate/store";
 import { sleep } from "../../clock.ts";
 import { inWords } from "../../errors.ts";
 import type { Gate, GateReason, GateState, UserState } from "../../../machines/index.ts";
+import type { AccountPause } from "../account/pauses.ts";
 import type { GateName } from "../../guard/gates.ts";
 import type { Counts } from "../../store/contract.ts";
 import { none } from "../../store/lane-scheduler.ts";
@@ -43,6 +44,8 @@ export interface BudgetView {
   readonly users: Readonly<Partial<Record<UserState, number>>>;
   /** Gates of the account that are not open. */
   readonly shut: readonly ShutGate[];
+  /** Pauses of the account that are in force. */
+  readonly paused: readonly AccountPause[];
   /** Users that this process is working on. */
   readonly running: number;
 }
@@ -99,7 +102,7 @@ const pollMs = 1_000;
 
 /** The current view. @throws {LifecycleError} `STORE_UNAVAILABLE` */
 export async function viewOf(engine: Engine): Promise<BudgetView> {
-  const { account, clock, running, guard, store } = engine;
+  const { account, clock, running, guard, pauses, store } = engine;
   const [{ used, waiting, inMs }, users] = await Promise.all([
     forecast(engine, 1, "interactive"),
     store.counts(),
@@ -112,6 +115,7 @@ export async function viewOf(engine: Engine): Promise<BudgetView> {
     nextInMs: inMs,
     users: byState(users),
     shut: shutGates(account.gates()),
+    paused: pauses.all(),
     running: running.size,
   };
 }
@@ -127,6 +131,7 @@ export function createBudget(engine: Engine): Budget {
     nextInMs: 0,
     users: {},
     shut: [],
+    paused: [],
     running: 0,
   };
   const store = createStore({

@@ -6,11 +6,16 @@
  */
 import type { Answer, Call, Unanswered } from "../../http/call.ts";
 import type { Lane } from "../../store/contract.ts";
+import type { Hold } from "../../store/envelope.ts";
 import type { Blocked, Outcome } from "../account/account.ts";
+import { isLifecycleError } from "../../errors.ts";
+import type { LifecycleError } from "../../errors.ts";
 import { untilGivenUp } from "../engine/deadline.ts";
 import { laneOfCalls } from "../engine/engine.ts";
 import type { Engine } from "../engine/engine.ts";
+import { findUser } from "../engine/load-user.ts";
 import { slotFate } from "../engine/in-doubt.ts";
+import { heldBy, knowPauses, stopOfLane, stopped } from "../engine/stop.ts";
 
 /** What to send, and how. */
 export interface LimitedCall<T extends Outcome> {
@@ -18,6 +23,8 @@ export interface LimitedCall<T extends Outcome> {
   readonly gated: "listUsers" | "fhir";
   /** The user that it is about, if it is a single one. */
   readonly about?: string | undefined;
+  /** The user here on whose behalf it is sent: if an operator holds it, nothing is sent. */
+  readonly subject?: string | undefined;
   /** The lane in which a management call queues. */
   readonly lane: Lane | null;
   readonly signal: AbortSignal | undefined;
@@ -35,7 +42,7 @@ export type LimitedOutcome<T extends Outcome> = T | Unanswered | Shut;
 /**
  * Gate, slot, gate, call, outcome. It ends soon after its signal aborts, even if the store does not respond.
  *
- * @throws {LifecycleError} of the store; the signal's reason
+ * @throws {LifecycleError} `PAUSED` for a management call while its lane is paused; of the store; the signal's reason
  */
 export function callWithinLimits<T extends Outcome>(
   engine: Engine,
@@ -51,16 +58,20 @@ async function callOnce<T extends Outcome>(
   const { account, guard, sender } = engine;
   const { gated, about, lane, signal, describe, read } = limited;
   const permit = account.permitFor(about);
+  const stop = await stopOfCall(engine, limited);
+  if (stop !== null) throw stop;
   const blocked = await account.enter(gated, permit);
   if (blocked !== null) return { ...blocked, type: "shut" };
   const served = lane && engine.lanes.join(); // users in the lanes go first, so a process has to serve them
-  let outcome: LimitedOutcome<T>;
+  let outcome: LimitedOutcome<T> | LifecycleError;
   try {
-    outcome = await guard.spend<LimitedOutcome<T>>(
+    outcome = await guard.spend<LimitedOutcome<T> | LifecycleError>(
       gated === "fhir" ? "fhir" : "management",
       () => lane && laneOfCalls(engine, lane),
       async (notAfter) => {
-        // A gate may have closed while this call waited for its slot.
+        // A gate may have closed, or a pause begun, while this call waited for its slot.
+        const stop = await stopOfCall(engine, limited);
+        if (stop !== null) return { slot: "givenBack", value: stop };
         const shut = await account.enter(gated, permit);
         if (shut !== null) return { slot: "givenBack", value: { ...shut, type: "shut" } };
         const answer = await sender.send(describe(), { notAfter, signal });
@@ -74,7 +85,35 @@ async function callOnce<T extends Outcome>(
     served?.();
     await account.leave(permit); // a call that threw has shown nothing about the gates
   }
+  if (isLifecycleError(outcome)) throw outcome;
   // Refused for credentials that have been replaced since: that proves nothing about the new ones.
   const isOutdated = outcome.type === "credentialsRefused" && account.isOutdated(permit);
   return isOutdated ? callOnce(engine, limited) : outcome;
+}
+
+/** Why the call must not leave now: an operator has stopped it, or what is stopped cannot be read. Never rejects. */
+async function stopOfCall<T extends Outcome>(
+  engine: Engine,
+  { gated, lane, subject }: LimitedCall<T>,
+): Promise<LifecycleError | null> {
+  if (gated === "fhir") return null;
+  try {
+    await knowPauses(engine);
+    const hold = subject === undefined ? null : await holdOf(engine, subject);
+    const stop = hold === null ? stopOfLane(engine, lane ?? "interactive") : heldBy(hold);
+    return stop && stopped("Cannot list users", stop, engine.clock.now());
+  } catch (error) {
+    if (isLifecycleError(error)) return error;
+    throw error;
+  }
+}
+
+/** Why an operator holds the user; `null`: none does, or its record cannot tell. */
+async function holdOf(engine: Engine, id: string): Promise<Hold | null> {
+  try {
+    return (await findUser(engine, id))?.user.hold ?? null;
+  } catch (error) {
+    if (isLifecycleError(error) && !error.retryable) return null; // it has another id now, or is damaged
+    throw error;
+  }
 }

@@ -24,7 +24,7 @@ import { notItsNumber } from "../engine/user-errors.ts";
  * has none, costs no call. However short the deadline, the call gets a few seconds.
  *
  * @param verb starts the message: "Cannot rename user …"
- * @throws {LifecycleError} `USER_CONFLICT` if 1upHealth has the number under another `app_user_id`; `BAD_ANSWER` if
+ * @throws {LifecycleError} `PAUSED` if it is held; `USER_CONFLICT` if 1upHealth has the number under another `app_user_id`; `BAD_ANSWER` if
  * it has no such number; `USER_NOT_READY` if the deadline passes first; as {@link lookUp}; the signal's reason
  */
 export async function confirmNumber(
@@ -66,7 +66,7 @@ async function remoteUserOf(
   const leftMs = Math.max(until - clock.monotonic(), answerMs);
   const cancel = clock.timer(leftMs, () => own.abort(late));
   try {
-    return await lookUp(engine, { oneupUserId }, { lane: "interactive", signal: own.signal });
+    return await lookUp(engine, { oneupUserId }, { lane: "interactive", signal: own.signal, subject: id });
   } finally {
     cancel();
     own.release();

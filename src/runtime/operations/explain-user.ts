@@ -8,10 +8,9 @@ import { isPurging } from "../../../machines/index.ts";
 import type { GateReason, UserState } from "../../../machines/index.ts";
 import type { GateName } from "../../guard/gates.ts";
 import type { Lane } from "../../store/contract.ts";
-import type { PauseReason } from "../../store/envelope.ts";
 import type { ShutGate } from "./budget.ts";
 import { callOf, describeState } from "../user/step.ts";
-import type { UserStatus } from "../user/user-status.ts";
+import type { UserPause, UserStatus } from "../user/user-status.ts";
 import { momentInWords } from "../options/time-words.ts";
 
 /** What the explanation needs besides the status. */
@@ -36,6 +35,7 @@ export function explainUser(status: UserStatus, circumstances: Circumstances): s
     ...aboutItsToken(status, circumstances.now),
     ...whatMayEndIt(status, circumstances.now),
     ...whatIsOdd(status),
+    ...howItIsHeld(status, circumstances.now),
     whatIsNext(status, circumstances),
   ].join(" ");
 }
@@ -122,13 +122,33 @@ function whatIsNext(status: UserStatus, circumstances: Circumstances): string {
   const call = callOf(state);
   if (call === undefined) return whatCanCome(state, circumstances);
   const next = `the call ${call}`;
-  const isPaused = pause !== null && pause.until.getTime() > now;
-  if (isPaused && !(pause.reason === "rateLimit" && queue !== null)) {
+  if (pause?.reason === "held") return `Next is ${next}, after unhold().`;
+  if (pause?.reason === "paused") return whenUnpaused(pause, next, now);
+  const until = pause?.until ?? null;
+  if (pause !== null && until !== null && until.getTime() > now && !isInLine(pause, queue)) {
     const reason = `It waits because ${whyItWaits(pause.reason, circumstances.shut)}`;
-    return `${reason}; ${next} can leave at ${momentInWords(pause.until, now)}, as attempt ${pause.attempt}. ${continuation}`;
+    return `${reason}; ${next} can leave at ${momentInWords(until, now)}, as attempt ${pause.attempt}. ${continuation}`;
   }
   if (queue !== null) return `${inLine(queue, next, status, now)} ${continuation}`;
   return `Next is ${next}, ${dueInWords(circumstances)}.`;
+}
+
+/** It waits for nothing but its turn. */
+function isInLine({ reason }: UserPause, queue: Circumstances["queue"]): boolean {
+  return reason === "rateLimit" && queue !== null;
+}
+
+function howItIsHeld({ hold }: UserStatus, now: number): readonly string[] {
+  if (hold === null) return [];
+  const since = momentInWords(hold.since, now);
+  return [
+    `An operator holds it since ${since} ("${hold.reason}"): no management call is made for it before unhold(), and its tokens are refreshed.`,
+  ];
+}
+
+function whenUnpaused({ until, why }: UserPause, next: string, now: number): string {
+  const end = until === null ? "account.unpause()" : `${momentInWords(until, now)}, or account.unpause()`;
+  return `An operator has paused management calls ("${why}"): ${next} waits until ${end}. ${continuation}`;
 }
 
 const continuation = "Any process that calls work(), or that asks for this user, continues it.";
@@ -148,7 +168,8 @@ function inLine(
         : `${others.toLocaleString("en-US")} other users are ahead`;
   // The first user waits for the next slot. For the others the store knows only when all of them will have
   // been served.
-  const soonest = pause?.reason === "rateLimit" && others === 0 ? pause.until.getTime() - now : inMs;
+  const isFirst = pause?.reason === "rateLimit" && others === 0;
+  const soonest = isFirst && pause.until !== null ? pause.until.getTime() - now : inMs;
   const waitMs = Math.min(inMs, soonest);
   const when =
     waitMs <= 0
@@ -177,7 +198,7 @@ function dueInWords({ dueAt, now }: Circumstances): string {
   return `when a process that calls work() takes it up at ${momentInWords(dueAt, now)}, or sooner if a process asks for this user`;
 }
 
-function whyItWaits(reason: PauseReason | GateReason, shut: readonly ShutGate[]): string {
+function whyItWaits(reason: UserPause["reason"] | GateReason, shut: readonly ShutGate[]): string {
   const gate = shut.find((one) => one.reason === reason);
   const forAll = gate === undefined ? "" : ` (${gateInWords[gate.gate]}, for all users of the account)`;
   switch (reason) {
@@ -207,6 +228,9 @@ function whyItWaits(reason: PauseReason | GateReason, shut: readonly ShutGate[])
       return "its tokens live for so short that renewing them at once would take the slots of other users";
     case "purging":
       return "1upHealth erases for 30 s at a time, and the next call continues";
+    case "paused":
+    case "held":
+      return "an operator has stopped it";
     default:
       return reason satisfies never;
   }

@@ -11,12 +11,13 @@ import type { Engine } from "../engine/engine.ts";
 
 /** The store's forecast, delayed by closed gates. @throws {LifecycleError} `STORE_UNAVAILABLE` */
 export async function forecast(
-  { account, clock, guard }: Pick<Engine, "account" | "clock" | "guard">,
+  { account, clock, guard, pauses }: Pick<Engine, "account" | "clock" | "guard" | "pauses">,
   calls: number,
   lane: Lane,
 ): Promise<Forecast> {
   const [found] = await Promise.all([guard.forecast(calls, lane), account.refresh()]);
-  const openMs = openInMs(account.gates(), clock.now());
+  const endMs = (pauses.of(lane)?.until?.getTime() ?? 0) - clock.now();
+  const openMs = Math.max(openInMs(account.gates(), clock.now()), endMs);
   if (openMs === 0) return found;
   const { inMs: nextMs } = await guard.forecast(1, "interactive");
   return { ...found, inMs: putOff(found.inMs, nextMs, openMs) };

@@ -8,6 +8,7 @@ import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { ErrorCode } from "../../errors.ts";
 import { viewOf } from "./budget.ts";
 import type { BudgetView, ShutGate } from "./budget.ts";
+import type { AccountPause } from "../account/pauses.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { LimitConflict } from "../options/limits.ts";
 
@@ -35,6 +36,8 @@ export interface Health {
   readonly problem: ErrorCode | null;
   /** Gates of the account that are not open. */
   readonly shut: readonly ShutGate[];
+  /** Pauses of the account that are in force. A paused account is healthy. */
+  readonly paused: readonly AccountPause[];
   /**
    * Limits that this process is configured with and that differ from the account's record: the stricter ones apply.
    */
@@ -71,6 +74,7 @@ export function createHealth(engine: Engine): () => Promise<Health> {
     ]);
     const about = {
       limitConflicts: engine.limits.conflicts,
+      paused: engine.pauses.all(),
       running: engine.running.size,
       apart: engine.account.apart,
     };

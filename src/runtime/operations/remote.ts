@@ -80,6 +80,8 @@ interface QueryOptions {
   /** The lane whose users it queues with. */
   readonly lane: Lane;
   readonly signal: AbortSignal | undefined;
+  /** The user here on whose behalf it is sent: if an operator holds it, nothing is sent. */
+  readonly subject?: string | undefined;
 }
 
 /**
@@ -183,7 +185,7 @@ export function createRemote(engine: Engine): Remote {
     async find(query, options) {
       const asked = checkFind(query);
       const { signal } = check(findVerb, options, { signal: aSignal });
-      return lookUp(engine, asked, { lane, signal });
+      return lookUp(engine, asked, { lane, signal, subject: asked.appUserId });
     },
   };
 }

@@ -15,6 +15,7 @@ import type { CallOutcome } from "../engine/call-outcome.ts";
 import type { Deadline } from "../engine/deadline.ts";
 import { whenIdle } from "../engine/until-idle.ts";
 import { doubtOf, mayArriveForMs } from "../engine/in-doubt.ts";
+import { heldBy, knowPauses, stopOfLane, stopped } from "../engine/stop.ts";
 import { runUser } from "../engine/run-user.ts";
 import { newLease } from "../engine/engine.ts";
 import type { Engine, RunResult } from "../engine/engine.ts";
@@ -28,12 +29,14 @@ import type { User } from "../user/user.ts";
  *
  * @throws {LifecycleError} `RENAMED` if 1upHealth turns out to know the user by a third id, which it has here then, too;
  * `USER_CONFLICT` if another user has the new id, here or at 1upHealth, or its number;
- * `USER_NOT_READY` while another call for the user is under way, while it has no state in which it may be renamed, or
+ * `PAUSED` while an operator has stopped such calls; `USER_NOT_READY` while another call for the user is under way,
+ * while it has no state in which it may be renamed, or
  * while 1upHealth does not know it yet
  */
 export async function rename(engine: Engine, id: string, to: string, deadline: Deadline): Promise<void> {
   let user = await atRest(engine, id, deadline);
   if (id === to) return;
+  await refuseStopped(engine, user);
   const isFree = (await engine.store.load(to)).type !== "record";
   if (!isFree || (await tombstoneRevision(engine, to)) > 0) throw takenBefore(engine, user, isFree);
   if (user.position.context.idTaken) throw shared(engine, id);
@@ -83,6 +86,7 @@ async function makeCall(
     deadline.signal.throwIfAborted();
     const shut = await engine.account.recheck("updateUser");
     if (shut !== null) throw notReady(engine, user.id, `calls to 1upHealth are on hold (${shut.reason})`);
+    await refuseStopped(engine, user);
     const begun = stepped(user, { type: "RENAME", at: clock.now(), to: form });
     const result = await runUser(
       engine,
@@ -98,6 +102,13 @@ async function makeCall(
     const waitMs = Math.min(left, beforeAskingAgain(result.retryInMs));
     await sleep(clock, waitMs, deadline.signal).finally(served);
   }
+}
+
+/** @throws {LifecycleError} `PAUSED` while an operator has stopped the call; `STORE_UNAVAILABLE` */
+async function refuseStopped(engine: Engine, { id, hold }: User): Promise<void> {
+  await knowPauses(engine);
+  const stop = hold === null ? stopOfLane(engine, "interactive") : heldBy(hold);
+  if (stop !== null) throw stopped(`Cannot rename user ${engine.sealer.alias(id)}`, stop, engine.clock.now());
 }
 
 /** The error for a rename that 1upHealth has refused or never received. */

@@ -11,6 +11,25 @@ import type { HistoryStep } from "./history-of.ts";
 import { stepped } from "./user.ts";
 import type { User } from "./user.ts";
 
+/** What a user waits for. */
+export interface UserPause {
+  /** `paused`, `held`: an operator has stopped its next call, with `account.pause()` or `hold()`. */
+  readonly reason: PauseReason | "paused" | "held";
+  /** Until then at least; `null`: until an operator lets it go on. */
+  readonly until: Date | null;
+  /** The number of the next attempt. */
+  readonly attempt: number;
+  /** The operator's words, where an operator has stopped it. */
+  readonly why?: string;
+}
+
+/** What an operator has stopped. */
+interface Stopped {
+  readonly type: "paused" | "held";
+  readonly reason: string;
+  readonly until: Date | null;
+}
+
 /** Result of `inspect()` and `onboard()`. Times are `Date`s, which become ISO strings in JSON. */
 export interface UserStatus {
   readonly appUserId: string;
@@ -57,7 +76,12 @@ export interface UserStatus {
    */
   readonly conflict: "idTaken" | null;
   /** What it waits for, until when, and the number of the next attempt. */
-  readonly pause: { readonly reason: PauseReason; readonly until: Date; readonly attempt: number } | null;
+  readonly pause: UserPause | null;
+  /**
+   * An operator holds it: no management call is made for it before `unhold()`. Its tokens are refreshed and work.
+   * `null`: it is not held.
+   */
+  readonly hold: { readonly reason: string; readonly since: Date } | null;
   /** Why it is in `failed`. */
   readonly failure: { readonly reason: FailureReason; readonly in: UserState; readonly why: string } | null;
   /** A call whose outcome is not known yet: in flight, or in doubt after a crash. */
@@ -70,13 +94,14 @@ export interface UserStatus {
 
 /**
  * Describes a user at `now`. A token within its refresh window makes the state `expiring`, even if the record has
- * another one. `blocked`: what blocks its next call.
+ * another one. `blocked`: what blocks its next call; `stop`: what an operator has stopped of it.
  */
 export function describeUser(
   user: User,
   windowMs: number,
   now: number,
   blocked: Blocked | null = null,
+  stop: Stopped | null = null,
 ): UserStatus {
   const { state, context } = user.position;
   const usable = isUsable(user, now);
@@ -97,7 +122,8 @@ export function describeUser(
         ? null
         : { done: context.purged ?? [], left: context.toPurge ?? [], skipped: context.unpurged },
     conflict: context.idTaken ? "idTaken" : null,
-    pause: pauseOf(user, blocked),
+    pause: pauseOf(user, blocked, stop),
+    hold: user.hold && { reason: user.hold.reason, since: new Date(user.hold.since) },
     failure: context.failure,
     underWay: user.intent?.call ?? null,
     calls: user.calls,
@@ -109,8 +135,13 @@ function dateOf(at: number | null): Date | null {
   return at === null ? null : new Date(at);
 }
 
-/** The account's gate or the user's own pause, whichever ends later. */
-function pauseOf({ pause, position }: User, blocked: Blocked | null): UserStatus["pause"] {
+/** What an operator has stopped, the account's gate or the user's own pause, whichever ends last. */
+function pauseOf({ pause, position }: User, blocked: Blocked | null, stop: Stopped | null): UserPause | null {
+  const others = Math.max(blocked?.until ?? 0, pause?.until ?? 0);
+  if (stop !== null && (stop.until === null || stop.until.getTime() >= others)) {
+    const { type, until, reason } = stop;
+    return { reason: type, until, attempt: position.context.attempt + 1, why: reason };
+  }
   if (blocked !== null && blocked.until >= (pause?.until ?? 0)) {
     return { reason: blocked.reason, until: new Date(blocked.until), attempt: blocked.attempt };
   }

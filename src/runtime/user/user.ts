@@ -8,7 +8,16 @@ import { isRenamable, isRenaming, nothingKnown } from "../../../machines/index.t
 import type { UserContext, UserEvent } from "../../../machines/index.ts";
 import type { Json, Lane, StoredRecord } from "../../store/contract.ts";
 import { damaged, readEnvelope } from "../../store/envelope.ts";
-import type { Envelope, HistoryEntry, Intent, Meter, Origin, Pause, Sealed } from "../../store/envelope.ts";
+import type {
+  Envelope,
+  HistoryEntry,
+  Hold,
+  Intent,
+  Meter,
+  Origin,
+  Pause,
+  Sealed,
+} from "../../store/envelope.ts";
 import { isCount, isObject, isTime } from "../../store/guards.ts";
 import type { Sealer, Secrets } from "../../store/sealing/sealer.ts";
 import { isState, step } from "./step.ts";
@@ -36,6 +45,8 @@ export interface User {
   readonly former: readonly string[];
   /** The revision of the tombstone that its first write replaces, if a user of this id was forgotten here. */
   readonly overMark?: number;
+  /** Why an operator holds it; `null`: none does. */
+  readonly hold: Hold | null;
 }
 
 /** Steps of the history that a record keeps. */
@@ -57,6 +68,7 @@ export function newUser(id: string, lane: Lane, at: number, overMark = 0): User 
     secrets: noSecrets,
     origin: null,
     former: [],
+    hold: null,
     ...(overMark > 0 && { overMark }),
   };
 }
@@ -111,6 +123,8 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
     secrets: noSecrets,
     origin: kept.origin ?? null,
     former: kept.former ?? [],
+    // seam: a-hold-is-read
+    hold: kept.hold ?? null,
   };
   return { user, format, sealed };
 }
@@ -188,6 +202,7 @@ export function writeUser(user: User, sealer: Sealer): Json {
     sealed: sealedSecrets(user, sealer),
     ...(user.origin && { origin: user.origin }),
     ...(user.former.length > 0 && { former: user.former }),
+    ...(user.hold && { hold: user.hold }),
   };
   return envelope as unknown as Json; // likewise
 }

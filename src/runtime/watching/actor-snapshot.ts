@@ -51,12 +51,13 @@ function revived(kept: unknown): UserStatus {
     throw wrong("restore an actor", "output", "what its snapshot was persisted with", kept);
   }
   const status = kept as unknown as UserStatus; // an object with these two fields is a status
-  const { since, expiresAt, pause, history } = status;
+  const { since, expiresAt, pause, hold, history } = status;
   return {
     ...status,
     since: new Date(since),
     expiresAt: expiresAt && new Date(expiresAt),
-    pause: pause && { ...pause, until: new Date(pause.until) },
+    pause: pause && { ...pause, until: pause.until && new Date(pause.until) },
+    hold: hold && { ...hold, since: new Date(hold.since) },
     history: history.map((step) => ({ ...step, at: new Date(step.at) })),
   };
 }

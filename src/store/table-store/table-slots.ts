@@ -5,7 +5,7 @@
  */
 import { lanes } from "../contract.ts";
 import type { Lane, Limit, Slot, SlotRequest } from "../contract.ts";
-import { mayTake, turn } from "../lane-scheduler.ts";
+import { isServed, mayTake, turn } from "../lane-scheduler.ts";
 import { differs, newLog, opened, withoutSlot, withSettled, withSlot } from "../slot-log.ts";
 import type { KeptLog } from "../slot-log.ts";
 import type { Past } from "../steady-time.ts";
@@ -34,7 +34,8 @@ export function freeSlot(tables: Tables, time: Time, { limit, holdMs, lane }: Sl
   if (lane === null || hasNoQueue(tables)) {
     if (mayTake(limit, used(log, limit.windowMs, now), counted)) return slotAt(limit, now, holdMs, counted);
   }
-  const waits = (other: Lane): boolean => lane !== null && tables.waiting[other].first(1).length > 0;
+  const waits = (other: Lane): boolean =>
+    lane !== null && isServed(limit, other) && tables.waiting[other].first(1).length > 0;
   const asks = (other: Lane): boolean => other === counted || waits(other);
   const queued = lanes.slice(0, lanes.indexOf(counted) + 1).some(waits);
   if (!queued && turn(limit, used(log, limit.windowMs, now), asks) === counted) {
@@ -48,7 +49,7 @@ export function note(tables: Tables, slot: Slot, now: number): void {
   changeLog(tables, slot, (log) => withSlot(log, slot, now));
 }
 
-export function hasNoQueue({ waiting }: Tables): boolean {
+function hasNoQueue({ waiting }: Tables): boolean {
   for (const lane of lanes) if (waiting[lane].first(1).length > 0) return false;
   return true;
 }

@@ -23,10 +23,10 @@ import {
   written,
 } from "../row-rules.ts";
 import type { Head, Row, Tombstone } from "../row-rules.ts";
-import { ahead, turn } from "../lane-scheduler.ts";
+import { ahead, isServed, served, turn } from "../lane-scheduler.ts";
 import { newLog, opened, withSlot } from "../slot-log.ts";
 import type { Jump, Past } from "../steady-time.ts";
-import { freeSlot, giveBack, hasNoQueue, note, openedLog, settle } from "./table-slots.ts";
+import { freeSlot, giveBack, note, openedLog, settle } from "./table-slots.ts";
 import type { Time } from "./table-slots.ts";
 import { freeInMs, grantedInMs, slotAt, used } from "../sliding-window.ts";
 import type { Tables } from "./tables.ts";
@@ -262,11 +262,17 @@ function grant(
   ask: { limit: Limit; max: number; holdMs: number; lease: Lease },
 ): Batch {
   const { limit, max, lease } = ask;
-  if (hasNoQueue(tables)) return { claimed: [], nextInMs: null };
+  const queued = (): readonly Lane[] =>
+    lanes.filter((lane) => isServed(limit, lane) && tables.waiting[lane].first(1).length > 0);
+  const asking = queued();
+  if (asking.length === 0) return { claimed: [], nextInMs: null };
   let log = openedLog(tables, limit, { now, past });
   let counts = used(log.moments, limit.windowMs, now);
   const claimed: Claimed[] = [];
-  const queues = lanes.map((lane) => ({ lane, entries: [...tables.waiting[lane].first(max)] }));
+  const queues = lanes.map((lane) => ({
+    lane,
+    entries: asking.includes(lane) ? [...tables.waiting[lane].first(max)] : [],
+  }));
   const entriesOf = (lane: Lane): { readonly at: number; readonly id: string }[] =>
     queues[lanes.indexOf(lane)]?.entries ?? [];
   while (claimed.length < max) {
@@ -286,7 +292,7 @@ function grant(
     counts = { ...counts, [lane]: counts[lane] + 1 };
   }
   if (claimed.length > 0) tables.logs.set(limit.name, log);
-  const more = lanes.filter((lane) => tables.waiting[lane].first(1).length > 0);
+  const more = queued();
   return {
     claimed,
     nextInMs: more.length > 0 ? freeInMs(log.moments, limit, now, (lane) => more.includes(lane)) : null,
@@ -306,7 +312,7 @@ function forecast(
   return {
     used: used(log, limit.windowMs, now),
     waiting,
-    inMs: grantedInMs(log, limit, now, ahead(waiting, lane) + calls, lane),
+    inMs: grantedInMs(log, limit, now, ahead(served(limit, waiting), lane) + calls, lane),
   };
 }
 

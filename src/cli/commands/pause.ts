@@ -1,0 +1,73 @@
+/**
+ * `oneup-lifecycle pause` and `unpause`: stop the account's management calls, and let them go on.
+ *
+ * @module
+ */
+import { systemClock } from "../../clock.ts";
+import type { Lane, Lifecycle } from "../../index.ts";
+import { reasonIn, reasonOption } from "../arguments.ts";
+import type { Command, Given, Options } from "../command.ts";
+import { pauseLine } from "../format.ts";
+import { withStore } from "../open-store.ts";
+import { duration } from "../parse-units.ts";
+
+const lane: Options = {
+  lane: {
+    type: "string",
+    value: "LANE",
+    description: "only interactive, recovery or bulk (default: all)",
+  },
+};
+
+/** See the module. */
+export const pause: Command = {
+  name: "pause",
+  description: "stop the management calls of all processes, or those of one lane",
+  more: [
+    "Users that need one wait in their lanes; refreshes go on, tokens work, and calls that were sent end as usual.",
+    "Processes notice it within a second or two while they work. The reason is shown with every user that waits:",
+    "put no personal data into it.",
+  ],
+  example: "pause --lane bulk --for 2h --reason list-check",
+  opens: "tend",
+  json: "object",
+  options: {
+    ...reasonOption,
+    for: { type: "string", value: "TIME", description: "ends it after e.g. 2h (default: with unpause)" },
+    ...lane,
+  },
+  async run(given) {
+    const reason = reasonIn(given);
+    const forTime = given.texts.get("for");
+    const until = forTime === undefined ? undefined : new Date(systemClock.now() + duration("for", forTime));
+    return change(given, (lifecycle) => lifecycle.account.pause({ reason, until, lane: laneIn(given) }));
+  },
+};
+
+/** See the module. */
+export const unpause: Command = {
+  name: "unpause",
+  description: "end all pauses of the account, or that of one lane",
+  example: "unpause",
+  opens: "tend",
+  json: "object",
+  options: lane,
+  run: (given) => change(given, (lifecycle) => lifecycle.account.unpause({ lane: laneIn(given) })),
+};
+
+/** A lane, or what the library refuses as one. */
+function laneIn({ texts }: Given): Lane | undefined {
+  return texts.get("lane") as Lane | undefined; // the library checks it
+}
+
+/** Changes the pauses, and prints those that are in force then. */
+async function change(given: Given, act: (lifecycle: Lifecycle) => Promise<void>): Promise<number> {
+  const { paused } = await withStore(given, async (lifecycle) => {
+    await act(lifecycle);
+    return lifecycle.budget.refresh();
+  });
+  if (given.switches.has("json")) console.log(JSON.stringify({ paused }));
+  else if (paused.length === 0) console.log("Nothing is paused");
+  else for (const one of paused) console.log(`Paused: ${pauseLine(one, systemClock.now())}`);
+  return 0;
+}

@@ -1,0 +1,45 @@
+/**
+ * `oneup-lifecycle hold ID` and `unhold ID`: stop one user's management calls, and let them go on.
+ *
+ * @module
+ */
+import { reasonIn, reasonOption } from "../arguments.ts";
+import type { Command } from "../command.ts";
+import { actOnUser, waitOption } from "./act-on-user.ts";
+
+const always = (): boolean => true;
+
+/** See the module. */
+export const hold: Command = {
+  name: "hold",
+  description: "stop the management calls for one user, in all processes",
+  more: [
+    "ID is the app_user_id. Its tokens are refreshed and work. A call under way ends first. The reason is shown with",
+    "the user: put no personal data into it.",
+  ],
+  takes: ["ID"],
+  example: "hold ada@example.org --reason complaint",
+  opens: "tend",
+  json: "object",
+  options: {
+    ...reasonOption,
+    ...waitOption,
+  },
+  run(given, signal) {
+    const reason = reasonIn(given);
+    return actOnUser(given, signal, (it, wait) => it.hold(given.argument, reason, wait), always);
+  },
+};
+
+/** See the module. */
+export const unhold: Command = {
+  name: "unhold",
+  description: "let a held user continue",
+  more: ["ID is the app_user_id. A worker, or a process that asks for the user, continues it."],
+  takes: ["ID"],
+  example: "unhold ada@example.org",
+  opens: "tend",
+  json: "object",
+  options: waitOption,
+  run: (given, signal) => actOnUser(given, signal, (it, wait) => it.unhold(given.argument, wait), always),
+};

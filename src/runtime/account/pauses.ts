@@ -1,0 +1,189 @@
+/**
+ * Pauses of the account: an operator stops management calls, of all lanes or of one, for all processes. They are in the
+ * account's record, so each process knows of a change with its next read of that.
+ *
+ * @module
+ */
+import { randomName } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
+import { lanes } from "../../store/contract.ts";
+import type { AccountRecord, Json, Lane, Store } from "../../store/contract.ts";
+import { isObject, isTime } from "../../store/guards.ts";
+import { momentInWords } from "../options/time-words.ts";
+import type { Logger, LogFields } from "../options/logger.ts";
+
+/** A pause of the account. */
+export interface AccountPause {
+  /** The paused lane; `null`: all management calls. */
+  readonly lane: Lane | null;
+  /** The operator's words. */
+  readonly reason: string;
+  readonly since: Date;
+  /** When it ends by itself; `null`: with `account.unpause()`. */
+  readonly until: Date | null;
+}
+
+/** The dependencies of {@link Pauses}. */
+export interface PausesParts {
+  readonly record: Store["account"];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Called when the pauses have changed. */
+  readonly changed: () => void;
+}
+
+/** A management call waits for a fresh read of the pauses once the last successful one began this long ago, ms. */
+export const longestUnknownMs = 10_000;
+
+/** The key in the account's record of a pause of all lanes. */
+const everything = "all";
+
+/** See the module. */
+export class Pauses {
+  readonly #parts: PausesParts;
+  #known: readonly AccountPause[] = [];
+  /** The value that they were read from: a store may return the same object again. */
+  #seenIn: Json = null;
+  /** When that read began, on `clock.monotonic()`. */
+  #seenAt = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: PausesParts) {
+    this.#parts = parts;
+  }
+
+  /** Those in force. */
+  all(): readonly AccountPause[] {
+    return this.#known.length === 0 ? this.#known : inForce(this.#known, this.#parts.clock.now());
+  }
+
+  /** The lanes that are not served now. */
+  lanes(): readonly Lane[] {
+    const paused = this.all();
+    if (paused.some(({ lane }) => lane === null)) return lanes;
+    return lanes.filter((one) => paused.some(({ lane }) => lane === one));
+  }
+
+  /** The pause that stops calls in this lane, the longest if there are two; `null`: none does. */
+  of(lane: Lane): AccountPause | null {
+    const stopping = this.all().filter((one) => one.lane === null || one.lane === lane);
+    return stopping.toSorted((one, other) => endOf(other) - endOf(one) || 0)[0] ?? null; // Infinity - Infinity
+  }
+
+  /** In how many ms the first of them ends by itself; `Infinity`: none does. */
+  get endsInMs(): number {
+    return Math.min(...this.all().map(endOf)) - this.#parts.clock.now();
+  }
+
+  /** Applies a read of the account's record that began `at`. A later read counts, whenever an earlier one ends. */
+  see({ value }: Pick<AccountRecord, "value">, at: number): void {
+    if (at < this.#seenAt) return;
+    this.#seenAt = at;
+    if (value === this.#seenIn) return;
+    this.#seenIn = value;
+    const [before, next] = [this.#known, readPauses(value)];
+    if (JSON.stringify(before) === JSON.stringify(next)) return;
+    this.#known = next;
+    this.#log(before);
+    this.#parts.changed();
+  }
+
+  /** Reads the record, unless the last read is recent. @throws {LifecycleError} `STORE_UNAVAILABLE` */
+  async renew(): Promise<void> {
+    const { record, clock } = this.#parts;
+    const at = clock.monotonic();
+    if (at - this.#seenAt <= longestUnknownMs) return;
+    const found = await record.load();
+    if (found !== null) this.see(found, at);
+  }
+
+  /** Pauses a lane, or all, in place of an earlier pause of the same. @throws {LifecycleError} `STORE_UNAVAILABLE` */
+  async add(pause: AccountPause): Promise<void> {
+    await this.#change((pauses) => [...pauses.filter(({ lane }) => lane !== pause.lane), pause]);
+  }
+
+  /** Ends the pause of this lane; `undefined`: all of them. @throws {LifecycleError} `STORE_UNAVAILABLE` */
+  async remove(lane: Lane | undefined): Promise<void> {
+    await this.#change((pauses) => pauses.filter((one) => lane !== undefined && one.lane !== lane));
+  }
+
+  async #change(change: (pauses: readonly AccountPause[]) => readonly AccountPause[]): Promise<void> {
+    const { record, clock } = this.#parts;
+    for (;;) {
+      const found = await record.load();
+      if (found === null) return; // the record is created together with the store key
+      const value = withPauses(found.value, change(inForce(readPauses(found.value), clock.now())));
+      const write = { value, expectedRevision: found.revision, writeId: randomName(clock) };
+      if (!(await record.commit(write))) continue;
+      return this.see({ value }, clock.monotonic());
+    }
+  }
+
+  #log(before: readonly AccountPause[]): void {
+    const { clock, logger } = this.#parts;
+    const isIn = (some: readonly AccountPause[], { lane }: AccountPause): boolean =>
+      some.some((one) => one.lane === lane);
+    for (const pause of this.all())
+      logger.info(fieldsOf(pause), `Management calls are paused: ${pauseInWords(pause, clock.now())}`);
+    for (const pause of before)
+      if (!isIn(this.#known, pause)) logger.info({}, `The pause of ${scopeOf(pause)} has ended`);
+  }
+}
+
+function inForce(pauses: readonly AccountPause[], now: number): readonly AccountPause[] {
+  return pauses.filter(
+    // seam: a-pause-ends-in-time
+    (pause) => endOf(pause) > now,
+  );
+}
+
+/** The end of a pause, ms since 1970. */
+function endOf({ until }: AccountPause): number {
+  return until?.getTime() ?? Infinity;
+}
+
+function fieldsOf({ until }: AccountPause): LogFields {
+  return until === null ? {} : { retryAt: until.toISOString() };
+}
+
+/** What is paused, in words. */
+export function scopeOf({ lane }: Pick<AccountPause, "lane">): string {
+  return lane === null ? "the account" : `the lane ${lane}`;
+}
+
+/** A pause in words: `the lane bulk until 14:05 ("an import")`. */
+export function pauseInWords(pause: AccountPause, now: number): string {
+  const end = pause.until === null ? "until account.unpause()" : `until ${momentInWords(pause.until, now)}`;
+  return `${scopeOf(pause)} ${end} ("${pause.reason}")`;
+}
+
+/**
+ * The pauses in the account's record. An unreadable part of a pause does not end it: a later release may have written
+ * it.
+ */
+export function readPauses(value: Json): readonly AccountPause[] {
+  const kept = isObject(value) ? value["pauses"] : undefined;
+  if (!isObject(kept)) return [];
+  return [null, ...lanes].flatMap((lane) => {
+    const pause = kept[lane ?? everything];
+    if (!isObject(pause)) return [];
+    const { reason, since, until } = pause;
+    return [
+      {
+        lane,
+        reason: typeof reason === "string" ? reason : "no reason is recorded",
+        since: new Date(isTime(since) ? since : 0),
+        until: isTime(until) ? new Date(until) : null,
+      },
+    ];
+  });
+}
+
+function withPauses(value: Json, pauses: readonly AccountPause[]): Json {
+  const { pauses: _, ...record } = isObject(value) ? value : {};
+  if (pauses.length === 0) return record;
+  const entries = pauses.map(({ lane, reason, since, until }) => [
+    lane ?? everything,
+    { reason, since: since.getTime(), until: until?.getTime() ?? null },
+  ]);
+  return { ...record, pauses: Object.fromEntries(entries) as Json }; // plain JSON values
+}

@@ -1,0 +1,88 @@
+/**
+ * What an operator has stopped: the management calls of the account or of one lane (a pause), or those of one user (a
+ * hold).
+ *
+ * - **Stopped** are all calls of user management (`createUser`, `issueAuthCode`, `findUser`, `updateUser`, lists) and
+ *   `purge`. A user that needs one keeps its state and waits: in its lane, at no cost, or, while it is held, nowhere.
+ * - **Going on** are calls that were sent before, the exchange of a code that 1upHealth has issued, which would expire,
+ *   refreshes, so that no grant is lost, and what the application itself asks of FHIR. So is the look-up of a rename in
+ *   doubt: that call is under way, and the user's token cannot be refreshed before its result is known.
+ *
+ * @module
+ */
+import { LifecycleError } from "../../errors.ts";
+import type { Lane } from "../../store/contract.ts";
+import { scopeOf } from "../account/pauses.ts";
+import type { AccountPause } from "../account/pauses.ts";
+import { momentInWords } from "../options/time-words.ts";
+import { awakeNow } from "../user/token-time.ts";
+import { callOf } from "../user/step.ts";
+import type { Position } from "../user/step.ts";
+import type { User } from "../user/user.ts";
+import type { Engine } from "./engine.ts";
+import { endpointOf } from "./perform-call.ts";
+
+/** Why a call is not made now. */
+export interface Stop extends Omit<AccountPause, "lane"> {
+  readonly type: "paused" | "held";
+  /** The paused lane; `null`: all of the account, or this user. */
+  readonly lane: Lane | null;
+}
+
+/** Whether a pause or a hold stops the next call of a user in this position. */
+export function isStoppable({ state }: Position): boolean {
+  const call = callOf(state);
+  if (call === undefined) return false;
+  // seam: refreshes-go-on-in-a-pause
+  if (endpointOf(call) === "token") return false;
+  return state !== "renameInDoubt";
+}
+
+/** What stops the user's next call, as far as this process knows; `null`: nothing does. */
+export function stopOf(engine: Engine, user: User): Stop | null {
+  const isQuiet = user.hold === null && engine.pauses.all().length === 0;
+  if (isQuiet || !isStoppable(awakeNow(engine, user).position)) return null;
+  // seam: a-hold-stops-calls
+  if (user.hold !== null) return heldBy(user.hold);
+  return stopOfLane(engine, user.position.state === "renaming" ? "interactive" : user.lane); // a rename is in no lane
+}
+
+/** What stops calls in this lane, as far as this process knows. */
+export function stopOfLane({ pauses }: Pick<Engine, "pauses">, lane: Lane): Stop | null {
+  const pause = pauses.of(lane);
+  // seam: a-pause-stops-calls
+  return pause && { ...pause, type: "paused" };
+}
+
+/** A hold as a {@link Stop}. */
+export function heldBy({ reason, since }: NonNullable<User["hold"]>): Stop {
+  return { type: "held", lane: null, reason, since: new Date(since), until: null };
+}
+
+/**
+ * Reads the pauses again if this process has not read them lately: no call begins on older knowledge.
+ * @throws {LifecycleError} `STORE_UNAVAILABLE`
+ */
+export async function knowPauses({ account, pauses }: Engine): Promise<void> {
+  await account.refresh(longestRefreshMs);
+  await pauses.renew();
+}
+
+/** The account's record is read again once the last read is this old, ms: as before every call. */
+const longestRefreshMs = 5_000;
+
+/**
+ * The error for a stopped call. `cannot` begins its message: "Cannot rename user #1234".
+ */
+export function stopped(cannot: string, stop: Stop, now: number): LifecycleError {
+  const { type, reason, until } = stop;
+  const ends = until === null ? "" : ` until ${momentInWords(until, now)}`;
+  const what =
+    type === "held" ? "an operator holds the user" : `management calls of ${scopeOf(stop)} are paused${ends}`;
+  const end = type === "held" ? "unhold()" : "account.unpause()";
+  return new LifecycleError("PAUSED", `${cannot}: ${what} (${reason}); ${end} lets it go on`, {
+    retryable: true,
+    retryAfterMs: until === null ? undefined : Math.max(1, until.getTime() - now),
+    facts: { by: type, reason, until: until?.toISOString() ?? null },
+  });
+}

@@ -1,0 +1,279 @@
+/**
+ * What an operator does: reopens gates, changes limits, pauses the account, and holds a user.
+ *
+ * @module
+ */
+import type { Hold } from "../../store/envelope.ts";
+import type { Lane } from "../../store/contract.ts";
+import type { AccountPause } from "../account/pauses.ts";
+import type { Deadline, WithDeadline } from "../engine/deadline.ts";
+import type { Engine } from "../engine/engine.ts";
+import { isLeased, loadUser } from "../engine/load-user.ts";
+import type { LoadedUser } from "../engine/load-user.ts";
+import { moveIdle, samePlace } from "../engine/save-user.ts";
+import type { Place } from "../engine/save-user.ts";
+import { isStoppable } from "../engine/stop.ts";
+import { again, whenIdle } from "../engine/until-idle.ts";
+import { statusOf } from "../engine/user-errors.ts";
+import type { WaitOptions } from "../options/call-options.ts";
+import { check, checkValue } from "../../checks.ts";
+import type { Rule, Rules } from "../../checks.ts";
+import { checkId } from "../options/check-id.ts";
+import { checkNewLimits } from "../options/check-new-limits.ts";
+import type { AccountLimits, Ceiling, NewLimits } from "../options/limits.ts";
+import type { User } from "../user/user.ts";
+import type { UserStatus } from "../user/user-status.ts";
+import { aLane, checkWait } from "./call-checks.ts";
+
+/** Options of {@link AccountVerbs.pause}. */
+export interface PauseOptions {
+  /** Why, in 1 to 200 characters; shown with each user that waits. No personal data: it is stored in clear. */
+  readonly reason: string;
+  /** Only users that wait in this lane. @default all management calls */
+  readonly lane?: Lane | undefined;
+  /** When it ends by itself. @default with `unpause()` */
+  readonly until?: Date | undefined;
+}
+
+/** Options of {@link AccountVerbs.unpause}. */
+export interface UnpauseOptions {
+  /** Only the pause of this lane. @default all pauses */
+  readonly lane?: Lane | undefined;
+}
+
+/** The 1upHealth account that all users of a lifecycle belong to. */
+export interface AccountVerbs {
+  /**
+   * Reopens, in all processes, the gates that a refusal by 1upHealth had closed, and reads the credentials again if
+   * they are a function. Call it when 1upHealth's console shows that the problem is solved. Without it, one probe
+   * call is made every minute at first and every hour in the end.
+   */
+  reopen(): Promise<void>;
+  /**
+   * The limits in force here: those in the account's record, or the stricter ones that this process is configured
+   * with. Makes no call.
+   *
+   * @throws {LifecycleError} `STORE_UNAVAILABLE`
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * const { management, token } = await lifecycle.account.limits();
+   * console.log(management.calls, management.windowMs, token); // 300 3600000 null
+   * ```
+   */
+  limits(): Promise<AccountLimits>;
+  /**
+   * Replaces the account's limits in its record in the store, for all processes. Processes without limits of their
+   * own apply them within seconds; processes whose options set another limit keep to the stricter one until their
+   * options are changed too. `null` removes the limit of an endpoint; an endpoint that is not named keeps its
+   * limit.
+   *
+   * @throws {LifecycleError} `INVALID_OPTION`, `STORE_UNAVAILABLE`
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.account.setLimits({ management: { calls: 600, windowMs: 3_600_000 } });
+   * console.log((await lifecycle.forecast()).of); // 600
+   * ```
+   */
+  setLimits(limits: NewLimits): Promise<void>;
+  /**
+   * Stops the management calls of all processes, or those of one lane: creating and looking up users, requesting codes,
+   * renaming, lists, and purges. Users that need one keep their state and wait in their lanes, at no cost.
+   *
+   * Everything that keeps grants and tokens alive goes on: refreshes, `accessToken()`, FHIR, the exchange of a code
+   * that was issued, and the look-up of a rename in doubt. Calls that were sent before end as usual.
+   *
+   * It resolves when it is durable. This process begins no such call from then on; others notice it within a second or
+   * two while they work, and none sends one later than 10 s plus `timeoutMs` after it. A pause of the same scope
+   * replaces an earlier one.
+   *
+   * @throws {LifecycleError} `INVALID_OPTION`, `STORE_UNAVAILABLE`
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.account.pause({ lane: "bulk", reason: "the import is being checked" });
+   * const { paused } = await lifecycle.health();
+   * console.log(paused[0]?.lane, paused[0]?.reason); // bulk the import is being checked
+   * await lifecycle.account.unpause();
+   * ```
+   */
+  pause(options: PauseOptions): Promise<void>;
+  /**
+   * Ends all pauses of the account, or that of one lane. Waiting users continue in the order of their lanes.
+   *
+   * @throws {LifecycleError} `INVALID_OPTION`, `STORE_UNAVAILABLE`
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.account.pause({ reason: "1upHealth is being called about a bill" });
+   * await lifecycle.account.unpause();
+   * console.log((await lifecycle.onboard("ada")).state); // tokenActive
+   * ```
+   */
+  unpause(options?: UnpauseOptions): Promise<void>;
+}
+
+/** Methods for operators. */
+export interface OperatorVerbs {
+  /** The 1upHealth account that all users of this lifecycle belong to. */
+  readonly account: AccountVerbs;
+  /**
+   * Stops the management calls for one user in all processes, as {@link AccountVerbs.pause} does for the account: its
+   * tokens are refreshed and work meanwhile. Resolves with its status when that is durable; no process begins such a
+   * call from then on. A user that waited in a lane leaves it.
+   *
+   * @param reason why, in 1 to 200 characters. No personal data: it is stored in clear
+   * @throws {LifecycleError} `INVALID_ID`, `INVALID_OPTION`; `USER_UNKNOWN`; `RENAMED`; `RECORD_DAMAGED`;
+   * `USER_NOT_READY` if `waitMs` elapses while a call for it is under way; `STORE_UNAVAILABLE`
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const { hold, usable } = await lifecycle.hold("ada", "a complaint is being looked into");
+   * console.log(hold?.reason, usable); // a complaint is being looked into true
+   * ```
+   */
+  hold(appUserId: string, reason: string, options?: WaitOptions): Promise<UserStatus>;
+  /**
+   * Lets a held user continue, at the end of its lane. Resolves with its status when that is durable; does nothing if
+   * it is not held.
+   *
+   * @throws {LifecycleError} as {@link hold}
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * await lifecycle.hold("ada", "a complaint is being looked into");
+   * console.log((await lifecycle.unhold("ada")).hold); // null
+   * ```
+   */
+  unhold(appUserId: string, options?: WaitOptions): Promise<UserStatus>;
+}
+
+const aReason: Rule = {
+  must: "a text of 1 to 200 characters on one line",
+  holds: (value) => typeof value === "string" && /^[^\p{Cc}]{1,200}$/u.test(value) && value.trim() !== "",
+};
+
+/** The methods for operators, on an engine. `open` throws if the lifecycle is closed. */
+export function createOperatorVerbs(
+  engine: Engine,
+  open: () => void,
+  withDeadline: WithDeadline,
+  underWay: <T>(task: Promise<T>) => Promise<T>,
+): OperatorVerbs {
+  const { account, clock, limits, pauses } = engine;
+  const aMomentToCome: Rule = {
+    must: "a Date in the future",
+    holds: (value) => value instanceof Date && value.getTime() > clock.now(),
+  };
+  const pausing: Rules<PauseOptions> = { reason: aReason, lane: aLane, until: aMomentToCome };
+
+  function changed(
+    verb: string,
+    appUserId: string,
+    options: WaitOptions | undefined,
+    reason: string | null,
+  ): Promise<UserStatus> {
+    const id = checkId(appUserId);
+    return withDeadline(checkWait(verb, options), async (wait) =>
+      statusOf(engine, await underWay(withHold(engine, id, reason, { verb, deadline: wait }))),
+    );
+  }
+
+  return {
+    account: {
+      async reopen() {
+        open();
+        await account.reopen();
+      },
+      async limits() {
+        open();
+        await account.refresh();
+        const { management, token, fhir } = limits;
+        const only = ({ calls, windowMs }: Ceiling): Ceiling => ({ calls, windowMs });
+        return { management: only(management), token: token && only(token), fhir: fhir && only(fhir) };
+      },
+      async setLimits(given) {
+        open();
+        await limits.set(checkNewLimits(given));
+      },
+      async pause(given) {
+        open();
+        const verb = "pause the account";
+        const { reason, lane = null, until = null } = check<PauseOptions>(verb, given, pausing);
+        const pause: AccountPause = {
+          lane,
+          reason: checkValue(verb, "reason", reason, aReason) ?? "", // a text, or it throws
+          since: new Date(clock.now()),
+          until,
+        };
+        await pauses.add(pause);
+      },
+      async unpause(given) {
+        open();
+        await pauses.remove(check<UnpauseOptions>("unpause the account", given, { lane: aLane }).lane);
+      },
+    },
+    async hold(appUserId, reason, options) {
+      open();
+      const verb = "hold a user";
+      checkValue(verb, "the reason", reason, aReason);
+      return changed(verb, appUserId, options, reason);
+    },
+    async unhold(appUserId, options) {
+      open();
+      return changed("unhold a user", appUserId, options, null);
+    },
+  };
+}
+
+/**
+ * The user held for this reason (`null`: let go), once no process runs it: a call under way ends first. A call in doubt stays in doubt.
+ *
+ * @throws {LifecycleError} `USER_NOT_READY` if the deadline passes first; `STORE_UNAVAILABLE`; as {@link loadUser}; the
+ * signal's reason
+ */
+function withHold(
+  engine: Engine,
+  id: string,
+  reason: string | null,
+  { verb, deadline }: { readonly verb: string; readonly deadline: Deadline },
+): Promise<User> {
+  const load = (): Promise<LoadedUser> => loadUser(engine, id);
+  const waitsFor = ({ record }: LoadedUser): boolean => isLeased(record);
+  return whenIdle(engine, id, { verb, deadline, load, waitsFor }, async (found) => {
+    if ((found.user.hold?.reason ?? null) === reason) return found.user;
+    const hold = reason === null ? null : { reason, since: engine.clock.now() };
+    const user = { ...found.user, hold };
+    const done = await moveIdle(engine, user, placeOf(found, hold), deadline);
+    return done.type === "committed" ? { ...user, revision: done.revision } : again;
+  });
+}
+
+/**
+ * A held user is in no lane; one that is let go is due at once if it waited for that. One whose call is in doubt is due
+ * as well: its process has died.
+ */
+function placeOf({ user, record }: LoadedUser, hold: Hold | null): Place {
+  const { dueInMs, lane } = record;
+  if (user.intent !== null) return { dueInMs: 0, lane: null };
+  if (hold !== null && lane !== null) return { dueInMs: null, lane: null };
+  // seam: a-user-that-is-let-go-is-due
+  if (hold === null && dueInMs === null && lane === null && isStoppable(user.position))
+    return { dueInMs: 0, lane: null };
+  return samePlace(record);
+}

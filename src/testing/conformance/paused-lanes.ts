@@ -1,0 +1,75 @@
+/**
+ * Lanes that a limit pauses.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { Limit } from "../../store/contract.ts";
+import { committed } from "./fixture.ts";
+import type { Chapter, Fixture } from "./fixture.ts";
+
+const pausing = ({ limit }: Fixture, ...paused: NonNullable<Limit["paused"]>): Limit => ({
+  ...limit,
+  paused,
+});
+
+/** The ids that `grant` returns with this limit, and when to ask again. */
+async function granted(
+  { store, unit, lease }: Fixture,
+  limit: Limit,
+): Promise<{ readonly ids: readonly string[]; readonly nextInMs: number | null }> {
+  const batch = await store.grant({ limit, max: 9, holdMs: 5 * unit, lease: lease("mine") });
+  return { ids: batch.claimed.map(({ record }) => record.id), nextInMs: batch.nextInMs };
+}
+
+export const pausedLanes: Chapter = (it) => {
+  it("grant() skips users in a paused lane, and keeps their places", async (bench) => {
+    await bench.wait("bulk", "b1", "b2");
+    await bench.wait("recovery", "r1");
+    assert.deepEqual(await granted(bench, pausing(bench, "bulk")), { ids: ["r1"], nextInMs: null });
+    assert.equal(await bench.used(), 1);
+    assert.deepEqual(await bench.grant(9), ["b1", "b2"]);
+  });
+
+  it("grant() grants nothing while all lanes are paused", async (bench) => {
+    await bench.wait("interactive", "i1");
+    await bench.wait("bulk", "b1");
+    const limit = pausing(bench, "interactive", "recovery", "bulk");
+    assert.deepEqual(await granted(bench, limit), { ids: [], nextInMs: null });
+    assert.equal(await bench.used(), 0);
+    assert.deepEqual(await bench.grant(9), ["i1", "b1"]);
+  });
+
+  it("grant() reserves no minimum for a paused lane", async (bench) => {
+    await bench.wait("bulk", "b1");
+    await bench.wait("recovery", "r1", "r2", "r3");
+    const limit = { ...pausing(bench, "bulk"), least: { recovery: 0, bulk: 2 } };
+    assert.deepEqual((await granted(bench, limit)).ids, ["r1", "r2", "r3"]);
+  });
+
+  it("slots.take() and commit({ take }) do not wait for users in a paused lane", async (bench) => {
+    const { store, write, ask } = bench;
+    const limit = pausing(bench, "interactive", "recovery");
+    await bench.wait("interactive", "i1");
+    await bench.wait("recovery", "r1");
+    assert.equal((await store.slots.take(ask("bulk"))).type, "refused");
+    assert.equal((await store.slots.take(ask("bulk", limit))).type, "taken");
+    assert.equal((await store.commit(write("ada", { take: ask("bulk") }))).type, "refused");
+    committed(await store.commit(write("ada", { take: ask("bulk", limit) })));
+    await bench.wait("bulk", "b1");
+    assert.equal((await store.slots.take(ask("bulk", limit))).type, "refused", "a lane that is not paused");
+  });
+
+  it("slots.take() takes a slot in a paused lane itself", async (bench) => {
+    await bench.wait("interactive", "i1");
+    await bench.take("interactive", pausing(bench, "interactive"));
+    assert.equal(await bench.used(), 1);
+  });
+
+  it("slots.forecast() counts users in a paused lane, and does not wait for them", async (bench) => {
+    await bench.wait("recovery", "r1", "r2", "r3");
+    const { waiting, inMs } = await bench.forecast(1, "bulk", pausing(bench, "recovery"));
+    assert.deepEqual([waiting.recovery, inMs], [3, 0]);
+    assert.ok((await bench.forecast(1, "bulk")).inMs > 0);
+  });
+};

@@ -1,0 +1,86 @@
+import { createSandbox } from "oneup-lifecycle/sandbox";
+import { describe, expect, it } from "vitest";
+import { afterwards, folder } from "../support/scene.ts";
+import { operatorAt } from "./operator.ts";
+import type { Performed } from "./operator.ts";
+
+/** A store with a user, and commands on it. */
+async function stage(): Promise<(...words: readonly string[]) => Promise<Performed>> {
+  const sandbox = createSandbox();
+  const server = await sandbox.listen();
+  afterwards(() => server.close());
+  const operator = operatorAt({ type: "lmdb", path: folder("cli-pause") }, sandbox, server);
+  const lifecycle = await operator.open();
+  await lifecycle.onboard("ada");
+  await lifecycle.close();
+  return (...words) => operator.run(words, { ONEUP_API: server.url });
+}
+
+describe("cli pause", () => {
+  it("pauses the account or a lane, shows it in status, and unpause ends it", async () => {
+    const act = await stage();
+    expect(await act("pause", "--reason", "a bill")).toEqual({
+      code: 0,
+      err: "",
+      out: "Paused: all management calls: a bill\n",
+    });
+    const { out } = await act("pause", "--lane", "bulk", "--for", "2h", "--reason", "a list", "--json");
+    expect(JSON.parse(out)).toMatchObject({
+      paused: [
+        { lane: null, reason: "a bill", until: null },
+        { lane: "bulk", reason: "a list" },
+      ],
+    });
+    expect((await act("status")).out).toMatch(
+      /paused +all management calls: a bill\n +lane bulk, ends in (?:2 h|1 h 59 min): a list\n/,
+    );
+    expect(JSON.parse((await act("status", "--json")).out)).toMatchObject({ paused: [{ lane: null }, {}] });
+    const refused = await act("reauthorize", "ada", "--yes");
+    expect(refused).toMatchObject({ code: 1, out: "" });
+    expect(refused.err).toBe(
+      'Cannot continue with user "ada": management calls of the account are paused (a bill); oneup-lifecycle unpause lets it go on [PAUSED]\n',
+    );
+    expect(await act("inspect", "ada")).toMatchObject({
+      out: expect.stringMatching(/waits +paused\n +because +a bill\n/),
+    });
+    expect((await act("unpause", "--lane", "bulk")).out).toBe("Paused: all management calls: a bill\n");
+    expect((await act("unpause")).out).toBe("Nothing is paused\n");
+  });
+
+  it.each([
+    [["pause"], "pause needs a reason: --reason TEXT"],
+    [["pause", "--reason", "x", "--lane", "slow"], "--lane must be one of interactive, recovery, bulk"],
+    [["pause", "--reason", "x\ny"], "--reason must be a text of 1 to 200 characters on one line"],
+    [["pause", "--reason", "x", "--for", "0s"], "--for must be a time"],
+    [["hold", "ada"], "hold needs a reason: --reason TEXT"],
+    [["hold", "--reason", "x"], "ID"],
+  ])("refuses %j", async (words, message) => {
+    const act = await stage();
+    expect(await act(...words)).toMatchObject({ code: 2, err: expect.stringContaining(message) });
+    expect(JSON.parse((await act("status", "--json")).out)).toMatchObject({ paused: [] });
+  });
+});
+
+describe("cli hold", () => {
+  it("holds a user, shows it in inspect and explain, and unhold lets it go", async () => {
+    const act = await stage();
+    expect(await act("hold", "ada", "--reason", "a complaint")).toMatchObject({
+      code: 0,
+      err: "",
+      out: "tokenActive\n",
+    });
+    expect((await act("inspect", "ada")).out).toMatch(/held +since .*: a complaint\n/);
+    expect((await act("explain", "ada")).out.replaceAll("\n", " ")).toMatch(
+      /An operator holds it since .* \("a complaint"\): .* before oneup-lifecycle unhold ID/,
+    );
+    expect(await act("rename", "ada", "new")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("an operator holds the user (a complaint)"),
+    });
+    expect(JSON.parse((await act("unhold", "ada", "--json")).out)).toMatchObject({ hold: null });
+    expect(await act("hold", "bob", "--reason", "x")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("[USER_UNKNOWN]"),
+    });
+  });
+});
