@@ -9,12 +9,10 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync } from "node:crypto";
+import { createHmac, createSecretKey, hkdfSync } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { LifecycleError } from "../../errors.ts";
-
-const nonceBytes = 12;
-const tagBytes = 16;
+import { decrypt, encrypt, nonceBytes } from "./aes-gcm.ts";
 
 /** Maximum number of cached names: computing one costs as much as a load, sealing an id half as much as a commit. */
 const cachedNames = 10_000;
@@ -86,14 +84,7 @@ export class HiddenNames {
 
   #openAnew(key: string, text: string): string {
     try {
-      const bytes = Buffer.from(text, "base64");
-      const start = nonceBytes + tagBytes;
-      const decipher = createDecipheriv("aes-256-gcm", this.#sealingKey, bytes.subarray(0, nonceBytes), {
-        authTagLength: tagBytes,
-      });
-      decipher.setAAD(this.#boundTo(key));
-      decipher.setAuthTag(bytes.subarray(nonceBytes, start));
-      return decipher.update(bytes.subarray(start)).toString("utf8") + decipher.final("utf8");
+      return decrypt(this.#sealingKey, Buffer.from(text, "base64"), this.#boundTo(key)).toString("utf8");
     } catch {
       throw new LifecycleError(
         "RECORD_DAMAGED",
@@ -121,14 +112,11 @@ export class HiddenNames {
       .update(id)
       .digest()
       .subarray(0, nonceBytes);
-    const cipher = createCipheriv("aes-256-gcm", this.#sealingKey, nonce);
-    cipher.setAAD(bound);
-    const sealed = Buffer.concat([cipher.update(id, "utf8"), cipher.final()]);
-    return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString("base64");
+    return Buffer.concat(encrypt(this.#sealingKey, nonce, Buffer.from(id), bound)).toString("base64");
   }
 
-  #boundTo(key: string): Buffer {
-    return Buffer.from(JSON.stringify(["hidden id", this.#account, key]));
+  #boundTo(key: string): string {
+    return JSON.stringify(["hidden id", this.#account, key]);
   }
 }
 

@@ -4,10 +4,11 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { inTime } from "../../clock.ts";
 import type { Clock } from "../../clock.ts";
 import { isLifecycleError, LifecycleError, underneath } from "../../errors.ts";
+import { decrypt, encrypt, nonceBytes } from "./aes-gcm.ts";
 import type { Encryption, KeyProvider, RingKey, WrappedKey } from "./keys.ts";
 import { ringOf } from "./keys.ts";
 
@@ -113,23 +114,16 @@ function unusable(verb: string, rule: string): LifecycleError {
   return new LifecycleError("KEY_REFUSED", `Cannot ${verb} the store key: ${rule}; nothing was changed`);
 }
 
-/** AES-256-GCM: nonce (12 bytes), tag (16), ciphertext; bound to `context`. */
+/** Wraps a key, bound to `context`. */
 export function wrapWith(by: RingKey, key: Uint8Array, context: string): Wrapped {
-  const nonce = randomBytes(12);
-  const cipher = createCipheriv("aes-256-gcm", by.bytes, nonce);
-  cipher.setAAD(Buffer.from(context));
-  const sealed = Buffer.concat([cipher.update(key), cipher.final()]);
-  return { by: by.id, wrapped: Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString("base64") };
+  const parts = encrypt(by.bytes, randomBytes(nonceBytes), key, context);
+  return { by: by.id, wrapped: Buffer.concat(parts).toString("base64") };
 }
 
 /** @throws {LifecycleError} `RECORD_DAMAGED` */
 export function unwrapWith(key: RingKey, { by, wrapped }: Wrapped, context: string): Uint8Array {
   try {
-    const bytes = Buffer.from(wrapped, "base64");
-    const decipher = createDecipheriv("aes-256-gcm", key.bytes, bytes.subarray(0, 12), { authTagLength: 16 });
-    decipher.setAAD(Buffer.from(context));
-    decipher.setAuthTag(bytes.subarray(12, 28));
-    return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]);
+    return decrypt(key.bytes, Buffer.from(wrapped, "base64"), context);
   } catch {
     throw new LifecycleError(
       "RECORD_DAMAGED",

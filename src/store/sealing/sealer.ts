@@ -10,16 +10,10 @@
  *
  * @module
  */
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHmac,
-  createSecretKey,
-  hkdfSync,
-  randomBytes,
-} from "node:crypto";
+import { createHmac, createSecretKey, hkdfSync, randomBytes } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { LifecycleError } from "../../errors.ts";
+import { decrypt, encrypt, nonceBytes } from "./aes-gcm.ts";
 import { Secret } from "../../secret.ts";
 import type { Json } from "../contract.ts";
 import { formatOf, newestFormat, sealingKeyOf } from "../envelope.ts";
@@ -41,8 +35,6 @@ export type SecretName = "code" | "accessToken" | "refreshToken";
 
 const names: readonly SecretName[] = ["code", "accessToken", "refreshToken"];
 const saltBytes = 16;
-const nonceBytes = 12;
-const tagBytes = 16;
 
 /** Maximum number of seals per data key, 2^30: far below the collision bound of random AES-GCM nonces. */
 const sealsPerKey = 2 ** 30;
@@ -200,12 +192,8 @@ export class Sealer {
   /** Encrypts with the newest key. */
   #sealed(plain: string, bound: string): string {
     const { salt, key } = this.#sealing.own();
-    const nonce = this.#nonce();
-    const cipher = createCipheriv("aes-256-gcm", key, nonce);
-    cipher.setAAD(Buffer.from(bound));
-    const sealed = cipher.update(plain, "utf8");
-    const rest = cipher.final();
-    return Buffer.concat([salt, nonce, cipher.getAuthTag(), sealed, rest]).toString("base64");
+    const parts = encrypt(key, this.#nonce(), Buffer.from(plain), bound);
+    return Buffer.concat([salt, ...parts]).toString("base64");
   }
 
   #boundTo({ user, oneupUserId }: Owner, format: number, key: string, fields: readonly string[]): string {
@@ -230,14 +218,8 @@ export class Sealer {
 /** The plaintext. @throws if it was sealed with another key or bound to other data, or was altered */
 function opened(keys: DataKeys, bound: string, text: string): string {
   const bytes = Buffer.from(text, "base64");
-  const nonce = bytes.subarray(saltBytes, saltBytes + nonceBytes);
-  const start = saltBytes + nonceBytes + tagBytes;
-  const decipher = createDecipheriv("aes-256-gcm", keys.of(bytes.subarray(0, saltBytes)), nonce, {
-    authTagLength: tagBytes,
-  });
-  decipher.setAAD(Buffer.from(bound));
-  decipher.setAuthTag(bytes.subarray(saltBytes + nonceBytes, start));
-  return decipher.update(bytes.subarray(start)).toString("utf8") + decipher.final("utf8");
+  const key = keys.of(bytes.subarray(0, saltBytes));
+  return decrypt(key, bytes.subarray(saltBytes), bound).toString("utf8");
 }
 
 /** The data keys derived from one store key: this process's own, and those of other process starts. */
