@@ -29,6 +29,12 @@ export const toneOf: Readonly<Record<UserState, keyof Paint>> = {
   offboarded: "quiet",
 };
 
+/** A bar of `length` columns that shows how much of a whole is used. */
+export function bar(part: number, of: number, length: number, paint: Paint): string {
+  const full = part === 0 ? 0 : Math.max(1, Math.round((Math.min(part, of) / of) * length));
+  return "━".repeat(full) + paint.quiet("─".repeat(length - full));
+}
+
 /** Prints a result: as JSON with `--json`, else as lines, of which prose is wrapped and an indented one stays as it is. */
 export function print({ switches }: Pick<Given, "switches">, data: unknown, lines: readonly string[]): void {
   const prose = (line: string): readonly string[] =>

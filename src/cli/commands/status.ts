@@ -12,7 +12,7 @@ import { paintFor } from "../paint.ts";
 import type { Paint } from "../paint.ts";
 import { adapterOf, withStore } from "../open-store.ts";
 import { widthOf, width as usualWidth } from "../screen.ts";
-import { byLane, gateLine, number, pauseLine, print, toneOf, usedIn, waitingUsers } from "../format.ts";
+import { bar, byLane, gateLine, number, pauseLine, print, toneOf, usedIn, waitingUsers } from "../format.ts";
 
 /** See the module. */
 export const status: Command = {
@@ -137,9 +137,4 @@ function userLines({ users }: BudgetView, row: Row, barLength: number, paint: Pa
 function gateLines({ shut }: BudgetView, row: Row, now: number): readonly string[] {
   if (shut.length === 0) return row("gates", "all open", "good");
   return shut.flatMap((gate, index) => row(index === 0 ? "gates" : "", gateLine(gate, now), "bad"));
-}
-
-function bar(part: number, of: number, length: number, paint: Paint): string {
-  const full = part === 0 ? 0 : Math.max(1, Math.round((Math.min(part, of) / of) * length));
-  return "━".repeat(full) + paint.quiet("─".repeat(length - full));
 }

@@ -107,10 +107,10 @@ async function acts(
 
   screen.say("", headline(2, "Create the Patient from 1upHealth's guide (FHIR DSTU2)", paint));
   const patient = await createAndRead(lifecycle, user, signal);
-  const delay = (patient.readableAfterMs / 1_000).toFixed(1);
+  const delay = (patient.tookMs / 1_000).toFixed(1);
   screen.say(
     `     ${paint.good("●")} Patient/${patient.id}`,
-    `       ${patientSays}: created, and read back ${delay} s later.`,
+    `       ${patientSays}: created and read back in ${delay} s.`,
   );
 
   const { calls, history, state } = await lifecycle.inspect(user);

@@ -6,6 +6,7 @@
 import { isPurging } from "../../../machines/index.ts";
 import type { PurgingState } from "../../../machines/index.ts";
 import type { UserState, UserStatus } from "../../index.ts";
+import { bar } from "../format.ts";
 import type { Paint } from "../paint.ts";
 
 /** What a dot can show. */
@@ -77,7 +78,5 @@ const barLength = 30;
 
 /** A bar that shows how much of the hourly limit is used. */
 export function spentBar(spent: number, limit: number, paint: Paint): string {
-  const full = spent === 0 ? 0 : Math.max(1, Math.round((Math.min(spent, limit) / limit) * barLength));
-  const bar = "━".repeat(full) + paint.quiet("─".repeat(barLength - full));
-  return `management calls this hour  ${bar}  ${String(spent).padStart(3)} of ${limit}`;
+  return `management calls this hour  ${bar(spent, limit, barLength, paint)}  ${String(spent).padStart(3)} of ${limit}`;
 }

@@ -106,7 +106,7 @@ async function allActs(stage: Stage, screen: Screen, signal: AbortSignal): Promi
   const patient = await createAndRead(lifecycle, hero, signal);
   tell(
     `${paint.good("●")} Patient/${patient.id}`,
-    `  ${patientSays}: created, and read back ${(patient.readableAfterMs / 1_000).toFixed(1)} s later.`,
+    `  ${patientSays}: created and read back in ${(patient.tookMs / 1_000).toFixed(1)} s.`,
   );
 
   await act(5, "Two hours later, every access token has expired");
