@@ -90,6 +90,7 @@ function sweep(placesOf: (test: TestContext) => Promise<(name: string) => Place>
     const timer = setInterval(() => clock.advance(250), 10); // a look at the keys is good for 10 s
     test.onTestFinished(() => clearInterval(timer));
     const beside = child("refreshing");
+    test.onTestFinished(() => beside.kill("SIGKILL"));
     await beside.said(/ready/);
     await vi.waitFor(() => expect(journal.count("refreshToken")).toBeGreaterThan(0));
     const refreshed = journal.count("refreshToken");
