@@ -20,8 +20,8 @@ export interface ScreenTarget {
 export const width = 80;
 
 /** The width of a line: that of the terminal, at least forty columns; unlimited on a pipe. */
-export function widthOf({ isTTY = false, columns = width }: ScreenTarget): number {
-  return isTTY ? Math.max(40, columns) : Infinity;
+export function widthOf({ isTTY = false, columns = 0 }: ScreenTarget): number {
+  return isTTY ? Math.max(40, columns === 0 ? width : columns) : Infinity; // 0: the terminal does not tell
 }
 
 /** The longest line of prose that is easy to read, in columns. */

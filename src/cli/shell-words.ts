@@ -62,7 +62,7 @@ const phrases: readonly (readonly [RegExp, string])[] = [
     "as soon as there is a worker (oneup-lifecycle work), or a process asks for this user",
   ],
   [/when a process that calls work\(\) takes it up/, "when a worker (oneup-lifecycle work) takes it up"],
-  [/onboard\(\) of the same id/, "to onboard the same id"],
+  [/onboard\(\) of the same id/, "onboarding the same id"],
   [/call migrate\(\) of the adapter once, or run/, "run"],
   [/encryption, e\.g\. keyFile\(.*\)$/, "a key: set ONEUP_KEY_FILE or ONEUP_KEY, or use --key-file FILE"],
   [/its `encryption` does not hold/, "ONEUP_KEY_FILE or ONEUP_KEY here does not hold"],

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSandbox } from "oneup-lifecycle/sandbox";
-import type { Sandbox } from "oneup-lifecycle/sandbox";
+import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
 import { operatorAt } from "./operator.ts";
 import type { Operator, Performed } from "./operator.ts";
@@ -12,6 +12,7 @@ async function stage(): Promise<{
   readonly sandbox: Sandbox;
   readonly operator: Operator;
   readonly path: string;
+  readonly server: SandboxServer;
   act(...words: readonly string[]): Promise<Performed>;
 }> {
   const sandbox = createSandbox({ clientSecret: "a-secret-of-its-own" });
@@ -22,7 +23,13 @@ async function stage(): Promise<{
   const lifecycle = await operator.open();
   for (const id of ["ada", "bob"]) await lifecycle.onboard(id);
   await lifecycle.close();
-  return { sandbox, operator, path, act: (...words) => operator.run(words, { ONEUP_API: server.url }) };
+  return {
+    sandbox,
+    operator,
+    path,
+    server,
+    act: (...words) => operator.run(words, { ONEUP_API: server.url }),
+  };
 }
 
 describe("cli reopen", () => {
@@ -62,6 +69,16 @@ describe("cli reconcile", () => {
       code: 2,
       err: expect.stringContaining("--repair must be"),
     });
+  });
+});
+
+describe("cli reconcile without a free slot", () => {
+  it("prints when it begins, and Ctrl-C ends it with 130", async () => {
+    const { operator, server } = await stage();
+    const looking = operator.begin(["reconcile", "--limit", "1", "--api", server.url]);
+    await looking.said(/All slots of the limit are in use: it begins in (?:1 h|60 min|59 min)/);
+    looking.kill("SIGINT");
+    expect(await looking.ended).toMatchObject({ code: 130, out: "" });
   });
 });
 

@@ -79,12 +79,12 @@ export function start(
     said: (pattern) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
-          const found = pattern.exec(out);
+          const found = pattern.exec(out) ?? pattern.exec(err);
           if (found === null) return;
-          child.stdout.off("data", look);
+          for (const stream of [child.stdout, child.stderr]) stream.off("data", look);
           resolve(found[1] ?? found[0]);
         };
-        child.stdout.on("data", look);
+        for (const stream of [child.stdout, child.stderr]) stream.on("data", look);
         look();
         void ended.then(() => reject(new Error(`ended without saying ${pattern}:\n${out}\n${err}`)));
       }),

@@ -8,6 +8,8 @@ import type { Command, Given } from "../command.ts";
 import { escapeControl } from "../escape-control.ts";
 import { number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
+import { printError } from "../screen.ts";
+import { spanInWords } from "../../runtime/options/time-words.ts";
 import { whole } from "../parse-units.ts";
 
 /** See the module. */
@@ -30,7 +32,12 @@ export const reconcile: Command = {
   async run(given, signal) {
     const onDifference = (difference: Difference): void => print(given, difference, [inWords(difference)]);
     const options = { ...optionsOf(given), onDifference, signal };
-    const { differences: _, ...found } = await withStore(given, (lifecycle) => lifecycle.reconcile(options));
+    const { differences: _, ...found } = await withStore(given, async (lifecycle) => {
+      const { inMs } = await lifecycle.forecast(1, "recovery");
+      if (inMs >= 1_000)
+        printError(`All slots of the limit are in use: it begins in ${spanInWords(inMs)}; Ctrl-C stops it`);
+      return lifecycle.reconcile(options);
+    });
     print(given, found, summary(found));
     return found.complete ? 0 : 1;
   },
