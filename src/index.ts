@@ -65,6 +65,7 @@ export type { SearchParams, SearchValue } from "./fhir/query.ts";
 export type { FhirResources, FhirVersion, ResourceOf, ResourceType } from "./fhir/fhir-version.ts";
 export type { FhirWalk } from "./fhir/pages/fhir-walk.ts";
 export type { Lifecycle } from "./runtime/lifecycle.ts";
+export type { UserPage } from "./runtime/list-users.ts";
 export type {
   Cancellable,
   FhirOptions,

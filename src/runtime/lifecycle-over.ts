@@ -4,9 +4,7 @@
  * @module
  */
 import { isPurging } from "../../machines/index.ts";
-import type { UserState } from "../../machines/index.ts";
 import { untilAborted, withSignals } from "../abort.ts";
-import { isLifecycleError } from "../errors.ts";
 import { ahead, total } from "../store/lane-scheduler.ts";
 import { adopt, checkGrant } from "./operations/adopt.ts";
 import { waitForUser, sendEvent } from "./engine/wait-for-user.ts";
@@ -33,7 +31,8 @@ import { forget } from "./operations/forget.ts";
 import { createHealth } from "./operations/health.ts";
 import { createKeyVerbs } from "./keys/key-verbs.ts";
 import type { Lifecycle } from "./lifecycle.ts";
-import { findUser, listUserIds, loadUser } from "./engine/load-user.ts";
+import { listUsers, pageOfUsers } from "./list-users.ts";
+import { loadUser } from "./engine/load-user.ts";
 import { adoptMany } from "./bulk/adopt-many.ts";
 import { isOffboardingOver, offboard } from "./operations/offboard.ts";
 import { onboard } from "./operations/onboard.ts";
@@ -44,7 +43,7 @@ import { createOperatorVerbs } from "./operations/operator-verbs.ts";
 import { createRemote } from "./operations/remote.ts";
 import { reauthorize } from "./operations/reauthorize.ts";
 import { rename } from "./operations/rename.ts";
-import { byState, indexKeysOf } from "./user/index-key.ts";
+import { byState } from "./user/index-key.ts";
 import type { UserStatus } from "./user/user-status.ts";
 import { createExplainVerbs } from "./operations/explain-verbs.ts";
 import { createAccessTokens } from "./operations/access-tokens.ts";
@@ -70,31 +69,6 @@ export function lifecycleOver(
   }
 
   const describe = (user: User): UserStatus => statusOf(engine, user);
-
-  /**
-   * The user, or `null` if it no longer exists or its record cannot be read: one such user must not end the listing.
-   */
-  async function readable(id: string): Promise<User | null> {
-    try {
-      return (await findUser(engine, id))?.user ?? null;
-    } catch (error) {
-      if (!isLifecycleError(error) || error.retryable) throw error;
-      const fields = { user: engine.sealer.alias(id), error: error.code };
-      if (error.code !== "RENAMED") settings.logger.warn(fields, `Cannot list a user: ${error.message}`);
-      return null;
-    }
-  }
-
-  /** The users in one state, or all. */
-  async function* usersIn(state: UserState | undefined): AsyncGenerator<UserStatus, void, undefined> {
-    const keys = state === undefined ? [undefined] : indexKeysOf(state, await store.counts());
-    for (const key of keys) {
-      for await (const id of listUserIds(engine, pageSize, key)) {
-        const user = await readable(id);
-        if (user !== null) yield describe(user);
-      }
-    }
-  }
 
   /** The user's status. @throws if only a person can help. */
   function here(user: User): UserStatus {
@@ -216,7 +190,12 @@ export function lifecycleOver(
 
     users(filter) {
       open();
-      return usersIn(checkFilter(filter).state);
+      return listUsers(engine, checkFilter(filter));
+    },
+
+    async userPage(filter) {
+      open();
+      return pageOfUsers(engine, checkFilter(filter));
     },
 
     async counts() {
@@ -318,6 +297,3 @@ export function lifecycleOver(
 }
 
 const atOnce = (task: () => void): (() => void) => (task(), () => {});
-
-/** Users listed per request to the store. */
-const pageSize = 100;

@@ -25,6 +25,7 @@ import type { AdoptManyOptions, ImportSummary, OnboardManyOptions, RowSummary } 
 import type { KeyVerbs } from "./keys/key-verbs.ts";
 import type { OperatorVerbs } from "./operations/operator-verbs.ts";
 import type { Remote } from "./operations/remote.ts";
+import type { UserPage } from "./list-users.ts";
 import type { Rows } from "./bulk/for-each-row.ts";
 import type { UserStatus } from "./user/user-status.ts";
 import type { ExplainVerbs } from "./operations/explain-verbs.ts";
@@ -182,9 +183,10 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, OperatorV
    */
   inspect(appUserId: string): Promise<UserStatus>;
   /**
-   * All users, or those stored in one state. Makes no call. All users come in ascending order of ids (with `hideIds` in
-   * an order of its own) and each once, whatever state it gets meanwhile; a user that is renamed meanwhile may be missed
-   * or come twice.
+   * All users, or those stored in one state, from any user on. Makes no call. Users come in ascending order of ids (with
+   * `hideIds` in an order of its own), read from an index: a few cost a few reads, however many others there are. All
+   * users come each once, whatever state they get meanwhile; a user that is renamed meanwhile may be missed or come
+   * twice, and with `state` one that leaves that state or enters it.
    *
    * @example
    * ```ts
@@ -197,6 +199,24 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, OperatorV
    * ```
    */
   users(filter?: UserFilter): AsyncGenerator<UserStatus, void, undefined>;
+  /**
+   * A page of the same list, e.g. for an admin page: up to `limit` users (100 by default) behind `after`, and the `after`
+   * of the next page. The cursor is the `app_user_id` of the last user: treat it as you treat ids.
+   *
+   * @throws {LifecycleError} `INVALID_OPTION`, `STORE_UNAVAILABLE`
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * for (const id of ["ada", "bob", "cyd"]) await lifecycle.onboard(id);
+   * const { users, next } = await lifecycle.userPage({ state: "tokenActive", limit: 2 });
+   * console.log(users.length, next); // 2 bob
+   * const last = await lifecycle.userPage({ state: "tokenActive", limit: 2, after: next ?? undefined });
+   * console.log(last.users.length, last.next); // 1 null
+   * ```
+   */
+  userPage(filter?: UserFilter): Promise<UserPage>;
   /**
    * The number of users stored in each state. Makes no call.
    *

@@ -107,13 +107,17 @@ export async function loadUser(
   throw unknownUser(engine, id);
 }
 
-/** The ids of all users, or of those under one index key, in pages of up to `limit`, in the store's order. */
+/**
+ * The ids of all users, or of those under one index key, in pages of up to `limit`, in the store's order, beginning
+ * behind `start`.
+ */
 export async function* pagesOfUserIds(
   { store }: Pick<Engine, "store">,
   limit: number,
   indexKey?: string,
+  start?: string,
 ): AsyncGenerator<readonly string[], void, undefined> {
-  for (let after: string | undefined, isFull = true; isFull;) {
+  for (let after = start, isFull = true; isFull;) {
     const ids = await store.page({ state: indexKey, after, limit });
     yield ids.filter((id) => !isTombstoneId(id));
     after = ids.at(-1);
@@ -126,8 +130,9 @@ export async function* listUserIds(
   engine: Pick<Engine, "store">,
   limit: number,
   indexKey?: string,
+  start?: string,
 ): AsyncGenerator<string, void, undefined> {
-  for await (const ids of pagesOfUserIds(engine, limit, indexKey)) yield* ids;
+  for await (const ids of pagesOfUserIds(engine, limit, indexKey, start)) yield* ids;
 }
 
 /** Whether a process runs the user. */

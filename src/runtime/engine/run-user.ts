@@ -64,7 +64,8 @@ async function withPermit(engine: Engine, user: User, start: Start): Promise<Run
   }
 }
 
-async function onward(engine: Engine, start: User, from: Start, permit: Permit): Promise<RunResult> {
+async function onward(engine: Engine, given: User, from: Start, permit: Permit): Promise<RunResult> {
+  const start: User = { ...given, leaseMs: undefined };
   const { clock, guard, settings } = engine;
   const { by, lease, stop } = from;
   let { slot = null, notAfter = 0 } = from;

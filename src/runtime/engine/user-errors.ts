@@ -18,7 +18,8 @@ import type { User } from "../user/user.ts";
 /** The current status of the user, including what blocks its next call. */
 export function statusOf(engine: Engine, user: User): UserStatus {
   const now = tokenTime(engine, user);
-  return describeUser(user, engine.settings.windowMs, now, blockedUser(engine, user), stopOf(engine, user));
+  const seen = engine.running.has(user.id) ? { ...user, leaseMs: undefined } : user;
+  return describeUser(seen, engine.settings.windowMs, now, blockedUser(engine, user), stopOf(engine, user));
 }
 
 /** The error for a user without a working token. */

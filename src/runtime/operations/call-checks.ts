@@ -6,6 +6,7 @@
 import { fhirVersions } from "../../fhir/fhir-version.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import { lanes } from "../../store/contract.ts";
+import { isId } from "../options/check-id.ts";
 import { userStates } from "../user/step.ts";
 import { among, anything, aSignal, aSwitch, between, check, whole, wrong } from "../../checks.ts";
 import type { Rule, Rules } from "../../checks.ts";
@@ -20,6 +21,7 @@ import type {
 } from "../options/call-options.ts";
 
 export const aLane: Rule = among(...lanes);
+const aUserId: Rule = { must: "an app_user_id", holds: (value) => typeof value === "string" && isId(value) };
 
 const waiting: Rules<WaitOptions> = { waitMs: between(0), signal: aSignal };
 const retrying: Rules<RetryOptions> = { ...waiting, lane: aLane };
@@ -30,7 +32,11 @@ const working: Rules<WorkOptions> = {
   signal: aSignal,
 };
 const calling: Rules<FhirOptions> = { as: among("user", "client"), strict: aSwitch, lossless: aSwitch };
-const filtering: Rules<UserFilter> = { state: among(...userStates) };
+const filtering: Rules<UserFilter> = {
+  state: among(...userStates),
+  after: aUserId,
+  limit: whole(1, 1_000_000),
+};
 const offboarding: Rules<OffboardOptions> = { ...waiting, purge: anything };
 
 /** @throws {LifecycleError} `INVALID_OPTION` */

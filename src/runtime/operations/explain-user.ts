@@ -231,6 +231,8 @@ function whyItWaits(reason: UserPause["reason"] | GateReason, shut: readonly Shu
     case "paused":
     case "held":
       return "an operator has stopped it";
+    case "lease":
+      return "another process runs it, and others take it over when its lease ends";
     default:
       return reason satisfies never;
   }

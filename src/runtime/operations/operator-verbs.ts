@@ -47,6 +47,16 @@ export interface AccountVerbs {
    * Reopens, in all processes, the gates that a refusal by 1upHealth had closed, and reads the credentials again if
    * they are a function. Call it when 1upHealth's console shows that the problem is solved. Without it, one probe
    * call is made every minute at first and every hour in the end.
+   *
+   * @throws {LifecycleError} `STORE_UNAVAILABLE`
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.account.reopen();
+   * console.log((await lifecycle.health()).shut); // []
+   * ```
    */
   reopen(): Promise<void>;
   /**

@@ -56,7 +56,14 @@ export interface OffboardOptions extends WaitOptions {
 /** Selects the users that {@link Lifecycle.users} lists. */
 export interface UserFilter {
   /** @default those in any state */
-  readonly state?: UserState;
+  readonly state?: UserState | undefined;
+  /**
+   * The cursor: an `app_user_id`. Only users behind it in the order of the list, whether it is still there or not.
+   * @default from the beginning
+   */
+  readonly after?: string | undefined;
+  /** At most so many, 1 to 1 000 000. @default all, and 100 for a page */
+  readonly limit?: number | undefined;
 }
 
 /** Options of {@link Lifecycle.work}. */

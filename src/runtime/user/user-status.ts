@@ -13,8 +13,11 @@ import type { User } from "./user.ts";
 
 /** What a user waits for. */
 export interface UserPause {
-  /** `paused`, `held`: an operator has stopped its next call, with `account.pause()` or `hold()`. */
-  readonly reason: PauseReason | "paused" | "held";
+  /**
+   * `paused`, `held`: an operator has stopped its next call, with `account.pause()` or `hold()`. `lease`: another process
+   * runs it; if that has died, others continue it when its lease ends, at `until`.
+   */
+  readonly reason: PauseReason | "paused" | "held" | "lease";
   /** Until then at least; `null`: until an operator lets it go on. */
   readonly until: Date | null;
   /** The number of the next attempt. */
@@ -122,7 +125,7 @@ export function describeUser(
         ? null
         : { done: context.purged ?? [], left: context.toPurge ?? [], skipped: context.unpurged },
     conflict: context.idTaken ? "idTaken" : null,
-    pause: pauseOf(user, blocked, stop),
+    pause: pauseOf(user, blocked, stop) ?? (usable ? null : leaseOf(user, now)),
     hold: user.hold && { reason: user.hold.reason, since: new Date(user.hold.since) },
     failure: context.failure,
     underWay: user.intent?.call ?? null,
@@ -152,6 +155,12 @@ function pauseOf({ pause, position }: User, blocked: Blocked | null, stop: Stopp
       attempt: position.context.attempt + 1,
     }
   );
+}
+
+/** The lease of another process, which ends in any case. */
+function leaseOf({ leaseMs, position }: User, now: number): UserPause | null {
+  if (leaseMs === undefined) return null;
+  return { reason: "lease", until: new Date(now + leaseMs), attempt: position.context.attempt + 1 };
 }
 
 /** When the user entered its state: the first of the latest history entries with that state. */

@@ -47,6 +47,8 @@ export interface User {
   readonly overMark?: number;
   /** Why an operator holds it; `null`: none does. */
   readonly hold: Hold | null;
+  /** How long the lease lasts under which it was read, ms: a process runs it, or has died. */
+  readonly leaseMs?: number | undefined;
 }
 
 /** Steps of the history that a record keeps. */
@@ -125,6 +127,7 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
     former: kept.former ?? [],
     // seam: a-hold-is-read
     hold: kept.hold ?? null,
+    ...(record.lease !== null && record.lease.leftMs > 0 && { leaseMs: record.lease.leftMs }),
   };
   return { user, format, sealed };
 }

@@ -1,0 +1,102 @@
+/**
+ * Lists users in the order of the store's ids, from its indexes: those in one state or all, from any user on.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import type { UserState } from "../../machines/index.ts";
+import { isLifecycleError } from "../errors.ts";
+import type { Engine } from "./engine/engine.ts";
+import { findUser, listUserIds } from "./engine/load-user.ts";
+import { statusOf } from "./engine/user-errors.ts";
+import type { UserFilter } from "./options/call-options.ts";
+import { indexKeysOf } from "./user/index-key.ts";
+import type { UserStatus } from "./user/user-status.ts";
+
+/** A page of users. */
+export interface UserPage {
+  readonly users: readonly UserStatus[];
+  /** Pass it as `after` to get the next page; `null`: there is none. */
+  readonly next: string | null;
+}
+
+/** Users listed per request to the store. */
+const pageSize = 100;
+
+/** The users, one by one. */
+export async function* listUsers(
+  engine: Engine,
+  { state, after, limit = Infinity }: UserFilter,
+): AsyncGenerator<UserStatus, void, undefined> {
+  let left = limit;
+  for await (const id of idsOf(engine, state, after, Math.min(limit, pageSize))) {
+    const status = await readable(engine, id);
+    if (status === null) continue;
+    yield status;
+    if (--left <= 0) return;
+  }
+}
+
+/** A page of them. It asks for one id more, which shows whether there is another page. */
+export async function pageOfUsers(
+  engine: Engine,
+  { state, after, limit = pageSize }: UserFilter,
+): Promise<UserPage> {
+  const users: UserStatus[] = [];
+  for await (const id of idsOf(engine, state, after, limit + 1)) {
+    const last = users.at(-1);
+    if (users.length === limit && last !== undefined) return { users, next: last.appUserId };
+    const status = await readable(engine, id);
+    if (status !== null) users.push(status);
+  }
+  return { users, next: null };
+}
+
+/** The ids in the order of the store. A state has one index for each import that brought users in it: they are merged. */
+async function* idsOf(
+  engine: Engine,
+  state: UserState | undefined,
+  after: string | undefined,
+  atOnce: number,
+): AsyncGenerator<string, void, undefined> {
+  const keys = state === undefined ? [undefined] : indexKeysOf(state, await engine.store.counts());
+  const heads = await Promise.all(
+    keys.map(async (key) => {
+      const ids = listUserIds(engine, atOnce, key, after);
+      return { ids, head: await ids.next() };
+    }),
+  );
+  for (;;) {
+    let first: (typeof heads)[number] | undefined;
+    for (const each of heads) {
+      if (each.head.done === true) continue;
+      const before = first?.head.done === false ? first.head.value : undefined;
+      if (before === undefined || comesBefore(engine, each.head.value, before)) first = each;
+    }
+    if (first === undefined || first.head.done === true) return;
+    yield first.head.value;
+    first.head = await first.ids.next();
+  }
+}
+
+/** The order of the store: by the bytes of the ids under which it holds them. */
+function comesBefore({ hidden }: Engine, one: string, other: string): boolean {
+  const bytes = (id: string): Buffer => Buffer.from(hidden === null ? id : hidden.key(id));
+  return Buffer.compare(bytes(one), bytes(other)) < 0;
+}
+
+/** The user, or `null` if it no longer exists or its record cannot be read: one such user must not end the listing. */
+async function readable(engine: Engine, id: string): Promise<UserStatus | null> {
+  try {
+    const found = await findUser(engine, id);
+    return found && statusOf(engine, found.user);
+  } catch (error) {
+    if (!isLifecycleError(error) || error.retryable) throw error;
+    if (error.code !== "RENAMED")
+      engine.settings.logger.warn(
+        { user: engine.sealer.alias(id), error: error.code },
+        `Cannot list a user: ${error.message}`,
+      );
+    return null;
+  }
+}
