@@ -59,7 +59,7 @@ export class ServerTime {
     } else if (Math.abs(by) > aheadMs) {
       if (by < 0) this.#behind = { start: this.#writtenSince, stop: expected + longestWaitMs, byMs: by };
       this.#writtenSince = at - passed; // other processes may have noticed earlier
-      this.#past = { since: at, jump: { from: expected, by, since: this.#past.since } };
+      this.#past = { since: at, jump: { from: expected, by, since: this.#past.since, isOfServer: true } };
     }
     this.#last = { at, observedAt };
     return at;

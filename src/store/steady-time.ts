@@ -24,6 +24,8 @@ export interface Jump {
   readonly by: number;
   /** When the time before the jump began: everything written between then and the jump used that time. */
   readonly since: number;
+  /** Whether a server's clock jumped. Its leases end by that clock, for each process notices the jump at another moment. */
+  readonly isOfServer?: boolean;
 }
 
 /** The history of a process's time: it has had no jumps other than these. */
