@@ -66,6 +66,65 @@ export type ErrorCode =
   | "RECORD_DAMAGED"
   | "CLOSED";
 
+/**
+ * Why a call to 1upHealth brought nothing. It holds no secret, no id, no query and no text of a response.
+ *
+ * `code` is one of these:
+ * - `ENOTFOUND`, `ECONNREFUSED`, `CERT_HAS_EXPIRED`, …: there was no connection: the code of the network library
+ * - `TIMEOUT`: no response came within `timeoutMs`
+ * - `DEADLINE_PASSED`: nothing was sent: its turn was over before it could leave
+ * - `ANSWER_TOO_BIG`, `ANSWER_TOO_DEEP`, `ANSWER_CHARSET`: a response came that is not read
+ * - `invalid_client`, `invalid_grant`, `server_error`, …: an error code of OAuth 2.0 (RFC 6749) in the response
+ * - `http_503`, `http_403`, …: the status of the response is all that is known
+ * - `html_page`: a page of HTML, perhaps a login
+ * - `invalid_code`: the token endpoint refused the code or the refresh token, in its own words
+ * - `another_user`, `unnamed_user`, `other_users`: the response is about another user, about none, or lists others
+ * - `user_missing`: 1upHealth answered that it has no such user, or did not list it
+ * - `app_user_id_taken`: another user of 1upHealth has that id
+ * - `unreadable_body`, `not_stated`, `unclear_answer`: a response that neither grants nor refuses
+ * - `cut_off`: a purge was stopped midway
+ * - `process_died`: the process ended before the outcome was saved
+ * - `no_code`, `no_refresh_token`: the record holds no secret to present, so nothing was sent
+ */
+export interface Cause {
+  /** The call: `createUser`, `exchangeCode`, `listUsers`, …; for FHIR `fhirCreate`, `fhirSearch`, … */
+  readonly call: string;
+  readonly endpoint: "management" | "token" | "fhir";
+  /** Host, and port if it is not the usual one. */
+  readonly host: string;
+  /** HTTP status of the response; `null`: there was none. */
+  readonly status: number | null;
+  /** See the list above. */
+  readonly code: string;
+  /** For `TIMEOUT`: how long it waited for the response. */
+  readonly timeoutMs?: number;
+  /** The first error of an OperationOutcome: its code, and the elements it names. */
+  readonly issue?: { readonly code: string; readonly at: readonly string[] };
+  /**
+   * The text of a response in words that are not known here: its length, and a fingerprint that only this store's key
+   * yields. Equal fingerprints mean the same text. The option `causes` can keep the text itself.
+   */
+  readonly text?: { readonly length: number; readonly fingerprint: string };
+  /** The number of consecutive calls without a result, this one included. */
+  readonly attempt: number;
+  /** When it failed. */
+  readonly at: Date;
+  /** When the next attempt was due, as of then; `null`: at once, or the caller decides. */
+  readonly retryAt: Date | null;
+}
+
+/** `createUser at api.1up.health failed: ENOTFOUND`. */
+export function causeInWords(cause: Omit<Cause, "attempt" | "at" | "retryAt">): string {
+  const { call, host, status, code, timeoutMs, issue, text } = cause;
+  const detail = [
+    ...(status === null || code === `http_${status}` ? [] : [`status ${status}`]),
+    ...(timeoutMs === undefined ? [] : [`after ${timeoutMs} ms`]),
+    ...(issue === undefined ? [] : [[`issue ${issue.code}`, ...issue.at].join(" at ")]),
+    ...(text === undefined ? [] : [`${text.length} characters of text, fingerprint ${text.fingerprint}`]),
+  ];
+  return `${call} at ${host} failed: ${code}${detail.length > 0 ? ` (${detail.join("; ")})` : ""}`;
+}
+
 /** What a {@link LifecycleError} carries beside its code and message. */
 export interface LifecycleErrorDetails {
   /** Whether the same call may succeed later without a change on your side. @default false */
@@ -76,6 +135,8 @@ export interface LifecycleErrorDetails {
   readonly retryAfterMs?: number | undefined;
   /** HTTP status of the response, if there was one. */
   readonly status?: number | undefined;
+  /** The call to 1upHealth that failed, if that is why: call, host, code, attempt. */
+  readonly failedCall?: Cause | null | undefined;
   /**
    * Further facts that depend on the code, e.g. the issues of an OperationOutcome. No secrets, and no `app_user_id`
    * with one exception: `renamedTo` of `RENAMED` gives a caller who used an old id the next one, which may have been
@@ -108,6 +169,8 @@ export class LifecycleError extends Error {
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
   readonly status: number | undefined;
+  /** The call to 1upHealth that failed, if that is why. */
+  readonly failedCall: Cause | null;
   readonly facts: Readonly<Record<string, unknown>>;
 
   constructor(code: ErrorCode, message: string, details: LifecycleErrorDetails = {}) {
@@ -117,9 +180,15 @@ export class LifecycleError extends Error {
     this.retryable = details.retryable ?? false;
     this.retryAfterMs = details.retryAfterMs;
     this.status = details.status;
+    this.failedCall = details.failedCall ?? null;
     this.facts = details.facts ?? {};
     Object.defineProperty(this, brand, { value: true });
   }
+}
+
+/** Adds the call that failed to an error that was made where it was not known. */
+export function because(error: LifecycleError, failedCall: Cause): LifecycleError {
+  return Object.assign(error, { failedCall });
 }
 
 /**

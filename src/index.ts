@@ -32,7 +32,7 @@
 export { createLifecycle } from "./env.ts";
 export type { CreateLifecycle } from "./env.ts";
 export { isLifecycleError, LifecycleError } from "./errors.ts";
-export type { ErrorCode, LifecycleErrorDetails } from "./errors.ts";
+export type { Cause, ErrorCode, LifecycleErrorDetails } from "./errors.ts";
 export { systemClock } from "./clock.ts";
 export type { Clock } from "./clock.ts";
 export { Secret } from "./secret.ts";
@@ -59,7 +59,7 @@ export type {
   UpdateOptions,
   WalkOf,
 } from "./fhir/fhir-client.ts";
-export type { FhirIssue } from "./fhir/fhir-issue.ts";
+export type { FhirIssue } from "./http/fhir-issue.ts";
 export type { FhirPage } from "./fhir/pages/fhir-page.ts";
 export type { SearchParams, SearchValue } from "./fhir/query.ts";
 export type { FhirResources, FhirVersion, ResourceOf, ResourceType } from "./fhir/fhir-version.ts";
@@ -89,6 +89,7 @@ export type {
   Repair,
   Repaired,
 } from "./runtime/bulk/differences.ts";
+export type { EndpointHealth } from "./http/endpoints.ts";
 export type { Health } from "./runtime/operations/health.ts";
 export type { HistoryStep } from "./runtime/user/history-of.ts";
 export type {

@@ -112,6 +112,7 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
     performer: {
       version,
       access: token === undefined ? asClient(given(client)) : withTokens(token),
+      clock,
       sender: options.sender ?? ownSender(options, clock),
       strict: options.strict ?? false,
       lossless: options.lossless ?? true,

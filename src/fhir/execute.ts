@@ -4,9 +4,12 @@
  *
  * @module
  */
-import { LifecycleError } from "../errors.ts";
+import { because, LifecycleError } from "../errors.ts";
 import type { Clock } from "../clock.ts";
-import type { Call } from "../http/call.ts";
+import type { Answer, Call, Unanswered } from "../http/call.ts";
+import { readRefusal } from "../http/answer.ts";
+import { causeOf, printed } from "../http/cause.ts";
+import { parseJson } from "../http/json.ts";
 import type { Sender } from "../http/send.ts";
 import type { Auth } from "./auth.ts";
 import type { FhirPlace } from "./calls.ts";
@@ -20,6 +23,7 @@ export interface Executor {
   readonly version: FhirVersion;
   readonly access: Auth;
   readonly sender: Pick<Sender, "send">;
+  readonly clock: Clock;
   /** Reject calls that 1upHealth does not declare, before they are sent. */
   readonly strict: boolean;
   /** Remember the digits of numbers that are read. */
@@ -39,7 +43,7 @@ export type Done = Extract<FhirResponse, { type: "done" }>;
 
 /** @throws {LifecycleError} see `FhirClient` */
 export async function execute(
-  { version, access, sender, strict, lossless }: Executor,
+  { version, access, sender, clock, strict, lossless }: Executor,
   task: Operation,
   call: Call,
   signal: AbortSignal | undefined,
@@ -47,15 +51,36 @@ export async function execute(
   signal?.throwIfAborted();
   if (strict) await refuseUndeclared(version, task);
   const first = await access(signal);
-  let outcome = readResponse(task, await sender.send(first.on(call), { signal }), lossless);
+  let attempt = 1;
+  let answer = await sender.send(first.on(call), { signal });
+  let outcome = readResponse(task, answer, lossless);
+  const failed = (error: LifecycleError): LifecycleError => withCall(error, call, answer, { attempt, clock });
   if (outcome.type === "proofRefused") {
     const second = await first.another(signal);
-    if (second === null) throw first.refused(task, outcome.status, 1);
-    outcome = readResponse(task, await sender.send(second.on(call), { signal }), lossless);
-    if (outcome.type === "proofRefused") throw second.refused(task, outcome.status, 2);
+    if (second === null) throw failed(first.refused(task, outcome.status, 1));
+    attempt = 2;
+    answer = await sender.send(second.on(call), { signal });
+    outcome = readResponse(task, answer, lossless);
+    if (outcome.type === "proofRefused") throw failed(second.refused(task, outcome.status, 2));
   }
-  if (outcome.type === "error") throw await explained(version, task, outcome.error);
+  if (outcome.type === "error") throw failed(await explained(version, task, outcome.error));
   return outcome;
+}
+
+/** The error with the call that failed. Texts of FHIR responses are about patients, so it has none. */
+function withCall(
+  error: LifecycleError,
+  call: Call,
+  answer: Answer | Unanswered,
+  { attempt, clock }: { readonly attempt: number; readonly clock: Clock },
+): LifecycleError {
+  const refusal = answer.type === "answer" ? readRefusal(answer, parseJson(answer.text)) : answer;
+  const cause = causeOf(call, answer, refusal);
+  if (cause === null) return error;
+  const at = clock.now();
+  const { retryAfterMs } = error;
+  const retryAt = retryAfterMs === undefined ? null : new Date(at + retryAfterMs);
+  return because(error, { ...printed(cause), attempt, at: new Date(at), retryAt });
 }
 
 /** @throws {LifecycleError} `NOT_DECLARED` */

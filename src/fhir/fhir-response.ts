@@ -11,7 +11,7 @@ import { sizeRuleIn } from "../http/transport.ts";
 import { readBundle, type PageContent } from "./pages/read-bundle.ts";
 import { isResourceId } from "./checks.ts";
 import { parseFhirJson, parseKnown } from "./lossless-json.ts";
-import { issuesIn } from "./fhir-issue.ts";
+import { issuesIn } from "../http/fhir-issue.ts";
 import type { Operation } from "./operation.ts";
 
 export type FhirResponse =

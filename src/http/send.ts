@@ -188,5 +188,5 @@ function unanswered(error: unknown, timeoutMs: number | undefined): Unanswered {
   const type = cause.sent ? "lost" : "notSent";
   if (timeoutMs === undefined) return { type, cause };
   const message = `Cannot wait longer for the answer: a call may take ${timeoutMs} ms`;
-  return { type, cause: new TransportError(message, { sent: cause.sent, code: "TIMEOUT" }) };
+  return { type, cause: new TransportError(message, { sent: cause.sent, code: "TIMEOUT", timeoutMs }) };
 }

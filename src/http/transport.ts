@@ -57,12 +57,18 @@ export class TransportError extends Error {
   readonly sent: boolean;
   /** A machine-readable code: `ECONNREFUSED`, `ANSWER_TOO_BIG`, … */
   readonly code: string;
+  /** For `TIMEOUT`: how long it waited, ms. */
+  readonly timeoutMs: number | undefined;
 
-  constructor(message: string, details: { readonly sent: boolean; readonly code: string }) {
+  constructor(
+    message: string,
+    details: { readonly sent: boolean; readonly code: string; readonly timeoutMs?: number },
+  ) {
     super(message);
     this.name = "TransportError";
     this.sent = details.sent;
     this.code = details.code;
+    this.timeoutMs = details.timeoutMs;
   }
 }
 

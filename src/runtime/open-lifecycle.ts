@@ -9,6 +9,7 @@ import { randomBytes } from "node:crypto";
 import { randomName, systemClock } from "../clock.ts";
 import { createGuard } from "../guard/guard.ts";
 import { defaultTransport } from "../http/default-transport.ts";
+import { Endpoints } from "../http/endpoints.ts";
 import { createSender } from "../http/send.ts";
 import { pseudonymisedStore } from "../store/sealing/pseudonymised-store.ts";
 import { HiddenNames } from "../store/sealing/hidden-names.ts";
@@ -119,12 +120,14 @@ async function openEngine(
     const paused = (): readonly Lane[] => pauses.lanes();
     const { account: record } = opened;
     const limits = await LimitsInForce.open({ record, configured, lanes, paused, clock, logger });
-    const sender = createSender({
+    const endpoints = new Endpoints(clock, logger, (text) => keys.sealer.textPrint(text));
+    const ownSender = createSender({
       transport: settings.transport ?? defaultTransport(),
       clock,
       timeoutMs,
       maxBytes: settings.maxAnswerBytes,
     });
+    const sender = endpoints.watch(ownSender);
     const engine: Engine = {
       settings,
       clock,
@@ -158,6 +161,7 @@ async function openEngine(
         },
       }),
       sender,
+      endpoints,
       forms: new SearchForms(clock, sender.sendsGetBody),
       owner: `${process.pid}-${randomName(clock)}`,
       changes,

@@ -5,6 +5,7 @@
  * @module
  */
 import { LifecycleError } from "../errors.ts";
+import type { Cause } from "../errors.ts";
 import { lanes } from "./contract.ts";
 import type { Json, Lane } from "./contract.ts";
 import { isCount, isObject, isTime } from "./guards.ts";
@@ -70,6 +71,9 @@ export type HistoryEntry = readonly [at: number, state: string, event: string];
 /** Counters at the time of a step: consecutive calls without a result, and the total number of calls sent. */
 export type Meter = readonly [attempt: number, management: number, token: number];
 
+/** Why the call of a step brought nothing. Its time and attempt are those of the step. */
+export type StoredCause = Omit<Cause, "attempt" | "at" | "retryAt"> & { readonly retryAt: number | null };
+
 /** Sealed secrets and, in clear text, their names. */
 export interface Sealed {
   /** Id of the store key. */
@@ -110,6 +114,8 @@ export interface Envelope {
    * drops it.
    */
   readonly meters?: readonly Meter[];
+  /** The same for causes; `null`: the step has none. Missing if none has. */
+  readonly causes?: readonly (StoredCause | null)[];
   /** The number of calls sent for this user. */
   readonly calls: { readonly management: number; readonly token: number };
   readonly sealed: Sealed | null;
@@ -180,6 +186,27 @@ function isEnvelope(record: unknown): record is Envelope {
       (isObject(origin) && typeof origin["name"] === "string" && typeof origin["arrived"] === "boolean")) &&
     (former === undefined || isTexts(former)) &&
     (hold === undefined || (isObject(hold) && typeof hold["reason"] === "string" && isTime(hold["since"])))
+  );
+}
+
+/** The causes of the latest steps, of at most `steps`. One that cannot be read is left out: it decides nothing. */
+export function readCauses(kept: unknown, steps: number): readonly (StoredCause | null)[] {
+  if (!Array.isArray(kept) || steps === 0) return [];
+  return kept.slice(-steps).map((cause: unknown) => (isCause(cause) ? cause : null));
+}
+
+function isCause(cause: unknown): cause is StoredCause {
+  if (!isObject(cause)) return false;
+  const { call, endpoint, host, status, code, timeoutMs, issue, text, retryAt } = cause;
+  return (
+    [call, host, code].every((word) => typeof word === "string") &&
+    (endpoint === "management" || endpoint === "token" || endpoint === "fhir") &&
+    (status === null || typeof status === "number") &&
+    (timeoutMs === undefined || typeof timeoutMs === "number") &&
+    (issue === undefined || (isObject(issue) && typeof issue["code"] === "string" && isTexts(issue["at"]))) &&
+    (text === undefined ||
+      (isObject(text) && isCount(text["length"]) && typeof text["fingerprint"] === "string")) &&
+    (retryAt === null || isTime(retryAt))
   );
 }
 

@@ -7,7 +7,7 @@
 import type { UserEvent, UserState } from "../../machines/index.ts";
 import { LifecycleError } from "../errors.ts";
 import { fhirVersions } from "../fhir/fhir-version.ts";
-import { onceArrived } from "../runtime/engine/perform-call.ts";
+import { onceArrived } from "../runtime/engine/apply-outcome.ts";
 import { among, checkValue } from "../checks.ts";
 import { newLease } from "../runtime/engine/engine.ts";
 import type { Engine } from "../runtime/engine/engine.ts";

@@ -11,10 +11,11 @@ import { at, now, stepOf, user } from "../support/statuses.ts";
 const standings: readonly Partial<UserStatus>[] = [
   {},
   { underWay: "createUser" },
-  { pause: { reason: "unavailable", until: at(3), attempt: 2 } },
+  { pause: { reason: "unavailable", until: at(3), attempt: 2, cause: null } },
 ];
 
 const given = { command: explain, texts: new Map<string, string>() };
+const quiet = { shut: [], cause: null, text: null, isRunning: false, dueAt: null, queue: null };
 
 const around: readonly Partial<Circumstances>[] = [
   {},
@@ -28,7 +29,7 @@ const around: readonly Partial<Circumstances>[] = [
 function said(state: UserState): string[] {
   return standings.flatMap((standing) =>
     around.map((more) => {
-      const circumstances = { now, shut: [], isRunning: false, dueAt: null, queue: null, ...more };
+      const circumstances = { now, ...quiet, ...more };
       return atShell(explainUser(user(state, standing), circumstances), given);
     }),
   );
@@ -43,7 +44,7 @@ describe("cli explain", () => {
     const since = new Date(Date.UTC(2026, 10, 25, 18, 42, 42));
     const standing = { since, history: [stepOf("ONBOARD", "created", "the application asked for it")] };
     const queue = { lane: "bulk", ahead: 4, inMs: 3_598_000 } as const;
-    const circumstances = { now: since.getTime() + 2_000, shut: [], isRunning: false, dueAt: null, queue };
+    const circumstances = { ...quiet, now: since.getTime() + 2_000, queue };
     const text = atShell(explainUser(user("created", standing), circumstances), given);
     const guide = readFileSync(new URL("../../docs/concepts.md", import.meta.url), "utf8");
     expect(guide.split("\n").find((line) => line.startsWith("> The user is"))).toBe(`> ${text}`);

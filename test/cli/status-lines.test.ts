@@ -2,6 +2,7 @@ import type { BudgetView, Health } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { paintFor } from "../../src/cli/paint.ts";
 import { statusLines } from "../../src/cli/commands/status.ts";
+import type { MetCause } from "../../src/cli/commands/status.ts";
 
 const plain = paintFor({}, { NO_COLOR: "1" });
 const now = Date.UTC(2026, 10, 25, 14);
@@ -30,6 +31,7 @@ const health: Health = {
   ready: false,
   storeMs: 1,
   problem: "RECORD_TOO_NEW",
+  endpoints: [],
   shut: view.shut,
   paused: view.paused,
   limitConflicts: [
@@ -44,11 +46,29 @@ const health: Health = {
   apart: 0,
 };
 
+const met: MetCause = {
+  cause: {
+    call: "issueAuthCode",
+    endpoint: "management",
+    host: "a-rather-long-name-of-a-host.eu-central-1.example.org:8443",
+    status: 503,
+    code: "http_503",
+    text: { length: 10_000, fingerprint: "0123456789ab" },
+    attempt: 12,
+    at: at(-1),
+    retryAt: at(1),
+  },
+  users: 100,
+  nextAt: at(1),
+};
+
 describe("cli status", () => {
   it("fits into 80 columns, whatever it prints", () => {
-    const lines = statusLines("postgres", view, health, plain);
+    const lines = statusLines("postgres", view, health, [met], plain);
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
     const text = lines.join("\n");
+    expect(text).toContain("0123456789ab");
+    expect(text).toContain("100 users waiting, next attempt ");
     expect(text).toMatch(/tokenActive +12,345,678 {2}━{30}\n/);
     expect(text).toMatch(/failed +1 {2}━\n/);
     expect(text).toMatch(/ in progress or held: 8,000,001, without a token and in no lane\n/);

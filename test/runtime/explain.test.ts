@@ -6,7 +6,15 @@ import { callOf } from "../../src/runtime/user/step.ts";
 import { states } from "../machines/events.ts";
 import { at, now, user } from "../support/statuses.ts";
 
-const around: Circumstances = { now, shut: [], isRunning: false, dueAt: null, queue: null };
+const around: Circumstances = {
+  now,
+  shut: [],
+  cause: null,
+  text: null,
+  isRunning: false,
+  dueAt: null,
+  queue: null,
+};
 
 const pauses: Readonly<Record<PauseReason, RegExp>> = {
   rateLimit: /no slot of the limit is free/,
@@ -49,7 +57,7 @@ describe("runtime/explain", () => {
   it.each(
     calling.flatMap((state) => Object.entries(pauses).map(([reason, why]) => [state, reason, why] as const)),
   )("explain() of %s that waits (%s) says why, until when, and who goes on", (state, reason, why) => {
-    const pause = { reason: reason as PauseReason, until: at(90), attempt: 3 };
+    const pause = { reason: reason as PauseReason, until: at(90), attempt: 3, cause: null };
     const text = explainUser(user(state, { pause }), { ...around, dueAt: at(90) });
     expect(text).toMatch(why);
     expect(text).toContain(`the call ${callOf(state)} can leave at 2026-11-25 15:30:00 UTC, in 1 h 30 min`);
@@ -61,13 +69,13 @@ describe("runtime/explain", () => {
     "explain() at the shut gate %s says that it is shut for all",
     (gate, [reason, why]) => {
       const shut: ShutGate = { gate: gate as GateName, state: "throttled", reason, until: at(2) };
-      const pause = { reason: reason ?? "unavailable", until: at(2), attempt: 1 };
+      const pause = { reason: reason ?? "unavailable", until: at(2), attempt: 1, cause: null };
       expect(explainUser(user("created", { pause }), { ...around, shut: [shut] })).toMatch(why);
     },
   );
 
   it("explain() of a user in a lane names who goes first and when its turn comes at the latest", () => {
-    const pause = { reason: "rateLimit", until: at(1), attempt: 1 } as const;
+    const pause = { reason: "rateLimit", until: at(1), attempt: 1, cause: null } as const;
     const line = (ahead: number, inMs: number): string =>
       explainUser(user("created", { pause }), { ...around, queue: { lane: "bulk", ahead, inMs } });
     expect(line(1_205, 14_400_000)).toContain(
@@ -81,7 +89,7 @@ describe("runtime/explain", () => {
   it.each([
     [
       "a pause that is over",
-      { pause: { reason: "unavailable", until: at(-1), attempt: 2 } },
+      { pause: { reason: "unavailable", until: at(-1), attempt: 2, cause: null } },
       {},
       /Next is the call createUser, as soon as/,
     ],

@@ -10,6 +10,7 @@ import type { Claimed } from "../../src/store/contract.ts";
 import type { StoreKeys } from "../../src/runtime/account/store-keys.ts";
 import type { World } from "../../src/sandbox/state/world.ts";
 import { BlockJudge } from "./block-judge.ts";
+import { CauseJudge } from "./cause-judge.ts";
 import { countRefusal, Dossier, freshSteps, isHeldWithCode } from "./dossier.ts";
 import { failing, isManagement } from "./faults.ts";
 import { ForgetJudge } from "./forget-judge.ts";
@@ -40,19 +41,16 @@ export class Judge {
   /** What imports may do and cost. */
   readonly lists: ListJudge;
   readonly #outage: OutageJudge;
+  readonly #causes: CauseJudge;
   /** What may come of calls that are blocked before they reach 1upHealth. */
   readonly blocks: BlockJudge;
   /** What look-ups of one user may cost. */
   readonly lookUps: LookUpJudge;
   /** To which user a grant belongs, and how it is used. */
   readonly grants: GrantJudge;
-  /** What limits leave room for. */
   readonly limits: LimitJudge;
-  /** Forgotten users. */
   readonly forgets = new ForgetJudge(this);
-  /** Offboarding. */
   readonly leaving: LeavingJudge;
-  /** What may come of a number. */
   readonly numbers: NumberJudge;
   readonly pauses: PauseJudge = new PauseJudge(this, () => this.#time.now);
   readonly blamed: string[] = [];
@@ -67,6 +65,7 @@ export class Judge {
     this.limits = new LimitJudge(this, scenario, time);
     this.leaving = new LeavingJudge(this, world);
     this.numbers = new NumberJudge(this, time, this.#byRemote, world);
+    this.#causes = new CauseJudge(this, scenario);
     this.#outage = new OutageJudge(this, scenario, time);
     this.lookUps = new LookUpJudge(this, time, world);
     this.grants = new GrantJudge(this, time, world, this.#byRemote);
@@ -289,6 +288,7 @@ export class Judge {
       if (before !== null) this.lists.step(dossier.id, before, event);
     }
     if (before === null) this.lists.added(life, dossier.id, after);
+    this.#causes.written(dossier, before, after);
     this.leaving.written(dossier, before, after);
     this.numbers.written(dossier, after);
     this.pauses.written(dossier, before, after);

@@ -5,6 +5,7 @@
 import type { Mutant, Rewrite } from "./breaking.ts";
 import { mutantsOfDoubt } from "./mutants-of-doubt.ts";
 import { mutantsOfAnswers } from "./mutants-of-answers.ts";
+import { mutantsOfCauses } from "./mutants-of-causes.ts";
 import { mutantsOfPauses } from "./mutants-of-pauses.ts";
 
 const none: Rewrite = () => "null";
@@ -77,7 +78,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "drops a grant on any error",
-    at: "a-refresh-without-an-answer-keeps-the-grant",
+    at: "a-call-without-an-answer-keeps-the-grant",
     becomes: (_, { at, part }) =>
       `(${part("test")}) ? (${part("consequent")}) : ${at("without-a-refresh-token-there-is-no-grant")}`,
   },
@@ -224,11 +225,7 @@ export const mutants: readonly Mutant[] = [
     at: "a-renamed-user-is-moved",
     when: "never",
   },
-  {
-    name: "keeps the secrets of an offboarded user",
-    at: "an-offboarded-user-has-no-secrets",
-    skip: true,
-  },
+  { name: "keeps the secrets of an offboarded user", at: "an-offboarded-user-has-no-secrets", skip: true },
   {
     name: "treats a purge that was cut off as done",
     at: "a-purge-that-was-cut-goes-on",
@@ -345,6 +342,7 @@ export const mutants: readonly Mutant[] = [
     when: "always",
   },
   ...mutantsOfAnswers,
+  ...mutantsOfCauses,
   ...mutantsOfPauses,
   ...mutantsOfDoubt,
 ];

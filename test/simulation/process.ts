@@ -114,6 +114,7 @@ export class Process implements Mortal {
         store: unreliableStore(this.#stage, this, life),
         encryption: { ring: () => this.#stage.ring },
         hideIds: scenario.hideIds,
+        causes: { text: scenario.keepsTexts },
         limits,
         refresh: { policy: scenario.policy },
         clock: life.clock,

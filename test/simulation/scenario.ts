@@ -72,6 +72,8 @@ export interface Scenario {
   /** All people arrive within this time, ms. */
   readonly arrivalMs: number;
   readonly hideIds: boolean;
+  /** The texts of responses are kept. */
+  readonly keepsTexts: boolean;
   /** The newest formats that the processes' release knows, and the one that is rolled out; `inHaste`: see the operator. */
   readonly releases: {
     readonly from: number;
@@ -166,6 +168,7 @@ export function scenarioOf(seed: number, wanted = ""): Scenario {
       accessTokenLifeMs: dice.pick([2, 2, 1]) * hour,
       purgeBatch: dice.pick([Infinity, 1, 2]),
     },
+    keepsTexts: new Dice(seed, "texts").hits(0.3),
     storeMs: new Dice(seed, "store").hits(0.5) ? 1 : 0,
     spells: dice.hits(0.5) ? spells(dice, troubleMs) : [],
     rotation: dice.hits(0.25)

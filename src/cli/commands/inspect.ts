@@ -13,6 +13,7 @@ import type { Paint } from "../paint.ts";
 import { withStore } from "../open-store.ts";
 import { print, toneOf } from "../format.ts";
 import { widthOf } from "../screen.ts";
+import { causeInWords } from "../../errors.ts";
 import { escapeControl } from "../escape-control.ts";
 
 /** See the module. */
@@ -76,6 +77,8 @@ function factsOf(status: UserStatus, now: number): readonly Fact[] {
     if (pause.why !== undefined) facts.push(["because", escapeControl(pause.why), "busy"]);
   }
   if (pause !== null) facts.push(["attempt", `${pause.attempt} is next`]);
+  const cause = pause?.cause ?? null;
+  if (cause !== null) facts.push(["cause", escapeControl(causeInWords(cause)), "busy"]);
   if (underWay !== null) facts.push(["call", `${underWay}, in flight or in doubt`, "busy"]);
   if (failure !== null) {
     facts.push(

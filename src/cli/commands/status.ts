@@ -4,7 +4,10 @@
  * @module
  */
 import { systemClock } from "../../clock.ts";
-import type { BudgetView, Ceiling, Health, UserState } from "../../index.ts";
+import type { BudgetView, Ceiling, Cause, Health, Lifecycle, UserState } from "../../index.ts";
+import { causeInWords } from "../../errors.ts";
+import { callOf } from "../../runtime/user/step.ts";
+import { escapeControl } from "../escape-control.ts";
 import { momentInWords, spanInWords, timeInWords } from "../../runtime/options/time-words.ts";
 import type { Command, Given } from "../command.ts";
 import { hanging } from "../columns.ts";
@@ -12,7 +15,18 @@ import { paintFor } from "../paint.ts";
 import type { Paint } from "../paint.ts";
 import { adapterOf, withStore } from "../open-store.ts";
 import { widthOf, width as usualWidth } from "../screen.ts";
-import { bar, byLane, gateLine, number, pauseLine, print, toneOf, usedIn, waitingUsers } from "../format.ts";
+import {
+  bar,
+  byLane,
+  gateLine,
+  number,
+  pauseLine,
+  plural,
+  print,
+  toneOf,
+  usedIn,
+  waitingUsers,
+} from "../format.ts";
 
 /** See the module. */
 export const status: Command = {
@@ -33,18 +47,30 @@ const valueAt = 13;
 async function run(given: Given): Promise<number> {
   const adapter = await adapterOf(given);
   const { name } = adapter;
-  const [view, health] = await withStore(
+  const [view, health, causes] = await withStore(
     given,
-    async (lifecycle) => [await lifecycle.budget.refresh(), await lifecycle.health()] as const,
+    async (lifecycle) => {
+      const seen = await lifecycle.budget.refresh();
+      return [seen, await lifecycle.health(), await causesOf(lifecycle, seen)] as const;
+    },
     { adapter },
   );
   const width = Math.min(usualWidth, widthOf(process.stdout));
-  print(given, asData(name, view, health), statusLines(name, view, health, paintFor(process.stdout), width));
+  print(
+    given,
+    asData(name, view, health, causes),
+    statusLines(name, view, health, causes, paintFor(process.stdout), width),
+  );
   return health.ready ? 0 : 1;
 }
 
 /** The output of `--json`. */
-function asData(store: string, view: BudgetView, { ready, problem }: Health): object {
+function asData(
+  store: string,
+  view: BudgetView,
+  { ready, problem }: Health,
+  causes: readonly MetCause[],
+): object {
   const { at, users, used, of, waiting, nextInMs, shut, paused } = view;
   return {
     store,
@@ -57,6 +83,7 @@ function asData(store: string, view: BudgetView, { ready, problem }: Health): ob
     nextInMs,
     shut,
     paused,
+    causes,
     ready,
     problem,
   };
@@ -71,6 +98,7 @@ export function statusLines(
   store: string,
   view: BudgetView,
   health: Health,
+  causes: readonly MetCause[],
   paint: Paint,
   width: number = usualWidth,
 ): readonly string[] {
@@ -101,6 +129,7 @@ export function statusLines(
     "",
     ...gateLines(view, row, now),
     ...view.paused.flatMap((pause, index) => row(index === 0 ? "paused" : "", pauseLine(pause, now), "busy")),
+    ...causeLines(causes, row, now),
     ...health.limitConflicts.flatMap(({ limit, configured, recorded }) =>
       row(
         "conflict",
@@ -119,6 +148,50 @@ function ceilingInWords({ calls, windowMs }: Ceiling): string {
 
 /** Lines with a name and a value, coloured by `tone`. */
 type Row = (name: string, value: string, tone?: keyof Paint) => readonly string[];
+
+/** Why users wait: a failed call, how many of the users that were looked at it holds up, and when the first goes on. */
+export interface MetCause {
+  readonly cause: Cause;
+  readonly users: number;
+  readonly nextAt: Date;
+}
+
+/** At most this many users that wait are looked at. */
+const mostLooked = 100;
+
+/** The failed calls because of which users wait, most users first. */
+async function causesOf(lifecycle: Lifecycle, { users }: BudgetView): Promise<readonly MetCause[]> {
+  const met = new Map<string, MetCause>();
+  const states = (Object.keys(users) as UserState[]).filter((state) => callOf(state) !== undefined); // its keys
+  let looked = 0;
+  for (const state of states) {
+    for await (const { pause } of lifecycle.users({ state })) {
+      if (pause?.cause && pause.until !== null) {
+        const { call, host, code } = pause.cause;
+        const key = [call, host, code].join(" ");
+        const before = met.get(key);
+        const nextAt = before !== undefined && before.nextAt < pause.until ? before.nextAt : pause.until;
+        const isLater = before === undefined || before.cause.at < pause.cause.at;
+        const cause = isLater ? pause.cause : before.cause;
+        met.set(key, { cause, users: (before?.users ?? 0) + 1, nextAt });
+      }
+      if (++looked >= mostLooked) return sorted(met);
+    }
+  }
+  return sorted(met);
+}
+
+function sorted(met: ReadonlyMap<string, MetCause>): readonly MetCause[] {
+  return [...met.values()].toSorted((one, other) => other.users - one.users);
+}
+
+/** For each cause: the call that failed, and whom it holds up until when. */
+function causeLines(causes: readonly MetCause[], row: Row, now: number): readonly string[] {
+  return causes.flatMap(({ cause, users, nextAt }, index) => [
+    ...row(index === 0 ? "causes" : "", escapeControl(causeInWords(cause)), "bad"),
+    ...row("", `${plural(users, "user")} waiting, next attempt ${momentInWords(nextAt, now)}`),
+  ]);
+}
 
 function userLines({ users }: BudgetView, row: Row, barLength: number, paint: Paint): readonly string[] {
   const states = (Object.entries(users) as [UserState, number][]).filter(([, count]) => count > 0); // its keys

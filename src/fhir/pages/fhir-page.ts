@@ -9,7 +9,7 @@ import type { JsonObject } from "../../http/json.ts";
 import type { PageContent } from "./read-bundle.ts";
 import type { FhirPlace } from "../calls.ts";
 import { cursorOf, type Search } from "./cursor.ts";
-import type { FhirIssue } from "../fhir-issue.ts";
+import type { FhirIssue } from "../../http/fhir-issue.ts";
 import { nextLink, type PagePlace } from "./next-link.ts";
 import { createVisited, type Visited } from "./visited.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { field, isObject, numeric, text, type JsonObject } from "../../http/json.ts";
-import { issuesIn, type FhirIssue } from "../fhir-issue.ts";
+import { issuesIn, type FhirIssue } from "../../http/fhir-issue.ts";
 
 /** The content of a page. */
 export interface PageContent {

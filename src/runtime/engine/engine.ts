@@ -6,13 +6,14 @@
 import { randomName } from "../../clock.ts";
 import type { Guard } from "../../guard/guard.ts";
 import type { Client } from "../../http/call.ts";
+import type { Endpoints } from "../../http/endpoints.ts";
 import type { Sender } from "../../http/send.ts";
 import type { Lane, Lease, Store, Slot } from "../../store/contract.ts";
 import type { HiddenNames } from "../../store/sealing/hidden-names.ts";
 import type { Sealer } from "../../store/sealing/sealer.ts";
 import type { SteadyClock } from "../../store/steady-time.ts";
 import type { Account, Blocked } from "../account/account.ts";
-import type { CallOutcome } from "./call-outcome.ts";
+import type { CallOutcome } from "../user/call-outcome.ts";
 import type { Changes } from "./changes.ts";
 import type { LimitsInForce } from "../account/limits-in-force.ts";
 import type { Pauses } from "../account/pauses.ts";
@@ -41,6 +42,8 @@ export interface Engine {
   readonly limits: LimitsInForce;
   readonly guard: Guard;
   readonly sender: Sender;
+  /** Whether 1upHealth's endpoints work, as this process has seen it. */
+  readonly endpoints: Endpoints;
   /** How users are looked up at 1upHealth. */
   readonly forms: SearchForms;
   /** What an operator has paused. */

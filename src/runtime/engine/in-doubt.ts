@@ -25,7 +25,7 @@
 import type { UserCall, UserEvent } from "../../../machines/index.ts";
 import type { SlotFate } from "../../guard/guard.ts";
 import type { Pause, PauseReason } from "../../store/envelope.ts";
-import type { Ending } from "./call-outcome.ts";
+import type { Ending } from "../user/call-outcome.ts";
 import type { Engine } from "./engine.ts";
 import { afterTrouble, beforeNextCode, codeRegistersMs, fullJitter } from "../options/backoff.ts";
 import { callOf } from "../user/step.ts";
@@ -92,7 +92,7 @@ export const doubts: Readonly<Record<DoubtfulCall, Doubts>> = {
   // The user may exist now and must not be created twice: a code is requested for it, and only if 1upHealth answers
   // that it does not exist is it created. That answer would prove nothing while the create may still arrive. The same
   // applies to a response that is not 1upHealth's own: an HTML page, a redirect, a 403, a 4xx without a reason
-  // (`perform-call.ts`).
+  // (`apply-outcome.ts`).
   createUser: {
     notSent: { event: "HELD", waits: "jitter", next: "createUser", slots: 0 },
     lost: { event: "IN_DOUBT", waits: "arrival", next: "issueAuthCode", slots: 2 },

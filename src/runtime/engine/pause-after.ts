@@ -4,7 +4,7 @@
  * @module
  */
 import type { Pause, PauseReason } from "../../store/envelope.ts";
-import type { CallOutcome, NoOutcome, FailureScope } from "./call-outcome.ts";
+import type { CallOutcome, NoOutcome, FailureScope } from "../user/call-outcome.ts";
 import { pauseOf } from "./in-doubt.ts";
 import type { Moment } from "./in-doubt.ts";
 import {

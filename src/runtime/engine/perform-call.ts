@@ -1,19 +1,18 @@
 /**
- * Makes the call that a state requires and interprets its outcome: an event for the machine, new secrets, and how long
- * to wait if nothing was decided.
+ * Makes the call that a state requires. What its outcome means for the user is in `apply-outcome.ts`.
  *
  * @module
  */
-import { isPurging, isRenaming } from "../../../machines/index.ts";
-import type { UserCall, UserEvent, UserState } from "../../../machines/index.ts";
-import type { Answer, Call, Unanswered } from "../../http/call.ts";
+import { isPurging } from "../../../machines/index.ts";
+import type { UserCall } from "../../../machines/index.ts";
+import type { Answer, Call } from "../../http/call.ts";
+import { causeOf } from "../../http/cause.ts";
+import type { CallCause } from "../../http/cause.ts";
 import { sizeRuleIn } from "../../http/transport.ts";
 import { exchangeCodeCall, readTokens, refreshTokenCall } from "../../http/token.ts";
-import type { Tokens } from "../../http/token.ts";
 import { purgeCall, readPurge } from "../../http/purge.ts";
 import {
   createUserCall,
-  isAboutAnother,
   issueAuthCodeCall,
   listUsersCall,
   readCreatedUser,
@@ -21,23 +20,12 @@ import {
   readUpdatedUser,
   updateUserCall,
 } from "../../http/user-management.ts";
-import type { Pause } from "../../store/envelope.ts";
-import type { Secrets } from "../../store/sealing/sealer.ts";
-import { doubtAbout, isEnding, leftToArrive, mayArriveUntil, pauseOf } from "./in-doubt.ts";
-import type { InDoubt, Moment } from "./in-doubt.ts";
 import { clientOf } from "./engine.ts";
 import type { Engine } from "./engine.ts";
+import type { CallOutcome } from "../user/call-outcome.ts";
 import { readLocated, searchFrom, soughtBy } from "../user/located.ts";
-import { pauseAfter } from "./pause-after.ts";
-import type { CallOutcome, NoOutcome, FailureScope } from "./call-outcome.ts";
-import { afterOddAnswer, halfJitter } from "../options/backoff.ts";
 import { queryOf } from "../user/search-forms.ts";
-
-import { callOf } from "../user/step.ts";
-import { stepped } from "../user/user.ts";
 import type { User } from "../user/user.ts";
-
-export type { CallOutcome, FailureScope } from "./call-outcome.ts";
 
 /** The endpoint of a call, which determines the slots it needs. */
 export function endpointOf(call: UserCall): "management" | "token" | "fhir" {
@@ -60,41 +48,58 @@ export function bringsCode(call: UserCall): boolean {
   return call === "createUser" || call === "issueAuthCode";
 }
 
+/** What a call came to. `failed`: why it brought nothing; `null`: it brought something. */
+export interface Performed {
+  readonly outcome: CallOutcome;
+  readonly failed: CallCause | null;
+}
+
 /** Makes the call. A failure to send is a value, like every other outcome. */
 export async function performCall(
   engine: Engine,
   user: User,
   call: UserCall,
   notAfter: number,
-): Promise<CallOutcome> {
-  const { sender, gather } = engine;
+): Promise<Performed> {
+  const prepared = prepare(engine, user, call);
+  if ("unsent" in prepared)
+    return { outcome: prepared.unsent, failed: causeWithoutCall(engine, call, prepared.why) };
+  const answer = await engine.sender.send(prepared.call, { notAfter });
+  await engine.gather();
+  const size = answer.type === "lost" ? sizeRuleIn(answer.cause) : null;
+  if (size !== null) {
+    const alias = engine.sealer.alias(user.id);
+    const fields = { user: alias, state: user.position.state, call };
+    engine.settings.logger.warn(fields, `Cannot read the answer about user ${alias} (${call}): ${size.rule}`);
+  }
+  // seam: a-call-without-an-answer-keeps-the-grant
+  const outcome = answer.type === "answer" ? prepared.read(answer) : answer;
+  const failed = causeOf(prepared.call, answer, outcome);
+  return { outcome, failed: failed && { ...failed, call } };
+}
+
+/** The cause where no call was made, or its process died. */
+export function causeWithoutCall({ settings }: Engine, call: UserCall, code: string): CallCause {
+  const endpoint = endpointOf(call);
+  const { host } = new URL(endpoint === "token" ? settings.auth : settings.api);
+  return { call, endpoint, host, status: null, code };
+}
+
+/** A call to send, and how its answer is read; or the outcome where nothing can be sent. */
+type Prepared =
+  | { readonly call: Call; readonly read: (answer: Answer) => CallOutcome }
+  | { readonly unsent: CallOutcome; readonly why: string };
+
+function prepare(engine: Engine, user: User, call: UserCall): Prepared {
   const client = clientOf(engine);
   const { oneupUserId, unconfirmed } = user.position.context;
   const newId = newIdOf(engine, user);
   const asked = { appUserId: user.id, oneupUserId };
-  const sent = async (described: Call): Promise<Answer | Unanswered> => {
-    const answer = await sender.send(described, { notAfter });
-    await gather();
-    const size = answer.type === "lost" ? sizeRuleIn(answer.cause) : null;
-    if (size !== null) {
-      const alias = engine.sealer.alias(user.id);
-      const fields = { user: alias, state: user.position.state, call };
-      engine.settings.logger.warn(
-        fields,
-        `Cannot read the answer about user ${alias} (${call}): ${size.rule}`,
-      );
-    }
-    return answer;
-  };
   switch (call) {
-    case "createUser": {
-      const answer = await sent(createUserCall(client, user.id));
-      return answer.type === "answer" ? readCreatedUser(answer, asked) : answer;
-    }
-    case "issueAuthCode": {
-      const answer = await sent(issueAuthCodeCall(client, user.id));
-      return answer.type === "answer" ? readIssuedCode(answer, asked) : answer;
-    }
+    case "createUser":
+      return { call: createUserCall(client, user.id), read: (answer) => readCreatedUser(answer, asked) };
+    case "issueAuthCode":
+      return { call: issueAuthCodeCall(client, user.id), read: (answer) => readIssuedCode(answer, asked) };
     case "findUser": {
       const { state, context } = user.position;
       const absent = context.absences?.times ?? 0;
@@ -102,39 +107,52 @@ export async function performCall(
       const sought = soughtBy(target);
       const search = context.search ?? searchFrom(engine.forms, absent, sought);
       const { pager } = engine.settings;
-      const answer = await sent(listUsersCall(client, { ...queryOf(search, sought), pager }));
       const locating = { ...target, search, isLeaving: isPurging(state) };
-      return answer.type === "answer" ? readLocated(answer, locating, engine.forms) : answer;
+      return {
+        call: listUsersCall(client, { ...queryOf(search, sought), pager }),
+        read: (answer) => readLocated(answer, locating, engine.forms),
+      };
     }
     case "exchangeCode": {
       const { code } = user.secrets;
-      if (code === undefined) return { type: "grantRefused", why: "invalid_code" };
-      const answer = await sent(exchangeCodeCall(client, code));
-      return answer.type === "answer" ? readTokens(answer) : answer;
+      if (code === undefined)
+        return { unsent: { type: "grantRefused", why: "invalid_code" }, why: "no_code" };
+      return { call: exchangeCodeCall(client, code), read: readTokens };
     }
     case "refreshToken": {
       const { refreshToken } = user.secrets;
-      // seam: without-a-refresh-token-there-is-no-grant
-      if (refreshToken === undefined) return { type: "grantRefused", why: "invalid_grant" };
-      const answer = await sent(refreshTokenCall(client, refreshToken));
-      // seam: a-refresh-without-an-answer-keeps-the-grant
-      return answer.type === "answer" ? readTokens(answer) : answer;
+      if (refreshToken === undefined)
+        return {
+          unsent: /* seam: without-a-refresh-token-there-is-no-grant */ {
+            type: "grantRefused",
+            why: "invalid_grant",
+          },
+          why: "no_refresh_token",
+        };
+      return { call: refreshTokenCall(client, refreshToken), read: readTokens };
     }
     case "updateUser": {
-      if (newId === null || oneupUserId === null) return { type: "refused", why: "nothing_to_rename" };
+      if (newId === null || oneupUserId === null) return unsent("nothing_to_rename");
       const renamed = { appUserId: newId, oneupUserId };
-      const answer = await sent(updateUserCall(client, renamed));
-      const outcome = answer.type === "answer" ? readUpdatedUser(answer, renamed) : answer;
-      // seam: only-a-confirmed-rename-moves-the-user
-      return outcome.type === "updated" ? { type: "updated", appUserId: newId } : outcome;
+      return {
+        call: updateUserCall(client, renamed),
+        read(answer) {
+          const outcome = readUpdatedUser(answer, renamed);
+          // seam: only-a-confirmed-rename-moves-the-user
+          return outcome.type === "updated" ? { type: "updated", appUserId: newId } : outcome;
+        },
+      };
     }
     case "purge": {
       const version = user.position.context.toPurge?.[0];
-      if (version === undefined || oneupUserId === null) return { type: "refused", why: "nothing_to_purge" };
-      const answer = await sent(purgeCall(client, { oneupUserId, version }));
-      return answer.type === "answer" ? readPurge(answer) : answer;
+      if (version === undefined || oneupUserId === null) return unsent("nothing_to_purge");
+      return { call: purgeCall(client, { oneupUserId, version }), read: readPurge };
     }
   }
+}
+
+function unsent(why: string): Prepared {
+  return { unsent: { type: "refused", why }, why };
 }
 
 /** The new id of a user that is being renamed; `null`: it is not. */
@@ -142,204 +160,4 @@ export function newIdOf({ hidden }: Engine, { id, position }: User): string | nu
   const { rename } = position.context;
   if (rename === null) return null;
   return hidden === null ? rename.to : hidden.open(id, rename.to);
-}
-
-/** Applies an outcome to the user: the next state, the secrets that state may hold, and the pause it needs. */
-export function applyOutcome(
-  user: User,
-  outcome: CallOutcome,
-  now: Moment,
-  scope: FailureScope = "plain",
-): User {
-  // seam: answers-about-another-user-come-to-an-end
-  if (isAboutAnother(outcome) && user.position.state === "reauthorizing") {
-    const event = { type: "REFUSED_WITHOUT_REASON", at: now.at, why: outcome.why } as const;
-    return afterAnother(stepped({ ...user, intent: null, pause: null }, event), now);
-  }
-  if (isInconclusive(outcome)) {
-    const doubt = doubtAbout(user.position, outcome.type);
-    const until = mayArriveUntil(user.position, outcome.type, now);
-    // seam: codes-are-kept-while-none-can-be-exchanged
-    const kept = scope === "kept" ? doubt?.whileDown : undefined;
-    const after = inDoubt(user, kept ?? doubt, now, until);
-    return isAboutAnother(outcome) ? afterAnother(after, now) : after;
-  }
-  const event = eventOf(user.position.state, outcome, now.at, user.intent?.at);
-  const after = stepped({ ...user, intent: null, pause: null }, event);
-  return {
-    ...after,
-    secrets: held(after.position.state, { ...user.secrets, ...newSecrets(outcome) }, user.secrets),
-    pause: pauseBetween(user, outcome, after, now, scope),
-    ...(hasTokens(outcome) && onceArrived(after)),
-  };
-}
-
-function pauseBetween(
-  user: User,
-  outcome: Exclude<CallOutcome, NoOutcome>,
-  after: User,
-  now: Moment,
-  scope: FailureScope,
-): Pause | null {
-  // The caller of a rename decides whether to try again; only the wait for another code goes on.
-  if (isRenaming(user.position.state) && !isRenaming(after.position.state))
-    return pauseOf("nextCode", after.position, now);
-  const pause = pauseAfter(outcome, after, now, scope);
-  return isUnsureCreate(user, outcome) && after.position.state !== "failed"
-    ? leftToArrive(pause, after.position, now)
-    : pause;
-}
-
-/** Whether something other than 1upHealth answered a create, which may have been carried out. */
-function isUnsureCreate({ position }: User, { type }: CallOutcome): boolean {
-  return callOf(position.state) === "createUser" && (type === "blocked" || type === "unexplained");
-}
-
-function hasTokens({ type }: CallOutcome): boolean {
-  return type === "tokens" || type === "authorized";
-}
-
-/** After its first token a user only returns to recover, and its import no longer waits for it. */
-export function onceArrived({ origin }: User): Pick<User, "lane" | "origin"> {
-  return {
-    lane: "recovery",
-    origin: origin && { ...origin, /* seam: a-first-token-is-an-arrival */ arrived: true },
-  };
-}
-
-/** Applies the unknown outcome of a call that was in flight when its process died. */
-export function applyNoOutcome(user: User, times: Omit<Moment, "random">): User {
-  const now: Moment = { ...times, random: 0 }; // the lease was the wait: no row for a death uses randomness
-  const until = mayArriveUntil(user.position, "died", now);
-  return inDoubt(user, doubtAbout(user.position, "died"), now, until);
-}
-
-/** Applies a row of the in-doubt table; `undefined`: the state requires no call, so nothing is in doubt. */
-function inDoubt(user: User, doubt: InDoubt | undefined, now: Moment, until: number | undefined): User {
-  const settled: User = { ...user, intent: null, pause: null };
-  if (doubt === undefined) return settled;
-  const after = stepped(settled, { type: doubt.event, at: now.at, mayArriveUntil: until });
-  return {
-    ...after,
-    secrets: held(after.position.state, user.secrets, user.secrets),
-    pause: pauseOf(doubt.waits, after.position, now),
-  };
-}
-
-/**
- * The response was about another user. A retry may return the same, and each takes a slot and a code, so it is delayed.
- */
-function afterAnother(user: User, now: Moment): User {
-  const { state, context } = user.position;
-  // A look-up tells which of two numbers is right, or whether the user was renamed.
-  if (state === "failed" || state === "locating" || state === "renameInDoubt") return user;
-  const pause = user.pause ?? pauseOf("nextCode", user.position, now);
-  const times = context.refusals?.times ?? Math.max(1, context.attempt);
-  const until = Math.max(pause?.until ?? 0, now.at + halfJitter(afterOddAnswer, times, now.random));
-  return { ...user, pause: { reason: "otherUsers", until } };
-}
-
-function isInconclusive(outcome: CallOutcome): outcome is NoOutcome {
-  return isEnding(outcome.type);
-}
-
-function eventOf(
-  state: UserState,
-  outcome: Exclude<CallOutcome, NoOutcome>,
-  at: number,
-  askedAt: number | undefined,
-): UserEvent {
-  switch (outcome.type) {
-    case "created":
-      return { type: "USER_CREATED", at, user: outcome };
-    case "authorized":
-      return { type: "USER_AUTHORIZED", at, user: outcome, expiresAt: outcome.tokens.expiresAt };
-    case "exists":
-      return { type: "USER_EXISTS", at };
-    case "missing":
-      return { type: "USER_MISSING", at };
-    case "code":
-      return { type: "CODE_ISSUED", at, user: outcome };
-    case "found":
-      return { type: "USER_FOUND", at, user: outcome.user };
-    case "elsewhere":
-      return { type: "FOUND_ELSEWHERE", at, user: outcome.user };
-    case "updated":
-      return { type: "USER_RENAMED", at };
-    case "conflict":
-      return { type: "REFUSED", at, why: "app_user_id_taken" };
-    case "corrected":
-      return { type: "NUMBER_CORRECTED", at, user: outcome.user };
-    case "refuted":
-      return { type: "NUMBER_REFUTED", at, why: outcome.why };
-    case "purged":
-      return { type: "PURGED", at };
-    case "cut":
-      return { type: "PURGE_CUT", at };
-    case "tokens":
-      return { type: "TOKEN_GRANTED", at, expiresAt: outcome.tokens.expiresAt };
-    case "grantRefused":
-      return state === "codeIssued" ? { type: "CODE_REFUSED", at, askedAt } : { type: "GRANT_LOST", at };
-    case "throttled":
-    case "credentialsRefused":
-      return { type: "HELD", at };
-    case "blocked":
-      // seam: a-blocked-create-is-not-repeated-blindly
-      return state === "created" ? { type: "IN_DOUBT", at } : { type: "HELD", at };
-    case "others":
-      return { type: "FOUND_OTHERS", at, search: outcome.search };
-    case "unexplained":
-      return { type: "REFUSED_WITHOUT_REASON", at, why: outcome.why };
-    case "refused":
-      return { type: "REFUSED", at, why: outcome.why };
-  }
-}
-
-function newSecrets(outcome: CallOutcome): Secrets {
-  const ofTokens = ({ accessToken, refreshToken }: Tokens): Secrets =>
-    // seam: a-refresh-token-stays-until-another-comes
-    refreshToken === undefined ? { accessToken } : { accessToken, refreshToken };
-  switch (outcome.type) {
-    case "created":
-    case "code":
-      return { code: outcome.code };
-    case "authorized":
-    case "tokens":
-      return ofTokens(outcome.tokens);
-    default:
-      return {};
-  }
-}
-
-const none: Secrets = {};
-
-/** Keeps the secrets that a state may hold and erases the rest. Returns the same object if nothing changed. */
-function held(state: UserState, secrets: Secrets, before: Secrets): Secrets {
-  const kept = keptIn(state, secrets);
-  const same = (["code", "accessToken", "refreshToken"] as const).every(
-    (name) => kept[name] === before[name],
-  );
-  return same ? before : kept;
-}
-
-function keptIn(state: UserState, { code, accessToken, refreshToken }: Secrets): Secrets {
-  switch (state) {
-    case "codeIssued":
-      return code === undefined ? none : { code };
-    case "tokenActive":
-    case "expiring":
-    case "refreshed":
-    case "reauthorized":
-    case "renaming":
-    case "renameInDoubt":
-      return { ...(accessToken && { accessToken }), ...(refreshToken && { refreshToken }) };
-    case "created":
-    case "reauthorizing":
-    case "locating":
-    case "failed":
-    case "identifying":
-    case "offboarding":
-    case "offboarded":
-      return none;
-  }
 }

@@ -16,8 +16,9 @@ import { slotAfter } from "../../guard/guard.ts";
 import type { SlotEnd } from "../../guard/guard.ts";
 import { isAboutAnother } from "../../http/user-management.ts";
 import type { Blocked, Permit } from "../account/account.ts";
-import { performCall, bringsCode, endpointOf, applyOutcome, applyNoOutcome } from "./perform-call.ts";
-import type { CallOutcome, FailureScope } from "./perform-call.ts";
+import { performCall, bringsCode, endpointOf } from "./perform-call.ts";
+import { afterDeath, applyOutcome, noteCause } from "./apply-outcome.ts";
+import type { CallOutcome, FailureScope } from "../user/call-outcome.ts";
 import { doubtAbout, momentOf, slotFate } from "./in-doubt.ts";
 import { laneOfCalls, newLease } from "./engine.ts";
 import type { Engine } from "./engine.ts";
@@ -73,7 +74,7 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
   const waited = by === "claimed" || slot !== null;
   let user =
     start.intent !== null
-      ? awakeNow(engine, applyNoOutcome(start, momentOf(engine)))
+      ? awakeNow(engine, afterDeath(engine, start))
       : waited
         ? { ...start, pause: null }
         : start;
@@ -141,14 +142,14 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
     mode = "keep";
     user = { ...intended, revision: done.revision };
     engine.changes.moved(user);
-    const outcome = await performCall(engine, user, call, notAfter);
+    const { outcome, failed } = await performCall(engine, user, call, notAfter);
     from.onOutcome?.(outcome);
     if (isAboutAnother(outcome)) reportAnother(engine, user, call);
     over = slotAfter(slot, slotFate(outcome.type));
     slot = null;
     const isTooEarly = mayBeTooEarly(user, call, outcome, permit);
     const scope = isTooEarly ? "plain" : await reported(engine, user, call, outcome, permit);
-    user = applyOutcome(user, outcome, momentOf(engine), scope);
+    user = noteCause(engine, applyOutcome(user, outcome, momentOf(engine), scope), failed);
     if (isTooEarly && (await hasRegistered(engine))) user = { ...user, pause: null };
     hasOutcome = true;
     // seam: a-renamed-user-is-moved

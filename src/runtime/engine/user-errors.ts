@@ -4,10 +4,13 @@
  * @module
  */
 import { isPurging } from "../../../machines/index.ts";
-import { LifecycleError } from "../../errors.ts";
+import { causeInWords, LifecycleError } from "../../errors.ts";
+import type { Cause } from "../../errors.ts";
 import type { Pause } from "../../store/envelope.ts";
 import type { Blocked } from "../account/account.ts";
 import type { Engine } from "./engine.ts";
+import { endpointOf } from "./perform-call.ts";
+import { lastCause } from "../user/causes.ts";
 import { describeUser } from "../user/user-status.ts";
 import { awakeNow, tokenTime } from "../user/token-time.ts";
 import type { UserStatus } from "../user/user-status.ts";
@@ -17,9 +20,22 @@ import type { User } from "../user/user.ts";
 
 /** The current status of the user, including what blocks its next call. */
 export function statusOf(engine: Engine, user: User): UserStatus {
+  const blocked = blockedUser(engine, user);
+  const met = blocked === null ? null : troubleAhead(engine, user);
   const now = tokenTime(engine, user);
   const seen = engine.running.has(user.id) ? { ...user, leaseMs: undefined } : user;
-  return describeUser(seen, engine.settings.windowMs, now, blockedUser(engine, user), stopOf(engine, user));
+  return describeUser(seen, engine.settings.windowMs, now, blocked, stopOf(engine, user), met);
+}
+
+/** Why the endpoint of its next call does not work, as this process has seen it. */
+function troubleAhead(engine: Engine, user: User): Cause | null {
+  const call = callOf(awakeNow(engine, user).position.state);
+  return call === undefined ? null : engine.endpoints.trouble(endpointOf(call));
+}
+
+/** The failed call because of which the user waits. */
+function failedCall(engine: Engine, user: User): Cause | null {
+  return statusOf(engine, user).pause?.cause ?? null;
 }
 
 /** The error for a user without a working token. */
@@ -44,7 +60,7 @@ export function refusal(engine: Engine, user: User): LifecycleError | null {
     return new LifecycleError(
       "USER_FAILED",
       `Cannot use ${who}: its lifecycle failed in ${context.failure?.in} (${reason}: ${context.failure?.why}); retry() resumes from there`,
-      { facts: { reason } },
+      { facts: { reason }, failedCall: lastCause(user) },
     );
   }
   if (state === "offboarded") {
@@ -71,20 +87,21 @@ export function refusal(engine: Engine, user: User): LifecycleError | null {
     return new LifecycleError(
       isStopped ? "FORBIDDEN" : "CREDENTIALS_REFUSED",
       `Cannot continue with ${who} now: ${what}, while calls of other users succeed; it is retried later, and retry() retries it at once`,
-      { retryable: true, retryAfterMs: leftMs(engine, alone) },
+      { retryable: true, retryAfterMs: leftMs(engine, alone), failedCall: failedCall(engine, user) },
     );
   }
   if (blocked?.reason === "credentials") {
     return new LifecycleError(
       "CREDENTIALS_REFUSED",
       `Cannot continue with ${who}: 1upHealth refuses the client id and secret; the user is kept and continues once they are right`,
+      { failedCall: failedCall(engine, user) },
     );
   }
   if (blocked?.reason === "forbidden") {
     return new LifecycleError(
       "FORBIDDEN",
       `Cannot continue with ${who}: calls of this process are blocked before they reach 1upHealth, often because of its location; the user is kept and continues in any process that gets through`,
-      { retryable: true, retryAfterMs: leftMs(engine, blocked) },
+      { retryable: true, retryAfterMs: leftMs(engine, blocked), failedCall: failedCall(engine, user) },
     );
   }
   return null;
@@ -135,6 +152,7 @@ export function stillPurged(engine: Engine, user: User): LifecycleError {
     {
       retryable: true,
       retryAfterMs: pause === null ? undefined : leftMs(engine, pause),
+      failedCall: failedCall(engine, user),
     },
   );
 }
@@ -154,10 +172,12 @@ function longer(blocked: Blocked | null, pause: Pause | null): Blocked | Pause |
 function notReady(engine: Engine, user: User): LifecycleError {
   const pause = longer(blockedUser(engine, user), user.pause);
   const wait = pause === null ? undefined : leftMs(engine, pause);
-  const why = pause === null ? "a call is under way" : `it waits (${pause.reason})`;
+  const cause = failedCall(engine, user);
+  const met = cause === null ? "" : `: ${causeInWords(cause)}`;
+  const why = pause === null ? "a call is under way" : `it waits (${pause.reason}${met})`;
   return new LifecycleError(
     "USER_NOT_READY",
     `Cannot use user ${engine.sealer.alias(user.id)} yet: it is ${user.position.state} and ${why}`,
-    { retryable: true, retryAfterMs: wait },
+    { retryable: true, retryAfterMs: wait, failedCall: cause },
   );
 }

@@ -7,7 +7,7 @@
 import { isPurging } from "../../../machines/index.ts";
 import { LifecycleError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
-import { onceArrived } from "../engine/perform-call.ts";
+import { onceArrived } from "../engine/apply-outcome.ts";
 import { again, whenIdle } from "../engine/until-idle.ts";
 import { checkValue, only, whole } from "../../checks.ts";
 import type { Names } from "../../checks.ts";

@@ -4,7 +4,9 @@
  *
  * @module
  */
+import type { Cause } from "../../errors.ts";
 import type { Answer, Call, Unanswered } from "../../http/call.ts";
+import { causeOf, printed } from "../../http/cause.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { Hold } from "../../store/envelope.ts";
 import type { Blocked, Outcome } from "../account/account.ts";
@@ -36,8 +38,10 @@ export interface LimitedCall<T extends Outcome> {
 /** A gate is shut, so nothing was sent. */
 export type Shut = Blocked & { readonly type: "shut" };
 
-/** What the call came to. */
-export type LimitedOutcome<T extends Outcome> = T | Unanswered | Shut;
+/** What the call came to. `failedCall`: why it brought nothing, if so. */
+export type LimitedOutcome<T extends Outcome> = (T | Unanswered | Shut) & {
+  readonly failedCall?: Cause | null;
+};
 
 /**
  * Gate, slot, gate, call, outcome. It ends soon after its signal aborts, even if the store does not respond.
@@ -74,10 +78,14 @@ async function callOnce<T extends Outcome>(
         if (stop !== null) return { slot: "givenBack", value: stop };
         const shut = await account.enter(gated, permit);
         if (shut !== null) return { slot: "givenBack", value: { ...shut, type: "shut" } };
-        const answer = await sender.send(describe(), { notAfter, signal });
+        const call = describe();
+        const answer = await sender.send(call, { notAfter, signal });
         const value = answer.type === "answer" ? read(answer) : answer;
         await account.recordOutcome(gated, value, permit);
-        return { slot: slotFate(answer.type), value };
+        return {
+          slot: slotFate(answer.type),
+          value: { ...value, ...whyItFailed(engine, call, answer, value) },
+        };
       },
       signal,
     );
@@ -116,4 +124,16 @@ async function holdOf(engine: Engine, id: string): Promise<Hold | null> {
     if (isLifecycleError(error) && !error.retryable) return null; // it has another id now, or is damaged
     throw error;
   }
+}
+
+function whyItFailed(
+  { clock, sealer }: Engine,
+  call: Call,
+  answer: Answer | Unanswered,
+  outcome: Outcome,
+): { readonly failedCall?: Cause } {
+  const failed = causeOf(call, answer, outcome);
+  if (failed === null) return {};
+  const cause = printed(failed, (text) => sealer.textPrint(text));
+  return { failedCall: { ...cause, attempt: 1, at: new Date(clock.now()), retryAt: null } };
 }

@@ -52,7 +52,13 @@ export function remainsOf(record: StoredRecord, sealer: Sealer): User {
   } catch (error) {
     if (!isLifecycleError(error, "RECORD_DAMAGED")) throw error;
     const { id, lane, revision } = record;
-    return damagedRecord({ ...newUser(id, lane ?? "interactive", 0), revision, history: [], meters: [] });
+    return damagedRecord({
+      ...newUser(id, lane ?? "interactive", 0),
+      revision,
+      history: [],
+      meters: [],
+      causes: [],
+    });
   }
 }
 

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { causeInWords } from "../../errors.ts";
+import type { Cause } from "../../errors.ts";
 import { isPurging } from "../../../machines/index.ts";
 import type { GateReason, UserState } from "../../../machines/index.ts";
 import type { GateName } from "../../guard/gates.ts";
@@ -11,7 +13,7 @@ import type { Lane } from "../../store/contract.ts";
 import type { ShutGate } from "./budget.ts";
 import { callOf, describeState } from "../user/step.ts";
 import type { UserPause, UserStatus } from "../user/user-status.ts";
-import { momentInWords } from "../options/time-words.ts";
+import { distanceInWords, momentInWords } from "../options/time-words.ts";
 
 /** What the explanation needs besides the status. */
 export interface Circumstances {
@@ -19,6 +21,10 @@ export interface Circumstances {
   readonly now: number;
   /** Gates of the account that are not open. */
   readonly shut: readonly ShutGate[];
+  /** Why the call of its last step brought nothing, if so. */
+  readonly cause: Cause | null;
+  /** The text of the response that brought nothing, if texts are kept. */
+  readonly text: string | null;
   /** Whether a process is working on it. */
   readonly isRunning: boolean;
   /** When a worker runs it next; `null`: never, or it waits in a lane. */
@@ -31,7 +37,7 @@ export interface Circumstances {
 export function explainUser(status: UserStatus, circumstances: Circumstances): string {
   return [
     whereItIs(status, circumstances.now),
-    howItCame(status),
+    howItCame(status, circumstances),
     ...aboutItsToken(status, circumstances.now),
     ...whatMayEndIt(status, circumstances.now),
     ...whatIsOdd(status),
@@ -44,12 +50,13 @@ function whereItIs({ state, since }: UserStatus, now: number): string {
   return `The user is ${state} (${describeState(state)}) since ${momentInWords(since, now)}.`;
 }
 
-function howItCame({ failure, history }: UserStatus): string {
+function howItCame({ failure, history }: UserStatus, { cause, text }: Circumstances): string {
+  const met = cause === null ? "" : `: ${causeInWords(cause)}${wordsOf(text)}`;
   if (failure !== null) {
-    return `It failed in ${failure.in}, ${failureInWords[failure.reason]}: ${sentence(failure.why)}`;
+    return `It failed in ${failure.in}, ${failureInWords[failure.reason]}: ${sentence(failure.why + met)}`;
   }
   const last = history.at(-1);
-  return last === undefined ? "No history is kept." : `Last, ${last.why}.`;
+  return last === undefined ? "No history is kept." : `Last, ${last.why}${met}.`;
 }
 
 /** 1upHealth's message, with one full stop. */
@@ -126,7 +133,10 @@ function whatIsNext(status: UserStatus, circumstances: Circumstances): string {
   if (pause?.reason === "paused") return whenUnpaused(pause, next, now);
   const until = pause?.until ?? null;
   if (pause !== null && until !== null && until.getTime() > now && !isInLine(pause, queue)) {
-    const reason = `It waits because ${whyItWaits(pause.reason, circumstances.shut)}`;
+    const { cause } = pause;
+    const isKnown = cause === null || circumstances.cause !== null; // the cause of its last step has been named
+    const met = isKnown ? "" : `: ${causeInWords(cause)}, ${distanceInWords(cause.at, now)}`;
+    const reason = `It waits because ${whyItWaits(pause.reason, circumstances.shut)}${met}`;
     return `${reason}; ${next} can leave at ${momentInWords(until, now)}, as attempt ${pause.attempt}. ${continuation}`;
   }
   if (queue !== null) return `${inLine(queue, next, status, now)} ${continuation}`;
@@ -149,6 +159,11 @@ function howItIsHeld({ hold }: UserStatus, now: number): readonly string[] {
 function whenUnpaused({ until, why }: UserPause, next: string, now: number): string {
   const end = until === null ? "account.unpause()" : `${momentInWords(until, now)}, or account.unpause()`;
   return `An operator has paused management calls ("${why}"): ${next} waits until ${end}. ${continuation}`;
+}
+
+/** The text of the response that brought nothing, if it is kept. */
+function wordsOf(text: string | null): string {
+  return text === null ? "" : `, and the response reads ${JSON.stringify(text)}`;
 }
 
 const continuation = "Any process that calls work(), or that asks for this user, continues it.";

@@ -9,6 +9,7 @@ import { checkId } from "../options/check-id.ts";
 import type { Engine } from "../engine/engine.ts";
 import { explainUser } from "./explain-user.ts";
 import type { Circumstances } from "./explain-user.ts";
+import { causeNow } from "../user/causes.ts";
 import { historyOf } from "../user/history-of.ts";
 import type { HistoryStep } from "../user/history-of.ts";
 import { loadUser } from "../engine/load-user.ts";
@@ -34,6 +35,7 @@ export interface ExplainVerbs {
   history(appUserId: string): Promise<readonly HistoryStep[]>;
   /**
    * One paragraph: the user's state, the reason, what happens next and when. It contains neither the id nor a secret.
+   * With the option `causes: { text: true }` it may quote the text of a response, which may hold a name.
    *
    * @throws {LifecycleError} as {@link history}
    * @example
@@ -75,6 +77,8 @@ async function circumstancesOf(
   return {
     now,
     shut: shutGates(account.gates()),
+    cause: causeNow(user),
+    text: user.secrets.causeText?.reveal() ?? null,
     isRunning: running.has(user.id) || (lease !== null && lease.leftMs > 0),
     dueAt: dueInMs === null ? null : new Date(now + dueInMs),
     queue:

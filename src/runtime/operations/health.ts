@@ -9,6 +9,7 @@ import type { ErrorCode } from "../../errors.ts";
 import { viewOf } from "./budget.ts";
 import type { BudgetView, ShutGate } from "./budget.ts";
 import type { AccountPause } from "../account/pauses.ts";
+import type { EndpointHealth } from "../../http/endpoints.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { LimitConflict } from "../options/limits.ts";
 
@@ -16,7 +17,8 @@ import type { LimitConflict } from "../options/limits.ts";
 export interface Health {
   /**
    * The store responds, takes writes, and is readable with this release and key; and neither the credentials nor the
-   * region are refused. A throttled account is healthy.
+   * region are refused. A throttled account is healthy, and so is a process while 1upHealth does not answer:
+   * `endpoints` shows that.
    */
   readonly ready: boolean;
   /** How long the store took to respond, ms; `null` if it did not. */
@@ -34,6 +36,11 @@ export interface Health {
    *   next attempt is made
    */
   readonly problem: ErrorCode | null;
+  /**
+   * 1upHealth's endpoints as this process has seen them: when a call was last answered, and why the last one that
+   * was not failed.
+   */
+  readonly endpoints: readonly EndpointHealth[];
   /** Gates of the account that are not open. */
   readonly shut: readonly ShutGate[];
   /** Pauses of the account that are in force. A paused account is healthy. */
@@ -73,6 +80,7 @@ export function createHealth(engine: Engine): () => Promise<Health> {
       inLimit(() => writability.check()).then(() => null, codeOf),
     ]);
     const about = {
+      endpoints: engine.endpoints.health(),
       limitConflicts: engine.limits.conflicts,
       paused: engine.pauses.all(),
       running: engine.running.size,

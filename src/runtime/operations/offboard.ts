@@ -9,10 +9,10 @@
 import { isPurging, isRenaming, leftToPurge } from "../../../machines/index.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import type { StoredRecord } from "../../store/contract.ts";
-import { applyNoOutcome } from "../engine/perform-call.ts";
+import { afterDeath } from "../engine/apply-outcome.ts";
 import type { ArrivalPredicate } from "../engine/wait-for-user.ts";
 import { again, whenIdle } from "../engine/until-idle.ts";
-import { mayArriveForMs, momentOf } from "../engine/in-doubt.ts";
+import { mayArriveForMs } from "../engine/in-doubt.ts";
 import { readOrDamaged } from "./damaged-record.ts";
 import type { Engine } from "../engine/engine.ts";
 import { isLeased, loadUser } from "../engine/load-user.ts";
@@ -71,7 +71,7 @@ function isStored({ position, intent }: User, purge: readonly FhirVersion[]): bo
  */
 function withoutSecrets(engine: Engine, { user, record }: LoadedUser, purge: readonly FhirVersion[]): User {
   const at = engine.clock.now();
-  const settled = user.intent === null ? user : applyNoOutcome(user, momentOf(engine));
+  const settled = user.intent === null ? user : afterDeath(engine, user);
   const arrivesMs = mayArriveMs(settled, record);
   const isLonger = settled.pause?.arrivedAt !== undefined; // longer than its call may take to arrive
   const arrival = { reason: "unavailable", until: at + arrivesMs, mayArrive: true } as const;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LifecycleError } from "../../errors.ts";
+import { because, LifecycleError } from "../../errors.ts";
 import type { ErrorCode } from "../../errors.ts";
 import type { Refusal } from "../../http/answer.ts";
 import type { Answer, Unanswered } from "../../http/call.ts";
@@ -140,7 +140,7 @@ async function ask<T extends { readonly type: string }>(
   });
   const failed = outcome as Exclude<typeof outcome, T>; // one of T is no failure, and the result is null
   const error = refusalOf(failed, engine.clock.now(), query.page !== undefined);
-  if (error !== null) throw error;
+  if (error !== null) throw outcome.failedCall ? because(error, outcome.failedCall) : error;
   return outcome as Exclude<T, Refusal>; // nothing else is left
 }
 

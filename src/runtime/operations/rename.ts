@@ -5,13 +5,13 @@
  */
 import { isRenamable } from "../../../machines/index.ts";
 import { sleep } from "../../clock.ts";
-import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import { because, isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { ErrorCode } from "../../errors.ts";
 import { beforeAskingAgain } from "../../guard/guard.ts";
 import { refusalError } from "../account/refusal-error.ts";
 import { confirmNumber } from "./confirm-number.ts";
 import { hasItsId, waitForUser } from "../engine/wait-for-user.ts";
-import type { CallOutcome } from "../engine/call-outcome.ts";
+import type { CallOutcome } from "../user/call-outcome.ts";
 import type { Deadline } from "../engine/deadline.ts";
 import { whenIdle } from "../engine/until-idle.ts";
 import { doubtOf, mayArriveForMs } from "../engine/in-doubt.ts";
@@ -21,6 +21,7 @@ import { newLease } from "../engine/engine.ts";
 import type { Engine, RunResult } from "../engine/engine.ts";
 import { isBusy, loadUser, tombstoneRevision } from "../engine/load-user.ts";
 import type { LoadedUser } from "../engine/load-user.ts";
+import { causeNow } from "../user/causes.ts";
 import { stepped } from "../user/user.ts";
 import type { User } from "../user/user.ts";
 
@@ -52,7 +53,7 @@ export async function rename(engine: Engine, id: string, to: string, deadline: D
   if (outcome === null) throw notReady(engine, id, "another call for it is under way");
   if (result.type === "rested" && result.user.id === to) return;
   if (outcome.type !== "updated" && doubtOf("updateUser", outcome.type)?.next !== "findUser")
-    throw refusal(engine, id, outcome);
+    throw withCause(refusal(engine, id, outcome), result);
   await awaitOutcome(engine, id, to, deadline);
 }
 
@@ -132,6 +133,11 @@ function refusal(engine: Engine, id: string, outcome: CallOutcome): LifecycleErr
     default:
       return unanswered(engine, id);
   }
+}
+
+function withCause(error: LifecycleError, result: RunResult): LifecycleError {
+  const cause = result.type === "rested" ? causeNow(result.user) : null;
+  return cause === null ? error : because(error, cause);
 }
 
 /** Waits until the rename in doubt is resolved, and helps to resolve it. 1upHealth may know the user by a third id. */

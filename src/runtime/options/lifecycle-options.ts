@@ -139,6 +139,13 @@ export interface LifecycleOptions {
   readonly clock?: Clock;
   /** Sends HTTP requests. @default undiciTransport(), or fetchTransport() where undici does not run (Bun) */
   readonly transport?: Transport;
+  /**
+   * `text: true` keeps the text of a response that brought nothing, in words that are not known here: the first 120
+   * characters, without what looks like a secret, an address or a number, sealed in the user's record until its next
+   * call. Only `explain()` and the command show it. It may hold a name: SECURITY.md tells what that costs.
+   * @default { text: false }: its length and a fingerprint
+   */
+  readonly causes?: { readonly text?: boolean | undefined };
   /** Receives log lines: a logger of pino, or `console`, fits. @default nothing is logged */
   readonly logger?: Logger;
 }
@@ -166,6 +173,8 @@ export interface Settings {
   readonly clock: Clock;
   readonly transport: Transport | undefined;
   readonly logger: Logger;
+  /** Whether texts of responses are kept. */
+  readonly keepsTexts: boolean;
 }
 
 /** An idle user's token is renewed this often under `keepAlive`, ms. */
@@ -196,11 +205,13 @@ const rules: Rules<LifecycleOptions> = {
   clock: withMethods("now", "monotonic", "timer", "random"),
   transport: withMethods("send"),
   logger: withMethods(...levels),
+  causes: anything,
 };
 const ofRefresh: Rules<NonNullable<LifecycleOptions["refresh"]>> = {
   policy: among("keepAlive", "eager", "lazy"),
   windowMs: between(2 * minute, 60 * minute),
 };
+const ofCauses: Rules<NonNullable<LifecycleOptions["causes"]>> = { text: aSwitch };
 const aShare = between(0, 1);
 const ofLanes: Rules<LaneShares> = { reserved: aShare, recovery: aShare, bulk: aShare };
 
@@ -217,6 +228,7 @@ export function checkOptions(options: LifecycleOptions): Settings {
   const endpoints = only(verb, "endpoints", given.endpoints, { api: true, auth: true });
   const limits = only(verb, "limits", given.limits, { management: true, token: true, fhir: true });
   const refresh = check(verb, given.refresh, ofRefresh, "refresh");
+  const causes = check(verb, given.causes, ofCauses, "causes");
   // No shorter, or a call of a stalled process could arrive after another process has taken over its user.
   const shortestLeaseMs = timeoutMs + graceMs;
   return {
@@ -252,6 +264,7 @@ export function checkOptions(options: LifecycleOptions): Settings {
     clock: given.clock ?? systemClock,
     transport: given.transport,
     logger: unbreakable(given.logger ?? silent),
+    keepsTexts: causes.text ?? false,
   };
 }
 

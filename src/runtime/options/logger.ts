@@ -13,6 +13,14 @@ export interface LogFields {
   readonly state?: string;
   /** The call to 1upHealth: `createUser`, `exchangeCode`, … */
   readonly call?: string;
+  /** 1upHealth's endpoint: `management`, `token` or `fhir`. */
+  readonly endpoint?: string;
+  /** Its host. */
+  readonly host?: string;
+  /** Why a call to it failed, as in `Cause`: `ENOTFOUND`, `http_503`, … */
+  readonly code?: string;
+  /** The HTTP status of the response. */
+  readonly status?: number;
   /** The account's gate. */
   readonly gate?: string;
   /** Why the gate is shut, or why the user waits. */

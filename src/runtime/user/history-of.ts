@@ -4,6 +4,8 @@
  * @module
  */
 import type { UserEvent } from "../../../machines/index.ts";
+import type { Cause } from "../../errors.ts";
+import { causeAt } from "./causes.ts";
 import { keptSteps } from "./user.ts";
 import type { User } from "./user.ts";
 
@@ -18,6 +20,8 @@ export interface HistoryStep {
   readonly event: string;
   /** The event in words. */
   readonly why: string;
+  /** Why the call of this step brought nothing; `null`: it brought something, or the step had no call. */
+  readonly cause: Cause | null;
   /** Consecutive inconclusive calls in that state so far; `null`: not recorded. */
   readonly attempt: number | null;
   /** Calls sent since the previous step; `null`: not recorded. */
@@ -25,7 +29,8 @@ export interface HistoryStep {
 }
 
 /** The last steps, oldest first. */
-export function historyOf({ history, meters }: User): readonly HistoryStep[] {
+export function historyOf(user: User): readonly HistoryStep[] {
+  const { history, meters } = user;
   const unnoted = history.length - meters.length;
   const isWhole = unnoted === 0 && history.length < keptSteps;
   return history.map(([at, to, event], index) => {
@@ -37,6 +42,7 @@ export function historyOf({ history, meters }: User): readonly HistoryStep[] {
       to,
       event,
       why: stepInWords(event, history[index - 1]?.[1] ?? null, to),
+      cause: causeAt(user, index),
       attempt: meter?.[0] ?? null,
       spent:
         meter === undefined || before === undefined

@@ -4,8 +4,10 @@
  * @module
  */
 import type { FailureReason, UserState } from "../../../machines/index.ts";
+import type { Cause } from "../../errors.ts";
 import type { PauseReason } from "../../store/envelope.ts";
 import type { Blocked } from "../account/account.ts";
+import { causeNow, lastCause } from "./causes.ts";
 import { historyOf } from "./history-of.ts";
 import type { HistoryStep } from "./history-of.ts";
 import { stepped } from "./user.ts";
@@ -22,6 +24,8 @@ export interface UserPause {
   readonly until: Date | null;
   /** The number of the next attempt. */
   readonly attempt: number;
+  /** The failed call because of which it waits; `null` if it waits for something else, such as a slot. */
+  readonly cause: Cause | null;
   /** The operator's words, where an operator has stopped it. */
   readonly why?: string;
 }
@@ -97,7 +101,8 @@ export interface UserStatus {
 
 /**
  * Describes a user at `now`. A token within its refresh window makes the state `expiring`, even if the record has
- * another one. `blocked`: what blocks its next call; `stop`: what an operator has stopped of it.
+ * another one. `blocked`: what blocks its next call; `stop`: what an operator has stopped of it; `met`: the failed call of
+ * another user because of which it is blocked.
  */
 export function describeUser(
   user: User,
@@ -105,6 +110,7 @@ export function describeUser(
   now: number,
   blocked: Blocked | null = null,
   stop: Stopped | null = null,
+  met: Cause | null = null,
 ): UserStatus {
   const { state, context } = user.position;
   const usable = isUsable(user, now);
@@ -125,7 +131,7 @@ export function describeUser(
         ? null
         : { done: context.purged ?? [], left: context.toPurge ?? [], skipped: context.unpurged },
     conflict: context.idTaken ? "idTaken" : null,
-    pause: pauseOf(user, blocked, stop) ?? (usable ? null : leaseOf(user, now)),
+    pause: pauseOf(user, blocked, stop, met) ?? (usable ? null : leaseOf(user, now)),
     hold: user.hold && { reason: user.hold.reason, since: new Date(user.hold.since) },
     failure: context.failure,
     underWay: user.intent?.call ?? null,
@@ -139,28 +145,37 @@ function dateOf(at: number | null): Date | null {
 }
 
 /** What an operator has stopped, the account's gate or the user's own pause, whichever ends last. */
-function pauseOf({ pause, position }: User, blocked: Blocked | null, stop: Stopped | null): UserPause | null {
+function pauseOf(
+  user: User,
+  blocked: Blocked | null,
+  stop: Stopped | null,
+  met: Cause | null,
+): UserPause | null {
+  const { pause, position } = user;
+  const attempt = position.context.attempt + 1;
   const others = Math.max(blocked?.until ?? 0, pause?.until ?? 0);
   if (stop !== null && (stop.until === null || stop.until.getTime() >= others)) {
     const { type, until, reason } = stop;
-    return { reason: type, until, attempt: position.context.attempt + 1, why: reason };
+    return { reason: type, until, attempt, why: reason, cause: null };
   }
-  if (blocked !== null && blocked.until >= (pause?.until ?? 0)) {
-    return { reason: blocked.reason, until: new Date(blocked.until), attempt: blocked.attempt };
-  }
-  return (
-    pause && {
-      reason: pause.reason,
-      until: new Date(pause.until),
-      attempt: position.context.attempt + 1,
-    }
-  );
+  const isBlocked = blocked !== null && blocked.until >= (pause?.until ?? 0);
+  const waits = isBlocked ? blocked : pause && { ...pause, attempt };
+  if (waits === null) return null;
+  const hasCause = waits.reason !== "rateLimit" && waits.reason !== "shortTokens";
+  const cause = isBlocked ? (causeNow(user) ?? met) : lastCause(user);
+  return {
+    reason: waits.reason,
+    until: new Date(waits.until),
+    attempt: waits.attempt,
+    cause: hasCause ? cause : null,
+  };
 }
 
 /** The lease of another process, which ends in any case. */
 function leaseOf({ leaseMs, position }: User, now: number): UserPause | null {
   if (leaseMs === undefined) return null;
-  return { reason: "lease", until: new Date(now + leaseMs), attempt: position.context.attempt + 1 };
+  const until = new Date(now + leaseMs);
+  return { reason: "lease", until, attempt: position.context.attempt + 1, cause: null };
 }
 
 /** When the user entered its state: the first of the latest history entries with that state. */

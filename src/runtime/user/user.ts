@@ -7,7 +7,7 @@ import { fhirVersions } from "../../fhir/fhir-version.ts";
 import { isRenamable, isRenaming, nothingKnown } from "../../../machines/index.ts";
 import type { UserContext, UserEvent } from "../../../machines/index.ts";
 import type { Json, Lane, StoredRecord } from "../../store/contract.ts";
-import { damaged, readEnvelope } from "../../store/envelope.ts";
+import { damaged, readCauses, readEnvelope } from "../../store/envelope.ts";
 import type {
   Envelope,
   HistoryEntry,
@@ -17,6 +17,7 @@ import type {
   Origin,
   Pause,
   Sealed,
+  StoredCause,
 } from "../../store/envelope.ts";
 import { isCount, isObject, isTime } from "../../store/guards.ts";
 import type { Sealer, Secrets } from "../../store/sealing/sealer.ts";
@@ -35,6 +36,8 @@ export interface User {
   readonly history: readonly HistoryEntry[];
   /** The counters at each of its last steps; steps recorded by an older release have none. */
   readonly meters: readonly Meter[];
+  /** Why the calls of its last steps brought nothing, aligned with the end of the history. */
+  readonly causes: readonly (StoredCause | null)[];
   readonly calls: Envelope["calls"];
   readonly secrets: Secrets;
   /** How its secrets were sealed, if it was read from the store. */
@@ -66,6 +69,7 @@ export function newUser(id: string, lane: Lane, at: number, overMark = 0): User 
     lane,
     history: [[at, "created", "ONBOARD"]],
     meters: [[0, 0, 0]],
+    causes: [],
     calls: { management: 0, token: 0 },
     secrets: noSecrets,
     origin: null,
@@ -121,6 +125,8 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
     lane: kept.lane,
     history: kept.history,
     meters: kept.meters ?? [],
+    // seam: causes-outlast-the-process
+    causes: readCauses(kept.causes, kept.history.length),
     calls: kept.calls,
     secrets: noSecrets,
     origin: kept.origin ?? null,
@@ -201,6 +207,7 @@ export function writeUser(user: User, sealer: Sealer): Json {
     lane: user.lane,
     history: user.history,
     ...(user.meters.length > 0 && { meters: user.meters }),
+    ...(user.causes.some((cause) => cause !== null) && { causes: user.causes }),
     calls: user.calls,
     sealed: sealedSecrets(user, sealer),
     ...(user.origin && { origin: user.origin }),
@@ -240,7 +247,7 @@ export function isUncalled({ calls, history, position }: User): boolean {
 export function stepped(user: User, event: UserEvent): User {
   const position = step(user.position, event);
   if (position === user.position) return user;
-  const { calls, history, meters } = user;
+  const { calls, causes, history, meters } = user;
   const entry: HistoryEntry = [event.at, position.state, event.type];
   const meter: Meter = [position.context.attempt, calls.management, calls.token];
   return {
@@ -248,5 +255,6 @@ export function stepped(user: User, event: UserEvent): User {
     position,
     history: [...history, entry].slice(-keptSteps),
     meters: [...meters, meter].slice(-keptSteps),
+    ...(causes.length > 0 && { causes: [...causes, null].slice(-keptSteps) }),
   };
 }

@@ -30,10 +30,10 @@ export interface Owner {
 /** A user's secrets by name. */
 export type Secrets = Readonly<Partial<Record<SecretName, Secret>>>;
 
-/** The secrets a user can have. */
-export type SecretName = "code" | "accessToken" | "refreshToken";
+/** The secrets a user can have. `causeText`: text of a response, which may quote anything. */
+export type SecretName = "code" | "accessToken" | "refreshToken" | "causeText";
 
-const names: readonly SecretName[] = ["code", "accessToken", "refreshToken"];
+const names: readonly SecretName[] = ["code", "accessToken", "refreshToken", "causeText"];
 const saltBytes = 16;
 
 /** Maximum number of seals per data key, 2^30: far below the collision bound of random AES-GCM nonces. */
@@ -137,6 +137,11 @@ export class Sealer {
     const made = (): string =>
       createHmac("sha256", this.#aliasKey).update("client secret").update(secret).digest("hex");
     return this.#remembered("secret", secret, made).slice(0, 16);
+  }
+
+  /** A name for a text of a response: equal for equal texts, in all processes that share the store's keys. */
+  textPrint(text: string): string {
+    return createHmac("sha256", this.#aliasKey).update("text ").update(text).digest("hex").slice(0, 12);
   }
 
   /** A name of `what`, computed unless it is cached. */

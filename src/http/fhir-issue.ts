@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { field } from "../http/json.ts";
+import { field } from "./json.ts";
 
 /** One issue of an OperationOutcome. */
 export interface FhirIssue {

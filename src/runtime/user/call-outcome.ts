@@ -7,7 +7,7 @@ import type { Unanswered } from "../../http/call.ts";
 import type { readPurge } from "../../http/purge.ts";
 import type { readTokens } from "../../http/token.ts";
 import type { readCreatedUser, readIssuedCode, readUpdatedUser } from "../../http/user-management.ts";
-import type { readLocated } from "../user/located.ts";
+import type { readLocated } from "./located.ts";
 
 /** The outcome of any call. */
 export type CallOutcome =

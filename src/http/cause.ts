@@ -1,0 +1,146 @@
+/**
+ * Why a call brought nothing: the only place where a network error or a response becomes a cause. Of the text of a
+ * response it takes only codes from lists and places in a resource; the text itself stays a {@link Secret}.
+ *
+ * @module
+ */
+import type { Cause } from "../errors.ts";
+import { Secret } from "../secret.ts";
+import { oauthCode, readRefusal } from "./answer.ts";
+import type { Answer, Call, Unanswered } from "./call.ts";
+import { issuesIn } from "./fhir-issue.ts";
+import { field, isObject, parseJson, text } from "./json.ts";
+import { TransportError } from "./transport.ts";
+
+/** What is known of a failed call itself. */
+export type CallCause = Omit<Cause, "attempt" | "at" | "retryAt" | "text"> & {
+  /** The words of the response that are not known here. */
+  readonly text?: Secret;
+};
+
+/** A cause without its times. `text` is replaced by its length and fingerprint. */
+export type PrintedCause = Omit<Cause, "attempt" | "at" | "retryAt">;
+
+/** The outcome of a call, as far as a cause depends on it. */
+interface Outcome {
+  readonly type: string;
+  readonly why?: string;
+}
+
+/** Outcomes that bring nothing, and the code of those that have no `why`; `null`: that of the response. */
+const failures: Readonly<Record<string, string | null>> = {
+  notSent: null,
+  lost: null,
+  inDoubt: null,
+  blocked: null,
+  throttled: null,
+  credentialsRefused: null,
+  refused: null,
+  unexplained: null,
+  grantRefused: null,
+  refuted: null,
+  missing: "user_missing",
+  conflict: "app_user_id_taken",
+  others: "other_users",
+  cut: "cut_off",
+};
+
+/** The cause, if the outcome brought nothing; otherwise `null`. */
+export function causeOf(call: Call, answered: Answer | Unanswered, outcome: Outcome): CallCause | null {
+  if (!Object.hasOwn(failures, outcome.type)) return null;
+  const { name, endpoint, url } = call;
+  const of = { call: name, endpoint, host: new URL(url).host };
+  if (answered.type !== "answer") return { ...of, status: null, ...networkCode(answered.cause) };
+  const { status } = answered;
+  const body = parseJson(answered.text);
+  const ours = failures[outcome.type] ?? null;
+  const code = ours ?? oauthCode(body) ?? outcome.why ?? `http_${status}`;
+  const issue = firstIssue(body);
+  const words = ours === null && issue === undefined ? wordsIn(answered, body) : "";
+  return {
+    ...of,
+    status,
+    code,
+    ...(issue && { issue }),
+    ...(words !== "" && { text: new Secret(words) }),
+  };
+}
+
+/** Whether the endpoint is at fault, or the network, and the cause; `null`: it answered as it should. */
+export function troubleOf(
+  call: Call,
+  answered: Answer | Unanswered,
+): { readonly cause: CallCause; readonly isDown: boolean } | null {
+  const outcome = answered.type === "answer" ? refusalIn(call, answered) : answered;
+  const isDown = outcome !== null && down.has(outcome.type);
+  if (outcome === null || !(isDown || outcome.type === "throttled" || outcome.type === "credentialsRefused"))
+    return null;
+  const cause = causeOf(call, answered, outcome);
+  return cause && { cause, isDown };
+}
+
+const down: ReadonlySet<string> = new Set(["notSent", "lost", "inDoubt", "blocked"]);
+
+/** The refusal that a response is for any call; `null`: none that tells something about the endpoint. */
+function refusalIn({ endpoint }: Call, answer: Answer): Outcome | null {
+  const { status } = answer;
+  if (status >= 200 && status < 300 && /^[\uFEFF\s]*([[{]|$)/.test(answer.text)) return null;
+  if (endpoint === "fhir" && (status === 401 || status === 403)) return null; // of one token, or one resource
+  const refusal = readRefusal(answer, parseJson(answer.text));
+  return refusal.type === "inDoubt" && status < 300 ? null : refusal;
+}
+
+/** The cause with the length and fingerprint of its text. Without `fingerprint`: without its text. */
+export function printed(
+  { text: words, ...cause }: CallCause,
+  fingerprint?: (text: string) => string,
+): PrintedCause {
+  if (words === undefined || fingerprint === undefined) return cause;
+  const whole = words.reveal();
+  return { ...cause, text: { length: whole.length, fingerprint: fingerprint(whole) } };
+}
+
+function networkCode(error: unknown): Pick<CallCause, "code" | "timeoutMs"> {
+  if (!(error instanceof TransportError)) return { code: "UNKNOWN" };
+  const { timeoutMs } = error;
+  const code = /^[A-Za-z0-9_]{2,60}$/.test(error.code) ? error.code : "UNKNOWN"; // transports are written by others
+  return { code, ...(timeoutMs !== undefined && { timeoutMs }) };
+}
+
+/** The first error of an OperationOutcome. */
+function firstIssue(body: unknown): Cause["issue"] {
+  const issues = issuesIn(body);
+  const first = issues.find(({ severity }) => severity === "error" || severity === "fatal") ?? issues[0];
+  const { code = "" } = first ?? {};
+  return first && { code: issueTypes.has(code) ? code : "unknown", at: first.at.slice(0, mostPlaces) };
+}
+
+/** FHIR's IssueType, of all versions: any other word may be anything. */
+const issueTypes: ReadonlySet<string> = new Set(
+  (
+    "invalid structure required value invariant security login unknown expired forbidden suppressed processing " +
+    "not-supported duplicate multiple-matches not-found deleted too-long code-invalid extension too-costly " +
+    "business-rule conflict limited-filter transient lock-error no-store exception timeout incomplete throttled " +
+    "informational success"
+  ).split(" "),
+);
+
+const mostPlaces = 3;
+
+/** Longer texts are cut: enough to compare two. */
+const longestWords = 10_000;
+
+/** The messages of an object, or a whole text that is no JSON. An object without a message may hold a secret. */
+function wordsIn({ text: whole }: Answer, body: unknown): string {
+  if (body === undefined) return whole.trim().slice(0, longestWords);
+  const error = field(body, "error");
+  const parts = isObject(body)
+    ? [error, field(error, "message"), field(body, "message"), field(body, "error_description")]
+    : [body];
+  return parts
+    .flatMap((part) => text(part) ?? [])
+    .filter((part) => oauthCode({ error: part }) === undefined)
+    .join(" ")
+    .trim()
+    .slice(0, longestWords);
+}

@@ -1,0 +1,128 @@
+/**
+ * Whether 1upHealth's endpoints work, as this process has seen it: the last success and the last failure of each, and
+ * a line in the log when one stops working, and when it works again.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import { causeInWords } from "../errors.ts";
+import type { Cause } from "../errors.ts";
+import type { Answer, Call, Endpoint, Unanswered } from "./call.ts";
+import { printed, troubleOf } from "./cause.ts";
+import type { Sender } from "./send.ts";
+
+/** One of 1upHealth's endpoints, as this process has seen it. */
+export interface EndpointHealth {
+  readonly endpoint: Endpoint;
+  /**
+   * False from a call that got no response from 1upHealth itself to the first that got one with no such failure in the
+   * 10 s before. True before the first call.
+   */
+  readonly works: boolean;
+  /** When a call was last answered; `null`: none was. */
+  readonly lastSuccess: Date | null;
+  /** The last failure, which may be long over; `attempt` counts those in a row; `null`: there was none. */
+  readonly lastFailure: Cause | null;
+}
+
+/** Receives the lines about endpoints. */
+interface Log {
+  info(fields: LineFields, message: string): void;
+  warn(fields: LineFields, message: string): void;
+}
+
+interface LineFields {
+  readonly endpoint: Endpoint;
+  readonly host: string;
+  readonly call: string;
+  readonly code?: string;
+  readonly status?: number;
+}
+
+interface Seen {
+  works: boolean;
+  /** When it was last down, on `clock.monotonic()`. */
+  downAt: number;
+  failures: number;
+  lastSuccess: Date | null;
+  lastFailure: Cause | null;
+}
+
+const unseen = (): Seen => ({ works: true, downAt: 0, failures: 0, lastSuccess: null, lastFailure: null });
+
+/** An endpoint works again once it has had no failure for this long, ms. */
+const recoveryMs = 10_000;
+
+/** See the module. */
+export class Endpoints {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #fingerprint: (text: string) => string;
+  readonly #seen: Readonly<Record<Endpoint, Seen>> = {
+    management: unseen(),
+    token: unseen(),
+    fhir: unseen(),
+  };
+
+  constructor(clock: Clock, log: Log, fingerprint: (text: string) => string) {
+    this.#clock = clock;
+    this.#log = log;
+    this.#fingerprint = fingerprint;
+  }
+
+  /** The same sender, whose calls are watched. */
+  watch(sender: Sender): Sender {
+    return {
+      ...sender,
+      send: async (call, options) => {
+        const answered = await sender.send(call, options);
+        this.#note(call, answered);
+        return answered;
+      },
+    };
+  }
+
+  health(): readonly EndpointHealth[] {
+    return (["management", "token", "fhir"] as const).map((endpoint) => {
+      const { works, lastSuccess, lastFailure } = this.#seen[endpoint];
+      return { endpoint, works, lastSuccess, lastFailure };
+    });
+  }
+
+  /** Why the endpoint does not work, or throttles or refuses this process; `null`: its last call was answered. */
+  trouble(endpoint: Endpoint): Cause | null {
+    const { failures, lastFailure } = this.#seen[endpoint];
+    return failures > 0 ? lastFailure : null;
+  }
+
+  #note(call: Call, answered: Answer | Unanswered): void {
+    const seen = this.#seen[call.endpoint];
+    const trouble = troubleOf(call, answered);
+    const { name, endpoint } = call;
+    if (trouble === null) {
+      seen.failures = 0;
+      seen.lastSuccess = new Date(this.#clock.now());
+    } else {
+      const cause = printed(trouble.cause, this.#fingerprint);
+      if (cause.code === "DEADLINE_PASSED") return; // nothing was sent, and the endpoint was not asked
+      seen.failures++;
+      seen.lastFailure = { ...cause, attempt: seen.failures, at: new Date(this.#clock.now()), retryAt: null };
+    }
+    const works = trouble?.isDown !== true;
+    const now = this.#clock.monotonic();
+    if (!works) seen.downAt = now;
+    // An endpoint that answers every other call does not work; a line for each would bury the others.
+    if (works === seen.works || (works && now - seen.downAt < recoveryMs)) return;
+    seen.works = works;
+    const { host } = new URL(call.url);
+    const about = { endpoint, host, call: name };
+    if (trouble === null || works) {
+      this.#log.info(about, `1upHealth's ${endpoint} endpoint at ${host} works again`);
+    } else {
+      const { status, code } = trouble.cause;
+      const words = causeInWords(printed(trouble.cause, this.#fingerprint));
+      const fields = { ...about, code, ...(status !== null && { status }) };
+      this.#log.warn(fields, `1upHealth's ${endpoint} endpoint does not work: ${words}`);
+    }
+  }
+}

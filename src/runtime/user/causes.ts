@@ -1,0 +1,65 @@
+/**
+ * Why the calls of a user brought nothing: recorded with the step that followed, described with its time and attempt.
+ *
+ * @module
+ */
+import { masked } from "../../errors.ts";
+import type { Cause } from "../../errors.ts";
+import type { PrintedCause } from "../../http/cause.ts";
+import { Secret } from "../../secret.ts";
+import type { User } from "./user.ts";
+
+/**
+ * The user after a call whose step was its last: with the cause, if the call brought nothing, and with the text of the
+ * response in place of an earlier one.
+ */
+export function withCause(user: User, cause: PrintedCause | null, text: Secret | null): User {
+  const { causeText, ...others } = user.secrets;
+  const secrets = text === null ? others : { ...others, causeText: text };
+  const isSame = text === null && causeText === undefined;
+  const retryAt = user.pause?.until ?? null;
+  return {
+    ...user,
+    ...(cause !== null && { causes: [...user.causes.slice(0, -1), { ...cause, retryAt }] }),
+    ...(!isSame && { secrets }),
+  };
+}
+
+/** The cause of the step at `index` of the history; `null`: its call brought something, or it had none. */
+export function causeAt({ causes, history, meters }: User, index: number): Cause | null {
+  const stored = causes[index - (history.length - causes.length)] ?? null;
+  const step = history[index];
+  if (stored === null || step === undefined) return null;
+  const { retryAt, ...cause } = stored;
+  const attempt = Math.max(1, meters[index - (history.length - meters.length)]?.[0] ?? 1);
+  return { ...cause, attempt, at: new Date(step[0]), retryAt: retryAt === null ? null : new Date(retryAt) };
+}
+
+/** The latest cause that is recorded. */
+export function lastCause(user: User): Cause | null {
+  const index = user.causes.findLastIndex((cause) => cause !== null);
+  return index === -1 ? null : causeAt(user, index + user.history.length - user.causes.length);
+}
+
+/** The cause of its last step alone. */
+export function causeNow(user: User): Cause | null {
+  return causeAt(user, user.history.length - 1);
+}
+
+/** Characters of a text that are kept. */
+const longestText = 120;
+
+/**
+ * What may be kept of a text: without the words in `secrets`, and without whatever looks like a password, a token, an
+ * address or a number. It can still hold a name.
+ */
+export function keptText(text: Secret, secrets: readonly string[]): Secret {
+  let words = text.reveal();
+  for (const secret of secrets) if (secret !== "") words = words.replaceAll(secret, "***");
+  const shown = masked(words)
+    .replaceAll(/[^\s"'<>@]{1,100}@[^\s"'<>@]{1,100}/g, "***")
+    .replaceAll(/[\w+/=.-]{20,}/g, "***")
+    .replaceAll(/\d(?:[\d ./:-]*\d){3,}/g, "***")
+    .replaceAll(/[\p{Cc}\p{Cf}]+/gu, " ");
+  return new Secret(shown.length > longestText ? `${shown.slice(0, longestText - 1)}…` : shown);
+}
