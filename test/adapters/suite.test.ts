@@ -110,7 +110,7 @@ const mistakes: readonly [name: string, notices: RegExp, mistake: (store: Store)
   ],
   [
     "keeps no place for people",
-    /reserves `kept` slots for interactive$/,
+    /leaves `reserved` slots free for interactive$/,
     (store) => ({
       grant: (ask) => store.grant({ ...ask, limit: { ...ask.limit, reserved: 0 } }),
     }),

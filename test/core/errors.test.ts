@@ -79,6 +79,7 @@ describe("errors", () => {
       code: "CLOSED",
       retryable: false,
       facts: {},
+      failedCall: null,
     });
   });
 });

@@ -78,7 +78,7 @@ export class PauseJudge {
     if (envelope?.state === "renameInDoubt") return; // it is under way
     const what = `${life.name} sends ${incoming.method} ${incoming.path}`;
     if (envelope?.hold !== undefined) this.#judge.blame(`PAUSE: ${what} about ${user}, which is held`);
-    const lane = envelope === null ? null : envelope.state === "renaming" ? "interactive" : envelope.lane;
+    const lane = envelope === null ? null : laneOf(envelope);
     for (const [scope, { since, until }] of this.#pauses) {
       const isOn = this.#now() > since + knownMs && this.#now() < until - skewMs;
       if (isOn && (scope === "all" || scope === lane))
@@ -99,6 +99,11 @@ export class PauseJudge {
       ended.some((at) => at !== undefined && now < at + laterMs)
     );
   }
+}
+
+/** The lane of a call about this user. A rename, and a look-up before it, which is no step of the user, go with people. */
+function laneOf({ state, intent, lane }: Envelope): Lane | null {
+  return state === "renaming" || intent === null ? "interactive" : lane;
 }
 
 /** The id with which a user signed up. */

@@ -29,7 +29,7 @@ async function goOn({ lifecycle }: TestLifecycle, state: UserState): Promise<Use
 
 /** Everything but the calls that were sent. */
 function withoutCalls({ calls: _, history, ...rest }: UserStatus): object {
-  return { ...rest, history: history.map(({ spent: _, ...step }) => step) };
+  return { ...rest, history: history.map(({ spent: _, cause: __, ...step }) => step) };
 }
 
 const lifeMs = 7_200_000;
