@@ -34,16 +34,6 @@ export const mutantsOfAnswers: readonly Mutant[] = [
     becomes: no,
   },
   {
-    name: "confirms a rename to an id that 1upHealth does not know",
-    at: "a-rename-to-a-third-id-is-none",
-    becomes: () => "true",
-  },
-  {
-    name: "spends codes at a token endpoint that refreshes no user",
-    at: "unanswered-refreshes-count-against-the-token-endpoint",
-    when: "never",
-  },
-  {
     name: "presents for ever a refresh token that is refused without a reason",
     at: "a-refresh-token-refused-for-a-day-is-given-up",
     skip: true,

@@ -101,9 +101,13 @@ export class PauseJudge {
   }
 }
 
-/** The lane of a call about this user. A rename, and a look-up before it, which is no step of the user, go with people. */
+/**
+ * The lane of a call about this user. `null`: the call is no step of the user, but a look-up by a rename, which goes with
+ * people, or by `reconcile()`, which does not.
+ */
 function laneOf({ state, intent, lane }: Envelope): Lane | null {
-  return state === "renaming" || intent === null ? "interactive" : lane;
+  if (state === "renaming") return "interactive";
+  return intent === null ? null : lane;
 }
 
 /** The id with which a user signed up. */

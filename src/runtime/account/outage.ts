@@ -64,7 +64,6 @@ export class Outage {
 
   /** Reports the outcome of a refresh. */
   recordRefresh({ type }: Outcome, permit: Permit): void {
-    // seam: unanswered-refreshes-count-against-the-token-endpoint
     if (type === "lost" || type === "inDoubt") this.#unrefreshed.add(permit.about ?? permit.number);
     else if (type === "tokens" || type === "grantRefused") this.#unrefreshed.clear();
   }

@@ -143,10 +143,7 @@ function withCause(error: LifecycleError, result: RunResult): LifecycleError {
 /** Waits until the rename in doubt is resolved, and helps to resolve it. 1upHealth may know the user by a third id. */
 async function awaitOutcome(engine: Engine, id: string, to: string, deadline: Deadline): Promise<void> {
   const user = await waitForUser(engine, id, deadline, hasItsId).catch((error: unknown) => {
-    if (!isLifecycleError(error, "RENAMED")) throw error;
-    // seam: a-rename-to-a-third-id-is-none
-    const isDone = error.facts.renamedTo === to;
-    if (isDone) return null;
+    if (isLifecycleError(error, "RENAMED") && error.facts.renamedTo === to) return null;
     throw error;
   });
   if (user !== null) throw user.position.context.idTaken ? taken(engine, id) : unanswered(engine, id);
