@@ -1,40 +1,13 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createSandbox } from "oneup-lifecycle/sandbox";
-import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
-import { operatorAt } from "./operator.ts";
-import type { Operator, Performed } from "./operator.ts";
-import { afterwards, folder } from "../support/scene.ts";
-
-/** Ada and Bob have tokens. */
-async function stage(): Promise<{
-  readonly sandbox: Sandbox;
-  readonly operator: Operator;
-  readonly path: string;
-  readonly server: SandboxServer;
-  act(...words: readonly string[]): Promise<Performed>;
-}> {
-  const sandbox = createSandbox({ clientSecret: "a-secret-of-its-own" });
-  const server = await sandbox.listen();
-  afterwards(() => server.close());
-  const path = folder("cli-account");
-  const operator = operatorAt({ type: "lmdb", path }, sandbox, server);
-  const lifecycle = await operator.open();
-  for (const id of ["ada", "bob"]) await lifecycle.onboard(id);
-  await lifecycle.close();
-  return {
-    sandbox,
-    operator,
-    path,
-    server,
-    act: (...words) => operator.run(words, { ONEUP_API: server.url }),
-  };
-}
+import { operatorStage } from "./operator.ts";
+import type { Performed } from "./operator.ts";
+import { afterwards } from "../support/scene.ts";
 
 describe("cli reopen", () => {
   it("opens the gates that a refusal has shut, and names them", async () => {
-    const { act, sandbox } = await stage();
+    const { act, sandbox } = await operatorStage();
     sandbox.fail({ call: "issueAuthCode", status: 429, headers: { "retry-after": "3600" } });
     await act("reauthorize", "bob", "--yes", "--wait", "1s");
     expect((await act("status")).out).toContain("throttled");
@@ -49,7 +22,7 @@ describe("cli reopen", () => {
 
 describe("cli reconcile", () => {
   it("prints each difference, and repairs what it is told to", async () => {
-    const { act, sandbox } = await stage();
+    const { act, sandbox } = await operatorStage();
     const number = sandbox.createUser("cyd");
     const looked = await act("reconcile");
     expect(looked).toMatchObject({ code: 0, err: "" });
@@ -74,7 +47,7 @@ describe("cli reconcile", () => {
 
 describe("cli reconcile without a free slot", () => {
   it("prints when it begins, and Ctrl-C ends it with 130", async () => {
-    const { operator, server } = await stage();
+    const { operator, server } = await operatorStage();
     const looking = operator.begin(["reconcile", "--limit", "1", "--api", server.url]);
     await looking.said(/All slots of the limit are in use: it begins in (?:1 h|60 min|59 min)/);
     looking.kill("SIGINT");
@@ -84,7 +57,7 @@ describe("cli reconcile without a free slot", () => {
 
 describe("cli keys", () => {
   it("lists, rotates and retires keys, while the key itself is printed nowhere", async () => {
-    const { act, path } = await stage();
+    const { act, path } = await operatorStage();
     const [old, fresh] = ["ab".repeat(32), "cd".repeat(32)];
     const keyed = (...words: readonly string[]): Promise<Performed> =>
       act(...words, "--key-file", join(path, "ring"));
@@ -120,7 +93,7 @@ describe("cli keys", () => {
   });
 
   it("keys rotate --records seals every user again", async () => {
-    const { act } = await stage();
+    const { act } = await operatorStage();
     const { code, out } = await act("keys", "rotate", "--records", "--json");
     expect({ code, ...JSON.parse(out) }).toEqual({
       code: 0,
@@ -134,7 +107,7 @@ describe("cli keys", () => {
 
 describe("cli backup", () => {
   it("copies a store that is in use, and names what must be kept with it", async () => {
-    const { act, operator, path } = await stage();
+    const { act, operator, path } = await operatorStage();
     const open = await operator.open();
     afterwards(() => open.close());
     const copy = join(path, "copies", "one");
@@ -157,7 +130,7 @@ describe("cli backup", () => {
     ["redis://127.0.0.1:1", "redis-cli --rdb FILE"],
     ["postgres://127.0.0.1:1/db", "pg_dump --format=custom --schema=oneup_lifecycle"],
   ])("of %s it names the tool, and ends with 1", async (store, tool) => {
-    const { act } = await stage();
+    const { act } = await operatorStage();
     const { code, out, err } = await act("backup", "copy", "--store", store);
     expect({ code, out }).toEqual({ code: 1, out: "" });
     expect(err).toContain(tool);
@@ -168,7 +141,7 @@ describe("cli, at another 1upHealth", () => {
   const elsewhere = { ONEUP_API: "https://api.example.org" };
 
   it("a command that makes calls refuses a store that was used elsewhere, unless told", async () => {
-    const { operator } = await stage();
+    const { operator } = await operatorStage();
     for (const text of ["retry ada", "work", "resume", "reconcile", "reauthorize ada --yes", "onboard -"]) {
       const words = [...text.split(" "), ...(text.startsWith("onboard") ? ["--name", "list"] : [])];
       const { code, out, err } = await operator.run(words, elsewhere);
@@ -183,7 +156,7 @@ describe("cli, at another 1upHealth", () => {
   });
 
   it("a command that makes none is not refused", async () => {
-    const { operator } = await stage();
+    const { operator } = await operatorStage();
     for (const text of ["status", "users", "inspect ada", "explain ada", "forecast 1", "diagram --counts"])
       expect(await operator.run(text.split(" "), elsewhere)).toMatchObject({ code: 0, err: "" });
     for (const text of ["limits --calls 40", "reopen", "keys list", "keys rotate"])

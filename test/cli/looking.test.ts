@@ -204,9 +204,9 @@ describe("cli, looking at a store", () => {
     [["status", "--key-file", "nowhere/key"], 1, /the key file is missing/],
     [["inspect"], 2, /inspect needs ID: oneup-lifecycle inspect ada@/],
     [
-      ["inspect", "nobody"],
+      ["inspect", "zoe"],
       1,
-      /Cannot find user "nobody": this store has no such app_user_id; run oneup-lifecycle onboard first/,
+      /Cannot find user "zoe": this store has no such app_user_id; run oneup-lifecycle onboard first/,
     ],
     [["explain", "a", "b"], 2, /Unknown argument "b": explain takes ID/],
     [

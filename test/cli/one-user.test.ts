@@ -1,49 +1,17 @@
 import { PassThrough } from "node:stream";
-import { createSandbox } from "oneup-lifecycle/sandbox";
-import type { Sandbox } from "oneup-lifecycle/sandbox";
-import type { UserStatus } from "oneup-lifecycle";
 import { describe, expect, it, vi } from "vitest";
-import { operatorAt } from "./operator.ts";
-import type { Operator, Performed } from "./operator.ts";
-import { afterwards, folder } from "../support/scene.ts";
-
-/** Ada and Bob have tokens. */
-async function stage(): Promise<{
-  readonly sandbox: Sandbox;
-  readonly operator: Operator;
-  /** Runs a command with the words that reach the sandbox. */
-  act(...words: readonly string[]): Promise<Performed>;
-  inspect(id: string): Promise<UserStatus>;
-}> {
-  const sandbox = createSandbox({ clientSecret: "a-secret-of-its-own" });
-  const server = await sandbox.listen();
-  afterwards(() => server.close());
-  const operator = operatorAt({ type: "lmdb", path: folder("cli-one-user") }, sandbox, server);
-  const lifecycle = await operator.open();
-  for (const id of ["ada", "bob"]) await lifecycle.onboard(id);
-  await lifecycle.close();
-  return {
-    sandbox,
-    operator,
-    act: (...words) => operator.run(words, { ONEUP_API: server.url }),
-    async inspect(id) {
-      const looking = await operator.open();
-      const found = await looking.inspect(id);
-      await looking.close();
-      return found;
-    },
-  };
-}
+import { operatorStage } from "./operator.ts";
+import type { Performed } from "./operator.ts";
 
 describe("cli, acting on one user", () => {
   it("reauthorize discards the grant and gets a new one", async () => {
-    const { act, sandbox } = await stage();
+    const { act, sandbox } = await operatorStage();
     expect(await act("reauthorize", "ada", "--yes")).toEqual({ code: 0, out: "reauthorized\n", err: "" });
     expect(sandbox.journal.count("issueAuthCode")).toBe(1);
   });
 
   it("rename gives another id, and the old one names the command to go on with", async () => {
-    const { act, inspect } = await stage();
+    const { act, inspect } = await operatorStage();
     const { code, out, err } = await act("rename", "ada", "ada@example.org", "--json");
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(JSON.parse(out)).toMatchObject({ appUserId: "ada@example.org", usable: true });
@@ -62,7 +30,7 @@ describe("cli, acting on one user", () => {
   });
 
   it("offboard erases tokens, and data on request; forget deletes the record", async () => {
-    const { act, operator, sandbox } = await stage();
+    const { act, operator, sandbox } = await operatorStage();
     expect((await act("forget", "ada", "--yes")).err).toMatch(
       /^Cannot forget.*"ada": it is tokenActive: run oneup-lifecycle offboard ada first \[USER_NOT_READY\]/,
     );
@@ -84,7 +52,7 @@ describe("cli, acting on one user", () => {
   });
 
   it("adopt takes the refresh token from the environment or the standard input, and prints it nowhere", async () => {
-    const { act, operator, sandbox } = await stage();
+    const { act, operator, sandbox } = await operatorStage();
     const number = String(sandbox.createUser("cyd"));
     const words = ["adopt", "cyd", "--number", number];
     expect(await act("adopt", "cyd")).toMatchObject({ code: 2, err: expect.stringContaining("--number N") });
@@ -139,7 +107,7 @@ describe("cli, before it destroys something", () => {
     ["forget ada", /The record of ada is deleted/],
     ["keys retire 1f2e", /Key 1f2e is retired for good/],
   ])("%s asks on a terminal, and does nothing unless the answer is yes", async (text, question) => {
-    const { act, inspect, sandbox } = await stage();
+    const { act, inspect, sandbox } = await operatorStage();
     const calls = sandbox.journal.count();
     for (const answer of ["no\n", "\n", ""]) {
       const ended = await typing(answer, true, () => act(...text.split(" ")));
@@ -154,7 +122,7 @@ describe("cli, before it destroys something", () => {
   });
 
   it("does it after a yes", async () => {
-    const { act } = await stage();
+    const { act } = await operatorStage();
     expect(await typing("yes\n", true, () => act("offboard", "ada"))).toMatchObject({
       code: 0,
       out: "offboarded\n",

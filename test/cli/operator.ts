@@ -2,12 +2,14 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createLifecycle } from "oneup-lifecycle";
-import type { Lifecycle, LifecycleOptions } from "oneup-lifecycle";
+import type { Lifecycle, LifecycleOptions, UserStatus } from "oneup-lifecycle";
+import { createSandbox } from "oneup-lifecycle/sandbox";
 import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
 import { vi } from "vitest";
 import { perform } from "../../src/cli/perform.ts";
 import { at } from "../support/places.ts";
 import type { Place } from "../support/places.ts";
+import { afterwards, folder } from "../support/scene.ts";
 import { start } from "../support/started.ts";
 import type { Ended, Started } from "../support/started.ts";
 
@@ -49,6 +51,43 @@ export function operatorAt(place: Place, sandbox: Sandbox, server: SandboxServer
       const tokens = [...accessTokens, ...refreshTokens].map(({ token }) => token);
       const key = place.type === "lmdb" ? readFileSync(join(place.path, "key"), "utf8").trim() : place.key;
       return [clientSecret, key, ...codes.map(({ code }) => code), ...tokens];
+    },
+  };
+}
+
+/** A store on LMDB in which Ada and Bob have tokens, and its operator. */
+export interface OperatorStage {
+  readonly sandbox: Sandbox;
+  readonly server: SandboxServer;
+  readonly operator: Operator;
+  /** The folder of the store and its key. */
+  readonly path: string;
+  /** Runs a command with the words that reach the sandbox. */
+  act(...words: readonly string[]): Promise<Performed>;
+  inspect(id: string): Promise<UserStatus>;
+}
+
+/** See {@link OperatorStage}. */
+export async function operatorStage(): Promise<OperatorStage> {
+  const sandbox = createSandbox({ clientSecret: "a-secret-of-its-own" });
+  const server = await sandbox.listen();
+  afterwards(() => server.close());
+  const path = folder("cli-operator");
+  const operator = operatorAt({ type: "lmdb", path }, sandbox, server);
+  const lifecycle = await operator.open();
+  for (const id of ["ada", "bob"]) await lifecycle.onboard(id);
+  await lifecycle.close();
+  return {
+    sandbox,
+    server,
+    operator,
+    path,
+    act: (...words) => operator.run(words, { ONEUP_API: server.url }),
+    async inspect(id) {
+      const looking = await operator.open();
+      const found = await looking.inspect(id);
+      await looking.close();
+      return found;
     },
   };
 }

@@ -175,7 +175,7 @@ describe("cli, acting on a store", () => {
     [["retry"], 2, /retry needs an ID/],
     [["retry", "ada", "--all"], 2, /an ID or --all, not both/],
     [["retry", "--all", "--wait", "1m"], 2, /--wait cannot be combined with --all/],
-    [["retry", "nobody"], 1, /this store has no such app_user_id/],
+    [["retry", "zoe"], 1, /this store has no such app_user_id/],
     [["retry", "ada", "--wait", "soon"], 2, /--wait must be a time such as/],
     [["resume", "--concurrency", "0"], 2, /--concurrency must be a whole number from 1 to 1024/],
     [["work", "--refresh", "often"], 2, /--refresh must be one of keepAlive, eager, lazy/],
