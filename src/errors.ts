@@ -157,7 +157,7 @@ const brand = Symbol.for("oneup-lifecycle.LifecycleError");
  *
  * const { lifecycle } = await createTestLifecycle();
  * try {
- *   await lifecycle.inspect("nobody");
+ *   await lifecycle.inspect("eve");
  * } catch (error) {
  *   if (!isLifecycleError(error)) throw error;
  *   console.log(error.code, error.retryable); // USER_UNKNOWN false
@@ -237,7 +237,7 @@ export function masked(message: string): string {
  * import { createTestLifecycle } from "oneup-lifecycle/testing";
  *
  * const { lifecycle } = await createTestLifecycle();
- * const known = await lifecycle.inspect("nobody").catch((error) => {
+ * const known = await lifecycle.inspect("eve").catch((error) => {
  *   if (isLifecycleError(error, "USER_UNKNOWN")) return null;
  *   throw error;
  * });
