@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { Keyv } from "keyv";
-import type { KeyvStoreAdapter } from "keyv";
+import { Keyv, type KeyvStoreAdapter } from "keyv";
 import { LifecycleError, underneath } from "../src/errors.ts";
 import type { Store, StoreAdapter } from "../src/store/contract.ts";
 import { escapeColons } from "../src/store/table-store/memory-tables.ts";
@@ -13,8 +12,7 @@ import { tableStore } from "../src/store/table-store/table-store.ts";
 import { refuseOtherVersions } from "./keyv/other-versions.ts";
 import { namespacedView } from "./keyv/own-namespace.ts";
 import { fullKey } from "./keyv/entries.ts";
-import { openLedger } from "./keyv/ledger.ts";
-import type { Ledger } from "./keyv/ledger.ts";
+import { openLedger, type Ledger } from "./keyv/ledger.ts";
 
 /** Options of {@link keyv}. */
 export interface KeyvOptions {

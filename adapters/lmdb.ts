@@ -6,12 +6,10 @@
 import { resolve } from "node:path";
 import { LifecycleError } from "../src/errors.ts";
 import type { Store, StoreAdapter } from "../src/store/contract.ts";
-import { keyvView } from "../src/store/keyv-view.ts";
-import type { KeyvBackend, KeyvView } from "../src/store/keyv-view.ts";
+import { keyvView, type KeyvBackend, type KeyvView } from "../src/store/keyv-view.ts";
 import { steadyTime } from "../src/store/steady-time.ts";
 import { tableStore } from "../src/store/table-store/table-store.ts";
-import { backUp } from "./lmdb/backup.ts";
-import type { Backup } from "./lmdb/backup.ts";
+import { backUp, type Backup } from "./lmdb/backup.ts";
 import { groupCommits } from "./lmdb/commits.ts";
 import { keyvBackend } from "./lmdb/keyv-backend.ts";
 import { holdsStore, openFolder } from "./lmdb/folder.ts";

@@ -4,15 +4,11 @@
  * @module
  */
 import type { Store, StoreAdapter } from "../src/store/contract.ts";
-import { expiringTexts } from "../src/store/expiring-texts.ts";
-import type { Kept } from "../src/store/expiring-texts.ts";
-import { keyvView } from "../src/store/keyv-view.ts";
-import type { KeyvBackend, KeyvView } from "../src/store/keyv-view.ts";
-import { memoryTables } from "../src/store/table-store/memory-tables.ts";
-import type { MemoryTables } from "../src/store/table-store/memory-tables.ts";
+import { expiringTexts, type Kept } from "../src/store/expiring-texts.ts";
+import { keyvView, type KeyvBackend, type KeyvView } from "../src/store/keyv-view.ts";
+import { memoryTables, type MemoryTables } from "../src/store/table-store/memory-tables.ts";
 import { steadyTime } from "../src/store/steady-time.ts";
-import { tableStore } from "../src/store/table-store/table-store.ts";
-import type { TableEngine } from "../src/store/table-store/table-store.ts";
+import { tableStore, type TableEngine } from "../src/store/table-store/table-store.ts";
 
 /**
  * An in-memory store. All lifecycles that are given the same object share its users, so a test can simulate a restart

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { systemClock } from "../src/clock.ts";
-import type { Clock } from "../src/clock.ts";
+import { systemClock, type Clock } from "../src/clock.ts";
 import { LifecycleError } from "../src/errors.ts";
 import type {
   AccountRecord,
@@ -18,23 +17,27 @@ import type {
   Store,
   StoreAdapter,
 } from "../src/store/contract.ts";
-import { keyvView, sharedBackend } from "../src/store/keyv-view.ts";
-import type { KeyvView } from "../src/store/keyv-view.ts";
+import { keyvView, sharedBackend, type KeyvView } from "../src/store/keyv-view.ts";
 import { encodeValue, shown } from "../src/store/row-rules.ts";
-import { ServerTime } from "../src/store/server-time.ts";
-import type { Behind } from "../src/store/server-time.ts";
+import { ServerTime, type Behind } from "../src/store/server-time.ts";
 import { ahead, none, served } from "../src/store/lane-scheduler.ts";
 import { opened } from "../src/store/slot-log.ts";
 import { grantedInMs, used } from "../src/store/sliding-window.ts";
 import { Batches } from "./postgres/batches.ts";
-import { Connection } from "./postgres/connection.ts";
-import type { Verb } from "./postgres/connection.ts";
+import { Connection, type Verb } from "./postgres/connection.ts";
 import { keyvBackend } from "./postgres/keyv-backend.ts";
-import { targetOf } from "./postgres/links.ts";
-import type { Where } from "./postgres/links.ts";
+import { targetOf, type Where } from "./postgres/links.ts";
 import { look, migrate, quoted } from "./postgres/migrate.ts";
-import { idsOf, limitOf, logOf, rowOf, valuesOf, writeOf } from "./postgres/rows.ts";
-import type { SentRow, Write } from "./postgres/rows.ts";
+import {
+  idsOf,
+  limitOf,
+  logOf,
+  rowOf,
+  valuesOf,
+  writeOf,
+  type SentRow,
+  type Write,
+} from "./postgres/rows.ts";
 
 export type { PostgresClient, PostgresPool, Statement, Where } from "./postgres/links.ts";
 

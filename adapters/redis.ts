@@ -4,32 +4,33 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { systemClock } from "../src/clock.ts";
-import type { Clock } from "../src/clock.ts";
+import { systemClock, type Clock } from "../src/clock.ts";
 import { isLifecycleError, LifecycleError } from "../src/errors.ts";
-import { lanes } from "../src/store/contract.ts";
-import type { Batch, Claimed, Commit, Committed, Slot, Store, StoreAdapter } from "../src/store/contract.ts";
-import { keyvView, sharedBackend } from "../src/store/keyv-view.ts";
-import type { KeyvView } from "../src/store/keyv-view.ts";
-import { decodeRow, encodeRow, shown } from "../src/store/row-rules.ts";
-import type { Row } from "../src/store/row-rules.ts";
-import { ServerTime } from "../src/store/server-time.ts";
-import type { Behind } from "../src/store/server-time.ts";
+import {
+  lanes,
+  type Batch,
+  type Claimed,
+  type Commit,
+  type Committed,
+  type Slot,
+  type Store,
+  type StoreAdapter,
+} from "../src/store/contract.ts";
+import { keyvView, sharedBackend, type KeyvView } from "../src/store/keyv-view.ts";
+import { decodeRow, encodeRow, shown, type Row } from "../src/store/row-rules.ts";
+import { ServerTime, type Behind } from "../src/store/server-time.ts";
 import { ahead, served } from "../src/store/lane-scheduler.ts";
 import { opened } from "../src/store/slot-log.ts";
 import { grantedInMs, used } from "../src/store/sliding-window.ts";
 import { Batches } from "./redis/batches.ts";
-import { Connection } from "./redis/connection.ts";
-import type { Reply } from "./redis/connection.ts";
+import { Connection, type Reply } from "./redis/connection.ts";
 import { keyvBackend } from "./redis/keyv-backend.ts";
-import { fieldsOf, limitsOf } from "./redis/fields.ts";
-import type { Fields } from "./redis/fields.ts";
+import { fieldsOf, limitsOf, type Fields } from "./redis/fields.ts";
 import { targetOf } from "./redis/links.ts";
 import type { Where } from "./redis/link.ts";
 import { accountStart } from "./redis/lua/rows.ts";
 import { logOf } from "./redis/log-of.ts";
-import { scripts } from "./redis/scripts.ts";
-import type { Script } from "./redis/scripts.ts";
+import { scripts, type Script } from "./redis/scripts.ts";
 
 export type { HasClient, RedisClient, RedisCluster, Where } from "./redis/link.ts";
 

@@ -3,18 +3,15 @@
  *
  * @module
  */
-import { fork } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
+import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { LifecycleOptions } from "oneup-lifecycle";
 import { fill } from "./fill.ts";
-import { encryption, inPlace, storeIn } from "./places.ts";
-import type { Kind, Place } from "./places.ts";
+import { encryption, inPlace, storeIn, type Kind, type Place } from "./places.ts";
 import type { Measurement } from "./report.ts";
-import { credentials } from "./settings.ts";
-import type { Effort } from "./settings.ts";
+import { credentials, type Effort } from "./settings.ts";
 import { startWindowServer } from "./window-server.ts";
 
 /** The hourly limit, 180 times faster. */

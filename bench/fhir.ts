@@ -9,8 +9,7 @@ import { ratio } from "./onboard.ts";
 import { startProvider } from "./provider.ts";
 import type { Measurement } from "./report.ts";
 import { pairs, round } from "./rounds.ts";
-import { connections, loops } from "./settings.ts";
-import type { Effort } from "./settings.ts";
+import { connections, loops, type Effort } from "./settings.ts";
 import { durableSide } from "./sides.ts";
 
 const patient: Patient = {

@@ -8,13 +8,11 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { LifecycleOptions } from "oneup-lifecycle";
 import { fill } from "./fill.ts";
-import { encryption, inPlace, storeIn } from "./places.ts";
-import type { Kind } from "./places.ts";
+import { encryption, inPlace, storeIn, type Kind } from "./places.ts";
 import { startProvider } from "./provider.ts";
 import type { Measurement } from "./report.ts";
 import { median } from "./rounds.ts";
-import { credentials } from "./settings.ts";
-import type { Effort } from "./settings.ts";
+import { credentials, type Effort } from "./settings.ts";
 
 /** Calls granted to a worker in a round; only the second number counts. */
 const grants = { warm: 2_000, counted: 500 };

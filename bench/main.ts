@@ -12,10 +12,8 @@ import { onboardAt0Ms, onboardAt25Ms } from "./onboard.ts";
 import { postgresAt0Ms, postgresAt50Ms, postgresTrips } from "./postgres.ts";
 import { recoveryOnLmdb, recoveryOnPostgres, recoveryOnRedis } from "./recovery.ts";
 import { redisAt0Ms, redisAt50Ms, redisTrips } from "./redis.ts";
-import { asJson, asTable, holds } from "./report.ts";
-import type { Measurement } from "./report.ts";
-import { quick, thorough } from "./settings.ts";
-import type { Effort } from "./settings.ts";
+import { asJson, asTable, holds, type Measurement } from "./report.ts";
+import { quick, thorough, type Effort } from "./settings.ts";
 import { testkit } from "./testkit.ts";
 import { tokenFromMemory, tokenFromStore } from "./token.ts";
 

@@ -6,10 +6,8 @@
 import type { LifecycleOptions } from "oneup-lifecycle";
 import { startProvider } from "./provider.ts";
 import type { Measurement } from "./report.ts";
-import { median, pairs, round } from "./rounds.ts";
-import type { Pair } from "./rounds.ts";
-import { loops } from "./settings.ts";
-import type { Effort } from "./settings.ts";
+import { median, pairs, round, type Pair } from "./rounds.ts";
+import { loops, type Effort } from "./settings.ts";
 import { bareSide, durableSide } from "./sides.ts";
 
 /** With a provider 25 ms away: throughput as an application sees it. */

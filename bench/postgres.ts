@@ -13,8 +13,7 @@ import { postgres } from "./product.ts";
 import { startProvider } from "./provider.ts";
 import type { Measurement } from "./report.ts";
 import { inLoops, median } from "./rounds.ts";
-import { loops } from "./settings.ts";
-import type { Effort } from "./settings.ts";
+import { loops, type Effort } from "./settings.ts";
 import { durableSide } from "./sides.ts";
 
 /** The store, not yet open. */

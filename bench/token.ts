@@ -7,8 +7,7 @@ import type { Lifecycle } from "oneup-lifecycle";
 import { startProvider } from "./provider.ts";
 import type { Measurement } from "./report.ts";
 import { inLoops, median } from "./rounds.ts";
-import { loops } from "./settings.ts";
-import type { Effort } from "./settings.ts";
+import { loops, type Effort } from "./settings.ts";
 import { durableSide } from "./sides.ts";
 
 /** From memory, sequentially. */

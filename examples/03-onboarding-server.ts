@@ -3,10 +3,8 @@
 //   npm run example 03-onboarding-server
 //   curl localhost:3000/sign-up -d '{"email":"ada@example.org"}'     curl localhost:3000/sign-up/ada@example.org
 import { once } from "node:events";
-import { createServer } from "node:http";
-import type { IncomingMessage } from "node:http";
-import { createLifecycle, isLifecycleError } from "oneup-lifecycle";
-import type { UserStatus } from "oneup-lifecycle";
+import { createServer, type IncomingMessage } from "node:http";
+import { createLifecycle, isLifecycleError, type UserStatus } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 

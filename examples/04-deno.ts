@@ -5,8 +5,7 @@
 //
 // In production fewer permissions than -A suffice: --allow-net for 1upHealth and your port, --allow-env, --allow-read
 // and --allow-write for the folder of the store, --allow-ffi for LMDB.
-import { createLifecycle, isLifecycleError } from "oneup-lifecycle";
-import type { UserStatus } from "oneup-lifecycle";
+import { createLifecycle, isLifecycleError, type UserStatus } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 

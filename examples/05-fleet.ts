@@ -2,8 +2,7 @@
 //
 //   REDIS_URL=redis://127.0.0.1:6379 npm run example 05-fleet        (a temporary Redis: docker run -p 6379:6379 redis:8)
 import { fork } from "node:child_process";
-import { createLifecycle } from "oneup-lifecycle";
-import type { BudgetView, Lifecycle } from "oneup-lifecycle";
+import { createLifecycle, type BudgetView, type Lifecycle } from "oneup-lifecycle";
 import { redis } from "oneup-lifecycle/adapters/redis";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 

@@ -4,8 +4,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createLifecycle, keyFile } from "oneup-lifecycle";
-import type { ImportProgress, Lifecycle } from "oneup-lifecycle";
+import { createLifecycle, keyFile, type ImportProgress, type Lifecycle } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 

@@ -4,8 +4,7 @@
 import { appendFile, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createLifecycle, keyFile, stringifyFhirJson } from "oneup-lifecycle";
-import type { Lifecycle } from "oneup-lifecycle";
+import { createLifecycle, keyFile, stringifyFhirJson, type Lifecycle } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 

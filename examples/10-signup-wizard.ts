@@ -11,8 +11,7 @@ import { join } from "node:path";
 import { createLifecycle, keyFile } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { createSandbox } from "oneup-lifecycle/sandbox";
-import { createActor, waitFor } from "xstate";
-import type { Snapshot } from "xstate";
+import { createActor, waitFor, type Snapshot } from "xstate";
 import { createWizard } from "./signup-wizard.ts";
 
 const [, , url, folder] = process.argv;

@@ -8,8 +8,7 @@ import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { streamSSE } from "hono/streaming";
-import { createLifecycle, isLifecycleError } from "oneup-lifecycle";
-import type { UserStatus } from "oneup-lifecycle";
+import { createLifecycle, isLifecycleError, type UserStatus } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 

@@ -5,8 +5,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createLifecycle } from "oneup-lifecycle";
-import type { KeyProvider } from "oneup-lifecycle";
+import { createLifecycle, type KeyProvider } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 

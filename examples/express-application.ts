@@ -1,8 +1,6 @@
 // The application of 12-express.ts: a sign-up endpoint, and a user's status as server-sent events.
-import express from "express";
-import type { ErrorRequestHandler, Express } from "express";
-import { isLifecycleError } from "oneup-lifecycle";
-import type { Lifecycle, UserStatus } from "oneup-lifecycle";
+import express, { type ErrorRequestHandler, type Express } from "express";
+import { isLifecycleError, type Lifecycle, type UserStatus } from "oneup-lifecycle";
 
 const shown = ({ state, usable, pause }: UserStatus) => ({ state, usable, waitsFor: pause?.reason });
 

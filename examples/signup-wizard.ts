@@ -1,7 +1,6 @@
 // The machine of 10-signup-wizard.ts: the steps of a visitor. It belongs to the application, and is plain XState; the
 // onboarding is one of its actors.
-import { isLifecycleError } from "oneup-lifecycle";
-import type { Lifecycle } from "oneup-lifecycle";
+import { isLifecycleError, type Lifecycle } from "oneup-lifecycle";
 import { assign, fromPromise, setup } from "xstate";
 
 type Visitor = { readonly email: string; readonly step: string; readonly why: string };

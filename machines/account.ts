@@ -7,8 +7,15 @@
  *
  * @module
  */
-import { assign, setup, transition } from "xstate";
-import type { EventObject, NonReducibleUnknown, StateMachine, StateSchema } from "xstate";
+import {
+  assign,
+  setup,
+  transition,
+  type EventObject,
+  type NonReducibleUnknown,
+  type StateMachine,
+  type StateSchema,
+} from "xstate";
 
 /** The states of a gate. */
 export type GateState = "open" | "throttled" | "probing" | "suspended";

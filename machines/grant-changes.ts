@@ -5,8 +5,7 @@
  */
 import { decided, refusedAgain } from "./refusals.ts";
 import { unconfirmedAfterCode, userOf } from "./user-number.ts";
-import { nothingKnown } from "./user.ts";
-import type { Change, UserContext, UserEvent } from "./user.ts";
+import { nothingKnown, type Change, type UserContext, type UserEvent } from "./user.ts";
 
 /** The latest time at which a token call with an unknown outcome may arrive, if the event has one. */
 export const arrivalOf = (context: UserContext, event: UserEvent): Partial<UserContext> =>

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { aboutAnother } from "./user.ts";
-import type { Change, UserContext, UserEvent } from "./user.ts";
+import { aboutAnother, type Change, type UserContext, type UserEvent } from "./user.ts";
 
 /** The response was about another user. */
 export const isAboutAnother = (event: UserEvent): boolean => "why" in event && event.why === aboutAnother;

@@ -5,8 +5,14 @@
  * @module
  */
 import { decided } from "./refusals.ts";
-import { valueOf } from "./user.ts";
-import type { Change, RenamableState, RenamingState, UserContext, UserEvent } from "./user.ts";
+import {
+  valueOf,
+  type Change,
+  type RenamableState,
+  type RenamingState,
+  type UserContext,
+  type UserEvent,
+} from "./user.ts";
 
 /**
  * The states in which a user may be renamed, and to which it returns after that.

@@ -5,14 +5,11 @@
  * @module
  */
 import { leftToPurge, ofPurge, purgedWith, unpurgedFor, unpurgedWithout } from "./purge-progress.ts";
-import { arrivalOf, grantChanges } from "./grant-changes.ts";
-import type { GrantChangeName } from "./grant-changes.ts";
+import { arrivalOf, grantChanges, type GrantChangeName } from "./grant-changes.ts";
 import { decided, isAboutAnother, isThere, refusedAgain } from "./refusals.ts";
-import { renameChanges } from "./rename.ts";
-import type { RenameChangeName } from "./rename.ts";
+import { renameChanges, type RenameChangeName } from "./rename.ts";
 import { confirmed, userOf } from "./user-number.ts";
-import { nothingKnown } from "./user.ts";
-import type { Change, FailureReason, UserContext, UserState } from "./user.ts";
+import { nothingKnown, type Change, type FailureReason, type UserContext, type UserState } from "./user.ts";
 
 /** Forgets everything except the user's identity at 1upHealth. */
 const stillThere = ({ oneupUserId, unconfirmed, wasGranted, active }: UserContext): UserContext => ({

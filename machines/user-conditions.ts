@@ -3,10 +3,8 @@
  *
  * @module
  */
-import { beganIn, beganWithGrant, mayBeUnlisted } from "./rename.ts";
-import type { BeganIn } from "./rename.ts";
-import { aboutAnother } from "./user.ts";
-import type { UserContext, UserEvent } from "./user.ts";
+import { beganIn, beganWithGrant, mayBeUnlisted, type BeganIn } from "./rename.ts";
+import { aboutAnother, type UserContext, type UserEvent } from "./user.ts";
 
 /** Whether a transition may be taken. */
 export type Condition = (context: UserContext, event: UserEvent) => boolean;

@@ -11,8 +11,14 @@ import { assign, setup } from "xstate";
 import { back, renameFrom } from "./rename.ts";
 import { changes } from "./user-changes.ts";
 import { conditions } from "./user-conditions.ts";
-import { nothingKnown } from "./user.ts";
-import type { AuthorizedState, UserContext, UserEvent, UserLifecycle, UserStateMeta } from "./user.ts";
+import {
+  nothingKnown,
+  type AuthorizedState,
+  type UserContext,
+  type UserEvent,
+  type UserLifecycle,
+  type UserStateMeta,
+} from "./user.ts";
 
 /** The same functions in the form that XState expects. */
 const actions = mapped(changes, (change) =>

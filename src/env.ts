@@ -5,13 +5,11 @@
  */
 import process from "node:process";
 import { LifecycleError } from "./errors.ts";
-import type { Encryption } from "./store/sealing/keys.ts";
-import { keyFile } from "./store/sealing/keys.ts";
+import { type Encryption, keyFile } from "./store/sealing/keys.ts";
 import type { StoreAdapter } from "./store/contract.ts";
 import { openLifecycle } from "./runtime/open-lifecycle.ts";
 import type { Lifecycle } from "./runtime/lifecycle.ts";
-import { checkOverrides, endpoint } from "./runtime/options/lifecycle-options.ts";
-import type { LifecycleOptions } from "./runtime/options/lifecycle-options.ts";
+import { checkOverrides, endpoint, type LifecycleOptions } from "./runtime/options/lifecycle-options.ts";
 
 /** Opens lifecycles. */
 export interface CreateLifecycle {

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { inTime } from "../../src/clock.ts";
-import type { Clock } from "../../src/clock.ts";
+import { inTime, type Clock } from "../../src/clock.ts";
 import { LifecycleError } from "../../src/errors.ts";
 
 /** An error whose message is ours, so it is safe to report. */

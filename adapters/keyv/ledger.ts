@@ -4,10 +4,8 @@
  * @module
  */
 import type { Keyv } from "keyv";
-import { randomName } from "../../src/clock.ts";
-import type { Clock } from "../../src/clock.ts";
-import { isLifecycleError } from "../../src/errors.ts";
-import type { LifecycleError } from "../../src/errors.ts";
+import { randomName, type Clock } from "../../src/clock.ts";
+import { isLifecycleError, type LifecycleError } from "../../src/errors.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
 import {
   inSteps,
@@ -16,8 +14,10 @@ import {
   placesOf,
   putAll,
   restoring,
+  type Change,
+  type Place,
+  type Writing,
 } from "../../src/store/table-store/memory-tables.ts";
-import type { Change, Place, Writing } from "../../src/store/table-store/memory-tables.ts";
 import type { Tables } from "../../src/store/table-store/tables.ts";
 import { decoded, entriesOf, fullKey } from "./entries.ts";
 import { storageTrouble, Trouble, unavailable, unusable, within } from "./failures.ts";

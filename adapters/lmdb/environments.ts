@@ -12,8 +12,7 @@ import { join } from "node:path";
 import type { RootDatabase } from "lmdb";
 import { sleep, systemClock } from "../../src/clock.ts";
 import { inVain } from "./failures.ts";
-import { lookAt } from "./writer-lock.ts";
-import type { Look, Sight } from "./writer-lock.ts";
+import { lookAt, type Look, type Sight } from "./writer-lock.ts";
 
 /** How to open an environment. */
 export interface Opening {

@@ -12,17 +12,15 @@ import {
   readSync,
   statfsSync,
   statSync,
+  type Stats,
 } from "node:fs";
-import type { Stats } from "node:fs";
 import { devNull } from "node:os";
 import { join } from "node:path";
-import { open } from "lmdb";
-import type { Database, RootDatabase, RootDatabaseOptionsWithPath } from "lmdb";
+import { open, type Database, type RootDatabase, type RootDatabaseOptionsWithPath } from "lmdb";
 import { sleep, systemClock } from "../../src/clock.ts";
 import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
 import type { Kept } from "../../src/store/expiring-texts.ts";
-import { shareOf } from "./environments.ts";
-import type { Share } from "./environments.ts";
+import { shareOf, type Share } from "./environments.ts";
 import { astray, unavailable } from "./failures.ts";
 import { databasesPerAccount } from "./tables.ts";
 import { leftBehind, limited, onceAtLatest, patienceMs } from "./writing.ts";

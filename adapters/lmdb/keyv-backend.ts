@@ -5,8 +5,7 @@
  */
 import type { Database, RootDatabase } from "lmdb";
 import { isLifecycleError } from "../../src/errors.ts";
-import { expiringTexts } from "../../src/store/expiring-texts.ts";
-import type { Kept } from "../../src/store/expiring-texts.ts";
+import { expiringTexts, type Kept } from "../../src/store/expiring-texts.ts";
 import type { KeyvBackend } from "../../src/store/keyv-view.ts";
 import type { Share } from "./environments.ts";
 import { inVain, reading, unavailable, write } from "./failures.ts";

@@ -4,12 +4,10 @@
  * @module
  */
 import type { Database, RootDatabase } from "lmdb";
-import { lanes } from "../../src/store/contract.ts";
-import type { Lane } from "../../src/store/contract.ts";
+import { lanes, type Lane } from "../../src/store/contract.ts";
 import { isTombstoneText } from "../../src/store/row-rules.ts";
 import type { AccountRow, LaneQueue, Tables } from "../../src/store/table-store/tables.ts";
-import { readLog } from "../../src/store/slot-log.ts";
-import type { KeptLog } from "../../src/store/slot-log.ts";
+import { readLog, type KeptLog } from "../../src/store/slot-log.ts";
 import { write } from "./failures.ts";
 
 /** Number of databases that {@link lmdbTables} opens. */

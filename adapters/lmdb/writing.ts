@@ -10,8 +10,7 @@
  *
  * @module
  */
-import { ABORT } from "lmdb";
-import type { RootDatabase } from "lmdb";
+import { ABORT, type RootDatabase } from "lmdb";
 import { inTime, sleep, systemClock } from "../../src/clock.ts";
 import type { Share } from "./environments.ts";
 import { inVain, onDisk, reasonOf, unavailable } from "./failures.ts";

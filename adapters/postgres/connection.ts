@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { inTime, sleep } from "../../src/clock.ts";
-import type { Clock } from "../../src/clock.ts";
+import { inTime, sleep, type Clock } from "../../src/clock.ts";
 import { LifecycleError } from "../../src/errors.ts";
 import { isLost, isUsable, leftNothing, NotSent, Silence, storeError } from "./failures.ts";
 import type { Link, PostgresClient } from "./links.ts";

@@ -7,8 +7,7 @@ import { Buffer } from "node:buffer";
 import type { KeyvBackend } from "../../src/store/keyv-view.ts";
 import { encodeRow } from "../../src/store/row-rules.ts";
 import type { Connection, Verb } from "./connection.ts";
-import { rowOf } from "./rows.ts";
-import type { SentRow } from "./rows.ts";
+import { rowOf, type SentRow } from "./rows.ts";
 
 /** Rows per page of an iteration. */
 const step = 500;

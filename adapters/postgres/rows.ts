@@ -3,10 +3,16 @@
  *
  * @module
  */
-import { lanes } from "../../src/store/contract.ts";
-import type { Commit, Json, Lane, Limit, Move, Slot } from "../../src/store/contract.ts";
-import { encodeValue } from "../../src/store/row-rules.ts";
-import type { Row, Tombstone } from "../../src/store/row-rules.ts";
+import {
+  lanes,
+  type Commit,
+  type Json,
+  type Lane,
+  type Limit,
+  type Move,
+  type Slot,
+} from "../../src/store/contract.ts";
+import { encodeValue, type Row, type Tombstone } from "../../src/store/row-rules.ts";
 import type { KnownTime } from "../../src/store/server-time.ts";
 import type { KeptLog } from "../../src/store/slot-log.ts";
 

@@ -6,8 +6,7 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import { systemClock } from "../../src/clock.ts";
-import type { Clock } from "../../src/clock.ts";
+import { systemClock, type Clock } from "../../src/clock.ts";
 import { isLifecycleError } from "../../src/errors.ts";
 import type { Reply } from "./connection.ts";
 

@@ -4,8 +4,7 @@
  * @module
  */
 import { setMaxListeners } from "node:events";
-import { sleep } from "../../src/clock.ts";
-import type { Clock } from "../../src/clock.ts";
+import { sleep, type Clock } from "../../src/clock.ts";
 import { LifecycleError } from "../../src/errors.ts";
 import { isAnswer, isSoonOver, openError, Silence, storeError, whyOf } from "./failures.ts";
 import type { Link } from "./link.ts";

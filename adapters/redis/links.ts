@@ -8,8 +8,7 @@ import type { Clock } from "../../src/clock.ts";
 import { LifecycleError } from "../../src/errors.ts";
 import { clusterLink } from "./cluster-link.ts";
 import { ownLink } from "./own-link.ts";
-import { endable } from "./root-nodes.ts";
-import type { RootNode } from "./root-nodes.ts";
+import { endable, type RootNode } from "./root-nodes.ts";
 import type { RedisClient, RedisCluster, Where, Link } from "./link.ts";
 
 /** A validated connection target. */

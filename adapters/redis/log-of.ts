@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { lanes } from "../../src/store/contract.ts";
-import type { Lane } from "../../src/store/contract.ts";
+import { lanes, type Lane } from "../../src/store/contract.ts";
 import type { KeptLog } from "../../src/store/slot-log.ts";
 import type { Reply } from "./connection.ts";
 

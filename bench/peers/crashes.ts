@@ -6,9 +6,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { crash } from "../crash.ts";
-import type { Crashed, Provider } from "../crash.ts";
-import { users } from "../crash.ts";
+import { crash, type Crashed, type Provider, users } from "../crash.ts";
 import { inPlace } from "../places.ts";
 import { inLoops, median } from "../rounds.ts";
 import type { Contender } from "./contenders.ts";

@@ -5,9 +5,8 @@
  */
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { ceiling, fleet, throughLibrary } from "../exact.ts";
+import { ceiling, fleet, throughLibrary, type Spent } from "../exact.ts";
 import type { Ceiling } from "../window-server.ts";
-import type { Spent } from "../exact.ts";
 import { inPlace } from "../places.ts";
 
 /** Input of a limiter's process. */

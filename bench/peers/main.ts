@@ -5,16 +5,13 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { asJson, asTable, holds } from "../report.ts";
-import type { Measurement } from "../report.ts";
+import { asJson, asTable, holds, type Measurement } from "../report.ts";
 import { median } from "../rounds.ts";
-import { quick, thorough } from "../settings.ts";
-import type { Effort } from "../settings.ts";
+import { quick, thorough, type Effort } from "../settings.ts";
 import { bare, durable } from "./contenders.ts";
 import { crashes } from "./crashes.ts";
 import { limiters } from "./limiters.ts";
-import { against, throughput } from "./throughput.ts";
-import type { Rounds } from "./throughput.ts";
+import { against, throughput, type Rounds } from "./throughput.ts";
 
 /** The result of a part of the comparison. */
 interface Part {

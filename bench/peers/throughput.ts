@@ -3,15 +3,11 @@
  *
  * @module
  */
-import { inPlace } from "../places.ts";
-import type { Place } from "../places.ts";
+import { inPlace, type Place } from "../places.ts";
 import { startProvider } from "../provider.ts";
-import { median, round } from "../rounds.ts";
-import type { Round } from "../rounds.ts";
-import { connections, credentials } from "../settings.ts";
-import type { Effort } from "../settings.ts";
-import { bare, blind, durable, longQueue } from "./contenders.ts";
-import type { Contender } from "./contenders.ts";
+import { median, round, type Round } from "../rounds.ts";
+import { connections, credentials, type Effort } from "../settings.ts";
+import { bare, blind, durable, longQueue, type Contender } from "./contenders.ts";
 import type { Peer, Side } from "./side.ts";
 
 /** The rounds of one program, comparable with those of the others by index. */

@@ -4,8 +4,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { optionsOf, usageOf } from "./command.ts";
-import type { Command, Given, Options } from "./command.ts";
+import { optionsOf, usageOf, type Command, type Given, type Options } from "./command.ts";
 import { nearest } from "./nearest.ts";
 
 /** The command line is invalid: exit code 2. */

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { exitCodes, failureOf, moreOf, optionsOf, usageOf } from "./command.ts";
-import type { Command } from "./command.ts";
+import { exitCodes, failureOf, moreOf, optionsOf, usageOf, type Command } from "./command.ts";
 import type { CommandGroup } from "./command-table.ts";
 import { wrapped } from "./columns.ts";
 import { version } from "./commands/version.ts";

@@ -6,8 +6,7 @@
 import { closeSync, constants, createReadStream, fstatSync, open } from "node:fs";
 import { Socket } from "node:net";
 import { createInterface } from "node:readline";
-import { Transform } from "node:stream";
-import type { Readable } from "node:stream";
+import { Transform, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { CsvError, parse } from "csv-parse";

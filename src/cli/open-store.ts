@@ -6,8 +6,15 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { endpointsFromEnv, optionsFromEnv, storeAt } from "../env.ts";
-import { isLifecycleError, keyFile, LifecycleError } from "../index.ts";
-import type { Lifecycle, LifecycleOptions, Logger, StoreAdapter } from "../index.ts";
+import {
+  isLifecycleError,
+  keyFile,
+  LifecycleError,
+  type Lifecycle,
+  type LifecycleOptions,
+  type Logger,
+  type StoreAdapter,
+} from "../index.ts";
 import { openLifecycle } from "../runtime/open-lifecycle.ts";
 import { readOnly } from "../store/read-only.ts";
 import { duration, whole } from "./parse-units.ts";

@@ -4,8 +4,7 @@
  * @module
  */
 import { wrapped } from "./columns.ts";
-import { paintFor } from "./paint.ts";
-import type { Paint } from "./paint.ts";
+import { paintFor, type Paint } from "./paint.ts";
 import { sleep, systemClock } from "../clock.ts";
 
 /** The parts of `process.stdout` that a screen uses. */

@@ -6,8 +6,7 @@
  * @module
  */
 import { describeCall, under, type Call } from "../http/call.ts";
-import type { Sendable } from "./checks.ts";
-import { refuse } from "./checks.ts";
+import { type Sendable, refuse } from "./checks.ts";
 import { stringifyFhirJson } from "./lossless-json.ts";
 import type { FhirVersion } from "./fhir-version.ts";
 

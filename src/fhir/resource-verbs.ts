@@ -17,12 +17,20 @@ import {
   isObject,
   kindOf,
   whole,
+  type Rules,
 } from "../checks.ts";
-import type { Rules } from "../checks.ts";
 import type { JsonObject } from "../http/json.ts";
 import * as calls from "./calls.ts";
-import { checkResource, checkResourceId, checkType, isResourceId, own, refuse, shown } from "./checks.ts";
-import type { Sendable } from "./checks.ts";
+import {
+  checkResource,
+  checkResourceId,
+  checkType,
+  isResourceId,
+  own,
+  refuse,
+  shown,
+  type Sendable,
+} from "./checks.ts";
 import { checkFindBy, recoverCreate, paramsOf, type Find } from "./recover-create.ts";
 import { readableWithin, waitUntilReadable } from "./read-after-write.ts";
 import type { CreateOptions, FhirCallOptions, OperationOptions, UpdateOptions } from "./fhir-client.ts";

@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { sleep } from "../clock.ts";
-import type { Clock } from "../clock.ts";
+import { sleep, type Clock } from "../clock.ts";
 import type { Commit, Forecast, Lane, Limit, Slot, SlotRequest, Store } from "../store/contract.ts";
 
 /**

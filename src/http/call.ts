@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { printAs } from "../secret.ts";
-import type { Secret } from "../secret.ts";
+import { printAs, type Secret } from "../secret.ts";
 
 /** 1upHealth's three endpoints. Limits and throttling apply per endpoint. */
 export type Endpoint = "management" | "token" | "fhir";

@@ -5,8 +5,7 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
-import { causeInWords } from "../errors.ts";
-import type { Cause } from "../errors.ts";
+import { causeInWords, type Cause } from "../errors.ts";
 import type { Answer, Call, Endpoint, Unanswered } from "./call.ts";
 import { printed, troubleOf } from "./cause.ts";
 import type { Sender } from "./send.ts";

@@ -6,8 +6,7 @@
 import { inTime, systemClock } from "../clock.ts";
 import { inWords, LifecycleError } from "../errors.ts";
 import type { Engine } from "./engine/engine.ts";
-import { untilGivenUp } from "./engine/deadline.ts";
-import type { Ends } from "./engine/deadline.ts";
+import { untilGivenUp, type Ends } from "./engine/deadline.ts";
 
 /** How long a store may take to close, ms. Only a store that hangs takes longer. */
 const storeClosesMs = 10_000;

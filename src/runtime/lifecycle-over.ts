@@ -8,7 +8,7 @@ import { untilAborted, withSignals } from "../abort.ts";
 import { ahead, total } from "../store/lane-scheduler.ts";
 import { adopt, checkGrant } from "./operations/adopt.ts";
 import { waitForUser, sendEvent } from "./engine/wait-for-user.ts";
-import type { Ends, Deadline } from "./engine/deadline.ts";
+import { type Ends, type Deadline, onSilence, withDeadlines } from "./engine/deadline.ts";
 import { createBudget } from "./operations/budget.ts";
 import {
   aLane,
@@ -37,7 +37,6 @@ import { adoptMany } from "./bulk/adopt-many.ts";
 import { isOffboardingOver, offboard } from "./operations/offboard.ts";
 import { onboard } from "./operations/onboard.ts";
 import { onboardMany } from "./bulk/onboard-many.ts";
-import { onSilence, withDeadlines } from "./engine/deadline.ts";
 import { reconcile } from "./bulk/reconcile.ts";
 import { createOperatorVerbs } from "./operations/operator-verbs.ts";
 import { createRemote } from "./operations/remote.ts";
@@ -50,8 +49,7 @@ import { createAccessTokens } from "./operations/access-tokens.ts";
 import type { User } from "./user/user.ts";
 import { refusal, statusOf } from "./engine/user-errors.ts";
 import { createWatchVerbs } from "./watching/watch-verbs.ts";
-import { work } from "./engine/work.ts";
-import type { WorkSummary } from "./engine/work.ts";
+import { work, type WorkSummary } from "./engine/work.ts";
 
 /** A lifecycle on this engine. `close()` aborts `closing` and `leaving`, whose signals the engine holds. */
 export function lifecycleOver(

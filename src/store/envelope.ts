@@ -4,10 +4,8 @@
  *
  * @module
  */
-import { LifecycleError } from "../errors.ts";
-import type { Cause } from "../errors.ts";
-import { lanes } from "./contract.ts";
-import type { Json, Lane } from "./contract.ts";
+import { LifecycleError, type Cause } from "../errors.ts";
+import { lanes, type Json, type Lane } from "./contract.ts";
 import { isCount, isObject, isTime } from "./guards.ts";
 
 /**

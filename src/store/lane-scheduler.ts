@@ -7,8 +7,7 @@
  *
  * @module
  */
-import { lanes } from "./contract.ts";
-import type { Counts, Lane, Limit } from "./contract.ts";
+import { lanes, type Counts, type Lane, type Limit } from "./contract.ts";
 
 /** No users or slots. */
 export const none: Counts = { interactive: 0, recovery: 0, bulk: 0 };

@@ -5,8 +5,15 @@
  * @module
  */
 import { LifecycleError } from "../errors.ts";
-import { lanes } from "./contract.ts";
-import type { Commit, Json, Lane, Lease, Slot, StoredRecord } from "./contract.ts";
+import {
+  lanes,
+  type Commit,
+  type Json,
+  type Lane,
+  type Lease,
+  type Slot,
+  type StoredRecord,
+} from "./contract.ts";
 import type { Past } from "./steady-time.ts";
 
 /** The bookkeeping beside a record's value. The rules depend on nothing else. */

@@ -7,8 +7,7 @@
 import type { Limit, Slot } from "./contract.ts";
 import type { Past } from "./steady-time.ts";
 import { isObject } from "./guards.ts";
-import { add, emptyLog, noted, prune, settled } from "./sliding-window.ts";
-import type { SlotLog } from "./sliding-window.ts";
+import { add, emptyLog, noted, prune, settled, type SlotLog } from "./sliding-window.ts";
 
 /** A log with its head. Times are store time, ms. */
 export interface KeptLog {

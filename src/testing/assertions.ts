@@ -8,8 +8,15 @@ import { AssertionError } from "node:assert";
 import type { UserState } from "../../machines/index.ts";
 import type { UserStatus } from "../runtime/user/user-status.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
-import { inState, noSecrets, spentCalls, visited } from "./expectations.ts";
-import type { Checked, SpentCalls, Spender } from "./expectations.ts";
+import {
+  inState,
+  noSecrets,
+  spentCalls,
+  visited,
+  type Checked,
+  type SpentCalls,
+  type Spender,
+} from "./expectations.ts";
 
 /**
  * Asserts that the user is in `state`.

@@ -7,8 +7,7 @@
 import type { UserActorLogic } from "../runtime/watching/actor.ts";
 import { isObject } from "../checks.ts";
 import type { Lifecycle } from "../runtime/lifecycle.ts";
-import { gone, never } from "./test-process.ts";
-import type { TestProcess } from "./test-process.ts";
+import { gone, never, type TestProcess } from "./test-process.ts";
 import type { SteeredTime } from "./test-clock.ts";
 
 /** What the instrumentation needs. */

@@ -9,8 +9,7 @@
  */
 import { account } from "./conformance/account.ts";
 import { clocks } from "./conformance/clocks.ts";
-import { createFixture } from "./conformance/fixture.ts";
-import type { Chapter } from "./conformance/fixture.ts";
+import { createFixture, type Chapter } from "./conformance/fixture.ts";
 import { due } from "./conformance/due.ts";
 import { emptied } from "./conformance/emptied.ts";
 import { erasing } from "./conformance/erasing.ts";

@@ -10,8 +10,7 @@ import { between, checkValue } from "../checks.ts";
 import { Chance } from "../sandbox/base/chance.ts";
 import { TimerQueue } from "../sandbox/clock/timer-queue.ts";
 import type { VirtualClock } from "../sandbox/clock/virtual-clock.ts";
-import { inMs } from "./duration.ts";
-import type { Duration } from "./duration.ts";
+import { inMs, type Duration } from "./duration.ts";
 
 /** The clock of a {@link TestLifecycle}. Lifecycle, store and sandbox use it. */
 export interface TestClock extends Omit<VirtualClock, "advance" | "set"> {

@@ -7,29 +7,23 @@
 import { memory } from "../../adapters/memory.ts";
 import type { UserState } from "../../machines/index.ts";
 import { checkId } from "../runtime/options/check-id.ts";
-import { aSwitch, between, check, invalid, isObject, only, wrong } from "../checks.ts";
-import type { Rule, Rules } from "../checks.ts";
+import { aSwitch, between, check, invalid, isObject, only, wrong, type Rule, type Rules } from "../checks.ts";
 import type { Lifecycle } from "../runtime/lifecycle.ts";
-import { openParts } from "../runtime/open-lifecycle.ts";
-import type { Opened } from "../runtime/open-lifecycle.ts";
+import { openParts, type Opened } from "../runtime/open-lifecycle.ts";
 import type { LifecycleOptions } from "../runtime/options/lifecycle-options.ts";
 import type { UserStatus } from "../runtime/user/user-status.ts";
 import { Handler } from "../sandbox/handler.ts";
-import { readOptions } from "../sandbox/options/sandbox-options.ts";
-import type { SandboxOptions } from "../sandbox/options/sandbox-options.ts";
+import { readOptions, type SandboxOptions } from "../sandbox/options/sandbox-options.ts";
 import { sandboxOver } from "../sandbox/create-sandbox.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { World } from "../sandbox/state/world.ts";
 import type { StoreAdapter } from "../store/contract.ts";
 import { arrange } from "./arrange.ts";
-import { inMs } from "./duration.ts";
-import type { Duration } from "./duration.ts";
-import { checkPoint, gone, TestProcess } from "./test-process.ts";
-import type { CrashPoint } from "./test-process.ts";
+import { inMs, type Duration } from "./duration.ts";
+import { checkPoint, gone, TestProcess, type CrashPoint } from "./test-process.ts";
 import { sandboxTransport } from "./sandbox-transport.ts";
 import { lookInto } from "./secrets-in.ts";
-import { latest, SteeredTime } from "./test-clock.ts";
-import type { TestClock } from "./test-clock.ts";
+import { latest, SteeredTime, type TestClock } from "./test-clock.ts";
 import { instrumented, watchMs } from "./instrumented.ts";
 
 /** Options of {@link createTestLifecycle}. */

@@ -6,10 +6,8 @@
  */
 import type { Clock } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
-import { among, check, invalid, whole } from "../checks.ts";
-import type { Rules } from "../checks.ts";
-import { callNames } from "../sandbox/base/plan.ts";
-import type { CallName } from "../sandbox/base/plan.ts";
+import { among, check, invalid, whole, type Rules } from "../checks.ts";
+import { callNames, type CallName } from "../sandbox/base/plan.ts";
 import type { Committed, Store, StoreAdapter } from "../store/contract.ts";
 
 /**

@@ -6,8 +6,7 @@
 import { expect } from "vitest";
 import type { UserState } from "../../machines/index.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
-import { inState, noSecrets, spentCalls, visited } from "./expectations.ts";
-import type { Checked, SpentCalls } from "./expectations.ts";
+import { inState, noSecrets, spentCalls, visited, type Checked, type SpentCalls } from "./expectations.ts";
 import type { LifecycleMatchers } from "./lifecycle-matchers.ts";
 
 declare module "vitest" {

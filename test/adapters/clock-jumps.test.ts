@@ -5,8 +5,7 @@ import { keyv } from "../../adapters/keyv.ts";
 import { lmdb } from "../../adapters/lmdb.ts";
 import { memory } from "../../adapters/memory.ts";
 import type { Limit, Store, StoreAdapter } from "../../src/store/contract.ts";
-import { manualClock } from "../../src/testing/index.ts";
-import type { ManualClock } from "../../src/testing/index.ts";
+import { manualClock, type ManualClock } from "../../src/testing/index.ts";
 import { write } from "../support/commits.ts";
 import { newFolder, removeFolder } from "./folders.ts";
 

@@ -1,8 +1,13 @@
 import { Keyv } from "keyv";
 import { Client } from "pg";
 import { createClient } from "@keyv/redis";
-import { createLifecycle, isLifecycleError } from "oneup-lifecycle";
-import type { Lifecycle, Store, StoreAdapter } from "oneup-lifecycle";
+import {
+  createLifecycle,
+  isLifecycleError,
+  type Lifecycle,
+  type Store,
+  type StoreAdapter,
+} from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, onTestFinished, vi } from "vitest";

@@ -1,6 +1,5 @@
 import KeyvRedis from "@keyv/redis";
-import { Keyv } from "keyv";
-import type { KeyvStoreAdapter } from "keyv";
+import { Keyv, type KeyvStoreAdapter } from "keyv";
 import { describe, expect, it } from "vitest";
 import { keyv } from "../../adapters/keyv.ts";
 import { createTestLifecycle, manualClock } from "../../src/testing/index.ts";

@@ -1,5 +1,4 @@
-import { Keyv } from "keyv";
-import type { KeyvStoreAdapter } from "keyv";
+import { Keyv, type KeyvStoreAdapter } from "keyv";
 import { describe, expect, it } from "vitest";
 import { keyv } from "../../adapters/keyv.ts";
 

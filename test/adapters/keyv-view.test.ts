@@ -1,5 +1,4 @@
-import { Keyv } from "keyv";
-import type { KeyvStoreAdapter } from "keyv";
+import { Keyv, type KeyvStoreAdapter } from "keyv";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { lmdb } from "../../adapters/lmdb.ts";
 import { memory } from "../../adapters/memory.ts";
@@ -13,8 +12,7 @@ import { write } from "../support/commits.ts";
 import { scene } from "../support/scene.ts";
 import { needing } from "../support/needs.ts";
 import { forgetful, sql, startPostgres } from "../support/postgres.ts";
-import { startServer } from "../support/servers.ts";
-import type { Server } from "../support/servers.ts";
+import { startServer, type Server } from "../support/servers.ts";
 import { newFolder, removeFolder } from "./folders.ts";
 
 type Adapter = StoreAdapter & KeyvView;

@@ -1,6 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { Keyv } from "keyv";
-import type { KeyvStoreAdapter } from "keyv";
+import { Keyv, type KeyvStoreAdapter } from "keyv";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { keyv } from "../../adapters/keyv.ts";
 import type { Commit, Limit, Store } from "../../src/store/contract.ts";

@@ -1,8 +1,7 @@
 /** Many at once on one PostgreSQL: in each other's way, and behind poolers. */
 import { Pool } from "pg";
 import { expect, it, onTestFinished, vi } from "vitest";
-import { postgres } from "../../adapters/postgres.ts";
-import type { PostgresPool } from "../../adapters/postgres.ts";
+import { postgres, type PostgresPool } from "../../adapters/postgres.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { Limit, Slot, Store } from "../../src/store/contract.ts";
 import { each } from "../support/child.ts";

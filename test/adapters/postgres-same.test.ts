@@ -4,8 +4,7 @@ import { it, onTestFinished } from "vitest";
 import { postgres } from "../../adapters/postgres.ts";
 import { withSharedPostgres } from "../support/postgres.ts";
 import { stopTime } from "./postgres-time.ts";
-import { player, search } from "./same.ts";
-import type { Play } from "./same.ts";
+import { player, search, type Play } from "./same.ts";
 
 withSharedPostgres("adapters/postgres beside adapters/memory", (place) => {
   async function playerOn({ url, schema }: { url: string; schema: string }): Promise<Play> {

@@ -1,11 +1,9 @@
 /** What the tests of PostgreSQL have at hand. */
 import { onTestFinished } from "vitest";
-import { postgres } from "../../adapters/postgres.ts";
-import type { PostgresOptions, Where } from "../../adapters/postgres.ts";
+import { postgres, type PostgresOptions, type Where } from "../../adapters/postgres.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { Store } from "../../src/store/contract.ts";
-import { openLine } from "../support/line.ts";
-import type { Line } from "../support/line.ts";
+import { openLine, type Line } from "../support/line.ts";
 
 /** Opens a store that ends with the test. */
 export async function openStore(where: Where, options?: PostgresOptions): Promise<Store> {

@@ -1,6 +1,5 @@
 /** A schema whose time a test moves: the functions of PostgreSQL take theirs from one of them, and a test may replace it. */
-import { manualClock } from "../../src/testing/index.ts";
-import type { ManualClock } from "../../src/testing/index.ts";
+import { manualClock, type ManualClock } from "../../src/testing/index.ts";
 import { sql } from "../support/postgres.ts";
 
 /** Lets the schema's time stand still, until {@link clockOf} moves it. */

@@ -1,8 +1,7 @@
 import { Client } from "pg";
 import { afterAll, beforeAll, it } from "vitest";
 import { postgres } from "../../adapters/postgres.ts";
-import { storeConformance } from "../../src/testing/index.ts";
-import type { ManualClock } from "../../src/testing/index.ts";
+import { storeConformance, type ManualClock } from "../../src/testing/index.ts";
 import { withSharedPostgres } from "../support/postgres.ts";
 import { clockOf, stopTime } from "./postgres-time.ts";
 

@@ -1,10 +1,8 @@
 import { once } from "node:events";
-import { createServer } from "node:net";
-import type { Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { createCluster } from "@keyv/redis";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { redis } from "../../adapters/redis.ts";
-import type { Where } from "../../adapters/redis.ts";
+import { redis, type Where } from "../../adapters/redis.ts";
 import { systemClock } from "../../src/clock.ts";
 import { clientOf } from "../support/places.ts";
 import { listening } from "../support/servers.ts";

@@ -1,16 +1,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 import KeyvRedis from "@keyv/redis";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
-import { redis } from "../../adapters/redis.ts";
-import type { RedisOptions, Where } from "../../adapters/redis.ts";
+import { redis, type RedisOptions, type Where } from "../../adapters/redis.ts";
 import { systemClock } from "../../src/clock.ts";
-import { lanes } from "../../src/store/contract.ts";
-import type { Store } from "../../src/store/contract.ts";
+import { lanes, type Store } from "../../src/store/contract.ts";
 import { storeConformance } from "../../src/testing/index.ts";
 import { withCluster } from "../support/cluster.ts";
 import { write } from "../support/commits.ts";
-import { clientOf } from "../support/places.ts";
-import type { ClusterClient } from "../support/places.ts";
+import { clientOf, type ClusterClient } from "../support/places.ts";
 import { ask } from "../support/servers.ts";
 import { redisOnTestsClock } from "../support/steered-redis.ts";
 

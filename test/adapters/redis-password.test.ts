@@ -1,8 +1,7 @@
 import { inspect } from "node:util";
 import KeyvRedis, { createClient } from "@keyv/redis";
 import { expect, it, onTestFinished, vi } from "vitest";
-import { redis } from "../../adapters/redis.ts";
-import type { Where } from "../../adapters/redis.ts";
+import { redis, type Where } from "../../adapters/redis.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { Store } from "../../src/store/contract.ts";
 import { write } from "../support/commits.ts";

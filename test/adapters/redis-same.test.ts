@@ -5,8 +5,7 @@ import { redis } from "../../adapters/redis.ts";
 import { scripts } from "../../adapters/redis/scripts.ts";
 import { withServer } from "../support/servers.ts";
 import { serversTime, steered } from "../support/steered-redis.ts";
-import { player, search } from "./same.ts";
-import type { Play, Tested } from "./same.ts";
+import { player, search, type Play, type Tested } from "./same.ts";
 
 /** Plays on an empty server. */
 async function playerOn(url: string, together = 1): Promise<Play> {

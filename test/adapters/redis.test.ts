@@ -1,14 +1,12 @@
 import { inspect } from "node:util";
 import KeyvRedis, { createClient } from "@keyv/redis";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { redis } from "../../adapters/redis.ts";
-import type { RedisOptions, Where } from "../../adapters/redis.ts";
+import { redis, type RedisOptions, type Where } from "../../adapters/redis.ts";
 import { sleep, systemClock } from "../../src/clock.ts";
 import type { Limit, Store } from "../../src/store/contract.ts";
 import { decodeRow, encodeRow } from "../../src/store/row-rules.ts";
 import { startChild } from "../support/child.ts";
-import { openLine } from "../support/line.ts";
-import type { Line } from "../support/line.ts";
+import { openLine, type Line } from "../support/line.ts";
 import { ask, withServer } from "../support/servers.ts";
 import { write } from "../support/commits.ts";
 

@@ -1,8 +1,7 @@
 /** A store beside tables in memory: both play the same random sequences. */
 import { inspect, isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
-import { systemClock } from "../../src/clock.ts";
-import type { Clock } from "../../src/clock.ts";
+import { systemClock, type Clock } from "../../src/clock.ts";
 import type { Store } from "../../src/store/contract.ts";
 import { memoryTables } from "../../src/store/table-store/memory-tables.ts";
 import { ServerTime } from "../../src/store/server-time.ts";
@@ -10,8 +9,7 @@ import type { Past as PastTime } from "../../src/store/steady-time.ts";
 import { tableStore } from "../../src/store/table-store/table-store.ts";
 import type { Tables } from "../../src/store/table-store/tables.ts";
 import { manualClock } from "../../src/testing/index.ts";
-import { answerOf, keptBy, Past, sequences } from "./sequences.ts";
-import type { Call, Mix, Step } from "./sequences.ts";
+import { answerOf, keptBy, Past, sequences, type Call, type Mix, type Step } from "./sequences.ts";
 
 /** Plays a sequence; rejects at the first difference. */
 export type Play = (steps: readonly Step[]) => Promise<void>;

@@ -1,17 +1,17 @@
 /** Random sequences of a store's verbs: data that fast-check can shrink, and the calls that it stands for. */
 import fc from "fast-check";
-import { lanes } from "../../src/store/contract.ts";
-import type {
-  AccountRecord,
-  Batch,
-  Commit,
-  Json,
-  Limit,
-  Loaded,
-  Move,
-  Slot,
-  SlotRequest,
-  Store,
+import {
+  lanes,
+  type AccountRecord,
+  type Batch,
+  type Commit,
+  type Json,
+  type Limit,
+  type Loaded,
+  type Move,
+  type Slot,
+  type SlotRequest,
+  type Store,
 } from "../../src/store/contract.ts";
 
 /** Ids that records begin under, and all there are: the others come with moves. */

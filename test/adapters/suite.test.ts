@@ -4,8 +4,13 @@ import { describe, expect, it } from "vitest";
 import nodeTest from "node:test";
 import { memory } from "../../adapters/memory.ts";
 import type { Commit, Store, StoreAdapter, StoredRecord } from "../../src/store/contract.ts";
-import { manualClock, storeConformance } from "../../src/testing/index.ts";
-import type { MovableClock, StoreConformanceOptions, TestFunction } from "../../src/testing/index.ts";
+import {
+  manualClock,
+  storeConformance,
+  type MovableClock,
+  type StoreConformanceOptions,
+  type TestFunction,
+} from "../../src/testing/index.ts";
 
 /** Runs the suite; the titles that failed. */
 async function failuresOf(options: StoreConformanceOptions): Promise<readonly string[]> {

@@ -1,17 +1,14 @@
-import { describe, expect, it, onTestFinished } from "vitest";
-import type { TestContext } from "vitest";
+import { describe, expect, it, onTestFinished, type TestContext } from "vitest";
 import { postgres } from "oneup-lifecycle/adapters/postgres";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import { thorough } from "../support/effort.ts";
 import { anyKey } from "../support/places.ts";
-import { needing } from "../support/needs.ts";
-import type { Program } from "../support/needs.ts";
+import { needing, type Program } from "../support/needs.ts";
 import { startPostgres } from "../support/postgres.ts";
 import { folder } from "../support/scene.ts";
 import { startServer } from "../support/servers.ts";
 import { machinesTime, sentHeader, watchArrivals } from "./arrivals.ts";
-import { play } from "./chaos.ts";
-import type { Ground } from "./chaos.ts";
+import { play, type Ground } from "./chaos.ts";
 import { beyondLimit } from "./judge.ts";
 import { times } from "./people.ts";
 

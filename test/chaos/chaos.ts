@@ -1,16 +1,13 @@
 /** A fleet of processes, a store and 1upHealth in bad times. */
 import { setTimeout as pause } from "node:timers/promises";
-import { createLifecycle } from "oneup-lifecycle";
-import type { Lifecycle } from "oneup-lifecycle";
+import { createLifecycle, type Lifecycle } from "oneup-lifecycle";
 import { createSandbox, createVirtualClock } from "oneup-lifecycle/sandbox";
 import { openLine } from "../support/line.ts";
-import { at } from "../support/places.ts";
-import type { Place } from "../support/places.ts";
+import { at, type Place } from "../support/places.ts";
 import type { Server } from "../support/programs.ts";
 import { watchArrivals } from "./arrivals.ts";
 import { Deployment } from "./deployment.ts";
-import { disastersOf } from "./disasters.ts";
-import type { Troupe } from "./disasters.ts";
+import { disastersOf, type Troupe } from "./disasters.ts";
 import { judge, secretsOf } from "./judge.ts";
 import { people } from "./people.ts";
 import { onStandstill, standStill } from "./standstill.ts";

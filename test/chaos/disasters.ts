@@ -1,6 +1,5 @@
 /** What goes wrong, and when: drawn from one seed before the curtain rises. */
-import { createVirtualClock } from "oneup-lifecycle/sandbox";
-import type { Fault, Sandbox } from "oneup-lifecycle/sandbox";
+import { createVirtualClock, type Fault, type Sandbox } from "oneup-lifecycle/sandbox";
 import type { Line } from "../support/line.ts";
 import type { Deployment } from "./deployment.ts";
 

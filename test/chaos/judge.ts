@@ -1,14 +1,11 @@
 /** Holds a fleet to what the README promises. 1upHealth's journal knows. */
 import { setTimeout as pause } from "node:timers/promises";
-import { isLifecycleError } from "oneup-lifecycle";
-import type { Lifecycle, UserStatus } from "oneup-lifecycle";
+import { isLifecycleError, type Lifecycle, type UserStatus } from "oneup-lifecycle";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
 import { each } from "../support/child.ts";
-import { mostWithin } from "./arrivals.ts";
-import type { Arrival } from "./arrivals.ts";
+import { mostWithin, type Arrival } from "./arrivals.ts";
 import type { Deployment } from "./deployment.ts";
-import { baseOf, standsStill, times, wordsOf } from "./people.ts";
-import type { Person } from "./people.ts";
+import { baseOf, standsStill, times, wordsOf, type Person } from "./people.ts";
 
 /** What the judge looks at. */
 export interface Case {

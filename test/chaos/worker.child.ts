@@ -3,15 +3,20 @@
  * some of them, and asks for their tokens, until it is told to stop. Started again after it died, it does the same again.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import { createLifecycle, isLifecycleError, systemClock, undiciTransport } from "oneup-lifecycle";
-import type { Lifecycle, Logger, Transport } from "oneup-lifecycle";
+import {
+  createLifecycle,
+  isLifecycleError,
+  systemClock,
+  undiciTransport,
+  type Lifecycle,
+  type Logger,
+  type Transport,
+} from "oneup-lifecycle";
 import { connectSandboxClock } from "oneup-lifecycle/sandbox";
 import { argument, each } from "../support/child.ts";
-import { at } from "../support/places.ts";
-import type { Place } from "../support/places.ts";
+import { at, type Place } from "../support/places.ts";
 import { machinesTime, sentHeader } from "./arrivals.ts";
-import { standsStill, times, wordsOf } from "./people.ts";
-import type { Person } from "./people.ts";
+import { standsStill, times, wordsOf, type Person } from "./people.ts";
 import { onStandstill } from "./standstill.ts";
 import { loggerTo } from "../support/loggers.ts";
 

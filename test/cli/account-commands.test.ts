@@ -1,8 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { operatorStage } from "./operator.ts";
-import type { Performed } from "./operator.ts";
+import { operatorStage, type Performed } from "./operator.ts";
 import { afterwards } from "../support/scene.ts";
 
 describe("cli reopen", () => {

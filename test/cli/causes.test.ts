@@ -1,11 +1,9 @@
-import { createSandbox } from "oneup-lifecycle/sandbox";
-import type { SandboxServer } from "oneup-lifecycle/sandbox";
+import { createSandbox, type SandboxServer } from "oneup-lifecycle/sandbox";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { operatorAt } from "./operator.ts";
-import type { Operator } from "./operator.ts";
+import { operatorAt, type Operator } from "./operator.ts";
 
 let path: string;
 let server: SandboxServer;

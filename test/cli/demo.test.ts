@@ -2,8 +2,7 @@ import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { folder } from "../support/scene.ts";
-import { isThere, start } from "../support/started.ts";
-import type { Started } from "../support/started.ts";
+import { isThere, start, type Started } from "../support/started.ts";
 
 /** The worker processes that the demo told of. */
 function workers(out: string): number[] {

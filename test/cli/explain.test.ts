@@ -3,8 +3,7 @@ import type { UserState, UserStatus } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { explain } from "../../src/cli/commands/explain.ts";
 import { atShell } from "../../src/cli/shell-words.ts";
-import { explainUser } from "../../src/runtime/operations/explain-user.ts";
-import type { Circumstances } from "../../src/runtime/operations/explain-user.ts";
+import { explainUser, type Circumstances } from "../../src/runtime/operations/explain-user.ts";
 import { states } from "../machines/events.ts";
 import { at, now, stepOf, user } from "../support/statuses.ts";
 

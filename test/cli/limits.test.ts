@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
 import { afterwards, folder } from "../support/scene.ts";
-import { operatorAt } from "./operator.ts";
-import type { Operator } from "./operator.ts";
+import { operatorAt, type Operator } from "./operator.ts";
 
 const hour = 3_600_000;
 

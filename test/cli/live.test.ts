@@ -2,10 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createSandbox } from "../../src/sandbox/index.ts";
-import type { Sandbox, SandboxServer } from "../../src/sandbox/index.ts";
-import { start } from "../support/started.ts";
-import type { Ended } from "../support/started.ts";
+import { createSandbox, type Sandbox, type SandboxServer } from "../../src/sandbox/index.ts";
+import { start, type Ended } from "../support/started.ts";
 
 let sandbox: Sandbox;
 let server: SandboxServer;

@@ -2,12 +2,10 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createSandbox } from "oneup-lifecycle/sandbox";
-import type { SandboxServer } from "oneup-lifecycle/sandbox";
+import { createSandbox, type SandboxServer } from "oneup-lifecycle/sandbox";
 import { mermaid } from "oneup-lifecycle/machines";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { operatorAt } from "./operator.ts";
-import type { Operator, Performed } from "./operator.ts";
+import { operatorAt, type Operator, type Performed } from "./operator.ts";
 
 const limit = ["--limit", "3"] as const;
 let path: string;

@@ -3,10 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createSandbox } from "../../src/sandbox/index.ts";
-import type { Sandbox, SandboxServer } from "../../src/sandbox/index.ts";
-import { start } from "../support/started.ts";
-import type { Started } from "../support/started.ts";
+import { createSandbox, type Sandbox, type SandboxServer } from "../../src/sandbox/index.ts";
+import { start, type Started } from "../support/started.ts";
 
 let sandbox: Sandbox;
 let server: SandboxServer;

@@ -1,7 +1,6 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, it, vi } from "vitest";
-import { operatorStage } from "./operator.ts";
-import type { Performed } from "./operator.ts";
+import { operatorStage, type Performed } from "./operator.ts";
 
 describe("cli, acting on one user", () => {
   it("reauthorize discards the grant and gets a new one", async () => {

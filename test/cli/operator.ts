@@ -1,17 +1,13 @@
 /** A store with users in it, and commands on it, as the operator on call runs them. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createLifecycle } from "oneup-lifecycle";
-import type { Lifecycle, LifecycleOptions, UserStatus } from "oneup-lifecycle";
-import { createSandbox } from "oneup-lifecycle/sandbox";
-import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
+import { createLifecycle, type Lifecycle, type LifecycleOptions, type UserStatus } from "oneup-lifecycle";
+import { createSandbox, type Sandbox, type SandboxServer } from "oneup-lifecycle/sandbox";
 import { vi } from "vitest";
 import { perform } from "../../src/cli/perform.ts";
-import { at } from "../support/places.ts";
-import type { Place } from "../support/places.ts";
+import { at, type Place } from "../support/places.ts";
 import { afterwards, folder } from "../support/scene.ts";
-import { start } from "../support/started.ts";
-import type { Ended, Started } from "../support/started.ts";
+import { start, type Ended, type Started } from "../support/started.ts";
 
 /** How a command ended. */
 export type Performed = Pick<Ended, "out" | "err"> & { readonly code: number };

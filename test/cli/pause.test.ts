@@ -1,8 +1,7 @@
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
 import { afterwards, folder } from "../support/scene.ts";
-import { operatorAt } from "./operator.ts";
-import type { Performed } from "./operator.ts";
+import { operatorAt, type Performed } from "./operator.ts";
 
 /** A store with a user, and commands on it. */
 async function stage(): Promise<(...words: readonly string[]) => Promise<Performed>> {

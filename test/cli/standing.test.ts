@@ -1,12 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createSandbox } from "oneup-lifecycle/sandbox";
-import type { SandboxServer } from "oneup-lifecycle/sandbox";
+import { createSandbox, type SandboxServer } from "oneup-lifecycle/sandbox";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { waitingUsers } from "../../src/cli/format.ts";
-import { operatorAt } from "./operator.ts";
-import type { Operator } from "./operator.ts";
+import { operatorAt, type Operator } from "./operator.ts";
 
 let path: string;
 let server: SandboxServer;

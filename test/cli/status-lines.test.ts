@@ -1,8 +1,7 @@
 import type { BudgetView, Health } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { paintFor } from "../../src/cli/paint.ts";
-import { statusLines } from "../../src/cli/commands/status.ts";
-import type { MetCause } from "../../src/cli/commands/status.ts";
+import { statusLines, type MetCause } from "../../src/cli/commands/status.ts";
 
 const plain = paintFor({}, { NO_COLOR: "1" });
 const now = Date.UTC(2026, 10, 25, 14);

@@ -1,7 +1,6 @@
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
-import { operatorAt } from "./operator.ts";
-import type { Operator } from "./operator.ts";
+import { operatorAt, type Operator } from "./operator.ts";
 import { hanging, wrapped } from "../../src/cli/columns.ts";
 import { afterwards, folder } from "../support/scene.ts";
 

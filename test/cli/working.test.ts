@@ -1,11 +1,8 @@
 import { readdirSync } from "node:fs";
-import { createSandbox } from "oneup-lifecycle/sandbox";
-import type { Sandbox } from "oneup-lifecycle/sandbox";
+import { createSandbox, type Sandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
-import { operatorAt } from "./operator.ts";
-import type { Operator } from "./operator.ts";
-import { anyKey } from "../support/places.ts";
-import type { Place } from "../support/places.ts";
+import { operatorAt, type Operator } from "./operator.ts";
+import { anyKey, type Place } from "../support/places.ts";
 import { afterwards, folder } from "../support/scene.ts";
 import { withServer } from "../support/servers.ts";
 

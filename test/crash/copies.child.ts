@@ -1,8 +1,7 @@
 /** Onboards one user after the other, and gives those who are there a new grant, until it is killed. */
 import { createLifecycle } from "oneup-lifecycle";
 import { argument } from "../support/child.ts";
-import { at } from "../support/places.ts";
-import type { Place } from "../support/places.ts";
+import { at, type Place } from "../support/places.ts";
 
 export interface Writer {
   readonly url: string;

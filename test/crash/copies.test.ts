@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { createLifecycle, keyFile } from "oneup-lifecycle";
-import type { Lifecycle } from "oneup-lifecycle";
+import { createLifecycle, keyFile, type Lifecycle } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";

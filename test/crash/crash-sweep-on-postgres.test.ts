@@ -1,6 +1,5 @@
 import { thorough } from "../support/effort.ts";
-import { migrated } from "../support/places.ts";
-import type { Place } from "../support/places.ts";
+import { migrated, type Place } from "../support/places.ts";
 import { withSharedPostgres } from "../support/postgres.ts";
 import { patient, sweeps, workersToo } from "./crash-sweep.ts";
 

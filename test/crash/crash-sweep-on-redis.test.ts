@@ -1,6 +1,5 @@
 import { thorough } from "../support/effort.ts";
-import { anyKey } from "../support/places.ts";
-import type { Place } from "../support/places.ts";
+import { anyKey, type Place } from "../support/places.ts";
 import { withSharedServer } from "../support/servers.ts";
 import { patient, sweeps, workersToo } from "./crash-sweep.ts";
 

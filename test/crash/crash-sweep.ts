@@ -1,19 +1,14 @@
 /** What every store is put through: processes that are killed before and after every write and call. */
-import { createLifecycle } from "oneup-lifecycle";
-import type { Lifecycle, UserStatus } from "oneup-lifecycle";
-import { connectSandboxClock, createSandbox } from "oneup-lifecycle/sandbox";
-import type { JournalEntry, Sandbox } from "oneup-lifecycle/sandbox";
-import { expect, it, vi } from "vitest";
-import type { TestContext } from "vitest";
+import { createLifecycle, type Lifecycle, type UserStatus } from "oneup-lifecycle";
+import { connectSandboxClock, createSandbox, type JournalEntry, type Sandbox } from "oneup-lifecycle/sandbox";
+import { expect, it, vi, type TestContext } from "vitest";
 import { each, startChild } from "../support/child.ts";
 import type { Instant } from "../support/dying.ts";
 import { oneIn } from "../support/effort.ts";
-import { at } from "../support/places.ts";
-import type { Place } from "../support/places.ts";
+import { at, type Place } from "../support/places.ts";
 import { accountOf } from "../../src/store/account-of.ts";
 import type { Ended } from "../support/started.ts";
-import { costs, go, journeys, renamed, steps } from "./journeys.ts";
-import type { Fated, Journey, Life } from "./journeys.ts";
+import { costs, go, journeys, renamed, steps, type Fated, type Journey, type Life } from "./journeys.ts";
 
 const script = new URL("./journey.child.ts", import.meta.url);
 /** A call that a busy machine delays for longer is repeated, and counts against the user: so it is much time. */

@@ -1,13 +1,11 @@
 import { createLifecycle } from "oneup-lifecycle";
-import { createSandbox } from "oneup-lifecycle/sandbox";
-import type { Fault } from "oneup-lifecycle/sandbox";
+import { createSandbox, type Fault } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, vi } from "vitest";
 import { each, startChild } from "../support/child.ts";
 import { at } from "../support/places.ts";
 import { oneIn } from "../support/effort.ts";
 import { folder } from "../support/scene.ts";
-import { ownPlace } from "./journeys.ts";
-import type { Fated, Life } from "./journeys.ts";
+import { ownPlace, type Fated, type Life } from "./journeys.ts";
 
 const script = new URL("./journey.child.ts", import.meta.url);
 const times = { timeoutMs: 8_000, graceMs: 200, leaseMs: 8_500 };

@@ -5,8 +5,7 @@ import { each, startChild } from "../support/child.ts";
 import { oneIn } from "../support/effort.ts";
 import { at } from "../support/places.ts";
 import { folder } from "../support/scene.ts";
-import { membersOf, ownPlace } from "./journeys.ts";
-import type { Fated, Life, ListJourney } from "./journeys.ts";
+import { membersOf, ownPlace, type Fated, type Life, type ListJourney } from "./journeys.ts";
 
 const script = new URL("./journey.child.ts", import.meta.url);
 const times = { timeoutMs: 8_000, graceMs: 200, leaseMs: 8_500 };

@@ -3,15 +3,12 @@
  * Without an instant it ends normally and prints how many writes and calls each journey took.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import { createLifecycle, undiciTransport } from "oneup-lifecycle";
-import type { Lifecycle } from "oneup-lifecycle";
+import { createLifecycle, undiciTransport, type Lifecycle } from "oneup-lifecycle";
 import { connectSandboxClock } from "oneup-lifecycle/sandbox";
 import { argument } from "../support/child.ts";
 import { die, dyingStore, dyingTransport, Fate, lives } from "../support/dying.ts";
-import { at } from "../support/places.ts";
-import type { Place } from "../support/places.ts";
-import { go, ownPlace } from "./journeys.ts";
-import type { Fated, Life } from "./journeys.ts";
+import { at, type Place } from "../support/places.ts";
+import { go, ownPlace, type Fated, type Life } from "./journeys.ts";
 
 const told = argument<Fated>();
 const asking = told.by === "asking" || told.by === "opening";

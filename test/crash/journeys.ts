@@ -1,8 +1,7 @@
 /** What the crash sweeps and their children agree on. */
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { isLifecycleError } from "oneup-lifecycle";
-import type { Grant, Lifecycle } from "oneup-lifecycle";
+import { isLifecycleError, type Grant, type Lifecycle } from "oneup-lifecycle";
 import type { Instant } from "../support/dying.ts";
 import type { Place } from "../support/places.ts";
 

@@ -1,19 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { createLifecycle } from "oneup-lifecycle";
-import type { Lifecycle } from "oneup-lifecycle";
+import { createLifecycle, type Lifecycle } from "oneup-lifecycle";
 import { createSandbox } from "oneup-lifecycle/sandbox";
-import { describe, expect, it, vi } from "vitest";
-import type { TestContext } from "vitest";
+import { describe, expect, it, vi, type TestContext } from "vitest";
 import { each, startChild } from "../support/child.ts";
 import { oneIn } from "../support/effort.ts";
-import { at } from "../support/places.ts";
-import type { Place } from "../support/places.ts";
+import { at, type Place } from "../support/places.ts";
 import { folder } from "../support/scene.ts";
 import { withSharedServer } from "../support/servers.ts";
 import type { Started } from "../support/started.ts";
-import { changeKeys } from "./key-changes.ts";
-import type { KeyChanges } from "./key-changes.ts";
+import { changeKeys, type KeyChanges } from "./key-changes.ts";
 
 const script = new URL("./keys.child.ts", import.meta.url);
 const [newer, older] = [randomBytes(32).toString("hex"), randomBytes(32).toString("hex")];

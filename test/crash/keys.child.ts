@@ -4,14 +4,12 @@
  */
 import process from "node:process";
 import { setTimeout } from "node:timers/promises";
-import { createLifecycle, undiciTransport } from "oneup-lifecycle";
-import type { Lifecycle } from "oneup-lifecycle";
+import { createLifecycle, undiciTransport, type Lifecycle } from "oneup-lifecycle";
 import { connectSandboxClock } from "oneup-lifecycle/sandbox";
 import { argument } from "../support/child.ts";
 import { die, dyingStore, dyingTransport, Fate, lives } from "../support/dying.ts";
 import { at } from "../support/places.ts";
-import { changeKeys } from "./key-changes.ts";
-import type { KeyChanges } from "./key-changes.ts";
+import { changeKeys, type KeyChanges } from "./key-changes.ts";
 
 const { url, credentials, stores, keys, older, by, options } = argument<KeyChanges>();
 const clock = await connectSandboxClock(url);

@@ -1,10 +1,8 @@
 import { createLifecycle } from "oneup-lifecycle";
 import { createSandbox } from "oneup-lifecycle/sandbox";
-import { describe, expect, it, vi } from "vitest";
-import type { TestContext } from "vitest";
+import { describe, expect, it, vi, type TestContext } from "vitest";
 import { startChild } from "../support/child.ts";
-import { anyKey, at, migrated } from "../support/places.ts";
-import type { Place } from "../support/places.ts";
+import { anyKey, at, migrated, type Place } from "../support/places.ts";
 import { withSharedPostgres } from "../support/postgres.ts";
 import { folder } from "../support/scene.ts";
 import { withSharedServer } from "../support/servers.ts";

@@ -1,14 +1,10 @@
-import { createLifecycle } from "oneup-lifecycle";
-import type { Lifecycle } from "oneup-lifecycle";
-import { createSandbox } from "oneup-lifecycle/sandbox";
-import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
-import { describe, expect, it } from "vitest";
-import type { TestContext } from "vitest";
+import { createLifecycle, type Lifecycle } from "oneup-lifecycle";
+import { createSandbox, type Sandbox, type SandboxServer } from "oneup-lifecycle/sandbox";
+import { describe, expect, it, type TestContext } from "vitest";
 import { each, startChild } from "../support/child.ts";
 import { oneIn } from "../support/effort.ts";
 import type { Instant } from "../support/dying.ts";
-import { at } from "../support/places.ts";
-import type { Place } from "../support/places.ts";
+import { at, type Place } from "../support/places.ts";
 import { folder } from "../support/scene.ts";
 import type { Reconciled, Told } from "./reconcile.child.ts";
 

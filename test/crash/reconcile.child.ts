@@ -1,10 +1,8 @@
 /** Reconciles, each life in an account of its own, in a process that is killed when all of them stand at their instants. */
 import { createLifecycle, undiciTransport } from "oneup-lifecycle";
 import { argument } from "../support/child.ts";
-import { die, dyingStore, dyingTransport, Fate, lives } from "../support/dying.ts";
-import type { Instant } from "../support/dying.ts";
-import { at } from "../support/places.ts";
-import type { Place } from "../support/places.ts";
+import { die, dyingStore, dyingTransport, Fate, lives, type Instant } from "../support/dying.ts";
+import { at, type Place } from "../support/places.ts";
 
 /** What is reconciled, where, and where that ends first. */
 export interface Reconciled {

@@ -6,8 +6,7 @@ import { onDeno } from "../support/built.ts";
 import { needing } from "../support/needs.ts";
 import { startPostgres } from "../support/postgres.ts";
 import { startServer } from "../support/servers.ts";
-import { deno, start } from "../support/started.ts";
-import type { Ended, Started } from "../support/started.ts";
+import { deno, start, type Ended, type Started } from "../support/started.ts";
 
 const examples = new URL("../../examples/", import.meta.url);
 

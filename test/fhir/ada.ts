@@ -1,9 +1,14 @@
 /** What most tests of the FHIR client need: a sandbox, a lifecycle on it, and a user that exists already. */
-import { isLifecycleError } from "oneup-lifecycle";
-import type { FhirClient, FhirOptions, FhirVersion, Lifecycle, LifecycleError } from "oneup-lifecycle";
+import {
+  isLifecycleError,
+  type FhirClient,
+  type FhirOptions,
+  type FhirVersion,
+  type Lifecycle,
+  type LifecycleError,
+} from "oneup-lifecycle";
 import type { SandboxOptions } from "oneup-lifecycle/sandbox";
-import { scene } from "../support/scene.ts";
-import type { Scene } from "../support/scene.ts";
+import { scene, type Scene } from "../support/scene.ts";
 
 export const ada = "ada@example.org";
 

@@ -1,6 +1,11 @@
 import fc from "fast-check";
-import { createFhirClient, createLifecycle, fetchTransport } from "oneup-lifecycle";
-import type { FhirClient, Transport } from "oneup-lifecycle";
+import {
+  createFhirClient,
+  createLifecycle,
+  fetchTransport,
+  type FhirClient,
+  type Transport,
+} from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";

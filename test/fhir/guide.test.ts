@@ -1,11 +1,9 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { Patient } from "fhir/r2.js";
-import { createLifecycle } from "oneup-lifecycle";
-import type { Lifecycle } from "oneup-lifecycle";
+import { createLifecycle, type Lifecycle } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
-import { createSandbox } from "oneup-lifecycle/sandbox";
-import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
+import { createSandbox, type Sandbox, type SandboxServer } from "oneup-lifecycle/sandbox";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { needing } from "../support/needs.ts";
 import { all } from "./ada.ts";

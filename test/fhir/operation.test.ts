@@ -1,5 +1,4 @@
-import { createFhirClient } from "oneup-lifecycle";
-import type { FhirClient } from "oneup-lifecycle";
+import { createFhirClient, type FhirClient } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { serve } from "../http/local-server.ts";
 import { errorOf } from "./ada.ts";

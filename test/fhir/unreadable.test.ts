@@ -1,5 +1,4 @@
-import { createFhirClient, fetchTransport, systemClock } from "oneup-lifecycle";
-import type { FhirClient } from "oneup-lifecycle";
+import { createFhirClient, fetchTransport, systemClock, type FhirClient } from "oneup-lifecycle";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { all, errorOf } from "./ada.ts";

@@ -10,8 +10,7 @@ import { runInNewContext } from "node:vm";
 import { createLifecycle } from "oneup-lifecycle";
 import { connectSandboxClock } from "oneup-lifecycle/sandbox";
 import { argument } from "../support/child.ts";
-import { at } from "../support/places.ts";
-import type { Place } from "../support/places.ts";
+import { at, type Place } from "../support/places.ts";
 
 /** What the parent says. */
 export interface Walker {

@@ -1,11 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { memory } from "../../adapters/memory.ts";
-import { createGuard } from "../../src/guard/guard.ts";
-import type { Guard } from "../../src/guard/guard.ts";
+import { createGuard, type Guard } from "../../src/guard/guard.ts";
 import { none, total } from "../../src/store/lane-scheduler.ts";
 import type { Commit, Limit, Store } from "../../src/store/contract.ts";
-import { manualClock } from "../../src/testing/index.ts";
-import type { ManualClock } from "../../src/testing/index.ts";
+import { manualClock, type ManualClock } from "../../src/testing/index.ts";
 
 const limit: Limit = { name: "management", calls: 2, windowMs: 60_000 };
 const limits = { management: limit, token: null, fhir: null };

@@ -7,8 +7,8 @@ import {
   systemClock,
   TransportError,
   undiciTransport,
+  type Transport,
 } from "oneup-lifecycle";
-import type { Transport } from "oneup-lifecycle";
 import { postgres } from "oneup-lifecycle/adapters/postgres";
 import { redis } from "oneup-lifecycle/adapters/redis";
 import { argument } from "../support/child.ts";

@@ -1,6 +1,15 @@
 import { inspect } from "node:util";
-import { createLifecycle, fetchTransport, isLifecycleError, keyFile, undiciTransport } from "oneup-lifecycle";
-import type { Lifecycle, StoreAdapter, Transport, TransportRequest } from "oneup-lifecycle";
+import {
+  createLifecycle,
+  fetchTransport,
+  isLifecycleError,
+  keyFile,
+  undiciTransport,
+  type Lifecycle,
+  type StoreAdapter,
+  type Transport,
+  type TransportRequest,
+} from "oneup-lifecycle";
 import { keyv } from "oneup-lifecycle/adapters/keyv";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { memory } from "oneup-lifecycle/adapters/memory";

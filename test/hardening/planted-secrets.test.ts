@@ -1,8 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { inspect } from "node:util";
-import { isLifecycleError, undiciTransport } from "oneup-lifecycle";
-import type { Lifecycle, Transport, TransportRequest, TransportResponse } from "oneup-lifecycle";
+import {
+  isLifecycleError,
+  undiciTransport,
+  type Lifecycle,
+  type Transport,
+  type TransportRequest,
+  type TransportResponse,
+} from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { onDisk } from "../support/on-disk.ts";
 import { folder, scene } from "../support/scene.ts";

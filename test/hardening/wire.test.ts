@@ -1,7 +1,12 @@
-import { createServer } from "node:net";
-import type { Server } from "node:net";
-import { createLifecycle, fetchTransport, isLifecycleError, undiciTransport } from "oneup-lifecycle";
-import type { Lifecycle, LifecycleOptions } from "oneup-lifecycle";
+import { createServer, type Server } from "node:net";
+import {
+  createLifecycle,
+  fetchTransport,
+  isLifecycleError,
+  undiciTransport,
+  type Lifecycle,
+  type LifecycleOptions,
+} from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/clock.ts";

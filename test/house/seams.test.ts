@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { broken, changesOf, rewriteOf, seenBy } from "../simulation/breaking.ts";
 import { mutants } from "../simulation/mutants.ts";
-import { eachNode, parsed, productSources, seamsIn } from "../simulation/seams.ts";
-import type { Sources } from "../simulation/seams.ts";
+import { eachNode, parsed, productSources, seamsIn, type Sources } from "../simulation/seams.ts";
 import { draw, oneIn } from "../support/effort.ts";
 import { formatted, inOneFile, isName, meaning, moved, renamed } from "../support/changed-code.ts";
 import { root } from "./repository.ts";

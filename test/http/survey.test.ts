@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { survey } from "../../src/http/survey.ts";
-import type { Survey } from "../../src/http/survey.ts";
+import { survey, type Survey } from "../../src/http/survey.ts";
 import { thorough } from "../support/effort.ts";
 
 const unbounded = { depth: Number.POSITIVE_INFINITY, values: Number.POSITIVE_INFINITY };

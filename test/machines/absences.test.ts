@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nothingKnown } from "../../machines/index.ts";
-import type { UserContext, UserEvent, UserState } from "../../machines/index.ts";
+import { nothingKnown, type UserContext, type UserEvent, type UserState } from "../../machines/index.ts";
 import { step } from "../../src/runtime/user/step.ts";
 import { dayLater, event, issuedAt, later, usual } from "./events.ts";
 

@@ -1,7 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { getShortestPaths } from "xstate/graph";
-import { accountGate, openGate, stepGate } from "../../machines/index.ts";
-import type { Gate, GateEvent, GateState } from "../../machines/index.ts";
+import {
+  accountGate,
+  openGate,
+  stepGate,
+  type Gate,
+  type GateEvent,
+  type GateState,
+} from "../../machines/index.ts";
 
 const held: GateEvent = { type: "HELD", at: 1_000, reason: "throttled", until: 61_000 };
 const refused: GateEvent = { type: "REFUSED", at: 1_000, reason: "credentials", until: 61_000 };

@@ -1,7 +1,12 @@
 /** Every event once, with the facts that an outcome usually brings. */
 
-import type { UserContext, UserEvent, UserState } from "../../machines/index.ts";
-import { nothingKnown, renamable } from "../../machines/index.ts";
+import {
+  type UserContext,
+  type UserEvent,
+  type UserState,
+  nothingKnown,
+  renamable,
+} from "../../machines/index.ts";
 
 /** When a code in hand was issued. */
 export const issuedAt = 1_767_225_600_000;

@@ -2,8 +2,15 @@ import { isDeepStrictEqual } from "node:util";
 import { describe, expect, it } from "vitest";
 import { initialTransition, transition } from "xstate";
 import { getShortestPaths } from "xstate/graph";
-import { isRenaming, leafOf, nothingKnown, userLifecycle, valueOf } from "../../machines/index.ts";
-import type { UserContext, UserState } from "../../machines/index.ts";
+import {
+  isRenaming,
+  leafOf,
+  nothingKnown,
+  userLifecycle,
+  valueOf,
+  type UserContext,
+  type UserState,
+} from "../../machines/index.ts";
 import { callOf, step } from "../../src/runtime/user/step.ts";
 import { oneIn, thorough } from "../support/effort.ts";
 import { contexts, dayLater, eventsAt, issuedAt, later, soon, states, tooLate } from "./events.ts";

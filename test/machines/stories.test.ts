@@ -1,8 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { nothingKnown } from "../../machines/index.ts";
-import type { UserEvent, UserState } from "../../machines/index.ts";
-import { step } from "../../src/runtime/user/step.ts";
-import type { Position } from "../../src/runtime/user/step.ts";
+import { nothingKnown, type UserEvent, type UserState } from "../../machines/index.ts";
+import { step, type Position } from "../../src/runtime/user/step.ts";
 import { event, issuedAt } from "./events.ts";
 
 const hour = 3_600_000;

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isRenaming } from "../../machines/index.ts";
-import type { UserContext, UserEvent } from "../../machines/index.ts";
+import { isRenaming, type UserContext, type UserEvent } from "../../machines/index.ts";
 import { step } from "../../src/runtime/user/step.ts";
 import { event, eventsAt, states, usual } from "./events.ts";
 

@@ -3,8 +3,7 @@ import { get } from "node:http";
 import { text } from "node:stream/consumers";
 import { createLifecycle, isLifecycleError, systemClock } from "oneup-lifecycle";
 import { argument } from "../support/child.ts";
-import { at } from "../support/places.ts";
-import type { Place } from "../support/places.ts";
+import { at, type Place } from "../support/places.ts";
 
 /** What the parent says. */
 export interface Asker {

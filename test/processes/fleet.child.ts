@@ -1,10 +1,8 @@
 /** One process of a fleet: onboards its share of users and works for all until it is stopped. */
 import { setTimeout as pause } from "node:timers/promises";
-import { createLifecycle, isLifecycleError } from "oneup-lifecycle";
-import type { LifecycleOptions } from "oneup-lifecycle";
+import { createLifecycle, isLifecycleError, type LifecycleOptions } from "oneup-lifecycle";
 import { argument, each } from "../support/child.ts";
-import { at } from "../support/places.ts";
-import type { Place } from "../support/places.ts";
+import { at, type Place } from "../support/places.ts";
 
 /** What the parent says. */
 export interface Member {

@@ -1,12 +1,9 @@
 /** Fleets of worker processes on one store, and what is asked about them afterwards. */
-import { createLifecycle } from "oneup-lifecycle";
-import type { Lifecycle } from "oneup-lifecycle";
-import { createSandbox } from "oneup-lifecycle/sandbox";
-import type { Sandbox, SandboxOptions } from "oneup-lifecycle/sandbox";
+import { createLifecycle, type Lifecycle } from "oneup-lifecycle";
+import { createSandbox, type Sandbox, type SandboxOptions } from "oneup-lifecycle/sandbox";
 import { expect, vi } from "vitest";
 import { startChild } from "../support/child.ts";
-import { at } from "../support/places.ts";
-import type { Place } from "../support/places.ts";
+import { at, type Place } from "../support/places.ts";
 import { afterwards } from "../support/scene.ts";
 import type { Started } from "../support/started.ts";
 import type { Member } from "./fleet.child.ts";

@@ -1,11 +1,9 @@
-import { createSandbox } from "oneup-lifecycle/sandbox";
-import type { Sandbox, SandboxServer } from "oneup-lifecycle/sandbox";
+import { createSandbox, type Sandbox, type SandboxServer } from "oneup-lifecycle/sandbox";
 import { createLifecycle } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { startChild } from "../support/child.ts";
 import { thorough } from "../support/effort.ts";
-import { anyKey, at, migrated } from "../support/places.ts";
-import type { Place } from "../support/places.ts";
+import { anyKey, at, migrated, type Place } from "../support/places.ts";
 import { withSharedPostgres } from "../support/postgres.ts";
 import { afterwards, folder } from "../support/scene.ts";
 import { withServer } from "../support/servers.ts";

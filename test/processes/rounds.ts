@@ -1,6 +1,5 @@
 /** A parent whose children start each round at the same instant: they ask for it, and it answers all at once. */
-import { createServer } from "node:http";
-import type { ServerResponse } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import { once } from "node:events";
 import { afterwards } from "../support/scene.ts";
 

@@ -3,8 +3,7 @@
  * start of the README there, on every runtime.
  */
 import process from "node:process";
-import { installed } from "./application.ts";
-import type { Ran } from "./application.ts";
+import { installed, type Ran } from "./application.ts";
 import { runtimes } from "./runtimes.ts";
 
 const mostPackages = 24;

@@ -7,8 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { deno, entryPoints, root } from "./deno.ts";
-import { lacking } from "./lacking.ts";
-import type { Documented } from "./lacking.ts";
+import { lacking, type Documented } from "./lacking.ts";
 
 const told = JSON.parse(deno(root, "doc", "--json", ...Object.values(entryPoints))) as Documented; // Deno's own format
 const gaps = lacking(told);

@@ -1,6 +1,5 @@
 import type { LifecycleError } from "oneup-lifecycle";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycle, TestLifecycleOptions } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type TestLifecycle, type TestLifecycleOptions } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { afterwards, arrivedIn, heldBack, hurry, pass, scene, spentOn, working } from "../support/scene.ts";
 

@@ -1,9 +1,15 @@
-import { isLifecycleError, LifecycleError } from "oneup-lifecycle";
-import type { Clock, Lifecycle, Store, StoreAdapter, UserSnapshot } from "oneup-lifecycle";
+import {
+  isLifecycleError,
+  LifecycleError,
+  type Clock,
+  type Lifecycle,
+  type Store,
+  type StoreAdapter,
+  type UserSnapshot,
+} from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { createActor, toPromise, waitFor } from "xstate";
-import type { Snapshot } from "xstate";
+import { createActor, toPromise, waitFor, type Snapshot } from "xstate";
 import { Changes } from "../../src/runtime/engine/changes.ts";
 import { hurry, scene, spentOn } from "../support/scene.ts";
 import { signUp } from "../support/sign-up.ts";

@@ -1,8 +1,16 @@
 import { inspect } from "node:util";
 import type { Lifecycle, UserSnapshot, UserStatus } from "oneup-lifecycle";
 import { describe, expect, expectTypeOf, it } from "vitest";
-import { createActor, setup, toPromise, waitFor } from "xstate";
-import type { ActorRefFrom, InspectionEvent, OutputFrom, SnapshotFrom } from "xstate";
+import {
+  createActor,
+  setup,
+  toPromise,
+  waitFor,
+  type ActorRefFrom,
+  type InspectionEvent,
+  type OutputFrom,
+  type SnapshotFrom,
+} from "xstate";
 import { folder, scene, spentOn } from "../support/scene.ts";
 import { onDisk } from "../support/on-disk.ts";
 import { signUp } from "../support/sign-up.ts";

@@ -1,9 +1,13 @@
 /** Calls that are blocked before they reach 1upHealth: by a firewall that blocks one id, by a captive portal, from a blocked region. */
-import { createLifecycle, fetchTransport } from "oneup-lifecycle";
-import type { Lifecycle, Transport, TransportResponse } from "oneup-lifecycle";
+import {
+  createLifecycle,
+  fetchTransport,
+  type Lifecycle,
+  type Transport,
+  type TransportResponse,
+} from "oneup-lifecycle";
 import type { Fault } from "oneup-lifecycle/sandbox";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycle } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { oneIn, thorough } from "../support/effort.ts";
 import { afterwards } from "../support/scene.ts";

@@ -1,7 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
-import { systemClock } from "oneup-lifecycle";
-import type { BudgetView, StoreAdapter } from "oneup-lifecycle";
+import { systemClock, type BudgetView, type StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { altered } from "../support/altered.ts";
 import { arrivedIn, hurry, scene } from "../support/scene.ts";

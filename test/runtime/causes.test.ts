@@ -1,12 +1,9 @@
 import { inspect } from "node:util";
 import { memory } from "oneup-lifecycle/adapters/memory";
-import { TransportError } from "oneup-lifecycle";
-import type { LifecycleError, Transport } from "oneup-lifecycle";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycle, TestLifecycleOptions } from "oneup-lifecycle/testing";
+import { TransportError, type LifecycleError, type Transport } from "oneup-lifecycle";
+import { createTestLifecycle, type TestLifecycle, type TestLifecycleOptions } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
-import { loggerTo } from "../support/loggers.ts";
-import type { LogLine } from "../support/loggers.ts";
+import { loggerTo, type LogLine } from "../support/loggers.ts";
 import { afterwards, heldBack, scene } from "../support/scene.ts";
 
 const host = "api.oneup.invalid";

@@ -1,5 +1,4 @@
-import { createLifecycle, LifecycleError } from "oneup-lifecycle";
-import type { Store, StoreAdapter } from "oneup-lifecycle";
+import { createLifecycle, LifecycleError, type Store, type StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it, vi } from "vitest";
 import { afterwards, scene } from "../support/scene.ts";

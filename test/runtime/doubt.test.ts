@@ -1,16 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { nothingKnown } from "../../machines/index.ts";
-import type { UserContext, UserEvent, UserState } from "../../machines/index.ts";
+import { nothingKnown, type UserContext, type UserEvent, type UserState } from "../../machines/index.ts";
 import { slotAfter } from "../../src/guard/guard.ts";
 import { endpointOf } from "../../src/runtime/engine/perform-call.ts";
 import { applyOutcome, applyNoOutcome } from "../../src/runtime/engine/apply-outcome.ts";
-import { doubtAbout, doubtOf, doubts, slotFate } from "../../src/runtime/engine/in-doubt.ts";
-import type { DoubtfulCall } from "../../src/runtime/engine/in-doubt.ts";
+import {
+  doubtAbout,
+  doubtOf,
+  doubts,
+  slotFate,
+  type DoubtfulCall,
+} from "../../src/runtime/engine/in-doubt.ts";
 import { beforeNextCode } from "../../src/runtime/options/backoff.ts";
-import { callOf, step } from "../../src/runtime/user/step.ts";
-import type { Position } from "../../src/runtime/user/step.ts";
-import { newUser } from "../../src/runtime/user/user.ts";
-import type { User } from "../../src/runtime/user/user.ts";
+import { callOf, step, type Position } from "../../src/runtime/user/step.ts";
+import { newUser, type User } from "../../src/runtime/user/user.ts";
 import { Secret } from "../../src/secret.ts";
 import { event, later as now } from "../machines/events.ts";
 

@@ -1,7 +1,5 @@
-import { createLifecycle, fetchTransport } from "oneup-lifecycle";
-import type { Lifecycle } from "oneup-lifecycle";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycle } from "oneup-lifecycle/testing";
+import { createLifecycle, fetchTransport, type Lifecycle } from "oneup-lifecycle";
+import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { afterwards } from "../support/scene.ts";
 

@@ -1,7 +1,6 @@
 import type { GateName, PauseReason, ShutGate, UserStatus } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
-import { explainUser } from "../../src/runtime/operations/explain-user.ts";
-import type { Circumstances } from "../../src/runtime/operations/explain-user.ts";
+import { explainUser, type Circumstances } from "../../src/runtime/operations/explain-user.ts";
 import { callOf } from "../../src/runtime/user/step.ts";
 import { states } from "../machines/events.ts";
 import { at, now, user } from "../support/statuses.ts";

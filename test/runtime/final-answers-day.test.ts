@@ -1,7 +1,6 @@
 /** Refused codes and contradictions end a user only once they have lasted a day; a short trouble costs minutes. */
 import type { Fault } from "oneup-lifecycle/sandbox";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycle } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { afterwards, working } from "../support/scene.ts";
 

@@ -1,6 +1,5 @@
 /** Only a known refusal of the very endpoint that was asked ends a user for good; every other one is waited for. */
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycle } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { afterwards, working } from "../support/scene.ts";
 

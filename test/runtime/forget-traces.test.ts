@@ -2,14 +2,12 @@
 import { createClient } from "@keyv/redis";
 import { Keyv } from "keyv";
 import { open as openLmdb } from "lmdb";
-import { isLifecycleError } from "oneup-lifecycle";
-import type { Lifecycle, LifecycleOptions, StoreAdapter } from "oneup-lifecycle";
+import { isLifecycleError, type Lifecycle, type LifecycleOptions, type StoreAdapter } from "oneup-lifecycle";
 import { keyv } from "oneup-lifecycle/adapters/keyv";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { postgres } from "oneup-lifecycle/adapters/postgres";
 import { redis } from "oneup-lifecycle/adapters/redis";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { CrashPoint } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type CrashPoint } from "oneup-lifecycle/testing";
 import pg from "pg";
 import { describe, expect, it } from "vitest";
 import { anyKey } from "../support/places.ts";

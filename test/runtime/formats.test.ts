@@ -2,8 +2,15 @@
  * Two releases on one store, as in a rolling deploy: this one knows format 1, the next one an invented format 2. The
  * release after that will raise the account's format; here the test does.
  */
-import { undiciTransport } from "oneup-lifecycle";
-import type { Batch, Json, Lifecycle, LifecycleOptions, Store, StoreAdapter } from "oneup-lifecycle";
+import {
+  undiciTransport,
+  type Batch,
+  type Json,
+  type Lifecycle,
+  type LifecycleOptions,
+  type Store,
+  type StoreAdapter,
+} from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
 import { openLifecycle } from "../../src/runtime/open-lifecycle.ts";

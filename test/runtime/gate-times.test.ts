@@ -1,8 +1,6 @@
 /** A process whose clock is a day off shuts a gate for others no longer than it meant to. */
-import { createLifecycle, fetchTransport } from "oneup-lifecycle";
-import type { Lifecycle } from "oneup-lifecycle";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycle } from "oneup-lifecycle/testing";
+import { createLifecycle, fetchTransport, type Lifecycle } from "oneup-lifecycle";
+import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { afterwards } from "../support/scene.ts";
 

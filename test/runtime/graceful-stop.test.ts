@@ -1,5 +1,4 @@
-import { LifecycleError } from "oneup-lifecycle";
-import type { LifecycleOptions } from "oneup-lifecycle";
+import { LifecycleError, type LifecycleOptions } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it, vi } from "vitest";
@@ -7,8 +6,7 @@ import { accountOf } from "../../src/store/account-of.ts";
 import { altered } from "../support/altered.ts";
 import { onDisk } from "../support/on-disk.ts";
 import { anyKey, at } from "../support/places.ts";
-import { folder, scene } from "../support/scene.ts";
-import type { Scene } from "../support/scene.ts";
+import { folder, scene, type Scene } from "../support/scene.ts";
 import { withSharedServer } from "../support/servers.ts";
 
 type Kept = Pick<LifecycleOptions, "store" | "encryption">;

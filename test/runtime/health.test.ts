@@ -1,9 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { memory } from "oneup-lifecycle/adapters/memory";
-import { createLifecycle, LifecycleError } from "oneup-lifecycle";
-import type { Lifecycle, Store, StoreAdapter } from "oneup-lifecycle";
-import { createTestLifecycle, manualClock } from "oneup-lifecycle/testing";
-import type { ManualClock } from "oneup-lifecycle/testing";
+import {
+  createLifecycle,
+  LifecycleError,
+  type Lifecycle,
+  type Store,
+  type StoreAdapter,
+} from "oneup-lifecycle";
+import { createTestLifecycle, manualClock, type ManualClock } from "oneup-lifecycle/testing";
 import { altered } from "../support/altered.ts";
 
 const full = new LifecycleError("STORE_UNAVAILABLE", "Cannot write: full", { retryable: true });

@@ -9,12 +9,10 @@ import { redis } from "oneup-lifecycle/adapters/redis";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { anyKey } from "../support/places.ts";
 import { soon } from "../support/sealed-users.ts";
-import { folder, scene } from "../support/scene.ts";
-import type { Scene } from "../support/scene.ts";
+import { folder, scene, type Scene } from "../support/scene.ts";
 import { needing } from "../support/needs.ts";
 import { forgetful, sql, startPostgres } from "../support/postgres.ts";
-import { ask, startServer } from "../support/servers.ts";
-import type { Server } from "../support/servers.ts";
+import { ask, startServer, type Server } from "../support/servers.ts";
 
 const servers = {
   redis: { needs: "redis-server", start: () => startServer("redis-server", { appendonly: "no" }) },

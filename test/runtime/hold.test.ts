@@ -1,6 +1,5 @@
 /** An operator holds one user. */
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycle, TestLifecycleOptions } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type TestLifecycle, type TestLifecycleOptions } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { afterwards, working, workingWorld } from "../support/scene.ts";
 

@@ -1,9 +1,17 @@
-import { LifecycleError } from "oneup-lifecycle";
-import type { Store, StoreAdapter } from "oneup-lifecycle";
+import { LifecycleError, type Store, type StoreAdapter } from "oneup-lifecycle";
 import { describe, expect, it, vi } from "vitest";
 import { hurry, scene, working } from "../support/scene.ts";
-import { accountIn, newer, older, sealsIn, soon, times } from "../support/sealed-users.ts";
-import { tokensOf, users, withUsers } from "../support/sealed-users.ts";
+import {
+  accountIn,
+  newer,
+  older,
+  sealsIn,
+  soon,
+  times,
+  tokensOf,
+  users,
+  withUsers,
+} from "../support/sealed-users.ts";
 import { warningsIn } from "../support/loggers.ts";
 
 const refused = { code: "KEY_REFUSED" };

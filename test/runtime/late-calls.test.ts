@@ -1,5 +1,4 @@
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycle } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import type { Lifecycle, UserStatus } from "oneup-lifecycle";
 import type { SandboxOptions } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";

@@ -1,8 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { inspect } from "node:util";
-import type { Transport, TransportResponse } from "oneup-lifecycle";
-import { undiciTransport } from "oneup-lifecycle";
+import { type Transport, type TransportResponse, undiciTransport } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { createActor, toPromise } from "xstate";
 import { onDisk } from "../support/on-disk.ts";

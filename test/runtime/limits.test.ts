@@ -1,7 +1,13 @@
 /** The limits belong to the account: its record holds them, and no process forgets what another one counts. */
 import { setImmediate as turn } from "node:timers/promises";
-import { createLifecycle, fetchTransport, LifecycleError } from "oneup-lifecycle";
-import type { Lifecycle, LifecycleOptions, StoreAdapter } from "oneup-lifecycle";
+import {
+  createLifecycle,
+  fetchTransport,
+  LifecycleError,
+  type Lifecycle,
+  type LifecycleOptions,
+  type StoreAdapter,
+} from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createSandbox, createVirtualClock } from "oneup-lifecycle/sandbox";
 import { createTestLifecycle } from "oneup-lifecycle/testing";

@@ -1,8 +1,6 @@
 import process from "node:process";
-import { keyFile } from "oneup-lifecycle";
-import type { Lifecycle } from "oneup-lifecycle";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycle } from "oneup-lifecycle/testing";
+import { keyFile, type Lifecycle } from "oneup-lifecycle";
+import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { callListener } from "../../src/runtime/options/call-listener.ts";
 import { afterwards, folder } from "../support/scene.ts";

@@ -1,8 +1,7 @@
 /** Users are listed from any user on, in pages, by state. */
 import type { StoreAdapter, UserFilter, UserStatus } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycle, TestLifecycleOptions } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type TestLifecycle, type TestLifecycleOptions } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { altered } from "../support/altered.ts";
 import { afterwards, working } from "../support/scene.ts";

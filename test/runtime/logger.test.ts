@@ -3,8 +3,7 @@ import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import type { Logger } from "oneup-lifecycle";
-import { loggerTo } from "../support/loggers.ts";
-import type { LogLine } from "../support/loggers.ts";
+import { loggerTo, type LogLine } from "../support/loggers.ts";
 
 const id = "ada@example.org";
 

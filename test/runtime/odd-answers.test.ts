@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { isLifecycleError } from "oneup-lifecycle";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycle, TestLifecycleOptions } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type TestLifecycle, type TestLifecycleOptions } from "oneup-lifecycle/testing";
 import { afterwards } from "../support/scene.ts";
 import { warningsIn } from "../support/loggers.ts";
 

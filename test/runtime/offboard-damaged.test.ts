@@ -2,8 +2,7 @@ import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
 import type { Json } from "oneup-lifecycle";
 import { accountOf } from "../../src/store/account-of.ts";
-import { scene } from "../support/scene.ts";
-import type { Scene } from "../support/scene.ts";
+import { scene, type Scene } from "../support/scene.ts";
 
 describe("offboard() of a user whose record is damaged", () => {
   /** `ada`, and her number; her record is `value`, or that of another user, whose seal does not open for her. */

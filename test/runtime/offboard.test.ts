@@ -1,8 +1,7 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it, vi } from "vitest";
 import { accountOf } from "../../src/store/account-of.ts";
-import { heldBack, hurry, scene, spentOn, untilPaused, working } from "../support/scene.ts";
-import type { Scene } from "../support/scene.ts";
+import { heldBack, hurry, scene, spentOn, untilPaused, working, type Scene } from "../support/scene.ts";
 
 /** An hour of a clock that hurries. */
 const waitMs = 3_600_000;

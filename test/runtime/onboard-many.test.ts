@@ -1,6 +1,5 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
-import { LifecycleError } from "oneup-lifecycle";
-import type { ImportProgress, StoreAdapter } from "oneup-lifecycle";
+import { LifecycleError, type ImportProgress, type StoreAdapter } from "oneup-lifecycle";
 import { describe, expect, it, vi } from "vitest";
 import { accountOf } from "../../src/store/account-of.ts";
 import { people, plenty } from "../support/people.ts";

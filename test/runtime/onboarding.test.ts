@@ -1,5 +1,4 @@
-import { LifecycleError } from "oneup-lifecycle";
-import type { StoreAdapter } from "oneup-lifecycle";
+import { LifecycleError, type StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
 import { onDisk } from "../support/on-disk.ts";

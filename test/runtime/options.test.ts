@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createLifecycle, isLifecycleError, keyFile } from "oneup-lifecycle";
-import type { LifecycleOptions } from "oneup-lifecycle";
+import { createLifecycle, isLifecycleError, keyFile, type LifecycleOptions } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";

@@ -1,6 +1,5 @@
 /** A store remembers which 1upHealth it was used with. */
-import { createLifecycle } from "oneup-lifecycle";
-import type { Lifecycle, LifecycleOptions, StoreAdapter } from "oneup-lifecycle";
+import { createLifecycle, type Lifecycle, type LifecycleOptions, type StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
 import { accountOf } from "../../src/store/account-of.ts";

@@ -1,9 +1,7 @@
 /** An operator pauses the management calls of the account, or of a lane. */
-import { createLifecycle, fetchTransport } from "oneup-lifecycle";
-import type { Lifecycle, PauseOptions } from "oneup-lifecycle";
+import { createLifecycle, fetchTransport, type Lifecycle, type PauseOptions } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycle, TestLifecycleOptions } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type TestLifecycle, type TestLifecycleOptions } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { accountOf } from "../../src/store/account-of.ts";
 import { altered } from "../support/altered.ts";

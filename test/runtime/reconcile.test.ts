@@ -1,7 +1,6 @@
 import type { Difference } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
-import { renamedThere, scene, spentOn } from "../support/scene.ts";
-import type { Scene } from "../support/scene.ts";
+import { renamedThere, scene, spentOn, type Scene } from "../support/scene.ts";
 
 const expiresAt = new Date(Date.UTC(2030, 0, 1));
 const grant = (oneupUserId: number) => ({ oneupUserId, refreshToken: "r", accessToken: "a", expiresAt });

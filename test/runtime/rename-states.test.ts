@@ -1,6 +1,5 @@
 /** What else can be done with a user while it is renamed, and from which states it can be. */
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycle } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { newUser, readUser, writeUser } from "../../src/runtime/user/user.ts";
 import type { Json } from "../../src/store/contract.ts";

@@ -1,5 +1,4 @@
-import type { Store, StoreAdapter, Transport } from "oneup-lifecycle";
-import { undiciTransport } from "oneup-lifecycle";
+import { type Store, type StoreAdapter, type Transport, undiciTransport } from "oneup-lifecycle";
 import { describe, expect, it, vi } from "vitest";
 import { afterwards } from "../support/scene.ts";
 import { newer, older, sealsIn, soon, tokensOf, users, withUsers } from "../support/sealed-users.ts";

@@ -1,6 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { renamedThere, scene, untilPaused } from "../support/scene.ts";
-import type { Scene } from "../support/scene.ts";
+import { renamedThere, scene, untilPaused, type Scene } from "../support/scene.ts";
 
 /** Two users here who are one there, because it was renamed to the id of a newcomer; that one's id there is its own. */
 async function twoInOne(stage: Scene) {

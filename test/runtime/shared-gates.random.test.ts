@@ -2,18 +2,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { memory } from "../../adapters/memory.ts";
-import { gatesBefore } from "../../src/guard/gates.ts";
-import type { GatedCall, GateName } from "../../src/guard/gates.ts";
-import { Account } from "../../src/runtime/account/account.ts";
-import type { Permit } from "../../src/runtime/account/account.ts";
+import { gatesBefore, type GatedCall, type GateName } from "../../src/guard/gates.ts";
+import { Account, type Permit } from "../../src/runtime/account/account.ts";
 import { gateNames } from "../../src/runtime/account/shared-gates.ts";
 import { shutBy } from "../../src/runtime/account/gate-rules.ts";
 import { Secret } from "../../src/secret.ts";
 import type { AccountRecord, Slot, Store } from "../../src/store/contract.ts";
 import { manualClock } from "../../src/testing/index.ts";
 import { thorough } from "../support/effort.ts";
-import { calls, event, hour, lostMs, second } from "./gate-events.ts";
-import type { endings, Event } from "./gate-events.ts";
+import { calls, event, hour, lostMs, second, type endings, type Event } from "./gate-events.ts";
 import { silentLogger } from "../support/loggers.ts";
 
 type Gates = ReturnType<Account["gates"]>;

@@ -1,7 +1,6 @@
 /** A user whose tokens live for a moment does not take the slots of others. */
 import { isLifecycleError } from "oneup-lifecycle";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycle } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { oneIn } from "../support/effort.ts";
 import { afterwards, working } from "../support/scene.ts";

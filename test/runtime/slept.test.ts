@@ -1,9 +1,7 @@
 /** A machine that slept: hours have passed by the wall clock, and none by the monotonic one. */
-import { createLifecycle } from "oneup-lifecycle";
-import type { Clock, Lifecycle } from "oneup-lifecycle";
+import { createLifecycle, type Clock, type Lifecycle } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
-import { createSandbox } from "oneup-lifecycle/sandbox";
-import type { Sandbox } from "oneup-lifecycle/sandbox";
+import { createSandbox, type Sandbox } from "oneup-lifecycle/sandbox";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { afterwards } from "../support/scene.ts";

@@ -8,10 +8,9 @@ import {
   storeKeyContext,
   withKeyRecord,
   wrapNames,
+  type KeyRecord,
 } from "../../src/store/sealing/key-record.ts";
-import type { KeyRecord } from "../../src/store/sealing/key-record.ts";
-import { keyRing } from "../../src/store/sealing/key-ring.ts";
-import type { KeyRing } from "../../src/store/sealing/key-ring.ts";
+import { keyRing, type KeyRing } from "../../src/store/sealing/key-ring.ts";
 import { silentLogger } from "../support/loggers.ts";
 
 async function opened() {

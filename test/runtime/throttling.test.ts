@@ -1,6 +1,5 @@
-import { createTestLifecycle } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import type { LifecycleOptions } from "oneup-lifecycle";
-import type { TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { afterwards } from "../support/scene.ts";
 

@@ -1,11 +1,9 @@
-import { createLifecycle } from "oneup-lifecycle";
-import type { Lifecycle, StoreAdapter } from "oneup-lifecycle";
+import { createLifecycle, type Lifecycle, type StoreAdapter } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { postgres } from "oneup-lifecycle/adapters/postgres";
 import { redis } from "oneup-lifecycle/adapters/redis";
-import { createSandbox } from "oneup-lifecycle/sandbox";
-import type { Sandbox } from "oneup-lifecycle/sandbox";
+import { createSandbox, type Sandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, vi } from "vitest";
 import { withSharedPostgres } from "../support/postgres.ts";
 import { afterwards, folder, untilPaused } from "../support/scene.ts";

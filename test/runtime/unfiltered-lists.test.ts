@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fetchTransport } from "oneup-lifecycle";
 import type { SandboxOptions } from "oneup-lifecycle/sandbox";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycle } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { afterwards, scene } from "../support/scene.ts";
 
 const hour = 3_600_000;

@@ -1,7 +1,6 @@
 /** A create that was carried out and answered by something that is not 1upHealth: it is never made a second time. */
 import type { Fault } from "oneup-lifecycle/sandbox";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycle } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { afterwards, spentOn, working } from "../support/scene.ts";
 

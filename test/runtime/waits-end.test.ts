@@ -1,8 +1,12 @@
-import { createLifecycle, LifecycleError } from "oneup-lifecycle";
-import type { Lifecycle, Store, StoreAdapter } from "oneup-lifecycle";
+import {
+  createLifecycle,
+  LifecycleError,
+  type Lifecycle,
+  type Store,
+  type StoreAdapter,
+} from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
-import { createTestLifecycle, manualClock } from "oneup-lifecycle/testing";
-import type { ManualClock } from "oneup-lifecycle/testing";
+import { createTestLifecycle, manualClock, type ManualClock } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { afterwards } from "../support/scene.ts";
 import { silentLogger } from "../support/loggers.ts";

@@ -1,5 +1,10 @@
-import { createLifecycle, fetchTransport, LifecycleError, undiciTransport } from "oneup-lifecycle";
-import type { StoreAdapter } from "oneup-lifecycle";
+import {
+  createLifecycle,
+  fetchTransport,
+  LifecycleError,
+  undiciTransport,
+  type StoreAdapter,
+} from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it, vi } from "vitest";
 import { altered } from "../support/altered.ts";

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycle } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { afterwards } from "../support/scene.ts";
 
 const hour = 3_600_000;

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { controlBase, controlRoutes } from "../../src/sandbox/http/control-routes.ts";
-import { createSandbox } from "../../src/sandbox/index.ts";
-import type { Sandbox } from "../../src/sandbox/index.ts";
+import { createSandbox, type Sandbox } from "../../src/sandbox/index.ts";
 
 const asJson = { "content-type": "application/json" };
 

@@ -6,10 +6,8 @@ import type { ErrorCode, Json, UserStatus } from "oneup-lifecycle";
 import type { Judge } from "./judge.ts";
 import type { Life } from "./life.ts";
 import { RenewalJudge } from "./renewal-judge.ts";
-import { clientSecrets } from "./scenario.ts";
-import type { Scenario } from "./scenario.ts";
-import { hour, minute, second } from "./time.ts";
-import type { Time } from "./time.ts";
+import { clientSecrets, type Scenario } from "./scenario.ts";
+import { hour, minute, second, type Time } from "./time.ts";
 
 /** Errors that a caller may get whose calls cannot be made. */
 const heldBack: readonly ErrorCode[] = ["FORBIDDEN", "CREDENTIALS_REFUSED", "UNAVAILABLE"];

@@ -2,8 +2,7 @@
 import type { Fault } from "oneup-lifecycle/sandbox";
 import type { Asked } from "./faults.ts";
 import type { Kind } from "./kinds.ts";
-import { hour, minute } from "./time.ts";
-import type { Dice } from "./time.ts";
+import { hour, minute, type Dice } from "./time.ts";
 
 /** A call on its way. */
 export interface Passing {

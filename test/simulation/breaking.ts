@@ -1,6 +1,5 @@
 /** Breaks sources at their seams. Every change is one of the syntax tree: none knows a name that the product chose. */
-import { isNode, parsed, seamsIn } from "./seams.ts";
-import type { Node, Seam, Sources } from "./seams.ts";
+import { isNode, parsed, seamsIn, type Node, type Seam, type Sources } from "./seams.ts";
 
 /** Returns changed code. Its arguments are code, too; each piece is in brackets where that matters. */
 export type Rewrite = (

@@ -1,7 +1,6 @@
 /** Judges why users wait: each failed call leaves its cause, which outlasts its process, and no text unless asked for. */
 import type { Envelope } from "../../src/store/envelope.ts";
-import { freshSteps } from "./dossier.ts";
-import type { Dossier } from "./dossier.ts";
+import { freshSteps, type Dossier } from "./dossier.ts";
 import type { Judge } from "./judge.ts";
 import type { Scenario } from "./scenario.ts";
 

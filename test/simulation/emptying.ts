@@ -2,8 +2,7 @@
 import type { Handler } from "../../src/sandbox/handler.ts";
 import type { Scenario } from "./scenario.ts";
 import type { PlainStore } from "./plain-store.ts";
-import { beginning, Dice, hour, minute, second } from "./time.ts";
-import type { Time } from "./time.ts";
+import { beginning, Dice, hour, minute, second, type Time } from "./time.ts";
 
 /** A call that was on its way arrives within this time, ms: these stories have no other fault. */
 const underWayMs = second;

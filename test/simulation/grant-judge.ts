@@ -4,8 +4,7 @@ import type { Secrets } from "../../src/store/sealing/sealer.ts";
 import type { Dossier } from "./dossier.ts";
 import type { Judge } from "./judge.ts";
 import type { Life } from "./life.ts";
-import { minute } from "./time.ts";
-import type { Time } from "./time.ts";
+import { minute, type Time } from "./time.ts";
 
 /** What a call to the token endpoint presents. */
 const presenting = /(?:^|&)(?:code|refresh_token)=([^&]+)/;

@@ -7,10 +7,8 @@ import type { JournalEntry } from "oneup-lifecycle/sandbox";
 import type { Batch } from "../../src/store/contract.ts";
 import type { ImportPlan } from "./import-plan.ts";
 import type { Life } from "./life.ts";
-import { buckets, mostWithin, pace } from "./moments.ts";
-import type { Spread } from "./moments.ts";
-import { hour, second } from "./time.ts";
-import type { Time } from "./time.ts";
+import { buckets, mostWithin, pace, type Spread } from "./moments.ts";
+import { hour, second, type Time } from "./time.ts";
 
 const limit = { name: "management", calls: 300, windowMs: hour };
 /** How long a call that is slow, or whose process died, holds its slot: time-out and grace, ms. */

@@ -2,8 +2,7 @@
 import type { Store } from "oneup-lifecycle";
 import type { Handler } from "../../src/sandbox/handler.ts";
 import type { ImportJudge } from "./import-judge.ts";
-import { hour } from "./time.ts";
-import type { Time } from "./time.ts";
+import { hour, type Time } from "./time.ts";
 
 /** What is to be imported, and what happens meanwhile. */
 export interface ImportPlan {

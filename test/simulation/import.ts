@@ -8,10 +8,8 @@ import { Handler } from "../../src/sandbox/handler.ts";
 import { readOptions } from "../../src/sandbox/options/sandbox-options.ts";
 import { World } from "../../src/sandbox/state/world.ts";
 import { accountOf } from "../../src/store/account-of.ts";
-import { ImportJudge } from "./import-judge.ts";
-import type { ImportFigures } from "./import-judge.ts";
-import { idOf, limit } from "./import-plan.ts";
-import type { ImportPlan, ImportStage } from "./import-plan.ts";
+import { ImportJudge, type ImportFigures } from "./import-judge.ts";
+import { idOf, limit, type ImportPlan, type ImportStage } from "./import-plan.ts";
 import { Importer } from "./import-process.ts";
 import { beginning, Dice, hour, minute, second, Time } from "./time.ts";
 

@@ -24,8 +24,7 @@ import { NumberJudge } from "./number-judge.ts";
 import { PauseJudge } from "./pause-judge.ts";
 import { OutageJudge } from "./outage-judge.ts";
 import type { Scenario } from "./scenario.ts";
-import { minute } from "./time.ts";
-import type { Time } from "./time.ts";
+import { minute, type Time } from "./time.ts";
 import type { Trace } from "./trace.ts";
 
 /** See the module. */

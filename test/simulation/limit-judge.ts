@@ -4,8 +4,7 @@ import type { Judge } from "./judge.ts";
 import type { Life } from "./life.ts";
 import type { Scenario } from "./scenario.ts";
 import { stubbornSpell } from "./throttling.ts";
-import { beginning, Dice, second } from "./time.ts";
-import type { Time } from "./time.ts";
+import { beginning, Dice, second, type Time } from "./time.ts";
 
 /** In ten minutes waits that double from a second on leave room for nine tries, and two processes may be as fast. */
 const mostTries = 11;

@@ -9,8 +9,7 @@ import { isLeft } from "./dossier.ts";
 import type { Judge } from "./judge.ts";
 import type { Life } from "./life.ts";
 import type { ListPlan } from "./scenario.ts";
-import { minute } from "./time.ts";
-import type { Time } from "./time.ts";
+import { minute, type Time } from "./time.ts";
 
 /** With a page of HTML, too. */
 const stopping: ReadonlySet<number> = new Set([200, 302, 401, 403, 406, 511]);

@@ -1,6 +1,5 @@
 /** The application brings lists of people in: now and then twice at once, or called off, and always until it is done. */
-import { isLifecycleError } from "oneup-lifecycle";
-import type { ImportSummary } from "oneup-lifecycle";
+import { isLifecycleError, type ImportSummary } from "oneup-lifecycle";
 import type { ListPlan } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
 import { Dice, minute, second } from "./time.ts";

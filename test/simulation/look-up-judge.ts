@@ -5,8 +5,7 @@ import type { World } from "../../src/sandbox/state/world.ts";
 import type { Dossier } from "./dossier.ts";
 import type { Judge } from "./judge.ts";
 import type { Life } from "./life.ts";
-import { minute } from "./time.ts";
-import type { Time } from "./time.ts";
+import { minute, type Time } from "./time.ts";
 
 /** See the module. */
 export class LookUpJudge {

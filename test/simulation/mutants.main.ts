@@ -9,11 +9,9 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { broken } from "./breaking.ts";
-import type { Mutant } from "./breaking.ts";
+import { broken, type Mutant } from "./breaking.ts";
 import { mutants } from "./mutants.ts";
-import { productRooms, productSources } from "./seams.ts";
-import type { Sources } from "./seams.ts";
+import { productRooms, productSources, type Sources } from "./seams.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const copied = [...productRooms, "test/simulation", "test/support", "package.json", "tsconfig.json"];

@@ -2,11 +2,9 @@
 import type { JournalEntry } from "oneup-lifecycle/sandbox";
 import type { World } from "../../src/sandbox/state/world.ts";
 import type { Envelope } from "../../src/store/envelope.ts";
-import { isConfirmed } from "./dossier.ts";
-import type { Dossier } from "./dossier.ts";
+import { isConfirmed, type Dossier } from "./dossier.ts";
 import type { Judge } from "./judge.ts";
-import { beginning, hour } from "./time.ts";
-import type { Time } from "./time.ts";
+import { beginning, hour, type Time } from "./time.ts";
 
 /** Steps that a wrong number costs calls for. */
 const dear: ReadonlySet<string> = new Set([

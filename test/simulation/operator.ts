@@ -1,8 +1,6 @@
 /** The operator of the application: rolls a new release out, raises the format, replaces keys, all while people work. */
-import { isLifecycleError } from "oneup-lifecycle";
-import type { Lifecycle } from "oneup-lifecycle";
-import { ringOf } from "../../src/store/sealing/keys.ts";
-import type { RingKey } from "../../src/store/sealing/keys.ts";
+import { isLifecycleError, type Lifecycle } from "oneup-lifecycle";
+import { ringOf, type RingKey } from "../../src/store/sealing/keys.ts";
 import type { Process } from "./process.ts";
 import type { Stage } from "./stage.ts";
 import { Dice, minute } from "./time.ts";

@@ -2,8 +2,7 @@
 import type { Dossier } from "./dossier.ts";
 import type { Judge } from "./judge.ts";
 import type { Scenario } from "./scenario.ts";
-import { beginning, hour, minute } from "./time.ts";
-import type { Time } from "./time.ts";
+import { beginning, hour, minute, type Time } from "./time.ts";
 
 /** See the module. */
 export class OutageJudge {

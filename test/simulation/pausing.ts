@@ -2,8 +2,7 @@
  * The operator of the application stops management calls again and again, of the account, of a lane, or of one user, and
  * lets them go on, through whichever process is up, each of which may die in the middle of it.
  */
-import { isLifecycleError } from "oneup-lifecycle";
-import type { Lifecycle } from "oneup-lifecycle";
+import { isLifecycleError, type Lifecycle } from "oneup-lifecycle";
 import { fairErrors } from "./fair-errors.ts";
 import type { Life } from "./life.ts";
 import type { Person } from "./people.ts";

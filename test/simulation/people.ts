@@ -1,6 +1,11 @@
 /** The application's side: people who sign up, come back, change their address; and the results they get. */
-import { isLifecycleError } from "oneup-lifecycle";
-import type { Grant, Lifecycle, Reconciliation, UserStatus } from "oneup-lifecycle";
+import {
+  isLifecycleError,
+  type Grant,
+  type Lifecycle,
+  type Reconciliation,
+  type UserStatus,
+} from "oneup-lifecycle";
 import type { SandboxUser } from "../../src/sandbox/state/users.ts";
 import { Connected, hasWrongNumbers } from "./connected.ts";
 import { hasArrived, isConfirmed } from "./dossier.ts";
@@ -48,15 +53,14 @@ export class Person {
     this.#connected = this.#kind === "connected" ? new Connected(stage, this.id, this.#dice) : null;
     const { imports, arrivalMs } = stage.scenario;
     this.list = imports.length > 0 && this.#dice.hits(0.5) ? this.#dice.pick(imports) : null;
-    const { list } = this;
-    if (list !== null) this.#standsIn(list);
+    if (this.list !== null) this.#standsIn(this.list);
     if (this.#connected?.isWrong === true)
       stage.time.after(stage.scenario.troubleMs + hour, () => this.#lookAtNumber());
     const arrivesMs = this.#dice.between(0, arrivalMs);
     // Some of the list come by themselves, too; people who were connected before are adopted in any case.
-    if (list === null || this.wasConnected || this.#dice.hits(0.4))
+    if (this.list === null || this.wasConnected || this.#dice.hits(0.4))
       stage.time.after(arrivesMs, () => this.signUp());
-    else stage.time.after(list.atMs + arrivesMs, () => this.#comeBack());
+    else stage.time.after(this.list.atMs + arrivesMs, () => this.#comeBack());
   }
 
   /** The application brings a grant from before. */

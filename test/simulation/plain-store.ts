@@ -5,8 +5,7 @@
  */
 import type { Clock, Store } from "oneup-lifecycle";
 import { memoryTables } from "../../src/store/table-store/memory-tables.ts";
-import { decodeRow, encodeRow } from "../../src/store/row-rules.ts";
-import type { Row, Tombstone } from "../../src/store/row-rules.ts";
+import { decodeRow, encodeRow, type Row, type Tombstone } from "../../src/store/row-rules.ts";
 import { steadyTime } from "../../src/store/steady-time.ts";
 import { tableStore } from "../../src/store/table-store/table-store.ts";
 import type { Tables } from "../../src/store/table-store/tables.ts";

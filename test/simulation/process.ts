@@ -1,6 +1,5 @@
 /** A process of the application: a lifecycle with a worker, a clock of its own, and an end at any moment. */
-import type { Lifecycle } from "oneup-lifecycle";
-import { isLifecycleError } from "oneup-lifecycle";
+import { type Lifecycle, isLifecycleError } from "oneup-lifecycle";
 import { openLifecycle } from "../../src/runtime/open-lifecycle.ts";
 import { Life } from "./life.ts";
 import type { Fit, Mortal, Stage } from "./stage.ts";

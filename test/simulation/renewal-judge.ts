@@ -1,8 +1,7 @@
 /** Judges users whose tokens live for a moment, or are refused: they take few of the account's calls. */
 import type { Judge } from "./judge.ts";
 import type { Scenario } from "./scenario.ts";
-import { hour } from "./time.ts";
-import type { Time } from "./time.ts";
+import { hour, type Time } from "./time.ts";
 
 /** Management calls of one user in an hour: about fifteen, and what people ask for by themselves. */
 const most = 20;

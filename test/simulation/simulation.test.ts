@@ -2,7 +2,7 @@ import process from "node:process";
 import { describe, expect, it } from "vitest";
 import { thorough } from "../support/effort.ts";
 import { simulate } from "./simulation.ts";
-import type { Outcome } from "./simulation.ts";
+import type { Outcome } from "./trace.ts";
 
 /** So many stories are played here; `.ci/run` asks for more. */
 const seeds = Number(process.env["ONEUP_TEST_SEEDS"] ?? (thorough ? 300 : 8));

@@ -24,29 +24,22 @@ import { Person } from "./people.ts";
 import { allKeys, firstRing, Operator } from "./operator.ts";
 import { Pausing } from "./pausing.ts";
 import { playEmptying } from "./emptying.ts";
-import { plainStore } from "./plain-store.ts";
-import type { PlainStore } from "./plain-store.ts";
+import { plainStore, type PlainStore } from "./plain-store.ts";
 import { Process } from "./process.ts";
 import { memoryOf } from "./seals.ts";
-import { clientSecrets, isOn, noRates, scenarioOf } from "./scenario.ts";
-import type { Rates, Scenario, Spell } from "./scenario.ts";
+import {
+  clientSecrets,
+  isOn,
+  noRates,
+  scenarioOf,
+  type Rates,
+  type Scenario,
+  type Spell,
+} from "./scenario.ts";
 import type { Fit, Stage } from "./stage.ts";
 import { brokenBy, beginning, Dice, hour, minute, Time } from "./time.ts";
-import { Trace } from "./trace.ts";
+import { Trace, type Outcome } from "./trace.ts";
 import { silentLogger } from "../support/loggers.ts";
-
-/** How a seed ended. */
-export interface Outcome {
-  readonly seed: number;
-  /** Broken promises; none if all is well. */
-  readonly blamed: readonly string[];
-  /** Things that happened. */
-  readonly steps: number;
-  readonly calls: number;
-  /** Of everything that reached 1upHealth: two runs of one seed have the same. */
-  readonly digest: string;
-  readonly trace: readonly string[];
-}
 
 /** Plays one seed to its end. `kind`: with this kind of fault, even if the seed has none. */
 export async function simulate(seed: number, { trace = false, kind = "" } = {}): Promise<Outcome> {

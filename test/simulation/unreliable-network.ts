@@ -6,8 +6,7 @@ import { aborted, heldBack, networkError, TransportError } from "../../src/http/
 import type { Delivery } from "../../src/sandbox/handler.ts";
 import type { Incoming } from "../../src/sandbox/base/message.ts";
 import { askedBy, faultFor } from "./faults.ts";
-import { never } from "./life.ts";
-import type { Life } from "./life.ts";
+import { never, type Life } from "./life.ts";
 import type { Mortal, Stage } from "./stage.ts";
 import { namesLimit } from "./throttling.ts";
 import { beginning, Dice } from "./time.ts";

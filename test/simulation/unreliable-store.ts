@@ -1,9 +1,14 @@
 /** The one store of a simulation as a process reaches it: late, not at all, or without getting the response. */
-import { LifecycleError } from "oneup-lifecycle";
-import type { Batch, Json, Lease, Store, StoreAdapter } from "oneup-lifecycle";
+import {
+  LifecycleError,
+  type Batch,
+  type Json,
+  type Lease,
+  type Store,
+  type StoreAdapter,
+} from "oneup-lifecycle";
 import { isPlaceOfMark } from "./forget-judge.ts";
-import { never } from "./life.ts";
-import type { Life } from "./life.ts";
+import { never, type Life } from "./life.ts";
 import type { Mortal, Stage } from "./stage.ts";
 import { beginning, Dice } from "./time.ts";
 

@@ -2,8 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isLifecycleError } from "../../src/errors.ts";
 import type { Json } from "../../src/store/contract.ts";
-import { newestFormat as format, readEnvelope } from "../../src/store/envelope.ts";
-import type { Envelope } from "../../src/store/envelope.ts";
+import { newestFormat as format, readEnvelope, type Envelope } from "../../src/store/envelope.ts";
 import { envelope } from "./sample.ts";
 
 /** What a store gives back for what was written. */

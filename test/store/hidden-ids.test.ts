@@ -6,8 +6,12 @@ import { quarantineMs } from "../../src/store/quarantine.ts";
 import { pseudonymisedStore } from "../../src/store/sealing/pseudonymised-store.ts";
 import { HiddenNames } from "../../src/store/sealing/hidden-names.ts";
 import { write } from "../support/commits.ts";
-import { manualClock, storeConformance } from "../../src/testing/index.ts";
-import type { MovableClock, TestFunction } from "../../src/testing/index.ts";
+import {
+  manualClock,
+  storeConformance,
+  type MovableClock,
+  type TestFunction,
+} from "../../src/testing/index.ts";
 
 const keyOfNames = randomBytes(32);
 const warnings: string[] = [];

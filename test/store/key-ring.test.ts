@@ -4,9 +4,15 @@ import { describe, expect, it } from "vitest";
 import { memory } from "../../adapters/memory.ts";
 import { isLifecycleError, LifecycleError } from "../../src/errors.ts";
 import type { Json, Store } from "../../src/store/contract.ts";
-import { newStoreKey, openKeys, readKeyRecord, storeKeyContext } from "../../src/store/sealing/key-record.ts";
-import { withKeyRecord, wrapNames } from "../../src/store/sealing/key-record.ts";
-import type { KeyView } from "../../src/store/sealing/key-record.ts";
+import {
+  newStoreKey,
+  openKeys,
+  readKeyRecord,
+  storeKeyContext,
+  withKeyRecord,
+  wrapNames,
+  type KeyView,
+} from "../../src/store/sealing/key-record.ts";
 import { keyRing } from "../../src/store/sealing/key-ring.ts";
 import type { Encryption, KeyProvider } from "../../src/store/sealing/keys.ts";
 import { manualClock } from "../../src/testing/index.ts";

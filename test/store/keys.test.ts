@@ -21,8 +21,7 @@ import { memory } from "../../adapters/memory.ts";
 import type { Json, Store } from "../../src/store/contract.ts";
 import { openKeys } from "../../src/store/sealing/key-record.ts";
 import { keyRing } from "../../src/store/sealing/key-ring.ts";
-import { isInside, keyFile } from "../../src/store/sealing/keys.ts";
-import type { Encryption } from "../../src/store/sealing/keys.ts";
+import { isInside, keyFile, type Encryption } from "../../src/store/sealing/keys.ts";
 import { manualClock } from "../../src/testing/index.ts";
 import { runs } from "../support/built.ts";
 

@@ -1,7 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { Commit, LeaseMode } from "../../src/store/contract.ts";
-import { claimableAt, leasedTo, shown, verdict, waitsIn, written } from "../../src/store/row-rules.ts";
-import type { Row } from "../../src/store/row-rules.ts";
+import {
+  claimableAt,
+  leasedTo,
+  shown,
+  verdict,
+  waitsIn,
+  written,
+  type Row,
+} from "../../src/store/row-rules.ts";
 
 const now = 1_000;
 const row: Row = {

@@ -3,8 +3,7 @@
 import { Secret } from "../../src/secret.ts";
 import type { Envelope } from "../../src/store/envelope.ts";
 import { storeKeyOf } from "../../src/store/sealing/key-record.ts";
-import { Sealer } from "../../src/store/sealing/sealer.ts";
-import type { Owner, Secrets } from "../../src/store/sealing/sealer.ts";
+import { Sealer, type Owner, type Secrets } from "../../src/store/sealing/sealer.ts";
 
 export const envelope: Envelope = {
   format: 1,

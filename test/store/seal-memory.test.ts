@@ -1,8 +1,7 @@
 import { Buffer } from "node:buffer";
 import { describe, expect, it } from "vitest";
 import { storeKeyOf } from "../../src/store/sealing/key-record.ts";
-import { Sealer } from "../../src/store/sealing/sealer.ts";
-import type { SealMemory } from "../../src/store/sealing/sealer.ts";
+import { Sealer, type SealMemory } from "../../src/store/sealing/sealer.ts";
 import { ada, revealed, secrets } from "./sample.ts";
 
 const [key, otherKey] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];

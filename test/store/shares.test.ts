@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { lanes } from "../../src/store/contract.ts";
-import type { Counts, Lane, Limit } from "../../src/store/contract.ts";
+import { lanes, type Counts, type Lane, type Limit } from "../../src/store/contract.ts";
 import { ahead, mayTake, none, reach, total, turn } from "../../src/store/lane-scheduler.ts";
 
 const limits: fc.Arbitrary<Limit> = fc

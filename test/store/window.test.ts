@@ -10,8 +10,8 @@ import {
   settled,
   slotAt,
   used,
+  type SlotLog,
 } from "../../src/store/sliding-window.ts";
-import type { SlotLog } from "../../src/store/sliding-window.ts";
 import { total } from "../../src/store/lane-scheduler.ts";
 
 /** How many more calls may be granted. */

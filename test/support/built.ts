@@ -9,8 +9,7 @@ import { join, relative } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { build } from "esbuild";
-import type { BuildOptions, Plugin } from "esbuild";
+import { build, type BuildOptions, type Plugin } from "esbuild";
 import { thorough } from "./effort.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

@@ -1,8 +1,6 @@
 /** Code that was changed as people change it, without a change of what it does: for the tests of what must not mind. */
-import { format } from "oxfmt";
-import type { FormatConfig } from "oxfmt";
-import { eachNode, isNode, parsed } from "../simulation/seams.ts";
-import type { Node, Sources } from "../simulation/seams.ts";
+import { format, type FormatConfig } from "oxfmt";
+import { eachNode, isNode, parsed, type Node, type Sources } from "../simulation/seams.ts";
 
 /** With another name for everything that has one, and other words in all strings; but for those that are `kept`. */
 export function renamed(sources: Sources, kept: ReadonlySet<string>): Sources {

@@ -1,8 +1,7 @@
 /** Children of a test: a TypeScript file beside it, as a process of its own, with one JSON argument. */
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { start } from "./started.ts";
-import type { Started } from "./started.ts";
+import { start, type Started } from "./started.ts";
 
 /** Starts `script` (a URL beside the test). */
 export function startChild(script: URL, argument: unknown): Started {

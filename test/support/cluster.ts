@@ -3,8 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe } from "vitest";
 import { freePort } from "./programs.ts";
 import { needing } from "./needs.ts";
-import { ask, startServer } from "./servers.ts";
-import type { Program, Server, Settings } from "./servers.ts";
+import { ask, startServer, type Program, type Server, type Settings } from "./servers.ts";
 
 /** A running cluster. */
 export interface Cluster {

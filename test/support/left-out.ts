@@ -1,8 +1,7 @@
 /** Which tests a run left out, because programs that they need are missing: one block, after everything else. */
 import process from "node:process";
 import type { TestProject } from "vitest/node";
-import { howToInstall, refuseIfLacking, requirements } from "./needs.ts";
-import type { Program, ServerUrl } from "./needs.ts";
+import { howToInstall, refuseIfLacking, requirements, type Program, type ServerUrl } from "./needs.ts";
 
 /** Vitest calls it before the first test; what it returns, after the last. */
 export function setup({ vitest }: TestProject): () => void {

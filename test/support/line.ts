@@ -1,7 +1,6 @@
 /** A line to a server that a test can spoil: to Redis, PostgreSQL, or over HTTP. */
 import { once } from "node:events";
-import { connect, createServer } from "node:net";
-import type { Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { listening } from "./servers.ts";
 

@@ -3,8 +3,7 @@
  * the run before; in the first run, in a fresh clone, it goes by their size. Then those that wait for servers and
  * processes of their own come first.
  */
-import { BaseSequencer } from "vitest/node";
-import type { TestSpecification } from "vitest/node";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const waiting = /\/(?:adapters|chaos|cli|crash|examples|house|processes)\/[^/]+$/;
 

@@ -1,7 +1,6 @@
 /** An LMDB store and its key, side by side in one folder. */
 import { join } from "node:path";
-import { keyFile } from "oneup-lifecycle";
-import type { LifecycleOptions } from "oneup-lifecycle";
+import { keyFile, type LifecycleOptions } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 
 export function onDisk(path: string): Pick<LifecycleOptions, "store" | "encryption"> {

@@ -1,8 +1,7 @@
 /** Where a test keeps its users, in words that a child process can be told. */
 import { join } from "node:path";
 import { createCluster } from "@keyv/redis";
-import { keyFile } from "oneup-lifecycle";
-import type { LifecycleOptions, StoreAdapter } from "oneup-lifecycle";
+import { keyFile, type LifecycleOptions, type StoreAdapter } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { postgres } from "oneup-lifecycle/adapters/postgres";
 import { redis } from "oneup-lifecycle/adapters/redis";

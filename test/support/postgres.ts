@@ -16,10 +16,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, onTestFinished } from "vitest";
-import { needing, pathOf } from "./needs.ts";
-import type { Program } from "./needs.ts";
-import { freePort, startProgram } from "./programs.ts";
-import type { Server } from "./programs.ts";
+import { needing, pathOf, type Program } from "./needs.ts";
+import { freePort, startProgram, type Server } from "./programs.ts";
 
 /** What a server is started with, as in `postgresql.conf`. */
 export type Settings = Readonly<Record<string, string>>;

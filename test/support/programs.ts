@@ -1,11 +1,9 @@
 /** Servers as processes of a test's own: found on this machine, started, killed, started again. */
-import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
-import type { AddressInfo, Server as NetServer } from "node:net";
+import { createServer, type AddressInfo, type Server as NetServer } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { isThere } from "./started.ts";
 

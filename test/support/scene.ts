@@ -3,22 +3,24 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
-import { createLifecycle } from "oneup-lifecycle";
-import type {
-  Lifecycle,
-  LifecycleOptions,
-  StoreAdapter,
-  UserState,
-  UserStatus,
-  WaitOptions,
+import {
+  createLifecycle,
+  type Lifecycle,
+  type LifecycleOptions,
+  type StoreAdapter,
+  type UserState,
+  type UserStatus,
+  type WaitOptions,
 } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
-import { createSandbox } from "oneup-lifecycle/sandbox";
-import type { Sandbox, SandboxOptions, SandboxServer } from "oneup-lifecycle/sandbox";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycle, TestLifecycleOptions } from "oneup-lifecycle/testing";
-import { onTestFinished } from "vitest";
-import type { TestContext } from "vitest";
+import {
+  createSandbox,
+  type Sandbox,
+  type SandboxOptions,
+  type SandboxServer,
+} from "oneup-lifecycle/sandbox";
+import { createTestLifecycle, type TestLifecycle, type TestLifecycleOptions } from "oneup-lifecycle/testing";
+import { onTestFinished, type TestContext } from "vitest";
 
 /** Closes something after the test, newest first. */
 export function afterwards(close: () => Promise<void> | void): void {

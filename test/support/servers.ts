@@ -7,8 +7,7 @@ import { join } from "node:path";
 import { createClient } from "@keyv/redis";
 import { afterAll, beforeAll, describe, onTestFinished } from "vitest";
 import { needing, pathOf } from "./needs.ts";
-import { freePort, startProgram } from "./programs.ts";
-import type { Server } from "./programs.ts";
+import { freePort, startProgram, type Server } from "./programs.ts";
 
 export type { Server } from "./programs.ts";
 export { listening } from "./programs.ts";

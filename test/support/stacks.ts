@@ -8,8 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { WebSocket } from "undici";
 import { pathOf } from "./needs.ts";
-import { portsOf } from "./processes.ts";
-import type { Running } from "./processes.ts";
+import { portsOf, type Running } from "./processes.ts";
 
 /** What Node must be started with, so that many processes can be asked, each on a port of its own, and none prints it. */
 export const askable = "--inspect-port=127.0.0.1:0 --inspect-publish-uid=http";

@@ -3,8 +3,7 @@
  * told it by their caller, take their place, and nothing else changes.
  */
 import { createHash } from "node:crypto";
-import { redis } from "../../adapters/redis.ts";
-import type { RedisClient, RedisCluster, RedisOptions } from "../../adapters/redis.ts";
+import { redis, type RedisClient, type RedisCluster, type RedisOptions } from "../../adapters/redis.ts";
 import { scripts } from "../../adapters/redis/scripts.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { StoreAdapter } from "../../src/store/contract.ts";

@@ -3,13 +3,11 @@
  * long is told about, with what every process of the run is doing; if that lasts, the worker is ended, and the run fails.
  * If the run itself is silent, it is ended.
  */
-import { kill } from "node:process";
-import process from "node:process";
+import process, { kill } from "node:process";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { argument } from "./child.ts";
-import { descendantsOf } from "./processes.ts";
-import type { Running } from "./processes.ts";
+import { descendantsOf, type Running } from "./processes.ts";
 import { ask } from "./stacks.ts";
 
 /** What the parent says first. */

@@ -1,6 +1,5 @@
 import type { UserState, UserStatus } from "oneup-lifecycle";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycle } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 
 /** Management calls from there to a token. */

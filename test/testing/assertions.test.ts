@@ -1,8 +1,13 @@
 import { AssertionError } from "node:assert";
-import { assertInState, assertSpentCalls, assertVisited, createTestLifecycle } from "oneup-lifecycle/testing";
+import {
+  assertInState,
+  assertSpentCalls,
+  assertVisited,
+  createTestLifecycle,
+  type TestLifecycle,
+} from "oneup-lifecycle/testing";
 import "oneup-lifecycle/testing/vitest";
 import type { UserStatus } from "oneup-lifecycle";
-import type { TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { failures } from "../support/failures.ts";
 

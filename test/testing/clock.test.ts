@@ -1,7 +1,6 @@
 import type { StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
-import type { Duration, TestLifecycle } from "oneup-lifecycle/testing";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
+import { type Duration, type TestLifecycle, createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
 import { createActor, toPromise, waitFor } from "xstate";
 

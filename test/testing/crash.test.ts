@@ -1,7 +1,11 @@
 import { isLifecycleError } from "oneup-lifecycle";
 import { lmdb } from "oneup-lifecycle/adapters/lmdb";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { CrashPoint, TestLifecycle, TestLifecycleOptions } from "oneup-lifecycle/testing";
+import {
+  createTestLifecycle,
+  type CrashPoint,
+  type TestLifecycle,
+  type TestLifecycleOptions,
+} from "oneup-lifecycle/testing";
 import "oneup-lifecycle/testing/vitest";
 import { describe, expect, it } from "vitest";
 import { folder } from "../support/scene.ts";

@@ -1,7 +1,6 @@
 import { fetchTransport, systemClock } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
-import { createTestLifecycle } from "oneup-lifecycle/testing";
-import type { TestLifecycleOptions } from "oneup-lifecycle/testing";
+import { createTestLifecycle, type TestLifecycleOptions } from "oneup-lifecycle/testing";
 import { describe, expect, it, vi } from "vitest";
 import { onDeno } from "../support/built.ts";
 import { startChild } from "../support/child.ts";

@@ -11,8 +11,7 @@ import { escapeControl } from "../escape-control.ts";
 import { momentInWords, spanInWords, timeInWords } from "../../runtime/options/time-words.ts";
 import type { Command, Given } from "../command.ts";
 import { hanging } from "../columns.ts";
-import { paintFor } from "../paint.ts";
-import type { Paint } from "../paint.ts";
+import { paintFor, type Paint } from "../paint.ts";
 import { adapterOf, withStore } from "../open-store.ts";
 import { widthOf, width as usualWidth } from "../screen.ts";
 import {

@@ -5,8 +5,7 @@
  */
 import { join } from "node:path";
 import { randomName, systemClock } from "../../clock.ts";
-import { createLifecycle, isLifecycleError, keyFile } from "../../index.ts";
-import type { Lifecycle } from "../../index.ts";
+import { createLifecycle, isLifecycleError, keyFile, type Lifecycle } from "../../index.ts";
 import { lmdb } from "../../../adapters/lmdb.ts";
 import { UsageError } from "../arguments.ts";
 import { createAndRead, patientSays } from "./patient.ts";

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { isPurging } from "../../../machines/index.ts";
-import type { PurgingState } from "../../../machines/index.ts";
+import { isPurging, type PurgingState } from "../../../machines/index.ts";
 import type { UserState, UserStatus } from "../../index.ts";
 import { bar } from "../format.ts";
 import type { Paint } from "../paint.ts";

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -12,13 +11,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
-import { createLifecycle, keyFile } from "../../index.ts";
-import type { Lifecycle, UserStatus } from "../../index.ts";
-import { createSandbox } from "../../sandbox/index.ts";
-import type { Sandbox } from "../../sandbox/index.ts";
+import { createLifecycle, keyFile, type Lifecycle, type UserStatus } from "../../index.ts";
+import { createSandbox, type Sandbox } from "../../sandbox/index.ts";
 import { lmdb } from "../../../adapters/lmdb.ts";
-import { times, workerCommand } from "./worker.ts";
-import type { Task } from "./worker.ts";
+import { times, workerCommand, type Task } from "./worker.ts";
 
 /** A worker process. */
 export interface WorkerProcess {

@@ -7,10 +7,9 @@ import { settle } from "./doubt.ts";
 import { createAndRead, patientSays } from "./patient.ts";
 import { headline, lineOfLife, listed } from "./prose.ts";
 import { users } from "./shire.ts";
-import { setStage } from "./stage.ts";
+import { setStage, type Stage } from "./stage.ts";
 import { plural } from "../format.ts";
 import type { Screen } from "../screen.ts";
-import type { Stage } from "./stage.ts";
 import { hourMs, limit, Watch } from "./watch.ts";
 import { times } from "./worker.ts";
 

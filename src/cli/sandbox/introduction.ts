@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { controlBase, controlRoutes } from "../../sandbox/http/control-routes.ts";
-import type { ControlRoute } from "../../sandbox/http/control-routes.ts";
+import { controlBase, controlRoutes, type ControlRoute } from "../../sandbox/http/control-routes.ts";
 import type { Sandbox, SandboxServer } from "../../sandbox/index.ts";
 import { number } from "../format.ts";
 import type { Paint } from "../paint.ts";

@@ -7,21 +7,21 @@ import { readFile } from "node:fs/promises";
 import { systemClock } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
 import { endless } from "../../sandbox/faults/fault.ts";
-import { createSandbox, createVirtualClock } from "../../sandbox/index.ts";
-import type {
-  Fault,
-  Sandbox,
-  SandboxCredentials,
-  SandboxOptions,
-  VirtualClock,
+import {
+  createSandbox,
+  createVirtualClock,
+  type Fault,
+  type Sandbox,
+  type SandboxCredentials,
+  type SandboxOptions,
+  type VirtualClock,
 } from "../../sandbox/index.ts";
 import { duration, whole } from "../parse-units.ts";
 import { UsageError } from "../arguments.ts";
 import type { Given } from "../command.ts";
 import { idsIn } from "../list-file.ts";
 import { reasonOf } from "../system-error.ts";
-import { StateFile } from "./state-file.ts";
-import type { KeptState } from "./state-file.ts";
+import { StateFile, type KeptState } from "./state-file.ts";
 
 /** The sandbox, and its state file if there is one. */
 export interface Begun {

@@ -4,8 +4,7 @@
  * @module
  */
 import { pageCall } from "../calls.ts";
-import { anything, aSignal, check, whole } from "../../checks.ts";
-import type { Rules } from "../../checks.ts";
+import { anything, aSignal, check, whole, type Rules } from "../../checks.ts";
 import { checkResourceId, checkType } from "../checks.ts";
 import { placeAt, startOf, type Search } from "./cursor.ts";
 import type { CountOptions, PageOptions } from "../fhir-client.ts";

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { openGate } from "../../../machines/index.ts";
-import type { Gate, GateReason } from "../../../machines/index.ts";
+import { openGate, type Gate, type GateReason } from "../../../machines/index.ts";
 import type { Json } from "../../store/contract.ts";
 import { isCount, isObject, isTime } from "../../store/guards.ts";
 

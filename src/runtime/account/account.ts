@@ -5,16 +5,23 @@
  * @module
  */
 import { randomName } from "../../clock.ts";
-import { comesLater, gatesBefore, maySpendCode } from "../../guard/gates.ts";
-import type { GatedCall, GateName } from "../../guard/gates.ts";
+import { comesLater, gatesBefore, maySpendCode, type GatedCall, type GateName } from "../../guard/gates.ts";
 import type { Gate } from "../../../machines/index.ts";
 import { CredentialsInUse } from "./credentials-in-use.ts";
 import type { KnownCredentials } from "../options/credentials.ts";
 import { SharedGates, gateNames, staleMs } from "./shared-gates.ts";
 import { Holding } from "./holding.ts";
 import type { NeutralEndpoint, NeutralOutcome } from "./blocking.ts";
-import { blockedBy, bringsCode, release, noTries } from "./permit.ts";
-import type { Blocked, Outcome, Permit, TroubleScope } from "./permit.ts";
+import {
+  blockedBy,
+  bringsCode,
+  release,
+  noTries,
+  type Blocked,
+  type Outcome,
+  type Permit,
+  type TroubleScope,
+} from "./permit.ts";
 import type { AccountParts } from "./account-parts.ts";
 import { Outage } from "./outage.ts";
 import { Probing } from "./probing.ts";

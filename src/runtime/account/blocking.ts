@@ -5,8 +5,7 @@
  *
  * @module
  */
-import { inTime } from "../../clock.ts";
-import type { Clock } from "../../clock.ts";
+import { inTime, type Clock } from "../../clock.ts";
 
 /** Endpoints that have a neutral call. */
 export type NeutralEndpoint = "management" | "token";

@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { inTime, systemClock } from "../../clock.ts";
-import type { Clock } from "../../clock.ts";
+import { inTime, systemClock, type Clock } from "../../clock.ts";
 import { inWords, isLifecycleError, LifecycleError, underneath } from "../../errors.ts";
 import type { AccountRecord, OfAccount, Store, StoreAdapter } from "../../store/contract.ts";
 import { isObject } from "../../store/guards.ts";

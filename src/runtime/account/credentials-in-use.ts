@@ -5,10 +5,8 @@
  */
 import type { Clock } from "../../clock.ts";
 import { inWords, LifecycleError } from "../../errors.ts";
-import { askForCredentials } from "../options/credentials.ts";
-import type { CredentialSource, KnownCredentials } from "../options/credentials.ts";
-import { errorField } from "../options/logger.ts";
-import type { Logger } from "../options/logger.ts";
+import { askForCredentials, type CredentialSource, type KnownCredentials } from "../options/credentials.ts";
+import { errorField, type Logger } from "../options/logger.ts";
 
 /** The dependencies of {@link CredentialsInUse}. */
 export interface CredentialsParts {

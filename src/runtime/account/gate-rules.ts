@@ -13,8 +13,8 @@ import {
   afterTrouble,
   doubling,
   longestThrottlingMs,
+  type Backoff,
 } from "../options/backoff.ts";
-import type { Backoff } from "../options/backoff.ts";
 import type { NeutralEndpoint } from "./blocking.ts";
 
 /** The backoff of a gate that is shut repeatedly. */

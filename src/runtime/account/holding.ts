@@ -7,8 +7,7 @@ import type { GateName } from "../../guard/gates.ts";
 import type { Gate, GateReason } from "../../../machines/index.ts";
 import type { AccountParts } from "./account-parts.ts";
 import type { SharedGates } from "./shared-gates.ts";
-import { release, isStated, noTries } from "./permit.ts";
-import type { Outcome, Permit } from "./permit.ts";
+import { release, isStated, noTries, type Outcome, type Permit } from "./permit.ts";
 import { afterTrouble, doubling } from "../options/backoff.ts";
 import { reasonOf, shutForMs } from "./gate-rules.ts";
 

@@ -4,24 +4,22 @@
  *
  * @module
  */
-import { randomName } from "../../clock.ts";
-import type { Clock } from "../../clock.ts";
+import { randomName, type Clock } from "../../clock.ts";
 import { inWords, isLifecycleError } from "../../errors.ts";
 import type { Limits } from "../../guard/guard.ts";
 import type { AccountRecord, Json, Lane, Limit, Store } from "../../store/contract.ts";
 import { isCount, isObject } from "../../store/guards.ts";
-import { formerOf, grown, readFormer } from "./former-limits.ts";
-import type { FormerLimits } from "./former-limits.ts";
-import { errorField } from "../options/logger.ts";
-import type { Logger } from "../options/logger.ts";
-import { usualCeiling, longestWindowMs } from "../options/limits.ts";
-import type {
-  Ceiling,
-  LimitName,
-  ConfiguredLimits,
-  LaneShares,
-  LimitConflict,
-  NewLimits,
+import { formerOf, grown, readFormer, type FormerLimits } from "./former-limits.ts";
+import { errorField, type Logger } from "../options/logger.ts";
+import {
+  usualCeiling,
+  longestWindowMs,
+  type Ceiling,
+  type LimitName,
+  type ConfiguredLimits,
+  type LaneShares,
+  type LimitConflict,
+  type NewLimits,
 } from "../options/limits.ts";
 const limitNames: readonly LimitName[] = ["management", "token", "fhir"];
 

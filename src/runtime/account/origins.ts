@@ -4,14 +4,12 @@
  *
  * @module
  */
-import { randomName } from "../../clock.ts";
-import type { Clock } from "../../clock.ts";
+import { randomName, type Clock } from "../../clock.ts";
 import { inWords, LifecycleError } from "../../errors.ts";
 import { isLoopback } from "../../http/safety.ts";
 import type { Json, Store } from "../../store/contract.ts";
 import { isObject } from "../../store/guards.ts";
-import type { Logger } from "../options/logger.ts";
-import { errorField } from "../options/logger.ts";
+import { type Logger, errorField } from "../options/logger.ts";
 
 /** Where the calls for users and FHIR go, and those for tokens. */
 export interface Origins {

@@ -4,10 +4,8 @@
  *
  * @module
  */
-import { randomName } from "../../clock.ts";
-import type { Clock } from "../../clock.ts";
-import { lanes } from "../../store/contract.ts";
-import type { AccountRecord, Json, Lane, Store } from "../../store/contract.ts";
+import { randomName, type Clock } from "../../clock.ts";
+import { lanes, type AccountRecord, type Json, type Lane, type Store } from "../../store/contract.ts";
 import { isObject, isTime } from "../../store/guards.ts";
 import { momentInWords } from "../options/time-words.ts";
 import type { Logger, LogFields } from "../options/logger.ts";

@@ -4,17 +4,14 @@
  *
  * @module
  */
-import { mayTry, triesAt, yieldsUntil } from "../../guard/gates.ts";
-import type { GatedCall, GateName } from "../../guard/gates.ts";
+import { mayTry, triesAt, yieldsUntil, type GatedCall, type GateName } from "../../guard/gates.ts";
 import type { AccountParts } from "./account-parts.ts";
-import { cameThrough } from "./blocking.ts";
-import type { NeutralEndpoint, NeutralOutcome } from "./blocking.ts";
+import { cameThrough, type NeutralEndpoint, type NeutralOutcome } from "./blocking.ts";
 import type { CredentialsInUse } from "./credentials-in-use.ts";
 import { isThrottling, shutBy } from "./gate-rules.ts";
 import type { Holding } from "./holding.ts";
 import type { Outage } from "./outage.ts";
-import { blockedBy, release } from "./permit.ts";
-import type { Blocked, Permit } from "./permit.ts";
+import { blockedBy, release, type Blocked, type Permit } from "./permit.ts";
 import type { Region } from "./region.ts";
 import type { SharedGates } from "./shared-gates.ts";
 

@@ -6,8 +6,7 @@
  * @module
  */
 import type { Clock } from "../../clock.ts";
-import { Blocking, cameThrough } from "./blocking.ts";
-import type { NeutralEndpoint, NeutralOutcome, Whose } from "./blocking.ts";
+import { Blocking, cameThrough, type NeutralEndpoint, type NeutralOutcome, type Whose } from "./blocking.ts";
 import type { SharedGates } from "./shared-gates.ts";
 import { afterForbidden, afterTrouble, doubling } from "../options/backoff.ts";
 

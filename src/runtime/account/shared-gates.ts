@@ -4,16 +4,13 @@
  *
  * @module
  */
-import { randomName } from "../../clock.ts";
+import { randomName, type Clock } from "../../clock.ts";
 import { inWords } from "../../errors.ts";
-import type { Clock } from "../../clock.ts";
 import type { GateName } from "../../guard/gates.ts";
-import { openGate, stepGate } from "../../../machines/index.ts";
-import type { Gate, GateEvent } from "../../../machines/index.ts";
+import { openGate, stepGate, type Gate, type GateEvent } from "../../../machines/index.ts";
 import type { AccountRecord, Json, Store } from "../../store/contract.ts";
 import { GateTimes, readGates, withGate } from "./account-record.ts";
-import { errorField, retryField } from "../options/logger.ts";
-import type { Logger } from "../options/logger.ts";
+import { errorField, retryField, type Logger } from "../options/logger.ts";
 
 /** The dependencies of {@link SharedGates}. */
 export interface BoardParts {

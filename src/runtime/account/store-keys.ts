@@ -5,8 +5,7 @@
  *
  * @module
  */
-import { randomName } from "../../clock.ts";
-import type { Clock } from "../../clock.ts";
+import { randomName, type Clock } from "../../clock.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import type { AccountRecord, Json, Store } from "../../store/contract.ts";
 import {
@@ -15,11 +14,13 @@ import {
   storeKeyContext,
   unlock,
   withKeyRecord,
+  type KeyRecord,
+  type KeyView,
+  type StoreKey,
+  type WrappedStoreKey,
 } from "../../store/sealing/key-record.ts";
-import type { KeyRecord, KeyView, StoreKey, WrappedStoreKey } from "../../store/sealing/key-record.ts";
 import type { KeyRing } from "../../store/sealing/key-ring.ts";
-import { Sealer } from "../../store/sealing/sealer.ts";
-import type { SealMemory } from "../../store/sealing/sealer.ts";
+import { Sealer, type SealMemory } from "../../store/sealing/sealer.ts";
 import type { Logger } from "../options/logger.ts";
 
 /** The dependencies of {@link StoreKeys}. */

@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { randomName } from "../../clock.ts";
-import type { Clock } from "../../clock.ts";
+import { randomName, type Clock } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
 import type { Batch, Committed, Store } from "../../store/contract.ts";
 

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { adopt, checkGrant } from "../operations/adopt.ts";
-import type { Grant } from "../operations/adopt.ts";
+import { adopt, checkGrant, type Grant } from "../operations/adopt.ts";
 import { checkId } from "../options/check-id.ts";
 import { isObject, wrong } from "../../checks.ts";
 import type { AdoptManyOptions, Import, RowSummary } from "./imports.ts";
@@ -12,8 +11,7 @@ import { retryWrite } from "../engine/retry-write.ts";
 import { callListener } from "../options/call-listener.ts";
 import { Throttle } from "./throttle.ts";
 import { RowTally } from "./row-tally.ts";
-import { forEachRow, rowsATurn, rowsInHand } from "./for-each-row.ts";
-import type { Rows } from "./for-each-row.ts";
+import { forEachRow, rowsATurn, rowsInHand, type Rows } from "./for-each-row.ts";
 
 /** A row of {@link adoptMany}: the user and its grant. */
 export interface AdoptedRow extends Grant {

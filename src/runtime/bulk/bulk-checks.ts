@@ -3,8 +3,18 @@
  *
  * @module
  */
-import { aFunction, anything, aSignal, between, check, checkValue, whole, wrong } from "../../checks.ts";
-import type { Rule, Rules } from "../../checks.ts";
+import {
+  aFunction,
+  anything,
+  aSignal,
+  between,
+  check,
+  checkValue,
+  whole,
+  wrong,
+  type Rule,
+  type Rules,
+} from "../../checks.ts";
 import { aLane, someOf } from "../operations/call-checks.ts";
 import type { ReconcileOptions, Repair } from "./differences.ts";
 import type { AdoptManyOptions, OnboardManyOptions } from "./imports.ts";

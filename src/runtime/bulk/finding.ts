@@ -14,8 +14,7 @@ import { retryWrite } from "../engine/retry-write.ts";
 import { listUserIds, loadRecord, lookForUser } from "../engine/load-user.ts";
 import { hashOf } from "./hash-of.ts";
 import { forEachRow, rowsInHand } from "./for-each-row.ts";
-import { readInClear } from "../user/user.ts";
-import type { User } from "../user/user.ts";
+import { readInClear, type User } from "../user/user.ts";
 
 /** The most differing users held until every user here has been read. */
 const mostHeld = 100_000;

@@ -18,13 +18,11 @@ import { findUser } from "../engine/load-user.ts";
 import { callListener } from "../options/call-listener.ts";
 import { Throttle } from "./throttle.ts";
 import { RowTally } from "./row-tally.ts";
-import { forEachRow, rowsATurn, rowsInHand } from "./for-each-row.ts";
-import type { Rows } from "./for-each-row.ts";
+import { forEachRow, rowsATurn, rowsInHand, type Rows } from "./for-each-row.ts";
 import { moveIdle } from "../engine/save-user.ts";
 import { DamagedUsers } from "./damaged-users.ts";
 import { ListedUsers } from "./listed-users.ts";
-import { newUser, stepped } from "../user/user.ts";
-import type { User } from "../user/user.ts";
+import { newUser, stepped, type User } from "../user/user.ts";
 
 const expected = ["new", "existing"] as const;
 /** Unreadable users named in the result. */

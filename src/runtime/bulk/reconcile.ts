@@ -4,9 +4,15 @@
  * @module
  */
 import { isLifecycleError } from "../../errors.ts";
-import { noDifferences } from "./differences.ts";
-import type { Difference, ReconcileOptions, ReconcileProgress } from "./differences.ts";
-import type { Reconciliation, Repair, Repaired } from "./differences.ts";
+import {
+  noDifferences,
+  type Difference,
+  type ReconcileOptions,
+  type ReconcileProgress,
+  type Reconciliation,
+  type Repair,
+  type Repaired,
+} from "./differences.ts";
 import type { Engine } from "../engine/engine.ts";
 import { UserComparison } from "./finding.ts";
 import { retryWrite } from "../engine/retry-write.ts";
@@ -15,8 +21,7 @@ import { Throttle } from "./throttle.ts";
 import { askForPage } from "../operations/remote.ts";
 import { adoptStranger, followRename } from "./repairing.ts";
 import { forEachRow } from "./for-each-row.ts";
-import { pagesOf } from "../operations/user-walk.ts";
-import type { Page } from "../operations/user-walk.ts";
+import { pagesOf, type Page } from "../operations/user-walk.ts";
 
 /** The most differences of one type in the report. */
 const mostListed = 100;

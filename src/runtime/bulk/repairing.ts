@@ -7,15 +7,13 @@ import { isLifecycleError } from "../../errors.ts";
 import type { RemoteUser } from "../../http/user-management.ts";
 import type { Difference } from "./differences.ts";
 import type { Engine } from "../engine/engine.ts";
-import { findUser, isBusy, isLeased, tombstoneRevision } from "../engine/load-user.ts";
-import type { LoadedUser } from "../engine/load-user.ts";
+import { findUser, isBusy, isLeased, tombstoneRevision, type LoadedUser } from "../engine/load-user.ts";
 import { longestLookMs } from "../engine/wait-for-user.ts";
 import { underNewId } from "../user/tombstone.ts";
 import { lookUp } from "../operations/remote.ts";
 import { schedule } from "../engine/schedule.ts";
 import { moveIdle, samePlace } from "../engine/save-user.ts";
-import { newUser, stepped } from "../user/user.ts";
-import type { User } from "../user/user.ts";
+import { newUser, stepped, type User } from "../user/user.ts";
 
 /** Stores a user that is only at 1upHealth; it then waits for a code. False: another process was faster. */
 export async function adoptStranger(

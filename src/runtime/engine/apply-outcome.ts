@@ -4,26 +4,30 @@
  *
  * @module
  */
-import { isPurging, isRenaming } from "../../../machines/index.ts";
-import type { UserEvent, UserState } from "../../../machines/index.ts";
-import { printed } from "../../http/cause.ts";
-import type { CallCause } from "../../http/cause.ts";
+import { isPurging, isRenaming, type UserEvent, type UserState } from "../../../machines/index.ts";
+import { printed, type CallCause } from "../../http/cause.ts";
 import type { Tokens } from "../../http/token.ts";
 import { isAboutAnother } from "../../http/user-management.ts";
 import type { Pause } from "../../store/envelope.ts";
 import type { Secrets } from "../../store/sealing/sealer.ts";
-import { clientOf } from "./engine.ts";
-import type { Engine } from "./engine.ts";
-import { doubtAbout, isEnding, leftToArrive, mayArriveUntil, momentOf, pauseOf } from "./in-doubt.ts";
-import type { InDoubt, Moment } from "./in-doubt.ts";
+import { clientOf, type Engine } from "./engine.ts";
+import {
+  doubtAbout,
+  isEnding,
+  leftToArrive,
+  mayArriveUntil,
+  momentOf,
+  pauseOf,
+  type InDoubt,
+  type Moment,
+} from "./in-doubt.ts";
 import { pauseAfter } from "./pause-after.ts";
 import { causeWithoutCall } from "./perform-call.ts";
 import type { CallOutcome, NoOutcome, FailureScope } from "../user/call-outcome.ts";
 import { afterOddAnswer, halfJitter } from "../options/backoff.ts";
 import { keptText, withCause } from "../user/causes.ts";
 import { callOf } from "../user/step.ts";
-import { stepped } from "../user/user.ts";
-import type { User } from "../user/user.ts";
+import { stepped, type User } from "../user/user.ts";
 
 /** Applies an outcome to the user: the next state, the secrets that state may hold, and the pause it needs. */
 export function applyOutcome(

@@ -28,8 +28,7 @@ import type { Pause, PauseReason } from "../../store/envelope.ts";
 import type { Ending } from "../user/call-outcome.ts";
 import type { Engine } from "./engine.ts";
 import { afterTrouble, beforeNextCode, codeRegistersMs, fullJitter } from "../options/backoff.ts";
-import { callOf } from "../user/step.ts";
-import type { Position } from "../user/step.ts";
+import { callOf, type Position } from "../user/step.ts";
 
 /** A call that can be in doubt. A second exchange of the same code is a separate entry, because what follows differs. */
 export type DoubtfulCall = UserCall | "exchangeAgain";

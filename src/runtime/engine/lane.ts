@@ -3,12 +3,10 @@
  *
  * @module
  */
-import { lanes } from "../../store/contract.ts";
-import type { Lane } from "../../store/contract.ts";
+import { lanes, type Lane } from "../../store/contract.ts";
 import { endpointOf } from "./perform-call.ts";
 import type { Engine } from "./engine.ts";
-import { findUser } from "./load-user.ts";
-import type { LoadedUser } from "./load-user.ts";
+import { findUser, type LoadedUser } from "./load-user.ts";
 import { samePlace, saveIdle } from "./save-user.ts";
 import { callOf } from "../user/step.ts";
 

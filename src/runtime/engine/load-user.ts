@@ -8,8 +8,7 @@ import { LifecycleError } from "../../errors.ts";
 import type { Loaded, StoredRecord } from "../../store/contract.ts";
 import type { Engine } from "./engine.ts";
 import { isTombstone, isTombstoneId, tombstoneId } from "../user/tombstone.ts";
-import { readUser } from "../user/user.ts";
-import type { User } from "../user/user.ts";
+import { readUser, type User } from "../user/user.ts";
 
 /** A user and its stored record. */
 export interface LoadedUser {

@@ -7,8 +7,7 @@
 import { isLifecycleError } from "../../errors.ts";
 import type { SlotEnd } from "../../guard/guard.ts";
 import type { Lease } from "../../store/contract.ts";
-import type { RunResult } from "./engine.ts";
-import type { Engine } from "./engine.ts";
+import { type RunResult, type Engine } from "./engine.ts";
 import { lookForUser } from "./load-user.ts";
 import { underNewId } from "../user/tombstone.ts";
 import { schedule } from "./schedule.ts";

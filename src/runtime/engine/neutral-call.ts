@@ -11,13 +11,11 @@ import { slotAfter } from "../../guard/guard.ts";
 import type { Call } from "../../http/call.ts";
 import { emptyExchangeCall, readEmptyExchange } from "../../http/token.ts";
 import { listUsersCall, readUserList } from "../../http/user-management.ts";
-import { lanes } from "../../store/contract.ts";
-import type { Slot } from "../../store/contract.ts";
+import { lanes, type Slot } from "../../store/contract.ts";
 import type { GrantedSlot, Permit } from "../account/permit.ts";
 import type { NeutralEndpoint, NeutralOutcome } from "../account/blocking.ts";
 import { slotFate } from "./in-doubt.ts";
-import { clientOf } from "./engine.ts";
-import type { Engine } from "./engine.ts";
+import { clientOf, type Engine } from "./engine.ts";
 import { knowPauses } from "./stop.ts";
 
 /** When no call may be sent now, how long until the next attempt, ms. */

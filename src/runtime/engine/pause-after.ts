@@ -5,8 +5,7 @@
  */
 import type { Pause, PauseReason } from "../../store/envelope.ts";
 import type { CallOutcome, NoOutcome, FailureScope } from "../user/call-outcome.ts";
-import { pauseOf } from "./in-doubt.ts";
-import type { Moment } from "./in-doubt.ts";
+import { pauseOf, type Moment } from "./in-doubt.ts";
 import {
   afterForbidden,
   afterOddAnswer,

@@ -3,11 +3,9 @@
  *
  * @module
  */
-import { isPurging } from "../../../machines/index.ts";
-import type { UserCall } from "../../../machines/index.ts";
+import { isPurging, type UserCall } from "../../../machines/index.ts";
 import type { Answer, Call } from "../../http/call.ts";
-import { causeOf } from "../../http/cause.ts";
-import type { CallCause } from "../../http/cause.ts";
+import { causeOf, type CallCause } from "../../http/cause.ts";
 import { sizeRuleIn } from "../../http/transport.ts";
 import { exchangeCodeCall, readTokens, refreshTokenCall } from "../../http/token.ts";
 import { purgeCall, readPurge } from "../../http/purge.ts";
@@ -20,8 +18,7 @@ import {
   readUpdatedUser,
   updateUserCall,
 } from "../../http/user-management.ts";
-import { clientOf } from "./engine.ts";
-import type { Engine } from "./engine.ts";
+import { clientOf, type Engine } from "./engine.ts";
 import type { CallOutcome } from "../user/call-outcome.ts";
 import { readLocated, searchFrom, soughtBy } from "../user/located.ts";
 import { queryOf } from "../user/search-forms.ts";

@@ -6,11 +6,9 @@
 import { sleep } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
 import type { Engine } from "./engine.ts";
-import { fullJitter } from "../options/backoff.ts";
-import type { Backoff } from "../options/backoff.ts";
+import { fullJitter, type Backoff } from "../options/backoff.ts";
 import { retryField } from "../options/logger.ts";
-import { retryLimit, untilGivenUp } from "./deadline.ts";
-import type { RetryLimit } from "./deadline.ts";
+import { retryLimit, untilGivenUp, type RetryLimit } from "./deadline.ts";
 
 const beforeAnother: Backoff = { firstMs: 500, longestMs: 15_000 };
 

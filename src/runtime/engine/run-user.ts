@@ -10,31 +10,24 @@
 import { randomName, sleep } from "../../clock.ts";
 import type { Lease, Limit } from "../../store/contract.ts";
 import type { Pause } from "../../store/envelope.ts";
-import { isPurging, isRenaming } from "../../../machines/index.ts";
-import type { UserCall } from "../../../machines/index.ts";
-import { slotAfter } from "../../guard/guard.ts";
-import type { SlotEnd } from "../../guard/guard.ts";
+import { isPurging, isRenaming, type UserCall } from "../../../machines/index.ts";
+import { slotAfter, type SlotEnd } from "../../guard/guard.ts";
 import { isAboutAnother } from "../../http/user-management.ts";
 import type { Blocked, Permit } from "../account/account.ts";
 import { performCall, bringsCode, endpointOf } from "./perform-call.ts";
 import { afterDeath, applyOutcome, noteCause } from "./apply-outcome.ts";
 import type { CallOutcome, FailureScope } from "../user/call-outcome.ts";
 import { doubtAbout, momentOf, slotFate } from "./in-doubt.ts";
-import { laneOfCalls, newLease } from "./engine.ts";
-import type { Engine } from "./engine.ts";
+import { laneOfCalls, newLease, type Engine, type RunResult, type Start } from "./engine.ts";
 import { hasUser, moveUser } from "./move-user.ts";
 import { heldInARow } from "./pause-after.ts";
 import { schedule } from "./schedule.ts";
 import { isStoppable, knowPauses, stopOf } from "./stop.ts";
-import { saveUser } from "./save-user.ts";
-import type { How } from "./save-user.ts";
+import { saveUser, type How } from "./save-user.ts";
 import { codeRegistersMs } from "../options/backoff.ts";
 import { awakeNow, isUsableNow } from "../user/token-time.ts";
 import { callOf } from "../user/step.ts";
-import { stepped } from "../user/user.ts";
-import type { User } from "../user/user.ts";
-import type { RunResult } from "./engine.ts";
-import type { Start } from "./engine.ts";
+import { stepped, type User } from "../user/user.ts";
 
 /**
  * Runs `user` until it is idle. There is one run per user and process: a second call joins the first, unless it holds a

@@ -7,16 +7,13 @@ import { randomName, sleep } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
 import type { Commit, Committed, StoredRecord } from "../../store/contract.ts";
 import { isLostStore } from "../../store/lost-store.ts";
-import { newLease } from "./engine.ts";
-import type { Engine } from "./engine.ts";
+import { newLease, type Engine } from "./engine.ts";
 import { tombstoneId } from "../user/tombstone.ts";
-import { retryLimit } from "./deadline.ts";
-import type { RetryLimit } from "./deadline.ts";
+import { retryLimit, type RetryLimit } from "./deadline.ts";
 import { afterTrouble, fullJitter, whileLeaving } from "../options/backoff.ts";
 import { retryField } from "../options/logger.ts";
 import { indexKeyOf } from "../user/index-key.ts";
-import { writeUser } from "../user/user.ts";
-import type { User } from "../user/user.ts";
+import { writeUser, type User } from "../user/user.ts";
 
 /** The parts of a commit that the user itself does not determine. */
 export type How = Omit<Commit, "id" | "value" | "expectedRevision" | "writeId" | "state">;

@@ -12,12 +12,10 @@
  */
 import { LifecycleError } from "../../errors.ts";
 import type { Lane } from "../../store/contract.ts";
-import { scopeOf } from "../account/pauses.ts";
-import type { AccountPause } from "../account/pauses.ts";
+import { scopeOf, type AccountPause } from "../account/pauses.ts";
 import { momentInWords } from "../options/time-words.ts";
 import { awakeNow } from "../user/token-time.ts";
-import { callOf } from "../user/step.ts";
-import type { Position } from "../user/step.ts";
+import { callOf, type Position } from "../user/step.ts";
 import type { User } from "../user/user.ts";
 import type { Engine } from "./engine.ts";
 import { endpointOf } from "./perform-call.ts";

@@ -5,12 +5,10 @@
  */
 import { LifecycleError } from "../../errors.ts";
 import { firstLookMs, longestLookMs, within } from "./wait-for-user.ts";
-import { inTimeFor } from "./deadline.ts";
-import type { Deadline } from "./deadline.ts";
+import { inTimeFor, type Deadline } from "./deadline.ts";
 import { runUser } from "./run-user.ts";
 import type { Engine } from "./engine.ts";
-import { isBusy } from "./load-user.ts";
-import type { LoadedUser, MissingUser } from "./load-user.ts";
+import { isBusy, type LoadedUser, type MissingUser } from "./load-user.ts";
 
 /** How {@link whenIdle} reads a user and what keeps it waiting. */
 export interface IdleOptions<T> {

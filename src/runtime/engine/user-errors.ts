@@ -4,16 +4,14 @@
  * @module
  */
 import { isPurging } from "../../../machines/index.ts";
-import { causeInWords, LifecycleError } from "../../errors.ts";
-import type { Cause } from "../../errors.ts";
+import { causeInWords, LifecycleError, type Cause } from "../../errors.ts";
 import type { Pause } from "../../store/envelope.ts";
 import type { Blocked } from "../account/account.ts";
 import type { Engine } from "./engine.ts";
 import { endpointOf } from "./perform-call.ts";
 import { lastCause } from "../user/causes.ts";
-import { describeUser } from "../user/user-status.ts";
+import { describeUser, type UserStatus } from "../user/user-status.ts";
 import { awakeNow, tokenTime } from "../user/token-time.ts";
-import type { UserStatus } from "../user/user-status.ts";
 import { stopOf, stopped } from "./stop.ts";
 import { callOf } from "../user/step.ts";
 import type { User } from "../user/user.ts";

@@ -6,8 +6,7 @@
 import { onAbort } from "../../abort.ts";
 import { sleep } from "../../clock.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
-import { isPurging, isRenaming } from "../../../machines/index.ts";
-import type { UserCall, UserEvent } from "../../../machines/index.ts";
+import { isPurging, isRenaming, type UserCall, type UserEvent } from "../../../machines/index.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { Pause } from "../../store/envelope.ts";
 import type { Blocked } from "../account/account.ts";
@@ -15,17 +14,14 @@ import { runUser } from "./run-user.ts";
 import { mayArriveForMs } from "./in-doubt.ts";
 import type { Engine } from "./engine.ts";
 import { comeForward, isBehind } from "./lane.ts";
-import { findUser, isLeased, loadUser } from "./load-user.ts";
-import type { LoadedUser } from "./load-user.ts";
-import { inTimeFor } from "./deadline.ts";
-import type { Deadline } from "./deadline.ts";
+import { findUser, isLeased, loadUser, type LoadedUser } from "./load-user.ts";
+import { inTimeFor, type Deadline } from "./deadline.ts";
 import { stopOf } from "./stop.ts";
 import { lookAfter } from "../options/backoff.ts";
 import { awakeNow, isUsableNow } from "../user/token-time.ts";
 import { callOf } from "../user/step.ts";
 import { isHeldAlone, refusedAlone } from "./user-errors.ts";
-import { stepped } from "../user/user.ts";
-import type { User } from "../user/user.ts";
+import { stepped, type User } from "../user/user.ts";
 
 /** Shortest interval between two polls of a user that another process may run, ms. */
 export const firstLookMs = 25;

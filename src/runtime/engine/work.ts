@@ -4,23 +4,19 @@
  *
  * @module
  */
-import { linkSignals } from "../../abort.ts";
-import type { LinkedSignal } from "../../abort.ts";
+import { linkSignals, type LinkedSignal } from "../../abort.ts";
 import { sleep } from "../../clock.ts";
 import { inWords, isLifecycleError } from "../../errors.ts";
 import type { Batch, Claimed, Lease } from "../../store/contract.ts";
 import { isLostStore } from "../../store/lost-store.ts";
 import { quarantine } from "../../store/quarantine.ts";
 import { runUser } from "./run-user.ts";
-import { newLease } from "./engine.ts";
+import { newLease, type Engine, type LaneService } from "./engine.ts";
 import { untilGivenUp } from "./deadline.ts";
-import { doubling, lookAfter } from "../options/backoff.ts";
-import type { Backoff } from "../options/backoff.ts";
+import { doubling, lookAfter, type Backoff } from "../options/backoff.ts";
 import { errorField, retryField } from "../options/logger.ts";
-import type { Engine, LaneService } from "./engine.ts";
 import { awakeNow } from "../user/token-time.ts";
-import { readUser } from "../user/user.ts";
-import type { User } from "../user/user.ts";
+import { readUser, type User } from "../user/user.ts";
 import type { UserState } from "../../../machines/index.ts";
 
 /** The user after its wait. A token that lives for a moment is renewed once it is asked for, not while the user is idle. */

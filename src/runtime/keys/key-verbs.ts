@@ -8,8 +8,7 @@ import { wrong } from "../../checks.ts";
 import type { Engine } from "../engine/engine.ts";
 import { rotateRingKey } from "./rotate-ring-key.ts";
 import { rotateStoreKey } from "./rotate-store-key.ts";
-import { checkRotateKeys } from "./rotate-keys-options.ts";
-import type { RotateKeysOptions, RotateKeysSummary } from "./rotate-keys-options.ts";
+import { checkRotateKeys, type RotateKeysOptions, type RotateKeysSummary } from "./rotate-keys-options.ts";
 
 /** The methods for keys. */
 export interface KeyVerbs {

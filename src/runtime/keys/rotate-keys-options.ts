@@ -4,8 +4,7 @@
  * @module
  */
 import type { Cancellable } from "../options/call-options.ts";
-import { aFunction, aSignal, aSwitch, check } from "../../checks.ts";
-import type { Rules } from "../../checks.ts";
+import { aFunction, aSignal, aSwitch, check, type Rules } from "../../checks.ts";
 
 /** Options of {@link KeyVerbs.rotateKeys}. */
 export interface RotateKeysOptions extends Cancellable {

@@ -5,8 +5,12 @@
  */
 import { LifecycleError } from "../../errors.ts";
 import { accountOf } from "../../store/account-of.ts";
-import { storeKeyContext } from "../../store/sealing/key-record.ts";
-import type { KeyRecord, StoreKey, WrappedStoreKey } from "../../store/sealing/key-record.ts";
+import {
+  storeKeyContext,
+  type KeyRecord,
+  type StoreKey,
+  type WrappedStoreKey,
+} from "../../store/sealing/key-record.ts";
 import type { KeyRing, Wrapped } from "../../store/sealing/key-ring.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { RotateKeysSummary } from "./rotate-keys-options.ts";

@@ -9,16 +9,13 @@ import { LifecycleError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
 import { onceArrived } from "../engine/apply-outcome.ts";
 import { again, whenIdle } from "../engine/until-idle.ts";
-import { checkValue, only, whole } from "../../checks.ts";
-import type { Names } from "../../checks.ts";
+import { checkValue, only, whole, type Names } from "../../checks.ts";
 import type { Engine } from "../engine/engine.ts";
-import { lookForUser } from "../engine/load-user.ts";
-import type { LoadedUser, MissingUser } from "../engine/load-user.ts";
+import { lookForUser, type LoadedUser, type MissingUser } from "../engine/load-user.ts";
 import type { Deadline } from "../engine/deadline.ts";
 import { schedule } from "../engine/schedule.ts";
 import { moveIdle } from "../engine/save-user.ts";
-import { newUser, stepped } from "../user/user.ts";
-import type { User } from "../user/user.ts";
+import { newUser, stepped, type User } from "../user/user.ts";
 
 /** What an application knows about a user that it connected before. */
 export interface Grant {

@@ -3,13 +3,22 @@
  *
  * @module
  */
-import { fhirVersions } from "../../fhir/fhir-version.ts";
-import type { FhirVersion } from "../../fhir/fhir-version.ts";
+import { fhirVersions, type FhirVersion } from "../../fhir/fhir-version.ts";
 import { lanes } from "../../store/contract.ts";
 import { isId } from "../options/check-id.ts";
 import { userStates } from "../user/step.ts";
-import { among, anything, aSignal, aSwitch, between, check, whole, wrong } from "../../checks.ts";
-import type { Rule, Rules } from "../../checks.ts";
+import {
+  among,
+  anything,
+  aSignal,
+  aSwitch,
+  between,
+  check,
+  whole,
+  wrong,
+  type Rule,
+  type Rules,
+} from "../../checks.ts";
 import type {
   FhirOptions,
   OffboardOptions,

@@ -4,17 +4,14 @@
  *
  * @module
  */
-import type { Cause } from "../../errors.ts";
+import { type Cause, isLifecycleError, type LifecycleError } from "../../errors.ts";
 import type { Answer, Call, Unanswered } from "../../http/call.ts";
 import { causeOf, printed } from "../../http/cause.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { Hold } from "../../store/envelope.ts";
 import type { Blocked, Outcome } from "../account/account.ts";
-import { isLifecycleError } from "../../errors.ts";
-import type { LifecycleError } from "../../errors.ts";
 import { untilGivenUp } from "../engine/deadline.ts";
-import { laneOfCalls } from "../engine/engine.ts";
-import type { Engine } from "../engine/engine.ts";
+import { laneOfCalls, type Engine } from "../engine/engine.ts";
 import { findUser } from "../engine/load-user.ts";
 import { slotFate } from "../engine/in-doubt.ts";
 import { heldBy, knowPauses, stopOfLane, stopped } from "../engine/stop.ts";

@@ -11,12 +11,10 @@ import { isSameId } from "../../http/echo.ts";
 import { firstLookMs, longestLookMs } from "../engine/wait-for-user.ts";
 import type { Engine } from "../engine/engine.ts";
 import { isBusy, loadUser } from "../engine/load-user.ts";
-import { answerMs, inTimeFor } from "../engine/deadline.ts";
-import type { Deadline } from "../engine/deadline.ts";
+import { answerMs, inTimeFor, type Deadline } from "../engine/deadline.ts";
 import { lookUp } from "./remote.ts";
 import { moveIdle, samePlace } from "../engine/save-user.ts";
-import { stepped } from "../user/user.ts";
-import type { User } from "../user/user.ts";
+import { stepped, type User } from "../user/user.ts";
 import { notItsNumber } from "../engine/user-errors.ts";
 
 /**

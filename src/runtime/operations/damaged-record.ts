@@ -7,8 +7,7 @@ import { nothingKnown } from "../../../machines/index.ts";
 import { isLifecycleError } from "../../errors.ts";
 import type { Sealer } from "../../store/sealing/sealer.ts";
 import type { StoredRecord } from "../../store/contract.ts";
-import { newUser, readInClear, readUser } from "../user/user.ts";
-import type { User } from "../user/user.ts";
+import { newUser, readInClear, readUser, type User } from "../user/user.ts";
 
 /**
  * The user as one whose grant is lost. The unencrypted part of the record may have been changed too, so none of

@@ -4,10 +4,8 @@
  *
  * @module
  */
-import { causeInWords } from "../../errors.ts";
-import type { Cause } from "../../errors.ts";
-import { isPurging } from "../../../machines/index.ts";
-import type { GateReason, UserState } from "../../../machines/index.ts";
+import { causeInWords, type Cause } from "../../errors.ts";
+import { isPurging, type GateReason, type UserState } from "../../../machines/index.ts";
 import type { GateName } from "../../guard/gates.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { ShutGate } from "./budget.ts";

@@ -7,13 +7,10 @@ import { ahead } from "../../store/lane-scheduler.ts";
 import { shutGates } from "./budget.ts";
 import { checkId } from "../options/check-id.ts";
 import type { Engine } from "../engine/engine.ts";
-import { explainUser } from "./explain-user.ts";
-import type { Circumstances } from "./explain-user.ts";
+import { explainUser, type Circumstances } from "./explain-user.ts";
 import { causeNow } from "../user/causes.ts";
-import { historyOf } from "../user/history-of.ts";
-import type { HistoryStep } from "../user/history-of.ts";
-import { loadUser } from "../engine/load-user.ts";
-import type { LoadedUser } from "../engine/load-user.ts";
+import { historyOf, type HistoryStep } from "../user/history-of.ts";
+import { loadUser, type LoadedUser } from "../engine/load-user.ts";
 import { statusOf } from "../engine/user-errors.ts";
 
 /** Methods for support and on-call engineers. They make no call to 1upHealth and change nothing. */

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { gatesBefore } from "../../guard/gates.ts";
-import type { GateName } from "../../guard/gates.ts";
+import { gatesBefore, type GateName } from "../../guard/gates.ts";
 import type { Gate } from "../../../machines/index.ts";
 import type { Forecast, Lane } from "../../store/contract.ts";
 import type { Engine } from "../engine/engine.ts";

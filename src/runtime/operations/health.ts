@@ -4,10 +4,8 @@
  * @module
  */
 import { inTime } from "../../clock.ts";
-import { isLifecycleError, LifecycleError } from "../../errors.ts";
-import type { ErrorCode } from "../../errors.ts";
-import { viewOf } from "./budget.ts";
-import type { BudgetView, ShutGate } from "./budget.ts";
+import { isLifecycleError, LifecycleError, type ErrorCode } from "../../errors.ts";
+import { viewOf, type BudgetView, type ShutGate } from "./budget.ts";
 import type { AccountPause } from "../account/pauses.ts";
 import type { EndpointHealth } from "../../http/endpoints.ts";
 import type { Engine } from "../engine/engine.ts";

@@ -15,13 +15,11 @@ import { again, whenIdle } from "../engine/until-idle.ts";
 import { mayArriveForMs } from "../engine/in-doubt.ts";
 import { readOrDamaged } from "./damaged-record.ts";
 import type { Engine } from "../engine/engine.ts";
-import { isLeased, loadUser } from "../engine/load-user.ts";
-import type { LoadedUser } from "../engine/load-user.ts";
+import { isLeased, loadUser, type LoadedUser } from "../engine/load-user.ts";
 import type { Deadline } from "../engine/deadline.ts";
 import { schedule } from "../engine/schedule.ts";
 import { moveIdle } from "../engine/save-user.ts";
-import { stepped } from "../user/user.ts";
-import type { User } from "../user/user.ts";
+import { stepped, type User } from "../user/user.ts";
 import { shared } from "../engine/user-errors.ts";
 
 /** An offboarded user has nothing left to do, or only a person can continue, or it was started over. */

@@ -10,14 +10,11 @@ import { runUser } from "../engine/run-user.ts";
 import type { Engine } from "../engine/engine.ts";
 import { comeForward } from "../engine/lane.ts";
 import type { OnboardOptions } from "../options/call-options.ts";
-import { lookForUser } from "../engine/load-user.ts";
-import type { LoadedUser, MissingUser } from "../engine/load-user.ts";
+import { lookForUser, type LoadedUser, type MissingUser } from "../engine/load-user.ts";
 import { isOffboardingOver } from "./offboard.ts";
-import { inTimeFor } from "../engine/deadline.ts";
-import type { Deadline } from "../engine/deadline.ts";
+import { inTimeFor, type Deadline } from "../engine/deadline.ts";
 import { isUsableNow } from "../user/token-time.ts";
-import { isUncalled, newUser, stepped } from "../user/user.ts";
-import type { User } from "../user/user.ts";
+import { isUncalled, newUser, stepped, type User } from "../user/user.ts";
 import { stillPurged } from "../engine/user-errors.ts";
 
 /** How to onboard a user, and what to do with one that was offboarded. */

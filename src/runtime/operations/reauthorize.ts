@@ -9,8 +9,7 @@ import { sendEvent } from "../engine/wait-for-user.ts";
 import type { Deadline } from "../engine/deadline.ts";
 import { damagedRecord, remainsOf } from "./damaged-record.ts";
 import type { Engine } from "../engine/engine.ts";
-import { loadRecord } from "../engine/load-user.ts";
-import type { LoadedUser } from "../engine/load-user.ts";
+import { loadRecord, type LoadedUser } from "../engine/load-user.ts";
 import { readUser } from "../user/user.ts";
 
 /** @throws as {@link sendEvent} */

@@ -3,25 +3,19 @@
  *
  * @module
  */
-import { because, LifecycleError } from "../../errors.ts";
-import type { ErrorCode } from "../../errors.ts";
+import { because, LifecycleError, type ErrorCode } from "../../errors.ts";
 import type { Refusal } from "../../http/answer.ts";
 import type { Answer, Unanswered } from "../../http/call.ts";
 import { sizeRuleIn } from "../../http/transport.ts";
-import { listUsersCall, readUserList } from "../../http/user-management.ts";
-import type { RemoteUser, UserQuery } from "../../http/user-management.ts";
+import { listUsersCall, readUserList, type RemoteUser, type UserQuery } from "../../http/user-management.ts";
 import type { Lane } from "../../store/contract.ts";
 import { refusalError } from "../account/refusal-error.ts";
 import { checkId } from "../options/check-id.ts";
 import { aSignal, check, checkValue, only, whole } from "../../checks.ts";
-import { clientOf } from "../engine/engine.ts";
-import type { Engine } from "../engine/engine.ts";
-import { queryOf, readSeen } from "../user/search-forms.ts";
-import type { Sought } from "../user/search-forms.ts";
-import { callWithinLimits } from "./call-within-limits.ts";
-import type { Shut } from "./call-within-limits.ts";
-import { walkOf } from "./user-walk.ts";
-import type { Page, UserWalk } from "./user-walk.ts";
+import { clientOf, type Engine } from "../engine/engine.ts";
+import { queryOf, readSeen, type Sought } from "../user/search-forms.ts";
+import { callWithinLimits, type Shut } from "./call-within-limits.ts";
+import { walkOf, type Page, type UserWalk } from "./user-walk.ts";
 
 /** Options of {@link Remote.list}. */
 export interface ListOptions {

@@ -5,8 +5,7 @@
  */
 import { isRenamable } from "../../../machines/index.ts";
 import { sleep } from "../../clock.ts";
-import { because, isLifecycleError, LifecycleError } from "../../errors.ts";
-import type { ErrorCode } from "../../errors.ts";
+import { because, isLifecycleError, LifecycleError, type ErrorCode } from "../../errors.ts";
 import { beforeAskingAgain } from "../../guard/guard.ts";
 import { refusalError } from "../account/refusal-error.ts";
 import { confirmNumber } from "./confirm-number.ts";
@@ -17,13 +16,10 @@ import { whenIdle } from "../engine/until-idle.ts";
 import { doubtOf, mayArriveForMs } from "../engine/in-doubt.ts";
 import { heldBy, knowPauses, stopOfLane, stopped } from "../engine/stop.ts";
 import { runUser } from "../engine/run-user.ts";
-import { newLease } from "../engine/engine.ts";
-import type { Engine, RunResult } from "../engine/engine.ts";
-import { isBusy, loadUser, tombstoneRevision } from "../engine/load-user.ts";
-import type { LoadedUser } from "../engine/load-user.ts";
+import { newLease, type Engine, type RunResult } from "../engine/engine.ts";
+import { isBusy, loadUser, tombstoneRevision, type LoadedUser } from "../engine/load-user.ts";
 import { causeNow } from "../user/causes.ts";
-import { stepped } from "../user/user.ts";
-import type { User } from "../user/user.ts";
+import { stepped, type User } from "../user/user.ts";
 
 /**
  * Renames an idle user.

@@ -5,8 +5,7 @@
  * @module
  */
 import { inWords } from "../../errors.ts";
-import { errorField } from "./logger.ts";
-import type { LogFields, Logger } from "./logger.ts";
+import { errorField, type LogFields, type Logger } from "./logger.ts";
 
 /** How often each listener has failed, per logger. */
 const failures = new WeakMap<object, WeakMap<object, number>>();

@@ -3,10 +3,8 @@
  *
  * @module
  */
-import { between, checkValue, only, whole } from "../../checks.ts";
-import type { Names, Rules } from "../../checks.ts";
-import { longestWindowMs } from "./limits.ts";
-import type { Ceiling, NewLimits } from "./limits.ts";
+import { between, checkValue, only, whole, type Names, type Rules } from "../../checks.ts";
+import { longestWindowMs, type Ceiling, type NewLimits } from "./limits.ts";
 
 /** The rules for a {@link Ceiling}. */
 export const ofCeiling: Rules<Ceiling> = { calls: whole(1, 1e9), windowMs: between(1, longestWindowMs) };

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { inTime } from "../../clock.ts";
-import type { Clock } from "../../clock.ts";
+import { inTime, type Clock } from "../../clock.ts";
 import { inWords, LifecycleError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
 import { only } from "../../checks.ts";

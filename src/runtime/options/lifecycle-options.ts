@@ -3,17 +3,14 @@
  *
  * @module
  */
-import { systemClock } from "../../clock.ts";
-import type { Clock } from "../../clock.ts";
+import { systemClock, type Clock } from "../../clock.ts";
 import { LifecycleError } from "../../errors.ts";
 import { leastAnswerBytes, mostAnswerBytes, usualAnswerBytes } from "../../http/send.ts";
 import { isLoopback } from "../../http/safety.ts";
 import type { Transport } from "../../http/transport.ts";
-import { usualPager } from "../../http/user-management.ts";
-import type { Pager } from "../../http/user-management.ts";
+import { usualPager, type Pager } from "../../http/user-management.ts";
 import type { StoreAdapter } from "../../store/contract.ts";
-import { isInside } from "../../store/sealing/keys.ts";
-import type { Encryption } from "../../store/sealing/keys.ts";
+import { isInside, type Encryption } from "../../store/sealing/keys.ts";
 import {
   among,
   anything,
@@ -26,15 +23,14 @@ import {
   whole,
   withMethods,
   wrong,
+  type Rule,
+  type Rules,
 } from "../../checks.ts";
-import type { Rule, Rules } from "../../checks.ts";
-import { credentialSource } from "./credentials.ts";
-import type { Credentials, CredentialSource } from "./credentials.ts";
+import { credentialSource, type Credentials, type CredentialSource } from "./credentials.ts";
 import { ceiling, ofCeiling } from "./check-new-limits.ts";
 import type { Ceiling, ConfiguredLimits, LaneShares } from "./limits.ts";
 import { unbreakable } from "./call-listener.ts";
-import { levels } from "./logger.ts";
-import type { Logger } from "./logger.ts";
+import { levels, type Logger } from "./logger.ts";
 
 /** When an access token is renewed. */
 export type RefreshPolicy =

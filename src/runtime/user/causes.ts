@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { masked } from "../../errors.ts";
-import type { Cause } from "../../errors.ts";
+import { masked, type Cause } from "../../errors.ts";
 import type { PrintedCause } from "../../http/cause.ts";
 import { Secret } from "../../secret.ts";
 import type { User } from "./user.ts";

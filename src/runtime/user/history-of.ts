@@ -6,8 +6,7 @@
 import type { UserEvent } from "../../../machines/index.ts";
 import type { Cause } from "../../errors.ts";
 import { causeAt } from "./causes.ts";
-import { keptSteps } from "./user.ts";
-import type { User } from "./user.ts";
+import { keptSteps, type User } from "./user.ts";
 
 /** One step of a user's history. No secrets. */
 export interface HistoryStep {

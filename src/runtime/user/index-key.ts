@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { isPurging } from "../../../machines/index.ts";
-import type { UserState } from "../../../machines/index.ts";
+import { isPurging, type UserState } from "../../../machines/index.ts";
 import { isState } from "./step.ts";
 import type { User } from "./user.ts";
 

@@ -9,8 +9,7 @@ import type { Refusal } from "../../http/answer.ts";
 import type { Answer } from "../../http/call.ts";
 import { isSameId } from "../../http/echo.ts";
 import { isId } from "../options/check-id.ts";
-import { readSeen } from "./search-forms.ts";
-import type { SearchForms, Sought } from "./search-forms.ts";
+import { readSeen, type SearchForms, type Sought } from "./search-forms.ts";
 
 /** See {@link readLocated}. */
 export type Located =

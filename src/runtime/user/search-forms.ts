@@ -10,8 +10,7 @@
 import type { Search } from "../../../machines/index.ts";
 import type { Clock } from "../../clock.ts";
 import { isSameId } from "../../http/echo.ts";
-import type { RemoteUser, UserList, UserQuery } from "../../http/user-management.ts";
-import { readUserList } from "../../http/user-management.ts";
+import { type RemoteUser, type UserList, type UserQuery, readUserList } from "../../http/user-management.ts";
 import type { Refusal } from "../../http/answer.ts";
 import type { Answer } from "../../http/call.ts";
 

@@ -7,14 +7,17 @@
  *
  * @module
  */
-import { changes, conditions, userLifecycle, valueOf } from "../../../machines/index.ts";
-import type {
-  Change,
-  Condition,
-  UserCall,
-  UserContext,
-  UserEvent,
-  UserState,
+import {
+  changes,
+  conditions,
+  userLifecycle,
+  valueOf,
+  type Change,
+  type Condition,
+  type UserCall,
+  type UserContext,
+  type UserEvent,
+  type UserState,
 } from "../../../machines/index.ts";
 
 /** The position of a user: the essence of a machine snapshot. */

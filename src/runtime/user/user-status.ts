@@ -8,10 +8,8 @@ import type { Cause } from "../../errors.ts";
 import type { PauseReason } from "../../store/envelope.ts";
 import type { Blocked } from "../account/account.ts";
 import { causeNow, lastCause } from "./causes.ts";
-import { historyOf } from "./history-of.ts";
-import type { HistoryStep } from "./history-of.ts";
-import { stepped } from "./user.ts";
-import type { User } from "./user.ts";
+import { historyOf, type HistoryStep } from "./history-of.ts";
+import { stepped, type User } from "./user.ts";
 
 /** What a user waits for. */
 export interface UserPause {

@@ -4,25 +4,31 @@
  * @module
  */
 import { fhirVersions } from "../../fhir/fhir-version.ts";
-import { isRenamable, isRenaming, nothingKnown } from "../../../machines/index.ts";
-import type { UserContext, UserEvent } from "../../../machines/index.ts";
+import {
+  isRenamable,
+  isRenaming,
+  nothingKnown,
+  type UserContext,
+  type UserEvent,
+} from "../../../machines/index.ts";
 import type { Json, Lane, StoredRecord } from "../../store/contract.ts";
-import { damaged, readCauses, readEnvelope } from "../../store/envelope.ts";
-import type {
-  Envelope,
-  HistoryEntry,
-  Hold,
-  Intent,
-  Meter,
-  Origin,
-  Pause,
-  Sealed,
-  StoredCause,
+import {
+  damaged,
+  readCauses,
+  readEnvelope,
+  type Envelope,
+  type HistoryEntry,
+  type Hold,
+  type Intent,
+  type Meter,
+  type Origin,
+  type Pause,
+  type Sealed,
+  type StoredCause,
 } from "../../store/envelope.ts";
 import { isCount, isObject, isTime } from "../../store/guards.ts";
 import type { Sealer, Secrets } from "../../store/sealing/sealer.ts";
-import { isState, step } from "./step.ts";
-import type { Position } from "./step.ts";
+import { isState, step, type Position } from "./step.ts";
 
 /** One user, outside the store. */
 export interface User {

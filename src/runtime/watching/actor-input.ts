@@ -5,8 +5,7 @@
  */
 import type { OnboardOptions } from "../options/call-options.ts";
 import { checkId } from "../options/check-id.ts";
-import { among, anything, check, isObject, wrong } from "../../checks.ts";
-import type { Rules } from "../../checks.ts";
+import { among, anything, check, isObject, wrong, type Rules } from "../../checks.ts";
 import { aLane } from "../operations/call-checks.ts";
 
 /** Input of `lifecycle.watcher`. */

@@ -4,10 +4,8 @@
  * @module
  */
 import type { Snapshot } from "xstate";
-import { inWords, isLifecycleError, LifecycleError } from "../../errors.ts";
-import type { ErrorCode } from "../../errors.ts";
-import { checkActorInput } from "./actor-input.ts";
-import type { ActorInput } from "./actor-input.ts";
+import { inWords, isLifecycleError, LifecycleError, type ErrorCode } from "../../errors.ts";
+import { checkActorInput, type ActorInput } from "./actor-input.ts";
 import { isObject, wrong } from "../../checks.ts";
 import type { UserStatus } from "../user/user-status.ts";
 

@@ -5,10 +5,8 @@
  * @module
  */
 import type { ActorLogic, EventObject } from "xstate";
-import { checkActorInput } from "./actor-input.ts";
-import type { ActorInput } from "./actor-input.ts";
-import { persistedSnapshot, restoredSnapshot } from "./actor-snapshot.ts";
-import type { UserSnapshot } from "./actor-snapshot.ts";
+import { checkActorInput, type ActorInput } from "./actor-input.ts";
+import { persistedSnapshot, restoredSnapshot, type UserSnapshot } from "./actor-snapshot.ts";
 import type { UserStatus } from "../user/user-status.ts";
 
 /** Actor logic for `setup({ actors })`, `invoke`, `spawn` and `createActor()`. It accepts no events. */

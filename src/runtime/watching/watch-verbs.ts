@@ -6,15 +6,12 @@
 import { isPurging } from "../../../machines/index.ts";
 import { linkSignals, withSignals } from "../../abort.ts";
 import type { ActorInput, WatcherInput } from "./actor-input.ts";
-import { actorLogic } from "./actor.ts";
-import type { Task, UserActorLogic } from "./actor.ts";
+import { actorLogic, type Task, type UserActorLogic } from "./actor.ts";
 import { checkId } from "../options/check-id.ts";
-import { aSignal, between, check } from "../../checks.ts";
-import type { Rules } from "../../checks.ts";
+import { aSignal, between, check, type Rules } from "../../checks.ts";
 import type { Engine } from "../engine/engine.ts";
 import { retryWrite } from "../engine/retry-write.ts";
-import { onboard } from "../operations/onboard.ts";
-import type { Onboarding } from "../operations/onboard.ts";
+import { onboard, type Onboarding } from "../operations/onboard.ts";
 import type { UserStatus } from "../user/user-status.ts";
 import { isUsableNow } from "../user/token-time.ts";
 import { refusal, statusOf } from "../engine/user-errors.ts";

@@ -1,7 +1,16 @@
 /** The sandbox's options and their validation. Each unknown of 1upHealth is an option here. */
 
-import { among, anything, between, check, orInfinity, whole, withMethods } from "../../checks.ts";
-import type { Rule, Rules } from "../../checks.ts";
+import {
+  among,
+  anything,
+  between,
+  check,
+  orInfinity,
+  whole,
+  withMethods,
+  type Rule,
+  type Rules,
+} from "../../checks.ts";
 import { systemClock } from "../../clock.ts";
 import { type Behaviour, behaviourRules, usualBehaviour, withoutUndefined } from "./behaviour.ts";
 import { createVirtualClock, type VirtualClock } from "../clock/virtual-clock.ts";

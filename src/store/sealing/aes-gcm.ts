@@ -5,8 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { createCipheriv, createDecipheriv } from "node:crypto";
-import type { CipherKey } from "node:crypto";
+import { createCipheriv, createDecipheriv, type CipherKey } from "node:crypto";
 
 export const nonceBytes = 12;
 const tagBytes = 16;

@@ -9,8 +9,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { createHmac, createSecretKey, hkdfSync } from "node:crypto";
-import type { KeyObject } from "node:crypto";
+import { createHmac, createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
 import { LifecycleError } from "../../errors.ts";
 import { decrypt, encrypt, nonceBytes } from "./aes-gcm.ts";
 

@@ -8,8 +8,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { LifecycleError } from "../../errors.ts";
 import type { Json, Store } from "../contract.ts";
 import { newestFormat, startFormat } from "../envelope.ts";
-import { unwrapWith, wrapWith } from "./key-ring.ts";
-import type { KeyRing, Wrapped } from "./key-ring.ts";
+import { unwrapWith, wrapWith, type KeyRing, type Wrapped } from "./key-ring.ts";
 import { isObject } from "../guards.ts";
 
 /** A stored store key. Its id is a hash. */

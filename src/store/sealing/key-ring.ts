@@ -5,12 +5,10 @@
  */
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
-import { inTime } from "../../clock.ts";
-import type { Clock } from "../../clock.ts";
+import { inTime, type Clock } from "../../clock.ts";
 import { isLifecycleError, LifecycleError, underneath } from "../../errors.ts";
 import { decrypt, encrypt, nonceBytes } from "./aes-gcm.ts";
-import type { Encryption, KeyProvider, RingKey, WrappedKey } from "./keys.ts";
-import { ringOf } from "./keys.ts";
+import { type Encryption, type KeyProvider, type RingKey, type WrappedKey, ringOf } from "./keys.ts";
 
 /** A stored wrapped key. */
 export interface Wrapped {

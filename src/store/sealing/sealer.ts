@@ -10,14 +10,12 @@
  *
  * @module
  */
-import { createHmac, createSecretKey, hkdfSync, randomBytes } from "node:crypto";
-import type { KeyObject } from "node:crypto";
+import { createHmac, createSecretKey, hkdfSync, randomBytes, type KeyObject } from "node:crypto";
 import { LifecycleError } from "../../errors.ts";
 import { decrypt, encrypt, nonceBytes } from "./aes-gcm.ts";
 import { Secret } from "../../secret.ts";
 import type { Json } from "../contract.ts";
-import { formatOf, newestFormat, sealingKeyOf } from "../envelope.ts";
-import type { Sealed } from "../envelope.ts";
+import { formatOf, newestFormat, sealingKeyOf, type Sealed } from "../envelope.ts";
 import type { KeyView, StoreKey } from "./key-record.ts";
 
 /** The user that the secrets belong to. */

@@ -5,14 +5,11 @@
  * @module
  */
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
-import { lanes } from "../contract.ts";
-import type { Lane } from "../contract.ts";
-import { claimableAt, decodeHead, isTombstoneText, waitsIn } from "../row-rules.ts";
-import type { Head } from "../row-rules.ts";
+import { lanes, type Lane } from "../contract.ts";
+import { claimableAt, decodeHead, isTombstoneText, waitsIn, type Head } from "../row-rules.ts";
 import { Sorted } from "./sorted.ts";
 import type { AccountRow, LaneQueue, Tables } from "./tables.ts";
-import { newLog, readLog } from "../slot-log.ts";
-import type { KeptLog } from "../slot-log.ts";
+import { newLog, readLog, type KeptLog } from "../slot-log.ts";
 
 /** In-memory tables, with access to their contents. */
 export interface MemoryTables extends Tables {

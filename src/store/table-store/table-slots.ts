@@ -3,11 +3,9 @@
  *
  * @module
  */
-import { lanes } from "../contract.ts";
-import type { Lane, Limit, Slot, SlotRequest } from "../contract.ts";
+import { lanes, type Lane, type Limit, type Slot, type SlotRequest } from "../contract.ts";
 import { isServed, mayTake, turn } from "../lane-scheduler.ts";
-import { differs, newLog, opened, withoutSlot, withSettled, withSlot } from "../slot-log.ts";
-import type { KeptLog } from "../slot-log.ts";
+import { differs, newLog, opened, withoutSlot, withSettled, withSlot, type KeptLog } from "../slot-log.ts";
 import type { Past } from "../steady-time.ts";
 import type { Tables } from "./tables.ts";
 import { freeInMs, slotAt, used } from "../sliding-window.ts";

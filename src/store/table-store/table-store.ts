@@ -6,9 +6,21 @@
  */
 import { isLifecycleError } from "../../errors.ts";
 import { lostStore } from "../lost-store.ts";
-import { lanes } from "../contract.ts";
-import type { Claimed, Commit, Committed, Lane, Lease, Limit, Store } from "../contract.ts";
-import type { Batch, Forecast, Loaded, Move, OfAccount } from "../contract.ts";
+import {
+  lanes,
+  type Claimed,
+  type Commit,
+  type Committed,
+  type Lane,
+  type Lease,
+  type Limit,
+  type Store,
+  type Batch,
+  type Forecast,
+  type Loaded,
+  type Move,
+  type OfAccount,
+} from "../contract.ts";
 import {
   claimableAt,
   decodeHead,
@@ -21,13 +33,14 @@ import {
   verdict,
   waitsIn,
   written,
+  type Head,
+  type Row,
+  type Tombstone,
 } from "../row-rules.ts";
-import type { Head, Row, Tombstone } from "../row-rules.ts";
 import { ahead, isServed, served, turn } from "../lane-scheduler.ts";
 import { newLog, opened, withSlot } from "../slot-log.ts";
 import type { Jump, Past } from "../steady-time.ts";
-import { freeSlot, giveBack, note, openedLog, settle } from "./table-slots.ts";
-import type { Time } from "./table-slots.ts";
+import { freeSlot, giveBack, note, openedLog, settle, type Time } from "./table-slots.ts";
 import { freeInMs, grantedInMs, slotAt, used } from "../sliding-window.ts";
 import type { Tables } from "./tables.ts";
 

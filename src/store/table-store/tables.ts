@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { Lane } from "../contract.ts";
-import type { AccountRecord } from "../contract.ts";
+import { type Lane, type AccountRecord } from "../contract.ts";
 import type { Row, Tombstone } from "../row-rules.ts";
 import type { KeptLog } from "../slot-log.ts";
 

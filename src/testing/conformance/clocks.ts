@@ -5,8 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { committed } from "./fixture.ts";
-import type { Chapter } from "./fixture.ts";
+import { committed, type Chapter } from "./fixture.ts";
 
 const day = 86_400_000;
 

@@ -4,8 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { committed, withoutTimes } from "./fixture.ts";
-import type { Chapter } from "./fixture.ts";
+import { committed, withoutTimes, type Chapter } from "./fixture.ts";
 
 export const due: Chapter = (it) => {
   it("claim() returns due records, oldest first, and none that is due later or never", async (bench) => {

@@ -4,8 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { committed, refusedAsConflict } from "./fixture.ts";
-import type { Chapter } from "./fixture.ts";
+import { committed, refusedAsConflict, type Chapter } from "./fixture.ts";
 
 export const erasing: Chapter = (it) => {
   it("erase() removes the redirect that a move left, and the old id can be created again", async ({

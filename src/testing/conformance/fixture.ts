@@ -4,19 +4,19 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type {
-  Commit,
-  Committed,
-  Forecast,
-  Lane,
-  Lease,
-  Limit,
-  Slot,
-  SlotRequest,
+import {
+  type Commit,
+  type Committed,
+  type Forecast,
+  type Lane,
+  type Lease,
+  type Limit,
+  type Slot,
+  type SlotRequest,
+  type Store,
+  type StoredRecord,
 } from "../../store/contract.ts";
-import type { Store, StoredRecord } from "../../store/contract.ts";
-import { manualClock } from "../manual-clock.ts";
-import type { MovableClock } from "../manual-clock.ts";
+import { manualClock, type MovableClock } from "../manual-clock.ts";
 import type { StoreConformanceOptions } from "./store-conformance-options.ts";
 
 /** A chapter of the contract: registers its tests. */

@@ -5,8 +5,7 @@
  */
 import assert from "node:assert/strict";
 import type { Lane, Limit } from "../../store/contract.ts";
-import { committed, withoutTimes } from "./fixture.ts";
-import type { Fixture, Chapter } from "./fixture.ts";
+import { committed, withoutTimes, type Fixture, type Chapter } from "./fixture.ts";
 
 /** Ten slots: two reserved for interactive; guaranteed minimums of three for recovery and two for bulk. */
 function shared({ limit }: Fixture): Limit {

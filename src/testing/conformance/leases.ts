@@ -5,8 +5,7 @@
  */
 import assert from "node:assert/strict";
 import type { Commit, Store } from "../../store/contract.ts";
-import { committed, refusedAsConflict } from "./fixture.ts";
-import type { Fixture, Chapter } from "./fixture.ts";
+import { committed, refusedAsConflict, type Fixture, type Chapter } from "./fixture.ts";
 
 /** A record at revision 1 with a lease of 10 units. */
 async function leased({ store, write, lease }: Fixture, id: string, by: string): Promise<void> {

@@ -4,8 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { committed, refusedAsConflict } from "./fixture.ts";
-import type { Chapter } from "./fixture.ts";
+import { committed, refusedAsConflict, type Chapter } from "./fixture.ts";
 
 export const moves: Chapter = (it) => {
   it("move() stores the record under its new id, with the commit applied", async ({

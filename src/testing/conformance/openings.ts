@@ -6,9 +6,8 @@
 import assert from "node:assert/strict";
 import { inTime, systemClock } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
-import { committed, refusedAsConflict } from "./fixture.ts";
+import { committed, refusedAsConflict, type Chapter } from "./fixture.ts";
 import { holds } from "./account.ts";
-import type { Chapter } from "./fixture.ts";
 
 /** Fails if `answer` takes more than `ms` real milliseconds, so that a hanging store does not hang the suite. */
 function within(ms: number, answer: Promise<unknown>): Promise<unknown> {

@@ -5,8 +5,7 @@
  */
 import assert from "node:assert/strict";
 import type { Limit } from "../../store/contract.ts";
-import { committed } from "./fixture.ts";
-import type { Chapter, Fixture } from "./fixture.ts";
+import { committed, type Chapter, type Fixture } from "./fixture.ts";
 
 const pausing = ({ limit }: Fixture, ...paused: NonNullable<Limit["paused"]>): Limit => ({
   ...limit,

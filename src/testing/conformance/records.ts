@@ -6,8 +6,7 @@
 import assert from "node:assert/strict";
 import { isLifecycleError } from "../../errors.ts";
 import type { Json } from "../../store/contract.ts";
-import { committed, refusedAsConflict } from "./fixture.ts";
-import type { Chapter } from "./fixture.ts";
+import { committed, refusedAsConflict, type Chapter } from "./fixture.ts";
 
 /** Values that break careless encoders. */
 const values: Readonly<Record<string, Json>> = {

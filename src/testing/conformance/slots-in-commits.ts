@@ -4,8 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { committed, refusedAsConflict } from "./fixture.ts";
-import type { Chapter } from "./fixture.ts";
+import { committed, refusedAsConflict, type Chapter } from "./fixture.ts";
 
 export const slotsInCommits: Chapter = (it) => {
   it("commit({ take }) takes a slot with the write", async (bench) => {
