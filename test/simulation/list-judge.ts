@@ -20,8 +20,10 @@ const longestOnItsWay = 45_000;
 export class ListJudge {
   /** Which lists each process brings in. */
   readonly #lists = new Map<Life, Set<ListPlan>>();
-  /** Pages of 1upHealth's list, how many there may be, and what went wrong meanwhile. */
-  readonly #reading = { pages: 0, allowed: 0, causes: 0 };
+  /** Pages of 1upHealth's list that were read, and what went wrong meanwhile. */
+  readonly #reading = { pages: 0, causes: 0 };
+  /** For each call that imports, its users without a record at its start, and those of them found at 1upHealth since. */
+  readonly #missing: { readonly ids: readonly string[]; readonly found: Set<string> }[] = [];
   /** Processes that compare all users with 1upHealth's list, at any cost. */
   readonly #reconciling = new Set<Life>();
   /** Processes that had a call stopped, and when each last made one that names no user. */
@@ -46,10 +48,21 @@ export class ListJudge {
     const lists = this.#lists.get(life) ?? new Set();
     this.#lists.set(life, lists.add(plan));
     const missing = ids.filter((id) => this.#judge.of(id).envelope === null);
-    if (plan.expect !== undefined || missing.length < 2) return;
-    // The list is left alone once its pages have cost one more than they save; here imports have less than fifty users.
-    const saves = missing.filter((id) => this.#world.users.find(id) !== undefined).length;
-    this.#reading.allowed += 1 + saves;
+    if (plan.expect === undefined && missing.length > 1)
+      this.#missing.push({ ids: missing, found: new Set() });
+  }
+
+  /**
+   * How many pages may have been read by now: each call leaves the list alone once its pages have cost one more than
+   * they save (imports have less than fifty users here). A user that another process creates meanwhile counts as saved.
+   */
+  #allowed(): number {
+    let allowed = 0;
+    for (const { ids, found } of this.#missing) {
+      for (const id of ids) if (this.#world.users.find(id) !== undefined) found.add(id);
+      allowed += 1 + found.size;
+    }
+    return allowed;
   }
 
   /** A process reads 1upHealth's list because it was asked to. */
@@ -99,7 +112,8 @@ export class ListJudge {
     const isNeutral = this.#isNeutral;
     this.#isNeutral = false;
     if (isNeutral || isForLookUp || this.#reconciling.has(life)) return;
-    const { pages, allowed, causes } = this.#reading;
+    const { pages, causes } = this.#reading;
+    const allowed = this.#allowed();
     if (allowed === 0 || !this.#lists.has(life))
       return this.#judge.blame(`P6: ${life.name} reads 1upHealth's list for nothing`);
     if (pages >= allowed + causes)
