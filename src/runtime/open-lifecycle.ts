@@ -20,7 +20,7 @@ import { steadyClock } from "../store/steady-time.ts";
 import { keyRing, type KeyRing } from "../store/sealing/key-ring.ts";
 import type { Lane } from "../store/contract.ts";
 import type { SealMemory } from "../store/sealing/sealer.ts";
-import { Account } from "./account/account.ts";
+import { Account } from "./gates/account.ts";
 import { Pauses } from "./account/pauses.ts";
 import { openChecked } from "./account/checked-store.ts";
 import { askForCredentials } from "./options/credentials.ts";

@@ -5,7 +5,7 @@ import { memory } from "../../adapters/memory.ts";
 import { openGate, stepGate } from "../../machines/index.ts";
 import { systemClock } from "../../src/clock.ts";
 import { isLifecycleError } from "../../src/errors.ts";
-import { readGates, withGate } from "../../src/runtime/account/account-record.ts";
+import { readGates, withGate } from "../../src/runtime/gates/gate-record.ts";
 import { checkOptions, type LifecycleOptions } from "../../src/runtime/options/lifecycle-options.ts";
 import { awake, describeUser } from "../../src/runtime/user/user-status.ts";
 import { readUser, stepped, writeUser } from "../../src/runtime/user/user.ts";

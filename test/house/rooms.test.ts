@@ -12,9 +12,10 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   "src/runtime": {
     options: [],
     account: ["options"],
-    user: ["account", "options"],
-    engine: ["user", "account", "options"],
-    operations: ["engine", "user", "account", "options"],
+    gates: ["account", "options"],
+    user: ["gates", "options"],
+    engine: ["user", "gates", "account", "options"],
+    operations: ["engine", "user", "gates", "account", "options"],
     watching: ["operations", "engine", "user", "options"],
     bulk: ["operations", "engine", "user", "account", "options"],
     keys: ["engine", "user", "account", "options"],

@@ -1,7 +1,7 @@
 /** The account's gates by themselves: several processes on one store, without users, a network or a sandbox. */
 import { describe, expect, it } from "vitest";
 import { memory } from "../../adapters/memory.ts";
-import { Account, type Permit } from "../../src/runtime/account/account.ts";
+import { Account, type Permit } from "../../src/runtime/gates/account.ts";
 import { Secret } from "../../src/secret.ts";
 import { manualClock, type ManualClock } from "../../src/testing/index.ts";
 import { silentLogger } from "../support/loggers.ts";

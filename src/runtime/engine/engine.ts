@@ -12,7 +12,7 @@ import type { Lane, Lease, Store, Slot } from "../../store/contract.ts";
 import type { HiddenNames } from "../../store/sealing/hidden-names.ts";
 import type { Sealer } from "../../store/sealing/sealer.ts";
 import type { SteadyClock } from "../../store/steady-time.ts";
-import type { Account, Blocked } from "../account/account.ts";
+import type { Account, Blocked } from "../gates/account.ts";
 import type { CallOutcome } from "../user/call-outcome.ts";
 import type { Changes } from "./changes.ts";
 import type { LimitsInForce } from "../account/limits-in-force.ts";

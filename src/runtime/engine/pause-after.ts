@@ -17,7 +17,7 @@ import {
   halfJitter,
   untilRenewedMs,
 } from "../options/backoff.ts";
-import { throttledAloneMs } from "../account/gate-rules.ts";
+import { throttledAloneMs } from "../gates/gate-rules.ts";
 import type { User } from "../user/user.ts";
 
 /** The pause of the user after this outcome; `null`: none. */

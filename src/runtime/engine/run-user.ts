@@ -13,7 +13,7 @@ import type { Pause } from "../../store/envelope.ts";
 import { isPurging, isRenaming, type UserCall } from "../../../machines/index.ts";
 import { slotAfter, type SlotEnd } from "../../guard/guard.ts";
 import { isAboutAnother } from "../../http/user-management.ts";
-import type { Blocked, Permit } from "../account/account.ts";
+import type { Blocked, Permit } from "../gates/account.ts";
 import { performCall, bringsCode, endpointOf } from "./perform-call.ts";
 import { afterDeath, applyOutcome, noteCause } from "./apply-outcome.ts";
 import type { CallOutcome, FailureScope } from "../user/call-outcome.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { isRenaming } from "../../../machines/index.ts";
-import type { Blocked } from "../account/account.ts";
+import type { Blocked } from "../gates/account.ts";
 import { endpointOf } from "./perform-call.ts";
 import type { Engine } from "./engine.ts";
 import { keepAliveMs } from "../options/lifecycle-options.ts";

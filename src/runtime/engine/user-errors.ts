@@ -6,7 +6,7 @@
 import { isPurging } from "../../../machines/index.ts";
 import { causeInWords, LifecycleError, type Cause } from "../../errors.ts";
 import type { Pause } from "../../store/envelope.ts";
-import type { Blocked } from "../account/account.ts";
+import type { Blocked } from "../gates/account.ts";
 import type { Engine } from "./engine.ts";
 import { endpointOf } from "./perform-call.ts";
 import { lastCause } from "../user/causes.ts";

@@ -9,7 +9,7 @@ import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import { isPurging, isRenaming, type UserCall, type UserEvent } from "../../../machines/index.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { Pause } from "../../store/envelope.ts";
-import type { Blocked } from "../account/account.ts";
+import type { Blocked } from "../gates/account.ts";
 import { runUser } from "./run-user.ts";
 import { mayArriveForMs } from "./in-doubt.ts";
 import type { Engine } from "./engine.ts";

@@ -9,7 +9,7 @@ import type { Answer, Call, Unanswered } from "../../http/call.ts";
 import { causeOf, printed } from "../../http/cause.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { Hold } from "../../store/envelope.ts";
-import type { Blocked, Outcome } from "../account/account.ts";
+import type { Blocked, Outcome } from "../gates/account.ts";
 import { untilGivenUp } from "../engine/deadline.ts";
 import { laneOfCalls, type Engine } from "../engine/engine.ts";
 import { findUser } from "../engine/load-user.ts";

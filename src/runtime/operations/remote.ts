@@ -9,7 +9,7 @@ import type { Answer, Unanswered } from "../../http/call.ts";
 import { sizeRuleIn } from "../../http/transport.ts";
 import { listUsersCall, readUserList, type RemoteUser, type UserQuery } from "../../http/user-management.ts";
 import type { Lane } from "../../store/contract.ts";
-import { refusalError } from "../account/refusal-error.ts";
+import { refusalError } from "../gates/refusal-error.ts";
 import { checkId } from "../options/check-id.ts";
 import { aSignal, check, checkValue, only, whole } from "../../checks.ts";
 import { clientOf, type Engine } from "../engine/engine.ts";

@@ -7,7 +7,7 @@ import { isRenamable } from "../../../machines/index.ts";
 import { sleep } from "../../clock.ts";
 import { because, isLifecycleError, LifecycleError, type ErrorCode } from "../../errors.ts";
 import { beforeAskingAgain } from "../../guard/guard.ts";
-import { refusalError } from "../account/refusal-error.ts";
+import { refusalError } from "../gates/refusal-error.ts";
 import { confirmNumber } from "./confirm-number.ts";
 import { hasItsId, waitForUser } from "../engine/wait-for-user.ts";
 import type { CallOutcome } from "../user/call-outcome.ts";

@@ -6,7 +6,7 @@
 import type { FailureReason, UserState } from "../../../machines/index.ts";
 import type { Cause } from "../../errors.ts";
 import type { PauseReason } from "../../store/envelope.ts";
-import type { Blocked } from "../account/account.ts";
+import type { Blocked } from "../gates/account.ts";
 import { causeNow, lastCause } from "./causes.ts";
 import { historyOf, type HistoryStep } from "./history-of.ts";
 import { stepped, type User } from "./user.ts";

@@ -9,7 +9,8 @@ import { inWords } from "../../errors.ts";
 import type { GateName } from "../../guard/gates.ts";
 import { openGate, stepGate, type Gate, type GateEvent } from "../../../machines/index.ts";
 import type { AccountRecord, Json, Store } from "../../store/contract.ts";
-import { GateTimes, readGates, withGate } from "./account-record.ts";
+import { readGates, withGate } from "./gate-record.ts";
+import { GateTimes } from "./gate-times.ts";
 import { errorField, retryField, type Logger } from "../options/logger.ts";
 
 /** The dependencies of {@link SharedGates}. */

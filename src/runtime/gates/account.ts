@@ -7,7 +7,7 @@
 import { randomName } from "../../clock.ts";
 import { comesLater, gatesBefore, maySpendCode, type GatedCall, type GateName } from "../../guard/gates.ts";
 import type { Gate } from "../../../machines/index.ts";
-import { CredentialsInUse } from "./credentials-in-use.ts";
+import { CredentialsInUse } from "../account/credentials-in-use.ts";
 import type { KnownCredentials } from "../options/credentials.ts";
 import { SharedGates, gateNames, staleMs } from "./shared-gates.ts";
 import { Holding } from "./holding.ts";

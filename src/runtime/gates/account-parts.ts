@@ -4,7 +4,7 @@
  * @module
  */
 import type { NeutralEndpoint, NeutralOutcome } from "./blocking.ts";
-import type { CredentialsParts } from "./credentials-in-use.ts";
+import type { CredentialsParts } from "../account/credentials-in-use.ts";
 import type { Permit } from "./permit.ts";
 import type { BoardParts } from "./shared-gates.ts";
 

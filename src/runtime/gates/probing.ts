@@ -7,7 +7,7 @@
 import { mayTry, triesAt, yieldsUntil, type GatedCall, type GateName } from "../../guard/gates.ts";
 import type { AccountParts } from "./account-parts.ts";
 import { cameThrough, type NeutralEndpoint, type NeutralOutcome } from "./blocking.ts";
-import type { CredentialsInUse } from "./credentials-in-use.ts";
+import type { CredentialsInUse } from "../account/credentials-in-use.ts";
 import { isThrottling, shutBy } from "./gate-rules.ts";
 import type { Holding } from "./holding.ts";
 import type { Outage } from "./outage.ts";
