@@ -8,7 +8,8 @@ import { expiringTexts, type Kept } from "../src/store/expiring-texts.ts";
 import { keyvView, type KeyvBackend, type KeyvView } from "../src/store/keyv-view.ts";
 import { memoryTables, type MemoryTables } from "../src/store/table-store/memory-tables.ts";
 import { steadyTime } from "../src/store/steady-time.ts";
-import { tableStore, type TableEngine } from "../src/store/table-store/table-store.ts";
+import { tableStore } from "../src/store/table-store/table-store.ts";
+import type { TableEngine } from "../src/store/table-store/tables.ts";
 
 /**
  * An in-memory store. All lifecycles that are given the same object share its users, so a test can simulate a restart
@@ -39,6 +40,7 @@ export function memory(): StoreAdapter & KeyvView {
       accounts.set(account, tables);
       const time = steadyTime(clock);
       const engine: TableEngine = {
+        hasOutbox: true,
         write: async (unit) => unit(tables, time.now(), time.past()),
         read: (unit) => unit(tables, time.now(), time.past()),
         close: async () => {},

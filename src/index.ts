@@ -138,6 +138,7 @@ export type {
   Commit,
   Committed,
   Counts,
+  EventOutbox,
   Forecast,
   Json,
   Lane,
@@ -146,10 +147,12 @@ export type {
   Limit,
   Loaded,
   Move,
+  NewEvent,
   Slot,
   SlotRequest,
   Store,
   StoreAdapter,
+  StoredEvent,
   StoredRecord,
 } from "./store/contract.ts";
 export type { KeyvView, KeyvViewOptions, KeyvStorage } from "./store/keyv-view.ts";

@@ -6,8 +6,7 @@
 import { sleep, systemClock } from "../../src/clock.ts";
 import { isLifecycleError } from "../../src/errors.ts";
 import type { Past, SteadyTime } from "../../src/store/steady-time.ts";
-import type { TableEngine } from "../../src/store/table-store/table-store.ts";
-import type { Tables } from "../../src/store/table-store/tables.ts";
+import type { TableEngine, Tables } from "../../src/store/table-store/tables.ts";
 import type { Share } from "./environments.ts";
 import { astray, closedStore, full, inVain, reading, unavailable, unlocked } from "./failures.ts";
 import { hasRoom } from "./folder.ts";
@@ -83,6 +82,7 @@ export function groupCommits(
   }
 
   const engine: TableEngine = {
+    hasOutbox: true,
     write<T>(unit: (tables: Tables, now: number, past: Past) => T): Promise<T> {
       if (closed) return Promise.reject(closedStore());
       return new Promise<T>((resolve, reject) => {

@@ -9,9 +9,10 @@ import { isTombstoneText } from "../../src/store/row-rules.ts";
 import type { AccountRow, LaneQueue, Tables } from "../../src/store/table-store/tables.ts";
 import { readLog, type KeptLog } from "../../src/store/slot-log.ts";
 import { write } from "./failures.ts";
+import { lmdbOutbox } from "./outbox.ts";
 
 /** Number of databases that {@link lmdbTables} opens. */
-export const databasesPerAccount = 8;
+export const databasesPerAccount = 10;
 
 /** The tables of one account. */
 export interface LmdbTables {
@@ -26,7 +27,7 @@ export function holdsAccount(root: RootDatabase, account: string): boolean {
   return [...root.getKeys({ start: name, limit: 1 })].includes(name); // the keys of the root are the names of its databases
 }
 
-/** The databases of one account: rows, due index, three lanes, ids by state, slot logs, account record. */
+/** The databases of one account: rows, due index, three lanes, ids by state, slot logs, account record, events, events by key. */
 export function lmdbTables(root: RootDatabase, account: string): LmdbTables {
   const rows = root.openDB<string, string>({ name: `${account}/users`, encoding: "string" });
   const due = root.openDB<true, [number, string]>({ name: `${account}/due`, encoding: "ordered-binary" });
@@ -39,6 +40,7 @@ export function lmdbTables(root: RootDatabase, account: string): LmdbTables {
   });
   const logs = root.openDB<KeptLog, string>({ name: `${account}/slots`, encoding: "json" });
   const accountRows = root.openDB<AccountRow, string>({ name: `${account}/account`, encoding: "json" });
+  const outbox = lmdbOutbox(root, account);
   const changedLogs = new Map<string, KeptLog>(); // a busy log is written once per transaction instead of once per slot
   /** The account's record as read in this transaction: every unit checks it. */
   let seen: { readonly row: AccountRow | undefined } | null = null;
@@ -75,6 +77,7 @@ export function lmdbTables(root: RootDatabase, account: string): LmdbTables {
       get: (limit) => changedLogs.get(limit) ?? readLog(logs.get(limit)),
       set: (limit, log) => void changedLogs.set(limit, log),
     },
+    outbox: outbox.tables,
     account: {
       get() {
         if (!isWriting) return accountRows.get("account");
@@ -92,11 +95,13 @@ export function lmdbTables(root: RootDatabase, account: string): LmdbTables {
     try {
       units();
       for (const [limit, log] of changedLogs) write(logs.put(limit, log));
+      outbox.flush();
     } finally {
       isWriting = false;
       seen = null;
       changedLogs.clear();
       emptyLanes.clear();
+      outbox.end();
     }
   };
   return { tables, within };

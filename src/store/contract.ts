@@ -128,6 +128,48 @@ export interface OfAccount {
   readonly identity?: string | undefined;
 }
 
+/** An event for the outbox: the account's log of what happened to its users. */
+export interface NewEvent {
+  /** Whom it is about; {@link EventOutbox.forget} finds it by this key. At most 512 bytes of UTF-8. */
+  readonly key: string;
+  readonly value: Json;
+}
+
+/** An event in the outbox. */
+export interface StoredEvent extends NewEvent {
+  /** Its place in the order of the account's events, from 1 on; numbers may be left out. */
+  readonly number: number;
+  /** Store time of the commit, ms. The order does not depend on it. */
+  readonly at: number;
+}
+
+/**
+ * The outbox of an account. For each record, the events of a later commit have higher numbers. After a read has returned
+ * or passed over a number, no new event appears below it, not even that of a commit that was still under way.
+ */
+export interface EventOutbox {
+  /** Up to `limit` events with a number above `after`, ascending. */
+  read(ask: { readonly after: number; readonly limit: number }): Promise<{
+    readonly events: readonly StoredEvent[];
+    /** The highest number removed by `trim`; 0: none. */
+    readonly trimmed: number;
+    /** The highest number given so far; 0: none. */
+    readonly last: number;
+  }>;
+  /**
+   * Of the first `limit` events, removes each that is older than `olderThanMs`, or before one that is. Returns how many;
+   * `limit` of them: there may be more.
+   */
+  trim(ask: OfAccount & { readonly olderThanMs: number; readonly limit: number }): Promise<number>;
+  /**
+   * Removes all events under `key`, then appends `events` in the unit that removes the last one. May be repeated until it
+   * resolves.
+   */
+  forget(ask: OfAccount & { readonly key: string; readonly events: readonly NewEvent[] }): Promise<void>;
+  /** Replaces the value of an event that still exists; otherwise does nothing. */
+  replace(ask: OfAccount & { readonly number: number; readonly value: Json }): Promise<void>;
+}
+
 /** One write of one record. */
 export interface Commit extends OfAccount {
   readonly id: string;
@@ -155,6 +197,8 @@ export interface Commit extends OfAccount {
   readonly take?: SlotRequest | undefined;
   /** For a new record: the commit conflicts if there is a record under this id. */
   readonly unless?: string | undefined;
+  /** Appended to the outbox in this order, in the same unit, if the commit is written; never when it is acknowledged again. */
+  readonly events?: readonly NewEvent[] | undefined;
 }
 
 /** The result of a commit. */
@@ -264,6 +308,8 @@ export interface Store {
       },
     ): Promise<boolean>;
   };
+  /** Without it, the store ignores the events of a commit, and a lifecycle that wants them does not open. */
+  readonly events?: EventOutbox;
   /**
    * Resolves if a write would succeed now, and otherwise rejects as the write would. It must leave no growing data
    * behind and must be cheap, because readiness probes call it repeatedly. Without it, `health()` notices an unwritable

@@ -28,6 +28,7 @@ export function readOnly(adapter: StoreAdapter): StoreAdapter {
         await store.close();
         throw error;
       }
+      const { events } = store;
       return {
         load: (id) => store.load(id),
         page: (ask) => store.page(ask),
@@ -43,6 +44,9 @@ export function readOnly(adapter: StoreAdapter): StoreAdapter {
           settle: refuse,
           giveBack: refuse,
         },
+        ...(events && {
+          events: { read: (ask) => events.read(ask), trim: refuse, forget: refuse, replace: refuse },
+        }),
         account: { load: () => store.account.load(), commit: refuse },
         close: () => store.close(),
       };

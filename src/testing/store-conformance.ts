@@ -15,6 +15,7 @@ import { emptied } from "./conformance/emptied.ts";
 import { erasing } from "./conformance/erasing.ts";
 import { lanes } from "./conformance/lanes.ts";
 import { pausedLanes } from "./conformance/paused-lanes.ts";
+import { events } from "./conformance/events.ts";
 import { leases } from "./conformance/leases.ts";
 import { listing } from "./conformance/listing.ts";
 import { moves } from "./conformance/moves.ts";
@@ -35,6 +36,7 @@ const chapters: readonly Chapter[] = [
   moves,
   erasing,
   listing,
+  events,
   account,
   emptied,
   openings,

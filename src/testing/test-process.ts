@@ -157,7 +157,7 @@ export class TestProcess {
       open: async (options): Promise<Store> => {
         const store = await adapter.open(options);
         this.#open = store;
-        const { slots, account } = store;
+        const { slots, events, account } = store;
         return {
           load: ask((id) => store.load(id)),
           commit: write((commit) => store.commit(commit), isCommitted),
@@ -175,6 +175,20 @@ export class TestProcess {
             () => true,
           ),
           page: ask((question) => store.page(question)),
+          ...(events && {
+            events: {
+              read: ask((question) => events.read(question)),
+              trim: ask((question) => events.trim(question)),
+              forget: write(
+                (question) => events.forget(question),
+                () => true,
+              ),
+              replace: write(
+                (question) => events.replace(question),
+                () => true,
+              ),
+            },
+          }),
           ...(store.probe !== undefined && { probe: ask(async () => store.probe?.()) }),
           counts: ask(() => store.counts()),
           account: {

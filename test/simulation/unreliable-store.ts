@@ -13,11 +13,19 @@ import type { Mortal, Stage } from "./stage.ts";
 import { beginning, Dice } from "./time.ts";
 
 /** Questions that change nothing. */
-const reads: ReadonlySet<string> = new Set(["load", "page", "counts", "forecast", "account.load"]);
+const reads: ReadonlySet<string> = new Set([
+  "load",
+  "page",
+  "counts",
+  "forecast",
+  "account.load",
+  "events.read",
+]);
 
 /** A store adapter for one life of a process. Durable, so that it is opened with a key, as real ones are. */
 export function unreliableStore(stage: Stage, process: Mortal, life: Life): StoreAdapter {
   const { store, time, judge, trace, names } = stage;
+  const { events } = store;
   const dice = new Dice(stage.scenario.seed, `store of ${life.name}`);
   const { storeMs } = stage.scenario;
 
@@ -127,6 +135,14 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
     },
     page: (question) => ask("page", [], () => store.page(question)),
     counts: () => ask("counts", [], () => store.counts()),
+    ...(events && {
+      events: {
+        read: (question) => ask("events.read", [], () => events.read(question)),
+        trim: (question) => ask("events.trim", [], () => events.trim(question)),
+        forget: (question) => ask("events.forget", [], () => events.forget(question)),
+        replace: (question) => ask("events.replace", [], () => events.replace(question)),
+      },
+    }),
     account: {
       load: () => ask("account.load", [], () => store.account.load()),
       commit: (write) =>

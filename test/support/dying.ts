@@ -95,6 +95,14 @@ export function dyingStore(
           settle: write(store.slots.settle),
           giveBack: write(store.slots.giveBack),
         },
+        ...(store.events && {
+          events: {
+            ...store.events,
+            trim: write(store.events.trim),
+            forget: write(store.events.forget),
+            replace: write(store.events.replace),
+          },
+        }),
         account: { ...store.account, commit: write(store.account.commit) },
       };
     },

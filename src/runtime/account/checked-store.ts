@@ -84,7 +84,7 @@ function checked(
   clock: Clock,
   ask: <T>(verb: string, call: () => Promise<T>) => Promise<T>,
 ): CheckedStore {
-  const { slots, account: record } = opened;
+  const { slots, events, account: record } = opened;
   let lost: LifecycleError | null = null;
   let hasRecord = false;
   /** The identity of the account's record as the store returns it, and as it is written in the record. */
@@ -182,6 +182,14 @@ function checked(
         return isWritten;
       },
     },
+    ...(events && {
+      events: {
+        read: (question) => call("events.read", () => events.read(question)),
+        trim: (trim) => write("events.trim", trim, (asked) => events.trim(asked)),
+        forget: (forget) => write("events.forget", forget, (asked) => events.forget(asked)),
+        replace: (replace) => write("events.replace", replace, (asked) => events.replace(asked)),
+      },
+    }),
     probe: () => call("probe", async () => opened.probe?.()),
     close: () => opened.close(),
   };

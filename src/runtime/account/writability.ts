@@ -91,7 +91,7 @@ export class Writability {
     const isCommitted = ({ type }: Committed): boolean => type === "committed";
     const isLeased = ({ claimed }: Batch): boolean => claimed.length > 0;
     const always = (): boolean => true;
-    const { slots, account } = store;
+    const { slots, events, account } = store;
     return {
       load: (id) => store.load(id),
       commit: write((commit) => store.commit(commit), isCommitted),
@@ -114,6 +114,17 @@ export class Writability {
         load: () => account.load(),
         commit: write((change) => account.commit(change), Boolean),
       },
+      ...(events && {
+        events: {
+          read: (ask) => events.read(ask),
+          trim: write(
+            (ask) => events.trim(ask),
+            (removed) => removed > 0,
+          ),
+          forget: write((ask) => events.forget(ask), always),
+          replace: write((ask) => events.replace(ask), always),
+        },
+      }),
       close: () => store.close(),
     };
   }

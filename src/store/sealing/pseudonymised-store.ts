@@ -134,6 +134,7 @@ export function pseudonymisedStore(store: Store, names: HiddenNames, warn: (mess
     },
 
     slots: store.slots,
+    ...(store.events && { events: store.events }),
     counts: () => store.counts(),
     account: store.account,
     close: () => store.close(),

@@ -7,6 +7,7 @@
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import { lanes, type Lane } from "../contract.ts";
 import { claimableAt, decodeHead, isTombstoneText, waitsIn, type Head } from "../row-rules.ts";
+import { memoryOutbox } from "./memory-outbox.ts";
 import { Sorted } from "./sorted.ts";
 import type { AccountRow, LaneQueue, Tables } from "./tables.ts";
 import { newLog, readLog, type KeptLog } from "../slot-log.ts";
@@ -57,6 +58,7 @@ export function memoryTables(): MemoryTables {
       },
     },
     logs: { get: (limit) => logs.get(limit), set: (limit, log) => void logs.set(limit, log) },
+    outbox: memoryOutbox(),
     account: { get: () => account, set: (row) => void (account = structuredClone(row)) },
     entries: () => rows.entries(),
     replace(id, text) {
@@ -200,6 +202,7 @@ export function placesOf(tables: MemoryTables): Places {
     const { rows, logs, account: record } = tables;
     return {
       ...tables,
+      outbox: memoryOutbox(), // not stored yet
       rows: {
         get: rows.get,
         set: (id, text) => (touch(row(id)), rows.set(id, text)),

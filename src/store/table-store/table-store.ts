@@ -5,7 +5,6 @@
  * @module
  */
 import { isLifecycleError } from "../../errors.ts";
-import { lostStore } from "../lost-store.ts";
 import {
   lanes,
   type Claimed,
@@ -19,7 +18,6 @@ import {
   type Forecast,
   type Loaded,
   type Move,
-  type OfAccount,
 } from "../contract.ts";
 import {
   claimableAt,
@@ -39,23 +37,12 @@ import {
 } from "../row-rules.ts";
 import { ahead, isServed, served, turn } from "../lane-scheduler.ts";
 import { newLog, opened, withSlot } from "../slot-log.ts";
-import type { Jump, Past } from "../steady-time.ts";
+import type { Jump } from "../steady-time.ts";
+import { sameAccount } from "./same-account.ts";
+import { append, encodeEvents, tableOutbox } from "./table-outbox.ts";
 import { freeSlot, giveBack, note, openedLog, settle, type Time } from "./table-slots.ts";
 import { freeInMs, grantedInMs, slotAt, used } from "../sliding-window.ts";
-import type { Tables } from "./tables.ts";
-
-/** Runs units of work. */
-export interface TableEngine {
-  /**
-   * Runs `unit` exclusively; resolves with its result once all its writes are durable. `past`: the history of its time.
-   */
-  write<T>(unit: (tables: Tables, now: number, past: Past) => T): Promise<T>;
-  /** Runs `unit`, which only reads. */
-  read<T>(unit: (tables: Tables, now: number, past: Past) => T): T;
-  /** See {@link Store.probe}. @default a unit that writes nothing */
-  probe?(): Promise<void>;
-  close(): Promise<void>;
-}
+import type { TableEngine, Tables } from "./tables.ts";
 
 /** The store contract over an {@link TableEngine}. */
 export function tableStore(engine: TableEngine): Store {
@@ -103,15 +90,10 @@ export function tableStore(engine: TableEngine): Store {
           return true;
         }),
     },
+    ...(engine.hasOutbox === true && { events: tableOutbox(engine) }),
     probe: () => engine.probe?.() ?? engine.write(() => undefined),
     close: () => engine.close(),
   };
-}
-
-/** The tables, if they hold the account's record that the caller opened. @throws {LifecycleError} `STORE_UNUSABLE` */
-function sameAccount(tables: Tables, { identity }: OfAccount): Tables {
-  if (identity !== undefined && tables.account.get()?.identity !== identity) throw lostStore();
-  return tables;
 }
 
 function rowOf(tables: Tables, id: string): Row | Tombstone | undefined {
@@ -194,7 +176,9 @@ function change(
   if (ruling === "again") return { type: "committed", revision, slot: before?.took ?? null };
   const slot = commit.take === undefined ? null : freeSlot(tables, time, commit.take);
   if (typeof slot === "number") return { type: "refused", retryInMs: slot };
+  const events = encodeEvents(commit.events);
   put(tables, oldId, before, commit.id, written(before, commit, now, slot));
+  append(tables, now, events, { id: commit.id, revision });
   if (slot !== null) note(tables, slot, now);
   if (commit.giveBack !== undefined) giveBack(tables, commit.giveBack, now);
   if (commit.settle !== undefined) settle(tables, commit.settle, now);

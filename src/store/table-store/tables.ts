@@ -1,11 +1,12 @@
 /**
- * The ordered tables that an adapter supplies to `tableStore()`: rows, queues, counts, logs.
+ * The ordered tables that an adapter supplies to `tableStore()`: rows, queues, counts, logs, events.
  *
  * @module
  */
 import { type Lane, type AccountRecord } from "../contract.ts";
 import type { Row, Tombstone } from "../row-rules.ts";
 import type { KeptLog } from "../slot-log.ts";
+import type { Past } from "../steady-time.ts";
 
 /** Ids ordered by a number. */
 export interface Queue {
@@ -23,6 +24,45 @@ export interface LaneQueue extends Queue {
 /** The account's record with the id of its last write. */
 export interface AccountRow extends AccountRecord {
   readonly writeId: string;
+}
+
+/** An event as it is kept, by its number. */
+export interface KeptEvent {
+  readonly key: string;
+  /** Store time, ms. */
+  readonly at: number;
+  /** The value as JSON. */
+  readonly text: string;
+  /** The commit that it belongs to, for tables that are not written in one unit. */
+  readonly of?: CommittedRow;
+}
+
+/** Numbers of events, 0: none. */
+export interface OutboxHead {
+  /** The highest number given. */
+  readonly last: number;
+  /** The highest number removed by age. */
+  readonly trimmed: number;
+}
+
+/** Events by number, and their numbers by key. */
+export interface OutboxTables {
+  head(): OutboxHead;
+  setHead(head: OutboxHead): void;
+  get(number: number): KeptEvent | undefined;
+  /** Adds an event, or replaces one of the same key. */
+  set(number: number, event: KeptEvent): void;
+  delete(number: number, event: KeptEvent): void;
+  /** Up to `limit` events above `number`, ascending. */
+  after(number: number, limit: number): readonly (readonly [number: number, event: KeptEvent])[];
+  /** Up to `limit` numbers of events under the key. */
+  under(key: string, limit: number): readonly number[];
+}
+
+/** The row that a commit has written. */
+export interface CommittedRow {
+  readonly id: string;
+  readonly revision: number;
 }
 
 /** The tables of an adapter. All operations are synchronous inside a unit. */
@@ -50,5 +90,21 @@ export interface Tables {
     counts(): Readonly<Record<string, number>>;
   };
   readonly logs: { get(limit: string): KeptLog | undefined; set(limit: string, log: KeptLog): void };
+  readonly outbox: OutboxTables;
   readonly account: { get(): AccountRow | undefined; set(row: AccountRow): void };
+}
+
+/** Runs units of work. */
+export interface TableEngine {
+  /**
+   * Runs `unit` exclusively; resolves with its result once all its writes are durable. `past`: the history of its time.
+   */
+  write<T>(unit: (tables: Tables, now: number, past: Past) => T): Promise<T>;
+  /** Runs `unit`, which only reads. */
+  read<T>(unit: (tables: Tables, now: number, past: Past) => T): T;
+  /** Whether its tables hold an outbox. */
+  readonly hasOutbox?: boolean;
+  /** See `Store.probe`. @default a unit that writes nothing */
+  probe?(): Promise<void>;
+  close(): Promise<void>;
 }

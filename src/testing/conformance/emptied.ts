@@ -67,6 +67,7 @@ async function created({ account }: Store, writeId: string): Promise<string> {
 
 /** Every verb that must be refused. */
 function writes({ store, write, ask, lease, limit }: Fixture, identity: string): (() => Promise<unknown>)[] {
+  const { events } = store;
   const grant = { limit, max: 1, holdMs: 1_000, lease: lease("a"), identity };
   return [
     () => store.commit(write("bob", { identity })),
@@ -76,6 +77,13 @@ function writes({ store, write, ask, lease, limit }: Fixture, identity: string):
     () => store.grant(grant),
     () => store.slots.take({ ...ask(), identity }),
     () => store.erase({ ids: ["ada"], to: "bob", identity }),
+    ...(events === undefined
+      ? []
+      : [
+          () => events.trim({ olderThanMs: 0, limit: 1, identity }),
+          () => events.forget({ key: "ada", events: [], identity }),
+          () => events.replace({ number: 1, value: 1, identity }),
+        ]),
     () => store.account.commit({ value: "stale", expectedRevision: 0, writeId: "late", identity }),
     () => store.account.commit({ value: "stale", expectedRevision: 1, writeId: "later", identity }),
   ];

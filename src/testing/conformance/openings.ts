@@ -101,6 +101,7 @@ export const openings: Chapter = (it, options) => {
   it("close() leaves a store that resolves or rejects with a LifecycleError, and never hangs", async (bench) => {
     const other = await bench.another();
     await other.close();
+    const { events } = other;
     const asked = [
       () => other.load("ada"),
       () => other.commit(bench.write("ada")),
@@ -110,6 +111,7 @@ export const openings: Chapter = (it, options) => {
       () => other.page({ state: "created", limit: 1 }),
       () => other.counts(),
       () => other.account.load(),
+      ...(events === undefined ? [] : [() => events.read({ after: 0, limit: 1 })]),
     ];
     for (const ask of asked) {
       try {

@@ -50,6 +50,8 @@ export interface StoreConformanceOptions {
   jumps?: boolean;
   /** Longest id in bytes of UTF-8, for a backend that supports less than the library. @default 512 */
   longestId?: number;
+  /** False if the store has no outbox. @default true */
+  events?: boolean;
   /** False if the data is lost when the last store is closed. @default true */
   survivesClose?: boolean;
 }

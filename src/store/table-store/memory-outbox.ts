@@ -1,0 +1,40 @@
+/**
+ * The outbox of an account in memory.
+ *
+ * @module
+ */
+import { Sorted } from "./sorted.ts";
+import type { KeptEvent, OutboxHead, OutboxTables } from "./tables.ts";
+
+/** An empty outbox. */
+export function memoryOutbox(): OutboxTables {
+  const events = new Map<number, KeptEvent>();
+  const numbers = new Sorted<number>((a, b) => a - b);
+  const byKey = new Map<string, Set<number>>();
+  let head: OutboxHead = { last: 0, trimmed: 0 };
+  return {
+    head: () => head,
+    setHead: (to) => void (head = to),
+    get: (number) => events.get(number),
+    set(number, event) {
+      if (!events.has(number)) numbers.add(number);
+      events.set(number, event);
+      byKey.set(event.key, (byKey.get(event.key) ?? new Set()).add(number));
+    },
+    delete(number, { key }) {
+      if (!events.delete(number)) return;
+      numbers.delete(number);
+      const others = byKey.get(key);
+      others?.delete(number);
+      if (others?.size === 0) byKey.delete(key);
+    },
+    after(number, limit) {
+      const found = numbers.after(number, limit);
+      return found.flatMap((each) => {
+        const event = events.get(each);
+        return event === undefined ? [] : [[each, event] as const];
+      });
+    },
+    under: (key, limit) => [...(byKey.get(key) ?? [])].slice(0, limit),
+  };
+}

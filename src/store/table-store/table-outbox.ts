@@ -1,0 +1,129 @@
+/**
+ * The outbox of an account over its tables.
+ *
+ * @module
+ */
+import type { Commit, EventOutbox, Json, NewEvent } from "../contract.ts";
+import { LifecycleError } from "../../errors.ts";
+import { encodeValue } from "../row-rules.ts";
+import { sameAccount } from "./same-account.ts";
+import type { CommittedRow, KeptEvent, TableEngine, Tables } from "./tables.ts";
+
+/** The verbs of the outbox. */
+export function tableOutbox(engine: TableEngine): EventOutbox {
+  return {
+    read: async (ask) => engine.read((tables) => readEvents(tables, ask)),
+    trim: (ask) => engine.write((tables, now) => trim(sameAccount(tables, ask), now, ask)),
+    async forget(ask) {
+      const page = (): Promise<boolean> =>
+        engine.write((tables, now) => forget(sameAccount(tables, ask), now, ask));
+      while (!(await page()));
+    },
+    replace: (ask) => engine.write((tables) => replace(sameAccount(tables, ask), ask)),
+  };
+}
+
+/** The events of a commit as they will be kept. @throws {LifecycleError} `INVALID_OPTION` if one cannot survive JSON */
+export function encodeEvents(events: Commit["events"]): readonly EncodedEvent[] {
+  return (events ?? []).map(({ key, value }) => ({ key, text: encodeValue(value) }));
+}
+
+interface EncodedEvent {
+  readonly key: string;
+  readonly text: string;
+}
+
+/** Appends events in their order. `of`: the commit that they belong to. */
+export function append(
+  { outbox }: Tables,
+  now: number,
+  events: readonly EncodedEvent[],
+  of?: CommittedRow,
+): void {
+  if (events.length === 0) return;
+  const { last, trimmed } = outbox.head();
+  let number = last;
+  for (const event of events) outbox.set(++number, { ...event, at: now, ...(of && { of }) });
+  outbox.setHead({ last: number, trimmed });
+}
+
+/** What {@link EventOutbox.read} returns. */
+function readEvents(
+  { outbox }: Tables,
+  { after, limit }: Parameters<EventOutbox["read"]>[0],
+): Awaited<ReturnType<EventOutbox["read"]>> {
+  const events = outbox.after(after, limit).map(([number, { key, at, text }]) => {
+    const value = JSON.parse(text) as Json; // written by encodeValue()
+    return { number, key, at, value };
+  });
+  return { events, ...outbox.head() };
+}
+
+/** See {@link EventOutbox.trim}. */
+function trim(
+  { outbox }: Tables,
+  now: number,
+  { olderThanMs, limit }: { readonly olderThanMs: number; readonly limit: number },
+): number {
+  const first = outbox.after(0, limit);
+  const old = first.slice(0, first.findLastIndex(([, { at }]) => at < now - olderThanMs) + 1);
+  for (const [number, event] of old) outbox.delete(number, event);
+  const [trimmed] = old.at(-1) ?? [];
+  if (trimmed !== undefined) outbox.setHead({ last: outbox.head().last, trimmed });
+  return old.length;
+}
+
+/** Events that `forget` removes in one unit. */
+const forgottenPerUnit = 1_000;
+
+/** One unit of {@link EventOutbox.forget}; returns whether it was the last one. */
+function forget(
+  tables: Tables,
+  now: number,
+  { key, events }: { readonly key: string; readonly events: readonly NewEvent[] },
+): boolean {
+  const encoded = encodeEvents(events);
+  const { outbox } = tables;
+  const numbers = outbox.under(key, forgottenPerUnit);
+  for (const number of numbers) {
+    const event = outbox.get(number);
+    if (event !== undefined) outbox.delete(number, event);
+  }
+  if (numbers.length === forgottenPerUnit) return false;
+  append(tables, now, encoded);
+  return true;
+}
+
+/** See {@link EventOutbox.replace}. */
+function replace(
+  { outbox }: Tables,
+  { number, value }: { readonly number: number; readonly value: Json },
+): void {
+  const text = encodeValue(value);
+  const event = outbox.get(number);
+  if (event !== undefined) outbox.set(number, { ...event, text });
+}
+
+const beforeValue = ',"value":';
+
+/** An event as one text, its value last. */
+export function encodeEvent({ text, ...head }: KeptEvent): string {
+  return `${JSON.stringify(head).slice(0, -1)}${beforeValue}${text}}`;
+}
+
+/** Decodes the result of {@link encodeEvent}. @throws {LifecycleError} `RECORD_DAMAGED` if the text is anything else */
+export function decodeEvent(stored: string): KeptEvent {
+  try {
+    const { value: _, ...head } = JSON.parse(stored) as { value: unknown } & Omit<KeptEvent, "text">; // checked next
+    // Quotation marks in strings are escaped, so this is the first key "value".
+    const start = stored.indexOf(beforeValue);
+    if (start > 0 && typeof head.key === "string" && typeof head.at === "number")
+      return { ...head, text: stored.slice(start + beforeValue.length, -1) };
+  } catch {
+    // throws below
+  }
+  throw new LifecycleError(
+    "RECORD_DAMAGED",
+    "Cannot read an event: its stored value is damaged or was not written by this library",
+  );
+}
