@@ -47,8 +47,9 @@ describe("a host that does not exist", () => {
     });
     for (const id of ["ada", "bob", "eve"]) await heldBack(lifecycle, id);
 
-    const { pause, state } = await lifecycle.inspect("ada");
+    const { calls, pause, state } = await lifecycle.inspect("ada");
     expect({ state, reason: pause?.reason }).toEqual({ state: "created", reason: "unavailable" });
+    expect(calls).toEqual({ management: 0, token: 0 }); // none has left
     const cause = { call: "createUser", endpoint: "management", host, status: null, code: "ENOTFOUND" };
     expect(pause?.cause).toEqual({
       ...cause,

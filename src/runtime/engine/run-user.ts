@@ -142,6 +142,7 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
     slot = null;
     const isTooEarly = mayBeTooEarly(user, call, outcome, permit);
     const scope = isTooEarly ? "plain" : await reported(engine, user, call, outcome, permit);
+    if (outcome.type === "notSent") user = { ...user, calls: counted(user, call, -1) };
     user = noteCause(engine, applyOutcome(user, outcome, momentOf(engine), scope), failed);
     if (isTooEarly && (await hasRegistered(engine))) user = { ...user, pause: null };
     hasOutcome = true;
@@ -272,15 +273,19 @@ async function stops(engine: Engine, user: User, call: UserCall, isEnding: boole
   return stopOf(engine, user) !== null;
 }
 
-function withIntent(engine: Engine, user: User, call: UserCall): User {
+/** The user's calls, with one more or one less. */
+function counted({ calls }: User, call: UserCall, by: 1 | -1): User["calls"] {
   const kind = endpointOf(call);
-  const { calls } = user;
+  return kind === "fhir" ? calls : { ...calls, [kind]: calls[kind] + by };
+}
+
+function withIntent(engine: Engine, user: User, call: UserCall): User {
   return {
     ...user,
     pause: null,
     // seam: an-intent-is-saved-before-its-call-leaves
     intent: { call, attempt: randomName(engine.clock), at: engine.clock.now() },
-    calls: kind === "fhir" ? calls : { ...calls, [kind]: calls[kind] + 1 },
+    calls: counted(user, call, 1),
   };
 }
 
