@@ -218,7 +218,8 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, OperatorV
    */
   userPage(filter?: UserFilter): Promise<UserPage>;
   /**
-   * The number of users stored in each state. Makes no call.
+   * The number of users in each state, as of their last step: one whose token is due for a refresh since then counts
+   * under the state before, while {@link inspect} and {@link users} show `expiring`. Makes no call and reads no user.
    *
    * @example
    * ```ts

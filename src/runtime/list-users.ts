@@ -30,14 +30,14 @@ export async function* listUsers(
 ): AsyncGenerator<UserStatus, void, undefined> {
   let left = limit;
   for await (const id of idsOf(engine, state, after, Math.min(limit, pageSize))) {
-    const status = await readable(engine, id);
+    const status = await readable(engine, id, state);
     if (status === null) continue;
     yield status;
     if (--left <= 0) return;
   }
 }
 
-/** A page of them. It asks for one id more, which shows whether there is another page. */
+/** A page of them. It reads one user more, which shows whether there is another page. */
 export async function pageOfUsers(
   engine: Engine,
   { state, after, limit = pageSize }: UserFilter,
@@ -45,12 +45,16 @@ export async function pageOfUsers(
   const users: UserStatus[] = [];
   for await (const id of idsOf(engine, state, after, limit + 1)) {
     const last = users.at(-1);
+    const status = await readable(engine, id, state);
+    if (status === null) continue;
     if (users.length === limit && last !== undefined) return { users, next: last.appUserId };
-    const status = await readable(engine, id);
-    if (status !== null) users.push(status);
+    users.push(status);
   }
   return { users, next: null };
 }
+
+/** A user is `expiring` by the clock alone, so it may still be indexed under one of these states. */
+const mayExpire: readonly UserState[] = ["tokenActive", "refreshed", "reauthorized"];
 
 /** The ids in the order of the store. A state has one index for each import that brought users in it: they are merged. */
 async function* idsOf(
@@ -59,13 +63,14 @@ async function* idsOf(
   after: string | undefined,
   atOnce: number,
 ): AsyncGenerator<string, void, undefined> {
-  const keys = state === undefined ? [undefined] : indexKeysOf(state, await engine.store.counts());
+  const keys = state === undefined ? [undefined] : await indexKeys(engine, state);
   const heads = await Promise.all(
     keys.map(async (key) => {
       const ids = listUserIds(engine, atOnce, key, after);
       return { ids, head: await ids.next() };
     }),
   );
+  let last: string | undefined;
   for (;;) {
     let first: (typeof heads)[number] | undefined;
     for (const each of heads) {
@@ -74,9 +79,17 @@ async function* idsOf(
       if (before === undefined || comesBefore(engine, each.head.value, before)) first = each;
     }
     if (first === undefined || first.head.done === true) return;
-    yield first.head.value;
+    const id = first.head.value;
+    if (id !== last) yield id; // it may have moved from one index to another meanwhile
+    last = id;
     first.head = await first.ids.next();
   }
+}
+
+async function indexKeys({ store }: Engine, state: UserState): Promise<readonly string[]> {
+  const counts = await store.counts();
+  const states = state === "expiring" ? [state, ...mayExpire] : [state];
+  return states.flatMap((one) => indexKeysOf(one, counts));
 }
 
 /** The order of the store: by the bytes of the ids under which it holds them. */
@@ -85,11 +98,19 @@ function comesBefore({ hidden }: Engine, one: string, other: string): boolean {
   return Buffer.compare(bytes(one), bytes(other)) < 0;
 }
 
-/** The user, or `null` if it no longer exists or its record cannot be read: one such user must not end the listing. */
-async function readable(engine: Engine, id: string): Promise<UserStatus | null> {
+/**
+ * The user, or `null` if it is not in that state now, no longer exists, or its record cannot be read: one such user must
+ * not end the listing.
+ */
+async function readable(
+  engine: Engine,
+  id: string,
+  state: UserState | undefined,
+): Promise<UserStatus | null> {
   try {
     const found = await findUser(engine, id);
-    return found && statusOf(engine, found.user);
+    const status = found && statusOf(engine, found.user);
+    return state === undefined || status?.state === state ? status : null;
   } catch (error) {
     if (!isLifecycleError(error) || error.retryable) throw error;
     if (error.code !== "RENAMED")

@@ -90,6 +90,22 @@ describe("users() and userPage()", () => {
     expect(reads).toBeLessThanOrEqual(2 * 7);
   });
 
+  it("agree with each status about who is expiring at that moment", async () => {
+    const made = await world({ refresh: { policy: "lazy" } });
+    const { lifecycle, clock } = made;
+    for (const id of ["ada", "bob"]) await lifecycle.onboard(id);
+    await made.arrange("cyd", "expiring");
+    await clock.advance("119m");
+    for (const id of ["dan", "eve"]) await lifecycle.onboard(id);
+    expect(await listed(made, { state: "expiring" })).toEqual(["ada", "bob", "cyd"]);
+    expect(await listed(made, { state: "tokenActive" })).toEqual(["dan", "eve"]);
+    const page = await lifecycle.userPage({ state: "expiring", limit: 2 });
+    expect({ users: named(page.users), next: page.next }).toEqual({ users: ["ada", "bob"], next: "bob" });
+    expect(await lifecycle.userPage({ state: "tokenActive", limit: 2 })).toMatchObject({ next: null });
+    await lifecycle.accessToken("bob");
+    expect(await listed(made, { state: "expiring" })).toEqual(["ada", "cyd"]);
+  });
+
   it.each([
     { limit: 0 },
     { limit: 1.5 },

@@ -55,7 +55,11 @@ export interface OffboardOptions extends WaitOptions {
 
 /** Selects the users that {@link Lifecycle.users} lists. */
 export interface UserFilter {
-  /** @default those in any state */
+  /**
+   * Users whose status has this state at the moment of the request. A user becomes `expiring` by the clock alone, so
+   * for that state all users with a grant are read.
+   * @default those in any state
+   */
   readonly state?: UserState | undefined;
   /**
    * The cursor: an `app_user_id`. Only users behind it in the order of the list, whether it is still there or not.
