@@ -18,7 +18,7 @@ import { asClient, withTokens, type ClientSource, type TokenSource } from "./aut
 import { checkVersion } from "./checks.ts";
 import type { FhirClient } from "./fhir-client.ts";
 import { pageVerbs } from "./pages/page-verbs.ts";
-import type { VerbParts } from "./execute.ts";
+import type { Report, VerbParts } from "./execute.ts";
 import { resourceVerbs } from "./resource-verbs.ts";
 import type { FhirVersion } from "./fhir-version.ts";
 
@@ -61,6 +61,8 @@ export interface FhirClientOptions<V extends FhirVersion> {
   readonly signal?: AbortSignal | undefined;
   /** Used instead of `transport`, `timeoutMs` and `maxAnswerBytes`. */
   readonly sender?: Pick<Sender, "send"> | undefined;
+  /** Reports each operation. */
+  readonly report?: Report | undefined;
 }
 
 const task = "create a FHIR client";
@@ -77,6 +79,7 @@ const rules: Rules<FhirClientOptions<FhirVersion>> = {
   clock: anything,
   signal: aSignal,
   sender: anything,
+  report: anything,
 };
 
 /**
@@ -116,6 +119,7 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
       sender: options.sender ?? ownSender(options, clock),
       strict: options.strict ?? false,
       lossless: options.lossless ?? true,
+      report: options.report,
     },
   };
   const pages = pageVerbs(parts);

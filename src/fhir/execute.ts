@@ -28,7 +28,14 @@ export interface Executor {
   readonly strict: boolean;
   /** Remember the digits of numbers that are read. */
   readonly lossless: boolean;
+  /** Reports each operation, if given. */
+  readonly report?: Report | undefined;
 }
+
+/** Runs an operation and reports it. `call`: what it sends. `seen` receives the response to each attempt. */
+export type Report = <T>(call: Call, operation: (seen: Seen) => Promise<T>) => Promise<T>;
+
+type Seen = (answer: Answer | Unanswered) => void;
 
 /** The parts that the methods of a client share. */
 export interface VerbParts {
@@ -42,17 +49,30 @@ export interface VerbParts {
 export type Done = Extract<FhirResponse, { type: "done" }>;
 
 /** @throws {LifecycleError} see `FhirClient` */
-export async function execute(
+export function execute(
+  executor: Executor,
+  task: Operation,
+  call: Call,
+  signal: AbortSignal | undefined,
+): Promise<Done> {
+  const { report } = executor;
+  if (report === undefined) return executed(executor, task, call, signal);
+  return report(call, (seen) => executed(executor, task, call, signal, seen));
+}
+
+async function executed(
   { version, access, sender, clock, strict, lossless }: Executor,
   task: Operation,
   call: Call,
   signal: AbortSignal | undefined,
+  seen?: Seen,
 ): Promise<Done> {
   signal?.throwIfAborted();
   if (strict) await refuseUndeclared(version, task);
   const first = await access(signal);
   let attempt = 1;
   let answer = await sender.send(first.on(call), { signal });
+  seen?.(answer);
   let outcome = readResponse(task, answer, lossless);
   const failed = (error: LifecycleError): LifecycleError => withCall(error, call, answer, { attempt, clock });
   if (outcome.type === "proofRefused") {
@@ -60,6 +80,7 @@ export async function execute(
     if (second === null) throw failed(first.refused(task, outcome.status, 1));
     attempt = 2;
     answer = await sender.send(second.on(call), { signal });
+    seen?.(answer);
     outcome = readResponse(task, answer, lossless);
     if (outcome.type === "proofRefused") throw failed(second.refused(task, outcome.status, 2));
   }

@@ -23,6 +23,7 @@ export async function close(
 ): Promise<void> {
   const { clock, sender, settings, store } = engine;
   closing.abort(closed());
+  engine.recorder?.detach();
   const cancel = clock.timer(2 * settings.timeoutMs, () => leaving.abort(closed()));
   try {
     await untilGivenUp(clock, leaving.signal, allAtRest());

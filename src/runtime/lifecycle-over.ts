@@ -24,7 +24,7 @@ import type { Cancellable, WorkOptions } from "./options/call-options.ts";
 import { checkId } from "./options/check-id.ts";
 import { aFunction, checkValue, whole } from "../checks.ts";
 import { close, closed } from "./close.ts";
-import type { Engine } from "./engine/engine.ts";
+import { apart, type Engine } from "./engine/engine.ts";
 import { fhirOf } from "./operations/fhir-of.ts";
 import { forecast } from "./operations/forecast.ts";
 import { forget } from "./operations/forget.ts";
@@ -50,13 +50,14 @@ import type { User } from "./user/user.ts";
 import { refusal, statusOf } from "./engine/user-errors.ts";
 import { createWatchVerbs } from "./watching/watch-verbs.ts";
 import { work, type WorkSummary } from "./engine/work.ts";
+import type { Ended } from "../telemetry.ts";
 
 /** A lifecycle on this engine. `close()` aborts `closing` and `leaving`, whose signals the engine holds. */
 export function lifecycleOver(
   engine: Engine,
   { closing, leaving }: Readonly<Record<keyof Ends, AbortController>>,
 ): Lifecycle {
-  const { clock, settings, store } = engine;
+  const { clock, recorder, settings, store } = engine;
   const withDeadline = withDeadlines(clock, engine);
   const tokens = createAccessTokens(engine, withDeadline);
   const working = new Set<Promise<unknown>>();
@@ -96,7 +97,9 @@ export function lifecycleOver(
     const untilIdle = verb === "resume";
     return underWay(
       withSignals(signal, closing.signal, (stop) =>
-        work(engine, { concurrency, due: true, stop, serves: false, untilIdle, pollMs, tires }),
+        apart(engine, () =>
+          work(engine, { concurrency, due: true, stop, serves: false, untilIdle, pollMs, tires }),
+        ),
       ),
     );
   }
@@ -136,11 +139,14 @@ export function lifecycleOver(
       open();
       const id = checkId(appUserId);
       const options = checkOnboarding(given);
-      return here(
-        await withDeadline(options, (wait) =>
-          onboard(engine, id, { ...options, onOffboarded: "restart" }, wait),
-        ),
-      );
+      const onboarded = async (): Promise<UserStatus> =>
+        here(
+          await withDeadline(options, (wait) =>
+            onboard(engine, id, { ...options, onOffboarded: "restart" }, wait),
+          ),
+        );
+      if (recorder === null) return onboarded();
+      return recorder.during({ type: "onboard", user: { alias: engine.sealer.alias(id) } }, onboarded, endOf);
     },
 
     async onboardMany(ids, given) {
@@ -292,6 +298,11 @@ export function lifecycleOver(
     [Symbol.asyncDispose]: () => lifecycle.close(),
   };
   return lifecycle;
+}
+
+/** How `onboard()` ended. */
+function endOf({ state, usable }: UserStatus): Ended {
+  return { outcome: usable ? "usable" : "waiting", state };
 }
 
 const atOnce = (task: () => void): (() => void) => (task(), () => {});

@@ -32,6 +32,7 @@ import { holdOrigins, originsOf, recordOf } from "./account/origins.ts";
 import { neutralCall } from "./engine/neutral-call.ts";
 import { checkOptions, type LifecycleOptions, type Settings } from "./options/lifecycle-options.ts";
 import type { Ends } from "./engine/deadline.ts";
+import { unseenTransport } from "./telemetry/unseen-transport.ts";
 import { SearchForms } from "./user/search-forms.ts";
 import { StoreKeys } from "./account/store-keys.ts";
 import { lifecycleOver } from "./lifecycle-over.ts";
@@ -94,7 +95,8 @@ async function openEngine(
   const clock = steadyClock(settings.clock); // one wrong reading must not become a gate or a pause of a day
   const credentials = await askForCredentials(settings.credentials, systemClock);
   const account = accountOf(credentials.clientId);
-  const checked = await openChecked(settings.store, account, clock);
+  const recorder = settings.telemetry?.attach({ store: settings.store.name }) ?? null;
+  const checked = await openChecked(settings.store, account, clock, recorder);
   const writability = new Writability(checked.store, clock);
   const opened = writability.store;
   try {
@@ -119,7 +121,7 @@ async function openEngine(
     const limits = await LimitsInForce.open({ record, configured, lanes, paused, clock, logger });
     const endpoints = new Endpoints(clock, logger, (text) => keys.sealer.textPrint(text));
     const ownSender = createSender({
-      transport: settings.transport ?? defaultTransport(),
+      transport: unseenTransport(settings.transport ?? defaultTransport(), recorder),
       clock,
       timeoutMs,
       maxBytes: settings.maxAnswerBytes,
@@ -158,6 +160,7 @@ async function openEngine(
         },
       }),
       sender,
+      recorder,
       endpoints,
       forms: new SearchForms(clock, sender.sendsGetBody),
       owner: `${process.pid}-${randomName(clock)}`,

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { read, readJson, root, sources } from "./repository.ts";
+import { code, places, read, readJson, root, sources } from "./repository.ts";
 
 interface Package {
   readonly version: string;
@@ -69,6 +69,16 @@ describe("entry points", () => {
       expect(deno.imports[`fhir/${version}.js`]).toBe(`npm:@types/fhir@${fhir}/${version}.d.ts`);
     }
     expect(deno.version).toBe(npm.version);
+  });
+
+  it("OpenTelemetry is loaded by its own entry point alone", () => {
+    const pattern = /from "@opentelemetry\//;
+    const product = sources("src", "machines", "adapters");
+    const loading = product.filter((path) => places(path, code(path), pattern).length > 0);
+    expect(loading).not.toEqual([]);
+    expect(loading.filter((path) => !path.startsWith("src/opentelemetry/"))).toEqual([]);
+    const users = product.filter((path) => places(path, code(path), /from "[./]+opentelemetry\//).length > 0);
+    expect(users).toEqual([]);
   });
 
   it("the command starts with a line that tells a shell what runs it", () => {

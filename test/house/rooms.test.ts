@@ -14,8 +14,9 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     account: ["options"],
     gates: ["account", "options"],
     user: ["gates", "options"],
-    engine: ["user", "gates", "account", "options"],
-    operations: ["engine", "user", "gates", "account", "options"],
+    telemetry: ["user"],
+    engine: ["telemetry", "user", "gates", "account", "options"],
+    operations: ["engine", "telemetry", "user", "gates", "account", "options"],
     watching: ["operations", "engine", "user", "options"],
     bulk: ["operations", "engine", "user", "account", "options"],
     keys: ["engine", "user", "account", "options"],
@@ -34,6 +35,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   "src/fhir": {
     pages: ["calls.ts", "checks.ts", "execute.ts", "fhir-client.ts", "operation.ts", "query.ts"],
   },
+  "src/opentelemetry": {},
   "src/http": {},
   "src/guard": {},
   "src/store": {

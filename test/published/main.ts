@@ -42,7 +42,7 @@ try {
       `${name} ${version}`,
       verdict(
         `entry points on ${name}`,
-        application.run(runtime, "entry-points.js", "vitest"),
+        application.run(runtime, "entry-points.js", "vitest", "opentelemetry"),
         /^\. .*createLifecycle/,
       ),
       verdict(

@@ -9,6 +9,7 @@ import { inWords, isLifecycleError, LifecycleError, underneath } from "../../err
 import type { AccountRecord, OfAccount, Store, StoreAdapter } from "../../store/contract.ts";
 import { isObject } from "../../store/guards.ts";
 import { isLostStore, lostStore } from "../../store/lost-store.ts";
+import type { Recorder } from "../../telemetry.ts";
 
 /** Time limit of a call to a store whose adapter has none of its own, ms. */
 const answerMs = 5_000;
@@ -35,8 +36,10 @@ export async function openChecked(
   adapter: StoreAdapter,
   account: string,
   clock: Clock,
+  recorder: Recorder | null = null,
 ): Promise<CheckedStore> {
-  const within = boundedCalls(adapter);
+  const unseen: Unseen = recorder === null ? (ask) => ask() : (ask) => recorder.unseen(ask);
+  const within = boundedCalls(adapter, unseen);
   const opened = await within("open", opensMs, () => adapter.open({ account, clock }));
   if (typeof opened !== "object" || opened === null) {
     throw new LifecycleError(
@@ -44,14 +47,17 @@ export async function openChecked(
       `Cannot use the ${adapter.name} store: open() must resolve with a store, not ${String(opened)}`,
     );
   }
-  return checked(opened, clock, (verb, ask) => within(verb, answerMs, ask));
+  return checked(opened, clock, (verb, ask) => within(verb, answerMs, ask), unseen);
 }
+
+/** Runs a call of the adapter so that other instrumentations do not report it. */
+type Unseen = <T>(ask: () => Promise<T>) => Promise<T>;
 
 /**
  * Runs one call of the adapter within its time, and turns foreign errors into `STORE_UNAVAILABLE`. The time is real, as
  * the store is: a test may let hours pass on the lifecycle's clock while the store works.
  */
-function boundedCalls({ name, timeoutMs }: StoreAdapter) {
+function boundedCalls({ name, timeoutMs }: StoreAdapter, unseen: Unseen) {
   return <T>(verb: string, ms: number, ask: () => Promise<T>): Promise<T> => {
     const failed = (why: string, cause?: unknown): LifecycleError =>
       new LifecycleError("STORE_UNAVAILABLE", `Cannot use the ${name} store: ${verb}() ${why}`, {
@@ -60,7 +66,7 @@ function boundedCalls({ name, timeoutMs }: StoreAdapter) {
       });
     const asked = async (): Promise<T> => {
       try {
-        return await ask();
+        return await unseen(ask);
       } catch (error) {
         if (isLifecycleError(error)) throw error;
         const cause = underneath(error);
@@ -83,6 +89,7 @@ function checked(
   opened: Store,
   clock: Clock,
   ask: <T>(verb: string, call: () => Promise<T>) => Promise<T>,
+  unseen: Unseen,
 ): CheckedStore {
   const { slots, events, account: record } = opened;
   let lost: LifecycleError | null = null;
@@ -191,7 +198,7 @@ function checked(
       },
     }),
     probe: () => call("probe", async () => opened.probe?.()),
-    close: () => opened.close(),
+    close: () => unseen(() => opened.close()),
   };
   return { store, refuseLost };
 }

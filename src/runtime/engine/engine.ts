@@ -12,6 +12,7 @@ import type { Lane, Lease, Store, Slot } from "../../store/contract.ts";
 import type { HiddenNames } from "../../store/sealing/hidden-names.ts";
 import type { Sealer } from "../../store/sealing/sealer.ts";
 import type { SteadyClock } from "../../store/steady-time.ts";
+import type { Recorder } from "../../telemetry.ts";
 import type { Account, Blocked } from "../gates/account.ts";
 import type { CallOutcome } from "../user/call-outcome.ts";
 import type { Changes } from "./changes.ts";
@@ -42,6 +43,8 @@ export interface Engine {
   readonly limits: LimitsInForce;
   readonly guard: Guard;
   readonly sender: Sender;
+  /** Receives spans and metrics; `null`: there is no telemetry. */
+  readonly recorder: Recorder | null;
   /** Whether 1upHealth's endpoints work, as this process has seen it. */
   readonly endpoints: Endpoints;
   /** How users are looked up at 1upHealth. */
@@ -91,6 +94,11 @@ export function laneOfCalls({ account }: Engine, lane: Lane = "interactive"): La
 /** Creates a lease of this process. */
 export function newLease(engine: Engine): Lease {
   return { id: randomName(engine.clock), owner: engine.owner, ms: engine.settings.leaseMs };
+}
+
+/** Runs work that belongs to no caller: its spans would otherwise be parts of the one that happened to start it. */
+export function apart<T>({ recorder }: Engine, task: () => Promise<T>): Promise<T> {
+  return recorder === null ? task() : recorder.detached(task);
 }
 
 /**

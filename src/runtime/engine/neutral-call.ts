@@ -17,6 +17,7 @@ import type { NeutralEndpoint, NeutralOutcome } from "../gates/blocking.ts";
 import { slotFate } from "./in-doubt.ts";
 import { clientOf, type Engine } from "./engine.ts";
 import { knowPauses } from "./stop.ts";
+import { reported } from "../telemetry/call-work.ts";
 
 /** When no call may be sent now, how long until the next attempt, ms. */
 const retryInMs = 5_000;
@@ -42,7 +43,12 @@ export async function neutralCall(
   const taken = takeGranted(endpoint, permit) ?? (await takeSlot(engine, endpoint));
   if ("retryInMs" in taken) return { type: "notAsked", retryInMs: taken.retryInMs };
   const { slot, notAfter } = taken;
-  const answer = await sender.send(callTo(engine, endpoint), { notAfter });
+  const call = callTo(engine, endpoint);
+  const { recorder } = engine;
+  const answer =
+    recorder === null
+      ? await sender.send(call, { notAfter })
+      : await reported(recorder, call, () => sender.send(call, { notAfter }));
   const { settle, giveBack } = slotAfter(slot, slotFate(answer.type));
   // If the store is unavailable, the slot counts for longer than necessary.
   if (settle !== undefined) await store.slots.settle(settle).catch(() => {});

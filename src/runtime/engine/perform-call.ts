@@ -21,6 +21,7 @@ import {
 import { clientOf, type Engine } from "./engine.ts";
 import type { CallOutcome } from "../user/call-outcome.ts";
 import { readLocated, searchFrom, soughtBy } from "../user/located.ts";
+import { callWork } from "../telemetry/call-work.ts";
 import { queryOf } from "../user/search-forms.ts";
 import type { User } from "../user/user.ts";
 
@@ -49,6 +50,8 @@ export function bringsCode(call: UserCall): boolean {
 export interface Performed {
   readonly outcome: CallOutcome;
   readonly failed: CallCause | null;
+  /** The HTTP status of its response, if it got one. */
+  readonly status: number | null;
 }
 
 /** Makes the call. A failure to send is a value, like every other outcome. */
@@ -60,7 +63,24 @@ export async function performCall(
 ): Promise<Performed> {
   const prepared = prepare(engine, user, call);
   if ("unsent" in prepared)
-    return { outcome: prepared.unsent, failed: causeWithoutCall(engine, call, prepared.why) };
+    return { outcome: prepared.unsent, failed: causeWithoutCall(engine, call, prepared.why), status: null };
+  const { recorder } = engine;
+  if (recorder === null) return sent(engine, user, call, prepared, notAfter);
+  const about = { alias: engine.sealer.alias(user.id), state: user.position.state };
+  return recorder.during(
+    callWork(prepared.call, about),
+    () => sent(engine, user, call, prepared, notAfter),
+    ({ outcome, failed, status }) => ({ outcome: outcome.type, status, error: failed?.code }),
+  );
+}
+
+async function sent(
+  engine: Engine,
+  user: User,
+  call: UserCall,
+  prepared: Sendable,
+  notAfter: number,
+): Promise<Performed> {
   const answer = await engine.sender.send(prepared.call, { notAfter });
   await engine.gather();
   const size = answer.type === "lost" ? sizeRuleIn(answer.cause) : null;
@@ -72,7 +92,8 @@ export async function performCall(
   // seam: a-call-without-an-answer-keeps-the-grant
   const outcome = answer.type === "answer" ? prepared.read(answer) : answer;
   const failed = causeOf(prepared.call, answer, outcome);
-  return { outcome, failed: failed && { ...failed, call } };
+  const status = answer.type === "answer" ? answer.status : null;
+  return { outcome, failed: failed && { ...failed, call }, status };
 }
 
 /** The cause where no call was made, or its process died. */
@@ -82,10 +103,14 @@ export function causeWithoutCall({ settings }: Engine, call: UserCall, code: str
   return { call, endpoint, host, status: null, code };
 }
 
-/** A call to send, and how its answer is read; or the outcome where nothing can be sent. */
-type Prepared =
-  | { readonly call: Call; readonly read: (answer: Answer) => CallOutcome }
-  | { readonly unsent: CallOutcome; readonly why: string };
+/** A call to send, and how its answer is read. */
+interface Sendable {
+  readonly call: Call;
+  readonly read: (answer: Answer) => CallOutcome;
+}
+
+/** A call to send, or the outcome where nothing can be sent. */
+type Prepared = Sendable | { readonly unsent: CallOutcome; readonly why: string };
 
 function prepare(engine: Engine, user: User, call: UserCall): Prepared {
   const client = clientOf(engine);

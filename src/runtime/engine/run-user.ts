@@ -27,6 +27,7 @@ import { saveUser, type How } from "./save-user.ts";
 import { codeRegistersMs } from "../options/backoff.ts";
 import { awakeNow, isUsableNow } from "../user/token-time.ts";
 import { callOf } from "../user/step.ts";
+import { grantTime } from "../telemetry/grant-time.ts";
 import { stepped, type User } from "../user/user.ts";
 
 /**
@@ -62,6 +63,7 @@ async function onward(engine: Engine, given: User, from: Start, permit: Permit):
   const start: User = { ...given, leaseMs: undefined };
   const { clock, guard, settings } = engine;
   const { by, lease, stop } = from;
+  if (start.intent !== null) engine.recorder?.takenOver(start.intent.call);
   let { slot = null, notAfter = 0 } = from;
   // A claimed user, or one with a slot, has finished its wait by the store's clock, which all processes share.
   const waited = by === "claimed" || slot !== null;
@@ -305,6 +307,8 @@ async function end(
   const rested = { ...user, revision: user.revision + 1 };
   // seam: only-what-is-saved-is-returned
   if ((await saving).type !== "committed") return { type: "overtaken" };
+  const granted = engine.recorder === null || !hasOutcome ? null : grantTime(rested);
+  if (granted !== null) engine.recorder?.granted(granted.kind, granted.ms);
   engine.changes.rested(rested, place);
   return { type: "rested", user: rested };
 }

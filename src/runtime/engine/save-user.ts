@@ -7,6 +7,7 @@ import { randomName, sleep } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
 import type { Commit, Committed, StoredRecord } from "../../store/contract.ts";
 import { isLostStore } from "../../store/lost-store.ts";
+import type { Recorder } from "../../telemetry.ts";
 import { newLease, type Engine } from "./engine.ts";
 import { tombstoneId } from "../user/tombstone.ts";
 import { retryLimit, type RetryLimit } from "./deadline.ts";
@@ -54,9 +55,10 @@ export async function saveUser(
         ...how,
         ...(user.revision === 0 && { unless: tombstoneId(engine, user.id) }),
       };
-      const done = await (from === undefined
-        ? engine.store.commit(commit)
-        : engine.store.move({ from, commit }));
+      const { recorder } = engine;
+      const done = await (recorder === null
+        ? write(engine, commit, from)
+        : reportedWrite(engine, recorder, user, commit, from));
       return attempt > 1 ? { ...done, unacknowledged: true } : done;
     } catch (error) {
       if (limit === null || !isLifecycleError(error)) throw error;
@@ -84,6 +86,28 @@ export async function saveUser(
       });
     }
   }
+}
+
+/** Writes the record, and moves it if it has another id here. */
+function write({ store }: Engine, commit: Commit, from: string | undefined): Promise<Committed> {
+  return from === undefined ? store.commit(commit) : store.move({ from, commit });
+}
+
+/** The same, reported. */
+function reportedWrite(
+  engine: Engine,
+  recorder: Recorder,
+  { id, position }: User,
+  commit: Commit,
+  from: string | undefined,
+): Promise<Committed> {
+  const user = { alias: engine.sealer.alias(id), state: position.state };
+  const work = { type: "commit", verb: from === undefined ? "commit" : "move", user } as const;
+  return recorder.during(
+    work,
+    () => write(engine, commit, from),
+    ({ type }) => ({ outcome: type }),
+  );
 }
 
 /** Where an idle user waits: until it is due, or in a lane. */

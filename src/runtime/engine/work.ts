@@ -11,7 +11,7 @@ import type { Batch, Claimed, Lease } from "../../store/contract.ts";
 import { isLostStore } from "../../store/lost-store.ts";
 import { quarantine } from "../../store/quarantine.ts";
 import { runUser } from "./run-user.ts";
-import { newLease, type Engine, type LaneService } from "./engine.ts";
+import { apart, newLease, type Engine, type LaneService } from "./engine.ts";
 import { untilGivenUp } from "./deadline.ts";
 import { doubling, lookAfter, type Backoff } from "../options/backoff.ts";
 import { errorField, retryField } from "../options/logger.ts";
@@ -267,7 +267,8 @@ export function laneService(engine: () => Engine): LaneService {
       waiting++;
       if (stop === null) {
         stop = linkSignals(engine().closing);
-        const served = serve(engine(), stop.signal);
+        const { signal } = stop;
+        const served = apart(engine(), () => serve(engine(), signal));
         serving = Promise.all([serving, served]).then(() => undefined);
       }
       return () => {

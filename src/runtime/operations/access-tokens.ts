@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { isPurging } from "../../../machines/index.ts";
+import { isPurging, type UserState } from "../../../machines/index.ts";
 import { inWords, LifecycleError } from "../../errors.ts";
 import type { Secret } from "../../secret.ts";
 import { waitForUser, firstLookMs, longestLookMs, sendEvent } from "../engine/wait-for-user.ts";
@@ -30,6 +30,8 @@ export interface AccessTokens {
   rejected(id: string, token: string, options?: WaitOptions): Promise<string>;
   /** Drops the user's token from memory. */
   forget(id: string): void;
+  /** The user's state when its token was put into memory; `undefined`: it is not there. */
+  stateOf(id: string): UserState | undefined;
 }
 
 interface Cached {
@@ -37,6 +39,7 @@ interface Cached {
   /** When it was granted, and when it is due for renewal, ms since 1970. */
   readonly grantedAt: number;
   readonly renewAt: number;
+  readonly state: UserState;
 }
 
 /** A pending read of the store, and when it started, on `clock.monotonic()`. */
@@ -77,7 +80,8 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
         cache.delete(oldest);
       }
       const grantedAt = user.position.context.grantedAt ?? 0;
-      cache.set(user.id, { token, grantedAt, renewAt: refreshAt(user, settings.windowMs) });
+      const { state } = user.position;
+      cache.set(user.id, { token, grantedAt, renewAt: refreshAt(user, settings.windowMs), state });
     }
     return token.reveal();
   }
@@ -179,5 +183,6 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
     },
 
     forget,
+    stateOf: (id) => cache.get(id)?.state,
   };
 }

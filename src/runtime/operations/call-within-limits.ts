@@ -14,6 +14,7 @@ import { untilGivenUp } from "../engine/deadline.ts";
 import { laneOfCalls, type Engine } from "../engine/engine.ts";
 import { findUser } from "../engine/load-user.ts";
 import { slotFate } from "../engine/in-doubt.ts";
+import { reported } from "../telemetry/call-work.ts";
 import { heldBy, knowPauses, stopOfLane, stopped } from "../engine/stop.ts";
 
 /** What to send, and how. */
@@ -76,7 +77,11 @@ async function callOnce<T extends Outcome>(
         const shut = await account.enter(gated, permit);
         if (shut !== null) return { slot: "givenBack", value: { ...shut, type: "shut" } };
         const call = describe();
-        const answer = await sender.send(call, { notAfter, signal });
+        const { recorder } = engine;
+        const answer =
+          recorder === null || gated === "fhir" // FHIR operations report themselves
+            ? await sender.send(call, { notAfter, signal })
+            : await reported(recorder, call, () => sender.send(call, { notAfter, signal }));
         const value = answer.type === "answer" ? read(answer) : answer;
         await account.recordOutcome(gated, value, permit);
         return {

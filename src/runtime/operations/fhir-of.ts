@@ -6,9 +6,10 @@
 import { LifecycleError } from "../../errors.ts";
 import type { ClientAccess, ClientSource, TokenSource } from "../../fhir/auth.ts";
 import { createFhirClient } from "../../fhir/create-fhir-client.ts";
+import type { Report } from "../../fhir/execute.ts";
 import type { FhirClient } from "../../fhir/fhir-client.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
-import type { Answer } from "../../http/call.ts";
+import type { Answer, Unanswered } from "../../http/call.ts";
 import { retryAfterMs } from "../../http/retry-after.ts";
 import type { Sender } from "../../http/send.ts";
 import { checkFhir } from "./call-checks.ts";
@@ -20,6 +21,7 @@ import { callWithinLimits } from "./call-within-limits.ts";
 import { confirmNumber } from "./confirm-number.ts";
 import { loadUser } from "../engine/load-user.ts";
 import { untilGivenUp } from "../engine/deadline.ts";
+import { callWork } from "../telemetry/call-work.ts";
 import type { AccessTokens } from "./access-tokens.ts";
 import { notUsable } from "../engine/user-errors.ts";
 
@@ -44,6 +46,7 @@ export function fhirOf<V extends FhirVersion>(
   return createFhirClient({
     ...(as === "user" ? { token: tokensOf(parts, id) } : { client: clientFor(engine, id) }),
     sender: fhirSender(engine),
+    report: reportOf(parts, id),
     api: engine.settings.api,
     clock: engine.clock,
     signal: engine.closing,
@@ -51,6 +54,25 @@ export function fhirOf<V extends FhirVersion>(
     strict,
     lossless,
   });
+}
+
+/** Reports the operations on behalf of user `id`; `undefined`: there is no telemetry. */
+function reportOf({ engine, tokens }: FhirParts, id: string): Report | undefined {
+  const { recorder } = engine;
+  if (recorder === null) return undefined;
+  const alias = engine.sealer.alias(id);
+  return (call, operation) => {
+    let status: number | null = null;
+    const seen = (answer: Answer | Unanswered): void => {
+      status = answer.type === "answer" ? answer.status : null;
+    };
+    const work = callWork(call, { alias, state: tokens.stateOf(id) }, "fhir");
+    return recorder.during(
+      work,
+      () => operation(seen),
+      () => ({ outcome: "done", status }),
+    );
+  };
 }
 
 /**

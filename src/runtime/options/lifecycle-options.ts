@@ -10,6 +10,7 @@ import { isLoopback } from "../../http/safety.ts";
 import type { Transport } from "../../http/transport.ts";
 import { usualPager, type Pager } from "../../http/user-management.ts";
 import type { StoreAdapter } from "../../store/contract.ts";
+import type { Telemetry } from "../../telemetry.ts";
 import { isInside, type Encryption } from "../../store/sealing/keys.ts";
 import {
   among,
@@ -144,6 +145,12 @@ export interface LifecycleOptions {
   readonly causes?: { readonly text?: boolean | undefined };
   /** Receives log lines: a logger of pino, or `console`, fits. @default nothing is logged */
   readonly logger?: Logger;
+  /**
+   * Reports spans and metrics: `openTelemetry()` of `oneup-lifecycle/opentelemetry`. One that your process sets up for
+   * other libraries sees this one's requests unless it is given here.
+   * @default nothing is reported
+   */
+  readonly telemetry?: Telemetry;
 }
 
 /** Options with every default filled in. */
@@ -169,6 +176,7 @@ export interface Settings {
   readonly clock: Clock;
   readonly transport: Transport | undefined;
   readonly logger: Logger;
+  readonly telemetry: Telemetry | undefined;
   /** Whether texts of responses are kept. */
   readonly keepsTexts: boolean;
 }
@@ -201,6 +209,7 @@ const rules: Rules<LifecycleOptions> = {
   clock: withMethods("now", "monotonic", "timer", "random"),
   transport: withMethods("send"),
   logger: withMethods(...levels),
+  telemetry: withMethods("attach"),
   causes: anything,
 };
 const ofRefresh: Rules<NonNullable<LifecycleOptions["refresh"]>> = {
@@ -260,6 +269,7 @@ export function checkOptions(options: LifecycleOptions): Settings {
     clock: given.clock ?? systemClock,
     transport: given.transport,
     logger: unbreakable(given.logger ?? silent),
+    telemetry: given.telemetry,
     keepsTexts: causes.text ?? false,
   };
 }

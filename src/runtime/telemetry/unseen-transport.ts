@@ -1,0 +1,18 @@
+/**
+ * A transport whose requests other instrumentations do not report.
+ *
+ * @module
+ */
+import type { Transport } from "../../http/transport.ts";
+import type { Recorder } from "../../telemetry.ts";
+
+/** The same transport; without telemetry, itself. */
+export function unseenTransport(transport: Transport, recorder: Recorder | null): Transport {
+  if (recorder === null) return transport;
+  const { sendsGetBody } = transport;
+  return {
+    ...(sendsGetBody !== undefined && { sendsGetBody }),
+    send: (request) => recorder.unseen(() => transport.send(request)),
+    close: () => recorder.unseen(async () => transport.close?.()),
+  };
+}
