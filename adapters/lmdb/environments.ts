@@ -12,6 +12,7 @@ import { join } from "node:path";
 import type { RootDatabase } from "lmdb";
 import { sleep, systemClock } from "../../src/clock.ts";
 import { inVain } from "./failures.ts";
+import { endAtExit } from "./leaving.ts";
 import { lookAt, type Look, type Sight } from "./writer-lock.ts";
 
 /** How to open an environment. */
@@ -124,6 +125,7 @@ function opened(folder: string, { maxAccounts, open }: Opening): Environment {
   const lock = fileIn(folder, "lock.mdb");
   const look = lookAt(folder, true);
   const environment: Environment = { root, maxAccounts, file, lock, look, shares: 0, underWay: 0 };
+  endAtExit(() => [...environments.values()].some(({ underWay }) => underWay > 0));
   environments.set(file, environment);
   return environment;
 }

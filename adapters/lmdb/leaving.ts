@@ -1,0 +1,47 @@
+/**
+ * Ends a process that exits while LMDB writes, by `process.exit()` or an error that nothing catches.
+ *
+ * A transaction waits on its own thread for the JavaScript thread, which runs no more once the process exits; and Node
+ * waits for its threads before it ends (lmdb 3.5.6, Node 20 to 26). Such a process would never end, and would hold the
+ * write lock of the folder. So it ends itself, as if it were killed, which the store outlives. Nothing that was
+ * acknowledged is lost.
+ *
+ * @module
+ */
+import process from "node:process";
+import { inspect } from "node:util";
+import { isMainThread } from "node:worker_threads";
+
+/** In newer releases of Node: replaces the process by another program. */
+type Execve = (file: string, words: readonly string[], env: Readonly<Record<string, string>>) => never;
+
+let isWatching = false;
+
+/** From now on, if the process exits while `isWriting()`, it ends at once after the listeners of its `exit` event. */
+export function endAtExit(isWriting: () => boolean): void {
+  if (isWatching || !isMainThread) return;
+  isWatching = true;
+  process.on("exit", function leaving(code: number) {
+    if (!isWriting()) return;
+    const listeners = process.listeners("exit");
+    for (const listener of listeners.slice(listeners.indexOf(leaving) + 1)) {
+      try {
+        Reflect.apply(listener, process, [code]);
+      } catch (error) {
+        process.stderr.write(`${inspect(error)}\n`);
+      }
+    }
+    end(code);
+  });
+}
+
+/** Ends the process with its exit code where Node can do that, otherwise by SIGKILL. */
+function end(code: number): void {
+  const { execve } = process as unknown as { readonly execve?: Execve }; // missing from the types of Node 20
+  try {
+    execve?.call(process, process.execPath, [process.execPath, "--eval", `process.exit(${code})`], {});
+  } catch {
+    // not on this system
+  }
+  process.kill(process.pid, "SIGKILL");
+}

@@ -1,0 +1,21 @@
+/**
+ * Run as a process of its own: exits, in the given way, while LMDB's thread waits inside a transaction for this one, or
+ * without anything under way.
+ */
+import process from "node:process";
+import { lmdb } from "../../adapters/lmdb.ts";
+import { systemClock } from "../../src/clock.ts";
+import { argument } from "../support/child.ts";
+import { write } from "../support/commits.ts";
+
+const { folder, how } = argument<{ readonly folder: string; readonly how: "exit" | "throw" | "idle" }>();
+process.on("exit", () => console.log("before"));
+const store = await lmdb(folder).open({ account: "account", clock: systemClock });
+await store.commit(write("acknowledged"));
+process.on("exit", (code) => console.log(`after ${code}`));
+if (how !== "idle") void store.commit(write("under way"));
+setImmediate(() => {
+  for (const end = performance.now() + 100; performance.now() < end;); // the transaction begins, and waits
+  if (how === "throw") throw new Error("a mistake of the application");
+  process.exit(3);
+});
