@@ -6,7 +6,7 @@
 import { Keyv, type KeyvStoreAdapter } from "keyv";
 import { LifecycleError, underneath } from "../src/errors.ts";
 import type { Store, StoreAdapter } from "../src/store/contract.ts";
-import { escapeColons } from "../src/store/table-store/memory-tables.ts";
+import { escapeColons } from "../src/store/table-store/places.ts";
 import { steadyTime } from "../src/store/steady-time.ts";
 import { tableStore } from "../src/store/table-store/table-store.ts";
 import { refuseOtherVersions } from "./keyv/other-versions.ts";

@@ -40,7 +40,6 @@ export function memory(): StoreAdapter & KeyvView {
       accounts.set(account, tables);
       const time = steadyTime(clock);
       const engine: TableEngine = {
-        hasOutbox: true,
         write: async (unit) => unit(tables, time.now(), time.past()),
         read: (unit) => unit(tables, time.now(), time.past()),
         close: async () => {},

@@ -7,17 +7,9 @@ import type { Keyv } from "keyv";
 import { randomName, type Clock } from "../../src/clock.ts";
 import { isLifecycleError, type LifecycleError } from "../../src/errors.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
-import {
-  inSteps,
-  isLive,
-  memoryTables,
-  placesOf,
-  putAll,
-  restoring,
-  type Change,
-  type Place,
-  type Writing,
-} from "../../src/store/table-store/memory-tables.ts";
+import { memoryTables } from "../../src/store/table-store/memory-tables.ts";
+import { inSteps, putAll, restoring, type Writing } from "../../src/store/table-store/place-writes.ts";
+import { isLive, placesOf, type Change, type Place } from "../../src/store/table-store/places.ts";
 import type { Tables } from "../../src/store/table-store/tables.ts";
 import { decoded, entriesOf, fullKey } from "./entries.ts";
 import { storageTrouble, Trouble, unavailable, unusable, within } from "./failures.ts";
@@ -166,7 +158,8 @@ export async function openLedger(
     const marks = changes.map(({ place }) => doubt(place));
     for (const step of inSteps(changes)) await put(over, step);
     trust(marks);
-    for (const { place, after } of changes) if (!isLive(after)) doubt(place); // the old id may still carry the row
+    for (const { place, after } of changes)
+      if (place.key.startsWith("users:") && !isLive(after)) doubt(place); // the old id may still carry the row
   }
 
   /** Marks a place as unsure. Each mark is a new object, so clearing an older mark does not clear a newer one. */

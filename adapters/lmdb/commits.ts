@@ -82,7 +82,6 @@ export function groupCommits(
   }
 
   const engine: TableEngine = {
-    hasOutbox: true,
     write<T>(unit: (tables: Tables, now: number, past: Past) => T): Promise<T> {
       if (closed) return Promise.reject(closedStore());
       return new Promise<T>((resolve, reject) => {

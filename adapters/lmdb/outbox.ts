@@ -5,7 +5,7 @@
  * @module
  */
 import type { RootDatabase } from "lmdb";
-import { decodeEvent, encodeEvent } from "../../src/store/table-store/table-outbox.ts";
+import { decodeEvent, encodeEvent } from "../../src/store/event-text.ts";
 import type { OutboxHead, OutboxTables } from "../../src/store/table-store/tables.ts";
 import { write } from "./failures.ts";
 

@@ -6,7 +6,6 @@ import { storeConformance } from "../../src/testing/index.ts";
 describe("adapters/keyv", () => {
   let beneath = new Map<string, unknown>();
   storeConformance(it, {
-    events: false,
     open: () => keyv(new Keyv({ store: (beneath = new Map()) })),
     empty: () => beneath.clear(),
   });

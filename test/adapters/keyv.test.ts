@@ -6,7 +6,7 @@ import type { Commit, Limit, Store } from "../../src/store/contract.ts";
 import { manualClock, storeConformance } from "../../src/testing/index.ts";
 
 describe("adapters/keyv on a storage adapter that takes its time", () =>
-  storeConformance(it, { events: false, open: () => keyv(faultyStorage()), reopen: (adapter) => adapter }));
+  storeConformance(it, { open: () => keyv(faultyStorage()), reopen: (adapter) => adapter }));
 
 const writeFaults = ["reject", "answer false", "emit an error", "reject but write", "hang"] as const;
 type Fault = (typeof writeFaults)[number] | "hang at reading";

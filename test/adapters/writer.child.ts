@@ -44,6 +44,18 @@ switch (task) {
         }),
       );
     }
+  case "write events for ever":
+    for (let revision = 0; ; revision++) {
+      const ids = [1, 2, 3, 4].map((n) => `${name} ${n}`);
+      await Promise.all(
+        ids.map((id) => {
+          const events = [1, 2].map((n) => ({ key: id, value: `${id} ${revision + 1} ${n}` }));
+          const writeId = `${id} ${revision}`;
+          return store.commit(write(id, { expectedRevision: revision, writeId, events }));
+        }),
+      );
+      say(`${revision + 1}`);
+    }
   case "take slots":
     for (let n = 0; n < 30; n++) {
       const done = await store.commit(

@@ -42,6 +42,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     sealing: ["contract.ts", "envelope.ts", "guards.ts", "quarantine.ts"],
     "table-store": [
       "contract.ts",
+      "event-text.ts",
       "lane-scheduler.ts",
       "lost-store.ts",
       "row-rules.ts",

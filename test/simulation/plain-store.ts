@@ -18,7 +18,6 @@ export function plainStore(clock: Clock): PlainStore {
   let tables = withoutTexts(memoryTables());
   const time = steadyTime(clock);
   const store = tableStore({
-    hasOutbox: true,
     write: async (unit) => unit(tables, time.now(), time.past()),
     read: (unit) => unit(tables, time.now(), time.past()),
     close: async () => {},

@@ -3,15 +3,19 @@
  *
  * @module
  */
+import type { KeptEvent } from "../event-text.ts";
 import { Sorted } from "./sorted.ts";
-import type { KeptEvent, OutboxHead, OutboxTables } from "./tables.ts";
+import type { OutboxHead, OutboxTables } from "./tables.ts";
+
+/** The head of an empty outbox. */
+export const noEvents: OutboxHead = { last: 0, trimmed: 0 };
 
 /** An empty outbox. */
 export function memoryOutbox(): OutboxTables {
   const events = new Map<number, KeptEvent>();
   const numbers = new Sorted<number>((a, b) => a - b);
   const byKey = new Map<string, Set<number>>();
-  let head: OutboxHead = { last: 0, trimmed: 0 };
+  let head = noEvents;
   return {
     head: () => head,
     setHead: (to) => void (head = to),

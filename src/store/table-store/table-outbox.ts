@@ -4,10 +4,10 @@
  * @module
  */
 import type { Commit, EventOutbox, Json, NewEvent } from "../contract.ts";
-import { LifecycleError } from "../../errors.ts";
+import type { CommittedRow } from "../event-text.ts";
 import { encodeValue } from "../row-rules.ts";
 import { sameAccount } from "./same-account.ts";
-import type { CommittedRow, KeptEvent, TableEngine, Tables } from "./tables.ts";
+import type { TableEngine, Tables } from "./tables.ts";
 
 /** The verbs of the outbox. */
 export function tableOutbox(engine: TableEngine): EventOutbox {
@@ -41,10 +41,10 @@ export function append(
   of?: CommittedRow,
 ): void {
   if (events.length === 0) return;
-  const { last, trimmed } = outbox.head();
-  let number = last;
+  const head = outbox.head();
+  let number = head.last;
   for (const event of events) outbox.set(++number, { ...event, at: now, ...(of && { of }) });
-  outbox.setHead({ last: number, trimmed });
+  outbox.setHead({ ...head, last: number });
 }
 
 /** What {@link EventOutbox.read} returns. */
@@ -56,7 +56,8 @@ function readEvents(
     const value = JSON.parse(text) as Json; // written by encodeValue()
     return { number, key, at, value };
   });
-  return { events, ...outbox.head() };
+  const { last, trimmed } = outbox.head();
+  return { events, trimmed, last };
 }
 
 /** See {@link EventOutbox.trim}. */
@@ -69,7 +70,7 @@ function trim(
   const old = first.slice(0, first.findLastIndex(([, { at }]) => at < now - olderThanMs) + 1);
   for (const [number, event] of old) outbox.delete(number, event);
   const [trimmed] = old.at(-1) ?? [];
-  if (trimmed !== undefined) outbox.setHead({ last: outbox.head().last, trimmed });
+  if (trimmed !== undefined) outbox.setHead({ ...outbox.head(), trimmed });
   return old.length;
 }
 
@@ -102,28 +103,4 @@ function replace(
   const text = encodeValue(value);
   const event = outbox.get(number);
   if (event !== undefined) outbox.set(number, { ...event, text });
-}
-
-const beforeValue = ',"value":';
-
-/** An event as one text, its value last. */
-export function encodeEvent({ text, ...head }: KeptEvent): string {
-  return `${JSON.stringify(head).slice(0, -1)}${beforeValue}${text}}`;
-}
-
-/** Decodes the result of {@link encodeEvent}. @throws {LifecycleError} `RECORD_DAMAGED` if the text is anything else */
-export function decodeEvent(stored: string): KeptEvent {
-  try {
-    const { value: _, ...head } = JSON.parse(stored) as { value: unknown } & Omit<KeptEvent, "text">; // checked next
-    // Quotation marks in strings are escaped, so this is the first key "value".
-    const start = stored.indexOf(beforeValue);
-    if (start > 0 && typeof head.key === "string" && typeof head.at === "number")
-      return { ...head, text: stored.slice(start + beforeValue.length, -1) };
-  } catch {
-    // throws below
-  }
-  throw new LifecycleError(
-    "RECORD_DAMAGED",
-    "Cannot read an event: its stored value is damaged or was not written by this library",
-  );
 }

@@ -45,7 +45,7 @@ import { freeInMs, grantedInMs, slotAt, used } from "../sliding-window.ts";
 import type { TableEngine, Tables } from "./tables.ts";
 
 /** The store contract over an {@link TableEngine}. */
-export function tableStore(engine: TableEngine): Store {
+export function tableStore(engine: TableEngine): Required<Store> {
   return {
     load: async (id) => engine.read((tables, now, past) => load(tables, { now, past }, id)),
     commit: (commit) =>
@@ -90,7 +90,7 @@ export function tableStore(engine: TableEngine): Store {
           return true;
         }),
     },
-    ...(engine.hasOutbox === true && { events: tableOutbox(engine) }),
+    events: tableOutbox(engine),
     probe: () => engine.probe?.() ?? engine.write(() => undefined),
     close: () => engine.close(),
   };

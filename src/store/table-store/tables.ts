@@ -5,6 +5,7 @@
  */
 import { type Lane, type AccountRecord } from "../contract.ts";
 import type { Row, Tombstone } from "../row-rules.ts";
+import type { KeptEvent } from "../event-text.ts";
 import type { KeptLog } from "../slot-log.ts";
 import type { Past } from "../steady-time.ts";
 
@@ -26,23 +27,14 @@ export interface AccountRow extends AccountRecord {
   readonly writeId: string;
 }
 
-/** An event as it is kept, by its number. */
-export interface KeptEvent {
-  readonly key: string;
-  /** Store time, ms. */
-  readonly at: number;
-  /** The value as JSON. */
-  readonly text: string;
-  /** The commit that it belongs to, for tables that are not written in one unit. */
-  readonly of?: CommittedRow;
-}
-
 /** Numbers of events, 0: none. */
 export interface OutboxHead {
   /** The highest number given. */
   readonly last: number;
   /** The highest number removed by age. */
   readonly trimmed: number;
+  /** Up to this number, each missing event was removed, for tables that are not written in one unit. */
+  readonly settled?: number;
 }
 
 /** Events by number, and their numbers by key. */
@@ -57,12 +49,6 @@ export interface OutboxTables {
   after(number: number, limit: number): readonly (readonly [number: number, event: KeptEvent])[];
   /** Up to `limit` numbers of events under the key. */
   under(key: string, limit: number): readonly number[];
-}
-
-/** The row that a commit has written. */
-export interface CommittedRow {
-  readonly id: string;
-  readonly revision: number;
 }
 
 /** The tables of an adapter. All operations are synchronous inside a unit. */
@@ -102,8 +88,6 @@ export interface TableEngine {
   write<T>(unit: (tables: Tables, now: number, past: Past) => T): Promise<T>;
   /** Runs `unit`, which only reads. */
   read<T>(unit: (tables: Tables, now: number, past: Past) => T): T;
-  /** Whether its tables hold an outbox. */
-  readonly hasOutbox?: boolean;
   /** See `Store.probe`. @default a unit that writes nothing */
   probe?(): Promise<void>;
   close(): Promise<void>;
