@@ -79,8 +79,8 @@ function rowsInWords({ added, present, rejected }: ImportProgress, paint: Paint)
   return [`${number(added)} new`, `${number(present)} already stored`, ...spoilt].join(" · ");
 }
 
-function endInWords({ endsAt }: ImportProgress, now: number): string {
-  if (endsAt === null) return "almost done";
+function endInWords({ endsAt, left, phase }: ImportProgress, now: number): string {
+  if (endsAt === null) return phase === "onboarding" && left > 0 ? "paused" : "almost done";
   const ms = endsAt.getTime() - now;
   return ms < 10_000
     ? "almost done"

@@ -96,7 +96,9 @@ async function* linesOf(source: Readable, path: string, signal: AbortSignal): As
   let first = true;
   const input = utf8(path);
   pipeline(source, input, { signal }).catch(() => {}); // errors surface while reading the lines
-  for await (const line of createInterface({ input, crlfDelay: Infinity, signal })) {
+  const lines = createInterface({ input, crlfDelay: Infinity, signal });
+  lines.on("error", () => {}); // the loop gets it; when the loop has ended, the input was closed early
+  for await (const line of lines) {
     const id = (first ? line.replace(/^\uFEFF/u, "") : line).trim();
     first = false;
     if (id !== "") yield id;

@@ -406,7 +406,8 @@ export interface Lifecycle extends ExplainVerbs, WatchVerbs, KeyVerbs, OperatorV
   /**
    * The slots of the hourly limit that are in use, the number of users ahead, and in how many ms `calls` more calls
    * (1 by default) in `lane` ("interactive" by default) will have been granted and can leave. This assumes that no
-   * other calls are requested and that every closed gate reopens as soon as it may.
+   * other calls are requested and that every closed gate reopens as soon as it may. `inMs` is `Infinity` while an
+   * operator has paused the lane without an end.
    *
    * @example
    * ```ts

@@ -74,6 +74,14 @@ describe("cli, acting on one user", () => {
     expect(empty).toMatchObject({ code: 2, err: expect.stringContaining("ONEUP_REFRESH_TOKEN") });
     expect((await operator.run(["users", "--state", "reauthorized"])).out).toMatch(/cyd.*\n.*dan/);
   });
+
+  it("adopt reads one line of a standard input that stays open, as a process, and ends", async () => {
+    const { operator, sandbox, server } = await operatorStage();
+    const number = String(sandbox.createUser("cyd"));
+    const origin = ["--api", server.endpoints.api, "--auth", server.endpoints.auth];
+    const { ended } = operator.begin(["adopt", "cyd", "--number", number, ...origin], "the-token\n");
+    expect(await ended).toEqual({ code: 0, signal: null, out: "reauthorized\n", err: "" });
+  });
 });
 
 /** Runs with this standard input, on a terminal or not. */

@@ -14,8 +14,8 @@ export type Performed = Pick<Ended, "out" | "err"> & { readonly code: number };
 
 /** The words of a command, and the environment. */
 export interface Operator {
-  /** Starts a command as a process. */
-  begin(words: readonly string[]): Started;
+  /** Starts a command as a process; see {@link start} for `input`. */
+  begin(words: readonly string[], input?: string): Started;
   /** Runs a command in this process; `env` goes before the usual environment. One at a time. */
   run(words: readonly string[], env?: Readonly<Record<string, string>>): Promise<Performed>;
   /** A lifecycle of this process on the same store. */
@@ -33,7 +33,7 @@ export function operatorAt(place: Place, sandbox: Sandbox, server: SandboxServer
       : { ONEUP_STORE: "url" in place ? place.url : "", ONEUP_KEY: place.key };
   const usual = { ONEUP_CLIENT_ID: clientId, ONEUP_CLIENT_SECRET: clientSecret, ...where };
   return {
-    begin: (words) => start("src/cli/main.ts", words, usual),
+    begin: (words, input) => start("src/cli/main.ts", words, usual, undefined, input),
     run: (words, env = {}) => performed(words, { ...usual, ...env }),
     open: (more = {}) =>
       createLifecycle({

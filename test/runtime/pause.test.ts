@@ -1,5 +1,12 @@
 /** An operator pauses the management calls of the account, or of a lane. */
-import { createLifecycle, fetchTransport, type Lifecycle, type PauseOptions } from "oneup-lifecycle";
+import {
+  createLifecycle,
+  fetchTransport,
+  type ImportProgress,
+  type Lane,
+  type Lifecycle,
+  type PauseOptions,
+} from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createTestLifecycle, type TestLifecycle, type TestLifecycleOptions } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
@@ -138,6 +145,28 @@ describe("account.pause()", () => {
     await lifecycle.account.pause({ reason });
     await clock.advance(10 * second);
     expect(await signedUp).toMatchObject({ usable: true });
+  });
+
+  it("is part of each forecast, also where it has no end", async () => {
+    const { lifecycle, clock } = await world();
+    const { account } = lifecycle;
+    const inMs = async (lane?: Lane): Promise<number> => (await lifecycle.forecast(1, lane)).inMs;
+    await account.pause({ reason });
+    expect([await inMs(), await inMs("bulk")]).toEqual([Infinity, Infinity]);
+    expect((await lifecycle.budget.refresh()).nextInMs).toBe(Infinity);
+    const stop = new AbortController();
+    const seen: ImportProgress[] = [];
+    const onProgress = (progress: ImportProgress): void => {
+      seen.push(progress);
+      if (progress.left > 0) stop.abort();
+    };
+    await lifecycle
+      .onboardMany(["ada", "bob"], { name: "spring", signal: stop.signal, onProgress })
+      .catch(() => {});
+    expect(seen.at(-1)).toMatchObject({ left: 2, endsAt: null });
+    await account.unpause();
+    await account.pause({ reason, lane: "bulk", until: new Date(clock.now() + 2 * hour) });
+    expect([await inMs(), await inMs("bulk")]).toEqual([0, 2 * hour]);
   });
 
   it("pauses one lane, and the others neither wait for its users nor are stopped", async () => {

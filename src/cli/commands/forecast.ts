@@ -48,8 +48,8 @@ async function run(given: Given): Promise<number> {
   const { inMs } = found;
   const others = waitingUsers(view);
   const { shut } = view;
-  const at = new Date(now + inMs);
-  const when = inMs <= 0 ? "now" : `by ${momentInWords(at, now)}`;
+  const at = inMs === Infinity ? null : new Date(now + inMs);
+  const when = at === null ? "when it is unpaused" : inMs <= 0 ? "now" : `by ${momentInWords(at, now)}`;
   print(given, { calls, lane, ...found, underWayOrHeld: others, shut, at }, [
     `${number(calls)} more calls in the lane ${lane}: granted ${when}`,
     `${number(found.ahead)} are waiting ahead; ${number(found.used)} of ${number(found.of)} slots are in use`,

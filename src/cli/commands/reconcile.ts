@@ -34,7 +34,9 @@ export const reconcile: Command = {
     const options = { ...optionsOf(given), onDifference, signal };
     const { differences: _, ...found } = await withStore(given, async (lifecycle) => {
       const { inMs } = await lifecycle.forecast(1, "recovery");
-      if (inMs >= 1_000)
+      if (inMs === Infinity)
+        printError("Its calls are paused: it begins after oneup-lifecycle unpause; Ctrl-C stops it");
+      else if (inMs >= 1_000)
         printError(`All slots of the limit are in use: it begins in ${spanInWords(inMs)}; Ctrl-C stops it`);
       return lifecycle.reconcile(options);
     });

@@ -124,7 +124,7 @@ export function statusLines(
     ...(others === 0
       ? []
       : row("", `in progress or held: ${number(others)}, without a token and in no lane`)),
-    ...row("next call", nextInMs <= 0 ? "now" : momentInWords(new Date(now + nextInMs), now)),
+    ...row("next call", nextCall(nextInMs, now)),
     "",
     ...gateLines(view, row, now),
     ...view.paused.flatMap((pause, index) => row(index === 0 ? "paused" : "", pauseLine(pause, now), "busy")),
@@ -209,4 +209,9 @@ function userLines({ users }: BudgetView, row: Row, barLength: number, paint: Pa
 function gateLines({ shut }: BudgetView, row: Row, now: number): readonly string[] {
   if (shut.length === 0) return row("gates", "all open", "good");
   return shut.flatMap((gate, index) => row(index === 0 ? "gates" : "", gateLine(gate, now), "bad"));
+}
+
+function nextCall(inMs: number, now: number): string {
+  if (inMs === Infinity) return "none: paused";
+  return inMs <= 0 ? "now" : momentInWords(new Date(now + inMs), now);
 }

@@ -57,6 +57,7 @@ export async function look(
     waiting: waiting[at.lane],
     slots: { used: total(used), of: guard.limits.management.calls },
     shut: shutGates(account.gates()),
-    endsAt: phase === "reading" || left === unreadable ? null : new Date(clock.now() + inMs),
+    endsAt:
+      phase === "reading" || left === unreadable || inMs === Infinity ? null : new Date(clock.now() + inMs),
   };
 }

@@ -102,7 +102,7 @@ export interface ImportProgress extends RowCounts {
   readonly shut: readonly ShutGate[];
   /**
    * When the last user now waiting in its lane will have had a slot, if no other calls are requested; `null` while
-   * rows are read, and once no users are left.
+   * rows are read, while an operator has paused the lane without an end, and once no users are left.
    */
   readonly endsAt: Date | null;
 }

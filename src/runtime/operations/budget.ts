@@ -38,7 +38,10 @@ export interface BudgetView {
   readonly of: number;
   /** Users waiting for a slot, by lane. */
   readonly waiting: Counts;
-  /** In how many ms one more call may leave in the interactive lane, but not before closed gates may open. */
+  /**
+   * In how many ms one more call may leave in the interactive lane, but not before closed gates may open. `Infinity`:
+   * that lane is paused without an end.
+   */
   readonly nextInMs: number;
   /** Users by state. */
   readonly users: Readonly<Partial<Record<UserState, number>>>;

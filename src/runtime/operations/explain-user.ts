@@ -187,7 +187,9 @@ function inLine(
   const when =
     waitMs <= 0
       ? "a slot is free now"
-      : `its turn comes at ${momentInWords(new Date(now + waitMs), now)} at the latest, unless more urgent users arrive`;
+      : waitMs === Infinity
+        ? "its turn comes once the lane is unpaused"
+        : `its turn comes at ${momentInWords(new Date(now + waitMs), now)} at the latest, unless more urgent users arrive`;
   return `It waits in the lane ${lane} for a slot of the account's limit, where ${first}: ${when}. Then comes ${next}.`;
 }
 

@@ -6,6 +6,7 @@
 import { gatesBefore, type GateName } from "../../guard/gates.ts";
 import type { Gate } from "../../../machines/index.ts";
 import type { Forecast, Lane } from "../../store/contract.ts";
+import type { AccountPause } from "../account/pauses.ts";
 import type { Engine } from "../engine/engine.ts";
 
 /** The store's forecast, delayed by closed gates. @throws {LifecycleError} `STORE_UNAVAILABLE` */
@@ -15,8 +16,7 @@ export async function forecast(
   lane: Lane,
 ): Promise<Forecast> {
   const [found] = await Promise.all([guard.forecast(calls, lane), account.refresh()]);
-  const endMs = (pauses.of(lane)?.until?.getTime() ?? 0) - clock.now();
-  const openMs = Math.max(openInMs(account.gates(), clock.now()), endMs);
+  const openMs = Math.max(openInMs(account.gates(), clock.now()), endInMs(pauses.of(lane), clock.now()));
   if (openMs === 0) return found;
   const { inMs: nextMs } = await guard.forecast(1, "interactive");
   return { ...found, inMs: putOff(found.inMs, nextMs, openMs) };
@@ -28,6 +28,12 @@ export async function forecast(
  */
 export function putOff(inMs: number, nextMs: number, openMs: number): number {
   return inMs + Math.max(0, openMs - Math.max(0, nextMs));
+}
+
+/** In how many ms the pause ends; `Infinity`: when an operator ends it. */
+function endInMs(pause: AccountPause | null, now: number): number {
+  if (pause === null) return 0;
+  return pause.until === null ? Infinity : pause.until.getTime() - now;
 }
 
 /** In how many ms the last of the gates for a registration may open; 0: all are open. */
