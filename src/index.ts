@@ -125,6 +125,8 @@ export type {
   UnpauseOptions,
 } from "./runtime/operations/operator-verbs.ts";
 export type { ExplainVerbs } from "./runtime/operations/explain-verbs.ts";
+export type { EventOptions, EventVerbs } from "./runtime/events/event-verbs.ts";
+export type { LifecycleEvent, LifecycleEventType } from "./runtime/events/lifecycle-event.ts";
 export type { WatchOptions, WatchVerbs } from "./runtime/watching/watch-verbs.ts";
 export type { UserActorLogic } from "./runtime/watching/actor.ts";
 export type { ActorInput, WatcherInput } from "./runtime/watching/actor-input.ts";

@@ -48,6 +48,7 @@ import { createExplainVerbs } from "./operations/explain-verbs.ts";
 import { createAccessTokens } from "./operations/access-tokens.ts";
 import type { User } from "./user/user.ts";
 import { refusal, statusOf } from "./engine/user-errors.ts";
+import { createEventVerbs } from "./events/event-verbs.ts";
 import { createWatchVerbs } from "./watching/watch-verbs.ts";
 import { work, type WorkSummary } from "./engine/work.ts";
 import type { Ended } from "../telemetry.ts";
@@ -290,6 +291,7 @@ export function lifecycleOver(
     ...createOperatorVerbs(engine, open, withDeadline, underWay),
     ...createExplainVerbs(engine, open),
     ...createWatchVerbs(engine, open),
+    ...createEventVerbs(engine, open),
     ...createKeyVerbs(engine, open, working),
     alias: (appUserId) => engine.sealer.alias(checkId(appUserId)),
 

@@ -18,9 +18,10 @@ import { newestFormat } from "../store/envelope.ts";
 import { readOnce } from "../store/sealing/keys.ts";
 import { steadyClock } from "../store/steady-time.ts";
 import { keyRing, type KeyRing } from "../store/sealing/key-ring.ts";
-import type { Lane } from "../store/contract.ts";
+import type { AccountRecord, Lane } from "../store/contract.ts";
 import type { SealMemory } from "../store/sealing/sealer.ts";
 import { Account } from "./gates/account.ts";
+import { Outbox } from "./account/outbox.ts";
 import { Pauses } from "./account/pauses.ts";
 import { openChecked } from "./account/checked-store.ts";
 import { askForCredentials } from "./options/credentials.ts";
@@ -106,19 +107,28 @@ async function openEngine(
     const ring = (storeIsNew: boolean): KeyRing => keyRing(encryption, storeIsNew, clock, warn);
     const origins = originsOf(settings);
     const fields = anyOrigin ? {} : recordOf(origins);
-    const parts = { record: opened.account, account, ring, hideIds, fields, clock, newest, logger, memory };
+    const outbox = new Outbox({
+      store: opened,
+      configured: settings.keepEventsMs,
+      storeName: settings.store.name,
+      clock,
+      logger,
+    });
+    const seen = (found: AccountRecord, at: number): void => outbox.see(found, at);
+    const { account: record } = opened;
+    const parts = { record, account, ring, hideIds, fields, clock, newest, logger, memory, seen };
     const keys = await StoreKeys.open(parts);
     const { changeOrigin: change } = settings;
-    if (!anyOrigin) await holdOrigins({ record: opened.account, origins, change, clock, logger });
+    if (!anyOrigin) await holdOrigins({ record, origins, change, clock, logger });
     const hidden = hideIds ? new HiddenNames(keys.view.names, account) : null;
     const store = hidden === null ? opened : pseudonymisedStore(opened, hidden, warn);
     const { limits: configured, lanes } = settings;
     const changes = new Changes(clock, logger);
     const changed = (): void => changes.wakeWorkers();
-    const pauses = new Pauses({ record: opened.account, clock, logger, changed });
+    const pauses = new Pauses({ record, clock, logger, changed });
     const paused = (): readonly Lane[] => pauses.lanes();
-    const { account: record } = opened;
-    const limits = await LimitsInForce.open({ record, configured, lanes, paused, clock, logger });
+    const limits = await LimitsInForce.open({ record, configured, lanes, paused, clock, logger, seen });
+    await outbox.configure();
     const endpoints = new Endpoints(clock, logger, (text) => keys.sealer.textPrint(text));
     const ownSender = createSender({
       transport: unseenTransport(settings.transport ?? defaultTransport(), recorder),
@@ -137,10 +147,11 @@ async function openEngine(
       refuseLost: checked.refuseLost,
       limits,
       pauses,
+      outbox,
       writability,
       guard: createGuard({ slots: store.slots, clock, limits, timeoutMs, graceMs }),
       account: new Account({
-        record: opened.account,
+        record,
         refuseLost: checked.refuseLost,
         clock,
         source: settings.credentials,

@@ -20,7 +20,7 @@ export interface Watch {
 type Verb = (...args: readonly unknown[]) => unknown;
 
 /** Methods that wait for users, not for time: they may run forever, so they do not advance the clock. */
-const patient: ReadonlySet<string> = new Set(["work", "watch"]);
+const patient: ReadonlySet<string> = new Set(["work", "watch", "events"]);
 
 /**
  * How long a worker of a test sleeps at most between two polls of the store, in ms. No other process writes there, and
@@ -28,7 +28,7 @@ const patient: ReadonlySet<string> = new Set(["work", "watch"]);
  */
 const pollMs = 3_600_000;
 
-/** The same for `watch()`, in ms: how soon it sees a change that only the clock causes. */
+/** The same for `watch()` and `events()`, in ms: how soon it sees a change that only the clock causes. */
 export const watchMs = 60_000;
 
 /** The instrumented lifecycle. Its methods are plain functions, so that a spy can replace one. */

@@ -19,7 +19,8 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     operations: ["engine", "telemetry", "user", "gates", "account", "options"],
     watching: ["operations", "engine", "user", "options"],
     bulk: ["operations", "engine", "user", "account", "options"],
-    keys: ["engine", "user", "account", "options"],
+    events: ["engine", "user", "options"],
+    keys: ["events", "engine", "user", "account", "options"],
   },
   "src/sandbox": {
     base: [],

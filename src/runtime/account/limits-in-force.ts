@@ -77,6 +77,8 @@ export interface LimitsParts {
   readonly lanes: LaneShares;
   /** The lanes that are not served now. */
   readonly paused: () => readonly Lane[];
+  /** Called with each read of the account's record, and when that began. */
+  readonly seen?: (found: AccountRecord, at: number) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -183,10 +185,12 @@ export class LimitsInForce implements Limits {
     change: (recorded: ConfiguredLimits) => ConfiguredLimits | null,
     replaces = false,
   ): Promise<void> {
-    const { record, clock } = this.#parts;
+    const { record, clock, seen } = this.#parts;
     for (;;) {
+      const at = clock.monotonic();
       const found = await record.load();
       if (found === null) return; // the record is created together with the store key
+      seen?.(found, at);
       const next = change(readLimits(found.value));
       this.see(found);
       if (next === null) return;

@@ -37,6 +37,8 @@ export interface StoreKeysParts {
   /** The newest format that this release knows. */
   readonly newest: number;
   readonly logger: Logger;
+  /** Called with each read of the account's record, and when that began. */
+  readonly seen?: (found: AccountRecord, at: number) => void;
   /** See {@link SealMemory}. */
   readonly memory?: SealMemory | undefined;
 }
@@ -104,6 +106,7 @@ export class StoreKeys {
 
   /** Applies the result of a read that started `at`. Never rejects; an error is kept in {@link trouble} and logged. */
   see(found: AccountRecord, at: number): Promise<void> {
+    this.#parts.seen?.(found, at);
     if (this.#isOld(found, at)) return Promise.resolve();
     if (found.value !== null && found.value === this.#seenIn) {
       this.#looked(found, at);

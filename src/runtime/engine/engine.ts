@@ -17,6 +17,7 @@ import type { Account, Blocked } from "../gates/account.ts";
 import type { CallOutcome } from "../user/call-outcome.ts";
 import type { Changes } from "./changes.ts";
 import type { LimitsInForce } from "../account/limits-in-force.ts";
+import type { Outbox } from "../account/outbox.ts";
 import type { Pauses } from "../account/pauses.ts";
 import type { Settings } from "../options/lifecycle-options.ts";
 import type { SearchForms } from "../user/search-forms.ts";
@@ -51,6 +52,8 @@ export interface Engine {
   readonly forms: SearchForms;
   /** What an operator has paused. */
   readonly pauses: Pauses;
+  /** The events of all users. */
+  readonly outbox: Outbox;
   /** The account's gates and credentials. */
   readonly account: Account;
   /** The name of this process in leases. */

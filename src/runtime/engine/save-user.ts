@@ -14,10 +14,11 @@ import { retryLimit, type RetryLimit } from "./deadline.ts";
 import { afterTrouble, fullJitter, whileLeaving } from "../options/backoff.ts";
 import { retryField } from "../options/logger.ts";
 import { indexKeyOf } from "../user/index-key.ts";
+import { eventsOf } from "../user/user-event.ts";
 import { writeUser, type User } from "../user/user.ts";
 
 /** The parts of a commit that the user itself does not determine. */
-export type How = Omit<Commit, "id" | "value" | "expectedRevision" | "writeId" | "state">;
+export type How = Omit<Commit, "id" | "value" | "expectedRevision" | "writeId" | "state" | "events">;
 
 /** The result of a write. `unacknowledged`: an earlier attempt got no answer, so the stored record may be ours. */
 export type Saved = Committed & { readonly unacknowledged?: boolean };
@@ -53,6 +54,7 @@ export async function saveUser(
         writeId,
         state: indexKeyOf(user),
         ...how,
+        ...newEvents(engine, user, from),
         ...(user.revision === 0 && { unless: tombstoneId(engine, user.id) }),
       };
       const { recorder } = engine;
@@ -108,6 +110,14 @@ function reportedWrite(
     () => write(engine, commit, from),
     ({ type }) => ({ outcome: type }),
   );
+}
+
+/** The events of the steps that this commit makes durable. */
+function newEvents(engine: Engine, user: User, from: string | undefined): Pick<Commit, "events"> {
+  const { setting } = engine.outbox;
+  if (setting === null || !setting.isOn) return {};
+  const events = eventsOf(engine, user, { epoch: setting.epoch, at: engine.clock.now(), from });
+  return events.length === 0 ? {} : { events };
 }
 
 /** Where an idle user waits: until it is due, or in a lane. */

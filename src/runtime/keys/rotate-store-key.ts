@@ -13,6 +13,7 @@ import { sealingKeyOf } from "../../store/envelope.ts";
 import { newStoreKey, wrapNames } from "../../store/sealing/key-record.ts";
 import type { Engine } from "../engine/engine.ts";
 import { callListener } from "../options/call-listener.ts";
+import { resealEvents } from "../events/reseal-events.ts";
 import type { RotateKeysOptions, RotateKeysSummary } from "./rotate-keys-options.ts";
 import { findUser, isLeased, pagesOfUserIds } from "../engine/load-user.ts";
 import { tombstoneKey } from "../user/tombstone.ts";
@@ -62,6 +63,7 @@ async function sealRounds(
     quietRounds = settled && round.resealed + round.busy === 0 ? quietRounds + 1 : 0;
     // One round can miss a user that is renamed meanwhile.
     if (quietRounds === 2) {
+      if (engine.outbox.setting !== null) await resealEvents(engine, signal);
       const dropped = round.tooNew > 0 ? 0 : await dropOlder(engine, sealing);
       return { storeKeys: keys.view.storeKeys.length, resealed, unreadable: round.unreadable, dropped };
     }

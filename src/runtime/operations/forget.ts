@@ -1,6 +1,7 @@
 /**
- * Forgets a user that was offboarded: deletes its record and everything stored under an id that it has or had. A
- * tombstone stays for each id, under a keyed name and without any facts ({@link tombstoneId}).
+ * Forgets a user that was offboarded: deletes its record, its events and everything stored under an id that it has or
+ * had. A tombstone stays for each id, under a keyed name and without any facts ({@link tombstoneId}), and one event for
+ * each alias.
  *
  * @module
  */
@@ -9,11 +10,12 @@ import { LifecycleError } from "../../errors.ts";
 import { longestLookMs } from "../engine/wait-for-user.ts";
 import { again, whenIdle } from "../engine/until-idle.ts";
 import { readOrDamaged } from "./damaged-record.ts";
-import type { Commit } from "../../store/contract.ts";
+import type { Commit, NewEvent } from "../../store/contract.ts";
 import { newLease, type Engine } from "../engine/engine.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import { findUser, tombstoneRevision, type LoadedUser } from "../engine/load-user.ts";
-import { tombstone, tombstoneId, tombstoneKey } from "../user/tombstone.ts";
+import { nameOf, tombstone, tombstoneId, tombstoneKey } from "../user/tombstone.ts";
+import { forgottenEvent } from "../user/user-event.ts";
 import type { Deadline } from "../engine/deadline.ts";
 import type { User } from "../user/user.ts";
 
@@ -39,6 +41,9 @@ export async function forget(engine: Engine, id: string, deadline: Deadline): Pr
     }
     // seam: no-former-id-is-left
     await forgetFormer(engine, found.user, deadline);
+    // Its record is still there, so an interrupted call is repeated; whatever is written meanwhile changes the record.
+    if (engine.outbox.setting !== null)
+      await forgetEvents(engine, nameOf(engine, found.record.id), [], deadline);
     return (await leaveTombstone(engine, found, deadline)) ? eraseId(engine, id, deadline) : again;
   });
 }
@@ -52,7 +57,27 @@ async function leaveTombstone(engine: Engine, { record }: LoadedUser, deadline: 
   // The id was forgotten before and came to this user by a rename.
   if (there > 0)
     await moveToTombstone(engine, { from: id, to: `${id}/${randomName(engine.clock)}` }, there, deadline);
-  return moveToTombstone(engine, { from: record.id, to: id }, record.revision, deadline);
+  const events = forgotten(engine, record.id, record.revision);
+  return moveToTombstone(engine, { from: record.id, to: id }, record.revision, deadline, events);
+}
+
+/** The event that is left of a user with this id; none if events are off. */
+function forgotten(engine: Engine, id: string, revision: number): readonly NewEvent[] {
+  const { clock, hidden, outbox, sealer } = engine;
+  if (outbox.setting === null || !outbox.isOn || hidden?.isForm(id) === true) return [];
+  const facts = { at: clock.now(), revision, epoch: outbox.setting.epoch };
+  return [forgottenEvent(nameOf(engine, id), sealer.alias(id), facts)];
+}
+
+/** Removes all events under this name, also those from before events were turned off; `left` are appended. */
+async function forgetEvents(
+  engine: Engine,
+  key: string,
+  left: readonly NewEvent[],
+  deadline: Deadline,
+): Promise<void> {
+  const { outbox } = engine;
+  await retryWrite(engine, deadline, verb, () => outbox.events.forget({ key, events: left }));
 }
 
 /** Turns the record under `from` into a tombstone under `to`. False: another process was faster. */
@@ -61,8 +86,9 @@ async function moveToTombstone(
   { from, to }: { readonly from: string; readonly to: string },
   expectedRevision: number,
   deadline: Deadline,
+  events: readonly NewEvent[] = [],
 ): Promise<boolean> {
-  const commit = tombstoneCommit(engine, to, expectedRevision);
+  const commit = { ...tombstoneCommit(engine, to, expectedRevision), ...(events.length > 0 && { events }) };
   const done = await retryWrite(engine, deadline, verb, () => engine.store.move({ from, commit }));
   return done.type === "committed";
 }
@@ -82,12 +108,18 @@ function tombstoneCommit(engine: Engine, id: string, expectedRevision: number): 
 }
 
 /** Leaves a tombstone, and nothing else, for each former id of the user. */
-async function forgetFormer(engine: Engine, { id, former }: User, deadline: Deadline): Promise<void> {
+async function forgetFormer(
+  engine: Engine,
+  { id, former, revision }: User,
+  deadline: Deadline,
+): Promise<void> {
   if (former.length === 0) return;
   const { store } = engine;
   for (const each of former) {
     const left = await retryWrite(engine, deadline, verb, () => store.load(each));
     if (left.type !== "renamed") continue; // it is gone already, or another user has this id now
+    if (engine.outbox.setting !== null)
+      await forgetEvents(engine, nameOf(engine, each), forgotten(engine, each, revision), deadline);
     const at = tombstoneId(engine, each);
     await retryWrite(engine, deadline, verb, () => store.erase({ ids: [at], to: each })); // of an earlier user
     const commit = tombstoneCommit(engine, at, 0);

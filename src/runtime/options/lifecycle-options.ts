@@ -4,14 +4,13 @@
  * @module
  */
 import { systemClock, type Clock } from "../../clock.ts";
-import { LifecycleError } from "../../errors.ts";
 import { leastAnswerBytes, mostAnswerBytes, usualAnswerBytes } from "../../http/send.ts";
 import { isLoopback } from "../../http/safety.ts";
 import type { Transport } from "../../http/transport.ts";
 import { usualPager, type Pager } from "../../http/user-management.ts";
 import type { StoreAdapter } from "../../store/contract.ts";
 import type { Telemetry } from "../../telemetry.ts";
-import { isInside, type Encryption } from "../../store/sealing/keys.ts";
+import type { Encryption } from "../../store/sealing/keys.ts";
 import {
   among,
   anything,
@@ -24,10 +23,11 @@ import {
   whole,
   withMethods,
   wrong,
-  type Rule,
   type Rules,
 } from "../../checks.ts";
 import { credentialSource, type Credentials, type CredentialSource } from "./credentials.ts";
+import { checkEncryption } from "./check-encryption.ts";
+import { checkEvents, type EventsOption } from "./check-events.ts";
 import { ceiling, ofCeiling } from "./check-new-limits.ts";
 import type { Ceiling, ConfiguredLimits, LaneShares } from "./limits.ts";
 import { unbreakable } from "./call-listener.ts";
@@ -143,6 +143,13 @@ export interface LifecycleOptions {
    * @default { text: false }: its length and a fingerprint
    */
   readonly causes?: { readonly text?: boolean | undefined };
+  /**
+   * Writes an event for each step of each user, in the same commit, for `events()`, and keeps it this long: 1 hour to
+   * 400 days. Recorded in the store, for all processes: set it once all of them run a release that knows it. Another
+   * `keep` replaces the recorded one; `false` turns events off. See docs/events.md.
+   * @default as recorded; at first off
+   */
+  readonly events?: EventsOption | undefined;
   /** Receives log lines: a logger of pino, or `console`, fits. @default nothing is logged */
   readonly logger?: Logger;
   /**
@@ -177,6 +184,8 @@ export interface Settings {
   readonly transport: Transport | undefined;
   readonly logger: Logger;
   readonly telemetry: Telemetry | undefined;
+  /** How long events are kept, ms; `null`: none are to be written; `undefined`: as recorded. */
+  readonly keepEventsMs: number | null | undefined;
   /** Whether texts of responses are kept. */
   readonly keepsTexts: boolean;
 }
@@ -211,6 +220,7 @@ const rules: Rules<LifecycleOptions> = {
   logger: withMethods(...levels),
   telemetry: withMethods("attach"),
   causes: anything,
+  events: anything,
 };
 const ofRefresh: Rules<NonNullable<LifecycleOptions["refresh"]>> = {
   policy: among("keepAlive", "eager", "lazy"),
@@ -239,7 +249,7 @@ export function checkOptions(options: LifecycleOptions): Settings {
   return {
     credentials: credentialSource(options.credentials),
     store,
-    encryption: checkEncryption(given.encryption, store),
+    encryption: checkEncryption(verb, given.encryption, store),
     hideIds: given.hideIds ?? false,
     api: endpoint("endpoints.api", endpoints.api ?? "https://api.1up.health"),
     auth: endpoint("endpoints.auth", endpoints.auth ?? "https://auth.1up.health"),
@@ -270,6 +280,7 @@ export function checkOptions(options: LifecycleOptions): Settings {
     transport: given.transport,
     logger: unbreakable(given.logger ?? silent),
     telemetry: given.telemetry,
+    keepEventsMs: checkEvents(verb, given.events),
     keepsTexts: causes.text ?? false,
   };
 }
@@ -313,36 +324,4 @@ export function endpoint(name: string, value: string): string {
   const safe = protocol === "https:" || (protocol === "http:" && isLoopback(hostname));
   if (!safe || /[?#\\\s]/.test(value)) throw wrong(verb, name, rule, shown);
   return `${protocol}//${host}${pathname}`.replace(/\/+$/, "");
-}
-
-const areKeys = (keys: unknown): boolean =>
-  Array.isArray(keys) && keys.every((key: unknown) => typeof key === "string" || key instanceof Uint8Array);
-const forms: readonly Pick<Rule, "holds">[] = [
-  withMethods("ring"),
-  withMethods("wrap", "unwrap"),
-  { holds: (value) => isObject(value) && areKeys(value["keys"]) },
-];
-
-function checkEncryption(encryption: Encryption | undefined, store: StoreAdapter): Encryption | undefined {
-  if (encryption === undefined) {
-    if (!store.durable) return undefined;
-    throw new LifecycleError(
-      "KEY_REFUSED",
-      `Cannot start: the ${store.name} store keeps tokens on disk, so it needs encryption, e.g. keyFile("./lifecycle.key")`,
-    );
-  }
-  if (!forms.some((form) => form.holds(encryption))) throw notEncryption();
-  const path = "ring" in encryption ? encryption.path : undefined;
-  if (path !== undefined && store.folder !== undefined && isInside(store.folder, path)) {
-    throw new LifecycleError(
-      "INVALID_OPTION",
-      `Cannot start: the key file must be outside the store's folder, or every copy of the store includes its key: ${path}`,
-    );
-  }
-  return encryption;
-}
-
-function notEncryption(): LifecycleError {
-  const rule = "keyFile(…), { keys: […] } with texts or bytes, or a key provider with wrap() and unwrap()"; // the value itself may be a key
-  return new LifecycleError("INVALID_OPTION", `Cannot start: encryption must be ${rule}`);
 }

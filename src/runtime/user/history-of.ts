@@ -102,3 +102,6 @@ const events: Readonly<Record<UserEvent["type"], string>> = {
   PURGE_CUT: "1upHealth stopped erasing midway",
   OFFBOARDED: "the application offboarded it",
 };
+
+/** The types of all events. */
+export const eventTypes: readonly UserEvent["type"][] = Object.keys(events) as UserEvent["type"][]; // its keys

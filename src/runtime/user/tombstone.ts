@@ -12,7 +12,7 @@ import { isObject } from "../../store/guards.ts";
 import type { User } from "./user.ts";
 
 /** How ids map to keys of the store. */
-interface Naming {
+export interface Naming {
   readonly sealer: Sealer;
   /** The pseudonymisation of ids; `null`: ids are not hidden. */
   readonly hidden: HiddenNames | null;
@@ -38,8 +38,13 @@ export function isTombstoneId(id: string): boolean {
 }
 
 /** The key of the tombstone of this user, existing or not. Takes an id, or an entry of `User.former`. */
-export function tombstoneId({ hidden, sealer }: Naming, id: string): string {
-  return `${beforeMarks}${hidden === null ? sealer.keyedName(id) : hidden.key(id)}`;
+export function tombstoneId(naming: Naming, id: string): string {
+  return `${beforeMarks}${nameOf(naming, id)}`;
+}
+
+/** A name that only holders of the store's key can compute. Takes an id, or an entry of `User.former`. */
+export function nameOf({ hidden, sealer }: Naming, id: string): string {
+  return hidden === null ? sealer.keyedName(id) : hidden.key(id);
 }
 
 /** The user under another id, with its former ids in the form that its record may hold. */

@@ -10,6 +10,7 @@ import {
   nothingKnown,
   type UserContext,
   type UserEvent,
+  type UserState,
 } from "../../../machines/index.ts";
 import type { Json, Lane, StoredRecord } from "../../store/contract.ts";
 import {
@@ -56,8 +57,19 @@ export interface User {
   readonly overMark?: number;
   /** Why an operator holds it; `null`: none does. */
   readonly hold: Hold | null;
+  /** Its steps since the revision `after`: the next commit makes them durable. After that commit they do not count. */
+  readonly unsaved?: { readonly after: number; readonly steps: readonly UnsavedStep[] };
   /** How long the lease lasts under which it was read, ms: a process runs it, or has died. */
   readonly leaseMs?: number | undefined;
+}
+
+/** A step that no commit has made durable yet. */
+export interface UnsavedStep {
+  readonly at: number;
+  /** `null`: the user is new. */
+  readonly from: UserState | null;
+  readonly to: UserState;
+  readonly type: UserEvent["type"];
 }
 
 /** Steps of the history that a record keeps. */
@@ -81,6 +93,7 @@ export function newUser(id: string, lane: Lane, at: number, overMark = 0): User 
     origin: null,
     former: [],
     hold: null,
+    unsaved: { after: overMark, steps: [{ at, from: null, to: "created", type: "ONBOARD" }] },
     ...(overMark > 0 && { overMark }),
   };
 }
@@ -249,11 +262,22 @@ export function isUncalled({ calls, history, position }: User): boolean {
   return !history.some(([, , event]) => event === "EXPECT_EXISTING");
 }
 
+/** The steps that the user's next commit makes durable. */
+export function unsavedSteps({ revision, unsaved }: User): readonly UnsavedStep[] {
+  return unsaved?.after === revision ? unsaved.steps : [];
+}
+
 /** The user after `event`; unchanged if the event has no transition in its state. */
 export function stepped(user: User, event: UserEvent): User {
   const position = step(user.position, event);
   if (position === user.position) return user;
-  const { calls, causes, history, meters } = user;
+  const { calls, causes, history, meters, revision } = user;
+  const taken: UnsavedStep = {
+    at: event.at,
+    from: user.position.state,
+    to: position.state,
+    type: event.type,
+  };
   const entry: HistoryEntry = [event.at, position.state, event.type];
   const meter: Meter = [position.context.attempt, calls.management, calls.token];
   return {
@@ -261,6 +285,7 @@ export function stepped(user: User, event: UserEvent): User {
     position,
     history: [...history, entry].slice(-keptSteps),
     meters: [...meters, meter].slice(-keptSteps),
+    unsaved: { after: revision, steps: [...unsavedSteps(user), taken] },
     ...(causes.length > 0 && { causes: [...causes, null].slice(-keptSteps) }),
   };
 }

@@ -45,12 +45,17 @@ export class HiddenNames {
 
   /** The key of the user's record: 43 characters, 256 bits. Takes an id, or its {@link form}. */
   key(id: string): string {
-    return id.startsWith(formMark) ? id.slice(formMark.length) : this.#named(id).key;
+    return this.isForm(id) ? id.slice(formMark.length) : this.#named(id).key;
   }
 
   /** Replaces an id where the id itself must not appear: `key()` returns the same for both. */
   form(id: string): string {
     return `${formMark}${this.key(id)}`;
+  }
+
+  /** Whether it is the form of an id, and not an id. */
+  isForm(id: string): boolean {
+    return id.startsWith(formMark);
   }
 
   /** The id as stored in its own record. */

@@ -25,6 +25,13 @@ export interface Owner {
   readonly oneupUserId: number | null;
 }
 
+/** The id of a user in an event, and the id of the store key that opens it. */
+export interface SealedId {
+  readonly key: string;
+  /** As {@link Sealed.text}. */
+  readonly text: string;
+}
+
 /** A user's secrets by name. */
 export type Secrets = Readonly<Partial<Record<SecretName, Secret>>>;
 
@@ -159,10 +166,29 @@ export class Sealer {
     const bound = this.#boundTo(owner, this.#format, id, fields);
     // seam: the-text-to-seal
     const plain = JSON.stringify(fields.map((name) => secrets[name]?.reveal()));
-    const text = this.#memory?.text?.() ?? this.#sealed(plain, bound);
-    this.#memory?.opened.set(`${id} ${text} ${bound}`, plain);
+    const text = this.#sealed(plain, bound);
     // seam: only-the-sealed-form-is-written
     return { key: id, fields, text };
+  }
+
+  /** Seals the id of a user in the event of this name. It opens there only. */
+  sealId(event: string, id: string): SealedId {
+    const key = this.#sealing.id;
+    return { key, text: this.#sealed(id, this.#boundToEvent(event, key)) };
+  }
+
+  /** The id sealed in the event of this name; `null` if it was sealed for another or altered, or its key is gone. */
+  openId(event: string, { key, text }: SealedId): string | null {
+    try {
+      return this.#opened(key, text, this.#boundToEvent(event, key));
+    } catch {
+      return null;
+    }
+  }
+
+  /** Whether the key that it was sealed with is known here. */
+  holds({ key }: SealedId): boolean {
+    return this.#keys.has(key);
   }
 
   /**
@@ -173,12 +199,8 @@ export class Sealer {
   open(owner: Owner, sealed: Sealed | null, format: number): Secrets {
     if (sealed === null) return {};
     try {
-      const keys = this.#keys.get(sealed.key);
-      if (keys === undefined) throw new TypeError("no such store key");
-      const bound = this.#boundTo(owner, format, keys.id, sealed.fields);
-      const under = `${keys.id} ${sealed.text} ${bound}`;
-      const plain = this.#memory?.opened.get(under) ?? opened(keys, bound, sealed.text);
-      this.#memory?.opened.set(under, plain);
+      const bound = this.#boundTo(owner, format, sealed.key, sealed.fields);
+      const plain = this.#opened(sealed.key, sealed.text, bound);
       const values: unknown = JSON.parse(plain);
       if (!Array.isArray(values)) throw new TypeError("not a list");
       return Object.fromEntries(
@@ -194,9 +216,29 @@ export class Sealer {
 
   /** Encrypts with the newest key. */
   #sealed(plain: string, bound: string): string {
+    const text = this.#memory?.text?.() ?? this.#encrypted(plain, bound);
+    this.#memory?.opened.set(`${this.#sealing.id} ${text} ${bound}`, plain);
+    return text;
+  }
+
+  #encrypted(plain: string, bound: string): string {
     const { salt, key } = this.#sealing.own();
     const parts = encrypt(key, this.#nonce(), Buffer.from(plain), bound);
     return Buffer.concat([salt, ...parts]).toString("base64");
+  }
+
+  /** @throws if there is no such key, or the text was sealed with another or bound to other data, or was altered */
+  #opened(keyId: string, text: string, bound: string): string {
+    const keys = this.#keys.get(keyId);
+    if (keys === undefined) throw new TypeError("no such store key");
+    const under = `${keyId} ${text} ${bound}`;
+    const plain = this.#memory?.opened.get(under) ?? opened(keys, bound, text);
+    this.#memory?.opened.set(under, plain);
+    return plain;
+  }
+
+  #boundToEvent(event: string, key: string): string {
+    return JSON.stringify(["event", this.#account, key, event]);
   }
 
   #boundTo({ user, oneupUserId }: Owner, format: number, key: string, fields: readonly string[]): string {

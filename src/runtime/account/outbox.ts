@@ -1,0 +1,177 @@
+/**
+ * The account's outbox of events: whether its processes write events, and how long they are kept. The first process that
+ * is configured with the option records it in the account's record, and all others follow the record. Old events are
+ * removed here.
+ *
+ * @module
+ */
+import { randomName, type Clock } from "../../clock.ts";
+import { inWords, isLifecycleError, LifecycleError } from "../../errors.ts";
+import type { AccountRecord, EventOutbox, Json, Store } from "../../store/contract.ts";
+import { isCount, isObject } from "../../store/guards.ts";
+import { errorField, type Logger } from "../options/logger.ts";
+import { spanInWords } from "../options/time-words.ts";
+
+/** The setting, as the account's record holds it. */
+export interface OutboxSetting {
+  /** Whether events are written now. */
+  readonly isOn: boolean;
+  /** How long they are kept, ms. */
+  readonly keepMs: number;
+  /**
+   * Incremented whenever events are written again after a time without: events of different epochs have a gap between
+   * them.
+   */
+  readonly epoch: number;
+}
+
+/** The dependencies of {@link Outbox}. */
+export interface OutboxParts {
+  readonly store: Pick<Store, "account" | "events">;
+  /** How long events are to be kept, ms; `null`: none are to be written; `undefined`: as recorded. */
+  readonly configured: number | null | undefined;
+  /** The store's name, for errors. */
+  readonly storeName: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** How often old events are looked for, ms, and how soon again while there are more. */
+const trimEveryMs = 3_600_000;
+const trimAgainMs = 10_000;
+/** Events removed at once, and how often in a row. */
+const trimLimit = 1_000;
+const trimsInARow = 10;
+
+/** See the module. */
+export class Outbox {
+  readonly #parts: OutboxParts;
+  #setting: OutboxSetting | null = null;
+  #hasSeen = false;
+  #seenIn: Json = null;
+  #seenAt = Number.NEGATIVE_INFINITY;
+  /** When old events are looked for next, on `clock.monotonic()`; `null`: nothing has asked yet. */
+  #trimAt: number | null = null;
+
+  constructor(parts: OutboxParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Changes the setting in the record, if this process is configured with another.
+   * @throws {LifecycleError} `STORE_UNAVAILABLE`; `STORE_UNUSABLE` if events are to be written and the store keeps none
+   */
+  async configure(): Promise<void> {
+    const { configured, store } = this.#parts;
+    if (store.events === undefined && typeof configured === "number") throw this.#keepsNone();
+    if (configured !== undefined) {
+      try {
+        await this.#change(configured);
+      } catch (error) {
+        // A read-only process changes nothing.
+        if (!this.#hasSeen || !isLifecycleError(error, "STORE_UNUSABLE")) throw error;
+      }
+    }
+    if (store.events === undefined && this.isOn) throw this.#keepsNone();
+  }
+
+  /** The setting in force; `null`: no events were ever written. */
+  get setting(): OutboxSetting | null {
+    return this.#setting;
+  }
+
+  /** Whether events are written. */
+  get isOn(): boolean {
+    return this.#setting?.isOn ?? false;
+  }
+
+  /** The store's events. @throws {LifecycleError} `STORE_UNUSABLE` if it keeps none */
+  get events(): EventOutbox {
+    const { events } = this.#parts.store;
+    if (events === undefined) throw this.#keepsNone();
+    return events;
+  }
+
+  /** Removes events that are older than `keep`, about once an hour; `null`: not now. Never rejects. */
+  tend(): Promise<void> | null {
+    const { clock, store } = this.#parts;
+    if (store.events === undefined || this.#setting === null) return null;
+    this.#trimAt ??= clock.monotonic() + clock.random() * trimEveryMs;
+    return clock.monotonic() < this.#trimAt ? null : this.#trim(store.events, this.#setting.keepMs);
+  }
+
+  async #trim(events: EventOutbox, keepMs: number): Promise<void> {
+    const { clock, logger } = this.#parts;
+    this.#trimAt = clock.monotonic() + trimEveryMs * (0.75 + clock.random() / 2);
+    try {
+      for (let times = 1; ; times++) {
+        const removed = await events.trim({ olderThanMs: keepMs, limit: trimLimit });
+        if (removed < trimLimit) return;
+        if (times === trimsInARow) break;
+      }
+      this.#trimAt = clock.monotonic() + trimAgainMs;
+    } catch (error) {
+      if (isLifecycleError(error, "STORE_UNUSABLE")) return; // a read-only process removes nothing
+      logger.warn({ error: errorField(error) }, `Cannot remove old events yet: ${inWords(error)}`);
+    }
+  }
+
+  /** Applies a read of the account's record that began `at`. A later read counts, whenever an earlier one ends. */
+  see({ value }: Pick<AccountRecord, "value">, at: number): void {
+    this.#hasSeen = true;
+    if (at < this.#seenAt) return;
+    this.#seenAt = at;
+    if (value === this.#seenIn) return; // a store may return the same object again
+    this.#seenIn = value;
+    this.#setting = settingIn(value);
+  }
+
+  async #change(keepMs: number | null): Promise<void> {
+    const { clock, logger, store } = this.#parts;
+    const { account: record } = store;
+    for (;;) {
+      const at = clock.monotonic();
+      const found = await record.load();
+      if (found === null) return; // the record is created together with the store key
+      this.see(found, at);
+      const before = settingIn(found.value);
+      const next = changed(before, keepMs);
+      if (next === null) return;
+      const value = { ...(isObject(found.value) ? found.value : {}), events: { ...next } };
+      const write = { value, expectedRevision: found.revision, writeId: randomName(clock) };
+      if (!(await record.commit(write))) continue;
+      if (before !== null)
+        logger.warn({}, `The account's events are ${inForce(next)} from now on, and were ${inForce(before)}`);
+      return this.see({ value }, clock.monotonic());
+    }
+  }
+
+  #keepsNone(): LifecycleError {
+    const { storeName } = this.#parts;
+    return new LifecycleError(
+      "STORE_UNUSABLE",
+      `Cannot keep events in the ${storeName} store: it must be one that does; \`events: false\` turns them off`,
+    );
+  }
+}
+
+/** The setting after this configuration; `null`: it is the same. */
+function changed(before: OutboxSetting | null, keepMs: number | null): OutboxSetting | null {
+  const isSame =
+    keepMs === null ? !(before?.isOn ?? false) : before?.isOn === true && before.keepMs === keepMs;
+  if (isSame) return null;
+  if (before === null) return keepMs === null ? null : { isOn: true, keepMs, epoch: 1 };
+  if (keepMs === null) return { ...before, isOn: false };
+  return { isOn: true, keepMs, epoch: before.isOn ? before.epoch : before.epoch + 1 };
+}
+
+function settingIn(value: Json): OutboxSetting | null {
+  const kept = isObject(value) ? value["events"] : undefined;
+  if (!isObject(kept)) return null;
+  const { isOn, keepMs, epoch } = kept;
+  return typeof isOn === "boolean" && isCount(keepMs) && isCount(epoch) ? { isOn, keepMs, epoch } : null;
+}
+
+function inForce({ isOn, keepMs }: OutboxSetting): string {
+  return isOn ? `kept for ${spanInWords(keepMs)}` : "off";
+}

@@ -1,0 +1,160 @@
+/**
+ * Lists the events that are kept, and then those that are written meanwhile, in the order of the outbox.
+ *
+ * @module
+ */
+import { linkSignals, onAbort } from "../../abort.ts";
+import { LifecycleError } from "../../errors.ts";
+import type { StoredEvent } from "../../store/contract.ts";
+import type { Engine } from "../engine/engine.ts";
+import { retryWrite } from "../engine/retry-write.ts";
+import { placeOf, readUserEvent, type UserEventValue } from "../user/user-event.ts";
+import { cursorOf, expired, type Place } from "./cursor.ts";
+import type { LifecycleEvent } from "./lifecycle-event.ts";
+
+/** What to list. */
+export interface Following {
+  /** The place of the last event that was handled; `null`: from the oldest event on. */
+  readonly after: Place | null;
+  /** `null`: all types. */
+  readonly types: ReadonlySet<string> | null;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Events read at once. */
+const pageSize = 100;
+
+/** Events read longer ago than this are read again: their user may have been forgotten meanwhile, ms. */
+const currentMs = 1_000;
+
+/**
+ * The events, one by one. The sequence ends when the reader leaves, `signal` aborts or the lifecycle closes, and waits
+ * while the store is unavailable. One that is not read holds no resources.
+ *
+ * @throws {LifecycleError} `CURSOR_EXPIRED`; `INVALID_OPTION` once events are turned off; `STORE_UNUSABLE`
+ */
+export async function* followEvents(
+  engine: Engine,
+  { after, types, signal }: Following,
+): AsyncGenerator<LifecycleEvent, void, undefined> {
+  const { changes, clock } = engine;
+  const over = linkSignals(signal, engine.closing);
+  const news = new News();
+  const leave = changes.subscribe(() => news.come());
+  let place = after ?? { epoch: engine.outbox.setting?.epoch ?? 1, number: 0 };
+  let isFirst = true;
+  try {
+    while (!over.signal.aborted) {
+      news.clear();
+      const began = clock.monotonic();
+      const page = await retryWrite(engine, over.signal, "read events", () => read(engine, place.number));
+      // A sequence that begins without a cursor begins with what is there.
+      if (isFirst && after === null) place = { ...place, number: page.trimmed };
+      isFirst = false;
+      refuseGap(engine, place, page);
+      for (const stored of page.events) {
+        if (over.signal.aborted) return;
+        if (clock.monotonic() - began > currentMs) break;
+        const value = readUserEvent(stored.value);
+        if (value !== null && value.epoch > place.epoch) throw turnedOff();
+        place = { ...place, number: stored.number };
+        if (value === null) warnOfDamage(engine, stored);
+        else if (value.epoch === place.epoch && (types?.has(value.type) ?? true))
+          yield await opened(engine, stored, value, place);
+      }
+      await engine.outbox.tend();
+      if (page.events.length === 0) await news.wait(engine, over.signal);
+    }
+  } catch (error) {
+    if (!over.signal.aborted) throw error;
+  } finally {
+    leave();
+    over.abort();
+  }
+}
+
+type Page = Awaited<ReturnType<Engine["outbox"]["events"]["read"]>>;
+
+async function read(engine: Engine, after: number): Promise<Page> {
+  const { keys, outbox } = engine;
+  if (!keys.isFresh) await keys.renew(); // other processes may have replaced a key, or turned events off
+  if (!outbox.isOn) throw eventsAreOff();
+  return outbox.events.read({ after, limit: pageSize });
+}
+
+/** @throws {LifecycleError} `CURSOR_EXPIRED` if events behind this place are missing */
+function refuseGap({ outbox }: Engine, { epoch, number }: Place, { trimmed, last }: Page): void {
+  if (number < trimmed) throw expired("they are no longer kept", "trimmed");
+  if (number > last) throw expired("the store is older than it, as after a restore", "restored");
+  if (epoch < (outbox.setting?.epoch ?? 0)) throw turnedOff();
+}
+
+function turnedOff(): LifecycleError {
+  return expired("events were turned off for a time", "turnedOff");
+}
+
+/** The error while no events are written. */
+export function eventsAreOff(): LifecycleError {
+  return new LifecycleError(
+    "INVALID_OPTION",
+    'Cannot read events: they are off, and the option `events: { keep: "7d" }` turns them on',
+  );
+}
+
+async function opened(
+  engine: Engine,
+  { key }: StoredEvent,
+  { id, alias, type, from, to, cause, at, version, was }: UserEventValue,
+  place: Place,
+): Promise<LifecycleEvent> {
+  const { keys, sealer } = engine;
+  if (id !== null && !sealer.holds(id)) await keys.renew().catch(() => {}); // without the key, the id is not known
+  return {
+    cursor: cursorOf(sealer, place),
+    type,
+    alias,
+    appUserId: id === null ? null : sealer.openId(placeOf(key, version), id),
+    from,
+    to,
+    cause: cause ?? null,
+    at: new Date(at),
+    version,
+    formerAlias: was ?? null,
+  };
+}
+
+function warnOfDamage({ settings }: Engine, { number }: StoredEvent): void {
+  settings.logger.warn({}, `Cannot read event ${number}: it was altered, and is passed over`);
+}
+
+/** Wakes a reader when this process has made a step durable. */
+class News {
+  #isThere = false;
+  #wake: (() => void) | null = null;
+
+  come(): void {
+    this.#isThere = true;
+    this.#wake?.();
+  }
+
+  clear(): void {
+    this.#isThere = false;
+  }
+
+  /** Resolves with the next news, after about a second, or when `signal` aborts. Never rejects. */
+  async wait({ clock, pollMs, gather }: Engine, signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      if (this.#isThere || signal.aborted) return resolve();
+      const done = (): void => {
+        cancel();
+        unsubscribe();
+        this.#wake = null;
+        resolve();
+      };
+      const cancel = clock.timer(pollMs * (1 + clock.random() / 2), done);
+      this.#wake = done;
+      const unsubscribe = onAbort(signal, done);
+    });
+    await gather(); // steps of one moment are read together
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * The check of the option `encryption`.
+ *
+ * @module
+ */
+import { LifecycleError } from "../../errors.ts";
+import type { StoreAdapter } from "../../store/contract.ts";
+import { isInside, type Encryption } from "../../store/sealing/keys.ts";
+import { isObject, withMethods, type Rule } from "../../checks.ts";
+
+const areKeys = (keys: unknown): boolean =>
+  Array.isArray(keys) && keys.every((key: unknown) => typeof key === "string" || key instanceof Uint8Array);
+const forms: readonly Pick<Rule, "holds">[] = [
+  withMethods("ring"),
+  withMethods("wrap", "unwrap"),
+  { holds: (value) => isObject(value) && areKeys(value["keys"]) },
+];
+
+/** The encryption to use, which a store that outlives the process needs. @throws {LifecycleError} `INVALID_OPTION`, `KEY_REFUSED` */
+export function checkEncryption(
+  verb: string,
+  encryption: Encryption | undefined,
+  store: StoreAdapter,
+): Encryption | undefined {
+  if (encryption === undefined) {
+    if (!store.durable) return undefined;
+    throw new LifecycleError(
+      "KEY_REFUSED",
+      `Cannot ${verb}: the ${store.name} store keeps tokens on disk, so it needs encryption, e.g. keyFile("./lifecycle.key")`,
+    );
+  }
+  if (!forms.some((form) => form.holds(encryption))) throw notEncryption(verb);
+  const path = "ring" in encryption ? encryption.path : undefined;
+  if (path !== undefined && store.folder !== undefined && isInside(store.folder, path)) {
+    throw new LifecycleError(
+      "INVALID_OPTION",
+      `Cannot ${verb}: the key file must be outside the store's folder, or every copy of the store includes its key: ${path}`,
+    );
+  }
+  return encryption;
+}
+
+function notEncryption(verb: string): LifecycleError {
+  const rule = "keyFile(…), { keys: […] } with texts or bytes, or a key provider with wrap() and unwrap()"; // the value itself may be a key
+  return new LifecycleError("INVALID_OPTION", `Cannot ${verb}: encryption must be ${rule}`);
+}

@@ -1,0 +1,126 @@
+/**
+ * The events of a user for the outbox: one for each step, written in the commit that makes the step durable, and one
+ * when the user is forgotten. They hold no secret, no text of a response and no id in clear.
+ *
+ * @module
+ */
+import type { Json, NewEvent } from "../../store/contract.ts";
+import { isCount, isObject, isTime } from "../../store/guards.ts";
+import type { SealedId } from "../../store/sealing/sealer.ts";
+import { isTombstoneId, nameOf, tombstoneKey, type Naming } from "./tombstone.ts";
+import { unsavedSteps, type User } from "./user.ts";
+
+/** An event as the store holds it. */
+export interface UserEventValue {
+  readonly alias: string;
+  /** The type of the machine's event, or {@link forgottenType}. */
+  readonly type: string;
+  readonly from: string | null;
+  readonly to: string;
+  /** The code of the cause, if the call of the step brought nothing. */
+  readonly cause?: string;
+  /** When the step was taken, ms since 1970. */
+  readonly at: number;
+  readonly version: number;
+  /** The sealed id; `null` once the user is forgotten. */
+  readonly id: SealedId | null;
+  /** The alias that the user had before this commit, if that renamed it. */
+  readonly was?: string;
+  /** See `Outbox`. */
+  readonly epoch: number;
+}
+
+/** The type of the event that is left of a forgotten user. */
+export const forgottenType = "FORGOTTEN";
+
+/** The type of the event of a record that `reconcile()` moves to another id, which is no step. */
+export const movedType = "MOVED";
+
+/** Versions leave room for this many steps in one commit. */
+const stepsPerCommit = 1_000;
+
+/** When a commit is made, and the id that its record moves from, if it does. */
+interface CommitFacts {
+  readonly epoch: number;
+  readonly at: number;
+  readonly from: string | undefined;
+}
+
+/** The events of what the user's next commit makes durable. */
+export function eventsOf(naming: Naming, user: User, { epoch, at, from }: CommitFacts): readonly NewEvent[] {
+  const { sealer } = naming;
+  const { state } = user.position;
+  const was = from === undefined || isTombstoneId(from) ? undefined : sealer.alias(from);
+  const taken = unsavedSteps(user);
+  const moved = { at, from: state, to: state, type: movedType } as const;
+  const steps = taken.length === 0 && was !== undefined ? [moved] : taken;
+  if (steps.length === 0) return [];
+  const [key, alias] = [nameOf(naming, user.id), sealer.alias(user.id)];
+  return steps.map((step, index): NewEvent => {
+    const cause = taken.length === 0 ? undefined : user.causes.at(index - taken.length)?.code;
+    const version = versionOf(user.revision + 1, index);
+    const id = sealer.sealId(placeOf(key, version), user.id);
+    const value: UserEventValue = {
+      alias,
+      type: step.type,
+      from: step.from,
+      to: step.to,
+      ...(cause !== undefined && { cause }),
+      at: step.at,
+      version,
+      id,
+      ...(was !== undefined && { was }),
+      epoch,
+    };
+    return { key, value: value as unknown as Json }; // plain JSON values
+  });
+}
+
+/** What is left of a user that had this revision. `alias`: under this id, or under a former one. */
+export function forgottenEvent(
+  key: string,
+  alias: string,
+  { at, revision, epoch }: { readonly at: number; readonly revision: number; readonly epoch: number },
+): NewEvent {
+  const value: UserEventValue = {
+    alias,
+    type: forgottenType,
+    from: "offboarded",
+    to: tombstoneKey,
+    at,
+    version: versionOf(revision + 1, 0),
+    id: null,
+    epoch,
+  };
+  return { key, value: value as unknown as Json }; // likewise
+}
+
+/** Ascends from step to step of a record. */
+function versionOf(revision: number, index: number): number {
+  return revision * stepsPerCommit + index;
+}
+
+/** The name of an event that its id is bound to. */
+export function placeOf(key: string, version: number): string {
+  return `${key} ${version}`;
+}
+
+/** Reads an event; `null` if it is none. */
+export function readUserEvent(value: Json): UserEventValue | null {
+  return isUserEvent(value) ? value : null;
+}
+
+function isUserEvent(value: unknown): value is UserEventValue {
+  if (!isObject(value)) return false;
+  const { alias, type, from, to, cause, at, version, id, was, epoch } = value;
+  return (
+    [alias, type, to].every((word) => typeof word === "string") &&
+    (from === null || typeof from === "string") &&
+    (cause === undefined || typeof cause === "string") &&
+    isTime(at) &&
+    isCount(version) &&
+    (id === null || (isObject(id) && typeof id["key"] === "string" && typeof id["text"] === "string")) &&
+    (was === undefined || typeof was === "string") &&
+    isCount(epoch)
+  );
+}

@@ -1,0 +1,188 @@
+import type { Json } from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
+import { createTestLifecycle } from "oneup-lifecycle/testing";
+import { describe, expect, it } from "vitest";
+import { custom, inShort, onboarded, take } from "../support/events.ts";
+import { warningsIn } from "../support/loggers.ts";
+import { scene } from "../support/scene.ts";
+
+const events = { keep: "7d" };
+const keys = ["0".repeat(64)];
+
+describe("the option `events`", () => {
+  it("is refused with a time that is none", async () => {
+    for (const keep of ["7", "59m", "401d", "", 7 as never])
+      await expect(createTestLifecycle({ lifecycle: { events: { keep } } })).rejects.toThrow(
+        /Cannot start: events.keep must be a time from 1 hour to 400 days/,
+      );
+    await expect(createTestLifecycle({ lifecycle: { events: true as never } })).rejects.toThrow(
+      'Cannot start: events must be false or an object such as { keep: "7d" }, got true',
+    );
+  });
+
+  it("is refused by a store that keeps no events, also where another process has turned them on", async () => {
+    const { adapter, without } = custom();
+    const { open } = await scene();
+    await expect(open({ events, store: without })).rejects.toMatchObject({ code: "STORE_UNUSABLE" });
+    await expect(open({ store: without })).resolves.toBeDefined();
+    await open({ events, store: adapter });
+    await expect(open({ store: without })).rejects.toThrow(/Cannot keep events in the custom store/);
+  });
+
+  it("is recorded: another time replaces it with a warning, for all processes", async () => {
+    const { open } = await scene();
+    const warnings: string[] = [];
+    await open({ events });
+    await open({ events, logger: warningsIn(warnings) });
+    expect(warnings).toEqual([]);
+    await open({ events: { keep: "36h" }, logger: warningsIn(warnings) });
+    expect(warnings.join()).toContain("are kept for 1 d 12 h from now on, and were kept for 7 d");
+  });
+
+  it("is followed within ten seconds by a process that was open before", async () => {
+    const { sandbox, open } = await scene();
+    const before = await open();
+    const reader = await open({ events });
+    sandbox.clock.advance(11_000);
+    await before.onboard("ada");
+    expect(inShort(await take(3, reader))).toEqual(onboarded("ada"));
+  });
+
+  it("changes nothing while it is off", async () => {
+    const { adapter, inner } = custom();
+    const { lifecycle } = await createTestLifecycle({ lifecycle: { store: adapter } });
+    await lifecycle.onboard("ada");
+    await lifecycle.offboard("ada");
+    await lifecycle.forget("ada");
+    expect(await inner[0]?.events?.read({ after: 0, limit: 10 })).toEqual({
+      events: [],
+      trimmed: 0,
+      last: 0,
+    });
+    expect(() => lifecycle.events()).toThrow("Cannot read events: they are off");
+  });
+});
+
+describe("old events", () => {
+  it("are removed by workers; a cursor before them has expired, and one behind them has not", async () => {
+    const { lifecycle, clock } = await createTestLifecycle({ lifecycle: { events } });
+    await lifecycle.onboard("ada");
+    const [first, , third] = await take(3, lifecycle);
+    const stop = new AbortController();
+    const working = lifecycle.work({ signal: stop.signal });
+    await clock.advance("6d");
+    await lifecycle.onboard("eve");
+    await clock.advance("30h");
+    const late = lifecycle.events({ after: first?.cursor }).next();
+    await expect(late).rejects.toMatchObject({ code: "CURSOR_EXPIRED", facts: { reason: "trimmed" } });
+    expect(inShort(await take(3, lifecycle, { after: third?.cursor }))).toEqual(onboarded("eve"));
+    expect(inShort(await take(3, lifecycle))).toEqual(onboarded("eve"));
+    stop.abort();
+    await working;
+  });
+
+  it("that a slow reader has not reached are never passed over in silence", async () => {
+    const { lifecycle, clock } = await createTestLifecycle({ lifecycle: { events } });
+    await lifecycle.onboard("ada");
+    const reader = lifecycle.events();
+    await reader.next();
+    const stop = new AbortController();
+    const working = lifecycle.work({ signal: stop.signal });
+    await clock.advance("9d");
+    await expect(reader.next()).rejects.toMatchObject({ code: "CURSOR_EXPIRED" });
+    stop.abort();
+    await working;
+  });
+});
+
+describe.each([false, true])("a forgotten user, hideIds: %s", (hideIds) => {
+  const options = { events, hideIds, encryption: { keys } };
+
+  it("leaves one event, with its alias and without its id", async () => {
+    const { lifecycle } = await createTestLifecycle({ lifecycle: options });
+    await lifecycle.onboard("ada");
+    await lifecycle.onboard("eve");
+    await lifecycle.offboard("ada");
+    await lifecycle.forget("ada");
+    const taken = await take(4, lifecycle);
+    expect(inShort(taken)).toEqual([...onboarded("eve"), "null: FORGOTTEN offboarded → forgotten"]);
+    expect(taken[3]).toMatchObject({ alias: lifecycle.alias("ada"), cause: null });
+    await lifecycle.forget("ada");
+    await lifecycle.onboard("ada");
+    const [anew] = await take(1, lifecycle, { after: taken[3]?.cursor });
+    expect(anew).toMatchObject({ appUserId: "ada", from: null, to: "created" });
+  });
+
+  it("is gone from the events of its former ids too, and not from those of another user", async () => {
+    const { adapter, inner } = custom();
+    const { lifecycle } = await createTestLifecycle({ lifecycle: { ...options, store: adapter } });
+    await lifecycle.onboard("ada");
+    await lifecycle.rename("ada", "grace");
+    await lifecycle.onboard("eve");
+    await lifecycle.offboard("grace");
+    await lifecycle.forget("grace");
+    const stored = (await inner[0]?.events?.read({ after: 0, limit: 100 }))?.events ?? [];
+    const left = hideIds ? 1 : 2; // a hidden former id yields no alias: its user was renamed in an event that named it
+    expect(stored).toHaveLength(3 + left);
+    const taken = await take(3 + left, lifecycle);
+    expect(inShort(taken).slice(0, 3)).toEqual(onboarded("eve"));
+    const aliases = taken.slice(3).map(({ alias }) => alias);
+    expect(aliases).toEqual([...(hideIds ? [] : ["ada"]), "grace"].map((id) => lifecycle.alias(id)));
+  });
+
+  it("is not delivered any more by a reader in the middle of its events", async () => {
+    const { lifecycle, clock } = await createTestLifecycle({ lifecycle: options });
+    await lifecycle.onboard("ada");
+    await lifecycle.offboard("ada");
+    const reader = lifecycle.events();
+    expect(inShort([(await reader.next()).value as never])).toEqual([onboarded("ada")[0]]);
+    await lifecycle.forget("ada");
+    await clock.advance("2s");
+    expect((await reader.next()).value).toMatchObject({ type: "FORGOTTEN", appUserId: null });
+  });
+
+  it("whose forgetting was interrupted is forgotten by the next call", async () => {
+    for (const nth of [1, 2, 3]) {
+      const world = await createTestLifecycle({ lifecycle: options });
+      await world.lifecycle.onboard("ada");
+      await world.lifecycle.rename("ada", "grace");
+      await world.lifecycle.offboard("grace");
+      await world.crash({ before: "write", nth }, () => world.lifecycle.forget("grace"));
+      const lifecycle = await world.restart();
+      await lifecycle.forget("grace");
+      const taken = await take(hideIds ? 1 : 2, lifecycle);
+      expect(taken.map(({ type }) => type)).toEqual(taken.map(() => "FORGOTTEN"));
+      await world.close();
+    }
+  });
+});
+
+describe("the ids in events", () => {
+  it("open after the store's key was replaced, and the older key is not needed", async () => {
+    const store = memory();
+    const { open } = await scene();
+    const lifecycle = await open({ events, store, encryption: { keys } });
+    for (const id of ["ada", "eve"]) await lifecycle.onboard(id);
+    const before = await take(6, lifecycle);
+    expect(await lifecycle.rotateKeys({ records: true })).toMatchObject({ storeKeys: 1, dropped: 1 });
+    await lifecycle.close();
+    const next = await open({ store, encryption: { keys } });
+    expect(await take(6, next)).toEqual(before);
+  });
+
+  it("are null where they were altered, and the event is delivered", async () => {
+    const { adapter, inner } = custom();
+    const { lifecycle } = await createTestLifecycle({ lifecycle: { events, store: adapter } });
+    await lifecycle.onboard("ada");
+    const outbox = inner[0]?.events;
+    const [first, second] = (await outbox?.read({ after: 0, limit: 2 }))?.events ?? [];
+    // An id belongs to its event: it does not open in another.
+    const { id } = first?.value as { readonly id: Json }; // as it was written
+    const swapped = { ...(second?.value as object), id };
+    await outbox?.replace({ number: second?.number ?? 0, value: swapped });
+    await outbox?.replace({ number: 3, value: { no: "event" } });
+    await lifecycle.onboard("eve");
+    const taken = await take(3, lifecycle);
+    expect(taken.map(({ appUserId }) => appUserId)).toEqual(["ada", null, "eve"]);
+  });
+});
