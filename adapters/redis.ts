@@ -30,7 +30,9 @@ import { targetOf } from "./redis/links.ts";
 import type { Where } from "./redis/link.ts";
 import { accountStart } from "./redis/lua/rows.ts";
 import { logOf } from "./redis/log-of.ts";
-import { scripts, type Script } from "./redis/scripts.ts";
+import { redisOutbox } from "./redis/outbox.ts";
+import type { Script } from "./redis/script.ts";
+import { scripts } from "./redis/scripts.ts";
 
 export type { HasClient, RedisClient, RedisCluster, Where } from "./redis/link.ts";
 
@@ -240,6 +242,7 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): Store {
         pairs.flatMap((state, n) => (n % 2 === 0 ? [[String(state), Number(pairs[n + 1])]] : [])),
       );
     },
+    events: redisOutbox((script, args) => run(script, [], args)),
     account: {
       async load() {
         const { text } = await rowAt(keys.account);

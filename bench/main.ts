@@ -4,6 +4,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { eventsOnLmdb, eventsOnPostgres, eventsOnRedis } from "./events.ts";
 import { exactOnLmdb, exactOnPostgres, exactOnRedis } from "./exact.ts";
 import { fhirAt25Ms } from "./fhir.ts";
 import { flatOnLmdb, flatOnPostgres, flatOnRedis } from "./flat.ts";
@@ -24,6 +25,7 @@ interface Measurable {
 }
 
 const of0Ms = ["ratio", "cpu", "users_per_s", "bare_per_s", "cpu_per_user", "bare_cpu_per_user"];
+const ofEvents = ["ratio.alone", "commits_per_s.alone", "ratio.together", "commits_per_s.together"];
 const outcomes = ["created_twice", "failed", "lost", "all_done_s"];
 const counts = ["max_in_window", "refused", "used"];
 const atSizes = ["growth", "inspect", "rss", "grant", "counts", "forecast"];
@@ -52,6 +54,9 @@ const measurables: readonly Measurable[] = [
   { names: atSizes.map((what) => `flat.lmdb.${what}`), take: flatOnLmdb },
   { names: atSizes.map((what) => `flat.redis.${what}`), take: flatOnRedis },
   { names: atSizes.map((what) => `flat.postgres.${what}`), take: flatOnPostgres },
+  { names: ofEvents.map((what) => `events.lmdb.${what}`), take: eventsOnLmdb },
+  { names: ofEvents.map((what) => `events.redis.${what}`), take: eventsOnRedis },
+  { names: ofEvents.map((what) => `events.postgres.${what}`), take: eventsOnPostgres },
   { names: ["import.ms"], take: importTime },
   { names: ["testkit.ms"], take: testkit },
 ];

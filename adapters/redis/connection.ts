@@ -8,7 +8,7 @@ import { sleep, type Clock } from "../../src/clock.ts";
 import { LifecycleError } from "../../src/errors.ts";
 import { isAnswer, isSoonOver, openError, Silence, storeError, whyOf } from "./failures.ts";
 import type { Link } from "./link.ts";
-import type { Script } from "./scripts.ts";
+import type { Script } from "./script.ts";
 
 /** A reply of a script: Lua tables, strings and integers; `false` arrives as `null`. */
 export type Reply = null | string | number | readonly Reply[];

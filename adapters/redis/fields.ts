@@ -5,6 +5,7 @@
  */
 import type { Commit } from "../../src/store/contract.ts";
 import { encodeValue } from "../../src/store/row-rules.ts";
+import { eventsField } from "./outbox.ts";
 
 /** Parts of the row are passed as JSON, because encoding JSON in Lua is slow; `""` stands for null. */
 export type Fields = [
@@ -25,10 +26,12 @@ export type Fields = [
   /** `{ take, settle, giveBack }`. */
   slots: string,
   unless: string,
+  /** See `eventsField()`. */
+  events: string,
 ];
 
 /** The number of fields. */
-export const fieldsOfCommit: Fields["length"] = 13;
+export const fieldsOfCommit: Fields["length"] = 14;
 
 /** @throws {LifecycleError} `INVALID_OPTION` if the value cannot be represented as JSON */
 export function fieldsOf(commit: Commit): Fields {
@@ -50,6 +53,7 @@ export function fieldsOf(commit: Commit): Fields {
     `,"value":${encodeValue(value)}}`,
     take || settle || giveBack ? text({ take, settle, giveBack }) : "",
     commit.unless ?? "",
+    eventsField(commit.events),
   ];
 }
 

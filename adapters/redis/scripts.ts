@@ -3,38 +3,15 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
-import { longestLeaseMs } from "../../src/store/row-rules.ts";
-import { aheadMs, longestHoldMs, takenNoteMs } from "../../src/store/slot-log.ts";
 import { correctedAtOnce, soonMs } from "../../src/store/server-time.ts";
 import { fieldsOfCommit } from "./fields.ts";
 import { changing } from "./lua/changes.ts";
+import { appending } from "./lua/events.ts";
 import { writing } from "./lua/notes.ts";
-import { lost, names, reading } from "./lua/rows.ts";
+import { lost, reading } from "./lua/rows.ts";
 import { slots } from "./lua/slots.ts";
-
-/**
- * A script and its properties. The last argument of a script that writes a record, leases one or takes a slot is the
- * start of the account's record, see `accountStart()`.
- */
-export interface Script {
-  readonly text: string;
-  readonly sha: string;
-  /** For error messages. */
-  readonly doing: "read" | "write to";
-  /** Whether the script is idempotent, so that it may be sent again when its answer was lost. */
-  readonly repeatable: boolean;
-}
-
-/** Bounds for clock differences, ms. */
-const bounds = `local longestLeaseMs, longestHoldMs = ${longestLeaseMs}, ${longestHoldMs}
-local aheadMs, takenNoteMs = ${aheadMs}, ${takenNoteMs}
-`;
-
-function script(doing: Script["doing"], repeatable: boolean, ...parts: readonly string[]): Script {
-  const text = [names, bounds, ...parts].join("");
-  return { text, sha: createHash("sha1").update(text).digest("hex"), doing, repeatable };
-}
+import { outboxScripts } from "./outbox-scripts.ts";
+import { script, type Script } from "./script.ts";
 
 /** KEYS[7..]: rows. Returns the server's time and the text of each row. */
 const load = script(
@@ -63,6 +40,7 @@ const commit = script(
   reading,
   writing,
   slots,
+  appending,
   changing,
   String.raw`
 local fields, answers = ${fieldsOfCommit}, {}
@@ -76,6 +54,7 @@ for n = 1, asked do
 end
 writeRows()
 writeLogs()
+writeEvents()
 return answers
 `,
 );
@@ -91,6 +70,7 @@ const move = script(
   reading,
   writing,
   slots,
+  appending,
   changing,
   String.raw`
 local commit, from, left = commitAt(1, KEYS[8]), ARGV[${fieldsOfCommit + 1}], ARGV[${fieldsOfCommit + 2}]
@@ -105,6 +85,7 @@ local answer = change(commit, source, from)
 if answer[1] == 'committed' then texts[KEYS[7]] = left end
 writeRows()
 writeLogs()
+writeEvents()
 return answer
 `,
 );
@@ -313,7 +294,8 @@ export const scripts: Readonly<
     | "forecast"
     | "page"
     | "counts"
-    | "commitAccount",
+    | "commitAccount"
+    | keyof typeof outboxScripts,
     Script
   >
 > = {
@@ -331,4 +313,5 @@ export const scripts: Readonly<
   page,
   counts: count,
   commitAccount,
+  ...outboxScripts,
 };

@@ -52,7 +52,6 @@ withCluster("adapters/redis on a cluster of three masters", (its) => {
       client = await clusterOf().connect();
     });
     storeConformance(it, {
-      events: false,
       open: () => redisOnTestsClock(client, { prefix: `conformance ${places++}` }),
     });
   });

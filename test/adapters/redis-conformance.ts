@@ -12,7 +12,6 @@ export function conformance(place: () => Promise<{ readonly where: string; reado
   const opened = new Map<StoreAdapter, { readonly client: Client; readonly prefix: string }>();
   afterAll(() => opened.forEach(({ client }) => client.destroy()));
   storeConformance(it, {
-    events: false,
     async open() {
       const { where, prefix } = await place();
       const client = await connected(where);

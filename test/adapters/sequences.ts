@@ -5,6 +5,7 @@ import {
   type AccountRecord,
   type Batch,
   type Commit,
+  type EventOutbox,
   type Json,
   type Limit,
   type Loaded,
@@ -63,6 +64,10 @@ function rarely<T>(what: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
 /** How far the expected revision is from the current one. */
 const off = fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 1, -1);
 
+const key = fc.constantFrom("a", "a1", 'a"', "b\u0000");
+const value = fc.constantFrom<Json[]>(1, { value: ',"value":' }, ["/", "\ud800", "é"], null);
+const event = fc.record({ key, value });
+
 /** A commit but for what depends on the answers before it. */
 const change = fc.record({
   value: fc.constantFrom<Json[]>(1, { value: ',"value":' }, ["/", "\ud800"], null),
@@ -79,6 +84,7 @@ const change = fc.record({
   settle: rarely(back),
   giveBack: rarely(back),
   unless: rarely(anyId),
+  events: rarely(fc.array(event, { maxLength: 3 })),
 });
 
 /** Steps of one verb, and how often they come beside those of others. */
@@ -114,6 +120,14 @@ const ofRecords = fc.oneof(
     }),
   ),
   step(1, "counts", fc.constant({})),
+  step(1, "readEvents", fc.record({ ask: fc.record({ after: fc.nat(9), limit: fc.nat(5) }) })),
+  step(
+    1,
+    "trimEvents",
+    fc.record({ ask: fc.record({ olderThanMs: fc.constantFrom(0, 60, 900), limit: fc.nat(5) }) }),
+  ),
+  step(1, "forgetEvents", fc.record({ ask: fc.record({ key, events: fc.array(event, { maxLength: 1 }) }) })),
+  step(1, "replaceEvent", fc.record({ ask: fc.record({ number: fc.integer({ min: 1, max: 9 }), value }) })),
   step(1, "commitAccount", fc.record({ off, value: fc.nat(9) })),
 );
 
@@ -166,6 +180,10 @@ export type Call =
   | { readonly verb: "forecast"; readonly ask: Parameters<Store["slots"]["forecast"]>[0] }
   | { readonly verb: "page"; readonly ask: Parameters<Store["page"]>[0] }
   | { readonly verb: "counts"; readonly ask?: undefined }
+  | { readonly verb: "readEvents"; readonly ask: Parameters<EventOutbox["read"]>[0] }
+  | { readonly verb: "trimEvents"; readonly ask: Parameters<EventOutbox["trim"]>[0] }
+  | { readonly verb: "forgetEvents"; readonly ask: Parameters<EventOutbox["forget"]>[0] }
+  | { readonly verb: "replaceEvent"; readonly ask: Parameters<EventOutbox["replace"]>[0] }
   | { readonly verb: "commitAccount"; readonly ask: Parameters<Store["account"]["commit"]>[0] };
 
 /** What a store answers. */
@@ -193,6 +211,14 @@ export async function answerOf(store: Store, { verb, ask }: Call): Promise<unkno
       return store.page(ask);
     case "counts":
       return { ...(await store.counts()) }; // whatever its prototype
+    case "readEvents":
+      return store.events?.read(ask);
+    case "trimEvents":
+      return store.events?.trim(ask);
+    case "forgetEvents":
+      return store.events?.forget(ask);
+    case "replaceEvent":
+      return store.events?.replace(ask);
     case "commitAccount":
       return store.account.commit(ask);
     default:
@@ -200,17 +226,19 @@ export async function answerOf(store: Store, { verb, ask }: Call): Promise<unkno
   }
 }
 
-/** What a store keeps, as far as it can be seen: what stands under each id, and the account's record. */
+/** What a store keeps, as far as it can be seen: what stands under each id, the account's record, the events. */
 export interface Kept {
   readonly loaded: ReadonlyMap<string, Loaded>;
   readonly account: AccountRecord | null;
+  readonly events?: unknown;
 }
 
 /** Looks at all of it. */
 export async function keptBy(store: Store): Promise<Kept> {
   const loads = ids.map(async (id) => [id, await store.load(id)] as const);
-  const [account, ...loaded] = await Promise.all([store.account.load(), ...loads]);
-  return { loaded: new Map(loaded), account };
+  const reads = store.events?.read({ after: 0, limit: 1_000 });
+  const [account, events, ...loaded] = await Promise.all([store.account.load(), reads, ...loads]);
+  return { loaded: new Map(loaded), account, events };
 }
 
 /** What the answers so far have told. Makes calls of steps. */

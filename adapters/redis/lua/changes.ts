@@ -21,6 +21,7 @@ local function commitAt(n, key)
     state = ARGV[n + 3], dueInMs = tonumber(ARGV[n + 4]), lane = ARGV[n + 5] ~= '' and ARGV[n + 5] or null,
     leaseId = ARGV[n + 6], leaseMs = tonumber(ARGV[n + 7]), head = ARGV[n + 8], lease = ARGV[n + 9],
     value = ARGV[n + 10], slots = slotsOf(ARGV[n + 11]), unless = ARGV[n + 12],
+    events = ARGV[n + 13],
   }
 end
 
@@ -84,6 +85,7 @@ local function change(commit, row, was)
   if slot then add(slot, 1) end
   if commit.slots.giveBack then giveBack(commit.slots.giveBack) end
   if commit.slots.settle then settle(commit.slots.settle) end
+  append(commit.events)
   return committed(after)
 end
 `;

@@ -1,0 +1,47 @@
+/**
+ * The outbox over its scripts.
+ *
+ * @module
+ */
+import type { EventOutbox, Json, NewEvent, OfAccount } from "../../src/store/contract.ts";
+import { decodeEvent } from "../../src/store/event-text.ts";
+import { encodeValue } from "../../src/store/row-rules.ts";
+import type { Reply } from "./connection.ts";
+import { accountStart } from "./lua/rows.ts";
+import { outboxScripts } from "./outbox-scripts.ts";
+import type { Script } from "./script.ts";
+
+/**
+ * Events as a script takes them. JSON holds no NUL, so that they are separated without decoding them.
+ * @throws {LifecycleError} `INVALID_OPTION` if a value cannot be represented as JSON
+ */
+export function eventsField(events: readonly NewEvent[] = []): string {
+  return events.map(({ key, value }) => `${JSON.stringify(key)}\0${encodeValue(value)}\0`).join("");
+}
+
+/** The verbs; `run` runs a script for the account. */
+export function redisOutbox(run: (script: Script, args: readonly string[]) => Promise<Reply>): EventOutbox {
+  const write = (script: Script, { identity }: OfAccount, ...args: readonly string[]): Promise<Reply> =>
+    run(script, [...args, accountStart(identity)]);
+  return {
+    async read({ after, limit }) {
+      const reply = await run(outboxScripts.readEvents, [String(after), String(limit)]);
+      const [last, trimmed, found] = reply as readonly [string, string, readonly string[]]; // as the script returns them
+      const events = found.map((text) => {
+        const start = text.indexOf(":");
+        const { key, at, text: value } = decodeEvent(text.slice(start + 1));
+        return { number: Number(text.slice(0, start)), key, at, value: JSON.parse(value) as Json };
+      });
+      return { events, last: Number(last), trimmed: Number(trimmed) };
+    },
+    trim: async ({ olderThanMs, limit, ...of }) =>
+      Number(await write(outboxScripts.trimEvents, of, String(olderThanMs), String(limit))),
+    async forget({ key, events, ...of }) {
+      const args = [JSON.stringify(key), eventsField(events)] as const;
+      while (Number(await write(outboxScripts.forgetEvents, of, ...args)) === 0);
+    },
+    async replace({ number, value, ...of }) {
+      await write(outboxScripts.replaceEvent, of, String(number), encodeValue(value));
+    },
+  };
+}
