@@ -4,6 +4,8 @@
  * @module
  */
 
+import { stripVTControlCharacters } from "node:util";
+
 /** Characters two columns wide on a terminal. */
 const wide = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{Emoji_Presentation}\uff01-\uff60]/u;
 const signs = new Intl.Segmenter();
@@ -12,10 +14,10 @@ function* placesOf(text: string): Generator<{ readonly sign: string; readonly pl
   for (const { segment } of signs.segment(text)) yield { sign: segment, places: wide.test(segment) ? 2 : 1 };
 }
 
-/** The width of the text on a terminal, in columns. The text must not contain colour codes yet. */
+/** The width of the text on a terminal, in columns; colour codes have none. */
 export function placesIn(text: string): number {
   let places = 0;
-  for (const one of placesOf(text)) places += one.places;
+  for (const one of placesOf(stripVTControlCharacters(text))) places += one.places;
   return places;
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { stripVTControlCharacters } from "node:util";
 import type { AccountPause, BudgetView, Counts, ShutGate, UserState, UserStatus } from "../index.ts";
 import { callOf } from "../runtime/user/step.ts";
 import { distanceInWords, spanInWords } from "../runtime/options/time-words.ts";
@@ -38,7 +39,7 @@ export function bar(part: number, of: number, length: number, paint: Paint): str
 /** Prints a result: as JSON with `--json`, else as lines, of which prose is wrapped and an indented one stays as it is. */
 export function print({ switches }: Pick<Given, "switches">, data: unknown, lines: readonly string[]): void {
   const prose = (line: string): readonly string[] =>
-    line.startsWith(" ") ? [line] : wrappedFor(process.stdout, line);
+    stripVTControlCharacters(line).startsWith(" ") ? [line] : wrappedFor(process.stdout, line);
   for (const line of switches.has("json") ? [JSON.stringify(data)] : lines.flatMap(prose)) console.log(line);
 }
 

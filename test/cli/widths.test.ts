@@ -1,4 +1,5 @@
 import { createSandbox } from "oneup-lifecycle/sandbox";
+import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
 import { operatorAt, type Operator } from "./operator.ts";
 import { hanging, wrapped } from "../../src/cli/columns.ts";
@@ -22,12 +23,17 @@ async function stage(): Promise<Operator> {
 }
 
 /** What a command prints on a terminal of this width. */
-async function onTerminal(columns: number, operator: Operator, ...words: readonly string[]): Promise<string> {
+async function onTerminal(
+  columns: number,
+  operator: Operator,
+  words: readonly string[],
+  env?: Readonly<Record<string, string>>,
+): Promise<string> {
   const { stdout } = process;
   const was = { isTTY: stdout.isTTY, columns: stdout.columns };
   Object.assign(stdout, { isTTY: true, columns });
   try {
-    const { code, out } = await operator.run(words);
+    const { code, out } = await operator.run(words, env);
     expect(code).toBe(0);
     return out;
   } finally {
@@ -36,6 +42,21 @@ async function onTerminal(columns: number, operator: Operator, ...words: readonl
 }
 
 describe("cli, on terminals of all widths", () => {
+  it("colours take no room, and later lines keep their indent", async () => {
+    const operator = await stage();
+    const holding = await operator.open();
+    await holding.hold("ada", "a complaint of the clinic in the north is being looked into");
+    await holding.close();
+    const coloured = { NO_COLOR: "", FORCE_COLOR: "1" };
+    for (const words of [["inspect", "ada"], ["inspect", long], ["status"]]) {
+      const out = await onTerminal(60, operator, words, coloured);
+      expect(out).toContain("\u001B[");
+      const lines = stripVTControlCharacters(out).split("\n").filter(Boolean);
+      expect(lines.filter((line) => !line.startsWith("  "))).toEqual([]);
+      expect(lines.filter((line) => line.length > 60 && line.trim() !== long)).toEqual([]);
+    }
+  });
+
   it("no line is longer than the terminal, but for an id, and nothing is cut", async () => {
     const operator = await stage();
     for (const columns of [60, 80, 140]) {
@@ -48,7 +69,7 @@ describe("cli, on terminals of all widths", () => {
         ["forecast", "9"],
       ];
       for (const words of looks) {
-        const out = await onTerminal(columns, operator, ...words);
+        const out = await onTerminal(columns, operator, words);
         const lines = out.split("\n").filter((line) => line.trim() !== long);
         expect({ columns, words, wide: lines.filter((line) => line.length > columns) }).toMatchObject({
           wide: [],
@@ -56,9 +77,9 @@ describe("cli, on terminals of all widths", () => {
         expect(out).not.toContain("…");
         if (words[0] === "users") expect(out).toContain(long);
       }
-      const users = await onTerminal(columns, operator, "users");
+      const users = await onTerminal(columns, operator, ["users"]);
       expect(users).toMatch(/rateLimit (?:60|59) min|throttled (?:60|59) min/);
-      const ada = (await onTerminal(columns, operator, "inspect", "ada")).replaceAll(/\s+/g, " ");
+      const ada = (await onTerminal(columns, operator, ["inspect", "ada"])).replaceAll(/\s+/g, " ");
       if (columns === 60) expect(ada).toContain("codeIssued 1 mgmt 1upHealth created it and issued a code");
       if (columns === 140) expect(ada).toContain("codeIssued 1upHealth created it and issued a code 1 mgmt");
     }
@@ -67,7 +88,7 @@ describe("cli, on terminals of all widths", () => {
   it.each([60, 80, 100])("help fits into %i columns, but for what is typed as it stands", async (columns) => {
     const operator = await stage();
     for (const words of [["help"], ["offboard", "--help"], ["keys", "--help"], ["reconcile", "--help"]])
-      for (const line of (await onTerminal(columns, operator, ...words)).split("\n"))
+      for (const line of (await onTerminal(columns, operator, words)).split("\n"))
         if (!line.startsWith("Example: ")) expect(line.length).toBeLessThanOrEqual(columns);
   });
 

@@ -147,6 +147,24 @@ describe("account.pause()", () => {
     expect(await signedUp).toMatchObject({ usable: true });
   });
 
+  it("keeps the grant of a user that is to get another, and a rename waits for its end as every call does", async () => {
+    const { lifecycle, clock } = await world();
+    for (const id of ["ada", "bob", "cyd"]) await lifecycle.onboard(id);
+    await lifecycle.account.pause({ reason });
+    await lifecycle.hold("ada", reason);
+    for (const id of ["ada", "bob"]) {
+      await expect(lifecycle.reauthorize(id, { waitMs: 1_000 })).rejects.toMatchObject(paused);
+      expect(await lifecycle.inspect(id)).toMatchObject({ state: "tokenActive", usable: true });
+    }
+    await lifecycle.account.pause({ reason, until: new Date(clock.now() + 20 * second) });
+    const renamed = lifecycle.rename("cyd", "zed", { waitMs: minute });
+    const renewed = lifecycle.reauthorize("bob", { waitMs: minute });
+    await expect(lifecycle.rename("ada", "eve", { waitMs: minute })).rejects.toMatchObject(paused);
+    expect(await renamed).toMatchObject({ appUserId: "zed", usable: true });
+    expect(await renewed).toMatchObject({ state: "reauthorized" });
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "tokenActive", usable: true });
+  });
+
   it("is part of each forecast, also where it has no end", async () => {
     const { lifecycle, clock } = await world();
     const { account } = lifecycle;

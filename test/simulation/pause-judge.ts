@@ -59,8 +59,12 @@ export class PauseJudge {
   }
 
   /** A record was written. */
-  written({ id }: Dossier, before: Envelope | null, { hold }: Envelope): void {
-    if (before?.hold === undefined || hold !== undefined) return;
+  written({ id }: Dossier, before: Envelope | null, { hold, history }: Envelope): void {
+    if (before?.hold === undefined) return;
+    const [at, , event] = history.at(-1) ?? [];
+    if (event === "REAUTHORIZE" && before.history.at(-1)?.[0] !== at)
+      this.#judge.blame(`PAUSE: the grant of ${id} is discarded, which is held`);
+    if (hold !== undefined) return;
     this.#endedAt.set(id, this.#now());
     if (!this.#letGo.has(baseOf(id)))
       this.#judge.blame(`PAUSE: ${id} is held, and its record no longer shows it`);

@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { sleep } from "../../clock.ts";
 import { LifecycleError } from "../../errors.ts";
 import type { Lane } from "../../store/contract.ts";
 import { scopeOf, type AccountPause } from "../account/pauses.ts";
@@ -17,6 +18,7 @@ import { momentInWords } from "../options/time-words.ts";
 import { awakeNow } from "../user/token-time.ts";
 import { callOf, type Position } from "../user/step.ts";
 import type { User } from "../user/user.ts";
+import type { Deadline } from "./deadline.ts";
 import type { Engine } from "./engine.ts";
 import { endpointOf } from "./perform-call.ts";
 
@@ -65,6 +67,33 @@ export async function knowPauses({ account, pauses }: Engine): Promise<void> {
   await account.refresh(longestRefreshMs);
   await pauses.renew();
 }
+
+/**
+ * Resolves once nothing stops the call, if the pause ends by itself before the deadline does.
+ *
+ * @param cannot as in {@link stopped}
+ * @throws {LifecycleError} `PAUSED` otherwise; `STORE_UNAVAILABLE`; the signal's reason
+ */
+export async function whenNotStopped(
+  engine: Engine,
+  stopNow: () => Stop | null,
+  cannot: string,
+  { until, signal }: Deadline,
+): Promise<void> {
+  const { clock } = engine;
+  for (;;) {
+    await knowPauses(engine);
+    const stop = stopNow();
+    if (stop === null) return;
+    const leftMs = until - clock.monotonic();
+    const endMs = stop.until === null ? Infinity : stop.until.getTime() - clock.now();
+    if (endMs > leftMs) throw stopped(cannot, stop, clock.now());
+    await sleep(clock, Math.min(longestSleepMs, Math.max(1, endMs)), signal);
+  }
+}
+
+/** A pause is looked at again after this time, ms: an operator may have ended it. */
+const longestSleepMs = 1_000;
 
 /** The account's record is read again once the last read is this old, ms: as before every call. */
 const longestRefreshMs = 5_000;

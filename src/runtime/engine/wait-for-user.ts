@@ -180,6 +180,8 @@ export const hasItsId: ArrivalPredicate = (_, { position }) => !isRenaming(posit
 export interface SendOptions {
   /** @default {@link loadUser} */
   readonly read?: typeof loadUser;
+  /** Awaited before the event is sent to the user in the state that it leads to. */
+  readonly beforehand?: (next: User) => Promise<void>;
   /** Whether the event still applies to the user as loaded. If not, it counts as handled. @default always */
   readonly isMeant?: (user: User) => boolean;
   /** The lane in which the user continues. @default "interactive" */
@@ -197,7 +199,7 @@ export async function sendEvent(
   id: string,
   event: UserEvent,
   deadline: Deadline,
-  { read = loadUser, isMeant = () => true, lane = "interactive" }: SendOptions = {},
+  { read = loadUser, isMeant = () => true, lane = "interactive", beforehand }: SendOptions = {},
 ): Promise<void> {
   let look = firstLookMs;
   for (;;) {
@@ -212,6 +214,7 @@ export async function sendEvent(
     const isTriedAgain = event.type === "RETRY" && isHeldAlone(user, engine.clock.now());
     if (isIdle && (next !== user || isTriedAgain || !isRenaming(user.position.state))) {
       if (next === user && !isTriedAgain) return;
+      await beforehand?.(next);
       const pause = pauseAcross(engine, { user, record }, next);
       const work = runUser(engine, { ...(isTriedAgain ? triedAfresh(next) : next), pause, lane });
       const result = await within(engine, work, deadline);

@@ -122,7 +122,10 @@ function whatIsNext(status: UserStatus, circumstances: Circumstances): string {
     return `Now ${what}; if that process dies, another one takes over when its lease expires.`;
   }
   if (underWay !== null) {
-    return `The call ${underWay} was begun and its result is unknown; that is resolved ${dueInWords(circumstances)}.`;
+    const begun = `The call ${underWay} was begun and its result is unknown`;
+    if (pause?.reason === "held") return `${begun}; that is resolved after unhold().`;
+    if (pause?.reason === "paused") return `${begun}. ${whenUnpaused(pause, "finding it out", now)}`;
+    return `${begun}; that is resolved ${dueInWords(circumstances)}.`;
   }
   const call = callOf(state);
   if (call === undefined) return whatCanCome(state, circumstances);
@@ -146,11 +149,12 @@ function isInLine({ reason }: UserPause, queue: Circumstances["queue"]): boolean
   return reason === "rateLimit" && queue !== null;
 }
 
-function howItIsHeld({ hold }: UserStatus, now: number): readonly string[] {
+function howItIsHeld({ hold, state }: UserStatus, now: number): readonly string[] {
   if (hold === null) return [];
   const since = momentInWords(hold.since, now);
+  const but = state === "renameInDoubt" ? ", except the look-up of its rename" : "";
   return [
-    `An operator holds it since ${since} ("${hold.reason}"): no management call is made for it before unhold(), and its tokens are refreshed.`,
+    `An operator holds it since ${since} ("${hold.reason}"): no management call is made for it before unhold()${but}, and its tokens are refreshed.`,
   ];
 }
 

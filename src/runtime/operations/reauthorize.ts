@@ -10,9 +10,14 @@ import type { Deadline } from "../engine/deadline.ts";
 import { damagedRecord, remainsOf } from "./damaged-record.ts";
 import type { Engine } from "../engine/engine.ts";
 import { loadRecord, type LoadedUser } from "../engine/load-user.ts";
-import { readUser } from "../user/user.ts";
+import { stopOf, whenNotStopped } from "../engine/stop.ts";
+import { readUser, type User } from "../user/user.ts";
 
-/** @throws as {@link sendEvent} */
+/**
+ * While an operator has stopped the call that follows, the grant is kept.
+ *
+ * @throws as {@link sendEvent}, and {@link LifecycleError} `PAUSED`
+ */
 export async function reauthorize(engine: Engine, id: string, deadline: Deadline): Promise<void> {
   let lost = false;
   /** The user, or what is left of it if its secrets cannot be decrypted. */
@@ -29,5 +34,9 @@ export async function reauthorize(engine: Engine, id: string, deadline: Deadline
       return { user, record: { ...record, dueInMs: 0 } };
     }
   };
-  await sendEvent(engine, id, { type: "REAUTHORIZE", at: engine.clock.now() }, deadline, { read });
+  const cannot = `Cannot reauthorize user ${engine.sealer.alias(id)}`;
+  const beforehand = (next: User): Promise<void> =>
+    whenNotStopped(engine, () => stopOf(engine, next), cannot, deadline);
+  const event = { type: "REAUTHORIZE", at: engine.clock.now() } as const;
+  await sendEvent(engine, id, event, deadline, { read, beforehand });
 }

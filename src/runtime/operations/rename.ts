@@ -14,7 +14,7 @@ import type { CallOutcome } from "../user/call-outcome.ts";
 import type { Deadline } from "../engine/deadline.ts";
 import { whenIdle } from "../engine/until-idle.ts";
 import { doubtOf, mayArriveForMs } from "../engine/in-doubt.ts";
-import { heldBy, knowPauses, stopOfLane, stopped } from "../engine/stop.ts";
+import { heldBy, stopOfLane, whenNotStopped, type Stop } from "../engine/stop.ts";
 import { runUser } from "../engine/run-user.ts";
 import { newLease, type Engine, type RunResult } from "../engine/engine.ts";
 import { isBusy, loadUser, tombstoneRevision, type LoadedUser } from "../engine/load-user.ts";
@@ -33,7 +33,8 @@ import { stepped, type User } from "../user/user.ts";
 export async function rename(engine: Engine, id: string, to: string, deadline: Deadline): Promise<void> {
   let user = await atRest(engine, id, deadline);
   if (id === to) return;
-  await refuseStopped(engine, user);
+  await whenAllowed(engine, user, deadline);
+  user = await atRest(engine, id, deadline);
   const isFree = (await engine.store.load(to)).type !== "record";
   if (!isFree || (await tombstoneRevision(engine, to)) > 0) throw takenBefore(engine, user, isFree);
   if (user.position.context.idTaken) throw shared(engine, id);
@@ -83,7 +84,7 @@ async function makeCall(
     deadline.signal.throwIfAborted();
     const shut = await engine.account.recheck("updateUser");
     if (shut !== null) throw notReady(engine, user.id, `calls to 1upHealth are on hold (${shut.reason})`);
-    await refuseStopped(engine, user);
+    await whenAllowed(engine, user, deadline);
     const begun = stepped(user, { type: "RENAME", at: clock.now(), to: form });
     const result = await runUser(
       engine,
@@ -101,11 +102,10 @@ async function makeCall(
   }
 }
 
-/** @throws {LifecycleError} `PAUSED` while an operator has stopped the call; `STORE_UNAVAILABLE` */
-async function refuseStopped(engine: Engine, { id, hold }: User): Promise<void> {
-  await knowPauses(engine);
-  const stop = hold === null ? stopOfLane(engine, "interactive") : heldBy(hold);
-  if (stop !== null) throw stopped(`Cannot rename user ${engine.sealer.alias(id)}`, stop, engine.clock.now());
+/** Waits for the end of a pause that comes in time. @throws {LifecycleError} `PAUSED`; `STORE_UNAVAILABLE` */
+function whenAllowed(engine: Engine, { id, hold }: User, deadline: Deadline): Promise<void> {
+  const stop = (): Stop | null => (hold === null ? stopOfLane(engine, "interactive") : heldBy(hold));
+  return whenNotStopped(engine, stop, `Cannot rename user ${engine.sealer.alias(id)}`, deadline);
 }
 
 /** The error for a rename that 1upHealth has refused or never received. */
