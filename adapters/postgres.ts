@@ -10,8 +10,8 @@ import type {
   Batch,
   Claimed,
   Committed,
+  Counts,
   Forecast,
-  Lane,
   Loaded,
   Slot,
   Store,
@@ -20,7 +20,7 @@ import type {
 import { keyvView, sharedBackend, type KeyvView } from "../src/store/keyv-view.ts";
 import { encodeValue, shown } from "../src/store/row-rules.ts";
 import { ServerTime, type Behind } from "../src/store/server-time.ts";
-import { ahead, none, served } from "../src/store/lane-scheduler.ts";
+import { ahead, none, served, waitedMs } from "../src/store/lane-scheduler.ts";
 import { opened } from "../src/store/slot-log.ts";
 import { grantedInMs, used } from "../src/store/sliding-window.ts";
 import { Batches } from "./postgres/batches.ts";
@@ -269,8 +269,8 @@ function postgresStore(connection: Connection, s: string, account: string, clock
       settle: (slot) => endSlot("settle", slot),
       giveBack: (slot) => endSlot("back", slot),
       async forecast({ limit, calls, lane }): Promise<Forecast> {
-        const [now, waits, sent, head] = await ask<
-          readonly [number, Partial<Record<Lane, number>> | null, ...Parameters<typeof logOf>]
+        const [now, waits, sent, head, since] = await ask<
+          readonly [number, Partial<Counts> | null, ...Parameters<typeof logOf>, Partial<Counts> | null]
         >(verbs.forecast, limit.name);
         time.observe(now);
         const waiting = { ...none, ...waits };
@@ -278,6 +278,7 @@ function postgresStore(connection: Connection, s: string, account: string, clock
         return {
           used: used(log, limit.windowMs, now),
           waiting,
+          oldestMs: waitedMs(now, since ?? {}),
           inMs: grantedInMs(log, limit, now, ahead(served(limit, waiting), lane) + calls, lane),
         };
       },

@@ -19,7 +19,7 @@ import {
 import { keyvView, sharedBackend, type KeyvView } from "../src/store/keyv-view.ts";
 import { decodeRow, encodeRow, shown, type Row } from "../src/store/row-rules.ts";
 import { ServerTime, type Behind } from "../src/store/server-time.ts";
-import { ahead, served } from "../src/store/lane-scheduler.ts";
+import { ahead, served, waitedMs } from "../src/store/lane-scheduler.ts";
 import { opened } from "../src/store/slot-log.ts";
 import { grantedInMs, used } from "../src/store/sliding-window.ts";
 import { Batches } from "./redis/batches.ts";
@@ -223,9 +223,13 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): Store {
         const [interactive = 0, recovery = 0, bulk = 0] = list(reply[1]).map(Number);
         const waiting = { interactive, recovery, bulk };
         const log = opened(logOf(list(reply[2])), limit, now, time.past).moments;
+        const first = list(reply[3]);
+        const sinceOf = (n: number): number => (first[n] === "" ? now : Number(first[n]));
+        const since = { interactive: sinceOf(0), recovery: sinceOf(1), bulk: sinceOf(2) };
         return {
           used: used(log, limit.windowMs, now),
           waiting,
+          oldestMs: waitedMs(now, since),
           inMs: grantedInMs(log, limit, now, ahead(served(limit, waiting), lane) + calls, lane),
         };
       },

@@ -205,7 +205,7 @@ BEGIN
 END
 $$;
 
--- The server's time, the number of waiting users per lane, and the log with its head.
+-- The server's time, the number of waiting users per lane, the log with its head, and the time of the first user per lane.
 CREATE OR REPLACE FUNCTION ${s}.forecast(_account text, _name text) RETURNS text LANGUAGE plpgsql ${settings} AS $$
 BEGIN
   RETURN json_build_array(
@@ -215,7 +215,13 @@ BEGIN
     ) AS lanes),
     (SELECT json_agg(json_build_array(at, lane, calls) ORDER BY at) FROM ${s}.slots
       WHERE account = _account AND name = _name),
-    (SELECT json_build_array(window_ms, asked_at, taken_at) FROM ${s}.logs WHERE account = _account AND name = _name)
+    (SELECT json_build_array(window_ms, asked_at, taken_at) FROM ${s}.logs WHERE account = _account AND name = _name),
+    (SELECT json_object_agg(lanes.lane, first.since) FROM unnest(ARRAY['interactive', 'recovery', 'bulk']) AS lanes (lane),
+      LATERAL (
+        SELECT waits_since AS since FROM ${s}.users AS u
+        WHERE u.account = _account AND u.lane = lanes.lane AND u.lease_id IS NULL
+        ORDER BY u.waits_since, u.id LIMIT 1
+      ) AS first)
   );
 END
 $$;

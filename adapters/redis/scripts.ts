@@ -228,15 +228,18 @@ const settle = script("write to", false, slots, "settle(cjson.decode(ARGV[1]))\n
 /** ARGV: a slot. */
 const giveBack = script("write to", false, slots, "giveBack(cjson.decode(ARGV[1]))\nwriteLogs()\n");
 
-/** ARGV: the name of a limit. Returns the server's time, the number of waiting users per lane, and the log. */
+/** ARGV: the name of a limit. Returns the server's time, the number of waiting users per lane, the log, and the time of the first user per lane. */
 const forecast = script(
   "read",
   true,
   slots,
   String.raw`
-local waits = {}
-for n, lane in ipairs(lanes) do waits[n] = redis.call('ZCARD', queue[lane]) end
-return { json(now), waits, redis.call('HGETALL', logOf(ARGV[1]).key) }
+local waits, since = {}, {}
+for n, lane in ipairs(lanes) do
+  waits[n] = redis.call('ZCARD', queue[lane])
+  since[n] = redis.call('ZRANGE', queue[lane], 0, 0, 'WITHSCORES')[2] or ''
+end
+return { json(now), waits, redis.call('HGETALL', logOf(ARGV[1]).key), since }
 `,
 );
 

@@ -6,6 +6,7 @@
 import type { Attributes, BatchObservableResult, Meter, Observable } from "@opentelemetry/api";
 import { systemClock } from "../clock.ts";
 import type { Observation } from "../telemetry.ts";
+import { FewWords } from "./few-words.ts";
 
 /** Gauges that are being collected. */
 export interface Gauges {
@@ -16,62 +17,121 @@ export interface Gauges {
 /** A reading is used for this long, ms, however often and by however many readers metrics are collected. */
 const freshMs = 3_000;
 
-/** Imports with a series of their own; what is left of the others is added up. */
-const mostImports = 20;
+/** Imports that one process reports by name. */
+const mostImports = 50;
 
-const account = "Of the whole account, the same from every process: aggregate with max, not with sum.";
-const process = "Of this process.";
+/** Whose state a gauge shows, for its description. */
+const whose = {
+  account: "Of the whole account, the same from every process: aggregate with max, not with sum.",
+  process: "Of this process.",
+} as const;
+
+/** Unit, description and owner of each gauge. */
+const gauges = {
+  "oneup.ready": ["{process}", "1 if health() finds no problem, 0 if it does.", "process"],
+  "oneup.problem": ["{problem}", "1 while health() finds this problem.", "process"],
+  "oneup.users.running": ["{user}", "Users that are being worked on.", "process"],
+  "oneup.endpoint.up": ["{endpoint}", "1 if 1upHealth's endpoint answers, 0 if it does not.", "process"],
+  "oneup.slots.used": ["{call}", "Calls of the management limit in use, by lane.", "account"],
+  "oneup.slots.free": ["{call}", "Calls that the management limit still allows now.", "account"],
+  "oneup.slots.limit": ["{call}", "The management limit.", "account"],
+  "oneup.users.waiting": ["{user}", "Users that wait for a slot, by lane.", "account"],
+  "oneup.users.waiting.age": ["s", "How long the first user of a lane has been waiting.", "account"],
+  "oneup.users": ["{user}", "Users by state.", "account"],
+  "oneup.gate.shut": ["{gate}", "1 while a gate is shut, by gate and reason.", "account"],
+  "oneup.lane.paused": ["{lane}", "1 while an operator has paused the lane.", "account"],
+  "oneup.import.left": ["{user}", "Users that are left of an import.", "account"],
+} as const;
+
+type GaugeName = keyof typeof gauges;
+
+/** One value of a gauge. */
+interface Point {
+  readonly gauge: GaugeName;
+  readonly value: number;
+  readonly attributes: Attributes;
+}
 
 /** Starts reporting gauges. `own`: attributes that the application adds to each of them. */
 export function startGauges(meter: Meter, own: Attributes, read: () => Promise<Observation>): Gauges {
-  const gauge = (name: string, unit: string, what: string, whose: string) =>
-    meter.createObservableGauge(name, { description: `${what} ${whose}`, unit });
-  const all = {
-    ready: gauge("oneup.ready", "1", "1 if this process is ready, 0 if it is not.", process),
-    running: gauge("oneup.users.running", "{user}", "Users that are being worked on.", process),
-    endpoint: gauge("oneup.endpoint.up", "1", "1 if 1upHealth's endpoint answers, 0 if not.", process),
-    used: gauge("oneup.slots.used", "{call}", "Calls of the management limit in use, by lane.", account),
-    free: gauge("oneup.slots.free", "{call}", "Calls that the management limit still allows.", account),
-    limit: gauge("oneup.slots.limit", "{call}", "The management limit.", account),
-    waiting: gauge("oneup.users.waiting", "{user}", "Users that wait for a slot, by lane.", account),
-    oldest: gauge("oneup.users.waiting.age", "s", "How long the first user of a lane has waited.", account),
-    users: gauge("oneup.users", "{user}", "Users by state.", account),
-    gates: gauge("oneup.gate.shut", "1", "1 if the gate is shut, by gate and reason; 0 if open.", account),
-    paused: gauge("oneup.lane.paused", "1", "1 if an operator has paused the lane.", account),
-    imports: gauge("oneup.import.left", "{user}", "Users that are left of an import.", account),
-  };
+  const made = new Map<GaugeName, Observable>();
+  for (const [name, [unit, what, owner]] of Object.entries(gauges))
+    made.set(
+      name as GaugeName,
+      meter.createObservableGauge(name, { unit, description: `${what} ${whose[owner]}` }),
+    ); // its keys
   const latest = lately(read);
+  const imports = new FewWords(mostImports);
+  /** All series so far. The SDK repeats the last value of each for ever, so one that is over must become 0. */
+  const known = new Map<string, Point>();
 
   async function collect(result: BatchObservableResult): Promise<void> {
     const seen = await latest();
     if (seen === null) return;
-    const put = (of: Observable, value: number, attributes: Attributes = {}): void =>
-      result.observe(of, value, { ...own, ...attributes });
-    const problem = seen.problem === null ? {} : { "error.type": seen.problem };
-    put(all.ready, seen.problem === null ? 1 : 0, problem);
-    put(all.running, seen.running);
-    for (const { endpoint, works } of seen.endpoints)
-      put(all.endpoint, works ? 1 : 0, { "oneup.endpoint": endpoint });
-    if (seen.account === null) return;
-    const { used, limit, waiting, oldestMs, users, gates, paused, imports } = seen.account;
-    put(all.limit, limit);
-    put(all.free, Math.max(0, limit - sum(Object.values(used))));
-    for (const [lane, calls] of Object.entries(used)) put(all.used, calls, { "oneup.lane": lane });
-    for (const [lane, count] of Object.entries(waiting)) {
-      put(all.waiting, count, { "oneup.lane": lane });
-      put(all.oldest, (oldestMs[lane] ?? 0) / 1_000, { "oneup.lane": lane });
-      put(all.paused, paused.includes(lane) ? 1 : 0, { "oneup.lane": lane });
+    const points = [...ofProcess(seen), ...(seen.account === null ? [] : ofAccount(seen.account, imports))];
+    const now = new Map(points.map((point) => [`${point.gauge} ${JSON.stringify(point.attributes)}`, point]));
+    for (const [key, point] of known) {
+      // While the store does not answer, what it last returned is better than nothing.
+      const isUnknown = seen.account === null && gauges[point.gauge][2] === "account";
+      if (!now.has(key) && !isUnknown) now.set(key, { ...point, value: 0 });
     }
-    for (const [state, count] of Object.entries(users)) put(all.users, count, { "oneup.user.state": state });
-    for (const { gate, reason } of gates)
-      put(all.gates, reason === null ? 0 : 1, { "oneup.gate": gate, "oneup.reason": reason ?? "none" });
-    for (const [name, left] of Object.entries(largest(imports)))
-      put(all.imports, left, { "oneup.import": name });
+    for (const [key, point] of now) {
+      known.set(key, point);
+      const gauge = made.get(point.gauge);
+      if (gauge !== undefined) result.observe(gauge, point.value, { ...own, ...point.attributes });
+    }
   }
 
-  const observed = Object.values(all);
-  meter.addBatchObservableCallback(collect, observed);
-  return { stop: () => meter.removeBatchObservableCallback(collect, observed) };
+  const all = [...made.values()];
+  meter.addBatchObservableCallback(collect, all);
+  return { stop: () => meter.removeBatchObservableCallback(collect, all) };
+}
+
+function point(gauge: GaugeName, value: number, attributes: Attributes = {}): Point {
+  return { gauge, value, attributes };
+}
+
+function ofProcess({ problem, running, endpoints }: Observation): readonly Point[] {
+  return [
+    point("oneup.ready", problem === null ? 1 : 0),
+    ...(problem === null ? [] : [point("oneup.problem", 1, { "error.type": problem })]),
+    point("oneup.users.running", running),
+    ...endpoints.map(({ endpoint, works }) =>
+      point("oneup.endpoint.up", works ? 1 : 0, { "oneup.endpoint": endpoint }),
+    ),
+  ];
+}
+
+function ofAccount(account: NonNullable<Observation["account"]>, names: FewWords): readonly Point[] {
+  const { used, limit, waiting, oldestMs, users, gates, paused, imports } = account;
+  const left = new Map<string, number>();
+  for (const [name, count] of Object.entries(imports))
+    left.set(names.known(name), (left.get(names.known(name)) ?? 0) + count);
+  const taken = Object.values(used).reduce((sum, calls) => sum + calls, 0);
+  const byLane = Object.keys(waiting).flatMap((lane) => {
+    const of = { "oneup.lane": lane };
+    return [
+      point("oneup.slots.used", used[lane] ?? 0, of),
+      point("oneup.users.waiting", waiting[lane] ?? 0, of),
+      point("oneup.users.waiting.age", (oldestMs[lane] ?? 0) / 1_000, of),
+      point("oneup.lane.paused", paused.includes(lane) ? 1 : 0, of),
+    ];
+  });
+  return [
+    point("oneup.slots.limit", limit),
+    point("oneup.slots.free", Math.max(0, limit - taken)),
+    ...byLane,
+    ...Object.entries(users).map(([state, count]) =>
+      point("oneup.users", count, { "oneup.user.state": state }),
+    ),
+    ...gates.map(({ gate, reason }) =>
+      point("oneup.gate.shut", reason === null ? 0 : 1, {
+        "oneup.gate": gate,
+        "oneup.reason": reason ?? "none",
+      }),
+    ),
+    ...Array.from(left, ([name, count]) => point("oneup.import.left", count, { "oneup.import": name })),
+  ];
 }
 
 /** The reading of the last {@link freshMs}, shared by all who ask; `null` if it failed. */
@@ -82,16 +142,4 @@ function lately(read: () => Promise<Observation>): () => Promise<Observation | n
     if (reading === null || at - reading.at >= freshMs) reading = { at, seen: read().catch(() => null) };
     return reading.seen;
   };
-}
-
-/** The imports with the most users left, by name, and the sum of the others as `_OTHER`. */
-function largest(imports: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
-  const bySize = Object.entries(imports).toSorted(([, one], [, two]) => two - one);
-  const others = sum(bySize.slice(mostImports).map(([, left]) => left));
-  const named = Object.fromEntries(bySize.slice(0, mostImports));
-  return others === 0 ? named : { ...named, _OTHER: others };
-}
-
-function sum(counts: readonly number[]): number {
-  return counts.reduce((all, one) => all + one, 0);
 }

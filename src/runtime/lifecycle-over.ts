@@ -32,6 +32,7 @@ import { createHealth } from "./operations/health.ts";
 import { createKeyVerbs } from "./keys/key-verbs.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { listUsers, pageOfUsers } from "./list-users.ts";
+import { observe } from "./observe.ts";
 import { loadUser } from "./engine/load-user.ts";
 import { adoptMany } from "./bulk/adopt-many.ts";
 import { isOffboardingOver, offboard } from "./operations/offboard.ts";
@@ -60,6 +61,7 @@ export function lifecycleOver(
 ): Lifecycle {
   const { clock, recorder, settings, store } = engine;
   const withDeadline = withDeadlines(clock, engine);
+  const health = createHealth(engine);
   const tokens = createAccessTokens(engine, withDeadline);
   const working = new Set<Promise<unknown>>();
   let ending: Promise<void> | undefined;
@@ -286,7 +288,7 @@ export function lifecycleOver(
     },
 
     budget: createBudget(engine),
-    health: createHealth(engine),
+    health,
 
     ...createOperatorVerbs(engine, open, withDeadline, underWay),
     ...createExplainVerbs(engine, open),
@@ -299,6 +301,7 @@ export function lifecycleOver(
 
     [Symbol.asyncDispose]: () => lifecycle.close(),
   };
+  recorder?.observe(() => observe(engine, health));
   return lifecycle;
 }
 

@@ -72,6 +72,8 @@ export interface Forecast {
   readonly used: Counts;
   /** Waiting users, by lane. */
   readonly waiting: Counts;
+  /** How long the first user of each lane has been waiting, ms; 0: none waits. For gauges; a store may leave it out. */
+  readonly oldestMs?: Counts;
   /**
    * In how many milliseconds the calls will have been granted, after the users waiting in the lane or one before it, if
    * no other requests arrive.

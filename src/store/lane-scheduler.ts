@@ -72,3 +72,9 @@ export function served(limit: Limit, waiting: Counts): Counts {
 export function ahead(waiting: Counts, lane: Lane): number {
   return lanes.slice(0, lanes.indexOf(lane) + 1).reduce((sum, each) => sum + waiting[each], 0);
 }
+
+/** How long the first user of each lane has been waiting, ms. `since`: its time; missing where no user waits. */
+export function waitedMs(now: number, since: Readonly<Partial<Counts>>): Counts {
+  const of = (lane: Lane): number => Math.max(0, now - (since[lane] ?? now));
+  return { interactive: of("interactive"), recovery: of("recovery"), bulk: of("bulk") };
+}

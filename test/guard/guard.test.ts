@@ -276,7 +276,7 @@ describe("guard", () => {
 
   it("forecast() tells slots in use and the wait for more", async () => {
     const { guard, call } = await bench();
-    expect(await guard.forecast(2, "bulk")).toEqual({ used: none, waiting: none, inMs: 0 });
+    expect(await guard.forecast(2, "bulk")).toMatchObject({ used: none, waiting: none, inMs: 0 });
     await call();
     const { used, inMs } = await guard.forecast(2, "bulk");
     expect(used).toEqual({ ...none, bulk: 1 });

@@ -49,11 +49,24 @@ export function leftOf(
   return byState(Object.fromEntries(Object.entries(counts).filter(([key]) => key.endsWith(` ${name}`))));
 }
 
+/** The number of users in progress of each import that has any. */
+export function leftByImport(counts: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  const left = new Map<string, number>();
+  for (const [key, count] of Object.entries(counts)) {
+    const [state = "", name] = key.split(" ", 2);
+    if (name !== undefined && !isOver(state) && count > 0) left.set(name, (left.get(name) ?? 0) + count);
+  }
+  return Object.fromEntries(left);
+}
+
 /** Those still in progress: without failed and offboarded users, even if data remains to be erased. */
 export function onTheirWay(
   name: string,
   counts: Readonly<Record<string, number>>,
 ): Readonly<Partial<Record<UserState, number>>> {
-  const isOver = (state: string): boolean => state === "failed" || state === "offboarded" || isPurging(state);
   return Object.fromEntries(Object.entries(leftOf(name, counts)).filter(([state]) => !isOver(state)));
+}
+
+function isOver(state: string): boolean {
+  return state === "failed" || state === "offboarded" || isPurging(state);
 }

@@ -35,7 +35,7 @@ import {
   type Row,
   type Tombstone,
 } from "../row-rules.ts";
-import { ahead, isServed, served, turn } from "../lane-scheduler.ts";
+import { ahead, isServed, served, turn, waitedMs } from "../lane-scheduler.ts";
 import { newLog, opened, withSlot } from "../slot-log.ts";
 import type { Jump } from "../steady-time.ts";
 import { sameAccount } from "./same-account.ts";
@@ -306,9 +306,11 @@ function forecast(
     Lane,
     number
   >; // covers all lanes
+  const since = Object.fromEntries(lanes.map((each) => [each, tables.waiting[each].first(1)[0]?.at]));
   return {
     used: used(log, limit.windowMs, now),
     waiting,
+    oldestMs: waitedMs(now, since),
     inMs: grantedInMs(log, limit, now, ahead(served(limit, waiting), lane) + calls, lane),
   };
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import type { Forecast } from "../../store/contract.ts";
 import type { Chapter } from "./fixture.ts";
 
 export const slots: Chapter = (it) => {
@@ -124,17 +125,37 @@ export const slots: Chapter = (it) => {
 
   it("slots.forecast() counts the used slots by lane and returns the wait for more", async (bench) => {
     const unused = { interactive: 0, recovery: 0, bulk: 0 };
-    assert.deepEqual(await bench.forecast(3), { used: unused, waiting: unused, inMs: 0 });
+    const told = async (calls: number): Promise<Omit<Forecast, "oldestMs">> => {
+      const { used, waiting, inMs } = await bench.forecast(calls);
+      return { used, waiting, inMs };
+    };
+    assert.deepEqual(await told(3), { used: unused, waiting: unused, inMs: 0 });
     const slot = await bench.take("recovery");
     await bench.store.slots.settle(slot);
     await bench.pass(4);
     await bench.take("interactive");
-    const now = await bench.forecast(1);
-    assert.deepEqual(now, { used: { interactive: 1, recovery: 1, bulk: 0 }, waiting: unused, inMs: 0 });
+    assert.deepEqual(await told(1), {
+      used: { interactive: 1, recovery: 1, bulk: 0 },
+      waiting: unused,
+      inMs: 0,
+    });
     bench.about((await bench.forecast(2)).inMs, 16, "rounded up"); // 20 after the first
     bench.about((await bench.forecast(3)).inMs, 20, "rounded up"); // a window after the free one
     bench.about((await bench.forecast(4)).inMs, 25, "rounded up"); // 25 after the second
     assert.equal(await bench.used(), 2, "a forecast takes no slot");
+  });
+
+  it("slots.forecast() returns how long the first user of each lane has waited, if it does so at all", async (bench) => {
+    await bench.wait("bulk", "a");
+    await bench.pass(3);
+    await bench.wait("bulk", "b");
+    await bench.wait("recovery", "c");
+    await bench.pass(2);
+    const { oldestMs } = await bench.forecast(1);
+    if (oldestMs === undefined) return;
+    assert.equal(oldestMs.interactive, 0);
+    bench.about(oldestMs.recovery, 2.1); // bench.wait() itself takes 0.1
+    bench.about(oldestMs.bulk, 5.3);
   });
 
   it("slots.forecast() counts users that wait in the lane or one before it first", async (bench) => {

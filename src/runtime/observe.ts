@@ -1,0 +1,59 @@
+/**
+ * Reads the state of the account and of this process, for gauges.
+ *
+ * @module
+ */
+import { inTime, systemClock } from "../clock.ts";
+import { LifecycleError } from "../errors.ts";
+import { none } from "../store/lane-scheduler.ts";
+import type { Observation } from "../telemetry.ts";
+import type { Engine } from "./engine/engine.ts";
+import { forecast } from "./operations/forecast.ts";
+import type { Health } from "./operations/health.ts";
+import { byState, leftByImport } from "./user/index-key.ts";
+
+/** What the account's state may take, ms, and the whole: both are real time, whatever clock the lifecycle has. */
+const accountMs = 1_000;
+const longestMs = 2_000;
+
+/** The current state; makes no call to 1upHealth. @throws {LifecycleError} `STORE_UNAVAILABLE` if it takes too long */
+export function observe(engine: Engine, health: () => Promise<Health>): Promise<Observation> {
+  const account = inTime(systemClock, accountMs, () => readAccount(engine), tooLate).catch(() => null);
+  return inTime(
+    systemClock,
+    longestMs,
+    async () => {
+      const { problem, running, endpoints } = await health();
+      return { problem, running, endpoints, account: await account };
+    },
+    tooLate,
+  );
+}
+
+async function readAccount(engine: Engine): Promise<Observation["account"]> {
+  const [{ used, waiting, oldestMs = none }, counts] = await Promise.all([
+    forecast(engine, 1, "interactive"),
+    engine.store.counts(),
+  ]);
+  const gates = Object.entries(engine.account.gates());
+  return {
+    used,
+    limit: engine.guard.limits.management.calls,
+    waiting,
+    oldestMs,
+    users: byState(counts),
+    gates: gates.map(([gate, { state, reason }]) => ({
+      gate,
+      reason: state === "open" ? null : (reason ?? "unavailable"),
+    })),
+    paused: engine.pauses.lanes(),
+    imports: leftByImport(counts),
+  };
+}
+
+function tooLate(): LifecycleError {
+  return new LifecycleError(
+    "STORE_UNAVAILABLE",
+    `Cannot read the account: it took more than ${longestMs} ms`,
+  );
+}
