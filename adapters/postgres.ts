@@ -28,6 +28,7 @@ import { Connection, type Verb } from "./postgres/connection.ts";
 import { keyvBackend } from "./postgres/keyv-backend.ts";
 import { targetOf, type Where } from "./postgres/links.ts";
 import { look, migrate, quoted } from "./postgres/migrate.ts";
+import { postgresOutbox } from "./postgres/outbox.ts";
 import {
   idsOf,
   limitOf,
@@ -38,6 +39,7 @@ import {
   type SentRow,
   type Write,
 } from "./postgres/rows.ts";
+import { versionWithEvents } from "./postgres/tables.ts";
 
 export type { PostgresClient, PostgresPool, Statement, Where } from "./postgres/links.ts";
 
@@ -126,17 +128,18 @@ export function postgres(where: Where, options: PostgresOptions = {}): PostgresA
   const target = targetOf(where, connections);
   const accounts = new Set<string>();
   const connectionOf = (clock: Clock): Connection => new Connection(target.link(timeoutMs), clock, timeoutMs);
-  const opened = async (clock: Clock): Promise<Connection> => {
+  const opened = async (clock: Clock): Promise<{ connection: Connection; found: number }> => {
     const connection = connectionOf(clock);
     try {
-      await look(connection, schema);
-      return connection;
+      return { connection, found: await look(connection, schema) };
     } catch (error) {
       await connection.close();
       throw error;
     }
   };
-  const backend = sharedBackend(async () => keyvBackend(await opened(systemClock), quoted(schema)));
+  const backend = sharedBackend(async () =>
+    keyvBackend((await opened(systemClock)).connection, quoted(schema)),
+  );
   return {
     name: "postgres",
     durable: true,
@@ -151,9 +154,9 @@ export function postgres(where: Where, options: PostgresOptions = {}): PostgresA
       }
     },
     async open({ account, clock }: { readonly account: string; readonly clock: Clock }): Promise<Store> {
-      const connection = await opened(clock);
+      const { connection, found } = await opened(clock);
       accounts.add(account);
-      return postgresStore(connection, quoted(schema), account, clock);
+      return postgresStore(connection, quoted(schema), account, clock, found >= versionWithEvents);
     },
   };
 }
@@ -165,7 +168,13 @@ function invalid(rule: string, value: unknown): LifecycleError {
 /** The result of `claim_users` and `grant_users`: the server's time, when to ask again, and the rows. */
 type SentBatch<Each> = readonly [now: number, nextInMs: number | null, claimed: readonly Each[] | null];
 
-function postgresStore(connection: Connection, s: string, account: string, clock: Clock): Store {
+function postgresStore(
+  connection: Connection,
+  s: string,
+  account: string,
+  clock: Clock,
+  hasOutbox: boolean,
+): Store {
   const time = new ServerTime(clock);
   const known = (): string => JSON.stringify(time.known());
   const verb = (doing: Verb["doing"], repeatable: boolean, call: string): Verb => ({
@@ -286,6 +295,7 @@ function postgresStore(connection: Connection, s: string, account: string, clock
     page: async ({ state, after, limit }) =>
       (await ask<readonly string[] | null>(verbs.page, state ?? null, after ?? "", limit)) ?? [],
     counts: async () => (await ask<Readonly<Record<string, number>> | null>(verbs.counts)) ?? {},
+    ...(hasOutbox && { events: postgresOutbox(verb, ask) }),
     account: {
       load: () => ask<AccountRecord | null>(verbs.loadAccount),
       commit: async ({ value, expectedRevision, writeId, identity = null }) =>

@@ -42,6 +42,7 @@ DECLARE
   _since float8;
   _waited text;
   _waiting text;
+  _events json[] := '{}';
 BEGIN
   PERFORM ${s}.same_account(_account, _identity);
   PERFORM ${s}.lock_names(1, _account, _locks->'comers');
@@ -72,7 +73,7 @@ BEGIN
     FROM json_to_recordset(_heads) AS h (
       n integer, id text, was text, moves boolean, expected bigint, write_id text, mode text,
       lease_id text, lease_owner text, lease_ms float8, state text, due_in float8, lane text,
-      unless_id text,
+      unless_id text, events json,
       take_name text, take_window float8, take_calls float8, take_reserved float8, take_recovery float8, take_bulk float8,
       take_hold float8, take_lane text, take_paused text[],
       settle_name text, settle_window float8, settle_lane text, settle_at float8,
@@ -183,8 +184,15 @@ BEGIN
       _notes := _notes
         || ROW('settle', _ask.settle_name, _ask.settle_window, _ask.settle_lane, _ask.settle_at)::${s}.slot_note;
     END IF;
+    IF _ask.events IS NOT NULL THEN _events := _events || _ask.events; END IF;
     _answers[_ask.n] := json_build_object('type', 'committed', 'revision', _ask.expected + 1, 'slot', _took);
   END LOOP;
+
+  IF cardinality(_events) > 0 THEN
+    INSERT INTO ${s}.arrivals (account, key, at, value)
+    SELECT _account, event->>0, _now, (event->>1)::json
+    FROM unnest(_events) AS of_commit, json_array_elements(of_commit) AS event;
+  END IF;
 
   PERFORM ${s}.note_slots(_account, _now, _notes);
   PERFORM ${s}.count_changes(_account, _keys, _changes);

@@ -9,7 +9,8 @@ import type { Connection } from "./connection.ts";
 import { openError } from "./failures.ts";
 import { sharedFunctions } from "./functions.ts";
 import type { PostgresClient } from "./links.ts";
-import { tables, version } from "./tables.ts";
+import { outboxFunctions } from "./outbox-functions.ts";
+import { outboxTables, tables, version } from "./tables.ts";
 import { textFunctions } from "./texts.ts";
 import { verbs } from "./verbs.ts";
 
@@ -39,13 +40,15 @@ export async function migrate(connection: Connection, schema: string): Promise<v
         });
         const found = await versionOf(client, schema);
         if (found === version) return;
-        if (found !== undefined) throw tooNew(connection.place, schema, found);
+        if (found !== undefined && found > version) throw tooNew(connection.place, schema, found);
         // Checked first, because a user without the right to create schemas may have been given an existing one.
         if (!(await isThere(client, schema))) await client.query({ text: `CREATE SCHEMA ${s}` });
-        const record = `INSERT INTO ${s}.meta (version) VALUES (${version});`;
-        const functions = [sharedFunctions, commitFunction, verbs, textFunctions];
+        const first = found === undefined ? [tables(s), `INSERT INTO ${s}.meta (version) VALUES (1);`] : [];
+        const record = `UPDATE ${s}.meta SET version = ${version};`;
+        // Their names and parameters stay, so that processes of an earlier release go on.
+        const functions = [sharedFunctions, commitFunction, verbs, outboxFunctions, textFunctions];
         await client.query({
-          text: [tables(s), record, ...functions.map((make) => make(s))].join("\n"),
+          text: [...first, outboxTables(s), record, ...functions.map((make) => make(s))].join("\n"),
         });
       });
     }),
@@ -64,12 +67,12 @@ async function inTransaction(client: PostgresClient, task: () => Promise<void>):
 }
 
 /**
- * Checks whether the store can be used.
+ * Checks whether the store can be used. Returns the version of its schema.
  *
  * @throws {LifecycleError} `STORE_UNUSABLE`, `STORE_UNAVAILABLE`
  */
-export async function look(connection: Connection, schema: string): Promise<void> {
-  await connection.within(failed(connection, schema), (until) =>
+export async function look(connection: Connection, schema: string): Promise<number> {
+  return connection.within(failed(connection, schema), (until) =>
     connection.lend(until, async (client) => {
       await refuseServer(connection.place, client);
       const found = await versionOf(client, schema);
@@ -80,6 +83,7 @@ export async function look(connection: Connection, schema: string): Promise<void
         );
       }
       if (found > version) throw tooNew(connection.place, schema, found);
+      return found;
     }),
   );
 }

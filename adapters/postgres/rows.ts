@@ -15,6 +15,7 @@ import {
 import { encodeValue, type Row, type Tombstone } from "../../src/store/row-rules.ts";
 import type { KnownTime } from "../../src/store/server-time.ts";
 import type { KeptLog } from "../../src/store/slot-log.ts";
+import { sentEvents, type SentEvent } from "./outbox.ts";
 
 /** A row as a function returns it. */
 export type SentRow = readonly [
@@ -43,11 +44,12 @@ export interface Write {
   readonly commit: Commit;
   readonly from: string | undefined;
   readonly value: string;
+  readonly events: readonly SentEvent[];
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` if the value cannot be represented as JSON */
 export function writeOf({ from, commit }: { readonly from?: Move["from"]; readonly commit: Commit }): Write {
-  return { commit, from, value: encodeValue(commit.value) };
+  return { commit, from, value: encodeValue(commit.value), events: sentEvents(commit.events ?? []) };
 }
 
 /** The ids that a write touches. */
@@ -76,7 +78,7 @@ export function valuesOf(account: string, writes: readonly Write[], known: Known
 }
 
 /** A write without its value, with the column names of `commit_users`. */
-function headOf({ commit, from }: Write, index: number): Readonly<Record<string, unknown>> {
+function headOf({ commit, from, events }: Write, index: number): Readonly<Record<string, unknown>> {
   const { take, settle, giveBack } = commit;
   const leases = commit.mode === "take" || commit.mode === "keep";
   return {
@@ -93,6 +95,7 @@ function headOf({ commit, from }: Write, index: number): Readonly<Record<string,
     due_in: commit.dueInMs,
     lane: commit.lane,
     ...(commit.unless !== undefined && { unless_id: commit.unless }),
+    ...(events.length > 0 && { events }),
     ...(take && {
       take_name: take.limit.name,
       take_window: take.limit.windowMs,

@@ -10,13 +10,19 @@
  * | `slots` | for each limit: moments, lanes, and how many calls count from there |
  * | `logs` | the head of each slot log: see `slot-log.ts` |
  * | `account` | the account's record |
+ * | `arrivals` | events that have no number yet, by a sequence |
+ * | `events` | events by number |
+ * | `outboxes` | the highest number given to an event, and the highest removed by age |
  * | `texts` | the entries of the Keyv storage adapters |
  *
  * @module
  */
 
 /** The version of the schema, incremented with every change of it. */
-export const version = 1;
+export const version = 2;
+
+/** The first version with the tables of events. */
+export const versionWithEvents = 2;
 
 /**
  * The SQL that creates the tables. Users are updated constantly, so autovacuum runs more often than by default. Times
@@ -94,5 +100,53 @@ CREATE TABLE ${s}.texts (
   until float8
 );
 CREATE INDEX texts_expiring ON ${s}.texts (until) WHERE until IS NOT NULL;
+`;
+}
+
+/**
+ * The SQL that creates the tables of events. A commit adds its events to `arrivals`, which locks nothing, and the first
+ * read gives numbers to those that it sees: so no number is passed by a transaction that is still open.
+ *
+ * The rights on `users` hold for them too. @param s the schema, quoted
+ */
+export function outboxTables(s: string): string {
+  return `
+CREATE TABLE ${s}.arrivals (
+  account text COLLATE "C" NOT NULL,
+  id bigint GENERATED ALWAYS AS IDENTITY,
+  key text COLLATE "C" NOT NULL,
+  at float8 NOT NULL,
+  value json NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
+CREATE INDEX arrivals_in_order ON ${s}.arrivals (account, id);
+
+CREATE TABLE ${s}.events (
+  account text COLLATE "C" NOT NULL,
+  number bigint NOT NULL,
+  key text COLLATE "C" NOT NULL,
+  at float8 NOT NULL,
+  value json NOT NULL,
+  PRIMARY KEY (account, number)
+);
+CREATE INDEX events_by_key ON ${s}.events (account, key);
+
+CREATE TABLE ${s}.outboxes (
+  account text COLLATE "C" PRIMARY KEY,
+  last bigint NOT NULL,
+  trimmed bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 50);
+
+DO $$
+DECLARE
+  _right record;
+BEGIN
+  FOR _right IN
+    SELECT privilege_type, CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END AS grantee
+    FROM pg_class, aclexplode(relacl) WHERE pg_class.oid = '${s}.users'::regclass AND grantee <> relowner
+  LOOP
+    EXECUTE format('GRANT %s ON ${s}.arrivals, ${s}.events, ${s}.outboxes TO %s', _right.privilege_type, _right.grantee);
+  END LOOP;
+END
+$$;
 `;
 }

@@ -19,11 +19,12 @@ withSharedPostgres("adapters/postgres", (place) => {
   });
   afterAll(() => connected?.end());
   const empty = async (): Promise<void> => {
-    const names = ["users", "counts", "slots", "logs", "account"].map((name) => `"${schema}".${name}`);
+    const names = ["users", "counts", "slots", "logs", "account", "arrivals", "events", "outboxes"].map(
+      (name) => `"${schema}".${name}`,
+    );
     await client().query(`TRUNCATE ${names.join(", ")}`);
   };
   storeConformance(it, {
-    events: false,
     empty,
     async open() {
       await empty();

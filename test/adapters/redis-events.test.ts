@@ -27,7 +27,7 @@ withServer("redis", "adapters/redis with events", (server) => {
       await store.commit(write(`first ${id}`)); // whatever is asked once only
       await client.sendCommand(["CONFIG", "RESETSTAT"]);
       await store.commit(write(id, { events: events.map((value) => ({ key: id, value })) }));
-      const stats = String(await client.sendCommand(["INFO", "commandstats"]));
+      const stats = await client.info("commandstats");
       const calls = Array.from(stats.matchAll(/cmdstat_(\w+):calls=(\d+)/g), ([, name = "", n]) => [
         name,
         Number(n),

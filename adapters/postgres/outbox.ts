@@ -1,0 +1,50 @@
+/**
+ * The verbs of the outbox.
+ *
+ * @module
+ */
+import type { EventOutbox, Json, NewEvent } from "../../src/store/contract.ts";
+import { encodeValue } from "../../src/store/row-rules.ts";
+import type { Verb } from "./connection.ts";
+
+/** An event with its key and its value as JSON. */
+export type SentEvent = readonly [key: string, value: string];
+
+/** @throws {LifecycleError} `INVALID_OPTION` if a value cannot be represented as JSON */
+export function sentEvents(events: readonly NewEvent[]): readonly SentEvent[] {
+  return events.map(({ key, value }) => [JSON.stringify(key), encodeValue(value)]);
+}
+
+/** What `read_events` returns. */
+type SentPage = readonly [
+  head: readonly [last: number, trimmed: number] | null,
+  events: readonly (readonly [number: number, key: string, at: number, value: Json])[] | null,
+];
+
+/** The verbs; `verb` describes a call of a function, and `ask` makes it for the account. */
+export function postgresOutbox(
+  verb: (doing: Verb["doing"], repeatable: boolean, call: string) => Verb,
+  ask: <Answer>(which: Verb, ...values: unknown[]) => Promise<Answer>,
+): EventOutbox {
+  const verbs = {
+    read: verb("read", true, "read_events($1, $2, $3)"),
+    trim: verb("write to", false, "trim_events($1, $2, $3, $4)"),
+    forget: verb("write to", true, "forget_events($1, $2, $3, $4)"),
+    replace: verb("write to", true, "replace_event($1, $2, $3, $4)"),
+  };
+  return {
+    async read({ after, limit }) {
+      const [head, found] = await ask<SentPage>(verbs.read, after, limit);
+      const [last, trimmed] = head ?? [0, 0];
+      const events = (found ?? []).map(([number, key, at, value]) => ({ number, key, at, value }));
+      return { events, trimmed, last };
+    },
+    trim: ({ olderThanMs, limit, identity = null }) => ask(verbs.trim, olderThanMs, limit, identity),
+    async forget({ key, events, identity = null }) {
+      const values = [JSON.stringify(key), JSON.stringify(sentEvents(events)), identity];
+      while (!(await ask<boolean>(verbs.forget, ...values)));
+    },
+    replace: async ({ number, value, identity = null }) =>
+      void (await ask(verbs.replace, number, encodeValue(value), identity)),
+  };
+}
