@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isElementName } from "../capabilities/element-names.ts";
 import { field } from "./json.ts";
 
 /** One issue of an OperationOutcome. */
@@ -17,8 +18,8 @@ export interface FhirIssue {
 
 const mostIssues = 20;
 const word = /^[a-z-]{1,40}$/;
-/** Names, dots and slashes, and indexes in brackets; quotes and free text never match. */
-const place = /^[A-Za-z][\w.:/]*(\[\d{1,6}\][\w.:/]*)*$|^\/[\w.:/]*(\[\d{1,6}\][\w.:/]*)*$/;
+/** A step of a FHIRPath or an XPath: a name, and an index. Quotes and free text never match. */
+const step = /^(?:f:)?(?<name>[A-Za-z][A-Za-z0-9]{0,60})(?:\[\d{1,6}\])?$/;
 
 /** The issues of a body that is an OperationOutcome; otherwise none. */
 export function issuesIn(body: unknown): readonly FhirIssue[] {
@@ -40,5 +41,13 @@ function places(value: unknown): readonly string[] {
   if (!Array.isArray(value)) return [];
   return value
     .slice(0, mostIssues)
-    .filter((one: unknown): one is string => typeof one === "string" && one.length <= 200 && place.test(one));
+    .filter((one: unknown): one is string => typeof one === "string" && one.length <= 200 && isPlace(one));
+}
+
+/** Whether each step has the name of a resource type or an element: any other word may be a name or a token. */
+function isPlace(path: string): boolean {
+  return path
+    .replace(/^\//, "")
+    .split(/[./]/)
+    .every((one) => isElementName(step.exec(one)?.groups?.["name"] ?? ""));
 }
