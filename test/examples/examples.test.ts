@@ -233,6 +233,16 @@ describe.concurrent("examples", () => {
     expect(out).not.toContain("example.org");
   });
 
+  it("16-opentelemetry shows spans by alias, and the page that Prometheus reads", async () => {
+    const { code, out, err } = await start("examples/16-opentelemetry.ts").ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toMatch(/^POST \/user-management\/v1\/user #[0-9a-f]{10} created$/m);
+    expect(out).toMatch(/^GET \/r4\/Patient #[0-9a-f]{10} done$/m);
+    expect(out).toMatch(/^oneup_slots_free\{.*\} 299$/m);
+    expect(out).toMatch(/^oneup_users\{oneup_user_state="tokenActive".*\} 1$/m);
+    expect(out).not.toMatch(/example\.org|Lovelace/);
+  });
+
   it("the table names every example, and each is short enough to read at once", () => {
     const table = readFileSync(new URL("README.md", examples), "utf8");
     const scripts = readdirSync(examples).filter((name) => /^\d.*\.ts$/.test(name));

@@ -23,6 +23,8 @@ export interface Application {
   readonly packages: number;
   /** Runs a program of the folder, or of a package in it, to its end. */
   run(runtime: Runtime, ...words: readonly string[]): Ran;
+  /** Installs the project's own API of OpenTelemetry beside it, and imports all entry points; what they offer. */
+  testTelemetry(): Ran;
   /** Installs the project's own Vitest beside it, and runs a test with the matchers; what it says. */
   testMatchers(): Ran;
   /** Compiles the quick start against the types that came along; what the compiler says. */
@@ -46,6 +48,11 @@ export function installed(): Application {
   return {
     packages: new Set(npm(folder, "ls", "--all", "--parseable").trim().split("\n")).size - 1, // the folder itself
     run: ({ program, words: before }, ...words) => ran(folder, program, [...before, ...words]),
+    testTelemetry() {
+      const { devDependencies } = readPackage();
+      npm(folder, "install", `@opentelemetry/api@${devDependencies["@opentelemetry/api"] ?? "latest"}`);
+      return ran(folder, process.execPath, ["entry-points.js", "vitest"]);
+    },
     testMatchers() {
       const { devDependencies } = readPackage();
       npm(folder, "install", `vitest@${devDependencies["vitest"] ?? "latest"}`);

@@ -54,8 +54,10 @@ try {
     ]);
   }
 
+  const telemetry = verdict("telemetry", application.testTelemetry(), /^\.\/opentelemetry openTelemetry$/m);
+  console.log(`\nOpenTelemetry's API, installed beside it, opens its entry point: ${telemetry}`);
   const matchers = verdict("matchers", application.testMatchers(), /1 passed/);
-  console.log(`\nVitest, installed beside it, has the matchers: ${matchers}`);
+  console.log(`Vitest, installed beside it, has the matchers: ${matchers}`);
 } finally {
   application.remove();
 }
