@@ -52,10 +52,11 @@ export function readArguments(command: Command, words: readonly string[]): Given
 }
 
 function unknown(command: Command, kind: "argument" | "option", word: string): UsageError {
-  const { name, takes = [] } = command;
+  const { name, takes = [], isDiscreet = false } = command;
   const flags = Object.keys(optionsOf(command)).map((option) => `--${option}`);
   const meant = kind === "option" ? nearest(word, flags) : undefined;
-  const start = `Unknown ${kind} ${JSON.stringify(word)}`;
+  const start =
+    kind === "argument" && isDiscreet ? "One argument too many" : `Unknown ${kind} ${JSON.stringify(word)}`;
   if (meant !== undefined) return new UsageError(`${start}: did you mean ${meant}?`);
   const known = [...takes, ...flags].join(", ");
   const dashed =
@@ -75,4 +76,16 @@ export function reasonIn({ texts, command }: Given): string {
   const reason = texts.get("reason");
   if (reason !== undefined) return reason;
   throw new UsageError(`${command.name} needs a reason: --reason TEXT`);
+}
+
+/** The words of an option that takes `all` or some of these. @throws {UsageError} */
+export function someOf<T extends string>(option: string, text: string, known: readonly T[]): readonly T[] {
+  return text.split(",").map((word) => {
+    const found = known.find((one) => one === word);
+    if (found === undefined)
+      throw new UsageError(
+        `Option --${option} must be all, or some of ${known.join(",")}, separated by commas`,
+      );
+    return found;
+  });
 }

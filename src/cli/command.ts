@@ -44,6 +44,10 @@ export interface Command {
   readonly json?: "object" | "lines";
   /** Whether it asks before it acts, unless `--yes` is given. */
   readonly asks?: boolean;
+  /** It has no end of its own: Ctrl-C and SIGTERM end it with exit code 0. */
+  readonly isEndless?: boolean;
+  /** Its arguments may hold a secret by mistake, so an unknown one is not repeated. */
+  readonly isDiscreet?: boolean;
   /** What exit code 1 means, beside an error. */
   readonly fails?: string;
   /**
@@ -167,6 +171,13 @@ export const exitCodes = {
   2: "wrong arguments, options or environment (nothing was done)",
   130: "stopped by Ctrl-C or SIGTERM",
 } as const;
+
+/** What each exit code means for this command. */
+export function exitCodesOf(command: Command): readonly string[] {
+  const codes: Readonly<Record<number, string>> =
+    command.isEndless === true ? { 0: exitCodes[130], 1: exitCodes[1], 2: exitCodes[2] } : exitCodes;
+  return Object.entries({ ...codes, 1: failureOf(command) }).map(([code, meaning]) => `${code} ${meaning}`);
+}
 
 /** What exit code 1 means for this command. */
 export function failureOf({ fails, asks = false }: Command): string {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { exitCodes, failureOf, moreOf, optionsOf, usageOf, type Command } from "./command.ts";
+import { exitCodesOf, moreOf, optionsOf, usageOf, type Command } from "./command.ts";
 import type { CommandGroup } from "./command-table.ts";
 import { wrapped } from "./columns.ts";
 import { version } from "./commands/version.ts";
@@ -34,9 +34,6 @@ export function describeCommand(command: Command, width: number): string {
     const left = value === undefined ? `--${option}` : `--${option} ${value}`;
     return row(left.padEnd(24), meaning, width);
   });
-  const codes = Object.entries({ ...exitCodes, 1: failureOf(command) }).map(
-    ([code, meaning]) => `${code} ${meaning}`,
-  );
   return [
     ...wrapped(`oneup-lifecycle ${usageOf(command)}: ${command.description}`, width),
     "",
@@ -44,7 +41,7 @@ export function describeCommand(command: Command, width: number): string {
     "",
     ...rows,
     "",
-    ...wrapped(`Exit codes: ${codes.join("; ")}.`, width),
+    ...wrapped(`Exit codes: ${exitCodesOf(command).join("; ")}.`, width),
     "",
     `Example: oneup-lifecycle ${command.example}`,
   ].join("\n");

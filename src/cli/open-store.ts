@@ -96,7 +96,10 @@ export async function withStore<T>(
     }
   } catch (error) {
     if (!isLifecycleError(error)) throw error;
-    throw new LifecycleError(error.code, inWords(error.message), { cause: error, facts: error.facts });
+    const { renamedTo } = error.facts;
+    const now = typeof renamedTo === "string" ? `: ${JSON.stringify(escapeControl(renamedTo))}` : "";
+    const message = inWords(error.message).replace(", see facts.renamedTo", now);
+    throw new LifecycleError(error.code, message, { cause: error, facts: error.facts });
   }
 }
 

@@ -66,6 +66,7 @@ const phrases: readonly (readonly [RegExp, string])[] = [
   [/call migrate\(\) of the adapter once, or run/, "run"],
   [/encryption, e\.g\. keyFile\(.*\)$/, "a key: set ONEUP_KEY_FILE or ONEUP_KEY, or use --key-file FILE"],
   [/its `encryption` does not hold/, "ONEUP_KEY_FILE or ONEUP_KEY here does not hold"],
+  [/account\.unpause\(\{ lane: "(\w+)" \}\)/, "oneup-lifecycle unpause --lane $1"],
   [/changeOrigin: true moves/, "--change-origin moves"],
   [/hideIds must be true, not false/, "ONEUP_HIDE_IDS must be 1, and it is 0"],
   [/hideIds must be false, not true/, "ONEUP_HIDE_IDS must be 0, and it is 1"],

@@ -21,7 +21,9 @@ describe("cli, acting on one user", () => {
       out: "",
       err: expect.stringMatching(/^Cannot rename user "bob": .*\[USER_CONFLICT\]\n$/),
     });
-    expect((await act("rename", "ada", "eve")).err).toMatch(/user "ada".*\[RENAMED\]/);
+    expect((await act("rename", "ada", "eve")).err).toMatch(
+      /user "ada".* now: "ada@example\.org" \[RENAMED\]/,
+    );
     expect(await act("rename", "ada")).toMatchObject({
       code: 2,
       err: expect.stringContaining("rename needs NEW-ID"),
@@ -43,10 +45,16 @@ describe("cli, acting on one user", () => {
     expect(sandbox.journal.count("fhir.purge")).toBe(2);
     expect(await act("offboard", "bob", "--yes", "--purge", "r5")).toMatchObject({
       code: 2,
-      err: expect.stringMatching(/--purge must be .*dstu2, stu3, r4/),
+      err: expect.stringMatching(/--purge must be .*dstu2,stu3,r4/),
     });
     const { code, out } = await act("forget", "ada", "--yes", "--json");
-    expect({ code, ...JSON.parse(out) }).toEqual({ code: 0, appUserId: "ada", forgotten: true });
+    expect({ code, ...JSON.parse(out) }).toEqual({
+      code: 0,
+      appUserId: "ada",
+      known: true,
+      forgotten: true,
+    });
+    expect((await act("forget", "adda", "--yes")).out).toMatch(/no such user/);
     expect((await operator.run(["inspect", "ada"])).err).toMatch(/"ada".*\[USER_UNKNOWN\]/);
   });
 
@@ -70,6 +78,8 @@ describe("cli, acting on one user", () => {
     const dan = String(sandbox.createUser("dan"));
     const read = await typing("the-token\nmore\n", false, () => act("adopt", "dan", "--number", dan));
     expect(read).toMatchObject({ code: 0, out: "reauthorized\n" });
+    const spoilt = await act("adopt", "dan", "a-token-in-the-wrong-place", "--number", dan);
+    expect(spoilt).toMatchObject({ code: 2, err: expect.not.stringContaining("wrong-place") });
     const empty = await typing("", false, () => act("adopt", "dan", "--number", dan));
     expect(empty).toMatchObject({ code: 2, err: expect.stringContaining("ONEUP_REFRESH_TOKEN") });
     expect((await operator.run(["users", "--state", "reauthorized"])).out).toMatch(/cyd.*\n.*dan/);

@@ -1,7 +1,7 @@
 import { createSandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
 import { afterwards, folder } from "../support/scene.ts";
-import { operatorAt, type Performed } from "./operator.ts";
+import { operatorAt, operatorStage, type Performed } from "./operator.ts";
 
 /** A store with a user, and commands on it. */
 async function stage(): Promise<(...words: readonly string[]) => Promise<Performed>> {
@@ -17,7 +17,7 @@ async function stage(): Promise<(...words: readonly string[]) => Promise<Perform
 
 describe("cli pause", () => {
   it("pauses the account or a lane, shows it in status, and unpause ends it", async () => {
-    const act = await stage();
+    const { act, operator } = await operatorStage();
     expect(await act("pause", "--reason", "a bill")).toEqual({
       code: 0,
       err: "",
@@ -37,13 +37,17 @@ describe("cli pause", () => {
     const refused = await act("reauthorize", "ada", "--yes");
     expect(refused).toMatchObject({ code: 1, out: "" });
     expect(refused.err).toBe(
-      'Cannot continue with user "ada": management calls of the account are paused (a bill); oneup-lifecycle unpause lets it go on [PAUSED]\n',
+      'Cannot reauthorize user "ada": management calls of the account are paused (a bill); oneup-lifecycle unpause lets it go on [PAUSED]\n',
     );
-    expect(await act("inspect", "ada")).toMatchObject({
+    const application = await operator.open();
+    await application.onboard("eve", { waitMs: 0 }).catch(() => {});
+    await application.close();
+    expect(await act("resume")).toMatchObject({ code: 0, err: expect.stringContaining("Paused: all") });
+    expect(await act("inspect", "eve")).toMatchObject({
       out: expect.stringMatching(/waits +paused\n +because +a bill\n/),
     });
     expect((await act("unpause", "--lane", "bulk")).out).toBe("Paused: all management calls: a bill\n");
-    expect((await act("unpause")).out).toBe("Nothing is paused\n");
+    expect((await act("unpause")).out).toBe("Nothing is paused now\n");
   });
 
   it.each([

@@ -67,7 +67,7 @@ async function change(given: Given, act: (lifecycle: Lifecycle) => Promise<void>
     return lifecycle.budget.refresh();
   });
   if (given.switches.has("json")) console.log(JSON.stringify({ paused }));
-  else if (paused.length === 0) console.log("Nothing is paused");
+  else if (paused.length === 0) console.log("Nothing is paused now");
   else for (const one of paused) console.log(`Paused: ${pauseLine(one, systemClock.now())}`);
   return 0;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Difference, ReconcileOptions, Reconciliation } from "../../index.ts";
+import { someOf } from "../arguments.ts";
 import type { Command, Given } from "../command.ts";
 import { escapeControl } from "../escape-control.ts";
 import { number, plural, print } from "../format.ts";
@@ -51,7 +52,7 @@ function optionsOf({ texts }: Given): ReconcileOptions {
   return {
     ...(size !== undefined && { pageSize: whole("page-size", size, 1, 1_000) }),
     ...(repair !== undefined && {
-      repair: repair === "all" ? true : (repair.split(",") as Exclude<ReconcileOptions["repair"], boolean>), // checked by reconcile()
+      repair: repair === "all" ? true : someOf("repair", repair, ["adopt", "move"]),
     }),
   };
 }

@@ -3,10 +3,13 @@
  *
  * @module
  */
+import { systemClock } from "../../clock.ts";
+import type { Lifecycle, WorkSummary } from "../../index.ts";
 import type { Command, Given } from "../command.ts";
+import { pauseLine, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
+import { printError } from "../screen.ts";
 import { concurrencyOf, policyOf, summaryLine, workerOptions } from "../worker-options.ts";
-import { print } from "../format.ts";
 
 /** See the module. */
 export const resume: Command = {
@@ -25,9 +28,13 @@ export const resume: Command = {
 
 async function run(given: Given, signal: AbortSignal): Promise<number> {
   const concurrency = concurrencyOf(given);
-  const done = await withStore(given, (lifecycle) => lifecycle.resume({ ...concurrency, signal }), {
-    options: policyOf(given),
-  });
+  const resumed = async (lifecycle: Lifecycle): Promise<WorkSummary> => {
+    const done = await lifecycle.resume({ ...concurrency, signal });
+    const { paused } = await lifecycle.budget.refresh();
+    for (const pause of paused) printError(`Paused: ${pauseLine(pause, systemClock.now())}`);
+    return done;
+  };
+  const done = await withStore(given, resumed, { options: policyOf(given) });
   print(given, done, [summaryLine(done)]);
   return signal.aborted ? 130 : 0;
 }

@@ -21,6 +21,7 @@ export const work: Command = {
     "instead of its app_user_id. On Ctrl-C or SIGTERM, users being processed finish their step first.",
   ],
   example: "work --concurrency 64",
+  isEndless: true,
   opens: "work",
   json: "lines",
   options: {

@@ -21,6 +21,7 @@ export const adopt: Command = {
     "management call.",
   ],
   takes: ["ID"],
+  isDiscreet: true,
   example: "adopt ada@example.org --number 123456",
   opens: "act",
   json: "object",

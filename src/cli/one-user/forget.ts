@@ -3,12 +3,17 @@
  *
  * @module
  */
+import { isLifecycleError } from "../../index.ts";
 import type { Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { escapeControl } from "../escape-control.ts";
 import { withStore } from "../open-store.ts";
 import { waitIn, waitOption } from "./act-on-user.ts";
 import { print } from "../format.ts";
+
+function isNotUnknown(error: unknown): boolean {
+  return !isLifecycleError(error, "USER_UNKNOWN"); // forget() rejects with any other error
+}
 
 /** See the module. */
 export const forget: Command = {
@@ -29,8 +34,13 @@ export const forget: Command = {
     const question = `The record of ${escapeControl(id)} is deleted, with its history and its number at 1upHealth. It cannot be undone.`;
     await confirm(given, question, signal);
     const wait = waitIn(given, signal);
-    await withStore(given, (lifecycle) => lifecycle.forget(id, wait));
-    print(given, { appUserId: id, forgotten: true }, ["forgotten"]);
+    const known = await withStore(given, async (lifecycle) => {
+      const isKnown = await lifecycle.inspect(id).then(() => true, isNotUnknown);
+      await lifecycle.forget(id, wait);
+      return isKnown;
+    });
+    const told = known ? "forgotten" : "There was no such user here; nothing of it is stored";
+    print(given, { appUserId: id, known, forgotten: true }, [told]);
     return 0;
   },
 };

@@ -4,6 +4,7 @@
  * @module
  */
 import type { OffboardOptions } from "../../index.ts";
+import { someOf } from "../arguments.ts";
 import type { Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { escapeControl } from "../escape-control.ts";
@@ -47,5 +48,5 @@ export const offboard: Command = {
 
 function versionsIn(text: string | undefined): OffboardOptions["purge"] {
   if (text === undefined || text === "all") return text === "all";
-  return text.split(",") as Exclude<OffboardOptions["purge"], boolean>; // the lifecycle checks them
+  return someOf("purge", text, ["dstu2", "stu3", "r4"]);
 }

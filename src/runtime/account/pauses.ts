@@ -148,9 +148,14 @@ export function scopeOf({ lane }: Pick<AccountPause, "lane">): string {
   return lane === null ? "the account" : `the lane ${lane}`;
 }
 
+/** The call that ends it. */
+export function unpausing({ lane }: Pick<AccountPause, "lane">): string {
+  return lane === null ? "account.unpause()" : `account.unpause({ lane: "${lane}" })`;
+}
+
 /** A pause in words: `the lane bulk until 14:05 ("an import")`. */
 export function pauseInWords(pause: AccountPause, now: number): string {
-  const end = pause.until === null ? "until account.unpause()" : `until ${momentInWords(pause.until, now)}`;
+  const end = pause.until === null ? `until ${unpausing(pause)}` : `until ${momentInWords(pause.until, now)}`;
   return `${scopeOf(pause)} ${end} ("${pause.reason}")`;
 }
 

@@ -13,7 +13,7 @@
 import { sleep } from "../../clock.ts";
 import { LifecycleError } from "../../errors.ts";
 import type { Lane } from "../../store/contract.ts";
-import { scopeOf, type AccountPause } from "../account/pauses.ts";
+import { scopeOf, unpausing, type AccountPause } from "../account/pauses.ts";
 import { momentInWords } from "../options/time-words.ts";
 import { awakeNow } from "../user/token-time.ts";
 import { callOf, type Position } from "../user/step.ts";
@@ -106,7 +106,7 @@ export function stopped(cannot: string, stop: Stop, now: number): LifecycleError
   const ends = until === null ? "" : ` until ${momentInWords(until, now)}`;
   const what =
     type === "held" ? "an operator holds the user" : `management calls of ${scopeOf(stop)} are paused${ends}`;
-  const end = type === "held" ? "unhold()" : "account.unpause()";
+  const end = type === "held" ? "unhold()" : unpausing(stop);
   return new LifecycleError("PAUSED", `${cannot}: ${what} (${reason}); ${end} lets it go on`, {
     retryable: true,
     retryAfterMs: until === null ? undefined : Math.max(1, until.getTime() - now),

@@ -171,8 +171,11 @@ export interface OperatorVerbs {
 }
 
 const aReason: Rule = {
-  must: "a text of 1 to 200 characters on one line",
-  holds: (value) => typeof value === "string" && /^[^\p{Cc}]{1,200}$/u.test(value) && value.trim() !== "",
+  must: "a text of 1 to 200 characters on one line, without control characters",
+  holds: (value) =>
+    typeof value === "string" &&
+    /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]{1,200}$/u.test(value) &&
+    value.trim() !== "",
 };
 
 /** The methods for operators, on an engine. `open` throws if the lifecycle is closed. */
