@@ -87,7 +87,9 @@ export async function withStore<T>(
     const store = storeFor(way, adapter ?? (await adapterOf(given)));
     const logger = { debug: nothing, info: nothing, warn, error: warn };
     const opening = await optionsFromEnv({ ...optionsOf(given), store, logger, ...options });
-    const lifecycle = await openLifecycle(opening, { anyOrigin: way === "look" || way === "tend" });
+    const isNamed = Object.keys(opening.endpoints ?? {}).length > 0;
+    const anyOrigin = (way === "look" || way === "tend") && (isNamed ? "noted" : true);
+    const lifecycle = await openLifecycle(opening, { anyOrigin });
     try {
       for (const id of typedIds(given)) aliases.set(lifecycle.alias(id), id);
       return await use(lifecycle);
@@ -96,10 +98,11 @@ export async function withStore<T>(
     }
   } catch (error) {
     if (!isLifecycleError(error)) throw error;
-    const { renamedTo } = error.facts;
+    const { failedCall, facts } = error;
+    const { renamedTo } = facts;
     const now = typeof renamedTo === "string" ? `: ${JSON.stringify(escapeControl(renamedTo))}` : "";
     const message = inWords(error.message).replace(", see facts.renamedTo", now);
-    throw new LifecycleError(error.code, message, { cause: error, facts: error.facts });
+    throw new LifecycleError(error.code, message, { cause: error, facts, failedCall });
   }
 }
 

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { isLifecycleError } from "../errors.ts";
+import { isLifecycleError, type ErrorCode } from "../errors.ts";
+import { nextStepAfter, nextSteps } from "../next-step.ts";
 import { readArguments, UsageError } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { allCommands, commandGroups } from "./command-table.ts";
@@ -13,6 +14,7 @@ import { runWorker, workerCommand } from "./demo/worker.ts";
 import { describeCommand, overview } from "./help.ts";
 import { nearest } from "./nearest.ts";
 import { printError } from "./screen.ts";
+import { asCommands } from "./shell-words.ts";
 
 /** Width of help texts: that of the terminal within reason, and 80 on a pipe. */
 function widthOfHelp(): number {
@@ -69,6 +71,16 @@ function say(text: string): number {
   return 0;
 }
 
+/** Errors whose message names what does not work, and not what to do about it. */
+const outages: ReadonlySet<ErrorCode> = new Set([
+  "CREDENTIALS_REFUSED",
+  "FORBIDDEN",
+  "KEY_REFUSED",
+  "RATE_LIMITED",
+  "STORE_UNAVAILABLE",
+  "UNAVAILABLE",
+]);
+
 /**
  * Runs the command that `words` name until it is done or `signal` aborts, and prints errors. `self` is the path of the
  * main module.
@@ -86,6 +98,8 @@ export async function perform(words: readonly string[], signal: AbortSignal, sel
     }
     if (isLifecycleError(error)) {
       printError(`${error.message} [${error.code}]`);
+      const step = error.failedCall ? nextStepAfter(error.failedCall) : nextSteps[error.code];
+      if (outages.has(error.code) && !words.includes("--json")) printError(`What to do: ${asCommands(step)}`);
       return error.code === "INVALID_OPTION" || error.code === "INVALID_ID" ? 2 : 1;
     }
     if (signal.aborted) return 130;

@@ -25,6 +25,8 @@ const commands: Readonly<Record<string, string>> = {
   "account.unpause": "unpause",
   hold: "hold ID",
   unhold: "unhold ID",
+  explain: "explain ID",
+  health: "status",
 };
 
 const method = new RegExp(
@@ -82,14 +84,19 @@ export function atShell(
 ): string {
   const [only, ...others] = [...aliases.values()];
   const id = only !== undefined && others.length === 0 && /^[\w.@+-]+$/.test(only) ? only : "ID";
-  let told = phrases.reduce((words, [phrase, here]) => words.replace(phrase, here), text);
-  told = told.replace(method, (_, call: string | undefined, name: string, it: string | undefined) => {
-    const command = `oneup-lifecycle ${commands[name]?.replace(/\bID$/, id)}`;
-    return call === undefined && it === undefined ? command : `run ${command}`;
-  });
+  let told = asCommands(text, id);
   for (const [alias, typed] of aliases) told = told.replaceAll(alias, JSON.stringify(escapeControl(typed)));
   return told.replace(/^(Cannot [^:]+: )([\w.]+)(?= must be )/, (_, start: string, name: string) => {
     return start + settingOf(name, given);
+  });
+}
+
+/** The same text with commands in place of methods. */
+export function asCommands(text: string, id = "ID"): string {
+  const told = phrases.reduce((words, [phrase, here]) => words.replace(phrase, here), text);
+  return told.replace(method, (_, call: string | undefined, name: string, it: string | undefined) => {
+    const command = `oneup-lifecycle ${commands[name]?.replace(/\bID$/, id)}`;
+    return call === undefined && it === undefined ? command : `run ${command}`;
   });
 }
 

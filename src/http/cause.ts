@@ -6,7 +6,7 @@
  */
 import type { Cause } from "../errors.ts";
 import { Secret } from "../secret.ts";
-import { oauthCode, readRefusal } from "./answer.ts";
+import { oauthCode, readAccountRefusal, readRefusal } from "./answer.ts";
 import type { Answer, Call, Unanswered } from "./call.ts";
 import { issuesIn } from "./fhir-issue.ts";
 import { field, isObject, parseJson, text } from "./json.ts";
@@ -86,7 +86,8 @@ function refusalIn({ endpoint }: Call, answer: Answer): Outcome | null {
   const { status } = answer;
   if (status >= 200 && status < 300 && /^[\uFEFF\s]*([[{]|$)/.test(answer.text)) return null;
   if (endpoint === "fhir" && (status === 401 || status === 403)) return null; // of one token, or one resource
-  const refusal = readRefusal(answer, parseJson(answer.text));
+  const read = endpoint === "fhir" ? readRefusal : readAccountRefusal; // no FHIR resource is found: that is an answer
+  const refusal = read(answer, parseJson(answer.text));
   return refusal.type === "inDoubt" && status < 300 ? null : refusal;
 }
 

@@ -7,6 +7,7 @@
 import type { Clock } from "../clock.ts";
 import { causeInWords, type Cause } from "../errors.ts";
 import type { Answer, Call, Endpoint, Unanswered } from "./call.ts";
+import { nextStepAfter } from "../next-step.ts";
 import { printed, troubleOf } from "./cause.ts";
 import type { Sender } from "./send.ts";
 
@@ -22,6 +23,8 @@ export interface EndpointHealth {
   readonly lastSuccess: Date | null;
   /** The last failure, which may be long over; `attempt` counts those in a row; `null`: there was none. */
   readonly lastFailure: Cause | null;
+  /** What to do about it; `null` once a call was answered. */
+  readonly nextStep: string | null;
 }
 
 /** Receives the lines about endpoints. */
@@ -84,7 +87,8 @@ export class Endpoints {
   health(): readonly EndpointHealth[] {
     return (["management", "token", "fhir"] as const).map((endpoint) => {
       const { works, lastSuccess, lastFailure } = this.#seen[endpoint];
-      return { endpoint, works, lastSuccess, lastFailure };
+      const trouble = this.trouble(endpoint);
+      return { endpoint, works, lastSuccess, lastFailure, nextStep: trouble && nextStepAfter(trouble) };
     });
   }
 
@@ -121,7 +125,8 @@ export class Endpoints {
       const { status, code } = trouble.cause;
       const words = causeInWords(printed(trouble.cause, this.#fingerprint));
       const fields = { ...about, code, ...(status !== null && { status }) };
-      this.#log.warn(fields, `1upHealth's ${endpoint} endpoint does not work: ${words}`);
+      const todo = nextStepAfter(trouble.cause);
+      this.#log.warn(fields, `1upHealth's ${endpoint} endpoint does not work: ${words}; what to do: ${todo}`);
     }
   }
 }

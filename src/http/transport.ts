@@ -74,13 +74,23 @@ export class TransportError extends Error {
 
 /** Wraps an error of a network library. Its code is kept, its message is not, because it may quote the request. */
 export function networkError(error: unknown, sent: boolean): TransportError {
-  const code = codeOf(error) ?? "UNKNOWN";
+  const code = proxyCodeOf(error) ?? codeOf(error) ?? "UNKNOWN";
   return new TransportError(
     sent
       ? `Cannot tell whether the call was carried out: the connection failed after it was sent (${code})`
       : `Cannot send the call: no connection (${code})`,
     { sent, code },
   );
+}
+
+/** A proxy that grants no tunnel: `proxy_407`. undici reports its status in a message alone. */
+function proxyCodeOf(error: unknown): string | undefined {
+  const status = /^Proxy response \((\d{3})\) !== 200/;
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; depth++, at = at.cause) {
+    const found = status.exec(at.message)?.[1];
+    if (found !== undefined) return `proxy_${found}`;
+  }
+  return undefined;
 }
 
 /** The code of an error or of its causes, if it is a plain word. */

@@ -22,6 +22,7 @@ import type { AccountRecord, Lane } from "../store/contract.ts";
 import type { SealMemory } from "../store/sealing/sealer.ts";
 import { Account } from "./gates/account.ts";
 import { Outbox } from "./account/outbox.ts";
+import { troubleAt } from "./gates/gate-rules.ts";
 import { Pauses } from "./account/pauses.ts";
 import { openChecked } from "./account/checked-store.ts";
 import { askForCredentials } from "./options/credentials.ts";
@@ -29,7 +30,7 @@ import { Changes } from "./engine/changes.ts";
 import { gathering, type Engine } from "./engine/engine.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { LimitsInForce } from "./account/limits-in-force.ts";
-import { holdOrigins, originsOf, recordOf } from "./account/origins.ts";
+import { holdOrigins, noteOrigins, originsOf, recordOf } from "./account/origins.ts";
 import { neutralCall } from "./engine/neutral-call.ts";
 import { checkOptions, type LifecycleOptions, type Settings } from "./options/lifecycle-options.ts";
 import type { Ends } from "./engine/deadline.ts";
@@ -53,8 +54,8 @@ export interface Seams {
   readonly pollMs?: number;
   /** Shared by all lifecycles of one account in this process. */
   readonly memory?: SealMemory;
-  /** The store may belong to other origins: for commands that make no calls. */
-  readonly anyOrigin?: boolean;
+  /** The store may belong to other origins: for commands that make no calls. `noted`: a warning names both. */
+  readonly anyOrigin?: boolean | "noted";
 }
 
 /** A lifecycle and its engine. */
@@ -98,7 +99,7 @@ async function openEngine(
   const account = accountOf(credentials.clientId);
   const recorder = settings.telemetry?.attach({ store: settings.store.name }) ?? null;
   const checked = await openChecked(settings.store, account, clock, recorder);
-  const writability = new Writability(checked.store, clock);
+  const writability = new Writability(checked.store, clock, settings.logger);
   const opened = writability.store;
   try {
     const { hideIds, logger } = settings;
@@ -120,6 +121,7 @@ async function openEngine(
     const keys = await StoreKeys.open(parts);
     const { changeOrigin: change } = settings;
     if (!anyOrigin) await holdOrigins({ record, origins, change, clock, logger });
+    else if (anyOrigin === "noted") await noteOrigins({ record, origins, logger });
     const hidden = hideIds ? new HiddenNames(keys.view.names, account) : null;
     const store = hidden === null ? opened : pseudonymisedStore(opened, hidden, warn);
     const { limits: configured, lanes } = settings;
@@ -163,6 +165,7 @@ async function openEngine(
         lostMs: timeoutMs + graceMs,
         neutral: (endpoint, permit) => neutralCall(engine, endpoint, permit),
         logger,
+        trouble: (gate) => troubleAt(gate, (endpoint) => endpoints.trouble(endpoint)),
         changed,
         seen(record, at) {
           limits.see(record);

@@ -48,6 +48,7 @@ export function readOnly(adapter: StoreAdapter): StoreAdapter {
           events: { read: (ask) => events.read(ask), trim: refuse, forget: refuse, replace: refuse },
         }),
         account: { load: () => store.account.load(), commit: refuse },
+        ...(store.probe && { probe: () => store.probe?.() ?? Promise.resolve() }),
         close: () => store.close(),
       };
     },

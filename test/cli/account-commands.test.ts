@@ -146,7 +146,7 @@ describe("cli, at another 1upHealth", () => {
       const { code, out, err } = await operator.run(words, elsewhere);
       expect({ code, out }).toEqual({ code: 2, out: "" });
       expect(err).toContain(
-        "its users belong to local (a loopback address), and calls would go to https://api.example.org; --change-origin moves the store there; nothing was changed [INVALID_OPTION]",
+        "its users belong to local (a loopback address), and calls would go to https://api.example.org; correct endpoints (ONEUP_API, ONEUP_AUTH), or --change-origin moves the store there; nothing was changed [INVALID_OPTION]",
       );
     }
     const moved = await operator.run(["resume", "--change-origin"], elsewhere);
@@ -154,11 +154,14 @@ describe("cli, at another 1upHealth", () => {
     expect(await operator.run(["resume"], elsewhere)).toMatchObject({ code: 0 });
   });
 
-  it("a command that makes none is not refused", async () => {
+  it("a command that makes none is not refused, and warns", async () => {
     const { operator } = await operatorStage();
+    const err = expect.stringMatching(
+      /^The store's users belong to local \(a loopback address\), and calls from here would go to https:\/\/api\.example\.org, so none is made; what to do: .*\n$/,
+    ) as string;
     for (const text of ["status", "users", "inspect ada", "explain ada", "forecast 1", "diagram --counts"])
-      expect(await operator.run(text.split(" "), elsewhere)).toMatchObject({ code: 0, err: "" });
+      expect(await operator.run(text.split(" "), elsewhere)).toMatchObject({ code: 0, err });
     for (const text of ["limits --calls 40", "reopen", "keys list", "keys rotate"])
-      expect(await operator.run(text.split(" "), elsewhere)).toMatchObject({ code: 0, err: "" });
+      expect(await operator.run(text.split(" "), elsewhere)).toMatchObject({ code: 0, err });
   });
 });

@@ -14,7 +14,15 @@ const standings: readonly Partial<UserStatus>[] = [
 ];
 
 const given = { command: explain, texts: new Map<string, string>() };
-const quiet = { shut: [], cause: null, text: null, isRunning: false, dueAt: null, queue: null };
+const quiet = {
+  shut: [],
+  cause: null,
+  text: null,
+  unwritable: null,
+  isRunning: false,
+  dueAt: null,
+  queue: null,
+};
 
 const around: readonly Partial<Circumstances>[] = [
   {},

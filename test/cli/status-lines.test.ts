@@ -2,6 +2,7 @@ import type { BudgetView, Health } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { paintFor } from "../../src/cli/paint.ts";
 import { statusLines, type MetCause } from "../../src/cli/commands/status.ts";
+import { nextStepAfter, nextSteps } from "../../src/next-step.ts";
 
 const plain = paintFor({}, { NO_COLOR: "1" });
 const now = Date.UTC(2026, 10, 25, 14);
@@ -30,6 +31,8 @@ const health: Health = {
   ready: false,
   storeMs: 1,
   problem: "RECORD_TOO_NEW",
+  why: "Cannot open the store: its account has format 3",
+  nextStep: nextSteps.RECORD_TOO_NEW,
   endpoints: [],
   shut: view.shut,
   paused: view.paused,
@@ -59,6 +62,7 @@ const met: MetCause = {
   },
   users: 100,
   nextAt: at(1),
+  nextStep: nextStepAfter({ code: "http_503", status: 503 }),
 };
 
 describe("cli status", () => {

@@ -73,7 +73,13 @@ describe("a host that does not exist", () => {
       lastSuccess: null,
       lastFailure: { host, code: "ENOTFOUND" },
     });
-    expect(endpoints[1]).toEqual({ endpoint: "token", works: true, lastSuccess: null, lastFailure: null });
+    expect(endpoints[1]).toEqual({
+      endpoint: "token",
+      works: true,
+      lastSuccess: null,
+      lastFailure: null,
+      nextStep: null,
+    });
     expect(lines).toEqual([
       {
         level: "warn",
@@ -81,7 +87,9 @@ describe("a host that does not exist", () => {
         host,
         call: "createUser",
         code: "ENOTFOUND",
-        message: `1upHealth's management endpoint does not work: ${words}`,
+        message: expect.stringMatching(
+          `^1upHealth's management endpoint does not work: ${words}; what to do: check the host name`,
+        ) as string,
       },
     ]);
   });

@@ -10,6 +10,7 @@ const around: Circumstances = {
   shut: [],
   cause: null,
   text: null,
+  unwritable: null,
   isRunning: false,
   dueAt: null,
   queue: null,
@@ -18,7 +19,7 @@ const around: Circumstances = {
 const pauses: Readonly<Record<PauseReason, RegExp>> = {
   rateLimit: /no slot of the limit is free/,
   throttled: /answered 429/,
-  unavailable: /does not respond/,
+  unavailable: /no answer of 1upHealth's own/,
   credentials: /refuses the client id and secret/,
   forbidden: /blocked before they reach 1upHealth/,
   codeRegisters: /a second to register/,

@@ -29,7 +29,12 @@ describe("logger", () => {
       gate: "management",
       reason: "throttled",
       retryAt: expect.stringMatching(/^2\d{3}-\d\d-\d\dT.*Z$/) as string,
-      msg: "The account's management gate is throttled (throttled); next try in 60 s",
+      call: "createUser",
+      host: expect.any(String) as string,
+      code: "http_429",
+      msg: expect.stringMatching(
+        /^The account's management gate is throttled \(throttled\): createUser at \S+ failed: http_429; next try in 60 s; what to do: find out what else calls/,
+      ) as string,
     });
     expect(open).toEqual({
       level: 30,

@@ -45,7 +45,7 @@ describe("the origins of a store", () => {
     await expect(open(store, { endpoints: sandbox })).rejects.toMatchObject({
       code: "INVALID_OPTION",
       message:
-        "Cannot open the store: its users belong to https://api.1up.health, and calls would go to local (a loopback address); changeOrigin: true moves the store there; nothing was changed",
+        "Cannot open the store: its users belong to https://api.1up.health, and calls would go to local (a loopback address); correct endpoints (ONEUP_API, ONEUP_AUTH), or changeOrigin: true moves the store there; nothing was changed",
       facts: { recorded: "https://api.1up.health", given: "local" },
     });
     expect(await recordIn(store)).toEqual(before);

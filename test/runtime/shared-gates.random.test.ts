@@ -81,6 +81,7 @@ async function world() {
         return Promise.resolve({ type: neutral });
       },
       logger: silentLogger,
+      trouble: () => null,
       changed() {},
       seen() {},
     });

@@ -33,6 +33,7 @@ async function processes(count: number): Promise<{ clock: ManualClock; accounts:
         neutral: (endpoint) =>
           Promise.resolve(endpoint === "token" ? silence : { type: "credentialsRefused" }),
         logger: silentLogger,
+        trouble: () => null,
         changed() {},
         seen() {},
       }),

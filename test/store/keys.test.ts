@@ -260,7 +260,7 @@ describe("store/keys openKeys()", () => {
     const error: unknown = await open(store, { keys: [newer] }).catch((caught: unknown) => caught);
     expect(error).toEqual(refused);
     expect(String(error)).toMatch(
-      /written with key [0-9a-f]{12}, and the configured keys are [0-9a-f]{12}; nothing was changed/,
+      /written with key [0-9a-f]{12}, and the configured keys are [0-9a-f]{12}: add key [0-9a-f]{12} to them; nothing was changed/,
     );
     expect(String(error)).not.toContain(newer.toString("hex").slice(0, 12));
     expect(await store.account.load()).toEqual(before);

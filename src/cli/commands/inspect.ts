@@ -13,7 +13,9 @@ import { withStore } from "../open-store.ts";
 import { print, toneOf } from "../format.ts";
 import { widthOf } from "../screen.ts";
 import { causeInWords } from "../../errors.ts";
+import { nextStepAfter } from "../../next-step.ts";
 import { escapeControl } from "../escape-control.ts";
+import { asCommands } from "../shell-words.ts";
 
 /** See the module. */
 export const inspect: Command = {
@@ -77,7 +79,10 @@ function factsOf(status: UserStatus, now: number): readonly Fact[] {
   }
   if (pause !== null) facts.push(["attempt", `${pause.attempt} is next`]);
   const cause = pause?.cause ?? null;
-  if (cause !== null) facts.push(["cause", escapeControl(causeInWords(cause)), "busy"]);
+  if (cause !== null) {
+    const step = asCommands(nextStepAfter(cause));
+    facts.push(["cause", escapeControl(causeInWords(cause)), "busy"], ["what to do", step]);
+  }
   if (underWay !== null) facts.push(["call", `${underWay}, in flight or in doubt`, "busy"]);
   if (failure !== null) {
     facts.push(

@@ -6,6 +6,7 @@
 import { systemClock } from "../../clock.ts";
 import type { BudgetView, Ceiling, Cause, Health, Lifecycle, UserState } from "../../index.ts";
 import { causeInWords } from "../../errors.ts";
+import { nextStepAfter } from "../../next-step.ts";
 import { callOf } from "../../runtime/user/step.ts";
 import { escapeControl } from "../escape-control.ts";
 import { momentInWords, spanInWords, timeInWords } from "../../runtime/options/time-words.ts";
@@ -13,6 +14,7 @@ import type { Command, Given } from "../command.ts";
 import { hanging } from "../columns.ts";
 import { paintFor, type Paint } from "../paint.ts";
 import { adapterOf, withStore } from "../open-store.ts";
+import { asCommands } from "../shell-words.ts";
 import { widthOf, width as usualWidth } from "../screen.ts";
 import {
   bar,
@@ -67,7 +69,7 @@ async function run(given: Given): Promise<number> {
 function asData(
   store: string,
   view: BudgetView,
-  { ready, problem }: Health,
+  { ready, problem, why, nextStep }: Health,
   causes: readonly MetCause[],
 ): object {
   const { at, users, used, of, waiting, nextInMs, shut, paused } = view;
@@ -85,6 +87,8 @@ function asData(
     causes,
     ready,
     problem,
+    why,
+    nextStep,
   };
 }
 
@@ -136,7 +140,7 @@ export function statusLines(
         "bad",
       ),
     ),
-    ...(health.problem === null ? [] : row("problem", health.problem, "bad")),
+    ...problemLines(health, row),
     "",
   ];
 }
@@ -153,6 +157,8 @@ export interface MetCause {
   readonly cause: Cause;
   readonly users: number;
   readonly nextAt: Date;
+  /** What to do about it. */
+  readonly nextStep: string;
 }
 
 /** At most this many users that wait are looked at. */
@@ -172,7 +178,7 @@ async function causesOf(lifecycle: Lifecycle, { users }: BudgetView): Promise<re
         const nextAt = before !== undefined && before.nextAt < pause.until ? before.nextAt : pause.until;
         const isLater = before === undefined || before.cause.at < pause.cause.at;
         const cause = isLater ? pause.cause : before.cause;
-        met.set(key, { cause, users: (before?.users ?? 0) + 1, nextAt });
+        met.set(key, { cause, users: (before?.users ?? 0) + 1, nextAt, nextStep: nextStepAfter(cause) });
       }
       if (++looked >= mostLooked) return sorted(met);
     }
@@ -184,12 +190,20 @@ function sorted(met: ReadonlyMap<string, MetCause>): readonly MetCause[] {
   return [...met.values()].toSorted((one, other) => other.users - one.users);
 }
 
-/** For each cause: the call that failed, and whom it holds up until when. */
+/** For each cause: the call that failed, whom it holds up until when, and what to do. */
 function causeLines(causes: readonly MetCause[], row: Row, now: number): readonly string[] {
-  return causes.flatMap(({ cause, users, nextAt }, index) => [
+  return causes.flatMap(({ cause, users, nextAt, nextStep }, index) => [
     ...row(index === 0 ? "causes" : "", escapeControl(causeInWords(cause)), "bad"),
     ...row("", `${plural(users, "user")} waiting, next attempt ${momentInWords(nextAt, now)}`),
+    ...row("what to do", asCommands(nextStep)),
   ]);
+}
+
+function problemLines({ problem, why, nextStep }: Health, row: Row): readonly string[] {
+  return [
+    ...(problem === null ? [] : row("problem", why === null ? problem : `${problem}: ${why}`, "bad")),
+    ...(nextStep === null ? [] : row("what to do", asCommands(nextStep))),
+  ];
 }
 
 function userLines({ users }: BudgetView, row: Row, barLength: number, paint: Paint): readonly string[] {

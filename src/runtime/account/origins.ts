@@ -67,6 +67,21 @@ export async function holdOrigins({ record, origins, change, clock, logger }: Or
   }
 }
 
+/** Warns where the origins differ from the recorded ones, for a process that makes no calls. */
+export async function noteOrigins({
+  record,
+  origins,
+  logger,
+}: Pick<OriginParts, "record" | "origins" | "logger">): Promise<void> {
+  const recorded = readOrigins((await record.load())?.value ?? null);
+  const different = (["api", "auth"] as const).find((name) => recorded?.[name] !== origins[name]);
+  if (recorded === null || different === undefined) return;
+  logger.warn(
+    {},
+    `The store's users belong to ${inFull(recorded[different])}, and calls from here would go to ${inFull(origins[different])}, so none is made; what to do: correct endpoints (ONEUP_API, ONEUP_AUTH), or changeOrigin: true moves the store there`,
+  );
+}
+
 function readOrigins(value: Json): Origins | null {
   const kept = isObject(value) ? value["origins"] : undefined;
   if (!isObject(kept)) return null;
@@ -77,7 +92,7 @@ function readOrigins(value: Json): Origins | null {
 function elsewhere(recorded: string, given: string): LifecycleError {
   return new LifecycleError(
     "INVALID_OPTION",
-    `Cannot open the store: its users belong to ${inFull(recorded)}, and calls would go to ${inFull(given)}; changeOrigin: true moves the store there; nothing was changed`,
+    `Cannot open the store: its users belong to ${inFull(recorded)}, and calls would go to ${inFull(given)}; correct endpoints (ONEUP_API, ONEUP_AUTH), or changeOrigin: true moves the store there; nothing was changed`,
     { facts: { recorded, given } },
   );
 }

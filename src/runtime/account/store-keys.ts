@@ -7,6 +7,7 @@
  */
 import { randomName, type Clock } from "../../clock.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import { todoAbout } from "../../next-step.ts";
 import type { AccountRecord, Json, Store } from "../../store/contract.ts";
 import {
   openKeys,
@@ -242,7 +243,10 @@ export class StoreKeys {
           cause: error,
         });
     if (trouble.message !== this.#trouble?.message) {
-      this.#parts.logger.error({ error: trouble.code }, `Cannot start new work: ${trouble.message}`);
+      this.#parts.logger.error(
+        { error: trouble.code },
+        `Cannot start new work: ${trouble.message}${todoAbout(trouble)}`,
+      );
     }
     this.#trouble = trouble;
     this.#troubles.add(trouble);

@@ -6,6 +6,8 @@
  */
 import { randomName, type Clock } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
+import { todoAbout } from "../../next-step.ts";
+import type { Logger } from "../options/logger.ts";
 import type { Batch, Committed, Store } from "../../store/contract.ts";
 
 /** How long a result is reused, ms: health probes may come every second and from many processes. */
@@ -17,15 +19,22 @@ export class Writability {
   readonly store: Store;
   readonly #beneath: Store;
   readonly #clock: Clock;
+  readonly #logger: Logger;
   /** A real write failed, and none has succeeded since. */
   #failed = false;
   /** The last result, and its time. */
   #found: { readonly at: number; readonly refusal: Error | null } | null = null;
   #asking: Promise<void> | null = null;
 
-  constructor(store: Store, clock: Clock) {
+  /** Why the last write or probe failed; `null`: it did not. */
+  get refusal(): Error | null {
+    return this.#found?.refusal ?? null;
+  }
+
+  constructor(store: Store, clock: Clock, logger: Logger) {
     this.#beneath = store;
     this.#clock = clock;
+    this.#logger = logger;
     this.store = this.#noting(store);
   }
 
@@ -66,6 +75,11 @@ export class Writability {
 
   #note(refusal: Error | null): void {
     if (refusal === null) this.#failed = false;
+    const isAway = isLifecycleError(refusal, "STORE_UNAVAILABLE");
+    if (isAway && this.refusal === null) {
+      const message = `The store does not work: ${refusal.message}${todoAbout(refusal)}`;
+      this.#logger.warn({ error: refusal.code }, message);
+    } else if (refusal === null && this.refusal !== null) this.#logger.info({}, "The store works again");
     this.#found = { at: this.#clock.monotonic(), refusal };
   }
 

@@ -5,6 +5,7 @@
  */
 import { sleep } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
+import { todoAbout } from "../../next-step.ts";
 import type { Engine } from "./engine.ts";
 import { fullJitter, type Backoff } from "../options/backoff.ts";
 import { retryField } from "../options/logger.ts";
@@ -33,7 +34,10 @@ export async function retryWrite<T>(
       const ms = Math.min(leftMs(), fullJitter(beforeAnother, attempt, clock.random()));
       if (attempt === 1) {
         const fields = { error: error.code, retryAt: retryField(clock.now(), ms) };
-        settings.logger.warn(fields, `Cannot ${doing} yet: ${error.message}; trying again`);
+        settings.logger.warn(
+          fields,
+          `Cannot ${doing} yet: ${error.message}; trying again${todoAbout(error)}`,
+        );
       }
       await sleep(clock, ms, signal);
     }

@@ -5,6 +5,7 @@
  */
 import { randomName, sleep } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
+import { todoAbout } from "../../next-step.ts";
 import type { Commit, Committed, StoredRecord } from "../../store/contract.ts";
 import { isLostStore } from "../../store/lost-store.ts";
 import type { Recorder } from "../../telemetry.ts";
@@ -80,7 +81,10 @@ export async function saveUser(
       const alias = engine.sealer.alias(user.id);
       const { state } = user.position;
       const fields = { user: alias, state, error: error.code, retryAt: retryField(clock.now(), ms) };
-      engine.settings.logger.warn(fields, `Cannot save user ${alias} yet: ${error.message}; trying again`);
+      engine.settings.logger.warn(
+        fields,
+        `Cannot save user ${alias} yet: ${error.message}; trying again${todoAbout(error)}`,
+      );
       const ends = hasOutcome && !isClosing ? closing : limit.signal;
       // A closing lifecycle retries at once.
       await sleep(clock, ms, ends).catch((reason: unknown) => {

@@ -7,6 +7,7 @@
 import { linkSignals, type LinkedSignal } from "../../abort.ts";
 import { sleep } from "../../clock.ts";
 import { inWords, isLifecycleError } from "../../errors.ts";
+import { todoAbout } from "../../next-step.ts";
 import type { Batch, Claimed, Lease } from "../../store/contract.ts";
 import { isLostStore } from "../../store/lost-store.ts";
 import { quarantine } from "../../store/quarantine.ts";
@@ -189,7 +190,10 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
         if (!isLifecycleError(error) || !(error.retryable || isAway)) throw error;
         const ms = doubling(afterSilence, ++silences);
         const fields = { error: error.code, retryAt: retryField(engine.clock.now(), ms) };
-        engine.settings.logger.warn(fields, `Cannot ask the store for work: ${error.message}; trying again`);
+        engine.settings.logger.warn(
+          fields,
+          `Cannot ask the store for work: ${error.message}; trying again${todoAbout(error)}`,
+        );
         await sleep(engine.clock, ms, job.stop).catch(() => {}); // the loop condition checks the abort
         continue;
       }
@@ -249,7 +253,10 @@ async function serve(engine: Engine, stop: AbortSignal): Promise<void> {
       if (isLostStore(error)) return; // the callers get the same error
       const ms = doubling(afterSilence, failures);
       const fields = { error: errorField(error), retryAt: retryField(engine.clock.now(), ms) };
-      engine.settings.logger.warn(fields, `Cannot serve waiting users: ${inWords(error)}; trying again`);
+      engine.settings.logger.warn(
+        fields,
+        `Cannot serve waiting users: ${inWords(error)}; trying again${todoAbout(error)}`,
+      );
       await sleep(engine.clock, ms, stop).catch(() => {}); // the loop condition checks the abort
     }
   }

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { Cause, ErrorCode } from "../../errors.ts";
+import type { Endpoint } from "../../http/call.ts";
 import type { GatedCall, GateName } from "../../guard/gates.ts";
 import type { GateReason } from "../../../machines/index.ts";
 import {
@@ -36,6 +38,31 @@ export const reasonOf: Readonly<Record<GateName, GateReason>> = {
   secret: "credentials",
   region: "forbidden",
 };
+
+/** What an error with such a cause is called; `null`: the configured limit is reached, which is no error. */
+export const errorOf: Readonly<Record<GateReason, ErrorCode | null>> = {
+  throttled: "RATE_LIMITED",
+  rateLimit: null,
+  unavailable: "UNAVAILABLE",
+  credentials: "CREDENTIALS_REFUSED",
+  forbidden: "FORBIDDEN",
+};
+
+/** The endpoints whose failed calls shut each gate. */
+const endpointsAt: Readonly<Record<GateName, readonly Endpoint[]>> = {
+  management: ["management"],
+  token: ["token"],
+  fhir: ["fhir"],
+  exchange: ["token"],
+  secret: ["management", "token"],
+  region: ["management", "token"],
+};
+
+/** The latest failed call because of which this gate may be shut, of those that this process has seen. */
+export function troubleAt(gate: GateName, trouble: (endpoint: Endpoint) => Cause | null): Cause | null {
+  const seen = endpointsAt[gate].flatMap((endpoint) => trouble(endpoint) ?? []);
+  return seen.toSorted((one, other) => other.at.getTime() - one.at.getTime())[0] ?? null;
+}
 
 /** The endpoint of the neutral call for this call; `null`: a refusal by FHIR concerns that call only. */
 export function neutralFor(call: GatedCall): NeutralEndpoint | null {

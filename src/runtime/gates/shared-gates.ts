@@ -5,12 +5,14 @@
  * @module
  */
 import { randomName, type Clock } from "../../clock.ts";
-import { inWords } from "../../errors.ts";
+import { causeInWords, inWords, type Cause } from "../../errors.ts";
+import { nextStepAfter, nextSteps, todoAbout } from "../../next-step.ts";
 import type { GateName } from "../../guard/gates.ts";
 import { openGate, stepGate, type Gate, type GateEvent } from "../../../machines/index.ts";
 import type { AccountRecord, Json, Store } from "../../store/contract.ts";
 import { readGates, withGate } from "./gate-record.ts";
 import { GateTimes } from "./gate-times.ts";
+import { errorOf } from "./gate-rules.ts";
 import { errorField, retryField, type Logger } from "../options/logger.ts";
 
 /** The dependencies of {@link SharedGates}. */
@@ -20,6 +22,8 @@ export interface BoardParts {
   /** The name under which the gate of the secret in use is kept. */
   readonly secretKey: () => string;
   readonly logger: Logger;
+  /** The latest failed call because of which the gate may be shut. */
+  readonly trouble: (gate: GateName) => Cause | null;
   /** Called when a gate changed. */
   readonly changed: () => void;
   /** Called with the account's record on each read, and when the read started, on `clock.monotonic()`. */
@@ -174,7 +178,10 @@ export class SharedGates {
       if (found !== null) this.#parts.seen(found, at);
       this.#see(found === null ? {} : this.#gatesIn(found));
     } catch (error) {
-      this.#parts.logger.warn({ error: errorField(error) }, `Cannot read the account: ${inWords(error)}`);
+      this.#parts.logger.warn(
+        { error: errorField(error) },
+        `Cannot read the account: ${inWords(error)}${todoAbout(error)}`,
+      );
       this.#readAt = this.#parts.clock.monotonic(); // the last known gates are used for a while
     }
   }
@@ -212,9 +219,18 @@ export class SharedGates {
       const { state, reason } = gate;
       const now = clock.now();
       const ms = Math.max(0, gate.until - now);
+      const error = reason && errorOf[reason];
+      const trouble = error && this.#parts.trouble(name);
+      const met = trouble ? `: ${causeInWords(trouble)}` : "";
+      const todo = trouble ? nextStepAfter(trouble) : error && nextSteps[error];
       logger.warn(
-        { gate: name, ...(reason !== null && { reason }), retryAt: retryField(now, ms) },
-        `The account's ${name} gate is ${state} (${reason}); next try in ${Math.ceil(ms / 1_000)} s`,
+        {
+          gate: name,
+          ...(reason !== null && { reason }),
+          ...(trouble && { call: trouble.call, host: trouble.host, code: trouble.code }),
+          retryAt: retryField(now, ms),
+        },
+        `The account's ${name} gate is ${state} (${reason})${met}; next try in ${Math.ceil(ms / 1_000)} s${todo ? `; what to do: ${todo}` : ""}`,
       );
     }
     changed();

@@ -5,7 +5,8 @@
  * @module
  */
 import { causeInWords, type Cause } from "../../errors.ts";
-import { isPurging, type GateReason, type UserState } from "../../../machines/index.ts";
+import { nextStepAfter, nextSteps } from "../../next-step.ts";
+import { isPurging, type FailureReason, type GateReason, type UserState } from "../../../machines/index.ts";
 import type { GateName } from "../../guard/gates.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { ShutGate } from "./budget.ts";
@@ -27,6 +28,8 @@ export interface Circumstances {
   readonly isRunning: boolean;
   /** When a worker runs it next; `null`: never, or it waits in a lane. */
   readonly dueAt: Date | null;
+  /** Why the store takes no writes; `null`: it takes them. */
+  readonly unwritable: string | null;
   /** The lane it waits in, if any, at most how many users are ahead of it, and how long that takes. */
   readonly queue: { readonly lane: Lane; readonly ahead: number; readonly inMs: number } | null;
 }
@@ -41,6 +44,7 @@ export function explainUser(status: UserStatus, circumstances: Circumstances): s
     ...whatIsOdd(status),
     ...howItIsHeld(status, circumstances.now),
     whatIsNext(status, circumstances),
+    ...whatToDo(status, circumstances),
   ].join(" ");
 }
 
@@ -144,6 +148,30 @@ function whatIsNext(status: UserStatus, circumstances: Circumstances): string {
   return `Next is ${next}, ${dueInWords(circumstances)}.`;
 }
 
+/** What an operator does about what holds it up. */
+function whatToDo({ failure, pause, usable }: UserStatus, around: Circumstances): readonly string[] {
+  const cause = pause?.cause ?? (usable ? null : around.cause);
+  const step =
+    failure === null ? cause && nextStepAfter(cause) : `${failureSteps[failure.reason]}, then call retry()`;
+  return [
+    ...(around.unwritable === null
+      ? []
+      : [
+          `The store takes no writes, so nothing goes on: ${sentence(around.unwritable)} What to do: ${nextSteps.STORE_UNAVAILABLE}.`,
+        ]),
+    ...(step === null || around.isRunning ? [] : [`What to do: ${step}.`]),
+  ];
+}
+
+const failureSteps: Readonly<Record<FailureReason, string>> = {
+  refused: "correct what 1upHealth refuses, or ask its support about that status and code",
+  codesRefused: "ask 1upHealth's support why its token endpoint refuses the codes of this client",
+  contradiction: "ask 1upHealth's support about this app_user_id, which it knows and does not know",
+  idTaken: "look at the user that has that app_user_id here, and offboard one of the two without a purge",
+  anotherUser:
+    "compare both users with 1upHealth's own list (call reconcile()), and offboard the wrong one without a purge",
+};
+
 /** It waits for nothing but its turn. */
 function isInLine({ reason }: UserPause, queue: Circumstances["queue"]): boolean {
   return reason === "rateLimit" && queue !== null;
@@ -228,7 +256,7 @@ function whyItWaits(reason: UserPause["reason"] | GateReason, shut: readonly Shu
         ? "1upHealth answered 429 for this user, while other users' calls succeed"
         : `1upHealth answered 429 though a slot was free, so the account is also used elsewhere${forAll}`;
     case "unavailable":
-      return `1upHealth does not respond, or responds with server errors${forAll}`;
+      return `its call brought no answer of 1upHealth's own, or a server error${forAll}`;
     case "credentials":
       return `1upHealth refuses the client id and secret${gate === undefined ? ` for this user, while other users' calls succeed` : forAll}`;
     case "forbidden":

@@ -8,6 +8,7 @@ import { shutGates } from "./budget.ts";
 import { checkId } from "../options/check-id.ts";
 import type { Engine } from "../engine/engine.ts";
 import { explainUser, type Circumstances } from "./explain-user.ts";
+import { unwritable } from "./health.ts";
 import { causeNow } from "../user/causes.ts";
 import { historyOf, type HistoryStep } from "../user/history-of.ts";
 import { loadUser, type LoadedUser } from "../engine/load-user.ts";
@@ -64,18 +65,21 @@ export function createExplainVerbs(engine: Engine, open: () => void): ExplainVer
   };
 }
 
-async function circumstancesOf(
-  { account, clock, running, guard }: Engine,
-  { user, record }: LoadedUser,
-): Promise<Circumstances> {
+async function circumstancesOf(engine: Engine, { user, record }: LoadedUser): Promise<Circumstances> {
+  const { account, clock, running, guard } = engine;
   const { dueInMs, lane, lease } = record;
-  const [forecast] = await Promise.all([lane && guard.forecast(1, lane), account.refresh()]);
+  const [forecast, refusal] = await Promise.all([
+    lane && guard.forecast(1, lane),
+    unwritable(engine),
+    account.refresh(),
+  ]);
   const now = clock.now();
   return {
     now,
     shut: shutGates(account.gates()),
     cause: causeNow(user),
     text: user.secrets.causeText?.reveal() ?? null,
+    unwritable: refusal,
     isRunning: running.has(user.id) || (lease !== null && lease.leftMs > 0),
     dueAt: dueInMs === null ? null : new Date(now + dueInMs),
     queue:

@@ -4,7 +4,9 @@
  * @module
  */
 import { inTime } from "../../clock.ts";
-import { isLifecycleError, LifecycleError, type ErrorCode } from "../../errors.ts";
+import { causeInWords, inWords, isLifecycleError, LifecycleError, type ErrorCode } from "../../errors.ts";
+import { nextStepAfter, nextSteps } from "../../next-step.ts";
+import { troubleAt } from "../gates/gate-rules.ts";
 import { viewOf, type BudgetView, type ShutGate } from "./budget.ts";
 import type { AccountPause } from "../account/pauses.ts";
 import type { EndpointHealth } from "../../http/endpoints.ts";
@@ -34,6 +36,12 @@ export interface Health {
    *   next attempt is made
    */
   readonly problem: ErrorCode | null;
+  /** That problem in words: the store's error, or the call that 1upHealth refused; `null`: there is none. */
+  readonly why: string | null;
+  /**
+   * What to do about the problem; `null`: there is none. Of an endpoint that does not work, `endpoints` holds its own.
+   */
+  readonly nextStep: string | null;
   /**
    * 1upHealth's endpoints as this process has seen them: when a call was last answered, and why the last one that
    * was not failed.
@@ -60,6 +68,20 @@ export interface Health {
 /** A probe gets its response within this time, ms, whatever the store does. */
 const longestMs = 500;
 
+/** Why the store takes no writes, or does not tell in time; `null`: it takes them. */
+export async function unwritable(engine: Engine): Promise<string | null> {
+  const { clock, writability } = engine;
+  return inTime(
+    clock,
+    longestMs,
+    () => writability.check(),
+    () => tooLate(engine),
+  ).then(
+    () => null,
+    (error: unknown) => troubleIn(error).why,
+  );
+}
+
 /** Checks the store and the account. Never rejects; makes no call to 1upHealth. */
 export function createHealth(engine: Engine): () => Promise<Health> {
   const { clock, writability } = engine;
@@ -69,13 +91,14 @@ export function createHealth(engine: Engine): () => Promise<Health> {
     (reading ??= Promise.all([viewOf(engine), engine.store.account.load()])
       .then(([view]) => view)
       .finally(() => (reading = null)));
-  const inLimit = <T>(ask: () => Promise<T>): Promise<T> => inTime(clock, longestMs, ask, tooLate);
+  const inLimit = <T>(ask: () => Promise<T>): Promise<T> =>
+    inTime(clock, longestMs, ask, () => tooLate(engine));
 
   return async () => {
     const began = clock.monotonic();
     const [seen, refusal] = await Promise.all([
-      inLimit(look).then((view) => ({ view, ms: clock.monotonic() - began }), codeOf),
-      inLimit(() => writability.check()).then(() => null, codeOf),
+      inLimit(look).then((view) => ({ view, ms: clock.monotonic() - began }), troubleIn),
+      inLimit(() => writability.check()).then(() => null, troubleIn),
     ]);
     const about = {
       endpoints: engine.endpoints.health(),
@@ -85,33 +108,55 @@ export function createHealth(engine: Engine): () => Promise<Health> {
       apart: engine.account.apart,
     };
     const isClosed = engine.closing.aborted;
-    if (typeof seen === "string") {
-      return { ready: false, storeMs: null, problem: isClosed ? null : seen, shut: [], ...about };
+    if ("problem" in seen) {
+      return { ready: false, storeMs: null, ...(isClosed ? none : seen), shut: [], ...about };
     }
     const { shut } = seen.view;
     // This stays a problem while one call probes whether 1upHealth still refuses.
-    const problem = isClosed ? null : (engine.keys.trouble?.code ?? refusal ?? refusalIn(shut));
-    return { ready: problem === null && !isClosed, storeMs: seen.ms, problem, shut, ...about };
+    const { trouble } = engine.keys;
+    const met = isClosed ? none : trouble ? troubleIn(trouble) : (refusal ?? refusalIn(engine, shut));
+    return { ready: met.problem === null && !isClosed, storeMs: seen.ms, ...met, shut, ...about };
   };
 }
 
-function codeOf(error: unknown): ErrorCode {
-  return isLifecycleError(error) ? error.code : "STORE_UNAVAILABLE";
+/** Why it is not ready. */
+type Trouble = Pick<Health, "problem" | "why" | "nextStep">;
+
+const none: Trouble = { problem: null, why: null, nextStep: null };
+
+function troubleIn(error: unknown): Trouble {
+  const problem = isLifecycleError(error) ? error.code : "STORE_UNAVAILABLE";
+  return {
+    problem,
+    why: isLifecycleError(error) ? error.message : inWords(error),
+    nextStep: nextSteps[problem],
+  };
 }
 
-function tooLate(): LifecycleError {
+function tooLate({ settings, writability }: Engine): LifecycleError {
+  const { refusal } = writability;
+  const before = refusal === null ? "" : `, after: ${inWords(refusal).replace(/^LifecycleError: /, "")}`;
   return new LifecycleError(
     "STORE_UNAVAILABLE",
-    `Cannot determine the health: the store did not respond within ${longestMs} ms`,
-    {
-      retryable: true,
-    },
+    `Cannot determine the health: the ${settings.store.name} store did not respond within ${longestMs} ms${before}`,
+    { retryable: true },
   );
 }
 
 /** What 1upHealth refuses: the secret in use, or else this process. */
-function refusalIn(shut: readonly ShutGate[]): ErrorCode | null {
-  const isShutBy = (one: ShutGate["reason"]): boolean => shut.some(({ reason }) => reason === one);
-  if (isShutBy("credentials")) return "CREDENTIALS_REFUSED";
-  return isShutBy("forbidden") ? "FORBIDDEN" : null;
+function refusalIn({ endpoints }: Engine, shut: readonly ShutGate[]): Trouble {
+  const found = (["credentials", "forbidden"] as const)
+    .map((reason) => shut.find((gate) => gate.reason === reason))
+    .find((gate) => gate !== undefined);
+  if (found === undefined) return none;
+  const cause = troubleAt(found.gate, (endpoint) => endpoints.trouble(endpoint));
+  const [problem, what] =
+    found.reason === "credentials"
+      ? (["CREDENTIALS_REFUSED", "1upHealth refuses the client id and secret"] as const)
+      : (["FORBIDDEN", "calls of this process are blocked before they reach 1upHealth"] as const);
+  return {
+    problem,
+    why: cause === null ? what : `${what}: ${causeInWords(cause)}`,
+    nextStep: cause === null ? nextSteps[problem] : nextStepAfter(cause),
+  };
 }

@@ -54,7 +54,7 @@ function heldRing(ring: readonly RingKey[]): KeyRing {
       const given = ring.map(({ id }) => id).join(", ");
       throw new LifecycleError(
         "KEY_REFUSED",
-        `Cannot open the store: it was written with key ${wrapped.by}, and the configured keys are ${given}; nothing was changed`,
+        `Cannot open the store: it was written with key ${wrapped.by}, and the configured keys are ${given}: add key ${wrapped.by} to them; nothing was changed`,
         { facts: { storeKey: wrapped.by } },
       );
     },

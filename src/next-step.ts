@@ -1,0 +1,119 @@
+/**
+ * What an operator does next: after a failed call, and about an error. One clause without a full stop, for the log,
+ * `health()`, `explain()` and the commands.
+ *
+ * @module
+ */
+import { isLifecycleError, type Cause, type ErrorCode } from "./errors.ts";
+
+const steps = {
+  name: "check the host name (endpoints, ONEUP_API, ONEUP_AUTH) and the DNS of this machine",
+  refused:
+    "check host and port (endpoints, ONEUP_API, ONEUP_AUTH), and that a firewall lets this machine reach them",
+  network: "check this machine's network, and that a firewall lets it reach the host",
+  cut: "check the proxies and firewalls on the way if it goes on; it is tried again",
+  expired:
+    "check the clock of this machine, and a proxy that opens TLS; otherwise the host's owner must renew its certificate",
+  certificate:
+    "check the host (endpoints, ONEUP_API, ONEUP_AUTH); if a proxy of yours opens TLS, name its authority in NODE_EXTRA_CA_CERTS",
+  proxy: "give the proxy its user and password, in the dispatcher of undiciTransport()",
+  slow: "check the way to the host if it goes on, and raise timeoutMs if the host is known to be slow; it is tried again",
+  credentials:
+    "compare client id and secret (credentials, ONEUP_CLIENT_ID, ONEUP_CLIENT_SECRET) with 1upHealth's console, then call account.reopen()",
+  blocked:
+    "call the host from this machine with curl: if a proxy or a login page answers, mend that; if 1upHealth blocks this address, ask its support; then call account.reopen()",
+  elsewhere:
+    "check the base URL (endpoints, ONEUP_API, ONEUP_AUTH): another server may answer there; it is tried again",
+  throttled:
+    "find out what else calls with this client id, and lower the limit with account.setLimits() if something does; the gate opens by itself",
+  failing: "wait, and ask 1upHealth's support if it goes on; it is tried again",
+  size: "raise maxAnswerBytes if such a response is wanted",
+  code: "wait: a fresh code is requested by itself",
+  odd: "compare with 1upHealth's own list: call reconcile(); it is tried again",
+} as const;
+
+/** The codes of a cause that have a step of their own. The status decides about others. */
+const ofCode: Readonly<Record<string, keyof typeof steps>> = {
+  ENOTFOUND: "name",
+  EAI_AGAIN: "name",
+  EAI_FAIL: "name",
+  ECONNREFUSED: "refused",
+  CERT_HAS_EXPIRED: "expired",
+  CERT_NOT_YET_VALID: "expired",
+  ECONNRESET: "cut",
+  EPIPE: "cut",
+  UND_ERR_SOCKET: "cut",
+  TIMEOUT: "slow",
+  DEADLINE_PASSED: "failing",
+  process_died: "failing",
+  proxy_407: "proxy",
+  http_407: "proxy",
+  invalid_client: "credentials",
+  unauthorized_client: "credentials",
+  html_page: "blocked",
+  invalid_grant: "code",
+  invalid_code: "code",
+  no_code: "code",
+  no_refresh_token: "code",
+  another_user: "odd",
+  unnamed_user: "odd",
+  other_users: "odd",
+  user_missing: "odd",
+  app_user_id_taken: "odd",
+  ANSWER_TOO_BIG: "size",
+};
+
+/** What to do after this failed call. */
+export function nextStepAfter({ code, status }: Pick<Cause, "code" | "status">): string {
+  return steps[Object.hasOwn(ofCode, code) ? (ofCode[code] ?? "failing") : stepAfterStatus(code, status)];
+}
+
+function stepAfterStatus(code: string, status: number | null): keyof typeof steps {
+  if (status === null) {
+    if (/CERT|SIGNATURE|^ERR_TLS|^ERR_SSL/.test(code)) return "certificate";
+    return code.startsWith("proxy_") ? "proxy" : "network";
+  }
+  if (status === 401) return "credentials";
+  if (status === 429) return "throttled";
+  if (status === 404 || status === 405 || status === 410) return "elsewhere";
+  const isBlocked = [403, 406, 451, 511].includes(status) || (status >= 300 && status < 400);
+  return isBlocked ? "blocked" : "failing";
+}
+
+/** What to do about an error with this code. */
+export const nextSteps: Readonly<Record<ErrorCode, string>> = {
+  INVALID_OPTION: "correct the option, flag or variable that the message names",
+  INVALID_ID: "pass an id of 1 to 512 bytes of UTF-8 without control characters",
+  INVALID_RESOURCE: "correct the FHIR resource, type, version or id that the message names",
+  CREDENTIALS_REFUSED: steps.credentials,
+  FORBIDDEN: steps.blocked,
+  RATE_LIMITED: steps.throttled,
+  UNAVAILABLE: "look at the failed call in the message, and at health(); it may be tried again",
+  BAD_ANSWER: "look at the status in the message; if it goes on, ask 1upHealth's support about that call",
+  ANSWER_TOO_BIG: "raise maxAnswerBytes, or ask for less: a smaller _count, fewer _include",
+  IN_DOUBT: "find out before you repeat it: read the resource, or search for it",
+  USER_UNKNOWN: "check the id and the store, or call onboard()",
+  USER_NOT_READY: "wait for retryAfterMs, and look at explain() if it goes on",
+  USER_FAILED: "look at explain(), mend what it names, then call retry()",
+  USER_CONFLICT: "choose another id, or look at both users with explain()",
+  PAUSED: "wait for the end of the pause, or call account.unpause() or unhold()",
+  USER_OFFBOARDED: "call onboard() to start over, or forget() to remove what is left",
+  RENAMED: "use the new id, which facts.renamedTo holds",
+  FHIR_REFUSED: "look at status, and at the issues in facts; correct the request",
+  FHIR_CONFLICT: "read the resource again, apply the change to it, and update it once more",
+  NOT_DECLARED: "use another operation or FHIR version, or pass strict: false if you know better",
+  STORE_UNAVAILABLE:
+    "check that the store runs, can be reached from this machine and takes writes; nothing is lost, and work continues by itself",
+  STORE_UNUSABLE: "do what the message names, and start the process again",
+  KEY_REFUSED:
+    "give the key that the message names (encryption, ONEUP_KEY_FILE, ONEUP_KEY), from where you keep keys",
+  RECORD_TOO_NEW: "update this process to the release that wrote the record",
+  RECORD_DAMAGED: "call reauthorize(), which gets a new grant",
+  CURSOR_EXPIRED: "read all users once (users()), then follow the events without a cursor",
+  CLOSED: "open a new lifecycle",
+};
+
+/** The end of a log line about an error that is met again: `; what to do: …`. */
+export function todoAbout(error: unknown): string {
+  return isLifecycleError(error) ? `; what to do: ${nextSteps[error.code]}` : "";
+}
