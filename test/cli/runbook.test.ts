@@ -34,17 +34,17 @@ async function followed(heading: string, { operator, server, path }: OperatorSta
   return printed.join("\n");
 }
 
-/** Asks for a fresh grant of Ada, which waits then. */
+/** Eve signs up, and waits. */
 async function asked({ operator }: OperatorStage): Promise<void> {
   const lifecycle = await operator.open();
-  await untilPaused(lifecycle, "ada", (wait) => lifecycle.reauthorize("ada", wait));
+  await untilPaused(lifecycle, "eve", (wait) => lifecycle.onboard("eve", wait));
   await lifecycle.close();
 }
 
-/** How the account comes to what the entry begins with; other entries are run on an account that is well. */
+/** How the account comes to what the entry begins with, for Eve; other entries are run on an account that is well. */
 const played: Readonly<Record<string, (stage: OperatorStage) => Promise<void>>> = {
   "`management`": async (stage) => {
-    stage.sandbox.fail({ call: "issueAuthCode", status: 429, headers: { "retry-after": "60" } });
+    stage.sandbox.fail({ call: "createUser", status: 429, headers: { "retry-after": "60" } });
     await asked(stage);
   },
   "`secret`": async (stage) => {
@@ -56,7 +56,6 @@ const played: Readonly<Record<string, (stage: OperatorStage) => Promise<void>>> 
     await stage.act("pause", "--reason", "a bill");
     await asked(stage);
   },
-  "`held`": async ({ act }) => void (await act("hold", "ada", "--reason", "a complaint")),
 };
 
 describe("the runbook", () => {
@@ -69,8 +68,10 @@ describe("the runbook", () => {
   it.each(headings.filter((heading) => heading !== "`region`"))("%s: its commands run", async (heading) => {
     const stage = await operatorStage();
     await played[heading]?.(stage);
-    const shown = `${(await stage.operator.run(["status"])).out}${(await stage.operator.run(["explain", "ada"])).out}`;
-    if (heading in played) expect(shown.replaceAll(/\s+/g, " ")).toContain(symptomOf(heading));
+    if (heading in played) {
+      const [status, explain] = [await stage.act("status"), await stage.act("explain", "eve")];
+      expect(`${status.out} ${explain.out}`.replaceAll(/\s+/g, " ")).toContain(symptomOf(heading));
+    }
     await followed(heading, stage);
   });
 

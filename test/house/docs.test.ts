@@ -3,6 +3,8 @@ import { existsSync } from "node:fs";
 import { join, posix } from "node:path";
 import { mermaid } from "oneup-lifecycle/machines";
 import { describe, expect, it } from "vitest";
+import { allCommands } from "../../src/cli/command-table.ts";
+import { nextSteps } from "../../src/next-step.ts";
 import { programsIn, ran } from "./programs.ts";
 import { read, root, tracked } from "./repository.ts";
 
@@ -34,6 +36,10 @@ function brokenLinks(path: string): readonly string[] {
   });
 }
 
+function byName(one: string, other: string): number {
+  return one < other ? -1 : 1;
+}
+
 describe("docs", () => {
   it.each(pages)("%s links to files and headings that exist", (path) => {
     expect(brokenLinks(path)).toEqual([]);
@@ -59,16 +65,27 @@ describe("docs", () => {
     expect(/```mermaid\n([\s\S]*?)\n```/.exec(read("docs/concepts.md"))?.[1]).toBe(mermaid());
   });
 
-  it("lists in operations.md every error code, with its meaning", () => {
-    const meanings = Array.from(
-      read("src/errors.ts").matchAll(/^ \* \| (`[A-Z_]+`) \| (.*) \|$/gm),
-      ([, code = "", meaning = ""]) => `${code} ${meaning}`,
+  it("lists in errors.md every error code and no other, with its meaning and what to do", () => {
+    const meanings = new Map(
+      Array.from(
+        read("src/errors.ts").matchAll(/^ \* \| `([A-Z_]+)` \| (.*) \|$/gm),
+        ([, code = "", meaning = ""]) => [code, meaning] as const,
+      ),
     );
-    const squeezed = read("docs/operations.md")
-      .replaceAll(/ +\| +/g, "|")
-      .replaceAll(/\| +/g, "|")
-      .replaceAll(/ +\|/g, "|");
-    expect(meanings.length).toBeGreaterThan(20);
-    expect(meanings.filter((row) => !squeezed.includes(`|${row.replace(" ", "|")}|`))).toEqual([]);
+    const steps: Readonly<Record<string, string>> = nextSteps;
+    expect([...meanings.keys()].toSorted(byName)).toEqual(Object.keys(steps).toSorted(byName));
+    const rows = Array.from(
+      read("docs/errors.md").matchAll(/^\| `([A-Z_]+)` (.*)$/gm),
+      ([, code = "", rest = ""]) => {
+        const [, meaning = "", step = "", command = ""] = rest.split("|").map((cell) => cell.trim());
+        return { code, meaning, step, command: command.replaceAll("`", "").replace(/ ID$/, "") };
+      },
+    );
+    expect(rows.map(({ code }) => code)).toEqual([...meanings.keys()]);
+    const names = [...allCommands.map(({ name }) => name), "help", ""];
+    for (const { code, meaning, step, command } of rows) {
+      expect({ code, meaning, step }).toEqual({ code, meaning: meanings.get(code), step: steps[code] });
+      expect(names).toContain(command);
+    }
   });
 });
