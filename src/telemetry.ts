@@ -10,7 +10,19 @@
 
 /** A system of traces and metrics: `openTelemetry()` returns one. */
 export interface Telemetry {
-  /** Called once by each lifecycle, before it opens its store. */
+  /**
+   * Called once by each lifecycle, before it opens its store.
+   *
+   * @example
+   * ```ts
+   * import { openTelemetry, type Telemetry } from "oneup-lifecycle/opentelemetry";
+   *
+   * const inner = openTelemetry();
+   * export const telemetry: Telemetry = {
+   *   attach: (about) => ({ ...inner.attach(about), takenOver: (call) => console.log("taken over during", call) }),
+   * };
+   * ```
+   */
   attach(about: { readonly store: string }): Recorder;
 }
 
