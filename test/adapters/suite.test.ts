@@ -271,6 +271,49 @@ const mistakes: readonly [name: string, notices: RegExp, mistake: (store: Store)
       },
     }),
   ],
+  [
+    "appends the events of a write that it has already",
+    /that is acknowledged again appends nothing more/,
+    ({ commit, events }) => ({
+      async commit(write) {
+        const answer = await commit({ ...write, events: undefined });
+        if (answer.type === "committed")
+          for (const event of write.events ?? [])
+            await events?.forget({ key: `${Math.random()}`, events: [event] });
+        return answer;
+      },
+    }),
+  ],
+  [
+    "gives the number of a removed event again",
+    /trim\(\) removes the old ones/,
+    ({ events }) => ({
+      ...(events && {
+        events: {
+          ...events,
+          async read(ask) {
+            const page = await events.read(ask);
+            return { ...page, last: page.events.at(-1)?.number ?? 0 };
+          },
+        },
+      }),
+    }),
+  ],
+  [
+    "forgets the events of others too",
+    /forget\(\) removes all events of one key/,
+    ({ events }) => ({
+      ...(events && {
+        events: {
+          ...events,
+          async forget(ask) {
+            await events.trim({ olderThanMs: -1, limit: 99 });
+            await events.forget(ask);
+          },
+        },
+      }),
+    }),
+  ],
 ];
 
 describe("testing/storeConformance", () => {
