@@ -6,6 +6,7 @@
 import type { Command } from "./command.ts";
 import { backup } from "./commands/backup.ts";
 import { diagram } from "./commands/diagram.ts";
+import { events } from "./commands/events.ts";
 import { explain } from "./commands/explain.ts";
 import { forecast } from "./commands/forecast.ts";
 import { inspect } from "./commands/inspect.ts";
@@ -47,7 +48,7 @@ export const commandGroups: readonly CommandGroup[] = [
   },
   {
     about: "For the account and the store",
-    commands: [limits, reopen, pause, unpause, listKeys, rotateKeys, retireKey, backup, migrate],
+    commands: [events, limits, reopen, pause, unpause, listKeys, rotateKeys, retireKey, backup, migrate],
   },
 ];
 

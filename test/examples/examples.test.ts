@@ -169,6 +169,23 @@ describe.concurrent("examples", () => {
     expect(out).toMatch(/second server: done tokenActive\ncalls: 2 management, 1 token; created twice: 0\n$/);
   });
 
+  it("15-webhooks posts each event at least once and in order, and the receiver verifies them", async () => {
+    const { code, out, err } = await start("examples/15-webhooks.ts").ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    const [ada, bob] = ["ada", "bob"].map((name) =>
+      ["ONBOARD", "USER_CREATED", "TOKEN_GRANTED"].map((type) => `${name}@example.org ${type}`),
+    );
+    expect(out.trimEnd().split("\n")).toEqual([
+      ...(ada ?? []),
+      bob?.[0],
+      "the sender has died; the next one continues",
+      `${bob?.[0]}: again, and ignored`,
+      ...(bob?.slice(1) ?? []),
+      "a request without the secret: 401",
+      "events: 6",
+    ]);
+  });
+
   it.each(["examples/11-hono.ts", "examples/12-express.ts"])(
     "%s visits itself: the page sees each step, by any process",
     async (path) => {

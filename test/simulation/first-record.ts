@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { StoreKeysParts } from "../../src/runtime/account/store-keys.ts";
 import { storeKeyContext, storeKeyOf, withKeyRecord, wrapNames } from "../../src/store/sealing/key-record.ts";
 import type { Scenario } from "./scenario.ts";
+import { hour } from "./time.ts";
 
 /** Writes the account's record as the first process of the release would, but with keys that the seed decides. */
 export async function beginStore(
@@ -13,8 +14,10 @@ export async function beginStore(
   const wrapped = await ring(true).wrap(key.bytes, storeKeyContext(account));
   const limits = { management: limit, ...(tokenLimit && { token: tokenLimit }) };
   const isFirst = kinds.includes("anotherLimit"); // else the first process writes them down
+  const keepMs = (seed % 2 === 0 ? 1 : 7 * 24) * hour;
+  const events = { isOn: true, keepMs, epoch: 1 };
   const value = withKeyRecord(
-    { ...(hideIds && { hideIds }), ...(isFirst && { limits }) },
+    { ...(kinds.includes("events") && { events }), ...(hideIds && { hideIds }), ...(isFirst && { limits }) },
     {
       format: releases.from,
       storeKeys: [{ id: key.id, madeUnder: wrapped.by, ...wrapped }],

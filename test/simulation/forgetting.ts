@@ -36,10 +36,11 @@ export class Forgetting {
 
   /** It was forgotten: it starts over under an id that it had. `expects`: the application takes it for one who is at 1upHealth. */
   async ends(person: Person, expects: boolean): Promise<void> {
-    const { judge, handler, trace } = this.#stage;
+    const { judge, handler, scenario, trace } = this.#stage;
     const { id } = judge.of(person.id);
     const ids = judge.forget(person.id);
     await judge.forgets.forgotten(ids, this.#stage);
+    if (scenario.kinds.includes("events")) await judge.events.forgotten(ids);
     person.id = this.#dice?.pick(ids) ?? id;
     trace.note("", `${id} is forgotten, and will come as ${person.id}`);
     const exists = handler.world.users.find(person.id) !== undefined;

@@ -1,6 +1,7 @@
 /** Judges grants: to which user they belong, and how often a secret that works once is presented. */
 import type { World } from "../../src/sandbox/state/world.ts";
 import type { Secrets } from "../../src/store/sealing/sealer.ts";
+import type { Envelope } from "../../src/store/envelope.ts";
 import type { Dossier } from "./dossier.ts";
 import type { Judge } from "./judge.ts";
 import type { Life } from "./life.ts";
@@ -53,14 +54,20 @@ export class GrantJudge {
   }
 
   /** A user's secrets were written. Those of another user would open that one's data. */
-  saved(dossier: Dossier, secrets: Secrets, expiresAt: number): void {
+  saved(dossier: Dossier, secrets: Secrets, before: Envelope | null, after: Envelope): void {
+    const expiresAt = Number(after.context["expiresAt"] ?? Infinity);
+    const { accessToken, refreshToken } = secrets;
+    if (accessToken !== undefined && refreshToken === undefined) {
+      dossier.withoutRefreshToken++;
+      if (before?.sealed?.fields.includes("refreshToken") ?? false)
+        this.#judge.blame(`P2: the refresh token of ${dossier.id} is gone`);
+    }
     for (const kind of ["code", "accessToken", "refreshToken"] as const) {
       const secret = secrets[kind];
       const owner = secret && this.#world.grants.ownerOf(kind, secret.reveal());
       if (owner !== undefined && this.#byRemote.get(owner) !== dossier)
         this.#judge.blame(`P5: ${dossier.id} was given a ${kind} of another user`);
     }
-    const { accessToken } = secrets;
     if (accessToken === undefined) return;
     this.#saved.set(accessToken.reveal(), expiresAt);
     dossier.ends.add(expiresAt);

@@ -12,6 +12,7 @@ import type { World } from "../../src/sandbox/state/world.ts";
 import { BlockJudge } from "./block-judge.ts";
 import { CauseJudge } from "./cause-judge.ts";
 import { countRefusal, Dossier, freshSteps, isHeldWithCode } from "./dossier.ts";
+import { EventJudge } from "./event-judge.ts";
 import { failing, isManagement } from "./faults.ts";
 import { ForgetJudge } from "./forget-judge.ts";
 import { GrantJudge } from "./grant-judge.ts";
@@ -50,6 +51,7 @@ export class Judge {
   readonly limits: LimitJudge;
   readonly forgets = new ForgetJudge(this);
   readonly leaving: LeavingJudge;
+  readonly events: EventJudge;
   readonly numbers: NumberJudge;
   readonly pauses: PauseJudge = new PauseJudge(this, () => this.#time.now);
   readonly blamed: string[] = [];
@@ -63,6 +65,7 @@ export class Judge {
     this.blocks = new BlockJudge(this, scenario, time);
     this.limits = new LimitJudge(this, scenario, time);
     this.leaving = new LeavingJudge(this, world);
+    this.events = new EventJudge(this, keys.sealer);
     this.numbers = new NumberJudge(this, time, this.#byRemote, world);
     this.#causes = new CauseJudge(this, scenario);
     this.#outage = new OutageJudge(this, scenario, time);
@@ -188,7 +191,7 @@ export class Judge {
   }
 
   /** The store answered a commit. */
-  committed(life: Life, commit: Commit, answer: Committed): void {
+  committed(life: Life, commit: Commit, answer: Committed, from?: string): void {
     const dossier = this.of(commit.id);
     if (answer.type !== "committed") {
       if (answer.type === "conflict" && dossier.lastWriteId === commit.writeId) {
@@ -214,7 +217,7 @@ export class Judge {
     dossier.lease = holds ? this.#leaseOf(life, commit.lease) : null;
     dossier.isKnown = true;
     this.lists.rests(commit, holds);
-    this.#written(life, dossier, commit);
+    this.#written(life, dossier, commit, from);
   }
 
   /** Users were leased to a process. */
@@ -267,7 +270,7 @@ export class Judge {
   }
 
   /** Looks into what was written: was there a reason for every step, and which tokens are safe now? */
-  #written(life: Life, dossier: Dossier, commit: Commit): void {
+  #written(life: Life, dossier: Dossier, commit: Commit, from?: string): void {
     const before = dossier.envelope;
     const after = commit.value as unknown as Envelope; // written by the library itself
     dossier.envelope = after;
@@ -282,7 +285,9 @@ export class Judge {
     const late = before !== null && isHeldWithCode(before) && this.#time.now - dossier.writtenAt > minute;
     if (held || late) dossier.causes.push("its code had to wait");
     dossier.writtenAt = this.#time.now;
-    for (const [, state, event] of freshSteps(before, after)) {
+    const steps = freshSteps(before, after);
+    this.events.written(commit, dossier.revision, steps, from);
+    for (const [, state, event] of steps) {
       this.#step(dossier, state, event);
       if (before !== null) this.lists.step(dossier.id, before, event);
     }
@@ -296,12 +301,7 @@ export class Judge {
     const oneupUserId = (after.context["oneupUserId"] ?? null) as number | null; // written by the library
     const owner = { user: commit.id, oneupUserId };
     const secrets = this.#keys.sealer.open(owner, after.sealed, after.format);
-    this.grants.saved(dossier, secrets, Number(after.context["expiresAt"] ?? Infinity));
-    const { accessToken, refreshToken } = secrets;
-    if (accessToken === undefined || refreshToken !== undefined) return;
-    dossier.withoutRefreshToken++;
-    if (before?.sealed?.fields.includes("refreshToken") ?? false)
-      this.blame(`P2: the refresh token of ${commit.id} is gone`);
+    this.grants.saved(dossier, secrets, before, after);
   }
 
   /** The account's record was written: a gate shut for a secret is shut for that one alone. */

@@ -72,6 +72,12 @@ export const kinds: Readonly<Record<string, Kind>> = {
   ...refusedOnes,
   /** An operator pauses the account or a lane, and holds users, again and again: see `pausing.ts`. */
   pausing: { share: 0.15, alone: 0.3 },
+  /** A consumer follows the events, through processes that die: see `consumer.ts`. Some processes keep them for another time. */
+  events: {
+    share: 0.15,
+    process: (index, dice) =>
+      index === 1 && dice.hits(0.3) ? { events: { keep: dice.pick(["1h", "36h"]) } } : {},
+  },
 };
 
 /** The kinds of a seed. `wanted`: this one in any case. */

@@ -6,6 +6,7 @@ import type { Mutant, Rewrite } from "./breaking.ts";
 import { mutantsOfDoubt } from "./mutants-of-doubt.ts";
 import { mutantsOfAnswers } from "./mutants-of-answers.ts";
 import { mutantsOfCauses } from "./mutants-of-causes.ts";
+import { mutantsOfEvents } from "./mutants-of-events.ts";
 import { mutantsOfPauses } from "./mutants-of-pauses.ts";
 
 const none: Rewrite = () => "null";
@@ -345,4 +346,5 @@ export const mutants: readonly Mutant[] = [
   ...mutantsOfCauses,
   ...mutantsOfPauses,
   ...mutantsOfDoubt,
+  ...mutantsOfEvents,
 ];

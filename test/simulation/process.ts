@@ -121,7 +121,12 @@ export class Process implements Mortal {
         logger,
         ...own,
       },
-      { nextTurn: (task) => void life.hear(0, task), newestFormat: release, memory: this.#stage.memory },
+      {
+        nextTurn: (task) => void life.hear(0, task),
+        newestFormat: release,
+        memory: this.#stage.memory,
+        pollMs: 2 * minute,
+      },
     );
     opened.then(
       (lifecycle) => this.#begin(life, lifecycle),

@@ -22,6 +22,7 @@ import { Kinds } from "./kinds.ts";
 import { List } from "./lists.ts";
 import { Person } from "./people.ts";
 import { allKeys, firstRing, Operator } from "./operator.ts";
+import { Consumer } from "./consumer.ts";
 import { Pausing } from "./pausing.ts";
 import { playEmptying } from "./emptying.ts";
 import { plainStore, type PlainStore } from "./plain-store.ts";
@@ -80,6 +81,7 @@ export class Simulation implements Stage {
   readonly #processes: readonly Process[];
   readonly #operator: Operator;
   readonly #pausing: Pausing;
+  readonly #consumer: Consumer;
   readonly #people: readonly Person[];
   readonly #lists: readonly List[];
   /** What goes wrong now. */
@@ -103,6 +105,7 @@ export class Simulation implements Stage {
     this.#processes = Array.from({ length: processes }, (_, index) => new Process(this, index));
     this.#operator = new Operator(this, this.#processes);
     this.#pausing = new Pausing(this);
+    this.#consumer = new Consumer(this);
     const { imports, strangers } = parts.scenario;
     for (let number = 1; number <= strangers.first; number++) this.#stranger(number);
     this.#people = Array.from({ length: users }, (_, index) => new Person(this, index + 1));
@@ -177,6 +180,7 @@ export class Simulation implements Stage {
     for (const process of this.#processes) process.start();
     this.#operator.begin();
     this.#pausing.begin(this.#people);
+    this.#consumer.begin();
     this.#happenings();
     const broken = brokenBy(judge, time);
     const emptiedMs = this.kinds.emptied();
@@ -207,6 +211,7 @@ export class Simulation implements Stage {
       if (!broken()) await time.run(time.now + hour, () => broken() || judge.all().every(hasArrived));
       if (!broken()) await look();
     }
+    if (!broken()) await this.#consumer.end(broken);
     return this.#outcome(judge.blamed);
   }
 

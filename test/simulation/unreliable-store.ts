@@ -27,7 +27,8 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
   const { store, time, judge, trace, names } = stage;
   const { events } = store;
   const dice = new Dice(stage.scenario.seed, `store of ${life.name}`);
-  const { storeMs } = stage.scenario;
+  const { kinds, storeMs } = stage.scenario;
+  const hasEvents = kinds.includes("events");
 
   /** Delivers a response to the process: at once from a store that takes no time, unless the process stands still. */
   function hear(ms: number, task: () => void): void {
@@ -84,6 +85,7 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
     commit: (commit) =>
       ask("commit", [known(commit).id], async () => {
         const answer = await store.commit(commit);
+        if (hasEvents) await judge.events.look();
         if (isPlaceOfMark(known(commit).id)) return answer;
         judge.committed(life, known(commit), answer);
         if (answer.type === "committed" && commit.take !== undefined && answer.slot !== null)
@@ -113,11 +115,12 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
       return ask("move", [commit.id], async () => {
         const there = await store.load(move.from);
         const answer = await store.move(move);
+        if (hasEvents) await judge.events.look();
         if (isPlaceOfMark(commit.id)) return answer; // it is forgotten
-        const from = there.type === "record" ? known(there.record).id : undefined;
-        if (answer.type === "committed" && from !== undefined && !isPlaceOfMark(from))
-          judge.moved(from, commit.id);
-        judge.committed(life, commit, answer);
+        const id = there.type === "record" ? known(there.record).id : undefined;
+        const from = id === undefined || isPlaceOfMark(id) ? undefined : id;
+        if (answer.type === "committed" && from !== undefined) judge.moved(from, commit.id);
+        judge.committed(life, commit, answer, from);
         return answer;
       });
     },
@@ -138,8 +141,17 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
     ...(events && {
       events: {
         read: (question) => ask("events.read", [], () => events.read(question)),
-        trim: (question) => ask("events.trim", [], () => events.trim(question)),
-        forget: (question) => ask("events.forget", [], () => events.forget(question)),
+        trim: (question) =>
+          ask("events.trim", [], async () => {
+            const removed = await events.trim(question);
+            await judge.events.look();
+            return removed;
+          }),
+        forget: (question) =>
+          ask("events.forget", [], async () => {
+            await events.forget(question);
+            await judge.events.removed();
+          }),
         replace: (question) => ask("events.replace", [], () => events.replace(question)),
       },
     }),

@@ -121,6 +121,7 @@ function newEvents(engine: Engine, user: User, from: string | undefined): Pick<C
   const { setting } = engine.outbox;
   if (setting === null || !setting.isOn) return {};
   const events = eventsOf(engine, user, { epoch: setting.epoch, at: engine.clock.now(), from });
+  // seam: events-are-in-the-commit-of-their-steps
   return events.length === 0 ? {} : { events };
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { aSignal, check, checkValue, type Rule, type Rules } from "../../checks.ts";
+import { aSignal, aSwitch, check, checkValue, type Rule, type Rules } from "../../checks.ts";
 import type { Engine } from "../engine/engine.ts";
 import { isCursor, placeAt } from "./cursor.ts";
 import { eventsAreOff, followEvents } from "./follow-events.ts";
@@ -15,6 +15,8 @@ export interface EventOptions {
   readonly after?: string | undefined;
   /** Only events of these types. @default all types */
   readonly types?: readonly LifecycleEventType[] | undefined;
+  /** `false`: ends behind the last event that is there. @default true: waits for others */
+  readonly follow?: boolean | undefined;
   /** Ends the sequence. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -31,7 +33,7 @@ export interface EventVerbs {
    * the store is unavailable.
    *
    * @throws {LifecycleError} `CURSOR_EXPIRED` if events behind `after` are missing; `INVALID_OPTION`, also while events
-   * are off; `STORE_UNUSABLE`; `CLOSED` if the lifecycle was closed before the call
+   * are off; `STORE_UNUSABLE`; `RECORD_TOO_NEW`, `KEY_REFUSED` of the account; `CLOSED` if the lifecycle was closed before the call
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -52,12 +54,13 @@ export function createEventVerbs(engine: Engine, open: () => void): EventVerbs {
   return {
     events(options) {
       open();
-      const { after, types, signal } = check<EventOptions>(verb, options, rules);
+      const { after, types, follow = true, signal } = check<EventOptions>(verb, options, rules);
       for (const type of types ?? []) checkValue(verb, "a type", type, aType);
       if (!engine.outbox.isOn) throw eventsAreOff();
       return followEvents(engine, {
         after: after === undefined ? null : placeAt(engine.sealer, after),
         types: types === undefined ? null : new Set(types),
+        follow,
         signal,
       });
     },
@@ -74,5 +77,6 @@ const aType: Rule = {
 const rules: Rules<EventOptions> = {
   after: { must: "the cursor of an event", holds: isCursor },
   types: { must: "a list of types", holds: (value) => Array.isArray(value) && value.length > 0 },
+  follow: aSwitch,
   signal: aSignal,
 };

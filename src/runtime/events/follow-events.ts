@@ -18,6 +18,8 @@ export interface Following {
   readonly after: Place | null;
   /** `null`: all types. */
   readonly types: ReadonlySet<string> | null;
+  /** Whether it waits for others. */
+  readonly follow: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -35,7 +37,7 @@ const currentMs = 1_000;
  */
 export async function* followEvents(
   engine: Engine,
-  { after, types, signal }: Following,
+  { after, types, follow, signal }: Following,
 ): AsyncGenerator<LifecycleEvent, void, undefined> {
   const { changes, clock } = engine;
   const over = linkSignals(signal, engine.closing);
@@ -57,13 +59,17 @@ export async function* followEvents(
         if (clock.monotonic() - began > currentMs) break;
         const value = readUserEvent(stored.value);
         if (value !== null && value.epoch > place.epoch) throw turnedOff();
-        place = { ...place, number: stored.number };
+        // seam: the-cursor-follows-what-is-delivered
+        const reached = stored.number;
+        place = { ...place, number: reached };
         if (value === null) warnOfDamage(engine, stored);
         else if (value.epoch === place.epoch && (types?.has(value.type) ?? true))
           yield await opened(engine, stored, value, place);
       }
       await engine.outbox.tend();
-      if (page.events.length === 0) await news.wait(engine, over.signal);
+      if (page.events.length > 0) continue;
+      if (!follow) return;
+      await news.wait(engine, over.signal);
     }
   } catch (error) {
     if (!over.signal.aborted) throw error;
@@ -84,6 +90,7 @@ async function read(engine: Engine, after: number): Promise<Page> {
 
 /** @throws {LifecycleError} `CURSOR_EXPIRED` if events behind this place are missing */
 function refuseGap({ outbox }: Engine, { epoch, number }: Place, { trimmed, last }: Page): void {
+  // seam: a-gap-is-never-silent
   if (number < trimmed) throw expired("they are no longer kept", "trimmed");
   if (number > last) throw expired("the store is older than it, as after a restore", "restored");
   if (epoch < (outbox.setting?.epoch ?? 0)) throw turnedOff();

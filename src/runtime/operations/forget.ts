@@ -42,6 +42,7 @@ export async function forget(engine: Engine, id: string, deadline: Deadline): Pr
     // seam: no-former-id-is-left
     await forgetFormer(engine, found.user, deadline);
     // Its record is still there, so an interrupted call is repeated; whatever is written meanwhile changes the record.
+    // seam: a-forgotten-user-leaves-no-events
     if (engine.outbox.setting !== null)
       await forgetEvents(engine, nameOf(engine, found.record.id), [], deadline);
     return (await leaveTombstone(engine, found, deadline)) ? eraseId(engine, id, deadline) : again;

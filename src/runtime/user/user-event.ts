@@ -59,7 +59,8 @@ export function eventsOf(naming: Naming, user: User, { epoch, at, from }: Commit
   return steps.map((step, index): NewEvent => {
     const cause = taken.length === 0 ? undefined : user.causes.at(index - taken.length)?.code;
     const version = versionOf(user.revision + 1, index);
-    const id = sealer.sealId(placeOf(key, version), user.id);
+    // seam: an-id-is-sealed-in-its-event
+    const id = sealer.sealId(placeOf(key, version), /* seam: the-id-of-an-event */ user.id);
     const value: UserEventValue = {
       alias,
       type: step.type,

@@ -264,7 +264,9 @@ export function isUncalled({ calls, history, position }: User): boolean {
 
 /** The steps that the user's next commit makes durable. */
 export function unsavedSteps({ revision, unsaved }: User): readonly UnsavedStep[] {
-  return unsaved?.after === revision ? unsaved.steps : [];
+  const steps = unsaved?.steps ?? [];
+  // seam: a-step-becomes-an-event-once
+  return unsaved?.after === revision ? steps : [];
 }
 
 /** The user after `event`; unchanged if the event has no transition in its state. */

@@ -1,0 +1,52 @@
+/**
+ * `oneup-lifecycle events`: lists the events that are kept, and follows them.
+ *
+ * @module
+ */
+import type { EventOptions, LifecycleEvent } from "../../index.ts";
+import { timeInWords } from "../../runtime/options/time-words.ts";
+import type { Command, Given } from "../command.ts";
+import { escapeControl } from "../escape-control.ts";
+import { withStore } from "../open-store.ts";
+
+/** See the module. */
+export const events: Command = {
+  name: "events",
+  description: "list the steps of all users as events, oldest first, and follow them",
+  more: [
+    "It makes no calls. The application turns events on, with its option events.",
+    "--json prints the cursor of each event: --after continues behind it.",
+  ],
+  example: "events --follow --json",
+  opens: "tend",
+  json: "lines",
+  options: {
+    follow: { type: "boolean", description: "wait for new events until it is interrupted" },
+    after: { type: "string", value: "CURSOR", description: "only events behind this one" },
+    types: { type: "string", value: "TYPES", description: "only these, e.g. TOKEN_GRANTED,GRANT_LOST" },
+  },
+  run,
+};
+
+/** Prints events as they are read. */
+async function run(given: Given, signal: AbortSignal): Promise<number> {
+  const { texts, switches } = given;
+  const types = texts.get("types")?.split(",") as EventOptions["types"]; // checked by events()
+  const follow = switches.has("follow");
+  const show = switches.has("json") ? asJson : asLine;
+  await withStore(given, async (lifecycle) => {
+    for await (const event of lifecycle.events({ after: texts.get("after"), types, follow, signal }))
+      show(event);
+  });
+  return signal.aborted ? 130 : 0;
+}
+
+function asJson(event: LifecycleEvent): void {
+  console.log(JSON.stringify(event));
+}
+
+function asLine({ alias, appUserId, at, cause, from, to, type }: LifecycleEvent): void {
+  const user = escapeControl(appUserId ?? alias);
+  const states = from === null || from === to ? to : `${from} → ${to}`;
+  console.log(`${timeInWords(at)}  ${user}  ${type}  ${states}${cause === null ? "" : `  (${cause})`}`);
+}

@@ -1,0 +1,33 @@
+/** Mistakes about events. Part of `mutants.ts`. */
+import type { Mutant } from "./breaking.ts";
+
+/** See the module. */
+export const mutantsOfEvents: readonly Mutant[] = [
+  {
+    name: "writes an event in another unit than the commit of its step",
+    at: "events-are-in-the-commit-of-their-steps",
+    becomes: () => "{}",
+  },
+  {
+    name: "writes the event of a step again with the next one",
+    at: "a-step-becomes-an-event-once",
+    when: "always",
+  },
+  {
+    name: "returns a cursor ahead of what is delivered",
+    at: "the-cursor-follows-what-is-delivered",
+    becomes: (it) => `${it} + 1`,
+  },
+  { name: "passes over events that are no longer kept", at: "a-gap-is-never-silent", when: "never" },
+  { name: "leaves the events of a forgotten user", at: "a-forgotten-user-leaves-no-events", when: "never" },
+  {
+    name: "writes the id of a user into its event",
+    at: "an-id-is-sealed-in-its-event",
+    becomes: (_, { at }) => at("the-id-of-an-event"),
+  },
+  {
+    name: "drops a store key that ids in events are sealed with",
+    at: "kept-events-are-sealed-again",
+    when: "always",
+  },
+];
