@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import nodeTest from "node:test";
 import { memory } from "../../adapters/memory.ts";
-import type { Commit, Store, StoreAdapter, StoredRecord } from "../../src/store/contract.ts";
+import type { Commit, EventOutbox, Store, StoreAdapter, StoredRecord } from "../../src/store/contract.ts";
 import {
   manualClock,
   storeConformance,
@@ -48,6 +48,11 @@ const changing =
   (store: Store): Partial<Store> => ({
     commit: (commit) => store.commit({ ...commit, ...change(commit) }),
   });
+
+const changingEvents =
+  (change: (events: EventOutbox) => Partial<EventOutbox>) =>
+  ({ events }: Store): Partial<Store> =>
+    events === undefined ? {} : { events: { ...events, ...change(events) } };
 
 /** Mistakes that are easily made, each with a test that must notice it. */
 const mistakes: readonly [name: string, notices: RegExp, mistake: (store: Store) => Partial<Store>][] = [
@@ -287,32 +292,22 @@ const mistakes: readonly [name: string, notices: RegExp, mistake: (store: Store)
   [
     "gives the number of a removed event again",
     /trim\(\) removes the old ones/,
-    ({ events }) => ({
-      ...(events && {
-        events: {
-          ...events,
-          async read(ask) {
-            const page = await events.read(ask);
-            return { ...page, last: page.events.at(-1)?.number ?? 0 };
-          },
-        },
-      }),
-    }),
+    changingEvents(({ read }) => ({
+      async read(ask) {
+        const page = await read(ask);
+        return { ...page, last: page.events.at(-1)?.number ?? 0 };
+      },
+    })),
   ],
   [
     "forgets the events of others too",
     /forget\(\) removes all events of one key/,
-    ({ events }) => ({
-      ...(events && {
-        events: {
-          ...events,
-          async forget(ask) {
-            await events.trim({ olderThanMs: -1, limit: 99 });
-            await events.forget(ask);
-          },
-        },
-      }),
-    }),
+    changingEvents(({ forget, trim }) => ({
+      async forget(ask) {
+        await trim({ olderThanMs: -1, limit: 99 });
+        await forget(ask);
+      },
+    })),
   ],
 ];
 
