@@ -22,6 +22,7 @@ import { status } from "./commands/status.ts";
 import { users } from "./commands/users.ts";
 import { work } from "./commands/work.ts";
 import { demo } from "./demo/demo.ts";
+import { inspector } from "./inspector/inspector.ts";
 import { adopt } from "./one-user/adopt.ts";
 import { forget } from "./one-user/forget.ts";
 import { hold, unhold } from "./one-user/hold.ts";
@@ -40,7 +41,10 @@ export interface CommandGroup {
 /** See the module. */
 export const commandGroups: readonly CommandGroup[] = [
   { about: "To try it", commands: [demo, sandbox] },
-  { about: "To look; nothing is changed", commands: [status, users, inspect, explain, forecast, diagram] },
+  {
+    about: "To look; nothing is changed",
+    commands: [status, users, inspect, explain, inspector, forecast, diagram],
+  },
   { about: "To work for all users", commands: [onboard, work, resume, reconcile] },
   {
     about: "To act on one user",

@@ -6,7 +6,7 @@
 import { exitCodesOf, moreOf, optionsOf, usageOf, type Command } from "./command.ts";
 import type { CommandGroup } from "./command-table.ts";
 import { wrapped } from "./columns.ts";
-import { version } from "./commands/version.ts";
+import { version } from "../version.ts";
 
 /** All commands, wrapped at `width` columns. */
 export function overview(groups: readonly CommandGroup[], width: number): string {

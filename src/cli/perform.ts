@@ -9,7 +9,7 @@ import { readArguments, UsageError } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { allCommands, commandGroups } from "./command-table.ts";
 import { Declined } from "./confirm.ts";
-import { version } from "./commands/version.ts";
+import { version } from "../version.ts";
 import { runWorker, workerCommand } from "./demo/worker.ts";
 import { describeCommand, overview } from "./help.ts";
 import { nearest } from "./nearest.ts";

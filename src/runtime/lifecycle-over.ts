@@ -29,6 +29,7 @@ import { fhirOf } from "./operations/fhir-of.ts";
 import { forecast } from "./operations/forecast.ts";
 import { forget } from "./operations/forget.ts";
 import { createHealth } from "./operations/health.ts";
+import { createInternals, internals, type WithInternals } from "./internals.ts";
 import { createKeyVerbs } from "./keys/key-verbs.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { listUsers, pageOfUsers } from "./list-users.ts";
@@ -137,7 +138,7 @@ export function lifecycleOver(
     while (working.size + engine.running.size > 0);
   }
 
-  const lifecycle: Lifecycle = {
+  const lifecycle: Lifecycle & WithInternals = {
     async onboard(appUserId, given) {
       open();
       const id = checkId(appUserId);
@@ -295,6 +296,7 @@ export function lifecycleOver(
     ...createWatchVerbs(engine, open),
     ...createEventVerbs(engine, open),
     ...createKeyVerbs(engine, open, working),
+    [internals]: createInternals(engine),
     alias: (appUserId) => engine.sealer.alias(checkId(appUserId)),
 
     close: () => (ending ??= close(engine, { closing, leaving }, allAtRest)),

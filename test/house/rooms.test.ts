@@ -53,7 +53,14 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     ],
   },
   adapters: { keyv: [], lmdb: [], postgres: [], redis: [] },
-  "src/cli": { commands: [anyFile], "one-user": [anyFile], demo: [anyFile], sandbox: [anyFile] },
+  "src/inspector": {},
+  "src/cli": {
+    commands: [anyFile],
+    "one-user": [anyFile],
+    demo: [anyFile],
+    inspector: [anyFile],
+    sandbox: [anyFile],
+  },
 };
 
 /** More files than that do not fit in a reader's head. */

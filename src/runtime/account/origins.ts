@@ -82,7 +82,8 @@ export async function noteOrigins({
   );
 }
 
-function readOrigins(value: Json): Origins | null {
+/** The origins in the account's record; `null`: none are recorded. */
+export function readOrigins(value: Json): Origins | null {
   const kept = isObject(value) ? value["origins"] : undefined;
   if (!isObject(kept)) return null;
   const { api, auth } = kept;

@@ -149,6 +149,12 @@ export class Sealer {
     return createHmac("sha256", this.#aliasKey).update("text ").update(text).digest("hex").slice(0, 12);
   }
 
+  /** A key for another purpose, derived from the key of names: it never changes during the life of the store. */
+  keyFor(purpose: string): KeyObject {
+    const bytes = hkdfSync("sha256", this.#aliasKey, Buffer.alloc(0), `oneup-lifecycle ${purpose}`, 32);
+    return createSecretKey(new Uint8Array(bytes));
+  }
+
   /** A name of `what`, computed unless it is cached. */
   #remembered(kind: string, what: string, made: () => string): string {
     if (this.#memory === undefined) return made();

@@ -1,0 +1,61 @@
+/**
+ * `oneup-lifecycle inspector`: shows users and the account in a browser, until Ctrl-C.
+ *
+ * @module
+ */
+import { onAbort } from "../../abort.ts";
+import { createInspector } from "../../inspector/index.ts";
+import { UsageError } from "../arguments.ts";
+import type { Command, Given } from "../command.ts";
+import { withStore } from "../open-store.ts";
+import { whole } from "../parse-units.ts";
+import { printError } from "../screen.ts";
+import { reasonOf } from "../system-error.ts";
+import { openBrowser } from "./open-browser.ts";
+import { serve, type Handle, type Serving } from "./serve.ts";
+
+/** See the module. */
+export const inspector: Command = {
+  name: "inspector",
+  description: "watch users and the account live, in a browser on this machine",
+  more: [
+    "Listens on 127.0.0.1 and prints a link. The link opens the inspector once, in one browser: start the",
+    "command again for another one. Ids are shown in full. Ctrl-C stops it.",
+  ],
+  example: "inspector --open",
+  opens: "look",
+  options: {
+    port: { type: "string", value: "N", description: "port to listen on (default: any free port)" },
+    open: { type: "boolean", description: "open the link in the browser" },
+  },
+  run,
+};
+
+async function run(given: Given, signal: AbortSignal): Promise<number> {
+  const port = whole("port", given.texts.get("port") ?? "0", 0, 65_535);
+  return withStore(given, async (lifecycle) => {
+    const shown = createInspector(lifecycle, { maskIds: false });
+    const server = await listen(shown.fetch, port);
+    try {
+      const link = shown.link(server.origin);
+      console.log(`The inspector is at ${link}\nThe link works once. Ctrl-C stops the inspector.`);
+      if (given.switches.has("open"))
+        openBrowser(link, () => printError("Cannot open a browser: open the link yourself"));
+      await new Promise<void>((resolve) => onAbort(signal, resolve));
+      return 0;
+    } finally {
+      await shown.close();
+      await server.close();
+    }
+  });
+}
+
+async function listen(handle: Handle, port: number): Promise<Serving> {
+  try {
+    return await serve(handle, port);
+  } catch (error) {
+    throw new UsageError(
+      `Cannot listen on port ${port}: ${reasonOf(error)}; without --port any free one is taken`,
+    );
+  }
+}

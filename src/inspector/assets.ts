@@ -1,0 +1,65 @@
+/**
+ * The files of the page, which the build puts into the folder `page` beside this module.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { refuse, respond } from "./responses.ts";
+
+/** The built files beside this module, or where the build puts them while this is the source. */
+const folders: readonly URL[] = [
+  new URL("./page/", import.meta.url),
+  new URL("../../dist/src/inspector/page/", import.meta.url),
+];
+
+const types: Readonly<Record<string, string>> = {
+  css: "text/css; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  png: "image/png",
+  svg: "image/svg+xml",
+  woff2: "font/woff2",
+};
+
+/** A file; `null` if it is not there, or must not be read. */
+async function fileAt(name: string): Promise<Uint8Array<ArrayBuffer> | null> {
+  for (const folder of folders) {
+    try {
+      return new Uint8Array(await readFile(new URL(name, folder)));
+    } catch {
+      // Not there: try the next folder.
+    }
+  }
+  return null;
+}
+
+/** `GET assets/NAME`. A browser that has the file is told so. */
+export async function serveAsset(name: string, request: Request): Promise<Response> {
+  const type = types[/^[\w-]+(?:\.[\w-]+)*\.(\w+)$/.exec(name)?.[1] ?? ""];
+  const file = type === undefined ? null : await fileAt(name);
+  if (type === undefined || file === null) {
+    return refuse({ status: 404, code: "NOT_FOUND", message: "Cannot find this file of the page" }, "page");
+  }
+  const etag = `"${createHash("sha256").update(file).digest("base64url")}"`;
+  const headers = { "cache-control": "no-cache", "content-type": type, etag };
+  const isKnown = request.headers.get("if-none-match") === etag;
+  return isKnown ? respond(304, null, headers) : respond(200, file, headers);
+}
+
+/** The page itself, for any address below `basePath`, which has neither quotes nor angle brackets. */
+export async function servePage(basePath: string): Promise<Response> {
+  const [page, script] = await Promise.all([fileAt("index.html"), fileAt("page.js")]);
+  if (page === null || script === null) {
+    const message = "Cannot show the inspector: the page was not built; run npm run build";
+    return refuse({ status: 503, code: "NOT_BUILT", message }, "page");
+  }
+  const base = `<base href="${basePath}">`;
+  const text = new TextDecoder().decode(page).replaceAll(/<base\b[^>]*>/gi, "");
+  return respond(
+    200,
+    text.replace(/<head\b[^>]*>/i, (head) => head + base),
+    {
+      "content-type": "text/html; charset=utf-8",
+    },
+  );
+}

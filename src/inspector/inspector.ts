@@ -1,0 +1,209 @@
+/**
+ * `createInspector()`: one `fetch` that serves the inspector's page and what it shows.
+ *
+ * @module
+ */
+import {
+  aFunction,
+  aSwitch,
+  check,
+  invalid,
+  withMethods,
+  checkValue,
+  type Rule,
+  type Rules,
+} from "../checks.ts";
+import { systemClock, type Clock } from "../clock.ts";
+import { isLoopbackHost } from "../cross-site.ts";
+import { isLifecycleError, type ErrorCode } from "../errors.ts";
+import type { Lifecycle } from "../index.ts";
+import {
+  isLocal,
+  isPlainPath,
+  refuseAddress,
+  refuseInitiator,
+  refusePerson,
+  type Authorize,
+} from "./admission.ts";
+import { serveAsset, servePage } from "./assets.ts";
+import { Live } from "./live.ts";
+import { OneTimeLinks } from "./one-time-links.ts";
+import { readBody } from "./read-body.ts";
+import { json, plainPage, refuse, respond, type Refused } from "./responses.ts";
+import { sealedIds } from "./sealed-ids.ts";
+import { listUsers, showAccount, showUser, type Fields, type Views } from "./views.ts";
+
+/** Options of {@link createInspector}. */
+export interface InspectorOptions {
+  /**
+   * Who asks: `null` refuses the request. It is called for every request, and every few minutes for a page that stays
+   * open. Without it, the inspector answers requests to this machine only (`localhost`, `127.0.0.1`, `[::1]`), from
+   * browsers that have opened a {@link Inspector.link}.
+   */
+  readonly authorize?: Authorize | undefined;
+  /** The path below which the application mounts it, e.g. `/inspector`. @default "/" */
+  readonly basePath?: string | undefined;
+  /**
+   * Whether ids are shown as `a…@example.org`.
+   * @default false for requests to this machine without a proxy, true for all others
+   */
+  readonly maskIds?: boolean | undefined;
+}
+
+/** Shows a lifecycle in a browser. */
+export interface Inspector {
+  /** Answers a request. It may be passed on without the inspector: `Deno.serve(inspector.fetch)`. */
+  fetch(request: Request): Promise<Response>;
+  /**
+   * A link that opens the inspector once, in one browser. For an inspector without `authorize`.
+   *
+   * @param origin where it is served, e.g. `http://127.0.0.1:3000`
+   * @throws {LifecycleError} `INVALID_OPTION` for another host than this machine, and if `authorize` is given
+   */
+  link(origin: string): string;
+  /** Ends all live views and sessions. The lifecycle stays open. */
+  close(): Promise<void>;
+}
+
+const aBasePath: Rule = {
+  must: "a path such as /inspector, of letters, digits, and the characters . _ ~ -",
+  holds: (value) =>
+    typeof value === "string" && /^(?:\/[\w.~-]+)*\/?$/.test(value) && value !== "" && isPlainPath(value),
+};
+
+const rules: Rules<InspectorOptions> = { authorize: aFunction, basePath: aBasePath, maskIds: aSwitch };
+
+/**
+ * An inspector of this lifecycle: what its users and its account do, live, in a browser. It reads and changes nothing.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION`
+ * @example
+ * ```ts
+ * import { createInspector } from "oneup-lifecycle/inspector";
+ * import { createTestLifecycle } from "oneup-lifecycle/testing";
+ *
+ * const { lifecycle } = await createTestLifecycle();
+ * const inspector = createInspector(lifecycle, { basePath: "/inspector" });
+ * console.log(inspector.link("http://localhost:3000")); // http://localhost:3000/inspector/?token=…
+ * const response = await inspector.fetch(new Request("http://localhost:3000/inspector/"));
+ * console.log(response.status); // 403: without the link
+ * await inspector.close();
+ * ```
+ */
+export function createInspector(lifecycle: Lifecycle, options?: InspectorOptions): Inspector {
+  return inspectorOn(systemClock, lifecycle, options);
+}
+
+/** The same on another clock, which decides when the store is looked at. */
+export function inspectorOn(clock: Clock, lifecycle: Lifecycle, options?: InspectorOptions): Inspector {
+  const verb = "create an inspector";
+  checkValue(verb, "the lifecycle", lifecycle, withMethods("inspect", "userPage", "health"));
+  const { authorize, basePath: given = "/", maskIds } = check<InspectorOptions>(verb, options, rules);
+  const basePath = given.endsWith("/") ? given : `${given}/`;
+  const ids = sealedIds(lifecycle);
+  const views: Views = { lifecycle, ids };
+  const live = new Live({ lifecycle, ids, basePath, clock });
+  const links = new OneTimeLinks();
+  let isClosed = false;
+
+  /** What each path below `api/` answers. */
+  const queries: Readonly<Record<string, (fields: Fields, masked: boolean) => Promise<unknown>>> = {
+    overview: (_, masked) => live.overview(masked),
+    users: (fields, masked) => listUsers(views, fields, masked),
+    user: (fields, masked) => showUser(views, fields, masked),
+    account: () => showAccount(views),
+  };
+
+  async function answer(request: Request): Promise<Response> {
+    const url = new URL(request.url);
+    const { pathname } = url;
+    const path = pathname.startsWith(basePath) ? pathname.slice(basePath.length) : null;
+    const isApi = path !== null && /^api(?:\/|$)/.test(path);
+    const isData = isApi || (path?.startsWith("assets/") ?? false);
+    const as = isApi ? "json" : "page";
+    if (isClosed) return refuse(closed, as);
+    const hasAuthorize = authorize !== undefined;
+    const refused =
+      refuseAddress(request, url, hasAuthorize) ?? refuseInitiator(request, url, isData, hasAuthorize);
+    if (refused !== null) return refuse(refused, as);
+    if (`${pathname}/` === basePath) return respond(308, null, { location: basePath + url.search });
+    if (path === null) return refuse(notFound, as);
+    const method = isApi && path !== "api/live" ? "POST" : "GET";
+    if (request.method !== method) return refuse(wrongMethod(method), as);
+    const token = isData || hasAuthorize ? null : url.searchParams.get("token");
+    if (token !== null) return enter(request, url, token);
+    const stranger = await refusePerson(request, authorize, links);
+    if (stranger !== null) return refuse(stranger, as);
+    if (!isData) return servePage(basePath);
+    if (!isApi) return serveAsset(path.slice("assets/".length), request);
+    const masked = maskIds ?? !isLocal(request, url);
+    if (path === "api/live") return live.open(request, masked);
+    return query(path.slice("api/".length), request, masked);
+  }
+
+  /** Exchanges the token of a link for a cookie, and opens the same address without it. */
+  function enter(request: Request, { protocol, pathname }: URL, token: string): Response {
+    const session = links.use(token);
+    const isOpen = session !== null || links.isOpen(request.headers.get("cookie"));
+    if (!isOpen) return refuse(usedLink, "page");
+    const secure = protocol === "https:" ? "; Secure" : "";
+    const cookie = `${links.cookie}=${session}; Path=${basePath}; HttpOnly; SameSite=Strict${secure}`;
+    const headers = session === null ? {} : { "set-cookie": cookie };
+    // A browser that follows a link of another site's page does not send this cookie with a redirect.
+    if (request.headers.get("sec-fetch-site") === "cross-site")
+      return plainPage(200, "The inspector opens.", headers, pathname);
+    return respond(303, null, { ...headers, location: pathname });
+  }
+
+  async function query(name: string, request: Request, masked: boolean): Promise<Response> {
+    const run = Object.hasOwn(queries, name) ? queries[name] : undefined;
+    if (run === undefined) return refuse(notFound, "json");
+    const body = await readBody(request);
+    if (body.type === "refused") return refuse(body.refused, "json");
+    try {
+      return json(200, await run(body.fields, masked));
+    } catch (error) {
+      if (!isLifecycleError(error)) throw error;
+      const { code, message } = error;
+      return refuse({ status: statusOf(code), code, message }, "json");
+    }
+  }
+
+  return {
+    fetch: answer,
+    link(origin) {
+      if (authorize !== undefined)
+        throw invalid("make a link", "the inspector must have no authorize", "one");
+      const at = URL.canParse(origin) ? new URL(origin) : null;
+      if (at === null || at.origin !== origin || !isLoopbackHost(at.host)) {
+        const rule = "origin must be one of this machine, e.g. http://127.0.0.1:3000";
+        throw invalid("make a link", rule, "something else");
+      }
+      return `${origin}${basePath}?token=${links.create()}`;
+    },
+    async close() {
+      isClosed = true;
+      live.close();
+      links.close();
+    },
+  };
+}
+
+function statusOf(code: ErrorCode): number {
+  if (code === "INVALID_OPTION" || code === "INVALID_ID") return 400;
+  return code === "USER_UNKNOWN" || code === "RENAMED" ? 404 : 503;
+}
+
+const closed: Refused = { status: 503, code: "CLOSED", message: "Cannot answer: the inspector was closed" };
+const notFound: Refused = { status: 404, code: "NOT_FOUND", message: "Cannot find this address" };
+const usedLink: Refused = {
+  status: 403,
+  code: "LINK_USED",
+  message:
+    "Cannot open the inspector with this link: each link works once, and this one was used before or is not complete; make a new one",
+};
+
+function wrongMethod(method: string): Refused {
+  const message = `Cannot answer: this address takes ${method}`;
+  return { status: 405, code: "WRONG_METHOD", message, headers: { allow: method } };
+}

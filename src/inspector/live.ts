@@ -1,0 +1,204 @@
+/**
+ * `GET api/live`: server-sent events. One loop looks at the store for all pages, while at least one is open.
+ *
+ * @module
+ */
+import { onAbort } from "../abort.ts";
+import { sleep, type Clock } from "../clock.ts";
+import type { Lifecycle } from "../index.ts";
+import { changeFeed, type ChangeFeed } from "./change-feed.ts";
+import { createLooker, differs, type Look } from "./look.ts";
+import { refuse, respond } from "./responses.ts";
+import type { SealedIds } from "./sealed-ids.ts";
+import type { Overview } from "./shapes.ts";
+
+/** How often the store is looked at, ms. */
+const lookEveryMs = 1_000;
+/** Pages ask for users again at most so often, ms. */
+const usersEveryMs = 2_000;
+/** A comment keeps an idle connection, ms. */
+const commentEveryMs = 15_000;
+/** Steps are sent together, ms after the first. */
+const gatherMs = 100;
+/** A page connects again after this time, so that `authorize` is asked again, ms. */
+const longestStreamMs = 300_000;
+/** Texts that wait for a slow page; one that is slower connects again. */
+const mostWaiting = 64;
+const mostPages = 200;
+
+/** The parts of {@link Live}. */
+export interface LiveParts {
+  readonly lifecycle: Lifecycle;
+  readonly ids: SealedIds;
+  readonly basePath: string;
+  readonly clock: Clock;
+}
+
+/** An open page. */
+interface Page {
+  readonly masked: boolean;
+  send(text: string): void;
+  end(): void;
+}
+
+/** See the module. */
+export class Live {
+  readonly #parts: LiveParts;
+  readonly #look: () => Promise<Look>;
+  readonly #feed: ChangeFeed;
+  readonly #pages = new Set<Page>();
+  readonly #closing = new AbortController();
+  #isRunning = false;
+  /** Steps that were seen and not sent. */
+  #unsent = 0;
+  #stopGathering: (() => void) | null = null;
+  #hasNews = false;
+  #toldUsersAt = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: LiveParts) {
+    this.#parts = parts;
+    this.#look = createLooker(parts.lifecycle, parts.clock);
+    this.#feed = changeFeed(parts.lifecycle, parts.ids, () => this.#changed());
+  }
+
+  /** `POST api/overview`. @throws {LifecycleError} `CLOSED` */
+  async overview(masked: boolean): Promise<Overview> {
+    return this.#overviewOf(await this.#look(), masked);
+  }
+
+  /** Opens a stream of events for a page. */
+  open(request: Request, masked: boolean): Response {
+    if (this.#pages.size >= mostPages) {
+      const message = `Cannot open another live view: at most ${mostPages} may be open`;
+      return refuse({ status: 503, code: "TOO_MANY", message }, "json");
+    }
+    return respond(200, this.#stream(request.signal, masked), {
+      "content-type": "text/event-stream; charset=utf-8",
+      "x-accel-buffering": "no",
+    });
+  }
+
+  /** Ends all streams. */
+  close(): void {
+    this.#closing.abort();
+    this.#feed.close();
+    this.#stopGathering?.();
+    for (const page of this.#pages) page.end();
+  }
+
+  #stream(signal: AbortSignal, masked: boolean): ReadableStream<Uint8Array> {
+    const { clock } = this.#parts;
+    const encoder = new TextEncoder();
+    const endings: (() => void)[] = [];
+    const leave = (page: Page): void => {
+      this.#pages.delete(page);
+      for (const end of endings.splice(0)) end();
+    };
+    let cancel = (): void => {};
+    return new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          const page: Page = {
+            masked,
+            send: (text) => {
+              if (!this.#pages.has(page)) return;
+              controller.enqueue(encoder.encode(text));
+              if ((controller.desiredSize ?? 0) <= 0) page.end();
+            },
+            end() {
+              if (endings.length === 0) return;
+              leave(page);
+              controller.close();
+            },
+          };
+          cancel = () => leave(page);
+          this.#pages.add(page);
+          endings.push(clock.timer(longestStreamMs, page.end));
+          endings.push(onAbort(signal, page.end));
+          page.send("retry: 1000\n\n");
+          void this.#begin(page);
+        },
+        cancel: () => cancel(),
+      },
+      new CountQueuingStrategy({ highWaterMark: mostWaiting }),
+    );
+  }
+
+  /** Sends the page what there is now, and begins to look for as long as pages are open. */
+  async #begin(page: Page): Promise<void> {
+    try {
+      const look = await this.#look();
+      this.#sendOverview([page], look);
+      if (this.#isRunning) return;
+      this.#isRunning = true;
+      await this.#keepLooking(look).finally(() => (this.#isRunning = false));
+    } catch {
+      for (const page of this.#pages) page.end(); // the lifecycle or the inspector is closed
+    }
+  }
+
+  async #keepLooking(first: Look): Promise<void> {
+    const { clock } = this.#parts;
+    let last = first;
+    let commentedAt = clock.monotonic();
+    while (this.#pages.size > 0) {
+      await sleep(clock, lookEveryMs, this.#closing.signal);
+      if (this.#pages.size === 0) return;
+      const look = await this.#look();
+      if (differs(last, look)) {
+        this.#hasNews = true;
+        this.#sendOverview(this.#pages, look);
+      }
+      last = look;
+      this.#tellUsers();
+      if (clock.monotonic() - commentedAt < commentEveryMs) continue;
+      commentedAt = clock.monotonic();
+      for (const page of this.#pages) page.send(": still here\n\n");
+    }
+  }
+
+  #sendOverview(pages: Iterable<Page>, look: Look): void {
+    const texts = new Map<boolean, string>();
+    for (const page of pages) {
+      const { masked } = page;
+      const text = texts.get(masked) ?? eventText("overview", this.#overviewOf(look, masked));
+      texts.set(masked, text);
+      page.send(text);
+    }
+  }
+
+  #overviewOf(look: Look, masked: boolean): Overview {
+    return { ...look, basePath: this.#parts.basePath, masked, changes: this.#feed.latest() };
+  }
+
+  /** A user took a step in this process. */
+  #changed(): void {
+    this.#hasNews = true;
+    if (this.#pages.size === 0) return;
+    this.#unsent++;
+    this.#stopGathering ??= this.#parts.clock.timer(gatherMs, () => {
+      this.#stopGathering = null;
+      this.#sendChanges();
+    });
+  }
+
+  #sendChanges(): void {
+    const fresh = this.#feed.latest().slice(0, this.#unsent);
+    this.#unsent = 0;
+    const text = [...fresh].reverse().map((change) => eventText("change", change));
+    for (const page of this.#pages) page.send(text.join(""));
+    this.#tellUsers();
+  }
+
+  #tellUsers(): void {
+    const now = this.#parts.clock.monotonic();
+    if (!this.#hasNews || now - this.#toldUsersAt < usersEveryMs) return;
+    this.#hasNews = false;
+    this.#toldUsersAt = now;
+    for (const page of this.#pages) page.send(eventText("users", {}));
+  }
+}
+
+function eventText(event: string, data: unknown): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}

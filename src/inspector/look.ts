@@ -1,0 +1,81 @@
+/**
+ * Looks at the account: one look at a time serves all pages.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import { LifecycleError } from "../errors.ts";
+import type { BudgetView, Lane, Lifecycle } from "../index.ts";
+import { internalsOf } from "../runtime/internals.ts";
+import type { Overview } from "./shapes.ts";
+
+/** What one look shows. */
+export type Look = Omit<Overview, "basePath" | "masked" | "changes">;
+
+/** A look is shown again for so long, ms. */
+const freshMs = 900;
+
+/** Looks at the account, unless it did so just now. Rejects only if the lifecycle is closed. */
+export function createLooker(lifecycle: Lifecycle, clock: Clock): () => Promise<Look> {
+  let last: { readonly at: number; readonly look: Promise<Look> } | null = null;
+  let forecast: Look["forecast"] = { interactive: 0, recovery: 0, bulk: 0 };
+
+  async function look(): Promise<Look> {
+    const health = await lifecycle.health();
+    const isClosed = !health.ready && health.problem === null;
+    if (isClosed) throw new LifecycleError("CLOSED", "Cannot look at the account: the lifecycle was closed");
+    const responds = health.storeMs !== null;
+    const [budget] = await Promise.all([
+      responds ? lifecycle.budget.refresh().catch(shown) : lifecycle.budget.get(),
+      responds ? forecasts(lifecycle).then((now) => (forecast = now), shown) : null,
+    ]);
+    const inside = internalsOf(lifecycle);
+    const { users: counts } = budget;
+    return {
+      now: new Date(inside?.now() ?? clock.now()),
+      store: inside?.store ?? null,
+      ready: health.ready,
+      problem: health.problem,
+      counts,
+      total: Object.values(counts).reduce((sum, count) => sum + count, 0),
+      budget,
+      forecast,
+      health,
+    };
+  }
+
+  /** What was shown before, while the store does not respond: `health` tells so. */
+  const shown = (): BudgetView => lifecycle.budget.get();
+
+  return () => {
+    const at = clock.monotonic();
+    if (last !== null && at - last.at < freshMs) return last.look;
+    const next = look();
+    last = { at, look: next };
+    return next;
+  };
+}
+
+async function forecasts(lifecycle: Lifecycle): Promise<Look["forecast"]> {
+  const inMs = async (lane: Lane): Promise<number> => (await lifecycle.forecast(1, lane)).inMs;
+  const [interactive, recovery, bulk] = await Promise.all([
+    inMs("interactive"),
+    inMs("recovery"),
+    inMs("bulk"),
+  ]);
+  return { interactive, recovery, bulk };
+}
+
+/** Whether a page that shows one look would look different with the other one, beside the passing of time. */
+export function differs(one: Look, other: Look): boolean {
+  return essence(one) !== essence(other);
+}
+
+/** A look without what changes while nothing happens: times until a slot is free are rounded times of the clock. */
+function essence({ now, budget, forecast, health, ...rest }: Look): string {
+  const until = (ms: number): number => (ms <= 0 ? 0 : Math.round((now.getTime() + ms) / 5_000));
+  const { at: _at, nextInMs, ...steady } = budget;
+  const { storeMs, ...state } = health;
+  const lanes = Object.values(forecast).map(until);
+  return JSON.stringify([rest, steady, until(nextInMs), lanes, storeMs === null, state]);
+}

@@ -1,0 +1,91 @@
+/**
+ * Responses, and the headers that all of them carry.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import type { Refusal } from "./shapes.ts";
+
+/** What the page may load, from where: its own script, styles, images and data, and nothing inline. */
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "font-src 'self'",
+  "base-uri 'self'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+const always: Readonly<Record<string, string>> = {
+  "cache-control": "no-store",
+  "content-security-policy": policy,
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+};
+
+/** A response with these headers, and those that all carry. */
+export function respond(
+  status: number,
+  body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return new Response(body, { status, headers: { ...always, ...headers } });
+}
+
+/** JSON. */
+export function json(
+  status: number,
+  value: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  const type = { "content-type": "application/json; charset=utf-8" };
+  return respond(status, JSON.stringify(value), { ...type, ...headers });
+}
+
+/** Why a request is not answered. Neither its words nor its code come from the request. */
+export interface Refused {
+  readonly status: number;
+  readonly code: string;
+  /** What cannot be done, and the rule. */
+  readonly message: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A refusal: as JSON for a program, else as a page. */
+export function refuse({ status, code, message, headers = {} }: Refused, as: "json" | "page"): Response {
+  if (as === "json") {
+    const refusal: Refusal = { error: { code, message } };
+    return json(status, refusal, headers);
+  }
+  return plainPage(status, message, headers);
+}
+
+const style =
+  "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:36rem;margin:20vh auto;padding:0 1rem;color-scheme:light dark}";
+const styleHash = createHash("sha256").update(style).digest("base64");
+const plainPolicy = `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+
+/** A page of one paragraph, without script. `then`: the address that the browser opens next. */
+export function plainPage(
+  status: number,
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+  then?: string,
+): Response {
+  const next = then === undefined ? "" : `<meta http-equiv="refresh" content="0;url=${then}">`;
+  const page =
+    `<!doctype html><html lang="en"><head><meta charset="utf-8">${next}` +
+    `<meta name="viewport" content="width=device-width,initial-scale=1"><title>Inspector</title>` +
+    `<style>${style}</style></head><body><main><h1>Inspector</h1><p>${text}</p></main></body></html>`;
+  return respond(status, page, {
+    "content-security-policy": plainPolicy,
+    "content-type": "text/html; charset=utf-8",
+    ...headers,
+  });
+}

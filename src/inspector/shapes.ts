@@ -1,0 +1,109 @@
+/**
+ * What the inspector answers, before it becomes JSON. {@link Wire} is what a page receives.
+ *
+ * @module
+ */
+import type {
+  AccountLimits,
+  BudgetView,
+  Health,
+  HistoryStep,
+  Lane,
+  Lifecycle,
+  UserState,
+  UserStatus,
+} from "../index.ts";
+
+/** A shape as JSON: times are texts in ISO 8601. */
+export type Wire<T> = T extends Date
+  ? string
+  : T extends readonly (infer E)[]
+    ? readonly Wire<E>[]
+    : T extends object
+      ? { readonly [K in keyof T]: Wire<T[K]> }
+      : T;
+
+/** The account at a glance: `POST api/overview`, and the event `overview`. */
+export interface Overview {
+  /** The time of the lifecycle's clock. */
+  readonly now: Date;
+  /** The store's name; `null`: not known. */
+  readonly store: string | null;
+  readonly basePath: string;
+  /** Whether ids are masked for this page. */
+  readonly masked: boolean;
+  readonly ready: boolean;
+  /** Why it is not ready. */
+  readonly problem: string | null;
+  readonly counts: Readonly<Partial<Record<UserState, number>>>;
+  readonly total: number;
+  readonly budget: BudgetView;
+  /** Ms until one more call may leave in that lane. */
+  readonly forecast: Readonly<Record<Lane, number>>;
+  readonly health: Health;
+  /** The last steps that were seen here, newest first. */
+  readonly changes: readonly Change[];
+}
+
+/** One step of a user: the event `change`. */
+export interface Change {
+  readonly key: string;
+  readonly alias: string;
+  readonly from: string | null;
+  readonly to: string;
+  readonly event: string;
+  readonly at: Date;
+}
+
+/** A user in a list. */
+export interface UserRow {
+  /** Names the user in requests and addresses, and reveals nothing. */
+  readonly key: string;
+  readonly alias: string;
+  /** Masked: its first character, and its domain. */
+  readonly appUserId: string;
+  readonly state: UserState;
+  readonly since: Date;
+  readonly usable: boolean;
+  readonly expiresAt: Date | null;
+  readonly oneupUserId: number | null;
+  readonly pause: UserStatus["pause"];
+  readonly hold: UserStatus["hold"];
+  readonly failure: UserStatus["failure"];
+}
+
+/** `POST api/users`. */
+export interface UserRows {
+  readonly users: readonly UserRow[];
+  /** Pass it as `after` to get the next page; `null`: there is none. */
+  readonly next: string | null;
+}
+
+/** One user: `POST api/user`. */
+export interface UserView extends UserRow {
+  /** Without `appUserId` where ids are masked. */
+  readonly status: Omit<UserStatus, "appUserId"> & Partial<Pick<UserStatus, "appUserId">>;
+  readonly explanation: string;
+  readonly history: readonly HistoryStep[];
+  /** When it is due for its next step; `null`: never, or when a slot is free. */
+  readonly dueAt: Date | null;
+}
+
+/** The account in full: `POST api/account`. */
+export interface AccountView {
+  readonly health: Health;
+  readonly budget: BudgetView;
+  /** The origins that the store's users belong to; `null`: not recorded. */
+  readonly origins: { readonly api: string; readonly auth: string } | null;
+  readonly limits: AccountLimits;
+  readonly keys: Awaited<ReturnType<Lifecycle["keys"]["list"]>> | null;
+  /** The version of this package. */
+  readonly version: string;
+  /** The format in which users are written. */
+  readonly format: number | null;
+}
+
+/** An answer that is not one of the above. */
+export interface Refusal {
+  readonly error: { readonly code: string; readonly message: string };
+}

@@ -1,0 +1,123 @@
+/**
+ * What the inspector answers about users and the account.
+ *
+ * @module
+ */
+import { check, whole, aText, type Rules } from "../checks.ts";
+import { isLifecycleError, LifecycleError } from "../errors.ts";
+import type { Lifecycle, UserState, UserStatus } from "../index.ts";
+import { internalsOf } from "../runtime/internals.ts";
+import { version } from "../version.ts";
+import { maskId } from "./mask-id.ts";
+import type { SealedIds } from "./sealed-ids.ts";
+import type { AccountView, UserRow, UserRows, UserView } from "./shapes.ts";
+
+/** What the views are made from. */
+export interface Views {
+  readonly lifecycle: Lifecycle;
+  readonly ids: SealedIds;
+}
+
+/** The fields of a request. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** Users in one answer. */
+const [usualUsers, mostUsers] = [50, 100];
+
+/** The options of {@link listUsers}. */
+interface UserQuery {
+  readonly state?: string;
+  readonly after?: string;
+  readonly limit?: number;
+  readonly id?: string;
+}
+
+const query: Rules<UserQuery> = { state: aText, after: aText, limit: whole(1, mostUsers), id: aText };
+
+/**
+ * `POST api/users`: a page of users, or the one with exactly this id.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION`, `INVALID_ID`; `USER_UNKNOWN` if `id` names none; `STORE_UNAVAILABLE`
+ */
+export async function listUsers(views: Views, fields: Fields, masked: boolean): Promise<UserRows> {
+  const { lifecycle, ids } = views;
+  const { state, after, limit = usualUsers, id } = check<UserQuery>("list users", fields, query);
+  if (id !== undefined) {
+    const status = await follow(id, (current) => lifecycle.inspect(current));
+    return { users: [rowOf(views, status, masked)], next: null };
+  }
+  const cursor = after === undefined ? undefined : ids.open("cursor", after);
+  if (cursor === null)
+    throw new LifecycleError("INVALID_OPTION", "Cannot list users: after must be the next of a page");
+  const filter = { state: state as UserState | undefined, after: cursor, limit }; // userPage() checks the state
+  const { users, next } = await lifecycle.userPage(filter);
+  return {
+    users: users.map((status) => rowOf(views, status, masked)),
+    next: next === null ? null : ids.seal("cursor", next),
+  };
+}
+
+/** `POST api/user`. @throws {LifecycleError} `INVALID_OPTION`; as `lifecycle.inspect()` */
+export async function showUser(views: Views, fields: Fields, masked: boolean): Promise<UserView> {
+  const { lifecycle, ids } = views;
+  const { key = "" } = check<{ readonly key?: string }>("show a user", fields, { key: aText });
+  const named = ids.open("user", key);
+  if (named === null) throw new LifecycleError("USER_UNKNOWN", "Cannot show the user: no user has this key");
+  return follow(named, async (id) => {
+    const status = await lifecycle.inspect(id);
+    const [explanation, dueAt] = await Promise.all([
+      lifecycle.explain(id),
+      internalsOf(lifecycle)?.dueAt(id) ?? null,
+    ]);
+    const { appUserId: _, ...rest } = status;
+    const shown = masked ? rest : status;
+    return { ...rowOf(views, status, masked), status: shown, explanation, history: status.history, dueAt };
+  });
+}
+
+/** `POST api/account`. @throws {LifecycleError} `STORE_UNAVAILABLE` */
+export async function showAccount({ lifecycle }: Views): Promise<AccountView> {
+  const inside = internalsOf(lifecycle);
+  const [health, budget, origins, limits, keys] = await Promise.all([
+    lifecycle.health(),
+    lifecycle.budget.refresh(),
+    inside?.origins() ?? null,
+    lifecycle.account.limits(),
+    lifecycle.keys.list().catch(() => null), // the ring cannot be read here
+  ]);
+  return { health, budget, origins, limits, keys, version: version(), format: inside?.format() ?? null };
+}
+
+function rowOf({ lifecycle, ids }: Views, status: UserStatus, masked: boolean): UserRow {
+  const { appUserId, state, since, usable, expiresAt, oneupUserId, pause, hold, failure } = status;
+  return {
+    key: ids.seal("user", appUserId),
+    alias: lifecycle.alias(appUserId),
+    appUserId: masked ? maskId(appUserId) : appUserId,
+    state,
+    since,
+    usable,
+    expiresAt,
+    oneupUserId,
+    pause,
+    hold,
+    failure,
+  };
+}
+
+/** A user that is renamed more often than that meanwhile is not followed. */
+const mostRenames = 10;
+
+/** Looks at the user that `id` names, under its new id if it was renamed. */
+async function follow<T>(id: string, look: (id: string) => Promise<T>): Promise<T> {
+  let current = id;
+  for (let renames = 0; ; renames++) {
+    try {
+      return await look(current);
+    } catch (error) {
+      const to = isLifecycleError(error, "RENAMED") ? error.facts["renamedTo"] : undefined;
+      if (typeof to !== "string" || renames >= mostRenames) throw error;
+      current = to;
+    }
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * What other parts of this package need of a lifecycle beside its public interface.
+ *
+ * @module
+ */
+import type { KeyObject } from "node:crypto";
+import { checkId } from "./options/check-id.ts";
+import type { Engine } from "./engine/engine.ts";
+import { loadUser } from "./engine/load-user.ts";
+import { readOrigins, type Origins } from "./account/origins.ts";
+
+/** See the module. */
+export interface Internals {
+  /** The store's name, e.g. `lmdb`. */
+  readonly store: string;
+  /** The time of the lifecycle's clock, ms since 1970. */
+  now(): number;
+  /** The format in which users are written. */
+  format(): number;
+  /** A key for one purpose: the same in every process with this store. */
+  key(purpose: string): KeyObject;
+  /** The origins that the store's users belong to; `null`: not recorded. @throws {LifecycleError} `STORE_UNAVAILABLE` */
+  origins(): Promise<Origins | null>;
+  /** When the user is due for a step; `null`: never, or it waits in a lane. @throws {LifecycleError} as `inspect()` */
+  dueAt(appUserId: string): Promise<Date | null>;
+}
+
+/** The property of a lifecycle that holds its {@link Internals}; equal in two copies of the library. */
+export const internals: unique symbol = Symbol.for("oneup-lifecycle.internals");
+
+/** A lifecycle that was opened by this package. */
+export interface WithInternals {
+  readonly [internals]: Internals;
+}
+
+/** The internals of a lifecycle; `null` if this package did not open it. */
+export function internalsOf(lifecycle: object): Internals | null {
+  return internals in lifecycle ? (lifecycle as WithInternals)[internals] : null; // no other code has this symbol
+}
+
+/** The internals of a lifecycle on this engine. */
+export function createInternals(engine: Engine): Internals {
+  const { clock, sealer, settings, store } = engine;
+  return {
+    store: settings.store.name,
+    now: () => clock.now(),
+    format: () => sealer.format,
+    key: (purpose) => sealer.keyFor(purpose),
+    async origins() {
+      const found = await store.account.load();
+      return found === null ? null : readOrigins(found.value);
+    },
+    async dueAt(appUserId) {
+      const { record } = await loadUser(engine, checkId(appUserId));
+      return record.dueInMs === null ? null : new Date(clock.now() + record.dueInMs);
+    },
+  };
+}
