@@ -18,7 +18,7 @@ export type Authorize = (request: Request) => Authorized | null | Promise<Author
 
 /** Whether a path is written plainly. Another spelling of a path may be understood differently by a proxy. */
 export function isPlainPath(path: string): boolean {
-  return /^\/[\w.~!$&'()*+,;=:@/-]*$/.test(path) && !/\/\/|\/\.{1,2}(?:\/|$)/.test(path);
+  return /^\/[\w.~@:=+,/-]*$/.test(path) && !/\/\/|\/\.{1,2}(?:\/|$)/.test(path);
 }
 
 /** Whether the request is addressed to this machine and came without a proxy. */

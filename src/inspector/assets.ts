@@ -8,7 +8,7 @@ import { readFile } from "node:fs/promises";
 import { refuse, respond } from "./responses.ts";
 
 /** The built files beside this module, or where the build puts them while this is the source. */
-const folders: readonly URL[] = [
+const built: readonly URL[] = [
   new URL("./page/", import.meta.url),
   new URL("../../dist/src/inspector/page/", import.meta.url),
 ];
@@ -22,7 +22,7 @@ const types: Readonly<Record<string, string>> = {
 };
 
 /** A file; `null` if it is not there, or must not be read. */
-async function fileAt(name: string): Promise<Uint8Array<ArrayBuffer> | null> {
+async function fileIn(folders: readonly URL[], name: string): Promise<Uint8Array<ArrayBuffer> | null> {
   for (const folder of folders) {
     try {
       return new Uint8Array(await readFile(new URL(name, folder)));
@@ -34,9 +34,13 @@ async function fileAt(name: string): Promise<Uint8Array<ArrayBuffer> | null> {
 }
 
 /** `GET assets/NAME`. A browser that has the file is told so. */
-export async function serveAsset(name: string, request: Request): Promise<Response> {
+export async function serveAsset(
+  name: string,
+  request: Request,
+  folders: readonly URL[] = built,
+): Promise<Response> {
   const type = types[/^[\w-]+(?:\.[\w-]+)*\.(\w+)$/.exec(name)?.[1] ?? ""];
-  const file = type === undefined ? null : await fileAt(name);
+  const file = type === undefined ? null : await fileIn(folders, name);
   if (type === undefined || file === null) {
     return refuse({ status: 404, code: "NOT_FOUND", message: "Cannot find this file of the page" }, "page");
   }
@@ -47,8 +51,9 @@ export async function serveAsset(name: string, request: Request): Promise<Respon
 }
 
 /** The page itself, for any address below `basePath`, which has neither quotes nor angle brackets. */
-export async function servePage(basePath: string): Promise<Response> {
-  const [page, script] = await Promise.all([fileAt("index.html"), fileAt("page.js")]);
+export async function servePage(basePath: string, folders: readonly URL[] = built): Promise<Response> {
+  const names = ["index.html", "page.js"];
+  const [page = null, script = null] = await Promise.all(names.map((name) => fileIn(folders, name)));
   if (page === null || script === null) {
     const message = "Cannot show the inspector: the page was not built; run npm run build";
     return refuse({ status: 503, code: "NOT_BUILT", message }, "page");

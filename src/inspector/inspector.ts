@@ -50,7 +50,22 @@ export interface InspectorOptions {
   readonly maskIds?: boolean | undefined;
 }
 
-/** Shows a lifecycle in a browser. */
+/**
+ * Shows a lifecycle in a browser.
+ *
+ * @example
+ * ```ts
+ * import { createInspector } from "oneup-lifecycle/inspector";
+ * import { createTestLifecycle } from "oneup-lifecycle/testing";
+ *
+ * const { lifecycle } = await createTestLifecycle();
+ * const inspector = createInspector(lifecycle);
+ * const link = inspector.link("http://localhost:3000"); // opens it once, in one browser
+ * const { status, headers } = await inspector.fetch(new Request(link));
+ * console.log(status, headers.get("location")); // 303 /
+ * await inspector.close();
+ * ```
+ */
 export interface Inspector {
   /** Answers a request. It may be passed on without the inspector: `Deno.serve(inspector.fetch)`. */
   fetch(request: Request): Promise<Response>;
@@ -142,17 +157,19 @@ export function inspectorOn(clock: Clock, lifecycle: Lifecycle, options?: Inspec
   }
 
   /** Exchanges the token of a link for a cookie, and opens the same address without it. */
-  function enter(request: Request, { protocol, pathname }: URL, token: string): Response {
+  function enter(request: Request, { protocol, pathname, searchParams }: URL, token: string): Response {
     const session = links.use(token);
     const isOpen = session !== null || links.isOpen(request.headers.get("cookie"));
     if (!isOpen) return refuse(usedLink, "page");
     const secure = protocol === "https:" ? "; Secure" : "";
     const cookie = `${links.cookie}=${session}; Path=${basePath}; HttpOnly; SameSite=Strict${secure}`;
     const headers = session === null ? {} : { "set-cookie": cookie };
+    searchParams.delete("token");
+    const address = searchParams.size > 0 ? `${pathname}?${searchParams.toString()}` : pathname;
     // A browser that follows a link of another site's page does not send this cookie with a redirect.
     if (request.headers.get("sec-fetch-site") === "cross-site")
-      return plainPage(200, "The inspector opens.", headers, pathname);
-    return respond(303, null, { ...headers, location: pathname });
+      return plainPage(200, "The inspector opens.", headers, address);
+    return respond(303, null, { ...headers, location: address });
   }
 
   async function query(name: string, request: Request, masked: boolean): Promise<Response> {

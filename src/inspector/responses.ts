@@ -78,7 +78,8 @@ export function plainPage(
   headers: Readonly<Record<string, string>> = {},
   then?: string,
 ): Response {
-  const next = then === undefined ? "" : `<meta http-equiv="refresh" content="0;url=${then}">`;
+  const address = then?.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
+  const next = address === undefined ? "" : `<meta http-equiv="refresh" content="0;url=${address}">`;
   const page =
     `<!doctype html><html lang="en"><head><meta charset="utf-8">${next}` +
     `<meta name="viewport" content="width=device-width,initial-scale=1"><title>Inspector</title>` +

@@ -5,7 +5,7 @@
  */
 import { check, whole, aText, type Rules } from "../checks.ts";
 import { isLifecycleError, LifecycleError } from "../errors.ts";
-import type { Lifecycle, UserState, UserStatus } from "../index.ts";
+import type { Lifecycle, UserFilter, UserPage, UserState, UserStatus } from "../index.ts";
 import { internalsOf } from "../runtime/internals.ts";
 import { version } from "../version.ts";
 import { maskId } from "./mask-id.ts";
@@ -50,11 +50,27 @@ export async function listUsers(views: Views, fields: Fields, masked: boolean): 
   if (cursor === null)
     throw new LifecycleError("INVALID_OPTION", "Cannot list users: after must be the next of a page");
   const filter = { state: state as UserState | undefined, after: cursor, limit }; // userPage() checks the state
-  const { users, next } = await lifecycle.userPage(filter);
+  const { users, next } = await (state === "expiring"
+    ? expiring(lifecycle, filter)
+    : lifecycle.userPage(filter));
   return {
     users: users.map((status) => rowOf(views, status, masked)),
     next: next === null ? null : ids.seal("cursor", next),
   };
+}
+
+/** Users that are read at most for a page of those that expire, which no index lists. */
+const mostRead = 1_000;
+
+/** Users that expire, among the next ones of the store: perhaps none, though there are more pages. */
+async function expiring(
+  lifecycle: Lifecycle,
+  { after, limit }: UserFilter & { readonly limit: number },
+): Promise<UserPage> {
+  const { users, next } = await lifecycle.userPage({ after, limit: mostRead });
+  const found = users.filter(({ state }) => state === "expiring");
+  const shown = found.slice(0, limit);
+  return { users: shown, next: found.length > limit ? (shown.at(-1)?.appUserId ?? null) : next };
 }
 
 /** `POST api/user`. @throws {LifecycleError} `INVALID_OPTION`; as `lifecycle.inspect()` */

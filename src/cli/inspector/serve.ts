@@ -5,6 +5,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import type { ReadableStream as NodeStream } from "node:stream/web";
 
 /** A handler of requests. */
@@ -77,7 +78,5 @@ async function send({ status, headers, body }: Response, outgoing: ServerRespons
   outgoing.writeHead(status);
   outgoing.flushHeaders();
   if (body === null) return void outgoing.end();
-  Readable.fromWeb(body as NodeStream<Uint8Array>) // the same, under Node's name
-    .on("error", () => outgoing.destroy())
-    .pipe(outgoing);
+  await pipeline(Readable.fromWeb(body as NodeStream<Uint8Array>), outgoing).catch(() => {}); // the client has left
 }

@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import { openBrowser } from "../../src/cli/inspector/open-browser.ts";
+import { Stream } from "../inspector/support.ts";
+import { operatorStage } from "./operator.ts";
+
+describe("oneup-lifecycle inspector", () => {
+  it("prints a link that works once, shows what other processes do, and ends on Ctrl-C", async () => {
+    const { operator } = await operatorStage();
+    const running = operator.begin(["inspector"]);
+    const link = await running.said(/(http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]+)/);
+    const { origin } = new URL(link);
+
+    const opening = await fetch(link, { redirect: "manual" });
+    expect(opening.status).toBe(303);
+    const cookie = opening.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+    expect((await fetch(link, { redirect: "manual" })).status).toBe(403);
+
+    const ask = async (name: string, fields: object = {}): Promise<any> => {
+      const headers = { cookie, "content-type": "application/json" };
+      return (
+        await fetch(`${origin}/api/${name}`, { method: "POST", headers, body: JSON.stringify(fields) })
+      ).json();
+    };
+    expect(await ask("overview")).toMatchObject({ store: "lmdb", masked: false, counts: { tokenActive: 2 } });
+    const { users } = await ask("users");
+    expect(users).toMatchObject([{ appUserId: "ada" }, { appUserId: "bob" }]);
+    expect(await ask("user", { key: users[0].key })).toMatchObject({
+      appUserId: "ada",
+      status: { usable: true },
+    });
+    expect(await ask("account")).toMatchObject({ origins: { api: "local", auth: "local" }, format: 1 });
+
+    const stream = new Stream(await fetch(`${origin}/api/live`, { headers: { cookie } }));
+    await expect.poll(() => stream.all("overview")).toHaveLength(1);
+    const lifecycle = await operator.open();
+    await lifecycle.onboard("cyd");
+    await expect.poll(() => stream.all("overview").at(-1)?.counts).toEqual({ tokenActive: 3 });
+    await expect.poll(() => stream.all("users").length).toBeGreaterThan(0);
+    await lifecycle.close();
+
+    running.kill("SIGINT");
+    const { code, err, out } = await running.ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    for (const secret of operator.secrets()) expect(out + stream.text).not.toContain(secret);
+    await stream.ended;
+  });
+
+  it("does not begin where the port is taken, or the store is not there", async () => {
+    const { operator } = await operatorStage();
+    const first = operator.begin(["inspector"]);
+    const port = await first.said(/127\.0\.0\.1:(\d+)/);
+    const { code, err } = await operator.run(["inspector", "--port", port]);
+    expect({ code, err }).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(`Cannot listen on port ${port}`),
+    });
+    first.kill("SIGTERM");
+    await first.ended;
+    const nowhere = await operator.run(["inspector"], { ONEUP_STORE: "/nowhere/at/all" });
+    expect(nowhere.code).toBe(1);
+  });
+
+  it("tells when there is no browser to open", async () => {
+    const path = process.env["PATH"];
+    process.env["PATH"] = "/nowhere";
+    try {
+      const failed = new Promise<void>((resolve) => openBrowser("http://127.0.0.1:1/", resolve));
+      await failed;
+    } finally {
+      process.env["PATH"] = path;
+    }
+  });
+});
