@@ -1,9 +1,10 @@
 /**
- * The steps of users that are seen here.
+ * The last steps of users: of all processes where events are on, else of this one.
  *
  * @module
  */
-import type { Lifecycle, UserStatus } from "../index.ts";
+import type { Lifecycle, LifecycleEvent, UserStatus } from "../index.ts";
+import { internalsOf } from "../runtime/internals.ts";
 import type { SealedIds } from "./sealed-ids.ts";
 import type { Change } from "./shapes.ts";
 
@@ -14,22 +15,58 @@ const mostKept = 50;
 export interface ChangeFeed {
   /** Newest first. */
   latest(): readonly Change[];
+  /** Follows the events of all processes until `signal` aborts, if they are on and not followed yet. Never rejects. */
+  follow(signal: AbortSignal): Promise<void>;
   /** Ends the subscription. */
   close(): void;
 }
 
-/** Keeps the last steps that this process makes durable, and calls `onChange` after each. */
-export function changeFeed(lifecycle: Lifecycle, ids: SealedIds, onChange: () => void): ChangeFeed {
-  const seen: (() => Change)[] = [];
-  const close = lifecycle.subscribe((status) => {
-    seen.unshift(once(() => changeOf(lifecycle, ids, status)));
+/** Keeps the last steps, and calls `onChange` after each: `isNew`, unless it was taken before it was looked for. */
+export function changeFeed(
+  lifecycle: Lifecycle,
+  ids: SealedIds,
+  onChange: (isNew: boolean) => void,
+): ChangeFeed {
+  let seen: (() => Change)[] = [];
+  let isFollowing = false;
+
+  function add(change: () => Change, isNew: boolean): void {
+    seen.unshift(once(change));
     if (seen.length > mostKept) seen.pop();
-    onChange();
+    onChange(isNew);
+  }
+
+  const close = lifecycle.subscribe((status) => {
+    if (!isFollowing) add(() => stepOf(lifecycle, ids, status), true); // else the event tells of it
   });
-  return { latest: () => seen.map((change) => change()), close };
+
+  return {
+    latest: () => seen.map((change) => change()),
+    async follow(signal) {
+      if (isFollowing) return;
+      isFollowing = true;
+      try {
+        const recent = await internalsOf(lifecycle)?.recentEvents(mostKept, signal);
+        if (recent === null || recent === undefined) return;
+        seen = [];
+        for await (const event of recent.events) add(() => changeOf(ids, event), recent.isNew(event));
+      } catch {
+        // The store does not respond, or events were turned off: it is tried again.
+      } finally {
+        isFollowing = false;
+      }
+    },
+    close,
+  };
 }
 
-function changeOf(lifecycle: Lifecycle, ids: SealedIds, status: UserStatus): Change {
+function changeOf(ids: SealedIds, { appUserId, alias, from, to, type, at }: LifecycleEvent): Change {
+  const key = appUserId === null ? "" : ids.seal("user", appUserId);
+  return { key, alias, from, to, event: type, at };
+}
+
+/** The last step of a user. */
+function stepOf(lifecycle: Lifecycle, ids: SealedIds, status: UserStatus): Change {
   const { appUserId, state, since, history } = status;
   const { at, from, to, event } = history.at(-1) ?? { at: since, from: null, to: state, event: "" };
   return { key: ids.seal("user", appUserId), alias: lifecycle.alias(appUserId), from, to, event, at };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { onAbort } from "../abort.ts";
+import { linkSignals, onAbort } from "../abort.ts";
 import { sleep, type Clock } from "../clock.ts";
 import type { Lifecycle } from "../index.ts";
 import { changeFeed, type ChangeFeed } from "./change-feed.ts";
@@ -53,12 +53,14 @@ export class Live {
   #unsent = 0;
   #stopGathering: (() => void) | null = null;
   #hasNews = false;
+  /** Earlier steps were found, which no page has been told of. */
+  #hasBacklog = false;
   #toldUsersAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: LiveParts) {
     this.#parts = parts;
     this.#look = createLooker(parts.lifecycle, parts.clock);
-    this.#feed = changeFeed(parts.lifecycle, parts.ids, () => this.#changed());
+    this.#feed = changeFeed(parts.lifecycle, parts.ids, (isNew) => this.#changed(isNew));
   }
 
   /** `POST api/overview`. @throws {LifecycleError} `CLOSED` */
@@ -139,21 +141,27 @@ export class Live {
 
   async #keepLooking(first: Look): Promise<void> {
     const { clock } = this.#parts;
+    const watching = linkSignals(this.#closing.signal);
     let last = first;
     let commentedAt = clock.monotonic();
-    while (this.#pages.size > 0) {
-      await sleep(clock, lookEveryMs, this.#closing.signal);
-      if (this.#pages.size === 0) return;
-      const look = await this.#look();
-      if (differs(last, look)) {
-        this.#hasNews = true;
-        this.#sendOverview(this.#pages, look);
+    try {
+      while (this.#pages.size > 0) {
+        void this.#feed.follow(watching.signal);
+        await sleep(clock, lookEveryMs, watching.signal);
+        if (this.#pages.size === 0) return;
+        const look = await this.#look();
+        const isOther = differs(last, look);
+        this.#hasNews ||= isOther;
+        if (isOther || this.#hasBacklog) this.#sendOverview(this.#pages, look);
+        this.#hasBacklog = false;
+        last = look;
+        this.#tellUsers();
+        if (clock.monotonic() - commentedAt < commentEveryMs) continue;
+        commentedAt = clock.monotonic();
+        for (const page of this.#pages) page.send(": still here\n\n");
       }
-      last = look;
-      this.#tellUsers();
-      if (clock.monotonic() - commentedAt < commentEveryMs) continue;
-      commentedAt = clock.monotonic();
-      for (const page of this.#pages) page.send(": still here\n\n");
+    } finally {
+      watching.abort();
     }
   }
 
@@ -171,8 +179,10 @@ export class Live {
     return { ...look, basePath: this.#parts.basePath, masked, changes: this.#feed.latest() };
   }
 
-  /** A user took a step in this process. */
-  #changed(): void {
+  /** A user took a step, now or before. */
+  #changed(isNew: boolean): void {
+    this.#hasBacklog ||= !isNew;
+    if (!isNew) return;
     this.#hasNews = true;
     if (this.#pages.size === 0) return;
     this.#unsent++;

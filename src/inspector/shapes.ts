@@ -47,6 +47,7 @@ export interface Overview {
 
 /** One step of a user: the event `change`. */
 export interface Change {
+  /** Empty: the user was forgotten. */
   readonly key: string;
   readonly alias: string;
   readonly from: string | null;

@@ -7,6 +7,7 @@ import type { KeyObject } from "node:crypto";
 import { checkId } from "./options/check-id.ts";
 import type { Engine } from "./engine/engine.ts";
 import { loadUser } from "./engine/load-user.ts";
+import { recentEvents, type RecentEvents } from "./events/recent-events.ts";
 import { readOrigins, type Origins } from "./account/origins.ts";
 
 /** See the module. */
@@ -21,6 +22,8 @@ export interface Internals {
   key(purpose: string): KeyObject;
   /** The origins that the store's users belong to; `null`: not recorded. @throws {LifecycleError} `STORE_UNAVAILABLE` */
   origins(): Promise<Origins | null>;
+  /** @throws {LifecycleError} as {@link recentEvents} */
+  recentEvents(count: number, signal: AbortSignal): Promise<RecentEvents | null>;
   /** When the user is due for a step; `null`: never, or it waits in a lane. @throws {LifecycleError} as `inspect()` */
   dueAt(appUserId: string): Promise<Date | null>;
 }
@@ -50,6 +53,7 @@ export function createInternals(engine: Engine): Internals {
       const found = await store.account.load();
       return found === null ? null : readOrigins(found.value);
     },
+    recentEvents: (count, signal) => recentEvents(engine, count, signal),
     async dueAt(appUserId) {
       const { record } = await loadUser(engine, checkId(appUserId));
       return record.dueInMs === null ? null : new Date(clock.now() + record.dueInMs);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { openBrowser } from "../../src/cli/inspector/open-browser.ts";
-import { Stream } from "../inspector/support.ts";
+import { answerOf, Stream, type Answer } from "../inspector/support.ts";
 import { operatorStage } from "./operator.ts";
 
 describe("oneup-lifecycle inspector", () => {
@@ -15,11 +15,10 @@ describe("oneup-lifecycle inspector", () => {
     const cookie = opening.headers.getSetCookie()[0]?.split(";")[0] ?? "";
     expect((await fetch(link, { redirect: "manual" })).status).toBe(403);
 
-    const ask = async (name: string, fields: object = {}): Promise<any> => {
+    const ask = async (name: string, fields: object = {}): Promise<Answer["body"]> => {
       const headers = { cookie, "content-type": "application/json" };
-      return (
-        await fetch(`${origin}/api/${name}`, { method: "POST", headers, body: JSON.stringify(fields) })
-      ).json();
+      const init = { method: "POST", headers, body: JSON.stringify(fields) };
+      return (await answerOf(await fetch(`${origin}/api/${name}`, init))).body;
     };
     expect(await ask("overview")).toMatchObject({ store: "lmdb", masked: false, counts: { tokenActive: 2 } });
     const { users } = await ask("users");

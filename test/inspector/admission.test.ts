@@ -90,7 +90,7 @@ describe("inspector/admission: the page that asks", () => {
     [{ "sec-fetch-site": "same-site" }, 403],
     [{ origin: "http://localhost:3000", "sec-fetch-site": "cross-site" }, 403],
   ])("%j: %i", async (headers, status) => {
-    const answer = await askAt({}, "http://localhost:3000/api/users", headers as Record<string, string>);
+    const answer = await askAt({}, "http://localhost:3000/api/users", headers);
     expect(answer.status).toBe(status);
     expect(answer.text).not.toContain("evil");
   });

@@ -86,6 +86,43 @@ describe("inspector/live", () => {
     expect(stream.all("change")).toEqual([]);
   });
 
+  it("tells each step of all processes where events are on, and those before it was opened", async () => {
+    const { open } = await scene();
+    const events = { keep: "7d" } as const;
+    const [watched, other] = [await open({ events }), await open({ events })];
+    await other.onboard("ada");
+    const view = await openedOn({ lifecycle: watched });
+    const stream = await view.live();
+    await having(stream, "overview", 1);
+    await expect.poll(async () => (await view.ask("overview")).body.changes.length).toBe(3);
+    await seconds(view, 1);
+    const before = (await having(stream, "overview", 2)).at(-1).changes;
+    expect(before.map(({ to }: any) => to)).toEqual(["tokenActive", "codeIssued", "created"]);
+    expect(stream.all("change")).toEqual([]);
+
+    await other.onboard("bob");
+    await watched.onboard("cyd");
+    await expect.poll(async () => (await view.ask("overview")).body.changes.length).toBe(9);
+    await view.clock.advance(100);
+    const changes = await having(stream, "change", 6);
+    expect(changes).toHaveLength(6);
+    const { users } = (await view.ask("users")).body;
+    for (const { key } of users.slice(1)) {
+      const own = changes.filter((change) => change.key === key);
+      expect(own.map(({ to }) => to)).toEqual(["created", "codeIssued", "tokenActive"]);
+    }
+
+    await other.offboard("bob");
+    await other.forget("bob");
+    await expect
+      .poll(async () => (await view.ask("overview")).body.changes[0])
+      .toMatchObject({
+        key: "",
+        alias: watched.alias("bob"),
+        to: "forgotten",
+      });
+  });
+
   it("asks the store no more for twenty pages than for one, and tells a page nothing while nothing happens", async () => {
     const { store, asked } = counting();
     const view = await opened({ world: { lifecycle: { store } } });
