@@ -163,7 +163,7 @@ export function inspectorOn(clock: Clock, lifecycle: Lifecycle, options?: Inspec
     if (!isOpen) return refuse(usedLink, "page");
     const secure = protocol === "https:" ? "; Secure" : "";
     const cookie = `${links.cookie}=${session}; Path=${basePath}; HttpOnly; SameSite=Strict${secure}`;
-    const headers = session === null ? {} : { "set-cookie": cookie };
+    const headers: Readonly<Record<string, string>> = session === null ? {} : { "set-cookie": cookie };
     searchParams.delete("token");
     const address = searchParams.size > 0 ? `${pathname}?${searchParams.toString()}` : pathname;
     // A browser that follows a link of another site's page does not send this cookie with a redirect.

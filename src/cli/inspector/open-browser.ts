@@ -18,5 +18,5 @@ export function openBrowser(address: string, onFailure: () => void): void {
   const opening = spawn(program, [...words, address], { stdio: "ignore", detached: true });
   opening.on("error", onFailure);
   opening.on("exit", (code) => code !== null && code !== 0 && onFailure());
-  opening.unref();
+  opening.on("spawn", () => opening.unref()); // this process need not wait for it
 }
