@@ -32,7 +32,10 @@ export default defineConfig({
       { find: /^oneup-lifecycle$/, replacement: `${root}src/index.ts` },
       { find: /^oneup-lifecycle\/machines$/, replacement: `${root}machines/index.ts` },
       { find: /^oneup-lifecycle\/adapters\/(.+)$/, replacement: `${root}adapters/$1.ts` },
-      { find: /^oneup-lifecycle\/(inspector|opentelemetry|sandbox|testing)$/, replacement: `${root}src/$1/index.ts` },
+      {
+        find: /^oneup-lifecycle\/(inspector|opentelemetry|sandbox|testing)$/,
+        replacement: `${root}src/$1/index.ts`,
+      },
       { find: /^oneup-lifecycle\/testing\/vitest$/, replacement: `${root}src/testing/vitest.ts` },
     ],
   },
