@@ -1,0 +1,96 @@
+/**
+ * What all users share: whether this process is ready, 1upHealth's endpoints, and the keys.
+ *
+ * @module
+ */
+import type { JSX } from "preact";
+import type { AccountView } from "./data.ts";
+import { useAnswer } from "./live.ts";
+import { Section, Trouble, When, Why } from "./parts.tsx";
+
+/** See the module. */
+export function Account({ changed, now }: { readonly changed: number; readonly now: number }): JSX.Element {
+  const { value, error } = useAnswer<AccountView>("account", {}, changed);
+  if (value === null) return error === null ? <p class="empty">Loading…</p> : <Trouble error={error} />;
+  const { health, keys, version } = value;
+  return (
+    <>
+      {error !== null && <Trouble error={error} />}
+      <Section title="Process" aside={`oneup-lifecycle ${version}`}>
+        <dl class="facts">
+          <div>
+            <dt>Ready</dt>
+            <dd class={health.ready ? "good" : "bad"}>
+              {health.ready ? "yes" : <code>{health.problem ?? "closed"}</code>}
+            </dd>
+          </div>
+          <div>
+            <dt>Store answers in</dt>
+            <dd>{health.storeMs === null ? "no answer" : `${Math.round(health.storeMs)} ms`}</dd>
+          </div>
+          <div>
+            <dt>Users at work here</dt>
+            <dd>{health.running}</dd>
+          </div>
+          <div>
+            <dt>Users blocked alone</dt>
+            <dd>{health.apart}</dd>
+          </div>
+        </dl>
+        {health.limitConflicts.length > 0 && (
+          <p class="trouble">
+            This process is configured with another limit than the account&apos;s record; the stricter one
+            applies.
+          </p>
+        )}
+      </Section>
+      <Section title="Keys" aside="names only">
+        {keys === null || keys.length === 0 ? (
+          <p class="empty">This store needs none: it does not outlive its process.</p>
+        ) : (
+          <ul class="held">
+            {keys.map(({ id, storeKeys }) => (
+              <li key={id}>
+                <code>{id}</code> unwraps {storeKeys.length === 0 ? "nothing" : storeKeys.join(", ")}
+              </li>
+            ))}
+          </ul>
+        )}
+      </Section>
+      <Section title="1upHealth, as this process has seen it" wide>
+        <table class="endpoints">
+          <thead>
+            <tr>
+              <th scope="col">endpoint</th>
+              <th scope="col">works</th>
+              <th scope="col">last success</th>
+              <th scope="col">last failure</th>
+            </tr>
+          </thead>
+          <tbody>
+            {health.endpoints.map(({ endpoint, works, lastSuccess, lastFailure }) => (
+              <tr key={endpoint}>
+                <th scope="row">{endpoint}</th>
+                <td class={works ? "good" : "bad"} data-label="works">
+                  {lastSuccess === null && lastFailure === null ? "not called yet" : works ? "yes" : "no"}
+                </td>
+                <td data-label="last success">
+                  {lastSuccess === null ? "–" : <When at={lastSuccess} now={now} />}
+                </td>
+                <td data-label="last failure">
+                  {lastFailure === null ? (
+                    "–"
+                  ) : (
+                    <>
+                      <When at={lastFailure.at} now={now} />: <Why cause={lastFailure} />
+                    </>
+                  )}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Section>
+    </>
+  );
+}

@@ -1,0 +1,151 @@
+/**
+ * The first view: the machine with the number of users in each state, the hour's calls, what holds calls back, and the
+ * latest steps.
+ *
+ * @module
+ */
+import type { JSX } from "preact";
+import type { Lane } from "../../index.ts";
+import type { Overview as Data } from "./data.ts";
+import { Diagram } from "./diagram.tsx";
+import { Section, State, When, Why } from "./parts.tsx";
+import { count, distance, duration } from "./words.ts";
+
+const lanes: readonly { readonly lane: Lane; readonly about: string }[] = [
+  { lane: "interactive", about: "a person at the screen" },
+  { lane: "recovery", about: "a lost grant" },
+  { lane: "bulk", about: "an import" },
+];
+
+/** See the module. */
+export function Overview({ data, now }: { readonly data: Data; readonly now: number }): JSX.Element {
+  const { counts, total, changes } = data;
+  const usersIn = `${count(total)} ${total === 1 ? "user" : "users"}`;
+  return (
+    <>
+      <Section title="Lifecycle" aside={usersIn} wide>
+        <Diagram counts={counts} href={(state) => `users?state=${state}`} />
+      </Section>
+      <Quota data={data} now={now} />
+      <HeldBack data={data} now={now} />
+      <Section title="Latest steps" aside="newest first" wide>
+        {changes.length === 0 ? (
+          <p class="empty">No step since this page was opened.</p>
+        ) : (
+          <ol class="steps">
+            {changes.slice(0, 20).map((change) => (
+              <li key={`${change.key}${change.at}${change.event}${change.to}`}>
+                <When at={change.at} now={now} />
+                <a href={`users/${change.key}`}>{change.alias}</a>
+                <span class="change">
+                  {change.from !== null && change.from !== change.to && (
+                    <>
+                      <State state={change.from} /> →{" "}
+                    </>
+                  )}
+                  <State state={change.to} />
+                </span>
+                <code>{change.event}</code>
+              </li>
+            ))}
+          </ol>
+        )}
+      </Section>
+    </>
+  );
+}
+
+/** The calls of the rolling hour as one bar, and each lane's place in it. */
+function Quota({ data, now }: { readonly data: Data; readonly now: number }): JSX.Element {
+  const { budget, forecast } = data;
+  const used = lanes.reduce((sum, { lane }) => sum + budget.used[lane], 0);
+  const share = (calls: number): string => `${Math.min(100, (calls / Math.max(1, budget.of)) * 100)}%`;
+  const next = Number.isFinite(budget.nextInMs) && budget.nextInMs > 0 ? duration(budget.nextInMs) : null;
+  return (
+    <Section title="Management calls" aside={`limit ${count(budget.of)}`}>
+      <p class="figure">
+        <strong>{count(used)}</strong> of {count(budget.of)} used
+        <span> · {next === null ? "a call may leave now" : `next call in ${next}`}</span>
+      </p>
+      <div
+        class="bar"
+        role="meter"
+        aria-label="Management calls used"
+        aria-valuemin={0}
+        aria-valuemax={budget.of}
+        aria-valuenow={used}
+      >
+        {lanes.map(({ lane }) => (
+          <span key={lane} class={lane} style={{ width: share(budget.used[lane]) }} />
+        ))}
+      </div>
+      <table class="lanes">
+        <thead>
+          <tr>
+            <th scope="col">lane</th>
+            <th scope="col">used</th>
+            <th scope="col">waiting</th>
+            <th scope="col">one more</th>
+          </tr>
+        </thead>
+        <tbody>
+          {lanes.map(({ lane, about }) => (
+            <tr key={lane}>
+              <th scope="row" title={about}>
+                <i class={`key ${lane}`} />
+                {lane}
+              </th>
+              <td>{count(budget.used[lane])}</td>
+              <td>{count(budget.waiting[lane])}</td>
+              <td>
+                {forecast[lane] <= 0 ? "now" : distance(new Date(now + forecast[lane]).toISOString(), now)}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Section>
+  );
+}
+
+/** Gates, pauses and endpoints that do not work. */
+function HeldBack({ data, now }: { readonly data: Data; readonly now: number }): JSX.Element {
+  const { budget, health } = data;
+  const down = health.endpoints.filter(({ works }) => !works);
+  const isQuiet = budget.shut.length + budget.paused.length + down.length === 0 && health.ready;
+  return (
+    <Section title="Held back" aside={health.ready ? "ready" : "not ready"}>
+      {isQuiet && <p class="empty good">Nothing holds calls back.</p>}
+      <ul class="held">
+        {!health.ready && health.problem !== null && (
+          <li class="bad">
+            <b>Not ready</b> <code>{health.problem}</code>
+          </li>
+        )}
+        {budget.shut.map(({ gate, state, reason, until }) => (
+          <li key={gate} class="bad">
+            <b>Gate {gate}</b> is {state}
+            {reason !== null && <> ({reason})</>}, next try <When at={until} now={now} />
+          </li>
+        ))}
+        {budget.paused.map(({ lane, reason, until }) => (
+          <li key={lane ?? "all"} class="busy">
+            <b>Paused: {lane ?? "all lanes"}</b> “{reason}”,{" "}
+            {until === null ? (
+              "until an operator ends it"
+            ) : (
+              <>
+                ends <When at={until} now={now} />
+              </>
+            )}
+          </li>
+        ))}
+        {down.map(({ endpoint, lastFailure }) => (
+          <li key={endpoint} class="bad">
+            <b>Endpoint {endpoint}</b> does not work: {lastFailure !== null && <Why cause={lastFailure} />}
+          </li>
+        ))}
+      </ul>
+    </Section>
+  );
+}

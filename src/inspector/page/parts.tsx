@@ -1,0 +1,65 @@
+/**
+ * Small parts that several views share.
+ *
+ * @module
+ */
+import type { ComponentChildren, JSX } from "preact";
+import type { Cause, UserState } from "../../index.ts";
+import type { Json } from "./data.ts";
+import { distance, moment, states, toneOf } from "./words.ts";
+
+/** A state as a coloured word. */
+export function State({ state }: { readonly state: string }): JSX.Element {
+  return (
+    <span class={`state ${toneOf(state)}`} title={states[state as UserState]?.about}>
+      {state}
+    </span>
+  );
+}
+
+/** A moment as a distance, with the moment itself on demand. */
+export function When({ at, now }: { readonly at: string; readonly now: number }): JSX.Element {
+  return (
+    <time dateTime={at} title={moment(at)}>
+      {distance(at, now)}
+    </time>
+  );
+}
+
+/** A part of a view, under its heading. */
+export function Section(props: {
+  readonly title: string;
+  readonly aside?: ComponentChildren;
+  readonly wide?: boolean;
+  readonly children: ComponentChildren;
+}): JSX.Element {
+  return (
+    <section class={props.wide === true ? "card wide" : "card"}>
+      <header>
+        <h2>{props.title}</h2>
+        {props.aside !== undefined && <span class="aside">{props.aside}</span>}
+      </header>
+      {props.children}
+    </section>
+  );
+}
+
+/** Why a call brought nothing, on one line. */
+export function Why({ cause }: { readonly cause: Json<Cause> }): JSX.Element {
+  const { call, host, status, code } = cause;
+  return (
+    <span class="why">
+      <code>{call}</code> at {host}: {status === null ? "" : `HTTP ${status}, `}
+      <code>{code}</code>
+    </span>
+  );
+}
+
+/** An answer that did not come. */
+export function Trouble({ error }: { readonly error: Error }): JSX.Element {
+  return (
+    <p class="trouble" role="alert">
+      {error.message}
+    </p>
+  );
+}
