@@ -10,6 +10,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { build, type BuildOptions, type Plugin } from "esbuild";
+import { buildPage } from "../../src/inspector/page/build.ts";
 import { thorough } from "./effort.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -26,7 +27,8 @@ export function removeStale(folder: string): void {
   for (const path of filesIn(join(folder, "dist"))) {
     const source = path.replace(/(?:\.d\.ts|\.js)$/, ".ts");
     const isBuilt = source !== path;
-    if (isBuilt && !existsSync(join(folder, source))) rmSync(join(folder, "dist", path), { force: true });
+    const isThere = existsSync(join(folder, source)) || existsSync(join(folder, `${source}x`));
+    if (isBuilt && !isThere) rmSync(join(folder, "dist", path), { force: true });
   }
 }
 
@@ -40,7 +42,8 @@ function filesIn(folder: string): readonly string[] {
 export async function setup(): Promise<void> {
   if (onDeno || process.env[mark] === kind) return;
   removeStale(root);
-  await (thorough ? Promise.all(["src", "test/tsconfig.children.json"].map(compile)) : bundle());
+  const programs = thorough ? ["src", "test/tsconfig.children.json"].map(compile) : [bundle()];
+  await Promise.all([...programs, buildPage()]);
   process.env[mark] = kind;
 }
 

@@ -24,6 +24,7 @@ export const requirements = {
   postgres: { files: ["postgres", "initdb"], debian: "postgresql", homebrew: "postgresql@17" },
   pgbouncer: { files: ["pgbouncer"], debian: "pgbouncer", homebrew: "pgbouncer" },
   curl: { files: ["curl"], debian: "curl", homebrew: "curl" },
+  chromium: { files: ["chromium"], debian: "chromium", homebrew: "chromium" },
   deno: { files: ["deno"], homebrew: "deno" },
 } as const satisfies Readonly<Record<string, Requirement>>;
 

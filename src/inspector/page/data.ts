@@ -1,82 +1,22 @@
 /**
- * What the page gets from its server: the public types of the library, as JSON brings them.
+ * What the page asks its server for.
  *
  * @module
  */
-import type { BudgetView, Health, HistoryStep, Lane, UserState, UserStatus } from "../../index.ts";
-
-/** A value after JSON: each `Date` has become an ISO string. */
-export type Json<T> = T extends Date
-  ? string
-  : T extends readonly (infer Item)[]
-    ? readonly Json<Item>[]
-    : T extends object
-      ? { readonly [Key in keyof T]: Json<T[Key]> }
-      : T;
-
-/** A step of a user, as it was seen. */
-export interface Change {
-  /** Names the user to the server, without telling its id. */
-  readonly key: string;
-  readonly alias: string;
-  readonly from: UserState | null;
-  readonly to: UserState;
-  readonly event: string;
-  readonly at: string;
-}
+import type * as shapes from "../shapes.ts";
 
 /** The account and all its users in numbers. */
-export interface Overview {
-  readonly now: string;
-  /** Where the users are stored, e.g. `lmdb`. */
-  readonly store: string | null;
-  readonly masked: boolean;
-  readonly counts: Readonly<Partial<Record<UserState, number>>>;
-  readonly total: number;
-  readonly budget: Json<BudgetView>;
-  /** In how many ms one more call may leave in each lane. */
-  readonly forecast: Readonly<Record<Lane, number>>;
-  readonly health: Json<Health>;
-  /** Newest first. */
-  readonly changes: readonly Change[];
-}
-
+export type Overview = shapes.Wire<shapes.Overview>;
+/** A step of a user, as it was seen. */
+export type Change = shapes.Wire<shapes.Change>;
 /** A user in a list. */
-export interface UserRow {
-  readonly key: string;
-  readonly alias: string;
-  readonly appUserId: string;
-  readonly state: UserState;
-  readonly since: string;
-  readonly usable: boolean;
-  readonly expiresAt: string | null;
-  readonly oneupUserId: number | null;
-  readonly pause: Json<UserStatus["pause"]>;
-  readonly hold: Json<UserStatus["hold"]>;
-  readonly failure: UserStatus["failure"];
-}
-
+export type UserRow = shapes.Wire<shapes.UserRow>;
 /** A page of users. */
-export interface UserList {
-  readonly users: readonly UserRow[];
-  readonly next: string | null;
-}
-
-/** All that is known of a user but its id, where that is masked. */
-export interface UserView extends UserRow {
-  readonly status: Json<Omit<UserStatus, "appUserId">>;
-  readonly explanation: string;
-  readonly history: readonly Json<HistoryStep>[];
-}
-
+export type UserRows = shapes.Wire<shapes.UserRows>;
+/** All that is known of a user, but its id where that is masked. */
+export type UserView = shapes.Wire<shapes.UserView>;
 /** What all users share. */
-export interface AccountView {
-  readonly now: string;
-  readonly health: Json<Health>;
-  readonly budget: Json<BudgetView>;
-  readonly keys: readonly { readonly id: string; readonly storeKeys: readonly string[] }[] | null;
-  readonly version: string;
-}
+export type AccountView = shapes.Wire<shapes.AccountView>;
 
 /** The server's answer to a request that it cannot serve. */
 export class Refused extends Error {

@@ -9,7 +9,7 @@ import type { Lane } from "../../index.ts";
 import type { Overview as Data } from "./data.ts";
 import { Diagram } from "./diagram.tsx";
 import { Section, State, When, Why } from "./parts.tsx";
-import { count, distance, duration } from "./words.ts";
+import { count, duration } from "./words.ts";
 
 const lanes: readonly { readonly lane: Lane; readonly about: string }[] = [
   { lane: "interactive", about: "a person at the screen" },
@@ -26,7 +26,7 @@ export function Overview({ data, now }: { readonly data: Data; readonly now: num
       <Section title="Lifecycle" aside={usersIn} wide>
         <Diagram counts={counts} href={(state) => `users?state=${state}`} />
       </Section>
-      <Quota data={data} now={now} />
+      <Quota data={data} />
       <HeldBack data={data} now={now} />
       <Section title="Latest steps" aside="newest first" wide>
         {changes.length === 0 ? (
@@ -36,7 +36,11 @@ export function Overview({ data, now }: { readonly data: Data; readonly now: num
             {changes.slice(0, 20).map((change) => (
               <li key={`${change.key}${change.at}${change.event}${change.to}`}>
                 <When at={change.at} now={now} />
-                <a href={`users/${change.key}`}>{change.alias}</a>
+                {change.key === "" ? (
+                  <span>{change.alias}</span>
+                ) : (
+                  <a href={`users/${change.key}`}>{change.alias}</a>
+                )}
                 <span class="change">
                   {change.from !== null && change.from !== change.to && (
                     <>
@@ -56,16 +60,18 @@ export function Overview({ data, now }: { readonly data: Data; readonly now: num
 }
 
 /** The calls of the rolling hour as one bar, and each lane's place in it. */
-function Quota({ data, now }: { readonly data: Data; readonly now: number }): JSX.Element {
+function Quota({ data }: { readonly data: Data }): JSX.Element {
   const { budget, forecast } = data;
   const used = lanes.reduce((sum, { lane }) => sum + budget.used[lane], 0);
   const share = (calls: number): string => `${Math.min(100, (calls / Math.max(1, budget.of)) * 100)}%`;
-  const next = Number.isFinite(budget.nextInMs) && budget.nextInMs > 0 ? duration(budget.nextInMs) : null;
+  /** JSON has no `Infinity`: it is null. */
+  const inWords = (inMs: number | null): string =>
+    inMs === null ? "when unpaused" : inMs <= 0 ? "now" : `in ${duration(inMs)}`;
   return (
     <Section title="Management calls" aside={`limit ${count(budget.of)}`}>
       <p class="figure">
         <strong>{count(used)}</strong> of {count(budget.of)} used
-        <span> · {next === null ? "a call may leave now" : `next call in ${next}`}</span>
+        <span> · next call {inWords(budget.nextInMs)}</span>
       </p>
       <div
         class="bar"
@@ -97,9 +103,7 @@ function Quota({ data, now }: { readonly data: Data; readonly now: number }): JS
               </th>
               <td>{count(budget.used[lane])}</td>
               <td>{count(budget.waiting[lane])}</td>
-              <td>
-                {forecast[lane] <= 0 ? "now" : distance(new Date(now + forecast[lane]).toISOString(), now)}
-              </td>
+              <td>{inWords(forecast[lane])}</td>
             </tr>
           ))}
         </tbody>

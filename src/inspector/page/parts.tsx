@@ -5,7 +5,7 @@
  */
 import type { ComponentChildren, JSX } from "preact";
 import type { Cause, UserState } from "../../index.ts";
-import type { Json } from "./data.ts";
+import type { Wire } from "../shapes.ts";
 import { distance, moment, states, toneOf } from "./words.ts";
 
 /** A state as a coloured word. */
@@ -45,7 +45,7 @@ export function Section(props: {
 }
 
 /** Why a call brought nothing, on one line. */
-export function Why({ cause }: { readonly cause: Json<Cause> }): JSX.Element {
+export function Why({ cause }: { readonly cause: Wire<Cause> }): JSX.Element {
   const { call, host, status, code } = cause;
   return (
     <span class="why">

@@ -6,7 +6,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { UserState } from "../../index.ts";
-import { ask, type Overview, type UserList, type UserRow } from "./data.ts";
+import { ask, type Overview, type UserRows, type UserRow } from "./data.ts";
 import { useAnswer } from "./live.ts";
 import { State, Trouble, When } from "./parts.tsx";
 import { count, pauseInWords, stateNames, toneOf } from "./words.ts";
@@ -30,7 +30,7 @@ export function Users(props: {
 }): JSX.Element {
   const { overview, place, changed, now, go } = props;
   const { state, after } = place;
-  const { value, error } = useAnswer<UserList>("users", { state, after, limit: pageSize }, changed);
+  const { value, error } = useAnswer<UserRows>("users", { state, after, limit: pageSize }, changed);
   const address = (next: Partial<Place>): string => {
     const words = new URLSearchParams(
       Object.entries(next).filter((entry): entry is [string, string] => entry[1] !== undefined),
@@ -163,7 +163,7 @@ function Search({
     const id = new FormData(form).get("id");
     if (typeof id !== "string" || id === "") return;
     try {
-      const { users } = await ask<UserList>("users", { id });
+      const { users } = await ask<UserRows>("users", { id });
       const [user] = users;
       setMissed(user === undefined ? "There is no user with this id." : null);
       if (user !== undefined) go(`users/${user.key}`);

@@ -1,0 +1,175 @@
+/** The inspector's page in a real browser. */
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Lifecycle } from "oneup-lifecycle";
+import { createInspector } from "oneup-lifecycle/inspector";
+import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { serve, type Serving } from "../../src/cli/inspector/serve.ts";
+import { lmdb } from "../../adapters/lmdb.ts";
+import { needing, pathOf } from "../support/needs.ts";
+import { afterwards, folder, scene, type Scene } from "../support/scene.ts";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const hostile = [
+  "<script>document.title = 'broken'</script>",
+  "\u202Egro.elpmaxe@ada",
+  '🦉 & "owl"',
+  "x".repeat(512),
+];
+const views = ["", "users", "users?state=tokenActive", "account"];
+
+describe("the inspector's page", needing(["chromium"]), () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath: pathOf("chromium") ?? "",
+      args: ["--no-sandbox", "--disable-dev-shm-usage"], // a container has neither
+    });
+  });
+  afterAll(() => browser?.close());
+
+  /** A page that was opened with a link. */
+  async function opened(
+    { inspector, server }: Inspected,
+    options: BrowserContextOptions = {},
+  ): Promise<Page & { readonly faults: string[] }> {
+    const context = await browser.newContext(options);
+    afterwards(() => context.close());
+    const page = await context.newPage();
+    const faults: string[] = [];
+    page.on("pageerror", (error) => faults.push(error.message));
+    page.on("console", (line) => {
+      if (line.type() === "error" && !/ERR_CONNECTION|Failed to load/.test(line.text()))
+        faults.push(line.text());
+    });
+    await page.goto(inspector.link(server.origin));
+    await page.getByText("live", { exact: true }).waitFor();
+    return Object.assign(page, { faults });
+  }
+
+  it("shows users and steps live, also those of another process, and a user's path by a link that lasts", async () => {
+    const at = folder("inspector-page");
+    const stage = await scene();
+    const encryption = { keys: [randomBytes(32)] };
+    const here = await stage.open({ store: lmdb(at), encryption });
+    const there = await stage.open({ store: lmdb(at), encryption });
+    await here.onboard("ada@example.org");
+    const inspected = await inspect(here);
+    const page = await opened(inspected);
+    const active = page.locator(".node", { hasText: "tokenActive" }).locator(".count");
+    await expectText(active, "1");
+    await there.onboard("bob@example.org");
+    await expectText(active, "2");
+    await here.onboard("cyd@example.org");
+    await expectText(active, "3");
+    await page.locator(".steps", { hasText: here.alias("cyd@example.org") }).waitFor();
+
+    await page.getByRole("link", { name: "Users" }).click();
+    await page.getByRole("link", { name: "bob@example.org" }).click();
+    await page.getByRole("heading", { name: "bob@example.org" }).waitFor();
+    await page.getByText("The user is tokenActive").waitFor();
+    expect(await page.locator(".edge.lit").count()).toBe(2);
+    expect(page.url()).not.toContain("bob");
+    await there.hold("bob@example.org", "a complaint");
+    await page.getByText("a complaint", { exact: false }).first().waitFor();
+    const link = page.url();
+    await page.goBack();
+    await page.getByRole("link", { name: "cyd@example.org" }).waitFor();
+
+    await page.getByLabel("Exact app_user_id").fill("ada@example.org");
+    await page.getByRole("button", { name: "Find" }).click();
+    await page.getByRole("heading", { name: "ada@example.org" }).waitFor();
+    await page.goto(link);
+    await page.getByRole("heading", { name: "bob@example.org" }).waitFor();
+    expect(page.faults).toEqual([]);
+  });
+
+  it("goes on by itself after its server was away", async () => {
+    const { lifecycle } = await worldOf(["ada"]);
+    const first = await inspect(lifecycle);
+    const page = await opened(first);
+    const port = Number(new URL(first.server.origin).port);
+    await first.server.close();
+    await page.getByText("reconnecting…").waitFor();
+    const again = await serve(first.inspector.fetch, port);
+    afterwards(() => again.close());
+    await page.getByText("live", { exact: true }).waitFor();
+    await lifecycle.onboard("bob");
+    await expectText(page.locator(".node", { hasText: "tokenActive" }).locator(".count"), "2");
+    expect(page.faults).toEqual([]);
+  });
+
+  it("shows hostile ids as text", async () => {
+    const { lifecycle } = await worldOf(hostile);
+    const page = await opened(await inspect(lifecycle));
+    await page.getByRole("link", { name: "Users" }).click();
+    for (const id of hostile) await page.getByRole("link", { name: id, exact: true }).waitFor();
+    await page.getByRole("link", { name: hostile[0] ?? "", exact: true }).click();
+    await page.getByRole("heading", { name: hostile[0] ?? "", exact: true }).waitFor();
+    expect(await page.title()).toBe("User · oneup-lifecycle");
+    expect(page.faults).toEqual([]);
+  });
+
+  it.each(["light", "dark"] as const)(
+    "is accessible and fits every screen, with %s colours",
+    async (colorScheme) => {
+      const { lifecycle, sandbox } = await worldOf(hostile);
+      sandbox.fail({ call: "createUser", status: 503, times: Infinity });
+      await lifecycle.onboard("late", { waitMs: 0 });
+      await lifecycle.account.pause({ reason: "a bill" });
+      const inspected = await inspect(lifecycle);
+      for (const width of [390, 1280, 1920]) {
+        const page = await opened(inspected, {
+          colorScheme,
+          viewport: { width, height: 850 },
+          bypassCSP: true, // for axe itself
+        });
+        const base = new URL(page.url());
+        await page.getByRole("link", { name: "Users" }).click();
+        await page.getByRole("link", { name: "late" }).click();
+        await page.locator(".timeline").waitFor();
+        const user = page.url().slice(base.href.length);
+        for (const view of [...views, user]) {
+          await page.goto(new URL(view, base).href);
+          await page.locator(".card").first().waitFor();
+          await page.evaluate(axe);
+          const { violations } = (await page.evaluate("axe.run()")) as {
+            violations: readonly { id: string }[];
+          };
+          expect({ view, width, ids: violations.map(({ id }) => id) }).toEqual({ view, width, ids: [] });
+          const over = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+          expect({ view, width, over: Number(over) > 0 }).toEqual({ view, width, over: false });
+        }
+      }
+    },
+  );
+});
+
+interface Inspected {
+  readonly inspector: ReturnType<typeof createInspector>;
+  readonly server: Serving;
+}
+
+async function inspect(lifecycle: Lifecycle): Promise<Inspected> {
+  const inspector = createInspector(lifecycle);
+  const server = await serve(inspector.fetch, 0);
+  afterwards(async () => {
+    inspector.close();
+    await server.close();
+  });
+  return { inspector, server };
+}
+
+async function worldOf(ids: readonly string[]): Promise<Scene & { readonly lifecycle: Lifecycle }> {
+  const stage = await scene();
+  const lifecycle = await stage.open();
+  for (const id of ids) await lifecycle.onboard(id);
+  return { ...stage, lifecycle };
+}
+
+/** Waits until an element has this text. */
+async function expectText(element: ReturnType<Page["locator"]>, text: string): Promise<void> {
+  await expect.poll(() => element.textContent(), { timeout: 60_000 }).toBe(text);
+}
