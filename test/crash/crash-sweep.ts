@@ -304,7 +304,8 @@ async function notArrived(lifecycle: Lifecycle): Promise<readonly UserStatus[]> 
     "offboarding",
   ] as const;
   for (const state of states) for await (const user of lifecycle.users({ state })) found.push(user);
-  return found;
+  // One whose token has merely become old since its last step is not under way.
+  return found.filter(({ state, history }) => history.at(-1)?.to === state);
 }
 
 function instants(steps: { readonly write: number; readonly call: number }): readonly Instant[] {

@@ -44,9 +44,11 @@ describe.runIf(!onDeno)("npm test on a machine without servers", () => {
     expect(code).toBe(1);
     expect(printed).toContain(
       "Cannot run the tests: ONEUP_REQUIRE_SERVERS=1 requires programs that are not on this machine: " +
-        "redis-server, valkey-server, postgres, pgbouncer, curl\n",
+        "redis-server, valkey-server, postgres, pgbouncer, curl, chromium\n",
     );
-    expect(printed).toContain("sudo apt-get install redis-server valkey-server postgresql pgbouncer curl\n");
+    expect(printed).toContain(
+      "sudo apt-get install redis-server valkey-server postgresql pgbouncer curl chromium\n",
+    );
   });
 });
 

@@ -24,7 +24,7 @@ export function sources(...folders: string[]): string[] {
     .flatMap((folder) =>
       readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
         .map((name) => `${folder}/${name.replaceAll("\\", "/")}`)
-        .filter((path) => path.endsWith(".ts") && !path.includes("/node_modules/")),
+        .filter((path) => /\.tsx?$/.test(path) && !path.includes("/node_modules/")),
     )
     .sort();
 }

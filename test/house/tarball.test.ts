@@ -8,11 +8,15 @@ import { root, sources } from "./repository.ts";
 
 const papers = ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.json"];
 
-/** What an application gets: of each source what the compiler makes of it, and the papers. */
-const built = sources("src", "machines", "adapters").flatMap((path) => {
-  const name = `dist/${path.replace(/\.ts$/, "")}`;
-  return [`${name}.d.ts`, `${name}.js`];
-});
+const page = "src/inspector/page/";
+/** What an application gets: of each source what the compiler makes of it, the inspector's page, and the papers. */
+const built = sources("src", "machines", "adapters")
+  .filter((path) => !path.startsWith(page))
+  .flatMap((path) => {
+    const name = `dist/${path.replace(/\.ts$/, "")}`;
+    return [`${name}.d.ts`, `${name}.js`];
+  })
+  .concat(["icon.svg", "index.html", "page.css", "page.js"].map((name) => `dist/${page}${name}`));
 const shipped = [...built, ...papers].toSorted();
 
 interface Packed {

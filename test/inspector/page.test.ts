@@ -135,9 +135,7 @@ describe("the inspector's page", needing(["chromium"]), () => {
           await page.goto(new URL(view, base).href);
           await page.locator(".card").first().waitFor();
           await page.evaluate(axe);
-          const { violations } = (await page.evaluate("axe.run()")) as {
-            violations: readonly { id: string }[];
-          };
+          const { violations } = await page.evaluate<{ violations: { id: string }[] }>("axe.run()");
           expect({ view, width, ids: violations.map(({ id }) => id) }).toEqual({ view, width, ids: [] });
           const over = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
           expect({ view, width, over: Number(over) > 0 }).toEqual({ view, width, over: false });
@@ -156,7 +154,7 @@ async function inspect(lifecycle: Lifecycle): Promise<Inspected> {
   const inspector = createInspector(lifecycle);
   const server = await serve(inspector.fetch, 0);
   afterwards(async () => {
-    inspector.close();
+    await inspector.close();
     await server.close();
   });
   return { inspector, server };

@@ -29,7 +29,7 @@ export async function recentEvents(
   const { last, trimmed } = await outbox.events.read({ after: 0, limit: 1 });
   const after = { epoch: outbox.setting?.epoch ?? 1, number: Math.max(trimmed, last - count) };
   return {
-    events: followEvents(engine, { after, types: null, signal }),
+    events: followEvents(engine, { after, types: null, follow: true, signal }),
     isNew: ({ cursor }) => placeAt(sealer, cursor).number > last,
   };
 }
