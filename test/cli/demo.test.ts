@@ -52,6 +52,9 @@ describe.concurrent("cli demo", () => {
     const temporary = folder("demo", test);
     const running = demo(temporary);
     const worker = Number(await running.said(/worker process (\d+)/));
+    const link = await running.said(/(http:\S+token=\S+)/);
+    const { status, headers } = await fetch(link, { redirect: "manual" });
+    expect({ status, hasSession: headers.getSetCookie().length }).toEqual({ status: 303, hasSession: 1 });
     running.kill("SIGINT");
     const { code, out } = await running.ended;
     expect(code).toBe(130);

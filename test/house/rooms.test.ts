@@ -57,7 +57,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   "src/cli": {
     commands: [anyFile],
     "one-user": [anyFile],
-    demo: [anyFile],
+    demo: [anyFile, "inspector"],
     inspector: [anyFile],
     sandbox: [anyFile],
   },

@@ -61,7 +61,8 @@ const shown = execFileSync("npm", ["start", "--silent"], {
   encoding: "utf8",
   env: { ...process.env, FORCE_COLOR: "1", COLUMNS: "80" },
 });
-const lines = shown.split("\n").filter((line, index, all) => line !== "" || all[index - 1] !== "");
+const told = shown.replace(/\n +Watch it in a browser:\n.*\n/, "");
+const lines = told.split("\n").filter((line, index, all) => line !== "" || all[index - 1] !== "");
 const end = lines.findIndex((line) => line.includes("Create the Patient"));
 if (end < 0) throw new Error("npm start shows other steps than this picture expects");
 const story = lines.slice(0, end - 1);

@@ -15,7 +15,8 @@ export const demo: Command = {
   description: "forty users, one kill -9, no user lost: watch it happen",
   more: [
     "Starts a sandbox and a worker process on this machine, kills the worker in the middle of its",
-    "work, and lets a second worker continue. Nothing leaves this machine, and no files are kept.",
+    "work, and lets a second worker continue. Prints a link that shows it in a browser; on a terminal the",
+    "page stays until Enter is pressed. Nothing leaves this machine, and no files are kept.",
     "",
     "With --live: onboards one user at 1upHealth itself, with ONEUP_CLIENT_ID and ONEUP_CLIENT_SECRET",
     "from the environment. This creates a user and a test Patient there. Run it again to continue with",
@@ -24,6 +25,7 @@ export const demo: Command = {
   example: "demo",
   options: {
     keep: { type: "boolean", description: "keep the store's folder and print its path" },
+    open: { type: "boolean", description: "open the page of the demo in the browser" },
     live: { type: "boolean", description: "use 1upHealth instead of the sandbox" },
     user: {
       type: "string",
@@ -47,9 +49,10 @@ async function run({ texts, switches }: Given, signal: AbortSignal, self: string
   if (switches.has("live")) {
     if (switches.has("keep"))
       throw new UsageError("Option --keep cannot be combined with --live: its store is always kept");
+    if (switches.has("open")) throw new UsageError("Option --open cannot be combined with --live");
     return live(screen, texts, signal);
   }
   const [stray] = texts.keys();
   if (stray !== undefined) throw new UsageError(`Option --${stray} is only valid with --live`);
-  return tellStory({ screen, self, keep: switches.has("keep"), signal });
+  return tellStory({ screen, self, keep: switches.has("keep"), open: switches.has("open"), signal });
 }

@@ -64,6 +64,7 @@ export async function setStage(self: string): Promise<Stage> {
     store: lmdb(place.store),
     encryption: keyFile(place.key),
     clock: sandbox.clock,
+    events: { keep: "1d" }, // so that the page shows the steps of the workers
     ...times,
   }).catch(async (error: unknown) => {
     await server.close(); // an open server would keep the process alive and hide the error

@@ -4,6 +4,7 @@
  * @module
  */
 import { settle } from "./doubt.ts";
+import { enterPressed, showPage, type DemoPage } from "./page.ts";
 import { createAndRead, patientSays } from "./patient.ts";
 import { headline, lineOfLife, listed } from "./prose.ts";
 import { users } from "./shire.ts";
@@ -19,6 +20,8 @@ export interface StoryOptions {
   /** The path of the command's main module. */
   readonly self: string;
   readonly keep: boolean;
+  /** Whether to open the link in a browser. */
+  readonly open: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -29,22 +32,32 @@ const hero = "bilbo";
 const breathMs = 900;
 
 /** Runs the demo and returns the exit code. */
-export async function tellStory({ screen, self, keep, signal }: StoryOptions): Promise<number> {
+export async function tellStory({ screen, self, keep, open, signal }: StoryOptions): Promise<number> {
   const stage = await setStage(self);
   let code = 130;
+  let page: DemoPage | undefined;
   try {
+    page = await showPage(stage.lifecycle, open);
     screen.say(
       "",
       `  ${screen.paint.strong("oneup-lifecycle")}  local 1upHealth sandbox at ${stage.url}`,
       screen.paint.quiet("  Nothing leaves this machine."),
+      "",
+      "  Watch it in a browser:",
+      `  ${page.link}`,
     );
     await allActs(stage, screen, signal);
     if (keep) screen.say("", `  Kept: ${stage.folder}`);
     code = await verdict(stage, screen);
+    if (process.stdin.isTTY && process.stdout.isTTY) {
+      screen.say("", screen.paint.quiet("The page stays until you press Enter."));
+      await enterPressed(signal);
+    }
   } catch (error) {
     if (!signal.aborted) throw error;
     screen.say("", "  Stopped");
   } finally {
+    await page?.close();
     await stage.strike({ keep });
   }
   return code;
