@@ -1,7 +1,6 @@
 /** The inspector's page in a real browser. */
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import axe from "axe-core";
 import type { Lifecycle } from "oneup-lifecycle";
 import { createInspector } from "oneup-lifecycle/inspector";
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
@@ -11,7 +10,6 @@ import { lmdb } from "../../adapters/lmdb.ts";
 import { needing, pathOf } from "../support/needs.ts";
 import { afterwards, folder, scene, type Scene } from "../support/scene.ts";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const hostile = [
   "<script>document.title = 'broken'</script>",
   "\u202Egro.elpmaxe@ada",
@@ -134,7 +132,7 @@ describe("the inspector's page", needing(["chromium"]), () => {
         for (const view of [...views, user]) {
           await page.goto(new URL(view, base).href);
           await page.locator(".card").first().waitFor();
-          await page.evaluate(axe);
+          await page.evaluate(axe.source);
           const { violations } = await page.evaluate<{ violations: { id: string }[] }>("axe.run()");
           expect({ view, width, ids: violations.map(({ id }) => id) }).toEqual({ view, width, ids: [] });
           const over = await page.evaluate("document.documentElement.scrollWidth - innerWidth");

@@ -38,6 +38,7 @@ const filledByUsers = new Set([
   "PostgresPool",
   "RedisClient",
   "RedisCluster",
+  "EventOutbox",
   "Store",
   "StoreAdapter",
   "StoreConformanceOptions",
