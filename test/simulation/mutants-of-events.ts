@@ -25,9 +25,4 @@ export const mutantsOfEvents: readonly Mutant[] = [
     at: "an-id-is-sealed-in-its-event",
     becomes: (_, { at }) => at("the-id-of-an-event"),
   },
-  {
-    name: "drops a store key that ids in events are sealed with",
-    at: "kept-events-are-sealed-again",
-    when: "always",
-  },
 ];

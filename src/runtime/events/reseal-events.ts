@@ -29,7 +29,6 @@ export async function resealEvents(engine: Engine, signal: AbortSignal): Promise
 
 async function resealEvent({ outbox, sealer }: Engine, { key, number, value }: StoredEvent): Promise<void> {
   const event = readUserEvent(value);
-  // seam: kept-events-are-sealed-again
   if (event === null || event.id === null || event.id.key === sealer.keyId) return;
   const place = placeOf(key, event.version);
   const id = sealer.openId(place, event.id);
