@@ -1,5 +1,5 @@
 /** What every store is put through: processes that are killed before and after every write and call. */
-import { createLifecycle, type Lifecycle, type UserStatus } from "oneup-lifecycle";
+import { createLifecycle, type Lifecycle, type LifecycleEvent, type UserStatus } from "oneup-lifecycle";
 import { connectSandboxClock, createSandbox, type JournalEntry, type Sandbox } from "oneup-lifecycle/sandbox";
 import { expect, it, vi, type TestContext } from "vitest";
 import { each, startChild } from "../support/child.ts";
@@ -135,6 +135,7 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
           expect(patient.id).toMatch(/^[0-9a-f]+$/);
         });
         expect(await lifecycle.counts()).not.toHaveProperty("failed");
+        await toldEachStep(lifecycle);
       });
       expect(sandbox.journal.createdTwice()).toEqual([]);
       const extra = points.map(({ id, journey }) => {
@@ -154,6 +155,7 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
       ...at(place),
       ...times,
       limits,
+      events: { keep: "7d" }, // the others follow
     });
     return { lifecycle, close: () => lifecycle.close().then(() => clock.close()) };
   }
@@ -228,6 +230,36 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
         return { ...point, grant: withoutAccess };
       }),
     );
+  }
+
+  /** Each step is an event, once and in order, whichever process took it and died. */
+  async function toldEachStep(lifecycle: Lifecycle): Promise<void> {
+    const users = await Promise.all(
+      points.map(({ id, journey }) => lifecycle.inspect(journey === "rename" ? renamed(id) : id)),
+    );
+    const told = new Map<string, LifecycleEvent[]>();
+    for await (const event of lifecycle.events({ follow: false })) {
+      const before = told.get(event.formerAlias ?? event.alias) ?? [];
+      if (event.formerAlias !== null) told.delete(event.formerAlias);
+      told.set(event.alias, [...before, event]);
+    }
+    for (const { appUserId, history } of users) {
+      const events = told.get(lifecycle.alias(appUserId)) ?? [];
+      const versions = events.map(({ version }) => version);
+      expect(versions).toEqual([...new Set(versions)].toSorted((one, other) => one - other));
+      const last = history.at(-1);
+      const end = events.findLastIndex(({ at, type }) => type === last?.event && +at === +last.at) + 1; // a worker may go on
+      const steps = history.map(({ event, from, to, at }, index) => ({
+        type: event,
+        from: index === 0 ? null : from,
+        to,
+        at,
+      }));
+      const its = events.slice(0, end).slice(-history.length);
+      expect(
+        its.map(({ type, from, to, at }, index) => ({ type, from: index === 0 ? null : from, to, at })),
+      ).toEqual(steps);
+    }
   }
 
   /** Nothing of the user is left, here or there; and it can begin anew. */
