@@ -83,7 +83,7 @@ function endInWords({ endsAt, left, phase }: ImportProgress, now: number): strin
   if (endsAt === null) return phase === "onboarding" && left > 0 ? "paused" : "almost done";
   const ms = endsAt.getTime() - now;
   return ms < 10_000
-    ? "almost done"
+    ? "calls may leave now"
     : `done in ${spanInWords(ms)}, ${ms < day ? clockTime(endsAt) : dateOf(endsAt)}`;
 }
 
