@@ -117,7 +117,6 @@ export function shiftedBy(row: Row, ms: number): Row {
 export function outlasting<R extends Head>(row: R, { jump }: Past): R {
   const { lease } = row;
   if (lease === null || jump === null || jump.by <= 0 || jump.isOfServer === true) return row;
-  // seam: a-lease-outlasts-a-jump-of-the-clock
   const isOlder = lease.until > jump.from && lease.until <= jump.from + Math.min(jump.by, longestLeaseMs);
   return isOlder ? { ...row, lease: { ...lease, until: lease.until + jump.by } } : row;
 }

@@ -29,11 +29,6 @@ export const mutantsOfAnswers: readonly Mutant[] = [
     becomes: (_, { part }) => part("left"),
   },
   {
-    name: "ends every lease when the clock of the store jumps forward",
-    at: "a-lease-outlasts-a-jump-of-the-clock",
-    becomes: no,
-  },
-  {
     name: "presents for ever a refresh token that is refused without a reason",
     at: "a-refresh-token-refused-for-a-day-is-given-up",
     skip: true,

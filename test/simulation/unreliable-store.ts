@@ -72,6 +72,13 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
     return { ...record, id: names.openUnder(record.id, sealedId), value: user };
   }
 
+  /** The judge looks at new events after each of these answers, so that it hears of the answers in their own order. */
+  async function answered<T>(question: Promise<T>): Promise<T> {
+    const answer = await question;
+    if (hasEvents) await judge.events.look();
+    return answer;
+  }
+
   /** If the response is lost, no process knows of the lease of these. */
   function leased(batch: Batch, lease: Lease, ids: string[]): Batch {
     const claimed = batch.claimed.map((each) => ({ ...each, record: known(each.record) }));
@@ -84,8 +91,7 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
     load: (id) => ask("load", [], () => store.load(id)),
     commit: (commit) =>
       ask("commit", [known(commit).id], async () => {
-        const answer = await store.commit(commit);
-        if (hasEvents) await judge.events.look();
+        const answer = await answered(store.commit(commit));
         if (isPlaceOfMark(known(commit).id)) return answer;
         judge.committed(life, known(commit), answer);
         if (answer.type === "committed" && commit.take !== undefined && answer.slot !== null)
@@ -98,12 +104,14 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
       }),
     claim: (question) => {
       const ids: string[] = [];
-      return ask("claim", ids, async () => leased(await store.claim(question), question.lease, ids));
+      return ask("claim", ids, async () =>
+        leased(await answered(store.claim(question)), question.lease, ids),
+      );
     },
     grant: (question) => {
       const ids: string[] = [];
       return ask("grant", ids, async () => {
-        const batch = leased(await store.grant(question), question.lease, ids);
+        const batch = leased(await answered(store.grant(question)), question.lease, ids);
         for (const { slot } of batch.claimed)
           if (slot !== null)
             await judge.limits.slotTaken(life, { limit: question.limit, lane: slot.lane }, store.slots);
@@ -114,8 +122,7 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
       const commit = known(move.commit);
       return ask("move", [commit.id], async () => {
         const there = await store.load(move.from);
-        const answer = await store.move(move);
-        if (hasEvents) await judge.events.look();
+        const answer = await answered(store.move(move));
         if (isPlaceOfMark(commit.id)) return answer; // it is forgotten
         const id = there.type === "record" ? known(there.record).id : undefined;
         const from = id === undefined || isPlaceOfMark(id) ? undefined : id;
