@@ -70,8 +70,11 @@ describe("the inspector's page", needing(["chromium"]), () => {
     await page.getByText("The user is tokenActive").waitFor();
     expect(await page.locator(".edge.lit").count()).toBe(2);
     expect(page.url()).not.toContain("bob");
+    await there.reauthorize("bob@example.org");
+    await page.getByText("The user is reauthorized").waitFor();
     await there.hold("bob@example.org", "a complaint");
-    await page.getByText("a complaint", { exact: false }).first().waitFor();
+    await page.reload();
+    await page.getByText("a complaint").first().waitFor();
     const link = page.url();
     await page.goBack();
     await page.getByRole("link", { name: "cyd@example.org" }).waitFor();
