@@ -12,7 +12,7 @@ const atOnce = 1_000;
 export function outboxFunctions(s: string): string {
   return String.raw`
 -- Gives numbers to visible events without one, in their order, and returns whether all have one now. For each record,
--- an earlier commit has lower ids, and whoever sees the later one sees it too: the later one waited for it.
+-- an earlier commit has lower ids, and a reader that sees the later one sees it, too: the later one waited for it.
 CREATE OR REPLACE FUNCTION ${s}.number_events(_account text) RETURNS boolean LANGUAGE plpgsql ${settings} AS $$
 DECLARE
   _last bigint;

@@ -34,7 +34,7 @@ function isOnLoopback({ headers }: Request, { host }: URL): boolean {
   return isLoopbackHost(host) && isLoopbackHost(headers.get("host") ?? host);
 }
 
-/** Why a request with this address is not answered, whoever asks. `null`: it may be. */
+/** Why a request with this address is not answered, with or without a session. `null`: it may be. */
 export function refuseAddress(request: Request, url: URL, hasAuthorize: boolean): Refused | null {
   if (!isPlainPath(url.pathname)) {
     return {

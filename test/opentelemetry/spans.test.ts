@@ -96,7 +96,7 @@ describe("spans", () => {
     expect(failed).toEqual([undefined, "http_503"]);
   });
 
-  it("a worker's runs are parts of nothing, whoever started it", async () => {
+  it("a worker's runs are parts of nothing, whichever call started it", async () => {
     const { lifecycle, arrange } = await world();
     await arrange("ada", "reauthorizing");
     await inRequest({}, () => lifecycle.resume());
