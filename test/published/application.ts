@@ -1,8 +1,17 @@
 /** An empty folder outside the repository, with the package installed as an application installs it. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Runtime } from "./runtimes.ts";
@@ -37,7 +46,7 @@ export interface Application {
 /** Packs the library, installs the tarball, and writes the quick start of the README beside it. */
 export function installed(): Application {
   const folder = mkdtempSync(join(tmpdir(), "oneup-published-"));
-  npm(root, "pack", "--pack-destination", folder);
+  pack(folder);
   const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"));
   if (tarball === undefined) throw new Error("npm pack left no tarball");
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "application", type: "module" }));
@@ -69,6 +78,19 @@ export function installed(): Application {
     forget: () => rmSync(join(folder, "data"), { recursive: true, force: true }),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+/** Packs a copy of the sources: packing builds `dist` anew, which tests that run beside it read and write. */
+function pack(destination: string): void {
+  const copy = mkdtempSync(join(tmpdir(), "oneup-sources-"));
+  const left = new Set([".git", "dist", "node_modules"]);
+  try {
+    cpSync(root, copy, { recursive: true, filter: (path) => !left.has(basename(path)) });
+    symlinkSync(join(root, "node_modules"), join(copy, "node_modules"), "dir");
+    npm(copy, "pack", "--pack-destination", destination);
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
 }
 
 function ran(cwd: string, program: string, words: readonly string[]): Ran {
