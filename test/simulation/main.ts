@@ -3,26 +3,24 @@
  * `npm run simulate -- --seed 4711 --trace`: plays one, and prints it line by line.
  * `npm run simulate -- --import 1000000`: one import that takes 139 days.
  */
+import { availableParallelism } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { inWords, playImport, scaled } from "./import.ts";
 import { kinds } from "./kinds.ts";
-import { simulate } from "./simulation.ts";
+import { play, playShares, playsShares, playTogether, type Played, type Row } from "./play.ts";
 
 const usage = `npm run simulate -- [--seeds N] [--from S] [--until-broken]    N stories (1000), the first of them seed S (1)
             [--with K]                                         each with the kind of fault K of kinds.ts
+            [--jobs N]                                         in N processes at once (one for each processor)
 npm run simulate -- --seed S [--trace]                         one story, line by line
 npm run simulate -- --import N [--seed S]                      an import of N users, to its end`;
 
 if (!process.argv.includes("--trace")) Error.stackTraceLimit = 0; // stores refuse often here, and a stack costs more than the refusal
 
-interface Words {
-  readonly from: number;
-  readonly seeds: number;
-  readonly trace: boolean;
-  readonly untilBroken: boolean;
-  /** A kind of fault that every story has; "": none. */
-  readonly kind: string;
+interface Words extends Row {
+  /** Processes that play at the same time. */
+  readonly jobs: number;
   /** Users to import; 0: stories are played. */
   readonly users: number;
 }
@@ -35,6 +33,7 @@ function readWords(): Words | null {
         from: { type: "string", default: "1" },
         seed: { type: "string" },
         import: { type: "string", default: "0" },
+        jobs: { type: "string", default: String(availableParallelism()) },
         trace: { type: "boolean", default: false },
         "until-broken": { type: "boolean", default: false },
         with: { type: "string", default: "" },
@@ -42,43 +41,36 @@ function readWords(): Words | null {
     });
     const { seed, trace, "until-broken": untilBroken, with: kind } = values;
     const users = Number(values.import);
+    const jobs = Number(values.jobs);
     const from = Number(seed ?? values.from);
     const seeds = seed === undefined ? Number(values.seeds) : 1;
-    const whole = [from, seeds].every((number) => Number.isSafeInteger(number) && number > 0);
+    const whole = [from, seeds, jobs].every((number) => Number.isSafeInteger(number) && number > 0);
     return whole && (kind === "" || kind in kinds) && Number.isSafeInteger(users) && users >= 0
-      ? { from, seeds, trace, untilBroken, kind, users }
+      ? { from, seeds, jobs, trace, untilBroken, kind, users }
       : null;
   } catch {
     return null; // a word that is none of these
   }
 }
 
-async function main({ from, seeds, trace, untilBroken, kind }: Words): Promise<void> {
-  let stopped = false;
-  process.once("SIGINT", () => (stopped = true));
-  const before = process.cpuUsage();
-  let [played, calls, broken] = [0, 0, 0];
-  for (let seed = from; seed < from + seeds && !stopped && !(untilBroken && broken > 0); seed++) {
-    const outcome = await simulate(seed, { trace, kind });
-    const waits = process.getActiveResourcesInfo().includes("Timeout");
-    if (waits) throw new Error(`Cannot believe story ${seed}: something in it waits for real time`);
-    played++;
-    calls += outcome.calls;
-    if (trace) process.stdout.write(`${outcome.trace.join("\n")}\n`);
-    if (outcome.blamed.length > 0) {
-      broken++;
-      process.stdout.write(`${wiped()}seed ${seed}: ${outcome.blamed.join("\n  ")}\n`);
-    }
-    if (played % 50 === 0) progress(`${played} of ${seeds} stories, ${broken} broken`);
-  }
-  const { user, system } = process.cpuUsage(before);
-  const seconds = (user + system) / 1e6;
-  const rate = Math.round(played / seconds);
-  process.stdout.write(
-    `${wiped()}${played} stories, ${calls} calls: ${broken === 0 ? "every promise was kept" : `${broken} broke a promise`} (${seconds.toFixed(1)} s of CPU, ${rate} a second)\n`,
+async function main({ jobs, ...row }: Words): Promise<void> {
+  const stop = new AbortController();
+  process.once("SIGINT", () => stop.abort());
+  const printer = {
+    line: (text: string) => void process.stdout.write(`${wiped()}${text}\n`),
+    progress: ({ stories, broken }: Played) =>
+      progress(`${stories} of ${row.seeds} stories, ${broken} broken`),
+  };
+  const isAlone = jobs === 1 || row.trace || row.seeds === 1;
+  const { stories, calls, broken, seconds } = isAlone
+    ? await play(row, printer, stop.signal)
+    : await playTogether(jobs, row, printer, stop.signal);
+  const rate = Math.round(stories / Math.max(seconds, 0.1));
+  printer.line(
+    `${stories} stories, ${calls} calls: ${broken === 0 ? "every promise was kept" : `${broken} broke a promise`} (${seconds.toFixed(1)} s of CPU, ${rate} a second)`,
   );
   if (broken > 0) process.stdout.write("Replay one with: npm run simulate -- --seed S --trace\n");
-  if (broken > 0 || stopped) process.exitCode = 1;
+  if (broken > 0 || stop.signal.aborted) process.exitCode = 1;
 }
 
 /** One import to its end. */
@@ -107,9 +99,14 @@ function wiped(): string {
   return process.stderr.isTTY ? "\r\u001B[K" : "";
 }
 
-const words = readWords();
-if (words === null) {
-  process.stderr.write(`${usage}\n`);
-  process.exitCode = 2;
-} else if (words.users > 0) await bringIn(words.users, words.from);
-else await main(words);
+async function run(): Promise<void> {
+  if (playsShares()) return playShares();
+  const words = readWords();
+  if (words === null) {
+    process.stderr.write(`${usage}\n`);
+    process.exitCode = 2;
+  } else if (words.users > 0) await bringIn(words.users, words.from);
+  else await main(words);
+}
+
+await run();

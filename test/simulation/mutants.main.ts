@@ -105,7 +105,7 @@ async function hunted(mutant: Mutant, sources: Sources, folder: string): Promise
 
 /** The first seed with a broken promise, and which. */
 async function blame(folder: string, seeds: readonly string[]): Promise<Noticed | null> {
-  const told = /^seed (\d+): (.*)$/m.exec(await run(folder, [...seeds, "--until-broken"]));
+  const told = /^seed (\d+): (.*)$/m.exec(await run(folder, [...seeds, "--jobs", "1", "--until-broken"]));
   return told && { seed: Number(told[1]), blamed: (told[2] ?? "").replace(/[:;].*(?=.{200})/, "") };
 }
 
