@@ -14,6 +14,8 @@ import { readOrigins, type Origins } from "./account/origins.ts";
 export interface Internals {
   /** The store's name, e.g. `lmdb`. */
   readonly store: string;
+  /** The base URLs that calls go to. */
+  readonly endpoints: Origins;
   /** The time of the lifecycle's clock, ms since 1970. */
   now(): number;
   /** The format in which users are written. */
@@ -46,6 +48,7 @@ export function createInternals(engine: Engine): Internals {
   const { clock, sealer, settings, store } = engine;
   return {
     store: settings.store.name,
+    endpoints: { api: settings.api, auth: settings.auth },
     now: () => clock.now(),
     format: () => sealer.format,
     key: (purpose) => sealer.keyFor(purpose),

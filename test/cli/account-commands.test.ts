@@ -14,8 +14,32 @@ describe("cli reopen", () => {
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out).toMatch(/^Opened; until now: management is throttled; next try in /);
     expect((await act("status")).out).toMatch(/gates +all open/);
-    expect(await act("reopen", "--json")).toMatchObject({ code: 0, out: '{"reopened":[]}\n' });
-    expect((await act("reopen")).out).toBe("All gates were open already\n");
+    const again = await act("reopen", "--json");
+    expect(again.code).toBe(0);
+    expect(JSON.parse(again.out)).toMatchObject({ reopened: [], pauses: [] });
+    expect((await act("reopen")).out).toMatch(/^All gates were open already\n/);
+  });
+
+  it("tells who still waits and until when, in a lane and for a reason of its own", async () => {
+    const { act, operator, sandbox } = await operatorStage();
+    sandbox.fail({ call: "createUser", status: 503 });
+    const limits = { management: { calls: 4, windowMs: 3_600_000 } };
+    const lifecycle = await operator.open({ limits });
+    await lifecycle.onboard("cyd", { waitMs: 0 }).catch(() => {});
+    for (const id of ["dan", "eve", "fay"]) await lifecycle.onboard(id, { waitMs: 0, lane: "bulk" });
+    await lifecycle.close();
+    const { code, out, err } = await act("reopen");
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    const [opened, ...left] = out.trimEnd().split("\n");
+    expect(opened).toBe("All gates were open already");
+    expect(left).toEqual([
+      expect.stringMatching(
+        /^Still waiting: 2 in the lane bulk for a slot: the last is granted one by 20.* UTC, in /,
+      ),
+      expect.stringMatching(
+        /^Still waiting: 1 user for a reason of its own, unavailable: the last goes on by 20/,
+      ),
+    ]);
   });
 });
 

@@ -80,6 +80,8 @@ describe("cli, looking at a store", () => {
   it("status shows users by state, the limit, who waits, and that nothing is shut", async () => {
     const out = await look("status", ...limit);
     expect(out).toMatch(/store +lmdb\n/);
+    expect(out).toMatch(/api +https:\/\/api\.1up\.health\n +auth +https:\/\/auth\.1up\.health\n/);
+    expect(out).toMatch(/failed +1 user in created: refused \(http_400\)\n/);
     expect(out).toMatch(/users +5\n/);
     expect(out).toMatch(/created +2 +━+\n.*failed +1 +━+\n.*tokenActive +2 +━+\n/s);
     expect(out).toMatch(/3 of 3 slots in use\n/);
@@ -91,6 +93,8 @@ describe("cli, looking at a store", () => {
   it("status --json gives the same as data", async () => {
     expect(await data("status", ...limit)).toMatchObject({
       store: "lmdb",
+      endpoints: { api: "https://api.1up.health", auth: "https://auth.1up.health" },
+      failures: { looked: 1, causes: [{ in: "created", reason: "refused", users: 1 }] },
       users: { created: 2, failed: 1, tokenActive: 2 },
       of: 3,
       waiting: { interactive: 0, recovery: 0, bulk: 2 },

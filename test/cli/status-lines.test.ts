@@ -1,7 +1,8 @@
 import type { BudgetView, Health } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { paintFor } from "../../src/cli/paint.ts";
-import { statusLines, type MetCause } from "../../src/cli/commands/status.ts";
+import { statusLines } from "../../src/cli/commands/status.ts";
+import type { Failures, MetCause } from "../../src/cli/commands/users-in-trouble.ts";
 import { nextStepAfter, nextSteps } from "../../src/next-step.ts";
 
 const plain = paintFor({}, { NO_COLOR: "1" });
@@ -15,7 +16,7 @@ const view: BudgetView = {
   of: 2_999_997,
   waiting: { interactive: 999_999, recovery: 999_999, bulk: 999_999 },
   nextInMs: 86_340_000,
-  users: { created: 9_999_999, reauthorizing: 999_999, tokenActive: 12_345_678, failed: 1 },
+  users: { created: 9_999_999, reauthorizing: 999_999, tokenActive: 12_345_678, failed: 1_204 },
   shut: [
     { gate: "management", state: "throttled", reason: "throttled", until: at(1_439) },
     { gate: "secret", state: "suspended", reason: "credentials", until: at(12) },
@@ -65,15 +66,38 @@ const met: MetCause = {
   nextStep: nextStepAfter({ code: "http_503", status: 503 }),
 };
 
+const failures: Failures = {
+  looked: 100,
+  causes: [
+    { in: "reauthorizing", reason: "contradiction", why: "it exists and it does not", users: 60 },
+    { in: "created", reason: "refused", why: "http_400", users: 30 },
+    ...["http_402", "http_405", "http_409", "http_410", "http_411"].map((why) => ({
+      in: "codeIssued" as const,
+      reason: "refused" as const,
+      why,
+      users: 2,
+    })),
+  ],
+};
+const endpoints = {
+  api: "https://api-of-a-rather-long-name.eu-central-1.example.org/a/path",
+  auth: "https://auth.example.org",
+};
+
 describe("cli status", () => {
   it("fits into 80 columns, whatever it prints", () => {
-    const lines = statusLines("postgres", view, health, [met], plain);
+    const lines = statusLines({ store: "postgres", endpoints, view, health, causes: [met], failures }, plain);
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
     const text = lines.join("\n");
     expect(text).toContain("0123456789ab");
     expect(text).toContain("100 users waiting, next attempt ");
     expect(text).toMatch(/tokenActive +12,345,678 {2}━{30}\n/);
-    expect(text).toMatch(/failed +1 {2}━\n/);
+    expect(text).toMatch(/failed +1,204 {2}━\n/);
+    expect(text).toMatch(/auth +https:\/\/auth\.example\.org\n/);
+    expect(text).toMatch(
+      /failed +60 users in reauthorizing: contradiction \(it exists and it does\n +not\)\n/,
+    );
+    expect(text).toMatch(/ 4 users in other ways\n +of the first 100 of 1,204 failed users\n/);
     expect(text).toMatch(/ in progress or held: 8,000,001, without a token and in no lane\n/);
     expect(text).toContain("management: 1,000,000 in 1 d here, 2,999,997 in 1 h recorded");
     expect(text).toContain("2,999,997 of 2,999,997 slots in use");

@@ -4,10 +4,9 @@
  * @module
  */
 import { systemClock } from "../../clock.ts";
-import type { BudgetView, Ceiling, Cause, Health, Lifecycle, UserState } from "../../index.ts";
+import type { BudgetView, Ceiling, Health, UserState } from "../../index.ts";
 import { causeInWords } from "../../errors.ts";
-import { nextStepAfter } from "../../next-step.ts";
-import { callOf } from "../../runtime/user/step.ts";
+import { internalsOf } from "../../runtime/internals.ts";
 import { escapeControl } from "../escape-control.ts";
 import { momentInWords, spanInWords, timeInWords } from "../../runtime/options/time-words.ts";
 import type { Command, Given } from "../command.ts";
@@ -15,6 +14,7 @@ import { hanging } from "../columns.ts";
 import { paintFor, type Paint } from "../paint.ts";
 import { adapterOf, withStore } from "../open-store.ts";
 import { asCommands } from "../shell-words.ts";
+import { causesOf, failuresOf, type Failures, type MetCause } from "./users-in-trouble.ts";
 import { widthOf, width as usualWidth } from "../screen.ts";
 import {
   bar,
@@ -32,7 +32,11 @@ import {
 /** See the module. */
 export const status: Command = {
   name: "status",
-  description: "show users by state, the call limit, waiting users, closed gates and pauses",
+  description: "show users by state, the call limit, waiting and failed users, closed gates and pauses",
+  more: [
+    "It names the addresses that calls would go to. Why users wait and why they failed is counted over the first 100",
+    "of each.",
+  ],
   example: "status --store redis://localhost:6379",
   opens: "look",
   json: "object",
@@ -45,36 +49,46 @@ const [longestBar, besideBar] = [30, 41];
 /** The column where values start. */
 const valueAt = 13;
 
+/** Everything that is shown. */
+export interface Looked {
+  readonly store: string;
+  /** Where calls would go; `null`: not known. */
+  readonly endpoints: { readonly api: string; readonly auth: string } | null;
+  readonly view: BudgetView;
+  readonly health: Health;
+  readonly causes: readonly MetCause[];
+  readonly failures: Failures;
+}
+
 async function run(given: Given): Promise<number> {
   const adapter = await adapterOf(given);
-  const { name } = adapter;
-  const [view, health, causes] = await withStore(
+  const looked = await withStore(
     given,
-    async (lifecycle) => {
-      const seen = await lifecycle.budget.refresh();
-      return [seen, await lifecycle.health(), await causesOf(lifecycle, seen)] as const;
+    async (lifecycle): Promise<Looked> => {
+      const view = await lifecycle.budget.refresh();
+      return {
+        store: adapter.name,
+        endpoints: internalsOf(lifecycle)?.endpoints ?? null,
+        view,
+        health: await lifecycle.health(),
+        causes: await causesOf(lifecycle, view),
+        failures: await failuresOf(lifecycle),
+      };
     },
     { adapter },
   );
   const width = Math.min(usualWidth, widthOf(process.stdout));
-  print(
-    given,
-    asData(name, view, health, causes),
-    statusLines(name, view, health, causes, paintFor(process.stdout), width),
-  );
-  return health.ready ? 0 : 1;
+  print(given, asData(looked), statusLines(looked, paintFor(process.stdout), width));
+  return looked.health.ready ? 0 : 1;
 }
 
 /** The output of `--json`. */
-function asData(
-  store: string,
-  view: BudgetView,
-  { ready, problem, why, nextStep }: Health,
-  causes: readonly MetCause[],
-): object {
+function asData({ store, endpoints, view, health, causes, failures }: Looked): object {
   const { at, users, used, of, waiting, nextInMs, shut, paused } = view;
+  const { ready, problem, why, nextStep } = health;
   return {
     store,
+    endpoints,
     at,
     users,
     used,
@@ -85,6 +99,7 @@ function asData(
     shut,
     paused,
     causes,
+    failures,
     ready,
     problem,
     why,
@@ -98,10 +113,7 @@ function nowOf({ at }: BudgetView): number {
 
 /** The status as text, at most `width` columns wide. */
 export function statusLines(
-  store: string,
-  view: BudgetView,
-  health: Health,
-  causes: readonly MetCause[],
+  { store, endpoints, view, health, causes, failures }: Looked,
   paint: Paint,
   width: number = usualWidth,
 ): readonly string[] {
@@ -118,6 +130,7 @@ export function statusLines(
   return [
     "",
     ...row("store", store),
+    ...(endpoints === null ? [] : [...row("api", endpoints.api), ...row("auth", endpoints.auth)]),
     ...row("at", timeInWords(new Date(now))),
     "",
     ...userLines(view, row, barLength, paint),
@@ -133,6 +146,7 @@ export function statusLines(
     ...gateLines(view, row, now),
     ...view.paused.flatMap((pause, index) => row(index === 0 ? "paused" : "", pauseLine(pause, now), "busy")),
     ...causeLines(causes, row, now),
+    ...failureLines(failures, view, row),
     ...health.limitConflicts.flatMap(({ limit, configured, recorded }) =>
       row(
         "conflict",
@@ -152,44 +166,6 @@ function ceilingInWords({ calls, windowMs }: Ceiling): string {
 /** Lines with a name and a value, coloured by `tone`. */
 type Row = (name: string, value: string, tone?: keyof Paint) => readonly string[];
 
-/** Why users wait: a failed call, how many of the users that were looked at it holds up, and when the first goes on. */
-export interface MetCause {
-  readonly cause: Cause;
-  readonly users: number;
-  readonly nextAt: Date;
-  /** What to do about it. */
-  readonly nextStep: string;
-}
-
-/** At most this many users that wait are looked at. */
-const mostLooked = 100;
-
-/** The failed calls because of which users wait, most users first. */
-async function causesOf(lifecycle: Lifecycle, { users }: BudgetView): Promise<readonly MetCause[]> {
-  const met = new Map<string, MetCause>();
-  const states = (Object.keys(users) as UserState[]).filter((state) => callOf(state) !== undefined); // its keys
-  let looked = 0;
-  for (const state of states) {
-    for await (const { pause } of lifecycle.users({ state })) {
-      if (pause?.cause && pause.until !== null) {
-        const { call, host, code } = pause.cause;
-        const key = [call, host, code].join(" ");
-        const before = met.get(key);
-        const nextAt = before !== undefined && before.nextAt < pause.until ? before.nextAt : pause.until;
-        const isLater = before === undefined || before.cause.at < pause.cause.at;
-        const cause = isLater ? pause.cause : before.cause;
-        met.set(key, { cause, users: (before?.users ?? 0) + 1, nextAt, nextStep: nextStepAfter(cause) });
-      }
-      if (++looked >= mostLooked) return sorted(met);
-    }
-  }
-  return sorted(met);
-}
-
-function sorted(met: ReadonlyMap<string, MetCause>): readonly MetCause[] {
-  return [...met.values()].toSorted((one, other) => other.users - one.users);
-}
-
 /** For each cause: the call that failed, whom it holds up until when, and what to do. */
 function causeLines(causes: readonly MetCause[], row: Row, now: number): readonly string[] {
   return causes.flatMap(({ cause, users, nextAt, nextStep }, index) => [
@@ -197,6 +173,32 @@ function causeLines(causes: readonly MetCause[], row: Row, now: number): readonl
     ...row("", `${plural(users, "user")} waiting, next attempt ${momentInWords(nextAt, now)}`),
     ...row("what to do", asCommands(nextStep)),
   ]);
+}
+
+/** At most this many ways to fail are shown; `--json` has all. */
+const mostFailures = 5;
+
+/** How the first failed users failed. */
+function failureLines({ looked, causes }: Failures, { users }: BudgetView, row: Row): readonly string[] {
+  if (causes.length === 0) return [];
+  const ways = causes.slice(0, mostFailures).map((each) => {
+    const { in: state, reason, why, users: count } = each;
+    return `${plural(count, "user")} in ${state}: ${reason} (${escapeControl(why)})`;
+  });
+  const others = causes.slice(mostFailures);
+  if (others.length > 0)
+    ways.push(
+      `${plural(
+        others.reduce((sum, one) => sum + one.users, 0),
+        "user",
+      )} in other ways`,
+    );
+  const all = users.failed ?? looked;
+  if (all > looked) ways.push(`of the first ${looked} of ${number(all)} failed users`);
+  return [
+    ...ways.flatMap((way, index) => row(index === 0 ? "failed" : "", way, "bad")),
+    ...row("what to do", "run oneup-lifecycle users --state failed, then explain ID of one"),
+  ];
 }
 
 function problemLines({ problem, why, nextStep }: Health, row: Row): readonly string[] {
