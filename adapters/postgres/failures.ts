@@ -61,6 +61,9 @@ const lasting: Readonly<Record<string, string>> = {
 /** SQLSTATEs of a missing schema, table, function or type, as before `migrate()`. */
 const missing: ReadonlySet<string> = new Set(["3F000", "42P01", "42883", "42704"]);
 
+/** What to do about them. */
+export const toMigrate = "call migrate() of the adapter once, or run oneup-lifecycle migrate";
+
 /** Whether the failed statement had no effect, so that it may be sent again. */
 export function leftNothing(error: unknown): boolean {
   const code = refusalOf(error);
@@ -103,7 +106,7 @@ export function storeError(doing: string, place: string, error: unknown): Lifecy
   const text =
     code !== undefined
       ? missing.has(code)
-        ? `what migrate() created is missing (${code})`
+        ? `what migrate() creates is missing (${code}): ${toMigrate}`
         : (passing[code] ?? lasting[code] ?? `PostgreSQL answered ${code}`)
       : error instanceof Silence
         ? `${error.message} from ${place}`
@@ -129,7 +132,7 @@ export function openError(place: string, schema: string, error: unknown): Lifecy
   const known = code === undefined ? undefined : (passing[code] ?? lasting[code]);
   const text =
     code !== undefined && missing.has(code)
-      ? `its schema "${schema}" is missing or incomplete: call migrate() of the adapter once, or run oneup-lifecycle migrate`
+      ? `its schema "${schema}" is missing or incomplete: ${toMigrate}`
       : (known ?? (code === undefined ? words : `PostgreSQL answered ${code}`));
   const passes = code !== undefined && code !== "25006" && (code in passing || code.startsWith("08"));
   return new LifecycleError(

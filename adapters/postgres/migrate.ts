@@ -6,7 +6,7 @@
 import { LifecycleError } from "../../src/errors.ts";
 import { commitFunction } from "./commits.ts";
 import type { Connection } from "./connection.ts";
-import { openError } from "./failures.ts";
+import { openError, toMigrate } from "./failures.ts";
 import { sharedFunctions } from "./functions.ts";
 import type { PostgresClient } from "./links.ts";
 import { outboxFunctions } from "./outbox-functions.ts";
@@ -77,10 +77,7 @@ export async function look(connection: Connection, schema: string): Promise<numb
       await refuseServer(connection.place, client);
       const found = await versionOf(client, schema);
       if (found === undefined) {
-        throw unusable(
-          connection.place,
-          `its schema "${schema}" is missing: call migrate() of the adapter once, or run oneup-lifecycle migrate`,
-        );
+        throw unusable(connection.place, `its schema "${schema}" is missing: ${toMigrate}`);
       }
       if (found > version) throw tooNew(connection.place, schema, found);
       return found;

@@ -111,7 +111,7 @@ async function openEngine(
     const outbox = new Outbox({
       store: opened,
       configured: settings.keepEventsMs,
-      storeName: settings.store.name,
+      adapter: settings.store,
       clock,
       logger,
     });

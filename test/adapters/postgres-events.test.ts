@@ -1,5 +1,6 @@
 /** Events in PostgreSQL: transactions that are still open, many writers and readers, and a schema of before. */
 import { readFileSync } from "node:fs";
+import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { Client, Pool } from "pg";
 import { expect, it, onTestFinished } from "vitest";
 import { postgres, type PostgresPool } from "../../adapters/postgres.ts";
@@ -192,6 +193,12 @@ withPostgres("adapters/postgres with events, on a server of its own", (server) =
     const app = urlWith(url, { user: "app" });
     const before = await openStore(app);
     expect(before.events).toBeUndefined();
+    const encryption = { keys: ["ab".repeat(32)] };
+    await expect(
+      createTestLifecycle({ lifecycle: { store: postgres(app), encryption, events: { keep: "7d" } } }),
+    ).rejects.toThrow(
+      "Cannot keep events in the postgres store: its schema is of an earlier release: call migrate() of the adapter once, or run oneup-lifecycle migrate; `events: false` turns them off",
+    );
     await before.commit(write("ada"));
     await Promise.all([1, 2].map(() => postgres(url).migrate()));
     const after = await openStore(app);

@@ -7,7 +7,7 @@
  */
 import { randomName, type Clock } from "../../clock.ts";
 import { inWords, isLifecycleError, LifecycleError } from "../../errors.ts";
-import type { AccountRecord, EventOutbox, Json, Store } from "../../store/contract.ts";
+import type { AccountRecord, EventOutbox, Json, Store, StoreAdapter } from "../../store/contract.ts";
 import { isCount, isObject } from "../../store/guards.ts";
 import { errorField, type Logger } from "../options/logger.ts";
 import { spanInWords } from "../options/time-words.ts";
@@ -30,8 +30,8 @@ export interface OutboxParts {
   readonly store: Pick<Store, "account" | "events">;
   /** How long events are to be kept, ms; `null`: none are to be written; `undefined`: as recorded. */
   readonly configured: number | null | undefined;
-  /** The store's name, for errors. */
-  readonly storeName: string;
+  /** The store's name, for errors, and whether `migrate()` of its adapter may give it what it lacks. */
+  readonly adapter: Pick<StoreAdapter, "name"> & { readonly migrate?: unknown };
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -147,10 +147,14 @@ export class Outbox {
   }
 
   #keepsNone(): LifecycleError {
-    const { storeName } = this.#parts;
+    const { name, migrate } = this.#parts.adapter;
+    const rule =
+      migrate === undefined
+        ? "it must be one that does"
+        : "its schema is of an earlier release: call migrate() of the adapter once, or run oneup-lifecycle migrate";
     return new LifecycleError(
       "STORE_UNUSABLE",
-      `Cannot keep events in the ${storeName} store: it must be one that does; \`events: false\` turns them off`,
+      `Cannot keep events in the ${name} store: ${rule}; \`events: false\` turns them off`,
     );
   }
 }
