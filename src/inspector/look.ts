@@ -7,6 +7,7 @@ import type { Clock } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
 import type { BudgetView, Lane, Lifecycle } from "../index.ts";
 import { internalsOf } from "../runtime/internals.ts";
+import { importsSeen } from "./imports-seen.ts";
 import type { Overview } from "./shapes.ts";
 
 /** What one look shows. */
@@ -18,6 +19,7 @@ const freshMs = 900;
 /** Looks at the account, unless it did so just now. Rejects only if the lifecycle is closed. */
 export function createLooker(lifecycle: Lifecycle, clock: Clock): () => Promise<Look> {
   let last: { readonly at: number; readonly look: Promise<Look> } | null = null;
+  const withImports = importsSeen();
   let forecast: Look["forecast"] = { interactive: 0, recovery: 0, bulk: 0 };
 
   async function look(): Promise<Look> {
@@ -30,9 +32,10 @@ export function createLooker(lifecycle: Lifecycle, clock: Clock): () => Promise<
       responds ? forecasts(lifecycle).then((now) => (forecast = now), shown) : null,
     ]);
     const inside = internalsOf(lifecycle);
-    const { users: counts } = budget;
+    const { users: counts, imports } = budget;
+    const now = new Date(inside?.now() ?? clock.now());
     return {
-      now: new Date(inside?.now() ?? clock.now()),
+      now,
       store: inside?.store ?? null,
       ready: health.ready,
       problem: health.problem,
@@ -41,6 +44,7 @@ export function createLooker(lifecycle: Lifecycle, clock: Clock): () => Promise<
       budget,
       forecast,
       health,
+      imports: withImports(imports, now),
     };
   }
 

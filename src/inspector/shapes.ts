@@ -10,6 +10,7 @@ import type {
   HistoryStep,
   Lane,
   Lifecycle,
+  OpenImport,
   UserState,
   UserStatus,
 } from "../index.ts";
@@ -41,8 +42,21 @@ export interface Overview {
   /** Ms until one more call may leave in that lane. */
   readonly forecast: Readonly<Record<Lane, number>>;
   readonly health: Health;
+  /** Those that are over come last. */
+  readonly imports: readonly ImportView[];
   /** The last steps that were seen here, newest first. */
   readonly changes: readonly Change[];
+}
+
+/** An import. The inspector learns of it when it looks: what ended before is not shown. */
+export interface ImportView extends OpenImport {
+  /** The most users without a token that were seen here: the others have one by now. */
+  readonly most: number;
+  /** When it was first seen here. */
+  readonly since: Date;
+  readonly isOver: boolean;
+  /** When it was first seen to be over; `null`: it is not, or was before. */
+  readonly endedAt: Date | null;
 }
 
 /** One step of a user: the event `change`. */

@@ -10,7 +10,7 @@ import type { Observation } from "../telemetry.ts";
 import type { Engine } from "./engine/engine.ts";
 import { forecast } from "./operations/forecast.ts";
 import type { Health } from "./operations/health.ts";
-import { byState, leftByImport } from "./user/index-key.ts";
+import { byState, importsIn } from "./user/index-key.ts";
 
 /** What the account's state may take, ms, and the whole: both are real time, whatever clock the lifecycle has. */
 const accountMs = 1_000;
@@ -47,7 +47,9 @@ async function readAccount(engine: Engine): Promise<Observation["account"]> {
       reason: state === "open" ? null : (reason ?? "unavailable"),
     })),
     paused: engine.pauses.lanes(),
-    imports: leftByImport(counts),
+    imports: Object.fromEntries(
+      importsIn(counts).flatMap(({ name, left }) => (left > 0 ? [[name, left]] : [])),
+    ),
   };
 }
 

@@ -17,6 +17,11 @@ const view: BudgetView = {
   waiting: { interactive: 999_999, recovery: 999_999, bulk: 999_999 },
   nextInMs: 86_340_000,
   users: { created: 9_999_999, reauthorizing: 999_999, tokenActive: 12_345_678, failed: 1_204 },
+  imports: Array.from({ length: 12 }, (_, n) => ({
+    name: "n".repeat(63) + n.toString(36),
+    left: 9_999_999,
+    failed: n,
+  })),
   shut: [
     { gate: "management", state: "throttled", reason: "throttled", until: at(1_439) },
     { gate: "secret", state: "suspended", reason: "credentials", until: at(12) },
@@ -107,6 +112,8 @@ describe("cli status", () => {
     expect(text).toContain("exchange is probing (unavailable); one call is trying\n");
     expect(text).toMatch(/paused +lane recovery, ends in 23 h 59 min: 1upHealth asked/);
     expect(text).toContain("all management calls: a bill\n");
+    expect(text).toMatch(/nnn1:\s+9,999,999 left, 1 failed\n/);
+    expect(text).toContain("and 2 more imports\n");
     expect(text).toMatch(/problem +RECORD_TOO_NEW/);
   });
 });

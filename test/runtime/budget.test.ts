@@ -44,6 +44,27 @@ describe("budget", () => {
     expect(sandbox.journal.spent().management).toBe(18);
   });
 
+  it("refresh() shows imports that are not over or have failed users, also those of other processes", async () => {
+    const { sandbox, open } = await scene();
+    const body = { success: false, error: "app_user_id may not contain such a thing" };
+    sandbox.fail({ call: "createUser", appUserId: "bob", status: 400, body });
+    const slow = { management: { calls: 20, windowMs: 600_000 } };
+    const [importing, looking] = [await open({ limits: slow }), await open({ limits: slow })];
+    const stop = new AbortController();
+    const ids = Array.from({ length: 30 }, (_, index) => `user ${index}`);
+    const name = "spring-2026";
+    const done = importing.onboardMany(["bob", ...ids], { name, expect: "new", signal: stop.signal });
+    await vi.waitFor(async () => {
+      const { imports } = await looking.budget.refresh();
+      expect(imports).toEqual([{ name, left: 13, failed: 1 }]); // 18 of 20 slots are for the lane bulk
+    }, 5_000);
+    stop.abort();
+    await done.catch(() => {});
+    hurry(sandbox);
+    await importing.onboardMany([], { name });
+    expect((await looking.budget.refresh()).imports).toEqual([{ name, left: 0, failed: 1 }]);
+  });
+
   it("subscribe() reports progress until all users have arrived, and nothing after it was ended", async () => {
     const { sandbox, open } = await scene();
     const lifecycle = await open({ limits });

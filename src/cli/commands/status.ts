@@ -84,13 +84,14 @@ async function run(given: Given): Promise<number> {
 
 /** The output of `--json`. */
 function asData({ store, endpoints, view, health, causes, failures }: Looked): object {
-  const { at, users, used, of, waiting, nextInMs, shut, paused } = view;
+  const { at, users, imports, used, of, waiting, nextInMs, shut, paused } = view;
   const { ready, problem, why, nextStep } = health;
   return {
     store,
     endpoints,
     at,
     users,
+    imports,
     used,
     of,
     waiting,
@@ -134,6 +135,7 @@ export function statusLines(
     ...row("at", timeInWords(new Date(now))),
     "",
     ...userLines(view, row, barLength, paint),
+    ...importLines(view, row),
     "",
     `  ${paint.quiet("limit".padEnd(10))} ${bar(used, view.of, Math.min(barLength, Math.max(8, width - valueAt - 2 - slots.length)), paint)}  ${paint.strong(slots)}`,
     ...row("", byLane(view.used)),
@@ -219,6 +221,20 @@ function userLines({ users }: BudgetView, row: Row, barLength: number, paint: Pa
       const name = `${" ".repeat(valueAt)}${state.padEnd(14)} ${number(count).padStart(9)}`;
       return `${name}  ${paint[toneOf[state]]("━".repeat(length))}`;
     }),
+  ];
+}
+
+/** Imports shown one by one. */
+const mostImports = 10;
+
+function importLines({ imports }: BudgetView, row: Row): readonly string[] {
+  const more = imports.length - mostImports;
+  return [
+    ...imports.slice(0, mostImports).flatMap(({ name, left, failed }, index) => {
+      const fails = failed === 0 ? "" : `, ${number(failed)} failed`;
+      return row(index === 0 ? "imports" : "", `${name}: ${number(left)} left${fails}`);
+    }),
+    ...(more > 0 ? row("", `and ${plural(more, "more import")}`) : []),
   ];
 }
 

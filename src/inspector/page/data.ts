@@ -7,6 +7,8 @@ import type * as shapes from "../shapes.ts";
 
 /** The account and all its users in numbers. */
 export type Overview = shapes.Wire<shapes.Overview>;
+/** An import, as far as it was seen. */
+export type ImportView = shapes.Wire<shapes.ImportView>;
 /** A step of a user, as it was seen. */
 export type Change = shapes.Wire<shapes.Change>;
 /** A user in a list. */

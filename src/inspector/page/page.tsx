@@ -7,6 +7,7 @@ import { render, type JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { UserState } from "../../index.ts";
 import { Account } from "./account.tsx";
+import { Imports } from "./imports.tsx";
 import { useLive, useNow } from "./live.ts";
 import { Overview } from "./overview.tsx";
 import { User } from "./user.tsx";
@@ -57,6 +58,7 @@ function useAddress(): { readonly address: URL; readonly go: (to: string) => voi
 const views = [
   ["", "Overview"],
   ["users", "Users"],
+  ["imports", "Imports"],
   ["account", "Account"],
 ] as const;
 
@@ -107,6 +109,8 @@ function Page(): JSX.Element {
           <Account changed={changed} now={now} />
         ) : overview === null ? (
           <p class="empty">Loading…</p>
+        ) : view === "imports" ? (
+          <Imports data={overview} now={now} />
         ) : (
           <Overview data={overview} now={now} />
         )}

@@ -12,7 +12,7 @@ import type { AccountPause } from "../account/pauses.ts";
 import type { GateName } from "../../guard/gates.ts";
 import type { Counts } from "../../store/contract.ts";
 import { none } from "../../store/lane-scheduler.ts";
-import { byState } from "../user/index-key.ts";
+import { byState, importsIn, type OpenImport } from "../user/index-key.ts";
 import type { Engine } from "../engine/engine.ts";
 import { callListener } from "../options/call-listener.ts";
 import { aFunction, checkValue } from "../../checks.ts";
@@ -45,6 +45,8 @@ export interface BudgetView {
   readonly nextInMs: number;
   /** Users by state. */
   readonly users: Readonly<Partial<Record<UserState, number>>>;
+  /** Imports that are not over, or have failed users, whichever process runs them. */
+  readonly imports: readonly OpenImport[];
   /** Gates of the account that are not open. */
   readonly shut: readonly ShutGate[];
   /** Pauses of the account that are in force. */
@@ -106,7 +108,7 @@ const pollMs = 1_000;
 /** The current view. @throws {LifecycleError} `STORE_UNAVAILABLE` */
 export async function viewOf(engine: Engine): Promise<BudgetView> {
   const { account, clock, running, guard, pauses, store } = engine;
-  const [{ used, waiting, inMs }, users] = await Promise.all([
+  const [{ used, waiting, inMs }, counts] = await Promise.all([
     forecast(engine, 1, "interactive"),
     store.counts(),
   ]);
@@ -116,7 +118,8 @@ export async function viewOf(engine: Engine): Promise<BudgetView> {
     of: guard.limits.management.calls,
     waiting,
     nextInMs: inMs,
-    users: byState(users),
+    users: byState(counts),
+    imports: importsIn(counts),
     shut: shutGates(account.gates()),
     paused: pauses.all(),
     running: running.size,
@@ -133,6 +136,7 @@ export function createBudget(engine: Engine): Budget {
     waiting: none,
     nextInMs: 0,
     users: {},
+    imports: [],
     shut: [],
     paused: [],
     running: 0,

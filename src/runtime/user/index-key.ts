@@ -49,14 +49,29 @@ export function leftOf(
   return byState(Object.fromEntries(Object.entries(counts).filter(([key]) => key.endsWith(` ${name}`))));
 }
 
-/** The number of users in progress of each import that has any. */
-export function leftByImport(counts: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
-  const left = new Map<string, number>();
+/** An import that has users without a token: on their way to one, or failed. */
+export interface OpenImport {
+  readonly name: string;
+  /** Its users that are neither usable nor failed. */
+  readonly left: number;
+  /** Its users that ended in `failed` before they had a token; `retry()` takes them back. */
+  readonly failed: number;
+}
+
+/** The imports that have users without a token, by name. */
+export function importsIn(counts: Readonly<Record<string, number>>): readonly OpenImport[] {
+  const found = new Map<string, OpenImport>();
   for (const [key, count] of Object.entries(counts)) {
     const [state = "", name] = key.split(" ", 2);
-    if (name !== undefined && !isOver(state) && count > 0) left.set(name, (left.get(name) ?? 0) + count);
+    const hasFailed = state === "failed";
+    if (name === undefined || count === 0 || (isOver(state) && !hasFailed)) continue;
+    const { left, failed } = found.get(name) ?? { left: 0, failed: 0 };
+    found.set(
+      name,
+      hasFailed ? { name, left, failed: failed + count } : { name, left: left + count, failed },
+    );
   }
-  return Object.fromEntries(left);
+  return [...found.values()].toSorted((one, other) => (one.name < other.name ? -1 : 1));
 }
 
 /** Those still in progress: without failed and offboarded users, even if data remains to be erased. */
