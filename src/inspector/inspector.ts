@@ -30,6 +30,8 @@ import { Live } from "./live.ts";
 import { OneTimeLinks } from "./one-time-links.ts";
 import { readBody } from "./read-body.ts";
 import { json, plainPage, refuse, respond, type Refused } from "./responses.ts";
+import { sandboxOf } from "./sandbox-control.ts";
+import { showSandbox } from "./sandbox-view.ts";
 import { sealedIds } from "./sealed-ids.ts";
 import { listUsers, showAccount, showUser, type Fields, type Views } from "./views.ts";
 
@@ -117,7 +119,8 @@ export function inspectorOn(clock: Clock, lifecycle: Lifecycle, options?: Inspec
   const basePath = given.endsWith("/") ? given : `${given}/`;
   const ids = sealedIds(lifecycle);
   const views: Views = { lifecycle, ids };
-  const live = new Live({ lifecycle, ids, basePath, clock });
+  const sandbox = sandboxOf(lifecycle, clock);
+  const live = new Live({ lifecycle, ids, basePath, clock, sandbox });
   const links = new OneTimeLinks();
   let isClosed = false;
 
@@ -127,6 +130,7 @@ export function inspectorOn(clock: Clock, lifecycle: Lifecycle, options?: Inspec
     users: (fields, masked) => listUsers(views, fields, masked),
     user: (fields, masked) => showUser(views, fields, masked),
     account: () => showAccount(views),
+    sandbox: (_, masked) => showSandbox(lifecycle, sandbox, masked),
   };
 
   async function answer(request: Request): Promise<Response> {

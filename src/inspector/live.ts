@@ -9,6 +9,7 @@ import type { Lifecycle } from "../index.ts";
 import { changeFeed, type ChangeFeed } from "./change-feed.ts";
 import { createLooker, differs, type Look } from "./look.ts";
 import { refuse, respond } from "./responses.ts";
+import type { SandboxControl } from "./sandbox-control.ts";
 import type { SealedIds } from "./sealed-ids.ts";
 import type { Overview } from "./shapes.ts";
 
@@ -32,6 +33,7 @@ export interface LiveParts {
   readonly ids: SealedIds;
   readonly basePath: string;
   readonly clock: Clock;
+  readonly sandbox: SandboxControl | null;
 }
 
 /** An open page. */
@@ -59,7 +61,7 @@ export class Live {
 
   constructor(parts: LiveParts) {
     this.#parts = parts;
-    this.#look = createLooker(parts.lifecycle, parts.clock);
+    this.#look = createLooker(parts.lifecycle, parts.clock, parts.sandbox);
     this.#feed = changeFeed(parts.lifecycle, parts.ids, (isNew) => this.#changed(isNew));
   }
 

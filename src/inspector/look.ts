@@ -8,6 +8,7 @@ import { LifecycleError } from "../errors.ts";
 import type { BudgetView, Lane, Lifecycle } from "../index.ts";
 import { internalsOf } from "../runtime/internals.ts";
 import { importsSeen } from "./imports-seen.ts";
+import type { SandboxControl } from "./sandbox-control.ts";
 import type { Overview } from "./shapes.ts";
 
 /** What one look shows. */
@@ -17,7 +18,11 @@ export type Look = Omit<Overview, "basePath" | "masked" | "changes">;
 const freshMs = 900;
 
 /** Looks at the account, unless it did so just now. Rejects only if the lifecycle is closed. */
-export function createLooker(lifecycle: Lifecycle, clock: Clock): () => Promise<Look> {
+export function createLooker(
+  lifecycle: Lifecycle,
+  clock: Clock,
+  sandbox: SandboxControl | null,
+): () => Promise<Look> {
   let last: { readonly at: number; readonly look: Promise<Look> } | null = null;
   const withImports = importsSeen();
   let forecast: Look["forecast"] = { interactive: 0, recovery: 0, bulk: 0 };
@@ -27,8 +32,9 @@ export function createLooker(lifecycle: Lifecycle, clock: Clock): () => Promise<
     const isClosed = !health.ready && health.problem === null;
     if (isClosed) throw new LifecycleError("CLOSED", "Cannot look at the account: the lifecycle was closed");
     const responds = health.storeMs !== null;
-    const [budget] = await Promise.all([
+    const [budget, isSandbox] = await Promise.all([
       responds ? lifecycle.budget.refresh().catch(shown) : lifecycle.budget.get(),
+      sandbox?.isThere() ?? false,
       responds ? forecasts(lifecycle).then((now) => (forecast = now), shown) : null,
     ]);
     const inside = internalsOf(lifecycle);
@@ -44,6 +50,7 @@ export function createLooker(lifecycle: Lifecycle, clock: Clock): () => Promise<
       budget,
       forecast,
       health,
+      sandbox: isSandbox,
       imports: withImports(imports, now),
     };
   }

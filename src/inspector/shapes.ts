@@ -42,6 +42,8 @@ export interface Overview {
   /** Ms until one more call may leave in that lane. */
   readonly forecast: Readonly<Record<Lane, number>>;
   readonly health: Health;
+  /** Whether the calls go to a sandbox on this machine. */
+  readonly sandbox: boolean;
   /** Those that are over come last. */
   readonly imports: readonly ImportView[];
   /** The last steps that were seen here, newest first. */
@@ -116,6 +118,44 @@ export interface AccountView {
   readonly version: string;
   /** The format in which users are written. */
   readonly format: number | null;
+}
+
+/** The sandbox that the calls go to: `POST api/sandbox`. */
+export interface SandboxView {
+  readonly url: string;
+  /** Its time. */
+  readonly now: Date;
+  /** Whether its clock moves by itself. */
+  readonly running: boolean;
+  /** How far its clock is ahead of the lifecycle's, ms: about 0 if the lifecycle follows it. */
+  readonly aheadMs: number;
+  /** Scripted faults that are still to come. */
+  readonly faults: readonly SandboxFault[];
+  /** The last calls, newest first. */
+  readonly calls: readonly SandboxCall[];
+}
+
+/** A scripted fault. */
+export interface SandboxFault {
+  readonly what: string;
+  /** Which calls it hits; `null`: those that it can. */
+  readonly call: string | null;
+  /** How many it will hit; `null`: all. */
+  readonly left: number | null;
+}
+
+/** A call that reached the sandbox. */
+export interface SandboxCall {
+  readonly n: number;
+  readonly at: Date;
+  readonly call: string;
+  /** The `app_user_id`, masked where ids are. */
+  readonly user: string | null;
+  /** `null`: the connection was cut. */
+  readonly status: number | null;
+  readonly outcome: string;
+  /** The scripted fault that hit it. */
+  readonly fault: string | null;
 }
 
 /** An answer that is not one of the above. */

@@ -54,6 +54,8 @@ describe("sandbox/control", () => {
     expect((await ask(sandbox, "POST", "users", {})).status).toBe(400);
     await sandbox.fetch("http://any/nowhere");
     expect(sandbox.journal.count()).toBe(1);
+    expect((await ask(sandbox, "GET", "journal?last=5")).answer).toMatchObject([{ n: 1 }]);
+    expect((await ask(sandbox, "GET", "journal?last=none")).status).toBe(400);
     await ask(sandbox, "DELETE", "journal");
     expect(sandbox.journal.count()).toBe(0);
   });

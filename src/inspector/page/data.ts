@@ -9,6 +9,8 @@ import type * as shapes from "../shapes.ts";
 export type Overview = shapes.Wire<shapes.Overview>;
 /** An import, as far as it was seen. */
 export type ImportView = shapes.Wire<shapes.ImportView>;
+/** The sandbox that the calls go to. */
+export type SandboxView = shapes.Wire<shapes.SandboxView>;
 /** A step of a user, as it was seen. */
 export type Change = shapes.Wire<shapes.Change>;
 /** A user in a list. */

@@ -10,6 +10,7 @@ import { Account } from "./account.tsx";
 import { Imports } from "./imports.tsx";
 import { useLive, useNow } from "./live.ts";
 import { Overview } from "./overview.tsx";
+import { Sandbox } from "./sandbox.tsx";
 import { User } from "./user.tsx";
 import { Users } from "./users.tsx";
 import { stateNames } from "./words.ts";
@@ -60,6 +61,7 @@ const views = [
   ["users", "Users"],
   ["imports", "Imports"],
   ["account", "Account"],
+  ["sandbox", "Sandbox"],
 ] as const;
 
 function Page(): JSX.Element {
@@ -74,6 +76,7 @@ function Page(): JSX.Element {
   const [view = "", key] = path.split("/");
   const state = stateNames.find((one) => one === address.searchParams.get("state"));
   const [, viewName] = views.find(([one]) => one === view) ?? views[0];
+  const shown = views.filter(([one]) => one !== "sandbox" || one === view || overview?.sandbox === true);
   const title = key === undefined ? viewName : "User";
   useEffect(() => {
     document.title = `${title} · oneup-lifecycle`;
@@ -89,7 +92,7 @@ function Page(): JSX.Element {
           oneup-lifecycle
         </a>
         <nav aria-label="Views">
-          {views.map(([to, name]) => (
+          {shown.map(([to, name]) => (
             <a key={to} href={to === "" ? "./" : to} aria-current={to === view ? "page" : undefined}>
               {name}
             </a>
@@ -107,6 +110,8 @@ function Page(): JSX.Element {
           <Users overview={overview} place={place(state, address)} changed={changed} now={now} go={go} />
         ) : view === "account" ? (
           <Account changed={changed} now={now} />
+        ) : view === "sandbox" ? (
+          <Sandbox now={now} change={null} />
         ) : overview === null ? (
           <p class="empty">Loading…</p>
         ) : view === "imports" ? (

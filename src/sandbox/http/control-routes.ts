@@ -32,7 +32,7 @@ export const controlRoutes: readonly ControlRoute[] = [
     body: { now: "2026-01-01T00:00:00Z" },
     description: "set the clock; also in ms since 1970",
   },
-  { method: "GET", path: "journal", description: "all calls, secrets masked", isUsual: true },
+  { method: "GET", path: "journal", description: "all calls, secrets masked; ?last=100", isUsual: true },
   { method: "DELETE", path: "journal", description: "clear the journal" },
   { method: "GET", path: "users", description: "all users", isUsual: true },
   { method: "POST", path: "users", body: { appUserId: "bilbo" }, description: "add bilbo without a call" },

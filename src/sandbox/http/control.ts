@@ -4,7 +4,7 @@
  * Infinity as null; an invalid option is answered with 400 `{ code, message }`. All calls: {@link controlRoutes}.
  */
 
-import { aSwitch, checkValue } from "../../checks.ts";
+import { aSwitch, checkValue, whole } from "../../checks.ts";
 import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import { infinite } from "../options/behaviour.ts";
 import { controlBase, controlRoutes } from "./control-routes.ts";
@@ -54,7 +54,8 @@ const calls: Readonly<Record<string, (sandbox: Sandbox, incoming: Incoming) => u
     clock.set(timeOf(bodyOf(incoming)["now"]));
     return readClock(clock);
   },
-  "GET journal": ({ journal }) => journal.entries(),
+  "GET journal": ({ journal }, { query }) =>
+    lastOf(journal.entries(), new URLSearchParams(query).get("last")),
   "DELETE journal": ({ journal }) => journal.clear(),
   "GET users": (sandbox) => sandbox.users(),
   "POST users": (sandbox, incoming) => ({ oneupUserId: sandbox.createUser(newIdOf(incoming)) }),
@@ -71,6 +72,13 @@ const calls: Readonly<Record<string, (sandbox: Sandbox, incoming: Incoming) => u
   "PUT state": (sandbox, incoming) => restoreFrom(sandbox, bodyOf(incoming)),
   "POST reset": (sandbox) => sandbox.reset(),
 };
+
+/** The last entries, as many as `last` asks for; all of them without it. */
+function lastOf<T>(entries: readonly T[], last: string | null): readonly T[] {
+  if (last === null) return entries;
+  const count = checkValue("read the journal", "last", Number(last), whole(1));
+  return entries.slice(-count);
+}
 
 function bodyOf(incoming: Incoming): Record<string, unknown> {
   const body = parseObject(incoming.body);
