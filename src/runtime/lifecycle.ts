@@ -271,6 +271,8 @@ export interface Lifecycle
    * secret, it also recovers a user whose record is damaged (`RECORD_DAMAGED`). Nothing else in such a record is
    * trusted either; 1upHealth's response identifies the user. Find out first who changed the record. If it cannot be
    * read even without its secrets, any {@link rename} or purge that it recorded is lost.
+   * While an operator has stopped that call, or 1upHealth refuses the client or this process, it changes nothing: the
+   * user keeps its grant.
    *
    * @throws {LifecycleError} as {@link onboard}
    * @example

@@ -274,6 +274,15 @@ describe("a region that 1upHealth blocks", () => {
     expect(await lifecycle.health()).toMatchObject({ ready: true, shut: [] });
   });
 
+  it("costs no user its grant: reauthorize() changes nothing", async () => {
+    const { lifecycle, sandbox } = await world({ calls: 300, windowMs: hour });
+    await lifecycle.onboard("ada");
+    sandbox.fail(everything);
+    await expect(lifecycle.onboard("bob")).rejects.toMatchObject({ code: "FORBIDDEN" });
+    await expect(lifecycle.reauthorize("ada")).rejects.toMatchObject({ code: "FORBIDDEN", retryable: true });
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "tokenActive", usable: true });
+  });
+
   it("burns no quota though a neutral call had come through a moment before", async () => {
     const made = await world({ calls: 300, windowMs: hour });
     const { lifecycle, clock, sandbox } = made;

@@ -1,4 +1,5 @@
 import { memory } from "oneup-lifecycle/adapters/memory";
+import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it, vi } from "vitest";
 import { afterwards, arrivedIn, hurry, scene, working } from "../support/scene.ts";
 import { warningsIn } from "../support/loggers.ts";
@@ -34,6 +35,44 @@ describe("refused credentials", () => {
     expect(await right.counts()).toMatchObject({ tokenActive: 3 });
     expect(await right.inspect("bob")).toMatchObject({ usable: true });
     expect(await right.accessToken("there before")).toMatch(/./);
+  });
+
+  it("keep the grant of a user that is to get another, also when the gate may be tried again", async () => {
+    const { lifecycle, sandbox, clock } = await createTestLifecycle();
+    afterwards(() => lifecycle.close());
+    await lifecycle.onboard("ada");
+    sandbox.fail({ status: 401, body: { error: "invalid_client" }, times: Infinity });
+    await expect(lifecycle.onboard("bob")).rejects.toMatchObject(wrong);
+    const sent = sandbox.journal.count();
+    for (const ms of [0, hour]) {
+      await clock.advance(ms);
+      await expect(lifecycle.reauthorize("ada")).rejects.toMatchObject({
+        ...wrong,
+        message: expect.stringMatching(
+          /^Cannot reauthorize user #\w+: 1upHealth refuses the client id and secret; nothing was changed$/,
+        ) as string,
+        failedCall: { code: "invalid_client" },
+      });
+    }
+    expect(sandbox.journal.count()).toBe(sent);
+    sandbox.clearFaults();
+    expect(await lifecycle.accessToken("ada")).toMatch(/./);
+    await lifecycle.account.reopen();
+    expect(await lifecycle.reauthorize("ada")).toMatchObject({ state: "reauthorized" });
+  });
+
+  it("hold back no user that has no grant to lose, once the gate may be tried again", async () => {
+    const { lifecycle, sandbox, clock, arrange } = await createTestLifecycle();
+    afterwards(() => lifecycle.close());
+    await arrange("ada", "codeIssued");
+    sandbox.fail({ status: 401, body: { error: "invalid_client" }, times: Infinity });
+    await expect(lifecycle.onboard("bob")).rejects.toMatchObject(wrong);
+    const nothing = { ...wrong, message: expect.stringMatching(/nothing was changed$/) as string };
+    await expect(lifecycle.reauthorize("ada")).rejects.toMatchObject(nothing);
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "codeIssued" });
+    await clock.advance(hour);
+    await expect(lifecycle.reauthorize("ada")).rejects.toMatchObject(wrong);
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "reauthorizing" });
   });
 
   it("let the worker of that process rest: it asks the store no more than once a second or so", async () => {
