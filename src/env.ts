@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { LifecycleError } from "./errors.ts";
-import { type Encryption, keyFile } from "./store/sealing/keys.ts";
+import { type Encryption, type KeyProvider, keyFile } from "./store/sealing/keys.ts";
 import type { StoreAdapter } from "./store/contract.ts";
 import { openLifecycle } from "./runtime/open-lifecycle.ts";
 import type { Lifecycle } from "./runtime/lifecycle.ts";
@@ -87,8 +87,7 @@ export const createLifecycle: CreateLifecycle = Object.assign(
 /** The options that the environment describes; `given` takes precedence. @throws {LifecycleError} `INVALID_OPTION` */
 export async function optionsFromEnv(given?: Partial<LifecycleOptions>): Promise<LifecycleOptions> {
   const overrides = checkOverrides(given);
-  const encryption =
-    overrides.encryption ?? keyFrom(process.env["ONEUP_KEY"] ?? "", process.env["ONEUP_KEY_FILE"] ?? "");
+  const encryption = overrides.encryption ?? keysFromEnv();
   return {
     ...overrides,
     credentials: overrides.credentials ?? {
@@ -132,7 +131,9 @@ function isOn(name: string): boolean {
   );
 }
 
-function keyFrom(keys: string, file: string): Encryption | undefined {
+/** The keys in the environment; `undefined`: there are none. @throws {LifecycleError} `INVALID_OPTION` */
+export function keysFromEnv(): Exclude<Encryption, KeyProvider> | undefined {
+  const [keys = "", file = ""] = [process.env["ONEUP_KEY"], process.env["ONEUP_KEY_FILE"]];
   if (keys !== "" && file !== "") {
     throw new LifecycleError(
       "INVALID_OPTION",

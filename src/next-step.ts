@@ -106,7 +106,7 @@ export const nextSteps: Readonly<Record<ErrorCode, string>> = {
     "check that the store runs, can be reached from this machine and takes writes; nothing is lost, and work continues by itself",
   STORE_UNUSABLE: "do what the message names, and start the process again",
   KEY_REFUSED:
-    "give the key that the message names (encryption, ONEUP_KEY_FILE, ONEUP_KEY), from where you keep keys",
+    "give the key that the message names (encryption, ONEUP_KEY_FILE, ONEUP_KEY), from where you keep keys; oneup-lifecycle keys fingerprint FILE names the keys of a file",
   RECORD_TOO_NEW: "update this process to the release that wrote the record",
   RECORD_DAMAGED: "call reauthorize(), which gets a new grant",
   CURSOR_EXPIRED: "read all users once (users()), then follow the events without a cursor",

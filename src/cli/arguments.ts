@@ -4,7 +4,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { optionsOf, usageOf, type Command, type Given, type Options } from "./command.ts";
+import { optionsOf, type Command, type Given, type Options } from "./command.ts";
 import { nearest } from "./nearest.ts";
 
 /** The command line is invalid: exit code 2. */
@@ -61,7 +61,7 @@ function unknown(command: Command, kind: "argument" | "option", word: string): U
   const known = [...takes, ...flags].join(", ");
   const dashed =
     kind === "option" && takes.length > 0
-      ? `; an argument that starts with a dash must follow --: oneup-lifecycle ${name} -- ${usageOf(command).slice(name.length + 1)}`
+      ? `; an argument that starts with a dash must follow --: oneup-lifecycle ${name} -- ${takes.join(" ").replaceAll(/[[\]]/g, "")}`
       : "";
   return new UsageError(`${start}: ${name} takes ${known}${dashed}`);
 }

@@ -10,7 +10,7 @@ import { events } from "./commands/events.ts";
 import { explain } from "./commands/explain.ts";
 import { forecast } from "./commands/forecast.ts";
 import { inspect } from "./commands/inspect.ts";
-import { listKeys, retireKey, rotateKeys } from "./commands/keys.ts";
+import { fingerprintKeys, listKeys, retireKey, rotateKeys } from "./commands/keys.ts";
 import { limits } from "./commands/limits.ts";
 import { migrate } from "./commands/migrate.ts";
 import { onboard } from "./commands/onboard.ts";
@@ -52,7 +52,19 @@ export const commandGroups: readonly CommandGroup[] = [
   },
   {
     about: "For the account and the store",
-    commands: [events, limits, reopen, pause, unpause, listKeys, rotateKeys, retireKey, backup, migrate],
+    commands: [
+      events,
+      limits,
+      reopen,
+      pause,
+      unpause,
+      listKeys,
+      fingerprintKeys,
+      rotateKeys,
+      retireKey,
+      backup,
+      migrate,
+    ],
   },
 ];
 

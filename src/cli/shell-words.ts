@@ -67,6 +67,10 @@ const phrases: readonly (readonly [RegExp, string])[] = [
   [/onboard\(\) of the same id/, "onboarding the same id"],
   [/call migrate\(\) of the adapter once, or run/, "run"],
   [/encryption, e\.g\. keyFile\(.*\)$/, "a key: set ONEUP_KEY_FILE or ONEUP_KEY, or use --key-file FILE"],
+  [
+    /and it holds none(: .*)?$/,
+    "and it holds none$1; check ONEUP_STORE and ONEUP_CLIENT_ID, or start a worker, which creates a new store: oneup-lifecycle work",
+  ],
   [/its `encryption` does not hold/, "ONEUP_KEY_FILE or ONEUP_KEY here does not hold"],
   [/account\.unpause\(\{ lane: "(\w+)" \}\)/, "oneup-lifecycle unpause --lane $1"],
   [/changeOrigin: true moves/, "--change-origin moves"],

@@ -6,7 +6,7 @@
 import type { KeyObject } from "node:crypto";
 import { checkId } from "./options/check-id.ts";
 import type { Engine } from "./engine/engine.ts";
-import { loadUser } from "./engine/load-user.ts";
+import { loadUser, pagesOfUserIds } from "./engine/load-user.ts";
 import { recentEvents, type RecentEvents } from "./events/recent-events.ts";
 import { readOrigins, type Origins } from "./account/origins.ts";
 
@@ -26,6 +26,12 @@ export interface Internals {
   origins(): Promise<Origins | null>;
   /** @throws {LifecycleError} as {@link recentEvents} */
   recentEvents(count: number, signal: AbortSignal): Promise<RecentEvents | null>;
+  /**
+   * The id of the user with this alias; `null`: there is none. Only the store's key makes aliases of ids, so ids are
+   * read until one fits.
+   * @throws {LifecycleError} `STORE_UNAVAILABLE`; the signal's reason
+   */
+  idOf(alias: string, signal: AbortSignal, onProgress: (looked: number) => void): Promise<string | null>;
   /** When the user is due for a step; `null`: never, or it waits in a lane. @throws {LifecycleError} as `inspect()` */
   dueAt(appUserId: string): Promise<Date | null>;
 }
@@ -43,6 +49,9 @@ export function internalsOf(lifecycle: object): Internals | null {
   return internals in lifecycle ? (lifecycle as WithInternals)[internals] : null; // no other code has this symbol
 }
 
+/** Ids per request to the store, in a search for an alias. */
+const idsAtOnce = 1_000;
+
 /** The internals of a lifecycle on this engine. */
 export function createInternals(engine: Engine): Internals {
   const { clock, sealer, settings, store } = engine;
@@ -57,6 +66,16 @@ export function createInternals(engine: Engine): Internals {
       return found === null ? null : readOrigins(found.value);
     },
     recentEvents: (count, signal) => recentEvents(engine, count, signal),
+    async idOf(alias, signal, onProgress) {
+      let looked = 0;
+      for await (const ids of pagesOfUserIds(engine, idsAtOnce)) {
+        const found = ids.find((id) => sealer.alias(id) === alias);
+        if (found !== undefined) return found;
+        onProgress((looked += ids.length));
+        signal.throwIfAborted();
+      }
+      return null;
+    },
     async dueAt(appUserId) {
       const { record } = await loadUser(engine, checkId(appUserId));
       return record.dueInMs === null ? null : new Date(clock.now() + record.dueInMs);

@@ -78,6 +78,37 @@ describe("cli reconcile without a free slot", () => {
   });
 });
 
+describe("cli keys fingerprint", () => {
+  it("prints the id by which a store names the key that it needs, and never a key", async () => {
+    const { act, operator, path } = await operatorStage();
+    const [key, other] = [join(path, "key"), join(path, "other")];
+    const pasted = "cd".repeat(32);
+    writeFileSync(other, `${pasted}\n${"ef".repeat(32)}\n`, { mode: 0o600 });
+    const refused = await act("status", "--key-file", other);
+    expect(refused).toMatchObject({ code: 1, err: expect.stringContaining("keys fingerprint FILE") });
+    const [, needed = ""] = /it was written with key (\w+),/.exec(refused.err) ?? [];
+    expect(await act("keys", "fingerprint", key)).toEqual({
+      code: 0,
+      err: "",
+      out: `${needed}  the newest\n`,
+    });
+    expect((await act("keys", "fingerprint")).out, "of ONEUP_KEY_FILE").toBe(`${needed}  the newest\n`);
+    const two = await operator.run(["keys", "fingerprint", other], { ONEUP_STORE: "", ONEUP_CLIENT_ID: "" });
+    expect(two).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^(?!.*cdcd)\w{12} {2}the newest\n\w{12}\n$/),
+    });
+    const json = await act("keys", "fingerprint", key, "--json");
+    expect(JSON.parse(json.out)).toEqual({ keys: [{ id: needed }] });
+    const wrong = await act("keys", "fingerprint", pasted);
+    expect(wrong).toMatchObject({ code: 1, out: "" });
+    expect(wrong.err).toMatch(/^Cannot read the key file: it must exist, and it does not \[KEY_REFUSED\]\n/);
+    expect(wrong.err).not.toContain(pasted);
+    const none = await operator.run(["keys", "fingerprint"], { ONEUP_KEY_FILE: "" });
+    expect(none).toMatchObject({ code: 2, err: expect.stringContaining("needs a FILE, or ONEUP_KEY_FILE") });
+  });
+});
+
 describe("cli keys", () => {
   it("lists, rotates and retires keys, while the key itself is printed nowhere", async () => {
     const { act, path } = await operatorStage();

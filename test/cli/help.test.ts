@@ -98,7 +98,7 @@ describe("cli help", () => {
     [["statsu"], 'Unknown command "statsu": did you mean status?'],
     [["reauth", "ada"], 'Unknown command "reauth": did you mean reauthorize?'],
     [["keys", "rotat"], 'Unknown command "keys rotat": did you mean keys rotate?'],
-    [["keys"], 'Unknown command "keys": use one of keys list, keys rotate, keys retire'],
+    [["keys"], 'Unknown command "keys": use one of keys list, keys fingerprint, keys rotate, keys retire'],
     [["users", "--stat", "failed"], 'Unknown option "--stat": did you mean --state?'],
     [["import"], `Unknown command "import": use one of ${commands.join(", ")}, help, --version`],
     [["--verbose"], `Unknown option "--verbose": use one of ${commands.join(", ")}, help, --version`],

@@ -146,6 +146,22 @@ describe("cli, looking at a store", () => {
     ]);
   });
 
+  it("inspect --alias finds the user of a line in the log, with the # or without", async () => {
+    const lifecycle = await operator.open();
+    const alias = lifecycle.alias("ada@example.org");
+    await lifecycle.close();
+    before = stored();
+    for (const given of [alias, alias.slice(1)])
+      expect(await look("inspect", "--alias", given)).toMatch(
+        /^\n {2}ada@example\.org\n\n {2}state +tokenActive\n/,
+      );
+    expect(await operator.run(["inspect", "--alias", "0123456789"])).toMatchObject({
+      code: 1,
+      out: "",
+      err: "Cannot find user #0123456789: no app_user_id of this store has that alias [USER_UNKNOWN]\n",
+    });
+  });
+
   it("explain prints sentences, in one line on a pipe", async () => {
     const eve = await look("explain", "eve");
     const bob = await look("explain", "bob", ...limit);
@@ -204,7 +220,9 @@ describe("cli, looking at a store", () => {
     [["status", "--store", "mysql://db"], 2, /--store must be the path .* and it is a mysql: URL/],
     [["status", "--store", "nothing.mjs"], 2, /Cannot use the store of nothing\.mjs: /],
     [["status", "--key-file", "nowhere/key"], 1, /the key file is missing/],
-    [["inspect"], 2, /inspect needs ID: oneup-lifecycle inspect ada@/],
+    [["inspect"], 2, /inspect needs ID: oneup-lifecycle inspect ada@example.org, or --alias ALIAS/],
+    [["inspect", "ada", "--alias", "0123456789"], 2, /ID: .* or --alias ALIAS, not both/],
+    [["inspect", "--alias", "ada"], 2, /--alias must be the 10 digits, 0 to f, of an alias/],
     [
       ["inspect", "zoe"],
       1,
@@ -244,7 +262,9 @@ describe("cli, looking at a store", () => {
   it("makes nothing where nothing is: neither for another client id, nor a folder, nor a key", async () => {
     const other = await operator.run(["status"], { ONEUP_CLIENT_ID: "another-client" });
     expect(other).toMatchObject({ code: 1, out: "" });
-    expect(other.err).toContain("must hold users of this client id, and it holds none");
+    expect(other.err).toMatch(
+      /must hold users of this client id, and it holds none: \S+; check ONEUP_STORE and ONEUP_CLIENT_ID, or start a worker, which creates a new store: oneup-lifecycle work \[/,
+    );
     expect(await operator.run(["users", "--store", join(path, "new")])).toMatchObject({ code: 1, out: "" });
     const unnamed = await operator.run(["users"], { ONEUP_STORE: "" });
     expect(unnamed).toMatchObject({ code: 2, out: "" });

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { describe, expect, it, vi } from "vitest";
 import { operatorStage, type Performed } from "./operator.ts";
@@ -83,6 +84,23 @@ describe("cli, acting on one user", () => {
     const empty = await typing("", false, () => act("adopt", "dan", "--number", dan));
     expect(empty).toMatchObject({ code: 2, err: expect.stringContaining("ONEUP_REFRESH_TOKEN") });
     expect((await operator.run(["users", "--state", "reauthorized"])).out).toMatch(/cyd.*\n.*dan/);
+  });
+
+  it("adopt on a new store names the command that creates it, after which it works", async () => {
+    const { operator, sandbox, server, path } = await operatorStage();
+    const place = ["--store", join(path, "new"), "--key-file", join(path, "new-key"), "--api", server.url];
+    const words = ["adopt", "cyd", "--number", String(sandbox.createUser("cyd")), ...place];
+    const adopt = (): Promise<Performed> => operator.run(words, { ONEUP_REFRESH_TOKEN: "planted-token" });
+    const early = await adopt();
+    expect(early).toMatchObject({ code: 1, out: "" });
+    expect(early.err).toMatch(
+      /it holds none: .*or start a worker, which creates a new store: oneup-lifecycle work \[STORE_UNUSABLE\]/,
+    );
+    const worker = operator.begin(["work", ...place]);
+    await worker.said(/Working/);
+    worker.kill("SIGINT");
+    expect(await worker.ended).toMatchObject({ code: 0 });
+    expect(await adopt()).toEqual({ code: 0, out: "reauthorized\n", err: "" });
   });
 
   it("adopt reads one line of a standard input that stays open, as a process, and ends", async () => {

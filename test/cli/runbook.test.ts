@@ -17,10 +17,17 @@ function wordsIn(line: string): readonly string[] {
 /** Runs one entry's commands for Ada; what they printed. */
 async function followed(heading: string, { operator, server, path }: OperatorStage): Promise<string> {
   let env: Readonly<Record<string, string>> = { ONEUP_API: server.url };
+  const lifecycle = await operator.open();
+  const alias = lifecycle.alias("ada").slice(1);
+  await lifecycle.close();
   const printed: string[] = [];
   for (const line of commandsIn().get(heading) ?? []) {
     const [program = "", name = "", ...words] = wordsIn(
-      line.replaceAll("ada@example.org", "ada").replace("./copy-of-the-store", join(path, "copy")),
+      line
+        .replaceAll("ada@example.org", "ada")
+        .replace("1a2b3c4d5e", alias)
+        .replace("./copy-of-the-store", join(path, "copy"))
+        .replace("./lifecycle.key", join(path, "key")),
     );
     if (program === "unset") {
       env = {};

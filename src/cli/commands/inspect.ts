@@ -4,14 +4,16 @@
  * @module
  */
 import { systemClock } from "../../clock.ts";
-import type { HistoryStep, UserStatus } from "../../index.ts";
+import { LifecycleError, type HistoryStep, type Lifecycle, type UserStatus } from "../../index.ts";
+import { internalsOf } from "../../runtime/internals.ts";
 import { momentInWords, timeInWords } from "../../runtime/options/time-words.ts";
+import { UsageError } from "../arguments.ts";
 import type { Command, Given } from "../command.ts";
 import { fitted, hanging, wrapped } from "../columns.ts";
 import { paintFor, type Paint } from "../paint.ts";
 import { withStore } from "../open-store.ts";
-import { print, toneOf } from "../format.ts";
-import { widthOf } from "../screen.ts";
+import { number, print, toneOf } from "../format.ts";
+import { Screen, widthOf } from "../screen.ts";
 import { causeInWords } from "../../errors.ts";
 import { nextStepAfter } from "../../next-step.ts";
 import { escapeControl } from "../escape-control.ts";
@@ -21,23 +23,54 @@ import { asCommands } from "../shell-words.ts";
 export const inspect: Command = {
   name: "inspect",
   description: "show one user: state, token, pause, calls and latest steps",
-  more: ["ID is the app_user_id. No secret is printed."],
-  takes: ["ID"],
+  more: [
+    "ID is the app_user_id. No secret is printed.",
+    "",
+    "--alias takes the name of a user in logs, traces and events instead: #1a2b3c4d5e, without the #, which begins a",
+    "comment in a shell. An alias is made of an id with the store's key, so ids are read until one fits: seconds for a",
+    "million users, and Ctrl-C ends it. A user that was renamed has the alias of its id now.",
+  ],
+  takes: ["[ID]"],
   example: "inspect ada@example.org",
   opens: "look",
   json: "object",
+  options: {
+    alias: { type: "string", value: "ALIAS", description: "the user of this alias, instead of ID" },
+  },
   run,
 };
 
-async function run(given: Given): Promise<number> {
-  const id = given.argument;
+async function run(given: Given, signal: AbortSignal): Promise<number> {
+  const { argument, texts } = given;
+  const alias = texts.get("alias");
+  if ((alias === undefined) === (argument === "")) {
+    const also = argument === "" ? ", or --alias ALIAS" : " or --alias ALIAS, not both";
+    throw new UsageError(`inspect needs ID: oneup-lifecycle inspect ada@example.org${also}`);
+  }
   const status = await withStore(given, async (lifecycle) => {
     await lifecycle.budget.refresh(); // loads the gates that are closed for all users
-    return lifecycle.inspect(id);
+    return lifecycle.inspect(alias === undefined ? argument : await idOf(alias, lifecycle, signal));
   });
   const [width, paint] = [widthOf(process.stdout), paintFor(process.stdout)];
   print(given, status, userLines(status, systemClock.now(), width, paint));
   return 0;
+}
+
+/** The id of the user with this alias. @throws {UsageError}; {LifecycleError} `USER_UNKNOWN`; the signal's reason */
+async function idOf(alias: string, lifecycle: Lifecycle, signal: AbortSignal): Promise<string> {
+  const hex = /^#?([0-9a-f]{10})$/.exec(alias)?.[1];
+  if (hex === undefined)
+    throw new UsageError("--alias must be the 10 digits, 0 to f, of an alias: 1a2b3c4d5e");
+  const screen = new Screen(process.stderr);
+  const id = await internalsOf(lifecycle)?.idOf(`#${hex}`, signal, (looked) => {
+    screen.draw([`${number(looked)} ids read`]);
+  });
+  screen.draw([]);
+  if (typeof id === "string") return id;
+  throw new LifecycleError(
+    "USER_UNKNOWN",
+    `Cannot find user #${hex}: no app_user_id of this store has that alias`,
+  );
 }
 
 /** The user as text, wrapped at `width` columns. */

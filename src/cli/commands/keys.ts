@@ -1,13 +1,19 @@
 /**
- * `oneup-lifecycle keys list`, `keys rotate` and `keys retire KEY`: the encryption keys of the store.
+ * `oneup-lifecycle keys list`, `keys fingerprint [FILE]`, `keys rotate` and `keys retire KEY`: the encryption keys of
+ * the store.
  *
  * @module
  */
+import { existsSync } from "node:fs";
+import { keysFromEnv } from "../../env.ts";
+import { keyFile, LifecycleError } from "../../index.ts";
+import { ringOf } from "../../store/sealing/keys.ts";
+import { UsageError } from "../arguments.ts";
 import type { Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
-import { Screen } from "../screen.ts";
+import { printError, Screen } from "../screen.ts";
 
 const ring = [
   "Keys are those in ONEUP_KEY, newest first and separated by commas, or the lines of the key file. They appear",
@@ -28,6 +34,36 @@ export const listKeys: Command = {
       ({ id, storeKeys }) => `${id}  wraps ${plural(storeKeys.length, "store key")}: ${storeKeys.join(", ")}`,
     );
     print(given, { keys }, lines);
+    return 0;
+  },
+};
+
+/** Prints the ids of keys. */
+export const fingerprintKeys: Command = {
+  name: "keys fingerprint",
+  description: "print the id of each key in a file, to compare with the key that a store needs",
+  more: [
+    "A store that was written with another key names the one that it needs by this id, and so does keys list. The id",
+    "reveals nothing of the key. Without FILE it reads ONEUP_KEY_FILE or ONEUP_KEY. No store is opened.",
+  ],
+  takes: ["[FILE]"],
+  isDiscreet: true,
+  example: "keys fingerprint ./lifecycle.key",
+  json: "object",
+  async run(given) {
+    const file = given.argument;
+    // A path that does not exist may be a key that was pasted: it is not repeated.
+    if (file !== "" && !existsSync(file))
+      throw new LifecycleError("KEY_REFUSED", "Cannot read the key file: it must exist, and it does not");
+    const source = file === "" ? keysFromEnv() : keyFile(file);
+    if (source === undefined)
+      throw new UsageError(
+        "keys fingerprint needs a FILE, or ONEUP_KEY_FILE or ONEUP_KEY in the environment",
+      );
+    const keys = ringOf(source, false, printError).map(({ id }) => ({ id }));
+    print(given, { keys }, [
+      keys.map(({ id }, index) => (index === 0 ? `${id}  the newest` : id)).join("\n"),
+    ]);
     return 0;
   },
 };

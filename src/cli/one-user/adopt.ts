@@ -18,7 +18,7 @@ export const adopt: Command = {
   more: [
     `ID is the app_user_id. The refresh token is the first line of the standard input, or ${variable}: other`,
     "users of this machine can see command lines. If 1upHealth refuses it, the user is authorized again, for one",
-    "management call.",
+    "management call. A new store is created by the first worker: oneup-lifecycle work.",
   ],
   takes: ["ID"],
   isDiscreet: true,
