@@ -56,6 +56,18 @@ export const aText: Rule = { must: "a string", holds: (value) => typeof value ==
 export const aFunction: Rule = { must: "a function", holds: (value) => typeof value === "function" };
 export const aSignal: Rule = { must: "an AbortSignal", holds: (value) => value instanceof AbortSignal };
 
+/** A text that is shown to people: no character of it breaks the line, or changes the direction of what follows. */
+export function oneLine(most: number): Rule {
+  const form = new RegExp(`^[^${unfitForALine}]{1,${most}}$`, "u");
+  return {
+    must: `a text of 1 to ${most} characters on one line, without control characters`,
+    holds: (value) => typeof value === "string" && form.test(value) && value.trim() !== "",
+  };
+}
+
+/** The characters that {@link oneLine} refuses, as in a regular expression. */
+export const unfitForALine = "\\p{Cc}\\p{Cs}\\p{Zl}\\p{Zp}\\p{Bidi_Control}";
+
 /** For an option that is checked beside its table. */
 export const anything: Rule = { must: "anything", holds: () => true };
 

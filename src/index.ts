@@ -69,6 +69,7 @@ export type { UserPage } from "./runtime/list-users.ts";
 export type {
   Cancellable,
   FhirOptions,
+  ActOptions,
   OffboardOptions,
   OnboardOptions,
   UserFilter,
@@ -117,7 +118,8 @@ export type { FindQuery, ListOptions, Remote } from "./runtime/operations/remote
 export type { Rows } from "./runtime/bulk/for-each-row.ts";
 export type { UserWalk, Walk } from "./runtime/operations/user-walk.ts";
 export type { Pager, RemoteUser } from "./http/user-management.ts";
-export type { UserPause, UserStatus } from "./runtime/user/user-status.ts";
+export type { UserHold, UserPause, UserStatus } from "./runtime/user/user-status.ts";
+export type { AccountAct } from "./runtime/account/acts.ts";
 export type { AccountPause } from "./runtime/account/pauses.ts";
 export type {
   AccountVerbs,

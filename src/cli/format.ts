@@ -81,10 +81,15 @@ export function gateLine({ gate, state, reason, until }: ShutGate, now: number):
   return `${gate} is ${state}${why}; ${state === "probing" ? "one call is trying" : `next try ${next}`}`;
 }
 
+/** Who did something, if that was named: `, by ada`. */
+export function byWhom(by: string | null): string {
+  return by === null ? "" : `, by ${escapeControl(by)}`;
+}
+
 /** A pause of the account: `all management calls until …: "the operator's words"`. */
-export function pauseLine({ lane, reason, until }: AccountPause, now: number): string {
+export function pauseLine({ lane, reason, until, by }: AccountPause, now: number): string {
   const end = until === null ? "" : `, ends ${distanceInWords(until, now)}`;
-  return `${lane === null ? "all management calls" : `lane ${lane}`}${end}: ${escapeControl(reason)}`;
+  return `${lane === null ? "all management calls" : `lane ${lane}`}${end}${byWhom(by)}: ${escapeControl(reason)}`;
 }
 
 /** All used slots. */

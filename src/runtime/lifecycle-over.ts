@@ -12,6 +12,7 @@ import { type Ends, type Deadline, onSilence, withDeadlines } from "./engine/dea
 import { createBudget } from "./operations/budget.ts";
 import {
   aLane,
+  checkAct,
   checkFilter,
   checkOffboarding,
   checkOnboarding,
@@ -217,9 +218,10 @@ export function lifecycleOver(
     async reauthorize(appUserId, options) {
       open();
       const id = checkId(appUserId);
-      return withDeadline(checkWait("reauthorize", options), async (wait) => {
+      const { by, ...waiting } = checkAct("reauthorize", options);
+      return withDeadline(waiting, async (wait) => {
         tokens.forget(id);
-        await reauthorize(engine, id, wait);
+        await reauthorize(engine, id, by, wait);
         return arrived(id, wait);
       });
     },
@@ -227,9 +229,9 @@ export function lifecycleOver(
     async retry(appUserId, options) {
       open();
       const id = checkId(appUserId);
-      const { lane, ...waiting } = checkRetrying(options);
+      const { lane, by, ...waiting } = checkRetrying(options);
       return withDeadline(waiting, async (wait) => {
-        await sendEvent(engine, id, { type: "RETRY", at: clock.now() }, wait, { lane });
+        await sendEvent(engine, id, { type: "RETRY", at: clock.now() }, wait, { lane, by });
         const { state } = (await loadUser(engine, id)).user.position;
         return state === "offboarded" || isPurging(state) ? gone(id, wait) : arrived(id, wait);
       });
@@ -238,10 +240,10 @@ export function lifecycleOver(
     async offboard(appUserId, given) {
       open();
       const id = checkId(appUserId);
-      const { versions, ...options } = checkOffboarding(given);
+      const { versions, by, ...options } = checkOffboarding(given);
       return withDeadline(options, async (wait) => {
         tokens.forget(id);
-        await underWay(offboard(engine, id, versions, wait));
+        await underWay(offboard(engine, id, { purge: versions, by }, wait));
         return gone(id, wait);
       });
     },

@@ -9,6 +9,7 @@ import type { FhirVersion } from "../fhir/fhir-version.ts";
 import type { Lane } from "../store/contract.ts";
 import type { Budget } from "./operations/budget.ts";
 import type {
+  ActOptions,
   FhirOptions,
   OffboardOptions,
   OnboardOptions,
@@ -285,7 +286,7 @@ export interface Lifecycle
    * console.log(state); // reauthorized
    * ```
    */
-  reauthorize(appUserId: string, options?: WaitOptions): Promise<UserStatus>;
+  reauthorize(appUserId: string, options?: ActOptions): Promise<UserStatus>;
   /**
    * Takes a `failed` user back to the state in which it failed. One that failed with `anotherUser`, or about which a
    * response has just named another user, is looked up by its `app_user_id` and gets the number that 1upHealth lists

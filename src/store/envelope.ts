@@ -93,6 +93,8 @@ export interface Hold {
   readonly reason: string;
   /** Ms since 1970. */
   readonly since: number;
+  /** Who holds it, if that was named. */
+  readonly by?: string;
 }
 
 /** The stored form of a user. */
@@ -114,6 +116,8 @@ export interface Envelope {
   readonly meters?: readonly Meter[];
   /** The same for causes; `null`: the step has none. Missing if none has. */
   readonly causes?: readonly (StoredCause | null)[];
+  /** The same for the people who did a step, as they were named; `null`: the step has none. Missing if none has. */
+  readonly doers?: readonly (string | null)[];
   /** The number of calls sent for this user. */
   readonly calls: { readonly management: number; readonly token: number };
   readonly sealed: Sealed | null;
@@ -183,7 +187,7 @@ function isEnvelope(record: unknown): record is Envelope {
     (origin === undefined ||
       (isObject(origin) && typeof origin["name"] === "string" && typeof origin["arrived"] === "boolean")) &&
     (former === undefined || isTexts(former)) &&
-    (hold === undefined || (isObject(hold) && typeof hold["reason"] === "string" && isTime(hold["since"])))
+    (hold === undefined || isHold(hold))
   );
 }
 
@@ -206,6 +210,18 @@ function isCause(cause: unknown): cause is StoredCause {
       (isObject(text) && isCount(text["length"]) && typeof text["fingerprint"] === "string")) &&
     (retryAt === null || isTime(retryAt))
   );
+}
+
+/** The doers of the latest steps, of at most `steps`. */
+export function readDoers(kept: unknown, steps: number): readonly (string | null)[] {
+  if (!Array.isArray(kept) || steps === 0) return [];
+  return kept.slice(-steps).map((doer: unknown) => (typeof doer === "string" ? doer : null));
+}
+
+function isHold(hold: unknown): boolean {
+  if (!isObject(hold)) return false;
+  const { reason, since, by } = hold;
+  return typeof reason === "string" && isTime(since) && (by === undefined || typeof by === "string");
 }
 
 function isIntent(intent: unknown): boolean {

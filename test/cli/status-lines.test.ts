@@ -28,8 +28,14 @@ const view: BudgetView = {
     { gate: "exchange", state: "probing", reason: "unavailable", until: at(-1) },
   ],
   paused: [
-    { lane: "recovery", reason: "1upHealth asked us to wait ".repeat(7), since: at(-1), until: at(1_439) },
-    { lane: null, reason: "a bill", since: at(-9), until: null },
+    {
+      lane: "recovery",
+      reason: "1upHealth asked us to wait ".repeat(7),
+      since: at(-1),
+      until: at(1_439),
+      by: null,
+    },
+    { lane: null, reason: "a bill", since: at(-9), until: null, by: "ada" },
   ],
   running: 0,
 };

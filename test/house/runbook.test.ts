@@ -47,7 +47,7 @@ function shut(gate: GateName): string {
 /** What `explain` prints of a user that waits. */
 function waiting(reason: UserPause["reason"]): string {
   const pause = { reason, until: at(5), attempt: 1, cause: null, why: "a bill" };
-  const hold = reason === "held" ? { reason: "a complaint", since: at(-5) } : null;
+  const hold = reason === "held" ? { reason: "a complaint", since: at(-5), by: null } : null;
   return explainUser(user("created", { pause, hold }), { ...around, isRunning: false });
 }
 

@@ -139,7 +139,10 @@ describe("ten ids that a firewall stops", () => {
     );
     expect(await lifecycle.onboard("honest")).toMatchObject({ usable: true });
     sandbox.clearFaults();
-    expect(await lifecycle.retry("poison 3")).toMatchObject({ usable: true });
+    expect(await lifecycle.retry("poison 3", { by: "bob" })).toMatchObject({ usable: true });
+    expect(await lifecycle.history("poison 3")).toContainEqual(
+      expect.objectContaining({ event: "RETRY", by: "bob" }),
+    );
     await clock.advance(65 * minute);
     expect(await lifecycle.counts()).toEqual({ tokenActive: 11 });
     expect(await lifecycle.health()).toMatchObject({ ready: true, shut: [], apart: 0 });

@@ -52,6 +52,7 @@ function written(place: Place): Record<string, any> {
     history: [],
     meters: [],
     causes: [],
+    doers: [],
     calls: { management: 0, token: 0 },
     position: { state: "tokenActive", context: { ...nothingKnown, oneupUserId: place.oneupUserId } },
     origin: null,

@@ -8,7 +8,7 @@ export const at = (minutes: number): Date => new Date(now + minutes * 60_000);
 
 /** A step of five minutes ago. */
 export function stepOf(event: string, to: string, why: string = event): HistoryStep {
-  return { at: at(-5), from: null, to, event, why, cause: null, attempt: null, spent: null };
+  return { at: at(-5), from: null, to, event, why, by: null, cause: null, attempt: null, spent: null };
 }
 
 /** A user that came into this state five minutes ago. */

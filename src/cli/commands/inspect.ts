@@ -12,7 +12,7 @@ import type { Command, Given } from "../command.ts";
 import { fitted, hanging, wrapped } from "../columns.ts";
 import { paintFor, type Paint } from "../paint.ts";
 import { withStore } from "../open-store.ts";
-import { number, print, toneOf } from "../format.ts";
+import { byWhom, number, print, toneOf } from "../format.ts";
 import { Screen, widthOf } from "../screen.ts";
 import { causeInWords } from "../../errors.ts";
 import { nextStepAfter } from "../../next-step.ts";
@@ -124,7 +124,11 @@ function factsOf(status: UserStatus, now: number): readonly Fact[] {
     );
   }
   if (hold !== null)
-    facts.push(["held", `since ${momentInWords(hold.since, now)}: ${escapeControl(hold.reason)}`, "busy"]);
+    facts.push([
+      "held",
+      `since ${momentInWords(hold.since, now)}${byWhom(hold.by)}: ${escapeControl(hold.reason)}`,
+      "busy",
+    ]);
   if (status.conflict !== null) facts.push(["conflict", status.conflict, "bad"]);
   if (status.purge !== null) {
     const { done, left, skipped } = status.purge;
@@ -145,7 +149,8 @@ function stepLines(history: readonly HistoryStep[], width: number, paint: Paint)
   const isStacked = room < leastRoom;
   const cells = (time: string, state: string, why: string, cost: string): string =>
     `  ${paint.quiet(fitted(time, timeWidth))}  ${fitted(state, stateWidth)}  ${isStacked ? "" : `${why.padEnd(room)}  `}${paint.strong(cost)}`.trimEnd();
-  const rows = history.flatMap(({ at, to, from, why, attempt, spent }) => {
+  const rows = history.flatMap(({ at, to, from, why: what, by, attempt, spent }) => {
+    const why = what + byWhom(by);
     const again = from === to && attempt !== null && attempt > 0 ? `${why} (${attempt})` : why;
     const reason = escapeControl(again);
     const time = timeInWords(at).slice(0, timeWidth);

@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { randomName, type Clock } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
 import { lanes, type AccountRecord, type Json, type Lane, type Store } from "../../store/contract.ts";
 import { isObject, isTime } from "../../store/guards.ts";
+import { writeAct, type AccountAct } from "./acts.ts";
 import { momentInWords } from "../options/time-words.ts";
 import type { Logger, LogFields } from "../options/logger.ts";
 
@@ -19,6 +20,8 @@ export interface AccountPause {
   readonly since: Date;
   /** When it ends by itself; `null`: with `account.unpause()`. */
   readonly until: Date | null;
+  /** Who paused it, as the application named them; `null`: not named. */
+  readonly by: string | null;
 }
 
 /** The dependencies of {@link Pauses}. */
@@ -96,24 +99,30 @@ export class Pauses {
 
   /** Pauses a lane, or all, in place of an earlier pause of the same. @throws {LifecycleError} `STORE_UNAVAILABLE` */
   async add(pause: AccountPause): Promise<void> {
-    await this.#change((pauses) => [...pauses.filter(({ lane }) => lane !== pause.lane), pause]);
+    const { lane, reason, by, since: at } = pause;
+    await this.#change({ at, what: "pause", lane, reason, by }, (pauses) => [
+      ...pauses.filter((one) => one.lane !== lane),
+      pause,
+    ]);
   }
 
   /** Ends the pause of this lane; `undefined`: all of them. @throws {LifecycleError} `STORE_UNAVAILABLE` */
-  async remove(lane: Lane | undefined): Promise<void> {
-    await this.#change((pauses) => pauses.filter((one) => lane !== undefined && one.lane !== lane));
+  async remove(lane: Lane | undefined, by: string | null): Promise<void> {
+    const at = new Date(this.#parts.clock.now());
+    await this.#change({ at, what: "unpause", lane: lane ?? null, reason: null, by }, (pauses) =>
+      pauses.filter((one) => lane !== undefined && one.lane !== lane),
+    );
   }
 
-  async #change(change: (pauses: readonly AccountPause[]) => readonly AccountPause[]): Promise<void> {
+  async #change(
+    act: AccountAct,
+    change: (pauses: readonly AccountPause[]) => readonly AccountPause[],
+  ): Promise<void> {
     const { record, clock } = this.#parts;
-    for (;;) {
-      const found = await record.load();
-      if (found === null) return; // the record is created together with the store key
-      const value = withPauses(found.value, change(inForce(readPauses(found.value), clock.now())));
-      const write = { value, expectedRevision: found.revision, writeId: randomName(clock) };
-      if (!(await record.commit(write))) continue;
-      return this.see({ value }, clock.monotonic());
-    }
+    const value = await writeAct(record, clock, act, (before) =>
+      withPauses(before, change(inForce(readPauses(before), clock.now()))),
+    );
+    if (value !== null) this.see({ value }, clock.monotonic());
   }
 
   #log(before: readonly AccountPause[]): void {
@@ -169,13 +178,14 @@ export function readPauses(value: Json): readonly AccountPause[] {
   return [null, ...lanes].flatMap((lane) => {
     const pause = kept[lane ?? everything];
     if (!isObject(pause)) return [];
-    const { reason, since, until } = pause;
+    const { reason, since, until, by } = pause;
     return [
       {
         lane,
         reason: typeof reason === "string" ? reason : "no reason is recorded",
         since: new Date(isTime(since) ? since : 0),
         until: isTime(until) ? new Date(until) : null,
+        by: typeof by === "string" ? by : null,
       },
     ];
   });
@@ -184,9 +194,9 @@ export function readPauses(value: Json): readonly AccountPause[] {
 function withPauses(value: Json, pauses: readonly AccountPause[]): Json {
   const { pauses: _, ...record } = isObject(value) ? value : {};
   if (pauses.length === 0) return record;
-  const entries = pauses.map(({ lane, reason, since, until }) => [
+  const entries = pauses.map(({ lane, reason, since, until, by }) => [
     lane ?? everything,
-    { reason, since: since.getTime(), until: until?.getTime() ?? null },
+    { reason, since: since.getTime(), until: until?.getTime() ?? null, ...(by !== null && { by }) },
   ]);
   return { ...record, pauses: Object.fromEntries(entries) as Json }; // plain JSON values
 }

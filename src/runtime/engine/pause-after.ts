@@ -90,7 +90,8 @@ export function pauseAfter(
   }
 }
 
-/** How often in a row the user's call has been postponed; doubts before that do not count. */
+/** How often in a row the user's call has been postponed; doubts before that do not count, nor what an operator does. */
 export function heldInARow(history: User["history"]): number {
-  return history.length - 1 - history.findLastIndex(([, , event]) => event !== "HELD");
+  const steps = history.filter(([, , event]) => event !== "HOLD" && event !== "UNHOLD");
+  return steps.length - 1 - steps.findLastIndex(([, , event]) => event !== "HELD");
 }

@@ -55,8 +55,8 @@ export function stopOfLane({ pauses }: Pick<Engine, "pauses">, lane: Lane): Stop
 }
 
 /** A hold as a {@link Stop}. */
-export function heldBy({ reason, since }: NonNullable<User["hold"]>): Stop {
-  return { type: "held", lane: null, reason, since: new Date(since), until: null };
+export function heldBy({ reason, since, by }: NonNullable<User["hold"]>): Stop {
+  return { type: "held", lane: null, reason, since: new Date(since), until: null, by: by ?? null };
 }
 
 /**

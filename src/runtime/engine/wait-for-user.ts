@@ -21,7 +21,7 @@ import { lookAfter } from "../options/backoff.ts";
 import { awakeNow, isUsableNow } from "../user/token-time.ts";
 import { callOf } from "../user/step.ts";
 import { isHeldAlone, refusedAlone } from "./user-errors.ts";
-import { stepped, type User } from "../user/user.ts";
+import { noted, stepped, type User } from "../user/user.ts";
 
 /** Shortest interval between two polls of a user that another process may run, ms. */
 export const firstLookMs = 25;
@@ -186,6 +186,8 @@ export interface SendOptions {
   readonly isMeant?: (user: User) => boolean;
   /** The lane in which the user continues. @default "interactive" */
   readonly lane?: Lane | undefined;
+  /** Who asks for it, if that was named. */
+  readonly by?: string | undefined;
 }
 
 /**
@@ -199,7 +201,7 @@ export async function sendEvent(
   id: string,
   event: UserEvent,
   deadline: Deadline,
-  { read = loadUser, isMeant = () => true, lane = "interactive", beforehand }: SendOptions = {},
+  { read = loadUser, isMeant = () => true, lane = "interactive", beforehand, by }: SendOptions = {},
 ): Promise<void> {
   let look = firstLookMs;
   for (;;) {
@@ -210,13 +212,14 @@ export async function sendEvent(
     const left = deadline.until - engine.clock.monotonic();
     const ours = engine.running.get(id);
     const isIdle = ours === undefined && !isLeased(record) && user.intent === null;
-    const next = isIdle ? stepped(user, event) : user;
+    const next = isIdle ? stepped(user, event, by) : user;
     const isTriedAgain = event.type === "RETRY" && isHeldAlone(user, engine.clock.now());
     if (isIdle && (next !== user || isTriedAgain || !isRenaming(user.position.state))) {
       if (next === user && !isTriedAgain) return;
       await beforehand?.(next);
       const pause = pauseAcross(engine, { user, record }, next);
-      const work = runUser(engine, { ...(isTriedAgain ? triedAfresh(next) : next), pause, lane });
+      const named = next === user && by !== undefined ? noted(user, user.position.state, event, by) : next;
+      const work = runUser(engine, { ...(isTriedAgain ? triedAfresh(named) : named), pause, lane });
       const result = await within(engine, work, deadline);
       if (result === undefined) await firstWrite(engine, user, work, read);
       if (result?.type === "rested" || result === undefined) return;

@@ -111,7 +111,7 @@ export function eventsAreOff(): LifecycleError {
 async function opened(
   engine: Engine,
   { key }: StoredEvent,
-  { id, alias, type, from, to, cause, at, version, was }: UserEventValue,
+  { id, alias, type, from, to, cause, by, at, version, was }: UserEventValue,
   place: Place,
 ): Promise<LifecycleEvent> {
   const { keys, sealer } = engine;
@@ -124,6 +124,7 @@ async function opened(
     from,
     to,
     cause: cause ?? null,
+    by: by ?? null,
     at: new Date(at),
     version,
     formerAlias: was ?? null,

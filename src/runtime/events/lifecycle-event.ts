@@ -4,6 +4,7 @@
  * @module
  */
 import type { UserEvent } from "../../../machines/index.ts";
+import type { OperatorStep } from "../user/user.ts";
 import { forgottenType, movedType } from "../user/user-event.ts";
 import { eventTypes } from "../user/history-of.ts";
 
@@ -11,7 +12,7 @@ import { eventTypes } from "../user/history-of.ts";
  * The type of an event: as in `history()`; or `MOVED`: `reconcile()` gave the user the id that it has at 1upHealth; or
  * `FORGOTTEN`: `forget()` removed it.
  */
-export type LifecycleEventType = UserEvent["type"] | typeof movedType | typeof forgottenType;
+export type LifecycleEventType = UserEvent["type"] | OperatorStep | typeof movedType | typeof forgottenType;
 
 /** The types that this release knows. */
 export const lifecycleEventTypes: readonly string[] = [...eventTypes, movedType, forgottenType];
@@ -32,6 +33,8 @@ export interface LifecycleEvent {
   readonly to: string;
   /** Why the call of this step brought nothing: the code of its `Cause`. `null`: it brought something, or there was none. */
   readonly cause: string | null;
+  /** Who did it, as the application named them (`by`); `null`: not named, or no person did. */
+  readonly by: string | null;
   /** When the step was taken, by the clock of its process. Clocks differ: the order of events is that of their delivery. */
   readonly at: Date;
   /**

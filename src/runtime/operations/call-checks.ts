@@ -14,12 +14,14 @@ import {
   aSwitch,
   between,
   check,
+  oneLine,
   whole,
   wrong,
   type Rule,
   type Rules,
 } from "../../checks.ts";
 import type {
+  ActOptions,
   FhirOptions,
   OffboardOptions,
   OnboardOptions,
@@ -33,8 +35,11 @@ export const aLane: Rule = among(...lanes);
 const aUserId: Rule = { must: "an app_user_id", holds: (value) => typeof value === "string" && isId(value) };
 
 const waiting: Rules<WaitOptions> = { waitMs: between(0), signal: aSignal };
-const retrying: Rules<RetryOptions> = { ...waiting, lane: aLane };
-const onboarding: Rules<OnboardOptions> = { ...retrying, expect: among("new", "existing") };
+/** The name of a person who does something. */
+export const aDoer: Rule = oneLine(100);
+const acting: Rules<ActOptions> = { ...waiting, by: aDoer };
+const retrying: Rules<RetryOptions> = { ...acting, lane: aLane };
+const onboarding: Rules<OnboardOptions> = { ...waiting, lane: aLane, expect: among("new", "existing") };
 const working: Rules<WorkOptions> = {
   concurrency: whole(1, 1_024),
   pollMs: between(10, 3_600_000),
@@ -46,11 +51,16 @@ const filtering: Rules<UserFilter> = {
   after: aUserId,
   limit: whole(1, 1_000_000),
 };
-const offboarding: Rules<OffboardOptions> = { ...waiting, purge: anything };
+const offboarding: Rules<OffboardOptions> = { ...acting, purge: anything };
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function checkWait(verb: string, options: WaitOptions | undefined): WaitOptions {
   return check(verb, options, waiting);
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkAct(verb: string, options: ActOptions | undefined): ActOptions {
+  return check(verb, options, acting);
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
@@ -66,7 +76,7 @@ export function checkRetrying(options: RetryOptions | undefined): RetryOptions {
 /** With the FHIR versions to purge, each once. @throws {LifecycleError} `INVALID_OPTION` */
 export function checkOffboarding(
   options: OffboardOptions | undefined,
-): WaitOptions & { readonly versions: readonly FhirVersion[] } {
+): ActOptions & { readonly versions: readonly FhirVersion[] } {
   const verb = "offboard a user";
   const { purge = false, ...checked } = check(verb, options, offboarding);
   return { ...checked, versions: someOf(verb, "purge", purge, fhirVersions) };

@@ -57,6 +57,7 @@ export function remainsOf(record: StoredRecord, sealer: Sealer): User {
       history: [],
       meters: [],
       causes: [],
+      doers: [],
     });
   }
 }

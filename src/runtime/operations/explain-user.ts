@@ -58,7 +58,16 @@ function howItCame({ failure, history }: UserStatus, { cause, text }: Circumstan
     return `It failed in ${failure.in}, ${failureInWords[failure.reason]}: ${sentence(failure.why + met)}`;
   }
   const last = history.at(-1);
-  return last === undefined ? "No history is kept." : `Last, ${last.why}${met}.`;
+  return last === undefined ? "No history is kept." : `Last, ${last.why}${byWhom(last)}${met}.`;
+}
+
+/** A person who was named, as a text that cannot be taken for the explanation's own words. */
+function byWhom({ by }: { readonly by: string | null }): string {
+  return by === null ? "" : ` (by ${JSON.stringify(by)})`;
+}
+
+function operatorOf({ by }: { readonly by: string | null }): string {
+  return by === null ? "An operator" : `The operator ${JSON.stringify(by)}`;
 }
 
 /** 1upHealth's message, with one full stop. */
@@ -182,13 +191,13 @@ function howItIsHeld({ hold, state }: UserStatus, now: number): readonly string[
   const since = momentInWords(hold.since, now);
   const but = state === "renameInDoubt" ? ", except the look-up of its rename" : "";
   return [
-    `An operator holds it since ${since} ("${hold.reason}"): no management call is made for it before unhold()${but}, and its tokens are refreshed.`,
+    `${operatorOf(hold)} holds it since ${since} ("${hold.reason}"): no management call is made for it before unhold()${but}, and its tokens are refreshed.`,
   ];
 }
 
-function whenUnpaused({ until, why }: UserPause, next: string, now: number): string {
+function whenUnpaused({ until, why, by }: UserPause, next: string, now: number): string {
   const end = until === null ? "account.unpause()" : `${momentInWords(until, now)}, or account.unpause()`;
-  return `An operator has paused management calls ("${why}"): ${next} waits until ${end}. ${continuation}`;
+  return `${operatorOf({ by: by ?? null })} has paused management calls ("${why}"): ${next} waits until ${end}. ${continuation}`;
 }
 
 /** The text of the response that brought nothing, if it is kept. */

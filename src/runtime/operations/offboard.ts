@@ -26,6 +26,12 @@ import { shared } from "../engine/user-errors.ts";
 export const isOffboardingOver: ArrivalPredicate = (_, { position }, blocked) =>
   !isPurging(position.state) || blocked?.reason === "credentials" || blocked?.reason === "forbidden";
 
+/** What is to be erased at 1upHealth, and who asks for it, if that was named. */
+interface Offboarding {
+  readonly purge: readonly FhirVersion[];
+  readonly by: string | undefined;
+}
+
 /**
  * Stores that the user is offboarded and what is to be erased; does nothing if that is stored already. Resolves when
  * it is durable.
@@ -37,7 +43,7 @@ export const isOffboardingOver: ArrivalPredicate = (_, { position }, blocked) =>
 export async function offboard(
   engine: Engine,
   id: string,
-  purge: readonly FhirVersion[],
+  { purge, by }: Offboarding,
   deadline: Deadline,
 ): Promise<void> {
   const load = (): Promise<LoadedUser> => loadUser(engine, id, readOrDamaged);
@@ -47,7 +53,7 @@ export async function offboard(
   await whenIdle(engine, id, { verb: "offboard a user", deadline, load, waitsFor }, async (found) => {
     if (purge.length > 0 && found.user.position.context.idTaken) throw shared(engine, id);
     if (isStored(found.user, purge)) return;
-    const user = withoutSecrets(engine, found, purge);
+    const user = withoutSecrets(engine, found, { purge, by });
     const place = /* seam: a-purge-is-scheduled */ schedule(engine, user, null);
     const done = await moveIdle(engine, user, place, deadline);
     return done.type === "committed" ? undefined : again; // our own write may have been the faster one
@@ -67,7 +73,7 @@ function isStored({ position, intent }: User, purge: readonly FhirVersion[]): bo
  * The user without secrets, which are erased even if the result of a call is unknown. But a create may still arrive;
  * a look-up at 1upHealth, for a purge or a new start, waits for that.
  */
-function withoutSecrets(engine: Engine, { user, record }: LoadedUser, purge: readonly FhirVersion[]): User {
+function withoutSecrets(engine: Engine, { user, record }: LoadedUser, { purge, by }: Offboarding): User {
   const at = engine.clock.now();
   const settled = user.intent === null ? user : afterDeath(engine, user);
   const arrivesMs = mayArriveMs(settled, record);
@@ -75,8 +81,8 @@ function withoutSecrets(engine: Engine, { user, record }: LoadedUser, purge: rea
   const arrival = { reason: "unavailable", until: at + arrivesMs, mayArrive: true } as const;
   const pause = arrivesMs <= 0 ? null : isLonger ? arrival : settled.pause;
   const rest = { /* seam: an-offboarded-user-has-no-secrets */ secrets: {}, pause };
-  if (purge.length === 0) return { ...stepped(settled, { type: "OFFBOARDED", at }), ...rest };
-  return { ...stepped(settled, { type: "OFFBOARD", at, purge }), ...rest, lane: "recovery" };
+  if (purge.length === 0) return { ...stepped(settled, { type: "OFFBOARDED", at }, by), ...rest };
+  return { ...stepped(settled, { type: "OFFBOARD", at, purge }, by), ...rest, lane: "recovery" };
 }
 
 /** How long its last call may still be on its way, ms. */

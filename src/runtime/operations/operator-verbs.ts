@@ -5,6 +5,7 @@
  */
 import type { Hold } from "../../store/envelope.ts";
 import type { Lane } from "../../store/contract.ts";
+import { readActs, writeAct, type AccountAct } from "../account/acts.ts";
 import type { AccountPause } from "../account/pauses.ts";
 import type { Deadline, WithDeadline } from "../engine/deadline.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -13,14 +14,14 @@ import { moveIdle, samePlace, type Place } from "../engine/save-user.ts";
 import { isStoppable } from "../engine/stop.ts";
 import { again, whenIdle } from "../engine/until-idle.ts";
 import { statusOf } from "../engine/user-errors.ts";
-import type { WaitOptions } from "../options/call-options.ts";
-import { check, checkValue, type Rule, type Rules } from "../../checks.ts";
+import type { ActOptions } from "../options/call-options.ts";
+import { check, checkValue, oneLine, type Rule, type Rules } from "../../checks.ts";
 import { checkId } from "../options/check-id.ts";
 import { checkNewLimits } from "../options/check-new-limits.ts";
 import type { AccountLimits, Ceiling, NewLimits } from "../options/limits.ts";
-import type { User } from "../user/user.ts";
+import { noted, type User } from "../user/user.ts";
 import type { UserStatus } from "../user/user-status.ts";
-import { aLane, checkWait } from "./call-checks.ts";
+import { aDoer, aLane, checkAct } from "./call-checks.ts";
 
 /** Options of {@link AccountVerbs.pause}. */
 export interface PauseOptions {
@@ -30,12 +31,22 @@ export interface PauseOptions {
   readonly lane?: Lane | undefined;
   /** When it ends by itself. @default with `unpause()` */
   readonly until?: Date | undefined;
+  /** Who pauses it, in 1 to 100 characters on one line; stored in clear. @default not recorded */
+  readonly by?: string | undefined;
 }
 
 /** Options of {@link AccountVerbs.unpause}. */
 export interface UnpauseOptions {
   /** Only the pause of this lane. @default all pauses */
   readonly lane?: Lane | undefined;
+  /** Who ends it, as in {@link PauseOptions}. @default not recorded */
+  readonly by?: string | undefined;
+}
+
+/** Options of {@link AccountVerbs.reopen}. */
+export interface ReopenOptions {
+  /** Who reopens them, as in {@link PauseOptions}. @default not recorded */
+  readonly by?: string | undefined;
 }
 
 /** The 1upHealth account that all users of a lifecycle belong to. */
@@ -55,7 +66,23 @@ export interface AccountVerbs {
    * console.log((await lifecycle.health()).shut); // []
    * ```
    */
-  reopen(): Promise<void>;
+  reopen(options?: ReopenOptions): Promise<void>;
+  /**
+   * What operators did to the account, oldest first, at most the last twelve: pauses, their ends, and reopened gates.
+   * Makes no call.
+   *
+   * @throws {LifecycleError} `STORE_UNAVAILABLE`
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.account.pause({ reason: "a bill is being looked into", by: "ada" });
+   * await lifecycle.account.unpause({ by: "bob" });
+   * for (const { at, what, by } of await lifecycle.account.history()) console.log(at, what, by); // … unpause bob
+   * ```
+   */
+  history(): Promise<readonly AccountAct[]>;
   /**
    * The limits in force here: those in the account's record, or the stricter ones that this process is configured
    * with. Makes no call.
@@ -151,7 +178,7 @@ export interface OperatorVerbs {
    * console.log(hold?.reason, usable); // a complaint is being looked into true
    * ```
    */
-  hold(appUserId: string, reason: string, options?: WaitOptions): Promise<UserStatus>;
+  hold(appUserId: string, reason: string, options?: ActOptions): Promise<UserStatus>;
   /**
    * Lets a held user continue, at the end of its lane. Resolves with its status when that is durable; does nothing if
    * it is not held.
@@ -167,16 +194,10 @@ export interface OperatorVerbs {
    * console.log((await lifecycle.unhold("ada")).hold); // null
    * ```
    */
-  unhold(appUserId: string, options?: WaitOptions): Promise<UserStatus>;
+  unhold(appUserId: string, options?: ActOptions): Promise<UserStatus>;
 }
 
-const aReason: Rule = {
-  must: "a text of 1 to 200 characters on one line, without control characters",
-  holds: (value) =>
-    typeof value === "string" &&
-    /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]{1,200}$/u.test(value) &&
-    value.trim() !== "",
-};
+const aReason: Rule = oneLine(200);
 
 /** The methods for operators, on an engine. `open` throws if the lifecycle is closed. */
 export function createOperatorVerbs(
@@ -185,30 +206,39 @@ export function createOperatorVerbs(
   withDeadline: WithDeadline,
   underWay: <T>(task: Promise<T>) => Promise<T>,
 ): OperatorVerbs {
-  const { account, clock, limits, pauses } = engine;
+  const { account, clock, limits, pauses, store } = engine;
   const aMomentToCome: Rule = {
     must: "a Date in the future",
     holds: (value) => value instanceof Date && value.getTime() > clock.now(),
   };
-  const pausing: Rules<PauseOptions> = { reason: aReason, lane: aLane, until: aMomentToCome };
+  const pausing: Rules<PauseOptions> = { reason: aReason, lane: aLane, until: aMomentToCome, by: aDoer };
 
   function changed(
     verb: string,
     appUserId: string,
-    options: WaitOptions | undefined,
+    options: ActOptions | undefined,
     reason: string | null,
   ): Promise<UserStatus> {
     const id = checkId(appUserId);
-    return withDeadline(checkWait(verb, options), async (wait) =>
-      statusOf(engine, await underWay(withHold(engine, id, reason, { verb, deadline: wait }))),
+    const { by, ...waiting } = checkAct(verb, options);
+    return withDeadline(waiting, async (wait) =>
+      statusOf(engine, await underWay(withHold(engine, id, { reason, by }, { verb, deadline: wait }))),
     );
   }
 
   return {
     account: {
-      async reopen() {
+      async reopen(given) {
         open();
+        const { by = null } = check<ReopenOptions>("reopen the gates", given, { by: aDoer });
+        const at = new Date(clock.now());
+        await writeAct(store.account, clock, { at, what: "reopen", lane: null, reason: null, by });
         await account.reopen();
+      },
+      async history() {
+        open();
+        const found = await store.account.load();
+        return found === null ? [] : readActs(found.value);
       },
       async limits() {
         open();
@@ -224,18 +254,21 @@ export function createOperatorVerbs(
       async pause(given) {
         open();
         const verb = "pause the account";
-        const { reason, lane = null, until = null } = check<PauseOptions>(verb, given, pausing);
+        const { reason, lane = null, until = null, by = null } = check<PauseOptions>(verb, given, pausing);
         const pause: AccountPause = {
           lane,
           reason: checkValue(verb, "reason", reason, aReason) ?? "", // a text, or it throws
           since: new Date(clock.now()),
           until,
+          by,
         };
         await pauses.add(pause);
       },
       async unpause(given) {
         open();
-        await pauses.remove(check<UnpauseOptions>("unpause the account", given, { lane: aLane }).lane);
+        const rules: Rules<UnpauseOptions> = { lane: aLane, by: aDoer };
+        const { lane, by = null } = check<UnpauseOptions>("unpause the account", given, rules);
+        await pauses.remove(lane, by);
       },
     },
     async hold(appUserId, reason, options) {
@@ -252,7 +285,8 @@ export function createOperatorVerbs(
 }
 
 /**
- * The user held for this reason (`null`: let go), once no process runs it: a call under way ends first. A call in doubt stays in doubt.
+ * The user held for this reason (`null`: let go), once no process runs it: a call under way ends first. A call in doubt
+ * stays in doubt. `by`: who does it, if that was named.
  *
  * @throws {LifecycleError} `USER_NOT_READY` if the deadline passes first; `STORE_UNAVAILABLE`; as {@link loadUser}; the
  * signal's reason
@@ -260,15 +294,18 @@ export function createOperatorVerbs(
 function withHold(
   engine: Engine,
   id: string,
-  reason: string | null,
+  { reason, by }: { readonly reason: string | null; readonly by: string | undefined },
   { verb, deadline }: { readonly verb: string; readonly deadline: Deadline },
 ): Promise<User> {
   const load = (): Promise<LoadedUser> => loadUser(engine, id);
   const waitsFor = ({ record }: LoadedUser): boolean => isLeased(record);
   return whenIdle(engine, id, { verb, deadline, load, waitsFor }, async (found) => {
     if ((found.user.hold?.reason ?? null) === reason) return found.user;
-    const hold = reason === null ? null : { reason, since: engine.clock.now() };
-    const user = { ...found.user, hold };
+    const at = engine.clock.now();
+    const hold = reason === null ? null : { reason, since: at, ...(by !== undefined && { by }) };
+    const { state } = found.user.position;
+    const step = { at, type: hold === null ? "UNHOLD" : "HOLD" } as const;
+    const user = noted({ ...found.user, hold }, state, step, by ?? null);
     const done = await moveIdle(engine, user, placeOf(found, hold), deadline);
     return done.type === "committed" ? { ...user, revision: done.revision } : again;
   });

@@ -16,11 +16,17 @@ import { callOf } from "../user/step.ts";
 import { readUser, type User } from "../user/user.ts";
 
 /**
- * While an operator has stopped the call that follows, or 1upHealth refuses the client, the grant is kept.
+ * `by`: who asks for it, if that was named. While an operator has stopped the call that follows, or 1upHealth refuses the
+ * client, the grant is kept.
  *
  * @throws as {@link sendEvent}, and {@link LifecycleError} `PAUSED`, `CREDENTIALS_REFUSED`, `FORBIDDEN`
  */
-export async function reauthorize(engine: Engine, id: string, deadline: Deadline): Promise<void> {
+export async function reauthorize(
+  engine: Engine,
+  id: string,
+  by: string | undefined,
+  deadline: Deadline,
+): Promise<void> {
   let lost = false;
   let hasGrant = false;
   /** The user, or what is left of it if its secrets cannot be decrypted. */
@@ -44,7 +50,7 @@ export async function reauthorize(engine: Engine, id: string, deadline: Deadline
     await assertAccepted(engine, next, hasGrant, cannot);
   };
   const event = { type: "REAUTHORIZE", at: engine.clock.now() } as const;
-  await sendEvent(engine, id, event, deadline, { read, beforehand });
+  await sendEvent(engine, id, event, deadline, { read, beforehand, by });
 }
 
 /**

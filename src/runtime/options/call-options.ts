@@ -26,6 +26,15 @@ export interface WaitOptions extends Cancellable {
   readonly waitMs?: number | undefined;
 }
 
+/** Options of what an operator does to one user. */
+export interface ActOptions extends WaitOptions {
+  /**
+   * Who does it, in 1 to 100 characters on one line. Recorded with the step, in clear: `history()`, `explain()` and
+   * `events()` show it. @default not recorded
+   */
+  readonly by?: string | undefined;
+}
+
 /** Options of {@link Lifecycle.onboard}. */
 export interface OnboardOptions extends WaitOptions {
   /**
@@ -38,13 +47,13 @@ export interface OnboardOptions extends WaitOptions {
 }
 
 /** Options of {@link Lifecycle.retry}. */
-export interface RetryOptions extends WaitOptions {
+export interface RetryOptions extends ActOptions {
   /** The lane in which it waits if no slot is free; use `recovery` when no person is waiting. @default "interactive" */
   readonly lane?: Lane | undefined;
 }
 
 /** Options of {@link Lifecycle.offboard}. */
-export interface OffboardOptions extends WaitOptions {
+export interface OffboardOptions extends ActOptions {
   /**
    * Also erase the user's FHIR data at 1upHealth: of all versions (`true`), or of these. It cannot be undone. Data that
    * the user shares with others is erased for them, too.

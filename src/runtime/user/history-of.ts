@@ -6,7 +6,7 @@
 import type { UserEvent } from "../../../machines/index.ts";
 import type { Cause } from "../../errors.ts";
 import { causeAt } from "./causes.ts";
-import { keptSteps, type User } from "./user.ts";
+import { keptSteps, type OperatorStep, type User } from "./user.ts";
 
 /** One step of a user's history. No secrets. */
 export interface HistoryStep {
@@ -15,10 +15,12 @@ export interface HistoryStep {
   readonly from: string | null;
   /** The state after, often the same: an inconclusive call is a step, too. */
   readonly to: string;
-  /** The event type of the machine. */
+  /** The event type of the machine; `HOLD` and `UNHOLD`, which leave it as it is, for an operator's hold. */
   readonly event: string;
   /** The event in words. */
   readonly why: string;
+  /** Who did it, as the application named them (`by`); `null`: not named, or no person did. */
+  readonly by: string | null;
   /** Why the call of this step brought nothing; `null`: it brought something, or the step had no call. */
   readonly cause: Cause | null;
   /** Consecutive inconclusive calls in that state so far; `null`: not recorded. */
@@ -29,7 +31,7 @@ export interface HistoryStep {
 
 /** The last steps, oldest first. */
 export function historyOf(user: User): readonly HistoryStep[] {
-  const { history, meters } = user;
+  const { doers, history, meters } = user;
   const unnoted = history.length - meters.length;
   const isWhole = unnoted === 0 && history.length < keptSteps;
   return history.map(([at, to, event], index) => {
@@ -41,6 +43,7 @@ export function historyOf(user: User): readonly HistoryStep[] {
       to,
       event,
       why: stepInWords(event, history[index - 1]?.[1] ?? null, to),
+      by: doers[index - (history.length - doers.length)] ?? null,
       cause: causeAt(user, index),
       attempt: meter?.[0] ?? null,
       spent:
@@ -64,10 +67,12 @@ function stepInWords(event: string, from: string | null, to: string): string {
 }
 
 function eventInWords(event: string): string {
-  return Object.hasOwn(events, event) ? events[event as UserEvent["type"]] : event; // it is one of its keys
+  return Object.hasOwn(events, event) ? events[event as StepType] : event; // it is one of its keys
 }
 
-const events: Readonly<Record<UserEvent["type"], string>> = {
+type StepType = UserEvent["type"] | OperatorStep;
+
+const events: Readonly<Record<StepType, string>> = {
   ONBOARD: "the application asked for it",
   EXPECT_EXISTING: "it is known to exist at 1upHealth",
   ADOPTED: "the application supplied its grant",
@@ -101,7 +106,9 @@ const events: Readonly<Record<UserEvent["type"], string>> = {
   PURGED: "1upHealth erased the data of one FHIR version",
   PURGE_CUT: "1upHealth stopped erasing midway",
   OFFBOARDED: "the application offboarded it",
+  HOLD: "an operator stopped its management calls",
+  UNHOLD: "an operator let it continue",
 };
 
 /** The types of all events. */
-export const eventTypes: readonly UserEvent["type"][] = Object.keys(events) as UserEvent["type"][]; // its keys
+export const eventTypes: readonly StepType[] = Object.keys(events) as StepType[]; // its keys

@@ -19,6 +19,8 @@ export interface UserEventValue {
   readonly to: string;
   /** The code of the cause, if the call of the step brought nothing. */
   readonly cause?: string;
+  /** Who did it, if that was named. */
+  readonly by?: string;
   /** When the step was taken, ms since 1970. */
   readonly at: number;
   readonly version: number;
@@ -52,7 +54,7 @@ export function eventsOf(naming: Naming, user: User, { epoch, at, from }: Commit
   const { state } = user.position;
   const was = from === undefined || isTombstoneId(from) ? undefined : sealer.alias(from);
   const taken = unsavedSteps(user);
-  const moved = { at, from: state, to: state, type: movedType } as const;
+  const moved = { at, from: state, to: state, type: movedType, by: null } as const;
   const steps = taken.length === 0 && was !== undefined ? [moved] : taken;
   if (steps.length === 0) return [];
   const [key, alias] = [nameOf(naming, user.id), sealer.alias(user.id)];
@@ -67,6 +69,7 @@ export function eventsOf(naming: Naming, user: User, { epoch, at, from }: Commit
       from: step.from,
       to: step.to,
       ...(cause !== undefined && { cause }),
+      ...(step.by !== null && { by: step.by }),
       at: step.at,
       version,
       id,
@@ -113,11 +116,12 @@ export function readUserEvent(value: Json): UserEventValue | null {
 
 function isUserEvent(value: unknown): value is UserEventValue {
   if (!isObject(value)) return false;
-  const { alias, type, from, to, cause, at, version, id, was, epoch } = value;
+  const { alias, type, from, to, cause, by, at, version, id, was, epoch } = value;
   return (
     [alias, type, to].every((word) => typeof word === "string") &&
     (from === null || typeof from === "string") &&
     (cause === undefined || typeof cause === "string") &&
+    (by === undefined || typeof by === "string") &&
     isTime(at) &&
     isCount(version) &&
     (id === null || (isObject(id) && typeof id["key"] === "string" && typeof id["text"] === "string")) &&

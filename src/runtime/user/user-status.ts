@@ -26,6 +26,8 @@ export interface UserPause {
   readonly cause: Cause | null;
   /** The operator's words, where an operator has stopped it. */
   readonly why?: string;
+  /** The operator, as the application named them, where one has stopped it. */
+  readonly by?: string;
 }
 
 /** What an operator has stopped. */
@@ -33,6 +35,16 @@ interface Stopped {
   readonly type: "paused" | "held";
   readonly reason: string;
   readonly until: Date | null;
+  readonly by: string | null;
+}
+
+/** An operator has stopped the management calls for a user. */
+export interface UserHold {
+  /** The operator's words. */
+  readonly reason: string;
+  readonly since: Date;
+  /** Who holds it, as the application named them; `null`: not named. */
+  readonly by: string | null;
 }
 
 /** Result of `inspect()` and `onboard()`. Times are `Date`s, which become ISO strings in JSON. */
@@ -86,7 +98,7 @@ export interface UserStatus {
    * An operator holds it: no management call is made for it before `unhold()`. Its tokens are refreshed and work.
    * `null`: it is not held.
    */
-  readonly hold: { readonly reason: string; readonly since: Date } | null;
+  readonly hold: UserHold | null;
   /** Why it is in `failed`. */
   readonly failure: { readonly reason: FailureReason; readonly in: UserState; readonly why: string } | null;
   /** A call whose outcome is not known yet: in flight, or in doubt after a crash. */
@@ -130,7 +142,11 @@ export function describeUser(
         : { done: context.purged ?? [], left: context.toPurge ?? [], skipped: context.unpurged },
     conflict: context.idTaken ? "idTaken" : null,
     pause: pauseOf(user, blocked, stop, met) ?? (usable ? null : leaseOf(user, now)),
-    hold: user.hold && { reason: user.hold.reason, since: new Date(user.hold.since) },
+    hold: user.hold && {
+      reason: user.hold.reason,
+      since: new Date(user.hold.since),
+      by: user.hold.by ?? null,
+    },
     failure: context.failure,
     underWay: user.intent?.call ?? null,
     calls: user.calls,
@@ -153,8 +169,8 @@ function pauseOf(
   const attempt = position.context.attempt + 1;
   const others = Math.max(blocked?.until ?? 0, pause?.until ?? 0);
   if (stop !== null && (stop.until === null || stop.until.getTime() >= others)) {
-    const { type, until, reason } = stop;
-    return { reason: type, until, attempt, why: reason, cause: null };
+    const { type, until, reason, by } = stop;
+    return { reason: type, until, attempt, why: reason, cause: null, ...(by !== null && { by }) };
   }
   const isBlocked = blocked !== null && blocked.until >= (pause?.until ?? 0);
   const waits = isBlocked ? blocked : pause && { ...pause, attempt };

@@ -16,6 +16,7 @@ import type { Json, Lane, StoredRecord } from "../../store/contract.ts";
 import {
   damaged,
   readCauses,
+  readDoers,
   readEnvelope,
   type Envelope,
   type HistoryEntry,
@@ -45,6 +46,8 @@ export interface User {
   readonly meters: readonly Meter[];
   /** Why the calls of its last steps brought nothing, aligned with the end of the history. */
   readonly causes: readonly (StoredCause | null)[];
+  /** Who did its last steps, as far as that was named, aligned in the same way. */
+  readonly doers: readonly (string | null)[];
   readonly calls: Envelope["calls"];
   readonly secrets: Secrets;
   /** How its secrets were sealed, if it was read from the store. */
@@ -69,8 +72,13 @@ export interface UnsavedStep {
   /** `null`: the user is new. */
   readonly from: UserState | null;
   readonly to: UserState;
-  readonly type: UserEvent["type"];
+  readonly type: UserEvent["type"] | OperatorStep;
+  /** Who did it; `null`: not named. */
+  readonly by: string | null;
 }
+
+/** A step of the history that leaves the machine as it is: an operator holds the user, or lets it continue. */
+export type OperatorStep = "HOLD" | "UNHOLD";
 
 /** Steps of the history that a record keeps. */
 export const keptSteps = 12;
@@ -88,12 +96,13 @@ export function newUser(id: string, lane: Lane, at: number, overMark = 0): User 
     history: [[at, "created", "ONBOARD"]],
     meters: [[0, 0, 0]],
     causes: [],
+    doers: [],
     calls: { management: 0, token: 0 },
     secrets: noSecrets,
     origin: null,
     former: [],
     hold: null,
-    unsaved: { after: overMark, steps: [{ at, from: null, to: "created", type: "ONBOARD" }] },
+    unsaved: { after: overMark, steps: [{ at, from: null, to: "created", type: "ONBOARD", by: null }] },
     ...(overMark > 0 && { overMark }),
   };
 }
@@ -146,6 +155,7 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
     meters: kept.meters ?? [],
     // seam: causes-outlast-the-process
     causes: readCauses(kept.causes, kept.history.length),
+    doers: readDoers(kept.doers, kept.history.length),
     calls: kept.calls,
     secrets: noSecrets,
     origin: kept.origin ?? null,
@@ -227,6 +237,7 @@ export function writeUser(user: User, sealer: Sealer): Json {
     history: user.history,
     ...(user.meters.length > 0 && { meters: user.meters }),
     ...(user.causes.some((cause) => cause !== null) && { causes: user.causes }),
+    ...(user.doers.some((doer) => doer !== null) && { doers: user.doers }),
     calls: user.calls,
     sealed: sealedSecrets(user, sealer),
     ...(user.origin && { origin: user.origin }),
@@ -269,25 +280,29 @@ export function unsavedSteps({ revision, unsaved }: User): readonly UnsavedStep[
   return unsaved?.after === revision ? steps : [];
 }
 
-/** The user after `event`; unchanged if the event has no transition in its state. */
-export function stepped(user: User, event: UserEvent): User {
+/** The user after `event`; unchanged if the event has no transition in its state. `by`: who asked for it, if that was named. */
+export function stepped(user: User, event: UserEvent, by: string | null = null): User {
   const position = step(user.position, event);
-  if (position === user.position) return user;
-  const { calls, causes, history, meters, revision } = user;
-  const taken: UnsavedStep = {
-    at: event.at,
-    from: user.position.state,
-    to: position.state,
-    type: event.type,
-  };
-  const entry: HistoryEntry = [event.at, position.state, event.type];
+  return position === user.position ? user : noted({ ...user, position }, user.position.state, event, by);
+}
+
+/** The user with a step in its history that leads from the state `from` to its own. */
+export function noted(
+  user: User,
+  from: UserState,
+  { at, type }: Pick<UnsavedStep, "at" | "type">,
+  by: string | null,
+): User {
+  const { calls, causes, doers, history, meters, position, revision } = user;
+  const taken: UnsavedStep = { at, from, to: position.state, type, by };
+  const entry: HistoryEntry = [at, position.state, type];
   const meter: Meter = [position.context.attempt, calls.management, calls.token];
   return {
     ...user,
-    position,
     history: [...history, entry].slice(-keptSteps),
     meters: [...meters, meter].slice(-keptSteps),
     unsaved: { after: revision, steps: [...unsavedSteps(user), taken] },
     ...(causes.length > 0 && { causes: [...causes, null].slice(-keptSteps) }),
+    ...((doers.length > 0 || by !== null) && { doers: [...doers, by].slice(-keptSteps) }),
   };
 }

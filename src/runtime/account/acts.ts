@@ -1,0 +1,69 @@
+/**
+ * What operators did to the account, in the account's record: the last acts, and who did them.
+ *
+ * @module
+ */
+import { randomName, type Clock } from "../../clock.ts";
+import { lanes, type Json, type Lane, type Store } from "../../store/contract.ts";
+import { isObject, isTime } from "../../store/guards.ts";
+
+/** Something that an operator did to the account. */
+export interface AccountAct {
+  readonly at: Date;
+  readonly what: "pause" | "unpause" | "reopen";
+  /** The lane that was paused or unpaused; `null`: all. */
+  readonly lane: Lane | null;
+  /** The operator's words, of a pause. */
+  readonly reason: string | null;
+  /** Who did it, as the application named them; `null`: not named. */
+  readonly by: string | null;
+}
+
+/** The acts that are kept. */
+const keptActs = 12;
+
+/**
+ * Writes the act into the account's record, in one commit with what it changes there. Resolves with the value that was
+ * written; `null`: there is no record.
+ * @throws {LifecycleError} `STORE_UNAVAILABLE`
+ */
+export async function writeAct(
+  record: Store["account"],
+  clock: Clock,
+  act: AccountAct,
+  change: (value: Json) => Json = (value) => value,
+): Promise<Json> {
+  for (;;) {
+    const found = await record.load();
+    if (found === null) return null; // the record is created together with the store key
+    const value = withAct(change(found.value), act);
+    const write = { value, expectedRevision: found.revision, writeId: randomName(clock) };
+    if (await record.commit(write)) return value;
+  }
+}
+
+function withAct(value: Json, { at, ...act }: AccountAct): Json {
+  const record = isObject(value) ? value : {};
+  const kept: readonly Json[] = Array.isArray(record["acts"]) ? record["acts"] : [];
+  return { ...record, acts: [...kept, { at: at.getTime(), ...act }].slice(-keptActs) };
+}
+
+/** The acts in the record, oldest first. One that cannot be read is left out: it decides nothing. */
+export function readActs(value: Json): readonly AccountAct[] {
+  const kept = isObject(value) ? value["acts"] : undefined;
+  if (!Array.isArray(kept)) return [];
+  return kept.flatMap((act: unknown): AccountAct[] => {
+    if (!isObject(act)) return [];
+    const { at, what, lane, reason, by } = act;
+    if (!isTime(at) || (what !== "pause" && what !== "unpause" && what !== "reopen")) return [];
+    return [
+      {
+        at: new Date(at),
+        what,
+        lane: lanes.find((one) => one === lane) ?? null,
+        reason: typeof reason === "string" ? reason : null,
+        by: typeof by === "string" ? by : null,
+      },
+    ];
+  });
+}
