@@ -4,13 +4,19 @@
  * @module
  */
 import { isForeign, isLoopbackHost } from "../cross-site.ts";
+import { allowed, nameOf, type Person, type SomeActions } from "./actions/permission.ts";
 import type { OneTimeLinks } from "./one-time-links.ts";
 import type { Refused } from "./responses.ts";
 
 /** Who asks. */
 export interface Authorized {
-  /** The person's name, for logs. */
+  /** The person's name. It is shown on the page, and recorded with what the person does. */
   readonly who: string;
+  /**
+   * What the person may do, of the inspector's `actions`: all of them (`true`), or those that are named.
+   * @default false: to look only
+   */
+  readonly may?: SomeActions | undefined;
 }
 
 /** See {@link InspectorOptions.authorize}. */
@@ -64,24 +70,39 @@ export function refuseInitiator(
   return forbidden("the request comes from a page of another site");
 }
 
-/** Why this person is not answered. `null`: it may be. */
-export async function refusePerson(
+/** Whether a person is answered. */
+export type Admission =
+  | { readonly type: "admitted"; readonly person: Person }
+  | { readonly type: "refused"; readonly refused: Refused };
+
+/** Finds out who asks, and what that person may do of what is offered. */
+export async function admit(
   request: Request,
+  offered: SomeActions,
   authorize: Authorize | undefined,
   links: OneTimeLinks,
-): Promise<Refused | null> {
+): Promise<Admission> {
   if (authorize === undefined) {
-    if (links.isOpen(request.headers.get("cookie"))) return null;
-    return forbidden("it must be opened with a new link; each link works once, in one browser");
+    const session = links.sessionOf(request.headers.get("cookie"));
+    if (session === null)
+      return refused(forbidden("it must be opened with a new link; each link works once, in one browser"));
+    const { who, id } = session;
+    return { type: "admitted", person: { who, may: allowed(offered, true), session: `link ${id}` } };
   }
   try {
     const person = await authorize(request);
-    if (person !== null && typeof person.who === "string" && person.who !== "") return null;
-    return forbidden("authorize refused the request");
+    const who = person === null ? null : nameOf(person.who);
+    if (person === null || who === null) return refused(forbidden("authorize refused the request"));
+    const may = allowed(offered, person.may ?? false);
+    return { type: "admitted", person: { who, may, session: `name ${person.who}` } };
   } catch {
     const message = "Cannot answer: authorize failed, so nothing is shown";
-    return { status: 503, code: "AUTHORIZE_FAILED", message };
+    return refused({ status: 503, code: "AUTHORIZE_FAILED", message });
   }
+}
+
+function refused(why: Refused): Admission {
+  return { type: "refused", refused: why };
 }
 
 function forbidden(rule: string): Refused {

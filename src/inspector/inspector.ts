@@ -15,21 +15,17 @@ import {
 } from "../checks.ts";
 import { systemClock, type Clock } from "../clock.ts";
 import { isLoopbackHost } from "../cross-site.ts";
-import { isLifecycleError, type ErrorCode } from "../errors.ts";
+import { isLifecycleError } from "../errors.ts";
 import type { Lifecycle } from "../index.ts";
-import {
-  isLocal,
-  isPlainPath,
-  refuseAddress,
-  refuseInitiator,
-  refusePerson,
-  type Authorize,
-} from "./admission.ts";
+import { createActs, type Asked } from "./actions/acts.ts";
+import { actionNames, aPersonName, type SomeActions } from "./actions/permission.ts";
+import { admit, isLocal, isPlainPath, refuseAddress, refuseInitiator, type Authorize } from "./admission.ts";
 import { serveAsset, servePage } from "./assets.ts";
+import { internalsOf } from "../runtime/internals.ts";
 import { Live } from "./live.ts";
 import { OneTimeLinks } from "./one-time-links.ts";
 import { readBody } from "./read-body.ts";
-import { json, plainPage, refuse, respond, type Refused } from "./responses.ts";
+import { json, plainPage, refusalOf, refuse, respond, type Refused } from "./responses.ts";
 import { sandboxOf } from "./sandbox-control.ts";
 import { showSandbox } from "./sandbox-view.ts";
 import { sealedIds } from "./sealed-ids.ts";
@@ -38,7 +34,12 @@ import { listUsers, showAccount, showUser, type Fields, type Views } from "./vie
 /** Options of {@link createInspector}. */
 export interface InspectorOptions {
   /**
-   * Who asks: `null` refuses the request. It is called for every request, and every few minutes for a page that stays
+   * What can be done with the inspector beside looking: everything (`true`), or what is named. What is done is recorded
+   * with the name of the person who did it. @default false: it changes nothing
+   */
+  readonly actions?: SomeActions | undefined;
+  /**
+   * Who asks, and what that person may do: `null` refuses the request. It is called for every request, and every few minutes for a page that stays
    * open. Without it, the inspector answers requests to this machine only (`localhost`, `127.0.0.1`, `[::1]`), from
    * browsers that have opened a {@link Inspector.link}.
    */
@@ -72,12 +73,14 @@ export interface Inspector {
   /** Answers a request. It may be passed on without the inspector: `Deno.serve(inspector.fetch)`. */
   fetch(request: Request): Promise<Response>;
   /**
-   * A link that opens the inspector once, in one browser. For an inspector without `authorize`.
+   * A link that opens the inspector once, in one browser. For an inspector without `authorize`. Its session may do all
+   * that `actions` turns on.
    *
    * @param origin where it is served, e.g. `http://127.0.0.1:3000`
+   * @param who for whom it is: the name is recorded with what its session does; `localhost` by default
    * @throws {LifecycleError} `INVALID_OPTION` for another host than this machine, and if `authorize` is given
    */
-  link(origin: string): string;
+  link(origin: string, who?: string): string;
   /** Ends all live views and sessions. The lifecycle stays open. */
   close(): Promise<void>;
 }
@@ -88,10 +91,23 @@ const aBasePath: Rule = {
     typeof value === "string" && /^(?:\/[\w.~-]+)*\/?$/.test(value) && value !== "" && isPlainPath(value),
 };
 
-const rules: Rules<InspectorOptions> = { authorize: aFunction, basePath: aBasePath, maskIds: aSwitch };
+const someActions: Rule = {
+  must: `true, false, or a list of ${actionNames.join(", ")}`,
+  holds: (value) =>
+    typeof value === "boolean" ||
+    (Array.isArray(value) && value.every((one) => actionNames.some((name) => name === one))),
+};
+
+const rules: Rules<InspectorOptions> = {
+  actions: someActions,
+  authorize: aFunction,
+  basePath: aBasePath,
+  maskIds: aSwitch,
+};
 
 /**
- * An inspector of this lifecycle: what its users and its account do, live, in a browser. It reads and changes nothing.
+ * An inspector of this lifecycle: what its users and its account do, live, in a browser. It changes nothing,
+ * unless `actions` are turned on.
  *
  * @throws {LifecycleError} `INVALID_OPTION`
  * @example
@@ -115,22 +131,29 @@ export function createInspector(lifecycle: Lifecycle, options?: InspectorOptions
 export function inspectorOn(clock: Clock, lifecycle: Lifecycle, options?: InspectorOptions): Inspector {
   const verb = "create an inspector";
   checkValue(verb, "the lifecycle", lifecycle, withMethods("inspect", "userPage", "health"));
-  const { authorize, basePath: given = "/", maskIds } = check<InspectorOptions>(verb, options, rules);
+  const {
+    actions = false,
+    authorize,
+    basePath: given = "/",
+    maskIds,
+  } = check<InspectorOptions>(verb, options, rules);
   const basePath = given.endsWith("/") ? given : `${given}/`;
   const ids = sealedIds(lifecycle);
   const views: Views = { lifecycle, ids };
   const sandbox = sandboxOf(lifecycle, clock);
   const live = new Live({ lifecycle, ids, basePath, clock, sandbox });
   const links = new OneTimeLinks();
+  const acts = createActs(views, () => internalsOf(lifecycle)?.now() ?? clock.now());
   let isClosed = false;
 
   /** What each path below `api/` answers. */
-  const queries: Readonly<Record<string, (fields: Fields, masked: boolean) => Promise<unknown>>> = {
-    overview: (_, masked) => live.overview(masked),
-    users: (fields, masked) => listUsers(views, fields, masked),
-    user: (fields, masked) => showUser(views, fields, masked),
+  const queries: Readonly<Record<string, (fields: Fields, asked: Asked) => Promise<unknown>>> = {
+    overview: (_, { masked }) => live.overview(masked),
+    users: (fields, { masked }) => listUsers(views, fields, masked),
+    user: (fields, { masked }) => showUser(views, fields, masked),
     account: () => showAccount(views),
-    sandbox: (_, masked) => showSandbox(lifecycle, sandbox, masked),
+    sandbox: (_, { masked }) => showSandbox(lifecycle, sandbox, masked),
+    me: async (_, { person }) => acts.me(person),
   };
 
   async function answer(request: Request): Promise<Response> {
@@ -151,19 +174,21 @@ export function inspectorOn(clock: Clock, lifecycle: Lifecycle, options?: Inspec
     if (request.method !== method) return refuse(wrongMethod(method), as);
     const token = isData || hasAuthorize ? null : url.searchParams.get("token");
     if (token !== null) return enter(request, url, token);
-    const stranger = await refusePerson(request, authorize, links);
-    if (stranger !== null) return refuse(stranger, as);
+    const admission = await admit(request, actions, authorize, links);
+    if (admission.type === "refused") return refuse(admission.refused, as);
     if (!isData) return servePage(basePath);
     if (!isApi) return serveAsset(path.slice("assets/".length), request);
     const masked = maskIds ?? !isLocal(request, url);
     if (path === "api/live") return live.open(request, masked);
-    return query(path.slice("api/".length), request, masked);
+    const asked = { masked, person: admission.person };
+    if (path === "api/act") return acts.answer(request, asked);
+    return query(path.slice("api/".length), request, asked);
   }
 
   /** Exchanges the token of a link for a cookie, and opens the same address without it. */
   function enter(request: Request, { protocol, pathname, searchParams }: URL, token: string): Response {
     const session = links.use(token);
-    const isOpen = session !== null || links.isOpen(request.headers.get("cookie"));
+    const isOpen = session !== null || links.sessionOf(request.headers.get("cookie")) !== null;
     if (!isOpen) return refuse(usedLink, "page");
     const secure = protocol === "https:" ? "; Secure" : "";
     const cookie = `${links.cookie}=${session}; Path=${basePath}; HttpOnly; SameSite=Strict${secure}`;
@@ -176,23 +201,22 @@ export function inspectorOn(clock: Clock, lifecycle: Lifecycle, options?: Inspec
     return respond(303, null, { ...headers, location: address });
   }
 
-  async function query(name: string, request: Request, masked: boolean): Promise<Response> {
+  async function query(name: string, request: Request, asked: Asked): Promise<Response> {
     const run = Object.hasOwn(queries, name) ? queries[name] : undefined;
     if (run === undefined) return refuse(notFound, "json");
     const body = await readBody(request);
     if (body.type === "refused") return refuse(body.refused, "json");
     try {
-      return json(200, await run(body.fields, masked));
+      return json(200, await run(body.fields, asked));
     } catch (error) {
       if (!isLifecycleError(error)) throw error;
-      const { code, message } = error;
-      return refuse({ status: statusOf(code), code, message }, "json");
+      return refuse(refusalOf(error), "json");
     }
   }
 
   return {
     fetch: answer,
-    link(origin) {
+    link(origin, who = "localhost") {
       if (authorize !== undefined)
         throw invalid("make a link", "the inspector must have no authorize", "one");
       const at = URL.canParse(origin) ? new URL(origin) : null;
@@ -200,7 +224,8 @@ export function inspectorOn(clock: Clock, lifecycle: Lifecycle, options?: Inspec
         const rule = "origin must be one of this machine, e.g. http://127.0.0.1:3000";
         throw invalid("make a link", rule, "something else");
       }
-      return `${origin}${basePath}?token=${links.create()}`;
+      checkValue("make a link", "who", who, aPersonName);
+      return `${origin}${basePath}?token=${links.create(who)}`;
     },
     async close() {
       isClosed = true;
@@ -208,11 +233,6 @@ export function inspectorOn(clock: Clock, lifecycle: Lifecycle, options?: Inspec
       links.close();
     },
   };
-}
-
-function statusOf(code: ErrorCode): number {
-  if (code === "INVALID_OPTION" || code === "INVALID_ID") return 400;
-  return code === "USER_UNKNOWN" || code === "RENAMED" ? 404 : 503;
 }
 
 const closed: Refused = { status: 503, code: "CLOSED", message: "Cannot answer: the inspector was closed" };

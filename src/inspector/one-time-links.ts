@@ -8,27 +8,43 @@ import { createHash, randomBytes } from "node:crypto";
 /** Unused links, and open sessions, that are remembered; the oldest are forgotten first. */
 const mostKept = 64;
 
-/** The tokens of links and of sessions. Only their hashes are kept. */
+/** An open session. */
+export interface Session {
+  /** Names it, and is not its token. */
+  readonly id: string;
+  /** The name of the person for whom the link was made. */
+  readonly who: string;
+}
+
+/** The tokens of links and of sessions, each with the name of a person. Only their hashes are kept. */
 export class OneTimeLinks {
   /** Another one in each process: cookies of one host are shared by all its ports. */
   readonly cookie: string = `oneup-inspector-${randomBytes(4).toString("hex")}`;
-  readonly #unused = new Set<string>();
-  readonly #sessions = new Set<string>();
+  readonly #unused = new Map<string, string>();
+  readonly #sessions = new Map<string, string>();
 
-  /** A token for a new link. */
-  create(): string {
-    return kept(this.#unused);
+  /** A token for a new link for this person. */
+  create(who: string): string {
+    return kept(this.#unused, who);
   }
 
   /** The session that a link opens; `null` if its token was used before, or is none. */
   use(token: string): string | null {
-    return this.#unused.delete(hashOf(token)) ? kept(this.#sessions) : null;
+    const hash = hashOf(token);
+    const who = this.#unused.get(hash);
+    this.#unused.delete(hash);
+    return who === undefined ? null : kept(this.#sessions, who);
   }
 
-  /** Whether one of the cookies is that of a session. */
-  isOpen(cookies: string | null): boolean {
-    const named = (cookies ?? "").split(/;\s*/).filter((one) => one.startsWith(`${this.cookie}=`));
-    return named.some((one) => this.#sessions.has(hashOf(one.slice(this.cookie.length + 1))));
+  /** The session that one of the cookies names; `null`: none does. */
+  sessionOf(cookies: string | null): Session | null {
+    for (const one of (cookies ?? "").split(/;\s*/)) {
+      if (!one.startsWith(`${this.cookie}=`)) continue;
+      const id = hashOf(one.slice(this.cookie.length + 1));
+      const who = this.#sessions.get(id);
+      if (who !== undefined) return { id, who };
+    }
+    return null;
   }
 
   /** Ends all sessions, and voids all links. */
@@ -38,10 +54,10 @@ export class OneTimeLinks {
   }
 }
 
-function kept(hashes: Set<string>): string {
+function kept(hashes: Map<string, string>, who: string): string {
   const token = randomBytes(32).toString("base64url");
-  hashes.add(hashOf(token));
-  const [oldest] = hashes;
+  hashes.set(hashOf(token), who);
+  const [oldest] = hashes.keys();
   if (hashes.size > mostKept && oldest !== undefined) hashes.delete(oldest);
   return token;
 }

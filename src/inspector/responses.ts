@@ -4,6 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import type { ErrorCode, LifecycleError } from "../errors.ts";
 import type { Refusal } from "./shapes.ts";
 
 /** What the page may load, from where: its own script, styles, images and data, and nothing inline. */
@@ -54,17 +55,39 @@ export interface Refused {
   readonly code: string;
   /** What cannot be done, and the rule. */
   readonly message: string;
+  /** What to do about it. */
+  readonly next?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** A refusal: as JSON for a program, else as a page. */
-export function refuse({ status, code, message, headers = {} }: Refused, as: "json" | "page"): Response {
+export function refuse(
+  { status, code, message, next, headers = {} }: Refused,
+  as: "json" | "page",
+): Response {
   if (as === "json") {
-    const refusal: Refusal = { error: { code, message } };
+    const refusal: Refusal = { error: { code, message, ...(next !== undefined && { next }) } };
     return json(status, refusal, headers);
   }
   return plainPage(status, message, headers);
 }
+
+/** The refusal of a request because of this error. */
+export function refusalOf({ code, message }: LifecycleError): Refused {
+  return { status: statusOf[code] ?? 503, code, message };
+}
+
+const statusOf: Readonly<Partial<Record<ErrorCode, number>>> = {
+  INVALID_OPTION: 400,
+  INVALID_ID: 400,
+  USER_UNKNOWN: 404,
+  RENAMED: 404,
+  USER_NOT_READY: 409,
+  USER_FAILED: 409,
+  USER_CONFLICT: 409,
+  USER_OFFBOARDED: 409,
+  PAUSED: 409,
+};
 
 const style =
   "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:36rem;margin:20vh auto;padding:0 1rem;color-scheme:light dark}";

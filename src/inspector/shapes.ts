@@ -4,6 +4,7 @@
  * @module
  */
 import type {
+  AccountAct,
   AccountLimits,
   BudgetView,
   Health,
@@ -14,6 +15,7 @@ import type {
   UserState,
   UserStatus,
 } from "../index.ts";
+import type { InspectorAction } from "./actions/permission.ts";
 
 /** A shape as JSON: times are texts in ISO 8601. */
 export type Wire<T> = T extends Date
@@ -113,6 +115,8 @@ export interface AccountView {
   /** The origins that the store's users belong to; `null`: not recorded. */
   readonly origins: { readonly api: string; readonly auth: string } | null;
   readonly limits: AccountLimits;
+  /** What operators did to it, oldest first. */
+  readonly acts: readonly AccountAct[];
   readonly keys: Awaited<ReturnType<Lifecycle["keys"]["list"]>> | null;
   /** The version of this package. */
   readonly version: string;
@@ -160,5 +164,25 @@ export interface SandboxCall {
 
 /** An answer that is not one of the above. */
 export interface Refusal {
-  readonly error: { readonly code: string; readonly message: string };
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    /** What to do about it, of an action. */
+    readonly next?: string;
+  };
+}
+
+/** Who looks, and what that person may do: `POST api/me`. */
+export interface Me {
+  readonly who: string;
+  readonly may: readonly InspectorAction[];
+  /** The page sends it with each action, as the header `x-inspector-token`. */
+  readonly token: string;
+}
+
+/** Something was done: `POST api/act`. */
+export interface Acted {
+  readonly action: InspectorAction;
+  /** The user after it; `null`: the act was about the account. */
+  readonly user: UserRow | null;
 }

@@ -75,11 +75,9 @@ async function expiring(
 
 /** `POST api/user`. @throws {LifecycleError} `INVALID_OPTION`; as `lifecycle.inspect()` */
 export async function showUser(views: Views, fields: Fields, masked: boolean): Promise<UserView> {
-  const { lifecycle, ids } = views;
+  const { lifecycle } = views;
   const { key = "" } = check<{ readonly key?: string }>("show a user", fields, { key: aText });
-  const named = ids.open("user", key);
-  if (named === null) throw new LifecycleError("USER_UNKNOWN", "Cannot show the user: no user has this key");
-  return follow(named, async (id) => {
+  return withUser(views, key, async (id) => {
     const status = await lifecycle.inspect(id);
     const [explanation, dueAt] = await Promise.all([
       lifecycle.explain(id),
@@ -94,17 +92,28 @@ export async function showUser(views: Views, fields: Fields, masked: boolean): P
 /** `POST api/account`. @throws {LifecycleError} `STORE_UNAVAILABLE` */
 export async function showAccount({ lifecycle }: Views): Promise<AccountView> {
   const inside = internalsOf(lifecycle);
-  const [health, budget, origins, limits, keys] = await Promise.all([
+  const [health, budget, origins, limits, acts, keys] = await Promise.all([
     lifecycle.health(),
     lifecycle.budget.refresh(),
     inside?.origins() ?? null,
     lifecycle.account.limits(),
+    lifecycle.account.history(),
     lifecycle.keys.list().catch(() => null), // the ring cannot be read here
   ]);
-  return { health, budget, origins, limits, keys, version: version(), format: inside?.format() ?? null };
+  return {
+    health,
+    budget,
+    origins,
+    limits,
+    acts,
+    keys,
+    version: version(),
+    format: inside?.format() ?? null,
+  };
 }
 
-function rowOf({ lifecycle, ids }: Views, status: UserStatus, masked: boolean): UserRow {
+/** A user as a row. */
+export function rowOf({ lifecycle, ids }: Views, status: UserStatus, masked: boolean): UserRow {
   const { appUserId, state, since, usable, expiresAt, oneupUserId, pause, hold, failure } = status;
   return {
     key: ids.seal("user", appUserId),
@@ -121,10 +130,17 @@ function rowOf({ lifecycle, ids }: Views, status: UserStatus, masked: boolean): 
   };
 }
 
+/** Does something with the user that a key names. @throws {LifecycleError} `USER_UNKNOWN`; what `use` throws */
+export async function withUser<T>({ ids }: Views, key: string, use: (id: string) => Promise<T>): Promise<T> {
+  const id = ids.open("user", key);
+  if (id === null) throw new LifecycleError("USER_UNKNOWN", "Cannot find the user: no user has this key");
+  return follow(id, use);
+}
+
 /** A user that is renamed more often than that meanwhile is not followed. */
 const mostRenames = 10;
 
-/** Looks at the user that `id` names, under its new id if it was renamed. */
+/** Does something with the user that `id` names, under its new id if it was renamed. */
 async function follow<T>(id: string, look: (id: string) => Promise<T>): Promise<T> {
   let current = id;
   for (let renames = 0; ; renames++) {

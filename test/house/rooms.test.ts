@@ -53,7 +53,10 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     ],
   },
   adapters: { keyv: [], lmdb: [], postgres: [], redis: [] },
-  "src/inspector": { page: ["shapes.ts"] },
+  "src/inspector": {
+    page: ["shapes.ts"],
+    actions: ["read-body.ts", "responses.ts", "shapes.ts", "views.ts"],
+  },
   "src/cli": {
     commands: [anyFile],
     "one-user": [anyFile],

@@ -1,4 +1,5 @@
 /** An inspector of a test lifecycle, on a clock that the test moves, and the requests of its page. */
+import { randomUUID } from "node:crypto";
 import {
   createTestLifecycle,
   manualClock,
@@ -27,6 +28,8 @@ export interface Browser {
   get(path: string, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   /** What the page asks for. */
   ask(name: string, fields?: object, headers?: Readonly<Record<string, string>>): Promise<Answer>;
+  /** What the page sends when a person does something, each time as a new act. */
+  act(fields: object, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   /** The live view. */
   live(): Promise<Stream>;
 }
@@ -73,12 +76,18 @@ async function enter(
     const headers = { ...(cookie !== "" && { cookie }), ...(init.headers as Record<string, string>) };
     return inspector.fetch(new Request(`${origin}${path}`, { ...init, headers }));
   };
+  const ask: Browser["ask"] = async (name, fields = {}, headers = {}) => {
+    const all = { "content-type": "application/json", ...headers };
+    const init = { method: "POST", headers: all, body: JSON.stringify(fields) };
+    return answerOf(await send(`${base}api/${name}`, init));
+  };
   return {
     get: async (path, headers = {}) => answerOf(await send(`${base}${path}`, { headers })),
-    async ask(name, fields = {}, headers = {}) {
-      const all = { "content-type": "application/json", ...headers };
-      const init = { method: "POST", headers: all, body: JSON.stringify(fields) };
-      return answerOf(await send(`${base}api/${name}`, init));
+    ask,
+    async act(fields, headers = {}) {
+      const { token } = (await ask("me", {}, headers)).body;
+      const its = { origin, "x-inspector-token": token, ...headers };
+      return ask("act", { once: randomUUID(), ...fields }, its);
     },
     live: async () => new Stream(await send(`${base}api/live`, {})),
   };
