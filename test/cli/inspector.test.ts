@@ -1,3 +1,4 @@
+import { userInfo } from "node:os";
 import { describe, expect, it } from "vitest";
 import { openBrowser } from "../../src/cli/inspector/open-browser.ts";
 import { answerOf, Stream, type Answer } from "../inspector/support.ts";
@@ -68,5 +69,44 @@ describe("oneup-lifecycle inspector", () => {
     } finally {
       process.env["PATH"] = path;
     }
+  });
+});
+
+describe("oneup-lifecycle inspector --actions", () => {
+  it("acts under the name of --as, or of this machine's user, and without the flag not at all", async () => {
+    const { operator, server } = await operatorStage();
+    const api = ["--api", server.endpoints.api];
+    const held = async (flags: readonly string[]): Promise<unknown> => {
+      const running = operator.begin(["inspector", ...flags]);
+      const link = await running.said(/(http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]+)/);
+      const { origin } = new URL(link);
+      const opening = await fetch(link, { redirect: "manual" });
+      const cookie = opening.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+      const ask = async (name: string, fields: object, token = ""): Promise<Answer> => {
+        const headers = { cookie, origin, "content-type": "application/json", "x-inspector-token": token };
+        const init = { method: "POST", headers, body: JSON.stringify(fields) };
+        return answerOf(await fetch(`${origin}/api/${name}`, init));
+      };
+      const { key } = (await ask("users", { id: "ada" })).body.users[0];
+      const { token, who } = (await ask("me", {})).body;
+      const fields = { action: "hold", reason: flags.join(" "), key, once: crypto.randomUUID() };
+      const { status, body } = await ask("act", fields, token);
+      running.kill("SIGINT");
+      expect((await running.ended).err).toBe("");
+      return status === 200 ? body.user.hold.by : { status, isNamed: who === userInfo().username };
+    };
+    expect(await held([...api, "--actions", "--as", "eve"])).toBe("eve");
+    expect(await held([...api, "--actions"])).toBe(userInfo().username);
+    expect(await held([])).toEqual({ status: 403, isNamed: true });
+    expect((await operator.run(["inspect", "ada"])).out).toContain(`by ${userInfo().username}`);
+  });
+
+  it.each([
+    [["--as", "eve"], "--as needs --actions"],
+    [["--actions", "--as", "two\nlines"], "--as must be a text of 1 to 100 characters on one line"],
+  ])("%j is refused", async (flags, why) => {
+    const { operator } = await operatorStage();
+    const { code, err } = await operator.run(["inspector", ...flags]);
+    expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining(why) });
   });
 });
