@@ -117,7 +117,7 @@ describe("cli status", () => {
     expect(text).toContain("secret is suspended (credentials); next try in 12 min\n");
     expect(text).toContain("exchange is probing (unavailable); one call is trying\n");
     expect(text).toMatch(/paused +lane recovery, ends in 23 h 59 min: 1upHealth asked/);
-    expect(text).toContain("all management calls: a bill\n");
+    expect(text).toContain("all management calls, by ada: a bill\n");
     expect(text).toMatch(/nnn1:\s+9,999,999 left, 1 failed\n/);
     expect(text).toContain("and 2 more imports\n");
     expect(text).toMatch(/problem +RECORD_TOO_NEW/);
