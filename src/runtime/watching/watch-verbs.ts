@@ -58,7 +58,7 @@ export interface WatchVerbs {
    * from then on, invoke {@link WatchVerbs.watcher} next.
    *
    * It waits for everything that resolves by itself: a slot, 1upHealth, the store. An `onError` therefore needs a
-   * person: `USER_FAILED` (`retry()`), `CREDENTIALS_REFUSED` and `FORBIDDEN` (the user is kept), `USER_OFFBOARDED`,
+   * person: `USER_FAILED` (`retry()`), `CREDENTIALS_REFUSED`, `FORBIDDEN` and `PAUSED` (the user is kept), `USER_OFFBOARDED`,
    * `RENAMED`, `RECORD_DAMAGED`, `INVALID_ID`. Any time limit is your machine's (note that XState does not restore
    * `after`).
    *
