@@ -1,10 +1,14 @@
-import type { Json } from "oneup-lifecycle";
+import { cpSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Json, Lifecycle, LifecycleEvent, LifecycleOptions } from "oneup-lifecycle";
+import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createTestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
+import { altered } from "../support/altered.ts";
 import { custom, inShort, onboarded, take } from "../support/events.ts";
 import { warningsIn } from "../support/loggers.ts";
-import { scene } from "../support/scene.ts";
+import { folder, hurry, scene } from "../support/scene.ts";
 
 const events = { keep: "7d" };
 const keys = ["0".repeat(64)];
@@ -154,6 +158,85 @@ describe.each([false, true])("a forgotten user, hideIds: %s", (hideIds) => {
       expect(taken.map(({ type }) => type)).toEqual(taken.map(() => "FORGOTTEN"));
       await world.close();
     }
+  });
+});
+
+describe("a user that comes back while it is forgotten", () => {
+  it("keeps the events of its new life, and no reader misses an event in silence", async () => {
+    const outcomes = new Set<string>();
+    for (let nth = 1; nth <= 6; nth++) {
+      const { sandbox, open } = await scene();
+      const store = memory();
+      const back = await open({ store, events });
+      let calls = Number.NEGATIVE_INFINITY;
+      const before = <A, R>(verb: (ask: A) => Promise<R>): ((ask: A) => Promise<R>) => {
+        return async (ask) => {
+          if (++calls === nth) await back.onboard("ada", { waitMs: 0 }).catch(() => {});
+          return verb(ask);
+        };
+      };
+      const interrupted = altered(store, ({ commit, move, erase, events: outbox }) => ({
+        commit: before(commit),
+        move: before(move),
+        erase: before(erase),
+        ...(outbox && { events: { ...outbox, forget: before(outbox.forget) } }),
+      }));
+      const forgetting = await open({ store: interrupted, events });
+      await forgetting.onboard("ada");
+      await forgetting.offboard("ada");
+      calls = 0;
+      const forgot = forgetting.forget("ada");
+      outcomes.add(await forgot.then(String, (error: unknown) => (error as { code: string }).code));
+      hurry(sandbox); // a lease ends
+      await back.onboard("ada", { waitMs: 3_600_000 });
+      let state: string | null = null;
+      for await (const { type, from, to } of back.events({ follow: false })) {
+        if (type !== "FORGOTTEN") expect(from).toBe(state);
+        state = type === "FORGOTTEN" ? null : to;
+      }
+      expect(["tokenActive", "reauthorized"]).toContain(state);
+    }
+    expect(outcomes).toEqual(new Set(["USER_NOT_READY", "undefined"]));
+  });
+});
+
+describe("a store that was restored", () => {
+  async function all(lifecycle: Lifecycle): Promise<readonly LifecycleEvent[]> {
+    const taken: LifecycleEvent[] = [];
+    for await (const event of lifecycle.events({ follow: false })) taken.push(event);
+    return taken;
+  }
+
+  /** A folder that is restored to when one user had come, after another one came. */
+  async function restored(isToggled: boolean): Promise<{ after: Lifecycle; cursor: string | undefined }> {
+    const { open } = await scene();
+    const [path, kept] = [folder("restored"), folder("kept")];
+    const run = async (id: string, setting: LifecycleOptions["events"]): Promise<string | undefined> => {
+      const lifecycle = await open({ store: lmdb(path), encryption: { keys }, events: setting });
+      await lifecycle.onboard(id);
+      const taken = setting === false ? [] : await all(lifecycle);
+      await lifecycle.close();
+      return taken.at(-1)?.cursor;
+    };
+    await run("ada", events);
+    cpSync(path, kept, { recursive: true });
+    if (isToggled) await run("bob", false);
+    const cursor = await run("eve", events);
+    for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true });
+    cpSync(kept, path, { recursive: true });
+    await run("grace", events);
+    await run("joan", events);
+    return { after: await open({ store: lmdb(path), encryption: { keys } }), cursor };
+  }
+
+  it.each([false, true])("has expired the cursors from after it, events off meanwhile: %s", async (isOff) => {
+    const { after, cursor } = await restored(isOff);
+    await expect(after.events({ after: cursor }).next()).rejects.toMatchObject({
+      code: "CURSOR_EXPIRED",
+      facts: { reason: "restored" },
+    });
+    const cursors = (await take(9, after)).map((event) => event.cursor);
+    expect(cursors).not.toContain(cursor);
   });
 });
 

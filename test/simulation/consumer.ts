@@ -119,5 +119,5 @@ function isFair(error: unknown): boolean {
 }
 
 function numberOf(cursor: string): number {
-  return Number(Buffer.from(cursor, "base64url").toString().split(".").at(-1));
+  return Number(Buffer.from(cursor, "base64url").toString().split(".")[2]);
 }

@@ -26,6 +26,10 @@ export class EventJudge {
   readonly #due = new Map<number, Kept>();
   /** The ids of users, by the numbers of their events. */
   readonly #ids = new Map<number, string>();
+  /** The last event under each alias. */
+  readonly #latest = new Map<string, Kept>();
+  /** Aliases that a user had before it was renamed. */
+  readonly #former = new Set<string>();
   /** Events that were too old before any consumer got them. */
   readonly #lost = new Set<number>();
   #trimmed = 0;
@@ -70,6 +74,9 @@ export class EventJudge {
     const kept = { ...event, number };
     this.#unclaimed.push(kept);
     this.#due.set(number, kept);
+    this.#latest.set(kept.alias, kept);
+    this.#former.delete(kept.alias);
+    if (kept.was !== undefined) this.#former.add(kept.was);
   }
 
   /** A commit was written, after {@link look}: the store holds its events. `from`: the id that its record was moved from. */
@@ -132,6 +139,12 @@ export class EventJudge {
     await this.look();
     const left = new Set((await this.#kept()).map(({ number }) => number));
     for (const number of this.#due.keys()) if (!left.has(number)) this.#due.delete(number);
+    for (const [alias, { number, to, type }] of this.#latest) {
+      if (left.has(number) || number <= this.#trimmed) continue;
+      this.#latest.delete(alias);
+      if (to !== "offboarded" && type !== "FORGOTTEN" && !this.#former.has(alias))
+        this.#judge.blame(`P1: event ${number} is removed, and its user is ${to}`);
+    }
   }
 
   /** forget() resolved: what is left under these ids is that they were forgotten. */

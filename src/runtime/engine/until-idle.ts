@@ -52,6 +52,15 @@ export async function whenIdle<T extends LoadedUser | MissingUser | null, R>(
 /** See {@link whenIdle}. */
 export const again: unique symbol = Symbol("again");
 
+/** The error when the deadline passes while a user is busy. */
+export function underWay({ sealer }: Engine, verb: string, id: string): LifecycleError {
+  return new LifecycleError(
+    "USER_NOT_READY",
+    `Cannot ${verb}, ${sealer.alias(id)}: another call for it is under way`,
+    { retryable: true },
+  );
+}
+
 /** A user that is busy, or whose first write is pending. */
 interface Busy {
   readonly id: string;
@@ -67,13 +76,7 @@ interface Busy {
  */
 async function untilIdle(engine: Engine, verb: string, { id, found, look, deadline }: Busy): Promise<void> {
   const left = deadline.until - engine.clock.monotonic();
-  if (left <= 0) {
-    throw new LifecycleError(
-      "USER_NOT_READY",
-      `Cannot ${verb}, ${engine.sealer.alias(id)}: another call for it is under way`,
-      { retryable: true },
-    );
-  }
+  if (left <= 0) throw underWay(engine, verb, id);
   const ours = engine.running.get(id);
   if (ours !== undefined || found === null) {
     await within(engine, ours?.catch(() => {}) ?? Promise.resolve(), deadline); // the caller that started it gets its error

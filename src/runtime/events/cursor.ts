@@ -5,19 +5,32 @@
  */
 import { Buffer } from "node:buffer";
 import { LifecycleError } from "../../errors.ts";
+import type { StoredEvent } from "../../store/contract.ts";
 import type { Sealer } from "../../store/sealing/sealer.ts";
+import { readUserEvent } from "../user/user-event.ts";
 
 /** The place of an event. */
 export interface Place {
   readonly epoch: number;
   readonly number: number;
+  /** {@link markOf} the event at this place; `null`: it is not known. */
+  readonly mark: string | null;
 }
 
-const shape = /^([\da-f]{12})\.(\d{1,15})\.(\d{1,15})$/;
+const shape = /^([\da-f]{12})\.(\d{1,15})\.(\d{1,15})\.([\da-f]{12})$/;
 
 /** The place as a text. It names the store, so that it is not taken for a place in another one. */
-export function cursorOf(sealer: Sealer, { epoch, number }: Place): string {
-  return Buffer.from(`${storeName(sealer)}.${epoch}.${number}`).toString("base64url");
+export function cursorOf(sealer: Sealer, { epoch, number, mark }: Place & { readonly mark: string }): string {
+  return Buffer.from(`${storeName(sealer)}.${epoch}.${number}.${mark}`).toString("base64url");
+}
+
+/**
+ * Distinguishes an event from another one with the same number: a store that is older than its readers, as after a
+ * restore, gives numbers a second time.
+ */
+export function markOf(sealer: Sealer, { number, at, value }: StoredEvent): string {
+  const event = readUserEvent(value);
+  return sealer.textPrint(`event ${number} ${at} ${event?.type} ${event?.version}`);
 }
 
 /** Whether a value has the form of a cursor. */
@@ -27,10 +40,10 @@ export function isCursor(value: unknown): value is string {
 
 /** @throws {LifecycleError} `CURSOR_EXPIRED` if it is a cursor of another store */
 export function placeAt(sealer: Sealer, cursor: string): Place {
-  const [, store, epoch, number] = shape.exec(decoded(cursor)) ?? [];
+  const [, store, epoch, number, mark = null] = shape.exec(decoded(cursor)) ?? [];
   if (store !== storeName(sealer))
     throw expired("it is of another account, or of a store that was emptied", "anotherStore");
-  return { epoch: Number(epoch), number: Number(number) };
+  return { epoch: Number(epoch), number: Number(number), mark };
 }
 
 /** Why events behind a cursor are missing. */

@@ -9,7 +9,7 @@ import type { StoredEvent } from "../../store/contract.ts";
 import type { Engine } from "../engine/engine.ts";
 import { retryWrite } from "../engine/retry-write.ts";
 import { placeOf, readUserEvent, type UserEventValue } from "../user/user-event.ts";
-import { cursorOf, expired, type Place } from "./cursor.ts";
+import { cursorOf, expired, markOf, type Place } from "./cursor.ts";
 import type { LifecycleEvent } from "./lifecycle-event.ts";
 
 /** What to list. */
@@ -43,13 +43,13 @@ export async function* followEvents(
   const over = linkSignals(signal, engine.closing);
   const news = new News();
   const leave = changes.subscribe(() => news.come());
-  let place = after ?? { epoch: engine.outbox.setting?.epoch ?? 1, number: 0 };
+  let place = after ?? { epoch: engine.outbox.setting?.epoch ?? 1, number: 0, mark: null };
   let isFirst = true;
   try {
     while (!over.signal.aborted) {
       news.clear();
       const began = clock.monotonic();
-      const page = await retryWrite(engine, over.signal, "read events", () => read(engine, place.number));
+      const page = await retryWrite(engine, over.signal, "read events", () => read(engine, place));
       // A sequence that begins without a cursor begins with what is there.
       if (isFirst && after === null) place = { ...place, number: page.trimmed };
       isFirst = false;
@@ -61,10 +61,11 @@ export async function* followEvents(
         if (value !== null && value.epoch > place.epoch) throw turnedOff();
         // seam: the-cursor-follows-what-is-delivered
         const reached = stored.number;
-        place = { ...place, number: reached };
+        const mark = markOf(engine.sealer, stored);
+        place = { ...place, number: reached, mark };
         if (value === null) warnOfDamage(engine, stored);
         else if (value.epoch === place.epoch && (types?.has(value.type) ?? true))
-          yield await opened(engine, stored, value, place);
+          yield await opened(engine, stored, value, cursorOf(engine.sealer, { ...place, mark }));
       }
       await engine.outbox.tend();
       if (page.events.length > 0) continue;
@@ -81,19 +82,32 @@ export async function* followEvents(
 
 type Page = Awaited<ReturnType<Engine["outbox"]["events"]["read"]>>;
 
-async function read(engine: Engine, after: number): Promise<Page> {
-  const { keys, outbox } = engine;
+/**
+ * The events behind a place.
+ * @throws {LifecycleError} `CURSOR_EXPIRED` if the event at the place is another one by now
+ */
+async function read({ keys, outbox, sealer }: Engine, { number, mark }: Place): Promise<Page> {
   if (!keys.isFresh) await keys.renew(); // other processes may have replaced a key, or turned events off
   if (!outbox.isOn) throw eventsAreOff();
-  return outbox.events.read({ after, limit: pageSize });
+  if (mark === null) return outbox.events.read({ after: number, limit: pageSize });
+  // The event at the place comes along, unless its user was forgotten.
+  const { events, ...page } = await outbox.events.read({ after: number - 1, limit: pageSize + 1 });
+  const here = events.find((event) => event.number === number);
+  if (here !== undefined && markOf(sealer, here) !== mark) throw restored();
+  return { ...page, events: events.filter((event) => event !== here) };
 }
 
 /** @throws {LifecycleError} `CURSOR_EXPIRED` if events behind this place are missing */
 function refuseGap({ outbox }: Engine, { epoch, number }: Place, { trimmed, last }: Page): void {
+  const recorded = outbox.setting?.epoch ?? 0;
   // seam: a-gap-is-never-silent
   if (number < trimmed) throw expired("they are no longer kept", "trimmed");
-  if (number > last) throw expired("the store is older than it, as after a restore", "restored");
-  if (epoch < (outbox.setting?.epoch ?? 0)) throw turnedOff();
+  if (number > last || epoch > recorded) throw restored();
+  if (epoch < recorded) throw turnedOff();
+}
+
+function restored(): LifecycleError {
+  return expired("the store is older than it, as after a restore", "restored");
 }
 
 function turnedOff(): LifecycleError {
@@ -112,12 +126,12 @@ async function opened(
   engine: Engine,
   { key }: StoredEvent,
   { id, alias, type, from, to, cause, by, at, version, was }: UserEventValue,
-  place: Place,
+  cursor: string,
 ): Promise<LifecycleEvent> {
   const { keys, sealer } = engine;
   if (id !== null && !sealer.holds(id)) await keys.renew().catch(() => {}); // without the key, the id is not known
   return {
-    cursor: cursorOf(sealer, place),
+    cursor,
     type,
     alias,
     appUserId: id === null ? null : sealer.openId(placeOf(key, version), id),

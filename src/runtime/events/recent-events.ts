@@ -27,7 +27,7 @@ export async function recentEvents(
   const { outbox, sealer } = engine;
   if (!outbox.isOn) return null;
   const { last, trimmed } = await outbox.events.read({ after: 0, limit: 1 });
-  const after = { epoch: outbox.setting?.epoch ?? 1, number: Math.max(trimmed, last - count) };
+  const after = { epoch: outbox.setting?.epoch ?? 1, number: Math.max(trimmed, last - count), mark: null };
   return {
     events: followEvents(engine, { after, types: null, follow: true, signal }),
     isNew: ({ cursor }) => placeAt(sealer, cursor).number > last,

@@ -10,9 +10,10 @@ import { LifecycleError } from "../../errors.ts";
 import { longestLookMs } from "../engine/wait-for-user.ts";
 import { again, whenIdle } from "../engine/until-idle.ts";
 import { readOrDamaged } from "./damaged-record.ts";
-import type { Commit, NewEvent } from "../../store/contract.ts";
+import type { Commit, Lease, NewEvent } from "../../store/contract.ts";
 import { newLease, type Engine } from "../engine/engine.ts";
 import { retryWrite } from "../engine/retry-write.ts";
+import { samePlace } from "../engine/save-user.ts";
 import { findUser, tombstoneRevision, type LoadedUser } from "../engine/load-user.ts";
 import { nameOf, tombstone, tombstoneId, tombstoneKey } from "../user/tombstone.ts";
 import { forgottenEvent } from "../user/user-event.ts";
@@ -39,27 +40,75 @@ export async function forget(engine: Engine, id: string, deadline: Deadline): Pr
       await engine.changes.ofUser(id, Math.min(left, waitMs, longestLookMs), deadline.signal);
       return again;
     }
+    const held = await hold(engine, found, deadline);
+    if (held === null) return again;
+    const { user, revision } = held;
     // seam: no-former-id-is-left
-    await forgetFormer(engine, found.user, deadline);
-    // Its record is still there, so an interrupted call is repeated; whatever is written meanwhile changes the record.
+    await forgetFormer(engine, { ...user, revision }, deadline);
+    // Its record is still there, so an interrupted call is repeated.
     // seam: a-forgotten-user-leaves-no-events
-    if (engine.outbox.setting !== null)
-      await forgetEvents(engine, nameOf(engine, found.record.id), [], deadline);
-    return (await leaveTombstone(engine, found, deadline)) ? eraseId(engine, id, deadline) : again;
+    if (engine.outbox.setting !== null) {
+      if (engine.clock.monotonic() > held.until) return again; // it may have come back
+      const left = forgotten(engine, held.id, revision);
+      await forgetEvents(engine, nameOf(engine, held.id), left, deadline);
+    }
+    return (await leaveTombstone(engine, held, deadline)) ? eraseId(engine, id, deadline) : again;
   });
+}
+
+/** A user that no other process runs while it is forgotten. */
+interface Held {
+  readonly id: string;
+  readonly user: User;
+  readonly revision: number;
+  readonly lease: Lease;
+  /** When the lease ends, on `clock.monotonic()`. */
+  readonly until: number;
+}
+
+/**
+ * Leases the user, so that it cannot come back while its events are removed, and its record stays what it was. `null`:
+ * another process was faster.
+ */
+async function hold(engine: Engine, { user, record }: LoadedUser, deadline: Deadline): Promise<Held | null> {
+  const { id, value, state, revision: expectedRevision } = record;
+  const [lease, writeId] = [newLease(engine), randomName(engine.clock)];
+  const commit: Commit = {
+    id,
+    value,
+    state,
+    expectedRevision,
+    writeId,
+    lease,
+    mode: "take",
+    ...samePlace(record),
+  };
+  const until = engine.clock.monotonic() + lease.ms;
+  const done = await retryWrite(engine, deadline, verb, () => engine.store.commit(commit));
+  return done.type === "committed" ? { id, user, revision: done.revision, lease, until } : null;
 }
 
 const verb = "forget a user";
 
 /** Moves the record, without its content, to the tombstone's id. False: another process was faster. */
-async function leaveTombstone(engine: Engine, { record }: LoadedUser, deadline: Deadline): Promise<boolean> {
-  const id = tombstoneId(engine, record.id);
-  const there = await tombstoneRevision(engine, record.id);
+async function leaveTombstone(
+  engine: Engine,
+  { id: from, revision, lease }: Held,
+  deadline: Deadline,
+): Promise<boolean> {
+  const id = tombstoneId(engine, from);
+  const there = await tombstoneRevision(engine, from);
   // The id was forgotten before and came to this user by a rename.
-  if (there > 0)
-    await moveToTombstone(engine, { from: id, to: `${id}/${randomName(engine.clock)}` }, there, deadline);
-  const events = forgotten(engine, record.id, record.revision);
-  return moveToTombstone(engine, { from: record.id, to: id }, record.revision, deadline, events);
+  if (there > 0) {
+    const before = tombstoneCommit(engine, `${id}/${randomName(engine.clock)}`, there);
+    await moveToTombstone(engine, id, before, deadline);
+  }
+  return moveToTombstone(
+    engine,
+    from,
+    { ...tombstoneCommit(engine, id, revision), mode: "end", lease },
+    deadline,
+  );
 }
 
 /** The event that is left of a user with this id; none if events are off. */
@@ -70,7 +119,10 @@ function forgotten(engine: Engine, id: string, revision: number): readonly NewEv
   return [forgottenEvent(nameOf(engine, id), sealer.alias(id), facts)];
 }
 
-/** Removes all events under this name, also those from before events were turned off; `left` are appended. */
+/**
+ * Removes all events under this name, also those from before events were turned off; `left` are appended in the same
+ * unit, so that no reader misses a user's events without a word.
+ */
 async function forgetEvents(
   engine: Engine,
   key: string,
@@ -81,15 +133,13 @@ async function forgetEvents(
   await retryWrite(engine, deadline, verb, () => outbox.events.forget({ key, events: left }));
 }
 
-/** Turns the record under `from` into a tombstone under `to`. False: another process was faster. */
+/** Turns the record under `from` into a tombstone. False: another process was faster. */
 async function moveToTombstone(
   engine: Engine,
-  { from, to }: { readonly from: string; readonly to: string },
-  expectedRevision: number,
+  from: string,
+  commit: Commit,
   deadline: Deadline,
-  events: readonly NewEvent[] = [],
 ): Promise<boolean> {
-  const commit = { ...tombstoneCommit(engine, to, expectedRevision), ...(events.length > 0 && { events }) };
   const done = await retryWrite(engine, deadline, verb, () => engine.store.move({ from, commit }));
   return done.type === "committed";
 }

@@ -13,6 +13,7 @@ import type { OnboardOptions } from "../options/call-options.ts";
 import { lookForUser, type LoadedUser, type MissingUser } from "../engine/load-user.ts";
 import { isOffboardingOver } from "./offboard.ts";
 import { inTimeFor, type Deadline } from "../engine/deadline.ts";
+import { underWay } from "../engine/until-idle.ts";
 import { isUsableNow } from "../user/token-time.ts";
 import { isUncalled, newUser, stepped, type User } from "../user/user.ts";
 import { stillPurged } from "../engine/user-errors.ts";
@@ -27,7 +28,7 @@ export interface Onboarding extends Pick<OnboardOptions, "expect" | "lane"> {
  * The user when the deadline has passed, or when there is nothing more to wait for: usable, or refused.
  *
  * @throws {LifecycleError} `USER_OFFBOARDED` for a user that was forgotten and stays so, or whose data is still being
- * erased; as {@link waitForUser}; the signal's reason
+ * erased; `USER_NOT_READY` if another process works on an offboarded user until the deadline; as {@link waitForUser}; the signal's reason
  */
 export async function onboard(
   engine: Engine,
@@ -47,6 +48,7 @@ export async function onboard(
     if (begun?.type === "rested" && isUsableNow(engine, begun.user)) return begun.user;
     // Another process held the lease. The user is still offboarded, so it is started over in the next round.
     if (begun?.type !== "overtaken" || found.user === null) return waitForUser(engine, id, wait);
+    if (wait.until <= engine.clock.monotonic()) throw underWay(engine, "onboard a user", id);
     await engine.changes.ofUser(id, firstLookMs, wait.signal);
     wait.signal.throwIfAborted();
   }
