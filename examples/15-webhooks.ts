@@ -46,7 +46,7 @@ const lifecycle = await createLifecycle({
 async function send(dies = Infinity): Promise<void> {
   let sent = 0;
   for await (const event of lifecycle.events({ after: stored, follow: false })) {
-    await post(url, event);
+    if (!(await post(url, event))) console.log(`${event.type}: refused, to be looked into`);
     if (++sent === dies) return;
     stored = event.cursor;
   }

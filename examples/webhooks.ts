@@ -22,17 +22,23 @@ export async function verified(request: IncomingMessage): Promise<string | null>
   return Math.abs(Date.now() - Number(time)) > 300_000 ? null : body;
 }
 
-/** Posts an event until the receiver has it. An event that it refuses for good must not hold up the others for ever. */
-export async function post(url: string, event: LifecycleEvent): Promise<void> {
+/** A receiver answers one of these if it will never take this event; anything else may be over soon. */
+const final = new Set([400, 413, 422]);
+
+/** Posts an event until the receiver has it. False: it refuses the event for good, which must not hold up the others. */
+export async function post(url: string, event: LifecycleEvent): Promise<boolean> {
   const body = JSON.stringify(event);
   for (let waitMs = 10; ; waitMs = Math.min(2 * waitMs, 60_000)) {
     const time = String(Date.now());
     const headers = { "x-time": time, "x-signature": signatureOf(time, body) };
-    const response = await fetch(url, { method: "POST", headers, body }).catch(() => null); // it is away
+    const signal = AbortSignal.timeout(10_000);
+    // A redirect is not followed: it would make a GET without the event, or send it to someone else.
+    const response = await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" }).catch(
+      () => null, // it is away, or does not answer
+    );
     await response?.body?.cancel();
-    if (response?.ok === true) return;
-    if (response !== null && response.status < 500)
-      throw new Error(`The receiver answers ${response.status}`);
+    if (response?.ok === true) return true;
+    if (response !== null && final.has(response.status)) return false;
     await pause(waitMs);
   }
 }

@@ -10,7 +10,7 @@ import { FewWords } from "./few-words.ts";
 
 /** Gauges that are being collected. */
 export interface Gauges {
-  /** No more collections read anything. */
+  /** The next collection reports that all is over; later ones read nothing. */
   stop(): void;
 }
 
@@ -65,7 +65,20 @@ export function startGauges(meter: Meter, own: Attributes, read: () => Promise<O
   /** All series so far. The SDK repeats the last value of each for ever, so one that is over must become 0. */
   const known = new Map<string, Point>();
 
+  let isOver = false;
+
+  /** The last values would be repeated for ever: a process that is gone is not ready, and works on no user. */
+  async function end(result: BatchObservableResult): Promise<void> {
+    for (const { gauge, attributes } of known.values()) {
+      const observable = made.get(gauge);
+      if (observable !== undefined) result.observe(observable, 0, { ...own, ...attributes });
+    }
+    await Promise.resolve(); // the SDK is going through its list, and would pass over the next one
+    meter.removeBatchObservableCallback(collect, all);
+  }
+
   async function collect(result: BatchObservableResult): Promise<void> {
+    if (isOver) return end(result);
     const seen = await latest();
     if (seen === null) return;
     const points = [...ofProcess(seen), ...(seen.account === null ? [] : ofAccount(seen.account, imports))];
@@ -84,7 +97,7 @@ export function startGauges(meter: Meter, own: Attributes, read: () => Promise<O
 
   const all = [...made.values()];
   meter.addBatchObservableCallback(collect, all);
-  return { stop: () => meter.removeBatchObservableCallback(collect, all) };
+  return { stop: () => void (isOver = true) };
 }
 
 function point(gauge: GaugeName, value: number, attributes: Attributes = {}): Point {

@@ -34,6 +34,7 @@ import { holdOrigins, noteOrigins, originsOf, recordOf } from "./account/origins
 import { neutralCall } from "./engine/neutral-call.ts";
 import { checkOptions, type LifecycleOptions, type Settings } from "./options/lifecycle-options.ts";
 import type { Ends } from "./engine/deadline.ts";
+import { guardedRecorder } from "./telemetry/guarded-recorder.ts";
 import { unseenTransport } from "./telemetry/unseen-transport.ts";
 import { SearchForms } from "./user/search-forms.ts";
 import { StoreKeys } from "./account/store-keys.ts";
@@ -97,7 +98,7 @@ async function openEngine(
   const clock = steadyClock(settings.clock); // one wrong reading must not become a gate or a pause of a day
   const credentials = await askForCredentials(settings.credentials, systemClock);
   const account = accountOf(credentials.clientId);
-  const recorder = settings.telemetry?.attach({ store: settings.store.name }) ?? null;
+  const recorder = guardedRecorder(settings.telemetry, { store: settings.store.name }, settings.logger);
   const checked = await openChecked(settings.store, account, clock, recorder);
   const writability = new Writability(checked.store, clock, settings.logger);
   const opened = writability.store;

@@ -19,7 +19,7 @@ const options: LifecycleOptions = {
   endpoints: { api: url, auth: url },
   limits: { management: limit },
   timeoutMs: 1_500,
-  graceMs: 1_000, // a busy machine may be late by more than a little
+  graceMs: 6_000, // on a busy machine a call of the killed process may be read seconds later
   leaseMs: 3_000,
   ...at(place),
 };
