@@ -14,7 +14,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     account: ["options"],
     gates: ["account", "options"],
     user: ["gates", "options"],
-    telemetry: ["user"],
+    telemetry: ["user", "options"],
     engine: ["telemetry", "user", "gates", "account", "options"],
     operations: ["engine", "telemetry", "user", "gates", "account", "options"],
     watching: ["operations", "engine", "user", "options"],
