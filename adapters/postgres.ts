@@ -16,6 +16,7 @@ import type {
   Slot,
   Store,
   StoreAdapter,
+  Tally,
 } from "../src/store/contract.ts";
 import { keyvView, sharedBackend, type KeyvView } from "../src/store/keyv-view.ts";
 import { encodeValue, shown } from "../src/store/row-rules.ts";
@@ -39,7 +40,7 @@ import {
   type SentRow,
   type Write,
 } from "./postgres/rows.ts";
-import { versionWithEvents } from "./postgres/tables.ts";
+import { versionWithEvents, versionWithTimes } from "./postgres/tables.ts";
 
 export type { PostgresClient, PostgresPool, Statement, Where } from "./postgres/links.ts";
 
@@ -156,7 +157,7 @@ export function postgres(where: Where, options: PostgresOptions = {}): PostgresA
     async open({ account, clock }: { readonly account: string; readonly clock: Clock }): Promise<Store> {
       const { connection, found } = await opened(clock);
       accounts.add(account);
-      return postgresStore(connection, quoted(schema), account, clock, found >= versionWithEvents);
+      return postgresStore(connection, quoted(schema), account, clock, found);
     },
   };
 }
@@ -173,7 +174,7 @@ function postgresStore(
   s: string,
   account: string,
   clock: Clock,
-  hasOutbox: boolean,
+  version: number,
 ): Store {
   const time = new ServerTime(clock);
   const known = (): string => JSON.stringify(time.known());
@@ -198,6 +199,7 @@ function postgresStore(
     forecast: verb("read", true, "forecast($1, $2)"),
     page: verb("read", true, "page_users($1, $2, $3, $4)"),
     counts: verb("read", true, "count_users($1)"),
+    tally: verb("read", true, "tally_users($1)"),
     loadAccount: verb("read", true, "load_account($1)"),
     commitAccount: verb("write to", true, "commit_account($1, $2, $3, $4, $5)"),
     probe: {
@@ -248,6 +250,9 @@ function postgresStore(
     time.rowsCorrected(last);
   };
 
+  const counts = async (): Promise<Readonly<Record<string, number>>> =>
+    (await ask<Readonly<Record<string, number>> | null>(verbs.counts)) ?? {};
+
   return {
     load: async (id) => loaded(id, await loads.ask(id)),
     commit: async (commit) => commits.ask(writeOf({ commit })),
@@ -294,8 +299,14 @@ function postgresStore(
     },
     page: async ({ state, after, limit }) =>
       (await ask<readonly string[] | null>(verbs.page, state ?? null, after ?? "", limit)) ?? [],
-    counts: async () => (await ask<Readonly<Record<string, number>> | null>(verbs.counts)) ?? {},
-    ...(hasOutbox && { events: postgresOutbox(verb, ask) }),
+    counts,
+    async tally() {
+      if (version >= versionWithTimes)
+        return (await ask<Readonly<Record<string, Tally>> | null>(verbs.tally)) ?? {};
+      const all = Object.entries(await counts());
+      return Object.fromEntries(all.map(([state, n]) => [state, { all: n, stale: 0 }]));
+    },
+    ...(version >= versionWithEvents && { events: postgresOutbox(verb, ask) }),
     account: {
       load: () => ask<AccountRecord | null>(verbs.loadAccount),
       commit: async ({ value, expectedRevision, writeId, identity = null }) =>

@@ -246,6 +246,12 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): Store {
         pairs.flatMap((state, n) => (n % 2 === 0 ? [[String(state), Number(pairs[n + 1])]] : [])),
       );
     },
+    async tally() {
+      const tallies = list(await run(scripts.tally, [])).map(list);
+      return Object.fromEntries(
+        tallies.map(([state, all, stale]) => [String(state), { all: Number(all), stale: Number(stale) }]),
+      );
+    },
     events: redisOutbox((script, args) => run(script, [], args)),
     account: {
       async load() {

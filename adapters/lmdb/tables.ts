@@ -12,7 +12,10 @@ import { write } from "./failures.ts";
 import { lmdbOutbox } from "./outbox.ts";
 
 /** Number of databases that {@link lmdbTables} opens. */
-export const databasesPerAccount = 10;
+export const databasesPerAccount = 11;
+
+/** Comes after every id. */
+const lastId = "\u{10FFFF}";
 
 /** The tables of one account. */
 export interface LmdbTables {
@@ -27,7 +30,7 @@ export function holdsAccount(root: RootDatabase, account: string): boolean {
   return [...root.getKeys({ start: name, limit: 1 })].includes(name); // the keys of the root are the names of its databases
 }
 
-/** The databases of one account: rows, due index, three lanes, ids by state, slot logs, account record, events, events by key. */
+/** The databases of one account: rows, due index, three lanes, ids by state, times by state, slot logs, account record, events, events by key. */
 export function lmdbTables(root: RootDatabase, account: string): LmdbTables {
   const rows = root.openDB<string, string>({ name: `${account}/users`, encoding: "string" });
   const due = root.openDB<true, [number, string]>({ name: `${account}/due`, encoding: "ordered-binary" });
@@ -37,6 +40,10 @@ export function lmdbTables(root: RootDatabase, account: string): LmdbTables {
     name: `${account}/states`,
     encoding: "ordered-binary",
     dupSort: true,
+  });
+  const stale = root.openDB<true, [string, number, string]>({
+    name: `${account}/stale`,
+    encoding: "ordered-binary",
   });
   const logs = root.openDB<KeptLog, string>({ name: `${account}/slots`, encoding: "json" });
   const accountRows = root.openDB<AccountRow, string>({ name: `${account}/account`, encoding: "json" });
@@ -72,6 +79,11 @@ export function lmdbTables(root: RootDatabase, account: string): LmdbTables {
       },
       counts: () =>
         Object.fromEntries(Array.from(states.getKeys({}), (state) => [state, states.getValuesCount(state)])),
+    },
+    stale: {
+      add: (state, at, id) => write(stale.put([state, at, id], true)),
+      delete: (state, at, id) => write(stale.remove([state, at, id])),
+      count: (state, now) => stale.getKeysCount({ start: [state, 0, ""], end: [state, now, lastId] }),
     },
     logs: {
       get: (limit) => changedLogs.get(limit) ?? readLog(logs.get(limit)),

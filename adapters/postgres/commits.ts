@@ -9,7 +9,7 @@ import { settings } from "./functions.ts";
 /** The SQL that creates the function. @param s the schema, quoted */
 export function commitFunction(s: string): string {
   const change = `UPDATE ${s}.users SET revision = _ask.expected + 1, write_id = _ask.write_id, state = _ask.state,
-        due_at = _now + _ask.due_in, lane = _ask.lane, waits_since = _since, lease_id = _ask.leased_to,
+        due_at = _now + _ask.due_in, stale_at = _now + _ask.stale_in, lane = _ask.lane, waits_since = _since, lease_id = _ask.leased_to,
         lease_owner = _ask.lease_owner, lease_until = _now + _ask.lease_ms, took = _took,
         value = _values[_ask.n]::json, renamed_to = NULL
       WHERE account = _account AND id = _ask.id`;
@@ -72,7 +72,7 @@ BEGIN
       END AS may_write
     FROM json_to_recordset(_heads) AS h (
       n integer, id text, was text, moves boolean, expected bigint, write_id text, mode text,
-      lease_id text, lease_owner text, lease_ms float8, state text, due_in float8, lane text,
+      lease_id text, lease_owner text, lease_ms float8, state text, due_in float8, stale_in float8, lane text,
       unless_id text, events json,
       take_name text, take_window float8, take_calls float8, take_reserved float8, take_recovery float8, take_bulk float8,
       take_hold float8, take_lane text, take_paused text[],
@@ -143,16 +143,16 @@ BEGIN
 
     _since := CASE WHEN _ask.lane IS NOT NULL THEN coalesce(_ask.old_since, _now) END;
     IF _ask.moves THEN
-      UPDATE ${s}.users SET revision = 0, write_id = '', state = '', due_at = NULL, lane = NULL, waits_since = NULL,
+      UPDATE ${s}.users SET revision = 0, write_id = '', state = '', due_at = NULL, stale_at = NULL, lane = NULL, waits_since = NULL,
         lease_id = NULL, lease_owner = NULL, lease_until = NULL, took = NULL, value = 'null', renamed_to = _ask.id
       WHERE account = _account AND id = _ask.was;
     END IF;
     IF _overwrites THEN
       ${change};
     ELSE
-      INSERT INTO ${s}.users (account, id, revision, write_id, state, due_at, lane, waits_since,
+      INSERT INTO ${s}.users (account, id, revision, write_id, state, due_at, stale_at, lane, waits_since,
         lease_id, lease_owner, lease_until, took, value)
-      VALUES (_account, _ask.id, _ask.expected + 1, _ask.write_id, _ask.state, _now + _ask.due_in, _ask.lane, _since,
+      VALUES (_account, _ask.id, _ask.expected + 1, _ask.write_id, _ask.state, _now + _ask.due_in, _now + _ask.stale_in, _ask.lane, _since,
         _ask.leased_to, _ask.lease_owner, _now + _ask.lease_ms, _took, _values[_ask.n]::json);
     END IF;
 

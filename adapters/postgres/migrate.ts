@@ -10,7 +10,7 @@ import { openError, toMigrate } from "./failures.ts";
 import { sharedFunctions } from "./functions.ts";
 import type { PostgresClient } from "./links.ts";
 import { outboxFunctions } from "./outbox-functions.ts";
-import { outboxTables, tables, version } from "./tables.ts";
+import { outboxTables, staleTimes, tables, version, versionWithEvents } from "./tables.ts";
 import { textFunctions } from "./texts.ts";
 import { verbs } from "./verbs.ts";
 
@@ -44,11 +44,12 @@ export async function migrate(connection: Connection, schema: string): Promise<v
         // Checked first, because a user without the right to create schemas may have been given an existing one.
         if (!(await isThere(client, schema))) await client.query({ text: `CREATE SCHEMA ${s}` });
         const first = found === undefined ? [tables(s), `INSERT INTO ${s}.meta (version) VALUES (1);`] : [];
+        const outbox = found === undefined || found < versionWithEvents ? [outboxTables(s)] : [];
         const record = `UPDATE ${s}.meta SET version = ${version};`;
         // Their names and parameters stay, so that processes of an earlier release go on.
         const functions = [sharedFunctions, commitFunction, verbs, outboxFunctions, textFunctions];
         await client.query({
-          text: [...first, outboxTables(s), record, ...functions.map((make) => make(s))].join("\n"),
+          text: [...first, ...outbox, staleTimes(s), record, ...functions.map((make) => make(s))].join("\n"),
         });
       });
     }),

@@ -93,6 +93,7 @@ function headOf({ commit, from, events }: Write, index: number): Readonly<Record
     ...(leases && { lease_owner: commit.lease.owner, lease_ms: commit.lease.ms }),
     state: commit.state,
     due_in: commit.dueInMs,
+    ...(commit.staleInMs !== undefined && { stale_in: commit.staleInMs }),
     lane: commit.lane,
     ...(commit.unless !== undefined && { unless_id: commit.unless }),
     ...(events.length > 0 && { events }),

@@ -19,10 +19,13 @@
  */
 
 /** The version of the schema, incremented with every change of it. */
-export const version = 2;
+export const version = 3;
 
 /** The first version with the tables of events. */
 export const versionWithEvents = 2;
+
+/** The first version that knows when a record becomes stale. */
+export const versionWithTimes = 3;
 
 /**
  * The SQL that creates the tables. Users are updated constantly, so autovacuum runs more often than by default. Times
@@ -100,6 +103,18 @@ CREATE TABLE ${s}.texts (
   until float8
 );
 CREATE INDEX texts_expiring ON ${s}.texts (until) WHERE until IS NOT NULL;
+`;
+}
+
+/**
+ * The SQL that adds the time at which a record becomes stale. Records of before have none until their next commit.
+ *
+ * @param s the schema, quoted
+ */
+export function staleTimes(s: string): string {
+  return `
+ALTER TABLE ${s}.users ADD COLUMN stale_at float8;
+CREATE INDEX users_stale ON ${s}.users (account, stale_at) INCLUDE (state) WHERE stale_at IS NOT NULL;
 `;
 }
 

@@ -253,6 +253,20 @@ BEGIN
 END
 $$;
 
+-- For each state the number of records, and of those that are stale now.
+CREATE OR REPLACE FUNCTION ${s}.tally_users(_account text) RETURNS text LANGUAGE plpgsql ${settings} AS $$
+DECLARE
+  _now float8 := ${s}.now_ms();
+BEGIN
+  RETURN (SELECT json_object_agg(state, json_build_object('all', n, 'stale', coalesce(stale, 0))) FROM (
+    SELECT substr(key, 3) AS state, sum(n) AS n FROM ${s}.counts
+    WHERE account = _account AND key >= 's:' AND key < 's;' GROUP BY key HAVING sum(n) > 0
+  ) AS states LEFT JOIN (
+    SELECT state, count(*) AS stale FROM ${s}.users WHERE account = _account AND stale_at <= _now GROUP BY state
+  ) AS times USING (state));
+END
+$$;
+
 CREATE OR REPLACE FUNCTION ${s}.load_account(_account text) RETURNS text LANGUAGE plpgsql ${settings} AS $$
 BEGIN
   RETURN (SELECT json_build_object('value', value, 'revision', revision, 'identity', identity) FROM ${s}.account WHERE account = _account);

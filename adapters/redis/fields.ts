@@ -14,6 +14,7 @@ export type Fields = [
   mode: string,
   state: string,
   dueInMs: string,
+  staleInMs: string,
   lane: string,
   leaseId: string,
   leaseMs: string,
@@ -31,12 +32,12 @@ export type Fields = [
 ];
 
 /** The number of fields. */
-export const fieldsOfCommit: Fields["length"] = 14;
+export const fieldsOfCommit: Fields["length"] = 15;
 
 /** @throws {LifecycleError} `INVALID_OPTION` if the value cannot be represented as JSON */
 export function fieldsOf(commit: Commit): Fields {
   const { value, expectedRevision, writeId, mode, state, dueInMs, lane, lease } = commit;
-  const { take, settle, giveBack } = commit;
+  const { staleInMs, take, settle, giveBack } = commit;
   const text = JSON.stringify;
   const leased = mode === "take" || mode === "keep";
   return [
@@ -45,6 +46,7 @@ export function fieldsOf(commit: Commit): Fields {
     mode,
     state,
     dueInMs === null ? "" : String(dueInMs),
+    staleInMs === undefined ? "" : String(staleInMs),
     lane ?? "",
     lease.id,
     String(lease.ms),

@@ -261,6 +261,19 @@ return ids
 
 const count = script("read", true, "return redis.call('HGETALL', counts)\n");
 
+/** Returns for each state its name, the number of records, and of those that are stale now. */
+const tally = script(
+  "read",
+  true,
+  String.raw`
+local all, tallies = redis.call('HGETALL', counts), {}
+for n = 1, #all, 2 do
+  tallies[#tallies + 1] = { all[n], all[n + 1], redis.call('ZCOUNT', staleOf(all[n]), '-inf', now) }
+end
+return tallies
+`,
+);
+
 /**
  * KEYS[7]: the account's row. ARGV: expected revision, writeId, the new row. The record keeps the identity that it got
  * when it was created.
@@ -297,6 +310,7 @@ export const scripts: Readonly<
     | "forecast"
     | "page"
     | "counts"
+    | "tally"
     | "commitAccount"
     | keyof typeof outboxScripts,
     Script
@@ -315,6 +329,7 @@ export const scripts: Readonly<
   forecast,
   page,
   counts: count,
+  tally,
   commitAccount,
   ...outboxScripts,
 };

@@ -45,7 +45,7 @@ import { createOperatorVerbs } from "./operations/operator-verbs.ts";
 import { createRemote } from "./operations/remote.ts";
 import { reauthorize } from "./operations/reauthorize.ts";
 import { rename } from "./operations/rename.ts";
-import { byState } from "./user/index-key.ts";
+import { byStateNow } from "./user/index-key.ts";
 import type { UserStatus } from "./user/user-status.ts";
 import { createExplainVerbs } from "./operations/explain-verbs.ts";
 import { createAccessTokens } from "./operations/access-tokens.ts";
@@ -209,7 +209,7 @@ export function lifecycleOver(
 
     async counts() {
       open();
-      return byState(await store.counts());
+      return byStateNow(await store.tally());
     },
 
     work: (options) => worker("work", options, false),

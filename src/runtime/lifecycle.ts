@@ -221,8 +221,9 @@ export interface Lifecycle
    */
   userPage(filter?: UserFilter): Promise<UserPage>;
   /**
-   * The number of users in each state, as of their last step: one whose token is due for a refresh since then counts
-   * under the state before, while {@link inspect} and {@link users} show `expiring`. Makes no call and reads no user.
+   * The number of users in each state at this moment, as {@link users} lists them. A user becomes `expiring` by the clock
+   * alone: when, the process that took its last step has written down, by its own refresh window. Makes no call and reads
+   * no user.
    *
    * @example
    * ```ts

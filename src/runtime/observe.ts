@@ -10,7 +10,7 @@ import type { Observation } from "../telemetry.ts";
 import type { Engine } from "./engine/engine.ts";
 import { forecast } from "./operations/forecast.ts";
 import type { Health } from "./operations/health.ts";
-import { byState, importsIn } from "./user/index-key.ts";
+import { byStateNow, importsIn } from "./user/index-key.ts";
 
 /** What the account's state may take, ms, and the whole: both are real time, whatever clock the lifecycle has. */
 const accountMs = 1_000;
@@ -31,9 +31,9 @@ export function observe(engine: Engine, health: () => Promise<Health>): Promise<
 }
 
 async function readAccount(engine: Engine): Promise<Observation["account"]> {
-  const [{ used, waiting, oldestMs = none }, counts] = await Promise.all([
+  const [{ used, waiting, oldestMs = none }, tallies] = await Promise.all([
     forecast(engine, 1, "interactive"),
-    engine.store.counts(),
+    engine.store.tally(),
   ]);
   const gates = Object.entries(engine.account.gates());
   return {
@@ -41,14 +41,14 @@ async function readAccount(engine: Engine): Promise<Observation["account"]> {
     limit: engine.guard.limits.management.calls,
     waiting,
     oldestMs,
-    users: byState(counts),
+    users: byStateNow(tallies),
     gates: gates.map(([gate, { state, reason }]) => ({
       gate,
       reason: state === "open" ? null : (reason ?? "unavailable"),
     })),
     paused: engine.pauses.lanes(),
     imports: Object.fromEntries(
-      importsIn(counts).flatMap(({ name, left }) => (left > 0 ? [[name, left]] : [])),
+      importsIn(tallies).flatMap(({ name, left }) => (left > 0 ? [[name, left]] : [])),
     ),
   };
 }

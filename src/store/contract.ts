@@ -1,11 +1,11 @@
 /**
- * The store contract that the runtime relies on. An adapter builds on a Keyv storage backend and adds the atomic verbs
- * that Keyv lacks; `storeConformance` (from `oneup-lifecycle/testing`) is this contract as a test suite.
+ * The store contract that the runtime relies on; `storeConformance` (from `oneup-lifecycle/testing`) is the same as a
+ * test suite. An adapter builds on a Keyv storage backend and adds the atomic verbs that Keyv lacks.
  *
  * Three rules hold for every verb:
  * - a promise resolves when the change is durable, and a rejection is a `LifecycleError` (`STORE_UNAVAILABLE` if a
  *   retry makes sense);
- * - one verb is one atomic unit: record, due index, lane, counts and slots change together or not at all;
+ * - one verb is one atomic unit: record, indexes, lane, counts and slots change together or not at all;
  * - due and lease times are durations; the store adds them to its own clock.
  *
  * @module
@@ -41,10 +41,7 @@ export interface Limit {
   readonly paused?: readonly Lane[] | undefined;
 }
 
-/**
- * An entry in the log of calls. `at` (store time, ms) is the latest time at which the call can have arrived, as far as
- * known.
- */
+/** An entry in the log of calls. `at` (store time, ms): the latest time at which the call can have arrived, as far as known. */
 export interface Slot {
   /** The name of its limit, and the limit's window. */
   readonly limit: string;
@@ -178,10 +175,7 @@ export interface Commit extends OfAccount {
   readonly value: Json;
   /** Compare-and-set: the revision the record must have; 0 = it must not exist. */
   readonly expectedRevision: number;
-  /**
-   * Identifies this write. If the record already carries this `writeId`, the commit is acknowledged again, with the
-   * slot it took.
-   */
+  /** If the record already carries this `writeId`, the commit is acknowledged again, with the slot it took. */
   readonly writeId: string;
   readonly mode: LeaseMode;
   readonly lease: Lease;
@@ -191,6 +185,8 @@ export interface Commit extends OfAccount {
   readonly dueInMs: number | null;
   /** The lane in which it waits for a slot; `claim` skips it, `grant` takes it. */
   readonly lane: Lane | null;
+  /** In this many ms {@link Store.tally} counts the record as stale, unless a commit came since. @default never */
+  readonly staleInMs?: number | undefined;
   /** The slot of a finished call: it counts from now. */
   readonly settle?: Slot | undefined;
   /** The slot of a call that was provably not sent: it is free again. */
@@ -243,6 +239,9 @@ export interface AccountRecord {
    */
   readonly identity?: string | undefined;
 }
+
+/** The number of records in one state, and of those among them whose `staleInMs` has passed. */
+export type Tally = Readonly<Record<"all" | "stale", number>>;
 
 /** A store opened for one account. */
 export interface Store {
@@ -299,6 +298,8 @@ export interface Store {
   }): Promise<readonly string[]>;
   /** The number of records in each state. */
   counts(): Promise<Readonly<Record<string, number>>>;
+  /** The same, with those of them that are stale now. It is read from an index of the times, not from the records. */
+  tally(): Promise<Readonly<Record<string, Tally>>>;
   readonly account: {
     load(): Promise<AccountRecord | null>;
     /** Compare-and-set; revision 0 = it must not exist. False: another writer was faster. */

@@ -33,6 +33,7 @@ export function readOnly(adapter: StoreAdapter): StoreAdapter {
         load: (id) => store.load(id),
         page: (ask) => store.page(ask),
         counts: () => store.counts(),
+        tally: () => store.tally(),
         commit: refuse,
         claim: refuse,
         grant: refuse,

@@ -27,6 +27,8 @@ export interface Head {
   /** When it started to wait in its lane. */
   readonly waitsSince: number | null;
   readonly lease: { readonly id: string; readonly owner: string; readonly until: number } | null;
+  /** When it becomes stale, see `Commit.staleInMs`. */
+  readonly staleAt?: number;
   /** The slot that the last commit took, for a caller that missed the answer. */
   readonly took?: Slot;
 }
@@ -90,6 +92,7 @@ export function written(row: Head | undefined, commit: Commit, now: number, took
     lane: commit.lane,
     waitsSince: commit.lane === null ? null : commit.lane === row?.lane ? (row.waitsSince ?? now) : now,
     lease: leased ? { id: commit.lease.id, owner: commit.lease.owner, until: now + commit.lease.ms } : null,
+    ...(commit.staleInMs !== undefined && { staleAt: now + commit.staleInMs }),
     ...(took && { took }),
     value: commit.value,
   };
@@ -204,7 +207,7 @@ function isTombstone(row: unknown): row is Tombstone {
 
 function isHead(row: unknown): row is Head {
   if (typeof row !== "object" || row === null) return false;
-  const { revision, writeId, state, dueAt, lane, waitsSince, lease, took } = row as Partial<
+  const { revision, writeId, state, dueAt, lane, waitsSince, lease, staleAt, took } = row as Partial<
     Record<keyof Head, unknown>
   >; // checked next
   return (
@@ -215,6 +218,7 @@ function isHead(row: unknown): row is Head {
     (lane === null || lanes.some((known) => known === lane)) &&
     (waitsSince === null || typeof waitsSince === "number") &&
     (lease === null || isLease(lease)) &&
+    (staleAt === undefined || typeof staleAt === "number") &&
     (took === undefined || isSlot(took))
   );
 }

@@ -191,6 +191,7 @@ export class TestProcess {
           }),
           ...(store.probe !== undefined && { probe: ask(async () => store.probe?.()) }),
           counts: ask(() => store.counts()),
+          tally: ask(() => store.tally()),
           account: {
             load: ask(() => account.load()),
             commit: write(

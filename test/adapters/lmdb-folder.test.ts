@@ -130,6 +130,7 @@ describe("the folder of adapters/lmdb", () => {
       page: () => store.page({ state: "created", limit: 9 }),
       "page after": () => store.page({ state: "created", after: "ada", limit: 9 }),
       counts: () => store.counts(),
+      tally: () => store.tally(),
       forecast: () => store.slots.forecast({ limit, calls: 1, lane: "bulk" }),
       account: () => store.account.load(),
       "users.get": () => users.get("ada"),

@@ -199,7 +199,8 @@ withPostgres("adapters/postgres with events, on a server of its own", (server) =
     ).rejects.toThrow(
       "Cannot keep events in the postgres store: its schema is of an earlier release: call migrate() of the adapter once, or run oneup-lifecycle migrate; `events: false` turns them off",
     );
-    await before.commit(write("ada"));
+    await before.commit(write("ada", { staleInMs: 0 }));
+    expect(await before.tally(), "as of the last step").toEqual({ created: { all: 1, stale: 0 } });
     await Promise.all([1, 2].map(() => postgres(url).migrate()));
     const after = await openStore(app);
     expect(await after.load("ada")).toMatchObject({ record: { revision: 1 } });
@@ -207,6 +208,8 @@ withPostgres("adapters/postgres with events, on a server of its own", (server) =
     await before.commit(write("ada", { expectedRevision: 2 })); // its process has not been restarted
     await after.commit(step("ada", 4));
     expect(await valuesOf(after)).toEqual(["ada 2", "ada 4"]);
+    await after.commit(write("ada", { expectedRevision: 4, staleInMs: 0 }));
+    expect(await after.tally()).toEqual({ created: { all: 1, stale: 1 } });
     expect(await outboxOf(after).trim({ olderThanMs: -60_000, limit: 9 })).toBe(2);
     const fresh = await newStore(url, { schema: "fresh" });
     expect(await tablesOf(url, "oneup_lifecycle")).toEqual(await tablesOf(url, "fresh"));

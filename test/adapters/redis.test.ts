@@ -296,8 +296,10 @@ withServer("redis", "adapters/redis and its server", (server) => {
     const store = await openStore(url);
     const odd = { id: 'a/"b"\\', owner: "process/7 é😀\u2028", ms: 60_000 };
     const take = { limit, holdMs: 60_000, lane: "bulk" } as const;
-    await store.commit(write("ada", { take, lease: odd, mode: "take", value: ["/", "\ud800"] }));
-    await store.commit(write("bob", { dueInMs: 0.25, writeId: "a/b" }));
+    await store.commit(
+      write("ada", { take, lease: odd, mode: "take", staleInMs: 9, value: ["/", "\ud800"] }),
+    );
+    await store.commit(write("bob", { dueInMs: 0.25, staleInMs: 7, writeId: "a/b" }));
     await sleep(systemClock, 5);
     await store.claim({ limit: 1, lease: odd });
     await store.commit(write("eve", { lane: "recovery", value: null }));

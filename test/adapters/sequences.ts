@@ -79,6 +79,7 @@ const change = fc.record({
   lease,
   state,
   dueInMs: fc.constantFrom(null, 0, 60, 0.25, 250),
+  staleInMs: rarely(fc.constantFrom(0, 60, 0.25, 900)),
   lane: laneOrNone,
   take: rarely(request),
   settle: rarely(back),
@@ -120,6 +121,7 @@ const ofRecords = fc.oneof(
     }),
   ),
   step(1, "counts", fc.constant({})),
+  step(1, "tally", fc.constant({})),
   step(1, "readEvents", fc.record({ ask: fc.record({ after: fc.nat(9), limit: fc.nat(5) }) })),
   step(
     1,
@@ -179,7 +181,7 @@ export type Call =
   | { readonly verb: "settle" | "giveBack"; readonly ask: Slot }
   | { readonly verb: "forecast"; readonly ask: Parameters<Store["slots"]["forecast"]>[0] }
   | { readonly verb: "page"; readonly ask: Parameters<Store["page"]>[0] }
-  | { readonly verb: "counts"; readonly ask?: undefined }
+  | { readonly verb: "counts" | "tally"; readonly ask?: undefined }
   | { readonly verb: "readEvents"; readonly ask: Parameters<EventOutbox["read"]>[0] }
   | { readonly verb: "trimEvents"; readonly ask: Parameters<EventOutbox["trim"]>[0] }
   | { readonly verb: "forgetEvents"; readonly ask: Parameters<EventOutbox["forget"]>[0] }
@@ -211,6 +213,8 @@ export async function answerOf(store: Store, { verb, ask }: Call): Promise<unkno
       return store.page(ask);
     case "counts":
       return { ...(await store.counts()) }; // whatever its prototype
+    case "tally":
+      return { ...(await store.tally()) };
     case "readEvents":
       return store.events?.read(ask);
     case "trimEvents":

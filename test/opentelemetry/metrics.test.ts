@@ -45,7 +45,7 @@ function counting(store: StoreAdapter): { readonly store: StoreAdapter; readonly
       ...store,
       async open(options) {
         const opened: Store = await store.open(options);
-        return { ...opened, counts: () => (counted++, opened.counts()) };
+        return { ...opened, tally: () => (counted++, opened.tally()) };
       },
     },
     counted: () => counted,
@@ -143,7 +143,7 @@ describe("metrics", () => {
         const opened = await kept.open(options);
         return {
           ...opened,
-          counts: () => Promise.reject(new Error("away")),
+          tally: () => Promise.reject(new Error("away")),
           probe: () => Promise.reject(new Error("away")),
         };
       },

@@ -8,9 +8,9 @@ import { arrivedIn, hurry, scene } from "../support/scene.ts";
 /** A memory store that says when users are counted, as every look does. */
 function countingCounts(counted: () => void): StoreAdapter {
   return altered(memory(), (store) => ({
-    counts() {
+    tally() {
       counted();
-      return store.counts();
+      return store.tally();
     },
   }));
 }

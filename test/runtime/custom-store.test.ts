@@ -39,7 +39,7 @@ describe("a store of one's own", () => {
     const logger = warningsIn(warnings);
     const lifecycle = await open({ store: adapter, logger });
     const rejects = vi.fn<() => Promise<never>>(() => Promise.reject(thrown));
-    Object.assign(verbs, { load: rejects, claim: rejects, counts: rejects });
+    Object.assign(verbs, { load: rejects, claim: rejects, tally: rejects });
     const away = { code: "STORE_UNAVAILABLE", retryable: true };
     await expect(lifecycle.inspect("ada")).rejects.toMatchObject(away);
     const error: unknown = await lifecycle.counts().catch((reason: unknown) => reason);
@@ -56,7 +56,7 @@ describe("a store of one's own", () => {
     afterwards(() => stop.abort());
     await vi.waitFor(() => expect(warnings.join()).toContain("Cannot ask the store for work"));
     expect(end).toBe("works");
-    for (const verb of ["load", "claim", "counts"] as const) delete (verbs as Record<string, unknown>)[verb];
+    for (const verb of ["load", "claim", "tally"] as const) delete (verbs as Record<string, unknown>)[verb];
     await vi.waitFor(() => {
       sandbox.clock.advance(1_000);
       expect(rejects.mock.calls.length).toBeGreaterThan(2);
@@ -83,7 +83,7 @@ describe("a store of one's own", () => {
     const { open } = await scene();
     const { adapter, verbs } = custom();
     const lifecycle = await open({ store: adapter });
-    Object.assign(verbs, { load: hangs, counts: hangs });
+    Object.assign(verbs, { load: hangs, tally: hangs });
     fakeTimers();
     const asked = Promise.allSettled([lifecycle.inspect("ada"), lifecycle.counts()]);
     await vi.advanceTimersByTimeAsync(5_000);
@@ -121,7 +121,7 @@ describe("a store of one's own", () => {
     const { adapter, verbs } = custom();
     const lifecycle = await open({ store: adapter });
     const own = new LifecycleError("STORE_UNUSABLE", "Cannot use the custom store: it was sold");
-    verbs.counts = () => Promise.reject(own);
+    verbs.tally = () => Promise.reject(own);
     await expect(lifecycle.counts()).rejects.toBe(own);
   });
 });

@@ -45,7 +45,7 @@ describe("health()", () => {
     let asked = 0;
     const store = troubled(
       () => isOn,
-      () => ({ counts: () => (asked++, never()), probe: never }),
+      () => ({ tally: () => (asked++, never()), probe: never }),
     );
     const { lifecycle, clock } = await open(store);
     expect(await lifecycle.health()).toMatchObject({ ready: true, problem: null });
@@ -68,7 +68,7 @@ describe("health()", () => {
     const { lifecycle, clock } = await open(
       troubled(
         () => isOn,
-        () => ({ counts: late }),
+        () => ({ tally: late }),
       ),
     );
     isOn = true;

@@ -99,12 +99,39 @@ describe("users() and userPage()", () => {
     for (const id of ["dan", "eve"]) await lifecycle.onboard(id);
     expect(await listed(made, { state: "expiring" })).toEqual(["ada", "bob", "cyd"]);
     expect(await listed(made, { state: "tokenActive" })).toEqual(["dan", "eve"]);
+    const counts = { tokenActive: 2, expiring: 3 };
+    expect(await lifecycle.counts()).toEqual(counts);
+    expect((await lifecycle.budget.refresh()).users).toEqual(counts);
     const page = await lifecycle.userPage({ state: "expiring", limit: 2 });
     expect({ users: named(page.users), next: page.next }).toEqual({ users: ["ada", "bob"], next: "bob" });
     expect(await lifecycle.userPage({ state: "tokenActive", limit: 2 })).toMatchObject({ next: null });
     await lifecycle.accessToken("bob");
     expect(await listed(made, { state: "expiring" })).toEqual(["ada", "cyd"]);
+    expect(await lifecycle.counts()).toEqual({ tokenActive: 2, refreshed: 1, expiring: 2 });
   });
+
+  it.each(["eager", "keepAlive", "lazy"] as const)(
+    "and counts() agree with each status at every moment (refresh: %s)",
+    async (policy) => {
+      const made = await world({ refresh: { policy } });
+      const { lifecycle, clock } = made;
+      for (const id of ids) {
+        await lifecycle.onboard(id);
+        await clock.advance("7m");
+      }
+      for (let minute = 0; minute < 130; minute++) {
+        const statuses = await Promise.all(ids.map((id) => lifecycle.inspect(id)));
+        const counts: Record<string, number> = {};
+        for (const state of new Set(statuses.map((status) => status.state))) {
+          const users = named(statuses.filter((status) => status.state === state));
+          expect(await listed(made, { state })).toEqual(users);
+          counts[state] = users.length;
+        }
+        expect(await lifecycle.counts()).toEqual(counts);
+        await clock.advance("1m");
+      }
+    },
+  );
 
   it.each([
     { limit: 0 },

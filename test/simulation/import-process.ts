@@ -139,6 +139,7 @@ export class Importer {
         },
         page: (question) => ask(() => store.page(question)),
         counts: () => ask(() => store.counts()),
+        tally: () => ask(() => store.tally()),
         account: {
           load: () => ask(() => store.account.load()),
           commit: (write) => ask(() => store.account.commit(write)),

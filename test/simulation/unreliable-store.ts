@@ -143,6 +143,7 @@ export function unreliableStore(stage: Stage, process: Mortal, life: Life): Stor
     },
     page: (question) => ask("page", [], () => store.page(question)),
     counts: () => ask("counts", [], () => store.counts()),
+    tally: () => ask("tally", [], () => store.tally()),
     ...(events && {
       events: {
         read: (question) => ask("events.read", [], () => events.read(question)),

@@ -164,12 +164,12 @@ export async function pass({ clock }: Sandbox, virtualMs: number, realMs: number
 }
 
 /**
- * How many users have a working token, when no user is in another state; otherwise -1. In hurried time a code can pass
- * before it is exchanged, so some may have got another one.
+ * How many users came to a token, when no user is in another state; otherwise -1. In hurried time a code can pass before it
+ * is exchanged, so some may have got another one.
  */
 export function arrivedIn(counts: Readonly<Partial<Record<UserState, number>>>): number {
-  const { tokenActive = 0, reauthorized = 0, refreshed = 0, ...others } = counts;
-  return Object.keys(others).length === 0 ? tokenActive + reauthorized + refreshed : -1;
+  const { tokenActive = 0, reauthorized = 0, refreshed = 0, expiring = 0, ...others } = counts;
+  return Object.keys(others).length === 0 ? tokenActive + reauthorized + refreshed + expiring : -1;
 }
 
 /** The management calls that reached the sandbox for one user, in order. */

@@ -18,10 +18,11 @@ end
 local function commitAt(n, key)
   return {
     id = key:sub(#users + 1), expectedRevision = tonumber(ARGV[n]), writeId = ARGV[n + 1], mode = ARGV[n + 2],
-    state = ARGV[n + 3], dueInMs = tonumber(ARGV[n + 4]), lane = ARGV[n + 5] ~= '' and ARGV[n + 5] or null,
-    leaseId = ARGV[n + 6], leaseMs = tonumber(ARGV[n + 7]), head = ARGV[n + 8], lease = ARGV[n + 9],
-    value = ARGV[n + 10], slots = slotsOf(ARGV[n + 11]), unless = ARGV[n + 12],
-    events = ARGV[n + 13],
+    state = ARGV[n + 3], dueInMs = tonumber(ARGV[n + 4]), staleInMs = tonumber(ARGV[n + 5]),
+    lane = ARGV[n + 6] ~= '' and ARGV[n + 6] or null,
+    leaseId = ARGV[n + 7], leaseMs = tonumber(ARGV[n + 8]), head = ARGV[n + 9], lease = ARGV[n + 10],
+    value = ARGV[n + 11], slots = slotsOf(ARGV[n + 12]), unless = ARGV[n + 13],
+    events = ARGV[n + 14],
   }
 end
 
@@ -48,10 +49,11 @@ local function written(row, commit, took)
     revision = commit.expectedRevision + 1, writeId = commit.writeId, state = commit.state,
     dueAt = commit.dueInMs and now + commit.dueInMs or null, lane = commit.lane, waitsSince = since,
     lease = leased and { id = commit.leaseId, ['until'] = ends } or null, took = took, text = nil, at = nil,
+    staleAt = commit.staleInMs and now + commit.staleInMs,
   }
   local head = commit.head .. json(after.dueAt) .. (commit.lane == null and ',"lane":null' or ',"lane":"' .. commit.lane .. '"')
     .. ',"waitsSince":' .. json(since) .. ',"lease":' .. (leased and commit.lease .. json(ends) .. '}' or 'null')
-    .. (took and ',"took":' .. took or '')
+    .. (after.staleAt and ',"staleAt":' .. json(after.staleAt) or '') .. (took and ',"took":' .. took or '')
   after.text, after.at = head .. commit.value, #head + 1
   put(users .. commit.id, after, after.text)
   return after
@@ -78,9 +80,14 @@ local function change(commit, row, was)
   local after = written(row, commit, slot and slotText(slot))
   reindex(commit.id, after, was == commit.id and row or nil)
   if was ~= commit.id then index(was, nil) end
-  if not row or row.state ~= after.state or was ~= commit.id then
+  local isElsewhere = not row or row.state ~= after.state or was ~= commit.id
+  if isElsewhere then
     if row then stand(row.state, was, false) end
     stand(after.state, commit.id, true)
+  end
+  if isElsewhere or row.staleAt ~= after.staleAt then
+    if row and row.staleAt then place(staleOf(row.state), was, nil) end
+    if after.staleAt then place(staleOf(after.state), commit.id, after.staleAt) end
   end
   if slot then add(slot, 1) end
   if commit.slots.giveBack then giveBack(commit.slots.giveBack) end

@@ -11,7 +11,7 @@ local texts, places, members = {}, {}, {}
 local waits = nil -- lanes with waiting users, computed on demand
 
 local function place(index, id, score)
-  if index ~= due then waits = nil end
+  if index == KEYS[2] or index == KEYS[3] or index == KEYS[4] then waits = nil end
   places[index] = places[index] or {}
   places[index][id] = score or false
 end
@@ -66,7 +66,7 @@ end
 -- Rows come first: if Redis is out of memory, it refuses them before anything was written.
 local function writeRows()
   writeTexts()
-  for _, index in ipairs({ due, KEYS[2], KEYS[3], KEYS[4] }) do writePlaces(index) end
+  for index in pairs(places) do writePlaces(index) end
   writeStates()
 end
 
@@ -109,7 +109,8 @@ local function anew(id, row)
     .. json(row.state) .. ',"dueAt":' .. json(row.dueAt) .. ',"lane":' .. json(row.lane) .. ',"waitsSince":'
     .. json(row.waitsSince) .. ',"lease":' .. (lease == null and 'null' or '{"id":' .. json(lease.id) .. ',"owner":'
     .. json(lease.owner) .. ',"until":' .. json(lease['until']) .. '}')
-    .. (row.took and ',"took":' .. row.took or '') .. row.text:sub(row.at)
+    .. (row.staleAt and ',"staleAt":' .. json(row.staleAt) or '') .. (row.took and ',"took":' .. row.took or '')
+    .. row.text:sub(row.at)
   put(users .. id, row, text)
   index(id, row)
   return text

@@ -12,6 +12,7 @@
  * | `interactive`, `recovery`, `bulk` | sorted set | ids by the time since which they have been waiting |
  * | `states` | sorted set | `state NUL id`, all with score 0, so in lexical order |
  * | `counts` | hash | number of records per state |
+ * | `stale:<state>` | sorted set | ids of that state's records by the time at which they become stale |
  * | `moments:<limit>` | sorted set | moments at which slots count, ascending |
  * | `slots:<limit>` | hash | number of slots per `moment:lane`, and their sum per `lane`; `window`, `asked`, `taken`: the head, see `slot-log.ts` |
  *
@@ -36,6 +37,7 @@ local due, states, counts = KEYS[1], KEYS[5], KEYS[6]
 local queue = { interactive = KEYS[2], recovery = KEYS[3], bulk = KEYS[4] }
 local prefix = due:sub(1, -4)
 local users = prefix .. 'users:'
+local function staleOf(state) return prefix .. 'stale:' .. state end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -83,6 +85,7 @@ local function isHead(row)
   return type(row.revision) == 'number' and type(row.writeId) == 'string' and type(row.state) == 'string'
     and (row.dueAt == null or type(row.dueAt) == 'number')
     and (row.waitsSince == null or type(row.waitsSince) == 'number')
+    and (row.staleAt == nil or type(row.staleAt) == 'number')
     and (row.lane == null or queue[row.lane] ~= nil)
     and (lease == null
       or type(lease) == 'table' and type(lease.id) == 'string' and type(lease['until']) == 'number')

@@ -158,6 +158,13 @@ function checked(
     if (hasRecord && clock.monotonic() - seenAt > doubtfulMs) await look();
   }
 
+  /** No user is in any state, or so it seems. */
+  async function counted<T>(verb: string, question: () => Promise<Readonly<Record<string, T>>>) {
+    const counts = await call(verb, question);
+    if (Object.keys(counts).length === 0) await doubt();
+    return counts;
+  }
+
   const store: Store = {
     async load(id) {
       const loaded = await call("load", () => opened.load(id));
@@ -176,11 +183,8 @@ function checked(
     move: ({ from, commit }) => write("move", commit, (asked) => opened.move({ from, commit: asked })),
     erase: (erase) => write("erase", erase, (asked) => opened.erase(asked)),
     page: (question) => call("page", () => opened.page(question)),
-    async counts() {
-      const counts = await call("counts", () => opened.counts());
-      if (Object.keys(counts).length === 0) await doubt();
-      return counts;
-    },
+    counts: () => counted("counts", () => opened.counts()),
+    tally: () => counted("tally", () => opened.tally()),
     account: {
       load,
       async commit(change) {

@@ -124,6 +124,7 @@ export class Writability {
       erase: write((ask) => store.erase(ask), always),
       page: (ask) => store.page(ask),
       counts: () => store.counts(),
+      tally: () => store.tally(),
       account: {
         load: () => account.load(),
         commit: write((change) => account.commit(change), Boolean),

@@ -16,10 +16,14 @@ import { afterTrouble, fullJitter, whileLeaving } from "../options/backoff.ts";
 import { retryField } from "../options/logger.ts";
 import { indexKeyOf } from "../user/index-key.ts";
 import { eventsOf } from "../user/user-event.ts";
+import { untilExpiringMs } from "../user/user-status.ts";
 import { writeUser, type User } from "../user/user.ts";
 
 /** The parts of a commit that the user itself does not determine. */
-export type How = Omit<Commit, "id" | "value" | "expectedRevision" | "writeId" | "state" | "events">;
+export type How = Omit<
+  Commit,
+  "id" | "value" | "expectedRevision" | "writeId" | "state" | "staleInMs" | "events"
+>;
 
 /** The result of a write. `unacknowledged`: an earlier attempt got no answer, so the stored record may be ours. */
 export type Saved = Committed & { readonly unacknowledged?: boolean };
@@ -54,6 +58,7 @@ export async function saveUser(
         expectedRevision: user.revision,
         writeId,
         state: indexKeyOf(user),
+        staleInMs: untilExpiringMs(user, engine.settings.windowMs, clock.now()),
         ...how,
         ...newEvents(engine, user, from),
         ...(user.revision === 0 && { unless: tombstoneId(engine, user.id) }),

@@ -12,7 +12,7 @@ import type { AccountPause } from "../account/pauses.ts";
 import type { GateName } from "../../guard/gates.ts";
 import type { Counts } from "../../store/contract.ts";
 import { none } from "../../store/lane-scheduler.ts";
-import { byState, importsIn, type OpenImport } from "../user/index-key.ts";
+import { byStateNow, importsIn, type OpenImport } from "../user/index-key.ts";
 import type { Engine } from "../engine/engine.ts";
 import { callListener } from "../options/call-listener.ts";
 import { aFunction, checkValue } from "../../checks.ts";
@@ -108,9 +108,9 @@ const pollMs = 1_000;
 /** The current view. @throws {LifecycleError} `STORE_UNAVAILABLE` */
 export async function viewOf(engine: Engine): Promise<BudgetView> {
   const { account, clock, running, guard, pauses, store } = engine;
-  const [{ used, waiting, inMs }, counts] = await Promise.all([
+  const [{ used, waiting, inMs }, tallies] = await Promise.all([
     forecast(engine, 1, "interactive"),
-    store.counts(),
+    store.tally(),
   ]);
   return {
     at: new Date(clock.now()),
@@ -118,8 +118,8 @@ export async function viewOf(engine: Engine): Promise<BudgetView> {
     of: guard.limits.management.calls,
     waiting,
     nextInMs: inMs,
-    users: byState(counts),
-    imports: importsIn(counts),
+    users: byStateNow(tallies),
+    imports: importsIn(tallies),
     shut: shutGates(account.gates()),
     paused: pauses.all(),
     running: running.size,

@@ -5,6 +5,7 @@
  * @module
  */
 import { isPurging, type UserState } from "../../../machines/index.ts";
+import type { Tally } from "../../store/contract.ts";
 import { isState } from "./step.ts";
 import type { User } from "./user.ts";
 
@@ -41,6 +42,19 @@ export function byState(
   return states;
 }
 
+/** The number of users in each state at this moment: of a stale record, the token is due for a refresh. */
+export function byStateNow(
+  tallies: Readonly<Record<string, Tally>>,
+): Readonly<Partial<Record<UserState, number>>> {
+  const counts: [string, number][] = Object.entries(tallies).map(([key, { all, stale }]) => [
+    key,
+    all - stale,
+  ]);
+  const stale = Object.values(tallies).reduce((sum, tally) => sum + tally.stale, 0);
+  const { expiring = 0, ...others } = byState(Object.fromEntries(counts.filter(([, count]) => count > 0)));
+  return { ...others, ...(expiring + stale > 0 && { expiring: expiring + stale }) };
+}
+
 /** The number of pending users of an import, by state. */
 export function leftOf(
   name: string,
@@ -59,17 +73,14 @@ export interface OpenImport {
 }
 
 /** The imports that have users without a token, by name. */
-export function importsIn(counts: Readonly<Record<string, number>>): readonly OpenImport[] {
+export function importsIn(tallies: Readonly<Record<string, Tally>>): readonly OpenImport[] {
   const found = new Map<string, OpenImport>();
-  for (const [key, count] of Object.entries(counts)) {
+  for (const [key, { all }] of Object.entries(tallies)) {
     const [state = "", name] = key.split(" ", 2);
     const hasFailed = state === "failed";
-    if (name === undefined || count === 0 || (isOver(state) && !hasFailed)) continue;
+    if (name === undefined || all === 0 || (isOver(state) && !hasFailed)) continue;
     const { left, failed } = found.get(name) ?? { left: 0, failed: 0 };
-    found.set(
-      name,
-      hasFailed ? { name, left, failed: failed + count } : { name, left: left + count, failed },
-    );
+    found.set(name, hasFailed ? { name, left, failed: failed + all } : { name, left: left + all, failed });
   }
   return [...found.values()].toSorted((one, other) => (one.name < other.name ? -1 : 1));
 }

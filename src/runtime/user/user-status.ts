@@ -124,9 +124,8 @@ export function describeUser(
 ): UserStatus {
   const { state, context } = user.position;
   const usable = isUsable(user, now);
-  const authorized = state === "tokenActive" || state === "refreshed" || state === "reauthorized";
-  const due = refreshAt(user, windowMs);
-  const expiring = authorized && now >= due;
+  const due = expiringAt(user, windowMs);
+  const expiring = due !== null && now >= due;
   return {
     appUserId: user.id,
     oneupUserId: context.oneupUserId,
@@ -226,16 +225,29 @@ export function refreshAt(user: User, windowMs: number): number {
   return expiresAt - Math.min(windowMs * (1 + 0.2 * share(user.id)), life / 2);
 }
 
+/** When the user becomes `expiring` without a step, ms since 1970; `null`: it has no token, or is `expiring` already. */
+function expiringAt(user: User, windowMs: number): number | null {
+  const { state } = user.position;
+  const hasFreshToken = state === "tokenActive" || state === "refreshed" || state === "reauthorized";
+  return hasFreshToken ? refreshAt(user, windowMs) : null;
+}
+
+/** In how many whole ms that is; `undefined`: it does not. */
+export function untilExpiringMs(user: User, windowMs: number, now: number): number | undefined {
+  const at = expiringAt(user, windowMs);
+  return at === null ? undefined : Math.max(0, Math.ceil(at - now));
+}
+
 /** How long a look-up before a purge stays valid, ms: a number may become another user's. */
 const identifiedForMs = 15 * 60_000;
 
 /** Sends the machine `DUE` as of `at` if the token is due for a refresh, or if a purge must look up its user again. */
 export function awake(user: User, windowMs: number, now: number, at: number = now): User {
   const { state, context } = user.position;
-  const authorized = state === "tokenActive" || state === "refreshed" || state === "reauthorized";
+  const expires = expiringAt(user, windowMs);
   const isOld =
     state === "offboarding" && user.intent === null && at - (context.identifiedAt ?? 0) > identifiedForMs;
-  const isDue = isOld || (authorized && now >= refreshAt(user, windowMs));
+  const isDue = isOld || (expires !== null && now >= expires);
   return isDue ? stepped(user, { type: "DUE", at }) : user;
 }
 

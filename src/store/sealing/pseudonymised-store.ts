@@ -136,6 +136,7 @@ export function pseudonymisedStore(store: Store, names: HiddenNames, warn: (mess
     slots: store.slots,
     ...(store.events && { events: store.events }),
     counts: () => store.counts(),
+    tally: () => store.tally(),
     account: store.account,
     close: () => store.close(),
   };

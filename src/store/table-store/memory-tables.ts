@@ -27,12 +27,18 @@ export interface MemoryTables extends Tables {
 export function memoryTables(): MemoryTables {
   const rows = new Map<string, string>(); // as text, so that a caller cannot mutate the stored object
   const states = new Map<string, Sorted<string>>();
+  const stale = new Map<string, Sorted<Entry>>();
   const logs = new Map<string, KeptLog>();
   let account: AccountRow | undefined;
   const group = (state: string): Sorted<string> => {
     const ids = states.get(state) ?? new Sorted(compareIds);
     states.set(state, ids);
     return ids;
+  };
+  const staleIn = (state: string): Sorted<Entry> => {
+    const entries = stale.get(state) ?? new Sorted(compareEntries);
+    stale.set(state, entries);
+    return entries;
   };
   const tables: MemoryTables = {
     rows: {
@@ -55,6 +61,11 @@ export function memoryTables(): MemoryTables {
         for (const [state, ids] of states) if (ids.size > 0) counts[state] = ids.size;
         return counts;
       },
+    },
+    stale: {
+      add: (state, at, id) => staleIn(state).add({ at, id }),
+      delete: (state, at, id) => staleIn(state).delete({ at, id }),
+      count: (state, now) => stale.get(state)?.countWhile(({ at }) => at <= now) ?? 0,
     },
     logs: { get: (limit) => logs.get(limit), set: (limit, log) => void logs.set(limit, log) },
     outbox: memoryOutbox(),
@@ -80,6 +91,7 @@ function index(tables: Tables, id: string, text: string | undefined, change: "ad
   // A row from outside may name an unknown lane.
   if (waits !== null && lanes.includes(waits.lane)) tables.waiting[waits.lane][change](waits.since, id);
   tables.states[change](head.state, id);
+  if (head.staleAt !== undefined) tables.stale[change](head.state, head.staleAt, id);
 }
 
 function readableHead(text: string): Head | undefined {
@@ -96,9 +108,17 @@ function compareIds(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+interface Entry {
+  readonly at: number;
+  readonly id: string;
+}
+
+function compareEntries(a: Entry, b: Entry): number {
+  return a.at - b.at || compareIds(a.id, b.id);
+}
+
 function queue(): LaneQueue {
-  type Entry = { readonly at: number; readonly id: string };
-  const sorted = new Sorted<Entry>((a, b) => a.at - b.at || compareIds(a.id, b.id));
+  const sorted = new Sorted(compareEntries);
   return {
     add: (at, id) => sorted.add({ at, id }),
     delete: (at, id) => sorted.delete({ at, id }),

@@ -56,6 +56,14 @@ export class Sorted<T> {
     return items;
   }
 
+  /** How many items, from the first one on, `holds` is true for. */
+  countWhile(holds: (item: T) => boolean): number {
+    const full = lowest(this.#pieces.length, (at) => !holds(this.#pieces[at]?.at(-1) as T)); // no piece is empty
+    const last = this.#pieces[full];
+    const before = this.#pieces.slice(0, full).reduce((sum, piece) => sum + piece.length, 0);
+    return before + lowest(last?.length ?? 0, (at) => !holds(last?.[at] as T)); // within bounds
+  }
+
   /** The position of the item, or where it would be inserted; after all others this is the end of the last piece. */
   #find(item: T): { place: number; piece: T[] | undefined; index: number; found: boolean } {
     const last = this.#pieces.length - 1;

@@ -18,6 +18,7 @@ import {
   type Forecast,
   type Loaded,
   type Move,
+  type Tally,
 } from "../contract.ts";
 import {
   claimableAt,
@@ -72,6 +73,7 @@ export function tableStore(engine: TableEngine): Required<Store> {
     erase: (ask) => engine.write((tables) => erase(sameAccount(tables, ask), [...ask.ids, ask.to], ask.ids)),
     page: async ({ state, after, limit }) => engine.read((tables) => tables.states.page(state, after, limit)),
     counts: async () => engine.read((tables) => tables.states.counts()),
+    tally: async () => engine.read(tally),
     account: {
       load: async () =>
         engine.read((tables) => {
@@ -201,10 +203,20 @@ function put(tables: Tables, oldId: string, before: Head | undefined, id: string
     if (waitBefore !== null) tables.waiting[waitBefore.lane].delete(waitBefore.since, oldId);
     if (waitAfter !== null) tables.waiting[waitAfter.lane].add(waitAfter.since, id);
   }
-  if (moved || before?.state !== after.state) {
+  const isElsewhere = moved || before?.state !== after.state;
+  if (isElsewhere) {
     if (before !== undefined) tables.states.delete(before.state, oldId);
     tables.states.add(after.state, id);
   }
+  if (isElsewhere || before.staleAt !== after.staleAt) {
+    if (before?.staleAt !== undefined) tables.stale.delete(before.state, before.staleAt, oldId);
+    if (after.staleAt !== undefined) tables.stale.add(after.state, after.staleAt, id);
+  }
+}
+
+function tally({ states, stale }: Tables, now: number): Readonly<Record<string, Tally>> {
+  const counts = Object.entries(states.counts());
+  return Object.fromEntries(counts.map(([state, all]) => [state, { all, stale: stale.count(state, now) }]));
 }
 
 function claim(tables: Tables, { now, past }: Time, limit: number, lease: Lease): Batch {

@@ -75,6 +75,13 @@ export interface Tables {
     page(state: string | undefined, after: string | undefined, limit: number): readonly string[];
     counts(): Readonly<Record<string, number>>;
   };
+  /** Records that become stale, grouped by state, by the time at which they do. */
+  readonly stale: {
+    add(state: string, at: number, id: string): void;
+    delete(state: string, at: number, id: string): void;
+    /** How many in the state have a time up to `now`. */
+    count(state: string, now: number): number;
+  };
   readonly logs: { get(limit: string): KeptLog | undefined; set(limit: string, log: KeptLog): void };
   readonly outbox: OutboxTables;
   readonly account: { get(): AccountRow | undefined; set(row: AccountRow): void };

@@ -1,10 +1,10 @@
 /**
- * Listing: `page` and `counts`.
+ * Listing: `page`, `counts` and `tally`.
  *
  * @module
  */
 import assert from "node:assert/strict";
-import type { Chapter } from "./fixture.ts";
+import { refusedAsConflict, type Chapter } from "./fixture.ts";
 import { ids } from "./records.ts";
 
 export const listing: Chapter = (it) => {
@@ -125,6 +125,55 @@ export const listing: Chapter = (it) => {
       await store.commit(write(id, { state: "offboarded", expectedRevision: revision }));
     }
     assert.deepEqual({ ...(await store.counts()) }, { offboarded: truth.size });
+  });
+
+  it("tally() counts a record as stale from its time on", async (bench) => {
+    const { store, unit, write } = bench;
+    assert.deepEqual(await store.tally(), {});
+    await store.commit(write("ada", { staleInMs: 2 * unit }));
+    await store.commit(write("ben", { staleInMs: 4 * unit }));
+    await store.commit(write("cleo"));
+    await store.commit(write("dan", { state: "failed", staleInMs: 0 }));
+    const failed = { all: 1, stale: 1 };
+    assert.deepEqual(await store.tally(), { created: { all: 3, stale: 0 }, failed });
+    await bench.pass(3);
+    assert.deepEqual(await store.tally(), { created: { all: 3, stale: 1 }, failed });
+    await bench.pass(2);
+    assert.deepEqual(await store.tally(), { created: { all: 3, stale: 2 }, failed });
+    assert.deepEqual(await store.counts(), { created: 3, failed: 1 });
+  });
+
+  it("a commit sets anew when its record becomes stale", async (bench) => {
+    const { store, unit, write } = bench;
+    for (const id of ["ada", "ben", "cleo"]) await store.commit(write(id, { staleInMs: 0 }));
+    await store.commit(write("ada", { expectedRevision: 1, staleInMs: 2 * unit }));
+    await store.commit(write("ben", { expectedRevision: 1 }));
+    await store.commit(write("cleo", { expectedRevision: 1, state: "failed", staleInMs: 0 }));
+    refusedAsConflict(await store.commit(write("ben", { expectedRevision: 1, staleInMs: 0 })));
+    const failed = { all: 1, stale: 1 };
+    assert.deepEqual(await store.tally(), { created: { all: 2, stale: 0 }, failed });
+    await bench.pass(3);
+    assert.deepEqual(await store.tally(), { created: { all: 2, stale: 1 }, failed });
+  });
+
+  it("claim() and grant() do not change when a record becomes stale", async (bench) => {
+    const { store, unit, write } = bench;
+    await store.commit(write("ada", { dueInMs: 0, staleInMs: 2 * unit }));
+    await store.commit(write("ben", { lane: "bulk", staleInMs: 2 * unit }));
+    assert.deepEqual(await bench.claim(9), ["ada"]);
+    assert.deepEqual(await bench.grant(9), ["ben"]);
+    assert.deepEqual(await store.tally(), { created: { all: 2, stale: 0 } });
+    await bench.pass(3);
+    assert.deepEqual(await store.tally(), { created: { all: 2, stale: 2 } });
+    await store.commit(write("ada", { expectedRevision: 1, mode: "keep", lease: bench.lease("claimed") }));
+    assert.deepEqual(await store.tally(), { created: { all: 2, stale: 1 } });
+  });
+
+  it("move() sets anew when its record becomes stale", async ({ store, write }) => {
+    for (const id of ["a", "b"]) await store.commit(write(id, { staleInMs: 0 }));
+    await store.move({ from: "a", commit: write("y", { expectedRevision: 1, staleInMs: 0 }) });
+    await store.move({ from: "b", commit: write("z", { expectedRevision: 1 }) });
+    assert.deepEqual(await store.tally(), { created: { all: 2, stale: 1 } });
   });
 
   it("claim() and grant() change no state", async (bench) => {
