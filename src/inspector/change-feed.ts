@@ -6,15 +6,20 @@
 import type { Lifecycle, LifecycleEvent, UserStatus } from "../index.ts";
 import { internalsOf } from "../runtime/internals.ts";
 import type { SealedIds } from "./sealed-ids.ts";
-import type { Change } from "./shapes.ts";
+import { FlowCounter } from "./flow.ts";
+import type { Change, Flow } from "./shapes.ts";
 
 /** The steps that are kept. */
 const mostKept = 50;
+/** The steps before it looks that are counted. */
+const mostCounted = 1_000;
 
 /** The last steps, and those to come. */
 export interface ChangeFeed {
   /** Newest first. */
   latest(): readonly Change[];
+  /** The steps of the last hour in numbers, at this time, ms since 1970. */
+  flow(now: number): Flow;
   /** Follows the events of all processes until `signal` aborts, if they are on and not followed yet. Never rejects. */
   follow(signal: AbortSignal): Promise<void>;
   /** Ends the subscription. */
@@ -28,6 +33,8 @@ export function changeFeed(
   onChange: (isNew: boolean) => void,
 ): ChangeFeed {
   let seen: (() => Change)[] = [];
+  const inside = internalsOf(lifecycle);
+  const counter = new FlowCounter(inside?.process ?? null);
   let isFollowing = false;
 
   function add(change: () => Change, isNew: boolean): void {
@@ -37,19 +44,28 @@ export function changeFeed(
   }
 
   const close = lifecycle.subscribe((status) => {
-    if (!isFollowing) add(() => stepOf(lifecycle, ids, status), true); // else the event tells of it
+    if (isFollowing) return; // the event tells of it
+    const { from, to, at } = lastOf(status);
+    const alias = lifecycle.alias(status.appUserId);
+    counter.add({ from, to, at: at.getTime(), alias, process: inside?.process ?? null });
+    add(() => stepOf(lifecycle, ids, status), true);
   });
 
   return {
+    flow: (now) => counter.view(now),
     latest: () => seen.map((change) => change()),
     async follow(signal) {
       if (isFollowing) return;
       isFollowing = true;
       try {
-        const recent = await internalsOf(lifecycle)?.recentEvents(mostKept, signal);
+        const recent = await inside?.recentEvents(mostCounted, signal);
         if (recent === null || recent === undefined) return;
         seen = [];
-        for await (const event of recent.events) add(() => changeOf(ids, event), recent.isNew(event));
+        counter.clear();
+        for await (const event of recent.events) {
+          counter.add({ ...event, at: event.at.getTime() });
+          add(() => changeOf(ids, event), recent.isNew(event));
+        }
       } catch {
         // The store does not respond, or events were turned off: it is tried again.
       } finally {
@@ -67,9 +83,13 @@ function changeOf(ids: SealedIds, { appUserId, alias, from, to, type, at }: Life
 
 /** The last step of a user. */
 function stepOf(lifecycle: Lifecycle, ids: SealedIds, status: UserStatus): Change {
-  const { appUserId, state, since, history } = status;
-  const { at, from, to, event } = history.at(-1) ?? { at: since, from: null, to: state, event: "" };
+  const { appUserId } = status;
+  const { at, from, to, event } = lastOf(status);
   return { key: ids.seal("user", appUserId), alias: lifecycle.alias(appUserId), from, to, event, at };
+}
+
+function lastOf({ state, since, history }: UserStatus): Omit<Change, "key" | "alias"> {
+  return history.at(-1) ?? { at: since, from: null, to: state, event: "" };
 }
 
 /** Computes a value when it is first needed: most steps of a busy process are never shown. */

@@ -144,7 +144,8 @@ export class Live {
   async #keepLooking(first: Look): Promise<void> {
     const { clock } = this.#parts;
     const watching = linkSignals(this.#closing.signal);
-    let last = first;
+    const flowAt = ({ now }: Look): string => JSON.stringify(this.#feed.flow(now.getTime()));
+    let [last, lastFlow] = [first, flowAt(first)];
     let commentedAt = clock.monotonic();
     try {
       while (this.#pages.size > 0) {
@@ -154,9 +155,10 @@ export class Live {
         const look = await this.#look();
         const isOther = differs(last, look);
         this.#hasNews ||= isOther;
-        if (isOther || this.#hasBacklog) this.#sendOverview(this.#pages, look);
+        const flow = flowAt(look);
+        if (isOther || flow !== lastFlow || this.#hasBacklog) this.#sendOverview(this.#pages, look);
         this.#hasBacklog = false;
-        last = look;
+        [last, lastFlow] = [look, flow];
         this.#tellUsers();
         if (clock.monotonic() - commentedAt < commentEveryMs) continue;
         commentedAt = clock.monotonic();
@@ -178,7 +180,8 @@ export class Live {
   }
 
   #overviewOf(look: Look, masked: boolean): Overview {
-    return { ...look, basePath: this.#parts.basePath, masked, changes: this.#feed.latest() };
+    const flow = this.#feed.flow(look.now.getTime());
+    return { ...look, basePath: this.#parts.basePath, masked, flow, changes: this.#feed.latest() };
   }
 
   /** A user took a step, now or before. */

@@ -12,7 +12,7 @@ import type { SandboxControl } from "./sandbox-control.ts";
 import type { Overview } from "./shapes.ts";
 
 /** What one look shows. */
-export type Look = Omit<Overview, "basePath" | "masked" | "changes">;
+export type Look = Omit<Overview, "basePath" | "masked" | "changes" | "flow">;
 
 /** A look is shown again for so long, ms. */
 const freshMs = 900;

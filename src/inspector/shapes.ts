@@ -48,6 +48,7 @@ export interface Overview {
   readonly sandbox: boolean;
   /** Those that are over come last. */
   readonly imports: readonly ImportView[];
+  readonly flow: Flow;
   /** The last steps that were seen here, newest first. */
   readonly changes: readonly Change[];
 }
@@ -61,6 +62,39 @@ export interface ImportView extends OpenImport {
   readonly isOver: boolean;
   /** When it was first seen to be over; `null`: it is not, or was before. */
   readonly endedAt: Date | null;
+}
+
+/** The steps of the last hour: those of all processes where events are on, else those of this process. */
+export interface Flow {
+  /** From when on they are counted, if that is less than an hour ago. */
+  readonly since: Date | null;
+  /** The transitions that users passed, most often passed first. */
+  readonly arrows: readonly Arrow[];
+  /** The processes that took them, the last one first. */
+  readonly processes: readonly ProcessView[];
+}
+
+/** A transition that users passed. */
+export interface Arrow {
+  readonly from: string;
+  readonly to: string;
+  /** How often in the last hour. */
+  readonly hour: number;
+  /** How often in the last five minutes. */
+  readonly recent: number;
+}
+
+/** A process that took steps in the last hour. */
+export interface ProcessView {
+  /** Its number on its machine, and a random word. */
+  readonly name: string;
+  /** Whether it is the process that serves the page. */
+  readonly isThis: boolean;
+  /** Users that it took on in the last five minutes. */
+  readonly users: number;
+  /** Steps that it took in the last five minutes. */
+  readonly steps: number;
+  readonly lastAt: Date;
 }
 
 /** One step of a user: the event `change`. */

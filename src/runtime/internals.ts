@@ -14,6 +14,8 @@ import { readOrigins, type Origins } from "./account/origins.ts";
 export interface Internals {
   /** The store's name, e.g. `lmdb`. */
   readonly store: string;
+  /** The name of this process in leases and events. */
+  readonly process: string;
   /** The base URLs that calls go to. */
   readonly endpoints: Origins;
   /** The time of the lifecycle's clock, ms since 1970. */
@@ -57,6 +59,7 @@ export function createInternals(engine: Engine): Internals {
   const { clock, sealer, settings, store } = engine;
   return {
     store: settings.store.name,
+    process: engine.owner,
     endpoints: { api: settings.api, auth: settings.auth },
     now: () => clock.now(),
     format: () => sealer.format,

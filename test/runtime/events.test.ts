@@ -23,6 +23,8 @@ describe("events()", () => {
     await next;
     expect(inShort(seen)).toEqual([...onboarded("ada"), ...onboarded("eve")]);
     expect(seen[0]).toMatchObject({ alias: lifecycle.alias("ada"), cause: null, formerAlias: null });
+    expect(new Set(seen.map(({ process }) => process)).size).toBe(1);
+    expect(seen[0]?.process).toMatch(/^\d+-\w+$/);
     expect(seen.map(({ at }) => at)).toEqual(seen.map(() => expect.any(Date)));
     const versions = seen.slice(0, 3).map(({ version }) => version);
     expect(versions).toEqual(versions.toSorted((one, other) => one - other));

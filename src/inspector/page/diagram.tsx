@@ -6,6 +6,7 @@
  */
 import type { JSX } from "preact";
 import type { UserState } from "../../index.ts";
+import type { Arrow } from "../shapes.ts";
 import { count, stateNames, states, toneOf } from "./words.ts";
 
 /** The centre of each state. */
@@ -65,6 +66,28 @@ const edges: readonly Edge[] = [
   { from: "authorized", to: "offboarded", line: "M750 250L838 283" },
 ];
 
+/** Where the number of users that passed an edge stands, so that two edges side by side have theirs apart. */
+function labelOf({ line }: Edge): {
+  readonly x: number;
+  readonly y: number;
+  readonly anchor: "start" | "middle" | "end";
+} {
+  const [x1 = 0, y1 = 0, ...rest] = (line.match(/-?\d+/g) ?? []).map(Number);
+  const [a = 0, b = 0, c = 0, d = 0, x2 = 0, y2 = 0] = rest;
+  if (line.includes("H"))
+    return { x: (x1 + a) / 2, y: rows.includes(y1 - 8) ? y1 + 14 : y1 - 6, anchor: "middle" };
+  if (line.includes("V")) {
+    const isLeft = columns.includes(x1 + 14);
+    return { x: isLeft ? x1 - 6 : x1 + 6, y: (y1 + a) / 2 + 4, anchor: isLeft ? "end" : "start" };
+  }
+  if (line.includes("C"))
+    return { x: (x1 + 3 * a + 3 * c + x2) / 8, y: (y1 + 3 * b + 3 * d + y2) / 8 - 6, anchor: "middle" };
+  return { x: (x1 + a) / 2 + 8, y: (y1 + b) / 2 - 4, anchor: "start" };
+}
+
+const rows: readonly number[] = [80, 190, 310];
+const columns: readonly number[] = Object.values(places).map(([x]) => x);
+
 const inGrant: ReadonlySet<string> = new Set(["tokenActive", "expiring", "refreshed", "reauthorized"]);
 
 /** What to draw. */
@@ -74,12 +97,14 @@ export interface Shown {
   /** One user: its state, and the states it came through. */
   readonly current?: string;
   readonly path?: readonly { readonly from: string | null; readonly to: string }[];
+  /** How often each transition was passed. */
+  readonly flow?: readonly Arrow[];
   /** The address of a state's users. */
   readonly href?: (state: UserState) => string;
 }
 
 /** See the module. */
-export function Diagram({ counts, current, path = [], href }: Shown): JSX.Element {
+export function Diagram({ counts, current, path = [], flow = [], href }: Shown): JSX.Element {
   const visited = new Set(path.flatMap(({ from, to }) => [from, to]));
   const isLit = ({ from, to }: Edge): boolean =>
     path.some(
@@ -88,6 +113,13 @@ export function Diagram({ counts, current, path = [], href }: Shown): JSX.Elemen
         (step.from === from || (from === "authorized" && inGrant.has(step.from ?? ""))) &&
         (step.to === to || (to === "authorized" && inGrant.has(step.to))),
     );
+  const passed = (edge: Edge): { readonly hour: number; readonly recent: number } => {
+    const stands = (end: Edge["from"], state: string): boolean =>
+      end === state || (end === "authorized" && inGrant.has(state));
+    const along = flow.filter(({ from, to }) => stands(edge.from, from) && stands(edge.to, to));
+    const sum = (of: "hour" | "recent"): number => along.reduce((all, one) => all + one[of], 0);
+    return { hour: sum("hour"), recent: sum("recent") };
+  };
   const isDim = (state: UserState): boolean =>
     counts === undefined ? !visited.has(state) && current !== state : (counts[state] ?? 0) === 0;
   return (
@@ -113,14 +145,25 @@ export function Diagram({ counts, current, path = [], href }: Shown): JSX.Elemen
         <text class="note" x={granted.x + 14} y={granted.y + granted.height - 12}>
           has a grant
         </text>
-        {edges.map((edge) => (
-          <path
-            key={edge.line}
-            class={isLit(edge) ? "edge lit" : "edge"}
-            d={edge.line}
-            marker-end={isLit(edge) ? "url(#tip-lit)" : "url(#tip)"}
-          />
-        ))}
+        {edges.map((edge) => {
+          const { hour, recent } = passed(edge);
+          const isBright = isLit(edge) || recent > 0;
+          const { x, y, anchor } = labelOf(edge);
+          return (
+            <g key={edge.line}>
+              <path
+                class={isLit(edge) ? "edge lit" : recent > 0 ? "edge flowing" : "edge"}
+                d={edge.line}
+                marker-end={isBright ? "url(#tip-lit)" : "url(#tip)"}
+              />
+              {hour > 0 && (
+                <text class={recent > 0 ? "passed recent" : "passed"} x={x} y={y} text-anchor={anchor}>
+                  {count(hour)}
+                </text>
+              )}
+            </g>
+          );
+        })}
         {stateNames.map((state) => {
           const [x, y] = places[state];
           const users = counts?.[state] ?? 0;

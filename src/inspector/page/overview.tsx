@@ -19,15 +19,17 @@ const lanes: readonly { readonly lane: Lane; readonly about: string }[] = [
 
 /** See the module. */
 export function Overview({ data, now }: { readonly data: Data; readonly now: number }): JSX.Element {
-  const { counts, total, changes } = data;
+  const { counts, total, changes, flow } = data;
   const usersIn = `${count(total)} ${total === 1 ? "user" : "users"}`;
   return (
     <>
       <Section title="Lifecycle" aside={usersIn} wide>
-        <Diagram counts={counts} href={(state) => `users?state=${state}`} />
+        <Diagram counts={counts} flow={flow.arrows} href={(state) => `users?state=${state}`} />
       </Section>
       <Quota data={data} />
       <HeldBack data={data} now={now} />
+      <Passed data={data} now={now} />
+      <Processes data={data} now={now} />
       <Section title="Latest steps" aside="newest first" wide>
         {changes.length === 0 ? (
           <p class="empty">No step since this page was opened.</p>
@@ -108,6 +110,93 @@ function Quota({ data }: { readonly data: Data }): JSX.Element {
           ))}
         </tbody>
       </table>
+    </Section>
+  );
+}
+
+/** Transitions in one list. */
+const mostArrows = 12;
+
+/** How many users passed each transition. */
+function Passed({ data, now }: { readonly data: Data; readonly now: number }): JSX.Element {
+  const { since, arrows } = data.flow;
+  const aside =
+    since === null ? (
+      "the last hour"
+    ) : (
+      <>
+        since <When at={since} now={now} />
+      </>
+    );
+  return (
+    <Section title="Flow" aside={aside}>
+      {arrows.length === 0 ? (
+        <p class="empty">No user has passed from one state to another.</p>
+      ) : (
+        <table class="lanes">
+          <thead>
+            <tr>
+              <th scope="col">transition</th>
+              <th scope="col">5 min</th>
+              <th scope="col">hour</th>
+            </tr>
+          </thead>
+          <tbody>
+            {arrows.slice(0, mostArrows).map(({ from, to, recent, hour }) => (
+              <tr key={`${from} ${to}`}>
+                <th scope="row">
+                  <State state={from} /> → <State state={to} />
+                </th>
+                <td>{count(recent)}</td>
+                <td>{count(hour)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </Section>
+  );
+}
+
+/** A process that took no step for so long may be gone, or has nothing to do, ms. */
+const silentMs = 60_000;
+
+/** Which processes took users on. */
+function Processes({ data, now }: { readonly data: Data; readonly now: number }): JSX.Element {
+  const { processes } = data.flow;
+  return (
+    <Section title="Processes at work" aside="the last hour">
+      {processes.length === 0 ? (
+        <p class="empty">
+          None has taken a step. Those of other processes are seen where <code>events</code> are on.
+        </p>
+      ) : (
+        <table class="lanes">
+          <thead>
+            <tr>
+              <th scope="col">process</th>
+              <th scope="col">users in 5 min</th>
+              <th scope="col">steps</th>
+              <th scope="col">last step</th>
+            </tr>
+          </thead>
+          <tbody>
+            {processes.slice(0, mostArrows).map(({ name, isThis, users, steps, lastAt }) => (
+              <tr key={name} class={now - new Date(lastAt).getTime() > silentMs ? "silent" : undefined}>
+                <th scope="row">
+                  <code>{name}</code>
+                  {isThis && <span class="soft"> (this one)</span>}
+                </th>
+                <td>{count(users)}</td>
+                <td>{count(steps)}</td>
+                <td>
+                  <When at={lastAt} now={now} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
     </Section>
   );
 }

@@ -125,7 +125,8 @@ function reportedWrite(
 function newEvents(engine: Engine, user: User, from: string | undefined): Pick<Commit, "events"> {
   const { setting } = engine.outbox;
   if (setting === null || !setting.isOn) return {};
-  const events = eventsOf(engine, user, { epoch: setting.epoch, at: engine.clock.now(), from });
+  const { clock, owner } = engine;
+  const events = eventsOf(engine, user, { epoch: setting.epoch, at: clock.now(), from, process: owner });
   // seam: events-are-in-the-commit-of-their-steps
   return events.length === 0 ? {} : { events };
 }

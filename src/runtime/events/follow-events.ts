@@ -125,7 +125,7 @@ export function eventsAreOff(): LifecycleError {
 async function opened(
   engine: Engine,
   { key }: StoredEvent,
-  { id, alias, type, from, to, cause, by, at, version, was }: UserEventValue,
+  { id, alias, type, from, to, cause, by, at, version, was, process }: UserEventValue,
   cursor: string,
 ): Promise<LifecycleEvent> {
   const { keys, sealer } = engine;
@@ -142,6 +142,7 @@ async function opened(
     at: new Date(at),
     version,
     formerAlias: was ?? null,
+    process: process ?? null,
   };
 }
 

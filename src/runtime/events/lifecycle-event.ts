@@ -44,4 +44,9 @@ export interface LifecycleEvent {
   readonly version: number;
   /** The alias that the user had before, if this event renamed it. */
   readonly formerAlias: string | null;
+  /**
+   * The process that took the step: its number on its machine, and a random word. `null` for `FORGOTTEN`, and for events
+   * of a release that did not tell.
+   */
+  readonly process: string | null;
 }

@@ -28,6 +28,8 @@ export interface UserEventValue {
   readonly id: SealedId | null;
   /** The alias that the user had before this commit, if that renamed it. */
   readonly was?: string;
+  /** The process that wrote it; an earlier release did not tell. */
+  readonly process?: string;
   /** See `Outbox`. */
   readonly epoch: number;
 }
@@ -46,11 +48,13 @@ interface CommitFacts {
   readonly epoch: number;
   readonly at: number;
   readonly from: string | undefined;
+  readonly process: string;
 }
 
 /** The events of what the user's next commit makes durable. */
-export function eventsOf(naming: Naming, user: User, { epoch, at, from }: CommitFacts): readonly NewEvent[] {
+export function eventsOf(naming: Naming, user: User, facts: CommitFacts): readonly NewEvent[] {
   const { sealer } = naming;
+  const { epoch, at, from, process } = facts;
   const { state } = user.position;
   const was = from === undefined || isTombstoneId(from) ? undefined : sealer.alias(from);
   const taken = unsavedSteps(user);
@@ -74,6 +78,7 @@ export function eventsOf(naming: Naming, user: User, { epoch, at, from }: Commit
       version,
       id,
       ...(was !== undefined && { was }),
+      process,
       epoch,
     };
     return { key, value: value as unknown as Json }; // plain JSON values
@@ -116,16 +121,15 @@ export function readUserEvent(value: Json): UserEventValue | null {
 
 function isUserEvent(value: unknown): value is UserEventValue {
   if (!isObject(value)) return false;
-  const { alias, type, from, to, cause, by, at, version, id, was, epoch } = value;
+  const { alias, type, from, to, cause, by, at, version, id, was, process, epoch } = value;
   return (
     [alias, type, to].every((word) => typeof word === "string") &&
     (from === null || typeof from === "string") &&
     (cause === undefined || typeof cause === "string") &&
-    (by === undefined || typeof by === "string") &&
     isTime(at) &&
     isCount(version) &&
     (id === null || (isObject(id) && typeof id["key"] === "string" && typeof id["text"] === "string")) &&
-    (was === undefined || typeof was === "string") &&
+    [by, process, was].every((word) => word === undefined || typeof word === "string") &&
     isCount(epoch)
   );
 }

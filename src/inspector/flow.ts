@@ -1,0 +1,88 @@
+/**
+ * Counts the steps of the last hour: how many users passed each transition, and which processes took them.
+ *
+ * @module
+ */
+import type { Arrow, Flow, ProcessView } from "./shapes.ts";
+
+/** A step to be counted. */
+export interface Step {
+  readonly from: string | null;
+  readonly to: string;
+  /** When it was taken, ms since 1970. */
+  readonly at: number;
+  readonly alias: string;
+  /** The process that took it; `null`: not known. */
+  readonly process: string | null;
+}
+
+const hourMs = 3_600_000;
+const recentMs = 300_000;
+/** Steps that are counted; of more, the last ones. */
+const mostCounted = 20_000;
+
+/** See the module. */
+export class FlowCounter {
+  readonly #own: string | null;
+  #steps: Step[] = [];
+  #since: number | null = null;
+
+  /** `own`: the name of this process. */
+  constructor(own: string | null) {
+    this.#own = own;
+  }
+
+  /** Begins anew: the steps that are kept will be told again. */
+  clear(): void {
+    this.#steps = [];
+    this.#since = null;
+  }
+
+  add(step: Step): void {
+    this.#since = Math.min(this.#since ?? step.at, step.at);
+    this.#steps.push(step);
+    if (this.#steps.length <= 2 * mostCounted) return;
+    this.#steps = this.#steps.slice(-mostCounted);
+    this.#since = this.#steps[0]?.at ?? null;
+  }
+
+  /** What is counted at this time, ms since 1970. */
+  view(now: number): Flow {
+    const inHour = this.#steps.filter(({ at }) => at > now - hourMs);
+    this.#steps = inHour;
+    const arrows = new Map<string, Arrow>();
+    const processes = new Map<string, { lastAt: number; steps: number; users: Set<string> }>();
+    for (const { from, to, at, alias, process } of inHour) {
+      const isRecent = at > now - recentMs;
+      if (from !== null && from !== to) {
+        const name = `${from} ${to}`;
+        const { hour, recent } = arrows.get(name) ?? { hour: 0, recent: 0 };
+        arrows.set(name, { from, to, hour: hour + 1, recent: recent + Number(isRecent) });
+      }
+      if (process === null) continue;
+      const seen = processes.get(process) ?? { lastAt: at, steps: 0, users: new Set() };
+      processes.set(process, seen);
+      seen.lastAt = Math.max(seen.lastAt, at);
+      if (!isRecent) continue;
+      seen.steps++;
+      seen.users.add(alias);
+    }
+    const shown = [...processes].map(([name, { lastAt, steps, users }]): ProcessView => ({
+      name,
+      isThis: name === this.#own,
+      users: users.size,
+      steps,
+      lastAt: new Date(lastAt),
+    }));
+    return {
+      since: this.#since !== null && this.#since > now - hourMs ? new Date(this.#since) : null,
+      arrows: [...arrows.values()].toSorted((one, other) => other.hour - one.hour),
+      processes: shown
+        .toSorted((one, other) => Number(other.lastAt) - Number(one.lastAt))
+        .slice(0, mostProcesses),
+    };
+  }
+}
+
+/** Processes that are shown. */
+const mostProcesses = 50;
