@@ -7,7 +7,9 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from "p
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { serve, type Serving } from "../../src/cli/inspector/serve.ts";
 import { lmdb } from "../../adapters/lmdb.ts";
+import { startChild } from "../support/child.ts";
 import { needing, pathOf } from "../support/needs.ts";
+import { onDisk } from "../support/on-disk.ts";
 import { afterwards, folder, scene, type Scene } from "../support/scene.ts";
 
 const hostile = [
@@ -16,7 +18,10 @@ const hostile = [
   '🦉 & "owl"',
   "x".repeat(512),
 ];
-const views = ["", "users", "users?state=tokenActive", "account"];
+const worker = new URL("worker.child.ts", import.meta.url);
+const views = ["", "users", "users?state=tokenActive", "imports", "account", "sandbox"];
+/** A phone, a small screen, a large one, and 4k. */
+const widths = [390, 1280, 1920, 3840];
 
 describe("the inspector's page", needing(["chromium"]), () => {
   let browser: Browser;
@@ -102,6 +107,69 @@ describe("the inspector's page", needing(["chromium"]), () => {
     expect(page.faults).toEqual([]);
   });
 
+  it("shows imports and the sandbox live, by addresses of their own, and the back button works", async () => {
+    const { lifecycle, sandbox } = await worldOf(["ada@example.org"]);
+    const page = await opened(await inspect(lifecycle));
+    const base = new URL(page.url());
+    await page.goto(new URL("imports", base).href);
+    await page.getByText("No import has users without a token.").waitFor();
+    await lifecycle.account.pause({ lane: "bulk", reason: "a look first" });
+    const running = lifecycle.onboardMany(["bob", "cyd"], { name: "spring-2026", expect: "new" });
+    await page.getByRole("heading", { name: "spring-2026" }).waitFor();
+    await page.getByText("a look first").waitFor();
+    const bar = page.getByRole("progressbar");
+    expect(await bar.getAttribute("aria-valuenow")).toBe("0");
+    await lifecycle.account.unpause();
+    await running;
+    await expect.poll(() => bar.getAttribute("aria-valuenow"), { timeout: 60_000 }).toBe("2");
+    await page.getByText("over,").waitFor();
+
+    await page.getByRole("link", { name: "Sandbox" }).click();
+    await page.locator("tr", { hasText: "exchangeCode" }).first().waitFor();
+    sandbox.fail({ call: "refreshToken", status: 503, times: 7 });
+    await page.getByText("HTTP 503").waitFor();
+    await page.reload();
+    await page.getByText("HTTP 503").waitFor();
+    await page.goBack();
+    await page.getByRole("heading", { name: "spring-2026" }).waitFor();
+    expect(await page.title()).toBe("Imports · oneup-lifecycle");
+    expect(page.faults).toEqual([]);
+  });
+
+  it("shows that a process was killed, and that another goes on with its users", async () => {
+    const path = folder("inspector-killed");
+    const { sandbox, server, open } = await scene();
+    const work = {
+      url: server.url,
+      credentials: sandbox.credentials,
+      path,
+      leaseMs: 8_000,
+      timeoutMs: 5_000,
+      graceMs: 1_000,
+    };
+    const lifecycle = await open({ ...onDisk(path), events: { keep: "1d" } });
+    const page = await opened(await inspect(lifecycle));
+    sandbox.fail({ call: "exchangeCode", delayMs: 600_000, times: Infinity });
+    const killed = startChild(worker, { ...work, ids: ["ada"] });
+    afterwards(() => killed.kill("SIGKILL"));
+    const processes = page.locator(".card", { has: page.getByText("Processes at work") });
+    await processes.getByText(`${killed.pid}-`).waitFor();
+    await page.locator(".diagram .passed").first().waitFor();
+    await page.getByRole("link", { name: "Users" }).click();
+    await page.getByRole("link", { name: "ada" }).click();
+    await page.getByText("another process runs it").waitFor();
+    killed.kill("SIGKILL");
+    await killed.ended;
+    sandbox.clearFaults();
+    const next = startChild(worker, { ...work, ids: [] });
+    afterwards(() => next.kill("SIGKILL"));
+    await page.getByText(/The user is (?:tokenActive|reauthorized)/).waitFor();
+    await page.getByRole("link", { name: "Overview" }).click();
+    await processes.getByText(`${next.pid}-`).waitFor();
+    await processes.getByText(`${killed.pid}-`).waitFor();
+    expect(page.faults).toEqual([]);
+  });
+
   it("shows hostile ids as text", async () => {
     const { lifecycle } = await worldOf(hostile);
     const page = await opened(await inspect(lifecycle));
@@ -121,27 +189,28 @@ describe("the inspector's page", needing(["chromium"]), () => {
       await lifecycle.onboard("late", { waitMs: 0 });
       await lifecycle.account.pause({ reason: "a bill" });
       const inspected = await inspect(lifecycle);
-      for (const width of [390, 1280, 1920]) {
-        const page = await opened(inspected, {
-          colorScheme,
-          viewport: { width, height: 850 },
-          bypassCSP: true, // for axe itself
-        });
-        const base = new URL(page.url());
-        await page.getByRole("link", { name: "Users" }).click();
-        await page.getByRole("link", { name: "late" }).click();
-        await page.locator(".timeline").waitFor();
-        const user = page.url().slice(base.href.length);
-        for (const view of [...views, user]) {
-          await page.goto(new URL(view, base).href);
-          await page.locator(".card").first().waitFor();
-          await page.evaluate(axe.source);
+      const page = await opened(inspected, { colorScheme, bypassCSP: true }); // for axe itself
+      const stop = new AbortController();
+      const running = lifecycle.onboardMany(["eve"], { name: "x".repeat(64), signal: stop.signal });
+      const base = new URL(page.url());
+      await page.getByRole("link", { name: "Users" }).click();
+      await page.getByRole("link", { name: "late" }).click();
+      await page.locator(".timeline").waitFor();
+      const user = page.url().slice(base.href.length);
+      for (const view of [...views, user]) {
+        await page.goto(new URL(view, base).href);
+        await page.locator(".card").first().waitFor();
+        await page.evaluate(axe.source);
+        for (const width of widths) {
+          await page.setViewportSize({ width, height: 850 });
           const { violations } = await page.evaluate<{ violations: { id: string }[] }>("axe.run()");
           expect({ view, width, ids: violations.map(({ id }) => id) }).toEqual({ view, width, ids: [] });
           const over = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
           expect({ view, width, over: Number(over) > 0 }).toEqual({ view, width, over: false });
         }
       }
+      stop.abort();
+      await running.catch(() => {});
     },
   );
 });
