@@ -9,6 +9,7 @@ import { exactOnLmdb, exactOnPostgres, exactOnRedis } from "./exact.ts";
 import { fhirAt25Ms } from "./fhir.ts";
 import { flatOnLmdb, flatOnPostgres, flatOnRedis } from "./flat.ts";
 import { importTime, onboardMemory } from "./fresh.ts";
+import { inspectorOnLmdb } from "./inspector.ts";
 import { onboardAt0Ms, onboardAt25Ms } from "./onboard.ts";
 import { postgresAt0Ms, postgresAt50Ms, postgresTrips } from "./postgres.ts";
 import { recoveryOnLmdb, recoveryOnPostgres, recoveryOnRedis } from "./recovery.ts";
@@ -26,6 +27,7 @@ interface Measurable {
 
 const of0Ms = ["ratio", "cpu", "users_per_s", "bare_per_s", "cpu_per_user", "bare_cpu_per_user"];
 const ofEvents = ["ratio.alone", "commits_per_s.alone", "ratio.together", "commits_per_s.together"];
+const ofInspector = ["first.growth", "users.growth", "next.growth", "pages.20", "first", "users", "next"];
 const outcomes = ["created_twice", "failed", "lost", "all_done_s"];
 const counts = ["max_in_window", "refused", "used"];
 const atSizes = ["growth", "inspect", "rss", "grant", "counts", "forecast"];
@@ -57,6 +59,7 @@ const measurables: readonly Measurable[] = [
   { names: ofEvents.map((what) => `events.lmdb.${what}`), take: eventsOnLmdb },
   { names: ofEvents.map((what) => `events.redis.${what}`), take: eventsOnRedis },
   { names: ofEvents.map((what) => `events.postgres.${what}`), take: eventsOnPostgres },
+  { names: ofInspector.map((what) => `inspector.${what}`), take: inspectorOnLmdb },
   { names: ["import.ms"], take: importTime },
   { names: ["testkit.ms"], take: testkit },
 ];

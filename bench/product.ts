@@ -21,6 +21,9 @@ export const { createLifecycle, keyFile }: typeof import("oneup-lifecycle") = aw
 export const { createSandbox }: typeof import("oneup-lifecycle/sandbox") = await import(
   new URL("src/sandbox/index.js", built).href
 );
+export const { createInspector }: typeof import("oneup-lifecycle/inspector") = await import(
+  new URL("src/inspector/index.js", built).href
+);
 export const { createTestLifecycle }: typeof import("oneup-lifecycle/testing") = await import(
   new URL("src/testing/index.js", built).href
 );
