@@ -131,7 +131,7 @@ async function opened(lifecycle: Lifecycle): Promise<Visit> {
     async open() {
       const { body } = await send("api/live");
       if (body === null) throw new Error("a live view without a body");
-      return body as unknown as AsyncIterable<Uint8Array>; // as Node's streams are
+      return body;
     },
   };
 }
