@@ -18,6 +18,7 @@ import type {
   StoreAdapter,
   Tally,
 } from "../src/store/contract.ts";
+import type { MovableStore } from "../src/store/movable.ts";
 import { keyvView, sharedBackend, type KeyvView } from "../src/store/keyv-view.ts";
 import { encodeValue, shown } from "../src/store/row-rules.ts";
 import { ServerTime, type Behind } from "../src/store/server-time.ts";
@@ -41,6 +42,7 @@ import {
   type Write,
 } from "./postgres/rows.ts";
 import { versionWithEvents, versionWithTimes } from "./postgres/tables.ts";
+import { postgresTransfer } from "./postgres/transfer.ts";
 
 export type { PostgresClient, PostgresPool, Statement, Where } from "./postgres/links.ts";
 
@@ -175,7 +177,7 @@ function postgresStore(
   account: string,
   clock: Clock,
   version: number,
-): Store {
+): Store | MovableStore {
   const time = new ServerTime(clock);
   const known = (): string => JSON.stringify(time.known());
   const verb = (doing: Verb["doing"], repeatable: boolean, call: string): Verb => ({
@@ -307,6 +309,7 @@ function postgresStore(
       return Object.fromEntries(all.map(([state, n]) => [state, { all: n, stale: 0 }]));
     },
     ...(version >= versionWithEvents && { events: postgresOutbox(verb, ask) }),
+    ...(version >= versionWithTimes && { transfer: postgresTransfer(connection, s, account) }),
     account: {
       load: () => ask<AccountRecord | null>(verbs.loadAccount),
       commit: async ({ value, expectedRevision, writeId, identity = null }) =>

@@ -16,6 +16,7 @@ import {
   type Store,
   type StoreAdapter,
 } from "../src/store/contract.ts";
+import type { MovableStore } from "../src/store/movable.ts";
 import { keyvView, sharedBackend, type KeyvView } from "../src/store/keyv-view.ts";
 import { decodeRow, encodeRow, shown, type Row } from "../src/store/row-rules.ts";
 import { ServerTime, type Behind } from "../src/store/server-time.ts";
@@ -33,6 +34,7 @@ import { logOf } from "./redis/log-of.ts";
 import { redisOutbox } from "./redis/outbox.ts";
 import type { Script } from "./redis/script.ts";
 import { scripts } from "./redis/scripts.ts";
+import { redisTransfer, walkOf } from "./redis/transfer.ts";
 
 export type { HasClient, RedisClient, RedisCluster, Where } from "./redis/link.ts";
 
@@ -141,7 +143,7 @@ function keysOf(prefix: string, account: string): Keys {
   };
 }
 
-function redisStore(connection: Connection, keys: Keys, clock: Clock): Store {
+function redisStore(connection: Connection, keys: Keys, clock: Clock): MovableStore {
   const run = (script: Script, more: readonly string[], args: readonly string[] = []): Promise<Reply> =>
     connection.run(script, [...keys.indexes, ...more], args);
   const loads = new Batches<string>(async (rows) => {
@@ -253,6 +255,7 @@ function redisStore(connection: Connection, keys: Keys, clock: Clock): Store {
       );
     },
     events: redisOutbox((script, args) => run(script, [], args)),
+    transfer: redisTransfer({ run, ...keys, logs: (limit) => keys.logs(limit), ...walkOf(connection, keys) }),
     account: {
       async load() {
         const { text } = await rowAt(keys.account);

@@ -112,7 +112,8 @@ export function endpointsFromEnv(): NonNullable<LifecycleOptions["endpoints"]> {
   return { ...(api !== undefined && { api }), ...(auth !== undefined && { auth }) };
 }
 
-function required(name: string): string {
+/** The value of a variable. @throws {LifecycleError} `INVALID_OPTION` if there is none */
+export function required(name: string): string {
   const value = process.env[name];
   if (value !== undefined && value !== "") return value;
   throw new LifecycleError(
@@ -131,13 +132,18 @@ function isOn(name: string): boolean {
   );
 }
 
-/** The keys in the environment; `undefined`: there are none. @throws {LifecycleError} `INVALID_OPTION` */
-export function keysFromEnv(): Exclude<Encryption, KeyProvider> | undefined {
-  const [keys = "", file = ""] = [process.env["ONEUP_KEY"], process.env["ONEUP_KEY_FILE"]];
+/**
+ * The keys in the variable, or in the file that the one with `_FILE` names; `undefined`: there are none.
+ * @throws {LifecycleError} `INVALID_OPTION`
+ */
+export function keysFromEnv(
+  name: "ONEUP_KEY" | "ONEUP_NEW_KEY" = "ONEUP_KEY",
+): Exclude<Encryption, KeyProvider> | undefined {
+  const [keys = "", file = ""] = [process.env[name], process.env[`${name}_FILE`]];
   if (keys !== "" && file !== "") {
     throw new LifecycleError(
       "INVALID_OPTION",
-      "Cannot start: one of the environment variables ONEUP_KEY and ONEUP_KEY_FILE must be set, and both are",
+      `Cannot start: one of the environment variables ${name} and ${name}_FILE must be set, and both are`,
     );
   }
   if (keys !== "") return { keys: keys.split(",") };

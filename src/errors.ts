@@ -33,6 +33,7 @@
  * | `NOT_DECLARED` | 1upHealth does not declare support for this; nothing was sent |
  * | `STORE_UNAVAILABLE` | the store did not answer in time or failed; nothing is lost |
  * | `STORE_UNUSABLE` | the store cannot be opened as it is, or was emptied or replaced under this process |
+ * | `STORE_MOVED` | the users of this store were moved to another one, or are being moved; valid tokens are still served |
  * | `KEY_REFUSED` | the encryption key is missing, malformed, retired or still in use, or does not open this store; retryable if a key service did not answer |
  * | `RECORD_TOO_NEW` | a newer version of this library wrote the record; it was left untouched |
  * | `RECORD_DAMAGED` | a record does not decode, or its secrets do not open; `reauthorize()` gets a new grant |
@@ -62,6 +63,7 @@ export type ErrorCode =
   | "NOT_DECLARED"
   | "STORE_UNAVAILABLE"
   | "STORE_UNUSABLE"
+  | "STORE_MOVED"
   | "KEY_REFUSED"
   | "RECORD_TOO_NEW"
   | "RECORD_DAMAGED"

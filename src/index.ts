@@ -163,3 +163,6 @@ export type {
 export type { KeyvView, KeyvViewOptions, KeyvStorage } from "./store/keyv-view.ts";
 export type { GateName } from "./guard/gates.ts";
 export type { FailureReason, GateReason, GateState, UserState } from "../machines/index.ts";
+export { abortMove } from "./runtime/moving/abort-move.ts";
+export type { MoveOptions, MoveProgress, MoveSummary } from "./runtime/moving/move-options.ts";
+export { moveStore } from "./runtime/moving/move-store.ts";

@@ -105,6 +105,7 @@ export const nextSteps: Readonly<Record<ErrorCode, string>> = {
   STORE_UNAVAILABLE:
     "check that the store runs, can be reached from this machine and takes writes; nothing is lost, and work continues by itself",
   STORE_UNUSABLE: "do what the message names, and start the process again",
+  STORE_MOVED: "stop this process, and start it with the store that the users were moved to",
   KEY_REFUSED:
     "give the key that the message names (encryption, ONEUP_KEY_FILE, ONEUP_KEY), from where you keep keys; oneup-lifecycle keys fingerprint FILE names the keys of a file",
   RECORD_TOO_NEW: "update this process to the release that wrote the record",

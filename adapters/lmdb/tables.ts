@@ -58,6 +58,8 @@ export function lmdbTables(root: RootDatabase, account: string): LmdbTables {
       get: (id) => rows.get(id),
       set: (id, text) => write(rows.put(id, text)),
       delete: (id) => write(rows.remove(id)),
+      after: (id, limit) =>
+        Array.from(rows.getKeys({ ...(id !== undefined && { start: id, exclusiveStart: true }), limit })),
     },
     due: {
       add: (at, id) => write(due.put([at, id], true)),
@@ -98,7 +100,7 @@ export function lmdbTables(root: RootDatabase, account: string): LmdbTables {
       },
       set(row) {
         seen = null;
-        write(accountRows.put("account", row));
+        write(row === undefined ? accountRows.remove("account") : accountRows.put("account", row));
       },
     },
   };

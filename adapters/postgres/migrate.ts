@@ -56,11 +56,13 @@ export async function migrate(connection: Connection, schema: string): Promise<v
   );
 }
 
-async function inTransaction(client: PostgresClient, task: () => Promise<void>): Promise<void> {
+/** Runs the task in a transaction, and rolls it back if it fails. */
+export async function inTransaction<T>(client: PostgresClient, task: () => Promise<T>): Promise<T> {
   await client.query({ text: "BEGIN" });
   try {
-    await task();
+    const done = await task();
     await client.query({ text: "COMMIT" });
+    return done;
   } catch (error) {
     await client.query({ text: "ROLLBACK" }).catch(() => {}); // the connection is lost, and the transaction with it
     throw error;

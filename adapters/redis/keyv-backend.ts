@@ -78,7 +78,7 @@ export function keyvBackend(
 }
 
 /** Escapes a text for use in a glob pattern. */
-function globbed(text: string): string {
+export function globbed(text: string): string {
   return text.replaceAll(/[\\*?[\]^-]/g, String.raw`\$&`);
 }
 

@@ -13,6 +13,7 @@ import { inspect } from "./commands/inspect.ts";
 import { fingerprintKeys, listKeys, retireKey, rotateKeys } from "./commands/keys.ts";
 import { limits } from "./commands/limits.ts";
 import { migrate } from "./commands/migrate.ts";
+import { move } from "./commands/move.ts";
 import { onboard } from "./commands/onboard.ts";
 import { pause, unpause } from "./commands/pause.ts";
 import { reconcile } from "./commands/reconcile.ts";
@@ -64,6 +65,7 @@ export const commandGroups: readonly CommandGroup[] = [
       retireKey,
       backup,
       migrate,
+      move,
     ],
   },
 ];

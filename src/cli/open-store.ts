@@ -29,9 +29,12 @@ export async function adapterOf({ texts }: Pick<Given, "texts">): Promise<StoreA
   const given = texts.get("store");
   const place = given ?? process.env["ONEUP_STORE"] ?? "";
   if (place === "") throw new UsageError("No store given: set ONEUP_STORE or use --store PLACE");
-  return /^[^:]*\.[cm]?[jt]s$/.test(place)
-    ? adapterIn(place)
-    : storeAt(place, given === undefined ? "ONEUP_STORE" : "--store");
+  return adapterAt(place, given === undefined ? "ONEUP_STORE" : "--store");
+}
+
+/** The store at that place, not yet open. `named`: the setting that named it. @throws {UsageError}; {LifecycleError} `INVALID_OPTION` */
+export async function adapterAt(place: string, named: string): Promise<StoreAdapter> {
+  return /^[^:]*\.[cm]?[jt]s$/.test(place) ? adapterIn(place) : storeAt(place, named);
 }
 
 async function adapterIn(path: string): Promise<StoreAdapter> {

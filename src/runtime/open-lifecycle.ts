@@ -5,7 +5,6 @@
  */
 import process from "node:process";
 import { setImmediate } from "node:timers";
-import { randomBytes } from "node:crypto";
 import { randomName, systemClock } from "../clock.ts";
 import { createGuard } from "../guard/guard.ts";
 import { defaultTransport } from "../http/default-transport.ts";
@@ -25,6 +24,7 @@ import { Outbox } from "./account/outbox.ts";
 import { troubleAt } from "./gates/gate-rules.ts";
 import { Pauses } from "./account/pauses.ts";
 import { openChecked } from "./account/checked-store.ts";
+import { memoryKey } from "./account/memory-key.ts";
 import { askForCredentials } from "./options/credentials.ts";
 import { Changes } from "./engine/changes.ts";
 import { gathering, type Engine } from "./engine/engine.ts";
@@ -192,6 +192,3 @@ async function openEngine(
     throw error;
   }
 }
-
-/** The key of stores in memory. They need no configured key: this one dies with the process, as they do. */
-const memoryKey = randomBytes(32);

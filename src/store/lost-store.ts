@@ -20,3 +20,8 @@ export function lostStore(
 export function isLostStore(error: unknown): error is LifecycleError {
   return isLifecycleError(error, "STORE_UNUSABLE") && error.facts["storeLost"] === true;
 }
+
+/** Whether this process cannot write to the store any more: it was lost, or moved. */
+export function isClosedStore(error: unknown): error is LifecycleError {
+  return isLostStore(error) || isLifecycleError(error, "STORE_MOVED");
+}

@@ -19,6 +19,7 @@ import { events } from "./conformance/events.ts";
 import { leases } from "./conformance/leases.ts";
 import { listing } from "./conformance/listing.ts";
 import { moves } from "./conformance/moves.ts";
+import { moving } from "./conformance/moving.ts";
 import { openings } from "./conformance/openings.ts";
 import { records } from "./conformance/records.ts";
 import { slots } from "./conformance/slots.ts";
@@ -39,6 +40,7 @@ const chapters: readonly Chapter[] = [
   events,
   account,
   emptied,
+  moving,
   openings,
 ];
 

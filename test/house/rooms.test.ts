@@ -20,6 +20,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     watching: ["operations", "engine", "user", "options"],
     bulk: ["operations", "engine", "user", "account", "options"],
     events: ["engine", "user", "options"],
+    moving: ["account", "options"],
     keys: ["events", "engine", "user", "account", "options"],
   },
   "src/sandbox": {
@@ -46,6 +47,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
       "event-text.ts",
       "lane-scheduler.ts",
       "lost-store.ts",
+      "movable.ts",
       "row-rules.ts",
       "sliding-window.ts",
       "slot-log.ts",

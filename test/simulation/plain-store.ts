@@ -3,7 +3,8 @@
  * of texts. What is kept is a copy, as JSON would give it back, frozen through and through, so that every caller can have
  * the same one.
  */
-import type { Clock, Store } from "oneup-lifecycle";
+import type { Clock } from "oneup-lifecycle";
+import type { MovableStore } from "../../src/store/movable.ts";
 import { memoryTables } from "../../src/store/table-store/memory-tables.ts";
 import { decodeRow, encodeRow, type Row, type Tombstone } from "../../src/store/row-rules.ts";
 import { steadyTime } from "../../src/store/steady-time.ts";
@@ -11,7 +12,7 @@ import { tableStore } from "../../src/store/table-store/table-store.ts";
 import type { Tables } from "../../src/store/table-store/tables.ts";
 
 /** A store that can lose everything. */
-export type PlainStore = Store & { empty(): void };
+export type PlainStore = MovableStore & { empty(): void };
 
 /** An empty store that lives by `clock`. */
 export function plainStore(clock: Clock): PlainStore {
@@ -37,6 +38,11 @@ function withoutTexts(tables: Tables): Tables {
       },
       set: (id, text) => keep(id, decodeRow(text)),
       delete: (id) => void rows.delete(id),
+      after: (id, limit) =>
+        [...rows.keys()]
+          .filter((each) => id === undefined || each > id)
+          .sort()
+          .slice(0, limit),
       read: (id) => rows.get(id),
       keep,
     },

@@ -9,6 +9,7 @@ import { inWords, isLifecycleError, LifecycleError, underneath } from "../../err
 import type { AccountRecord, OfAccount, Store, StoreAdapter } from "../../store/contract.ts";
 import { isObject } from "../../store/guards.ts";
 import { isLostStore, lostStore } from "../../store/lost-store.ts";
+import { movedAway } from "../../store/moved-store.ts";
 import type { Recorder } from "../../telemetry.ts";
 
 /** Time limit of a call to a store whose adapter has none of its own, ms. */
@@ -83,7 +84,8 @@ function boundedCalls({ name, timeoutMs }: StoreAdapter, unseen: Unseen) {
 /**
  * Refuses everything once the account's record is gone, or is another one than this process has opened. A store that
  * knows the record's identity checks it in the same unit as each write. For any other store the record is read before
- * each write; what happens in between goes unnoticed until the next one.
+ * each write; what happens in between goes unnoticed until the next one. A store that was moved has another identity,
+ * too: it is still read, so that valid tokens are served.
  */
 function checked(
   opened: Store,
@@ -93,6 +95,7 @@ function checked(
 ): CheckedStore {
   const { slots, events, account: record } = opened;
   let lost: LifecycleError | null = null;
+  let moved: LifecycleError | null = null;
   let hasRecord = false;
   /** The identity of the account's record as the store returns it, and as it is written in the record. */
   let identity: string | undefined;
@@ -109,18 +112,23 @@ function checked(
     try {
       return await ask(verb, question);
     } catch (error) {
-      if (isLostStore(error)) lost ??= error;
+      if (isLostStore(error)) {
+        if (verb !== "account.load") await load(); // throws if it is lost
+        throw moved ?? (lost ??= error);
+      }
       throw lost ?? error;
     }
   }
 
   function see(found: AccountRecord | null): void {
+    moved = found === null ? null : movedAway(found.value);
+    if (moved !== null && !hasRecord) throw moved;
     // seam: another-account-is-a-lost-store
     const isOther =
       found === null ? hasRecord : isAnother(identity, found.identity) || isAnother(written, markIn(found));
-    if (isOther) lost ??= lostStore();
+    if (isOther && moved === null) lost ??= lostStore();
     refuseLost();
-    if (found === null) return;
+    if (found === null || moved !== null) return;
     hasRecord = true;
     identity ??= found.identity;
     written ??= markIn(found);
@@ -140,12 +148,19 @@ function checked(
     await looking;
   }
 
+  /** The move may have been called off since. */
+  async function refuseMoved(): Promise<void> {
+    if (moved !== null) await look();
+    if (moved !== null) throw moved;
+  }
+
   /** Asks the store to change something, with the identity of the account's record. */
   async function write<A extends OfAccount, T>(
     verb: string,
     asked: A,
     question: (asked: A) => Promise<T>,
   ): Promise<T> {
+    await refuseMoved();
     // seam: a-write-carries-the-identity-of-the-account
     if (identity !== undefined) return call(verb, () => question({ ...asked, identity }));
     refuseLost();
@@ -201,7 +216,10 @@ function checked(
         replace: (replace) => write("events.replace", replace, (asked) => events.replace(asked)),
       },
     }),
-    probe: () => call("probe", async () => opened.probe?.()),
+    async probe() {
+      await refuseMoved();
+      await call("probe", async () => opened.probe?.());
+    },
     close: () => unseen(() => opened.close()),
   };
   return { store, refuseLost };

@@ -9,7 +9,7 @@ import { sleep } from "../../clock.ts";
 import { inWords, isLifecycleError } from "../../errors.ts";
 import { todoAbout } from "../../next-step.ts";
 import type { Batch, Claimed, Lease } from "../../store/contract.ts";
-import { isLostStore } from "../../store/lost-store.ts";
+import { isClosedStore, isLostStore } from "../../store/lost-store.ts";
 import { quarantine } from "../../store/quarantine.ts";
 import { runUser } from "./run-user.ts";
 import { apart, newLease, type Engine, type LaneService } from "./engine.ts";
@@ -250,7 +250,7 @@ async function serve(engine: Engine, stop: AbortSignal): Promise<void> {
     try {
       await work(engine, { ...job, stop });
     } catch (error) {
-      if (isLostStore(error)) return; // the callers get the same error
+      if (isClosedStore(error)) return; // the callers get the same error
       const ms = doubling(afterSilence, failures);
       const fields = { error: errorField(error), retryAt: retryField(engine.clock.now(), ms) };
       engine.settings.logger.warn(

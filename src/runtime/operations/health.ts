@@ -30,6 +30,7 @@ export interface Health {
    *   process is suspended in the middle of a write, or the disk is full; the Keyv store refuses. Also after any
    *   failed write, until one succeeds
    * - `STORE_UNUSABLE`: the store was emptied or replaced under this process, which must be restarted
+   * - `STORE_MOVED`: its users were moved to another store, or are being moved; valid tokens are still handed out
    * - `RECORD_TOO_NEW`, `KEY_REFUSED`, `RECORD_DAMAGED`: a newer release uses the store, or it was sealed with a
    *   key that cannot be unwrapped here. A process that still has the keys in memory goes on, and logs a warning
    * - `CREDENTIALS_REFUSED`, `FORBIDDEN`: 1upHealth refuses the secret in use, or this process; `shut` shows when the

@@ -45,6 +45,11 @@ export function memoryTables(): MemoryTables {
       get: (id) => rows.get(id),
       set: (id, text) => void rows.set(id, text),
       delete: (id) => void rows.delete(id),
+      after: (id, limit) =>
+        [...rows.keys()]
+          .filter((each) => id === undefined || each > id)
+          .sort(compareIds)
+          .slice(0, limit),
     },
     due: queue(),
     waiting: Object.fromEntries(lanes.map((lane) => [lane, queue()])) as Record<Lane, LaneQueue>, // covers all lanes

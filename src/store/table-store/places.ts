@@ -167,13 +167,17 @@ export function placesOf(tables: MemoryTables): Places {
       outbox: events,
       rows: {
         get: rows.get,
+        after: rows.after,
         set: (id, text) => (touch(row(id)), rows.set(id, text)),
         delete: (id) => (touch(row(id)), rows.delete(id)),
       },
       logs: { get: logs.get, set: (limit, to) => (touch(log(limit)), logs.set(limit, to)) },
       account: {
         get: record.get,
-        set: (to) => (touch(account), record.set(read("account", accountText(to), readAccount))),
+        set(to) {
+          touch(account);
+          record.set(to && read("account", accountText(to), readAccount));
+        },
       },
     };
   }

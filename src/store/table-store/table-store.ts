@@ -22,8 +22,6 @@ import {
 } from "../contract.ts";
 import {
   claimableAt,
-  decodeHead,
-  decodeRow,
   encodeRow,
   leasedTo,
   outlasting,
@@ -40,13 +38,16 @@ import { ahead, isServed, served, turn, waitedMs } from "../lane-scheduler.ts";
 import { newLog, opened, withSlot } from "../slot-log.ts";
 import type { Jump } from "../steady-time.ts";
 import { sameAccount } from "./same-account.ts";
+import { headOf, isRecord, put, rowOf, storeRow } from "./table-rows.ts";
 import { append, encodeEvents, tableOutbox } from "./table-outbox.ts";
 import { freeSlot, giveBack, note, openedLog, settle, type Time } from "./table-slots.ts";
+import { tableTransfer } from "./table-transfer.ts";
 import { freeInMs, grantedInMs, slotAt, used } from "../sliding-window.ts";
+import type { MovableStore } from "../movable.ts";
 import type { TableEngine, Tables } from "./tables.ts";
 
 /** The store contract over an {@link TableEngine}. */
-export function tableStore(engine: TableEngine): Required<Store> {
+export function tableStore(engine: TableEngine): Required<Store> & MovableStore {
   return {
     load: async (id) => engine.read((tables, now, past) => load(tables, { now, past }, id)),
     commit: (commit) =>
@@ -93,26 +94,10 @@ export function tableStore(engine: TableEngine): Required<Store> {
         }),
     },
     events: tableOutbox(engine),
+    transfer: tableTransfer(engine),
     probe: () => engine.probe?.() ?? engine.write(() => undefined),
     close: () => engine.close(),
   };
-}
-
-function rowOf(tables: Tables, id: string): Row | Tombstone | undefined {
-  if (tables.rows.read !== undefined) return tables.rows.read(id);
-  const text = tables.rows.get(id);
-  return text === undefined ? undefined : decodeRow(text);
-}
-
-function storeRow(tables: Tables, id: string, row: Row | Tombstone): void {
-  if (tables.rows.keep === undefined) tables.rows.set(id, encodeRow(row));
-  else tables.rows.keep(id, row);
-}
-
-function headOf(tables: Tables, id: string): Head | Tombstone | undefined {
-  if (tables.rows.read !== undefined) return tables.rows.read(id);
-  const text = tables.rows.get(id);
-  return text === undefined ? undefined : decodeHead(text);
 }
 
 function load(tables: Tables, { now, past }: Time, id: string): Loaded {
@@ -145,10 +130,6 @@ function rename(tables: Tables, time: Time, { from, commit }: Move): Committed {
   const done = change(tables, time, commit, source, from);
   if (done.type === "committed") storeRow(tables, from, { renamedTo: commit.id });
   return done;
-}
-
-function isRecord(row: Head | Tombstone | undefined): row is Head {
-  return row !== undefined && !("renamedTo" in row);
 }
 
 /** Removes tombstones that point to one of `targets`; an unreadable row is not a tombstone. */
@@ -185,33 +166,6 @@ function change(
   if (commit.giveBack !== undefined) giveBack(tables, commit.giveBack, now);
   if (commit.settle !== undefined) settle(tables, commit.settle, now);
   return { type: "committed", revision, slot };
-}
-
-/** Writes a row and updates its index entries. */
-function put(tables: Tables, oldId: string, before: Head | undefined, id: string, after: Row): void {
-  storeRow(tables, id, after);
-  const moved = oldId !== id;
-  const dueBefore = before === undefined ? null : claimableAt(before);
-  const dueAfter = claimableAt(after);
-  if (moved || dueBefore !== dueAfter) {
-    if (dueBefore !== null) tables.due.delete(dueBefore, oldId);
-    if (dueAfter !== null) tables.due.add(dueAfter, id);
-  }
-  const waitBefore = before === undefined ? null : waitsIn(before);
-  const waitAfter = waitsIn(after);
-  if (moved || waitBefore?.lane !== waitAfter?.lane || waitBefore?.since !== waitAfter?.since) {
-    if (waitBefore !== null) tables.waiting[waitBefore.lane].delete(waitBefore.since, oldId);
-    if (waitAfter !== null) tables.waiting[waitAfter.lane].add(waitAfter.since, id);
-  }
-  const isElsewhere = moved || before?.state !== after.state;
-  if (isElsewhere) {
-    if (before !== undefined) tables.states.delete(before.state, oldId);
-    tables.states.add(after.state, id);
-  }
-  if (isElsewhere || before.staleAt !== after.staleAt) {
-    if (before?.staleAt !== undefined) tables.stale.delete(before.state, before.staleAt, oldId);
-    if (after.staleAt !== undefined) tables.stale.add(after.state, after.staleAt, id);
-  }
 }
 
 function tally({ states, stale }: Tables, now: number): Readonly<Record<string, Tally>> {

@@ -58,6 +58,8 @@ export interface Tables {
     get(id: string): string | undefined;
     set(id: string, text: string): void;
     delete(id: string): void;
+    /** Up to `limit` ids of rows and tombstones, ascending, behind `id`. */
+    after(id: string | undefined, limit: number): readonly string[];
     /** The decoded row, if it is kept beside or instead of its text. It must be immutable. @throws as `decodeRow()` */
     read?(id: string): Row | Tombstone | undefined;
     /**
@@ -84,7 +86,7 @@ export interface Tables {
   };
   readonly logs: { get(limit: string): KeptLog | undefined; set(limit: string, log: KeptLog): void };
   readonly outbox: OutboxTables;
-  readonly account: { get(): AccountRow | undefined; set(row: AccountRow): void };
+  readonly account: { get(): AccountRow | undefined; set(row: AccountRow | undefined): void };
 }
 
 /** Runs units of work. */

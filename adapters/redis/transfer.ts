@@ -1,0 +1,113 @@
+/**
+ * The verbs of a move over their scripts.
+ *
+ * @module
+ */
+import type { KeptRows, Transfer } from "../../src/store/movable.ts";
+import { decodeRow, encodeRow, encodeValue } from "../../src/store/row-rules.ts";
+import { encodeEvent } from "../../src/store/event-text.ts";
+import type { Connection, Reply } from "./connection.ts";
+import { globbed } from "./keyv-backend.ts";
+import { logOf } from "./log-of.ts";
+import { accountStart } from "./lua/rows.ts";
+import type { Script } from "./script.ts";
+import { transferScripts } from "./transfer-scripts.ts";
+
+/** What the verbs need of their store. */
+export interface TransferParts {
+  /** Runs a script for the account, with further keys. */
+  readonly run: (script: Script, keys: readonly string[], args?: readonly string[]) => Promise<Reply>;
+  /** One step of a walk through the keys of rows, with the cursor and how many keys to look at. */
+  readonly scan: (cursor: string, count: number) => Promise<readonly [next: string, keys: readonly string[]]>;
+  /** The texts under the keys; `null`: there is none. */
+  readonly texts: (keys: readonly string[]) => Promise<readonly (string | null)[]>;
+  /** The account's record. */
+  readonly account: string;
+  user(id: string): string;
+  logs(limit: string): readonly string[];
+}
+
+/** A walk through the account's rows, which have one prefix and so are on one server. */
+export function walkOf(
+  connection: Connection,
+  { user }: Pick<TransferParts, "user">,
+): Pick<TransferParts, "scan" | "texts"> {
+  const start = user("");
+  const read = async (...command: readonly string[]): Promise<readonly Reply[]> =>
+    (await connection.command("read", start, command)) as readonly Reply[]; // both commands return lists
+  return {
+    async scan(cursor, count) {
+      const step = ["SCAN", cursor, "MATCH", `${globbed(start)}*`, "COUNT", String(count)];
+      const [next, keys] = await read(...step);
+      return [String(next), (keys as readonly Reply[]).map(String)];
+    },
+    texts: async (keys) => (await read("MGET", ...keys)).map((text) => (text === null ? null : String(text))),
+  };
+}
+
+/** The verbs for one account. */
+export function redisTransfer({ run, scan, texts, account, user, logs }: TransferParts): Transfer {
+  const start = user("");
+  const rowsUnder = async (keys: readonly string[]): Promise<KeptRows> => {
+    if (keys.length === 0) return [];
+    const found = await texts(keys);
+    return found.flatMap((text, n) =>
+      text === null ? [] : [[(keys[n] ?? "").slice(start.length), decodeRow(text)] as const],
+    );
+  };
+  return {
+    now: async () => Number(await run(transferScripts.time, [])),
+    async seat({ value, expectedRevision, writeId, identity }) {
+      const head = { state: "", dueAt: null, lane: null, waitsSince: null, lease: null };
+      const text = encodeRow({ ...head, value, revision: expectedRevision + 1, writeId });
+      const row = `${accountStart(identity)}${text.slice(1)}`;
+      const reply = await run(transferScripts.seat, [account], [String(expectedRevision), writeId, row]);
+      return Array.isArray(reply) && reply[0] === "committed";
+    },
+    async rows(after, limit) {
+      const keys = new Set<string>();
+      let cursor = after ?? "0";
+      do {
+        const [next, found] = await scan(cursor, limit);
+        for (const key of found) keys.add(key);
+        cursor = next;
+      } while (cursor !== "0" && keys.size < limit);
+      return { rows: await rowsUnder([...keys]), next: cursor === "0" ? null : cursor };
+    },
+    rowsOf: (ids) => rowsUnder(ids.map(user)),
+    async log(limit) {
+      const log = logOf((await run(transferScripts.readLog, logs(limit))) as readonly Reply[]); // a list of fields
+      return log.moments.length === 0 && log.takenAt === 0 ? null : log;
+    },
+    async writeRows({ rows, identity }) {
+      const args = rows.flatMap(([id, row]) => [id, encodeRow(row)]);
+      const keys = rows.map(([id]) => user(id));
+      await run(transferScripts.writeRows, keys, [...args, accountStart(identity)]);
+    },
+    async writeLog({ limit, log, identity }) {
+      await run(transferScripts.writeLog, logs(limit), [JSON.stringify(log), accountStart(identity)]);
+    },
+    async writeEvents({ events, last, trimmed, identity }) {
+      const args = events.flatMap(({ number, key, at, value }) => [
+        String(number),
+        JSON.stringify(key),
+        encodeEvent({ key, at, text: encodeValue(value) }),
+      ]);
+      const all = [String(last), String(trimmed), ...args, accountStart(identity)];
+      await run(transferScripts.writeEvents, [], all);
+    },
+    async clear({ identity, limits }) {
+      let cursor = "0";
+      do {
+        const [next, keys] = await scan(cursor, 1_000);
+        if (keys.length > 0) {
+          await run(transferScripts.remove, keys, [accountStart(identity)]);
+          return false;
+        }
+        cursor = next;
+      } while (cursor !== "0");
+      await run(transferScripts.remove, [...limits.flatMap(logs), account], [accountStart(identity)]);
+      return true;
+    },
+  };
+}

@@ -1,0 +1,100 @@
+/**
+ * `oneup-lifecycle move`: moves all users to another store.
+ *
+ * @module
+ */
+import { keysFromEnv, required } from "../../env.ts";
+import { abortMove, keyFile, moveStore, type Encryption, type MoveOptions } from "../../index.ts";
+import { UsageError } from "../arguments.ts";
+import type { Command, Given } from "../command.ts";
+import { plural, print } from "../format.ts";
+import { adapterAt } from "../open-store.ts";
+import { Screen } from "../screen.ts";
+
+/** See the module. */
+export const move: Command = {
+  name: "move",
+  description: "move all users, with all that belongs to them, to another store, at no call",
+  more: [
+    "Workers may run: once it begins, every process that uses the first store gets STORE_MOVED for all but valid",
+    "tokens. Start them again with the other store when it is done. That store must be empty.",
+    "",
+    "It may be stopped and run again, and goes on from there. --abort opens the first store again, as long as nothing",
+    "was written to the other one since.",
+    "",
+    "ONEUP_CLIENT_ID names the account. ONEUP_STORE and ONEUP_KEY_FILE or ONEUP_KEY are those of the first store,",
+    "ONEUP_NEW_STORE and ONEUP_NEW_KEY_FILE or ONEUP_NEW_KEY those of the other, which has the same key unless one",
+    "is given. Put a URL with a password into the environment: other users of this machine can see command lines.",
+  ],
+  example: "move --from ./data/lifecycle --to postgres://db/app",
+  json: "object",
+  options: {
+    from: { type: "string", value: "PLACE", description: "the store to leave (default: ONEUP_STORE)" },
+    to: { type: "string", value: "PLACE", description: "the other one (default: ONEUP_NEW_STORE)" },
+    abort: { type: "boolean", description: "call the move off, and open the first store again" },
+    "key-file": {
+      type: "string",
+      value: "FILE",
+      description: "file with the encryption key (default: ONEUP_KEY_FILE)",
+    },
+    "new-key-file": {
+      type: "string",
+      value: "FILE",
+      description: "file with the other store's key (default: the same)",
+    },
+  },
+  run,
+};
+
+async function run(given: Given, signal: AbortSignal): Promise<number> {
+  const { switches } = given;
+  const from = await placeOf(given, "from", "ONEUP_STORE");
+  const to = await placeOf(given, "to", "ONEUP_NEW_STORE");
+  const screen = new Screen(process.stdout);
+  const encryption = keyOf(given, "key-file", "ONEUP_KEY");
+  const newEncryption = keyOf(given, "new-key-file", "ONEUP_NEW_KEY");
+  const options: MoveOptions = {
+    clientId: required("ONEUP_CLIENT_ID"),
+    ...(encryption && { encryption }),
+    ...(newEncryption && { newEncryption }),
+    signal,
+    onProgress({ phase, users, of, events }) {
+      const done = phase === "copy" ? "copied" : "compared";
+      const more = events > 0 ? `, ${plural(events, "event")}` : "";
+      if (!switches.has("json") && screen.moves)
+        screen.draw([`${users} of ${plural(of, "user")}${more} ${done}`]);
+    },
+  };
+  if (switches.has("abort")) {
+    await abortMove(from, to, options);
+    print(given, { aborted: true }, [`Called off: the ${from.name} store is in use again`]);
+    return 0;
+  }
+  const moved = await moveStore(from, to, options);
+  const { users, events, digest, interruptedMs } = moved;
+  print(given, moved, [
+    `${plural(users, "user")} and ${plural(events, "event")} moved from ${from.name} to ${to.name}, digest ${digest.slice(0, 16)}`,
+    `No process could write for ${(interruptedMs / 1_000).toFixed(1)} s. Start them with the ${to.name} store now`,
+  ]);
+  return 0;
+}
+
+async function placeOf(
+  { texts }: Given,
+  flag: "from" | "to",
+  variable: string,
+): ReturnType<typeof adapterAt> {
+  const given = texts.get(flag);
+  const place = given ?? process.env[variable] ?? "";
+  if (place === "") throw new UsageError(`No store given: set ${variable} or use --${flag} PLACE`);
+  return adapterAt(place, given === undefined ? variable : `--${flag}`);
+}
+
+function keyOf(
+  { texts }: Given,
+  flag: string,
+  variable: "ONEUP_KEY" | "ONEUP_NEW_KEY",
+): Encryption | undefined {
+  const path = texts.get(flag);
+  return path === undefined ? keysFromEnv(variable) : keyFile(path);
+}

@@ -1,0 +1,138 @@
+/**
+ * Calls a move off: opens the store that was left again, and empties the other one.
+ *
+ * The target is fenced first, so that nothing can be written to it any more. If it was in use, it is compared with the
+ * source once more, and gets its identity back if a process has written to it.
+ *
+ * @module
+ */
+import type { AccountRecord, StoreAdapter } from "../../store/contract.ts";
+import { isLostStore } from "../../store/lost-store.ts";
+import { withMarks, type ArrivedMark, type Marks, type MovedMark } from "../../store/moved-store.ts";
+import { isLifecycleError } from "../../errors.ts";
+import { markedRecord, unfit, withBoth, type BothStores, type Marked } from "./both-stores.ts";
+import { limitNames, logsOf, walk } from "./copy.ts";
+import type { MoveOptions } from "./move-options.ts";
+
+/**
+ * Calls off what {@link moveStore} began with the same stores, as long as the other store has taken no write of its own.
+ * Afterwards the first store is used as before, and the other one is empty. If it rejects, or its process dies, call it
+ * again.
+ *
+ * @throws {LifecycleError} `STORE_UNUSABLE` if no move was begun, or if the other store was written to since;
+ *   `STORE_UNAVAILABLE`
+ * @example
+ * ```ts
+ * import { abortMove, moveStore } from "oneup-lifecycle";
+ * import { memory } from "oneup-lifecycle/adapters/memory";
+ * import { createTestLifecycle } from "oneup-lifecycle/testing";
+ *
+ * const { lifecycle, sandbox, store } = await createTestLifecycle();
+ * await lifecycle.onboard("ada");
+ *
+ * const { clientId } = sandbox.credentials;
+ * const other = memory();
+ * await moveStore(store, other, { clientId });
+ * await abortMove(store, other, { clientId });
+ * console.log((await lifecycle.onboard("bob")).usable); // true
+ * ```
+ */
+export async function abortMove(from: StoreAdapter, to: StoreAdapter, options: MoveOptions): Promise<void> {
+  await withBoth(from, to, options, async (both) => {
+    for (let steps = 0, isOver = false; !isOver; steps++) isOver = await step(both, steps > 0, options);
+  });
+}
+
+/** One step; returns whether it was the last one. */
+async function step(both: BothStores, hasBegun: boolean, options: MoveOptions): Promise<boolean> {
+  options.signal?.throwIfAborted();
+  const source = await markedRecord(both.from);
+  const target = await markedRecord(both.to);
+  const { moved } = source?.marks ?? {};
+  const { moving, arrived } = target?.marks ?? {};
+  const id = moving?.id ?? arrived?.id;
+  if (source === null || target === null) {
+    if (hasBegun && moved === undefined) return true; // it was cleared, and the answer was lost
+    if (moved === undefined) throw unfit("no move to that store was begun");
+    throw unfit("the other store holds nothing of this move; name the store that it was begun with");
+  }
+  if (id === undefined || (moved === undefined ? moving?.of !== source.record.identity : moved.id !== id))
+    throw unfit("no move to that store was begun");
+  if (moving?.isAborting !== true) {
+    await fenceTarget(both, target, id, source.marks);
+    return false;
+  }
+  if (moved !== undefined && arrived !== undefined)
+    await refuseWritten(both, moved, target.record, arrived, options);
+  // Even if it is open: a call of moveStore() that was about to fence it finds another revision.
+  if (!(await openSource(both, source.record, id, moved?.identity ?? moving.of))) return false;
+  const { transfer } = both.to;
+  const ask = { identity: abortingIdentity(id), limits: limitNames };
+  try {
+    while (!(await transfer.clear(ask)));
+    return true;
+  } catch (error) {
+    if (isLostStore(error)) return false;
+    throw error;
+  }
+}
+
+async function fenceTarget(
+  { to }: BothStores,
+  { record, marks: { moving, arrived } }: Marked,
+  id: string,
+  { moved }: Marks,
+): Promise<void> {
+  const of = moving?.of ?? moved?.identity ?? "";
+  const byMs = moving?.byMs ?? arrived?.byMs ?? 0;
+  const marks = { moving: { id, of, byMs, isAborting: true }, ...(arrived && { arrived }) };
+  await to.transfer.seat({
+    value: withMarks(record.value, marks),
+    expectedRevision: record.revision,
+    writeId: `aborting ${id} ${record.revision}`,
+    identity: abortingIdentity(id),
+  });
+}
+
+/** @throws {LifecycleError} `STORE_UNUSABLE`, and gives the target back, if it was written to since it arrived */
+async function refuseWritten(
+  { from, to }: BothStores,
+  moved: MovedMark,
+  record: AccountRecord,
+  arrived: ArrivedMark,
+  { onProgress = () => {}, signal }: MoveOptions,
+): Promise<void> {
+  const sides = { from, to, byMs: arrived.byMs, identity: abortingIdentity(moved.id) };
+  const asWas = async (): Promise<boolean> => {
+    if (record.revision !== arrived.revision + 1 || (await logsOf(to)) !== arrived.logs) return false;
+    try {
+      await walk(sides, { phase: "compare", onProgress, signal });
+      return true;
+    } catch (error) {
+      if (!isLifecycleError(error, "STORE_UNUSABLE")) throw error;
+      return false;
+    }
+  };
+  if (await asWas()) return;
+  await to.transfer.seat({
+    value: withMarks(record.value, { arrived: { ...arrived, revision: -1 } }), // it was written to: it stays so
+    expectedRevision: record.revision,
+    writeId: `arrived ${moved.id} ${record.revision}`,
+    identity: `arrived ${moved.id}`,
+  });
+  throw unfit("the other store was written to since, so the move cannot be called off; use that store");
+}
+
+function openSource(
+  { from }: BothStores,
+  { value, revision }: AccountRecord,
+  id: string,
+  identity: string,
+): Promise<boolean> {
+  const writeId = `opened ${id} ${revision}`;
+  return from.transfer.seat({ value: withMarks(value, {}), expectedRevision: revision, writeId, identity });
+}
+
+function abortingIdentity(id: string): string {
+  return `aborting ${id}`;
+}

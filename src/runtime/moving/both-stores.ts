@@ -1,0 +1,75 @@
+/**
+ * Opens both stores of a move, and reads the accounts' records in them.
+ *
+ * @module
+ */
+import { systemClock, type Clock } from "../../clock.ts";
+import { LifecycleError } from "../../errors.ts";
+import { accountOf } from "../../store/account-of.ts";
+import type { AccountRecord, StoreAdapter } from "../../store/contract.ts";
+import { isMovable, type MovableStore } from "../../store/movable.ts";
+import { marksOf, type Marks } from "../../store/moved-store.ts";
+import { checkEncryption } from "../options/check-encryption.ts";
+import type { MoveOptions } from "./move-options.ts";
+
+/** Both stores, open. */
+export interface BothStores {
+  readonly from: MovableStore;
+  readonly to: MovableStore;
+  readonly account: string;
+  readonly clock: Clock;
+}
+
+/** An account's record, and the marks in it. */
+export interface Marked {
+  readonly record: AccountRecord;
+  readonly marks: Marks;
+}
+
+/**
+ * Opens both stores, runs `task`, and closes them.
+ * @throws {LifecycleError} `INVALID_OPTION`, `KEY_REFUSED`; `STORE_UNUSABLE` if one of them cannot be moved; as their `open()`
+ */
+export async function withBoth<T>(
+  from: StoreAdapter,
+  to: StoreAdapter,
+  options: MoveOptions,
+  task: (both: BothStores) => Promise<T>,
+): Promise<T> {
+  const { clientId, clock = systemClock, encryption, newEncryption = encryption } = options;
+  if (typeof clientId !== "string" || clientId === "")
+    throw new LifecycleError(
+      "INVALID_OPTION",
+      "Cannot move a store: clientId must be the client id of its users",
+    );
+  checkEncryption("move a store", encryption, from);
+  checkEncryption("move a store", newEncryption, to);
+  const account = accountOf(clientId);
+  const source = movable(from, await from.open({ account, clock }));
+  try {
+    const target = movable(to, await to.open({ account, clock }));
+    try {
+      return await task({ from: source, to: target, account, clock });
+    } finally {
+      await target.close();
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+function movable({ name }: StoreAdapter, store: Awaited<ReturnType<StoreAdapter["open"]>>): MovableStore {
+  if (isMovable(store)) return store;
+  throw new LifecycleError("STORE_UNUSABLE", `Cannot move the ${name} store: it has no verbs for that`);
+}
+
+/** The account's record with its marks; `null`: there is none. */
+export async function markedRecord({ account }: MovableStore): Promise<Marked | null> {
+  const record = await account.load();
+  return record && { record, marks: marksOf(record.value) };
+}
+
+/** An error about the state of one of the stores. */
+export function unfit(why: string): LifecycleError {
+  return new LifecycleError("STORE_UNUSABLE", `Cannot move the store: ${why}`);
+}

@@ -1,0 +1,53 @@
+/**
+ * The options and results of a move.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import type { Encryption } from "../../store/sealing/keys.ts";
+
+/** Options of {@link moveStore} and {@link abortMove}. */
+export interface MoveOptions {
+  /** The client id whose users move. A store may hold others too; they stay. */
+  readonly clientId: string;
+  /** The encryption of the store that the users leave. A store in memory needs none. */
+  readonly encryption?: Encryption;
+  /**
+   * The encryption of the other store, if it is to be another one: the store keys are wrapped with its newest key. Users'
+   * secrets stay sealed with the same store keys until `rotateKeys({ records: true })`.
+   */
+  readonly newEncryption?: Encryption;
+  /** Called after each page. */
+  readonly onProgress?: (progress: MoveProgress) => void;
+  /** Stops the move between two pages. A later call goes on from there. */
+  readonly signal?: AbortSignal;
+  /** @default the system's clock */
+  readonly clock?: Clock;
+}
+
+/** How far a move is. */
+export interface MoveProgress {
+  /** First everything is copied, then both stores are read and compared. */
+  readonly phase: "copy" | "compare";
+  /** Users so far, and all of them. */
+  readonly users: number;
+  readonly of: number;
+  /** Events so far. */
+  readonly events: number;
+}
+
+/** What was moved. */
+export interface MoveSummary {
+  /** Users, and the marks of those that were forgotten. */
+  readonly users: number;
+  /** Ids that users had before they were renamed. */
+  readonly formerIds: number;
+  readonly events: number;
+  /**
+   * A digest of users and events, without times. It does not depend on the kind of store, so it is the same after a move
+   * from the other store onwards, if nothing was written in between.
+   */
+  readonly digest: string;
+  /** How long no process could write, ms. */
+  readonly interruptedMs: number;
+}

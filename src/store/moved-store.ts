@@ -1,0 +1,94 @@
+/**
+ * The marks of a move in the account's records of both stores, and the error of a process that still uses one of them.
+ *
+ * @module
+ */
+import { LifecycleError } from "../errors.ts";
+import type { Json } from "./contract.ts";
+import { isObject } from "./guards.ts";
+
+/** In the record of the store that was left. Its other fields stay, for those that read. */
+export interface MovedMark {
+  /** The move. */
+  readonly id: string;
+  /** The kind of the other store, for messages. */
+  readonly to: string;
+  /** The identity that the record had, which it gets back if the move is called off. */
+  readonly identity: string;
+  /** When writing ended, ms. */
+  readonly at: number;
+  /** Whether the other store is in use. */
+  readonly isDone: boolean;
+}
+
+/** In the record of the store that is being filled; nothing else is in it, unless the move is being called off. */
+export interface MovingMark {
+  readonly id: string;
+  /** The identity of the record in the other store, before the move. */
+  readonly of: string;
+  /** Times there plus this are times here, ms. */
+  readonly byMs: number;
+  readonly isAborting: boolean;
+}
+
+/** In the record of the store that was filled, from then on. */
+export interface ArrivedMark {
+  readonly id: string;
+  /** The revision of the record then, and what the logs held: whether something was written since. */
+  readonly revision: number;
+  readonly logs: string;
+  readonly byMs: number;
+  /** When it could be used, ms. */
+  readonly at: number;
+  /** What had moved. */
+  readonly users: number;
+  readonly formerIds: number;
+  readonly events: number;
+  readonly digest: string;
+}
+
+/** The marks of an account's record. */
+export interface Marks {
+  readonly moved?: MovedMark;
+  readonly moving?: MovingMark;
+  readonly arrived?: ArrivedMark;
+}
+
+const names = ["moved", "moving", "arrived"] as const;
+
+/** The marks of a move in a record. */
+export function marksOf(value: Json | undefined): Marks {
+  if (!isObject(value)) return {};
+  const marks = names.map((name) => [name, value[name]] as const);
+  return Object.fromEntries(
+    marks.filter(([, mark]) => isObject(mark) && typeof mark["id"] === "string"),
+  ) as Marks; // written by withMarks()
+}
+
+/** The record with these marks in place of those that it has. */
+export function withMarks(value: Json, marks: Marks): Json {
+  const others = Object.entries(isObject(value) ? value : {}).filter(
+    ([name]) => !names.some((one) => one === name),
+  );
+  return { ...Object.fromEntries(others), ...(marks as Readonly<Record<string, Json>>) }; // their fields are JSON
+}
+
+/** The error of a process that uses a store which was left, or is not filled yet; `null`: it may be used. */
+export function movedAway(value: Json): LifecycleError | null {
+  const { moved, moving } = marksOf(value);
+  if (moving !== undefined) {
+    const how = moving.isAborting ? "a move to it is being called off" : "a move to it is not finished";
+    return movedError(`Cannot use this store: ${how}; run oneup-lifecycle move again`, { isDone: false });
+  }
+  if (moved === undefined) return null;
+  const { to, isDone } = moved;
+  const how = isDone ? "were moved" : "are being moved";
+  return movedError(
+    `Cannot write to this store: its users ${how} to a ${to} store; stop this process, and start it with that store once the move is done`,
+    { to, isDone },
+  );
+}
+
+function movedError(message: string, facts: Readonly<Record<string, unknown>>): LifecycleError {
+  return new LifecycleError("STORE_MOVED", message, { facts });
+}

@@ -1,0 +1,166 @@
+import { join } from "node:path";
+import {
+  abortMove,
+  moveStore,
+  type Lifecycle,
+  type LifecycleOptions,
+  type MoveOptions,
+  type MoveProgress,
+  type StoreAdapter,
+} from "oneup-lifecycle";
+import { lmdb } from "oneup-lifecycle/adapters/lmdb";
+import { memory } from "oneup-lifecycle/adapters/memory";
+import type { Sandbox } from "oneup-lifecycle/sandbox";
+import { describe, expect, it } from "vitest";
+import { folder, scene } from "../support/scene.ts";
+
+const encryption = { keys: ["1".repeat(64)] };
+const movedAway = { code: "STORE_MOVED", retryable: false };
+
+/** Two stores, and a process on the first that has onboarded ada. */
+async function twoStores(): Promise<{
+  readonly sandbox: Sandbox;
+  readonly from: StoreAdapter;
+  readonly to: StoreAdapter;
+  readonly move: MoveOptions;
+  readonly lifecycle: Lifecycle;
+  readonly open: (store: StoreAdapter, more?: Partial<LifecycleOptions>) => Promise<Lifecycle>;
+}> {
+  const { sandbox, open } = await scene();
+  const from = memory();
+  const on = (store: StoreAdapter, more: object = {}): Promise<Lifecycle> =>
+    open({ store, encryption, ...more });
+  const lifecycle = await on(from);
+  await lifecycle.onboard("ada");
+  const { clock, credentials } = sandbox;
+  const to = lmdb(join(folder("moving"), "store"));
+  return {
+    sandbox,
+    from,
+    to,
+    move: { clientId: credentials.clientId, clock, encryption },
+    lifecycle,
+    open: on,
+  };
+}
+
+describe("moveStore()", () => {
+  it("leaves processes of the first store their valid tokens, and refuses all else with STORE_MOVED", async () => {
+    const { from, to, move, lifecycle, open, sandbox } = await twoStores();
+    const stopped = new AbortController();
+    const [worked] = await Promise.allSettled([
+      lifecycle.work({ signal: stopped.signal }),
+      moveStore(from, to, move),
+    ]);
+    expect(worked).toMatchObject({ status: "rejected", reason: movedAway });
+    const token = await lifecycle.accessToken("ada");
+    expect(await lifecycle.inspect("ada")).toMatchObject({ state: "tokenActive", usable: true });
+    await lifecycle.fhir("ada", "dstu2").create({ resourceType: "Patient" });
+    for (const call of [
+      lifecycle.onboard("bob"),
+      lifecycle.offboard("ada"),
+      lifecycle.rename("ada", "eve"),
+      lifecycle.hold("ada", "for a test"),
+      lifecycle.work(),
+    ])
+      await expect(call).rejects.toMatchObject({
+        ...movedAway,
+        message: expect.stringContaining("its users were moved to a lmdb store; stop this process"),
+        facts: { to: "lmdb", isDone: true },
+      });
+    expect((await lifecycle.health()).ready).toBe(false);
+    await expect(open(from)).rejects.toMatchObject(movedAway);
+    const before = sandbox.journal.spent();
+    const next = await open(to);
+    expect(await next.accessToken("ada")).toBe(token);
+    expect(sandbox.journal.spent()).toEqual(before);
+    expect(await next.onboard("bob")).toMatchObject({ usable: true });
+  });
+
+  it("may be repeated, and reports the same", async () => {
+    const { from, to, move } = await twoStores();
+    const progress: MoveProgress[] = [];
+    const summary = await moveStore(from, to, { ...move, onProgress: (each) => progress.push(each) });
+    expect(progress.at(-1)).toEqual({ phase: "compare", users: 1, of: 1, events: 0 });
+    expect(summary).toMatchObject({ users: 1, formerIds: 0, events: 0 });
+    expect(await moveStore(from, to, move)).toEqual(summary);
+  });
+
+  it("stops between two pages when its signal aborts, and goes on when it is called again", async () => {
+    const { from, to, move, lifecycle, open } = await twoStores();
+    const stop = new AbortController();
+    const stopped = moveStore(from, to, { ...move, signal: stop.signal, onProgress: () => stop.abort() });
+    await expect(stopped).rejects.toMatchObject({ name: "AbortError" });
+    await expect(lifecycle.onboard("bob")).rejects.toMatchObject(movedAway);
+    await expect(open(to)).rejects.toThrow(/a move to it is not finished/);
+    expect(await moveStore(from, to, move)).toMatchObject({ users: 1 });
+  });
+
+  it("refuses a store without users, one that is not empty, and any other than the one it began with", async () => {
+    const { from, to, move, open } = await twoStores();
+    await expect(moveStore(to, from, move)).rejects.toThrow(/it holds no users of this client id/);
+    await expect(moveStore(from, from, move)).rejects.toThrow(/the other store must be empty/);
+    const used = memory();
+    await open(used);
+    await expect(moveStore(from, used, move)).rejects.toMatchObject({ code: "STORE_UNUSABLE" });
+    await moveStore(from, to, move);
+    await expect(moveStore(from, memory(), move)).rejects.toThrow(/being moved to another lmdb store/);
+    await expect(abortMove(from, memory(), move)).rejects.toThrow(/name the store that it was begun with/);
+    expect(await open(to)).toBeDefined();
+  });
+
+  it("refuses before anything is interrupted if the keys do not open the store", async () => {
+    const { from, to, move, lifecycle } = await twoStores();
+    const wrong = moveStore(from, to, { ...move, encryption: { keys: ["2".repeat(64)] } });
+    await expect(wrong).rejects.toMatchObject({ code: "KEY_REFUSED" });
+    expect(await lifecycle.onboard("bob")).toMatchObject({ usable: true });
+  });
+});
+
+describe("abortMove()", () => {
+  it("opens the first store again, for processes that had it open, too, and empties the other", async () => {
+    const { from, to, move, lifecycle, open } = await twoStores();
+    for (let round = 0; round < 2; round++) {
+      await moveStore(from, to, move);
+      await expect(lifecycle.onboard("bob", { waitMs: 0 })).rejects.toMatchObject(movedAway);
+      await abortMove(from, to, move);
+      expect(await lifecycle.onboard("ada")).toMatchObject({ usable: true });
+    }
+    expect(await lifecycle.onboard("bob")).toMatchObject({ usable: true });
+    await expect(abortMove(from, to, move)).rejects.toThrow(/no move to that store was begun/);
+    const other = await open(to);
+    await expect(other.inspect("ada")).rejects.toMatchObject({ code: "USER_UNKNOWN" });
+  });
+
+  it("calls off a move that is not finished", async () => {
+    const { from, to, move, lifecycle } = await twoStores();
+    const stop = new AbortController();
+    const stopped = moveStore(from, to, { ...move, signal: stop.signal, onProgress: () => stop.abort() });
+    await expect(stopped).rejects.toMatchObject({ name: "AbortError" });
+    await abortMove(from, to, move);
+    expect(await lifecycle.onboard("bob")).toMatchObject({ usable: true });
+    expect(await moveStore(from, to, move)).toMatchObject({ users: 2 });
+  });
+
+  it("refuses once the other store has taken a write, and leaves that store as it is", async () => {
+    const { from, to, move, lifecycle, open } = await twoStores();
+    await moveStore(from, to, move);
+    const next = await open(to);
+    expect(await next.inspect("ada")).toMatchObject({ usable: true }); // no write
+    await next.onboard("bob");
+    for (let time = 0; time < 2; time++)
+      await expect(abortMove(from, to, move)).rejects.toThrow(/was written to since/);
+    expect(await next.onboard("cy")).toMatchObject({ usable: true });
+    await expect(lifecycle.onboard("dan")).rejects.toMatchObject(movedAway);
+  });
+
+  it("is possible after a process has opened the other store and only read", async () => {
+    const { from, to, move, lifecycle, open } = await twoStores();
+    await moveStore(from, to, move);
+    const next = await open(to);
+    expect(await next.accessToken("ada")).toBe(await lifecycle.accessToken("ada"));
+    await abortMove(from, to, move);
+    await expect(next.onboard("bob")).rejects.toMatchObject({ code: "STORE_UNUSABLE" });
+    expect(await lifecycle.onboard("bob")).toMatchObject({ usable: true });
+  });
+});
