@@ -188,6 +188,7 @@ describe("cli backup", () => {
     const { code, out, err } = await act("backup", "copy", "--store", store);
     expect({ code, out }).toEqual({ code: 1, out: "" });
     expect(err).toContain(tool);
+    expect((await act("backup", "--help")).out).toContain("docs/deployment.md tells how to");
   });
 });
 
