@@ -17,9 +17,9 @@ const lifecycle = await createLifecycle({
   endpoints: oneup.endpoints,
   store: memory(),
 });
-const inspector = createInspector(lifecycle);
+const inspector = createInspector(lifecycle, { actions: true });
 const server = await serve(inspector.fetch, Number(process.argv[2] ?? 0));
-console.log(inspector.link(server.origin));
+console.log(inspector.link(server.origin, "ada"));
 void lifecycle.work();
 
 const hostile = [

@@ -12,7 +12,7 @@ import { Section, Trouble, When, Why } from "./parts.tsx";
 export function Account({ changed, now }: { readonly changed: number; readonly now: number }): JSX.Element {
   const { value, error } = useAnswer<AccountView>("account", {}, changed);
   if (value === null) return error === null ? <p class="empty">Loading…</p> : <Trouble error={error} />;
-  const { health, keys, version } = value;
+  const { acts, health, keys, version } = value;
   return (
     <>
       {error !== null && <Trouble error={error} />}
@@ -52,6 +52,28 @@ export function Account({ changed, now }: { readonly changed: number; readonly n
             {keys.map(({ id, storeKeys }) => (
               <li key={id}>
                 <code>{id}</code> unwraps {storeKeys.length === 0 ? "nothing" : storeKeys.join(", ")}
+              </li>
+            ))}
+          </ul>
+        )}
+      </Section>
+      <Section title="What operators did" aside="newest first" wide>
+        {acts.length === 0 ? (
+          <p class="empty">No pause and no reopened gate is recorded.</p>
+        ) : (
+          <ul class="held">
+            {acts.toReversed().map(({ at, what, lane, reason, by }) => (
+              <li key={`${at}${what}`}>
+                <When at={at} now={now} />: <b>{what}</b>
+                {what !== "reopen" && ` of ${lane ?? "all lanes"}`}
+                {reason !== null && ` (“${reason}”)`},{" "}
+                {by === null ? (
+                  "not named"
+                ) : (
+                  <>
+                    by <bdi>{by}</bdi>
+                  </>
+                )}
               </li>
             ))}
           </ul>

@@ -22,26 +22,39 @@ export type UserView = shapes.Wire<shapes.UserView>;
 /** What all users share. */
 export type AccountView = shapes.Wire<shapes.AccountView>;
 
+/** Who looks, and what that person may do. */
+export type Me = shapes.Wire<shapes.Me>;
+/** Something was done. */
+export type Acted = shapes.Wire<shapes.Acted>;
+
 /** The server's answer to a request that it cannot serve. */
 export class Refused extends Error {
   override name = "Refused";
   readonly code: string;
   readonly status: number;
+  /** What to do about it, if the server tells. */
+  readonly next: string | null;
 
-  constructor(status: number, code: string, message: string, cause?: unknown) {
+  constructor(status: number, code: string, message: string, next: string | null = null, cause?: unknown) {
     super(message, { cause });
+    this.next = next;
     this.status = status;
     this.code = code;
   }
 }
 
 /** Asks the server. Ids stand in the body, never in an address. @throws {Refused} */
-export async function ask<T>(what: string, body: object, signal?: AbortSignal): Promise<T> {
+export async function ask<T>(
+  what: string,
+  body: object,
+  signal?: AbortSignal,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<T> {
   let response: Response;
   try {
     response = await fetch(`api/${what}`, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: { "content-type": "application/json", ...headers },
       body: JSON.stringify(body),
       ...(signal && { signal }),
     });
@@ -51,15 +64,30 @@ export async function ask<T>(what: string, body: object, signal?: AbortSignal): 
       0,
       "UNREACHABLE",
       "The inspector does not answer. Is its process still running?",
+      null,
       error,
     );
   }
   const answer: unknown = await response.json().catch(() => null);
   if (response.ok && answer !== null) return answer as T; // as the server's tests hold
-  const error = (answer as { error?: { code?: string; message?: string } } | null)?.error; // the same
+  const error = (answer as { error?: { code?: string; message?: string; next?: string } } | null)?.error; // the same
   throw new Refused(
     response.status,
     error?.code ?? "ERROR",
     error?.message ?? `The inspector answered ${response.status}.`,
+    error?.next ?? null,
   );
+}
+
+/** Does something, with a token that is asked for just before. @throws {Refused} */
+export async function act(fields: object): Promise<Acted> {
+  const { token } = await ask<Me>("me", {});
+  return ask<Acted>("act", fields, undefined, { "x-inspector-token": token });
+}
+
+/** A name for one act, so that it is not done twice however often it is sent. */
+export function newOnce(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
 }

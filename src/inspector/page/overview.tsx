@@ -6,7 +6,8 @@
  */
 import type { JSX } from "preact";
 import type { Lane } from "../../index.ts";
-import type { Overview as Data } from "./data.ts";
+import { AccountActions } from "./actions.tsx";
+import type { Me, Overview as Data } from "./data.ts";
 import { Diagram } from "./diagram.tsx";
 import { Section, State, When, Why } from "./parts.tsx";
 import { count, duration } from "./words.ts";
@@ -18,7 +19,12 @@ const lanes: readonly { readonly lane: Lane; readonly about: string }[] = [
 ];
 
 /** See the module. */
-export function Overview({ data, now }: { readonly data: Data; readonly now: number }): JSX.Element {
+export function Overview(props: {
+  readonly data: Data;
+  readonly me: Me | null;
+  readonly now: number;
+}): JSX.Element {
+  const { data, me, now } = props;
   const { counts, total, changes, flow } = data;
   const usersIn = `${count(total)} ${total === 1 ? "user" : "users"}`;
   return (
@@ -27,7 +33,7 @@ export function Overview({ data, now }: { readonly data: Data; readonly now: num
         <Diagram counts={counts} flow={flow.arrows} href={(state) => `users?state=${state}`} />
       </Section>
       <Quota data={data} />
-      <HeldBack data={data} now={now} />
+      <HeldBack data={data} me={me} now={now} />
       <Passed data={data} now={now} />
       <Processes data={data} now={now} />
       <Section title="Latest steps" aside="newest first" wide>
@@ -202,7 +208,8 @@ function Processes({ data, now }: { readonly data: Data; readonly now: number })
 }
 
 /** Gates, pauses and endpoints that do not work. */
-function HeldBack({ data, now }: { readonly data: Data; readonly now: number }): JSX.Element {
+function HeldBack(props: { readonly data: Data; readonly me: Me | null; readonly now: number }): JSX.Element {
+  const { data, me, now } = props;
   const { budget, health } = data;
   const down = health.endpoints.filter(({ works }) => !works);
   const isQuiet = budget.shut.length + budget.paused.length + down.length === 0 && health.ready;
@@ -221,9 +228,15 @@ function HeldBack({ data, now }: { readonly data: Data; readonly now: number }):
             {reason !== null && <> ({reason})</>}, next try <When at={until} now={now} />
           </li>
         ))}
-        {budget.paused.map(({ lane, reason, until }) => (
+        {budget.paused.map(({ lane, reason, until, by }) => (
           <li key={lane ?? "all"} class="busy">
-            <b>Paused: {lane ?? "all lanes"}</b> “{reason}”,{" "}
+            <b>Paused: {lane ?? "all lanes"}</b> “{reason}”
+            {by !== null && (
+              <>
+                , by <bdi>{by}</bdi>
+              </>
+            )}
+            ,{" "}
             {until === null ? (
               "until an operator ends it"
             ) : (
@@ -239,6 +252,7 @@ function HeldBack({ data, now }: { readonly data: Data; readonly now: number }):
           </li>
         ))}
       </ul>
+      <AccountActions me={me} budget={budget} />
     </Section>
   );
 }

@@ -6,6 +6,7 @@
 import { render, type JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { UserState } from "../../index.ts";
+import { useMe } from "./actions.tsx";
 import { Account } from "./account.tsx";
 import { Imports } from "./imports.tsx";
 import { useLive, useNow } from "./live.ts";
@@ -68,6 +69,7 @@ function Page(): JSX.Element {
   const { address, go } = useAddress();
   const live = useLive();
   const { overview, changed, isOpen } = live;
+  const me = useMe(isOpen);
   const ahead = overview === null ? 0 : new Date(overview.now).getTime() - Date.now();
   const [skew, setSkew] = useState(0);
   useEffect(() => setSkew(Math.abs(ahead) > 2_000 ? ahead : 0), [overview]);
@@ -105,7 +107,7 @@ function Page(): JSX.Element {
       <main id="main" tabIndex={-1}>
         <h1 class="hidden">{title}</h1>
         {view === "users" && key !== undefined && key !== "" ? (
-          <User key={key} userKey={key} changed={changed} now={now} />
+          <User key={key} userKey={key} me={me} changed={changed} now={now} />
         ) : view === "users" ? (
           <Users overview={overview} place={place(state, address)} changed={changed} now={now} go={go} />
         ) : view === "account" ? (
@@ -117,7 +119,7 @@ function Page(): JSX.Element {
         ) : view === "imports" ? (
           <Imports data={overview} now={now} />
         ) : (
-          <Overview data={overview} now={now} />
+          <Overview data={overview} me={me} now={now} />
         )}
       </main>
     </>

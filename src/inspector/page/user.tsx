@@ -4,7 +4,9 @@
  * @module
  */
 import type { JSX } from "preact";
-import type { UserView } from "./data.ts";
+import { useState } from "preact/hooks";
+import { UserActions } from "./actions.tsx";
+import type { Me, UserView } from "./data.ts";
 import { Diagram } from "./diagram.tsx";
 import { useAnswer } from "./live.ts";
 import { Section, State, Trouble, When, Why } from "./parts.tsx";
@@ -13,11 +15,13 @@ import { count, duration, moment, pauseInWords, toneOf } from "./words.ts";
 /** See the module. */
 export function User(props: {
   readonly userKey: string;
+  readonly me: Me | null;
   readonly changed: number;
   readonly now: number;
 }): JSX.Element {
-  const { userKey, changed, now } = props;
-  const { value, error } = useAnswer<UserView>("user", { key: userKey }, changed);
+  const { userKey, me, changed, now } = props;
+  const [acts, setActs] = useState(0);
+  const { value, error } = useAnswer<UserView>("user", { key: userKey }, changed + acts);
   if (value === null)
     return error === null ? (
       <p class="empty">Loading…</p>
@@ -45,6 +49,7 @@ export function User(props: {
         {error !== null && <Trouble error={error} />}
         <Explanation text={value.explanation} />
         <Facts user={value} now={now} />
+        <UserActions me={me} user={value} onDone={() => setActs(acts + 1)} />
       </section>
       <Section title="Path" wide>
         <Diagram current={state} path={history} />
@@ -65,7 +70,13 @@ export function User(props: {
                 <time dateTime={step.at}>{moment(step.at)}</time>
               </div>
               <p>
-                {step.why} <code>{step.event}</code>
+                {step.why}
+                {step.by !== null && (
+                  <>
+                    , by <bdi>{step.by}</bdi>
+                  </>
+                )}{" "}
+                <code>{step.event}</code>
               </p>
               {step.cause !== null && (
                 <p>
@@ -152,7 +163,13 @@ function Facts({ user, now }: { readonly user: UserView; readonly now: number })
         <div>
           <dt>Held</dt>
           <dd>
-            “{hold.reason}”, since <When at={hold.since} now={now} />
+            “{hold.reason}”
+            {hold.by !== null && (
+              <>
+                , by <bdi>{hold.by}</bdi>
+              </>
+            )}
+            , since <When at={hold.since} now={now} />
           </dd>
         </div>
       )}
