@@ -17,8 +17,8 @@ import type { Overview } from "./shapes.ts";
 const lookEveryMs = 1_000;
 /** Pages ask for users again at most so often, ms. */
 const usersEveryMs = 2_000;
-/** A comment keeps an idle connection, ms. */
-const commentEveryMs = 15_000;
+/** An idle connection is kept, and its page knows that it is there, ms. */
+const beatEveryMs = 15_000;
 /** Steps are sent together, ms after the first. */
 const gatherMs = 100;
 /** A page connects again after this time, so that `authorize` is asked again, ms. */
@@ -146,7 +146,7 @@ export class Live {
     const watching = linkSignals(this.#closing.signal);
     const flowAt = ({ now }: Look): string => JSON.stringify(this.#feed.flow(now.getTime()));
     let [last, lastFlow] = [first, flowAt(first)];
-    let commentedAt = clock.monotonic();
+    let beatAt = clock.monotonic();
     try {
       while (this.#pages.size > 0) {
         void this.#feed.follow(watching.signal);
@@ -160,9 +160,9 @@ export class Live {
         this.#hasBacklog = false;
         [last, lastFlow] = [look, flow];
         this.#tellUsers();
-        if (clock.monotonic() - commentedAt < commentEveryMs) continue;
-        commentedAt = clock.monotonic();
-        for (const page of this.#pages) page.send(": still here\n\n");
+        if (clock.monotonic() - beatAt < beatEveryMs) continue;
+        beatAt = clock.monotonic();
+        for (const page of this.#pages) page.send(eventText("beat", {}));
       }
     } finally {
       watching.abort();

@@ -170,6 +170,53 @@ describe("the inspector's page", needing(["chromium"]), () => {
     expect(page.faults).toEqual([]);
   });
 
+  it("tells what to do once its server has begun anew and knows it no longer", async () => {
+    const { lifecycle } = await worldOf(["ada"]);
+    const first = await inspect(lifecycle);
+    const page = await opened(first);
+    const port = Number(new URL(first.server.origin).port);
+    await first.server.close();
+    const next = createInspector(lifecycle);
+    const again = await serve(next.fetch, port);
+    afterwards(async () => {
+      await next.close();
+      await again.close();
+    });
+    await page.getByRole("alert").getByText("it must be opened with a new link").waitFor();
+    expect(await page.getByText("live", { exact: true }).count()).toBe(0);
+    await page.goto(next.link(again.origin));
+    await page.getByText("live", { exact: true }).waitFor();
+  });
+
+  it("does not call itself live while its stream is silent, and opens another one", async () => {
+    const { lifecycle } = await worldOf(["ada"]);
+    const inspector = createInspector(lifecycle);
+    let isSilent = true;
+    const silence = (): Response => {
+      const body = new ReadableStream({ start: (it) => it.enqueue("event: beat\ndata: {}\n\n") });
+      const headers = { "content-type": "text/event-stream" };
+      return new Response(body.pipeThrough(new TextEncoderStream()), { headers });
+    };
+    const server = await serve(async (request) => {
+      return isSilent && request.url.endsWith("api/live") ? silence() : inspector.fetch(request);
+    }, 0);
+    afterwards(async () => {
+      await inspector.close();
+      await server.close();
+    });
+    const context = await browser.newContext();
+    afterwards(() => context.close());
+    const page = await context.newPage();
+    await page.clock.install();
+    await page.goto(inspector.link(server.origin));
+    await page.getByText("live", { exact: true }).waitFor();
+    isSilent = false;
+    expect(await page.locator(".node").count()).toBe(0);
+    await page.clock.fastForward(40_000);
+    await page.locator(".node").first().waitFor();
+    await page.getByText("live", { exact: true }).waitFor();
+  });
+
   it("shows hostile ids as text", async () => {
     const { lifecycle } = await worldOf(hostile);
     const page = await opened(await inspect(lifecycle));

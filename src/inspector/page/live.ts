@@ -4,13 +4,15 @@
  * @module
  */
 import { useEffect, useState } from "preact/hooks";
-import { ask, type Change, type Overview } from "./data.ts";
+import { ask, Refused, type Change, type Overview } from "./data.ts";
 
 /** What the stream has brought. */
 export interface Live {
   readonly overview: Overview | null;
-  /** Whether the stream is open. */
+  /** Whether the stream is open, and has brought something lately. */
   readonly isOpen: boolean;
+  /** Why the server opens none; `null`: it is tried again. */
+  readonly refused: string | null;
   /** Grows with each change of a user. */
   readonly changed: number;
 }
@@ -18,28 +20,75 @@ export interface Live {
 /** Steps that are shown. */
 const mostChanges = 50;
 
-/** The state of the page. It opens the stream once, and the browser opens it again after an interruption. */
+/** The server sends something every 15 seconds; a stream that is silent for longer is dead, ms. */
+const silentMs = 35_000;
+
+/** How soon a stream that was refused or is dead is opened again, ms. */
+const againMs = 3_000;
+
+const before: Live = { overview: null, isOpen: false, refused: null, changed: 0 };
+
+/** The state of the page. It opens the stream once, and again after an interruption. */
 export function useLive(): Live {
-  const [live, setLive] = useState<Live>({ overview: null, isOpen: false, changed: 0 });
-  useEffect(() => {
-    const stream = new EventSource("api/live");
-    const on = (name: string, apply: (live: Live, data: string) => Live): void =>
-      stream.addEventListener(name, ({ data }: MessageEvent<string>) =>
-        setLive((before) => apply(before, data)),
-      );
-    stream.addEventListener("open", () =>
-      setLive((before) => ({ ...before, isOpen: true, changed: before.changed + 1 })),
-    );
-    stream.addEventListener("error", () => setLive((before) => ({ ...before, isOpen: false })));
-    on("overview", (before, data) => ({ ...before, overview: JSON.parse(data) as Overview, isOpen: true })); // as the server's tests hold
-    on("change", (before, data) => ({
-      ...before,
-      overview: withChange(before.overview, JSON.parse(data) as Change), // the same
-    }));
-    on("users", (before) => ({ ...before, changed: before.changed + 1 }));
-    return () => stream.close();
-  }, []);
+  const [live, setLive] = useState(before);
+  useEffect(() => follow(setLive), []);
   return live;
+}
+
+/** Opens the stream, again and again. Returns what ends it. */
+function follow(setLive: (change: (live: Live) => Live) => void): () => void {
+  let stream: EventSource | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  function open(): void {
+    stream = new EventSource("api/live");
+    const on = (name: string, apply: (live: Live, data: string) => Live): void =>
+      stream?.addEventListener(name, ({ data }: MessageEvent<string>) => {
+        heard();
+        setLive((live) => ({ ...apply(live, data), isOpen: true, refused: null }));
+      });
+    stream.addEventListener("open", heard);
+    stream.addEventListener("error", () => void lost(stream));
+    on("overview", (live, data) => {
+      const changed = live.isOpen ? live.changed : live.changed + 1;
+      return { ...live, overview: JSON.parse(data) as Overview, changed }; // as the server's tests hold
+    });
+    on("change", (live, data) => ({
+      ...live,
+      overview: withChange(live.overview, JSON.parse(data) as Change), // the same
+    }));
+    on("users", (live) => ({ ...live, changed: live.changed + 1 }));
+    on("beat", (live) => live);
+    heard();
+  }
+
+  function heard(): void {
+    clearTimeout(timer);
+    timer = setTimeout(() => again(0), silentMs);
+  }
+
+  function again(ms: number): void {
+    stream?.close();
+    clearTimeout(timer);
+    setLive((live) => ({ ...live, isOpen: false }));
+    timer = setTimeout(open, ms);
+  }
+
+  /** A stream that ends is opened again by the browser; one that the server refuses is not, and a request tells why. */
+  async function lost(lostStream: EventSource | null): Promise<void> {
+    setLive((live) => ({ ...live, isOpen: false }));
+    if (lostStream === null || lostStream !== stream || lostStream.readyState !== EventSource.CLOSED) return;
+    again(againMs);
+    const reason: unknown = await ask("overview", {}).catch((error: unknown) => error);
+    const refused = reason instanceof Refused && reason.status === 403 ? reason.message : null;
+    setLive((live) => ({ ...live, refused }));
+  }
+
+  open();
+  return () => {
+    clearTimeout(timer);
+    stream?.close();
+  };
 }
 
 function withChange(overview: Overview | null, change: Change): Overview | null {

@@ -68,7 +68,7 @@ const views = [
 function Page(): JSX.Element {
   const { address, go } = useAddress();
   const live = useLive();
-  const { overview, changed, isOpen } = live;
+  const { overview, changed, isOpen, refused } = live;
   const me = useMe(isOpen);
   const ahead = overview === null ? 0 : new Date(overview.now).getTime() - Date.now();
   const [skew, setSkew] = useState(0);
@@ -106,6 +106,11 @@ function Page(): JSX.Element {
       </header>
       <main id="main" tabIndex={-1}>
         <h1 class="hidden">{title}</h1>
+        {refused !== null && (
+          <p class="trouble" role="alert">
+            {refused}. What you see is no longer current.
+          </p>
+        )}
         {view === "users" && key !== undefined && key !== "" ? (
           <User key={key} userKey={key} me={me} changed={changed} now={now} />
         ) : view === "users" ? (
