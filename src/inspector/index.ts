@@ -6,4 +6,4 @@
 export { createInspector } from "./inspector.ts";
 export type { Inspector, InspectorOptions } from "./inspector.ts";
 export type { Authorized, Authorize } from "./admission.ts";
-export type { InspectorAction, SomeActions } from "./actions/permission.ts";
+export type { InspectorAction, InspectorPermission, SomeActions } from "./actions/permission.ts";

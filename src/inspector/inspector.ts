@@ -18,7 +18,7 @@ import { isLoopbackHost } from "../cross-site.ts";
 import { isLifecycleError } from "../errors.ts";
 import type { Lifecycle } from "../index.ts";
 import { createActs, type Asked } from "./actions/acts.ts";
-import { actionNames, aPersonName, type SomeActions } from "./actions/permission.ts";
+import { permissions, aPersonName, type SomeActions } from "./actions/permission.ts";
 import { admit, isLocal, isPlainPath, refuseAddress, refuseInitiator, type Authorize } from "./admission.ts";
 import { serveAsset, servePage } from "./assets.ts";
 import { internalsOf } from "../runtime/internals.ts";
@@ -27,7 +27,7 @@ import { OneTimeLinks } from "./one-time-links.ts";
 import { readBody } from "./read-body.ts";
 import { json, plainPage, refusalOf, refuse, respond, type Refused } from "./responses.ts";
 import { sandboxOf } from "./sandbox-control.ts";
-import { showSandbox } from "./sandbox-view.ts";
+import { changeSandbox, showSandbox } from "./sandbox-view.ts";
 import { sealedIds } from "./sealed-ids.ts";
 import { listUsers, showAccount, showUser, type Fields, type Views } from "./views.ts";
 
@@ -92,10 +92,10 @@ const aBasePath: Rule = {
 };
 
 const someActions: Rule = {
-  must: `true, false, or a list of ${actionNames.join(", ")}`,
+  must: `true, false, or a list of ${permissions.join(", ")}`,
   holds: (value) =>
     typeof value === "boolean" ||
-    (Array.isArray(value) && value.every((one) => actionNames.some((name) => name === one))),
+    (Array.isArray(value) && value.every((one) => permissions.some((name) => name === one))),
 };
 
 const rules: Rules<InspectorOptions> = {
@@ -143,7 +143,8 @@ export function inspectorOn(clock: Clock, lifecycle: Lifecycle, options?: Inspec
   const sandbox = sandboxOf(lifecycle, clock);
   const live = new Live({ lifecycle, ids, basePath, clock, sandbox });
   const links = new OneTimeLinks();
-  const acts = createActs(views, () => internalsOf(lifecycle)?.now() ?? clock.now());
+  const now = (): number => internalsOf(lifecycle)?.now() ?? clock.now();
+  const acts = createActs(views, now, (told) => changeSandbox(sandbox, told));
   let isClosed = false;
 
   /** What each path below `api/` answers. */
@@ -182,6 +183,7 @@ export function inspectorOn(clock: Clock, lifecycle: Lifecycle, options?: Inspec
     if (path === "api/live") return live.open(request, masked);
     const asked = { masked, person: admission.person };
     if (path === "api/act") return acts.answer(request, asked);
+    if (path === "api/sandbox/change") return acts.changeSandbox(request, asked);
     return query(path.slice("api/".length), request, asked);
   }
 

@@ -9,6 +9,7 @@ import { internalsOf } from "../runtime/internals.ts";
 import { LifecycleError } from "../errors.ts";
 import { maskId } from "./mask-id.ts";
 import type { SandboxControl } from "./sandbox-control.ts";
+import type { Fields } from "./views.ts";
 import type { SandboxCall, SandboxFault, SandboxView } from "./shapes.ts";
 
 /** Calls that are shown. */
@@ -131,8 +132,6 @@ function checked(sandbox: SandboxControl | null): SandboxControl {
 function noSandbox(): LifecycleError {
   return new LifecycleError("UNAVAILABLE", "Cannot show the sandbox: this lifecycle does not talk to one");
 }
-
-type Fields = Readonly<Record<string, unknown>>;
 
 function fieldsOf(value: unknown): Fields {
   return isObject(value) ? value : {};

@@ -15,7 +15,7 @@ import type {
   UserState,
   UserStatus,
 } from "../index.ts";
-import type { InspectorAction } from "./actions/permission.ts";
+import type { InspectorAction, InspectorPermission } from "./actions/permission.ts";
 
 /** A shape as JSON: times are texts in ISO 8601. */
 export type Wire<T> = T extends Date
@@ -209,7 +209,7 @@ export interface Refusal {
 /** Who looks, and what that person may do: `POST api/me`. */
 export interface Me {
   readonly who: string;
-  readonly may: readonly InspectorAction[];
+  readonly may: readonly InspectorPermission[];
   /** The page sends it with each action, as the header `x-inspector-token`. */
   readonly token: string;
 }

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import axe from "axe-core";
 import type { Lifecycle } from "oneup-lifecycle";
-import { createInspector } from "oneup-lifecycle/inspector";
+import { createInspector, type InspectorOptions } from "oneup-lifecycle/inspector";
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { serve, type Serving } from "../../src/cli/inspector/serve.ts";
@@ -133,6 +133,32 @@ describe("the inspector's page", needing(["chromium"]), () => {
     await page.goBack();
     await page.getByRole("heading", { name: "spring-2026" }).waitFor();
     expect(await page.title()).toBe("Imports · oneup-lifecycle");
+    expect(page.faults).toEqual([]);
+  });
+
+  it("lets a person who may move the sandbox's clock and script faults, and play a life", async () => {
+    const { lifecycle, sandbox } = await worldOf(["ada"]);
+    const reading = await opened(await inspect(lifecycle));
+    await reading.getByRole("link", { name: "Sandbox" }).click();
+    await reading.getByText("turn actions on").waitFor();
+    expect(await reading.getByRole("button").count()).toBe(0);
+    const page = await opened(await inspect(lifecycle, { actions: true }));
+    await page.getByRole("link", { name: "Sandbox" }).click();
+    await page.getByLabel("what happens").selectOption("invalidGrant");
+    await page.getByLabel("to which call").selectOption("refreshToken");
+    await page.getByRole("button", { name: "Script it" }).click();
+    await page.getByText("invalidGrant for the next 1 of refreshToken").waitFor();
+    const before = sandbox.clock.now();
+    await page.getByRole("button", { name: "+2 h" }).click();
+    await expect.poll(() => sandbox.clock.now() - before).toBeGreaterThanOrEqual(7_200_000);
+    await lifecycle.accessToken("ada");
+    await page.locator("tr", { hasText: "invalid grant instead" }).waitFor();
+    await page.getByText("none scripted").waitFor();
+    await page.getByLabel("what happens").selectOption("noCode");
+    await page.getByLabel("to which call").selectOption("refreshToken");
+    await page.getByRole("button", { name: "Script it" }).click();
+    await page.getByRole("button", { name: "Clear all" }).click();
+    await page.getByText("none scripted").waitFor();
     expect(page.faults).toEqual([]);
   });
 
@@ -267,8 +293,8 @@ interface Inspected {
   readonly server: Serving;
 }
 
-async function inspect(lifecycle: Lifecycle): Promise<Inspected> {
-  const inspector = createInspector(lifecycle);
+async function inspect(lifecycle: Lifecycle, options: InspectorOptions = {}): Promise<Inspected> {
+  const inspector = createInspector(lifecycle, options);
   const server = await serve(inspector.fetch, 0);
   afterwards(async () => {
     await inspector.close();

@@ -88,4 +88,29 @@ describe("the inspector's sandbox", () => {
       await expect(change(told)).rejects.toMatchObject({ code: "INVALID_OPTION" });
     await expect(change({ change: "revoke", appUserId: "eve" })).rejects.toThrow("eve");
   });
+
+  it("is changed by its page alone, once for each press, and by a person who may", async () => {
+    const { sandbox, open } = await scene();
+    const lifecycle = await open();
+    const may = await openedOn({ lifecycle }, { actions: ["sandbox"] });
+    const mayNot = await openedOn({ lifecycle }, { actions: ["retry", "hold"] });
+    const clear = { change: "fail", fault: "unavailable", times: 2 };
+    expect((await may.ask("me")).body.may).toEqual(["sandbox"]);
+    expect((await mayNot.act(clear, {}, "sandbox/change")).body.error).toMatchObject({
+      code: "NOT_ALLOWED",
+      message: "Cannot do this: you may not control the sandbox here; nothing was done",
+    });
+    expect((await may.ask("sandbox/change", clear)).status).toBe(403);
+    expect((await may.act(clear, { origin: "http://evil.example" }, "sandbox/change")).status).toBe(403);
+    expect((await may.act(clear, { "x-inspector-token": "made-up" }, "sandbox/change")).status).toBe(403);
+    expect((await may.act({ ...clear, fault: "nope" }, {}, "sandbox/change")).status).toBe(400);
+    expect(sandbox.faults()).toEqual([]);
+    const once = "0123456789abcdef";
+    for (let press = 0; press < 3; press++)
+      expect((await may.act({ ...clear, once }, {}, "sandbox/change")).status).toBe(200);
+    expect(sandbox.faults()).toMatchObject([{ status: 503, times: 2 }]);
+    const other = { change: "clearFaults", once };
+    expect((await may.act(other, {}, "sandbox/change")).status).toBe(409);
+    expect((await may.act({ action: "hold" })).body.error.code).toBe("NOT_ALLOWED");
+  });
 });

@@ -29,7 +29,7 @@ export interface Browser {
   /** What the page asks for. */
   ask(name: string, fields?: object, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   /** What the page sends when a person does something, each time as a new act. */
-  act(fields: object, headers?: Readonly<Record<string, string>>): Promise<Answer>;
+  act(fields: object, headers?: Readonly<Record<string, string>>, name?: string): Promise<Answer>;
   /** The live view. */
   live(): Promise<Stream>;
 }
@@ -84,10 +84,10 @@ async function enter(
   return {
     get: async (path, headers = {}) => answerOf(await send(`${base}${path}`, { headers })),
     ask,
-    async act(fields, headers = {}) {
+    async act(fields, headers = {}, name = "act") {
       const { token } = (await ask("me", {}, headers)).body;
       const its = { origin, "x-inspector-token": token, ...headers };
-      return ask("act", { once: randomUUID(), ...fields }, its);
+      return ask(name, { once: randomUUID(), ...fields }, its);
     },
     live: async () => new Stream(await send(`${base}api/live`, {})),
   };

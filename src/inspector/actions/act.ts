@@ -25,7 +25,8 @@ export interface Act {
   readonly purge: boolean;
 }
 
-const aName: Rule = {
+/** The name of one act. */
+export const aName: Rule = {
   must: "a name of 16 to 64 letters, digits, _ or -",
   holds: (value) => typeof value === "string" && /^[\w-]{16,64}$/.test(value),
 };

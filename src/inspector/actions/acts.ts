@@ -3,16 +3,17 @@
  *
  * @module
  */
+import { checkValue } from "../../checks.ts";
 import { isLifecycleError, type LifecycleError } from "../../errors.ts";
 import { nextSteps } from "../../next-step.ts";
 import { readBody } from "../read-body.ts";
 import { json, refusalOf, refuse, type Refused } from "../responses.ts";
 import type { Acted, Me } from "../shapes.ts";
-import { rowOf, withUser, type Views } from "../views.ts";
-import { carryOut, checkAct, type Act, type Scene } from "./act.ts";
+import { rowOf, withUser, type Fields, type Views } from "../views.ts";
+import { aName, carryOut, checkAct, type Act, type Scene } from "./act.ts";
 import { Once } from "./once.ts";
 import { pageTokens } from "./page-tokens.ts";
-import type { InspectorAction, Person } from "./permission.ts";
+import type { InspectorPermission, Person } from "./permission.ts";
 
 /** Who asks, and whether ids are masked for that page. */
 export interface Asked {
@@ -24,13 +25,28 @@ export interface Asked {
 export interface Acts {
   me(person: Person): Me;
   answer(request: Request, asked: Asked): Promise<Response>;
+  /** `POST api/sandbox/change`. */
+  changeSandbox(request: Request, asked: Asked): Promise<Response>;
+}
+
+/** What a request asks for, once it was read. */
+interface Wanted {
+  readonly needs: InspectorPermission;
+  /** A second request with the same name does nothing more. */
+  readonly once: string;
+  readonly what: object;
+  run(): Promise<object>;
 }
 
 /** The header that holds a page's token. */
 const tokenHeader = "x-inspector-token";
 
 /** The acts on this lifecycle. `now`: its time, ms since 1970. */
-export function createActs(views: Views, now: () => number): Acts {
+export function createActs(
+  views: Views,
+  now: () => number,
+  changeSandbox: (told: Fields) => Promise<void>,
+): Acts {
   const tokens = pageTokens(views.lifecycle, now);
   const once = new Once<() => Response>();
 
@@ -41,9 +57,9 @@ export function createActs(views: Views, now: () => number): Acts {
     return { action: act.action, user: status && rowOf(views, status, masked) };
   }
 
-  async function answerTo(act: Act, asked: Asked): Promise<() => Response> {
+  async function answerTo(run: Wanted["run"]): Promise<() => Response> {
     try {
-      const acted = await done(act, asked);
+      const acted = await run();
       return () => json(200, acted);
     } catch (error) {
       if (!isLifecycleError(error)) throw error;
@@ -51,27 +67,45 @@ export function createActs(views: Views, now: () => number): Acts {
     }
   }
 
+  /** Does what the inspector's own page asks for in this session, if the person may. */
+  async function answerPage(
+    request: Request,
+    { person }: Asked,
+    read: (fields: Fields) => Wanted,
+  ): Promise<Response> {
+    const { headers } = request;
+    if (!headers.has("origin")) return refuse(withoutOrigin, "json");
+    if (!tokens.isOf(headers.get(tokenHeader), person)) return refuse(foreignToken, "json");
+    const body = await readBody(request);
+    if (body.type === "refused") return refuse(body.refused, "json");
+    let wanted: Wanted;
+    try {
+      wanted = read(body.fields);
+    } catch (error) {
+      if (!isLifecycleError(error)) throw error;
+      return refused(error);
+    }
+    const { needs, what } = wanted;
+    if (!person.may.has(needs)) return refuse(notAllowed(needs), "json");
+    const name = `${person.session} ${wanted.once}`;
+    const answer = once.run(name, JSON.stringify([needs, what]), () => answerTo(wanted.run));
+    return answer === null ? refuse(anotherAct, "json") : (await answer)();
+  }
+
   return {
     me: (person) => ({ who: person.who, may: [...person.may], token: tokens.of(person) }),
-    async answer(request, asked) {
-      const { headers } = request;
-      const { person } = asked;
-      if (!headers.has("origin")) return refuse(withoutOrigin, "json");
-      if (!tokens.isOf(headers.get(tokenHeader), person)) return refuse(foreignToken, "json");
-      const body = await readBody(request);
-      if (body.type === "refused") return refuse(body.refused, "json");
-      let act: Act;
-      try {
-        act = checkAct(body.fields);
-      } catch (error) {
-        if (!isLifecycleError(error)) throw error;
-        return refused(error);
-      }
-      if (!person.may.has(act.action)) return refuse(notAllowed(act.action), "json");
-      const name = `${person.session} ${act.once}`;
-      const answer = once.run(name, JSON.stringify(act), () => answerTo(act, asked));
-      return answer === null ? refuse(anotherAct, "json") : (await answer)();
-    },
+    answer: (request, asked) =>
+      answerPage(request, asked, (fields) => {
+        const act = checkAct(fields);
+        return { needs: act.action, once: act.once, what: act, run: () => done(act, asked) };
+      }),
+    changeSandbox: (request, asked) =>
+      answerPage(request, asked, ({ once: name, ...told }) => ({
+        needs: "sandbox",
+        once: checkValue<unknown>("control the sandbox", "once", name, aName) as string, // or it throws
+        what: told,
+        run: async () => (await changeSandbox(told), {}),
+      })),
   };
 }
 
@@ -96,11 +130,12 @@ const anotherAct: Refused = {
   message: "Cannot do this: something else was begun with the same once; nothing more was done",
 };
 
-function notAllowed(action: InspectorAction): Refused {
+function notAllowed(needs: InspectorPermission): Refused {
+  const what = needs === "sandbox" ? "control the sandbox" : needs;
   return {
     status: 403,
     code: "NOT_ALLOWED",
-    message: `Cannot do this: you may not ${action} here; nothing was done`,
+    message: `Cannot do this: you may not ${what} here; nothing was done`,
     next: "ask the person who runs this inspector",
   };
 }

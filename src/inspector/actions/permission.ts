@@ -28,24 +28,30 @@ export const actionNames: readonly InspectorAction[] = [
   "reopen",
 ];
 
+/** What a person may do: an action, or to control the sandbox that the calls go to, if they do. */
+export type InspectorPermission = InspectorAction | "sandbox";
+
+/** All of them. */
+export const permissions: readonly InspectorPermission[] = [...actionNames, "sandbox"];
+
 /** Some actions: all of them (`true`), none (`false`), or those that are named. */
-export type SomeActions = boolean | readonly InspectorAction[];
+export type SomeActions = boolean | readonly InspectorPermission[];
 
 /** A person who asks. */
 export interface Person {
   /** The name, as it is shown and recorded. */
   readonly who: string;
-  readonly may: ReadonlySet<InspectorAction>;
+  readonly may: ReadonlySet<InspectorPermission>;
   /** What its requests have in common: the session of a link, or the name that `authorize` returned. */
   readonly session: string;
 }
 
 /** The actions that are both offered and allowed. */
-export function allowed(offered: SomeActions, may: SomeActions): ReadonlySet<InspectorAction> {
-  return new Set(actionNames.filter((one) => isIn(offered, one) && isIn(may, one)));
+export function allowed(offered: SomeActions, may: SomeActions): ReadonlySet<InspectorPermission> {
+  return new Set(permissions.filter((one) => isIn(offered, one) && isIn(may, one)));
 }
 
-function isIn(some: SomeActions, action: InspectorAction): boolean {
+function isIn(some: SomeActions, action: InspectorPermission): boolean {
   return Array.isArray(some) ? some.includes(action) : some === true;
 }
 

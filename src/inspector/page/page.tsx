@@ -118,7 +118,7 @@ function Page(): JSX.Element {
         ) : view === "account" ? (
           <Account changed={changed} now={now} />
         ) : view === "sandbox" ? (
-          <Sandbox now={now} change={null} />
+          <Sandbox now={now} />
         ) : overview === null ? (
           <p class="empty">Loading…</p>
         ) : view === "imports" ? (

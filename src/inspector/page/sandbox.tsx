@@ -5,13 +5,10 @@
  */
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { SandboxView } from "./data.ts";
+import { ask, newOnce, type Me, type SandboxView } from "./data.ts";
 import { useAnswer } from "./live.ts";
 import { Section, Trouble } from "./parts.tsx";
 import { count, duration, moment } from "./words.ts";
-
-/** Changes the sandbox; rejects with what the server answers. `null`: this page may not. */
-export type ChangeSandbox = ((fields: object) => Promise<unknown>) | null;
 
 /** It is asked again so long after its last answer, ms. */
 const everyMs = 1_000;
@@ -19,13 +16,8 @@ const everyMs = 1_000;
 const sameMs = 2_000;
 
 /** See the module. */
-export function Sandbox({
-  now,
-  change,
-}: {
-  readonly now: number;
-  readonly change: ChangeSandbox;
-}): JSX.Element {
+export function Sandbox({ now }: { readonly now: number }): JSX.Element {
+  const { value: me } = useAnswer<Me>("me", {}, 0);
   const [turn, setTurn] = useState(0);
   const asked = useAnswer<SandboxView>("sandbox", {}, turn);
   const { value, error } = asked;
@@ -34,24 +26,32 @@ export function Sandbox({
     return () => clearTimeout(timer);
   }, [asked]);
   const [refusal, setRefusal] = useState<Error | null>(null);
-  const send = (fields: object): void => {
-    void change?.(fields)
+  const change = (fields: object): void => {
+    changeSandbox(fields)
       .then(
         () => setRefusal(null),
         (reason: unknown) => setRefusal(reason as Error), // `ask()` rejects with no other
       )
       .finally(() => setTurn((before) => before + 1));
   };
+  const send = me?.may.includes("sandbox") === true ? change : null;
   if (value === null) return error === null ? <p class="empty">Loading…</p> : <Trouble error={error} />;
   return (
     <>
       {error !== null && <Trouble error={error} />}
       {refusal !== null && <Trouble error={refusal} />}
-      <ClockCard value={value} now={now} send={change && send} />
-      <Faults value={value} send={change && send} />
+      <ClockCard value={value} now={now} send={send} />
+      <Faults value={value} send={send} />
       <Calls value={value} />
     </>
   );
+}
+
+/** Changes the sandbox, with a token that is asked for just before. @throws {Refused} */
+async function changeSandbox(fields: object): Promise<void> {
+  const { token } = await ask<Me>("me", {});
+  const headers = { "x-inspector-token": token };
+  await ask("sandbox/change", { ...fields, once: newOnce() }, undefined, headers);
 }
 
 interface Part {
@@ -162,7 +162,7 @@ function Faults({ value, send }: Part): JSX.Element {
             </select>
           </label>
           <label>
-            <span>to</span>
+            <span>to which call</span>
             <select name="call">
               <option value="">any call that it can hit</option>
               {calls.map((name) => (
