@@ -1,6 +1,5 @@
 import { Keyv } from "keyv";
 import { Client } from "pg";
-import { createClient } from "@keyv/redis";
 import {
   createLifecycle,
   isLifecycleError,
@@ -14,7 +13,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { keyv } from "../../adapters/keyv.ts";
 import { postgres } from "../../adapters/postgres.ts";
 import { redis } from "../../adapters/redis.ts";
-import { withServer } from "../support/servers.ts";
+import { clientAt, withServer } from "../support/servers.ts";
 import { withSharedPostgres } from "../support/postgres.ts";
 import { silentLogger, warningsIn } from "../support/loggers.ts";
 
@@ -160,7 +159,7 @@ describe("a store that is emptied under its processes stops them", () => {
 withServer("redis", "a Redis that is emptied under its processes stops them", (server) => {
   it("by FLUSHALL", async () => {
     const { url } = await server();
-    const client = await createClient({ url }).connect();
+    const client = await clientAt(url);
     onTestFinished(() => client.destroy());
     await judge({ mine: redis(url), theirs: redis(url), empty: () => client.sendCommand(["FLUSHALL"]) });
   });

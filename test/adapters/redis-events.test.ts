@@ -1,15 +1,14 @@
-import { createClient } from "@keyv/redis";
 import { expect, it, onTestFinished } from "vitest";
 import { redis } from "../../adapters/redis.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { EventOutbox, Store } from "../../src/store/contract.ts";
 import { write } from "../support/commits.ts";
-import { withServer } from "../support/servers.ts";
+import { clientAt, withServer } from "../support/servers.ts";
 
 withServer("redis", "adapters/redis with events", (server) => {
   async function opened() {
     const { url } = await server({ appendonly: "no" });
-    const client = await createClient({ url }).connect();
+    const client = await clientAt(url);
     const store = await redis(url).open({ account: "account", clock: systemClock });
     onTestFinished(async () => {
       await store.close();

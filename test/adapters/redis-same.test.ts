@@ -1,15 +1,14 @@
 /** The scripts of Redis say in Lua what `src/store` says in TypeScript; here both play the same random sequences. */
-import { createClient } from "@keyv/redis";
 import { expect, it, onTestFinished } from "vitest";
 import { redis } from "../../adapters/redis.ts";
 import { scripts } from "../../adapters/redis/scripts.ts";
-import { withServer } from "../support/servers.ts";
+import { clientAt, withServer } from "../support/servers.ts";
 import { serversTime, steered } from "../support/steered-redis.ts";
 import { player, search, type Play, type Tested } from "./same.ts";
 
 /** Plays on an empty server. */
 async function playerOn(url: string, together = 1): Promise<Play> {
-  const client = await createClient({ url }).connect();
+  const client = await clientAt(url);
   onTestFinished(() => client.destroy());
   let time = 0;
   const adapter = redis(steered(client, () => time));

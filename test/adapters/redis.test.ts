@@ -7,7 +7,7 @@ import type { Limit, Store } from "../../src/store/contract.ts";
 import { decodeRow, encodeRow } from "../../src/store/row-rules.ts";
 import { startChild } from "../support/child.ts";
 import { openLine, type Line } from "../support/line.ts";
-import { ask, withServer } from "../support/servers.ts";
+import { ask, clientAt, withServer } from "../support/servers.ts";
 import { write } from "../support/commits.ts";
 
 const limit: Limit = { name: "calls", calls: 3, windowMs: 3_600_000 };
@@ -102,7 +102,7 @@ withServer("redis", "adapters/redis and its server", (server) => {
   });
 
   it("open() goes on though the server is restarted in the middle of it and forgets the scripts", async () => {
-    const client = await createClient({ url: (await server()).url }).connect();
+    const client = await clientAt((await server()).url);
     onTestFinished(() => client.destroy());
     const send = client.sendCommand.bind(client);
     vi.spyOn(client, "sendCommand").mockImplementation(async (command, options) => {
@@ -205,7 +205,7 @@ withServer("redis", "adapters/redis and its server", (server) => {
   it("verbs reject in time while the server is gone, close() ends, and nothing is written afterwards", async () => {
     const { url, kill, restart } = await server();
     const connected = async (): Promise<Where> => {
-      const client = await createClient({ url }).connect();
+      const client = await clientAt(url);
       onTestFinished(() => client.on("error", () => {}).destroy());
       return client;
     };

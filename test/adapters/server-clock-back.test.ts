@@ -1,5 +1,4 @@
 /** A server's clock is set by administrators, too: what was written while it was ahead is looked at in time. */
-import { createClient } from "@keyv/redis";
 import { expect, it, onTestFinished } from "vitest";
 import { postgres } from "../../adapters/postgres.ts";
 import type { Store, StoreAdapter } from "../../src/store/contract.ts";
@@ -7,7 +6,7 @@ import { type Clock, systemClock } from "../../src/clock.ts";
 import { manualClock, type ManualClock } from "../../src/testing/index.ts";
 import { write } from "../support/commits.ts";
 import { sql, withSharedPostgres } from "../support/postgres.ts";
-import { withSharedServer } from "../support/servers.ts";
+import { clientAt, withSharedServer } from "../support/servers.ts";
 import { clockOf, stopTime } from "./postgres-time.ts";
 import { redisOnTestsClock } from "../support/steered-redis.ts";
 
@@ -105,7 +104,7 @@ function tests(server: () => Promise<Server>): void {
 withSharedServer("redis", "adapters/redis, when its server's clock goes back", (place) => {
   tests(async () => {
     const { where, prefix } = await place();
-    const client = await createClient({ url: where }).connect();
+    const client = await clientAt(where);
     onTestFinished(() => client.destroy());
     const clock = manualClock();
     const adapter: StoreAdapter = redisOnTestsClock(client, { prefix });

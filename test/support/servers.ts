@@ -91,8 +91,16 @@ export function withSharedServer(
   });
 }
 
+/** node-redis makes a class of all commands for each new address; a copy of a client shares the class. */
+const original = createClient();
+
+/** A client that is connected to this server. */
+export async function clientAt(url: string): Promise<typeof original> {
+  return original.duplicate({ url }).connect();
+}
+
 async function removeKeys(url: string, pattern: string): Promise<void> {
-  const client = await createClient({ url }).connect();
+  const client = await clientAt(url);
   for await (const keys of client.scanIterator({ MATCH: pattern, COUNT: 1_000 })) {
     if (keys.length > 0) await client.unlink(keys);
   }
@@ -101,7 +109,7 @@ async function removeKeys(url: string, pattern: string): Promise<void> {
 
 /** Asks a server something; its answer. */
 export async function ask(url: string, ...command: readonly string[]): Promise<unknown> {
-  const client = await createClient({ url }).connect();
+  const client = await clientAt(url);
   try {
     return await client.sendCommand(command);
   } finally {
