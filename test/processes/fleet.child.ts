@@ -20,7 +20,7 @@ const options: LifecycleOptions = {
   limits: { management: limit },
   timeoutMs: 1_500,
   graceMs: 6_000, // on a busy machine a call of the killed process may be read seconds later
-  leaseMs: 3_000,
+  leaseMs: 8_000,
   ...at(place),
 };
 const lifecycle = await createLifecycle(options);
