@@ -7,11 +7,15 @@ import { lanes, type Store } from "../../src/store/contract.ts";
 import { storeConformance } from "../../src/testing/index.ts";
 import { withCluster } from "../support/cluster.ts";
 import { write } from "../support/commits.ts";
+import { thorough } from "../support/effort.ts";
 import { clientOf, type ClusterClient } from "../support/places.ts";
 import { ask } from "../support/servers.ts";
 import { redisOnTestsClock } from "../support/steered-redis.ts";
 
 const { lease } = write("nobody");
+/** Users that are written at the same time, and the pause of each between two writes, ms. */
+const size = thorough ? 16 : 6;
+const breath = thorough ? 0 : 5;
 const lives = { timeout: 30_000, interval: 50 };
 
 withCluster("adapters/redis on a cluster of three masters", (its) => {
@@ -102,7 +106,7 @@ withCluster("adapters/redis on a cluster of three masters", (its) => {
     const from = await its().masterOf(dueOf(account));
     const to = await its().masterOf(dueOf((await accounts("moved"))[1] ?? ""));
     const stores = await Promise.all(Object.values(ways).map((where) => openStore(where(), account)));
-    const crowd = await writers(stores, 16);
+    const crowd = await writers(stores);
     const worker = claiming(stores[0]);
     const move = await its().beginMove(dueOf(account), from, to);
     for (let keys = await move.left(5); keys.length > 0; keys = await move.left(5)) {
@@ -115,7 +119,7 @@ withCluster("adapters/redis on a cluster of three masters", (its) => {
     expect(await its().masterOf(dueOf(account))).toBe(to);
     const taken = await worker.end();
     expect(taken).toBeGreaterThan(0);
-    for (const store of stores) expect(await store.counts()).toEqual({ created: 16, due: 20 });
+    for (const store of stores) expect(await store.counts()).toEqual({ created: size, due: 20 });
     const { claimed } = await vi.waitUntil(async () => {
       const batch = await stores[0]?.claim({ limit: 99, lease });
       return batch !== undefined && batch.claimed.length > 0 && batch;
@@ -157,7 +161,7 @@ withCluster("adapters/redis on a cluster of three masters", (its) => {
   it("an orderly failover loses nothing that was acknowledged, and the stores go on by themselves", async () => {
     const [account = ""] = await accounts("orderly");
     const stores = await Promise.all(Object.values(ways).map((where) => openStore(where(), account)));
-    const crowd = await writers(stores, 16);
+    const crowd = await writers(stores);
     const master = await its().masterOf(dueOf(account));
     await its().failOver(await its().replicaOf(master));
     await crowd.goOn();
@@ -167,7 +171,7 @@ withCluster("adapters/redis on a cluster of three masters", (its) => {
   it("kill -9 of a master loses nothing that its replica had, and the stores go on by themselves", async () => {
     const [account = ""] = await accounts("killed");
     const stores = await Promise.all(Object.values(ways).map((where) => openStore(where(), account)));
-    const crowd = await writers(stores, 16);
+    const crowd = await writers(stores);
     await crowd.pause();
     const master = await its().masterOf(dueOf(account));
     await its().inStep(master, await its().replicaOf(master));
@@ -216,7 +220,7 @@ async function latest(store: Store, id: string): Promise<{ readonly revision: nu
 }
 
 /** Users that are written again and again, each by one writer over one of the stores, all of them seen once at least. */
-async function writers(stores: readonly Store[], size: number): Promise<Crowd> {
+async function writers(stores: readonly Store[]): Promise<Crowd> {
   const acknowledged = Array.from({ length: size }, () => 0);
   let over = false;
   let held: Promise<void> | undefined;
@@ -239,6 +243,7 @@ async function writers(stores: readonly Store[], size: number): Promise<Crowd> {
       await held;
       await write1(n, revision);
       acknowledged[n] = revision;
+      if (breath > 0) await pause(breath);
     }
   });
   const failed = Promise.all(all);
@@ -312,6 +317,7 @@ function claiming(store: Store | undefined): { end(): Promise<number> } {
         const back = write(record.id, { ...change, state: "due", mode: "end", dueInMs: 0 });
         await patiently(() => store.commit(back));
       }
+      if (breath > 0) await pause(breath);
     }
   })();
   return {

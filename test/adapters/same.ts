@@ -9,6 +9,7 @@ import type { Past as PastTime } from "../../src/store/steady-time.ts";
 import { tableStore } from "../../src/store/table-store/table-store.ts";
 import type { Tables } from "../../src/store/table-store/tables.ts";
 import { manualClock } from "../../src/testing/index.ts";
+import { thorough } from "../support/effort.ts";
 import { answerOf, keptBy, Past, sequences, type Call, type Mix, type Step } from "./sequences.ts";
 
 /** Plays a sequence; rejects at the first difference. */
@@ -130,7 +131,7 @@ function same(
 /** Looks for a sequence that fails, within a time limit; then for a short one, which takes time of its own. */
 export async function search(mix: Mix, play: Play): Promise<void> {
   const property = fc.asyncProperty(sequences(mix), play);
-  const found = await fc.check(property, { numRuns: 300, interruptAfterTimeLimit: 3_000 });
+  const found = await fc.check(property, { numRuns: thorough ? 300 : 30, interruptAfterTimeLimit: 3_000 });
   if (found.interrupted && found.numRuns === 0) return fc.assert(property, { numRuns: 1 }); // a busy machine plays one
   if (!found.failed) return;
   const { seed, counterexamplePath } = found;

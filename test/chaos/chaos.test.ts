@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished, type TestContext } from "vitest";
 import { postgres } from "oneup-lifecycle/adapters/postgres";
 import { createSandbox } from "oneup-lifecycle/sandbox";
-import { thorough } from "../support/effort.ts";
+import { oneIn, thorough } from "../support/effort.ts";
 import { anyKey } from "../support/places.ts";
 import { needing, type Program } from "../support/needs.ts";
 import { startPostgres } from "../support/postgres.ts";
@@ -21,7 +21,10 @@ describe.concurrent("processes die, stand still and lose their connections, and 
     const path = folder("chaos", test);
     return { place: () => ({ type: "lmdb", path }), server: null };
   });
+  for (const onServer of oneIn(2, [onRedis, onPostgres])) onServer();
+});
 
+function onRedis(): void {
   stories("on Redis, which dies as well", 2, ["redis-server"], async (test) => {
     const server = await startServer("redis-server");
     test.onTestFinished(() => server.stop());
@@ -31,7 +34,9 @@ describe.concurrent("processes die, stand still and lose their connections, and 
       server,
     };
   });
+}
 
+function onPostgres(): void {
   stories("on PostgreSQL, which dies as well", 3, ["postgres"], async (test) => {
     const server = await startPostgres();
     test.onTestFinished(() => server.stop());
@@ -42,7 +47,7 @@ describe.concurrent("processes die, stand still and lose their connections, and 
       server,
     };
   });
-});
+}
 
 describe.runIf(thorough)("the process of 1upHealth stands still, and what arrives late is not blamed", () => {
   it("on LMDB", async (test) => {

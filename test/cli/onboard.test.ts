@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSandbox, type Sandbox, type SandboxServer } from "../../src/sandbox/index.ts";
 import { start, type Started } from "../support/started.ts";
+import { performed, type Performed } from "./operator.ts";
 
 let sandbox: Sandbox;
 let server: SandboxServer;
@@ -21,15 +22,23 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function onboard(words: readonly string[], input?: string): Started {
-  const env = {
+function environment(): Readonly<Record<string, string>> {
+  return {
     ONEUP_CLIENT_ID: "sandbox-client",
     ONEUP_CLIENT_SECRET: "a-secret-of-its-own",
     ONEUP_STORE: join(folder, "store"),
     ONEUP_KEY_FILE: join(folder, "key"),
   };
+}
+
+function onboard(words: readonly string[], input?: string): Started {
   const all = ["onboard", ...words, "--api", server.url];
-  return start("src/cli/main.ts", all, env, undefined, input);
+  return start("src/cli/main.ts", all, environment(), undefined, input);
+}
+
+/** The same in this process, one at a time. */
+function onboardHere(words: readonly string[]): Promise<Performed> {
+  return performed(["onboard", ...words, "--api", server.url], environment());
 }
 
 function file(name: string, text: string | Buffer): string {
@@ -60,7 +69,7 @@ describe("cli onboard FILE", () => {
     ["UTF-8 that is cut", "list.txt", "ada\ncaf\xC3"],
   ])("refuses %s: of two people a decoder makes one", async (_, name, text) => {
     const path = file(name, Buffer.from(text, "latin1"));
-    const { code, err } = await onboard([path]).ended;
+    const { code, err } = await onboardHere([path]);
     expect({ code, err }).toEqual({
       code: 2,
       err: `Cannot read ${path}: it must be text in UTF-8\nTry: oneup-lifecycle help\n`,
@@ -141,17 +150,15 @@ describe("cli onboard FILE", () => {
     ["with two files", ["one", "two"], /Unknown argument "two": onboard takes FILE,/],
     ["with a lane that there is not", ["/dev/null", "--lane", "slow"], /lane must be one of/],
   ])("ends with 2 and says why %s", async (_, words, why) => {
-    const { code, out, err } = await onboard(words).ended;
+    const { code, out, err } = await onboardHere(words);
     expect({ code, out }).toEqual({ code: 2, out: "" });
     expect(err).toMatch(why);
   });
 
   it("quotes no line of a file whose columns it does not know, and names a line that is no CSV", async () => {
-    const [missing, semicolons, broken] = await Promise.all([
-      onboard([file("columns.csv", "id,name\n1,Ada\n")]).ended,
-      onboard([file("semicolons.csv", 'name;"app_user_id"\nAda;1\n')]).ended,
-      onboard([file("broken.csv", 'app_user_id\n"ada\n'), "--name", "broken"]).ended,
-    ]);
+    const missing = await onboardHere([file("columns.csv", "id,name\n1,Ada\n")]);
+    const semicolons = await onboardHere([file("semicolons.csv", 'name;"app_user_id"\nAda;1\n')]);
+    const broken = await onboardHere([file("broken.csv", 'app_user_id\n"ada\n'), "--name", "broken"]);
     expect(missing.err).toContain('none of its 2 columns is called "app_user_id"; --column takes');
     expect(missing.err).not.toContain("name,");
     expect(semicolons.err).toContain(

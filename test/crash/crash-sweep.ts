@@ -36,22 +36,20 @@ export function sweeps(place: (test: TestContext) => Promise<Place>): void {
   });
 }
 
-/** The same, where a worker of the next process dies as well. */
-export function workersToo(place: (test: TestContext) => Promise<Place>): void {
-  it("and then its worker, at the same write, leaves no user lost, stuck or created twice", async (test) => {
-    const sweep = await begin(await place(test), test);
-    await sweep.dies("asking");
-    await sweep.dies("working");
-    await sweep.goesHome(2);
-  });
+/** How workers of the next process die: at the same write, or once they have claimed a user and asked 1upHealth for nothing. */
+const ways: readonly (readonly [string, readonly By[], number])[] = [
+  ["its worker, at the same write,", ["working"], 2],
+  ["two workers, once they have claimed a user,", ["claim", "claim"], 1],
+];
 
-  it("and then two workers, once they have claimed a user, leaves no user lost, stuck or created twice", async (test) => {
-    const sweep = await begin(await place(test), test);
-    await sweep.dies("asking");
-    await sweep.dies("claim");
-    await sweep.dies("claim");
-    await sweep.goesHome(1); // the other two had asked 1upHealth for nothing
-  });
+/** The same, where a worker of the next process dies as well: everyday in one of the two ways. */
+export function workersToo(place: (test: TestContext) => Promise<Place>): void {
+  for (const [who, deaths, spent] of oneIn(2, ways))
+    it(`and then ${who} leaves no user lost, stuck or created twice`, async (test) => {
+      const sweep = await begin(await place(test), test);
+      for (const by of ["asking", ...deaths] as const) await sweep.dies(by);
+      await sweep.goesHome(spent);
+    });
 }
 
 type Point = Life & { readonly journey: Journey };
@@ -89,7 +87,7 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
       id: `${journey}: ${instant.when} ${instant.of} ${instant.n} <ada@example.org>`,
     })),
   );
-  const points = await prepared(oneIn(place.type === "lmdb" ? 8 : 16, all));
+  const points = await prepared(oneIn(place.type === "lmdb" ? 12 : 24, all));
   const before = new Map(points.map(({ id }) => [id, callsOf(id).length]));
   let deaths = 0;
 

@@ -25,7 +25,7 @@ const writes = 4 + quiet.length;
 const all = Array.from({ length: writes + 1 }, (_, index) => index + 1).flatMap((n) =>
   (["before", "after"] as const).map((when) => ({ of: "write" as const, n, when })),
 );
-const instants = oneIn(2, all);
+const instants = oneIn(4, all);
 /** How many of them come whatever the busy user does. */
 const certain = instants.filter(({ n }) => n <= writes).length;
 

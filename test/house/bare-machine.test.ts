@@ -27,7 +27,7 @@ function programsAt(...paths: readonly string[]): string {
 
 describe.runIf(!onDeno)("npm test on a machine without servers", () => {
   it.concurrent("passes, in a stranger's CI too, and ends with what was left out and how to get it", async () => {
-    const { code, printed } = await runTests(files, { ...nothing, CI: "true" });
+    const { code, printed } = await runTests([...files, "--maxWorkers=1"], { ...nothing, CI: "true" });
     expect({ code, printed }).toMatchObject({ code: 0, printed: expect.not.stringContaining("No test") });
     expect(printed.slice(printed.indexOf(" Left out"))).toMatch(
       /^ Left out: .*\n\n {3}valkey-server +\d+ tests in 1 file\n {3}postgres +\d+ tests in 1 file\n\n/,

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { serve, type Serving } from "../../src/cli/inspector/serve.ts";
 import { lmdb } from "../../adapters/lmdb.ts";
 import { startChild } from "../support/child.ts";
+import { draw, oneIn } from "../support/effort.ts";
 import { needing, pathOf } from "../support/needs.ts";
 import { onDisk } from "../support/on-disk.ts";
 import { afterwards, folder, scene, type Scene } from "../support/scene.ts";
@@ -254,9 +255,12 @@ describe("the inspector's page", needing(["chromium"]), () => {
     expect(page.faults).toEqual([]);
   });
 
-  it.each(["light", "dark"] as const)(
-    "is accessible and fits every screen, with %s colours",
-    async (colorScheme) => {
+  it.each([
+    ["light", oneIn(4, widths)],
+    ["dark", oneIn(4, widths, draw + 2)],
+  ] as const)(
+    "is accessible and fits every screen, with %s colours, %j pixels wide",
+    async (colorScheme, drawn) => {
       const { lifecycle, sandbox } = await worldOf(hostile);
       sandbox.fail({ call: "createUser", status: 503, times: Infinity });
       await lifecycle.onboard("late", { waitMs: 0 });
@@ -274,7 +278,7 @@ describe("the inspector's page", needing(["chromium"]), () => {
         await page.goto(new URL(view, base).href);
         await page.locator(".card").first().waitFor();
         await page.evaluate(axe.source);
-        for (const width of widths) {
+        for (const width of drawn) {
           await page.setViewportSize({ width, height: 850 });
           const { violations } = await page.evaluate<{ violations: { id: string }[] }>("axe.run()");
           expect({ view, width, ids: violations.map(({ id }) => id) }).toEqual({ view, width, ids: [] });

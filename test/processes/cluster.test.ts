@@ -8,9 +8,9 @@ import { thorough } from "../support/effort.ts";
 import { anyKey } from "../support/places.ts";
 import { arrived, fleet } from "./fleet.ts";
 
-const users = thorough ? 600 : 300;
+const users = thorough ? 600 : 180;
 /** The import takes five windows, so what happens to the cluster happens in the middle of it. */
-const limit = { calls: thorough ? 130 : 65, windowMs: 1_300 };
+const limit = { calls: thorough ? 130 : 39, windowMs: 1_300 };
 const clientId = "sandbox-client";
 
 withCluster("three processes on one Redis Cluster", (its) => {

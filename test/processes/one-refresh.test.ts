@@ -2,7 +2,7 @@ import { createSandbox, type Sandbox, type SandboxServer } from "oneup-lifecycle
 import { createLifecycle } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
 import { startChild } from "../support/child.ts";
-import { thorough } from "../support/effort.ts";
+import { draw, oneIn, thorough } from "../support/effort.ts";
 import { anyKey, at, migrated, type Place } from "../support/places.ts";
 import { withSharedPostgres } from "../support/postgres.ts";
 import { afterwards, folder } from "../support/scene.ts";
@@ -31,7 +31,9 @@ async function onboard(sandbox: Sandbox, { endpoints }: SandboxServer, place: Pl
   await lifecycle.close();
 }
 
-function processes(place: () => Promise<Place>, times: number): void {
+type NewPlace = () => Promise<Place>;
+
+function oneRefreshARound(place: NewPlace, times: number): void {
   it(`send one refresh a round, though ${askers} ask at the same instant, ${times} rounds`, async () => {
     const sandbox = createSandbox({ latencyMs: [0, 4], reuse: "revokeFamily" });
     const server = await sandbox.listen();
@@ -59,7 +61,9 @@ function processes(place: () => Promise<Place>, times: number): void {
     parent.say("end");
     for (const { ended } of children) expect(await ended).toMatchObject({ code: 0, err: "" });
   });
+}
 
+function twoAtMost(place: NewPlace): void {
   it("send at most two when the first stalls past its lease; the late one writes nothing, the user is usable", async () => {
     const sandbox = createSandbox();
     const server = await sandbox.listen();
@@ -92,7 +96,9 @@ function processes(place: () => Promise<Place>, times: number): void {
     goesOn.say("end");
     for (const { ended } of [holder, other]) expect(await ended).toMatchObject({ code: 0, err: "" });
   });
+}
 
+function yesterdaysSecret(place: NewPlace): void {
   it("go on though one of them has yesterday's secret: it stops by itself and spends one neutral call for each try", async () => {
     const sandbox = createSandbox();
     const server = await sandbox.listen();
@@ -127,14 +133,18 @@ function processes(place: () => Promise<Place>, times: number): void {
   });
 }
 
+const all = [oneRefreshARound, twoAtMost, yesterdaysSecret];
+
 describe("processes on one LMDB store", () => {
-  processes(async () => ({ type: "lmdb", path: folder("one-refresh") }), thorough ? 60 : 5);
+  const place = async (): Promise<Place> => ({ type: "lmdb", path: folder("one-refresh") });
+  for (const test of oneIn(3, all)) test(place, thorough ? 60 : 5);
 });
 
 withServer("redis", "processes on one Redis store", (server) => {
-  processes(async () => ({ type: "redis", url: (await server()).url, key: anyKey }), thorough ? 200 : 5);
+  const place = async (): Promise<Place> => ({ type: "redis", url: (await server()).url, key: anyKey });
+  for (const test of oneIn(3, all, draw + 1)) test(place, thorough ? 200 : 5);
 });
 
 withSharedPostgres("processes on one PostgreSQL store", (place) => {
-  processes(() => migrated(place()), thorough ? 100 : 5);
+  for (const test of oneIn(3, all, draw + 2)) test(() => migrated(place()), thorough ? 100 : 5);
 });

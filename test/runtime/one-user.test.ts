@@ -60,7 +60,7 @@ async function spentOn({ lifecycle }: TestLifecycle, id: string): Promise<number
 }
 
 describe("a user whose calls alone are refused", () => {
-  it.each(oneIn(4, cases))(
+  it.each(oneIn(8, cases))(
     "waits alone, longer and longer, and stops no other (%s to %s)",
     async (_, call, fault) => {
       const made = await world();
@@ -85,7 +85,7 @@ describe("a user whose calls alone are refused", () => {
     },
   );
 
-  it.each(oneIn(4, cases, draw + 1))(
+  it.each(oneIn(8, cases, draw + 1))(
     "keeps no newcomer waiting, though no other user calls (%s to %s)",
     async (_, call, fault) => {
       const made = await world();
@@ -138,7 +138,7 @@ describe("a user whose calls alone are refused", () => {
 
 describe("ten users, one a minute, whose calls alone are refused", () => {
   const newcomers = cases.filter(([, call]) => call !== "refreshToken");
-  it.each(oneIn(3, newcomers, draw + 2))(
+  it.each(oneIn(5, newcomers, draw + 2))(
     "delay no other user where the client is refused, and none for more than a minute each by a 429 (%s to %s)",
     async (what, call, fault) => {
       const made = await world();

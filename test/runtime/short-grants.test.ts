@@ -2,7 +2,7 @@
 import { isLifecycleError } from "oneup-lifecycle";
 import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import { describe, expect, it } from "vitest";
-import { oneIn } from "../support/effort.ts";
+import { oneIn, thorough } from "../support/effort.ts";
 import { afterwards, working } from "../support/scene.ts";
 
 const second = 1_000;
@@ -30,7 +30,7 @@ const cases = (["eager", "keepAlive", "lazy"] as const).flatMap((policy) =>
 );
 
 describe("a user whose tokens live for a moment", () => {
-  it.each(oneIn(3, cases))(
+  it.each(oneIn(7, cases))(
     "costs few calls, polled or not (%s, expires_in %j, refreshable: %j)",
     async (...which) => {
       const { lifecycle, sandbox, clock } = await world(...which);
@@ -127,7 +127,7 @@ describe("users whose tokens FHIR refuses, all of them", () => {
     for (const id of ids) await lifecycle.onboard(id);
     await clock.advance(2 * hour);
     sandbox.fail({ call: "fhir.search", status: 401, times: Infinity });
-    for (let round = 0; round < 24; round++) {
+    for (let round = 0; round < (thorough ? 24 : 8); round++) {
       for (const id of ids)
         await lifecycle
           .fhir(id, "r4")

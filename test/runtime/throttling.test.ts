@@ -1,6 +1,7 @@
 import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
 import type { LifecycleOptions } from "oneup-lifecycle";
 import { describe, expect, it } from "vitest";
+import { oneIn } from "../support/effort.ts";
 import { afterwards, arrivedIn } from "../support/scene.ts";
 
 const second = 1_000;
@@ -32,14 +33,15 @@ const told = (retryAfter: string, times = 1) =>
   }) as const;
 
 describe("429 again and again", () => {
-  it.each([
+  const named = [
     ["no time at all", "0"],
     ["a time in the past", "Thu, 01 Jan 2015 00:00:00 GMT"],
     ["a second", "1"],
     ["a thousandth of a second", "0.001"],
     ["less than nothing", "-5"],
     ["no number", "NaN"],
-  ])("is asked for less and less often though it names %s", async (_, retryAfter) => {
+  ] as const;
+  it.each(oneIn(3, named))("is asked for less and less often though it names %s", async (_, retryAfter) => {
     const { lifecycle, sandbox, clock } = await world();
     sandbox.fail(told(retryAfter, 1_000));
     const ids = Array.from({ length: 40 }, (_, index) => `user ${index}`);

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { describe, expect, it } from "vitest";
-import { thorough } from "../support/effort.ts";
+import { oneIn, thorough } from "../support/effort.ts";
 import { simulate } from "./simulation.ts";
 import type { Outcome } from "./trace.ts";
 
@@ -33,7 +33,7 @@ describe("simulation", () => {
   });
 
   it("tells the same story twice, step by step, with a trace or without", async () => {
-    for (const seed of [3, 17, 162]) {
+    for (const seed of oneIn(3, [3, 17, 162])) {
       const [first, second, third] = [
         await simulate(seed, { trace: true }),
         await simulate(seed, { trace: true }),
