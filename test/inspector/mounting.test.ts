@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import { getRequestListener } from "@hono/node-server";
@@ -38,8 +39,9 @@ describe.each(Object.entries(applications))("inspector in %s", (_, application) 
     afterwards(close);
     await lifecycle.onboard("ada@example.org");
     const inspector = createInspector(lifecycle, {
+      actions: true,
       basePath: "/inspector",
-      authorize: ({ headers }) => (headers.get("x-user") === "ada" ? { who: "ada" } : null),
+      authorize: ({ headers }) => (headers.get("x-user") === "ada" ? { who: "ada", may: true } : null),
     });
     afterwards(() => inspector.close());
     const server = createServer(application(inspector.fetch)).listen(0, "127.0.0.1");
@@ -62,6 +64,20 @@ describe.each(Object.entries(applications))("inspector in %s", (_, application) 
       (await fetch(`${base}/api/users`, { ...init, headers: { ...headers, origin: "http://evil" } })).status,
     ).toBe(403);
     expect([200, 503]).toContain((await fetch(`${base}/users/KEY`, { headers })).status);
+
+    const { token } = (await (await fetch(`${base}/api/me`, init)).json()) as { token: string };
+    const act = async (more: object): Promise<number> => {
+      const body = JSON.stringify({ action: "pause", reason: "a bill", once: randomUUID() });
+      return (await fetch(`${base}/api/act`, { ...init, body, headers: { ...headers, ...more } })).status;
+    };
+    const own = { origin: new URL(base).origin, "x-inspector-token": token };
+    expect(await act({ ...own, origin: "http://evil.example" })).toBe(403);
+    expect(await act({ ...own, "x-user": "eve" })).toBe(403);
+    expect(await act({ ...own, "x-inspector-token": "" })).toBe(403);
+    expect(await lifecycle.account.history()).toEqual([]);
+    expect(await act(own)).toBe(200);
+    expect(await lifecycle.account.history()).toMatchObject([{ what: "pause", by: "ada" }]);
+    await lifecycle.account.unpause();
 
     const stream = new Stream(await fetch(`${base}/api/live`, { headers }));
     await expect.poll(() => stream.all("overview")).toMatchObject([{ total: 1, basePath: "/inspector/" }]);
