@@ -31,12 +31,15 @@ export async function post(url: string, event: LifecycleEvent): Promise<boolean>
   for (let waitMs = 10; ; waitMs = Math.min(2 * waitMs, 60_000)) {
     const time = String(Date.now());
     const headers = { "x-time": time, "x-signature": signatureOf(time, body) };
-    const signal = AbortSignal.timeout(10_000);
-    // A redirect is not followed: it would make a GET without the event, or send it to someone else.
+    const waiting = new AbortController();
+    const over = setTimeout(() => waiting.abort(), 10_000);
+    const { signal } = waiting;
+    // A redirect is not followed: it would make a GET without the event, or take it to another service.
     const response = await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" }).catch(
       () => null, // it is away, or does not answer
     );
     await response?.body?.cancel();
+    clearTimeout(over);
     if (response?.ok === true) return true;
     if (response !== null && final.has(response.status)) return false;
     await pause(waitMs);
