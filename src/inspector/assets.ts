@@ -13,6 +13,9 @@ const built: readonly URL[] = [
   new URL("../../dist/src/inspector/page/", import.meta.url),
 ];
 
+/** JSR publishes the sources, without the page, which is bundled from them. */
+const isFromRegistry = new URL(import.meta.url).protocol !== "file:";
+
 const types: Readonly<Record<string, string>> = {
   css: "text/css; charset=utf-8",
   js: "text/javascript; charset=utf-8",
@@ -55,7 +58,9 @@ export async function servePage(basePath: string, folders: readonly URL[] = buil
   const names = ["index.html", "page.js"];
   const [page = null, script = null] = await Promise.all(names.map((name) => fileIn(folders, name)));
   if (page === null || script === null) {
-    const message = "Cannot show the inspector: the page was not built; run npm run build";
+    const message = isFromRegistry
+      ? "Cannot show the inspector: the package on JSR has no page; import npm:oneup-lifecycle/inspector instead"
+      : "Cannot show the inspector: the page was not built; run npm run build";
     return refuse({ status: 503, code: "NOT_BUILT", message }, "page");
   }
   const base = `<base href="${basePath}">`;
