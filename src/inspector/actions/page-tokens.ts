@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Lifecycle } from "../../index.ts";
 import { internalsOf } from "../../runtime/internals.ts";
