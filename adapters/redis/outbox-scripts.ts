@@ -3,19 +3,19 @@
  *
  * @module
  */
-import { appending, outboxNames, removing } from "./lua/events.ts";
+import { appending, outboxNames } from "./lua/events.ts";
 import { lost } from "./lua/rows.ts";
 import { script, type Script } from "./script.ts";
 
-/** ARGV: the number after which to begin, limit. Returns the highest numbers given and trimmed, and events. */
+/** ARGV: the number after which to begin, limit. Returns the highest numbers given and trimmed, and pairs of number and event. */
 const readEvents = script(
   "read",
   true,
   outboxNames,
   String.raw`
-local head = redis.call('HMGET', outbox, 'last', 'trimmed')
-local found = redis.call('ZRANGEBYSCORE', events, '(' .. ARGV[1], '+inf', 'LIMIT', 0, ARGV[2])
-return { head[1] or '0', head[2] or '0', found }
+local last, trimmed = numbers()
+local found = eventsAfter(math.max(tonumber(ARGV[1]), trimmed), tonumber(ARGV[2]), last)
+return { json(last), json(trimmed), found }
 `,
 );
 
@@ -25,18 +25,21 @@ const trimEvents = script(
   false, // a second time, it would remove others and return their number only
   lost,
   outboxNames,
-  removing,
   String.raw`
-local limit, old = tonumber(ARGV[2]), 0
-if limit <= 0 then return 0 end
-local first = redis.call('ZRANGE', events, 0, limit - 1)
-for n, event in ipairs(first) do
-  local _, _, at = parts(event)
-  if tonumber(at) < now - tonumber(ARGV[1]) then old = n end
+local last, trimmed = numbers()
+local first, old, keys, gone = eventsAfter(trimmed, tonumber(ARGV[2]), last), 0, {}, {}
+for n, found in ipairs(first) do
+  local _, key, at = parts(found[2])
+  if at < now - tonumber(ARGV[1]) then old = n end
+  keys[n] = key
 end
 if old == 0 then return 0 end
-redis.call('HSET', outbox, 'trimmed', (parts(first[old])))
-remove(first, old)
+redis.call('HSET', outbox, 'trimmed', first[old][1])
+for n = 1, old do
+  gone[n] = first[n][1]
+  if redis.call('HGET', outbox, keys[n]) == gone[n] then redis.call('HDEL', outbox, keys[n]) end
+end
+many('HDEL', events, gone)
 return old
 `,
 );
@@ -52,13 +55,17 @@ const forgetEvents = script(
   appending,
   String.raw`
 local key = ARGV[1]
-local members = redis.call('ZRANGEBYLEX', eventKeys, '[' .. key, '(' .. key .. ':', 'LIMIT', 0, ${forgottenAtOnce})
-for _, member in ipairs(members) do
-  local number = member:sub(#key + 1)
-  redis.call('ZREMRANGEBYSCORE', events, number, number)
+local number, count = redis.call('HGET', outbox, key), 0
+while number and number ~= '0' and count < ${forgottenAtOnce} do
+  local event = redis.call('HGET', events, number)
+  redis.call('HDEL', events, number)
+  number, count = event and parts(event), count + 1 -- those before a missing one were removed by age
 end
-many('ZREM', eventKeys, members)
-if #members == ${forgottenAtOnce} then return 0 end
+if number and number ~= '0' then
+  redis.call('HSET', outbox, key, number)
+  return 0
+end
+redis.call('HDEL', outbox, key)
 append(ARGV[2])
 writeEvents()
 return 1
@@ -72,11 +79,10 @@ const replaceEvent = script(
   lost,
   outboxNames,
   String.raw`
-local event = redis.call('ZRANGEBYSCORE', events, ARGV[1], ARGV[1])[1]
+local event = redis.call('HGET', events, ARGV[1])
 if not event then return end
 local head = event:match('^%d+:{"key":.-,"at":%-?%d+,"value":')
-redis.call('ZREM', events, event)
-redis.call('ZADD', events, ARGV[1], head .. ARGV[2] .. '}')
+redis.call('HSET', events, ARGV[1], head .. ARGV[2] .. '}')
 `,
 );
 

@@ -26,11 +26,11 @@ export function redisOutbox(run: (script: Script, args: readonly string[]) => Pr
   return {
     async read({ after, limit }) {
       const reply = await run(outboxScripts.readEvents, [String(after), String(limit)]);
-      const [last, trimmed, found] = reply as readonly [string, string, readonly string[]]; // as the script returns them
-      const events = found.map((text) => {
-        const start = text.indexOf(":");
-        const { key, at, text: value } = decodeEvent(text.slice(start + 1));
-        return { number: Number(text.slice(0, start)), key, at, value: JSON.parse(value) as Json };
+      type Found = readonly [number: string, text: string];
+      const [last, trimmed, found] = reply as readonly [string, string, readonly Found[]]; // as the script returns them
+      const events = found.map(([number, stored]) => {
+        const { key, at, text } = decodeEvent(stored.slice(stored.indexOf(":") + 1));
+        return { number: Number(number), key, at, value: JSON.parse(text) as Json };
       });
       return { events, last: Number(last), trimmed: Number(trimmed) };
     },

@@ -75,24 +75,20 @@ redis.call(
 `,
 );
 
-/** ARGV: the highest numbers given and trimmed, then the number, the key as JSON and the text of each event. */
+/** ARGV: the highest numbers given and trimmed, then the number, the key as JSON and the text of each event, ascending. */
 const writeEvents = script(
   "write to",
   true,
   lost,
   outboxNames,
   String.raw`
-local entries, members = {}, {}
 for n = 3, #ARGV - 1, 3 do
   local number, key = ARGV[n], ARGV[n + 1]
-  redis.call('ZREMRANGEBYSCORE', events, number, number)
-  entries[#entries + 1] = number
-  entries[#entries + 1] = number .. ':' .. ARGV[n + 2]
-  members[#members + 1] = '0'
-  members[#members + 1] = key .. number
+  local there = redis.call('HGET', events, number)
+  local before = there and parts(there) or redis.call('HGET', outbox, key) or '0'
+  redis.call('HSET', events, number, before .. ':' .. ARGV[n + 2])
+  if not there then redis.call('HSET', outbox, key, number) end
 end
-many('ZADD', events, entries)
-many('ZADD', eventKeys, members)
 redis.call('HSET', outbox, 'last', ARGV[1], 'trimmed', ARGV[2])
 `,
 );
@@ -106,7 +102,7 @@ const remove = script(
   String.raw`
 for _, state in ipairs(redis.call('HKEYS', counts)) do redis.call('UNLINK', staleOf(state)) end
 for _, key in ipairs(KEYS) do redis.call('UNLINK', key) end
-redis.call('UNLINK', events, eventKeys, outbox)
+redis.call('UNLINK', events, outbox)
 `,
 );
 

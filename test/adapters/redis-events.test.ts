@@ -34,11 +34,9 @@ withServer("redis", "adapters/redis with events", (server) => {
       return Object.fromEntries(calls) as Record<string, number>;
     };
     const without = await commands("ada", []);
-    expect(
-      await client.exists(["events", "eventKeys", "outbox"].map((name) => `oneup:{account}:${name}`)),
-    ).toBe(0);
-    const { hincrby = 0, zadd = 0, ...others } = await commands("bob", ["one", "two"]);
-    expect({ ...others, hincrby: hincrby - 1, zadd: zadd - 2 }).toEqual(without);
+    expect(await client.exists(["eventLog", "outbox"].map((name) => `oneup:{account}:${name}`))).toBe(0);
+    const { hmget = 0, hset = 0, ...others } = await commands("bob", ["one", "two"]);
+    expect([hmget, hset, others]).toEqual([1, 2, without]);
   });
 
   it("commit() that Redis has no memory for leaves neither row nor event", async () => {
@@ -69,6 +67,25 @@ withServer("redis", "adapters/redis with events", (server) => {
       events: [{ key: "ada" }],
       trimmed: 8_500,
     });
+  });
+
+  it("trim() leaves nothing of users whose events are all gone, and forget() finds those that are left", async () => {
+    const { client, events, store } = await opened();
+    const of = (id: string, ...values: readonly number[]) =>
+      store.commit(write(`${id} ${values.join()}`, { events: values.map((value) => ({ key: id, value })) }));
+    for (const id of ["ada", "bob"]) await of(id, 1, 2);
+    await of("ada", 3);
+    expect(await events.trim({ olderThanMs: -60_000, limit: 4 })).toBe(4);
+    const left = { last: "5", trimmed: "4" };
+    expect({ ...(await client.hGetAll("oneup:{account}:outbox")) }).toEqual({ ...left, '"ada"': "5" });
+    await of("bob", 3);
+    await events.forget({ key: "ada", events: [] });
+    expect({ ...(await client.hGetAll("oneup:{account}:outbox")) }).toEqual({
+      ...left,
+      last: "6",
+      '"bob"': "6",
+    });
+    expect(await client.hLen("oneup:{account}:eventLog")).toBe(1);
   });
 
   it("a process that knows no events writes beside one that does", async () => {
