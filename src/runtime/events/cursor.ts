@@ -26,11 +26,12 @@ export function cursorOf(sealer: Sealer, { epoch, number, mark }: Place & { read
 
 /**
  * Distinguishes an event from another one with the same number: a store that is older than its readers, as after a
- * restore, gives numbers a second time.
+ * restore, gives numbers a second time. It is the same in a store that the event was moved to, whose clock may differ.
  */
-export function markOf(sealer: Sealer, { number, at, value }: StoredEvent): string {
+export function markOf(sealer: Sealer, { number, value }: StoredEvent): string {
   const event = readUserEvent(value);
-  return sealer.textPrint(`event ${number} ${at} ${event?.type} ${event?.version}`);
+  const words = event === null ? ["damaged"] : [event.alias, event.type, event.version, event.at];
+  return sealer.textPrint(`event ${[number, ...words].join(" ")}`);
 }
 
 /** Whether a value has the form of a cursor. */
