@@ -3,7 +3,7 @@ import process from "node:process";
 import { Client } from "pg";
 import { describe, expect, it } from "vitest";
 import { onDeno } from "../support/built.ts";
-import { oneIn } from "../support/effort.ts";
+import { draw, oneIn } from "../support/effort.ts";
 import { needing } from "../support/needs.ts";
 import { startPostgres } from "../support/postgres.ts";
 import { startServer } from "../support/servers.ts";
@@ -21,6 +21,8 @@ async function statusOf(url: string): Promise<{ status: number; body: unknown }>
   return { status: response.status, body: await response.json() };
 }
 
+/** Servers whose pages are told each step. */
+const servers = ["examples/11-hono.ts", "examples/12-express.ts"];
 const active = { state: "tokenActive", usable: true };
 
 /** What both sign-up servers promise. */
@@ -45,7 +47,73 @@ async function signUpServer(server: Started): Promise<void> {
   expect(out).toMatch(/Stopped\n$/);
 }
 
+function fleet(): void {
+  it(
+    "05-fleet onboards all users though a worker is killed",
+    needing(["redis-server"]),
+    async ({ onTestFinished }) => {
+      const server = await startServer("redis-server");
+      onTestFinished(() => server.stop());
+      const { code, out, err } = await start("examples/05-fleet.ts", [], { REDIS_URL: server.url }).ended;
+      expect({ code, err }).toEqual({ code: 0, err: "" });
+      expect(out).toContain("200 users are in Redis, 3 workers are running\n");
+      expect(out).toContain("worker 1 is killed while it processes users\n");
+      expect(out).toMatch(/█{20} 200 usable, 0 waiting, .*\ncreated twice: 0, refused by the limit: 0\n$/);
+    },
+  );
+}
+
+function besidePostgres(): void {
+  it(
+    "06-postgres goes on after kill -9, beside the application's own table",
+    needing(["postgres"]),
+    async ({ onTestFinished }) => {
+      const server = await startPostgres();
+      const mine = new Client({ connectionString: server.url });
+      await mine.connect();
+      onTestFinished(() => mine.end().then(() => server.stop()));
+      await mine.query("CREATE TABLE people (name text); INSERT INTO people VALUES ('not an example')");
+      const { code, out, err } = await start("examples/06-postgres.ts", [], { POSTGRES_URL: server.url })
+        .ended;
+      expect({ code, err }).toEqual({ code: 0, err: "" });
+      expect(out).toBe(
+        "the application is killed while it processes users\nthe lifecycle counts 80 with a token\n" +
+          "the application counts 80 who are connected\ncreated twice: 0\n",
+      );
+      expect((await mine.query("SELECT name FROM people")).rows).toEqual([{ name: "not an example" }]);
+      const left = await mine.query("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'oneup%example%'");
+      expect(left.rows).toEqual([]);
+    },
+  );
+}
+
+function bulkImport(): void {
+  it("07-bulk-import brings a list in across a stop, for a call each, the first for two, and two pages of 1upHealth's list", async () => {
+    const { code, out, err } = await start("examples/07-bulk-import.ts").ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain("the first process has stopped\n");
+    expect(out).toContain("a user who signs up: usable: true\n");
+    expect(out).toContain(
+      '240 already stored, 0 new, 0 failed\nusers: {"reauthorized":60,"tokenActive":181}\n',
+    );
+    expect(out).toMatch(/management calls: 244 for 241 users, refused: 0\n$/);
+  });
+}
+
+function longExport(): void {
+  it("09-long-export exports 20,000 resources across an expiry and a stop, none twice", async () => {
+    const { code, out, err } = await start("examples/09-long-export.ts").ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain("stopped after 60 pages; another process continues\n");
+    expect(out).toMatch(/100 pages, 2 refreshes\nexported: 20000, different: 20000\n$/);
+  });
+}
+
 describe.concurrent("examples", () => {
+  // Everyday one of each two that take long.
+  for (const register of [...oneIn(2, [fleet, besidePostgres]), ...oneIn(2, [bulkImport, longExport])])
+    register();
+
   it("01-first-user takes a user to a Patient of its own for one management call", async () => {
     const { code, out, err } = await start("examples/01-first-user.ts").ended;
     expect({ code, err }).toEqual({ code: 0, err: "" });
@@ -86,42 +154,6 @@ describe.concurrent("examples", () => {
     await signUpServer(start("examples/04-deno.ts", [], { PORT: "0" }, onDeno ? undefined : await deno()));
   });
 
-  it(
-    "05-fleet onboards all users though a worker is killed",
-    needing(["redis-server"]),
-    async ({ onTestFinished }) => {
-      const server = await startServer("redis-server");
-      onTestFinished(() => server.stop());
-      const { code, out, err } = await start("examples/05-fleet.ts", [], { REDIS_URL: server.url }).ended;
-      expect({ code, err }).toEqual({ code: 0, err: "" });
-      expect(out).toContain("200 users are in Redis, 3 workers are running\n");
-      expect(out).toContain("worker 1 is killed while it processes users\n");
-      expect(out).toMatch(/█{20} 200 usable, 0 waiting, .*\ncreated twice: 0, refused by the limit: 0\n$/);
-    },
-  );
-
-  it(
-    "06-postgres goes on after kill -9, beside the application's own table",
-    needing(["postgres"]),
-    async ({ onTestFinished }) => {
-      const server = await startPostgres();
-      const mine = new Client({ connectionString: server.url });
-      await mine.connect();
-      onTestFinished(() => mine.end().then(() => server.stop()));
-      await mine.query("CREATE TABLE people (name text); INSERT INTO people VALUES ('not an example')");
-      const { code, out, err } = await start("examples/06-postgres.ts", [], { POSTGRES_URL: server.url })
-        .ended;
-      expect({ code, err }).toEqual({ code: 0, err: "" });
-      expect(out).toBe(
-        "the application is killed while it processes users\nthe lifecycle counts 80 with a token\n" +
-          "the application counts 80 who are connected\ncreated twice: 0\n",
-      );
-      expect((await mine.query("SELECT name FROM people")).rows).toEqual([{ name: "not an example" }]);
-      const left = await mine.query("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'oneup%example%'");
-      expect(left.rows).toEqual([]);
-    },
-  );
-
   it("06-postgres names what it needs", async () => {
     const { code, err } = await start("examples/06-postgres.ts", [], { POSTGRES_URL: "" }).ended;
     expect(code).not.toBe(0);
@@ -134,17 +166,6 @@ describe.concurrent("examples", () => {
     expect(err).toContain("Cannot start: REDIS_URL must be the URL of a Redis or Valkey server");
   });
 
-  it("07-bulk-import brings a list in across a stop, for a call each, the first for two, and two pages of 1upHealth's list", async () => {
-    const { code, out, err } = await start("examples/07-bulk-import.ts").ended;
-    expect({ code, err }).toEqual({ code: 0, err: "" });
-    expect(out).toContain("the first process has stopped\n");
-    expect(out).toContain("a user who signs up: usable: true\n");
-    expect(out).toContain(
-      '240 already stored, 0 new, 0 failed\nusers: {"reauthorized":60,"tokenActive":181}\n',
-    );
-    expect(out).toMatch(/management calls: 244 for 241 users, refused: 0\n$/);
-  });
-
   it("08-patient-record creates, reads, finds and changes a patient, and loses no change", async () => {
     const { code, out, err } = await start("examples/08-patient-record.ts").ended;
     expect({ code, err }).toEqual({ code: 0, err: "" });
@@ -154,13 +175,6 @@ describe.concurrent("examples", () => {
         "weight: 72.5 kg, as written: 72.50\neverything: Patient\neverything: Observation\n" +
         "birth dates, newest first: 1993-09-22, 1993-06-20\n",
     );
-  });
-
-  it("09-long-export exports 20,000 resources across an expiry and a stop, none twice", async () => {
-    const { code, out, err } = await start("examples/09-long-export.ts").ended;
-    expect({ code, err }).toEqual({ code: 0, err: "" });
-    expect(out).toContain("stopped after 60 pages; another process continues\n");
-    expect(out).toMatch(/100 pages, 2 refreshes\nexported: 20000, different: 20000\n$/);
   });
 
   it("10-signup-wizard is killed in the middle, restored by the next server, and creates no user twice", async () => {
@@ -191,22 +205,19 @@ describe.concurrent("examples", () => {
     ]);
   });
 
-  it.each(["examples/11-hono.ts", "examples/12-express.ts"])(
-    "%s visits itself: the page sees each step, by any process",
-    async (path) => {
-      const { code, out, err } = await start(path).ended;
-      expect({ code, err }).toEqual({ code: 0, err: "" });
-      expect(out).toContain("signed up: 202\n");
-      const states = [...out.matchAll(/^data: (.*)$/gm)].map(([, data = ""]) => JSON.parse(data) as object);
-      expect(states[0]).toMatchObject({ usable: false });
-      expect(states).toContainEqual({ state: "codeIssued", usable: false });
-      expect(states.at(-1)).toEqual(active);
-      expect(out.includes("the worker: tokenActive")).toBe(path === "examples/12-express.ts");
-      expect(out).toMatch(/Stopped\n$/);
-    },
-  );
+  it.each(oneIn(2, servers))("%s visits itself: the page sees each step, by any process", async (path) => {
+    const { code, out, err } = await start(path).ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain("signed up: 202\n");
+    const states = [...out.matchAll(/^data: (.*)$/gm)].map(([, data = ""]) => JSON.parse(data) as object);
+    expect(states[0]).toMatchObject({ usable: false });
+    expect(states).toContainEqual({ state: "codeIssued", usable: false });
+    expect(states.at(-1)).toEqual(active);
+    expect(out.includes("the worker: tokenActive")).toBe(path === "examples/12-express.ts");
+    expect(out).toMatch(/Stopped\n$/);
+  });
 
-  it.each(["examples/11-hono.ts", "examples/12-express.ts"])(
+  it.each(oneIn(2, servers, draw + 1))(
     "%s answers by codes, and stops gracefully though a page listens",
     async (path) => {
       const server = start(path, [], { PORT: "0" });
