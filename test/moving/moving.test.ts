@@ -77,6 +77,22 @@ describe("moveStore()", () => {
     expect(await next.onboard("bob")).toMatchObject({ usable: true });
   });
 
+  it("keeps the cursors of those that follow the events", async () => {
+    const { sandbox, open } = await scene();
+    const [from, to] = [memory(), lmdb(join(folder("moving"), "store"))];
+    const events = { keep: "7d" };
+    const lifecycle = await open({ store: from, encryption, events });
+    await lifecycle.onboard("ada");
+    const first = await lifecycle.events().next();
+    const { clock, credentials } = sandbox;
+    clock.advance(7_777);
+    await moveStore(from, to, { clientId: credentials.clientId, clock, encryption });
+    const next = await open({ store: to, encryption, events });
+    const { value } = await next.events({ after: first.value?.cursor }).next();
+    expect(value).toMatchObject({ appUserId: "ada" });
+    expect(value?.cursor).not.toBe(first.value?.cursor);
+  });
+
   it("may be repeated, and reports the same", async () => {
     const { from, to, move } = await twoStores();
     const progress: MoveProgress[] = [];

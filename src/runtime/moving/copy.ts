@@ -88,20 +88,16 @@ async function carryRows({ to, byMs, identity }: Sides, phase: Walk["phase"], ro
 }
 
 async function carryEvents(
-  { from, to, byMs, identity }: Sides,
+  { from, to, identity }: Sides,
   phase: Walk["phase"],
   after: number,
 ): Promise<readonly StoredEvent[]> {
   if (from.events === undefined) return [];
   const ask = { after, limit: pageSize };
-  const { events, last, trimmed } = await from.events.read(ask);
+  // Their times stay as they are: cursors depend on them.
+  const here = await from.events.read(ask);
   const there = await to.events?.read(ask);
-  const here = {
-    events: events.map((event) => ({ ...event, at: Math.floor(event.at + byMs) })),
-    trimmed,
-    last,
-  };
-  if (eventsText(here) === eventsText(there ?? { events: [], trimmed: 0, last: 0 })) return events;
+  if (eventsText(here) === eventsText(there ?? { events: [], trimmed: 0, last: 0 })) return here.events;
   if (phase === "compare") throw differs("its events");
   if (to.events === undefined)
     throw new LifecycleError(
@@ -109,7 +105,7 @@ async function carryEvents(
       "Cannot move the store: it holds events, and the other one keeps none; run its migration first",
     );
   await to.transfer.writeEvents({ ...here, identity });
-  return events;
+  return here.events;
 }
 
 /** Copies the logs of calls, and returns them as one text. A call that ends meanwhile only counts for longer. */

@@ -125,11 +125,12 @@ async function markSource(
   { record }: Marked,
   moved: MovedMark,
 ): Promise<void> {
+  const identity = `moved ${moved.id}`;
   await from.transfer.seat({
     value: withMarks(record.value, { moved }),
     expectedRevision: record.revision, // or a process has changed it meanwhile: it is read again
-    writeId: `moved ${moved.id} ${record.revision}`,
-    identity: `moved ${moved.id}`,
+    writeId: `${identity} ${record.revision}`,
+    identity,
   });
 }
 
