@@ -28,7 +28,8 @@ export class Consumer {
   begin(): void {
     const { judge, scenario, store, time } = this.#stage;
     if (!scenario.kinds.includes("events") || store.events === undefined) return;
-    judge.events.begin(store.events);
+    const { events } = store;
+    judge.events.begin({ ...events, read: (ask) => (this.#stage.store.events ?? events).read(ask) });
     time.after(this.#dice.between(0, 30 * minute), () => this.#start());
   }
 

@@ -3,6 +3,7 @@ import type { ErrorCode } from "oneup-lifecycle";
 /** Errors that an application may get because of faults, without a mistake in the library. */
 export const fairErrors: readonly ErrorCode[] = [
   "STORE_UNAVAILABLE",
+  "STORE_MOVED",
   "CREDENTIALS_REFUSED",
   "FORBIDDEN",
   "USER_NOT_READY",

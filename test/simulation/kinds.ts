@@ -13,7 +13,7 @@ import { sandboxKinds } from "./sandbox-kinds.ts";
 import type { Stage } from "./stage.ts";
 import { storeKinds } from "./store-kinds.ts";
 import { throttlings } from "./throttling.ts";
-import { Dice } from "./time.ts";
+import { Dice, hour, minute } from "./time.ts";
 
 /** The limits that the account's record holds. */
 export type AccountLimits = NonNullable<LifecycleOptions["limits"]> & {
@@ -44,6 +44,8 @@ export interface Kind {
   readonly restarts?: (dice: Dice) => readonly number[];
   /** When the store is emptied, ms after the beginning: the story ends a while later. */
   readonly emptied?: (dice: Dice) => number;
+  /** When everything is moved to another store, ms after the beginning. */
+  readonly moves?: (dice: Dice) => readonly number[];
   /** How wrong the store's clock is, ms, so long after the beginning. */
   readonly storeClock?: (dice: Dice) => (ms: number) => number;
 }
@@ -77,6 +79,11 @@ export const kinds: Readonly<Record<string, Kind>> = {
     share: 0.15,
     process: (index, dice) =>
       index === 1 && dice.hits(0.3) ? { events: { keep: dice.pick(["1h", "36h"]) } } : {},
+  },
+  /** Everything is moved to another store, by a process that dies, once or twice: see `moving.ts`. */
+  moves: {
+    share: 0.12,
+    moves: (dice) => Array.from({ length: dice.between(1, 2) }, () => dice.between(minute, 4 * hour)),
   },
 };
 
@@ -162,6 +169,11 @@ export class Kinds {
   /** When the store is emptied, ms after the beginning; `null`: never. */
   emptied(): number | null {
     return this.#on.flatMap(([{ emptied }, dice]) => emptied?.(dice) ?? [])[0] ?? null;
+  }
+
+  /** When everything is moved to another store, ms after the beginning. */
+  moves(): readonly number[] {
+    return this.#on.flatMap(([{ moves }, dice]) => moves?.(dice) ?? []);
   }
 
   /** How wrong the store's clock is, ms, so long after the beginning. */

@@ -67,7 +67,8 @@ export class List {
     done.then(hears, (error: unknown) => {
       if (!open) return;
       judge.read(`an error of ${life.name}`, `${String(error)} ${JSON.stringify(error)}`);
-      const fair = isLifecycleError(error, "CLOSED") || life.release < judge.format;
+      const isClosed = isLifecycleError(error, "CLOSED") || isLifecycleError(error, "STORE_MOVED");
+      const fair = isClosed || life.release < judge.format;
       if (error !== calledOff && !fair)
         judge.blame(`P7: the import of ${name} rejected with ${String(error)}`);
       close(String(error));

@@ -49,6 +49,7 @@ export class Operator {
     // Sometimes in haste, while a process of the last release is still at work.
     const afterMs = releases.inHaste ? gapMs / 2 : this.#processes.length * gapMs + 5 * minute;
     const raise = async (): Promise<void> => {
+      if (this.#stage.isMoving) return void time.after(minute, () => void raise()); // the new record would be left behind
       await judge.raiseFormat(releases.to);
       trace.note("OPERATOR", `the store's format is ${releases.to}`);
       if (rekey === null) this.isDone = true;
@@ -105,7 +106,12 @@ export class Operator {
         judge.read(`an error of ${life.name}`, `${String(error)} ${JSON.stringify(error)}`);
         if (
           !isLifecycleError(error) ||
-          !(error.retryable || error.code === "CLOSED" || life.release < judge.format)
+          !(
+            error.retryable ||
+            error.code === "CLOSED" ||
+            error.code === "STORE_MOVED" ||
+            life.release < judge.format
+          )
         )
           judge.blame(`${what} of ${life.name} rejected with ${String(error)}`);
         if (close(String(error))) again();

@@ -133,7 +133,8 @@ export class Process implements Mortal {
       (error: unknown) => {
         trace.note(life.name, `cannot start: ${String(error)}`);
         const tooOld = isLifecycleError(error, "RECORD_TOO_NEW") && !this.isFitFor(life);
-        if (!tooOld && !(isLifecycleError(error) && error.retryable))
+        const isMoving = isLifecycleError(error, "STORE_MOVED");
+        if (!tooOld && !isMoving && !(isLifecycleError(error) && error.retryable))
           judge.blame(`${life.name} cannot start: ${String(error)}`);
         this.end(life);
         time.after(30 * second, () => this.start());
@@ -145,6 +146,7 @@ export class Process implements Mortal {
     if (this.life !== life) return;
     this.lifecycle = lifecycle;
     lifecycle.work({ pollMs: 10 * minute }).catch((error: unknown) => {
+      if (isLifecycleError(error, "STORE_MOVED")) return this.life === life ? this.restart() : undefined;
       this.#stage.judge.blame(`the worker of ${life.name} ended: ${String(error)}`);
     });
   }

@@ -16,7 +16,8 @@ import { pseudonymisedStore } from "../../src/store/sealing/pseudonymised-store.
 import { HiddenNames } from "../../src/store/sealing/hidden-names.ts";
 import { keyRing } from "../../src/store/sealing/key-ring.ts";
 import { beginStore } from "./first-record.ts";
-import { hasArrived, shelfOf } from "./dossier.ts";
+import { hasArrived } from "./dossier.ts";
+import { lookAtShelves, type Shelf } from "./shelves.ts";
 import { Judge } from "./judge.ts";
 import { Kinds } from "./kinds.ts";
 import { List } from "./lists.ts";
@@ -25,6 +26,7 @@ import { allKeys, firstRing, Operator } from "./operator.ts";
 import { Consumer } from "./consumer.ts";
 import { Pausing } from "./pausing.ts";
 import { playEmptying } from "./emptying.ts";
+import { Moving } from "./moving.ts";
 import { plainStore, type PlainStore } from "./plain-store.ts";
 import { Process } from "./process.ts";
 import { memoryOf } from "./seals.ts";
@@ -60,9 +62,9 @@ export async function simulate(seed: number, { trace = false, kind = "" } = {}):
 
 type Parts = Pick<
   Simulation,
-  "kinds" | "scenario" | "time" | "trace" | "handler" | "store" | "memory" | "names" | "judge"
+  "kinds" | "scenario" | "time" | "trace" | "handler" | "memory" | "names" | "judge"
 > & {
-  readonly seen: Store;
+  readonly shelf: Shelf;
 };
 
 /** One seed's world. */
@@ -72,15 +74,14 @@ export class Simulation implements Stage {
   readonly time: Time;
   readonly trace: Trace;
   readonly handler: Handler;
-  readonly store: PlainStore;
   readonly memory: SealMemory;
   readonly names: HiddenNames | null;
   readonly judge: Judge;
-  /** The store as a lifecycle sees it. */
-  readonly #seen: Store;
+  readonly #shelf: Shelf;
   readonly #processes: readonly Process[];
   readonly #operator: Operator;
   readonly #pausing: Pausing;
+  readonly #moving: Moving;
   readonly #consumer: Consumer;
   readonly #people: readonly Person[];
   readonly #lists: readonly List[];
@@ -95,16 +96,20 @@ export class Simulation implements Stage {
     this.time = parts.time;
     this.trace = parts.trace;
     this.handler = parts.handler;
-    this.store = parts.store;
+    this.#shelf = parts.shelf;
     this.memory = parts.memory;
     this.names = parts.names;
-    this.#seen = parts.seen;
     this.judge = parts.judge;
     this.rates = parts.scenario.rates;
     const { processes, users } = parts.scenario;
     this.#processes = Array.from({ length: processes }, (_, index) => new Process(this, index));
     this.#operator = new Operator(this, this.#processes);
     this.#pausing = new Pausing(this);
+    this.#moving = new Moving(this, {
+      processes: this.#processes,
+      another: () => plainStore(this.time.clock(this.kinds.storeClock())),
+      use: (store) => void (this.#shelf.store = store),
+    });
     this.#consumer = new Consumer(this);
     const { imports, strangers } = parts.scenario;
     for (let number = 1; number <= strangers.first; number++) this.#stranger(number);
@@ -136,12 +141,14 @@ export class Simulation implements Stage {
     });
     const handler = new Handler(new World(settings));
     const account = accountOf(settings.clientId);
-    const store = plainStore(time.clock(kinds.storeClock()));
+    const shelf: Shelf = { store: plainStore(time.clock(kinds.storeClock())) };
     const memory = memoryOf(scenario);
     const clock = time.clock();
-    const nothing = (): void => {};
     const parts = {
-      record: store.account,
+      record: {
+        load: () => shelf.store.account.load(),
+        commit: (write: Parameters<Store["account"]["commit"]>[0]) => shelf.store.account.commit(write),
+      },
       account,
       ring: (isNew: boolean) => keyRing({ ring: () => (isNew ? firstRing : allKeys) }, isNew, clock),
       hideIds: scenario.hideIds,
@@ -152,13 +159,27 @@ export class Simulation implements Stage {
     const keys = await StoreKeys.open({ ...parts, newest: scenario.releases.to, memory });
     const names = scenario.hideIds ? new HiddenNames(keys.view.names, account) : null;
     const judge = new Judge(scenario, time, trace, handler.world, keys);
-    const seen = names === null ? store : pseudonymisedStore(store, names, nothing);
-    return new Simulation({ kinds, scenario, time, trace, handler, store, memory, names, seen, judge });
+    return new Simulation({ kinds, scenario, time, trace, handler, shelf, memory, names, judge });
   }
 
   /** A user at 1upHealth that is none of ours. */
   #stranger(number: number): void {
     this.handler.world.users.add(`stranger-${number}`, true);
+  }
+
+  /** The store, which may be moved. */
+  get store(): PlainStore {
+    return this.#shelf.store;
+  }
+
+  /** The store as a lifecycle sees it. */
+  get #seen(): Store {
+    const { names, store } = this;
+    return names === null ? store : pseudonymisedStore(store, names, () => {});
+  }
+
+  get isMoving(): boolean {
+    return !this.#moving.isDone;
   }
 
   get ring(): Stage["ring"] {
@@ -181,6 +202,7 @@ export class Simulation implements Stage {
     this.#operator.begin();
     this.#pausing.begin(this.#people);
     this.#consumer.begin();
+    this.#moving.begin();
     this.#happenings();
     const broken = brokenBy(judge, time);
     const emptiedMs = this.kinds.emptied();
@@ -201,6 +223,7 @@ export class Simulation implements Stage {
         broken() ||
         (this.#operator.isDone &&
           this.#pausing.isDone &&
+          this.#moving.isDone &&
           judge.all().every(hasArrived) &&
           this.#lists.every(({ isDone }) => isDone)),
     );
@@ -305,26 +328,6 @@ export class Simulation implements Stage {
     }
   }
 
-  /** The counts and lists of the store match its records. */
-  async #lookAtShelves(): Promise<void> {
-    const { judge } = this;
-    const counted: Record<string, number> = {};
-    for (const dossier of judge.all()) counted[shelfOf(dossier)] = (counted[shelfOf(dossier)] ?? 0) + 1;
-    const { forgotten = 0, ...counts } = await this.store.counts();
-    const words = (all: Readonly<Record<string, number>>): string =>
-      JSON.stringify(Object.entries(all).toSorted(([one], [other]) => (one < other ? -1 : 1)));
-    if (words(counts) !== words(counted))
-      judge.blame(`P1: the store counts ${words(counts)} of ${words(counted)}`);
-    for (const [name, count] of Object.entries(counts)) {
-      const listed = await this.store.page({ state: name, limit: 1_000 });
-      if (listed.length !== count)
-        judge.blame(`P1: ${listed.length} users are listed as "${name}", not ${count}`);
-    }
-    const all = await this.store.page({ limit: 5_000 });
-    const expected = Object.values(counts).reduce((sum, count) => sum + count, forgotten);
-    if (all.length !== expected) judge.blame(`P1: ${all.length} records are listed, not ${expected}`);
-  }
-
   /** No user is lost, stuck, duplicated or leaked. */
   async #lastLook(): Promise<void> {
     const { judge, handler } = this;
@@ -340,7 +343,7 @@ export class Simulation implements Stage {
       judge.read(`the record of ${dossier.id}`, JSON.stringify(loaded));
     }
     judge.read("the account's record", JSON.stringify(await this.store.account.load()));
-    await this.#lookAtShelves();
+    await lookAtShelves(this);
     judge.forgets.lastLook(this, this.#people.length);
   }
 }

@@ -49,6 +49,8 @@ export interface Stage {
   readonly ring: readonly RingKey[];
   /** Processes that are up, with the right secret and a release that is not too old for the store. */
   readonly fit: readonly Fit[];
+  /** Everything is being moved to another store. */
+  readonly isMoving: boolean;
   /** Is a spell of this type on? */
   isOn(type: Spell["type"]): boolean;
 }
