@@ -117,7 +117,7 @@ export function postgresTransfer(connection: Connection, s: string, account: str
 
   return {
     now: () => ask(verbs.now),
-    seat: ({ value, expectedRevision, writeId, identity }) =>
+    seat: ({ value, expectedRevision, expectedIdentity, writeId, identity }) =>
       connection.within(
         (error) => storeError("write to", connection.place, error),
         (until) =>
@@ -128,8 +128,8 @@ export function postgresTransfer(connection: Connection, s: string, account: str
               await client.query({ text: `LOCK TABLE ${s}.account IN ACCESS EXCLUSIVE MODE` });
               await client.query({
                 text: `UPDATE ${s}.account SET revision = $2::bigint + 1, write_id = $3, identity = $4, value = $5::json
-                  WHERE account = $1 AND revision = $2::bigint AND write_id <> $3`,
-                values: [account, expectedRevision, writeId, identity, encodeValue(value)],
+                  WHERE account = $1 AND revision = $2::bigint AND write_id <> $3 AND identity = $6`,
+                values: [account, expectedRevision, writeId, identity, encodeValue(value), expectedIdentity],
               });
               const { rows } = await client.query({
                 text: `SELECT FROM ${s}.account WHERE account = $1 AND write_id = $2`,

@@ -11,7 +11,7 @@ import { script, type Script } from "./script.ts";
 /** Returns the server's time. */
 const time = script("read", true, "return json(now)\n");
 
-/** KEYS[7]: the account's row. ARGV: expected revision, writeId, the new row with its identity. */
+/** KEYS[7]: the account's row. ARGV: expected revision, writeId, the new row with its identity, the start of the row as expected. */
 const seat = script(
   "write to",
   true,
@@ -21,6 +21,7 @@ local row = read(KEYS[7])
 if row == false then return { 'damaged' } end
 if row and row.writeId == ARGV[2] then return { 'committed' } end
 if (row and row.revision or 0) ~= tonumber(ARGV[1]) then return { 'conflict' } end
+if ARGV[4] ~= redis.call('GETRANGE', KEYS[7], 0, #ARGV[4] - 1) then return { 'conflict' } end
 redis.call('SET', KEYS[7], ARGV[3])
 return { 'committed' }
 `,

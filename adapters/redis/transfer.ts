@@ -57,11 +57,15 @@ export function redisTransfer({ run, scan, texts, account, user, logs }: Transfe
   };
   return {
     now: async () => Number(await run(transferScripts.time, [])),
-    async seat({ value, expectedRevision, writeId, identity }) {
+    async seat({ value, expectedRevision, expectedIdentity, writeId, identity }) {
       const head = { state: "", dueAt: null, lane: null, waitsSince: null, lease: null };
       const text = encodeRow({ ...head, value, revision: expectedRevision + 1, writeId });
       const row = `${accountStart(identity)}${text.slice(1)}`;
-      const reply = await run(transferScripts.seat, [account], [String(expectedRevision), writeId, row]);
+      const reply = await run(
+        transferScripts.seat,
+        [account],
+        [String(expectedRevision), writeId, row, accountStart(expectedIdentity)],
+      );
       return Array.isArray(reply) && reply[0] === "committed";
     },
     async rows(after, limit) {

@@ -148,6 +148,7 @@ async function openEngine(
       sealer: keys.sealer,
       hidden,
       refuseLost: checked.refuseLost,
+      refuseMoved: checked.refuseMoved,
       limits,
       pauses,
       outbox,

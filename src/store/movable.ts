@@ -26,12 +26,15 @@ export interface Transfer {
   now(): Promise<number>;
   /**
    * Compare-and-set of the account's record, as `account.commit`, that also gives it another identity. Afterwards no write
-   * that carries the former identity is accepted, not even one that was under way.
+   * that carries the former identity is accepted, not even one that was under way. False: its revision or its identity is
+   * another one than expected.
    */
   seat(seat: {
     readonly value: Json;
     readonly expectedRevision: number;
     readonly writeId: string;
+    /** The identity that it has: a record that was removed and written anew may have the same revision. */
+    readonly expectedIdentity: string | undefined;
     readonly identity: string;
   }): Promise<boolean>;
   /**

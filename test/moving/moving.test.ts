@@ -12,7 +12,7 @@ import { lmdb } from "oneup-lifecycle/adapters/lmdb";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import type { Sandbox } from "oneup-lifecycle/sandbox";
 import { describe, expect, it } from "vitest";
-import { folder, scene } from "../support/scene.ts";
+import { folder, hurry, scene } from "../support/scene.ts";
 
 const encryption = { keys: ["1".repeat(64)] };
 const movedAway = { code: "STORE_MOVED", retryable: false };
@@ -45,6 +45,33 @@ async function twoStores(): Promise<{
 }
 
 describe("moveStore()", () => {
+  it("refuses what it cannot use before it opens a store, and another key once it is done", async () => {
+    const { from, to, move } = await twoStores();
+    const refused = { code: "INVALID_OPTION" };
+    await expect(moveStore(from, to, undefined as never)).rejects.toMatchObject(refused);
+    await expect(moveStore(from, null as never, move)).rejects.toMatchObject(refused);
+    await expect(moveStore(from, to, { ...move, speed: 9 } as never)).rejects.toMatchObject(refused);
+    await moveStore(from, to, move);
+    const newEncryption = { keys: ["2".repeat(64)] };
+    await expect(moveStore(from, to, { ...move, newEncryption })).rejects.toMatchObject({
+      code: "KEY_REFUSED",
+    });
+    expect(await moveStore(from, to, move)).toMatchObject({ users: 1 });
+  });
+
+  it("ends those who follow events behind the last one, with STORE_MOVED", async () => {
+    const { from, to, move, open, sandbox } = await twoStores();
+    const lifecycle = await open(from, { events: { keep: "7d" } });
+    await lifecycle.onboard("eve");
+    const reader = lifecycle.events();
+    const next = async (): Promise<unknown> => (await reader.next()).value?.type;
+    for (const type of ["ONBOARD", "USER_CREATED", "TOKEN_GRANTED"]) expect(await next()).toBe(type);
+    const waits = next();
+    await moveStore(from, to, move);
+    hurry(sandbox);
+    await expect(waits).rejects.toMatchObject(movedAway);
+  });
+
   it("leaves processes of the first store their valid tokens, and refuses all else with STORE_MOVED", async () => {
     const { from, to, move, lifecycle, open, sandbox } = await twoStores();
     const stopped = new AbortController();

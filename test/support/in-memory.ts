@@ -4,7 +4,15 @@
  * there. A thorough run writes to the disk.
  */
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -12,7 +20,8 @@ import { thorough } from "./effort.ts";
 import { isThere } from "./started.ts";
 
 const memory = "/dev/shm";
-const prefix = "oneup-tests-";
+/** With the namespace of process ids: containers may share the memory, and do not see each other's processes. */
+const prefix = `oneup-tests-${namespace()}-`;
 /** A run needs a third of that at most. */
 const neededBytes = 2 * 1024 ** 3;
 
@@ -31,6 +40,14 @@ export function setup(): (() => void) | undefined {
   process.env["TMPDIR"] = folder; // processes that tests start inherit it
   process.once("exit", remove);
   return remove;
+}
+
+function namespace(): string {
+  try {
+    return readlinkSync("/proc/self/ns/pid").replaceAll(/\D/g, "");
+  } catch {
+    return "0"; // another kind of system
+  }
 }
 
 function hasRoom(): boolean {

@@ -26,6 +26,8 @@ export interface CheckedStore {
   readonly store: Store;
   /** @throws {LifecycleError} `STORE_UNUSABLE` once the store is known to be emptied or replaced */
   readonly refuseLost: () => void;
+  /** @throws {LifecycleError} `STORE_MOVED` once it is known that the users were moved to another store, and still are */
+  readonly refuseMoved: () => Promise<void>;
 }
 
 /**
@@ -222,7 +224,7 @@ function checked(
     },
     close: () => unseen(() => opened.close()),
   };
-  return { store, refuseLost };
+  return { store, refuseLost, refuseMoved };
 }
 
 function isAnother(known: string | undefined, found: string | undefined): boolean {

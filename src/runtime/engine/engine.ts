@@ -32,6 +32,8 @@ export interface Engine {
   readonly store: Store;
   /** @throws {LifecycleError} `STORE_UNUSABLE` once the store is known to be emptied or replaced */
   readonly refuseLost: () => void;
+  /** See `CheckedStore`. */
+  readonly refuseMoved: () => Promise<void>;
   /** Whether the store accepts writes. */
   readonly writability: Writability;
   /** The store's keys and format. Other processes may change them. */

@@ -32,7 +32,8 @@ export interface EventVerbs {
    * The sequence ends when you leave the loop, `signal` aborts or the lifecycle closes. Makes no call, and waits while
    * the store is unavailable.
    *
-   * @throws {LifecycleError} `CURSOR_EXPIRED` if events behind `after` are missing; `INVALID_OPTION`, also while events
+   * @throws {LifecycleError} `CURSOR_EXPIRED` if events behind `after` are missing; `STORE_MOVED` behind the last event of
+   * a store that was left; `INVALID_OPTION`, also while events
    * are off; `STORE_UNUSABLE`; `RECORD_TOO_NEW`, `KEY_REFUSED` of the account; `CLOSED` if the lifecycle was closed before the call
    * @example
    * ```ts

@@ -33,7 +33,7 @@ const currentMs = 1_000;
  * The events, one by one. The sequence ends when the reader leaves, `signal` aborts or the lifecycle closes, and waits
  * while the store is unavailable. One that is not read holds no resources.
  *
- * @throws {LifecycleError} `CURSOR_EXPIRED`; `INVALID_OPTION` once events are turned off; `STORE_UNUSABLE`
+ * @throws {LifecycleError} `CURSOR_EXPIRED`; `STORE_MOVED` behind the last event of a store that was left; `INVALID_OPTION` once events are turned off; `STORE_UNUSABLE`
  */
 export async function* followEvents(
   engine: Engine,
@@ -70,6 +70,7 @@ export async function* followEvents(
       await engine.outbox.tend();
       if (page.events.length > 0) continue;
       if (!follow) return;
+      await engine.refuseMoved(); // nothing comes any more
       await news.wait(engine, over.signal);
     }
   } catch (error) {

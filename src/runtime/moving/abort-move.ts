@@ -39,12 +39,17 @@ import type { MoveOptions } from "./move-options.ts";
  */
 export async function abortMove(from: StoreAdapter, to: StoreAdapter, options: MoveOptions): Promise<void> {
   await withBoth(from, to, options, async (both) => {
-    for (let steps = 0, isOver = false; !isOver; steps++) isOver = await step(both, steps > 0, options);
+    let id: string | null | undefined;
+    while (id !== null) id = await step(both, id, options);
   });
 }
 
-/** One step; returns whether it was the last one. */
-async function step(both: BothStores, hasBegun: boolean, options: MoveOptions): Promise<boolean> {
+/** One step. `begun`: the move that this call has begun to call off. Returns that, or `null` after the last step. */
+async function step(
+  both: BothStores,
+  begun: string | undefined,
+  options: MoveOptions,
+): Promise<string | null> {
   options.signal?.throwIfAborted();
   const source = await markedRecord(both.from);
   const target = await markedRecord(both.to);
@@ -52,27 +57,30 @@ async function step(both: BothStores, hasBegun: boolean, options: MoveOptions): 
   const { moving, arrived } = target?.marks ?? {};
   const id = moving?.id ?? arrived?.id;
   if (source === null || target === null) {
-    if (hasBegun && moved === undefined) return true; // it was cleared, and the answer was lost
+    if (begun !== undefined && moved === undefined) return null; // it was cleared, and the answer was lost
     if (moved === undefined) throw unfit("no move to that store was begun");
     throw unfit("the other store holds nothing of this move; name the store that it was begun with");
   }
   if (id === undefined || (moved === undefined ? moving?.of !== source.record.identity : moved.id !== id))
     throw unfit("no move to that store was begun");
+  // This call may have stood still for long.
+  if (begun !== undefined && begun !== id)
+    throw unfit("it was called off meanwhile, and another move was begun");
   if (moving?.isAborting !== true) {
     await fenceTarget(both, target, id, source.marks);
-    return false;
+    return id;
   }
   if (moved !== undefined && arrived !== undefined)
     await refuseWritten(both, moved, target.record, arrived, options);
   // Even if it is open: a call of moveStore() that was about to fence it finds another revision.
-  if (!(await openSource(both, source.record, id, moved?.identity ?? moving.of))) return false;
+  if (!(await openSource(both, source.record, id, moved?.identity ?? moving.of))) return id;
   const { transfer } = both.to;
   const ask = { identity: abortingIdentity(id), limits: limitNames };
   try {
     while (!(await transfer.clear(ask)));
-    return true;
+    return null;
   } catch (error) {
-    if (isLostStore(error)) return false;
+    if (isLostStore(error)) return id;
     throw error;
   }
 }
@@ -89,6 +97,7 @@ async function fenceTarget(
   await to.transfer.seat({
     value: withMarks(record.value, marks),
     expectedRevision: record.revision,
+    expectedIdentity: record.identity,
     writeId: `aborting ${id} ${record.revision}`,
     identity: abortingIdentity(id),
   });
@@ -117,6 +126,7 @@ async function refuseWritten(
   await to.transfer.seat({
     value: withMarks(record.value, { arrived: { ...arrived, revision: -1 } }), // it was written to: it stays so
     expectedRevision: record.revision,
+    expectedIdentity: record.identity,
     writeId: `arrived ${moved.id} ${record.revision}`,
     identity: `arrived ${moved.id}`,
   });
@@ -125,12 +135,13 @@ async function refuseWritten(
 
 function openSource(
   { from }: BothStores,
-  { value, revision }: AccountRecord,
+  { value, revision: expectedRevision, identity: expectedIdentity }: AccountRecord,
   id: string,
   identity: string,
 ): Promise<boolean> {
-  const writeId = `opened ${id} ${revision}`;
-  return from.transfer.seat({ value: withMarks(value, {}), expectedRevision: revision, writeId, identity });
+  const writeId = `opened ${id} ${expectedRevision}`;
+  const expected = { expectedRevision, expectedIdentity };
+  return from.transfer.seat({ value: withMarks(value, {}), ...expected, writeId, identity });
 }
 
 function abortingIdentity(id: string): string {

@@ -3,6 +3,16 @@
  *
  * @module
  */
+import {
+  aFunction,
+  anything,
+  aSignal,
+  check,
+  checkValue,
+  withMethods,
+  type Rule,
+  type Rules,
+} from "../../checks.ts";
 import { systemClock, type Clock } from "../../clock.ts";
 import { LifecycleError } from "../../errors.ts";
 import { accountOf } from "../../store/account-of.ts";
@@ -36,14 +46,13 @@ export async function withBoth<T>(
   options: MoveOptions,
   task: (both: BothStores) => Promise<T>,
 ): Promise<T> {
-  const { clientId, clock = systemClock, encryption, newEncryption = encryption } = options;
-  if (typeof clientId !== "string" || clientId === "")
-    throw new LifecycleError(
-      "INVALID_OPTION",
-      "Cannot move a store: clientId must be the client id of its users",
-    );
-  checkEncryption("move a store", encryption, from);
-  checkEncryption("move a store", newEncryption, to);
+  checkValue(verb, "the store that is left", from, anAdapter);
+  checkValue(verb, "the other store", to, anAdapter);
+  const given = check(verb, options, rules);
+  const clientId = checkValue(verb, "clientId", given.clientId ?? "", someText);
+  const { clock = systemClock, encryption, newEncryption = encryption } = given;
+  checkEncryption(verb, encryption, from);
+  checkEncryption(verb, newEncryption, to);
   const account = accountOf(clientId);
   const source = movable(from, await from.open({ account, clock }));
   try {
@@ -57,6 +66,23 @@ export async function withBoth<T>(
     await source.close();
   }
 }
+
+const verb = "move a store";
+
+const anAdapter: Rule = withMethods("open");
+const someText: Rule = {
+  must: "the client id of its users",
+  holds: (value) => typeof value === "string" && value !== "",
+};
+
+const rules: Rules<MoveOptions> = {
+  clientId: anything,
+  encryption: anything,
+  newEncryption: anything,
+  onProgress: aFunction,
+  signal: aSignal,
+  clock: anything,
+};
 
 function movable({ name }: StoreAdapter, store: Awaited<ReturnType<StoreAdapter["open"]>>): MovableStore {
   if (isMovable(store)) return store;

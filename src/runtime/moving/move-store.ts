@@ -26,7 +26,7 @@ import {
 import { markedRecord, unfit, withBoth, type BothStores, type Marked } from "./both-stores.ts";
 import { copyLogs, walk, type Sides } from "./copy.ts";
 import type { MoveOptions, MoveSummary } from "./move-options.ts";
-import { wrappedAnew } from "./wrap-anew.ts";
+import { checkKeys, wrappedAnew } from "./wrap-anew.ts";
 
 /**
  * Moves all users of a client id, with everything that belongs to them and to the account, to another store. It makes no
@@ -69,24 +69,32 @@ async function untilArrived(
   toName: string,
   options: MoveOptions,
 ): Promise<{ readonly arrived: ArrivedMark; readonly moved: MovedMark }> {
+  /** The move that this call goes on with. */
+  let id: string | undefined;
   for (;;) {
     options.signal?.throwIfAborted();
     const source = await markedRecord(both.from);
     const target = await markedRecord(both.to);
     if (source === null) throw unfit("it holds no users of this client id");
-    refuseOthers(source, target);
     const { moved } = source.marks;
     const arrived = target?.marks.arrived;
+    const current = moved?.id ?? target?.marks.moving?.id ?? arrived?.id;
+    // This call may have stood still for long. What was called off meanwhile is not begun anew.
+    if (id !== undefined && id !== current) throw unfit("the move was called off meanwhile");
+    id = current;
+    refuseOthers(source, target);
     if (moved === undefined) {
       await wrappedAnew(source.record.value, both, options); // fails before anything is interrupted
-      if (target === null) await markTarget(both, source);
+      if (target === null) id = await markTarget(both, source);
       else await fence(both, source, target, toName);
     } else if (arrived === undefined) {
       await fill(both, source, moved, target, options).catch((error: unknown) => {
         if (!isLostStore(error)) throw error; // another call has finished the move, or has called it off
       });
-    } else if (moved.isDone) return { arrived, moved };
-    else await markSource(both, source, { ...moved, isDone: true });
+    } else if (moved.isDone) {
+      await checkKeys(target?.record.value ?? null, both, options);
+      return { arrived, moved };
+    } else await markSource(both, source, { ...moved, isDone: true });
   }
 }
 
@@ -100,17 +108,20 @@ function refuseOthers({ record, marks: { moved, moving: unfilled } }: Marked, ta
   if (moved !== undefined) {
     if (id !== moved.id) throw unfit(`its users are being moved to another ${moved.to} store`);
   } else if (moving === undefined ? target !== null : moving.of !== record.identity)
-    throw unfit("the other store must be empty, and a process has used it with this client id");
+    throw unfit(
+      "the other store must be empty, and a process has used it with this client id: name another folder, prefix or schema",
+    );
 }
 
-/** From here on the target opens for no process. */
-async function markTarget({ from, to, clock }: BothStores, { record }: Marked): Promise<void> {
+/** From here on the target opens for no process. Returns the move that begins; `undefined`: another call was faster. */
+async function markTarget({ from, to, clock }: BothStores, { record }: Marked): Promise<string | undefined> {
   const id = randomName(clock);
   const before = await from.transfer.now();
   const byMs = Math.ceil((await to.transfer.now()) - before); // never too small, so that no slot counts for too short
   const moving = { id, of: record.identity ?? "", byMs, isAborting: false };
   const value = withMarks({}, { moving });
-  await to.account.commit({ value, expectedRevision: 0, writeId: movingIdentity(id) }); // or another move was faster
+  const write = { value, expectedRevision: 0, writeId: movingIdentity(id) };
+  return (await to.account.commit(write)) ? id : undefined;
 }
 
 /** From here on the source takes no write. */
@@ -129,6 +140,7 @@ async function markSource(
   await from.transfer.seat({
     value: withMarks(record.value, { moved }),
     expectedRevision: record.revision, // or a process has changed it meanwhile: it is read again
+    expectedIdentity: record.identity,
     writeId: `${identity} ${record.revision}`,
     identity,
   });
@@ -153,11 +165,12 @@ async function fill(
   await to.transfer.complete?.(sides);
   const found = await walk(sides, { phase: "compare", onProgress, signal });
   const value = await wrappedAnew(source.record.value, both, options);
-  const { revision } = target.record;
+  const { revision, identity: expectedIdentity } = target.record;
   const arrived = { id, revision: revision + 1, logs, byMs, at: clock.now(), ...found };
   await to.transfer.seat({
     value: withMarks(value, { arrived }),
     expectedRevision: revision,
+    expectedIdentity,
     writeId: `arrived ${id}`,
     identity: `arrived ${id}`, // so that no late write of another call arrives
   });

@@ -44,3 +44,13 @@ export async function wrappedAnew(
   await unlock(anew, account, () => ring(newEncryption, false));
   return withKeyRecord(value, anew);
 }
+
+/** Tries the keys of the other store, once it has moved. @throws {LifecycleError} `KEY_REFUSED`, `RECORD_DAMAGED` */
+export async function checkKeys(
+  value: Json,
+  { account, clock }: Pick<BothStores, "account" | "clock">,
+  { encryption, newEncryption = encryption }: MoveOptions,
+): Promise<void> {
+  const keys = readOnce(newEncryption ?? { keys: [memoryKey] });
+  await unlock(readKeyRecord(value), account, () => keyRing(keys, false, clock));
+}

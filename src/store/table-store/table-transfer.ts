@@ -18,11 +18,11 @@ const clearedPerUnit = 500;
 export function tableTransfer(engine: TableEngine): Transfer {
   return {
     now: () => engine.write((_tables, now) => now),
-    seat: ({ value, expectedRevision, writeId, identity }) =>
+    seat: ({ value, expectedRevision, expectedIdentity, writeId, identity }) =>
       engine.write((tables) => {
         const row = tables.account.get();
         if (row?.writeId === writeId) return true;
-        if ((row?.revision ?? 0) !== expectedRevision) return false;
+        if ((row?.revision ?? 0) !== expectedRevision || row?.identity !== expectedIdentity) return false;
         tables.account.set({ value, revision: expectedRevision + 1, writeId, identity });
         return true;
       }),

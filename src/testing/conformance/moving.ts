@@ -89,14 +89,17 @@ export const moving: Chapter = (it, { events: hasEvents = true }) => {
   test("seat() gives the account's record another identity, after which no write with the former one is taken", async (bench, from) => {
     const identity = await created(from, "first");
     await from.commit(bench.write("ada", { identity }));
-    const seat = { value: { moved: true }, expectedRevision: 1, writeId: "fence", identity: "moved" };
+    const before = { expectedRevision: 1, expectedIdentity: identity };
+    const seat = { ...before, value: { moved: true }, writeId: "fence", identity: "moved" };
     assert.equal(await from.transfer.seat({ ...seat, expectedRevision: 2 }), false);
+    assert.equal(await from.transfer.seat({ ...seat, expectedIdentity: "another" }), false);
     for (let times = 0; times < 2; times++) assert.equal(await from.transfer.seat(seat), true);
     assert.deepEqual(await from.account.load(), { value: { moved: true }, revision: 2, identity: "moved" });
     await assert.rejects(from.commit(bench.write("bob", { identity })), isLostStore);
     await assert.rejects(from.slots.take({ ...bench.ask(), identity }), isLostStore);
     assert.equal((await from.load("ada")).type, "record");
-    assert.equal(await from.transfer.seat({ ...seat, expectedRevision: 2, writeId: "open", identity }), true);
+    const fenced = { expectedRevision: 2, expectedIdentity: "moved" };
+    assert.equal(await from.transfer.seat({ ...seat, ...fenced, writeId: "open", identity }), true);
     committed(await from.commit(bench.write("bob", { identity })));
   });
 

@@ -1,0 +1,125 @@
+import { abortMove, createLifecycle, moveStore, type MoveOptions, type StoreAdapter } from "oneup-lifecycle";
+import { memory } from "oneup-lifecycle/adapters/memory";
+import { describe, expect, it } from "vitest";
+import { scene } from "../support/scene.ts";
+
+/** A call that stands still after some answer of a store, as a process does that is suspended. */
+interface Stall {
+  wrap(adapter: StoreAdapter): StoreAdapter;
+  /** Resolves when it stands still; `false`: the call ended before. */
+  standsStill(call: Promise<unknown>): Promise<boolean>;
+  goOn(): void;
+}
+
+function stallAfter(nth: number): Stall {
+  let answers = 0;
+  let goOn = (): void => {};
+  let stop = (): void => {};
+  const released = new Promise<void>((resolve) => (goOn = resolve));
+  const stopped = new Promise<true>((resolve) => (stop = () => resolve(true)));
+  const gate = async <T>(answer: Promise<T>, name: PropertyKey): Promise<T> => {
+    const value = await answer;
+    if (++answers === nth) {
+      stop();
+      await released;
+    }
+    return name === "open" ? (watched(value as object) as T) : value; // a store
+  };
+  const watched = <T extends object>(verbs: T): T =>
+    new Proxy(verbs, {
+      get(target, name) {
+        const verb: unknown = Reflect.get(target, name, target);
+        if (typeof verb === "object" && verb !== null) return watched(verb);
+        if (typeof verb !== "function") return verb;
+        return (...given: unknown[]): unknown => {
+          const answer: unknown = Reflect.apply(verb, target, given);
+          return answer instanceof Promise ? gate(answer, name) : answer;
+        };
+      },
+    });
+  return {
+    wrap: watched,
+    standsStill: (call) =>
+      Promise.race([
+        stopped,
+        call.then(
+          () => false,
+          () => false,
+        ),
+      ]),
+    goOn,
+  };
+}
+
+async function twoStores() {
+  const { sandbox, server } = await scene();
+  const open = (store: StoreAdapter) =>
+    createLifecycle({
+      credentials: sandbox.credentials,
+      endpoints: server.endpoints,
+      clock: sandbox.clock,
+      store,
+    });
+  const [from, to] = [memory(), memory()];
+  const first = await open(from);
+  await first.onboard("ada");
+  await first.close();
+  const move: MoveOptions = { clientId: sandbox.credentials.clientId, clock: sandbox.clock };
+  return { from, to, move, open };
+}
+
+/** A store is in use: a user comes. */
+async function comes(
+  id: string,
+  store: StoreAdapter,
+  open: (store: StoreAdapter) => ReturnType<typeof createLifecycle>,
+) {
+  const lifecycle = await open(store);
+  expect(await lifecycle.onboard(id)).toMatchObject({ usable: true });
+  expect(await lifecycle.inspect("ada")).toMatchObject({ usable: true });
+  await lifecycle.close();
+}
+
+describe("a call that stood still", () => {
+  it("of moveStore() begins nothing anew that was called off meanwhile", async () => {
+    let calledOff = 0;
+    for (let nth = 1; ; nth++) {
+      const { from, to, move, open } = await twoStores();
+      const stall = stallAfter(nth);
+      const moving = moveStore(stall.wrap(from), stall.wrap(to), move);
+      const isStill = await stall.standsStill(moving);
+      if (!isStill) break;
+      const isOff = await abortMove(from, to, move).then(
+        () => true,
+        () => false, // nothing was begun yet
+      );
+      if (isOff) await comes("bob", from, open);
+      stall.goOn();
+      await moving.catch(() => {});
+      if (!isOff) continue;
+      calledOff++;
+      await comes("eve", from, open);
+    }
+    expect(calledOff).toBeGreaterThan(10);
+  });
+
+  it("of abortMove() fences no store that another move has filled meanwhile", async () => {
+    let filled = 0;
+    for (let nth = 1; ; nth++) {
+      const { from, to, move, open } = await twoStores();
+      await moveStore(from, to, move);
+      const stall = stallAfter(nth);
+      const aborting = abortMove(stall.wrap(from), stall.wrap(to), move);
+      const isStill = await stall.standsStill(aborting);
+      if (!isStill) break;
+      await abortMove(from, to, move).catch(() => {}); // it is off already
+      await moveStore(from, to, move);
+      await comes("bob", to, open);
+      stall.goOn();
+      await aborting.catch(() => {});
+      await comes("eve", to, open);
+      filled++;
+    }
+    expect(filled).toBeGreaterThan(5);
+  });
+});
