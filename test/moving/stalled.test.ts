@@ -123,3 +123,35 @@ describe("a call that stood still", () => {
     expect(filled).toBeGreaterThan(5);
   });
 });
+
+describe("a move whose other store is in the way, or gone", () => {
+  it("leaves the target of a slower move free again, once that is called off", async () => {
+    const { from, to, move, open } = await twoStores();
+    const [stall, other] = [stallAfter(5), memory()];
+    const slow = moveStore(stall.wrap(from), stall.wrap(to), move);
+    expect(await stall.standsStill(slow)).toBe(true);
+    await moveStore(from, other, move);
+    stall.goOn();
+    await expect(slow).rejects.toMatchObject({ code: "STORE_UNUSABLE" });
+    await expect(open(to)).rejects.toMatchObject({ code: "STORE_MOVED" });
+    await abortMove(from, to, move);
+    await comes("bob", other, open);
+    await moveStore(other, to, move);
+    await comes("eve", to, open);
+  });
+
+  it("opens the first store again if the other one was emptied, and only when that is said", async () => {
+    const { from, to, move, open } = await twoStores();
+    await moveStore(from, to, move);
+    const empty = memory();
+    await expect(abortMove(from, empty, move)).rejects.toThrow("if that is gone for good, add --lost");
+    await expect(abortMove(from, to, { ...move, lost: 1 as never })).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+    });
+    await abortMove(from, empty, { ...move, lost: true });
+    await comes("bob", from, open);
+    await expect(abortMove(from, empty, { ...move, lost: true })).rejects.toThrow(
+      "no move to that store was begun",
+    );
+  });
+});

@@ -32,6 +32,10 @@ export const move: Command = {
     from: { type: "string", value: "PLACE", description: "the store to leave (default: ONEUP_STORE)" },
     to: { type: "string", value: "PLACE", description: "the other one (default: ONEUP_NEW_STORE)" },
     abort: { type: "boolean", description: "call the move off, and open the first store again" },
+    lost: {
+      type: "boolean",
+      description: "with --abort: although the other store was emptied, or is gone for good",
+    },
     "key-file": {
       type: "string",
       value: "FILE",
@@ -65,8 +69,9 @@ async function run(given: Given, signal: AbortSignal): Promise<number> {
         screen.draw([`${users} of ${plural(of, "user")}${more} ${done}`]);
     },
   };
+  if (switches.has("lost") && !switches.has("abort")) throw new UsageError("--lost goes with --abort");
   if (switches.has("abort")) {
-    await abortMove(from, to, options);
+    await abortMove(from, to, { ...options, lost: switches.has("lost") });
     print(given, { aborted: true }, [`Called off: the ${from.name} store is in use again`]);
     return 0;
   }

@@ -6,18 +6,22 @@
  *
  * @module
  */
+import { aSwitch, checkValue } from "../../checks.ts";
 import type { AccountRecord, StoreAdapter } from "../../store/contract.ts";
 import { isLostStore } from "../../store/lost-store.ts";
 import { withMarks, type ArrivedMark, type Marks, type MovedMark } from "../../store/moved-store.ts";
 import { isLifecycleError } from "../../errors.ts";
 import { markedRecord, unfit, withBoth, type BothStores, type Marked } from "./both-stores.ts";
 import { limitNames, logsOf, walk } from "./copy.ts";
-import type { MoveOptions } from "./move-options.ts";
+import type { AbortOptions, MoveOptions } from "./move-options.ts";
 
 /**
  * Calls off what {@link moveStore} began with the same stores, as long as the other store has taken no write of its own.
  * Afterwards the first store is used as before, and the other one is empty. If it rejects, or its process dies, call it
  * again.
+ *
+ * With `lost`, the first store is opened though the other one holds nothing of the move, because it was emptied, or is gone
+ * and another empty one is named: users continue as they were when the move began.
  *
  * @throws {LifecycleError} `STORE_UNUSABLE` if no move was begun, or if the other store was written to since;
  *   `STORE_UNAVAILABLE`
@@ -37,18 +41,23 @@ import type { MoveOptions } from "./move-options.ts";
  * console.log((await lifecycle.onboard("bob")).usable); // true
  * ```
  */
-export async function abortMove(from: StoreAdapter, to: StoreAdapter, options: MoveOptions): Promise<void> {
-  await withBoth(from, to, options, async (both) => {
+export async function abortMove(from: StoreAdapter, to: StoreAdapter, options: AbortOptions): Promise<void> {
+  const { lost = false, ...others } = options;
+  checkValue("move a store", "lost", lost, aSwitch);
+  await withBoth(from, to, others, async (both) => {
     let id: string | null | undefined;
     while (id !== null) id = await step(both, id, options);
   });
 }
 
+const holdsNothing =
+  "the other store holds nothing of this move; name the store that it was begun with, or, if that is gone for good, add --lost (the option `lost`)";
+
 /** One step. `begun`: the move that this call has begun to call off. Returns that, or `null` after the last step. */
 async function step(
   both: BothStores,
   begun: string | undefined,
-  options: MoveOptions,
+  options: AbortOptions,
 ): Promise<string | null> {
   options.signal?.throwIfAborted();
   const source = await markedRecord(both.from);
@@ -58,11 +67,15 @@ async function step(
   const id = moving?.id ?? arrived?.id;
   if (source === null || target === null) {
     if (begun !== undefined && moved === undefined) return null; // it was cleared, and the answer was lost
-    if (moved === undefined) throw unfit("no move to that store was begun");
-    throw unfit("the other store holds nothing of this move; name the store that it was begun with");
+    if (moved === undefined || source === null) throw unfit("no move to that store was begun");
+    if (options.lost !== true) throw unfit(holdsNothing);
+    return (await openSource(both, source.record, moved.id, moved.identity)) ? null : moved.id;
   }
-  if (id === undefined || (moved === undefined ? moving?.of !== source.record.identity : moved.id !== id))
-    throw unfit("no move to that store was begun");
+  // Another move from the same store was faster, and this target was never in use.
+  const isLeft =
+    arrived === undefined && moved !== undefined && moved.id !== id && moving?.of === moved.identity;
+  const isIts = moved === undefined ? moving?.of === source.record.identity : moved.id === id || isLeft;
+  if (id === undefined || !isIts) throw unfit("no move to that store was begun");
   // This call may have stood still for long.
   if (begun !== undefined && begun !== id)
     throw unfit("it was called off meanwhile, and another move was begun");
@@ -73,7 +86,7 @@ async function step(
   if (moved !== undefined && arrived !== undefined)
     await refuseWritten(both, moved, target.record, arrived, options);
   // Even if it is open: a call of moveStore() that was about to fence it finds another revision.
-  if (!(await openSource(both, source.record, id, moved?.identity ?? moving.of))) return id;
+  if (!isLeft && !(await openSource(both, source.record, id, moved?.identity ?? moving.of))) return id;
   const { transfer } = both.to;
   const ask = { identity: abortingIdentity(id), limits: limitNames };
   try {

@@ -6,7 +6,7 @@
 import type { Clock } from "../../clock.ts";
 import type { Encryption } from "../../store/sealing/keys.ts";
 
-/** Options of {@link moveStore} and {@link abortMove}. */
+/** Options of {@link moveStore}, and of {@link abortMove}. */
 export interface MoveOptions {
   /** The client id whose users move. A store may hold others too; they stay. */
   readonly clientId: string;
@@ -23,6 +23,12 @@ export interface MoveOptions {
   readonly signal?: AbortSignal;
   /** @default the system's clock */
   readonly clock?: Clock;
+}
+
+/** Options of {@link abortMove}. */
+export interface AbortOptions extends MoveOptions {
+  /** The store that the users were moved to is gone for good. No process may still use it. @default false */
+  readonly lost?: boolean;
 }
 
 /** How far a move is. */
