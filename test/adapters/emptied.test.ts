@@ -107,7 +107,7 @@ function swapped(pass: (asked: Record<string, unknown>) => object): Place {
           typeof asked === "object" && asked !== null ? pass(asked as Record<string, unknown>) : asked,
         );
       };
-      const verbs = ["load", "commit", "claim", "grant", "move", "erase", "page", "counts", "close"];
+      const verbs = ["load", "commit", "claim", "grant", "move", "erase", "page", "counts", "tally", "close"];
       const parts = { slots: ["take", "settle", "giveBack", "forecast"], account: ["load", "commit"] };
       return {
         ...Object.fromEntries(verbs.map((verb) => [verb, of([verb])])),

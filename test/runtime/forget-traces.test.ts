@@ -146,7 +146,7 @@ withSharedPostgres("forget() after rename(), in PostgreSQL", (newPlace) => {
 });
 
 describe("forget()", () => {
-  const writes = 8; // two for each former id, one for both, one for the last; and none
+  const writes = 9; // one for the lease, two for each former id, one for both, one for the last; and none
   const instants = Array.from({ length: writes }, (_, n) => n + 1);
 
   it.each(["before", "after"] as const)(
