@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import {
   abortMove,
@@ -57,6 +58,22 @@ describe("moveStore()", () => {
       code: "KEY_REFUSED",
     });
     expect(await moveStore(from, to, move)).toMatchObject({ users: 1 });
+  });
+
+  it("creates nothing where the first store is not", async () => {
+    const { to, move } = await twoStores();
+    const path = join(folder("mistyped"), "store");
+    await expect(moveStore(lmdb(path), to, move)).rejects.toMatchObject({ code: "STORE_UNUSABLE" });
+    expect([existsSync(path), existsSync(to.folder ?? "")]).toEqual([false, false]);
+  });
+
+  it("ends calls as the client in a process of the first store", async () => {
+    const { from, to, move, lifecycle, sandbox } = await twoStores();
+    const fhir = lifecycle.fhir("ada", "r4", { as: "client" });
+    await fhir.create({ resourceType: "Patient" });
+    await moveStore(from, to, move);
+    sandbox.clock.advance(11_000);
+    await expect(fhir.create({ resourceType: "Patient" })).rejects.toMatchObject(movedAway);
   });
 
   it("ends those who follow events behind the last one, with STORE_MOVED", async () => {
@@ -141,7 +158,7 @@ describe("moveStore()", () => {
 
   it("refuses a store without users, one that is not empty, and any other than the one it began with", async () => {
     const { from, to, move, open } = await twoStores();
-    await expect(moveStore(to, from, move)).rejects.toThrow(/it holds no users of this client id/);
+    await expect(moveStore(memory(), from, move)).rejects.toThrow(/it holds no users of this client id/);
     await expect(moveStore(from, from, move)).rejects.toThrow(/the other store must be empty/);
     const used = memory();
     await open(used);

@@ -54,6 +54,8 @@ export async function withBoth<T>(
   checkEncryption(verb, encryption, from);
   checkEncryption(verb, newEncryption, to);
   const account = accountOf(clientId);
+  const looked = await from.open({ account, clock, readOnly: true }); // a place that is mistyped is not created
+  await looked.close();
   const source = movable(from, await from.open({ account, clock }));
   try {
     const target = movable(to, await to.open({ account, clock }));

@@ -128,6 +128,9 @@ function clientFor(engine: Engine, id: string): ClientSource {
   const { account } = engine;
 
   async function access(credentials: KnownCredentials, signal?: AbortSignal): Promise<ClientAccess> {
+    // No token ends here, so a process of a store that was left would go on for ever.
+    if (!engine.keys.isFresh) await engine.keys.renew();
+    await engine.refuseMoved();
     const { user } = await loadUser(engine, id);
     const { oneupUserId } = user.position.context;
     if (oneupUserId === null || user.position.state === "offboarded") throw notUsable(engine, user);
