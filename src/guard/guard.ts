@@ -106,7 +106,6 @@ export function createGuard({ slots, clock, limits, timeoutMs, graceMs }: GuardO
   const holdMs = timeoutMs + graceMs;
   const limitOf = (endpoint: keyof Limits | "refresh"): Limit | null => {
     if (endpoint !== "refresh") return limits[endpoint];
-    // seam: refreshes-leave-slots-to-codes
     return limits.token && { ...limits.token, calls: limits.token.calls - leftToCodes(limits.token) };
   };
   const ask = (endpoint: keyof Limits | "refresh", lane: Lane | null): Ask => {

@@ -24,11 +24,6 @@ export const mutantsOfAnswers: readonly Mutant[] = [
     becomes: none,
   },
   {
-    name: "lets refreshes use up the limit of the token endpoint while codes expire",
-    at: "refreshes-leave-slots-to-codes",
-    becomes: (_, { part }) => part("left"),
-  },
-  {
     name: "presents for ever a refresh token that is refused without a reason",
     at: "a-refresh-token-refused-for-a-day-is-given-up",
     skip: true,

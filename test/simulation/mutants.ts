@@ -120,11 +120,6 @@ export const mutants: readonly Mutant[] = [
   { name: "ignores Retry-After", at: "retry-after-is-waited-for", becomes: () => "1_000" },
   { name: "never probes a gate that was shut", at: "a-shut-gate-is-probed", when: "never" },
   {
-    name: "spends code after code while the token endpoint is down",
-    at: "codes-are-kept-while-none-can-be-exchanged",
-    when: "never",
-  },
-  {
     name: "moves a renamed user without asking whether it was renamed",
     at: "only-a-confirmed-rename-moves-the-user",
     when: "always",

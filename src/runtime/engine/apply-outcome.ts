@@ -44,7 +44,6 @@ export function applyOutcome(
   if (isInconclusive(outcome)) {
     const doubt = doubtAbout(user.position, outcome.type);
     const until = mayArriveUntil(user.position, outcome.type, now);
-    // seam: codes-are-kept-while-none-can-be-exchanged
     const kept = scope === "kept" ? doubt?.whileDown : undefined;
     const after = inDoubt(user, kept ?? doubt, now, until);
     return isAboutAnother(outcome) ? afterAnother(after, now) : after;
