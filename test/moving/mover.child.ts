@@ -26,7 +26,7 @@ if (to === undefined) {
   const working = lifecycle.work();
   console.log("ready");
   await working.catch((error: unknown) => console.log(isLifecycleError(error) ? error.code : String(error)));
-  console.log((await lifecycle.accessToken("user-0")).length > 0);
+  console.log(String((await lifecycle.accessToken("user-0")).length > 0));
   await lifecycle.close();
 } else {
   const other = at(to);
@@ -35,7 +35,7 @@ if (to === undefined) {
     clientId,
     ...(encryption && { encryption }),
     ...(other.encryption && { newEncryption: other.encryption }),
-    onProgress: ({ phase, users: done }) => console.log(phase, done),
+    onProgress: ({ phase, users: done }) => console.log(`${phase} ${done}`), // Deno colours numbers
   });
   console.log(`moved ${users}`);
 }
