@@ -276,7 +276,7 @@ describe("account.pause()", () => {
     await expect(lifecycle.onboard("ada")).rejects.toMatchObject(paused);
   });
 
-  it("does not begin a call while what is paused cannot be read", async () => {
+  it("begins no call while what is paused cannot be read, and no error names what may be over", async () => {
     let isAway = false;
     const store = altered(memory(), ({ account }) => ({
       account: {
@@ -284,13 +284,20 @@ describe("account.pause()", () => {
         commit: (write) => account.commit(write),
       },
     }));
-    const { lifecycle, clock, sandbox } = await world({ lifecycle: { store } });
+    const made = await world({ lifecycle: { store } });
+    const { lifecycle, clock, sandbox } = made;
     await lifecycle.onboard("ada");
+    const unread = { code: "STORE_UNAVAILABLE" };
     isAway = true;
     await clock.advance(minute);
-    await expect(lifecycle.onboard("bob", { waitMs: 0 })).rejects.toMatchObject({
-      code: "STORE_UNAVAILABLE",
-    });
+    await expect(lifecycle.onboard("bob", { waitMs: 0 })).rejects.toMatchObject(unread);
+    isAway = false;
+    await lifecycle.account.pause({ reason });
+    await expect(lifecycle.onboard("eve")).rejects.toMatchObject({ code: "PAUSED" });
+    await (await besides(made)).account.unpause();
+    isAway = true;
+    await clock.advance(minute);
+    await expect(lifecycle.onboard("eve", { waitMs: 0 })).rejects.toMatchObject(unread);
     expect(sandbox.journal.count("createUser")).toBe(1);
   });
 

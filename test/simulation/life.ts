@@ -15,6 +15,10 @@ export class Life {
   stalledUntil = 0;
   /** The wait that a 429 asked for, by endpoint. */
   readonly toldToWait = new Map<string, { readonly since: number; readonly until: number }>();
+  /** When a call about this user was last answered 429. */
+  readonly throttledAt = new Map<string, number>();
+  /** When a call without a user's id was last answered, by endpoint. */
+  readonly neutralAt = new Map<string, number>();
   /** It stood still once. */
   hasStalled = false;
   readonly #time: Time;

@@ -125,16 +125,27 @@ export function unreliableNetwork(stage: Stage, process: Mortal, life: Life): Tr
             } = delivery.type === "answer" ? delivery.outgoing : {};
             if (waits && namesLimit(status, body)) toldToWait(headers);
             // It shows that one user alone is to wait.
-            else if (delivery.type === "answer" && isNeutral(incoming))
+            else if (delivery.type === "answer" && isNeutral(incoming)) {
               life.toldToWait.delete(endpointOf(incoming));
+              life.neutralAt.set(endpointOf(incoming), time.now);
+            }
             if (delivery.type === "answer") resolve(responseOf(delivery.outgoing));
             else reject(cut());
           });
         };
 
+        // The second 429 about a user, if a call without an id succeeded between the two.
+        const isOfItsUserAlone = (): boolean => {
+          const user = userOf(stage, incoming);
+          if (user === undefined) return false;
+          const before = life.throttledAt.get(user) ?? Infinity;
+          life.throttledAt.set(user, time.now);
+          return (life.neutralAt.get(endpointOf(incoming)) ?? 0) > before;
+        };
+
         const toldToWait = (headers: Readonly<Record<string, string>>): void => {
           const seconds = Number(headers["retry-after"] ?? NaN);
-          if (Number.isNaN(seconds)) return;
+          if (Number.isNaN(seconds) || isOfItsUserAlone()) return;
           // A process whose clock is ahead believes sooner that the time is over.
           const ms = seconds * 1_000 - (Math.max(...scenario.skewMs) - Math.min(...scenario.skewMs));
           life.toldToWait.set(endpointOf(incoming), { since: time.now, until: time.now + ms });

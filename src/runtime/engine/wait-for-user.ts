@@ -92,8 +92,8 @@ async function untilArrived(engine: Engine, id: string, { deadline, queue, arriv
     const next = awakeNow(engine, user);
     const call = callOf(next.position.state);
     const blocked = call === undefined ? null : await standing(engine, call, deadline);
-    if (arrived(engine, user, blocked) || left <= 0) return user;
-    if (isStoppedFor(engine, next, left)) return user;
+    const isStopped = await isStoppedFor(engine, next, left);
+    if (arrived(engine, user, blocked) || left <= 0 || isStopped) return user;
     inTimeFor(deadline);
 
     const ours = engine.running.get(id);
@@ -121,8 +121,13 @@ async function untilArrived(engine: Engine, id: string, { deadline, queue, arriv
   }
 }
 
-/** Whether an operator has stopped the user's next call for longer than the caller waits. */
-function isStoppedFor(engine: Engine, next: User, leftMs: number): boolean {
+/**
+ * Whether an operator has stopped the user's next call for longer than the caller waits. The caller is told so: a pause
+ * that this process read long ago may be over.
+ * @throws {LifecycleError} `STORE_UNAVAILABLE` if that cannot be read
+ */
+async function isStoppedFor(engine: Engine, next: User, leftMs: number): Promise<boolean> {
+  if (stopOf(engine, next)?.type === "paused") await engine.pauses.renew();
   const stop = engine.running.has(next.id) || next.intent !== null ? null : stopOf(engine, next);
   return stop !== null && (stop.until === null || stop.until.getTime() - engine.clock.now() > leftMs);
 }
