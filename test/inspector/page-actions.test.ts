@@ -2,23 +2,17 @@
 import axe from "axe-core";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createInspector, type InspectorOptions } from "oneup-lifecycle/inspector";
-import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
 import { serve } from "../../src/cli/inspector/serve.ts";
-import { needing, pathOf } from "../support/needs.ts";
+import { needing } from "../support/needs.ts";
 import { afterwards, scene, type Scene } from "../support/scene.ts";
+import { useBrowser } from "./browser.ts";
 
 type Lifecycle = Awaited<ReturnType<Scene["open"]>>;
 
 describe("the inspector's page, with actions", needing(["chromium"]), () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath: pathOf("chromium") ?? "",
-      args: ["--no-sandbox", "--disable-dev-shm-usage"], // a container has neither
-    });
-  });
-  afterAll(() => browser?.close());
+  const browser = useBrowser();
 
   /** A page that was opened for Eve with a link. `acts`: the bodies of what it has asked to be done. */
   async function opened(
@@ -28,7 +22,7 @@ describe("the inspector's page, with actions", needing(["chromium"]), () => {
   ): Promise<{ readonly page: Page; readonly faults: string[]; readonly acts: any[] }> {
     const inspector = createInspector(lifecycle, options);
     const server = await serve(inspector.fetch, 0);
-    const itsOwn = await browser.newContext(context);
+    const itsOwn = await browser().newContext(context);
     afterwards(async () => {
       await itsOwn.close();
       await inspector.close();

@@ -3,15 +3,16 @@ import { randomBytes } from "node:crypto";
 import axe from "axe-core";
 import type { Lifecycle } from "oneup-lifecycle";
 import { createInspector, type InspectorOptions } from "oneup-lifecycle/inspector";
-import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
 import { serve, type Serving } from "../../src/cli/inspector/serve.ts";
 import { lmdb } from "../../adapters/lmdb.ts";
 import { startChild } from "../support/child.ts";
 import { draw, oneIn } from "../support/effort.ts";
-import { needing, pathOf } from "../support/needs.ts";
+import { needing } from "../support/needs.ts";
 import { onDisk } from "../support/on-disk.ts";
 import { afterwards, folder, scene, type Scene } from "../support/scene.ts";
+import { useBrowser } from "./browser.ts";
 
 const hostile = [
   "<script>document.title = 'broken'</script>",
@@ -25,21 +26,14 @@ const views = ["", "users", "users?state=tokenActive", "imports", "account", "sa
 const widths = [390, 1280, 1920, 3840];
 
 describe("the inspector's page", needing(["chromium"]), () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath: pathOf("chromium") ?? "",
-      args: ["--no-sandbox", "--disable-dev-shm-usage"], // a container has neither
-    });
-  });
-  afterAll(() => browser?.close());
+  const browser = useBrowser();
 
   /** A page that was opened with a link. */
   async function opened(
     { inspector, server }: Inspected,
     options: BrowserContextOptions = {},
   ): Promise<Page & { readonly faults: string[] }> {
-    const context = await browser.newContext(options);
+    const context = await browser().newContext(options);
     afterwards(() => context.close());
     const page = await context.newPage();
     const faults: string[] = [];
@@ -231,7 +225,7 @@ describe("the inspector's page", needing(["chromium"]), () => {
       await inspector.close();
       await server.close();
     });
-    const context = await browser.newContext();
+    const context = await browser().newContext();
     afterwards(() => context.close());
     const page = await context.newPage();
     await page.clock.install();

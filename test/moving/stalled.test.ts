@@ -1,6 +1,7 @@
 import { abortMove, createLifecycle, moveStore, type MoveOptions, type StoreAdapter } from "oneup-lifecycle";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { describe, expect, it } from "vitest";
+import { through } from "../support/altered.ts";
 import { scene } from "../support/scene.ts";
 
 /** A call that stands still after some answer of a store, as a process does that is suspended. */
@@ -17,28 +18,20 @@ function stallAfter(nth: number): Stall {
   let stop = (): void => {};
   const released = new Promise<void>((resolve) => (goOn = resolve));
   const stopped = new Promise<true>((resolve) => (stop = () => resolve(true)));
-  const gate = async <T>(answer: Promise<T>, name: PropertyKey): Promise<T> => {
+  const gate = async (answer: Promise<unknown>): Promise<unknown> => {
     const value = await answer;
     if (++answers === nth) {
       stop();
       await released;
     }
-    return name === "open" ? (watched(value as object) as T) : value; // a store
+    return value;
   };
-  const watched = <T extends object>(verbs: T): T =>
-    new Proxy(verbs, {
-      get(target, name) {
-        const verb: unknown = Reflect.get(target, name, target);
-        if (typeof verb === "object" && verb !== null) return watched(verb);
-        if (typeof verb !== "function") return verb;
-        return (...given: unknown[]): unknown => {
-          const answer: unknown = Reflect.apply(verb, target, given);
-          return answer instanceof Promise ? gate(answer, name) : answer;
-        };
-      },
-    });
   return {
-    wrap: watched,
+    wrap: (adapter) =>
+      through(adapter, (_, ask) => {
+        const answer = ask();
+        return answer instanceof Promise ? gate(answer) : answer;
+      }),
     standsStill: (call) =>
       Promise.race([
         stopped,

@@ -21,6 +21,7 @@ import {
 } from "oneup-lifecycle/sandbox";
 import { createTestLifecycle, type TestLifecycle, type TestLifecycleOptions } from "oneup-lifecycle/testing";
 import { onTestFinished, type TestContext } from "vitest";
+import { through } from "./altered.ts";
 
 /** Closes something after the test, newest first. */
 export function afterwards(close: () => Promise<void> | void): void {
@@ -79,19 +80,10 @@ function counted(adapter: StoreAdapter, sandbox: Sandbox): StoreAdapter {
       unanswered.set(sandbox, (unanswered.get(sandbox) ?? 0) - 1);
     }
   };
-  const counting = <T extends object>(verbs: T): T =>
-    new Proxy(verbs, {
-      get(target, name) {
-        const verb: unknown = Reflect.get(target, name, target);
-        if (typeof verb === "object" && verb !== null) return counting(verb);
-        if (typeof verb !== "function") return verb;
-        return (...given: unknown[]): unknown => {
-          const answer: unknown = Reflect.apply(verb, target, given);
-          return answer instanceof Promise ? count(answer) : answer;
-        };
-      },
-    });
-  return { ...adapter, open: async (options) => counting(await adapter.open(options)) };
+  return through(adapter, (name, ask) => {
+    const answer = ask();
+    return name !== "open" && answer instanceof Promise ? count(answer) : answer;
+  });
 }
 
 /**

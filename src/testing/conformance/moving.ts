@@ -29,7 +29,7 @@ export const moving: Chapter = (it, { events: hasEvents = true }) => {
     const rows = await walked(transfer);
     assert.deepEqual([...rows.keys()].toSorted(), ids.toSorted());
     assert.deepEqual(rows.get("former"), { renamedTo: "renamed" });
-    const some = new Map(await transfer.rowsOf(["user 1", "nobody", "former"]));
+    const some = new Map(await transfer.rowsOf(["user 1", "unknown", "former"]));
     assert.deepEqual(some, new Map(["user 1", "former"].map((id) => [id, rows.get(id)])));
   });
 
