@@ -8,7 +8,7 @@ import { fieldsOfCommit } from "./fields.ts";
 import { changing } from "./lua/changes.ts";
 import { appending } from "./lua/events.ts";
 import { writing } from "./lua/notes.ts";
-import { lost, reading } from "./lua/rows.ts";
+import { expectingRevision, lost, reading } from "./lua/rows.ts";
 import { slots } from "./lua/slots.ts";
 import { outboxScripts } from "./outbox-scripts.ts";
 import { script, type Script } from "./script.ts";
@@ -283,11 +283,8 @@ const commitAccount = script(
   true,
   lost,
   reading,
+  expectingRevision,
   String.raw`
-local row = read(KEYS[7])
-if row == false then return { 'damaged' } end
-if row and row.writeId == ARGV[2] then return { 'committed' } end
-if (row and row.revision or 0) ~= tonumber(ARGV[1]) then return { 'conflict' } end
 local identity = row and row.identity or ARGV[2]
 redis.call('SET', KEYS[7], '{"identity":' .. json(identity) .. ',' .. ARGV[3]:sub(2))
 return { 'committed' }

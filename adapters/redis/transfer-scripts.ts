@@ -5,7 +5,7 @@
  */
 import { outboxNames } from "./lua/events.ts";
 import { writing } from "./lua/notes.ts";
-import { lost, reading } from "./lua/rows.ts";
+import { expectingRevision, lost, reading } from "./lua/rows.ts";
 import { script, type Script } from "./script.ts";
 
 /** Returns the server's time. */
@@ -16,11 +16,8 @@ const seat = script(
   "write to",
   true,
   reading,
+  expectingRevision,
   String.raw`
-local row = read(KEYS[7])
-if row == false then return { 'damaged' } end
-if row and row.writeId == ARGV[2] then return { 'committed' } end
-if (row and row.revision or 0) ~= tonumber(ARGV[1]) then return { 'conflict' } end
 if ARGV[4] ~= redis.call('GETRANGE', KEYS[7], 0, #ARGV[4] - 1) then return { 'conflict' } end
 redis.call('SET', KEYS[7], ARGV[3])
 return { 'committed' }

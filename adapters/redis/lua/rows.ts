@@ -140,3 +140,14 @@ local function fetch(keys)
   end
 end
 `;
+
+/**
+ * The beginning of a compare-and-set of the account's row. KEYS[7]: the row. ARGV: expected revision, writeId. Needs
+ * {@link reading}; leaves `row`.
+ */
+export const expectingRevision: string = String.raw`
+local row = read(KEYS[7])
+if row == false then return { 'damaged' } end
+if row and row.writeId == ARGV[2] then return { 'committed' } end
+if (row and row.revision or 0) ~= tonumber(ARGV[1]) then return { 'conflict' } end
+`;
