@@ -6,6 +6,7 @@
 import { LifecycleError } from "../errors.ts";
 import type { Json } from "./contract.ts";
 import { isObject } from "./guards.ts";
+import type { WrappedStoreKey } from "./sealing/key-record.ts";
 
 /** In the record of the store that was left. Its other fields stay, for those that read. */
 export interface MovedMark {
@@ -29,14 +30,17 @@ export interface MovingMark {
   /** Times there plus this are times here, ms. */
   readonly byMs: number;
   readonly isAborting: boolean;
+  /** The store key that seals what is here, if it is not sealed with those of the other store. */
+  readonly storeKey?: WrappedStoreKey;
 }
 
 /** In the record of the store that was filled, from then on. */
 export interface ArrivedMark {
   readonly id: string;
-  /** The revision of the record then, and what the logs held: whether something was written since. */
+  /** The revision of the record then, and digests of what the logs and all else held: whether something was written since. */
   readonly revision: number;
   readonly logs: string;
+  readonly held: string;
   readonly byMs: number;
   /** When it could be used, ms. */
   readonly at: number;
@@ -70,23 +74,27 @@ export function withMarks(value: Json, marks: Marks): Json {
   const others = Object.entries(isObject(value) ? value : {}).filter(
     ([name]) => !names.some((one) => one === name),
   );
-  return { ...Object.fromEntries(others), ...(marks as Readonly<Record<string, Json>>) }; // their fields are JSON
+  return {
+    ...Object.fromEntries(others),
+    ...(marks as Readonly<Record<string, unknown>> as Readonly<Record<string, Json>>),
+  }; // their fields are JSON
 }
 
 /** The error of a process that uses a store which was left, or is not filled yet; `null`: it may be used. */
-export function movedAway(value: Json): LifecycleError | null {
+export function movedAway(value: Json, doing: "open" | "write to" = "write to"): LifecycleError | null {
   const { moved, moving } = marksOf(value);
   if (moving !== undefined) {
     const how = moving.isAborting ? "a move to it is being called off" : "a move to it is not finished";
     return movedError(`Cannot use this store: ${how}; run oneup-lifecycle move again`, { isDone: false });
   }
   if (moved === undefined) return null;
-  const { to, isDone } = moved;
-  const how = isDone ? "were moved" : "are being moved";
-  return movedError(
-    `Cannot write to this store: its users ${how} to a ${to} store; stop this process, and start it with that store once the move is done`,
-    { to, isDone },
-  );
+  const { to, isDone, at } = moved;
+  const [how, when, once] = isDone
+    ? ["were moved", "at", ""]
+    : ["are being moved", "which began at", " once the move is done"];
+  const what = `its users ${how} to a ${to} store, ${when} ${new Date(at).toISOString()}`;
+  const todo = `stop this process, and start it with that store${once}`;
+  return movedError(`Cannot ${doing} this store: ${what}; ${todo}`, { to, isDone });
 }
 
 function movedError(message: string, facts: Readonly<Record<string, unknown>>): LifecycleError {

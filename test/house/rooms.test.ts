@@ -20,7 +20,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     watching: ["operations", "engine", "user", "options"],
     bulk: ["operations", "engine", "user", "account", "options"],
     events: ["engine", "user", "options"],
-    moving: ["account", "options"],
+    moving: ["user", "account", "options"],
     keys: ["events", "engine", "user", "account", "options"],
   },
   "src/sandbox": {

@@ -67,6 +67,25 @@ describe("moveStore()", () => {
     expect([existsSync(path), existsSync(to.folder ?? "")]).toEqual([false, false]);
   });
 
+  it("refuses a folder in the first store's folder, and the other way round, before it opens a store", async () => {
+    const { move } = await twoStores();
+    const path = folder("nested");
+    const [outer, inner, beside] = [path, join(path, "new"), `${path}-new`];
+    for (const [from, to] of [
+      [outer, inner],
+      [inner, outer],
+      [outer, join(inner, "..")],
+    ] as const) {
+      const refused = { code: "INVALID_OPTION", message: expect.stringContaining("must be apart") };
+      await expect(moveStore(lmdb(from), lmdb(to), move)).rejects.toMatchObject(refused);
+      await expect(abortMove(lmdb(from), lmdb(to), move)).rejects.toMatchObject(refused);
+    }
+    await expect(moveStore(lmdb(outer), lmdb(beside), move)).rejects.toMatchObject({
+      code: "STORE_UNUSABLE",
+    });
+    expect([inner, beside].map((each) => existsSync(each))).toEqual([false, false]);
+  });
+
   it("ends calls as the client in a process of the first store", async () => {
     const { from, to, move, lifecycle, sandbox } = await twoStores();
     const fhir = lifecycle.fhir("ada", "r4", { as: "client" });
@@ -109,7 +128,7 @@ describe("moveStore()", () => {
     ])
       await expect(call).rejects.toMatchObject({
         ...movedAway,
-        message: expect.stringContaining("its users were moved to a lmdb store; stop this process"),
+        message: expect.stringMatching(/its users were moved to a lmdb store, at \S+Z; stop this process/),
         facts: { to: "lmdb", isDone: true },
       });
     expect((await lifecycle.health()).ready).toBe(false);
@@ -159,7 +178,8 @@ describe("moveStore()", () => {
   it("refuses a store without users, one that is not empty, and any other than the one it began with", async () => {
     const { from, to, move, open } = await twoStores();
     await expect(moveStore(memory(), from, move)).rejects.toThrow(/it holds no users of this client id/);
-    await expect(moveStore(from, from, move)).rejects.toThrow(/the other store must be empty/);
+    await expect(moveStore(from, from, move)).rejects.toThrow(/both are the same store/);
+    await expect(abortMove(from, from, move)).rejects.toThrow(/no move to that store was begun/);
     const used = memory();
     await open(used);
     await expect(moveStore(from, used, move)).rejects.toMatchObject({ code: "STORE_UNUSABLE" });

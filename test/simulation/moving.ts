@@ -75,6 +75,7 @@ export class Moving {
     const mover: Mover = {
       isDead: false,
       die() {
+        if (mover.isDead) return; // at another of its requests
         mover.isDead = true;
         again("dies");
       },

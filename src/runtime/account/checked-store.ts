@@ -26,8 +26,11 @@ export interface CheckedStore {
   readonly store: Store;
   /** @throws {LifecycleError} `STORE_UNUSABLE` once the store is known to be emptied or replaced */
   readonly refuseLost: () => void;
-  /** @throws {LifecycleError} `STORE_MOVED` once it is known that the users were moved to another store, and still are */
-  readonly refuseMoved: () => Promise<void>;
+  /**
+   * The account's record is read again if its last read is older than `olderThanMs`.
+   * @throws {LifecycleError} `STORE_MOVED` once it is known that the users were moved to another store, and still are
+   */
+  readonly refuseMoved: (olderThanMs?: number) => Promise<void>;
 }
 
 /**
@@ -123,8 +126,9 @@ function checked(
   }
 
   function see(found: AccountRecord | null): void {
+    // seam: a-moved-store-is-not-a-lost-one
     moved = found === null ? null : movedAway(found.value);
-    if (moved !== null && !hasRecord) throw moved;
+    if (found !== null && moved !== null && !hasRecord) throw movedAway(found.value, "open") ?? moved;
     // seam: another-account-is-a-lost-store
     const isOther =
       found === null ? hasRecord : isAnother(identity, found.identity) || isAnother(written, markIn(found));
@@ -151,8 +155,8 @@ function checked(
   }
 
   /** The move may have been called off since. */
-  async function refuseMoved(): Promise<void> {
-    if (moved !== null) await look();
+  async function refuseMoved(olderThanMs = Number.POSITIVE_INFINITY): Promise<void> {
+    if (moved !== null || clock.monotonic() - seenAt > olderThanMs) await look();
     if (moved !== null) throw moved;
   }
 

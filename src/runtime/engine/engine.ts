@@ -33,7 +33,7 @@ export interface Engine {
   /** @throws {LifecycleError} `STORE_UNUSABLE` once the store is known to be emptied or replaced */
   readonly refuseLost: () => void;
   /** See `CheckedStore`. */
-  readonly refuseMoved: () => Promise<void>;
+  readonly refuseMoved: (olderThanMs?: number) => Promise<void>;
   /** Whether the store accepts writes. */
   readonly writability: Writability;
   /** The store's keys and format. Other processes may change them. */

@@ -146,6 +146,7 @@ export async function work(engine: Engine, job: Job): Promise<WorkSummary> {
     const ask = { limit: guard.limits.management, max, holdMs: guard.holdMs, lease };
     const granted = max > 0 ? await store.grant(ask) : noUsers;
     start(granted.claimed, lease, notAfter);
+    if (dues === 0 && max <= 0) await engine.refuseMoved(); // no write has shown it
     // The store does not know when a gate opens, or a pause ends.
     const shut = [job.due ? account.opensInMs("any") : 0, account.opensInMs("createUser"), pauses.endsInMs];
     const later = shut.filter((ms) => ms > 0);

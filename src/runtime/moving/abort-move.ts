@@ -1,8 +1,8 @@
 /**
  * Calls a move off: opens the store that was left again, and empties the other one.
  *
- * The target is fenced first, so that nothing can be written to it any more. If it was in use, it is compared with the
- * source once more, and gets its identity back if a process has written to it.
+ * The target is fenced first, so that nothing can be written to it any more. If it was in use, it is compared with what
+ * it held when it arrived, and gets its identity back if a process has written to it.
  *
  * @module
  */
@@ -10,9 +10,8 @@ import { aSwitch, checkValue } from "../../checks.ts";
 import type { AccountRecord, StoreAdapter } from "../../store/contract.ts";
 import { isLostStore } from "../../store/lost-store.ts";
 import { withMarks, type ArrivedMark, type Marks, type MovedMark } from "../../store/moved-store.ts";
-import { isLifecycleError } from "../../errors.ts";
 import { markedRecord, unfit, withBoth, type BothStores, type Marked } from "./both-stores.ts";
-import { limitNames, logsOf, walk } from "./copy.ts";
+import { heldBy, limitNames, logsOf } from "./copy.ts";
 import type { AbortOptions, MoveOptions } from "./move-options.ts";
 
 /**
@@ -118,24 +117,17 @@ async function fenceTarget(
 
 /** @throws {LifecycleError} `STORE_UNUSABLE`, and gives the target back, if it was written to since it arrived */
 async function refuseWritten(
-  { from, to }: BothStores,
+  { to }: BothStores,
   moved: MovedMark,
   record: AccountRecord,
   arrived: ArrivedMark,
-  { onProgress = () => {}, signal }: MoveOptions,
+  options: MoveOptions,
 ): Promise<void> {
-  const sides = { from, to, byMs: arrived.byMs, identity: abortingIdentity(moved.id) };
-  const asWas = async (): Promise<boolean> => {
-    if (record.revision !== arrived.revision + 1 || (await logsOf(to)) !== arrived.logs) return false;
-    try {
-      await walk(sides, { phase: "compare", onProgress, signal });
-      return true;
-    } catch (error) {
-      if (!isLifecycleError(error, "STORE_UNUSABLE")) throw error;
-      return false;
-    }
-  };
-  if (await asWas()) return;
+  const isAsItWas =
+    record.revision === arrived.revision + 1 &&
+    (await logsOf(to)) === arrived.logs &&
+    (await heldBy(to, options)) === arrived.held;
+  if (isAsItWas) return;
   await to.transfer.seat({
     value: withMarks(record.value, { arrived: { ...arrived, revision: -1 } }), // it was written to: it stays so
     expectedRevision: record.revision,
@@ -153,8 +145,9 @@ function openSource(
   identity: string,
 ): Promise<boolean> {
   const writeId = `opened ${id} ${expectedRevision}`;
-  const expected = { expectedRevision, expectedIdentity };
-  return from.transfer.seat({ value: withMarks(value, {}), ...expected, writeId, identity });
+  const expected = { expectedRevision, /* seam: the-identity-of-a-fenced-store */ expectedIdentity };
+  const opened = { value: withMarks(value, {}), /* seam: a-store-gets-its-identity-back */ identity };
+  return from.transfer.seat({ ...opened, ...expected, writeId });
 }
 
 function abortingIdentity(id: string): string {

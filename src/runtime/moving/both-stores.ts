@@ -3,12 +3,14 @@
  *
  * @module
  */
+import { join } from "node:path";
 import {
   aFunction,
   anything,
   aSignal,
   check,
   checkValue,
+  invalid,
   withMethods,
   type Rule,
   type Rules,
@@ -19,6 +21,7 @@ import { accountOf } from "../../store/account-of.ts";
 import type { AccountRecord, StoreAdapter } from "../../store/contract.ts";
 import { isMovable, type MovableStore } from "../../store/movable.ts";
 import { marksOf, type Marks } from "../../store/moved-store.ts";
+import { isInside } from "../../store/sealing/keys.ts";
 import { checkEncryption } from "../options/check-encryption.ts";
 import type { MoveOptions } from "./move-options.ts";
 
@@ -48,6 +51,7 @@ export async function withBoth<T>(
 ): Promise<T> {
   checkValue(verb, "the store that is left", from, anAdapter);
   checkValue(verb, "the other store", to, anAdapter);
+  refuseNested(from, to);
   const given = check(verb, options, rules);
   const clientId = checkValue(verb, "clientId", given.clientId ?? "", someText);
   const { clock = systemClock, encryption, newEncryption = encryption } = given;
@@ -70,6 +74,18 @@ export async function withBoth<T>(
 }
 
 const verb = "move a store";
+
+/** @throws {LifecycleError} `INVALID_OPTION` if one folder is the other, or in it: who removes one would remove both */
+function refuseNested({ folder: from }: StoreAdapter, { folder: to }: StoreAdapter): void {
+  if (from === undefined || to === undefined) return;
+  const holds = (folder: string, other: string): boolean => isInside(folder, join(other, "store"));
+  if (!holds(from, to) && !holds(to, from)) return;
+  throw invalid(
+    verb,
+    "the folders of the two stores must be apart, neither in the other",
+    `${from} and ${to}`,
+  );
+}
 
 const anAdapter: Rule = withMethods("open");
 const someText: Rule = {

@@ -3,14 +3,15 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { LifecycleError } from "../../errors.ts";
-import type { EventOutbox, Slot, StoredEvent } from "../../store/contract.ts";
+import type { EventOutbox, StoredEvent } from "../../store/contract.ts";
 import type { KeptRows, MovableStore } from "../../store/movable.ts";
-import type { Row, Tombstone } from "../../store/row-rules.ts";
 import type { KeptLog } from "../../store/slot-log.ts";
-import type { MoveProgress, MoveSummary } from "./move-options.ts";
+import type { Contents } from "./contents.ts";
+import type { MoveSummary } from "./move-options.ts";
+import { eventsText, logText, redated, textOf } from "./row-text.ts";
+import { ContentDigest, HeldDigest, Tally, type Watching } from "./tally.ts";
 
 /** The limits whose logs move. */
 export const limitNames: readonly string[] = ["management", "token", "fhir"];
@@ -26,86 +27,143 @@ export interface Sides {
   readonly byMs: number;
   /** The identity of the account's record in the second. */
   readonly identity: string;
+  readonly contents: Contents;
 }
 
-/** How a walk treats what differs: writes it, or rejects. */
-export interface Walk {
-  readonly phase: MoveProgress["phase"];
-  readonly onProgress: (progress: MoveProgress) => void;
-  readonly signal: AbortSignal | undefined;
+/** What a comparison has found. */
+export interface Found extends Pick<MoveSummary, "users" | "formerIds" | "events" | "digest"> {
+  /** {@link heldBy} the second store. */
+  readonly held: string;
 }
-
-/** What a walk has found. */
-export type Found = Pick<MoveSummary, "users" | "formerIds" | "events" | "digest">;
 
 /**
- * Walks through all rows and events of the first store. `copy`: writes to the second what differs there. `compare`:
- * rejects if something differs.
- * @throws {LifecycleError} `RECORD_DAMAGED`, `STORE_UNUSABLE` if they differ
+ * Writes the rows and events of the first store to the second, if they are not there.
+ * @throws {LifecycleError} `RECORD_DAMAGED`, `STORE_UNUSABLE`
  */
-export async function walk(sides: Sides, { phase, onProgress, signal }: Walk): Promise<Found> {
-  const { from, to } = sides;
-  const counts = await from.counts();
-  const of = Object.values(counts).reduce((sum, each) => sum + each, 0);
-  const sum = new Digest();
-  let events = 0;
-  const report = (): void => {
-    const { users } = sum;
-    onProgress({ phase, users, of, events });
-    signal?.throwIfAborted();
-  };
-  for (let cursor: string | null = null, isOver = false; !isOver;) {
-    const page = await from.transfer.rows(cursor, pageSize);
-    for (const [id, row] of page.rows) sum.addRow(id, row);
-    await carryRows(sides, phase, page.rows);
-    report();
-    cursor = page.next;
-    isOver = cursor === null;
+export async function copy(sides: Sides, watching: Watching): Promise<void> {
+  const { from, to, byMs, identity, contents } = sides;
+  const tally = await Tally.of("copy", from, watching);
+  const isEmpty = (await to.transfer.rows(null, pageSize)).rows.length === 0; // then nothing there need be read
+  for await (const rows of rowPages(from)) {
+    const missing = isEmpty ? rows : differing(sides, rows, await to.transfer.rowsOf(idsOf(rows)));
+    const moved = missing.map(([id, row]) => [id, redated(contents.moved(id, row), byMs)] as const);
+    if (moved.length > 0) await to.transfer.writeRows({ rows: moved, identity });
+    tally.rows(rows);
   }
-  for (let after = 0, isOver = false; !isOver;) {
-    const page = await carryEvents(sides, phase, after);
-    for (const event of page) sum.addEvent(event);
-    events += page.length;
-    report();
-    after = page.at(-1)?.number ?? after;
-    isOver = page.length === 0;
+  for await (const page of eventPages(from)) {
+    const there = await eventsBehind(to, page.after);
+    // seam: events-move-too
+    if (eventsIn(page, contents) !== eventsIn(there, contents)) {
+      if (to.events === undefined) throw keepsNoEvents();
+      await to.transfer.writeEvents({
+        ...page,
+        events: page.events.map((event) => contents.movedEvent(event)),
+        identity,
+      });
+    }
+    tally.countEvents(page.events);
   }
-  if (phase === "compare" && countsText(counts) !== countsText(await to.counts()))
+}
+
+/** Compares all rows and events, and the numbers of users. @throws {LifecycleError} `RECORD_DAMAGED`, `STORE_UNUSABLE` if they differ */
+export async function compare(sides: Sides, watching: Watching): Promise<Found> {
+  const { from, to, contents } = sides;
+  const tally = await Tally.of("compare", from, watching);
+  const [digest, held] = [new ContentDigest(contents), new HeldDigest()];
+  for await (const rows of rowPages(from)) {
+    const there = await to.transfer.rowsOf(idsOf(rows));
+    const others = differing(sides, rows, there);
+    if (others.length > 0) throw differs(`${others.length} of its users`);
+    for (const [, row] of there) if (!("renamedTo" in row)) contents.noteHeld(row.value);
+    const fresh = tally.rows(rows);
+    digest.addRows(fresh);
+    const ids = new Set(idsOf(fresh));
+    held.addRows(there.filter(([id]) => ids.has(id)));
+  }
+  for await (const page of eventPages(from)) {
+    const there = await eventsBehind(to, page.after);
+    // Their times stay as they are: cursors depend on them.
+    // seam: events-are-compared-too
+    if (eventsIn(page, contents) !== eventsIn(there, contents)) throw differs("its events");
+    for (const { value } of there.events) contents.noteHeld(value);
+    digest.addEvents(page.events);
+    held.addEvents(there.events);
+    tally.countEvents(page.events);
+  }
+  // seam: the-numbers-of-users-are-compared
+  if (countsText(await from.counts()) !== countsText(await to.counts()))
     throw differs("the numbers of users by state");
-  return { users: sum.users, formerIds: sum.formerIds, events, digest: sum.text() };
+  const { users, formerIds, events } = tally;
+  return { users, formerIds, events, digest: digest.text(), held: held.text() };
 }
 
-async function carryRows({ to, byMs, identity }: Sides, phase: Walk["phase"], rows: KeptRows): Promise<void> {
-  if (rows.length === 0) return;
-  const there = new Map(
-    (await to.transfer.rowsOf(rows.map(([id]) => id))).map(([id, row]) => [id, textOf(row)]),
-  );
-  const here = rows.map(([id, row]) => [id, redated(row, byMs)] as const);
-  const missing = here.filter(([id, row]) => there.get(id) !== textOf(row));
-  if (missing.length === 0) return;
-  if (phase === "compare") throw differs(`${missing.length} of its users`);
-  await to.transfer.writeRows({ rows: missing, identity });
+/** A digest of all rows and events of a store, as it holds them. */
+export async function heldBy(store: MovableStore, watching: Watching): Promise<string> {
+  const tally = await Tally.of("compare", store, watching);
+  const held = new HeldDigest();
+  for await (const rows of rowPages(store)) held.addRows(tally.rows(rows));
+  for await (const { events } of eventPages(store)) {
+    held.addEvents(events);
+    tally.countEvents(events);
+  }
+  return held.text();
 }
 
-async function carryEvents(
-  { from, to, identity }: Sides,
-  phase: Walk["phase"],
-  after: number,
-): Promise<readonly StoredEvent[]> {
-  if (from.events === undefined) return [];
-  const ask = { after, limit: pageSize };
-  // Their times stay as they are: cursors depend on them.
-  const here = await from.events.read(ask);
-  const there = await to.events?.read(ask);
-  if (eventsText(here) === eventsText(there ?? { events: [], trimmed: 0, last: 0 })) return here.events;
-  if (phase === "compare") throw differs("its events");
-  if (to.events === undefined)
-    throw new LifecycleError(
-      "STORE_UNUSABLE",
-      "Cannot move the store: it holds events, and the other one keeps none; run its migration first",
-    );
-  await to.transfer.writeEvents({ ...here, identity });
-  return here.events;
+/** All rows in pages, each read while the one before is in use. */
+async function* rowPages({ transfer }: MovableStore): AsyncGenerator<KeptRows> {
+  let coming = transfer.rows(null, pageSize);
+  for (;;) {
+    const { rows, next } = await coming;
+    // seam: a-walk-ends-behind-the-last-page
+    const isLast = next === null;
+    if (!isLast) coming = ahead(transfer.rows(next, pageSize));
+    yield rows;
+    if (isLast) return;
+  }
+}
+
+/** What a read of events has returned, and the number behind which it began. */
+type EventPage = Awaited<ReturnType<EventOutbox["read"]>> & { readonly after: number };
+
+/** All events in pages, likewise; the last page is empty. */
+async function* eventPages(store: MovableStore): AsyncGenerator<EventPage> {
+  if (store.events === undefined) return;
+  let coming = eventsBehind(store, 0);
+  for (;;) {
+    const page = await coming;
+    const last = page.events.at(-1);
+    if (last !== undefined) coming = ahead(eventsBehind(store, last.number));
+    yield page;
+    if (last === undefined) return;
+  }
+}
+
+async function eventsBehind({ events }: MovableStore, after: number): Promise<EventPage> {
+  const page = (await events?.read({ after, limit: pageSize })) ?? { events: [], trimmed: 0, last: 0 };
+  return { ...page, after };
+}
+
+/** A read that may fail while nothing waits for it. */
+function ahead<T>(read: Promise<T>): Promise<T> {
+  read.catch(() => {});
+  return read;
+}
+
+function idsOf(rows: KeptRows): readonly string[] {
+  return rows.map(([id]) => id);
+}
+
+/** The rows of the first store that are missing in the second, or different there. */
+function differing({ byMs, contents }: Sides, rows: KeptRows, there: KeptRows): KeptRows {
+  const texts = new Map(there.map(([id, row]) => [id, textOf(contents.compared(id, row))]));
+  return rows.filter(([id, row]) => texts.get(id) !== textOf(redated(contents.compared(id, row), byMs)));
+}
+
+function eventsIn(page: EventPage, contents: Contents): string {
+  return eventsText({
+    ...page,
+    events: page.events.map((event: StoredEvent) => contents.comparedEvent(event)),
+  });
 }
 
 /** Copies the logs of calls, and returns them as one text. A call that ends meanwhile only counts for longer. */
@@ -113,6 +171,7 @@ export async function copyLogs({ from, to, byMs, identity }: Sides): Promise<str
   for (const limit of limitNames) {
     const log = await from.transfer.log(limit);
     if (log === null) continue;
+    // seam: a-log-moves
     const moments = log.moments.map(([at, ...calls]) => [at + byMs, ...calls] as const);
     const moved: KeptLog = {
       windowMs: log.windowMs,
@@ -134,43 +193,6 @@ export async function logsOf(store: MovableStore): Promise<string> {
   return createHash("sha256").update(logs.map(logText).join("\n")).digest("hex");
 }
 
-function logText(log: KeptLog | null): string {
-  const moments = (log?.moments ?? []).filter(([, ...calls]) => calls.some((each) => each > 0));
-  return JSON.stringify(moments);
-}
-
-/** The row with its times by the other store's clock. */
-function redated(row: Row | Tombstone, ms: number): Row | Tombstone {
-  if ("renamedTo" in row) return row;
-  const { dueAt, waitsSince, lease, staleAt, took } = row;
-  const slot: Slot | undefined = took && { ...took, at: took.at + ms };
-  return {
-    ...row,
-    dueAt: dueAt === null ? null : dueAt + ms,
-    waitsSince: waitsSince === null ? null : waitsSince + ms,
-    lease: lease && { ...lease, until: lease.until + ms },
-    ...(staleAt !== undefined && { staleAt: staleAt + ms }),
-    ...(slot && { took: slot }),
-  };
-}
-
-/** A row as text, the same for all stores. */
-function textOf(row: Row | Tombstone): string {
-  if ("renamedTo" in row) return JSON.stringify([row.renamedTo]);
-  const { revision, writeId, state, dueAt, lane, waitsSince, lease, staleAt = null, took, value } = row;
-  const leased = lease && [lease.id, lease.owner, lease.until];
-  const slot = took === undefined ? null : [took.limit, took.windowMs, took.lane, took.at];
-  return JSON.stringify([revision, writeId, state, dueAt, lane, waitsSince, leased, staleAt, slot, value]);
-}
-
-function eventsText({ events, trimmed, last }: Awaited<ReturnType<EventOutbox["read"]>>): string {
-  return JSON.stringify([
-    events.map(({ number, key, at, value }) => [number, key, at, value]),
-    trimmed,
-    last,
-  ]);
-}
-
 function countsText(counts: Readonly<Record<string, number>>): string {
   return JSON.stringify(Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
@@ -182,31 +204,9 @@ function differs(what: string): LifecycleError {
   );
 }
 
-/** A digest of rows and events in any order, each counted once. */
-class Digest {
-  readonly #sum = new Uint8Array(32);
-  readonly #seen = new Set<string>();
-  users = 0;
-  formerIds = 0;
-
-  addRow(id: string, row: Row | Tombstone): void {
-    if (this.#seen.has(id)) return;
-    this.#seen.add(id);
-    if ("renamedTo" in row) this.formerIds++;
-    else this.users++;
-    this.#add("renamedTo" in row ? [id, row.renamedTo] : [id, row.revision, row.state, row.lane, row.value]);
-  }
-
-  addEvent({ number, key, value }: StoredEvent): void {
-    this.#add([number, key, value]);
-  }
-
-  text(): string {
-    return Buffer.from(this.#sum).toString("hex");
-  }
-
-  #add(content: unknown): void {
-    const hash = createHash("sha256").update(JSON.stringify(content)).digest();
-    for (const [n, byte] of hash.entries()) this.#sum[n] = (this.#sum[n] ?? 0) ^ byte;
-  }
+function keepsNoEvents(): LifecycleError {
+  return new LifecycleError(
+    "STORE_UNUSABLE",
+    "Cannot move the store: it holds events, and the other one keeps none; run its migration first",
+  );
 }

@@ -13,8 +13,9 @@ export interface MoveOptions {
   /** The encryption of the store that the users leave. A store in memory needs none. */
   readonly encryption?: Encryption;
   /**
-   * The encryption of the other store, if it is to be another one: the store keys are wrapped with its newest key. Users'
-   * secrets stay sealed with the same store keys until `rotateKeys({ records: true })`.
+   * The encryption of the other store, if it is to be another one. Unless the same key wraps the store keys of both, all
+   * that is sealed is sealed anew while it is copied, with a fresh store key that the newest key of this wraps: the former
+   * key opens nothing there.
    */
   readonly newEncryption?: Encryption;
   /** Called after each page. */
@@ -50,8 +51,9 @@ export interface MoveSummary {
   readonly formerIds: number;
   readonly events: number;
   /**
-   * A digest of users and events, without times. It does not depend on the kind of store, so it is the same after a move
-   * from the other store onwards, if nothing was written in between.
+   * A digest of users and events, without times, with what is sealed opened, keyed so that it reveals nothing. It depends
+   * neither on the kind of store nor on its key, so it is the same after a move from the other store onwards, if nothing
+   * was written in between.
    */
   readonly digest: string;
   /** How long no process could write, ms. */

@@ -15,6 +15,7 @@
 import { randomName } from "../../clock.ts";
 import type { LifecycleError } from "../../errors.ts";
 import type { StoreAdapter } from "../../store/contract.ts";
+import type { WrappedStoreKey } from "../../store/sealing/key-record.ts";
 import { isLostStore } from "../../store/lost-store.ts";
 import {
   movedAway,
@@ -24,9 +25,9 @@ import {
   type MovingMark,
 } from "../../store/moved-store.ts";
 import { markedRecord, unfit, withBoth, type BothStores, type Marked } from "./both-stores.ts";
-import { copyLogs, walk, type Sides } from "./copy.ts";
+import { compare, copy, copyLogs, type Sides } from "./copy.ts";
 import type { MoveOptions, MoveSummary } from "./move-options.ts";
-import { checkKeys, wrappedAnew } from "./wrap-anew.ts";
+import { beginKeys, checkKeys, movingKeys } from "./moving-keys.ts";
 
 /**
  * Moves all users of a client id, with everything that belongs to them and to the account, to another store. It makes no
@@ -84,9 +85,13 @@ async function untilArrived(
     id = current;
     refuseOthers(source, target);
     if (moved === undefined) {
-      await wrappedAnew(source.record.value, both, options); // fails before anything is interrupted
-      if (target === null) id = await markTarget(both, source);
-      else await fence(both, source, target, toName);
+      const { value } = source.record;
+      // Keys that do not open a store are refused before anything is interrupted.
+      if (target === null) id = await markTarget(both, source, await beginKeys(value, both, options));
+      else {
+        await movingKeys(value, target.marks.moving?.storeKey, both, options);
+        await fence(both, source, target, toName);
+      }
     } else if (arrived === undefined) {
       await fill(both, source, moved, target, options).catch((error: unknown) => {
         if (!isLostStore(error)) throw error; // another call has finished the move, or has called it off
@@ -107,18 +112,30 @@ function refuseOthers({ record, marks: { moved, moving: unfilled } }: Marked, ta
   const id = moving?.id ?? arrived?.id;
   if (moved !== undefined) {
     if (id !== moved.id) throw unfit(`its users are being moved to another ${moved.to} store`);
-  } else if (moving === undefined ? target !== null : moving.of !== record.identity)
+    return;
+  }
+  const { identity } = record;
+  if (identity !== undefined && target?.record.identity === identity)
+    throw unfit(
+      "both are the same store, or one is a copy of the other; name an empty folder, prefix or schema",
+    );
+  if (moving === undefined ? target !== null : moving.of !== identity)
     throw unfit(
       "the other store must be empty, and a process has used it with this client id: name another folder, prefix or schema",
     );
 }
 
 /** From here on the target opens for no process. Returns the move that begins; `undefined`: another call was faster. */
-async function markTarget({ from, to, clock }: BothStores, { record }: Marked): Promise<string | undefined> {
+async function markTarget(
+  { from, to, clock }: BothStores,
+  { record }: Marked,
+  storeKey: WrappedStoreKey | undefined,
+): Promise<string | undefined> {
   const id = randomName(clock);
   const before = await from.transfer.now();
+  // seam: times-move-to-another-clock
   const byMs = Math.ceil((await to.transfer.now()) - before); // never too small, so that no slot counts for too short
-  const moving = { id, of: record.identity ?? "", byMs, isAborting: false };
+  const moving = { id, of: record.identity ?? "", byMs, isAborting: false, ...(storeKey && { storeKey }) };
   const value = withMarks({}, { moving });
   const write = { value, expectedRevision: 0, writeId: movingIdentity(id) };
   return (await to.account.commit(write)) ? id : undefined;
@@ -140,8 +157,10 @@ async function markSource(
   await from.transfer.seat({
     value: withMarks(record.value, { moved }),
     expectedRevision: record.revision, // or a process has changed it meanwhile: it is read again
+    // seam: the-identity-before-the-fence
     expectedIdentity: record.identity,
     writeId: `${identity} ${record.revision}`,
+    // seam: the-source-is-fenced
     identity,
   });
 }
@@ -157,14 +176,14 @@ async function fill(
   const { from, to, clock } = both;
   const { moving } = target?.marks ?? {};
   if (target === null || moving === undefined) return; // refused by refuseOthers()
-  const { byMs } = moving;
-  const sides: Sides = { from, to, byMs, identity: movingIdentity(id) };
-  const { onProgress = () => {}, signal } = options;
-  await walk(sides, { phase: "copy", onProgress, signal });
+  const { byMs, storeKey } = moving;
+  const { contents, record } = await movingKeys(source.record.value, storeKey, both, options);
+  const sides: Sides = { from, to, byMs, identity: movingIdentity(id), contents };
+  await copy(sides, options);
   const logs = await copyLogs(sides);
   await to.transfer.complete?.(sides);
-  const found = await walk(sides, { phase: "compare", onProgress, signal });
-  const value = await wrappedAnew(source.record.value, both, options);
+  const found = await compare(sides, options);
+  const value = await record();
   const { revision, identity: expectedIdentity } = target.record;
   const arrived = { id, revision: revision + 1, logs, byMs, at: clock.now(), ...found };
   await to.transfer.seat({

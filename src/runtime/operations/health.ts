@@ -97,10 +97,12 @@ export function createHealth(engine: Engine): () => Promise<Health> {
 
   return async () => {
     const began = clock.monotonic();
-    const [seen, refusal] = await Promise.all([
+    const [seen, refused] = await Promise.all([
       inLimit(look).then((view) => ({ view, ms: clock.monotonic() - began }), troubleIn),
       inLimit(() => writability.check()).then(() => null, troubleIn),
     ]);
+    // That the users were moved may be known only now that the account's record was read.
+    const refusal = refused ?? (await inLimit(engine.refuseMoved).then(() => null, troubleIn));
     const about = {
       endpoints: engine.endpoints.health(),
       limitConflicts: engine.limits.conflicts,
@@ -129,9 +131,15 @@ function troubleIn(error: unknown): Trouble {
   const problem = isLifecycleError(error) ? error.code : "STORE_UNAVAILABLE";
   return {
     problem,
-    why: isLifecycleError(error) ? error.message : inWords(error),
+    why: whyIn(error),
     nextStep: nextSteps[problem],
   };
+}
+
+function whyIn(error: unknown): string {
+  if (!isLifecycleError(error)) return inWords(error);
+  // What a call that writes cannot do is no news, and what to do is `nextStep`.
+  return error.code === "STORE_MOVED" ? error.message.replace(/^[^:]*: (.*?);.*$/, "$1") : error.message;
 }
 
 function tooLate({ settings, writability }: Engine): LifecycleError {

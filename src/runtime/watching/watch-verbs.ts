@@ -37,7 +37,7 @@ export interface WatchVerbs {
    * slower than the user, up to 64 statuses are buffered, and the oldest are dropped.
    *
    * @throws {LifecycleError} `USER_UNKNOWN`, also once the user has been forgotten; `RENAMED`; `RECORD_DAMAGED`;
-   * `CLOSED` if the lifecycle was closed before the call
+   * `STORE_MOVED` within ten seconds of a move to another store; `CLOSED` if the lifecycle was closed before the call
    * @example
    * ```ts
    * import { createTestLifecycle } from "oneup-lifecycle/testing";
@@ -95,8 +95,8 @@ export interface WatchVerbs {
   readonly actor: UserActorLogic<ActorInput>;
   /**
    * {@link WatchVerbs.watch} as actor logic for XState 5: the `context` of its snapshots is the user's status. It
-   * makes no call and is never done: stop it, or leave the state that invokes it. It fails with `USER_UNKNOWN` and
-   * `RENAMED`.
+   * makes no call and is never done: stop it, or leave the state that invokes it. It fails with `USER_UNKNOWN`,
+   * `RENAMED` and `STORE_MOVED`.
    *
    * @example
    * ```ts

@@ -12,6 +12,9 @@ import type { UserStatus } from "../user/user-status.ts";
 import type { User } from "../user/user.ts";
 import { statusOf } from "../engine/user-errors.ts";
 
+/** A watch notices within this time that the users were moved to another store, ms. */
+const movedMs = 10_000;
+
 /** The parameters of {@link follow}. */
 export interface Following {
   /** The longest time between two reads of the store, ms. */
@@ -25,7 +28,7 @@ export interface Following {
  * Calls `onStatus` with the user's status, and again after every change. Waits while the store is unavailable.
  *
  * @throws the signal's reason; {@link LifecycleError} `USER_UNKNOWN` unless the user is expected; `RENAMED`,
- * `RECORD_TOO_NEW`, `RECORD_DAMAGED`
+ * `STORE_MOVED`, `RECORD_TOO_NEW`, `RECORD_DAMAGED`
  */
 export async function follow(
   engine: Engine,
@@ -50,6 +53,7 @@ export async function follow(
       const { user } = await retryWrite(engine, signal, "read a user", () => lookForUser(engine, id));
       if (user !== null) report(user);
       else if (kind === "known" && !engine.running.has(id)) throw unknownUser(engine, id);
+      await retryWrite(engine, signal, "read the account", () => engine.refuseMoved(movedMs));
       await sleep(engine.clock, pollMs, signal);
     }
   } finally {

@@ -164,12 +164,12 @@ export class Sealer {
     return name;
   }
 
-  /** The sealed form in the current {@link format}; `null` if there are no secrets. */
-  seal(owner: Owner, secrets: Secrets): Sealed | null {
+  /** The sealed form in this format; `null` if there are no secrets. */
+  seal(owner: Owner, secrets: Secrets, format: number = this.#format): Sealed | null {
     const fields = names.filter((name) => secrets[name] !== undefined);
     if (fields.length === 0) return null;
     const { id } = this.#sealing;
-    const bound = this.#boundTo(owner, this.#format, id, fields);
+    const bound = this.#boundTo(owner, format, id, fields);
     // seam: the-text-to-seal
     const plain = JSON.stringify(fields.map((name) => secrets[name]?.reveal()));
     const text = this.#sealed(plain, bound);
