@@ -7,6 +7,7 @@ import { mutantsOfDoubt } from "./mutants-of-doubt.ts";
 import { mutantsOfAnswers } from "./mutants-of-answers.ts";
 import { mutantsOfCauses } from "./mutants-of-causes.ts";
 import { mutantsOfEvents } from "./mutants-of-events.ts";
+import { mutantsOfMoves } from "./mutants-of-moves.ts";
 import { mutantsOfPauses } from "./mutants-of-pauses.ts";
 
 const none: Rewrite = () => "null";
@@ -342,4 +343,5 @@ export const mutants: readonly Mutant[] = [
   ...mutantsOfPauses,
   ...mutantsOfDoubt,
   ...mutantsOfEvents,
+  ...mutantsOfMoves,
 ];
