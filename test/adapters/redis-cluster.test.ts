@@ -7,6 +7,7 @@ import { lanes, type Store } from "../../src/store/contract.ts";
 import { storeConformance } from "../../src/testing/index.ts";
 import { withCluster } from "../support/cluster.ts";
 import { write } from "../support/commits.ts";
+import { drawnTests } from "../support/drawn-test.ts";
 import { thorough } from "../support/effort.ts";
 import { clientOf, type ClusterClient } from "../support/places.ts";
 import { ask } from "../support/servers.ts";
@@ -55,7 +56,7 @@ withCluster("adapters/redis on a cluster of three masters", (its) => {
     beforeAll(async () => {
       client = await clusterOf().connect();
     });
-    storeConformance(it, {
+    storeConformance(drawnTests(3), {
       open: () => redisOnTestsClock(client, { prefix: `conformance ${places++}` }),
     });
   });

@@ -87,7 +87,7 @@ async function begin(place: Place, { onTestFinished }: TestContext): Promise<Swe
       id: `${journey}: ${instant.when} ${instant.of} ${instant.n} <ada@example.org>`,
     })),
   );
-  const points = await prepared(oneIn(place.type === "lmdb" ? 12 : 24, all));
+  const points = await prepared(oneIn(place.type === "lmdb" ? 24 : 48, all));
   const before = new Map(points.map(({ id }) => [id, callsOf(id).length]));
   let deaths = 0;
 

@@ -3,8 +3,10 @@ import axe from "axe-core";
 import { memory } from "oneup-lifecycle/adapters/memory";
 import { createInspector, type InspectorOptions } from "oneup-lifecycle/inspector";
 import type { BrowserContextOptions, Page } from "playwright-core";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it as always } from "vitest";
 import { serve } from "../../src/cli/inspector/serve.ts";
+import { drawnTests } from "../support/drawn-test.ts";
+import { draw, oneIn } from "../support/effort.ts";
 import { needing } from "../support/needs.ts";
 import { afterwards, scene, type Scene } from "../support/scene.ts";
 import { useBrowser } from "./browser.ts";
@@ -13,6 +15,7 @@ type Lifecycle = Awaited<ReturnType<Scene["open"]>>;
 
 describe("the inspector's page, with actions", needing(["chromium"]), () => {
   const browser = useBrowser();
+  const it = drawnTests(3, draw + 1);
 
   /** A page that was opened for Eve with a link. `acts`: the bodies of what it has asked to be done. */
   async function opened(
@@ -226,11 +229,11 @@ describe("the inspector's page, with actions", needing(["chromium"]), () => {
     }
   });
 
-  it.each(["light", "dark"] as const)(
+  always.each(oneIn(2, ["light", "dark"] as const))(
     "has accessible dialogs that fit, with %s colours",
     async (colorScheme) => {
       const { lifecycle } = await worldOf(["x".repeat(512)]);
-      for (const width of [390, 1280]) {
+      for (const width of oneIn(2, [390, 1280])) {
         const { page } = await opened(
           lifecycle,
           { actions: true },
