@@ -6,6 +6,7 @@
 import { parseArgs } from "node:util";
 import { eventsOnLmdb, eventsOnPostgres, eventsOnRedis } from "./events.ts";
 import { exactOnLmdb, exactOnPostgres, exactOnRedis } from "./exact.ts";
+import { exportKilled } from "./export.ts";
 import { fhirAt25Ms } from "./fhir.ts";
 import { flatOnLmdb, flatOnPostgres, flatOnRedis } from "./flat.ts";
 import { importTime, onboardMemory } from "./fresh.ts";
@@ -30,6 +31,7 @@ const of0Ms = ["ratio", "cpu", "users_per_s", "bare_per_s", "cpu_per_user", "bar
 const ofEvents = ["ratio.alone", "commits_per_s.alone", "ratio.together", "commits_per_s.together"];
 const ofInspector = ["first.growth", "users.growth", "next.growth", "pages.20", "first", "users", "next"];
 const outcomes = ["created_twice", "failed", "lost", "all_done_s"];
+const ofExport = ["missing", "twice", "rss", "calls_per_s"];
 const legs = ["lmdb.postgres", "postgres.redis", "redis.lmdb"];
 const counts = ["max_in_window", "refused", "used"];
 const atSizes = ["growth", "inspect", "rss", "grant", "counts", "forecast"];
@@ -62,6 +64,7 @@ const measurables: readonly Measurable[] = [
   { names: ofEvents.map((what) => `events.redis.${what}`), take: eventsOnRedis },
   { names: ofEvents.map((what) => `events.postgres.${what}`), take: eventsOnPostgres },
   { names: ofInspector.map((what) => `inspector.${what}`), take: inspectorOnLmdb },
+  { names: ofExport.map((what) => `export.${what}`), take: exportKilled },
   { names: legs.map((leg) => `move.users_per_s.${leg}`), take: moveAround },
   { names: ["import.ms"], take: importTime },
   { names: ["testkit.ms"], take: testkit },

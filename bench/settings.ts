@@ -16,6 +16,8 @@ export interface Effort {
   readonly storedUsers: number;
   /** Users that are onboarded to measure memory. */
   readonly importedUsers: number;
+  /** Users whose resources are exported. */
+  readonly exportedUsers: number;
   /** Number of processes that import the library. */
   readonly imports: number;
   /** Number of applications that are killed and restarted, per store. */
@@ -33,6 +35,7 @@ export const thorough: Effort = {
   rampMs: 300,
   storedUsers: 20_000,
   importedUsers: 20_000,
+  exportedUsers: 2_000,
   imports: 9,
   crashes: 3,
   windows: 5,
@@ -46,6 +49,7 @@ export const quick: Effort = {
   rampMs: 200,
   storedUsers: 4_000,
   importedUsers: 4_000,
+  exportedUsers: 300,
   imports: 3,
   crashes: 1,
   windows: 2,

@@ -37,6 +37,7 @@
  * | `KEY_REFUSED` | the encryption key is missing, malformed, retired or still in use, or does not open this store; retryable if a key service did not answer |
  * | `RECORD_TOO_NEW` | a newer version of this library wrote the record; it was left untouched |
  * | `RECORD_DAMAGED` | a record does not decode, or its secrets do not open; `reauthorize()` gets a new grant |
+ * | `TAKEN_OVER` | another process has begun the same export or leave by its name, and goes on with it |
  * | `CURSOR_EXPIRED` | events behind this cursor are missing: they are no longer kept, were not written for a time, or the store is another one; read the users and continue without a cursor |
  * | `CLOSED` | the lifecycle was closed |
  */
@@ -67,6 +68,7 @@ export type ErrorCode =
   | "KEY_REFUSED"
   | "RECORD_TOO_NEW"
   | "RECORD_DAMAGED"
+  | "TAKEN_OVER"
   | "CURSOR_EXPIRED"
   | "CLOSED";
 

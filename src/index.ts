@@ -113,6 +113,17 @@ export type {
   NewLimits,
 } from "./runtime/options/limits.ts";
 export type { LifecycleOptions, RefreshPolicy } from "./runtime/options/lifecycle-options.ts";
+export { exportFolder } from "./runtime/leaving/export-folder.ts";
+export type {
+  ExportFile,
+  ExportManyOptions,
+  ExportProgress,
+  ExportSummary,
+  ExportWriter,
+  OpenExportFile,
+  UnexportedUser,
+} from "./runtime/leaving/export-options.ts";
+export type { LeaveVerbs } from "./runtime/leaving/leave-verbs.ts";
 export type { LogFields, Logger } from "./runtime/options/logger.ts";
 export type { FindQuery, ListOptions, Remote } from "./runtime/operations/remote.ts";
 export type { Rows } from "./runtime/bulk/for-each-row.ts";

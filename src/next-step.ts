@@ -110,6 +110,8 @@ export const nextSteps: Readonly<Record<ErrorCode, string>> = {
     "give the key that the message names (encryption, ONEUP_KEY_FILE, ONEUP_KEY), from where you keep keys; oneup-lifecycle keys fingerprint FILE names the keys of a file",
   RECORD_TOO_NEW: "update this process to the release that wrote the record",
   RECORD_DAMAGED: "call reauthorize(), which gets a new grant",
+  TAKEN_OVER:
+    "let the other process go on; to go on here instead, end it first and start again by the same name",
   CURSOR_EXPIRED: "read all users once (users()), then follow the events without a cursor",
   CLOSED: "open a new lifecycle",
 };

@@ -32,6 +32,7 @@ import { forget } from "./operations/forget.ts";
 import { createHealth } from "./operations/health.ts";
 import { createInternals, internals, type WithInternals } from "./internals.ts";
 import { createKeyVerbs } from "./keys/key-verbs.ts";
+import { createLeaveVerbs } from "./leaving/leave-verbs.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { listUsers, pageOfUsers } from "./list-users.ts";
 import { observe } from "./observe.ts";
@@ -298,6 +299,7 @@ export function lifecycleOver(
     ...createWatchVerbs(engine, open),
     ...createEventVerbs(engine, open),
     ...createKeyVerbs(engine, open, working),
+    ...createLeaveVerbs({ engine, tokens, open, whileOpen }),
     [internals]: createInternals(engine),
     alias: (appUserId) => engine.sealer.alias(checkId(appUserId)),
 

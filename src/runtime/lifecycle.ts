@@ -30,13 +30,14 @@ import type { UserPage } from "./list-users.ts";
 import type { Rows } from "./bulk/for-each-row.ts";
 import type { UserStatus } from "./user/user-status.ts";
 import type { EventVerbs } from "./events/event-verbs.ts";
+import type { LeaveVerbs } from "./leaving/leave-verbs.ts";
 import type { ExplainVerbs } from "./operations/explain-verbs.ts";
 import type { WatchVerbs } from "./watching/watch-verbs.ts";
 import type { WorkSummary } from "./engine/work.ts";
 
 /** The users of one 1upHealth account. Each user is a durable state machine. */
 export interface Lifecycle
-  extends ExplainVerbs, WatchVerbs, EventVerbs, KeyVerbs, OperatorVerbs, AsyncDisposable {
+  extends ExplainVerbs, WatchVerbs, EventVerbs, KeyVerbs, LeaveVerbs, OperatorVerbs, AsyncDisposable {
   /**
    * Registers a user, or resumes an interrupted registration. Resolves once the user has a working access token, or
    * when `waitMs` elapses; `usable` is then false and `pause.until` tells how long it is paused. A user that already

@@ -97,6 +97,42 @@ export interface Hold {
   readonly by?: string;
 }
 
+/** An export that has finished this user, and when, ms since 1970. */
+export type ExportMark = readonly [name: string, at: number];
+
+/** The confirmed purge of one FHIR version. */
+export interface Erasure {
+  readonly version: string;
+  /** When the confirmation arrived, ms since 1970. */
+  readonly at: number;
+  /** SHA-256 of the answer, hex. */
+  readonly digest: string;
+}
+
+/** What was erased when the user was offboarded. */
+export interface Departure {
+  readonly at: number;
+  readonly oneupUserId: number | null;
+  readonly purged: readonly Erasure[];
+  /** Versions whose purge was requested and not carried out, and why. */
+  readonly skipped: { readonly versions: readonly string[]; readonly why: string } | null;
+}
+
+/** A user belongs to a leave: it is to be offboarded, or has been. */
+export interface Leaving {
+  readonly name: string;
+  /** Names its receipt. */
+  readonly receipt: string;
+  readonly at: number;
+  /** `null` until it is offboarded. It stays if the user signs up again. */
+  readonly done: Departure | null;
+  /** Whether its receipt is in the receipts. */
+  readonly isReceipted: boolean;
+}
+
+/** Marks of exports that a record keeps: the latest ones. */
+export const keptExports = 8;
+
 /** The stored form of a user. */
 export interface Envelope {
   readonly format: number;
@@ -127,6 +163,12 @@ export interface Envelope {
   readonly former?: readonly string[];
   /** Why an operator holds it, if one does. A release that does not know this field drops it. */
   readonly hold?: Hold;
+  /** The exports that have finished it. */
+  readonly exports?: readonly ExportMark[];
+  /** What was erased at 1upHealth, the last time of each version. */
+  readonly erased?: readonly Erasure[];
+  /** The leave that it belongs to, if any. */
+  readonly leaving?: Leaving;
 }
 
 /**
@@ -164,6 +206,7 @@ export function sealingKeyOf(value: Json): string | null {
 function isEnvelope(record: unknown): record is Envelope {
   if (!isObject(record)) return false;
   const { state, context, intent, pause, lane, history, calls, sealed, origin, former, hold } = record;
+  const { exports, erased, leaving } = record;
   const { meters = [] } = record;
   return (
     typeof state === "string" &&
@@ -187,7 +230,10 @@ function isEnvelope(record: unknown): record is Envelope {
     (origin === undefined ||
       (isObject(origin) && typeof origin["name"] === "string" && typeof origin["arrived"] === "boolean")) &&
     (former === undefined || isTexts(former)) &&
-    (hold === undefined || isHold(hold))
+    (hold === undefined || isHold(hold)) &&
+    (exports === undefined || isExports(exports)) &&
+    (erased === undefined || isErasures(erased)) &&
+    (leaving === undefined || isLeaving(leaving))
   );
 }
 
@@ -242,6 +288,47 @@ function isMeter(meter: unknown): boolean {
 
 function isTexts(value: unknown): boolean {
   return Array.isArray(value) && value.every((one) => typeof one === "string");
+}
+
+function isExports(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.every((mark: unknown) => Array.isArray(mark) && typeof mark[0] === "string" && isTime(mark[1]))
+  );
+}
+
+function isErasures(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isErasure);
+}
+
+function isErasure(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { version, at, digest } = value;
+  return typeof version === "string" && isTime(at) && typeof digest === "string";
+}
+
+function isLeaving(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { name, receipt, at, done, isReceipted } = value;
+  return (
+    typeof name === "string" &&
+    typeof receipt === "string" &&
+    isTime(at) &&
+    (done === null || isDeparture(done)) &&
+    typeof isReceipted === "boolean"
+  );
+}
+
+function isDeparture(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { at, oneupUserId, purged, skipped } = value;
+  return (
+    isTime(at) &&
+    (oneupUserId === null || isCount(oneupUserId)) &&
+    isErasures(purged) &&
+    (skipped === null ||
+      (isObject(skipped) && Array.isArray(skipped["versions"]) && typeof skipped["why"] === "string"))
+  );
 }
 
 /** The error for a record that cannot be read. `user` returns the user's name. */

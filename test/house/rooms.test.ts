@@ -21,6 +21,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     bulk: ["operations", "engine", "user", "account", "options"],
     events: ["engine", "user", "options"],
     moving: ["user", "account", "options"],
+    leaving: ["bulk", "operations", "engine", "user", "account", "options"],
     keys: ["events", "engine", "user", "account", "options"],
   },
   "src/sandbox": {

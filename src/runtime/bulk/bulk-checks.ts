@@ -26,7 +26,8 @@ const adopting: Rules<AdoptManyOptions> = {
   signal: aSignal,
 };
 const expectations: readonly unknown[] = ["new", "existing"];
-const aName: Rule = {
+/** The name of an import, an export or a leave. */
+export const aName: Rule = {
   must: "1 to 64 letters, digits and ._-",
   holds: (value) => typeof value === "string" && /^[\w.-]{1,64}$/.test(value),
 };
@@ -70,7 +71,8 @@ export function checkAdopting(rows: Rows<unknown>, options: AdoptManyOptions | u
   return check(verb, options, adopting);
 }
 
-function checkRows(verb: string, rows: Rows<unknown>): void {
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkRows(verb: string, rows: Rows<unknown>): void {
   if (typeof rows === "object" && rows !== null && (Symbol.asyncIterator in rows || Symbol.iterator in rows))
     return;
   throw wrong(verb, "the list", "an iterable or async iterable", rows);

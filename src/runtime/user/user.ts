@@ -19,9 +19,12 @@ import {
   readDoers,
   readEnvelope,
   type Envelope,
+  type Erasure,
+  type ExportMark,
   type HistoryEntry,
   type Hold,
   type Intent,
+  type Leaving,
   type Meter,
   type Origin,
   type Pause,
@@ -60,6 +63,12 @@ export interface User {
   readonly overMark?: number;
   /** Why an operator holds it; `null`: none does. */
   readonly hold: Hold | null;
+  /** The exports that have finished it, oldest first. */
+  readonly exports: readonly ExportMark[];
+  /** What was erased at 1upHealth, the last time of each version. */
+  readonly erased: readonly Erasure[];
+  /** The leave that it belongs to, if any. */
+  readonly leaving: Leaving | null;
   /** Its steps since the revision `after`: the next commit makes them durable. After that commit they do not count. */
   readonly unsaved?: { readonly after: number; readonly steps: readonly UnsavedStep[] };
   /** How long the lease lasts under which it was read, ms: a process runs it, or has died. */
@@ -102,6 +111,9 @@ export function newUser(id: string, lane: Lane, at: number, overMark = 0): User 
     origin: null,
     former: [],
     hold: null,
+    exports: [],
+    erased: [],
+    leaving: null,
     unsaved: { after: overMark, steps: [{ at, from: null, to: "created", type: "ONBOARD", by: null }] },
     ...(overMark > 0 && { overMark }),
   };
@@ -162,6 +174,9 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
     former: kept.former ?? [],
     // seam: a-hold-is-read
     hold: kept.hold ?? null,
+    exports: kept.exports ?? [],
+    erased: kept.erased ?? [],
+    leaving: kept.leaving ?? null,
     ...(record.lease !== null && record.lease.leftMs > 0 && { leaseMs: record.lease.leftMs }),
   };
   return { user, format, sealed };
@@ -243,6 +258,9 @@ export function writeUser(user: User, sealer: Sealer): Json {
     ...(user.origin && { origin: user.origin }),
     ...(user.former.length > 0 && { former: user.former }),
     ...(user.hold && { hold: user.hold }),
+    ...(user.exports.length > 0 && { exports: user.exports }),
+    ...(user.erased.length > 0 && { erased: user.erased }),
+    ...(user.leaving && { leaving: user.leaving }),
   };
   return envelope as unknown as Json; // likewise
 }

@@ -1,0 +1,43 @@
+/**
+ * The users that an export or a leave is about.
+ *
+ * @module
+ */
+import { isLifecycleError, type LifecycleError } from "../../errors.ts";
+import type { Rows } from "../bulk/for-each-row.ts";
+import type { Engine } from "../engine/engine.ts";
+import { listUserIds } from "../engine/load-user.ts";
+import { checkId } from "../options/check-id.ts";
+import { byState } from "../user/index-key.ts";
+
+/** Users listed per request to the store. */
+const pageSize = 200;
+
+/** The ids: of all users, or those given. `unusable` gets those that cannot be ids. */
+export async function* chosenUsers(
+  engine: Engine,
+  ids: Rows<string> | "all",
+  unusable: (id: string, error: LifecycleError) => void,
+): AsyncGenerator<string, void, undefined> {
+  if (ids === "all") {
+    yield* listUserIds(engine, pageSize);
+    return;
+  }
+  for await (const id of ids) {
+    try {
+      checkId(id);
+    } catch (error) {
+      if (!isLifecycleError(error)) throw error;
+      unusable(typeof id === "string" ? id : "", error);
+      continue;
+    }
+    yield id;
+  }
+}
+
+/** How many they are; `null`: that shows only at their end. */
+export async function numberOf({ store }: Engine, ids: Rows<string> | "all"): Promise<number | null> {
+  if (ids === "all")
+    return Object.values(byState(await store.counts())).reduce((sum, count) => sum + count, 0);
+  return Array.isArray(ids) ? ids.length : null;
+}

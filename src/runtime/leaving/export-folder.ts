@@ -1,0 +1,289 @@
+/**
+ * Writes an export into a folder: `FOLDER/<oneup_user_id>/<version>.<Type>.ndjson`. Only its owner can read it.
+ *
+ * A file is written under a name of its own, `….<random>.part`, and gets its name when it is whole and on the disk. Where
+ * to go on stands beside it, `….<random>.cursor`. A process that goes on copies what the last one wrote up to there into
+ * a part of its own and removes the other one: a process that was thought dead then writes into a file that nobody reads,
+ * and can give it no name.
+ *
+ * @module
+ */
+import { createReadStream } from "node:fs";
+import {
+  chmod,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  type FileHandle,
+} from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { randomBytes } from "node:crypto";
+import { LifecycleError } from "../../errors.ts";
+import { fhirVersions } from "../../fhir/fhir-version.ts";
+import { isObject } from "../../checks.ts";
+import { isCount } from "../../store/guards.ts";
+import type { ExportFile, ExportWriter, OpenExportFile } from "./export-options.ts";
+import { takenOver } from "./named-run.ts";
+
+/** The file that says which export a folder holds. */
+const marker = "export.json";
+
+/**
+ * A writer for a folder, which is created with mode 0700; its files have mode 0600. `exportMany()` makes one of a path.
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp, readdir } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { exportFolder } from "oneup-lifecycle";
+ * import { createTestLifecycle } from "oneup-lifecycle/testing";
+ *
+ * const { lifecycle } = await createTestLifecycle();
+ * await lifecycle.onboard("ada");
+ * await lifecycle.fhir("ada", "r4").create({ resourceType: "Patient" }, { untilReadable: true });
+ * const folder = join(await mkdtemp(join(tmpdir(), "leaving-")), "export");
+ * await lifecycle.exportMany("all", { name: "2026", write: exportFolder(folder), types: ["Patient"] });
+ * console.log(await readdir(folder)); // export.json, and a folder with the number of ada
+ * ```
+ */
+export function exportFolder(path: string): ExportWriter {
+  let name = "";
+  return {
+    async begin(given) {
+      name = given;
+      await mkdir(path, { recursive: true, mode: 0o700 });
+      return marked(path, given);
+    },
+    async open(file) {
+      return openFile(path, name, checkFile(file));
+    },
+  };
+}
+
+/** Paths are made of these, so nothing else passes. @throws {LifecycleError} `INVALID_OPTION` */
+function checkFile(file: ExportFile): ExportFile {
+  const { oneupUserId, version, type } = file;
+  if (isCount(oneupUserId) && fhirVersions.includes(version) && isTypeName(type)) return file;
+  throw new LifecycleError(
+    "INVALID_OPTION",
+    "Cannot export: a file must be named by a number, a FHIR version and a resource type, got something else",
+  );
+}
+
+/** Whether it can be the name of a resource type, and a part of a path. */
+export function isTypeName(value: unknown): value is string {
+  return typeof value === "string" && /^[A-Z][A-Za-z]{0,63}$/.test(value);
+}
+
+/** The id of the folder. @throws {LifecycleError} `INVALID_OPTION` if it holds something else */
+async function marked(path: string, name: string): Promise<string> {
+  const file = join(path, marker);
+  const found = await readMarker(file);
+  if (found === null) {
+    if ((await readdir(path)).some((one) => !one.startsWith(`${marker}.`)))
+      throw unfit("must be empty, or hold this export, got one with other files in it");
+    await chmod(path, 0o700);
+    const made = `${file}.${randomName()}`;
+    await writeWhole(made, JSON.stringify({ format: 1, export: name, id: randomName() }));
+    await link(made, file).catch(ifThere); // another process may have been faster
+    await rm(made);
+    await namesToDisk(path);
+    return marked(path, name);
+  }
+  if (found.export !== name)
+    throw unfit(`must be another one for another export, got that of "${found.export}"`);
+  const { mode } = await stat(path);
+  if ((mode & 0o077) !== 0 && process.platform !== "win32")
+    throw unfit("must be for its owner only (chmod 700), got one that others can read");
+  return found.id;
+}
+
+async function readMarker(file: string): Promise<{ readonly export: string; readonly id: string } | null> {
+  const text = await readFile(file, "utf8").catch(ifMissing);
+  if (text === null) return null;
+  const read: unknown = parsed(text);
+  if (isObject(read) && typeof read["export"] === "string" && typeof read["id"] === "string")
+    return { export: read["export"], id: read["id"] };
+  throw unfit(`must hold a readable ${marker}, got a damaged one`);
+}
+
+/** Where a file that is being written goes on. */
+interface Checkpoint {
+  readonly cursor: string;
+  /** The bytes that were on the disk then. */
+  readonly bytes: number;
+}
+
+async function openFile(root: string, name: string, file: ExportFile): Promise<OpenExportFile> {
+  const folder = join(root, String(file.oneupUserId));
+  const base = `${file.version}.${file.type}.ndjson`;
+  const final = join(folder, base);
+  const own = join(folder, `${base}.${randomName()}`);
+  const [part, sidecar] = [`${own}.part`, `${own}.cursor`];
+  const isWhole = (await stat(final).catch(ifMissing)) !== null;
+  const earlier = isWhole ? null : await lastPart(folder, base);
+  let handle: FileHandle | null = null;
+  let bytes = 0;
+
+  async function writable(): Promise<FileHandle> {
+    if (handle !== null) return handle;
+    if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined) await namesToDisk(root);
+    handle = await open(part, "wx", 0o600);
+    return handle;
+  }
+
+  async function write(data: string | Uint8Array): Promise<void> {
+    const to = await writable();
+    const buffer = typeof data === "string" ? Buffer.from(data) : data;
+    for (let at = 0; at < buffer.length;) {
+      const { bytesWritten } = await to.write(buffer, at, buffer.length - at, bytes);
+      at += bytesWritten;
+      bytes += bytesWritten;
+    }
+  }
+
+  async function checkpoint(cursor: string): Promise<void> {
+    const text = JSON.stringify({ cursor, bytes } satisfies Checkpoint);
+    await writeWhole(`${sidecar}.new`, text);
+    await rename(`${sidecar}.new`, sidecar);
+  }
+
+  /** From here on the earlier part is this one. */
+  async function takeOver(earlier: Checkpoint & { readonly path: string }): Promise<void> {
+    for await (const chunk of createReadStream(earlier.path, { end: earlier.bytes - 1 }))
+      await write(chunk as Buffer);
+    if (bytes !== earlier.bytes) throw takenOver("export", name); // it was removed meanwhile
+    await (await writable()).datasync();
+    await checkpoint(earlier.cursor);
+    await removePart(earlier.path);
+  }
+
+  if (earlier !== null) await takeOver(earlier);
+
+  return {
+    isWhole,
+    cursor: earlier?.cursor ?? null,
+    async *lines() {
+      if (earlier === null) return;
+      const input = createReadStream(part, { end: earlier.bytes - 1 });
+      for await (const line of createInterface({ input })) if (line !== "") yield line;
+    },
+    async append(lines, cursor) {
+      if (lines !== "") await write(lines);
+      if (cursor === null || bytes === 0) return;
+      await handle?.datasync();
+      await checkpoint(cursor);
+    },
+    async restart() {
+      await handle?.truncate(0);
+      bytes = 0;
+      await rm(sidecar, { force: true });
+    },
+    async finish() {
+      if (handle === null) return;
+      await handle.sync();
+      await handle.close();
+      handle = null;
+      await rm(sidecar, { force: true });
+      if (bytes === 0) return rm(part, { force: true });
+      // Only the process that owns the part can name it.
+      await rename(part, final).catch((error: unknown) => {
+        throw codeOf(error) === "ENOENT" ? takenOver("export", name) : error;
+      });
+      await namesToDisk(folder);
+    },
+    async close() {
+      await handle?.close();
+      handle = null;
+    },
+  };
+}
+
+/** The part of an earlier process that can be gone on with; all others are removed. */
+async function lastPart(
+  folder: string,
+  base: string,
+): Promise<(Checkpoint & { readonly path: string }) | null> {
+  const names = (await readdir(folder).catch(ifMissing)) ?? [];
+  let best: (Checkpoint & { readonly path: string }) | null = null;
+  for (const name of names) {
+    if (!name.startsWith(`${base}.`)) continue;
+    const path = join(folder, name);
+    if (!name.endsWith(".part")) continue;
+    const checkpoint = readCheckpoint(
+      await readFile(path.replace(/part$/, "cursor"), "utf8").catch(ifMissing),
+    );
+    const isFurther = checkpoint !== null && checkpoint.bytes > (best?.bytes ?? 0);
+    if (isFurther && best !== null) await removePart(best.path);
+    if (isFurther) best = { ...checkpoint, path };
+    else await removePart(path);
+  }
+  return best;
+}
+
+/** The cursor goes first: without it, a part is begun anew. */
+async function removePart(path: string): Promise<void> {
+  await rm(path.replace(/part$/, "cursor"), { force: true });
+  await rm(path, { force: true });
+}
+
+function readCheckpoint(text: string | null): Checkpoint | null {
+  const read = text === null ? null : parsed(text);
+  if (!isObject(read)) return null;
+  const { cursor, bytes } = read;
+  return typeof cursor === "string" && isCount(bytes) && bytes > 0 ? { cursor, bytes } : null;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // the machine lost power while it was written
+  }
+}
+
+async function writeWhole(path: string, text: string): Promise<void> {
+  const handle = await open(path, "w", 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes the names in a folder durable, where the system can. */
+export async function namesToDisk(folder: string): Promise<void> {
+  const handle = await open(folder, "r").catch(() => null);
+  await handle?.sync().catch(() => {});
+  await handle?.close();
+}
+
+/** @throws every error but that nothing is there */
+export function ifMissing(error: unknown): null {
+  if (codeOf(error) === "ENOENT") return null;
+  throw error;
+}
+
+function ifThere(error: unknown): void {
+  if (codeOf(error) !== "EEXIST") throw error;
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
+function randomName(): string {
+  return randomBytes(6).toString("hex");
+}
+
+function unfit(rule: string): LifecycleError {
+  return new LifecycleError("INVALID_OPTION", `Cannot export: the folder ${rule}`);
+}

@@ -1,0 +1,172 @@
+/**
+ * `exportMany()`: each user's resources, file by file. What is finished stands in the user's record, and where to go on
+ * within a file stands beside the file, so a process that goes on reads again one page at most.
+ *
+ * @module
+ */
+import { linkSignals } from "../../abort.ts";
+import { sleep } from "../../clock.ts";
+import { isLifecycleError, type LifecycleError } from "../../errors.ts";
+import { fhirVersions } from "../../fhir/fhir-version.ts";
+import { forEachRow, type Rows } from "../bulk/for-each-row.ts";
+import { Throttle } from "../bulk/throttle.ts";
+import { retryWrite } from "../engine/retry-write.ts";
+import type { FhirParts } from "../operations/fhir-of.ts";
+import { callListener } from "../options/call-listener.ts";
+import { chosenUsers, numberOf } from "./chosen-users.ts";
+import { exportFolder } from "./export-folder.ts";
+import type { ExportManyOptions, ExportProgress, ExportSummary } from "./export-options.ts";
+import { exportUser, type InHand } from "./export-user.ts";
+import { beginRun } from "./named-run.ts";
+
+/** Users that are put off and tried again by this call; others need another one. */
+const mostWaiting = 10_000;
+/** The wait before users that were put off are tried again, ms; it doubles while none of them comes further. */
+const firstWaitMs = 5_000;
+const longestWaitMs = 300_000;
+/** Rounds without a user that comes further, after which they are given up: about 35 minutes. */
+const mostBarren = 12;
+/** Unfinished users named in the result. */
+const mostNamed = 100;
+
+/**
+ * Exports the users.
+ *
+ * @throws {LifecycleError} `TAKEN_OVER`; of the store; what the writer and the ids throw; the signal's reason
+ */
+export async function exportMany(
+  parts: FhirParts,
+  ids: Rows<string> | "all",
+  options: ExportManyOptions,
+  given: AbortSignal,
+): Promise<ExportSummary> {
+  const { engine } = parts;
+  const { clock } = engine;
+  const { name, versions = fhirVersions, types, concurrency = 8, onProgress } = options;
+  const writer = typeof options.write === "string" ? exportFolder(options.write) : options.write;
+  const target = await writer.begin(name);
+  const patiently = <T>(task: () => Promise<T>): Promise<T> =>
+    retryWrite(engine, given, "export users", task);
+  const run = await patiently(() => beginRun(engine, "export", name, target));
+  const of = await patiently(() => numberOf(engine, ids));
+  const stop = linkSignals(given);
+  const { signal } = stop;
+  const pace = new Throttle(engine, options.everyMs);
+  const began = clock.monotonic();
+  const inHand: InHand = new Map();
+  const users = new Map<string, Promise<void>>();
+  /** Users that are put off, and those that failed, with the reason. */
+  const waiting = new Map<string, LifecycleError>();
+  const failures = new Map<string, LifecycleError>();
+  const counts = { exported: 0, present: 0, failed: 0, resources: 0, files: 0, short: 0 };
+  let unkept = 0;
+
+  function progress(phase: ExportProgress["phase"]): ExportProgress {
+    const { exported, present, failed, resources, files } = counts;
+    const left = of === null ? null : of - exported - present - failed;
+    const perUserMs = (clock.monotonic() - began) / exported;
+    return {
+      name,
+      phase,
+      of,
+      exported,
+      present,
+      waiting: waiting.size + unkept,
+      failed,
+      resources,
+      files,
+      endsAt: left === null || left <= 0 || exported === 0 ? null : new Date(clock.now() + left * perUserMs),
+    };
+  }
+
+  function report(phase: ExportProgress["phase"]): void {
+    callListener(engine.settings.logger, "onProgress", onProgress, progress(phase));
+  }
+
+  function failed(id: string, error: LifecycleError): void {
+    counts.failed++;
+    if (failures.size < mostNamed) failures.set(id, error);
+  }
+
+  async function one(id: string): Promise<void> {
+    try {
+      await patiently(() => run.refuseTakenOver());
+      const wrote = ({
+        resources,
+        isShort,
+      }: {
+        readonly resources: number;
+        readonly isShort: boolean;
+      }): void => {
+        counts.resources += resources;
+        if (resources > 0) counts.files++;
+        if (isShort) counts.short++;
+        if (pace.isDue()) report("exporting");
+      };
+      const isNew = await exportUser(parts, id, { name, writer, versions, types }, inHand, wrote, signal);
+      if (isNew) counts.exported++;
+      else counts.present++;
+      waiting.delete(id);
+    } catch (error) {
+      if (signal.aborted || !isLifecycleError(error) || endsAll(error)) throw error;
+      waiting.delete(id);
+      if (!error.retryable) failed(id, error);
+      else if (waiting.size < mostWaiting) waiting.set(id, error);
+      else unkept++;
+    }
+    if (pace.isDue()) report("exporting");
+  }
+
+  /** A list may name a user twice. */
+  function once(id: string): Promise<void> {
+    const under = users.get(id);
+    if (under !== undefined) return under;
+    const own = one(id).finally(() => users.delete(id));
+    users.set(id, own);
+    return own;
+  }
+
+  function endsAll(error: LifecycleError): boolean {
+    return ending.has(error.code) || engine.keys.isTrouble(error);
+  }
+
+  /** Up to `concurrency` at a time. The first error stops the others at their next page. */
+  async function each(rows: Rows<string>): Promise<void> {
+    await forEachRow(rows, concurrency, signal, async (row) => {
+      await once(row).catch((error: unknown) => {
+        stop.abort(error);
+        throw error;
+      });
+    });
+  }
+
+  report("exporting");
+  try {
+    await each(chosenUsers(engine, ids, failed));
+    for (let barren = 0; waiting.size > 0 && barren < mostBarren;) {
+      await sleep(clock, Math.min(longestWaitMs, firstWaitMs * 2 ** barren), signal);
+      const before = waiting.size;
+      await each([...waiting.keys()]);
+      barren = waiting.size < before ? 0 : barren + 1;
+    }
+  } finally {
+    stop.release();
+  }
+  report("done");
+  const unfinished = [...waiting, ...failures].slice(0, mostNamed);
+  return {
+    ...progress("done"),
+    short: counts.short,
+    unfinished: unfinished.map(([appUserId, { code, message }]) => ({ appUserId, code, why: message })),
+  };
+}
+
+/** Errors that concern more than one user. */
+const ending: ReadonlySet<string> = new Set([
+  "CLOSED",
+  "INVALID_OPTION",
+  "KEY_REFUSED",
+  "STORE_MOVED",
+  "STORE_UNUSABLE",
+  "TAKEN_OVER",
+]);

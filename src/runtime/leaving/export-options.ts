@@ -1,0 +1,113 @@
+/**
+ * The options, progress and result of an export, and where it writes.
+ *
+ * @module
+ */
+import type { ErrorCode } from "../../errors.ts";
+import type { FhirVersion } from "../../fhir/fhir-version.ts";
+import type { Cancellable } from "../options/call-options.ts";
+
+/** One file of an export: the resources of one type that one user has in one FHIR version. */
+export interface ExportFile {
+  /** The user's number at 1upHealth. */
+  readonly oneupUserId: number;
+  readonly version: FhirVersion;
+  /** A resource type: letters only. */
+  readonly type: string;
+}
+
+/**
+ * Where an export writes. `exportFolder()` returns one for a folder. Several files are open at once. If another process
+ * opens a file that is open here, `append` and `finish` must write nothing that the other one has read or may finish.
+ */
+export interface ExportWriter {
+  /**
+   * Called first. Returns a text that names this place for as long as it exists: an export by the same name that writes
+   * elsewhere is refused.
+   */
+  begin(name: string): Promise<string>;
+  /** Opens a file, and what an earlier process has written of it up to its last cursor. */
+  open(file: ExportFile): Promise<OpenExportFile>;
+}
+
+/** A file of an export that is being written. */
+export interface OpenExportFile {
+  /** It was finished before: nothing else is called. */
+  readonly isWhole: boolean;
+  /** Where to go on: the cursor of the last `append` that had one; `null`: at the beginning. */
+  readonly cursor: string | null;
+  /** The lines written up to that cursor; called once, before `append`. */
+  lines(): AsyncIterable<string>;
+  /** Appends whole lines. With a cursor, the lines so far and the cursor are durable when it resolves. */
+  append(lines: string, cursor: string | null): Promise<void>;
+  /** Removes what was written: it begins anew. */
+  restart(): Promise<void>;
+  /** Makes the file whole and durable. One without lines need not exist. */
+  finish(): Promise<void>;
+  /** Releases it as it is, to go on later. Called in any case, last. */
+  close(): Promise<void>;
+}
+
+/** Options of {@link LeaveVerbs.exportMany}. */
+export interface ExportManyOptions extends Cancellable {
+  /**
+   * The name of the export: starting it again by the same name resumes it. 1 to 64 letters, digits and `._-`; stored
+   * unencrypted.
+   */
+  readonly name: string;
+  /** A folder, which is created, or must be empty, or hold this export; or a writer of your own. */
+  readonly write: string | ExportWriter;
+  /** The FHIR versions. @default all three */
+  readonly versions?: readonly FhirVersion[] | undefined;
+  /**
+   * The resource types. Each costs at least one FHIR call a user and version. @default all that 1upHealth declares as
+   * searchable in that version, about a hundred
+   */
+  readonly types?: readonly string[] | undefined;
+  /** How many users at once, 1 to 64; each holds one page in memory. @default 8 */
+  readonly concurrency?: number | undefined;
+  /** The shortest time between two calls of `onProgress`, ms, 10 to 86 400 000. @default 1_000 */
+  readonly everyMs?: number | undefined;
+  /** If it throws or its promise rejects, that is logged without the error's message, and the export continues. */
+  readonly onProgress?: ((progress: ExportProgress) => void) | undefined;
+}
+
+/** The progress of an export. */
+export interface ExportProgress {
+  readonly name: string;
+  readonly phase: "exporting" | "done";
+  /** All users, if that is known before the end. */
+  readonly of: number | null;
+  /** Users that this call has finished. */
+  readonly exported: number;
+  /** Users that were finished before. */
+  readonly present: number;
+  /** Users that are put off: their token is being renewed, or 1upHealth does not answer. */
+  readonly waiting: number;
+  /** Users that cannot be exported as they are. */
+  readonly failed: number;
+  /** Resources and files that this call has written. */
+  readonly resources: number;
+  readonly files: number;
+  /** When it ends if it goes on at this pace; `null`: that is not known. */
+  readonly endsAt: Date | null;
+}
+
+/** A user that an export has not finished. */
+export interface UnexportedUser {
+  readonly appUserId: string;
+  readonly code: ErrorCode;
+  /** The reason in words, without the user's id. */
+  readonly why: string;
+}
+
+/** The result of {@link LeaveVerbs.exportMany}. */
+export interface ExportSummary extends ExportProgress {
+  /**
+   * Files with fewer resources than the `total` that 1upHealth named for them, after a second reading: it may count some
+   * that it does not show.
+   */
+  readonly short: number;
+  /** The first hundred users that it has not finished, waiting or failed. */
+  readonly unfinished: readonly UnexportedUser[];
+}

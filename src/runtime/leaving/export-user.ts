@@ -1,0 +1,131 @@
+/**
+ * Exports one user: file by file, and then the mark in its record.
+ *
+ * @module
+ */
+import { isPurging, type UserState } from "../../../machines/index.ts";
+import { LifecycleError } from "../../errors.ts";
+import { capabilitiesOf } from "../../fhir/capabilities.ts";
+import type { FhirVersion } from "../../fhir/fhir-version.ts";
+import type { AnyWalk } from "../../fhir/pages/fhir-walk.ts";
+import { keptExports } from "../../store/envelope.ts";
+import type { Engine } from "../engine/engine.ts";
+import { loadUser } from "../engine/load-user.ts";
+import { notUsable } from "../engine/user-errors.ts";
+import { confirmNumber } from "../operations/confirm-number.ts";
+import { fhirOf, type FhirParts } from "../operations/fhir-of.ts";
+import type { User } from "../user/user.ts";
+import { changeRecord } from "./change-record.ts";
+import type { ExportFile, ExportWriter } from "./export-options.ts";
+import { fillFile, type Filled } from "./fill-file.ts";
+
+/** What an export is about. */
+export interface Exported {
+  readonly name: string;
+  readonly writer: ExportWriter;
+  readonly versions: readonly FhirVersion[];
+  /** `undefined`: all that 1upHealth declares as searchable. */
+  readonly types: readonly string[] | undefined;
+}
+
+/** How long the confirmation of a number is waited for, ms. */
+const confirmMs = 30_000;
+
+/** Numbers whose files are being written: two users here may share one. */
+export type InHand = Map<number, Promise<unknown>>;
+
+/** Whether this export has finished the user. */
+export function isExported({ exports }: User, name: string): boolean {
+  return exports.some(([one]) => one === name);
+}
+
+/**
+ * Writes the user's files that are not whole yet, and marks the user. `wrote` is called after each file. Resolves with
+ * false if the user was exported before.
+ *
+ * @throws {LifecycleError} `USER_OFFBOARDED`, `USER_NOT_READY`; as a FHIR search; what the writer throws; the signal's reason
+ */
+export async function exportUser(
+  parts: FhirParts,
+  id: string,
+  exported: Exported,
+  inHand: InHand,
+  wrote: (filled: Filled) => void,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { engine } = parts;
+  const { user } = await loadUser(engine, id);
+  if (isExported(user, exported.name)) return false;
+  const { state } = user.position;
+  const { oneupUserId } = user.position.context;
+  const hasFailed = state === "failed";
+  if (isGone(state) || (hasFailed && oneupUserId === null)) throw notUsable(engine, user);
+  if (oneupUserId === null) throw unnamed(engine, id);
+  const deadline = { until: engine.clock.monotonic() + confirmMs, signal };
+  await confirmNumber(engine, user, "export", deadline); // its files are named by the number
+  const before = inHand.get(oneupUserId);
+  const own = (async () => {
+    await before?.catch(() => {});
+    const as = hasFailed ? "client" : "user"; // a failed user has no grant
+    for (const version of exported.versions) {
+      const fhir = fhirOf(parts, id, version, { as });
+      for (const type of exported.types ?? (await searchable(version))) {
+        const search = (cursor: string | undefined): AnyWalk =>
+          fhir.searchAll(type as never, {}, { cursor, signal }) as unknown as AnyWalk; // checked to be a type
+        const filled = await write(exported.writer, { oneupUserId, version, type }, search, signal);
+        if (filled !== null) wrote(filled);
+      }
+    }
+    await mark(engine, id, exported.name, signal);
+  })();
+  inHand.set(oneupUserId, own);
+  try {
+    await own;
+  } finally {
+    if (inHand.get(oneupUserId) === own) inHand.delete(oneupUserId);
+  }
+  return true;
+}
+
+/** Writes one file; `null`: it is there. */
+async function write(
+  writer: ExportWriter,
+  file: ExportFile,
+  search: (cursor: string | undefined) => AnyWalk,
+  signal: AbortSignal,
+): Promise<Filled | null> {
+  signal.throwIfAborted();
+  const opened = await writer.open(file);
+  try {
+    return opened.isWhole ? null : await fillFile(opened, search, () => signal.throwIfAborted());
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Once all files are durable. A user that was offboarded meanwhile may have lost data before it was read. */
+async function mark(engine: Engine, id: string, name: string, signal: AbortSignal): Promise<void> {
+  await changeRecord(engine, id, { verb: "export a user", signal }, (user) => {
+    if (isGone(user.position.state)) throw notUsable(engine, user);
+    if (isExported(user, name)) return null;
+    return { ...user, exports: [...user.exports, [name, engine.clock.now()] as const].slice(-keptExports) };
+  });
+}
+
+function isGone(state: UserState): boolean {
+  return state === "offboarded" || isPurging(state);
+}
+
+/** The types that 1upHealth declares as searchable. */
+async function searchable(version: FhirVersion): Promise<readonly string[]> {
+  const { types } = await capabilitiesOf(version);
+  return [...types].filter(([, { interactions }]) => interactions.has("search-type")).map(([type]) => type);
+}
+
+function unnamed({ sealer }: Engine, id: string): LifecycleError {
+  return new LifecycleError(
+    "USER_NOT_READY",
+    `Cannot export user ${sealer.alias(id)}: 1upHealth has not named its number yet`,
+    { retryable: true },
+  );
+}

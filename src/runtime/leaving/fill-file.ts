@@ -1,0 +1,84 @@
+/**
+ * What one file of an export is filled with: the pages of one search, each resource once.
+ *
+ * @module
+ */
+import { isLifecycleError } from "../../errors.ts";
+import type { AnyPage } from "../../fhir/pages/fhir-page.ts";
+import type { AnyWalk } from "../../fhir/pages/fhir-walk.ts";
+import { parseFhirJson, stringifyFhirJson } from "../../fhir/lossless-json.ts";
+import { field } from "../../http/json.ts";
+import type { OpenExportFile } from "./export-options.ts";
+
+/** A search from a cursor on. */
+export type Search = (cursor: string | undefined) => Pick<AnyWalk, "pages">;
+
+/** What was written. `isShort`: fewer than 1upHealth's total, after a second reading too. */
+export interface Filled {
+  readonly resources: number;
+  readonly isShort: boolean;
+}
+
+/** Fills and finishes the file. `before` is called before each write, and throws to end it. */
+export async function fillFile(file: OpenExportFile, search: Search, before: () => void): Promise<Filled> {
+  const seen = new Set<string>();
+  /** Lines in the file, and those of them that this call has written. */
+  let lines = 0;
+  let resources = 0;
+  let cursor = file.cursor ?? undefined;
+  for await (const line of file.lines()) {
+    lines++;
+    const id = idOf(parseFhirJson(line));
+    if (id !== null) seen.add(id);
+  }
+  let total: number | undefined;
+  let resumed = cursor !== undefined;
+
+  async function restart(): Promise<void> {
+    await file.restart();
+    seen.clear();
+    [cursor, total, resumed, lines, resources] = [undefined, undefined, false, 0, 0];
+  }
+
+  async function write({ resources: found, total: named, nextCursor }: AnyPage): Promise<void> {
+    before();
+    const added: string[] = [];
+    for (const resource of found) {
+      const id = idOf(resource);
+      if (id !== null && seen.has(id)) continue;
+      if (id !== null) seen.add(id);
+      added.push(`${stringifyFhirJson(resource)}\n`);
+    }
+    await file.append(added.join(""), nextCursor ?? null);
+    resources += added.length;
+    lines += added.length;
+    total = named ?? total;
+    resumed = false; // the server accepts the cursor
+  }
+
+  for (let again = false; ;) {
+    try {
+      for await (const page of search(cursor).pages()) await write(page);
+    } catch (error) {
+      // A cursor may have expired at 1upHealth: then this file begins anew.
+      if (!resumed || !isLifecycleError(error, "FHIR_REFUSED")) throw error;
+      await restart();
+      continue;
+    }
+    const isShort = total !== undefined && lines < total;
+    // Resources may have moved from page to page meanwhile, or since an earlier process stopped.
+    if (isShort && !again) {
+      again = true;
+      await restart();
+      continue;
+    }
+    before();
+    await file.finish();
+    return { resources, isShort };
+  }
+}
+
+function idOf(resource: unknown): string | null {
+  const id = field(resource, "id");
+  return typeof id === "string" ? id : null;
+}

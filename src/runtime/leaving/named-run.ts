@@ -1,0 +1,138 @@
+/**
+ * Exports and leaves by their names, in the account's record. The process that began a name last goes on with it; one
+ * that began it before notices that and ends. So no clock decides, and a process that was killed blocks no other one.
+ *
+ * @module
+ */
+import { randomName } from "../../clock.ts";
+import { LifecycleError } from "../../errors.ts";
+import type { Json } from "../../store/contract.ts";
+import { isCount, isObject, isTime } from "../../store/guards.ts";
+import type { Engine } from "../engine/engine.ts";
+
+/** What the account's record holds of a name. */
+export interface RunRecord {
+  readonly what: "export" | "leave";
+  /** The process that began it last: a random text. */
+  readonly by: string;
+  /** When it was begun for the first time, ms since 1970. */
+  readonly at: number;
+  /** Where an export writes, as its writer names it; `null`: not named. */
+  readonly target: string | null;
+  /** The users of a leave, once all of them are marked; `null` until then. */
+  readonly count: number | null;
+}
+
+/** Names that the account's record keeps: the latest ones. */
+const keptRuns = 64;
+
+/** An export or a leave that this process goes on with. */
+export interface NamedRun {
+  readonly record: RunRecord;
+  /** @throws {LifecycleError} `TAKEN_OVER` if another process has begun the name; `STORE_UNAVAILABLE` */
+  refuseTakenOver(): Promise<void>;
+  /** Notes that all users of a leave are marked. @throws as {@link refuseTakenOver} */
+  note(count: number): Promise<void>;
+}
+
+/** The record of a name; `null`: it was never begun. @throws {LifecycleError} `STORE_UNAVAILABLE` */
+export async function findRun(
+  { store }: Engine,
+  what: RunRecord["what"],
+  name: string,
+): Promise<RunRecord | null> {
+  const found = await store.account.load();
+  return runsIn(found?.value ?? null).get(keyOf(what, name)) ?? null;
+}
+
+/**
+ * Begins the name, or goes on with it.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION` if it was begun with another target; `STORE_UNAVAILABLE`
+ */
+export async function beginRun(
+  engine: Engine,
+  what: RunRecord["what"],
+  name: string,
+  target: string | null = null,
+): Promise<NamedRun> {
+  const key = keyOf(what, name);
+  const by = randomName(engine.clock);
+  let record = await changeRuns(engine, key, (before) => {
+    if (before !== undefined && before.target !== target)
+      throw new LifecycleError(
+        "INVALID_OPTION",
+        `Cannot go on with the ${what} "${name}": write must be where it was begun, got another place; use that one, or another name`,
+      );
+    return { what, by, at: before?.at ?? engine.clock.now(), target, count: before?.count ?? null };
+  });
+
+  return {
+    get record() {
+      return record;
+    },
+    async refuseTakenOver() {
+      if ((await findRun(engine, what, name))?.by !== by) throw takenOver(what, name);
+    },
+    async note(count) {
+      record = await changeRuns(engine, key, (before) => {
+        if (before?.by !== by) throw takenOver(what, name);
+        return { ...before, count };
+      });
+    },
+  };
+}
+
+/** The error when another process has begun the same name, or opened the same files. */
+export function takenOver(what: RunRecord["what"], name: string): LifecycleError {
+  return new LifecycleError(
+    "TAKEN_OVER",
+    `Cannot go on with the ${what} "${name}": another process has begun it since, and goes on with it`,
+  );
+}
+
+async function changeRuns(
+  { store: { account }, clock }: Engine,
+  key: string,
+  change: (before: RunRecord | undefined) => RunRecord,
+): Promise<RunRecord> {
+  for (;;) {
+    const found = await account.load();
+    const value = found?.value ?? null;
+    const runs = runsIn(value);
+    const changed = change(runs.get(key));
+    runs.set(key, changed);
+    const kept = [...runs].toSorted(([, one], [, other]) => one.at - other.at).slice(-keptRuns);
+    const record = isObject(value) ? value : {};
+    const write = {
+      value: { ...record, runs: Object.fromEntries(kept) } as unknown as Json, // plain JSON
+      expectedRevision: found?.revision ?? 0,
+      writeId: randomName(clock),
+    };
+    if (found !== null && (await account.commit(write))) return changed;
+    if (found === null) return changed; // the store was emptied, which the next write notices
+  }
+}
+
+function keyOf(what: RunRecord["what"], name: string): string {
+  return `${what} ${name}`;
+}
+
+/** The runs in the account's record. One that cannot be read is left out: it is begun anew. */
+function runsIn(value: Json): Map<string, RunRecord> {
+  const kept = isObject(value) ? value["runs"] : undefined;
+  const entries: readonly [string, unknown][] = isObject(kept) ? Object.entries(kept) : [];
+  return new Map(entries.filter((entry): entry is [string, RunRecord] => isRun(entry[1])));
+}
+
+function isRun(value: unknown): value is RunRecord {
+  if (!isObject(value)) return false;
+  const { what, by, at, target, count } = value;
+  return (
+    (what === "export" || what === "leave") &&
+    typeof by === "string" &&
+    isTime(at) &&
+    (target === null || typeof target === "string") &&
+    (count === null || isCount(count))
+  );
+}

@@ -1,0 +1,249 @@
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { exportFolder, type ExportWriter, type OpenExportFile } from "oneup-lifecycle";
+import { createTestLifecycle, type TestLifecycle } from "oneup-lifecycle/testing";
+import { describe, expect, it } from "vitest";
+import { afterwards, folder } from "../support/scene.ts";
+
+const types = ["Observation", "Patient"];
+
+/** Users with so many observations each, and one patient with a decimal. */
+async function withData(users: number, observations: number): Promise<TestLifecycle> {
+  const test = await createTestLifecycle({ sandbox: { limit: { calls: Infinity } } });
+  afterwards(() => test.lifecycle.close());
+  for (let number = 0; number < users; number++) {
+    await test.lifecycle.onboard(`user-${number}`);
+    test.sandbox.addResources(`user-${number}`, "r4", resources(observations));
+  }
+  return test;
+}
+
+function* resources(observations: number): Generator<string> {
+  for (let number = 0; number < observations; number++)
+    yield `{"resourceType":"Observation","status":"final","valueQuantity":{"value":${number}.50}}`;
+  yield `{"resourceType":"Patient","multipleBirthInteger":2}`;
+}
+
+/** The files below a folder, with their lines. */
+function filesIn(path: string): Record<string, readonly string[]> {
+  const found: Record<string, readonly string[]> = {};
+  for (const user of readdirSync(path)) {
+    if (user === "export.json") continue;
+    for (const file of readdirSync(join(path, user)))
+      found[`${user}/${file}`] = readFileSync(join(path, user, file), "utf8")
+        .split("\n")
+        .slice(0, -1);
+  }
+  return found;
+}
+
+/** The ids in all files. */
+function idsIn(files: Record<string, readonly string[]>): readonly string[] {
+  return Object.values(files).flatMap((lines) =>
+    lines.map((line) => (JSON.parse(line) as { id: string }).id),
+  );
+}
+
+describe("exportMany()", () => {
+  it("writes one file a user and type, for the owner only, each resource once, with the digits of decimals", async () => {
+    const { lifecycle, sandbox } = await withData(3, 120);
+    const write = join(folder("export"), "deep", "inside");
+    const summary = await lifecycle.exportMany("all", { name: "spring", write, versions: ["r4"], types });
+    expect(summary).toMatchObject({
+      of: 3,
+      exported: 3,
+      failed: 0,
+      waiting: 0,
+      resources: 363,
+      files: 6,
+      unfinished: [],
+    });
+    const files = filesIn(write);
+    const numbers = sandbox.users().map(({ oneupUserId }) => oneupUserId);
+    expect(new Set(Object.keys(files))).toEqual(
+      new Set(numbers.flatMap((number) => types.map((type) => `${number}/r4.${type}.ndjson`))),
+    );
+    const ids = idsIn(files);
+    expect(ids).toHaveLength(363);
+    expect(new Set(ids).size).toBe(363);
+    expect(files[`${numbers[0]}/r4.Observation.ndjson`]?.[7]).toContain('"value":7.50');
+    if (process.platform === "win32") return;
+    const modeOf = (...path: string[]): number => statSync(join(write, ...path)).mode & 0o777;
+    expect([modeOf(), modeOf(String(numbers[0]))]).toEqual([0o700, 0o700]);
+    expect(modeOf(String(numbers[0]), "r4.Patient.ndjson")).toBe(0o600);
+  });
+
+  it("leaves finished users as they are, makes no call for them, and exports those that came since", async () => {
+    const { lifecycle, sandbox } = await withData(2, 1);
+    const write = folder("export");
+    const options = { name: "spring", write, types };
+    await lifecycle.exportMany(["user-0", "user-0", ""], options);
+    const calls = sandbox.journal.count("fhir.search");
+    expect(await lifecycle.exportMany(["user-0"], options)).toMatchObject({ exported: 0, present: 1 });
+    expect(sandbox.journal.count("fhir.search")).toBe(calls);
+    expect(await lifecycle.exportMany("all", options)).toMatchObject({
+      exported: 1,
+      present: 1,
+      resources: 2,
+    });
+  });
+
+  it("names the users that it cannot export, and ends though one failed before it was created", async () => {
+    const { lifecycle, arrange } = await withData(2, 1);
+    await lifecycle.offboard("user-1");
+    await arrange("cyd", "failed");
+    const summary = await lifecycle.exportMany("all", { name: "spring", write: folder("export"), types });
+    expect(summary).toMatchObject({ exported: 1, failed: 2 });
+    expect(summary.unfinished.map(({ appUserId, code }) => [appUserId, code])).toEqual(
+      expect.arrayContaining([["user-1", "USER_OFFBOARDED"]]),
+    );
+  });
+
+  it("goes on where it stopped when the disk was full, and leaves nothing else behind", async () => {
+    const { lifecycle, sandbox } = await withData(1, 350);
+    const write = folder("export");
+    const options = { name: "spring", versions: ["r4"], types } as const;
+    const full = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+    let appends = 0;
+    const writer = altered(exportFolder(write), (file) => ({
+      ...file,
+      append(lines, cursor) {
+        if (++appends === 3) throw full;
+        return file.append(lines, cursor);
+      },
+    }));
+    await expect(lifecycle.exportMany("all", { ...options, write: writer })).rejects.toBe(full);
+    const before = sandbox.journal.count("fhir.search");
+    expect(await lifecycle.exportMany("all", { ...options, write })).toMatchObject({ exported: 1 });
+    expect(sandbox.journal.count("fhir.search") - before).toBe(3); // the third page, the last one, and the patient
+    const files = filesIn(write);
+    expect(Object.keys(files)).toHaveLength(2);
+    expect(new Set(idsIn(files)).size).toBe(351);
+    expect(idsIn(files)).toHaveLength(351);
+  });
+
+  it("holds no resource twice though a page brings it again, and none is missing after a deletion", async () => {
+    const { lifecycle, sandbox } = await withData(1, 250);
+    const write = folder("export");
+    let page = 0;
+    const ids: string[] = [];
+    const writer = altered(exportFolder(write), (file) => ({
+      ...file,
+      async append(lines, cursor) {
+        await file.append(lines, cursor);
+        for (const line of lines.split("\n").slice(0, -1)) ids.push((JSON.parse(line) as { id: string }).id);
+        if (++page === 1) await lifecycle.fhir("user-0", "r4").delete("Observation", ids[0] ?? "");
+      },
+    }));
+    await lifecycle.exportMany("all", { name: "spring", write: writer, versions: ["r4"], types });
+    const files = filesIn(write);
+    const found = idsIn(files);
+    expect(new Set(found).size).toBe(found.length);
+    const walk = lifecycle.fhir("user-0", "r4").searchAll("Observation");
+    for await (const { id } of walk) expect(found).toContain(id);
+    expect(sandbox.journal.count("fhir.search")).toBeGreaterThan(3);
+  });
+
+  it("ends when another process begins it, without a word in the files of that one", async () => {
+    const { lifecycle } = await withData(2, 350);
+    const write = folder("export");
+    const options = { name: "spring", versions: ["r4"], types } as const;
+    let second: Promise<unknown> | undefined;
+    const writer = altered(exportFolder(write), (file) => ({
+      ...file,
+      async append(lines, cursor) {
+        await file.append(lines, cursor);
+        second ??= lifecycle.exportMany("all", { ...options, write });
+        await second;
+      },
+    }));
+    await expect(
+      lifecycle.exportMany("all", { ...options, write: writer, concurrency: 1 }),
+    ).rejects.toMatchObject({
+      code: "TAKEN_OVER",
+    });
+    expect(await second).toMatchObject({ exported: 2 });
+    const ids = idsIn(filesIn(write));
+    expect([ids.length, new Set(ids).size]).toEqual([702, 702]);
+  });
+
+  it("does not mark a user that is offboarded meanwhile", async () => {
+    const { lifecycle } = await withData(1, 10);
+    const writer = altered(exportFolder(folder("export")), (file) => ({
+      ...file,
+      async finish() {
+        await file.finish();
+        await lifecycle.offboard("user-0");
+      },
+    }));
+    const options = { name: "spring", versions: ["r4"], types: ["Patient"] } as const;
+    const summary = await lifecycle.exportMany("all", { ...options, write: writer });
+    expect(summary).toMatchObject({ exported: 0, failed: 1 });
+  });
+
+  it("puts users off whose token is not there yet, and exports them once it is", async () => {
+    const { lifecycle, sandbox, clock } = await withData(2, 1);
+    await clock.advance(3 * 3_600_000);
+    sandbox.fail({ call: "refreshToken", appUserId: "user-0", status: 503, times: 3 });
+    const seen: number[] = [];
+    const onProgress = ({ waiting }: { readonly waiting: number }): void => void seen.push(waiting);
+    const summary = await lifecycle.exportMany("all", {
+      name: "spring",
+      write: folder("export"),
+      types,
+      onProgress,
+    });
+    expect(summary).toMatchObject({ exported: 2, waiting: 0 });
+  });
+
+  it.each([
+    { types: ["../Patient"] },
+    { types: ["Patient/.."] },
+    { types: [] },
+    { versions: ["r5"] },
+    { name: "a/b" },
+    { write: "" },
+    { concurrency: 0 },
+  ])("refuses %o", async (wrong) => {
+    const { lifecycle } = await createTestLifecycle();
+    const options = { name: "spring", write: "nowhere", ...wrong } as Parameters<
+      typeof lifecycle.exportMany
+    >[1];
+    await expect(lifecycle.exportMany("all", options)).rejects.toMatchObject({ code: "INVALID_OPTION" });
+  });
+
+  it("refuses a folder with something else in it, that of another export, and another folder", async () => {
+    const { lifecycle } = await withData(1, 1);
+    const [used, spring, other] = [folder("export"), folder("export"), folder("export")];
+    writeFileSync(join(used, "letter.txt"), "");
+    const refused = { code: "INVALID_OPTION" };
+    const exporting = (name: string, write: string): Promise<unknown> =>
+      lifecycle.exportMany("all", { name, write, types });
+    await expect(exporting("spring", used)).rejects.toMatchObject(refused);
+    await exporting("spring", spring);
+    await expect(exporting("summer", spring)).rejects.toMatchObject(refused);
+    await expect(exporting("spring", other)).rejects.toMatchObject(refused);
+    if (process.platform === "win32") return;
+    chmodSync(spring, 0o755);
+    await expect(exporting("spring", spring)).rejects.toMatchObject(refused);
+  });
+
+  it("refuses to write a file that would lie elsewhere", async () => {
+    const path = folder("export");
+    mkdirSync(join(path, "inside"));
+    const writer = exportFolder(join(path, "inside"));
+    await writer.begin("spring");
+    for (const file of [
+      { oneupUserId: 1, version: "r4", type: "../../Patient" },
+      { oneupUserId: "../1", version: "r4", type: "Patient" },
+      { oneupUserId: 1, version: "../r4", type: "Patient" },
+    ])
+      await expect(writer.open(file as never)).rejects.toMatchObject({ code: "INVALID_OPTION" });
+    expect(readdirSync(path)).toEqual(["inside"]);
+  });
+});
+
+/** The same writer with other files. */
+function altered(writer: ExportWriter, alter: (file: OpenExportFile) => OpenExportFile): ExportWriter {
+  return { ...writer, open: async (file) => alter(await writer.open(file)) };
+}
