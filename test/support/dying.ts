@@ -7,6 +7,7 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Store, StoreAdapter, Transport } from "oneup-lifecycle";
+import { isMovable, type Transfer } from "../../src/store/movable.ts";
 
 /** An instant: before or after the n-th (from 1) store write or HTTP call. */
 export interface Instant {
@@ -104,8 +105,26 @@ export function dyingStore(
           },
         }),
         account: { ...store.account, commit: write(store.account.commit) },
+        ...(isMovable(store) && { transfer: dyingTransfer(store.transfer, write) }),
       };
     },
+  };
+}
+
+/** The verbs of a move. */
+function dyingTransfer(
+  transfer: Transfer,
+  write: <A extends unknown[], T>(verb: (...args: A) => Promise<T>) => (...args: A) => Promise<T>,
+): Transfer {
+  const { complete } = transfer;
+  return {
+    ...transfer,
+    seat: write(transfer.seat),
+    writeRows: write(transfer.writeRows),
+    writeLog: write(transfer.writeLog),
+    writeEvents: write(transfer.writeEvents),
+    ...(complete && { complete: write(complete) }),
+    clear: write(transfer.clear),
   };
 }
 
