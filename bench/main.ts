@@ -32,7 +32,8 @@ const ofEvents = ["ratio.alone", "commits_per_s.alone", "ratio.together", "commi
 const ofInspector = ["first.growth", "users.growth", "next.growth", "pages.20", "first", "users", "next"];
 const outcomes = ["created_twice", "failed", "lost", "all_done_s"];
 const ofExport = ["missing", "twice", "rss", "calls_per_s"];
-const legs = ["lmdb.postgres", "postgres.redis", "redis.lmdb"];
+const legs = ["lmdb.postgres", "postgres.redis", "redis.lmdb"].map((leg) => `users_per_s.${leg}`);
+const ofMove = [...legs, "lost", "calls", "digests", "rss"];
 const counts = ["max_in_window", "refused", "used"];
 const atSizes = ["growth", "inspect", "rss", "grant", "counts", "forecast"];
 const measurables: readonly Measurable[] = [
@@ -65,7 +66,7 @@ const measurables: readonly Measurable[] = [
   { names: ofEvents.map((what) => `events.postgres.${what}`), take: eventsOnPostgres },
   { names: ofInspector.map((what) => `inspector.${what}`), take: inspectorOnLmdb },
   { names: ofExport.map((what) => `export.${what}`), take: exportKilled },
-  { names: legs.map((leg) => `move.users_per_s.${leg}`), take: moveAround },
+  { names: ofMove.map((what) => `move.${what}`), take: moveAround },
   { names: ["import.ms"], take: importTime },
   { names: ["testkit.ms"], take: testkit },
 ];

@@ -17,9 +17,7 @@ if (!existsSync(fileURLToPath(frontDoor))) {
 }
 
 /** An application's imports, from the built files. The types are those of the source. */
-export const { createLifecycle, keyFile, moveStore }: typeof import("oneup-lifecycle") = await import(
-  frontDoor.href
-);
+export const { createLifecycle, keyFile }: typeof import("oneup-lifecycle") = await import(frontDoor.href);
 export const { createSandbox }: typeof import("oneup-lifecycle/sandbox") = await import(
   new URL("src/sandbox/index.js", built).href
 );

@@ -20,6 +20,7 @@ const patient = JSON.stringify({
 
 const latencyMs = Number(process.argv[2]);
 let users = 0;
+let calls = 0;
 
 const server = createServer((request, response) => {
   request.resume();
@@ -31,6 +32,7 @@ const server = createServer((request, response) => {
 
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const { url = "" } = request;
+  calls++;
   const body = url === "/oauth2/token" ? tokens() : url.startsWith("/r4/") ? patient : createdUser();
   response.writeHead(200, { "content-type": "application/json", "content-length": body.length });
   response.end(body);
@@ -60,4 +62,5 @@ server.listen(0, "127.0.0.1", () => {
   if (process.send === undefined) console.log(url);
   else process.send(url);
 });
+process.on("message", () => process.send?.(calls));
 process.on("disconnect", () => process.exit(0));

@@ -11,6 +11,8 @@ import { fileURLToPath } from "node:url";
 export interface Provider {
   /** `http://127.0.0.1:…` */
   readonly url: string;
+  /** The number of calls that it has answered. */
+  calls(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -20,6 +22,11 @@ export async function startProvider(latencyMs: number): Promise<Provider> {
   const [url] = (await Promise.race([once(server, "message"), failed(once(server, "exit"))])) as [string];
   return {
     url,
+    async calls() {
+      const answer = once(server, "message");
+      server.send("calls");
+      return Number((await answer)[0]);
+    },
     async close() {
       const exit = once(server, "exit");
       server.disconnect(); // it then exits by itself, as it does when this process dies

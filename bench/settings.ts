@@ -14,6 +14,8 @@ export interface Effort {
   readonly rampMs: number;
   /** Users in the store when access tokens are requested from it. */
   readonly storedUsers: number;
+  /** Users that move from store to store. */
+  readonly movedUsers: number;
   /** Users that are onboarded to measure memory. */
   readonly importedUsers: number;
   /** Users whose resources are exported. */
@@ -34,6 +36,7 @@ export const thorough: Effort = {
   roundMs: 2_000,
   rampMs: 300,
   storedUsers: 20_000,
+  movedUsers: 100_000,
   importedUsers: 20_000,
   exportedUsers: 2_000,
   imports: 9,
@@ -48,6 +51,7 @@ export const quick: Effort = {
   roundMs: 700,
   rampMs: 200,
   storedUsers: 4_000,
+  movedUsers: 4_000,
   importedUsers: 4_000,
   exportedUsers: 300,
   imports: 3,

@@ -10,7 +10,7 @@ import type { KeptRows, MovableStore } from "../../store/movable.ts";
 import type { KeptLog } from "../../store/slot-log.ts";
 import type { Contents } from "./contents.ts";
 import type { MoveSummary } from "./move-options.ts";
-import { eventsText, logText, redated, textOf } from "./row-text.ts";
+import { eventsText, logText, redated, textOf, textsOf } from "./row-text.ts";
 import { ContentDigest, HeldDigest, Tally, type Watching } from "./tally.ts";
 
 /** The limits whose logs move. */
@@ -72,13 +72,13 @@ export async function compare(sides: Sides, watching: Watching): Promise<Found> 
   const [digest, held] = [new ContentDigest(contents), new HeldDigest()];
   for await (const rows of rowPages(from)) {
     const there = await to.transfer.rowsOf(idsOf(rows));
-    const others = differing(sides, rows, there);
+    const texts = textsOf(there);
+    const others = differing(sides, rows, there, texts);
     if (others.length > 0) throw differs(`${others.length} of its users`);
     for (const [, row] of there) if (!("renamedTo" in row)) contents.noteHeld(row.value);
     const fresh = tally.rows(rows);
     digest.addRows(fresh);
-    const ids = new Set(idsOf(fresh));
-    held.addRows(there.filter(([id]) => ids.has(id)));
+    held.addRows(fresh.map(([id]) => [id, texts.get(id) ?? ""]));
   }
   for await (const page of eventPages(from)) {
     const there = await eventsBehind(to, page.after);
@@ -101,7 +101,7 @@ export async function compare(sides: Sides, watching: Watching): Promise<Found> 
 export async function heldBy(store: MovableStore, watching: Watching): Promise<string> {
   const tally = await Tally.of("compare", store, watching);
   const held = new HeldDigest();
-  for await (const rows of rowPages(store)) held.addRows(tally.rows(rows));
+  for await (const rows of rowPages(store)) held.addRows(textsOf(tally.rows(rows)));
   for await (const { events } of eventPages(store)) {
     held.addEvents(events);
     tally.countEvents(events);
@@ -153,10 +153,19 @@ function idsOf(rows: KeptRows): readonly string[] {
   return rows.map(([id]) => id);
 }
 
-/** The rows of the first store that are missing in the second, or different there. */
-function differing({ byMs, contents }: Sides, rows: KeptRows, there: KeptRows): KeptRows {
-  const texts = new Map(there.map(([id, row]) => [id, textOf(contents.compared(id, row))]));
-  return rows.filter(([id, row]) => texts.get(id) !== textOf(redated(contents.compared(id, row), byMs)));
+/** The rows of the first store that are missing in the second, or different there. `texts`: those of the second. */
+function differing(
+  { byMs, contents }: Sides,
+  rows: KeptRows,
+  there: KeptRows,
+  texts: ReadonlyMap<string, string> = textsOf(there),
+): KeptRows {
+  const compared = there.map(([id, row]) => {
+    const open = contents.compared(id, row);
+    return [id, open === row ? texts.get(id) : textOf(open)] as const;
+  });
+  const others = new Map(compared);
+  return rows.filter(([id, row]) => others.get(id) !== textOf(redated(contents.compared(id, row), byMs)));
 }
 
 function eventsIn(page: EventPage, contents: Contents): string {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { EventOutbox, Slot } from "../../store/contract.ts";
+import type { KeptRows } from "../../store/movable.ts";
 import type { Row, Tombstone } from "../../store/row-rules.ts";
 import type { KeptLog } from "../../store/slot-log.ts";
 
@@ -30,6 +31,11 @@ export function textOf(row: Row | Tombstone): string {
   const leased = lease && [lease.id, lease.owner, lease.until];
   const slot = took === undefined ? null : [took.limit, took.windowMs, took.lane, took.at];
   return JSON.stringify([revision, writeId, state, dueAt, lane, waitsSince, leased, staleAt, slot, value]);
+}
+
+/** {@link textOf} rows by their ids. */
+export function textsOf(rows: KeptRows): Map<string, string> {
+  return new Map(rows.map(([id, row]) => [id, textOf(row)]));
 }
 
 /** Events, and the highest numbers given and trimmed, as text. */

@@ -9,7 +9,7 @@ import type { StoredEvent } from "../../store/contract.ts";
 import type { KeptRows, MovableStore } from "../../store/movable.ts";
 import type { Contents } from "./contents.ts";
 import type { MoveOptions, MoveProgress, MoveSummary } from "./move-options.ts";
-import { eventsText, textOf } from "./row-text.ts";
+import { eventsText } from "./row-text.ts";
 
 /** The options that are needed to report. */
 export type Watching = Pick<MoveOptions, "onProgress" | "signal">;
@@ -124,8 +124,8 @@ export class ContentDigest {
 export class HeldDigest {
   readonly #digest = new Digest((text) => createHash("sha256").update(text).digest());
 
-  addRows(rows: KeptRows): void {
-    for (const [id, row] of rows) this.#digest.add(`${JSON.stringify(id)} ${textOf(row)}`);
+  addRows(texts: Iterable<readonly [id: string, text: string]>): void {
+    for (const [id, text] of texts) this.#digest.add(`${JSON.stringify(id)} ${text}`);
   }
 
   addEvents(events: readonly StoredEvent[]): void {
