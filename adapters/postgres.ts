@@ -12,7 +12,6 @@ import type {
   Committed,
   Counts,
   Forecast,
-  Loaded,
   Slot,
   Store,
   StoreAdapter,
@@ -20,7 +19,7 @@ import type {
 } from "../src/store/contract.ts";
 import type { MovableStore } from "../src/store/movable.ts";
 import { keyvView, sharedBackend, type KeyvView } from "../src/store/keyv-view.ts";
-import { encodeValue, shown } from "../src/store/row-rules.ts";
+import { encodeValue } from "../src/store/row-rules.ts";
 import { ServerTime, type Behind } from "../src/store/server-time.ts";
 import { ahead, none, served, waitedMs } from "../src/store/lane-scheduler.ts";
 import { opened } from "../src/store/slot-log.ts";
@@ -31,17 +30,23 @@ import { keyvBackend } from "./postgres/keyv-backend.ts";
 import { targetOf, type Where } from "./postgres/links.ts";
 import { look, migrate, quoted } from "./postgres/migrate.ts";
 import { postgresOutbox } from "./postgres/outbox.ts";
+import { postgresJoins } from "./postgres/joins.ts";
 import {
+  batchOf,
+  claimedOf,
   idsOf,
   limitOf,
+  loaded,
   logOf,
-  rowOf,
   valuesOf,
   writeOf,
+  type Found,
+  type SentBatch,
   type SentRow,
+  type Told,
   type Write,
 } from "./postgres/rows.ts";
-import { versionWithEvents, versionWithTimes } from "./postgres/tables.ts";
+import { versionWithEvents, versionWithJoins, versionWithTimes } from "./postgres/tables.ts";
 import { postgresTransfer } from "./postgres/transfer.ts";
 
 export type { PostgresClient, PostgresPool, Statement, Where } from "./postgres/links.ts";
@@ -168,9 +173,6 @@ function invalid(rule: string, value: unknown): LifecycleError {
   return new LifecycleError("INVALID_OPTION", `Cannot use a PostgreSQL store: ${rule}, not ${String(value)}`);
 }
 
-/** The result of `claim_users` and `grant_users`: the server's time, when to ask again, and the rows. */
-type SentBatch<Each> = readonly [now: number, nextInMs: number | null, claimed: readonly Each[] | null];
-
 function postgresStore(
   connection: Connection,
   s: string,
@@ -185,23 +187,29 @@ function postgresStore(
     doing,
     repeatable,
   });
+  const joins = postgresJoins(connection, s, account, version);
+  /** Also tells whether there are users to take in, as they were before the answer was read. */
+  const telling = (doing: Verb["doing"], repeatable: boolean, call: string): Verb => ({
+    ...verb(doing, repeatable, call),
+    text: `SELECT ${joins.areThere} AS joins, ${s}.${call} AS answer`,
+  });
   const verbs = {
-    load: verb("read", true, "load_users($1, $2)"),
+    load: telling("read", true, "load_users($1, $2)"),
     commit: verb("write to", true, "commit_users($1, $2, $3, $4, $5)"), // idempotent by its writeId
     erase: verb("write to", true, "erase_users($1, $2, $3, $4)"),
-    claim: verb("write to", false, "claim_users($1, $2, $3, $4, $5, $6)"),
+    claim: telling("write to", false, "claim_users($1, $2, $3, $4, $5, $6)"),
     correctRows: verb("write to", false, "put_right($1, $2, $3, $4)"),
-    grant: verb(
+    grant: telling(
       "write to",
       false,
       "grant_users($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     ),
     take: verb("write to", false, "take_slot($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"),
     end: verb("write to", false, "end_slot($1, $2, $3, $4, $5, $6)"),
-    forecast: verb("read", true, "forecast($1, $2)"),
-    page: verb("read", true, "page_users($1, $2, $3, $4)"),
-    counts: verb("read", true, "count_users($1)"),
-    tally: verb("read", true, "tally_users($1)"),
+    forecast: telling("read", true, "forecast($1, $2)"),
+    page: telling("read", true, "page_users($1, $2, $3, $4)"),
+    counts: telling("read", true, "count_users($1)"),
+    tally: telling("read", true, "tally_users($1)"),
     loadAccount: verb("read", true, "load_account($1)"),
     commitAccount: verb("write to", true, "commit_account($1, $2, $3, $4, $5)"),
     probe: {
@@ -214,6 +222,13 @@ function postgresStore(
   /** Results have the shape that the functions in `verbs.ts` return. */
   const ask = <Answer>(which: Verb, ...values: unknown[]): Promise<Answer> =>
     connection.ask(which, [account, ...values]) as Promise<Answer>;
+  /** Reads, once more where users had to be taken in. */
+  const read = async <Answer>(which: Verb, ...values: unknown[]): Promise<Answer> => {
+    const first = await ask<Told<Answer>>(which, ...values);
+    const again =
+      first.joins && (await joins.takeInAll()) ? await ask<Told<Answer>>(which, ...values) : first;
+    return again.answer;
+  };
 
   const commits = new Batches<Write, Committed>(
     connection,
@@ -227,21 +242,32 @@ function postgresStore(
     // (max_locks_per_transaction).
     { most: 48, flights: 2 },
   );
-  const loads = new Batches<string, { readonly now: number; readonly row: SentRow | undefined }>(
+  const loads = new Batches<string, Found>(
     connection,
     {
       verb: verbs.load,
       ids: () => [],
       values: (ids) => [account, JSON.stringify([...new Set(ids)])],
       answers(reply, ids) {
-        const [now, rows] = reply as readonly [number, readonly SentRow[] | null];
+        const { joins, answer } = reply as Told<readonly [number, readonly SentRow[] | null]>;
+        const [now, rows] = answer;
         time.observe(now);
         const found = new Map(rows?.map((row) => [row[0], row]));
-        return ids.map((id) => ({ now, row: found.get(id) }));
+        return ids.map((id) => ({ now, row: found.get(id), joins }));
       },
     },
     { most: 128, flights: 2 },
   );
+  /** A batch of users; once users were taken in, there may be more at once. */
+  const batch = async <Each>(
+    asked: Promise<Told<SentBatch<Each>>>,
+    decode: (now: number, each: Each) => readonly Claimed[],
+  ): Promise<Batch> => {
+    const { joins: areThere, answer } = await asked;
+    time.observe(answer[0]);
+    const hasMore = areThere && (await joins.takeInAll());
+    return { ...batchOf(answer, decode), ...(hasMore && { nextInMs: 0 }) };
+  };
   const endSlot = async (kind: "settle" | "back", { limit, windowMs, lane, at }: Slot): Promise<void> => {
     await ask(verbs.end, kind, limit, windowMs, lane, at);
   };
@@ -253,31 +279,30 @@ function postgresStore(
   };
 
   const counts = async (): Promise<Readonly<Record<string, number>>> =>
-    (await ask<Readonly<Record<string, number>> | null>(verbs.counts)) ?? {};
-
+    (await read<Readonly<Record<string, number>> | null>(verbs.counts)) ?? {};
   return {
-    load: async (id) => loaded(id, await loads.ask(id)),
+    async load(id) {
+      const found = await loads.ask(id);
+      if (!found.joins) return loaded(id, found);
+      const isTakenIn = await joins.takeIn(id, found.row === undefined);
+      return loaded(id, isTakenIn ? await loads.ask(id) : found);
+    },
+    join: joins.join,
     commit: async (commit) => commits.ask(writeOf({ commit })),
     move: async (move) => commits.ask(writeOf(move)),
     erase: async ({ ids, to, identity = null }) => void (await ask(verbs.erase, ids, [...ids, to], identity)),
     async claim({ limit, lease, identity = null }) {
       if (time.behind !== null) await correctRows(time.behind);
-      const batch = await ask<SentBatch<SentRow>>(
-        verbs.claim,
-        limit,
-        lease.id,
-        lease.owner,
-        lease.ms,
-        identity,
-      );
-      return batchOf(batch, time, (now, row) => claimedOf(row, null, now));
+      const values = [limit, lease.id, lease.owner, lease.ms, identity];
+      const asked = ask<Told<SentBatch<SentRow>>>(verbs.claim, ...values);
+      return batch(asked, (now, row) => claimedOf(row, null, now));
     },
     async grant({ limit, max, holdMs, lease, identity = null }) {
       const { paused = null } = limit;
       const by = [lease.id, lease.owner, lease.ms, known(), identity];
       const values = [...limitOf(limit), max, holdMs, ...by, paused];
-      const batch = await ask<SentBatch<readonly [SentRow, Slot]>>(verbs.grant, ...values);
-      return batchOf(batch, time, (now, [row, slot]) => claimedOf(row, slot, now));
+      const asked = ask<Told<SentBatch<readonly [SentRow, Slot]>>>(verbs.grant, ...values);
+      return batch(asked, (now, [row, slot]) => claimedOf(row, slot, now));
     },
     slots: {
       take: ({ limit, holdMs, lane, identity = null }) =>
@@ -285,7 +310,7 @@ function postgresStore(
       settle: (slot) => endSlot("settle", slot),
       giveBack: (slot) => endSlot("back", slot),
       async forecast({ limit, calls, lane }): Promise<Forecast> {
-        const [now, waits, sent, head, since] = await ask<
+        const [now, waits, sent, head, since] = await read<
           readonly [number, Partial<Counts> | null, ...Parameters<typeof logOf>, Partial<Counts> | null]
         >(verbs.forecast, limit.name);
         time.observe(now);
@@ -300,16 +325,18 @@ function postgresStore(
       },
     },
     page: async ({ state, after, limit }) =>
-      (await ask<readonly string[] | null>(verbs.page, state ?? null, after ?? "", limit)) ?? [],
+      (await read<readonly string[] | null>(verbs.page, state ?? null, after ?? "", limit)) ?? [],
     counts,
     async tally() {
       if (version >= versionWithTimes)
-        return (await ask<Readonly<Record<string, Tally>> | null>(verbs.tally)) ?? {};
+        return (await read<Readonly<Record<string, Tally>> | null>(verbs.tally)) ?? {};
       const all = Object.entries(await counts());
       return Object.fromEntries(all.map(([state, n]) => [state, { all: n, stale: 0 }]));
     },
     ...(version >= versionWithEvents && { events: postgresOutbox(verb, ask) }),
-    ...(version >= versionWithTimes && { transfer: postgresTransfer(connection, s, account) }),
+    ...(version >= versionWithTimes && {
+      transfer: postgresTransfer(connection, s, account, version < versionWithJoins ? null : joins),
+    }),
     account: {
       load: () => ask<AccountRecord | null>(verbs.loadAccount),
       commit: async ({ value, expectedRevision, writeId, identity = null }) =>
@@ -319,29 +346,4 @@ function postgresStore(
     probe: async () => void (await connection.ask(verbs.probe, [])),
     close: () => connection.close(),
   };
-}
-
-function loaded(
-  id: string,
-  { now, row }: { readonly now: number; readonly row: SentRow | undefined },
-): Loaded {
-  if (row === undefined) return { type: "absent" };
-  const read = rowOf(row);
-  return "renamedTo" in read
-    ? { type: "renamed", to: read.renamedTo }
-    : { type: "record", record: shown(id, read, now) };
-}
-
-function batchOf<Each>(
-  [now, nextInMs, claimed]: SentBatch<Each>,
-  time: ServerTime,
-  read: (now: number, each: Each) => readonly Claimed[],
-): Batch {
-  time.observe(now);
-  return { claimed: (claimed ?? []).flatMap((each) => read(now, each)), nextInMs };
-}
-
-function claimedOf(sent: SentRow, slot: Slot | null, now: number): readonly Claimed[] {
-  const row = rowOf(sent);
-  return "renamedTo" in row ? [] : [{ record: shown(sent[0], row, now), slot }];
 }

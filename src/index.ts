@@ -70,6 +70,7 @@ export type {
   Cancellable,
   FhirOptions,
   ActOptions,
+  JoinOptions,
   OffboardOptions,
   OnboardOptions,
   UserFilter,
@@ -129,7 +130,7 @@ export type { FindQuery, ListOptions, Remote } from "./runtime/operations/remote
 export type { Rows } from "./runtime/bulk/for-each-row.ts";
 export type { UserWalk, Walk } from "./runtime/operations/user-walk.ts";
 export type { Pager, RemoteUser } from "./http/user-management.ts";
-export type { UserHold, UserPause, UserStatus } from "./runtime/user/user-status.ts";
+export type { JoinedStatus, UserHold, UserPause, UserStatus } from "./runtime/user/user-status.ts";
 export type { AccountAct } from "./runtime/account/acts.ts";
 export type { AccountPause } from "./runtime/account/pauses.ts";
 export type {
@@ -171,6 +172,7 @@ export type {
   StoredEvent,
   StoredRecord,
 } from "./store/contract.ts";
+export type { JoinVerb, TransactionClient } from "./store/joining.ts";
 export type { KeyvView, KeyvViewOptions, KeyvStorage } from "./store/keyv-view.ts";
 export type { GateName } from "./guard/gates.ts";
 export type { FailureReason, GateReason, GateState, UserState } from "../machines/index.ts";

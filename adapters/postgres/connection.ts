@@ -77,8 +77,10 @@ export class Connection {
         const [row] = await this.lend(until, (client) =>
           client.query({ text: verb.text, values: values() }).then(({ rows }) => rows),
         );
-        const { answer } = row as { readonly answer: string | null }; // every verb returns one column named answer
-        return answer === null ? null : JSON.parse(answer);
+        // Every verb returns a column named answer, and some return whether there are users to take in.
+        const { answer, joins } = row as { readonly answer: string | null; readonly joins?: boolean };
+        const parsed: unknown = answer === null ? null : JSON.parse(answer);
+        return joins === undefined ? parsed : { answer: parsed, joins };
       } catch (error) {
         if (error instanceof Silence || !(leftNothing(error) || (verb.repeatable && isLost(error))))
           throw error;

@@ -33,6 +33,18 @@ export function refusalOf(error: unknown): string | undefined {
   return typeof code === "string" && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? code : undefined;
 }
 
+/** The SQLSTATE in an error of a library that may wrap the one of `pg`. */
+export function sqlStateOf(error: unknown): string | undefined {
+  let at: unknown = error;
+  for (let depth = 0; depth < 5 && typeof at === "object" && at !== null; depth++) {
+    const meta: unknown = "meta" in at ? at.meta : undefined; // of Prisma, whose own codes look like SQLSTATEs
+    const code = refusalOf(meta) ?? refusalOf(at);
+    if (code !== undefined && !/^P[12]/.test(code)) return code;
+    at = "cause" in at ? at.cause : undefined;
+  }
+  return undefined;
+}
+
 /** Temporary refusals: the same call can succeed later, by itself or after an administrator has acted. */
 const passing: Readonly<Record<string, string>> = {
   "25006": "this PostgreSQL is read-only: it is a replica, or default_transaction_read_only is on",
@@ -63,6 +75,11 @@ const missing: ReadonlySet<string> = new Set(["3F000", "42P01", "42883", "42704"
 
 /** What to do about them. */
 export const toMigrate = "call migrate() of the adapter once, or run oneup-lifecycle migrate";
+
+/** Whether this refusal is temporary. */
+export function isPassing(code: string): boolean {
+  return code in passing || code.startsWith("08");
+}
 
 /** Whether the failed statement had no effect, so that it may be sent again. */
 export function leftNothing(error: unknown): boolean {
@@ -112,7 +129,7 @@ export function storeError(doing: string, place: string, error: unknown): Lifecy
         ? `${error.message} from ${place}`
         : `the connection to ${place} was lost`;
   return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the PostgreSQL store: ${text}`, {
-    retryable: code === undefined || code in passing || code.startsWith("08"),
+    retryable: code === undefined || isPassing(code),
     cause: underneath(error),
   });
 }
@@ -134,7 +151,7 @@ export function openError(place: string, schema: string, error: unknown): Lifecy
     code !== undefined && missing.has(code)
       ? `its schema "${schema}" is missing or incomplete: ${toMigrate}`
       : (known ?? (code === undefined ? words : `PostgreSQL answered ${code}`));
-  const passes = code !== undefined && code !== "25006" && (code in passing || code.startsWith("08"));
+  const passes = code !== undefined && code !== "25006" && isPassing(code);
   return new LifecycleError(
     passes ? "STORE_UNAVAILABLE" : "STORE_UNUSABLE",
     `Cannot open the store in ${place}: ${text}`,

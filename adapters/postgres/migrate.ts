@@ -8,9 +8,18 @@ import { commitFunction } from "./commits.ts";
 import type { Connection } from "./connection.ts";
 import { openError, toMigrate } from "./failures.ts";
 import { sharedFunctions } from "./functions.ts";
+import { joinFunctions } from "./join-functions.ts";
 import type { PostgresClient } from "./links.ts";
 import { outboxFunctions } from "./outbox-functions.ts";
-import { outboxTables, staleTimes, tables, version, versionWithEvents } from "./tables.ts";
+import {
+  joinsTable,
+  outboxTables,
+  staleTimes,
+  tables,
+  version,
+  versionWithEvents,
+  versionWithTimes,
+} from "./tables.ts";
 import { textFunctions } from "./texts.ts";
 import { verbs } from "./verbs.ts";
 
@@ -45,11 +54,26 @@ export async function migrate(connection: Connection, schema: string): Promise<v
         if (!(await isThere(client, schema))) await client.query({ text: `CREATE SCHEMA ${s}` });
         const first = found === undefined ? [tables(s), `INSERT INTO ${s}.meta (version) VALUES (1);`] : [];
         const outbox = found === undefined || found < versionWithEvents ? [outboxTables(s)] : [];
+        const times = found === undefined || found < versionWithTimes ? [staleTimes(s)] : [];
         const record = `UPDATE ${s}.meta SET version = ${version};`;
         // Their names and parameters stay, so that processes of an earlier release go on.
-        const functions = [sharedFunctions, commitFunction, verbs, outboxFunctions, textFunctions];
+        const functions = [
+          sharedFunctions,
+          commitFunction,
+          verbs,
+          outboxFunctions,
+          joinFunctions,
+          textFunctions,
+        ];
         await client.query({
-          text: [...first, ...outbox, staleTimes(s), record, ...functions.map((make) => make(s))].join("\n"),
+          text: [
+            ...first,
+            ...outbox,
+            ...times,
+            joinsTable(s),
+            record,
+            ...functions.map((make) => make(s)),
+          ].join("\n"),
         });
       });
     }),

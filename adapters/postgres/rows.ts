@@ -5,14 +5,17 @@
  */
 import {
   lanes,
+  type Batch,
+  type Claimed,
   type Commit,
   type Json,
   type Lane,
   type Limit,
+  type Loaded,
   type Move,
   type Slot,
 } from "../../src/store/contract.ts";
-import { encodeValue, type Row, type Tombstone } from "../../src/store/row-rules.ts";
+import { encodeValue, shown, type Row, type Tombstone } from "../../src/store/row-rules.ts";
 import type { KnownTime } from "../../src/store/server-time.ts";
 import type { KeptLog } from "../../src/store/slot-log.ts";
 import { sentEvents, type SentEvent } from "./outbox.ts";
@@ -37,6 +40,49 @@ export function rowOf(sent: SentRow): Row | Tombstone {
   const [, revision, writeId, state, dueAt, lane, waitsSince, lease, took, renamedTo, value] = sent;
   if (renamedTo !== null) return { renamedTo };
   return { revision, writeId, state, dueAt, lane, waitsSince, lease, ...(took && { took }), value };
+}
+
+/** An answer, and whether users that committed transactions have written are to be taken in. */
+export interface Told<Answer> {
+  readonly answer: Answer;
+  readonly joins: boolean;
+}
+
+/** What a load has found. */
+export interface Found {
+  readonly now: number;
+  readonly row: SentRow | undefined;
+  readonly joins: boolean;
+}
+
+/** Decodes the result of a load. */
+export function loaded(id: string, { now, row }: Found): Loaded {
+  if (row === undefined) return { type: "absent" };
+  const read = rowOf(row);
+  return "renamedTo" in read
+    ? { type: "renamed", to: read.renamedTo }
+    : { type: "record", record: shown(id, read, now) };
+}
+
+/** The result of `claim_users` and `grant_users`: the server's time, when to ask again, and the rows. */
+export type SentBatch<Each> = readonly [
+  now: number,
+  nextInMs: number | null,
+  claimed: readonly Each[] | null,
+];
+
+/** Decodes such a result. */
+export function batchOf<Each>(
+  [now, nextInMs, claimed]: SentBatch<Each>,
+  read: (now: number, each: Each) => readonly Claimed[],
+): Batch {
+  return { claimed: (claimed ?? []).flatMap((each) => read(now, each)), nextInMs };
+}
+
+/** Decodes a claimed row; a tombstone is none. */
+export function claimedOf(sent: SentRow, slot: Slot | null, now: number): readonly Claimed[] {
+  const row = rowOf(sent);
+  return "renamedTo" in row ? [] : [{ record: shown(sent[0], row, now), slot }];
 }
 
 /** A write to be sent: a commit, or a move from another id. */
@@ -78,7 +124,7 @@ export function valuesOf(account: string, writes: readonly Write[], known: Known
 }
 
 /** A write without its value, with the column names of `commit_users`. */
-function headOf({ commit, from, events }: Write, index: number): Readonly<Record<string, unknown>> {
+export function headOf({ commit, from, events }: Write, index: number): Readonly<Record<string, unknown>> {
   const { take, settle, giveBack } = commit;
   const leases = commit.mode === "take" || commit.mode === "keep";
   return {

@@ -13,19 +13,23 @@
  * | `arrivals` | events that have no number yet, by a sequence |
  * | `events` | events by number |
  * | `outboxes` | the highest number given to an event, and the highest removed by age |
+ * | `joins` | new users that transactions of the application have written, until they are taken in |
  * | `texts` | the entries of the Keyv storage adapters |
  *
  * @module
  */
 
 /** The version of the schema, incremented with every change of it. */
-export const version = 3;
+export const version = 4;
 
 /** The first version with the tables of events. */
 export const versionWithEvents = 2;
 
 /** The first version that knows when a record becomes stale. */
 export const versionWithTimes = 3;
+
+/** The first version with the table of joins. */
+export const versionWithJoins = 4;
 
 /**
  * The SQL that creates the tables. Users are updated constantly, so autovacuum runs more often than by default. Times
@@ -151,7 +155,37 @@ CREATE TABLE ${s}.outboxes (
   trimmed bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
-DO $$
+${granted(s, ["arrivals", "events", "outboxes"])}
+`;
+}
+
+/**
+ * The SQL that creates the table of joins. A transaction of the application only adds a row, which locks nothing that
+ * others need, however long it stays open. `head` is the commit as `commit_users` reads it.
+ *
+ * The rights on `users` hold for it too. @param s the schema, quoted
+ */
+export function joinsTable(s: string): string {
+  return `
+CREATE TABLE ${s}.joins (
+  account text COLLATE "C" NOT NULL,
+  n bigint GENERATED ALWAYS AS IDENTITY,
+  identity text COLLATE "C" NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  mark text COLLATE "C" NOT NULL,
+  head jsonb NOT NULL,
+  value json NOT NULL,
+  PRIMARY KEY (account, n)
+) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
+CREATE INDEX joins_by_id ON ${s}.joins (account, id);
+
+${granted(s, ["joins"])}
+`;
+}
+
+/** The SQL that gives others the rights on new tables that they have on `users`. */
+function granted(s: string, names: readonly string[]): string {
+  return `DO $$
 DECLARE
   _right record;
 BEGIN
@@ -159,9 +193,8 @@ BEGIN
     SELECT privilege_type, CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END AS grantee
     FROM pg_class, aclexplode(relacl) WHERE pg_class.oid = '${s}.users'::regclass AND grantee <> relowner
   LOOP
-    EXECUTE format('GRANT %s ON ${s}.arrivals, ${s}.events, ${s}.outboxes TO %s', _right.privilege_type, _right.grantee);
+    EXECUTE format('GRANT %s ON ${names.map((name) => `${s}.${name}`).join(", ")} TO %s', _right.privilege_type, _right.grantee);
   END LOOP;
 END
-$$;
-`;
+$$;`;
 }

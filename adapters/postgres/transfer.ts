@@ -4,12 +4,15 @@
  *
  * @module
  */
+import { LifecycleError } from "../../src/errors.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
 import type { KeptRows, Transfer } from "../../src/store/movable.ts";
 import { encodeValue, type Row, type Tombstone } from "../../src/store/row-rules.ts";
 import type { Connection, Verb } from "./connection.ts";
 import { storeError } from "./failures.ts";
 import { row } from "./functions.ts";
+import { fenceName, type Joins } from "./joins.ts";
+import type { PostgresClient } from "./links.ts";
 import { inTransaction } from "./migrate.ts";
 import { logOf, rowOf, type SentRow } from "./rows.ts";
 
@@ -19,8 +22,16 @@ const clearedAtOnce = 1_000;
 /** How long the fence waits for transactions that are under way, ms: every other call waits behind it. */
 const fenceWaitMs = 2_000;
 
+/** How often the fence takes in users, of which each locks two names until its end. */
+const lastRounds = 10;
+
 /** The verbs for one account. @param s the schema, quoted */
-export function postgresTransfer(connection: Connection, s: string, account: string): Transfer {
+export function postgresTransfer(
+  connection: Connection,
+  s: string,
+  account: string,
+  joins: Joins | null,
+): Transfer {
   const read = (text: string): Verb => ({ text, doing: "read", repeatable: true });
   /** A statement that holds the account's record while it writes: a fence waits for it. */
   const held = (rest: string): Verb => ({
@@ -94,7 +105,9 @@ export function postgresTransfer(connection: Connection, s: string, account: str
         SELECT e.ctid FROM held, ${s}.events AS e WHERE account = $1 LIMIT ${clearedAtOnce})) RETURNING 1)
       SELECT CASE WHEN EXISTS (SELECT FROM held)
         THEN (SELECT count(*) FROM users) + (SELECT count(*) FROM events) ELSE -1 END::text AS answer`),
-    clearRest: held(`arrivals AS (DELETE FROM ${s}.arrivals USING held WHERE account = $1),
+    clearRest:
+      held(`${joins !== null ? `joins AS (DELETE FROM ${s}.joins USING held WHERE account = $1),` : ""}
+      arrivals AS (DELETE FROM ${s}.arrivals USING held WHERE account = $1),
       slots AS (DELETE FROM ${s}.slots USING held WHERE account = $1),
       logs AS (DELETE FROM ${s}.logs USING held WHERE account = $1),
       counts AS (DELETE FROM ${s}.counts USING held WHERE account = $1),
@@ -115,17 +128,44 @@ export function postgresTransfer(connection: Connection, s: string, account: str
       return [each[0], "renamedTo" in found || staleAt === null ? found : { ...found, staleAt }];
     });
 
+  /** Waits for open transactions with a new user, behind no other verb, and lets none begin. */
+  const endJoins = async (client: PostgresClient): Promise<void> => {
+    await client.query({
+      text: "SELECT pg_advisory_xact_lock(hashtextextended($1, 5))",
+      values: [fenceName(s, account)],
+    });
+  };
+  /** Takes in the users that the last of them have left. */
+  const takeInLast = async (client: PostgresClient): Promise<void> => {
+    for (let round = 0; round < lastRounds; round++) {
+      const { rows } = await client.query({
+        text: `SELECT ${s}.take_in($1, '{}') AS took`,
+        values: [account],
+      });
+      const { took } = rows[0] as { readonly took: string }; // as selected
+      if (took === "0") return;
+    }
+    throw new LifecycleError(
+      "STORE_UNAVAILABLE",
+      "Cannot end the use of the PostgreSQL store: too many new users were committed at this moment; try again",
+      { retryable: true },
+    );
+  };
+
   return {
     now: () => ask(verbs.now),
-    seat: ({ value, expectedRevision, expectedIdentity, writeId, identity }) =>
-      connection.within(
+    async seat({ value, expectedRevision, expectedIdentity, writeId, identity }) {
+      await joins?.takeInAll();
+      return connection.within(
         (error) => storeError("write to", connection.place, error),
         (until) =>
           connection.lend(until, (client) =>
             inTransaction(client, async () => {
               await client.query({ text: `SET LOCAL lock_timeout = ${fenceWaitMs}` });
+              if (joins !== null) await endJoins(client);
               // Every verb that writes has read this table before: this waits for those that are under way.
               await client.query({ text: `LOCK TABLE ${s}.account IN ACCESS EXCLUSIVE MODE` });
+              if (joins !== null) await takeInLast(client);
               await client.query({
                 text: `UPDATE ${s}.account SET revision = $2::bigint + 1, write_id = $3, identity = $4, value = $5::json
                   WHERE account = $1 AND revision = $2::bigint AND write_id <> $3 AND identity = $6`,
@@ -138,7 +178,8 @@ export function postgresTransfer(connection: Connection, s: string, account: str
               return rows.length > 0;
             }),
           ),
-      ),
+      );
+    },
     async rows(after, limit) {
       const rows = rowsIn(await ask(verbs.rows, after ?? "", limit));
       return { rows, next: rows.length < limit ? null : (rows.at(-1)?.[0] ?? null) };

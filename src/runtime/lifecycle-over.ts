@@ -21,7 +21,7 @@ import {
   checkWork,
 } from "./operations/call-checks.ts";
 import { checkAdopting, checkOnboardingMany, checkReconciling } from "./bulk/bulk-checks.ts";
-import type { Cancellable, WorkOptions } from "./options/call-options.ts";
+import type { Cancellable, JoinOptions, OnboardOptions, WorkOptions } from "./options/call-options.ts";
 import { checkId } from "./options/check-id.ts";
 import { aFunction, checkValue, whole } from "../checks.ts";
 import { close, closed } from "./close.ts";
@@ -39,7 +39,7 @@ import { observe } from "./observe.ts";
 import { loadUser } from "./engine/load-user.ts";
 import { adoptMany } from "./bulk/adopt-many.ts";
 import { isOffboardingOver, offboard } from "./operations/offboard.ts";
-import { onboard } from "./operations/onboard.ts";
+import { join, onboard } from "./operations/onboard.ts";
 import { onboardMany } from "./bulk/onboard-many.ts";
 import { reconcile } from "./bulk/reconcile.ts";
 import { createOperatorVerbs } from "./operations/operator-verbs.ts";
@@ -47,7 +47,7 @@ import { createRemote } from "./operations/remote.ts";
 import { reauthorize } from "./operations/reauthorize.ts";
 import { rename } from "./operations/rename.ts";
 import { byStateNow } from "./user/index-key.ts";
-import type { UserStatus } from "./user/user-status.ts";
+import type { JoinedStatus, UserStatus } from "./user/user-status.ts";
 import { createExplainVerbs } from "./operations/explain-verbs.ts";
 import { createAccessTokens } from "./operations/access-tokens.ts";
 import type { User } from "./user/user.ts";
@@ -140,20 +140,33 @@ export function lifecycleOver(
     while (working.size + engine.running.size > 0);
   }
 
-  const lifecycle: Lifecycle & WithInternals = {
-    async onboard(appUserId, given) {
-      open();
-      const id = checkId(appUserId);
-      const options = checkOnboarding(given);
-      const onboarded = async (): Promise<UserStatus> =>
-        here(
+  function onboardOne(appUserId: string, given: JoinOptions): Promise<JoinedStatus>;
+  function onboardOne(appUserId: string, given?: OnboardOptions): Promise<UserStatus>;
+  async function onboardOne(appUserId: string, given?: OnboardOptions | JoinOptions): Promise<UserStatus> {
+    open();
+    const id = checkId(appUserId);
+    const { within, ...options } = checkOnboarding(given);
+    const onboarded = async (): Promise<UserStatus> => {
+      if (within === undefined)
+        return here(
           await withDeadline(options, (wait) =>
             onboard(engine, id, { ...options, onOffboarded: "restart" }, wait),
           ),
         );
-      if (recorder === null) return onboarded();
-      return recorder.during({ type: "onboard", user: { alias: engine.sealer.alias(id) } }, onboarded, endOf);
-    },
+      const { user, forecast } = await withDeadline(
+        { ...options, waitMs: 0 },
+        (wait) => join(engine, id, within, options, wait),
+        settings.store.timeoutMs,
+      );
+      const joined: JoinedStatus = { ...describe(user), forecast };
+      return joined;
+    };
+    if (recorder === null) return onboarded();
+    return recorder.during({ type: "onboard", user: { alias: engine.sealer.alias(id) } }, onboarded, endOf);
+  }
+
+  const lifecycle: Lifecycle & WithInternals = {
+    onboard: onboardOne,
 
     async onboardMany(ids, given) {
       open();

@@ -11,6 +11,7 @@ import type { Budget } from "./operations/budget.ts";
 import type {
   ActOptions,
   FhirOptions,
+  JoinOptions,
   OffboardOptions,
   OnboardOptions,
   UserFilter,
@@ -28,7 +29,7 @@ import type { OperatorVerbs } from "./operations/operator-verbs.ts";
 import type { Remote } from "./operations/remote.ts";
 import type { UserPage } from "./list-users.ts";
 import type { Rows } from "./bulk/for-each-row.ts";
-import type { UserStatus } from "./user/user-status.ts";
+import type { JoinedStatus, UserStatus } from "./user/user-status.ts";
 import type { EventVerbs } from "./events/event-verbs.ts";
 import type { LeaveVerbs } from "./leaving/leave-verbs.ts";
 import type { ExplainVerbs } from "./operations/explain-verbs.ts";
@@ -38,6 +39,33 @@ import type { WorkSummary } from "./engine/work.ts";
 /** The users of one 1upHealth account. Each user is a durable state machine. */
 export interface Lifecycle
   extends ExplainVerbs, WatchVerbs, EventVerbs, KeyVerbs, LeaveVerbs, OperatorVerbs, AsyncDisposable {
+  /**
+   * Registers a user **in a transaction of the application**, with the store `postgres()`: if it is rolled back there is
+   * no user, if it is committed there is exactly one, whatever happens to this process. No call is made before that;
+   * workers look for committed users about once a second. The transaction may stay open, and holds up no other user. See
+   * the guide to transactions for Drizzle, Knex, Kysely and Prisma.
+   *
+   * A user that exists is only read. Nothing about the account is an error here, not even a pause: the status tells it.
+   *
+   * @returns the status that the user will have, and when its first call is expected to leave
+   * @throws {LifecycleError} `INVALID_OPTION` for a client in no transaction or a failed one, of another database or server,
+   * and with another store; `USER_OFFBOARDED`; `RENAMED`; `INVALID_ID`; `STORE_MOVED`; `STORE_UNAVAILABLE`,
+   * `STORE_UNUSABLE`. Roll back after any of them
+   * @example
+   * ```ts
+   * import type { Lifecycle } from "oneup-lifecycle";
+   * import type { PoolClient } from "pg";
+   *
+   * async function signUp(lifecycle: Lifecycle, client: PoolClient, email: string): Promise<Date | null> {
+   *   await client.query("BEGIN");
+   *   await client.query("INSERT INTO people (email) VALUES ($1)", [email]);
+   *   const { forecast } = await lifecycle.onboard(email, { within: client, waitMs: 0 });
+   *   await client.query("COMMIT"); // or ROLLBACK, and there is no such user
+   *   return forecast; // expected by then, if no user comes before it
+   * }
+   * ```
+   */
+  onboard(appUserId: string, options: JoinOptions): Promise<JoinedStatus>;
   /**
    * Registers a user, or resumes an interrupted registration. Resolves once the user has a working access token, or
    * when `waitMs` elapses; `usable` is then false and `pause.until` tells how long it is paused. A user that already

@@ -11,6 +11,7 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
+import type { JoinVerb } from "./joining.ts";
 
 /** A JSON value. The store never looks inside. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -280,6 +281,8 @@ export interface Store {
    * Conflicts if the new id is taken.
    */
   move(move: Move): Promise<Committed>;
+  /** Without it, the store refuses to take part in a transaction of the application. */
+  readonly join?: JoinVerb<Commit>;
   /**
    * Removes the tombstones under these ids that point to one of the ids or to `to`; afterwards such an id is absent.
    * Records stay. Idempotent.
@@ -314,9 +317,8 @@ export interface Store {
   /** Without it, the store ignores the events of a commit, and a lifecycle that wants them does not open. */
   readonly events?: EventOutbox;
   /**
-   * Resolves if a write would succeed now, and otherwise rejects as the write would. It must leave no growing data
-   * behind and must be cheap, because readiness probes call it repeatedly. Without it, `health()` notices an unwritable
-   * store only when a write fails.
+   * Resolves if a write would succeed now, and otherwise rejects as the write would. It leaves no growing data behind and
+   * is cheap: readiness probes call it repeatedly. Without it, `health()` notices an unwritable store by a failed write.
    */
   probe?(): Promise<void>;
   close(): Promise<void>;

@@ -157,7 +157,7 @@ export class TestProcess {
       open: async (options): Promise<Store> => {
         const store = await adapter.open(options);
         this.#open = store;
-        const { slots, events, account } = store;
+        const { slots, events, join, account } = store;
         return {
           load: ask((id) => store.load(id)),
           commit: write((commit) => store.commit(commit), isCommitted),
@@ -174,6 +174,13 @@ export class TestProcess {
             (question) => store.erase(question),
             () => true,
           ),
+          ...(join && {
+            join: (client, commit) =>
+              write(
+                (asked: typeof commit) => join(client, asked),
+                () => true,
+              )(commit),
+          }),
           page: ask((question) => store.page(question)),
           ...(events && {
             events: {

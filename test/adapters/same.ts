@@ -73,7 +73,7 @@ export function player({ name, open, tellTime }: Tested, together = 1): Play {
 }
 
 /** A store in memory on a server's time: when that jumps, its time does. */
-function inMemory(clock: Clock): Required<Store> {
+function inMemory(clock: Clock): Required<Omit<Store, "join">> {
   const tables = memoryTables();
   const time = new ServerTime(clock);
   time.observe(clock.now());

@@ -88,6 +88,7 @@ export function dyingStore(
         commit: write(store.commit, ({ id }) => id),
         claim: takeUp("claim", store.claim),
         grant: takeUp("grant", store.grant),
+        ...(store.join && { join: write(store.join) }),
         move: write(store.move, ({ from }) => from),
         erase: write(store.erase),
         slots: {

@@ -98,7 +98,7 @@ function checked(
   ask: <T>(verb: string, call: () => Promise<T>) => Promise<T>,
   unseen: Unseen,
 ): CheckedStore {
-  const { slots, events, account: record } = opened;
+  const { slots, events, join, account: record } = opened;
   let lost: LifecycleError | null = null;
   let moved: LifecycleError | null = null;
   let hasRecord = false;
@@ -202,6 +202,7 @@ function checked(
       forecast: (question) => call("slots.forecast", () => slots.forecast(question)),
     },
     move: ({ from, commit }) => write("move", commit, (asked) => opened.move({ from, commit: asked })),
+    ...(join && { join: (client, commit) => write("join", commit, (asked) => join(client, asked)) }),
     erase: (erase) => write("erase", erase, (asked) => opened.erase(asked)),
     page: (question) => call("page", () => opened.page(question)),
     counts: () => counted("counts", () => opened.counts()),

@@ -105,7 +105,7 @@ export class Writability {
     const isCommitted = ({ type }: Committed): boolean => type === "committed";
     const isLeased = ({ claimed }: Batch): boolean => claimed.length > 0;
     const always = (): boolean => true;
-    const { slots, events, account } = store;
+    const { slots, events, join, account } = store;
     return {
       load: (id) => store.load(id),
       commit: write((commit) => store.commit(commit), isCommitted),
@@ -121,6 +121,7 @@ export class Writability {
         forecast: (ask) => slots.forecast(ask),
       },
       move: write((move) => store.move(move), isCommitted),
+      ...(join && { join }),
       erase: write((ask) => store.erase(ask), always),
       page: (ask) => store.page(ask),
       counts: () => store.counts(),

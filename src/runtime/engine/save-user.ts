@@ -6,7 +6,8 @@
 import { randomName, sleep } from "../../clock.ts";
 import { isLifecycleError } from "../../errors.ts";
 import { todoAbout } from "../../next-step.ts";
-import type { Commit, Committed, StoredRecord } from "../../store/contract.ts";
+import type { Commit, Committed, Store, StoredRecord } from "../../store/contract.ts";
+import type { TransactionClient } from "../../store/joining.ts";
 import { isLostStore } from "../../store/lost-store.ts";
 import type { Recorder } from "../../telemetry.ts";
 import { newLease, type Engine } from "./engine.ts";
@@ -52,17 +53,7 @@ export async function saveUser(
   for (let attempt = 1; ; attempt++) {
     try {
       if (!engine.keys.isFresh) await checkKeys(engine, hasOutcome);
-      const commit: Commit = {
-        id: user.id,
-        value: writeUser(user, engine.sealer),
-        expectedRevision: user.revision,
-        writeId,
-        state: indexKeyOf(user),
-        staleInMs: untilExpiringMs(user, engine.settings.windowMs, clock.now()),
-        ...how,
-        ...newEvents(engine, user, from),
-        ...(user.revision === 0 && { unless: tombstoneId(engine, user.id) }),
-      };
+      const commit = commitOf(engine, user, writeId, how, from);
       const { recorder } = engine;
       const done = await (recorder === null
         ? write(engine, commit, from)
@@ -97,6 +88,33 @@ export async function saveUser(
       });
     }
   }
+}
+
+/** The commit of the user as it is now. */
+function commitOf(engine: Engine, user: User, writeId: string, how: How, from: string | undefined): Commit {
+  return {
+    id: user.id,
+    value: writeUser(user, engine.sealer),
+    expectedRevision: user.revision,
+    writeId,
+    state: indexKeyOf(user),
+    staleInMs: untilExpiringMs(user, engine.settings.windowMs, engine.clock.now()),
+    ...how,
+    ...newEvents(engine, user, from),
+    ...(user.revision === 0 && { unless: tombstoneId(engine, user.id) }),
+  };
+}
+
+/** Writes a new user that waits in its lane, in the transaction of the application. */
+export async function joinUser(
+  engine: Engine,
+  user: User,
+  join: NonNullable<Store["join"]>,
+  client: TransactionClient,
+): Promise<void> {
+  if (!engine.keys.isFresh) await checkKeys(engine, false);
+  const how = { mode: "none", lease: newLease(engine), dueInMs: null, lane: user.lane } as const;
+  await join(client, commitOf(engine, user, randomName(engine.clock), how, undefined));
 }
 
 /** Writes the record, and moves it if it has another id here. */

@@ -5,6 +5,7 @@
  */
 import { fhirVersions, type FhirVersion } from "../../fhir/fhir-version.ts";
 import { lanes } from "../../store/contract.ts";
+import type { TransactionClient } from "../../store/joining.ts";
 import { isId } from "../options/check-id.ts";
 import { userStates } from "../user/step.ts";
 import {
@@ -16,6 +17,7 @@ import {
   check,
   oneLine,
   whole,
+  withMethods,
   wrong,
   type Rule,
   type Rules,
@@ -23,6 +25,7 @@ import {
 import type {
   ActOptions,
   FhirOptions,
+  JoinOptions,
   OffboardOptions,
   OnboardOptions,
   UserFilter,
@@ -39,7 +42,12 @@ const waiting: Rules<WaitOptions> = { waitMs: between(0), signal: aSignal };
 export const aDoer: Rule = oneLine(100);
 const acting: Rules<ActOptions> = { ...waiting, by: aDoer };
 const retrying: Rules<RetryOptions> = { ...acting, lane: aLane };
-const onboarding: Rules<OnboardOptions> = { ...waiting, lane: aLane, expect: among("new", "existing") };
+const onboarding: Rules<OnboardOptions & Partial<JoinOptions>> = {
+  ...waiting,
+  lane: aLane,
+  expect: among("new", "existing"),
+  within: withMethods("query"),
+};
 const working: Rules<WorkOptions> = {
   concurrency: whole(1, 1_024),
   pollMs: between(10, 3_600_000),
@@ -64,8 +72,18 @@ export function checkAct(verb: string, options: ActOptions | undefined): ActOpti
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
-export function checkOnboarding(options: OnboardOptions | undefined): OnboardOptions {
-  return check("onboard", options, onboarding);
+export function checkOnboarding(
+  options: OnboardOptions | JoinOptions | undefined,
+): OnboardOptions & { readonly within?: TransactionClient | undefined } {
+  const checked = check<OnboardOptions & { readonly within?: TransactionClient }>(
+    "onboard",
+    options,
+    onboarding,
+  );
+  const { waitMs = 0, within } = checked;
+  if (within !== undefined && waitMs !== 0)
+    throw wrong("onboard", "waitMs", "0 with within, because no call is made before the commit", waitMs);
+  return checked;
 }
 
 /** @throws {LifecycleError} `INVALID_OPTION` */

@@ -1,16 +1,19 @@
 /**
- * Takes one user from any state to a working token.
+ * Takes one user from any state to a working token, or writes a new one in a transaction of the application.
  *
  * @module
  */
 import { isPurging } from "../../../machines/index.ts";
 import { LifecycleError } from "../../errors.ts";
+import type { TransactionClient } from "../../store/joining.ts";
 import { waitForUser, firstLookMs, hasItsId, within } from "../engine/wait-for-user.ts";
 import { runUser } from "../engine/run-user.ts";
 import type { Engine } from "../engine/engine.ts";
 import { comeForward } from "../engine/lane.ts";
-import type { OnboardOptions } from "../options/call-options.ts";
+import { joinUser } from "../engine/save-user.ts";
+import type { JoinOptions, OnboardOptions } from "../options/call-options.ts";
 import { lookForUser, type LoadedUser, type MissingUser } from "../engine/load-user.ts";
+import { forecast } from "./forecast.ts";
 import { isOffboardingOver } from "./offboard.ts";
 import { inTimeFor, type Deadline } from "../engine/deadline.ts";
 import { underWay } from "../engine/until-idle.ts";
@@ -95,5 +98,56 @@ function forgotten({ sealer }: Engine, id: string): LifecycleError {
   return new LifecycleError(
     "USER_OFFBOARDED",
     `Cannot continue with user ${sealer.alias(id)}: it was offboarded and forgotten; onboard() starts over`,
+  );
+}
+
+/** The user, and when its first call is expected to leave. */
+export interface Joined {
+  readonly user: User;
+  readonly forecast: Date | null;
+}
+
+/**
+ * Writes a new user in the transaction of `client`. One that exists is only read, and not in the transaction.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION` if the store has no transactions; `USER_OFFBOARDED`, because a user starts over
+ *   outside of a transaction only; `RENAMED`; of the store
+ */
+export async function join(
+  engine: Engine,
+  id: string,
+  client: TransactionClient,
+  { expect = "new", lane = "interactive" }: Pick<JoinOptions, "expect" | "lane">,
+  deadline: Deadline,
+): Promise<Joined> {
+  const { clock, settings, store } = engine;
+  if (store.join === undefined) {
+    throw new LifecycleError(
+      "INVALID_OPTION",
+      `Cannot onboard: within must be left out, because the store ${settings.store.name} takes part in no transaction; only postgres() does`,
+    );
+  }
+  deadline.signal.throwIfAborted();
+  const { user } = await lookForUser(engine, id);
+  inTimeFor(deadline);
+  if (user !== null && (user.position.state === "offboarded" || isPurging(user.position.state)))
+    throw offboarded(engine, id);
+  if (user !== null && isUsableNow(engine, user)) return { user, forecast: null };
+  const { inMs } = await forecast(engine, 1, user?.lane ?? lane);
+  const expected = Number.isFinite(inMs) ? new Date(clock.now() + inMs) : null;
+  if (user !== null) return { user, forecast: expected };
+  const at = clock.now();
+  const fresh = newUser(id, lane, at);
+  const joined = expect === "existing" ? stepped(fresh, { type: "EXPECT_EXISTING", at }) : fresh;
+  deadline.signal.throwIfAborted();
+  inTimeFor(deadline);
+  await joinUser(engine, joined, store.join, client);
+  return { user: joined, forecast: expected };
+}
+
+function offboarded({ sealer }: Engine, id: string): LifecycleError {
+  return new LifecycleError(
+    "USER_OFFBOARDED",
+    `Cannot onboard user ${sealer.alias(id)} within a transaction: it was offboarded; commit, and call onboard() without within, which starts over`,
   );
 }

@@ -6,6 +6,7 @@
 import type { UserState } from "../../../machines/index.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import type { Lane } from "../../store/contract.ts";
+import type { TransactionClient } from "../../store/joining.ts";
 
 /**
  * Ends the wait, even while the store does not answer. Work already started for a user continues, here or in another
@@ -44,6 +45,17 @@ export interface OnboardOptions extends WaitOptions {
   readonly expect?: "new" | "existing" | undefined;
   /** The lane in which it waits if no slot is free. @default "interactive" */
   readonly lane?: Lane | undefined;
+}
+
+/** Options of {@link Lifecycle.onboard} in a transaction of the application. */
+export interface JoinOptions extends Cancellable, Pick<OnboardOptions, "expect" | "lane"> {
+  /**
+   * The connection that the transaction runs on: a client of `pg`, or an object with its `query(text, values)`. The store
+   * must be `postgres()`, on the same database.
+   */
+  readonly within: TransactionClient;
+  /** No call is made before the transaction is committed, so there is nothing to wait for. @default 0 */
+  readonly waitMs?: 0 | undefined;
 }
 
 /** Options of {@link Lifecycle.retry}. */

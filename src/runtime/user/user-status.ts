@@ -109,6 +109,16 @@ export interface UserStatus {
   readonly history: readonly HistoryStep[];
 }
 
+/** Result of `onboard()` in a transaction of the application. */
+export interface JoinedStatus extends UserStatus {
+  /**
+   * When the first call for the user is expected to leave, if the transaction is committed now and no user comes before
+   * it in the meantime: in its lane or a more urgent one. `null`: it has a working access token, or an operator has paused
+   * its calls for a time that is not known.
+   */
+  readonly forecast: Date | null;
+}
+
 /**
  * Describes a user at `now`. A token within its refresh window makes the state `expiring`, even if the record has
  * another one. `blocked`: what blocks its next call; `stop`: what an operator has stopped of it; `met`: the failed call of

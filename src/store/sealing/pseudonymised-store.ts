@@ -30,6 +30,7 @@ interface Hidden {
  * @param warn receives a message about each record whose id cannot be read; `claim`, `grant` and `page` skip these
  */
 export function pseudonymisedStore(store: Store, names: HiddenNames, warn: (message: string) => void): Store {
+  const { join } = store;
   function inward(commit: Commit): Commit {
     const value = { sealedId: names.sealedId(commit.id), user: commit.value } satisfies Hidden;
     const { unless } = commit;
@@ -117,6 +118,7 @@ export function pseudonymisedStore(store: Store, names: HiddenNames, warn: (mess
     commit: (commit) => store.commit(inward(commit)),
     claim: (ask) => known(ask, () => store.claim(ask)),
     grant: (ask) => known(ask, () => store.grant(ask)),
+    ...(join && { join: (client, commit) => join(client, inward(commit)) }),
     move: ({ from, commit }) => store.move({ from: names.key(from), commit: inward(commit) }),
     erase: ({ ids, to }) => store.erase({ ids: ids.map((id) => names.key(id)), to: names.key(to) }),
 

@@ -47,7 +47,7 @@ import type { MovableStore } from "../movable.ts";
 import type { TableEngine, Tables } from "./tables.ts";
 
 /** The store contract over an {@link TableEngine}. */
-export function tableStore(engine: TableEngine): Required<Store> & MovableStore {
+export function tableStore(engine: TableEngine): Required<Omit<Store, "join">> & MovableStore {
   return {
     load: async (id) => engine.read((tables, now, past) => load(tables, { now, past }, id)),
     commit: (commit) =>

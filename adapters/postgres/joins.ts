@@ -1,0 +1,194 @@
+/**
+ * New users that a transaction of the application writes. It only adds a row to a table that no other verb locks; once
+ * it is committed, the next verb that looks takes the user in.
+ *
+ * @module
+ */
+import { inTime, randomName } from "../../src/clock.ts";
+import { LifecycleError, underneath } from "../../src/errors.ts";
+import type { Commit } from "../../src/store/contract.ts";
+import type { TransactionClient } from "../../src/store/joining.ts";
+import { lostStore } from "../../src/store/lost-store.ts";
+import { Batches } from "./batches.ts";
+import type { Connection, Verb } from "./connection.ts";
+import { isPassing, Silence, sqlStateOf, storeError, toMigrate } from "./failures.ts";
+import { takenInAtOnce } from "./join-functions.ts";
+import { headOf, writeOf } from "./rows.ts";
+import { versionWithJoins } from "./tables.ts";
+
+/** How long a worker takes in users before it goes on with others, ms. */
+const longestTakeInMs = 1_000;
+
+/** The verbs of joins. */
+export interface Joins {
+  join(client: TransactionClient, commit: Commit): Promise<void>;
+  /** Takes in users that were committed, those of this id among the first. False: it failed, and that is no matter. */
+  takeIn(id: string, matters: boolean): Promise<boolean>;
+  /** Takes in all, or very many of them. A failure is left to the next call. Returns whether it took in any. */
+  takeInAll(): Promise<boolean>;
+  /** The expression that tells whether there are any, for the account `$1`. */
+  readonly areThere: string;
+}
+
+/** The name of the lock that a transaction with a join shares, and the fence of a move takes alone. */
+export function fenceName(s: string, account: string): string {
+  return `${s}\n${account}`;
+}
+
+/** The verbs for one account. @param s the schema, quoted @param version that of the schema */
+export function postgresJoins(connection: Connection, s: string, account: string, version: number): Joins {
+  const taking = new Batches<string, number>(
+    connection,
+    {
+      verb: { text: `SELECT ${s}.take_in($1, $2) AS answer`, doing: "write to", repeatable: true },
+      ids: () => [],
+      values: (ids) => [account, [...new Set(ids)]],
+      answers: (reply, ids) => ids.map(() => reply as number), // as the function returns it
+    },
+    { most: 128, flights: 1 },
+  );
+  const witnessed: Verb = {
+    text: `SELECT json_build_array(NOT pg_try_advisory_xact_lock(hashtextextended($2, 4)),
+      (SELECT identity FROM ${s}.account WHERE account = $1))::text AS answer`,
+    doing: "read",
+    repeatable: true,
+  };
+
+  return {
+    areThere: version < versionWithJoins ? "false" : `${s}.has_joins($1)`,
+    async takeIn(id, matters) {
+      try {
+        await taking.ask(id);
+        return true;
+      } catch (error) {
+        if (matters) throw error;
+        return false;
+      }
+    },
+    async takeInAll() {
+      const { clock } = connection;
+      const until = clock.monotonic() + longestTakeInMs;
+      let took = 0;
+      try {
+        for (let last = takenInAtOnce; last === takenInAtOnce && clock.monotonic() < until;) {
+          last = await taking.ask("");
+          took += last;
+        }
+      } catch {
+        // What was read, or claimed, is true without them.
+      }
+      return took > 0;
+    },
+    join: async (client, commit) => {
+      if (version < versionWithJoins) throw unmigrated();
+      await connection.within(
+        (error) => storeError("write to", connection.place, error),
+        async (until) => {
+          const ask = async (text: string, values: string[]): Promise<readonly unknown[]> => {
+            const leftMs = Math.max(0, until - connection.clock.monotonic());
+            const late = (): Silence => new Silence(connection.timeoutMs);
+            try {
+              return (await inTime(connection.clock, leftMs, () => client.query(text, values), late)).rows;
+            } catch (error) {
+              throw refusedByClient(error, values, s);
+            }
+          };
+          const token = randomName(connection.clock);
+          // Both locks end with the transaction. In a transaction of a fixed snapshot, too, they are of this moment.
+          const [first] = await ask(
+            `SELECT pg_try_advisory_xact_lock(hashtextextended(set_config('oneup_lifecycle.join', $1::text, true), 4)) AS held,
+              pg_try_advisory_xact_lock_shared(hashtextextended($2::text, 5)) AS free`,
+            [token, fenceName(s, account)],
+          );
+          if (!isTrue(first, "free")) throw fenced();
+          const seen = await connection.run(witnessed, () => [account, token], until);
+          const [isHeld, identity] = seen as readonly [boolean, string | null];
+          if (!isHeld) {
+            const [now] = await ask(
+              "SELECT current_setting('oneup_lifecycle.join', true) = $1::text AS same",
+              [token],
+            );
+            throw unfit(
+              isTrue(now, "same")
+                ? "a client of the store's own database, and this one is of another database or server"
+                : "a client inside a transaction, and this one is in none; begin one, and pass the client that it runs on, not a pool",
+            );
+          }
+          if (identity === null || (commit.identity !== undefined && commit.identity !== identity))
+            throw lostStore();
+          const write = writeOf({ commit });
+          const head = JSON.stringify(headOf(write, 0));
+          const added = await ask(
+            `INSERT INTO ${s}.joins (account, identity, id, mark, head, value)
+              SELECT $1::text, $2::text, $3::text, $4::text, $5::text::jsonb, $6::text::json
+              WHERE current_setting('oneup_lifecycle.join', true) = $7::text RETURNING n::text AS n`,
+            [account, identity, commit.id, commit.unless ?? "", head, write.value, token],
+          );
+          if (added.length !== 1)
+            throw unfit(
+              "a client inside a transaction, and that has ended meanwhile; await the call before it ends",
+            );
+        },
+      );
+    },
+  };
+}
+
+function isTrue(row: unknown, name: string): boolean {
+  const value =
+    typeof row === "object" && row !== null ? Object.entries(row).find(([key]) => key === name) : undefined;
+  return value?.[1] === true;
+}
+
+function unfit(rule: string): LifecycleError {
+  return new LifecycleError("INVALID_OPTION", `Cannot onboard: within must be ${rule}`);
+}
+
+function fenced(): LifecycleError {
+  return new LifecycleError(
+    "STORE_UNAVAILABLE",
+    "Cannot onboard within a transaction: users are being moved to another store at this moment; roll back, and try again",
+    { retryable: true },
+  );
+}
+
+function unmigrated(): LifecycleError {
+  return new LifecycleError(
+    "STORE_UNUSABLE",
+    `Cannot onboard within a transaction: an earlier release created the store's schema: ${toMigrate}, and open the lifecycle again`,
+  );
+}
+
+/** The cause, unless a library quotes the values of the statement in it: the user's id is one of them. */
+function causeOf(error: unknown, values: readonly string[]): { readonly cause?: Error } {
+  const cause = underneath(error);
+  for (let each: unknown = cause; each instanceof Error; each = each.cause) {
+    const { message } = each;
+    if (values.some((value) => value !== "" && message.includes(value))) return {};
+  }
+  return { cause };
+}
+
+/** The error of a statement on the application's client. */
+function refusedByClient(error: unknown, values: readonly string[], s: string): Error {
+  if (error instanceof Silence) return error;
+  const code = sqlStateOf(error);
+  switch (code) {
+    case "25P02":
+      return unfit("in a transaction that can go on, and this one has failed; roll it back");
+    case "25006":
+      return unfit("in a transaction that may write, and this one is read-only");
+    case "42501":
+      return new LifecycleError(
+        "STORE_UNUSABLE",
+        `Cannot onboard within a transaction: its database user needs USAGE on the schema ${s}, and INSERT and SELECT on ${s}.joins`,
+        causeOf(error, values),
+      );
+    default:
+      return new LifecycleError(
+        "STORE_UNAVAILABLE",
+        `Cannot onboard within a transaction: its client failed with ${code ?? "an error of its own"}; roll back`,
+        { retryable: code !== undefined && isPassing(code), ...causeOf(error, values) },
+      );
+  }
+}
