@@ -125,6 +125,16 @@ export type {
   UnexportedUser,
 } from "./runtime/leaving/export-options.ts";
 export type { LeaveVerbs } from "./runtime/leaving/leave-verbs.ts";
+export type {
+  DryLeaveOptions,
+  LeaveForecast,
+  LeaveProgress,
+  LeaveSummary,
+  OffboardManyOptions,
+  ReceiptLog,
+} from "./runtime/leaving/leave-options.ts";
+export { receiptFile } from "./runtime/leaving/receipt-file.ts";
+export { verifyReceipts, type VerifiedReceipts } from "./runtime/leaving/verify-receipts.ts";
 export type { LogFields, Logger } from "./runtime/options/logger.ts";
 export type { FindQuery, ListOptions, Remote } from "./runtime/operations/remote.ts";
 export type { Rows } from "./runtime/bulk/for-each-row.ts";

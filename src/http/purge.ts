@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { readRefusal, messageIn, type Refusal } from "./answer.ts";
 import { describeCall, under, type Answer, type Call, type Client } from "./call.ts";
 import { field, isObject, parseJson, text } from "./json.ts";
@@ -30,8 +31,8 @@ export function purgeCall(
   });
 }
 
-/** The result of a purge. `cut`: some data is left; repeat the call. */
-export type PurgeAnswer = { readonly type: "purged" } | { readonly type: "cut" } | Refusal;
+/** The result of a purge. `cut`: some data is left; repeat the call. `digest`: SHA-256 of the answer, hex. */
+export type PurgeAnswer = { readonly type: "purged"; readonly digest: string } | { readonly type: "cut" } | Refusal;
 
 /**
  * Reads the answer to {@link purgeCall}. 1upHealth's documentation does not print the answer to a finished purge, so
@@ -45,7 +46,10 @@ export function readPurge(answer: Answer): PurgeAnswer {
   const message = messageIn(answer, body);
   // seam: a-purge-that-was-cut-goes-on
   if (status === 504 || status === 408 || /time[d ]{0,2}-?out/.test(message)) return { type: "cut" };
-  if (status === 200 && isOwnSuccess(body)) return /* seam: a-purge-that-is-done */ { type: "purged" };
+  if (status === 200 && isOwnSuccess(body)) {
+    const digest = createHash("sha256").update(answer.text).digest("hex");
+    return /* seam: a-purge-that-is-done */ { type: "purged", digest };
+  }
   const refusal = readPurgeRefusal(answer, body);
   // A complete 2xx that is no confirmation, such as a 204: nothing of it can arrive later, so it is no doubt but a refusal
   // without a reason, which is retried ever more rarely for a day.

@@ -312,7 +312,13 @@ export function lifecycleOver(
     ...createWatchVerbs(engine, open),
     ...createEventVerbs(engine, open),
     ...createKeyVerbs(engine, open, working),
-    ...createLeaveVerbs({ engine, tokens, open, whileOpen }),
+    ...createLeaveVerbs({
+      engine,
+      tokens,
+      open,
+      whileOpen,
+      help: (helping) => worker("work", { signal: helping }, true),
+    }),
     [internals]: createInternals(engine),
     alias: (appUserId) => engine.sealer.alias(checkId(appUserId)),
 

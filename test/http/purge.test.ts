@@ -27,8 +27,13 @@ describe("readPurge()", () => {
   const unclear = { type: "unexplained", why: "unclear_answer" };
   const outcome = { resourceType: "OperationOutcome", issue: [{ severity: "error", code: "exception" }] };
   it.each([
-    ["success", 200, { success: true }, { type: "purged" }],
-    ["success with a count", 200, { success: true, deleted: 17 }, { type: "purged" }],
+    ["success", 200, { success: true }, { type: "purged", digest: expect.stringMatching(/^[0-9a-f]{64}$/) }],
+    [
+      "success with a count",
+      200,
+      { success: true, deleted: 17 },
+      { type: "purged", digest: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    ],
     ["a count alone", 200, { deleted: 17 }, unclear],
     ["an empty answer", 204, "", unclear],
     ["an empty success", 200, "", unclear],

@@ -1,8 +1,11 @@
 import { expect, it } from "vitest";
 import { programsIn, ran } from "../house/programs.ts";
 
-it("the program in leaving.md prints what its comments promise", () => {
-  const [code = ""] = programsIn("docs/leaving.md");
-  const { stdout } = ran(code);
-  expect(stdout).toBe("2 2 0\n1\n");
+it("the programs in leaving.md print what their comments promise", () => {
+  const programs = programsIn("docs/leaving.md");
+  expect(programs).toHaveLength(2);
+  for (const code of programs) {
+    const promised = [...code.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map(([, line]) => line);
+    expect(ran(code).stdout.trimEnd().split("\n")).toEqual(promised);
+  }
 });

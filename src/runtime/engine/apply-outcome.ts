@@ -49,13 +49,21 @@ export function applyOutcome(
     return isAboutAnother(outcome) ? afterAnother(after, now) : after;
   }
   const event = eventOf(user.position.state, outcome, now.at, user.intent?.at);
-  const after = stepped({ ...user, intent: null, pause: null }, event);
+  const erased = erasedBy(user, outcome, now.at);
+  const after = stepped({ ...user, intent: null, pause: null, erased }, event);
   return {
     ...after,
     secrets: held(after.position.state, { ...user.secrets, ...newSecrets(outcome) }, user.secrets),
     pause: pauseBetween(user, outcome, after, now, scope),
     ...(hasTokens(outcome) && onceArrived(after)),
   };
+}
+
+/** What was erased of the user, with the version that this outcome confirms. */
+function erasedBy({ erased, position }: User, outcome: CallOutcome, at: number): User["erased"] {
+  const version = position.context.toPurge?.[0];
+  if (outcome.type !== "purged" || version === undefined) return erased;
+  return [...erased.filter((one) => one.version !== version), { version, at, digest: outcome.digest }];
 }
 
 function pauseBetween(

@@ -5,7 +5,9 @@
  */
 import {
   aFunction,
+  anything,
   aSignal,
+  aSwitch,
   between,
   check,
   checkValue,
@@ -17,11 +19,17 @@ import {
 import { fhirVersions } from "../../fhir/fhir-version.ts";
 import { aName, checkRows } from "../bulk/bulk-checks.ts";
 import type { Rows } from "../bulk/for-each-row.ts";
+import { aDoer, someOf } from "../operations/call-checks.ts";
 import type { FhirParts } from "../operations/fhir-of.ts";
 import type { Cancellable } from "../options/call-options.ts";
 import { isTypeName } from "./export-folder.ts";
 import { exportMany } from "./export-many.ts";
 import type { ExportManyOptions, ExportSummary } from "./export-options.ts";
+import type { Leave } from "./enlist-user.ts";
+import { forecastLeave } from "./forecast-leave.ts";
+import type { DryLeaveOptions, LeaveForecast, LeaveSummary, OffboardManyOptions } from "./leave-options.ts";
+import { offboardMany, type Acting } from "./offboard-many.ts";
+import { publicKeyOf, receiptKey } from "./receipts.ts";
 
 /** The methods for leaving. */
 export interface LeaveVerbs {
@@ -56,6 +64,60 @@ export interface LeaveVerbs {
    * ```
    */
   exportMany(ids: Rows<string> | "all", options: ExportManyOptions): Promise<ExportSummary>;
+  /**
+   * Offboards a list of users, or all, erases their data at 1upHealth, and keeps a signed receipt of each. **Without
+   * `count` it runs dry**: it returns how many users they are and when it would end, and changes nothing. With the `count`
+   * of the dry run it acts.
+   *
+   * First it notes in each user's record that it leaves, which erases its secrets; from then on the list is fixed, and
+   * users who sign up later, even under an id of the list, stay. Then it works for all users, as {@link work} does, until
+   * each purge is confirmed: one management call a user, in the lane "recovery". A user whose purge is in doubt or was
+   * refused gets no receipt. Call it again with the same `name`, `count` and `receipts` after a crash, or once users that
+   * it names in `unfinished` are exported or were mended with {@link retry}.
+   *
+   * A receipt names the user by its `oneup_user_id` alone, and tells what was erased, when, and the SHA-256 of 1upHealth's
+   * answers. Each receipt has the hash of the one before, and a signature that {@link receiptsKey} verifies; once every
+   * user has one, they are closed with their count. `verifyReceipts()` notices one that is missing, changed or cut off.
+   *
+   * @param ids `app_user_id`s, or `"all"` users here
+   * @throws {LifecycleError} `INVALID_OPTION`, also if `count` is not their number now; `TAKEN_OVER` if another process
+   * begins the same name; `STORE_UNUSABLE`; `KEY_REFUSED` of the account. Transient errors are retried. Also throws what
+   * the receipts and the ids throw, and the signal's reason
+   * @example
+   * ```ts
+   * import { mkdtemp } from "node:fs/promises";
+   * import { tmpdir } from "node:os";
+   * import { join } from "node:path";
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const receipts = join(await mkdtemp(join(tmpdir(), "leaving-")), "receipts.ndjson");
+   * const { count, endsAt } = await lifecycle.offboardMany("all", { name: "2026" }); // a dry run
+   * console.log(count, endsAt !== null); // 1 true
+   * const { closed, unfinished } = await lifecycle.offboardMany("all", { name: "2026", count, receipts });
+   * console.log(closed, unfinished); // true []
+   * ```
+   */
+  offboardMany(ids: Rows<string> | "all", options: OffboardManyOptions): Promise<LeaveSummary>;
+  /** The dry run. */
+  offboardMany(
+    ids: Rows<string> | "all",
+    options: DryLeaveOptions & { readonly count?: undefined },
+  ): Promise<LeaveForecast>;
+  /**
+   * The public key of this store's receipts, for `verifyReceipts()`. It stays the same for the life of the store, and
+   * moves with it.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * console.log(lifecycle.receiptsKey().length); // 43
+   * ```
+   */
+  receiptsKey(): string;
 }
 
 /** What the methods need of the lifecycle. */
@@ -64,17 +126,36 @@ export interface LeaveParts extends FhirParts {
   readonly open: () => void;
   /** Runs a long task until it ends, or until the caller or closing aborts it. */
   readonly whileOpen: <T>(options: Cancellable, task: (signal: AbortSignal) => Promise<T>) => Promise<T>;
+  /** Works for all users until the signal aborts. */
+  readonly help: (signal: AbortSignal) => Promise<unknown>;
 }
 
 /** The methods for leaving, on an engine. */
 export function createLeaveVerbs(parts: LeaveParts): LeaveVerbs {
-  const { open, whileOpen } = parts;
+  const { engine, open, whileOpen, help } = parts;
+
+  /** Without a count it is a dry run. */
+  async function leave(
+    ids: Rows<string> | "all",
+    given: OffboardManyOptions | (DryLeaveOptions & { readonly count?: undefined }),
+  ): Promise<LeaveForecast | LeaveSummary> {
+    open();
+    const options = checkLeaving(ids, given);
+    return whileOpen<LeaveForecast | LeaveSummary>(options, async (signal) =>
+      isActing(options)
+        ? offboardMany(engine, ids, options, signal, help)
+        : forecastLeave(engine, ids, options, signal),
+    );
+  }
+
   return {
     async exportMany(ids, given) {
       open();
       const options = checkExporting(ids, given);
       return whileOpen(options, (signal) => exportMany(parts, ids, options, signal));
     },
+    offboardMany: leave as LeaveVerbs["offboardMany"], // with a count it is a leave, without one a forecast
+    receiptsKey: () => publicKeyOf(receiptKey(engine.keys.view.names)),
   };
 }
 
@@ -122,4 +203,42 @@ function checkExporting(ids: Rows<string> | "all", given: ExportManyOptions): Ex
     ...(versions !== undefined && { versions: [...new Set(versions)] }),
     ...(types !== undefined && { types: [...new Set(types)] }),
   };
+}
+
+const aLog: Rule = {
+  must: "the path of a file, or a log with the methods open, append, close",
+  holds: (value) =>
+    typeof value === "string" ? value !== "" : withMethods("open", "append", "close").holds(value),
+};
+
+const leaving: Rules<OffboardManyOptions> = {
+  name: aName,
+  purge: anything,
+  onlyAfterExport: aName,
+  count: whole(0),
+  receipts: aLog,
+  forget: aSwitch,
+  by: aDoer,
+  everyMs: between(10, 86_400_000),
+  onProgress: aFunction,
+  signal: aSignal,
+};
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+function checkLeaving(
+  ids: Rows<string> | "all",
+  given: OffboardManyOptions | (DryLeaveOptions & { readonly count?: undefined }),
+): Acting | (Leave & Cancellable & { readonly count?: undefined }) {
+  const verb = "offboard a list";
+  const checked = check<OffboardManyOptions>(verb, given as OffboardManyOptions, leaving);
+  if (ids !== "all") checkRows(verb, ids);
+  const name = checkValue(verb, "name", checked.name as string, aName); // a text, or it throws
+  const { purge = true, onlyAfterExport, by, count, receipts, ...others } = checked;
+  const leave = { ...others, name, purge: someOf(verb, "purge", purge, fhirVersions), onlyAfterExport, by };
+  if (count === undefined) return leave;
+  return { ...leave, count, receipts: checkValue(verb, "receipts", receipts as string, aLog) }; // or it throws
+}
+
+function isActing(options: Acting | (Leave & { readonly count?: undefined })): options is Acting {
+  return options.count !== undefined;
 }

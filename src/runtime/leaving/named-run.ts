@@ -62,7 +62,7 @@ export async function beginRun(
     if (before !== undefined && before.target !== target)
       throw new LifecycleError(
         "INVALID_OPTION",
-        `Cannot go on with the ${what} "${name}": write must be where it was begun, got another place; use that one, or another name`,
+        `Cannot go on with the ${what} "${name}": ${what === "export" ? "write" : "receipts"} must be where it was begun, got another place; use that one, or another name`,
       );
     return { what, by, at: before?.at ?? engine.clock.now(), target, count: before?.count ?? null };
   });

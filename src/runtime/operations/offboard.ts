@@ -52,7 +52,7 @@ export async function offboard(
     isLeased(record) || isRenaming(user.position.state);
   await whenIdle(engine, id, { verb: "offboard a user", deadline, load, waitsFor }, async (found) => {
     if (purge.length > 0 && found.user.position.context.idTaken) throw shared(engine, id);
-    if (isStored(found.user, purge)) return;
+    if (isOffboarded(found.user, purge)) return;
     const user = withoutSecrets(engine, found, { purge, by });
     const place = /* seam: a-purge-is-scheduled */ schedule(engine, user, null);
     const done = await moveIdle(engine, user, place, deadline);
@@ -61,7 +61,7 @@ export async function offboard(
 }
 
 /** Whether that is stored already: a repeated call must not restart the purge. */
-function isStored({ position, intent }: User, purge: readonly FhirVersion[]): boolean {
+export function isOffboarded({ position, intent }: User, purge: readonly FhirVersion[]): boolean {
   const { state, context } = position;
   if (purge.length === 0) return state === "offboarded";
   const left = leftToPurge(context, purge);
@@ -73,7 +73,11 @@ function isStored({ position, intent }: User, purge: readonly FhirVersion[]): bo
  * The user without secrets, which are erased even if the result of a call is unknown. But a create may still arrive;
  * a look-up at 1upHealth, for a purge or a new start, waits for that.
  */
-function withoutSecrets(engine: Engine, { user, record }: LoadedUser, { purge, by }: Offboarding): User {
+export function withoutSecrets(
+  engine: Engine,
+  { user, record }: LoadedUser,
+  { purge, by }: Offboarding,
+): User {
   const at = engine.clock.now();
   const settled = user.intent === null ? user : afterDeath(engine, user);
   const arrivesMs = mayArriveMs(settled, record);

@@ -1,6 +1,7 @@
 /**
  * The index key under which a store counts and pages a user: its state, followed by the import's name for an imported
  * user that has had no token yet. So the store itself counts the remaining users of an import, exactly and at no cost.
+ * Users of a leave that have no receipt yet are under its name in the same way.
  *
  * @module
  */
@@ -10,13 +11,30 @@ import { isState } from "./step.ts";
 import type { User } from "./user.ts";
 
 /** The key under which the user is counted. */
-export function indexKeyOf({ position, origin }: User): string {
+export function indexKeyOf({ position, origin, leaving }: User): string {
+  if (leaving !== null && !leaving.isReceipted) return leaveKey(position.state, leaving.name);
   return origin === null || origin.arrived ? position.state : indexKey(position.state, origin.name);
 }
 
 /** The key of pending users of an import. */
 export function indexKey(state: UserState, name: string): string {
   return `${state} ${name}`;
+}
+
+/** No import has a colon in its name. */
+const ofLeave = "leave:";
+
+/** The key of users of a leave that have no receipt yet. */
+export function leaveKey(state: UserState, name: string): string {
+  return indexKey(state, `${ofLeave}${name}`);
+}
+
+/** The number of users of a leave without a receipt, by state. */
+export function leavingIn(
+  name: string,
+  counts: Readonly<Record<string, number>>,
+): Readonly<Partial<Record<UserState, number>>> {
+  return leftOf(`${ofLeave}${name}`, counts);
 }
 
 /** The state in a key; `null`: a later release may know it. */
@@ -78,7 +96,8 @@ export function importsIn(tallies: Readonly<Record<string, Tally>>): readonly Op
   for (const [key, { all }] of Object.entries(tallies)) {
     const [state = "", name] = key.split(" ", 2);
     const hasFailed = state === "failed";
-    if (name === undefined || all === 0 || (isOver(state) && !hasFailed)) continue;
+    if (name === undefined || name.startsWith(ofLeave) || all === 0 || (isOver(state) && !hasFailed))
+      continue;
     const { left, failed } = found.get(name) ?? { left: 0, failed: 0 };
     found.set(name, hasFailed ? { name, left, failed: failed + all } : { name, left: left + all, failed });
   }

@@ -202,7 +202,7 @@ function leaseOf({ leaseMs, position }: User, now: number): UserPause | null {
 }
 
 /** When the user entered its state: the first of the latest history entries with that state. */
-function enteredAt({ history, position }: User, now: number): number {
+export function enteredAt({ history, position }: User, now: number): number {
   const before = history.findLastIndex(([, state]) => state !== position.state);
   return history[before + 1]?.[0] ?? now;
 }

@@ -33,6 +33,7 @@ import {
 } from "../../store/envelope.ts";
 import { isCount, isObject, isTime } from "../../store/guards.ts";
 import type { Sealer, Secrets } from "../../store/sealing/sealer.ts";
+import { leavingAt } from "./departure.ts";
 import { isState, step, type Position } from "./step.ts";
 
 /** One user, outside the store. */
@@ -301,7 +302,9 @@ export function unsavedSteps({ revision, unsaved }: User): readonly UnsavedStep[
 /** The user after `event`; unchanged if the event has no transition in its state. `by`: who asked for it, if that was named. */
 export function stepped(user: User, event: UserEvent, by: string | null = null): User {
   const position = step(user.position, event);
-  return position === user.position ? user : noted({ ...user, position }, user.position.state, event, by);
+  if (position === user.position) return user;
+  const leaving = leavingAt(user, position, event.at);
+  return noted({ ...user, position, leaving }, user.position.state, event, by);
 }
 
 /** The user with a step in its history that leads from the state `from` to its own. */

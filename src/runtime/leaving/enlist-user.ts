@@ -1,0 +1,96 @@
+/**
+ * Makes a user part of a leave: its record names the leave, and it is offboarded in the same commit, unless it must wait
+ * for an export.
+ *
+ * @module
+ */
+import { isPurging, isRenaming } from "../../../machines/index.ts";
+import { randomName } from "../../clock.ts";
+import type { FhirVersion } from "../../fhir/fhir-version.ts";
+import type { Engine } from "../engine/engine.ts";
+import { isLeased, loadUser, type LoadedUser } from "../engine/load-user.ts";
+import { moveIdle, saveIdle, samePlace } from "../engine/save-user.ts";
+import { schedule } from "../engine/schedule.ts";
+import { again, whenIdle } from "../engine/until-idle.ts";
+import { readOrDamaged } from "../operations/damaged-record.ts";
+import { isOffboarded, withoutSecrets } from "../operations/offboard.ts";
+import { leavingAt } from "../user/departure.ts";
+import { enteredAt } from "../user/user-status.ts";
+import type { User } from "../user/user.ts";
+import { isExported } from "./export-user.ts";
+
+/** What a leave does to each user. */
+export interface Leave {
+  readonly name: string;
+  readonly purge: readonly FhirVersion[];
+  readonly onlyAfterExport: string | undefined;
+  readonly by: string | undefined;
+}
+
+/** How long one user is waited for, ms. */
+const waitMs = 30_000;
+
+/** Whether the user is a part of this leave. */
+export function isOfLeave({ leaving }: User, name: string): boolean {
+  return leaving?.name === name;
+}
+
+/** Whether the user stays where it is for now. */
+export function mustWait(user: User, { purge, onlyAfterExport }: Leave): boolean {
+  const { state, context } = user.position;
+  if (state === "offboarded" || isPurging(state)) return false; // nothing more can be exported
+  if (context.idTaken && purge.length > 0) return true; // a purge would erase another user's data
+  return onlyAfterExport !== undefined && !isExported(user, onlyAfterExport);
+}
+
+/**
+ * Stores that the user leaves. Does nothing if it has left by this name before, though it may have signed up again since.
+ *
+ * @param since users that signed up after this time stay out; `null`: the user is a part already
+ * @returns whether the user is a part of the leave
+ * @throws {LifecycleError} `USER_NOT_READY` if it is busy for too long; `STORE_UNAVAILABLE`; as {@link loadUser}; the
+ * signal's reason
+ */
+export function enlistUser(
+  engine: Engine,
+  id: string,
+  leave: Leave,
+  { since, signal }: { readonly since: number | null; readonly signal: AbortSignal },
+): Promise<boolean> {
+  const deadline = { until: engine.clock.monotonic() + waitMs, signal };
+  const load = (): Promise<LoadedUser> => loadUser(engine, id, readOrDamaged);
+  const waitsFor = ({ user, record }: LoadedUser): boolean =>
+    isLeased(record) || isRenaming(user.position.state);
+  return whenIdle(engine, id, { verb: "offboard a user", deadline, load, waitsFor }, async (found) => {
+    const { user, record } = found;
+    const isPart = isOfLeave(user, leave.name);
+    if (isPart && user.leaving?.done !== null) return true;
+    if (!isPart && since !== null && signedUpAfter(user, since)) return false;
+    const marked = isPart ? user : withMark(engine, user, leave.name);
+    const stays = mustWait(user, leave) || user.position.context.failure?.in === "offboarding";
+    if (stays || isOffboarded(user, leave.purge)) {
+      if (isPart && user.position.state !== "offboarded") return true;
+      const at = enteredAt(user, engine.clock.now());
+      const noted = { ...marked, leaving: leavingAt(marked, user.position, at) }; // offboarded before, perhaps
+      const place = user.intent === null ? samePlace(record) : { dueInMs: 0, lane: null };
+      const done = await saveIdle(engine, noted, place, deadline);
+      return done.type === "committed" ? true : again;
+    }
+    const leaves = withoutSecrets(engine, { ...found, user: marked }, leave);
+    const done = await moveIdle(engine, leaves, schedule(engine, leaves, null), deadline);
+    return done.type === "committed" ? true : again;
+  });
+}
+
+/** With the mark, which tells what was erased before if the user is offboarded already. */
+function withMark({ clock }: Engine, user: User, name: string): User {
+  const at = clock.now();
+  const { state } = user.position;
+  const gone = state === "offboarded" ? (user.leaving?.done ?? null) : null;
+  const leaving = { name, receipt: randomName(clock), at, done: gone, isReceipted: false };
+  return { ...user, leaving };
+}
+
+function signedUpAfter({ history }: User, since: number): boolean {
+  return history.some(([at, , event]) => at > since && (event === "ONBOARD" || event === "ADOPTED"));
+}

@@ -1,0 +1,74 @@
+/**
+ * What a leave would do: how many users it offboards, and how long that takes.
+ *
+ * @module
+ */
+import { isLifecycleError } from "../../errors.ts";
+import { hashOf } from "../bulk/hash-of.ts";
+import type { Rows } from "../bulk/for-each-row.ts";
+import type { Engine } from "../engine/engine.ts";
+import { loadUser } from "../engine/load-user.ts";
+import { forecast } from "../operations/forecast.ts";
+import { readOrDamaged } from "../operations/damaged-record.ts";
+import { isOffboarded } from "../operations/offboard.ts";
+import { chosenUsers } from "./chosen-users.ts";
+import { isOfLeave, mustWait, type Leave } from "./enlist-user.ts";
+import type { LeaveForecast } from "./leave-options.ts";
+import { findRun } from "./named-run.ts";
+
+/** The users of a leave. `isFixed`: all of them are marked, so users that came since are no part of it. */
+export interface LeaveCount extends Omit<LeaveForecast, "name" | "calls" | "endsAt"> {
+  readonly isFixed: boolean;
+  /** Users that are still to be identified. */
+  readonly toIdentify: number;
+}
+
+/** Counts them. @throws {LifecycleError} of the store; what the ids throw; the signal's reason */
+export async function countLeave(
+  engine: Engine,
+  ids: Rows<string> | "all",
+  leave: Leave,
+  signal?: AbortSignal,
+): Promise<LeaveCount> {
+  const fixed = (await findRun(engine, "leave", leave.name))?.count ?? null;
+  const seen = new Set<number>();
+  const counts = { count: 0, done: 0, unexported: 0, unusable: 0, toIdentify: 0 };
+  for await (const id of chosenUsers(engine, ids, () => counts.unusable++)) {
+    signal?.throwIfAborted();
+    const hash = hashOf(id);
+    if (ids !== "all" && seen.has(hash)) continue;
+    if (ids !== "all") seen.add(hash);
+    const user = await loadUser(engine, id, readOrDamaged).then(
+      (found) => found.user,
+      (error: unknown) => {
+        if (isLifecycleError(error) && !error.retryable) return null;
+        throw error;
+      },
+    );
+    if (user === null) counts.unusable++;
+    else if (fixed === null || isOfLeave(user, leave.name)) {
+      counts.count++;
+      const { state } = user.position;
+      const isDone = isOfLeave(user, leave.name) && user.leaving?.done !== null;
+      if (isDone || (state === "offboarded" && isOffboarded(user, leave.purge))) counts.done++;
+      else if (mustWait(user, leave)) counts.unexported++;
+      else if (leave.purge.length > 0 && state !== "offboarding") counts.toIdentify++;
+    }
+  }
+  // Some may have been forgotten since.
+  return { ...counts, count: fixed ?? counts.count, isFixed: fixed !== null };
+}
+
+/** What the leave would do. Nothing is changed. */
+export async function forecastLeave(
+  engine: Engine,
+  ids: Rows<string> | "all",
+  leave: Leave,
+  signal: AbortSignal,
+): Promise<LeaveForecast> {
+  const { count, done, unexported, unusable, toIdentify } = await countLeave(engine, ids, leave, signal);
+  const calls = toIdentify + (leave.purge.length > 0 ? unexported : 0);
+  const inMs = calls === 0 ? 0 : (await forecast(engine, calls, "recovery")).inMs;
+  const endsAt = inMs === Infinity ? null : new Date(engine.clock.now() + inMs);
+  return { name: leave.name, count, done, unexported, unusable, calls, endsAt };
+}

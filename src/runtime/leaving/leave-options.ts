@@ -1,0 +1,97 @@
+/**
+ * The options, progress and results of a leave, and where its receipts are kept.
+ *
+ * @module
+ */
+import type { FhirVersion } from "../../fhir/fhir-version.ts";
+import type { Cancellable } from "../options/call-options.ts";
+import type { UnexportedUser } from "./export-options.ts";
+
+/** Where receipts are kept. `receiptFile()` returns one for a file. */
+export interface ReceiptLog {
+  /**
+   * The lines so far, in order; called once, first. Once it has ended, `append` of a process that opened it before must
+   * reject, and add nothing.
+   */
+  open(): AsyncIterable<string>;
+  /** Appends lines; durable when it resolves. */
+  append(lines: readonly string[]): Promise<void>;
+  /** Called in any case, last. */
+  close(): Promise<void>;
+}
+
+/** Options of {@link LeaveVerbs.offboardMany} that both the dry run and the leave itself have. */
+export interface DryLeaveOptions extends Cancellable {
+  /**
+   * The name of the leave: starting it again by the same name resumes it. 1 to 64 letters, digits and `._-`; stored
+   * unencrypted.
+   */
+  readonly name: string;
+  /** Erase their FHIR data at 1upHealth: of all versions (`true`), or of these. It cannot be undone. @default true */
+  readonly purge?: boolean | readonly FhirVersion[] | undefined;
+  /** Only users that the export of this name has finished; others stay as they are. @default all users */
+  readonly onlyAfterExport?: string | undefined;
+}
+
+/** Options of {@link LeaveVerbs.offboardMany} that make it act. */
+export interface OffboardManyOptions extends DryLeaveOptions {
+  /** The number of users, as the dry run returned it: with another number of users, nothing is done. */
+  readonly count: number;
+  /** The path of a file, which is created with mode 0600, or a log of your own. */
+  readonly receipts: string | ReceiptLog;
+  /** Also forget each user once its receipt is kept. @default false: the record stays, without secrets */
+  readonly forget?: boolean | undefined;
+  /** Who does it, in 1 to 100 characters on one line; recorded with the step, in clear. @default not recorded */
+  readonly by?: string | undefined;
+  /** The shortest time between two calls of `onProgress`, ms, 10 to 86 400 000. @default 1_000 */
+  readonly everyMs?: number | undefined;
+  /** If it throws or its promise rejects, that is logged without the error's message, and the leave continues. */
+  readonly onProgress?: ((progress: LeaveProgress) => void) | undefined;
+}
+
+/** What a leave would do. */
+export interface LeaveForecast {
+  readonly name: string;
+  /** The users that it would offboard, with those that it has offboarded before: pass it as `count`. */
+  readonly count: number;
+  /** Those of them that have left already. */
+  readonly done: number;
+  /** Those of them that the export has not finished: they stay until it has. */
+  readonly unexported: number;
+  /** Users that were left out: unknown here, renamed, or with a damaged record. */
+  readonly unusable: number;
+  /** Management calls that it needs: one to identify each user before its purge. */
+  readonly calls: number;
+  /** When the last of these calls can leave, if no others are requested; `null`: never, an operator has paused them. */
+  readonly endsAt: Date | null;
+}
+
+/** The progress of a leave. */
+export interface LeaveProgress {
+  readonly name: string;
+  /** `marking`: notes in each record that it leaves. `purging`: waits for slots, purges, and writes receipts. */
+  readonly phase: "marking" | "purging" | "done";
+  readonly count: number;
+  /** Receipts in the log. */
+  readonly receipts: number;
+  /** Users whose purge is not confirmed yet: waiting, under way, or in doubt. */
+  readonly left: number;
+  /** Users whose purge 1upHealth refused; `retry()` tries again. */
+  readonly failed: number;
+  /** Users that stay for now: not exported, or another user here has the same data. */
+  readonly waiting: number;
+  /** When the last look-up of those left can leave; `null` while that is not known. */
+  readonly endsAt: Date | null;
+}
+
+/** The result of {@link LeaveVerbs.offboardMany}. */
+export interface LeaveSummary extends LeaveProgress {
+  /** Receipts that tell of a purge that was not carried out: 1upHealth did not list the user, or it was withdrawn. */
+  readonly skipped: number;
+  /** Whether every user has its receipt, and the receipts are closed with their count. */
+  readonly closed: boolean;
+  /** The key with which the receipts can be verified. */
+  readonly publicKey: string;
+  /** The first hundred users without a receipt, and why. */
+  readonly unfinished: readonly UnexportedUser[];
+}

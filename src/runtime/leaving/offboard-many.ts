@@ -1,0 +1,259 @@
+/**
+ * `offboardMany()`: first each user's record names the leave, and its offboarding begins in the same commit. Then workers
+ * purge, and each user that has left gets a receipt:
+ *
+ * 1. The commit in which it becomes offboarded holds what was erased.
+ * 2. The receipt is appended, and is durable.
+ * 3. Its record notes that.
+ *
+ * A process that dies between 2 and 3 finds the receipt in the log, by its random name, and does only 3.
+ *
+ * @module
+ */
+import { linkSignals } from "../../abort.ts";
+import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import type { UserState } from "../../../machines/index.ts";
+import { forEachRow, rowsInHand, type Rows } from "../bulk/for-each-row.ts";
+import { Throttle } from "../bulk/throttle.ts";
+import type { Engine } from "../engine/engine.ts";
+import { listUserIds, loadUser, pagesOfUserIds } from "../engine/load-user.ts";
+import { retryWrite } from "../engine/retry-write.ts";
+import { refusal } from "../engine/user-errors.ts";
+import { forecast } from "../operations/forecast.ts";
+import { forget } from "../operations/forget.ts";
+import { callListener } from "../options/call-listener.ts";
+import { leaveKey, leavingIn } from "../user/index-key.ts";
+import { changeRecord } from "./change-record.ts";
+import { chosenUsers } from "./chosen-users.ts";
+import { enlistUser, type Leave } from "./enlist-user.ts";
+import type { UnexportedUser } from "./export-options.ts";
+import { countLeave } from "./forecast-leave.ts";
+import type { LeaveProgress, LeaveSummary, OffboardManyOptions } from "./leave-options.ts";
+import { openLog, type OpenLog } from "./open-log.ts";
+import { beginRun } from "./named-run.ts";
+
+/** Receipts appended at once. */
+const pageSize = 100;
+/** Unfinished users named in the result. */
+const mostNamed = 100;
+/** When nothing has changed for this long, and few are left, they are examined, ms. */
+const stillMs = 60_000;
+const few = 1_000;
+const forgetMs = 30_000;
+
+/** A leave that acts. */
+export type Acting = Leave & Omit<OffboardManyOptions, "purge" | "by" | "onlyAfterExport">;
+
+/**
+ * Offboards the users. `help` works for all users until its signal aborts.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION`, `TAKEN_OVER`; of the store; what the log and the ids throw; the signal's reason
+ */
+export async function offboardMany(
+  engine: Engine,
+  ids: Rows<string> | "all",
+  leave: Acting,
+  signal: AbortSignal,
+  help: (signal: AbortSignal) => Promise<unknown>,
+): Promise<LeaveSummary> {
+  const { clock } = engine;
+  const { name, count: asked } = leave;
+  const patiently = <T>(task: () => Promise<T>): Promise<T> =>
+    retryWrite(engine, signal, "offboard users", task);
+  const since = clock.now();
+  const { count, isFixed } = await patiently(() => countLeave(engine, ids, leave));
+  if (count !== asked)
+    throw new LifecycleError(
+      "INVALID_OPTION",
+      `Cannot offboard a list: count must be the number of users that the dry run gave, got ${asked}, and they are ${count} now; nothing was done`,
+    );
+  const log = await openLog(engine, leave.receipts, name);
+  try {
+    const run = await patiently(() => beginRun(engine, "leave", name, log.id));
+    const pace = new Throttle(engine, leave.everyMs);
+    const report = async (phase: LeaveProgress["phase"]): Promise<LeaveProgress> => {
+      const progress = await patiently(() =>
+        progressOf(engine, { name, phase, count: run.record.count ?? count, log }),
+      );
+      callListener(engine.settings.logger, "onProgress", leave.onProgress, progress);
+      return progress;
+    };
+    await report("marking");
+    if (isFixed) await enlistWaiting(engine, leave, signal);
+    else {
+      await forEachRow(
+        chosenUsers(engine, ids, () => {}),
+        rowsInHand,
+        signal,
+        async (id) => {
+          await patiently(() => enlistUser(engine, id, leave, { since, signal })).catch(unlessUnusable);
+          if (pace.isDue()) await report("marking");
+        },
+      );
+      await patiently(async () => run.note(log.receipts + (await sumOf(engine, name))));
+    }
+    const stop = linkSignals(signal);
+    const working = help(stop.signal);
+    let trouble: { readonly error: unknown } | null = null;
+    working.catch((error: unknown) => (trouble = { error }));
+    let last: LeaveProgress;
+    let still = { left: -1, at: clock.monotonic() };
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        const { latest } = engine.changes;
+        await patiently(() => run.refuseTakenOver());
+        await receiptAll(engine, leave, log, "offboarded", signal);
+        last = await report("purging");
+        const { left } = last;
+        if (left === 0) break;
+        if (left !== still.left) still = { left, at: clock.monotonic() };
+        const isStill = left <= few && clock.monotonic() - still.at >= stillMs;
+        if (isStill && (await areUnreadable(engine, name))) break;
+        if (isStill) still = { left, at: clock.monotonic() };
+        await pace.wait(left, latest, signal);
+        if (trouble !== null) throw (trouble as { readonly error: unknown }).error; // set while this waited
+      }
+    } finally {
+      stop.abort();
+      await working.catch(() => {}); // handled above
+    }
+    // Users that have signed up again are in other states.
+    const counts = await patiently(async () => leavingIn(name, await engine.store.counts()));
+    for (const state of Object.keys(counts) as UserState[])
+      await receiptAll(engine, leave, log, state, signal);
+    const total = run.record.count ?? count;
+    if (log.receipts === total) await log.end();
+    const done = await report("done");
+    return {
+      ...done,
+      skipped: log.skipped,
+      closed: log.isClosed,
+      publicKey: log.publicKey,
+      unfinished: await patiently(() => unfinishedOf(engine, name)),
+    };
+  } finally {
+    await log.close();
+  }
+}
+
+/** Those that waited for their export, or for a person. */
+async function enlistWaiting(engine: Engine, leave: Leave, signal: AbortSignal): Promise<void> {
+  const counts = leavingIn(leave.name, await engine.store.counts());
+  for (const state of Object.keys(counts) as UserState[]) {
+    if (purging.has(state)) continue;
+    for await (const id of listUserIds(engine, pageSize, leaveKey(state, leave.name)))
+      await enlistUser(engine, id, leave, { since: null, signal }).catch(unlessUnusable);
+  }
+}
+
+/** Appends the receipts of users that have left and are in this state now, and notes that in their records. */
+async function receiptAll(
+  engine: Engine,
+  { name, forget: forgets = false }: Acting,
+  log: OpenLog,
+  state: UserState,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const ids of pagesOfUserIds(engine, pageSize, leaveKey(state, name))) {
+    const found = await Promise.all(ids.map((id) => loadUser(engine, id).catch(unlessUnusable)));
+    const gone = found.flatMap((one) => {
+      const leaving = one?.user.leaving;
+      return leaving?.name === name && leaving.done !== null ? [{ id: one?.user.id ?? "", leaving }] : [];
+    });
+    await log.add(gone.map(({ leaving }) => leaving));
+    for (const { id, leaving } of gone) {
+      const deadline = { until: engine.clock.monotonic() + forgetMs, signal };
+      const isOver =
+        forgets && (await forget(engine, id, deadline).then(() => true, unlessUnusable)) === true;
+      if (!isOver)
+        await changeRecord(engine, id, { verb: "offboard a user", signal }, (user) => {
+          if (user.leaving?.receipt !== leaving.receipt || user.leaving.isReceipted) return null;
+          return { ...user, leaving: { ...user.leaving, isReceipted: true } };
+        }).catch(unlessUnusable);
+    }
+  }
+}
+
+/** A user that cannot be used now is tried again, or listed at the end. */
+function unlessUnusable(error: unknown): null {
+  if (isLifecycleError(error) && ofOneUser.has(error.code)) return null;
+  throw error;
+}
+
+const ofOneUser: ReadonlySet<string> = new Set([
+  "USER_UNKNOWN",
+  "USER_NOT_READY",
+  "RENAMED",
+  "RECORD_DAMAGED",
+  "RECORD_TOO_NEW",
+]);
+
+const purging: ReadonlySet<string> = new Set<UserState>(["identifying", "offboarding"]);
+
+async function progressOf(
+  engine: Engine,
+  at: Pick<LeaveProgress, "name" | "phase" | "count"> & { readonly log: OpenLog },
+): Promise<LeaveProgress> {
+  const { name, phase, count, log } = at;
+  const counts = leavingIn(name, await engine.store.counts());
+  const { identifying = 0, offboarding = 0, offboarded = 0, failed = 0 } = counts;
+  const left = identifying + offboarding + offboarded;
+  const all = await sumOf(engine, name, counts);
+  const { inMs } = identifying === 0 ? { inMs: 0 } : await forecast(engine, 1, "recovery");
+  const isKnown = phase === "purging" && left > 0 && inMs !== Infinity;
+  return {
+    name,
+    phase,
+    count,
+    receipts: log.receipts,
+    left,
+    failed,
+    waiting: all - left - failed,
+    endsAt: isKnown ? new Date(engine.clock.now() + inMs) : null,
+  };
+}
+
+/** The users of a leave without a receipt. */
+async function sumOf(
+  { store }: Engine,
+  name: string,
+  counts?: Readonly<Partial<Record<UserState, number>>>,
+): Promise<number> {
+  const found = counts ?? leavingIn(name, await store.counts());
+  return Object.values(found).reduce((sum, one) => sum + one, 0);
+}
+
+/** Whether none of those that are left can be read, so that no process can go on with them. */
+async function areUnreadable(engine: Engine, name: string): Promise<boolean> {
+  for (const state of ["identifying", "offboarding", "offboarded"] as const)
+    for await (const id of listUserIds(engine, pageSize, leaveKey(state, name)))
+      if ((await loadUser(engine, id).catch(unlessUnusable)) !== null) return false;
+  return true;
+}
+
+/** The first users without a receipt, and why. */
+async function unfinishedOf(engine: Engine, name: string): Promise<readonly UnexportedUser[]> {
+  const found: UnexportedUser[] = [];
+  const counts = leavingIn(name, await engine.store.counts());
+  for (const state of Object.keys(counts) as UserState[])
+    for await (const id of listUserIds(engine, pageSize, leaveKey(state, name))) {
+      const { code, message } = await loadUser(engine, id).then(
+        ({ user }) => refusal(engine, user) ?? stays(engine, id),
+        (error: unknown) => {
+          if (isLifecycleError(error) && !error.retryable) return error;
+          throw error;
+        },
+      );
+      found.push({ appUserId: id, code, why: message });
+      if (found.length === mostNamed) return found;
+    }
+  return found;
+}
+
+function stays({ sealer }: Engine, id: string): LifecycleError {
+  return new LifecycleError(
+    "USER_NOT_READY",
+    `Cannot offboard user ${sealer.alias(id)} yet: it is to be exported first, or shares its data with another user here`,
+  );
+}

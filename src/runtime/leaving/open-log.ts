@@ -1,0 +1,80 @@
+/**
+ * The receipts of a leave that this process writes.
+ *
+ * @module
+ */
+import { createPublicKey } from "node:crypto";
+import { randomName } from "../../clock.ts";
+import { LifecycleError } from "../../errors.ts";
+import type { Leaving } from "../../store/envelope.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { ReceiptLog } from "./leave-options.ts";
+import { receiptFile } from "./receipt-file.ts";
+import { publicKeyOf, ReceiptChain, receiptKey, receiptOf, type ReceiptLine } from "./receipts.ts";
+
+/** See the module. */
+export interface OpenLog {
+  /** Names it for as long as it exists. */
+  readonly id: string;
+  readonly receipts: number;
+  readonly skipped: number;
+  readonly isClosed: boolean;
+  readonly publicKey: string;
+  /** Appends the receipts of users that have none in it; durable when it resolves. */
+  add(left: readonly Leaving[]): Promise<void>;
+  /** Appends the last line, with the count. */
+  end(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens it and verifies what it holds. @throws {LifecycleError} `INVALID_OPTION`; what the log throws */
+export async function openLog(engine: Engine, given: string | ReceiptLog, name: string): Promise<OpenLog> {
+  const { clock, keys } = engine;
+  const log = typeof given === "string" ? receiptFile(given) : given;
+  const key = receiptKey(keys.view.names);
+  const publicKey = publicKeyOf(key);
+  const verifying = createPublicKey(key);
+  const chain = new ReceiptChain();
+  const now = (): string => new Date(clock.now()).toISOString();
+  const append = (lines: readonly ReceiptLine[]): Promise<void> =>
+    log.append(lines.map((line) => chain.next(line, key)));
+  try {
+    let number = 0;
+    for await (const line of log.open()) {
+      const why = chain.read(line, verifying);
+      number++;
+      if (why !== null) throw unfit(`line ${number} must be as it was written: ${why}`);
+    }
+    if (chain.lines === 0) await append([{ type: "opened", leave: name, id: randomName(clock), at: now() }]);
+    if (chain.leave !== name)
+      throw unfit(`they must be of the leave "${name}", got those of "${chain.leave}"`);
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+  return {
+    id: chain.id ?? "", // of the first line
+    get receipts() {
+      return chain.receipts;
+    },
+    get skipped() {
+      return chain.skipped;
+    },
+    get isClosed() {
+      return chain.isClosed;
+    },
+    publicKey,
+    async add(left) {
+      const fresh = left.filter(({ receipt }) => !chain.has(receipt));
+      if (fresh.length > 0) await append(fresh.flatMap((one) => receiptOf(one) ?? []));
+    },
+    async end() {
+      if (!chain.isClosed) await append([{ type: "closed", count: chain.receipts, at: now() }]);
+    },
+    close: () => log.close(),
+  };
+}
+
+function unfit(rule: string): LifecycleError {
+  return new LifecycleError("INVALID_OPTION", `Cannot go on with these receipts: ${rule}`);
+}

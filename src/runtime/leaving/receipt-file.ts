@@ -1,0 +1,120 @@
+/**
+ * Keeps receipts in a file. Who opens it last writes on; a process that opened it before can add nothing more:
+ *
+ * 1. The file is renamed, and from then on an append of another process fails its check, which follows its write.
+ * 2. Its lines are copied, with those that the other process has added before.
+ * 3. The copy gets the file's name, unless another process was faster.
+ *
+ * @module
+ */
+import { createReadStream } from "node:fs";
+import { link, mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { basename, dirname, join } from "node:path";
+import { ifMissing, namesToDisk } from "./export-folder.ts";
+import type { ReceiptLog } from "./leave-options.ts";
+import { LifecycleError } from "../../errors.ts";
+
+/**
+ * A log of receipts in a file, which is created with mode 0600. `offboardMany()` makes one of a path.
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { receiptFile } from "oneup-lifecycle";
+ * import { createTestLifecycle } from "oneup-lifecycle/testing";
+ *
+ * const { lifecycle } = await createTestLifecycle();
+ * await lifecycle.onboard("ada");
+ * const file = join(await mkdtemp(join(tmpdir(), "leaving-")), "receipts.ndjson");
+ * const receipts = receiptFile(file);
+ * const { closed } = await lifecycle.offboardMany("all", { name: "2026", count: 1, receipts });
+ * console.log(closed); // true
+ * ```
+ */
+export function receiptFile(path: string): ReceiptLog {
+  let handle: FileHandle | null = null;
+
+  return {
+    async *open() {
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      const mine = `${path}.${randomBytes(6).toString("hex")}`;
+      const from = await takeOver(path, `${mine}.taken`);
+      handle = await open(`${mine}.new`, "wx", 0o600);
+      if (from !== null)
+        for await (const line of wholeLines(from)) {
+          await handle.appendFile(`${line}\n`);
+          yield line;
+        }
+      await handle.sync();
+      await link(`${mine}.new`, path).catch((error: unknown) => {
+        throw isOneOf(error, "EEXIST", "ENOENT") ? takenOver() : error;
+      });
+      for (const one of await besides(path, "new")) await rm(one, { force: true });
+      if (from !== null) await rm(from, { force: true });
+      await namesToDisk(dirname(path));
+    },
+    async append(lines) {
+      if (handle === null) throw takenOver();
+      await handle.appendFile(lines.map((line) => `${line}\n`).join(""));
+      await handle.datasync();
+      if (!(await isAt(path, handle))) throw takenOver(); // checked last: what is there now stays there
+    },
+    async close() {
+      await handle?.close();
+      handle = null;
+    },
+  };
+}
+
+/** Renames the file; `null`: there is none. One that a process renamed before it died is found by its name. */
+async function takeOver(path: string, taken: string): Promise<string | null> {
+  const left = await besides(path, "taken");
+  const is = await stat(path).catch(ifMissing);
+  const from = is === null ? left.at(0) : path;
+  if (from === undefined) return null;
+  await rename(from, taken);
+  await namesToDisk(dirname(path));
+  // The file has all that was copied to it.
+  if (is !== null) for (const one of left) await rm(one, { force: true });
+  return taken;
+}
+
+/** The files of processes that opened it, beside it. */
+async function besides(path: string, ending: "new" | "taken"): Promise<readonly string[]> {
+  const start = `${basename(path)}.`;
+  const names = (await readdir(dirname(path))).filter((name) => name.startsWith(start));
+  const form = new RegExp(`\\.[0-9a-f]{12}\\.${ending}$`);
+  return names.filter((name) => form.test(name)).map((name) => join(dirname(path), name));
+}
+
+function isOneOf(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && "code" in error && codes.includes(String(error.code));
+}
+
+/** The lines that end in a line feed: the last one may have been cut off by a crash. */
+async function* wholeLines(path: string): AsyncGenerator<string, void, undefined> {
+  let rest = "";
+  for await (const chunk of createReadStream(path, "utf8")) {
+    const lines = (rest + String(chunk)).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+}
+
+async function isAt(path: string, handle: FileHandle): Promise<boolean> {
+  const [there, own] = await Promise.all([
+    stat(path, { bigint: true }).catch(ifMissing),
+    handle.stat({ bigint: true }),
+  ]);
+  return there !== null && there.ino === own.ino && there.dev === own.dev;
+}
+
+function takenOver(): LifecycleError {
+  return new LifecycleError(
+    "TAKEN_OVER",
+    "Cannot write receipts: another process has opened them since, and goes on with them",
+  );
+}

@@ -1,0 +1,69 @@
+/**
+ * `verifyReceipts()`.
+ *
+ * @module
+ */
+import { wrong } from "../../checks.ts";
+import { publicKeyFrom, ReceiptChain } from "./receipts.ts";
+
+/** The result of {@link verifyReceipts}. */
+export interface VerifiedReceipts {
+  /** Nothing is missing, changed or cut off. */
+  readonly ok: boolean;
+  /** The name of the leave; `null`: no line could be read. */
+  readonly leave: string | null;
+  /** Receipts that were verified, and those among them that tell of a purge that was not carried out. */
+  readonly receipts: number;
+  readonly skipped: number;
+  /** Whether they are closed with their count. */
+  readonly closed: boolean;
+  /** The first line with a problem, from 1 on, and what it is; `null`: there is none. */
+  readonly problem: { readonly line: number; readonly why: string } | null;
+}
+
+/**
+ * Verifies receipts: each line's signature, that none is missing, changed or in another place, and that the last one
+ * closes them with their count. Needs no store.
+ *
+ * @param lines the lines of the receipts, in order
+ * @param options `publicKey`: as `offboardMany()` and `receiptsKey()` return it
+ * @throws {LifecycleError} `INVALID_OPTION`; what the lines throw
+ * @example
+ * ```ts
+ * import { mkdtemp, readFile } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { verifyReceipts } from "oneup-lifecycle";
+ * import { createTestLifecycle } from "oneup-lifecycle/testing";
+ *
+ * const { lifecycle } = await createTestLifecycle();
+ * await lifecycle.onboard("ada");
+ * const receipts = join(await mkdtemp(join(tmpdir(), "leaving-")), "receipts.ndjson");
+ * const { publicKey } = await lifecycle.offboardMany("all", { name: "2026", count: 1, receipts });
+ * const lines = (await readFile(receipts, "utf8")).trimEnd().split("\n");
+ * console.log((await verifyReceipts(lines, { publicKey })).ok); // true
+ * console.log((await verifyReceipts(lines.slice(0, -1), { publicKey })).ok); // false: cut off
+ * ```
+ */
+export async function verifyReceipts(
+  lines: Iterable<string> | AsyncIterable<string>,
+  options: { readonly publicKey: string },
+): Promise<VerifiedReceipts> {
+  const key = publicKeyFrom(options.publicKey);
+  if (key === null)
+    throw wrong("verify receipts", "publicKey", "the key that receiptsKey() returns", options.publicKey);
+  const chain = new ReceiptChain();
+  let problem: VerifiedReceipts["problem"] = null;
+  let number = 0;
+  for await (const line of lines) {
+    number++;
+    const why = chain.read(line, key);
+    if (why === null) continue;
+    problem = { line: number, why };
+    break;
+  }
+  if (problem === null && !chain.isClosed)
+    problem = { line: number + 1, why: "it is missing: the receipts are not closed" };
+  const { leave, receipts, skipped, isClosed } = chain;
+  return { ok: problem === null, leave, receipts, skipped, closed: isClosed, problem };
+}
