@@ -30,6 +30,7 @@
  * | `RENAMED` | the user now has another id |
  * | `FHIR_REFUSED` | the FHIR endpoint refused the call |
  * | `FHIR_CONFLICT` | the FHIR resource has changed since it was read; nothing was changed |
+ * | `FHIR_AMBIGUOUS` | several FHIR resources have the identifier that `ensure()` was given; `facts.ids` lists up to ten |
  * | `NOT_DECLARED` | 1upHealth does not declare support for this; nothing was sent |
  * | `STORE_UNAVAILABLE` | the store did not answer in time or failed; nothing is lost |
  * | `STORE_UNUSABLE` | the store cannot be opened as it is, or was emptied or replaced under this process |
@@ -61,6 +62,7 @@ export type ErrorCode =
   | "RENAMED"
   | "FHIR_REFUSED"
   | "FHIR_CONFLICT"
+  | "FHIR_AMBIGUOUS"
   | "NOT_DECLARED"
   | "STORE_UNAVAILABLE"
   | "STORE_UNUSABLE"

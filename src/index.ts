@@ -59,6 +59,7 @@ export type {
   UpdateOptions,
   WalkOf,
 } from "./fhir/fhir-client.ts";
+export type { EnsureOptions, UserFhirClient } from "./fhir/user-fhir-client.ts";
 export type { FhirIssue } from "./http/fhir-issue.ts";
 export type { FhirPage } from "./fhir/pages/fhir-page.ts";
 export type { SearchParams, SearchValue } from "./fhir/query.ts";

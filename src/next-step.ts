@@ -101,6 +101,8 @@ export const nextSteps: Readonly<Record<ErrorCode, string>> = {
   RENAMED: "use the new id, which facts.renamedTo holds",
   FHIR_REFUSED: "look at status, and at the issues in facts; correct the request",
   FHIR_CONFLICT: "read the resource again, apply the change to it, and update it once more",
+  FHIR_AMBIGUOUS:
+    "decide which of the resources in facts.ids is the right one; delete the others, or take their identifier away",
   NOT_DECLARED: "use another operation or FHIR version, or pass strict: false if you know better",
   STORE_UNAVAILABLE:
     "check that the store runs, can be reached from this machine and takes writes; nothing is lost, and work continues by itself",

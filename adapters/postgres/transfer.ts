@@ -14,6 +14,7 @@ import { row } from "./functions.ts";
 import { fenceName, type Joins } from "./joins.ts";
 import type { PostgresClient } from "./links.ts";
 import { inTransaction } from "./migrate.ts";
+import { isEmpty } from "../../src/store/slot-log.ts";
 import { logOf, rowOf, type SentRow } from "./rows.ts";
 
 /** Rows, or events, that one statement of `clear` removes. */
@@ -46,10 +47,12 @@ export function postgresTransfer(
       SELECT * FROM ${s}.users WHERE account = $1 AND id > $2 ORDER BY id LIMIT $3) AS page`),
     rowsOf: read(`SELECT json_agg(json_build_array(${row}, stale_at))::text AS answer FROM ${s}.users
       WHERE account = $1 AND id = ANY (ARRAY(SELECT json_array_elements_text($2::json)))`),
-    log: read(`SELECT json_build_array(
-      (SELECT json_agg(json_build_array(at, lane, calls) ORDER BY at) FROM ${s}.slots WHERE account = $1 AND name = $2),
-      (SELECT json_build_array(window_ms, asked_at, taken_at) FROM ${s}.logs WHERE account = $1 AND name = $2)
-    )::text AS answer`),
+    logs: read(`SELECT json_agg(json_build_array(asked.name,
+      (SELECT json_agg(json_build_array(at, lane, calls) ORDER BY at) FROM ${s}.slots AS slot
+        WHERE account = $1 AND slot.name = asked.name),
+      (SELECT json_build_array(window_ms, asked_at, taken_at) FROM ${s}.logs AS head
+        WHERE account = $1 AND head.name = asked.name)
+    ))::text AS answer FROM json_array_elements_text($2::json) AS asked (name)`),
     // Values are sent apart: to read a part of JSON that has \u0000 somewhere, PostgreSQL would decode all of it.
     writeRows: held(`written AS (
       INSERT INTO ${s}.users (account, id, revision, write_id, state, due_at, lane, waits_since,
@@ -185,9 +188,13 @@ export function postgresTransfer(
       return { rows, next: rows.length < limit ? null : (rows.at(-1)?.[0] ?? null) };
     },
     rowsOf: async (ids) => rowsIn(await ask(verbs.rowsOf, JSON.stringify(ids))),
-    async log(limit) {
-      const log = logOf(...(await ask<Parameters<typeof logOf>>(verbs.log, limit)));
-      return log.moments.length === 0 && log.takenAt === 0 ? null : log;
+    async logs(limits) {
+      const kept = await ask<readonly [limit: string, ...Parameters<typeof logOf>][]>(
+        verbs.logs,
+        JSON.stringify(limits),
+      );
+      const logs = kept.map(([limit, ...log]) => [limit, logOf(...log)] as const);
+      return new Map(logs.filter(([, log]) => !isEmpty(log)));
     },
     async writeRows({ rows, identity = null }) {
       const heads = rows.map(([id, each]) => headOf(id, each));

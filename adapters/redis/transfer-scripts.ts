@@ -47,8 +47,16 @@ writeRows()
 `,
 );
 
-/** KEYS[7], KEYS[8]: moments, slots. Returns the log's fields. */
-const readLog = script("read", true, "return redis.call('HGETALL', KEYS[8])\n");
+/** From KEYS[7] on: moments and slots of each log. Returns the fields of each. */
+const readLogs = script(
+  "read",
+  true,
+  String.raw`
+local logs = {}
+for n = 8, #KEYS, 2 do logs[#logs + 1] = redis.call('HGETALL', KEYS[n]) end
+return logs
+`,
+);
 
 /** KEYS[7], KEYS[8]: moments, slots. ARGV: the log as JSON. */
 const writeLog = script(
@@ -106,5 +114,5 @@ redis.call('UNLINK', events, outbox)
 
 /** One script per verb. */
 export const transferScripts: Readonly<
-  Record<"time" | "seat" | "writeRows" | "readLog" | "writeLog" | "writeEvents" | "remove", Script>
-> = { time, seat, writeRows, readLog, writeLog, writeEvents, remove };
+  Record<"time" | "seat" | "writeRows" | "readLogs" | "writeLog" | "writeEvents" | "remove", Script>
+> = { time, seat, writeRows, readLogs, writeLog, writeEvents, remove };

@@ -8,6 +8,7 @@ import { decodeRow, encodeRow, encodeValue } from "../../src/store/row-rules.ts"
 import { encodeEvent } from "../../src/store/event-text.ts";
 import type { Connection, Reply } from "./connection.ts";
 import { globbed } from "./keyv-backend.ts";
+import { isEmpty } from "../../src/store/slot-log.ts";
 import { logOf } from "./log-of.ts";
 import { accountStart } from "./lua/rows.ts";
 import type { Script } from "./script.ts";
@@ -79,9 +80,10 @@ export function redisTransfer({ run, scan, texts, account, user, logs }: Transfe
       return { rows: await rowsUnder([...keys]), next: cursor === "0" ? null : cursor };
     },
     rowsOf: (ids) => rowsUnder(ids.map(user)),
-    async log(limit) {
-      const log = logOf((await run(transferScripts.readLog, logs(limit))) as readonly Reply[]); // a list of fields
-      return log.moments.length === 0 && log.takenAt === 0 ? null : log;
+    async logs(limits) {
+      const kept = (await run(transferScripts.readLogs, limits.flatMap(logs))) as readonly Reply[][]; // fields of each
+      const found = limits.map((limit, n) => [limit, logOf(kept[n] ?? [])] as const);
+      return new Map(found.filter(([, log]) => !isEmpty(log)));
     },
     async writeRows({ rows, identity }) {
       const args = rows.flatMap(([id, row]) => [id, encodeRow(row)]);

@@ -24,8 +24,9 @@ export type FindBy =
 /** Options of {@link FhirClient.create}. */
 export interface CreateOptions extends FhirCallOptions {
   /**
-   * If the response is lost, searches for the resource by this for up to 5 s and resolves with it. Without it, or if
-   * the resource is not found, the call fails with `IN_DOUBT`.
+   * If the response to this one call is lost, searches for the resource by this for up to 5 s and resolves with it.
+   * Without it, or if the resource is not found, the call fails with `IN_DOUBT`. It does not look before it creates: two
+   * calls, or a call repeated after a crash, create two resources. For that there is `ensure()` of `lifecycle.fhir()`.
    */
   readonly findBy?: FindBy | undefined;
   /**

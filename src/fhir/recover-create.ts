@@ -107,7 +107,7 @@ export function paramsOf(findBy: FindBy): SearchParams {
 }
 
 /** Whether the resource carries this identifier or tag. */
-function carries(resource: Sendable, findBy: FindBy): boolean {
+export function carries(resource: Sendable, findBy: FindBy): boolean {
   const isTag = "tag" in findBy;
   const [system = "", code = ""] = (isTag ? findBy.tag : findBy.identifier).split("|");
   const holder = isTag ? own(resource, "meta") : resource;

@@ -54,6 +54,13 @@ export function slotAfter(slot: Slot | null, fate: SlotFate): SlotEnd {
   return { settle: slot };
 }
 
+/** Ends a slot. If the store is unavailable, it counts longer than necessary. That must not lose the result of the call. */
+export async function endSlot(slots: Store["slots"], slot: Slot, fate: SlotFate): Promise<void> {
+  const { settle, giveBack } = slotAfter(slot, fate);
+  if (settle !== undefined) await slots.settle(settle).catch(() => {});
+  if (giveBack !== undefined) await slots.giveBack(giveBack).catch(() => {});
+}
+
 /** Grants calls within the account's limits: see {@link createGuard}. */
 export interface Guard {
   readonly limits: Limits;
@@ -140,10 +147,7 @@ export function createGuard({ slots, clock, limits, timeoutMs, graceMs }: GuardO
       const { slot, notAfter } = await slotFor(endpoint, lane, signal);
       if (slot === null) return (await call(notAfter)).value;
       const { slot: fate, value } = await call(notAfter); // if it throws, the call may have been sent, so its slot still counts
-      const { settle, giveBack } = slotAfter(slot, fate);
-      // If the store is unavailable, the slot counts longer than necessary. That must not lose the result of the call.
-      if (settle !== undefined) await slots.settle(settle).catch(() => {});
-      if (giveBack !== undefined) await slots.giveBack(giveBack).catch(() => {});
+      await endSlot(slots, slot, fate);
       return value;
     },
     forecast: (calls, lane) => slots.forecast({ limit: limits.management, calls, lane }),

@@ -26,7 +26,7 @@ import { checkId } from "./options/check-id.ts";
 import { aFunction, checkValue, whole } from "../checks.ts";
 import { close, closed } from "./close.ts";
 import { apart, type Engine } from "./engine/engine.ts";
-import { fhirOf } from "./operations/fhir-of.ts";
+import { fhirOf } from "./fhir/fhir-of.ts";
 import { forecast } from "./operations/forecast.ts";
 import { forget } from "./operations/forget.ts";
 import { createHealth } from "./operations/health.ts";

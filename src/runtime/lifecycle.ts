@@ -4,8 +4,8 @@
  * @module
  */
 import type { UserState } from "../../machines/index.ts";
-import type { FhirClient } from "../fhir/fhir-client.ts";
 import type { FhirVersion } from "../fhir/fhir-version.ts";
+import type { UserFhirClient } from "../fhir/user-fhir-client.ts";
 import type { Lane } from "../store/contract.ts";
 import type { Budget } from "./operations/budget.ts";
 import type {
@@ -197,7 +197,7 @@ export interface Lifecycle
    * const patient = await fhir.create({ resourceType: "Patient", gender: "female" });
    * ```
    */
-  fhir<V extends FhirVersion>(appUserId: string, version: V, options?: FhirOptions): FhirClient<V>;
+  fhir<V extends FhirVersion>(appUserId: string, version: V, options?: FhirOptions): UserFhirClient<V>;
   /**
    * The user's status. Makes no call.
    *

@@ -45,8 +45,8 @@ export interface Transfer {
   rows(after: string | null, limit: number): Promise<PageOfRows>;
   /** The rows under these ids, in any order. @throws {LifecycleError} `RECORD_DAMAGED` */
   rowsOf(ids: readonly string[]): Promise<KeptRows>;
-  /** The log of a limit; `null`: it is empty. */
-  log(limit: string): Promise<KeptLog | null>;
+  /** The logs of these limits, without empty ones. */
+  logs(limits: readonly string[]): Promise<ReadonlyMap<string, KeptLog>>;
   writeRows(ask: OfAccount & { readonly rows: KeptRows }): Promise<void>;
   writeLog(ask: OfAccount & { readonly limit: string; readonly log: KeptLog }): Promise<void>;
   /** Writes events under their numbers, and the highest numbers given and trimmed. */

@@ -31,6 +31,11 @@ export const aheadMs = 60_000;
 /** Precision of `takenAt`, ms. */
 export const takenNoteMs = 10_000;
 
+/** Whether nothing was ever taken from it, as far as it shows. */
+export function isEmpty({ moments, takenAt }: KeptLog): boolean {
+  return moments.length === 0 && takenAt === 0;
+}
+
 const noJump: Past = { since: 0, jump: null };
 
 /** An unused log. */

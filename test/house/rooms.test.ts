@@ -17,11 +17,12 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     telemetry: ["user", "options"],
     engine: ["telemetry", "user", "gates", "account", "options"],
     operations: ["engine", "telemetry", "user", "gates", "account", "options"],
+    fhir: ["operations", "engine", "telemetry", "account", "options"],
     watching: ["operations", "engine", "user", "options"],
     bulk: ["operations", "engine", "user", "account", "options"],
     events: ["engine", "user", "options"],
     moving: ["user", "account", "options"],
-    leaving: ["bulk", "operations", "engine", "user", "account", "options"],
+    leaving: ["fhir", "bulk", "operations", "engine", "user", "account", "options"],
     keys: ["events", "engine", "user", "account", "options"],
   },
   "src/sandbox": {

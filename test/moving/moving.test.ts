@@ -95,6 +95,22 @@ describe("moveStore()", () => {
     await expect(fhir.create({ resourceType: "Patient" })).rejects.toMatchObject(movedAway);
   });
 
+  it("takes the lease of a create along that may still be under way", async () => {
+    const { from, to, move, lifecycle, open, sandbox } = await twoStores();
+    const patient = { resourceType: "Patient" as const, identifier: [{ system: "urn:mrn", value: "42" }] };
+    const ensured = (there: Lifecycle): Promise<unknown> =>
+      there.fhir("ada", "r4").ensure(patient, { by: { identifier: "urn:mrn|42" }, waitMs: 0 });
+    sandbox.fail({ call: "fhir.create", drop: "before" });
+    await expect(ensured(lifecycle)).rejects.toMatchObject({ code: "IN_DOUBT" });
+    await moveStore(from, to, move);
+    const later = await open(to);
+    await expect(ensured(later)).rejects.toMatchObject({ code: "IN_DOUBT" });
+    expect(sandbox.journal.count("fhir.create")).toBe(1);
+    sandbox.clock.advance(91_000);
+    await ensured(later);
+    expect(sandbox.journal.count("fhir.create")).toBe(2);
+  });
+
   it("ends those who follow events behind the last one, with STORE_MOVED", async () => {
     const { from, to, move, open, sandbox } = await twoStores();
     const lifecycle = await open(from, { events: { keep: "7d" } });

@@ -111,6 +111,7 @@ export class EventJudge {
 
   /** A consumer got an event. */
   delivered({ appUserId, alias, type, version }: LifecycleEvent, number: number): void {
+    if (this.#at === 0) this.#lost.clear(); // without a cursor it begins with what is there at its first read
     if (number <= this.#at) this.#judge.blame(`P1: event ${number} comes after event ${this.#at}`);
     this.#at = number;
     const passed = [...this.#due.keys(), ...this.#lost].filter((one) => one < number);

@@ -85,6 +85,11 @@ export const kinds: Readonly<Record<string, Kind>> = {
     share: 0.12,
     moves: (dice) => Array.from({ length: dice.between(1, 2) }, () => dice.between(minute, 4 * hour)),
   },
+  /** The same resources are ensured again and again, and 1upHealth shows late what was created: see `ensuring.ts`. */
+  ensuring: {
+    share: 0.15,
+    sandbox: (dice) => ({ readLagMs: dice.pick([0, 900, 3_000, 9_000]) }),
+  },
 };
 
 /** The kinds of a seed. `wanted`: this one in any case. */

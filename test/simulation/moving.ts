@@ -151,7 +151,7 @@ export class Moving {
           }),
         rows: (after) => ask(() => transfer.rows(after, 7)),
         rowsOf: (ids) => ask(() => transfer.rowsOf(ids)),
-        log: (limit) => ask(() => transfer.log(limit)),
+        logs: (limits) => ask(() => transfer.logs(limits)),
         writeRows: (rows) => ask(() => transfer.writeRows(rows)),
         writeLog: (log) => ask(() => transfer.writeLog(log)),
         writeEvents: (written) => ask(() => transfer.writeEvents(written)),

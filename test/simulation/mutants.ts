@@ -6,6 +6,7 @@ import type { Mutant, Rewrite } from "./breaking.ts";
 import { mutantsOfDoubt } from "./mutants-of-doubt.ts";
 import { mutantsOfAnswers } from "./mutants-of-answers.ts";
 import { mutantsOfCauses } from "./mutants-of-causes.ts";
+import { mutantsOfEnsuring } from "./mutants-of-ensuring.ts";
 import { mutantsOfEvents } from "./mutants-of-events.ts";
 import { mutantsOfMoves } from "./mutants-of-moves.ts";
 import { mutantsOfPauses } from "./mutants-of-pauses.ts";
@@ -344,4 +345,5 @@ export const mutants: readonly Mutant[] = [
   ...mutantsOfDoubt,
   ...mutantsOfEvents,
   ...mutantsOfMoves,
+  ...mutantsOfEnsuring,
 ];

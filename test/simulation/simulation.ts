@@ -24,6 +24,7 @@ import { List } from "./lists.ts";
 import { Person } from "./people.ts";
 import { allKeys, firstRing, Operator } from "./operator.ts";
 import { Consumer } from "./consumer.ts";
+import { Ensuring } from "./ensuring.ts";
 import { Pausing } from "./pausing.ts";
 import { playEmptying } from "./emptying.ts";
 import { Moving } from "./moving.ts";
@@ -101,7 +102,7 @@ export class Simulation implements Stage {
     this.names = parts.names;
     this.judge = parts.judge;
     this.rates = parts.scenario.rates;
-    const { processes, users } = parts.scenario;
+    const { processes, users, imports, strangers } = parts.scenario;
     this.#processes = Array.from({ length: processes }, (_, index) => new Process(this, index));
     this.#operator = new Operator(this, this.#processes);
     this.#pausing = new Pausing(this);
@@ -111,7 +112,6 @@ export class Simulation implements Stage {
       use: (store) => void (this.#shelf.store = store),
     });
     this.#consumer = new Consumer(this);
-    const { imports, strangers } = parts.scenario;
     for (let number = 1; number <= strangers.first; number++) this.#stranger(number);
     this.#people = Array.from({ length: users }, (_, index) => new Person(this, index + 1));
     for (let number = strangers.first + 1; number <= strangers.count; number++) this.#stranger(number);
@@ -202,6 +202,7 @@ export class Simulation implements Stage {
     this.#operator.begin();
     this.#pausing.begin(this.#people);
     this.#consumer.begin();
+    new Ensuring(this).begin(this.#people);
     this.#moving.begin();
     this.#happenings();
     const broken = brokenBy(judge, time);

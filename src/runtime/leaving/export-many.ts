@@ -11,7 +11,7 @@ import { fhirVersions } from "../../fhir/fhir-version.ts";
 import { forEachRow, type Rows } from "../bulk/for-each-row.ts";
 import { Throttle } from "../bulk/throttle.ts";
 import { retryWrite } from "../engine/retry-write.ts";
-import type { FhirParts } from "../operations/fhir-of.ts";
+import type { FhirParts } from "../fhir/fhir-of.ts";
 import { callListener } from "../options/call-listener.ts";
 import { chosenUsers, numberOf } from "./chosen-users.ts";
 import { exportFolder } from "./export-folder.ts";

@@ -13,7 +13,7 @@ import type { Engine } from "../engine/engine.ts";
 import { loadUser } from "../engine/load-user.ts";
 import { notUsable } from "../engine/user-errors.ts";
 import { confirmNumber } from "../operations/confirm-number.ts";
-import { fhirOf, type FhirParts } from "../operations/fhir-of.ts";
+import { fhirOf, type FhirParts } from "../fhir/fhir-of.ts";
 import type { User } from "../user/user.ts";
 import { changeRecord } from "./change-record.ts";
 import type { ExportFile, ExportWriter } from "./export-options.ts";

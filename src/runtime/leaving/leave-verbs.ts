@@ -20,7 +20,7 @@ import { fhirVersions } from "../../fhir/fhir-version.ts";
 import { aName, checkRows } from "../bulk/bulk-checks.ts";
 import type { Rows } from "../bulk/for-each-row.ts";
 import { aDoer, someOf } from "../operations/call-checks.ts";
-import type { FhirParts } from "../operations/fhir-of.ts";
+import type { FhirParts } from "../fhir/fhir-of.ts";
 import type { Cancellable } from "../options/call-options.ts";
 import { isTypeName } from "./export-folder.ts";
 import { exportMany } from "./export-many.ts";

@@ -12,9 +12,10 @@ import type { Contents } from "./contents.ts";
 import type { MoveSummary } from "./move-options.ts";
 import { eventsText, logText, redated, textOf, textsOf } from "./row-text.ts";
 import { ContentDigest, HeldDigest, Tally, type Watching } from "./tally.ts";
+import { leaseNames } from "../account/create-leases.ts";
 
-/** The limits whose logs move. */
-export const limitNames: readonly string[] = ["management", "token", "fhir"];
+/** The limits whose logs move: those of calls, and the leases of `ensure()`, whose creates may still be under way. */
+export const limitNames: readonly string[] = ["management", "token", "fhir", ...leaseNames];
 
 /** Rows and events per page. */
 const pageSize = 500;
@@ -177,9 +178,8 @@ function eventsIn(page: EventPage, contents: Contents): string {
 
 /** Copies the logs of calls, and returns them as one text. A call that ends meanwhile only counts for longer. */
 export async function copyLogs({ from, to, byMs, identity }: Sides): Promise<string> {
-  for (const limit of limitNames) {
-    const log = await from.transfer.log(limit);
-    if (log === null) continue;
+  for (const [limit, log] of await from.transfer.logs(limitNames)) {
+    if (logText(log) === "[]") continue; // nothing in it counts
     // seam: a-log-moves
     const moments = log.moments.map(([at, ...calls]) => [at + byMs, ...calls] as const);
     const moved: KeptLog = {
@@ -190,16 +190,18 @@ export async function copyLogs({ from, to, byMs, identity }: Sides): Promise<str
       former: null,
     };
     await to.transfer.writeLog({ limit, log: moved, identity });
-    const there = await to.transfer.log(limit);
-    if (logText(there) !== logText(moved)) throw differs(`the log of the limit "${limit}"`);
+    const there = await to.transfer.logs([limit]);
+    if (logText(there.get(limit)) !== logText(moved)) throw differs(`the log of the limit "${limit}"`);
   }
   return logsOf(to);
 }
 
 /** The logs of a store as one text. */
 export async function logsOf(store: MovableStore): Promise<string> {
-  const logs = await Promise.all(limitNames.map((limit) => store.transfer.log(limit)));
-  return createHash("sha256").update(logs.map(logText).join("\n")).digest("hex");
+  const logs = await store.transfer.logs(limitNames);
+  return createHash("sha256")
+    .update(limitNames.map((limit) => logText(logs.get(limit))).join("\n"))
+    .digest("hex");
 }
 
 function countsText(counts: Readonly<Record<string, number>>): string {

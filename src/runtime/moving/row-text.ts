@@ -45,7 +45,7 @@ export function eventsText({ events, trimmed, last }: Awaited<ReturnType<EventOu
 }
 
 /** A log of calls as text. */
-export function logText(log: KeptLog | null): string {
+export function logText(log: KeptLog | undefined): string {
   const moments = (log?.moments ?? []).filter(([, ...calls]) => calls.some((each) => each > 0));
   return JSON.stringify(moments);
 }

@@ -28,6 +28,8 @@ export interface LimitedCall<T extends Outcome> {
   /** The lane in which a management call queues. */
   readonly lane: Lane | null;
   readonly signal: AbortSignal | undefined;
+  /** The latest time on `clock.monotonic()` at which it may leave, beside that of its slot. */
+  readonly notAfter?: number | undefined;
   /** Describes the call at the moment of sending, with the credentials in use then. */
   readonly describe: () => Call;
   readonly read: (answer: Answer) => T;
@@ -58,7 +60,7 @@ async function callOnce<T extends Outcome>(
   limited: LimitedCall<T>,
 ): Promise<LimitedOutcome<T>> {
   const { account, guard, sender } = engine;
-  const { gated, about, lane, signal, describe, read } = limited;
+  const { gated, about, lane, signal, describe, read, notAfter: ownEnd = Infinity } = limited;
   const permit = account.permitFor(about);
   const stop = await stopOfCall(engine, limited);
   if (stop !== null) throw stop;
@@ -70,13 +72,14 @@ async function callOnce<T extends Outcome>(
     outcome = await guard.spend<LimitedOutcome<T> | LifecycleError>(
       gated === "fhir" ? "fhir" : "management",
       () => lane && laneOfCalls(engine, lane),
-      async (notAfter) => {
+      async (slotEnd) => {
         // A gate may have closed, or a pause begun, while this call waited for its slot.
         const stop = await stopOfCall(engine, limited);
         if (stop !== null) return { slot: "givenBack", value: stop };
         const shut = await account.enter(gated, permit);
         if (shut !== null) return { slot: "givenBack", value: { ...shut, type: "shut" } };
         const call = describe();
+        const notAfter = Math.min(slotEnd, ownEnd);
         const { recorder } = engine;
         const answer =
           recorder === null || gated === "fhir" // FHIR operations report themselves

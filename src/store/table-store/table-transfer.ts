@@ -5,7 +5,7 @@
  */
 import type { KeptRows, Transfer } from "../movable.ts";
 import { encodeValue, type Row } from "../row-rules.ts";
-import { newLog } from "../slot-log.ts";
+import { newLog, type KeptLog } from "../slot-log.ts";
 import { noEvents } from "./memory-outbox.ts";
 import { sameAccount } from "./same-account.ts";
 import { headOf, isRecord, put, remove, rowOf, storeRow } from "./table-rows.ts";
@@ -33,7 +33,11 @@ export function tableTransfer(engine: TableEngine): Transfer {
         return { rows: rowsOf(tables, ids), next: last ?? null };
       }),
     rowsOf: (ids) => engine.write((tables) => rowsOf(tables, ids)),
-    log: (limit) => engine.write((tables) => tables.logs.get(limit) ?? null),
+    logs: (limits) =>
+      engine.write((tables) => {
+        const kept = limits.map((limit) => [limit, tables.logs.get(limit)] as const);
+        return new Map(kept.filter((each): each is [string, KeptLog] => each[1] !== undefined));
+      }),
     async writeRows({ rows, identity }) {
       // Tombstones in a unit of their own: a unit with both is a rename, to tables that are stored as texts.
       const isRow = ([, row]: KeptRows[number]): boolean => !("renamedTo" in row);
@@ -88,7 +92,7 @@ function clear(tables: Tables, limits: readonly string[]): boolean {
   for (const [number, event] of events) outbox.delete(number, event);
   if (ids.length > 0 || events.length > 0) return false;
   outbox.setHead(noEvents);
-  for (const limit of limits) logs.set(limit, newLog);
+  for (const limit of limits) if (logs.get(limit) !== undefined) logs.set(limit, newLog);
   account.set(undefined);
   return true;
 }

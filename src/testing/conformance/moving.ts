@@ -76,10 +76,12 @@ export const moving: Chapter = (it, { events: hasEvents = true }) => {
     const slot = await bench.take("interactive");
     await bench.take("recovery");
     const identity = await created(to, "moving");
-    const log = await from.transfer.log(bench.limit.name);
+    const { name } = bench.limit;
+    const logs = await from.transfer.logs(["none", name]);
+    assert.deepEqual([...logs.keys()], [name]);
+    const log = logs.get(name);
     assert.ok(log);
-    for (let times = 0; times < 2; times++)
-      await to.transfer.writeLog({ limit: bench.limit.name, log, identity });
+    for (let times = 0; times < 2; times++) await to.transfer.writeLog({ limit: name, log, identity });
     assert.equal(await bench.used(bench.limit, to), 2);
     await to.slots.giveBack(slot);
     assert.equal(await bench.used(bench.limit, to), 1);
@@ -108,7 +110,7 @@ export const moving: Chapter = (it, { events: hasEvents = true }) => {
     await bench.take("interactive");
     const identity = "another";
     const rows = [...(await walked(from.transfer))];
-    const log = await from.transfer.log(bench.limit.name);
+    const log = (await from.transfer.logs([bench.limit.name])).get(bench.limit.name);
     assert.ok(log);
     await created(to, "moving");
     for (const refused of [

@@ -9,21 +9,23 @@ import { createFhirClient } from "../../fhir/create-fhir-client.ts";
 import type { Report } from "../../fhir/execute.ts";
 import type { FhirClient } from "../../fhir/fhir-client.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
+import type { EnsureOptions, UserFhirClient } from "../../fhir/user-fhir-client.ts";
 import type { Answer, Unanswered } from "../../http/call.ts";
 import { retryAfterMs } from "../../http/retry-after.ts";
 import type { Sender } from "../../http/send.ts";
-import { checkFhir } from "./call-checks.ts";
+import { checkFhir } from "../operations/call-checks.ts";
 import { longestThrottlingMs } from "../options/backoff.ts";
 import type { KnownCredentials } from "../options/credentials.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { FhirOptions } from "../options/call-options.ts";
-import { callWithinLimits } from "./call-within-limits.ts";
-import { confirmNumber } from "./confirm-number.ts";
+import { callWithinLimits } from "../operations/call-within-limits.ts";
+import { confirmNumber } from "../operations/confirm-number.ts";
 import { loadUser } from "../engine/load-user.ts";
 import { untilGivenUp } from "../engine/deadline.ts";
 import { callWork } from "../telemetry/call-work.ts";
-import type { AccessTokens } from "./access-tokens.ts";
+import type { AccessTokens } from "../operations/access-tokens.ts";
 import { notUsable } from "../engine/user-errors.ts";
+import { ensure, type EnsureVerbs } from "./ensure.ts";
 
 /** How long a call as the client waits for a slot to confirm the user's number, if that is unconfirmed, ms. */
 const confirmWaitMs = 30_000;
@@ -40,20 +42,26 @@ export function fhirOf<V extends FhirVersion>(
   id: string,
   version: V,
   given: FhirOptions | undefined,
-): FhirClient<V> {
+): UserFhirClient<V> {
   const { engine } = parts;
   const { as = "user", strict, lossless } = checkFhir(given);
-  return createFhirClient({
-    ...(as === "user" ? { token: tokensOf(parts, id) } : { client: clientFor(engine, id) }),
-    sender: fhirSender(engine),
-    report: reportOf(parts, id),
-    api: engine.settings.api,
-    clock: engine.clock,
-    signal: engine.closing,
-    version,
-    strict,
-    lossless,
-  });
+  const client = (notAfter?: number): FhirClient<V> =>
+    createFhirClient({
+      ...(as === "user" ? { token: tokensOf(parts, id) } : { client: clientFor(engine, id) }),
+      sender: fhirSender(engine, notAfter),
+      report: reportOf(parts, id),
+      api: engine.settings.api,
+      clock: engine.clock,
+      signal: engine.closing,
+      version,
+      strict,
+      lossless,
+    });
+  // Types and ids of resources are checked; the rest of their shape is trusted to the server.
+  const verbs = client as unknown as (notAfter?: number) => EnsureVerbs;
+  const ensuring = (resource: object, options: EnsureOptions): Promise<object> =>
+    ensure({ engine, id, version, verbs }, resource, options);
+  return { ...client(), ensure: ensuring } as unknown as UserFhirClient<V>;
 }
 
 /** Reports the operations on behalf of user `id`; `undefined`: there is no telemetry. */
@@ -76,17 +84,20 @@ function reportOf({ engine, tokens }: FhirParts, id: string): Report | undefined
 }
 
 /**
- * Sends FHIR calls within the account's limits: after a 429 for one call, all processes hold back the others.
+ * Sends FHIR calls within the account's limits, none after `notAfter`: after a 429 for one call, all processes hold back
+ * the others.
  *
  * @throws {LifecycleError} `RATE_LIMITED` from `send()` while the endpoint is throttled
  */
-function fhirSender(engine: Engine): Pick<Sender, "send"> {
+function fhirSender(engine: Engine, notAfter: number | undefined): Pick<Sender, "send"> {
   return {
     async send(call, { signal } = {}) {
       const outcome = await callWithinLimits(engine, {
         gated: "fhir",
         lane: null,
         signal,
+        // seam: a-create-leaves-within-its-lease
+        notAfter,
         describe: () => call,
         read(answer) {
           if (answer.status !== 429) return answer;

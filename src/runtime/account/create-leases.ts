@@ -1,0 +1,58 @@
+/**
+ * Leases on the creation of a FHIR resource, for `ensure()`. A lease is the only slot of a limit of one call: the store
+ * grants it to one process by its own clock. It counts until the create can no longer arrive, and then for as long as a
+ * search may miss what was created.
+ *
+ * There are 256 leases for all resources, so a store keeps no more of them than that, and the name of one, a byte of a
+ * digest, identifies no user. Two resources with the same byte wait for each other, which delays but does no harm.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import type { Clock } from "../../clock.ts";
+import type { Slot, Store } from "../../store/contract.ts";
+
+/** The names of all leases: limits of one call. */
+export const leaseNames: readonly string[] = Array.from(
+  { length: 256 },
+  (_, byte) => `ensure-${byte.toString(16).padStart(2, "0")}`,
+);
+
+/** How long a search may miss a resource that was created, ms: ten times what 1upHealth documents for a read. */
+export const unseenMs = 10_000;
+
+/** What leases depend on. */
+export interface LeaseParts {
+  readonly store: Pick<Store, "slots">;
+  readonly clock: Clock;
+  readonly settings: { readonly timeoutMs: number; readonly graceMs: number };
+}
+
+/** A lease, or in how many milliseconds to ask again. */
+export type CreateLease =
+  /** `notAfter`: the latest time on `clock.monotonic()` at which the create may leave. */
+  | { readonly type: "taken"; readonly slot: Slot; readonly notAfter: number }
+  | { readonly type: "refused"; readonly retryInMs: number };
+
+/** The name of the lease on the resource that these texts identify. */
+export function leaseName(...texts: readonly string[]): string {
+  const digest = createHash("sha256").update(JSON.stringify(texts)).digest("hex");
+  return `ensure-${digest.slice(0, 2)}`;
+}
+
+/** Takes the lease of this name, if it is free. */
+export async function takeLease(
+  { store, clock, settings: { timeoutMs, graceMs } }: LeaseParts,
+  name: string,
+): Promise<CreateLease> {
+  const notAfter = clock.monotonic() + timeoutMs;
+  const limit = { name, calls: 1, windowMs: graceMs + unseenMs };
+  // A create that leaves at the last moment may take its whole time, and arrive later than that.
+  const answer = await store.slots.take({ limit, lane: null, holdMs: 2 * timeoutMs + graceMs });
+  return answer.type === "refused" ? answer : { ...answer, notAfter };
+}
+
+/** How long after a process died all its leases are free, ms. */
+export function longestLeaseMs({ settings: { timeoutMs, graceMs } }: LeaseParts): number {
+  return 2 * timeoutMs + 2 * graceMs + unseenMs;
+}

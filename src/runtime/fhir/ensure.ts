@@ -1,0 +1,226 @@
+/**
+ * `fhir.ensure()`: creates a resource unless it exists, once, however many processes try at the same time and wherever
+ * one of them dies.
+ *
+ * The process that creates has the resource's lease ({@link takeLease}), and searches with the lease in hand: a search
+ * from before may be older than the create of another process. It ends the lease once a search shows the resource, or once
+ * it is certain that nothing was created. In every other case the lease goes on, as if the process had died: until the
+ * create has arrived and a search shows it, or until it can no longer arrive. So there is one way out of a doubt, whoever
+ * takes it.
+ *
+ * @module
+ */
+import { withSignals } from "../../abort.ts";
+import { anything, aSignal, between, check, invalid, isObject, kindOf, type Rules } from "../../checks.ts";
+import { sleep } from "../../clock.ts";
+import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import { serialise } from "../../fhir/calls.ts";
+import { checkResource, type Sendable } from "../../fhir/checks.ts";
+import { refuseUndeclared } from "../../fhir/execute.ts";
+import type { CreateOptions, PageOptions } from "../../fhir/fhir-client.ts";
+import type { FhirVersion } from "../../fhir/fhir-version.ts";
+import { parseFhirJson } from "../../fhir/lossless-json.ts";
+import { searching } from "../../fhir/operation.ts";
+import type { SearchParams } from "../../fhir/query.ts";
+import { carries } from "../../fhir/recover-create.ts";
+import type { EnsureOptions } from "../../fhir/user-fhir-client.ts";
+import { endSlot, type SlotFate } from "../../guard/guard.ts";
+import type { JsonObject } from "../../http/json.ts";
+import {
+  leaseName,
+  longestLeaseMs,
+  takeLease,
+  unseenMs,
+  type CreateLease,
+} from "../account/create-leases.ts";
+import type { Engine } from "../engine/engine.ts";
+import { loadUser } from "../engine/load-user.ts";
+
+/** The methods of a FHIR client that are used here, without their types. */
+export interface EnsureVerbs {
+  search(resourceType: string, params: SearchParams, options: PageOptions): Promise<Page>;
+  create(resource: object, options: CreateOptions): Promise<JsonObject>;
+}
+
+interface Page {
+  readonly resources: readonly JsonObject[];
+  next(options: PageOptions): Promise<Page | null>;
+}
+
+/** What `ensure()` needs. */
+export interface EnsureParts {
+  readonly engine: Engine;
+  readonly id: string;
+  readonly version: FhirVersion;
+  /** A client of the user, none of whose calls leaves after `notAfter` on `clock.monotonic()`. */
+  readonly verbs: (notAfter?: number) => EnsureVerbs;
+}
+
+const rules: Rules<EnsureOptions> = { by: anything, signal: aSignal, waitMs: between(0) };
+
+/** The most resources that an error lists. */
+const mostListed = 10;
+/** The first pause between two searches, and the longest, ms. */
+const firstPauseMs = 100;
+const longestPauseMs = 1_000;
+
+/** See `UserFhirClient.ensure`. */
+export async function ensure(
+  { engine, id, version, verbs }: EnsureParts,
+  given: object,
+  options: EnsureOptions,
+): Promise<JsonObject> {
+  const resource = copyOf(checkResource("ensure the resource", given));
+  const resourceType = String(resource["resourceType"]); // a name, as was checked
+  const words = `ensure the ${resourceType}`;
+  const longestMs = longestLeaseMs(engine) + 30_000;
+  const { by, signal: callers, waitMs = longestMs } = check(words, options, rules);
+  const identifier = checkBy(words, by, resource);
+  await refuseUndeclared(version, searching(resourceType, ["identifier"]));
+  const { clock, store } = engine;
+  const { oneupUserId } = (await loadUser(engine, id)).user.position.context;
+  const lease = leaseName(String(oneupUserId ?? id), version, resourceType, identifier); // a rename changes the id only
+
+  async function find(signal: AbortSignal): Promise<JsonObject | null> {
+    const found: JsonObject[] = [];
+    let page: Page | null = await verbs().search(
+      resourceType,
+      { identifier, _count: mostListed },
+      { signal },
+    );
+    for (; page !== null && found.length < mostListed; page = await page.next({ signal }))
+      found.push(...page.resources);
+    // A server that does not know the parameter may ignore it and return any resources.
+    if (!found.every((one) => carries(one, { identifier })))
+      throw new LifecycleError("BAD_ANSWER", `Cannot ${words}: 1upHealth found others by that identifier`);
+    if (found.length > 1) throw ambiguous(words, resourceType, found);
+    return found[0] ?? null;
+  }
+
+  /** The resource, once a search shows it; `null`: none does in time. */
+  async function findCreated(signal: AbortSignal): Promise<JsonObject | null> {
+    const until = clock.monotonic() + unseenMs;
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+      try {
+        const found = await find(signal);
+        if (found !== null) return found;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isLifecycleError(error) || error.code === "FHIR_AMBIGUOUS") throw error;
+        if (!error.retryable) return null;
+      }
+      if (clock.monotonic() + pauseMs > until) return null;
+      await sleep(clock, pauseMs, signal);
+    }
+  }
+
+  /** The resource; an error: it may have been created, or it was too late to create it. */
+  async function findOrCreate(
+    { slot, notAfter }: Extract<CreateLease, { type: "taken" }>,
+    signal: AbortSignal,
+  ): Promise<JsonObject | LifecycleError> {
+    let fate: SlotFate = "givenBack";
+    try {
+      // seam: an-ensure-searches-with-its-lease-in-hand
+      const found = await find(signal);
+      if (found !== null) return found;
+      // seam: a-create-in-doubt-keeps-its-lease
+      fate = "counts";
+      const created = await verbs(notAfter).create(resource, { signal });
+      fate = "settled";
+      // seam: a-created-resource-is-seen-before-its-lease-ends
+      const seen = await findCreated(signal);
+      // seam: an-unseen-resource-keeps-its-lease
+      if (seen !== null) fate = "givenBack";
+      return seen ?? created;
+    } catch (error) {
+      if (fate === "counts" && !signal.aborted) fate = fateAfter(error);
+      const isLate = isLifecycleError(error, "UNAVAILABLE") && clock.monotonic() > notAfter;
+      if (isLate || isLifecycleError(error, "IN_DOUBT")) return error;
+      throw error;
+    } finally {
+      await endSlot(store.slots, slot, fate);
+    }
+  }
+
+  return withSignals(callers, engine.closing, async (signal) => {
+    const until = clock.monotonic() + waitMs;
+    let doubt: LifecycleError | undefined;
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+      let retryInMs = pauseMs;
+      try {
+        const found = await find(signal); // what exists needs no lease
+        if (found !== null) return found;
+        const taken = await takeLease(engine, lease);
+        if (taken.type === "taken") {
+          const outcome = await findOrCreate(taken, signal);
+          if (!isLifecycleError(outcome)) return outcome;
+          doubt = outcome;
+        } else retryInMs = taken.retryInMs;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (doubt === undefined || !isLifecycleError(error) || !error.retryable) throw error;
+        doubt = error;
+      }
+      const leftMs = until - clock.monotonic();
+      if (leftMs <= 0) throw unresolved(words, resourceType, retryInMs, doubt);
+      await sleep(clock, Math.min(leftMs, Math.max(pauseMs, doubt?.retryAfterMs ?? 0)), signal);
+    }
+  });
+}
+
+/** What becomes of the lease of a create that failed. */
+function fateAfter(error: unknown): SlotFate {
+  if (!isLifecycleError(error)) return "counts";
+  if (error.code !== "IN_DOUBT") return "givenBack"; // it was refused, or not sent
+  return error.status === undefined ? "counts" : "settled";
+}
+
+/** The resource as it is now, with its digits. @throws {LifecycleError} `INVALID_RESOURCE` */
+function copyOf(resource: Sendable): Sendable {
+  return parseFhirJson(serialise("ensure the resource", resource)) as Sendable; // it was one
+}
+
+/**
+ * The identifier that the resource is found by. Characters that a search would have to escape are refused: 1upHealth
+ * documents no escaping, and a search that finds nothing leads to a second resource.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION`
+ */
+function checkBy(words: string, by: unknown, resource: Sendable): string {
+  const [[name, identifier] = ["", undefined], ...others] = Object.entries(isObject(by) ? by : {});
+  if (others.length > 0 || name !== "identifier")
+    throw invalid(words, "by must be { identifier }", isObject(by) ? "others" : kindOf(by));
+  if (typeof identifier !== "string" || !/^[^|,$\\]*\|(?!\s)[^|,$\\]+(?<!\s)$/.test(identifier))
+    throw invalid(
+      words,
+      'by.identifier must be "system|value" or "|value", without a further |, a comma, $ or \\, and without spaces at the ends of the value',
+      typeof identifier === "string" ? "another text" : kindOf(identifier),
+    );
+  if (!carries(resource, { identifier }))
+    throw invalid(words, "by.identifier must be one that the resource carries", "another");
+  return identifier;
+}
+
+function ambiguous(words: string, resourceType: string, found: readonly JsonObject[]): LifecycleError {
+  const ids = found.slice(0, mostListed).map((one) => String(one["id"]));
+  const count = found.length < mostListed ? found.length : `${mostListed} or more`;
+  return new LifecycleError(
+    "FHIR_AMBIGUOUS",
+    `Cannot ${words}: there are ${count} ${resourceType} resources with that identifier, see facts.ids`,
+    { facts: { ids } },
+  );
+}
+
+function unresolved(
+  words: string,
+  resourceType: string,
+  retryInMs: number,
+  cause: LifecycleError | undefined,
+): LifecycleError {
+  return new LifecycleError(
+    "IN_DOUBT",
+    `Cannot ${words} yet: a call may be under way that creates the ${resourceType}, of this process or another one; repeat ensure(), which creates none twice`,
+    { retryable: true, retryAfterMs: Math.max(1, retryInMs), ...(cause !== undefined && { cause }) },
+  );
+}

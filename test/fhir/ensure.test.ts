@@ -1,0 +1,219 @@
+import type { Patient } from "fhir/r4.js";
+import type { UserFhirClient } from "oneup-lifecycle";
+import { createTestLifecycle, type TestLifecycle, type TestLifecycleOptions } from "oneup-lifecycle/testing";
+import { describe, expect, it } from "vitest";
+import { afterwards, scene } from "../support/scene.ts";
+import { errorOf } from "./ada.ts";
+
+const identifier = "http://example.org/mrn|4711";
+const by = { identifier };
+const patient: Patient & { resourceType: "Patient" } = {
+  resourceType: "Patient",
+  identifier: [{ system: "http://example.org/mrn", value: "4711" }],
+};
+
+/** A world in which ada is onboarded; `fhir()` is her client in the current process. */
+async function world(
+  sandbox: TestLifecycleOptions["sandbox"] = { readLagMs: 900 },
+): Promise<TestLifecycle & { readonly fhir: () => UserFhirClient<"r4"> }> {
+  const here = await createTestLifecycle({ sandbox });
+  afterwards(() => here.close());
+  await here.lifecycle.onboard("ada");
+  return Object.assign(here, { fhir: () => here.lifecycle.fhir("ada", "r4") });
+}
+
+/** How many have the identifier, once all of them can be found. */
+async function found({ clock, fhir }: Awaited<ReturnType<typeof world>>): Promise<number> {
+  await clock.advance("1m");
+  return (await fhir().search("Patient", by)).resources.length;
+}
+
+describe("ensure()", () => {
+  it("creates a resource that does not exist, resolves when it is found, and returns the same one from then on", async () => {
+    const here = await world();
+    const created = await here.fhir().ensure(patient, { by });
+    expect((await here.fhir().search("Patient", by)).resources).toEqual([created]);
+    const searches = here.sandbox.journal.count("fhir.search");
+    expect(await here.fhir().ensure(patient, { by })).toEqual(created);
+    expect(here.sandbox.journal.count("fhir.search")).toBe(searches + 1);
+    expect(here.sandbox.journal.count("fhir.create")).toBe(1);
+  });
+
+  it("creates one although it is called many times at once, by two processes of one store", async () => {
+    const { open, sandbox } = await scene({ readLagMs: 500 });
+    const [one, other] = [await open(), await open()];
+    await one.onboard("ada");
+    const clicks = Array.from({ length: 20 }, (_, n) =>
+      (n % 2 === 0 ? one : other).fhir("ada", "r4").ensure(patient, { by }),
+    );
+    const ids = new Set((await Promise.all(clicks)).map(({ id }) => id));
+    expect(ids.size).toBe(1);
+    expect(sandbox.journal.count("fhir.create")).toBe(1);
+  });
+
+  it.each([
+    { drop: "after" },
+    { drop: "body" },
+    { status: 500, commit: true },
+    { status: 504, commit: true },
+    { response: "truncated", commit: true },
+  ] as const)("finds what was created although the response was lost (%j)", async (fault) => {
+    const here = await world();
+    here.sandbox.fail({ call: "fhir.create", ...fault });
+    const created = await here.fhir().ensure(patient, { by });
+    expect(created).toMatchObject(patient);
+    expect(here.sandbox.journal.count("fhir.create")).toBe(1);
+    expect(await found(here)).toBe(1);
+  });
+
+  it.each([{ drop: "before" }, { status: 503 }] as const)(
+    "creates it again once the first create can no longer arrive (%j)",
+    async (fault) => {
+      const here = await world();
+      here.sandbox.fail({ call: "fhir.create", ...fault });
+      const began = here.clock.now();
+      await here.fhir().ensure(patient, { by });
+      expect(here.sandbox.journal.count("fhir.create")).toBe(2);
+      // With an answer the call is over: what is left is a gateway that gave up on it, and the search.
+      expect(here.clock.now() - began).toBeGreaterThanOrEqual("drop" in fault ? 70_000 : 20_000);
+      expect(await found(here)).toBe(1);
+    },
+  );
+
+  it.each(["before", "after"] as const)(
+    "creates one although the process dies %s its create, and none before that can have arrived",
+    async (when) => {
+      const here = await world();
+      const die = (): unknown => here.fhir().ensure(patient, { by });
+      if (when === "before") await here.crash({ before: "fhir.create" }, die);
+      else await here.crash({ after: "fhir.create" }, die);
+      const died = here.clock.now();
+      await here.restart({ after: 0 });
+      expect(await here.fhir().ensure(patient, { by })).toMatchObject(patient);
+      if (when === "before") expect(here.clock.now() - died).toBeGreaterThanOrEqual(70_000);
+      else expect(here.clock.now() - died).toBeLessThan(5_000);
+      expect(await found(here)).toBe(1);
+    },
+  );
+
+  it("gives up after waitMs, and is repeated", async () => {
+    const here = await world();
+    await here.crash({ before: "fhir.create" }, () => here.fhir().ensure(patient, { by }));
+    await here.restart({ after: 0 });
+    const error = await errorOf(here.fhir().ensure(patient, { by, waitMs: 1_000 }));
+    expect(error).toMatchObject({ code: "IN_DOUBT", retryable: true });
+    expect(error.retryAfterMs).toBeGreaterThan(60_000);
+    await here.clock.advance(error.retryAfterMs ?? 0);
+    await here.fhir().ensure(patient, { by, waitMs: 0 });
+    expect(await found(here)).toBe(1);
+  });
+
+  it("is not held up by a create that was refused", async () => {
+    const here = await world();
+    here.sandbox.fail({ call: "fhir.create", status: 422 });
+    expect(await errorOf(here.fhir().ensure(patient, { by }))).toMatchObject({ code: "FHIR_REFUSED" });
+    const began = here.clock.now();
+    await here.fhir().ensure(patient, { by });
+    expect(here.clock.now() - began).toBeLessThan(5_000);
+  });
+
+  it("holds back a create that was called off until it can no longer arrive", async () => {
+    const here = await world();
+    here.sandbox.fail({ call: "fhir.create", delayMs: 20_000 });
+    const stop = new AbortController();
+    const called = here.fhir().ensure(patient, { by, signal: stop.signal });
+    await here.clock.advance("5s");
+    stop.abort(new Error("the person left"));
+    await expect(called).rejects.toThrow("the person left");
+    expect(await here.fhir().ensure(patient, { by })).toMatchObject(patient);
+    expect(await found(here)).toBe(1);
+  });
+
+  it("waits for no lease of the user: others renew its token meanwhile", async () => {
+    const here = await world();
+    await here.clock.advance("2h");
+    const [, token] = await Promise.all([
+      here.fhir().ensure(patient, { by }),
+      here.lifecycle.accessToken("ada"),
+    ]);
+    expect(token).not.toBe("");
+    expect(here.sandbox.journal.count("refreshToken")).toBe(1);
+  });
+
+  it("knows its user by a number that survives a rename", async () => {
+    const here = await world();
+    await here.crash({ before: "fhir.create" }, () => here.fhir().ensure(patient, { by }));
+    const lifecycle = await here.restart({ after: 0 });
+    await lifecycle.rename("ada", "eve");
+    const error = await errorOf(lifecycle.fhir("eve", "r4").ensure(patient, { by, waitMs: 0 }));
+    expect(error).toMatchObject({ code: "IN_DOUBT" });
+  });
+
+  it("reports that several have the identifier, and which, and creates none", async () => {
+    const here = await world({});
+    const ids = [await here.fhir().create(patient), await here.fhir().create(patient)].map(({ id }) => id);
+    const error = await errorOf(here.fhir().ensure(patient, { by }));
+    expect(error).toMatchObject({ code: "FHIR_AMBIGUOUS", retryable: false });
+    expect(new Set(error.facts["ids"] as readonly unknown[])).toEqual(new Set(ids));
+    expect(error.message).not.toContain("4711");
+    expect(here.sandbox.journal.count("fhir.create")).toBe(2);
+  });
+
+  it("reports a second one that was created beside it", async () => {
+    const here = await world();
+    const [ensured] = await Promise.all([
+      errorOf(here.fhir().ensure(patient, { by })),
+      here.fhir().create(patient),
+    ]);
+    expect(ensured.code).toBe("FHIR_AMBIGUOUS");
+  });
+
+  it("creates nothing where a search ignores the identifier", async () => {
+    const here = await world();
+    const another = { resourceType: "Patient", id: "1", identifier: [{ value: "4712" }] };
+    const body = { resourceType: "Bundle", type: "searchset", entry: [{ resource: another }] };
+    here.sandbox.fail({ call: "fhir.search", status: 200, body });
+    expect(await errorOf(here.fhir().ensure(patient, { by }))).toMatchObject({ code: "BAD_ANSWER" });
+    expect(here.sandbox.journal.count("fhir.create")).toBe(0);
+  });
+
+  it("refuses types that 1upHealth cannot search, before anything is sent", async () => {
+    const here = await world();
+    const binary = { resourceType: "Binary", contentType: "text/plain", identifier: patient.identifier };
+    const error = await errorOf(here.fhir().ensure(binary as never, { by }));
+    expect(error).toMatchObject({ code: "NOT_DECLARED" });
+    expect(here.sandbox.journal.spent().fhir).toBe(0);
+  });
+
+  it.each([
+    ["|4711", { value: "4711" }],
+    ["urn:clinic|Ünïcode 例", { system: "urn:clinic", value: "Ünïcode 例" }],
+    ["http://example.org/a?b=c&d#e|4%7+1", { system: "http://example.org/a?b=c&d#e", value: "4%7+1" }],
+  ])("finds by %s", async (text, own) => {
+    const here = await world();
+    const named = { ...patient, identifier: [{ system: "urn:other", value: "1" }, own] };
+    const created = await here.fhir().ensure(named, { by: { identifier: text } });
+    expect(await here.fhir().ensure(named, { by: { identifier: text } })).toEqual(created);
+    expect(here.sandbox.journal.count("fhir.create")).toBe(1);
+  });
+
+  it.each<[unknown, string]>([
+    [undefined, "by must be { identifier }, got nothing"],
+    [{ tag: "a|b" }, "by must be { identifier }, got others"],
+    [{ identifier: "4711" }, "by.identifier must be"],
+    [{ identifier: 4711 }, "got a number"],
+    [{ identifier: "a|b|c" }, "by.identifier must be"],
+    [{ identifier: "a|b,c" }, "by.identifier must be"],
+    [{ identifier: "a|b\\" }, "by.identifier must be"],
+    [{ identifier: "a| b" }, "by.identifier must be"],
+    [{ identifier: "a|b " }, "by.identifier must be"],
+    [{ identifier: "http://example.org/mrn|4712" }, "must be one that the resource carries, got another"],
+  ])("refuses by: %j, before anything is sent", async (given, rule) => {
+    const here = await world();
+    const error = await errorOf(here.fhir().ensure(patient, { by: given as typeof by }));
+    expect(error).toMatchObject({ code: "INVALID_OPTION" });
+    expect(error.message).toContain(rule);
+    expect(error.message).not.toContain("471");
+    expect(here.sandbox.journal.spent().fhir).toBe(0);
+  });
+});

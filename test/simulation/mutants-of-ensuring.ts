@@ -1,0 +1,28 @@
+/** Mistakes of `ensure()`. Part of `mutants.ts`. */
+import type { Mutant } from "./breaking.ts";
+
+/** See the module. */
+export const mutantsOfEnsuring: readonly Mutant[] = [
+  {
+    name: "creates an ensured resource because of a search from before its lease",
+    at: "an-ensure-searches-with-its-lease-in-hand",
+    becomes: () => "null",
+  },
+  {
+    name: "ends the lease of an ensured resource whose create is in doubt",
+    at: "a-create-in-doubt-keeps-its-lease",
+    skip: true,
+  },
+  {
+    name: "ends the lease of an ensured resource before a search shows it",
+    all: [
+      { at: "a-created-resource-is-seen-before-its-lease-ends", becomes: () => "null" },
+      { at: "an-unseen-resource-keeps-its-lease", when: "always" },
+    ],
+  },
+  {
+    name: "creates an ensured resource after its lease is over",
+    at: "a-create-leaves-within-its-lease",
+    skip: true,
+  },
+];
