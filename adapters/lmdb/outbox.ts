@@ -1,22 +1,34 @@
 /**
- * The outbox of one account as LMDB databases: events by number, and the numbers of each key. Number 0 is the outbox's
- * head as of the last removal: since then, the last event shows the highest number, so that no commit writes it.
+ * The outbox of one account as LMDB databases: events by number, and their numbers by key.
+ *
+ * Events of one transaction share one entry, under the last of their numbers: an entry costs more than the text in it.
+ * Number 0 is the outbox's head as of the last removal: since then, the last entry shows the highest number, so that no
+ * commit writes it. The numbers by key are needed only to forget a user, and are written before that, in batches.
  *
  * @module
  */
 import type { RootDatabase } from "lmdb";
-import { decodeEvent, encodeEvent } from "../../src/store/event-text.ts";
+import { decodeEvent, encodeEvent, type KeptEvent } from "../../src/store/event-text.ts";
 import { noEvents } from "../../src/store/table-store/memory-outbox.ts";
 import type { OutboxHead, OutboxTables } from "../../src/store/table-store/tables.ts";
 import { write } from "./failures.ts";
 
-/** The outbox, whose head is written once per transaction at most. */
+/** The outbox. What a transaction changes is written by `flush`, before it ends. */
 export interface LmdbOutbox {
   readonly tables: OutboxTables;
-  /** Writes the head, if the events do not show what it is after this transaction. */
   readonly flush: () => void;
-  readonly end: () => void;
+  /** Drops what is known of a transaction. */
+  readonly reset: () => void;
 }
+
+/** Events with consecutive numbers, up to `last`, each as one line; the line of one that was removed is empty. */
+interface Pack {
+  readonly last: number;
+  readonly lines: readonly string[];
+}
+
+/** Events in one entry: all of a large transaction, and few enough to be rewritten for the sake of one. */
+const mostInPack = 64;
 
 /** Opens its databases, which it creates if they are missing. */
 export function lmdbOutbox(root: RootDatabase, account: string): LmdbOutbox {
@@ -25,56 +37,136 @@ export function lmdbOutbox(root: RootDatabase, account: string): LmdbOutbox {
     name: `${account}/eventKeys`,
     encoding: "ordered-binary",
   });
+  /** The head as this transaction has changed it, and the stored one, once it was read. */
   let changed: OutboxHead | null = null;
-  /** What this transaction has met: the highest event, whether one was removed, and the number in the stored head. */
-  let highestSet = 0;
+  let before: OutboxHead | null = null;
+  /** What this transaction has met: the highest number, and whether an event was removed. */
+  let highest: number | null = null;
   let hasRemoved = false;
-  let trimmedBefore: number | null = null;
+  /** The pack that was last read or written, and whether it is to be written. */
+  let open: { last: number; readonly lines: string[]; isNew: boolean; isChanged: boolean } | null = null;
+
+  const highestStored = (): number => [...events.getKeys({ reverse: true, limit: 1 })][0] ?? 0;
   const stored = (): OutboxHead => {
     const text = events.get(0);
-    const { last, trimmed } = text === undefined ? noEvents : (JSON.parse(text) as OutboxHead); // written by flush()
-    trimmedBefore = trimmed;
-    const [highest = 0] = events.getKeys({ reverse: true, limit: 1 });
-    return { last: Math.max(last, highest), trimmed };
+    before = text === undefined ? noEvents : (JSON.parse(text) as OutboxHead); // written by flush()
+    return { ...before, last: Math.max(before.last, highestStored()) };
   };
+  const head = (): OutboxHead => changed ?? stored();
+
+  function writeOpen(): void {
+    if (open?.isChanged === true) {
+      const { last, lines } = open;
+      const isEmpty = lines.every((line) => line === "");
+      write(isEmpty ? events.remove(last) : events.put(last, lines.join("\n")));
+    }
+    open = null;
+  }
+
+  /** The pack with this number, opened, and the number's place in it. */
+  function placeOf(number: number): { readonly lines: string[]; readonly at: number } | undefined {
+    if (open === null || number > open.last || number <= open.last - open.lines.length) {
+      writeOpen();
+      const [pack] = packsFrom(number, 1);
+      if (pack === undefined) return undefined;
+      open = { last: pack.last, lines: [...pack.lines], isNew: false, isChanged: false };
+    }
+    const { last, lines } = open;
+    const at = number - (last - lines.length + 1);
+    return at < 0 ? undefined : { lines, at };
+  }
+
+  /** The packs that end at this number or later. */
+  function packsFrom(number: number, limit = Number.POSITIVE_INFINITY): Iterable<Pack> {
+    return events
+      .getRange({ start: Math.max(1, number), ...(limit < Number.POSITIVE_INFINITY && { limit }) })
+      .map(({ key, value }) => ({ last: key, lines: value.split("\n") }));
+  }
+
+  function put(number: number, line: string): void {
+    highest ??= highestStored();
+    const place = number > highest ? undefined : placeOf(number);
+    if (place !== undefined) {
+      place.lines[place.at] = line;
+      if (open !== null) open.isChanged = true;
+      return;
+    }
+    highest = Math.max(highest, number);
+    if (open?.isNew === true && open.last === number - 1 && open.lines.length < mostInPack) {
+      open.lines.push(line);
+      open.last = number;
+      return;
+    }
+    writeOpen();
+    open = { last: number, lines: [line], isNew: true, isChanged: true };
+  }
+
+  function get(number: number): KeptEvent | undefined {
+    const place = placeOf(number);
+    const line = place?.lines[place.at] ?? "";
+    return line === "" ? undefined : decodeEvent(line);
+  }
+
+  function after(number: number, limit: number): readonly (readonly [number, KeptEvent])[] {
+    writeOpen();
+    const found: [number, KeptEvent][] = [];
+    for (const { last, lines } of packsFrom(number + 1)) {
+      const first = last - lines.length + 1;
+      for (const [at, line] of lines.entries()) {
+        if (found.length === limit) return found;
+        if (first + at > number && line !== "") found.push([first + at, decodeEvent(line)]);
+      }
+    }
+    return found;
+  }
+
   const tables: OutboxTables = {
-    head: () => changed ?? stored(),
-    setHead: (head) => void (changed = head),
-    get(number) {
-      const text = events.get(number);
-      return text === undefined ? undefined : decodeEvent(text);
+    head,
+    setHead(to) {
+      if (before === null) stored();
+      changed = to;
     },
-    set(number, { key, at, text }) {
-      highestSet = Math.max(highestSet, number);
-      write(events.put(number, encodeEvent({ key, at, text })));
-      write(keys.put([key, number], true));
-    },
+    get,
+    set: (number, { key, at, text }) => put(number, encodeEvent({ key, at, text })),
     delete(number, { key }) {
       changed ??= stored(); // the event may be the last one
+      const place = placeOf(number);
+      if (place === undefined || open === null) return;
       hasRemoved = true;
-      write(events.remove(number));
-      write(keys.remove([key, number]));
+      place.lines[place.at] = "";
+      open.isChanged = true;
+      if (number <= (changed.keyed ?? 0)) write(keys.remove([key, number]));
     },
-    after: (number, limit) =>
-      Array.from(
-        events.getRange({ start: number, exclusiveStart: true, limit }),
-        ({ key, value }) => [key, decodeEvent(value)] as const,
-      ),
+    after,
     under: (key, limit) =>
       Array.from(keys.getKeys({ start: [key, 0], end: [key, Number.MAX_SAFE_INTEGER], limit }), ([, n]) => n),
+    noteKeys(limit) {
+      const { keyed = 0, ...rest } = head();
+      const found = after(keyed, limit);
+      for (const [number, { key }] of found) write(keys.put([key, number], true));
+      const isLast = found.length < limit;
+      const to = isLast ? rest.last : (found.at(-1)?.[0] ?? keyed);
+      if (to > keyed) tables.setHead({ ...rest, keyed: to });
+      return isLast;
+    },
   };
   return {
     tables,
     flush() {
+      writeOpen();
       if (changed === null) return;
-      const isShown = !hasRemoved && changed.last === highestSet && changed.trimmed === trimmedBefore;
+      const { last, trimmed, keyed } = changed;
+      const was = before ?? noEvents;
+      const isAsStored = trimmed === was.trimmed && keyed === was.keyed;
+      const isShown = !hasRemoved && isAsStored && last === Math.max(was.last, highest ?? 0);
       if (!isShown) write(events.put(0, JSON.stringify(changed)));
     },
-    end() {
+    reset() {
       changed = null;
-      highestSet = 0;
+      before = null;
+      highest = null;
       hasRemoved = false;
-      trimmedBefore = null;
+      open = null;
     },
   };
 }

@@ -106,6 +106,7 @@ export function lmdbTables(root: RootDatabase, account: string): LmdbTables {
   };
   const within = (units: () => void): void => {
     isWriting = true;
+    outbox.reset(); // reads may have filled it
     try {
       units();
       for (const [limit, log] of changedLogs) write(logs.put(limit, log));
@@ -115,7 +116,7 @@ export function lmdbTables(root: RootDatabase, account: string): LmdbTables {
       seen = null;
       changedLogs.clear();
       emptyLanes.clear();
-      outbox.end();
+      outbox.reset();
     }
   };
   return { tables, within };

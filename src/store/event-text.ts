@@ -25,8 +25,9 @@ export interface CommittedRow {
 const beforeValue = ',"value":';
 
 /** An event as one text, its value last. */
-export function encodeEvent({ text, ...head }: KeptEvent): string {
-  return `${JSON.stringify(head).slice(0, -1)}${beforeValue}${text}}`;
+export function encodeEvent({ key, at, text, of }: KeptEvent): string {
+  const commit = of === undefined ? "" : `,"of":${JSON.stringify(of)}`;
+  return `{"key":${JSON.stringify(key)},"at":${at}${commit}${beforeValue}${text}}`;
 }
 
 /** Decodes the result of {@link encodeEvent}. @throws {LifecycleError} `RECORD_DAMAGED` if the text is anything else */

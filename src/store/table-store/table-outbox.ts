@@ -13,7 +13,15 @@ import type { TableEngine, Tables } from "./tables.ts";
 export function tableOutbox(engine: TableEngine): EventOutbox {
   return {
     read: async (ask) => engine.read((tables) => readEvents(tables, ask)),
-    trim: (ask) => engine.write((tables, now) => trim(sameAccount(tables, ask), now, ask)),
+    async trim(ask) {
+      const [removed, isAll] = await engine.write((tables, now) => {
+        const count = trim(sameAccount(tables, ask), now, ask);
+        return [count, notesKeys(tables)] as const; // now and then, so that forgetting a user finds few left
+      });
+      const note = (): Promise<boolean> => engine.write((tables) => notesKeys(sameAccount(tables, ask)));
+      if (!isAll) while (!(await note()));
+      return removed;
+    },
     async forget(ask) {
       const page = (): Promise<boolean> =>
         engine.write((tables, now) => forget(sameAccount(tables, ask), now, ask));
@@ -74,8 +82,13 @@ function trim(
   return old.length;
 }
 
-/** Events that `forget` removes in one unit. */
+/** Events that `forget` removes in one unit, and whose keys are noted in one. */
 const forgottenPerUnit = 1_000;
+
+/** Notes the keys of some events. Returns whether those of all are noted. */
+function notesKeys({ outbox }: Tables): boolean {
+  return outbox.noteKeys?.(forgottenPerUnit) ?? true;
+}
 
 /** One unit of {@link EventOutbox.forget}; returns whether it was the last one. */
 function forget(
@@ -84,6 +97,7 @@ function forget(
   { key, events }: { readonly key: string; readonly events: readonly NewEvent[] },
 ): boolean {
   const encoded = encodeEvents(events);
+  if (!notesKeys(tables)) return false;
   const { outbox } = tables;
   const numbers = outbox.under(key, forgottenPerUnit);
   for (const number of numbers) {

@@ -35,6 +35,8 @@ export interface OutboxHead {
   readonly trimmed: number;
   /** Up to this number, each missing event was removed, for tables that are not written in one unit. */
   readonly settled?: number;
+  /** Up to this number, events are found by their key, for tables that note the keys later. */
+  readonly keyed?: number;
 }
 
 /** Events by number, and their numbers by key. */
@@ -47,8 +49,10 @@ export interface OutboxTables {
   delete(number: number, event: KeptEvent): void;
   /** Up to `limit` events above `number`, ascending. */
   after(number: number, limit: number): readonly (readonly [number: number, event: KeptEvent])[];
-  /** Up to `limit` numbers of events under the key. */
+  /** Up to `limit` numbers of events under the key, of those whose keys are noted. */
   under(key: string, limit: number): readonly number[];
+  /** Notes the keys of up to `limit` further events. Returns whether all are noted. @default they are noted by `set` */
+  noteKeys?(limit: number): boolean;
 }
 
 /** The tables of an adapter. All operations are synchronous inside a unit. */
