@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { userInfo } from "node:os";
 import { parseArgs } from "node:util";
+import { aPersonName, nameOf } from "../inspector/actions/permission.ts";
 import { optionsOf, type Command, type Given, type Options } from "./command.ts";
 import { nearest } from "./nearest.ts";
 
@@ -76,6 +78,31 @@ export function reasonIn({ texts, command }: Given): string {
   const reason = texts.get("reason");
   if (reason !== undefined) return reason;
   throw new UsageError(`${command.name} needs a reason: --reason TEXT`);
+}
+
+/** The option of commands whose act is recorded with a name. */
+export const byOption: Options = {
+  by: {
+    type: "string",
+    value: "NAME",
+    description: "who does it, as it is recorded (default: your user name)",
+  },
+};
+
+/** The name of `--by`, or that of this machine's user. @throws {UsageError} */
+export function doerIn({ texts }: Pick<Given, "texts">): string {
+  const name = texts.get("by");
+  if (name === undefined) return nameOf(userOfMachine()) ?? "localhost";
+  if (!aPersonName.holds(name)) throw new UsageError(`--by must be ${aPersonName.must}`);
+  return name;
+}
+
+function userOfMachine(): string | null {
+  try {
+    return userInfo().username;
+  } catch {
+    return null; // this user has no name here, as in some containers
+  }
 }
 
 /** The words of an option that takes `all` or some of these. @throws {UsageError} */

@@ -44,7 +44,7 @@ export interface Command {
   readonly json?: "object" | "lines";
   /** Whether it asks before it acts, unless `--yes` is given. */
   readonly asks?: boolean;
-  /** It has no end of its own: Ctrl-C and SIGTERM end it with exit code 0. */
+  /** It has no end of its own: Ctrl-C and SIGTERM end it with exit code 0, as supervisors of services expect. */
   readonly isEndless?: boolean;
   /** Its arguments may hold a secret by mistake, so an unknown one is not repeated. */
   readonly isDiscreet?: boolean;

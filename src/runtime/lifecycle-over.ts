@@ -128,8 +128,12 @@ export function lifecycleOver(
     return signal === undefined ? bounded : untilAborted(signal, atRest, bounded);
   }
 
-  async function renamed(id: string, to: string, wait: Deadline): Promise<UserStatus> {
-    await rename(engine, id, to, wait);
+  async function renamed(
+    id: string,
+    { to, by }: { readonly to: string; readonly by: string | undefined },
+    wait: Deadline,
+  ): Promise<UserStatus> {
+    await rename(engine, id, { to, by }, wait);
     tokens.forget(id);
     return describe((await loadUser(engine, to)).user);
   }
@@ -267,8 +271,9 @@ export function lifecycleOver(
       const id = checkId(appUserId);
       const to = checkId(newAppUserId);
       const { timeoutMs } = settings;
-      const rename = (wait: Deadline): Promise<UserStatus> => underWay(renamed(id, to, wait));
-      return withDeadline(checkWait("rename", options), rename, timeoutMs);
+      const { by, ...waiting } = checkAct("rename", options);
+      const rename = (wait: Deadline): Promise<UserStatus> => underWay(renamed(id, { to, by }, wait));
+      return withDeadline(waiting, rename, timeoutMs);
     },
 
     async forget(appUserId, options) {

@@ -353,7 +353,7 @@ export interface Lifecycle
    * console.log(user.appUserId); // ada@example.org
    * ```
    */
-  rename(appUserId: string, newAppUserId: string, options?: WaitOptions): Promise<UserStatus>;
+  rename(appUserId: string, newAppUserId: string, options?: ActOptions): Promise<UserStatus>;
   /**
    * Offboards the user. Its secrets are erased at once and in any case, even those that cannot be decrypted; with
    * `purge`, its FHIR data at 1upHealth too. Before a purge 1upHealth is asked for the user, for one management call

@@ -86,6 +86,9 @@ describe("cli help", () => {
         return `| \`${usageOf(command)}\` | ${command.description} | ${flags === "" ? "" : `${flags} `}| ${failureOf(command)} |`;
       }),
     );
+    const endless = allCommands.filter(({ isEndless }) => isEndless === true).map(({ name }) => name);
+    const stopped = guide.split("\n").find((line) => line.startsWith("| 0 ")) ?? "";
+    expect(stopped.match(/(?<=`)[a-z]+(?=`)/g)?.toSorted()).toEqual(endless.toSorted());
     for (const { about } of commandGroups) expect(guide).toContain(`\n## ${about}\n`);
   });
 

@@ -1,9 +1,52 @@
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
+import type { UserStatus } from "oneup-lifecycle";
 import { describe, expect, it, vi } from "vitest";
 import { operatorStage, type Performed } from "./operator.ts";
 
 describe("cli, acting on one user", () => {
+  it("records who acts: the name of --by, or that of this machine's user", async () => {
+    const { act, operator, sandbox } = await operatorStage();
+    const acts: readonly (readonly [words: readonly string[], event: string])[] = [
+      [["hold", "ada", "--reason", "a complaint"], "HOLD"],
+      [["unhold", "ada"], "UNHOLD"],
+      [["reauthorize", "ada", "--yes"], "REAUTHORIZE"],
+      [["rename", "ada", "adam"], "RENAME"],
+      [["offboard", "adam", "--yes"], "OFFBOARDED"],
+    ];
+    const expected: unknown[] = [];
+    for (const [index, [words, event]] of acts.entries()) {
+      const by = index % 2 === 0 ? "eve" : userInfo().username;
+      expect(await act(...words, ...(by === "eve" ? ["--by", by] : []))).toMatchObject({ code: 0 });
+      expected.push([event, by]);
+    }
+    const doers = async (id: string): Promise<readonly unknown[]> => {
+      const { history } = JSON.parse((await act("inspect", id, "--json")).out) as Pick<UserStatus, "history">;
+      return history.filter(({ by }) => by !== null).map(({ event, by }) => [event, by]);
+    };
+    expect(await doers("adam")).toEqual(expected);
+    const application = await operator.open();
+    const body = { success: false, error: "app_user_id may not contain such a thing" };
+    for (const id of ["cyd", "dan"]) {
+      sandbox.fail({ call: "createUser", status: 400, body });
+      await application.onboard(id).catch(() => {});
+    }
+    await act("retry", "cyd", "--by", "eve");
+    await act("retry", "--all", "--by", "bob");
+    expect([await doers("cyd"), await doers("dan")]).toEqual([[["RETRY", "eve"]], [["RETRY", "bob"]]]);
+    await act("reopen", "--by", "eve");
+    await act("pause", "--reason", "a bill");
+    await act("unpause", "--by", "bob");
+    const all = await application.account.history();
+    await application.close();
+    expect(all.map(({ what, by }) => [what, by])).toEqual([
+      ["reopen", "eve"],
+      ["pause", userInfo().username],
+      ["unpause", "bob"],
+    ]);
+  });
+
   it("reauthorize discards the grant and gets a new one", async () => {
     const { act, sandbox } = await operatorStage();
     expect(await act("reauthorize", "ada", "--yes")).toEqual({ code: 0, out: "reauthorized\n", err: "" });

@@ -18,20 +18,31 @@ async function stage(): Promise<(...words: readonly string[]) => Promise<Perform
 describe("cli pause", () => {
   it("pauses the account or a lane, shows it in status, and unpause ends it", async () => {
     const { act, operator } = await operatorStage();
-    expect(await act("pause", "--reason", "a bill")).toEqual({
+    expect(await act("pause", "--reason", "a bill", "--by", "eve")).toEqual({
       code: 0,
       err: "",
-      out: "Paused: all management calls: a bill\n",
+      out: "Paused: all management calls, by eve: a bill\n",
     });
-    const { out } = await act("pause", "--lane", "bulk", "--for", "2h", "--reason", "a list", "--json");
+    const { out } = await act(
+      "pause",
+      "--lane",
+      "bulk",
+      "--for",
+      "2h",
+      "--reason",
+      "a list",
+      "--by",
+      "bob",
+      "--json",
+    );
     expect(JSON.parse(out)).toMatchObject({
       paused: [
         { lane: null, reason: "a bill", until: null },
-        { lane: "bulk", reason: "a list" },
+        { lane: "bulk", reason: "a list", by: "bob" },
       ],
     });
     expect((await act("status")).out).toMatch(
-      /paused +all management calls: a bill\n +lane bulk, ends in (?:2 h|1 h 59 min): a list\n/,
+      /paused +all management calls, by eve: a bill\n +lane bulk, ends in (?:2 h|1 h 59 min), by bob: a list\n/,
     );
     expect(JSON.parse((await act("status", "--json")).out)).toMatchObject({ paused: [{ lane: null }, {}] });
     const refused = await act("reauthorize", "ada", "--yes");
@@ -46,7 +57,9 @@ describe("cli pause", () => {
     expect(await act("inspect", "eve")).toMatchObject({
       out: expect.stringMatching(/waits +paused\n +because +a bill\n/),
     });
-    expect((await act("unpause", "--lane", "bulk")).out).toBe("Paused: all management calls: a bill\n");
+    expect((await act("unpause", "--lane", "bulk")).out).toBe(
+      "Paused: all management calls, by eve: a bill\n",
+    );
     expect((await act("unpause")).out).toBe("Nothing is paused now\n");
   });
 
@@ -55,6 +68,10 @@ describe("cli pause", () => {
     [["pause", "--reason", "x", "--lane", "slow"], "--lane must be one of interactive, recovery, bulk"],
     [["pause", "--reason", "x\ny"], "--reason must be a text of 1 to 200 characters on one line"],
     [["pause", "--reason", "x", "--for", "0s"], "--for must be a time"],
+    [
+      ["pause", "--reason", "x", "--by", "two\nlines"],
+      "--by must be a text of 1 to 100 characters on one line",
+    ],
     [["hold", "ada"], "hold needs a reason: --reason TEXT"],
     [["hold", "--reason", "x"], "ID"],
   ])("refuses %j", async (words, message) => {
@@ -67,14 +84,14 @@ describe("cli pause", () => {
 describe("cli hold", () => {
   it("holds a user, shows it in inspect and explain, and unhold lets it go", async () => {
     const act = await stage();
-    expect(await act("hold", "ada", "--reason", "a complaint")).toMatchObject({
+    expect(await act("hold", "ada", "--reason", "a complaint", "--by", "bob")).toMatchObject({
       code: 0,
       err: "",
       out: "tokenActive\n",
     });
-    expect((await act("inspect", "ada")).out).toMatch(/held +since .*: a complaint\n/);
+    expect((await act("inspect", "ada")).out).toMatch(/held +since .*, by bob: a complaint\n/);
     expect((await act("explain", "ada")).out.replaceAll("\n", " ")).toMatch(
-      /An operator holds it since .* \("a complaint"\): .* before oneup-lifecycle unhold ID/,
+      /The operator "bob" holds it since .* \("a complaint"\): .* before oneup-lifecycle unhold ID/,
     );
     expect(await act("rename", "ada", "new")).toMatchObject({
       code: 1,

@@ -61,6 +61,14 @@ describe("by", () => {
     expect((await lifecycle.history("ada")).find(({ event }) => event === "RETRY")?.by).toBe("bob");
   });
 
+  it("is kept with the rename of a user", async () => {
+    const made = await world();
+    await made.lifecycle.onboard("ada");
+    await made.lifecycle.rename("ada", "eve", { by: "bob" });
+    const history = await made.lifecycle.history("eve");
+    expect(history.filter(({ by }) => by !== null)).toMatchObject([{ event: "RENAME", by: "bob" }]);
+  });
+
   it("does not change what a step does, and one that does nothing is not recorded", async () => {
     const made = await world();
     await made.lifecycle.onboard("ada");
@@ -80,6 +88,7 @@ describe("by", () => {
       lifecycle.retry("ada", { by }),
       lifecycle.reauthorize("ada", { by }),
       lifecycle.offboard("ada", { by }),
+      lifecycle.rename("ada", "eve", { by }),
       lifecycle.hold("ada", reason, { by }),
       lifecycle.unhold("ada", { by }),
       lifecycle.account.pause({ reason, by }),

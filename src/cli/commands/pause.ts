@@ -5,7 +5,7 @@
  */
 import { systemClock } from "../../clock.ts";
 import type { Lane, Lifecycle } from "../../index.ts";
-import { reasonIn, reasonOption } from "../arguments.ts";
+import { byOption, doerIn, reasonIn, reasonOption } from "../arguments.ts";
 import type { Command, Given, Options } from "../command.ts";
 import { pauseLine } from "../format.ts";
 import { withStore } from "../open-store.ts";
@@ -35,12 +35,14 @@ export const pause: Command = {
     ...reasonOption,
     for: { type: "string", value: "TIME", description: "ends it after e.g. 2h (default: with unpause)" },
     ...lane,
+    ...byOption,
   },
   async run(given) {
     const reason = reasonIn(given);
     const forTime = given.texts.get("for");
     const until = forTime === undefined ? undefined : new Date(systemClock.now() + duration("for", forTime));
-    return change(given, (lifecycle) => lifecycle.account.pause({ reason, until, lane: laneIn(given) }));
+    const act = { reason, until, lane: laneIn(given), by: doerIn(given) };
+    return change(given, (lifecycle) => lifecycle.account.pause(act));
   },
 };
 
@@ -51,8 +53,11 @@ export const unpause: Command = {
   example: "unpause",
   opens: "tend",
   json: "object",
-  options: lane,
-  run: (given) => change(given, (lifecycle) => lifecycle.account.unpause({ lane: laneIn(given) })),
+  options: { ...lane, ...byOption },
+  run(given) {
+    const act = { lane: laneIn(given), by: doerIn(given) };
+    return change(given, (lifecycle) => lifecycle.account.unpause(act));
+  },
 };
 
 /** A lane, or what the library refuses as one. */

@@ -6,6 +6,7 @@
 import { systemClock } from "../../clock.ts";
 import type { BudgetView, Lane, Lifecycle } from "../../index.ts";
 import { momentInWords } from "../../runtime/options/time-words.ts";
+import { byOption, doerIn } from "../arguments.ts";
 import type { Command } from "../command.ts";
 import { gateLine, number, plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
@@ -25,10 +26,12 @@ export const reopen: Command = {
   example: "reopen",
   opens: "tend",
   json: "object",
+  options: byOption,
   async run(given) {
+    const by = doerIn(given);
     const [{ shut }, after] = await withStore(given, async (lifecycle) => {
       const before = await lifecycle.budget.refresh();
-      await lifecycle.account.reopen();
+      await lifecycle.account.reopen({ by });
       return [before, await leftOf(lifecycle)] as const;
     });
     const now = systemClock.now();

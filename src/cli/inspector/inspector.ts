@@ -3,12 +3,10 @@
  *
  * @module
  */
-import { userInfo } from "node:os";
 import { onAbort } from "../../abort.ts";
 import type { Lifecycle } from "../../index.ts";
-import { aPersonName, nameOf } from "../../inspector/actions/permission.ts";
 import { createInspector } from "../../inspector/index.ts";
-import { UsageError } from "../arguments.ts";
+import { byOption, doerIn, UsageError } from "../arguments.ts";
 import type { Command, Given } from "../command.ts";
 import { withStore } from "../open-store.ts";
 import { whole } from "../parse-units.ts";
@@ -27,14 +25,15 @@ export const inspector: Command = {
     "",
     "Without --actions it is read-only: it makes no calls and changes nothing. With --actions, the page can also",
     "retry, reauthorize, hold and offboard users, pause the account, and reopen its gates. It asks before each of",
-    "these, which is recorded under your user name, or under --as NAME.",
+    "these, which is recorded under your user name, or under --by NAME.",
   ],
   example: "inspector --open",
+  isEndless: true,
   opens: "act",
   options: {
     port: { type: "string", value: "N", description: "port to listen on (default: any free port)" },
     actions: { type: "boolean", description: "allow actions, beside looking" },
-    as: { type: "string", value: "NAME", description: "the name under which actions are recorded" },
+    ...byOption,
     open: { type: "boolean", description: "open the link in the browser" },
   },
   run,
@@ -43,7 +42,9 @@ export const inspector: Command = {
 async function run(given: Given, signal: AbortSignal): Promise<number> {
   const port = whole("port", given.texts.get("port") ?? "0", 0, 65_535);
   const actions = given.switches.has("actions");
-  const who = nameIn(given);
+  if (given.texts.has("by") && !actions)
+    throw new UsageError("--by needs --actions: only actions are recorded");
+  const who = doerIn(given);
   const use = async (lifecycle: Lifecycle): Promise<number> => {
     const shown = createInspector(lifecycle, { actions, maskIds: false });
     const server = await listen(shown.fetch, port);
@@ -61,23 +62,6 @@ async function run(given: Given, signal: AbortSignal): Promise<number> {
     }
   };
   return withStore(given, use, { way: actions ? "act" : "look" });
-}
-
-/** The name under which actions are recorded: that of `--as`, or that of this machine's user. */
-function nameIn({ texts, switches }: Given): string {
-  const name = texts.get("as");
-  if (name === undefined) return nameOf(userOfMachine()) ?? "localhost";
-  if (!switches.has("actions")) throw new UsageError("--as needs --actions: only actions are recorded");
-  if (!aPersonName.holds(name)) throw new UsageError(`--as must be ${aPersonName.must}`);
-  return name;
-}
-
-function userOfMachine(): string | null {
-  try {
-    return userInfo().username;
-  } catch {
-    return null; // this user has no name here, as in some containers
-  }
 }
 
 async function listen(handle: Handle, port: number): Promise<Serving> {

@@ -5,6 +5,7 @@
  */
 import { systemClock } from "../../clock.ts";
 import type { Lifecycle, UserStatus } from "../../index.ts";
+import { byOption, doerIn } from "../arguments.ts";
 import type { Given, Options } from "../command.ts";
 import { print, toneOf, waitOf } from "../format.ts";
 import { withStore } from "../open-store.ts";
@@ -15,6 +16,9 @@ import { duration } from "../parse-units.ts";
 export const waitOption: Options = {
   wait: { type: "string", value: "TIME", description: "how long to wait for it, e.g. 10m (default: 30s)" },
 };
+
+/** The options of commands whose step is recorded with who took it. */
+export const actOptions: Options = { ...waitOption, ...byOption };
 
 /** How long a call waits. */
 export interface Wait {
@@ -27,15 +31,20 @@ export function waitIn({ texts }: Given, signal: AbortSignal): Wait {
   return { waitMs: duration("wait", texts.get("wait") ?? "30s"), signal };
 }
 
+/** How long a call waits, and who makes it. */
+export interface Act extends Wait {
+  readonly by: string;
+}
+
 /** Acts, prints the status, and returns the exit code: 0 if the user `isDone`. */
 export async function actOnUser(
   given: Given,
   signal: AbortSignal,
-  act: (lifecycle: Lifecycle, wait: Wait) => Promise<UserStatus>,
+  act: (lifecycle: Lifecycle, options: Act) => Promise<UserStatus>,
   isDone: (status: UserStatus) => boolean,
 ): Promise<number> {
-  const wait = waitIn(given, signal);
-  const status = await withStore(given, (lifecycle) => act(lifecycle, wait));
+  const options = { ...waitIn(given, signal), by: doerIn(given) };
+  const status = await withStore(given, (lifecycle) => act(lifecycle, options));
   print(given, status, [standing(status)]);
   return isDone(status) ? 0 : 1;
 }

@@ -37,7 +37,12 @@ export const adopt: Command = {
       throw new UsageError("adopt needs the user's oneup_user_id: oneup-lifecycle adopt ID --number N");
     const oneupUserId = whole("number", number, 1);
     const grant = { oneupUserId, refreshToken: await tokenOf(signal) };
-    return actOnUser(given, signal, (lifecycle, wait) => lifecycle.adopt(id, grant, wait), isUsable);
+    return actOnUser(
+      given,
+      signal,
+      (lifecycle, { by: _, ...wait }) => lifecycle.adopt(id, grant, wait),
+      isUsable,
+    );
   },
 };
 

@@ -5,7 +5,7 @@
  */
 import { reasonIn, reasonOption } from "../arguments.ts";
 import type { Command } from "../command.ts";
-import { actOnUser, waitOption } from "./act-on-user.ts";
+import { actOnUser, actOptions } from "./act-on-user.ts";
 
 const always = (): boolean => true;
 
@@ -23,11 +23,11 @@ export const hold: Command = {
   json: "object",
   options: {
     ...reasonOption,
-    ...waitOption,
+    ...actOptions,
   },
   run(given, signal) {
     const reason = reasonIn(given);
-    return actOnUser(given, signal, (it, wait) => it.hold(given.argument, reason, wait), always);
+    return actOnUser(given, signal, (it, act) => it.hold(given.argument, reason, act), always);
   },
 };
 
@@ -40,6 +40,6 @@ export const unhold: Command = {
   example: "unhold ada@example.org",
   opens: "tend",
   json: "object",
-  options: waitOption,
-  run: (given, signal) => actOnUser(given, signal, (it, wait) => it.unhold(given.argument, wait), always),
+  options: actOptions,
+  run: (given, signal) => actOnUser(given, signal, (it, act) => it.unhold(given.argument, act), always),
 };

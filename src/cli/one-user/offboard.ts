@@ -8,7 +8,7 @@ import { someOf } from "../arguments.ts";
 import type { Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { escapeControl } from "../escape-control.ts";
-import { actOnUser, waitOption } from "./act-on-user.ts";
+import { actOnUser, actOptions } from "./act-on-user.ts";
 
 /** See the module. */
 export const offboard: Command = {
@@ -28,7 +28,7 @@ export const offboard: Command = {
   fails: "data is still to be erased",
   options: {
     purge: { type: "string", value: "WHAT", description: "erase FHIR data: all, or e.g. r4,stu3" },
-    ...waitOption,
+    ...actOptions,
   },
   async run(given, signal) {
     const { argument: id, texts } = given;
@@ -40,7 +40,7 @@ export const offboard: Command = {
     return actOnUser(
       given,
       signal,
-      (lifecycle, wait) => lifecycle.offboard(id, { ...wait, purge: versionsIn(purge) }),
+      (lifecycle, act) => lifecycle.offboard(id, { ...act, purge: versionsIn(purge) }),
       ({ state }) => state === "offboarded",
     );
   },

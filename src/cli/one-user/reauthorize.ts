@@ -6,7 +6,7 @@
 import type { Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { escapeControl } from "../escape-control.ts";
-import { actOnUser, isUsable, waitOption } from "./act-on-user.ts";
+import { actOnUser, actOptions, isUsable } from "./act-on-user.ts";
 
 /** See the module. */
 export const reauthorize: Command = {
@@ -22,11 +22,11 @@ export const reauthorize: Command = {
   json: "object",
   asks: true,
   fails: "the user has no token yet",
-  options: waitOption,
+  options: actOptions,
   async run(given, signal) {
     const id = given.argument;
     const question = `The grant of ${escapeControl(id)} is discarded, and a new one costs one management call.`;
     await confirm(given, question, signal);
-    return actOnUser(given, signal, (lifecycle, wait) => lifecycle.reauthorize(id, wait), isUsable);
+    return actOnUser(given, signal, (lifecycle, act) => lifecycle.reauthorize(id, act), isUsable);
   },
 };

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "../command.ts";
-import { actOnUser, waitOption } from "./act-on-user.ts";
+import { actOnUser, actOptions } from "./act-on-user.ts";
 
 /** See the module. */
 export const rename: Command = {
@@ -18,12 +18,12 @@ export const rename: Command = {
   example: "rename ada ada@example.org",
   opens: "act",
   json: "object",
-  options: waitOption,
+  options: actOptions,
   run: (given, signal) =>
     actOnUser(
       given,
       signal,
-      (lifecycle, wait) => lifecycle.rename(given.argument, given.second, wait),
+      (lifecycle, act) => lifecycle.rename(given.argument, given.second, act),
       () => true,
     ),
 };

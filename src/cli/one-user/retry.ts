@@ -5,11 +5,11 @@
  */
 import { isLifecycleError } from "../../errors.ts";
 import type { Lifecycle } from "../../index.ts";
-import { UsageError } from "../arguments.ts";
+import { doerIn, UsageError } from "../arguments.ts";
 import type { Command, Given } from "../command.ts";
 import { plural, print } from "../format.ts";
 import { withStore } from "../open-store.ts";
-import { actOnUser, isUsable, waitOption } from "./act-on-user.ts";
+import { actOnUser, actOptions, isUsable } from "./act-on-user.ts";
 
 /** See the module. */
 export const retry: Command = {
@@ -27,7 +27,7 @@ export const retry: Command = {
   fails: "the user has not recovered, or a user could not be retried",
   options: {
     all: { type: "boolean", description: "all failed users, instead of ID" },
-    ...waitOption,
+    ...actOptions,
   },
   run,
 };
@@ -39,20 +39,21 @@ async function run(given: Given, signal: AbortSignal): Promise<number> {
       `retry needs an ID or --all${argument === "" ? "" : ", not both"}: oneup-lifecycle retry ada@example.org`,
     );
   if (!switches.has("all"))
-    return actOnUser(given, signal, (lifecycle, wait) => lifecycle.retry(argument, wait), isUsable);
+    return actOnUser(given, signal, (lifecycle, act) => lifecycle.retry(argument, act), isUsable);
   if (given.texts.has("wait"))
     throw new UsageError("--wait cannot be combined with --all, which does not wait");
   return retryAll(given, signal);
 }
 
 async function retryAll(given: Given, signal: AbortSignal): Promise<number> {
+  const by = doerIn(given);
   let retried = 0;
   /** How many users could not be retried, by error code. */
   const stay: Record<string, number> = {};
   await withStore(given, async (lifecycle) => {
     for await (const { appUserId } of lifecycle.users({ state: "failed" })) {
       if (signal.aborted) break;
-      const why = await takeBack(lifecycle, appUserId);
+      const why = await takeBack(lifecycle, appUserId, by);
       if (why === null) retried++;
       else stay[why] = (stay[why] ?? 0) + 1;
     }
@@ -66,9 +67,9 @@ async function retryAll(given: Given, signal: AbortSignal): Promise<number> {
 }
 
 /** The error code if the user could not be retried, else `null`. Uses the lane `recovery`, because no interactive caller waits for it. */
-async function takeBack(lifecycle: Lifecycle, id: string): Promise<string | null> {
+async function takeBack(lifecycle: Lifecycle, id: string, by: string): Promise<string | null> {
   try {
-    await lifecycle.retry(id, { waitMs: 0, lane: "recovery" });
+    await lifecycle.retry(id, { waitMs: 0, lane: "recovery", by });
     return null;
   } catch (error) {
     if (!isLifecycleError(error)) throw error;

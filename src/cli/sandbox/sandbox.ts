@@ -34,6 +34,7 @@ export const sandbox: Command = {
     "127.0.0.1 and [::1], because the state contains the client secret.",
   ],
   example: "sandbox --port 8080 --seed-users 100",
+  isEndless: true,
   options: {
     port: { type: "string", value: "N", description: "port to listen on (default: any free port)" },
     "client-id": { type: "string", value: "ID", description: "accepted client id (default: sandbox-client)" },

@@ -21,6 +21,12 @@ import { isBusy, loadUser, tombstoneRevision, type LoadedUser } from "../engine/
 import { causeNow } from "../user/causes.ts";
 import { stepped, type User } from "../user/user.ts";
 
+/** The new id, and who asks for it, if that was named. */
+interface Renaming {
+  readonly to: string;
+  readonly by: string | undefined;
+}
+
 /**
  * Renames an idle user.
  *
@@ -30,7 +36,12 @@ import { stepped, type User } from "../user/user.ts";
  * while it has no state in which it may be renamed, or
  * while 1upHealth does not know it yet
  */
-export async function rename(engine: Engine, id: string, to: string, deadline: Deadline): Promise<void> {
+export async function rename(
+  engine: Engine,
+  id: string,
+  { to, by }: Renaming,
+  deadline: Deadline,
+): Promise<void> {
   let user = await atRest(engine, id, deadline);
   if (id === to) return;
   await whenAllowed(engine, user, deadline);
@@ -46,7 +57,7 @@ export async function rename(engine: Engine, id: string, to: string, deadline: D
     if (user.position.context.unconfirmed !== null || numberOf(engine, user) !== oneupUserId)
       throw notReady(engine, id, "another call for it is under way");
   }
-  const { result, outcome } = await makeCall(engine, user, to, deadline);
+  const { result, outcome } = await makeCall(engine, user, { to, by }, deadline);
   if (outcome === null) throw notReady(engine, id, "another call for it is under way");
   if (result.type === "rested" && result.user.id === to) return;
   if (outcome.type !== "updated" && doubtOf("updateUser", outcome.type)?.next !== "findUser")
@@ -74,7 +85,7 @@ function atRest(engine: Engine, id: string, deadline: Deadline): Promise<User> {
 async function makeCall(
   engine: Engine,
   user: User,
-  to: string,
+  { to, by }: Renaming,
   deadline: Deadline,
 ): Promise<{ readonly result: RunResult; readonly outcome: CallOutcome | null }> {
   const { clock, hidden } = engine;
@@ -85,7 +96,7 @@ async function makeCall(
     const shut = await engine.account.recheck("updateUser");
     if (shut !== null) throw notReady(engine, user.id, `calls to 1upHealth are on hold (${shut.reason})`);
     await whenAllowed(engine, user, deadline);
-    const begun = stepped(user, { type: "RENAME", at: clock.now(), to: form });
+    const begun = stepped(user, { type: "RENAME", at: clock.now(), to: form }, by);
     const result = await runUser(
       engine,
       { ...begun, pause: null },
