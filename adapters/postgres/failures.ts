@@ -70,6 +70,23 @@ const lasting: Readonly<Record<string, string>> = {
   "42501": "this PostgreSQL user lacks a right that the store needs",
 };
 
+/** A refusal because of a missing right, as a read-only store recognises it. */
+const noRight = { reason: "noRight" } as const;
+
+/** The right that the user lacks, as PostgreSQL names it where it speaks English: `permission denied for table events`. */
+function rightIn(code: string | undefined, error: unknown): string {
+  const beneath = error instanceof NotSent ? error.cause : error;
+  if (code !== "42501" || !(beneath instanceof Error)) return "";
+  const [told, kind] =
+    /permission denied for (table|schema|database|function|sequence) [\w.]+/.exec(beneath.message) ?? [];
+  if (told === undefined) return "";
+  const needs = {
+    table: "SELECT, INSERT, UPDATE and DELETE on each table of its schema",
+    schema: "USAGE on it",
+  }[kind ?? ""];
+  return `: ${told}${needs === undefined ? "" : `; it needs ${needs}`}`;
+}
+
 /** SQLSTATEs of a missing schema, table, function or type, as before `migrate()`. */
 const missing: ReadonlySet<string> = new Set(["3F000", "42P01", "42883", "42704"]);
 
@@ -124,13 +141,14 @@ export function storeError(doing: string, place: string, error: unknown): Lifecy
     code !== undefined
       ? missing.has(code)
         ? `what migrate() creates is missing (${code}): ${toMigrate}`
-        : (passing[code] ?? lasting[code] ?? `PostgreSQL answered ${code}`)
+        : (passing[code] ?? lasting[code] ?? `PostgreSQL answered ${code}`) + rightIn(code, error)
       : error instanceof Silence
         ? `${error.message} from ${place}`
         : `the connection to ${place} was lost`;
   return new LifecycleError("STORE_UNAVAILABLE", `Cannot ${doing} the PostgreSQL store: ${text}`, {
     retryable: code === undefined || isPassing(code),
     cause: underneath(error),
+    ...(code === "42501" && { facts: noRight }),
   });
 }
 
@@ -150,7 +168,7 @@ export function openError(place: string, schema: string, error: unknown): Lifecy
   const text =
     code !== undefined && missing.has(code)
       ? `its schema "${schema}" is missing or incomplete: ${toMigrate}`
-      : (known ?? (code === undefined ? words : `PostgreSQL answered ${code}`));
+      : (known ?? (code === undefined ? words : `PostgreSQL answered ${code}`)) + rightIn(code, error);
   const passes = code !== undefined && code !== "25006" && isPassing(code);
   return new LifecycleError(
     passes ? "STORE_UNAVAILABLE" : "STORE_UNUSABLE",

@@ -26,6 +26,7 @@ export function whyOf(error: unknown): string {
   if (!(error instanceof Error) || error instanceof Silence || isLifecycleError(error)) return "lost";
   if (error.message === "The client is offline") return "offline";
   if (error.message === "The client is closed") return "closed";
+  if (/^ERR (?:ACL failure in|The user executing the) script/.test(error.message)) return "NOPERM";
   return /^[A-Z][A-Z0-9]+(?= |$)/.exec(error.message)?.[0] ?? "lost";
 }
 
@@ -50,6 +51,14 @@ const lasting: Readonly<Record<string, string>> = {
   MOVED: "this Redis is part of a cluster: pass a client made by createCluster(), or let this user run INFO",
   WRONGTYPE: "a key of the store holds a value of another type",
 };
+
+/** What the user lacks, as Redis names it: `to run the 'set' command`. */
+function permissionIn(why: string, error: unknown): string {
+  if (why !== "NOPERM" || !(error instanceof Error)) return "";
+  const [, command] = /'([\w|-]+)' command/.exec(error.message) ?? [];
+  if (command !== undefined) return `: to run ${command.replace("|", " ").toUpperCase()}`;
+  return /\bkeys?\b/.test(error.message) ? ": to use its keys (~PREFIX:*)" : "";
+}
 
 /** Refusals that usually pass within seconds, while a server starts or a cluster fails over. */
 const soonOver: ReadonlySet<string> = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"]);
@@ -79,13 +88,14 @@ export function storeError(doing: string, link: Link, failed: unknown, failure: 
   const why = whyOf(error);
   if (why === lostWord) return lostStore();
   const text = isAnswer(why)
-    ? (passing[why] ?? lasting[why] ?? `Redis answered ${why}`)
+    ? (passing[why] ?? lasting[why] ?? `Redis answered ${why}`) + permissionIn(why, error)
     : error instanceof Silence
       ? `${error.message} from ${link.place}`
       : `the connection to ${link.place} was lost`;
   const code = entrance.has(why) ? "STORE_UNUSABLE" : "STORE_UNAVAILABLE";
   return new LifecycleError(code, `Cannot ${doing} the Redis store: ${text}`, {
     retryable: !isAnswer(why) || why in passing,
+    ...(why === "NOPERM" && { facts: { reason: "noRight" } }),
     cause: underneath(error instanceof Silence ? (link.failure() ?? error) : error),
   });
 }
@@ -105,7 +115,8 @@ export function openError(link: Link, failed: unknown): LifecycleError {
       cause: underneath(cause),
     });
   }
-  const text = passing[why] ?? lasting[why] ?? details.trim();
+  const known = passing[why] ?? lasting[why];
+  const text = known === undefined ? details.trim() : known + permissionIn(why, error);
   return new LifecycleError(
     why in passing ? "STORE_UNAVAILABLE" : "STORE_UNUSABLE",
     `Cannot open the store in ${link.place}: ${text}`,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LifecycleError } from "../errors.ts";
+import { isLifecycleError, LifecycleError } from "../errors.ts";
 import type { StoreAdapter } from "./contract.ts";
 
 /**
@@ -49,11 +49,16 @@ export function readOnly(adapter: StoreAdapter): StoreAdapter {
           events: { read: (ask) => events.read(ask), trim: refuse, forget: refuse, replace: refuse },
         }),
         account: { load: () => store.account.load(), commit: refuse },
-        ...(store.probe && { probe: () => store.probe?.() ?? Promise.resolve() }),
+        ...(store.probe && { probe: () => store.probe?.().catch(unlessMayOnlyRead) ?? Promise.resolve() }),
         close: () => store.close(),
       };
     },
   };
+}
+
+/** A user of the database that may only read cannot find out whether others can write, and need not write itself. */
+function unlessMayOnlyRead(error: unknown): void {
+  if (!isLifecycleError(error) || error.facts["reason"] !== "noRight") throw error;
 }
 
 function readOnlyStore(name: string): LifecycleError {
