@@ -52,6 +52,21 @@ describe("the option `events`", () => {
     expect(inShort(await take(3, reader))).toEqual(onboarded("ada"));
   });
 
+  it("is seen at once by a reader, however another process has changed it just now", async () => {
+    const { open } = await scene();
+    const reader = await open();
+    await expect(reader.events().next()).rejects.toMatchObject({ code: "INVALID_OPTION" });
+    const on = await open({ events });
+    await on.onboard("ada");
+    expect(inShort(await take(3, reader))).toEqual(onboarded("ada"));
+    await open({ events: false });
+    const off = await open();
+    await expect(off.events().next()).rejects.toMatchObject({ code: "INVALID_OPTION" });
+    await open({ events });
+    await on.onboard("eve");
+    expect(inShort(await take(3, off))).toEqual(onboarded("eve"));
+  });
+
   it("changes nothing while it is off", async () => {
     const { adapter, inner } = custom();
     const { lifecycle } = await createTestLifecycle({ lifecycle: { store: adapter } });
@@ -63,7 +78,7 @@ describe("the option `events`", () => {
       trimmed: 0,
       last: 0,
     });
-    expect(() => lifecycle.events()).toThrow("Cannot read events: they are off");
+    await expect(lifecycle.events().next()).rejects.toThrow("Cannot read events: they are off");
   });
 });
 

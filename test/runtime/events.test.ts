@@ -190,7 +190,7 @@ describe("the cursor", () => {
     await before.close();
     const off = await open({ events: false, store });
     await off.onboard("eve");
-    expect(() => off.events()).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
+    await expect(off.events().next()).rejects.toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
     await off.close();
     const after = await open({ events, store });
     await after.onboard("grace");

@@ -6,7 +6,7 @@
 import { aSignal, aSwitch, check, checkValue, type Rule, type Rules } from "../../checks.ts";
 import type { Engine } from "../engine/engine.ts";
 import { isCursor, placeAt } from "./cursor.ts";
-import { eventsAreOff, followEvents } from "./follow-events.ts";
+import { followEvents } from "./follow-events.ts";
 import { lifecycleEventTypes, type LifecycleEvent, type LifecycleEventType } from "./lifecycle-event.ts";
 
 /** Options of {@link EventVerbs.events}. */
@@ -57,7 +57,6 @@ export function createEventVerbs(engine: Engine, open: () => void): EventVerbs {
       open();
       const { after, types, follow = true, signal } = check<EventOptions>(verb, options, rules);
       for (const type of types ?? []) checkValue(verb, "a type", type, aType);
-      if (!engine.outbox.isOn) throw eventsAreOff();
       return followEvents(engine, {
         after: after === undefined ? null : placeAt(engine.sealer, after),
         types: types === undefined ? null : new Set(types),

@@ -43,7 +43,7 @@ export async function* followEvents(
   const over = linkSignals(signal, engine.closing);
   const news = new News();
   const leave = changes.subscribe(() => news.come());
-  let place = after ?? { epoch: engine.outbox.setting?.epoch ?? 1, number: 0, mark: null };
+  let place: Place = after ?? { epoch: 1, number: 0, mark: null };
   let isFirst = true;
   try {
     while (!over.signal.aborted) {
@@ -51,7 +51,8 @@ export async function* followEvents(
       const began = clock.monotonic();
       const page = await retryWrite(engine, over.signal, "read events", () => read(engine, place));
       // A sequence that begins without a cursor begins with what is there.
-      if (isFirst && after === null) place = { ...place, number: page.trimmed };
+      if (isFirst && after === null)
+        place = { ...place, epoch: engine.outbox.setting?.epoch ?? 1, number: page.trimmed };
       isFirst = false;
       refuseGap(engine, place, page);
       for (const stored of page.events) {
@@ -88,7 +89,8 @@ type Page = Awaited<ReturnType<Engine["outbox"]["events"]["read"]>>;
  * @throws {LifecycleError} `CURSOR_EXPIRED` if the event at the place is another one by now
  */
 async function read({ keys, outbox, sealer }: Engine, { number, mark }: Place): Promise<Page> {
-  if (!keys.isFresh) await keys.renew(); // other processes may have replaced a key, or turned events off
+  // Another process may have replaced a key, or turned events off or on again.
+  if (!keys.isFresh || !outbox.isOn) await keys.renew();
   if (!outbox.isOn) throw eventsAreOff();
   if (mark === null) return outbox.events.read({ after: number, limit: pageSize });
   // The event at the place comes along, unless its user was forgotten.
@@ -116,7 +118,7 @@ function turnedOff(): LifecycleError {
 }
 
 /** The error while no events are written. */
-export function eventsAreOff(): LifecycleError {
+function eventsAreOff(): LifecycleError {
   return new LifecycleError(
     "INVALID_OPTION",
     'Cannot read events: they are off, and the option `events: { keep: "7d" }` turns them on',
