@@ -32,7 +32,10 @@ export function purgeCall(
 }
 
 /** The result of a purge. `cut`: some data is left; repeat the call. `digest`: SHA-256 of the answer, hex. */
-export type PurgeAnswer = { readonly type: "purged"; readonly digest: string } | { readonly type: "cut" } | Refusal;
+export type PurgeAnswer =
+  | { readonly type: "purged"; readonly digest: string }
+  | { readonly type: "cut" }
+  | Refusal;
 
 /**
  * Reads the answer to {@link purgeCall}. 1upHealth's documentation does not print the answer to a finished purge, so

@@ -20,6 +20,8 @@ export interface ChangeFeed {
   latest(): readonly Change[];
   /** The steps of the last hour in numbers, at this time, ms since 1970. */
   flow(now: number): Flow;
+  /** Whether it brings each step of all processes now. */
+  followsAll(): boolean;
   /** Follows the events of all processes until `signal` aborts, if they are on and not followed yet. Never rejects. */
   follow(signal: AbortSignal): Promise<void>;
   /** Ends the subscription. */
@@ -36,6 +38,7 @@ export function changeFeed(
   const inside = internalsOf(lifecycle);
   const counter = new FlowCounter(inside?.process ?? null);
   let isFollowing = false;
+  let followsAll = false;
 
   function add(change: () => Change, isNew: boolean): void {
     seen.unshift(once(change));
@@ -53,6 +56,7 @@ export function changeFeed(
 
   return {
     flow: (now) => counter.view(now),
+    followsAll: () => followsAll,
     latest: () => seen.map((change) => change()),
     async follow(signal) {
       if (isFollowing) return;
@@ -60,6 +64,7 @@ export function changeFeed(
       try {
         const recent = await inside?.recentEvents(mostCounted, signal);
         if (recent === null || recent === undefined) return;
+        followsAll = true;
         seen = [];
         counter.clear();
         for await (const event of recent.events) {
@@ -69,7 +74,7 @@ export function changeFeed(
       } catch {
         // The store does not respond, or events were turned off: it is tried again.
       } finally {
-        isFollowing = false;
+        isFollowing = followsAll = false;
       }
     },
     close,

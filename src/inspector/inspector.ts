@@ -30,6 +30,7 @@ import { sandboxOf } from "./sandbox-control.ts";
 import { changeSandbox, showSandbox } from "./sandbox-view.ts";
 import { sealedIds } from "./sealed-ids.ts";
 import { listUsers, showAccount, showUser, type Fields, type Views } from "./views.ts";
+import { readWatching } from "./watched-users.ts";
 
 /** Options of {@link createInspector}. */
 export interface InspectorOptions {
@@ -153,6 +154,7 @@ export function inspectorOn(clock: Clock, lifecycle: Lifecycle, options?: Inspec
     users: (fields, { masked }) => listUsers(views, fields, masked),
     user: (fields, { masked }) => showUser(views, fields, masked),
     account: () => showAccount(views),
+    watch: async (fields) => (live.watch(readWatching(fields)), {}),
     sandbox: (_, { masked }) => showSandbox(lifecycle, sandbox, masked),
     me: async (_, { person }) => acts.me(person),
   };

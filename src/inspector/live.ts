@@ -3,15 +3,16 @@
  *
  * @module
  */
+import { randomUUID } from "node:crypto";
 import { linkSignals, onAbort } from "../abort.ts";
 import { sleep, type Clock } from "../clock.ts";
-import type { Lifecycle } from "../index.ts";
 import { changeFeed, type ChangeFeed } from "./change-feed.ts";
 import { createLooker, differs, type Look } from "./look.ts";
 import { refuse, respond } from "./responses.ts";
 import type { SandboxControl } from "./sandbox-control.ts";
-import type { SealedIds } from "./sealed-ids.ts";
 import type { Overview } from "./shapes.ts";
+import type { Views } from "./views.ts";
+import { WatchedUsers, type Watching } from "./watched-users.ts";
 
 /** How often the store is looked at, ms. */
 const lookEveryMs = 1_000;
@@ -28,9 +29,7 @@ const mostWaiting = 64;
 const mostPages = 200;
 
 /** The parts of {@link Live}. */
-export interface LiveParts {
-  readonly lifecycle: Lifecycle;
-  readonly ids: SealedIds;
+export interface LiveParts extends Views {
   readonly basePath: string;
   readonly clock: Clock;
   readonly sandbox: SandboxControl | null;
@@ -38,6 +37,8 @@ export interface LiveParts {
 
 /** An open page. */
 interface Page {
+  /** Only the page itself knows it. */
+  readonly name: string;
   readonly masked: boolean;
   send(text: string): void;
   end(): void;
@@ -49,6 +50,7 @@ export class Live {
   readonly #look: () => Promise<Look>;
   readonly #feed: ChangeFeed;
   readonly #pages = new Set<Page>();
+  readonly #watched: WatchedUsers<Page>;
   readonly #closing = new AbortController();
   #isRunning = false;
   /** Steps that were seen and not sent. */
@@ -62,12 +64,19 @@ export class Live {
   constructor(parts: LiveParts) {
     this.#parts = parts;
     this.#look = createLooker(parts.lifecycle, parts.clock, parts.sandbox);
+    this.#watched = new WatchedUsers(parts);
     this.#feed = changeFeed(parts.lifecycle, parts.ids, (isNew) => this.#changed(isNew));
   }
 
   /** `POST api/overview`. @throws {LifecycleError} `CLOSED` */
   async overview(masked: boolean): Promise<Overview> {
     return this.#overviewOf(await this.#look(), masked);
+  }
+
+  /** `POST api/watch`: what a page shows from now on. */
+  watch({ page: name, ...shown }: Watching): void {
+    const page = [...this.#pages].find((one) => one.name === name);
+    if (page !== undefined) this.#watched.show(page, shown);
   }
 
   /** Opens a stream of events for a page. */
@@ -96,6 +105,7 @@ export class Live {
     const endings: (() => void)[] = [];
     const leave = (page: Page): void => {
       this.#pages.delete(page);
+      this.#watched.leave(page);
       for (const end of endings.splice(0)) end();
     };
     let cancel = (): void => {};
@@ -103,6 +113,7 @@ export class Live {
       {
         start: (controller) => {
           const page: Page = {
+            name: randomUUID(),
             masked,
             send: (text) => {
               if (!this.#pages.has(page)) return;
@@ -120,6 +131,7 @@ export class Live {
           endings.push(clock.timer(longestStreamMs, page.end));
           endings.push(onAbort(signal, page.end));
           page.send("retry: 1000\n\n");
+          page.send(eventText("page", { name: page.name }));
           void this.#begin(page);
         },
         cancel: () => cancel(),
@@ -160,6 +172,7 @@ export class Live {
         this.#hasBacklog = false;
         [last, lastFlow] = [look, flow];
         this.#tellUsers();
+        await this.#tellOutdated();
         if (clock.monotonic() - beatAt < beatEveryMs) continue;
         beatAt = clock.monotonic();
         for (const page of this.#pages) page.send(eventText("beat", {}));
@@ -203,6 +216,13 @@ export class Live {
     const text = [...fresh].reverse().map((change) => eventText("change", change));
     for (const page of this.#pages) page.send(text.join(""));
     this.#tellUsers();
+  }
+
+  /** Tells the pages whose user has another record by now. Where events are on, they tell it. */
+  async #tellOutdated(): Promise<void> {
+    if (this.#feed.followsAll()) return;
+    const pages = await this.#watched.outdated().catch(() => []); // the store does not respond: looked at again
+    for (const page of pages) page.send(eventText("users", {}));
   }
 
   #tellUsers(): void {

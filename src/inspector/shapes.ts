@@ -137,6 +137,10 @@ export interface UserView extends UserRow {
   /** Without `appUserId` where ids are masked. */
   readonly status: Omit<UserStatus, "appUserId"> & Partial<Pick<UserStatus, "appUserId">>;
   readonly explanation: string;
+  /** Names the user's record: once it was forgotten and has come back, another one. Each act on the user must carry it. */
+  readonly record: string;
+  /** Of the record that is shown, or an earlier one. */
+  readonly revision: number;
   readonly history: readonly HistoryStep[];
   /** When it is due for its next step; `null`: never, or when a slot is free. */
   readonly dueAt: Date | null;

@@ -78,15 +78,32 @@ export async function showUser(views: Views, fields: Fields, masked: boolean): P
   const { lifecycle } = views;
   const { key = "" } = check<{ readonly key?: string }>("show a user", fields, { key: aText });
   return withUser(views, key, async (id) => {
-    const status = await lifecycle.inspect(id);
-    const [explanation, dueAt] = await Promise.all([
-      lifecycle.explain(id),
-      internalsOf(lifecycle)?.dueAt(id) ?? null,
-    ]);
+    const { record, revision, dueAt } = await recordOf(lifecycle, id); // first, so that it is not newer than what is shown
+    const [status, explanation] = await Promise.all([lifecycle.inspect(id), lifecycle.explain(id)]);
     const { appUserId: _, ...rest } = status;
-    const shown = masked ? rest : status;
-    return { ...rowOf(views, status, masked), status: shown, explanation, history: status.history, dueAt };
+    return {
+      ...rowOf(views, status, masked),
+      status: masked ? rest : status,
+      explanation,
+      record,
+      revision,
+      history: status.history,
+      dueAt,
+    };
   });
+}
+
+/** The name of a record whose beginning is not known. */
+const unknown = "unknown";
+
+/** What names the user's record, and its revision. @throws {LifecycleError} as `lifecycle.inspect()` */
+export async function recordOf(
+  lifecycle: Lifecycle,
+  id: string,
+): Promise<Pick<UserView, "record" | "revision" | "dueAt">> {
+  const found = await internalsOf(lifecycle)?.recordOf(id);
+  if (found === undefined) return { record: unknown, revision: 0, dueAt: null };
+  return { record: found.begun?.toString(36) ?? unknown, revision: found.revision, dueAt: found.dueAt };
 }
 
 /** `POST api/account`. @throws {LifecycleError} `STORE_UNAVAILABLE` */

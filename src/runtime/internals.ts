@@ -34,8 +34,18 @@ export interface Internals {
    * @throws {LifecycleError} `STORE_UNAVAILABLE`; the signal's reason
    */
   idOf(alias: string, signal: AbortSignal, onProgress: (looked: number) => void): Promise<string | null>;
-  /** When the user is due for a step; `null`: never, or it waits in a lane. @throws {LifecycleError} as `inspect()` */
-  dueAt(appUserId: string): Promise<Date | null>;
+  /** @throws {LifecycleError} as `inspect()` */
+  recordOf(appUserId: string): Promise<RecordFacts>;
+}
+
+/** What identifies a user's record, and when it is due. */
+export interface RecordFacts {
+  /** When the record began, ms since 1970; `null`: a release that did not tell began it. A user that was forgotten and has come back has another one. */
+  readonly begun: number | null;
+  /** Incremented by every commit. */
+  readonly revision: number;
+  /** When it is due for a step; `null`: never, or it waits in a lane. */
+  readonly dueAt: Date | null;
 }
 
 /** The property of a lifecycle that holds its {@link Internals}; equal in two copies of the library. */
@@ -79,9 +89,10 @@ export function createInternals(engine: Engine): Internals {
       }
       return null;
     },
-    async dueAt(appUserId) {
-      const { record } = await loadUser(engine, checkId(appUserId));
-      return record.dueInMs === null ? null : new Date(clock.now() + record.dueInMs);
+    async recordOf(appUserId) {
+      const { record, user } = await loadUser(engine, checkId(appUserId));
+      const dueAt = record.dueInMs === null ? null : new Date(clock.now() + record.dueInMs);
+      return { begun: user.begun, revision: record.revision, dueAt };
     },
   };
 }

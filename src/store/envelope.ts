@@ -143,6 +143,8 @@ export interface Envelope {
   readonly pause: Pause | null;
   /** The lane in which it waits when it needs a slot. */
   readonly lane: Lane;
+  /** When the record began, ms since 1970. A release that does not know this field drops it. */
+  readonly begun?: number;
   /** The last steps, oldest first. */
   readonly history: readonly HistoryEntry[];
   /**
@@ -207,13 +209,14 @@ function isEnvelope(record: unknown): record is Envelope {
   if (!isObject(record)) return false;
   const { state, context, intent, pause, lane, history, calls, sealed, origin, former, hold } = record;
   const { exports, erased, leaving } = record;
-  const { meters = [] } = record;
+  const { begun, meters = [] } = record;
   return (
     typeof state === "string" &&
     isObject(context) &&
     (intent === null || isIntent(intent)) &&
     (pause === null || (isObject(pause) && typeof pause["reason"] === "string" && isTime(pause["until"]))) &&
     lanes.some((known) => known === lane) &&
+    (begun === undefined || isTime(begun)) &&
     Array.isArray(history) &&
     history.every(isEntry) &&
     Array.isArray(meters) &&

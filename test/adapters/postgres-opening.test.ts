@@ -131,7 +131,9 @@ withPostgres("adapters/postgres, opened", (server) => {
     expect(inspect(wrong, { depth: null })).not.toContain("secret");
     const weak = postgres(urlWith(url, { user: "weak" }), { schema: "other" });
     await expect(weak.migrate()).rejects.toMatchObject(unusable);
-    await expect(weak.migrate()).rejects.toThrow(/this PostgreSQL user lacks a right that the store needs: permission denied for database \w+$/);
+    await expect(weak.migrate()).rejects.toThrow(
+      /this PostgreSQL user lacks a right that the store needs: permission denied for database \w+$/,
+    );
     const tls = await refusal(urlWith(url, { search: "?sslmode=verify-full" }));
     expect(tls).toMatchObject({ ...unusable, message: expect.stringMatching(/does not support SSL/) });
     await postgres(url).migrate();

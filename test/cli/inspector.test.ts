@@ -55,7 +55,7 @@ describe("oneup-lifecycle inspector", () => {
       err: expect.stringContaining(`Cannot listen on port ${port}`),
     });
     first.kill("SIGTERM");
-    await first.ended;
+    expect(await first.ended).toMatchObject({ code: 0, signal: null, err: "" });
     const nowhere = await operator.run(["inspector"], { ONEUP_STORE: "/nowhere/at/all" });
     expect(nowhere.code).toBe(1);
   });
@@ -73,7 +73,7 @@ describe("oneup-lifecycle inspector", () => {
 });
 
 describe("oneup-lifecycle inspector --actions", () => {
-  it("acts under the name of --as, or of this machine's user, and without the flag not at all", async () => {
+  it("acts under the name of --by, or of this machine's user, and without the flag not at all", async () => {
     const { operator, server } = await operatorStage();
     const api = ["--api", server.endpoints.api];
     const held = async (flags: readonly string[]): Promise<unknown> => {
@@ -88,22 +88,23 @@ describe("oneup-lifecycle inspector --actions", () => {
         return answerOf(await fetch(`${origin}/api/${name}`, init));
       };
       const { key } = (await ask("users", { id: "ada" })).body.users[0];
+      const { record } = (await ask("user", { key })).body;
       const { token, who } = (await ask("me", {})).body;
-      const fields = { action: "hold", reason: flags.join(" "), key, once: crypto.randomUUID() };
+      const fields = { action: "hold", reason: flags.join(" "), key, record, once: crypto.randomUUID() };
       const { status, body } = await ask("act", fields, token);
       running.kill("SIGINT");
       expect((await running.ended).err).toBe("");
       return status === 200 ? body.user.hold.by : { status, isNamed: who === userInfo().username };
     };
-    expect(await held([...api, "--actions", "--as", "eve"])).toBe("eve");
+    expect(await held([...api, "--actions", "--by", "eve"])).toBe("eve");
     expect(await held([...api, "--actions"])).toBe(userInfo().username);
     expect(await held([])).toEqual({ status: 403, isNamed: true });
     expect((await operator.run(["inspect", "ada"])).out).toContain(`by ${userInfo().username}`);
   });
 
   it.each([
-    [["--as", "eve"], "--as needs --actions"],
-    [["--actions", "--as", "two\nlines"], "--as must be a text of 1 to 100 characters on one line"],
+    [["--by", "eve"], "--by needs --actions"],
+    [["--actions", "--by", "two\nlines"], "--by must be a text of 1 to 100 characters on one line"],
   ])("%j is refused", async (flags, why) => {
     const { operator } = await operatorStage();
     const { code, err } = await operator.run(["inspector", ...flags]);

@@ -14,9 +14,16 @@ async function keyOf({ ask }: Browser, id: string): Promise<string> {
   return (await ask("users", { id })).body.users[0].key;
 }
 
+/** What a page that shows the user knows of it. */
+async function shown(it: Browser, id: string): Promise<{ readonly key: string; readonly record: string }> {
+  const key = await keyOf(it, id);
+  const { record } = (await it.ask("user", { key })).body;
+  return { key, record };
+}
+
 /** Does something with "ada". */
 async function withAda(it: Browser, fields: object): Promise<Answer> {
-  return it.act({ key: await keyOf(it, "ada"), ...fields });
+  return it.act({ ...(await shown(it, "ada")), ...fields });
 }
 
 /** An inspector of a lifecycle with the user "ada". */
@@ -80,10 +87,52 @@ describe("inspector/act: on a user", () => {
 
   it("follows a user that was renamed since the page was loaded", async () => {
     const made = await ada();
-    const key = await keyOf(made, "ada");
+    const old = await shown(made, "ada");
     await made.world.lifecycle.rename("ada", "eve");
-    const { status, body } = await made.act({ action: "reauthorize", key });
+    const { status, body } = await made.act({ action: "reauthorize", ...old });
     expect({ status, id: body.user.appUserId }).toEqual({ status: 200, id: "eve" });
+  });
+
+  it.each([false, true])(
+    "does nothing to a user that was forgotten and has come back, hideIds: %s",
+    async (hideIds) => {
+      const { open, sandbox } = await scene();
+      const lifecycle = await open({ hideIds, encryption: { keys: [randomBytes(32)] } });
+      await lifecycle.onboard("ada");
+      const made = await openedOn({ lifecycle }, { actions: true });
+      const old = await shown(made, "ada");
+      sandbox.clock.advance(1);
+      await lifecycle.offboard("ada");
+      await lifecycle.forget("ada");
+      const gone = await made.act({ action: "hold", reason, ...old });
+      expect({ status: gone.status, code: gone.body.error.code }).toEqual({
+        status: 404,
+        code: "USER_UNKNOWN",
+      });
+      await lifecycle.onboard("ada");
+      for (const action of ["hold", "retry", "reauthorize", "offboard", "unhold"]) {
+        const { status, body } = await made.act({ action, reason, ...old });
+        expect({ status, code: body.error.code }).toEqual({ status: 409, code: "ANOTHER_RECORD" });
+        expect(body.error.message).toContain(
+          "was forgotten, and its id was onboarded anew since; nothing was done",
+        );
+      }
+      const without = await made.act({ action: "hold", reason, key: old.key });
+      expect({ status: without.status, code: without.body.error.code }).toEqual({
+        status: 400,
+        code: "INVALID_OPTION",
+      });
+      expect(await lifecycle.inspect("ada")).toMatchObject({ hold: null, usable: true });
+      expect((await withAda(made, { action: "hold", reason })).status).toBe(200);
+    },
+  );
+
+  it("knows a user that was offboarded and onboarded again, which keeps its record", async () => {
+    const made = await ada();
+    const old = await shown(made, "ada");
+    await made.world.lifecycle.offboard("ada");
+    await made.world.lifecycle.onboard("ada");
+    expect((await made.act({ action: "hold", reason, ...old })).status).toBe(200);
   });
 
   it("answers what cannot be done, why, and what to do about it", async () => {
@@ -98,7 +147,7 @@ describe("inspector/act: on a user", () => {
       status: 400,
       code: "INVALID_OPTION",
     });
-    const unknown = await made.act({ action: "retry", key: "nothing" });
+    const unknown = await made.act({ action: "retry", key: "nothing", record: "nothing" });
     expect({ status: unknown.status, code: unknown.body.error.code }).toEqual({
       status: 404,
       code: "USER_UNKNOWN",

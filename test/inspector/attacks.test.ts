@@ -49,7 +49,8 @@ async function target(): Promise<Target> {
   };
   const { cookie, token } = await other();
   const { key } = (await post("/api/users", { cookie }, { id: "ada" })).body.users[0];
-  const body = { action: "hold", reason: "an attack", key, once: randomUUID() };
+  const { record } = (await post("/api/user", { cookie }, { key })).body;
+  const body = { action: "hold", reason: "an attack", key, record, once: randomUUID() };
   const before = { status: await lifecycle.inspect("ada"), calls: sandbox.journal.count() };
   return {
     world,

@@ -86,6 +86,47 @@ describe("inspector/live", () => {
     expect(stream.all("change")).toEqual([]);
   });
 
+  it("tells a page that its user has changed, also where no number has: another process holds it", async () => {
+    const { open } = await scene();
+    let looked = 0;
+    const store = altered(memory(), ({ load }) => ({
+      load: (id) => ((looked += Number(id === "ada")), load(id)),
+    }));
+    const [watched, other] = [await open({ store }), await open({ store })];
+    for (const id of ["ada", "bob"]) await other.onboard(id);
+    const view = await openedOn({ lifecycle: watched });
+    const [stream, second] = [await view.live(), await view.live()];
+    const [{ key }] = (await view.ask("users", { id: "ada" })).body.users;
+    const shows = async (it: Stream, fields: object): Promise<void> => {
+      const [{ name: page }] = await having(it, "page", 1);
+      expect((await view.ask("watch", { page, ...fields })).status).toBe(200);
+    };
+    /** Lets time pass until this page, and perhaps others, is told once more. */
+    const tells = async (it: Stream): Promise<void> => {
+      const before = it.all("users").length;
+      const told = async (): Promise<number> => (await seconds(view, 1), it.all("users").length);
+      await expect.poll(told, { interval: 1, timeout: 30_000 }).toBeGreaterThan(before);
+    };
+    const { revision } = (await view.ask("user", { key })).body;
+    for (const it of [stream, second]) await shows(it, { key, revision });
+    await seconds(view, 3);
+    await other.hold("ada", "a complaint");
+    await Promise.all([tells(stream), having(second, "users", 1)]);
+    const held = (await view.ask("user", { key })).body;
+    expect(held).toMatchObject({ hold: { reason: "a complaint" }, revision: revision + 1 });
+    await shows(stream, { key, revision }); // it loaded the user before that
+    await tells(stream);
+    for (const it of [stream, second]) await shows(it, {});
+    await seconds(view, 2);
+    const before = looked;
+    await other.unhold("ada");
+    const own = looked - before;
+    await seconds(view, 3);
+    expect(looked - before).toBe(own);
+    expect((await view.ask("watch", { page: "of no stream", key })).status).toBe(200);
+    expect((await view.ask("watch", { key: 7 })).status).toBe(400);
+  });
+
   it("tells each step of all processes where events are on, and those before it was opened", async () => {
     const { open } = await scene();
     const events = { keep: "7d" } as const;

@@ -219,7 +219,7 @@ describe("the inspector's page, with actions", needing(["chromium"]), () => {
     const authorize = () => ({ who: "<i>eve</i>", may: true });
     for (const maskIds of [false, true]) {
       const { page, faults } = await opened(lifecycle, { actions: true, authorize, maskIds });
-      await openUser(page, maskIds ? "<…" : hostile);
+      await openUser(page, maskIds ? "<…" : "<b>\\u202e\u202Eada</b>"); // its number is drawn before it
       await button(page, "Hold…").click();
       const dialog = page.getByRole("dialog", { name: "Hold" });
       await dialog.getByText(maskIds ? "<…" : hostile, { exact: true }).waitFor();

@@ -18,6 +18,7 @@ import { useBrowser } from "./browser.ts";
 const hostile = [
   "<script>document.title = 'broken'</script>",
   "\u202Egro.elpmaxe@ada",
+  "אבג@example.org",
   '🦉 & "owl"',
   "x".repeat(512),
 ];
@@ -74,9 +75,10 @@ describe("the inspector's page", needing(["chromium"]), () => {
     expect(page.url()).not.toContain("bob");
     await there.reauthorize("bob@example.org");
     await page.getByText("The user is reauthorized").waitFor();
-    await there.hold("bob@example.org", "a complaint");
-    await page.reload();
-    await page.getByText("a complaint").first().waitFor();
+    await there.hold("bob@example.org", "a complaint"); // without events, and no number of users changes
+    await page.getByText("“a complaint”").waitFor();
+    await there.unhold("bob@example.org");
+    await page.getByText("“a complaint”").waitFor({ state: "detached" });
     const link = page.url();
     await page.goBack();
     await page.getByRole("link", { name: "cyd@example.org" }).waitFor();
@@ -244,7 +246,17 @@ describe("the inspector's page", needing(["chromium"]), () => {
     const { lifecycle } = await worldOf(hostile);
     const page = await opened(await inspect(lifecycle));
     await page.getByRole("link", { name: "Users" }).click();
-    for (const id of hostile) await page.getByRole("link", { name: id, exact: true }).waitFor();
+    for (const id of hostile) {
+      const name = id.replace("\u202E", "\\u202e\u202E"); // its number is drawn before it
+      const link = page.getByRole("link", { name, exact: true });
+      await link.waitFor();
+      expect(await link.textContent()).toBe(id);
+    }
+    const [unturned, hebrew] = [await drawn(page, "gro.elpmaxe@ada"), await drawn(page, "אבג@example.org")];
+    expect(unturned).toEqual(unturned.toSorted((a, b) => a - b));
+    expect(hebrew.slice(0, 3)).toEqual(hebrew.slice(0, 3).toSorted((a, b) => b - a));
+    expect(hebrew.slice(4, 11)).toEqual(hebrew.slice(4, 11).toSorted((a, b) => a - b));
+    expect(Math.max(...hebrew.slice(4))).toBeLessThan(Math.min(...hebrew.slice(0, 3)));
     await page.getByRole("link", { name: hostile[0] ?? "", exact: true }).click();
     await page.getByRole("heading", { name: hostile[0] ?? "", exact: true }).waitFor();
     expect(await page.title()).toBe("User · oneup-lifecycle");
@@ -307,6 +319,21 @@ async function worldOf(ids: readonly string[]): Promise<Scene & { readonly lifec
   const lifecycle = await stage.open();
   for (const id of ids) await lifecycle.onboard(id);
   return { ...stage, lifecycle };
+}
+
+/** Where each character of a text is drawn, from the left. */
+async function drawn(page: Page, text: string): Promise<readonly number[]> {
+  const look = `(() => {
+    const walker = document.createTreeWalker(document.querySelector("table.users"), NodeFilter.SHOW_TEXT);
+    while (walker.nextNode().data !== ${JSON.stringify(text)});
+    return Array.from(walker.currentNode.data, (_, at) => {
+      const range = document.createRange();
+      range.setStart(walker.currentNode, at);
+      range.setEnd(walker.currentNode, at + 1);
+      return range.getBoundingClientRect().left;
+    });
+  })()`;
+  return page.evaluate<readonly number[]>(look);
 }
 
 /** Waits until an element has this text. */

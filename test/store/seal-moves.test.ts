@@ -52,6 +52,7 @@ function written(place: Place): Record<string, any> {
     erased: [],
     leaving: null,
     lane: "bulk",
+    begun: null,
     history: [],
     meters: [],
     causes: [],

@@ -15,6 +15,8 @@ export interface Act {
   readonly once: string;
   /** Names the user, unless the act is about the account. */
   readonly key: string;
+  /** Names the record of that user, as the page shows it. */
+  readonly record: string;
   /** Of `hold` and `pause`. */
   readonly reason: string;
   /** Of `pause` and `unpause`. Missing: all lanes. */
@@ -34,6 +36,7 @@ const rules: Rules<Act> = {
   action: among(...actionNames),
   once: aName,
   key: aText,
+  record: aText,
   reason: aText,
   lane: among("interactive", "recovery", "bulk"),
   forMs: whole(60_000, 30 * 24 * 3_600_000),
@@ -45,6 +48,7 @@ export function checkAct(fields: Readonly<Record<string, unknown>>): Act {
   const verb = "do this";
   const {
     key = "",
+    record = "",
     reason = "",
     purge = false,
     lane,
@@ -53,7 +57,7 @@ export function checkAct(fields: Readonly<Record<string, unknown>>): Act {
   } = check<Partial<Act>>(verb, fields, rules);
   const action = checkValue<unknown>(verb, "action", rest.action, rules.action) as InspectorAction; // or it throws
   const once = checkValue<unknown>(verb, "once", rest.once, rules.once) as string; // likewise
-  return { action, once, key, reason, purge, lane, forMs };
+  return { action, once, key, record, reason, purge, lane, forMs };
 }
 
 /** How long the page waits for a user to arrive, ms; workers continue it. */
@@ -85,8 +89,11 @@ export interface Scene {
   readonly lifecycle: Lifecycle;
   /** The lifecycle's time, ms since 1970. */
   readonly now: () => number;
-  /** Does it with the user that a key names, under its new id if it was renamed. */
-  readonly withUser: (key: string, act: (id: string) => Promise<UserStatus>) => Promise<UserStatus>;
+  /** Does it with the user that a key names, under its new id if it was renamed. Rejects if it has another record by now. */
+  readonly withUser: (
+    named: Pick<Act, "key" | "record">,
+    act: (id: string) => Promise<UserStatus>,
+  ) => Promise<UserStatus>;
 }
 
 /**
@@ -99,7 +106,12 @@ export async function carryOut(
   by: string,
 ): Promise<UserStatus | null> {
   const ofUser = onUser[act.action];
-  if (ofUser !== undefined) return withUser(act.key, (id) => ofUser(lifecycle, id, act, by));
+  if (ofUser !== undefined && act.record === "")
+    throw new LifecycleError(
+      "INVALID_OPTION",
+      "Cannot do this: record must be that of the user, as its page has it",
+    );
+  if (ofUser !== undefined) return withUser(act, (id) => ofUser(lifecycle, id, act, by));
   const ofAccount = onAccount[act.action];
   if (ofAccount === undefined) throw new LifecycleError("INVALID_OPTION", "Cannot do this: no such action");
   await ofAccount(lifecycle, act, by, now());

@@ -9,7 +9,7 @@ import { nextSteps } from "../../next-step.ts";
 import { readBody } from "../read-body.ts";
 import { json, refusalOf, refuse, type Refused } from "../responses.ts";
 import type { Acted, Me } from "../shapes.ts";
-import { rowOf, withUser, type Fields, type Views } from "../views.ts";
+import { recordOf, rowOf, withUser, type Fields, type Views } from "../views.ts";
 import { aName, carryOut, checkAct, type Act, type Scene } from "./act.ts";
 import { Once } from "./once.ts";
 import { pageTokens } from "./page-tokens.ts";
@@ -52,7 +52,15 @@ export function createActs(
 
   async function done(act: Act, { person, masked }: Asked): Promise<Acted> {
     const { lifecycle } = views;
-    const scene: Scene = { lifecycle, now, withUser: (key, use) => withUser(views, key, use) };
+    const scene: Scene = {
+      lifecycle,
+      now,
+      withUser: ({ key, record }, use) =>
+        withUser(views, key, async (id) => {
+          if ((await recordOf(lifecycle, id)).record !== record) throw new AnotherRecord();
+          return use(id);
+        }),
+    };
     const status = await carryOut(scene, act, person.who);
     return { action: act.action, user: status && rowOf(views, status, masked) };
   }
@@ -62,6 +70,7 @@ export function createActs(
       const acted = await run();
       return () => json(200, acted);
     } catch (error) {
+      if (error instanceof AnotherRecord) return () => refuse(anotherRecord, "json");
       if (!isLifecycleError(error)) throw error;
       return () => refused(error);
     }
@@ -123,6 +132,16 @@ const foreignToken: Refused = {
   code: "FORBIDDEN",
   message: "Cannot do this: the page's token is missing, old, or of another session; nothing was done",
   next: "load the page again",
+};
+/** The user that the page shows was forgotten, and has come back. */
+class AnotherRecord extends Error {}
+
+const anotherRecord: Refused = {
+  status: 409,
+  code: "ANOTHER_RECORD",
+  message:
+    "Cannot do this: the user that the page shows was forgotten, and its id was onboarded anew since; nothing was done",
+  next: "load the page again, and look at the user as it is now",
 };
 const anotherAct: Refused = {
   status: 409,

@@ -6,7 +6,7 @@
 import type { JSX } from "preact";
 import type { AccountView } from "./data.ts";
 import { useAnswer } from "./live.ts";
-import { Section, Trouble, When, Why } from "./parts.tsx";
+import { Foreign, Section, Trouble, When, Why } from "./parts.tsx";
 
 /** See the module. */
 export function Account({ changed, now }: { readonly changed: number; readonly now: number }): JSX.Element {
@@ -66,12 +66,20 @@ export function Account({ changed, now }: { readonly changed: number; readonly n
               <li key={`${at}${what}`}>
                 <When at={at} now={now} />: <b>{what}</b>
                 {what !== "reopen" && ` of ${lane ?? "all lanes"}`}
-                {reason !== null && ` (“${reason}”)`},{" "}
+                {reason !== null && (
+                  <>
+                    {" "}
+                    (“
+                    <Foreign text={reason} />
+                    ”)
+                  </>
+                )}
+                ,{" "}
                 {by === null ? (
                   "not named"
                 ) : (
                   <>
-                    by <bdi>{by}</bdi>
+                    by <Foreign text={by} />
                   </>
                 )}
               </li>

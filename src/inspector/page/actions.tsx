@@ -7,7 +7,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { UserState } from "../../index.ts";
 import type { InspectorAction } from "../actions/permission.ts";
-import { ask, type Me, type Overview, type UserRow } from "./data.ts";
+import { ask, type Me, type Overview, type UserRow, type UserView } from "./data.ts";
 import { Dialog, type Question } from "./dialog.tsx";
 
 /** Who looks. Asked again whenever the live view was opened again. `null`: not known yet. */
@@ -53,7 +53,7 @@ function withUser({ state, hold, pause }: UserRow): readonly InspectorAction[] {
 /** See the module. `onDone`: something was done. */
 export function UserActions(props: {
   readonly me: Me | null;
-  readonly user: UserRow;
+  readonly user: UserView;
   readonly onDone: () => void;
 }): JSX.Element | null {
   const { me, user, onDone } = props;
@@ -77,7 +77,7 @@ export function AccountActions(props: {
 function Buttons(props: {
   readonly me: Me | null;
   readonly offered: readonly InspectorAction[];
-  readonly user: UserRow | null;
+  readonly user: UserView | null;
   readonly onDone: () => void;
 }): JSX.Element | null {
   const { me, offered, user, onDone } = props;

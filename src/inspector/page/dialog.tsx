@@ -6,14 +6,14 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { InspectorAction } from "../actions/permission.ts";
-import { act, newOnce, type Refused, type UserRow } from "./data.ts";
-import { State } from "./parts.tsx";
+import { act, newOnce, type Refused, type UserRow, type UserView } from "./data.ts";
+import { Foreign, State } from "./parts.tsx";
 
 /** What is to be done, and with whom. */
 export interface Question {
   readonly action: InspectorAction;
   /** `null`: it is about the account. */
-  readonly user: Pick<UserRow, "key" | "alias" | "appUserId"> | null;
+  readonly user: Pick<UserView, "key" | "alias" | "appUserId" | "record"> | null;
 }
 
 interface Words {
@@ -121,7 +121,11 @@ export function Dialog(props: {
 
   const send = async (form: HTMLFormElement): Promise<void> => {
     if (progress.type === "working" || progress.type === "done") return;
-    const fields = { action, ...(user !== null && { key: user.key }), ...fieldsOf(form) };
+    const fields = {
+      action,
+      ...(user !== null && { key: user.key, record: user.record }),
+      ...fieldsOf(form),
+    };
     setProgress({ type: "working" });
     try {
       setProgress({ type: "done", user: (await act({ ...fields, once: once.current })).user });
@@ -146,7 +150,7 @@ export function Dialog(props: {
         <h2 id="question">{title}</h2>
         {user !== null && (
           <p class="about">
-            <bdi>{user.appUserId}</bdi> <code>{user.alias}</code>
+            <Foreign text={user.appUserId} /> <code>{user.alias}</code>
           </p>
         )}
         {!isOver && (
@@ -155,7 +159,9 @@ export function Dialog(props: {
               <p key={one}>{one}</p>
             ))}
             {asks.map((one) => fields[one])}
-            <p class="soft">Recorded as done by {who}.</p>
+            <p class="soft">
+              Recorded as done by <Foreign text={who} />.
+            </p>
           </fieldset>
         )}
         <Outcome progress={progress} />

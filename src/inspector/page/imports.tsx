@@ -5,7 +5,7 @@
  */
 import type { JSX } from "preact";
 import type { ImportView, Overview } from "./data.ts";
-import { When } from "./parts.tsx";
+import { Foreign, When } from "./parts.tsx";
 import { count, moment } from "./words.ts";
 
 /** See the module. */
@@ -107,7 +107,7 @@ function Standing({ data, now }: { readonly data: Overview; readonly now: number
   if (pause !== undefined)
     return (
       <>
-        <b>paused</b>: “{pause.reason}”
+        <b>paused</b>: “<Foreign text={pause.reason} />”
         {pause.until !== null && (
           <>
             , goes on <When at={pause.until} now={now} />

@@ -15,6 +15,8 @@ export interface Live {
   readonly refused: string | null;
   /** Grows with each change of a user. */
   readonly changed: number;
+  /** The name of this page's stream; `null`: none is open yet. */
+  readonly page: string | null;
 }
 
 /** Steps that are shown. */
@@ -26,7 +28,7 @@ const silentMs = 35_000;
 /** How soon a stream that was refused or is dead is opened again, ms. */
 const againMs = 3_000;
 
-const before: Live = { overview: null, isOpen: false, refused: null, changed: 0 };
+const before: Live = { overview: null, isOpen: false, refused: null, changed: 0, page: null };
 
 /**
  * The state of the page. It opens the stream once, and again after an interruption. What was asked for is
@@ -58,6 +60,10 @@ function follow(setLive: (change: (live: Live) => Live) => void): () => void {
         setLive((live) => ({ ...apply(live, data), isOpen: true, refused: null }));
       });
     stream.addEventListener("open", heard);
+    stream.addEventListener("page", ({ data }: MessageEvent<string>) => {
+      const { name: page } = JSON.parse(data) as { readonly name: string }; // as the server's tests hold
+      setLive((live) => ({ ...live, page }));
+    });
     stream.addEventListener("error", () => void lost(stream));
     on("overview", (live, data) => {
       const changed = live.isOpen ? live.changed : live.changed + 1;
@@ -132,6 +138,17 @@ export function useAnswer<T>(what: string, body: object, changed: number): Asked
     return () => leaving.abort();
   }, [what, words, changed]);
   return asked.of === words ? asked : { value: null, error: null };
+}
+
+/** Tells the server which user is shown, in which revision, so that it looks at it. `page`: the name of the stream. */
+export function useWatching(page: string | null, key: string, revision: number | undefined): void {
+  const tell = (shown: object): void => void ask("watch", { page, ...shown }).catch(() => {}); // the stream tells it
+  useEffect(() => {
+    if (page !== null && revision !== undefined) tell({ key, revision });
+  }, [page, key, revision]);
+  useEffect(() => {
+    if (page !== null) return () => tell({});
+  }, [page, key]);
 }
 
 /** The current time, which moves on once a second. `ahead`: how far the server's clock is ahead of the browser's, ms. */

@@ -9,7 +9,7 @@ import type { Lane } from "../../index.ts";
 import { AccountActions } from "./actions.tsx";
 import type { Me, Overview as Data } from "./data.ts";
 import { Diagram } from "./diagram.tsx";
-import { Section, State, When, Why } from "./parts.tsx";
+import { Foreign, Section, State, When, Why } from "./parts.tsx";
 import { count, duration } from "./words.ts";
 
 const lanes: readonly { readonly lane: Lane; readonly about: string }[] = [
@@ -230,10 +230,10 @@ function HeldBack(props: { readonly data: Data; readonly me: Me | null; readonly
         ))}
         {budget.paused.map(({ lane, reason, until, by }) => (
           <li key={lane ?? "all"} class="busy">
-            <b>Paused: {lane ?? "all lanes"}</b> “{reason}”
+            <b>Paused: {lane ?? "all lanes"}</b> “<Foreign text={reason} />”
             {by !== null && (
               <>
-                , by <bdi>{by}</bdi>
+                , by <Foreign text={by} />
               </>
             )}
             ,{" "}

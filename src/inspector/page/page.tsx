@@ -112,7 +112,7 @@ function Page(): JSX.Element {
           </p>
         )}
         {view === "users" && key !== undefined && key !== "" ? (
-          <User key={key} userKey={key} me={me} changed={changed} now={now} />
+          <User key={key} userKey={key} page={live.page} me={me} changed={changed} now={now} />
         ) : view === "users" ? (
           <Users overview={overview} place={place(state, address)} changed={changed} now={now} go={go} />
         ) : view === "account" ? (

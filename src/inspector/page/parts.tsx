@@ -17,6 +17,25 @@ export function State({ state }: { readonly state: string }): JSX.Element {
   );
 }
 
+const unseen = /([\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}])/u;
+
+/**
+ * A text that comes from outside, in the direction of its own letters and without turning what stands beside it. A
+ * character that would turn others around, or is not seen, is drawn as its number; copied, the text is as it is.
+ */
+export function Foreign({ text }: { readonly text: string }): JSX.Element {
+  const parts = text.split(unseen).map((part, index) => {
+    if (index % 2 === 0) return part;
+    const number = part.charCodeAt(0).toString(16).padStart(4, "0");
+    return (
+      <span key={index} class="unseen" data-shown={`\\u${number}`}>
+        {part}
+      </span>
+    );
+  });
+  return <bdi>{parts}</bdi>;
+}
+
 /** A moment as a distance, with the moment itself on demand. */
 export function When({ at, now }: { readonly at: string; readonly now: number }): JSX.Element {
   return (

@@ -7,7 +7,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ask, newOnce, type Me, type SandboxView } from "./data.ts";
 import { useAnswer } from "./live.ts";
-import { Section, Trouble } from "./parts.tsx";
+import { Foreign, Section, Trouble } from "./parts.tsx";
 import { count, duration, moment } from "./words.ts";
 
 /** It is asked again so long after its last answer, ms. */
@@ -217,7 +217,7 @@ function Calls({ value }: { readonly value: SandboxView }): JSX.Element {
                   {status ?? "cut"} <span class="soft">{outcome}</span>
                 </td>
                 <td data-label="user" class={user === null ? "none" : undefined}>
-                  {user === null ? "–" : <bdi>{user}</bdi>}
+                  {user === null ? "–" : <Foreign text={user} />}
                 </td>
                 <td data-label="time">
                   <time dateTime={at}>{moment(at)}</time>

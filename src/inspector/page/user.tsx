@@ -8,20 +8,23 @@ import { useState } from "preact/hooks";
 import { UserActions } from "./actions.tsx";
 import type { Me, UserView } from "./data.ts";
 import { Diagram } from "./diagram.tsx";
-import { useAnswer } from "./live.ts";
-import { Section, State, Trouble, When, Why } from "./parts.tsx";
+import { useAnswer, useWatching } from "./live.ts";
+import { Foreign, Section, State, Trouble, When, Why } from "./parts.tsx";
 import { count, duration, moment, pauseInWords, toneOf } from "./words.ts";
 
 /** See the module. */
 export function User(props: {
   readonly userKey: string;
+  /** The name of the page's stream. */
+  readonly page: string | null;
   readonly me: Me | null;
   readonly changed: number;
   readonly now: number;
 }): JSX.Element {
-  const { userKey, me, changed, now } = props;
+  const { userKey, page, me, changed, now } = props;
   const [acts, setActs] = useState(0);
   const { value, error } = useAnswer<UserView>("user", { key: userKey }, changed + acts);
+  useWatching(page, userKey, value?.revision);
   if (value === null)
     return error === null ? (
       <p class="empty">Loading…</p>
@@ -39,7 +42,7 @@ export function User(props: {
       <section class="card wide person">
         <header>
           <h2>
-            <bdi>{appUserId}</bdi>
+            <Foreign text={appUserId} />
           </h2>
           <State state={state} />
           <span class="aside">
@@ -73,7 +76,7 @@ export function User(props: {
                 {step.why}
                 {step.by !== null && (
                   <>
-                    , by <bdi>{step.by}</bdi>
+                    , by <Foreign text={step.by} />
                   </>
                 )}{" "}
                 <code>{step.event}</code>
@@ -163,10 +166,10 @@ function Facts({ user, now }: { readonly user: UserView; readonly now: number })
         <div>
           <dt>Held</dt>
           <dd>
-            “{hold.reason}”
+            “<Foreign text={hold.reason} />”
             {hold.by !== null && (
               <>
-                , by <bdi>{hold.by}</bdi>
+                , by <Foreign text={hold.by} />
               </>
             )}
             , since <When at={hold.since} now={now} />

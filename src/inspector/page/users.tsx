@@ -8,7 +8,7 @@ import { useState } from "preact/hooks";
 import type { UserState } from "../../index.ts";
 import { ask, type Overview, type UserRows, type UserRow } from "./data.ts";
 import { useAnswer } from "./live.ts";
-import { State, Trouble, When } from "./parts.tsx";
+import { Foreign, State, Trouble, When } from "./parts.tsx";
 import { count, pauseInWords, stateNames, toneOf } from "./words.ts";
 
 const pageSize = 50;
@@ -100,7 +100,7 @@ function Table({ users, now }: { readonly users: readonly UserRow[]; readonly no
           <tr key={user.key}>
             <th scope="row">
               <a href={`users/${user.key}`}>
-                <bdi>{user.appUserId}</bdi>
+                <Foreign text={user.appUserId} />
               </a>
             </th>
             <td>

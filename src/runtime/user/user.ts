@@ -45,6 +45,8 @@ export interface User {
   readonly intent: Intent | null;
   readonly pause: Pause | null;
   readonly lane: Lane;
+  /** When its record began, ms since 1970; `null`: a release that did not tell began it. */
+  readonly begun: number | null;
   readonly history: readonly HistoryEntry[];
   /** The counters at each of its last steps; steps recorded by an older release have none. */
   readonly meters: readonly Meter[];
@@ -103,6 +105,7 @@ export function newUser(id: string, lane: Lane, at: number, overMark = 0): User 
     intent: null,
     pause: null,
     lane,
+    begun: at,
     history: [[at, "created", "ONBOARD"]],
     meters: [[0, 0, 0]],
     causes: [],
@@ -164,6 +167,7 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
     intent: kept.intent,
     pause: kept.pause,
     lane: kept.lane,
+    begun: kept.begun ?? null,
     history: kept.history,
     meters: kept.meters ?? [],
     // seam: causes-outlast-the-process
@@ -250,6 +254,7 @@ export function writeUser(user: User, sealer: Sealer): Json {
     intent: user.intent,
     pause: user.pause,
     lane: user.lane,
+    ...(user.begun !== null && { begun: user.begun }),
     history: user.history,
     ...(user.meters.length > 0 && { meters: user.meters }),
     ...(user.causes.some((cause) => cause !== null) && { causes: user.causes }),
