@@ -24,6 +24,9 @@ import { users } from "./commands/users.ts";
 import { work } from "./commands/work.ts";
 import { demo } from "./demo/demo.ts";
 import { inspector } from "./inspector/inspector.ts";
+import { exportUsers } from "./leaving/export.ts";
+import { leave } from "./leaving/leave.ts";
+import { receipts } from "./leaving/receipts.ts";
 import { adopt } from "./one-user/adopt.ts";
 import { forget } from "./one-user/forget.ts";
 import { hold, unhold } from "./one-user/hold.ts";
@@ -47,6 +50,7 @@ export const commandGroups: readonly CommandGroup[] = [
     commands: [status, users, inspect, explain, inspector, forecast, diagram],
   },
   { about: "To work for all users", commands: [onboard, work, resume, reconcile] },
+  { about: "To leave with everything", commands: [exportUsers, leave, receipts] },
   {
     about: "To act on one user",
     commands: [retry, reauthorize, rename, adopt, hold, unhold, offboard, forget],

@@ -64,6 +64,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   "src/cli": {
     commands: [anyFile],
     "one-user": [anyFile],
+    leaving: [anyFile],
     demo: [anyFile, "inspector"],
     inspector: [anyFile],
     sandbox: [anyFile],

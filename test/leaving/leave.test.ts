@@ -199,6 +199,17 @@ describe("offboardMany()", () => {
     );
   });
 
+  it("takes rows that can be read once only", async () => {
+    const { lifecycle } = await withUsers(3);
+    function* rows(): Generator<string> {
+      yield "user-0";
+      yield "user-2";
+    }
+    const leave = { name: "leave", count: 2, receipts: place() };
+    expect(await lifecycle.offboardMany(rows(), leave)).toMatchObject({ receipts: 2, closed: true });
+    expect(await lifecycle.counts()).toEqual({ offboarded: 2, tokenActive: 1 });
+  });
+
   it("forgets each user once its receipt is kept", async () => {
     const { lifecycle } = await withUsers(3);
     const receipts = place();

@@ -51,7 +51,7 @@ export type Acting = Leave & Omit<OffboardManyOptions, "purge" | "by" | "onlyAft
  */
 export async function offboardMany(
   engine: Engine,
-  ids: Rows<string> | "all",
+  given: Rows<string> | "all",
   leave: Acting,
   signal: AbortSignal,
   help: (signal: AbortSignal) => Promise<unknown>,
@@ -61,6 +61,7 @@ export async function offboardMany(
   const patiently = <T>(task: () => Promise<T>): Promise<T> =>
     retryWrite(engine, signal, "offboard users", task);
   const since = clock.now();
+  const ids = given === "all" || Array.isArray(given) ? given : await collected(given);
   const { count, isFixed } = await patiently(() => countLeave(engine, ids, leave));
   if (count !== asked)
     throw new LifecycleError(
@@ -135,6 +136,13 @@ export async function offboardMany(
   } finally {
     await log.close();
   }
+}
+
+/** The list is read twice, once to count it, and an iterable may give its rows only once. */
+async function collected(rows: Rows<string>): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for await (const id of rows) ids.push(id);
+  return ids;
 }
 
 /** Those that waited for their export, or for a person. */

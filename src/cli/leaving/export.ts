@@ -1,0 +1,97 @@
+/**
+ * `oneup-lifecycle export`: exports the FHIR resources of users into a folder.
+ *
+ * @module
+ */
+import { systemClock } from "../../clock.ts";
+import type { ExportManyOptions, ExportProgress, FhirVersion } from "../../index.ts";
+import { momentInWords } from "../../runtime/options/time-words.ts";
+import { someOf, UsageError } from "../arguments.ts";
+import type { Command, Given } from "../command.ts";
+import { number, plural, print } from "../format.ts";
+import { withStore } from "../open-store.ts";
+import { whole } from "../parse-units.ts";
+import { Screen } from "../screen.ts";
+import { listOption, nameFrom, unfinishedLines, usersOf } from "./list-option.ts";
+
+/** See the module. */
+export const exportUsers: Command = {
+  name: "export",
+  description: "export the FHIR resources of all users, or of a list, as NDJSON; resumable",
+  more: [
+    "Writes FOLDER/<oneup_user_id>/<version>.<Type>.ndjson, for the owner of the process only. Each resource is in the",
+    "files once. After Ctrl-C, a crash or a full disk, run the same command again to continue.",
+    "",
+    "Without --types, each of about a hundred types costs a FHIR call a user and version: name those that you use.",
+    "An export is identified by its name: another name, in another folder, exports anew.",
+  ],
+  example: "export --to ./export --types Patient,Observation",
+  opens: "act",
+  json: "lines",
+  fails: "a user is not exported",
+  options: {
+    to: { type: "string", value: "FOLDER", description: "the folder: new, empty, or of this export" },
+    name: { type: "string", value: "NAME", description: "name of the export (default: that of the folder)" },
+    versions: { type: "string", value: "WHAT", description: "some of dstu2,stu3,r4 (default: all)" },
+    types: { type: "string", value: "TYPES", description: "resource types, e.g. Patient,Observation" },
+    concurrency: { type: "string", value: "N", description: "users at once, 1 to 64 (default: 8)" },
+    ...listOption,
+  },
+  run,
+};
+
+async function run(given: Given, signal: AbortSignal): Promise<number> {
+  const screen = new Screen(process.stdout);
+  const isJson = given.switches.has("json");
+  const options: ExportManyOptions = {
+    ...optionsOf(given),
+    signal,
+    everyMs: isJson ? 1_000 : 500,
+    onProgress(progress) {
+      if (progress.phase === "done") return;
+      if (isJson) console.log(JSON.stringify(progress));
+      else if (screen.moves) screen.draw([lineOf(progress)]);
+    },
+  };
+  const users = usersOf(given, signal);
+  return withStore(given, async (lifecycle) => {
+    const summary = await lifecycle.exportMany(users, options);
+    const { exported, present, waiting, failed, resources, files, short, unfinished } = summary;
+    const left = waiting + failed;
+    print(given, summary, [
+      `${plural(exported, "user")} exported, ${number(present)} before: ${plural(resources, "resource")} in ${plural(files, "file")}`,
+      ...(short > 0 ? [`${plural(short, "file")} with fewer resources than 1upHealth counts`] : []),
+      ...(left > 0 ? [`${plural(left, "user")} not exported:`, ...unfinishedLines(unfinished, left)] : []),
+    ]);
+    return left > 0 ? 1 : 0;
+  });
+}
+
+function optionsOf({ texts }: Given): ExportManyOptions {
+  const to = texts.get("to");
+  if (to === undefined) throw new UsageError("No folder given: use --to FOLDER");
+  const [versions, types, concurrency] = ["versions", "types", "concurrency"].map((name) => texts.get(name));
+  return {
+    name: texts.get("name") ?? nameFrom(to),
+    write: to,
+    ...(versions !== undefined && { versions: versionsIn(versions) }),
+    ...(types !== undefined && { types: types.split(",") }),
+    ...(concurrency !== undefined && { concurrency: whole("concurrency", concurrency, 1, 64) }),
+  };
+}
+
+/** The FHIR versions in a list. */
+export function versionsIn(text: string): readonly FhirVersion[] {
+  return someOf("versions", text, ["dstu2", "stu3", "r4"]);
+}
+
+function lineOf({ of, exported, present, waiting, failed, resources, endsAt }: ExportProgress): string {
+  const done = `${number(exported + present)}${of === null ? "" : ` of ${number(of)}`} users exported`;
+  const more = [
+    plural(resources, "resource"),
+    ...(waiting > 0 ? [`${number(waiting)} waiting`] : []),
+    ...(failed > 0 ? [`${number(failed)} failed`] : []),
+    ...(endsAt === null ? [] : [`until ${momentInWords(endsAt, systemClock.now())}`]),
+  ];
+  return `${done} (${more.join(", ")})`;
+}

@@ -1,0 +1,142 @@
+/**
+ * `oneup-lifecycle leave`: purges users and keeps receipts.
+ *
+ * @module
+ */
+import { systemClock } from "../../clock.ts";
+import type { DryLeaveOptions, LeaveForecast, LeaveProgress, OffboardManyOptions } from "../../index.ts";
+import { momentInWords } from "../../runtime/options/time-words.ts";
+import { UsageError } from "../arguments.ts";
+import type { Command, Given } from "../command.ts";
+import { confirm } from "../confirm.ts";
+import { number, plural, print } from "../format.ts";
+import { withStore } from "../open-store.ts";
+import { whole } from "../parse-units.ts";
+import { Screen } from "../screen.ts";
+import { versionsIn } from "./export.ts";
+import { listOption, nameFrom, unfinishedLines, usersOf } from "./list-option.ts";
+
+/** See the module. */
+export const leave: Command = {
+  name: "leave",
+  description: "offboard all users, or a list, erase their data at 1upHealth, and keep signed receipts",
+  more: [
+    "It counts the users and tells when it would end; with --dry-run that is all. Then it asks, or with --yes it demands",
+    "the same number as --count. Their tokens are erased at once, their FHIR data is purged one after the other, at one",
+    "management call a user: it cannot be undone. Each purge that 1upHealth confirmed gets a receipt in FILE.",
+    "",
+    "After Ctrl-C or a crash, run the same command again to continue, also once users that it names are exported or",
+    "mended. While it waits, it also works as a worker for all users in the store. Verify with: receipts FILE",
+  ],
+  example: "leave --receipts ./receipts.ndjson --dry-run",
+  opens: "act",
+  json: "lines",
+  asks: true,
+  fails: "a user has no receipt",
+  options: {
+    receipts: { type: "string", value: "FILE", description: "where receipts are kept" },
+    name: { type: "string", value: "NAME", description: "name of the leave (default: that of the file)" },
+    purge: { type: "string", value: "WHAT", description: "all, none, or e.g. r4,stu3 (default: all)" },
+    "only-after-export": {
+      type: "string",
+      value: "NAME",
+      description: "only users that the export of this name has finished",
+    },
+    "dry-run": { type: "boolean", description: "count the users, and change nothing" },
+    count: { type: "string", value: "N", description: "the number that the dry run printed" },
+    forget: { type: "boolean", description: "also forget each user once its receipt is kept" },
+    ...listOption,
+  },
+  run,
+};
+
+async function run(given: Given, signal: AbortSignal): Promise<number> {
+  const { switches, texts } = given;
+  const receipts = texts.get("receipts");
+  if (receipts === undefined) throw new UsageError("No file given: use --receipts FILE");
+  const counted = texts.get("count");
+  const count = counted === undefined ? undefined : whole("count", counted, 0, 1e9);
+  if (switches.has("yes") && count === undefined && !switches.has("dry-run"))
+    throw new UsageError("leave --yes needs the number that --dry-run prints: add --count N");
+  usersOf(given, signal); // wrong options are found before the store is opened
+  const dry = optionsOf(given, receipts, signal);
+  return withStore(given, async (lifecycle) => {
+    const forecast = await lifecycle.offboardMany(usersOf(given, signal), dry);
+    if (switches.has("dry-run")) {
+      print(given, forecast, forecastLines(forecast));
+      return 0;
+    }
+    if (!switches.has("yes"))
+      await confirm(given, `${forecastLines(forecast).join("\n")}\nIt cannot be undone.`, signal);
+    const options = { ...dry, ...shown(given), receipts, count: count ?? forecast.count };
+    const summary = await lifecycle.offboardMany(usersOf(given, signal), options);
+    const { closed, failed, waiting, left, unfinished, publicKey } = summary;
+    const open = failed + waiting + left;
+    print(given, summary, [
+      `${plural(summary.receipts, "receipt")} of ${plural(summary.count, "user")} in ${receipts}${closed ? ", closed" : ""}`,
+      `Keep their public key apart from them: ${publicKey}`,
+      ...(open > 0
+        ? [`${plural(open, "user")} without a receipt:`, ...unfinishedLines(unfinished, open)]
+        : []),
+    ]);
+    return closed ? 0 : 1;
+  });
+}
+
+function optionsOf(
+  { texts }: Given,
+  receipts: string,
+  signal: AbortSignal,
+): DryLeaveOptions & { count?: undefined } {
+  const purge = texts.get("purge") ?? "all";
+  const onlyAfterExport = texts.get("only-after-export");
+  return {
+    name: texts.get("name") ?? nameFrom(receipts),
+    purge: purge === "all" || purge === "none" ? purge === "all" : versionsIn(purge),
+    ...(onlyAfterExport !== undefined && { onlyAfterExport }),
+    signal,
+  };
+}
+
+function shown({ switches }: Given): Pick<OffboardManyOptions, "forget" | "everyMs" | "onProgress"> {
+  const screen = new Screen(process.stdout);
+  const isJson = switches.has("json");
+  return {
+    forget: switches.has("forget"),
+    everyMs: isJson ? 1_000 : 500,
+    onProgress(progress) {
+      if (progress.phase === "done") return;
+      if (isJson) console.log(JSON.stringify(progress));
+      else if (screen.moves) screen.draw([lineOf(progress)]);
+    },
+  };
+}
+
+function forecastLines({
+  count,
+  done,
+  unexported,
+  unusable,
+  calls,
+  endsAt,
+}: LeaveForecast): readonly string[] {
+  const end =
+    endsAt === null ? "once they are no longer paused" : `until ${momentInWords(endsAt, systemClock.now())}`;
+  return [
+    `${plural(count, "user")} would leave, ${number(done)} of them have left already`,
+    `${plural(calls, "management call")}, ${end}`,
+    ...(unexported > 0 ? [`${plural(unexported, "user")} would wait: not exported yet`] : []),
+    ...(unusable > 0 ? [`${plural(unusable, "row")} without a user here`] : []),
+    `To do it: the same with --count ${count}`,
+  ];
+}
+
+function lineOf({ phase, count, receipts, left, failed, waiting, endsAt }: LeaveProgress): string {
+  const more = [
+    ...(phase === "marking" ? ["noting who leaves"] : [`${number(left)} left`]),
+    ...(failed > 0 ? [`${number(failed)} failed`] : []),
+    ...(waiting > 0 ? [`${number(waiting)} stay for now`] : []),
+    ...(endsAt === null ? [] : [`until ${momentInWords(endsAt, systemClock.now())}`]),
+  ];
+  return `${number(receipts)} of ${plural(count, "receipt")} (${more.join(", ")})`;
+}

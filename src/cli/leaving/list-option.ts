@@ -1,0 +1,55 @@
+/**
+ * Which users an export or a leave is about: all, or those in a file.
+ *
+ * @module
+ */
+import { UsageError } from "../arguments.ts";
+import type { Given, Options } from "../command.ts";
+import { escapeControl } from "../escape-control.ts";
+import { number } from "../format.ts";
+import { idsIn, usualColumn } from "../list-file.ts";
+
+export const listOption: Options = {
+  users: {
+    type: "string",
+    value: "FILE",
+    description: "only these: a CSV file with a header, or one app_user_id per line (default: all users)",
+  },
+  column: {
+    type: "string",
+    value: "NAME",
+    description: `with --users: the column of a CSV file (default: ${usualColumn})`,
+  },
+};
+
+/** The users, or `"all"`. May be called again. @throws {UsageError} for the standard input, which can be read once only */
+export function usersOf({ texts }: Given, signal: AbortSignal): AsyncIterable<string> | "all" {
+  const path = texts.get("users");
+  const column = texts.get("column");
+  if (path === undefined && column !== undefined) throw new UsageError("--column goes with --users");
+  if (path === undefined) return "all";
+  if (path === "-") throw new UsageError("--users takes a file: the list is read more than once");
+  return idsIn({ path, column }, signal);
+}
+
+/** A name from the last part of a path, if none is given. */
+export function nameFrom(path: string): string {
+  const last =
+    path
+      .replace(/[\\/]+$/, "")
+      .split(/[\\/]/)
+      .at(-1) ?? "";
+  return last
+    .replace(/\.\w+$/, "")
+    .replaceAll(/[^\w.-]/g, "_")
+    .slice(0, 64);
+}
+
+/** The users that are not finished, one line each. */
+export function unfinishedLines(
+  unfinished: readonly { readonly appUserId: string; readonly code: string; readonly why: string }[],
+  all: number,
+): readonly string[] {
+  const lines = unfinished.map(({ appUserId, code }) => `  ${escapeControl(appUserId)}: ${code}`);
+  return all > lines.length ? [...lines, `  and ${number(all - lines.length)} more`] : lines;
+}

@@ -1,0 +1,39 @@
+/**
+ * `oneup-lifecycle receipts FILE`: verifies receipts.
+ *
+ * @module
+ */
+import { verifyReceipts } from "../../index.ts";
+import type { Command } from "../command.ts";
+import { plural, print } from "../format.ts";
+import { idsIn } from "../list-file.ts";
+import { withStore } from "../open-store.ts";
+
+/** See the module. */
+export const receipts: Command = {
+  name: "receipts",
+  description: "verify receipts: that none is missing, changed or cut off",
+  more: ["With --public-key, as leave prints it, no store is opened."],
+  takes: ["FILE"],
+  example: "receipts ./receipts.ndjson",
+  opens: "look",
+  json: "object",
+  fails: "a receipt is missing, changed or cut off",
+  options: {
+    "public-key": { type: "string", value: "KEY", description: "the key (default: that of the store)" },
+  },
+  async run(given, signal) {
+    const { argument: path, texts } = given;
+    const publicKey =
+      texts.get("public-key") ?? (await withStore(given, async (lifecycle) => lifecycle.receiptsKey()));
+    const lines = idsIn({ path, column: undefined }, signal);
+    const verified = await verifyReceipts(lines, { publicKey });
+    const { ok, receipts: found, skipped, problem } = verified;
+    print(given, verified, [
+      `${plural(found, "receipt")} verified${ok ? ", closed with their count" : ""}`,
+      ...(skipped > 0 ? [`${plural(skipped, "receipt")} of a purge that was not carried out`] : []),
+      ...(problem === null ? [] : [`Line ${problem.line}: ${problem.why}`]),
+    ]);
+    return ok ? 0 : 1;
+  },
+};

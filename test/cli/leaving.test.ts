@@ -1,0 +1,79 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { operatorStage } from "./operator.ts";
+
+describe("cli export, leave and receipts", () => {
+  it("export all users, purge them after a dry run, and verify their receipts", async () => {
+    const { operator, path, server } = await operatorStage();
+    const env = { ONEUP_API: server.url };
+    const run = (words: readonly string[]): ReturnType<typeof operator.run> => operator.run(words, env);
+    const [to, receipts] = [join(path, "export"), join(path, "receipts.ndjson")];
+    const exporting = ["export", "--to", to, "--versions", "r4", "--types", "Patient,Observation"];
+    const exported = await run(exporting);
+    expect(exported).toMatchObject({
+      code: 0,
+      err: "",
+      out: expect.stringMatching(/^2 users exported, 0 before: /),
+    });
+    expect(readdirSync(to)).toContain("export.json");
+    const again = await run([...exporting, "--json"]);
+    expect(JSON.parse(again.out.trim().split("\n").at(-1) ?? "")).toMatchObject({
+      phase: "done",
+      present: 2,
+    });
+
+    const leaving = ["leave", "--receipts", receipts, "--only-after-export", "export"];
+    const dry = await run([...leaving, "--dry-run"]);
+    expect(dry).toMatchObject({ code: 0, err: "" });
+    expect(dry.out).toMatch(/^2 users would leave, 0 of them have left already\n2 management calls, until /);
+    expect(dry.out).toContain("--count 2");
+    const json = await run([...leaving, "--dry-run", "--json"]);
+    expect(JSON.parse(json.out)).toMatchObject({ count: 2, calls: 2, unexported: 0 });
+    expect(await run([...leaving, "--yes"])).toMatchObject({ code: 2 });
+    expect(await run([...leaving, "--yes", "--count", "3"])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("[INVALID_OPTION]"),
+    });
+    const left = await run([...leaving, "--yes", "--count", "2"]);
+    expect(left).toMatchObject({ code: 0, err: "" });
+    const [, key = ""] = /^2 receipts of 2 users in .*, closed\nKeep .*: (\S+)\n$/.exec(left.out) ?? [];
+    expect(key).toHaveLength(43);
+
+    expect(await run(["receipts", receipts])).toEqual({
+      code: 0,
+      err: "",
+      out: "2 receipts verified, closed with their count\n",
+    });
+    writeFileSync(receipts, readFileSync(receipts, "utf8").split("\n").slice(0, -2).join("\n"));
+    const cut = await run(["receipts", receipts, "--public-key", key]);
+    expect(cut).toMatchObject({ code: 1, out: expect.stringContaining("the receipts are not closed") });
+  });
+
+  it("take a list of users, and name those that are not finished", async () => {
+    const { operator, path, server } = await operatorStage();
+    const env = { ONEUP_API: server.url };
+    const run = (words: readonly string[]): ReturnType<typeof operator.run> => operator.run(words, env);
+    const list = join(path, "users.csv");
+    writeFileSync(list, "app_user_id\nada\n");
+    const receipts = join(path, "receipts.ndjson");
+    const leaving = ["leave", "--receipts", receipts, "--users", list, "--only-after-export", "spring"];
+    expect((await run([...leaving, "--dry-run"])).out).toContain("1 user would wait: not exported yet");
+    const { code, out } = await run([...leaving, "--yes", "--count", "1"]);
+    expect({ code, out }).toMatchObject({ code: 1 });
+    expect(out).toContain("1 user without a receipt:\n  ada: USER_NOT_READY");
+  });
+
+  it.each([
+    [["export"], "use --to FOLDER"],
+    [["leave"], "use --receipts FILE"],
+    [["export", "--to", "x", "--column", "id"], "--column goes with --users"],
+    [["export", "--to", "x", "--users", "-"], "--users takes a file"],
+    [["leave", "--receipts", "x", "--count", "many"], "count"],
+  ])("%j ends with 2", async (words, message) => {
+    const { operator } = await operatorStage();
+    const { code, err } = await operator.run(words);
+    expect(code).toBe(2);
+    expect(err).toContain(message);
+  });
+});
