@@ -191,7 +191,7 @@ function postgresStore(
   /** Also tells whether there are users to take in, as they were before the answer was read. */
   const telling = (doing: Verb["doing"], repeatable: boolean, call: string): Verb => ({
     ...verb(doing, repeatable, call),
-    text: `SELECT ${joins.areThere} AS joins, ${s}.${call} AS answer`,
+    text: `SELECT ${joins.areThere(call)} AS joins, ${s}.${call} AS answer`,
   });
   const verbs = {
     load: telling("read", true, "load_users($1, $2)"),

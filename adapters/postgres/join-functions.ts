@@ -18,6 +18,16 @@ BEGIN
 END
 $$;
 
+-- Whether one of these is among them. It costs the same however many were taken in that a long transaction keeps from
+-- being vacuumed.
+CREATE OR REPLACE FUNCTION ${s}.has_joins_of(_account text, _ids json) RETURNS boolean LANGUAGE plpgsql ${settings} AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM json_array_elements_text(_ids) AS asked (asked_id), LATERAL (
+    SELECT FROM ${s}.joins WHERE account = _account AND id = asked_id LIMIT 1
+  ) AS found);
+END
+$$;
+
 -- Takes in the first of these users, and those of these ids; returns how many. Each is written as a new user, over the
 -- tombstone under its mark if there is one, unless a user has its id by now. It locks joins before everything else that
 -- the verbs lock, and no other verb locks them.

@@ -8,6 +8,7 @@ import { inTime, randomName } from "../../src/clock.ts";
 import { LifecycleError, underneath } from "../../src/errors.ts";
 import type { Commit } from "../../src/store/contract.ts";
 import type { TransactionClient } from "../../src/store/joining.ts";
+import { isObject } from "../../src/store/guards.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
 import { Batches } from "./batches.ts";
 import type { Connection, Verb } from "./connection.ts";
@@ -26,8 +27,8 @@ export interface Joins {
   takeIn(id: string, matters: boolean): Promise<boolean>;
   /** Takes in all, or very many of them. A failure is left to the next call. Returns whether it took in any. */
   takeInAll(): Promise<boolean>;
-  /** The expression that tells whether there are any, for the account `$1`. */
-  readonly areThere: string;
+  /** The expression that tells whether there are any that this call of a function should see. */
+  areThere(call: string): string;
 }
 
 /** The name of the lock that a transaction with a join shares, and the fence of a move takes alone. */
@@ -55,7 +56,10 @@ export function postgresJoins(connection: Connection, s: string, account: string
   };
 
   return {
-    areThere: version < versionWithJoins ? "false" : `${s}.has_joins($1)`,
+    areThere(call) {
+      if (version < versionWithJoins) return "false";
+      return call.startsWith("load_users") ? `${s}.has_joins_of($1, $2)` : `${s}.has_joins($1)`;
+    },
     async takeIn(id, matters) {
       try {
         await taking.ask(id);
@@ -93,14 +97,16 @@ export function postgresJoins(connection: Connection, s: string, account: string
               throw refusedByClient(error, values, s);
             }
           };
-          const token = randomName(connection.clock);
-          // Both locks end with the transaction. In a transaction of a fixed snapshot, too, they are of this moment.
+          // The first call in a transaction names it. Both locks end with it, and are of this moment in any snapshot.
           const [first] = await ask(
-            `SELECT pg_try_advisory_xact_lock(hashtextextended(set_config('oneup_lifecycle.join', $1::text, true), 4)) AS held,
-              pg_try_advisory_xact_lock_shared(hashtextextended($2::text, 5)) AS free`,
-            [token, fenceName(s, account)],
+            `SELECT pg_try_advisory_xact_lock_shared(hashtextextended($1::text, 5)) AS free, token,
+                pg_try_advisory_xact_lock(hashtextextended(token, 4)) AS held
+              FROM (SELECT set_config('oneup_lifecycle.join',
+                coalesce(nullif(current_setting('oneup_lifecycle.join', true), ''), $2::text), true) AS token OFFSET 0) AS own`,
+            [fenceName(s, account), randomName(connection.clock)],
           );
-          if (!isTrue(first, "free")) throw fenced();
+          if (fieldOf(first, "free") !== true) throw fenced();
+          const token = String(fieldOf(first, "token"));
           const seen = await connection.run(witnessed, () => [account, token], until);
           const [isHeld, identity] = seen as readonly [boolean, string | null];
           if (!isHeld) {
@@ -109,7 +115,7 @@ export function postgresJoins(connection: Connection, s: string, account: string
               [token],
             );
             throw unfit(
-              isTrue(now, "same")
+              fieldOf(now, "same") === true
                 ? "a client of the store's own database, and this one is of another database or server"
                 : "a client inside a transaction, and this one is in none; begin one, and pass the client that it runs on, not a pool",
             );
@@ -134,10 +140,8 @@ export function postgresJoins(connection: Connection, s: string, account: string
   };
 }
 
-function isTrue(row: unknown, name: string): boolean {
-  const value =
-    typeof row === "object" && row !== null ? Object.entries(row).find(([key]) => key === name) : undefined;
-  return value?.[1] === true;
+function fieldOf(row: unknown, name: string): unknown {
+  return isObject(row) ? row[name] : undefined;
 }
 
 function unfit(rule: string): LifecycleError {

@@ -1,6 +1,7 @@
 /**
  * Signs up one user in a transaction and takes it on, and is killed before or after one of the statements that this
- * process sends to PostgreSQL, whichever connection it is on. Without that it ends, and prints how many there were.
+ * process sends to PostgreSQL, whichever connection it is on. Without that it ends, and prints how many there were, and
+ * which of them committed the transaction.
  */
 import { createLifecycle } from "oneup-lifecycle";
 import { postgres } from "oneup-lifecycle/adapters/postgres";
@@ -63,9 +64,10 @@ await query("BEGIN");
 await query(`INSERT INTO "${schema}".people VALUES ($1)`, [id]);
 await lifecycle.onboard(id, { within: { query }, waitMs: 0 });
 await query("COMMIT");
+const committed = count;
 await lifecycle.resume();
 isCounting = false;
 await lifecycle.close();
 await client.end();
 await pool.end();
-console.log(`done ${count}`);
+console.log(`done ${count} ${committed}`);
