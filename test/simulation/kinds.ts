@@ -90,6 +90,8 @@ export const kinds: Readonly<Record<string, Kind>> = {
     share: 0.15,
     sandbox: (dice) => ({ readLagMs: dice.pick([0, 900, 3_000, 9_000]) }),
   },
+  /** In the end people come back while they are being forgotten: see `returning.ts`. */
+  returning: { share: 0.1, process: () => ({ events: { keep: "7d" } }) },
 };
 
 /** The kinds of a seed. `wanted`: this one in any case. */

@@ -21,6 +21,11 @@ export const mutantsOfEvents: readonly Mutant[] = [
   { name: "passes over events that are no longer kept", at: "a-gap-is-never-silent", when: "never" },
   { name: "leaves the events of a forgotten user", at: "a-forgotten-user-leaves-no-events", when: "never" },
   {
+    name: "does not lease a user while it forgets it",
+    at: "a-user-is-leased-while-it-is-forgotten",
+    becomes: (_, { at }) => at("a-tombstone-is-not-leased"),
+  },
+  {
     name: "writes the id of a user into its event",
     at: "an-id-is-sealed-in-its-event",
     becomes: (_, { at }) => at("the-id-of-an-event"),

@@ -30,6 +30,7 @@ import { playEmptying } from "./emptying.ts";
 import { Moving } from "./moving.ts";
 import { plainStore, type PlainStore } from "./plain-store.ts";
 import { Process } from "./process.ts";
+import { Returning } from "./returning.ts";
 import { memoryOf } from "./seals.ts";
 import {
   clientSecrets,
@@ -207,10 +208,9 @@ export class Simulation implements Stage {
     this.#happenings();
     const broken = brokenBy(judge, time);
     const emptiedMs = this.kinds.emptied();
-    if (emptiedMs !== null) {
-      const blamed = await playEmptying(this, emptiedMs, broken);
-      return this.#outcome(blamed ?? judge.blamed); // every error is fair once the store is lost
-    }
+    if (emptiedMs !== null)
+      // Every error is fair once the store is lost.
+      return this.#outcome((await playEmptying(this, emptiedMs, broken)) ?? judge.blamed);
     await time.run(beginning + scenario.troubleMs, broken);
     trace.note("", "everything is in order from now on");
     this.rates = noRates;
@@ -236,7 +236,7 @@ export class Simulation implements Stage {
       if (!broken()) await look();
     }
     if (!broken()) await this.#consumer.end(broken);
-    return this.#outcome(judge.blamed);
+    return this.#outcome(broken() ? judge.blamed : await new Returning(this, this.#processes).play());
   }
 
   #outcome(blamed: readonly string[]): Outcome {

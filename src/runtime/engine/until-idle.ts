@@ -34,6 +34,7 @@ export async function whenIdle<T extends LoadedUser | MissingUser | null, R>(
   { verb, deadline, load, waitsFor = isBusy }: IdleOptions<T>,
   attempt: (found: T) => Promise<R | typeof again>,
 ): Promise<R> {
+  let beaten = 0;
   for (let look = firstLookMs; ; look = Math.min(longestLookMs, 2 * look)) {
     deadline.signal.throwIfAborted();
     const read = await load();
@@ -46,7 +47,21 @@ export async function whenIdle<T extends LoadedUser | MissingUser | null, R>(
     }
     const done = await attempt(read);
     if (done !== again) return done;
+    if (beaten++ > 0) await rest(engine, verb, id, look, deadline);
   }
+}
+
+/** Another process was faster twice: waits, so that the store is not asked without a pause. */
+async function rest(
+  engine: Engine,
+  verb: string,
+  id: string,
+  look: number,
+  { until, signal }: Deadline,
+): Promise<void> {
+  const left = until - engine.clock.monotonic();
+  if (left <= 0) throw underWay(engine, verb, id);
+  await engine.changes.ofUser(id, Math.min(left, look), signal);
 }
 
 /** See {@link whenIdle}. */

@@ -80,7 +80,7 @@ async function hold(engine: Engine, { user, record }: LoadedUser, deadline: Dead
     expectedRevision,
     writeId,
     lease,
-    mode: "take",
+    mode: /* seam: a-user-is-leased-while-it-is-forgotten */ "take",
     ...samePlace(record),
   };
   const until = engine.clock.monotonic() + lease.ms;
@@ -151,7 +151,7 @@ function tombstoneCommit(engine: Engine, id: string, expectedRevision: number): 
     state: tombstoneKey,
     expectedRevision,
     writeId: randomName(engine.clock),
-    mode: "none",
+    mode: /* seam: a-tombstone-is-not-leased */ "none",
     lease: newLease(engine),
     dueInMs: null,
     lane: null,

@@ -1,0 +1,173 @@
+/**
+ * The end of a story in which people come back while they are being forgotten: offboarded, then forgotten by one process
+ * and onboarded by another at the same moment, while processes die. In the end each is one user with a token, and its
+ * events are one life after the other without a gap.
+ */
+import { isLifecycleError, type HistoryStep, type Lifecycle } from "oneup-lifecycle";
+import { forgottenType, readUserEvent, type UserEventValue } from "../../src/runtime/user/user-event.ts";
+import { fairErrors } from "./fair-errors.ts";
+import type { Process } from "./process.ts";
+import type { Stage } from "./stage.ts";
+import { Dice, hour, minute, second } from "./time.ts";
+
+/** How often each of them leaves and comes back. */
+const rounds = 3;
+/** A process that is asked may die, and another be away: so often the same is asked. */
+const attempts = 6;
+const people = ["returner-1", "returner-2"];
+
+/** What came of a request: its answer, or the code of its error. */
+type Told<T> = { readonly answer: T } | { readonly code: string };
+
+/** See the module. */
+export class Returning {
+  /** The broken promises. */
+  readonly blamed: string[] = [];
+  readonly #stage: Stage;
+  readonly #processes: readonly Process[];
+  readonly #dice: Dice;
+
+  constructor(stage: Stage, processes: readonly Process[]) {
+    this.#stage = stage;
+    this.#processes = processes;
+    this.#dice = new Dice(stage.scenario.seed, "returning");
+  }
+
+  /** Plays the story to its end, if it has one; returns the broken promises. */
+  async play(): Promise<readonly string[]> {
+    const { scenario, time } = this.#stage;
+    if (!scenario.kinds.includes("returning")) return [];
+    let left = people.length;
+    for (const id of people) void this.#live(id).then(() => left--);
+    await time.run(time.now + 24 * hour, () => left === 0);
+    if (left > 0) this.blamed.push(`P2: ${left} people who came back are never ready`);
+    return this.blamed;
+  }
+
+  async #live(id: string): Promise<void> {
+    await this.#until(id, "onboard", this.#comesBack(id));
+    for (let round = 0; round < rounds; round++) {
+      await this.#until(id, "offboard", (lifecycle) => lifecycle.offboard(id, { purge: false }));
+      await Promise.all([this.#forget(id), this.#return(id), this.#dies()]);
+      await this.#judge(id);
+    }
+  }
+
+  readonly #comesBack =
+    (id: string) =>
+    async (lifecycle: Lifecycle): Promise<boolean> =>
+      (await lifecycle.onboard(id, { waitMs: 20 * second })).usable;
+
+  /** Until it is forgotten, or is here again. */
+  async #forget(id: string): Promise<void> {
+    for (let attempt = 1; attempt <= attempts; attempt++) {
+      const told = await this.#ask(id, "forget", (lifecycle) => lifecycle.forget(id, { waitMs: 5 * second }));
+      if ("answer" in told || told.code === "USER_NOT_READY") return;
+      await this.#wait(10 * second);
+    }
+    this.blamed.push(`P2: forget(${id}) does not end`);
+  }
+
+  async #return(id: string): Promise<void> {
+    await this.#wait(this.#dice.between(0, 2 * second));
+    await this.#until(id, "onboard", this.#comesBack(id));
+  }
+
+  /** Now and then a process dies meanwhile. */
+  async #dies(): Promise<void> {
+    if (!this.#dice.hits(0.5)) return;
+    await this.#wait(this.#dice.between(0, 2 * second));
+    const one = this.#dice.pick(this.#processes);
+    if (one.life !== null) one.crash(one.life);
+  }
+
+  /** Asks until the answer is there and is not `false`. */
+  async #until(
+    id: string,
+    verb: string,
+    question: (lifecycle: Lifecycle) => Promise<unknown>,
+  ): Promise<void> {
+    for (;;) {
+      const told = await this.#ask(id, verb, question);
+      if ("answer" in told && told.answer !== false) return;
+      await this.#wait(this.#dice.between(second, minute));
+    }
+  }
+
+  /** Asks one process; one that dies answers nothing, and after a while another is asked. */
+  async #ask<T>(id: string, verb: string, question: (lifecycle: Lifecycle) => Promise<T>): Promise<Told<T>> {
+    const { fit, time, trace } = this.#stage;
+    if (fit.length === 0) {
+      await this.#wait(10 * second);
+      return { code: "CLOSED" };
+    }
+    const { life, lifecycle } = this.#dice.pick(fit);
+    trace.note(life.name, `${verb} ${id}?`);
+    const told = await new Promise<Told<T>>((resolve) => {
+      time.after(5 * minute, () => resolve({ code: "CLOSED" }));
+      question(lifecycle).then(
+        (answer) => resolve({ answer }),
+        (error: unknown) => resolve({ code: isLifecycleError(error) ? error.code : String(error) }),
+      );
+    });
+    trace.note(life.name, `${verb} ${id}: ${"answer" in told ? "done" : told.code}`);
+    const isFair =
+      "answer" in told || told.code === "CLOSED" || fairErrors.some((code) => code === told.code);
+    if (!isFair) this.blamed.push(`P7: ${verb}(${id}) rejected with ${told.code}`);
+    return told;
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#stage.time.after(ms, resolve));
+  }
+
+  /** It is one user, and its events tell what its history tells. */
+  async #judge(id: string): Promise<void> {
+    const { handler } = this.#stage;
+    const there = handler.world.users.all.filter(({ appUserId }) => appUserId === id).length;
+    if (there !== 1) this.blamed.push(`P2: ${id} is ${there} users at 1upHealth`);
+    let alias = "";
+    let history: readonly HistoryStep[] = [];
+    await this.#until(id, "history", async (lifecycle) => {
+      alias = lifecycle.alias(id);
+      history = await lifecycle.history(id);
+    });
+    const events = await this.#eventsOf(alias);
+    const problem = gapIn(events);
+    if (problem !== null) this.blamed.push(`P1: the events of ${id} ${problem}`);
+    const told = events.slice(events.findLastIndex(({ type }) => type === forgottenType) + 1);
+    const [inEvents, inHistory] = [told, history].map((steps) =>
+      steps.slice(-history.length).map((step) => ("event" in step ? step.event : step.type)),
+    );
+    if (inEvents?.join() !== inHistory?.join())
+      this.blamed.push(
+        `P1: the events of ${id} are ${inEvents?.join()}, its history is ${inHistory?.join()}`,
+      );
+  }
+
+  async #eventsOf(alias: string): Promise<readonly UserEventValue[]> {
+    const { events: outbox } = this.#stage.store;
+    const found: UserEventValue[] = [];
+    for (let after = 0; outbox !== undefined;) {
+      const { events } = await outbox.read({ after, limit: 1_000 });
+      if (events.length === 0) break;
+      after = events.at(-1)?.number ?? after;
+      found.push(...events.flatMap(({ value }) => readUserEvent(value) ?? []));
+    }
+    return found.filter((event) => event.alias === alias);
+  }
+}
+
+/** What is wrong with the events of one user, oldest first; `null`: nothing. */
+function gapIn(events: readonly UserEventValue[]): string | null {
+  let before: UserEventValue | null = null;
+  for (const event of events) {
+    const begins = before === null || before.type === forgottenType;
+    if (!begins && event.type === forgottenType)
+      return `are left of before it was forgotten: ${before?.type}`;
+    if (event.type !== forgottenType && event.from !== (begins ? null : before?.to))
+      return `lead from ${before?.to ?? "nowhere"} to ${event.type} in ${event.from}`;
+    before = event;
+  }
+  return null;
+}
