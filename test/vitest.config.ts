@@ -36,6 +36,10 @@ export default defineConfig({
         find: /^oneup-lifecycle\/(inspector|opentelemetry|sandbox|testing)$/,
         replacement: `${root}src/$1/index.ts`,
       },
+      {
+        find: /^oneup-lifecycle\/testing\/simulate$/,
+        replacement: `${root}src/testing/simulate/index.ts`,
+      },
       { find: /^oneup-lifecycle\/testing\/vitest$/, replacement: `${root}src/testing/vitest.ts` },
     ],
   },

@@ -9,7 +9,7 @@ import type { UserState } from "../../machines/index.ts";
 import { checkId } from "../runtime/options/check-id.ts";
 import { aSwitch, between, check, invalid, isObject, only, wrong, type Rule, type Rules } from "../checks.ts";
 import type { Lifecycle } from "../runtime/lifecycle.ts";
-import { openParts, type Opened } from "../runtime/open-lifecycle.ts";
+import type { Opened } from "../runtime/open-lifecycle.ts";
 import type { LifecycleOptions } from "../runtime/options/lifecycle-options.ts";
 import type { UserStatus } from "../runtime/user/user-status.ts";
 import { Handler } from "../sandbox/handler.ts";
@@ -21,10 +21,10 @@ import type { StoreAdapter } from "../store/contract.ts";
 import { arrange } from "./arrange.ts";
 import { inMs, type Duration } from "./duration.ts";
 import { checkPoint, gone, TestProcess, type CrashPoint } from "./test-process.ts";
-import { sandboxTransport } from "./sandbox-transport.ts";
+import { openProcess } from "./open-process.ts";
 import { lookInto } from "./secrets-in.ts";
 import { latest, SteeredTime, type TestClock } from "./test-clock.ts";
-import { instrumented, watchMs } from "./instrumented.ts";
+import { instrumented } from "./instrumented.ts";
 
 /** Options of {@link createTestLifecycle}. */
 export interface TestLifecycleOptions {
@@ -152,16 +152,7 @@ export async function createTestLifecycle(options: TestLifecycleOptions = {}): P
 
   async function open(): Promise<Up> {
     const life = new TestProcess(time);
-    const parts = await openParts(
-      {
-        ...given.lifecycle,
-        credentials: () => sandbox.credentials,
-        clock: life.clock,
-        transport: sandboxTransport(handler, life),
-        store: life.storeOf(store),
-      },
-      { nextTurn: queueMicrotask, pollMs: watchMs }, // so that work that needs no time continues at once
-    );
+    const parts = await openProcess(given.lifecycle, { handler, sandbox, store, process: life });
     return { ...parts, life, watched: instrumented(parts.lifecycle, { life, time }) };
   }
 

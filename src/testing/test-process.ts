@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import { sleep, type Clock } from "../clock.ts";
 import { LifecycleError } from "../errors.ts";
 import { among, check, invalid, whole, type Rules } from "../checks.ts";
 import { callNames, type CallName } from "../sandbox/base/plan.ts";
@@ -22,6 +22,16 @@ export type CrashStep = CallName | "call" | "write";
 export type CrashPoint =
   | { readonly before: CrashStep; readonly after?: undefined; readonly nth?: number | undefined }
   | { readonly after: CrashStep; readonly before?: undefined; readonly nth?: number | undefined };
+
+/** A step of a simulated process; `step`: of the application's own. */
+export type Step = CrashStep | "step";
+
+/** What happens to a process at a step: it is late, and perhaps it dies, or the step fails, before it was done or after. */
+export interface Strike {
+  readonly delayMs: number;
+  /** `error`: what the caller gets; `null`: the process dies. */
+  readonly end: { readonly when: "before" | "after"; readonly error: Error | null } | null;
+}
 
 /** Every {@link CrashStep}. */
 const aStep = among("call", "write", ...callNames);
@@ -54,7 +64,11 @@ export class TestProcess {
   /** The store that it has open. */
   #open: Store | null = null;
 
-  constructor(clock: Clock) {
+  readonly #strike: ((steps: readonly Step[]) => Strike) | null;
+
+  /** @param strike what happens at a step, by chance */
+  constructor(clock: Clock, strike: ((steps: readonly Step[]) => Strike) | null = null) {
+    this.#strike = strike;
     this.clock = {
       now: () => clock.now(),
       monotonic: () => clock.monotonic(),
@@ -112,7 +126,7 @@ export class TestProcess {
    * request without a response counts as sent.
    */
   async reach<T>(
-    names: () => readonly CrashStep[],
+    names: () => readonly Step[],
     action: () => Promise<T>,
     happened: (answer: T) => boolean = () => true,
   ): Promise<T> {
@@ -121,9 +135,13 @@ export class TestProcess {
     const { before, after } = fate?.point ?? {};
     const isMet = fate !== null && names().some((name) => name === (before ?? after));
     if (isMet && before !== undefined) this.#come(fate);
+    const strike = this.#strike?.(names()) ?? null;
+    if (strike !== null && strike.delayMs > 0) await sleep(this.clock, strike.delayMs);
+    if (strike?.end?.when === "before") this.#meet(strike.end);
     if (this.#isOver) return never();
     try {
       const answer = await action();
+      if (strike?.end?.when === "after") this.#meet(strike.end);
       if (isMet && after !== undefined && happened(answer)) this.#come(fate);
       return this.#isOver ? await never() : answer;
     } catch (error) {
@@ -217,6 +235,11 @@ export class TestProcess {
     const store = this.#open;
     this.#open = null;
     await store?.close();
+  }
+
+  #meet({ error }: NonNullable<Strike["end"]>): void {
+    if (error !== null) throw error;
+    this.end();
   }
 
   /** Counts down to the point, unless it was cancelled; at the point the process dies. */

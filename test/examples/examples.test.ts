@@ -276,6 +276,14 @@ describe.concurrent("examples", () => {
     expect(out).not.toMatch(/example\.org|Lovelace/);
   });
 
+  it("17-simulated-crashes finds the handler that sends a mail twice, and plays its seed again", async () => {
+    const { code, out, err } = await start("examples/17-simulated-crashes.ts").ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toMatch(/^careful: one mail in each of 100 seeds, with more than 100 crashes\n/);
+    expect(out).toMatch(/^Seed \d+: AssertionError \[ERR_ASSERTION\]: 2 mails were sent$/m);
+    expect(out).toMatch(/the same, step by step, when it is played again\n$/);
+  });
+
   it("the table names every example, and each is short enough to read at once", () => {
     const table = readFileSync(new URL("README.md", examples), "utf8");
     const scripts = readdirSync(examples).filter((name) => /^\d.*\.ts$/.test(name));

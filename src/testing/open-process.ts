@@ -1,0 +1,38 @@
+/**
+ * Opens the lifecycle of a simulated process on a sandbox in the same process.
+ *
+ * @module
+ */
+import { openParts, type Opened } from "../runtime/open-lifecycle.ts";
+import type { LifecycleOptions } from "../runtime/options/lifecycle-options.ts";
+import type { Handler } from "../sandbox/handler.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
+import type { StoreAdapter } from "../store/contract.ts";
+import { watchMs } from "./instrumented.ts";
+import { sandboxTransport } from "./sandbox-transport.ts";
+import type { TestProcess } from "./test-process.ts";
+
+/** Where the process lives. */
+export interface ProcessPlace {
+  readonly handler: Handler;
+  readonly sandbox: Sandbox;
+  readonly store: StoreAdapter;
+  readonly process: TestProcess;
+}
+
+/** @throws {LifecycleError} as `createLifecycle()` */
+export function openProcess(
+  given: Partial<LifecycleOptions> | undefined,
+  { handler, sandbox, store, process }: ProcessPlace,
+): Promise<Opened> {
+  return openParts(
+    {
+      ...given,
+      credentials: () => sandbox.credentials,
+      clock: process.clock,
+      transport: sandboxTransport(handler, process),
+      store: process.storeOf(store),
+    },
+    { nextTurn: queueMicrotask, pollMs: watchMs }, // so that work that needs no time continues at once
+  );
+}

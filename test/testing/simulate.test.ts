@@ -1,0 +1,120 @@
+import { isLifecycleError } from "oneup-lifecycle";
+import {
+  simulate,
+  SimulationError,
+  type AppProcess,
+  type SimulateOptions,
+} from "oneup-lifecycle/testing/simulate";
+import { describe, expect, it } from "vitest";
+
+/** The first finding of a simulation that must find something. */
+async function findingOf(options: SimulateOptions): Promise<SimulationError> {
+  const error: unknown = await simulate(options).catch((reason: unknown) => reason);
+  if (error instanceof SimulationError) return error;
+  throw new Error("The simulation found nothing", { cause: error });
+}
+
+/** Onboards ada, and counts something afterwards. */
+async function counting({ lifecycle, step }: AppProcess, count: () => void): Promise<void> {
+  while (!(await lifecycle.onboard("ada")).usable);
+  await step("counts", count);
+}
+
+describe("simulate()", () => {
+  it("plays handlers that keep their promises through crashes, lost responses and a store that refuses", async () => {
+    const report = await simulate({
+      seeds: 20,
+      async scenario({ process, sandbox }) {
+        const patient = { resourceType: "Patient" as const, identifier: [{ system: "urn:mrn", value: "1" }] };
+        const signUp = async ({ lifecycle }: AppProcess): Promise<void> => {
+          while (!(await lifecycle.onboard("ada")).usable);
+          await lifecycle.fhir("ada", "r4").ensure(patient, { by: { identifier: "urn:mrn|1" } });
+        };
+        await Promise.all([process(signUp), process(signUp)]);
+        expect(sandbox.journal.createdTwice()).toEqual([]);
+        let found = 0;
+        await process(async ({ lifecycle, clock }) => {
+          await new Promise<void>((resolve) => void clock.timer(2_000, resolve));
+          const search = lifecycle.fhir("ada", "r4").search("Patient", { identifier: "urn:mrn|1" });
+          found = (await search).resources.length;
+        });
+        expect(found).toBe(1);
+      },
+    });
+    expect(report.seeds).toBe(20);
+    expect(report.crashes).toBeGreaterThan(5);
+    expect(report.refusals).toBeGreaterThan(5);
+  });
+
+  it("finds a step that a crash repeats, and plays that seed again step by step", async () => {
+    const scenario: SimulateOptions["scenario"] = async ({ process }) => {
+      let count = 0;
+      await process((one) => counting(one, () => count++));
+      expect(count).toBe(1);
+    };
+    const finding = await findingOf({ scenario });
+    expect(finding.message).toMatch(/^Seed \d+: AssertionError/);
+    expect(finding.message).toContain(`Replay it with seeds: [${finding.seed}]`);
+    const counts = finding.trace.filter((line) => line.endsWith(" counts"));
+    expect(counts.length).toBeGreaterThan(1);
+    expect(finding.trace.some((line) => line.endsWith(" dies"))).toBe(true);
+    const again = await findingOf({ seeds: [finding.seed], scenario });
+    expect(again.trace).toEqual(finding.trace);
+  });
+
+  it("finds a create() that is repeated without ensure()", async () => {
+    const finding = await findingOf({
+      async scenario({ process, sandbox }) {
+        await process(async ({ lifecycle }) => {
+          while (!(await lifecycle.onboard("ada")).usable);
+          await lifecycle.fhir("ada", "r4").create({ resourceType: "Patient" });
+        });
+        const created = sandbox.journal
+          .entries()
+          .filter(({ call, committed }) => call === "fhir.create" && committed);
+        expect(created).toHaveLength(1);
+      },
+    });
+    expect(finding.seed).toBeGreaterThan(0);
+  });
+
+  it("reports what a handler throws, and a scenario that does not end", async () => {
+    const broken = new Error("a mistake of the application");
+    const thrown = await findingOf({
+      scenario: ({ process }) =>
+        process(() => {
+          throw broken;
+        }),
+    });
+    expect(thrown).toMatchObject({ seed: 1, cause: broken });
+    const endless = await findingOf({ seeds: [7], scenario: () => new Promise(() => {}) });
+    expect(endless.message).toContain("does not end within 30 days");
+  });
+
+  it("tells a process how often it has lived, and lets none live after its end", async () => {
+    await simulate({
+      seeds: 30,
+      async scenario({ process }) {
+        let last = -1;
+        await process(async ({ life, step }) => {
+          expect(life).toBeGreaterThan(last);
+          last = life;
+          for (let n = 0; n < 20; n++) await step("works", () => expect(life).toBe(last));
+        });
+      },
+    });
+  });
+
+  it.each([
+    [{ scenario: undefined }],
+    [{ seeds: 0 }],
+    [{ seeds: [] }],
+    [{ seeds: [0] }],
+    [{ seeds: "7" }],
+    [{ scenarios: 1 }],
+  ])("refuses %j", async (wrong) => {
+    const options = { scenario: () => {}, ...wrong } as unknown as SimulateOptions;
+    const error: unknown = await simulate(options).catch((reason: unknown) => reason);
+    expect(isLifecycleError(error, "INVALID_OPTION")).toBe(true);
+  });
+});
