@@ -35,8 +35,9 @@ describe("cli export, leave and receipts", () => {
       code: 2,
       err: expect.stringContaining("[INVALID_OPTION]"),
     });
-    const left = await run([...leaving, "--yes", "--count", "2"]);
+    const left = await run([...leaving, "--yes", "--count", "2", "--by", "eve"]);
     expect(left).toMatchObject({ code: 0, err: "" });
+    expect((await run(["inspect", "ada"])).out).toContain(", by eve");
     const [, key = ""] = /^2 receipts of 2 users in .*, closed\nKeep .*: (\S+)\n$/.exec(left.out) ?? [];
     expect(key).toHaveLength(43);
 

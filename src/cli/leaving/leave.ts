@@ -6,7 +6,7 @@
 import { systemClock } from "../../clock.ts";
 import type { DryLeaveOptions, LeaveForecast, LeaveProgress, OffboardManyOptions } from "../../index.ts";
 import { momentInWords } from "../../runtime/options/time-words.ts";
-import { UsageError } from "../arguments.ts";
+import { byOption, doerIn, UsageError } from "../arguments.ts";
 import type { Command, Given } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { number, plural, print } from "../format.ts";
@@ -46,6 +46,7 @@ export const leave: Command = {
     count: { type: "string", value: "N", description: "the number that the dry run printed" },
     forget: { type: "boolean", description: "also forget each user once its receipt is kept" },
     ...listOption,
+    ...byOption,
   },
   run,
 };
@@ -58,6 +59,7 @@ async function run(given: Given, signal: AbortSignal): Promise<number> {
   const count = counted === undefined ? undefined : whole("count", counted, 0, 1e9);
   if (switches.has("yes") && count === undefined && !switches.has("dry-run"))
     throw new UsageError("leave --yes needs the number that --dry-run prints: add --count N");
+  const by = doerIn(given);
   usersOf(given, signal); // wrong options are found before the store is opened
   const dry = optionsOf(given, receipts, signal);
   return withStore(given, async (lifecycle) => {
@@ -68,7 +70,7 @@ async function run(given: Given, signal: AbortSignal): Promise<number> {
     }
     if (!switches.has("yes"))
       await confirm(given, `${forecastLines(forecast).join("\n")}\nIt cannot be undone.`, signal);
-    const options = { ...dry, ...shown(given), receipts, count: count ?? forecast.count };
+    const options = { ...dry, ...shown(given), receipts, by, count: count ?? forecast.count };
     const summary = await lifecycle.offboardMany(usersOf(given, signal), options);
     const { closed, failed, waiting, left, unfinished, publicKey } = summary;
     const open = failed + waiting + left;
