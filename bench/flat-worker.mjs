@@ -4,24 +4,12 @@
  *
  * @module
  */
-import { readFileSync } from "node:fs";
 import { createLifecycle } from "../dist/src/index.js";
+import { peakMemory } from "./own-memory.mjs";
 import { storeAt } from "./store-at.mjs";
 
 /** @type {import("./flat.ts").Told} */
 const { address, options, turns, users } = JSON.parse(process.argv[2]);
-
-/** This process's own memory, in MB; where the system does not report it, including memory-mapped files. */
-function ownMemory() {
-  try {
-    return Number(/^RssAnon:\s+(\d+) kB$/mu.exec(readFileSync("/proc/self/status", "utf8"))[1]) / 1_024;
-  } catch {
-    return process.memoryUsage.rss() / 1_048_576;
-  }
-}
-
-let rss = 0;
-setInterval(() => (rss = Math.max(rss, ownMemory())), 50).unref();
 
 /** The time of one of many sequential calls, in µs. The first half only warms up. */
 async function microsOf(times, ask) {
@@ -57,7 +45,7 @@ for (const { credentials, calls, grants } of turns) {
       inspectMicros: await microsOf(2_000, () => lifecycle.inspect(anyUser())),
       countsMicros: await microsOf(2_000, () => lifecycle.counts()),
       forecastMicros: await microsOf(2_000, () => lifecycle.forecast(1, "bulk")),
-      rss,
+      rss: peakMemory(),
     };
   }
   await lifecycle.close();

@@ -6,6 +6,7 @@
  * @module
  */
 import { createLifecycle, moveStore } from "../dist/src/index.js";
+import { peakMemory } from "./own-memory.mjs";
 import { storeAt } from "./store-at.mjs";
 
 /** @type {import("./move.ts").Told} */
@@ -28,6 +29,6 @@ if (to === undefined) {
     encryption,
     onProgress: (progress) => process.send(progress),
   });
-  process.send({ ...summary, rssMb: process.resourceUsage().maxRSS / 1_024 });
+  process.send({ ...summary, rssMb: peakMemory() });
 }
 process.disconnect();
