@@ -16,11 +16,13 @@ describe("cli move", () => {
     expect(JSON.parse(again.out)).toMatchObject({ users: 2, formerIds: 0, events: 0 });
     expect(sandbox.journal.spent()).toEqual(before);
     expect(await operator.run(["users", "--store", to])).toMatchObject({ code: 0 });
-    const old = await operator.run(["users"]);
-    expect(old).toMatchObject({
-      code: 1,
-      err: expect.stringMatching(/start it with that store.*\[STORE_MOVED\]/),
-    });
+    for (const command of ["users", "status"])
+      expect(await operator.run([command])).toMatchObject({
+        code: 1,
+        err: expect.stringMatching(
+          /Cannot open this store: its users were moved to a lmdb store, at \S+Z; .*start it with that store.*\[STORE_MOVED\]/,
+        ),
+      });
   });
 
   it("--abort opens the first store again", async () => {

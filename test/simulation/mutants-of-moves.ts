@@ -16,7 +16,6 @@ export const mutantsOfMoves: readonly Mutant[] = [
     ],
   },
   { name: "leaves the log of calls behind", at: "a-log-moves", becomes: () => "[]" },
-  { name: "ends all leases with a move", at: "a-lease-moves", becomes: () => "null" },
   {
     name: "leaves the events behind",
     all: [
@@ -24,7 +23,6 @@ export const mutantsOfMoves: readonly Mutant[] = [
       { at: "events-are-compared-too", when: "never" },
     ],
   },
-  { name: "moves times as they are to another clock", at: "times-move-to-another-clock", becomes: () => "0" },
   {
     name: "takes a store that was moved for a lost one",
     at: "a-moved-store-is-not-a-lost-one",

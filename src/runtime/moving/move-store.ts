@@ -133,7 +133,6 @@ async function markTarget(
 ): Promise<string | undefined> {
   const id = randomName(clock);
   const before = await from.transfer.now();
-  // seam: times-move-to-another-clock
   const byMs = Math.ceil((await to.transfer.now()) - before); // never too small, so that no slot counts for too short
   const moving = { id, of: record.identity ?? "", byMs, isAborting: false, ...(storeKey && { storeKey }) };
   const value = withMarks({}, { moving });

@@ -17,7 +17,6 @@ export function redated(row: Row | Tombstone, ms: number): Row | Tombstone {
     ...row,
     dueAt: dueAt === null ? null : dueAt + ms,
     waitsSince: waitsSince === null ? null : waitsSince + ms,
-    // seam: a-lease-moves
     lease: lease && { ...lease, until: lease.until + ms },
     ...(staleAt !== undefined && { staleAt: staleAt + ms }),
     ...(slot && { took: slot }),
