@@ -15,7 +15,6 @@ export const mutantsOfMoves: readonly Mutant[] = [
       { at: "the-numbers-of-users-are-compared", when: "never" },
     ],
   },
-  { name: "leaves the log of calls behind", at: "a-log-moves", becomes: () => "[]" },
   {
     name: "leaves the events behind",
     all: [

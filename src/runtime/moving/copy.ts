@@ -180,7 +180,6 @@ function eventsIn(page: EventPage, contents: Contents): string {
 export async function copyLogs({ from, to, byMs, identity }: Sides): Promise<string> {
   for (const [limit, log] of await from.transfer.logs(limitNames)) {
     if (logText(log) === "[]") continue; // nothing in it counts
-    // seam: a-log-moves
     const moments = log.moments.map(([at, ...calls]) => [at + byMs, ...calls] as const);
     const moved: KeptLog = {
       windowMs: log.windowMs,
