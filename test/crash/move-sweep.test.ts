@@ -13,6 +13,9 @@ import { sides, type Move, type Told } from "./move.child.ts";
 
 const script = new URL("./move.child.ts", import.meta.url);
 
+/** A busy machine needs longer than the usual time now and then. */
+const timeoutMs = 60_000;
+
 /** Places for the stores of a move, of which there may be many. */
 type Places = (name: string) => Promise<Pick<Move, "from" | "to">>;
 
@@ -33,7 +36,7 @@ withSharedServer("redis", "from Redis to LMDB, a process that moves all users an
     const path = inFolders(test);
     const { where, prefix } = await place();
     return async (name) => ({
-      from: { type: "redis", url: where, prefix: `${prefix}-${name}`, key: anyKey },
+      from: { type: "redis", url: where, prefix: `${prefix}-${name}`, key: anyKey, timeoutMs },
       to: path(name),
     });
   }),
@@ -44,7 +47,7 @@ withSharedPostgres(
   (place) =>
     sweep(async (test) => {
       const path = inFolders(test);
-      return async (name) => ({ from: path(name), to: await migrated(place()) });
+      return async (name) => ({ from: path(name), to: await migrated({ ...place(), timeoutMs }) });
     }),
   true,
 );
