@@ -51,6 +51,20 @@ describe("ensure()", () => {
     expect(sandbox.journal.count("fhir.create")).toBe(1);
   });
 
+  it("does not return a resource of another person with which the create is answered", async () => {
+    const here = await world();
+    const body = {
+      resourceType: "Patient",
+      id: "bobs",
+      identifier: [{ system: "http://example.org/mrn", value: "1" }],
+    };
+    here.sandbox.fail({ call: "fhir.create", status: 201, body });
+    expect(await errorOf(here.fhir().ensure(patient, { by }))).toMatchObject({ code: "BAD_ANSWER" });
+    const created = await here.fhir().ensure(patient, { by });
+    expect(created).toMatchObject(patient);
+    expect(await found(here)).toBe(1);
+  });
+
   it.each([
     { drop: "after" },
     { drop: "body" },

@@ -132,6 +132,11 @@ export async function ensure(
       const seen = await findCreated(signal);
       // seam: an-unseen-resource-keeps-its-lease
       if (seen !== null) fate = "givenBack";
+      else if (!carries(created, { identifier }))
+        throw new LifecycleError(
+          "BAD_ANSWER",
+          `Cannot ${words}: 1upHealth answered the create with a resource that does not have the identifier, and no search shows the one that was sent`,
+        );
       return seen ?? created;
     } catch (error) {
       if (fate === "counts" && !signal.aborted) fate = fateAfter(error);
