@@ -4,7 +4,7 @@ import { createLifecycle } from "oneup-lifecycle";
 import { createSandbox, type Sandbox, type SandboxOptions } from "oneup-lifecycle/sandbox";
 import { describe, expect, it, vi } from "vitest";
 import { startChild } from "../support/child.ts";
-import { draw, oneIn } from "../support/effort.ts";
+import { draw, oneIn, thorough } from "../support/effort.ts";
 import { anyKey, at, migrated, type Place } from "../support/places.ts";
 import { withSharedPostgres } from "../support/postgres.ts";
 import { afterwards, folder } from "../support/scene.ts";
@@ -14,6 +14,7 @@ import type { Clicker } from "./clicker.child.ts";
 
 const script = new URL("./clicker.child.ts", import.meta.url);
 const users = ["ada", "eve", "ida", "una"];
+const many = thorough ? 200 : 60;
 
 interface Clinic {
   readonly sandbox: Sandbox;
@@ -67,8 +68,8 @@ async function idsOf(child: Started): Promise<Readonly<Record<string, string>>> 
 type NewPlace = () => Promise<Place>;
 
 function manyClicks(place: NewPlace): void {
-  it("create one Patient for each of 200 double clicks, though two of four are killed in the middle", async () => {
-    const values = Array.from({ length: 200 }, (_, n) => String(n));
+  it(`create one Patient for each of ${many} double clicks, though two of four are killed in the middle`, async () => {
+    const values = Array.from({ length: many }, (_, n) => String(n));
     // On a busy machine a call takes seconds.
     const { sandbox, clicks, patients } = await clinic(
       await place(),
