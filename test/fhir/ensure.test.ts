@@ -51,6 +51,15 @@ describe("ensure()", () => {
     expect(sandbox.journal.count("fhir.create")).toBe(1);
   });
 
+  it("takes a resource that a search lists twice for one", async () => {
+    const here = await world();
+    const created = await here.fhir().ensure(patient, { by });
+    const entry = [{ resource: created }, { resource: created }];
+    const body = { resourceType: "Bundle", type: "searchset", total: 2, entry };
+    here.sandbox.fail({ call: "fhir.search", status: 200, body });
+    expect(await here.fhir().ensure(patient, { by })).toEqual(created);
+  });
+
   it("does not return a resource of another person with which the create is answered", async () => {
     const here = await world();
     const body = {

@@ -93,8 +93,10 @@ export async function ensure(
     // A server that does not know the parameter may ignore it and return any resources.
     if (!found.every((one) => carries(one, { identifier })))
       throw new LifecycleError("BAD_ANSWER", `Cannot ${words}: 1upHealth found others by that identifier`);
-    if (found.length > 1) throw ambiguous(words, resourceType, found);
-    return found[0] ?? null;
+    // Pages may overlap where something was created meanwhile.
+    const each = [...new Map(found.map((one) => [one["id"], one])).values()];
+    if (each.length > 1) throw ambiguous(words, resourceType, each);
+    return each[0] ?? null;
   }
 
   /** The resource, once a search shows it; `null`: none does in time. */

@@ -70,6 +70,23 @@ export interface AppProcess {
   /**
    * Does something outside of the process: writes to the application's database, sends a mail. The process may be killed
    * just before or just after it. What the application keeps must be read and changed in steps only.
+   *
+   * @example
+   * ```ts
+   * import { simulate } from "oneup-lifecycle/testing/simulate";
+   *
+   * await simulate({
+   *   seeds: 10,
+   *   async scenario({ process }) {
+   *     const mails = new Set<string>(); // the application's database
+   *     await process(async ({ lifecycle, step }) => {
+   *       await lifecycle.onboard("ada");
+   *       await step("welcome ada", () => mails.add("ada")); // a set: repeating it changes nothing
+   *     });
+   *     if (mails.size !== 1) throw new Error("ada got no mail");
+   *   },
+   * });
+   * ```
    */
   step<T>(name: string, effect: () => T | Promise<T>): Promise<T>;
 }
