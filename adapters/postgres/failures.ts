@@ -9,6 +9,9 @@ import { lostStore } from "../../src/store/lost-store.ts";
 /** The SQLSTATE with which `same_account` refuses to write because the account's record is not the caller's. */
 export const lostState = "OUP01";
 
+/** The SQLSTATE of a lock that was waited for in vain. */
+export const lockTimeout = "55P03";
+
 /** No answer arrived in time. */
 export class Silence extends Error {
   constructor(timeoutMs: number, cause?: unknown) {
@@ -53,7 +56,7 @@ const passing: Readonly<Record<string, string>> = {
   "53100": "PostgreSQL has no space left on its disk",
   "53200": "PostgreSQL is out of memory",
   "53300": "PostgreSQL has no connection left (max_connections)",
-  "55P03": "PostgreSQL waited too long for a lock (lock_timeout)",
+  [lockTimeout]: "PostgreSQL waited too long for a lock (lock_timeout)",
   "57014": "PostgreSQL cancelled the statement (statement_timeout, or an administrator)",
   "57P01": "PostgreSQL is shutting down",
   "57P02": "PostgreSQL crashed and is starting again",

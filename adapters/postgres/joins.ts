@@ -88,25 +88,35 @@ export function postgresJoins(connection: Connection, s: string, account: string
       await connection.within(
         (error) => storeError("write to", connection.place, error),
         async (until) => {
-          const ask = async (text: string, values: string[]): Promise<readonly unknown[]> => {
+          const ask = async (text: string, values: string[]): Promise<readonly Columns[]> => {
             const leftMs = Math.max(0, until - connection.clock.monotonic());
             const late = (): Silence => new Silence(connection.timeoutMs);
+            let answer: unknown;
             try {
-              return (await inTime(connection.clock, leftMs, () => client.query(text, values), late)).rows;
+              answer = await inTime(connection.clock, leftMs, () => client.query(text, values), late);
             } catch (error) {
               throw refusedByClient(error, values, s);
             }
+            return rowsIn(answer);
           };
           // The first call in a transaction names it. Both locks end with it, and are of this moment in any snapshot.
           const [first] = await ask(
             `SELECT pg_try_advisory_xact_lock_shared(hashtextextended($1::text, 5)) AS free, token,
-                pg_try_advisory_xact_lock(hashtextextended(token, 4)) AS held
+                pg_try_advisory_xact_lock(hashtextextended(token, 4)) AS held,
+                pg_client_encoding()::text AS encoding
               FROM (SELECT set_config('oneup_lifecycle.join',
                 coalesce(nullif(current_setting('oneup_lifecycle.join', true), ''), $2::text), true) AS token OFFSET 0) AS own`,
             [fenceName(s, account), randomName(connection.clock)],
           );
-          if (fieldOf(first, "free") !== true) throw fenced();
-          const token = String(fieldOf(first, "token"));
+          const { free, token, encoding } = first ?? {};
+          if (typeof free !== "boolean" || typeof token !== "string" || typeof encoding !== "string")
+            throw misshapen(first === undefined ? "no row" : "columns of other names or types");
+          // Clients send UTF-8 all the same. As SQL_ASCII it arrives as it is, in any other it becomes other text.
+          if (encoding !== "UTF8" && encoding !== "SQL_ASCII")
+            throw unfit(
+              `a client whose client_encoding is UTF8, so that text arrives as it was sent, and this one's is ${encoding}`,
+            );
+          if (!free) throw fenced();
           const seen = await connection.run(witnessed, () => [account, token], until);
           const [isHeld, identity] = seen as readonly [boolean, string | null];
           if (!isHeld) {
@@ -115,7 +125,7 @@ export function postgresJoins(connection: Connection, s: string, account: string
               [token],
             );
             throw unfit(
-              fieldOf(now, "same") === true
+              now?.["same"] === true
                 ? "a client of the store's own database, and this one is of another database or server"
                 : "a client inside a transaction, and this one is in none; begin one, and pass the client that it runs on, not a pool",
             );
@@ -140,8 +150,23 @@ export function postgresJoins(connection: Connection, s: string, account: string
   };
 }
 
-function fieldOf(row: unknown, name: string): unknown {
-  return isObject(row) ? row[name] : undefined;
+/** A row that the application's client has returned. */
+type Columns = Readonly<Record<string, unknown>>;
+
+/** The rows in what its `query` has resolved with. @throws {LifecycleError} `INVALID_OPTION` */
+function rowsIn(answer: unknown): readonly Columns[] {
+  if (!isObject(answer))
+    throw misshapen(Array.isArray(answer) ? "an array" : answer === null ? "null" : typeof answer);
+  const rows: unknown = answer["rows"];
+  if (!Array.isArray(rows)) throw misshapen("an object without an array of rows");
+  if (!rows.every(isObject)) throw misshapen("rows that are not objects");
+  return rows;
+}
+
+function misshapen(got: string): LifecycleError {
+  return unfit(
+    `a client whose query resolves with { rows }, an array of objects such as { free: true, token: "a" }, and this one resolves with ${got}`,
+  );
 }
 
 function unfit(rule: string): LifecycleError {

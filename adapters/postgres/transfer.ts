@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { LifecycleError } from "../../src/errors.ts";
+import { LifecycleError, underneath } from "../../src/errors.ts";
 import { lostStore } from "../../src/store/lost-store.ts";
 import type { KeptRows, Transfer } from "../../src/store/movable.ts";
 import { encodeValue, type Row, type Tombstone } from "../../src/store/row-rules.ts";
 import type { Connection, Verb } from "./connection.ts";
-import { storeError } from "./failures.ts";
+import { lockTimeout, refusalOf, storeError } from "./failures.ts";
 import { row } from "./functions.ts";
 import { fenceName, type Joins } from "./joins.ts";
 import type { PostgresClient } from "./links.ts";
@@ -133,10 +133,19 @@ export function postgresTransfer(
 
   /** Waits for open transactions with a new user, behind no other verb, and lets none begin. */
   const endJoins = async (client: PostgresClient): Promise<void> => {
-    await client.query({
-      text: "SELECT pg_advisory_xact_lock(hashtextextended($1, 5))",
-      values: [fenceName(s, account)],
-    });
+    try {
+      await client.query({
+        text: "SELECT pg_advisory_xact_lock(hashtextextended($1, 5))",
+        values: [fenceName(s, account)],
+      });
+    } catch (error) {
+      if (refusalOf(error) !== lockTimeout) throw error;
+      throw new LifecycleError(
+        "STORE_UNAVAILABLE",
+        `Cannot end the use of the PostgreSQL store: a transaction of the application that onboards within it was open for all of ${fenceWaitMs} ms; commit it or roll it back, and try again`,
+        { retryable: true, cause: underneath(error) },
+      );
+    }
   };
   /** Takes in the users that the last of them have left. */
   const takeInLast = async (client: PostgresClient): Promise<void> => {

@@ -9,7 +9,7 @@
  */
 export interface TransactionClient {
   /**
-   * Runs one statement.
+   * Runs one statement, and resolves with its rows: objects with each column under its name, a boolean as a boolean.
    *
    * @example
    * ```ts
@@ -33,6 +33,6 @@ export interface TransactionClient {
  * transaction holds up nothing, however long it stays open, but for the fence of a move.
  *
  * @throws {LifecycleError} `INVALID_OPTION` unless the client is in a transaction, on the server and database of the
- *   store; as `commit`
+ *   store, takes text as it is sent, and returns rows as described; as `commit`
  */
 export type JoinVerb<Commit> = (client: TransactionClient, commit: Commit) => Promise<void>;

@@ -99,6 +99,57 @@ withSharedPostgres("onboard() within a transaction refuses", (place) => {
     });
   });
 
+  it("a client that resolves with another shape", async () => {
+    const { url, schema } = place();
+    const { lifecycle, client } = await world({ url, schema });
+    const ours = await client("BEGIN");
+    const rowsOf = async (text: string, values: string[]): Promise<object[]> =>
+      (await ours.query<object>(text, values)).rows;
+    const types = { getTypeParser: () => String };
+    const shapes: readonly (readonly [query: (text: string, values: string[]) => unknown, got: string])[] = [
+      [rowsOf, "an array"],
+      [(text, values) => void rowsOf(text, values), "undefined"],
+      [
+        async (text, values) => ({ rowCount: (await rowsOf(text, values)).length }),
+        "an object without an array of rows",
+      ],
+      [(text, values) => ours.query({ text, values, rowMode: "array" }), "rows that are not objects"],
+      [async () => ({ rows: [] }), "no row"],
+      [(text, values) => ours.query({ text, values, types }), "columns of other names or types"],
+    ];
+    for (const [query, got] of shapes) {
+      const within = { query } as TransactionClient;
+      await expect(lifecycle.onboard("ada", { within })).rejects.toMatchObject({
+        ...unfit,
+        message: `Cannot onboard: within must be a client whose query resolves with { rows }, an array of objects such as { free: true, token: "a" }, and this one resolves with ${got}`,
+      });
+    }
+    await ours.query("COMMIT");
+    expect(await sql(url, `SELECT FROM "${schema}".joins`)).toEqual([]);
+    expect(await knows(lifecycle, "ada")).toBe(false);
+  });
+
+  it("a client whose text would arrive as another", async () => {
+    const { url, schema } = place();
+    const { lifecycle, client } = await world({ url, schema });
+    const ours = await client();
+    for (const encoding of ["LATIN1", "EUC_JP"]) {
+      await ours.query(`SET client_encoding = ${encoding}`);
+      await expect(begun(lifecycle, ours, "jürgen")).rejects.toMatchObject({
+        ...unfit,
+        message: `Cannot onboard: within must be a client whose client_encoding is UTF8, so that text arrives as it was sent, and this one's is ${encoding}`,
+      });
+      await ours.query("COMMIT");
+    }
+    expect(await sql(url, `SELECT FROM "${schema}".joins`)).toEqual([]);
+    for (const encoding of ["UNICODE", "SQL_ASCII"]) {
+      await ours.query(`SET client_encoding = ${encoding}`);
+      await begun(lifecycle, ours, `jürgen ${encoding}`);
+      await ours.query("COMMIT");
+      expect(await knows(lifecycle, `jürgen ${encoding}`)).toBe(true);
+    }
+  });
+
   it("what its client cannot do, and repeats neither the user nor what a library says of its statement", async () => {
     const { url, schema } = place();
     const { lifecycle } = await world({ url, schema });
