@@ -8,7 +8,8 @@
  * @module
  */
 import { createReadStream } from "node:fs";
-import { link, mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { link, lstat, mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { ifMissing, namesToDisk } from "./export-folder.ts";
@@ -40,18 +41,25 @@ export function receiptFile(path: string): ReceiptLog {
   return {
     async *open() {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await refuseForeign(path);
       const mine = `${path}.${randomBytes(6).toString("hex")}`;
       const from = await takeOver(path, `${mine}.taken`);
-      handle = await open(`${mine}.new`, "wx", 0o600);
-      if (from !== null)
-        for await (const line of wholeLines(from)) {
-          await handle.appendFile(`${line}\n`);
-          yield line;
-        }
-      await handle.sync();
-      await link(`${mine}.new`, path).catch((error: unknown) => {
-        throw isOneOf(error, "EEXIST", "ENOENT") ? takenOver() : error;
-      });
+      let isCopied = false;
+      try {
+        handle = await open(`${mine}.new`, "wx", 0o600);
+        if (from !== null)
+          for await (const line of wholeLines(from)) {
+            await handle.appendFile(`${line}\n`);
+            yield line;
+          }
+        await handle.sync();
+        await link(`${mine}.new`, path).catch((error: unknown) => {
+          throw isOneOf(error, "EEXIST", "ENOENT") ? takenOver() : error;
+        });
+        isCopied = true;
+      } finally {
+        if (!isCopied) await putBack(path, from, `${mine}.new`);
+      }
       for (const one of await besides(path, "new")) await rm(one, { force: true });
       if (from !== null) await rm(from, { force: true });
       await namesToDisk(dirname(path));
@@ -67,6 +75,45 @@ export function receiptFile(path: string): ReceiptLog {
       handle = null;
     },
   };
+}
+
+/** How the first line of receipts begins. */
+const beginning = '{"number":0,"type":"opened",';
+
+/**
+ * What is no file of receipts stays as it is. A crash may have cut off the first line.
+ * @throws {LifecycleError} `INVALID_OPTION`
+ */
+async function refuseForeign(path: string): Promise<void> {
+  const is = await lstat(path).catch(ifMissing);
+  if (is === null) return;
+  if (!is.isFile()) throw foreign(is.isDirectory() ? "a folder" : "a link, or another kind of file");
+  const file = await open(path, "r");
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(beginning.length), 0, beginning.length, 0);
+    if (!beginning.startsWith(buffer.toString("utf8", 0, bytesRead)))
+      throw foreign("a file with other content");
+  } finally {
+    await file.close();
+  }
+}
+
+function foreign(got: string): LifecycleError {
+  return new LifecycleError(
+    "INVALID_OPTION",
+    `Cannot write receipts: they must be a new file, or one with receipts, got ${got}; it was left as it is`,
+  );
+}
+
+/** The file has its name again, unless another process has opened it meanwhile. */
+async function putBack(path: string, from: string | null, mine: string): Promise<void> {
+  await rm(mine, { force: true });
+  if (from === null) return;
+  const isBack = await link(from, path).then(
+    () => true,
+    () => false,
+  );
+  if (isBack) await rm(from, { force: true });
 }
 
 /** Renames the file; `null`: there is none. One that a process renamed before it died is found by its name. */
@@ -94,7 +141,7 @@ function isOneOf(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && "code" in error && codes.includes(String(error.code));
 }
 
-/** The lines that end in a line feed: the last one may have been cut off by a crash. */
+/** The whole lines: the last one may have been cut off by a crash. */
 async function* wholeLines(path: string): AsyncGenerator<string, void, undefined> {
   let rest = "";
   for await (const chunk of createReadStream(path, "utf8")) {
@@ -102,6 +149,7 @@ async function* wholeLines(path: string): AsyncGenerator<string, void, undefined
     rest = lines.pop() ?? "";
     yield* lines;
   }
+  if (/,"signature":"[\w-]{86}"\}$/.test(rest)) yield rest; // only its line feed is missing
 }
 
 async function isAt(path: string, handle: FileHandle): Promise<boolean> {
