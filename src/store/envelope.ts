@@ -145,6 +145,8 @@ export interface Envelope {
   readonly lane: Lane;
   /** When the record began, ms since 1970. A release that does not know this field drops it. */
   readonly begun?: number;
+  /** When it started over after it was offboarded or forgotten, ms since 1970. Missing if it never did. */
+  readonly restarted?: number;
   /** The last steps, oldest first. */
   readonly history: readonly HistoryEntry[];
   /**
@@ -165,7 +167,7 @@ export interface Envelope {
   readonly former?: readonly string[];
   /** Why an operator holds it, if one does. A release that does not know this field drops it. */
   readonly hold?: Hold;
-  /** The exports that have finished it. */
+  /** The exports that have finished it since it started over. */
   readonly exports?: readonly ExportMark[];
   /** What was erased at 1upHealth, the last time of each version. */
   readonly erased?: readonly Erasure[];
@@ -209,7 +211,7 @@ function isEnvelope(record: unknown): record is Envelope {
   if (!isObject(record)) return false;
   const { state, context, intent, pause, lane, history, calls, sealed, origin, former, hold } = record;
   const { exports, erased, leaving } = record;
-  const { begun, meters = [] } = record;
+  const { begun, restarted, meters = [] } = record;
   return (
     typeof state === "string" &&
     isObject(context) &&
@@ -217,6 +219,7 @@ function isEnvelope(record: unknown): record is Envelope {
     (pause === null || (isObject(pause) && typeof pause["reason"] === "string" && isTime(pause["until"]))) &&
     lanes.some((known) => known === lane) &&
     (begun === undefined || isTime(begun)) &&
+    (restarted === undefined || isTime(restarted)) &&
     Array.isArray(history) &&
     history.every(isEntry) &&
     Array.isArray(meters) &&

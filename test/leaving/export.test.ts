@@ -181,6 +181,36 @@ describe("exportMany()", () => {
     expect(summary).toMatchObject({ exported: 0, failed: 1 });
   });
 
+  it("does not mark a user that starts over meanwhile, and exports what it has then", async () => {
+    const { lifecycle, sandbox } = await withData(1, 0);
+    const write = folder("export");
+    let isFirst = true;
+    const writer = altered(exportFolder(write), (file) => ({
+      ...file,
+      async finish() {
+        await file.finish();
+        if (!isFirst) return;
+        isFirst = false;
+        await lifecycle.offboard("user-0", { purge: true });
+        await lifecycle.onboard("user-0");
+        sandbox.addResources("user-0", "r4", [{ resourceType: "Patient", gender: "female" }]);
+      },
+    }));
+    const options = { name: "spring", versions: ["r4"], types: ["Patient"] } as const;
+    expect(await lifecycle.exportMany("all", { ...options, write: writer })).toMatchObject({ exported: 1 });
+    const files = filesIn(write);
+    expect(Object.values(files).map((lines) => lines.length)).toEqual([1, 1]);
+    expect(JSON.stringify(files)).toContain("female");
+  });
+
+  it("leaves a user exported that is renamed", async () => {
+    const { lifecycle } = await withData(1, 0);
+    const options = { name: "spring", write: folder("export"), types };
+    await lifecycle.exportMany("all", options);
+    await lifecycle.rename("user-0", "eve");
+    expect(await lifecycle.exportMany("all", options)).toMatchObject({ exported: 0, present: 1 });
+  });
+
   it("puts users off whose token is not there yet, and exports them once it is", async () => {
     const { lifecycle, sandbox, clock } = await withData(2, 1);
     await clock.advance(3 * 3_600_000);
@@ -234,9 +264,11 @@ describe("exportMany()", () => {
     const writer = exportFolder(join(path, "inside"));
     await writer.begin("spring");
     for (const file of [
-      { oneupUserId: 1, version: "r4", type: "../../Patient" },
-      { oneupUserId: "../1", version: "r4", type: "Patient" },
-      { oneupUserId: 1, version: "../r4", type: "Patient" },
+      { oneupUserId: 1, version: "r4", type: "../../Patient", restarted: null },
+      { oneupUserId: "../1", version: "r4", type: "Patient", restarted: null },
+      { oneupUserId: 1, version: "../r4", type: "Patient", restarted: null },
+      { oneupUserId: 1, version: "r4", type: "Patient", restarted: "/.." },
+      { oneupUserId: 1, version: "r4", type: "Patient" },
     ])
       await expect(writer.open(file as never)).rejects.toMatchObject({ code: "INVALID_OPTION" });
     expect(readdirSync(path)).toEqual(["inside"]);

@@ -53,6 +53,7 @@ function written(place: Place): Record<string, any> {
     leaving: null,
     lane: "bulk",
     begun: null,
+    restarted: null,
     history: [],
     meters: [],
     causes: [],

@@ -1,5 +1,7 @@
 /**
- * Writes an export into a folder: `FOLDER/<oneup_user_id>/<version>.<Type>.ndjson`. Only its owner can read it.
+ * Writes an export into a folder: `FOLDER/<oneup_user_id>/<version>.<Type>.ndjson`. Only its owner can read it. A user
+ * that started over after it was offboarded has a folder of its own, `FOLDER/<oneup_user_id>-<when>`: what it had before
+ * stays as it is, and no old file is taken for one of its new data.
  *
  * A file is written under a name of its own, `….<random>.part`, and gets its name when it is whole and on the disk. Where
  * to go on stands beside it, `….<random>.cursor`. A process that goes on copies what the last one wrote up to there into
@@ -27,7 +29,7 @@ import { randomBytes } from "node:crypto";
 import { LifecycleError } from "../../errors.ts";
 import { fhirVersions } from "../../fhir/fhir-version.ts";
 import { isObject } from "../../checks.ts";
-import { isCount } from "../../store/guards.ts";
+import { isCount, isTime } from "../../store/guards.ts";
 import type { ExportFile, ExportWriter, OpenExportFile } from "./export-options.ts";
 import { takenOver } from "./named-run.ts";
 
@@ -69,8 +71,9 @@ export function exportFolder(path: string): ExportWriter {
 
 /** Paths are made of these, so nothing else passes. @throws {LifecycleError} `INVALID_OPTION` */
 function checkFile(file: ExportFile): ExportFile {
-  const { oneupUserId, version, type } = file;
-  if (isCount(oneupUserId) && fhirVersions.includes(version) && isTypeName(type)) return file;
+  const { oneupUserId, version, type, restarted } = file;
+  const isNamed = isCount(oneupUserId) && (restarted === null || isTime(restarted));
+  if (isNamed && fhirVersions.includes(version) && isTypeName(type)) return file;
   throw new LifecycleError(
     "INVALID_OPTION",
     "Cannot export: a file must be named by a number, a FHIR version and a resource type, got something else",
@@ -122,7 +125,8 @@ interface Checkpoint {
 }
 
 async function openFile(root: string, name: string, file: ExportFile): Promise<OpenExportFile> {
-  const folder = join(root, String(file.oneupUserId));
+  const { oneupUserId, restarted } = file;
+  const folder = join(root, restarted === null ? String(oneupUserId) : `${oneupUserId}-${restarted}`);
   const base = `${file.version}.${file.type}.ndjson`;
   const final = join(folder, base);
   const own = join(folder, `${base}.${randomName()}`);

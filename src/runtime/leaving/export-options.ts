@@ -14,6 +14,11 @@ export interface ExportFile {
   readonly version: FhirVersion;
   /** A resource type: letters only. */
   readonly type: string;
+  /**
+   * When the user started over after it was offboarded or forgotten, ms since 1970; `null`: it never did. What it had
+   * before is in files of its own, which differ in this alone, so it is a part of the file's name.
+   */
+  readonly restarted: number | null;
 }
 
 /**

@@ -55,12 +55,13 @@ export async function exportUser(
 ): Promise<boolean> {
   const { engine } = parts;
   const { user } = await loadUser(engine, id);
+  const { restarted } = user;
   if (isExported(user, exported.name)) return false;
   const { state } = user.position;
   const { oneupUserId } = user.position.context;
   const hasFailed = state === "failed";
   if (isGone(state) || (hasFailed && oneupUserId === null)) throw notUsable(engine, user);
-  if (oneupUserId === null) throw unnamed(engine, id);
+  if (oneupUserId === null) throw notReady(engine, id, "1upHealth has not named its number yet");
   const deadline = { until: engine.clock.monotonic() + confirmMs, signal };
   await confirmNumber(engine, user, "export", deadline); // its files are named by the number
   const before = inHand.get(oneupUserId);
@@ -72,11 +73,16 @@ export async function exportUser(
       for (const type of exported.types ?? (await searchable(version))) {
         const search = (cursor: string | undefined): AnyWalk =>
           fhir.searchAll(type as never, {}, { cursor, signal }) as unknown as AnyWalk; // checked to be a type
-        const filled = await write(exported.writer, { oneupUserId, version, type }, search, signal);
+        const filled = await write(
+          exported.writer,
+          { oneupUserId, version, type, restarted },
+          search,
+          signal,
+        );
         if (filled !== null) wrote(filled);
       }
     }
-    await mark(engine, id, exported.name, signal);
+    await mark(engine, user, oneupUserId, exported.name, signal);
   })();
   inHand.set(oneupUserId, own);
   try {
@@ -103,10 +109,22 @@ async function write(
   }
 }
 
-/** Once all files are durable. A user that was offboarded meanwhile may have lost data before it was read. */
-async function mark(engine: Engine, id: string, name: string, signal: AbortSignal): Promise<void> {
+/**
+ * Once all files are durable. A user that was offboarded meanwhile may have lost data before it was read, and one that
+ * has started over has data that belongs into other files.
+ */
+async function mark(
+  engine: Engine,
+  { id, restarted }: User,
+  oneupUserId: number,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
   await changeRecord(engine, id, { verb: "export a user", signal }, (user) => {
-    if (isGone(user.position.state)) throw notUsable(engine, user);
+    const { state, context } = user.position;
+    if (isGone(state)) throw notUsable(engine, user);
+    if (user.restarted !== restarted || context.oneupUserId !== oneupUserId)
+      throw notReady(engine, id, "it has started over meanwhile, or has another number");
     if (isExported(user, name)) return null;
     return { ...user, exports: [...user.exports, [name, engine.clock.now()] as const].slice(-keptExports) };
   });
@@ -122,10 +140,8 @@ async function searchable(version: FhirVersion): Promise<readonly string[]> {
   return [...types].filter(([, { interactions }]) => interactions.has("search-type")).map(([type]) => type);
 }
 
-function unnamed({ sealer }: Engine, id: string): LifecycleError {
-  return new LifecycleError(
-    "USER_NOT_READY",
-    `Cannot export user ${sealer.alias(id)}: 1upHealth has not named its number yet`,
-    { retryable: true },
-  );
+function notReady({ sealer }: Engine, id: string, why: string): LifecycleError {
+  return new LifecycleError("USER_NOT_READY", `Cannot export user ${sealer.alias(id)}: ${why}`, {
+    retryable: true,
+  });
 }

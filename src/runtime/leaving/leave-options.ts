@@ -29,7 +29,10 @@ export interface DryLeaveOptions extends Cancellable {
   readonly name: string;
   /** Erase their FHIR data at 1upHealth: of all versions (`true`), or of these. It cannot be undone. @default true */
   readonly purge?: boolean | readonly FhirVersion[] | undefined;
-  /** Only users that the export of this name has finished; others stay as they are. @default all users */
+  /**
+   * Only users that the export of this name has finished since they started over; others stay as they are. What was
+   * written after that is in no file, and is purged. @default all users
+   */
   readonly onlyAfterExport?: string | undefined;
 }
 

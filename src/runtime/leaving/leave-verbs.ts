@@ -41,8 +41,9 @@ export interface LeaveVerbs {
    * Tokens are renewed on the way, FHIR calls stay within the account's limits, and users whose token is not there yet
    * are tried again until none of them has come further for about half an hour. A user that failed is read as the client.
    * Users that were offboarded are counted as failed. After a crash, or when users are unfinished, call it again with the
-   * same `name`: finished users and files are left as they are, and the rest goes on where it stopped. A resource that
-   * changes while its type is read is in its file in one of its versions.
+   * same `name`: finished users and files are left as they are, and the rest goes on where it stopped. A user that was
+   * offboarded and has started over since is exported again, into a folder of its own. A resource that changes while its
+   * type is read is in its file in one of its versions; what is written after its user was finished is in no file.
    *
    * @param ids `app_user_id`s, or `"all"` users here
    * @throws {LifecycleError} `INVALID_OPTION`; `TAKEN_OVER` if another process begins the same name; `STORE_UNUSABLE`;

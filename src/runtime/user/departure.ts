@@ -1,10 +1,11 @@
 /**
- * What a user's record says of its departure, for its receipt: noted in the commit in which it becomes offboarded, so
- * neither a crash nor a new sign-up loses it.
+ * What a user's record tells of its departure, for its receipt: noted in the commit in which it becomes offboarded, so
+ * neither a crash nor a new sign-up loses it. And what no longer holds once it starts over: that it was exported.
  *
  * @module
  */
 import type { Erasure, Leaving } from "../../store/envelope.ts";
+import type { UserEvent } from "../../../machines/index.ts";
 import type { Position } from "./step.ts";
 
 /** The leave of a user that moves to this position. */
@@ -30,4 +31,21 @@ export function leavingAt(
       skipped: unpurged && { versions: unpurged.versions, why: unpurged.why },
     },
   };
+}
+
+/**
+ * What changes when the user starts over, or turns out to have another number: no export has finished the data that it
+ * has from then on.
+ */
+export function unexportedAt(
+  { position: { state, context } }: { readonly position: Position },
+  position: Position,
+  { type, at }: UserEvent,
+): { readonly exports?: readonly []; readonly restarted?: number } {
+  if (state === "offboarded" && (type === "ONBOARD" || type === "ADOPTED"))
+    return { exports: [], restarted: at };
+  const { oneupUserId } = position.context;
+  const isAnother =
+    context.oneupUserId !== null && oneupUserId !== null && oneupUserId !== context.oneupUserId;
+  return isAnother ? { exports: [] } : {};
 }

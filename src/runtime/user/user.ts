@@ -33,7 +33,7 @@ import {
 } from "../../store/envelope.ts";
 import { isCount, isObject, isTime } from "../../store/guards.ts";
 import type { Sealer, Secrets } from "../../store/sealing/sealer.ts";
-import { leavingAt } from "./departure.ts";
+import { leavingAt, unexportedAt } from "./departure.ts";
 import { isState, step, type Position } from "./step.ts";
 
 /** One user, outside the store. */
@@ -47,6 +47,8 @@ export interface User {
   readonly lane: Lane;
   /** When its record began, ms since 1970; `null`: a release that did not tell began it. */
   readonly begun: number | null;
+  /** When it started over after it was offboarded or forgotten, ms since 1970; `null`: it never did. */
+  readonly restarted: number | null;
   readonly history: readonly HistoryEntry[];
   /** The counters at each of its last steps; steps recorded by an older release have none. */
   readonly meters: readonly Meter[];
@@ -66,7 +68,7 @@ export interface User {
   readonly overMark?: number;
   /** Why an operator holds it; `null`: none does. */
   readonly hold: Hold | null;
-  /** The exports that have finished it, oldest first. */
+  /** The exports that have finished it since it started over, oldest first. */
   readonly exports: readonly ExportMark[];
   /** What was erased at 1upHealth, the last time of each version. */
   readonly erased: readonly Erasure[];
@@ -106,6 +108,7 @@ export function newUser(id: string, lane: Lane, at: number, overMark = 0): User 
     pause: null,
     lane,
     begun: at,
+    restarted: overMark > 0 ? at : null,
     history: [[at, "created", "ONBOARD"]],
     meters: [[0, 0, 0]],
     causes: [],
@@ -168,6 +171,7 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
     pause: kept.pause,
     lane: kept.lane,
     begun: kept.begun ?? null,
+    restarted: kept.restarted ?? null,
     history: kept.history,
     meters: kept.meters ?? [],
     // seam: causes-outlast-the-process
@@ -255,6 +259,7 @@ export function writeUser(user: User, sealer: Sealer): Json {
     pause: user.pause,
     lane: user.lane,
     ...(user.begun !== null && { begun: user.begun }),
+    ...(user.restarted !== null && { restarted: user.restarted }),
     history: user.history,
     ...(user.meters.length > 0 && { meters: user.meters }),
     ...(user.causes.some((cause) => cause !== null) && { causes: user.causes }),
@@ -309,7 +314,8 @@ export function stepped(user: User, event: UserEvent, by: string | null = null):
   const position = step(user.position, event);
   if (position === user.position) return user;
   const leaving = leavingAt(user, position, event.at);
-  return noted({ ...user, position, leaving }, user.position.state, event, by);
+  const moved = { ...user, position, leaving, ...unexportedAt(user, position, event) };
+  return noted(moved, user.position.state, event, by);
 }
 
 /** The user with a step in its history that leads from the state `from` to its own. */
