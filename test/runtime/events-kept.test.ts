@@ -62,8 +62,8 @@ describe("the option `events`", () => {
     await open({ events: false });
     const off = await open();
     await expect(off.events().next()).rejects.toMatchObject({ code: "INVALID_OPTION" });
-    await open({ events });
-    await on.onboard("eve");
+    const again = await open({ events });
+    await again.onboard("eve");
     expect(inShort(await take(3, off))).toEqual(onboarded("eve"));
   });
 
