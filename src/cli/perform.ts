@@ -4,6 +4,7 @@
  * @module
  */
 import { isLifecycleError, type ErrorCode } from "../errors.ts";
+import { isSystemError, systemErrorInWords } from "./system-error.ts";
 import { nextStepAfter, nextSteps } from "../next-step.ts";
 import { readArguments, UsageError } from "./arguments.ts";
 import type { Command } from "./command.ts";
@@ -105,6 +106,10 @@ export async function perform(words: readonly string[], signal: AbortSignal, sel
     if (signal.aborted) return 130;
     if (error instanceof Declined) {
       console.error("Nothing was done");
+      return 1;
+    }
+    if (isSystemError(error)) {
+      printError(`${systemErrorInWords(error)}; once it can, run the same command again`);
       return 1;
     }
     throw error;

@@ -13,3 +13,20 @@ export function isSystemError(error: unknown): error is Error & { readonly code:
 export function reasonOf(error: unknown): string {
   return isSystemError(error) ? error.code : String(error);
 }
+
+/** What the codes mean that a person can act on. */
+const meanings: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EEXIST: "a file or a broken link is in its place",
+  ENOENT: "it does not exist",
+  ENOSPC: "no space is left on the disk",
+  ENOTDIR: "a part of its path is no folder",
+  EPERM: "permission denied",
+  EROFS: "the disk is read-only",
+};
+
+/** A system error as a sentence, with the path that it is about, if it names one. */
+export function systemErrorInWords(error: Error & { readonly code: string }): string {
+  const path = "path" in error && typeof error.path === "string" ? ` ${error.path}` : "";
+  return `Cannot read or write${path}: ${meanings[error.code] ?? "the operating system refused"} (${error.code})`;
+}

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { operatorStage } from "./operator.ts";
@@ -49,6 +49,21 @@ describe("cli export, leave and receipts", () => {
     writeFileSync(receipts, readFileSync(receipts, "utf8").split("\n").slice(0, -2).join("\n"));
     const cut = await run(["receipts", receipts, "--public-key", key]);
     expect(cut).toMatchObject({ code: 1, out: expect.stringContaining("the receipts are not closed") });
+  });
+
+  it("name a place that cannot be written, without a stack", async () => {
+    const { operator, path, server } = await operatorStage();
+    const env = { ONEUP_API: server.url };
+    const file = join(path, "notes.txt");
+    writeFileSync(file, "1");
+    const link = join(path, "link");
+    symlinkSync(join(path, "nowhere"), link);
+    for (const to of [file, join(file, "export"), link]) {
+      const { code, err } = await operator.run(["export", "--to", to, "--types", "Patient"], env);
+      expect({ to, code, isStack: err.includes(" at ") }).toEqual({ to, code: 1, isStack: false });
+      expect(err).toContain("Cannot ");
+    }
+    expect(readFileSync(file, "utf8")).toBe("1");
   });
 
   it("take a list of users, and name those that are not finished", async () => {
