@@ -3,14 +3,25 @@ import { chromium, type Browser } from "playwright-core";
 import { afterAll, beforeAll } from "vitest";
 import { pathOf } from "../support/needs.ts";
 
+/** A busy machine may need longer than Playwright's 30 s. */
+const patienceMs = 120_000;
+
 /** Starts Chromium before the first test and ends it after the last. The returned function yields it. */
 export function useBrowser(): () => Browser {
   let browser: Browser | undefined;
   beforeAll(async () => {
-    browser = await chromium.launch({
+    const launched = await chromium.launch({
       executablePath: pathOf("chromium") ?? "",
       args: ["--no-sandbox", "--disable-dev-shm-usage"], // a container has neither
+      timeout: patienceMs,
     });
+    const newContext = launched.newContext.bind(launched);
+    launched.newContext = async (options) => {
+      const context = await newContext(options);
+      context.setDefaultTimeout(patienceMs);
+      return context;
+    };
+    browser = launched;
   });
   afterAll(() => browser?.close());
   return () => {
