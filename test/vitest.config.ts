@@ -51,7 +51,7 @@ export default defineConfig({
     setupFiles: "test/support/patience.ts",
     pool: "forks",
     isolate: false, // tests leave nothing behind; a process a file would take longer than most files do
-    maxWorkers: alone ? 3 : 4, // on two cores: most tests wait for something, above all those that start processes
+    maxWorkers: alone ? 3 : 6, // on two cores: most tests wait for something, above all those that start processes
     sequence: { sequencer: LongestFirst },
     maxConcurrency: 12, // what waits for the same lease or window waits together
     expect: { poll: { timeout: 120_000 } }, // as test/support/patience.ts has it
