@@ -26,7 +26,7 @@ const { url, schema, key, sandbox, credentials, times, id, instant } = argument<
 let count = 0;
 let isCounting = false;
 
-/** Whoever sends a statement dies at its instant. */
+/** The process that sends a statement dies at its instant. */
 class Mortal extends Client {
   async sent(text: string | QueryConfig, values?: unknown[]): Promise<QueryResult> {
     const n = isCounting ? ++count : 0;

@@ -5,8 +5,8 @@
  * The process that creates has the resource's lease ({@link takeLease}), and searches with the lease in hand: a search
  * from before may be older than the create of another process. It ends the lease once a search shows the resource, or once
  * it is certain that nothing was created. In every other case the lease goes on, as if the process had died: until the
- * create has arrived and a search shows it, or until it can no longer arrive. So there is one way out of a doubt, whoever
- * takes it.
+ * create has arrived and a search shows it, or until it can no longer arrive. So there is one way out of a doubt, for every
+ * process.
  *
  * @module
  */

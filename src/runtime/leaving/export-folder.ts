@@ -5,7 +5,7 @@
  *
  * A file is written under a name of its own, `….<random>.part`, and gets its name when it is whole and on the disk. Where
  * to go on stands beside it, `….<random>.cursor`. A process that goes on copies what the last one wrote up to there into
- * a part of its own and removes the other one: a process that was thought dead then writes into a file that nobody reads,
+ * a part of its own and removes the other one: a process that was thought dead then writes into a file that is never read,
  * and can give it no name.
  *
  * @module
