@@ -13,6 +13,8 @@ export const declared: Declared = {
     mark-all-resources-for-reindexing meta meta-add meta-delete perform-reindexing-pass process-message
     suggest-keywords validate validate-code
   `,
+  typeOperations: "",
+  serverInteractions: "history-system transaction",
   searchParams: `
     _content _filter _has _id _language _lastUpdated _profile _security _source _tag _text
   `,

@@ -9,6 +9,11 @@ import type { Declared } from "./declared.ts";
 export const declared: Declared = {
   interactions: "create delete history-instance read search-type update vread",
   operations: "",
+  typeOperations: `
+*: export validate
+Patient: everything
+`,
+  serverInteractions: "",
   searchParams: `
     _all _content _id _lastUpdated _profile _security _source _tag _text id
   `,

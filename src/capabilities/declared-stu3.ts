@@ -13,6 +13,8 @@ export const declared: Declared = {
     mark-all-resources-for-reindexing meta meta-add meta-delete perform-reindexing-pass process-message
     snapshot subsumes suggest-keywords translate validate validate-code
   `,
+  typeOperations: "",
+  serverInteractions: "history-system transaction",
   searchParams: `
     _id _language
   `,

@@ -12,13 +12,17 @@ import type { Declared } from "../capabilities/declared.ts";
 interface TypeCapabilities {
   readonly interactions: ReadonlySet<string>;
   readonly searchParams: ReadonlySet<string>;
+  /** Names of operations that the statement declares on this type. */
+  readonly operations: ReadonlySet<string>;
 }
 
 /** The capabilities of one version. */
 export interface Capabilities {
   readonly version: FhirVersion;
   readonly types: ReadonlyMap<string, TypeCapabilities>;
+  /** Names of operations that the statement declares without a level. */
   readonly operations: ReadonlySet<string>;
+  readonly serverInteractions: ReadonlySet<string>;
 }
 
 /** A call, as far as a capability statement covers it. */
@@ -49,13 +53,13 @@ export function undeclared(capabilities: Capabilities, wanted: Wanted): string |
   const statement = `the capability statement of 1upHealth for ${version} declares no`;
   const { interaction, resourceType, params = [], operation } = wanted;
   if (resourceType !== undefined && !types.has(resourceType)) return `${statement} ${resourceType}`;
-  // Documented on pages of their own, and in no statement.
-  if (interaction === "everything" || interaction === "permission") return null;
-  if (interaction === "operation") {
-    if (operation === undefined || operations.has(operation)) return null;
-    return `${statement} operation $${operation}`;
-  }
+  // Documented on a page of its own, and in no statement.
+  if (interaction === "permission") return null;
   const type = resourceType === undefined ? undefined : types.get(resourceType);
+  if (interaction === "operation") {
+    if (operation === undefined || operations.has(operation) || type?.operations.has(operation)) return null;
+    return `${statement} operation $${operation} of ${resourceType ?? "the whole server"}`;
+  }
   if (type === undefined) return null;
   if (!type.interactions.has(interaction))
     return `${statement} ${inWords[interaction] ?? interaction} of ${resourceType}`;
@@ -112,16 +116,28 @@ function read(version: FhirVersion, declared: Declared): Capabilities {
   const usual = new Set(words(declared.interactions));
   const shared = words(declared.searchParams);
   const types = declared.types.trim().split("\n");
+  const ofTypes = new Map(
+    declared.typeOperations
+      .trim()
+      .split("\n")
+      .map((line) => {
+        const [name = "", operations = ""] = line.split(":");
+        return [name, words(operations)];
+      }),
+  );
   return {
     version,
     operations: new Set(words(declared.operations)),
+    serverInteractions: new Set(words(declared.serverInteractions)),
     types: new Map(
       types.map((line) => {
         const [head = "", own = ""] = line.split(":");
         const [name = "", unusual] = head.split(" = ");
         const interactions = unusual === undefined ? usual : new Set(words(unusual));
         const searchable = interactions.has("search-type") || own !== "";
-        return [name, { interactions, searchParams: new Set(searchable ? [...shared, ...words(own)] : []) }];
+        const searchParams = new Set(searchable ? [...shared, ...words(own)] : []);
+        const operations = new Set(["*", name].flatMap((key) => ofTypes.get(key) ?? []));
+        return [name, { interactions, searchParams, operations }];
       }),
     ),
   };

@@ -107,7 +107,7 @@ function readSuccess(
     }
     case "page": {
       if (status !== 200 || !isObject(body) || field(body, "resourceType") !== "Bundle") return wanted(task);
-      const page = readBundle(body, task.resourceType);
+      const page = readBundle(body, task.isMixed === true ? undefined : task.resourceType);
       return typeof page === "string" ? page : { type: "done", resource: body, page };
     }
     case "anything":

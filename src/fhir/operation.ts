@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Interactions as named in a capability statement; `everything` and `permission` are 1upHealth's own. */
+/** Interactions as named in a capability statement; `permission` is 1upHealth's own, and in none. */
 export type Interaction =
   | "create"
   | "read"
@@ -15,7 +15,6 @@ export type Interaction =
   | "history-instance"
   | "history-type"
   | "operation"
-  | "everything"
   | "permission";
 
 /** One FHIR operation. */
@@ -29,6 +28,8 @@ export interface Operation {
   readonly expects: "resource" | "page" | "anything" | "yes";
   /** The type of the resource, or of those on a page. */
   readonly resourceType?: string | undefined;
+  /** The page holds resources of other types too. */
+  readonly isMixed?: boolean | undefined;
   /** The id that the response must have; not known for a create. */
   readonly id?: string | undefined;
   /** For calls that must not be repeated blindly when the response is lost. */
@@ -111,9 +112,12 @@ export function lookingBack(resourceType: string, id: string | undefined): Opera
 
 /** Reads everything about a patient. */
 export const readingEverything: Operation = {
-  interaction: "everything",
+  interaction: "operation",
+  operation: "everything",
   words: "read everything of the Patient",
   expects: "page",
+  resourceType: "Patient",
+  isMixed: true,
 };
 
 /** Lets another user read a patient, or ends that. Safe to repeat. */

@@ -5,19 +5,20 @@ import { errorOf, withAda } from "./ada.ts";
 
 describe("what 1upHealth declares", () => {
   it.each([
-    ["dstu2", 94, 1_902, 17],
-    ["stu3", 117, 1_594, 20],
-    ["r4", 144, 2_969, 0],
-  ] as const)(
-    "of %s is %i types with %i search parameters, and %i operations",
-    async (version, types, params, ops) => {
-      const capabilities = await capabilitiesOf(version);
-      const all = [...capabilities.types.values()];
-      expect(all).toHaveLength(types);
-      expect(all.reduce((sum, { searchParams }) => sum + searchParams.size, 0)).toBe(params);
-      expect(capabilities.operations.size).toBe(ops);
-    },
-  );
+    ["r4", "validate", "Patient", null],
+    ["r4", "export", "Group", null],
+    ["r4", "everything", "Patient", null],
+    ["r4", "everything", "Encounter", "r4 declares no operation $everything of Encounter"],
+    ["r4", "export", undefined, "r4 declares no operation $export of the whole server"],
+    ["r4", "meta", "Patient", "r4 declares no operation $meta of Patient"],
+    ["stu3", "translate", undefined, null],
+    ["stu3", "everything", "Encounter", null], // its statement names no level
+    ["dstu2", "translate", "ConceptMap", "dstu2 declares no operation $translate of ConceptMap"],
+  ] as const)("for %s, of $%s on %s: %s", async (version, operation, resourceType, why) => {
+    const wanted = { interaction: "operation", operation, resourceType } as const;
+    const expected = why === null ? null : `the capability statement of 1upHealth for ${why}`;
+    expect(undeclared(await capabilitiesOf(version), wanted)).toBe(expected);
+  });
 
   it("knows what a type can do", async () => {
     const r4 = await capabilitiesOf("r4");
@@ -77,7 +78,8 @@ describe("fhir(id, version, { strict: true })", () => {
     ["no delete of Provenance", (fhir) => fhir.delete("Provenance", "1")],
     ["no search parameter", (fhir) => fhir.search("Patient", { "shoe-size": 43 })],
     ["no history of a type", (fhir) => fhir.history("Patient")],
-    ["no operation in r4", (fhir) => fhir.operation("validate", { resourceType: "Patient" })],
+    ["no operation of that name", (fhir) => fhir.operation("meta", { resourceType: "Patient" })],
+    ["no validation without a type", (fhir) => fhir.operation("validate")],
   ])("spends no call: %s", async (_, call) => {
     const { fhir, sandbox } = await withAda("r4", {}, { strict: true });
     const before = sandbox.journal.entries().length;
