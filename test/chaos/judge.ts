@@ -72,15 +72,25 @@ export async function judge(its: Case): Promise<readonly string[]> {
   const remote = sandbox.users().map(({ appUserId }) => appUserId);
   if (names(remote) !== expected.join()) blamed.push("1upHealth knows others than were brought in");
 
-  const twice = sandbox.journal.createdTwice();
-  if (twice.length > 0) blamed.push(`created twice: ${twice.join(", ")}`);
-  blamed.push(...beyondLimit(its));
+  blamed.push(...createdTwice(its), ...beyondLimit(its));
 
   const said = workers.map(({ process }) => process.said).join("");
   blamed.push(...costs(its, said));
   for (const secret of secrets) if (said.includes(secret)) blamed.push(`a process said a secret: ${secret}`);
   blamed.push(...workers.flatMap(({ process }) => process.troubles));
   return blamed;
+}
+
+/** Who was created twice, by creates that all arrived in time: one that does not is sent again before it is carried out. */
+function createdTwice({ sandbox, arrivals }: Case): readonly string[] {
+  const late = arrivals.filter(({ tookMs }) => tookMs > times.graceMs);
+  return sandbox.journal.createdTwice().flatMap((id) => {
+    const creates = sandbox.journal
+      .entries()
+      .filter(({ call, appUserId }) => call === "createUser" && appUserId === id);
+    if (creates.some((entry) => late.some(({ at }) => at <= entry.at && entry.at < at + 1_000))) return [];
+    return [`created twice: ${id}, ${creates.map(({ at, outcome }) => `${outcome} at ${at}`).join(", ")}`];
+  });
 }
 
 /**

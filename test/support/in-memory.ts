@@ -1,7 +1,7 @@
 /**
- * Before the first test: everyday the folders of tests and of their servers are in memory where the system has a place
- * for that, because a busy disk takes seconds for each database that is made. A process that is killed loses nothing
- * there. A thorough run writes to the disk.
+ * Before the first test: the folders of tests and of their servers are in memory where the system has a place for that.
+ * A busy disk takes seconds for each database that is made, and may keep a write waiting for longer than stores wait. A
+ * process that is killed loses nothing in memory.
  */
 import { execFileSync } from "node:child_process";
 import {
@@ -16,7 +16,6 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { thorough } from "./effort.ts";
 import { isThere } from "./started.ts";
 
 const memory = "/dev/shm";
@@ -28,7 +27,7 @@ const neededBytes = 2 * 1024 ** 3;
 /** Vitest calls it before the first test; what it returns, after the last. */
 export function setup(): (() => void) | undefined {
   const isInMemory = tmpdir().startsWith(`${memory}/`); // a run inside of a run
-  if (thorough || isInMemory || !hasRoom()) return undefined;
+  if (isInMemory || !hasRoom()) return undefined;
   removeAbandoned();
   const folder = mkdtempSync(join(memory, `${prefix}${process.pid}-`));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
