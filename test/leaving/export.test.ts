@@ -122,6 +122,18 @@ describe("exportMany()", () => {
     expect(idsIn(files)).toHaveLength(351);
   });
 
+  it("leaves nothing behind of a process that was killed while it wrote its cursor", async () => {
+    const { lifecycle, sandbox } = await withData(1, 3);
+    const write = folder("export");
+    await exportFolder(write).begin("spring");
+    const user = join(write, String(sandbox.users()[0]?.oneupUserId));
+    mkdirSync(user);
+    for (const name of ["part", "cursor", "cursor.new"])
+      writeFileSync(join(user, `r4.Observation.ndjson.0123456789abcdef.${name}`), "{");
+    await lifecycle.exportMany("all", { name: "spring", write, versions: ["r4"], types });
+    expect(readdirSync(user).sort()).toEqual(["r4.Observation.ndjson", "r4.Patient.ndjson"]);
+  });
+
   it("holds no resource twice though a page brings it again, and none is missing after a deletion", async () => {
     const { lifecycle, sandbox } = await withData(1, 250);
     const write = folder("export");

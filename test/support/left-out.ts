@@ -1,13 +1,21 @@
-/** Which tests a run left out, because programs that they need are missing: one block, after everything else. */
+/**
+ * Which tests a run left out, because programs that they need are missing or because an everyday run draws some: one block
+ * each, after everything else.
+ */
 import process from "node:process";
 import type { TestProject } from "vitest/node";
+import { drawnFiles } from "./drawn-files.ts";
 import { howToInstall, refuseIfLacking, requirements, type Program, type ServerUrl } from "./needs.ts";
 
 /** Vitest calls it before the first test; what it returns, after the last. */
-export function setup({ vitest }: TestProject): () => void {
+export function setup({ vitest }: TestProject): () => Promise<void> {
   refuseIfLacking();
-  return () => {
-    const leftOut = vitest.state.getTestModules().flatMap((file) =>
+  return async () => {
+    const modules = vitest.state.getTestModules();
+    const files = await vitest.globTestSpecifications();
+    if (drawnFiles(files).length === modules.length)
+      process.stdout.write(leftToOthers(files.length, modules.length));
+    const leftOut = modules.flatMap((file) =>
       [...file.children.allTests("skipped")].flatMap((test) => {
         const { lacking, orServer } = test.meta();
         return lacking === undefined ? [] : [{ file: file.moduleId, lacking, orServer }];
@@ -15,6 +23,17 @@ export function setup({ vitest }: TestProject): () => void {
     );
     process.stdout.write(summary(leftOut));
   };
+}
+
+/** What is said of the files that a whole everyday run leaves to the next ones. */
+function leftToOthers(files: number, played: number): string {
+  if (files === played) return "";
+  return [
+    ` Left to other runs: ${amount(files - played, "file")} of ${files}, two thirds of those that start processes and servers`,
+    "",
+    "   Each run draws others. All of them: ONEUP_TEST_THOROUGH=1 npm test",
+    "\n",
+  ].join("\n");
 }
 
 /** A test that was left out. */

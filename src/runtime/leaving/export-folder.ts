@@ -156,7 +156,12 @@ async function openFile(root: string, name: string, file: ExportFile): Promise<O
   async function checkpoint(cursor: string): Promise<void> {
     const text = JSON.stringify({ cursor, bytes } satisfies Checkpoint);
     await writeWhole(`${sidecar}.new`, text);
-    await rename(`${sidecar}.new`, sidecar);
+    await rename(`${sidecar}.new`, sidecar).catch(ifTakenOver);
+  }
+
+  /** Another process has removed what belongs to this part. */
+  function ifTakenOver(error: unknown): never {
+    throw codeOf(error) === "ENOENT" ? takenOver("export", name) : error;
   }
 
   /** From here on the earlier part is this one. */
@@ -198,9 +203,7 @@ async function openFile(root: string, name: string, file: ExportFile): Promise<O
       await rm(sidecar, { force: true });
       if (bytes === 0) return rm(part, { force: true });
       // Only the process that owns the part can name it.
-      await rename(part, final).catch((error: unknown) => {
-        throw codeOf(error) === "ENOENT" ? takenOver("export", name) : error;
-      });
+      await rename(part, final).catch(ifTakenOver);
       await namesToDisk(folder);
     },
     async close() {
@@ -232,9 +235,11 @@ async function lastPart(
   return best;
 }
 
-/** The cursor goes first: without it, a part is begun anew. */
+/** The cursor goes first, also one that was being written: without it, a part is begun anew. */
 async function removePart(path: string): Promise<void> {
-  await rm(path.replace(/part$/, "cursor"), { force: true });
+  const sidecar = path.replace(/part$/, "cursor");
+  await rm(`${sidecar}.new`, { force: true });
+  await rm(sidecar, { force: true });
   await rm(path, { force: true });
 }
 
