@@ -1,14 +1,15 @@
 /**
- * Compares `create()` and `read()` with the same two calls by hand.
+ * Compares FHIR calls with the same calls by hand: a create and a read, reads alone, and walks over pages.
  *
  * @module
  */
 import type { Patient } from "fhir/r4.js";
+import type { UserFhirClient } from "oneup-lifecycle";
 import { Pool } from "undici";
 import { ratio } from "./onboard.ts";
 import { startProvider } from "./provider.ts";
 import type { Measurement } from "./report.ts";
-import { pairs, round } from "./rounds.ts";
+import { median, pairs, round, type Pair, type Work } from "./rounds.ts";
 import { connections, loops, type Effort } from "./settings.ts";
 import { durableSide } from "./sides.ts";
 
@@ -22,25 +23,109 @@ const patient: Patient = {
 
 /** With a provider 25 ms away: throughput as an application sees it. */
 export async function fhirAt25Ms(effort: Effort): Promise<Measurement[]> {
-  const provider = await startProvider(25);
+  const measured = await compare({ latencyMs: 25, loops, effort }, ({ fhir, bare }) => ({
+    async durable() {
+      const { id = "" } = await fhir.create<"Patient">(patient);
+      await fhir.read("Patient", id);
+    },
+    async bare() {
+      const { id } = await bare.post("/r4/Patient", patient);
+      await bare.get(`/r4/Patient/${id}`);
+    },
+  }));
+  return [{ name: "fhir.ratio.25ms", value: ratio(measured), unit: "of bare", bar: 0.98 }];
+}
+
+/** Reads from a provider that responds at once: the cost of the client itself. */
+export async function fhirReads(effort: Effort): Promise<Measurement[]> {
+  const measured = await compare({ latencyMs: 0, loops, effort }, ({ fhir, bare }) => ({
+    durable: () => fhir.read("Patient", "0a0cee5487a8"),
+    bare: () => bare.get("/r4/Patient/0a0cee5487a8"),
+  }));
+  return [
+    { name: "fhir.read.0ms", value: ratio(measured), unit: "of bare", bar: 0.9 },
+    { name: "fhir.read.cpu", value: cpu(measured), unit: "of bare", bar: 1.15, atMost: true },
+  ];
+}
+
+/** The pages of one walk. A walk is a unit of work, so a round holds many of them. */
+const pagesOfWalk = 20;
+
+/** Walks over pages of 100 small Observations, one walk at a time. */
+export async function fhirWalks(effort: Effort): Promise<Measurement[]> {
+  const whole = await walks("Observation", effort);
+  const digits = await walks("Media", effort);
+  return [
+    { name: "fhir.walk.0ms", value: ratio(whole), unit: "of bare", bar: 0.8 },
+    { name: "fhir.walk.cpu", value: cpu(whole), unit: "of bare", bar: null },
+    { name: "fhir.walk.digits.0ms", value: ratio(digits), unit: "of bare", bar: null },
+  ];
+}
+
+/** Each resource of an `Observation` has the number 72, and of a `Media`, at the provider, 1.50. */
+function walks(type: "Observation" | "Media", effort: Effort): Promise<readonly Pair[]> {
+  return compare({ latencyMs: 0, loops: 1, effort, pages: pagesOfWalk }, ({ fhir, bare }) => ({
+    async durable() {
+      let seen = 0;
+      for await (const { id } of fhir.searchAll(type)) if (id !== undefined) seen++;
+      complete(seen);
+    },
+    async bare() {
+      let seen = 0;
+      for (let next: string | undefined = `/r4/${type}?_count=100`; next !== undefined;) {
+        const { entry, link } = (await bare.get(next)) as BundleOfProvider;
+        for (const { resource } of entry) if (resource.id !== undefined) seen++;
+        next = link.find(({ relation }) => relation === "next")?.url;
+      }
+      complete(seen);
+    },
+  }));
+}
+
+function complete(seen: number): void {
+  if (seen !== 100 * pagesOfWalk) throw new Error(`Cannot compare walks: one of them saw ${seen} resources`);
+}
+
+interface BundleOfProvider {
+  readonly entry: readonly { readonly resource: { readonly id?: string } }[];
+  readonly link: readonly { readonly relation: string; readonly url: string }[];
+}
+
+/** CPU time of the library for a unit of work, by that of bare undici. */
+function cpu(measured: readonly Pair[]): number {
+  return median(measured.map(({ bare, durable }) => durable.cpuMicros / bare.cpuMicros));
+}
+
+interface Scene {
+  readonly latencyMs: number;
+  /** Concurrent units of work. */
+  readonly loops: number;
+  readonly effort: Effort;
+  readonly pages?: number;
+}
+
+interface Sides {
+  readonly fhir: UserFhirClient<"r4">;
+  readonly bare: BareFhir;
+}
+
+/** Runs both sides in turn, each with a token of the same user. */
+async function compare(
+  { latencyMs, loops, effort, pages }: Scene,
+  works: (sides: Sides) => Readonly<Record<"bare" | "durable", Work>>,
+): Promise<readonly Pair[]> {
+  const provider = await startProvider(latencyMs, pages);
   const durable = await durableSide(provider.url);
   const user = "user@example.org";
   await durable.onboard(user);
-  const fhir = durable.lifecycle.fhir(user, "r4");
   const bare = bareFhir(provider.url, await durable.lifecycle.accessToken(user));
-
-  async function createAndRead(): Promise<void> {
-    const { id = "" } = await fhir.create<"Patient">(patient);
-    await fhir.read("Patient", id);
-  }
-
+  const work = works({ fhir: durable.lifecycle.fhir(user, "r4"), bare });
   try {
-    const measured = await pairs(
-      (each) => round(bare.createAndRead, loops, each),
-      (each) => round(createAndRead, loops, each),
+    return await pairs(
+      (each) => round(work.bare, loops, each),
+      (each) => round(work.durable, loops, each),
       effort,
     );
-    return [{ name: "fhir.ratio.25ms", value: ratio(measured), unit: "of bare", bar: 0.9 }];
   } finally {
     await bare.close();
     await durable.close();
@@ -48,11 +133,14 @@ export async function fhirAt25Ms(effort: Effort): Promise<Measurement[]> {
   }
 }
 
-/** Bare undici: one long-lived token, bodies read and parsed. */
-function bareFhir(
-  url: string,
-  token: string,
-): { readonly createAndRead: () => Promise<void>; readonly close: () => Promise<void> } {
+/** Bare undici: one long-lived token, bodies read and parsed, no error expected. */
+interface BareFhir {
+  get(path: string): Promise<unknown>;
+  post(path: string, resource: object): Promise<{ readonly id: string }>;
+  close(): Promise<void>;
+}
+
+function bareFhir(url: string, token: string): BareFhir {
   const pool = new Pool(url, { connections });
   const headers = {
     accept: "application/json",
@@ -60,12 +148,14 @@ function bareFhir(
     authorization: `Bearer ${token}`,
   };
   return {
-    async createAndRead() {
-      const body = JSON.stringify(patient);
-      const created = await pool.request({ method: "POST", path: "/r4/Patient", headers, body });
-      const { id } = (await created.body.json()) as { readonly id: string }; // our own provider's format
-      const read = await pool.request({ method: "GET", path: `/r4/Patient/${id}`, headers });
-      await read.body.json();
+    async get(path) {
+      const { body } = await pool.request({ method: "GET", path, headers });
+      return body.json();
+    },
+    async post(path, resource) {
+      const body = JSON.stringify(resource);
+      const created = await pool.request({ method: "POST", path, headers, body });
+      return (await created.body.json()) as { readonly id: string }; // our own provider's format
     },
     close: () => pool.close(),
   };

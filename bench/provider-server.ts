@@ -1,6 +1,7 @@
 /**
- * A provider with three responses: a created user with its code, a pair of tokens, and a patient. It checks only the path,
- * because a slow provider would hide what is measured. Argument: latency in ms.
+ * A provider with four responses: a created user with its code, a pair of tokens, a patient, and a page of Observations.
+ * It checks only the path, because a slow provider would hide what is measured. Arguments: latency in ms; the number of
+ * pages of a walk.
  *
  * @module
  */
@@ -19,6 +20,7 @@ const patient = JSON.stringify({
 });
 
 const latencyMs = Number(process.argv[2]);
+const pages = Number(process.argv[3] ?? 200);
 let users = 0;
 let calls = 0;
 
@@ -33,9 +35,54 @@ const server = createServer((request, response) => {
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const { url = "" } = request;
   calls++;
-  const body = url === "/oauth2/token" ? tokens() : url.startsWith("/r4/") ? patient : createdUser();
+  const body = bodyFor(url);
   response.writeHead(200, { "content-type": "application/json", "content-length": body.length });
   response.end(body);
+}
+
+function bodyFor(url: string): string | Buffer {
+  if (url === "/oauth2/token") return tokens();
+  if (url.startsWith("/r4/Observation?")) return page(url, "72");
+  if (url.startsWith("/r4/Media?")) return page(url, "1.50"); // the same, with a number that has digits to lose
+  return url.startsWith("/r4/") ? patient : createdUser();
+}
+
+const madePages = new Map<string, Buffer>();
+
+/** A page of 100 small resources, which links to the next one. Pages are made once. */
+function page(url: string, digits: string): Buffer {
+  const index = Number(/[?&]_after=(\d+)/.exec(url)?.[1] ?? 0);
+  const type = url.slice("/r4/".length, url.indexOf("?"));
+  const key = `${type} ${index}`;
+  let made = madePages.get(key);
+  if (made === undefined) {
+    const link =
+      index + 1 < pages ? [{ relation: "next", url: `/r4/${type}?_count=100&_after=${index + 1}` }] : [];
+    const entry = Array.from({ length: 100 }, (_, at) => observation(type, index * 100 + at));
+    const total = pages * 100;
+    const bundle = JSON.stringify({ resourceType: "Bundle", type: "searchset", total, link, entry });
+    made = Buffer.from(bundle.replaceAll('"value":72', `"value":${digits}`));
+    madePages.set(key, made);
+  }
+  return made;
+}
+
+function observation(resourceType: string, index: number): object {
+  const id = index.toString(16).padStart(12, "0");
+  return {
+    fullUrl: `https://api.1up.health/r4/${resourceType}/${id}`,
+    search: { mode: "match" },
+    resource: {
+      resourceType,
+      id,
+      meta: { versionId: "1", lastUpdated: "2026-11-25T12:00:00.230Z" },
+      status: "final",
+      code: { coding: [{ system: "http://loinc.org", code: "8867-4", display: "Heart rate" }] },
+      subject: { reference: "Patient/0a0cee5487a8" },
+      effectiveDateTime: "2026-11-25T11:58:00Z",
+      valueQuantity: { value: 72, unit: "/min", system: "http://unitsofmeasure.org", code: "/min" },
+    },
+  };
 }
 
 function createdUser(): string {

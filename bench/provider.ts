@@ -16,9 +16,10 @@ export interface Provider {
   close(): Promise<void>;
 }
 
-/** Starts a provider with a latency of `latencyMs`. */
-export async function startProvider(latencyMs: number): Promise<Provider> {
-  const server = fork(fileURLToPath(new URL("provider-server.ts", import.meta.url)), [String(latencyMs)]);
+/** Starts a provider with a latency of `latencyMs`. `pages`: the length of a walk over its Observations. */
+export async function startProvider(latencyMs: number, pages = 200): Promise<Provider> {
+  const script = fileURLToPath(new URL("provider-server.ts", import.meta.url));
+  const server = fork(script, [String(latencyMs), String(pages)]);
   const [url] = (await Promise.race([once(server, "message"), failed(once(server, "exit"))])) as [string];
   return {
     url,
