@@ -10,8 +10,8 @@ import type { Operation } from "./operation.ts";
 
 /** Provides access tokens. */
 export interface TokenSource {
-  /** A token that should be accepted. */
-  get(signal?: AbortSignal): Promise<string>;
+  /** A token that should be accepted; no promise is needed for one that is in memory. */
+  get(signal?: AbortSignal): string | Promise<string>;
   /** Called after a 401 for this token: returns another one, or throws. Without this method a 401 ends the call. */
   rejected?(token: string, signal?: AbortSignal): Promise<string>;
 }
@@ -42,12 +42,12 @@ export interface Proof {
 }
 
 /** Provides the credentials of a call. */
-export type Auth = (signal: AbortSignal | undefined) => Promise<Proof>;
+export type Auth = (signal: AbortSignal | undefined) => Proof | Promise<Proof>;
 
 /** Authenticates as a user. */
 export function withTokens(tokens: TokenSource): Auth {
-  const proof = (token: string): Proof => ({
-    on: (call) => withHeaders(call, { authorization: `Bearer ${token}` }),
+  const newProof = (token: string): Proof => ({
+    on: withHeaders({ authorization: `Bearer ${token}` }),
     async another(signal) {
       return tokens.rejected === undefined ? null : proof(await tokens.rejected(token, signal));
     },
@@ -56,20 +56,26 @@ export function withTokens(tokens: TokenSource): Auth {
       return refusal("FHIR_REFUSED", task, which, status);
     },
   });
-  return async (signal) => proof(await tokens.get(signal));
+  let latest: { readonly token: string; readonly proof: Proof } | undefined;
+  function proof(token: string): Proof {
+    if (latest?.token !== token) latest = { token, proof: newProof(token) };
+    return latest.proof;
+  }
+  return (signal) => {
+    const token = tokens.get(signal);
+    return typeof token === "string" ? proof(token) : token.then(proof);
+  };
 }
 
 /** Authenticates as the client. */
 export function asClient(source: ClientSource): Auth {
   const proof = (access: ClientAccess): Proof => ({
-    on(call) {
-      const { clientId, clientSecret, oneupUserId } = access;
-      return withHeaders(call, {
-        client_id: clientId,
-        client_secret: clientSecret instanceof Secret ? clientSecret.reveal() : clientSecret,
-        "x-oneup-user-id": String(oneupUserId),
-      });
-    },
+    on: withHeaders({
+      client_id: access.clientId,
+      client_secret:
+        access.clientSecret instanceof Secret ? access.clientSecret.reveal() : access.clientSecret,
+      "x-oneup-user-id": String(access.oneupUserId),
+    }),
     async another(signal) {
       return source.rejected === undefined ? null : proof(await source.rejected(access, signal));
     },
@@ -79,8 +85,17 @@ export function asClient(source: ClientSource): Auth {
   return async (signal) => proof(await source.get(signal));
 }
 
-function withHeaders(call: Call, headers: Readonly<Record<string, string>>): Call {
-  return describeCall({ ...call, headers: { ...call.headers, ...headers } });
+/** Adds headers to calls. Those of one kind of call are joined once. */
+function withHeaders(added: Readonly<Record<string, string>>): (call: Call) => Call {
+  const joined = new WeakMap<Call["headers"], Call["headers"]>();
+  return (call) => {
+    let headers = joined.get(call.headers);
+    if (headers === undefined) {
+      headers = Object.freeze({ ...call.headers, ...added });
+      joined.set(call.headers, headers);
+    }
+    return describeCall(call, headers);
+  };
 }
 
 function refusal(

@@ -31,8 +31,9 @@ interface Under {
   readonly body?: string;
 }
 
-const accept = { accept: "application/json" };
-const asJson = { "content-type": "application/json" };
+/** Shared by calls, so that the credentials are joined to them once. */
+const accept = Object.freeze({ accept: "application/json" });
+const asJson = Object.freeze({ ...accept, "content-type": "application/json" });
 
 function call({ api, version }: FhirPlace, under_: Under): Call {
   const { name, method, path, template, query = "", headers, body } = under_;
@@ -42,9 +43,14 @@ function call({ api, version }: FhirPlace, under_: Under): Call {
     method,
     url: under(api, `/${version}${path}${query === "" ? "" : `?${query}`}`),
     template: `/${version}${template}`,
-    headers: { ...accept, ...(body !== undefined && asJson), ...headers },
+    headers: headersOf(body !== undefined, headers),
     body,
   });
+}
+
+function headersOf(hasBody: boolean, more: Under["headers"]): Call["headers"] {
+  const usual = hasBody ? asJson : accept;
+  return more === undefined ? usual : { ...usual, ...more };
 }
 
 /** `POST /{version}/{resourceType}`. The server assigns the id and ignores one that is sent. */
@@ -82,9 +88,8 @@ export function updateResourceCall(
   { method, body, versionId }: Update,
 ): Call {
   const [path, template] = [`/${resourceType}/${id}`, `/${resourceType}/{id}`];
-  const headers: Readonly<Record<string, string>> =
-    versionId === undefined ? {} : { "if-match": `W/"${versionId}"` };
-  return call(place, { name: "fhirUpdate", method, path, template, body, headers });
+  const headers = versionId === undefined ? {} : { headers: { "if-match": `W/"${versionId}"` } };
+  return call(place, { name: "fhirUpdate", method, path, template, body, ...headers });
 }
 
 /** `DELETE /{version}/{resourceType}/{id}` */

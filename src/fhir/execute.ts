@@ -69,7 +69,8 @@ async function executed(
 ): Promise<Done> {
   signal?.throwIfAborted();
   if (strict) await refuseUndeclared(version, task);
-  const first = await access(signal);
+  const given = access(signal);
+  const first = given instanceof Promise ? await given : given; // most tokens are in memory
   let attempt = 1;
   let answer = await sender.send(first.on(call), { signal });
   seen?.(answer);

@@ -36,11 +36,11 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
 
   const { status } = answer;
   const body = lossless ? parse(answer) : parseJson(answer.text);
-  const refusal = readRefusal(answer, body);
   const isSuccess = status >= 200 && status < 300;
-  const read = isSuccess ? readSuccess(task, status, body, answer, refusal.type) : null;
+  const read = isSuccess ? readSuccess(task, status, body, answer) : null;
   if (read !== null && typeof read !== "string") return read;
 
+  const refusal = readRefusal(answer, body);
   const details = { status, facts: { issues: issuesIn(body) } };
   switch (refusal.type) {
     case "credentialsRefused":
@@ -91,14 +91,8 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
 }
 
 /** Reads a successful response; returns a description of what it lacks if it is incomplete. */
-function readSuccess(
-  task: Operation,
-  status: number,
-  body: unknown,
-  answer: Answer,
-  refusal: string,
-): FhirResponse | string {
-  const nothing = answer.text.trim() === "" && status !== 206;
+function readSuccess(task: Operation, status: number, body: unknown, answer: Answer): FhirResponse | string {
+  const nothing = status !== 206 && isBlank(answer.text);
   switch (task.expects) {
     case "resource": {
       const writes = task.interaction === "create" || task.interaction === "update";
@@ -117,12 +111,17 @@ function readSuccess(
         : wanted(task);
     case "yes":
       // An empty response is a success here. A failure contains issues, and an HTML page is that of a login.
-      return nothing || (isObject(body) && refusal === "inDoubt" && !namesAnError(body))
+      return nothing ||
+        (isObject(body) && readRefusal(answer, body).type === "inDoubt" && !namesAnError(body))
         ? { type: "done", resource: null }
         : wanted(task);
     default:
       return task.expects satisfies never;
   }
+}
+
+function isBlank(text: string): boolean {
+  return !/\S/.test(text);
 }
 
 function wanted({ expects, resourceType, id }: Operation): string {

@@ -119,7 +119,9 @@ export function resourceVerbs({ place, performer, clock, ending }: VerbParts, fi
 
     async read(resourceType, id, options) {
       checkAddress("read the resource", resourceType, id);
-      return readOne(resourceType, id, signalOf("read the resource", options));
+      const signal = signalOf("read the resource", options);
+      const call = calls.readResourceCall(place, resourceType, id);
+      return resourceOf(await execute(performer, reading(resourceType, id), call, signal));
     },
 
     async vread(resourceType, id, versionId, options) {

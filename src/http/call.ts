@@ -69,13 +69,13 @@ class DescribedCall implements Call {
   readonly headers: Readonly<Record<string, string>>;
   declare readonly body?: string;
 
-  constructor(call: CallFields) {
+  constructor(call: CallFields, headers: Call["headers"]) {
     this.name = call.name;
     this.endpoint = call.endpoint;
     this.method = call.method;
     this.url = call.url;
     this.template = call.template;
-    this.headers = call.headers;
+    this.headers = headers;
     if (call.body !== undefined) this.body = call.body;
   }
 
@@ -89,9 +89,12 @@ printAs(DescribedCall.prototype, ({ name, method, template }) => `Call(${name}: 
 /** The parameter of {@link describeCall}: a call whose body may be undefined. */
 export type CallFields = Omit<Call, "body"> & { readonly body?: string | undefined };
 
-/** Makes a {@link Call} that does not leak its URL, headers and body when it is printed or serialised. */
-export function describeCall(call: CallFields): Call {
-  return new DescribedCall(call);
+/**
+ * Makes a {@link Call} that does not leak its URL, headers and body when it is printed or serialised. `headers`: instead
+ * of those of the given call.
+ */
+export function describeCall(call: CallFields, headers: Call["headers"] = call.headers): Call {
+  return new DescribedCall(call, headers);
 }
 
 /** Joins a base, which may end in slashes, and a path that starts with one. */

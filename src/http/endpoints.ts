@@ -9,7 +9,6 @@ import { causeInWords, type Cause } from "../errors.ts";
 import type { Answer, Call, Endpoint, Unanswered } from "./call.ts";
 import { nextStepAfter } from "../next-step.ts";
 import { printed, troubleOf } from "./cause.ts";
-import type { Sender } from "./send.ts";
 
 /** One of 1upHealth's endpoints, as this process has seen it. */
 export interface EndpointHealth {
@@ -46,7 +45,8 @@ interface Seen {
   /** When it was last down, on `clock.monotonic()`. */
   downAt: number;
   failures: number;
-  lastSuccess: Date | null;
+  /** Ms since 1970. */
+  lastSuccess: number | null;
   lastFailure: Cause | null;
 }
 
@@ -72,23 +72,17 @@ export class Endpoints {
     this.#fingerprint = fingerprint;
   }
 
-  /** The same sender, whose calls are watched. */
-  watch(sender: Sender): Sender {
-    return {
-      ...sender,
-      send: async (call, options) => {
-        const answered = await sender.send(call, options);
-        this.#note(call, answered);
-        return answered;
-      },
-    };
-  }
-
   health(): readonly EndpointHealth[] {
     return (["management", "token", "fhir"] as const).map((endpoint) => {
       const { works, lastSuccess, lastFailure } = this.#seen[endpoint];
       const trouble = this.trouble(endpoint);
-      return { endpoint, works, lastSuccess, lastFailure, nextStep: trouble && nextStepAfter(trouble) };
+      return {
+        endpoint,
+        works,
+        lastSuccess: lastSuccess === null ? null : new Date(lastSuccess),
+        lastFailure,
+        nextStep: trouble && nextStepAfter(trouble),
+      };
     });
   }
 
@@ -98,13 +92,14 @@ export class Endpoints {
     return failures > 0 ? lastFailure : null;
   }
 
-  #note(call: Call, answered: Answer | Unanswered): void {
+  /** Records the outcome of a call. */
+  note(call: Call, answered: Answer | Unanswered): void {
     const seen = this.#seen[call.endpoint];
     const trouble = troubleOf(call, answered);
     const { name, endpoint } = call;
     if (trouble === null) {
       seen.failures = 0;
-      seen.lastSuccess = new Date(this.#clock.now());
+      seen.lastSuccess = answered.type === "answer" ? answered.receivedAt : this.#clock.now();
     } else {
       const cause = printed(trouble.cause, this.#fingerprint);
       if (cause.code === "DEADLINE_PASSED") return; // nothing was sent, and the endpoint was not asked
@@ -112,6 +107,7 @@ export class Endpoints {
       seen.lastFailure = { ...cause, attempt: seen.failures, at: new Date(this.#clock.now()), retryAt: null };
     }
     const works = trouble?.isDown !== true;
+    if (works && seen.works) return;
     const now = this.#clock.monotonic();
     if (!works) seen.downAt = now;
     // An endpoint that answers every other call does not work; a line for each would bury the others.

@@ -13,12 +13,14 @@ import { readingOf } from "./charset.ts";
 import { callCheck, splitUrl } from "./safety.ts";
 import { survey, type JsonBounds } from "./survey.ts";
 import {
+  type LazyRequest,
   networkError,
+  taskOnAbort,
   tooDeep,
   tooMany,
   TransportError,
   type Transport,
-  type TransportRequest,
+  type TransportResponse,
   unknownCharset,
 } from "./transport.ts";
 
@@ -32,6 +34,8 @@ export interface SenderOptions {
    * {@link smallAnswer}.
    */
   readonly maxBytes: number;
+  /** Receives the outcome of each call. */
+  readonly seen?: ((call: Call, answered: Answer | Unanswered) => void) | undefined;
 }
 
 export interface SendOptions {
@@ -70,11 +74,26 @@ const aTimeout: Rule = {
 
 /** @throws {LifecycleError} `INVALID_OPTION` */
 export function createSender(options: SenderOptions): Sender {
-  const { transport, clock, timeoutMs, maxBytes } = options;
+  const { transport, clock, timeoutMs, maxBytes, seen } = options;
   checkValue("create a sender", "timeoutMs", timeoutMs, aTimeout);
   checkValue("create a sender", "maxBytes", maxBytes, whole(1));
   const check = callCheck();
   const bounds = boundsOf(maxBytes);
+
+  function answerTo(
+    { endpoint }: Call,
+    { status, headers, text }: TransportResponse,
+    sentAt: number,
+  ): Answer | Unanswered {
+    const odd = endpoint === "fhir" ? readingOf(headers["content-type"]) : "utf-8";
+    if (typeof odd === "object" && "unknown" in odd)
+      return { type: "lost", cause: unknownCharset(odd.unknown) };
+    const found = isContainer(text) ? survey(text, bounds) : "exact";
+    if (found === "tooMany") return { type: "lost", cause: tooMany(bounds.values) };
+    if (found === "tooDeep") return { type: "lost", cause: tooDeep(bounds.depth) };
+    const isExact = found === "exact";
+    return { type: "answer", status, headers, text, sentAt, receivedAt: clock.now(), isExact };
+  }
 
   return {
     sendsGetBody: transport.sendsGetBody === true,
@@ -88,24 +107,18 @@ export function createSender(options: SenderOptions): Sender {
         attempt.abort();
       });
       const unhear = signal && onAbort(signal, () => attempt.abort());
+      let answered: Answer | Unanswered;
       try {
-        const { status, headers, text } = await transport.send(attempt);
-        const odd = call.endpoint === "fhir" ? readingOf(headers["content-type"]) : "utf-8";
-        if (typeof odd === "object" && "unknown" in odd)
-          return { type: "lost", cause: unknownCharset(odd.unknown) };
-        const seen = isContainer(text) ? survey(text, bounds) : "exact";
-        if (seen === "tooMany") return { type: "lost", cause: tooMany(bounds.values) };
-        if (seen === "tooDeep") return { type: "lost", cause: tooDeep(bounds.depth) };
-        const receivedAt = clock.now();
-        const isExact = seen === "exact";
-        return { type: "answer", status, headers, text, sentAt: attempt.sentAt, receivedAt, isExact };
+        answered = answerTo(call, await transport.send(attempt), attempt.sentAt);
       } catch (error) {
         signal?.throwIfAborted();
-        return unanswered(error, late ? timeoutMs : undefined);
+        answered = unanswered(error, late ? timeoutMs : undefined);
       } finally {
         cancel();
         unhear?.();
       }
+      seen?.(call, answered);
+      return answered;
     },
 
     async close() {
@@ -141,18 +154,20 @@ function isContainer(text: string): boolean {
 }
 
 /** One call in progress, as passed to the transport. It contains secrets, so it prints and serialises without them. */
-class Attempt implements TransportRequest {
+class Attempt implements LazyRequest {
   readonly method: Call["method"];
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   declare readonly body?: string;
   readonly maxBytes: number;
   /** An own property, like all the others: a transport may wrap another one and pass a copy of the request. */
-  readonly signal: AbortSignal;
+  declare readonly signal: AbortSignal;
   readonly onSending: () => boolean;
   /** The latest time at which a byte may have left; until then, the time at which the attempt started. */
   sentAt: number;
-  readonly #controller = new AbortController();
+  #controller: AbortController | undefined;
+  #isAborted = false;
+  #task: (() => void) | undefined;
 
   constructor(call: Call, maxBytes: number, clock: Clock, notAfter: number | undefined) {
     this.method = call.method;
@@ -161,9 +176,9 @@ class Attempt implements TransportRequest {
     if (call.body !== undefined) this.body = call.body;
     this.maxBytes = maxBytes;
     this.sentAt = clock.now();
-    this.signal = this.#controller.signal;
+    Object.defineProperty(this, "signal", lazySignal);
     this.onSending = () => {
-      if (this.signal.aborted) return false;
+      if (this.#isAborted) return false;
       // seam: a-late-call-does-not-leave
       if (notAfter !== undefined && clock.monotonic() > notAfter) return false;
       this.sentAt = clock.now();
@@ -171,14 +186,39 @@ class Attempt implements TransportRequest {
     };
   }
 
+  /** Made when it is read for the first time. */
+  static signalOf(attempt: Attempt): AbortSignal {
+    if (attempt.#controller === undefined) {
+      attempt.#controller = new AbortController();
+      if (attempt.#isAborted) attempt.#controller.abort();
+    }
+    return attempt.#controller.signal;
+  }
+
   abort(): void {
-    this.#controller.abort();
+    if (this.#isAborted) return;
+    this.#isAborted = true;
+    this.#controller?.abort();
+    this.#task?.();
+  }
+
+  [taskOnAbort](task: () => void): void {
+    if (this.#isAborted) task();
+    else this.#task = task;
   }
 
   toJSON(): { method: string; origin: string } {
     return { method: this.method, origin: splitUrl(this.url).origin };
   }
 }
+
+/** One function for all attempts, so that they keep one shape. */
+const lazySignal: PropertyDescriptor & ThisType<Attempt> = {
+  enumerable: true,
+  get() {
+    return Attempt.signalOf(this);
+  },
+};
 
 printAs(Attempt.prototype, ({ method, url }) => `TransportRequest(${method} ${splitUrl(url).origin})`);
 

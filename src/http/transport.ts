@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { onAbort } from "../abort.ts";
 
 export interface TransportRequest {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
@@ -19,6 +20,21 @@ export interface TransportRequest {
   readonly maxBytes: number;
   /** Must be called in the same tick in which the first byte is written. If it returns false, nothing may be sent. */
   readonly onSending: () => boolean;
+}
+
+/** The key under which a request accepts a task for its abort; an AbortSignal costs more than the rest of a request. */
+export const taskOnAbort: unique symbol = Symbol("taskOnAbort");
+
+/** A request that makes its signal only for those who read it. */
+export interface LazyRequest extends TransportRequest {
+  /** Runs `task` once when the caller no longer waits. */
+  [taskOnAbort](task: () => void): void;
+}
+
+/** Runs `task` once when the caller no longer waits; at most one task for a request. */
+export function onRequestAbort(request: TransportRequest | LazyRequest, task: () => void): void {
+  if (taskOnAbort in request) request[taskOnAbort](task);
+  else onAbort(request.signal, task);
 }
 
 /** A completely read answer. */

@@ -4,7 +4,6 @@
  * @module
  */
 import { Agent, type Dispatcher } from "undici";
-import { onAbort } from "../abort.ts";
 import { check, whole, withMethods, type Rules } from "../checks.ts";
 import { LifecycleError } from "../errors.ts";
 import { textOf } from "./charset.ts";
@@ -13,6 +12,7 @@ import {
   aborted,
   heldBack,
   networkError,
+  onRequestAbort,
   tooBig,
   TransportError,
   type Transport,
@@ -113,8 +113,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   begin(dispatcher: Pick<Dispatcher, "dispatch">): void {
-    const { method, url, headers, body = null, signal } = this.#request;
-    onAbort(signal, () => this.#fail(aborted(this.#sent)));
+    const { method, url, headers, body = null } = this.#request;
+    onRequestAbort(this.#request, () => this.#fail(aborted(this.#sent)));
     if (this.#settled) return;
     const { origin, path } = splitUrl(url);
     // Without the header any coding of the answer would be acceptable (RFC 9110, 12.5.3), and none is decoded here.

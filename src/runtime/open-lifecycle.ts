@@ -133,13 +133,13 @@ async function openEngine(
     const limits = await LimitsInForce.open({ record, configured, lanes, paused, clock, logger, seen });
     await outbox.configure();
     const endpoints = new Endpoints(clock, logger, (text) => keys.sealer.textPrint(text));
-    const ownSender = createSender({
+    const sender = createSender({
       transport: unseenTransport(settings.transport ?? defaultTransport(), recorder),
       clock,
       timeoutMs,
       maxBytes: settings.maxAnswerBytes,
+      seen: (call, answered) => endpoints.note(call, answered),
     });
-    const sender = endpoints.watch(ownSender);
     const engine: Engine = {
       settings,
       clock,

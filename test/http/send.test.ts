@@ -175,7 +175,37 @@ describe("send()", () => {
     await sender({ transport }).send(secretCall("https://a.example"));
     const copy = sent[1];
     expect(copy?.signal).toBeInstanceOf(AbortSignal);
+    expect(copy?.signal).toBe(sent[0]?.signal);
     expect(copy?.onSending()).toBe(true);
+  });
+
+  it("aborts a signal that the transport reads before or after the caller stops waiting", async () => {
+    const stop = new AbortController();
+    const seen: boolean[] = [];
+    const transport: Transport = {
+      async send(request) {
+        const copy = { ...request };
+        stop.abort("enough");
+        seen.push(request.signal.aborted, { ...request }.signal.aborted, copy.signal.aborted);
+        throw new TransportError("x", { sent: false, code: "X" });
+      },
+    };
+    const sent = sender({ transport }).send(secretCall("https://a.example"), { signal: stop.signal });
+    await expect(sent).rejects.toBe("enough");
+    expect(seen).toEqual([true, true, true]);
+
+    const late = new AbortController();
+    const reading: Transport = {
+      async send(request) {
+        late.abort("late");
+        seen.push(request.signal.aborted); // never read before
+        throw new TransportError("x", { sent: false, code: "X" });
+      },
+    };
+    await expect(
+      sender({ transport: reading }).send(secretCall("https://a.example"), { signal: late.signal }),
+    ).rejects.toBe("late");
+    expect(seen.at(-1)).toBe(true);
   });
 
   it("counts an error that is not the transport's own as lost", async () => {

@@ -130,7 +130,7 @@ function shutOut(waitMs: number): LifecycleError {
 
 function tokensOf({ tokens }: FhirParts, id: string): TokenSource {
   return {
-    get: (signal) => tokens.get(id, { signal }),
+    get: (signal) => tokens.inMemory(id) ?? tokens.get(id, { signal }),
     rejected: (token, signal) => tokens.rejected(id, token, { signal }),
   };
 }

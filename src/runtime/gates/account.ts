@@ -164,8 +164,7 @@ export class Account {
    */
   async enter(call: GatedCall, permit: Permit): Promise<Blocked | null> {
     if (this.#board.ageMs > tooStaleMs) await this.refresh();
-    else if (this.#board.ageMs > staleMs) void this.refresh(); // in time for the next call
-    this.#parts.refuseLost();
+    if (this.enterAtOnce(permit)) return null;
     for (const name of this.#board.isQuiet ? [] : gatesBefore[call]) {
       if (name === "region") await this.#region.tryAgain();
       const gate = this.#board.gate(name);
@@ -177,9 +176,27 @@ export class Account {
       await this.leave(permit);
       return blocked;
     }
+    this.#admit(permit);
+    return null;
+  }
+
+  /**
+   * Admits a call like {@link enter} if that needs no wait: no gate is shut, and the last read is fresh.
+   * @throws {LifecycleError} `STORE_UNUSABLE`
+   */
+  enterAtOnce(permit: Permit): boolean {
+    const { ageMs } = this.#board;
+    if (ageMs > tooStaleMs) return false;
+    if (ageMs > staleMs) void this.refresh(); // in time for the next call
+    this.#parts.refuseLost();
+    if (!this.#board.isQuiet) return false;
+    this.#admit(permit);
+    return true;
+  }
+
+  #admit(permit: Permit): void {
     permit.enteredAt = this.#parts.clock.monotonic();
     permit.secret = this.#credentials.key;
-    return null;
   }
 
   /** The secret was refused when this process last presented it: another process may have a valid one, and goes first. */
@@ -195,6 +212,13 @@ export class Account {
     const limited = shut === "exchange" ? { ...outcome, mostMs: this.#outage.mostMs(permit) } : outcome;
     if (shut !== null || permit.tries.size > 0) await this.#concluded(call, limited, permit, shut);
     return "shared";
+  }
+
+  /** Records an outcome like {@link recordOutcome} if it changes no gate. */
+  recordAtOnce(call: GatedCall, { type }: Outcome, permit: Permit): boolean {
+    if (permit.tries.size > 0 || neutralFor(call) !== null || shutBy(call, type) !== null) return false;
+    if (type !== "notSent") this.#holding.sent();
+    return true;
   }
 
   /**

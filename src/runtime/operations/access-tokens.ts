@@ -26,6 +26,8 @@ import { blockedUser, notUsable } from "../engine/user-errors.ts";
 export interface AccessTokens {
   /** A working token. */
   get(id: string, options?: WaitOptions): Promise<string>;
+  /** The same at once, if it is in memory. */
+  inMemory(id: string): string | undefined;
   /** 1upHealth answered 401 to `token`: returns another token that works. */
   rejected(id: string, token: string, options?: WaitOptions): Promise<string>;
   /** Drops the user's token from memory. */
@@ -84,6 +86,12 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
       cache.set(user.id, { token, grantedAt, renewAt: refreshAt(user, settings.windowMs), state });
     }
     return token.reveal();
+  }
+
+  function inMemory(id: string): string | undefined {
+    engine.refuseLost();
+    const hit = cache.get(id);
+    return hit !== undefined && clock.latest(hit.grantedAt) < hit.renewAt ? hit.token.reveal() : undefined;
   }
 
   /** A token without waiting for a call, or `null`. Each caller then waits with its own deadline. */
@@ -158,10 +166,10 @@ export function createAccessTokens(engine: Engine, withDeadline: WithDeadline): 
   }
 
   return {
+    inMemory,
     async get(id, options) {
-      engine.refuseLost();
-      const hit = cache.get(id);
-      if (hit !== undefined && clock.latest(hit.grantedAt) < hit.renewAt) return hit.token.reveal();
+      const hit = inMemory(id);
+      if (hit !== undefined) return hit;
       return withDeadline(options, async (wait) => {
         wait.signal.throwIfAborted();
         return (await readOnce(id)) ?? waitForToken(id, wait);

@@ -9,7 +9,7 @@ import type { Answer, Call, Unanswered } from "../../http/call.ts";
 import { causeOf, printed } from "../../http/cause.ts";
 import type { Lane } from "../../store/contract.ts";
 import type { Hold } from "../../store/envelope.ts";
-import type { Blocked, Outcome } from "../gates/account.ts";
+import type { Blocked, Outcome, Permit } from "../gates/account.ts";
 import { untilGivenUp } from "../engine/deadline.ts";
 import { laneOfCalls, type Engine } from "../engine/engine.ts";
 import { findUser } from "../engine/load-user.ts";
@@ -60,37 +60,37 @@ async function callOnce<T extends Outcome>(
   limited: LimitedCall<T>,
 ): Promise<LimitedOutcome<T>> {
   const { account, guard, sender } = engine;
-  const { gated, about, lane, signal, describe, read, notAfter: ownEnd = Infinity } = limited;
+  const { gated, about, lane, signal, describe, notAfter: ownEnd = Infinity } = limited;
   const permit = account.permitFor(about);
-  const stop = await stopOfCall(engine, limited);
+  const isFhir = gated === "fhir";
+  const stop = isFhir ? null : await stopOfCall(engine, limited);
   if (stop !== null) throw stop;
-  const blocked = await account.enter(gated, permit);
+  const isOpen = account.enterAtOnce(permit);
+  if (isOpen && isFhir && guard.limits.fhir === null) return sendAtOnce(engine, limited, permit);
+  const blocked = isOpen ? null : await account.enter(gated, permit);
   if (blocked !== null) return { ...blocked, type: "shut" };
   const served = lane && engine.lanes.join(); // users in the lanes go first, so a process has to serve them
   let outcome: LimitedOutcome<T> | LifecycleError;
   try {
     outcome = await guard.spend<LimitedOutcome<T> | LifecycleError>(
-      gated === "fhir" ? "fhir" : "management",
+      isFhir ? "fhir" : "management",
       () => lane && laneOfCalls(engine, lane),
       async (slotEnd) => {
         // A gate may have closed, or a pause begun, while this call waited for its slot.
-        const stop = await stopOfCall(engine, limited);
+        const stop = isFhir ? null : await stopOfCall(engine, limited);
         if (stop !== null) return { slot: "givenBack", value: stop };
-        const shut = await account.enter(gated, permit);
+        const shut = account.enterAtOnce(permit) ? null : await account.enter(gated, permit);
         if (shut !== null) return { slot: "givenBack", value: { ...shut, type: "shut" } };
         const call = describe();
         const notAfter = Math.min(slotEnd, ownEnd);
         const { recorder } = engine;
         const answer =
-          recorder === null || gated === "fhir" // FHIR operations report themselves
+          recorder === null || isFhir // FHIR operations report themselves
             ? await sender.send(call, { notAfter, signal })
             : await reported(recorder, call, () => sender.send(call, { notAfter, signal }));
-        const value = answer.type === "answer" ? read(answer) : answer;
+        const value = outcomeOf(engine, limited, call, answer);
         await account.recordOutcome(gated, value, permit);
-        return {
-          slot: slotFate(answer.type),
-          value: { ...value, ...whyItFailed(engine, call, answer, value) },
-        };
+        return { slot: slotFate(answer.type), value };
       },
       signal,
     );
@@ -104,12 +104,38 @@ async function callOnce<T extends Outcome>(
   return isOutdated ? callOnce(engine, limited) : outcome;
 }
 
+/** A call that needs no slot, while no gate is shut: nothing has to be waited for. */
+async function sendAtOnce<T extends Outcome>(
+  engine: Engine,
+  limited: LimitedCall<T>,
+  permit: Permit,
+): Promise<LimitedOutcome<T>> {
+  const { account, guard, sender } = engine;
+  const { gated, signal, notAfter: ownEnd = Infinity } = limited;
+  const call = limited.describe();
+  const notAfter = Math.min(guard.ask("fhir", null).notAfter, ownEnd);
+  const answer = await sender.send(call, { notAfter, signal });
+  const outcome = outcomeOf(engine, limited, call, answer);
+  if (!account.recordAtOnce(gated, outcome, permit)) await account.recordOutcome(gated, outcome, permit);
+  return outcome;
+}
+
+function outcomeOf<T extends Outcome>(
+  engine: Engine,
+  { read }: LimitedCall<T>,
+  call: Call,
+  answer: Answer | Unanswered,
+): LimitedOutcome<T> {
+  const value = answer.type === "answer" ? read(answer) : answer;
+  const failedCall = whyItFailed(engine, call, answer, value);
+  return failedCall === null ? value : { ...value, failedCall };
+}
+
 /** Why the call must not leave now: an operator has stopped it, or what is stopped cannot be read. Never rejects. */
 async function stopOfCall<T extends Outcome>(
   engine: Engine,
-  { gated, lane, subject }: LimitedCall<T>,
+  { lane, subject }: LimitedCall<T>,
 ): Promise<LifecycleError | null> {
-  if (gated === "fhir") return null;
   try {
     await knowPauses(engine);
     const hold = subject === undefined ? null : await holdOf(engine, subject);
@@ -136,9 +162,9 @@ function whyItFailed(
   call: Call,
   answer: Answer | Unanswered,
   outcome: Outcome,
-): { readonly failedCall?: Cause } {
+): Cause | null {
   const failed = causeOf(call, answer, outcome);
-  if (failed === null) return {};
+  if (failed === null) return null;
   const cause = printed(failed, (text) => sealer.textPrint(text));
-  return { failedCall: { ...cause, attempt: 1, at: new Date(clock.now()), retryAt: null } };
+  return { ...cause, attempt: 1, at: new Date(clock.now()), retryAt: null };
 }
