@@ -200,6 +200,20 @@ export function because(error: LifecycleError, failedCall: Cause): LifecycleErro
   return Object.assign(error, { failedCall });
 }
 
+/** The same error after a call was tried several times, as its message then tells. */
+export function tried(error: LifecycleError, times: number): LifecycleError {
+  if (times < 2) return error;
+  const { code, message, retryable, retryAfterMs, status, failedCall, facts, cause } = error;
+  return new LifecycleError(code, `${message}; tried ${times} times`, {
+    retryable,
+    retryAfterMs,
+    status,
+    failedCall: failedCall && { ...failedCall, attempt: failedCall.attempt + times - 1 },
+    facts,
+    ...(cause !== undefined && { cause }),
+  });
+}
+
 /**
  * Formats an error for a log: a `LifecycleError` in full, any other by name and code only, because its message may
  * quote what was sent, a URL or text that did not parse.

@@ -19,6 +19,7 @@ import { checkVersion } from "./checks.ts";
 import type { FhirClient } from "./fhir-client.ts";
 import { pageVerbs } from "./pages/page-verbs.ts";
 import type { Report, VerbParts } from "./execute.ts";
+import { aRetryCount } from "./repeat.ts";
 import { resourceVerbs } from "./resource-verbs.ts";
 import type { FhirVersion } from "./fhir-version.ts";
 
@@ -42,6 +43,12 @@ export interface FhirClientOptions<V extends FhirVersion> {
    * @default true
    */
   readonly lossless?: boolean | undefined;
+  /**
+   * How often a read, a search, or a page of a walk is repeated after a failure that may pass, 0 to 100; a call can
+   * ask for another number. Creates, updates and deletes are never repeated.
+   * @default 3, and 5 for each page of a walk
+   */
+  readonly retries?: number | undefined;
   /** Sends the calls. @default undiciTransport(), or fetchTransport() where undici does not run (Bun) */
   readonly transport?: Transport | undefined;
   /** The timeout of a call, ms. @default 30_000 */
@@ -73,6 +80,7 @@ const rules: Rules<FhirClientOptions<FhirVersion>> = {
   api: { must: "a URL", holds: (value) => typeof value === "string" && URL.canParse(value) },
   strict: aSwitch,
   lossless: aSwitch,
+  retries: aRetryCount,
   transport: anything,
   timeoutMs: anything,
   maxAnswerBytes: whole(leastAnswerBytes, mostAnswerBytes),
@@ -111,12 +119,13 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
   const parts: VerbParts = {
     place: { api, version },
     clock,
-    ending: options.signal ?? new AbortController().signal,
     performer: {
       version,
       access: token === undefined ? asClient(given(client)) : withTokens(token),
       clock,
       sender: options.sender ?? ownSender(options, clock),
+      ending: options.signal ?? new AbortController().signal,
+      retries: options.retries,
       strict: options.strict ?? false,
       lossless: options.lossless ?? true,
       report: options.report,
@@ -124,7 +133,7 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
   };
   const pages = pageVerbs(parts);
   const resources = resourceVerbs(parts, async (type, params, signal) => {
-    const page = await pages.search(type, params, { signal });
+    const page = await pages.search(type, params, { signal, retries: 0 }); // its caller searches again
     // If two resources are too big for one page, the first page leads to the second.
     const isCut = page.resources.length === 1 && page.nextCursor !== undefined;
     const next = isCut ? await page.next({ signal }) : null;

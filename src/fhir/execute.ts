@@ -16,6 +16,7 @@ import type { FhirPlace } from "./calls.ts";
 import { capabilitiesOf, undeclared } from "./capabilities.ts";
 import { readResponse, type FhirResponse } from "./fhir-response.ts";
 import type { Operation } from "./operation.ts";
+import { repeated, type Repetition } from "./repeat.ts";
 import type { FhirVersion } from "./fhir-version.ts";
 
 /** The parts that calls are executed with. */
@@ -24,6 +25,10 @@ export interface Executor {
   readonly access: Auth;
   readonly sender: Pick<Sender, "send">;
   readonly clock: Clock;
+  /** Aborts the waits of all calls. */
+  readonly ending: AbortSignal;
+  /** Repetitions of a call that changes nothing, if the caller asks for no other number. */
+  readonly retries: number | undefined;
   /** Reject calls that 1upHealth does not declare, before they are sent. */
   readonly strict: boolean;
   /** Remember the digits of numbers that are read. */
@@ -42,22 +47,27 @@ export interface VerbParts {
   readonly place: FhirPlace;
   readonly performer: Executor;
   readonly clock: Clock;
-  /** Aborts the waits of all calls. */
-  readonly ending: AbortSignal;
 }
 
 export type Done = Extract<FhirResponse, { type: "done" }>;
 
-/** @throws {LifecycleError} see `FhirClient` */
+/**
+ * @param repetition of a call that changes nothing; without it the call is made once
+ * @throws {LifecycleError} see `FhirClient`
+ */
 export function execute(
   executor: Executor,
   task: Operation,
   call: Call,
   signal: AbortSignal | undefined,
+  repetition?: Repetition,
 ): Promise<Done> {
   const { report } = executor;
-  if (report === undefined) return executed(executor, task, call, signal);
-  return report(call, (seen) => executed(executor, task, call, signal, seen));
+  const run = (seen?: Seen): Promise<Done> => {
+    const once = (): Promise<Done> => executed(executor, task, call, signal, seen);
+    return repetition === undefined ? once() : repeated(executor, repetition, signal, once);
+  };
+  return report === undefined ? run() : report(call, run);
 }
 
 async function executed(

@@ -14,6 +14,22 @@ export interface FhirCallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Options of calls that read, and are therefore repeated after a failure that may pass. */
+export interface FhirReadOptions extends FhirCallOptions {
+  /**
+   * How often the call is repeated when there was no connection, or the response was lost, cut, empty, a 5xx or a 429,
+   * 0 to 100. The pauses grow, and are at least what the server asks for with `Retry-After`.
+   * @default that of the client: 3, and 5 for each page of a walk
+   */
+  readonly retries?: number | undefined;
+  /**
+   * The time for all repetitions, ms: none begins later than this after the call, or `Infinity`. If the server asks for
+   * a longer wait, the call fails at once with `retryAfterMs`.
+   * @default 30_000; a walk waits for up to ten minutes before each repetition of a page
+   */
+  readonly waitMs?: number | undefined;
+}
+
 /** How to find a created resource again if the response to its creation was lost. */
 export type FindBy =
   /** One of its own identifiers, `"system|value"`, that no other resource of its type has. */
@@ -50,7 +66,7 @@ export interface UpdateOptions extends FhirCallOptions {
 }
 
 /** Options of calls that return pages. */
-export interface PageOptions extends FhirCallOptions {
+export interface PageOptions extends FhirReadOptions {
   /** Start at this page: `nextCursor` of a page, or `cursor` of a walk, of the same search. */
   readonly cursor?: string | undefined;
 }
@@ -94,7 +110,8 @@ export type WalkOf<V extends FhirVersion, R = FhirResources[V]> = FhirWalk<R, Pa
  *   retryable if it contains no JSON object (truncated, empty, a page of a proxy)
  * - `ANSWER_TOO_BIG` beyond `maxAnswerBytes`
  *
- * After a 401 the call is repeated once with another token. Numbers keep their digits: `1.50` is read as `1.5` and
+ * Reads and searches are repeated after a failure that may pass, see {@link FhirReadOptions}; `failedCall.attempt` and the
+ * message of the error then tell how often it was tried. After a 401 the call is repeated once with another token. Numbers keep their digits: `1.50` is read as `1.5` and
  * written as `1.50`, see `parseFhirJson()`. No call takes a URL: fetch the content of an attachment yourself, without
  * the token.
  */
@@ -143,7 +160,7 @@ export interface FhirClient<V extends FhirVersion> {
   read<T extends ResourceType<V>>(
     resourceType: T,
     id: string,
-    options?: FhirCallOptions,
+    options?: FhirReadOptions,
   ): Promise<ResourceOf<V, T>>;
   /**
    * Reads one version of a resource, by its `meta.versionId`.
@@ -164,7 +181,7 @@ export interface FhirClient<V extends FhirVersion> {
     resourceType: T,
     id: string,
     versionId: string,
-    options?: FhirCallOptions,
+    options?: FhirReadOptions,
   ): Promise<ResourceOf<V, T>>;
   /**
    * The versions of a resource, newest first; without an id, those of all resources of the type (dstu2, stu3).

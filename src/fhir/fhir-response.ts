@@ -7,6 +7,7 @@ import { LifecycleError, type ErrorCode, type LifecycleErrorDetails } from "../e
 import { readRefusal } from "../http/answer.ts";
 import type { Answer, Unanswered } from "../http/call.ts";
 import { field, isObject, parseJson, text, type JsonObject } from "../http/json.ts";
+import { retryAfterMs } from "../http/retry-after.ts";
 import { sizeRuleIn } from "../http/transport.ts";
 import { readBundle, type PageContent } from "./pages/read-bundle.ts";
 import { isResourceId } from "./checks.ts";
@@ -81,8 +82,10 @@ export function readResponse(task: Operation, answer: Answer | Unanswered, lossl
   const isNo = status >= 400 && status < 500 && status !== 408 && status !== 425;
   if (isNo || (isSuccess && task.expects === "yes" && namesAnError(body)))
     return failed(task, "FHIR_REFUSED", `1upHealth refused it (${status}${codes(body)})`, details);
-  if (status >= 500 || status === 408 || status === 425)
-    return unclear(task, "UNAVAILABLE", `1upHealth answered ${status}`, details);
+  if (status >= 500 || status === 408 || status === 425) {
+    const waitMs = task.doubt === undefined ? namedMs(answer) : undefined;
+    return unclear(task, "UNAVAILABLE", `1upHealth answered ${status}`, { ...details, retryAfterMs: waitMs });
+  }
   const id = task.interaction === "create" ? idFrom(answer, task.resourceType) : undefined;
   const facts = { ...details.facts, ...(id !== undefined && { id }) };
   const rule = `the answer (${status}) must hold ${read ?? wanted(task)}, got something else`;
@@ -171,6 +174,14 @@ function namesAnError(body: unknown): boolean {
 function codes(body: unknown): string {
   const names = new Set(issuesIn(body).map((issue) => issue.code ?? "unknown"));
   return names.size > 0 ? `: ${[...names].join(", ")}` : "";
+}
+
+/** What `Retry-After` asks for; fields about a limit are no reason to wait after a failure. */
+function namedMs({ headers, receivedAt }: Answer): number | undefined {
+  const given = ["retry-after", "date"].flatMap((name) =>
+    Object.hasOwn(headers, name) ? [[name, headers[name] ?? ""]] : [],
+  );
+  return retryAfterMs(Object.fromEntries(given) as Record<string, string>, receivedAt);
 }
 
 /** A response that was lost, or not read to its end. */

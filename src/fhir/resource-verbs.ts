@@ -33,17 +33,24 @@ import {
 } from "./checks.ts";
 import { checkFindBy, recoverCreate, paramsOf, type Find } from "./recover-create.ts";
 import { readableWithin, waitUntilReadable } from "./read-after-write.ts";
-import type { CreateOptions, FhirCallOptions, OperationOptions, UpdateOptions } from "./fhir-client.ts";
+import type {
+  CreateOptions,
+  FhirCallOptions,
+  FhirReadOptions,
+  OperationOptions,
+  UpdateOptions,
+} from "./fhir-client.ts";
 import { execute, refuseUndeclared, type Done, type VerbParts } from "./execute.ts";
 import { pairsOf, queryOf } from "./query.ts";
 import { creating, deleting, operating, permitting, reading, searching, updating } from "./operation.ts";
+import { ofCall, readRules, repetitionOf } from "./repeat.ts";
 import type { FhirVersion } from "./fhir-version.ts";
 
 /** See `FhirClient`, which adds the types. */
 export interface ResourceVerbs {
   create(resource: object, options?: CreateOptions): Promise<JsonObject>;
-  read(resourceType: string, id: string, options?: FhirCallOptions): Promise<JsonObject>;
-  vread(resourceType: string, id: string, versionId: string, options?: FhirCallOptions): Promise<JsonObject>;
+  read(resourceType: string, id: string, options?: FhirReadOptions): Promise<JsonObject>;
+  vread(resourceType: string, id: string, versionId: string, options?: FhirReadOptions): Promise<JsonObject>;
   update(resource: object, options?: UpdateOptions): Promise<JsonObject>;
   delete(resourceType: string, id: string, options?: FhirCallOptions): Promise<void>;
   operation(name: string, options?: OperationOptions<FhirVersion>): Promise<JsonObject | null>;
@@ -51,11 +58,11 @@ export interface ResourceVerbs {
   unshare(patientId: string, oneupUserId: number, options?: FhirCallOptions): Promise<void>;
 }
 
-const ofCall: Rules<FhirCallOptions> = { signal: aSignal };
-const ofCreate: Rules<CreateOptions> = { ...ofCall, findBy: anything, untilReadable: anything };
-const ofUpdate: Rules<UpdateOptions> = { ...ofCall, ifMatch: aSwitch, method: among("PUT", "POST") };
+const callRules: Rules<FhirCallOptions> = { signal: aSignal };
+const ofCreate: Rules<CreateOptions> = { ...callRules, findBy: anything, untilReadable: anything };
+const ofUpdate: Rules<UpdateOptions> = { ...callRules, ifMatch: aSwitch, method: among("PUT", "POST") };
 const ofOperation: Rules<OperationOptions<FhirVersion>> = {
-  ...ofCall,
+  ...callRules,
   resourceType: anything,
   id: anything,
   params: anything,
@@ -63,8 +70,9 @@ const ofOperation: Rules<OperationOptions<FhirVersion>> = {
 };
 
 /** @param find searches for resources with the client */
-export function resourceVerbs({ place, performer, clock, ending }: VerbParts, find: Find): ResourceVerbs {
+export function resourceVerbs({ place, performer, clock }: VerbParts, find: Find): ResourceVerbs {
   const { version } = place;
+  const { ending } = performer;
 
   async function readOne(type: string, id: string, signal: AbortSignal | undefined): Promise<JsonObject> {
     const call = calls.readResourceCall(place, type, id);
@@ -119,9 +127,12 @@ export function resourceVerbs({ place, performer, clock, ending }: VerbParts, fi
 
     async read(resourceType, id, options) {
       checkAddress("read the resource", resourceType, id);
-      const signal = signalOf("read the resource", options);
+      const checked = check("read the resource", options, readRules);
       const call = calls.readResourceCall(place, resourceType, id);
-      return resourceOf(await execute(performer, reading(resourceType, id), call, signal));
+      const repetition = repetitionOf(checked, performer.retries, ofCall);
+      return resourceOf(
+        await execute(performer, reading(resourceType, id), call, checked.signal, repetition),
+      );
     },
 
     async vread(resourceType, id, versionId, options) {
@@ -130,7 +141,9 @@ export function resourceVerbs({ place, performer, clock, ending }: VerbParts, fi
       checkResourceId(words, versionId, "a versionId");
       const call = calls.readVersionCall(place, resourceType, id, versionId);
       const task = reading(resourceType, id, "vread");
-      return resourceOf(await execute(performer, task, call, signalOf(words, options)));
+      const checked = check(words, options, readRules);
+      const repetition = repetitionOf(checked, performer.retries, ofCall);
+      return resourceOf(await execute(performer, task, call, checked.signal, repetition));
     },
 
     async update(given, options) {
@@ -193,7 +206,7 @@ function checkAddress(words: string, resourceType: string, id: string): void {
 }
 
 function signalOf(words: string, options: FhirCallOptions | undefined): AbortSignal | undefined {
-  return check(words, options, ofCall).signal;
+  return check(words, options, callRules).signal;
 }
 
 /** The version of a resource that an update may replace, safe for a header. */

@@ -82,11 +82,11 @@ describe.each(Object.entries(unreadable))("a success that cannot be read: %s", (
     expect([asked(), refused()]).toEqual([10, 0]);
   });
 
-  it("is a retryable error of a read and a search, and proves nothing about the token", async () => {
+  it("is asked for four times by a read and a search, and proves nothing about the token", async () => {
     const { fhir, asked, refused } = client(answer, true);
     expect(await errorOf(fhir.read("Patient", "p0"))).toMatchObject({ retryable: true });
     expect(await errorOf(fhir.search("Patient"))).toMatchObject({ retryable: true });
-    expect([asked(), refused()]).toEqual([2, 0]);
+    expect([asked(), refused()]).toEqual([8, 0]);
   });
 
   it("leaves a create in doubt", async () => {

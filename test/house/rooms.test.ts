@@ -37,7 +37,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     http: ["base", "clock", "faults", "options", "state", "handler.ts", "sandbox.ts", "sandbox-server.ts"],
   },
   "src/fhir": {
-    pages: ["calls.ts", "checks.ts", "execute.ts", "fhir-client.ts", "operation.ts", "query.ts"],
+    pages: ["calls.ts", "checks.ts", "execute.ts", "fhir-client.ts", "operation.ts", "query.ts", "repeat.ts"],
   },
   "src/opentelemetry": {},
   "src/http": {},

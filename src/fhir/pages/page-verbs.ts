@@ -4,7 +4,7 @@
  * @module
  */
 import { pageCall } from "../calls.ts";
-import { anything, aSignal, check, whole, type Rules } from "../../checks.ts";
+import { anything, check, whole, type Rules } from "../../checks.ts";
 import { checkResourceId, checkType } from "../checks.ts";
 import { placeAt, startOf, type Search } from "./cursor.ts";
 import type { CountOptions, PageOptions } from "../fhir-client.ts";
@@ -14,7 +14,8 @@ import { halving } from "./halving.ts";
 import { execute, type VerbParts } from "../execute.ts";
 import { longestPage, pairsOf, type Pairs, type SearchParams } from "../query.ts";
 import { lookingBack, readingEverything, searching, type Operation } from "../operation.ts";
-import { createWalk, patient, type AnyWalk } from "./fhir-walk.ts";
+import { ofCall, ofWalk, readRules, repetitionOf, type Repetition } from "../repeat.ts";
+import { createWalk, type AnyWalk } from "./fhir-walk.ts";
 
 /** See `FhirClient`, which adds the types. */
 export interface PageVerbs {
@@ -24,74 +25,88 @@ export interface PageVerbs {
   everything(patientId: string, options?: CountOptions): AnyWalk;
 }
 
-const ofPage: Rules<PageOptions> = { signal: aSignal, cursor: anything };
+const ofPage: Rules<PageOptions> = { ...readRules, cursor: anything };
 const ofCount: Rules<CountOptions> = { ...ofPage, count: whole(1, longestPage) };
 
 /** The start of a search. */
 interface Begun {
-  /** Its `load` makes one attempt. */
   readonly source: PageSource;
-  /** Resources per page, if requested. */
-  readonly asked: number | undefined;
   readonly start: PagePlace;
   readonly signal: AbortSignal | undefined;
 }
 
-export function pageVerbs({ place, performer, clock, ending }: VerbParts): PageVerbs {
-  function begin(task: Operation, path: string, pairs: Pairs, { cursor, signal }: PageOptions): Begun {
+export function pageVerbs({ place, performer }: VerbParts): PageVerbs {
+  function begin(
+    task: Operation,
+    path: string,
+    pairs: Pairs,
+    usual: Repetition,
+    { cursor, signal, ...how }: PageOptions,
+  ): Begun {
+    const repetition = repetitionOf(how, performer.retries, usual);
     const search: Search = { version: place.version, path, pairs };
     const start = cursor === undefined ? startOf(search) : placeAt(search, cursor);
     const load: Load = async (at, signal) => {
       const call = pageCall(place, at.path, at.query);
-      const { resource, page } = await execute(performer, task, call, signal);
+      const { resource, page } = await execute(performer, task, call, signal, repetition);
       if (resource === null || page === undefined)
         throw new TypeError("Cannot read a page: the response has none"); // and would not be a success
       return { place: at, bundle: resource, content: page };
     };
     const count = pairs.find(([name]) => name === "_count")?.[1];
     const asked = count === undefined ? undefined : Number(count);
-    return { source: { place, search, task: task.words, load }, asked, start, signal };
+    return { source: { place, search, task: task.words, load: halving(load, asked) }, start, signal };
   }
 
-  async function one({ source, asked, start, signal }: Begun): Promise<AnyPage> {
-    return (await firstPage({ ...source, load: halving(source.load, asked) }, start, signal)).page;
+  async function one({ source, start, signal }: Begun): Promise<AnyPage> {
+    return (await firstPage(source, start, signal)).page;
   }
 
-  function all({ source, asked, start, signal }: Begun): AnyWalk {
-    const load = halving(patient(source.load, clock, ending), asked);
-    return createWalk({ ...source, load }, start, signal);
+  function all({ source, start, signal }: Begun): AnyWalk {
+    return createWalk(source, start, signal);
   }
 
-  function search(resourceType: string, params: SearchParams, options: PageOptions | undefined): Begun {
+  function search(
+    resourceType: string,
+    params: SearchParams,
+    usual: Repetition,
+    options: PageOptions | undefined,
+  ): Begun {
     checkType("search", resourceType);
     const words = `search for ${resourceType} resources`;
     const pairs = pairsOf(words, params);
     const task = searching(resourceType, [...new Set(pairs.map(([name]) => name))]);
     const checked = check(words, options, ofPage);
-    return begin(task, `/${resourceType}`, pairs, checked);
+    return begin(task, `/${resourceType}`, pairs, usual, checked);
   }
 
-  function counted(task: Operation, path: string, options: CountOptions | undefined): Begun {
+  function counted(
+    task: Operation,
+    path: string,
+    usual: Repetition,
+    options: CountOptions | undefined,
+  ): Begun {
     const { count, ...checked } = check(task.words, options, ofCount);
-    return begin(task, path, count === undefined ? [] : [["_count", String(count)]], checked);
+    return begin(task, path, count === undefined ? [] : [["_count", String(count)]], usual, checked);
   }
 
   return {
-    search: async (resourceType, params = {}, options) => one(search(resourceType, params, options)),
+    search: async (resourceType, params = {}, options) => one(search(resourceType, params, ofCall, options)),
 
     searchAll: (resourceType, params = {}, options) =>
-      all(search(resourceType, { _count: longestPage, ...params }, options)),
+      all(search(resourceType, { _count: longestPage, ...params }, ofWalk, options)),
 
     async history(resourceType, id, options) {
       checkType("read the history", resourceType);
       const task = lookingBack(resourceType, id);
       if (id !== undefined) checkResourceId(task.words, id);
-      return one(counted(task, `/${resourceType}${id === undefined ? "" : `/${id}`}/_history`, options));
+      const path = `/${resourceType}${id === undefined ? "" : `/${id}`}/_history`;
+      return one(counted(task, path, ofCall, options));
     },
 
     everything(patientId, options) {
       const id = checkResourceId(readingEverything.words, patientId);
-      return all(counted(readingEverything, `/Patient/${id}/$everything`, options));
+      return all(counted(readingEverything, `/Patient/${id}/$everything`, ofWalk, options));
     },
   };
 }

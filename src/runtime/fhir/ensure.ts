@@ -17,11 +17,12 @@ import { isLifecycleError, LifecycleError } from "../../errors.ts";
 import { serialise } from "../../fhir/calls.ts";
 import { checkResource, type Sendable } from "../../fhir/checks.ts";
 import { refuseUndeclared } from "../../fhir/execute.ts";
-import type { CreateOptions, PageOptions } from "../../fhir/fhir-client.ts";
+import type { CreateOptions, FhirReadOptions, PageOptions } from "../../fhir/fhir-client.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import { parseFhirJson } from "../../fhir/lossless-json.ts";
 import { searching } from "../../fhir/operation.ts";
 import type { SearchParams } from "../../fhir/query.ts";
+import { ofCall } from "../../fhir/repeat.ts";
 import { carries } from "../../fhir/recover-create.ts";
 import type { EnsureOptions } from "../../fhir/user-fhir-client.ts";
 import { endSlot, type SlotFate } from "../../guard/guard.ts";
@@ -81,12 +82,15 @@ export async function ensure(
   const { oneupUserId } = (await loadUser(engine, id)).user.position.context;
   const lease = leaseName(String(oneupUserId ?? id), version, resourceType, identifier); // a rename changes the id only
 
-  async function find(signal: AbortSignal): Promise<JsonObject | null> {
+  async function find(
+    signal: AbortSignal,
+    how: FhirReadOptions = { retries: 0 },
+  ): Promise<JsonObject | null> {
     const found: JsonObject[] = [];
     let page: Page | null = await verbs().search(
       resourceType,
       { identifier, _count: mostListed },
-      { signal },
+      { ...how, signal },
     );
     for (; page !== null && found.length < mostListed; page = await page.next({ signal }))
       found.push(...page.resources);
@@ -156,7 +160,9 @@ export async function ensure(
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
       let retryInMs = pauseMs;
       try {
-        const found = await find(signal); // what exists needs no lease
+        // What exists needs no lease.
+        const left = Math.max(0, until - clock.monotonic());
+        const found = await find(signal, { waitMs: Math.min(left, ofCall.waitMs) });
         if (found !== null) return found;
         const taken = await takeLease(engine, lease);
         if (taken.type === "taken") {

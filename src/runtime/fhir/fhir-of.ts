@@ -44,7 +44,7 @@ export function fhirOf<V extends FhirVersion>(
   given: FhirOptions | undefined,
 ): UserFhirClient<V> {
   const { engine } = parts;
-  const { as = "user", strict, lossless } = checkFhir(given);
+  const { as = "user", strict, lossless, retries } = checkFhir(given);
   const client = (notAfter?: number): FhirClient<V> =>
     createFhirClient({
       ...(as === "user" ? { token: tokensOf(parts, id) } : { client: clientFor(engine, id) }),
@@ -56,6 +56,7 @@ export function fhirOf<V extends FhirVersion>(
       version,
       strict,
       lossless,
+      retries,
     });
   // Types and ids of resources are checked; the rest of their shape is trusted to the server.
   const verbs = client as unknown as (notAfter?: number) => EnsureVerbs;

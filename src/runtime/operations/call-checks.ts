@@ -53,7 +53,12 @@ const working: Rules<WorkOptions> = {
   pollMs: between(10, 3_600_000),
   signal: aSignal,
 };
-const calling: Rules<FhirOptions> = { as: among("user", "client"), strict: aSwitch, lossless: aSwitch };
+const calling: Rules<FhirOptions> = {
+  as: among("user", "client"),
+  strict: aSwitch,
+  lossless: aSwitch,
+  retries: whole(0, 100),
+};
 const filtering: Rules<UserFilter> = {
   state: among(...userStates),
   after: aUserId,

@@ -115,4 +115,10 @@ export interface FhirOptions {
   readonly strict?: boolean | undefined;
   /** Keep the digits of numbers that are read, so that an update writes `1.50` and not `1.5`. @default true */
   readonly lossless?: boolean | undefined;
+  /**
+   * How often a read, a search, or a page of a walk is repeated after a failure that may pass, 0 to 100; a call can
+   * ask for another number. Creates, updates and deletes are never repeated.
+   * @default 3, and 5 for each page of a walk
+   */
+  readonly retries?: number | undefined;
 }

@@ -1,0 +1,86 @@
+/**
+ * Repeats a call that changes nothing after a failure that may pass: no connection, a response that was lost, cut or
+ * empty, a 5xx, a 429, no usable token yet. Single reads, searches and the pages of a walk all go through here.
+ *
+ * @module
+ */
+import { withSignals } from "../abort.ts";
+import { aSignal, between, orInfinity, whole, type Rule, type Rules } from "../checks.ts";
+import { sleep, type Clock } from "../clock.ts";
+import { isLifecycleError, tried, type LifecycleError } from "../errors.ts";
+import type { FhirReadOptions } from "./fhir-client.ts";
+
+/** How often and for how long a call is repeated. */
+export interface Repetition {
+  /** The most repetitions after the first attempt. */
+  readonly retries: number;
+  /** No repetition begins later than this after the first attempt began, ms. */
+  readonly waitMs: number;
+  /** The longest pause before one, ms. */
+  readonly pauseMs: number;
+}
+
+/** Of a read, a search, or a page that a search returned. */
+export const ofCall: Repetition = { retries: 3, waitMs: 30_000, pauseMs: 30_000 };
+/** Of each page of a walk, which may outlast the sleep of its machine. */
+export const ofWalk: Repetition = { retries: 5, waitMs: Infinity, pauseMs: 600_000 };
+
+export const aRetryCount: Rule = whole(0, 100);
+export const readRules: Rules<FhirReadOptions> = {
+  signal: aSignal,
+  retries: aRetryCount,
+  waitMs: orInfinity(between(0)),
+};
+
+/** What the caller asked for, then what the client was created with, then the usual. */
+export function repetitionOf(
+  { retries, waitMs }: Pick<FhirReadOptions, "retries" | "waitMs">,
+  ofClient: number | undefined,
+  usual: Repetition,
+): Repetition {
+  if (retries === undefined && waitMs === undefined && ofClient === undefined) return usual;
+  const times = { retries: retries ?? ofClient ?? usual.retries };
+  return waitMs === undefined ? { ...usual, ...times } : { ...times, waitMs, pauseMs: waitMs };
+}
+
+/** The wait before the first repetition, ms; it doubles. */
+const firstWaitMs = 250;
+/** The same after a 429 that names no time. */
+const firstWaitAfter429Ms = 2_000;
+
+/** The clock, and the signal that aborts the waits of all calls. */
+interface Waiting {
+  readonly clock: Clock;
+  readonly ending: AbortSignal;
+}
+
+/**
+ * Makes a call, again and again if need be. If the server names a time that is too late, it fails at once.
+ *
+ * @throws what `once` throws; the message tells how often it was tried, if more than once
+ */
+export async function repeated<T>(
+  { clock, ending }: Waiting,
+  { retries, waitMs, pauseMs: longestMs }: Repetition,
+  signal: AbortSignal | undefined,
+  once: () => Promise<T>,
+): Promise<T> {
+  const until = clock.monotonic() + waitMs;
+  for (let times = 1; ; times++) {
+    try {
+      return await once();
+    } catch (error) {
+      if (!isLifecycleError(error)) throw error;
+      const pauseMs = pauseAfter(error, times, clock.random());
+      const isLast = times > retries || pauseMs > longestMs || clock.monotonic() + pauseMs > until;
+      if (isLast || !error.retryable || error.code === "PAUSED") throw tried(error, times);
+      await withSignals(signal, ending, (signal) => sleep(clock, pauseMs, signal));
+    }
+  }
+}
+
+/** At least the time that the server named. */
+function pauseAfter({ code, retryAfterMs }: LifecycleError, times: number, random: number): number {
+  const firstMs = code === "RATE_LIMITED" && retryAfterMs === undefined ? firstWaitAfter429Ms : firstWaitMs;
+  return Math.max(retryAfterMs ?? 0, firstMs * 2 ** Math.min(times - 1, 7) * (0.5 + random));
+}
