@@ -3,16 +3,18 @@
  *
  * @module
  */
-import { Keyv, type KeyvStoreAdapter } from "keyv";
-import { LifecycleError, underneath } from "../src/errors.ts";
+import type { Keyv, KeyvStoreAdapter } from "keyv";
+import { isLifecycleError, LifecycleError, underneath } from "../src/errors.ts";
 import type { Store, StoreAdapter } from "../src/store/contract.ts";
 import { escapeColons } from "../src/store/table-store/places.ts";
 import { steadyTime } from "../src/store/steady-time.ts";
 import { tableStore } from "../src/store/table-store/table-store.ts";
-import { refuseOtherVersions } from "./keyv/other-versions.ts";
-import { namespacedView } from "./keyv/own-namespace.ts";
 import { fullKey } from "./keyv/entries.ts";
+import { layoutInUse, layoutsOf, type Layouts } from "./keyv/layouts.ts";
 import { openLedger, type Ledger } from "./keyv/ledger.ts";
+import type { Keyv6, Keyv6Storage } from "./keyv/versions.ts";
+
+export type { Keyv6, Keyv6Storage };
 
 /** Options of {@link keyv}. */
 export interface KeyvOptions {
@@ -25,7 +27,7 @@ export interface KeyvOptions {
 }
 
 /**
- * A store on any Keyv 5 store whose adapter has an iterator.
+ * A store on any Keyv 5 or 6 whose storage adapter has an iterator. Each version opens what the other wrote.
  *
  * **One process at a time.** Keyv has no compare-and-set, so this adapter makes all decisions in memory. A second
  * process that opens the same data takes over: the first notices it before its next write, and stops with
@@ -41,9 +43,12 @@ export interface KeyvOptions {
  * Errors do not include the messages of the underlying storage, because these may quote keys, and so user ids. Listen
  * to the Keyv's `error` event to see them.
  *
+ * A Keyv 6 itself is not called: its storage, namespace, serialization, compression and encryption are used in the form
+ * of Keyv 5. One that has hooks, or removes characters from keys, is refused.
+ *
  * @param store a Keyv, or a Keyv storage adapter, which is not modified: keys are written in namespace `keyv` unless it has
  *   a namespace of its own
- * @throws {LifecycleError} `INVALID_OPTION` at once, also for a Keyv version other than 5. On opening: `STORE_UNUSABLE`
+ * @throws {LifecycleError} `INVALID_OPTION` at once, also for a Keyv version other than 5 and 6. On opening: `STORE_UNUSABLE`
  *   without a working iterator, `STORE_UNAVAILABLE` if the Keyv store does not answer, `RECORD_DAMAGED` if the account
  *   record or a log cannot be read
  * @example
@@ -58,7 +63,10 @@ export interface KeyvOptions {
  * await lifecycle.close();
  * ```
  */
-export function keyv(store: Keyv | KeyvStoreAdapter, options: KeyvOptions = {}): StoreAdapter {
+export function keyv(
+  store: Keyv | KeyvStoreAdapter | Keyv6 | Keyv6Storage,
+  options: KeyvOptions = {},
+): StoreAdapter {
   const { timeoutMs = 5_000 } = options;
   if (!(Number.isFinite(timeoutMs) && timeoutMs > 0)) {
     throw new LifecycleError(
@@ -66,13 +74,15 @@ export function keyv(store: Keyv | KeyvStoreAdapter, options: KeyvOptions = {}):
       `Cannot use a Keyv store: timeoutMs must be a number above 0, not ${String(timeoutMs)}`,
     );
   }
-  const { beneath, storage } = asKeyv(store);
+  const given = layouts(store);
+  const { storage } = given;
   return {
     name: "keyv",
     durable: options.durable ?? !(storage instanceof Map),
     timeoutMs,
     async open({ account, clock, readOnly = false }): Promise<Store> {
       const prefix = `${escapeColons(account)}:`;
+      const beneath = await layoutInUse(given, prefix, clock, timeoutMs);
       const { ledger, leave } = await join(storage, fullKey(beneath, prefix), readOnly, () =>
         openLedger(beneath, prefix, clock, timeoutMs, readOnly),
       );
@@ -105,21 +115,14 @@ export function keyv(store: Keyv | KeyvStoreAdapter, options: KeyvOptions = {}):
 }
 
 /**
- * A Keyv, and the application's own storage beneath it. Openings with the same storage share their state, whether they
- * were given a Keyv or the storage adapter.
+ * The application's own storage, and where the keys are in it. Openings with the same storage share their state, whether
+ * they were given a Keyv or the storage adapter.
  */
-function asKeyv(store: Keyv | KeyvStoreAdapter): { readonly beneath: Keyv; readonly storage: object } {
-  refuseOtherVersions(store);
+function layouts(store: Parameters<typeof keyv>[0]): Layouts {
   try {
-    if (store instanceof Keyv || "useKeyPrefix" in store) {
-      const beneath = store as Keyv; // or an instance from another copy of Keyv
-      return { beneath, storage: beneath.store as object }; // part of Keyv's adapter contract
-    }
-    const { view, made } = namespacedView(store);
-    const beneath = new Keyv({ store: view, namespace: store.namespace ?? "keyv", throwOnErrors: true });
-    made();
-    return { beneath, storage: store };
+    return layoutsOf(store);
   } catch (cause) {
+    if (isLifecycleError(cause)) throw cause;
     throw new LifecycleError("INVALID_OPTION", "Cannot use a Keyv store: Keyv does not accept this", {
       cause: underneath(cause),
     });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Keyv } from "keyv";
 import { inTime, type Clock } from "../../src/clock.ts";
 import { LifecycleError } from "../../src/errors.ts";
 
@@ -21,6 +22,24 @@ export function storageTrouble(error: unknown): Trouble {
   const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
   const words = [kind, code].filter((word) => /^\w{2,40}$/.test(word));
   return new Trouble(`the storage beneath the Keyv failed (${words.join(" ")})`);
+}
+
+/** The part of a Keyv or its storage adapter that reports errors. */
+interface Emitter {
+  on?(event: "error", listener: (error: unknown) => void): unknown;
+  off?(event: "error", listener: (error: unknown) => void): unknown;
+}
+
+/**
+ * Listens to the errors of Keyvs and of their storage adapters: many report a failure only as an `error` event, and a
+ * Keyv does not always forward it. The result ends that.
+ */
+export function onErrorOf(keyvs: readonly Keyv[], listener: (error: unknown) => void): () => void {
+  const emitters: readonly Emitter[] = keyvs.flatMap((keyv) => [keyv, keyv.store as Emitter]); // of any shape
+  for (const emitter of emitters) emitter.on?.("error", listener);
+  return () => {
+    for (const emitter of emitters) emitter.off?.("error", listener);
+  };
 }
 
 /** The result of `work`, or a rejection after `ms`. */

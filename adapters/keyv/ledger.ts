@@ -12,7 +12,7 @@ import { inSteps, putAll, restoring, type Writing } from "../../src/store/table-
 import { isLive, placesOf, type Change, type Place } from "../../src/store/table-store/places.ts";
 import type { Tables } from "../../src/store/table-store/tables.ts";
 import { decoded, entriesOf, fullKey } from "./entries.ts";
-import { storageTrouble, Trouble, unavailable, unusable, within } from "./failures.ts";
+import { onErrorOf, storageTrouble, Trouble, unavailable, unusable, within } from "./failures.ts";
 
 /** The identity in the text of an account's record. */
 function readIdentity(text: string): unknown {
@@ -35,12 +35,6 @@ export interface Ledger {
   /** Resolves when no write is pending, or when waiting has timed out. */
   quiet(): Promise<void>;
   end(): void;
-}
-
-/** The part of a Keyv or its storage adapter that reports errors. */
-interface Emitter {
-  on?(event: "error", listener: (error: unknown) => void): unknown;
-  off?(event: "error", listener: (error: unknown) => void): unknown;
 }
 
 /**
@@ -67,7 +61,6 @@ export async function openLedger(
   let adrift: readonly Promise<unknown>[] = [];
   let running: Promise<void> | null = null;
   let ended = false;
-  // Many storage adapters report a failed write only as an `error` event, and a Keyv does not always forward it.
   let emittedError: unknown;
   /** Why the last batch failed. */
   let failure: unknown;
@@ -78,7 +71,6 @@ export async function openLedger(
   let lost: LifecycleError | null = null;
   const onError = (error: unknown): void =>
     void (emittedError = error ?? new Trouble("the store emitted an error"));
-  const emitters: readonly Emitter[] = [beneath, beneath.store as Emitter];
 
   async function writeAll(): Promise<void> {
     while (waiting.length > 0 || unsure.size > 0) {
@@ -226,10 +218,10 @@ export async function openLedger(
     else if (![...texts.keys()].some(places.find)) throw unusable("it must hold users of this client id");
   }
 
-  for (const emitter of emitters) emitter.on?.("error", onError);
+  const off = onErrorOf([beneath], onError);
   const end = (): void => {
     ended = true;
-    for (const emitter of emitters) emitter.off?.("error", onError);
+    off();
   };
   try {
     await readAll();

@@ -73,7 +73,8 @@ function setterOf(value: object, name: string): ((value: unknown) => void) | und
 /** Private fields in a class's source, or as compiled for older engines. */
 const privateFields = /(^|[^\w"'`&/])#[A-Za-z_$]|__classPrivateField|_classPrivate/m;
 
-function hasPrivateFields(value: object): boolean {
+/** Whether methods of this object may work only on the object itself. */
+export function hasPrivateFields(value: object): boolean {
   for (let at = prototypeOf(value); at !== null && at !== Object.prototype; at = prototypeOf(at)) {
     const { constructor } = at;
     if (typeof constructor === "function" && privateFields.test(String(constructor))) return true;

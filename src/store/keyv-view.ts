@@ -1,5 +1,5 @@
 /**
- * Gives access to a store through Keyv: a Keyv 5 storage adapter on the backend of a store adapter. Namespace `users`
+ * Gives access to a store through Keyv: a storage adapter for Keyv 5 and 6 on the backend of a store adapter. Namespace `users`
  * is a read-only view of the sealed snapshots; every other namespace is ordinary storage.
  *
  * An adapter supplies a {@link KeyvBackend}, which reads its rows and stores texts. A backend without TTLs wraps its
@@ -55,7 +55,7 @@ export interface KeyvView {
   keyv(options: KeyvViewOptions): KeyvStorage;
 }
 
-/** A storage adapter in the form that Keyv 5 expects: `new Keyv({ store })`. */
+/** A storage adapter in the form that Keyv 5 expects, and Keyv 6 wraps: `new Keyv({ store })`. */
 export interface KeyvStorage {
   /** Keyv's own namespace, set by Keyv. Entries written under one namespace are not visible under another. */
   namespace?: string | undefined;
@@ -64,6 +64,7 @@ export interface KeyvStorage {
   /** Reads many keys; a user whose record is damaged is `undefined` here, whereas `get` rejects. */
   getMany<Value = string>(keys: string[]): Promise<(Value | undefined)[]>;
   has(key: string): Promise<boolean>;
+  hasMany(keys: string[]): Promise<boolean[]>;
   /** @param ttl Milliseconds; missing or 0 = no expiry. */
   set(key: string, value: unknown, ttl?: number): Promise<boolean>;
   setMany(entries: { key: string; value: unknown; ttl?: number }[]): Promise<void>;
@@ -229,8 +230,9 @@ function checkName(name: unknown, what: string): asserts name is string {
 }
 
 /** The members common to both kinds. Keyv 5 iterates only over stores whose dialect it knows. */
-function commonMembers(session: Session): Pick<KeyvStorage, "opts" | "on" | "disconnect"> {
+function commonMembers(session: Session): Pick<KeyvStorage, "namespace" | "opts" | "on" | "disconnect"> {
   return {
+    namespace: undefined, // Keyv 6 leaves namespaces to a storage that has this member
     opts: { dialect: "redis" },
     disconnect: () => session.disconnect(),
     on(this: KeyvStorage) {
@@ -258,6 +260,7 @@ function usersStorage(session: Session, account: string): KeyvStorage {
     getMany: <Value>(keys: string[]) =>
       Promise.all(keys.map((key) => snapshot(key).catch(undefinedIfDamaged))) as Promise<Value[]>, // as above
     has: async (key) => (await snapshot(key)) !== undefined,
+    hasMany: (keys) => Promise.all(keys.map(async (key) => (await snapshot(key)) !== undefined)),
     set: refuse,
     setMany: refuse,
     delete: refuse,
@@ -324,6 +327,7 @@ function textStorage(session: Session, namespace: string): KeyvStorage {
     get: <Value>(key: string) => find(key) as Promise<Value | undefined>, // Keyv decodes it
     getMany: <Value>(keys: string[]) => Promise.all(keys.map(find)) as Promise<(Value | undefined)[]>, // as above
     has: async (key) => (await find(key)) !== undefined,
+    hasMany: (keys) => Promise.all(keys.map(async (key) => (await find(key)) !== undefined)),
     set: write,
     // Keyv types it as void, but returns its result, which is a list.
     setMany: (entries) =>

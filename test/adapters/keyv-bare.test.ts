@@ -3,67 +3,8 @@ import { Keyv, type KeyvStoreAdapter } from "keyv";
 import { describe, expect, it } from "vitest";
 import { keyv } from "../../adapters/keyv.ts";
 import { createTestLifecycle, manualClock } from "../../src/testing/index.ts";
+import { looks, Naming, Private } from "../support/keyv-storages.ts";
 import { withSharedServer } from "../support/servers.ts";
-
-type Listener = (...given: unknown[]) => void;
-
-/** A storage adapter that names its own keys, as @keyv/redis does. */
-class Naming implements KeyvStoreAdapter {
-  opts = { dialect: "sqlite" }; // one of those that Keyv iterates over
-  listeners: Listener[] = [];
-  readonly data: Map<string, string> = new Map();
-  ownName: string | undefined = undefined;
-
-  get namespace(): string | undefined {
-    return this.ownName;
-  }
-  set namespace(value: string | undefined) {
-    this.ownName = value;
-  }
-  keyOf(key: string): string {
-    return this.ownName === undefined ? key : `${this.ownName}/${key}`;
-  }
-  async get<Value>(key: string): Promise<Value | undefined> {
-    return this.data.get(this.keyOf(key)) as Value | undefined; // as it was set
-  }
-  async set(key: string, value: string): Promise<boolean> {
-    this.data.set(this.keyOf(key), value);
-    return true;
-  }
-  async delete(key: string): Promise<boolean> {
-    return this.data.delete(this.keyOf(key));
-  }
-  async clear(): Promise<void> {
-    this.data.clear();
-  }
-  async *iterator<Value>(namespace?: string): AsyncGenerator<[string, Value], void> {
-    const prefix = namespace === undefined ? "" : `${namespace}/`;
-    for (const [key, value] of this.data)
-      if (key.startsWith(prefix)) yield [key.slice(prefix.length), value as Value]; // as it was set
-  }
-  on(_event: string, listener: Listener): this {
-    this.listeners = [...this.listeners, listener];
-    return this;
-  }
-  off(_event: string, listener: Listener): this {
-    this.listeners = this.listeners.filter((each) => each !== listener);
-    return this;
-  }
-}
-
-/** One that cannot be used through anything but itself. */
-class Private extends Naming {
-  readonly #salt: string = "private";
-  override keyOf(key: string): string {
-    return super.keyOf(this.#salt === "" ? "" : key);
-  }
-}
-
-/** What can be seen of an object: its members and what they hold. */
-function looks(value: object): string {
-  const members = Object.getOwnPropertyNames(value).map((name) => [name, String(Reflect.get(value, name))]);
-  return JSON.stringify([...members, ["namespace", String(Reflect.get(value, "namespace"))]]);
-}
 
 const adapters = {
   "an adapter that names its own keys": () => new Naming(),

@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { keyv } from "../../adapters/keyv.ts";
 import type { Commit, Limit, Store } from "../../src/store/contract.ts";
 import { manualClock, storeConformance } from "../../src/testing/index.ts";
+import { givings } from "../support/keyv-storages.ts";
 
 describe("adapters/keyv on a storage adapter that takes its time", () =>
   storeConformance(it, { open: () => keyv(faultyStorage()), reopen: (adapter) => adapter }));
@@ -82,15 +83,15 @@ const limit: Limit = { name: "calls", calls: 9, windowMs: 3_600_000 };
 const take = { limit, holdMs: 1_000, lane: null };
 
 /** No time passes but what the test lets pass, so nothing is given up by accident. */
-async function open(storage: FaultyStorage | Keyv, clock = manualClock()): Promise<Store> {
+async function open(storage: Parameters<typeof keyv>[0], clock = manualClock()): Promise<Store> {
   const store = await keyv(storage).open({ account: "account", clock });
   onTestFinished(async () => void (await Promise.all([store.close(), clock.advance(5_000)])));
   return store;
 }
 
-async function opened() {
+async function opened(give: (typeof givings)[number][2] = (storage) => storage) {
   const [storage, clock] = [faultyStorage(), manualClock()];
-  return { storage, clock, store: await open(storage, clock) };
+  return { storage, clock, store: await open(give(storage), clock) };
 }
 
 async function used(store: Store): Promise<number> {
@@ -199,66 +200,69 @@ describe("adapters/keyv over a store that fails", () => {
   });
 });
 
-describe("adapters/keyv after a crash between two writes", () => {
-  it("commit({ take }) has counted its slot wherever its row is found", async () => {
-    const { storage, store } = await opened();
-    await store.commit(write("ada", { take }));
-    const found = await Promise.all(
-      storage.history.map(async (moment) => {
-        const next = await open(moment());
-        return { rows: (await next.counts())["created"] ?? 0, slots: await used(next) };
-      }),
-    );
-    expect(found.filter(({ rows, slots }) => rows > slots)).toEqual([]);
-    expect(found.at(-1)).toEqual({ rows: 1, slots: 1 });
-  });
+describe.each(givings)(
+  "adapters/keyv after a crash between two writes (%s, then %s)",
+  (_wrote, _found, wrote, find) => {
+    it("commit({ take }) has counted its slot wherever its row is found", async () => {
+      const { storage, store } = await opened(wrote);
+      await store.commit(write("ada", { take }));
+      const found = await Promise.all(
+        storage.history.map(async (moment) => {
+          const next = await open(find(moment()));
+          return { rows: (await next.counts())["created"] ?? 0, slots: await used(next) };
+        }),
+      );
+      expect(found.filter(({ rows, slots }) => rows > slots)).toEqual([]);
+      expect(found.at(-1)).toEqual({ rows: 1, slots: 1 });
+    });
 
-  // A rename writes twice, and once more to tidy up; a failure at the first or the second is put right later.
-  it.each(["none", 0, 1, 2] as const)("move() leaves one user if write %s fails", async (nth) => {
-    const { storage, store } = await opened();
-    await store.commit(write("ada"));
-    await store.move({ from: "ada", commit: write("bob", { expectedRevision: 1, writeId: "there" }) });
-    const from = storage.history.length;
-    if (nth !== "none") storage.fail("reject but write", nth);
-    const back = { from: "bob", commit: write("ada", { expectedRevision: 2, writeId: "back" }) };
-    await store.move(back).catch(() => {});
-    await store.commit(write("eve", { state: "another" }));
-    await store.move(back);
-    await store.close();
+    // A rename writes twice, and once more to tidy up; a failure at the first or the second is put right later.
+    it.each(["none", 0, 1, 2] as const)("move() leaves one user if write %s fails", async (nth) => {
+      const { storage, store } = await opened(wrote);
+      await store.commit(write("ada"));
+      await store.move({ from: "ada", commit: write("bob", { expectedRevision: 1, writeId: "there" }) });
+      const from = storage.history.length;
+      if (nth !== "none") storage.fail("reject but write", nth);
+      const back = { from: "bob", commit: write("ada", { expectedRevision: 2, writeId: "back" }) };
+      await store.move(back).catch(() => {});
+      await store.commit(write("eve", { state: "another" }));
+      await store.move(back);
+      await store.close();
 
-    for (const moment of storage.history.slice(from)) {
-      const next = await open(moment());
-      expect((await next.counts())["created"]).toBe(1);
-      const [ada, bob] = await Promise.all([next.load("ada"), next.load("bob")]);
-      if (ada.type === "record") expect(bob).toEqual({ type: "renamed", to: "ada" });
-      else expect([ada, bob]).toMatchObject([{ type: "renamed", to: "bob" }, { type: "record" }]);
-    }
-    expect(JSON.stringify([...storage.data])).not.toContain("carries");
-  });
+      for (const moment of storage.history.slice(from)) {
+        const next = await open(find(moment()));
+        expect((await next.counts())["created"]).toBe(1);
+        const [ada, bob] = await Promise.all([next.load("ada"), next.load("bob")]);
+        if (ada.type === "record") expect(bob).toEqual({ type: "renamed", to: "ada" });
+        else expect([ada, bob]).toMatchObject([{ type: "renamed", to: "bob" }, { type: "record" }]);
+      }
+      expect(JSON.stringify([...storage.data])).not.toContain("carries");
+    });
 
-  it("move() in the midst of others brings the user to the last id", async () => {
-    const { storage, store } = await opened();
-    await store.commit(write("a"));
-    const release = storage.hold();
-    const other = (id: string): Promise<unknown> => store.commit(write(id, { state: "another" }));
-    const all = [
-      other("first"),
-      other("second"),
-      store.move({ from: "a", commit: write("b", { expectedRevision: 1 }) }),
-      store.move({ from: "b", commit: write("c", { expectedRevision: 2 }) }),
-      other("last"),
-    ];
-    release();
-    await Promise.all(all);
-    for (const moment of storage.history.slice(3)) {
-      const next = await open(moment());
-      expect((await next.counts())["created"]).toBe(1);
-      const found = await Promise.all(["a", "b", "c"].map((id) => next.load(id)));
-      expect(found.map(({ type }) => type).join(" ")).toMatch(/^(renamed )*record( absent)*$/);
-      expect(JSON.stringify(found)).toMatch(/"value":"of [abc]"/);
-    }
-  });
-});
+    it("move() in the midst of others brings the user to the last id", async () => {
+      const { storage, store } = await opened(wrote);
+      await store.commit(write("a"));
+      const release = storage.hold();
+      const other = (id: string): Promise<unknown> => store.commit(write(id, { state: "another" }));
+      const all = [
+        other("first"),
+        other("second"),
+        store.move({ from: "a", commit: write("b", { expectedRevision: 1 }) }),
+        store.move({ from: "b", commit: write("c", { expectedRevision: 2 }) }),
+        other("last"),
+      ];
+      release();
+      await Promise.all(all);
+      for (const moment of storage.history.slice(3)) {
+        const next = await open(find(moment()));
+        expect((await next.counts())["created"]).toBe(1);
+        const found = await Promise.all(["a", "b", "c"].map((id) => next.load(id)));
+        expect(found.map(({ type }) => type).join(" ")).toMatch(/^(renamed )*record( absent)*$/);
+        expect(JSON.stringify(found)).toMatch(/"value":"of [abc]"/);
+      }
+    });
+  },
+);
 
 describe("adapters/keyv reading what it finds", () => {
   it.each([
@@ -337,11 +341,5 @@ describe("adapters/keyv reading what it finds", () => {
     for (const timeoutMs of [0, -1, Number.NaN, "5"]) {
       expect(() => keyv(new Keyv(), { timeoutMs: timeoutMs as number })).toThrow(refusal);
     }
-  });
-
-  it("keyv() is durable unless the store is a Map or the option is false", () => {
-    expect(keyv(new Keyv()).durable).toBe(false);
-    expect(keyv(faultyStorage()).durable).toBe(true);
-    expect(keyv(faultyStorage(), { durable: false }).durable).toBe(false);
   });
 });
