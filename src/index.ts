@@ -43,6 +43,14 @@ export { undiciTransport } from "./http/undici-transport.ts";
 export type { UndiciTransportOptions } from "./http/undici-transport.ts";
 export { TransportError } from "./http/transport.ts";
 export type { Transport, TransportRequest, TransportResponse } from "./http/transport.ts";
+export type {
+  BatchEntry,
+  BatchOptions,
+  BatchResult,
+  BatchResultOf,
+  BatchResults,
+  UserBatchEntry,
+} from "./fhir/batch/batch.ts";
 export { createFhirClient } from "./fhir/create-fhir-client.ts";
 export type { FhirClientOptions } from "./fhir/create-fhir-client.ts";
 export type { ClientAccess, ClientSource, TokenSource } from "./fhir/auth.ts";
@@ -52,7 +60,6 @@ export type {
   CreateOptions,
   FhirCallOptions,
   FhirClient,
-  FindBy,
   OperationOptions,
   PageOf,
   PageOptions,
@@ -60,6 +67,7 @@ export type {
   WalkOf,
 } from "./fhir/fhir-client.ts";
 export type { EnsureOptions, UserFhirClient } from "./fhir/user-fhir-client.ts";
+export type { FindBy } from "./fhir/recover-create.ts";
 export type { FhirIssue } from "./http/fhir-issue.ts";
 export type { FhirPage } from "./fhir/pages/fhir-page.ts";
 export type { SearchParams, SearchValue } from "./fhir/query.ts";

@@ -98,6 +98,15 @@ export function deleteResourceCall(place: FhirPlace, resourceType: string, id: s
   return call(place, { name: "fhirDelete", method: "DELETE", path, template });
 }
 
+/**
+ * `POST /{version}` with a Bundle of entries that are carried out one by one. The answer to a create needs the resource,
+ * because an id alone does not show whether it belongs to that entry.
+ */
+export function batchCall(place: FhirPlace, body: string): Call {
+  const headers = { prefer: "return=representation" };
+  return call(place, { name: "fhirBatch", method: "POST", path: "", template: "", body, headers });
+}
+
 /** `PUT` or `DELETE /{version}/Patient/{id}/_permission/{oneup_user_id}` */
 export function permissionCall(place: FhirPlace, share: boolean, id: string, oneupUserId: number): Call {
   return call(place, {

@@ -53,8 +53,8 @@ export function undeclared(capabilities: Capabilities, wanted: Wanted): string |
   const statement = `the capability statement of 1upHealth for ${version} declares no`;
   const { interaction, resourceType, params = [], operation } = wanted;
   if (resourceType !== undefined && !types.has(resourceType)) return `${statement} ${resourceType}`;
-  // Documented on a page of its own, and in no statement.
-  if (interaction === "permission") return null;
+  // Documented on pages of their own, and in no statement.
+  if (interaction === "permission" || interaction === "batch") return null;
   const type = resourceType === undefined ? undefined : types.get(resourceType);
   if (interaction === "operation") {
     if (operation === undefined || operations.has(operation) || type?.operations.has(operation)) return null;

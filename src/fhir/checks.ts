@@ -50,6 +50,19 @@ export function checkResource(task: string, resource: unknown): Sendable {
   return resource;
 }
 
+/**
+ * Refuses a resource of which a search returned a part (`_elements`, `_summary`): an update replaces all of it.
+ *
+ * @throws {LifecycleError} `INVALID_RESOURCE`
+ */
+export function checkWhole(task: string, resource: Sendable): Sendable {
+  const meta = own(resource, "meta");
+  const tags: readonly unknown[] = isObject(meta) ? [own(meta, "tag")].flat() : [];
+  if (tags.some((tag) => isObject(tag) && tag["code"] === "SUBSETTED"))
+    throw refuse(task, "a resource must be whole, so read it first", "a part of one (SUBSETTED)");
+  return resource;
+}
+
 /** An own property. */
 export function own(value: Sendable, name: string): unknown {
   return Object.hasOwn(value, name) ? value[name] : undefined;

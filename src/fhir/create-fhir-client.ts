@@ -15,10 +15,12 @@ import {
 } from "../http/send.ts";
 import type { Transport } from "../http/transport.ts";
 import { asClient, withTokens, type ClientSource, type TokenSource } from "./auth.ts";
+import { batchVerb } from "./batch/batch-verb.ts";
 import { checkVersion } from "./checks.ts";
 import type { FhirClient } from "./fhir-client.ts";
 import { pageVerbs } from "./pages/page-verbs.ts";
 import type { Report, VerbParts } from "./execute.ts";
+import type { Find } from "./recover-create.ts";
 import { aRetryCount } from "./repeat.ts";
 import { resourceVerbs } from "./resource-verbs.ts";
 import type { FhirVersion } from "./fhir-version.ts";
@@ -132,15 +134,17 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
     },
   };
   const pages = pageVerbs(parts);
-  const resources = resourceVerbs(parts, async (type, params, signal) => {
+  const find: Find = async (type, params, signal) => {
     const page = await pages.search(type, params, { signal, retries: 0 }); // its caller searches again
     // If two resources are too big for one page, the first page leads to the second.
     const isCut = page.resources.length === 1 && page.nextCursor !== undefined;
     const next = isCut ? await page.next({ signal }) : null;
     return [...page.resources, ...(next?.resources ?? [])];
-  });
+  };
+  const resources = resourceVerbs(parts, find);
+  const batches = batchVerb(parts, find, resources);
   // Types and ids of resources have been checked; the rest of their shape is trusted to the server.
-  return { ...resources, ...pages } as unknown as FhirClient<V>;
+  return { ...resources, ...pages, ...batches } as unknown as FhirClient<V>;
 }
 
 /** Called when the other of the two is undefined. */

@@ -3,10 +3,12 @@
  *
  * @module
  */
+import type { BatchEntry, BatchOptions, BatchResults } from "./batch/batch.ts";
 import type { SearchParams } from "./query.ts";
 import type { FhirPage } from "./pages/fhir-page.ts";
 import type { FhirResources, FhirVersion, ResourceOf, ResourceType } from "./fhir-version.ts";
 import type { FhirWalk } from "./pages/fhir-walk.ts";
+import type { FindBy } from "./recover-create.ts";
 
 /** Options of every call. */
 export interface FhirCallOptions {
@@ -29,13 +31,6 @@ export interface FhirReadOptions extends FhirCallOptions {
    */
   readonly waitMs?: number | undefined;
 }
-
-/** How to find a created resource again if the response to its creation was lost. */
-export type FindBy =
-  /** One of its own identifiers, `"system|value"`, that no other resource of its type has. */
-  | { readonly identifier: string }
-  /** One of its own tags, `"system|code"`. 1upHealth has been seen to replace `meta`, including its tags. */
-  | { readonly tag: string };
 
 /** Options of {@link FhirClient.create}. */
 export interface CreateOptions extends FhirCallOptions {
@@ -241,6 +236,40 @@ export interface FhirClient<V extends FhirVersion> {
    * ```
    */
   delete(resourceType: ResourceType<V>, id: string, options?: FhirCallOptions): Promise<void>;
+  /**
+   * Carries out up to 20 entries in one call: creates, reads, updates and deletes. The results stand in the order of the
+   * entries; an entry that fails fails alone, with an `error` in its result. 1upHealth carries them out one by one, in any
+   * order, so none may depend on another one.
+   *
+   * If the answer is lost, or does not fit the entries (fewer of them, another order, resources that were not asked for),
+   * what became of each entry is found out by itself: reads and deletes are repeated, and creates with `findBy` are looked
+   * for. Creates without it, and updates, are `IN_DOUBT`. 1upHealth documents batches, but its capability statements
+   * declare none.
+   *
+   * @throws {LifecycleError} `INVALID_OPTION` for no or more than 20 entries, or the same `findBy` twice; as a call that is
+   * refused as a whole. Nothing was carried out then
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * const patient = {
+   *   resourceType: "Patient" as const,
+   *   identifier: [{ system: "http://example.org/mrn", value: "42" }],
+   * };
+   * const [created, missing] = await fhir.batch([
+   *   { type: "create", resource: patient, findBy: { identifier: "http://example.org/mrn|42" } },
+   *   { type: "read", resourceType: "Observation", id: "none" },
+   * ]);
+   * console.log(created.id, missing.error?.status); // … 404
+   * ```
+   */
+  batch<E extends readonly BatchEntry<V>[] | []>(
+    entries: E,
+    options?: BatchOptions,
+  ): Promise<BatchResults<V, E>>;
   /**
    * One page of matches: ten resources unless `_count` is given. If a page would exceed `maxAnswerBytes`, it is
    * requested again with half as many resources, down to one.

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Interactions as named in a capability statement; `permission` is 1upHealth's own, and in none. */
+/** Interactions as named in a capability statement; `permission` is 1upHealth's own, and in none, `batch` too. */
 export type Interaction =
   | "create"
   | "read"
@@ -15,6 +15,7 @@ export type Interaction =
   | "history-instance"
   | "history-type"
   | "operation"
+  | "batch"
   | "permission";
 
 /** One FHIR operation. */
@@ -119,6 +120,19 @@ export const readingEverything: Operation = {
   resourceType: "Patient",
   isMixed: true,
 };
+
+/** Sends a batch: what becomes of its entries is found out one by one. */
+export function batching(entries: number): Operation {
+  return {
+    interaction: "batch",
+    words: `send the batch of ${entries} ${entries === 1 ? "entry" : "entries"}`,
+    expects: "anything",
+    doubt: {
+      whether: "the batch was carried out",
+      advice: "find out before you repeat it",
+    },
+  };
+}
 
 /** Lets another user read a patient, or ends that. Safe to repeat. */
 export function permitting(share: boolean): Operation {

@@ -8,8 +8,14 @@ import { isLifecycleError, LifecycleError } from "../errors.ts";
 import { invalid, isObject, kindOf } from "../checks.ts";
 import type { JsonObject } from "../http/json.ts";
 import { own, shown, type Sendable } from "./checks.ts";
-import type { FindBy } from "./fhir-client.ts";
 import type { SearchParams } from "./query.ts";
+
+/** How to find a created resource again if the response to its creation was lost. */
+export type FindBy =
+  /** One of its own identifiers, `"system|value"`, that no other resource of its type has. */
+  | { readonly identifier: string }
+  /** One of its own tags, `"system|code"`. 1upHealth has been seen to replace `meta`, including its tags. */
+  | { readonly tag: string };
 
 /** Searches for resources with the client. */
 export type Find = (

@@ -25,6 +25,7 @@ import {
   checkResource,
   checkResourceId,
   checkType,
+  checkWhole,
   isResourceId,
   own,
   refuse,
@@ -147,7 +148,7 @@ export function resourceVerbs({ place, performer, clock }: VerbParts, find: Find
     },
 
     async update(given, options) {
-      const resource = checkResource("update the resource", given);
+      const resource = checkWhole("update the resource", checkResource("update the resource", given));
       const resourceType = String(resource["resourceType"]); // a name, as was checked
       const id = checkResourceId("update the resource", own(resource, "id"));
       const task = updating(resourceType, id);
@@ -156,7 +157,7 @@ export function resourceVerbs({ place, performer, clock }: VerbParts, find: Find
       const call = calls.updateResourceCall(place, resourceType, id, {
         method,
         body: calls.serialise(words, resource),
-        versionId: (ifMatch ?? version === "r4") ? replaced(words, resource, ifMatch === true) : undefined,
+        versionId: versionToReplace(words, version, resource, ifMatch),
       });
       return resourceOf(await execute(performer, task, call, signal));
     },
@@ -209,12 +210,22 @@ function signalOf(words: string, options: FhirCallOptions | undefined): AbortSig
   return check(words, options, callRules).signal;
 }
 
-/** The version of a resource that an update may replace, safe for a header. */
-function replaced(words: string, resource: Sendable, demanded: boolean): string | undefined {
+/**
+ * The version of a resource that an update may replace, safe for a header; `undefined`: any.
+ *
+ * @throws {LifecycleError} `INVALID_OPTION`
+ */
+export function versionToReplace(
+  words: string,
+  version: string,
+  resource: Sendable,
+  ifMatch: boolean | undefined,
+): string | undefined {
+  if (!(ifMatch ?? version === "r4")) return undefined;
   const meta = own(resource, "meta");
   const versionId = isObject(meta) ? own(meta, "versionId") : undefined;
   if (isResourceId(versionId)) return versionId;
-  if (!demanded && versionId === undefined) return undefined;
+  if (ifMatch !== true && versionId === undefined) return undefined;
   throw invalid(words, "ifMatch must find a meta.versionId of FHIR's type id", kindOf(versionId));
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { BatchOptions, BatchResults, UserBatchEntry } from "./batch/batch.ts";
 import type { FhirCallOptions, FhirClient } from "./fhir-client.ts";
 import type { FhirVersion, ResourceOf, ResourceType } from "./fhir-version.ts";
 
@@ -53,4 +54,29 @@ export interface UserFhirClient<V extends FhirVersion> extends FhirClient<V> {
     resource: ResourceOf<V, T> & { readonly resourceType: T },
     options: EnsureOptions,
   ): Promise<ResourceOf<V, T>>;
+  /**
+   * As {@link FhirClient.batch}, and entries may be `ensure`: those are carried out by {@link UserFhirClient.ensure},
+   * each by calls of its own, after the others.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * const patient = {
+   *   resourceType: "Patient" as const,
+   *   identifier: [{ system: "http://example.org/mrn", value: "42" }],
+   * };
+   * const [ensured] = await fhir.batch([
+   *   { type: "ensure", resource: patient, by: { identifier: "http://example.org/mrn|42" } },
+   * ]);
+   * console.log(ensured.resource?.id);
+   * ```
+   */
+  batch<E extends readonly UserBatchEntry<V>[] | []>(
+    entries: E,
+    options?: BatchOptions,
+  ): Promise<BatchResults<V, E>>;
 }

@@ -37,6 +37,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     http: ["base", "clock", "faults", "options", "state", "handler.ts", "sandbox.ts", "sandbox-server.ts"],
   },
   "src/fhir": {
+    batch: [anyFile],
     pages: ["calls.ts", "checks.ts", "execute.ts", "fhir-client.ts", "operation.ts", "query.ts", "repeat.ts"],
   },
   "src/opentelemetry": {},

@@ -200,7 +200,7 @@ function copyOf(resource: Sendable): Sendable {
  *
  * @throws {LifecycleError} `INVALID_OPTION`
  */
-function checkBy(words: string, by: unknown, resource: Sendable): string {
+export function checkBy(words: string, by: unknown, resource: Sendable): string {
   const [[name, identifier] = ["", undefined], ...others] = Object.entries(isObject(by) ? by : {});
   if (others.length > 0 || name !== "identifier")
     throw invalid(words, "by must be { identifier }", isObject(by) ? "others" : kindOf(by));

@@ -5,12 +5,14 @@
  */
 import { LifecycleError } from "../../errors.ts";
 import type { ClientAccess, ClientSource, TokenSource } from "../../fhir/auth.ts";
+import type { AnyResult, BatchOptions } from "../../fhir/batch/batch.ts";
 import { createFhirClient } from "../../fhir/create-fhir-client.ts";
 import type { Report } from "../../fhir/execute.ts";
 import type { FhirClient } from "../../fhir/fhir-client.ts";
 import type { FhirVersion } from "../../fhir/fhir-version.ts";
 import type { EnsureOptions, UserFhirClient } from "../../fhir/user-fhir-client.ts";
 import type { Answer, Unanswered } from "../../http/call.ts";
+import type { JsonObject } from "../../http/json.ts";
 import { retryAfterMs } from "../../http/retry-after.ts";
 import type { Sender } from "../../http/send.ts";
 import { checkFhir } from "../operations/call-checks.ts";
@@ -25,6 +27,7 @@ import { untilGivenUp } from "../engine/deadline.ts";
 import { callWork } from "../telemetry/call-work.ts";
 import type { AccessTokens } from "../operations/access-tokens.ts";
 import { notUsable } from "../engine/user-errors.ts";
+import { batchWithEnsures } from "./batch-with-ensures.ts";
 import { ensure, type EnsureVerbs } from "./ensure.ts";
 
 /** How long a call as the client waits for a slot to confirm the user's number, if that is unconfirmed, ms. */
@@ -60,9 +63,12 @@ export function fhirOf<V extends FhirVersion>(
     });
   // Types and ids of resources are checked; the rest of their shape is trusted to the server.
   const verbs = client as unknown as (notAfter?: number) => EnsureVerbs;
-  const ensuring = (resource: object, options: EnsureOptions): Promise<object> =>
+  const ensuring = (resource: object, options: EnsureOptions): Promise<JsonObject> =>
     ensure({ engine, id, version, verbs }, resource, options);
-  return { ...client(), ensure: ensuring } as unknown as UserFhirClient<V>;
+  const single = client();
+  const batch = (entries: readonly object[], options?: BatchOptions): Promise<readonly AnyResult[]> =>
+    batchWithEnsures(single, ensuring, entries, options);
+  return { ...single, ensure: ensuring, batch } as unknown as UserFhirClient<V>;
 }
 
 /** Reports the operations on behalf of user `id`; `undefined`: there is no telemetry. */

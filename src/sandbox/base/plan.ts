@@ -13,6 +13,7 @@ const fhir = [
   "fhir.update",
   "fhir.delete",
   "fhir.everything",
+  "fhir.batch",
   "fhir.share",
   "fhir.unshare",
   "fhir.purge",

@@ -1,5 +1,6 @@
 /** Dispatches FHIR calls by name, once the caller is known. */
 
+import { batch } from "./fhir-batch.ts";
 import type { FhirCall } from "./fhir-call.ts";
 import { history, read, readVersion } from "./fhir-reads.ts";
 import { everything, search } from "./fhir-search.ts";
@@ -16,6 +17,7 @@ export const carryOutFhir: Readonly<Record<FhirCallName, (call: FhirCall) => Car
   "fhir.update": update,
   "fhir.delete": erase,
   "fhir.everything": everything,
+  "fhir.batch": batch,
   "fhir.share": (call) => permit(call, true),
   "fhir.unshare": (call) => permit(call, false),
   "fhir.purge": purge,

@@ -19,6 +19,8 @@ export interface FhirCall {
   readonly last: string;
   /** Absolute URL of the FHIR version, without a trailing slash. */
   readonly root: string;
+  /** Carries out another call of the same caller: an entry of a batch. */
+  readonly carryOut: (incoming: Incoming) => Carried;
 }
 
 /** The resource does not exist, or the caller may not see it. */

@@ -35,7 +35,8 @@ export function planFhir(world: World, incoming: Incoming): Plan | undefined {
   if (reader === undefined) {
     return refusal(call ?? "unknown", refused("unauthorized", refusedToken(world)), known);
   }
-  if (call !== "fhir.purge" && !isServed(version, type)) {
+  const ofType = call !== "fhir.purge" && call !== "fhir.batch";
+  if (ofType && !isServed(version, type)) {
     return refusal(call ?? "unknown", issue(404, "not-found", "Unknown resource type"), known);
   }
   if (call === undefined) {
@@ -46,7 +47,9 @@ export function planFhir(world: World, incoming: Incoming): Plan | undefined {
   }
   const [id = "", , last = ""] = rest;
   const root = `${incoming.origin}${aliased ? "/fhir" : ""}/${version}`;
-  const fhirCall: FhirCall = { world, incoming, reader, version, type, id, last, root };
+  const carryOut = (other: Incoming): Carried =>
+    planFhir(world, other)?.carryOut() ?? issue(404, "not-found", "Unknown address");
+  const fhirCall: FhirCall = { world, incoming, reader, version, type, id, last, root, carryOut };
   return { call, ...known, carryOut: () => carryOutFhir[call](fhirCall) };
 }
 
@@ -97,6 +100,7 @@ function subject(world: World, oneupUserId: number | undefined): Subject {
 function nameOf(method: string, type: string, rest: readonly string[]): FhirCallName | undefined {
   const [id, third, fourth] = rest;
   if (type === "purge" && rest.length === 0) return method === "DELETE" ? "fhir.purge" : undefined;
+  if (type === "" && rest.length === 0) return method === "POST" ? "fhir.batch" : undefined;
   if (rest.length === 0) {
     if (method === "POST") return "fhir.create";
     return method === "GET" ? "fhir.search" : undefined;

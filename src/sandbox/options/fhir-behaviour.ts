@@ -49,6 +49,18 @@ export interface FhirBehaviour {
   /** Whether an update of an R4 resource must name the version it replaces. @default "optional" */
   readonly ifMatch: "optional" | "required";
   /**
+   * The answer to a batch.
+   *
+   * - `usual`: one entry for each that was sent, in their order, with the resources
+   * - `bare`: creates and updates are answered with their location, without the resource
+   * - `fewer`, `more`: the first entry is missing, or comes twice
+   * - `reversed`: in reverse order
+   * - `foreign`: all resources have an id of another one
+   *
+   * @default "usual"
+   */
+  readonly batchAnswer: "usual" | "bare" | "fewer" | "more" | "reversed" | "foreign";
+  /**
    * Resources that one purge erases in its 30 seconds, before it is cut with a 504; they stay erased. The response comes
    * at once: `fail({ call: "fhir.purge", delayMs: 30_000, delay: "after" })` delays it.
    *
@@ -69,6 +81,7 @@ export const usualFhirBehaviour: FhirBehaviour = {
   refusedToken: "empty",
   deleted: 404,
   ifMatch: "optional",
+  batchAnswer: "usual",
   purgeBatch: Infinity,
 };
 
@@ -89,6 +102,7 @@ export const fhirBehaviourRules: Rules<FhirBehaviour> = {
   refusedToken: among("empty", "outcome", "error"),
   deleted: among(404, 410),
   ifMatch: among("optional", "required"),
+  batchAnswer: among("usual", "bare", "fewer", "more", "reversed", "foreign"),
   purgeBatch: orInfinity(whole(1)),
 };
 

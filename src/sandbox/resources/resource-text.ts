@@ -18,6 +18,19 @@ export function membersOf(text: string): Map<string, string> {
   return members;
 }
 
+/** The items of a JSON list, as written. `text` must be valid JSON of a list. */
+export function itemsOf(text: string): string[] {
+  const items: string[] = [];
+  let at = skipSpace(text, text.indexOf("[") + 1);
+  while (text[at] !== "]") {
+    const end = endOfValue(text, at);
+    items.push(text.slice(at, end));
+    at = skipSpace(text, end);
+    if (text[at] === ",") at = skipSpace(text, at + 1);
+  }
+  return items;
+}
+
 /** The values that the server writes into a resource. */
 export interface Stamp {
   readonly id: string;

@@ -1,0 +1,99 @@
+/**
+ * Reads the answer to a batch. Its entries stand in the order of those that were sent; but a part of it is believed only
+ * if nothing contradicts that: an answer that lost an entry would otherwise report the failure of one as that of another.
+ *
+ * @module
+ */
+import { field, isObject, text, type JsonObject } from "../../http/json.ts";
+import { isResourceId, own } from "../checks.ts";
+import type { Prepared } from "./batch-entry.ts";
+
+/** The part of the answer about one entry. */
+export interface EntryAnswer {
+  readonly status: number;
+  readonly location: string | undefined;
+  /** The resource, or an OperationOutcome. */
+  readonly body: JsonObject | undefined;
+}
+
+/**
+ * The part of the answer about each entry; `undefined`: none that can be believed.
+ *
+ * @param bundle the answer; `null` if it is lost or empty
+ */
+export function answersIn(
+  bundle: JsonObject | null,
+  entries: readonly Prepared[],
+): readonly (EntryAnswer | undefined)[] {
+  const listed: unknown = bundle?.["resourceType"] === "Bundle" ? bundle["entry"] : undefined;
+  const parts = Array.isArray(listed) ? (listed as readonly unknown[]).map((part) => partOf(part)) : [];
+  const fits = entries.map((entry, index) => fitOf(entry, parts[index]));
+  if (parts.length === entries.length && !fits.includes("contradicts"))
+    return parts.map((part, index) => (fits[index] === "incomplete" ? undefined : part));
+  return entries.map((entry) => {
+    const proofs = parts.filter((part) => fitOf(entry, part) === "proves");
+    const others = entries.filter((other) => proofs.some((part) => fitOf(other, part) === "proves"));
+    return proofs.length === 1 && others.length === 1 ? proofs[0] : undefined;
+  });
+}
+
+function partOf(part: unknown): EntryAnswer | undefined {
+  const response = field(part, "response");
+  const resource = field(part, "resource");
+  const outcome = field(response, "outcome");
+  const body = isObject(resource) ? resource : isObject(outcome) ? outcome : undefined;
+  const named = /^\s*([1-5]\d\d)\b/.exec(text(field(response, "status")) ?? "")?.[1];
+  const status = named === undefined ? undefined : Number(named);
+  return status === undefined ? undefined : { status, location: text(field(response, "location")), body };
+}
+
+/** Whether a part of the answer belongs to an entry. `plausible`: nothing proves it, and nothing contradicts it. */
+type Fit = "proves" | "plausible" | "contradicts" | "incomplete";
+
+function fitOf(entry: Prepared, part: EntryAnswer | undefined): Fit {
+  if (part === undefined) return "incomplete";
+  const { status, body } = part;
+  if (status < 200 || status > 299) return "plausible";
+  if (status === 201 && (entry.type === "read" || entry.type === "delete")) return "contradicts";
+  if (entry.type === "delete") return body === undefined || isOutcome(body) ? "plausible" : "contradicts";
+  const located = part.location === undefined ? undefined : idAt(entry.resourceType, part.location);
+  if (part.location !== undefined && located === undefined) return "contradicts";
+  if (body !== undefined && !(isOutcome(body) && entry.resourceType !== "OperationOutcome"))
+    return located === undefined || located === body["id"] ? fitOfResource(entry, body) : "contradicts";
+  if (entry.type === "read" || located === undefined) return "incomplete";
+  return entry.id === undefined ? "plausible" : located === entry.id ? "proves" : "contradicts";
+}
+
+function fitOfResource({ resourceType, id, sent, type }: Prepared, resource: JsonObject): Fit {
+  if (resource["resourceType"] !== resourceType || !isResourceId(resource["id"])) return "contradicts";
+  if (id !== undefined) return resource["id"] === id ? "proves" : "contradicts";
+  const identifiers = type === "create" && sent !== undefined ? identifiersOf(sent) : [];
+  const received = new Set(identifiersOf(resource));
+  if (identifiers.length === 0) return "plausible";
+  return identifiers.every((one) => received.has(one)) ? "proves" : "contradicts";
+}
+
+/** Each identifier that has a value, as a text. */
+function identifiersOf(resource: JsonObject): string[] {
+  const all: readonly unknown[] = [own(resource, "identifier")].flat();
+  return all.flatMap((one) => {
+    const value = field(one, "value");
+    return typeof value === "string" ? [JSON.stringify([field(one, "system") ?? "", value])] : [];
+  });
+}
+
+function isOutcome(body: JsonObject): boolean {
+  return body["resourceType"] === "OperationOutcome";
+}
+
+/** The id of the resource that the answer to a successful write names. */
+export function idIn({ resourceType }: Prepared, { location, body }: EntryAnswer): string | undefined {
+  const id = body?.["resourceType"] === resourceType ? body["id"] : undefined;
+  if (isResourceId(id)) return id;
+  return location === undefined ? undefined : idAt(resourceType, location);
+}
+
+function idAt(resourceType: string, location: string): string | undefined {
+  const found = new RegExp(`(?:^|/)${resourceType}/([^/?#]+)`).exec(location)?.[1];
+  return isResourceId(found) ? found : undefined;
+}

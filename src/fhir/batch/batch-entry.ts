@@ -1,0 +1,116 @@
+/**
+ * Checks the entries of a batch and describes them, before anything is sent.
+ *
+ * @module
+ */
+import { among, anything, aSwitch, check, checkValue, invalid, isObject, wrong } from "../../checks.ts";
+import { serialise, type FhirPlace } from "../calls.ts";
+import { checkResource, checkResourceId, checkType, checkWhole, own, type Sendable } from "../checks.ts";
+import { creating, deleting, reading, updating, type Operation } from "../operation.ts";
+import { checkFindBy, type FindBy } from "../recover-create.ts";
+import { versionToReplace } from "../resource-verbs.ts";
+import { mostEntries } from "./batch.ts";
+
+/** An entry that can be sent. */
+export interface Prepared {
+  readonly type: "create" | "read" | "update" | "delete";
+  readonly operation: Operation;
+  readonly resourceType: string;
+  /** Not known for a create. */
+  readonly id: string | undefined;
+  /** The resource that is sent. */
+  readonly sent: Sendable | undefined;
+  readonly findBy: FindBy | undefined;
+  /** The entry, as JSON. */
+  readonly text: string;
+}
+
+const words = "send the batch";
+
+/** @throws {LifecycleError} `INVALID_OPTION` */
+export function checkEntries(entries: unknown): readonly Readonly<Record<string, unknown>>[] {
+  if (!Array.isArray(entries)) throw wrong(words, "entries", "a list", entries);
+  const all: readonly unknown[] = entries;
+  if (all.length === 0 || all.length > mostEntries)
+    throw invalid(words, `entries must be 1 to ${mostEntries}`, String(all.length));
+  return all.map((entry, index) => {
+    if (isObject(entry)) return entry;
+    throw wrong(words, `entries[${index}]`, "an object", entry);
+  });
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION`, `INVALID_RESOURCE` */
+export function prepareEntries(
+  { version }: FhirPlace,
+  entries: readonly Readonly<Record<string, unknown>>[],
+): readonly Prepared[] {
+  const prepared = entries.map((entry, index) => prepare(version, entry, index));
+  // Each would be found as the other one.
+  const found = prepared.flatMap(({ resourceType, findBy }) =>
+    findBy === undefined ? [] : [`${resourceType} ${JSON.stringify(findBy)}`],
+  );
+  if (new Set(found).size < found.length)
+    throw invalid(words, "each findBy must be that of one entry", "the same one twice");
+  return prepared;
+}
+
+const ofAddress = { type: anything, resourceType: anything, id: anything };
+const ofCreate = { type: anything, resource: anything, findBy: anything };
+const ofUpdate = { type: anything, resource: anything, ifMatch: aSwitch };
+
+function prepare(version: string, entry: Readonly<Record<string, unknown>>, index: number): Prepared {
+  const task = `send entries[${index}] of the batch`;
+  const type = checkValue(task, "type", entry["type"], among("create", "read", "update", "delete"));
+  switch (type) {
+    case "create": {
+      const { resource: given, findBy } = check(task, entry, ofCreate);
+      const resource = checkResource(task, given);
+      const resourceType = String(resource["resourceType"]); // a name, as was checked
+      return {
+        type,
+        operation: creating(resourceType),
+        resourceType,
+        id: undefined,
+        sent: resource,
+        // checkFindBy() takes any value: it was given by a caller.
+        findBy: checkFindBy(task, findBy as FindBy | undefined, resource),
+        text: entryText({ method: "POST", url: resourceType }, serialise(task, resource)),
+      };
+    }
+    case "update": {
+      const { resource: given, ifMatch } = check(task, entry, ofUpdate);
+      const resource = checkWhole(task, checkResource(task, given));
+      const resourceType = String(resource["resourceType"]); // a name, as was checked
+      const id = checkResourceId(task, own(resource, "id"));
+      const versionId = versionToReplace(task, version, resource, ifMatch as boolean | undefined); // as was checked
+      const match = versionId === undefined ? {} : { ifMatch: `W/"${versionId}"` };
+      const request = { method: "PUT", url: `${resourceType}/${id}`, ...match };
+      const text = entryText(request, serialise(task, resource));
+      const operation = updating(resourceType, id);
+      return { type, operation, resourceType, id, sent: resource, findBy: undefined, text };
+    }
+    case "read":
+    case "delete": {
+      const given = check(task, entry, ofAddress);
+      const resourceType = checkType(task, given.resourceType);
+      const id = checkResourceId(task, given.id);
+      const method = type === "read" ? "GET" : "DELETE";
+      const operation = type === "read" ? reading(resourceType, id) : deleting(resourceType, id);
+      const text = entryText({ method, url: `${resourceType}/${id}` });
+      return { type, operation, resourceType, id, sent: undefined, findBy: undefined, text };
+    }
+    default:
+      throw new TypeError("Cannot prepare an entry: its type was checked");
+  }
+}
+
+function entryText(request: object, resource?: string): string {
+  const asked = `"request":${JSON.stringify(request)}`;
+  return resource === undefined ? `{${asked}}` : `{"resource":${resource},${asked}}`;
+}
+
+/** The Bundle to send. */
+export function bundleText(entries: readonly Prepared[]): string {
+  const texts = entries.map(({ text }) => text);
+  return `{"resourceType":"Bundle","type":"batch","entry":[${texts.join(",")}]}`;
+}

@@ -1,0 +1,149 @@
+/**
+ * The method `batch()`: sends the entries as one Bundle. An entry without an answer is looked after by itself: reads and
+ * deletes are repeated, creates are looked for.
+ *
+ * @module
+ */
+import { withSignals } from "../../abort.ts";
+import { aSignal, check, type Rules } from "../../checks.ts";
+import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import type { JsonObject } from "../../http/json.ts";
+import { batchCall } from "../calls.ts";
+import { execute, refuseUndeclared, type VerbParts } from "../execute.ts";
+import { readResponse } from "../fhir-response.ts";
+import { stringifyFhirJson } from "../lossless-json.ts";
+import { batching, type Operation } from "../operation.ts";
+import { recoverCreate, type Find } from "../recover-create.ts";
+import type { ResourceVerbs } from "../resource-verbs.ts";
+import { answersIn, idIn, type EntryAnswer } from "./batch-answer.ts";
+import { bundleText, checkEntries, prepareEntries, type Prepared } from "./batch-entry.ts";
+import type { AnyResult, BatchOptions } from "./batch.ts";
+
+/** See `FhirClient`, which adds the types. */
+export interface BatchVerb {
+  batch(entries: readonly object[], options?: BatchOptions): Promise<readonly AnyResult[]>;
+}
+
+const rules: Rules<BatchOptions> = { signal: aSignal };
+
+/** @param find searches for resources with the client */
+export function batchVerb(
+  { place, performer, clock }: VerbParts,
+  find: Find,
+  { read, delete: erase }: Pick<ResourceVerbs, "read" | "delete">,
+): BatchVerb {
+  /** The result of an entry whose answer is lost or cannot be believed. */
+  async function resolved(entry: Prepared, doubt: Doubt, signal: AbortSignal): Promise<AnyResult> {
+    const { type, resourceType, findBy, id = "" } = entry;
+    try {
+      switch (type) {
+        case "read":
+          return { error: null, status: 200, id, resource: await read(resourceType, id, { signal }) };
+        case "delete":
+          await gone(erase(resourceType, id, { signal }));
+          return { error: null, status: undefined, id, resource: null };
+        case "create": {
+          const error = inDoubt(entry.operation, doubt);
+          if (findBy === undefined) throw error;
+          const found = await recoverCreate(clock, find, resourceType, findBy, error, signal);
+          return { error: null, status: undefined, id: String(found["id"]), resource: found };
+        }
+        case "update":
+          throw inDoubt(entry.operation, doubt);
+        default:
+          return type satisfies never;
+      }
+    } catch (error) {
+      return failed(error, signal);
+    }
+  }
+
+  /** The result of an entry whose answer is there. */
+  async function answered(entry: Prepared, part: EntryAnswer, signal: AbortSignal): Promise<AnyResult> {
+    const { operation, type } = entry;
+    const { status, location, body } = part;
+    const id = idIn(entry, part) ?? entry.id;
+    const isSuccess = status >= 200 && status < 300;
+    const isResource = body?.["resourceType"] === entry.resourceType;
+    if (isSuccess && (type === "delete" || !isResource)) return { error: null, status, id, resource: null };
+    const response = readResponse(
+      operation,
+      {
+        type: "answer",
+        status,
+        headers: location === undefined ? {} : { location },
+        text: (body && stringifyFhirJson(body)) ?? "",
+        sentAt: clock.now(),
+        receivedAt: clock.now(),
+      },
+      performer.lossless,
+    );
+    if (response.type === "done") return { error: null, status, id, resource: response.resource };
+    if (response.type === "proofRefused") {
+      const why = `Cannot ${operation.words}: 1upHealth refused it (${status})`;
+      return { error: new LifecycleError("FHIR_REFUSED", why, { status }), status, resource: null };
+    }
+    const { error } = response;
+    if (error.code !== "IN_DOUBT") return { error, status, resource: null };
+    return resolved(entry, { why: `1upHealth answered ${status}`, status }, signal);
+  }
+
+  return {
+    async batch(given, options) {
+      const entries = prepareEntries(place, checkEntries(given));
+      const task = batching(entries.length);
+      const { signal: callers } = check(task.words, options, rules);
+      if (performer.strict)
+        for (const { operation } of entries) await refuseUndeclared(place.version, operation);
+      const call = batchCall(place, bundleText(entries));
+      let bundle: JsonObject | null = null;
+      let doubt: Doubt = { why: "the answer to the batch does not tell" };
+      try {
+        bundle = (await execute(performer, task, call, callers)).resource;
+      } catch (error) {
+        if (!isLifecycleError(error, "IN_DOUBT")) throw error; // nothing was carried out
+        doubt = { why: "the answer to the batch was lost", cause: error, status: error.status };
+      }
+      const answers = answersIn(bundle, entries);
+      return withSignals(callers, performer.ending, (signal) =>
+        Promise.all(
+          entries.map((entry, index) => {
+            const part = answers[index];
+            return part === undefined ? resolved(entry, doubt, signal) : answered(entry, part, signal);
+          }),
+        ),
+      );
+    },
+  };
+}
+
+/** Why it is not known what became of an entry. */
+interface Doubt {
+  readonly why: string;
+  readonly cause?: unknown;
+  readonly status?: number | undefined;
+}
+
+function inDoubt({ doubt, words }: Operation, { why, cause, status }: Doubt): LifecycleError {
+  const { whether, advice } = doubt ?? { whether: `it was possible to ${words}`, advice: "repeat it" };
+  return new LifecycleError("IN_DOUBT", `Cannot tell whether ${whether}: ${why}; ${advice}`, {
+    status,
+    ...(cause !== undefined && { cause }),
+  });
+}
+
+/** A delete that is repeated may have been carried out by the batch. */
+async function gone(erased: Promise<void>): Promise<void> {
+  try {
+    await erased;
+  } catch (error) {
+    if (!isLifecycleError(error, "FHIR_REFUSED") || (error.status !== 404 && error.status !== 410))
+      throw error;
+  }
+}
+
+function failed(error: unknown, signal: AbortSignal): AnyResult {
+  signal.throwIfAborted();
+  if (!isLifecycleError(error)) throw error;
+  return { error, status: error.status, resource: null };
+}
