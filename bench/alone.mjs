@@ -6,8 +6,8 @@
  * @module
  */
 import { join } from "node:path";
-import { createLifecycle, keyFile } from "../dist/src/index.js";
-import { lmdb } from "../dist/adapters/lmdb.js";
+import { createLifecycle, keyFile } from "../dist/lib/index.js";
+import { lmdb } from "../dist/lib/adapters-lmdb.js";
 
 const [url, users, folder] = process.argv.slice(2);
 const lifecycle = await createLifecycle({

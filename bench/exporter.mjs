@@ -6,8 +6,8 @@
  */
 import { join } from "node:path";
 import process from "node:process";
-import { lmdb } from "../dist/adapters/lmdb.js";
-import { createLifecycle, keyFile } from "../dist/src/index.js";
+import { lmdb } from "../dist/lib/adapters-lmdb.js";
+import { createLifecycle, keyFile } from "../dist/lib/index.js";
 
 /** @type {import("./export.ts").Told} */
 const { url, credentials, folder } = JSON.parse(process.argv[2] ?? "");

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { createLifecycle } from "../dist/src/index.js";
+import { createLifecycle } from "../dist/lib/index.js";
 import { peakMemory } from "./own-memory.mjs";
 import { storeAt } from "./store-at.mjs";
 

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { createLifecycle, moveStore } from "../dist/src/index.js";
+import { createLifecycle, moveStore } from "../dist/lib/index.js";
 import { peakMemory } from "./own-memory.mjs";
 import { storeAt } from "./store-at.mjs";
 

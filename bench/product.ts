@@ -7,10 +7,10 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const built = new URL("../dist/", import.meta.url);
+const built = new URL("../dist/lib/", import.meta.url);
 
 /** The built entry point. */
-export const frontDoor: URL = new URL("src/index.js", built);
+export const frontDoor: URL = new URL("index.js", built);
 
 if (!existsSync(fileURLToPath(frontDoor))) {
   throw new Error("Cannot measure: the library is not built; run `npm run build` first");
@@ -19,20 +19,20 @@ if (!existsSync(fileURLToPath(frontDoor))) {
 /** An application's imports, from the built files. The types are those of the source. */
 export const { createLifecycle, keyFile }: typeof import("oneup-lifecycle") = await import(frontDoor.href);
 export const { createSandbox }: typeof import("oneup-lifecycle/sandbox") = await import(
-  new URL("src/sandbox/index.js", built).href
+  new URL("sandbox.js", built).href
 );
 export const { createInspector }: typeof import("oneup-lifecycle/inspector") = await import(
-  new URL("src/inspector/index.js", built).href
+  new URL("inspector.js", built).href
 );
 export const { createTestLifecycle }: typeof import("oneup-lifecycle/testing") = await import(
-  new URL("src/testing/index.js", built).href
+  new URL("testing.js", built).href
 );
 export const { redis }: typeof import("oneup-lifecycle/adapters/redis") = await import(
-  new URL("adapters/redis.js", built).href
+  new URL("adapters-redis.js", built).href
 );
 export const { postgres }: typeof import("oneup-lifecycle/adapters/postgres") = await import(
-  new URL("adapters/postgres.js", built).href
+  new URL("adapters-postgres.js", built).href
 );
 export const { lmdb }: typeof import("oneup-lifecycle/adapters/lmdb") = await import(
-  new URL("adapters/lmdb.js", built).href
+  new URL("adapters-lmdb.js", built).href
 );

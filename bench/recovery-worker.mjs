@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { createLifecycle } from "../dist/src/index.js";
+import { createLifecycle } from "../dist/lib/index.js";
 import { storeAt } from "./store-at.mjs";
 
 /** @type {import("./recovery.ts").Told} */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Taken } from "./take.ts";
 
 /** One number. */
 export interface Measurement {
@@ -22,18 +23,30 @@ export function holds({ value, bar, atMost = false }: Measurement): boolean | nu
 }
 
 /** One line of JSON. */
-export function asJson(measurement: Measurement): string {
-  const { name, value, unit, bar } = measurement;
-  return JSON.stringify({ name, value: Number(value.toPrecision(4)), unit, bar, holds: holds(measurement) });
+export function asJson(measurement: Measurement & Partial<Taken>): string {
+  const { name, value, unit, bar, load, isRepeated: repeated } = measurement;
+  const rounded = Number(value.toPrecision(4));
+  const beside = load === undefined ? undefined : Number(load.toFixed(2));
+  return JSON.stringify({
+    name,
+    value: rounded,
+    unit,
+    bar,
+    holds: holds(measurement),
+    load: beside,
+    repeated,
+  });
 }
 
-/** Aligned columns: name, value, unit, bar, holds. */
-export function asTable(measurements: readonly Measurement[]): string {
-  const head = ["name", "value", "unit", "bar", "holds"];
+/** Aligned columns: name, value, unit, bar, holds, load. */
+export function asTable(measurements: readonly (Measurement & Partial<Taken>)[]): string {
+  const head = ["name", "value", "unit", "bar", "holds", "load"];
   const rows = measurements.map((one) => {
     const held = holds(one);
     const bar = one.bar === null ? "" : `${one.atMost ? "≤" : "≥"} ${shown(one.bar)}`;
-    return [one.name, shown(one.value), one.unit, bar, held === null ? "" : held ? "yes" : "NO"];
+    const verdict = held === null ? "" : `${held ? "yes" : "NO"}${one.isRepeated ? " (repeated)" : ""}`;
+    const load = one.load === undefined ? "" : `${Math.round(100 * one.load)} %`;
+    return [one.name, shown(one.value), one.unit, bar, verdict, load];
   });
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)),
@@ -44,7 +57,7 @@ export function asTable(measurements: readonly Measurement[]): string {
 function aligned(row: readonly string[], widths: readonly number[]): string {
   const cells = row.map((cell, column) => {
     const width = widths[column] ?? 0;
-    return column === 1 || column === 3 ? cell.padStart(width) : cell.padEnd(width);
+    return column === 1 || column === 3 || column === 5 ? cell.padStart(width) : cell.padEnd(width);
   });
   return cells.join("  ").trimEnd();
 }

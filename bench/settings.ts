@@ -20,7 +20,7 @@ export interface Effort {
   readonly importedUsers: number;
   /** Users whose resources are exported. */
   readonly exportedUsers: number;
-  /** Number of processes that import the library. */
+  /** Number of fresh processes that import the library, or its packages. */
   readonly imports: number;
   /** Number of applications that are killed and restarted, per store. */
   readonly crashes: number;
@@ -39,7 +39,7 @@ export const thorough: Effort = {
   movedUsers: 100_000,
   importedUsers: 20_000,
   exportedUsers: 2_000,
-  imports: 9,
+  imports: 25,
   crashes: 3,
   windows: 5,
   usersAtRest: [1_000, 100_000, 1_000_000],

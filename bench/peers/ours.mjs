@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createLifecycle } from "../../dist/src/index.js";
+import { createLifecycle } from "../../dist/lib/index.js";
 import { storeAt } from "../store-at.mjs";
 
 /** @type {import("./side.ts").Peer["open"]} */

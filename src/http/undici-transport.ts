@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Agent, type Dispatcher } from "undici";
+import type { Agent, Dispatcher } from "undici";
 import { check, whole, withMethods, type Rules } from "../checks.ts";
 import { LifecycleError } from "../errors.ts";
 import { textOf } from "./charset.ts";
@@ -67,24 +67,52 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
       "INVALID_OPTION",
       "Cannot create a transport: this runtime must support undici, and it replaces undici with a stub; use fetchTransport() instead",
     );
-  let own: Agent | undefined;
+  let own: Promise<Agent> | undefined;
+  let dispatcher = options.dispatcher;
+  async function open(): Promise<Agent> {
+    const opening = (own ??= newAgent(connections));
+    try {
+      const agent = await opening;
+      if (own === opening) dispatcher = agent; // unless close() came in between
+      return agent;
+    } catch (error) {
+      if (own === opening) own = undefined; // the next call tries again
+      throw networkError(error, false);
+    }
+  }
   return {
     sendsGetBody: true,
-    send(request) {
-      const dispatcher = options.dispatcher ?? (own ??= new Agent({ connections, connect: verifying }));
-      return new Promise((resolve, reject) => new Exchange(request, resolve, reject).begin(dispatcher));
-    },
+    send: (request) =>
+      dispatcher === undefined
+        ? open().then((agent) => exchange(request, agent))
+        : exchange(request, dispatcher),
     async close() {
-      const agent = own;
+      const opened = own;
+      if (opened === undefined) return;
       own = undefined;
+      dispatcher = undefined;
+      const agent = await opened.catch(() => undefined); // its calls have failed
       await agent?.close();
     },
   };
 }
 
+/** undici is loaded by the first call: to read and start it takes as long as all else that this package needs. */
+async function newAgent(connections: number): Promise<Agent> {
+  const undici = await import("undici");
+  return new undici.Agent({ connections, connect: verifying });
+}
+
+function exchange(
+  request: TransportRequest,
+  dispatcher: Pick<Dispatcher, "dispatch">,
+): Promise<TransportResponse> {
+  return new Promise((resolve, reject) => new Exchange(request, resolve, reject).begin(dispatcher));
+}
+
 /** Whether undici is the real package. Bun replaces it with a stub that sends nothing. */
 export function undiciRuns(): boolean {
-  return "dispatch" in Agent.prototype;
+  return !("Bun" in globalThis);
 }
 
 /** One request in progress. undici calls the `on…` methods in order, each at most once unless noted otherwise. */

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { entryPoints } from "../published/joined.ts";
 import { code, places, read, readJson, root, sources } from "./repository.ts";
 
 interface Package {
@@ -19,24 +20,27 @@ interface Deno {
 const npm = readJson<Package>("package.json");
 const deno = readJson<Deno>("deno.json");
 
-/** The source that `./dist/….js` is built from. */
-function sourceOf(built: string): string {
-  return built.replace(/^\.\/dist\//, "./").replace(/\.js$/, ".ts");
+/** The source that `./dist/….d.ts` is built from. */
+function sourceOf(types: string): string {
+  return types.replace(/^\.\/dist\//, "./").replace(/\.d\.ts$/, ".ts");
 }
+
+/** What package.json maps to files: the name, and its types and code. */
+const mapped = Object.entries(npm.exports).flatMap(([name, target]) =>
+  typeof target === "string" ? [] : [{ name, ...target }],
+);
 
 describe("entry points", () => {
   it("package.json and deno.json map the same entry points to the same files", () => {
-    const entryPoints = Object.entries(npm.exports).flatMap(([entryPoint, target]) =>
-      typeof target === "string" ? [] : [[entryPoint, sourceOf(target.default)]],
+    expect(Object.fromEntries(mapped.map(({ name, types }) => [name, sourceOf(types)]))).toEqual(
+      deno.exports,
     );
-    expect(Object.fromEntries(entryPoints)).toEqual(deno.exports);
   });
 
-  it("package.json gives every entry point its types and itself", () => {
-    for (const target of Object.values(npm.exports)) {
-      if (typeof target === "string") continue;
-      expect(target.types).toBe(target.default.replace(/\.js$/, ".d.ts"));
-    }
+  it("package.json gives every entry point the file that is joined from its source, and itself", () => {
+    const joined = Object.entries(entryPoints()).map(([name, source]) => [`./dist/lib/${name}.js`, source]);
+    const given = mapped.map(({ types, default: code }) => [code, sourceOf(types)]);
+    expect([...given, [npm.bin["oneup-lifecycle"], "./src/cli/main.ts"]]).toEqual(joined);
     expect(npm.exports["./package.json"]).toBe("./package.json");
   });
 
@@ -82,8 +86,6 @@ describe("entry points", () => {
   });
 
   it("the command starts with a line that tells a shell what runs it", () => {
-    for (const built of Object.values(npm.bin)) {
-      expect(read(sourceOf(built))).toMatch(/^#!\/usr\/bin\/env node\n/);
-    }
+    expect(read(entryPoints()["command"] ?? "")).toMatch(/^#!\/usr\/bin\/env node\n/);
   });
 });

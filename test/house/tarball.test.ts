@@ -3,21 +3,25 @@ import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { compile, onDeno, removeStale } from "../support/built.ts";
+import { buildJoined } from "../published/joined.ts";
 import { folder } from "../support/scene.ts";
 import { root, sources } from "./repository.ts";
 
 const papers = ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.json"];
 
 const page = "src/inspector/page/";
-/** What an application gets: of each source what the compiler makes of it, the inspector's page, and the papers. */
-const built = sources("src", "machines", "adapters")
+const types = sources("src", "machines", "adapters")
   .filter((path) => !path.startsWith(page))
-  .flatMap((path) => {
-    const name = `dist/${path.replace(/\.ts$/, "")}`;
-    return [`${name}.d.ts`, `${name}.js`];
-  })
-  .concat(["icon.svg", "index.html", "page.css", "page.js"].map((name) => `dist/${page}${name}`));
-const shipped = [...built, ...papers].toSorted();
+  .map((path) => `dist/${path.replace(/\.ts$/, ".d.ts")}`);
+const ofThePage = ["icon.svg", "index.html", "page.css", "page.js"].map((name) => `dist/${page}${name}`);
+
+/** What an application gets: the joined sources with their maps, the types of each, the inspector's page, and the papers. */
+function shippedWith(joined: readonly string[]): readonly string[] {
+  return [...joined, ...types, ...ofThePage, ...papers].toSorted();
+}
+
+const code = ["index.js", "command.js", "shared-ABCD.js"].map((name) => `dist/lib/${name}`);
+const shipped = shippedWith(code.flatMap((path) => [path, `${path}.map`]));
 
 interface Packed {
   readonly files: readonly { readonly path: string }[];
@@ -48,13 +52,10 @@ function folderWith(...litter: string[]): string {
 }
 
 describe("npm pack --ignore-scripts", () => {
-  it.runIf(!onDeno)(
-    "after the tests have made what they start packs the library and the papers, and nothing else",
-    async () => {
-      await compile("src");
-      expect(packed(root)).toEqual(shipped);
-    },
-  );
+  it.runIf(!onDeno)("after the build packs the library and the papers, and nothing else", async () => {
+    const [joined] = await Promise.all([buildJoined(), compile("src")]);
+    expect(packed(root)).toEqual(shippedWith(Object.keys(joined)));
+  });
 
   it("packs nothing of what tests, tools and people leave behind", () => {
     const litter = [
@@ -65,8 +66,11 @@ describe("npm pack --ignore-scripts", () => {
       "dist/stray.js",
       "dist/.tsbuildinfo",
       "dist/src/.tsbuildinfo",
+      "dist/src/index.js",
       "dist/src/index.js.map",
       "dist/src/index.ts",
+      "dist/lib/index.ts",
+      "dist/lib/old/index.js",
       "dist/adapters/data.mdb",
       "dist/machines/.env",
       "src/index.js",
@@ -83,6 +87,7 @@ describe("npm pack --ignore-scripts", () => {
 
   it("what was built from a source that is gone is removed before the tests, and no other file", () => {
     const kept = [
+      "dist/lib/shared-ABCD.js",
       "src/here.ts",
       "dist/src/here.js",
       "dist/src/here.d.ts",

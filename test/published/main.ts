@@ -36,7 +36,7 @@ try {
   row(["", "entry points", "quick start", "command"]);
   for (const runtime of runtimes()) {
     const { name, version } = runtime;
-    const command = "node_modules/oneup-lifecycle/dist/src/cli/main.js";
+    const command = "node_modules/oneup-lifecycle/dist/lib/command.js";
     application.forget();
     row([
       `${name} ${version}`,
