@@ -28,9 +28,9 @@ export interface Head {
   readonly waitsSince: number | null;
   readonly lease: { readonly id: string; readonly owner: string; readonly until: number } | null;
   /** When it becomes stale, see `Commit.staleInMs`. */
-  readonly staleAt?: number;
+  readonly staleAt?: number | undefined;
   /** The slot that the last commit took, for a caller that missed the answer. */
-  readonly took?: Slot;
+  readonly took?: Slot | undefined;
 }
 
 /**
@@ -92,8 +92,8 @@ export function written(row: Head | undefined, commit: Commit, now: number, took
     lane: commit.lane,
     waitsSince: commit.lane === null ? null : commit.lane === row?.lane ? (row.waitsSince ?? now) : now,
     lease: leased ? { id: commit.lease.id, owner: commit.lease.owner, until: now + commit.lease.ms } : null,
-    ...(commit.staleInMs !== undefined && { staleAt: now + commit.staleInMs }),
-    ...(took && { took }),
+    staleAt: commit.staleInMs === undefined ? undefined : now + commit.staleInMs,
+    took: took ?? undefined,
     value: commit.value,
   };
 }
@@ -147,8 +147,8 @@ const beforeValue = ',"value":';
  */
 export function encodeRow(row: Row | Tombstone): string {
   if ("renamedTo" in row) return JSON.stringify(row);
-  const { value, ...head } = row;
-  return `${JSON.stringify(head).slice(0, -1)}${beforeValue}${encodeValue(value)}}`;
+  const head = JSON.stringify({ ...row, value: undefined });
+  return `${head.slice(0, -1)}${beforeValue}${encodeValue(row.value)}}`;
 }
 
 /**

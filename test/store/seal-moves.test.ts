@@ -63,6 +63,10 @@ function written(place: Place): Record<string, any> {
     origin: null,
     former: [],
     secrets: held,
+    asRead: undefined,
+    overMark: undefined,
+    unsaved: undefined,
+    leaseMs: undefined,
   };
   return writeUser(user, sealerFor(place)) as Record<string, any>; // what it makes of a user
 }

@@ -166,7 +166,7 @@ function checked(
     asked: A,
     question: (asked: A) => Promise<T>,
   ): Promise<T> {
-    await refuseMoved();
+    if (moved !== null) await refuseMoved();
     // seam: a-write-carries-the-identity-of-the-account
     if (identity !== undefined) return call(verb, () => question({ ...asked, identity }));
     refuseLost();

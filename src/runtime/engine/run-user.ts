@@ -60,7 +60,7 @@ async function withPermit(engine: Engine, user: User, start: Start): Promise<Run
 }
 
 async function onward(engine: Engine, given: User, from: Start, permit: Permit): Promise<RunResult> {
-  const start: User = { ...given, leaseMs: undefined };
+  const start: User = given.leaseMs === undefined ? given : { ...given, leaseMs: undefined };
   const { clock, guard, settings } = engine;
   const { by, lease, stop } = from;
   if (start.intent !== null) engine.recorder?.takenOver(start.intent.call);

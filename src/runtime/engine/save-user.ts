@@ -23,7 +23,7 @@ import { writeUser, type User } from "../user/user.ts";
 /** The parts of a commit that the user itself does not determine. */
 export type How = Omit<
   Commit,
-  "id" | "value" | "expectedRevision" | "writeId" | "state" | "staleInMs" | "events"
+  "id" | "value" | "expectedRevision" | "writeId" | "state" | "staleInMs" | "events" | "unless" | "identity"
 >;
 
 /** The result of a write. `unacknowledged`: an earlier attempt got no answer, so the stored record may be ours. */
@@ -99,9 +99,16 @@ function commitOf(engine: Engine, user: User, writeId: string, how: How, from: s
     writeId,
     state: indexKeyOf(user),
     staleInMs: untilExpiringMs(user, engine.settings.windowMs, engine.clock.now()),
-    ...how,
-    ...newEvents(engine, user, from),
-    ...(user.revision === 0 && { unless: tombstoneId(engine, user.id) }),
+    mode: how.mode,
+    lease: how.lease,
+    dueInMs: how.dueInMs,
+    lane: how.lane,
+    take: how.take,
+    settle: how.settle,
+    giveBack: how.giveBack,
+    events: newEvents(engine, user, from),
+    unless: user.revision === 0 ? tombstoneId(engine, user.id) : undefined,
+    identity: undefined, // the store adds it
   };
 }
 
@@ -140,13 +147,13 @@ function reportedWrite(
 }
 
 /** The events of the steps that this commit makes durable. */
-function newEvents(engine: Engine, user: User, from: string | undefined): Pick<Commit, "events"> {
+function newEvents(engine: Engine, user: User, from: string | undefined): Commit["events"] {
   const { setting } = engine.outbox;
-  if (setting === null || !setting.isOn) return {};
+  if (setting === null || !setting.isOn) return undefined;
   const { clock, owner } = engine;
   const events = eventsOf(engine, user, { epoch: setting.epoch, at: clock.now(), from, process: owner });
   // seam: events-are-in-the-commit-of-their-steps
-  return events.length === 0 ? {} : { events };
+  return events.length === 0 ? undefined : events;
 }
 
 /** Where an idle user waits: until it is due, or in a lane. */

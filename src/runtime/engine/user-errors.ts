@@ -47,7 +47,7 @@ export function notUsable(engine: Engine, user: User): LifecycleError {
  * succeed.
  */
 export function refusal(engine: Engine, user: User): LifecycleError | null {
-  const who = `user ${engine.sealer.alias(user.id)}`;
+  const who = (): string => `user ${engine.sealer.alias(user.id)}`; // an HMAC, for errors alone
   const { state, context } = user.position;
   if (state === "failed") {
     const reason = context.failure?.reason ?? "refused";
@@ -57,24 +57,24 @@ export function refusal(engine: Engine, user: User): LifecycleError | null {
     }
     return new LifecycleError(
       "USER_FAILED",
-      `Cannot use ${who}: its lifecycle failed in ${context.failure?.in} (${reason}: ${context.failure?.why}); retry() resumes from there`,
+      `Cannot use ${who()}: its lifecycle failed in ${context.failure?.in} (${reason}: ${context.failure?.why}); retry() resumes from there`,
       { facts: { reason }, failedCall: lastCause(user) },
     );
   }
   if (state === "offboarded") {
     return new LifecycleError(
       "USER_OFFBOARDED",
-      `Cannot use ${who}: it was offboarded; onboard() starts over`,
+      `Cannot use ${who()}: it was offboarded; onboard() starts over`,
     );
   }
   if (isPurging(state)) {
     return new LifecycleError(
       "USER_OFFBOARDED",
-      `Cannot use ${who}: it is being offboarded; onboard() starts over once its data are erased`,
+      `Cannot use ${who()}: it is being offboarded; onboard() starts over once its data are erased`,
     );
   }
   const stop = stopOf(engine, user);
-  if (stop !== null) return stopped(`Cannot continue with ${who}`, stop, engine.clock.now());
+  if (stop !== null) return stopped(`Cannot continue with ${who()}`, stop, engine.clock.now());
   const blocked = blockedUser(engine, user);
   const alone = blocked === null ? refusedAlone(user, engine.clock.now()) : null;
   if (alone !== null) {
@@ -84,21 +84,21 @@ export function refusal(engine: Engine, user: User): LifecycleError | null {
       : "1upHealth refuses the client for it";
     return new LifecycleError(
       isStopped ? "FORBIDDEN" : "CREDENTIALS_REFUSED",
-      `Cannot continue with ${who} now: ${what}, while calls of other users succeed; it is retried later, and retry() retries it at once`,
+      `Cannot continue with ${who()} now: ${what}, while calls of other users succeed; it is retried later, and retry() retries it at once`,
       { retryable: true, retryAfterMs: leftMs(engine, alone), failedCall: failedCall(engine, user) },
     );
   }
   if (blocked?.reason === "credentials") {
     return new LifecycleError(
       "CREDENTIALS_REFUSED",
-      `Cannot continue with ${who}: 1upHealth refuses the client id and secret; the user is kept and continues once they are right`,
+      `Cannot continue with ${who()}: 1upHealth refuses the client id and secret; the user is kept and continues once they are right`,
       { failedCall: failedCall(engine, user) },
     );
   }
   if (blocked?.reason === "forbidden") {
     return new LifecycleError(
       "FORBIDDEN",
-      `Cannot continue with ${who}: calls of this process are blocked before they reach 1upHealth, often because of its location; the user is kept and continues in any process that gets through`,
+      `Cannot continue with ${who()}: calls of this process are blocked before they reach 1upHealth, often because of its location; the user is kept and continues in any process that gets through`,
       { retryable: true, retryAfterMs: leftMs(engine, blocked), failedCall: failedCall(engine, user) },
     );
   }

@@ -13,6 +13,7 @@ import type { User } from "./user.ts";
  * response in place of an earlier one.
  */
 export function withCause(user: User, cause: PrintedCause | null, text: Secret | null): User {
+  if (cause === null && text === null && user.secrets.causeText === undefined) return user;
   const { causeText, ...others } = user.secrets;
   const secrets = text === null ? others : { ...others, causeText: text };
   const isSame = text === null && causeText === undefined;

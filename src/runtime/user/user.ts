@@ -36,7 +36,10 @@ import type { Sealer, Secrets } from "../../store/sealing/sealer.ts";
 import { leavingAt, unexportedAt } from "./departure.ts";
 import { isState, step, type Position } from "./step.ts";
 
-/** One user, outside the store. */
+/**
+ * One user, outside the store. Every user has all of these members, in one order: an engine copies such objects several
+ * times faster than those of many shapes, and each step of a user is a copy.
+ */
 export interface User {
   readonly id: string;
   /** The revision that was read; 0 = not stored yet. */
@@ -59,13 +62,13 @@ export interface User {
   readonly calls: Envelope["calls"];
   readonly secrets: Secrets;
   /** How its secrets were sealed, if it was read from the store. */
-  readonly asRead?: SealedForm;
+  readonly asRead: SealedForm | undefined;
   /** The import that added it, if any. */
   readonly origin: Origin | null;
   /** Its former ids, so that forgetting it leaves no trace of them. */
   readonly former: readonly string[];
   /** The revision of the tombstone that its first write replaces, if a user of this id was forgotten here. */
-  readonly overMark?: number;
+  readonly overMark: number | undefined;
   /** Why an operator holds it; `null`: none does. */
   readonly hold: Hold | null;
   /** The exports that have finished it since it started over, oldest first. */
@@ -75,9 +78,9 @@ export interface User {
   /** The leave that it belongs to, if any. */
   readonly leaving: Leaving | null;
   /** Its steps since the revision `after`: the next commit makes them durable. After that commit they do not count. */
-  readonly unsaved?: { readonly after: number; readonly steps: readonly UnsavedStep[] };
+  readonly unsaved: { readonly after: number; readonly steps: readonly UnsavedStep[] } | undefined;
   /** How long the lease lasts under which it was read, ms: a process runs it, or has died. */
-  readonly leaseMs?: number | undefined;
+  readonly leaseMs: number | undefined;
 }
 
 /** A step that no commit has made durable yet. */
@@ -115,14 +118,16 @@ export function newUser(id: string, lane: Lane, at: number, overMark = 0): User 
     doers: [],
     calls: { management: 0, token: 0 },
     secrets: noSecrets,
+    asRead: undefined,
     origin: null,
     former: [],
+    overMark: overMark > 0 ? overMark : undefined,
     hold: null,
     exports: [],
     erased: [],
     leaving: null,
     unsaved: { after: overMark, steps: [{ at, from: null, to: "created", type: "ONBOARD", by: null }] },
-    ...(overMark > 0 && { overMark }),
+    leaseMs: undefined,
   };
 }
 
@@ -179,14 +184,17 @@ export function readInClear(record: StoredRecord, sealer: Sealer): InClear {
     doers: readDoers(kept.doers, kept.history.length),
     calls: kept.calls,
     secrets: noSecrets,
+    asRead: undefined,
     origin: kept.origin ?? null,
     former: kept.former ?? [],
+    overMark: undefined,
     // seam: a-hold-is-read
     hold: kept.hold ?? null,
     exports: kept.exports ?? [],
     erased: kept.erased ?? [],
     leaving: kept.leaving ?? null,
-    ...(record.lease !== null && record.lease.leftMs > 0 && { leaseMs: record.lease.leftMs }),
+    unsaved: undefined,
+    leaseMs: record.lease !== null && record.lease.leftMs > 0 ? record.lease.leftMs : undefined,
   };
   return { user, format, sealed };
 }
@@ -249,31 +257,32 @@ function isFailure(failure: unknown): boolean {
   return typeof state === "string" && isState(state) && typeof reason === "string" && typeof why === "string";
 }
 
-/** Encodes a user for the store. */
+/** Encodes a user for the store. What is empty takes no space; members are added one by one, as copies cost more. */
 export function writeUser(user: User, sealer: Sealer): Json {
-  const envelope: Envelope = {
+  const { begun, restarted, meters, causes, doers, origin, former, hold, exports, erased, leaving } = user;
+  const envelope: { -readonly [Name in keyof Envelope]: Envelope[Name] } = {
     format: sealer.format,
     state: user.position.state,
     context: known(user.position.context),
     intent: user.intent,
     pause: user.pause,
     lane: user.lane,
-    ...(user.begun !== null && { begun: user.begun }),
-    ...(user.restarted !== null && { restarted: user.restarted }),
     history: user.history,
-    ...(user.meters.length > 0 && { meters: user.meters }),
-    ...(user.causes.some((cause) => cause !== null) && { causes: user.causes }),
-    ...(user.doers.some((doer) => doer !== null) && { doers: user.doers }),
     calls: user.calls,
     sealed: sealedSecrets(user, sealer),
-    ...(user.origin && { origin: user.origin }),
-    ...(user.former.length > 0 && { former: user.former }),
-    ...(user.hold && { hold: user.hold }),
-    ...(user.exports.length > 0 && { exports: user.exports }),
-    ...(user.erased.length > 0 && { erased: user.erased }),
-    ...(user.leaving && { leaving: user.leaving }),
   };
-  return envelope as unknown as Json; // likewise
+  if (begun !== null) envelope.begun = begun;
+  if (restarted !== null) envelope.restarted = restarted;
+  if (meters.length > 0) envelope.meters = meters;
+  if (causes.some((cause) => cause !== null)) envelope.causes = causes;
+  if (doers.some((doer) => doer !== null)) envelope.doers = doers;
+  if (origin !== null) envelope.origin = origin;
+  if (former.length > 0) envelope.former = former;
+  if (hold !== null) envelope.hold = hold;
+  if (exports.length > 0) envelope.exports = exports;
+  if (erased.length > 0) envelope.erased = erased;
+  if (leaving !== null) envelope.leaving = leaving;
+  return envelope as unknown as Json; // it holds plain JSON values
 }
 
 function sealedSecrets({ id, position, secrets, asRead }: User, sealer: Sealer): Sealed | null {
@@ -334,7 +343,7 @@ export function noted(
     history: [...history, entry].slice(-keptSteps),
     meters: [...meters, meter].slice(-keptSteps),
     unsaved: { after: revision, steps: [...unsavedSteps(user), taken] },
-    ...(causes.length > 0 && { causes: [...causes, null].slice(-keptSteps) }),
-    ...((doers.length > 0 || by !== null) && { doers: [...doers, by].slice(-keptSteps) }),
+    causes: causes.length > 0 ? [...causes, null].slice(-keptSteps) : causes,
+    doers: doers.length > 0 || by !== null ? [...doers, by].slice(-keptSteps) : doers,
   };
 }
