@@ -64,6 +64,7 @@ export type {
   PageOf,
   PageOptions,
   UpdateOptions,
+  PagesOf,
   WalkOf,
 } from "./fhir/fhir-client.ts";
 export type { EnsureOptions, UserFhirClient } from "./fhir/user-fhir-client.ts";
@@ -72,7 +73,7 @@ export type { FhirIssue } from "./http/fhir-issue.ts";
 export type { FhirPage } from "./fhir/pages/fhir-page.ts";
 export type { SearchParams, SearchValue } from "./fhir/query.ts";
 export type { FhirResources, FhirVersion, ResourceOf, ResourceType } from "./fhir/fhir-version.ts";
-export type { FhirWalk } from "./fhir/pages/fhir-walk.ts";
+export type { FhirPages, FhirWalk } from "./fhir/pages/fhir-walk.ts";
 export type { Lifecycle } from "./runtime/lifecycle.ts";
 export type { UserPage } from "./runtime/list-users.ts";
 export type {

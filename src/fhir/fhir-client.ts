@@ -7,7 +7,7 @@ import type { BatchEntry, BatchOptions, BatchResults } from "./batch/batch.ts";
 import type { SearchParams } from "./query.ts";
 import type { FhirPage } from "./pages/fhir-page.ts";
 import type { FhirResources, FhirVersion, ResourceOf, ResourceType } from "./fhir-version.ts";
-import type { FhirWalk } from "./pages/fhir-walk.ts";
+import type { FhirPages, FhirWalk } from "./pages/fhir-walk.ts";
 import type { FindBy } from "./recover-create.ts";
 
 /** Options of every call. */
@@ -88,6 +88,9 @@ export interface OperationOptions<V extends FhirVersion> extends FhirCallOptions
 export type PageOf<V extends FhirVersion, R = FhirResources[V]> = FhirPage<R, FhirResources[V], BundleOf<V>>;
 
 type BundleOf<V extends FhirVersion> = Extract<FhirResources[V], { readonly resourceType: "Bundle" }>;
+
+/** A walk over pages of these resources. */
+export type PagesOf<V extends FhirVersion, R = FhirResources[V]> = FhirPages<PageOf<V, R>>;
 
 /** A walk over these resources. */
 export type WalkOf<V extends FhirVersion, R = FhirResources[V]> = FhirWalk<R, PageOf<V, R>>;
@@ -295,7 +298,7 @@ export interface FhirClient<V extends FhirVersion> {
   ): Promise<PageOf<V, ResourceOf<V, T>>>;
   /**
    * All matches, one by one, in constant memory, across expiring tokens and interruptions. Reads pages of 100 unless
-   * `_count` is given.
+   * `_count` is given, and the next page while you work on this one.
    *
    * @example
    * ```ts
@@ -313,6 +316,25 @@ export interface FhirClient<V extends FhirVersion> {
     params?: SearchParams,
     options?: PageOptions,
   ): WalkOf<V, ResourceOf<V, T>>;
+  /**
+   * All matches page by page, as {@link FhirClient.searchAll} reads them, with what `_include` added and the Bundles.
+   *
+   * @example
+   * ```ts
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * const fhir = lifecycle.fhir("ada", "r4");
+   * const pages = fhir.searchPages("Observation", { date: "ge2026" });
+   * for await (const { resources, included } of pages) console.log(resources.length, included.length, pages.cursor);
+   * ```
+   */
+  searchPages<T extends ResourceType<V>>(
+    resourceType: T,
+    params?: SearchParams,
+    options?: PageOptions,
+  ): PagesOf<V, ResourceOf<V, T>>;
   /**
    * All resources about a patient, of any type, like {@link FhirClient.searchAll}.
    *

@@ -104,7 +104,8 @@ function readSuccess(task: Operation, status: number, body: unknown, answer: Ans
     }
     case "page": {
       if (status !== 200 || !isObject(body) || field(body, "resourceType") !== "Bundle") return wanted(task);
-      const page = readBundle(body, task.isMixed === true ? undefined : task.resourceType);
+      const type = task.isMixed === true ? undefined : task.resourceType;
+      const page = readBundle(body, type, answer.text.length);
       return typeof page === "string" ? page : { type: "done", resource: body, page };
     }
     case "anything":

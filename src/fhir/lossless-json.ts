@@ -7,7 +7,20 @@
  * @module
  */
 import { LosslessNumber, stringify } from "lossless-json";
-import { survey } from "../http/survey.ts";
+import {
+  closeList,
+  closeObject,
+  comma,
+  endOfNumber,
+  endOfString,
+  isDigit,
+  isExact,
+  minus,
+  openList,
+  openObject,
+  quote,
+  survey,
+} from "../http/survey.ts";
 
 /** The source digits, by field name, of objects and arrays with numbers that JavaScript would write differently. */
 const remembered = new WeakMap<object, Map<string, string>>();
@@ -33,10 +46,10 @@ export function parseFhirJson(text: string): unknown {
 const unbounded = { depth: Number.POSITIVE_INFINITY, values: Number.POSITIVE_INFINITY };
 
 /** The same for a text of which it is known whether JavaScript writes all its numbers unchanged. */
-export function parseKnown(text: string, isExact: boolean): unknown {
+export function parseKnown(text: string, isAllExact: boolean): unknown {
   const source = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
   const value: unknown = JSON.parse(source);
-  if (!isExact) remember(value, source);
+  if (!isAllExact) remember(value, source);
   return value;
 }
 
@@ -86,22 +99,95 @@ function digitsIn(holder: unknown, name: string): string | undefined {
   return typeof holder === "object" && holder !== null ? remembered.get(holder)?.get(name) : undefined;
 }
 
-/** A string, whose digits do not count, or a number. */
-const textOrNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/g;
-
-/** Parses the source again with its numbers as strings, and walks both results in parallel. */
-function remember(value: unknown, source: string): void {
-  const quoted = source.replaceAll(textOrNumber, (found) => (found.startsWith('"') ? found : `"${found}"`));
-  const pairs: [unknown, unknown][] = [[value, JSON.parse(quoted)]];
-  for (let pair = pairs.pop(); pair !== undefined; pair = pairs.pop()) {
-    const [plain, exact] = pair;
-    if (!isHolder(plain) || !isHolder(exact)) continue;
-    for (const name of Object.keys(plain)) {
-      const [one, digits] = [plain[name], exact[name]];
-      if (isHolder(one)) pairs.push([one, digits]);
-      else if (typeof one === "number" && typeof digits === "string" && String(one) !== digits)
-        note(plain, name, digits);
+/**
+ * Finds the numbers whose digits would be lost, and notes them beside the objects and arrays of `value` that hold them.
+ * The text has been parsed, so it is JSON.
+ */
+function remember(value: unknown, text: string): void {
+  const path = new JsonPath(value, text);
+  for (let at = 0; at < text.length; at++) {
+    const char = text.charCodeAt(at);
+    if (char === quote) {
+      const end = endOfString(text, at);
+      path.text(at, end);
+      at = end;
+    } else if (char === comma) path.next();
+    else if (char === openObject || char === openList) path.enter(char === openList);
+    else if (char === closeObject || char === closeList) path.leave();
+    else if (isDigit(char) || char === minus) {
+      const end = endOfNumber(text, at);
+      if (!isExact(text, at, end)) path.note(text.slice(at, end));
+      at = end - 1;
     }
+  }
+}
+
+/** The position of a scan in a parsed text. Only objects and arrays on the way to an inexact number are looked up. */
+class JsonPath {
+  readonly #root: unknown;
+  readonly #text: string;
+  /** By depth: the current index of an array; the start of the current name of an object, below zero. */
+  readonly #places: number[] = [];
+  readonly #nameEnds: number[] = [];
+  #isName = false;
+  /** By depth, as far as they were looked up. */
+  readonly #holders: unknown[] = [];
+
+  constructor(root: unknown, text: string) {
+    this.#root = root;
+    this.#text = text;
+  }
+
+  enter(isList: boolean): void {
+    this.#places.push(isList ? 0 : -1);
+    this.#nameEnds.push(0);
+    this.#isName = !isList;
+  }
+
+  leave(): void {
+    this.#places.pop();
+    this.#nameEnds.pop();
+    if (this.#holders.length > this.#places.length) this.#holders.pop();
+    this.#isName = false;
+  }
+
+  next(): void {
+    const depth = this.#places.length - 1;
+    const place = this.#places[depth] ?? 0;
+    if (place < 0) this.#isName = true;
+    else this.#places[depth] = place + 1;
+  }
+
+  /** A string, which may be a name. */
+  text(start: number, end: number): void {
+    if (!this.#isName) return;
+    const depth = this.#places.length - 1;
+    this.#places[depth] = -start - 1;
+    this.#nameEnds[depth] = end;
+    this.#isName = false;
+  }
+
+  note(digits: string): void {
+    const depth = this.#places.length;
+    for (let at = this.#holders.length; at < depth; at++)
+      this.#holders.push(at === 0 ? this.#root : this.#child(at - 1));
+    const holder = this.#holders[depth - 1];
+    if (!isHolder(holder)) return;
+    const name = this.#name(depth - 1);
+    // Of a name that an object has twice, the last one counts.
+    if (Object.is(holder[name], Number(digits))) note(holder, name, digits);
+  }
+
+  #child(depth: number): unknown {
+    const holder = this.#holders[depth];
+    return isHolder(holder) ? holder[this.#name(depth)] : undefined;
+  }
+
+  #name(depth: number): string {
+    const place = this.#places[depth] ?? 0;
+    if (place >= 0) return String(place);
+    const name = this.#text.slice(-place, this.#nameEnds[depth]);
+    return name.includes("\\") ? (JSON.parse(`"${name}"`) as string) : name;
   }
 }
 

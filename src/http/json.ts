@@ -24,8 +24,8 @@ export function isObject(value: unknown): value is JsonObject {
 /** The own property with the first of these names that the object has; `undefined` for anything else. */
 export function field(value: unknown, ...names: readonly string[]): unknown {
   if (!isObject(value)) return undefined;
-  const name = names.find((candidate) => Object.hasOwn(value, candidate));
-  return name === undefined ? undefined : value[name];
+  for (const name of names) if (Object.hasOwn(value, name)) return value[name];
+  return undefined;
 }
 
 /** A non-empty string of at most `most` characters, or `undefined`. */

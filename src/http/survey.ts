@@ -20,16 +20,16 @@ export interface JsonBounds {
 export type Survey = "exact" | "inexact" | "tooDeep" | "tooMany";
 
 /** Character codes. */
-const quote = 34;
-const comma = 44;
-const minus = 45;
+export const quote = 34;
+export const comma = 44;
+export const minus = 45;
 const zero = 48;
 const nine = 57;
-const openList = 91;
+export const openList = 91;
 const backslash = 92;
-const closeList = 93;
-const openObject = 123;
-const closeObject = 125;
+export const closeList = 93;
+export const openObject = 123;
+export const closeObject = 125;
 
 /** Integers of up to this many digits are represented exactly. */
 const exactDigits = 15;
@@ -60,7 +60,7 @@ export function survey(text: string, { depth: deepest, values: most }: JsonBound
 }
 
 /** The end of the string that starts here; the end of the text if it is not terminated. */
-function endOfString(text: string, start: number): number {
+export function endOfString(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
     let slashes = 0;
     while (text.charCodeAt(end - 1 - slashes) === backslash) slashes++;
@@ -69,13 +69,15 @@ function endOfString(text: string, start: number): number {
   return text.length;
 }
 
-function endOfNumber(text: string, start: number): number {
+/** The end of the number that starts here. */
+export function endOfNumber(text: string, start: number): number {
   let end = start + 1;
   while (end < text.length && isOfNumber(text.charCodeAt(end))) end++;
   return end;
 }
 
-function isDigit(char: number): boolean {
+/** Whether it is the code of a digit. */
+export function isDigit(char: number): boolean {
   return char >= zero && char <= nine;
 }
 
@@ -84,7 +86,8 @@ function isOfNumber(char: number): boolean {
   return isDigit(char) || char === 46 || char === 101 || char === 69 || char === minus || char === 43;
 }
 
-function isExact(text: string, start: number, end: number): boolean {
+/** Whether JavaScript would print this number as it stands here. */
+export function isExact(text: string, start: number, end: number): boolean {
   if (end - start <= exactDigits && text.charCodeAt(start) !== zero) {
     let at = start;
     while (at < end && isDigit(text.charCodeAt(at))) at++;

@@ -62,6 +62,42 @@ describe("parseFhirJson() and stringifyFhirJson()", () => {
     expect(stringifyFhirJson(parseFhirJson('{"a":1.50,"a":2.50}'))).toBe('{"a":2.50}'); // the last one counts
   });
 
+  it("keep the digits of numbers at any place, under any name", () => {
+    const digits = fc.constantFrom("1.50", "-0", "1e3", "2", "0.1", "12345678901234567890");
+    const name = fc.constantFrom(
+      "a",
+      String.raw`b\"c`,
+      String.raw`\u00e9`,
+      "__proto__",
+      "0",
+      "",
+      "{[",
+      "1.50,",
+    );
+    const { tree } = fc.letrec<{ tree: string }>((tie) => ({
+      tree: fc.oneof(
+        { maxDepth: 5 },
+        digits,
+        fc.constantFrom('"1.50"', "null", "[]", "{}", String.raw`"\\"`),
+        fc.array(tie("tree"), { maxLength: 4 }).map((all) => `[${all.join(",")}]`),
+        fc
+          .uniqueArray(fc.tuple(name, tie("tree")), { maxLength: 4, selector: ([key]) => key })
+          .map((all) => `{${all.map(([key, value]) => `"${key}":${String(value)}`).join(",")}}`),
+      ),
+    }));
+    fc.assert(
+      fc.property(tree, (text) => {
+        const parsed = parseFhirJson(text);
+        expect(parsed).toEqual(JSON.parse(text));
+        if (typeof parsed !== "object") return;
+        expect(parse(stringifyFhirJson(parsed) ?? "")).toEqual(parse(text));
+      }),
+      { numRuns: thorough ? 2_000 : 300 },
+    );
+    expect(stringifyFhirJson(parseFhirJson('{"a":{"b":1.50},"a":{"b":2}}'))).toBe('{"a":{"b":2}}');
+    expect(stringifyFhirJson(parseFhirJson('{"a":[1.50],"a":7}'))).toBe('{"a":7}');
+  });
+
   it("read whatever is nested deeper than it could be written", () => {
     const deep = `${"[".repeat(50_000)}1.50${"]".repeat(50_000)}`;
     expect(parseFhirJson(deep)).toBeInstanceOf(Array);

@@ -56,6 +56,8 @@ export type AnyPage = FhirPage<JsonObject, JsonObject, JsonObject>;
 export interface PageHere {
   readonly page: AnyPage;
   readonly here: PagePlace;
+  /** Characters of its response. */
+  readonly length: number;
   next(signal: AbortSignal | undefined): Promise<PageHere | null>;
 }
 
@@ -123,13 +125,15 @@ async function pageAt(source: PageSource, at: Step, signal: AbortSignal | undefi
     included: content.included,
     issues: content.issues,
     total: content.total,
-    nextCursor: next === null || isLifecycleError(next) ? undefined : cursorOf(source.search, next),
+    get nextCursor() {
+      return next === null || isLifecycleError(next) ? undefined : cursorOf(source.search, next);
+    },
     bundle,
     async next(options) {
       return (await nextHere(options?.signal))?.page ?? null;
     },
   };
-  return { page, here, next: nextHere };
+  return { page, here, length: content.length, next: nextHere };
 }
 
 /** A bad link is reported by `next()`, so that the page itself can still be used. */

@@ -1,19 +1,21 @@
 /**
- * A walk over all pages: holds one page in memory, and has a cursor for resuming.
+ * A walk over all pages: fetches the next page while the caller works on this one, and has a cursor for resuming.
  *
  * @module
  */
+import { linkSignals } from "../../abort.ts";
 import { cursorOf } from "./cursor.ts";
 import type { PagePlace } from "./next-link.ts";
-import { firstPage, type FhirPage, type PageHere, type PageSource } from "./fhir-page.ts";
+import { firstPage, type AnyPage, type PageHere, type PageSource } from "./fhir-page.ts";
 import type { JsonObject } from "../../http/json.ts";
 
 /**
- * Resources one by one, or page by page. One page is in memory at a time. The token is renewed on the way. Transient
- * errors (429, 5xx, a lost, truncated or empty response) are retried, up to five times per page unless
- * `retries` and `waitMs` say otherwise. A page that is too
- * big is requested again with half as many resources. After an error, or in another process, resume from the
- * {@link FhirWalk.cursor}: no resource is skipped, and at most one page is repeated.
+ * Resources one by one, or page by page. The next page is fetched while you work on this one, and none beyond it, so at
+ * most two pages are in memory; after a page of more than a million characters the next is fetched when you need it. The
+ * token is renewed on the way. Transient errors (429, 5xx, a lost, truncated or empty response) are retried, up to five
+ * times per page unless `retries` and `waitMs` change that. A page that is too big is requested again with half as many
+ * resources. After an error, or in another process, resume from the {@link FhirWalk.cursor}: no resource is skipped, and
+ * at most one page is repeated.
  *
  * The loop can be left and entered again: it resumes with the page at which it stopped.
  */
@@ -38,33 +40,167 @@ export interface FhirWalk<R = unknown, P = unknown> extends AsyncIterable<R> {
   pages(): AsyncGenerator<P, void, undefined>;
 }
 
-/** A walk without static types for its resources. */
-export type AnyWalk = FhirWalk<JsonObject, FhirPage<JsonObject, JsonObject, JsonObject>>;
+/** The same page by page. */
+export interface FhirPages<P = unknown> extends AsyncIterable<P> {
+  /** See {@link FhirWalk.cursor}. */
+  readonly cursor: string | undefined;
+}
 
-/** Starts at `start`, when the first page is requested. */
-export function createWalk(source: PageSource, start: PagePlace, signal: AbortSignal | undefined): AnyWalk {
+/** A walk without static types for its resources. */
+export type AnyWalk = FhirWalk<JsonObject, AnyPage>;
+export type AnyPages = FhirPages<AnyPage>;
+
+/** A page that is being fetched. */
+interface Loading {
+  readonly page: Promise<PageHere | null>;
+  abort(): void;
+}
+
+/** One pass over the pages. */
+interface Steps {
+  next(): Promise<AnyPage | null>;
+  /** The caller needs no further page. */
+  stop(): void;
+}
+
+/** The next page is not fetched ahead after one of more characters, because both would be in memory. */
+const longestBeforeAhead = 1_000_000;
+
+/**
+ * Starts at `start`, when the first page is requested.
+ *
+ * @param ending aborts when the client's owner closes
+ */
+export function createWalk(
+  source: PageSource,
+  start: PagePlace,
+  signal: AbortSignal | undefined,
+  ending: AbortSignal,
+): AnyWalk {
   let place: PagePlace | null = start;
 
-  async function* pages(): AsyncGenerator<PageHere["page"], void, undefined> {
-    if (place === null) return;
-    for (
-      let at: PageHere | null = await firstPage(source, place, signal);
-      at !== null;
-      at = await at.next(signal)
-    ) {
-      place = at.here;
-      yield at.page;
-    }
-    place = null;
+  /** Starts to fetch a page. An error waits for the caller to get there; a caller that never does is not told. */
+  function load(fetch: PageHere["next"]): Loading {
+    const linked = linkSignals(signal, ending);
+    const page = fetch(linked.signal).finally(linked.release);
+    page.catch(() => {});
+    return { page, abort: linked.abort };
+  }
+
+  /** Goes through the pages. It refers to no page that it has returned, so that one can be collected early. */
+  function steps(): Steps {
+    let further: PageHere["next"] | null = place && ((signal) => firstPage(source, place ?? start, signal));
+    let loading: Loading | null = null;
+    return {
+      async next() {
+        loading ??= further && load(further);
+        further = null; // after an error nothing follows
+        const at = loading && (await loading.page);
+        loading = null;
+        if (at === null) {
+          place = null;
+          return null;
+        }
+        signal?.throwIfAborted(); // although the page is there
+        ending.throwIfAborted();
+        place = at.here;
+        further = at.next;
+        if (at.length <= longestBeforeAhead) loading = load(further);
+        return at.page;
+      },
+      stop: () => loading?.abort(),
+    };
   }
 
   return {
     get cursor() {
       return place === null ? undefined : cursorOf(source.search, place);
     },
-    pages,
-    async *[Symbol.asyncIterator]() {
-      for await (const { resources } of pages()) yield* resources;
+    async *pages() {
+      const { next, stop } = steps();
+      try {
+        for (let page = await next(); page !== null; page = await next()) yield page;
+      } finally {
+        stop();
+      }
     },
+    [Symbol.asyncIterator]: () => new Resources(steps()),
   };
+}
+
+/** The walk page by page. */
+export function walkOverPages(walk: AnyWalk): AnyPages {
+  return {
+    get cursor() {
+      return walk.cursor;
+    },
+    [Symbol.asyncIterator]: () => walk.pages(),
+  };
+}
+
+/** The resources of pages. Those that are in memory cost one promise each. */
+class Resources implements AsyncIterator<JsonObject, void> {
+  readonly #steps: Steps;
+  #page: readonly JsonObject[] = [];
+  #index = 0;
+  #isOver = false;
+  /** Calls that wait for a page, in order. */
+  #waiting: Promise<unknown> | null = null;
+
+  constructor(steps: Steps) {
+    this.#steps = steps;
+  }
+
+  next(): Promise<IteratorResult<JsonObject, void>> {
+    if (this.#waiting === null) {
+      const here = this.#take();
+      if (here !== null) return Promise.resolve(here);
+    }
+    return this.#inTurn(() => this.#further());
+  }
+
+  return(): Promise<IteratorResult<JsonObject, void>> {
+    return this.#inTurn(async () => this.#end());
+  }
+
+  async #further(): Promise<IteratorResult<JsonObject, void>> {
+    try {
+      for (let here = this.#take(); ; here = this.#take()) {
+        if (here !== null) return here;
+        this.#page = []; // not kept while the next one comes
+        const page = this.#isOver ? null : await this.#steps.next();
+        if (page === null) return this.#end();
+        this.#page = page.resources;
+        this.#index = 0;
+      }
+    } catch (error) {
+      this.#end();
+      throw error;
+    }
+  }
+
+  #end(): IteratorReturnResult<void> {
+    this.#isOver = true;
+    this.#page = [];
+    this.#steps.stop();
+    return { done: true, value: undefined };
+  }
+
+  #take(): IteratorYieldResult<JsonObject> | null {
+    const value = this.#page[this.#index];
+    if (value === undefined) return null;
+    this.#index++;
+    return { done: false, value };
+  }
+
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const before = this.#waiting;
+    const turn = before === null ? task() : before.then(task, task);
+    this.#waiting = turn;
+    const end = (): void => {
+      if (this.#waiting === turn) this.#waiting = null;
+    };
+    turn.then(end, end);
+    return turn;
+  }
 }

@@ -9,6 +9,23 @@ import { under } from "../../http/call.ts";
 import type { FhirPlace } from "../calls.ts";
 import { deepestSkip } from "../query.ts";
 
+/** Of each client, because links are many. */
+const bases = new WeakMap<FhirPlace, URL>();
+
+function baseOf(place: FhirPlace): URL {
+  let base = bases.get(place);
+  if (base === undefined) bases.set(place, (base = new URL(under(place.api, `/${place.version}`))));
+  return base;
+}
+
+function parsed(link: string, start: string): URL | null {
+  try {
+    return new URL(link, start);
+  } catch {
+    return null;
+  }
+}
+
 /** A page: the path after the version's base (`/Patient`), and the query. */
 export interface PagePlace {
   readonly path: string;
@@ -28,13 +45,13 @@ const longestLink = 16_000;
  * @throws {LifecycleError} `BAD_ANSWER`
  */
 export function nextLink(place: FhirPlace, from: PagePlace, link: string): PagePlace {
-  const base = new URL(under(place.api, `/${place.version}`));
+  const base = baseOf(place);
   // Relative links are relative to the base of the version; those that are only a query, to this page.
   const start = link.startsWith("?") ? `${base.href}${from.path}` : `${base.href}/`;
   if (link.length > longestLink) throw refused(`a link of more than ${longestLink} characters`);
   const repaired = link.replace(portTwice, "$1");
-  if (!URL.canParse(repaired, start)) throw refused("a link that is no URL");
-  const target = new URL(repaired, start);
+  const target = parsed(repaired, start);
+  if (target === null) throw refused("a link that is no URL");
   if (target.origin !== base.origin) throw refused("a link to another origin");
   if (target.username !== "" || target.password !== "") throw refused("a link with credentials in it");
   const path = target.pathname.slice(base.pathname.length).replace(/\/$/, "");

@@ -15,12 +15,13 @@ import { execute, type VerbParts } from "../execute.ts";
 import { longestPage, pairsOf, type Pairs, type SearchParams } from "../query.ts";
 import { lookingBack, readingEverything, searching, type Operation } from "../operation.ts";
 import { ofCall, ofWalk, readRules, repetitionOf, type Repetition } from "../repeat.ts";
-import { createWalk, type AnyWalk } from "./fhir-walk.ts";
+import { createWalk, walkOverPages, type AnyPages, type AnyWalk } from "./fhir-walk.ts";
 
 /** See `FhirClient`, which adds the types. */
 export interface PageVerbs {
   search(resourceType: string, params?: SearchParams, options?: PageOptions): Promise<AnyPage>;
   searchAll(resourceType: string, params?: SearchParams, options?: PageOptions): AnyWalk;
+  searchPages(resourceType: string, params?: SearchParams, options?: PageOptions): AnyPages;
   history(resourceType: string, id?: string, options?: CountOptions): Promise<AnyPage>;
   everything(patientId: string, options?: CountOptions): AnyWalk;
 }
@@ -63,7 +64,7 @@ export function pageVerbs({ place, performer }: VerbParts): PageVerbs {
   }
 
   function all({ source, start, signal }: Begun): AnyWalk {
-    return createWalk(source, start, signal);
+    return createWalk(source, start, signal, performer.ending);
   }
 
   function search(
@@ -90,11 +91,14 @@ export function pageVerbs({ place, performer }: VerbParts): PageVerbs {
     return begin(task, path, count === undefined ? [] : [["_count", String(count)]], usual, checked);
   }
 
+  const searchAll = (resourceType: string, params?: SearchParams, options?: PageOptions): AnyWalk =>
+    all(search(resourceType, { _count: longestPage, ...params }, ofWalk, options));
+
   return {
     search: async (resourceType, params = {}, options) => one(search(resourceType, params, ofCall, options)),
 
-    searchAll: (resourceType, params = {}, options) =>
-      all(search(resourceType, { _count: longestPage, ...params }, ofWalk, options)),
+    searchAll,
+    searchPages: (...given) => walkOverPages(searchAll(...given)),
 
     async history(resourceType, id, options) {
       checkType("read the history", resourceType);

@@ -16,15 +16,22 @@ export interface PageContent {
   readonly next: string | undefined;
   /** Identifies the page: the ids and versions on it, in order. `""` if it is empty. */
   readonly marks: string;
+  /** Characters of the response. */
+  readonly length: number;
 }
 
 /**
  * The content of a Bundle.
  *
  * @param resourceType the type that was searched for; any type if undefined
+ * @param length characters of the response
  * @returns the content, or in words what the Bundle lacks
  */
-export function readBundle(bundle: JsonObject, resourceType: string | undefined): PageContent | string {
+export function readBundle(
+  bundle: JsonObject,
+  resourceType: string | undefined,
+  length: number,
+): PageContent | string {
   const { entry = [], link = [] } = bundle;
   if (!Array.isArray(entry) || !Array.isArray(link)) return "a Bundle whose entries and links are lists";
   const matches: JsonObject[] = [];
@@ -49,6 +56,7 @@ export function readBundle(bundle: JsonObject, resourceType: string | undefined)
     total: numeric(field(bundle, "total")),
     next: nextLink(link),
     marks: [...matches, ...included].map(mark).join(" "),
+    length,
   };
 }
 
@@ -64,5 +72,5 @@ function nextLink(links: readonly unknown[]): string | undefined {
 
 function mark(resource: JsonObject): string {
   const { meta, resourceType, id } = resource;
-  return [resourceType, id, field(meta, "versionId", "lastUpdated")].map(String).join("/");
+  return `${String(resourceType)}/${String(id)}/${String(field(meta, "versionId", "lastUpdated"))}`;
 }
