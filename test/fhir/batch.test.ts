@@ -256,6 +256,31 @@ describe("batch() believes no answer that does not fit", () => {
     expect(await fhir.batch([creating("1")])).toMatchObject([{ error: null, resource: person("1") }]);
   });
 
+  const weighing = (valueInteger: number) =>
+    ({
+      type: "create",
+      resource: { resourceType: "Observation", status: "final", code: {}, valueInteger },
+    }) as const;
+  const weighed = (id: string, valueInteger: number) => ({
+    resource: { ...weighing(valueInteger).resource, id },
+    response: { status: "201", location: `Observation/${id}` },
+  });
+  const exchanged: readonly [string, readonly object[]][] = [
+    ["creates in another order", [weighed("b", 80), weighed("a", 70)]],
+    ["one resource for two creates", [weighed("a", 70), weighed("a", 70)]],
+    [
+      "one location for two creates",
+      Array.from({ length: 2 }, () => ({ response: { status: "201", location: "Observation/a" } })),
+    ],
+  ];
+
+  it.each(exchanged)("%s", async (_, entry) => {
+    const { fhir, sandbox } = await scene();
+    sandbox.fail({ call: "fhir.batch", status: 200, body: { resourceType: "Bundle", entry }, commit: true });
+    const results = await fhir.batch([weighing(70), weighing(80)]);
+    expect(results.map(({ error }) => error?.code)).toEqual(["IN_DOUBT", "IN_DOUBT"]);
+  });
+
   it("an entry that 1upHealth could not carry out now is looked for, too", async () => {
     const { fhir, sandbox } = await scene();
     const entry = [{ response: { status: "503 Service Unavailable" } }];

@@ -21,6 +21,7 @@ describe("a link to the next page", () => {
     [`${base}?_getpages=a-b&_getpagesoffset=10`, "", "_getpages=a-b&_getpagesoffset=10"],
     [`${base}/Patient?identifier=a|b&_skip=9990`, "/Patient", "identifier=a%7Cb&_skip=9990"],
     [`${base}/Patient?name=B%C3%BCrger+M&_after=x%2By`, "/Patient", "name=B%C3%BCrger+M&_after=x%2By"],
+    [`${base}/Patient?access_token=t&_after=9&client%5Fsecret=s`, "/Patient", "_after=9"], // no credentials in URLs
   ])("%s is followed", (link, path, query) => {
     expect(nextLink(place, here, link)).toEqual({ path, query });
   });

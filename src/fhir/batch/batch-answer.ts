@@ -4,8 +4,9 @@
  *
  * @module
  */
+import { isDeepStrictEqual } from "node:util";
 import { field, isObject, text, type JsonObject } from "../../http/json.ts";
-import { isResourceId, own } from "../checks.ts";
+import { isResourceId, own, type Sendable } from "../checks.ts";
 import type { Prepared } from "./batch-entry.ts";
 
 /** The part of the answer about one entry. */
@@ -27,7 +28,9 @@ export function answersIn(
 ): readonly (EntryAnswer | undefined)[] {
   const listed: unknown = bundle?.["resourceType"] === "Bundle" ? bundle["entry"] : undefined;
   const parts = Array.isArray(listed) ? (listed as readonly unknown[]).map((part) => partOf(part)) : [];
-  const fits = entries.map((entry, index) => fitOf(entry, parts[index]));
+  const fits = entries.map((entry, index) =>
+    isOfAnother(entry, index, parts) ? "contradicts" : fitOf(entry, parts[index]),
+  );
   if (parts.length === entries.length && !fits.includes("contradicts"))
     return parts.map((part, index) => (fits[index] === "incomplete" ? undefined : part));
   return entries.map((entry) => {
@@ -35,6 +38,34 @@ export function answersIn(
     const others = entries.filter((other) => proofs.some((part) => fitOf(other, part) === "proves"));
     return proofs.length === 1 && others.length === 1 ? proofs[0] : undefined;
   });
+}
+
+/**
+ * Whether the part in the place of a create is that of another entry: it names a resource that another part names too, or
+ * its content is not what was sent, while another part has just that.
+ */
+function isOfAnother(entry: Prepared, index: number, parts: readonly (EntryAnswer | undefined)[]): boolean {
+  const mine = parts[index];
+  if (entry.type !== "create" || mine === undefined || mine.status < 200 || mine.status > 299) return false;
+  const others = parts.filter((_, other) => other !== index);
+  const id = idIn(entry, mine);
+  if (id !== undefined && others.some((part) => part !== undefined && idIn(entry, part) === id)) return true;
+  const isMine = (part: EntryAnswer | undefined): boolean =>
+    part?.body !== undefined && entry.sent !== undefined && holds(part.body, entry.sent);
+  return mine.body !== undefined && !isMine(mine) && others.some(isMine);
+}
+
+/** Whether a resource has all elements of the one that was sent, but those that a server sets. */
+function holds(resource: JsonObject, sent: Sendable): boolean {
+  return Object.entries(sent).every(
+    ([name, value]) =>
+      ["id", "meta", "text"].includes(name) || isDeepStrictEqual(plain(resource[name]), plain(value)),
+  );
+}
+
+/** As JSON has it: without prototypes and the digits of numbers. */
+function plain(value: unknown): unknown {
+  return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
 }
 
 function partOf(part: unknown): EntryAnswer | undefined {
