@@ -39,7 +39,7 @@
  * | `RECORD_TOO_NEW` | a newer version of this library wrote the record; it was left untouched |
  * | `RECORD_DAMAGED` | a record does not decode, or its secrets do not open; `reauthorize()` gets a new grant |
  * | `TAKEN_OVER` | another process has begun the same export or leave by its name, and goes on with it |
- * | `CURSOR_EXPIRED` | events behind this cursor are missing: they are no longer kept, were not written for a time, or the store is another one; read the users and continue without a cursor |
+ * | `CURSOR_EXPIRED` | events behind this cursor are missing: they are no longer kept, were not written for a time, or the store is another one; read the users and continue without a cursor; or a bulk export lists other files now |
  * | `CLOSED` | the lifecycle was closed |
  */
 export type ErrorCode =

@@ -42,7 +42,6 @@ export { fetchTransport } from "./http/fetch-transport.ts";
 export { undiciTransport } from "./http/undici-transport.ts";
 export type { UndiciTransportOptions } from "./http/undici-transport.ts";
 export { TransportError } from "./http/transport.ts";
-export type { Transport, TransportRequest, TransportResponse } from "./http/transport.ts";
 export type {
   BatchEntry,
   BatchOptions,
@@ -51,6 +50,7 @@ export type {
   BatchResults,
   UserBatchEntry,
 } from "./fhir/batch/batch.ts";
+export type { Transport, TransportRequest, TransportResponse, TransportStream } from "./http/transport.ts";
 export { createFhirClient } from "./fhir/create-fhir-client.ts";
 export type { FhirClientOptions } from "./fhir/create-fhir-client.ts";
 export type { ClientAccess, ClientSource, TokenSource } from "./fhir/auth.ts";
@@ -58,8 +58,10 @@ export { digitsOf, parseFhirJson, stringifyFhirJson } from "./fhir/lossless-json
 export type {
   CountOptions,
   CreateOptions,
+  ExportOf,
   FhirCallOptions,
   FhirClient,
+  FhirReadOptions,
   OperationOptions,
   PageOf,
   PageOptions,
@@ -67,6 +69,12 @@ export type {
   PagesOf,
   WalkOf,
 } from "./fhir/fhir-client.ts";
+export type {
+  BulkExport,
+  BulkExportFile,
+  BulkExportOptions,
+  BulkExportProgress,
+} from "./fhir/export/bulk-export.ts";
 export type { EnsureOptions, UserFhirClient } from "./fhir/user-fhir-client.ts";
 export type { FindBy } from "./fhir/recover-create.ts";
 export type { FhirIssue } from "./http/fhir-issue.ts";

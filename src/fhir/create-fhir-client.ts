@@ -18,9 +18,12 @@ import { asClient, withTokens, type ClientSource, type TokenSource } from "./aut
 import { batchVerb } from "./batch/batch-verb.ts";
 import { checkVersion } from "./checks.ts";
 import type { FhirClient } from "./fhir-client.ts";
+import type { AnyExport, BulkExportOptions } from "./export/bulk-export.ts";
+import { createBulkExport } from "./export/create-bulk-export.ts";
 import { pageVerbs } from "./pages/page-verbs.ts";
 import type { Report, VerbParts } from "./execute.ts";
 import type { Find } from "./recover-create.ts";
+import { anAnalyticsBase } from "./export/export-link.ts";
 import { aRetryCount } from "./repeat.ts";
 import { resourceVerbs } from "./resource-verbs.ts";
 import type { FhirVersion } from "./fhir-version.ts";
@@ -51,6 +54,11 @@ export interface FhirClientOptions<V extends FhirVersion> {
    * @default 3, and 5 for each page of a walk
    */
   readonly retries?: number | undefined;
+  /**
+   * The base of the host that exports in bulk, without the version: `https://analytics.1up.health/bulk-data`. The
+   * credentials are sent to its origin too, so it has to be named here; without it there is no `bulkExport()`.
+   */
+  readonly analytics?: string | undefined;
   /** Sends the calls. @default undiciTransport(), or fetchTransport() where undici does not run (Bun) */
   readonly transport?: Transport | undefined;
   /** The timeout of a call, ms. @default 30_000 */
@@ -69,7 +77,7 @@ export interface FhirClientOptions<V extends FhirVersion> {
    */
   readonly signal?: AbortSignal | undefined;
   /** Used instead of `transport`, `timeoutMs` and `maxAnswerBytes`. */
-  readonly sender?: Pick<Sender, "send"> | undefined;
+  readonly sender?: Pick<Sender, "send" | "stream"> | undefined;
   /** Reports each operation. */
   readonly report?: Report | undefined;
 }
@@ -83,6 +91,7 @@ const rules: Rules<FhirClientOptions<FhirVersion>> = {
   strict: aSwitch,
   lossless: aSwitch,
   retries: aRetryCount,
+  analytics: anAnalyticsBase,
   transport: anything,
   timeoutMs: anything,
   maxAnswerBytes: whole(leastAnswerBytes, mostAnswerBytes),
@@ -144,7 +153,12 @@ export function createFhirClient<V extends FhirVersion>(options: FhirClientOptio
   const resources = resourceVerbs(parts, find);
   const batches = batchVerb(parts, find, resources);
   // Types and ids of resources have been checked; the rest of their shape is trusted to the server.
-  return { ...resources, ...pages, ...batches } as unknown as FhirClient<V>;
+  const bulkExport = (how?: BulkExportOptions): AnyExport =>
+    createBulkExport(
+      { ...parts, analytics: options.analytics, longestLine: options.maxAnswerBytes ?? usualAnswerBytes },
+      how,
+    );
+  return { ...resources, ...pages, ...batches, bulkExport } as unknown as FhirClient<V>;
 }
 
 /** Called when the other of the two is undefined. */
@@ -161,6 +175,6 @@ function ownSender(
     maxAnswerBytes = usualAnswerBytes,
   }: FhirClientOptions<FhirVersion>,
   clock: Clock,
-): Pick<Sender, "send"> {
+): Pick<Sender, "send" | "stream"> {
   return createSender({ transport, clock, timeoutMs, maxBytes: maxAnswerBytes });
 }

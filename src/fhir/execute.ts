@@ -23,7 +23,7 @@ import type { FhirVersion } from "./fhir-version.ts";
 export interface Executor {
   readonly version: FhirVersion;
   readonly access: Auth;
-  readonly sender: Pick<Sender, "send">;
+  readonly sender: Pick<Sender, "send" | "stream">;
   readonly clock: Clock;
   /** Aborts the waits of all calls. */
   readonly ending: AbortSignal;
@@ -100,7 +100,7 @@ async function executed(
 }
 
 /** The error with the call that failed. Texts of FHIR responses are about patients, so it has none. */
-function withCall(
+export function withCall(
   error: LifecycleError,
   call: Call,
   answer: Answer | Unanswered,

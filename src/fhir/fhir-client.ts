@@ -5,6 +5,7 @@
  */
 import type { BatchEntry, BatchOptions, BatchResults } from "./batch/batch.ts";
 import type { SearchParams } from "./query.ts";
+import type { BulkExport, BulkExportOptions } from "./export/bulk-export.ts";
 import type { FhirPage } from "./pages/fhir-page.ts";
 import type { FhirResources, FhirVersion, ResourceOf, ResourceType } from "./fhir-version.ts";
 import type { FhirPages, FhirWalk } from "./pages/fhir-walk.ts";
@@ -94,6 +95,12 @@ export type PagesOf<V extends FhirVersion, R = FhirResources[V]> = FhirPages<Pag
 
 /** A walk over these resources. */
 export type WalkOf<V extends FhirVersion, R = FhirResources[V]> = FhirWalk<R, PageOf<V, R>>;
+
+/** A bulk export of this version. */
+export type ExportOf<V extends FhirVersion> = BulkExport<
+  FhirResources[V],
+  Extract<FhirResources[V], { readonly resourceType: "OperationOutcome" }>
+>;
 
 /**
  * FHIR calls in one version, typed by version and resource type. All of them throw `LifecycleError`:
@@ -350,6 +357,31 @@ export interface FhirClient<V extends FhirVersion> {
    * ```
    */
   everything(patientId: string, options?: CountOptions): WalkOf<V>;
+  /**
+   * Exports in bulk (`$export`) from the analytics host, which the option `analytics` of the client names: resources
+   * one by one, in constant memory, across expiring tokens and files that are cut.
+   *
+   * @throws {LifecycleError} `INVALID_OPTION` without `analytics`. While it is read: as for every call;
+   * `CURSOR_EXPIRED` if the server lists other files than those of the cursor
+   * @example
+   * ```ts
+   * import { createFhirClient, fetchTransport } from "oneup-lifecycle";
+   * import { createTestLifecycle } from "oneup-lifecycle/testing";
+   *
+   * const { lifecycle, sandbox } = await createTestLifecycle();
+   * await lifecycle.onboard("ada");
+   * sandbox.addResources("ada", "r4", [{ resourceType: "Patient" }]);
+   * const fhir = createFhirClient({
+   *   version: "r4",
+   *   token: { get: () => lifecycle.accessToken("ada") },
+   *   transport: fetchTransport(sandbox.fetch),
+   *   analytics: "https://analytics.1up.health/bulk-data",
+   * });
+   * const exported = fhir.bulkExport({ types: ["Patient"] });
+   * for await (const resource of exported) console.log(resource.resourceType, exported.cursor); // Patient …
+   * ```
+   */
+  bulkExport(options?: BulkExportOptions<ResourceType<V>>): ExportOf<V>;
   /**
    * Executes `$name` (`"validate"`, `"meta"`, …) and returns the response, or `null` if it is empty.
    *

@@ -51,6 +51,21 @@ export function fetchTransport(fetch: typeof globalThis.fetch = globalThis.fetch
   const once = sendsOnce();
   if (checksNothing()) throw new LifecycleError("INVALID_OPTION", `Cannot create a transport: ${mustCheck}`);
   return {
+    async stream({ method, url, headers, signal, onSending }) {
+      if (checksNothing() && url.startsWith("https:"))
+        throw new TransportError(`Cannot send the call: ${mustCheck}`, {
+          sent: false,
+          code: "CERTIFICATES_UNCHECKED",
+        });
+      if (!onSending()) throw heldBack();
+      try {
+        const init = { method, headers: { ...headers }, signal, redirect: "manual", ...once } as const;
+        const response = await fetch(url, init);
+        return { status: statusOf(response), headers: headersOf(response), body: piecesOf(response) };
+      } catch (error) {
+        throw signal.aborted ? aborted(true) : networkError(error, true);
+      }
+    },
     async send({ method, url, headers, body, signal, maxBytes, onSending }) {
       if (signal.aborted) throw aborted(false);
       if (checksNothing() && url.startsWith("https:"))
@@ -94,11 +109,29 @@ function sendsOnce(): object {
   return Deno === undefined ? {} : { client: Deno.createHttpClient({ poolMaxIdlePerHost: 0 }) };
 }
 
-async function read(response: Response, maxBytes: number, signal: AbortSignal): Promise<TransportResponse> {
-  // With `redirect: "manual"` browsers hide a redirect behind an opaque response with status 0.
-  const status = response.type === "opaqueredirect" ? 302 : response.status;
+/** With `redirect: "manual"` browsers hide a redirect behind an opaque response with status 0. */
+function statusOf({ type, status }: Response): number {
+  return type === "opaqueredirect" ? 302 : status;
+}
+
+function headersOf(response: Response): Record<string, string> {
   const headers: Record<string, string> = {};
   response.headers.forEach((value, name) => (headers[name.toLowerCase()] = value));
+  return headers;
+}
+
+async function* piecesOf({ body }: Response): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = body?.getReader();
+  try {
+    for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read())
+      yield part.value;
+  } finally {
+    reader?.cancel().catch(() => {}); // the result does not matter
+  }
+}
+
+async function read(response: Response, maxBytes: number, signal: AbortSignal): Promise<TransportResponse> {
+  const [status, headers] = [statusOf(response), headersOf(response)];
   const reading = readingOf(headers["content-type"]);
   const decoder = new TextDecoder(reading instanceof TextDecoder ? reading.encoding : "utf-8");
   let text = "";

@@ -11,6 +11,7 @@ import type { Answer, Call, Unanswered } from "./call.ts";
 import { printAs } from "../secret.ts";
 import { readingOf } from "./charset.ts";
 import { callCheck, splitUrl } from "./safety.ts";
+import { openStream, type StreamedAnswer, type StreamOptions } from "./streaming/stream.ts";
 import { survey, type JsonBounds } from "./survey.ts";
 import {
   type LazyRequest,
@@ -55,6 +56,8 @@ export interface Sender {
    *   carried out then, unless the signal was aborted before `send()`
    */
   send(call: Call, options?: SendOptions): Promise<Answer | Unanswered>;
+  /** Opens a call whose answer is read piece by piece, if the transport can. It is checked like every other call. */
+  stream?(call: Call, options: StreamOptions): Promise<StreamedAnswer | Unanswered>;
   /** Whether it can send a body with a GET. */
   readonly sendsGetBody: boolean;
   /** Closes the transport after pending calls. */
@@ -79,6 +82,7 @@ export function createSender(options: SenderOptions): Sender {
   checkValue("create a sender", "maxBytes", maxBytes, whole(1));
   const check = callCheck();
   const bounds = boundsOf(maxBytes);
+  const open = transport.stream?.bind(transport);
 
   function answerTo(
     { endpoint }: Call,
@@ -121,6 +125,13 @@ export function createSender(options: SenderOptions): Sender {
       return answered;
     },
 
+    ...(open !== undefined && {
+      async stream(call: Call, options: StreamOptions): Promise<StreamedAnswer | Unanswered> {
+        check(call);
+        return openStream({ open, clock, timeoutMs }, call, options);
+      },
+    }),
+
     async close() {
       await transport.close?.();
     },
@@ -144,7 +155,7 @@ const bytesOfValue = 64;
 const fewestValues = 10_000;
 
 /** The limits on parsing an answer of at most this many bytes. */
-function boundsOf(maxBytes: number): JsonBounds {
+export function boundsOf(maxBytes: number): JsonBounds {
   return { depth: deepest, values: Math.max(fewestValues, Math.floor(maxBytes / bytesOfValue)) };
 }
 

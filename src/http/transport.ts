@@ -20,6 +20,16 @@ export interface TransportRequest {
   readonly maxBytes: number;
   /** Must be called in the same tick in which the first byte is written. If it returns false, nothing may be sent. */
   readonly onSending: () => boolean;
+  /** The server was chosen by another one: no address may be called that is not public, as far as that can be told. */
+  readonly publicOnly?: boolean;
+}
+
+/** An answer that is read piece by piece. Leaving the loop over `body` early ends the connection. */
+export interface TransportStream {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: AsyncIterable<Uint8Array>;
 }
 
 /** The key under which a request accepts a task for its abort; an AbortSignal costs more than the rest of a request. */
@@ -50,6 +60,8 @@ export interface TransportResponse {
 /** Sends requests; never repeats one, never follows a redirect. Rejects with a {@link TransportError}. */
 export interface Transport {
   send(request: TransportRequest): Promise<TransportResponse>;
+  /** The same for an answer of any length. Without it downloads are read whole, up to `maxAnswerBytes`. */
+  stream?(request: TransportRequest): Promise<TransportStream>;
   /** Whether it can send a body with a GET, as in 1upHealth's guide. `fetch` cannot. @default false */
   readonly sendsGetBody?: boolean;
   close?(): Promise<void>;

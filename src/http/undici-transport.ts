@@ -8,6 +8,7 @@ import { check, whole, withMethods, type Rules } from "../checks.ts";
 import { LifecycleError } from "../errors.ts";
 import { textOf } from "./charset.ts";
 import { splitUrl } from "./safety.ts";
+import { streamed } from "./streaming/undici-stream.ts";
 import {
   aborted,
   heldBack,
@@ -68,6 +69,8 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
       "Cannot create a transport: this runtime must support undici, and it replaces undici with a stub; use fetchTransport() instead",
     );
   let own: Promise<Agent> | undefined;
+  /** For hosts that another server chose. */
+  let foreign: Promise<Agent> | undefined;
   let dispatcher = options.dispatcher;
   async function open(): Promise<Agent> {
     const opening = (own ??= newAgent(connections));
@@ -86,21 +89,26 @@ export function undiciTransport(options: UndiciTransportOptions = {}): Transport
       dispatcher === undefined
         ? open().then((agent) => exchange(request, agent))
         : exchange(request, dispatcher),
+    async stream(request) {
+      const isForeign = request.publicOnly === true && options.dispatcher === undefined;
+      if (isForeign) return streamed(request, await (foreign ??= newAgent(connections, true)));
+      return streamed(request, dispatcher ?? (await open()));
+    },
     async close() {
-      const opened = own;
-      if (opened === undefined) return;
-      own = undefined;
-      dispatcher = undefined;
-      const agent = await opened.catch(() => undefined); // its calls have failed
-      await agent?.close();
+      const opened = [own, foreign];
+      own = foreign = undefined;
+      dispatcher = options.dispatcher;
+      for (const one of opened) await (await one?.catch(() => undefined))?.close(); // its calls have failed
     },
   };
 }
 
 /** undici is loaded by the first call: to read and start it takes as long as all else that this package needs. */
-async function newAgent(connections: number): Promise<Agent> {
+async function newAgent(connections: number, publicOnly = false): Promise<Agent> {
   const undici = await import("undici");
-  return new undici.Agent({ connections, connect: verifying });
+  if (!publicOnly) return new undici.Agent({ connections, connect: verifying });
+  const { publicLookup } = await import("./streaming/public-address.ts");
+  return new undici.Agent({ connections, connect: { ...verifying, lookup: publicLookup } });
 }
 
 function exchange(

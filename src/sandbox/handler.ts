@@ -5,6 +5,7 @@ import { carryOut } from "./faults/carry-out.ts";
 import { Chance, type ChanceState } from "./base/chance.ts";
 import { describeFault, type Fault } from "./faults/fault.ts";
 import { Faults } from "./faults/faults.ts";
+import { planExport } from "./export/plan-export.ts";
 import { planFhir } from "./fhir/plan-fhir.ts";
 import { maskPath, WrittenJournal } from "./journal.ts";
 import { type Incoming, json, type Outgoing } from "./base/message.ts";
@@ -110,7 +111,11 @@ export class Handler {
 }
 
 function understand(world: World, incoming: Incoming): Plan {
-  const plan = planUserManagement(world, incoming) ?? planToken(world, incoming) ?? planFhir(world, incoming);
+  const plan =
+    planUserManagement(world, incoming) ??
+    planToken(world, incoming) ??
+    planExport(world, incoming) ??
+    planFhir(world, incoming);
   if (plan !== undefined) return plan;
   if (incoming.path === "/login" && incoming.method === "GET") {
     return { call: "loginPage", carryOut: () => refused("unknown", loginPage) };

@@ -32,6 +32,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     resources: ["base"],
     state: ["base", "options", "resources"],
     fhir: ["base", "options", "resources", "state"],
+    export: ["base", "fhir", "options", "resources", "state"],
     oauth: ["base", "state"],
     faults: ["base", "oauth", "state"],
     http: ["base", "clock", "faults", "options", "state", "handler.ts", "sandbox.ts", "sandbox-server.ts"],
@@ -39,9 +40,19 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   "src/fhir": {
     batch: [anyFile],
     pages: ["calls.ts", "checks.ts", "execute.ts", "fhir-client.ts", "operation.ts", "query.ts", "repeat.ts"],
+    export: [
+      "checks.ts",
+      "execute.ts",
+      "fhir-client.ts",
+      "fhir-response.ts",
+      "lossless-json.ts",
+      "operation.ts",
+      "query.ts",
+      "repeat.ts",
+    ],
   },
   "src/opentelemetry": {},
-  "src/http": {},
+  "src/http": { streaming: ["call.ts", "safety.ts", "transport.ts"] },
   "src/guard": {},
   "src/store": {
     sealing: ["contract.ts", "envelope.ts", "guards.ts", "quarantine.ts"],

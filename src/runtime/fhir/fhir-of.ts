@@ -47,7 +47,7 @@ export function fhirOf<V extends FhirVersion>(
   given: FhirOptions | undefined,
 ): UserFhirClient<V> {
   const { engine } = parts;
-  const { as = "user", strict, lossless, retries } = checkFhir(given);
+  const { as = "user", strict, lossless, retries, analytics } = checkFhir(given);
   const client = (notAfter?: number): FhirClient<V> =>
     createFhirClient({
       ...(as === "user" ? { token: tokensOf(parts, id) } : { client: clientFor(engine, id) }),
@@ -60,6 +60,7 @@ export function fhirOf<V extends FhirVersion>(
       strict,
       lossless,
       retries,
+      analytics,
     });
   // Types and ids of resources are checked; the rest of their shape is trusted to the server.
   const verbs = client as unknown as (notAfter?: number) => EnsureVerbs;
@@ -96,8 +97,10 @@ function reportOf({ engine, tokens }: FhirParts, id: string): Report | undefined
  *
  * @throws {LifecycleError} `RATE_LIMITED` from `send()` while the endpoint is throttled
  */
-function fhirSender(engine: Engine, notAfter: number | undefined): Pick<Sender, "send"> {
+function fhirSender(engine: Engine, notAfter: number | undefined): Pick<Sender, "send" | "stream"> {
+  const stream = engine.sender.stream?.bind(engine.sender);
   return {
+    ...(stream !== undefined && { stream }), // a file counts toward no limit of calls
     async send(call, { signal } = {}) {
       const outcome = await callWithinLimits(engine, {
         gated: "fhir",

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { anAnalyticsBase } from "../../fhir/export/export-link.ts";
 import { fhirVersions, type FhirVersion } from "../../fhir/fhir-version.ts";
 import { lanes } from "../../store/contract.ts";
 import type { TransactionClient } from "../../store/joining.ts";
@@ -58,6 +59,7 @@ const calling: Rules<FhirOptions> = {
   strict: aSwitch,
   lossless: aSwitch,
   retries: whole(0, 100),
+  analytics: anAnalyticsBase,
 };
 const filtering: Rules<UserFilter> = {
   state: among(...userStates),

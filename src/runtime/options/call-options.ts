@@ -121,4 +121,9 @@ export interface FhirOptions {
    * @default 3, and 5 for each page of a walk
    */
   readonly retries?: number | undefined;
+  /**
+   * The base of the host that exports in bulk, without the version: `https://analytics.1up.health/bulk-data`. The
+   * credentials are sent to its origin too, so it has to be named here; without it there is no `bulkExport()`.
+   */
+  readonly analytics?: string | undefined;
 }

@@ -3,15 +3,19 @@
  *
  * @module
  */
-import type { Transport } from "../../http/transport.ts";
+import type { Transport, TransportRequest } from "../../http/transport.ts";
 import type { Recorder } from "../../telemetry.ts";
 
 /** The same transport; without telemetry, itself. */
 export function unseenTransport(transport: Transport, recorder: Recorder | null): Transport {
   if (recorder === null) return transport;
   const { sendsGetBody } = transport;
+  const stream = transport.stream?.bind(transport);
   return {
     ...(sendsGetBody !== undefined && { sendsGetBody }),
+    ...(stream !== undefined && {
+      stream: (request: TransportRequest) => recorder.unseen(() => stream(request)),
+    }),
     send: (request) => recorder.unseen(() => transport.send(request)),
     close: () => recorder.unseen(async () => transport.close?.()),
   };

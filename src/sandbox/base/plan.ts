@@ -19,11 +19,14 @@ const fhir = [
   "fhir.purge",
 ] as const;
 
+const exports = ["fhir.export", "fhir.exportState", "fhir.exportEnd", "fhir.exportFile"] as const;
+
 /** The calls of 1upHealth; `unknown` is any other request. */
 export type CallName =
   | (typeof management)[number]
   | (typeof token)[number]
   | (typeof fhir)[number]
+  | (typeof exports)[number]
   | "loginPage"
   | "unknown";
 
@@ -34,12 +37,19 @@ export type ManagementCallName = (typeof management)[number];
 export type FhirCallName = (typeof fhir)[number];
 
 /** Every {@link CallName}. */
-export const callNames: readonly CallName[] = [...management, ...token, ...fhir, "loginPage", "unknown"];
+export const callNames: readonly CallName[] = [
+  ...management,
+  ...token,
+  ...fhir,
+  ...exports,
+  "loginPage",
+  "unknown",
+];
 
 const kinds: ReadonlyMap<CallName, "management" | "token" | "fhir"> = new Map([
   ...management.map((call) => [call, "management"] as const),
   ...token.map((call) => [call, "token"] as const),
-  ...fhir.map((call) => [call, "fhir"] as const),
+  ...[...fhir, ...exports].map((call) => [call, "fhir"] as const),
 ]);
 
 /** The endpoint of a call. */

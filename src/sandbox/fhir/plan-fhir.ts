@@ -54,7 +54,7 @@ export function planFhir(world: World, incoming: Incoming): Plan | undefined {
 }
 
 /** The 401 to a caller without access. */
-function refusedToken({ settings }: World): Outgoing {
+export function refusedToken({ settings }: World): Outgoing {
   const text = "The access token is invalid or has expired";
   switch (settings.refusedToken) {
     case "empty":
@@ -78,7 +78,7 @@ interface Access extends Known {
   readonly reader?: Reader;
 }
 
-function authenticate(world: World, incoming: Incoming): Access {
+export function authenticate(world: World, incoming: Incoming): Access {
   const accessToken = /^bearer +(\S+)$/i.exec(header(incoming, "authorization") ?? "")?.[1];
   if (accessToken !== undefined) {
     const owner = subject(world, world.grants.ownerOf("accessToken", accessToken));

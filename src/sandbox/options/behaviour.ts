@@ -139,7 +139,9 @@ export const behaviourRules: Rules<Behaviour> = {
 
 /** Restores Infinity, which JSON writes as null. */
 export function infinite(behaviour: Partial<Behaviour>): Partial<Behaviour> {
-  return behaviour.purgeBatch === null ? { ...behaviour, purgeBatch: Infinity } : behaviour;
+  const names = ["purgeBatch", "exportMs", "exportLinkMs"] as const;
+  const given = names.filter((name) => behaviour[name] === null);
+  return { ...behaviour, ...Object.fromEntries(given.map((name) => [name, Infinity])) };
 }
 
 /**

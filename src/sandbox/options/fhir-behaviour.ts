@@ -1,6 +1,6 @@
 /** The behaviour of the FHIR API where 1upHealth's documentation is ambiguous or silent. */
 
-import { among, aSwitch, isObject, orInfinity, type Rules, whole } from "../../checks.ts";
+import { among, aSwitch, between, isObject, orInfinity, type Rules, whole } from "../../checks.ts";
 
 /** Variants of 1upHealth's FHIR API. Part of {@link Behaviour}. */
 export interface FhirBehaviour {
@@ -67,6 +67,43 @@ export interface FhirBehaviour {
    * @default Infinity
    */
   readonly purgeBatch: number;
+  /** Whether the kick-off of an export lists the files at once, as 1upHealth documents, or begins a job. @default "files" */
+  readonly exportKickOff: "files" | "job";
+  /** How long a job takes, in milliseconds; `Infinity`: it never ends. @default 0 */
+  readonly exportMs: number;
+  /** Resources in a file of an export. @default 1000 */
+  readonly exportFileSize: number;
+  /** Whether the list of files tells the number of resources in each. @default true */
+  readonly exportCounts: boolean;
+  /** Whether the list names a file of OperationOutcomes. @default false */
+  readonly exportOutcomes: boolean;
+  /**
+   * The list of files.
+   *
+   * - `usual`: each once
+   * - `twice`: each twice
+   * - `wrongTypes`: also one whose type and link are no texts
+   * - `noList`: a text instead of a list
+   * - `huge`: 200,000 files
+   *
+   * @default "usual"
+   */
+  readonly exportList: "usual" | "twice" | "wrongTypes" | "noList" | "huge";
+  /**
+   * Where the links of files lead.
+   *
+   * - `usual`: to the analytics host, with credentials
+   * - `circle`: there, to a redirect to itself
+   * - `{ origin }`: to another host, without credentials, under `/signed`
+   * - `{ url }`: each to this address, whatever it is
+   *
+   * @default "usual"
+   */
+  readonly exportLinks: "usual" | "circle" | { readonly origin: string } | { readonly url: string };
+  /** How long a link to another host is valid, in milliseconds. @default Infinity */
+  readonly exportLinkMs: number;
+  /** Whether files are sent in parts. @default true */
+  readonly exportRanges: boolean;
 }
 
 /** The defaults. */
@@ -83,6 +120,15 @@ export const usualFhirBehaviour: FhirBehaviour = {
   ifMatch: "optional",
   batchAnswer: "usual",
   purgeBatch: Infinity,
+  exportKickOff: "files",
+  exportMs: 0,
+  exportFileSize: 1_000,
+  exportCounts: true,
+  exportOutcomes: false,
+  exportList: "usual",
+  exportLinks: "usual",
+  exportLinkMs: Infinity,
+  exportRanges: true,
 };
 
 const nextLinks = ["usual", "relative", "stuck", "circle", "endless", "portTwice", "otherBase"];
@@ -104,6 +150,22 @@ export const fhirBehaviourRules: Rules<FhirBehaviour> = {
   ifMatch: among("optional", "required"),
   batchAnswer: among("usual", "bare", "fewer", "more", "reversed", "foreign"),
   purgeBatch: orInfinity(whole(1)),
+  exportKickOff: among("files", "job"),
+  exportMs: orInfinity(between(0)),
+  exportFileSize: whole(1),
+  exportCounts: aSwitch,
+  exportOutcomes: aSwitch,
+  exportList: among("usual", "twice", "wrongTypes", "noList", "huge"),
+  exportLinks: {
+    must: "usual, circle, { url }, or { origin } with an origin like https://files.example.org",
+    holds: (value) =>
+      value === "usual" ||
+      value === "circle" ||
+      hasOrigin(value) ||
+      (isObject(value) && typeof value["url"] === "string"),
+  },
+  exportLinkMs: orInfinity(between(0)),
+  exportRanges: aSwitch,
 };
 
 function hasOrigin(value: unknown): boolean {

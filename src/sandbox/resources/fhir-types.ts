@@ -41,6 +41,11 @@ export function isServed(version: FhirVersion, type: string): boolean {
   return served[version].has(type);
 }
 
+/** The types that 1upHealth serves in `version`. */
+export function servedTypes(version: FhirVersion): readonly string[] {
+  return [...served[version].keys()];
+}
+
 /** Whether 1upHealth supports that call for that type. */
 export function isDeclared(version: FhirVersion, type: string, call: FhirCallName): boolean {
   const interaction = interactions[call];

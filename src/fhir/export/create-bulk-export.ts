@@ -1,0 +1,309 @@
+/**
+ * Creates a bulk export: starts it, waits, and reads its files.
+ *
+ * @module
+ */
+import { linkSignals } from "../../abort.ts";
+import {
+  anything,
+  aSignal,
+  between,
+  check,
+  invalid,
+  isObject,
+  kindOf,
+  orInfinity,
+  type Rules,
+} from "../../checks.ts";
+import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import { under } from "../../http/call.ts";
+import type { JsonObject } from "../../http/json.ts";
+import { checkResourceId, checkType } from "../checks.ts";
+import { refuseUndeclared, type VerbParts } from "../execute.ts";
+import { operating } from "../operation.ts";
+import { queryOf } from "../query.ts";
+import { aRetryCount, ofWalk, repeated, repetitionOf } from "../repeat.ts";
+import type { AnyExport, BulkExportOptions, BulkExportProgress } from "./bulk-export.ts";
+import {
+  beginning,
+  exportCursor,
+  exportPlaceAt,
+  printOf,
+  type ExportPlace,
+  type Position,
+} from "./export-cursor.ts";
+import { begin, end, untilReady, type Job } from "./export-job.ts";
+import type { ListedFile, Manifest } from "./manifest.ts";
+import { cut, resourceIn } from "./ndjson.ts";
+import { openFile, type OpenFile } from "./read-file.ts";
+
+const words = "export";
+const rules: Rules<BulkExportOptions> = {
+  of: anything,
+  types: anything,
+  since: {
+    must: "a FHIR instant like 2026-01-01T00:00:00Z",
+    holds: (value) =>
+      typeof value === "string" &&
+      /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/.test(value) &&
+      !Number.isNaN(Date.parse(value)),
+  },
+  cursor: anything,
+  signal: aSignal,
+  retries: aRetryCount,
+  waitMs: orInfinity(between(0)),
+};
+
+/** What an export is created with besides its options. */
+export interface ExportParts extends VerbParts {
+  /** The base of the analytics host, without the version. */
+  readonly analytics: string | undefined;
+  /** The longest line of a file, in bytes. */
+  readonly longestLine: number;
+}
+
+/** A line's resource, and the position behind it. */
+interface Read {
+  readonly resource: JsonObject;
+  readonly here: Position;
+}
+
+/** Statuses with which servers refuse a signed link that has expired. */
+const expired: ReadonlySet<number | undefined> = new Set([400, 401, 403, 404, 410]);
+
+/** See `FhirClient.bulkExport`. @throws {LifecycleError} `INVALID_OPTION`, `INVALID_RESOURCE` */
+export function createBulkExport(parts: ExportParts, options: BulkExportOptions | undefined): AnyExport {
+  const { performer: executor, place, longestLine } = parts;
+  const {
+    of = "all",
+    types,
+    since,
+    cursor,
+    signal,
+    retries,
+    waitMs = 86_400_000,
+  } = check(words, options, rules);
+  const { address, template, level } = addressOf(parts, of, types, since);
+  const repetition = repetitionOf({ retries }, executor.retries, ofWalk);
+  const job: Job = { executor, address, template, repetition, signal };
+  const print = printOf(address);
+  const from: ExportPlace = cursor === undefined ? { status: null, at: null } : exportPlaceAt(print, cursor);
+
+  let { status } = from;
+  let manifest: Manifest | undefined;
+  /** The links of files that were listed again, by those of before. */
+  let fresh: ReadonlyMap<string, ListedFile> = new Map();
+  /** Where reading goes on; `null`: at the first file. */
+  let at = from.at;
+  let phase: BulkExportProgress["phase"] = status === null ? "new" : "preparing";
+  let server: string | undefined;
+  let [filesRead, resources, bytes] = [0, 0, 0];
+
+  let starting: Promise<void> | undefined;
+
+  /** Once, however many ask for it at the same time. */
+  function start(): Promise<void> {
+    if (status !== null || manifest !== undefined) return Promise.resolve();
+    starting ??= kickOff().finally(() => (starting = undefined));
+    return starting;
+  }
+
+  async function kickOff(): Promise<void> {
+    if (executor.strict && level !== undefined)
+      await refuseUndeclared(place.version, operating("export", level, false));
+    const begun = await begin(job);
+    if ("status" in begun) ({ status } = begun);
+    else ({ manifest } = begun);
+    phase = "preparing";
+  }
+
+  async function listed(): Promise<Manifest> {
+    await start();
+    if (manifest !== undefined) return manifest;
+    // `start()` has set one of the two.
+    return (manifest = await untilReady(job, status ?? "", waitMs, (words) => (server = words)));
+  }
+
+  /** Asks for the list again, for fresh links. */
+  async function refresh(): Promise<void> {
+    const before = await listed();
+    manifest = undefined;
+    if (setOf(await listed()) !== setOf(before)) throw outdated();
+    const { files } = await listed(); // in the same order
+    fresh = new Map(
+      before.files.flatMap((file, index) => {
+        const now = files[index];
+        return now === undefined ? [] : [[file.url, now] as const];
+      }),
+    );
+  }
+
+  /** The resources of a file from a position, whatever cuts it on the way. */
+  async function* read(file: ListedFile, start: Position): AsyncGenerator<Read, void, undefined> {
+    let here = start;
+    let opened: OpenFile | undefined;
+    let isFresh = false;
+    /** The position behind the lines that came, of which the last may not have been asked for yet. */
+    let ahead = start;
+    const linked = linkSignals(signal, executor.ending);
+    const open = async (): Promise<OpenFile> => {
+      const { needsAccess } = await listed();
+      const link = fresh.get(file.url) ?? file;
+      const reading = { executor, base: address, needsAccess, longest: longestLine, signal: linked.signal };
+      ahead = here;
+      return openFile(reading, link, here);
+    };
+    const close = async (): Promise<void> => {
+      await opened?.lines.return();
+      opened = undefined;
+    };
+    const next = async (): Promise<Read[] | null> => {
+      try {
+        opened ??= await open().catch(async (error: unknown) => {
+          if (isFresh || !isLifecycleError(error) || !expired.has(error.status)) throw error;
+          isFresh = true;
+          await refresh();
+          return open();
+        });
+        const { done, value } = await opened.lines.next();
+        if (done !== true) {
+          const { etag } = opened;
+          return value.flatMap((one) => {
+            const resource = resourceIn(one, resourceTypeIn(file), longestLine, executor.lossless);
+            ahead = { line: ahead.line + 1, byte: one.end, etag };
+            return resource === null ? [] : [{ resource, here: ahead }];
+          });
+        }
+        if (file.count !== undefined && ahead.line < file.count) throw cut();
+        return null;
+      } catch (error) {
+        await close();
+        throw isLifecycleError(error) || linked.signal.aborted ? error : lost(error);
+      }
+    };
+    try {
+      for (;;) {
+        const batch = await repeated(executor, repetition, signal, next);
+        if (batch === null) return;
+        isFresh = false;
+        for (const one of batch) {
+          yield one;
+          bytes += one.here.byte - here.byte;
+          ({ here } = one);
+        }
+      }
+    } finally {
+      await close();
+      linked.release();
+    }
+  }
+
+  async function* all(): AsyncGenerator<JsonObject, void, undefined> {
+    if (phase === "done") return;
+    const list = await listed();
+    const files = list.files.filter((file) => file.list === "output");
+    const set = setOf(list);
+    if (at !== null && at.set !== set) throw outdated();
+    const stands = at;
+    let index = stands === null ? 0 : files.findIndex((file) => printOf(file.name) === stands.file);
+    if (index < 0) throw outdated();
+    phase = "reading";
+    for (let file = files[index]; file !== undefined; file = files[++index]) {
+      filesRead = index;
+      const start = at?.file === printOf(file.name) ? at.position : beginning;
+      at = { set, file: printOf(file.name), position: start };
+      for await (const { resource, here } of read(file, start)) {
+        resources++;
+        yield resource;
+        at = { ...at, position: here };
+      }
+    }
+    filesRead = files.length;
+    phase = "done";
+  }
+
+  return {
+    get cursor() {
+      return phase === "done" ? undefined : exportCursor(print, { status, at });
+    },
+    get progress() {
+      return { phase, server, files: manifest?.outputs, filesRead, resources, bytes };
+    },
+    start,
+    async files() {
+      const { files } = await listed();
+      return files.map(({ type, list, url, count }) => ({ type, list, url, count }));
+    },
+    async *outcomes() {
+      const { files } = await listed();
+      for (const file of files)
+        if (file.list === "error") for await (const { resource } of read(file, beginning)) yield resource;
+    },
+    async cancel() {
+      if (status !== null) await end(job, status);
+    },
+    [Symbol.asyncIterator]: all,
+  };
+}
+
+/** The address of the kick-off. */
+function addressOf(
+  { place, analytics }: ExportParts,
+  of: BulkExportOptions["of"],
+  types: BulkExportOptions["types"],
+  since: string | undefined,
+): { readonly address: string; readonly template: string; readonly level: string | undefined } {
+  if (analytics === undefined)
+    throw invalid(
+      words,
+      "analytics must be the address of the host that exports",
+      "nothing: it is an option of the client",
+    );
+  const [path, template, level] = pathOf(of);
+  if (types !== undefined && !(Array.isArray(types) && types.length > 0))
+    throw invalid(
+      words,
+      "types must be a list of resource types",
+      Array.isArray(types) ? "an empty one" : kindOf(types),
+    );
+  const names = types?.map((type) => checkType(words, type));
+  const query = queryOf([
+    ...(names === undefined ? [] : [["_type", names.join(",")] as const]),
+    ...(since === undefined ? [] : [["_since", since] as const]),
+  ]);
+  const address = under(analytics, `/${place.version}${path}/$export${query === "" ? "" : `?${query}`}`);
+  return { address, template: `/${place.version}${template}/$export`, level };
+}
+
+function pathOf(of: unknown): readonly [path: string, template: string, level: string | undefined] {
+  if (of === "all") return ["", "", undefined];
+  if (of === "patients") return ["/Patient", "/Patient", "Patient"];
+  if (!isObject(of) || Object.keys(of).join() !== "group")
+    throw invalid(words, 'of must be "all", "patients" or { group }', kindOf(of));
+  return [`/Group/${checkResourceId(words, of["group"])}`, "/Group/{id}", "Group"];
+}
+
+/** A list of errors holds OperationOutcomes, and one of deletions Bundles, about resources of its type. */
+function resourceTypeIn({ list, type }: ListedFile): string {
+  if (list === "output") return type;
+  return list === "error" ? "OperationOutcome" : "Bundle";
+}
+
+/** Which files there are. */
+function setOf({ files }: Manifest): string {
+  return printOf(...files.map(({ list, name }) => `${list} ${name}`));
+}
+
+function outdated(): LifecycleError {
+  return new LifecycleError(
+    "CURSOR_EXPIRED",
+    "Cannot continue the export: 1upHealth lists other files now; start another one without a cursor",
+  );
+}
+
+function lost(cause: unknown): LifecycleError {
+  return new LifecycleError("UNAVAILABLE", "Cannot read the file of an export: the connection failed", {
+    retryable: true,
+    cause,
+  });
+}

@@ -1,0 +1,83 @@
+/**
+ * A position in an export as a short text. It refers to a file by a fingerprint: links may be signed, and then need no
+ * credentials. It holds no token.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import { LifecycleError } from "../../errors.ts";
+
+/** A position in a file: the lines before it, and their length in bytes. */
+export interface Position {
+  readonly line: number;
+  readonly byte: number;
+  /** The strong validator of the file, if it has one. */
+  readonly etag: string | null;
+}
+
+/** A position in an export. */
+export interface ExportPlace {
+  /** Where its state is asked for; `null`: the kick-off itself returned the files, or has yet to be sent. */
+  readonly status: string | null;
+  /** Which files there are and which is read; `null`: none yet. */
+  readonly at: { readonly set: string; readonly file: string; readonly position: Position } | null;
+}
+
+export const beginning: Position = { line: 0, byte: 0, etag: null };
+
+/** A fingerprint: long enough to tell files apart. */
+export function printOf(...parts: readonly string[]): string {
+  return createHash("sha256").update(JSON.stringify(parts)).digest("base64url").slice(0, 16);
+}
+
+/** @param print of what is exported */
+export function exportCursor(print: string, { status, at }: ExportPlace): string {
+  const { line, byte, etag } = at?.position ?? beginning;
+  const parts = [1, print, status, at && at.set, at && at.file, line, byte, etag];
+  return Buffer.from(JSON.stringify(parts)).toString("base64url");
+}
+
+/** @throws {LifecycleError} `INVALID_OPTION` if it does not belong to this export */
+export function exportPlaceAt(print: string, cursor: unknown): ExportPlace {
+  const [format, owner, status, set, file, line, byte, etag, ...more] = partsOf(cursor);
+  const isPrint = (value: unknown): value is string => typeof value === "string" && /^[\w-]{16}$/.test(value);
+  const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+  if (
+    format !== 1 ||
+    more.length > 0 ||
+    !(status === null || isPath(status)) ||
+    !(set === null ? file === null : isPrint(set) && isPrint(file)) ||
+    !isCount(line) ||
+    !isCount(byte) ||
+    !(etag === null || isStrong(etag))
+  )
+    throw refused("must be one that an export gave, got another value");
+  if (owner !== print) throw refused("must be used with the options it came from, got it with others");
+  const position = { line, byte, etag };
+  return { status, at: isPrint(set) && isPrint(file) ? { set, file, position } : null };
+}
+
+/** A validator that compares byte by byte (RFC 9110, 8.8.3). */
+export function isStrong(etag: unknown): etag is string {
+  return typeof etag === "string" && /^"[\x21\x23-\x7e]{1,200}"$/.test(etag);
+}
+
+/** A path and a query that stay at the host that they are put behind. */
+function isPath(value: unknown): value is string {
+  return typeof value === "string" && /^\/(?![/\\])[!-[\]-~]{0,16000}$/.test(value);
+}
+
+function partsOf(cursor: unknown): readonly unknown[] {
+  try {
+    if (typeof cursor !== "string" || !/^[\w-]{1,32000}$/.test(cursor)) return [];
+    const parts: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
+    return Array.isArray(parts) ? parts : [];
+  } catch {
+    return [];
+  }
+}
+
+function refused(rule: string): LifecycleError {
+  return new LifecycleError("INVALID_OPTION", `Cannot continue an export: a cursor ${rule}`);
+}

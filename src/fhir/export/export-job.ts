@@ -1,0 +1,155 @@
+/**
+ * The job at the server: its kick-off, its state until the files are there, its end.
+ *
+ * @module
+ */
+import { withSignals } from "../../abort.ts";
+import { sleep } from "../../clock.ts";
+import { isLifecycleError, LifecycleError } from "../../errors.ts";
+import type { Answer } from "../../http/call.ts";
+import { parseJson } from "../../http/json.ts";
+import { retryAfterMs } from "../../http/retry-after.ts";
+import type { Executor } from "../execute.ts";
+import { repeated, type Repetition } from "../repeat.ts";
+import { statusPath } from "./export-link.ts";
+import { readManifest, type Manifest } from "./manifest.ts";
+import { exporting, sendExportCall, type ExportCall } from "./send-export-call.ts";
+
+/** What the server answered: the files at once, or where to ask for them. */
+export type Begun = { readonly status: string } | { readonly manifest: Manifest };
+
+/** What the calls of a job are made with. */
+export interface Job {
+  readonly executor: Executor;
+  /** The address of the kick-off: the analytics host and all that follows. */
+  readonly address: string;
+  /** The same without ids. */
+  readonly template: string;
+  readonly repetition: Repetition;
+  readonly signal: AbortSignal | undefined;
+}
+
+const starting = exporting("start the export");
+const asking = exporting("ask for the state of the export");
+const ending = exporting("end the export");
+
+/**
+ * Starts an export. 1upHealth documents that the files are listed at once; the FHIR Bulk Data guide answers 202 first. It
+ * is sent once: a second one would start a second export.
+ */
+export async function begin({ executor, address, template, signal }: Job): Promise<Begun> {
+  const headers = { accept: "application/fhir+json", prefer: "respond-async" };
+  const call: ExportCall = {
+    name: "fhirExport",
+    method: "GET",
+    url: address,
+    template,
+    headers,
+    isOwn: true,
+  };
+  const answer = await sendExportCall(
+    executor,
+    starting,
+    call,
+    (status) => status === 200 || status === 202,
+    signal,
+  );
+  if (answer.status === 200) return { manifest: manifestIn(answer, address) };
+  const location = answer.headers["content-location"];
+  if (location === undefined)
+    throw new LifecycleError(
+      "BAD_ANSWER",
+      "Cannot start the export: the answer (202) must name its state, got none",
+    );
+  return { status: statusPath(address, address, location) };
+}
+
+/** The pause before the state is asked for again, if the server names none: the first, and the longest, ms. */
+const firstPauseMs = 1_000;
+const longestPauseMs = 60_000;
+/** The longest pause that a server may ask for, ms. */
+const longestNamedMs = 600_000;
+
+/**
+ * Waits until the files are there.
+ *
+ * @param status where to ask
+ * @param told receives the server's words about its progress
+ * @throws {LifecycleError} `UNAVAILABLE` after `waitMs`; `FHIR_REFUSED` with `status` 404 or 410 if the export is gone
+ */
+export async function untilReady(
+  { executor, address, repetition, signal }: Job,
+  status: string,
+  waitMs: number,
+  told: (words: string | undefined) => void,
+): Promise<Manifest> {
+  const { clock } = executor;
+  const until = clock.monotonic() + waitMs;
+  const url = new URL(address).origin + status;
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+    const answer = await repeated(executor, repetition, signal, () =>
+      sendExportCall(
+        executor,
+        asking,
+        stateCall("GET", url),
+        (status) => status === 200 || status === 202,
+        signal,
+      ),
+    ).catch((error: unknown) => {
+      throw isGone(error) ? gone(error) : error;
+    });
+    if (answer.status === 200) return manifestIn(answer, url);
+    told(plain(answer.headers["x-progress"]));
+    const named = retryAfterMs(answer.headers, answer.receivedAt);
+    const own = pauseMs * (0.5 + clock.random());
+    const nextMs = named === undefined ? own : Math.min(longestNamedMs, Math.max(firstPauseMs, named));
+    if (clock.monotonic() + nextMs > until) throw unready(waitMs, nextMs);
+    await withSignals(signal, executor.ending, (signal) => sleep(clock, nextMs, signal));
+  }
+}
+
+/** Ends an export. One that is gone is ended. */
+export async function end({ executor, address, repetition, signal }: Job, status: string): Promise<void> {
+  const call = stateCall("DELETE", new URL(address).origin + status);
+  const isDone = (status: number): boolean => status === 200 || status === 202 || status === 204;
+  try {
+    await repeated(executor, repetition, signal, () =>
+      sendExportCall(executor, ending, call, isDone, signal),
+    );
+  } catch (error) {
+    if (!isGone(error)) throw error;
+  }
+}
+
+function stateCall(method: "GET" | "DELETE", url: string): ExportCall {
+  const [name, template] = [method === "GET" ? "fhirExportState" : "fhirExportEnd", "/{export}"];
+  return { name, method, url, template, headers: { accept: "application/json" }, isOwn: true };
+}
+
+function manifestIn(answer: Answer, from: string): Manifest {
+  const read = readManifest(parseJson(answer.text), from, from);
+  if (typeof read !== "string") return read;
+  throw new LifecycleError("BAD_ANSWER", `Cannot list the files of the export: the answer must hold ${read}`);
+}
+
+function isGone(error: unknown): error is LifecycleError {
+  return isLifecycleError(error, "FHIR_REFUSED") && (error.status === 404 || error.status === 410);
+}
+
+function gone({ status, failedCall, facts }: LifecycleError): LifecycleError {
+  const message = `Cannot go on with the export: 1upHealth does not have it any more (${status}); start another one`;
+  return new LifecycleError("FHIR_REFUSED", message, { status, failedCall, facts });
+}
+
+function unready(waitMs: number, pauseMs: number): LifecycleError {
+  return new LifecycleError(
+    "UNAVAILABLE",
+    `Cannot list the files of the export: they were not ready within ${waitMs} ms; continue from its cursor`,
+    { retryable: true, retryAfterMs: Math.ceil(pauseMs) },
+  );
+}
+
+/** What a server wrote about its progress, fit for a line. */
+function plain(words: string | undefined): string | undefined {
+  return words?.replace(/[^\x20-\x7e]/g, "").slice(0, 100);
+}

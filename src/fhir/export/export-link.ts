@@ -1,0 +1,81 @@
+/**
+ * Links that a server sends during an export. Credentials go to the analytics host alone. Another host may only be a
+ * public one, by https, and gets none.
+ *
+ * @module
+ */
+import { LifecycleError } from "../../errors.ts";
+import type { Rule } from "../../checks.ts";
+import { isPublicHost } from "../../http/streaming/public-address.ts";
+import { isLoopback } from "../../http/safety.ts";
+
+/** Credentials are sent there, so only by https, or to this machine. */
+export const anAnalyticsBase: Rule = {
+  must: "an https URL without query and credentials (http on loopback only)",
+  holds(value) {
+    if (typeof value !== "string" || !URL.canParse(value) || /[?#\\\s]/.test(value)) return false;
+    const { protocol, hostname, username, password } = new URL(value);
+    const isSafe = protocol === "https:" || (protocol === "http:" && isLoopback(hostname));
+    return isSafe && username === "" && password === "";
+  },
+};
+
+/** A link that may be followed. */
+export interface ExportLink {
+  readonly url: string;
+  /** Whether it leads to the analytics host, which gets the credentials. */
+  readonly isOwn: boolean;
+}
+
+/** The longest link that is followed. */
+const longestLink = 16_000;
+
+/**
+ * The link of a file, or where its server redirects to.
+ *
+ * @param base the address of the analytics host
+ * @param from the address that the link came from
+ * @throws {LifecycleError} `BAD_ANSWER`
+ */
+export function fileLink(base: string, from: string, link: string): ExportLink {
+  const target = parsed(from, link);
+  if (target.origin === new URL(base).origin) return { url: target.href, isOwn: true };
+  if (target.protocol !== "https:") throw refused(`must be https, got ${target.protocol.slice(0, 20)}`);
+  if (!isPublicHost(target.hostname))
+    throw refused("must lead to the analytics host or a public one, got a private or local one");
+  return { url: target.href, isOwn: false };
+}
+
+/**
+ * The address at which the state of an export is asked for: its path and query.
+ *
+ * @throws {LifecycleError} `BAD_ANSWER`
+ */
+export function statusPath(base: string, from: string, link: string): string {
+  const target = parsed(from, link);
+  if (target.origin !== new URL(base).origin)
+    throw refused("of the state must lead to the analytics host, got another one");
+  return target.pathname + target.search;
+}
+
+/** Identifies a file: signatures in the query change whenever it is listed. */
+export function nameOfFile(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname;
+}
+
+function parsed(from: string, link: string): URL {
+  if (link.length > longestLink) throw refused(`must have at most ${longestLink} characters, got more`);
+  if (!URL.canParse(link, from)) throw refused("must be a URL, got another text");
+  const target = new URL(link, from);
+  if (target.username !== "" || target.password !== "") throw refused("must carry no credentials, got some");
+  target.hash = "";
+  return target;
+}
+
+function refused(rule: string): LifecycleError {
+  return new LifecycleError(
+    "BAD_ANSWER",
+    `Cannot go on with the export: a link ${rule}; nothing was sent there`,
+  );
+}

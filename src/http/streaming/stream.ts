@@ -1,0 +1,98 @@
+/**
+ * Opens a call whose answer is read piece by piece, because it may be longer than the memory. The sender's time limit
+ * applies to the start of the answer and to each piece.
+ *
+ * @module
+ */
+import { onAbort } from "../../abort.ts";
+import type { Clock } from "../../clock.ts";
+import type { Call, Unanswered } from "../call.ts";
+import { aborted, networkError, TransportError, type Transport, type TransportStream } from "../transport.ts";
+
+/** The start of an answer. Reading `body` throws a `TransportError`, or the reason of the caller's signal. */
+export interface StreamedAnswer extends TransportStream {
+  readonly type: "stream";
+  /** `clock.now()` when the headers were read. */
+  readonly receivedAt: number;
+}
+
+export interface StreamOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** The server was chosen by another one, so only a public address may be called. */
+  readonly publicOnly?: boolean | undefined;
+}
+
+/** What a stream is opened with. */
+export interface Streaming {
+  readonly open: NonNullable<Transport["stream"]>;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+}
+
+/** @throws the signal's reason */
+export async function openStream(
+  { open, clock, timeoutMs }: Streaming,
+  { method, url, headers }: Call,
+  { signal, publicOnly = false }: StreamOptions,
+): Promise<StreamedAnswer | Unanswered> {
+  const own = new AbortController();
+  const unhear = signal === undefined ? undefined : onAbort(signal, () => own.abort());
+
+  /** One step of the exchange, limited in time. */
+  async function step<T>(task: () => Promise<T>): Promise<T> {
+    signal?.throwIfAborted();
+    let late = false;
+    const cancel = clock.timer(timeoutMs, () => {
+      late = true;
+      own.abort();
+    });
+    let unrace = (): void => {};
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        unrace = onAbort(own.signal, () => reject(aborted(true))); // some bodies ignore the signal
+        task().then(resolve, reject);
+      });
+    } catch (error) {
+      signal?.throwIfAborted();
+      const message = `Cannot wait longer for the answer: a part of it may take ${timeoutMs} ms`;
+      if (late) throw new TransportError(message, { sent: true, code: "TIMEOUT", timeoutMs });
+      throw error instanceof TransportError ? error : networkError(error, true);
+    } finally {
+      cancel();
+      unrace();
+    }
+  }
+
+  async function* pieces(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    const all: AsyncIterator<Uint8Array, unknown> = body[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const next = await step(() => all.next());
+        if (next.done === true) return;
+        yield next.value;
+      }
+    } finally {
+      unhear?.();
+      own.abort();
+      await all.return?.().catch(() => {}); // the connection ends either way
+    }
+  }
+
+  const request = {
+    method,
+    url,
+    headers,
+    signal: own.signal,
+    maxBytes: Infinity,
+    onSending: () => true,
+    publicOnly,
+  };
+  try {
+    const { status, headers, body } = await step(() => open(request));
+    return { type: "stream", status, headers, body: pieces(body), receivedAt: clock.now() };
+  } catch (error) {
+    unhear?.();
+    signal?.throwIfAborted();
+    return { type: error instanceof TransportError && !error.sent ? "notSent" : "lost", cause: error };
+  }
+}

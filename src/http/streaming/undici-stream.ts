@@ -1,0 +1,39 @@
+/**
+ * Sends a request with a dispatcher of undici, and reads the answer piece by piece.
+ *
+ * @module
+ */
+import type { Dispatcher } from "undici";
+import { splitUrl } from "../safety.ts";
+import {
+  aborted,
+  heldBack,
+  networkError,
+  type TransportRequest,
+  type TransportStream,
+} from "../transport.ts";
+
+/** @throws {TransportError} */
+export async function streamed(
+  { method, url, headers, signal, onSending }: TransportRequest,
+  dispatcher: Pick<Dispatcher, "dispatch">,
+): Promise<TransportStream> {
+  const { Agent } = await import("undici");
+  const { origin, path } = splitUrl(url);
+  // Without the header any coding of the answer would be acceptable (RFC 9110, 12.5.3), and none is decoded here.
+  const sent = { "accept-encoding": "identity", ...headers };
+  const call = { origin, path, method, headers: sent, signal, headersTimeout: 0, bodyTimeout: 0 };
+  if (!onSending()) throw heldBack();
+  try {
+    // `request()` needs no other method of its dispatcher than `dispatch()`.
+    const answer = await Agent.prototype.request.call(dispatcher as Dispatcher, call);
+    return { status: answer.statusCode, headers: flat(answer.headers), body: answer.body };
+  } catch (error) {
+    throw signal.aborted ? aborted(true) : networkError(error, true);
+  }
+}
+
+function flat(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  const entries = Object.entries(headers);
+  return Object.fromEntries(entries.map(([name, value]) => [name, [value ?? ""].flat().join(", ")]));
+}

@@ -1,0 +1,292 @@
+/** The files of a bulk export, their links and lists, as servers send them. */
+import { createFhirClient, undiciTransport, type BulkExportOptions } from "oneup-lifecycle";
+import { describe, expect, it } from "vitest";
+import { all, errorOf } from "./ada.ts";
+import { analytics, exporting, part } from "./exporting.ts";
+
+type Options = BulkExportOptions<"Patient" | "Observation">;
+
+describe("a file", () => {
+  const ways = [true, false];
+
+  describe.each(ways)("of a server that sends parts: %s", (exportRanges) => {
+    it.each(["files", "job"] as const)(
+      "is continued from any cursor, in another process (%s)",
+      async (kickOff) => {
+        const { another, ids } = await exporting({ exportRanges, exportKickOff: kickOff, exportFileSize: 3 });
+        for (let most = 0; most <= ids.length; most++) {
+          const first = await part(another(), {}, most);
+          const rest =
+            first.cursor === undefined ? [] : (await part(another(), { cursor: first.cursor }, 99)).ids;
+          expect([...first.ids, ...rest]).toEqual(ids);
+        }
+      },
+    );
+
+    it.each([
+      { drop: "body" },
+      { response: "truncated" },
+      { drop: "before" },
+      { status: 503, retryAfterMs: 1_000 },
+    ] as const)("is read to its end though it is cut again and again: %j", async (how) => {
+      const { fhir, world, ids, sent } = await exporting({ exportRanges, exportFileSize: 5 });
+      for (let skip = 0; skip < 4; skip += 2) world.sandbox.fail({ call: "fhir.exportFile", skip, ...how });
+      expect((await all(fhir.bulkExport())).map(({ id }) => id)).toEqual(ids);
+      const wasBegun = "drop" in how ? how.drop === "body" : "response" in how;
+      expect(sent.some(({ headers }) => headers.has("range"))).toBe(wasBegun);
+    });
+  });
+
+  it("that stays cut is an error after as many attempts as retries allow, and goes on from the cursor", async () => {
+    const { fhir, world, ids, another } = await exporting({ exportFileSize: 5 });
+    world.sandbox.fail({ call: "fhir.exportFile", times: Infinity, response: "truncated" });
+    const exported = fhir.bulkExport({ retries: 2 });
+    const seen: string[] = [];
+    const error = await errorOf(
+      (async () => {
+        for await (const { id = "" } of exported) seen.push(id);
+      })(),
+    );
+    expect(error).toMatchObject({ code: "BAD_ANSWER", retryable: true });
+    expect(error.message).toMatch(/it was cut; tried 3 times/);
+    world.sandbox.clearFaults();
+    const rest = (await part(another(), { cursor: exported.cursor }, 99)).ids;
+    expect([...seen, ...rest]).toEqual(ids);
+  });
+
+  it("that ends between two lines is noticed by its count", async () => {
+    const { fhir, world, ids } = await exporting({ exportFileSize: 5, exportKickOff: "job" });
+    const exported = fhir.bulkExport();
+    await exported.files();
+    const [, , , ...patients] = ids;
+    world.sandbox.fail({
+      call: "fhir.exportFile",
+      status: 200,
+      body: `{"resourceType":"Observation","id":"${ids[0]}"}\n`,
+    });
+    const error = await errorOf(all(exported));
+    expect(patients).toHaveLength(5);
+    expect(error.code).toBe("BAD_ANSWER"); // cut, and then not the same file any more
+  });
+
+  it("may have empty lines, spaces and no line end at its end", async () => {
+    const { fhir, another, world } = await exporting();
+    const line = (id: string): string => `{"resourceType":"Observation","id":"${id}"}`;
+    const body = `\n${line("a")}\r\n\n \n${line("b")}\n\n${line("c")}`;
+    const options: Options = { types: ["Observation"] };
+    const output = [{ type: "Observation", url: `${analytics}/r4/$export/Observation/x.ndjson` }];
+    world.sandbox.fail({ call: "fhir.export", times: Infinity, status: 200, body: { output } });
+    world.sandbox.fail({ call: "fhir.exportFile", times: Infinity, status: 200, body });
+    for (let most = 0; most <= 3; most++) {
+      const first = await part(fhir, options, most);
+      const rest =
+        first.cursor === undefined
+          ? []
+          : (await part(another(), { ...options, cursor: first.cursor }, 9)).ids;
+      expect([...first.ids, ...rest]).toEqual(["a", "b", "c"]);
+    }
+  });
+
+  it("is read across tokens that expire", async () => {
+    const { fhir, world, ids } = await exporting({ exportFileSize: 1 });
+    const seen: string[] = [];
+    for await (const { id = "" } of fhir.bulkExport()) {
+      seen.push(id);
+      if (seen.length === 2) await world.clock.advance("3h");
+      if (seen.length === 4) world.sandbox.revokeGrant("ada");
+    }
+    expect(seen).toEqual(ids);
+  });
+
+  it("that has changed since is an error, and lists that have changed expire the cursor", async () => {
+    const { fhir, another, world } = await exporting({ exportFileSize: 5 });
+    const { cursor } = await part(fhir, { types: ["Patient"] }, 2);
+    const [one] = (await fhir.search("Patient")).resources;
+    await fhir.update({ ...one, resourceType: "Patient", gender: "female" });
+    const options: Options = { types: ["Patient"], cursor };
+    expect(await errorOf(part(another(), options, 99))).toMatchObject({
+      code: "BAD_ANSWER",
+      message: "Cannot read the file of an export: it has changed since it was begun",
+    });
+    world.sandbox.addResources("ada", "r4", [{ resourceType: "Patient" }]);
+    expect(await errorOf(part(another(), options, 99))).toMatchObject({ code: "CURSOR_EXPIRED" });
+    expect(() => fhir.bulkExport({ types: ["Observation"], cursor })).toThrow(
+      "with the options it came from",
+    );
+  });
+
+  it.each([
+    ["{\n", "must be JSON"],
+    ['{"resourceType":"Basic"}\n', "must be a Observation"],
+    ["[]\n", "must be a Observation"],
+    ["<html>log in</html>\n", "must be JSON"],
+    [`{"resourceType":"Observation","x":${"[".repeat(600)}${"]".repeat(600)}}\n`, "too many values"],
+  ])("with a line like %.20j is refused", async (body, message) => {
+    const { fhir, world } = await exporting();
+    world.sandbox.fail({ call: "fhir.exportFile", times: Infinity, status: 200, body });
+    const error = await errorOf(all(fhir.bulkExport()));
+    expect(error.message).toContain(message);
+    expect(error.retryable).toBe(false);
+  });
+
+  it("with a line longer than maxAnswerBytes, or compressed, is refused", async () => {
+    const { another, world } = await exporting();
+    world.sandbox.fail({ call: "fhir.exportFile", status: 200, body: "x".repeat(5_000) });
+    expect(await errorOf(all(another({ maxAnswerBytes: 2_048 }).bulkExport()))).toMatchObject({
+      code: "ANSWER_TOO_BIG",
+    });
+    world.sandbox.fail({
+      call: "fhir.exportFile",
+      status: 200,
+      body: "x",
+      headers: { "content-encoding": "zstd" },
+    });
+    expect((await errorOf(all(another().bulkExport()))).message).toContain("compressed");
+  });
+});
+
+describe("a link", () => {
+  const origin = "https://files.example.net";
+
+  it("to another host is followed without token and secret, and again when it has expired", async () => {
+    const { fhir, sent, ids, world } = await exporting({
+      exportLinks: { origin },
+      exportLinkMs: 3_600_000,
+      exportFileSize: 1,
+    });
+    const seen: string[] = [];
+    for await (const { id = "" } of fhir.bulkExport()) {
+      seen.push(id);
+      if (seen.length === 2) await world.clock.advance("2h");
+    }
+    expect(seen).toEqual(ids);
+    const there = sent.filter(({ url }) => url.origin === origin);
+    expect(there.length).toBe(ids.length + 1);
+    for (const { headers } of there)
+      for (const name of ["authorization", "client_id", "client_secret", "x-oneup-user-id", "cookie"])
+        expect(headers.get(name)).toBeNull();
+    expect(sent.filter(({ url }) => url.pathname.endsWith("/r4/$export"))).toHaveLength(2);
+  });
+
+  it.each([
+    "file:///etc/passwd",
+    "ftp://files.example.net/x",
+    "data:text/plain,x",
+    "http://files.example.net/x",
+    "https://localhost/x",
+    "https://a.localhost/x",
+    "https://127.0.0.1/x",
+    "https://2130706433/x",
+    "https://0x7f.1/x",
+    "https://10.0.0.1/x",
+    "https://169.254.169.254/latest/meta-data",
+    "https://[::1]/x",
+    "https://[::ffff:10.0.0.1]/x",
+    "https://[fd00::1]/x",
+    "https://metadata.google.internal/x",
+    "https://intranet/x",
+    "https://user:pass@files.example.net/x",
+    "https://",
+    `https://files.example.net/${"a".repeat(16_000)}`,
+  ])("like %.60s is refused, and nothing is sent there", async (url) => {
+    const { fhir, sent } = await exporting({ exportLinks: { url } });
+    const error = await errorOf(all(fhir.bulkExport()));
+    expect([error.code, error.retryable]).toEqual(["BAD_ANSWER", false]);
+    expect(error.message).toMatch(/nothing was sent there$/);
+    expect(sent).toHaveLength(1);
+  });
+
+  it("that redirects is followed a few times, without the token to another host, and never to a private one", async () => {
+    const circle = await exporting({ exportLinks: "circle" });
+    expect((await errorOf(all(circle.fhir.bulkExport()))).message).toContain("more than 5 redirects");
+    for (const [location, error] of [
+      [`${origin}/signed/x`, "FORBIDDEN"],
+      ["https://10.0.0.1/x", "BAD_ANSWER"],
+    ]) {
+      const { fhir, world, sent } = await exporting();
+      world.sandbox.fail({
+        call: "fhir.exportFile",
+        times: 9,
+        status: 307,
+        headers: { location: location ?? "" },
+      });
+      await errorOf(all(fhir.bulkExport()));
+      const there = sent.filter(({ url }) => url.host !== "analytics.1up.health");
+      expect(there.every(({ headers }) => headers.get("authorization") === null)).toBe(true);
+      expect(there.length > 0).toBe(error === "FORBIDDEN");
+    }
+  });
+});
+
+describe("a list of files", () => {
+  it("whose links differ in their query alone is read from each", async () => {
+    const { fhir, world, sent } = await exporting();
+    const at = (id: number): string => `${analytics}/r4/download?file=${id}`;
+    const output = [1, 2].map((id) => ({ type: "Patient", url: at(id) }));
+    world.sandbox.fail({ call: "fhir.export", status: 200, body: { output } });
+    world.sandbox.fail({ call: "unknown", times: 2, status: 200, body: '{"resourceType":"Patient"}' });
+    expect(await all(fhir.bulkExport())).toHaveLength(2);
+    expect(sent.slice(1).map(({ url }) => url.href)).toEqual([at(1), at(2)]);
+  });
+
+  it("that names each twice is read once", async () => {
+    const { fhir, ids } = await exporting({ exportList: "twice" });
+    expect((await all(fhir.bulkExport())).map(({ id }) => id)).toEqual(ids);
+  });
+
+  it.each([
+    ["wrongTypes", "BAD_ANSWER"],
+    ["noList", "BAD_ANSWER"],
+    ["huge", "ANSWER_TOO_BIG"],
+  ] as const)("that is %s is refused as a whole", async (exportList, code) => {
+    const { fhir, sent } = await exporting({ exportList });
+    expect(await errorOf(all(fhir.bulkExport()))).toMatchObject({ code });
+    expect(sent).toHaveLength(1);
+  });
+
+  it("that wants no token for its files gets none", async () => {
+    const { fhir, world, sent } = await exporting();
+    const url = `${analytics}/r4/$export/Patient/x.ndjson`;
+    const body = { output: [{ type: "Patient", url }], requiresAccessToken: false };
+    world.sandbox.fail({ call: "fhir.export", times: 2, status: 200, body });
+    await errorOf(all(fhir.bulkExport()));
+    expect(
+      sent.filter((one) => one.url.href === url).map(({ headers }) => headers.has("authorization")),
+    ).toContain(false);
+    expect(
+      sent.filter((one) => one.url.href === url).some(({ headers }) => headers.has("authorization")),
+    ).toBe(false);
+  });
+});
+
+it("a client on undici reads a file without end piece by piece, and ends the connection when the loop is left", async () => {
+  const { createServer } = await import("node:http");
+  let noteClosed = (): void => {};
+  const closed = new Promise<void>((resolve) => (noteClosed = resolve));
+  const server = createServer((request, response) => {
+    if (request.url?.endsWith("/$export") === true)
+      return void response.end(JSON.stringify({ output: [{ type: "Patient", url: "/file" }] }));
+    const line = `{"resourceType":"Patient","text":"${"x".repeat(10_000)}"}\n`;
+    const more = (): void => {
+      while (response.write(line));
+    };
+    response.on("drain", more).on("close", noteClosed);
+    more();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const transport = undiciTransport();
+  const fhir = createFhirClient({
+    version: "r4",
+    token: { get: async () => "hush" },
+    transport,
+    analytics: `http://127.0.0.1:${port}`,
+  });
+  const exported = fhir.bulkExport();
+  for await (const _ of exported) if (exported.progress.resources === 10_000) break;
+  await closed;
+  expect(exported.progress.resources).toBe(10_000);
+  await transport.close?.();
+  await new Promise((resolve) => server.close(resolve));
+});
