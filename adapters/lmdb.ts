@@ -9,13 +9,14 @@ import type { Store, StoreAdapter } from "../src/store/contract.ts";
 import { keyvView, type KeyvBackend, type KeyvView } from "../src/store/keyv-view.ts";
 import { steadyTime } from "../src/store/steady-time.ts";
 import { tableStore } from "../src/store/table-store/table-store.ts";
-import { backUp, type Backup } from "./lmdb/backup.ts";
+import { backUp } from "./lmdb/backup.ts";
+import type { Backup } from "./lmdb/backup-verb.ts";
 import { groupCommits } from "./lmdb/commits.ts";
 import { keyvBackend } from "./lmdb/keyv-backend.ts";
 import { holdsStore, openFolder } from "./lmdb/folder.ts";
 import { holdsAccount, lmdbTables } from "./lmdb/tables.ts";
 
-export type { Backup } from "./lmdb/backup.ts";
+export type { Backup } from "./lmdb/backup-verb.ts";
 
 /** Options of {@link lmdb}. */
 export interface LmdbOptions {

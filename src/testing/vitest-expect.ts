@@ -9,9 +9,12 @@ import type { Sandbox } from "../sandbox/sandbox.ts";
 import { inState, noSecrets, spentCalls, visited, type Checked, type SpentCalls } from "./expectations.ts";
 import type { LifecycleMatchers } from "./lifecycle-matchers.ts";
 
-declare module "vitest" {
-  // The type parameter is required: all declarations of an interface must have the same ones.
-  interface Matchers<T> extends LifecycleMatchers {}
+declare global {
+  // All assertions of Vitest have these methods. Its own interface for matchers has one type parameter in Vitest 4 and two
+  // in Vitest 5, and all declarations of an interface must have the same ones.
+  namespace Chai {
+    interface Assertion extends LifecycleMatchers {}
+  }
 }
 
 expect.extend({

@@ -34,10 +34,10 @@ export interface Application {
   run(runtime: Runtime, ...words: readonly string[]): Ran;
   /** Installs the project's own API of OpenTelemetry beside it, and imports all entry points; what they offer. */
   testTelemetry(): Ran;
-  /** Installs the project's own Vitest beside it, and runs a test with the matchers; what it says. */
-  testMatchers(): Ran;
-  /** Compiles the quick start against the types that came along; what the compiler says. */
-  compile(): string;
+  /** Installs this version of Vitest beside it, and runs a test with the matchers; what it says. */
+  testMatchers(version: string, runtime: Runtime): Ran;
+  /** Compiles a program against the types that came along, and checks these, too; what the compiler says. */
+  compile(program: "quick-start" | "entry-points" | "matchers.test"): string;
   /** What the quick start leaves behind goes, and it can begin anew. */
   forget(): void;
   remove(): void;
@@ -62,18 +62,21 @@ export function installed(): Application {
       npm(folder, "install", `@opentelemetry/api@${devDependencies["@opentelemetry/api"] ?? "latest"}`);
       return ran(folder, process.execPath, ["entry-points.js", "vitest"]);
     },
-    testMatchers() {
-      const { devDependencies } = readPackage();
-      npm(folder, "install", `vitest@${devDependencies["vitest"] ?? "latest"}`);
-      return ran(folder, "npx", ["--no-install", "vitest", "run"]);
+    testMatchers(version, { program }) {
+      npm(folder, "install", "--force", `vitest@${version}`); // whatever Node runs npm
+      return ran(folder, program, ["node_modules/vitest/vitest.mjs", "run"]);
     },
-    compile() {
-      copyFileSync(join(folder, "quick-start.js"), join(folder, "quick-start.ts"));
+    compile(program) {
+      if (program === "entry-points") writeFileSync(join(folder, `${program}.ts`), allEntryPoints());
+      else copyFileSync(join(folder, `${program}.js`), join(folder, `${program}.ts`));
       const tsc = join(root, "node_modules/typescript/bin/tsc");
-      const usual = ["--noEmit", "--strict", "--skipLibCheck", "--module", "nodenext", "--target", "es2023"];
+      const usual = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2023"];
+      const checks = ["--skipLibCheck", "false"]; // the published types, and those that they import
       const node = ["--typeRoots", join(root, "node_modules/@types"), "--types", "node"];
-      const words = [tsc, ...usual, ...node, "quick-start.ts"];
-      return spawnSync(process.execPath, words, { cwd: folder, encoding: "utf8" }).stdout;
+      const words = [tsc, ...usual, ...checks, ...node, `${program}.ts`];
+      const printed = spawnSync(process.execPath, words, { cwd: folder, encoding: "utf8" }).stdout;
+      rmSync(join(folder, `${program}.ts`));
+      return printed;
     },
     forget: () => rmSync(join(folder, "data"), { recursive: true, force: true }),
     remove: () => rmSync(folder, { recursive: true, force: true }),
@@ -103,6 +106,7 @@ function ran(cwd: string, program: string, words: readonly string[]): Ran {
 
 interface Package {
   readonly devDependencies: Readonly<Record<string, string>>;
+  readonly exports: Readonly<Record<string, unknown>>;
 }
 
 function readPackage(): Package {
@@ -114,6 +118,15 @@ function quickStart(): string {
   const code = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(root, "README.md"), "utf8"))?.[1];
   if (code === undefined) throw new Error("README.md has no program");
   return code;
+}
+
+/** A program that imports every entry point of the installed package, but for Vitest's, which needs Vitest. */
+function allEntryPoints(): string {
+  const { exports } = readPackage();
+  const names = Object.keys(exports).filter((name) => !/\.json$|\/vitest$/.test(name));
+  return names
+    .map((name, n) => `export * as entry${n} from "${name.replace(".", "oneup-lifecycle")}";\n`)
+    .join("");
 }
 
 function npm(cwd: string, ...words: readonly string[]): string {

@@ -16,6 +16,14 @@ function verdict(name: string, ran: Ran, right: RegExp): string {
   return "FAILED";
 }
 
+/** Says in a word whether TypeScript compiles a program. */
+function understood(program: Parameters<typeof application.compile>[0]): string {
+  const mistakes = application.compile(program);
+  if (mistakes === "") return "understands";
+  wrong.push(`--- types of ${program}:\n${mistakes}`);
+  return "DOES NOT UNDERSTAND";
+}
+
 /** One line of the table. */
 const row = (cells: readonly string[]): void =>
   console.log(
@@ -29,12 +37,11 @@ const application = installed();
 try {
   console.log(`An application installs ${application.packages} packages; the limit is ${mostPackages}.`);
   if (application.packages > mostPackages) wrong.push("--- packages: too many");
-  const mistakes = application.compile();
-  if (mistakes !== "") wrong.push(`--- types:\n${mistakes}`);
-  console.log(`TypeScript ${mistakes === "" ? "understands" : "DOES NOT UNDERSTAND"} its types.\n`);
+  console.log(`TypeScript ${understood("quick-start")} its types, and checks them.\n`);
 
   row(["", "entry points", "quick start", "command"]);
-  for (const runtime of runtimes()) {
+  const all = [...runtimes()];
+  for (const runtime of all) {
     const { name, version } = runtime;
     const command = "node_modules/oneup-lifecycle/dist/lib/command.js";
     application.forget();
@@ -56,8 +63,18 @@ try {
 
   const telemetry = verdict("telemetry", application.testTelemetry(), /^\.\/opentelemetry openTelemetry$/m);
   console.log(`\nOpenTelemetry's API, installed beside it, opens its entry point: ${telemetry}`);
-  const matchers = verdict("matchers", application.testMatchers(), /1 passed/);
-  console.log(`Vitest, installed beside it, has the matchers: ${matchers}`);
+  console.log(`TypeScript ${understood("entry-points")} the types of all entry points.`);
+  for (const version of ["4", "5"]) {
+    const [newest] = all.filter(({ name, version: of }) => name === "Node" && of.startsWith("24."));
+    if (newest === undefined) throw new Error("Vitest 5 needs Node 22 or later");
+    const matchers = verdict(
+      `matchers of Vitest ${version}`,
+      application.testMatchers(version, newest),
+      /1 passed/,
+    );
+    console.log(`Vitest ${version}, installed beside it, has the matchers: ${matchers}`);
+    console.log(`TypeScript ${understood("matchers.test")} them.`);
+  }
 } finally {
   application.remove();
 }

@@ -31,6 +31,7 @@ const wanted: readonly Wanted[] = [
   node(20),
   node(22),
   node(24),
+  node(26),
   {
     name: "Deno",
     from: "deno@2.9.6",
