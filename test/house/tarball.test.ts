@@ -7,7 +7,7 @@ import { buildJoined } from "../published/joined.ts";
 import { folder } from "../support/scene.ts";
 import { root, sources } from "./repository.ts";
 
-const papers = ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.json"];
+const papers = ["AGENTS.md", "CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.json"];
 
 const page = "src/inspector/page/";
 const types = sources("src", "machines", "adapters")

@@ -10,6 +10,7 @@ const papers = [
   "tsconfig.json",
   "deno.json",
   "deno.lock",
+  "AGENTS.md",
   "README.md",
   "CHANGELOG.md",
   "SECURITY.md",
