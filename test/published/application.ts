@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import {
   copyFileSync,
   cpSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -63,7 +64,7 @@ export function installed(): Application {
       return ran(folder, process.execPath, ["entry-points.js", "vitest"]);
     },
     testMatchers(version, { program }) {
-      npm(folder, "install", "--force", `vitest@${version}`); // whatever Node runs npm
+      npm(folder, "install", "--force", `vitest@${version}`, "@types/node@24"); // whatever Node runs npm
       return ran(folder, program, ["node_modules/vitest/vitest.mjs", "run"]);
     },
     compile(program) {
@@ -72,7 +73,9 @@ export function installed(): Application {
       const tsc = join(root, "node_modules/typescript/bin/tsc");
       const usual = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2023"];
       const checks = ["--skipLibCheck", "false"]; // the published types, and those that they import
-      const node = ["--typeRoots", join(root, "node_modules/@types"), "--types", "node"];
+      const own = join(folder, "node_modules/@types"); // once they are there: two of one package are one too many
+      const types = existsSync(join(own, "node")) ? own : join(root, "node_modules/@types");
+      const node = ["--typeRoots", types, "--types", "node"];
       const words = [tsc, ...usual, ...checks, ...node, `${program}.ts`];
       const printed = spawnSync(process.execPath, words, { cwd: folder, encoding: "utf8" }).stdout;
       rmSync(join(folder, `${program}.ts`));
