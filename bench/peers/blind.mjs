@@ -8,43 +8,20 @@
  */
 import { createCipheriv, randomBytes } from "node:crypto";
 import { createClient } from "@keyv/redis";
+import { open as openLmdb } from "lmdb";
+import pg from "pg";
 import { callsTo } from "./calls.mjs";
 
-const writeAll = "return redis.call('MSET', unpack(ARGV))";
+/** @typedef {readonly [id: string, text: string]} Pair */
 
 /** @type {import("./side.ts").Peer["open"]} */
 export async function open({ provider, server }) {
   const calls = callsTo(provider);
-  const client = await createClient({ url: server }).connect();
-  const script = await client.scriptLoad(writeAll);
+  const { put, close } = await placeAt(server);
   const key = randomBytes(32);
   const begun = Date.now();
-
-  /** @type {{ readonly pair: readonly [string, string], readonly resolve: () => void, readonly reject: (why: unknown) => void }[]} */
-  let waiting = [];
-  let isUnderWay = false;
-
-  /** @param {string} id @param {object} record @returns {Promise<void>} */
-  function write(id, record) {
-    return new Promise((resolve, reject) => {
-      waiting.push({ pair: [id, JSON.stringify(record)], resolve, reject });
-      if (!isUnderWay && waiting.length === 1) setImmediate(() => void leave());
-    });
-  }
-
-  async function leave() {
-    const together = waiting;
-    waiting = [];
-    isUnderWay = true;
-    try {
-      await client.sendCommand(["EVALSHA", script, "0", ...together.flatMap(({ pair }) => pair)]);
-      for (const { resolve } of together) resolve();
-    } catch (error) {
-      for (const { reject } of together) reject(error);
-    }
-    isUnderWay = false;
-    if (waiting.length > 0) void leave();
-  }
+  /** @param {string} id @param {object} record @returns {Promise<unknown>} */
+  const write = (id, record) => put([id, JSON.stringify(record)]);
 
   /** @param {string} id @param {object} secrets */
   function sealed(id, secrets) {
@@ -65,10 +42,65 @@ export async function open({ provider, server }) {
     },
     token: async () => null,
     async close() {
-      client.destroy();
+      await close();
       await calls.close();
     },
   };
+}
+
+/** The place of the writes: Redis, PostgreSQL, or LMDB in a folder. @param {string} server */
+async function placeAt(server) {
+  if (server.startsWith("redis:")) {
+    const client = await createClient({ url: server }).connect();
+    const script = await client.scriptLoad("return redis.call('MSET', unpack(ARGV))");
+    const put = together((pairs) => client.sendCommand(["EVALSHA", script, "0", ...pairs.flat()]));
+    return { put, close: async () => client.destroy() };
+  }
+  if (server.startsWith("postgres")) {
+    const client = new pg.Client({ connectionString: server });
+    await client.connect();
+    await client.query("CREATE TABLE IF NOT EXISTS blind (id text PRIMARY KEY, value text NOT NULL)");
+    const text =
+      "INSERT INTO blind SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT (id) DO UPDATE SET value = excluded.value";
+    const put = together((pairs) => {
+      const last = [...new Map(pairs)]; // a statement may change a row only once
+      const values = [last.map(([id]) => id), last.map(([, value]) => value)];
+      return client.query({ name: "blind", text, values });
+    });
+    return { put, close: () => client.end() };
+  }
+  const db = openLmdb({ path: server, encoding: "string" });
+  /** @param {Pair} pair */
+  const put = ([id, text]) => db.put(id, text); // which sends waiting writes together, and syncs them
+  return { put, close: () => db.close() };
+}
+
+/** Sends waiting writes together. @param {(pairs: readonly Pair[]) => Promise<unknown>} send */
+function together(send) {
+  /** @type {{ readonly pair: Pair, readonly resolve: () => void, readonly reject: (why: unknown) => void }[]} */
+  let waiting = [];
+  let isUnderWay = false;
+
+  async function leave() {
+    const all = waiting;
+    waiting = [];
+    isUnderWay = true;
+    try {
+      await send(all.map(({ pair }) => pair));
+      for (const { resolve } of all) resolve();
+    } catch (error) {
+      for (const { reject } of all) reject(error);
+    }
+    isUnderWay = false;
+    if (waiting.length > 0) void leave();
+  }
+
+  /** @param {Pair} pair @returns {Promise<void>} */
+  return (pair) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ pair, resolve, reject });
+      if (!isUnderWay && waiting.length === 1) setImmediate(() => void leave());
+    });
 }
 
 /** A record of the library's size. @param {string} state @param {string | null} seal @param {number} at */

@@ -37,8 +37,12 @@ const contender = (
 /** The baseline. */
 export const bare: Contender = contender("bare undici, nothing durable", "bare", "lmdb", "bare");
 
-/** The cost of three durable writes. */
-export const blind: Contender = contender("three blind writes to Redis", "blind", "redis", "blind");
+/** The cost of three durable writes to each store. */
+export const blind: readonly Contender[] = [
+  contender("three blind writes to LMDB", "blind.lmdb", "lmdb", "blind"),
+  contender("three blind writes to Redis", "blind.redis", "redis", "blind"),
+  contender("three blind writes to PostgreSQL", "blind.postgres", "postgres", "blind"),
+];
 
 /** The programs with a store. */
 export const durable: readonly Contender[] = [

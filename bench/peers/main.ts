@@ -69,20 +69,42 @@ async function speed(effort: Effort): Promise<Part> {
       ...rate(at50, of(at50, rounds.contender.key)),
       whole(median(rounds.rounds.map(({ cpuMicros }) => cpuMicros))),
     ]),
-    measured: of0And50.flatMap(([all, latency]) => [
-      ...all
-        .filter(({ contender }) => contender !== bare)
-        .map((rounds) => ({
-          name: `peers.${rounds.contender.key}.${latency}`,
-          value: share(all, rounds),
-          unit: "of bare",
-          bar: null,
-        })),
-      ...versus(all, `vs_bullmq.${latency}`, "ours.redis", "bullmq"),
-      ...versus(all, `blind.vs_bullmq.${latency}`, "blind", "bullmq"),
-      ...versus(all, `vs_dbos.${latency}`, "ours.postgres", "dbos"),
-    ]),
+    measured: of0And50
+      .flatMap(([all, latency]) => [
+        ...all
+          .filter(({ contender }) => contender !== bare)
+          .map((rounds) => ({
+            name: `peers.${rounds.contender.key}.${latency}`,
+            value: share(all, rounds),
+            unit: "of bare",
+            bar: null,
+          })),
+        ...versus(all, `vs_bullmq.${latency}`, "ours.redis", "bullmq"),
+        ...versus(all, `blind.vs_bullmq.${latency}`, "blind.redis", "bullmq"),
+        ...versus(all, `vs_dbos.${latency}`, "ours.postgres", "dbos"),
+      ])
+      .concat(
+        cpu(at0, "vs_bullmq.cpu", "ours.redis", "bullmq", 0.8),
+        cpu(at0, "floor.redis", "ours.redis", "blind.redis", 1.5),
+        cpu(at0, "floor.lmdb", "ours.lmdb", "blind.lmdb", null),
+        cpu(at0, "floor.postgres", "ours.postgres", "blind.postgres", null),
+      ),
   };
+}
+
+/** CPU of one program for a user, divided by that of another in the same rounds. */
+function cpu(
+  all: readonly Rounds[],
+  name: string,
+  one: string,
+  other: string,
+  bar: number | null,
+): Measurement[] {
+  const [these, those] = [of(all, one), of(all, other)];
+  if (these === undefined || those === undefined) return [];
+  const value = against(these, those, "cpuMicros");
+  const atMost = bar === null ? {} : { atMost: true };
+  return [{ name: `peers.${name}`, value, unit: "× its CPU", bar, ...atMost }];
 }
 
 /** What happens to users whose application is killed. */

@@ -23,7 +23,7 @@ export async function throughput(latencyMs: number, effort: Effort): Promise<rea
   let users = 0;
   try {
     const sides: { readonly contender: Contender; readonly side: Side; readonly rounds: Round[] }[] = [];
-    for (const contender of [bare, blind, ...durable, longQueue]) {
+    for (const contender of [bare, ...blind, ...durable, longQueue]) {
       const place = await opened(contender, left);
       if (place === undefined) continue;
       const { open } = (await import(contender.module)) as Peer; // each module exports it
@@ -72,8 +72,6 @@ async function opened({ kind, name }: Contender, left: (() => Promise<void>)[]):
 }
 
 /** The median ratio of two programs' rounds with the same index. */
-export function against(one: Rounds, other: Rounds): number {
-  return median(
-    one.rounds.map(({ perSecond }, turn) => perSecond / (other.rounds[turn]?.perSecond ?? Number.NaN)),
-  );
+export function against(one: Rounds, other: Rounds, what: "perSecond" | "cpuMicros" = "perSecond"): number {
+  return median(one.rounds.map((its, turn) => its[what] / (other.rounds[turn]?.[what] ?? Number.NaN)));
 }
